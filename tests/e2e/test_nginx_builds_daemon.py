@@ -56,7 +56,7 @@ def test_installed_beside_the_one_that_serves_and_taken_at_the_next_start(
     own.wait_sign("a.test", "one")
     bundled = own.status()["nginx"]["version"]
     said = install(own, *from_files(packages))
-    assert "goes on serving; to start this one: daemun stop, then daemun up" in said
+    assert "goes on serving; to let this one take over: daemun nginx upgrade" in said
     (name,) = [word for word in said.split() if word.startswith("1.") and "-" in word]
 
     # Whatever is changed meanwhile is for the one that serves.

@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from daemun.control import damage_report, gate, reconciler, reload_limiter
+from daemun.control import damage_report, gate, nginx_upgrade, reconciler, reload_limiter
 from daemun.core import layout, liveness, model, render_environment
 from daemun.errors import ConfigError
 from tests.support import clock
@@ -68,11 +68,11 @@ def make_gate(
         damage=damage_report.DamageReport(),
         identity=gate.Identity(
             version="1",
-            nginx_version="1.31.3",
             config_path="/daemun.yaml",
             state_dir="/state",
             started_at=datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC),
         ),
+        upgrade=nginx_upgrade.NginxUpgrade(worlds.Succession(NGINX)),
     )
 
 

@@ -27,7 +27,7 @@ def layout() -> collections.abc.Iterator[layout_.Layout]:
 
 
 async def denied(layout: layout_.Layout, *addresses: str) -> dict[str, listeners.Denied]:
-    trial = address_trial.Listening(str(binaries.nginx_path()), layout)
+    trial = address_trial.Listening(lambda: str(binaries.nginx_path()), layout)
     return {one.address: one for one in await trial.find_denied(addresses)}
 
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from daemun.control import gate_port
-from daemun.core import model
+from daemun.core import model, render_environment
 from daemun.core.options import catalogue, status_option
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.web import api, socket_server
@@ -87,6 +87,8 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
         "generation": 4,
         "nginx": {
             "version": "1.31.3",
+            "path": "/usr/sbin/nginx",
+            "successor": None,
             "pid": 4711,
             "answers": True,
             "reloads": 2,
@@ -281,6 +283,38 @@ async def test_plan_and_apply(gate: fake_gate.FakeGate) -> None:
         assert refused.status_code == 422
         assert refused.json()["ok"] is False
         assert refused.json()["error"] == "a port is taken"
+
+
+async def test_an_upgrade_of_nginx(gate: fake_gate.FakeGate) -> None:
+    newer = render_environment.Nginx(path="/opt/nginx", version=(1, 31, 4), features=frozenset())
+    gate.tell(successor=render_environment.Successor(binary=newer, is_replacement=True), upgrade_error="it ended")
+    async with _client(gate) as client:
+        assert (await client.get("/status")).json()["nginx"]["successor"] == {
+            "version": "1.31.4",
+            "path": "/opt/nginx",
+            "replaced": True,
+            "error": "it ended",
+        }
+        gate.upgrade_report = gate_port.UpgradeReport(ok=True, version="1.31.4", path="/opt/nginx", former="1.31.3")
+        done = await client.post("/nginx/upgrade")
+        assert (done.status_code, done.json()) == (
+            200,
+            {
+                "ok": True,
+                "version": "1.31.4",
+                "path": "/opt/nginx",
+                "former": "1.31.3",
+                "error": None,
+                "waits": None,
+            },
+        )
+        gate.upgrade_report = dataclasses.replace(gate.upgrade_report, ok=False, former=None, error="it ended")
+        refused = await client.post("/nginx/upgrade")
+        assert (refused.status_code, refused.json()["error"]) == (422, "it ended")
+        held = fake_gate.old_workers().held
+        gate.upgrade_report = dataclasses.replace(gate.upgrade_report, error=None, waits=held)
+        waits = await client.post("/nginx/upgrade")
+        assert (waits.status_code, waits.json()["waits"]["reason"]) == (202, str(held))
 
 
 async def test_certificates(gate: fake_gate.FakeGate) -> None:

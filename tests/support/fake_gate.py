@@ -72,6 +72,7 @@ class FakeGate:
             pid=os.getpid(),
             generation=4,
             nginx_version="1.31.3",
+            nginx_path="/usr/sbin/nginx",
             nginx_pid=4711,
             reloads=2,
             workers=2,
@@ -87,6 +88,7 @@ class FakeGate:
         self.plan_report = gate_port.PlanReport()
         self.on_apply: Rule = lambda gate: gate_port.ApplyReport(ok=True, generation=gate.told.generation)
         self.applied: list[bytes] = []
+        self.upgrade_report = gate_port.UpgradeReport(ok=True, version="1.31.3", path="/usr/sbin/nginx")
         self.renewed: list[str] = []
         self.stops: list[bool] = []
         self.added: set[str] = set()
@@ -127,6 +129,9 @@ class FakeGate:
         config = pathlib.Path(self.told.config_path)
         self.applied.append(config.read_bytes() if config.exists() else b"")
         return self.on_apply(self)
+
+    async def upgrade_nginx(self) -> gate_port.UpgradeReport:
+        return self.upgrade_report
 
     async def renew(self, host: str, *, force: bool = False) -> bool:
         self.renewed.append(host)

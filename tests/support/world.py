@@ -6,7 +6,7 @@ import dataclasses
 import re
 
 from daemun.control import ports
-from daemun.core import dns_service, listeners, model, on_demand_names, worker_generations
+from daemun.core import dns_service, listeners, model, on_demand_names, render_environment, worker_generations
 from daemun.core.options import old_workers_option
 from daemun.errors import EnvironmentProblemError
 
@@ -75,6 +75,19 @@ class Domains:
 
     def hosts(self) -> tuple[str, ...]:
         return ()
+
+
+class Succession:
+    """One binary, and no other."""
+
+    def __init__(self, binary: render_environment.Nginx) -> None:
+        self.binary = binary
+
+    async def find_successor(self) -> render_environment.Successor | None:
+        return None
+
+    def offer(self, _: render_environment.Nginx | None) -> None:
+        pass
 
 
 class Proxy:

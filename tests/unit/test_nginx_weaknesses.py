@@ -233,7 +233,7 @@ def test_doctor_tells_of_another_nginx_than_the_one_that_serves() -> None:
     # A distribution's fix keeps the version.
     (told,) = doctor_findings.judge_successor(old, old, is_replaced=True)
     assert "another file has taken its place" in told.message
-    assert "`daemun stop` and `daemun up`" in (told.cure or "")
+    assert "`daemun nginx upgrade`" in (told.cure or "")
 
 
 def test_doctor_tells_that_nothing_is_laid_open() -> None:

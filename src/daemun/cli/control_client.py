@@ -84,6 +84,10 @@ class Client:
         """Apply now, and wait. `ok` in the answer is whether everything is live."""
         return self._request("POST", "/apply", timeout_s=APPLY_S, also_good=422)
 
+    def upgrade_nginx(self) -> Json:
+        """Let another nginx take over, and wait. `ok` in the answer is whether the one that is to serves."""
+        return self._request("POST", "/nginx/upgrade", timeout_s=APPLY_S, also_good=422)
+
     def has_local_certificates(self) -> bool:
         found: list[Json] = self._request("GET", "/certs?state=local&most=1", timeout_s=QUICK_S)["certificates"]
         return bool(found)

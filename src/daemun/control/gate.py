@@ -10,8 +10,18 @@ import os
 import structlog
 
 from daemun import garbage
-from daemun.control import damage_report, diagnosis, gate_port, ports, problem_log, reconciler, reload_limiter
+from daemun.control import (
+    damage_report,
+    diagnosis,
+    gate_port,
+    nginx_upgrade,
+    ports,
+    problem_log,
+    reconciler,
+    reload_limiter,
+)
 from daemun.core import certificate_faults, change_plan, liveness, model, on_demand_names, served_judgement
+from daemun.core.options import nginx_upgrade_option
 from daemun.core.worker_generations import Urgency
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -37,7 +47,6 @@ class Identity:
     """What does not change while the daemon runs. started_at: aware UTC."""
 
     version: str
-    nginx_version: str
     config_path: str
     state_dir: str
     started_at: datetime.datetime
@@ -68,6 +77,7 @@ class Gate:
         look_at_nginx: LookAtNginx,
         damage: damage_report.DamageReport,
         identity: Identity,
+        upgrade: nginx_upgrade.NginxUpgrade,
     ) -> None:
         self._rounds = rounds
         self._certificates = certificates
@@ -84,6 +94,7 @@ class Gate:
         self._applying_since: datetime.datetime | None = None
         self._damage = damage
         self._identity = identity
+        self._upgrade = upgrade
         self._round_lock = asyncio.Lock()
         self._requests = 0
         self._done = 0
@@ -145,7 +156,10 @@ class Gate:
             version=self._identity.version,
             pid=os.getpid(),
             generation=last.generation if last else None,
-            nginx_version=self._identity.nginx_version,
+            nginx_version=".".join(map(str, self._upgrade.serving.version)),
+            nginx_path=self._upgrade.serving.path,
+            successor=self._upgrade.found,
+            upgrade_error=self._upgrade.failure,
             nginx_pid=actual.pid,
             reloads=reloads,
             workers=sum(not worker.draining for worker in actual.workers),
@@ -186,6 +200,7 @@ class Gate:
 
     async def look_at_nginx(self) -> None:
         self._liveness = await self._look_at_nginx()
+        await self._upgrade.look()
 
     def look(self, host: str) -> model.SiteLook | None:
         return self._served.look(host)
@@ -215,13 +230,23 @@ class Gate:
                 self._applying_since = datetime.datetime.now(datetime.UTC)
                 try:
                     with garbage.unsought():
-                        self._last = await self._rounds.run_once(highest)
+                        self._last = await self._upgrade.run_round(self._rounds.run_once, highest)
                 finally:
                     self._applying_since = None
                 self._done = began
                 self._served.publish(self._last.desired, self._last.sites)
                 self._log_outcome(self._last)
             return report_apply(self._last)
+
+    async def upgrade_nginx(self) -> gate_port.UpgradeReport:
+        return await self._upgrade.request(self.apply)
+
+    async def watch_nginx(self) -> None:
+        """Notice that another nginx could take over, and let it where the file says so. Never returns."""
+        await self._upgrade.watch(lambda: self.apply(Urgency.CHANGED), self._upgrades_by_itself)
+
+    def _upgrades_by_itself(self) -> bool:
+        return self._last is not None and nginx_upgrade_option.OPTION.of(self._last.desired.globals)
 
     async def renew(self, host: str, *, force: bool = False) -> bool:
         return self._certificates.renew(host, force=force)

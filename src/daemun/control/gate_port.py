@@ -6,7 +6,14 @@ import dataclasses
 import datetime
 import typing
 
-from daemun.core import certificate_choice, change_plan, model, on_demand_names, worker_generations
+from daemun.core import (
+    certificate_choice,
+    change_plan,
+    model,
+    on_demand_names,
+    render_environment,
+    worker_generations,
+)
 from daemun.core.options import old_workers_option
 
 
@@ -16,7 +23,9 @@ class GateStatus:
 
     version: daemun's own. pid: daemun's process.
     generation: the one nginx's workers answer with; None before the first one.
-    nginx_version: "1.31.3". nginx_pid: the master; None: not running. reloads: since this daemun started.
+    nginx_version: "1.31.3". nginx_path: of its program. successor: another nginx that could take over from it.
+    upgrade_error: why that one did not, when it was to. nginx_pid: the master; None: not running.
+    reloads: since this daemun started.
     workers: of the current generation. draining_workers: of older ones, finishing their connections.
     certificates: of the enabled sites with TLS, distinguished by `CertificateStatus.host` (a site's main name).
     containers: those that request to be reached. pools: where the targets of their sites go now.
@@ -46,6 +55,9 @@ class GateStatus:
     waited: int = 0
     containers: tuple[model.Container, ...] = ()
     pools: tuple[model.Pool, ...] = ()
+    nginx_path: str = ""
+    successor: render_environment.Successor | None = None
+    upgrade_error: str | None = None
 
     def of_site(self, host: str) -> "GateStatus":
         """The same without the other sites, their certificates and containers. All problems stay."""
@@ -113,6 +125,23 @@ class ApplyReport:
     unread: tuple[str, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeReport:
+    """Which nginx serves after an upgrade. version, path: of the one that serves now.
+
+    ok: it is the one that would be started. former: the version of the one that it took over from; None: none did, for
+    it served already, or the other one failed. error: why the other one did not take over. waits: it takes over by
+    itself, once old workers are within their budget.
+    """
+
+    ok: bool
+    version: str
+    path: str
+    former: str | None = None
+    error: str | None = None
+    waits: worker_generations.HeldReload | None = None
+
+
 class Gate(typing.Protocol):
     """The running gate.
 
@@ -148,6 +177,11 @@ class Gate(typing.Protocol):
     async def apply(self) -> ApplyReport:
         """Read every source again and wait until all of it is live or refused, or has to wait (`waits`). Calls at the
         same time share one run that began after the last of them, so each sees its own change."""
+        ...
+
+    async def upgrade_nginx(self) -> UpgradeReport:
+        """Let the nginx that would be started now take over from the one that serves, and wait until it does or failed,
+        or has to wait (`waits`). No connection is lost. Raises: EnvironmentProblemError when there is none."""
         ...
 
     async def renew(self, host: str, *, force: bool = False) -> bool:

@@ -11,7 +11,7 @@ import datetime
 import typing
 
 from daemun.control import damage_report
-from daemun.core import dns_service, listeners, model, on_demand_names
+from daemun.core import dns_service, listeners, model, on_demand_names, render_environment
 from daemun.errors import EnvironmentProblemError
 
 
@@ -86,6 +86,25 @@ class Proxy(typing.Protocol):
 
     async def stop(self, *, grace_s: float) -> None:
         """Let open requests finish for at most grace_s, then end nginx. Does nothing when it does not run."""
+        ...
+
+
+class Succession(typing.Protocol):
+    """Which nginx binary serves, and which one takes over from it (`daemun.nginx`)."""
+
+    @property
+    def binary(self) -> render_environment.Nginx:
+        """The one that serves, or would be started; while another one is offered, that one."""
+        ...
+
+    async def find_successor(self) -> render_environment.Successor | None:
+        """The binary that would be started now, where that is another file than the one that serves. None also when
+        nothing serves. Takes milliseconds. Raises: EnvironmentProblemError when there is none that could be used."""
+        ...
+
+    def offer(self, successor: render_environment.Nginx | None) -> None:
+        """Let this one judge what is staged, and take over with the next `Proxy.activate`, from which on it is the one
+        that serves. None: no other one is to."""
         ...
 
 

@@ -9,6 +9,7 @@ import dataclasses
 import types
 import typing
 
+from daemun import errors
 from daemun.control import ports, quarantine_staging
 from daemun.core import assemble as assemble_
 from daemun.core import change_plan, listeners, model, render_environment, worker_generations
@@ -74,6 +75,7 @@ class Switcher:
         self._admission = admission
         self._describe_environment = describe_environment
         self._known = assemble_.Memory()
+        self._refused: frozenset[str] = frozenset()
 
     async def assemble(
         self, desired: model.Desired, actual: model.Actual, denied: assemble_.Denied = types.MappingProxyType({})
@@ -161,18 +163,37 @@ class Switcher:
     ) -> Switched:
         """A tree that has to wait was judged all the same: what is wrong with it is reported at once."""
         activation, held = candidate.activation, None
-        if activation is change_plan.Activation.RELOAD:
+        refused = (*candidate.assembled.refused, *candidate.refused)
+        if activation is change_plan.Activation.TAKE_OVER:
+            self._check_takes_all(refused)
+        if activation in {change_plan.Activation.RELOAD, change_plan.Activation.TAKE_OVER}:
             held = await self._admission.admit(old_workers_option.OPTION.of(desired.globals), urgency)
         if held is None:
             self._admission.withdraw()
         else:
             activation = change_plan.Activation.NOTHING
         is_left = activation is change_plan.Activation.NOTHING
+        generation = candidate.actual.generation if is_left else await self._proxy.activate()
+        if held is None:
+            self._refused = frozenset(one.path for one in refused)
         return Switched(
             files=candidate.files,
-            refused=(*candidate.assembled.refused, *candidate.refused),
+            refused=refused,
             denied=candidate.assembled.denied,
             activation=activation,
-            generation=candidate.actual.generation if is_left else await self._proxy.activate(),
+            generation=generation,
             held=held,
         )
+
+    def _check_takes_all(self, refused: tuple[quarantine_.RefusedFile, ...]) -> None:
+        """A site that works is no price for another binary. Raises: ApplyError for what only that one refuses."""
+        lost = [one for one in refused if one.path not in self._refused]
+        if lost:
+            what = "; ".join(f"{change_plan.host_of(one.path)}: {one.reason}" for one in lost[:3])
+            more = f" (and {len(lost) - 3} more)" if len(lost) > 3 else ""
+            raise errors.ApplyError(
+                f"cannot let another nginx take over: it does not take the configuration: {what}{more}; the nginx that "
+                "served goes on as before",
+                stage="test",
+                restored=True,
+            )

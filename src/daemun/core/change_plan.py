@@ -66,10 +66,11 @@ class PublishEndpoints:
 
 
 class Activation(enum.Enum):
-    """NOTHING: nginx already runs exactly this."""
+    """NOTHING: nginx already runs exactly this. TAKE_OVER: another binary takes over from the one that runs."""
 
     NOTHING = "leave nginx as it is"
     RELOAD = "reload nginx"
+    TAKE_OVER = "let another nginx take over"
     START = "start nginx"
 
 
@@ -203,6 +204,8 @@ def choose_activation(wanted: collections.abc.Mapping[str, bytes], actual: model
     """RELOAD also when nginx runs another generation than `current` (a kill between switch and reload)."""
     if actual.pid is None:
         return Activation.START
+    if actual.has_successor:
+        return Activation.TAKE_OVER
     if not _is_same_tree(wanted, actual.files or {}) or actual.generation != actual.current_generation:
         return Activation.RELOAD
     return Activation.NOTHING

@@ -86,7 +86,7 @@ def judge_successor(
         return ()
     how = "another file has taken its place" if is_replaced else "another one has been chosen"
     message = f"nginx {serving.text} serves, and {how}: nginx {successor.text} ({successor.path})"
-    cure = "`daemun stop` and `daemun up` start that one; open connections end with the old one"
+    cure = "`daemun nginx upgrade` lets that one take over, and no connection is lost"
     return (new_findings.warns("nginx", message, cure),)
 
 

@@ -81,6 +81,16 @@ class Layout:
         return f"{self.run}/nginx.pid"
 
     @property
+    def nginx_program(self) -> str:
+        """A link to the binary that nginx is started as, and that takes over from one that runs."""
+        return f"{self.run}/nginx"
+
+    @property
+    def nginx_takeover(self) -> str:
+        """What to go back to, while another binary takes over (`nginx.takeover_journal`)."""
+        return f"{self.run}/nginx.takeover"
+
+    @property
     def nginx_reloads(self) -> str:
         """How often the running master was reloaded, kept across restarts of daemun."""
         return f"{self.run}/nginx.reloads"

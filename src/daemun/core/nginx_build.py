@@ -12,12 +12,13 @@ _OPENSSL = re.compile(r"^built with OpenSSL (?P<built>\S+).*?(?:\(running with O
 
 
 class Origin(enum.Enum):
-    """Where a binary comes from."""
+    """Where a binary comes from. REPLACED: it serves, and its file was deleted or replaced meanwhile."""
 
     SYSTEM = "system"
     INSTALLED = "installed"
     BUNDLED = "bundled"
     NAMED = "named"
+    REPLACED = "replaced"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

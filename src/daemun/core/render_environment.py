@@ -52,6 +52,15 @@ class Nginx:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Successor:
+    """A binary that could take over from the one that serves. is_replacement: its file, or another one, is in the place
+    of that one's, which was deleted or replaced while it serves."""
+
+    binary: Nginx
+    is_replacement: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """layout: the state directory.
 

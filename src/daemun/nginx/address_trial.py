@@ -19,8 +19,9 @@ there."""
 class Listening(ports.Listening):
     """The addresses of this machine, for the nginx of one state directory."""
 
-    def __init__(self, binary: str, layout: layout_.Layout) -> None:
-        self._binary = binary
+    def __init__(self, find_binary: collections.abc.Callable[[], str], layout: layout_.Layout) -> None:
+        """find_binary: the path of the nginx that is to listen."""
+        self._find_binary = find_binary
         self._layout = layout
 
     async def find_denied(self, addresses: collections.abc.Collection[str]) -> tuple[listeners.Denied, ...]:
@@ -34,7 +35,7 @@ class Listening(ports.Listening):
         master = process.find_master(self._layout)
         own = frozenset(found.pid for found in process.find_family(self._layout))
         return tuple(
-            error_diagnosis.deny(address, number, os.strerror(number), binary=self._binary, own=own)
+            error_diagnosis.deny(address, number, os.strerror(number), binary=self._find_binary(), own=own)
             for address, number in failed.items()
             if not (number == errno.EADDRINUSE and _will_be_ours(address, own, is_running=master is not None))
         )

@@ -66,7 +66,7 @@ _TRIALS_OF_OPENSSL = {
 
 _PT_INTERP = 3
 
-_known: dict[tuple[str, int, int], render_environment.Nginx] = {}
+_known: dict[tuple[str, int, int, int], render_environment.Nginx] = {}
 
 
 def find(given: str | None = None, installed: str | None = None) -> render_environment.Nginx:
@@ -134,7 +134,7 @@ def examine(path: str) -> render_environment.Nginx | str:
         found = os.stat(path)  # noqa: PTH116
     except OSError as error:
         return causes.describe(error)
-    key = (path, found.st_mtime_ns, found.st_size)
+    key = (path, found.st_ino, found.st_mtime_ns, found.st_size)
     if key not in _known:
         answer = _query(path)
         if isinstance(answer, str):

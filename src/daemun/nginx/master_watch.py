@@ -1,4 +1,4 @@
-"""Notice at once that nginx's master ended, at no cost while it lives."""
+"""Notice at once that nginx's master ended, at no cost while it lives. One that another took over from is no loss."""
 
 import asyncio
 import os
@@ -13,9 +13,11 @@ POLL_S = 1.0
 
 async def wait_until_gone(layout: layout_.Layout) -> None:
     """Return when no master of ours runs (any more)."""
-    master = await asyncio.to_thread(process.find_master, layout)
-    if master is None:
-        return
+    while (master := await asyncio.to_thread(process.find_master, layout)) is not None:
+        await _wait_for_end(master)
+
+
+async def _wait_for_end(master: psutil.Process) -> None:
     try:
         descriptor = os.pidfd_open(master.pid)
     except ProcessLookupError:

@@ -10,12 +10,15 @@ import contextlib
 import pathlib
 import signal
 
+import psutil
+
 from daemun import errors, regular_files
 from daemun.control import ports
+from daemun.core import known_servers, liveness, model, render_environment
 from daemun.core import layout as layout_
-from daemun.core import liveness, model, render_environment
 from daemun.core.options import logs_option
 from daemun.nginx import (
+    binary_in_use,
     config_test,
     confirmation_socket,
     directories,
@@ -25,12 +28,13 @@ from daemun.nginx import (
     log_rotation,
     old_workers,
     process,
+    takeover,
     worker_account,
     worker_register,
 )
 
 
-class Nginx(ports.Proxy):
+class Nginx(ports.Proxy, ports.Succession):
     """The nginx of one state directory. `stage`, `activate` and `stop` are called by one task at a time; the others by
     any task at any time.
 
@@ -42,8 +46,14 @@ class Nginx(ports.Proxy):
         binary: render_environment.Nginx,
         layout: layout_.Layout,
         account: worker_account.WorkerAccount | None = None,
+        *,
+        find_next: binary_in_use.FindNext | None = None,
+        find_endpoints: known_servers.FindEndpoints = lambda _: (),
     ) -> None:
-        self._binary = binary.path
+        """find_next: None: this object is there for looks only, for others may hold the state directory's lock."""
+        self._binaries = binary_in_use.BinaryInUse(binary, layout, find_next)
+        self._is_owner = find_next is not None
+        self._find_endpoints = find_endpoints
         self._layout = layout
         self._account = account
         self._generations = generation_folders.Generations(layout)
@@ -54,6 +64,19 @@ class Nginx(ports.Proxy):
         self._running: int | None = None
         self._confirm_socket = layout.confirm_socket
         self._reloads = 0
+
+    @property
+    def binary(self) -> render_environment.Nginx:
+        """See ports.Succession."""
+        return self._binaries.judge
+
+    def offer(self, successor: render_environment.Nginx | None) -> None:
+        """See ports.Succession."""
+        self._binaries.successor = successor
+
+    async def find_successor(self) -> render_environment.Successor | None:
+        """See ports.Succession."""
+        return await asyncio.to_thread(self._binaries.find_successor)
 
     @property
     def reloads(self) -> int:
@@ -109,6 +132,7 @@ class Nginx(ports.Proxy):
         await self._remember(number, worker_register.find_ports(files or {}), with_orphans=True)
 
     async def read_actual(self) -> model.Actual:
+        await self._settle()
         master, workers, current, files = await asyncio.to_thread(self._look)
         self._running = None if master is None else await confirmation_socket.query_generation(self._layout)
         return model.Actual(
@@ -117,17 +141,20 @@ class Nginx(ports.Proxy):
             current_generation=current,
             files=files,
             workers=workers,
+            has_successor=master is not None and self._binaries.successor is not None,
         )
 
     async def stage(self, files: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
         """See ports.Proxy."""
         self._staged = None
+        if self._binaries.successor is not None:
+            files = known_servers.add(files, self._find_endpoints)
         await asyncio.to_thread(directories.prepare, self._layout, self._account)
         await asyncio.to_thread(self._choose_confirm_socket)
         number = await asyncio.to_thread(self._generations.write, files, confirm_socket=self._confirm_socket)
         # The disk and nginx take their time side by side.
         failure, problem = await asyncio.gather(
-            config_test.test(self._binary, self._layout, number),
+            config_test.test(self.binary.path, self._layout, number),
             asyncio.to_thread(self._tidy_generations, number),
             return_exceptions=True,
         )
@@ -143,12 +170,17 @@ class Nginx(ports.Proxy):
     async def activate(self) -> int:
         """See ports.Proxy. With nothing staged, nginx is brought to the generation that `current` names."""
         before = await asyncio.to_thread(self._generations.read_link)
-        number = self._staged or await asyncio.to_thread(self._generations.current)
+        staged = self._staged
+        number = staged or await asyncio.to_thread(self._generations.current)
         if number is None:
             message = "cannot activate a generation: none is staged, and there is no current one"
             raise errors.ApplyError(message, stage="start", restored=False)
         self._staged = None
         await asyncio.to_thread(directories.prepare, self._layout, self._account)
+        successor = self._binaries.successor if staged is not None else None
+        master = await asyncio.to_thread(process.find_master, self._layout) if successor is not None else None
+        if master is not None and successor is not None:
+            return await self._hand_over(master, number, successor)
         await asyncio.to_thread(self._generations.switch, number)
         # The disk and nginx take their time side by side.
         failure, unkept = await asyncio.gather(
@@ -184,14 +216,44 @@ class Nginx(ports.Proxy):
             await self.reopen_logs()
         return due
 
+    async def _hand_over(self, master: psutil.Process, number: int, successor: render_environment.Nginx) -> int:
+        """Let another binary take over, with this generation. See `activate`."""
+        await asyncio.to_thread(takeover.check, self._layout, master, successor.path)
+        await asyncio.to_thread(self._remember_all)
+        await asyncio.to_thread(takeover.begin, self._layout, self._generations, master, number)
+        try:
+            await asyncio.to_thread(self._generations.switch, number)
+            await asyncio.to_thread(self._generations.sync_link)
+            within_s = await asyncio.to_thread(self._patience_s, number)
+            await takeover.run(self._layout, master, number, successor.path, within_s=within_s)
+        except (takeover.Failed, errors.EnvironmentProblemError) as error:
+            await takeover.undo(self._layout, self._generations, master)
+            raise errors.ApplyError(
+                f"cannot let {successor.path} take over: {error}; the nginx that served goes on as before",
+                stage="take over",
+                restored=True,
+                stderr=str(error),
+            ) from error
+        self._running = number
+        self._binaries.settle(successor)
+        await takeover.finish(self._layout, master)
+        await self._remember(number, self._ports, with_orphans=True)
+        return number
+
+    async def _settle(self) -> None:
+        """After a call that was cancelled in the middle of a takeover."""
+        if self._is_owner and await takeover.settle(self._layout):
+            await asyncio.to_thread(self._binaries.adopt)
+
     async def _bring_up(self, number: int) -> tuple[str, confirmation_socket.GenerationRefusal] | None:
         """Make nginx run what `current` names, which is generation `number`. Returns: how far it came and why not."""
         with contextlib.closing(confirmation_socket.ErrorLog(self._layout)) as log:
             master, old = await asyncio.to_thread(self._reload)
             if master is None:
-                words = await process.start(self._binary, self._layout)
+                words = await process.start(self.binary.path, self._layout)
                 if words is not None:
                     return "start", confirmation_socket.GenerationRefusal(words=words)
+                self._binaries.settle(self.binary)
             within_s = await asyncio.to_thread(self._patience_s, number)
             refusal = await confirmation_socket.wait_until_running(
                 self._layout, number, before=old, log=log, within_s=within_s
@@ -228,6 +290,7 @@ class Nginx(ports.Proxy):
 
     def _look(self) -> tuple[int | None, tuple[model.Worker, ...], int | None, dict[str, bytes] | None]:
         master = process.find_master(self._layout)
+        self._binaries.follow_file(master)
         self._reloads = 0 if master is None else process.read_reloads(self._layout, master)
         workers = () if master is None else process.list_workers(master)
         return (
@@ -236,6 +299,11 @@ class Nginx(ports.Proxy):
             self._generations.current(),
             self._generations.read_current(),
         )
+
+    def _remember_all(self) -> None:
+        """Before a takeover: the workers that no look has seen yet, so that they are counted once they are old."""
+        if self._running is not None:
+            old_workers.remember(self.workers, self._layout, self._running, frozenset())
 
     def _find_suspended(self) -> tuple[int | None, tuple[int, ...]]:
         """The master, and which of it and its workers are suspended."""
@@ -276,14 +344,15 @@ class Nginx(ports.Proxy):
         return master.pid, old
 
     def _signal_reopen(self) -> None:
-        master = process.find_master(self._layout)
-        orphans = process.find_orphans(self._layout, master)
-        for found in orphans if master is None else [master, *orphans]:
+        masters = process.find_masters(self._layout)
+        # Of two, the old one may not listen to signals any more: its workers get theirs as orphaned ones do.
+        orphans = process.find_orphans(self._layout, process.find_master(self._layout))
+        for found in (*masters, *orphans):
             process.send(found, signal.SIGUSR1)
 
     def _machine_problem(self, words: str) -> errors.EnvironmentProblemError | None:
         own = frozenset(found.pid for found in process.find_family(self._layout))
-        return error_diagnosis.machine_problem(words, binary=self._binary, layout=self._layout, own=own)
+        return error_diagnosis.machine_problem(words, binary=self.binary.path, layout=self._layout, own=own)
 
     def _patience_s(self, number: int) -> float:
         sites = pathlib.Path(self._layout.generation(number), "sites")

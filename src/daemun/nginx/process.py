@@ -22,15 +22,12 @@ import psutil
 from daemun import regular_files
 from daemun.core import layout as layout_
 from daemun.core import model
-from daemun.nginx import kernel_processes, nginx_command, work_folder
+from daemun.nginx import kernel_processes, master_program, nginx_command, work_folder
 
-_MASTER = re.compile(r"nginx: master process .+ -c (?P<state>/.+)/nginx/current/nginx\.conf -p ")
+_MASTER = re.compile(r"nginx: master process (?P<program>.+) -c (?P<state>/.+)/nginx/current/nginx\.conf -p ")
 _HELPERS = ("nginx: worker process", "nginx: cache ")
 _WORKER = "nginx: worker process"
 _DRAINING = "is shutting down"
-_DELETED = " (deleted)"
-"""What the kernel adds to the path of a folder that is gone. Source: proc(5), /proc/pid/cwd."""
-
 RETIRE_S = 5.0
 """How long the start of a new nginx waits until orphaned workers have given up their ports."""
 
@@ -56,12 +53,37 @@ def find_master(layout: layout_.Layout) -> psutil.Process | None:
     return None
 
 
+def find_masters(layout: layout_.Layout) -> list[psutil.Process]:
+    """All of them: there are two while another binary takes over. Blocking, some 10 ms."""
+    found = [one for one in psutil.process_iter() if _is_master(one, layout) and _works_in(one, layout)]
+    known = find_master(layout)  # may be one whose folder was moved
+    return found if known is None or known in found else [known, *found]
+
+
+def find_successor(master: psutil.Process) -> psutil.Process | None:
+    """The process that a master started to take over from it, whatever has become of that. Blocking, milliseconds."""
+    with contextlib.suppress(psutil.Error):
+        return next((child for child in _children(master) if not is_helper(child) and is_alive(child)), None)
+    return None
+
+
+def is_helper(process: psutil.Process) -> bool:
+    """Whether it is a worker, or keeps nginx's caches."""
+    return _title(process).startswith(_HELPERS)
+
+
+def read_argv0(master: psutil.Process) -> str | None:
+    """What a master executes to be taken over from: the name that it was started as, which its title shows."""
+    match = _MASTER.match(_title(master))
+    return match["program"] if match is not None else None
+
+
 def find_program(layout: layout_.Layout) -> str | None:
     """The path of the program that serves; None: none does, or its file is gone. Blocking, 1 to 30 ms."""
     master = find_master(layout)
     with contextlib.suppress(OSError):
         path = None if master is None else os.readlink(f"/proc/{master.pid}/exe")  # noqa: PTH115
-        return None if path is None or path.endswith(_DELETED) else path
+        return None if path is None or path.endswith(master_program.DELETED) else path
     return None
 
 
@@ -170,9 +192,10 @@ async def start(binary: str, layout: layout_.Layout) -> str | None:
     Raises: EnvironmentProblemError when the binary cannot be run.
     """
     await asyncio.to_thread(_make_way, layout)
+    program = await asyncio.to_thread(master_program.point, layout, binary)
     # The order of the arguments is what _MASTER looks for; the working directory is what _works_in looks for.
     arguments = ("-c", f"{layout.current}/nginx.conf", "-p", layout.base)
-    finished = await nginx_command.run(binary, *arguments, cwd=layout.base)
+    finished = await nginx_command.run(program, *arguments, cwd=layout.base)
     return None if finished.status == 0 else finished.output
 
 
@@ -196,12 +219,16 @@ def retire(master: psutil.Process, workers: collections.abc.Container[int]) -> N
 
 async def stop(layout: layout_.Layout, *, grace_s: float) -> None:
     """Signal the master, its workers and orphaned ones to finish their requests, for grace_s at most, then end them."""
-    family = await asyncio.to_thread(find_family, layout)
+    await end(await asyncio.to_thread(find_family, layout), grace_s=grace_s)
+
+
+async def end(family: list[psutil.Process], *, grace_s: float) -> None:
+    """Masters with their workers, or orphaned ones: let them finish for grace_s at most, then end them."""
     for number, wait_s in ((signal.SIGQUIT, grace_s), (signal.SIGTERM, TERMINATE_S), (signal.SIGKILL, TERMINATE_S)):
         members = {process.pid for process in family}
         for process in family:
-            # A master passes QUIT and TERM on to its workers itself; only those without one get ours.
-            if number == signal.SIGKILL or _parent(process) not in members:
+            # A master passes QUIT and TERM on to its workers itself, and not to the one that takes over from it.
+            if number == signal.SIGKILL or not is_helper(process) or _parent(process) not in members:
                 send(process, number)
         family = await _wait_for_end(family, wait_s)
 
@@ -214,14 +241,19 @@ def leave_work_folder(layout: layout_.Layout) -> None:
 
 
 def find_family(layout: layout_.Layout) -> list[psutil.Process]:
-    """The master, its children and orphaned workers. Blocking, some 10 ms."""
-    master = find_master(layout)
-    family = find_orphans(layout, master)
-    if master is not None:
-        family.append(master)
-        with contextlib.suppress(psutil.Error):
-            family.extend(master.children())
-    return family
+    """Every master, its children and orphaned workers. Blocking, some 10 ms."""
+    masters = find_masters(layout)
+    family = dict.fromkeys([*find_orphans(layout, None), *masters])
+    for master in masters:
+        family |= dict.fromkeys(find_children(master))
+    return list(family)
+
+
+def find_children(master: psutil.Process) -> list[psutil.Process]:
+    """Whatever a master started; nothing when it is gone. Blocking, milliseconds."""
+    with contextlib.suppress(psutil.Error):
+        return _children(master)
+    return []
 
 
 def read_reloads(layout: layout_.Layout, master: psutil.Process) -> int:
@@ -258,10 +290,10 @@ def _make_way(layout: layout_.Layout) -> None:
 async def _wait_for_end(family: list[psutil.Process], wait_s: float) -> list[psutil.Process]:
     """Those still alive after wait_s at most."""
     deadline = time.monotonic() + wait_s
-    alive = [process for process in family if _is_alive(process)]
+    alive = [process for process in family if is_alive(process)]
     while alive and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
-        alive = [process for process in alive if _is_alive(process)]
+        alive = [process for process in alive if is_alive(process)]
     return alive
 
 
@@ -290,7 +322,7 @@ def _runs_nginx(process: psutil.Process) -> bool:
         return True
     except OSError:
         return False
-    return "nginx" in name.removesuffix(_DELETED)
+    return "nginx" in name.removesuffix(master_program.DELETED)
 
 
 def _works_in(process: psutil.Process, layout: layout_.Layout) -> bool | None:
@@ -298,7 +330,7 @@ def _works_in(process: psutil.Process, layout: layout_.Layout) -> bool | None:
     link = f"/proc/{process.pid}/cwd"
     try:
         # Of a folder that was deleted the path is left. It means something only where the paths are daemun's own.
-        if os.readlink(link) == f"{os.path.realpath(layout.base)}{_DELETED}":  # noqa: PTH115 - no path to follow
+        if os.readlink(link) == f"{os.path.realpath(layout.base)}{master_program.DELETED}":  # noqa: PTH115 - no path to follow
             return _shares_mounts(process)
         return os.path.samestat(os.stat(link), os.stat(layout.base))  # noqa: PTH116
     except PermissionError:
@@ -321,10 +353,10 @@ def _was_ours(process: psutil.Process, layout: layout_.Layout) -> bool:
 
 
 def _holds_ports(worker: psutil.Process) -> bool:
-    return _is_alive(worker) and _DRAINING not in _title(worker)
+    return is_alive(worker) and _DRAINING not in _title(worker)
 
 
-def _is_alive(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
     """A zombie is not: its parent may be a program that never waits for it, as the first process of a container."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

@@ -35,6 +35,7 @@ def create_app(gate: gate_port.Gate, more: collections.abc.Sequence[routing.Base
             routing.Route("/alerts/test", handlers.test_alerts, methods=["POST"]),
             routing.Route("/plan", handlers.plan, methods=["GET"]),
             routing.Route("/apply", handlers.apply, methods=["POST"]),
+            routing.Route("/nginx/upgrade", handlers.upgrade_nginx, methods=["POST"]),
             routing.Route("/doctor", handlers.doctor, methods=["GET"]),
             routing.Route("/stop", handlers.stop, methods=["POST"]),
             *more,
@@ -132,6 +133,12 @@ class _Handlers:
         report = await self._gate.apply()
         status = 200 if report.ok else 202 if report.waits is not None else 422
         return responses.JSONResponse(json_values.apply_json(report), status_code=status)
+
+    async def upgrade_nginx(self, _: requests.Request) -> responses.Response:
+        """As `apply`: 422 when the other nginx did not take over, 202 when it has to wait."""
+        report = await self._gate.upgrade_nginx()
+        status = 200 if report.ok else 202 if report.waits is not None else 422
+        return responses.JSONResponse(json_values.upgrade_json(report), status_code=status)
 
     async def doctor(self, request: requests.Request) -> responses.Response:
         """?host=NAME looks at one name."""

@@ -35,6 +35,8 @@ def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport, l
         "generation": status.generation,
         "nginx": {
             "version": status.nginx_version,
+            "path": status.nginx_path,
+            "successor": _successor_json(status),
             "pid": status.nginx_pid,
             "answers": status.answers,
             "reloads": status.reloads,
@@ -57,6 +59,32 @@ def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport, l
         ],
         "containers": [container_json(item) for item in status.containers],
         "problems": problems_json(status.problems),
+    }
+
+
+def _successor_json(status: gate_port.GateStatus) -> Json | None:
+    """Another nginx that could take over; null: there is none. `replaced`: the file of the one that serves is gone.
+    `error`: why it did not take over when it was to."""
+    found = status.successor
+    if found is None:
+        return None
+    return {
+        "version": ".".join(map(str, found.binary.version)),
+        "path": found.binary.path,
+        "replaced": found.is_replacement,
+        "error": status.upgrade_error,
+    }
+
+
+def upgrade_json(report: gate_port.UpgradeReport) -> Json:
+    """`version` and `path` are of the nginx that serves now; `former` is null where none took over."""
+    return {
+        "ok": report.ok,
+        "version": report.version,
+        "path": report.path,
+        "former": report.former,
+        "error": report.error,
+        "waits": _held_json(report.waits),
     }
 
 

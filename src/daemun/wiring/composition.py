@@ -14,7 +14,7 @@ from daemun import settings as settings_
 from daemun.alerts import notifier
 from daemun.certs import account_service, certificate_manager
 from daemun.certs.dns01 import dns_proofs
-from daemun.control import gate, lifecycle, reconciler, reload_limiter
+from daemun.control import gate, lifecycle, nginx_upgrade, reconciler, reload_limiter
 from daemun.core import layout as layout_
 from daemun.core import model, render_environment, served_judgement, worker_generations
 from daemun.core.options import alerts_option, docker_option, logs_option, user_option
@@ -76,11 +76,17 @@ class Daemon:
             examiner=self._preflight,
             has_time=lambda: not self._gate.is_busy,
         )
-        self._nginx = nginx_server.Nginx(binary, self._layout, account)
+        self._nginx = nginx_server.Nginx(
+            binary,
+            self._layout,
+            account,
+            find_next=lambda: nginx_environment.find_next(settings),
+            find_endpoints=self._find_endpoints,
+        )
         self._endpoints = endpoints.Discovery(store, seed=self._layout.state, clients=self._nginx)
         self._logs = log_schedule.Rotation(self._nginx, logs_option.OPTION.of(current))
         self._access_lines = access_lines.AccessLines(self._layout)
-        self._machine = nginx_environment.Machine(binary=binary, layout=self._layout, account=account)
+        self._machine = nginx_environment.Machine(layout=self._layout, account=account)
         self._remembering = last_good_file.Remembering(source, store, settings.config, known)
         file = environment_source.FileOrEnvironment(
             self._remembering,
@@ -121,7 +127,7 @@ class Daemon:
         rounds = reconciler.Reconciler(
             sources=[self._compatible, self._containers],
             proxy=self._nginx,
-            listening=address_trial.Listening(binary.path, self._layout),
+            listening=address_trial.Listening(lambda: self._nginx.binary.path, self._layout),
             certificates=self._certificates,
             domains=self._domains,
             endpoints=self._endpoints,
@@ -155,11 +161,11 @@ class Daemon:
             damage=store.damage,
             identity=gate.Identity(
                 version=daemun.__version__,
-                nginx_version=".".join(map(str, binary.version)),
                 config_path=str(settings.config),
                 state_dir=self._layout.state,
                 started_at=clock.SystemClock().now(),
             ),
+            upgrade=nginx_upgrade.NginxUpgrade(self._nginx, wake=self._wake),
         )
         self._sockets = sockets.Sockets(
             layout=self._layout,
@@ -209,6 +215,7 @@ class Daemon:
                 "access lines": self._access_lines.run,
                 "work folder": self._look_at_state,
                 "old workers": self._reload_limits.run,
+                "nginx upgrade": self._gate.watch_nginx,
                 "visitor": self._prober.run,
                 "orphans": child_reaper.reap_orphans,
             },
@@ -233,6 +240,9 @@ class Daemon:
 
     def _wake(self) -> None:
         self._gate.wake()
+
+    def _find_endpoints(self, service: str) -> tuple[model.Endpoint, ...]:
+        return self._endpoints.endpoints(service)
 
     def _note_trouble(self) -> None:
         self._alerts.wake()
@@ -285,7 +295,10 @@ class Daemon:
 
     def _describe(self, current: model.Globals) -> render_environment.Environment:
         described = self._machine.describe(
-            current, thumbprint=self._certificates.thumbprint(), resolver=self._endpoints.address
+            current,
+            binary=self._nginx.binary,
+            thumbprint=self._certificates.thumbprint(),
+            resolver=self._endpoints.address,
         )
         return dataclasses.replace(described, next_user=worker_account.next_user(user_option.OPTION.of(current)))
 

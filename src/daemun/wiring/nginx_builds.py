@@ -4,7 +4,7 @@ import datetime
 import os
 import pathlib
 
-from daemun import errors
+from daemun import causes, errors
 from daemun import settings as settings_
 from daemun.core import nginx_weaknesses
 from daemun.nginx import find_nginx, process
@@ -73,6 +73,21 @@ def install_files(
 def use(settings: settings_.Settings, name: str) -> installed_builds.Installed:
     """Raises: EnvironmentProblemError."""
     return installed_builds.use(settings.layout, name)
+
+
+def read_choices(settings: settings_.Settings) -> dict[pathlib.Path, str | None]:
+    """Which one is chosen, for `restore_choices`."""
+    return installed_builds.read_choices(settings.layout)
+
+
+def restore_choices(choices: dict[pathlib.Path, str | None]) -> None:
+    """Raises: EnvironmentProblemError."""
+    try:
+        installed_builds.restore_choices(choices)
+    except OSError as error:
+        raise errors.EnvironmentProblemError(
+            f"cannot choose the former nginx again: {causes.describe(error)}; `daemun nginx list` shows which one is"
+        ) from error
 
 
 def remove(settings: settings_.Settings, name: str) -> installed_builds.Installed:

@@ -7,7 +7,7 @@ from daemun.core import layout as layout_
 from daemun.core import model, render_environment
 from daemun.core.options import workers_option
 from daemun.nginx import find_nginx as find_nginx_
-from daemun.nginx import machine_limits, process, worker_account
+from daemun.nginx import machine_limits, master_program, process, worker_account
 from daemun.nginx.builds import installed_builds
 
 
@@ -18,9 +18,19 @@ def find_nginx(settings: settings_.Settings) -> render_environment.Nginx:
     """
     if settings.nginx is not None:
         return find_nginx_.find(str(settings.nginx))
-    running = process.find_program(settings.layout)
-    found = find_nginx_.examine(running) if running is not None else None
-    return found if isinstance(found, render_environment.Nginx) else find_next(settings)
+    return find_serving(settings) or find_next(settings)
+
+
+def find_serving(settings: settings_.Settings) -> render_environment.Nginx | None:
+    """The one that serves, also when its file was replaced meanwhile; None: none does, or it cannot be used. Blocking,
+    some 10 ms."""
+    master = process.find_master(settings.layout)
+    if master is None:
+        return None
+    # A file that was deleted is still there for whoever runs it.
+    running = process.find_program(settings.layout) or master_program.path_of(master.pid)
+    found = find_nginx_.examine(running)
+    return found if isinstance(found, render_environment.Nginx) else None
 
 
 def find_next(settings: settings_.Settings) -> render_environment.Nginx:
@@ -34,16 +44,20 @@ def find_next(settings: settings_.Settings) -> render_environment.Nginx:
 class Machine:
     """What rendering needs that does not change while daemun runs."""
 
-    binary: render_environment.Nginx
     layout: layout_.Layout
     account: worker_account.WorkerAccount | None
 
     def describe(
-        self, current: model.Globals, *, thumbprint: str | None, resolver: str | None
+        self,
+        current: model.Globals,
+        *,
+        binary: render_environment.Nginx,
+        thumbprint: str | None,
+        resolver: str | None,
     ) -> render_environment.Environment:
         return render_environment.Environment(
             layout=self.layout,
-            nginx=self.binary,
+            nginx=binary,
             thumbprint=thumbprint,
             user=self.account.user if self.account else None,
             group=self.account.group if self.account else None,

@@ -10,7 +10,7 @@ import sys
 from daemun import errors, garbage
 from daemun import settings as settings_
 from daemun.core import layout as layout_
-from daemun.nginx import machine_limits, misplaced, process, work_folder
+from daemun.nginx import machine_limits, misplaced, process, takeover, work_folder
 from daemun.store import instance
 from daemun.wiring import composition, nginx_environment
 
@@ -29,7 +29,11 @@ def run(settings: settings_.Settings) -> int:
     with contextlib.ExitStack() as stack:
         lock = _lock(settings, stack)
         stack.callback(lambda: process.leave_work_folder(settings.layout))
-        one = composition.Daemon(settings, nginx_environment.find_nginx(settings), lock)
+        with contextlib.suppress(errors.EnvironmentProblemError):  # tried again with each round
+            asyncio.run(takeover.settle(settings.layout))
+        # What serves judges changes, whichever was named: that one takes over from it with `daemun nginx upgrade`.
+        binary = nginx_environment.find_serving(settings) or nginx_environment.find_next(settings)
+        one = composition.Daemon(settings, binary, lock)
         garbage.seek()
         asyncio.run(one.live())
     return 0

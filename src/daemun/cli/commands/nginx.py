@@ -2,12 +2,13 @@
 
 import datetime
 import pathlib
+import time
 import typing
 
 import typer
 
-from daemun import settings
-from daemun.cli import command_groups, common_options, json_answer, output, tables
+from daemun import errors, settings
+from daemun.cli import command_groups, common_options, control_client, daemon_state, json_answer, output, tables
 
 if typing.TYPE_CHECKING:
     from daemun.nginx.builds import build_list, installed_builds
@@ -77,10 +78,10 @@ def install(  # noqa: PLR0917 - Typer's
         bool, typer.Option("--accept-expired", help="Also take packages of a mirror that was not renewed for days.")
     ] = False,
 ) -> None:
-    """Install Debian's newest nginx with its libraries beside the system's, which stays as it is, and use it.
+    """Install Debian's newest nginx with its libraries beside the system's, which stays as it is, and choose it.
 
-    apt fetches and verifies the packages, in folders of its own; that needs no root, but Debian's keyring. It is taken
-    at the next start of nginx. What fails leaves what was there.
+    apt fetches and verifies the packages, in folders of its own; that needs no root, but Debian's keyring. Beside an
+    nginx that serves it waits for `daemun nginx upgrade`. What fails leaves what was there.
     """
     from daemun.wiring import nginx_builds
 
@@ -95,15 +96,45 @@ def install(  # noqa: PLR0917 - Typer's
             chosen, is_shared=shared, mirror=mirror, suite=suite, accept_expired=accept_expired
         )
     _tell_used(chosen, made, "installed")
+    _tell_running(chosen, made)
 
 
 @group.command()
 @common_options.with_settings
 def use(chosen: settings.Settings, version: Version) -> None:
-    """Choose an installed nginx, for the next start of nginx."""
+    """Choose an installed nginx. It takes over from one that serves, and no connection is lost.
+
+    Where it does not, the one that served goes on, and is the chosen one again.
+    """
     from daemun.wiring import nginx_builds
 
-    _tell_used(chosen, nginx_builds.use(chosen, version), "chosen")
+    before = nginx_builds.read_choices(chosen)
+    made = nginx_builds.use(chosen, version)
+    _tell_used(chosen, made, "chosen")
+    try:
+        report = _take_over(chosen)
+    except control_client.NotRunningError:
+        _tell_running(chosen, made)
+        return
+    except errors.DaemunError:
+        nginx_builds.restore_choices(before)
+        raise
+    if not report["ok"]:
+        nginx_builds.restore_choices(before)
+    _tell_upgrade(report)
+    if report["ok"] and report["path"] != made.path:
+        output.complain(f"{made.path} is not taken: the daemon was started with --nginx, or $DAEMUN_NGINX")
+
+
+@group.command()
+@common_options.with_settings
+def upgrade(chosen: settings.Settings) -> None:
+    """Let another nginx take over from the one that serves, and no connection is lost.
+
+    It is the one that would be started now: that of --nginx, the installed one that was chosen, the system's, also
+    where an update has replaced it, or the bundled one. Where it cannot take over, the one that served goes on.
+    """
+    _tell_upgrade(_take_over(chosen))
 
 
 @group.command()
@@ -117,6 +148,32 @@ def rm(chosen: settings.Settings, version: Version) -> None:
     output.print_line(f"removed: nginx {gone.name} ({gone.folder})")
 
 
+def _take_over(chosen: settings.Settings) -> Json:
+    """Raises: as `control_client.Client`."""
+    daemon = control_client.Client(chosen)
+    report = daemon.upgrade_nginx()
+    if report["waits"] is not None:
+        output.complain(f"waiting: {report['waits']['reason']}")
+    while report["waits"] is not None:
+        time.sleep(daemon_state.POLL_S)
+        if daemon.status("")["waiting_change"] is None:
+            report = {**daemon.upgrade_nginx(), "former": report["former"]}
+    return report
+
+
+def _tell_upgrade(report: Json) -> None:
+    """Exits with 1 where the other nginx did not take over."""
+    json_answer.note(upgrade=report)
+    if not report["ok"]:
+        output.fail(report["error"])
+        raise typer.Exit(1)
+    where = f"nginx {report['version']} ({report['path']})"
+    if report["former"] is None:
+        output.print_line(f"{where} serves")
+    else:
+        output.print_line(f"{where} took over from nginx {report['former']}, and no connection was lost")
+
+
 def _tell_used(chosen: settings.Settings, made: "installed_builds.Installed", verb: str) -> None:
     from daemun.core import nginx_weaknesses
     from daemun.wiring import nginx_builds
@@ -125,12 +182,17 @@ def _tell_used(chosen: settings.Settings, made: "installed_builds.Installed", ve
     output.print_line(f"{verb}: nginx {made.name} ({made.path})")
     if chosen.nginx is not None:
         output.print_line(f"it is not taken as long as {chosen.nginx_from} names {chosen.nginx}")
-    running = nginx_builds.find_running(chosen)
-    if running is not None and running != made.path:
-        output.print_line(f"{running} goes on serving; to start this one: daemun stop, then daemun up")
     laid_open = [one for one in nginx_builds.list_weaknesses(chosen, made.path) if one.applies]
     if laid_open:
         output.complain(f"it has {nginx_weaknesses.tell(laid_open)}; `daemun nginx list` shows all")
+
+
+def _tell_running(chosen: settings.Settings, made: "installed_builds.Installed") -> None:
+    from daemun.wiring import nginx_builds
+
+    running = nginx_builds.find_running(chosen)
+    if running is not None and running != made.path:
+        output.print_line(f"{running} goes on serving; to let this one take over: daemun nginx upgrade")
 
 
 def _row_of(one: "build_list.Listed", now: datetime.datetime) -> tuple[str, ...]:
@@ -155,8 +217,8 @@ def _row_of(one: "build_list.Listed", now: datetime.datetime) -> tuple[str, ...]
 
 def _state_of(one: "build_list.Listed") -> str:
     if one.serves:
-        return "serves" if one.is_next else "serves, until nginx is started anew"
-    return "is taken at the next start" if one.is_next else ""
+        return "serves" if one.is_next else "serves, until another takes over"
+    return "is taken by `daemun nginx upgrade`, or at the next start" if one.is_next else ""
 
 
 def _age_of(made: datetime.datetime | None, now: datetime.datetime) -> str:

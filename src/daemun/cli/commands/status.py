@@ -114,12 +114,22 @@ def summary_of(answer: Json) -> list[str]:
             f"{output.count(nginx['workers'], 'worker')}{draining}, {output.count(nginx['reloads'], 'reload')}"
         )
     lines = [f"daemun {answer['version']} (process {answer['pid']}): {answer['config']}", serving]
-    lines += _old_workers_of(answer)
+    lines += [*_successor_of(answer), *_old_workers_of(answer)]
     if not answer["sites"]:
         lines.append("no sites yet; add one with: daemun add HOST TARGET")
     else:
         lines.append(verdict.count_sites(answer))
     return lines
+
+
+def _successor_of(answer: Json) -> list[str]:
+    """Which nginx could take over."""
+    found = answer["nginx"]["successor"]
+    if found is None:
+        return []
+    why = "its file was replaced while it serves" if found["replaced"] else "another one is there"
+    line = f"{why}: nginx {found['version']} ({found['path']}) takes over with `daemun nginx upgrade`"
+    return [line, *([f"the last time that failed: {found['error']}"] if found["error"] is not None else [])]
 
 
 def _old_workers_of(answer: Json) -> list[str]:

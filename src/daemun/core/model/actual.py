@@ -21,6 +21,7 @@ class Actual:
 
     pid: the master; None: not running. generation: the one its workers answer with; None: unknown or not running.
     files: the tree that `current` points to, relative path -> bytes; None: there is none yet.
+    has_successor: another binary is to take over from the one that runs.
     """
 
     pid: int | None = None
@@ -28,6 +29,7 @@ class Actual:
     current_generation: int | None = None
     files: dict[str, bytes] | None = None
     workers: tuple[Worker, ...] = ()
+    has_successor: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

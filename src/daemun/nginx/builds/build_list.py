@@ -7,7 +7,7 @@ import os
 from daemun import errors
 from daemun.core import layout as layout_
 from daemun.core import nginx_build, nginx_weaknesses, render_environment
-from daemun.nginx import find_nginx, process
+from daemun.nginx import find_nginx, master_program, process
 from daemun.nginx.builds import build_facts, installed_builds, running_build
 
 
@@ -45,13 +45,22 @@ def list_builds(layout: layout_.Layout, *, named: str | None, path: str, today: 
     found += [(nginx_build.Origin.SYSTEM, one, None) for one in find_nginx.search(path)]
     bundled = find_nginx.find_bundled()
     found += [(nginx_build.Origin.BUNDLED, bundled, None)] if bundled else []
-    if running is not None and os.path.realpath(running) not in {os.path.realpath(one) for _, one, _ in found}:
+    master = process.find_master(layout)
+    if running is None and master is not None:
+        running = master_program.path_of(
+            master.pid
+        )  # its file was replaced or deleted, which leaves it to whoever runs it
+        found.append((nginx_build.Origin.REPLACED, running, None))
+    elif running is not None and os.path.realpath(running) not in {os.path.realpath(one) for _, one, _ in found}:
         found.append((nginx_build.Origin.NAMED, running, None))
     listed = [_look(origin, one, name, layout, today) for origin, one, name in found]
     next_ = next((one.path for one in listed if one.refusal is None and _may_be_next(one, chosen)), None)
-    serving = None if running is None else os.path.realpath(running)
     marked = [
-        dataclasses.replace(one, serves=os.path.realpath(one.path) == serving, is_next=one.path == next_)
+        dataclasses.replace(
+            one,
+            serves=running is not None and os.path.realpath(one.path) == os.path.realpath(running),
+            is_next=one.path == next_,
+        )
         for one in listed
     ]
     return _with_gains(marked)

@@ -105,6 +105,25 @@ def point(chosen: Installed) -> None:
         ) from error
 
 
+def read_choices(layout: layout_.Layout) -> dict[pathlib.Path, str | None]:
+    """What the link of each folder leads to, for `restore_choices`."""
+    found: dict[pathlib.Path, str | None] = {}
+    for folder in folders(layout):
+        found[folder] = None
+        with contextlib.suppress(OSError):
+            found[folder] = str((folder / CURRENT).readlink())
+    return found
+
+
+def restore_choices(choices: collections.abc.Mapping[pathlib.Path, str | None]) -> None:
+    """Raises: OSError."""
+    for folder, target in choices.items():
+        if target is None:
+            drop_choice(folder)
+        else:
+            durable.point_link(folder / CURRENT, target)
+
+
 def drop_choice(folder: pathlib.Path) -> bool:
     """Use none of a folder's builds. Returns: whether one was used."""
     with contextlib.suppress(FileNotFoundError):
@@ -121,8 +140,8 @@ def remove(layout: layout_.Layout, name: str, *, running: str | None) -> Install
     chosen = _find(layout, name)
     if running is not None and pathlib.Path(running).is_relative_to(chosen.folder):
         raise errors.EnvironmentProblemError(
-            f"cannot remove nginx {name}: it serves now; choose another with `daemun nginx use`, and start nginx anew "
-            "with `daemun stop` and `daemun up`"
+            f"cannot remove nginx {name}: it serves now; `daemun nginx use` lets another one take over, or, where that "
+            "has no name, `daemun nginx upgrade`"
         )
     with lock(chosen.folder.parent):
         if find_current(layout) == chosen.path:

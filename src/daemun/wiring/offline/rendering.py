@@ -58,8 +58,9 @@ def assemble(
     """As the daemon would, with what an earlier one left. last_good: what sites at fault keep, path -> content."""
     store = configuration.find_store(settings)
     account = worker_account.choose(user_option.OPTION.of(desired.globals))
-    env = nginx_environment.Machine(binary=binary, layout=settings.layout, account=account).describe(
+    env = nginx_environment.Machine(layout=settings.layout, account=account).describe(
         desired.globals,
+        binary=binary,
         thumbprint=acme_accounts.read_thumbprint(store) if store else None,
         resolver=(resolver_places.read_address(store) if store else None) or UNUSED_RESOLVER,
     )
