@@ -11,7 +11,7 @@ import datetime
 import typing
 
 from daemun.control import damage_report
-from daemun.core import dns_service, listeners, model, on_demand_names, render_environment
+from daemun.core import dns_service, judge_policies, listeners, model, on_demand_names, render_environment
 from daemun.errors import EnvironmentProblemError
 
 
@@ -262,6 +262,21 @@ class HeldRequests(typing.Protocol):
 
     def counts(self) -> tuple[int, int]:
         """How many requests wait now, and how many ever did since the daemon started."""
+        ...
+
+
+class Judge(typing.Protocol):
+    """The process that decides for nginx who may come in (`daemun.judge`); it outlives the daemon."""
+
+    async def prepare(
+        self, wanted: collections.abc.Collection[judge_policies.Policy], live: collections.abc.Mapping[str, bytes]
+    ) -> tuple[model.Problem, ...]:
+        """Make the process know these policies, and those of before that nginx's files `live` still name; it is started
+        when there are any. Returns: why visitors are kept out meanwhile. Never raises."""
+        ...
+
+    async def confirm(self, live: collections.abc.Mapping[str, bytes]) -> None:
+        """nginx runs these files: forget the policies that neither they nor the last `prepare` name. Never raises."""
         ...
 
 

@@ -130,6 +130,21 @@ class Layout:
         return f"{self.run}/missed.sock"
 
     @property
+    def judge_socket(self) -> str:
+        """The judge answers nginx here whether a visitor may come in."""
+        return f"{self.run}/judge.sock"
+
+    @property
+    def judge_control_socket(self) -> str:
+        """The judge gets its policies from the daemon here."""
+        return f"{self.run}/judge-control.sock"
+
+    @property
+    def judge_pid(self) -> str:
+        """Which process is the judge, kept across restarts of daemun."""
+        return f"{self.run}/judge.pid"
+
+    @property
     def lock(self) -> str:
         return f"{self.run}/daemun.lock"
 

@@ -1,0 +1,98 @@
+"""The judge's process: `python -m daemun.judge`, started by `judge_keeper` with two listening sockets.
+
+What libraries import late is imported before the rights are given up, by answering a few requests: the account may read
+no file, not even Python's.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import time
+import traceback
+
+from aiohttp import web
+
+from daemun.judge import judge_app, password_check, sign_in, unprivileged
+
+DRAIN_S = 10.0
+"""How long requests that are being answered may take once the end is requested."""
+
+
+def main() -> int:
+    found = _read_arguments()
+    listeners = [socket.socket(fileno=number) for number in (found.nginx_fd, found.daemon_fd)]
+    try:
+        asyncio.run(_serve(*listeners, version=found.version, owner_uid=found.owner, account=found.account))
+    except Exception as error:  # its text could hold what was sent
+        traceback.print_tb(error.__traceback__)
+        print(f"the judge ended: {type(error).__name__}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m daemun.judge")
+    parser.add_argument("--nginx-fd", type=int, required=True)
+    parser.add_argument("--daemon-fd", type=int, required=True)
+    parser.add_argument("--account", type=int)
+    parser.add_argument("--owner", type=int, required=True)
+    parser.add_argument("--version", required=True)
+    return parser.parse_args()
+
+
+async def _serve(
+    nginx: socket.socket, daemon: socket.socket, *, version: str, owner_uid: int, account: int | None
+) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_note)
+    verifier = password_check.Verifier()
+    app = judge_app.JudgeApp(sign_in.SignIn(verifier, time.monotonic), verifier, version=version, owner_uid=owner_uid)
+    loop.add_signal_handler(signal.SIGTERM, app.ended.set)
+    for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's, meant for the daemon
+        loop.add_signal_handler(number, lambda: None)
+    servers = [judge_app.make_server(handle) for handle in (app.answer_nginx, app.answer_daemon)]
+    password_check.warm_up()
+    for request in _REQUESTS:
+        await _answer_once(servers[0], request)
+    unprivileged.give_up_rights(account)
+    async with contextlib.AsyncExitStack() as stack:
+        for server, listener in zip(servers, (nginx, daemon), strict=True):
+            listener.setblocking(False)
+            listening = await loop.create_unix_server(server, sock=listener)
+            stack.callback(listening.close)
+        await app.ended.wait()
+    # What is connected is answered still; nginx closes each connection after its answer.
+    for server in servers:
+        await server.shutdown(DRAIN_S)
+    verifier.close()
+
+
+_POLICY = f"/judge/none/{'0' * 32}"
+_REQUESTS = (
+    f"GET {_POLICY} HTTP/1.1\r\nHost: judge\r\nAuthorization: Basic YTpi\r\nConnection: close\r\n\r\n".encode(),
+    b"PUT /none HTTP/1.1\r\nHost: judge\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
+    b"\0\r\n\r\n",
+)
+
+
+async def _answer_once(server: web.Server, request: bytes) -> None:
+    ours, its = socket.socketpair()
+    its.setblocking(False)
+    await asyncio.get_running_loop().connect_accepted_socket(server, its)
+    reader, writer = await asyncio.open_unix_connection(sock=ours)
+    writer.write(request)
+    await reader.read()
+    writer.close()
+
+
+def _note(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """What failed in a callback, without its text."""
+    error = context.get("exception")
+    print(f"{context.get('message')}: {type(error).__name__}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

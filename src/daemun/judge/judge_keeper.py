@@ -1,0 +1,135 @@
+"""In the daemon: the policies that the judge is to know, and a process that knows them for as long as a site needs it.
+
+The process is started when it is first needed, adopted from an earlier daemon, started again when it ended, and ended
+when no site needs it any more.
+"""
+
+import asyncio
+import collections.abc
+import contextlib
+
+import aiohttp
+import psutil
+import structlog
+
+from daemun.control import damaged_keys, ports
+from daemun.core import judge_policies, layout, model
+from daemun.errors import DaemunError
+from daemun.judge import judge_process
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+KEY = "judge/policies.json"
+IDLE_S = 60.0
+"""How long the process is kept that no configuration needs: old workers of nginx may still ask it."""
+LOOK_S = 10.0
+"""How often it is looked at, besides when its end is noticed: its sockets may have been deleted."""
+RETRY_S = 5.0
+
+
+class JudgeKeeper:
+    """Implements `control.ports.Judge`. All methods are called on one event loop."""
+
+    def __init__(self, store: ports.Store, paths: layout.Layout, *, group: int | None, version: str) -> None:
+        """group: the number of the workers' group, which may ask; None: nginx runs as daemun does."""
+        self._store = store
+        self._layout = paths
+        self._changed = asyncio.Event()
+        self._process = judge_process.JudgeProcess(paths, group=group, version=version, ended=self._changed.set)
+        self._lock = asyncio.Lock()
+        self._wanted: judge_process.Policies = ()
+        self._known: judge_process.Policies | None = None
+        self._stored: judge_process.Policies | None = None
+        self._pushed: judge_process.Policies | None = None
+        self._failure: str | None = None
+
+    async def prepare(
+        self, wanted: collections.abc.Collection[judge_policies.Policy], live: collections.abc.Mapping[str, bytes]
+    ) -> tuple[model.Problem, ...]:
+        """See ports.Judge."""
+        self._wanted = tuple(wanted)
+        await self._know(live)
+        return self._problems()
+
+    async def confirm(self, live: collections.abc.Mapping[str, bytes]) -> None:
+        """See ports.Judge."""
+        await self._know(live)
+
+    async def run(self) -> None:
+        """Never returns."""
+        while True:
+            is_idle = not self._known and self._process.is_known
+            pause_s = RETRY_S if self._failure is not None else IDLE_S if is_idle else LOOK_S
+            is_over = False
+            try:
+                async with asyncio.timeout(pause_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                is_over = is_idle
+            self._changed.clear()
+            if is_over and not self._known:
+                await self.stop()
+            elif self._known and not await asyncio.to_thread(self._process.serves):
+                if self._process.is_known and self._failure is None:
+                    log.error("the judge of sign-ins ended; it is started again")
+                async with self._lock:
+                    await self._serve()
+
+    async def stop(self) -> None:
+        """End the process; it is started again when it is needed. Nothing happens where none runs."""
+        async with self._lock:
+            self._pushed = None
+            await self._process.end()
+
+    async def _know(self, live: collections.abc.Mapping[str, bytes]) -> None:
+        """Bring what is wanted, and what nginx's files name, to the judge and, for the next daemon, to the store."""
+        async with self._lock:
+            if self._known is None:
+                self._known = self._stored = await asyncio.to_thread(self._read)
+            if self._known or self._wanted:
+                named = await asyncio.to_thread(judge_policies.find_named, live)
+                self._known = judge_policies.choose(self._wanted, self._known, named)
+            await self._keep()
+            await self._serve()
+            self._changed.set()
+
+    async def _serve(self) -> None:
+        """Make a process that runs know exactly what is to be known."""
+        known = self._known or ()
+        try:
+            if not self._process.is_known and self._pushed is None:
+                is_adopted = await self._process.adopt()
+                if not is_adopted and not known:
+                    await self._process.end()
+            is_serving = await asyncio.to_thread(self._process.serves)
+            if is_serving and known != self._pushed:
+                await self._process.push(known)
+            elif known and not is_serving:
+                await self._process.replace(known)
+            self._pushed, self._failure = known, None
+        except (DaemunError, OSError, aiohttp.ClientError, TimeoutError, psutil.Error) as error:
+            self._pushed, self._failure = None, str(error) or type(error).__name__
+
+    async def _keep(self) -> None:
+        """For the next daemon: a site may be kept at its last good version then. The store is root's alone."""
+        if self._known == self._stored or self._known is None:
+            return
+        with contextlib.suppress(DaemunError):  # a full disk is reported elsewhere, and tried again here
+            if self._known:
+                await asyncio.to_thread(self._store.write, KEY, judge_policies.encode(self._known))
+            else:
+                await asyncio.to_thread(self._store.delete, KEY)
+            self._stored = self._known
+
+    def _read(self) -> judge_process.Policies:
+        follows = "sites that are kept at their last good version let nobody in"
+        return damaged_keys.read(self._store, KEY, judge_policies.decode, follows=follows) or ()
+
+    def _problems(self) -> tuple[model.Problem, ...]:
+        if self._failure is None:
+            return ()
+        message = (
+            f"cannot run the judge of sign-ins: {self._failure}; sites with `basic_auth` let nobody in (503) until it "
+            f"runs; see {self._layout.logs}/judge.log"
+        )
+        return (model.Problem(origin=model.NOWHERE, message=message),)

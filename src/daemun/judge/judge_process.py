@@ -1,0 +1,262 @@
+"""The judge's process as the daemon handles it: start, adopt, replace, end, and what is requested of it.
+
+Two sockets lie in the run folder. A new process gets listening ones that are bound under other names, and renamed over
+the old names once it has the policies; so nginx always finds one that can answer.
+"""
+
+import asyncio
+import collections.abc
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import typing
+
+import aiohttp
+import psutil
+import structlog
+
+from daemun import regular_files
+from daemun.core import judge_policies, layout
+from daemun.errors import EnvironmentProblemError
+from daemun.judge import unprivileged
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+Policies = tuple[judge_policies.Policy, ...]
+
+START_S = 60.0
+ANSWER_S = 10.0
+END_S = 15.0
+"""More than the process gives what it is answering (`__main__.DRAIN_S`)."""
+_BACKLOG = 4096
+_MODULE = "daemun.judge"
+_LARGEST_LOG_BYTES = 1 << 20
+_KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "PYTHONHOME", "PYTHONPATH")
+"""All that the process gets of the daemon's environment, which may hold secrets."""
+
+
+class JudgeProcess:
+    """Methods are called one at a time, on one event loop. ended: set when the process has ended."""
+
+    def __init__(
+        self, paths: layout.Layout, *, group: int | None, version: str, ended: collections.abc.Callable[[], None]
+    ) -> None:
+        self._layout = paths
+        self._group = group
+        self._version = version
+        self._ended = ended
+        self._process: psutil.Process | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is one, alive or not."""
+        return self._process is not None
+
+    def serves(self) -> bool:
+        """Whether nginx can reach it. Blocking, microseconds."""
+        return self._process is not None and _is_alive(self._process) and self._has_sockets()
+
+    async def adopt(self) -> bool:
+        """Whether the process of an earlier daemon goes on. One of another version does not."""
+        found = await asyncio.to_thread(find_left, self._layout)
+        if found is None or not self._has_sockets():
+            return False
+        try:
+            status = await _request(self._layout.judge_control_socket, "GET", "/status")
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+        if status.get("version") != self._version or status.get("pid") != found.pid:
+            return False
+        self._watch(found)
+        return True
+
+    async def push(self, policies: Policies) -> None:
+        """Raises: OSError, TimeoutError, aiohttp.ClientError."""
+        await _request(self._layout.judge_control_socket, "PUT", "/policies", judge_policies.encode(policies))
+
+    async def replace(self, policies: Policies) -> None:
+        """A new process, which knows these policies, in the place of the one there is, if any.
+
+        Raises: EnvironmentProblemError, OSError, TimeoutError, aiohttp.ClientError; then all is as it was."""
+        paths = self._layout
+        before = await asyncio.to_thread(find_left, paths)
+        drafts = (f"{paths.judge_socket}.new", f"{paths.judge_control_socket}.new")
+        child = await asyncio.to_thread(self._start, *drafts)
+        try:
+            content = judge_policies.encode(policies)
+            await _request(drafts[1], "PUT", "/policies", content, within_s=START_S)
+        except BaseException:
+            child.kill()
+            await asyncio.to_thread(child.wait)
+            raise
+        old = f"{paths.judge_control_socket}.old"
+        await asyncio.to_thread(self._switch, drafts, old)
+        if before is not None:
+            await _end(before, old)
+        await asyncio.to_thread(_remove, old)
+        self._reap()
+        self._child = child
+        self._watch(psutil.Process(child.pid))
+        await asyncio.to_thread(_write_pid, paths, child.pid)
+        log.info("the judge of sign-ins runs", pid=child.pid)
+
+    async def end(self) -> None:
+        await end_left(self._layout)
+        self._process = None
+        self._reap()
+
+    def _start(self, nginx_path: str, daemon_path: str) -> subprocess.Popen[bytes]:
+        account = unprivileged.choose(self._layout.state)
+        arguments = [sys.executable, "-P", "-m", _MODULE, "--owner", str(os.geteuid()), "--version", self._version]
+        if account is not None:
+            arguments += ["--account", str(account)]
+        with (
+            _listen(nginx_path, self._group) as nginx,
+            _listen(daemon_path, None) as daemon,
+            _open_log(pathlib.Path(self._layout.logs, "judge.log")) as output,
+        ):
+            return subprocess.Popen(
+                [*arguments, "--nginx-fd", str(nginx.fileno()), "--daemon-fd", str(daemon.fileno())],
+                pass_fds=(nginx.fileno(), daemon.fileno()),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
+                start_new_session=True,
+            )
+
+    def _switch(self, drafts: tuple[str, str], old: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(self._layout.judge_control_socket, old)  # noqa: PTH105
+        os.replace(drafts[1], self._layout.judge_control_socket)  # noqa: PTH105
+        os.replace(drafts[0], self._layout.judge_socket)  # noqa: PTH105
+
+    def _has_sockets(self) -> bool:
+        """Both, with the group that may ask."""
+        try:
+            found = os.stat(self._layout.judge_socket)  # noqa: PTH116
+        except OSError:
+            return False
+        return pathlib.Path(self._layout.judge_control_socket).exists() and self._group in {None, found.st_gid}
+
+    def _watch(self, process: psutil.Process) -> None:
+        self._process = process
+        # Without pidfd_open(2), whoever waits looks again by itself.
+        with contextlib.suppress(OSError):
+            descriptor = os.pidfd_open(process.pid)
+            asyncio.get_running_loop().add_reader(descriptor, self._note_end, descriptor)
+
+    def _note_end(self, descriptor: int) -> None:
+        asyncio.get_running_loop().remove_reader(descriptor)
+        os.close(descriptor)
+        self._reap()
+        self._ended()
+
+    def _reap(self) -> None:
+        """A child that has ended stays a zombie until it is waited for."""
+        if self._child is not None and self._child.poll() is not None:
+            self._child = None
+
+
+def find_left(paths: layout.Layout) -> psutil.Process | None:
+    """The judge of this state directory that runs, by its pid file; a process of another program is never taken for it.
+    Blocking, milliseconds."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, psutil.Error):
+        kept = json.loads(regular_files.read(paths.judge_pid))
+        process = psutil.Process(int(kept["pid"]))
+        is_same = process.create_time() == kept["started"] and _MODULE in process.cmdline()
+        return process if is_same and _is_alive(process) else None
+    return None
+
+
+async def end_left(paths: layout.Layout) -> None:
+    """End the judge of this state directory, whoever started it, and remove its sockets."""
+    process = await asyncio.to_thread(find_left, paths)
+    if process is not None:
+        await _end(process, paths.judge_control_socket)
+    await asyncio.to_thread(_remove, paths.judge_socket, paths.judge_control_socket, paths.judge_pid)
+
+
+def _remove(*paths: str) -> None:
+    for path in paths:
+        pathlib.Path(path).unlink(missing_ok=True)
+
+
+async def _end(process: psutil.Process, control_socket: str) -> None:
+    """It answers what it is asked, and ends; by force when it does not."""
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+        await _request(control_socket, "POST", "/end")
+    for number in (None, signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(psutil.Error):
+            if number is not None:
+                process.send_signal(number)
+        deadline = asyncio.get_running_loop().time() + END_S
+        while _is_alive(process) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        if not _is_alive(process):
+            return
+
+
+async def _request(
+    path: str, method: str, target: str, content: bytes = b"", *, within_s: float | None = None
+) -> dict[str, typing.Any]:
+    """Raises: OSError, TimeoutError, aiohttp.ClientError, EnvironmentProblemError."""
+    timeout = aiohttp.ClientTimeout(total=within_s or ANSWER_S)
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(path), timeout=timeout) as session,
+        session.request(method, f"http://judge{target}", data=content) as response,
+    ):
+        if response.status != 200:
+            raise EnvironmentProblemError(f"it answers {method} {target} with {response.status}")
+        found: dict[str, typing.Any] = await response.json()
+        return found
+
+
+@contextlib.contextmanager
+def _listen(path: str, group: int | None) -> collections.abc.Iterator[socket.socket]:
+    """A listening unix socket that its owner and the group can open; closed here once the process has it, too."""
+    pathlib.Path(path).unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(path)
+        # No client can connect between bind and listen, so there is no moment at which others could.
+        pathlib.Path(path).chmod(0o600 if group is None else 0o660)
+        if group is not None:
+            os.chown(path, -1, group)
+        listener.listen(_BACKLOG)
+        yield listener
+
+
+@contextlib.contextmanager
+def _open_log(path: pathlib.Path) -> collections.abc.Iterator[int]:
+    """Its few lines. A full disk keeps no judge from running."""
+    try:
+        if path.exists() and path.stat().st_size > _LARGEST_LOG_BYTES:
+            path.unlink()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _write_pid(paths: layout.Layout, pid: int) -> None:
+    kept = {"pid": pid, "started": psutil.Process(pid).create_time()}
+    draft = pathlib.Path(f"{paths.judge_pid}.new")
+    draft.write_text(json.dumps(kept), encoding="ascii")
+    draft.replace(paths.judge_pid)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

@@ -1,0 +1,32 @@
+"""What the judge is to know, and how nginx's files name it."""
+
+import dataclasses
+
+from daemun.core import judge_policies
+from daemun.core.judge_policies import Policy
+
+A = Policy(name="a.test-root", realm="A", users=(("alice", "hash"),))
+A2 = dataclasses.replace(A, users=(("alice", "hash"), ("bob", "hash")))
+B = Policy(name="b.test-root", realm="B", users=())
+
+
+def test_a_policy_is_found_in_files() -> None:
+    files = {"sites/a.conf": f"proxy_pass http://judge{A.path};".encode(), "sites/b.conf": b"return 200 /judge/x;"}
+    assert judge_policies.find_named(files) == {(A.name, A.digest)}
+
+
+def test_everything_of_a_policy_is_in_its_digest() -> None:
+    others = (A2, dataclasses.replace(A, realm="B"), dataclasses.replace(A, users=(("alice", "other"),)))
+    assert len({A.digest, *(one.digest for one in others)}) == 4
+
+
+def test_what_files_still_name_stays_known_behind_what_is_wanted() -> None:
+    named = frozenset({(A.name, A.digest)})
+    assert judge_policies.choose((A2, B), (A,), named) == (A, A2, B) or A.digest > A2.digest
+    assert judge_policies.choose((A2,), (A,), named)[-1] == A2
+    assert judge_policies.choose((A2,), (A,), frozenset()) == (A2,)
+    assert judge_policies.choose((), (A, A2, B), named) == (A,)
+
+
+def test_policies_are_written_and_read() -> None:
+    assert judge_policies.decode(judge_policies.encode((A2, A, B))) == (A2, A, B)
