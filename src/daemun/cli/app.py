@@ -28,6 +28,7 @@ from daemun.cli.commands import (
     enable,
     logs,
     nginx,
+    password,
     plan,
     render,
     restore_file,
@@ -141,6 +142,7 @@ _COMMANDS = {
         enable.enable,
         disable.disable,
         restore_file.restore_file,
+        password.password,
     ),
     "What is live": (status.status, sites.sites, doctor.doctor, logs.logs),
 }
