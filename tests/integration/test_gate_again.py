@@ -50,6 +50,7 @@ def make_gate(
             domains=worlds.Domains(),
             endpoints=endpoints,
             held_requests=held_requests,
+            judge=worlds.Judge(),
             admission=(old_workers := reload_limiter.ReloadLimiter(worlds.OldWorkers(), clock.FakeClock())),
             configure=lambda _: None,
             describe_environment=lambda _: render_environment.Environment(layout=layout.Layout("/state"), nginx=NGINX),

@@ -25,6 +25,8 @@ import pytest
 
 from daemun import errors, settings
 from daemun.cli import control_client
+from daemun.core import layout
+from daemun.judge import judge_process
 from tests.support import binaries, clients, ports
 
 Json = dict[str, typing.Any]
@@ -413,6 +415,10 @@ class Daemon:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
         psutil.wait_procs(left, timeout=10)
+        judge = judge_process.find_left(layout.Layout(str(self.state)))
+        if judge is not None:
+            judge.kill()
+            psutil.wait_procs([judge], timeout=10)
         shutil.rmtree(self.root, ignore_errors=True)
 
 

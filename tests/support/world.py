@@ -6,7 +6,15 @@ import dataclasses
 import re
 
 from daemun.control import ports
-from daemun.core import dns_service, listeners, model, on_demand_names, render_environment, worker_generations
+from daemun.core import (
+    dns_service,
+    judge_policies,
+    listeners,
+    model,
+    on_demand_names,
+    render_environment,
+    worker_generations,
+)
 from daemun.core.options import old_workers_option
 from daemun.errors import EnvironmentProblemError
 
@@ -87,6 +95,18 @@ class Succession:
         return None
 
     def offer(self, _: render_environment.Nginx | None) -> None:
+        pass
+
+
+class Judge:
+    """Always knows what it is to know."""
+
+    async def prepare(
+        self, _: collections.abc.Collection[judge_policies.Policy], __: collections.abc.Mapping[str, bytes]
+    ) -> tuple[model.Problem, ...]:
+        return ()
+
+    async def confirm(self, _: collections.abc.Mapping[str, bytes]) -> None:
         pass
 
 

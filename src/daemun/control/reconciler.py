@@ -12,6 +12,7 @@ import typing
 from daemun.control import ports, switcher
 from daemun.core import (
     assemble,
+    basic_auth_policies,
     certificate_faults,
     change_plan,
     dns_service,
@@ -77,9 +78,11 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Expanded:
-    """problems: of certificates. waits: what may wait once nginx runs what is desired."""
+    """problems: of certificates. closed: why visitors are kept out. waits: what may wait once nginx runs what is
+    desired."""
 
     problems: tuple[model.Problem, ...]
+    closed: tuple[model.Problem, ...]
     waits: tuple[dns_service.HeldRoute, ...]
 
 
@@ -108,6 +111,7 @@ class Reconciler:
         domains: ports.Domains,
         endpoints: ports.Endpoints,
         held_requests: ports.HeldRequests,
+        judge: ports.Judge,
         describe_environment: switcher.DescribeEnvironment,
         admission: switcher.Admission,
         configure: Configure = lambda _: None,
@@ -123,6 +127,7 @@ class Reconciler:
         self._domains = domains
         self._endpoints = endpoints
         self._held_requests = held_requests
+        self._judge = judge
         self._configure = configure
         self._last_good: dict[str, model.Snapshot] = dict(last_good)
         self._merged: site_memory.PerSite[merge.Judged] = site_memory.PerSite()
@@ -153,18 +158,19 @@ class Reconciler:
             problems += assembled.problems
             # What the tree names comes to be while nginx judges it. Only the switch needs both.
             parts = await asyncio.gather(
-                self._expand(gathered),
+                self._expand(gathered, actual.files or {}),
                 asyncio.to_thread(_make_plan, gathered, assembled, actual),
                 self._switcher.stage(desired, assembled, actual),
                 return_exceptions=True,
             )
             expanded, wanted = _found(parts[0]), _found(parts[1])
             certificate_problems = certificate_faults.place(expanded.problems, desired.sites, known=problems)
-            problems += certificate_problems
+            problems += (*certificate_problems, *expanded.closed)
             switched = await self._switcher.switch(desired, _found(parts[2]), urgency=urgency)
             generation = switched.generation
             if switched.held is None:
                 self._live_waits = expanded.waits
+                await self._judge.confirm(switched.files)
                 await self._certificates.confirm()
         except DaemunError as error:
             self._admission.withdraw()
@@ -257,16 +263,17 @@ class Reconciler:
             unread=unread,
         )
 
-    async def _expand(self, gathered: _Gathered) -> _Expanded:
-        """Certificates and places to wait exist before the configuration that names them."""
+    async def _expand(self, gathered: _Gathered, live: collections.abc.Mapping[str, bytes]) -> _Expanded:
+        """Certificates, policies and places to wait exist before the configuration that names them."""
         self._certificates.configure(gathered.desired.globals.acme)
         specs = (*gathered.specs, *await self._domains.publish(gathered.desired))
-        problems = await self._certificates.prepare(specs)
+        policies = await asyncio.to_thread(basic_auth_policies.find_policies, gathered.desired)
+        problems, closed = await asyncio.gather(self._certificates.prepare(specs), self._judge.prepare(policies, live))
         found = await asyncio.to_thread(hold_policy.find_waits, gathered.desired)
         # What nginx runs until the switch names its own routes, and the switch may have to wait.
         known = {wait.name: wait for wait in (*self._live_waits, *found)}
         self._held_requests.publish(tuple(known.values()))
-        return _Expanded(problems=problems, waits=found)
+        return _Expanded(problems=problems, closed=closed, waits=found)
 
 
 def _found(part: _T | BaseException) -> _T:

@@ -73,6 +73,7 @@ class Environment:
     workers: nginx worker processes.
     ipv6: whether the machine has IPv6, so that "every address" means both kinds.
     open_files: how many files one worker may have open, each connection counting as one.
+    judge_cache: absolute path of a folder in memory where nginx remembers whom the judge let in; None: there is none.
     own_blocks: so many sites have nginx blocks of their own whatever they ask for (see `render.shared_blocks`).
     """
 
@@ -87,4 +88,5 @@ class Environment:
     workers: int = 1
     ipv6: bool = True
     open_files: int = 65536
+    judge_cache: str | None = None
     own_blocks: int = 200

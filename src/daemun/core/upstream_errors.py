@@ -11,7 +11,8 @@ import re
 _LINE = re.compile(
     r"(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>error|crit|alert)\] \d+#\d+: (?:\*\d+ )?(?P<words>.*?)"
     r"(?:, client: (?P<client>[^,]*))?(?:, server: (?P<server>[^,]*))?"
-    r"(?:, request: \"(?P<request>.*?)\")?(?:, subrequest: \".*?\")?(?:, upstream: \"(?P<upstream>.*?)\")?"
+    r"(?:, request: \"(?P<request>.*?)\")?(?:, subrequest: \"(?P<subrequest>.*?)\")?"
+    r"(?:, upstream: \"(?P<upstream>.*?)\")?"
     r"(?:, host: \"(?P<host>[^\"]*)\")?(?:, referrer: \".*\")?(?:, request_id: .*)?\s*\Z"
 )
 _LONGEST_WORDS = 300
@@ -172,6 +173,8 @@ def read_line(text: str) -> UpstreamErrorLine | None:
     found = _LINE.match(text)
     if found is None or (found["host"] is None and found["server"] is None):
         return None
+    if (found["subrequest"] or "").startswith("/.daemun/"):
+        return None  # of the gate's own, such as to the judge
     words = found["words"]
     if found["upstream"] is None and "upstream" not in words and "could not be resolved" not in words:
         return None

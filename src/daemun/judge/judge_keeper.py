@@ -8,7 +8,6 @@ import asyncio
 import collections.abc
 import contextlib
 
-import aiohttp
 import psutil
 import structlog
 
@@ -107,7 +106,7 @@ class JudgeKeeper:
             elif known and not is_serving:
                 await self._process.replace(known)
             self._pushed, self._failure = known, None
-        except (DaemunError, OSError, aiohttp.ClientError, TimeoutError, psutil.Error) as error:
+        except (DaemunError, OSError, psutil.Error) as error:
             self._pushed, self._failure = None, str(error) or type(error).__name__
 
     async def _keep(self) -> None:

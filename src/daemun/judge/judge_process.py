@@ -16,11 +16,10 @@ import subprocess
 import sys
 import typing
 
-import aiohttp
 import psutil
 import structlog
 
-from daemun import regular_files
+from daemun import causes, regular_files
 from daemun.core import judge_policies, layout
 from daemun.errors import EnvironmentProblemError
 from daemun.judge import unprivileged
@@ -51,7 +50,7 @@ class JudgeProcess:
         self._version = version
         self._ended = ended
         self._process: psutil.Process | None = None
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: int | None = None
 
     @property
     def is_known(self) -> bool:
@@ -69,7 +68,7 @@ class JudgeProcess:
             return False
         try:
             status = await _request(self._layout.judge_control_socket, "GET", "/status")
-        except (aiohttp.ClientError, TimeoutError, OSError):
+        except EnvironmentProblemError:
             return False
         if status.get("version") != self._version or status.get("pid") != found.pid:
             return False
@@ -77,13 +76,13 @@ class JudgeProcess:
         return True
 
     async def push(self, policies: Policies) -> None:
-        """Raises: OSError, TimeoutError, aiohttp.ClientError."""
+        """Raises: EnvironmentProblemError."""
         await _request(self._layout.judge_control_socket, "PUT", "/policies", judge_policies.encode(policies))
 
     async def replace(self, policies: Policies) -> None:
         """A new process, which knows these policies, in the place of the one there is, if any.
 
-        Raises: EnvironmentProblemError, OSError, TimeoutError, aiohttp.ClientError; then all is as it was."""
+        Raises: EnvironmentProblemError, OSError; then all is as it was."""
         paths = self._layout
         before = await asyncio.to_thread(find_left, paths)
         drafts = (f"{paths.judge_socket}.new", f"{paths.judge_control_socket}.new")
@@ -101,7 +100,8 @@ class JudgeProcess:
             await _end(before, old)
         await asyncio.to_thread(_remove, old)
         self._reap()
-        self._child = child
+        self._child = child.pid
+        child.returncode = 0  # it outlives this object, and this program; `_reap` collects it when it does not
         self._watch(psutil.Process(child.pid))
         await asyncio.to_thread(_write_pid, paths, child.pid)
         log.info("the judge of sign-ins runs", pid=child.pid)
@@ -161,8 +161,9 @@ class JudgeProcess:
 
     def _reap(self) -> None:
         """A child that has ended stays a zombie until it is waited for."""
-        if self._child is not None and self._child.poll() is not None:
-            self._child = None
+        with contextlib.suppress(ChildProcessError):
+            if self._child is not None and os.waitpid(self._child, os.WNOHANG) != (0, 0):
+                self._child = None
 
 
 def find_left(paths: layout.Layout) -> psutil.Process | None:
@@ -191,7 +192,7 @@ def _remove(*paths: str) -> None:
 
 async def _end(process: psutil.Process, control_socket: str) -> None:
     """It answers what it is asked, and ends; by force when it does not."""
-    with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+    with contextlib.suppress(EnvironmentProblemError):
         await _request(control_socket, "POST", "/end")
     for number in (None, signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(psutil.Error):
@@ -207,16 +208,22 @@ async def _end(process: psutil.Process, control_socket: str) -> None:
 async def _request(
     path: str, method: str, target: str, content: bytes = b"", *, within_s: float | None = None
 ) -> dict[str, typing.Any]:
-    """Raises: OSError, TimeoutError, aiohttp.ClientError, EnvironmentProblemError."""
+    """Raises: EnvironmentProblemError."""
+    import aiohttp  # noqa: PLC0415 - slow, and for sites with `basic_auth` only
+
     timeout = aiohttp.ClientTimeout(total=within_s or ANSWER_S)
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.UnixConnector(path), timeout=timeout) as session,
-        session.request(method, f"http://judge{target}", data=content) as response,
-    ):
-        if response.status != 200:
-            raise EnvironmentProblemError(f"it answers {method} {target} with {response.status}")
-        found: dict[str, typing.Any] = await response.json()
-        return found
+    try:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(path), timeout=timeout) as session,
+            session.request(method, f"http://judge{target}", data=content) as response,
+        ):
+            if response.status != 200:
+                raise EnvironmentProblemError(f"it answers {method} {target} with {response.status}")
+            found: dict[str, typing.Any] = await response.json()
+            return found
+    except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
+        cause = causes.find_words(error) or type(error).__name__
+        raise EnvironmentProblemError(f"it does not answer {method} {target}: {cause}") from error
 
 
 @contextlib.contextmanager

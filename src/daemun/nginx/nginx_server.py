@@ -14,7 +14,7 @@ import psutil
 
 from daemun import errors, regular_files
 from daemun.control import ports
-from daemun.core import known_servers, liveness, model, render_environment
+from daemun.core import known_servers, liveness, model, render_environment, variable_definitions
 from daemun.core import layout as layout_
 from daemun.core.options import logs_option
 from daemun.nginx import (
@@ -24,6 +24,7 @@ from daemun.nginx import (
     directories,
     error_diagnosis,
     generation_folders,
+    judge_cache,
     kernel_processes,
     log_rotation,
     old_workers,
@@ -151,6 +152,8 @@ class Nginx(ports.Proxy, ports.Succession):
             files = known_servers.add(files, self._find_endpoints)
         await asyncio.to_thread(directories.prepare, self._layout, self._account)
         await asyncio.to_thread(self._choose_confirm_socket)
+        with contextlib.suppress(OSError):  # nginx reports what is missing
+            await asyncio.to_thread(judge_cache.prepare, files.get(variable_definitions.FILE, b""))
         number = await asyncio.to_thread(self._generations.write, files, confirm_socket=self._confirm_socket)
         # The disk and nginx take their time side by side.
         failure, problem = await asyncio.gather(

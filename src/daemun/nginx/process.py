@@ -22,7 +22,7 @@ import psutil
 from daemun import regular_files
 from daemun.core import layout as layout_
 from daemun.core import model
-from daemun.nginx import kernel_processes, master_program, nginx_command, work_folder
+from daemun.nginx import judge_cache, kernel_processes, master_program, nginx_command, work_folder
 
 _MASTER = re.compile(r"nginx: master process (?P<program>.+) -c (?P<state>/.+)/nginx/current/nginx\.conf -p ")
 _HELPERS = ("nginx: worker process", "nginx: cache ")
@@ -220,6 +220,7 @@ def retire(master: psutil.Process, workers: collections.abc.Container[int]) -> N
 async def stop(layout: layout_.Layout, *, grace_s: float) -> None:
     """Signal the master, its workers and orphaned ones to finish their requests, for grace_s at most, then end them."""
     await end(await asyncio.to_thread(find_family, layout), grace_s=grace_s)
+    await asyncio.to_thread(judge_cache.remove, layout)
 
 
 async def end(family: list[psutil.Process], *, grace_s: float) -> None:
@@ -276,6 +277,8 @@ def write_reloads(layout: layout_.Layout, master: psutil.Process, reloads: int) 
 
 
 def _make_way(layout: layout_.Layout) -> None:
+    with contextlib.suppress(OSError):  # nginx reports what is missing
+        judge_cache.prepare_current(layout)
     orphans = [process for process in find_orphans(layout, None) if _DRAINING not in _title(process)]
     for orphan in orphans:
         send(orphan, signal.SIGQUIT)

@@ -21,6 +21,9 @@ from daemun.sources import included_files, snippet_files
 _LARGEST_DIGESTED_BYTES = 4 << 20
 """Beyond (databases of addresses), size and times decide."""
 
+LARGEST_READ_BYTES = 2 << 20
+"""Of a file that daemun reads itself."""
+
 _LOADED = snippet_files.OF_TLS | {
     "auth_jwt_key_file",
     "geoip2",
@@ -42,8 +45,10 @@ _COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
 def with_digests(snapshot: model.Snapshot, base: pathlib.Path) -> model.Snapshot:
     """The same, with what the files hold now. base: where relative paths start."""
     settings = snapshot.globals
-    if settings is not None and settings.snippet:
-        settings = dataclasses.replace(settings, snippet=with_content(settings.snippet, base))
+    if settings is not None:
+        settings = dataclasses.replace(settings, options=catalogue.with_loaded(settings.options, _read))
+        if settings.snippet:
+            settings = dataclasses.replace(settings, snippet=with_content(settings.snippet, base))
     return dataclasses.replace(snapshot, globals=settings, sites=tuple(_of_site(site, base) for site in snapshot.sites))
 
 
@@ -69,6 +74,13 @@ def _judge(host: str | None, line: directive.Directive) -> model.Problem | None:
     return None  # nginx reports everything else
 
 
+def _read(path: str) -> bytes | None:
+    try:
+        return regular_files.read(path, LARGEST_READ_BYTES)
+    except OSError:
+        return None  # the source reports why
+
+
 def digest(path: str) -> str:
     """Differs when the file's content does."""
     return _digest(path, (), "/", secret=False)
@@ -76,12 +88,15 @@ def digest(path: str) -> str:
 
 def _of_site(site: model.Site, base: pathlib.Path) -> model.Site:
     routes = tuple(_of_route(route, base) for route in site.routes)
-    if routes == site.routes and not site.snippet:
+    options = catalogue.with_loaded(site.options, _read)
+    if routes == site.routes and options is site.options and not site.snippet:
         return site
-    return dataclasses.replace(site, routes=routes, snippet=with_content(site.snippet, base))
+    return dataclasses.replace(site, routes=routes, options=options, snippet=with_content(site.snippet, base))
 
 
 def _of_route(route: model.Route, base: pathlib.Path) -> model.Route:
+    if (own := catalogue.with_loaded(route.options, _read)) is not route.options:
+        route = dataclasses.replace(route, options=own)
     options = catalogue.with_digests(route.action.options, digest)
     if options != route.action.options:
         route = dataclasses.replace(route, action=dataclasses.replace(route.action, options=options))

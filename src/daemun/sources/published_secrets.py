@@ -51,6 +51,8 @@ def _find_secrets(
     for named, _ in catalogue.find_files(snapshot):
         if named.is_private_key:
             yield named.path, f"the private key {named.path}"
+        if named.has_passwords:
+            yield named.path, f"{named.path}, which has passwords"
     for file in snippet_files.find_passwords(snapshot):
         yield file, f"{file}, which has passwords"
     yield str(path), f"{path}, the configuration that is in use"

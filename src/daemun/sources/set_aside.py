@@ -8,6 +8,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model
+from daemun.core.options import access_option
 from daemun.sources import yaml_file
 
 Known = collections.abc.Mapping[str, model.Site]
@@ -34,10 +35,12 @@ def set_aside(error: yaml_file.InvalidFileError, known: Known, *, is_start: bool
 
 def _find_faults(errors: collections.abc.Iterable[model.Problem]) -> dict[str, model.SetAside]:
     """By host. A missing certificate is none: its site is served with another one
-    (`certs.served.certificate_files`)."""
+    (`certs.served.certificate_files`). Nor is a file of passwords: an earlier version of the site could let in whom it
+    is to keep out, and without the file nobody of it comes in."""
     by_host: dict[str, list[model.Problem]] = {}
     for one in errors:
-        if one.host is not None and not (one.file is not None and one.field[:1] == ("tls",)):
+        is_beside = one.file is not None and (one.field[:1] == ("tls",) or access_option.OPTION.name in one.field)
+        if one.host is not None and not is_beside:
             by_host.setdefault(one.host, []).append(one)
     return {
         host: model.SetAside(

@@ -9,7 +9,7 @@ import pathlib
 
 from daemun import folders, regular_files
 from daemun.core import layout, model, problem_report
-from daemun.core.options import catalogue, user_option
+from daemun.core.options import basic_auth_form, catalogue, user_option
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
     folder_trust,
@@ -24,6 +24,8 @@ from daemun.sources import (
     yaml_translate,
 )
 
+_MOST_FAULTS = 20
+"""Lines of one file of passwords that are reported."""
 _ACCOUNTS = "/etc/passwd"
 """Where an account that is missing may come to be, without a change of any source."""
 
@@ -73,7 +75,8 @@ class YamlFile:
         self._find_worker = find_worker
         self._path = pathlib.Path(path).absolute()
         self._state = state
-        self._seen = _fingerprint(self._path)
+        self._beside: tuple[pathlib.Path, ...] = ()
+        self._seen = self._look()
         self._reader = yaml_reader.Reader(self._path.name, self._path.parent)
 
     @property
@@ -86,20 +89,40 @@ class YamlFile:
 
     def read_now(self) -> model.Snapshot:
         """As `read_snapshot`."""
-        return _read(self._path, self._reader, self._state, self._find_worker)
+        try:
+            found = _read(self._path, self._reader, self._state, self._find_worker)
+        except InvalidFileError as error:
+            if error.good is not None:
+                self._beside = _find_beside(error.good)
+            raise
+        self._beside = _find_beside(found)
+        return found
 
     def parse(self, content: bytes) -> model.Snapshot:
         """As `parse`, for a content that the file has had."""
         return self._reader.parse(content)
 
+    def _look(self) -> tuple[object, ...]:
+        """Differs whenever the file might, or one that lets people in."""
+        return tuple(_fingerprint(path) for path in (self._path, *self._beside))
+
+    def _find_folders(self) -> frozenset[pathlib.Path]:
+        return frozenset().union(*(_folders(path) for path in (self._path, *self._beside)))
+
     async def changes(self) -> collections.abc.AsyncIterator[None]:
         """Yields after each change of the content since this object was made: by writing, by renaming another file over
         it, or by switching a symbolic link on its way (as Kubernetes does with mounted volumes)."""
-        async with contextlib.aclosing(folders.watch(lambda: _folders(self._path))) as ticks:
+        async with contextlib.aclosing(folders.watch(self._find_folders)) as ticks:
             async for _ in ticks:
-                while (now := _fingerprint(self._path)) != self._seen:
+                while (now := self._look()) != self._seen:
                     self._seen = now
                     yield
+
+
+def _find_beside(snapshot: model.Snapshot) -> tuple[pathlib.Path, ...]:
+    """Files with passwords, which are read again as soon as they change."""
+    named = (pathlib.Path(file.path) for file, _ in catalogue.find_files(snapshot) if file.has_passwords)
+    return tuple(dict.fromkeys(named))
 
 
 def _folders(path: pathlib.Path) -> frozenset[pathlib.Path]:
@@ -140,6 +163,7 @@ def _read(
     acme = snapshot.globals.acme if snapshot.globals is not None else None
     named = (
         *_find_missing_files(snapshot),
+        *_find_wrong_passwords(snapshot),
         *_find_missing_account(snapshot, find_worker),
         *published_secrets.find_problems(snapshot, path, state),
         *loaded_files.find_problems(snapshot),
@@ -183,6 +207,24 @@ def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:
         if held.site is None or held.site.enabled
         for problem in _unreadable(file.path, (*held.field, *file.below), held.site)
     ]
+
+
+def _find_wrong_passwords(snapshot: model.Snapshot) -> list[model.Problem]:
+    """Lines of htpasswd files that let nobody in. The others do."""
+    found = []
+    for file, held in catalogue.find_files(snapshot):
+        if not file.has_passwords or (held.site is not None and not held.site.enabled):
+            continue
+        try:
+            content = regular_files.read(file.path, loaded_files.LARGEST_READ_BYTES)
+        except OSError:
+            continue  # `_find_missing_files` has it
+        field, site = (*held.field, *file.below), held.site
+        origin, host = (model.NOWHERE, None) if site is None else (site.origin, site.host)
+        for line, cause in basic_auth_form.parse_htpasswd(content).faults[:_MOST_FAULTS]:
+            message = f"{problem_report.label(field, host=host)}: {file.path}:{line} {cause}; it lets nobody in"
+            found.append(model.Problem(origin=origin, message=message, host=host, field=field, file=file.path))
+    return found
 
 
 def _unreadable(path: str, field: problem_report.Field, site: model.Site | None) -> list[model.Problem]:

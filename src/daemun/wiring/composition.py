@@ -21,6 +21,7 @@ from daemun.core.options import alerts_option, docker_option, logs_option, user_
 from daemun.discovery import endpoints
 from daemun.errors import ConfigError
 from daemun.hold import hold_limits, hold_queue
+from daemun.judge import judge_keeper
 from daemun.nginx import (
     access_lines,
     address_trial,
@@ -118,6 +119,9 @@ class Daemon:
             is_out_of_reach=self._endpoints.is_out_of_reach,
             find_fault=self._prober.find_fault,
         )
+        self._judge = judge_keeper.JudgeKeeper(
+            store, self._layout, group=account.gid if account else None, version=daemun.__version__
+        )
         self._compatible = nginx_proxy_mode.Compatible(file, environ=os.environ)
         self._reload_limits = reload_limiter.ReloadLimiter(
             old_workers.OldWorkers(self._layout, self._nginx.workers),
@@ -132,6 +136,7 @@ class Daemon:
             domains=self._domains,
             endpoints=self._endpoints,
             held_requests=self._queue,
+            judge=self._judge,
             describe_environment=self._describe,
             admission=self._reload_limits,
             configure=self._configure,
@@ -189,6 +194,14 @@ class Daemon:
     async def live(self) -> None:
         await self._endpoints.start()
         await self._nginx.adopt()
+        try:
+            await self._live()
+        finally:
+            # It answers for as long as nginx asks, also when this daemon ended otherwise than it should.
+            if await asyncio.to_thread(process.find_master, self._layout) is None:
+                await self._judge.stop()
+
+    async def _live(self) -> None:
         await lifecycle.live(
             front=self._gate,
             sources=[self._compatible, self._containers],
@@ -211,6 +224,7 @@ class Daemon:
                 "domains socket": self._sockets.serve_domains,
                 "missed handshakes": self._sockets.listen_to_missed,
                 "held requests": self._queue.run,
+                "judge": self._judge.run,
                 "logs": self._logs.run,
                 "access lines": self._access_lines.run,
                 "work folder": self._look_at_state,

@@ -7,7 +7,7 @@ from daemun.core import layout as layout_
 from daemun.core import model, render_environment
 from daemun.core.options import workers_option
 from daemun.nginx import find_nginx as find_nginx_
-from daemun.nginx import machine_limits, master_program, process, worker_account
+from daemun.nginx import judge_cache, machine_limits, master_program, process, worker_account
 from daemun.nginx.builds import installed_builds
 
 
@@ -66,4 +66,5 @@ class Machine:
             workers=workers_option.OPTION.of(current) or machine_limits.count_cores(),
             ipv6=machine_limits.has_ipv6(),
             open_files=machine_limits.count_open_files(),
+            judge_cache=judge_cache.find(self.layout.state),
         )

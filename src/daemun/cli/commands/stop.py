@@ -93,6 +93,7 @@ def _stop_nginx(chosen: settings.Settings) -> bool:
     import asyncio
     import pathlib
 
+    from daemun.judge import judge_process
     from daemun.nginx import process
     from daemun.store import instance
 
@@ -100,6 +101,7 @@ def _stop_nginx(chosen: settings.Settings) -> bool:
         return False
     with instance.held_alone(pathlib.Path(chosen.layout.lock)):
         asyncio.run(process.stop(chosen.layout, grace_s=GRACE_S))
+        asyncio.run(judge_process.end_left(chosen.layout))
         process.leave_work_folder(chosen.layout)
     return True
 

@@ -15,8 +15,8 @@ import typing
 import pydantic
 
 from daemun.core import render_environment, rules, words
-from daemun.core.options import forms, forward_auth_forms
-from daemun.core.options.option import Doc, Label, Level, Option, Place
+from daemun.core.options import basic_auth_form, forms, forward_auth_forms
+from daemun.core.options.option import Doc, Label, Level, NamedFile, Option, Place
 
 PUBLIC = "public"
 PRIVATE = "private"
@@ -119,6 +119,7 @@ class Access(forms.OptionMap):
     meanings: typing.ClassVar[dict[str, str]] = {
         "allow": "addresses and networks that are let in, all others get 403; private: the private networks",
         "deny": "addresses and networks that get 403",
+        "basic_auth": "users who sign in by name and password, which the browser asks for",
         "forward_auth": "a server that decides: authelia, authentik, tinyauth, oauth2-proxy, or {kind, url, copy}",
         "rate_limit": "how often requests may come, more get 429",
         "connections": "how many requests of one address may be open at a time, more get 429",
@@ -128,6 +129,7 @@ class Access(forms.OptionMap):
     deny: Networks = ()
     rate_limit: _LimitForm | None = None
     connections: forms.Number | None = None
+    basic_auth: basic_auth_form.Form = None
     forward_auth: forward_auth_forms.Form | None = None
     any: forms.Flag = False
 
@@ -146,7 +148,7 @@ class Access(forms.OptionMap):
         return self.rate_limit is not None or self.connections is not None
 
 
-JUDGES = ("forward_auth",)
+JUDGES = ("basic_auth", "forward_auth")
 CONDITIONS = ("allow", "deny", *JUDGES)
 
 
@@ -176,6 +178,7 @@ def tighten(outer: Access, inner: Access) -> Access:
     return Access(
         allow=allow,
         deny=tuple(dict.fromkeys((*outer.deny, *inner.deny))),
+        basic_auth=outer.basic_auth or inner.basic_auth,
         forward_auth=outer.forward_auth or inner.forward_auth,
         rate_limit=outer.rate_limit or inner.rate_limit,
         connections=min(connections, default=None),
@@ -214,6 +217,10 @@ def _check(value: Access | None, place: Place) -> None:
         place.add("has no effect: there is no condition beside it", "any")
     if value.any and value.deny:
         place.add("cannot stand beside `any`: whoever is denied could come in by another condition", "deny")
+    if value.basic_auth is not None:
+        basic_auth_form.check(value.basic_auth, place.below("basic_auth"))
+    if value.basic_auth is not None and value.forward_auth is not None:
+        place.add("cannot stand beside `basic_auth`: one of them decides; keep one", "forward_auth")
     if value.forward_auth is not None:
         forward_auth_forms.check(value.forward_auth, place.below("forward_auth"))
     if value.rate_limit is not None:
@@ -249,13 +256,24 @@ def _needs(value: Access | None) -> collections.abc.Iterator[render_environment.
         yield render_environment.Feature.LIMIT_CONN
 
 
+def _files(value: Access | None) -> collections.abc.Iterator[NamedFile]:
+    if value is not None and value.basic_auth is not None and value.basic_auth.file is not None:
+        yield NamedFile(path=value.basic_auth.file, below=("basic_auth", "file"), has_passwords=True)
+
+
+def _loaded(value: Access | None, read: collections.abc.Callable[[str], bytes | None]) -> Access | None:
+    if value is None or value.basic_auth is None:
+        return value
+    return dataclasses.replace(value, basic_auth=basic_auth_form.with_file(value.basic_auth, read))
+
+
 OPTION = Option[Access | None](
     name="access",
     form=typing.Annotated[Access | None, pydantic.BeforeValidator(_parse), forms.Also({"const": PUBLIC})],
     default=None,
     doc=Doc(
-        kind="`public`, or `{allow, deny, forward_auth: {kind, url, copy}, any, rate_limit: {rate, burst, by}, "
-        "connections}`",
+        kind="`public`, or `{allow, deny, basic_auth: {users, file, realm}, forward_auth: {kind, url, copy}, any, "
+        "rate_limit: {rate, burst, by}, connections}`",
         usual="`public`",
         meaning="who may come in, and how often: see [Access](#access)",
     ),
@@ -263,5 +281,7 @@ OPTION = Option[Access | None](
     label=Label.VALUE,
     check=_check,
     needs=_needs,
+    files=_files,
+    loaded=_loaded,
 )
 """None: what stands further out."""

@@ -250,6 +250,7 @@ class Held:
     site: model.Site | None = None
 
 
+_LOADED = frozenset(one.name for one in EVERY if one.loaded is not None)
 _FILES = frozenset(one.name for one in EVERY if one.files is not None)
 
 
@@ -291,6 +292,14 @@ def with_digests(options: model.OptionValues, digest: collections.abc.Callable[[
     """The same with digests of what files hold that nginx loads once (`Option.digested`)."""
     digested = [(name, value, BY_NAME[name].digested) for name, value in options]
     return tuple((name, value if add is None else add(value, digest)) for name, value, add in digested)
+
+
+def with_loaded(options: model.OptionValues, read: collections.abc.Callable[[str], bytes | None]) -> model.OptionValues:
+    """The same with what files hold that daemun reads (`Option.loaded`)."""
+    if not any(name in _LOADED for name, _ in options):
+        return options
+    loaded = [(name, value, BY_NAME[name].loaded) for name, value in options]
+    return tuple((name, value if add is None else add(value, read)) for name, value, add in loaded)
 
 
 def find_needs(options: model.OptionValues) -> collections.abc.Iterator[tuple[str, render_environment.Feature]]:

@@ -133,12 +133,14 @@ class Spot:
 class NamedFile:
     """A file of this machine that nginx or daemun opens. path: absolute. below: where it stands in the option.
 
-    is_private_key: whether what it holds may be shown to nobody.
+    is_private_key: whether what it holds may be shown to nobody. has_passwords: whether it lets people in: what is
+    wrong with it keeps them out, and changes nothing else.
     """
 
     path: str
     below: tuple[str | int, ...] = ()
     is_private_key: bool = False
+    has_passwords: bool = False
 
 
 def between(
@@ -166,6 +168,7 @@ class Option(typing.Generic[T]):
     needs: what nginx must have been built with for a value.
     files: those that a value names, but for those of a `model.Secret`, which are found in every value.
     digested: of what names files that nginx loads once: the value with the digests of what they hold.
+    loaded: of what names files that daemun reads: the value with what they hold; None for one that cannot be read.
     lines: what it writes in nginx at a spot; None: it is part of what others write.
     """
 
@@ -181,6 +184,7 @@ class Option(typing.Generic[T]):
     needs: collections.abc.Callable[[T], collections.abc.Iterable[render_environment.Feature]] | None = None
     files: collections.abc.Callable[[T], collections.abc.Iterable[NamedFile]] | None = None
     digested: collections.abc.Callable[[T, collections.abc.Callable[[str], str]], T] | None = None
+    loaded: collections.abc.Callable[[T, collections.abc.Callable[[str], bytes | None]], T] | None = None
     lines: collections.abc.Callable[[T, Spot], collections.abc.Iterable[directive.Directive]] | None = None
 
     def of(self, *holders: HasOptions) -> T:

@@ -14,7 +14,7 @@ import dataclasses
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
-from daemun.core.render import forward_auth, held_access, site_scope
+from daemun.core.render import forward_auth, held_access, judge_locations, site_scope
 
 _ADDRESS = "$daemun_limit_address"
 _NOTHING = "/.daemun-nothing"
@@ -39,10 +39,10 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
 
 def retry_after(scope: site_scope.Scope) -> str | None:
     """The variable with the seconds after which a request that was refused for a limit may come again; None: the site
-    has no limit."""
+    has no limit. Daemun's own judge has limits of its own, and says when."""
     held = [held_access.of_route(scope, route).access for route in scope.site.routes]
     if not any(access.is_limited for access in held):
-        return None
+        return judge_locations.WAIT if judge_locations.is_needed(scope) else None
     longest_s = max((_seconds_between(access) for access in held), default=1.0)
     return f"$daemun_retry_after_{next((wait_s for wait_s in _WAITS_S if wait_s >= longest_s), _WAITS_S[-1])}"
 
@@ -93,6 +93,8 @@ def _with_lines(
 
 def _answers(held: held_access.HeldAccess) -> tuple[directive.Directive, ...]:
     """Where those go whom a judge does not let in."""
+    if held.access.basic_auth is not None:
+        return (judge_locations.refused_page(),)
     if held.access.forward_auth is None:
         return ()
     there = forward_auth.answer_place(held_access.judge_place(held))
@@ -123,7 +125,8 @@ def _conditions(held: held_access.HeldAccess, *, inherited: held_access.HeldAcce
         rules = (arguments.line("deny" if access.any else "allow", "all"),)
     if access.judge is not None:
         place = held_access.judge_place(held)
-        rules = (*rules, arguments.line("auth_request", place), *forward_auth.request_lines(place, access))
+        kept = (*forward_auth.request_lines(place, access), *judge_locations.request_lines(access))
+        rules = (*rules, arguments.line("auth_request", place), *kept)
     elif outer.judge is not None:
         rules = (*rules, arguments.line("auth_request", "off"))
     if access.conditions or outer.conditions:

@@ -12,7 +12,13 @@ import dataclasses
 
 from daemun.core import arguments, directive, model, names, render_environment, visitor_page
 from daemun.core.directive import Expr
-from daemun.core.render import access, access_log, forwarded_headers, header_directives, site_scope
+from daemun.core.render import (
+    access,
+    access_log,
+    forwarded_headers,
+    header_directives,
+    site_scope,
+)
 
 FILE = "errors.conf"
 
@@ -20,6 +26,7 @@ STATUSES = ("403", "404", "405", "413", "421", "429", "500", "502", "503", "504"
 _PLACE = "@daemun_error_$daemun_wanted"
 
 _TEXTS: dict[str, tuple[str, str]] = {
+    "401": ("Please sign in", "This address is for those who have a name and a password for it."),
     "403": ("Not allowed", "You have no access to this address."),
     "404": ("Not found", "There is nothing at this address."),
     "405": ("Not possible here", "This address does not take such a request."),
@@ -182,7 +189,7 @@ def variables(settings: model.Globals, nginx: render_environment.Nginx) -> tuple
         _map(
             "$status",
             "logged_id",
-            *((status, request_id) for status in STATUSES),
+            *((status, request_id) for status in ("401", *STATUSES)),
             default="$connection-$connection_requests",
         ),
         _map(

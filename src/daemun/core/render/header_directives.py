@@ -25,6 +25,7 @@ from daemun.core.render import (
     believed_headers,
     forward_auth,
     forwarded_headers,
+    judge_locations,
     path_translation,
     site_scope,
 )
@@ -138,9 +139,7 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
         connection = (*connection, *path_translation.header_lines(route, route.action))
     elif set_header == "proxy_set_header" and not translate_option.OPTION.of(route.action):
         connection = (*connection, arguments.line(set_header, "Destination", Expr("$http_destination")))
-    identity = tuple(
-        arguments.line(set_header, name, Expr(value)) for name, value in forward_auth.identity(scope, route)
-    )
+    identity = tuple(arguments.line(set_header, name, Expr(value)) for name, value in _identity(scope, route))
     aliases = _aliases(scope, set_header, identity)
     if not (written or site_wide or given or connection or aliases or identity):
         return ()
@@ -149,6 +148,11 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
     lines = _last_wins(usual, connection, gate_wide, site_wide, identity, given, hidden=written)
     named = {line.args[0].value.lower() for line in (*lines, *written) if line.args}
     return (*lines, *(alias for alias in aliases if alias.args[0].value.lower() not in named))
+
+
+def _identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, str], ...]:
+    """The headers that a judge decides on, and their values."""
+    return (*forward_auth.identity(scope, route), *judge_locations.identity(scope, route))
 
 
 def _aliases(
@@ -180,7 +184,7 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
     given: dict[str, directive.Arg] = {"Host": Expr(scope.forwarded.host) if host is None else directive.Text(host)}
     usual = {**_forwarded(scope.forwarded), **_further(scope.settings)}
     given |= {name: Expr(value) for name, value in usual.items()}
-    for name, value in forward_auth.identity(scope, route):
+    for name, value in _identity(scope, route):
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
         given[name] = Expr(value)
     if route.action.targets[0].path is not None and path_translation.is_on(scope, route.action):
@@ -189,6 +193,8 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
         given[name] = arguments.expression(value)
     lines = [_parameter(param, name, value) for name, value in given.items()]
+    if (user := dict(judge_locations.identity(scope, route)).get("Remote-User")) is not None:
+        lines.append(arguments.line(param, "REMOTE_USER", Expr(user), "if_not_empty"))  # RFC 3875 section 4.1.11
     return _last_wins(lines, site_scope.owned(scope.site.snippet, param), hidden=site_scope.owned(route.snippet, param))
 
 
@@ -196,7 +202,8 @@ def _parameter(param: str, name: str, value: directive.Arg) -> directive.Directi
     """An empty value is not sent, and neither is the client's header of that name."""
     empty = (
         ()
-        if value.value and not value.value.startswith((f"$daemun_{_PROXIED}", forward_auth.IDENTITY))
+        if value.value
+        and not value.value.startswith((f"$daemun_{_PROXIED}", forward_auth.IDENTITY, *judge_locations.OWN))
         else ("if_not_empty",)
     )
     return arguments.line(param, f"HTTP_{name.upper().replace('-', '_')}", value, *empty)

@@ -36,6 +36,7 @@ from daemun.core.render import (
     error_pages,
     forward_auth,
     header_directives,
+    judge_locations,
     route_locations,
     server_blocks,
     site_file,
@@ -300,6 +301,7 @@ def _content(scope: site_scope.Scope, *, https: bool) -> collections.abc.Iterato
     yield from access.server_lines(scope)
     yield from answer_headers.robots_file(scope)
     yield from forward_auth.server_lines(scope)
+    yield from judge_locations.server_lines(scope, has_pages=error_pages.is_on(scope.settings, ()))
     for one in scope.site.routes:
         for node in route_locations.locations(scope, one, https=https):
             if isinstance(node, directive.Directive):

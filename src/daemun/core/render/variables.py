@@ -8,7 +8,15 @@ import collections.abc
 import contextlib
 import re
 
-from daemun.core import arguments, certificate_choice, directive, layout, model, render_environment, serialise
+from daemun.core import (
+    arguments,
+    certificate_choice,
+    directive,
+    layout,
+    model,
+    render_environment,
+    serialise,
+)
 from daemun.core.directive import Expr
 from daemun.core.options import trusted_proxies_option
 from daemun.core.render import (
@@ -20,6 +28,7 @@ from daemun.core.render import (
     forwarded_headers,
     header_directives,
     hold_locations,
+    judge_locations,
     on_demand_site,
     path_translation,
     realip,
@@ -58,7 +67,7 @@ def define(desired: model.Desired, env: render_environment.Environment) -> Defin
         *error_pages.variables(settings, env.nginx),
         *hold_locations.variables(env.layout),
     )
-    return dict(_each(nodes))
+    return {**dict(_each(nodes)), **judge_locations.definitions(env)}
 
 
 def _each(nodes: collections.abc.Iterable[directive.Node]) -> collections.abc.Iterator[tuple[str, bytes]]:

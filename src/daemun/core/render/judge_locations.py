@@ -1,0 +1,176 @@
+r"""How nginx queries the judge (`daemun.judge`), and what visitors get whom it keeps out.
+
+`auth_request` knows 2xx, 401 and 403 only; everything else is 500, also a judge that cannot be reached
+(nginx.org/r/auth_request). So the judge has a header beside its 401 that tells what the visitor is to get, a judge that
+is not there becomes a 401 without that header, and `@daemun_refused` makes 401, 429 or 503 of it.
+
+What was found right is remembered for ten seconds (`proxy_cache`), by policy, host, address and credentials. The
+address is among them so that nobody else can find out what is remembered by trying. The files of such a cache hold the
+credentials: they are in memory or not at all, in a folder that only the workers' account may enter. Nothing wrong is
+remembered, and nothing is used beyond its time.
+
+A signed-in request costs no connection to the judge while it is remembered, and nothing of a request's body is read
+before it is let in.
+"""
+
+from daemun.core import (
+    arguments,
+    basic_auth_policies,
+    directive,
+    judge_policies,
+    layout,
+    model,
+    render_environment,
+    serialise,
+    variable_definitions,
+)
+from daemun.core.directive import Expr
+from daemun.core.options import access_option
+from daemun.core.render import held_access, site_scope
+
+UPSTREAM = "daemun_judge"
+_CACHE = "daemun_judge"
+_CACHE_VARIABLE = "$daemun_judge_cache"
+_REFUSED, _DOWN = "@daemun_refused", "@daemun_judge_down"
+_USER, _ANSWER, WAIT = "$daemun_user", "$daemun_judge_answer", "$daemun_judge_wait"
+_PASSED = "$daemun_passed_authorization"
+OWN = (_USER, _PASSED)
+"""The variables of `identity`, which may be empty."""
+_PAGES = "@daemun_error_$daemun_wanted"
+_REMEMBERED = "10s"
+
+
+# --- for all sites ---------------------------------------------------------------------------------------------
+
+
+def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
+    """The judge as a server. Always there: a site may be kept from an earlier generation."""
+    return (
+        directive.Comment("Decides who may come in by name and password, where a site asks for that."),
+        arguments.line("upstream", UPSTREAM, block=(arguments.line("server", f"unix:{paths.judge_socket}"),)),
+    )
+
+
+def definitions(env: render_environment.Environment) -> variable_definitions.Definitions:
+    """A tree has the cache when one of its files uses it, those that are kept from an earlier generation among them."""
+    remembering: tuple[directive.Node, ...] = ()
+    if env.judge_cache is not None:
+        size = ("max_size=16m", "inactive=10s", "use_temp_path=off")
+        remembering = (
+            directive.Comment("Whom the judge let in a moment ago. In memory, and for the workers alone."),
+            arguments.line("proxy_cache_path", f"{env.judge_cache}/judge", f"keys_zone={_CACHE}:1m", *size),
+        )
+    where = _map("", _CACHE_VARIABLE, _CACHE if remembering else "off")
+    passed = _map(_USER, _PASSED, "", ("", "$http_authorization"))
+    comment = directive.Comment("A password that was for the gate is not passed on; that of who came in otherwise is.")
+    return {
+        _CACHE_VARIABLE.removeprefix("$"): serialise.serialise((*remembering, where)),
+        _PASSED.removeprefix("$"): serialise.serialise((comment, passed)),
+    }
+
+
+def _map(source: str, variable: str, default: str, *entries: tuple[str, str]) -> directive.Directive:
+    lines = tuple(
+        arguments.line(key, Expr(value)) if key else directive.Directive("", (Expr(value),)) for key, value in entries
+    )
+    return arguments.line("map", Expr(source), Expr(variable), block=(arguments.line("default", Expr(default)), *lines))
+
+
+# --- for a server ----------------------------------------------------------------------------------------------
+
+
+def is_needed(scope: site_scope.Scope) -> bool:
+    """Whether a server with the content of this site has anything that daemun's own judge decides on."""
+    return any(one.basic_auth is not None for one in held_access.find_judged(scope).values())
+
+
+def server_lines(scope: site_scope.Scope, *, has_pages: bool) -> tuple[directive.Node, ...]:
+    """The locations that decide, and the one for whom they keep out. has_pages: whether the gate's pages are there."""
+    found = [
+        _location(place, policy)
+        for place, one in held_access.find_judged(scope).items()
+        if (policy := basic_auth_policies.make(one, place.rpartition("/")[2])) is not None
+    ]
+    if not found:
+        return ()
+    # The judge is not there: keep everybody out.
+    down = arguments.line("location", _DOWN, block=(arguments.line("return", "401"),))
+    return (directive.Comment("Who may come in by name and password."), *found, down, _refused(has_pages=has_pages))
+
+
+def _location(place: str, policy: judge_policies.Policy) -> directive.Directive:
+    """Where a policy is asked about. Whatever an owner sets for the server does not hold here."""
+    key = f"{policy.name} {policy.digest} $host $remote_addr $http_authorization"
+    sent = {"Host": "judge", "Authorization": "$http_authorization", "X-Real-IP": "$remote_addr"}
+    # nginx keeps connections by itself since 1.29.7, and a question would be lost on one that the judge closes then.
+    sent |= {"Content-Length": "", "Connection": "close"}
+    lines = (
+        arguments.line("internal"),
+        arguments.line("proxy_method", "GET"),
+        arguments.line("proxy_http_version", "1.1"),
+        arguments.line("proxy_pass_request_headers", "off"),
+        arguments.line("proxy_pass_request_body", "off"),
+        *(arguments.line("proxy_set_header", name, Expr(value)) for name, value in sent.items()),
+        arguments.line("proxy_connect_timeout", "2s"),
+        arguments.line("proxy_read_timeout", "30s"),
+        arguments.line("proxy_next_upstream", "off"),
+        arguments.line("proxy_intercept_errors", "off"),
+        arguments.line("proxy_ignore_headers", "X-Accel-Redirect"),
+        arguments.line("proxy_buffering", "on"),
+        arguments.line("proxy_cache", Expr(_CACHE_VARIABLE)),
+        arguments.line("proxy_cache_key", Expr(key)),
+        arguments.line("proxy_cache_methods", "GET", "HEAD"),
+        arguments.line("proxy_cache_valid", "200", _REMEMBERED),
+        arguments.line("proxy_cache_min_uses", "1"),
+        arguments.line("proxy_cache_use_stale", "off"),
+        arguments.line("proxy_cache_background_update", "off"),
+        arguments.line("proxy_cache_revalidate", "off"),
+        arguments.line("proxy_cache_bypass", "0"),
+        arguments.line("proxy_no_cache", "0"),
+        # The 401 that comes of it is for nginx, which makes a page of it only in the visitor's own request.
+        arguments.line("recursive_error_pages", "off"),
+        arguments.line("error_page", "500", "502", "503", "504", "=", _DOWN),
+        arguments.line("proxy_pass", f"http://{UPSTREAM}{policy.path}"),
+    )
+    return arguments.line("location", "=", place, block=lines)
+
+
+def request_lines(access: access_option.Access) -> tuple[directive.Directive, ...]:
+    """Beside `auth_request`: what is kept of the judge's answer."""
+    if access.basic_auth is None:
+        return ()
+    return (
+        arguments.line("auth_request_set", Expr(_USER), Expr("$upstream_http_x_daemun_user")),
+        arguments.line("auth_request_set", Expr(_ANSWER), Expr("$upstream_http_x_daemun_answer")),
+        arguments.line("auth_request_set", Expr(WAIT), Expr("$upstream_http_retry_after")),
+    )
+
+
+def refused_page() -> directive.Directive:
+    """For every location that is guarded."""
+    return arguments.line("error_page", "401", "=", _REFUSED)
+
+
+def _refused(*, has_pages: bool) -> directive.Directive:
+    """An owner may let nginx look at the errors of servers: a 401 of theirs is for somebody who came in."""
+    conditions = (
+        arguments.line("if", Expr(_USER), block=(arguments.line("return", "401"),)),
+        *(
+            arguments.line("if", Expr(_ANSWER), "=", status, block=(arguments.line("return", status),))
+            for status in ("401", "429")
+        ),
+    )
+    # Its own 401 comes back here otherwise.
+    where = arguments.line("error_page", "401", "429", "503", Expr(_PAGES)) if has_pages else None
+    pages = (arguments.line("recursive_error_pages", "on" if has_pages else "off"), *((where,) if where else ()))
+    return arguments.line("location", _REFUSED, block=(*pages, *conditions, arguments.line("return", "503")))
+
+
+# --- for what is guarded ---------------------------------------------------------------------------------------
+
+
+def identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, str], ...]:
+    """The headers by which servers of a route learn who the visitor is, and their values. What was for the gate is not
+    for them."""
+    _, found = held_access.find_judge(scope, route)
+    return () if found.basic_auth is None else (("Remote-User", _USER), ("Authorization", _PASSED))
