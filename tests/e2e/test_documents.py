@@ -23,7 +23,8 @@ EXAMPLES = [pytest.param(path.read_text(), id=path.name) for path in sorted((ROO
 @pytest.mark.nginx
 @pytest.mark.parametrize("text", [*BLOCKS, *EXAMPLES])
 def test_example_passes_check(daemon: Daemon, text: str) -> None:
-    (daemon.root / "public").mkdir()  # which an example names
+    (daemon.root / "public").mkdir()  # which an example names, as others do with the next
+    (daemon.root / "htpasswd").write_text("alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
     daemon.write_raw(text)
     said = daemon.cli_good("check")
     assert "warning" not in said

@@ -1,18 +1,16 @@
 """L8: each recipe of docs/recipes.md, as it stands there, does what it says. Hosts and ports are the test's."""
 
 import collections.abc
-import http.server
 import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
-import urllib.parse
 
 import pytest
 
-from tests.support import backend, binaries, clients, serving
+from tests.support import backend, binaries, clients, judges
 from tests.support.daemon import Daemon
 
 pytestmark = pytest.mark.nginx
@@ -69,40 +67,25 @@ def test_the_line_that_makes_a_password(daemon: Daemon, server: backend.Backend)
     assert status_of(daemon, sign_in="Basic YWxpY2U6d3Jvbmc=") == 401
 
 
-class _Judge(http.server.BaseHTTPRequestHandler):
-    """As Authelia: who has a cookie may pass, others are sent to where they sign in, with the way back encoded."""
-
-    def do_GET(self) -> None:
-        self.send_response(200 if self.headers["Cookie"] else 401)
-        back = urllib.parse.quote(self.headers["X-Original-URL"], safe="")
-        self.send_header("Location", f"https://auth.example.com/?rd={back}&rm={self.headers['X-Original-Method']}")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the overridden name
-        """Tests read what was answered."""
-
-
 def test_sign_in_by_another_program(daemon: Daemon, server: backend.Backend) -> None:
-    with serving.in_thread(http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Judge)) as judge:
-        place = f"127.0.0.1:{judge.server_address[1]}"
-        serve(daemon, "Sign-in by another program", server, **{"127.0.0.1:9091": place})
-        answer = clients.get(daemon.gate, "https://app.test/kept?a=1&b=2%263")
+    with judges.running(judges.authelia) as judge:
+        places = {"cloud.example.com": "app.test", "nextcloud:80": f"127.0.0.1:{server.port}"}
+        asked = {"forward_auth: authelia": f"forward_auth: {{kind: authelia, url: {judge.url}}}"}
+        portal = {"http://authelia:9091": judge.url}
+        serve(daemon, "Sign-in by another program", server, **places, **asked, **portal)
+        answer = clients.get(daemon.gate, "https://app.test/kept?a=1", Accept="text/html")
         assert answer.status_code == 302
-        where = urllib.parse.urlsplit(answer.headers["Location"])
-        query = urllib.parse.parse_qs(where.query)
-        assert where.netloc == "auth.example.com"
-        assert query == {"rd": ["https://app.test/kept?a=1&b=2%263"], "rm": ["GET"]}
-        assert server.seen["GET /kept?a=1&b=2%263"] == 0
-        assert status_of(daemon, "/public/") == 200
-        assert clients.get(daemon.gate, "https://app.test/kept", Cookie="session=1").status_code == 200
+        assert answer.headers["Location"] == "https://auth.test/?rd=https://app.test/kept?a=1&rm=GET"
+        assert server.seen["GET /kept?a=1"] == 0
+        assert status_of(daemon, "/status.php") == 200
+        assert clients.get(daemon.gate, "https://app.test/kept", Cookie=judges.SESSION).status_code == 200
         assert server.seen["GET /kept"] == 1
 
 
 def test_who_may_come_in(daemon: Daemon, server: backend.Backend) -> None:
     serve(daemon, "Who may come in", server)
     assert status_of(daemon) == 200
-    daemon.write(daemon.config.read_text().split("\n", 1)[1].replace("allow 127.0.0.0/8;", ""))
+    daemon.write(daemon.config.read_text().split("\n", 1)[1].replace("private, ", ""))
     daemon.wait_answer("https://app.test/", lambda answer: answer.status_code == 403)
 
 
@@ -114,7 +97,7 @@ def test_countries(daemon: Daemon, server: backend.Backend, network: str, status
 
 
 def test_limit_requests(daemon: Daemon, server: backend.Backend) -> None:
-    serve(daemon, "Limit requests", server, **{"burst=20": "burst=2"})
+    serve(daemon, "Limit requests", server, **{"burst: 20": "burst: 2"})
     assert {status_of(daemon) for _ in range(30)} == {200, 429}
 
 
@@ -218,3 +201,13 @@ def _run_on_the_log(daemon: Daemon, title: str, server: backend.Backend) -> str:
     assert json.loads(log.read_text().splitlines()[0])["host"] == "app.test"
     script = script.replace("/var/lib/daemun/logs/access.log", str(log))
     return subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, env=os.environ).stdout
+
+
+def test_headers_that_protect_browsers(daemon: Daemon, server: backend.Backend) -> None:
+    serve(
+        daemon, "Headers that protect browsers", server, **{"test.example.com": "few.test", ":3001": f":{server.port}"}
+    )
+    answer = clients.get(daemon.gate, "https://app.test/")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "X-Robots-Tag" not in answer.headers
+    assert "none" in clients.get(daemon.gate, "https://few.test/").headers["X-Robots-Tag"]
