@@ -203,9 +203,9 @@ def test_an_event_stream(one_house: House) -> None:
 async def test_websockets(one_house: House) -> None:
     context = clients.trust(one_house.gate.clients.ca)
     there = {"host": "127.0.0.1", "port": one_house.gate.https, "ssl": context, "server_hostname": "family.test"}
-    with pytest.raises(websockets.InvalidStatus) as refused:
-        await websockets.asyncio.client.connect("wss://family.test/ws/", **there)  # type: ignore[arg-type]
-    assert refused.value.response.status_code == 401
+    # By hand: a client of websockets that is refused leaves its connection to the garbage collector.
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x"}
+    assert one_house.fetch("https://family.test/ws/", **upgrade).status_code == 401
     async with websockets.asyncio.client.connect(
         "wss://family.test/ws/",
         additional_headers=ALICE,

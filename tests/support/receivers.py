@@ -1,5 +1,6 @@
 """Those whom daemun tells: a web server that takes posts, and a mail server (aiosmtpd). Real ones, in threads."""
 
+import asyncio
 import collections.abc
 import contextlib
 import dataclasses
@@ -57,6 +58,14 @@ class Receiver:
         return [post.json for post in self.posts if post.answered < 300]
 
 
+async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
+    """uvicorn ends while connections that it cancelled are still closing; they would be garbage of a later test."""
+    await server.serve(sockets=[listener])
+    deadline = time.monotonic() + 10
+    while server.server_state.connections and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+
+
 @contextlib.contextmanager
 def receiving(port: int = 0) -> collections.abc.Iterator[Receiver]:
     with socket.create_server(("127.0.0.1", port)) as listener:
@@ -84,7 +93,7 @@ def receiving(port: int = 0) -> collections.abc.Iterator[Receiver]:
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread = threading.Thread(target=asyncio.run, args=(_serve(server, listener),))
         thread.start()
         deadline = time.monotonic() + 60
         while not server.started:
