@@ -12,6 +12,7 @@ import pytest
 from daemun.core import model
 from daemun.core.options import access_option, catalogue, hsts_option, spa_option, trusted_proxies_option
 from daemun.core.options.access_option import Access, Rate, RateLimit
+from daemun.errors import RenderError
 from daemun.sources import nginx_snippet
 from tests.support import clients, echo, rendered
 from tests.support.sites import proxy, route, site
@@ -179,6 +180,21 @@ def test_what_an_owner_wrote_for_the_gate_does_not_weaken_a_guard(one: echo.Echo
     with rendered.running(site("a.test", there, options=PRIVATE), settings=settings) as gate:
         assert fetch(gate, "https://a.test/", STRANGER).status_code == 403
         assert fetch(gate, "https://a.test/", HOME).status_code == 200
+
+
+def test_hand_written_nginx_in_the_place_of_a_guarded_route_is_refused_or_guarded(one: echo.EchoServer) -> None:
+    """The lines for the route of a file that replaces it, as nginx-proxy has it, are guarded like any."""
+    there = f"http://127.0.0.1:{one.port}"
+    written = nginx_snippet.parse_snippet("location /admin/ { return 200 open; }")
+    mine = site("a.test", route("/", there), route("/admin/", there, options=PRIVATE), snippet=written)
+    with pytest.raises(RenderError, match="cannot hold"), rendered.running(mine, settings=SETTINGS):
+        pass
+    lines = nginx_snippet.parse_snippet(f"location /admin/ {{ proxy_pass {there}; }}")
+    replaced = route("/admin/", there, options=PRIVATE, replaced=True, snippet=lines)
+    with rendered.running(site("a.test", route("/", there), replaced), settings=SETTINGS) as gate:
+        assert fetch(gate, "https://a.test/admin/", STRANGER).status_code == 403
+        assert fetch(gate, "https://a.test/admin/", HOME).status_code == 200
+        assert fetch(gate, "https://a.test/", STRANGER).status_code == 200
 
 
 # --- limits ----------------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ Rendering and publishing must agree on it, so it is decided here only.
 
 import collections.abc
 
-from daemun.core import dns_service, model, named_servers, names
-from daemun.core.options import access_option, health_option, host_header_option, option, upstream_tls_options
+from daemun.core import access_levels, dns_service, model, named_servers, names
+from daemun.core.options import health_option, host_header_option, upstream_tls_options
 
 
 def find_service(proxy: model.Proxy, target: model.Target) -> dns_service.Service | None:
@@ -50,15 +50,9 @@ def find_services(desired: model.Desired) -> tuple[dns_service.Service, ...]:
 
 def _find_judges(desired: model.Desired) -> collections.abc.Iterator[model.Proxy]:
     """The servers that decide who may come in."""
-    holders: list[option.HasOptions] = [
-        desired.globals,
-        *desired.enabled,
-        *(route for site in desired.enabled for route in site.routes),
-    ]
-    for holder in holders:
-        access = access_option.OPTION.of(holder)
-        if access is not None and access.forward_auth is not None:
-            yield access.forward_auth.proxy
+    for held in access_levels.find_all(desired):
+        if held.access.forward_auth is not None:
+            yield held.access.forward_auth.proxy
 
 
 def _make_check(proxy: model.Proxy, target: model.Target) -> dns_service.Check | None:

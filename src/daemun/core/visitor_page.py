@@ -8,6 +8,9 @@ FORMS = {
 }
 """In which a client can have one, and the media type of each."""
 
+LOCATION = "@daemun_error_$daemun_wanted"
+"""nginx's location of the form that a client wants."""
+
 _HTML = """\
 <!doctype html>
 <html lang="en">

@@ -11,7 +11,7 @@ Limits stand in the locations of routes alone: inherited ones would hold for cer
 import collections.abc
 import dataclasses
 
-from daemun.core import arguments, directive, model
+from daemun.core import access_levels, arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
 from daemun.core.render import forward_auth, held_access, judge_locations, site_scope
@@ -34,12 +34,12 @@ def counts_connections(scope: site_scope.Scope, route: model.Route) -> bool:
 def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """What every location of a server inherits."""
     held = held_access.of_site(scope)
-    return (*_conditions(held, inherited=held_access.NOTHING), *_answers(held))
+    return (*_conditions(held, inherited=access_levels.NOTHING), *_answers(held))
 
 
 def retry_after(scope: site_scope.Scope) -> str | None:
     """The variable with the seconds after which a request that was refused for a limit may come again; None: the site
-    has no limit. Daemun's own judge has limits of its own, and says when."""
+    has no limit. Daemun's own judge has limits of its own, and sends that time itself."""
     held = [held_access.of_route(scope, route).access for route in scope.site.routes]
     if not any(access.is_limited for access in held):
         return judge_locations.WAIT if judge_locations.is_needed(scope) else None
@@ -91,7 +91,7 @@ def _with_lines(
     return dataclasses.replace(node, block=(*lines, *more, *node.block))
 
 
-def _answers(held: held_access.HeldAccess) -> tuple[directive.Directive, ...]:
+def _answers(held: access_levels.HeldAccess) -> tuple[directive.Directive, ...]:
     """Where those go whom a judge does not let in."""
     if held.access.basic_auth is not None:
         return (judge_locations.refused_page(),)
@@ -115,7 +115,9 @@ def beyond(scope: site_scope.Scope, there: str) -> tuple[directive.Directive, ..
     )
 
 
-def _conditions(held: held_access.HeldAccess, *, inherited: held_access.HeldAccess) -> tuple[directive.Directive, ...]:
+def _conditions(
+    held: access_levels.HeldAccess, *, inherited: access_levels.HeldAccess
+) -> tuple[directive.Directive, ...]:
     if held == inherited:
         return ()
     access, outer = held.access, inherited.access
@@ -147,17 +149,14 @@ def _rules(access: access_option.Access) -> tuple[directive.Directive, ...]:
 
 def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """What the limits of a site and its routes count in, at the http level."""
-    written = [held_access.of_site(scope)] if held_access.written(scope.site) is not None else []
-    written += [
-        held_access.of_route(scope, route) for route in scope.site.routes if held_access.written(route) is not None
-    ]
-    return tuple(node for held in written for node in _zones(held, _ZONE))
+    every = (held_access.of_site(scope), *(held_access.of_route(scope, route) for route in scope.site.routes))
+    own = dict.fromkeys(held for held in every if held != access_levels.of_gate(scope.settings))
+    return tuple(node for held in own for node in _zones(held, _ZONE))
 
 
 def shared_by_sites(settings: model.Globals) -> tuple[directive.Node, ...]:
     """The same for the limits of the gate, which count what comes to any site."""
-    access = access_option.OPTION.of(settings) or access_option.Access()
-    return tuple(_zones(held_access.HeldAccess(access=access, place="gate"), _GATE_ZONE))
+    return tuple(_zones(access_levels.of_gate(settings), _GATE_ZONE))
 
 
 def variables() -> tuple[directive.Node, ...]:
@@ -185,7 +184,7 @@ def variables() -> tuple[directive.Node, ...]:
     )
 
 
-def _zones(held: held_access.HeldAccess, size: str) -> collections.abc.Iterator[directive.Node]:
+def _zones(held: access_levels.HeldAccess, size: str) -> collections.abc.Iterator[directive.Node]:
     limit = held.access.rate_limit
     if limit is not None:
         key = _ADDRESS
@@ -207,13 +206,13 @@ def _rate(rate: access_option.Rate) -> str:
     return f"{max(1, rate.requests * 60 // rate.period_s)}r/m"
 
 
-def _rate_zone(held: held_access.HeldAccess, limit: access_option.RateLimit) -> str:
+def _rate_zone(held: access_levels.HeldAccess, limit: access_option.RateLimit) -> str:
     """nginx refuses to reload when a zone of the same name counts by something else."""
     by = "address" if limit.header is None else limit.header.replace("-", "_")
     return f"daemun_rate_{held.place}_{by}"
 
 
-def _limits(held: held_access.HeldAccess) -> collections.abc.Iterator[directive.Directive]:
+def _limits(held: access_levels.HeldAccess) -> collections.abc.Iterator[directive.Directive]:
     limit = held.access.rate_limit
     if limit is not None:
         # nginx counts what comes beyond the one that is due.

@@ -1,4 +1,4 @@
-"""Headers that protect visitors, and what search engines are told.
+"""Headers that protect visitors, and those for search engines.
 
 A header is added where the answer has none of that name: nginx's `add_header` would send a second one beside that of a
 server. `$sent_http_NAME` is empty then: when the value is evaluated, what a server sent is among the headers of the

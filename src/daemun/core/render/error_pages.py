@@ -23,7 +23,6 @@ from daemun.core.render import (
 FILE = "errors.conf"
 
 STATUSES = ("403", "404", "405", "413", "421", "429", "500", "502", "503", "504")
-_PLACE = "@daemun_error_$daemun_wanted"
 
 _TEXTS: dict[str, tuple[str, str]] = {
     "401": ("Please sign in", "This address is for those who have a name and a password for it."),
@@ -78,7 +77,7 @@ def repeated(scope: site_scope.Scope, route: model.Route, *but: str) -> tuple[di
     if not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
         return pages
     own = {arg.value for line in site_scope.owned(route.snippet, "error_page") for arg in line.args[:-1]}
-    place = f"{_prefix_of(scope, route)}$daemun_wanted" if _has_logs(route) else _PLACE
+    place = f"{_prefix_of(scope, route)}$daemun_wanted" if _has_logs(route) else visitor_page.LOCATION
     return (*pages, _page(*but, *own, place=place))
 
 
@@ -122,7 +121,7 @@ def is_on(settings: model.Globals, snippet: model.Snippet) -> bool:
     return not any(line.args and line.args[0].value == "on" for line in written)
 
 
-def _page(*but: str, place: str = _PLACE) -> directive.Directive:
+def _page(*but: str, place: str = visitor_page.LOCATION) -> directive.Directive:
     return arguments.line("error_page", *(status for status in STATUSES if status not in but), Expr(place))
 
 

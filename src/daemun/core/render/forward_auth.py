@@ -4,13 +4,13 @@ nginx's `auth_request` knows 2xx, 401 and 403, and takes anything else for a fau
 queries it makes 401 of whatever is for the visitor, and for that status the judge is queried once more, in a request
 whose answer is the visitor's, with its status, redirect and cookies. Tried with nginx 1.31.3.
 
-The judge is told of the path that nginx decided by, not of the spelling that a visitor chose: `/public/../admin` is
+The judge is sent the path that nginx decided by, not of the spelling that a visitor chose: `/public/../admin` is
 /admin. A path that is neither written without escapes nor free of what others could read otherwise is refused.
 """
 
 import collections.abc
 
-from daemun.core import arguments, directive, model, names
+from daemun.core import arguments, directive, model, names, visitor_page
 from daemun.core.directive import Expr
 from daemun.core.options import access_option, forward_auth_forms
 from daemun.core.render import held_access, server_tls, site_scope, upstream
@@ -20,15 +20,17 @@ _ASKED = "$daemun_judged_uri"
 _COOKIES = "$daemun_judge_cookies"
 _MOST_COOKIES = 4
 IDENTITY = "$daemun_identity_"
-"""What a variable begins with that holds what a judge says of a visitor."""
+"""The prefix of variables with what a judge answered about a visitor."""
 _SIGN_IN = "$daemun_sign_in"
 _PATH = "$daemun_judge_path"
-_PAGES = "@daemun_error_$daemun_wanted"
 
 _FOR_THE_VISITOR = (
     *range(300, 304), 307, 308, *range(400, 419), *range(421, 427), 428, 429, 431, 451, 500, 501, 503, 505
 )  # fmt: skip
 """Not 502 and 504, which nginx answers itself where the judge is away."""
+
+_OF_THE_GATE = ("401", "403", "404", "429", "500", "502", "503", "504")
+"""What the gate itself may answer instead of the judge."""
 
 _REFUSE_ODD = arguments.line("if", Expr(_ASKED), "=", "", block=(arguments.line("return", "403"),))
 
@@ -51,7 +53,7 @@ def variables() -> tuple[directive.Node, ...]:
     plain = r"~^[A-Za-z0-9/._~!$&'()*+,;=:@-]+\z"
     odd = r"~*^[^?]*(?://|/\.\.?(?:[/?]|\z)|\\|%(?:00|2e|2f|5c)|%25(?:2e|2f|5c|25))"
     return (
-        directive.Comment("What judges are told of the path: the one that nginx decides by."),
+        directive.Comment("The path that judges are sent: the one that nginx decides by."),
         _map("$uri", _MATCHED, ("default", "$daemun_spelled_uri"), (plain, "$uri$is_args$args")),
         _map("$request_uri", "$daemun_spelled_uri", ("default", "$request_uri"), (odd, "")),
         directive.Comment("The cookies of a judge's answer, which nginx has in one line."),
@@ -148,7 +150,9 @@ def _answer(scope: site_scope.Scope, place: str, auth: forward_auth_forms.Forwar
     block: list[directive.Node] = [
         *held_access.open_lines(scope.environment),
         arguments.line("recursive_error_pages", "on"),
-        arguments.line("error_page", "401", "403", "404", "429", "500", "502", "503", "504", Expr(_PAGES)),
+        arguments.line(
+            "error_page", "401", "403", "404", "429", "500", "502", "503", "504", Expr(visitor_page.LOCATION)
+        ),
         _REFUSE_ODD,
     ]
     protocol = auth.protocol
@@ -237,7 +241,7 @@ def _slug(header: str) -> str:
 
 
 def _identity(place: str, auth: forward_auth_forms.ForwardAuth) -> tuple[tuple[str, str], ...]:
-    """Each header that servers are sent, and the variable with what the judge says: nothing, where it says nothing."""
+    """Each header that servers are sent, and the variable with its value of the judge's answer, or nothing."""
     suffix = _short(place)
     return tuple((name, f"{IDENTITY}{suffix}_{_slug(name)}") for name in auth.headers)
 

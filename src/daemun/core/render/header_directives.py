@@ -200,12 +200,8 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
 
 def _parameter(param: str, name: str, value: directive.Arg) -> directive.Directive:
     """An empty value is not sent, and neither is the client's header of that name."""
-    empty = (
-        ()
-        if value.value
-        and not value.value.startswith((f"$daemun_{_PROXIED}", forward_auth.IDENTITY, *judge_locations.OWN))
-        else ("if_not_empty",)
-    )
+    may_be_empty = (f"$daemun_{_PROXIED}", forward_auth.IDENTITY, *judge_locations.OWN)
+    empty = ("if_not_empty",) if not value.value or value.value.startswith(may_be_empty) else ()
     return arguments.line(param, f"HTTP_{name.upper().replace('-', '_')}", value, *empty)
 
 

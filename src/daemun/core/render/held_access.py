@@ -1,40 +1,19 @@
-"""Which access holds where: that of a route, else of its site, else of the gate."""
+"""The access that holds for what is rendered, and the locations of nginx that decide by it."""
 
-import dataclasses
-
-from daemun.core import arguments, directive, model, names, render_environment
+from daemun.core import access_levels, arguments, directive, model, render_environment
 from daemun.core.options import access_option
 from daemun.core.render import site_scope
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class HeldAccess:
-    """access: what holds. place: what tells apart where it was set."""
-
-    access: access_option.Access
-    place: str
+def of_site(scope: site_scope.Scope) -> access_levels.HeldAccess:
+    return access_levels.of_site(scope.site, scope.settings)
 
 
-NOTHING = HeldAccess(access=access_option.Access(), place="")
+def of_route(scope: site_scope.Scope, route: model.Route) -> access_levels.HeldAccess:
+    return access_levels.of_route(route, scope.site, scope.settings)
 
 
-def of_site(scope: site_scope.Scope) -> HeldAccess:
-    if (own := written(scope.site)) is not None:
-        return HeldAccess(access=own, place=names.variable_suffix(scope.site.host, ""))
-    return HeldAccess(access=access_option.OPTION.of(scope.settings) or access_option.Access(), place="gate")
-
-
-def of_route(scope: site_scope.Scope, route: model.Route) -> HeldAccess:
-    if (own := written(route)) is not None:
-        return HeldAccess(access=own, place=names.variable_suffix(scope.site.host, route.path))
-    return of_site(scope)
-
-
-def written(holder: model.Site | model.Route) -> access_option.Access | None:
-    return access_option.OPTION.of(holder)
-
-
-def judge_place(held: HeldAccess) -> str:
+def judge_place(held: access_levels.HeldAccess) -> str:
     """The location that decides for whatever holds this; no visitor can request it."""
     return f"/.daemun/judge/{held.place}"
 

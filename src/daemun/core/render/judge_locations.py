@@ -5,8 +5,8 @@ r"""How nginx queries the judge (`daemun.judge`), and what visitors get whom it 
 is not there becomes a 401 without that header, and `@daemun_refused` makes 401, 429 or 503 of it.
 
 What was found right is remembered for ten seconds (`proxy_cache`), by policy, host, address and credentials. The
-address is among them so that nobody else can find out what is remembered by trying. The files of such a cache hold the
-credentials: they are in memory or not at all, in a folder that only the workers' account may enter. Nothing wrong is
+address is among them so that no other visitor can find out what is remembered by trying. The files of such a cache
+hold the credentials: they are in memory or not at all, in a folder that only the workers' account may enter. Nothing wrong is
 remembered, and nothing is used beyond its time.
 
 A signed-in request costs no connection to the judge while it is remembered, and nothing of a request's body is read
@@ -23,6 +23,7 @@ from daemun.core import (
     render_environment,
     serialise,
     variable_definitions,
+    visitor_page,
 )
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
@@ -36,7 +37,6 @@ _USER, _ANSWER, WAIT = "$daemun_user", "$daemun_judge_answer", "$daemun_judge_wa
 _PASSED = "$daemun_passed_authorization"
 OWN = (_USER, _PASSED)
 """The variables of `identity`, which may be empty."""
-_PAGES = "@daemun_error_$daemun_wanted"
 _REMEMBERED = "10s"
 
 
@@ -161,7 +161,7 @@ def _refused(*, has_pages: bool) -> directive.Directive:
         ),
     )
     # Its own 401 comes back here otherwise.
-    where = arguments.line("error_page", "401", "429", "503", Expr(_PAGES)) if has_pages else None
+    where = arguments.line("error_page", "401", "429", "503", Expr(visitor_page.LOCATION)) if has_pages else None
     pages = (arguments.line("recursive_error_pages", "on" if has_pages else "off"), *((where,) if where else ()))
     return arguments.line("location", _REFUSED, block=(*pages, *conditions, arguments.line("return", "503")))
 

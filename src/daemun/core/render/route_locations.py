@@ -37,8 +37,9 @@ def shared(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node,
 
 def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tuple[directive.Node, ...]:
     """Raises: RenderError naming the route."""
+    pages = error_pages.repeated(scope, route)
     if route.replaced:
-        return (directive.Comment(_title(route)), *route.snippet)
+        return (directive.Comment(_title(route)), *access.guarded(scope, route, route.snippet, pages))
     try:
         match route.action:
             case model.Proxy() as action if action.targets[0].scheme.is_http:
@@ -52,7 +53,7 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
     except RenderError as error:
         raise _named(scope, route, error) from error
     yielding = internal_clients.yielding(scope, route, nodes)
-    guarded = access.guarded(scope, route, yielding, error_pages.repeated(scope, route))
+    guarded = access.guarded(scope, route, yielding, pages)
     return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, guarded), *_to_slash(scope, route))
 
 

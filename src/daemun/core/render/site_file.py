@@ -17,6 +17,7 @@ from daemun.core.render import (
     error_pages,
     forward_auth,
     header_directives,
+    held_access,
     judge_locations,
     on_demand_site,
     option_lines,
@@ -286,9 +287,10 @@ def _writes_challenge(site: model.Site) -> bool:
 
 
 def _locations(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
-    """Where an owner wrote a location of the same name, it stands instead of ours."""
+    """Where an owner wrote a location of the same name, it stands instead of ours. Raises: RenderError."""
     site = scope.site
     own = {site_scope.location_name(node) for node in site_scope.owned(site.snippet, "location")}
+    _check_guards(scope, own)
     written = [
         node
         for one in site.routes
@@ -301,6 +303,17 @@ def _locations(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node,
     if "/" not in taken:
         written += [directive.Comment("No route has the other paths."), server_blocks.anything(_answer(site.otherwise))]
     return tuple(written)
+
+
+def _check_guards(scope: site_scope.Scope, own: set[str]) -> None:
+    """own: the hand-written locations of the site. Raises: RenderError where one takes the place of a guarded route."""
+    for one in scope.site.routes:
+        is_replaced = {one.path, f"{one.path.rstrip('/')}/"} & own
+        if is_replaced and held_access.of_route(scope, one) != held_access.of_site(scope):
+            raise RenderError(
+                f"the `access` of route {words.quoted(one.path)} cannot hold: hand-written nginx of the site has a "
+                "location of that path, which replaces it; write its lines in the route's own `nginx:`"
+            )
 
 
 def _answer(answer: model.Answer) -> directive.Directive:
