@@ -1,6 +1,6 @@
 """Another nginx binary takes over from the one that serves, in a round of its own: on request, or by itself where the
 file says so. It is rendered for, tested with and switched as any change is, and a round that it fails is followed by
-one for the nginx that goes on.
+one for the nginx that still serves.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ class NginxUpgrade:
         finally:
             self._proxy.offer(None)
         if outcome.held is not None:
-            return outcome  # it goes on to be wanted; the round that may reload lets it
+            return outcome  # it is still wanted; the round that may reload lets it
         self._wanted = None
         if self._proxy.binary is wanted:
             log.info("another nginx took over", nginx=_text(wanted), path=wanted.path, before=_text(before))

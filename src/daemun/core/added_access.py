@@ -1,4 +1,4 @@
-"""What a source that may not open what the file guards says of access: it holds together with the file's. Pure."""
+"""The access that a source demands which may not open what the file guards: both hold. Pure."""
 
 import dataclasses
 

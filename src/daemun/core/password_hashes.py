@@ -78,7 +78,7 @@ LONGEST_PASSWORD = 1024
 
 
 def check_user(name: str) -> str | None:
-    """Why nobody could sign in under a name (RFC 7617 section 2); None: somebody can."""
+    """Why a name cannot be used to sign in (RFC 7617 section 2); None: it can."""
     if not name:
         return "is empty; write a name"
     if len(name) > LONGEST_USER:

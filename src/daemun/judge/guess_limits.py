@@ -70,7 +70,7 @@ class GuessLimits:
     """Not thread-safe."""
 
     def __init__(self, key: bytes) -> None:
-        """key: random, so that nobody can choose names that share a counter with a user."""
+        """key: random, so that no visitor can choose names that share a counter with a user."""
         self._key = key
         self._networks: collections.OrderedDict[str, _Counter] = collections.OrderedDict()
         self._users: dict[int, _Counter] = {}

@@ -115,5 +115,5 @@ Handler = collections.abc.Callable[[web.BaseRequest], collections.abc.Awaitable[
 
 
 def make_server(handle: Handler) -> web.Server:
-    """Bounded: a line and a header have 8 KiB at most, a connection that says nothing is closed."""
+    """Bounded: a line and a header have 8 KiB at most, a silent connection is closed."""
     return web.Server(handle, access_log=None, keepalive_timeout=15.0, max_line_size=8190, max_field_size=8190)

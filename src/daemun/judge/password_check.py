@@ -13,7 +13,7 @@ from passlib import hash as passlib_hash
 from daemun.core import password_hashes
 
 THREADS = min(2, os.cpu_count() or 1)
-"""Each may take as much memory as a hash says (`password_hashes`)."""
+"""Each may take as much memory as a hash demands (`password_hashes`)."""
 MOST_WAITING = 200
 _BCRYPT_BYTES = 72
 """bcrypt looks at no more (htpasswd and crypt(3) cut silently, the library refuses)."""

@@ -20,7 +20,7 @@ from daemun.judge import basic_credentials, guess_limits, password_check
 
 RIGHT_FOR_S = 300.0
 WRONG_FOR_S = 3600.0
-"""The same wrong password again, of a program that was not told of a new one, is no guess and costs nothing."""
+"""The same wrong password again, of a program that does not have the new one yet, is no guess and costs nothing."""
 MOST_REMEMBERED = 10_000
 
 
@@ -53,7 +53,7 @@ class SignIn:
     """All methods are called on one event loop."""
 
     def __init__(self, verifier: password_check.Verifier, now: collections.abc.Callable[[], float]) -> None:
-        """now: seconds of a clock that only goes on."""
+        """now: monotonic seconds."""
         self._verifier = verifier
         self._now = now
         self._key = secrets.token_bytes(32)

@@ -40,7 +40,7 @@ GRACE_S = 2.0
 
 
 class Failed(Exception):  # noqa: N818 - how it went, as a value would be
-    """The old nginx goes on. The text has why, in the words of nginx where it wrote any."""
+    """The old nginx serves on. The text is the reason, in the words of nginx where it wrote any."""
 
 
 def check(layout: layout_.Layout, master: psutil.Process, binary: str) -> None:
@@ -87,8 +87,8 @@ async def run(layout: layout_.Layout, master: psutil.Process, number: int, binar
             raise Failed("the nginx that serves ended by itself")
         refusal = await _wait_until_answered(layout, master, number, changed=changed, within_s=within_s)
         if refusal is not None:
-            told = f"{words.read()}\n{log.read()}"
-            raise Failed(_find_reason(told) or refusal)
+            written = f"{words.read()}\n{log.read()}"
+            raise Failed(_find_reason(written) or refusal)
 
 
 async def finish(layout: layout_.Layout, master: psutil.Process) -> None:
@@ -100,7 +100,7 @@ async def finish(layout: layout_.Layout, master: psutil.Process) -> None:
 
 
 async def undo(layout: layout_.Layout, generations: generation_folders.Generations, master: psutil.Process) -> None:
-    """End the new master, and let the links and the pid file be what they were. The old one goes on.
+    """End the new master, and let the links and the pid file be what they were. The old one serves on.
 
     Raises: EnvironmentProblemError when a link cannot be written.
     """
@@ -114,7 +114,7 @@ async def undo(layout: layout_.Layout, generations: generation_folders.Generatio
 
 
 async def settle(layout: layout_.Layout, *, within_s: float = confirmation_socket.timeout_s(0)) -> bool:
-    """Bring a takeover to its end that was interrupted: whichever master serves goes on. At the start, before anything
+    """Bring a takeover to its end that was interrupted: whichever master serves is kept. At the start, before anything
     else is done with nginx, and after a cancellation.
 
     Returns: whether there was one. Raises: EnvironmentProblemError.
@@ -126,7 +126,7 @@ async def settle(layout: layout_.Layout, *, within_s: float = confirmation_socke
     masters = await asyncio.to_thread(process.find_masters, layout)
     old = next((one for one in masters if _is_of(journal, one)), None)
     if old is None:
-        # Who else serves now runs what `current` names. With nobody left, what worked last is started.
+        # Who else serves now runs what `current` names. With none left, what worked last is started.
         if not masters:
             await asyncio.to_thread(_restore, layout, generations)
         await asyncio.to_thread(_tidy, layout)

@@ -53,6 +53,6 @@ def read(layout: layout_.Layout) -> Takeover | None:
 
 
 def remove(layout: layout_.Layout) -> None:
-    """Blocking. One that cannot be removed says what is true of processes that are gone, so nothing follows from it."""
+    """Blocking. One that cannot be removed is of processes that are gone, so nothing follows from it."""
     with contextlib.suppress(OSError):
         pathlib.Path(layout.nginx_takeover).unlink(missing_ok=True)

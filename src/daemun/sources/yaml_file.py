@@ -210,7 +210,7 @@ def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:
 
 
 def _find_wrong_passwords(snapshot: model.Snapshot) -> list[model.Problem]:
-    """Lines of htpasswd files that let nobody in. The others do."""
+    """Lines of htpasswd files by which no user can sign in."""
     found = []
     for file, held in catalogue.find_files(snapshot):
         if not file.has_passwords or (held.site is not None and not held.site.enabled):

@@ -57,7 +57,7 @@ class BasicAuth(forms.OptionMap):
 
 
 def _parse(value: object) -> object:
-    """Labels hold the users in one text. Nothing behind the key lets nobody in by accident, and everybody neither."""
+    """Labels hold the users in one text. An empty key is a mistake: it must neither open the site nor close it."""
     if value is None:
         raise ValueError("expected a map with `users` or `file`, found nothing")
     if isinstance(value, str) and ":" not in value:

@@ -133,7 +133,7 @@ class Spot:
 class NamedFile:
     """A file of this machine that nginx or daemun opens. path: absolute. below: where it stands in the option.
 
-    is_private_key: whether what it holds may be shown to nobody. has_passwords: whether it lets people in: what is
+    is_private_key: whether what it holds must never be shown. has_passwords: whether it lets people in: what is
     wrong with it keeps them out, and changes nothing else.
     """
 
