@@ -6,8 +6,8 @@ is not there becomes a 401 without that header, and `@daemun_refused` makes 401,
 
 What was found right is remembered for ten seconds (`proxy_cache`), by policy, host, address and credentials. The
 address is among them so that no other visitor can find out what is remembered by trying. The files of such a cache
-hold the credentials: they are in memory or not at all, in a folder that only the workers' account may enter. Nothing wrong is
-remembered, and nothing is used beyond its time.
+hold the credentials: they are in memory or not at all, in a folder that only the workers' account may enter. Nothing
+wrong is remembered, and nothing is used beyond its time.
 
 A signed-in request costs no connection to the judge while it is remembered, and nothing of a request's body is read
 before it is let in.
