@@ -207,14 +207,16 @@ def test_the_judge_is_told_of_the_path_that_nginx_decides_by(
         assert judge.last.headers["x-forwarded-uri"] == told
 
 
-def test_without_its_judge_nobody_comes_in(one: echo.EchoServer) -> None:
+@pytest.mark.parametrize("kind", [Kind.AUTHELIA, Kind.OAUTH2_PROXY, Kind.NGINX])
+def test_without_its_judge_nobody_comes_in(one: echo.EchoServer, kind: Kind) -> None:
     with judges.running(judges.authelia) as gone:
-        options = judged(Kind.AUTHELIA, gone)
+        options = judged(kind, gone)
     with rendered.running(site("app.test", f"http://127.0.0.1:{one.port}", options=options), settings=SETTINGS) as gate:
         for headers in ({}, SIGNED_IN):
-            answer = fetch(gate, "/", **headers, Accept="text/html")
-            assert answer.status_code in {500, 502, 503}
-            assert "nginx" not in answer.text
+            for accept in ("text/html", "application/json"):
+                answer = fetch(gate, "/", **headers, Accept=accept)
+                assert answer.status_code == 503
+                assert "nginx" not in answer.text
 
 
 def test_a_large_answer_of_the_judge(one: echo.EchoServer) -> None:

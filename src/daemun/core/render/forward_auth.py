@@ -23,11 +23,13 @@ IDENTITY = "$daemun_identity_"
 """The prefix of variables with what a judge answered about a visitor."""
 _SIGN_IN = "$daemun_sign_in"
 _PATH = "$daemun_judge_path"
+_STATUS = "$daemun_judge_status"
 
 _FOR_THE_VISITOR = (
     *range(300, 304), 307, 308, *range(400, 419), *range(421, 427), 428, 429, 431, 451, 500, 501, 503, 505
 )  # fmt: skip
-"""Not 502 and 504, which nginx answers itself where the judge is away."""
+_AWAY = (502, 504)
+"""What nginx answers itself where the judge cannot be reached."""
 
 _OF_THE_GATE = ("401", "403", "404", "429", "500", "502", "503", "504")
 """What the gate itself may answer instead of the judge."""
@@ -124,10 +126,10 @@ def _check(scope: site_scope.Scope, place: str, auth: forward_auth_forms.Forward
         _REFUSE_ODD,
         *_query(scope, auth),
     ]
+    statuses = (*_FOR_THE_VISITOR, *_AWAY) if auth.protocol.shows_answer else _AWAY
     if auth.protocol.shows_answer:
-        statuses = map(str, _FOR_THE_VISITOR)
         block.append(arguments.line("proxy_intercept_errors", "on"))
-        block.append(arguments.line("error_page", *statuses, "=", _denied_place(place)))
+    block.append(arguments.line("error_page", *map(str, statuses), "=", _denied_place(place)))
     block.append(_pass(scope, place, auth, auth.path))
     return arguments.line("location", "=", place, block=tuple(block))
 
@@ -154,6 +156,8 @@ def _answer(scope: site_scope.Scope, place: str, auth: forward_auth_forms.Forwar
             "error_page", "401", "403", "404", "429", "500", "502", "503", "504", Expr(visitor_page.LOCATION)
         ),
         _REFUSE_ODD,
+        # Of several tries the last one counts.
+        arguments.line("if", Expr(_STATUS), "~", r"50[24]\z", block=(arguments.line("return", "503"),)),
     ]
     protocol = auth.protocol
     if protocol.shows_answer or protocol.sign_in is not None:
@@ -229,7 +233,7 @@ def request_lines(place: str, found: access_option.Access) -> tuple[directive.Di
     auth = found.forward_auth
     if auth is None:
         return ()
-    kept = [(_COOKIES, "$upstream_http_set_cookie")]
+    kept = [(_COOKIES, "$upstream_http_set_cookie"), (_STATUS, "$upstream_status")]
     if not auth.protocol.shows_answer:
         kept.append((_SIGN_IN, "$upstream_http_location"))
     kept += [(variable, f"$upstream_http_{_slug(name)}") for name, variable in _identity(place, auth)]
