@@ -65,22 +65,22 @@ TEXTS: dict[str, Slot] = {
         build=lambda text: site("slot.test", "http://10.0.0.1", aliases=(text,), redirect_aliases=True),
         harmless=("name.test", "10.1.1.1"),
     ),
-    "path": Slot(build=lambda text: site("slot.test", route(text, HTTP)), harmless=("/x", "/"), start="/"),
+    "path": Slot(build=lambda text: site("slot.test", route(text, HTTP)), harmless=("/x", "/x/", "/"), start="/"),
     "path of files": Slot(
         build=lambda text: site(
             "slot.test", route(text, model.Files(folder="/srv", options=catalogue.values(spa_option.OPTION.set(True))))
         ),
-        harmless=("/x", "/"),
+        harmless=("/x", "/x/", "/"),
         start="/",
     ),
     "path of a redirect": Slot(
-        build=lambda text: site("slot.test", route(text, model.Redirect(to="/y"))), harmless=("/x", "/"), start="/"
+        build=lambda text: site("slot.test", route(text, model.Redirect(to="/y"))), harmless=("/x", "/x/", "/"), start="/"
     ),
     "path of fastcgi": Slot(
-        build=lambda text: site("slot.test", route(text, "fastcgi://10.0.0.1/in/")), harmless=("/x", "/"), start="/"
+        build=lambda text: site("slot.test", route(text, "fastcgi://10.0.0.1/in/")), harmless=("/x", "/x/", "/"), start="/"
     ),
     "path of memcached": Slot(
-        build=lambda text: site("slot.test", route(text, "memcached://10.0.0.1/in/")), harmless=("/x", "/"), start="/"
+        build=lambda text: site("slot.test", route(text, "memcached://10.0.0.1/in/")), harmless=("/x", "/x/", "/"), start="/"
     ),
     "target host": Slot(build=lambda text: _one(_first(HTTP, host=text)), harmless=("web", "10.0.0.1"), verbatim=False),
     "only target host": Slot(
@@ -136,7 +136,7 @@ TEXTS: dict[str, Slot] = {
         ),
         harmless=("x.php",),
     ),
-    "redirect": Slot(build=lambda text: _one(model.Redirect(to=text)), harmless=("/x", "/"), start="/", verbatim=False),
+    "redirect": Slot(build=lambda text: _one(model.Redirect(to=text)), harmless=("/x", "/x/", "/"), start="/", verbatim=False),
     "folder": Slot(build=lambda text: _one(model.Files(folder=text)), harmless=("/srv",), start="/", verbatim=False),
     "folder of a part": Slot(
         build=lambda text: site(
