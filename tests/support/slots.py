@@ -74,13 +74,19 @@ TEXTS: dict[str, Slot] = {
         start="/",
     ),
     "path of a redirect": Slot(
-        build=lambda text: site("slot.test", route(text, model.Redirect(to="/y"))), harmless=("/x", "/x/", "/"), start="/"
+        build=lambda text: site("slot.test", route(text, model.Redirect(to="/y"))),
+        harmless=("/x", "/x/", "/"),
+        start="/",
     ),
     "path of fastcgi": Slot(
-        build=lambda text: site("slot.test", route(text, "fastcgi://10.0.0.1/in/")), harmless=("/x", "/x/", "/"), start="/"
+        build=lambda text: site("slot.test", route(text, "fastcgi://10.0.0.1/in/")),
+        harmless=("/x", "/x/", "/"),
+        start="/",
     ),
     "path of memcached": Slot(
-        build=lambda text: site("slot.test", route(text, "memcached://10.0.0.1/in/")), harmless=("/x", "/x/", "/"), start="/"
+        build=lambda text: site("slot.test", route(text, "memcached://10.0.0.1/in/")),
+        harmless=("/x", "/x/", "/"),
+        start="/",
     ),
     "target host": Slot(build=lambda text: _one(_first(HTTP, host=text)), harmless=("web", "10.0.0.1"), verbatim=False),
     "only target host": Slot(
@@ -136,7 +142,7 @@ TEXTS: dict[str, Slot] = {
         ),
         harmless=("x.php",),
     ),
-    "redirect": Slot(build=lambda text: _one(model.Redirect(to=text)), harmless=("/x", "/x/", "/"), start="/", verbatim=False),
+    "redirect": Slot(build=lambda text: _one(model.Redirect(to=text)), harmless=("/x", "/"), start="/", verbatim=False),
     "folder": Slot(build=lambda text: _one(model.Files(folder=text)), harmless=("/srv",), start="/", verbatim=False),
     "folder of a part": Slot(
         build=lambda text: site(
