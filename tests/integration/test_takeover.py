@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import time
 
 import httpx
 import psutil
@@ -82,6 +83,26 @@ class Machine:
         (found,) = process.find_masters(self.layout)
         return found
 
+    def kill_all(self) -> None:
+        """All of nginx, and also a new master that the old one is about to start, or that has no title yet."""
+        masters = process.find_masters(self.layout)
+        for master in masters:
+            master.suspend()  # it starts no more from now on
+        while left := self._list_started(masters):
+            for one in left:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+            time.sleep(0.01)
+        for master in masters:
+            master.kill()
+        psutil.wait_procs(masters, timeout=30)
+
+    def _list_started(self, masters: list[psutil.Process]) -> list[psutil.Process]:
+        """Whoever runs beside the masters; a suspended one keeps its ended children as zombies."""
+        found = {one for master in masters for one in master.children(recursive=True)}
+        found |= {*process.find_family(self.layout)} - {*masters}
+        return [one for one in found if _is_running(one)]
+
     def serving(self) -> pathlib.Path:
         return pathlib.Path(f"/proc/{self.master().pid}/exe").readlink()
 
@@ -94,6 +115,12 @@ class Machine:
         left = [pathlib.Path(self.layout.nginx_takeover), pathlib.Path(f"{self.layout.nginx_pid}.oldbin")]
         pid = pathlib.Path(self.layout.nginx_pid)
         return not any(path.exists() for path in left) and int(pid.read_text()) == self.master().pid
+
+
+def _is_running(one: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return one.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 @pytest.fixture
@@ -354,11 +381,7 @@ async def test_killed_and_all_of_nginx_as_well(machine: Machine, monkeypatch: py
     """As by a power cut: what worked last is what is started."""
     await machine.go_live("one")
     await interrupt(machine, monkeypatch, takeover, name)
-    left = process.find_family(machine.layout)
-    for one in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            one.kill()
-    await asyncio.to_thread(psutil.wait_procs, left, timeout=30)
+    await asyncio.to_thread(machine.kill_all)
     await takeover.settle(machine.layout)
     machine.next = machine.paths[0]
     machine.server = machine.make_server()
