@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from daemun.nginx import work_folder
-from tests.support import clients, echo
+from tests.support import clients, echo, receivers
 from tests.support.daemon import Daemon, signpost
 
 pytestmark = [
@@ -276,3 +276,86 @@ def test_a_restart_on_a_file_system_that_is_read_only(small: Daemon) -> None:
     small.start()
     small.wait_sign("a.test", "one")
     assert small.cli("status").returncode == 0
+
+
+# --- a folder with a disk of its own ------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _apart(folder: pathlib.Path) -> collections.abc.Iterator[pathlib.Path]:
+    """A folder of the state directory, with what it holds, on a disk of its own that is small."""
+    kept = folder.parent.parent / f"kept-{folder.name}"
+    shutil.copytree(folder, kept, symlinks=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", str(folder)], check=False).returncode:
+        pytest.skip("this machine does not let tests mount a file system")
+    try:
+        folder.chmod((kept.stat().st_mode) & 0o7777)
+        subprocess.run(["cp", "-a", f"{kept}/.", str(folder)], check=True)
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize(("name", "way"), [("store", "read-only"), ("live", "full"), ("logs", "full")])
+def test_a_folder_with_a_disk_of_its_own_is_reported(daemon: Daemon, name: str, way: str) -> None:
+    """Everything is served, and certificates are not renewed, files not remembered, or lines not logged."""
+    daemon.write("sites:\n" + signpost("a.test", "one"))
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    _stop(daemon)
+    folder = daemon.state / name
+    with _apart(folder):
+        daemon.start()
+        daemon.wait_sign("a.test", "one")
+        daemon.wait(lambda: daemon.cli("status").returncode == 0, "a status without trouble")
+        with _full(folder) if way == "full" else _read_only(folder):
+            _wait_reported(daemon, folder)
+            doctor = daemon.cli("doctor")
+            assert doctor.returncode == 1
+            assert f"{folder} cannot be written" in doctor.stdout
+            assert daemon.sign("a.test") == "one"
+        daemon.wait(lambda: daemon.cli("status").returncode == 0, "the end of the trouble")
+        assert daemon.terminate() == 0
+
+
+def test_a_full_store_sends_an_alert_also_at_the_start(daemon: Daemon) -> None:
+    """What was sent cannot be stored either: that is logged once."""
+    with receivers.receiving() as hook:
+        daemon.environment |= {"HOOK": f"{hook.url}/x"}
+        daemon.preamble = "alerts: {webhook: {env: HOOK}}\n"
+        daemon.write("sites:\n" + signpost("a.test", "one"))
+        daemon.start()
+        daemon.wait_sign("a.test", "one")
+        _stop(daemon)
+        folder = daemon.state / "store"
+        with _apart(folder):
+            with _full(folder):
+                daemon.start()
+                daemon.wait_sign("a.test", "one")
+                _wait_reported(daemon, folder)
+                daemon.wait(lambda: hook.taken, "the alert", within_s=60)
+                assert hook.taken[0]["event"] == "unwritable"
+                assert hook.taken[0]["folders"][0]["folder"] == str(folder)
+            daemon.wait(lambda: daemon.cli("status").returncode == 0, "the end of the trouble")
+            daemon.wait(lambda: len(hook.taken) > 1, "the word that it is over", within_s=60)
+            assert hook.taken[1]["event"] == "solved"
+            assert daemon.log_text().count("what was told could not be stored") == 1
+            assert daemon.terminate() == 0
+
+
+def _wait_reported(daemon: Daemon, folder: pathlib.Path) -> None:
+    daemon.wait(lambda: daemon.cli("status").returncode == 3, "the trouble in the status", within_s=60)
+    assert f"{folder} cannot be written: " in daemon.cli("status").stdout
+    assert any(f"{folder} cannot" in one["message"] for one in daemon.status()["problems"])
+
+
+@contextlib.contextmanager
+def _full(folder: pathlib.Path) -> collections.abc.Iterator[None]:
+    filler = folder / "~filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    try:
+        yield
+    finally:
+        filler.unlink()

@@ -6,6 +6,7 @@ import datetime
 
 import pytest
 
+from daemun.alerts import alert_message
 from daemun.core import model
 from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules, alert_text
 from daemun.core.alerts.alert_ledger import Danger
@@ -243,4 +244,27 @@ def test_a4_a_site_that_is_not_served_is_told_after_a_while_and_its_end_once() -
     (notice,) = alert_outbox.find_notices(over, (), "me")
     assert notice.event is alert_ledger.Event.SOLVED
     assert alert_text.headline(notice) == "solved: visitors get a.test again"
+    assert alert_outbox.note_delivered(over, "me", notice, NOW).alarms == ()
+
+
+# --- folders that cannot be written -------------------------------------------------------------------------------
+
+
+def test_a_folder_that_cannot_be_written_is_told_once_and_its_end_once() -> None:
+    refused = {"/state/store": "/state/store cannot be written: no space left on device; free some space"}
+    found = alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), NOW, refused_folders=refused)
+    (notice,) = alert_outbox.find_notices(found, (), "me")
+    assert notice.event is alert_ledger.Event.UNWRITABLE
+    assert alert_text.headline(notice) == "/state/store cannot be written"
+    assert "no space left on device; free some space" in alert_text.text(notice, "gate1", NOW)
+    assert "`daemun status` there shows more" in alert_text.text(notice, "gate1", NOW)
+    body = alert_message.body_json(alert_message.Message(notice=notice, machine="gate1", version="1", at=NOW))
+    assert (body["certificates"], body["sites"]) == ([], [])
+    assert [(one["danger"], one["folder"]) for one in body["folders"]] == [("unwritable", "/state/store")]
+    found = alert_outbox.note_delivered(found, "me", notice, NOW)
+    again = alert_rules.judge_dangers(found, (), NOW, refused_folders=refused)
+    assert alert_outbox.find_notices(again, (), "me") == ()
+    over = alert_rules.judge_dangers(again, (), NOW)
+    (notice,) = alert_outbox.find_notices(over, (), "me")
+    assert alert_text.headline(notice) == "solved: /state/store can be written again"
     assert alert_outbox.note_delivered(over, "me", notice, NOW).alarms == ()

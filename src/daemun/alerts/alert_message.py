@@ -50,6 +50,7 @@ class Message:
 
 def body_json(message: Message) -> Json:
     """The body of a webhook. Instants are RFC 3339 in UTC with whole seconds."""
+    items = message.notice.items
     return {
         "version": BODY_VERSION,
         "event": message.notice.event.value,
@@ -57,13 +58,12 @@ def body_json(message: Message) -> Json:
         "text": message.text,
         "sent_at": _instant(message.at),
         "daemun": {"version": message.version, "machine": message.machine},
-        "certificates": [_item_json(item, message) for item in message.notice.items if not _is_of_site(item)],
-        "sites": [_site_json(item, message) for item in message.notice.items if _is_of_site(item)],
+        "certificates": [_item_json(item, message) for item in items if item.alarm.danger.is_of_certificate],
+        "sites": [_site_json(item, message) for item in items if item.alarm.danger is alert_ledger.Danger.UNSERVED],
+        "folders": [
+            _folder_json(item, message) for item in items if item.alarm.danger is alert_ledger.Danger.UNWRITABLE
+        ],
     }
-
-
-def _is_of_site(item: alert_ledger.Item) -> bool:
-    return item.alarm.danger is alert_ledger.Danger.UNSERVED
 
 
 def _site_json(item: alert_ledger.Item, message: Message) -> Json:
@@ -75,6 +75,16 @@ def _site_json(item: alert_ledger.Item, message: Message) -> Json:
         "state": item.site.state.value if item.site is not None else None,
         "reason": alert_text.reason_of(item, message.notice.event, message.at),
         "cure": item.site.cure if item.site is not None else None,
+    }
+
+
+def _folder_json(item: alert_ledger.Item, message: Message) -> Json:
+    return {
+        "danger": item.alarm.danger.value,
+        "folder": item.alarm.host,
+        "since": _instant(item.alarm.raised_at),
+        "solved_at": _instant(item.alarm.solved_at),
+        "reason": alert_text.reason_of(item, message.notice.event, message.at),
     }
 
 

@@ -30,11 +30,12 @@ _REST = 20
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AlertInput:
     """The targets of alerts, and all certificates there are. troubles: the sites that visitors do not get; None: that
-    is not known yet."""
+    is not known yet. refused_folders: those of the state directory that cannot be written, with the cause."""
 
     alerts: alerts_option.Alerts
     certificates: tuple[model.CertificateStatus, ...]
     troubles: tuple[model.SiteStatus, ...] | None = None
+    refused_folders: collections.abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Notifier:
         self._options = options
         self._ledger = alert_ledger.AlertLedger()
         self._kept = b""
+        self._unkept: str | None = None
         self._keeping = asyncio.Lock()
         self._outages: dict[str, Outage] = {}
         self._delivering: set[str] = set()
@@ -133,7 +135,9 @@ class Notifier:
         """In a thread, because a hundred thousand certificates take a second."""
 
         def judge(before: alert_ledger.AlertLedger) -> alert_ledger.AlertLedger:
-            judged = alert_rules.judge_dangers(before, seen.certificates, now, seen.troubles)
+            judged = alert_rules.judge_dangers(
+                before, seen.certificates, now, seen.troubles, refused_folders=seen.refused_folders
+            )
             return alert_outbox.forget_targets(judged, keys)
 
         while True:
@@ -194,9 +198,11 @@ class Notifier:
             try:
                 await asyncio.to_thread(ledger_store.write, self._store, encoded)
             except DaemunError as error:
-                log.warning("what was told could not be stored", error=str(error))
+                if str(error) != self._unkept:
+                    log.warning("what was told could not be stored", error=str(error))
+                self._unkept = str(error)
                 return
-            self._kept = encoded
+            self._kept, self._unkept = encoded, None
 
     async def _sleep(self, until: datetime.datetime | None) -> None:
         seconds = LONGEST_SLEEP_S if until is None else (until - self._clock.now()).total_seconds()

@@ -33,6 +33,7 @@ _PRIORITIES = {
     alert_ledger.Event.FAILING: "3",
     alert_ledger.Event.EXPIRING: "4",
     alert_ledger.Event.UNSERVED: "4",
+    alert_ledger.Event.UNWRITABLE: "4",
     alert_ledger.Event.SOLVED: "2",
     alert_ledger.Event.TEST: "3",
 }
@@ -42,6 +43,7 @@ _TAGS = {
     alert_ledger.Event.FAILING: "warning",
     alert_ledger.Event.EXPIRING: "hourglass_flowing_sand",
     alert_ledger.Event.UNSERVED: "no_entry",
+    alert_ledger.Event.UNWRITABLE: "floppy_disk",
     alert_ledger.Event.SOLVED: "white_check_mark",
     alert_ledger.Event.TEST: "test_tube",
 }

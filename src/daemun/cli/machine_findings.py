@@ -10,7 +10,7 @@ import tempfile
 
 from daemun import causes, errors, settings
 from daemun.cli import truststores
-from daemun.core import doctor_findings, merge, model, new_findings
+from daemun.core import doctor_findings, layout, merge, model, new_findings
 from daemun.nginx import address_trial, machine_limits, process, work_folder
 from daemun.wiring import nginx_environment, nginx_exposure
 from daemun.wiring.offline import checking, configuration
@@ -72,23 +72,30 @@ def look_at_weaknesses(chosen: settings.Settings) -> Findings:
 
 
 def look_at_disk(chosen: settings.Settings) -> Findings:
-    """Whether the state directory, or the place where it will be made, can be written, and how much fits there."""
+    """Whether the state directory, or the place where it will be made, can be written, and how much fits there; and
+    the same of what of it has a disk of its own."""
     place = next(folder for folder in (chosen.state, *chosen.state.parents) if folder.is_dir())
+    yield from _look_at_folder(f"the state directory {chosen.state}", place)
+    for apart in work_folder.find_apart(layout.Layout(str(chosen.state))):
+        yield from _look_at_folder(apart, pathlib.Path(apart))
+
+
+def _look_at_folder(named: str, place: pathlib.Path) -> Findings:
     refused = _try_to_write(place)
     is_full = refused is not None and refused.errno in _FULL
     free = shutil.disk_usage(place).free
     if refused is None and free >= NOTHING_BYTES:
-        yield new_findings.good("state", f"the state directory {chosen.state} can be written")
+        yield new_findings.good("state", f"{named} can be written")
     elif refused is not None and not is_full:
         cure = f"{work_folder.find_cure(refused.errno, str(place))}, or choose another directory with --state DIR"
         words = causes.describe(refused)
-        message = f"the state directory {chosen.state} cannot be written by this account: {words}"
+        message = f"{named} cannot be written by this account: {words}"
         yield new_findings.blocks("state", message, cure)
     space = f"{free >> 20} MiB are free on the disk of {place}"
     if is_full:
         assert refused is not None
         words = causes.describe(refused)
-        message = f"the state directory {chosen.state} cannot be written: {words} ({space})"
+        message = f"{named} cannot be written: {words} ({space})"
         cure = "free some space there (`df -h` shows it), or files where they are too many (`df -i`)"
         yield new_findings.blocks("disk", message, cure)
         return

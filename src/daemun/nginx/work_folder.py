@@ -5,7 +5,9 @@ start, together with its configuration; certificates and the store stay where th
 state directory can be written again, certificates are renewed as ever; the folder is left when nginx is not running.
 """
 
+import collections.abc
 import contextlib
+import dataclasses
 import errno
 import hashlib
 import os
@@ -21,6 +23,8 @@ from daemun.errors import EnvironmentProblemError
 ROOM_BYTES = 64 * 1024
 """nginx's own files and a small configuration need less."""
 _LITTLE_BYTES = 1 << 20
+_KEPT_BYTES = 16 * 1024
+"""A certificate with its chain and its key needs less."""
 _CONTROL = "control.sock"
 _FOLDERS = ("/run", "/dev/shm", "/tmp")  # noqa: S108 - what is there is believed only when this account owns it
 
@@ -75,28 +79,65 @@ def can_serve(layout: layout_.Layout) -> bool:
     return False
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A folder of the state directory that cannot be written. words: why, and what to do."""
+
+    folder: str
+    words: str
+
+
 def may_be_full(layout: layout_.Layout) -> bool:
     """Whether it is worth trying whether the state directory can be written. Blocking, microseconds."""
+    folders = (layout.run, layout.nginx, layout.logs, layout.store, layout.live)  # each may be a disk of its own
+    return any(_may_be_full(_existing(folder)) for folder in folders)
+
+
+def find_refusal(layout: layout_.Layout) -> Refusal | None:
+    """Why nginx could not work in the state directory; None: it could. Blocking, milliseconds."""
+    folders = ((layout.run, ROOM_BYTES), (f"{layout.nginx}/gen", 1), (layout.logs, 1))
+    return _find_refusal(layout, folders)
+
+
+def find_unkept(layout: layout_.Layout) -> Refusal | None:
+    """Why nothing could be added to the store or to the certificates, which nginx itself does not write; None: it
+    could. Blocking, milliseconds."""
+    return _find_refusal(layout, ((layout.store, _KEPT_BYTES), (layout.live, _KEPT_BYTES)))
+
+
+def find_apart(layout: layout_.Layout) -> tuple[str, ...]:
+    """The folders of the state directory that are a disk of their own. Blocking, microseconds."""
+    folders = (layout.run, layout.nginx, layout.logs, layout.store, layout.live)
+    return tuple(folder for folder in folders if not is_one_disk(folder, layout.state))
+
+
+def _may_be_full(folder: str) -> bool:
     try:
-        found = os.statvfs(layout.run)
+        found = os.statvfs(folder)
     except OSError:
         return True
     is_full = found.f_bavail * found.f_frsize < _LITTLE_BYTES or (found.f_files > 0 and found.f_favail == 0)
     return is_full or bool(found.f_flag & os.ST_RDONLY)
 
 
-def find_refusal(layout: layout_.Layout) -> str | None:
-    """Why nginx could not work in the state directory, and what to do; None: it could. Blocking, milliseconds."""
-    for folder, size in ((layout.run, ROOM_BYTES), (f"{layout.nginx}/gen", 1), (layout.logs, 1)):
+def _find_refusal(layout: layout_.Layout, folders: collections.abc.Iterable[tuple[str, int]]) -> Refusal | None:
+    for folder, size in folders:
         try:
             with tempfile.TemporaryFile(dir=_existing(folder)) as file:
                 file.write(bytes(size))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            cause = causes.describe(error)
-            return f"{folder} cannot be written: {cause}; {find_cure(error.errno, layout.state)}"
+            cure = find_cure(error.errno, layout.state if is_one_disk(folder, layout.state) else folder)
+            return Refusal(folder=folder, words=f"{folder} cannot be written: {causes.describe(error)}; {cure}")
     return None
+
+
+def is_one_disk(folder: str, other: str) -> bool:
+    """Whether both are on the same file system, or one is not there. Blocking, microseconds."""
+    with contextlib.suppress(OSError):
+        return os.stat(folder).st_dev == os.stat(other).st_dev  # noqa: PTH116
+    return True
 
 
 def find_cure(number: int | None, state: str) -> str:

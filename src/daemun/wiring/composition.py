@@ -15,7 +15,6 @@ from daemun.alerts import notifier
 from daemun.certs import account_service, certificate_manager
 from daemun.certs.dns01 import dns_proofs
 from daemun.control import gate, lifecycle, nginx_upgrade, reconciler, reload_limiter
-from daemun.core import layout as layout_
 from daemun.core import model, render_environment, served_judgement, worker_generations
 from daemun.core.options import alerts_option, docker_option, logs_option, user_option
 from daemun.discovery import endpoints
@@ -28,11 +27,9 @@ from daemun.nginx import (
     child_reaper,
     machine_limits,
     master_watch,
-    misplaced,
     nginx_server,
     old_workers,
     process,
-    work_folder,
     worker_account,
 )
 from daemun.on_demand import ask_program, name_registry
@@ -40,12 +37,10 @@ from daemun.probing import prober
 from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
 from daemun.store import file_store, instance
-from daemun.wiring import clock, log_schedule, nginx_environment, preflight_parts, sockets, state_guard
+from daemun.wiring import clock, disk_watch, log_schedule, nginx_environment, preflight_parts, sockets, state_guard
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_TROUBLE_S = 1.0
-"""How often it is tried whether a disk that was full can be written again."""
 FIRST_LOOK_S = 1.0
 """So long all sites are looked at before a line says how many are live: a server that is not there refuses at once."""
 MOST_FIRST_LOOKS = 100
@@ -58,8 +53,7 @@ class Daemon:
     def __init__(self, settings: settings_.Settings, binary: render_environment.Nginx, lock: instance.HeldLock) -> None:
         self._layout = settings.layout
         store = file_store.FileStore(pathlib.Path(self._layout.store))
-        self._damage = store.damage
-        self._misplaced: frozenset[str] = frozenset()
+        self._disk = disk_watch.DiskWatch(self._layout, store.damage, changed=self._note_trouble)
         source = yaml_file.YamlFile(settings.config, state=settings.layout.state, find_worker=worker_account.choose)
         known = last_good_file.recall(store, settings.config, source)
         current = known.globals if known and known.globals else model.Globals()
@@ -227,7 +221,7 @@ class Daemon:
                 "judge": self._judge.run,
                 "logs": self._logs.run,
                 "access lines": self._access_lines.run,
-                "work folder": self._look_at_state,
+                "disk": self._disk.run,
                 "old workers": self._reload_limits.run,
                 "nginx upgrade": self._gate.watch_nginx,
                 "visitor": self._prober.run,
@@ -265,38 +259,6 @@ class Daemon:
         self._alerts.wake()
         self._prober.note_certificates()
 
-    async def _look_at_state(self) -> None:
-        """Report that the state directory cannot be written, and as long as nginx works elsewhere, why it does. Never
-        returns."""
-        plain = layout_.Layout(self._layout.state)
-        while self._layout.work is None:
-            await asyncio.to_thread(self._note_misplaced, plain)
-            is_doubtful = await asyncio.to_thread(work_folder.may_be_full, plain)
-            refusal = await asyncio.to_thread(work_folder.find_refusal, plain) if is_doubtful else None
-            if refusal is not None:
-                how = "until then changes are not applied, certificates are not renewed, and logs miss lines"
-                self._damage.note(plain.run, f"{refusal}; {how}", severity=model.Severity.ERROR)
-            else:
-                self._damage.clear(plain.run)
-            await asyncio.sleep(gate.RETRY_S if refusal is None else _TROUBLE_S)
-        while True:
-            refusal = await asyncio.to_thread(work_folder.find_refusal, plain)
-            if refusal is not None:
-                how = f"until then nginx works in {self._layout.work}, and certificates that change are not kept"
-                self._damage.note(plain.run, f"{refusal}; {how}", severity=model.Severity.ERROR)
-            else:
-                message = f"{plain.state} can be written again, and nginx works in {self._layout.work} until it starts"
-                self._damage.note(plain.run, f"{message} anew: run `daemun stop` and `daemun up` when it suits")
-            await asyncio.sleep(gate.RETRY_S)
-
-    def _note_misplaced(self, plain: layout_.Layout) -> None:
-        found = dict(misplaced.find_aside(plain))
-        for path, message in found.items():
-            self._damage.note(path, message, severity=model.Severity.ERROR)
-        for path in self._misplaced - found.keys():
-            self._damage.clear(path)
-        self._misplaced = frozenset(found)
-
     def _configure(self, found: model.Globals) -> None:
         """What follows the settings and is not nginx's, in each round."""
         self._containers.set_compat(self._compatible.compat)
@@ -325,6 +287,7 @@ class Daemon:
             alerts=alerts_option.OPTION.of(last.desired.globals),
             certificates=certificates,
             troubles=self._prober.find_troubles(last.sites, certificates),
+            refused_folders=self._disk.refused,
         )
 
     async def _reload(self) -> None:

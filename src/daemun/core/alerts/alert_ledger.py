@@ -12,11 +12,17 @@ from daemun.core import model
 
 class Danger(enum.Enum):
     """FAILING: no certificate was got, again and again. EXPIRING: the one that is served runs out soon, or has.
-    UNSERVED: visitors of a site do not get it, or not all of it; then the alarm's name is the site's host."""
+    UNSERVED: visitors of a site do not get it, or not all of it; then the alarm's name is the site's host.
+    UNWRITABLE: a folder of the state directory cannot be written; then name and host are its path."""
 
     FAILING = "failing"
     EXPIRING = "expiring"
     UNSERVED = "unserved"
+    UNWRITABLE = "unwritable"
+
+    @property
+    def is_of_certificate(self) -> bool:
+        return self in {Danger.FAILING, Danger.EXPIRING}
 
 
 class Event(enum.Enum):
@@ -25,6 +31,7 @@ class Event(enum.Enum):
     FAILING = "failing"
     EXPIRING = "expiring"
     UNSERVED = "unserved"
+    UNWRITABLE = "unwritable"
     SOLVED = "solved"
     TEST = "test"
 
@@ -51,7 +58,8 @@ class Watched:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """A certificate in danger. host, names: as `model.CertificateStatus`. told: the targets that know of it.
+    """A certificate, a site or a folder in danger. host, names: as `model.CertificateStatus`. told: the targets that
+    know of it.
 
     solved_at: None: not yet. It is kept until every target that knows the danger knows that, too.
     cause: why it was in danger at the last look that found it so; "": not known.
@@ -87,8 +95,8 @@ class AlertLedger:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One certificate in a message, or one site. status: None: it is needed no longer. site: what is wrong with it;
-    None: nothing."""
+    """One certificate in a message, one site, or one folder. status: None: it is needed no longer. site: what is wrong
+    with it; None: nothing."""
 
     alarm: Alert
     status: model.CertificateStatus | None = None

@@ -23,6 +23,7 @@ _EVENTS = {
     alert_ledger.Danger.FAILING: alert_ledger.Event.FAILING,
     alert_ledger.Danger.EXPIRING: alert_ledger.Event.EXPIRING,
     alert_ledger.Danger.UNSERVED: alert_ledger.Event.UNSERVED,
+    alert_ledger.Danger.UNWRITABLE: alert_ledger.Event.UNWRITABLE,
 }
 
 

@@ -8,6 +8,7 @@ failures before it tries anew, and right after a start no certificate is known a
 import collections.abc
 import dataclasses
 import datetime
+import types
 
 from daemun.core import model
 from daemun.core.alerts import alert_ledger
@@ -35,12 +36,13 @@ def judge_dangers(
     statuses: collections.abc.Iterable[model.CertificateStatus],
     now: datetime.datetime,
     troubles: collections.abc.Iterable[model.SiteStatus] | None = None,
+    refused_folders: collections.abc.Mapping[str, str] = types.MappingProxyType({}),
 ) -> alert_ledger.AlertLedger:
     """The ledger after a look at every certificate. troubles: the sites that visitors do not get; None: that is not
-    known yet."""
+    known yet. refused_folders: those of the state directory that cannot be written, with the cause."""
     known = {status.name: status for status in statuses}
     remembered = {watched.name: watched for watched in before.watched}
-    concerned = {alarm.name for alarm in before.alarms if alarm.danger is not alert_ledger.Danger.UNSERVED}
+    concerned = {alarm.name for alarm in before.alarms if alarm.danger.is_of_certificate}
     watched = {name: _watch(remembered.get(name), status, now) for name, status in known.items()}
     for name in (remembered.keys() | concerned) - known.keys():
         gone = remembered.get(name) or alert_ledger.Watched(name=name)
@@ -49,7 +51,7 @@ def judge_dangers(
             watched[name] = gone
     alarms = {(alarm.name, alarm.danger): alarm for alarm in before.alarms}
     for name, danger in [*alarms]:
-        if name not in watched and danger is not alert_ledger.Danger.UNSERVED:
+        if name not in watched and danger.is_of_certificate:
             _solve(alarms, name, danger, now)
     for name, status in known.items():
         for danger, is_danger in _judge(watched[name], status, now).items():
@@ -59,6 +61,7 @@ def judge_dangers(
                 _solve(alarms, name, danger, now)
     if troubles is not None:
         _judge_sites(alarms, {one.site.host: one for one in troubles}, now)
+    _judge_folders(alarms, refused_folders, now)
     kept = (alarm for alarm in alarms.values() if alarm.solved_at is None or now - alarm.solved_at < LONGEST_MEMORY)
     return dataclasses.replace(
         before,
@@ -82,6 +85,18 @@ def _judge_sites(alarms: "_Alarms", troubles: dict[str, model.SiteStatus], now: 
             danger = alert_ledger.Danger.UNSERVED
             new = alert_ledger.Alert(danger=danger, name=host, host=host, names=trouble.site.names, raised_at=now)
             _raise(alarms, new)
+
+
+def _judge_folders(alarms: "_Alarms", refused: collections.abc.Mapping[str, str], now: datetime.datetime) -> None:
+    danger = alert_ledger.Danger.UNWRITABLE
+    for name, known in [*alarms]:
+        if known is danger and name not in refused:
+            _solve(alarms, name, danger, now)
+    for folder, cause in refused.items():
+        _raise(
+            alarms,
+            alert_ledger.Alert(danger=danger, name=folder, host=folder, names=(), raised_at=now, cause=cause),
+        )
 
 
 # --- one certificate -------------------------------------------------------------------------------------------

@@ -10,6 +10,17 @@ from daemun.core.alerts import alert_ledger, alert_rules
 MOST_HOSTS = 50
 """Named in one text; the rest is counted."""
 _MOST_CAUSES = 20
+_HEADLINES = {
+    alert_ledger.Event.FAILING: "cannot get a certificate for {}",
+    alert_ledger.Event.EXPIRING: "the certificate of {} runs out",
+    alert_ledger.Event.UNSERVED: "visitors do not get {}",
+    alert_ledger.Event.UNWRITABLE: "{} cannot be written",
+}
+_SOLVED_CERTIFICATE = "solved: the certificate of {}"
+_SOLVED = {
+    alert_ledger.Danger.UNSERVED: "solved: visitors get {} again",
+    alert_ledger.Danger.UNWRITABLE: "solved: {} can be written again",
+}
 
 
 def headline(notice: alert_ledger.Notice) -> str:
@@ -18,17 +29,12 @@ def headline(notice: alert_ledger.Notice) -> str:
         return "a test of daemun's alerts"
     hosts = hosts_of(notice)
     whose = hosts[0] if len(hosts) == 1 else f"{hosts[0]} and {len(hosts) - 1} more"
-    match notice.event:
-        case alert_ledger.Event.FAILING:
-            return f"cannot get a certificate for {whose}"
-        case alert_ledger.Event.EXPIRING:
-            return f"the certificate of {whose} runs out"
-        case alert_ledger.Event.UNSERVED:
-            return f"visitors do not get {whose}"
-        case _ if all(item.alarm.danger is alert_ledger.Danger.UNSERVED for item in notice.items):
-            return f"solved: visitors get {whose} again"
-        case _:
-            return f"solved: the certificate of {whose}"
+    if notice.event is alert_ledger.Event.SOLVED:
+        dangers = {item.alarm.danger for item in notice.items}
+        words = _SOLVED.get(next(iter(dangers)), _SOLVED_CERTIFICATE) if len(dangers) == 1 else _SOLVED_CERTIFICATE
+    else:
+        words = _HEADLINES[notice.event]
+    return words.format(whose)
 
 
 def text(notice: alert_ledger.Notice, machine: str, now: datetime.datetime) -> str:
@@ -36,27 +42,29 @@ def text(notice: alert_ledger.Notice, machine: str, now: datetime.datetime) -> s
     if notice.event is alert_ledger.Event.TEST:
         return (
             f"This is a test: daemun on {machine} can reach you.\n"
-            "It tells you when a certificate is in danger or a site is not served, and when that is over.\n"
+            "It tells you when a certificate is in danger, a site is not served, or the disk is full, and when that is "
+            "over.\n"
         )
     groups = _group(notice, now)
     parts = [_paragraph(group, notice.event, now) for group in groups[:_MOST_CAUSES]]
     if len(groups) > _MOST_CAUSES:
         parts.append(f"And {len(groups) - _MOST_CAUSES} more causes.")
-    is_of_sites = all(item.alarm.danger is alert_ledger.Danger.UNSERVED for item in notice.items)
-    parts.append(f"daemun on {machine}; `daemun {'status' if is_of_sites else 'certs'}` there shows more.")
+    is_of_certificates = any(item.alarm.danger.is_of_certificate for item in notice.items)
+    parts.append(f"daemun on {machine}; `daemun {'certs' if is_of_certificates else 'status'}` there shows more.")
     return "\n\n".join(parts) + "\n"
 
 
 def hosts_of(notice: alert_ledger.Notice) -> list[str]:
-    """The site of each certificate, each once, in the order of the notice."""
+    """The site of each certificate, or the folder, each once, in the order of the notice."""
     return list(dict.fromkeys(item.alarm.host for item in notice.items))
 
 
 def reason_of(item: alert_ledger.Item, event: alert_ledger.Event, now: datetime.datetime) -> str:
     """Why, in words: of a danger its cause, of its end what is served now."""
     status = item.status
-    if item.alarm.danger is alert_ledger.Danger.UNSERVED:
-        return _reason_of_site(item, event)
+    if not item.alarm.danger.is_of_certificate:
+        is_folder = item.alarm.danger is alert_ledger.Danger.UNWRITABLE
+        return _reason_of_folder(item, event) if is_folder else _reason_of_site(item, event)
     if event is alert_ledger.Event.SOLVED:
         return _describe_end(item, now)
     if status is None:
@@ -73,6 +81,10 @@ def _reason_of_site(item: alert_ledger.Item, event: alert_ledger.Event) -> str:
     if event is alert_ledger.Event.SOLVED:
         return "visitors get it again, or it is there no longer"
     return "no reason is known" if item.site is None else f"{item.site.state.words}: {item.site.reason}"
+
+
+def _reason_of_folder(item: alert_ledger.Item, event: alert_ledger.Event) -> str:
+    return "it can be written again" if event is alert_ledger.Event.SOLVED else item.alarm.cause
 
 
 # --- a danger or its end ---------------------------------------------------------------------------------------
