@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import typing
 
 import pytest
@@ -100,6 +101,42 @@ def test_a4_each_fault_has_a_state_a_cause_and_a_cure(daemon: Daemon, server: ba
         for host in ("self.test", "plain.test", "tls.test", "loop.test", "name.test", "some.test"):
             assert daemon.cli("doctor", host).returncode == 1, host
         assert daemon.cli("doctor", "cured.test").returncode == 0
+
+
+def test_a4_what_leads_back_and_what_nginx_may_not_open_is_unreachable_before_anybody_comes(daemon: Daemon) -> None:
+    """The gate's own ports, a redirect to one of them, and a unix socket that the workers' account may not open, which
+    daemun as root could."""
+    back = f"HTTP/1.1 302 Found\r\nLocation: https://port.test:{daemon.https}/\r\nContent-Length: 0\r\n\r\n".encode()
+    path = daemon.root / "app.sock"
+    with bad_servers.running(lambda *_: back) as loop, socket.socket(socket.AF_UNIX) as app:
+        app.bind(str(path))
+        app.listen()
+        path.chmod(0o600)
+        daemon.write(f"""
+            sites:
+              port.test: http://127.0.0.1:{loop.port}
+              own.test: http://localhost:{daemon.http}
+              own-tls.test: {{routes: {{/: {{to: "https://127.0.0.1:{daemon.https}", verify: false}}}}}}
+              socket.test: http://unix:{path}
+        """)
+        daemon.start()
+        causes = {
+            "port.test": "redirects https://port.test/ to itself",
+            "own.test": "is daemun's own port",
+            "own-tls.test": "is daemun's own port",
+        }
+        if os.geteuid() == 0:
+            causes["socket.test"] = f"nginx may not open unix:{path}"
+        for host, words in causes.items():
+            site = daemon.wait_state(host, "unreachable")
+            assert words in site["reason"], site
+            assert site["cure"], site
+        assert daemon.cli("status").returncode == 3
+        if os.geteuid() == 0:
+            assert daemon.get("https://socket.test/").headers.get_list("cache-control") == ["no-store"]
+            path.chmod(0o666)
+            daemon.cli("status", "--probe")
+            daemon.wait(lambda: "nginx may not" not in daemon.cli("status").stdout, "the end of the trouble")
 
 
 def test_a4_up_counts_no_site_as_live_whose_server_is_not_there(daemon: Daemon, server: bad_servers.Server) -> None:

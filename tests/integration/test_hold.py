@@ -146,6 +146,7 @@ async def test_paths_and_headers_are_those_of_a_request_that_did_not_wait(path: 
                 await house.ask("GET", url)
             assert set(server.seen) == seen
         assert {(answer.text, answer.headers["X-A"]) for answer in held} == {("one 0 app.test!", "b")}
+        assert not any("cache-control" in answer.headers for answer in held), "the server sent none"
 
 
 async def test_a_server_that_accepts_and_does_not_serve(tmp_path: pathlib.Path) -> None:
@@ -175,6 +176,7 @@ async def test_a_server_that_never_serves_is_tried_three_times() -> None:
     ):
         answer = await house.ask("GET", "http://app.test/")
         assert answer.status_code == 503
+        assert answer.headers.get_list("cache-control") == ["no-store"]
         assert house.failures() == 4
 
 

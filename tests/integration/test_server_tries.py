@@ -110,15 +110,44 @@ async def test_a4_https_spoken_to_an_http_server(scheme: str) -> None:
     assert (found.trouble, found.cure) == (Trouble.SPEAKS_HTTP, f"write http://127.0.0.1:{server.port}")
 
 
+async def test_a4_https_spoken_to_an_http_server_that_sends_everybody_to_https() -> None:
+    head = b"HTTP/1.1 301 Moved\r\nLocation: https://shop.test/\r\nContent-Length: 0\r\n\r\n"
+    with bad_servers.running(lambda *_: head) as server:
+        found = await found_of(aim_of(server.port, "https", tls=model.UpstreamTls(verify=False)))
+    assert found.trouble is Trouble.SPEAKS_HTTP
+
+
 @pytest.mark.parametrize("scheme", ["grpc", "h2c"])
 async def test_a4_http2_spoken_to_a_server_of_http1(scheme: str) -> None:
     with bad_servers.running() as server:
         assert await trouble_of(aim_of(server.port, scheme)) is Trouble.SPEAKS_HTTP
 
 
-async def test_a4_another_protocol_and_none() -> None:
-    with bad_servers.speaking(b"SSH-2.0-OpenSSH_9.9\r\n") as port:
-        assert await trouble_of(aim_of(port)) is Trouble.OTHER_PROTOCOL
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        (b"SSH-2.0-OpenSSH_9.9\r\n", 'an SSH server ("SSH-2.0-OpenSSH_9.9")'),
+        (b"-ERR wrong number of arguments for 'get' command\r\n", "a Redis server"),
+        (b"220 mail.example.com ESMTP\r\n", "a mail or FTP server"),
+        (b"\x4a\0\0\0\n8.0.36\0" + bytes(60), "a MySQL or MariaDB server"),
+        (b"* OK [CAPABILITY IMAP4rev1] ready\r\n", "an IMAP server"),
+        (b"<html>old</html>", "a page without a head (HTTP/0.9)"),
+        (b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x80", "HTTP/2 without TLS"),
+        (b"what is this\r\n", "answers with something else than "),
+    ],
+)
+async def test_a4_another_protocol_is_named(says: bytes, words: str, scheme: str) -> None:
+    """nginx passes such an answer on as it is (HTTP/0.9), so visitors get it, too."""
+    with bad_servers.speaking(says, closes=False) as port:
+        found = await found_of(aim_of(port, scheme, tls=model.UpstreamTls(verify=False)))
+    assert found.trouble is Trouble.OTHER_PROTOCOL
+    assert words in str(found.cause)
+    if "HTTP/2" in words:
+        assert f"write h2c://127.0.0.1:{port}" in str(found.cure)
+
+
+async def test_a4_none() -> None:
     with bad_servers.speaking(b"") as port:
         assert await trouble_of(aim_of(port)) is Trouble.CLOSED
 
@@ -139,8 +168,8 @@ async def test_a4_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             own_certificates.make("shop.internal"),
             "shop.internal",
-            "a CA that this machine does not trust",
-            "verify: FILE",
+            'does not hold: the chain that it sends ends with a certificate of "Owner Root"',
+            'add the certificate of "Owner Root"',
         ),
         (
             own_certificates.make("shop.internal", ends=-DAY, starts=-9 * DAY),
@@ -156,7 +185,7 @@ async def test_a4_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a4_a_certificate_that_is_refused(
     tmp_path: pathlib.Path, pair: own_certificates.Pair, name: str, words: str, cure: str
 ) -> None:
-    is_unknown = "trust" in words
+    is_unknown = "does not hold" in words
     roots = tmp_path / "roots.pem"
     roots.write_bytes(own_certificates.make("x.test").root if is_unknown else pair.root)
     with bad_servers.running(tls=bad_servers.server_context(tmp_path, pair)) as server:
@@ -219,6 +248,32 @@ async def test_a4_a_server_that_redirects_to_itself(location: Location, is_loop:
     assert (found.trouble is Trouble.LOOP) == is_loop
     if is_loop:
         assert "X-Forwarded-Proto" in str(found.cure)
+
+
+@pytest.mark.parametrize(("gate_port", "is_loop"), [(8443, True), (9443, False)])
+async def test_a4_a_server_that_redirects_to_the_port_of_the_gate(gate_port: int, is_loop: bool) -> None:
+    """It knows by which port visitors come; behind another one another program answers."""
+    head = b"HTTP/1.1 302 Found\r\nLocation: https://shop.test:8443/\r\nContent-Length: 0\r\n\r\n"
+    with bad_servers.running(lambda *_: head) as server:
+        aim, gate = aim_of(server.port), (model.Address(port=gate_port),)
+        found = await server_tries.Try(aim=aim, endpoint=aim.endpoint, contexts=CONTEXTS, gate=gate).run()
+    assert (found.trouble is Trouble.LOOP) == is_loop
+
+
+@pytest.mark.parametrize("host", [None, "127.0.0.1", "0.0.0.0", "127.0.0.2"])
+async def test_a4_a_target_that_is_the_gate_itself(host: str | None) -> None:
+    with bad_servers.running() as server:
+        gate = (model.Address(host=host, port=server.port),)
+        aim = aim_of(server.port)
+        found = await server_tries.Try(aim=aim, endpoint=aim.endpoint, contexts=CONTEXTS, gate=gate).run()
+        other = dataclasses.replace(aim, sees="other.test")  # by `host_header`: another site of the gate
+        as_cured = await server_tries.Try(aim=other, endpoint=aim.endpoint, contexts=CONTEXTS, gate=gate).run()
+    if host == "127.0.0.2":
+        assert found.trouble is None, "another program may listen beside the gate"
+    else:
+        assert found.trouble is Trouble.LOOP
+        assert "is daemun's own port" in str(found.cause)
+    assert as_cured.trouble is None
 
 
 async def test_a4_a_server_that_knows_no_head() -> None:

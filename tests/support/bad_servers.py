@@ -99,7 +99,7 @@ class _Reads(socketserver.BaseRequestHandler):
 
 
 @contextlib.contextmanager
-def speaking(says: bytes | None) -> collections.abc.Iterator[int]:
+def speaking(says: bytes | None, *, closes: bool = True) -> collections.abc.Iterator[int]:
     """Accepts connections, says this at once, and closes them; None: says nothing and keeps them. Yields: the port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -110,11 +110,14 @@ def speaking(says: bytes | None) -> collections.abc.Iterator[int]:
             with contextlib.suppress(OSError):
                 while True:
                     connection, _ = listener.accept()
-                    if says is None:
+                    if says is None or not closes:
                         kept.append(connection)
+                    if says is None:
                         continue
                     with contextlib.suppress(OSError):
                         connection.sendall(says)
+                        if not closes:
+                            continue
                         connection.shutdown(socket.SHUT_WR)
                         connection.recv(1 << 16)  # or what was said would be lost with a reset
                     connection.close()
@@ -138,3 +141,26 @@ def server_context(folder: pathlib.Path, pair: own_certificates.Pair) -> ssl.SSL
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
     return context
+
+
+@contextlib.contextmanager
+def cutting_handshakes(answer: bytes) -> collections.abc.Iterator[int]:
+    """Closes connections at the first bytes of TLS, and answers everything else so. Yields: the port."""
+
+    class Cuts(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            if self.request.recv(1, socket.MSG_PEEK) == b"\x16":
+                self.request.recv(1 << 16)
+                return
+            self.request.recv(1 << 16)
+            self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Cuts) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
+            thread.join()

@@ -56,7 +56,7 @@ LINES = [
         "recv() failed (104: Connection reset by peer) while reading response header from upstream",
         "it closed the connection before its answer was complete",
     ),
-    ("upstream sent no valid HTTP/1.0 header while reading response header from upstream", "its answer is not HTTP"),
+    ("upstream sent no valid HTTP/1.0 header while reading response header from upstream", "has no head of HTTP"),
     (
         'upstream sent duplicate header line: "Content-Length: 5", previous value: "Content-Length: 4" while reading '
         "response header from upstream",

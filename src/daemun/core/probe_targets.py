@@ -55,6 +55,13 @@ def find_aims(site: model.Site) -> tuple[model.Aim, ...]:
     )
 
 
+def find_gate(site: model.Site | None, desired: model.Desired | None) -> tuple[model.Address, ...]:
+    """Where the gate listens, for all sites and for this one."""
+    own = (site.http_port, site.https_port) if site is not None else ()
+    listen = desired.globals.listen if desired is not None else model.Listen()
+    return (*listen.http, *listen.https, *(model.Address(port=port) for port in own if port is not None))
+
+
 def visited_name(host: str) -> str | None:
     """A name by which a visitor reaches a site with this host name; None: none can be made up."""
     if host.startswith("~") or names.address_of(host) is not None:
@@ -91,6 +98,9 @@ def _make_aim(site: model.Site, route: model.Route, proxy: model.Proxy, target: 
         is_checked=service is not None and service.check is not None,
         is_pool=target.pool is not None,
         leads_back=_find_ways_back(site),
+        shows_certificate=any(
+            getattr(node, "name", "").endswith("_ssl_certificate") for node in (*site.snippet, *route.snippet)
+        ),
         headers=tuple(
             (name, value) for name, value in header_options.REQUEST.of(route.action) if value and "$" not in value
         ),

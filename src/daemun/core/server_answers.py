@@ -4,7 +4,7 @@ import dataclasses
 import ipaddress
 import urllib.parse
 
-from daemun.core import model, names
+from daemun.core import model, names, server_greetings, words
 from daemun.core.model import Trouble
 
 NO_CONTAINER = "no container serves it now"
@@ -62,11 +62,11 @@ def is_tls_alert(head: bytes) -> bool:
     return head[:2] == b"\x15\x03"
 
 
-def judge_answer(aim: model.Aim, answer: AnswerHead) -> ServerFinding:
-    """The answer to one request."""
+def judge_answer(aim: model.Aim, answer: AnswerHead, gate: tuple[model.Address, ...] = ()) -> ServerFinding:
+    """The answer to one request. gate: where the gate listens."""
     if answer.status in _REDIRECTS and answer.location is not None and not answer.sets_cookie:
         visited = f"{'https' if aim.is_https else 'http'}://{aim.sees}{aim.path}"
-        if _is_loop(aim, visited, answer.location):
+        if _is_loop(aim, visited, answer.location, {None, 80, 443, *(one.port for one in gate)}):
             return ServerFinding(
                 trouble=Trouble.LOOP,
                 cause=f"redirects {visited} to itself ({answer.status}), so browsers give up",
@@ -75,7 +75,8 @@ def judge_answer(aim: model.Aim, answer: AnswerHead) -> ServerFinding:
     return WELL
 
 
-def _is_loop(aim: model.Aim, visited: str, location: str) -> bool:
+def _is_loop(aim: model.Aim, visited: str, location: str, ports: set[int | None]) -> bool:
+    """ports: of the gate; it may also be reached by the usual ones, through a router or a container engine."""
     there = urllib.parse.urlsplit(urllib.parse.urljoin(visited, location))
     here = urllib.parse.urlsplit(visited)
     if (there.path or "/", there.query) != (here.path, here.query):
@@ -84,7 +85,7 @@ def _is_loop(aim: model.Aim, visited: str, location: str) -> bool:
         return True
     if (there.scheme, there.hostname) not in {(here.scheme, here.hostname), *aim.leads_back}:
         return False
-    return _port(there) in {None, 80, 443}
+    return _port(there) in ports
 
 
 def _is_the_server(aim: model.Aim, there: urllib.parse.SplitResult) -> bool:
@@ -112,6 +113,30 @@ def _loop_cure(aim: model.Aim) -> str:
 
 
 # --- what keeps a connection from coming about -----------------------------------------------------------------
+
+
+def is_the_gate(aim: model.Aim, gate: tuple[model.Address, ...], peer: tuple[str, int], own: str) -> bool:
+    """Whether a connection to a server came to the gate itself, which sends it on to the same server, and so on.
+
+    gate: where it listens. peer: the other end. own: this end's address; on one machine both are the same."""
+    if aim.sees not in {host for _, host in aim.leads_back}:
+        return False  # another site of the gate is meant
+    here, there = names.address_of(own), names.address_of(peer[0])
+    return here == there and any(one.port == peer[1] and _covers(one, there) for one in gate)
+
+
+def _covers(listening: model.Address, address: object) -> bool:
+    host = names.address_of(listening.host) if listening.host is not None else None
+    return host is None or host.is_unspecified or host == address
+
+
+def leads_back(aim: model.Aim, server: str) -> ServerFinding:
+    return ServerFinding(
+        trouble=Trouble.LOOP,
+        cause=f"{server} is daemun's own port, so requests would come back to this site without end",
+        cure="name the port that the server listens on"
+        + ("" if aim.is_pool else "; if another site of this gate is meant, set `host_header` to its name"),
+    )
 
 
 def refused(aim: model.Aim, server: str, *, in_container: bool) -> ServerFinding:
@@ -161,6 +186,23 @@ def unreachable(server: str, words: str) -> ServerFinding:
         trouble=Trouble.UNREACHABLE,
         cause=f"{server} cannot be reached: {words}",
         cure="correct the address, or the network and the rights in between",
+    )
+
+
+def socket_refused(server: str, place: str, user: str) -> ServerFinding:
+    """place: the socket, or the folder on the way to it, that the account `user` may not use."""
+    is_socket = server == f"unix:{place}"
+    cause = f"nginx may not open {server}: its workers run as {words.quoted(user)}, which may not "
+    if is_socket:
+        cause += "write to it"
+        way = "write to the socket: most servers have a setting for its mode or its group"
+    else:
+        cause += f"pass through {place}"
+        way = f"pass through that folder (`chmod o+x {place}`), or let the socket lie elsewhere, as in /run"
+    return ServerFinding(
+        trouble=Trouble.FORBIDDEN,
+        cause=cause,
+        cure=f"give {words.quoted(user)} the right to {way}",
     )
 
 
@@ -214,11 +256,22 @@ def speaks_http(aim: model.Aim, server: str) -> ServerFinding:
     )
 
 
-def speaks_other(aim: model.Aim, server: str) -> ServerFinding:
+def speaks_other(aim: model.Aim, server: str, head: bytes) -> ServerFinding:
+    """head: what it sent."""
+    known = server_greetings.describe(head)
+    cure = "correct the port, or the scheme of the target (fastcgi://, uwsgi://, scgi://, grpc://, h2c://)"
+    if server_greetings.is_page(head):
+        cure = "let it answer with a head of HTTP/1.1 (a script prints one before the page), or correct the port"
+    elif server_greetings.is_http2(head):
+        known = "it speaks HTTP/2 without TLS"
+        cure = _write(aim, aim.written.replace(aim.scheme.value, "h2c", 1), "h2c")
+        cure += ", or grpc:// for gRPC" if not aim.is_pool else ", or grpc for gRPC"
+    elif known is not None:
+        cure = "correct the port: the gate carries HTTP, and no other protocol to this kind of server"
     return ServerFinding(
         trouble=Trouble.OTHER_PROTOCOL,
-        cause=f"{server} answers with something else than {aim.scheme.value}",
-        cure="correct the port, or the scheme of the target (fastcgi://, uwsgi://, scgi://, grpc://, h2c://)",
+        cause=f"{server} answers with something else than {aim.scheme.value}{f': {known}' if known else ''}",
+        cure=cure,
     )
 
 
@@ -226,50 +279,6 @@ def _write(aim: model.Aim, wanted: str, scheme: str) -> str:
     if aim.is_pool:
         return f"set the label daemun.scheme={scheme}, or name another port with daemun.port"
     return f"write {wanted}" if aim.socket is None else f"write {wanted.replace('::', ':')}"
-
-
-# --- TLS ---------------------------------------------------------------------------------------------------------
-
-SELF_SIGNED = frozenset({18})
-UNKNOWN_ISSUER = frozenset({2, 7, 19, 20, 21})
-EXPIRED = frozenset({10})
-NOT_YET_VALID = frozenset({9})
-OTHER_NAME = frozenset({62, 63, 64})
-"""X509_V_ERR_..., openssl/x509_vfy.h."""
-
-
-def certificate_refused(aim: model.Aim, server: str, code: int, words: str) -> ServerFinding:
-    """code, words: of OpenSSL's verification."""
-    if aim.is_pool:
-        way = "set the label daemun.verify=false"
-    else:
-        way = "set `verify: false` beside `to`, or `verify: FILE` with the certificate of the CA that signed it"
-    if code in SELF_SIGNED:
-        cause, cure = "is signed by itself", f"{way.replace('of the CA that signed it', 'itself')}"
-    elif code in UNKNOWN_ISSUER:
-        cause, cure = "is of a CA that this machine does not trust", way
-    elif code in EXPIRED:
-        cause, cure = "has expired", f"renew it on the server, or {_or_unverified(aim)}"
-    elif code in NOT_YET_VALID:
-        cause, cure = "is not valid yet", f"correct the clocks, or {_or_unverified(aim)}"
-    elif code in OTHER_NAME:
-        cause = f'is not for "{aim.server_name}"'
-        cure = f"set `server_name` to a name that it carries, or {_or_unverified(aim)}"
-    else:
-        cause, cure = f"is refused ({words})", way
-    return ServerFinding(trouble=Trouble.CERTIFICATE, cause=f"the certificate of {server} {cause}", cure=cure)
-
-
-def _or_unverified(aim: model.Aim) -> str:
-    return "set the label daemun.verify=false" if aim.is_pool else "set `verify: false`"
-
-
-def tls_failed(server: str, words: str) -> ServerFinding:
-    return ServerFinding(
-        trouble=Trouble.CERTIFICATE,
-        cause=f"no TLS handshake with {server} comes about: {words}",
-        cure="look at the server's TLS settings: it must offer TLS 1.2 or 1.3, and know the name of `server_name`",
-    )
 
 
 def _is_loopback(aim: model.Aim) -> bool:

@@ -145,7 +145,13 @@ KINDS = (
     ),
     _kind(r"FastCGI sent in stderr", "PHP reported an error", _OWN_LOG),
     _kind(
-        r"upstream sent no valid HTTP|upstream sent invalid (?:status|header)|upstream sent (?:unsupported|broken) ",
+        r"upstream sent no valid HTTP",
+        "its answer has no head of HTTP, and visitors get it as it is",
+        "let the server answer with a head of HTTP/1.1, or correct the port: it may be one of another protocol",
+        is_lasting=True,
+    ),
+    _kind(
+        r"upstream sent invalid (?:status|header)|upstream sent (?:unsupported|broken) ",
         "its answer is not HTTP, or breaks its rules",
         f"{_BREAKS_HTTP}; or the port is one of another protocol",
         is_lasting=True,

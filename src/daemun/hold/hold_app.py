@@ -70,8 +70,8 @@ async def _until_gone(receive: types.Receive) -> None:
 
 def _respond(answer: hold_queue.Answer, retry: str, page: tuple[str, str]) -> responses.Response:
     if isinstance(answer, str):
-        headers = {"X-Accel-Redirect": retry, "X-Daemun-To": answer, "Cache-Control": "no-store"}
-        return responses.Response(headers=headers)
+        # Nothing about caching: nginx would add it to what the server says of its answer.
+        return responses.Response(headers={"X-Accel-Redirect": retry, "X-Daemun-To": answer})
     media_type, text = page
     headers = {"Retry-After": str(hold_pages.RETRY_AFTER_S), "Cache-Control": "no-store", "Content-Type": media_type}
     return responses.Response(text, status_code=503, headers=headers)

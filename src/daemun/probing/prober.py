@@ -60,8 +60,7 @@ class Prober:
     """Not thread-safe: one per event loop. `run` must be running for what is looked at unasked.
 
     find_endpoints: service name -> its addresses now. find_certificates: what daemun serves. ca_bundle: the system's
-    roots. in_container: daemun runs in one. has_ipv6: nginx listens there, too, where no address is named. changed:
-    called when a site may have come into trouble, or out of it.
+    roots. has_ipv6: nginx listens there, too, where none is named. changed: called when a site's trouble may be new.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class Prober:
         find_certificates: collections.abc.Callable[[], tuple[model.CertificateStatus, ...]],
         error_log_path: str,
         ca_bundle: str | None = None,
-        in_container: bool = False,
+        machine: server_tries.Machine = server_tries.Machine(),  # noqa: B008 - it is frozen
         has_ipv6: bool = False,
         changed: collections.abc.Callable[[], None] = lambda: None,
     ) -> None:
@@ -82,7 +81,7 @@ class Prober:
         self._find_endpoints = find_endpoints
         self._expected = expected_certificates.ExpectedCertificates(find_certificates)
         self._contexts = server_tries.Contexts(ca_bundle)
-        self._in_container = in_container
+        self._machine = machine
         self._has_ipv6 = has_ipv6
         self._log = error_log.ErrorLog(error_log_path)
         self._looks = observations.Looks(find_health)
@@ -300,7 +299,13 @@ class Prober:
     async def _try_endpoint(
         self, aim: model.Aim, endpoint: model.Endpoint | None
     ) -> tuple[str, server_answers.ServerFinding]:
-        one = server_tries.Try(aim=aim, endpoint=endpoint, contexts=self._contexts, in_container=self._in_container)
+        one = server_tries.Try(
+            aim=aim,
+            endpoint=endpoint,
+            contexts=self._contexts,
+            machine=self._machine,
+            gate=probe_targets.find_gate(self._looks.site(aim.host), self._desired),
+        )
         return one.server, await one.run()
 
     def _note(

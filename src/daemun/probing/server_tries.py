@@ -8,10 +8,16 @@ import dataclasses
 import os
 import ssl
 
+from cryptography import x509
+
 from daemun import causes, regular_files
-from daemun.core import model, probe_targets, server_answers
+from daemun.core import model, probe_targets, server_answers, server_greetings, server_handshakes
+from daemun.probing import socket_rights
 
 _LARGEST_HEAD = 16384
+_ANSWER = b"HTTP/"
+_PAUSE_S = 1.0
+"""So long is waited for more of a page whose head is there: a connection that stays open has no end."""
 _USER_AGENT = "daemun-probe"
 _HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 """With an empty SETTINGS frame (RFC 9113 section 3.4)."""
@@ -55,13 +61,22 @@ def _make_context(file: str | None, *, is_named: bool) -> ssl.SSLContext:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """in_container: daemun runs in one. worker: whom nginx's workers run as; None: as daemun."""
+
+    in_container: bool = False
+    worker: socket_rights.Account | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
-    """endpoint: None with a unix socket. in_container: daemun runs in one."""
+    """endpoint: None with a unix socket. gate: where the gate listens."""
 
     aim: model.Aim
     endpoint: model.Endpoint | None
     contexts: Contexts
-    in_container: bool = False
+    machine: Machine = Machine()
+    gate: tuple[model.Address, ...] = ()
 
     @property
     def server(self) -> str:
@@ -75,10 +90,22 @@ class Try:
     async def run(self) -> server_answers.ServerFinding:
         """Never raises but when cancelled."""
         try:
+            if self.aim.socket is not None and self.machine.worker is not None:
+                refused = await asyncio.to_thread(socket_rights.find_refusal, self.aim.socket, self.machine.worker)
+                if refused is not None:
+                    return server_answers.socket_refused(self.server, refused, self.machine.worker.user)
             async with self._connect() as (reader, writer):
+                if self._is_the_gate(writer):
+                    return server_answers.leads_back(self.aim, self.server)
                 return await self._try_protocol(reader, writer)
         except _NoConnectionError as error:
             return error.found
+
+    def _is_the_gate(self, writer: asyncio.StreamWriter) -> bool:
+        if self.endpoint is None:
+            return False
+        peer, own = writer.get_extra_info("peername"), writer.get_extra_info("sockname")
+        return bool(peer and own) and server_answers.is_the_gate(self.aim, self.gate, peer[:2], own[0])
 
     async def _try_protocol(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -104,7 +131,7 @@ class Try:
         except TimeoutError:
             raise _NoConnectionError(server_answers.without_connection(self.server)) from None
         except (ConnectionRefusedError, FileNotFoundError):
-            found = server_answers.refused(self.aim, self.server, in_container=self.in_container)
+            found = server_answers.refused(self.aim, self.server, in_container=self.machine.in_container)
             raise _NoConnectionError(found) from None
         except OSError as error:
             words = causes.find_words(error) or "no reason is given"
@@ -121,19 +148,33 @@ class Try:
             async with asyncio.timeout(server_answers.ANSWER_S):
                 await writer.start_tls(context, server_hostname=name)
         except ssl.SSLCertVerificationError as error:
-            return server_answers.certificate_refused(self.aim, self.server, error.verify_code, error.verify_message)
+            code, words = error.verify_code, error.verify_message
+            sent = await self._find_sent() if code in server_handshakes.UNKNOWN_ISSUER else None
+            return server_handshakes.certificate_refused(self.aim, self.server, code, words, sent)
         except (OSError, TimeoutError) as error:
-            if await self._speaks_http():
-                return server_answers.speaks_http(self.aim, self.server)
-            if isinstance(error, TimeoutError):
-                return server_answers.without_answer(self.server)
-            return server_answers.tls_failed(self.server, causes.find_words(error) or "the connection was closed")
+            return await self._explain_handshake(error)
         return None
+
+    async def _explain_handshake(self, error: OSError) -> server_answers.ServerFinding:
+        end = _read_end(error)
+        if end.is_of_tls:
+            return server_answers.WELL if self.aim.shows_certificate else server_handshakes.tls_failed(self.server, end)
+        head = await self._request_without_tls()
+        is_http = server_answers.read_answer(head) is not None
+        # What closes a connection at the first bytes of a handshake may be a server of https that has no certificate
+        # for the name, and tells a client without TLS that it should use https.
+        if is_http and (end.is_of_another_protocol or not server_greetings.refuses_plain_http(head)):
+            return server_answers.speaks_http(self.aim, self.server)
+        if head and not is_http and not server_answers.is_tls_alert(head):
+            return server_answers.speaks_other(self.aim, self.server, head)
+        if isinstance(error, TimeoutError):
+            return server_answers.without_answer(self.server)
+        return server_handshakes.tls_failed(self.server, end)
 
     async def _request_once(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> server_answers.ServerFinding:
-        head: bytes | None
+        head: bytes | None = b""
         try:
             async with asyncio.timeout(server_answers.ANSWER_S):
                 writer.write(self._request())
@@ -143,28 +184,68 @@ class Try:
         except OSError:
             head = b""
         answer = server_answers.read_answer(head or b"")
-        if answer is not None and answer.status in server_answers.WITHOUT_HEAD:
-            answer = await self._get() or answer
+        is_unclear = answer is not None and answer.status == 400 and probe_targets.is_encrypted(self.aim)
+        if answer is not None and (answer.status in server_answers.WITHOUT_HEAD or is_unclear):
+            page = await self._get()
+            if not self.aim.shows_certificate and server_greetings.wants_client_certificate(page):
+                return server_handshakes.wants_client_certificate(self.server)
+            answer = server_answers.read_answer(page) or answer
         if answer is not None and answer.status != 400:
-            return server_answers.judge_answer(self.aim, answer)
-        if not probe_targets.is_encrypted(self.aim) and (
-            server_answers.is_tls_alert(head or b"") or await self._speaks_tls()
-        ):
+            return server_answers.judge_answer(self.aim, answer, self.gate)
+        if not probe_targets.is_encrypted(self.aim) and await self._turns_out_to_be_tls(head):
             return server_answers.speaks_tls(self.aim, self.server)
-        if answer is not None:
-            return server_answers.WELL
+        return server_answers.WELL if answer is not None else await self._explain_no_answer(head)
+
+    async def _explain_no_answer(self, head: bytes | None) -> server_answers.ServerFinding:
+        """head: what came instead of an answer; None: nothing in time."""
+        end = await self._find_late_end() if head == b"" and probe_targets.is_encrypted(self.aim) else None
+        if end is not None and end.is_of_tls:
+            return server_answers.WELL if self.aim.shows_certificate else server_handshakes.tls_failed(self.server, end)
         if head is None:
             return server_answers.without_answer(self.server)
-        return server_answers.speaks_other(self.aim, self.server) if head else server_answers.closed(self.server)
+        return server_answers.speaks_other(self.aim, self.server, head) if head else server_answers.closed(self.server)
 
-    async def _get(self) -> server_answers.AnswerHead | None:
-        """What GET is answered; the connection is closed before the body is read. None: nothing."""
+    async def _find_late_end(self) -> server_handshakes.HandshakeEnd | None:
+        """With TLS 1.3 a server looks at the client's certificate after the client's part of the handshake. Nothing is
+        sent: a write to a connection that was closed fails, and hides why it was."""
+        with contextlib.suppress(_NoConnectionError, TimeoutError):
+            async with self._connect() as (reader, writer), asyncio.timeout(_PAUSE_S):
+                if await self._shake(writer) is None:
+                    try:
+                        await reader.read(1)
+                    except OSError as error:
+                        return _read_end(error)
+        return None
+
+    async def _turns_out_to_be_tls(self, head: bytes | None) -> bool:
+        """head: the answer to a request without it, None: there is none. One that is of no protocol of the web is of
+        another server."""
+        if not head or server_answers.read_answer(head) is not None:
+            return await self._speaks_tls()
+        return server_answers.is_tls_alert(head)
+
+    async def _get(self) -> bytes:
+        """What GET is answered, head and a part of the body; empty: nothing."""
         with contextlib.suppress(_NoConnectionError, OSError, TimeoutError):
             async with self._connect() as (reader, writer), asyncio.timeout(server_answers.ANSWER_S):
                 if probe_targets.is_encrypted(self.aim) and await self._shake(writer) is not None:
-                    return None
+                    return b""
                 writer.write(self._request("GET"))
-                return server_answers.read_answer(await _read_head(reader))
+                return await _read_page(reader)
+        return b""
+
+    async def _find_sent(self) -> server_handshakes.SentChain | None:
+        """The certificates that the server sends; None: that cannot be known."""
+        context = await self.contexts.find(model.UpstreamTls(verify=False), is_named=False)
+        with contextlib.suppress(_NoConnectionError, OSError, TimeoutError, ValueError):
+            async with self._connect() as (_, writer), asyncio.timeout(server_answers.ANSWER_S):
+                await writer.start_tls(context, server_hostname=self.aim.server_name or self.aim.sees)
+                sent = _read_chain(writer.get_extra_info("ssl_object"))
+                if sent:
+                    issuer = x509.load_der_x509_certificate(sent[-1]).issuer
+                    named = issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+                    words = str(named[0].value) if named else issuer.rfc4514_string()
+                    return server_handshakes.SentChain(count=len(sent), issuer=words)
         return None
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> server_answers.ServerFinding:
@@ -178,24 +259,27 @@ class Try:
             return server_answers.speaks_tls(self.aim, self.server)
         if not head or head[3] == _SETTINGS:
             return server_answers.WELL
-        if head.startswith(b"HTTP/1") or await self._speaks_http():
+        if head.startswith(b"HTTP/1") or server_answers.read_answer(await self._request_without_tls()) is not None:
             return server_answers.speaks_http(self.aim, self.server)
-        return server_answers.speaks_other(self.aim, self.server)
+        return server_answers.speaks_other(self.aim, self.server, head)
 
-    async def _speaks_http(self) -> bool:
-        """Whether it answers a request without TLS."""
+    async def _request_without_tls(self) -> bytes:
+        """What a request without TLS is answered; empty: nothing. GET, for the body tells what the head does not."""
         with contextlib.suppress(_NoConnectionError, OSError, TimeoutError):
             async with self._connect() as (reader, writer), asyncio.timeout(server_answers.ANSWER_S):
-                writer.write(self._request())
-                return server_answers.read_answer(await _read_head(reader)) is not None
-        return False
+                writer.write(self._request("GET"))
+                return await _read_page(reader)
+        return b""
 
     async def _speaks_tls(self) -> bool:
-        """Whether a handshake comes about, with any certificate."""
+        """Whether a handshake comes about, with any certificate, or fails as one of TLS does."""
         context = await self.contexts.find(model.UpstreamTls(verify=False), is_named=False)
-        with contextlib.suppress(_NoConnectionError, OSError, TimeoutError):
+        with contextlib.suppress(_NoConnectionError, TimeoutError):
             async with self._connect() as (_, writer), asyncio.timeout(server_answers.CONNECT_S):
-                await writer.start_tls(context, server_hostname=self.aim.server_name or self.aim.sees)
+                try:
+                    await writer.start_tls(context, server_hostname=self.aim.server_name or self.aim.sees)
+                except OSError as error:
+                    return not isinstance(error, TimeoutError) and _read_end(error).is_of_tls
                 return True
         return False
 
@@ -222,6 +306,37 @@ class _NoConnectionError(Exception):
         self.found = found
 
 
+def _read_end(error: OSError) -> server_handshakes.HandshakeEnd:
+    reason = error.reason if isinstance(error, ssl.SSLError) else None
+    return server_handshakes.HandshakeEnd(
+        reason=reason or None, words=causes.find_words(error) or "the connection was closed"
+    )
+
+
+def _read_chain(connection: ssl.SSLObject | None) -> list[bytes]:
+    """What the server sent, in DER; public since Python 3.13, and there since 3.10. Empty: that cannot be known."""
+    read = getattr(connection, "get_unverified_chain", None)
+    if read is not None:
+        return list(read())
+    read = getattr(getattr(connection, "_sslobj", None), "get_unverified_chain", None)
+    return [ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in (read() or ())] if read is not None else []
+
+
+async def _read_page(reader: asyncio.StreamReader) -> bytes:
+    """What comes until the end of the connection, of a short body, or of a pause."""
+    page = b""
+    with contextlib.suppress(TimeoutError):
+        while len(page) < _LARGEST_HEAD:
+            async with asyncio.timeout(_PAUSE_S if b"\r\n\r\n" in page else None):
+                chunk = await reader.read(4096)
+            if not chunk:
+                break
+            page += chunk
+            if _is_other(page):
+                break
+    return page
+
+
 async def _read_head(reader: asyncio.StreamReader) -> bytes:
     """What comes until the end of a head, or of the connection."""
     head = b""
@@ -230,6 +345,11 @@ async def _read_head(reader: asyncio.StreamReader) -> bytes:
         if not chunk:
             break
         head += chunk
-        if server_answers.is_tls_alert(head):
+        if _is_other(head):
             break
     return head
+
+
+def _is_other(begin: bytes) -> bool:
+    """Whether no answer of HTTP begins so: what speaks another protocol may wait for more, and never ends its head."""
+    return not begin.startswith(_ANSWER[: len(begin)])

@@ -33,7 +33,7 @@ from daemun.nginx import (
     worker_account,
 )
 from daemun.on_demand import ask_program, name_registry
-from daemun.probing import prober
+from daemun.probing import prober, server_tries, socket_rights
 from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
 from daemun.store import file_store, instance
@@ -100,7 +100,10 @@ class Daemon:
             find_certificates=lambda: self._certificates.status(added=False),
             error_log_path=f"{self._layout.logs}/error.log",
             ca_bundle=machine_limits.find_ca_bundle(),
-            in_container=machine_limits.is_container(),
+            machine=server_tries.Machine(
+                in_container=machine_limits.is_container(),
+                worker=socket_rights.Account(user=account.user, uid=account.uid, gid=account.gid) if account else None,
+            ),
             has_ipv6=machine_limits.has_ipv6(),
             changed=self._note_trouble,
         )

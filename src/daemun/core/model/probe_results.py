@@ -11,12 +11,14 @@ class Trouble(enum.Enum):
     """What is wrong with one server.
 
     SILENT: a connection, or an answer on it, does not come in time. UNRESOLVED: its name has no address. ABSENT: the
-    route has no server now, as when all containers are stopped. UNWELL: by its own `health:`.
+    route has no server now, as when all containers are stopped. UNWELL: by its own `health:`. FORBIDDEN:
+    nginx's workers may not open its unix socket.
     """
 
     REFUSED = "refused"
     SILENT = "no answer"
     UNREACHABLE = "unreachable"
+    FORBIDDEN = "socket without rights"
     UNRESOLVED = "does not resolve"
     ABSENT = "no server"
     CLOSED = "closes the connection"
@@ -34,7 +36,14 @@ class Trouble(enum.Enum):
 
 
 _PERMANENT = frozenset(
-    {Trouble.CERTIFICATE, Trouble.SPEAKS_TLS, Trouble.SPEAKS_HTTP, Trouble.OTHER_PROTOCOL, Trouble.LOOP}
+    {
+        Trouble.FORBIDDEN,
+        Trouble.CERTIFICATE,
+        Trouble.SPEAKS_TLS,
+        Trouble.SPEAKS_HTTP,
+        Trouble.OTHER_PROTOCOL,
+        Trouble.LOOP,
+    }
 )
 
 
@@ -49,7 +58,7 @@ class Aim:
     server_name: as SNI and in the certificate; None: nothing is compared. sees: what the server sees as Host.
     leads_back: scheme and host of each address by which the gate brings a visitor back to this one.
     sent: the path that the server sees; None: it is not known, and no request line is sent. is_https: what visitors
-    use. headers: what the route sends besides.
+    use. headers: what the route sends besides. shows_certificate: the owner's nginx shows the server one of its own.
     """
 
     host: str
@@ -69,6 +78,7 @@ class Aim:
     is_pool: bool = False
     leads_back: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    shows_certificate: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
