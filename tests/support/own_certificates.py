@@ -5,11 +5,12 @@ import typing
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509 import oid
 
 DAY = datetime.timedelta(days=1)
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+OddKey = Key | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 
 
 class Pair(typing.NamedTuple):
@@ -31,7 +32,7 @@ def make(
     starts: datetime.timedelta = -DAY,
     ends: datetime.timedelta = 60 * DAY,
     uses: tuple[x509.ObjectIdentifier, ...] | None = (oid.ExtendedKeyUsageOID.SERVER_AUTH,),
-    key: Key | None = None,
+    key: OddKey | None = None,
     issuer: str = "Owner Intermediate CA",
     issuer_url: str | None = None,
     middle_starts: datetime.timedelta = -DAY,
@@ -58,9 +59,10 @@ def make(
             )
         )
     leaf = _sign(_name(hosts[0]), own_key, middle_name, middle_key, now + starts, now + ends, more=tuple(more))
-    pem = own_key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    if isinstance(own_key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
+        form = serialization.PrivateFormat.PKCS8
+    pem = own_key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
     return Pair(leaf=_pem(leaf), intermediate=_pem(middle), root=_pem(root), key=pem)
 
 
@@ -70,7 +72,7 @@ def _name(text: str) -> x509.Name:
 
 def _sign(
     subject: x509.Name,
-    key: Key,
+    key: OddKey,
     issuer: x509.Name,
     issuer_key: Key,
     starts: datetime.datetime,

@@ -84,3 +84,35 @@ def test_no_renewals() -> None:
     lines = forecast_table.lines_of(json_values.forecast_json(found, NOW, 30 * DAY))
     assert lines[0] == "no certificate is renewed before 2026-05-31"
     assert lines[-1].split() == ["2026-04-30", "12:00", "expired", "24", "hours", "ago", "is", "expired", "own.test"]
+
+
+def test_c2_the_note_of_many_names_is_one_line_that_names_them() -> None:
+    """C2: four names without DNS were a cell of 1,900 characters."""
+    names = ["n.example.com", "a.example.com", "b.example.com", "c.example.com"]
+    why = (
+        'cannot validate "{0}": the CA finds no address for it in DNS; make an A or AAAA record that points to this '
+        'machine (a new record can take a while to be seen). The CA says: Get "http://{0}/.well-known/acme-challenge/'
+        'x": could not resolve URL "http://{0}/.well-known/acme-challenge/x"'
+    )
+    reason = "; ".join(
+        [
+            *(why.format(name) for name in (names[0], names[1], names[3])),
+            f'and the same kind of trouble with "{names[2]}"',
+            *(f"before that, daemun found: {name}: cannot be looked up; check the name servers" for name in names),
+        ]
+    )
+    status = dataclasses.replace(failing(names[0], reason=reason, attempt=None), names=tuple(names))
+    certificate = json_values.certificate_json(status)
+    note = certificate_table.row_of(certificate, NOW)[-1]
+    assert note.startswith('cannot validate "n.example.com": the CA finds no address for it in DNS; make an A or AAAA')
+    assert '; also with "a.example.com", "b.example.com" and "c.example.com"' in note
+    assert "`daemun certs show n.example.com` tells all" in note
+    assert "acme-challenge" not in note
+    assert len(note) < 400
+    shown = [value for _, value in certificate_table.detail_of(certificate, NOW)]
+    assert sum("could not resolve" in value for value in shown) == 3
+
+
+def test_a_short_reason_is_the_whole_note() -> None:
+    certificate = json_values.certificate_json(failing("a.test", reason="cannot read x; correct it", attempt=None))
+    assert certificate_table.row_of(certificate, NOW)[-1] == "cannot read x; correct it"

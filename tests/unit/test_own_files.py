@@ -6,7 +6,7 @@ import pathlib
 import ssl
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509 import oid
 
 from daemun.certs.served import bundle, own_files
@@ -128,6 +128,30 @@ def test_a3_what_no_visitor_can_use_is_an_error(
 ) -> None:
     ((severity, message),) = faults(tmp_path, pair)
     assert (severity, words in message) == ("error", True)
+
+
+@pytest.mark.parametrize(
+    ("key", "severity", "words"),
+    [
+        (ec.generate_private_key(ec.SECP256K1()), "error", "a key of secp256k1, which no browser takes"),
+        (ec.generate_private_key(ec.BrainpoolP256R1()), "error", "a key of brainpoolP256r1, which no browser takes"),
+        (ec.generate_private_key(ec.SECP521R1()), "warning", "a key of P-521, which Chrome"),
+        (ed25519.Ed25519PrivateKey.generate(), "warning", "a key of Ed25519, which no browser takes"),
+        (ed448.Ed448PrivateKey.generate(), "warning", "a key of Ed448, which no browser takes"),
+        (ec.generate_private_key(ec.SECP384R1()), None, ""),
+        (rsa.generate_private_key(public_exponent=65537, key_size=2048), None, ""),
+    ],
+    ids=["secp256k1", "brainpool", "P-521", "Ed25519", "Ed448", "P-384", "RSA"],
+)
+def test_a3_a_key_that_clients_do_not_take(
+    tmp_path: pathlib.Path, key: own_certificates.OddKey, severity: str | None, words: str
+) -> None:
+    found = faults(tmp_path, own_certificates.make(HOST, key=key))
+    if severity is None:
+        assert found == []
+    else:
+        ((told, message),) = found
+        assert (told, words in message, "ECDSA P-256 or P-384" in message) == (severity, True, True)
 
 
 def test_a3_what_some_visitors_refuse_is_a_warning(tmp_path: pathlib.Path) -> None:

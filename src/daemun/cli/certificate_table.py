@@ -11,7 +11,7 @@ import textwrap
 import typing
 
 from daemun.cli import output
-from daemun.core import durations
+from daemun.core import durations, words
 
 Json = dict[str, typing.Any]
 
@@ -20,6 +20,9 @@ _SHORTEST_HOST, _LONGEST_HOST = 24, 48
 _SHORTEST_ISSUER, _LONGEST_ISSUER = 8, 30
 _PARTS = re.compile(r"; |\. (?=[A-Z])")
 _SHORT_REASON = 100
+_LONGEST_NOTE = 300
+_DETAIL = re.compile(r"\. The CA says: .*\Z", re.DOTALL)
+_NEXT_RESULT = re.compile(r"; (?=cannot |and the same kind |the same kind |before that, |the other names )")
 _TITLES = ("HOST", "STATE", "LEFT", "NEXT", "ISSUER")
 
 
@@ -50,8 +53,8 @@ def lines_of(
 
 
 def row_of(certificate: Json, now: datetime.datetime) -> tuple[str, ...]:
-    """For pipes: nothing cut, all in one line."""
-    note = certificate["reason"] or ""
+    """For pipes: no cell is cut to a width, and all is in one line."""
+    note = brief_reason(certificate)
     if certificate["next_attempt"]:
         note = f"{note}; " if note else ""
         note += f"next try {certificate['next_attempt']}"
@@ -137,7 +140,25 @@ def _notes(certificate: Json) -> list[str]:
     others = [name for name in certificate["names"] if name != certificate["host"]]
     notes = [f"also {', '.join(others)}"] if others else []
     notes += [f"{what} shown {whose}" for what, whose in _others(certificate)]
-    return [*notes, *sentences_of(certificate["reason"] or "")]
+    return [*notes, *sentences_of(brief_reason(certificate))]
+
+
+def brief_reason(certificate: Json) -> str:
+    """One of many results, with the names that the others are about: those of twenty names are pages of text."""
+    reason: str = certificate["reason"] or ""
+    if len(reason) <= _LONGEST_NOTE:
+        return reason
+    first, *others = _NEXT_RESULT.split(reason)
+    if not others:
+        return reason
+    rest = " ".join(others)
+    also = [name for name in certificate["names"] if _names(rest, name) and not _names(first, name)]
+    with_ = f"; also with {words.listed(map(words.quoted, also), last='and')}" if also else ""
+    return f"{_DETAIL.sub('', first)}{with_} (`daemun certs show {certificate['host']}` tells all)"
+
+
+def _names(text: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.*-]){re.escape(name)}(?![\w-])", text) is not None
 
 
 def sentences_of(reason: str) -> list[str]:

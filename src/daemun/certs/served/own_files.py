@@ -13,8 +13,9 @@ import ssl
 import warnings
 
 import certifi
-from cryptography import x509
+from cryptography import exceptions, x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.x509 import oid
 
 from daemun import causes, regular_files
@@ -22,6 +23,16 @@ from daemun.certs.served import bundle, chain_links
 from daemun.core import model
 
 _SERVER_USES = frozenset({oid.ExtendedKeyUsageOID.SERVER_AUTH, oid.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE})
+
+_CURVES = frozenset({"secp256r1", "secp384r1"})
+"""What all browsers take, besides RSA (CA/Browser Forum, Baseline Requirements, section 6.1.1.5, and their code)."""
+_CURVE_NAMES = {"secp521r1": "P-521"}
+_SOME_TAKE = {
+    "P-521": "Chrome and programs that are made of it do not take",
+    "Ed25519": "no browser takes, and only some programs do",
+    "Ed448": "no browser takes, and only some programs do",
+}
+_OTHER_KEY = "get a certificate with a key of ECDSA P-256 or P-384, or RSA with 2048 bits or more"
 
 
 def read(spec: model.CertificateSpec) -> bundle.Bundle:
@@ -107,6 +118,9 @@ def _unusable(
             "is for clients only (its extended key usage lacks serverAuth), so every visitor refuses "
             "it; get one for servers"
         )
+    key = _name_key(found.leaf)
+    if key is not None and key not in _SOME_TAKE:
+        yield f"has a key of {key}, which no browser takes; {_OTHER_KEY}"
 
 
 def _doubtful(
@@ -118,6 +132,9 @@ def _doubtful(
     missing = found.missing(spec.names)
     if missing and len(missing) < len(spec.names):
         yield f"is not good for {_quoted(missing)}; visitors of these names are warned"
+    key = _name_key(found.leaf)
+    if key in _SOME_TAKE:
+        yield f"has a key of {key}, which {_SOME_TAKE[key]}; {_OTHER_KEY}"
     yield from chain_links.find_broken(found.chain, now, {*trusted, *_system_roots()})
 
 
@@ -128,6 +145,22 @@ def _is_for_servers(leaf: x509.Certificate) -> bool:
     except (x509.ExtensionNotFound, ValueError):
         return True
     return not _SERVER_USES.isdisjoint(uses)
+
+
+def _name_key(leaf: x509.Certificate) -> str | None:
+    """The kind of its key; None: every client takes it, or it is not known."""
+    try:
+        key = leaf.public_key()
+    except (ValueError, exceptions.UnsupportedAlgorithm):
+        return None
+    match key:
+        case ec.EllipticCurvePublicKey():
+            return None if key.curve.name in _CURVES else _CURVE_NAMES.get(key.curve.name, key.curve.name)
+        case ed25519.Ed25519PublicKey():
+            return "Ed25519"
+        case ed448.Ed448PublicKey():
+            return "Ed448"
+    return None
 
 
 @functools.cache
