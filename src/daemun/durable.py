@@ -1,12 +1,15 @@
 """Changes that survive a power cut: what rename(2), fsync(2) and syncfs(2) promise, in one place."""
 
 import ctypes
+import errno
 import os
 import pathlib
 import secrets
 
 _libc = ctypes.CDLL(None, use_errno=True)
-"""Python has no syncfs of its own."""
+"""Python has neither syncfs nor renameat2 of its own."""
+_WORKING_DIRECTORY, _EXCHANGE = -100, 2
+"""AT_FDCWD and RENAME_EXCHANGE."""
 
 
 def sync_directory(directory: pathlib.Path | str) -> None:
@@ -37,6 +40,18 @@ def sync_file_system(path: pathlib.Path | str) -> None:
             raise OSError(number, os.strerror(number), str(path))
     finally:
         os.close(descriptor)
+
+
+def exchange(one: str, other: str) -> None:
+    """Let two paths change places at one stroke, whatever they are (renameat2(2)).
+
+    Raises: OSError, also where the file system or the C library cannot do that."""
+    rename = getattr(_libc, "renameat2", None)
+    if rename is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if rename(_WORKING_DIRECTORY, os.fsencode(one), _WORKING_DIRECTORY, os.fsencode(other), _EXCHANGE) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), one, None, other)
 
 
 def point_link(

@@ -12,7 +12,7 @@ import shlex
 
 from daemun.core import layout
 from daemun.errors import ConfigError
-from daemun.nginx import work_folder
+from daemun.nginx import pairs_folder, work_folder
 
 CONFIG_NAME = "daemun.yaml"
 _ARGUMENT = "the command line"
@@ -61,7 +61,8 @@ class Settings:
 
     @property
     def layout(self) -> layout.Layout:
-        return layout.Layout(str(self.state), work=work_folder.find(str(self.state)))
+        state = str(self.state)
+        return layout.Layout(state, work=work_folder.find(state), pairs_name=pairs_folder.find(state))
 
     @property
     def config_was_chosen(self) -> bool:

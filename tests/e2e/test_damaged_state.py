@@ -226,7 +226,7 @@ def _every_damage(files: list[pathlib.PurePath]) -> collections.abc.Iterator[Dam
 
 def _some_damages(files: list[pathlib.PurePath]) -> collections.abc.Iterator[Damages]:
     """One fault of each file; a few files of different parts of the state directory at a time."""
-    parts = {"store", "live", "nginx"}
+    parts = {"store", "pairs", "nginx"}
     groups = [[path for path in files if path.parts[0] == part] for part in sorted(parts)]
     groups.append([path for path in files if path.parts[0] not in parts])
     faults = itertools.cycle(FAULTS)
@@ -244,7 +244,7 @@ def test_every_folder_that_is_read_only(walk: Walk) -> None:
     walk.end()
 
 
-_FOLDERS = tuple(map(pathlib.PurePath, ("store", "nginx", "live", "run", "logs")))
+_FOLDERS = tuple(map(pathlib.PurePath, ("store", "nginx", "pairs", "run", "logs")))
 
 
 @contextlib.contextmanager
@@ -264,7 +264,7 @@ def test_every_folder_that_is_missing(walk: Walk) -> None:
     for folder in walk.folders() if DEEP else _FOLDERS:
         walk.put_back()
         shutil.rmtree(walk.daemon.state / folder)
-        is_lost = {"store", "live"} & set(folder.parts[:1])
+        is_lost = {"store", "pairs"} & set(folder.parts[:1])
         walk.step(f"{folder} is missing", HOSTS if is_lost else (), without=_lost(folder))
     walk.end()
 
@@ -311,6 +311,7 @@ _MISPLACED: tuple[dict[str, collections.abc.Callable[[pathlib.Path], None]], ...
     {
         "logs": _to_lost_link,
         "live": _to_file,
+        "pairs": _to_lost_link,
         "challenges": _to_file,
         "run/nginx.pid": pathlib.Path.mkdir,
         "run/hold.sock": pathlib.Path.mkdir,
@@ -321,6 +322,7 @@ _MISPLACED: tuple[dict[str, collections.abc.Callable[[pathlib.Path], None]], ...
         "nginx": _to_file,
         "run": _to_file,
         "live": _to_lost_link,
+        "pairs": _to_file,
         "logs/error.log": pathlib.Path.mkdir,
         "logs/access.log": os.mkfifo,
     },
@@ -341,7 +343,7 @@ def test_what_stands_in_the_place_of_another_kind_is_set_aside(daemon: Daemon) -
     for faults in _MISPLACED:
         for name, make in faults.items():
             path = daemon.state / name
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)

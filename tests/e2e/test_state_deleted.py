@@ -34,7 +34,7 @@ def _delete(path: pathlib.Path) -> None:
 
 
 def _deletions() -> collections.abc.Iterator[str]:
-    yield from ("", "live", "run", "nginx", "logs", "challenges", "store", "nginx/current")
+    yield from ("", "live", "pairs", "run", "nginx", "logs", "challenges", "store", "nginx/current", "nginx/live")
     yield from ("run/control.sock", "run/nginx.sock", "run/hold.sock", "run/nginx.pid", "run/daemun.lock")
 
 
@@ -43,8 +43,8 @@ def test_n8_what_is_deleted_is_made_again(running: Daemon, what: str) -> None:
     master = running.nginx_pid()
     _delete(running.state / what)
     if what != "run/nginx.pid":  # nginx is known without it
-        # Certificates have a watch of their own, which may be the first to see that live/ is gone.
-        told = ("deleted under the running daemun", *(["they are written again"] if what == "live" else []))
+        # Certificates have a watch of their own, which may be the first to see that pairs/ is gone.
+        told = ("deleted under the running daemun", *(["they are written again"] if what == "pairs" else []))
         running.wait(lambda: any(words in running.log_text() for words in told), "it to be told")
     running.wait(lambda: clients.try_get(running.gate, "https://a.test/"), "a handshake that succeeds")
     # Changes are live, so nginx is reached, and tells that it runs them.
@@ -96,15 +96,16 @@ def test_n7_modes_are_our_own_whatever_the_umask(daemon: Daemon, umask: int) -> 
         os.umask(before)
     modes = {
         path: stat.S_IMODE((daemon.state / path).stat().st_mode)
-        for path in ("", "store", "live", "run", "nginx", "logs", "run/control.sock", "ca.pem")
+        for path in ("", "store", "live", "pairs", "run", "nginx", "logs", "run/control.sock", "ca.pem")
     }
     group = os.geteuid() == 0
     assert modes == {
         "": 0o755,
         "store": 0o700,
         "live": 0o750 if group else 0o700,
+        "pairs": 0o710 if group else 0o700,
         "run": 0o710 if group else 0o700,
-        "nginx": 0o750 if group else 0o700,
+        "nginx": 0o700,
         "logs": 0o750 if group else 0o700,
         "run/control.sock": 0o600,
         "ca.pem": 0o644,

@@ -40,6 +40,10 @@ def _is_issued(daemon: Daemon) -> bool:
     return all(one is not None and one.certificate is not None and "Pebble" in one.issuer for one in found)
 
 
+def _is_live_closed(daemon: Daemon) -> bool:
+    return (daemon.state / "live").readlink() == pathlib.PurePath("nginx/live")
+
+
 def _read_times(folder: pathlib.Path) -> dict[str, int]:
     """All files that were there, and when they were changed last."""
     ours = [path for name in ("bin", "lib", "pyvenv.cfg") for path in ((folder / name), *(folder / name).rglob("*"))]
@@ -107,6 +111,8 @@ async def test_j2_upgrade_and_back_with_two_hundred_sockets(daemon: Daemon) -> N
             await change("new")
             await clients.echo_all(sockets, "new")
             assert _is_issued(daemon)
+            # N2: once no handshake can be left of the configuration that had the keys in live/ itself.
+            await asyncio.to_thread(daemon.wait, lambda: _is_live_closed(daemon), "live/ to be root's alone")
             used = _resolver_of(daemon)
             if os.geteuid() == 0:
                 assert not _is_privileged(earlier)

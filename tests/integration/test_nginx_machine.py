@@ -65,7 +65,7 @@ async def test_low_port_without_the_right_tells_the_ways_out(layout: layout_.Lay
     wrapper.chmod(0o755)
     await nginx_server.Nginx(find_nginx.find(str(binaries.nginx_path())), layout, nobody).stage({"nginx.conf": b""})
     number = generation_folders.Generations(layout).write(nginx_state.configuration(layout, "listen 127.0.0.1:80;"))
-    for folder in (layout.run, layout.temp, layout.logs):
+    for folder in (layout.run, layout.temp, layout.logs, layout.nginx, f"{layout.nginx}/gen"):
         os.chown(folder, nobody.uid, nobody.gid)
     for file in (layout.nginx_pid, f"{layout.logs}/error.log"):
         pathlib.Path(file).unlink(missing_ok=True)

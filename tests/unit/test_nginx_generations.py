@@ -152,14 +152,14 @@ def test_place_that_cannot_be_written_is_named(layout: layout_.Layout) -> None:
 
 
 def test_folders_are_closed_to_others_whatever_they_were(layout: layout_.Layout) -> None:
-    paths = (layout.live, layout.challenges, layout.logs, layout.nginx, layout.run, layout.temp)
+    paths = (layout.live, layout.challenges, layout.logs, layout.run, layout.temp, layout.nginx)
     pathlib.Path(layout.live).chmod(0o777)
     directories.prepare(layout, None)
     assert [pathlib.Path(path).stat().st_mode & 0o777 for path in paths] == [0o700] * 6
     me = pwd.getpwuid(os.getuid())
     own = worker_account.WorkerAccount(user=me.pw_name, group="", uid=me.pw_uid, gid=os.getgid())
     directories.prepare(layout, own)
-    assert [pathlib.Path(path).stat().st_mode & 0o777 for path in paths] == [0o750] * 4 + [0o710] * 2
+    assert [pathlib.Path(path).stat().st_mode & 0o777 for path in paths] == [0o750] * 3 + [0o710] * 2 + [0o700]
 
 
 def test_too_long_state_directory_is_told_in_bytes(tmp_path: pathlib.Path) -> None:

@@ -11,10 +11,12 @@ SECOND_CHAIN, SECOND_KEY = "fullchain-2.pem", "privkey-2.pem"
 @dataclasses.dataclass(frozen=True, slots=True)
 class Layout:
     """state: absolute path of the state directory, without a trailing slash. work: of a folder where nginx
-    works while the state directory cannot be written (`nginx.work_folder`); None: it works in the state directory."""
+    works while the state directory cannot be written (`nginx.work_folder`); None: it works in the state directory.
+    pairs_name: of the folder in pairs/ (`nginx.pairs_folder`); None: there is none, live/ has the files itself."""
 
     state: str
     work: str | None = None
+    pairs_name: str | None = None
 
     @property
     def base(self) -> str:
@@ -55,8 +57,15 @@ class Layout:
 
     @property
     def live(self) -> str:
-        """NAME/ is a link to one generation of fullchain.pem and privkey.pem; readable by nginx's workers."""
+        """Where people and programs find fullchain.pem and privkey.pem of each name: what is in `pairs`, and for the
+        account that runs daemun alone."""
         return f"{self.state}/live"
+
+    @property
+    def pairs(self) -> str:
+        """NAME/ is a link to one generation of fullchain.pem and privkey.pem. nginx's workers read here, at a path that
+        nobody can guess: keep it out of what others than root see."""
+        return self.live if self.pairs_name is None else f"{self.state}/pairs/{self.pairs_name}"
 
     @property
     def challenges(self) -> str:

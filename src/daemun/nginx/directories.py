@@ -1,16 +1,18 @@
 """The directories that nginx needs in the state directory, with the rights they need and no more.
 
 When daemun is root, nginx's workers read certificates, challenges and log files by name under an account of their own,
-so its group may pass. Else all is one account's, whose group may be everybody's: no other may pass.
+so its group may pass there. The configuration is read by the master, which is root. Else all is one account's, whose
+group may be everybody's: no other may pass.
 """
 
+import contextlib
 import os
 import pathlib
 import stat
 
 from daemun import errors
 from daemun.core import layout as layout_
-from daemun.nginx import error_diagnosis, worker_account
+from daemun.nginx import error_diagnosis, pairs_folder, worker_account
 
 LONGEST_SOCKET_PATH = 107
 """Bytes of a unix socket's path: sun_path holds 108 with the closing zero (unix(7))."""
@@ -28,18 +30,43 @@ def prepare(layout: layout_.Layout, account: worker_account.WorkerAccount | None
         pathlib.Path(layout.base).mkdir(mode=0o755, parents=True, exist_ok=True)
         _close_to_others(layout.base)
         for path, mode in (
-            (layout.nginx, 0o750),
-            (f"{layout.nginx}/gen", 0o750),
-            *(((layout.live, 0o750), (layout.challenges, 0o750)) if layout.work is None else ()),
+            (layout.nginx, 0o700),
+            (f"{layout.nginx}/gen", 0o700),
+            *(_of_state(layout) if layout.work is None else ()),
             (layout.logs, 0o750),
             (layout.run, 0o710),
             (layout.temp, 0o710),
         ):
             _make(path, mode if group is not None else 0o700, group)
+        pairs_folder.lead_there(layout)
+        if account is not None:
+            _give_error_log(layout, account)
     except OSError as error:
         raise error_diagnosis.os_problem(f"prepare the state directory {layout.state}", error) from error
     if account is not None:
         _check_reach(layout.state, account)
+
+
+def _of_state(layout: layout_.Layout) -> tuple[tuple[str, int], ...]:
+    """What stays there wherever nginx works. Each after the one that holds it."""
+    above = () if layout.pairs_name is None else ((os.path.dirname(layout.pairs), 0o710),)  # noqa: PTH120
+    return (*above, (layout.pairs, 0o750), (layout.challenges, 0o750))
+
+
+def _give_error_log(layout: layout_.Layout, account: worker_account.WorkerAccount) -> None:
+    """To the workers, as nginx does when logs are rotated: their own file is not shown by links of root's, and nginx
+    writes the paths of certificates there that it cannot load. root's group may write, for a root without all rights.
+    """
+    with contextlib.suppress(OSError):
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(f"{layout.logs}/error.log", flags, 0o644)
+        try:
+            found = os.fstat(descriptor)
+            if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+                os.fchown(descriptor, account.uid, -1)
+                os.fchmod(descriptor, 0o664)
+        finally:
+            os.close(descriptor)
 
 
 def _make(path: str, mode: int, group: int | None) -> None:

@@ -11,6 +11,7 @@ import pathlib
 import stat
 
 from daemun.core import layout as layout_
+from daemun.nginx import pairs_folder
 
 _ASIDE = ".damaged-"
 
@@ -28,7 +29,7 @@ def set_aside(layout: layout_.Layout) -> None:
 
 def find_aside(layout: layout_.Layout) -> collections.abc.Iterator[tuple[str, str]]:
     """What was renamed and is still there, with a text about it. Blocking, microseconds."""
-    for folder in (layout.state, f"{layout.state}/nginx", f"{layout.state}/logs", f"{layout.state}/run"):
+    for folder in (layout.state, *(f"{layout.state}/{name}" for name in ("nginx", "pairs", "logs", "run"))):
         with contextlib.suppress(OSError):
             for name in sorted(os.listdir(folder)):  # noqa: PTH208
                 place, mark, number = name.rpartition(_ASIDE)
@@ -54,7 +55,9 @@ def _describe(folder: str, place: str, name: str) -> str:
 def _folders(layout: layout_.Layout) -> tuple[str, ...]:
     """Each after the one that holds it."""
     nginx = (layout.nginx, f"{layout.nginx}/gen")
-    return (*nginx, layout.live, layout.challenges, layout.logs, layout.run, layout.temp, layout.store)
+    live = () if pairs_folder.is_ours(layout.live) else (layout.live,)
+    pairs = (f"{layout.state}/pairs", *(() if layout.pairs_name is None else (layout.pairs,)))
+    return (*nginx, *live, *pairs, layout.challenges, layout.logs, layout.run, layout.temp, layout.store)
 
 
 def _files(layout: layout_.Layout) -> tuple[str, ...]:

@@ -27,7 +27,9 @@ async def listen(paths: layout.Layout, asker: ask_program.Asker, *, group: int |
 
     Raises: EnvironmentProblemError when the socket cannot be made.
     """
-    pattern = re.compile(rb'cannot load certificate "' + re.escape(os.fsencode(paths.live)) + rb"/([a-z0-9._-]+)/")
+    # Workers of an earlier daemun look into live/ itself.
+    folders = b"|".join(re.escape(os.fsencode(folder)) for folder in (paths.pairs, paths.live))
+    pattern = re.compile(rb'cannot load certificate "(?:' + folders + rb")/([a-z0-9._-]+)/")
     path = pathlib.Path(paths.missed_socket)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         _bind(listener, path, group)

@@ -3,11 +3,12 @@ nginx runs with have one each. Tried where the file system may refuse, and repor
 
 import asyncio
 import collections.abc
+import contextlib
 
 from daemun.control import damage_report, gate
 from daemun.core import layout as layout_
 from daemun.core import model
-from daemun.nginx import misplaced, work_folder
+from daemun.nginx import misplaced, pairs_folder, work_folder
 
 _TROUBLE_S = 1.0
 """How often it is tried whether a disk that was full can be written again."""
@@ -26,6 +27,7 @@ class DiskWatch:
         *,
         changed: collections.abc.Callable[[], None],
     ) -> None:
+        self._layout = layout
         self._work = layout.work
         self._plain = layout_.Layout(layout.state)
         self._damage = damage
@@ -65,6 +67,7 @@ class DiskWatch:
         plain = self._plain
         if self._work is None:
             self._note_misplaced()
+            self._note_pairs()
             if not work_folder.may_be_full(plain):
                 return None, None
         refusal = work_folder.find_refusal(plain)
@@ -93,3 +96,12 @@ class DiskWatch:
         for path in self._misplaced - found.keys():
             self._damage.clear(path)
         self._misplaced = frozenset(found)
+
+    def _note_pairs(self) -> None:
+        with contextlib.suppress(OSError):
+            pairs_folder.lead_there(self._layout)
+        refusal = pairs_folder.find_refusal(self._layout)
+        if refusal is not None:
+            self._damage.note(self._plain.live, refusal)
+        else:
+            self._damage.clear(self._plain.live)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import pathlib
 import signal
@@ -10,7 +11,7 @@ import sys
 from daemun import errors, garbage
 from daemun import settings as settings_
 from daemun.core import layout as layout_
-from daemun.nginx import machine_limits, misplaced, process, takeover, work_folder
+from daemun.nginx import machine_limits, misplaced, pairs_folder, process, takeover, work_folder
 from daemun.store import instance
 from daemun.wiring import composition, nginx_environment
 
@@ -25,9 +26,11 @@ def run(settings: settings_.Settings) -> int:
     # Modes are chosen where files are made; all others (new parents of a folder) is as usual for a service.
     os.umask(UMASK)
     machine_limits.raise_open_files()
-    misplaced.set_aside(layout_.Layout(str(settings.state)))
+    misplaced.set_aside(dataclasses.replace(settings.layout, work=None))
     with contextlib.ExitStack() as stack:
         lock = _lock(settings, stack)
+        with contextlib.suppress(OSError):  # the status says why, or that nothing can be written
+            pairs_folder.make(str(settings.state))
         stack.callback(lambda: process.leave_work_folder(settings.layout))
         with contextlib.suppress(errors.EnvironmentProblemError):  # tried again with each round
             asyncio.run(takeover.settle(settings.layout))

@@ -68,7 +68,16 @@ class StateGuard:
 
     def _find_missing(self) -> list[str]:
         paths = self._layout
-        needed = [paths.store, paths.live, paths.challenges, paths.logs, paths.run, paths.temp, paths.current]
+        needed = [
+            paths.store,
+            paths.live,
+            paths.pairs,
+            paths.challenges,
+            paths.logs,
+            paths.run,
+            paths.temp,
+            paths.current,
+        ]
         # Where nothing can be written nothing was deleted: daemun could not make them.
         is_writable = os.access(paths.run, os.W_OK) or not pathlib.Path(paths.run).exists()
         sockets = self._sockets.values() if is_writable else ()

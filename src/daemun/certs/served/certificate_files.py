@@ -46,7 +46,8 @@ class CertificateFiles:
         directories_of: certificate_selection.DirectoriesOf,
     ) -> None:
         self._store = store
-        self._live = pathlib.Path(paths.live)
+        self._live = pathlib.Path(paths.pairs)
+        self._named_live = paths.live
         self._root_certificate = pathlib.Path(paths.root_certificate)
         self._clock = clock
         self._worker_gid = worker_gid
@@ -124,7 +125,7 @@ class CertificateFiles:
                     origin=model.NOWHERE,
                     message=str(self._not_written(spec, error)),
                     host=spec.host,
-                    file=f"{self._live}/{spec.name}",
+                    file=f"{self._named_live}/{spec.name}",
                 )
                 return dataclasses.replace(served, problems=(*served.problems, problem), is_written=False)
             return served
@@ -169,7 +170,7 @@ class CertificateFiles:
                 second=one.second,
             )
             if was_damaged:
-                where = f"{self._live}/{folder}"
+                where = f"{self._named_live}/{folder}"
                 message = f"the certificate in {where} was damaged or gone, and was made anew; look at the disk"
                 self._store.damage.note(where, message)
 
@@ -280,7 +281,7 @@ class CertificateFiles:
 
     def _not_written(self, spec: model.CertificateSpec, error: OSError) -> errors.EnvironmentProblemError:
         return errors.EnvironmentProblemError(
-            f'cannot write the certificate of "{spec.host}" under {self._live}: {error.strerror or error}; '
+            f'cannot write the certificate of "{spec.host}" under {self._named_live}: {error.strerror or error}; '
             "free some space, or correct the owner and the rights of the state directory"
         )
 

@@ -101,7 +101,7 @@ def _constants(layout_: layout.Layout, settings: model.Globals) -> tuple[directi
     return (
         directive.Comment("Constants. nginx has no other way to write a dollar sign."),
         _constant("dollar", "$"),
-        _constant("live", layout_.live),
+        _constant("live", layout_.pairs),
         directive.Comment("Of a server whose root is a certificate: the folder that it is in now. Asked once in a"),
         directive.Comment("handshake, so that chain and key are of one folder."),
         _map(
