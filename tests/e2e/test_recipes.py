@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from tests.support import backend, binaries, clients, judges
+from tests.support import address_databases, backend, binaries, clients, judges, serving
 from tests.support.daemon import Daemon
 
 pytestmark = pytest.mark.nginx
@@ -89,11 +89,18 @@ def test_who_may_come_in(daemon: Daemon, server: backend.Backend) -> None:
     daemon.wait_answer("https://app.test/", lambda answer: answer.status_code == 403)
 
 
-@pytest.mark.parametrize(("network", "status"), [("127.0.0.0/8 1;", 200), ("203.0.113.0/24 1;", 403)])
-def test_countries(daemon: Daemon, server: backend.Backend, network: str, status: int) -> None:
-    (daemon.root / "networks.conf").write_text(f"{network}\n")
-    serve(daemon, "Countries", server)
+@pytest.mark.parametrize(("allow", "status"), [("KR, DE, private", 200), ("KR, DE", 403)])
+def test_countries(daemon: Daemon, server: backend.Backend, allow: str, status: int) -> None:
+    database = address_databases.write(daemon.root / "country.mmdb", address_databases.COUNTRIES)
+    replaced = {"/var/lib/GeoIP/GeoLite2-Country.mmdb": str(database), "KR, DE, private": allow}
+    serve(daemon, "Countries", server, **replaced)
     assert status_of(daemon) == status
+    assert status_of(daemon, "/webhook/") == 200
+
+
+def test_headers_that_protect_browsers(daemon: Daemon, server: backend.Backend) -> None:
+    serve(daemon, "Headers that protect browsers", server)
+    assert daemon.get("https://app.test/").headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_limit_requests(daemon: Daemon, server: backend.Backend) -> None:

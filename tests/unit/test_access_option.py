@@ -6,7 +6,7 @@ import typing
 import pytest
 
 from daemun.core import merge, model
-from daemun.core.options import access_option, catalogue
+from daemun.core.options import access_option, catalogue, country_forms
 from daemun.core.options.access_option import Access, Rate, RateLimit
 from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
 from daemun.sources import yaml_file
@@ -159,6 +159,15 @@ def test_the_files_judge_and_a_labels_cannot_be_one() -> None:
 
 def test_the_file_itself_may_open_what_it_guards() -> None:
     assert merged(Access(), source="file")[0] == Access()
+
+
+def test_a_label_keeps_the_countries_of_the_file_and_names_no_database() -> None:
+    korea = country_forms.Countries(database=country_forms.CountryDatabase(path="/c.mmdb"), allow=("KR",))
+    outer = Access(countries=(korea,))
+    assert merged(Access(connections=2), outer)[0] == Access(countries=(korea,), connections=2)
+    assert merged(Access(allow=("0.0.0.0/0",)), outer)[0] == Access(countries=(korea,), allow=("0.0.0.0/0",))
+    assert merged(Access(), outer)[0] is None
+    assert "countries" not in label_options.PARTS["access"]
 
 
 def test_where_the_file_guards_nothing_a_label_stands_alone() -> None:

@@ -35,8 +35,8 @@ def set_aside(error: yaml_file.InvalidFileError, known: Known, *, is_start: bool
 
 def _find_faults(errors: collections.abc.Iterable[model.Problem]) -> dict[str, model.SetAside]:
     """By host. A missing certificate is none: its site is served with another one
-    (`certs.served.certificate_files`). Nor is a file of passwords: an earlier version of the site could let in whom it
-    is to keep out, and without the file none of its users can sign in."""
+    (`certs.served.certificate_files`). Nor is a file that decides who may come in: an earlier version of the site could
+    let in whom it is to keep out, and without the file none of those it names can come in."""
     by_host: dict[str, list[model.Problem]] = {}
     for one in errors:
         is_beside = one.file is not None and (one.field[:1] == ("tls",) or access_option.OPTION.name in one.field)

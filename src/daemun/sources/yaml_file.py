@@ -12,6 +12,7 @@ from daemun.core import layout, model, problem_report
 from daemun.core.options import basic_auth_form, catalogue, user_option
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
+    country_networks,
     folder_trust,
     loaded_files,
     provider_check,
@@ -111,7 +112,8 @@ class YamlFile:
 
     async def changes(self) -> collections.abc.AsyncIterator[None]:
         """Yields after each change of the content since this object was made: by writing, by renaming another file over
-        it, or by switching a symbolic link on its way (as Kubernetes does with mounted volumes)."""
+        it, or by switching a symbolic link on its way (as Kubernetes does with mounted volumes). So for files with
+        passwords and databases of addresses that it names."""
         async with contextlib.aclosing(folders.watch(self._find_folders)) as ticks:
             async for _ in ticks:
                 while (now := self._look()) != self._seen:
@@ -120,8 +122,9 @@ class YamlFile:
 
 
 def _find_beside(snapshot: model.Snapshot) -> tuple[pathlib.Path, ...]:
-    """Files with passwords, which are read again as soon as they change."""
-    named = (pathlib.Path(file.path) for file, _ in catalogue.find_files(snapshot) if file.has_passwords)
+    """Files that say who comes in, which are read again as soon as they change."""
+    files = (file for file, _ in catalogue.find_files(snapshot) if file.has_passwords or file.is_watched)
+    named = (pathlib.Path(file.path) for file in files)
     return tuple(dict.fromkeys(named))
 
 
@@ -151,7 +154,10 @@ def _fingerprint(path: pathlib.Path) -> tuple[object, ...] | None:
 
 
 def _read(
-    path: pathlib.Path, reader: yaml_reader.Reader, state: str | None, find_worker: snippet_files.FindWorker
+    path: pathlib.Path,
+    reader: yaml_reader.Reader,
+    state: str | None,
+    find_worker: snippet_files.FindWorker,
 ) -> model.Snapshot:
     try:
         content = regular_files.read(path, yaml_positions.MAX_BYTES + 1)
@@ -160,10 +166,12 @@ def _read(
         advice = _advice_without_file(state) if isinstance(error, FileNotFoundError) else "expected a file"
         raise ConfigError(f"cannot read {path}: {cause}; {advice}") from error
     snapshot = reader.parse(content)
+    snapshot, damaged = country_networks.with_networks(snapshot)
     acme = snapshot.globals.acme if snapshot.globals is not None else None
     named = (
         *_find_missing_files(snapshot),
         *_find_wrong_passwords(snapshot),
+        *damaged,
         *_find_missing_account(snapshot, find_worker),
         *published_secrets.find_problems(snapshot, path, state),
         *loaded_files.find_problems(snapshot),

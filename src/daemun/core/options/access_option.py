@@ -15,7 +15,7 @@ import typing
 import pydantic
 
 from daemun.core import render_environment, rules, words
-from daemun.core.options import basic_auth_form, forms, forward_auth_forms
+from daemun.core.options import basic_auth_form, country_forms, forms, forward_auth_forms
 from daemun.core.options.option import Doc, Label, Level, NamedFile, Option, Place
 
 PUBLIC = "public"
@@ -116,17 +116,20 @@ class Access(forms.OptionMap):
     """
 
     shape: typing.ClassVar[str] = "public or a map"
+    file_only: typing.ClassVar[frozenset[str]] = frozenset({"countries"})
     meanings: typing.ClassVar[dict[str, str]] = {
         "allow": "addresses and networks that are let in, all others get 403; private: the private networks",
         "deny": "addresses and networks that get 403",
         "basic_auth": "users who sign in by name and password, which the browser asks for",
         "forward_auth": "a server that decides: authelia, authentik, tinyauth, oauth2-proxy, or {kind, url, copy}",
+        "countries": "who is let in by where a database file has an address",
         "rate_limit": "how often requests may come, more get 429",
         "connections": "how many requests of one address may be open at a time, more get 429",
         "any": "whether one of the conditions is enough; false: all of them must hold",
     }
     allow: Networks = ()
     deny: Networks = ()
+    countries: country_forms.Form = ()
     rate_limit: _LimitForm | None = None
     connections: forms.Number | None = None
     basic_auth: basic_auth_form.Form = None
@@ -149,7 +152,7 @@ class Access(forms.OptionMap):
 
 
 JUDGES = ("basic_auth", "forward_auth")
-CONDITIONS = ("allow", "deny", *JUDGES)
+CONDITIONS = ("allow", "deny", "countries", *JUDGES)
 
 
 def networks(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -180,6 +183,7 @@ def tighten(outer: Access, inner: Access) -> Access:
         deny=tuple(dict.fromkeys((*outer.deny, *inner.deny))),
         basic_auth=outer.basic_auth or inner.basic_auth,
         forward_auth=outer.forward_auth or inner.forward_auth,
+        countries=(*outer.countries, *inner.countries),
         rate_limit=outer.rate_limit or inner.rate_limit,
         connections=min(connections, default=None),
     )
@@ -223,12 +227,22 @@ def _check(value: Access | None, place: Place) -> None:
         place.add("cannot stand beside `basic_auth`: one of them decides; keep one", "forward_auth")
     if value.forward_auth is not None:
         forward_auth_forms.check(value.forward_auth, place.below("forward_auth"))
+    _check_countries(value, place)
     if value.rate_limit is not None:
         _check_limit(value.rate_limit, place.below("rate_limit"))
     if value.connections is not None:
         place.add(rules.check_number(value.connections, least=1, most=65535), "connections")
     if place.route is not None and place.route.is_internal and value.conditions:
         place.add("cannot stand beside NETWORK_ACCESS=internal, which says who may come in")
+
+
+def _check_countries(value: Access, place: Place) -> None:
+    for index, one in enumerate(value.countries):
+        country_forms.check(one, place.below("countries").below(index))
+        if value.any and one.deny:
+            place.add("cannot stand beside `any`: who is denied could come in by another condition", "countries", index)
+    if value.any and value.countries and value.judge is not None:
+        place.add(f"cannot stand beside countries and {value.judge}", "any")
 
 
 def _check_limit(limit: RateLimit, place: Place) -> None:
@@ -257,6 +271,8 @@ def _needs(value: Access | None) -> collections.abc.Iterator[render_environment.
 
 
 def _files(value: Access | None) -> collections.abc.Iterator[NamedFile]:
+    if value is not None:
+        yield from country_forms.files(value.countries)
     if value is not None and value.basic_auth is not None and value.basic_auth.file is not None:
         yield NamedFile(path=value.basic_auth.file, below=("basic_auth", "file"), has_passwords=True)
 
@@ -272,8 +288,8 @@ OPTION = Option[Access | None](
     form=typing.Annotated[Access | None, pydantic.BeforeValidator(_parse), forms.Also({"const": PUBLIC})],
     default=None,
     doc=Doc(
-        kind="`public`, or `{allow, deny, basic_auth: {users, file, realm}, forward_auth: {kind, url, copy}, any, "
-        "rate_limit: {rate, burst, by}, connections}`",
+        kind="`public`, or `{allow, deny, countries: {database, allow, deny}, basic_auth: {users, file, realm}, "
+        "forward_auth: {kind, url, copy}, any, rate_limit: {rate, burst, by}, connections}`",
         usual="`public`",
         meaning="who may come in, and how often: see [Access](#access)",
     ),

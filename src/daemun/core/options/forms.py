@@ -28,6 +28,8 @@ class OptionMap:
     """What can stand there, in words."""
     meanings: typing.ClassVar[collections.abc.Mapping[str, str]] = {}
     """What each key means, for editors."""
+    file_only: typing.ClassVar[frozenset[str]] = frozenset()
+    """Keys that no label may set."""
 
     @classmethod
     def __get_pydantic_json_schema__(

@@ -134,13 +134,15 @@ class NamedFile:
     """A file of this machine that nginx or daemun opens. path: absolute. below: where it stands in the option.
 
     is_private_key: whether what it holds must never be shown. has_passwords: whether it lets people in: what is
-    wrong with it keeps them out, and changes nothing else.
+    wrong with it keeps them out, and changes nothing else. is_watched: whether it is read again as soon as it
+    changes.
     """
 
     path: str
     below: tuple[str | int, ...] = ()
     is_private_key: bool = False
     has_passwords: bool = False
+    is_watched: bool = False
 
 
 def between(

@@ -14,7 +14,7 @@ import dataclasses
 from daemun.core import access_levels, arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
-from daemun.core.render import forward_auth, held_access, judge_locations, site_scope
+from daemun.core.render import forward_auth, held_access, judge_locations, network_refusals, site_scope
 
 _ADDRESS = "$daemun_limit_address"
 _NOTHING = "/.daemun-nothing"
@@ -70,9 +70,19 @@ def guarded(
     lines = (*_conditions(held, inherited=outer), *_limits(held))
     answers = _answers(held)
     is_as_further_out = answers == _answers(outer)
-    return tuple(
-        _with_lines(node, lines, answers, () if is_as_further_out else (*answers, *pages)) for node in locations
-    )
+    more = () if is_as_further_out else (*answers, *pages)
+    refusals = network_refusals.lines(held.access, held.place)
+    return tuple(network_refusals.repeat(_with_lines(node, lines, answers, more), refusals) for node in locations)
+
+
+def guarded_beside(
+    scope: site_scope.Scope, nodes: collections.abc.Iterable[directive.Node]
+) -> tuple[directive.Node, ...]:
+    """What stands in a server beside the routes, hand-written locations among it. What of it is inherited stands there
+    already (`server_lines`)."""
+    held = held_access.of_site(scope)
+    refusals = network_refusals.lines(held.access, held.place)
+    return tuple(network_refusals.repeat(node, refusals) for node in nodes)
 
 
 def _with_lines(
@@ -120,7 +130,7 @@ def _conditions(
 ) -> tuple[directive.Directive, ...]:
     if held == inherited:
         return ()
-    access, outer = held.access, inherited.access
+    access, outer = _by_nginx_itself(held.access), _by_nginx_itself(inherited.access)
     rules = _rules(access)
     if not rules and _rules(outer):
         # Beside other conditions of which one is enough, "allow all" would be enough for everybody.
@@ -135,6 +145,14 @@ def _conditions(
         # Written out, so that none further out, of an owner's, holds.
         return (arguments.line("satisfy", "any" if access.any else "all"), *rules)
     return rules
+
+
+def _by_nginx_itself(access: access_option.Access) -> access_option.Access:
+    """Without what a variable decides, which comes first: alone, it is one more condition; where one is enough, the
+    variable knows all of them."""
+    is_one = access.any and bool(access.countries)
+    allow = () if is_one else access.allow
+    return dataclasses.replace(access, countries=(), any=access.any and not is_one, allow=allow)
 
 
 def _rules(access: access_option.Access) -> tuple[directive.Directive, ...]:
@@ -152,6 +170,19 @@ def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     every = (held_access.of_site(scope), *(held_access.of_route(scope, route) for route in scope.site.routes))
     own = dict.fromkeys(held for held in every if held != access_levels.of_gate(scope.settings))
     return tuple(node for held in own for node in _zones(held, _ZONE))
+
+
+def networks(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
+    """The variables that say whom a site and its routes refuse. Long, and so last in its file."""
+    written = [held_access.of_site(scope)] if access_option.OPTION.of(scope.site) is not None else []
+    routes = (route for route in scope.site.routes if access_option.OPTION.of(route) is not None)
+    written += [held_access.of_route(scope, route) for route in routes]
+    return tuple(node for held in written for node in network_refusals.variables(held.access, held.place))
+
+
+def networks_of_gate(settings: model.Globals) -> tuple[directive.Node, ...]:
+    """The same for the whole gate, in a file of its own."""
+    return network_refusals.variables(access_option.OPTION.of(settings) or access_option.Access(), "gate")
 
 
 def shared_by_sites(settings: model.Globals) -> tuple[directive.Node, ...]:

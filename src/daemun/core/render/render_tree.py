@@ -24,11 +24,13 @@ from daemun.core import (
     variable_definitions,
 )
 from daemun.core.render import (
+    access,
     default_server,
     error_pages,
     hold_locations,
     internal_clients,
     main_file,
+    network_refusals,
     server_blocks,
     shared_blocks,
     site_file,
@@ -75,6 +77,8 @@ def render_files(
         hold_locations.HOLD: hold_locations.file(buffered=True),
         hold_locations.HOLD_UNBUFFERED: hold_locations.file(buffered=False),
     }
+    if refused := access.networks_of_gate(settings):
+        trees[network_refusals.FILE] = refused
     trees |= {path: snippets.nodes(settings, env, path) for path in snippets.paths(settings)}
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
     files |= shared_blocks.files(entries, env, settings)

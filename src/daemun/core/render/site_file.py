@@ -58,6 +58,7 @@ def nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
             *added,
             *_handshake_map(scope),
             *_servers(scope),
+            *access.networks(scope),
         )
     except RenderError as error:
         raise _named(site, error) from error
@@ -268,10 +269,10 @@ def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, .
     return (
         *accel_redirect.lines(scope),
         *access.server_lines(scope),
-        *forward_auth.server_lines(scope),
+        *access.guarded_beside(scope, forward_auth.server_lines(scope)),
         *judge_locations.server_lines(scope, has_pages=error_pages.is_on(scope.settings, scope.site.snippet)),
         *static_files.around(scope),
-        *scope.site.snippet,
+        *access.guarded_beside(scope, scope.site.snippet),
         *_locations(scope, https=https),
     )
 
@@ -301,7 +302,8 @@ def _locations(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node,
     if not {answer_headers.ROBOTS_PATH, f"= {answer_headers.ROBOTS_PATH}"} & taken:
         written += answer_headers.robots_file(scope)
     if "/" not in taken:
-        written += [directive.Comment("No route has the other paths."), server_blocks.anything(_answer(site.otherwise))]
+        rest = access.guarded_beside(scope, (server_blocks.anything(_answer(site.otherwise)),))
+        written += [directive.Comment("No route has the other paths."), *rest]
     return tuple(written)
 
 

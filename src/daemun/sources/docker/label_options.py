@@ -29,7 +29,9 @@ _MAPS = {
     for name, one in _FOR_LABELS.items()
     if one.label is option.Label.VALUE and (found := forms.find_map(one.form)) is not None
 }
-PARTS: dict[str, collections.abc.Collection[str]] = {name: forms.keys(kind) for name, kind in _MAPS.items()}
+PARTS: dict[str, collections.abc.Collection[str]] = {
+    name: [key for key in forms.keys(kind) if key not in kind.file_only] for name, kind in _MAPS.items()
+}
 """Options that are maps, and their keys."""
 
 Value = str | dict[str, str]

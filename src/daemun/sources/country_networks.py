@@ -1,0 +1,182 @@
+"""The networks of countries and autonomous systems, from database files (`access.countries`).
+
+A database has a record for each network, 700,000 of them, of which only those that are named are kept, neighbours
+together. One pass takes seconds, so what was found is remembered until the file changes, and goes on while the file is
+missing or damaged. Blocking.
+
+Records differ by maker: `{"country": {"iso_code": "KR"}}` and `{"autonomous_system_number": 4766}` (MaxMind, DB-IP),
+`{"country_code": "KR", "asn": "AS4766"}` or `{"country": "KR"}` (IPinfo).
+"""
+
+import dataclasses
+import hashlib
+import ipaddress
+import os
+import threading
+
+import maxminddb
+
+from daemun import regular_files
+from daemun.core import model, problem_report
+from daemun.core.options import access_option, catalogue, country_forms
+
+_Key = tuple[str, tuple[str, ...]]
+_Fingerprint = tuple[int, ...]
+_MOST_REMEMBERED = 64
+_CODE_LENGTH = 2
+_lock = threading.Lock()
+_remembered: dict[_Key, tuple[_Fingerprint, country_forms.FoundNetworks]] = {}
+
+
+class DatabaseError(Exception):
+    """What is wrong with a database, and what to do."""
+
+
+def with_networks(snapshot: model.Snapshot) -> tuple[model.Snapshot, list[model.Problem]]:
+    """The same with the networks of what it names, and the databases that cannot be used. What was read of those last
+    goes on; where nothing was, there are no networks, and nobody comes in."""
+    if not find_databases(snapshot):
+        return snapshot, []
+    problems: list[model.Problem] = []
+    settings = snapshot.globals
+    if settings is not None:
+        settings = dataclasses.replace(settings, options=_filled(settings.options, None, (), problems))
+    sites = tuple(_of_site(site, problems) if site.enabled else site for site in snapshot.sites)
+    return dataclasses.replace(snapshot, globals=settings, sites=sites), problems
+
+
+def find_databases(snapshot: model.Snapshot) -> frozenset[str]:
+    """Their paths."""
+    values = catalogue.find_values(snapshot, {access_option.OPTION.name})
+    return frozenset(one.database.path for held in values if held.value is not None for one in held.value.countries)
+
+
+def _of_site(site: model.Site, problems: list[model.Problem]) -> model.Site:
+    routes = tuple(
+        dataclasses.replace(route, options=_filled(route.options, site, ("routes", route.path), problems))
+        for route in site.routes
+    )
+    options = _filled(site.options, site, (), problems)
+    if (options, routes) == (site.options, site.routes):
+        return site
+    return dataclasses.replace(site, options=options, routes=routes)
+
+
+def _filled(
+    options: model.OptionValues, site: model.Site | None, field: problem_report.Field, problems: list[model.Problem]
+) -> model.OptionValues:
+    access = dict(options).get(access_option.OPTION.name)
+    if not isinstance(access, access_option.Access) or not access.countries:
+        return options
+    filled = []
+    for index, one in enumerate(access.countries):
+        found: country_forms.FoundNetworks | None
+        below = (*field, access_option.OPTION.name, "countries", index, "database")
+        try:
+            found = find_networks(one.database.path, one.codes)
+        except DatabaseError as error:
+            problems.append(_problem(site, below, one, str(error), model.Severity.ERROR))
+            found = _find_last(one.database.path, one.codes)
+        except OSError:  # reported of every file that is named
+            found = _find_last(one.database.path, one.codes)
+        if found is not None and found.missing:
+            cause = f"{one.database.path} has no network of {', '.join(found.missing)}"
+            problems.append(_problem(site, below, one, cause, model.Severity.WARNING))
+        filled.append(dataclasses.replace(one, database=dataclasses.replace(one.database, found=found)))
+    changed = dataclasses.replace(access, countries=tuple(filled))
+    return catalogue.with_value(options, access_option.OPTION, changed)
+
+
+def _problem(
+    site: model.Site | None,
+    field: problem_report.Field,
+    one: country_forms.Countries,
+    cause: str,
+    severity: model.Severity,
+) -> model.Problem:
+    origin, host = (model.NOWHERE, None) if site is None else (site.origin, site.host)
+    message = f"{problem_report.label(field, host=host)}: {cause}"
+    return model.Problem(
+        origin=origin, message=message, host=host, field=field, file=one.database.path, severity=severity
+    )
+
+
+def _find_last(path: str, codes: tuple[str, ...]) -> country_forms.FoundNetworks | None:
+    with _lock:
+        remembered = _remembered.get((path, codes))
+    return None if remembered is None else remembered[1]
+
+
+def find_networks(path: str, codes: tuple[str, ...]) -> country_forms.FoundNetworks:
+    """Raises: OSError; DatabaseError."""
+    regular_files.check(path)
+    found = os.stat(path)  # noqa: PTH116 - all of it is compared
+    fingerprint = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    with _lock:
+        remembered = _remembered.get((path, codes))
+        if remembered is not None and remembered[0] == fingerprint:
+            return remembered[1]
+        networks = _read(path, frozenset(codes))
+        while len(_remembered) >= _MOST_REMEMBERED:
+            del _remembered[next(iter(_remembered))]
+        _remembered[path, codes] = (fingerprint, networks)
+    return networks
+
+
+def _read(path: str, codes: frozenset[str]) -> country_forms.FoundNetworks:
+    merging = _Merging()
+    seen: set[str] = set()
+    knows_any = False
+    try:
+        # Held in memory: a file that is written over while it is mapped would end the process.
+        with maxminddb.open_database(path, maxminddb.MODE_MEMORY) as reader:
+            for network, record in reader:
+                here = find_codes(record)
+                knows_any = knows_any or bool(here)
+                if named := codes.intersection(here):
+                    seen |= named
+                    merging.add(network)
+    except (maxminddb.InvalidDatabaseError, ValueError, TypeError) as error:
+        raise DatabaseError(f"{path} is no whole database ({error}); fetch it again") from error
+    if not knows_any:
+        raise DatabaseError(
+            f"{path} has neither countries nor autonomous systems; name a database that has, such as GeoLite2-Country"
+        )
+    networks = merging.found
+    digest = hashlib.sha256("\n".join(networks).encode()).hexdigest()
+    return country_forms.FoundNetworks(digest=digest, networks=networks, missing=tuple(sorted(codes - seen)))
+
+
+def find_codes(record: object) -> tuple[str, ...]:
+    """The country and the autonomous system of a record."""
+    if not isinstance(record, dict):
+        return ()
+    country, number = record.get("country"), record.get("autonomous_system_number", record.get("asn"))
+    if isinstance(country, dict):
+        country = country.get("iso_code")
+    country = record.get("country_code", country)
+    found = [country.upper()] if isinstance(country, str) and len(country) == _CODE_LENGTH else []
+    digits = str(number).upper().removeprefix("AS")
+    return (*found, f"AS{int(digits)}") if digits.isdigit() else tuple(found)
+
+
+class _Merging:
+    """Networks in the order of their addresses; two halves of one become that."""
+
+    def __init__(self) -> None:
+        self._stack: list[tuple[int, int, int]] = []
+
+    def add(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> None:
+        version, length, address = network.version, network.prefixlen, int(network.network_address)
+        while length and self._stack:
+            half = 1 << (network.max_prefixlen - length)
+            if not address & half or self._stack[-1] != (version, length, address - half):
+                break
+            self._stack.pop()
+            address, length = address - half, length - 1
+        self._stack.append((version, length, address))
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        make = {4: ipaddress.IPv4Address, 6: ipaddress.IPv6Address}
+        return tuple(f"{make[version](address)}/{length}" for version, length, address in self._stack)
