@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from tests.support import address_databases, backend, binaries, clients, judges, serving
+from tests.support import address_databases, backend, binaries, clients, judges
 from tests.support.daemon import Daemon
 
 pytestmark = pytest.mark.nginx
@@ -96,11 +96,6 @@ def test_countries(daemon: Daemon, server: backend.Backend, allow: str, status: 
     serve(daemon, "Countries", server, **replaced)
     assert status_of(daemon) == status
     assert status_of(daemon, "/webhook/") == 200
-
-
-def test_headers_that_protect_browsers(daemon: Daemon, server: backend.Backend) -> None:
-    serve(daemon, "Headers that protect browsers", server)
-    assert daemon.get("https://app.test/").headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_limit_requests(daemon: Daemon, server: backend.Backend) -> None:

@@ -1,7 +1,9 @@
-"""The loop tries again by itself what may pass without a change of any source."""
+"""The loop tries again by itself what may pass without a change, and does nothing twice for one change."""
 
 import asyncio
+import collections.abc
 import contextlib
+import dataclasses
 import datetime
 
 import pytest
@@ -136,3 +138,143 @@ async def test_doctor_tells_what_nginx_is_like_now() -> None:
     assert "7 were suspended" in told[1]
     assert "answer" not in told[2]
     assert "suspended" not in told[2]
+
+
+class _File(worlds.Source):
+    """A file with versions, whose readings wait until they may go on. `edit` changes it, and the loop notices that when
+    `notice` says so."""
+
+    def __init__(self, world: worlds.World) -> None:
+        super().__init__(world)
+        self.version = "1"
+        self.readings: list[str] = []
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+        self.is_wrong = False
+        self._noticed = asyncio.Event()
+
+    async def read(self) -> model.Snapshot:
+        self.readings.append(self.version)
+        found = dataclasses.replace(await super().read(), version=self.version)
+        await self.may_go_on.wait()
+        if self.is_wrong:
+            raise ConfigError("daemun.yaml:3:5: wrong")
+        return found
+
+    @property
+    def has_news(self) -> bool:
+        return self._noticed.is_set()
+
+    def notice(self) -> None:
+        self._noticed.set()
+
+    async def changes(self) -> collections.abc.AsyncIterator[str]:
+        while True:
+            await self._noticed.wait()
+            self._noticed.clear()
+            yield self.version
+
+
+@contextlib.asynccontextmanager
+async def watched() -> collections.abc.AsyncIterator[tuple[_File, gate.Gate]]:
+    """After the first round."""
+    source = _File(world := worlds.World(snapshot=model.Snapshot(source="file", globals=model.Globals())))
+    front = make_gate(source, world, worlds.Certificates(world), last_good=False)
+    assert (await front.apply()).ok
+    source.readings.clear()
+    tasks = [asyncio.create_task(front.run()), asyncio.create_task(front.watch(source))]
+    try:
+        async with asyncio.timeout(60):
+            yield source, front
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def settle(front: gate.Gate) -> None:
+    """Until the loop has nothing to do, and had the time to see that it has."""
+    for _ in range(3):
+        await asyncio.sleep(3 * gate.QUIET_S)
+        while front.is_busy:
+            await asyncio.sleep(0)
+
+
+async def test_an_edit_costs_one_round_if_it_is_applied_before_the_change_is_noticed() -> None:
+    async with watched() as (source, front):
+        source.version = "2"
+        assert (await front.apply(seen={"file": "2"})).ok
+        source.notice()
+        await settle(front)
+        assert source.readings == ["2"]
+        # The next change is one all the same, and so is a touch, which has another version.
+        source.version = "3"
+        source.notice()
+        await settle(front)
+        assert source.readings == ["2", "3"]
+
+
+async def test_an_edit_costs_one_round_if_the_change_is_noticed_before_it_is_applied() -> None:
+    async with watched() as (source, front):
+        source.version = "2"
+        source.may_go_on.clear()
+        source.notice()
+        while not source.readings:
+            await asyncio.sleep(0)
+        asked = asyncio.create_task(front.apply(seen={"file": "2"}))
+        await asyncio.sleep(0)
+        source.may_go_on.set()
+        assert (await asked).ok
+        await settle(front)
+        assert source.readings == ["2"]
+
+
+async def test_a_round_that_read_an_earlier_version_does_not_count() -> None:
+    async with watched() as (source, front):
+        source.may_go_on.clear()
+        first = asyncio.create_task(front.apply())
+        while not source.readings:
+            await asyncio.sleep(0)
+        source.version = "2"
+        source.notice()
+        asked = asyncio.create_task(front.apply(seen={"file": "2"}))
+        await asyncio.sleep(0)
+        source.may_go_on.set()
+        await asyncio.gather(first, asked)
+        await settle(front)
+        assert source.readings == ["1", "2"]
+
+
+async def test_what_everything_is_read_again_for_is_read_again() -> None:
+    async with watched() as (source, front):
+        await front.apply()
+        front.wake()
+        source.notice()
+        await settle(front)
+        assert source.readings == ["1", "1"]
+
+
+async def test_a_round_that_went_wrong_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "RETRY_S", 600)
+    async with watched() as (source, front):
+        source.version, source.is_wrong = "2", True
+        assert not (await front.apply(seen={"file": "2"})).ok
+        source.is_wrong = False
+        source.notice()
+        await settle(front)
+        assert source.readings == ["2", "2"]
+        assert (await front.apply(seen={"file": "2"})).ok
+        assert source.readings == ["2", "2"]
+
+
+async def test_a_change_without_a_version_counts_whatever_is_noticed_after_it() -> None:
+    async with watched() as (source, front):
+        assert (await front.apply()).ok
+        known, source.version = source.version, ""
+        source.notice()
+        while source.has_news:
+            await asyncio.sleep(0)
+        source.version = known
+        source.notice()
+        await settle(front)
+        assert source.readings == ["1", "1"]

@@ -7,7 +7,8 @@ import pathlib
 
 import pytest
 
-from daemun.sources import yaml_file
+from daemun.errors import ConfigError
+from daemun.sources import edited_file, yaml_file
 
 LIMIT_S = 20
 
@@ -24,13 +25,13 @@ def file(tmp_path: pathlib.Path) -> pathlib.Path:
 @contextlib.asynccontextmanager
 async def watching(
     file: pathlib.Path,
-) -> collections.abc.AsyncIterator[collections.abc.Callable[[], asyncio.Future[None]]]:
+) -> collections.abc.AsyncIterator[collections.abc.Callable[[], asyncio.Future[str]]]:
     """A function that gives the next change. The watch runs when the block begins: one change was already told."""
     source = yaml_file.YamlFile(file)
     file.write_text("sites: {a.test: http://one}\n")
     async with contextlib.aclosing(source.changes()) as changes:  # type: ignore[type-var]
 
-        def following() -> asyncio.Future[None]:
+        def following() -> asyncio.Future[str]:
             return asyncio.ensure_future(anext(changes))
 
         async with asyncio.timeout(LIMIT_S):
@@ -38,7 +39,7 @@ async def watching(
         yield following
 
 
-async def told(change: asyncio.Future[None]) -> None:
+async def told(change: asyncio.Future[str]) -> None:
     async with asyncio.timeout(LIMIT_S):
         await change
 
@@ -119,3 +120,30 @@ async def test_a_folder_that_comes_later(tmp_path: pathlib.Path) -> None:
 def _written(path: pathlib.Path, text: str) -> pathlib.Path:
     path.write_text(text)
     return path
+
+
+async def test_the_version_is_that_of_what_is_read_then(file: pathlib.Path) -> None:
+    source = yaml_file.YamlFile(file)
+    file.write_text("sites: {a.test: http://two}\n")
+    async with contextlib.aclosing(source.changes()) as changes:  # type: ignore[type-var]
+        async with asyncio.timeout(LIMIT_S):
+            first = await anext(changes)
+            assert first == edited_file.find_version(file) != ""
+            file.touch()
+            assert await anext(changes) == edited_file.find_version(file) != first
+
+
+async def test_a_change_of_the_passwords_has_no_version(file: pathlib.Path) -> None:
+    """A round that read the file before does not count for them."""
+    passwords = file.with_name("htpasswd")
+    passwords.write_text("")
+    file.write_text("sites: {a.test: {routes: {/: {to: 'http://one', access: {basic_auth: {file: ./htpasswd}}}}}}\n")
+    source = yaml_file.YamlFile(file)
+    with contextlib.suppress(ConfigError):
+        source.read_now()
+    async with contextlib.aclosing(source.changes()) as changes:  # type: ignore[type-var]
+        async with asyncio.timeout(LIMIT_S):
+            passwords.write_text("# changed\n")
+            assert await anext(changes) == ""
+            passwords.write_text("# changed again\n")
+            assert await anext(changes) == ""

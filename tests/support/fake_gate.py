@@ -125,7 +125,7 @@ class FakeGate:
     async def plan(self) -> gate_port.PlanReport:
         return self.plan_report
 
-    async def apply(self) -> gate_port.ApplyReport:
+    async def apply(self, *, seen: collections.abc.Mapping[str, str] | None = None) -> gate_port.ApplyReport:
         config = pathlib.Path(self.told.config_path)
         self.applied.append(config.read_bytes() if config.exists() else b"")
         return self.on_apply(self)

@@ -61,9 +61,9 @@ class Source:
         self._world.step()
         return self._world.snapshot
 
-    async def changes(self) -> collections.abc.AsyncIterator[None]:
+    async def changes(self) -> collections.abc.AsyncIterator[str]:
         for _ in ():
-            yield
+            yield ""
 
 
 class Domains:

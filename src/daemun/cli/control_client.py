@@ -80,9 +80,11 @@ class Client:
     def plan(self) -> Json:
         return self._request("GET", "/plan", timeout_s=APPLY_S)
 
-    def apply(self) -> Json:
-        """Apply now, and wait. `ok` in the answer is whether everything is live."""
-        return self._request("POST", "/apply", timeout_s=APPLY_S, also_good=422)
+    def apply(self, *, file: str = "") -> Json:
+        """Apply now, and wait. `ok` in the answer is whether everything is live. file: the version of daemun.yaml that
+        is wanted live; "": everything is read again."""
+        query = f"?file={urllib.parse.quote(file, safe='')}" if file else ""
+        return self._request("POST", f"/apply{query}", timeout_s=APPLY_S, also_good=422)
 
     def upgrade_nginx(self) -> Json:
         """Let another nginx take over, and wait. `ok` in the answer is whether the one that is to serves."""

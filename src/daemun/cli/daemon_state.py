@@ -76,10 +76,10 @@ def daemon_of(chosen: settings.Settings) -> control_client.Client | None:
     return daemon
 
 
-def apply_and_wait(daemon: control_client.Client) -> Json:
-    """Apply, and wait until nothing of it waits any more, which a line on standard error reports. Raises: as
-    `Client`."""
-    report = daemon.apply()
+def apply_and_wait(daemon: control_client.Client, *, file: str = "") -> Json:
+    """Apply, and wait until nothing of it waits any more, which a line on standard error reports. file: as
+    `Client.apply`. Raises: as `Client`."""
+    report = daemon.apply(file=file)
     before = report["generation"]
     if report["waits"] is not None:
         output.complain(f"waiting: {report['waits']['reason']}")

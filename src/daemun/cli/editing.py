@@ -21,11 +21,12 @@ FILE = "file"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Edited:
-    """A file with its content before and after the edit. old None: there was none."""
+    """A file with its content before and after the edit. old None: there was none. version: of what it holds now."""
 
     file: pathlib.Path
     old: bytes | None
     new: bytes
+    version: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ def _change_live(daemon: control_client.Client, file: pathlib.Path, *, host: str
     """With the daemon that reads the file."""
     before = daemon.status(host)
     edited = _edit(file, edit)
-    result = _judge(edited, lambda: _apply(daemon, host=host, before=before["problems"]))
+    result = _judge(edited, lambda: _apply(daemon, edited, host=host, before=before["problems"]))
     if result.refusal is not None:
         undone = _put_back(edited)
         daemon.apply()
@@ -110,8 +111,8 @@ def _mention_mistakes(file: pathlib.Path, found: list[Json]) -> None:
         output.print_line(f"  and {len(mistakes) - _MOST_MISTAKES} more; `daemun check` tells all")
 
 
-def _apply(daemon: control_client.Client, *, host: str, before: list[Json]) -> _Result:
-    report = daemon_state.apply_and_wait(daemon)
+def _apply(daemon: control_client.Client, edited: _Edited, *, host: str, before: list[Json]) -> _Result:
+    report = daemon_state.apply_and_wait(daemon, file=edited.version)
     return _Result(refusal=_refusal_of(daemon, report, host=host, before=before), problems=report["problems"])
 
 
@@ -138,8 +139,10 @@ def _check(chosen: settings.Settings) -> list[Json]:
 
 
 def _edit(file: pathlib.Path, edit: Edit) -> _Edited:
+    from daemun.sources import edited_file
+
     old = edit(file)
-    return _Edited(file=file, old=old, new=file.read_bytes())
+    return _Edited(file=file, old=old, version=edited_file.find_version(file), new=file.read_bytes())
 
 
 def _judge(edited: _Edited, judge: collections.abc.Callable[[], _Result]) -> _Result:

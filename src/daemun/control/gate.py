@@ -98,8 +98,12 @@ class Gate:
         self._round_lock = asyncio.Lock()
         self._requests = 0
         self._done = 0
-        self._urgency = Urgency.CHANGED
+        self._pending: dict[int, Urgency] = {}
         self._wake = asyncio.Event()
+        self._noticed: dict[str, str] = {}
+        """Source -> the version that it changed to since the last round began."""
+        self._is_all_noticed = True
+        """Whether only such changes woke the loop."""
         self._last: reconciler.Outcome | None = None
         self._problem_log = problem_log.ProblemLog()
         self.stopping = asyncio.Event()
@@ -124,19 +128,27 @@ class Gate:
                     await self._wake.wait()
             except TimeoutError:
                 log.debug("trying again what went wrong", reason=self._last.error if self._last else None)
+                self._is_all_noticed = False
+            # A round that begins meanwhile may read what woke this one, and may be too early for what comes then.
+            noticed, is_all_noticed = self._noticed, self._is_all_noticed
             await self._update()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FILES_FIRST_S):
                     await self._certificates.wait_for_files()
-            await self.apply(Urgency.CHANGED)
+            seen = {**self._noticed, **{name: "" for name, version in noticed.items() if not version}}
+            seen = {**noticed, **seen} if is_all_noticed and self._is_all_noticed else {}
+            await self.apply(Urgency.CHANGED, seen=seen)
 
     async def watch(self, source: ports.Source) -> None:
         """Wake the loop after each change of a source. Never returns."""
-        async for _ in source.changes():
-            self.wake()
+        async for version in source.changes():
+            # What is not known stays so until a round begins.
+            self._noticed[source.name] = version if self._noticed.get(source.name, version) else ""
+            self._wake.set()
 
     def wake(self) -> None:
         """Something changed: look at everything again soon."""
+        self._is_all_noticed = False
         self._wake.set()
 
     def look_again(self) -> None:
@@ -216,17 +228,23 @@ class Gate:
             wanted, problems = await self._rounds.make_plan()
         return report_plan(wanted, problems)
 
-    async def apply(self, urgency: Urgency = Urgency.REQUESTED) -> gate_port.ApplyReport:
+    async def apply(
+        self, urgency: Urgency = Urgency.REQUESTED, *, seen: collections.abc.Mapping[str, str] | None = None
+    ) -> gate_port.ApplyReport:
         """See gate_port.Gate. urgency: the highest of those that share a run counts."""
         self._requests += 1
         mine = self._requests
-        self._urgency = max(self._urgency, urgency)
+        self._pending[mine] = urgency
         async with self._round_lock:
+            if self._last is not None and self._last.has_applied(seen or {}):
+                self._pending.pop(mine, None)
             # A round that began after this call already saw what the caller means.
-            if self._last is None or self._done < mine:
+            elif self._last is None or self._done < mine:
                 self._wake.clear()
+                self._noticed, self._is_all_noticed = {}, True
                 began = self._requests
-                highest, self._urgency = self._urgency, Urgency.CHANGED
+                highest = max(self._pending.values(), default=urgency)
+                self._pending.clear()
                 self._applying_since = datetime.datetime.now(datetime.UTC)
                 try:
                     with garbage.unsought():

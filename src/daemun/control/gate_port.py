@@ -2,6 +2,7 @@
 behind it) and the one who answers (`control.gate`). Values only; their JSON form is `web.json_values`.
 """
 
+import collections.abc
 import dataclasses
 import datetime
 import typing
@@ -174,9 +175,12 @@ class Gate(typing.Protocol):
         """Read every source again and report what applying would do. Changes nothing."""
         ...
 
-    async def apply(self) -> ApplyReport:
+    async def apply(self, *, seen: collections.abc.Mapping[str, str] | None = None) -> ApplyReport:
         """Read every source again and wait until all of it is live or refused, or has to wait (`waits`). Calls at the
-        same time share one run that began after the last of them, so each sees its own change."""
+        same time share one run that began after the last of them, so each sees its own change.
+
+        seen: source -> the version of what the caller wants live. A run that read just that, and left nothing to be
+        done, counts, whenever it began."""
         ...
 
     async def upgrade_nginx(self) -> UpgradeReport:

@@ -37,8 +37,12 @@ class Source(typing.Protocol):
         """All that the source wants now. Raises: ConfigError with every problem of the source in its text."""
         ...
 
-    def changes(self) -> collections.abc.AsyncIterator[None]:
-        """Yields after each change, merged within a few milliseconds; never ends by itself."""
+    def changes(self) -> collections.abc.AsyncIterator[str]:
+        """Yields after each change, merged within a few milliseconds; never ends by itself.
+
+        What it yields is the version that a snapshot of what is there now would have; "": not known. A round that read
+        just that is not followed by another one.
+        """
         ...
 
 

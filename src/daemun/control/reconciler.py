@@ -41,6 +41,7 @@ class Outcome:
     unread: the sources that could not be read, so that their last snapshot was applied once more.
     waits: a site is set aside because nginx cannot listen at its address.
     held: what nginx has to be reloaded for waits; what needs no reload is live.
+    versions: source -> that of what was read, where it is known.
     """
 
     desired: model.Desired
@@ -54,6 +55,12 @@ class Outcome:
     unread: tuple[str, ...] = ()
     waits: bool = False
     held: worker_generations.HeldReload | None = None
+    versions: collections.abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def has_applied(self, seen: collections.abc.Mapping[str, str]) -> bool:
+        """Whether nothing is left to be done for what these sources have now. seen: source -> its version."""
+        is_read = all(version and self.versions.get(name) == version for name, version in seen.items())
+        return bool(seen) and is_read and self.held is None and not self.may_pass
 
     @property
     def may_pass(self) -> bool:
@@ -96,6 +103,7 @@ class _Gathered:
     problems: tuple[model.Problem, ...]
     complete: bool
     unread: tuple[str, ...]
+    versions: collections.abc.Mapping[str, str]
 
 
 class Reconciler:
@@ -203,6 +211,7 @@ class Reconciler:
             unread=gathered.unread,
             waits=bool(switched.denied),
             held=switched.held,
+            versions=gathered.versions,
         )
 
     async def _serve_last(self) -> tuple[model.Problem, ...]:
@@ -233,9 +242,11 @@ class Reconciler:
         last_good = self._last_good if applies else dict(self._last_good)
         problems: list[model.Problem] = []
         unread: list[str] = []
+        versions: dict[str, str] = {}
         for source in self._sources:
             try:
                 last_good[source.name] = snapshot = await source.read()
+                versions[source.name] = snapshot.version
                 if applies:
                     self._endpoints.move(snapshot.pools)
             except ConfigError as error:
@@ -248,10 +259,15 @@ class Reconciler:
             if applies and known is not None and known.globals is not None:
                 self._configure(known.globals)
         snapshots = [last_good[source.name] for source in self._sources if source.name in last_good]
-        return await asyncio.to_thread(self._merge, snapshots, tuple(problems), unread=tuple(unread))
+        return await asyncio.to_thread(self._merge, snapshots, tuple(problems), unread=tuple(unread), versions=versions)
 
     def _merge(
-        self, snapshots: list[model.Snapshot], problems: tuple[model.Problem, ...], *, unread: tuple[str, ...]
+        self,
+        snapshots: list[model.Snapshot],
+        problems: tuple[model.Problem, ...],
+        *,
+        unread: tuple[str, ...],
+        versions: collections.abc.Mapping[str, str],
     ) -> _Gathered:
         desired = merge.merge_snapshots(snapshots, self._merged)
         return _Gathered(
@@ -261,6 +277,7 @@ class Reconciler:
             problems=(*problems, *desired.problems),
             complete=any(snapshot.globals is not None for snapshot in snapshots),
             unread=unread,
+            versions=versions,
         )
 
     async def _expand(self, gathered: _Gathered, live: collections.abc.Mapping[str, bytes]) -> _Expanded:

@@ -61,6 +61,15 @@ def _wait_for_lock(folder: int, path: StrPath) -> None:
             return
 
 
+def find_version(path: pathlib.Path) -> str:
+    """Differs whenever the content might, and when the file was touched; "": there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return f"{found.st_dev}-{found.st_ino}-{found.st_size}-{found.st_mtime_ns}-{found.st_ctime_ns}"
+
+
 def read(path: pathlib.Path) -> bytes | None:
     """None: there is none."""
     with _explained(path):

@@ -104,5 +104,5 @@ class FileOrEnvironment:
         self._is_known = self._is_known or self._path.exists()
         return await self._file.read() if self._is_known else read_snapshot(self._environ)
 
-    def changes(self) -> collections.abc.AsyncIterator[None]:
+    def changes(self) -> collections.abc.AsyncIterator[str]:
         return self._file.changes()

@@ -6,6 +6,7 @@ take every site down.
 
 import asyncio
 import collections.abc
+import dataclasses
 import pathlib
 
 import structlog
@@ -14,7 +15,7 @@ from daemun import regular_files
 from daemun.control import ports
 from daemun.core import model
 from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
-from daemun.sources import set_aside, yaml_file
+from daemun.sources import edited_file, set_aside, yaml_file
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -47,6 +48,7 @@ class Remembering:
         return self._source.name
 
     async def read(self) -> model.Snapshot:
+        version = edited_file.find_version(self._path)
         before = await asyncio.to_thread(self._content)
         try:
             snapshot = await self._source.read()
@@ -54,14 +56,14 @@ class Remembering:
             snapshot = set_aside.set_aside(error, self._sites, is_start=self._is_start)
             self._is_start = False
             self._sites |= {site.host: site for site in snapshot.sites if site.fault is None}
-            return snapshot
+            return self._with_version(snapshot, version)
         self._is_start = False
         self._sites = {site.host: site for site in snapshot.sites}
         # When it changed meanwhile, it is not known which version was read, and the next reading is near.
         if before is not None and before == await asyncio.to_thread(self._content):
             self._good = before
             self._is_read.set()
-        return snapshot
+        return self._with_version(snapshot, version)
 
     async def run(self) -> None:
         """Keep what was read last. Never returns."""
@@ -70,7 +72,15 @@ class Remembering:
             self._is_read.clear()
             await asyncio.to_thread(self._keep, self._good)
 
-    def changes(self) -> collections.abc.AsyncIterator[None]:
+    def _with_version(self, snapshot: model.Snapshot, before: str) -> model.Snapshot:
+        """before: the version before the reading, which is that of the snapshot if it is also the one after."""
+        return (
+            dataclasses.replace(snapshot, version=before)
+            if before == edited_file.find_version(self._path)
+            else snapshot
+        )
+
+    def changes(self) -> collections.abc.AsyncIterator[str]:
         return self._source.changes()
 
     def _content(self) -> bytes | None:

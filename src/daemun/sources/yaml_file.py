@@ -13,6 +13,7 @@ from daemun.core.options import basic_auth_form, catalogue, user_option
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
     country_networks,
+    edited_file,
     folder_trust,
     loaded_files,
     provider_check,
@@ -103,22 +104,23 @@ class YamlFile:
         """As `parse`, for a content that the file has had."""
         return self._reader.parse(content)
 
-    def _look(self) -> tuple[object, ...]:
-        """Differs whenever the file might, or one that lets people in."""
-        return tuple(_fingerprint(path) for path in (self._path, *self._beside))
+    def _look(self) -> dict[pathlib.Path, str]:
+        """The versions of the file and of those that let people in."""
+        return {path: edited_file.find_version(path) for path in (self._path, *self._beside)}
 
     def _find_folders(self) -> frozenset[pathlib.Path]:
         return frozenset().union(*(_folders(path) for path in (self._path, *self._beside)))
 
-    async def changes(self) -> collections.abc.AsyncIterator[None]:
+    async def changes(self) -> collections.abc.AsyncIterator[str]:
         """Yields after each change of the content since this object was made: by writing, by renaming another file over
         it, or by switching a symbolic link on its way (as Kubernetes does with mounted volumes). So for files with
         passwords and databases of addresses that it names."""
         async with contextlib.aclosing(folders.watch(self._find_folders)) as ticks:
             async for _ in ticks:
                 while (now := self._look()) != self._seen:
-                    self._seen = now
-                    yield
+                    before, self._seen = self._seen, now
+                    # A version is the file's own: where another one changed, too, all is read again.
+                    yield now[self._path] if {**before, self._path: now[self._path]} == now else ""
 
 
 def _find_beside(snapshot: model.Snapshot) -> tuple[pathlib.Path, ...]:
@@ -139,15 +141,6 @@ def _folders(path: pathlib.Path) -> frozenset[pathlib.Path]:
         found.add(link.parent)
     found.add(pathlib.Path(os.path.realpath(path)).parent)
     return frozenset(folder for folder in found if folder.is_dir())
-
-
-def _fingerprint(path: pathlib.Path) -> tuple[object, ...] | None:
-    """Differs whenever the content might; None when there is no file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------

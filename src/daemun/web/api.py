@@ -127,10 +127,11 @@ class _Handlers:
     async def plan(self, _: requests.Request) -> responses.Response:
         return responses.JSONResponse(json_values.plan_json(await self._gate.plan()))
 
-    async def apply(self, _: requests.Request) -> responses.Response:
+    async def apply(self, request: requests.Request) -> responses.Response:
         """422 when something was refused, 202 when something waits, with the same report: a client that looks at the
-        status alone is right."""
-        report = await self._gate.apply()
+        status alone is right. ?file=VERSION: a run that read just that version of daemun.yaml counts."""
+        version = request.query_params.get("file")
+        report = await self._gate.apply(seen={"file": version} if version else None)
         status = 200 if report.ok else 202 if report.waits is not None else 422
         return responses.JSONResponse(json_values.apply_json(report), status_code=status)
 

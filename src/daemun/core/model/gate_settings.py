@@ -137,7 +137,8 @@ class Container:
 class Snapshot:
     """All that one source wants at one moment. globals: only from the file. pools: what its targets refer to.
 
-    containers: every one that requests something, sorted by name.
+    containers: every one that requests something, sorted by name. version: of what it was read from, another one after
+    each change, whatever it means; "": not known.
     """
 
     source: str
@@ -146,6 +147,7 @@ class Snapshot:
     containers: tuple[Container, ...] = ()
     globals: Globals | None = None
     problems: tuple[Problem, ...] = ()
+    version: str = dataclasses.field(default="", compare=False)
 
 
 _IS_ENABLED = operator.attrgetter("enabled")

@@ -113,11 +113,11 @@ class ChosenEngine:
         except ConfigError as error:
             return model.Snapshot(source=self.name, problems=(self._never_seen(error),))
 
-    async def changes(self) -> collections.abc.AsyncIterator[None]:
+    async def changes(self) -> collections.abc.AsyncIterator[str]:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            yield
+            yield ""
 
     async def run(self) -> None:
         """Follow the engine, whichever it is. Never returns."""

@@ -197,7 +197,7 @@ class DockerSource:
         """Until `changes` has looked at the engine, with or without success."""
         await self._looked.wait()
 
-    async def changes(self) -> collections.abc.AsyncGenerator[None, None]:
+    async def changes(self) -> collections.abc.AsyncGenerator[str, None]:
         before: model.Snapshot | str | None = None
         pause_s = FIRST_PAUSE_S
         try:
@@ -208,7 +208,7 @@ class DockerSource:
                         pause_s = FIRST_PAUSE_S if self._has_settled else pause_s
                         if (now := self._snapshot_or_cause()) != before:
                             before = now
-                            yield
+                            yield ""
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         finally:

@@ -77,7 +77,7 @@ class Compatible:
             problems=(*problems, *(_warning(note) for note in self._gate.notes), *folders.problems),
         )
 
-    def changes(self) -> collections.abc.AsyncIterator[None]:
+    def changes(self) -> collections.abc.AsyncIterator[str]:
         return self._file.changes()
 
     async def watch_folders(self, on_change: collections.abc.Callable[[], None]) -> None:
