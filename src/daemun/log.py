@@ -16,7 +16,7 @@ import time
 import typing
 
 from daemun import settings
-from daemun.core import cures, words
+from daemun.core.texts import cures, words
 
 
 @contextlib.contextmanager

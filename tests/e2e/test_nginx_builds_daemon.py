@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from daemun.core import nginx_weaknesses
+from daemun.core.nginx_builds import nginx_weaknesses
 from daemun.nginx import find_nginx
 from tests.support import binaries, debian_mirror
 from tests.support.daemon import Daemon, Json, signpost, without_rights

@@ -14,7 +14,8 @@ import pytest
 import websockets.asyncio.client
 from passlib import hash as passlib_hash
 
-from daemun.core import basic_auth_policies, model
+from daemun.core import model
+from daemun.core.access import basic_auth_policies
 from daemun.core.options import access_option, basic_auth_form, catalogue, trusted_proxies_option
 from daemun.core.options.access_option import Access
 from daemun.judge import judge_keeper, judge_process

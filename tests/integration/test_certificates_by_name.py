@@ -11,7 +11,9 @@ import pytest
 from daemun import errors
 from daemun.certs import account_service
 from daemun.certs.served import certificate_records, live_folder, local_ca
-from daemun.core import certificate_choice, merge, model
+from daemun.core import model
+from daemun.core.certificates import certificate_choice
+from daemun.core.rounds import merge
 from daemun.store import memory_store
 from tests.support import certificates, http01, issuing, pebble
 from tests.support.sites import site

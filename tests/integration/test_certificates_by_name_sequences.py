@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from daemun.certs import certificate_manager
 from daemun.certs.served import bundle, live_folder
-from daemun.core import certificate_choice, model
+from daemun.core import model
+from daemun.core.certificates import certificate_choice
 from daemun.core.issuance import renewal_time
 from tests.support import acme_server, clock, http01, issuing
 from tests.support.sites import site

@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from daemun.certs import account_service
 from daemun.certs.served import bundle, certificate_records, key_types, live_folder, local_ca
 from daemun.control import account_port
-from daemun.core import certificate_choice, model
 from daemun.core import layout as layout_
+from daemun.core import model
+from daemun.core.certificates import certificate_choice
 from daemun.nginx import worker_account
 from daemun.store import memory_store
 from tests.support import binaries, certificates, issuing, pebble, rendered

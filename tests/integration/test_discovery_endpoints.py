@@ -15,8 +15,10 @@ import dns.rcode
 import pytest
 
 from daemun import errors
-from daemun.core import dns_service, model, names
+from daemun.core import model
 from daemun.core.options import health_option
+from daemun.core.services import dns_service
+from daemun.core.texts import names
 from daemun.discovery import endpoints, resolver_places
 from daemun.store import memory_store
 from tests.support import backend, ports, upstreams

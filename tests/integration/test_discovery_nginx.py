@@ -10,7 +10,8 @@ import pathlib
 
 import pytest
 
-from daemun.core import dns_service, names
+from daemun.core.services import dns_service
+from daemun.core.texts import names
 from daemun.discovery import endpoints, responder, responder_sockets, service_table
 from daemun.store import memory_store
 from tests.support import ports, upstreams

@@ -7,7 +7,8 @@ import pathlib
 import pytest
 
 from daemun import errors
-from daemun.core import model, on_demand_names
+from daemun.core import model
+from daemun.core.certificates import on_demand_names
 from daemun.core.options import catalogue, on_demand_option
 from daemun.on_demand import name_registry
 from daemun.store import file_store

@@ -9,7 +9,8 @@ import datetime
 import pytest
 
 from daemun.control import damage_report, gate, nginx_upgrade, reconciler, reload_limiter
-from daemun.core import layout, liveness, model, render_environment
+from daemun.core import layout, model, render_environment
+from daemun.core.served import liveness
 from daemun.errors import ConfigError
 from tests.support import clock
 from tests.support import world as worlds

@@ -14,9 +14,10 @@ import typing
 import httpx
 import pytest
 
-from daemun.core import directive, dns_services, layout, model, named_servers
+from daemun.core import directive, layout, model
 from daemun.core.options import catalogue, header_options, hsts_option, spa_option
 from daemun.core.render import render_tree
+from daemun.core.services import dns_services, named_servers
 from daemun.discovery import endpoints
 from daemun.sources import included_files, nginx_snippet
 from daemun.store import memory_store

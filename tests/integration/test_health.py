@@ -10,8 +10,9 @@ import ssl
 
 import pytest
 
-from daemun.core import dns_service, dns_services, model
+from daemun.core import model
 from daemun.core.options import catalogue, health_option
+from daemun.core.services import dns_service, dns_services
 from daemun.discovery import check_results, health_checks
 from tests.support import backend, holding, ports, rendered, upstreams
 from tests.support.sites import proxy, route, site, target

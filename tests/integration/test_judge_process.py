@@ -16,8 +16,9 @@ import psutil
 import pytest
 from passlib import hash as passlib_hash
 
-from daemun.core import judge_policies, layout
-from daemun.core.judge_policies import Policy
+from daemun.core import layout
+from daemun.core.access import judge_policies
+from daemun.core.access.judge_policies import Policy
 from daemun.judge import judge_keeper, judge_process, unprivileged
 from daemun.store import memory_store
 from tests.support import other_account, upstreams

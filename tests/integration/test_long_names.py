@@ -4,9 +4,11 @@ import collections.abc
 
 import pytest
 
-from daemun.core import layout, model, rules, validate
+from daemun.core import layout, model
 from daemun.core.options import catalogue, compress_option, proxy_headers_option
 from daemun.core.render import render_tree
+from daemun.core.texts import rules
+from daemun.core.validation import validate
 from tests.support import rendered
 from tests.support.sites import proxy, route, site
 

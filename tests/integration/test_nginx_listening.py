@@ -10,7 +10,8 @@ import socket
 import pytest
 
 from daemun.core import layout as layout_
-from daemun.core import listeners, model
+from daemun.core import model
+from daemun.core.plan import listeners
 from daemun.nginx import address_trial, find_nginx, nginx_server, process, worker_account
 from tests.support import binaries, nginx_state, ports
 

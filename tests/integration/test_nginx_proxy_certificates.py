@@ -7,7 +7,8 @@ import pytest
 from daemun.certs import certificate_manager
 from daemun.certs.acme import acme_accounts
 from daemun.certs.served import live_folder
-from daemun.core import layout, merge, model
+from daemun.core import layout, model
+from daemun.core.rounds import merge
 from daemun.sources.docker import nginx_proxy, nginx_proxy_gate
 from daemun.sources.docker import nginx_proxy_sites as sites
 from daemun.store import file_store

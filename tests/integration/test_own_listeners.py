@@ -10,10 +10,11 @@ import pytest
 
 from daemun.control import ports as ports_
 from daemun.control import switcher
-from daemun.core import change_plan, listeners, model
 from daemun.core import layout as layout_
+from daemun.core import model
 from daemun.core.options import catalogue, status_option
-from daemun.core.quarantine import StandIn
+from daemun.core.plan import change_plan, listeners
+from daemun.core.plan.quarantine import StandIn
 from daemun.nginx import address_trial, nginx_server, worker_account
 from tests.support import nginx_state, ports, rendered, sites
 from tests.support import world as worlds

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from daemun.core import dns_services, model
+from daemun.core import model
+from daemun.core.services import dns_services
 from daemun.discovery import endpoints
 from daemun.store import memory_store
 from tests.support import clients, echo, rendered, sites, upstreams

@@ -5,7 +5,8 @@ import collections.abc
 import pytest
 
 from daemun.control import ports, quarantine_staging
-from daemun.core import change_plan, model, quarantine, shared_sites
+from daemun.core import model
+from daemun.core.plan import change_plan, quarantine, shared_sites
 from daemun.core.render import snippets
 from daemun.errors import ApplyError
 

@@ -7,9 +7,11 @@ import datetime
 import pytest
 
 from daemun.control import ports, reconciler
-from daemun.core import change_plan, layout, listeners, merge, model, render_environment, worker_generations
-from daemun.core import outcome as outcomes
+from daemun.core import layout, model, render_environment, worker_generations
 from daemun.core.options import old_workers_option, workers_option
+from daemun.core.plan import change_plan, listeners
+from daemun.core.rounds import merge
+from daemun.core.rounds import outcome as outcomes
 from daemun.errors import ConfigError
 from tests.support import world as worlds
 

@@ -5,7 +5,8 @@ import dataclasses
 
 import pytest
 
-from daemun.core import change_plan, layout, model, render_environment, variable_definitions
+from daemun.core import layout, model, render_environment
+from daemun.core.plan import change_plan, variable_definitions
 from daemun.core.render import render_tree, variables
 from daemun.nginx import machine_limits
 from tests.support import clients, features, rendered

@@ -6,7 +6,8 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from daemun.core import layout, model, variable_definitions
+from daemun.core import layout, model
+from daemun.core.plan import variable_definitions
 from daemun.core.render import render_tree, variables
 from tests.support import features, nginx_text, rendered, slots
 

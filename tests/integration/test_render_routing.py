@@ -8,8 +8,9 @@ import ssl
 
 import pytest
 
-from daemun.core import certificate_choice, model
 from daemun.core import layout as layout_
+from daemun.core import model
+from daemun.core.certificates import certificate_choice
 from daemun.core.options import catalogue, hsts_option, status_option
 from tests.support import clients, echo, rendered, until
 from tests.support.sites import proxy, route, site, upstream_tls

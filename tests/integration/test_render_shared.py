@@ -15,8 +15,9 @@ import pytest
 import websockets.asyncio.client
 import websockets.asyncio.server
 
-from daemun.core import directive, generation_files, model, shared_sites
+from daemun.core import directive, model
 from daemun.core.options import catalogue, max_body_option, trusted_proxies_option
+from daemun.core.plan import generation_files, shared_sites
 from daemun.core.render import render_tree
 from daemun.nginx import machine_limits
 from tests.support import backend, clients, echo, holding, ports, rendered, upstreams

@@ -6,9 +6,10 @@ import pathlib
 
 import pytest
 
-from daemun.core import model, probe_targets, server_answers
+from daemun.core import model
 from daemun.core.model import Trouble
 from daemun.core.options import alias_options, catalogue
+from daemun.core.served import probe_targets, server_answers
 from daemun.probing import server_tries
 from tests.support import bad_servers, own_certificates, ports
 from tests.support.sites import upstream_tls

@@ -9,8 +9,9 @@ import subprocess
 
 import pytest
 
-from daemun.core import model, probe_targets, server_answers
+from daemun.core import model
 from daemun.core.model import Trouble
+from daemun.core.served import probe_targets, server_answers
 from daemun.probing import server_tries
 from tests.support import bad_servers, binaries, own_certificates, ports, until
 from tests.support.sites import upstream_tls

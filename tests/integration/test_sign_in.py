@@ -5,7 +5,7 @@ import base64
 import dataclasses
 import threading
 
-from daemun.core.judge_policies import Policy
+from daemun.core.access.judge_policies import Policy
 from daemun.judge import guess_limits, password_check, sign_in
 from daemun.judge.sign_in import Verdict
 

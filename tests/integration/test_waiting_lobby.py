@@ -9,7 +9,8 @@ import socket
 
 import pytest
 
-from daemun.core import dns_service, model
+from daemun.core import model
+from daemun.core.services import dns_service
 from daemun.hold import hold_limits, hold_pages, hold_queue
 from tests.support import ports, upstreams
 

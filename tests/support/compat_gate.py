@@ -15,8 +15,9 @@ import httpx
 
 from daemun.certs import certificate_manager
 from daemun.core import layout as layout_
-from daemun.core import merge, model, outcome
+from daemun.core import model
 from daemun.core.options import catalogue, hold_option
+from daemun.core.rounds import merge, outcome
 from daemun.nginx import worker_account
 from daemun.sources.docker import (
     containers,

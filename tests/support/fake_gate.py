@@ -11,7 +11,8 @@ import sys
 
 from daemun import settings
 from daemun.control import gate_port
-from daemun.core import model, on_demand_names, worker_generations
+from daemun.core import model, worker_generations
+from daemun.core.certificates import on_demand_names
 from daemun.core.options import old_workers_option
 from daemun.web import api, socket_server
 

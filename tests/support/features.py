@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from daemun.core import directive, model, shared_sites
+from daemun.core import directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import (
     access_option,
@@ -27,6 +27,7 @@ from daemun.core.options import (
     status_option,
     timeout_option,
 )
+from daemun.core.plan import shared_sites
 from tests.support.sites import proxy, route, site, target, upstream_tls, with_options
 
 SETTINGS = model.Globals(listen=model.Listen(http=(model.Address(port=8080),), https=(model.Address(port=8443),)))

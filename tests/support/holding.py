@@ -13,7 +13,8 @@ import struct
 
 import httpx
 
-from daemun.core import dns_services, hold_policy, model
+from daemun.core import model
+from daemun.core.services import dns_services, hold_policy
 from daemun.discovery import endpoints
 from daemun.hold import hold_app, hold_limits, hold_queue
 from daemun.nginx import worker_account

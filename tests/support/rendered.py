@@ -22,18 +22,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun.control import ports as control_ports
 from daemun.control import quarantine_staging
-from daemun.core import (
-    assemble,
-    certificate_choice,
-    change_plan,
-    model,
-    names,
-    render_environment,
-    variable_definitions,
-)
 from daemun.core import layout as layout_
-from daemun.core import quarantine as quarantine_
+from daemun.core import model, render_environment
+from daemun.core.certificates import certificate_choice
+from daemun.core.plan import change_plan, variable_definitions
+from daemun.core.plan import quarantine as quarantine_
 from daemun.core.render import render_tree, variables
+from daemun.core.rounds import assemble
+from daemun.core.texts import names
 from daemun.nginx import config_test, directories, find_nginx, worker_account
 from tests.support import binaries, clients, echo, nginx_state, ports
 

@@ -4,8 +4,9 @@ import dataclasses
 import typing
 import urllib.parse
 
-from daemun.core import model, names
+from daemun.core import model
 from daemun.core.options import catalogue, upstream_tls_options
+from daemun.core.texts import names
 
 
 def target(url: str, **options: object) -> model.Target:

@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import model, render_environment, shared_sites, validate
+from daemun.core import model, render_environment
 from daemun.core.options import (
     balance_option,
     catalogue,
@@ -15,7 +15,9 @@ from daemun.core.options import (
     status_option,
     timeout_option,
 )
+from daemun.core.plan import shared_sites
 from daemun.core.render import render_tree, shared_blocks
+from daemun.core.validation import validate
 from daemun.errors import RenderError
 from tests.support import features
 from tests.support.sites import proxy, route, site, upstream_tls

@@ -6,16 +6,12 @@ import dataclasses
 import re
 
 from daemun.control import ports
-from daemun.core import (
-    dns_service,
-    judge_policies,
-    listeners,
-    model,
-    on_demand_names,
-    render_environment,
-    worker_generations,
-)
+from daemun.core import model, render_environment, worker_generations
+from daemun.core.access import judge_policies
+from daemun.core.certificates import on_demand_names
 from daemun.core.options import old_workers_option
+from daemun.core.plan import listeners
+from daemun.core.services import dns_service
 from daemun.errors import EnvironmentProblemError
 
 

@@ -5,10 +5,11 @@ import typing
 
 import pytest
 
-from daemun.core import merge, model
+from daemun.core import model
 from daemun.core.options import access_option, catalogue, country_forms
 from daemun.core.options.access_option import Access, Rate, RateLimit
 from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
+from daemun.core.rounds import merge
 from daemun.sources import yaml_file
 from daemun.sources.docker import label_options
 from tests.support.sites import route, site

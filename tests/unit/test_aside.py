@@ -4,9 +4,11 @@ import dataclasses
 
 import pytest
 
-from daemun.core import assemble, change_plan, directive, layout, listeners, model, outcome, render_environment
-from daemun.core.quarantine import StandIn
+from daemun.core import directive, layout, model, render_environment
+from daemun.core.plan import change_plan, listeners
+from daemun.core.plan.quarantine import StandIn
 from daemun.core.render import render_tree
+from daemun.core.rounds import assemble, outcome
 from tests.support.sites import site, with_options
 
 ENVIRONMENT = render_environment.Environment(

@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from daemun.core import assemble, layout, model, render_environment
+from daemun.core import layout, model, render_environment
 from daemun.core.options import catalogue, trusted_proxies_option
+from daemun.core.rounds import assemble
 from daemun.errors import RenderError
 
 ENVIRONMENT = render_environment.Environment(

@@ -6,10 +6,12 @@ import typing
 
 import pytest
 
-from daemun.core import basic_auth_policies, merge, model
+from daemun.core import model
+from daemun.core.access import basic_auth_policies
 from daemun.core.options import access_option, basic_auth_form, catalogue
 from daemun.core.options.access_option import Access
 from daemun.core.options.basic_auth_form import BasicAuth
+from daemun.core.rounds import merge
 from daemun.sources import yaml_file
 from daemun.sources.docker import label_options
 from tests.support.sites import route, site

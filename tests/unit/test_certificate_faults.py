@@ -6,7 +6,8 @@ import typing
 
 import pytest
 
-from daemun.core import certificate_faults, model
+from daemun.core import model
+from daemun.core.certificates import certificate_faults
 from tests.support import fake_gate
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)

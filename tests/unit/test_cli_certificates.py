@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from daemun.cli import certificate_table, forecast_table
-from daemun.core import model, renewal_forecast
+from daemun.core import model
+from daemun.core.certificates import renewal_forecast
 from daemun.web import json_values
 from tests.support.standings import DAY, HOUR, MINUTE, NOW, failing, served
 

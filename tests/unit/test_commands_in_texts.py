@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from daemun import settings
-from daemun.core import cures
+from daemun.core.texts import cures
 
 
 @pytest.mark.parametrize(

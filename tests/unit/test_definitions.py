@@ -1,6 +1,6 @@
 """Which variables a tree of files defines (core.definitions)."""
 
-from daemun.core import variable_definitions
+from daemun.core.plan import variable_definitions
 
 KNOWN = {
     "daemun_host": b"map $daemun_port $daemun_host {}\n",

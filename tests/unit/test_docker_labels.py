@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import merge, model, validate
+from daemun.core import model
 from daemun.core.options import (
     balance_option,
     buffering_option,
@@ -23,6 +23,8 @@ from daemun.core.options import (
     underscores_option,
     upstream_tls_options,
 )
+from daemun.core.rounds import merge
+from daemun.core.validation import validate
 from daemun.sources.docker import container_labels, label_options, route_requests
 from tests.support import docker_values as values
 

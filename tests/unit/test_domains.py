@@ -2,8 +2,10 @@
 
 import pytest
 
-from daemun.core import merge, model, on_demand_names
+from daemun.core import model
+from daemun.core.certificates import on_demand_names
 from daemun.core.options import catalogue, on_demand_option
+from daemun.core.rounds import merge
 
 ROUTES = (model.Route(path="/", action=model.Redirect(to="/x")),)
 APP = model.Site(

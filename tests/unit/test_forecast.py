@@ -2,10 +2,10 @@
 
 import datetime
 
-from daemun.core import renewal_forecast
+from daemun.core.certificates import renewal_forecast
+from daemun.core.certificates.renewal_forecast import Coming
 from daemun.core.model import CertificateKind as Kind
 from daemun.core.model import CertificateState as State
-from daemun.core.renewal_forecast import Coming
 from tests.support.standings import DAY, HOUR, NOW, failing, served
 
 

@@ -8,7 +8,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import quantity_rules, short_texts, words
+from daemun.core import short_texts
+from daemun.core.texts import quantity_rules, words
 from daemun.sources import yaml_file, yaml_route, yaml_site, yaml_top
 
 FORM = re.compile(

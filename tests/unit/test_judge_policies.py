@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from daemun.core import judge_policies
-from daemun.core.judge_policies import Policy
+from daemun.core.access import judge_policies
+from daemun.core.access.judge_policies import Policy
 
 A = Policy(name="a.test-root", realm="A", users=(("alice", "hash"),))
 A2 = dataclasses.replace(A, users=(("alice", "hash"), ("bob", "hash")))

@@ -1,6 +1,7 @@
 """The addresses that a new nginx gets beside the names."""
 
-from daemun.core import known_servers, model
+from daemun.core import model
+from daemun.core.nginx_builds import known_servers
 
 KNOWN = {
     "one.daemun": (model.Endpoint(address="10.0.0.1", port=80), model.Endpoint(address="fd00::1", port=81, weight=3)),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from daemun.core import directive, listeners, model, serialise
+from daemun.core import directive, model, serialise
+from daemun.core.plan import listeners
 
 GATE = {"listen/http.conf": b"listen 80;\nlisten [::]:80;\n", "listen/https.conf": b"listen 443 ssl;\n"}
 

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from daemun.core import liveness
+from daemun.core.served import liveness
 
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 

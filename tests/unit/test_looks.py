@@ -4,8 +4,10 @@ import datetime
 
 import pytest
 
-from daemun.core import model, names, served_judgement, upstream_errors
+from daemun.core import model
 from daemun.core.alerts import alert_ledger, alert_rules
+from daemun.core.served import served_judgement, upstream_errors
+from daemun.core.texts import names
 from daemun.probing import observations
 from tests.support.sites import site
 

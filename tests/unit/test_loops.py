@@ -2,7 +2,8 @@
 
 import pytest
 
-from daemun.core import directive, loops, model
+from daemun.core import directive, model
+from daemun.core.validation import loops
 from tests.support.sites import proxy, route, site
 
 LISTENING = (model.Address(port=80), model.Address(port=443), model.Address(port=8443))

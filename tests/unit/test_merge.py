@@ -5,8 +5,10 @@ import typing
 
 import pytest
 
-from daemun.core import merge, model, names, site_memory
+from daemun.core import model, site_memory
 from daemun.core.options import alias_options, catalogue, workers_option
+from daemun.core.rounds import merge
+from daemun.core.texts import names
 
 REDIRECT = model.Redirect(to="/x")
 TARGET = model.Target(scheme=model.Scheme.HTTP, host="web", port=8080)

@@ -5,7 +5,7 @@ import typing
 
 import pytest
 
-from daemun.core import merge, model
+from daemun.core import model
 from daemun.core.options import (
     balance_option,
     hold_option,
@@ -16,6 +16,7 @@ from daemun.core.options import (
     timeout_option,
     upstream_tls_options,
 )
+from daemun.core.rounds import merge
 from daemun.sources.docker import nginx_proxy, nginx_proxy_gate, route_requests
 from daemun.sources.docker import nginx_proxy_sites as sites
 from tests.support import docker_values as values

@@ -4,8 +4,10 @@ import dataclasses
 
 import pytest
 
-from daemun.core import merge, model, validate
+from daemun.core import model
 from daemun.core.options import catalogue, hsts_option, logs_option, redirect_status_option
+from daemun.core.rounds import merge
+from daemun.core.validation import validate
 from daemun.sources.docker import containers, nginx_proxy, nginx_proxy_folders, nginx_proxy_gate
 from daemun.sources.docker import nginx_proxy_sites as sites
 from tests.support import docker_values as values

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from daemun import package_data
-from daemun.core import doctor_findings, model, nginx_build, nginx_weaknesses
+from daemun.core import doctor_findings, model
+from daemun.core.nginx_builds import nginx_build, nginx_weaknesses
 from daemun.nginx import find_nginx
 
 TODAY = datetime.date(2026, 11, 28)
@@ -46,7 +47,7 @@ def find(one: nginx_build.Build, configuration: str | None) -> tuple[nginx_weakn
 
 
 def test_every_row_has_the_form_that_the_head_of_the_table_describes() -> None:
-    table = package_data.read_toml("core/nginx_weaknesses.toml")
+    table = package_data.read_toml("core/nginx_builds/nginx_weaknesses.toml")
     assert set(table) == {"read", "advisory", "openssl"}
     assert isinstance(table["read"], datetime.date)
     for row in table["advisory"]:

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from daemun.core import other_tools, words
 from daemun.core.options import catalogue, forms
+from daemun.core.texts import other_tools, words
 from daemun.sources import (
     yaml_entry,
     yaml_file,

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from daemun import durable
-from daemun.core import layout, variable_definitions
+from daemun.core import layout
+from daemun.core.plan import variable_definitions
 from daemun.nginx import misplaced, pairs_folder
 
 KEY = "a.test/privkey.pem"

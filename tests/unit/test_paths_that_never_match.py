@@ -2,8 +2,9 @@
 
 import pytest
 
-from daemun.core import model, words
+from daemun.core import model
 from daemun.core.options import hold_option, timeout_option
+from daemun.core.texts import words
 from daemun.sources import yaml_file
 
 

@@ -4,7 +4,9 @@ import time
 
 import pytest
 
-from daemun.core import model, names, patterns, rules, validate
+from daemun.core import model
+from daemun.core.texts import names, patterns, rules
+from daemun.core.validation import validate
 from tests.support.sites import proxy, route, site
 
 

@@ -4,7 +4,9 @@ import dataclasses
 
 import pytest
 
-from daemun.core import change_plan, dns_service, model
+from daemun.core import model
+from daemun.core.plan import change_plan
+from daemun.core.services import dns_service
 
 SITE = model.Site(
     host="shop.example.com",

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from daemun.core import directive, model, probe_targets
+from daemun.core import directive, model
+from daemun.core.served import probe_targets
 from tests.support.sites import route, site
 
 

@@ -1,6 +1,6 @@
 """The parts of a tree that can be replaced, and which of them changed."""
 
-from daemun.core import quarantine
+from daemun.core.plan import quarantine
 from daemun.core.render import snippets
 
 

@@ -7,7 +7,8 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from daemun.core import layout, model, render_environment, shared_sites
+from daemun.core import layout, model, render_environment
+from daemun.core.plan import shared_sites
 from daemun.core.render import shared_blocks
 from tests.support import nginx_text, slots
 

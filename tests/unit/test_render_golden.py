@@ -6,7 +6,8 @@ import pathlib
 
 import pytest
 
-from daemun.core import layout, model, render_environment, variable_definitions
+from daemun.core import layout, model, render_environment
+from daemun.core.plan import variable_definitions
 from daemun.core.render import render_tree
 from tests.support import features
 

@@ -5,9 +5,10 @@ import dataclasses
 
 import pytest
 
-from daemun.core import assemble, layout, model, render_environment, site_memory
+from daemun.core import layout, model, render_environment, site_memory
 from daemun.core.options import catalogue, hsts_option, trusted_proxies_option
 from daemun.core.render import render_tree
+from daemun.core.rounds import assemble
 
 ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),

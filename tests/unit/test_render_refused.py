@@ -5,9 +5,10 @@ import re
 
 import pytest
 
-from daemun.core import layout, model, render_environment, validate
+from daemun.core import layout, model, render_environment
 from daemun.core.options import balance_option, catalogue, header_options, spa_option, trusted_proxies_option
 from daemun.core.render import render_tree
+from daemun.core.validation import validate
 from daemun.errors import RenderError
 from tests.support.sites import proxy, route, site, target
 

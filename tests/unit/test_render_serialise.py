@@ -4,8 +4,9 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from daemun.core import arguments, rules, serialise
+from daemun.core import arguments, serialise
 from daemun.core.directive import Comment, Directive, Expr, Text
+from daemun.core.texts import rules
 from daemun.errors import RenderError
 from tests.support import nginx_text
 

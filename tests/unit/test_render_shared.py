@@ -6,20 +6,11 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from daemun.core import (
-    assemble,
-    change_plan,
-    directive,
-    generation_files,
-    layout,
-    model,
-    outcome,
-    quarantine,
-    render_environment,
-    shared_sites,
-)
+from daemun.core import directive, layout, model, render_environment
 from daemun.core.options import catalogue, max_body_option, redirect_status_option, retries_option
+from daemun.core.plan import change_plan, generation_files, quarantine, shared_sites
 from daemun.core.render import render_tree, shared_blocks, tls
+from daemun.core.rounds import assemble, outcome
 from tests.support.sites import proxy, route, site, with_options
 
 ENVIRONMENT = render_environment.Environment(

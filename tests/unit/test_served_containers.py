@@ -2,7 +2,8 @@
 
 import pytest
 
-from daemun.core import model, served_judgement, server_answers
+from daemun.core import model
+from daemun.core.served import served_judgement, server_answers
 from tests.support.sites import site
 
 HERE = model.SiteStatus(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemun.core import server_greetings
+from daemun.core.served import server_greetings
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,13 @@ import dataclasses
 
 import pytest
 
-from daemun.core import dns_service, dns_services, layout, merge, model, names, render_environment, validate
+from daemun.core import layout, model, render_environment
 from daemun.core.options import catalogue, health_option, host_header_option, upstream_tls_options
 from daemun.core.render import render_tree
+from daemun.core.rounds import merge
+from daemun.core.services import dns_service, dns_services
+from daemun.core.texts import names
+from daemun.core.validation import validate
 from tests.support import sites
 from tests.support.sites import upstream_tls
 

@@ -4,7 +4,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import model, rules, short_texts
+from daemun.core import model, short_texts
+from daemun.core.texts import rules
 
 S = model.Scheme
 

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from daemun.core import upstream_errors
+from daemun.core.served import upstream_errors
 
 END = (
     ', client: 127.0.0.1, server: app.test, request: "GET /a/b?c=1 HTTP/1.1", upstream: '

@@ -4,8 +4,9 @@ import typing
 
 import pytest
 
-from daemun.core import model, problem_report, validate_acme
+from daemun.core import model, problem_report
 from daemun.core.options import alerts_option, catalogue, option
+from daemun.core.validation import validate_acme
 
 AUTHORITY = model.Authority(directory="https://ca.test/dir")
 HOOK = model.Dns(provider=model.HOOK, command=("/bin/hook",))

@@ -4,8 +4,9 @@ import typing
 
 import pytest
 
-from daemun.core import model, validate
+from daemun.core import model
 from daemun.core.options import catalogue, logs_option, old_workers_option, status_option
+from daemun.core.validation import validate
 from tests.support.sites import with_options
 
 SITE = model.Site(

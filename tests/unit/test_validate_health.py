@@ -5,8 +5,9 @@ import dataclasses
 import pydantic
 import pytest
 
-from daemun.core import model, validate
+from daemun.core import model
 from daemun.core.options import catalogue, health_option, hold_option, option
+from daemun.core.validation import validate
 from daemun.sources import yaml_route
 from daemun.sources.docker import label_options
 from tests.support import sites

@@ -1,4 +1,4 @@
-"""What `core.validate` lets through can be written for nginx: no rule is known to the renderer alone."""
+"""What `validation.validate` lets through can be written for nginx: no rule is known to the renderer alone."""
 
 import dataclasses
 import re
@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import layout, model, names, render_environment, validate
+from daemun.core import layout, model, render_environment
 from daemun.core.options import (
     balance_option,
     catalogue,
@@ -22,6 +22,8 @@ from daemun.core.options import (
     upstream_tls_options,
 )
 from daemun.core.render import render_tree
+from daemun.core.texts import names
+from daemun.core.validation import validate
 from daemun.errors import RenderError
 from tests.support import sites
 

@@ -5,7 +5,7 @@ import typing
 
 import pytest
 
-from daemun.core import model, render_environment, rules, validate
+from daemun.core import model, render_environment
 from daemun.core.options import (
     balance_option,
     catalogue,
@@ -23,6 +23,8 @@ from daemun.core.options import (
     trusted_proxies_option,
     upstream_tls_options,
 )
+from daemun.core.texts import rules
+from daemun.core.validation import validate
 from tests.support import sites
 from tests.support.sites import upstream_tls
 

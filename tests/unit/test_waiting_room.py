@@ -4,8 +4,11 @@ import dataclasses
 
 import pytest
 
-from daemun.core import dns_service, hold_policy, merge, model, names
+from daemun.core import model
 from daemun.core.options import catalogue, hold_option
+from daemun.core.rounds import merge
+from daemun.core.services import dns_service, hold_policy
+from daemun.core.texts import names
 from daemun.hold import hold_limits, hold_pages, server_probe
 from tests.support import sites
 

@@ -14,7 +14,8 @@ import typer.testing
 from daemun import log, settings
 from daemun.cli import app, certificate_table, control_client, output, site_filter, truststores
 from daemun.cli.commands import plan as plan_command
-from daemun.core import change_plan, model
+from daemun.core import model
+from daemun.core.plan import change_plan
 
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 REASON = (

@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import directive, model, problem_report, validate_acme
+from daemun.core import directive, model, problem_report
 from daemun.core.options import (
     alias_options,
     balance_option,
@@ -33,6 +33,7 @@ from daemun.core.options import (
     user_option,
     workers_option,
 )
+from daemun.core.validation import validate_acme
 from daemun.errors import ConfigError
 from daemun.nginx import worker_account
 from daemun.sources import yaml_file, yaml_route, yaml_site, yaml_top

@@ -4,8 +4,9 @@ import dataclasses
 import datetime
 import typing
 
-from daemun.core import cures, durations, model
+from daemun.core import model
 from daemun.core.alerts import alert_ledger, alert_rules, alert_text
+from daemun.core.texts import cures, durations
 
 Json = dict[str, typing.Any]
 

@@ -18,9 +18,10 @@ import yarl
 
 from daemun import causes, secret
 from daemun.alerts import alert_message
-from daemun.core import model, rules
+from daemun.core import model
 from daemun.core.alerts import alert_ledger
 from daemun.core.options import alerts_option
+from daemun.core.texts import rules
 from daemun.errors import ConfigError, RetryableError
 
 WITHIN_S = 15.0

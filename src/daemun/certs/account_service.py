@@ -15,7 +15,8 @@ from daemun.certs.acme import acme_accounts
 from daemun.certs.importing import adopt
 from daemun.certs.served import bundle, certificate_records
 from daemun.control import account_port, ports
-from daemun.core import model, names
+from daemun.core import model
+from daemun.core.texts import names
 
 if typing.TYPE_CHECKING:
     from daemun.certs.acme import account_requests

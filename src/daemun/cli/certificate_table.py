@@ -11,7 +11,7 @@ import textwrap
 import typing
 
 from daemun.cli import output
-from daemun.core import durations, words
+from daemun.core.texts import durations, words
 
 Json = dict[str, typing.Any]
 

@@ -4,7 +4,7 @@ import datetime
 import typing
 
 from daemun.cli import certificate_table, output
-from daemun.core import durations
+from daemun.core.texts import durations
 
 Json = dict[str, typing.Any]
 

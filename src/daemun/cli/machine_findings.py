@@ -10,7 +10,8 @@ import tempfile
 
 from daemun import causes, errors, settings
 from daemun.cli import truststores
-from daemun.core import doctor_findings, layout, merge, model, new_findings
+from daemun.core import doctor_findings, layout, model, new_findings
+from daemun.core.rounds import merge
 from daemun.nginx import address_trial, machine_limits, process, work_folder
 from daemun.wiring import nginx_environment, nginx_exposure
 from daemun.wiring.offline import checking, configuration

@@ -8,7 +8,7 @@ import dataclasses
 import sys
 
 from daemun.cli import json_answer
-from daemun.core import cures
+from daemun.core.texts import cures
 
 Row = collections.abc.Sequence[str]
 GAP = "  "

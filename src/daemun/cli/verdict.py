@@ -67,7 +67,7 @@ def _several(hosts: list[str]) -> str:
 
 def count_sites(status: Json) -> str:
     """ "18 of 18 sites live, 1 disabled"."""
-    from daemun.core import served_judgement
+    from daemun.core.served import served_judgement
 
     return served_judgement.count_states(site["state"] for site in status["sites"])
 

@@ -6,17 +6,10 @@ import dataclasses
 import datetime
 
 from daemun.control import gate_port, ports
-from daemun.core import (
-    certificate_choice,
-    certificate_faults,
-    doctor_findings,
-    model,
-    names,
-    new_findings,
-    on_demand_names,
-    served_judgement,
-    words,
-)
+from daemun.core import doctor_findings, model, new_findings
+from daemun.core.certificates import certificate_choice, certificate_faults, on_demand_names
+from daemun.core.served import served_judgement
+from daemun.core.texts import names, words
 from daemun.errors import ConfigError
 
 MOST_NAMES = 500

@@ -20,8 +20,11 @@ from daemun.control import (
     reconciler,
     reload_limiter,
 )
-from daemun.core import certificate_faults, change_plan, liveness, model, on_demand_names, served_judgement
+from daemun.core import model
+from daemun.core.certificates import certificate_faults, on_demand_names
 from daemun.core.options import nginx_upgrade_option
+from daemun.core.plan import change_plan
+from daemun.core.served import liveness, served_judgement
 from daemun.core.worker_generations import Urgency
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

@@ -7,15 +7,10 @@ import dataclasses
 import datetime
 import typing
 
-from daemun.core import (
-    certificate_choice,
-    change_plan,
-    model,
-    on_demand_names,
-    render_environment,
-    worker_generations,
-)
+from daemun.core import model, render_environment, worker_generations
+from daemun.core.certificates import certificate_choice, on_demand_names
 from daemun.core.options import old_workers_option
+from daemun.core.plan import change_plan
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,11 @@ import datetime
 import typing
 
 from daemun.control import damage_report
-from daemun.core import dns_service, judge_policies, listeners, model, on_demand_names, render_environment
+from daemun.core import model, render_environment
+from daemun.core.access import judge_policies
+from daemun.core.certificates import on_demand_names
+from daemun.core.plan import listeners
+from daemun.core.services import dns_service
 from daemun.errors import EnvironmentProblemError
 
 

@@ -9,7 +9,7 @@ import collections.abc
 import dataclasses
 
 from daemun.control import ports
-from daemun.core import generation_files, quarantine, variable_definitions
+from daemun.core.plan import generation_files, quarantine, variable_definitions
 from daemun.errors import ApplyError
 
 MOST_RUNS = 64

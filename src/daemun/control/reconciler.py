@@ -10,19 +10,12 @@ import dataclasses
 import typing
 
 from daemun.control import ports, switcher
-from daemun.core import (
-    assemble,
-    basic_auth_policies,
-    certificate_faults,
-    change_plan,
-    dns_service,
-    hold_policy,
-    merge,
-    model,
-    outcome,
-    site_memory,
-    worker_generations,
-)
+from daemun.core import model, site_memory, worker_generations
+from daemun.core.access import basic_auth_policies
+from daemun.core.certificates import certificate_faults
+from daemun.core.plan import change_plan
+from daemun.core.rounds import assemble, merge, outcome
+from daemun.core.services import dns_service, hold_policy
 from daemun.errors import ConfigError, DaemunError
 
 _T = typing.TypeVar("_T")

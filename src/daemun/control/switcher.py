@@ -11,10 +11,11 @@ import typing
 
 from daemun import errors
 from daemun.control import ports, quarantine_staging
-from daemun.core import assemble as assemble_
-from daemun.core import change_plan, listeners, model, render_environment, worker_generations
-from daemun.core import quarantine as quarantine_
+from daemun.core import model, render_environment, worker_generations
 from daemun.core.options import old_workers_option
+from daemun.core.plan import change_plan, listeners
+from daemun.core.plan import quarantine as quarantine_
+from daemun.core.rounds import assemble as assemble_
 
 DescribeEnvironment = collections.abc.Callable[[model.Globals], render_environment.Environment]
 

@@ -7,8 +7,9 @@ import math
 import re
 import urllib.parse
 
-from daemun.core import directive, names, patterns, rules, serialise, words
+from daemun.core import directive, serialise
 from daemun.core.directive import Expr, Text
+from daemun.core.texts import names, patterns, rules, words
 from daemun.errors import RenderError
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z0-9_]+)\}|([A-Za-z_][A-Za-z0-9_]*))")
@@ -36,7 +37,7 @@ def literal(value: str) -> str:
 
 
 def expression(value: str, *, instead: collections.abc.Mapping[str, str] = _CLEANED) -> Expr:
-    """An owner's text: `$name` is evaluated where `core.names` allows the variable, every other `$` is a dollar sign.
+    """An owner's text: `$name` is evaluated where `texts.names` allows the variable, every other `$` is a dollar sign.
 
     instead: variables that stand for others. Raises: RenderError when it holds a control character.
     """

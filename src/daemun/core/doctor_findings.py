@@ -8,18 +8,13 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import (
-    certificate_faults,
-    merge,
-    model,
-    new_findings,
-    nginx_build,
-    nginx_weaknesses,
-    on_demand_names,
-    served_judgement,
-    validate_acme,
-)
+from daemun.core import model, new_findings
+from daemun.core.certificates import certificate_faults, on_demand_names
 from daemun.core.issuance import renewal_time
+from daemun.core.nginx_builds import nginx_build, nginx_weaknesses
+from daemun.core.rounds import merge
+from daemun.core.served import served_judgement
+from daemun.core.validation import validate_acme
 
 _MOST_NAMED = 20
 """Of more certificates, the good ones are counted."""
@@ -186,7 +181,7 @@ def find_orders(
 ) -> tuple[PossibleOrder, ...]:
     """Orders at CAs; host: only what has to do with it, and for a name that no site has what would be.
 
-    added: the names that were added while the gate runs (`core.on_demand_names`).
+    added: the names that were added while the gate runs (`certificates.on_demand_names`).
     """
     acme = desired.globals.acme
     taking = on_demand_names.find_site(desired)

@@ -7,7 +7,7 @@ import enum
 import re
 import unicodedata
 
-from daemun.core import words
+from daemun.core.texts import words
 
 
 class HashKind(enum.Enum):

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from daemun.core import model, words
+from daemun.core import model
+from daemun.core.texts import words
 
 Field = tuple[str | int, ...]
 """As in `model.Problem.field`."""

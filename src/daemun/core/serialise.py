@@ -12,7 +12,8 @@ import collections.abc
 import functools
 import re
 
-from daemun.core import directive, words
+from daemun.core import directive
+from daemun.core.texts import words
 from daemun.errors import RenderError
 
 MAX_WORD_BYTES = 4000

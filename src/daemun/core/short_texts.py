@@ -1,7 +1,7 @@
 """Short texts of a configuration become values of the model: targets, durations, sizes, addresses, host names.
 
 Shared by everything that people write: the file, labels, the command line, the API. Each function raises ValueError
-whose text names what was found and what was expected. What parses here may still break a rule of `core.validate`.
+whose text names what was found and what was expected. What parses here may still break a rule of `validation.validate`.
 """
 
 import ipaddress
@@ -11,7 +11,8 @@ import unicodedata
 
 import idna
 
-from daemun.core import cures, model, names, rules, spellings, words
+from daemun.core import model
+from daemun.core.texts import cures, names, rules, spellings, words
 
 _MOST_S = 10**18
 _DURATION = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*(ms|s|m|h|d|w)\Z")
@@ -49,7 +50,7 @@ def parse_size(value: object) -> int:
 def parse_host(text: str) -> str:
     """A host in the form nginx compares with: lower case, IDNA (RFC 5891, UTS 46), "[IPv6]" compressed, no final dot.
 
-    Raises: ValueError for a name that has no IDNA form. Other rules are those of `core.rules.check_host`.
+    Raises: ValueError for a name that has no IDNA form. Other rules are those of `texts.rules.check_host`.
     """
     text = text.strip()
     address = names.address_of(text)

@@ -1,6 +1,7 @@
 """The rules of who makes records in DNS. Pure: which providers dns-lexicon has, `sources` looks up."""
 
-from daemun.core import model, problem_report, quantity_rules, rules, words
+from daemun.core import model, problem_report
+from daemun.core.texts import quantity_rules, rules, words
 
 RFC2136_OPTIONS = ("server", "port", "zone", "key_name", "key_secret", "key_algorithm")
 RFC2136_ALGORITHMS = ("hmac-sha256", "hmac-sha512", "hmac-sha384", "hmac-sha224", "hmac-sha1", "hmac-md5")

@@ -11,8 +11,8 @@ import dataclasses
 import datetime
 import typing
 
-from daemun.core import dns_service
 from daemun.core.options import health_option
+from daemun.core.services import dns_service
 from daemun.discovery import service_table
 
 _Endpoint = typing.TypeVar("_Endpoint")

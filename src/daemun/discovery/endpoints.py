@@ -20,7 +20,10 @@ import typing
 
 from daemun import errors
 from daemun.control import ports
-from daemun.core import dns_service, model, names, server_answers
+from daemun.core import model
+from daemun.core.served import server_answers
+from daemun.core.services import dns_service
+from daemun.core.texts import names
 from daemun.discovery import (
     check_results,
     health_checks,

@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import enum
 
-from daemun.core import dns_service
+from daemun.core.services import dns_service
 
 MOST_HELD = 1000
 MOST_HELD_PER_SITE = 200

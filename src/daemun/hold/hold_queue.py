@@ -10,7 +10,8 @@ import collections.abc
 import dataclasses
 import datetime
 
-from daemun.core import dns_service, model
+from daemun.core import model
+from daemun.core.services import dns_service
 from daemun.hold import hold_limits, server_probe
 
 LOOK_EVERY_S = 0.15

@@ -6,7 +6,8 @@ import dataclasses
 import ipaddress
 import socket
 
-from daemun.core import dns_service, model
+from daemun.core import model
+from daemun.core.services import dns_service
 
 CONNECT_S = 1.0
 MOST_AT_ONCE = 64

@@ -15,7 +15,7 @@ import struct
 
 from aiohttp import web
 
-from daemun.core import judge_policies
+from daemun.core.access import judge_policies
 from daemun.judge import password_check, sign_in
 
 _PATH = re.compile(r"/judge/(?P<name>[a-z0-9_.-]+)/(?P<digest>[0-9a-f]{32})\Z")

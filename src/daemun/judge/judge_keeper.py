@@ -12,7 +12,8 @@ import psutil
 import structlog
 
 from daemun.control import damaged_keys, ports
-from daemun.core import judge_policies, layout, model
+from daemun.core import layout, model
+from daemun.core.access import judge_policies
 from daemun.errors import DaemunError
 from daemun.judge import judge_process
 

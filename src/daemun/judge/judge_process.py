@@ -20,7 +20,8 @@ import psutil
 import structlog
 
 from daemun import causes, regular_files
-from daemun.core import judge_policies, layout
+from daemun.core import layout
+from daemun.core.access import judge_policies
 from daemun.errors import EnvironmentProblemError
 from daemun.judge import unprivileged
 

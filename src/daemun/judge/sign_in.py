@@ -15,7 +15,7 @@ import hashlib
 import math
 import secrets
 
-from daemun.core import judge_policies
+from daemun.core.access import judge_policies
 from daemun.judge import basic_credentials, guess_limits, password_check
 
 RIGHT_FOR_S = 300.0

@@ -8,7 +8,9 @@ import socket
 
 from daemun.control import ports
 from daemun.core import layout as layout_
-from daemun.core import listeners, model, names
+from daemun.core import model
+from daemun.core.plan import listeners
+from daemun.core.texts import names
 from daemun.nginx import error_diagnosis, machine_limits, port_owners, process
 
 _CERTAIN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)

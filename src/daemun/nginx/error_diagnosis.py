@@ -13,7 +13,7 @@ import shlex
 from daemun import errors
 from daemun.control import ports
 from daemun.core import layout as layout_
-from daemun.core import listeners
+from daemun.core.plan import listeners
 from daemun.nginx import port_owners
 
 _CURES = (

@@ -16,7 +16,7 @@ import psutil
 
 from daemun import regular_files
 from daemun.core import layout as layout_
-from daemun.core import variable_definitions
+from daemun.core.plan import variable_definitions
 
 _MEMORY = frozenset({"tmpfs", "ramfs"})
 _PLACES = ("/dev/shm", "/run")  # noqa: S108 - what is there is used only when this account owns it

@@ -14,9 +14,12 @@ import psutil
 
 from daemun import errors, regular_files
 from daemun.control import ports
-from daemun.core import known_servers, liveness, model, render_environment, variable_definitions
 from daemun.core import layout as layout_
+from daemun.core import model, render_environment
+from daemun.core.nginx_builds import known_servers
 from daemun.core.options import logs_option
+from daemun.core.plan import variable_definitions
+from daemun.core.served import liveness
 from daemun.nginx import (
     binary_in_use,
     config_test,

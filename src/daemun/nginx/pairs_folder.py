@@ -22,7 +22,7 @@ import time
 
 from daemun import durable, regular_files
 from daemun.core import layout as layout_
-from daemun.core import variable_definitions
+from daemun.core.plan import variable_definitions
 
 _NAME_BYTES = 16
 _NAME = re.compile(rf"[0-9a-f]{{{2 * _NAME_BYTES}}}")

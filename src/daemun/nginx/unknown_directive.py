@@ -2,7 +2,7 @@
 
 import re
 
-from daemun.core import words
+from daemun.core.texts import words
 
 _UNKNOWN = re.compile(r'unknown directive "(?P<name>[^"]*)"')
 _NEW = {

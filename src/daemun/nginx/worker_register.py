@@ -15,7 +15,8 @@ import threading
 
 from daemun import regular_files
 from daemun.core import layout as layout_
-from daemun.core import listeners, model
+from daemun.core import model
+from daemun.core.plan import listeners
 
 CLOSE_TICKS = 10
 """The workers of one reload start one after another, well within so many clock ticks (of 10 ms) of the one before."""

@@ -6,8 +6,9 @@ import collections
 import structlog
 
 from daemun import causes
-from daemun.core import on_demand_names, words
+from daemun.core.certificates import on_demand_names
 from daemun.core.options import on_demand_option
+from daemun.core.texts import words
 from daemun.on_demand import name_registry, network_budget
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

@@ -13,8 +13,10 @@ import structlog
 
 from daemun import errors
 from daemun.control import damaged_keys, ports
-from daemun.core import model, names, on_demand_names, rules, words
+from daemun.core import model
+from daemun.core.certificates import on_demand_names
 from daemun.core.options import on_demand_option
+from daemun.core.texts import names, rules, words
 from daemun.on_demand import network_budget
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

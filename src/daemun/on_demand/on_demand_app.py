@@ -8,7 +8,7 @@ import re
 
 from starlette import responses, types
 
-from daemun.core import on_demand_names
+from daemun.core.certificates import on_demand_names
 from daemun.on_demand import ask_program
 
 _PATH = re.compile(r"/ask/(?P<host>[a-z0-9._-]{1,253})/(?P<location>[a-z_]+)\Z")

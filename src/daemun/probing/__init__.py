@@ -2,6 +2,6 @@
 
 - `handshakes`: one TLS handshake with a listener. `server_tries`: one try of a server.
 - `error_log`: what nginx writes, as it is written. `looks`: what is known of each site.
-- `prober`: when what is looked at; the judgement is `core.served_judgement`, `core.server_answers` and
-`core.upstream_errors`.
+- `prober`: when what is looked at; the judgement is `served.served_judgement`, `served.server_answers` and
+`served.upstream_errors`.
 """

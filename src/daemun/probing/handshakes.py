@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives import hashes
 
 from daemun import causes
 from daemun.control import ports
-from daemun.core import model, names, probe_targets, served_judgement
+from daemun.core import model
+from daemun.core.served import probe_targets, served_judgement
+from daemun.core.texts import names
 from daemun.probing import expected_certificates
 
 SHAKE_S = 10.0

@@ -4,7 +4,9 @@ import collections.abc
 import dataclasses
 import datetime
 
-from daemun.core import model, names, probe_targets, served_judgement, server_answers, upstream_errors
+from daemun.core import model
+from daemun.core.served import probe_targets, served_judgement, server_answers, upstream_errors
+from daemun.core.texts import names
 
 Key = tuple[str, str, int]
 """A site's host, a route's path, and the place of the target in the route."""
@@ -212,7 +214,7 @@ class Looks:
         return self._noteworthy | self._checked
 
     def find_fault(self, upstream: str) -> model.ServerFault | None:
-        """upstream: made by `core.names.upstream_name`."""
+        """upstream: made by `texts.names.upstream_name`."""
         place = self._routes.get(upstream)
         return served_judgement.find_fault(self._look_at(*place).servers) if place is not None else None
 

@@ -20,7 +20,8 @@ import traceback
 import structlog
 
 from daemun.control import ports
-from daemun.core import model, probe_targets, server_answers, upstream_errors
+from daemun.core import model
+from daemun.core.served import probe_targets, server_answers, upstream_errors
 from daemun.probing import (
     error_log,
     expected_certificates,

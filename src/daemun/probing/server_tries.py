@@ -11,7 +11,8 @@ import ssl
 from cryptography import x509
 
 from daemun import causes, regular_files
-from daemun.core import model, probe_targets, server_answers, server_greetings, server_handshakes
+from daemun.core import model
+from daemun.core.served import probe_targets, server_answers, server_greetings, server_handshakes
 from daemun.probing import socket_rights
 
 _LARGEST_HEAD = 16384

@@ -5,7 +5,9 @@ import dataclasses
 import datetime
 
 from daemun.control import ports
-from daemun.core import certificate_choice, model, served_judgement
+from daemun.core import model
+from daemun.core.certificates import certificate_choice
+from daemun.core.served import served_judgement
 from daemun.probing import observations
 
 

@@ -6,8 +6,9 @@ import pathlib
 import typing
 
 from daemun.control import ports
-from daemun.core import model, short_texts, validate
+from daemun.core import model, short_texts
 from daemun.core.options import catalogue, docker_option, ordering_forms, trusted_proxies_option
+from daemun.core.validation import validate
 from daemun.errors import ConfigError
 from daemun.sources import yaml_context
 

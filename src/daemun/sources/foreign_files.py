@@ -7,7 +7,8 @@ import dataclasses
 import pathlib
 import re
 
-from daemun.core import rules, short_texts, spellings
+from daemun.core import short_texts
+from daemun.core.texts import rules, spellings
 from daemun.sources import yaml_meant, yaml_top, yaml_words
 
 

@@ -13,7 +13,8 @@ import dataclasses
 import pathlib
 import re
 
-from daemun.core import directive, model, words
+from daemun.core import directive, model
+from daemun.core.texts import words
 from daemun.sources import snippet_files
 
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)

@@ -3,7 +3,8 @@
 import collections.abc
 
 from daemun import dns_providers
-from daemun.core import model, problem_report, validate_dns, words
+from daemun.core import model, problem_report, validate_dns
+from daemun.core.texts import words
 
 OWN = (model.RFC2136, model.HOOK)
 

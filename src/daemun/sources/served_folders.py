@@ -7,8 +7,9 @@ import itertools
 import pathlib
 
 from daemun import errors
-from daemun.core import directive, model, problem_report, words
+from daemun.core import directive, model, problem_report
 from daemun.core.options import index_option, listing_option, spa_option, user_option
+from daemun.core.texts import words
 from daemun.sources import snippet_files
 
 

@@ -1,7 +1,7 @@
 """Checks one part of daemun.yaml: a route, a site, or the rest.
 
 `read_part` returns all its problems with their places, and what is good of it, so that one mistake hides no other.
-Rules about values are in `core.validate`.
+Rules about values are in `validation.validate`.
 """
 
 import collections.abc
@@ -9,8 +9,9 @@ import typing
 
 import pydantic
 
-from daemun.core import names, other_tools, short_texts, words
+from daemun.core import short_texts
 from daemun.core.options import forms, option
+from daemun.core.texts import names, other_tools, words
 from daemun.sources import yaml_entry, yaml_meant, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
 
 _T = typing.TypeVar("_T", bound=yaml_entry.Entry)

@@ -14,7 +14,8 @@ import pathlib
 import re
 import typing
 
-from daemun.core import model, path_patterns, rules, short_texts, spellings, words
+from daemun.core import model, short_texts
+from daemun.core.texts import path_patterns, rules, spellings, words
 from daemun.errors import ConfigError
 from daemun.sources import (
     edited_file,

@@ -9,7 +9,7 @@ import typing
 import pydantic
 from ruamel import yaml
 
-from daemun.core import rules
+from daemun.core.texts import rules
 from daemun.sources import yaml_positions, yaml_route, yaml_site
 
 _LONGEST = 200

@@ -8,7 +8,8 @@ that was read (`yaml_cutting.cut_within` has why that is sound).
 import dataclasses
 import re
 
-from daemun.core import model, rules, short_texts
+from daemun.core import model, short_texts
+from daemun.core.texts import rules
 from daemun.sources import yaml_blocks, yaml_context, yaml_positions
 
 EXAMPLE = "sites:\n  a.test: http://a.test:8080\n"

@@ -10,7 +10,7 @@ import re
 
 from ruamel import yaml
 
-from daemun.core import words
+from daemun.core.texts import words
 from daemun.sources import yaml_syntax, yaml_words
 
 MAX_BYTES = 4 << 20

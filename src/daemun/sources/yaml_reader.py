@@ -15,7 +15,8 @@ import os
 import pathlib
 import threading
 
-from daemun.core import model, site_memory, validate
+from daemun.core import model, site_memory
+from daemun.core.validation import validate
 from daemun.sources import (
     foreign_files,
     yaml_blocks,

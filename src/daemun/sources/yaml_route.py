@@ -4,9 +4,10 @@ import typing
 
 import pydantic
 
-from daemun.core import model, short_texts, words
+from daemun.core import model, short_texts
 from daemun.core.options import catalogue, forms, option
 from daemun.core.options.option import Doc
+from daemun.core.texts import words
 from daemun.sources import yaml_entry, yaml_words
 
 

@@ -4,7 +4,7 @@ import re
 
 from ruamel import yaml
 
-from daemun.core import words
+from daemun.core.texts import words
 from daemun.sources import yaml_words
 
 _Found = tuple[yaml.error.StreamMark | None, str]

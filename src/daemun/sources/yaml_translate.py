@@ -5,8 +5,9 @@ import dataclasses
 import pathlib
 import typing
 
-from daemun.core import cures, model, path_patterns, rules, short_texts, words
+from daemun.core import model, short_texts
 from daemun.core.options import catalogue, http_option, tls_option
+from daemun.core.texts import cures, path_patterns, rules, words
 from daemun.sources import (
     yaml_check,
     yaml_context,
@@ -122,7 +123,7 @@ class Translation(yaml_context.Context):
                 self.report_at(place, cause, host=host, mark=self._key_mark(place))
 
     def _host(self, key: str) -> str:
-        """What has no IDNA form stays as it is, for `core.validate` to refuse."""
+        """What has no IDNA form stays as it is, for `validation.validate` to refuse."""
         try:
             return short_texts.parse_host(key)
         except ValueError:

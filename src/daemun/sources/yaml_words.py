@@ -5,7 +5,8 @@ import collections.abc
 import re
 import typing
 
-from daemun.core import other_tools, problem_report, words
+from daemun.core import problem_report
+from daemun.core.texts import other_tools, words
 
 MINIMAL_FILE = 'a whole file can be as short as "sites: {chat.example.com: http://127.0.0.1:8000}"'
 

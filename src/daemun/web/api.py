@@ -10,7 +10,7 @@ import datetime
 from starlette import applications, exceptions, requests, responses, routing
 
 from daemun.control import gate_port
-from daemun.core import on_demand_names, renewal_forecast
+from daemun.core.certificates import on_demand_names, renewal_forecast
 from daemun.errors import DaemunError, RetryableError
 from daemun.web import json_values, request_body_json
 

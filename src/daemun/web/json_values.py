@@ -9,7 +9,9 @@ import datetime
 import typing
 
 from daemun.control import gate_port
-from daemun.core import certificate_choice, durations, model, renewal_forecast, worker_generations
+from daemun.core import model, worker_generations
+from daemun.core.certificates import certificate_choice, renewal_forecast
+from daemun.core.texts import durations
 
 Json = dict[str, typing.Any]
 Look = collections.abc.Callable[[str], model.SiteLook | None]

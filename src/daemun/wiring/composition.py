@@ -15,8 +15,9 @@ from daemun.alerts import notifier
 from daemun.certs import account_service, certificate_manager
 from daemun.certs.dns01 import dns_proofs
 from daemun.control import gate, lifecycle, nginx_upgrade, reconciler, reload_limiter
-from daemun.core import model, render_environment, served_judgement, worker_generations
+from daemun.core import model, render_environment, worker_generations
 from daemun.core.options import alerts_option, docker_option, logs_option, user_option
+from daemun.core.served import served_judgement
 from daemun.discovery import endpoints
 from daemun.errors import ConfigError
 from daemun.hold import hold_limits, hold_queue

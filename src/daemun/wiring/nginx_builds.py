@@ -6,7 +6,7 @@ import pathlib
 
 from daemun import causes, errors
 from daemun import settings as settings_
-from daemun.core import nginx_weaknesses
+from daemun.core.nginx_builds import nginx_weaknesses
 from daemun.nginx import find_nginx, process
 from daemun.nginx.builds import (
     build_facts,

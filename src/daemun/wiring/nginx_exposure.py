@@ -5,7 +5,7 @@ import typing
 
 from daemun import errors
 from daemun import settings as settings_
-from daemun.core import nginx_build, nginx_weaknesses
+from daemun.core.nginx_builds import nginx_build, nginx_weaknesses
 from daemun.nginx.builds import build_facts, running_build
 from daemun.wiring import nginx_environment
 

@@ -36,8 +36,8 @@ from daemun.certs.acme import (
 from daemun.certs.acme import provers as provers_
 from daemun.certs.served import bundle, certificate_records
 from daemun.control import ports
-from daemun.core import names
 from daemun.core.issuance import budget, challenge_choice
+from daemun.core.texts import names
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

@@ -10,8 +10,9 @@ from acme import errors as acme_errors
 from josepy import json_util
 
 from daemun.certs.acme import acme_network, order_error, rate_limit_domains, request_ledger
-from daemun.core import model, names, words
+from daemun.core import model
 from daemun.core.issuance import budget
+from daemun.core.texts import names, words
 
 _NOT_REPLACING = frozenset({"alreadyReplaced", "malformed", "notFound", "serverInternal", "unauthorized"})
 """Problems of an order that may be due to what it replaces (RFC 9773 section 5): the same order without it is tried.

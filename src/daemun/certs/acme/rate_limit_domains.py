@@ -11,7 +11,7 @@ import threading
 
 import publicsuffixlist
 
-from daemun.core import names
+from daemun.core.texts import names
 
 
 def domains_of(hosts: collections.abc.Iterable[str]) -> frozenset[str]:

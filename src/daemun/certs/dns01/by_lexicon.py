@@ -14,7 +14,7 @@ import urllib.parse
 
 from daemun import causes, dns_providers, errors
 from daemun.certs.dns01 import txt_records
-from daemun.core import words
+from daemun.core.texts import words
 
 TIMEOUT_S = 120.0
 """The library waits for answers as long as it takes."""

@@ -20,7 +20,8 @@ import dns.update
 
 from daemun import errors
 from daemun.certs.dns01 import txt_records
-from daemun.core import validate_dns, words
+from daemun.core import validate_dns
+from daemun.core.texts import words
 
 TTL_S = 60
 TIMEOUT_S = 5.0

@@ -10,9 +10,10 @@ from daemun.certs.acme import acme_accounts
 from daemun.certs.dns01 import dns_prover, persist_prover, propagation
 from daemun.certs.preflight import ca_directory
 from daemun.control import ports
-from daemun.core import model, names
+from daemun.core import model
 from daemun.core.issuance import challenge_choice, persist_records
 from daemun.core.issuance.preflight import facts
+from daemun.core.texts import names
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

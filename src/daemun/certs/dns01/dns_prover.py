@@ -10,7 +10,8 @@ from daemun import errors, secret
 from daemun.certs.acme import provers
 from daemun.certs.dns01 import record_journal, record_users, txt_records
 from daemun.control import ports
-from daemun.core import model, names
+from daemun.core import model
+from daemun.core.texts import names
 
 if typing.TYPE_CHECKING:
     from daemun.certs import dns_lookup

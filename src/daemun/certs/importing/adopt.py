@@ -7,8 +7,9 @@ import urllib.parse
 from daemun.certs.acme import acme_accounts
 from daemun.certs.served import bundle, certificate_records, certificate_store, key_types
 from daemun.control import account_port, ports
-from daemun.core import model, rules
+from daemun.core import model
 from daemun.core.issuance import renewal_time
+from daemun.core.texts import rules
 
 _TAKEN, _KNOWN, _REFUSED = (
     account_port.ImportVerdict.TAKEN,

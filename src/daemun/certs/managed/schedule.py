@@ -6,8 +6,9 @@ import datetime
 
 from daemun.certs.acme import certificate_key, preferred_chain
 from daemun.certs.served import certificate_records, key_types, shown_certificates
-from daemun.core import model, words
+from daemun.core import model
 from daemun.core.issuance import challenge_choice, order_subject, renewal_advice, renewal_time
+from daemun.core.texts import words
 
 _FURTHEST = renewal_time.LONGEST_WAIT + datetime.timedelta(hours=1)
 """No wait is longer: a later moment was noted by a clock that was ahead."""

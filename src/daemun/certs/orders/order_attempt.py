@@ -23,8 +23,9 @@ from daemun.certs.acme import provers as provers_
 from daemun.certs.orders import ca_outages, ca_places
 from daemun.certs.served import certificate_records, certificate_store
 from daemun.control import ports
-from daemun.core import model, words
+from daemun.core import model
 from daemun.core.issuance import budget, renewal_time
+from daemun.core.texts import words
 
 if typing.TYPE_CHECKING:
     from daemun.certs.acme import acme_issuer

@@ -15,8 +15,9 @@ from daemun import errors
 from daemun.certs.managed import certificate_index, schedule
 from daemun.certs.orders import ca_places, order_attempt, renewal_watch
 from daemun.certs.served import certificate_files, certificate_records, deploy_hook, shown_certificates
-from daemun.core import model, words
+from daemun.core import model
 from daemun.core.issuance import order_subject, renewal_time
+from daemun.core.texts import words
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

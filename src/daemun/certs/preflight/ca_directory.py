@@ -14,8 +14,9 @@ import daemun
 from daemun import regular_files
 from daemun.certs.preflight import port80_visits
 from daemun.control import ports
-from daemun.core import model, words
+from daemun.core import model
 from daemun.core.issuance.preflight import facts
+from daemun.core.texts import words
 
 WAIT_S = 5.0
 KEPT_S = 60.0

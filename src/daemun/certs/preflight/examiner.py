@@ -12,9 +12,10 @@ import structlog
 
 from daemun.certs.preflight import ca_directory, dns_questions, port80_visits, record_places
 from daemun.control import ports
-from daemun.core import model, names, new_findings
+from daemun.core import model, new_findings
 from daemun.core.issuance import challenge_choice, public_cas
 from daemun.core.issuance.preflight import ca_answers, caa, facts, name_addresses, port80, proof_record
+from daemun.core.texts import names
 from daemun.errors import DaemunError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

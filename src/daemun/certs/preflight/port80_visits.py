@@ -13,8 +13,8 @@ import aiohttp
 import yarl
 
 import daemun
-from daemun.core import words
 from daemun.core.issuance.preflight import facts, port80
+from daemun.core.texts import words
 
 PATH = "/.well-known/acme-challenge/"
 _MOST_REDIRECTS = 10

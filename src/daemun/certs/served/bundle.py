@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from daemun.certs.served import pem_kinds
-from daemun.core import names
+from daemun.core.texts import names
 
 
 class BundleError(ValueError):

@@ -17,8 +17,9 @@ import threading
 
 from daemun.certs.served import bundle, certificate_records, key_types, live_folder
 from daemun.control import damaged_keys, ports
-from daemun.core import model, names
+from daemun.core import model
 from daemun.core.issuance import renewal_time
+from daemun.core.texts import names
 
 _FOLDER = "adopted"
 

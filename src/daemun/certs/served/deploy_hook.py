@@ -21,7 +21,8 @@ import structlog
 from daemun import causes, errors
 from daemun.certs.served import bundle, certificate_records, key_types, live_folder
 from daemun.control import damaged_keys, ports
-from daemun.core import layout, names
+from daemun.core import layout
+from daemun.core.texts import names
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

@@ -6,8 +6,9 @@ import datetime
 import enum
 
 from daemun.certs.served import bundle
-from daemun.core import model, names
+from daemun.core import model
 from daemun.core.issuance import renewal_time
+from daemun.core.texts import names
 
 _Bundle = bundle.Bundle
 

@@ -7,7 +7,7 @@ import typer
 
 from daemun import settings
 from daemun.cli import added_site, common_options, control_client, editing, host_names
-from daemun.core import path_patterns
+from daemun.core.texts import path_patterns
 
 Path = typing.Annotated[str, typer.Option("--path", metavar="PREFIX", help="The path prefix that goes to the target.")]
 

@@ -37,7 +37,9 @@ def dns(
 def _advise(chosen: settings.Settings, host: str) -> "tuple[dns_advice.DnsAdvice, ...]":
     """For the certificate of a site, or of a host that is none yet. Raises: DaemunError."""
     from daemun.certs.dns01 import dns_advice
-    from daemun.core import model, names, validate_acme
+    from daemun.core import model
+    from daemun.core.texts import names
+    from daemun.core.validation import validate_acme
     from daemun.sources import yaml_file
     from daemun.wiring import clock
     from daemun.wiring.offline import configuration

@@ -175,7 +175,7 @@ def _tell_upgrade(report: Json) -> None:
 
 
 def _tell_used(chosen: settings.Settings, made: "installed_builds.Installed", verb: str) -> None:
-    from daemun.core import nginx_weaknesses
+    from daemun.core.nginx_builds import nginx_weaknesses
     from daemun.wiring import nginx_builds
 
     json_answer.note(nginx={"name": made.name, "path": made.path})

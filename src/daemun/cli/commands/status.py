@@ -17,7 +17,7 @@ from daemun.cli import (
     tables,
     verdict,
 )
-from daemun.core import durations
+from daemun.core.texts import durations
 
 Json = dict[str, typing.Any]
 
@@ -76,7 +76,7 @@ def status(  # noqa: PLR0917 - Typer's
 
 def _look_at_weaknesses(chosen: settings.Settings) -> tuple[list[Json] | None, list[str]]:
     """Of the nginx that serves: as JSON, null where none serves, and as a line for people."""
-    from daemun.core import nginx_weaknesses
+    from daemun.core.nginx_builds import nginx_weaknesses
     from daemun.wiring import nginx_exposure
 
     exposure = nginx_exposure.look(chosen)

@@ -4,8 +4,9 @@ import collections.abc
 import datetime
 import re
 
-from daemun.core import durations, model
+from daemun.core import model
 from daemun.core.alerts import alert_ledger, alert_rules
+from daemun.core.texts import durations
 
 MOST_HOSTS = 50
 """Named in one text; the rest is counted."""

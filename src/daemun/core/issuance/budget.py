@@ -10,8 +10,8 @@ import dataclasses
 import datetime
 import enum
 
-from daemun.core import names
 from daemun.core.issuance import public_cas
+from daemun.core.texts import names
 
 MARGIN = datetime.timedelta(minutes=5)
 """A CA counts when it receives a request, which may be later than daemun sent it."""

@@ -1,6 +1,7 @@
 """How each name of a certificate is proved to be ours. Pure."""
 
-from daemun.core import model, names
+from daemun.core import model
+from daemun.core.texts import names
 
 
 def choose_challenge(name: str, ordering: model.Ordering) -> model.Challenge | None:

@@ -2,7 +2,7 @@
 
 All are frozen and hold tuples, so they can be compared, hashed and shared between tasks. Units are in the
 names; instants are aware UTC. Values here are already parsed: a `Target` has a host and a port, not a URL.
-Rules that a parser cannot know (a host claimed twice, a weight of zero) are in `core.validate`.
+Rules that a parser cannot know (a host claimed twice, a weight of zero) are in `validation.validate`.
 """
 
 from daemun.core.model.acme_settings import (

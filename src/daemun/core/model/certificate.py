@@ -13,14 +13,14 @@ from daemun.core.model.site import TlsMode
 class CertificateSpec:
     """A certificate some site needs.
 
-    name: its folder under live/, made by `core.certificate_choice.name_of`. host: of the site, the first of several.
+    name: its folder under live/, made by `certificates.certificate_choice.name_of`. host: of the site, the first of
+        several.
     names: the identifiers it must carry, the first one the subject. mode: never TlsMode.OFF or AUTO.
     certificate, key: the owner's PEM files, with TlsMode.FILES.
     ordering: with what the gate has for all, but for the CA.
     unordered: those of the names that are left to the local CA because no public one signs them.
-    shown: the names that nginx finds in a folder of their own under live/ (`core.certificate_choice.folder_of`); none
-    where
-    one folder is for all of them.
+    shown: the names that nginx finds in a folder of their own under live/
+        (`certificates.certificate_choice.folder_of`); none where one folder is for all of them.
     takes_names: names are added to its site while the gate runs, and whatever live/ holds is one of them.
     is_added: it is for such a name.
     first: of the second of two certificates for the same names, with a key of another type: the one that it is shown

@@ -11,7 +11,7 @@ from daemun.core.model.target import OptionValues, Proxy
 class Redirect:
     """A route's requests are sent elsewhere.
 
-    to: a URL or a path, with the variables of `core.names.VARIABLES`.
+    to: a URL or a path, with the variables of `texts.names.VARIABLES`.
     """
 
     to: str
@@ -42,7 +42,7 @@ class Route:
     """Everything under one path prefix of a site.
 
     path: starts with "/"; nginx's prefix rule: the longest one wins. Or a regular expression behind "~" (as it is) or
-        "~*" (of either case), only from containers and only one that `core.patterns` accepts; those are tried in the
+        "~*" (of either case), only from containers and only one that `texts.patterns` accepts; those are tried in the
         order of their texts and win over prefixes.
     options: those that every action has; those of one action are its own.
     snippet: the owner's raw nginx for this location. replaced: it stands at the level of the server instead of it.

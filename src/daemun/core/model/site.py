@@ -74,7 +74,7 @@ class HttpMode(enum.Enum):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the gate answers itself. text: a body, or with a redirect's status where it leads; with the variables of
-    `core.names.VARIABLES`."""
+    `texts.names.VARIABLES`."""
 
     status: int = 404
     text: str | None = None
@@ -94,7 +94,7 @@ class Site:
     """One host name with its routes.
 
     host: lower case, IDNA-encoded: a name, "*.example.com", an IPv4 address or "[IPv6]". From containers also
-        "www.example.*", and a regular expression behind "~" that `core.patterns` accepts.
+        "www.example.*", and a regular expression behind "~" that `texts.patterns` accepts.
     aliases: of the same forms. routes: sorted by path, at least one.
     http_port, https_port: where it listens instead of the gate's addresses; None: there.
     http2: whether it is offered; None: as for the whole gate. server_tokens: what nginx shows of itself ("on", "off",

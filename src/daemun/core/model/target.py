@@ -134,7 +134,7 @@ made by `core.options.catalogue.values`."""
 class Proxy:
     """A route's requests go to servers.
 
-    targets: at least one; all of one scheme and one path (`core.validate`).
+    targets: at least one; all of one scheme and one path (`validation.validate`).
     """
 
     targets: tuple[Target, ...]

@@ -14,9 +14,10 @@ import typing
 
 import pydantic
 
-from daemun.core import render_environment, rules, words
+from daemun.core import render_environment
 from daemun.core.options import basic_auth_form, country_forms, forms, forward_auth_forms
 from daemun.core.options.option import Doc, Label, Level, NamedFile, Option, Place
+from daemun.core.texts import rules, words
 
 PUBLIC = "public"
 PRIVATE = "private"

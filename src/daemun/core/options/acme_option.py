@@ -7,9 +7,10 @@ import typing
 
 import pydantic
 
-from daemun.core import model, rules, words
+from daemun.core import model
 from daemun.core.options import forms, ordering_forms
 from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
+from daemun.core.texts import rules, words
 
 _Authorities = typing.Annotated[tuple[ordering_forms.Authority, ...], forms.ONE_OR_MORE]
 

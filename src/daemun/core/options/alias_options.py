@@ -1,8 +1,9 @@
 """`aliases`, `redirect_aliases`: further names of a site (nginx.org/r/server_name)."""
 
-from daemun.core import model, rules, words
+from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.texts import rules, words
 
 
 def _check_aliases(value: tuple[str, ...], place: Place) -> None:

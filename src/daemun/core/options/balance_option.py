@@ -8,9 +8,10 @@ import typing
 
 import pydantic
 
-from daemun.core import render_environment, rules, words
+from daemun.core import render_environment
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.texts import rules, words
 
 
 class Method(enum.Enum):
@@ -28,7 +29,7 @@ _WITHOUT_BACKUP = frozenset({Method.HASH, Method.IP_HASH, Method.RANDOM})
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """key: for Method.HASH, text with the variables of `core.names.VARIABLES`; else None."""
+    """key: for Method.HASH, text with the variables of `texts.names.VARIABLES`; else None."""
 
     method: Method = Method.ROUND_ROBIN
     key: str | None = None

@@ -7,9 +7,10 @@ import typing
 
 import pydantic
 
-from daemun.core import password_hashes, rules
+from daemun.core import password_hashes
 from daemun.core.options import forms
 from daemun.core.options.option import Place
+from daemun.core.texts import rules
 
 REALM = "Restricted"
 _LONGEST_REALM = 200

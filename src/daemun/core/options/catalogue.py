@@ -13,7 +13,7 @@ import pydantic
 import pydantic.json_schema
 import pydantic_core
 
-from daemun.core import directive, model, render_environment, words
+from daemun.core import directive, model, render_environment
 from daemun.core.options import (
     access_option,
     acme_option,
@@ -59,6 +59,7 @@ from daemun.core.options import (
     user_option,
     workers_option,
 )
+from daemun.core.texts import words
 
 EVERY: tuple[option.Option[typing.Any], ...] = (
     listen_option.OPTION,

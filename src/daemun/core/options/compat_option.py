@@ -4,8 +4,8 @@ import typing
 
 import pydantic
 
-from daemun.core import words
 from daemun.core.options.option import Doc, Level, Option
+from daemun.core.texts import words
 
 _NONE, _NGINX_PROXY = "none", "nginx-proxy"
 

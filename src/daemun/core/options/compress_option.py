@@ -6,9 +6,10 @@ import typing
 
 import pydantic
 
-from daemun.core import arguments, directive, mime, rules, words
+from daemun.core import arguments, directive, mime
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Level, Option, Place, Spot
+from daemun.core.texts import rules, words
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,10 @@ import typing
 
 import pydantic
 
-from daemun.core import model, rules, words
+from daemun.core import model
 from daemun.core.options import forms, status_option
 from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.texts import rules, words
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

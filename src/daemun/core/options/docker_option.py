@@ -7,9 +7,10 @@ import typing
 
 import pydantic
 
-from daemun.core import rules, short_texts, words
+from daemun.core import short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
+from daemun.core.texts import rules, words
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

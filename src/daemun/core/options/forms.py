@@ -13,7 +13,8 @@ import pydantic
 import pydantic.json_schema
 import pydantic_core
 
-from daemun.core import model, other_tools, short_texts, words
+from daemun.core import model, short_texts
+from daemun.core.texts import other_tools, words
 
 Json = dict[str, typing.Any]
 

@@ -12,9 +12,10 @@ import typing
 
 import pydantic
 
-from daemun.core import model, rules, short_texts, words
+from daemun.core import model, short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Place
+from daemun.core.texts import rules, words
 
 
 class Kind(enum.Enum):

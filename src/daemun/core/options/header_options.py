@@ -4,8 +4,9 @@ import typing
 
 import pydantic
 
-from daemun.core import model, rules
+from daemun.core import model
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.texts import rules
 
 _CGI_NAME_CHARACTERS = 40
 

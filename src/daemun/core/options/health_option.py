@@ -6,9 +6,9 @@ import typing
 
 import pydantic
 
-from daemun.core import quantity_rules, rules, words
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.texts import quantity_rules, rules, words
 
 _SENT = re.compile(r"/[\x21-\x7e]*\Z")
 _RANGE = re.compile(r"([0-9]{3})(?:-([0-9]{3}))?\Z")

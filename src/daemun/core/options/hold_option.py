@@ -4,9 +4,10 @@ import typing
 
 import pydantic
 
-from daemun.core import quantity_rules, short_texts
+from daemun.core import short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, between
+from daemun.core.texts import quantity_rules
 
 _LONGEST_S = 3600.0
 

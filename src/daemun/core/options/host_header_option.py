@@ -1,8 +1,9 @@
 """`host_header`: what the servers see as Host."""
 
-from daemun.core import model, rules
+from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.texts import rules
 
 
 def _check(value: str | None, place: Place) -> None:

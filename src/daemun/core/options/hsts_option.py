@@ -5,9 +5,10 @@ import typing
 
 import pydantic
 
-from daemun.core import model, quantity_rules, rules, short_texts
+from daemun.core import model, short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Level, Option, Place
+from daemun.core.texts import quantity_rules, rules
 
 
 def _seconds(value: object) -> object:

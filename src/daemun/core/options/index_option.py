@@ -3,9 +3,10 @@
 import collections.abc
 import typing
 
-from daemun.core import arguments, directive, model, rules
+from daemun.core import arguments, directive, model
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place, Spot
+from daemun.core.texts import rules
 
 _PAGE, _SCRIPT = "index.html", "index.php"
 

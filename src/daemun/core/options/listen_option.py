@@ -6,9 +6,10 @@ import typing
 
 import pydantic
 
-from daemun.core import model, names, short_texts, words
+from daemun.core import model, short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.texts import names, words
 
 _Addresses = typing.Annotated[
     tuple[

@@ -6,9 +6,9 @@ import typing
 
 import pydantic
 
-from daemun.core import quantity_rules, rules, words
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.texts import quantity_rules, rules, words
 
 _ESCAPES = ("default", "json", "none")
 JSON_LINE = (

@@ -2,9 +2,10 @@
 
 import collections.abc
 
-from daemun.core import arguments, directive, quantity_rules, rules
+from daemun.core import arguments, directive
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Option, Spot, between
+from daemun.core.texts import quantity_rules, rules
 
 
 def _lines(value: int, spot: Spot) -> collections.abc.Iterator[directive.Directive]:

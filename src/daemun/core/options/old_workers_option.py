@@ -5,9 +5,9 @@ import typing
 
 import pydantic
 
-from daemun.core import quantity_rules, rules
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.texts import quantity_rules, rules
 
 _LEAST_BYTES = 1 << 20
 """Less than any worker has, so that with it each change would wait."""

@@ -5,9 +5,10 @@ import typing
 
 import pydantic
 
-from daemun.core import model, rules
+from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.texts import rules
 
 _MOST_NAMES = 100_000
 

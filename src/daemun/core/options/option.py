@@ -10,7 +10,8 @@ import pydantic
 import pydantic.json_schema
 import pydantic_core
 
-from daemun.core import directive, model, problem_report, render_environment, rules
+from daemun.core import directive, model, problem_report, render_environment
+from daemun.core.texts import rules
 
 T = typing.TypeVar("T")
 Setting = typing.NewType("Setting", tuple[str, object])

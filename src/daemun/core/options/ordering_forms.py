@@ -5,10 +5,11 @@ import typing
 
 import pydantic
 
-from daemun.core import model, rules, validate_dns, words
+from daemun.core import model, validate_dns
 from daemun.core.issuance import public_cas
 from daemun.core.options import forms
 from daemun.core.options.option import Place
+from daemun.core.texts import rules, words
 
 DIRECTORIES = {
     "letsencrypt": model.LETS_ENCRYPT,

@@ -3,9 +3,9 @@
 import re
 import typing
 
-from daemun.core import rules
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.texts import rules
 
 DEFAULT = "default"
 """Stands for the usual ones (`render.believed_headers`)."""

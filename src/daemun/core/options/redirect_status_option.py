@@ -1,9 +1,9 @@
 """`redirect_status`: status of the redirect to HTTPS for what is neither GET nor HEAD: a 301 makes a GET of it
 (RFC 9110 section 15.4.2)."""
 
-from daemun.core import words
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Level, Option, Place
+from daemun.core.texts import words
 
 STATUSES = (301, 307, 308)
 

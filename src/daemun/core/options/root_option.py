@@ -1,8 +1,9 @@
 """`root`: for FastCGI, uwsgi and SCGI, the folder of the scripts as the server sees it."""
 
-from daemun.core import model, rules
+from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.texts import rules
 
 
 def _check(value: str, place: Place) -> None:

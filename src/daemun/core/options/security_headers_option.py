@@ -6,9 +6,9 @@ import typing
 
 import pydantic
 
-from daemun.core import words
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Level, Option
+from daemun.core.texts import words
 
 
 class SecurityHeaders(enum.Enum):

@@ -1,8 +1,8 @@
 """`status`: of a redirect (RFC 9110 section 15.4)."""
 
-from daemun.core import rules, words
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.texts import rules, words
 
 
 def find_cause(value: int) -> str | None:

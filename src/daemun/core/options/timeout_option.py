@@ -5,9 +5,9 @@ import typing
 
 import pydantic
 
-from daemun.core import quantity_rules, rules
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.texts import quantity_rules, rules
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ import typing
 
 import pydantic
 
-from daemun.core import model, names, rules, words
+from daemun.core import model
 from daemun.core.options import forms, ordering_forms
 from daemun.core.options.option import Doc, Label, Level, NamedFile, Option, Place
+from daemun.core.texts import names, rules, words
 
 PROTOCOLS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _CIPHERS = re.compile(r"[A-Za-z0-9:+!@=_-]{1,2000}\Z")

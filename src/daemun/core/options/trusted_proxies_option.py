@@ -1,9 +1,10 @@
 """`trusted_proxies`: networks whose X-Forwarded-* headers are believed
 (nginx.org/en/docs/http/ngx_http_realip_module.html)."""
 
-from daemun.core import render_environment, rules
+from daemun.core import render_environment
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.texts import rules
 
 
 def _check(value: tuple[str, ...], place: Place) -> None:

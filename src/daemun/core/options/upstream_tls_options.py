@@ -7,9 +7,10 @@ import typing
 
 import pydantic
 
-from daemun.core import model, names, rules, words
+from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, NamedFile, Option, Place
+from daemun.core.texts import names, rules, words
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

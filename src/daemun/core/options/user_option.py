@@ -1,8 +1,9 @@
 """`user`: the account of nginx's workers, when daemun runs as root (nginx.org/r/user)."""
 
-from daemun.core import model, rules
+from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.texts import rules
 
 _OF_OTHERS = frozenset({"_www", "apache", "daemon", "http", "httpd", "nobody", "nogroup", "www", "www-data", "wwwrun"})
 """As which other programs run on some systems, which could then read the private keys."""

@@ -11,7 +11,8 @@ Limits stand in the locations of routes alone: inherited ones would hold for cer
 import collections.abc
 import dataclasses
 
-from daemun.core import access_levels, arguments, directive, model
+from daemun.core import arguments, directive, model
+from daemun.core.access import access_levels
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
 from daemun.core.render import forward_auth, held_access, judge_locations, network_refusals, site_scope

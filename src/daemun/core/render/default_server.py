@@ -1,18 +1,11 @@
 """What answers requests for names that no site has, and handshakes without a name."""
 
-from daemun.core import (
-    arguments,
-    certificate_choice,
-    directive,
-    generation_files,
-    listeners,
-    model,
-    names,
-    on_demand_names,
-    render_environment,
-)
+from daemun.core import arguments, directive, model, render_environment
+from daemun.core.certificates import certificate_choice, on_demand_names
 from daemun.core.directive import Expr
+from daemun.core.plan import generation_files, listeners
 from daemun.core.render import error_pages, header_directives, route_locations, server_blocks, site_scope
+from daemun.core.texts import names
 from daemun.errors import RenderError
 
 _REFUSED = (arguments.line("ssl_reject_handshake", "on"),)

@@ -10,7 +10,7 @@ line of the form that nginx's own have, so that one id leads through both logs.
 
 import dataclasses
 
-from daemun.core import arguments, directive, model, names, render_environment, visitor_page
+from daemun.core import arguments, directive, model, render_environment, visitor_page
 from daemun.core.directive import Expr
 from daemun.core.render import (
     access,
@@ -19,6 +19,7 @@ from daemun.core.render import (
     header_directives,
     site_scope,
 )
+from daemun.core.texts import names
 
 FILE = "errors.conf"
 

@@ -10,10 +10,11 @@ The judge is sent the path that nginx decided by, not of the spelling that a vis
 
 import collections.abc
 
-from daemun.core import arguments, directive, model, names, visitor_page
+from daemun.core import arguments, directive, model, visitor_page
 from daemun.core.directive import Expr
 from daemun.core.options import access_option, forward_auth_forms
 from daemun.core.render import held_access, server_tls, site_scope, upstream
+from daemun.core.texts import names
 
 _MATCHED = "$daemun_matched_uri"
 _ASKED = "$daemun_judged_uri"

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from daemun.core import arguments, directive, model, names, render_environment
+from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import buffering_option, index_option, retries_option, root_option, timeout_option
 from daemun.core.render import (
@@ -20,6 +20,7 @@ from daemun.core.render import (
     site_scope,
     upstream,
 )
+from daemun.core.texts import names
 
 FEATURES = {
     model.Scheme.GRPC: render_environment.Feature.GRPC,

@@ -1,6 +1,7 @@
 """The access that holds for what is rendered, and the locations of nginx that decide by it."""
 
-from daemun.core import access_levels, arguments, directive, model, render_environment
+from daemun.core import arguments, directive, model, render_environment
+from daemun.core.access import access_levels
 from daemun.core.options import access_option
 from daemun.core.render import site_scope
 

@@ -40,10 +40,11 @@ Only the daemon can name an address: the answer counts when the last server trie
 
 import re
 
-from daemun.core import arguments, directive, layout, model, names
+from daemun.core import arguments, directive, layout, model
 from daemun.core.directive import Expr
 from daemun.core.options import buffering_option, hold_option, retries_option
 from daemun.core.render import accel_redirect, error_pages, header_directives, request_body, site_scope
+from daemun.core.texts import names
 
 HOLD = "hold.conf"
 HOLD_UNBUFFERED = "hold-unbuffered.conf"

@@ -7,7 +7,8 @@ nothing else.
 import collections.abc
 import dataclasses
 
-from daemun.core import arguments, directive, generation_files, model
+from daemun.core import arguments, directive, model
+from daemun.core.plan import generation_files
 from daemun.core.render import site_scope
 
 

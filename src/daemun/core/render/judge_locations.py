@@ -13,20 +13,11 @@ A signed-in request costs no connection to the judge while it is remembered, and
 before it is let in.
 """
 
-from daemun.core import (
-    arguments,
-    basic_auth_policies,
-    directive,
-    judge_policies,
-    layout,
-    model,
-    render_environment,
-    serialise,
-    variable_definitions,
-    visitor_page,
-)
+from daemun.core import arguments, directive, layout, model, render_environment, serialise, visitor_page
+from daemun.core.access import basic_auth_policies, judge_policies
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
+from daemun.core.plan import variable_definitions
 from daemun.core.render import held_access, site_scope
 
 UPSTREAM = "daemun_judge"

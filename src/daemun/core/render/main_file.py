@@ -1,16 +1,10 @@
 """nginx.conf: what concerns no single site."""
 
-from daemun.core import (
-    arguments,
-    directive,
-    model,
-    on_demand_names,
-    render_environment,
-    shared_sites,
-    variable_definitions,
-)
+from daemun.core import arguments, directive, model, render_environment
+from daemun.core.certificates import on_demand_names
 from daemun.core.directive import Expr
 from daemun.core.options import header_options, logs_option
+from daemun.core.plan import shared_sites, variable_definitions
 from daemun.core.render import (
     access,
     access_log,

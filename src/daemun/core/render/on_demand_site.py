@@ -14,10 +14,12 @@ import collections.abc
 import contextlib
 import string
 
-from daemun.core import arguments, certificate_choice, directive, model, names, on_demand_names
+from daemun.core import arguments, directive, model
+from daemun.core.certificates import certificate_choice, on_demand_names
 from daemun.core.directive import Expr
 from daemun.core.options import on_demand_option
 from daemun.core.render import accel_redirect, site_scope
+from daemun.core.texts import names
 from daemun.errors import RenderError
 
 ASK_STATUS = "419"

@@ -8,7 +8,7 @@ large body, or one of unknown size: see `request_body`.
 
 import dataclasses
 
-from daemun.core import arguments, directive, model, names, render_environment
+from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import buffering_option, retries_option, timeout_option, translate_option
 from daemun.core.render import (
@@ -25,6 +25,7 @@ from daemun.core.render import (
     site_scope,
     upstream,
 )
+from daemun.core.texts import names
 
 _OF_BUFFERED = ("proxy_cache", "proxy_store", "proxy_limit_rate")
 """What nginx does with buffered answers only."""

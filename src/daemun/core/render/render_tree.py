@@ -1,6 +1,6 @@
 """From what is desired to the files nginx reads. Pure: equal input gives equal bytes.
 
-The tree: nginx.conf; variables.conf, which defines what the files use (`core.variable_definitions`); sites/NAME.conf,
+The tree: nginx.conf; variables.conf, which defines what the files use (`plan.variable_definitions`); sites/NAME.conf,
 one for each enabled site; shared.conf with its lists, for the many sites that need no file of their own
 (`render.shared_blocks`); and what those include. `generation.conf`, which nginx.conf includes too, is added by the
 nginx adapter: it holds the server that says which generation answers.
@@ -10,19 +10,8 @@ import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import (
-    change_plan,
-    directive,
-    generation_files,
-    mime,
-    model,
-    render_environment,
-    serialise,
-    shared_sites,
-    site_memory,
-    validate,
-    variable_definitions,
-)
+from daemun.core import directive, mime, model, render_environment, serialise, site_memory
+from daemun.core.plan import change_plan, generation_files, shared_sites, variable_definitions
 from daemun.core.render import (
     access,
     default_server,
@@ -39,6 +28,7 @@ from daemun.core.render import (
     variables,
     without_listeners,
 )
+from daemun.core.validation import validate
 from daemun.errors import RenderError
 
 

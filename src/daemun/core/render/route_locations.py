@@ -1,6 +1,6 @@
 """One route: what it needs beside its server (upstreams, maps), and its locations."""
 
-from daemun.core import arguments, directive, model, names, words
+from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import redirect_status_option, status_option
 from daemun.core.render import (
@@ -15,6 +15,7 @@ from daemun.core.render import (
     site_scope,
     static_files,
 )
+from daemun.core.texts import names, words
 from daemun.errors import RenderError
 
 _MOVED = 301

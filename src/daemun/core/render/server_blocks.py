@@ -2,10 +2,12 @@
 
 import dataclasses
 
-from daemun.core import arguments, directive, generation_files, layout, model, names, render_environment
+from daemun.core import arguments, directive, layout, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import listen_option
+from daemun.core.plan import generation_files
 from daemun.core.render import held_access, site_scope
+from daemun.core.texts import names
 from daemun.errors import RenderError
 
 CHALLENGE = "challenge.conf"

@@ -2,9 +2,10 @@
 
 import dataclasses
 
-from daemun.core import arguments, directive, model, names
+from daemun.core import arguments, directive, model
 from daemun.core.options import upstream_tls_options
 from daemun.core.render import site_scope
+from daemun.core.texts import names
 from daemun.errors import RenderError
 
 _DEPTH = "5"

@@ -15,19 +15,10 @@ import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import (
-    arguments,
-    certificate_choice,
-    directive,
-    model,
-    names,
-    render_environment,
-    rules,
-    serialise,
-    shared_sites,
-    site_memory,
-)
+from daemun.core import arguments, directive, model, render_environment, serialise, site_memory
+from daemun.core.certificates import certificate_choice
 from daemun.core.directive import Expr
+from daemun.core.plan import shared_sites
 from daemun.core.render import (
     accel_redirect,
     access,
@@ -43,6 +34,7 @@ from daemun.core.render import (
     site_scope,
     tls,
 )
+from daemun.core.texts import names, rules
 
 _TITLE = "daemun shared"
 """The server's first name. It is logged as the host of what is no HTTP, and no request can bring it, as nginx refuses a

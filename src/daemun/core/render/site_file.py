@@ -6,7 +6,8 @@ file that is kept from an earlier generation goes together with the nginx.conf o
 
 import dataclasses
 
-from daemun.core import arguments, certificate_choice, directive, model, named_servers, names, validate, words
+from daemun.core import arguments, directive, model
+from daemun.core.certificates import certificate_choice
 from daemun.core.directive import Expr
 from daemun.core.options import alias_options, redirect_status_option, trusted_proxies_option
 from daemun.core.render import (
@@ -29,6 +30,9 @@ from daemun.core.render import (
     upstream,
     variables,
 )
+from daemun.core.services import named_servers
+from daemun.core.texts import names, words
+from daemun.core.validation import validate
 from daemun.errors import RenderError
 
 _REASON = "It cannot be served as configured; `daemun status` says why."

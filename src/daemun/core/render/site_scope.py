@@ -3,7 +3,8 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import certificate_choice, directive, model, render_environment
+from daemun.core import directive, model, render_environment
+from daemun.core.certificates import certificate_choice
 from daemun.core.render import forwarded_headers
 from daemun.errors import RenderError
 
@@ -74,7 +75,7 @@ class Scope:
 
     @property
     def is_by_name(self) -> bool:
-        """Whether each name has a folder of its own there (`core.certificate_choice.folder_of`)."""
+        """Whether each name has a folder of its own there (`certificates.certificate_choice.folder_of`)."""
         return bool(certificate_choice.folders(self.site))
 
     @property

@@ -4,8 +4,10 @@ import dataclasses
 import re
 import zlib
 
-from daemun.core import directive, generation_files, model, named_servers, render_environment
+from daemun.core import directive, model, render_environment
+from daemun.core.plan import generation_files
 from daemun.core.render import buffer_sizes, internal_clients, site_scope, upstream
+from daemun.core.services import named_servers
 
 OF_THE_FILE = f"{generation_files.SNIPPETS}http.conf"
 

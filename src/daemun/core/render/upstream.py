@@ -6,9 +6,11 @@ daemun's own DNS responder as SRV records and queried again while nginx runs (ng
 
 import dataclasses
 
-from daemun.core import arguments, directive, dns_services, model, names, render_environment, words
+from daemun.core import arguments, directive, model, render_environment
 from daemun.core.options import balance_option, keepalive_option, timeout_option
 from daemun.core.render import site_scope
+from daemun.core.services import dns_services
+from daemun.core.texts import names, words
 from daemun.errors import RenderError
 
 ZONE = "256k"

@@ -1,5 +1,5 @@
 """The variables that sites use, as maps at the http level. Their names are a contract with the files of sites that are
-kept from an earlier generation: rename none. A tree has those that its files use (`core.variable_definitions`).
+kept from an earlier generation: rename none. A tree has those that its files use (`plan.variable_definitions`).
 
 What a client sends about other proxies is believed only when the connection comes from a trusted one.
 """
@@ -8,17 +8,11 @@ import collections.abc
 import contextlib
 import re
 
-from daemun.core import (
-    arguments,
-    certificate_choice,
-    directive,
-    layout,
-    model,
-    render_environment,
-    serialise,
-)
+from daemun.core import arguments, directive, layout, model, render_environment, serialise
+from daemun.core.certificates import certificate_choice
 from daemun.core.directive import Expr
 from daemun.core.options import trusted_proxies_option
+from daemun.core.plan.variable_definitions import Definitions
 from daemun.core.render import (
     access,
     answer_headers,
@@ -34,11 +28,10 @@ from daemun.core.render import (
     realip,
     request_body,
 )
-from daemun.core.variable_definitions import Definitions
 from daemun.errors import RenderError
 
 FOLDER = "$daemun_folder"
-"""Of the name in a handshake (`core.certificate_choice.folder_of`)."""
+"""Of the name in a handshake (`certificates.certificate_choice.folder_of`)."""
 
 _EVENTS = "~*-stream(?<=text/event-stream)"
 """text/event-stream anywhere in Accept. Written from its end: a browser's Accept is full of the letter t, and PCRE
@@ -116,7 +109,7 @@ def _constants(layout_: layout.Layout, settings: model.Globals) -> tuple[directi
 
 
 def _folders(desired: model.Desired, env: render_environment.Environment) -> tuple[directive.Node, ...]:
-    """One map for all sites: each costs nginx a millisecond of every reload (`core.variable_definitions`). The last
+    """One map for all sites: each costs nginx a millisecond of every reload (`plan.variable_definitions`). The last
     line is for
     files that are kept from an earlier generation, and for sites beyond those that surely have blocks of their own: of
     thousands of names, each of which costs a little, only those in capitals find another folder there."""

@@ -1,9 +1,10 @@
-"""Files without the addresses that nginx cannot listen on now (see `core.listeners`)."""
+"""Files without the addresses that nginx cannot listen on now (see `plan.listeners`)."""
 
 import collections.abc
 import dataclasses
 
-from daemun.core import directive, generation_files, listeners
+from daemun.core import directive
+from daemun.core.plan import generation_files, listeners
 
 
 def without(nodes: collections.abc.Iterable[directive.Node], denied: frozenset[str]) -> tuple[directive.Node, ...]:

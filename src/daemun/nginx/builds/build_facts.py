@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 
 from daemun import causes, errors
-from daemun.core import nginx_build
+from daemun.core.nginx_builds import nginx_build
 from daemun.nginx import find_nginx
 
 _CHANGELOG = "share/doc/nginx/changelog.Debian.gz"

@@ -6,7 +6,8 @@ import os
 
 from daemun import errors
 from daemun.core import layout as layout_
-from daemun.core import nginx_build, nginx_weaknesses, render_environment
+from daemun.core import render_environment
+from daemun.core.nginx_builds import nginx_build, nginx_weaknesses
 from daemun.nginx import find_nginx, master_program, process
 from daemun.nginx.builds import build_facts, installed_builds, running_build
 

@@ -8,7 +8,7 @@ import re
 
 from daemun import errors
 from daemun.core import layout as layout_
-from daemun.core import nginx_build, nginx_weaknesses
+from daemun.core.nginx_builds import nginx_build, nginx_weaknesses
 from daemun.nginx import process
 from daemun.nginx.builds import build_facts
 

@@ -9,7 +9,7 @@ import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import words
+from daemun.core.texts import words
 from daemun.sources.docker import container_remarks, containers
 
 DEFAULT_PORT = 80

@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import names, patterns
+from daemun.core.texts import names, patterns
 from daemun.sources.docker import containers, recent_claims, route_requests
 
 

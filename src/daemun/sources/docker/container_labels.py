@@ -9,8 +9,10 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import model, path_patterns, short_texts, validate, words
+from daemun.core import model, short_texts
 from daemun.core.options import catalogue, option
+from daemun.core.texts import path_patterns, words
+from daemun.core.validation import validate
 from daemun.sources import yaml_route
 from daemun.sources.docker import containers, label_options, route_requests
 

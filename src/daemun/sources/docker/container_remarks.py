@@ -3,7 +3,8 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import model, words
+from daemun.core import model
+from daemun.core.texts import words
 from daemun.sources.docker import containers, route_requests
 
 SOURCE = "docker"

@@ -11,7 +11,8 @@ import dataclasses
 import hashlib
 import types
 
-from daemun.core import model, words
+from daemun.core import model
+from daemun.core.texts import words
 from daemun.sources.docker import (
     container_address,
     container_claims,

@@ -12,7 +12,7 @@ import enum
 import re
 import signal
 
-from daemun.core import names
+from daemun.core.texts import names
 
 NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 _READ = re.compile(

@@ -10,8 +10,9 @@ import typing
 
 import pydantic
 
-from daemun.core import model, words
+from daemun.core import model
 from daemun.core.options import catalogue, forms, http_option, option, tls_option, upstream_tls_options
+from daemun.core.texts import words
 from daemun.sources import yaml_entry, yaml_route, yaml_site, yaml_words
 from daemun.sources.docker import route_requests
 

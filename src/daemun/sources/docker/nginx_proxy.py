@@ -8,7 +8,8 @@ Where two set different values the oldest decides, and the others get a remark.
 import collections.abc
 import typing
 
-from daemun.core import model, words
+from daemun.core import model
+from daemun.core.texts import words
 from daemun.sources.docker import (
     container_labels,
     containers,

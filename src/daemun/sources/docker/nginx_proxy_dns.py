@@ -6,7 +6,8 @@ Source of the variables: github.com/acmesh-official/acme.sh/wiki/dnsapi. Values 
 from ruamel import yaml
 from ruamel.yaml import error as yaml_error
 
-from daemun.core import model, words
+from daemun.core import model
+from daemun.core.texts import words
 
 NAME = "ACMESH_DNS_API_CONFIG"
 CHALLENGES = {"HTTP-01": model.Challenge.HTTP_01, "DNS-01": model.Challenge.DNS_01}

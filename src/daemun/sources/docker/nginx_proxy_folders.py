@@ -7,7 +7,8 @@ import dataclasses
 import hashlib
 import re
 
-from daemun.core import directive, model, names, words
+from daemun.core import directive, model
+from daemun.core.texts import names, words
 from daemun.sources.docker import nginx_proxy_values as parse
 
 ROOT = "/etc/nginx"

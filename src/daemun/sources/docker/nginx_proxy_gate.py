@@ -6,8 +6,10 @@ import enum
 import re
 import typing
 
-from daemun.core import model, problem_report, rules, validate_site, words
+from daemun.core import model, problem_report
 from daemun.core.options import catalogue, hsts_option, logs_option, ordering_forms, redirect_status_option
+from daemun.core.texts import rules, words
+from daemun.core.validation import validate_site
 from daemun.sources.docker import containers, nginx_proxy_dns, nginx_proxy_folders, nginx_proxy_policies
 from daemun.sources.docker import nginx_proxy_values as parse
 

@@ -8,7 +8,8 @@ import collections.abc
 import dataclasses
 
 from daemun.control import ports
-from daemun.core import model, words
+from daemun.core import model
+from daemun.core.texts import words
 from daemun.sources.docker import container_remarks, nginx_proxy_folders, nginx_proxy_gate, nginx_proxy_reader
 from daemun.sources.docker import nginx_proxy_sites as sites
 

@@ -5,7 +5,7 @@ import dataclasses
 from ruamel import yaml
 from ruamel.yaml import error as yaml_error
 
-from daemun.core import words
+from daemun.core.texts import words
 from daemun.sources.docker import nginx_proxy_values as parse
 
 NAME = "VIRTUAL_HOST_MULTIPORTS"

@@ -11,7 +11,8 @@ import pathlib
 from cryptography import x509
 
 from daemun import causes, regular_files
-from daemun.core import directive, model, words
+from daemun.core import directive, model
+from daemun.core.texts import words
 from daemun.sources import included_files, loaded_files, nginx_snippet
 from daemun.sources.docker import nginx_proxy_folders as folders
 

@@ -4,9 +4,10 @@ import collections.abc
 import dataclasses
 import typing
 
-from daemun.core import directive, model, names
+from daemun.core import directive, model
 from daemun.core.issuance import challenge_choice
 from daemun.core.options import balance_option, catalogue, hsts_option, redirect_status_option, upstream_tls_options
+from daemun.core.texts import names
 from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, route_requests
 from daemun.sources.docker import nginx_proxy_values as parse
 

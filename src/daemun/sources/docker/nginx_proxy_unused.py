@@ -6,7 +6,8 @@ nothing, so each is named.
 
 import collections.abc
 
-from daemun.core import model, words
+from daemun.core import model
+from daemun.core.texts import words
 from daemun.sources.docker import nginx_proxy_folders, route_requests
 
 _FOR_ALL: dict[str, tuple[str, ...]] = {

@@ -5,8 +5,9 @@ Each function raises ValueError with what was expected and what was found.
 
 import re
 
-from daemun.core import model, patterns, rules, short_texts, words
+from daemun.core import model, short_texts
 from daemun.core.options import balance_option, hsts_option
+from daemun.core.texts import patterns, rules, words
 
 METHODS = ("redirect", "noredirect", "nohttp", "nohttps")
 PROTOCOLS = {

@@ -8,7 +8,7 @@ else keeps from choosing names.
 import collections.abc
 import dataclasses
 
-from daemun.core import names, words
+from daemun.core.texts import names, words
 from daemun.sources.docker import container_claims, container_labels, container_remarks, containers, recent_claims
 
 ANY = "true"

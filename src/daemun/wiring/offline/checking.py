@@ -10,7 +10,9 @@ from daemun import regular_files
 from daemun import settings as settings_
 from daemun.certs.served import bundle, own_files
 from daemun.control import quarantine_staging
-from daemun.core import assemble, certificate_faults, merge, model, outcome
+from daemun.core import model
+from daemun.core.certificates import certificate_faults
+from daemun.core.rounds import assemble, merge, outcome
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import nginx_server
 from daemun.wiring import clock, nginx_environment

@@ -7,8 +7,9 @@ import pathlib
 
 from daemun import settings as settings_
 from daemun.control import ports
-from daemun.core import merge, model
+from daemun.core import model
 from daemun.core.options import docker_option
+from daemun.core.rounds import merge
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.nginx import worker_account
 from daemun.sources import environment_source, last_good_file, yaml_file

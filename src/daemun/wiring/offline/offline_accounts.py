@@ -8,7 +8,8 @@ from daemun import settings as settings_
 from daemun.certs import account_service
 from daemun.certs.importing import adopt
 from daemun.control import account_port
-from daemun.core import merge, model
+from daemun.core import model
+from daemun.core.rounds import merge
 from daemun.errors import DaemunError
 from daemun.store import file_store, instance, memory_store
 from daemun.wiring import clock

@@ -6,9 +6,11 @@ import dataclasses
 from daemun import settings as settings_
 from daemun.certs.acme import acme_accounts
 from daemun.control import gate, gate_port
-from daemun.core import assemble as assemble_
-from daemun.core import change_plan, merge, model, outcome, render_environment
+from daemun.core import model, render_environment
 from daemun.core.options import user_option
+from daemun.core.plan import change_plan
+from daemun.core.rounds import assemble as assemble_
+from daemun.core.rounds import merge, outcome
 from daemun.discovery import resolver_places
 from daemun.nginx import nginx_server, worker_account
 from daemun.wiring import nginx_environment

@@ -2,8 +2,9 @@
 
 import dataclasses
 
-from daemun.core import model, new_findings, words
+from daemun.core import model, new_findings
 from daemun.core.issuance.preflight import facts, preflight_words
+from daemun.core.texts import words
 
 TOPIC = "caa"
 

@@ -2,8 +2,9 @@
 
 import collections.abc
 
-from daemun.core import model, new_findings, words
+from daemun.core import model, new_findings
 from daemun.core.issuance.preflight import facts
+from daemun.core.texts import words
 
 _MOST_SHOWN = 3
 

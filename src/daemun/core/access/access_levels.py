@@ -1,0 +1,45 @@
+"""Which access holds where: that of a route, else of its site, else of the gate. Pure."""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import model
+from daemun.core.options import access_option
+from daemun.core.texts import names
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HeldAccess:
+    """access: what holds. place: what tells apart where it was set, [a-z0-9]."""
+
+    access: access_option.Access
+    place: str
+
+
+NOTHING = HeldAccess(access=access_option.Access(), place="")
+
+
+def of_gate(settings: model.Globals) -> HeldAccess:
+    return HeldAccess(access=access_option.OPTION.of(settings) or access_option.Access(), place="gate")
+
+
+def of_site(site: model.Site, settings: model.Globals) -> HeldAccess:
+    own = access_option.OPTION.of(site)
+    return of_gate(settings) if own is None else HeldAccess(access=own, place=names.variable_suffix(site.host, ""))
+
+
+def of_route(route: model.Route, site: model.Site, settings: model.Globals) -> HeldAccess:
+    own = access_option.OPTION.of(route)
+    if own is None:
+        return of_site(site, settings)
+    return HeldAccess(access=own, place=names.variable_suffix(site.host, route.path))
+
+
+def find_all(desired: model.Desired) -> collections.abc.Iterator[HeldAccess]:
+    """The gate's, and those that sites and routes set."""
+    settings = desired.globals
+    yield of_gate(settings)
+    for site in desired.enabled:
+        if access_option.OPTION.of(site) is not None:
+            yield of_site(site, settings)
+        yield from (of_route(one, site, settings) for one in site.routes if access_option.OPTION.of(one) is not None)

@@ -1,0 +1,210 @@
+"""The snapshots of all sources become what the gate is to be. Pure.
+
+The first source wins: the file comes before the others, and two claims on one host are a problem of the later one.
+"""
+
+import collections.abc
+import dataclasses
+import functools
+
+from daemun.core import model, site_memory
+from daemun.core.access import added_access
+from daemun.core.certificates import certificate_choice
+from daemun.core.options import access_option, on_demand_option
+from daemun.core.services import dns_service, dns_services
+from daemun.core.texts import rules, words
+from daemun.core.validation import validate, validate_acme
+
+DEFAULT_SITE = ("default", "site")
+"""`Problem.field` of a site for unknown hosts that is not there."""
+_ANOTHER_HOST = "give one of the two another host"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """problems: of the site, seen alone. merged: as it goes on, if it does."""
+
+    problems: tuple[model.Problem, ...]
+    is_refused: bool
+    merged: model.Site
+
+
+def _judge_site(settings: model.Globals, site: model.Site) -> Judged:
+    if site.fault is not None or not site.enabled:
+        # Its source reported all of it; only its names have to be fit, for a 503 page or for those who list them.
+        return Judged(problems=(), is_refused=any(map(rules.check_host, site.names)), merged=site)
+    problems = (*validate.find_site_problems(site), *validate_acme.find_order_problems(site, settings.acme))
+    if any(problem.severity is model.Severity.ERROR for problem in problems):
+        return Judged(problems=problems, is_refused=True, merged=_in_order(site))
+    tightened, loose = added_access.tighten(site, settings)
+    return Judged(problems=(*problems, *loose), is_refused=bool(loose), merged=_in_order(tightened))
+
+
+def _accept(site: model.Site) -> Judged:
+    return Judged(problems=(), is_refused=False, merged=_in_order(site))
+
+
+def _in_order(site: model.Site) -> model.Site:
+    routes = tuple(sorted(site.routes, key=_path))
+    return site if routes == site.routes else dataclasses.replace(site, routes=routes)
+
+
+def merge_snapshots(
+    snapshots: collections.abc.Sequence[model.Snapshot],
+    memory: site_memory.PerSite[Judged] | None = None,
+    *,
+    validated: str | None = None,
+) -> model.Desired:
+    """All sites that can go live together, and every problem of those that cannot.
+
+    A site with an error is left out, the others go on. Warnings are kept. Sites are sorted by host, routes by path.
+    memory: of earlier merges, for who merges again. validated: the source whose sites were judged when they were read,
+    a moment ago, so that all that is wrong with them is in its problems.
+    """
+    settings = next((snapshot.globals for snapshot in snapshots if snapshot.globals is not None), model.Globals())
+    memory = memory or site_memory.PerSite()
+    memory.enter((settings.acme, access_option.OPTION.of(settings)))
+    judge = functools.partial(_judge_site, settings)
+    problems: list[model.Problem] = []
+    owners: dict[str, model.Site] = {}
+    ports = _Ports.of(settings)
+    sites: list[model.Site] = []
+    for snapshot in snapshots:
+        problems += snapshot.problems
+        known = {(problem.host, problem.field, problem.message) for problem in snapshot.problems}
+        for site in snapshot.sites:
+            judged = memory.get(site, judge) if snapshot.source != validated else _accept(site)
+            problems += [item for item in judged.problems if (item.host, item.field, item.message) not in known]
+            clash = _find_clash(site, owners) or ports.find_clash(site) or _find_rival(site, sites, settings)
+            if clash is not None:
+                problems.append(clash)
+            elif not judged.is_refused:
+                owners.update(dict.fromkeys(site.names, site))
+                ports.take(site)
+                sites.append(judged.merged)
+    sites.sort(key=lambda site: site.host)
+    settings, lost = _with_possible_default(settings, sites)
+    pools = {pool.name: pool for snapshot in reversed(snapshots) for pool in snapshot.pools}
+    return model.Desired(
+        globals=settings,
+        sites=tuple(sites),
+        pools=tuple(pools[name] for name in sorted(pools)),
+        containers=tuple(
+            _judge(container, snapshot.source, owners, problems)
+            for snapshot in snapshots
+            for container in snapshot.containers
+        ),
+        problems=(*problems, *lost),
+    )
+
+
+def _path(route: model.Route) -> str:
+    return route.path
+
+
+def _find_clash(site: model.Site, owners: collections.abc.Mapping[str, model.Site]) -> model.Problem | None:
+    taken = next((name for name in site.names if name in owners), None)
+    if taken is None:
+        return None
+    owner = owners[taken]
+    place = f" ({owner.origin.place})" if owner.origin.place else ""
+    message = (
+        f"cannot serve site {_full_name(site)}: host {words.quoted(taken)} already belongs to "
+        f"{_full_name(owner)}{place}; {_ANOTHER_HOST}"
+    )
+    return model.Problem(origin=site.origin, message=message, host=site.host)
+
+
+def _find_rival(
+    site: model.Site, sites: collections.abc.Sequence[model.Site], settings: model.Globals
+) -> model.Problem | None:
+    """Names that no site has can go to one place only."""
+    if on_demand_option.OPTION.of(site) is None or not site.enabled:
+        return None
+    default = settings.default
+    taking = (one for one in sites if one.enabled and on_demand_option.OPTION.of(one) is not None)
+    rival = next((words.quoted(one.host) for one in taking), None)
+    if rival is None and default.kind is not model.DefaultKind.REFUSE and default.host != site.host:
+        rival = f"`default` ({default.origin})"
+    if rival is None:
+        return None
+    message = f"on_demand: names that no site has already go to {rival}, and can go to one place only"
+    return model.Problem(origin=site.origin, message=message, host=site.host, field=("on_demand",))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Ports:
+    """The protocols on the ports of the gate and of sites with ports of their own: one port, one protocol."""
+
+    protocols: dict[int, str]
+
+    @classmethod
+    def of(cls, settings: model.Globals) -> "_Ports":
+        protocols = {address.port: "HTTP" for address in settings.listen.http}
+        return cls(protocols=protocols | {address.port: "HTTPS" for address in settings.listen.https})
+
+    def take(self, site: model.Site) -> None:
+        self.protocols.update(self._ports_of(site))
+
+    def find_clash(self, site: model.Site) -> model.Problem | None:
+        for port, protocol in self._ports_of(site).items():
+            if self.protocols.get(port, protocol) != protocol:
+                message = (
+                    f"cannot serve site {_full_name(site)}: it wants {protocol} on port {port}, where "
+                    f"{self.protocols[port]} is spoken; choose another port"
+                )
+                return model.Problem(origin=site.origin, message=message, host=site.host)
+        return None
+
+    def _ports_of(self, site: model.Site) -> dict[int, str]:
+        ports = {} if site.http_port is None else {site.http_port: "HTTP"}
+        return ports if site.https_port is None else {**ports, site.https_port: "HTTPS"}
+
+
+def _judge(
+    container: model.Container,
+    source: str,
+    owners: collections.abc.Mapping[str, model.Site],
+    problems: collections.abc.Sequence[model.Problem],
+) -> model.Container:
+    """Its source knows what keeps requests from a container itself, but not whether its hosts were granted."""
+    lost = next((host for host in container.hosts if host not in owners or owners[host].origin.source != source), None)
+    if lost is None or not container.is_served:
+        return container
+    if lost in owners:
+        why = f"host {words.quoted(lost)} already belongs to {_full_name(owners[lost])} ({owners[lost].origin})"
+        return dataclasses.replace(container, is_served=False, why=why, cure=_ANOTHER_HOST)
+    refusals = (problem for problem in problems if problem.host == lost and problem.origin.source == source)
+    why = next((problem.message for problem in refusals), "its site was refused")
+    return dataclasses.replace(container, is_served=False, why=why, cure=None)
+
+
+def _full_name(site: model.Site) -> str:
+    return words.quoted(f"{site.host}@{site.origin.source}")
+
+
+def _with_possible_default(
+    settings: model.Globals, sites: collections.abc.Sequence[model.Site]
+) -> tuple[model.Globals, tuple[model.Problem, ...]]:
+    """Unknown hosts are refused while the site that was to answer them is not there, or is disabled."""
+    default = settings.default
+    if default.kind is not model.DefaultKind.SITE or any(site.host == default.host and site.enabled for site in sites):
+        return settings, ()
+    without = dataclasses.replace(default, kind=model.DefaultKind.REFUSE, host=None)
+    refused = dataclasses.replace(settings, default=without)
+    if any(site.host == default.host for site in sites):
+        return refused, ()
+    message = f"cannot answer unknown hosts from site {words.quoted(default.host or '')}: it is not there"
+    return refused, (model.Problem(origin=default.origin, message=message, field=DEFAULT_SITE),)
+
+
+def certificate_specs(
+    desired: model.Desired, memory: site_memory.PerSite[model.CertificateSpec | None] | None = None
+) -> tuple[model.CertificateSpec, ...]:
+    """The certificate of every enabled site that has one, sorted by host. memory: of earlier calls."""
+    return certificate_choice.find_specs(desired, memory)
+
+
+def services(desired: model.Desired) -> tuple[dns_service.Service, ...]:
+    """What nginx asks the DNS responder for, once, sorted by name."""
+    return dns_services.find_services(desired)

@@ -1,0 +1,121 @@
+"""The state of each site after a round of the loop. Pure."""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import model
+from daemun.core.plan import change_plan, generation_files, quarantine
+from daemun.core.render import snippets
+
+
+def site_statuses(
+    desired: model.Desired,
+    *,
+    live: collections.abc.Mapping[str, bytes],
+    wanted: collections.abc.Mapping[str, bytes],
+    refused: collections.abc.Sequence[quarantine.RefusedFile] = (),
+    moved: collections.abc.Set[str] = frozenset(),
+    error: str | None = None,
+) -> tuple[model.SiteStatus, ...]:
+    """The state of every site.
+
+    live: the tree nginx runs; empty when it does not run. wanted: the tree that was rendered.
+    refused: the files that were replaced in it, and why. moved: as in `change_plan.diff_files`.
+    error: why the round as a whole failed; what already ran as wanted is live all the same.
+    """
+    by_path = {item.path: item for item in refused}
+    is_all_live = live is wanted
+    live = change_plan.expand(live)
+    wanted = live if is_all_live else change_plan.expand(wanted)
+    return tuple(
+        _status(site, live=live, wanted=wanted, refused=by_path, moved=moved, error=error) for site in desired.sites
+    )
+
+
+def _status(
+    site: model.Site,
+    *,
+    live: collections.abc.Mapping[str, bytes],
+    wanted: collections.abc.Mapping[str, bytes],
+    refused: collections.abc.Mapping[str, quarantine.RefusedFile],
+    moved: collections.abc.Set[str],
+    error: str | None,
+) -> model.SiteStatus:
+    path = change_plan.site_file(site.host)
+    if not site.enabled:
+        return model.SiteStatus(site=site, state=model.SiteState.DISABLED)
+    if path in refused:
+        return model.SiteStatus(
+            site=site,
+            state=model.SiteState.QUARANTINED,
+            reason=refused[path].placed_reason,
+            has_page=not refused[path].stand_in.is_serving,
+        )
+    if path in live and (path in moved or change_plan.is_same(wanted.get(path), live[path])):
+        return model.SiteStatus(site=site, state=model.SiteState.LIVE)
+    return model.SiteStatus(site=site, state=model.SiteState.PENDING, reason=error or "not applied yet")
+
+
+def refusal_problems(
+    desired: model.Desired, refused: collections.abc.Sequence[quarantine.RefusedFile]
+) -> tuple[model.Problem, ...]:
+    """A problem for each file that cannot be had, naming the line of the source that it came from."""
+    sites = {change_plan.site_file(site.host): site for site in desired.sites}
+    problems: list[model.Problem] = []
+    for item in refused:
+        site = sites.get(item.path)
+        if item.path == generation_files.INTERNAL_CLIENTS:
+            message = f"cannot use the hand-written nginx: {item.reason}; {item.stand_in.value}"
+            problems.append(model.Problem(origin=desired.globals.internal_origin, message=message))
+        elif site is None:
+            part = snippets.find_part(desired.globals, item.path)
+            origin = desired.globals.snippet_origin if part is None else model.Origin(source="docker", place=part.place)
+            what = "of the whole file" if part is None else "in it"
+            message = f"cannot use the hand-written nginx {what}: {item.reason}; the rest is live"
+            problems.append(model.Problem(origin=_origin(item, origin), message=message))
+        elif site.fault is None:  # else its source reports it, with the place
+            instead = item.stand_in.value
+            message = f'cannot apply site "{site.host}": {item.reason}; {instead}, and all other sites are live'
+            problems.append(model.Problem(origin=_origin(item, site.origin), message=message, host=site.host))
+    return tuple(problems)
+
+
+def _origin(item: quarantine.RefusedFile, otherwise: model.Origin) -> model.Origin:
+    return otherwise if item.place is None else dataclasses.replace(otherwise, place=item.place)
+
+
+def judge_containers(
+    desired: model.Desired, refused: collections.abc.Sequence[quarantine.RefusedFile]
+) -> tuple[model.Container, ...]:
+    """The containers, with the problems of their sites where nothing else keeps requests from them."""
+    by_path = {item.path: item for item in refused}
+    return tuple(_judge(container, by_path) for container in desired.containers)
+
+
+def _judge(
+    container: model.Container, refused: collections.abc.Mapping[str, quarantine.RefusedFile]
+) -> model.Container:
+    """One that is served owns all of its hosts (`merge`), so what is refused of them is its own."""
+    found = [refused[path] for host in container.hosts if (path := change_plan.site_file(host)) in refused]
+    if not container.is_served or not found:
+        return container
+    # What keeps requests away comes before what only deserves a look.
+    worst = min(found, key=lambda item: item.stand_in.is_serving)
+    if worst.stand_in.is_serving and container.why is not None:
+        return container
+    return dataclasses.replace(
+        container, is_served=worst.stand_in.is_serving, why=f"{worst.cause}; {worst.stand_in.value}", cure=worst.cure
+    )
+
+
+def judge_pending(
+    containers: collections.abc.Sequence[model.Container], sites: collections.abc.Sequence[model.SiteStatus]
+) -> tuple[model.Container, ...]:
+    """The same, where a site of one that is served is not live yet."""
+    pending = {item.site.host: item.reason for item in sites if item.state is model.SiteState.PENDING}
+    return tuple(_judge_pending(container, pending) for container in containers)
+
+
+def _judge_pending(container: model.Container, pending: collections.abc.Mapping[str, str | None]) -> model.Container:
+    why = next((pending[host] for host in container.hosts if host in pending), None)
+    return dataclasses.replace(container, is_served=False, why=why) if container.is_served and why else container

@@ -1,0 +1,120 @@
+"""The rules of one route: its path, its servers, and its options. Pure."""
+
+from daemun.core import model, problem_report, source_abilities
+from daemun.core.options import balance_option, catalogue, option, status_option
+from daemun.core.texts import quantity_rules, rules, words
+
+
+def check_route(
+    route: model.Route, site: model.Site, report: problem_report.ProblemReport, can: source_abilities.Abilities
+) -> None:
+    """One route, seen alone. can: what its source may."""
+    report = report.at(route.origin)
+    here = ("routes", route.path)
+    report.add(rules.check_route_path(route.path, with_patterns=can.patterns), *here)
+    targets = route.action.targets if isinstance(route.action, model.Proxy) else ()
+    if route.path.startswith("~") and any(target.path is not None for target in targets):
+        report.add("a regular expression has no prefix that a target's path could replace", *here, "to")
+    match route.action:
+        case model.Proxy():
+            _check_targets(route.action, report, here, can)
+        case model.Redirect():
+            report.add_value(route.action.to, rules.check_redirect(route.action.to), *here, "redirect")
+            _check_what_is_dropped(route, route.action, report, here)
+        case model.Files():
+            report.add_value(route.action.folder, rules.check_absolute(route.action.folder), *here, "files")
+    catalogue.check_route(route, option.Place(report=report, field=here, site=site, route=route))
+
+
+def _check_what_is_dropped(
+    route: model.Route, redirect: model.Redirect, report: problem_report.ProblemReport, here: problem_report.Field
+) -> None:
+    """A redirect is for all paths with its prefix, and leads all of them to one place. Who writes a variable knows."""
+    if route.path == "/" or route.path.startswith("~") or "$" in redirect.to:
+        return
+    more = f"{route.path}more" if route.path.endswith("/") else f"{route.path}/more"
+    also = "" if route.path.endswith("/") else f" and {words.quoted(route.path + 'ly')}"
+    cause = (
+        f"leads every path under it there, {words.quoted(more + '?x=1')}{also} among them, without the rest and the "
+        f"query; with $is_args$args at its end the query is kept, and for one path alone write "
+        f"`location = {route.path} {{ return {status_option.OPTION.of(redirect)} ...; }}` under the site's `nginx:`"
+    )
+    report.add(cause, *here, "redirect", severity=model.Severity.WARNING)
+
+
+def check_files_together(routes: tuple[model.Route, ...], report: problem_report.ProblemReport) -> None:
+    """Files under "/assets" are those under "/assets/": the first path only leads to the second."""
+    paths = {route.path for route in routes}
+    for route in routes:
+        if isinstance(route.action, model.Files) and not route.path.endswith("/") and f"{route.path}/" in paths:
+            cause = f"files under it are files under {words.quoted(route.path + '/')}, which is a route of its own"
+            report.at(route.origin).add(f"{cause}; keep one of them", "routes", route.path)
+
+
+def _check_targets(
+    proxy: model.Proxy,
+    report: problem_report.ProblemReport,
+    here: problem_report.Field,
+    can: source_abilities.Abilities,
+) -> None:
+    for index, target in enumerate(proxy.targets):
+        _check_target(target, report, (*here, "to", index), can)
+    _check_targets_together(proxy, report, here)
+
+
+def _check_target(
+    target: model.Target,
+    report: problem_report.ProblemReport,
+    field: problem_report.Field,
+    can: source_abilities.Abilities,
+) -> None:
+    if target.pool is not None:
+        if (target.host, target.port, target.socket) != (None, None, None):
+            report.add("has both a pool and a place of its own", *field)
+        if not can.pools:
+            report.add("is a pool, which only containers fill; expected a host or a unix socket", *field)
+    elif target.socket is not None:
+        report.add(rules.check_socket(target.socket), *field)
+        if target.host is not None or target.port is not None:
+            report.add("has both a unix socket and a host", *field)
+    elif target.host is None or target.port is None:
+        report.add("needs a host and a port, or a unix socket", *field)
+    else:
+        report.add(rules.check_server(target.host), *field)
+        if not 1 <= target.port <= 65535:
+            report.add(f"port {target.port} is not between 1 and 65535", *field)
+    if target.path is not None:
+        report.add(rules.check_target_path(target.path), *field)
+    cause = quantity_rules.check_duration(target.fail_timeout_s, least=0.001, most=rules.YEAR_S)
+    report.add(cause, *field, "fail_timeout")
+    numbers: tuple[tuple[str, float, float, float], ...] = (
+        ("weight", target.weight, 1, 65535),
+        ("max_fails", target.max_fails, 0, 65535),
+        ("max_connections", target.max_connections, 0, 1_000_000),
+    )
+    for name, value, least, most in numbers:
+        report.add(rules.check_number(value, least=least, most=most), *field, name)
+
+
+def _check_targets_together(
+    proxy: model.Proxy, report: problem_report.ProblemReport, here: problem_report.Field
+) -> None:
+    """One `proxy_pass` serves the whole route, so all its servers speak the same and get the same path."""
+    if not proxy.targets:
+        report.add("is empty; expected at least one target", *here, "to")
+        return
+    first = proxy.targets[0]
+    for index, target in enumerate(proxy.targets[1:], start=1):
+        if target.scheme is not first.scheme:
+            found = f"{words.quoted(str(target))} has another scheme than {words.quoted(str(first))}"
+            report.add(f"{found}; all targets of a route must have the same", *here, "to", index)
+        elif target.path != first.path:
+            found = f"{words.quoted(str(target))} has another path than {words.quoted(str(first))}"
+            report.add(f"{found}; all targets of a route must have the same", *here, "to", index)
+    if all(target.down or target.backup or target.drain for target in proxy.targets):
+        report.add("no server is left: at least one must be neither `down`, `drain` nor `backup`", *here, "to")
+    if balance_option.OPTION.of(proxy).method is not balance_option.Method.STICKY:
+        for index, target in enumerate(proxy.targets):
+            if target.drain:
+                cause = "`drain` keeps the visitors of `balance: sticky`, which this route has not; use `down: true`"
+                report.add(cause, *here, "to", index)
