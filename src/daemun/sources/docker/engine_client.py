@@ -57,27 +57,34 @@ class Engine:
                 found = await self._docker.containers.list(all=True)
                 seen.take_rows([containers.parse_row(one._container) for one in found])
             doubted = collections.deque(seen.doubted)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(min(INSPECTED_AT_ONCE, len(doubted))):
-                        group.create_task(self._inspect(doubted, seen))
-            except ExceptionGroup as errors:
-                raise errors.exceptions[0] from None
+            failures: list[Exception] = []
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(INSPECTED_AT_ONCE, len(doubted))):
+                    group.create_task(self._inspect(doubted, seen, failures))
+            if failures:
+                raise failures[0]
             if seen.doubts_networks:
                 seen.take_networks([containers.parse_network(raw) for raw in await self._docker.networks.list()])
 
-    async def _inspect(self, doubted: collections.deque[str], seen: engine_state.EngineState) -> None:
-        """One container after another, until none is left."""
+    async def _inspect(
+        self, doubted: collections.deque[str], seen: engine_state.EngineState, failures: list[Exception]
+    ) -> None:
+        """One container after another, until none is left.
+
+        A failure is kept, not raised: before Python 3.13 a task group whose tasks failed as it was cancelled raises
+        their errors alone, and who goes on after them never ends (github.com/python/cpython/issues/116720).
+        """
         while doubted:
             id_ = doubted.popleft()
             try:
-                raw = await self._docker.containers.container(id_).show()
-            except aiodocker.DockerError as error:
-                if error.status != 404:
-                    raise
-                seen.take(id_, None)  # it went away meanwhile
-            else:
-                seen.take(id_, containers.parse_container(raw))
+                found = containers.parse_container(await self._docker.containers.container(id_).show())
+            except _TROUBLE as error:
+                if not (isinstance(error, aiodocker.DockerError) and error.status == 404):
+                    failures.append(error)
+                    doubted.clear()
+                    return
+                found = None  # it went away meanwhile
+            seen.take(id_, found)
 
     @property
     def is_followed(self) -> bool:
