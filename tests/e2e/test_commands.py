@@ -113,6 +113,19 @@ def test_check_of_a_file_that_is_not_there(alone: Daemon) -> None:
     assert str(alone.config) in _says(alone, 1, "check")
 
 
+def test_check_of_an_argument_that_is_not_there(alone: Daemon) -> None:
+    """It says what is near, and not how a gate's own file is put back: what is kept is another file's."""
+    alone.write("sites: {}\n")
+    kept = alone.state / "store" / "history" / "daemun.yaml"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("sites: {}\n")
+    for name in ("daemun.yml", "deamun.yaml"):
+        said = _says(alone, 1, "check", name)
+        assert 'no such file or directory; correct the path; did you mean "daemun.yaml"?' in said
+        assert "restore-file" not in said
+    assert "correct the path" in _says(alone, 1, "check", "nowhere/daemun.yaml")
+
+
 def test_check_of_a_folder(alone: Daemon) -> None:
     alone.config.unlink()
     alone.config.mkdir()

@@ -1,5 +1,6 @@
 """J1: daemun.yaml is moved away or emptied, and a command would begin a new one in its place."""
 
+import pathlib
 import re
 import shlex
 
@@ -88,6 +89,29 @@ def test_commands_that_miss_the_file_tell_how_to_put_it_back(lost: Daemon) -> No
     # What was printed leads to this gate from anywhere, without another word.
     assert lost.bare(*shlex.split(named)).returncode == 0
     lost.cli_good("check")
+
+
+def test_an_emptied_file_is_told_with_the_way_back(daemon: Daemon) -> None:
+    """J1: `check` and `status` of a file that holds no sites any more. What they print puts it back."""
+    before = daemon.write(TWO)
+    daemon.start()
+    daemon.wait_sign("b.test", "b")
+    daemon.wait((daemon.state / "store" / "history" / "daemun.yaml").exists, "the file to be remembered")
+    for content in ("", "# nothing\n", daemon.listen):
+        daemon.write_raw(content)
+        daemon.wait(lambda: "restore-file" in daemon.cli("status").stdout, "the way back in the status")
+        done = daemon.cli("check")
+        assert done.returncode == 1
+        (cure,) = re.findall("or put back what it held last with `([^`]*)`", done.stdout + done.stderr)
+        for command in cure.split(" && "):
+            words = shlex.split(command)
+            if words[0] == "mv":
+                pathlib.Path(words[1]).rename(words[2])
+            else:
+                assert words[0] == "daemun"
+                assert daemon.bare(*words[1:]).returncode == 0, cure
+        assert daemon.config.read_text() == before
+    assert (daemon.sign("a.test"), daemon.sign("b.test")) == ("a", "b")
 
 
 def test_a_new_file_is_begun_when_that_is_meant(lost: Daemon) -> None:

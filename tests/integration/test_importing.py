@@ -7,6 +7,8 @@ import base64
 import collections.abc
 import datetime
 import pathlib
+import re
+import shlex
 import shutil
 import threading
 
@@ -266,6 +268,20 @@ def test_a_folder_that_no_client_left(tmp_path: pathlib.Path) -> None:
         read(tmp_path)
     with pytest.raises(errors.ConfigError, match="no such file"):
         read(tmp_path / "none")
+
+
+def test_the_folder_above_that_of_a_client_names_it(client: certbot.Certbot, tmp_path: pathlib.Path) -> None:
+    """`daemun certs import /etc`: what was meant lies in it. The command that is printed works."""
+    client.obtain("a.example.com")
+    above = tmp_path / "etc dir"
+    above.mkdir()
+    (above / "passwd").touch()
+    (above / "letsencrypt").symlink_to(client.folder)
+    with pytest.raises(errors.ConfigError) as caught:
+        read(above)
+    (named,) = re.findall(r"; name (.*) instead", str(caught.value))
+    (folder,) = shlex.split(named)
+    assert len(read(pathlib.Path(folder)).certificates) == 1
 
 
 # --- acme.sh and acme-companion ------------------------------------------------------------------------------------

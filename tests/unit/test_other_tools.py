@@ -135,6 +135,40 @@ def test_slips_still_lead_to_their_key(key: str, meant: str, where: str) -> None
     assert f'did you mean "{meant}"?' in said_of(key, where)
 
 
+@pytest.mark.parametrize("key", ["auth", "static", "metrics", "h3", "gzip", "cache", "http2", "websocket", "cors"])
+def test_a_word_of_another_tool_that_leads_to_a_server_may_be_a_path(key: str) -> None:
+    """K2: in no other tool does the word lead to a server; here, a path does."""
+    content = f"sites: {{a.test: {{{key}: http://127.0.0.1:3000}}}}\n"
+    (problem,) = yaml_file.parse(content, file_name="f", base_dir="/").problems
+    assert f'unknown key "{key}": ' in problem.message
+    assert f'if it is a path, write "/{key}"' in problem.message
+    cured = content.replace(f"{{{key}:", f"{{/{key}:")
+    assert yaml_file.parse(cured, file_name="f", base_dir="/").problems == ()
+
+
+@pytest.mark.parametrize(
+    "key", ["proxy_pass", "reverse_proxy", "upstream", "forward_auth", "redir", "url", "php_fastcgi"]
+)
+def test_a_word_whose_value_is_a_server_elsewhere_is_no_path(key: str) -> None:
+    (problem, *_) = yaml_file.parse(
+        f"sites: {{a.test: {{{key}: http://127.0.0.1:3000}}}}\n", file_name="f", base_dir="/"
+    ).problems
+    assert "if it is a path" not in problem.message
+
+
+def test_every_word_of_servers_is_one_of_another_tool() -> None:
+    for word in other_tools.read_table("servers"):
+        assert other_tools.find_key(word) is not None, word
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [("h3", "no HTTP/3"), ("proxy_protocol", "a listen with proxy_protocol"), ("ipv6", "by itself")]
+)
+def test_words_of_other_tools_in_listen(key: str, told: str) -> None:
+    (problem,) = yaml_file.parse(f"listen: {{{key}: true}}\nsites: {{}}\n", file_name="f", base_dir="/").problems
+    assert told in problem.message
+
+
 def test_every_key_that_the_table_names_is_one() -> None:
     for text in set(other_tools.read_table("keys").values()):
         for code in re.findall(r"`([^`]*)`", text):

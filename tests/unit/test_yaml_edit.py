@@ -4,6 +4,8 @@ import collections.abc
 import difflib
 import os
 import pathlib
+import re
+import shlex
 
 import hypothesis
 import pytest
@@ -555,3 +557,54 @@ def _outcome(edit: Edit, file: pathlib.Path) -> object:
 def _errors(file: pathlib.Path) -> list[str]:
     snapshot = yaml_file.parse(file.read_bytes(), file_name=file.name, base_dir=file.parent)
     return [str(problem) for problem in snapshot.problems if problem.severity is model.Severity.ERROR]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("http://127.0.0.1:3000", "http://127.0.0.1:3000"),
+        ("http://127.0.0.1:3000/x", "http://127.0.0.1:3000/x"),
+        ("https://web:8443", "https://web:8443"),
+        ("3000", "http://127.0.0.1:3000"),
+        (":3000", "http://127.0.0.1:3000"),
+        ("localhost:3000", "http://localhost:3000"),
+        ("10.0.0.7:3000", "http://10.0.0.7:3000"),
+        ("[::1]:3000", "http://[::1]:3000"),
+        ("unix:/run/x.sock", "http://unix:/run/x.sock"),
+    ],
+)
+@pytest.mark.parametrize("host", ["app.example.com", "App.Example.com", "앱.example.com", "*.a.test"])
+def test_a_target_before_its_host_is_told_with_the_command_that_was_meant(
+    tmp_path: pathlib.Path, host: str, given: str, meant: str
+) -> None:
+    """K1: the command that is printed is accepted."""
+    file = tmp_path / "daemun.yaml"
+    with pytest.raises(ConfigError, match="the name comes first, then where it goes") as caught:
+        yaml_edit.add_route(file, given, host, route_path="/x")
+    (command,) = re.findall("write `daemun add ([^`]*)`", str(caught.value))
+    assert shlex.split(command) == [host, meant, "--path", "/x"]
+    assert not file.exists()
+    yaml_edit.add_route(file, host, meant, route_path="/x")
+    assert meant in file.read_text()
+
+
+def test_a_folder_before_its_host_is_told_too(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"write `daemun add a.example.com {tmp_path}`")):
+        yaml_edit.add_route(tmp_path / "daemun.yaml", str(tmp_path), "a.example.com")
+
+
+@pytest.mark.parametrize(
+    ("host", "target"),
+    [
+        ("https://app.example.com", "backend.internal"),  # copied from a browser's bar, for the site
+        ("https://app.example.com/", "127.0.0.1"),
+        ("app.example.com", "app.example.com"),
+        ("3000", "app"),
+        ("3000", "4000"),
+        ("3000", "10.0.0.1"),
+    ],
+)
+def test_what_is_not_swapped_for_sure_is_not_told_so(tmp_path: pathlib.Path, host: str, target: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        yaml_edit.add_route(tmp_path / "daemun.yaml", host, target)
+    assert "comes first" not in str(caught.value)

@@ -25,9 +25,11 @@ def refuse_if_lost(chosen: settings.Settings, file: pathlib.Path) -> None:
 
 def holds_nothing(file: pathlib.Path) -> bool:
     """Whether it is a file without any content, so that nothing is lost when it is replaced."""
+    from daemun.sources import yaml_file
+
     try:
         is_short = file.is_file() and file.stat().st_size < _BLANK_BYTES
-        return is_short and not regular_files.read(file).strip(b"\xef\xbb\xbf- \r\n\t")
+        return is_short and yaml_file.is_blank(regular_files.read(file))
     except OSError:
         return False
 

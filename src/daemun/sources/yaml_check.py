@@ -10,13 +10,19 @@ import typing
 import pydantic
 
 from daemun.core import short_texts
-from daemun.core.options import forms, option
+from daemun.core.options import forms, listen_option, option
 from daemun.core.texts import names, other_tools, words
 from daemun.sources import yaml_entry, yaml_meant, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
 
 _T = typing.TypeVar("_T", bound=yaml_entry.Entry)
 _Map = type[yaml_entry.Entry] | type[forms.OptionMap]
-_OF_OTHER_TOOLS: set[_Map] = {yaml_top.FILE, yaml_site.SITE, yaml_route.ROUTE, yaml_route.TargetEntry}
+_OF_OTHER_TOOLS: set[_Map] = {
+    yaml_top.FILE,
+    yaml_site.SITE,
+    yaml_route.ROUTE,
+    yaml_route.TargetEntry,
+    listen_option.WrittenListen,
+}
 """Maps in which people write what they know from elsewhere."""
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
 """As pydantic calls it in a model, and in a dataclass."""
@@ -96,6 +102,12 @@ def is_meant_as_path(key: str, value: object, *, beside_paths: bool) -> bool:
     return bool(leads) and not key.startswith("/") and not is_a_word
 
 
+def _may_be_path(key: str, value: object) -> bool:
+    """Whether a word of another tool leads to a server here, which it never does there."""
+    here = other_tools.find_key(key)
+    return here is not None and _is_target(value) and not other_tools.is_of_server(key)
+
+
 def _is_target(value: object) -> bool:
     return isinstance(value, str) and "://" in value
 
@@ -125,6 +137,8 @@ def _fault(
             route = yaml_meant.suggest_action(key, detail["input"], document.get(at))
             home = f"{_OF_A_ROUTE}; write `{route}`" if route is not None else home
         message = yaml_words.unknown_key(key, _keys(owner), elsewhere=home, of_other_tools=owner in _OF_OTHER_TOOLS)
+        if owner is yaml_site.SITE and home is None and _may_be_path(key, detail["input"]):
+            message = f"{message}; if it is a path, write {words.quoted(f'/{key}')}"
         where = f"{yaml_words.label(path[:-1])}: " if path[:-1] else ""
         return yaml_positions.YamlFault(
             message=f"{where}{message}", mark=document.keys.get(path, document.locate(path)), path=path

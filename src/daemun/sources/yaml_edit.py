@@ -12,10 +12,11 @@ import dataclasses
 import os
 import pathlib
 import re
+import shlex
 import typing
 
 from daemun.core import model, short_texts
-from daemun.core.texts import path_patterns, rules, spellings, words
+from daemun.core.texts import names, path_patterns, rules, spellings, words
 from daemun.errors import ConfigError
 from daemun.sources import (
     edited_file,
@@ -39,6 +40,8 @@ def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -
 
     The same route again changes nothing.
     """
+    if (cure := _find_swapped(host, target, route_path)) is not None:
+        raise ConfigError(f"cannot add {words.quoted(host)}: the name comes first, then where it goes; write `{cure}`")
     edit = _Edit(path, host, f"cannot add {words.quoted(host)}")
     route_path = path_patterns.find_prefix(route_path)
     if (cause := rules.check_route_path(route_path)) is not None:
@@ -228,12 +231,31 @@ def _is_folder(target: str) -> bool:
     return not any(sign in target for sign in ":$") and pathlib.Path(target).is_dir()
 
 
+_BARE_URL = re.compile(r"https?://(?:[^\W_]|-|\.)+\.[^\W\d_][^:/.]+/?\Z", re.IGNORECASE)
+"""What people copy from a browser's bar for a site's name."""
+
+
+def _find_swapped(host: str, target: str, route_path: str) -> str | None:
+    """The command that was meant where the target stands before the host; None: it does not. A name without a dot may
+    be a folder."""
+    is_name = "." in target and _is_good_host(target) and names.address_of(target) is None
+    if not is_name or _is_folder(target) or _is_good_host(host) or _BARE_URL.match(host):
+        return None
+    meant = spellings.folder(host) or short_texts.find_meant(host)
+    path = () if route_path == "/" else ("--path", route_path)
+    return None if meant is None else shlex.join(["daemun", "add", target, meant, *path])
+
+
 def _is_host(text: str) -> bool:
     try:
         short_texts.parse_host(text)
     except ValueError:
         return False
     return True
+
+
+def _is_good_host(text: str) -> bool:
+    return _is_host(text) and rules.check_host(short_texts.parse_host(text)) is None
 
 
 # --- the text --------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import shlex
 
 from daemun import folders, regular_files
 from daemun.core import layout, model, problem_report
@@ -24,6 +25,7 @@ from daemun.sources import (
     yaml_positions,
     yaml_reader,
     yaml_translate,
+    yaml_words,
 )
 
 _MOST_FAULTS = 20
@@ -173,6 +175,8 @@ def _read(
         *provider_check.find_problems(acme, snapshot.sites),
     )
     problems = yaml_translate.collect([*snapshot.problems, *reader.place(named)])
+    if not snapshot.sites and state is not None and _is_kept(state):
+        problems = tuple(_with_way_back(problem, path, content) for problem in problems)
     read = dataclasses.replace(snapshot, problems=problems)
     found = folder_trust.with_trust(loaded_files.with_digests(read, path.parent))
     if any(problem.severity is model.Severity.ERROR for problem in problems):
@@ -182,9 +186,27 @@ def _read(
 
 def _advice_without_file(state: str | None) -> str:
     advice = "write one, or name another with -c"
-    if state is None or not os.path.exists(layout.Layout(state).kept_file):  # noqa: PTH110 - never an error
+    if state is None or not _is_kept(state):
         return advice
     return f"put back what it held last with `daemun restore-file`, {advice}"
+
+
+def _is_kept(state: str) -> bool:
+    return os.path.exists(layout.Layout(state).kept_file)  # noqa: PTH110 - never an error
+
+
+def _with_way_back(problem: model.Problem, path: pathlib.Path, content: bytes) -> model.Problem:
+    """An editor, or a copy on a full disk, empties a file; what it held last is kept."""
+    if not yaml_words.lacks_sites(problem.message):
+        return problem
+    move = "" if is_blank(content) else f"{shlex.join(['mv', str(path), f'{path}.old'])} && "
+    message = f"{problem.message}; or put back what it held last with `{move}daemun restore-file`"
+    return dataclasses.replace(problem, message=message)
+
+
+def is_blank(content: bytes) -> bool:
+    """Whether it is a file without any content, so that nothing is lost when it is replaced."""
+    return not content.strip(b"\xef\xbb\xbf- \r\n\t")
 
 
 def _find_missing_account(snapshot: model.Snapshot, find_worker: snippet_files.FindWorker) -> list[model.Problem]:

@@ -64,7 +64,7 @@ class Translation(yaml_context.Context):
             return tuple(self._site(host) for host in found)
         if not isinstance(raw, dict):
             return ()
-        message = f"`sites` is missing; {yaml_words.MINIMAL_FILE}"
+        message = yaml_words.LACKS_SITES
         mark = self.document.locate(("sites",))
         if stray := yaml_check.find_stray_sites(raw):
             hosts = words.listed([words.quoted(host) for host in stray[:3]], last="and")

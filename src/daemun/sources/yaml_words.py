@@ -10,6 +10,9 @@ from daemun.core.texts import other_tools, words
 
 MINIMAL_FILE = 'a whole file can be as short as "sites: {chat.example.com: http://127.0.0.1:8000}"'
 
+LACKS_SITES = f"`sites` is missing; {MINIMAL_FILE}"
+_EMPTY = "the file is empty"
+
 Loc = tuple[str | int, ...]
 
 _MAP_EXPECTED = frozenset({"model_type", "model_attributes_type", "dataclass_type"})
@@ -63,6 +66,11 @@ def unknown_key(
     return f"unknown key {words.quoted(key)}: expected one of {', '.join(sorted(known))}{words.guess(key, known)}"
 
 
+def lacks_sites(message: str) -> bool:
+    """Whether a file says nothing of sites."""
+    return message.startswith((LACKS_SITES, _EMPTY))
+
+
 def label(path: Loc) -> str:
     """What a message calls a place: as rules about values do, with the site and the route."""
     if not path:
@@ -91,7 +99,7 @@ def translate(
     if kind == "value_error":
         return f"{label}: {detail['ctx']['error']}"
     if kind == "model_type" and found is None and label == "the file":
-        return f"the file is empty; expected {shape}"
+        return f"{_EMPTY}; expected {shape}"
     expected = shape if kind in _MAP_EXPECTED else _EXPECTED.get(kind, detail["msg"])
     # In braces, a key without a colon has nothing as its value.
     colon = hint_at_colon(key if found is None else found) if "map" in expected else ""

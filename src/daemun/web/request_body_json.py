@@ -19,8 +19,11 @@ async def read_object(request: requests.Request) -> Json:
             raise exceptions.HTTPException(413, f"cannot read the body: more than {LARGEST_BODY_BYTES} bytes")
     try:
         value = json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:  # the second one: thousands of lists within each other
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        # The last one: thousands of lists within each other.
         raise exceptions.HTTPException(400, f"cannot read the body as JSON: {error}") from error
+    except ValueError as error:  # Python reads no number of more than 4,300 digits
+        raise exceptions.HTTPException(400, "cannot read the body as JSON: a number in it is too long") from error
     if not isinstance(value, dict):
         raise exceptions.HTTPException(400, "cannot read the body: a JSON object is expected")
     return value

@@ -29,7 +29,7 @@ _Values = dict[str, str]
 
 def find_homes(tree: foreign_tree.Tree) -> list[str]:
     """Folders that acme.sh keeps its files in: the tree itself, or, as acme-companion has it, one for each address."""
-    return [home for home in ("", *tree.names()) if _is_home(tree, home)]
+    return [home for home in ("", *tree.names()) if (not home or tree.is_folder(home)) and _is_home(tree, home)]
 
 
 def _is_home(tree: foreign_tree.Tree, home: str) -> bool:

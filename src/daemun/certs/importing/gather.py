@@ -5,6 +5,7 @@ import collections.abc
 import dataclasses
 import datetime
 import pathlib
+import shlex
 
 from cryptography import x509
 
@@ -33,13 +34,23 @@ def _read_folder(folder: pathlib.Path, now: datetime.datetime, *, is_alone: bool
     except foreign_tree.TreeError as error:
         raise ConfigError(f'cannot import "{folder}": {error}') from error
     if not found:
+        inside = [str(folder / name) for name in tree.names() if _is_of_client(folder / name)]
         seen = ", ".join(tree.names()[:8]) or "nothing"
         raise ConfigError(
             f'cannot import "{folder}": it is no folder of certbot (with renewal/ and live/, as /etc/letsencrypt), of '
             "acme.sh (with ca/, usually ~/.acme.sh) or of acme-companion (/etc/acme.sh and /etc/nginx/certs); "
-            f"it holds {seen}"
+            + (f"name {' '.join(map(shlex.quote, inside))} instead" if inside else f"it holds {seen}")
         )
     return found if is_alone else [_place(one, str(folder)) for one in found]
+
+
+def _is_of_client(folder: pathlib.Path) -> bool:
+    """Whether a folder in the one that was named is what was meant."""
+    try:
+        tree = foreign_tree.Tree(folder)
+        return certbot.is_here(tree) or bool(acme_sh.find_homes(tree))
+    except foreign_tree.TreeError:
+        return False
 
 
 def _place(found: found_items.FoundTree, folder: str) -> found_items.FoundTree:

@@ -1,12 +1,15 @@
 """`daemun check`."""
 
+import contextlib
+import os
 import pathlib
 import typing
 
 import typer
 
-from daemun import settings
+from daemun import errors, settings
 from daemun.cli import common_options, daemon_state, json_answer, output, problem_lines
+from daemun.core.texts import words
 
 File = typing.Annotated[
     pathlib.Path | None, typer.Argument(metavar="[FILE]", help="The configuration, as with -c.", show_default=False)
@@ -23,6 +26,7 @@ def check(chosen: settings.Settings, file: File = None, as_json: common_options.
     from daemun.wiring.offline import checking, configuration
 
     if file is not None:
+        _refuse_missing(file)
         chosen = settings.with_config(chosen, pathlib.Path.cwd() / file.expanduser())
         output.name_gate(chosen.options)
     chosen = daemon_state.with_daemons_file(chosen)
@@ -39,3 +43,15 @@ def check(chosen: settings.Settings, file: File = None, as_json: common_options.
         else:
             output.complain(f"{subject}: {output.count(len(problem_lines.errors_of(found)), 'error')}")
     raise typer.Exit(0 if is_good else 1)
+
+
+def _refuse_missing(file: pathlib.Path) -> None:
+    """Raises: ConfigError. What is kept in the state directory is another file's."""
+    path = pathlib.Path.cwd() / file.expanduser()
+    if os.path.lexists(path):
+        return
+    others: list[str] = []
+    with contextlib.suppress(OSError):
+        others = sorted(one.name for one in path.parent.iterdir() if one.suffix in {".yaml", ".yml"})
+    guess = words.guess(path.name, others)
+    raise errors.ConfigError(f"cannot check {path}: no such file or directory; correct the path{guess}")

@@ -9,7 +9,7 @@ Check = collections.abc.Callable[[str], str | None]
 """The cause of a refusal; None: the text is good."""
 
 
-_COMMAND = re.compile(r"`(daemun (?!demo\b|schema\b)[a-z][^`\n]*)`")
+_COMMAND = re.compile(r"`((?:[^`\n]* && )?daemun (?!demo\b|schema\b)[a-z][^`\n]*)`")
 
 
 def with_options(text: str, options: str) -> str:

@@ -8,7 +8,7 @@ from daemun.core.texts import words
 
 @functools.cache
 def read_table(name: str) -> dict[str, str]:
-    """name: "keys", "placeholders" or "values". What each word of other tools is here."""
+    """name: "keys", "placeholders", "servers" or "values". What each word of other tools is here."""
     found: dict[str, str] = {}
     for here, others in package_data.read_toml("core/texts/other_tools.toml")[name].items():
         for word in others:
@@ -24,6 +24,11 @@ def _by_letters(name: str) -> dict[str, str]:
 def find_key(word: str) -> str | None:
     """What a key of another tool is here, in words for a message; None: it is not in the table."""
     return _by_letters("keys").get(words.letters(word))
+
+
+def is_of_server(word: str) -> bool:
+    """Whether its value in another tool is a server, or a URL of one."""
+    return words.letters(word) in _by_letters("servers")
 
 
 def find_word(word: str) -> str | None:
