@@ -5,8 +5,10 @@ import collections
 import contextlib
 import json
 import pathlib
+import re
 import ssl
 import tempfile
+import typing
 
 import httpx
 import pytest
@@ -15,9 +17,17 @@ import websockets.asyncio.server
 
 from daemun.core import model
 from daemun.core.directive import Directive, Expr
-from daemun.core.options import catalogue, header_options, hold_option, timeout_option, upstream_tls_options
+from daemun.core.options import (
+    catalogue,
+    header_options,
+    hold_option,
+    logs_option,
+    timeout_option,
+    trusted_proxies_option,
+    upstream_tls_options,
+)
 from daemun.hold import hold_limits
-from tests.support import backend, clients, holding, ports, rendered, responders, upstreams
+from tests.support import backend, clients, echo, holding, ports, rendered, responders, serving, upstreams
 from tests.support.sites import proxy, route, site
 
 pytestmark = pytest.mark.nginx
@@ -30,6 +40,15 @@ def app(
     *targets: str, path: str = "/", host: str = "app.test", snippet: model.Snippet = (), **options: object
 ) -> model.Site:
     return site(host, route(path, proxy(*targets, **options), snippet=snippet), http=model.HttpMode.SERVE)
+
+
+def _context(folder: pathlib.Path) -> ssl.SSLContext:
+    """Of a server with a certificate that nobody knows."""
+    certificate, key = rendered.self_signed("app.test")
+    (folder / "pair.pem").write_bytes(certificate + key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "pair.pem")
+    return context
 
 
 async def test_all_wait_and_each_comes_once() -> None:
@@ -68,6 +87,86 @@ async def test_a_slow_server_is_not_asked_again() -> None:
             answer = await house.ask("GET", "http://app.test/slow")
         assert answer.status_code == 504
         assert server.seen == {"GET /slow": 1}
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("method", ["MOVE", "COPY"])
+async def test_f1_where_a_file_is_moved_to_stays_as_the_server_knows_it(
+    scheme: str, method: str, tmp_path: pathlib.Path
+) -> None:
+    """F1: a held request is sent to an address, of which nginx knows no scheme; its `Destination` has the server's."""
+    port = ports.free_port()
+    verify = upstream_tls_options.Verify(is_on=False)
+    options: dict[str, typing.Any] = {"verify": verify} if scheme == "https" else {}
+    sites = (
+        app(f"{scheme}://127.0.0.1:{port}", **options),
+        app(f"{scheme}://127.0.0.1:{port}/in/", path="/out/", host="prefix.test", **options),
+    )
+    said = {
+        ("app.test", "https://app.test/new%2F"): f"{scheme}://app.test/new%2F",
+        ("app.test", "http://app.test/new"): f"{scheme}://app.test/new",
+        ("app.test", "https://other.test/new"): "https://other.test/new",
+        ("app.test", "/new"): "/new",
+        ("prefix.test", "https://prefix.test/out/new"): f"{scheme}://prefix.test/in/new",
+    }
+    async with holding.house(*sites) as house:
+        asking = asyncio.gather(
+            *(
+                house.ask(method, f"http://{host}/out/old", headers={"Destination": destination})
+                for host, destination in said
+            )
+        )
+        await house.until_waiting(len(said))
+        context = _context(tmp_path) if scheme == "https" else None
+        with serving.in_thread(echo.EchoServer("one", port=port, context=context)):
+            received = [echo.Said.parse(answer.content) for answer in await asking]
+            # The same as of a request that did not wait.
+            at_once = [
+                echo.Said.parse(
+                    (await house.ask(method, f"http://{host}/out/old", headers={"Destination": destination})).content
+                )
+                for host, destination in said
+            ]
+    assert [one.headers["destination"] for one in received] == list(said.values())
+    assert [one.headers["destination"] for one in at_once] == list(said.values())
+
+
+@pytest.mark.parametrize("theirs", ["", "abc.DEF-1_2", "<script>", "x" * 200])
+@pytest.mark.parametrize("believed", [(), ("127.0.0.0/8",)])
+@pytest.mark.parametrize("line", [None, logs_option.JSON_LINE, "request_id=${request_id} mine"])
+async def test_a_page_names_the_request_as_the_log_does(
+    theirs: str, believed: tuple[str, ...], line: str | None
+) -> None:
+    """Behind a trusted proxy, too, which names the request; and where a server is sent the id."""
+    port = ports.free_port()
+    settings = model.Globals(
+        options=catalogue.values(
+            logs_option.OPTION.set(
+                logs_option.Logs(format=line, escape="json" if line == logs_option.JSON_LINE else "default")
+            ),
+            trusted_proxies_option.OPTION.set(believed),
+        )
+    )
+    headers = {"Accept": "application/json", **({"X-Request-ID": theirs} if theirs else {})}
+    named: dict[str, typing.Any] = {"request_headers": (("X-Request-ID", "$request_id"),)}
+    sites = (
+        app(f"http://127.0.0.1:{port}", hold=0.2),
+        app(f"http://127.0.0.1:{port}", host="named.test", hold=30, **named),
+    )
+    async with holding.house(*sites, settings=settings) as house:
+        page = (await house.ask("GET", "http://app.test/", headers=headers)).json()
+        log = house.error_log.with_name("access.log")
+        await upstreams.eventually(lambda: "request_id" in log.read_text())
+        (logged,) = re.findall(r'request_id(?:=|":")([^" \n]+)', log.read_text())
+        asking = asyncio.create_task(house.ask("GET", "http://named.test/", headers=headers))
+        await house.until_waiting(1)
+        with serving.in_thread(echo.EchoServer("one", port=port)):
+            sent = echo.Said.parse((await asking).content).headers["x-request-id"]
+    assert logged == page["request_id"]
+    is_taken = bool(believed) and theirs == "abc.DEF-1_2"
+    assert (logged == theirs) == is_taken
+    assert (sent == theirs) == is_taken
+    assert re.fullmatch("[0-9a-f]{32}", logged) or is_taken
 
 
 @pytest.mark.parametrize(
@@ -152,10 +251,7 @@ async def test_paths_and_headers_are_those_of_a_request_that_did_not_wait(path: 
 async def test_a_server_that_accepts_and_does_not_serve(tmp_path: pathlib.Path) -> None:
     """A failed TLS handshake sends nothing, so the request comes back; its path is replaced once all the same."""
     port = ports.free_port()
-    certificate, key = rendered.self_signed("app.test")
-    (tmp_path / "pair.pem").write_bytes(certificate + key)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "pair.pem")
+    context = _context(tmp_path)
     verify = upstream_tls_options.Verify(is_on=False)
     async with holding.house(app(f"https://127.0.0.1:{port}/in/in/", path="/in/", verify=verify)) as house:
         asking = asyncio.create_task(house.ask("POST", "http://app.test/in/x", content=BODY))

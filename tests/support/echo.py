@@ -94,7 +94,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             self._send(200, self._said(body), {"Content-Type": "application/json"})
 
-    do_GET = do_HEAD = do_POST = do_PUT = _answer  # noqa: N815 - names of the standard library
+    do_GET = do_HEAD = do_POST = do_PUT = do_COPY = do_MOVE = _answer  # noqa: N815 - names of the standard library
 
     def _read_body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

@@ -78,12 +78,13 @@ async def house(
     limits: hold_limits.HoldLimits | None = None,
     pools: tuple[model.Pool, ...] = (),
     own_blocks: int = 200,
+    settings: model.Globals | None = None,
 ) -> collections.abc.AsyncIterator[House]:
     """nginx with these sites on plain HTTP and HTTPS, and everything they need of the daemon.
 
     own_blocks: as in the Environment.
     """
-    desired = model.Desired(globals=model.Globals(), sites=sites)
+    desired = model.Desired(globals=settings or model.Globals(), sites=sites)
     async with contextlib.AsyncExitStack() as stack:
         discovery = endpoints.Discovery(memory_store.MemoryStore())
         await discovery.start()
@@ -95,7 +96,7 @@ async def house(
         stack.push_async_callback(asyncio.to_thread, starting.close)
         running = await asyncio.to_thread(
             starting.enter_context,
-            rendered.running(*sites, resolver=discovery.address, workers=1, own_blocks=own_blocks),
+            rendered.running(*sites, settings=settings, resolver=discovery.address, workers=1, own_blocks=own_blocks),
         )
         chosen = worker_account.choose(None)
         path = pathlib.Path(running.layout.hold_socket)

@@ -2,7 +2,7 @@
 
 FATE is "lost" when a server has just taken the request and then closed the connection, else "unsent". `X-Tried` names
 the addresses where the request was, as $upstream_addr does; this socket among them when it comes again. `Accept` is its
-client's.
+client's, `X-Request-ID` what its page and the logs call it: REQUEST, or what a trusted proxy does.
 
 The answer is either "send it there", as headers for nginx, or what the visitor is to see. The request comes back to the
 location @ROUTE_RETRY; to @PLACE_RETRY where many sites share their locations and nginx requests /@PLACE/ROUTE/... When
@@ -20,6 +20,7 @@ _PATH = re.compile(
     r"(?:/@(?P<place>[^/]+))?/(?P<route>[^/]+)/(?P<retry>[a-z]+(?:_[a-z]+)?)/(?P<request>[0-9a-f]{32})"
     r"/(?P<fate>lost|unsent)\Z"
 )
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}\Z")
 _MOST_VISITS = 3
 """That all others distinguish."""
 
@@ -43,7 +44,9 @@ def create_app(queue: hold_queue.HoldQueue, socket: str) -> types.ASGIApp:
         if answer is not None:
             retry = f"@{match['place'] or match['route']}_{match['retry']}"
             page = hold_pages.find_page(
-                headers.get("accept", ""), request.request, is_starting=queue.is_starting(request)
+                headers.get("accept", ""),
+                named if _NAME.match(named := headers.get("x-request-id", "")) else request.request,
+                is_starting=queue.is_starting(request),
             )
             await _respond(answer, retry, page)(scope, receive, send)
 

@@ -6,9 +6,12 @@ what a trusted proxy may send otherwise, and for an nginx without a variable for
 """
 
 import dataclasses
+import re
 
 from daemun.core import model, render_environment
 from daemun.core.options import trusted_proxies_option
+
+_ID = re.compile(r"\$(?:request_id\b|\{request_id\})")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,14 @@ def expressions(settings: model.Globals, nginx: render_environment.Nginx) -> For
         request_id="$request_id",
         sent_request_id="",
     )
+
+
+def with_one_id(text: str, settings: model.Globals) -> str:
+    """What an owner writes of a request's id is the one on the gate's pages: a trusted proxy may have named it. Not
+    what is written for nginx-proxy, which knows nginx's own."""
+    if settings.like_nginx_proxy or not is_anybody_believed(settings):
+        return text
+    return _ID.sub("$daemun_request_id", text)
 
 
 def is_anybody_believed(settings: model.Globals) -> bool:

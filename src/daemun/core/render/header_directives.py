@@ -113,7 +113,7 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
     written = site_scope.owned(route.snippet, set_header)
     site_wide = site_scope.owned(scope.site.snippet, set_header)
     given = [
-        arguments.line(set_header, *_request_header(name, value))
+        arguments.line(set_header, *_request_header(scope, name, value))
         for name, value in header_options.REQUEST.of(route.action)
     ]
     host = host_header_option.OPTION.of(route.action)
@@ -191,7 +191,7 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
         given["X-Forwarded-Prefix"] = path_translation.prefix(route)
     for name, value in header_options.REQUEST.of(route.action):
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
-        given[name] = arguments.expression(value)
+        given[name] = _owners_value(scope, value)
     lines = [_parameter(param, name, value) for name, value in given.items()]
     if (user := dict(judge_locations.identity(scope, route)).get("Remote-User")) is not None:
         lines.append(arguments.line(param, "REMOTE_USER", Expr(user), "if_not_empty"))  # RFC 3875 section 4.1.11
@@ -205,8 +205,12 @@ def _parameter(param: str, name: str, value: directive.Arg) -> directive.Directi
     return arguments.line(param, f"HTTP_{name.upper().replace('-', '_')}", value, *empty)
 
 
-def _request_header(name: str, value: str) -> tuple[directive.Arg, directive.Arg]:
-    return directive.Text(name), arguments.expression(value)
+def _request_header(scope: site_scope.Scope, name: str, value: str) -> tuple[directive.Arg, directive.Arg]:
+    return directive.Text(name), _owners_value(scope, value)
+
+
+def _owners_value(scope: site_scope.Scope, value: str) -> directive.Arg:
+    return Expr(forwarded_headers.with_one_id(arguments.expression(value).value, scope.settings))
 
 
 def _last_wins(
@@ -325,7 +329,7 @@ def response_lines(
     added: list[directive.Directive] = []
     owners = {name.lower() for name, _ in given}
     added += [
-        arguments.line("add_header", name, arguments.expression(value), "always") for name, value in given if value
+        arguments.line("add_header", name, _owners_value(scope, value), "always") for name, value in given if value
     ]
     added += [arguments.line("add_header", name, value) for name, value in extra if name.lower() not in owners]
     lines = [arguments.line(hide_header, name) for name in hidden] if hide_header else []

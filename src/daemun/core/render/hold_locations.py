@@ -40,10 +40,17 @@ Only the daemon can name an address: the answer counts when the last server trie
 
 import re
 
-from daemun.core import arguments, directive, layout, model
+from daemun.core import arguments, directive, layout, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import buffering_option, hold_option, retries_option
-from daemun.core.render import accel_redirect, error_pages, header_directives, request_body, site_scope
+from daemun.core.render import (
+    accel_redirect,
+    error_pages,
+    forwarded_headers,
+    header_directives,
+    request_body,
+    site_scope,
+)
 from daemun.core.texts import names
 
 HOLD = "hold.conf"
@@ -119,6 +126,10 @@ def variables(paths: layout.Layout) -> tuple[directive.Node, ...]:
             default="",
         ),
         directive.Comment(
+            "Set in the locations that a request comes back to; what is read elsewhere, too, must be defined."
+        ),
+        arguments.line("map", "", Expr("$daemun_to"), block=(arguments.line("default", ""),)),
+        directive.Comment(
             "1 when the request waited before, or came from a named location: its path is replaced already."
         ),
         _map("$daemun_apart|$upstream_addr", "replaced", (f"~^body|{room}.*{room}", "1"), default=""),
@@ -133,7 +144,7 @@ def _map(source: str, variable: str, *entries: tuple[str, str], default: str) ->
     return arguments.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)
 
 
-def file(*, buffered: bool) -> tuple[directive.Node, ...]:
+def file(settings: model.Globals, nginx: render_environment.Nginx, *, buffered: bool) -> tuple[directive.Node, ...]:
     """What every location for waiting requests includes."""
     lines = [arguments.line("if", Expr("$daemun_fate"), "=", status, block=_end(status)) for status in ("502", "504")]
     if not buffered:
@@ -157,6 +168,10 @@ def file(*, buffered: bool) -> tuple[directive.Node, ...]:
         # Where the request was, here among others, and which page its client can read.
         arguments.line("proxy_set_header", "X-Tried", Expr("$upstream_addr")),
         arguments.line("proxy_set_header", "Accept", Expr("$http_accept")),
+        # Its name on the page and in the logs, which a trusted proxy may have given it.
+        arguments.line(
+            "proxy_set_header", "X-Request-ID", Expr(forwarded_headers.expressions(settings, nginx).request_id)
+        ),
         arguments.line("proxy_set_header", "Content-Length", ""),
         # nginx keeps connections by itself since 1.29.7, and a question would be lost on one that the daemon closes at
         # that moment.
@@ -199,9 +214,9 @@ def error_lines(scope: site_scope.Scope, route: model.Route) -> tuple[directive.
     )
 
 
-def retry_line() -> directive.Directive:
-    """First in a location that sends a request to `$daemun_to`."""
-    return arguments.line("set", Expr("$daemun_to"), Expr("$daemun_ready"))
+def retry_line(protocol: str = "") -> directive.Directive:
+    """First in a location that sends a request to `$daemun_to`. protocol: for proxy_pass, "http://" or "https://"."""
+    return arguments.line("set", Expr("$daemun_to"), Expr(f"{protocol}$daemun_ready"))
 
 
 def location(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:

@@ -12,6 +12,7 @@ from daemun.core.render import (
     compression,
     default_server,
     error_pages,
+    forwarded_headers,
     header_directives,
     hold_locations,
     http_defaults,
@@ -197,6 +198,7 @@ def _log(settings: model.Globals, env: render_environment.Environment) -> tuple[
     line = logs.format or _LOG
     if line in {_LOG, logs_option.JSON_LINE}:
         line = line.replace("$request_id", error_pages.LOGGED_ID)
+    line = forwarded_headers.with_one_id(line, settings)
     return (
         *named,
         arguments.line("log_format", "daemun", *escape, Expr(line)),

@@ -202,14 +202,14 @@ def variables() -> tuple[directive.Node, ...]:
         ),
         _map("$http_destination", "destination", ("", ""), default="$daemun_destination_by_port"),
         directive.Comment(
-            "A server that nginx calls by its upstream's name has its scheme's port. Of others, which owners"
+            "A server that nginx calls by its upstream's name has its scheme's port; one that a request waited for is"
         ),
-        directive.Comment("write, nothing is known."),
+        directive.Comment("called by its address. Of others, which owners write, nothing is known."),
         _map(
-            "$proxy_port $http_host $http_destination",
+            "$daemun_to $proxy_port $http_host $http_destination",
             "destination_by_port",
-            (rf"~*^80 {_THERE}", "http://$http_host$daemun_f_rest"),
-            (rf"~*^443 {_THERE}", "https://$http_host$daemun_f_rest"),
+            (rf"~*^(?: 80|http://.*) {_THERE}", "http://$http_host$daemun_f_rest"),
+            (rf"~*^(?: 443|https://.*) {_THERE}", "https://$http_host$daemun_f_rest"),
             default="$http_destination",
         ),
         _map(

@@ -148,7 +148,7 @@ def _retry_location(
     target = proxy.targets[0]
     lines: list[directive.Node] = [
         *hold_locations.error_lines(scope, route),
-        hold_locations.retry_line(),
+        hold_locations.retry_line(f"{_protocol(target)}://"),
         *compression.as_is(scope, route, always=True),
         *_ordinary(scope, route, proxy, https=https, is_named=True),
         *_held(proxy),
@@ -158,7 +158,7 @@ def _retry_location(
         # The path of one that waits a second time is replaced already.
         lines.append(arguments.line("if", Expr("$daemun_replaced"), block=(arguments.line("break"),)))
         lines.append(replacement(route.path, target.path))
-    lines.append(arguments.line("proxy_pass", Expr(f"{_protocol(target)}://$daemun_to{sent}")))
+    lines.append(arguments.line("proxy_pass", Expr(f"$daemun_to{sent}")))
     lines = [*http_defaults.leave(lines, scope, proxy, module="proxy")]
     block = (*site_scope.yielding(lines, route.snippet), *route.snippet)
     return arguments.line("location", f"@{_name(scope, route)}_retry", block=block)
@@ -174,12 +174,12 @@ def _upgrade_location(
     if hold_locations.is_held(scope, route, proxy):
         lines += hold_locations.error_lines(scope, route)
     if is_retry:
-        lines.append(hold_locations.retry_line())
+        lines.append(hold_locations.retry_line(f"{_protocol(target)}://"))
     lines += _common(scope, route, proxy, https=https, is_named=True)
     lines += [arguments.line("proxy_read_timeout", idle), arguments.line("proxy_send_timeout", idle)]
     sent = path_translation.sent(scope, route, proxy)
     if is_retry:
-        goal: directive.Arg = Expr(f"{_protocol(target)}://$daemun_to{sent}")
+        goal: directive.Arg = Expr(f"$daemun_to{sent}")
     else:
         goal = _goal(scope, target, _upgrade_upstream(scope, route, proxy), sent=sent)
     name = "upgrade_retry" if is_retry else "upgrade"

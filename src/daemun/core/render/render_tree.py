@@ -64,8 +64,8 @@ def render_files(
         server_blocks.CHALLENGE: server_blocks.challenge_file(env, settings),
         generation_files.INTERNAL_CLIENTS: internal_clients.internal_file(settings),
         error_pages.FILE: error_pages.nodes(settings, env),
-        hold_locations.HOLD: hold_locations.file(buffered=True),
-        hold_locations.HOLD_UNBUFFERED: hold_locations.file(buffered=False),
+        hold_locations.HOLD: hold_locations.file(settings, env.nginx, buffered=True),
+        hold_locations.HOLD_UNBUFFERED: hold_locations.file(settings, env.nginx, buffered=False),
     }
     if refused := access.networks_of_gate(settings):
         trees[network_refusals.FILE] = refused
