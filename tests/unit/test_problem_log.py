@@ -63,7 +63,7 @@ def test_what_stays_is_told_once_and_its_end(due_times: list[tuple[object, tuple
             under_test.update([problem("a")])
             let_pass(due_times)
         under_test.update([])
-    assert lines == ["warning: container web: a", "info: all problems are solved"]
+    assert lines == ["warning: container web: a", "info: all problems of the configuration are solved"]
 
 
 def test_the_first_problems_are_told_at_once() -> None:
@@ -82,7 +82,10 @@ def test_all_problems_are_solved_only_when_none_is_left(due_times: list[tuple[ob
         under_test.update([problem("b")])
         under_test.update([])
     let_pass(due_times)
-    assert lines[3:] == ["info: all errors are solved; warnings remain", "info: all problems are solved"]
+    assert lines[3:] == [
+        "info: all errors are solved; warnings remain",
+        "info: all problems of the configuration are solved",
+    ]
 
 
 def test_an_error_that_ends_while_others_last_is_told() -> None:

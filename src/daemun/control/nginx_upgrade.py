@@ -57,7 +57,7 @@ class NginxUpgrade:
 
     @property
     def found(self) -> render_environment.Successor | None:
-        """What could take over, as of the last look. failure: why it did not."""
+        """What could take over, as of the last look."""
         return self._found
 
     @property
@@ -106,6 +106,9 @@ class NginxUpgrade:
         self._proxy.offer(wanted)
         try:
             outcome = await run_once(urgency)
+        except Exception:
+            self._wanted = None  # it is requested again, if it is still wanted
+            raise
         finally:
             self._proxy.offer(None)
         if outcome.held is not None:

@@ -32,7 +32,7 @@ class ProblemLog:
         solved = [self._logged.pop(text) for text in sorted(self._logged.keys() - self._now.keys())]
         errors = [problem for problem in solved if _is_error(problem)]
         if solved and not self._now:
-            log.info("all problems are solved")
+            log.info("all problems of the configuration are solved")
         elif errors and not any(map(_is_error, self._now.values())):
             log.info("all errors are solved; warnings remain", warnings=len(self._now))
         else:

@@ -59,7 +59,7 @@ def judge_weaknesses(
         )
     found += [
         new_findings.warns(
-            "weakness", f"nginx {build.text}: {one.title}", "another nginx has a newer one: `daemun nginx list`"
+            "weakness", f"nginx {build.text}: {one.title}", "another nginx has a newer one: `daemun nginx install`"
         )
         for one in laid_open
         if not one.fixed
@@ -88,7 +88,7 @@ def judge_successor(
 def _cure(weaknesses: collections.abc.Sequence[nginx_weaknesses.Weakness]) -> str:
     meanwhile = sorted({one.meanwhile for one in weaknesses if one.meanwhile is not None})
     until = f"; until then {' and '.join(meanwhile)} closes some of them" if meanwhile else ""
-    return f"`daemun nginx list` shows them, and whether another nginx is free of them{until}"
+    return f"`daemun nginx list` shows them, and `daemun nginx install` gets a newer nginx beside this one{until}"
 
 
 def judge_sites(

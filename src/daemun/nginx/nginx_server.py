@@ -232,7 +232,7 @@ class Nginx(ports.Proxy, ports.Succession):
             await asyncio.to_thread(self._generations.sync_link)
             within_s = await asyncio.to_thread(self._patience_s, number)
             await takeover.run(self._layout, master, number, successor.path, within_s=within_s)
-        except (takeover.Failed, errors.EnvironmentProblemError) as error:
+        except (takeover.TakeoverError, errors.EnvironmentProblemError) as error:
             await takeover.undo(self._layout, self._generations, master)
             raise errors.ApplyError(
                 f"cannot let {successor.path} take over: {error}; the nginx that served goes on as before",

@@ -18,6 +18,7 @@ import re
 import secrets
 import shutil
 import stat
+import threading
 import time
 
 from daemun import durable, regular_files
@@ -30,6 +31,8 @@ _CLOSED, _STEP = "nginx/live", "../"
 _HANDSHAKE_S = 30.0
 """So long a worker that is on its way out may still load a certificate: a visitor has this time for the handshake
 (`client_header_timeout`)."""
+_leading = threading.Lock()
+"""A round and the watch of the disk may both be about to point the links."""
 
 
 def find(state: str) -> str | None:
@@ -73,6 +76,11 @@ def lead_there(layout: layout_.Layout) -> None:
     """
     if layout.pairs_name is None or layout.work is not None:
         return
+    with _leading:
+        _lead_there(layout)
+
+
+def _lead_there(layout: layout_.Layout) -> None:
     through = f"{_STEP}pairs/{layout.pairs_name}"
     if _target(_step(layout.state)) != through:
         with contextlib.suppress(FileExistsError):

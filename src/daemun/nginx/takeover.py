@@ -39,7 +39,7 @@ GRACE_S = 2.0
 """How long a new master that is ended again may finish what it accepted."""
 
 
-class Failed(Exception):  # noqa: N818 - how it went, as a value would be
+class TakeoverError(Exception):
     """The old nginx serves on. The text is the reason, in the words of nginx where it wrote any."""
 
 
@@ -78,17 +78,17 @@ def begin(
 async def run(layout: layout_.Layout, master: psutil.Process, number: int, binary: str, *, within_s: float) -> None:
     """Start the new master, and wait until its workers answer with the generation that `current` names.
 
-    Raises: Failed; then `undo` has to follow.
+    Raises: TakeoverError; then `undo` has to follow.
     """
     with contextlib.closing(confirmation_socket.ErrorLog(layout)) as log, _Words(master) as words:
         changed = await asyncio.to_thread(_read_change, layout)
         await asyncio.to_thread(master_program.point, layout, binary)
         if not process.send(master, signal.SIGUSR2):
-            raise Failed("the nginx that serves ended by itself")
+            raise TakeoverError("the nginx that serves ended by itself")
         refusal = await _wait_until_answered(layout, master, number, changed=changed, within_s=within_s)
         if refusal is not None:
             written = f"{words.read()}\n{log.read()}"
-            raise Failed(_find_reason(written) or refusal)
+            raise TakeoverError(_find_reason(written) or refusal)
 
 
 async def finish(layout: layout_.Layout, master: psutil.Process) -> None:

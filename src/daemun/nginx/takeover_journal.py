@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 
-from daemun import regular_files
+from daemun import durable, regular_files
 from daemun.core import layout as layout_
 
 
@@ -36,6 +36,7 @@ def write(layout: layout_.Layout, takeover: Takeover) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    durable.sync_directory(path.parent)
 
 
 def read(layout: layout_.Layout) -> Takeover | None:

@@ -242,6 +242,9 @@ def _remarks(listed: tuple["build_list.Listed", ...]) -> list[str]:
         ]
         if one.gains:
             lines.append(f"{name} would bring: {', '.join(one.gains)}")
+    usable = [one for one in listed if one.refusal is None]
+    if usable and all(any(weakness.applies for weakness in one.weaknesses) for one in usable):
+        lines.append("`daemun nginx install` gets the newest that Debian has, beside these")
     return lines
 
 

@@ -153,8 +153,8 @@ def refused(aim: model.Aim, server: str, *, in_container: bool) -> ServerFinding
         )
     elif in_container and _is_loopback(aim):
         cure = (
-            "start the server, or correct the port; here 127.0.0.1 is daemun's own container: a server in another one "
-            "is reached by that container's name, one on the machine itself by host.docker.internal"
+            "start the server, or correct the port; if it is in another container than daemun, write that container's "
+            "name in place of 127.0.0.1, and host.docker.internal for one on the machine itself"
         )
     elif aim.named is not None and not _is_loopback(aim):
         cure = (
