@@ -1,9 +1,12 @@
 """Hand-written nginx with a mistake takes down its own site's change, and nothing else (DESIGN.md decision 7)."""
 
+import pathlib
+import subprocess
 import textwrap
 
 import pytest
 
+from daemun.control import gate
 from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
@@ -82,6 +85,42 @@ def test_a_site_without_a_last_good_version_is_503(running: Daemon) -> None:
     assert running.wait_state("new.test", "quarantined")["reason"]
     running.write("sites:\n" + _snippet("new.test", "good", GOOD) + signpost("b.test", "two"))
     running.wait_sign("new.test", "good")
+
+
+@pytest.fixture
+def own_hosts(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """An /etc/hosts that only this daemon and its nginx see."""
+    hosts = daemon.root / "hosts"
+    hosts.write_bytes(pathlib.Path("/etc/hosts").read_bytes())
+    apart = ("unshare", "--mount", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh")
+    tried = subprocess.run([*apart, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"no mount namespace here: {tried.stderr.strip()}")
+    command = daemon.command
+    monkeypatch.setattr(daemon, "command", lambda *arguments: [*apart, *command(*arguments)])
+    return hosts
+
+
+@pytest.mark.parametrize("kind", ["a name", "a file"])
+def test_a_site_for_something_outside_the_file_comes_by_itself(
+    daemon: Daemon, own_hosts: pathlib.Path, kind: str
+) -> None:
+    """Nothing reports that a name can be resolved now, or that a file of an `include` is there."""
+    late = daemon.root / "late.conf"
+    snippet = "set_real_ip_from late.invalid;" if kind == "a name" else f"include {late};"
+    daemon.write("sites:\n" + _snippet("late.test", "one", snippet) + signpost("b.test", "one"))
+    daemon.start()
+    daemon.wait_sign("b.test", "one")
+    reason = daemon.wait_state("late.test", "quarantined")["reason"]
+    assert ("host not found" if kind == "a name" else "No such file") in reason
+    assert daemon.get("https://late.test/").status_code == 503
+    if kind == "a name":
+        with own_hosts.open("a") as hosts:
+            hosts.write("192.0.2.7 late.invalid\n")
+    else:
+        late.write_text("add_header X-Late yes always;\n")
+    daemon.wait(lambda: daemon.sign("late.test") == "one", "the site", within_s=gate.RETRY_S + 60)
+    daemon.wait(lambda: not daemon.status()["problems"], "no problem")
 
 
 def test_from_the_very_first_start(daemon: Daemon) -> None:

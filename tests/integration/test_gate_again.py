@@ -8,12 +8,14 @@ import datetime
 
 import pytest
 
-from daemun.control import damage_report, gate, nginx_upgrade, reconciler, reload_limiter
-from daemun.core import layout, model, render_environment
+from daemun.control import damage_report, gate, nginx_upgrade, ports, reconciler, reload_limiter
+from daemun.core import directive, layout, model, render_environment
+from daemun.core.plan import change_plan
 from daemun.core.served import liveness
 from daemun.errors import ConfigError
 from tests.support import clock
 from tests.support import world as worlds
+from tests.support.sites import site
 
 NGINX = render_environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset())
 
@@ -98,6 +100,50 @@ async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, 
         with contextlib.suppress(asyncio.CancelledError):
             await loop
     assert readings == 2, "once in vain, once for good"
+
+
+async def test_what_nginx_refuses_for_something_outside_is_tried_again_less_and_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries: list[int] = []
+    pauses: list[float | None] = []
+
+    async def stage(proxy: worlds.Proxy, files: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
+        path = change_plan.site_file("late.test")
+        if b"late.example.com" not in files.get(path, b""):
+            return await accept(proxy, files)
+        tries.append(len(tries))
+        if len(tries) > 12:
+            return await accept(proxy, files)
+        return ports.TestFailure(message="host not found", file=path, line=1, may_pass=True)
+
+    def find_pause_s(last: reconciler.Outcome | None, number: int) -> float | None:
+        pauses.append(real_pause_s(last, number))
+        return None if pauses[-1] is None else 0.001
+
+    accept, real_pause_s = worlds.Proxy.stage, gate._find_pause_s
+    monkeypatch.setattr(worlds.Proxy, "stage", stage)
+    monkeypatch.setattr(gate, "_find_pause_s", find_pause_s)
+    names = (directive.Directive("set_real_ip_from", (directive.Text("late.example.com"),)),)
+    late = site("late.test", "http://127.0.0.1:3000", snippet=names)
+    settings = model.Globals()
+    source = worlds.Source(
+        world := worlds.World(snapshot=model.Snapshot(source="file", globals=settings, sites=(late,)))
+    )
+    front = make_gate(source, world, worlds.Certificates(world), last_good=True)
+    loop = asyncio.create_task(front.run())
+    try:
+        front.wake()
+        async with asyncio.timeout(30):
+            while front.last is None or not front.last.ok or len(pauses) < 14:
+                await asyncio.sleep(0)
+    finally:
+        loop.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await loop
+    assert front.last.sites[0].state is model.SiteState.LIVE
+    assert pauses[:4] == [None, 15.0, 30.0, 60.0]
+    assert pauses[11:14] == [gate.LONGEST_RETRY_S, gate.LONGEST_RETRY_S, None]
 
 
 @pytest.mark.parametrize("is_slow", [False, True])

@@ -100,6 +100,23 @@ def test_refusal_keeps_the_words_and_finds_the_place(output: str, failure: ports
     assert config_test.translate_refusal(output, "/srv/gate/nginx/gen/7") == failure
 
 
+@pytest.mark.parametrize(
+    ("words", "is_outside"),
+    [
+        ('host not found in "late.example.com" of the "set_real_ip_from" directive', True),
+        ('host not found in upstream "late" in /x.conf:3', True),
+        ('open() "/srv/late.conf" failed (2: No such file or directory)', True),
+        ('open() "/srv/late.conf" failed (13: Permission denied)', True),
+        ('cannot load certificate "/srv/a.pem": BIO_new_file() failed (SSL: error:80000002:system library)', True),
+        ('unknown directive "foo"', False),
+        ('invalid value "lots" in "client_max_body_size" directive', False),
+        ('a duplicate location "/" in /x.conf:3', False),
+    ],
+)
+def test_what_is_outside_the_configuration_may_pass(words: str, is_outside: bool) -> None:
+    assert error_diagnosis.may_pass(words) == is_outside
+
+
 # --- the machine -----------------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,9 @@ DOCTOR_PROBES_S = 2.0
 """So long everything is looked at for `daemun doctor`, which has more to do."""
 RETRY_S = 15.0
 """How long after a round that went wrong (`Outcome.may_pass`) the next one is tried without any change of a source."""
+LONGEST_RETRY_S = 600.0
+"""The same while nginx refuses a site for something outside the configuration, at most: each try asks nginx several
+times, which may wait for a name server."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +127,14 @@ class Gate:
 
     async def run(self) -> None:
         """Apply whenever a source changed, `wake` was called, or a while ago a round went wrong. Never returns."""
+        tries = 0
         while True:
-            again = self._last is not None and self._last.may_pass
             try:
-                async with asyncio.timeout(RETRY_S if again else None):
+                async with asyncio.timeout(_find_pause_s(self._last, tries)):
                     await self._wake.wait()
+                tries = 0
             except TimeoutError:
+                tries += 1
                 log.debug("trying again what went wrong", reason=self._last.error if self._last else None)
                 self._is_all_noticed = False
             # A round that begins meanwhile may read what woke this one, and may be too early for what comes then.
@@ -320,6 +325,15 @@ class Gate:
             changes = [str(change) for change in last.wanted.changes] if last.wanted else []
             shown = ", ".join(changes[:10]) + (f" and {len(changes) - 10} more" if len(changes) > 10 else "")
             log.info("live", generation=last.generation, changes=shown or "settings", nginx=last.activated.name.lower())
+
+
+def _find_pause_s(last: reconciler.Outcome | None, tries: int) -> float | None:
+    """How long after a round the next one begins without a change; None: not at all. tries: how many did in a row."""
+    if last is not None and last.may_pass:
+        return RETRY_S
+    if last is not None and last.may_be_accepted:
+        return min(RETRY_S * 2.0 ** min(tries, 10), LONGEST_RETRY_S)
+    return None
 
 
 def report_plan(wanted: change_plan.Plan, problems: tuple[model.Problem, ...]) -> gate_port.PlanReport:

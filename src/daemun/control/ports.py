@@ -53,7 +53,8 @@ class Source(typing.Protocol):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TestFailure:
     """nginx's refusal of a staged tree. file: relative to the tree, None when nginx named none. message: its words.
-    cure: what to do about it, where that is known."""
+    cure: what to do about it, where that is known. may_pass: it is for something outside the configuration, which may
+    be there later without a change of it."""
 
     __test__ = False  # not a pytest class
 
@@ -61,6 +62,7 @@ class TestFailure:
     file: str | None = None
     line: int | None = None
     cure: str | None = None
+    may_pass: bool = False
 
 
 class ListenError(EnvironmentProblemError):

@@ -197,7 +197,12 @@ class _Search:
     def _describe(self, path: str, failure: ports.TestFailure) -> quarantine.RefusedFile:
         found = self._find_cause(failure, path)
         return quarantine.RefusedFile(
-            path=path, cause=found.words, cure=failure.cure, stand_in=self._name_stand_in(path), place=found.place
+            path=path,
+            cause=found.words,
+            cure=failure.cure,
+            stand_in=self._name_stand_in(path),
+            place=found.place,
+            may_pass=failure.may_pass,
         )
 
     def _name_stand_in(self, path: str) -> quarantine.StandIn:

@@ -32,7 +32,8 @@ class Outcome:
     wanted: what was to be done; None when it did not come so far. activated: what nginx was made to do.
     generation: the one that is live. error: why nothing new is live; None also when single sites are quarantined.
     unread: the sources that could not be read, so that their last snapshot was applied once more.
-    waits: a site is set aside because nginx cannot listen at its address.
+    waits: a site is set aside because nginx cannot listen at its address. may_be_accepted: one is for something outside
+    the configuration, such as a name that could not be resolved.
     held: what nginx has to be reloaded for waits; what needs no reload is live.
     versions: source -> that of what was read, where it is known.
     """
@@ -47,6 +48,7 @@ class Outcome:
     error: str | None = None
     unread: tuple[str, ...] = ()
     waits: bool = False
+    may_be_accepted: bool = False
     held: worker_generations.HeldReload | None = None
     versions: collections.abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -203,6 +205,7 @@ class Reconciler:
             generation=generation,
             unread=gathered.unread,
             waits=bool(switched.denied),
+            may_be_accepted=any(one.may_pass for one in switched.refused),
             held=switched.held,
             versions=gathered.versions,
         )

@@ -37,6 +37,7 @@ async def test(binary: str, layout: layout_.Layout, number: int) -> ports.TestFa
         refusal,
         message=unknown_directive.explain(refusal.message, binary=binary),
         cure=error_diagnosis.find_cure(refusal.message),
+        may_pass=error_diagnosis.may_pass(refusal.message),
     )
 
 

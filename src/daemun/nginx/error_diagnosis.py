@@ -24,7 +24,8 @@ _CURES = (
     ),
     (
         re.compile(r"host not found in"),
-        "nginx looks this name up once, when it reads the configuration: correct it, or write an address",
+        "nginx looks this name up once, when it reads the configuration: correct it, or write an address; it is tried "
+        "again by itself now and then",
     ),
     (
         re.compile(r"could not build (?P<table>[a-z_]+_hash), you should increase (?P<setting>[a-z_]+_bucket_size)"),
@@ -44,6 +45,8 @@ _CURES = (
     ),
 )
 """What nginx says of a configuration -> what its owner does about it."""
+
+_OUTSIDE = re.compile(r"host not found in|\(\) \"[^\"]+\" failed \(\d+: |BIO_new_file\(\) failed")
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -101,6 +104,12 @@ def find_cure(message: str) -> str | None:
     """What to do about a configuration that nginx refuses, where its words alone do not show it. Pure."""
     found = ((match, cure) for pattern, cure in _CURES if (match := pattern.search(message)) is not None)
     return next((cure.format(**match.groupdict()) for match, cure in found), None)
+
+
+def may_pass(message: str) -> bool:
+    """Whether nginx refuses a configuration for something outside it, which may be there later: a name that could not
+    be resolved, or a file. Pure."""
+    return _OUTSIDE.search(message) is not None
 
 
 def machine_problem(

@@ -36,7 +36,7 @@ class StandIn(enum.Enum):
 class RefusedFile:
     """A file that cannot be had. path: in the tree. cause: why, in nginx's words or ours. cure: what to do, or None.
 
-    place: of the hand-written line at fault, where it is known: "daemun.yaml:14:9".
+    place: of the hand-written line at fault, where it is known: "daemun.yaml:14:9". may_pass: as in ports.TestFailure.
     """
 
     path: str
@@ -44,6 +44,7 @@ class RefusedFile:
     stand_in: StandIn
     cure: str | None = None
     place: str | None = None
+    may_pass: bool = False
 
     @property
     def reason(self) -> str:
