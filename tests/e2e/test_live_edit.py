@@ -132,3 +132,12 @@ def test_an_edit_of_a_long_file_is_live_also_beside_a_mistake(running: Daemon) -
     assert added.returncode == 0, added.stderr
     assert "new.test" in running.config.read_text()
     assert "99999" in running.cli("status").stdout
+
+
+def test_a_name_that_gets_a_port_is_served_as_before(running: Daemon) -> None:
+    running.write("sites:\n" + signpost("a.test:8443", "two") + signpost("b.test", "new"))
+    running.wait_sign("b.test", "new")
+    running.wait_sign("a.test", "one")
+    sites = {site["host"]: site for site in running.status()["sites"]}
+    assert sites.keys() == {"a.test", "b.test"}
+    assert 'write "a.test"' in str(sites["a.test"])

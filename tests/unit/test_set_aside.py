@@ -43,3 +43,33 @@ def test_a_file_of_wrong_sites_alone_is_refused_at_a_start_only(tmp_path: pathli
     with pytest.raises(yaml_file.InvalidFileError):
         set_aside.set_aside(caught.value, {}, is_start=True)
     assert [site.host for site in set_aside.set_aside(caught.value, {}, is_start=False).sites] == ["a.test"]
+
+
+@pytest.mark.parametrize(
+    "key", ["b.test:8443", "https://b.test", "https://b.test/", "http://b.test:8080/x", "b.test/", "b.test/api"]
+)
+def test_a_key_that_is_no_host_stands_for_the_site_that_it_was(tmp_path: pathlib.Path, key: str) -> None:
+    path = tmp_path / "daemun.yaml"
+    path.write_text("sites:\n  a.test: http://127.0.0.1:1\n  b.test: http://127.0.0.1:2\n")
+    known = {site.host: site for site in yaml_file.read_snapshot(path).sites}
+    path.write_text(path.read_text().replace("b.test", key))
+    with pytest.raises(yaml_file.InvalidFileError) as caught:
+        yaml_file.read_snapshot(path)
+    sites = {site.host: site for site in set_aside.set_aside(caught.value, known, is_start=False).sites}
+    assert sites.keys() == {"a.test", "b.test"}
+    fault = sites["b.test"].fault
+    assert fault is not None
+    assert key in fault.reason
+    assert sites["b.test"].routes == known["b.test"].routes
+
+
+def test_a_key_that_is_no_host_takes_nothing_from_the_site_that_it_names(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "daemun.yaml"
+    path.write_text("sites:\n  b.test: http://127.0.0.1:2\n")
+    known = {site.host: site for site in yaml_file.read_snapshot(path).sites}
+    path.write_text("sites:\n  b.test: http://127.0.0.1:3\n  b.test:8443: http://127.0.0.1:4\n")
+    with pytest.raises(yaml_file.InvalidFileError) as caught:
+        yaml_file.read_snapshot(path)
+    sites = {site.host: site for site in set_aside.set_aside(caught.value, known, is_start=False).sites}
+    assert sites["b.test"].fault is None
+    assert sites["b.test"].routes != known["b.test"].routes

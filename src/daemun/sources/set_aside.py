@@ -9,6 +9,7 @@ import dataclasses
 
 from daemun.core import model
 from daemun.core.options import access_option
+from daemun.core.texts import rules, spellings
 from daemun.sources import yaml_file
 
 Known = collections.abc.Mapping[str, model.Site]
@@ -26,6 +27,8 @@ def set_aside(error: yaml_file.InvalidFileError, known: Known, *, is_start: bool
         raise error
     faults = _find_faults(errors)
     sites = tuple(site for site in good.sites if site.host not in faults)
+    written = {site.host for site in sites}
+    faults = {_find_meant(host, known.keys() - written): fault for host, fault in faults.items()}
     standing = tuple(_stand_in(host, fault, known) for host, fault in faults.items())
     if is_start and not any(site.enabled for site in sites) and not faults.keys() & known.keys():
         raise error
@@ -49,6 +52,14 @@ def _find_faults(errors: collections.abc.Iterable[model.Problem]) -> dict[str, m
         )
         for host, found in by_host.items()
     }
+
+
+def _find_meant(host: str, served: collections.abc.Set[str]) -> str:
+    """The site that a key stands for which is no host: one that was served until somebody wrote a port behind it goes
+    on as it was."""
+    if rules.check_host(host) is None:
+        return host
+    return next((meant for meant in spellings.hosts(host) if meant in served), host)
 
 
 def _stand_in(host: str, fault: model.SetAside, known: Known) -> model.Site:
