@@ -582,6 +582,22 @@ def test_missing_files_are_named_with_their_line(tmp_path: pathlib.Path) -> None
     assert len(caught.value.problems) == 4
 
 
+def test_a_tilde_is_no_home(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "daemun.yaml"
+    file.write_text("sites:\n  a.test: {/: {files: ~/public}}\n")
+    (problem,) = yaml_file.read_snapshot(file).problems
+    assert '"~" means nothing here, so write the whole path' in problem.message
+
+
+def test_a_plain_target_beside_an_encrypted_one_has_no_certificate(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "daemun.yaml"
+    file.write_text('sites:\n  a.test: {/: {to: ["http://10.0.0.1:1", "https://10.0.0.2:2"]}}\n')
+    with pytest.raises(yaml_file.InvalidFileError) as caught:
+        yaml_file.read_snapshot(file)
+    assert 'the certificate of "http:' not in str(caught.value)
+    assert "has another scheme" in str(caught.value)
+
+
 FRONT_PAGES = {
     "pictures alone": ("files: pub", ["a.jpg"], "403; put one there, or write `listing: true`"),
     "another page": ("files: pub", ["a.jpg", "home.html"], "403; put one there, or write `index: home.html`"),

@@ -41,7 +41,8 @@ def _find_cause(files: model.Files, worker: snippet_files.Worker | None) -> str 
         if folder.is_file():
             return f"{folder} is a file, and a folder is expected; name the one that it is in"
         if not folder.is_dir():
-            return f"there is no folder {folder}; its visitors get 404 until it is there"
+            home = '; "~" means nothing here, so write the whole path' if "~" in folder.parts else ""
+            return f"there is no folder {folder}{home}; its visitors get 404 until it is there"
         closed = snippet_files.find_closed(folder.resolve(), worker)
         if closed is not None:
             return f"{closed}; until then its visitors get 403"

@@ -84,9 +84,10 @@ def _find_name_cause(proxy: model.Proxy, verify: Verify) -> str | None:
     """nginx compares a server's certificate with one name for the whole route, and with names only (proxy_ssl_name)."""
     if SERVER_NAME.of(proxy) is not None:
         return None
-    hosts = {target.host for target in proxy.targets}
-    nameless = [target for target in proxy.targets if target.host is None or names.address_of(target.host)]
-    if len(nameless) == len(proxy.targets):
+    targets = [target for target in proxy.targets if target.scheme.is_encrypted]
+    hosts = {target.host for target in targets}
+    nameless = [target for target in targets if target.host is None or names.address_of(target.host)]
+    if len(nameless) == len(targets):
         if not verify.is_on:
             return None
         shown = words.quoted(str(nameless[0]))
