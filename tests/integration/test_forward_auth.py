@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from daemun.core import model
-from daemun.core.options import access_option, catalogue, trusted_proxies_option
+from daemun.core.options import access_option, catalogue, proxy_headers_option, trusted_proxies_option
 from daemun.core.options.access_option import Access
 from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
 from tests.support import clients, echo, judges, ports, rendered
@@ -122,6 +122,43 @@ def test_a_public_route_and_the_challenge_stay_open(gate: rendered.Running) -> N
     assert gate.get("http://app.test/").status_code == 301
     assert fetch(gate, "https://app.test.part/").status_code == 200
     assert fetch(gate, "https://app.test.part/in/", Accept="text/html").status_code == 302
+
+
+_IDENTITY = ("Remote-User", "Remote-Sub", "X-User", "X-Role", "X-authentik-jwt", "X-authentik-entitlements")
+
+
+@pytest.mark.parametrize("path", ["/open/", "/else/"])
+@pytest.mark.parametrize("proxy_headers", [None, ("X-Else",)])
+def test_headers_of_a_judge_cannot_be_invented_on_routes_without_it(
+    one: echo.EchoServer, path: str, proxy_headers: tuple[str, ...] | None
+) -> None:
+    """A site whose routes have other judges, or none, before the same server."""
+    there = f"http://127.0.0.1:{one.port}"
+    of_own_form = ForwardAuth(kind=Kind.NGINX, url="http://127.0.0.1:9", copied=("X-User", "X-Role", "Authorization"))
+    of_settings = () if proxy_headers is None else catalogue.values(proxy_headers_option.OPTION.set(proxy_headers))
+    with judges.running(judges.authelia) as judge, judges.running(judges.tinyauth) as tinyauth:
+        app = site(
+            "app.test",
+            route("/", there, options=catalogue.values(access_option.OPTION.set(Access(forward_auth=of_own_form)))),
+            route("/third/", there, options=judged(Kind.AUTHENTIK, judge)),
+            route("/open/", there, options=PUBLIC),
+            route("/else/", there, options=judged(Kind.AUTHELIA, judge)),
+            options=judged(Kind.TINYAUTH, tinyauth),
+        )
+        with rendered.running(app, settings=model.Globals(options=of_settings)) as gate:
+            own = {"Authorization": "Bearer own", "X-Own": "own"}
+            sent = {**dict.fromkeys(_IDENTITY, "forged"), **own, **SIGNED_IN}
+            said = gate.said(f"https://app.test{path}", **sent).headers
+    assert "forged" not in said.values()
+    assert said.get("remote-user") == ("alice" if path == "/else/" else None)
+    assert (said["authorization"], said["x-own"]) == ("Bearer own", "own")
+
+
+def test_a_public_site_before_a_judge_of_the_gate(one: echo.EchoServer, judge: judges.Judge) -> None:
+    there = f"http://127.0.0.1:{one.port}"
+    settings = dataclasses.replace(SETTINGS, options=(*SETTINGS.options, *judged(Kind.TINYAUTH, judge)))
+    with rendered.running(site("app.test", there, options=PUBLIC), settings=settings) as gate:
+        assert "remote-sub" not in gate.said("https://app.test/", **{"Remote-Sub": "forged"}).headers
 
 
 def test_http2(gate: rendered.Running) -> None:

@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 
 from daemun.core import arguments, directive, model, render_environment
+from daemun.core.access import access_levels
 from daemun.core.directive import Expr
 from daemun.core.options import (
     header_options,
@@ -25,6 +26,7 @@ from daemun.core.render import (
     believed_headers,
     forward_auth,
     forwarded_headers,
+    held_access,
     judge_locations,
     path_translation,
     site_scope,
@@ -42,6 +44,8 @@ _REMOVED = (
 CGI (httpoxy.org)."""
 
 _PROXIED = "proxied_"
+
+_VERIFIED = frozenset({"authorization", "cookie"})
 
 _HOP = ("Upgrade", "$daemun_upgrade"), ("Connection", "$daemun_connection")
 
@@ -140,12 +144,15 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
     elif set_header == "proxy_set_header" and not translate_option.OPTION.of(route.action):
         connection = (*connection, arguments.line(set_header, "Destination", Expr("$http_destination")))
     identity = tuple(arguments.line(set_header, name, Expr(value)) for name, value in _identity(scope, route))
-    aliases = _aliases(scope, set_header, identity)
-    if not (written or site_wide or given or connection or aliases or identity):
+    usual = standard(set_header, scope.settings, scope.environment.nginx)
+    removed = tuple(
+        arguments.line(set_header, name, "") for name in _of_all_judges(scope, {_subject(line) for line in usual})
+    )
+    aliases = _aliases(scope, set_header, (*removed, *identity))
+    if not (written or site_wide or given or connection or aliases or identity or removed):
         return ()
     gate_wide = site_scope.owned(scope.settings.snippet, set_header)
-    usual = standard(set_header, scope.settings, scope.environment.nginx)
-    lines = _last_wins(usual, connection, gate_wide, site_wide, identity, given, hidden=written)
+    lines = _last_wins(usual, connection, removed, gate_wide, site_wide, identity, given, hidden=written)
     named = {line.args[0].value.lower() for line in (*lines, *written) if line.args}
     return (*lines, *(alias for alias in aliases if alias.args[0].value.lower() not in named))
 
@@ -153,6 +160,21 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
 def _identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, str], ...]:
     """The headers that a judge decides on, and their values."""
     return (*forward_auth.identity(scope, route), *judge_locations.identity(scope, route))
+
+
+def _of_all_judges(scope: site_scope.Scope, known: collections.abc.Container[str]) -> tuple[str, ...]:
+    """The headers in which any judge of the site or the gate names visitors, but those that are set anyway: a server
+    believes them on routes without that judge, too, where a visitor could invent them. known: as `_subject` has them.
+
+    The visitor's own passwords and cookies are no such headers: servers verify them."""
+    found: dict[str, str] = {}
+    for access in (access_levels.of_gate(scope.settings).access, *held_access.find_judged(scope).values()):
+        copied = () if access.forward_auth is None else access.forward_auth.headers
+        for name in (*copied, *(() if access.basic_auth is None else (judge_locations.USER_HEADER,))):
+            subject = _as_subject(name)
+            if subject not in known and subject not in _VERIFIED:
+                found.setdefault(subject, name)
+    return tuple(found.values())
 
 
 def _aliases(
@@ -184,6 +206,7 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
     given: dict[str, directive.Arg] = {"Host": Expr(scope.forwarded.host) if host is None else directive.Text(host)}
     usual = {**_forwarded(scope.forwarded), **_further(scope.settings)}
     given |= {name: Expr(value) for name, value in usual.items()}
+    given |= dict.fromkeys(_of_all_judges(scope, {_as_subject(name) for name in given}), Expr(""))
     for name, value in _identity(scope, route):
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
         given[name] = Expr(value)
@@ -193,7 +216,7 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
         given[name] = _owners_value(scope, value)
     lines = [_parameter(param, name, value) for name, value in given.items()]
-    if (user := dict(judge_locations.identity(scope, route)).get("Remote-User")) is not None:
+    if (user := dict(judge_locations.identity(scope, route)).get(judge_locations.USER_HEADER)) is not None:
         lines.append(arguments.line(param, "REMOTE_USER", Expr(user), "if_not_empty"))  # RFC 3875 section 4.1.11
     return _last_wins(lines, site_scope.owned(scope.site.snippet, param), hidden=site_scope.owned(route.snippet, param))
 
@@ -228,7 +251,11 @@ def _last_wins(
 
 
 def _subject(line: directive.Directive) -> str:
-    return line.args[0].value.lower().replace("-", "_") if line.args else ""
+    return _as_subject(line.args[0].value) if line.args else ""
+
+
+def _as_subject(name: str) -> str:
+    return name.lower().replace("-", "_")
 
 
 # --- responses -------------------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ _PASSED = "$daemun_passed_authorization"
 OWN = (_USER, _PASSED)
 """The variables of `identity`, which may be empty."""
 _REMEMBERED = "10s"
+USER_HEADER = "Remote-User"
+"""In which servers learn who signed in."""
 
 
 # --- for all sites ---------------------------------------------------------------------------------------------
@@ -164,4 +166,4 @@ def identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, st
     """The headers by which servers of a route learn who the visitor is, and their values. What was for the gate is not
     for them."""
     _, found = held_access.find_judge(scope, route)
-    return () if found.basic_auth is None else (("Remote-User", _USER), ("Authorization", _PASSED))
+    return () if found.basic_auth is None else ((USER_HEADER, _USER), ("Authorization", _PASSED))
