@@ -34,6 +34,19 @@ FAMILY = basic_auth_form.BasicAuth(
 OTHERS = basic_auth_form.BasicAuth(users=(("alice", passlib_hash.bcrypt.using(rounds=4).hash("other")),))
 SETTINGS = model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("127.0.0.1",))))
 BODY = b"x" * 3_000_000
+OWN = r"""
+location /own/ { return 204; }
+location /own-files/ { alias /; }
+location = /text { add_header X-Own yes; default_type text/plain; return 200 "hi $uri"; }
+location = /if { if ($arg_a = b) { return 302 https://else.test/; } return 404; }
+location ~ ^/old/(.+)\.html$ { return 301 /new/$1$is_args$args; }
+location /rewritten/ { rewrite ^/rewritten/(.*)$ /new/$1 permanent; }
+location /away/ { rewrite ^/away/(.*)$ https://else.test/$1; }
+location /last/ { rewrite ^/last/(.*)$ /text last; }
+location /deep/ { add_header X-Deep yes; location = /deep/x { return 200 deep; } }
+location = /opened { auth_request off; return 200 opened; }
+location = /refused { return 403; }
+"""
 
 
 def guarded(**access: object) -> model.OptionValues:
@@ -101,8 +114,19 @@ def one_house(one: echo.EchoServer) -> collections.abc.Iterator[House]:
             route("/files/", model.Files(folder=folder)),
             route("/moved/", model.Redirect(to="https://else.test/")),
             route("/gone/", f"http://127.0.0.1:{ports.free_port()}"),
-            snippet=nginx_snippet.parse_snippet("location /own/ { return 204; } location /own-files/ { alias /; }"),
-            options=guarded(basic_auth=FAMILY),
+            route("/sub/", proxy(f"{there}/")),
+            route("/answer/", there, snippet=nginx_snippet.parse_snippet("return 200 route;")),
+            route(
+                "/far/",
+                model.Files(folder=folder),
+                options=guarded(basic_auth=OTHERS),
+                snippet=nginx_snippet.parse_snippet("limit_rate 1m;"),
+            ),
+            snippet=nginx_snippet.parse_snippet(OWN),
+            options=guarded(
+                basic_auth=FAMILY,
+                rate_limit=access_option.RateLimit(rate=access_option.Rate(requests=10_000, period_s=1)),
+            ),
         )
         second = site("second.test", there, options=guarded(basic_auth=FAMILY))
         either = site("either.test", there, options=guarded(basic_auth=FAMILY, allow=("203.0.113.0/24",), any=True))
@@ -122,6 +146,57 @@ def test_right_wrong_and_none(one_house: House, path: str) -> None:
         assert answer.status_code in {401, 400}, (headers, answer)
         if answer.status_code == 401:
             assert answer.headers["WWW-Authenticate"] == r'Basic realm="The \"family\"", charset="UTF-8"'
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "found"),
+    [
+        ("/own/", 204, {}),
+        ("/text?x", 200, {"X-Own": "yes", "Content-Type": "text/plain"}),
+        ("/if?a=b", 302, {"Location": "https://else.test/"}),
+        ("/if", 404, {}),
+        ("/old/a%20b/c.html?x=1", 301, {"Location": "/new/a b/c?x=1"}),
+        ("/rewritten/x?y", 301, {"Location": "/new/x?y"}),
+        ("/away/x", 302, {"Location": "https://else.test/x"}),
+        ("/last/x", 200, {"X-Own": "yes"}),
+        ("/deep/x", 200, {"X-Deep": "yes"}),
+        ("/sub?x", 301, {"Location": "/sub/?x"}),
+        ("/files", 301, {"Location": "/files/"}),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_answers_of_nginx_itself_are_behind_the_guard(
+    one_house: House, method: str, path: str, status: int, found: dict[str, str]
+) -> None:
+    url = f"https://family.test{path}"
+    for headers in ({}, sent("alice:no")):
+        answer = one_house.fetch(url, method, **headers)
+        assert answer.status_code == 401
+        assert "Location" not in answer.headers
+    answer = one_house.fetch(url, method, **ALICE)
+    if (path, method) == ("/sub?x", "POST"):
+        status = 308
+    assert answer.status_code == status
+    assert {
+        name: answer.headers[name].removeprefix("https://family.test").replace("%20", " ") for name in found
+    } == found
+    if path.startswith("/text"):
+        assert answer.text == "hi /text"
+
+
+def test_a_route_that_nginx_answers_is_behind_the_guard_for_every_kind_of_request(one_house: House) -> None:
+    for method, headers in (("GET", {}), ("GET", {"Connection": "Upgrade", "Upgrade": "websocket"}), ("POST", {})):
+        body = BODY if method == "POST" else b""
+        assert one_house.fetch("https://family.test/answer/", method, body=body, **headers).status_code == 401
+        answer = one_house.fetch("https://family.test/answer/", method, body=body, **headers, **ALICE)
+        assert (answer.status_code, answer.text) == (200, "route")
+    assert one_house.fetch("https://family.test/far", **ALICE).status_code == 401
+    assert one_house.fetch("https://family.test/far", **sent("alice:other")).status_code == 301
+
+
+def test_what_hand_written_nginx_opens_or_refuses_stays_so(one_house: House) -> None:
+    assert one_house.fetch("https://family.test/opened").text == "opened"
+    assert one_house.fetch("https://family.test/refused").status_code == 403
 
 
 @pytest.mark.parametrize(

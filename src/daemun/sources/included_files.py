@@ -5,6 +5,7 @@ the content of a file that has any stands in place of its `include`, with paths 
 text do. All others stay files, which nginx reads itself. Blocking, milliseconds.
 """
 
+import collections.abc
 import dataclasses
 import glob
 import os
@@ -17,12 +18,12 @@ from daemun.sources import nginx_snippet, usual_includes
 _MAX_BYTES = 1 << 20
 
 
-def expand(nodes: model.Snippet, base: pathlib.Path) -> model.Snippet:
-    """The same, with the content of files that hold relative paths. base: the folder at which these start.
+def expand(nodes: model.Snippet, base: pathlib.Path, *, is_whole: bool = False) -> model.Snippet:
+    """The same, with the content of files that hold relative paths, or of all. base: the folder at which paths start.
 
-    What cannot be read or parsed stays an `include`, for nginx to refuse.
+    What cannot be read or parsed stays an `include`, for nginx or the renderer to refuse.
     """
-    return tuple(one for node in nodes for one in _expand(node, base, ()))
+    return tuple(one for node in nodes for one in _expand(node, base, (), is_whole=is_whole))
 
 
 def read_whole(nodes: model.Snippet, base: pathlib.Path) -> model.Snippet:
@@ -30,21 +31,23 @@ def read_whole(nodes: model.Snippet, base: pathlib.Path) -> model.Snippet:
     return tuple(one for node in nodes for one in _read_whole(node, base, ()))
 
 
-def _expand(node: directive.Node, base: pathlib.Path, seen: tuple[str, ...]) -> model.Snippet:
+def _expand(node: directive.Node, base: pathlib.Path, seen: tuple[str, ...], *, is_whole: bool) -> model.Snippet:
     """seen: the files on the way there."""
+
+    def expand_all(nodes: collections.abc.Iterable[directive.Node], way: tuple[str, ...]) -> model.Snippet:
+        return tuple(one for part in nodes for one in _expand(part, base, way, is_whole=is_whole))
+
     if isinstance(node, directive.Directive) and node.block is not None:
-        return (
-            dataclasses.replace(node, block=tuple(one for part in node.block for one in _expand(part, base, seen))),
-        )
+        return (dataclasses.replace(node, block=expand_all(node.block, seen)),)
     usual = _read_usual(node, base)
     if usual is not None:
-        return tuple(one for part in usual for one in _expand(part, base, seen))
+        return expand_all(usual, seen)
     found: list[directive.Node] = []
-    is_needed = False
+    is_needed = is_whole and _is_include(node)
     try:
         for path in _find(node, seen):
             nodes, has_relative = _parse(path, base)
-            inner = tuple(one for part in nodes for one in _expand(part, base, (*seen, os.path.realpath(path))))
+            inner = expand_all(nodes, (*seen, os.path.realpath(path)))
             is_needed = is_needed or has_relative or inner != nodes
             found += inner
     except ValueError:

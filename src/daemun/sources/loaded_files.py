@@ -15,6 +15,7 @@ import re
 
 from daemun import causes, regular_files
 from daemun.core import directive, model
+from daemun.core.access import access_levels
 from daemun.core.options import catalogue
 from daemun.sources import included_files, snippet_files
 
@@ -49,7 +50,9 @@ def with_digests(snapshot: model.Snapshot, base: pathlib.Path) -> model.Snapshot
         settings = dataclasses.replace(settings, options=catalogue.with_loaded(settings.options, _read))
         if settings.snippet:
             settings = dataclasses.replace(settings, snippet=with_content(settings.snippet, base))
-    return dataclasses.replace(snapshot, globals=settings, sites=tuple(_of_site(site, base) for site in snapshot.sites))
+    return dataclasses.replace(
+        snapshot, globals=settings, sites=tuple(_of_site(site, settings, base) for site in snapshot.sites)
+    )
 
 
 def find_problems(snapshot: model.Snapshot) -> list[model.Problem]:
@@ -86,26 +89,33 @@ def digest(path: str) -> str:
     return _digest(path, (), "/", secret=False)
 
 
-def _of_site(site: model.Site, base: pathlib.Path) -> model.Site:
-    routes = tuple(_of_route(route, base) for route in site.routes)
+def _of_site(site: model.Site, settings: model.Globals | None, base: pathlib.Path) -> model.Site:
+    # What is guarded is only so if its hand-written nginx is known whole.
+    is_whole = access_levels.is_guarded(site, settings or model.Globals())
+    routes = tuple(_of_route(route, base, is_whole=is_whole) for route in site.routes)
     options = catalogue.with_loaded(site.options, _read)
     if routes == site.routes and options is site.options and not site.snippet:
         return site
-    return dataclasses.replace(site, routes=routes, options=options, snippet=with_content(site.snippet, base))
+    return dataclasses.replace(
+        site, routes=routes, options=options, snippet=with_content(site.snippet, base, is_whole=is_whole)
+    )
 
 
-def _of_route(route: model.Route, base: pathlib.Path) -> model.Route:
+def _of_route(route: model.Route, base: pathlib.Path, *, is_whole: bool) -> model.Route:
     if (own := catalogue.with_loaded(route.options, _read)) is not route.options:
         route = dataclasses.replace(route, options=own)
     options = catalogue.with_digests(route.action.options, digest)
     if options != route.action.options:
         route = dataclasses.replace(route, action=dataclasses.replace(route.action, options=options))
-    return dataclasses.replace(route, snippet=with_content(route.snippet, base)) if route.snippet else route
+    if not route.snippet:
+        return route
+    return dataclasses.replace(route, snippet=with_content(route.snippet, base, is_whole=is_whole))
 
 
-def with_content(nodes: model.Snippet, base: pathlib.Path) -> model.Snippet:
-    """The same hand-written nginx, with what the files that it names hold now. base: as `with_digests`."""
-    return _with_notes(included_files.expand(nodes, base))
+def with_content(nodes: model.Snippet, base: pathlib.Path, *, is_whole: bool = False) -> model.Snippet:
+    """The same hand-written nginx, with what the files that it names hold now. base: as `with_digests`. is_whole: with
+    the content of all that it includes."""
+    return _with_notes(included_files.expand(nodes, base, is_whole=is_whole))
 
 
 def _with_notes(nodes: model.Snippet) -> model.Snippet:

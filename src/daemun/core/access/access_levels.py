@@ -35,6 +35,12 @@ def of_route(route: model.Route, site: model.Site, settings: model.Globals) -> H
     return HeldAccess(access=own, place=names.variable_suffix(site.host, route.path))
 
 
+def is_guarded(site: model.Site, settings: model.Globals) -> bool:
+    """Whether anything of the site is not for everybody."""
+    held = (of_site(site, settings), *(of_route(route, site, settings) for route in site.routes))
+    return any(one.access.conditions for one in held)
+
+
 def find_all(desired: model.Desired) -> collections.abc.Iterator[HeldAccess]:
     """The gate's, and those that sites and routes set."""
     settings = desired.globals

@@ -1,9 +1,7 @@
 """Who may come in, and how often (`core.options.access_option`).
 
 The conditions of a site stand in its server, from which every location inherits them, hand-written ones among them.
-The locations of a route repeat them where the route has others. A location that answers by `return` would do so before
-nginx looks at any condition, so such a route first tries a file that is not there, which nginx does afterwards
-(nginx.org/en/docs/dev/development_guide.html#http_phases).
+The locations of a route repeat them where the route has others. What answers by `return` is in `early_answers`.
 
 Limits stand in the locations of routes alone: inherited ones would hold for certificate authorities, too.
 """
@@ -18,8 +16,6 @@ from daemun.core.options import access_option
 from daemun.core.render import forward_auth, held_access, judge_locations, network_refusals, site_scope
 
 _ADDRESS = "$daemun_limit_address"
-_NOTHING = "/.daemun-nothing"
-"""No challenge has such a name (RFC 8555 section 8.3), so it is never there."""
 _GATE_ZONE, _ZONE = "10m", "1m"
 """A megabyte has room for 8,000 addresses; beyond that nginx forgets the oldest."""
 _WAITS_S = (1, 2, 5, 10, 30, 60)
@@ -116,14 +112,6 @@ def is_guarded(scope: site_scope.Scope, route: model.Route) -> bool:
     """Whether nginx has anything to look at before it answers."""
     access = held_access.of_route(scope, route).access
     return bool(access.conditions) or access.is_limited
-
-
-def beyond(scope: site_scope.Scope, there: str) -> tuple[directive.Directive, ...]:
-    """For a location whose requests are handed to another one after nginx looked at its conditions."""
-    return (
-        arguments.line("root", scope.environment.layout.challenges),
-        arguments.line("try_files", _NOTHING, Expr(there)),
-    )
 
 
 def _conditions(

@@ -13,6 +13,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import access_option, country_forms
 
 FILE = "refused-networks.conf"
+_PREFIX = "$daemun_refused_"
 _REFUSED, _LET_IN = "1", "0"
 
 
@@ -31,6 +32,13 @@ def repeat(node: directive.Node, refusals: tuple[directive.Directive, ...]) -> d
     block = tuple(repeat(one, refusals) for one in node.block)
     is_reached = node.name == "location" and arguments.line("internal") not in node.block
     return dataclasses.replace(node, block=(*refusals, *block) if is_reached else block)
+
+
+def is_refusal(node: directive.Node) -> bool:
+    """Whether it is one of `lines`."""
+    if not isinstance(node, directive.Directive) or node.name != "if" or len(node.args) != 1:
+        return False
+    return node.args[0].value.startswith(_PREFIX)
 
 
 def variables(access: access_option.Access, place: str) -> tuple[directive.Node, ...]:
@@ -64,4 +72,4 @@ def _geo(variable: str, usual: str, networks: collections.abc.Iterable[str], of_
 
 
 def _variable(place: str, number: int) -> str:
-    return f"$daemun_refused_{place}_{number}"
+    return f"{_PREFIX}{place}_{number}"

@@ -5,6 +5,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import redirect_status_option, status_option
 from daemun.core.render import (
     access,
+    early_answers,
     error_pages,
     gateway,
     header_directives,
@@ -55,7 +56,8 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
         raise _named(scope, route, error) from error
     yielding = internal_clients.yielding(scope, route, nodes)
     guarded = access.guarded(scope, route, yielding, pages)
-    return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, guarded), *_to_slash(scope, route))
+    to_slash = access.guarded(scope, route, _to_slash(scope, route), pages)
+    return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, guarded), *to_slash)
 
 
 def _redirect(
@@ -74,7 +76,7 @@ def _redirect(
     owners = tuple(node for node in route.snippet if node not in inside)
     there = f"@{names.upstream_name(scope.site.host, route.path)}_redirect"
     return (
-        arguments.line("location", route.path, block=(*access.beyond(scope, there), *inside)),
+        arguments.line("location", route.path, block=(*early_answers.beyond(scope, there), *inside)),
         arguments.line("location", there, block=(*site_scope.yielding(lines, owners), *owners, answer)),
     )
 

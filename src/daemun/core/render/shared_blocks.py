@@ -24,6 +24,7 @@ from daemun.core.render import (
     access,
     answer_headers,
     default_server,
+    early_answers,
     error_pages,
     forward_auth,
     header_directives,
@@ -287,7 +288,11 @@ def _https(scope: site_scope.Scope) -> directive.Directive:
     return arguments.line("server", block=lines)
 
 
-def _content(scope: site_scope.Scope, *, https: bool) -> collections.abc.Iterator[directive.Node]:
+def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
+    return early_answers.behind_guards(scope, tuple(_nodes(scope, https=https)))
+
+
+def _nodes(scope: site_scope.Scope, *, https: bool) -> collections.abc.Iterator[directive.Node]:
     """Without their titles, which name the server of one site."""
     yield from accel_redirect.lines(scope)
     yield from access.server_lines(scope)

@@ -15,6 +15,7 @@ from daemun.core.render import (
     access,
     answer_headers,
     buffer_sizes,
+    early_answers,
     error_pages,
     forward_auth,
     header_directives,
@@ -270,7 +271,7 @@ def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, .
     """What an owner wrote for the server, and the locations of the routes."""
     if _has_snippets(scope.site):
         scope = buffer_sizes.fit_site(header_directives.keep_in_site(scope, https=https))
-    return (
+    content = (
         *accel_redirect.lines(scope),
         *access.server_lines(scope),
         *access.guarded_beside(scope, forward_auth.server_lines(scope)),
@@ -279,6 +280,7 @@ def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, .
         *access.guarded_beside(scope, scope.site.snippet),
         *_locations(scope, https=https),
     )
+    return early_answers.behind_guards(scope, content)
 
 
 def _has_snippets(site: model.Site) -> bool:
