@@ -80,6 +80,19 @@ def test_what_may_be_written(written: str, meant: Access) -> None:
         ("{forward_auth: {url: 'http://judge/a;b{'}}", "url"),
         ("{forward_auth: {kind: authelia, copy: [Host]}}", "copy"),
         ("{forward_auth: {kind: authelia, copy: ['X-A: b']}}", "is not a header name"),
+        *(
+            (f"{{{key}: {empty}}}", f"{key}: is empty; to let nobody in, use `enabled: false`")
+            for key in ("allow", "deny", "countries")
+            for empty in ("[]", "")
+        ),
+        ("{allow: [], rate_limit: 1/s}", "to let everybody in, write `access: public`"),
+        ("{any: true, allow: []}", "allow: is empty"),
+        ("{allow: private, deny: []}", "deny: is empty"),
+        ("{basic_auth: }", "basic_auth: is empty"),
+        ("{forward_auth: }", "forward_auth: is empty"),
+        ("{rate_limit: }", "rate_limit: is empty; remove it"),
+        ("{connections: }", "connections: is empty; remove it"),
+        ("{any: false}", "there is no condition beside it"),
         ("{connections: 0}", "connections"),
         ("{connections: many}", "connections"),
     ],
@@ -101,6 +114,12 @@ def test_what_a_label_says() -> None:
     assert given.allow == ("private", "192.0.2.0/24")
     assert given.rate_limit == RateLimit(rate=Rate(requests=10, period_s=1))
     assert label_options.read_route({"access": "public"}).given(catalogue.BY_NAME)["access"] == Access()
+
+
+@pytest.mark.parametrize("written", [{"allow": ""}, {"deny": " "}, {"allow": ","}, {"any": "false"}])
+def test_an_empty_label_lets_nobody_in(written: dict[str, str]) -> None:
+    with pytest.raises(label_options.OptionError):
+        label_options.read_route({"access": written})
 
 
 # --- the file's and a container's ------------------------------------------------------------------------------

@@ -154,6 +154,7 @@ class Access(forms.OptionMap):
 
 JUDGES = ("basic_auth", "forward_auth")
 CONDITIONS = ("allow", "deny", "countries", *JUDGES)
+LIMITS = ("rate_limit", "connections")
 
 
 def networks(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -208,7 +209,22 @@ def _parse(value: object) -> object:
         raise ValueError("expected public or a map, found private; write {allow: private}")
     if value == {}:
         raise ValueError("expected public or a map, found an empty map; to let everybody in, write public")
+    if isinstance(value, dict):
+        _check_empty(value)
     return value
+
+
+def _check_empty(value: dict[object, object]) -> None:
+    """Written without a value, a condition would hold for nobody, and the map would let everybody in. Raises:
+    ValueError."""
+    for key, one in value.items():
+        is_empty = not one.strip(" ,") if isinstance(one, str) else one is None or one in ([], ())
+        if key not in (*CONDITIONS, *LIMITS) or not is_empty:
+            continue
+        usual = "; to let nobody in, use `enabled: false`; to let everybody in, write `access: public`"
+        raise ValueError(f"{key}: is empty{usual if key in CONDITIONS else '; remove it, or give it a value'}")
+    if set(value) == {"any"}:
+        raise ValueError("any: has no effect: there is no condition beside it; to let everybody in, write public")
 
 
 def _check(value: Access | None, place: Place) -> None:
