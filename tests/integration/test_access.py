@@ -60,6 +60,8 @@ def gate(one: echo.EchoServer, folder: pathlib.Path) -> collections.abc.Iterator
         route("/moved-open/", model.Redirect(to="https://else.test/"), options=PUBLIC),
         route("/not-them/", there, options=guarded(deny=(BANNED,))),
         route("/prefixed/", proxy(f"{there}/inner/")),
+        route("/limited/", there, options=guarded(connections=5)),
+        route("/limited-open/", there, options=guarded(allow=("public",), connections=5)),
         snippet=nginx_snippet.parse_snippet("location /own/ { default_type text/plain; alias " + f"{folder}/; }}"),
         options=PRIVATE,
     )
@@ -93,6 +95,13 @@ def test_a_route_that_is_public_opens_a_path_of_a_guarded_site(gate: rendered.Ru
 def test_a_route_replaces_what_its_site_says(gate: rendered.Running) -> None:
     assert fetch(gate, "https://home.test/not-them/", STRANGER).status_code == 200
     assert fetch(gate, "https://home.test/not-them/", BANNED).status_code == 403
+
+
+def test_limits_alone_open_nothing(gate: rendered.Running) -> None:
+    assert fetch(gate, "https://home.test/limited/", STRANGER).status_code == 403
+    assert fetch(gate, "https://home.test/limited/", HOME).status_code == 200
+    for visitor in (STRANGER, "2001:db8::1", HOME):
+        assert fetch(gate, "https://home.test/limited-open/", visitor).status_code == 200
 
 
 def test_one_route_of_an_open_site_is_guarded(gate: rendered.Running) -> None:

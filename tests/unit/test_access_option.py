@@ -6,6 +6,7 @@ import typing
 import pytest
 
 from daemun.core import model
+from daemun.core.access import access_levels
 from daemun.core.options import access_option, catalogue, country_forms
 from daemun.core.options.access_option import Access, Rate, RateLimit
 from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
@@ -30,6 +31,7 @@ def read(access: str) -> tuple[Access | None, list[str]]:
         ("public", Access()),
         ("{allow: private}", Access(allow=("private",))),
         ("{allow: [10.0.0.0/8, '2001:db8::1']}", Access(allow=("10.0.0.0/8", "2001:db8::1"))),
+        ("{allow: public, connections: 5}", Access(allow=("public",), connections=5)),
         ("{deny: 10.0.0.1}", Access(deny=("10.0.0.1",))),
         ("{allow: 'private, 192.0.2.1'}", Access(allow=("private", "192.0.2.1"))),
         ("{rate_limit: 10/s}", Access(rate_limit=RateLimit(rate=Rate(requests=10, period_s=1)))),
@@ -120,6 +122,24 @@ def test_what_a_label_says() -> None:
 def test_an_empty_label_lets_nobody_in(written: dict[str, str]) -> None:
     with pytest.raises(label_options.OptionError):
         label_options.read_route({"access": written})
+
+
+def test_limits_alone_keep_the_conditions_from_further_out() -> None:
+    gate = Access(allow=("private",), deny=("10.0.0.1",), connections=5)
+    limit = RateLimit(rate=Rate(requests=1, period_s=1))
+    settings = model.Globals(options=catalogue.values(access_option.OPTION.set(gate)))
+    limited, opened, public = (
+        route(f"/{number}", "http://127.0.0.1:1", options=catalogue.values(access_option.OPTION.set(one)))
+        for number, one in enumerate((Access(rate_limit=limit), Access(allow=("public",), rate_limit=limit), Access()))
+    )
+    plain = site("a.test", limited, opened, public)
+    kept = dataclasses.replace(gate, connections=None, rate_limit=limit)
+    assert access_levels.of_route(limited, plain, settings).access == kept
+    assert access_levels.of_route(opened, plain, settings).access == Access(allow=("public",), rate_limit=limit)
+    assert access_levels.of_route(public, plain, settings).access == Access()
+    of_site = site("a.test", limited, options=catalogue.values(access_option.OPTION.set(Access(connections=9))))
+    assert access_levels.of_site(of_site, settings).access == dataclasses.replace(gate, connections=9)
+    assert access_levels.of_route(limited, of_site, settings).access == kept
 
 
 # --- the file's and a container's ------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""Which access holds where: that of a route, else of its site, else of the gate. Pure."""
+"""Which access holds where: that of a route, else of its site, else of the gate. Pure.
+
+One that holds limits and no condition leaves the conditions of the level further out as they are: who limits how often
+visitors come does not mean to let everybody in.
+"""
 
 import collections.abc
 import dataclasses
@@ -24,15 +28,19 @@ def of_gate(settings: model.Globals) -> HeldAccess:
 
 
 def of_site(site: model.Site, settings: model.Globals) -> HeldAccess:
-    own = access_option.OPTION.of(site)
-    return of_gate(settings) if own is None else HeldAccess(access=own, place=names.variable_suffix(site.host, ""))
+    own, outer = access_option.OPTION.of(site), of_gate(settings)
+    return outer if own is None else _within(own, outer, names.variable_suffix(site.host, ""))
 
 
 def of_route(route: model.Route, site: model.Site, settings: model.Globals) -> HeldAccess:
-    own = access_option.OPTION.of(route)
-    if own is None:
-        return of_site(site, settings)
-    return HeldAccess(access=own, place=names.variable_suffix(site.host, route.path))
+    own, outer = access_option.OPTION.of(route), of_site(site, settings)
+    return outer if own is None else _within(own, outer, names.variable_suffix(site.host, route.path))
+
+
+def _within(own: access_option.Access, outer: HeldAccess, place: str) -> HeldAccess:
+    if own.is_limited and not own.conditions:
+        own = dataclasses.replace(outer.access, rate_limit=own.rate_limit, connections=own.connections)
+    return HeldAccess(access=own, place=place)
 
 
 def is_guarded(site: model.Site, settings: model.Globals) -> bool:

@@ -2,7 +2,8 @@
 
 Sources: nginx.org/en/docs/http/ngx_http_access_module.html, ngx_http_limit_req_module and ngx_http_limit_conn_module.
 
-What stands nearer to a request replaces what stands further out; `public` lets everybody in there.
+What stands nearer to a request replaces what stands further out; `public` lets everybody in there. Limits alone leave
+the conditions from further out as they are.
 """
 
 import collections.abc
@@ -33,6 +34,9 @@ PRIVATE_NETWORKS = (
 )
 """This machine, and networks that the Internet has no way to (RFC 1918, 3927, 4193, 4291). Not 100.64.0.0/10: behind a
 provider's address translation strangers share it (RFC 6598)."""
+
+NAMED_NETWORKS = {PRIVATE: PRIVATE_NETWORKS, PUBLIC: ("0.0.0.0/0", "::/0")}
+"""`public` is for limits alone, where something is guarded further out."""
 
 _RATE = re.compile(r"([0-9]{1,9})\s*/\s*([smh])\Z")
 _BY_HEADER = re.compile(r"header\s+(\S+)\Z")
@@ -119,7 +123,8 @@ class Access(forms.OptionMap):
     shape: typing.ClassVar[str] = "public or a map"
     file_only: typing.ClassVar[frozenset[str]] = frozenset({"countries"})
     meanings: typing.ClassVar[dict[str, str]] = {
-        "allow": "addresses and networks that are let in, all others get 403; private: the private networks",
+        "allow": "addresses and networks that are let in, all others get 403; private: the private networks; "
+        "public: all",
         "deny": "addresses and networks that get 403",
         "basic_auth": "users who sign in by name and password, which the browser asks for",
         "forward_auth": "a server that decides: authelia, authentik, tinyauth, oauth2-proxy, or {kind, url, copy}",
@@ -158,8 +163,8 @@ LIMITS = ("rate_limit", "connections")
 
 
 def networks(given: tuple[str, ...]) -> tuple[str, ...]:
-    """With what `private` means, each once."""
-    parts = (PRIVATE_NETWORKS if one == PRIVATE else (one,) for one in given)
+    """With what `private` and `public` mean, each once."""
+    parts = (NAMED_NETWORKS.get(one, (one,)) for one in given)
     return tuple(dict.fromkeys(network for part in parts for network in part))
 
 
@@ -232,7 +237,7 @@ def _check(value: Access | None, place: Place) -> None:
         return
     for key in ("allow", "deny"):
         for index, network in enumerate(getattr(value, key)):
-            if network != PRIVATE:
+            if network not in NAMED_NETWORKS:
                 place.add_value(network, rules.check_network(network), key, index)
     if value.any and not value.conditions:
         place.add("has no effect: there is no condition beside it", "any")
