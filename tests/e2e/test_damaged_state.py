@@ -205,7 +205,8 @@ def _touched(path: pathlib.PurePath, fault: str) -> tuple[str, ...]:
 
 @pytest.mark.walk
 def test_every_file(walk: Walk) -> None:
-    """Of a certificate that is on the disk twice (in the store or with its owner, and under live/) nothing is lost."""
+    """B2, B4: the account's key and the local CA's files are among them. Of a certificate that is on the disk twice (in
+    the store or with its owner, and under live/) nothing is lost."""
     walk.daemon.run_by = WITHOUT_RIGHTS
     for damages in _every_damage(walk.files()) if DEEP else _some_damages(walk.files()):
         walk.put_back()

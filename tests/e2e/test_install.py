@@ -175,7 +175,7 @@ def test_j2_a_version_is_installed_beside_the_others_which_stay_while_they_run(c
     assert clone.versions() == {"1.0"}
     assert clone.program.resolve() == (clone.prefix / "versions/1.0/bin/daemun").resolve()
     assert not (clone.prefix / "previous").is_symlink()
-    assert (clone.etc / "daemun").is_dir()
+    assert (clone.etc / "daemun").is_dir(), "L1: where the first site is written, as README.md says"
     first = read_tree(clone.prefix / "versions/1.0")
     with clone.up():
         with watched(clone.program) as wrong:

@@ -48,12 +48,14 @@ async def look(examiner: Examiner, wanted: model.Desired, host: str | None = Non
 
 
 async def test_everything(examiner: Examiner) -> None:
+    """O4: of what is not wrong, a sum."""
     said = await look(examiner, desired(site("a.example.com"), site("b.example.com"), site("c.test")))
     assert said == "nginx 1.31.3 runs (process 4711)\n3 of 3 sites live\nthe CA answers"
     assert examiner.asked == [("a.example.com",), ("b.example.com",)]
 
 
 async def test_many_names_are_not_all_looked_at_unasked(examiner: Examiner) -> None:
+    """O4"""
     sites = (site(f"s{number}.example.com", aliases=(f"w{number}.example.com",)) for number in range(400))
     said = await look(examiner, desired(*sites))
     assert len(examiner.asked) == diagnosis.MOST_NAMES / 2

@@ -248,6 +248,7 @@ async def settle(front: gate.Gate) -> None:
 
 
 async def test_an_edit_costs_one_round_if_it_is_applied_before_the_change_is_noticed() -> None:
+    """O2: as `daemun add` and its like do."""
     async with watched() as (source, front):
         source.version = "2"
         assert (await front.apply(seen={"file": "2"})).ok
@@ -262,6 +263,7 @@ async def test_an_edit_costs_one_round_if_it_is_applied_before_the_change_is_not
 
 
 async def test_an_edit_costs_one_round_if_the_change_is_noticed_before_it_is_applied() -> None:
+    """O1, O2"""
     async with watched() as (source, front):
         source.version = "2"
         source.may_go_on.clear()

@@ -37,6 +37,28 @@ def test_every_command_is_named(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", BOTH)
+def test_l1_l2_from_the_first_start_to_the_uninstallation(text: str) -> None:
+    """Where the file is, how the service takes over from the terminal, also without root; upgrade, the way back,
+    uninstallation, backup and restore. Files that are named are there."""
+    for words in (
+        "/etc/daemun/daemun.yaml",
+        "Ctrl-C",
+        "systemctl enable --now daemun",
+        "~/.config/daemun/daemun.yaml",
+        "systemctl --user enable --now daemun",
+        "git pull && sudo make install && sudo daemun stop --keep-traffic",
+        "/opt/daemun/previous",
+        "sudo rm -r /etc/daemun /var/lib/daemun",
+        "sudo tar -C / -czf daemun-backup.tar.gz etc/daemun var/lib/daemun/store",
+        "sudo tar -C / -x",
+    ):
+        assert words in text
+    for name in ("daemun.service", "daemun-user.service"):
+        assert f"examples/{name}" in text
+        assert (ROOT / "examples" / name).is_file()
+
+
+@pytest.mark.parametrize("text", BOTH)
 def test_every_state_is_named(text: str) -> None:
     for state in (*site_filter.STATES, *(one.value for one in model.CertificateState)):
         assert f"`{state}`" in text, state
