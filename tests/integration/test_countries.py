@@ -8,7 +8,7 @@ import pytest
 import websockets.exceptions
 
 from daemun.core import model
-from daemun.core.options import access_option, catalogue, country_forms, trusted_proxies_option
+from daemun.core.options import access_option, catalogue, country_forms, forward_auth_forms, trusted_proxies_option
 from daemun.core.options.access_option import Access
 from daemun.sources import country_networks, nginx_snippet
 from tests.support import address_databases, clients, echo, rendered
@@ -113,6 +113,38 @@ def test_every_path_of_a_guarded_site(gate: rendered.Running, path: str) -> None
 def test_files_that_are_not_there_are_no_way_to_look(gate: rendered.Running) -> None:
     assert gate.get("https://allow.test/files/x", X_Forwarded_For=GERMAN).status_code == 403
     assert gate.get("https://allow.test/files/x", X_Forwarded_For=KOREAN).status_code == 404
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_judges_own_pages_are_for_whom_its_access_lets_in(
+    one: echo.EchoServer, database: pathlib.Path, *, is_shared: bool
+) -> None:
+    there = f"http://127.0.0.1:{one.port}"
+    judge = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.OAUTH2_PROXY, url=there)
+    korea = countries(database, allow=("KR",))
+    gate_access = TRUSTING, access_option.OPTION.set(Access(countries=(korea,), forward_auth=judge))
+    inner = site(
+        "inner.test",
+        route("/", there),
+        route("/world/", there, options=access(forward_auth=judge)),
+        options=access(korea),
+    )
+    both = site("both.test", route("/", there), route("/world/", there, options=access(forward_auth=judge)))
+    plain = site("plain.test", there)
+    with rendered.running(
+        inner,
+        both,
+        plain,
+        settings=model.Globals(options=catalogue.values(*gate_access)),
+        own_blocks=1 if is_shared else 200,
+    ) as running:
+        for host, german in (("inner", 200), ("both", 200), ("plain", 403)):
+            assert running.get(f"https://{host}.test/oauth2/start", X_Forwarded_For=GERMAN).status_code == german
+            assert running.get(f"https://{host}.test/oauth2/start", X_Forwarded_For=KOREAN).status_code == 200
+        assert running.get("https://both.test/x", X_Forwarded_For=GERMAN).status_code == 403
+        # The server answers each question by 200: whoever is judged is let in.
+        for host in ("inner", "both"):
+            assert running.get(f"https://{host}.test/world/x", X_Forwarded_For=GERMAN).status_code == 200
 
 
 def test_what_stays_open(gate: rendered.Running) -> None:

@@ -274,7 +274,7 @@ def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, .
     content = (
         *accel_redirect.lines(scope),
         *access.server_lines(scope),
-        *access.guarded_beside(scope, forward_auth.server_lines(scope)),
+        *forward_auth.server_lines(scope),
         *judge_locations.server_lines(scope, has_pages=error_pages.is_on(scope.settings, scope.site.snippet)),
         *static_files.around(scope),
         *access.guarded_beside(scope, scope.site.snippet),
