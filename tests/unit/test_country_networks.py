@@ -2,6 +2,7 @@
 
 import pathlib
 
+import maxminddb
 import pytest
 
 from daemun.core.options import access_option
@@ -91,6 +92,28 @@ def test_a_half_written_database(tmp_path: pathlib.Path) -> None:
         database.write_bytes(content[:length])
         access, said = _read(tmp_path, "{countries: {database: c.mmdb, deny: [KR]}}")
         assert (access, "is no whole database" in said) == (None, True), said
+
+
+@pytest.mark.parametrize("node", [0, 1, 40])
+def test_a_database_whose_tree_has_a_circle(tmp_path: pathlib.Path, node: int) -> None:
+    database = address_databases.write(tmp_path / "c.mmdb", address_databases.COUNTRIES)
+    content = bytearray(database.read_bytes())
+    size = int(maxminddb.open_database(str(database)).metadata().record_size) * 2 // 8
+    content[node * size : (node + 1) * size] = bytes(size)
+    database.write_bytes(content)
+    access, said = _read(tmp_path, "{countries: {database: c.mmdb, allow: [KR]}}")
+    assert (access, "is no whole database" in said) == (None, True), said
+
+
+def test_a_country_without_networks_is_nothing_to_look_at_again(tmp_path: pathlib.Path) -> None:
+    address_databases.write(tmp_path / "c.mmdb", address_databases.COUNTRIES)
+    path = tmp_path / "daemun.yaml"
+    path.write_text(
+        "sites:\n  a.test:\n    access: {countries: {database: c.mmdb, allow: [FR]}}\n"
+        "    routes: {/: http://127.0.0.1:1}\n"
+    )
+    problems = yaml_file.YamlFile(path).read_now().problems
+    assert [problem.file for problem in problems if "has no network of FR" in problem.message] == [None]
 
 
 def test_a_database_of_something_else(tmp_path: pathlib.Path) -> None:

@@ -96,9 +96,9 @@ def _problem(
 ) -> model.Problem:
     origin, host = (model.NOWHERE, None) if site is None else (site.origin, site.host)
     message = f"{problem_report.label(field, host=host)}: {cause}"
-    return model.Problem(
-        origin=origin, message=message, host=host, field=field, file=one.database.path, severity=severity
-    )
+    # A file is named where another content of it lets the next round succeed; a warning waits for nothing.
+    file = one.database.path if severity is model.Severity.ERROR else None
+    return model.Problem(origin=origin, message=message, host=host, field=field, file=file, severity=severity)
 
 
 def _find_last(path: str, codes: tuple[str, ...]) -> country_forms.FoundNetworks | None:
@@ -136,8 +136,11 @@ def _read(path: str, codes: frozenset[str]) -> country_forms.FoundNetworks:
                 if named := codes.intersection(here):
                     seen |= named
                     merging.add(network)
-    except (maxminddb.InvalidDatabaseError, ValueError, TypeError) as error:
-        raise DatabaseError(f"{path} is no whole database ({error}); fetch it again") from error
+    except OSError:
+        raise
+    except Exception as error:  # of a damaged file the library raises whatever comes of it, RecursionError too
+        cause = str(error) or type(error).__name__
+        raise DatabaseError(f"{path} is no whole database ({cause}); fetch it again") from error
     if not knows_any:
         raise DatabaseError(
             f"{path} has neither countries nor autonomous systems; name a database that has, such as GeoLite2-Country"
