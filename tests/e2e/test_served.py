@@ -139,6 +139,42 @@ def test_a4_what_leads_back_and_what_nginx_may_not_open_is_unreachable_before_an
             daemon.wait(lambda: "nginx may not" not in daemon.cli("status").stdout, "the end of the trouble")
 
 
+def test_a_judge_that_is_not_there_makes_what_it_guards_unreachable(daemon: Daemon, server: bad_servers.Server) -> None:
+    port, good = ports.free_port(), f"http://127.0.0.1:{server.port}"
+    auth = f"forward_auth: {{kind: traefik, url: 'http://127.0.0.1:{port}'}}"
+    daemon.write(f"""
+        sites:
+          all.test: {{access: {{{auth}}}, routes: {{/: "{good}", /b/: {{redirect: "https://b.test/"}}}}}}
+          some.test: {{access: {{{auth}}}, routes: {{/: "{good}", /open/: {{to: "{good}", access: public}}}}}}
+          open.test: {{access: public, routes: {{/: "{good}"}}}}
+          name.test:
+            access: {{forward_auth: {{kind: authelia, url: "http://no-judge.invalid"}}}}
+            routes: {{/: "{good}"}}
+    """)
+    daemon.start()
+    expected = {"all.test": "unreachable", "some.test": "degraded", "open.test": "live", "name.test": "unreachable"}
+
+    def states() -> dict[str, str]:
+        return {site["host"]: site["state"] for site in daemon.look()["sites"]}
+
+    daemon.wait(lambda: states() == expected, "every state", within_s=120, every_s=0.5)
+    sites = {site["host"]: site for site in daemon.status()["sites"]}
+    for host in ("all.test", "some.test"):
+        assert (
+            f"its judge (`access.forward_auth`) is not there, so visitors get 503: 127.0.0.1:{port}"
+            in (sites[host]["reason"])
+        )
+    assert '"no-judge.invalid" does not resolve' in sites["name.test"]["reason"]
+    assert [one["state"] for one in sites["all.test"]["routes"][0]["judges"]] == ["refused"]
+    doctor = daemon.cli("doctor", "all.test")
+    assert doctor.returncode == 1
+    assert "its judge (`access.forward_auth`) is not there" in doctor.stdout
+    assert daemon.cli("status", "--probe").returncode == 3
+    with bad_servers.running(port=port):
+        daemon.wait_state("all.test", "live")
+        daemon.wait_state("some.test", "live")
+
+
 def test_a4_up_counts_no_site_as_live_whose_server_is_not_there(daemon: Daemon, server: bad_servers.Server) -> None:
     daemon.write(f"""
         sites:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from daemun.core import directive, model
+from daemun.core.options import access_option, catalogue, forward_auth_forms
 from daemun.core.served import probe_targets
 from tests.support.sites import route, site
 
@@ -26,3 +27,31 @@ def test_two_routes_to_one_server_are_one() -> None:
     first, second, other = (probe_targets.server_of(aim) for aim in probe_targets.find_aims(made))
     assert first == second != other
     assert len(list(probe_targets.targets_of(made))) == 3
+
+
+def test_the_judge_of_every_route_is_tried_whoever_names_it() -> None:
+    def judged(port: int) -> model.OptionValues:
+        auth = forward_auth_forms.ForwardAuth(url=f"http://10.0.0.9:{port}/check")
+        return catalogue.values(access_option.OPTION.set(access_option.Access(forward_auth=auth)))
+
+    public = catalogue.values(access_option.OPTION.set(access_option.Access()))
+    made = site(
+        "a.test",
+        route("/", "http://10.0.0.1"),
+        route("/moved/", model.Redirect(to="https://b.test/")),
+        route("/open/", "http://10.0.0.1", options=public),
+        route("/own/", "http://10.0.0.9:3", options=judged(3)),
+    )
+
+    def found(made: model.Site, settings: model.Globals | None = None) -> list[tuple[str, int]]:
+        aims = probe_targets.find_aims(made, settings)
+        return [(aim.path, aim.endpoint.port) for aim in aims if aim.is_judge and aim.endpoint]
+
+    assert found(made) == [("/own/", 3)]
+    gate = model.Globals(options=judged(1))
+    assert found(made, gate) == [("/", 1), ("/moved/", 1), ("/own/", 3)]
+    of_site = dataclasses.replace(made, options=judged(2))
+    assert found(of_site, gate) == [("/", 2), ("/moved/", 2), ("/own/", 3)]
+    assert found(dataclasses.replace(made, enabled=False), gate) == []
+    server, judge = (aim for aim in probe_targets.find_aims(made) if aim.path == "/own/")
+    assert probe_targets.server_of(server) != probe_targets.server_of(judge)

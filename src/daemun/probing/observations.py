@@ -34,8 +34,9 @@ class Looks:
 
     # --- which sites there are -------------------------------------------------------------------------------------
 
-    def put(self, site: model.Site) -> tuple[Key, ...]:
-        """A site that is new or another one. Returns: the targets that have to be tried."""
+    def put(self, site: model.Site, settings: model.Globals | None = None) -> tuple[Key, ...]:
+        """A site that is new or another one, or before another judge of the gate. Returns: the targets that have to be
+        tried."""
         before = self._aims.get(site.host, {})
         known = {aim: key for key, aim in before.items()}
         results = {aim: self._servers[key] for aim, key in known.items() if key in self._servers}
@@ -43,7 +44,7 @@ class Looks:
         before_paths = {route.path for route in before_site.routes} if before_site is not None else set()
         self.remove(site.host, forget=False)
         found: dict[Key, model.Aim] = {}
-        for aim in probe_targets.find_aims(site):
+        for aim in probe_targets.find_aims(site, settings):
             place = sum(key[1] == aim.path for key in found)
             found[site.host, aim.path, place] = aim
         self._sites[site.host] = site
@@ -220,11 +221,14 @@ class Looks:
 
     def _look_at(self, host: str, path: str) -> model.RouteLook:
         servers: list[model.ServerLook] = []
+        judges: list[model.ServerLook] = []
         for key, aim in self._aims.get(host, {}).items():
             if key[1] == path:
                 is_checked = aim.is_checked and aim.service is not None
-                servers += self._look_at_checked(aim) if is_checked else self._servers.get(key, ())
-        return model.RouteLook(path=path, servers=tuple(servers), last_error=self._errors.get((host, path)))
+                found = self._look_at_checked(aim) if is_checked else self._servers.get(key, ())
+                (judges if aim.is_judge else servers).extend(found)
+        error = self._errors.get((host, path))
+        return model.RouteLook(path=path, servers=tuple(servers), judges=tuple(judges), last_error=error)
 
     def _look_at_checked(self, aim: model.Aim) -> collections.abc.Iterator[model.ServerLook]:
         for one in self._find_health(aim.service or ""):

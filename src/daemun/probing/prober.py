@@ -21,6 +21,7 @@ import structlog
 
 from daemun.control import ports
 from daemun.core import model
+from daemun.core.access import access_levels
 from daemun.core.served import probe_targets, server_answers, upstream_errors
 from daemun.probing import (
     error_log,
@@ -198,12 +199,13 @@ class Prober:
             pools = {pool.name: pool for pool in desired.pools}
             moved = {name for name in pools | self._pools if pools.get(name) != self._pools.get(name)}
             self._pools = pools
+            is_gate_moved = self._absorbed is None or _judge_of_gate(self._absorbed) != _judge_of_gate(desired)
             for number, (host, site) in enumerate(wanted.items()):
                 if number % _ABSORBED_AT_ONCE == 0:
                     await asyncio.sleep(0)
                 known = self._looks.site(host)
-                if known is not site and known != site:
-                    for key in self._looks.put(site):
+                if is_gate_moved or (known is not site and known != site):
+                    for key in self._looks.put(site, desired.globals):
                         self._queue[key] = None
                     for name in probe_targets.handshake_names(site):
                         self._turns.add_new((host, name))
@@ -294,7 +296,9 @@ class Prober:
             return (await self._try_endpoint(aim, aim.endpoint),)
         endpoints = self._find_endpoints(aim.service)[:MOST_ENDPOINTS]
         if not endpoints:
-            return ((aim.written if not aim.is_pool else "(no container)", server_answers.absent(aim)),)
+            found = server_answers.absent(aim)
+            found = server_answers.of_judge(found) if aim.is_judge else found
+            return ((aim.written if not aim.is_pool else "(no container)", found),)
         return tuple(await asyncio.gather(*(self._try_endpoint(aim, one) for one in endpoints)))
 
     async def _try_endpoint(
@@ -307,7 +311,8 @@ class Prober:
             machine=self._machine,
             gate=probe_targets.find_gate(self._looks.site(aim.host), self._desired),
         )
-        return one.server, await one.run()
+        found = await one.run()
+        return one.server, server_answers.of_judge(found) if aim.is_judge else found
 
     def _note(
         self,
@@ -394,6 +399,11 @@ class Prober:
                 self._tried_at[key] = now_s
                 self._queue[key] = None
         self._changed()
+
+
+def _judge_of_gate(desired: model.Desired) -> object:
+    """Who decides wherever no site says otherwise."""
+    return access_levels.of_gate(desired.globals).access.forward_auth
 
 
 def _of_place(found: server_answers.ServerFinding) -> server_answers.ServerFinding:

@@ -202,7 +202,8 @@ def _error_json(error: model.UpstreamError | None) -> Json | None:
 
 def route_json(route: model.Route, pools: Pools, look: model.RouteLook | None = None) -> Json:
     """One path and where its requests go. `to` is a list of texts for every kind, as it is written in the file; the
-    servers of a pool are those it has now. `servers` are those that were looked at, `last_error` is nginx's of them."""
+    servers of a pool are those it has now. `servers` are those that were looked at, `judges` what decides who may come
+    in, where that was looked at, `last_error` is nginx's of the servers."""
     action = route.action
     match action:
         case model.Proxy():
@@ -217,6 +218,7 @@ def route_json(route: model.Route, pools: Pools, look: model.RouteLook | None = 
         "to": to,
         "origin": str(route.origin),
         "servers": [_server_json(one) for one in look.servers] if look is not None else [],
+        "judges": [_server_json(one) for one in look.judges] if look is not None else [],
         "last_error": _error_json(look.last_error) if look is not None else None,
     }
 

@@ -55,6 +55,7 @@ class Aim:
 
     host, path: of the site and the route. written: the target as in the file. service: nginx queries it by name; None:
     endpoint or socket is set. is_checked: the route has a `health:`, which is used instead. is_pool: containers.
+    is_judge: no server of the route but the one that decides who may come in (`access.forward_auth`).
     server_name: as SNI and in the certificate; None: nothing is compared. sees: what the server sees as Host.
     leads_back: scheme and host of each address by which the gate brings a visitor back to this one.
     sent: the path that the server sees; None: it is not known, and no request line is sent. is_https: what visitors
@@ -76,6 +77,7 @@ class Aim:
     is_https: bool = True
     is_checked: bool = False
     is_pool: bool = False
+    is_judge: bool = False
     leads_back: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     shows_certificate: bool = False
@@ -118,10 +120,12 @@ class UpstreamError:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RouteLook:
-    """servers: those that were looked at; empty: none was yet, or the route has none."""
+    """servers: those that were looked at; empty: none was yet, or the route has none. judges: the same of what decides
+    who may come in: while none of them answers, nobody does."""
 
     path: str
     servers: tuple[ServerLook, ...] = ()
+    judges: tuple[ServerLook, ...] = ()
     last_error: UpstreamError | None = None
 
 

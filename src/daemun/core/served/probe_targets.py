@@ -1,9 +1,11 @@
 """Which servers of a site are tried, and how: as nginx would reach them for a visitor. Pure."""
 
 import collections.abc
+import dataclasses
 import urllib.parse
 
 from daemun.core import model
+from daemun.core.access import access_levels
 from daemun.core.options import alias_options, header_options, host_header_option, upstream_tls_options
 from daemun.core.services import dns_services
 from daemun.core.texts import names
@@ -41,20 +43,23 @@ def targets_of(site: model.Site) -> collections.abc.Iterator[model.Target]:
 
 def server_of(aim: model.Aim) -> tuple[object, ...]:
     """What is the same for all routes to one server."""
-    return (aim.scheme, aim.service, aim.endpoint, aim.socket, aim.tls, aim.server_name)
+    return (aim.scheme, aim.service, aim.endpoint, aim.socket, aim.tls, aim.server_name, aim.is_judge)
 
 
-def find_aims(site: model.Site) -> tuple[model.Aim, ...]:
-    """Of every route of an enabled site; a target that is `down` gets no requests, and is not tried."""
+def find_aims(site: model.Site, settings: model.Globals | None = None) -> tuple[model.Aim, ...]:
+    """Of every route of an enabled site, and of the judges before them; a target that is `down` gets no requests, and
+    is not tried. settings: of the gate, whose judge holds for sites without an own `access`."""
     if not site.enabled:
         return ()
-    return tuple(
+    servers = tuple(
         _make_aim(site, route, route.action, target)
         for route in site.routes
         if isinstance(route.action, model.Proxy)
         for target in route.action.targets
         if not target.down
     )
+    judges = (_make_judge_aim(site, route, settings or model.Globals()) for route in site.routes)
+    return (*servers, *(aim for aim in judges if aim is not None))
 
 
 def find_gate(site: model.Site | None, desired: model.Desired | None) -> tuple[model.Address, ...]:
@@ -76,6 +81,15 @@ def visited_name(host: str) -> str | None:
 def is_encrypted(aim: model.Aim) -> bool:
     """Whether the server is reached over TLS."""
     return aim.scheme.is_encrypted
+
+
+def _make_judge_aim(site: model.Site, route: model.Route, settings: model.Globals) -> model.Aim | None:
+    """A connection alone: what a judge answers depends on the visitor, and its own log is not filled."""
+    auth = access_levels.of_route(route, site, settings).access.forward_auth
+    if auth is None:
+        return None
+    aim = _make_aim(site, route, auth.proxy, auth.proxy.targets[0])
+    return dataclasses.replace(aim, is_judge=True, sent=None, leads_back=(), headers=(), is_checked=False)
 
 
 def _make_aim(site: model.Site, route: model.Route, proxy: model.Proxy, target: model.Target) -> model.Aim:
@@ -103,9 +117,7 @@ def _make_aim(site: model.Site, route: model.Route, proxy: model.Proxy, target: 
         shows_certificate=any(
             getattr(node, "name", "").endswith("_ssl_certificate") for node in (*site.snippet, *route.snippet)
         ),
-        headers=tuple(
-            (name, value) for name, value in header_options.REQUEST.of(route.action) if value and "$" not in value
-        ),
+        headers=tuple((name, value) for name, value in header_options.REQUEST.of(proxy) if value and "$" not in value),
     )
 
 

@@ -223,6 +223,14 @@ def absent(aim: model.Aim) -> ServerFinding:
     return unresolved(aim)
 
 
+def of_judge(found: ServerFinding) -> ServerFinding:
+    """The same of a server that decides who may come in."""
+    if found.trouble is None:
+        return found
+    cause = f"its judge (`access.forward_auth`) is not there, so visitors get 503: {found.cause}"
+    return dataclasses.replace(found, cause=cause)
+
+
 def unwell(server: str, reason: str | None) -> ServerFinding:
     """By its own `health:`."""
     cause = f"{server} does not pass its health check: {reason or 'it was not well'}; it gets no requests until it does"
