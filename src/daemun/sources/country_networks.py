@@ -75,8 +75,10 @@ def _filled(
         try:
             found = find_networks(one.database.path, one.codes)
         except DatabaseError as error:
-            problems.append(_problem(site, below, one, str(error), model.Severity.ERROR))
             found = _find_last(one.database.path, one.codes)
+            until = "nobody comes in" if found is None else "what was read of it last goes on"
+            cause = f"{error}; until then {until}"
+            problems.append(_problem(site, below, one, cause, model.Severity.ERROR))
         except OSError:  # reported of every file that is named
             found = _find_last(one.database.path, one.codes)
         if found is not None and found.missing:

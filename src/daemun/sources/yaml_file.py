@@ -10,7 +10,7 @@ import shlex
 
 from daemun import folders, regular_files
 from daemun.core import layout, model, problem_report
-from daemun.core.options import basic_auth_form, catalogue, user_option
+from daemun.core.options import basic_auth_form, catalogue, option, user_option
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
     country_networks,
@@ -127,7 +127,7 @@ class YamlFile:
 
 def _find_beside(snapshot: model.Snapshot) -> tuple[pathlib.Path, ...]:
     """Files that say who comes in, which are read again as soon as they change."""
-    files = (file for file, _ in catalogue.find_files(snapshot) if file.has_passwords or file.is_watched)
+    files = (file for file, _ in catalogue.find_files(snapshot) if file.is_watched)
     named = (pathlib.Path(file.path) for file in files)
     return tuple(dict.fromkeys(named))
 
@@ -228,7 +228,7 @@ def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:
         problem
         for file, held in catalogue.find_files(snapshot)
         if held.site is None or held.site.enabled
-        for problem in _unreadable(file.path, (*held.field, *file.below), held.site)
+        for problem in _unreadable(file, (*held.field, *file.below), held.site)
     ]
 
 
@@ -245,17 +245,20 @@ def _find_wrong_passwords(snapshot: model.Snapshot) -> list[model.Problem]:
         field, site = (*held.field, *file.below), held.site
         origin, host = (model.NOWHERE, None) if site is None else (site.origin, site.host)
         for line, cause in basic_auth_form.parse_htpasswd(content).faults[:_MOST_FAULTS]:
-            message = f"{problem_report.label(field, host=host)}: {file.path}:{line} {cause}; it lets nobody in"
+            effect = "this line lets nobody in, the other users can sign in"
+            message = f"{problem_report.label(field, host=host)}: {file.path}:{line} {cause}; {effect}"
             found.append(model.Problem(origin=origin, message=message, host=host, field=field, file=file.path))
     return found
 
 
-def _unreadable(path: str, field: problem_report.Field, site: model.Site | None) -> list[model.Problem]:
+def _unreadable(file: option.NamedFile, field: problem_report.Field, site: model.Site | None) -> list[model.Problem]:
+    path = file.path
     try:
         with regular_files.open_for_reading(path):
             return []
     except OSError as error:
         cause = f"{(error.strerror or str(error)).lower()}; correct the path, or the rights of the file"
+        cause += f"; until then {file.until}" if file.until else ""
         origin, host = (model.NOWHERE, None) if site is None else (site.origin, site.host)
         message = f"{problem_report.label(field, host=host)}: cannot read {path}: {cause}"
         return [model.Problem(origin=origin, message=message, host=host, field=field, file=path)]

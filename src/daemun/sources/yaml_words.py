@@ -6,6 +6,7 @@ import re
 import typing
 
 from daemun.core import problem_report
+from daemun.core.options import forms
 from daemun.core.texts import other_tools, words
 
 MINIMAL_FILE = 'a whole file can be as short as "sites: {chat.example.com: http://127.0.0.1:8000}"'
@@ -105,4 +106,5 @@ def translate(
     colon = hint_at_colon(key if found is None else found) if "map" in expected else ""
     if isinstance(found, str) and ";" in found and _DIRECTIVE.match(found):
         colon = f"; {OF_NGINX}"
-    return f"{label}: expected {expected}, found {words.describe(found)}{colon}"
+    flag = forms.hint_flag(found) if "true" in expected else ""
+    return f"{label}: expected {expected}, found {words.describe(found)}{flag or colon}"

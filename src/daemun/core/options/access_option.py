@@ -56,17 +56,21 @@ class Rate:
         return f"{self.requests}/{unit}"
 
 
-def _parse_rate(text: str) -> object:
-    match = _RATE.match(text.strip())
+def _parse_rate(value: object) -> object:
+    match = _RATE.match(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"expected a rate such as 10/s or 300/m, found {words.describe(text)}")
+        is_number = str(value).isdecimal() and not isinstance(value, bool)
+        raise ValueError(
+            f"expected a rate such as 10/s or 300/m, found {words.describe(value)}"
+            f"{f'; write {value}/s' if is_number else ''}"
+        )
     return Rate(requests=int(match[1]), period_s=_PERIODS_S[match[2]])
 
 
 _RATE_FORM: forms.Json = {"type": "string", "pattern": r"^\s*[0-9]{1,9}\s*/\s*[smh]\s*$"}
 _Rate = typing.Annotated[
     pydantic.InstanceOf[Rate],
-    pydantic.BeforeValidator(forms.parse_text(_parse_rate)),
+    pydantic.BeforeValidator(_parse_rate),
     pydantic.WithJsonSchema(_RATE_FORM),
 ]
 
@@ -238,7 +242,14 @@ def _check(value: Access | None, place: Place) -> None:
     for key in ("allow", "deny"):
         for index, network in enumerate(getattr(value, key)):
             if network not in NAMED_NETWORKS:
-                place.add_value(network, rules.check_network(network), key, index)
+                cause = rules.check_network(network)
+                is_word = cause is not None and network.isalpha()
+                place.add_value(
+                    network,
+                    f"{cause}; private is the home network, with this machine" if is_word else cause,
+                    key,
+                    index,
+                )
     if value.any and not value.conditions:
         place.add("has no effect: there is no condition beside it", "any")
     if value.any and value.deny:
@@ -269,8 +280,12 @@ def _check_countries(value: Access, place: Place) -> None:
 
 def _check_limit(limit: RateLimit, place: Place) -> None:
     place.add(rules.check_number(limit.rate.requests, least=1, most=_MOST_AT_ONCE), "rate")
-    if limit.rate.period_s == _PERIODS_S["h"] and limit.rate.requests < 60:
+    requests, in_minutes = limit.rate.requests, limit.rate.requests // 60
+    if limit.rate.period_s == _PERIODS_S["h"] and requests < 60:
         place.add("is less than one in a minute, which nginx cannot count; write 1/m", "rate")
+    elif limit.rate.period_s == _PERIODS_S["h"] and requests % 60:
+        cause = "is no whole number of requests in a minute, which nginx counts"
+        place.add(f"{cause}; write {in_minutes}/m ({in_minutes * 60}/h) or {in_minutes + 1}/m", "rate")
     if limit.burst is not None:
         place.add(rules.check_number(limit.burst, least=1, most=_MOST_AT_ONCE), "burst")
     if limit.by == "address":
@@ -296,7 +311,13 @@ def _files(value: Access | None) -> collections.abc.Iterator[NamedFile]:
     if value is not None:
         yield from country_forms.files(value.countries)
     if value is not None and value.basic_auth is not None and value.basic_auth.file is not None:
-        yield NamedFile(path=value.basic_auth.file, below=("basic_auth", "file"), has_passwords=True)
+        yield NamedFile(
+            path=value.basic_auth.file,
+            below=("basic_auth", "file"),
+            is_watched=True,
+            has_passwords=True,
+            until="none of its users can sign in",
+        )
 
 
 def _loaded(value: Access | None, read: collections.abc.Callable[[str], bytes | None]) -> Access | None:

@@ -102,4 +102,9 @@ def check(value: Countries, place: option.Place) -> None:
 
 def files(value: collections.abc.Iterable[Countries]) -> collections.abc.Iterator[option.NamedFile]:
     for index, one in enumerate(value):
-        yield option.NamedFile(path=one.database.path, below=("countries", index, "database"), is_watched=True)
+        yield option.NamedFile(
+            path=one.database.path,
+            below=("countries", index, "database"),
+            is_watched=True,
+            until="what was read of it last goes on, and where nothing was, nobody comes in",
+        )

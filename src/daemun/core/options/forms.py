@@ -130,6 +130,13 @@ def parse_text(parse: collections.abc.Callable[[str], object]) -> collections.ab
     return checked
 
 
+def hint_flag(value: object) -> str:
+    """What YAML 1.1 read as true or false, and YAML 1.2 does not."""
+    meant = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+    found = meant.get(value.strip().lower()) if isinstance(value, str) else None
+    return "" if found is None else f"; write {found}"
+
+
 def hint(value: object, known: collections.abc.Iterable[str]) -> str:
     """What was meant by a value that is none of the known words: in another tool's words, or by a slip."""
     word = str(value).lower() if isinstance(value, bool | str) else ""

@@ -134,9 +134,8 @@ class Spot:
 class NamedFile:
     """A file of this machine that nginx or daemun opens. path: absolute. below: where it stands in the option.
 
-    is_private_key: whether what it holds must never be shown. has_passwords: whether it lets people in: what is
-    wrong with it keeps them out, and changes nothing else. is_watched: whether it is read again as soon as it
-    changes.
+    is_private_key: whether what it holds must never be shown. has_passwords: whether its lines are users with their
+    hashes. is_watched: whether it is read again as soon as it changes. until: what is so while it cannot be read.
     """
 
     path: str
@@ -144,6 +143,7 @@ class NamedFile:
     is_private_key: bool = False
     has_passwords: bool = False
     is_watched: bool = False
+    until: str = ""
 
 
 def between(

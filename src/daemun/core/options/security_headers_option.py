@@ -25,7 +25,8 @@ def _parse(value: object) -> object:
     if value == SecurityHeaders.STRICT.value:
         return SecurityHeaders.STRICT
     known = [one.value for one in SecurityHeaders]
-    raise ValueError(f"expected true, false or strict, found {words.describe(value)}{forms.hint(value, known)}")
+    meant = forms.hint_flag(value) or forms.hint(value, known)
+    raise ValueError(f"expected true, false or strict, found {words.describe(value)}{meant}")
 
 
 OPTION = Option(
