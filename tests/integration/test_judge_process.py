@@ -285,6 +285,66 @@ async def test_what_keeps_it_from_running_is_a_problem(house: House, monkeypatch
     assert not pathlib.Path(house.layout.judge_socket).exists()
 
 
+@pytest.mark.parametrize("call", ["_write_pid", "_request", "_switch"])
+async def test_a_replacement_that_fails_leaves_no_second_process(
+    house: House, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """A full disk, say. The one that was there goes on, or is started again by the next round."""
+    await house.daemon("1").prepare((POLICY,), {})
+    before = house.pid
+
+    def fail(*_: object, **__: object) -> typing.NoReturn:
+        raise OSError(28, "No space left on device")
+
+    newer = house.daemon("2")
+    with monkeypatch.context() as patch:
+        patch.setattr(judge_process.JudgeProcess if call == "_switch" else judge_process, call, fail)
+        with pytest.raises(OSError, match="No space"):
+            await newer._process.replace((POLICY,))
+    assert _running() == [before]
+    assert house.names() == ["judge-control.sock", "judge.pid", "judge.sock"]
+    assert (await house.ask())[0] == 200
+    assert await newer.prepare((POLICY,), FILES) == ()
+    assert _running() == [house.pid] != [before]
+
+
+async def test_one_whose_daemon_was_killed_before_it_was_noted_is_found(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed right after the switch, when two run, and the file names the one before."""
+    await house.daemon("1").prepare((POLICY,), {})
+
+    async def die(*_: object) -> typing.NoReturn:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(judge_process, "_end", die)
+        with pytest.raises(asyncio.CancelledError):
+            await house.daemon("2").prepare((POLICY,), FILES)
+    assert len(_running()) == 2
+    assert await house.daemon("2").prepare((POLICY,), FILES) == ()
+    assert len(_running()) == 1
+    assert (await house.ask())[0] == 200
+    await judge_process.end_left(house.layout)
+    assert _running() == []
+
+
+async def test_the_end_ends_one_whose_pid_file_is_gone(house: House) -> None:
+    keeper = house.daemon()
+    await keeper.prepare((POLICY,), {})
+    pathlib.Path(house.layout.judge_pid).unlink()
+    await keeper.stop()
+    assert _running() == []
+
+
+async def test_it_ends_by_itself_when_nobody_gives_it_policies(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge_process, "START_S", 0.1)
+    paths = house.layout
+    process = judge_process.JudgeProcess(paths, group=None, version="1", ended=lambda: None)
+    child = process._start(f"{paths.judge_socket}.new", f"{paths.judge_control_socket}.new")
+    assert await asyncio.to_thread(child.wait, 60) == 0
+
+
 async def test_an_environment_of_the_daemon_stays_there(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_TOKEN", "secret")
     seen: dict[str, typing.Any] = {}
@@ -298,6 +358,15 @@ async def test_an_environment_of_the_daemon_stays_there(house: House, monkeypatc
     await house.daemon().prepare((POLICY,), {})
     assert "PATH" in seen
     assert "SOME_TOKEN" not in seen
+
+
+def _running() -> list[int]:
+    """Children of this program that are judges, alive."""
+    return [
+        one.pid
+        for one in psutil.Process().children()
+        if one.status() != psutil.STATUS_ZOMBIE and "daemun.judge" in one.cmdline()
+    ]
 
 
 def _is_other(house: House, before: int) -> bool:

@@ -25,7 +25,7 @@ def main() -> int:
     found = _read_arguments()
     listeners = [socket.socket(fileno=number) for number in (found.nginx_fd, found.daemon_fd)]
     try:
-        asyncio.run(_serve(*listeners, version=found.version, owner_uid=found.owner, account=found.account))
+        asyncio.run(_serve(*listeners, found=found))
     except Exception as error:  # its text could hold what was sent
         traceback.print_tb(error.__traceback__)
         print(f"the judge ended: {type(error).__name__}", file=sys.stderr)
@@ -40,16 +40,16 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument("--account", type=int)
     parser.add_argument("--owner", type=int, required=True)
     parser.add_argument("--version", required=True)
+    parser.add_argument("--policies-within-s", type=float, required=True, help="it ends without them")
     return parser.parse_args()
 
 
-async def _serve(
-    nginx: socket.socket, daemon: socket.socket, *, version: str, owner_uid: int, account: int | None
-) -> None:
+async def _serve(nginx: socket.socket, daemon: socket.socket, *, found: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_note)
     verifier = password_check.Verifier()
-    app = judge_app.JudgeApp(sign_in.SignIn(verifier, time.monotonic), verifier, version=version, owner_uid=owner_uid)
+    judge = sign_in.SignIn(verifier, time.monotonic)
+    app = judge_app.JudgeApp(judge, verifier, version=found.version, owner_uid=found.owner)
     loop.add_signal_handler(signal.SIGTERM, app.ended.set)
     for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's, meant for the daemon
         loop.add_signal_handler(number, lambda: None)
@@ -57,12 +57,14 @@ async def _serve(
     password_check.warm_up()
     for request in _REQUESTS:
         await _answer_once(servers[0], request)
-    unprivileged.give_up_rights(account)
+    unprivileged.give_up_rights(found.account)
     async with contextlib.AsyncExitStack() as stack:
         for server, listener in zip(servers, (nginx, daemon), strict=True):
             listener.setblocking(False)
             listening = await loop.create_unix_server(server, sock=listener)
             stack.callback(listening.close)
+        # Its daemon was killed, and may not have noted which process this is.
+        loop.call_later(found.policies_within_s, lambda: None if app.has_policies else app.ended.set())
         await app.ended.wait()
     # What is connected is answered still; nginx closes each connection after its answer.
     for server in servers:

@@ -26,7 +26,7 @@ PROTOCOL = 1
 
 
 class JudgeApp:
-    """ended: set when the daemon requests the end."""
+    """ended: set when the daemon requests the end. has_policies: whether it ever sent any."""
 
     def __init__(
         self, judge: sign_in.SignIn, verifier: password_check.Verifier, *, version: str, owner_uid: int
@@ -37,6 +37,7 @@ class JudgeApp:
         self._owner_uid = owner_uid
         self._requests = 0
         self.ended = asyncio.Event()
+        self.has_policies = False
 
     async def answer_nginx(self, request: web.BaseRequest) -> web.StreamResponse:
         match = _PATH.match(request.path)
@@ -70,6 +71,7 @@ class JudgeApp:
         except (ValueError, KeyError, TypeError, AttributeError):
             return web.Response(status=400)
         self._judge.set_policies(policies)
+        self.has_policies = True
         return web.json_response(self._status())
 
     def _status(self) -> dict[str, object]:

@@ -64,15 +64,20 @@ class JudgeProcess:
 
     async def adopt(self) -> bool:
         """Whether the process of an earlier daemon goes on. One of another version does not."""
-        found = await asyncio.to_thread(find_left, self._layout)
-        if found is None or not self._has_sockets():
+        left = await asyncio.to_thread(_find_all_left, self._layout)
+        if not left or not self._has_sockets():
             return False
         try:
             status = await _request(self._layout.judge_control_socket, "GET", "/status")
         except EnvironmentProblemError:
             return False
-        if status.get("version") != self._version or status.get("pid") != found.pid:
+        found = next((one for one in left if one.pid == status.get("pid")), None)
+        if status.get("version") != self._version or found is None:
             return False
+        for other in left:
+            if other.pid != found.pid:
+                await _end(other, None)
+        await asyncio.to_thread(self._keep_pid, found)
         self._watch(found)
         return True
 
@@ -85,29 +90,37 @@ class JudgeProcess:
 
         Raises: EnvironmentProblemError, OSError; then all is as it was."""
         paths = self._layout
-        before = await asyncio.to_thread(find_left, paths)
+        before = {one.pid: one for one in await asyncio.to_thread(_find_all_left, paths)}
+        if self._process is not None and _is_alive(self._process):
+            before[self._process.pid] = self._process
         drafts = (f"{paths.judge_socket}.new", f"{paths.judge_control_socket}.new")
         child = await asyncio.to_thread(self._start, *drafts)
+        old = f"{paths.judge_control_socket}.old"
         try:
+            # From here on, whoever comes next finds it, whatever happens to this program.
+            await asyncio.to_thread(_write_pid, _pid_draft(paths), child.pid)
             content = judge_policies.encode(policies)
             await _request(drafts[1], "PUT", "/policies", content, within_s=START_S)
+            await asyncio.to_thread(self._switch, drafts, old)
         except BaseException:
             child.kill()
             await asyncio.to_thread(child.wait)
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(_remove, *drafts, _pid_draft(paths))
             raise
-        old = f"{paths.judge_control_socket}.old"
-        await asyncio.to_thread(self._switch, drafts, old)
-        if before is not None:
-            await _end(before, old)
+        child.returncode = 0  # it outlives this object, and this program; `_reap` collects it when it does not
+        for one in before.values():
+            await _end(one, old)
         await asyncio.to_thread(_remove, old)
         self._reap()
         self._child = child.pid
-        child.returncode = 0  # it outlives this object, and this program; `_reap` collects it when it does not
         self._watch(psutil.Process(child.pid))
-        await asyncio.to_thread(_write_pid, paths, child.pid)
+        os.replace(_pid_draft(paths), paths.judge_pid)  # noqa: PTH105
         log.info("the judge of sign-ins runs", pid=child.pid)
 
     async def end(self) -> None:
+        if self._process is not None:  # its pid file may have been deleted
+            await _end(self._process, self._layout.judge_control_socket)
         await end_left(self._layout)
         self._process = None
         self._reap()
@@ -115,6 +128,7 @@ class JudgeProcess:
     def _start(self, nginx_path: str, daemon_path: str) -> subprocess.Popen[bytes]:
         account = unprivileged.choose(self._layout.state)
         arguments = [sys.executable, "-P", "-m", _MODULE, "--owner", str(os.geteuid()), "--version", self._version]
+        arguments += ["--policies-within-s", str(START_S)]
         if account is not None:
             arguments += ["--account", str(account)]
         with (
@@ -134,10 +148,24 @@ class JudgeProcess:
             )
 
     def _switch(self, drafts: tuple[str, str], old: str) -> None:
+        """All or nothing. Raises: OSError."""
         with contextlib.suppress(FileNotFoundError):
             os.replace(self._layout.judge_control_socket, old)  # noqa: PTH105
-        os.replace(drafts[1], self._layout.judge_control_socket)  # noqa: PTH105
-        os.replace(drafts[0], self._layout.judge_socket)  # noqa: PTH105
+        try:
+            os.replace(drafts[1], self._layout.judge_control_socket)  # noqa: PTH105
+            os.replace(drafts[0], self._layout.judge_socket)  # noqa: PTH105
+        except OSError:
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(old, self._layout.judge_control_socket)  # noqa: PTH105
+            raise
+
+    def _keep_pid(self, process: psutil.Process) -> None:
+        """That of a process which was not noted for good when its daemon was killed."""
+        with contextlib.suppress(OSError):  # a full disk: the draft goes on naming it
+            if (known := _find(self._layout.judge_pid)) is None or known.pid != process.pid:
+                os.replace(_pid_draft(self._layout), self._layout.judge_pid)  # noqa: PTH105
+            else:
+                _remove(_pid_draft(self._layout))
 
     def _has_sockets(self) -> bool:
         """Both, with the group that may ask."""
@@ -168,10 +196,20 @@ class JudgeProcess:
 
 
 def find_left(paths: layout.Layout) -> psutil.Process | None:
-    """The judge of this state directory that runs, by its pid file; a process of another program is never taken for it.
-    Blocking, milliseconds."""
+    """The judge of this state directory that serves, by its pid file; a process of another program is never taken for
+    it. Blocking, milliseconds."""
+    return _find(paths.judge_pid)
+
+
+def _find_all_left(paths: layout.Layout) -> tuple[psutil.Process, ...]:
+    """The same, and one that is to take its place, or was when the daemon was killed."""
+    found = (_find(paths.judge_pid), _find(_pid_draft(paths)))
+    return tuple({one.pid: one for one in found if one is not None}.values())
+
+
+def _find(pid_path: str) -> psutil.Process | None:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, psutil.Error):
-        kept = json.loads(regular_files.read(paths.judge_pid))
+        kept = json.loads(regular_files.read(pid_path))
         process = psutil.Process(int(kept["pid"]))
         is_same = process.create_time() == kept["started"] and _MODULE in process.cmdline()
         return process if is_same and _is_alive(process) else None
@@ -180,10 +218,10 @@ def find_left(paths: layout.Layout) -> psutil.Process | None:
 
 async def end_left(paths: layout.Layout) -> None:
     """End the judge of this state directory, whoever started it, and remove its sockets."""
-    process = await asyncio.to_thread(find_left, paths)
-    if process is not None:
+    for process in await asyncio.to_thread(_find_all_left, paths):
         await _end(process, paths.judge_control_socket)
-    await asyncio.to_thread(_remove, paths.judge_socket, paths.judge_control_socket, paths.judge_pid)
+    sockets = (paths.judge_socket, paths.judge_control_socket)
+    await asyncio.to_thread(_remove, *sockets, *(f"{one}.new" for one in sockets), paths.judge_pid, _pid_draft(paths))
 
 
 def _remove(*paths: str) -> None:
@@ -191,11 +229,12 @@ def _remove(*paths: str) -> None:
         pathlib.Path(path).unlink(missing_ok=True)
 
 
-async def _end(process: psutil.Process, control_socket: str) -> None:
-    """It answers what it is asked, and ends; by force when it does not."""
-    with contextlib.suppress(EnvironmentProblemError):
-        await _request(control_socket, "POST", "/end")
-    for number in (None, signal.SIGTERM, signal.SIGKILL):
+async def _end(process: psutil.Process, control_socket: str | None) -> None:
+    """It answers what it is asked, and ends; by force when it does not. control_socket: None: it is not known."""
+    if control_socket is not None and _is_alive(process):
+        with contextlib.suppress(EnvironmentProblemError):
+            await _request(control_socket, "POST", "/end")
+    for number in (*(() if control_socket is None else (None,)), signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(psutil.Error):
             if number is not None:
                 process.send_signal(number)
@@ -256,11 +295,13 @@ def _open_log(path: pathlib.Path) -> collections.abc.Iterator[int]:
         os.close(descriptor)
 
 
-def _write_pid(paths: layout.Layout, pid: int) -> None:
+def _pid_draft(paths: layout.Layout) -> str:
+    return f"{paths.judge_pid}.new"
+
+
+def _write_pid(path: str, pid: int) -> None:
     kept = {"pid": pid, "started": psutil.Process(pid).create_time()}
-    draft = pathlib.Path(f"{paths.judge_pid}.new")
-    draft.write_text(json.dumps(kept), encoding="ascii")
-    draft.replace(paths.judge_pid)
+    pathlib.Path(path).write_text(json.dumps(kept), encoding="ascii")
 
 
 def _is_alive(process: psutil.Process) -> bool:
