@@ -154,8 +154,8 @@ def nodes(
 def _access_logs(
     settings: model.Globals, env: render_environment.Environment, snippet: model.Snippet
 ) -> tuple[directive.Directive, ...]:
-    """The log of this server as it is, and the line in the error log."""
-    written = access_log.of_server(settings, env, snippet)
+    """The log of this server, with the id that the page shows, and the line in the error log."""
+    written = access_log.with_request_id(settings, access_log.of_server(settings, env, snippet))
     return (
         *written,
         arguments.line("access_log", f"{env.layout.logs}/error.log", LOG_FORMAT, "buffer=64k", "flush=1s"),
@@ -172,9 +172,6 @@ def log_format(settings: model.Globals, nginx: render_environment.Nginx) -> dire
     return arguments.line("log_format", LOG_FORMAT, Expr(text))
 
 
-LOGGED_ID = "$daemun_logged_id"
-
-
 def variables(settings: model.Globals, nginx: render_environment.Nginx) -> tuple[directive.Node, ...]:
     request_id = forwarded_headers.expressions(settings, nginx).request_id
     return (
@@ -185,13 +182,6 @@ def variables(settings: model.Globals, nginx: render_environment.Nginx) -> tuple
         _map("$daemun_wanted", "page", *_bodies(request_id).items(), default=""),
         directive.Comment("The same in files of earlier versions."),
         *(_map("", f"page_{form}", default=text) for form, text in _bodies(request_id).items()),
-        directive.Comment("The request in the access log: as its page names it, else by its connection."),
-        _map(
-            "$status",
-            "logged_id",
-            *((status, request_id) for status in ("401", *STATUSES)),
-            default="$connection-$connection_requests",
-        ),
         _map(
             "$time_iso8601",
             "log_time",

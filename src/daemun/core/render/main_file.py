@@ -12,7 +12,6 @@ from daemun.core.render import (
     compression,
     default_server,
     error_pages,
-    forwarded_headers,
     header_directives,
     hold_locations,
     http_defaults,
@@ -41,13 +40,6 @@ fills the class, each of OpenSSL's pieces is mapped and unmapped anew, twice for
 0.50 munmap a request over fourteen sizes of the configuration, and 0.25 to 0.28 with this size (1.31.3)."""
 MIME = "mime.types"
 
-_LOG = (
-    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
-    ' host="$host" upstream="$upstream_addr" upstream_status="$upstream_status" request_time=$request_time'
-    ' upstream_response_time="$upstream_response_time" tls="$ssl_protocol" request_id=$request_id'
-)
-"""The combined format first, so that every reader of access logs understands it; then names with values, and last what
-names the request. A time more would cost each request 800 instructions, of about 40,000 that nginx takes in all."""
 _LOG_OF_NGINX_PROXY = (
     '$host $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
     '"$http_user_agent" "$upstream_addr"'
@@ -192,18 +184,7 @@ def _log(settings: model.Globals, env: render_environment.Environment) -> tuple[
     theirs = arguments.line("log_format", "vhost", *escape, Expr(logs.format or _LOG_OF_NGINX_PROXY))
     pages = error_pages.log_format(settings, env.nginx)
     named = (pages, theirs) if settings.like_nginx_proxy else (pages,)
-    log = access_log.shared(settings, env)
-    if not logs.access:
-        return (*named, log)
-    line = logs.format or _LOG
-    if line in {_LOG, logs_option.JSON_LINE}:
-        line = line.replace("$request_id", error_pages.LOGGED_ID)
-    line = forwarded_headers.with_one_id(line, settings)
-    return (
-        *named,
-        arguments.line("log_format", "daemun", *escape, Expr(line)),
-        log,
-    )
+    return (*named, *access_log.formats(settings, env.nginx), access_log.shared(settings, env))
 
 
 def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node, ...]:
