@@ -155,6 +155,109 @@ async def test_reload_after_a_takeover(machine: Machine) -> None:
     assert (await machine.get(), machine.server.reloads, machine.serving()) == ("three", 1, machine.paths[1])
 
 
+class Clients:
+    """Requests one after another, each on a connection of its own, for as long as it is entered."""
+
+    def __init__(self, transport: collections.abc.Callable[[], httpx.AsyncHTTPTransport], url: str) -> None:
+        self._transport = transport
+        self._url = url
+        self.answers: list[str] = []
+
+    async def __aenter__(self) -> "Clients":
+        self._task = asyncio.create_task(self._go())
+        await self.answered()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task  # of which a failed request is an error here
+
+    async def answered(self, number: int = 10) -> None:
+        """Wait until so many more were."""
+        wanted = len(self.answers) + number
+        async with asyncio.timeout(60):
+            while len(self.answers) < wanted:
+                if self._task.done():
+                    self._task.result()
+                await asyncio.sleep(0.01)
+
+    async def _go(self) -> None:
+        while True:
+            async with httpx.AsyncClient(transport=self._transport(), timeout=60) as client:
+                answer = await client.get(self._url)
+            assert answer.status_code == 200
+            self.answers.append(answer.text)
+
+
+async def test_sockets_of_the_owners_own_are_handed_over(machine: Machine) -> None:
+    """One for each worker (`reuseport`), of the file system, and of the abstract kind that has no file."""
+    folder = pathlib.Path(machine.layout.state)
+    path, port = folder / "own.sock", ports.free_port()
+    own = f"""
+        listen 127.0.0.1:{machine.port};
+        listen 127.0.0.1:{port} reuseport;
+        listen "unix:{path}";
+        location / {{ return 200 "TEXT"; }}
+    """
+
+    def files(text: str) -> dict[str, bytes]:
+        return nginx_state.configuration(machine.layout, own.replace("TEXT", text))
+
+    machine.files = files  # type: ignore[method-assign]
+    await machine.go_live("one")
+    inode = path.stat().st_ino
+    over_tcp = Clients(httpx.AsyncHTTPTransport, f"http://127.0.0.1:{port}/")
+    over_unix = Clients(lambda: httpx.AsyncHTTPTransport(uds=str(path)), "http://own/")
+    async with over_tcp, over_unix:
+        for number in range(4):
+            text = f"by {number}"
+            await machine.take_over(machine.paths[(number + 1) % 2], text)
+            await over_tcp.answered()
+            await over_unix.answered()
+            assert (over_tcp.answers[-1], over_unix.answers[-1]) == (text, text)
+            assert machine.is_clean()
+            assert path.stat().st_ino == inode, "the old master leaves the file where it is"
+    # The new master is the one that deletes it.
+    await machine.go_live("after")
+    assert await machine.get() == "after"
+    await process.stop(machine.layout, grace_s=5)
+    assert not path.exists()
+
+
+async def test_a_takeover_that_fails_leaves_the_owners_sockets(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confirmation_socket, "timeout_s", lambda _: 2.0)
+    path, port = pathlib.Path(machine.layout.state) / "own.sock", ports.free_port()
+    own = f'listen 127.0.0.1:{machine.port}; listen 127.0.0.1:{port} reuseport; listen "unix:{path}";'
+
+    def files(text: str) -> dict[str, bytes]:
+        return nginx_state.configuration(machine.layout, f'{own} location / {{ return 200 "{text}"; }}')
+
+    machine.files = files  # type: ignore[method-assign]
+    await machine.go_live("one")
+    over_tcp = Clients(httpx.AsyncHTTPTransport, f"http://127.0.0.1:{port}/")
+    over_unix = Clients(lambda: httpx.AsyncHTTPTransport(uds=str(path)), "http://own/")
+    async with over_tcp, over_unix:
+        # It comes up, gets the sockets, and its workers never answer.
+        with monkeypatch.context() as patched:
+            patched.setattr(confirmation_socket, "query_generation", _no_generation)
+            with pytest.raises(errors.ApplyError, match="the nginx that served goes on as before"):
+                await machine.take_over(machine.paths[1], "two")
+        await over_tcp.answered()
+        await over_unix.answered()
+        assert {over_tcp.answers[-1], over_unix.answers[-1]} == {"one"}
+    assert (machine.serving(), machine.is_clean()) == (machine.paths[0], True)
+    await machine.take_over(machine.paths[1], "three")
+    async with over_unix:
+        assert over_unix.answers[-1] == "three"
+
+
+async def _no_generation(*_: object) -> None:
+    return None
+
+
 async def test_the_watchdog_takes_no_takeover_for_a_crash(machine: Machine) -> None:
     await machine.go_live("one")
     watch = asyncio.create_task(master_watch.wait_until_gone(machine.layout))
