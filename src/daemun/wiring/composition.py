@@ -38,7 +38,16 @@ from daemun.probing import prober, server_tries, socket_rights
 from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
 from daemun.store import file_store, instance
-from daemun.wiring import clock, disk_watch, log_schedule, nginx_environment, preflight_parts, sockets, state_guard
+from daemun.wiring import (
+    clock,
+    disk_watch,
+    log_schedule,
+    nginx_environment,
+    nginx_exposure,
+    preflight_parts,
+    sockets,
+    state_guard,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -52,6 +61,7 @@ class Daemon:
     """Every part once; `live` lets them run."""
 
     def __init__(self, settings: settings_.Settings, binary: render_environment.Nginx, lock: instance.HeldLock) -> None:
+        self._settings = settings
         self._layout = settings.layout
         store = file_store.FileStore(pathlib.Path(self._layout.store))
         self._disk = disk_watch.DiskWatch(self._layout, store.damage, changed=self._note_trouble)
@@ -243,6 +253,8 @@ class Daemon:
         if is_seen:
             is_seen = not await self._prober.probe(None, within_s=FIRST_LOOK_S)
         _announce(front, is_seen=is_seen)
+        if not self._nginx.binary.keeps_large_pieces:
+            await asyncio.to_thread(_warn_of_allocator, self._settings, self._nginx.binary.path)
         garbage.spare()
         self._dns.start()
         if self._compatible.is_on:
@@ -330,3 +342,8 @@ def _announce(front: gate.Gate, *, is_seen: bool) -> None:
         config=status.config_path,
         state=status.state_dir,
     )
+
+
+def _warn_of_allocator(settings: settings_.Settings, path: str) -> None:
+    for found in nginx_exposure.look_at_allocator(settings, path):
+        log.warning(f"{found.message}; {found.cure}")

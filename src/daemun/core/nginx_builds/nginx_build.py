@@ -11,6 +11,9 @@ _MODULE = re.compile(
 _OPENSSL = re.compile(r"^built with OpenSSL (?P<built>\S+).*?(?:\(running with OpenSSL (?P<running>[^\s)]+).*)?$", re.M)
 
 
+GLIBC = "glibc"
+
+
 class Origin(enum.Enum):
     """Where a binary comes from. REPLACED: it serves, and its file was deleted or replaced meanwhile."""
 

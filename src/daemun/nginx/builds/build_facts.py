@@ -35,7 +35,7 @@ def read(path: str) -> nginx_build.Build:
         version=version,
         arguments=find_nginx.parse_arguments(printed),
         openssl=nginx_build.parse_openssl(printed),
-        libc="glibc" if find_nginx.is_for_glibc(path) else "musl or static",
+        libc=nginx_build.GLIBC if find_nginx.is_for_glibc(path) else "musl or static",
         patched=_read_patched(path, ".".join(map(str, version))),
     )
 

@@ -114,6 +114,6 @@ def _abilities(one: Listed) -> set[str]:
     gained = {feature.value for feature in usable.features}
     if one.http3:
         gained.add("HTTP/3, by nginx of your own")
-    if one.build.libc == "glibc":
+    if one.build.libc == nginx_build.GLIBC:
         gained.add("a request costs the same whatever the lengths of names (glibc)")
     return gained | {os.path.basename(module).removesuffix(".so") for module in usable.modules}  # noqa: PTH119
