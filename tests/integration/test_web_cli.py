@@ -455,17 +455,33 @@ async def test_a_daemon_that_fails_to_answer(gate: fake_gate.FakeGate, run: Run)
     assert "secret" not in said.err
 
 
-async def test_something_else_on_the_socket(run: Run, folder: pathlib.Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (b"220 mail.example.com\r\n", "another program"),
+        (b"\x00\xff hello\r\n", "another program"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n<p>hi", "another program"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", "another program"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "another program"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull", "another program"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + b"[" * 60000, "another program"),
+        (b"", "it may just be ending"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", "it may just be ending"),
+    ],
+)
+async def test_something_else_on_the_socket(run: Run, folder: pathlib.Path, sent: bytes, words: str) -> None:
     (folder / "s" / "run").mkdir(parents=True)
 
-    async def talk_nonsense(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mail.example.com\r\n")
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(sent)
         writer.close()
 
-    async with await asyncio.start_unix_server(talk_nonsense, folder / "s" / "run" / "control.sock"):
+    async with await asyncio.start_unix_server(answer, folder / "s" / "run" / "control.sock"):
         said = await run("status")
     assert said.code == 1
     assert "cannot talk to the daemon at" in said.err
+    assert words in said.err
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -153,17 +153,35 @@ class Client:
             try:
                 connection.request(method, path, body=None if body is None else json.dumps(body))
                 response = connection.getresponse()
-                return response.status, json.loads(response.read())
+                return response.status, self._parse(response.read())
             except TimeoutError as error:
                 raise NotAnsweringError(self._explain_silence(timeout_s)) from error
             except PermissionError as error:
                 raise errors.EnvironmentProblemError(self._explain_permission()) from error
             except _ABSENT as error:
                 raise NotRunningError(self._explain_absence()) from error
-            except (OSError, http.client.HTTPException, ValueError) as error:
+            except (OSError, http.client.IncompleteRead) as error:
                 raise errors.EnvironmentProblemError(
                     f"cannot talk to the daemon at {self._path}: {error or type(error).__name__}; it may just be ending"
                 ) from error
+            except http.client.HTTPException as error:
+                raise self._strange_answer() from error
+
+    def _parse(self, content: bytes) -> Json:
+        """Raises: EnvironmentProblemError for what no daemun answers."""
+        try:
+            answer = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise self._strange_answer() from error
+        if not isinstance(answer, dict):
+            raise self._strange_answer()
+        return answer
+
+    def _strange_answer(self) -> errors.EnvironmentProblemError:
+        return errors.EnvironmentProblemError(
+            f"cannot talk to the daemon at {self._path}: what answers there is another program; end that one "
+            "(`ss -xlp` shows which it is), or name daemun's own directory with --state"
+        )
 
     def _explain_silence(self, timeout_s: float) -> str:
         begin = f"cannot wait for the daemon any longer: no answer at {self._path} within {timeout_s:g} s; "
