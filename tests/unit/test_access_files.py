@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+from daemun.core import directive
 from daemun.sources import yaml_file
 
 
@@ -37,3 +38,18 @@ def test_yes_is_no_truth(tmp_path: pathlib.Path) -> None:
     path.write_text("sites:\n  a.test:\n    security_headers: yes\n    routes: {/: http://127.0.0.1:1}\n")
     with pytest.raises(yaml_file.InvalidFileError, match=r"expected true, false or strict.*; write true"):
         yaml_file.YamlFile(path).read_now()
+
+
+@pytest.mark.parametrize(("access", "is_whole"), [("{allow: private}", True), ("public", False)])
+def test_hand_written_nginx_of_a_guarded_site_is_known_whole(
+    tmp_path: pathlib.Path, access: str, *, is_whole: bool
+) -> None:
+    (tmp_path / "own.conf").write_text("location = /x { return 200 hi; }\n")
+    path = tmp_path / "daemun.yaml"
+    path.write_text(
+        f"sites:\n  a.test:\n    access: {access}\n    nginx: include {tmp_path}/own.conf;\n"
+        "    routes: {/: http://127.0.0.1:1}\n"
+    )
+    (site,) = yaml_file.YamlFile(path).read_now().sites
+    found = {node.name for node in site.snippet if isinstance(node, directive.Directive)}
+    assert found == {"location" if is_whole else "include"}
