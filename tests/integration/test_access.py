@@ -97,6 +97,24 @@ def test_a_route_replaces_what_its_site_says(gate: rendered.Running) -> None:
     assert fetch(gate, "https://home.test/not-them/", BANNED).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "/share/#/../../admin.txt", "/share/x#/../../admin.txt", "/share#", "/share/x?y#/../..", "/share/..;/admin.txt",
+        "/share/.;/../x", "/share/..;a=b/admin", "/share/%2e%2e;/admin", "/share/.%2E%3bx/admin", "/share/..\\admin",
+        "/share/..%5cadmin", "/share\\..\\admin",
+    ],
+)  # fmt: skip
+def test_what_servers_read_as_another_path_is_refused_on_open_paths_too(gate: rendered.Running, spelling: str) -> None:
+    request = f"GET {spelling} HTTP/1.1\nHost: home.test\nX-Forwarded-For: {STRANGER}\nConnection: close\n\n"
+    assert gate.raw(request, name="home.test", tls=True).split()[1] == b"400"
+
+
+def test_dots_and_semicolons_elsewhere_are_let_through(gate: rendered.Running) -> None:
+    for path in ("/share/x;y=1", "/share/a..;b", "/share/...;x", "/share/x?next=/..;/", "/share/%23"):
+        assert fetch(gate, f"https://home.test{path}", STRANGER).status_code == 200, path
+
+
 def test_limits_alone_open_nothing(gate: rendered.Running) -> None:
     assert fetch(gate, "https://home.test/limited/", STRANGER).status_code == 403
     assert fetch(gate, "https://home.test/limited/", HOME).status_code == 200

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import stat
 import tempfile
 
 import httpx
@@ -14,6 +15,7 @@ import pytest
 import websockets.asyncio.client
 from passlib import hash as passlib_hash
 
+from daemun import errors
 from daemun.core import model
 from daemun.core.access import basic_auth_policies
 from daemun.core.options import access_option, basic_auth_form, catalogue, trusted_proxies_option
@@ -392,3 +394,19 @@ def test_for_every_site_at_the_gate(one: echo.EchoServer) -> None:
         assert running.fetch("https://a.test/").status_code == 401
         assert running.fetch("https://a.test/", **ALICE).json()["headers"]["remote-user"] == "alice"
         assert running.fetch("https://b.test/").status_code == 200
+
+
+def test_a_folder_of_another_account_is_never_given_to_nginx(tmp_path: pathlib.Path) -> None:
+    """nginx would give what is in it to its workers, and follow a link that lies there."""
+    configuration = f"proxy_cache_path {tmp_path}/there/judge keys_zone=x:1m;".encode()
+    judge_cache.prepare(configuration)
+    assert stat.S_IMODE((tmp_path / "there").stat().st_mode) == 0o711
+    judge_cache.prepare(configuration)
+    (tmp_path / "there").chmod(0o777)
+    with pytest.raises(errors.EnvironmentProblemError, match="another account"):
+        judge_cache.prepare(configuration)
+    (tmp_path / "there").rmdir()
+    (tmp_path / "else").mkdir()
+    (tmp_path / "there").symlink_to(tmp_path / "else")
+    with pytest.raises(errors.EnvironmentProblemError, match="another account"):
+        judge_cache.prepare(configuration)

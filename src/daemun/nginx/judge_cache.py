@@ -14,7 +14,7 @@ import stat
 
 import psutil
 
-from daemun import regular_files
+from daemun import errors, regular_files
 from daemun.core import layout as layout_
 from daemun.core.plan import variable_definitions
 
@@ -38,16 +38,27 @@ def find(state: str) -> str | None:
 
 
 def prepare(configuration: bytes) -> None:
-    """Make the folder that a file of nginx's names, if any; nginx makes what is in it. Blocking. Raises: OSError."""
+    """Make the folder that a file of nginx's names, if any; nginx makes what is in it, and gives it to its workers,
+    following links: so it must not begin in a folder of another account.
+
+    Blocking. Raises: OSError; EnvironmentProblemError: another account has made the folder meanwhile.
+    """
     match = _NAMED.search(configuration)
-    if match is not None:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(match["folder"], 0o711)  # noqa: PTH102
-            os.chmod(match["folder"], 0o711)  # noqa: PTH101, S103 - the workers pass
+    if match is None:
+        return
+    folder = os.fsdecode(match["folder"])
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, 0o711)  # noqa: PTH102
+        os.chmod(folder, 0o711)  # noqa: PTH101, S103 - the workers pass
+    if not _is_ours(folder):
+        raise errors.EnvironmentProblemError(
+            f"cannot let nginx remember sign-ins in {folder}: another account has made that folder or can write there; "
+            f"remove it, and find out whose it is (`ls -ld {folder}`)"
+        )
 
 
 def prepare_current(layout: layout_.Layout) -> None:
-    """The same for what nginx is to run: the memory may have been lost meanwhile. Blocking. Raises: OSError."""
+    """The same for what nginx is to run: the memory may have been lost meanwhile. Blocking. Raises: as `prepare`."""
     with contextlib.suppress(FileNotFoundError):
         prepare(regular_files.read(f"{layout.current}/{variable_definitions.FILE}"))
 

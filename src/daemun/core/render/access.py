@@ -21,6 +21,12 @@ _GATE_ZONE, _ZONE = "10m", "1m"
 _WAITS_S = (1, 2, 5, 10, 30, 60)
 
 
+_TWO_READINGS = r"[#\\]|^[^?]*/(?:\.|%2e){1,2}(?:;|%3b|%5c)"
+"""What no browser sends, and what servers read as another path than nginx does, which passes it on as it came: for
+nginx a path ends at "#"; Java's servers drop ";..." of each part before they resolve "..", and for some "\\" is "/".
+"#" and "\\" may not stand in a request (RFC 9112 section 3.2, RFC 3986 section 3.3)."""
+
+
 def counts_connections(scope: site_scope.Scope, route: model.Route) -> bool:
     return held_access.of_route(scope, route).access.connections is not None
 
@@ -31,7 +37,14 @@ def counts_connections(scope: site_scope.Scope, route: model.Route) -> bool:
 def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """What every location of a server inherits."""
     held = held_access.of_site(scope)
-    return (*_conditions(held, inherited=access_levels.NOTHING), *_answers(held))
+    return (*_refuse_two_readings(scope), *_conditions(held, inherited=access_levels.NOTHING), *_answers(held))
+
+
+def _refuse_two_readings(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
+    if not access_levels.is_guarded(scope.site, scope.settings):
+        return ()
+    refused = (arguments.line("return", "400"),)
+    return (arguments.line("if", Expr("$request_uri"), "~*", Expr(_TWO_READINGS), block=refused),)
 
 
 def retry_after(scope: site_scope.Scope) -> str | None:
