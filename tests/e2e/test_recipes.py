@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from tests.support import address_databases, backend, binaries, clients, judges
+from tests.support import address_databases, backend, binaries, clients, crowdsec, judges
 from tests.support.daemon import Daemon
 
 pytestmark = pytest.mark.nginx
@@ -96,6 +96,16 @@ def test_countries(daemon: Daemon, server: backend.Backend, allow: str, status: 
     serve(daemon, "Countries", server, **replaced)
     assert status_of(daemon) == status
     assert status_of(daemon, "/webhook/") == 200
+
+
+def test_crowdsec(daemon: Daemon, server: backend.Backend, tmp_path: pathlib.Path) -> None:
+    """Nobody who visits here is of an address that can be banned, so what is looked at is that its decisions arrive."""
+    with crowdsec.running(tmp_path) as api:
+        api.cscli("decisions", "add", "--ip", "203.0.113.7", "--duration", "1h")
+        (daemon.root / "crowdsec.key").write_text(api.key)
+        serve(daemon, "CrowdSec", server, **{"http://127.0.0.1:8080": api.url})
+        assert status_of(daemon) == 200
+        daemon.wait(lambda: daemon.look()["bans"] == 1, "its decision")
 
 
 def test_limit_requests(daemon: Daemon, server: backend.Backend) -> None:

@@ -65,6 +65,7 @@ def make_gate(
         domains=worlds.Domains(),
         endpoints=endpoints,
         held_requests=held_requests,
+        banning=worlds.Bans(),
         served=worlds.Served(),
         alerts=worlds.Alerts(),
         examiner=worlds.Examiner(),

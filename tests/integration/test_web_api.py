@@ -169,6 +169,7 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
                 **NOT_SHAKEN,
             },
         ],
+        "bans": 0,
         "requests": {"waiting": 0, "waited": 0},
         "containers": [],
         "problems": [{"severity": "error", "origin": "daemun.yaml:9:3", "message": "cannot", "host": "b.test"}],

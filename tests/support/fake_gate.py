@@ -12,8 +12,10 @@ import sys
 from daemun import settings
 from daemun.control import gate_port
 from daemun.core import model, worker_generations
+from daemun.core.access import banned_networks
 from daemun.core.certificates import on_demand_names
 from daemun.core.options import old_workers_option
+from daemun.errors import ConfigError
 from daemun.web import api, socket_server
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
@@ -100,6 +102,7 @@ class FakeGate:
         self.failure: Exception | None = None
         self.looks: dict[str, model.SiteLook] = {}
         self.probed: list[str | None] = []
+        self.banned: dict[str, banned_networks.Ban] = {}
 
     def tell(self, **values: object) -> None:
         """Replace values of the status."""
@@ -109,6 +112,20 @@ class FakeGate:
         if self.failure is not None:
             raise self.failure
         return self.told
+
+    def bans(self) -> tuple[banned_networks.Ban, ...]:
+        return tuple(self.banned.values())
+
+    async def ban(self, address: str, seconds: int | None) -> banned_networks.Ban:
+        until = None if seconds is None else NOON + datetime.timedelta(seconds=seconds)
+        one = banned_networks.Ban(network=address, reason=banned_networks.Reason.OWNER, since=NOON, until=until)
+        self.banned[address] = one
+        return one
+
+    async def unban(self, address: str) -> banned_networks.Ban:
+        if address not in self.banned:
+            raise ConfigError(f"cannot unban {address}: it is not banned")
+        return self.banned.pop(address)
 
     async def look_at_nginx(self) -> None:
         """`told` says how it went."""

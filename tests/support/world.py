@@ -3,11 +3,12 @@
 import asyncio
 import collections.abc
 import dataclasses
+import datetime
 import re
 
 from daemun.control import ports
 from daemun.core import model, render_environment, worker_generations
-from daemun.core.access import judge_policies
+from daemun.core.access import banned_networks, judge_policies
 from daemun.core.certificates import on_demand_names
 from daemun.core.options import old_workers_option
 from daemun.core.plan import listeners
@@ -229,6 +230,22 @@ class Endpoints:
 class Alerts:
     async def test(self) -> tuple[model.SentAlert, ...]:
         return ()
+
+
+class Bans:
+    """No address is banned, nor can be."""
+
+    def list(self) -> tuple[banned_networks.Ban, ...]:
+        return ()
+
+    def problems(self) -> tuple[model.Problem, ...]:
+        return ()
+
+    async def ban(self, text: str, duration: datetime.timedelta | None) -> tuple[banned_networks.Ban, bool]:
+        raise NotImplementedError
+
+    async def unban(self, text: str) -> banned_networks.Ban:
+        raise NotImplementedError
 
 
 class Served:

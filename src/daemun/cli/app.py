@@ -16,6 +16,7 @@ from daemun.cli.commands import (
     add,
     alerts,
     apply,
+    bans,
     certs,
     certs_dns,
     certs_import,
@@ -144,7 +145,7 @@ _COMMANDS = {
         restore_file.restore_file,
         password.password,
     ),
-    "What is live": (status.status, sites.sites, doctor.doctor, logs.logs),
+    "What is live": (status.status, sites.sites, doctor.doctor, logs.logs, bans.bans, bans.ban, bans.unban),
 }
 _GROUPS = {
     "certs": certs.group,

@@ -100,6 +100,17 @@ class Client:
         found: list[Json] = self._request("GET", f"/doctor{query}", timeout_s=APPLY_S)["findings"]
         return found
 
+    def bans(self) -> list[Json]:
+        found: list[Json] = self._request("GET", "/bans", timeout_s=PROBE_S)["bans"]
+        return found
+
+    def ban(self, address: str, seconds: int | None) -> Json:
+        """seconds: None: for good."""
+        return self._request("POST", "/bans", timeout_s=APPLY_S, body={"address": address, "seconds": seconds})
+
+    def unban(self, address: str) -> Json:
+        return self._request("POST", "/bans/remove", timeout_s=PROBE_S, body={"address": address})
+
     def renew(self, host: str, *, force: bool = False) -> None:
         query = "?force=true" if force else ""
         self._request("POST", f"/certs/{urllib.parse.quote(host, safe='')}/renew{query}", timeout_s=QUICK_S)

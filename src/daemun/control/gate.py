@@ -21,11 +21,13 @@ from daemun.control import (
     reload_limiter,
 )
 from daemun.core import model
+from daemun.core.access import banned_networks
 from daemun.core.certificates import certificate_faults, on_demand_names
 from daemun.core.options import nginx_upgrade_option
 from daemun.core.plan import change_plan
 from daemun.core.served import liveness, served_judgement
 from daemun.core.worker_generations import Urgency
+from daemun.errors import ConfigError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -75,6 +77,7 @@ class Gate:
         domains: ports.Domains,
         endpoints: ports.Endpoints,
         held_requests: ports.HeldRequests,
+        banning: ports.Bans,
         served: ports.Served,
         alerts: ports.Alerts,
         examiner: ports.Examiner,
@@ -90,6 +93,7 @@ class Gate:
         self._domains = domains
         self._endpoints = endpoints
         self._held_requests = held_requests
+        self._bans = banning
         self._served = served
         self._alerts = alerts
         self._examiner = examiner
@@ -193,6 +197,7 @@ class Gate:
                 *(self._problems_of(last) if last else ()),
                 *self._endpoints.problems(),
                 *self._domains.problems(),
+                *self._bans.problems(),
                 *self._damage.problems(),
             ),
             answers=self._liveness.answers and not self._liveness.suspended,
@@ -200,6 +205,7 @@ class Gate:
             config_path=self._identity.config_path,
             state_dir=self._identity.state_dir,
             started_at=self._identity.started_at,
+            bans=len(self._bans.list()),
             waiting=waiting,
             waited=waited,
         )
@@ -285,6 +291,22 @@ class Gate:
 
     async def remove_domain(self, host: str) -> bool:
         return await self._domains.remove(host)
+
+    def bans(self) -> tuple[banned_networks.Ban, ...]:
+        return self._bans.list()
+
+    async def ban(self, address: str, seconds: int | None) -> banned_networks.Ban:
+        try:
+            duration = None if seconds is None else datetime.timedelta(seconds=seconds)
+        except OverflowError as error:
+            raise ConfigError("cannot ban for so long; leave out the time to ban for good") from error
+        found, needs_reload = await self._bans.ban(address, duration)
+        if needs_reload:
+            await self.apply(Urgency.NEEDED)
+        return found
+
+    async def unban(self, address: str) -> banned_networks.Ban:
+        return await self._bans.unban(address)
 
     async def test_alerts(self) -> tuple[model.SentAlert, ...]:
         return await self._alerts.test()

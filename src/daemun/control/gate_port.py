@@ -8,6 +8,7 @@ import datetime
 import typing
 
 from daemun.core import model, render_environment, worker_generations
+from daemun.core.access import banned_networks
 from daemun.core.certificates import certificate_choice, on_demand_names
 from daemun.core.options import old_workers_option
 from daemun.core.plan import change_plan
@@ -28,6 +29,7 @@ class GateStatus:
     config_path, state_dir: absolute. started_at: aware UTC, when this daemun started.
     answers: whether nginx's workers answered when they were last queried. applying_since: when the change that is under
     way was begun, aware UTC.
+    bans: how many addresses and networks are refused on every site.
     waiting: requests that wait for a server now. waited: that ever did, since this daemun started.
     """
 
@@ -49,6 +51,7 @@ class GateStatus:
     applying_since: datetime.datetime | None = None
     waiting: int = 0
     waited: int = 0
+    bans: int = 0
     containers: tuple[model.Container, ...] = ()
     pools: tuple[model.Pool, ...] = ()
     nginx_path: str = ""
@@ -200,6 +203,18 @@ class Gate(typing.Protocol):
 
     async def remove_domain(self, host: str) -> bool:
         """Serve a name that was added no more. False: it was not."""
+        ...
+
+    def bans(self) -> tuple[banned_networks.Ban, ...]:
+        """The addresses and networks that are refused on every site."""
+        ...
+
+    async def ban(self, address: str, seconds: int | None) -> banned_networks.Ban:
+        """Refuse an address or a network; it is when this returns. seconds: None: for good. Raises: ConfigError."""
+        ...
+
+    async def unban(self, address: str) -> banned_networks.Ban:
+        """Let it in again. Raises: ConfigError: it is not banned, or CrowdSec decided it."""
         ...
 
     async def test_alerts(self) -> tuple[model.SentAlert, ...]:

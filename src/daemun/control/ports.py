@@ -12,7 +12,7 @@ import typing
 
 from daemun.control import damage_report
 from daemun.core import model, render_environment
-from daemun.core.access import judge_policies
+from daemun.core.access import banned_networks, judge_policies
 from daemun.core.certificates import on_demand_names
 from daemun.core.plan import listeners
 from daemun.core.services import dns_service
@@ -287,6 +287,24 @@ class Judge(typing.Protocol):
 
     async def confirm(self, live: collections.abc.Mapping[str, bytes]) -> None:
         """nginx runs these files: forget the policies that neither they nor the last `prepare` name. Never raises."""
+        ...
+
+
+class Bans(typing.Protocol):
+    """Addresses that are refused on every site (`daemun.banning`)."""
+
+    def list(self) -> tuple[banned_networks.Ban, ...]: ...
+
+    def problems(self) -> tuple[model.Problem, ...]: ...
+
+    async def ban(self, text: str, duration: datetime.timedelta | None) -> tuple[banned_networks.Ban, bool]:
+        """duration: None: for good. Returns: the ban, and whether it holds only once nginx was reloaded.
+
+        Raises: ConfigError: it is no address, or one that is never banned."""
+        ...
+
+    async def unban(self, text: str) -> banned_networks.Ban:
+        """Raises: ConfigError: it is not banned, or somebody else decides."""
         ...
 
 

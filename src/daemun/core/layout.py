@@ -86,6 +86,11 @@ class Layout:
         return f"{self.run}/temp"
 
     @property
+    def bans(self) -> str:
+        """A file for each network that is refused, by the names of `core.access.banned_networks`."""
+        return f"{self.run}/bans"
+
+    @property
     def nginx_pid(self) -> str:
         return f"{self.run}/nginx.pid"
 

@@ -105,6 +105,18 @@ class GuessLimits:
             for one, allowance in zip(counters, (BY_NETWORK, BY_USER), strict=True):
                 one.note_wrong(allowance, guess.ended_s)
 
+    def find_waits(self, now_s: float) -> dict[str, tuple[int, float]]:
+        """Networks whose guesses are not looked at now -> how many were wrong, and for how many seconds."""
+        return {
+            network: (one.wrong, one.until_s - now_s) for network, one in self._networks.items() if one.until_s > now_s
+        }
+
+    def forget(self, network: str) -> None:
+        """Count anew; what is being verified counts still."""
+        if network in self._networks:
+            one = self._networks[network]
+            one.wrong, one.last_s, one.until_s = 0, -math.inf, -math.inf
+
     def count_waiting(self, now_s: float) -> int:
         """Networks whose guesses are not looked at now."""
         return sum(one.until_s > now_s for one in self._networks.values())

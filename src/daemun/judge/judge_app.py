@@ -3,7 +3,8 @@
 nginx: GET /judge/NAME/DIGEST with `Authorization` and `X-Real-IP`. Its `auth_request` knows 2xx, 401 and 403 only
 (nginx.org/r/auth_request), so what is neither in nor out is a 401 with what the visitor is to get in `X-Daemun-Answer`.
 
-The daemon, whose account is checked (SO_PEERCRED, unix(7)): GET /status, PUT /policies, POST /end.
+The daemon, whose account is checked (SO_PEERCRED, unix(7)): GET /status, PUT /policies,
+POST /forget (a network), POST /end.
 """
 
 import asyncio
@@ -60,10 +61,14 @@ class JudgeApp:
                 return web.json_response(self._status())
             case "PUT", "/policies":
                 return await self._take_policies(request)
+            case "POST", "/forget":
+                self._judge.forget((await request.content.read(256)).decode(errors="replace"))
+                return web.json_response(self._status())
             case "POST", "/end":
                 self.ended.set()
                 return web.json_response({})
-        return web.Response(status=404)
+            case _:
+                return web.Response(status=404)
 
     async def _take_policies(self, request: web.BaseRequest) -> web.Response:
         try:
@@ -83,6 +88,7 @@ class JudgeApp:
             "requests": self._requests,
             "verified": self._verifier.verified,
             "waiting": self._judge.count_waiting(),
+            "waits": {network: list(one) for network, one in self._judge.find_waits().items()},
         }
 
 

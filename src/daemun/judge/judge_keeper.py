@@ -75,6 +75,21 @@ class JudgeKeeper:
                 async with self._lock:
                     await self._serve()
 
+    async def fetch_waits(self) -> dict[str, tuple[int, float]]:
+        """Networks whose guesses are not looked at now -> how many were wrong, and for how many seconds."""
+        if not self._known or not self._process.is_known:
+            return {}
+        try:
+            return await self._process.fetch_waits()
+        except (DaemunError, OSError, ValueError, TypeError, AttributeError, LookupError):
+            return {}  # it is being replaced
+
+    async def forget(self, network: str) -> None:
+        """Count the guesses of a network anew."""
+        if self._process.is_known:
+            with contextlib.suppress(DaemunError, OSError):
+                await self._process.forget(network)
+
     async def stop(self) -> None:
         """End the process; it is started again when it is needed. Nothing happens where none runs."""
         async with self._lock:

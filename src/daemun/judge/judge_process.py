@@ -85,6 +85,15 @@ class JudgeProcess:
         """Raises: EnvironmentProblemError."""
         await _request(self._layout.judge_control_socket, "PUT", "/policies", judge_policies.encode(policies))
 
+    async def fetch_waits(self) -> dict[str, tuple[int, float]]:
+        """Raises: EnvironmentProblemError."""
+        found = await _request(self._layout.judge_control_socket, "GET", "/status")
+        return {str(network): (int(wrong), float(wait_s)) for network, (wrong, wait_s) in found["waits"].items()}
+
+    async def forget(self, network: str) -> None:
+        """Raises: EnvironmentProblemError."""
+        await _request(self._layout.judge_control_socket, "POST", "/forget", network.encode())
+
     async def replace(self, policies: Policies) -> None:
         """A new process, which knows these policies, in the place of the one there is, if any.
 

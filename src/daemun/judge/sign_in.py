@@ -77,6 +77,13 @@ class SignIn:
     def count_waiting(self) -> int:
         return self._limits.count_waiting(self._now())
 
+    def find_waits(self) -> dict[str, tuple[int, float]]:
+        """See `GuessLimits.find_waits`."""
+        return self._limits.find_waits(self._now())
+
+    def forget(self, network: str) -> None:
+        self._limits.forget(network)
+
     async def answer(self, name: str, digest: str, authorization: str | None, address: str) -> Answer:
         """name, digest: of the policy that nginx asks about. An old worker of nginx asks about an older version, and
         gets the answer of the current one."""

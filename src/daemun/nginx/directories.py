@@ -36,6 +36,7 @@ def prepare(layout: layout_.Layout, account: worker_account.WorkerAccount | None
             (layout.logs, 0o750),
             (layout.run, 0o710),
             (layout.temp, 0o710),
+            (layout.bans, 0o710),
         ):
             _make(path, mode if group is not None else 0o700, group)
         pairs_folder.lead_there(layout)

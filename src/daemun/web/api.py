@@ -32,6 +32,9 @@ def create_app(gate: gate_port.Gate, more: collections.abc.Sequence[routing.Base
             routing.Route("/domains", handlers.domains, methods=["GET"]),
             routing.Route("/domains", handlers.add_domain, methods=["POST"]),
             routing.Route("/domains/{host}", handlers.remove_domain, methods=["DELETE"]),
+            routing.Route("/bans", handlers.bans, methods=["GET"]),
+            routing.Route("/bans", handlers.ban, methods=["POST"]),
+            routing.Route("/bans/remove", handlers.unban, methods=["POST"]),
             routing.Route("/alerts/test", handlers.test_alerts, methods=["POST"]),
             routing.Route("/plan", handlers.plan, methods=["GET"]),
             routing.Route("/apply", handlers.apply, methods=["POST"]),
@@ -123,6 +126,21 @@ class _Handlers:
         if not await self._gate.remove_domain(host):
             raise exceptions.HTTPException(404, f'cannot remove "{host}": it was not added')
         return responses.JSONResponse({"host": host})
+
+    async def bans(self, _: requests.Request) -> responses.Response:
+        return responses.JSONResponse({"bans": [json_values.ban_json(one) for one in self._gate.bans()]})
+
+    async def ban(self, request: requests.Request) -> responses.Response:
+        """{"address": "203.0.113.7", "seconds": 3600}; without `seconds`, or null: for good."""
+        body = await request_body_json.read_object(request)
+        address, seconds = request_body_json.take_text(body, "address"), body.get("seconds")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | None) or (seconds is not None and seconds < 1):
+            raise exceptions.HTTPException(400, 'cannot ban: "seconds" must be a number above 0, or null')
+        return responses.JSONResponse(json_values.ban_json(await self._gate.ban(address, seconds)), status_code=201)
+
+    async def unban(self, request: requests.Request) -> responses.Response:
+        address = request_body_json.take_text(await request_body_json.read_object(request), "address")
+        return responses.JSONResponse(json_values.ban_json(await self._gate.unban(address)))
 
     async def plan(self, _: requests.Request) -> responses.Response:
         return responses.JSONResponse(json_values.plan_json(await self._gate.plan()))

@@ -10,6 +10,7 @@ import typing
 
 from daemun.control import gate_port
 from daemun.core import model, worker_generations
+from daemun.core.access import banned_networks
 from daemun.core.certificates import certificate_choice, renewal_forecast
 from daemun.core.texts import durations
 
@@ -49,6 +50,7 @@ def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport, l
         },
         "waiting_change": _held_json(old.held),
         "applying_since": instant_json(status.applying_since) if status.applying_since else None,
+        "bans": status.bans,
         "requests": {"waiting": status.waiting, "waited": status.waited},
         "sites": [
             site_json(
@@ -61,6 +63,17 @@ def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport, l
         ],
         "containers": [container_json(item) for item in status.containers],
         "problems": problems_json(status.problems),
+    }
+
+
+def ban_json(one: banned_networks.Ban) -> Json:
+    """`until` is null for good."""
+    return {
+        "address": one.network,
+        "reason": one.reason.value,
+        "note": one.note,
+        "since": instant_json(one.since),
+        "until": None if one.until is None else instant_json(one.until),
     }
 
 

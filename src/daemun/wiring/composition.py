@@ -12,6 +12,7 @@ import daemun
 from daemun import garbage
 from daemun import settings as settings_
 from daemun.alerts import notifier
+from daemun.banning import ban_keeper
 from daemun.certs import account_service, certificate_manager
 from daemun.certs.dns01 import dns_proofs
 from daemun.control import gate, lifecycle, nginx_upgrade, reconciler, reload_limiter
@@ -130,6 +131,14 @@ class Daemon:
         self._judge = judge_keeper.JudgeKeeper(
             store, self._layout, group=account.gid if account else None, version=daemun.__version__
         )
+        self._bans = ban_keeper.BanKeeper(
+            store,
+            self._layout,
+            clock.SystemClock(),
+            self._judge,
+            version=daemun.__version__,
+            wake=self._wake,
+        )
         self._compatible = nginx_proxy_mode.Compatible(file, environ=os.environ)
         self._reload_limits = reload_limiter.ReloadLimiter(
             old_workers.OldWorkers(self._layout, self._nginx.workers),
@@ -165,6 +174,7 @@ class Daemon:
             domains=self._domains,
             endpoints=self._endpoints,
             held_requests=self._queue,
+            banning=self._bans,
             served=self._prober,
             alerts=self._alerts,
             examiner=self._preflight,
@@ -233,6 +243,8 @@ class Daemon:
                 "missed handshakes": self._sockets.listen_to_missed,
                 "held requests": self._queue.run,
                 "judge": self._judge.run,
+                "bans": self._bans.run,
+                "CrowdSec": self._bans.follow_crowdsec,
                 "logs": self._logs.run,
                 "access lines": self._access_lines.run,
                 "disk": self._disk.run,
@@ -281,6 +293,7 @@ class Daemon:
         self._containers.configure(docker_option.OPTION.of(found))
         self._preflight.configure(found)
         self._dns.configure(found.acme)
+        self._bans.configure(found)
         logs = logs_option.OPTION.of(found)
         self._logs.configure(logs)
         self._access_lines.switch(is_on=log_schedule.is_on_stdout(logs, os.environ))
@@ -292,7 +305,11 @@ class Daemon:
             thumbprint=self._certificates.thumbprint(),
             resolver=self._endpoints.address,
         )
-        return dataclasses.replace(described, next_user=worker_account.next_user(user_option.OPTION.of(current)))
+        return dataclasses.replace(
+            described,
+            next_user=worker_account.next_user(user_option.OPTION.of(current)),
+            ban_steps=self._bans.steps,
+        )
 
     def _see(self) -> notifier.AlertInput | None:
         last = self._gate.last

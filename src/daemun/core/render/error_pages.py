@@ -180,6 +180,7 @@ def variables(settings: model.Globals, nginx: render_environment.Nginx) -> tuple
         _map("$status", "error_title", *((status, title) for status, (title, _) in _TEXTS.items()), default=_OTHER[0]),
         _map("$status", "error_text", *((status, text) for status, (_, text) in _TEXTS.items()), default=_OTHER[1]),
         _map("$daemun_wanted", "page", *_bodies(request_id).items(), default=""),
+        _map("$daemun_wanted", "page_type", *visitor_page.FORMS.items(), default=""),
         directive.Comment("The same in files of earlier versions."),
         *(_map("", f"page_{form}", default=text) for form, text in _bodies(request_id).items()),
         _map(

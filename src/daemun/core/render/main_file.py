@@ -8,6 +8,7 @@ from daemun.core.plan import shared_sites, variable_definitions
 from daemun.core.render import (
     access,
     access_log,
+    ban_lines,
     buffer_sizes,
     compression,
     default_server,
@@ -111,7 +112,7 @@ def _http(
     desired: model.Desired, env: render_environment.Environment, *, has_shared: bool
 ) -> tuple[directive.Node, ...]:
     return (
-        *_basics(env),
+        *_basics(desired, env),
         *_log(desired.globals, env),
         *_hashes(desired, has_shared=has_shared),
         *option_lines.of_gate(desired.globals),
@@ -144,7 +145,7 @@ def _http2(settings: model.Globals, env: render_environment.Environment) -> tupl
     return (arguments.line("http2", "on"),) if offered else ()
 
 
-def _basics(env: render_environment.Environment) -> tuple[directive.Node, ...]:
+def _basics(desired: model.Desired, env: render_environment.Environment) -> tuple[directive.Node, ...]:
     temp = [
         arguments.line(f"{name}_temp_path", f"{env.layout.temp}/{name}")
         for name, feature in _TEMP.items()
@@ -159,7 +160,7 @@ def _basics(env: render_environment.Environment) -> tuple[directive.Node, ...]:
         arguments.line("tcp_nopush", "on"),
         directive.Comment("A link inside a folder leads to files of its own owner only: others could publish what"),
         directive.Comment("nginx may read and visitors may not, private keys among it."),
-        arguments.line("disable_symlinks", "if_not_owner", Expr("from=$document_root")),
+        arguments.line("disable_symlinks", "if_not_owner", Expr(f"from={ban_lines.followed(desired, env)}")),
         arguments.line("reset_timedout_connection", "on"),
         directive.Comment("Redirects stay relative, so that they are right behind another proxy or a mapped port."),
         arguments.line("absolute_redirect", "off"),

@@ -14,6 +14,7 @@ from daemun.core import directive, mime, model, render_environment, serialise, s
 from daemun.core.plan import change_plan, generation_files, shared_sites, variable_definitions
 from daemun.core.render import (
     access,
+    ban_lines,
     default_server,
     error_pages,
     hold_locations,
@@ -62,6 +63,7 @@ def render_files(
         generation_files.LISTEN_HTTP: server_blocks.listen_file(settings, settings.listen.http, ipv6=env.ipv6),
         generation_files.LISTEN_HTTPS: server_blocks.listen_file(settings, settings.listen.https, "ssl", ipv6=env.ipv6),
         server_blocks.CHALLENGE: server_blocks.challenge_file(env, settings),
+        ban_lines.FILE: ban_lines.nodes(desired, env),
         generation_files.INTERNAL_CLIENTS: internal_clients.internal_file(settings),
         error_pages.FILE: error_pages.nodes(settings, env),
         hold_locations.HOLD: hold_locations.file(settings, env.nginx, buffered=True),

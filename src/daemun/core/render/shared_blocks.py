@@ -23,6 +23,7 @@ from daemun.core.render import (
     accel_redirect,
     access,
     answer_headers,
+    ban_lines,
     default_server,
     early_answers,
     error_pages,
@@ -281,6 +282,7 @@ def _https(scope: site_scope.Scope) -> directive.Directive:
         *tls.site_lines(scope),
         arguments.line("if", *misdirected, block=(arguments.line("return", "421"),)),
         *header_directives.server_lines(scope, https=True),
+        ban_lines.included(),
         server_blocks.challenge(),
         *_content(scope, https=True),
         *error_pages.lines(scope, https=True),
@@ -310,6 +312,7 @@ def _http(scope: site_scope.Scope) -> directive.Directive:
         *server_blocks.listen_http(scope),
         arguments.line("include", shared_sites.NAMES),
         *header_directives.server_lines(scope, https=False),
+        ban_lines.included(),
         server_blocks.challenge(),
         *(
             (*site_file.to_https_unless_there(scope.site), *_content(scope, https=False))

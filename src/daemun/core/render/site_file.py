@@ -14,6 +14,7 @@ from daemun.core.render import (
     accel_redirect,
     access,
     answer_headers,
+    ban_lines,
     buffer_sizes,
     early_answers,
     error_pages,
@@ -145,7 +146,13 @@ def _https(
         *header_directives.without_written(header_directives.server_lines(scope, https=True), snippet),
     ]
     return arguments.line(
-        "server", block=(*site_scope.yielding(lines, snippet), *inside, *error_pages.lines(scope, https=True))
+        "server",
+        block=(
+            *site_scope.yielding(lines, snippet),
+            ban_lines.included(),
+            *inside,
+            *error_pages.lines(scope, https=True),
+        ),
     )
 
 
@@ -175,7 +182,9 @@ def _http(
     own = tuple(line for line in _own_words(scope.site) if line.name not in written)
     added = header_directives.without_written(header_directives.server_lines(scope, https=False), inside)
     lines = (*server_blocks.listen_http(scope), arguments.line("server_name", *given), *own, *added)
-    return arguments.line("server", block=(*lines, *inside, *error_pages.lines(scope, https=False)))
+    return arguments.line(
+        "server", block=(*lines, ban_lines.included(), *inside, *error_pages.lines(scope, https=False))
+    )
 
 
 def _own_words(site: model.Site) -> tuple[directive.Directive, ...]:

@@ -16,6 +16,7 @@ from daemun.core.plan.variable_definitions import Definitions
 from daemun.core.render import (
     access,
     answer_headers,
+    ban_lines,
     compression,
     error_pages,
     forward_auth,
@@ -50,6 +51,7 @@ def define(desired: model.Desired, env: render_environment.Environment) -> Defin
         *_proxied(settings),
         *(_like_nginx_proxy(settings) if settings.like_nginx_proxy else ()),
         *access.variables(),
+        *ban_lines.variables(env.layout),
         *forward_auth.variables(),
         *_streams(),
         *request_body.variables(env),

@@ -1,0 +1,6 @@
+"""Addresses that are refused on every site, in files that nginx tests for (`core.render.ban_lines`).
+
+ban_folder           the files
+crowdsec_stream      decisions of CrowdSec's local API
+ban_keeper           what is banned, why and until when; kept in the store
+"""

@@ -1,0 +1,17 @@
+"""`bans`: whether addresses that guess passwords wait on every site."""
+
+from daemun.core.options import forms
+from daemun.core.options.option import Doc, Level, Option
+
+OPTION = Option(
+    name="bans",
+    form=forms.Flag,
+    default=True,
+    doc=Doc(
+        kind="true, false",
+        usual="`true`",
+        meaning="whether an address that sent too many wrong passwords to `basic_auth` has to wait on every site, "
+        "longer each time, see [Bans](#bans)",
+    ),
+    levels=frozenset({Level.GATE}),
+)

@@ -1,0 +1,175 @@
+"""Bans in their files and in the store, at the number of addresses that blocklists have."""
+
+import asyncio
+import collections.abc
+import datetime
+import ipaddress
+import pathlib
+
+import pytest
+
+from daemun.banning import ban_keeper, crowdsec_stream
+from daemun.core import layout, model
+from daemun.core.access import banned_networks
+from daemun.core.options import bans_option, catalogue, crowdsec_option, trusted_proxies_option
+from daemun.errors import ConfigError
+from daemun.store import memory_store
+from tests.support import clock
+
+MANY = 50_000
+CROWDSEC = crowdsec_option.CrowdSec(url="http://127.0.0.1:1", key=model.Secret(text="x"))
+
+
+class Guesses:
+    def __init__(self) -> None:
+        self.waits: dict[str, tuple[int, float]] = {}
+        self.forgotten: list[str] = []
+
+    async def fetch_waits(self) -> collections.abc.Mapping[str, tuple[int, float]]:
+        return self.waits
+
+    async def forget(self, network: str) -> None:
+        self.forgotten.append(network)
+
+
+class House:
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.store = memory_store.MemoryStore()
+        self.layout = layout.Layout(str(folder))
+        pathlib.Path(self.layout.bans).mkdir(parents=True, exist_ok=True)
+        self.clock = clock.FakeClock()
+        self.guesses = Guesses()
+        self.woken = 0
+        self.start()
+
+    def start(self) -> None:
+        self.keeper = ban_keeper.BanKeeper(
+            self.store, self.layout, self.clock, self.guesses, version="1", wake=self._wake
+        )
+        self.configure()
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def configure(self, *proxies: str, guesses: bool = True) -> None:
+        values = (
+            trusted_proxies_option.OPTION.set(proxies),
+            bans_option.OPTION.set(guesses),
+            crowdsec_option.OPTION.set(CROWDSEC),
+        )
+        self.keeper.configure(model.Globals(options=catalogue.values(*values)))
+
+    async def round(self) -> None:
+        """What the loop does, once."""
+        task = asyncio.ensure_future(self.keeper.run())
+        await asyncio.sleep(0)
+        for _ in range(1000):
+            is_stored = self.keeper._is_stored and self.keeper._are_decisions_stored
+            is_written = not self.keeper._is_stale and not self.keeper._lock.locked()
+            if is_written and self.keeper._folder.is_as_left() and is_stored:
+                break
+            await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait([task])
+
+    @property
+    def files(self) -> dict[str, bool]:
+        return {one.name: bool(one.stat().st_mode & 0o100) for one in pathlib.Path(self.layout.bans).iterdir()}
+
+
+def decided(now: datetime.datetime, *networks: str, hours: int = 4) -> tuple[banned_networks.Ban, ...]:
+    until = now + datetime.timedelta(hours=hours)
+    return tuple(
+        banned_networks.Ban(network=one, reason=banned_networks.Reason.CROWDSEC, since=now, until=until)
+        for one in networks
+    )
+
+
+async def test_fifty_thousand(tmp_path: pathlib.Path) -> None:
+    house = House(tmp_path)
+    addresses = [str(ipaddress.IPv4Address(0x0B000000 + 977 * number)) for number in range(MANY)]
+    found = decided(house.clock.now(), *addresses)
+    await house.keeper._take_decisions(crowdsec_stream.Changes(new=found, deleted=(), is_all=True))
+    await house.round()
+    assert house.files == dict.fromkeys(addresses, False)
+    assert (house.keeper.steps, house.woken) == (1, 1)
+    gone, further = addresses[:10], decided(house.clock.now(), "2001:db8::/64", "203.0.113.0/24")
+    await house.keeper._take_decisions(crowdsec_stream.Changes(new=further, deleted=tuple(gone), is_all=False))
+    await house.round()
+    wanted = {*addresses[10:], "2001:db8:0:0", "203.0.113"}
+    assert house.files.keys() == wanted
+    assert (house.keeper.steps, house.woken) == (2, 2)
+    # The next daemon knows all of it before CrowdSec answers, also when files are gone.
+    for address in addresses[100:200]:
+        pathlib.Path(house.layout.bans, address).unlink()
+    house.start()
+    assert house.keeper.steps == 2
+    await house.round()
+    assert house.files.keys() == wanted
+    house.clock.advance(datetime.timedelta(hours=4, seconds=1))
+    await house.round()
+    assert house.files == {}
+
+
+async def test_proxies_are_spared_as_they_change(tmp_path: pathlib.Path) -> None:
+    house = House(tmp_path)
+    await house.keeper.ban("10.1.2.0/30", None)
+    assert house.files.keys() == {"10.1.2.0", "10.1.2.1", "10.1.2.2", "10.1.2.3"}
+    house.configure("10.1.2.2")
+    await house.round()
+    assert house.files.keys() == {"10.1.2.0", "10.1.2.1", "10.1.2.3"}
+    with pytest.raises(ConfigError, match="trusted proxy"):
+        await house.keeper.ban("10.1.2.2", None)
+
+
+async def test_guesses_wait_and_owners_bans_are_stronger(tmp_path: pathlib.Path) -> None:
+    house = House(tmp_path)
+    house.guesses.waits = {
+        "203.0.113.7": (25, 60.0),
+        "2001:db8::/64": (25, 60.0),
+        "-": (25, 60.0),
+        "127.0.0.1": (9, 60.0),
+    }
+    await house.keeper._take_guesses()
+    await house.round()
+    assert house.files == {"203.0.113.7": True, "2001:db8:0:0": True}
+    await house.keeper.ban("203.0.113.7", None)
+    await house.keeper._take_guesses()
+    await house.round()
+    assert house.files["203.0.113.7"] is False
+    await house.keeper.unban("2001:db8::7")
+    assert house.guesses.forgotten == ["2001:db8::/64"]
+    house.guesses.waits = {"203.0.113.9": (25, 60.0)}
+    await house.keeper._take_guesses()
+    house.guesses.waits = {}
+    await house.round()
+    assert house.files == {"203.0.113.7": False, "203.0.113.9": True}
+    house.configure(guesses=False)
+    await house.round()
+    assert house.files == {"203.0.113.7": False}
+
+
+async def test_what_is_no_ban_of_the_owner(tmp_path: pathlib.Path) -> None:
+    house = House(tmp_path)
+    await house.keeper.ban("203.0.113.0/24", datetime.timedelta(hours=1))
+    with pytest.raises(ConfigError, match=r"`daemun unban 203.0.113.0/24`"):
+        await house.keeper.unban("203.0.113.7")
+    found = decided(house.clock.now(), "198.51.100.7")
+    await house.keeper._take_decisions(crowdsec_stream.Changes(new=found, deleted=(), is_all=True))
+    with pytest.raises(ConfigError, match="cscli"):
+        await house.keeper.unban("198.51.100.7")
+    with pytest.raises(ConfigError, match="for so long"):
+        await house.keeper.ban("203.0.113.7", datetime.timedelta.max)
+
+
+async def test_a_folder_that_is_gone_is_told(tmp_path: pathlib.Path) -> None:
+    house = House(tmp_path)
+    await house.keeper.ban("203.0.113.7", None)
+    pathlib.Path(house.layout.bans, "203.0.113.7").unlink()
+    pathlib.Path(house.layout.bans).rmdir()
+    await house.keeper.ban("203.0.113.8", None)
+    assert "no such file" in house.keeper.problems()[0].message
+    pathlib.Path(house.layout.bans).mkdir()
+    await house.round()
+    assert house.files.keys() == {"203.0.113.7", "203.0.113.8"}
+    assert house.keeper.problems() == ()
