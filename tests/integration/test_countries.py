@@ -147,6 +147,20 @@ def test_a_judges_own_pages_are_for_whom_its_access_lets_in(
             assert running.get(f"https://{host}.test/world/x", X_Forwarded_For=GERMAN).status_code == 200
 
 
+def test_a_judges_own_pages_are_for_the_addresses_that_its_access_lets_in(one: echo.EchoServer) -> None:
+    there = f"http://127.0.0.1:{one.port}"
+    judge = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.OAUTH2_PROXY, url=there)
+    home = site("home.test", there, options=access(allow=("private",), forward_auth=judge))
+    banned = site("banned.test", there, options=access(deny=(GERMAN,), forward_auth=judge))
+    either = site("either.test", there, options=access(allow=("private",), forward_auth=judge, any=True))
+    settings = model.Globals(options=catalogue.values(TRUSTING))
+    with rendered.running(home, banned, either, settings=settings) as running:
+        for host, german in (("home", 403), ("banned", 403), ("either", 200)):
+            for path in ("/oauth2/", "/oauth2/sign_in"):
+                assert running.get(f"https://{host}.test{path}", X_Forwarded_For=GERMAN).status_code == german
+                assert running.get(f"https://{host}.test{path}", X_Forwarded_For="192.168.1.7").status_code == 200
+
+
 def test_what_stays_open(gate: rendered.Running) -> None:
     assert gate.get("https://allow.test/open/x", X_Forwarded_For=GERMAN).status_code == 200
     token = f"/.well-known/acme-challenge/{'a' * 43}"

@@ -133,8 +133,8 @@ def _conditions(
     if held == inherited:
         return ()
     access, outer = _by_nginx_itself(held.access), _by_nginx_itself(inherited.access)
-    rules = _rules(access)
-    if not rules and _rules(outer):
+    rules = held_access.address_rules(access)
+    if not rules and held_access.address_rules(outer):
         # Beside other conditions of which one is enough, "allow all" would be enough for everybody.
         rules = (arguments.line("deny" if access.any else "allow", "all"),)
     if access.judge is not None:
@@ -155,13 +155,6 @@ def _by_nginx_itself(access: access_option.Access) -> access_option.Access:
     is_one = access.any and bool(access.countries)
     allow = () if is_one else access.allow
     return dataclasses.replace(access, countries=(), any=access.any and not is_one, allow=allow)
-
-
-def _rules(access: access_option.Access) -> tuple[directive.Directive, ...]:
-    """nginx takes the first that fits."""
-    lines = [arguments.line("deny", network) for network in access_option.networks(access.deny)]
-    lines += [arguments.line("allow", network) for network in access_option.networks(access.allow)]
-    return (*lines, arguments.line("deny", "all")) if access.allow else tuple(lines)
 
 
 # --- limits ----------------------------------------------------------------------------------------------------

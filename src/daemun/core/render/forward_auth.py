@@ -132,6 +132,16 @@ def _refusals(scope: site_scope.Scope, path: str) -> tuple[directive.Directive, 
     return every.pop() if len(every) == 1 else ()
 
 
+def _address_rules(scope: site_scope.Scope, path: str) -> tuple[directive.Directive, ...]:
+    """The same by address. Where one condition is enough, everybody may sign in."""
+    every = {
+        () if one.any else held_access.address_rules(one)
+        for one in held_access.find_judged(scope).values()
+        if one.forward_auth is not None and path in one.forward_auth.protocol.open_paths
+    }
+    return every.pop() if len(every) == 1 else ()
+
+
 def _check(scope: site_scope.Scope, place: str, auth: forward_auth_forms.ForwardAuth) -> directive.Directive:
     block: list[directive.Node] = [
         arguments.line("internal"),
@@ -190,7 +200,8 @@ def _answer(scope: site_scope.Scope, place: str, auth: forward_auth_forms.Forwar
 
 def _open(scope: site_scope.Scope, place: str, auth: forward_auth_forms.ForwardAuth, path: str) -> directive.Directive:
     """The judge's own pages on the site, where visitors sign in."""
-    block = (*held_access.open_lines(scope.environment), *_tls(scope, auth), _pass(scope, place, auth, ""))
+    rules = _address_rules(scope, path)
+    block = (*held_access.open_lines(scope.environment, rules), *_tls(scope, auth), _pass(scope, place, auth, ""))
     return arguments.line("location", "^~", path, block=block)
 
 

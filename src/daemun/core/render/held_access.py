@@ -31,9 +31,20 @@ def find_judge(scope: site_scope.Scope, route: model.Route) -> tuple[str, access
     return judge_place(held), held.access
 
 
-def open_lines(env: render_environment.Environment) -> tuple[directive.Directive, ...]:
-    """For a location that is for everybody, whatever is required further out."""
-    lines = (arguments.line("satisfy", "all"), arguments.line("auth_basic", "off"), arguments.line("allow", "all"))
+def address_rules(access: access_option.Access) -> tuple[directive.Directive, ...]:
+    """nginx takes the first that fits."""
+    lines = [arguments.line("deny", network) for network in access_option.networks(access.deny)]
+    lines += [arguments.line("allow", network) for network in access_option.networks(access.allow)]
+    return (*lines, arguments.line("deny", "all")) if access.allow else tuple(lines)
+
+
+def open_lines(
+    env: render_environment.Environment, rules: tuple[directive.Directive, ...] = ()
+) -> tuple[directive.Directive, ...]:
+    """For a location that is for everybody, whatever is required further out. rules: for everybody of these
+    addresses."""
+    addresses = rules or (arguments.line("allow", "all"),)
+    lines = (arguments.line("satisfy", "all"), arguments.line("auth_basic", "off"), *addresses)
     if render_environment.Feature.AUTH_REQUEST not in env.nginx.features:
         return lines
     return (*lines, arguments.line("auth_request", "off"))
