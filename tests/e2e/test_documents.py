@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests.support import client_authority
 from tests.support.daemon import Daemon
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -26,6 +27,11 @@ def test_example_passes_check(daemon: Daemon, text: str) -> None:
     (daemon.root / "public").mkdir()  # which an example names, as others do with the next
     (daemon.root / "htpasswd").write_text("alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
     daemon.write_raw(text)
+    if "client_certificates" in text:
+        daemon.cli_good("clients", "add", "alice")
+        authority = client_authority.ClientAuthority(daemon.root / "clients")
+        authority.file.rename(daemon.root / "clients.pem")
+        authority.revoked.rename(daemon.root / "clients.crl")
     said = daemon.cli_good("check")
     assert "warning" not in said
 

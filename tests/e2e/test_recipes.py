@@ -1,6 +1,7 @@
 """L8: each recipe of docs/recipes.md, as it stands there, does what it says. Hosts and ports are the test's."""
 
 import collections.abc
+import dataclasses
 import json
 import os
 import pathlib
@@ -10,7 +11,7 @@ import subprocess
 
 import pytest
 
-from tests.support import address_databases, backend, binaries, clients, crowdsec, judges
+from tests.support import address_databases, backend, binaries, client_authority, clients, crowdsec, judges
 from tests.support.daemon import Daemon
 
 pytestmark = pytest.mark.nginx
@@ -106,6 +107,18 @@ def test_crowdsec(daemon: Daemon, server: backend.Backend, tmp_path: pathlib.Pat
         serve(daemon, "CrowdSec", server, **{"http://127.0.0.1:8080": api.url})
         assert status_of(daemon) == 200
         daemon.wait(lambda: daemon.look()["bans"] == 1, "its decision")
+
+
+def test_only_devices_with_a_certificate(daemon: Daemon, server: backend.Backend) -> None:
+    serve(daemon, "Only devices with a certificate", server)
+    assert (status_of(daemon), status_of(daemon, "/webhook/")) == (403, 200)
+    made = json.loads(daemon.cli_good("clients", "add", "phone", "--json"))
+    assert (made["file"], made["name"]) == (str(daemon.root / "phone.p12"), "phone")
+    own = client_authority.unpack(daemon.root / "phone.p12", made["password"])
+    gate = dataclasses.replace(daemon.gate, own=own)
+    daemon.wait(lambda: clients.get(gate, "https://app.test/").status_code == 200, "the phone")
+    daemon.cli_good("clients", "revoke", "phone")
+    assert clients.get(gate, "https://app.test/").status_code == 403
 
 
 def test_limit_requests(daemon: Daemon, server: backend.Backend) -> None:

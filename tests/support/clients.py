@@ -28,14 +28,22 @@ LOOPBACK = "127.0.0.1"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class GateAddress:
-    """Where a gate listens. ca: the PEM file of the roots that clients trust."""
+    """Where a gate listens. ca: the PEM file of the roots that clients trust. own: the PEM file of a certificate that
+    they show, and its key."""
 
     http: int
     https: int
     ca: pathlib.Path
+    own: pathlib.Path | None = None
 
     def port(self, scheme: str) -> int:
         return self.https if scheme in {"https", "wss"} else self.http
+
+    def context(self) -> ssl.SSLContext:
+        context = trust(self.ca)
+        if self.own is not None:
+            context.load_cert_chain(self.own)
+        return context
 
 
 def trust(ca: pathlib.Path) -> ssl.SSLContext:
@@ -61,7 +69,7 @@ class _Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         key = (request.url.scheme, request.url.host)
         if key not in self._pools:
-            verify = trust(self._gate.ca) if key[0] == "https" else False
+            verify = self._gate.context() if key[0] == "https" else False
             self._pools[key] = httpx.HTTPTransport(verify=verify, http1=not self._http2, http2=self._http2)
         return self._pools[key].handle_request(_redirected(request, self._gate))
 
@@ -83,7 +91,7 @@ def get(gate: GateAddress, url: str, *, http2: bool = False, **headers: str) -> 
 
 def http2_events(gate: GateAddress, host: str, path: str, *headers: tuple[str, str]) -> list[h2.events.Event]:
     """All that a client of HTTP/2 receives for one request, informational answers and trailers among it."""
-    context = trust(gate.ca)
+    context = gate.context()
     context.set_alpn_protocols(["h2"])
     found: list[h2.events.Event] = []
     with context.wrap_socket(
@@ -119,7 +127,7 @@ def websocket(gate: GateAddress, host: str, path: str, **headers: str) -> websoc
         f"wss://{host}{path}",
         host=LOOPBACK,
         port=gate.https,
-        ssl=trust(gate.ca),
+        ssl=gate.context(),
         server_hostname=host,
         additional_headers={name.replace("_", "-"): value for name, value in headers.items()},
         proxy=None,

@@ -7,8 +7,9 @@ import pytest
 
 from daemun.core import model
 from daemun.core.access import access_levels
-from daemun.core.options import access_option, catalogue, country_forms
+from daemun.core.options import access_option, catalogue, client_certificates_form, country_forms
 from daemun.core.options.access_option import Access, Rate, RateLimit
+from daemun.core.options.client_certificates_form import ClientCertificates
 from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
 from daemun.core.rounds import merge
 from daemun.sources import yaml_file
@@ -16,6 +17,12 @@ from daemun.sources.docker import label_options
 from tests.support.sites import route, site
 
 A_MINUTE = 60
+
+
+LOCAL = ClientCertificates(ca=client_certificates_form.ClientAuthority())
+ASKED = dataclasses.replace(LOCAL, require=False)
+OWN = ClientCertificates(ca=client_certificates_form.ClientAuthority(path="/etc/daemun/own.pem"))
+WITH_LIST = dataclasses.replace(OWN, revoked="/etc/daemun/own.crl")
 
 
 def read(access: str) -> tuple[Access | None, list[str]]:
@@ -41,6 +48,13 @@ def read(access: str) -> tuple[Access | None, list[str]]:
             "{rate_limit: {rate: 5/m, burst: 2, by: header X-Key}}",
             Access(rate_limit=RateLimit(rate=Rate(requests=5, period_s=A_MINUTE), burst=2, by="header X-Key")),
         ),
+        ("{client_certificates: local}", Access(client_certificates=LOCAL)),
+        ("{client_certificates: {ca: local, require: false}}", Access(client_certificates=ASKED)),
+        ("{client_certificates: own.pem}", Access(client_certificates=OWN)),
+        (
+            "{client_certificates: {ca: own.pem, revoked: own.crl}, allow: private, any: true}",
+            Access(client_certificates=WITH_LIST, allow=("private",), any=True),
+        ),
         ("{forward_auth: authelia}", Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA))),
         (
             "{forward_auth: {url: http://judge:8080/x?y=z, copy: X-User}}",
@@ -57,6 +71,12 @@ def test_what_may_be_written(written: str, meant: Access) -> None:
     ("written", "said"),
     [
         ("private", "write {allow: private}"),
+        ("{client_certificates: true}", "write {ca: local}"),
+        ("{client_certificates: }", "found nothing"),
+        ("{client_certificates: optional}", "write {ca: local}"),
+        ("{client_certificates: {require: true}}", "ca"),
+        ("{client_certificates: {ca: local, revoked: x.pem}}", "daemun clients revoke"),
+        ("{client_certificates: {ca: local, require: false}, any: true, allow: private}", "cannot stand beside `any`"),
         ("{}", "to let everybody in, write public"),
         ("true", "expected public or a map"),
         ("{allow: localhost}", "is not a network"),
@@ -221,3 +241,16 @@ def test_a_label_keeps_the_countries_of_the_file_and_names_no_database() -> None
 def test_where_the_file_guards_nothing_a_label_stands_alone() -> None:
     assert merged(Access(), Access())[0] == Access()
     assert merged(Access(allow=("private",), any=True), Access())[0] == Access(allow=("private",), any=True)
+
+
+def test_certificates_of_the_file_hold_for_containers_whose_labels_name_none() -> None:
+    assert merged(Access(rate_limit=RateLimit(rate=Rate(requests=1, period_s=1))), Access(client_certificates=ASKED))[
+        0
+    ] == Access(client_certificates=ASKED, rate_limit=RateLimit(rate=Rate(requests=1, period_s=1)))
+    both, said = merged(Access(client_certificates=LOCAL), Access(client_certificates=ASKED))
+    assert (both, said) == (Access(client_certificates=LOCAL), [])
+    assert merged(Access(client_certificates=ASKED), Access(client_certificates=LOCAL))[0] == both
+    assert any(
+        "another CA" in one for one in merged(Access(client_certificates=OWN), Access(client_certificates=LOCAL))[1]
+    )
+    assert "client_certificates" not in label_options.PARTS["access"]

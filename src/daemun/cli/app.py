@@ -22,6 +22,7 @@ from daemun.cli.commands import (
     certs_import,
     certs_revoke,
     check,
+    clients,
     demo,
     disable,
     doctor,
@@ -149,6 +150,7 @@ _COMMANDS = {
 }
 _GROUPS = {
     "certs": certs.group,
+    "clients": clients.group,
     "domains": domains.group,
     "alerts": alerts.group,
     "accounts": accounts.group,

@@ -163,6 +163,16 @@ class Layout:
         return f"{self.run}/daemun.lock"
 
     @property
+    def clients_certificate(self) -> str:
+        """The CA of `daemun clients`; its key stays in the store."""
+        return f"{self.state}/clients-ca.pem"
+
+    @property
+    def clients_revoked(self) -> str:
+        """Which certificates of that CA were withdrawn (RFC 5280 section 5)."""
+        return f"{self.state}/clients-revoked.pem"
+
+    @property
     def root_certificate(self) -> str:
         """The local CA's root, for people to trust; the key stays in the store."""
         return f"{self.state}/ca.pem"

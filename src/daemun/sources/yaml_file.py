@@ -13,6 +13,7 @@ from daemun.core import layout, model, problem_report
 from daemun.core.options import basic_auth_form, catalogue, option, user_option
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
+    client_authorities,
     country_networks,
     edited_file,
     folder_trust,
@@ -97,9 +98,9 @@ class YamlFile:
             found = _read(self._path, self._reader, self._state, self._find_worker)
         except InvalidFileError as error:
             if error.good is not None:
-                self._beside = _find_beside(error.good)
+                self._beside = _find_beside(error.good, self._state)
             raise
-        self._beside = _find_beside(found)
+        self._beside = _find_beside(found, self._state)
         return found
 
     def parse(self, content: bytes) -> model.Snapshot:
@@ -125,10 +126,13 @@ class YamlFile:
                     yield now[self._path] if {**before, self._path: now[self._path]} == now else ""
 
 
-def _find_beside(snapshot: model.Snapshot) -> tuple[pathlib.Path, ...]:
+def _find_beside(snapshot: model.Snapshot, state: str | None) -> tuple[pathlib.Path, ...]:
     """Files that say who comes in, which are read again as soon as they change."""
     files = (file for file, _ in catalogue.find_files(snapshot) if file.is_watched)
-    named = (pathlib.Path(file.path) for file in files)
+    named = [pathlib.Path(file.path) for file in files]
+    if state is not None and client_authorities.find_local(snapshot):
+        paths = layout.Layout(state)
+        named += [pathlib.Path(paths.clients_certificate), pathlib.Path(paths.clients_revoked)]
     return tuple(dict.fromkeys(named))
 
 
@@ -162,11 +166,13 @@ def _read(
         raise ConfigError(f"cannot read {path}: {cause}; {advice}") from error
     snapshot = reader.parse(content)
     snapshot, damaged = country_networks.with_networks(snapshot)
+    snapshot, untrusted = client_authorities.with_authorities(snapshot, state)
     acme = snapshot.globals.acme if snapshot.globals is not None else None
     named = (
         *_find_missing_files(snapshot),
         *_find_wrong_passwords(snapshot),
         *damaged,
+        *untrusted,
         *_find_missing_account(snapshot, find_worker),
         *published_secrets.find_problems(snapshot, path, state),
         *loaded_files.find_problems(snapshot),

@@ -38,7 +38,7 @@ def of_route(route: model.Route, site: model.Site, settings: model.Globals) -> H
 
 
 def _within(own: access_option.Access, outer: HeldAccess, place: str) -> HeldAccess:
-    if own.is_limited and not own.conditions:
+    if own.is_limited and not own.conditions and own.client_certificates is None:
         own = dataclasses.replace(outer.access, rate_limit=own.rate_limit, connections=own.connections)
     return HeldAccess(access=own, place=place)
 

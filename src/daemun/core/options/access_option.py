@@ -16,7 +16,7 @@ import typing
 import pydantic
 
 from daemun.core import render_environment
-from daemun.core.options import basic_auth_form, country_forms, forms, forward_auth_forms
+from daemun.core.options import basic_auth_form, client_certificates_form, country_forms, forms, forward_auth_forms
 from daemun.core.options.option import Doc, Label, Level, NamedFile, Option, Place
 from daemun.core.texts import rules, words
 
@@ -125,13 +125,14 @@ class Access(forms.OptionMap):
     """
 
     shape: typing.ClassVar[str] = "public or a map"
-    file_only: typing.ClassVar[frozenset[str]] = frozenset({"countries"})
+    file_only: typing.ClassVar[frozenset[str]] = frozenset({"client_certificates", "countries"})
     meanings: typing.ClassVar[dict[str, str]] = {
         "allow": "addresses and networks that are let in, all others get 403; private: the private networks; "
         "public: all",
         "deny": "addresses and networks that get 403",
         "basic_auth": "users who sign in by name and password, which the browser asks for",
         "forward_auth": "a server that decides: authelia, authentik, tinyauth, oauth2-proxy, or {kind, url, copy}",
+        "client_certificates": "certificates that visitors show: local, a CA file, or {ca, require, revoked}",
         "countries": "who is let in by where a database file has an address",
         "rate_limit": "how often requests may come, more get 429",
         "connections": "how many requests of one address may be open at a time, more get 429",
@@ -144,12 +145,19 @@ class Access(forms.OptionMap):
     connections: forms.Number | None = None
     basic_auth: basic_auth_form.Form = None
     forward_auth: forward_auth_forms.Form | None = None
+    client_certificates: client_certificates_form.Form = None
     any: forms.Flag = False
 
     @property
     def conditions(self) -> tuple[str, ...]:
         """The keys that say who may come in."""
-        return tuple(name for name in CONDITIONS if getattr(self, name))
+        found = tuple(name for name in CONDITIONS if getattr(self, name))
+        return (*found, "client_certificates") if self.needs_certificate else found
+
+    @property
+    def needs_certificate(self) -> bool:
+        """Whether who shows no certificate is refused, or let in by another condition only."""
+        return self.client_certificates is not None and self.client_certificates.require
 
     @property
     def judge(self) -> str | None:
@@ -188,6 +196,7 @@ def tighten(outer: Access, inner: Access) -> Access:
         raise ValueError(f"{inner.judge}: the file has {outer.judge} for every site")
     if outer.rate_limit is not None and inner.rate_limit is not None:
         raise ValueError("rate_limit: the file has one for every site")
+    certificates = _tighten_certificates(outer.client_certificates, inner.client_certificates)
     connections = [one for one in (outer.connections, inner.connections) if one is not None]
     return Access(
         allow=allow,
@@ -195,9 +204,21 @@ def tighten(outer: Access, inner: Access) -> Access:
         basic_auth=outer.basic_auth or inner.basic_auth,
         forward_auth=outer.forward_auth or inner.forward_auth,
         countries=(*outer.countries, *inner.countries),
+        client_certificates=certificates,
         rate_limit=outer.rate_limit or inner.rate_limit,
         connections=min(connections, default=None),
     )
+
+
+def _tighten_certificates(
+    outer: client_certificates_form.ClientCertificates | None, inner: client_certificates_form.ClientCertificates | None
+) -> client_certificates_form.ClientCertificates | None:
+    """Raises: ValueError."""
+    if outer is None or inner is None:
+        return outer or inner
+    if outer.authority != inner.authority:
+        raise ValueError("client_certificates: the file has another CA for every site")
+    return dataclasses.replace(outer, require=outer.require or inner.require)
 
 
 def _intersect(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
@@ -260,6 +281,7 @@ def _check(value: Access | None, place: Place) -> None:
         place.add("cannot stand beside `basic_auth`: one of them decides; keep one", "forward_auth")
     if value.forward_auth is not None:
         forward_auth_forms.check(value.forward_auth, place.below("forward_auth"))
+    _check_certificates(value, place)
     _check_countries(value, place)
     if value.rate_limit is not None:
         _check_limit(value.rate_limit, place.below("rate_limit"))
@@ -269,13 +291,23 @@ def _check(value: Access | None, place: Place) -> None:
         place.add("cannot stand beside NETWORK_ACCESS=internal, which says who may come in")
 
 
+def _check_certificates(value: Access, place: Place) -> None:
+    certificates = value.client_certificates
+    if certificates is None:
+        return
+    client_certificates_form.check(certificates, place.below("client_certificates"))
+    if value.any and not certificates.require:
+        place.add("is no condition with `require: false`, so it cannot stand beside `any`", "client_certificates")
+
+
 def _check_countries(value: Access, place: Place) -> None:
     for index, one in enumerate(value.countries):
         country_forms.check(one, place.below("countries").below(index))
         if value.any and one.deny:
             place.add("cannot stand beside `any`: who is denied could come in by another condition", "countries", index)
-    if value.any and value.countries and value.judge is not None:
-        place.add(f"cannot stand beside countries and {value.judge}", "any")
+    other = value.judge or ("client_certificates" if value.needs_certificate else None)
+    if value.any and value.countries and other is not None:
+        place.add(f"cannot stand beside countries and {other}", "any")
 
 
 def _check_limit(limit: RateLimit, place: Place) -> None:
@@ -299,7 +331,7 @@ def _check_limit(limit: RateLimit, place: Place) -> None:
 def _needs(value: Access | None) -> collections.abc.Iterator[render_environment.Feature]:
     if value is not None and (value.allow or value.deny):
         yield render_environment.Feature.ACCESS
-    if value is not None and value.judge is not None:
+    if value is not None and (value.judge is not None or (value.any and value.needs_certificate)):
         yield render_environment.Feature.AUTH_REQUEST
     if value is not None and value.rate_limit is not None:
         yield render_environment.Feature.LIMIT_REQ
@@ -310,6 +342,8 @@ def _needs(value: Access | None) -> collections.abc.Iterator[render_environment.
 def _files(value: Access | None) -> collections.abc.Iterator[NamedFile]:
     if value is not None:
         yield from country_forms.files(value.countries)
+        if value.client_certificates is not None:
+            yield from client_certificates_form.files(value.client_certificates)
     if value is not None and value.basic_auth is not None and value.basic_auth.file is not None:
         yield NamedFile(
             path=value.basic_auth.file,
@@ -332,7 +366,8 @@ OPTION = Option[Access | None](
     default=None,
     doc=Doc(
         kind="`public`, or `{allow, deny, countries: {database, allow, deny}, basic_auth: {users, file, realm}, "
-        "forward_auth: {kind, url, copy}, any, rate_limit: {rate, burst, by}, connections}`",
+        "forward_auth: {kind, url, copy}, client_certificates: {ca, require, revoked}, any, "
+        "rate_limit: {rate, burst, by}, connections}`",
         usual="`public`",
         meaning="who may come in, and how often: see [Access](#access)",
     ),

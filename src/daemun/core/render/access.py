@@ -13,7 +13,14 @@ from daemun.core import arguments, directive, model
 from daemun.core.access import access_levels
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
-from daemun.core.render import forward_auth, held_access, judge_locations, network_refusals, site_scope
+from daemun.core.render import (
+    client_certificates,
+    forward_auth,
+    held_access,
+    judge_locations,
+    network_refusals,
+    site_scope,
+)
 
 _ADDRESS = "$daemun_limit_address"
 _GATE_ZONE, _ZONE = "10m", "1m"
@@ -37,7 +44,10 @@ def counts_connections(scope: site_scope.Scope, route: model.Route) -> bool:
 def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """What every location of a server inherits."""
     held = held_access.of_site(scope)
-    return (*_refuse_two_readings(scope), *_conditions(held, inherited=access_levels.NOTHING), *_answers(held))
+    is_asking = held.access.client_certificates is None and client_certificates.is_asking(scope)
+    page = (client_certificates.page_line(),) if is_asking else ()
+    conditions = _conditions(held, inherited=access_levels.NOTHING)
+    return (*_refuse_two_readings(scope), *conditions, *_answers(held), *page)
 
 
 def _refuse_two_readings(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
@@ -81,7 +91,7 @@ def guarded(
     answers = _answers(held)
     is_as_further_out = answers == _answers(outer)
     more = () if is_as_further_out else (*answers, *pages)
-    refusals = network_refusals.lines(held.access, held.place)
+    refusals = _refusals(held)
     return tuple(network_refusals.repeat(_with_lines(node, lines, answers, more), refusals) for node in locations)
 
 
@@ -91,8 +101,13 @@ def guarded_beside(
     """What stands in a server beside the routes, hand-written locations among it. What of it is inherited stands there
     already (`server_lines`)."""
     held = held_access.of_site(scope)
-    refusals = network_refusals.lines(held.access, held.place)
+    refusals = _refusals(held)
     return tuple(network_refusals.repeat(node, refusals) for node in nodes)
+
+
+def _refusals(held: access_levels.HeldAccess) -> tuple[directive.Directive, ...]:
+    """By what variables decide on, first in each location."""
+    return (*network_refusals.lines(held.access, held.place), *client_certificates.refusals(held.access))
 
 
 def _with_lines(
@@ -112,13 +127,14 @@ def _with_lines(
 
 
 def _answers(held: access_levels.HeldAccess) -> tuple[directive.Directive, ...]:
-    """Where those go whom a judge does not let in."""
+    """Where those go who are not let in by a judge, or for their certificate."""
+    page = client_certificates.page_lines(held.access)
     if held.access.basic_auth is not None:
-        return (judge_locations.refused_page(),)
+        return (judge_locations.refused_page(), *page)
     if held.access.forward_auth is None:
-        return ()
+        return page
     there = forward_auth.answer_place(held_access.judge_place(held))
-    return (arguments.line("error_page", "401", "=", there),)
+    return (arguments.line("error_page", "401", "=", there), *page)
 
 
 def is_guarded(scope: site_scope.Scope, route: model.Route) -> bool:
@@ -137,11 +153,11 @@ def _conditions(
     if not rules and held_access.address_rules(outer):
         # Beside other conditions of which one is enough, "allow all" would be enough for everybody.
         rules = (arguments.line("deny" if access.any else "allow", "all"),)
-    if access.judge is not None:
+    if held_access.is_judged(access):
         place = held_access.judge_place(held)
         kept = (*forward_auth.request_lines(place, access), *judge_locations.request_lines(access))
         rules = (*rules, arguments.line("auth_request", place), *kept)
-    elif outer.judge is not None:
+    elif held_access.is_judged(outer):
         rules = (*rules, arguments.line("auth_request", "off"))
     if access.conditions or outer.conditions:
         # Written out, so that none further out, of an owner's, holds.

@@ -79,6 +79,7 @@ USUAL = (
     "X-Forwarded-Tls-Client-Cert",
     "X-Forwarded-Tls-Client-Cert-Info",
     "X-SSL-Client-Cert",
+    "X-SSL-Client-S-DN",
     "X-SSL-Client-Verify",
 )
 """What applications believe of a proxy in front of them, and a visitor could invent: the usual `proxy_headers`."""

@@ -15,6 +15,7 @@ from daemun.core.directive import Expr
 from daemun.core.render import (
     access,
     access_log,
+    client_certificates,
     forwarded_headers,
     header_directives,
     site_scope,
@@ -40,6 +41,27 @@ _TEXTS: dict[str, tuple[str, str]] = {
 }
 _OTHER = ("Something went wrong", "Please try again later.")
 
+_NO_CERTIFICATE = (
+    "A certificate is needed",
+    "This address is for devices that have a certificate for it, and this one showed none. Install the one that you "
+    "were given, then close the browser and open it again.",
+)
+_CERTIFICATES = {
+    "": _NO_CERTIFICATE,
+    "NONE": _NO_CERTIFICATE,
+    "~expired": (
+        "The certificate has ended",
+        "This device has a certificate, but its time is over. Ask for a new one.",
+    ),
+    "~revoked": ("The certificate was withdrawn", "This device's certificate is not taken any more."),
+    "~not yet valid": ("The certificate is not valid yet", "Please check the date and time of this device."),
+}
+_OTHER_CERTIFICATE = (
+    "The certificate is not taken",
+    "This device showed a certificate that is not for this address. Close the browser, open it again, and choose "
+    "another one.",
+)
+
 _INTERCEPTING = tuple(f"{module}_intercept_errors" for module in ("proxy", "grpc", "fastcgi", "uwsgi", "scgi"))
 
 LOG_FORMAT = "daemun_error"
@@ -53,8 +75,9 @@ RECURSIVE = arguments.line("recursive_error_pages", "on")
 
 def lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
     """Last in a server, behind what an owner wrote: nginx takes the first page for a status."""
+    uncertified = _uncertified(scope)
     if not is_on(scope.settings, scope.site.snippet):
-        return ()
+        return uncertified
     headers: tuple[directive.Directive, ...] = ()
     if (wait := access.retry_after(scope)) is not None:
         written = site_scope.owned(scope.site.snippet, "add_header")
@@ -62,8 +85,19 @@ def lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]
         ours = header_directives.without_written(header_directives.server_lines(scope, https=https), written)
         headers = (*ours, *written, retry)
     if headers or site_scope.owned(scope.site.snippet, "access_log"):
-        return nodes(scope.settings, scope.environment, scope.site.snippet, headers)
-    return (arguments.line("include", FILE),)
+        return (*nodes(scope.settings, scope.environment, scope.site.snippet, headers), *uncertified)
+    return (arguments.line("include", FILE), *uncertified)
+
+
+def _uncertified(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
+    """For those whose certificate is missing or not taken."""
+    if not client_certificates.is_asking(scope):
+        return ()
+    logs = _access_logs(scope.settings, scope.environment, scope.site.snippet)
+    return tuple(
+        _location(f"{client_certificates.PAGE}{form}", kind, logs, page="$daemun_uncertified_page")
+        for form, kind in visitor_page.FORMS.items()
+    )
 
 
 def of_gate(settings: model.Globals) -> tuple[directive.Node, ...]:
@@ -126,8 +160,10 @@ def _page(*but: str, place: str = visitor_page.LOCATION) -> directive.Directive:
     return arguments.line("error_page", *(status for status in STATUSES if status not in but), Expr(place))
 
 
-def _location(name: str, kind: str, lines_: tuple[directive.Directive, ...]) -> directive.Directive:
-    answer = arguments.line("return", "200", Expr("$daemun_page"))
+def _location(
+    name: str, kind: str, lines_: tuple[directive.Directive, ...], *, page: str = "$daemun_page"
+) -> directive.Directive:
+    answer = arguments.line("return", "200", Expr(page))
     return arguments.line("location", Expr(name), block=(*lines_, arguments.line("default_type", kind), answer))
 
 
@@ -181,6 +217,7 @@ def variables(settings: model.Globals, nginx: render_environment.Nginx) -> tuple
         _map("$status", "error_text", *((status, text) for status, (_, text) in _TEXTS.items()), default=_OTHER[1]),
         _map("$daemun_wanted", "page", *_bodies(request_id).items(), default=""),
         _map("$daemun_wanted", "page_type", *visitor_page.FORMS.items(), default=""),
+        *_of_certificates(request_id),
         directive.Comment("The same in files of earlier versions."),
         *(_map("", f"page_{form}", default=text) for form, text in _bodies(request_id).items()),
         _map(
@@ -195,8 +232,27 @@ def variables(settings: model.Globals, nginx: render_environment.Nginx) -> tuple
     )
 
 
-def _bodies(request_id: str) -> dict[str, str]:
-    title, text = "$daemun_error_title", "$daemun_error_text"
+def _of_certificates(request_id: str) -> tuple[directive.Node, ...]:
+    """What is wrong with a visitor's certificate, as nginx has it ($ssl_client_verify)."""
+    title, text = "$daemun_uncertified_title", "$daemun_uncertified_text"
+    return (
+        _map(
+            "$ssl_client_verify",
+            "uncertified_title",
+            *((reason, title) for reason, (title, _) in _CERTIFICATES.items()),
+            default=_OTHER_CERTIFICATE[0],
+        ),
+        _map(
+            "$ssl_client_verify",
+            "uncertified_text",
+            *((reason, text) for reason, (_, text) in _CERTIFICATES.items()),
+            default=_OTHER_CERTIFICATE[1],
+        ),
+        _map("$daemun_wanted", "uncertified_page", *_bodies(request_id, title=title, text=text).items(), default=""),
+    )
+
+
+def _bodies(request_id: str, *, title: str = "$daemun_error_title", text: str = "$daemun_error_text") -> dict[str, str]:
     return {
         "html": visitor_page.html(title=title, text=text, footer=f"Error $status · Request {request_id}"),
         "json": '{"error": "' + title + '", "message": "' + text + '", "status": $status, '

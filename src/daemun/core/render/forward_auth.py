@@ -13,7 +13,7 @@ import collections.abc
 from daemun.core import arguments, directive, model, visitor_page
 from daemun.core.directive import Expr
 from daemun.core.options import access_option, forward_auth_forms
-from daemun.core.render import held_access, network_refusals, server_tls, site_scope, upstream
+from daemun.core.render import client_certificates, held_access, network_refusals, server_tls, site_scope, upstream
 from daemun.core.texts import names
 
 _MATCHED = "$daemun_matched_uri"
@@ -122,10 +122,10 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
 
 
 def _refusals(scope: site_scope.Scope, path: str) -> tuple[directive.Directive, ...]:
-    """What refuses by country who signs in at this path: of the access that a judge decides in, and none where several
-    judges with different countries have the path."""
+    """What refuses by country or certificate who signs in at this path: of the access that a judge decides in, and none
+    where several judges with different ones have the path."""
     every = {
-        network_refusals.lines(one, _short(place))
+        (*network_refusals.lines(one, _short(place)), *client_certificates.refusals(one))
         for place, one in held_access.find_judged(scope).items()
         if one.forward_auth is not None and path in one.forward_auth.protocol.open_paths
     }

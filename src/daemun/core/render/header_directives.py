@@ -24,6 +24,7 @@ from daemun.core.options import (
 from daemun.core.render import (
     answer_headers,
     believed_headers,
+    client_certificates,
     forward_auth,
     forwarded_headers,
     held_access,
@@ -158,8 +159,14 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
 
 
 def _identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, str], ...]:
-    """The headers that a judge decides on, and their values."""
-    return (*forward_auth.identity(scope, route), *judge_locations.identity(scope, route))
+    """The headers that tell who the visitor is, and their values."""
+    judged = (*forward_auth.identity(scope, route), *judge_locations.identity(scope, route))
+    return (*client_certificates.identity(scope, route), *judged)
+
+
+def _by_gate(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, str], ...]:
+    """What the gate itself decides on."""
+    return (*client_certificates.identity(scope, route), *judge_locations.identity(scope, route))
 
 
 def _of_all_judges(scope: site_scope.Scope, known: collections.abc.Container[str]) -> tuple[str, ...]:
@@ -168,9 +175,11 @@ def _of_all_judges(scope: site_scope.Scope, known: collections.abc.Container[str
 
     The visitor's own passwords and cookies are no such headers: servers verify them."""
     found: dict[str, str] = {}
-    for access in (access_levels.of_gate(scope.settings).access, *held_access.find_judged(scope).values()):
+    for access in (access_levels.of_gate(scope.settings).access, *held_access.find_all(scope)):
         copied = () if access.forward_auth is None else access.forward_auth.headers
-        for name in (*copied, *(() if access.basic_auth is None else (judge_locations.USER_HEADER,))):
+        certified = () if access.client_certificates is None else client_certificates.HEADERS
+        named = () if access.basic_auth is None else (judge_locations.USER_HEADER,)
+        for name in (*copied, *named, *certified):
             subject = _as_subject(name)
             if subject not in known and subject not in _VERIFIED:
                 found.setdefault(subject, name)
@@ -216,14 +225,14 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
         given[name] = _owners_value(scope, value)
     lines = [_parameter(param, name, value) for name, value in given.items()]
-    if (user := dict(judge_locations.identity(scope, route)).get(judge_locations.USER_HEADER)) is not None:
+    if (user := dict(_by_gate(scope, route)).get(judge_locations.USER_HEADER)) is not None:
         lines.append(arguments.line(param, "REMOTE_USER", Expr(user), "if_not_empty"))  # RFC 3875 section 4.1.11
     return _last_wins(lines, site_scope.owned(scope.site.snippet, param), hidden=site_scope.owned(route.snippet, param))
 
 
 def _parameter(param: str, name: str, value: directive.Arg) -> directive.Directive:
     """An empty value is not sent, and neither is the client's header of that name."""
-    may_be_empty = (f"$daemun_{_PROXIED}", forward_auth.IDENTITY, *judge_locations.OWN)
+    may_be_empty = (f"$daemun_{_PROXIED}", forward_auth.IDENTITY, client_certificates.PREFIX, *judge_locations.OWN)
     empty = ("if_not_empty",) if not value.value or value.value.startswith(may_be_empty) else ()
     return arguments.line(param, f"HTTP_{name.upper().replace('-', '_')}", value, *empty)
 

@@ -19,10 +19,21 @@ def judge_place(held: access_levels.HeldAccess) -> str:
     return f"/.daemun/judge/{held.place}"
 
 
+def is_judged(access: access_option.Access) -> bool:
+    """Whether nginx requests something for each visitor: a judge, or what looks at a certificate that is one of several
+    conditions."""
+    return access.judge is not None or (access.any and access.needs_certificate)
+
+
+def find_all(scope: site_scope.Scope) -> tuple[access_option.Access, ...]:
+    """That of the site, and of each of its routes."""
+    return (of_site(scope).access, *(of_route(scope, route).access for route in scope.site.routes))
+
+
 def find_judged(scope: site_scope.Scope) -> dict[str, access_option.Access]:
     """The locations that a server needs for judges, and what each of them decides by."""
     held = (of_site(scope), *(of_route(scope, route) for route in scope.site.routes))
-    return {judge_place(one): one.access for one in held if one.access.judge is not None}
+    return {judge_place(one): one.access for one in held if is_judged(one.access)}
 
 
 def find_judge(scope: site_scope.Scope, route: model.Route) -> tuple[str, access_option.Access]:

@@ -10,6 +10,7 @@ from daemun.core.render import (
     access_log,
     ban_lines,
     buffer_sizes,
+    client_certificates,
     compression,
     default_server,
     error_pages,
@@ -84,6 +85,9 @@ def nodes(
         arguments.line("worker_processes", str(env.workers)),
         arguments.line("worker_rlimit_nofile", str(env.open_files)),
         arguments.line("pcre_jit", "on"),
+        # Of a CA or a revocation list that is written over twice within one second nginx would keep the first: it
+        # compares whole seconds (ngx_ssl_cache_fetch in ngx_event_openssl_cache.c).
+        arguments.line("ssl_object_cache_inheritable", "off"),
         arguments.line("pid", env.layout.nginx_pid),
         arguments.line("error_log", f"{logs}/error.log", "warn"),
         arguments.line(
@@ -123,6 +127,7 @@ def _http(
             desired.globals.tls_policy,
             env,
             has_two_types=desired.globals.acme.further_key_type is not None,
+            has_clients=client_certificates.is_used(desired),
         ),
         *_http2(desired.globals, env),
         *_resolver(env),

@@ -24,6 +24,7 @@ from daemun.core.render import (
     access,
     answer_headers,
     ban_lines,
+    client_certificates,
     default_server,
     early_answers,
     error_pages,
@@ -280,6 +281,7 @@ def _https(scope: site_scope.Scope) -> directive.Directive:
             has_two_types=scope.settings.acme.further_key_type is not None,
         ),
         *tls.site_lines(scope),
+        *client_certificates.server_lines(scope),
         arguments.line("if", *misdirected, block=(arguments.line("return", "421"),)),
         *header_directives.server_lines(scope, https=True),
         ban_lines.included(),
@@ -299,8 +301,10 @@ def _nodes(scope: site_scope.Scope, *, https: bool) -> collections.abc.Iterator[
     yield from accel_redirect.lines(scope)
     yield from access.server_lines(scope)
     yield from answer_headers.robots_file(scope)
-    yield from forward_auth.server_lines(scope)
-    yield from judge_locations.server_lines(scope, has_pages=error_pages.is_on(scope.settings, ()))
+    yield from client_certificates.before_judges(scope, forward_auth.server_lines(scope))
+    yield from client_certificates.judge_locations(scope)
+    judges = judge_locations.server_lines(scope, has_pages=error_pages.is_on(scope.settings, ()))
+    yield from client_certificates.before_judges(scope, judges)
     for one in scope.site.routes:
         for node in route_locations.locations(scope, one, https=https):
             if isinstance(node, directive.Directive):

@@ -16,6 +16,7 @@ from daemun.core.render import (
     answer_headers,
     ban_lines,
     buffer_sizes,
+    client_certificates,
     early_answers,
     error_pages,
     forward_auth,
@@ -120,7 +121,13 @@ def _servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     servers: list[directive.Node] = []
     if site_scope.has_tls(site):
         added = on_demand_site.https_lines(scope) if on_demand_site.is_on(site) else ()
-        inside = (*added, *_refuse_misdirected(scope), *_challenge(scope), *_content(scope, https=True))
+        inside = (
+            *added,
+            *client_certificates.server_lines(scope),
+            *_refuse_misdirected(scope),
+            *_challenge(scope),
+            *_content(scope, https=True),
+        )
         servers.append(_https(scope, given, inside, snippet=site.snippet))
     elif site.refuses_tls:
         servers.append(_refusing(scope))
@@ -283,8 +290,12 @@ def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, .
     content = (
         *accel_redirect.lines(scope),
         *access.server_lines(scope),
-        *forward_auth.server_lines(scope),
-        *judge_locations.server_lines(scope, has_pages=error_pages.is_on(scope.settings, scope.site.snippet)),
+        *client_certificates.before_judges(scope, forward_auth.server_lines(scope)),
+        *client_certificates.judge_locations(scope),
+        *client_certificates.before_judges(
+            scope,
+            judge_locations.server_lines(scope, has_pages=error_pages.is_on(scope.settings, scope.site.snippet)),
+        ),
         *static_files.around(scope),
         *access.guarded_beside(scope, scope.site.snippet),
         *_locations(scope, https=https),

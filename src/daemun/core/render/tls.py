@@ -48,8 +48,10 @@ def lines(
     env: render_environment.Environment,
     *,
     has_two_types: bool = False,
+    has_clients: bool = False,
 ) -> tuple[directive.Node, ...]:
-    """For the http level. policy: None: Mozilla's intermediate one. has_two_types: sites have two certificates each."""
+    """For the http level. policy: None: Mozilla's intermediate one. has_two_types: sites have two certificates each.
+    has_clients: sites ask visitors for certificates, which no session may outlive (`render.client_certificates`)."""
     # A chain and a key per site and per name that may be added, twice over while they are replaced.
     wanted = (8 if has_two_types else 4) * (
         len(sites) + sum(wanted.most for site in sites if (wanted := on_demand_option.OPTION.of(site)) is not None)
@@ -59,12 +61,23 @@ def lines(
     return (
         *_policy(policy or INTERMEDIATE),
         arguments.line("ssl_ecdh_curve", f"{_POST_QUANTUM}:{_CURVES}" if is_post_quantum else _CURVES),
-        directive.Comment("Workers share sessions; with a shared cache nginx makes new ticket keys by itself."),
-        arguments.line("ssl_session_cache", "shared:daemun_sessions:10m"),
-        arguments.line("ssl_session_timeout", "1d"),
-        arguments.line("ssl_session_tickets", "on"),
+        *_sessions(has_clients=has_clients),
         directive.Comment("Certificates are loaded by the handshakes that need them; a renewed one needs no reload."),
         arguments.line("ssl_certificate_cache", f"max={kept}", f"valid={CERTIFICATE_VALID}", "inactive=1h"),
+    )
+
+
+def _sessions(*, has_clients: bool) -> tuple[directive.Node, ...]:
+    cache = "off" if has_clients else "shared:daemun_sessions:10m"
+    return (
+        directive.Comment(
+            "Tickets alone: sites that ask visitors for certificates have none, so each handshake is whole."
+            if has_clients
+            else "Workers share sessions; with a shared cache nginx makes new ticket keys by itself."
+        ),
+        arguments.line("ssl_session_cache", cache),
+        arguments.line("ssl_session_timeout", "1d"),
+        arguments.line("ssl_session_tickets", "on"),
     )
 
 
@@ -85,6 +98,7 @@ def site_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
         written.append(arguments.line("ssl_verify_depth", "5"))
         if clients.crl_file is not None:
             written.append(arguments.line("ssl_crl", clients.crl_file))
+        written.append(arguments.line("ssl_session_tickets", "off"))
     return tuple(written)
 
 

@@ -1,0 +1,161 @@
+"""`access.client_certificates` in a running gate: clients are made and withdrawn, files change and are damaged."""
+
+import collections.abc
+import dataclasses
+import json
+import pathlib
+import socket
+import ssl
+import typing
+
+import pytest
+
+from tests.support import client_authority, clients, echo
+from tests.support.daemon import Daemon
+
+pytestmark = pytest.mark.nginx
+
+
+@pytest.fixture(scope="module")
+def one() -> collections.abc.Iterator[echo.EchoServer]:
+    with echo.echo_server("one") as server:
+        yield server
+
+
+def _status(daemon: Daemon, own: pathlib.Path | None, host: str = "a.test", *, http2: bool = False) -> int:
+    gate = dataclasses.replace(daemon.gate, own=own)
+    return clients.get(gate, f"https://{host}/", http2=http2).status_code
+
+
+def _wait(daemon: Daemon, own: pathlib.Path | None, status: int) -> None:
+    daemon.wait(lambda: _status(daemon, own) == status, f"{status} for {own}")
+
+
+def _json(daemon: Daemon, *words: str) -> typing.Any:
+    return json.loads(daemon.cli_good(*words, "--json"))
+
+
+def _add(daemon: Daemon, name: str, path: pathlib.Path) -> pathlib.Path:
+    """What a device installs."""
+    made = _json(daemon, "clients", "add", name, "--out", str(path))
+    assert path.stat().st_mode & 0o777 == 0o600
+    return client_authority.unpack(path, made["password"])
+
+
+def _keep(daemon: Daemon, own: pathlib.Path, version: ssl.TLSVersion) -> tuple[ssl.SSLContext, ssl.SSLSession | None]:
+    context = dataclasses.replace(daemon.gate, own=own).context()
+    context.minimum_version = context.maximum_version = version
+    status, session = _ask(daemon, context, None)
+    assert status == "200"
+    return context, session
+
+
+def _ask(daemon: Daemon, context: ssl.SSLContext, session: ssl.SSLSession | None) -> tuple[str, ssl.SSLSession | None]:
+    with (
+        socket.create_connection(("127.0.0.1", daemon.gate.https), timeout=20) as raw,
+        context.wrap_socket(raw, server_hostname="a.test", session=session) as connection,
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+        return answer.split(b" ", 2)[1].decode(), connection.session
+
+
+def test_clients_are_made_and_withdrawn(daemon: Daemon, one: echo.EchoServer, tmp_path: pathlib.Path) -> None:
+    there = f"http://127.0.0.1:{one.port}"
+    daemon.write(
+        "sites:\n  a.test:\n    access: {client_certificates: local}\n"
+        f"    routes: {{/: '{there}', /share/: {{to: '{there}', access: public}}}}\n"
+        f"  open.test: http://127.0.0.1:{one.port}\n"
+    )
+    daemon.start()
+    daemon.wait(lambda: clients.try_get(daemon.gate, "https://a.test/") is not None, "an answer")
+    assert _status(daemon, None) == 403
+    assert "daemun clients add NAME" in daemon.log_text()
+
+    alice = _add(daemon, "alice", tmp_path / "alice.p12")
+    bob = _add(daemon, "bob", tmp_path / "bob.p12")
+    _wait(daemon, alice, 200)
+    assert (_status(daemon, bob), _status(daemon, bob, http2=True), _status(daemon, None)) == (200, 200, 403)
+    gate = dataclasses.replace(daemon.gate, own=alice)
+    assert clients.get(gate, "https://a.test/", Remote_User="root").json()["headers"]["remote-user"] == "alice"
+    assert clients.get(daemon.gate, "https://a.test/share/").status_code == 200
+    again = daemon.cli("clients", "add", "alice", "--out", str(tmp_path / "again.p12"))
+    assert again.returncode != 0
+    assert "there is a client alice already" in again.stderr
+    assert not (tmp_path / "again.p12").exists()
+    files = [path for path in daemon.state.rglob("*") if path.is_file() and not path.is_symlink()]
+    keys = [path for path in files if b"-----BEGIN PRIVATE KEY" in path.read_bytes()]
+    assert [path for path in keys if path.stat().st_mode & 0o007] == []
+
+    kept = [_keep(daemon, alice, version) for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)]
+    _json(daemon, "clients", "revoke", "alice")
+    assert (_status(daemon, alice), _status(daemon, bob)) == (403, 200)
+    for context, session in kept:
+        assert _ask(daemon, context, session)[0] == "403"
+    states = {one["name"]: one["state"] for one in _json(daemon, "clients", "list")["clients"]}
+    assert states == {"alice": "revoked", "bob": "valid"}
+
+    # A new one of the same name comes in, and the old one does not.
+    second = _add(daemon, "alice", tmp_path / "second.p12")
+    assert (_status(daemon, second), _status(daemon, alice)) == (200, 403)
+
+    # nginx decides, so nothing changes while daemun is down; and the next start has it all.
+    daemon.kill()
+    assert (_status(daemon, second), _status(daemon, alice), _status(daemon, None)) == (200, 403, 403)
+    _json(daemon, "clients", "revoke", "bob")
+    daemon.start()
+    _wait(daemon, bob, 403)
+    assert _status(daemon, second) == 200
+
+
+def test_files_that_change(daemon: Daemon, one: echo.EchoServer, tmp_path: pathlib.Path) -> None:
+    family = client_authority.ClientAuthority(tmp_path / "family", "family")
+    alice, bob = family.issue("alice"), family.issue("bob")
+    daemon.write(
+        "sites:\n  a.test:\n"
+        f"    access: {{client_certificates: {{ca: {family.file}, revoked: {family.revoked}}}}}\n"
+        f"    routes: {{/: 'http://127.0.0.1:{one.port}'}}\n  open.test: http://127.0.0.1:{one.port}\n"
+    )
+    daemon.start()
+    daemon.wait(lambda: clients.try_get(daemon.gate, "https://a.test/") is not None, "an answer")
+    _wait(daemon, alice, 200)
+    assert _status(daemon, bob) == 200
+    context, session = _keep(daemon, bob, ssl.TLSVersion.TLSv1_3)
+    family.revoke("bob")
+    _wait(daemon, bob, 403)
+    assert (_status(daemon, alice), _ask(daemon, context, session)[0]) == (200, "403")
+
+    # Damaged, and gone: nobody comes in, all others are served, and it is reported.
+    for path, name in ((family.revoked, "revocation list"), (family.file, "certificate")):
+        content = path.read_bytes()
+        for damage in (b"", content[: len(content) // 2], None):
+            before = len(daemon.log_text())
+            if damage is None:
+                path.unlink()
+            else:
+                path.write_bytes(damage)
+            _wait(daemon, alice, 403)
+            assert clients.get(daemon.gate, "https://open.test/").status_code == 200
+            words = "cannot read" if damage is None else f"holds no whole {name}"
+            daemon.wait(lambda since=before, text=words: text in daemon.log_text()[since:], words)  # type: ignore[misc]
+            checked = daemon.cli("check")
+            assert checked.returncode != 0
+            assert words in checked.stdout + checked.stderr
+            path.write_bytes(content)
+            _wait(daemon, alice, 200)
+    assert _status(daemon, bob) == 403
+
+    # Another CA: those of the first one do not come in any more.
+    others = client_authority.ClientAuthority(tmp_path / "others", "others")
+    carol = others.issue("carol")
+    family.revoked.write_bytes(others.revoked.read_bytes())
+    family.file.write_bytes(others.file.read_bytes())
+    _wait(daemon, carol, 200)
+    assert _status(daemon, alice) == 403
+
+    others.revoke(ended=True)
+    family.revoked.write_bytes(others.revoked.read_bytes())
+    _wait(daemon, carol, 403)
+    daemon.wait(lambda: "has ended" in daemon.log_text(), "the end of the list")
