@@ -46,8 +46,8 @@ def test_what_may_be_written(written: str, meant: BasicAuth) -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("", "found nothing"),
-        ("null", "found nothing"),
+        ("", "is empty"),
+        ("null", "is empty"),
         ("{}", "has no users"),
         ("true", "a map with `users` or `file`"),
         ("./htpasswd", "write {file: ./htpasswd}"),
