@@ -142,6 +142,22 @@ def test_stopping_and_no_site_that_needs_it(daemon: Run) -> None:
         assert not list(pathlib.Path("/dev/shm").glob(f"*{layout_digest(daemon)}*"))
 
 
+def test_stopping_what_was_left_of_a_killed_daemon_and_nginx(daemon: Run) -> None:
+    with servers.running("home") as server:
+        write_users(daemon, alice="pw")
+        guard(daemon, server)
+        daemon.up()
+        wait(daemon, ALICE, 200)
+        master = psutil.Process(daemon.status()["nginx"]["pid"])
+        daemon.kill()
+        for one in (master, *master.children()):
+            one.kill()
+        psutil.wait_procs([master], timeout=20)
+        assert judge(daemon) is not None
+        daemon.cli("stop")
+        assert judge(daemon) is None
+
+
 def layout_digest(daemon: Run) -> str:
     return hashlib.sha256(os.path.realpath(daemon.state).encode()).hexdigest()[:12]
 

@@ -34,6 +34,7 @@ def read(basic_auth: str) -> tuple[BasicAuth | None, list[model.Problem]]:
         (f"{{users: {{alice: {BCRYPT!r}}}}}", BasicAuth(users=(("alice", BCRYPT),))),
         (f"{{users: {{앨리스: {ARGON2!r}, b: {APR1!r}}}}}", BasicAuth(users=(("앨리스", ARGON2), ("b", APR1)))),
         (f"{{users: ['alice:{BCRYPT}']}}", BasicAuth(users=(("alice", BCRYPT),))),
+        (f'{{users: ["zoe\\u0308:{BCRYPT}"]}}', BasicAuth(users=(("zo\u00eb", BCRYPT),))),
         (f"'alice:{ARGON2},bob:{BCRYPT}'", BasicAuth(users=(("alice", ARGON2), ("bob", BCRYPT)))),
         ("{file: ./htpasswd, realm: 'Our \"house\"'}", BasicAuth(file="/etc/daemun/htpasswd", realm='Our "house"')),
         ("{file: /etc/nginx/.htpasswd}", BasicAuth(file="/etc/nginx/.htpasswd")),

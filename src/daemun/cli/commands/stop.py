@@ -91,13 +91,19 @@ def _stop_nginx(chosen: settings.Settings) -> bool:
     Raises: LockHeldError when a daemon is just starting.
     """
     import asyncio
+    import contextlib
     import pathlib
 
     from daemun.judge import judge_process
     from daemun.nginx import process
     from daemun.store import instance
 
-    if not chosen.state.exists() or process.find_master(chosen.layout) is None:
+    if not chosen.state.exists():
+        return False
+    if process.find_master(chosen.layout) is None:
+        if pathlib.Path(chosen.layout.judge_pid).exists():  # it outlives daemun and nginx, however these ended
+            with contextlib.suppress(errors.LockHeldError), instance.held_alone(pathlib.Path(chosen.layout.lock)):
+                asyncio.run(judge_process.end_left(chosen.layout))
         return False
     with instance.held_alone(pathlib.Path(chosen.layout.lock)):
         asyncio.run(process.stop(chosen.layout, grace_s=GRACE_S))

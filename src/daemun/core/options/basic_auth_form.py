@@ -31,7 +31,7 @@ def parse_users(value: object) -> object:
         pairs = [one.strip().partition(":") for one in value if isinstance(one, str)]
         if not value or len(pairs) != len(value) or not all(colon for _, colon, _ in pairs):
             raise ValueError(f"{_EXPECTED}, or lines such as alice:HASH")
-        return tuple((user, hashed) for user, _, hashed in pairs)
+        return tuple((password_hashes.normalize(user), hashed) for user, _, hashed in pairs)
     if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
         raise ValueError(_EXPECTED)
     return tuple((password_hashes.normalize(str(user)), hashed.strip()) for user, hashed in value.items())
