@@ -11,7 +11,16 @@ import subprocess
 
 import pytest
 
-from tests.support import address_databases, backend, binaries, client_authority, clients, crowdsec, judges
+from tests.support import (
+    address_databases,
+    backend,
+    binaries,
+    client_authority,
+    clients,
+    crowdsec,
+    judges,
+    login_browser,
+)
 from tests.support.daemon import Daemon
 
 pytestmark = pytest.mark.nginx
@@ -66,6 +75,17 @@ def test_the_line_that_makes_a_password(daemon: Daemon, server: backend.Backend)
     serve(daemon, "A password", server)
     assert status_of(daemon, sign_in=ALICE) == 200
     assert status_of(daemon, sign_in="Basic YWxpY2U6d3Jvbmc=") == 401
+
+
+def test_sign_in_on_a_page_of_daemuns_own(daemon: Daemon, server: backend.Backend) -> None:
+    added = subprocess.run(daemon.command("users", "add", "alice"), input=b"secret\n", capture_output=True, check=False)
+    assert added.returncode == 0, added
+    serve(daemon, "Sign-in on a page of daemun's own", server, **{"auth.example.com": "auth.test"})
+    visitor = login_browser.Browser(daemon.gate)
+    assert visitor.send("https://app.test/kept").status_code == 302
+    assert visitor.sign_in("https://app.test/kept", "alice", "secret").status_code == 200
+    assert server.seen["GET /kept"] == 1
+    assert status_of(daemon, "/hooks/x") == 200
 
 
 def test_sign_in_by_another_program(daemon: Daemon, server: backend.Backend) -> None:

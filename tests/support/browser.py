@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import pathlib
+import re
 import typing
 
 import websockets.asyncio.client
@@ -14,6 +15,7 @@ import websockets.asyncio.client
 from tests.support import binaries
 
 WAIT_S = 30
+_MOVING = re.compile("execution context|navigated|Cannot find context")
 
 
 class Page:
@@ -41,9 +43,15 @@ class Page:
         return result["result"].get("value")
 
     async def until(self, expression: str) -> None:
-        """Return when the expression is true, at most WAIT_S later."""
+        """Return when the expression is true, at most WAIT_S later. A page that is on its way to another has none."""
         async with asyncio.timeout(WAIT_S):
-            while not await self.value(expression):
+            while True:
+                try:
+                    if await self.value(expression):
+                        return
+                except AssertionError as error:
+                    if not _MOVING.search(str(error)):
+                        raise
                 await asyncio.sleep(0.05)
 
     async def fill(self, selector: str, text: str) -> None:

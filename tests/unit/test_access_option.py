@@ -11,6 +11,7 @@ from daemun.core.options import access_option, catalogue, client_certificates_fo
 from daemun.core.options.access_option import Access, Rate, RateLimit
 from daemun.core.options.client_certificates_form import ClientCertificates
 from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
+from daemun.core.options.login_rule_form import LoginRule
 from daemun.core.rounds import merge
 from daemun.sources import yaml_file
 from daemun.sources.docker import label_options
@@ -26,7 +27,7 @@ WITH_LIST = dataclasses.replace(OWN, revoked="/etc/daemun/own.crl")
 
 
 def read(access: str) -> tuple[Access | None, list[str]]:
-    text = f"sites:\n  a.test:\n    access: {access}\n    routes: {{/: http://127.0.0.1:1}}\n"
+    text = f"login: auth.test\nsites:\n  a.test:\n    access: {access}\n    routes: {{/: http://127.0.0.1:1}}\n"
     snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")
     (found,) = snapshot.sites
     return access_option.OPTION.of(found), [problem.message for problem in snapshot.problems]
@@ -59,6 +60,13 @@ def read(access: str) -> tuple[Access | None, list[str]]:
         (
             "{forward_auth: {url: http://judge:8080/x?y=z, copy: X-User}}",
             Access(forward_auth=ForwardAuth(url="http://judge:8080/x?y=z", copied=("X-User",))),
+        ),
+        ("{login: true}", Access(login=LoginRule())),
+        ("{login: family}", Access(login=LoginRule(groups=("family",)))),
+        ("{login: 'family, admins'}", Access(login=LoginRule(groups=("family", "admins")))),
+        (
+            "{login: {users: [bob], emails: '*@example.com'}}",
+            Access(login=LoginRule(users=("bob",), emails=("*@example.com",))),
         ),
         ("{connections: 7, allow: private, any: true}", Access(connections=7, allow=("private",), any=True)),
     ],
@@ -100,6 +108,13 @@ def test_what_may_be_written(written: str, meant: Access) -> None:
         ("{rate_limit: {rate: 1/s, burst: 0}}", "burst"),
         ("{rate_limit: {rate: 1/s, by: cookie}}", "expected address or"),
         ("{rate_limit: {rate: 1/s, by: 'header $x'}}", "is not a header name"),
+        ("{login: false}", "to let everybody in, leave it out"),
+        ("{login: {}}", "to let everybody in, leave it out"),
+        ("{login: }", "to let everybody in, write `access: public`"),
+        ("{login: {groups: ['a,b']}}", "groups"),
+        ("{login: {emails: [example.com]}}", "is no e-mail address"),
+        ("{login: {users: ['a:b']}}", "users"),
+        ("{login: true, forward_auth: authelia}", "cannot stand beside `forward_auth`"),
         ("{forward_auth: nginx}", "there is no usual place of a server of the kind nginx"),
         ("{forward_auth: authlia}", 'did you mean "authelia"?'),
         ("{forward_auth: http://judge/}", "write {kind: traefik, url:"),

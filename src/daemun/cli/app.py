@@ -36,11 +36,13 @@ from daemun.cli.commands import (
     restore_file,
     rm,
     schema,
+    sessions,
     sites,
     status,
     stop,
     trust,
     up,
+    users,
 )
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -155,6 +157,8 @@ _GROUPS = {
     "alerts": alerts.group,
     "accounts": accounts.group,
     "nginx": nginx.group,
+    "users": users.group,
+    "sessions": sessions.group,
 }
 
 for _panel, _commands in _COMMANDS.items():

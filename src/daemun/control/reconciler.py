@@ -11,7 +11,7 @@ import typing
 
 from daemun.control import ports, switcher
 from daemun.core import model, site_memory, worker_generations
-from daemun.core.access import basic_auth_policies
+from daemun.core.access import basic_auth_policies, judge_policies, login_policies
 from daemun.core.certificates import certificate_faults
 from daemun.core.plan import change_plan
 from daemun.core.rounds import assemble, merge, outcome
@@ -280,13 +280,17 @@ class Reconciler:
         """Certificates, policies and places to wait exist before the configuration that names them."""
         self._certificates.configure(gathered.desired.globals.acme)
         specs = (*gathered.specs, *await self._domains.publish(gathered.desired))
-        policies = await asyncio.to_thread(basic_auth_policies.find_policies, gathered.desired)
+        policies = await asyncio.to_thread(_find_policies, gathered.desired)
         problems, closed = await asyncio.gather(self._certificates.prepare(specs), self._judge.prepare(policies, live))
         found = await asyncio.to_thread(hold_policy.find_waits, gathered.desired)
         # What nginx runs until the switch names its own routes, and the switch may have to wait.
         known = {wait.name: wait for wait in (*self._live_waits, *found)}
         self._held_requests.publish(tuple(known.values()))
         return _Expanded(problems=problems, closed=closed, waits=found)
+
+
+def _find_policies(desired: model.Desired) -> tuple[judge_policies.Known, ...]:
+    return (*basic_auth_policies.find_policies(desired), *login_policies.find_policies(desired))
 
 
 def _found(part: _T | BaseException) -> _T:

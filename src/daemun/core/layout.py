@@ -159,6 +159,12 @@ class Layout:
         return f"{self.run}/judge.pid"
 
     @property
+    def session_slots(self) -> tuple[str, str]:
+        """The judge writes who signed in to one and to the other by turns (`judge.session_file`); no keys of the
+        store."""
+        return (f"{self.store}/~sessions-1", f"{self.store}/~sessions-2")
+
+    @property
     def lock(self) -> str:
         return f"{self.run}/daemun.lock"
 

@@ -4,6 +4,11 @@ basic_credentials  what a visitor sends as name and password; no I/O
 guess_limits       how many wrong guesses are looked at, by address and by user; no I/O
 password_check     hashes, verified in threads
 sign_in            puts them together: the answer for one request
+login_judge        who is signed in, and what happens between a password and a session
+login_app          the sign-in as pages, and the ways there and back
+login_pages        these pages, as HTML; no I/O
+session_book       who is signed in, on which site; no I/O
+saved_sessions     the same with its file (session_file)
 judge_app          what nginx requests, and what the daemon does, over two unix sockets
 __main__           the process: gives up its rights and serves
 unprivileged       which account it runs under

@@ -1,4 +1,5 @@
-"""The judge's process: `python -m daemun.judge`, started by `judge_keeper` with two listening sockets.
+"""The judge's process: `python -m daemun.judge`, started by `judge_keeper` with two listening sockets
+and the files of its sessions.
 
 What libraries import late is imported before the rights are given up, by answering a few requests: the account may read
 no file, not even Python's.
@@ -15,7 +16,7 @@ import traceback
 
 from aiohttp import web
 
-from daemun.judge import judge_app, password_check, sign_in, unprivileged
+from daemun.judge import judge_app, password_check, saved_sessions, session_file, sign_in, unprivileged
 
 DRAIN_S = 10.0
 """How long requests that are being answered may take once the end is requested."""
@@ -25,7 +26,7 @@ def main() -> int:
     found = _read_arguments()
     listeners = [socket.socket(fileno=number) for number in (found.nginx_fd, found.daemon_fd)]
     try:
-        asyncio.run(_serve(*listeners, found=found))
+        asyncio.run(_serve(listeners, session_file.SessionFile(found.session_fd), found=found))
     except Exception as error:  # its text could hold what was sent
         traceback.print_tb(error.__traceback__)
         print(f"the judge ended: {type(error).__name__}", file=sys.stderr)
@@ -37,6 +38,7 @@ def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m daemun.judge")
     parser.add_argument("--nginx-fd", type=int, required=True)
     parser.add_argument("--daemon-fd", type=int, required=True)
+    parser.add_argument("--session-fd", type=int, action="append", default=[])
     parser.add_argument("--account", type=int)
     parser.add_argument("--owner", type=int, required=True)
     parser.add_argument("--version", required=True)
@@ -44,12 +46,13 @@ def _read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _serve(nginx: socket.socket, daemon: socket.socket, *, found: argparse.Namespace) -> None:
+async def _serve(listeners: list[socket.socket], file: session_file.SessionFile, *, found: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_note)
     verifier = password_check.Verifier()
+    sessions = saved_sessions.SavedSessions(file, time.time)
     judge = sign_in.SignIn(verifier, time.monotonic)
-    app = judge_app.JudgeApp(judge, verifier, version=found.version, owner_uid=found.owner)
+    app = judge_app.JudgeApp(judge, verifier, sessions, now=time.time, version=found.version, owner_uid=found.owner)
     loop.add_signal_handler(signal.SIGTERM, app.ended.set)
     for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's, meant for the daemon
         loop.add_signal_handler(number, lambda: None)
@@ -59,16 +62,20 @@ async def _serve(nginx: socket.socket, daemon: socket.socket, *, found: argparse
         await _answer_once(servers[0], request)
     unprivileged.give_up_rights(found.account)
     async with contextlib.AsyncExitStack() as stack:
-        for server, listener in zip(servers, (nginx, daemon), strict=True):
+        for server, listener in zip(servers, listeners, strict=True):
             listener.setblocking(False)
             listening = await loop.create_unix_server(server, sock=listener)
             stack.callback(listening.close)
         # Its daemon was killed, and may not have noted which process this is.
         loop.call_later(found.policies_within_s, lambda: None if app.has_policies else app.ended.set())
+        keeping = await stack.enter_async_context(asyncio.TaskGroup())
+        keeper = keeping.create_task(sessions.run())
         await app.ended.wait()
+        keeper.cancel()
     # What is connected is answered still; nginx closes each connection after its answer.
     for server in servers:
         await server.shutdown(DRAIN_S)
+    await sessions.save(again=True)
     verifier.close()
 
 
@@ -77,6 +84,7 @@ _REQUESTS = (
     f"GET {_POLICY} HTTP/1.1\r\nHost: judge\r\nAuthorization: Basic YTpi\r\nConnection: close\r\n\r\n".encode(),
     b"PUT /none HTTP/1.1\r\nHost: judge\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
     b"\0\r\n\r\n",
+    b"GET /pages/ HTTP/1.1\r\nHost: judge\r\nCookie: a=b\r\nConnection: close\r\n\r\n",
 )
 
 

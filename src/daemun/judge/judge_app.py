@@ -3,12 +3,16 @@
 nginx: GET /judge/NAME/DIGEST with `Authorization` and `X-Real-IP`. Its `auth_request` knows 2xx, 401 and 403 only
 (nginx.org/r/auth_request), so what is neither in nor out is a 401 with what the visitor is to get in `X-Daemun-Answer`.
 
-The daemon, whose account is checked (SO_PEERCRED, unix(7)): GET /status, PUT /policies,
-POST /forget (a network), POST /end.
+With `X-Daemun-Session` instead where people sign in (`login_judge`); what is neither of both is a page of the sign-in
+(`login_app`).
+
+The daemon, whose account is checked (SO_PEERCRED, unix(7)): GET /status, PUT /policies, PUT /users, GET /sessions,
+POST /sessions/end, POST /forget (a network), POST /end.
 """
 
 import asyncio
 import collections.abc
+import json
 import os
 import re
 import socket
@@ -16,8 +20,8 @@ import struct
 
 from aiohttp import web
 
-from daemun.core.access import judge_policies
-from daemun.judge import password_check, sign_in
+from daemun.core.access import judge_policies, login_users
+from daemun.judge import login_app, login_judge, password_check, saved_sessions, sign_in
 
 _PATH = re.compile(r"/judge/(?P<name>[a-z0-9_.-]+)/(?P<digest>[0-9a-f]{32})\Z")
 _UCRED = struct.Struct("3i")
@@ -30,9 +34,20 @@ class JudgeApp:
     """ended: set when the daemon requests the end. has_policies: whether it ever sent any."""
 
     def __init__(
-        self, judge: sign_in.SignIn, verifier: password_check.Verifier, *, version: str, owner_uid: int
+        self,
+        judge: sign_in.SignIn,
+        verifier: password_check.Verifier,
+        sessions: saved_sessions.SavedSessions,
+        *,
+        now: collections.abc.Callable[[], float],
+        version: str,
+        owner_uid: int,
     ) -> None:
+        """now: seconds since the epoch."""
         self._judge = judge
+        self._login = login_judge.LoginJudge(judge, sessions, now)
+        self._pages = login_app.LoginApp(self._login)
+        self._sessions = sessions
         self._verifier = verifier
         self._version = version
         self._owner_uid = owner_uid
@@ -43,8 +58,13 @@ class JudgeApp:
     async def answer_nginx(self, request: web.BaseRequest) -> web.StreamResponse:
         match = _PATH.match(request.path)
         if match is None:
-            return web.Response(status=404)
+            return await self._pages.answer(request)
         self._requests += 1
+        policy = self._judge.find(match["name"], match["digest"])
+        if isinstance(policy, judge_policies.LoginPolicy):
+            headers = request.headers
+            secret, host = headers.get("X-Daemun-Session", ""), headers.get("X-Forwarded-Host", "")
+            return _respond_signed_in(await self._login.judge(policy, secret, host))
         answer = await self._judge.answer(
             match["name"],
             match["digest"],
@@ -56,19 +76,27 @@ class JudgeApp:
     async def answer_daemon(self, request: web.BaseRequest) -> web.StreamResponse:
         if _find_peer(request) not in {self._owner_uid, 0}:
             return web.Response(status=403)
-        match request.method, request.path:
-            case "GET", "/status":
-                return web.json_response(self._status())
-            case "PUT", "/policies":
-                return await self._take_policies(request)
-            case "POST", "/forget":
-                self._judge.forget((await request.content.read(256)).decode(errors="replace"))
-                return web.json_response(self._status())
-            case "POST", "/end":
-                self.ended.set()
-                return web.json_response({})
-            case _:
-                return web.Response(status=404)
+        handle = {
+            ("GET", "/status"): self._show_status,
+            ("PUT", "/policies"): self._take_policies,
+            ("PUT", "/users"): self._take_users,
+            ("GET", "/sessions"): self._list_sessions,
+            ("POST", "/sessions/end"): self._end_sessions,
+            ("POST", "/forget"): self._forget,
+            ("POST", "/end"): self._end,
+        }.get((request.method, request.path))
+        return web.Response(status=404) if handle is None else await handle(request)
+
+    async def _show_status(self, _: web.BaseRequest) -> web.Response:
+        return web.json_response(self._status())
+
+    async def _end(self, _: web.BaseRequest) -> web.Response:
+        self.ended.set()
+        return web.json_response({})
+
+    async def _forget(self, request: web.BaseRequest) -> web.Response:
+        self._judge.forget((await request.content.read(256)).decode(errors="replace"))
+        return web.json_response(self._status())
 
     async def _take_policies(self, request: web.BaseRequest) -> web.Response:
         try:
@@ -76,8 +104,28 @@ class JudgeApp:
         except (ValueError, KeyError, TypeError, AttributeError):
             return web.Response(status=400)
         self._judge.set_policies(policies)
+        await self._login.set_policies(policies)
         self.has_policies = True
         return web.json_response(self._status())
+
+    async def _take_users(self, request: web.BaseRequest) -> web.Response:
+        try:
+            users = login_users.decode(await request.content.read())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return web.Response(status=400)
+        await self._login.set_users(users)
+        return web.json_response(self._status())
+
+    async def _list_sessions(self, _: web.BaseRequest) -> web.Response:
+        return web.json_response({"sessions": await self._login.list_sessions()})
+
+    async def _end_sessions(self, request: web.BaseRequest) -> web.Response:
+        try:
+            wanted = json.loads(await request.content.read())
+            user, number = wanted.get("user"), wanted.get("id")
+        except (ValueError, AttributeError):
+            return web.Response(status=400)
+        return web.json_response({"ended": await self._login.end_sessions(user=user, number=number)})
 
     def _status(self) -> dict[str, object]:
         return {
@@ -89,6 +137,7 @@ class JudgeApp:
             "verified": self._verifier.verified,
             "waiting": self._judge.count_waiting(),
             "waits": {network: list(one) for network, one in self._judge.find_waits().items()},
+            "sessions_saved": self._sessions.is_saved,
         }
 
 
@@ -107,6 +156,17 @@ def _respond(answer: sign_in.Answer) -> web.Response:
         case sign_in.Verdict.UNKNOWN:
             headers |= {"X-Daemun-Answer": "503"}
     return web.Response(status=401, headers=headers)
+
+
+def _respond_signed_in(judged: login_judge.Judged) -> web.Response:
+    user = judged.user
+    if user is None:
+        return web.Response(status=401, headers={"Cache-Control": "no-store", "X-Daemun-Answer": "302"})
+    if not judged.is_admitted:
+        return web.Response(status=403, headers={"Cache-Control": "no-store"})
+    headers = {"X-Daemun-User": user.name, "X-Daemun-Groups": ",".join(user.groups)}
+    headers |= {"X-Daemun-Email": user.email, "X-Daemun-Name": user.display}
+    return web.Response(headers={name: value for name, value in headers.items() if value})
 
 
 def _find_peer(request: web.BaseRequest) -> int | None:

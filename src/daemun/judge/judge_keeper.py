@@ -13,7 +13,7 @@ import structlog
 
 from daemun.control import damaged_keys, ports
 from daemun.core import layout, model
-from daemun.core.access import judge_policies
+from daemun.core.access import judge_policies, login_users
 from daemun.errors import DaemunError
 from daemun.judge import judge_process
 
@@ -40,11 +40,11 @@ class JudgeKeeper:
         self._wanted: judge_process.Policies = ()
         self._known: judge_process.Policies | None = None
         self._stored: judge_process.Policies | None = None
-        self._pushed: judge_process.Policies | None = None
+        self._pushed: tuple[judge_process.Policies, bytes] | None = None
         self._failure: str | None = None
 
     async def prepare(
-        self, wanted: collections.abc.Collection[judge_policies.Policy], live: collections.abc.Mapping[str, bytes]
+        self, wanted: collections.abc.Collection[judge_policies.Known], live: collections.abc.Mapping[str, bytes]
     ) -> tuple[model.Problem, ...]:
         """See ports.Judge."""
         self._wanted = tuple(wanted)
@@ -90,6 +90,13 @@ class JudgeKeeper:
             with contextlib.suppress(DaemunError, OSError):
                 await self._process.forget(network)
 
+    async def watch_users(self) -> None:
+        """Bring changes of the sign-in's users to the process. Never returns."""
+        async for _ in self._store.watch(login_users.KEY.partition("/")[0]):
+            async with self._lock:
+                if self._process.is_known:
+                    await self._serve()
+
     async def stop(self) -> None:
         """End the process; it is started again when it is needed. Nothing happens where none runs."""
         async with self._lock:
@@ -111,17 +118,20 @@ class JudgeKeeper:
     async def _serve(self) -> None:
         """Make a process that runs know exactly what is to be known."""
         known = self._known or ()
+        users = b"[]"
+        if any(isinstance(one, judge_policies.LoginHost) for one in known):
+            users = await asyncio.to_thread(self._read_users)
         try:
             if not self._process.is_known and self._pushed is None:
                 is_adopted = await self._process.adopt()
                 if not is_adopted and not known:
                     await self._process.end()
             is_serving = await asyncio.to_thread(self._process.serves)
-            if is_serving and known != self._pushed:
-                await self._process.push(known)
+            if is_serving and (known, users) != self._pushed:
+                await self._process.push(known, users)
             elif known and not is_serving:
-                await self._process.replace(known)
-            self._pushed, self._failure = known, None
+                await self._process.replace(known, users)
+            self._pushed, self._failure = (known, users), None
         except (DaemunError, OSError, psutil.Error) as error:
             self._pushed, self._failure = None, str(error) or type(error).__name__
 
@@ -140,11 +150,15 @@ class JudgeKeeper:
         follows = "sites that are kept at their last good version let nobody in"
         return damaged_keys.read(self._store, KEY, judge_policies.decode, follows=follows) or ()
 
+    def _read_users(self) -> bytes:
+        found = damaged_keys.read(self._store, login_users.KEY, login_users.decode, follows="nobody can sign in")
+        return login_users.encode(found or ())
+
     def _problems(self) -> tuple[model.Problem, ...]:
         if self._failure is None:
             return ()
         message = (
-            f"cannot run the judge of sign-ins: {self._failure}; sites with `basic_auth` let nobody in (503) until it "
-            f"runs; see {self._layout.logs}/judge.log"
+            f"cannot run the judge of sign-ins: {self._failure}; sites with `basic_auth` or `login` let nobody in "
+            f"(503) until it runs; see {self._layout.logs}/judge.log"
         )
         return (model.Problem(origin=model.NOWHERE, message=message),)

@@ -27,7 +27,7 @@ from daemun.judge import unprivileged
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-Policies = tuple[judge_policies.Policy, ...]
+Policies = tuple[judge_policies.Known, ...]
 
 START_S = 60.0
 ANSWER_S = 10.0
@@ -81,8 +81,9 @@ class JudgeProcess:
         self._watch(found)
         return True
 
-    async def push(self, policies: Policies) -> None:
-        """Raises: EnvironmentProblemError."""
+    async def push(self, policies: Policies, users: bytes) -> None:
+        """users: of the sign-in, as the store has them. Raises: EnvironmentProblemError."""
+        await _request(self._layout.judge_control_socket, "PUT", "/users", users)
         await _request(self._layout.judge_control_socket, "PUT", "/policies", judge_policies.encode(policies))
 
     async def fetch_waits(self) -> dict[str, tuple[int, float]]:
@@ -94,8 +95,8 @@ class JudgeProcess:
         """Raises: EnvironmentProblemError."""
         await _request(self._layout.judge_control_socket, "POST", "/forget", network.encode())
 
-    async def replace(self, policies: Policies) -> None:
-        """A new process, which knows these policies, in the place of the one there is, if any.
+    async def replace(self, policies: Policies, users: bytes) -> None:
+        """A new process, which knows these policies and users, in the place of the one there is, if any.
 
         Raises: EnvironmentProblemError, OSError; then all is as it was."""
         paths = self._layout
@@ -109,7 +110,8 @@ class JudgeProcess:
             # From here on, whoever comes next finds it, whatever happens to this program.
             await asyncio.to_thread(_write_pid, _pid_draft(paths), child.pid)
             content = judge_policies.encode(policies)
-            await _request(drafts[1], "PUT", "/policies", content, within_s=START_S)
+            await _request(drafts[1], "PUT", "/users", users, within_s=START_S)
+            await _request(drafts[1], "PUT", "/policies", content)
             await asyncio.to_thread(self._switch, drafts, old)
         except BaseException:
             child.kill()
@@ -144,10 +146,12 @@ class JudgeProcess:
             _listen(nginx_path, self._group) as nginx,
             _listen(daemon_path, None) as daemon,
             _open_log(pathlib.Path(self._layout.logs, "judge.log")) as output,
+            _open_slots(self._layout.session_slots) as slots,
         ):
+            arguments += ["--nginx-fd", str(nginx.fileno()), "--daemon-fd", str(daemon.fileno())]
             return subprocess.Popen(
-                [*arguments, "--nginx-fd", str(nginx.fileno()), "--daemon-fd", str(daemon.fileno())],
-                pass_fds=(nginx.fileno(), daemon.fileno()),
+                [*arguments, *(f"--session-fd={slot}" for slot in slots)],
+                pass_fds=(nginx.fileno(), daemon.fileno(), *slots),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -254,6 +258,11 @@ async def _end(process: psutil.Process, control_socket: str | None) -> None:
             return
 
 
+async def request(paths: layout.Layout, method: str, target: str, content: bytes = b"") -> dict[str, typing.Any]:
+    """Of the judge of this state directory. Raises: EnvironmentProblemError."""
+    return await _request(paths.judge_control_socket, method, target, content)
+
+
 async def _request(
     path: str, method: str, target: str, content: bytes = b"", *, within_s: float | None = None
 ) -> dict[str, typing.Any]:
@@ -302,6 +311,23 @@ def _open_log(path: pathlib.Path) -> collections.abc.Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _open_slots(paths: collections.abc.Iterable[str]) -> collections.abc.Iterator[tuple[int, ...]]:
+    """The files of the process's sessions, which it could not open itself. Where they cannot be opened, sessions last
+    as long as the process."""
+    with contextlib.ExitStack() as stack:
+        slots: list[int] = []
+        try:
+            for path in paths:
+                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                slots.append(os.open(path, flags, 0o600))
+                stack.callback(os.close, slots[-1])
+        except OSError as error:
+            log.warning("sessions are kept in memory only", path=path, reason=causes.describe(error))
+            slots.clear()
+        yield tuple(slots)
 
 
 def _pid_draft(paths: layout.Layout) -> str:

@@ -9,6 +9,7 @@ verified instead, always the same one for the same name, and the outcome is drop
 import asyncio
 import collections
 import collections.abc
+import contextlib
 import dataclasses
 import enum
 import hashlib
@@ -58,18 +59,16 @@ class SignIn:
         self._now = now
         self._key = secrets.token_bytes(32)
         self._limits = guess_limits.GuessLimits(secrets.token_bytes(32))
-        self._policies: dict[str, dict[str, judge_policies.Policy]] = {}
-        self._users: dict[str, dict[str, str]] = {}
+        self._policies: dict[str, dict[str, judge_policies.Known]] = {}
         self._remembered: collections.OrderedDict[bytes, tuple[bool, float]] = collections.OrderedDict()
         self._verifying: dict[bytes, asyncio.Future[Answer]] = {}
         self.set_policies(())
 
-    def set_policies(self, policies: collections.abc.Iterable[judge_policies.Policy]) -> None:
+    def set_policies(self, policies: collections.abc.Iterable[judge_policies.Known]) -> None:
         """Instead of all before. Of several with one name, the last is the current one."""
-        self._policies, self._users = {}, {}
+        self._policies = {}
         for one in policies:
             self._policies.setdefault(one.name, {})[one.digest] = one
-            self._users[one.digest] = dict(one.users)
         self.all_digest = hashlib.sha256(
             judge_policies.encode(one for found in self._policies.values() for one in found.values())
         ).hexdigest()
@@ -84,21 +83,42 @@ class SignIn:
     def forget(self, network: str) -> None:
         self._limits.forget(network)
 
-    async def answer(self, name: str, digest: str, authorization: str | None, address: str) -> Answer:
-        """name, digest: of the policy that nginx asks about. An old worker of nginx asks about an older version, and
-        gets the answer of the current one."""
-        versions = self._policies.get(name, {})
-        policy = versions.get(digest) or next(reversed(versions.values()), None)
-        if policy is None:
-            return _UNKNOWN
-        credentials = basic_credentials.parse(authorization) if authorization is not None else None
-        if credentials is None:
-            return Answer(verdict=Verdict.CHALLENGE, realm=policy.realm)
+    def find_wait_s(self, network: str, account: str) -> float:
+        """As of `guess_limits`, for guesses of another kind."""
+        return self._limits.find_wait_s(network, account, self._now())
+
+    @contextlib.contextmanager
+    def guess(self, network: str, account: str) -> collections.abc.Iterator[guess_limits.Guess]:
+        """One guess of another kind is verified meanwhile."""
+        with self._limits.guess(network, account) as guess:
+            yield guess
+            guess.ended_s = self._now()
+
+    async def check(
+        self, policy: judge_policies.Policy, credentials: basic_credentials.Credentials, address: str
+    ) -> Answer:
+        """The same of credentials that came otherwise. policy: one that `set_policies` need not know."""
         network = guess_limits.network_of(address)
         key = self._key_of(policy.digest, network, credentials)
         return self._recall(key, policy, credentials, network) or await self._verify_once(
             key, policy, credentials, network
         )
+
+    def find(self, name: str, digest: str) -> judge_policies.Known | None:
+        """The policy that nginx asks about, or the current one of that name; None: there is none (yet)."""
+        versions = self._policies.get(name, {})
+        return versions.get(digest) or next(reversed(versions.values()), None)
+
+    async def answer(self, name: str, digest: str, authorization: str | None, address: str) -> Answer:
+        """name, digest: of the policy that nginx asks about. An old worker of nginx asks about an older version, and
+        gets the answer of the current one."""
+        policy = self.find(name, digest)
+        if not isinstance(policy, judge_policies.Policy):
+            return _UNKNOWN
+        credentials = basic_credentials.parse(authorization) if authorization is not None else None
+        if credentials is None:
+            return Answer(verdict=Verdict.CHALLENGE, realm=policy.realm)
+        return await self.check(policy, credentials, address)
 
     def _recall(
         self, key: bytes, policy: judge_policies.Policy, credentials: basic_credentials.Credentials, network: str
@@ -135,7 +155,7 @@ class SignIn:
         self, key: bytes, policy: judge_policies.Policy, credentials: basic_credentials.Credentials, network: str
     ) -> Answer:
         account = _account(policy, credentials)
-        users = self._users.get(policy.digest, {})
+        users = dict(policy.users)
         hashed = users.get(credentials.user) or self._choose_decoy(policy, credentials.user)
         with self._limits.guess(network, account) as guess:
             matches = hashed is not None and await self._verifier.verify(credentials.password, hashed)

@@ -245,6 +245,7 @@ class Daemon:
                 "judge": self._judge.run,
                 "bans": self._bans.run,
                 "CrowdSec": self._bans.follow_crowdsec,
+                "users": self._judge.watch_users,
                 "logs": self._logs.run,
                 "access lines": self._access_lines.run,
                 "disk": self._disk.run,

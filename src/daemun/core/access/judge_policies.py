@@ -1,4 +1,4 @@
-"""Who may come in by name and password, as values that the judge gets. Pure.
+"""Who may come in by name and password, or signed in, as values that the judge gets. Pure.
 
 nginx asks the judge by the name of a policy and the digest of what it held when the configuration was made. The digest
 keeps what nginx remembers of one policy apart from the next version of it.
@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import typing
 
 JUDGE_PATH = re.compile(rb"/judge/(?P<name>[a-z0-9_.-]+)/(?P<digest>[0-9a-f]{32})\b")
 """How nginx's files name a policy (`Policy.path`)."""
@@ -24,7 +25,7 @@ class Policy:
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(json.dumps(_value(self)).encode()).hexdigest()[:32]
+        return _digest(_value(self))
 
     @property
     def path(self) -> str:
@@ -32,25 +33,85 @@ class Policy:
         return f"/judge/{self.name}/{self.digest}"
 
 
-def encode(policies: collections.abc.Iterable[Policy]) -> bytes:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LoginPolicy:
+    """Who may come in of those who signed in: whom one of the lists has; nothing set: everybody. name: as of `Policy`.
+    emails: addresses, and "*@DOMAIN"."""
+
+    name: str
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        return _digest(_value(self))
+
+    @property
+    def path(self) -> str:
+        """What nginx requests of the judge."""
+        return f"/judge/{self.name}/{self.digest}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LoginHost:
+    """Where people sign in. hosts: the names of the sites that they come from, patterns among them. ports: at which
+    the gate has HTTPS. name: no policy's."""
+
+    host: str
+    idle_s: float
+    lifetime_s: float
+    hosts: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    name: str = "@login"
+
+    @property
+    def digest(self) -> str:
+        return _digest(_value(self))
+
+
+Known = Policy | LoginPolicy | LoginHost
+
+
+def encode(policies: collections.abc.Iterable[Known]) -> bytes:
     """In their order: of several with one name, the last is the current one."""
     return json.dumps([_value(one) for one in policies]).encode()
 
 
-def decode(content: bytes) -> tuple[Policy, ...]:
+def decode(content: bytes) -> tuple[Known, ...]:
     """Raises: ValueError, KeyError, TypeError, AttributeError when it is no such text."""
-    return tuple(
-        Policy(
-            name=str(one["name"]),
-            realm=str(one["realm"]),
-            users=tuple((str(user), str(hashed)) for user, hashed in one["users"].items()),
+    return tuple(_read(one) for one in json.loads(content))
+
+
+def _read(value: dict[str, typing.Any]) -> Known:
+    kind = value.get("kind")
+    if kind == "login":
+        texts = {key: tuple(map(str, value[key])) for key in ("users", "groups", "emails")}
+        return LoginPolicy(name=str(value["name"]), **texts)
+    if kind == "login host":
+        return LoginHost(
+            host=str(value["host"]),
+            idle_s=float(value["idle_s"]),
+            lifetime_s=float(value["lifetime_s"]),
+            hosts=tuple(map(str, value["hosts"])),
+            ports=tuple(map(int, value["ports"])),
         )
-        for one in json.loads(content)
-    )
+    users = tuple((str(user), str(hashed)) for user, hashed in value["users"].items())
+    return Policy(name=str(value["name"]), realm=str(value["realm"]), users=users)
 
 
-def _value(policy: Policy) -> dict[str, object]:
-    return {"name": policy.name, "realm": policy.realm, "users": dict(policy.users)}
+def _value(policy: Known) -> dict[str, object]:
+    match policy:
+        case Policy():
+            return {"name": policy.name, "realm": policy.realm, "users": dict(policy.users)}
+        case LoginPolicy():
+            return {"kind": "login", **dataclasses.asdict(policy)}
+        case LoginHost():
+            return {"kind": "login host", **dataclasses.asdict(policy)}
+
+
+def _digest(value: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
 
 
 def find_named(files: collections.abc.Mapping[str, bytes]) -> frozenset[tuple[str, str]]:
@@ -64,10 +125,10 @@ def find_named(files: collections.abc.Mapping[str, bytes]) -> frozenset[tuple[st
 
 
 def choose(
-    wanted: collections.abc.Iterable[Policy],
-    kept: collections.abc.Iterable[Policy],
+    wanted: collections.abc.Iterable[Known],
+    kept: collections.abc.Iterable[Known],
     named: collections.abc.Container[tuple[str, str]],
-) -> tuple[Policy, ...]:
+) -> tuple[Known, ...]:
     """What the judge is to know: all that is wanted, and before them those of before that nginx's files still name, as
     the files of a site that is kept at its last good version do."""
     current = {(one.name, one.digest): one for one in wanted}

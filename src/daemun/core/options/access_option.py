@@ -16,7 +16,15 @@ import typing
 import pydantic
 
 from daemun.core import render_environment
-from daemun.core.options import basic_auth_form, client_certificates_form, country_forms, forms, forward_auth_forms
+from daemun.core.options import (
+    basic_auth_form,
+    client_certificates_form,
+    country_forms,
+    forms,
+    forward_auth_forms,
+    login_rule_form,
+    on_demand_option,
+)
 from daemun.core.options.option import Doc, Label, Level, NamedFile, Option, Place
 from daemun.core.texts import rules, words
 
@@ -133,6 +141,7 @@ class Access(forms.OptionMap):
         "basic_auth": "users who sign in by name and password, which the browser asks for",
         "forward_auth": "a server that decides: authelia, authentik, tinyauth, oauth2-proxy, or {kind, url, copy}",
         "client_certificates": "certificates that visitors show: local, a CA file, or {ca, require, revoked}",
+        "login": "users who signed in at daemun's own page: true for all, groups, or {users, groups, emails}",
         "countries": "who is let in by where a database file has an address",
         "rate_limit": "how often requests may come, more get 429",
         "connections": "how many requests of one address may be open at a time, more get 429",
@@ -146,6 +155,7 @@ class Access(forms.OptionMap):
     basic_auth: basic_auth_form.Form = None
     forward_auth: forward_auth_forms.Form | None = None
     client_certificates: client_certificates_form.Form = None
+    login: login_rule_form.Form = None
     any: forms.Flag = False
 
     @property
@@ -169,7 +179,7 @@ class Access(forms.OptionMap):
         return self.rate_limit is not None or self.connections is not None
 
 
-JUDGES = ("basic_auth", "forward_auth")
+JUDGES = ("basic_auth", "forward_auth", "login")
 CONDITIONS = ("allow", "deny", "countries", *JUDGES)
 LIMITS = ("rate_limit", "connections")
 
@@ -192,7 +202,10 @@ def tighten(outer: Access, inner: Access) -> Access:
             raise ValueError("allow: none of these is among those that the file lets in")
     else:
         allow = outer.allow or inner.allow
-    if outer.judge is not None and inner.judge is not None:
+    login = outer.login or inner.login
+    if outer.login is not None and inner.login is not None:
+        login = login_rule_form.tighten(outer.login, inner.login)
+    elif outer.judge is not None and inner.judge is not None:
         raise ValueError(f"{inner.judge}: the file has {outer.judge} for every site")
     if outer.rate_limit is not None and inner.rate_limit is not None:
         raise ValueError("rate_limit: the file has one for every site")
@@ -203,6 +216,7 @@ def tighten(outer: Access, inner: Access) -> Access:
         deny=tuple(dict.fromkeys((*outer.deny, *inner.deny))),
         basic_auth=outer.basic_auth or inner.basic_auth,
         forward_auth=outer.forward_auth or inner.forward_auth,
+        login=login,
         countries=(*outer.countries, *inner.countries),
         client_certificates=certificates,
         rate_limit=outer.rate_limit or inner.rate_limit,
@@ -275,12 +289,7 @@ def _check(value: Access | None, place: Place) -> None:
         place.add("has no effect: there is no condition beside it", "any")
     if value.any and value.deny:
         place.add("cannot stand beside `any`: whoever is denied could come in by another condition", "deny")
-    if value.basic_auth is not None:
-        basic_auth_form.check(value.basic_auth, place.below("basic_auth"))
-    if value.basic_auth is not None and value.forward_auth is not None:
-        place.add("cannot stand beside `basic_auth`: one of them decides; keep one", "forward_auth")
-    if value.forward_auth is not None:
-        forward_auth_forms.check(value.forward_auth, place.below("forward_auth"))
+    _check_judges(value, place)
     _check_certificates(value, place)
     _check_countries(value, place)
     if value.rate_limit is not None:
@@ -298,6 +307,24 @@ def _check_certificates(value: Access, place: Place) -> None:
     client_certificates_form.check(certificates, place.below("client_certificates"))
     if value.any and not certificates.require:
         place.add("is no condition with `require: false`, so it cannot stand beside `any`", "client_certificates")
+
+
+def _check_judges(value: Access, place: Place) -> None:
+    if value.basic_auth is not None:
+        basic_auth_form.check(value.basic_auth, place.below("basic_auth"))
+    first, *others = [name for name in JUDGES if getattr(value, name) is not None] or [""]
+    for other in others:
+        place.add(f"cannot stand beside `{first}`: one of them decides; keep one", other)
+    if value.forward_auth is not None:
+        forward_auth_forms.check(value.forward_auth, place.below("forward_auth"))
+    if value.login is not None:
+        _check_login(value.login, place.below("login"))
+
+
+def _check_login(value: login_rule_form.LoginRule, place: Place) -> None:
+    login_rule_form.check(value, place)
+    if place.site is not None and on_demand_option.OPTION.of(place.site) is not None:
+        place.add("cannot stand beside on_demand: the names from which people come to sign in must be known")
 
 
 def _check_countries(value: Access, place: Place) -> None:
@@ -366,7 +393,8 @@ OPTION = Option[Access | None](
     default=None,
     doc=Doc(
         kind="`public`, or `{allow, deny, countries: {database, allow, deny}, basic_auth: {users, file, realm}, "
-        "forward_auth: {kind, url, copy}, client_certificates: {ca, require, revoked}, any, "
+        "forward_auth: {kind, url, copy}, login: {users, groups, emails}, "
+        "client_certificates: {ca, require, revoked}, any, "
         "rate_limit: {rate, burst, by}, connections}`",
         usual="`public`",
         meaning="who may come in, and how often: see [Access](#access)",

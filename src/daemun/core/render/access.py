@@ -129,7 +129,7 @@ def _with_lines(
 def _answers(held: access_levels.HeldAccess) -> tuple[directive.Directive, ...]:
     """Where those go who are not let in by a judge, or for their certificate."""
     page = client_certificates.page_lines(held.access)
-    if held.access.basic_auth is not None:
+    if held.access.basic_auth is not None or held.access.login is not None:
         return (judge_locations.refused_page(), *page)
     if held.access.forward_auth is None:
         return page

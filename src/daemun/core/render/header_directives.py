@@ -178,7 +178,7 @@ def _of_all_judges(scope: site_scope.Scope, known: collections.abc.Container[str
     for access in (access_levels.of_gate(scope.settings).access, *held_access.find_all(scope)):
         copied = () if access.forward_auth is None else access.forward_auth.headers
         certified = () if access.client_certificates is None else client_certificates.HEADERS
-        named = () if access.basic_auth is None else (judge_locations.USER_HEADER,)
+        named = judge_locations.find_headers(access)
         for name in (*copied, *named, *certified):
             subject = _as_subject(name)
             if subject not in known and subject not in _VERIFIED:

@@ -4,33 +4,35 @@ r"""How nginx queries the judge (`daemun.judge`), and what visitors get whom it 
 (nginx.org/r/auth_request). So the judge has a header beside its 401 that tells what the visitor is to get, a judge that
 is not there becomes a 401 without that header, and `@daemun_refused` makes 401, 429 or 503 of it.
 
-What was found right is remembered for ten seconds (`proxy_cache`), by policy, host, address and credentials. The
-address is among them so that no other visitor can find out what is remembered by trying. The files of such a cache
-hold the credentials: they are in memory or not at all, in a folder that only the workers' account may enter. Nothing
-wrong is remembered, and nothing is used beyond its time.
+What was found right is remembered for ten seconds (`proxy_cache`): by policy, host, address and credentials, or by
+policy, host and session. The address is among the first so that no other visitor can find out what is remembered by
+trying. The files of such a cache hold the credentials: they are in memory or not at all, in a folder that only the
+workers' account may enter. Nothing wrong is remembered, and nothing is used beyond its time.
 
 A signed-in request costs no connection to the judge while it is remembered, and nothing of a request's body is read
 before it is let in.
 """
 
 from daemun.core import arguments, directive, layout, model, render_environment, serialise, visitor_page
-from daemun.core.access import basic_auth_policies, judge_policies
+from daemun.core.access import basic_auth_policies, judge_policies, login_policies
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
 from daemun.core.plan import variable_definitions
-from daemun.core.render import held_access, site_scope
+from daemun.core.render import held_access, login_locations, site_scope
 
-UPSTREAM = "daemun_judge"
+UPSTREAM = login_locations.UPSTREAM
 _CACHE = "daemun_judge"
 _CACHE_VARIABLE = "$daemun_judge_cache"
 _REFUSED, _DOWN = "@daemun_refused", "@daemun_judge_down"
 _USER, _ANSWER, WAIT = "$daemun_user", "$daemun_judge_answer", "$daemun_judge_wait"
 _PASSED = "$daemun_passed_authorization"
-OWN = (_USER, _PASSED)
+OWN = (_USER, _PASSED, *login_locations.OWN)
 """The variables of `identity`, which may be empty."""
 _REMEMBERED = "10s"
 USER_HEADER = "Remote-User"
 """In which servers learn who signed in."""
+_FURTHER_HEADERS = ("Remote-Groups", "Remote-Email", "Remote-Name")
+_OURS = ("basic_auth", "login")
 
 
 # --- for all sites ---------------------------------------------------------------------------------------------
@@ -59,6 +61,7 @@ def definitions(env: render_environment.Environment) -> variable_definitions.Def
     return {
         _CACHE_VARIABLE.removeprefix("$"): serialise.serialise((*remembering, where)),
         _PASSED.removeprefix("$"): serialise.serialise((comment, passed)),
+        **login_locations.definitions(),
     }
 
 
@@ -74,27 +77,34 @@ def _map(source: str, variable: str, default: str, *entries: tuple[str, str]) ->
 
 def is_needed(scope: site_scope.Scope) -> bool:
     """Whether a server with the content of this site has anything that daemun's own judge decides on."""
-    return any(one.basic_auth is not None for one in held_access.find_judged(scope).values())
+    return any(one.judge in _OURS for one in held_access.find_judged(scope).values())
 
 
 def server_lines(scope: site_scope.Scope, *, has_pages: bool) -> tuple[directive.Node, ...]:
     """The locations that decide, and the one for whom they keep out. has_pages: whether the gate's pages are there."""
-    found = [
-        _location(place, policy)
-        for place, one in held_access.find_judged(scope).items()
-        if (policy := basic_auth_policies.make(one, place.rpartition("/")[2])) is not None
-    ]
+    found: list[directive.Directive] = []
+    for place, one in held_access.find_judged(scope).items():
+        name = place.rpartition("/")[2]
+        if (policy := basic_auth_policies.make(one, name) or login_policies.make(one, name)) is not None:
+            found.append(_location(place, policy))
     if not found:
         return ()
+    is_login = login_locations.is_needed(scope)
     # The judge is not there: keep everybody out.
     down = arguments.line("location", _DOWN, block=(arguments.line("return", "401"),))
-    return (directive.Comment("Who may come in by name and password."), *found, down, _refused(has_pages=has_pages))
+    comment = directive.Comment("Who may come in by name and password, or signed in.")
+    refused = _refused(has_pages=has_pages, is_login=is_login)
+    return (comment, *found, down, refused, *login_locations.server_lines(scope))
 
 
-def _location(place: str, policy: judge_policies.Policy) -> directive.Directive:
+def _location(place: str, policy: judge_policies.Policy | judge_policies.LoginPolicy) -> directive.Directive:
     """Where a policy is asked about. Whatever an owner sets for the server does not hold here."""
-    key = f"{policy.name} {policy.digest} $host $remote_addr $http_authorization"
-    sent = {"Host": "judge", "Authorization": "$http_authorization", "X-Real-IP": "$remote_addr"}
+    if isinstance(policy, judge_policies.LoginPolicy):
+        key = f"{policy.name} {policy.digest} $host {login_locations.SESSION}"
+        sent = {"Host": "judge", "X-Daemun-Session": login_locations.SESSION, "X-Forwarded-Host": "$host"}
+    else:
+        key = f"{policy.name} {policy.digest} $host $remote_addr $http_authorization"
+        sent = {"Host": "judge", "Authorization": "$http_authorization", "X-Real-IP": "$remote_addr"}
     # nginx keeps connections by itself since 1.29.7, and a question would be lost on one that the judge closes then.
     sent |= {"Content-Length": "", "Connection": "close"}
     lines = (
@@ -130,9 +140,10 @@ def _location(place: str, policy: judge_policies.Policy) -> directive.Directive:
 
 def request_lines(access: access_option.Access) -> tuple[directive.Directive, ...]:
     """Beside `auth_request`: what is kept of the judge's answer."""
-    if access.basic_auth is None:
+    if access.judge not in _OURS:
         return ()
     return (
+        *(login_locations.request_lines() if access.login is not None else ()),
         arguments.line("auth_request_set", Expr(_USER), Expr("$upstream_http_x_daemun_user")),
         arguments.line("auth_request_set", Expr(_ANSWER), Expr("$upstream_http_x_daemun_answer")),
         arguments.line("auth_request_set", Expr(WAIT), Expr("$upstream_http_retry_after")),
@@ -144,7 +155,7 @@ def refused_page() -> directive.Directive:
     return arguments.line("error_page", "401", "=", _REFUSED)
 
 
-def _refused(*, has_pages: bool) -> directive.Directive:
+def _refused(*, has_pages: bool, is_login: bool) -> directive.Directive:
     """An owner may let nginx look at the errors of servers: a 401 of theirs is for somebody who came in."""
     conditions = (
         arguments.line("if", Expr(_USER), block=(arguments.line("return", "401"),)),
@@ -152,6 +163,7 @@ def _refused(*, has_pages: bool) -> directive.Directive:
             arguments.line("if", Expr(_ANSWER), "=", status, block=(arguments.line("return", status),))
             for status in ("401", "429")
         ),
+        *(login_locations.refused_lines(_ANSWER) if is_login else ()),
     )
     # Its own 401 comes back here otherwise.
     where = arguments.line("error_page", "401", "429", "503", Expr(visitor_page.LOCATION)) if has_pages else None
@@ -162,8 +174,25 @@ def _refused(*, has_pages: bool) -> directive.Directive:
 # --- for what is guarded ---------------------------------------------------------------------------------------
 
 
+def find_headers(access: access_option.Access) -> tuple[str, ...]:
+    """In which servers learn who came in by this."""
+    if access.basic_auth is not None:
+        return (USER_HEADER,)
+    return (USER_HEADER, *_FURTHER_HEADERS) if access.login is not None else ()
+
+
 def identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, str], ...]:
     """The headers by which servers of a route learn who the visitor is, and their values. What was for the gate is not
     for them."""
     _, found = held_access.find_judge(scope, route)
-    return () if found.basic_auth is None else ((USER_HEADER, _USER), ("Authorization", _PASSED))
+    cookies = (("Cookie", login_locations.COOKIES),) if login_locations.is_needed(scope) else ()
+    if found.basic_auth is not None:
+        return ((USER_HEADER, _USER), ("Authorization", _PASSED), *cookies)
+    if found.login is None:
+        return cookies
+    further = (login_locations.GROUPS, login_locations.EMAIL, login_locations.NAME)
+    return (
+        (USER_HEADER, _USER),
+        *zip(_FURTHER_HEADERS, further, strict=True),
+        *cookies,
+    )

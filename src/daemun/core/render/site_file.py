@@ -7,6 +7,7 @@ file that is kept from an earlier generation goes together with the nginx.conf o
 import dataclasses
 
 from daemun.core import arguments, directive, model
+from daemun.core.access import login_site
 from daemun.core.certificates import certificate_choice
 from daemun.core.directive import Expr
 from daemun.core.options import alias_options, redirect_status_option, trusted_proxies_option
@@ -23,6 +24,7 @@ from daemun.core.render import (
     header_directives,
     held_access,
     judge_locations,
+    login_locations,
     on_demand_site,
     option_lines,
     route_locations,
@@ -285,6 +287,9 @@ def _names(hosts: tuple[str, ...], *, is_default: bool = False) -> tuple[directi
 
 def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
     """What an owner wrote for the server, and the locations of the routes."""
+    if login_site.is_it(scope.site, scope.settings):
+        (page,) = scope.site.routes
+        return (*access.server_lines(scope), *access.guarded(scope, page, login_locations.pages(scope), ()))
     if _has_snippets(scope.site):
         scope = buffer_sizes.fit_site(header_directives.keep_in_site(scope, https=https))
     content = (

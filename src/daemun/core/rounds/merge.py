@@ -8,12 +8,12 @@ import dataclasses
 import functools
 
 from daemun.core import model, site_memory
-from daemun.core.access import added_access
+from daemun.core.access import added_access, login_site
 from daemun.core.certificates import certificate_choice
 from daemun.core.options import access_option, on_demand_option
 from daemun.core.services import dns_service, dns_services
 from daemun.core.texts import rules, words
-from daemun.core.validation import validate, validate_acme
+from daemun.core.validation import validate, validate_acme, validate_login
 
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
@@ -33,7 +33,11 @@ def _judge_site(settings: model.Globals, site: model.Site) -> Judged:
     if site.fault is not None or not site.enabled:
         # Its source reported all of it; only its names have to be fit, for a 503 page or for those who list them.
         return Judged(problems=(), is_refused=any(map(rules.check_host, site.names)), merged=site)
-    problems = (*validate.find_site_problems(site), *validate_acme.find_order_problems(site, settings.acme))
+    problems = (
+        *validate.find_site_problems(site),
+        *validate_acme.find_order_problems(site, settings.acme),
+        *validate_login.find_login_problems(site, settings),
+    )
     if any(problem.severity is model.Severity.ERROR for problem in problems):
         return Judged(problems=problems, is_refused=True, merged=_in_order(site))
     tightened, loose = added_access.tighten(site, settings)
@@ -63,7 +67,7 @@ def merge_snapshots(
     """
     settings = next((snapshot.globals for snapshot in snapshots if snapshot.globals is not None), model.Globals())
     memory = memory or site_memory.PerSite()
-    memory.enter((settings.acme, access_option.OPTION.of(settings)))
+    memory.enter((settings.acme, access_option.OPTION.of(settings), validate_login.surroundings(settings)))
     judge = functools.partial(_judge_site, settings)
     problems: list[model.Problem] = []
     owners: dict[str, model.Site] = {}
@@ -82,6 +86,10 @@ def merge_snapshots(
                 owners.update(dict.fromkeys(site.names, site))
                 ports.take(site)
                 sites.append(judged.merged)
+    if (own := login_site.make(settings)) is not None and (clash := _find_clash(own, owners)) is None:
+        sites.append(own)
+    elif own is not None and clash is not None:
+        problems.append(clash)
     sites.sort(key=lambda site: site.host)
     settings, lost = _with_possible_default(settings, sites)
     pools = {pool.name: pool for snapshot in reversed(snapshots) for pool in snapshot.pools}

@@ -11,7 +11,7 @@ import functools
 from daemun.core import model, problem_report, render_environment, site_memory, source_abilities
 from daemun.core.options import catalogue, option, tls_option
 from daemun.core.texts import rules, words
-from daemun.core.validation import loops, validate_acme, validate_route, validate_site
+from daemun.core.validation import loops, validate_acme, validate_login, validate_route, validate_site
 
 _FEATURES = {
     model.Scheme.H2C: render_environment.Feature.H2C_UPSTREAM,
@@ -55,8 +55,8 @@ def find_global_problems(
     """What is wrong with what concerns no single site, and with sites seen together. memory: of earlier calls."""
     memory = memory or site_memory.PerSite()
     listening = (*settings.listen.http, *settings.listen.https)
-    memory.enter((settings.acme, listening))
-    judge = functools.partial(_judge_in_gate, acme=settings.acme, listening=listening)
+    memory.enter((settings.acme, listening, validate_login.surroundings(settings)))
+    judge = functools.partial(_judge_in_gate, settings=settings, listening=listening)
     orders = [problem for site in sites for problem in memory.get(site, judge)]
     return (*find_gate_problems(settings, sites), *_find_claimed_twice(sites), *orders)
 
@@ -70,14 +70,18 @@ def find_gate_problems(
     catalogue.check_level(option.Level.GATE, settings, place)
     if settings.tls_policy is not None:
         tls_option.check_policy(settings.tls_policy, place.below("tls_policy"))
-    return tuple(report.problems)
+    return (*report.problems, *validate_login.find_gate_problems(settings))
 
 
 def _judge_in_gate(
-    site: model.Site, acme: model.Acme, listening: tuple[model.Address, ...]
+    site: model.Site, settings: model.Globals, listening: tuple[model.Address, ...]
 ) -> tuple[model.Problem, ...]:
     """What is wrong with a site in this gate."""
-    return (*validate_acme.find_order_problems(site, acme), *loops.find_loops(site, listening))
+    return (
+        *validate_acme.find_order_problems(site, settings.acme),
+        *validate_login.find_login_problems(site, settings),
+        *loops.find_loops(site, listening),
+    )
 
 
 def find_unsupported(

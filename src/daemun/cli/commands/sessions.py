@@ -1,0 +1,64 @@
+"""`daemun sessions`: who is signed in (`login`)."""
+
+import datetime
+import json
+import typing
+
+import typer
+
+from daemun import errors, settings
+from daemun.cli import command_groups, common_options, json_answer, output, tables
+
+Json = dict[str, typing.Any]
+
+
+def show(chosen: settings.Settings, *, as_json: bool) -> None:
+    """Who is signed in, a line for each browser. Works while the daemon is away, too."""
+    found = _request(chosen, "GET", "/sessions")["sessions"]
+    if as_json:
+        json_answer.print_json({"sessions": [{**one, "created": _time(one["created_s"])} for one in found]})
+    elif found:
+        rows = [
+            (one["id"], one["user"], _time(one["created_s"]), _time(one["seen_s"]), one["address"], one["agent"][:40])
+            for one in found
+        ]
+        tables.print_table(("ID", "USER", "SINCE", "LAST USED", "ADDRESS", "BROWSER"), rows)
+    else:
+        output.print_line("nobody is signed in")
+
+
+group = command_groups.make_group("sessions", show, about="The sessions of daemun's own sign-in (`login`).")
+
+
+@group.command()
+@common_options.with_settings
+def end(
+    chosen: settings.Settings,
+    session: typing.Annotated[str | None, typer.Argument(metavar="[ID]", help="One session, as listed.")] = None,
+    user: typing.Annotated[str | None, typer.Option("--user", metavar="NAME", help="All sessions of a user.")] = None,
+) -> None:
+    """End a session, or all of a user, on every site within ten seconds."""
+    if (session is None) is (user is None):
+        raise errors.ConfigError("cannot end a session: name one by its ID, or a user by --user NAME")
+    ended = _request(chosen, "POST", "/sessions/end", json.dumps({"user": user, "id": session}).encode())["ended"]
+    json_answer.note(ended=ended)
+    if not ended:
+        raise errors.ConfigError("there is no such session; `daemun sessions` lists them")
+    output.print_line(f"{ended} session{'s are' if ended != 1 else ' is'} over")
+
+
+def _request(chosen: settings.Settings, method: str, path: str, content: bytes = b"") -> Json:
+    """Of the judge, which outlives the daemon."""
+    import asyncio
+
+    from daemun.judge import judge_process
+
+    if judge_process.find_left(chosen.layout) is None:
+        raise errors.EnvironmentProblemError(
+            "nobody can be signed in: the judge does not run; it does while a daemun.yaml with `login` is served"
+        )
+    return asyncio.run(judge_process.request(chosen.layout, method, path, content))
+
+
+def _time(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")

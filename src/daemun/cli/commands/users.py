@@ -1,0 +1,212 @@
+"""`daemun users`: who can sign in (`login`)."""
+
+import dataclasses
+import secrets
+import typing
+
+import typer
+
+from daemun import errors, settings
+from daemun.cli import command_groups, common_options, json_answer, output, password_input, tables
+from daemun.core import password_hashes
+from daemun.core.access import login_users
+from daemun.core.options import login_rule_form
+from daemun.core.texts import rules
+
+_RECOVERY_CODES, _RECOVERY_BYTES = 8, 10
+
+Name = typing.Annotated[str, typer.Argument(metavar="NAME", help="What the user signs in with.")]
+Groups = typing.Annotated[
+    list[str] | None, typer.Option("--group", metavar="GROUP", help="A group of the user; may be given several times.")
+]
+Email = typing.Annotated[str | None, typer.Option("--email", help="The user's e-mail address.")]
+Display = typing.Annotated[str | None, typer.Option("--name", metavar="TEXT", help="The user's full name.")]
+
+
+def show(chosen: settings.Settings, *, as_json: bool) -> None:
+    """Who can sign in, a line each. Needs no daemon."""
+    from daemun.wiring.offline import offline_users
+
+    found = offline_users.list_users(chosen)
+    if as_json:
+        json_answer.print_json({"users": [_json(user) for user in found]})
+    elif found:
+        rows = [
+            (user.name, user.display, user.email, " ".join(user.groups), "yes" if user.totp else "no") for user in found
+        ]
+        tables.print_table(("USER", "NAME", "E-MAIL", "GROUPS", "ONE-TIME CODES"), rows)
+    else:
+        output.print_line("there are no users; `daemun users add NAME` adds one")
+
+
+group = command_groups.make_group("users", show, about="The users of daemun's own sign-in (`login`).")
+
+
+@group.command()
+@common_options.with_settings
+def add(
+    chosen: settings.Settings,
+    name: Name,
+    groups: Groups = None,
+    email: Email = None,
+    display: Display = None,
+) -> None:
+    """Add a user, with a password that is asked for, twice; it is the first line of a standard input that is no
+    terminal. Needs no daemon.
+    """
+    from daemun.wiring.offline import offline_users
+
+    name = _checked_name(name)
+    _check(groups, email, display)
+    with offline_users.editing(chosen) as users:
+        if name in users:
+            raise errors.ConfigError(f"cannot add the user {name!r}: there is one; see `daemun users passwd` and `set`")
+        users[name] = login_users.User(
+            name=name,
+            hashed=password_input.read_hash(),
+            stamp=offline_users.draw_stamp(),
+            display=password_hashes.normalize(display or ""),
+            email=email or "",
+            groups=tuple(sorted(set(groups or ()))),
+        )
+    json_answer.note(user=name)
+    output.print_line(f"{name} can sign in")
+
+
+@group.command("set")
+@common_options.with_settings
+def set_(  # noqa: PLR0917 - Typer's
+    chosen: settings.Settings,
+    name: Name,
+    groups: Groups = None,
+    email: Email = None,
+    display: Display = None,
+    no_groups: typing.Annotated[bool, typer.Option("--no-groups", help="The user is in no group any more.")] = False,
+) -> None:
+    """Change groups, e-mail address or full name; --group replaces the groups there were. Holds for who is signed in,
+    too, within ten seconds.
+    """
+    from daemun.wiring.offline import offline_users
+
+    _check(groups, email, display)
+    with offline_users.editing(chosen) as users:
+        user = _find(users, name)
+        if groups is not None or no_groups:
+            user = dataclasses.replace(user, groups=tuple(sorted(set(groups or ()))))
+        if email is not None:
+            user = dataclasses.replace(user, email=email)
+        if display is not None:
+            user = dataclasses.replace(user, display=password_hashes.normalize(display))
+        users[user.name] = user
+    json_answer.note(user=user.name)
+    output.print_line(f"{user.name} is changed")
+
+
+@group.command()
+@common_options.with_settings
+def rm(chosen: settings.Settings, name: Name) -> None:
+    """Remove a user. All sessions of the user end within ten seconds."""
+    from daemun.wiring.offline import offline_users
+
+    with offline_users.editing(chosen) as users:
+        user = _find(users, name)
+        del users[user.name]
+    json_answer.note(user=user.name)
+    output.print_line(f"{user.name} cannot sign in any more")
+
+
+@group.command()
+@common_options.with_settings
+def passwd(chosen: settings.Settings, name: Name) -> None:
+    """Give a user another password, as `add` does. All sessions of the user end within ten seconds."""
+    from daemun.wiring.offline import offline_users
+
+    with offline_users.editing(chosen) as users:
+        user = _find(users, name)
+        hashed = password_input.read_hash()
+        users[user.name] = dataclasses.replace(user, hashed=hashed, stamp=offline_users.draw_stamp())
+    json_answer.note(user=user.name)
+    output.print_line(f"{user.name} signs in with the new password")
+
+
+@group.command()
+@common_options.with_settings
+def totp(
+    chosen: settings.Settings,
+    name: Name,
+    off: typing.Annotated[bool, typer.Option("--off", help="The password is enough again.")] = False,
+) -> None:
+    """Let a user need one-time codes (TOTP) beside the password: prints a secret for an app, and recovery codes, each
+    of which can stand in once. Both are shown this once. All sessions of the user end within ten seconds.
+    """
+    from daemun.wiring.offline import offline_users
+
+    secret, codes = _draw_secret(), [_draw_recovery() for _ in range(_RECOVERY_CODES)]
+    with offline_users.editing(chosen) as users:
+        user = _find(users, name)
+        digests = tuple(login_users.digest_recovery(code) for code in codes)
+        users[user.name] = dataclasses.replace(
+            user,
+            totp=None if off else secret,
+            recovery=() if off else digests,
+            stamp=offline_users.draw_stamp(),
+        )
+    json_answer.note(user=user.name)
+    if off:
+        output.print_line(f"{user.name} signs in with the password alone")
+        return
+    import pyotp
+
+    address = pyotp.TOTP(secret).provisioning_uri(name=user.name, issuer_name="daemun")
+    json_answer.note(secret=secret, uri=address, recovery=codes)
+    output.print_line(f"for the app: {secret}\n{address}\nrecovery codes, each good once:")
+    output.print_line("\n".join(f"  {code}" for code in codes))
+
+
+def _json(user: login_users.User) -> dict[str, object]:
+    return {
+        "name": user.name,
+        "display": user.display,
+        "email": user.email,
+        "groups": list(user.groups),
+        "totp": user.totp is not None,
+    }
+
+
+def _checked_name(name: str) -> str:
+    normal = password_hashes.normalize(name.strip())
+    cause = password_hashes.check_user(normal)
+    if cause is not None:
+        raise errors.ConfigError(f"cannot name the user {name!r}: it {cause}")
+    return normal
+
+
+def _check(groups: list[str] | None, email: str | None, display: str | None) -> None:
+    for one in groups or ():
+        if (cause := login_rule_form.check_group(one)) is not None:
+            raise errors.ConfigError(f"cannot use the group {one!r}: it {cause}")
+    if email and (cause := rules.check_email(email)) is not None:
+        raise errors.ConfigError(f"cannot use the e-mail address {email!r}: it {cause}")
+    if display and password_hashes.has_controls(display):
+        raise errors.ConfigError("cannot use this full name: it has a character that nobody can type")
+
+
+def _find(users: dict[str, login_users.User], name: str) -> login_users.User:
+    normal = password_hashes.normalize(name.strip())
+    if normal not in users:
+        raise errors.ConfigError(f"there is no user {name!r}; `daemun users` lists them")
+    return users[normal]
+
+
+def _draw_secret() -> str:
+    import pyotp
+
+    return str(pyotp.random_base32())
+
+
+def _draw_recovery() -> str:
+    """80 bits, in letters that are hard to mistake."""
+    import base64
+
+    text = base64.b32encode(secrets.token_bytes(_RECOVERY_BYTES)).decode()
+    return "-".join(text[start : start + 4] for start in range(0, len(text), 4))

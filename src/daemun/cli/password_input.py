@@ -1,0 +1,40 @@
+"""Passwords from a terminal, or from standard input; never from the command line, which others can see."""
+
+import sys
+
+from daemun import errors
+from daemun.core import password_hashes
+
+KIBIBYTES, PASSES, LANES = 19 * 1024, 2, 1
+"""What OWASP's Password Storage Cheat Sheet recommends for argon2id where many sign in: some 30 ms, and 19 MiB."""
+
+
+def read_hash() -> str:
+    """Ask twice; where standard input is no terminal, its first line is the password. Returns: its hash (argon2id).
+
+    Raises: ConfigError."""
+    read = _ask() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    normal = password_hashes.normalize(read)
+    cause = password_hashes.check_password(normal)
+    if cause is not None:
+        raise errors.ConfigError(f"cannot use this password: it {cause}")
+    return _hash(normal)
+
+
+def _ask() -> str:
+    """Without showing it. Raises: ConfigError when the two differ."""
+    import getpass
+
+    first = getpass.getpass("Password: ")
+    if first != getpass.getpass("Again: "):
+        raise errors.ConfigError("cannot use this password: the second one differs from the first; try again")
+    return first
+
+
+def _hash(text: str) -> str:
+    import argon2
+
+    try:
+        return argon2.PasswordHasher(time_cost=PASSES, memory_cost=KIBIBYTES, parallelism=LANES).hash(text)
+    except UnicodeEncodeError:
+        raise errors.ConfigError("cannot use this password: it is no text (UTF-8)") from None

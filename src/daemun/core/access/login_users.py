@@ -1,0 +1,54 @@
+"""The users of daemun's own sign-in, as values that the store holds and the judge gets. Pure."""
+
+import collections.abc
+import dataclasses
+import hashlib
+import json
+import typing
+
+KEY = "login/users.json"
+"""Of the store."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """name: what people sign in with. hashed: the password. stamp: drawn anew with each password: sessions of an
+    earlier one are over. groups: sorted. totp: the secret of one-time codes (RFC 6238), base32; None: they are not
+    needed. recovery: digests of codes that may stand in once each (`digest_recovery`)."""
+
+    name: str
+    hashed: str = dataclasses.field(repr=False)
+    stamp: str
+    display: str = ""
+    email: str = ""
+    groups: tuple[str, ...] = ()
+    totp: str | None = dataclasses.field(default=None, repr=False)
+    recovery: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+
+
+def encode(users: collections.abc.Iterable[User]) -> bytes:
+    return json.dumps([dataclasses.asdict(one) for one in sorted(users, key=lambda user: user.name)], indent=1).encode()
+
+
+def decode(content: bytes) -> tuple[User, ...]:
+    """Raises: ValueError, KeyError, TypeError, AttributeError when it is no such text."""
+    return tuple(_read(one) for one in json.loads(content))
+
+
+def _read(value: dict[str, typing.Any]) -> User:
+    totp = value["totp"]
+    return User(
+        name=str(value["name"]),
+        hashed=str(value["hashed"]),
+        stamp=str(value["stamp"]),
+        display=str(value["display"]),
+        email=str(value["email"]),
+        groups=tuple(map(str, value["groups"])),
+        totp=None if totp is None else str(totp),
+        recovery=tuple(map(str, value["recovery"])),
+    )
+
+
+def digest_recovery(code: str) -> str:
+    """Of a code as a person typed it. 80 random bits need no slow digest."""
+    return hashlib.sha256("".join(code.split()).replace("-", "").upper().encode()).hexdigest()

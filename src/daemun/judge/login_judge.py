@@ -1,0 +1,326 @@
+"""Who is signed in and may come in, and what happens between a password and a session. No HTTP.
+
+Whoever is not signed in on a site goes to the host of the sign-in with a challenge: the digest of a secret that stays
+in a cookie of the site. From there a code leads back. It is good once, for a minute, on that host, and for the browser
+that has the secret (as PKCE, RFC 7636): neither a code that was overheard nor one that was slipped to somebody opens
+anything.
+"""
+
+import collections.abc
+import dataclasses
+import enum
+import hmac
+import math
+import re
+import urllib.parse
+
+import pyotp
+
+from daemun.core import password_hashes
+from daemun.core.access import judge_policies, login_policies, login_users
+from daemun.judge import basic_credentials, guess_limits, saved_sessions, session_book, sign_in
+
+CODE_S = 60.0
+PENDING_S = 300.0
+_MOST_TRIES = 5
+_MOST_KEPT = 10_000
+_STEP_S = 30
+_GOAL = re.compile(
+    r"https://(?P<host>[a-z0-9._-]{1,255}|\[[0-9a-f:.]{2,45}\])(?P<port>:[0-9]{1,5})?(?P<path>/[!-~]*)\Z"
+)
+_LONGEST_GOAL = 4096
+
+
+class Step(enum.Enum):
+    """SIGNED_IN: done. CODE: a one-time code is missing, or wrong. WRONG: the password. WAIT, BUSY: as of a `Verdict`.
+    AGAIN: too late, or too many tries: from the beginning."""
+
+    SIGNED_IN = "signed in"
+    CODE = "code"
+    WRONG = "wrong"
+    WAIT = "wait"
+    BUSY = "busy"
+    AGAIN = "again"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """secret: of the new session. pending: stands for the password while a code is missing. is_wrong: the code was."""
+
+    step: Step
+    secret: str = dataclasses.field(default="", repr=False)
+    pending: str = dataclasses.field(default="", repr=False)
+    is_wrong: bool = False
+    retry_after_s: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """What is noted of a session."""
+
+    address: str
+    agent: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """Where somebody came from. port: with its colon, or nothing. path: with the query."""
+
+    host: str
+    port: str
+    path: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.host}{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.place}{self.path}"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class _Pending:
+    user: str
+    stamp: str
+    until_s: float
+    tries: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Code:
+    session: str
+    goal: Goal
+    challenge: str
+    until_s: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """user: None: nobody is signed in. is_admitted: whether the user may come in."""
+
+    user: login_users.User | None = None
+    is_admitted: bool = False
+
+
+class LoginJudge:
+    """All methods are called on one event loop. now: seconds since the epoch. host: None: nobody can sign in."""
+
+    def __init__(
+        self,
+        passwords: sign_in.SignIn,
+        sessions: saved_sessions.SavedSessions,
+        now: collections.abc.Callable[[], float],
+    ) -> None:
+        self._passwords = passwords
+        self._sessions = sessions
+        self._now = now
+        self._users: dict[str, login_users.User] = {}
+        self._policy = judge_policies.Policy(name="@login", realm="", users=())
+        self._pending: dict[str, _Pending] = {}
+        self._codes: dict[str, _Code] = {}
+        self.host: judge_policies.LoginHost | None = None
+
+    @property
+    def _book(self) -> session_book.SessionBook:
+        return self._sessions.book
+
+    async def set_policies(self, policies: collections.abc.Iterable[judge_policies.Known]) -> None:
+        self.host = next((one for one in policies if isinstance(one, judge_policies.LoginHost)), None)
+        if self.host is not None:
+            self._book.idle_s, self._book.lifetime_s = self.host.idle_s, self.host.lifetime_s
+
+    async def set_users(self, users: collections.abc.Iterable[login_users.User]) -> None:
+        """Instead of all before. Sessions of who is gone, or has another password, are over."""
+        self._users = {one.name: one for one in users}
+        pairs = tuple((one.name, one.hashed) for one in self._users.values() if one.hashed)
+        self._policy = dataclasses.replace(self._policy, users=pairs)
+        if self.host is not None and self._sessions.ready.is_set():
+            self._book.keep_spent({one.name: one.recovery for one in self._users.values()})
+            self._book.end(lambda session: self._find_user(session) is None)
+            await self._sessions.save()
+
+    # --- what nginx asks for each request ----------------------------------------------------------------------
+
+    async def judge(self, policy: judge_policies.LoginPolicy, secret: str, host: str) -> Judged:
+        """secret: of the cookie of a site. host: as nginx has it."""
+        if self.host is None or not secret:
+            return Judged()
+        await self._sessions.ready.wait()
+        session = self._book.find_on(secret, host, self._now())
+        user = None if session is None else self._find_user(session)
+        return Judged() if user is None else Judged(user=user, is_admitted=_admits(policy, user))
+
+    def _find_user(self, session: session_book.Session) -> login_users.User | None:
+        user = self._users.get(session.user)
+        return user if user is not None and user.stamp == session.stamp else None
+
+    # --- on the host of the sign-in ----------------------------------------------------------------------------
+
+    async def find_signed_in(self, secret: str) -> tuple[str, login_users.User] | None:
+        """The key of the session, and whose it is."""
+        await self._sessions.ready.wait()
+        found = self._book.find(secret, self._now())
+        user = None if found is None else self._find_user(found[1])
+        return None if found is None or user is None else (found[0], user)
+
+    async def sign_in(self, name: str, password: str, visitor: Visitor) -> Outcome:
+        await self._sessions.ready.wait()
+        name, password = (password_hashes.normalize(text) for text in (name.strip(), password))
+        if password_hashes.check_user(name) or password_hashes.check_password(password):
+            return Outcome(step=Step.WRONG)
+        answer = await self._passwords.check(
+            self._policy, basic_credentials.Credentials(name, password), visitor.address
+        )
+        user = self._users.get(name)
+        if answer.verdict is sign_in.Verdict.WAIT:
+            return Outcome(step=Step.WAIT, retry_after_s=answer.retry_after_s)
+        if answer.verdict is sign_in.Verdict.BUSY:
+            return Outcome(step=Step.BUSY, retry_after_s=answer.retry_after_s)
+        if answer.verdict is not sign_in.Verdict.RIGHT or user is None:
+            return Outcome(step=Step.WRONG)
+        if user.totp is None:
+            return await self._begin(user, visitor)
+        pending = session_book.draw()
+        self._pending[session_book.digest(pending)] = _Pending(
+            user=user.name, stamp=user.stamp, until_s=self._now() + PENDING_S
+        )
+        _shorten(self._pending)
+        return Outcome(step=Step.CODE, pending=pending)
+
+    async def check_code(self, pending: str, code: str, visitor: Visitor) -> Outcome:
+        """The second step. Guesses are counted as those of passwords are."""
+        await self._sessions.ready.wait()
+        key = session_book.digest(pending)
+        found, now_s = self._pending.get(key), self._now()
+        user = None if found is None else self._users.get(found.user)
+        if found is None or user is None or user.stamp != found.stamp or now_s > found.until_s:
+            return Outcome(step=Step.AGAIN)
+        account, network = f"{self._policy.name} code\n{user.name}", guess_limits.network_of(visitor.address)
+        wait_s = self._passwords.find_wait_s(network, account)
+        if wait_s > 0:
+            return Outcome(step=Step.WAIT, retry_after_s=math.ceil(wait_s))
+        found.tries += 1
+        with self._passwords.guess(network, account) as guess:
+            guess.was_right = is_right = self._spend(user, code, now_s)
+        if is_right:
+            self._pending.pop(key, None)
+            return await self._begin(user, visitor)
+        if found.tries >= _MOST_TRIES:
+            self._pending.pop(key, None)
+            return Outcome(step=Step.AGAIN)
+        return Outcome(step=Step.CODE, pending=pending, is_wrong=True)
+
+    def _spend(self, user: login_users.User, code: str, now_s: float) -> bool:
+        """Whether a code is good; it is not a second time (RFC 6238 section 5.2)."""
+        written = "".join(code.split())
+        recovery = login_users.digest_recovery(written)
+        if recovery in user.recovery:
+            return self._book.spend_code(user.name, recovery)
+        if user.totp is None or not written.isascii():
+            return False
+        codes = pyotp.TOTP(user.totp)
+        current = int(now_s) // _STEP_S
+        for step in (current, current - 1, current + 1):
+            if hmac.compare_digest(codes.generate_otp(step), written):
+                return self._book.spend_step(user.name, step)
+        return False
+
+    async def _begin(self, user: login_users.User, visitor: Visitor) -> Outcome:
+        secret = self._book.begin(
+            user.name, user.stamp, address=visitor.address, agent=visitor.agent, now_s=self._now()
+        )
+        await self._sessions.save()
+        return Outcome(step=Step.SIGNED_IN, secret=secret)
+
+    async def sign_out(self, secret: str) -> None:
+        """Of all sites, and of this session alone."""
+        await self._sessions.ready.wait()
+        found = self._book.find(secret, self._now())
+        if found is not None:
+            _, session = found
+            self._book.end(lambda one: one is session)
+            await self._sessions.save()
+
+    # --- from the sign-in to a site ----------------------------------------------------------------------------
+
+    def read_goal(self, text: str, port: str) -> Goal | None:
+        """Where somebody is to return to; None: that is no site that people come into signed in. port: with its colon,
+        at which the page of the sign-in was requested."""
+        match = _GOAL.match(text) if len(text) <= _LONGEST_GOAL else None
+        if match is None or self.host is None:
+            return None
+        goal = Goal(host=match["host"], port=match["port"] or "", path=match["path"])
+        ports = {port, *("" if one == 443 else f":{one}" for one in self.host.ports)}
+        is_ours = login_policies.is_among(goal.host, self.host.hosts) and goal.port in ports
+        return goal if is_ours else None
+
+    def draw_code(self, session: str, goal: Goal, challenge: str) -> str:
+        """session: the key of one. challenge: of the browser (`make_challenge`)."""
+        code = session_book.draw()
+        self._codes[session_book.digest(code)] = _Code(
+            session=session, goal=goal, challenge=challenge, until_s=self._now() + CODE_S
+        )
+        _shorten(self._codes)
+        return code
+
+    async def redeem(self, code: str, place: str, browser: str) -> tuple[str, Goal] | None:
+        """The secret of a site for a code, and where the visitor was going. place: the host with its port, as nginx has
+        them. browser: the secret in its cookie. None: the code is not good, or not any more."""
+        found = self._codes.pop(session_book.digest(code), None)
+        if found is None or self._now() > found.until_s or found.goal.place != place:
+            return None
+        if not hmac.compare_digest(found.challenge, make_challenge(browser)):
+            return None
+        await self._sessions.ready.wait()
+        secret = self._book.enter(found.session, found.goal.host, self._now())
+        await self._sessions.save()
+        return None if secret is None else (secret, found.goal)
+
+    # --- what the owner does -----------------------------------------------------------------------------------
+
+    async def list_sessions(self) -> list[dict[str, object]]:
+        await self._sessions.ready.wait()
+        return [
+            {
+                "id": one.number,
+                "user": one.user,
+                "created_s": one.created_s,
+                "seen_s": one.seen_s,
+                "address": one.address,
+                "agent": one.agent,
+                "hosts": sorted(set(one.sites.values())),
+            }
+            for one in self._book.list(self._now())
+            if self._find_user(one) is not None
+        ]
+
+    async def end_sessions(self, *, user: str | None, number: str | None) -> int:
+        """Those of a user, or the one with this number. Returns: how many."""
+        await self._sessions.ready.wait()
+        ended = self._book.end(lambda one: user == one.user if user is not None else number == one.number)
+        await self._sessions.save()
+        return ended
+
+
+def make_challenge(secret: str) -> str:
+    return session_book.digest(secret)
+
+
+def encode_path(text: str) -> str:
+    """A path as nginx received it, in letters that can stand in a URL."""
+    return urllib.parse.quote(text.encode("utf-8", "surrogateescape"), safe="".join(map(chr, range(0x21, 0x7F))))
+
+
+def _admits(policy: judge_policies.LoginPolicy, user: login_users.User) -> bool:
+    if not (policy.users or policy.groups or policy.emails):
+        return True
+    email = user.email.lower()
+    emails = {email, f"*@{email.rpartition('@')[2]}"} if "@" in email else set[str]()
+    return user.name in policy.users or bool(set(policy.groups) & set(user.groups)) or bool(emails & set(policy.emails))
+
+
+def _shorten(kept: dict[str, _Pending] | dict[str, _Code]) -> None:
+    """The oldest go first."""
+    while len(kept) > _MOST_KEPT:
+        del kept[next(iter(kept))]

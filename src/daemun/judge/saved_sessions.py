@@ -1,0 +1,56 @@
+"""The sessions and their file together: what changed is written before it is confirmed to anybody."""
+
+import asyncio
+import collections.abc
+import contextlib
+import sys
+
+from daemun.judge import session_book, session_file
+
+LOOK_S = 5.0
+"""How often old sessions end, and what could not be written is tried again."""
+
+
+class SavedSessions:
+    """book: to be read and changed on the event loop, once `ready` is set. is_saved: whether all of it is on the disk,
+    as far as is known."""
+
+    def __init__(self, file: session_file.SessionFile, now: collections.abc.Callable[[], float]) -> None:
+        """now: seconds since the epoch."""
+        self.book = session_book.SessionBook()
+        self.ready = asyncio.Event()
+        self.is_saved = True
+        self._file = file
+        self._now = now
+        self._lock = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Never returns."""
+        content = await self._file.open()
+        if content is not None:
+            # What cannot be read lets nobody in.
+            with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+                self.book.load(content)
+        self.ready.set()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self.book.lifetime_s:
+                self.book.end_old(self._now())
+            await self.save()
+
+    async def save(self, *, again: bool = False) -> None:
+        """Return when all that changed is written; several wait for one write. A disk that is full ends no session that
+        goes on, and is tried again. again: in any case, once there are sessions."""
+        async with self._lock:
+            if not (self.book.changed or (again and self.ready.is_set())):
+                return
+            self.book.changed = False
+            try:
+                await asyncio.to_thread(self._file.write, self.book.encode())
+            except OSError as error:
+                self.book.changed = True
+                if self.is_saved:
+                    print(f"sessions cannot be written: {error.strerror}", file=sys.stderr)
+                self.is_saved = False
+            else:
+                self.is_saved = True

@@ -1,0 +1,210 @@
+"""Who is signed in: one session for all sites, and for each site a cookie of its own. No I/O; the time is an argument.
+
+A session begins on the host of the sign-in. A site gets its own secret, which is good on that host alone, so that what
+one site's server might learn opens no other. Secrets are drawn of 256 bits and kept as digests.
+
+What must be good only once is kept here, too: the time step of the last one-time code, and recovery codes that were
+used, by user.
+"""
+
+import collections.abc
+import dataclasses
+import hashlib
+import json
+import secrets
+import typing
+
+MOST_OF_A_USER = 100
+"""Sessions; the one that was used longest ago ends first."""
+MOST_OF_A_SITE = 4
+"""Secrets of one session for one host: several tabs may have come back at the same time."""
+_LONGEST_AGENT = 200
+_PARTS_OF_IDLE = 20
+"""How exactly the last use survives a restart."""
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def draw() -> str:
+    return secrets.token_urlsafe(32)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Session:
+    """number: what people name it by. stamp: of the user (`login_users.User`). created_s, seen_s: since the epoch.
+    sites: digests of secrets -> hosts. saved_s: seen_s as it was saved."""
+
+    number: str
+    user: str
+    stamp: str
+    created_s: float
+    seen_s: float
+    address: str = ""
+    agent: str = ""
+    sites: dict[str, str] = dataclasses.field(default_factory=dict)
+    saved_s: float = 0.0
+
+
+@dataclasses.dataclass(slots=True)
+class Spent:
+    """step: of the last one-time code. codes: digests of recovery codes."""
+
+    step: int = -1
+    codes: set[str] = dataclasses.field(default_factory=set)
+
+
+class SessionBook:
+    """changed: whether anything must be saved."""
+
+    def __init__(self) -> None:
+        self.idle_s = self.lifetime_s = 0.0
+        self.changed = False
+        self._sessions: dict[str, Session] = {}
+        self._by_site: dict[str, str] = {}
+        self._spent: dict[str, Spent] = {}
+
+    # --- sessions ----------------------------------------------------------------------------------------------
+
+    def begin(self, user: str, stamp: str, *, address: str, agent: str, now_s: float) -> str:
+        """A new session. Returns: its secret."""
+        secret = draw()
+        ours = [(one.seen_s, key) for key, one in self._sessions.items() if one.user == user]
+        for _, key in sorted(ours)[: max(0, len(ours) + 1 - MOST_OF_A_USER)]:
+            self._remove(key)
+        self._sessions[digest(secret)] = Session(
+            number=secrets.token_hex(6),
+            user=user,
+            stamp=stamp,
+            created_s=now_s,
+            seen_s=now_s,
+            saved_s=now_s,
+            address=address,
+            agent="".join(sign for sign in agent if sign.isprintable())[:_LONGEST_AGENT],
+        )
+        self.changed = True
+        return secret
+
+    def find(self, secret: str, now_s: float) -> tuple[str, Session] | None:
+        """The session of the sign-in's own cookie, and its key."""
+        return self._use(digest(secret), now_s) if secret else None
+
+    def find_on(self, secret: str, host: str, now_s: float) -> Session | None:
+        """The session of the cookie of a site."""
+        site = digest(secret)
+        key = self._by_site.get(site)
+        session = self._sessions.get(key) if key is not None else None
+        if key is None or session is None or session.sites.get(site) != host:
+            return None
+        found = self._use(key, now_s)
+        return None if found is None else found[1]
+
+    def enter(self, key: str, host: str, now_s: float) -> str | None:
+        """A secret for a site. key: of a session. None: that is over."""
+        if self._use(key, now_s) is None:
+            return None
+        sites = self._sessions[key].sites
+        others = [site for site, name in sites.items() if name == host]
+        for site in others[: max(0, len(others) + 1 - MOST_OF_A_SITE)]:
+            del sites[site], self._by_site[site]
+        secret = draw()
+        sites[digest(secret)] = host
+        self._by_site[digest(secret)] = key
+        self.changed = True
+        return secret
+
+    def end(self, is_meant: collections.abc.Callable[[Session], bool]) -> int:
+        """Returns: how many ended."""
+        keys = [key for key, one in self._sessions.items() if is_meant(one)]
+        for key in keys:
+            self._remove(key)
+        return len(keys)
+
+    def end_old(self, now_s: float) -> None:
+        self.end(lambda one: self._is_over(one, now_s))
+
+    def list(self, now_s: float) -> list[Session]:
+        return sorted(
+            (one for one in self._sessions.values() if not self._is_over(one, now_s)),
+            key=lambda one: (one.user, one.created_s),
+        )
+
+    def _use(self, key: str, now_s: float) -> tuple[str, Session] | None:
+        session = self._sessions.get(key)
+        if session is None:
+            return None
+        if self._is_over(session, now_s):
+            self._remove(key)
+            return None
+        session.seen_s = max(session.seen_s, now_s)
+        if session.seen_s - session.saved_s > self.idle_s / _PARTS_OF_IDLE:
+            session.saved_s, self.changed = session.seen_s, True
+        return key, session
+
+    def _is_over(self, session: Session, now_s: float) -> bool:
+        """A clock that was put back far makes no session last longer."""
+        is_odd = now_s < session.created_s - self.idle_s
+        return is_odd or now_s - session.seen_s > self.idle_s or now_s - session.created_s > self.lifetime_s
+
+    def _remove(self, key: str) -> None:
+        session = self._sessions.pop(key)
+        for site in session.sites:
+            self._by_site.pop(site, None)
+        self.changed = True
+
+    # --- what is good once -------------------------------------------------------------------------------------
+
+    def spend_step(self, user: str, step: int) -> bool:
+        """Whether the code of this time step, or of a later one, was not used before; from now on it was."""
+        spent = self._spent.setdefault(user, Spent())
+        if step <= spent.step:
+            return False
+        spent.step, self.changed = step, True
+        return True
+
+    def spend_code(self, user: str, code: str) -> bool:
+        """The same of a recovery code's digest."""
+        spent = self._spent.setdefault(user, Spent())
+        if code in spent.codes:
+            return False
+        spent.codes.add(code)
+        self.changed = True
+        return True
+
+    def keep_spent(self, codes: collections.abc.Mapping[str, collections.abc.Collection[str]]) -> None:
+        """Forget codes that users have no more. What was used of users that are gone stays: their file may be damaged,
+        and be put back. codes: the recovery codes by user."""
+        for user, one in self._spent.items():
+            one.codes &= set(codes.get(user, one.codes))
+
+    # --- as text -----------------------------------------------------------------------------------------------
+
+    def encode(self) -> bytes:
+        sessions = {key: {**dataclasses.asdict(one), "saved_s": one.seen_s} for key, one in self._sessions.items()}
+        spent = {user: {"step": one.step, "codes": sorted(one.codes)} for user, one in self._spent.items()}
+        return json.dumps({"sessions": sessions, "spent": spent}).encode()
+
+    def load(self, content: bytes) -> None:
+        """Instead of all there is. Raises: ValueError, KeyError, TypeError, AttributeError when it is no such text."""
+        found = json.loads(content)
+        sessions = {str(key): _read(one) for key, one in found["sessions"].items()}
+        self._spent = {
+            str(user): Spent(int(one["step"]), set(map(str, one["codes"]))) for user, one in found["spent"].items()
+        }
+        self._sessions = sessions
+        self._by_site = {site: key for key, one in sessions.items() for site in one.sites}
+
+
+def _read(value: dict[str, typing.Any]) -> Session:
+    return Session(
+        number=str(value["number"]),
+        user=str(value["user"]),
+        stamp=str(value["stamp"]),
+        created_s=float(value["created_s"]),
+        seen_s=float(value["seen_s"]),
+        saved_s=float(value["saved_s"]),
+        address=str(value["address"]),
+        agent=str(value["agent"]),
+        sites={str(site): str(host) for site, host in value["sites"].items()},
+    )

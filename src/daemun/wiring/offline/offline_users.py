@@ -1,0 +1,65 @@
+"""The users of the sign-in, changed in the store. The judge learns of it at once, whether a daemon runs or not."""
+
+import asyncio
+import collections.abc
+import contextlib
+import pathlib
+import secrets
+
+from daemun import settings as settings_
+from daemun.control import ports
+from daemun.core.access import login_users
+from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
+from daemun.judge import judge_process
+from daemun.store import file_store
+from daemun.wiring.offline import configuration
+
+_LOCK, _LEASE_S = "login-users", 60.0
+Users = dict[str, login_users.User]
+
+
+def list_users(settings: settings_.Settings) -> tuple[login_users.User, ...]:
+    """Sorted. Raises: EnvironmentProblemError when what the store has cannot be used."""
+    store = configuration.find_store(settings)
+    return () if store is None else tuple(_read(store).values())
+
+
+@contextlib.contextmanager
+def editing(settings: settings_.Settings) -> collections.abc.Iterator[Users]:
+    """All users by name, to be changed; written and passed on when the block ends without an error.
+
+    Raises: EnvironmentProblemError; LockHeldError while another command does the same."""
+    store = file_store.FileStore(pathlib.Path(settings.layout.store))
+    with store.lock(_LOCK, lease_s=_LEASE_S):
+        users = _read(store)
+        before = dict(users)
+        yield users
+        if users != before:
+            content = login_users.encode(users.values())
+            store.write(login_users.KEY, content)
+            asyncio.run(_pass_on(settings, content))
+
+
+async def _pass_on(settings: settings_.Settings, content: bytes) -> None:
+    """A daemon does it, too. Without a judge there is nobody who is signed in."""
+    if await asyncio.to_thread(judge_process.find_left, settings.layout) is not None:
+        with contextlib.suppress(EnvironmentProblemError):
+            await judge_process.request(settings.layout, "PUT", "/users", content)
+
+
+def _read(store: ports.Store) -> Users:
+    try:
+        found = login_users.decode(store.read(login_users.KEY))
+    except NotFoundInStoreError:
+        return {}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        path = store.locate(login_users.KEY)
+        raise EnvironmentProblemError(
+            f"cannot read the users: {path} is damaged; put back a copy, or delete it and add them again"
+        ) from None
+    return {one.name: one for one in found}
+
+
+def draw_stamp() -> str:
+    """For a new password."""
+    return secrets.token_hex(8)

@@ -1,0 +1,186 @@
+"""daemun's own sign-in through the life of a daemon, with its commands, and in a real browser."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+import httpx
+import psutil
+import pyotp
+import pytest
+
+from daemun.core import layout
+from daemun.judge import judge_process
+from tests.e2e import servers
+from tests.support import browser as chromium_browser
+from tests.support import daemon as daemon_support
+from tests.support.login_browser import Browser, find_refresh
+
+pytestmark = pytest.mark.nginx
+
+Run = daemon_support.Daemon
+SITE = "https://home.test/"
+
+
+def run_with(daemon: Run, password: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command with a password on its standard input."""
+    return subprocess.run(
+        daemon.command(*arguments),
+        input=f"{password}\n",
+        capture_output=True,
+        text=True,
+        env=daemon.environment,
+        cwd=daemon.root,
+        timeout=60,
+        check=False,
+    )
+
+
+def add(daemon: Run, name: str, password: str, *arguments: str) -> None:
+    done = run_with(daemon, password, "users", "add", name, *arguments)
+    assert done.returncode == 0, done
+
+
+def guard(daemon: Run, server: servers.Server, *, rule: str = "true") -> None:
+    daemon.write(f"""
+        login: {{host: auth.test}}
+        sites:
+          home.test:
+            access: {{login: {rule}}}
+            routes: {{/: {server.url}}}
+          open.test: {server.url}
+    """)
+
+
+def status(visitor: Browser, url: str = SITE) -> int:
+    with contextlib.suppress(httpx.TransportError, OSError):
+        return visitor.send(url).status_code
+    return 0
+
+
+def wait(visitor: Browser, wanted: int) -> None:
+    daemon_support.wait_for(lambda: status(visitor) == wanted, f"{wanted}")
+
+
+def judge(daemon: Run) -> psutil.Process | None:
+    return judge_process.find_left(layout.Layout(str(daemon.state)))
+
+
+def test_from_the_first_user_to_the_last_session(daemon: Run) -> None:
+    with servers.running("home") as server:
+        add(daemon, "alice", "pw", "--group", "family", "--email", "alice@example.com", "--name", "Alice A.")
+        guard(daemon, server)
+        daemon.cli_good("check")
+        daemon.up(SITE, "https://auth.test/")
+        alice = Browser(daemon.gate)
+        assert alice.sign_in(SITE).status_code == 200
+        # Who is added while it runs.
+        add(daemon, "bob", "word")
+        bob = Browser(daemon.gate)
+        assert bob.sign_in(SITE, "bob", "word").status_code == 200
+        listed = json.loads(daemon.cli_good("sessions", "--json"))["sessions"]
+        assert [(one["user"], one["hosts"]) for one in listed] == [("alice", ["home.test"]), ("bob", ["home.test"])]
+        assert "alice" in daemon.cli_good("sessions")
+        assert "alice@example.com" in daemon.cli_good("users")
+        daemon.cli_good("sessions", "end", listed[0]["id"])
+        wait(alice, 302)
+        assert status(bob) == 200
+        assert daemon.cli("sessions", "end", "nothing").returncode == 1
+        # While the daemon is away: who is in stays in, others come in, and who is removed goes.
+        daemon.kill()
+        assert status(bob) == 200
+        assert alice.sign_in(SITE).status_code == 200
+        daemon.cli_good("users", "rm", "bob")
+        wait(bob, 302)
+        before = judge(daemon)
+        daemon.start()
+        daemon.wait_ready()
+        assert judge(daemon) == before
+        assert status(alice) == 200
+        # A judge that ends comes back with its sessions.
+        assert before is not None
+        os.kill(before.pid, signal.SIGKILL)
+        daemon.wait(lambda: judge(daemon) not in {None, before}, "another judge")
+        wait(alice, 200)
+        # So does all of it.
+        daemon.terminate()
+        daemon.up(SITE)
+        assert status(alice) == 200
+        assert run_with(daemon, "other", "users", "passwd", "alice").returncode == 0
+        wait(alice, 302)
+        assert alice.sign_in(SITE, "alice", "other").status_code == 200
+        kept = [path for path in pathlib.Path(daemon.state, "logs").iterdir() if path.is_file()]
+        logged = daemon.log_text() + "".join(path.read_text() for path in kept)
+        assert alice.value("home.test") not in logged
+        assert alice.value("auth.test") not in logged
+        users = pathlib.Path(daemon.state, "store", "login", "users.json")
+        assert users.stat().st_mode & 0o777 == 0o600
+        assert '"pw"' not in users.read_text()
+
+
+def test_groups_codes_and_mistakes(daemon: Run) -> None:
+    with servers.running("home") as server:
+        add(daemon, "alice", "pw")
+        assert run_with(daemon, "pw", "users", "add", "alice").returncode == 1
+        assert run_with(daemon, "", "users", "add", "carol").returncode == 1
+        assert run_with(daemon, "pw", "users", "add", "a:b").returncode == 1
+        assert run_with(daemon, "pw", "users", "add", "carol", "--group", "a,b").returncode == 1
+        assert "there is no user" in daemon.cli("users", "rm", "carol").stderr
+        assert daemon.cli("sessions").returncode == 1
+        guard(daemon, server, rule="{groups: [family]}")
+        daemon.up("https://open.test/", "https://auth.test/")
+        made = json.loads(daemon.cli_good("users", "totp", "alice", "--json"))
+        visitor = Browser(daemon.gate)
+        page = visitor.fill(visitor.open(SITE), user="alice", password="pw")
+        done = visitor.fill(page, code=pyotp.TOTP(made["secret"]).now())
+        assert visitor.open(find_refresh(done) or "").status_code == 403
+        daemon.cli_good("users", "set", "alice", "--group", "family")
+        wait(visitor, 200)
+        daemon.cli_good("users", "set", "alice", "--no-groups")
+        wait(visitor, 403)
+
+
+def test_without_a_page_nobody_comes_in(daemon: Run) -> None:
+    with servers.running("home") as server:
+        daemon.write(f"""
+            sites:
+              home.test:
+                access: {{login: true}}
+                routes: {{/: {server.url}}}
+              open.test: {server.url}
+        """)
+        assert "login: {host: auth.example.com}" in daemon.cli("check").stdout
+        daemon.up("https://open.test/")
+        assert status(Browser(daemon.gate)) == 503
+
+
+async def test_in_a_real_browser(daemon: Run, tmp_path: pathlib.Path) -> None:
+    """Its rules for cookies, for forms that lead elsewhere, and for `Origin`."""
+    with servers.running("home") as server:
+        add(daemon, "alice", "pw")
+        guard(daemon, server)
+        daemon.up(SITE, "https://auth.test/")
+        port = daemon.gate.https
+        options = ("--ignore-certificate-errors", "--host-resolver-rules=MAP * 127.0.0.1")
+        async with (
+            chromium_browser.chromium(tmp_path, *options) as chromium,
+            chromium.open(f"https://home.test:{port}/page?a=b") as page,
+        ):
+            await page.until("location.host.startsWith('auth.test') && document.querySelector('[name=user]') !== null")
+            await page.fill("[name=user]", "alice")
+            await page.fill("[name=password]", "no")
+            await page.press_enter()
+            await page.until("document.querySelector('.problem') !== null")
+            await page.fill("[name=password]", "pw")
+            await page.press_enter()
+            await page.until("location.host.startsWith('home.test') && location.pathname === '/page'")
+            assert await page.value("document.cookie") == ""
+            await page.call("Page.navigate", url=f"https://auth.test:{port}/")
+            await page.until("document.querySelector('form')?.action.endsWith('/sign-out') === true")
+            await page.value("document.querySelector('button').click()")
+            await page.until("document.body?.innerText.includes('You are signed out')")
+            await page.call("Page.navigate", url=f"https://auth.test:{port}/")
+            await page.until("document.querySelector('[name=user]') !== null")

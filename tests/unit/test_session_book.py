@@ -1,0 +1,108 @@
+"""Sessions, and what is good once."""
+
+import os
+import pathlib
+
+from daemun.judge import session_book, session_file
+
+
+def make_book() -> session_book.SessionBook:
+    book = session_book.SessionBook()
+    book.idle_s, book.lifetime_s = 100.0, 1000.0
+    return book
+
+
+def begin(book: session_book.SessionBook, user: str = "alice", *, now_s: float = 0.0) -> str:
+    return book.begin(user, "1", address="192.0.2.1", agent="x\0y", now_s=now_s)
+
+
+def test_idle_and_lifetime() -> None:
+    book = make_book()
+    secret = begin(book)
+    assert book.find(secret, 100.0) is not None
+    assert book.find(secret, 199.0) is not None
+    assert book.find(secret, 300.0) is None
+    assert book.find(secret, 200.0) is None
+    secret = begin(book)
+    for now_s in range(0, 1001, 50):
+        assert book.find(secret, float(now_s)) is not None
+    assert book.find(secret, 1001.0) is None
+    secret = begin(book, now_s=5000.0)
+    assert book.find(secret, 4000.0) is None  # a clock that was put back
+
+
+def test_sites() -> None:
+    book = make_book()
+    found = book.find(begin(book), 0.0)
+    assert found is not None
+    secret = book.enter(found[0], "a.test", 0.0)
+    assert secret is not None
+    assert book.find_on(secret, "a.test", 1.0) is found[1]
+    assert book.find_on(secret, "b.test", 1.0) is None
+    assert book.find(secret, 1.0) is None
+    more = [book.enter(found[0], "a.test", 1.0) for _ in range(session_book.MOST_OF_A_SITE)]
+    assert book.find_on(secret, "a.test", 1.0) is None
+    assert all(book.find_on(one or "", "a.test", 1.0) for one in more)
+    assert book.end(lambda one: one.user == "alice") == 1
+    assert not any(book.find_on(one or "", "a.test", 1.0) for one in more)
+    assert book.enter(found[0], "a.test", 1.0) is None
+
+
+def test_how_many() -> None:
+    book = make_book()
+    first = begin(book)
+    for number in range(session_book.MOST_OF_A_USER):
+        begin(book, now_s=1.0 + number / 1000)
+    assert book.find(first, 2.0) is None
+    assert len(book.list(2.0)) == session_book.MOST_OF_A_USER
+
+
+def test_what_is_good_once() -> None:
+    book = make_book()
+    assert book.spend_step("alice", 7)
+    assert not book.spend_step("alice", 7)
+    assert not book.spend_step("alice", 6)
+    assert book.spend_step("bob", 7)
+    assert book.spend_code("alice", "a")
+    assert not book.spend_code("alice", "a")
+    book.keep_spent({})
+    assert not book.spend_code("alice", "a")
+    book.keep_spent({"alice": ["b"]})
+    assert book.spend_code("alice", "a")
+
+
+def test_as_text() -> None:
+    book = make_book()
+    secret = begin(book)
+    key, _ = book.find(secret, 1.0) or ("", None)
+    site = book.enter(key, "a.test", 1.0) or ""
+    book.spend_step("alice", 7)
+    text = book.encode()
+    assert secret.encode() not in text
+    assert site.encode() not in text
+    again = make_book()
+    again.load(text)
+    assert again.find(secret, 2.0) is not None
+    assert again.find_on(site, "a.test", 2.0) is not None
+    assert not again.spend_step("alice", 7)
+
+
+def test_two_files_by_turns(tmp_path: pathlib.Path) -> None:
+    """Whatever is cut off or changed in the one that was written last, the other is whole."""
+    paths = [tmp_path / "1", tmp_path / "2"]
+    slots = [os.open(path, os.O_RDWR | os.O_CREAT) for path in paths]
+    try:
+        file = session_file.SessionFile(slots)
+        for content in (b"first", b"second", b"third"):
+            file.write(content)
+        last = next(path for path in paths if b"third" in path.read_bytes())
+        whole = last.read_bytes()
+        assert session_file.read_last(slots) == (3, b"third")
+        for length in range(len(whole)):
+            last.write_bytes(whole[:length])
+            assert session_file.read_last(slots) == (2, b"second")
+        last.write_bytes(whole.replace(b"third", b"fourth"))
+        assert session_file.read_last(slots) == (2, b"second")
+    finally:
+        for slot in slots:
+            os.close(slot)
