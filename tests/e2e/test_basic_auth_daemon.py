@@ -107,7 +107,8 @@ def test_while_the_daemon_is_away_and_when_it_comes_back(daemon: Run) -> None:
         assert (status(daemon, ALICE), status(daemon, {})) == (200, 401)
 
 
-def test_a_judge_that_ends_is_started_again(daemon: Run) -> None:
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "suspended"])
+def test_a_judge_that_ends_or_hangs_is_replaced(daemon: Run, sign: signal.Signals) -> None:
     with servers.running("home") as server:
         write_users(daemon, alice="pw", bob="word")
         guard(daemon, server)
@@ -115,8 +116,8 @@ def test_a_judge_that_ends_is_started_again(daemon: Run) -> None:
         wait(daemon, ALICE, 200)
         first = judge(daemon)
         assert first is not None
-        os.kill(first.pid, signal.SIGKILL)
-        daemon.wait(lambda: judge(daemon) not in {None, first}, "another judge")
+        os.kill(first.pid, sign)
+        daemon.wait(lambda: judge(daemon) not in {None, first}, "another judge", within_s=120)
         wait(daemon, BOB, 200)
         assert status(daemon, {}) == 401
 

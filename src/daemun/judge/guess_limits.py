@@ -117,10 +117,6 @@ class GuessLimits:
             one = self._networks[network]
             one.wrong, one.last_s, one.until_s = 0, -math.inf, -math.inf
 
-    def count_waiting(self, now_s: float) -> int:
-        """Networks whose guesses are not looked at now."""
-        return sum(one.until_s > now_s for one in self._networks.values())
-
     def _counter_of(self, network: str) -> _Counter:
         found = self._networks.setdefault(network, _Counter())
         self._networks.move_to_end(network)

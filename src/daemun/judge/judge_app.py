@@ -26,9 +26,6 @@ from daemun.judge import login_app, login_judge, password_check, saved_sessions,
 _PATH = re.compile(r"/judge/(?P<name>[a-z0-9_.-]+)/(?P<digest>[0-9a-f]{32})\Z")
 _UCRED = struct.Struct("3i")
 
-PROTOCOL = 1
-"""Of the control socket, for a daemon of another version."""
-
 
 class JudgeApp:
     """ended: set when the daemon requests the end. has_policies: whether it ever sent any."""
@@ -51,7 +48,6 @@ class JudgeApp:
         self._verifier = verifier
         self._version = version
         self._owner_uid = owner_uid
-        self._requests = 0
         self.ended = asyncio.Event()
         self.has_policies = False
 
@@ -59,7 +55,6 @@ class JudgeApp:
         match = _PATH.match(request.path)
         if match is None:
             return await self._pages.answer(request)
-        self._requests += 1
         policy = self._judge.find(match["name"], match["digest"])
         if isinstance(policy, judge_policies.LoginPolicy):
             headers = request.headers
@@ -129,13 +124,9 @@ class JudgeApp:
 
     def _status(self) -> dict[str, object]:
         return {
-            "protocol": PROTOCOL,
             "version": self._version,
             "pid": os.getpid(),
-            "policies": self._judge.all_digest,
-            "requests": self._requests,
             "verified": self._verifier.verified,
-            "waiting": self._judge.count_waiting(),
             "waits": {network: list(one) for network, one in self._judge.find_waits().items()},
             "sessions_saved": self._sessions.is_saved,
         }

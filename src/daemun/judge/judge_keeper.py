@@ -25,6 +25,8 @@ IDLE_S = 60.0
 LOOK_S = 10.0
 """How often it is looked at, besides when its end is noticed: its sockets may have been deleted."""
 RETRY_S = 5.0
+_MOST_SILENT = 2
+"""Looks one after another at which it does not answer, before another process takes its place."""
 
 
 class JudgeKeeper:
@@ -42,6 +44,7 @@ class JudgeKeeper:
         self._stored: judge_process.Policies | None = None
         self._pushed: tuple[judge_process.Policies, bytes] | None = None
         self._failure: str | None = None
+        self._silent = 0
 
     async def prepare(
         self, wanted: collections.abc.Collection[judge_policies.Known], live: collections.abc.Mapping[str, bytes]
@@ -67,13 +70,30 @@ class JudgeKeeper:
             except TimeoutError:
                 is_over = is_idle
             self._changed.clear()
-            if is_over and not self._known:
-                await self.stop()
-            elif self._known and not await asyncio.to_thread(self._process.serves):
+            if is_over:
+                await self._stop_idle()
+            elif self._known and (trouble := await self._find_trouble()) is not None:
                 if self._process.is_known and self._failure is None:
-                    log.error("the judge of sign-ins ended; it is started again")
+                    log.error(f"the judge of sign-ins {trouble}; another is started")
                 async with self._lock:
-                    await self._serve()
+                    await self._serve(anew=True)
+
+    async def _find_trouble(self) -> str | None:
+        """Why another process is needed; None: this one answers."""
+        if not await asyncio.to_thread(self._process.serves):
+            return "ended"
+        try:
+            await self._process.fetch_waits()
+        except (DaemunError, OSError, ValueError, TypeError, AttributeError, LookupError):
+            self._silent += 1
+        else:
+            self._silent = 0
+        return "does not answer" if self._silent >= _MOST_SILENT else None
+
+    async def _stop_idle(self) -> None:
+        async with self._lock:
+            if not self._known:
+                await self._end()
 
     async def fetch_waits(self) -> dict[str, tuple[int, float]]:
         """Networks whose guesses are not looked at now -> how many were wrong, and for how many seconds."""
@@ -100,8 +120,11 @@ class JudgeKeeper:
     async def stop(self) -> None:
         """End the process; it is started again when it is needed. Nothing happens where none runs."""
         async with self._lock:
-            self._pushed = None
-            await self._process.end()
+            await self._end()
+
+    async def _end(self) -> None:
+        self._pushed = None
+        await self._process.end()
 
     async def _know(self, live: collections.abc.Mapping[str, bytes]) -> None:
         """Bring what is wanted, and what nginx's files name, to the judge and, for the next daemon, to the store."""
@@ -115,8 +138,8 @@ class JudgeKeeper:
             await self._serve()
             self._changed.set()
 
-    async def _serve(self) -> None:
-        """Make a process that runs know exactly what is to be known."""
+    async def _serve(self, *, anew: bool = False) -> None:
+        """Make a process that runs know exactly what is to be known. anew: another than the one that there is."""
         known = self._known or ()
         users = b"[]"
         if any(isinstance(one, judge_policies.LoginHost) for one in known):
@@ -126,12 +149,12 @@ class JudgeKeeper:
                 is_adopted = await self._process.adopt()
                 if not is_adopted and not known:
                     await self._process.end()
-            is_serving = await asyncio.to_thread(self._process.serves)
+            is_serving = not anew and await asyncio.to_thread(self._process.serves)
             if is_serving and (known, users) != self._pushed:
                 await self._process.push(known, users)
             elif known and not is_serving:
                 await self._process.replace(known, users)
-            self._pushed, self._failure = (known, users), None
+            self._pushed, self._failure, self._silent = (known, users), None, 0
         except (DaemunError, OSError, psutil.Error) as error:
             self._pushed, self._failure = None, str(error) or type(error).__name__
 

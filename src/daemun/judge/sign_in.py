@@ -69,12 +69,6 @@ class SignIn:
         self._policies = {}
         for one in policies:
             self._policies.setdefault(one.name, {})[one.digest] = one
-        self.all_digest = hashlib.sha256(
-            judge_policies.encode(one for found in self._policies.values() for one in found.values())
-        ).hexdigest()
-
-    def count_waiting(self) -> int:
-        return self._limits.count_waiting(self._now())
 
     def find_waits(self) -> dict[str, tuple[int, float]]:
         """See `GuessLimits.find_waits`."""

@@ -17,15 +17,16 @@ JUDGE_PATH = re.compile(rb"/judge/(?P<name>[a-z0-9_.-]+)/(?P<digest>[0-9a-f]{32}
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """name: of the site and route, [a-z0-9_.-]. realm: what browsers show. users: user -> hashed password, sorted."""
+    """name: of the site and route, [a-z0-9_.-]. realm: what browsers show. users: user -> hashed password, sorted.
+    digest: computed once, for there may be ten thousand users."""
 
     name: str
     realm: str
     users: tuple[tuple[str, str], ...]
+    digest: str = dataclasses.field(init=False, compare=False, repr=False)
 
-    @property
-    def digest(self) -> str:
-        return _digest(_value(self))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", _digest(_value(self)))
 
     @property
     def path(self) -> str:
