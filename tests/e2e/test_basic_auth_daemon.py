@@ -190,3 +190,29 @@ def test_a_site_that_is_kept_goes_on_with_its_users(daemon: Run) -> None:
         wait(daemon, ALICE, 200)
         assert (status(daemon, BOB), status(daemon, {})) == (401, 401)
         assert "plain" not in daemon.log_text()
+
+
+def test_who_is_removed_from_the_file_is_out_also_of_a_site_that_is_kept(daemon: Run) -> None:
+    with servers.running("home") as server:
+        write_users(daemon, alice="pw", bob="word")
+        guard(daemon, server)
+        daemon.up()
+        wait(daemon, BOB, 200)
+        daemon.write(f"""
+            sites:
+              home.test:
+                acces: true
+                access: {{basic_auth: {{file: ./htpasswd}}}}
+                routes: {{/: {server.url}}}
+              other.test: {server.url}
+        """)
+        daemon.wait(lambda: 'unknown key "acces"' in str(daemon.look()), "told")
+        assert status(daemon, BOB) == 200
+        write_users(daemon, alice="pw")
+        wait(daemon, BOB, 401)
+        assert status(daemon, ALICE) == 200
+        daemon.kill()
+        daemon.start()
+        daemon.wait_ready()
+        wait(daemon, ALICE, 200)
+        assert status(daemon, BOB) == 401

@@ -129,8 +129,10 @@ def test_wrong_lines_let_nobody_in_and_keep_nobody_out() -> None:
 def test_the_file_stands_behind_what_is_written() -> None:
     value = BasicAuth(users=(("alice", BCRYPT),), file="/f")
     both = basic_auth_form.with_file(value, lambda _: f"alice:{APR1}\nbob:{APR1}\n".encode())
-    assert both.users == (("alice", BCRYPT), ("bob", APR1))
-    assert basic_auth_form.with_file(value, lambda _: None) == value
+    assert both.known_users == (("alice", BCRYPT), ("bob", APR1))
+    again = basic_auth_form.with_file(both, lambda _: f"eve:{APR1}\n".encode())
+    assert again.known_users == (("alice", BCRYPT), ("eve", APR1))
+    assert basic_auth_form.with_file(again, lambda _: None).known_users == value.users
 
 
 def test_a_file_beside_daemun_yaml(tmp_path: pathlib.Path) -> None:
@@ -144,7 +146,7 @@ def test_a_file_beside_daemun_yaml(tmp_path: pathlib.Path) -> None:
     assert snapshot.globals is not None
     holders = (snapshot.globals, snapshot.sites[0].routes[0])
     found = [access_option.OPTION.of(holder) for holder in holders]
-    assert [one.basic_auth.users for one in found if one and one.basic_auth] == [(("alice", BCRYPT),)] * 2
+    assert [one.basic_auth.known_users for one in found if one and one.basic_auth] == [(("alice", BCRYPT),)] * 2
 
 
 @pytest.mark.parametrize("content", [None, "bob:hunter22\n"])

@@ -53,7 +53,7 @@ class Remembering:
         try:
             snapshot = await self._source.read()
         except yaml_file.InvalidFileError as error:
-            snapshot = set_aside.set_aside(error, self._sites, is_start=self._is_start)
+            snapshot = await asyncio.to_thread(set_aside.set_aside, error, self._sites, is_start=self._is_start)
             self._is_start = False
             self._sites |= {site.host: site for site in snapshot.sites if site.fault is None}
             return self._with_version(snapshot, version)

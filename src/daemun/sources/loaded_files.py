@@ -55,6 +55,14 @@ def with_digests(snapshot: model.Snapshot, base: pathlib.Path) -> model.Snapshot
     )
 
 
+def with_loaded(site: model.Site) -> model.Site:
+    """A site that was read before, with what the files hold now that daemun itself reads. Blocking."""
+    routes = tuple(
+        dataclasses.replace(route, options=catalogue.with_loaded(route.options, _read)) for route in site.routes
+    )
+    return dataclasses.replace(site, options=catalogue.with_loaded(site.options, _read), routes=routes)
+
+
 def find_problems(snapshot: model.Snapshot) -> list[model.Problem]:
     """What nginx would wait for while it tests and loads: a pipe in a file's place, which nothing writes into."""
     settings = snapshot.globals or model.Globals()

@@ -10,7 +10,7 @@ import dataclasses
 from daemun.core import model
 from daemun.core.options import access_option
 from daemun.core.texts import rules, spellings
-from daemun.sources import yaml_file
+from daemun.sources import loaded_files, yaml_file
 
 Known = collections.abc.Mapping[str, model.Site]
 """By host: a site as it was read last without an error."""
@@ -63,6 +63,7 @@ def _find_meant(host: str, served: collections.abc.Set[str]) -> str:
 
 
 def _stand_in(host: str, fault: model.SetAside, known: Known) -> model.Site:
-    """Without an earlier version nothing is known of its certificate either, so none is ordered."""
+    """Without an earlier version nothing is known of its certificate either, so none is ordered. Whom a file lets in
+    may have changed since."""
     before = known.get(host) or model.Site(host=host, tls=model.Tls(mode=model.TlsMode.LOCAL))
-    return dataclasses.replace(before, fault=fault)
+    return dataclasses.replace(loaded_files.with_loaded(before), fault=fault)

@@ -10,7 +10,7 @@ def make(access: access_option.Access, place: str) -> judge_policies.Policy | No
     basic = access.basic_auth
     if basic is None:
         return None
-    return judge_policies.Policy(name=place, realm=basic.realm, users=tuple(sorted(basic.users)))
+    return judge_policies.Policy(name=place, realm=basic.realm, users=tuple(sorted(basic.known_users)))
 
 
 def find_policies(desired: model.Desired) -> tuple[judge_policies.Policy, ...]:

@@ -130,8 +130,10 @@ def choose(
     kept: collections.abc.Iterable[Known],
     named: collections.abc.Container[tuple[str, str]],
 ) -> tuple[Known, ...]:
-    """What the judge is to know: all that is wanted, and before them those of before that nginx's files still name, as
-    the files of a site that is kept at its last good version do."""
+    """What the judge is to know: all that is wanted, and those of before that nginx's files still name and whose place
+    has no other now, as the files of a site that is kept at its last good version may. Where it has one, that one
+    holds for the old files, too: whose user was removed is out."""
     current = {(one.name, one.digest): one for one in wanted}
-    before = {key: one for one in kept if (key := (one.name, one.digest)) in named and key not in current}
+    places = {one.name for one in current.values()}
+    before = {key: one for one in kept if (key := (one.name, one.digest)) in named and one.name not in places}
     return tuple(found[key] for found in (before, current) for key in sorted(found))

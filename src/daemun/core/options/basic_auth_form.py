@@ -43,8 +43,7 @@ _USERS: forms.Json = {"anyOf": [{"type": "object", "additionalProperties": forms
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BasicAuth(forms.OptionMap):
-    """users: name and hashed password; those of the file behind them, once it was read (`with_file`). file: absolute
-    path of a htpasswd file."""
+    """users: name and hashed password. file: absolute path of a htpasswd file."""
 
     shape: typing.ClassVar[str] = "a map with `users` or `file`"
     meanings: typing.ClassVar[dict[str, str]] = {
@@ -55,6 +54,22 @@ class BasicAuth(forms.OptionMap):
     users: typing.Annotated[Users, pydantic.BeforeValidator(parse_users), pydantic.WithJsonSchema(_USERS)] = ()
     file: forms.File | None = None
     realm: forms.Text = REALM
+
+    @property
+    def known_users(self) -> Users:
+        """Those of the file behind the others, once it was read."""
+        return self.users
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReadBasicAuth(BasicAuth):
+    """The same once the file was read (`with_file`). of_file: whom it names and `users` does not."""
+
+    of_file: Users = ()
+
+    @property
+    def known_users(self) -> Users:
+        return (*self.users, *self.of_file)
 
 
 def _parse(value: object) -> object:
@@ -132,10 +147,10 @@ def parse_htpasswd(content: bytes) -> Htpasswd:
 
 
 def with_file(value: BasicAuth, read: collections.abc.Callable[[str], bytes | None]) -> BasicAuth:
-    """The same with the users of its file, too. read: None: it cannot be read, and lets nobody in."""
-    content = None if value.file is None else read(value.file)
-    if content is None:
+    """The same with the users that its file names now. read: None: it cannot be read, and lets no user in."""
+    if value.file is None:
         return value
     known = {user for user, _ in value.users}
-    more = (one for one in parse_htpasswd(content).users if one[0] not in known)
-    return dataclasses.replace(value, users=(*value.users, *more))
+    found = parse_htpasswd(read(value.file) or b"").users
+    more = tuple(one for one in found if one[0] not in known)
+    return ReadBasicAuth(users=value.users, file=value.file, realm=value.realm, of_file=more)
