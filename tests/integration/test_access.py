@@ -11,7 +11,8 @@ import pytest
 
 from daemun.core import model
 from daemun.core.options import access_option, catalogue, hsts_option, spa_option, trusted_proxies_option
-from daemun.core.options.access_option import Access, Rate, RateLimit
+from daemun.core.options.access_option import Access
+from daemun.core.options.rate_limit_form import Rate, RateLimit
 from daemun.errors import RenderError
 from daemun.sources import nginx_snippet
 from tests.support import clients, echo, rendered

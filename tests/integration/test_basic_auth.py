@@ -18,7 +18,7 @@ from passlib import hash as passlib_hash
 from daemun import errors
 from daemun.core import model
 from daemun.core.access import basic_auth_policies
-from daemun.core.options import access_option, basic_auth_form, catalogue, trusted_proxies_option
+from daemun.core.options import access_option, basic_auth_form, catalogue, rate_limit_form, trusted_proxies_option
 from daemun.core.options.access_option import Access
 from daemun.judge import judge_keeper, judge_process
 from daemun.nginx import judge_cache, worker_account
@@ -127,7 +127,7 @@ def one_house(one: echo.EchoServer) -> collections.abc.Iterator[House]:
             snippet=nginx_snippet.parse_snippet(OWN),
             options=guarded(
                 basic_auth=FAMILY,
-                rate_limit=access_option.RateLimit(rate=access_option.Rate(requests=10_000, period_s=1)),
+                rate_limit=rate_limit_form.RateLimit(rate=rate_limit_form.Rate(requests=10_000, period_s=1)),
             ),
         )
         second = site("second.test", there, options=guarded(basic_auth=FAMILY))

@@ -18,6 +18,7 @@ from daemun.core.options import (
     listing_option,
     logs_option,
     max_body_option,
+    rate_limit_form,
     redirect_status_option,
     retries_option,
     robots_option,
@@ -374,7 +375,7 @@ def _shared() -> Feature:
 
 def _access() -> Feature:
     """Conditions and limits at each level, and judges in both forms."""
-    rate = access_option.RateLimit(rate=access_option.Rate(requests=10, period_s=1))
+    rate = rate_limit_form.RateLimit(rate=rate_limit_form.Rate(requests=10, period_s=1))
     gate = access_option.Access(allow=("private",), rate_limit=rate)
     authelia = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.AUTHELIA, url="http://127.0.0.1:9091")
     own = forward_auth_forms.ForwardAuth(

@@ -8,10 +8,11 @@ import pytest
 from daemun.core import model
 from daemun.core.access import access_levels
 from daemun.core.options import access_option, catalogue, client_certificates_form, country_forms
-from daemun.core.options.access_option import Access, Rate, RateLimit
+from daemun.core.options.access_option import Access
 from daemun.core.options.client_certificates_form import ClientCertificates
 from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
 from daemun.core.options.login_rule_form import LoginRule
+from daemun.core.options.rate_limit_form import Rate, RateLimit
 from daemun.core.rounds import merge
 from daemun.sources import yaml_file
 from daemun.sources.docker import label_options

@@ -4,7 +4,7 @@ import pytest
 
 from daemun.core import model
 from daemun.core.access import access_levels, judge_policies, login_policies, login_site
-from daemun.core.options import access_option, catalogue, login_option, login_rule_form
+from daemun.core.options import access_option, catalogue, login_option, login_rule_form, rate_limit_form
 from daemun.core.options.access_option import Access
 from daemun.core.options.login_rule_form import LoginRule
 from daemun.core.rounds import merge
@@ -80,7 +80,7 @@ def test_the_page_is_a_site_that_is_open() -> None:
 
 
 def test_limits_of_the_gate_leave_the_page_open() -> None:
-    limit = access_option.RateLimit(rate=access_option.Rate(requests=1, period_s=1))
+    limit = rate_limit_form.RateLimit(rate=rate_limit_form.Rate(requests=1, period_s=1))
     for outer in (Access(login=EVERYBODY, rate_limit=limit), Access(login=EVERYBODY, allow=("10.0.0.1",), any=True)):
         settings = model.Globals(
             options=catalogue.values(

@@ -24,9 +24,10 @@ from daemun.core.options import (
     forward_auth_forms,
     login_rule_form,
     on_demand_option,
+    rate_limit_form,
 )
 from daemun.core.options.option import Doc, Label, Level, NamedFile, Option, Place
-from daemun.core.texts import rules, words
+from daemun.core.texts import rules
 
 PUBLIC = "public"
 PRIVATE = "private"
@@ -45,70 +46,6 @@ provider's address translation strangers share it (RFC 6598)."""
 
 NAMED_NETWORKS = {PRIVATE: PRIVATE_NETWORKS, PUBLIC: ("0.0.0.0/0", "::/0")}
 """`public` is for limits alone, where something is guarded further out."""
-
-_RATE = re.compile(r"([0-9]{1,9})\s*/\s*([smh])\Z")
-_BY_HEADER = re.compile(r"header\s+(\S+)\Z")
-_MOST_AT_ONCE = 1_000_000
-_PERIODS_S = {"s": 1, "m": 60, "h": 3600}
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """So many requests in so many seconds."""
-
-    requests: int
-    period_s: int
-
-    def __str__(self) -> str:
-        unit = next(unit for unit, period_s in _PERIODS_S.items() if period_s == self.period_s)
-        return f"{self.requests}/{unit}"
-
-
-def _parse_rate(value: object) -> object:
-    match = _RATE.match(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        is_number = str(value).isdecimal() and not isinstance(value, bool)
-        raise ValueError(
-            f"expected a rate such as 10/s or 300/m, found {words.describe(value)}"
-            f"{f'; write {value}/s' if is_number else ''}"
-        )
-    return Rate(requests=int(match[1]), period_s=_PERIODS_S[match[2]])
-
-
-_RATE_FORM: forms.Json = {"type": "string", "pattern": r"^\s*[0-9]{1,9}\s*/\s*[smh]\s*$"}
-_Rate = typing.Annotated[
-    pydantic.InstanceOf[Rate],
-    pydantic.BeforeValidator(_parse_rate),
-    pydantic.WithJsonSchema(_RATE_FORM),
-]
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimit(forms.OptionMap):
-    """burst: how many may come at once; None: as many as the rate has. by: what is counted together."""
-
-    shape: typing.ClassVar[str] = "a rate such as 10/s, or a map"
-    meanings: typing.ClassVar[dict[str, str]] = {
-        "rate": "how many requests in a second, minute or hour: 10/s, 300/m",
-        "burst": "how many may come at once; as many as the rate has",
-        "by": "what is counted together: address (of IPv6 the first 64 bits), or header NAME; address",
-    }
-    rate: _Rate
-    burst: forms.Number | None = None
-    by: forms.Text = "address"
-
-    @property
-    def header(self) -> str | None:
-        """The header that is counted by, in small letters; None: the address."""
-        match = _BY_HEADER.match(self.by)
-        return None if match is None else match[1].lower()
-
-
-def _parse_limit(value: object) -> object:
-    return value if isinstance(value, dict) else {"rate": value}
-
-
-_LimitForm = typing.Annotated[RateLimit, pydantic.BeforeValidator(_parse_limit), forms.Also(_RATE_FORM)]
 
 
 def _split(value: object) -> object:
@@ -150,7 +87,7 @@ class Access(forms.OptionMap):
     allow: Networks = ()
     deny: Networks = ()
     countries: country_forms.Form = ()
-    rate_limit: _LimitForm | None = None
+    rate_limit: rate_limit_form.Form | None = None
     connections: forms.Number | None = None
     basic_auth: basic_auth_form.Form = None
     forward_auth: forward_auth_forms.Form | None = None
@@ -293,7 +230,7 @@ def _check(value: Access | None, place: Place) -> None:
     _check_certificates(value, place)
     _check_countries(value, place)
     if value.rate_limit is not None:
-        _check_limit(value.rate_limit, place.below("rate_limit"))
+        rate_limit_form.check(value.rate_limit, place.below("rate_limit"))
     if value.connections is not None:
         place.add(rules.check_number(value.connections, least=1, most=65535), "connections")
     if place.route is not None and place.route.is_internal and value.conditions:
@@ -335,24 +272,6 @@ def _check_countries(value: Access, place: Place) -> None:
     other = value.judge or ("client_certificates" if value.needs_certificate else None)
     if value.any and value.countries and other is not None:
         place.add(f"cannot stand beside countries and {other}", "any")
-
-
-def _check_limit(limit: RateLimit, place: Place) -> None:
-    place.add(rules.check_number(limit.rate.requests, least=1, most=_MOST_AT_ONCE), "rate")
-    requests, in_minutes = limit.rate.requests, limit.rate.requests // 60
-    if limit.rate.period_s == _PERIODS_S["h"] and requests < 60:
-        place.add("is less than one in a minute, which nginx cannot count; write 1/m", "rate")
-    elif limit.rate.period_s == _PERIODS_S["h"] and requests % 60:
-        cause = "is no whole number of requests in a minute, which nginx counts"
-        place.add(f"{cause}; write {in_minutes}/m ({in_minutes * 60}/h) or {in_minutes + 1}/m", "rate")
-    if limit.burst is not None:
-        place.add(rules.check_number(limit.burst, least=1, most=_MOST_AT_ONCE), "burst")
-    if limit.by == "address":
-        return
-    if limit.header is None:
-        place.add_value(limit.by, 'is not known; expected address or "header NAME"', "by")
-    else:
-        place.add(rules.check_header_name(limit.header, request=True), "by")
 
 
 def _needs(value: Access | None) -> collections.abc.Iterator[render_environment.Feature]:

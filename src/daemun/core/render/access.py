@@ -12,7 +12,7 @@ import dataclasses
 from daemun.core import arguments, directive, model
 from daemun.core.access import access_levels
 from daemun.core.directive import Expr
-from daemun.core.options import access_option
+from daemun.core.options import access_option, rate_limit_form
 from daemun.core.render import (
     client_certificates,
     forward_auth,
@@ -241,14 +241,14 @@ def _zones(held: access_levels.HeldAccess, size: str) -> collections.abc.Iterato
         yield arguments.line("limit_conn_zone", Expr(_ADDRESS), f"zone=daemun_connections_{held.place}:{size}")
 
 
-def _rate(rate: access_option.Rate) -> str:
+def _rate(rate: rate_limit_form.Rate) -> str:
     """nginx knows whole requests in a second or a minute."""
     if rate.period_s == 1:
         return f"{rate.requests}r/s"
     return f"{max(1, rate.requests * 60 // rate.period_s)}r/m"
 
 
-def _rate_zone(held: access_levels.HeldAccess, limit: access_option.RateLimit) -> str:
+def _rate_zone(held: access_levels.HeldAccess, limit: rate_limit_form.RateLimit) -> str:
     """nginx refuses to reload when a zone of the same name counts by something else."""
     by = "address" if limit.header is None else limit.header.replace("-", "_")
     return f"daemun_rate_{held.place}_{by}"
