@@ -2,7 +2,7 @@
 
 Whoever is not signed in on a site goes to the host of the sign-in with a challenge: the digest of a secret that stays
 in a cookie of the site. From there a code leads back. It is good once, for a minute, on that host, and for the browser
-that has the secret (as PKCE, RFC 7636): neither a code that was overheard nor one that was slipped to somebody opens
+that has the secret (as PKCE, RFC 7636): neither a code that was overheard nor one that was slipped to a visitor opens
 anything.
 """
 
@@ -64,7 +64,7 @@ class Visitor:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """Where somebody came from. port: with its colon, or nothing. path: with the query."""
+    """Where a visitor came from. port: with its colon, or nothing. path: with the query."""
 
     host: str
     port: str
@@ -245,7 +245,7 @@ class LoginJudge:
     # --- from the sign-in to a site ----------------------------------------------------------------------------
 
     def read_goal(self, text: str, port: str) -> Goal | None:
-        """Where somebody is to return to; None: that is no site that people come into signed in. port: with its colon,
+        """Where a visitor is to return to; None: that is no site that people come into signed in. port: with its colon,
         at which the page of the sign-in was requested."""
         match = _GOAL.match(text) if len(text) <= _LONGEST_GOAL else None
         if match is None or self.host is None:

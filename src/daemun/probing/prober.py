@@ -21,7 +21,6 @@ import structlog
 
 from daemun.control import ports
 from daemun.core import model
-from daemun.core.access import access_levels
 from daemun.core.served import probe_targets, server_answers, upstream_errors
 from daemun.probing import (
     error_log,
@@ -199,7 +198,8 @@ class Prober:
             pools = {pool.name: pool for pool in desired.pools}
             moved = {name for name in pools | self._pools if pools.get(name) != self._pools.get(name)}
             self._pools = pools
-            is_gate_moved = self._absorbed is None or _judge_of_gate(self._absorbed) != _judge_of_gate(desired)
+            judge = probe_targets.find_judge_of_gate
+            is_gate_moved = self._absorbed is None or judge(self._absorbed) != judge(desired)
             for number, (host, site) in enumerate(wanted.items()):
                 if number % _ABSORBED_AT_ONCE == 0:
                     await asyncio.sleep(0)
@@ -265,7 +265,7 @@ class Prober:
         known = self._tried.get(probe_targets.server_of(aim))
         if len(self._queue) < MANY or known is None or now_s - known[0] > REUSED_S:
             return False
-        self._note(key, [(server, _of_place(found)) for server, found in known[1]], now_s)
+        self._note(key, [(server, server_answers.of_place(found)) for server, found in known[1]], now_s)
         return True
 
     async def _try(self, key: observations.Key, *, is_requested: bool = False) -> None:
@@ -399,13 +399,3 @@ class Prober:
                 self._tried_at[key] = now_s
                 self._queue[key] = None
         self._changed()
-
-
-def _judge_of_gate(desired: model.Desired) -> object:
-    """Who decides wherever no site says otherwise."""
-    return access_levels.of_gate(desired.globals).access.forward_auth
-
-
-def _of_place(found: server_answers.ServerFinding) -> server_answers.ServerFinding:
-    """What is true of every route to a server."""
-    return server_answers.WELL if found.trouble is model.Trouble.LOOP else found

@@ -55,8 +55,8 @@ def _find_faults(errors: collections.abc.Iterable[model.Problem]) -> dict[str, m
 
 
 def _find_meant(host: str, served: collections.abc.Set[str]) -> str:
-    """The site that a key stands for which is no host: one that was served until somebody wrote a port behind it goes
-    on as it was."""
+    """The site that a key stands for which is no host: one that was served until a port was written behind it is kept
+    as it was."""
     if rules.check_host(host) is None:
         return host
     return next((meant for meant in spellings.hosts(host) if meant in served), host)

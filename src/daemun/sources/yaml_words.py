@@ -68,7 +68,7 @@ def unknown_key(
 
 
 def lacks_sites(message: str) -> bool:
-    """Whether a file says nothing of sites."""
+    """Whether a file has no `sites`."""
     return message.startswith((LACKS_SITES, _EMPTY))
 
 

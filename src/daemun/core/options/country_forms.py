@@ -1,4 +1,4 @@
-"""`access.countries`: networks by what a database file says of them (maxmind.github.io/MaxMind-DB).
+"""`access.countries`: networks by what a database file has of them (maxmind.github.io/MaxMind-DB).
 
 The networks are part of the value: whoever reads the file fills them in (`sources.country_networks`), and while they
 are not there, nobody comes in.

@@ -11,7 +11,7 @@ from daemun.core.options.option import Doc, Level, Option, Place
 from daemun.core.texts import names, quantity_rules, rules, words
 
 ORIGIN = model.Origin(source="login")
-"""Of the site that daemun makes of it (`core.login_site`)."""
+"""Of the site that daemun makes of it (`core.access.login_site`)."""
 _DAY_S = 86400.0
 
 

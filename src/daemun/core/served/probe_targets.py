@@ -6,7 +6,13 @@ import urllib.parse
 
 from daemun.core import model
 from daemun.core.access import access_levels
-from daemun.core.options import alias_options, header_options, host_header_option, upstream_tls_options
+from daemun.core.options import (
+    alias_options,
+    forward_auth_forms,
+    header_options,
+    host_header_option,
+    upstream_tls_options,
+)
 from daemun.core.services import dns_services
 from daemun.core.texts import names
 
@@ -140,3 +146,8 @@ def _sent(route: model.Route, target: model.Target) -> str | None:
 
 def _quote(path: str) -> str:
     return urllib.parse.quote(path, safe="/%:@!$&'()*+,;=~-._")
+
+
+def find_judge_of_gate(desired: model.Desired) -> forward_auth_forms.ForwardAuth | None:
+    """The server that decides for every site without an access of its own."""
+    return access_levels.of_gate(desired.globals).access.forward_auth

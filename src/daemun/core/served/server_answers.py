@@ -30,6 +30,11 @@ class ServerFinding:
 WELL = ServerFinding()
 
 
+def of_place(found: ServerFinding) -> ServerFinding:
+    """What is true of every route to a server: a loop is one route's."""
+    return WELL if found.trouble is Trouble.LOOP else found
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerHead:
     """The head of an HTTP answer. location: None: it has none. sets_cookie: whether it does."""
