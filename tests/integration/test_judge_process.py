@@ -254,15 +254,27 @@ async def test_it_ends_once_no_site_needs_it(house: House, monkeypatch: pytest.M
     assert house.store.list("judge") == []
 
 
+BOB = (("bob", HASH),)
+
+
 async def test_what_files_of_before_name_outlives_the_daemon(house: House) -> None:
     """A site that is kept at its last good version asks about a policy that daemun.yaml has no more."""
     await house.daemon().prepare((POLICY,), {})
     os.kill(house.pid, signal.SIGKILL)
     await upstreams.eventually(lambda: judge_process.find_left(house.layout) is None)
-    newer = Policy(name=POLICY.name, realm="A", users=())
+    newer = Policy(name=POLICY.name, realm="A", users=(*POLICY.users, *BOB))
     assert await house.daemon().prepare((newer,), FILES) == ()
     assert (await house.ask())[0] == 200
-    assert (await house.ask(policy=newer))[0] == 401
+    assert (await house.ask(credentials="bob:pw"))[0] == 401, "who was not there when that version was written"
+    assert (await house.ask(credentials="bob:pw", policy=newer))[0] == 200
+
+
+async def test_who_was_removed_is_out_for_files_of_before_too(house: House) -> None:
+    keeper = house.daemon()
+    await keeper.prepare((POLICY,), {})
+    assert (await house.ask())[0] == 200
+    await keeper.prepare((Policy(name=POLICY.name, realm="A", users=BOB),), FILES)
+    assert (await house.ask())[0] == 401
 
 
 async def test_what_no_file_names_is_forgotten(house: House) -> None:
@@ -270,7 +282,7 @@ async def test_what_no_file_names_is_forgotten(house: House) -> None:
     newer = Policy(name=POLICY.name, realm="A", users=())
     await keeper.prepare((POLICY,), {})
     await keeper.prepare((newer,), FILES)
-    assert (await house.ask())[0] == 200
+    assert judge_policies.decode(house.store.read(judge_keeper.KEY))[-1] == newer
     await keeper.confirm({"sites/a.conf": newer.path.encode()})
     assert (await house.ask())[0] == 401
     assert judge_policies.decode(house.store.read(judge_keeper.KEY)) == (newer,)

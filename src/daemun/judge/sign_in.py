@@ -69,6 +69,9 @@ class SignIn:
         self._policies = {}
         for one in policies:
             self._policies.setdefault(one.name, {})[one.digest] = one
+        for versions in self._policies.values():
+            current = next(reversed(versions.values()))
+            versions.update({digest: judge_policies.restrict(one, current) for digest, one in versions.items()})
 
     def find_waits(self) -> dict[str, tuple[int, float]]:
         """See `GuessLimits.find_waits`."""

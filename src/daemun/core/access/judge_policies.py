@@ -130,10 +130,17 @@ def choose(
     kept: collections.abc.Iterable[Known],
     named: collections.abc.Container[tuple[str, str]],
 ) -> tuple[Known, ...]:
-    """What the judge is to know: all that is wanted, and those of before that nginx's files still name and whose place
-    has no other now, as the files of a site that is kept at its last good version may. Where it has one, that one
-    holds for the old files, too: whose user was removed is out."""
+    """What the judge is to know: all that is wanted, and before them those of before that nginx's files still name, as
+    the files of a site that is kept at its last good version do."""
     current = {(one.name, one.digest): one for one in wanted}
-    places = {one.name for one in current.values()}
-    before = {key: one for one in kept if (key := (one.name, one.digest)) in named and one.name not in places}
+    before = {key: one for one in kept if (key := (one.name, one.digest)) in named and key not in current}
     return tuple(found[key] for found in (before, current) for key in sorted(found))
+
+
+def restrict(kept: Known, current: Known) -> Known:
+    """What holds for files that name an older policy of a place: whom that one lets in and the current one, too, with
+    today's password. Neither one who was removed since, nor one who was added for what is not served yet."""
+    if not isinstance(kept, Policy) or not isinstance(current, Policy):
+        return kept
+    known = {user for user, _ in kept.users}
+    return dataclasses.replace(kept, users=tuple(one for one in current.users if one[0] in known))
