@@ -120,12 +120,14 @@ async def test_a_user_who_was_taken_out_is_out_at_once() -> None:
     assert await asked.ask("bob:word") is Verdict.RIGHT
 
 
-async def test_a_site_that_is_kept_has_its_own_version() -> None:
+async def test_a_site_that_is_kept_lets_in_whom_its_version_and_the_current_one_name() -> None:
     asked = Asked()
-    newer = dataclasses.replace(POLICY, users=POLICY.users[1:])
+    newer = dataclasses.replace(POLICY, users=(*POLICY.users[1:], ("carol", "hash of new")))
     asked.judge.set_policies((POLICY, newer))
-    assert await asked.ask("alice:pw", policy=POLICY) is Verdict.RIGHT
-    assert await asked.ask("alice:pw", policy=newer) is Verdict.CHALLENGE
+    assert await asked.ask("bob:word", policy=POLICY) is Verdict.RIGHT
+    assert await asked.ask("alice:pw", policy=POLICY) is Verdict.CHALLENGE
+    assert await asked.ask("carol:new", policy=POLICY) is Verdict.CHALLENGE
+    assert await asked.ask("carol:new", policy=newer) is Verdict.RIGHT
 
 
 async def test_a_policy_without_users_lets_nobody_in() -> None:
