@@ -1,6 +1,6 @@
 """Measure daemun beside what people would take instead, and write bench/RESULTS.md.
 
-    make bench              all of it, within 20 minutes
+    make bench              all of it, within 25 minutes
     make bench QUICK=1      whether all works, within 2 minutes; writes into .cache/bench-quick/
     make bench ARGS='--only traffic'
     make bench ARGS='--only traffic --nginx /usr/sbin/nginx'
@@ -19,13 +19,14 @@ import sys
 import tempfile
 import time
 
-from bench import bursts, figures, machine, plan, plot, report, saved, sites, traffic
+from bench import access, bursts, figures, machine, plan, plot, report, saved, sites, traffic
 
 HERE = pathlib.Path(__file__).parent
 QUICK = machine.ROOT / ".cache" / "bench-quick"
 
 MEASUREMENTS: dict[str, collections.abc.Callable[[plan.Plan], figures.Section]] = {
     "traffic": traffic.measure,
+    "access": access.measure,
     "sites": sites.measure,
     "containers": bursts.measure,
 }

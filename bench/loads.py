@@ -126,7 +126,7 @@ def _h2load(protocol: Protocol, variation: variations.Variation, proxy: place.Pr
         f"-n{protocol.connections * requests_each}",
         f"--connect-to=127.0.0.1:{port}",
         f"--log-file={log}",
-        *(f"-H{line}" for line in variation.lines),
+        *(f"-H{line}" for line in (*variation.lines, *proxy.headers)),
         f"{'https' if protocol.is_tls else 'http'}://{proxy.host}:{port}{variation.path}",
     ]
     times_us: list[int] = []

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import time
 
-from bench import figures, house, loads, modes, plan, servers, variations
+from bench import figures, house, loads, plan, servers, turns, variations
 from bench.proxies import caddy, daemun, envoy, haproxy, nginx
 from bench.proxies import place as place_
 
@@ -166,12 +166,10 @@ def measure(planned: plan.Plan) -> figures.Section:
 
 # --- requests, in all variations -------------------------------------------------------------------------------
 
-_Turns = list[tuple[house.Contestant, loads.Loaded]]
-
 
 def _requests(planned: plan.Plan, contestants: house.House) -> tuple[list[figures.Row], tuple[str, ...]]:
     """Returns: the rows, and who shows two modes."""
-    measured: dict[str, dict[variations.Variation, _Turns]] = {kind.what: {} for kind in REQUESTS}
+    measured: dict[str, dict[variations.Variation, turns.Turns]] = {kind.what: {} for kind in REQUESTS}
     amount = loads.Amount(seconds=0.1 if planned.quick else 0.45, folder=planned.folder)
     until_s = time.monotonic() + _VARIATIONS_WITHIN_S
     chosen = variations.FEW if planned.quick else variations.EVERY
@@ -183,50 +181,23 @@ def _requests(planned: plan.Plan, contestants: house.House) -> tuple[list[figure
             started = contestants.start_all(stack, variation.host)
             for kind in REQUESTS:
                 load = functools.partial(loads.requests, kind.protocol, variation)
-                turns = _turns(load, started, amount, back=not planned.quick)
-                measured[kind.what][variation] = turns
-                told = ", ".join(f"{one.name} {loaded.cpu_us:.1f}" for one, loaded in turns)
+                taken = _take(load, started, amount, back=not planned.quick)
+                measured[kind.what][variation] = taken
+                told = ", ".join(f"{name} {loaded.cpu_us:.1f}" for name, loaded in taken)
                 plan.tell(f"{kind.what}, {variation}, µs CPU a request: {told}")
-    found = [str(one) for kind in REQUESTS for one in _find_modes(kind.what, measured[kind.what])]
-    return [_row_of_requests(kind, measured[kind.what]) for kind in REQUESTS], tuple(found)
+    found = [one for kind in REQUESTS for one in turns.find_modes(kind.what, measured[kind.what])]
+    return [turns.row_of_requests(kind.what, measured[kind.what], kind.limits) for kind in REQUESTS], tuple(found)
 
 
-def _turns(
+def _take(
     load: loads.Load,
     started: collections.abc.Sequence[tuple[house.Contestant, place_.Proxy]],
     amount: loads.Amount,
     *,
     back: bool,
-) -> _Turns:
-    """One after another, there and back, so that a machine that gets slower or faster meanwhile does so for all."""
-    again = [(one, proxy) for one, proxy in reversed(started) if one.twice and back]
-    return [(one, load(proxy, amount)) for one, proxy in (*started, *again)]
-
-
-def _find_modes(
-    what: str, measured: collections.abc.Mapping[variations.Variation, _Turns]
-) -> collections.abc.Iterator[str]:
-    seen: dict[str, list[modes.Seen]] = {}
-    for variation, turns in measured.items():
-        for one, loaded in turns:
-            cell = modes.Seen(cell=str(variation), group=variation.size, figure=loaded.cpu_us)
-            seen.setdefault(one.name, []).append(cell)
-    return (f"{what}: {one}" for one in modes.find(seen))
-
-
-def _row_of_requests(kind: Requests, measured: collections.abc.Mapping[variations.Variation, _Turns]) -> figures.Row:
-    series: dict[str, list[loads.Loaded]] = {}
-    for turns in measured.values():
-        for name, loaded in _together(turns).items():
-            series.setdefault(name, []).append(loaded)
-    return _row(kind.what, "µs CPU a request", "requests/s", series, kind.limits)
-
-
-def _together(turns: _Turns) -> dict[str, loads.Loaded]:
-    parts: dict[str, list[loads.Loaded]] = {}
-    for one, loaded in turns:
-        parts.setdefault(one.name, []).append(loaded)
-    return {name: loads.together(found) for name, found in parts.items()}
+) -> turns.Turns:
+    again = tuple(one.name for one, _ in started if one.twice and back)
+    return turns.take(load, [proxy for _, proxy in started], amount, again=again)
 
 
 # --- all else --------------------------------------------------------------------------------------------------
@@ -240,30 +211,11 @@ def _others(planned: plan.Plan, contestants: house.House) -> list[figures.Row]:
         amount = loads.Amount(seconds=0.3 if planned.quick else 1, folder=planned.folder)
         for number in range(1 if planned.quick else _ROUNDS):
             for kind in KINDS:
-                for name, loaded in _together(_turns(kind.load, started, amount, back=not planned.quick)).items():
+                for name, loaded in turns.together(_take(kind.load, started, amount, back=not planned.quick)).items():
                     measured[kind.what].setdefault(name, []).append(loaded)
                 told = ", ".join(f"{name} {found[-1].cpu_us:.1f}" for name, found in measured[kind.what].items())
                 plan.tell(f"round {number + 1}: {kind.what}, {kind.unit}: {told}")
-    return [_row(kind.what, kind.unit, kind.rate, measured[kind.what], kind.limits) for kind in KINDS]
-
-
-def _row(
-    what: str,
-    unit: str,
-    rate: str,
-    found: collections.abc.Mapping[str, collections.abc.Sequence[loads.Loaded]],
-    targets: tuple[figures.Target, ...],
-) -> figures.Row:
-    return figures.Row(
-        what=what,
-        unit=unit,
-        series={name: tuple(one.cpu_us for one in loaded) for name, loaded in found.items()},
-        beside={
-            rate: {name: tuple(one.rate for one in loaded) for name, loaded in found.items()},
-            "p99 ms": {name: tuple(one.p99_ms for one in loaded) for name, loaded in found.items()},
-        },
-        targets=targets,
-    )
+    return [turns.row(kind.what, kind.unit, kind.rate, measured[kind.what], kind.limits) for kind in KINDS]
 
 
 def _idle(planned: plan.Plan, contestants: house.House) -> figures.Row:

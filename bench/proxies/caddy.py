@@ -21,9 +21,12 @@ def _program() -> str:
 
 
 @contextlib.contextmanager
-def run(place: place_.Place) -> collections.abc.Iterator[place_.Proxy]:
+def run(
+    place: place_.Place, users: collections.abc.Mapping[str, str] | None = None
+) -> collections.abc.Iterator[place_.Proxy]:
+    """users: name -> argon2id hash, where only they may come in."""
     path = place.folder / "caddy.json"
-    path.write_text(json.dumps(_config(place)))
+    path.write_text(json.dumps(_config(place, users or {})))
     environment = {**os.environ, "HOME": str(place.folder), "GOMAXPROCS": str(place.cores)}
     command = [_program(), "run", "--config", str(path)]
     with processes.running(
@@ -32,8 +35,9 @@ def run(place: place_.Place) -> collections.abc.Iterator[place_.Proxy]:
         yield place_.Proxy(name=NAME, http=place.http, https=place.https, roots=(pid,), host=place.host)
 
 
-def _config(place: place_.Place) -> dict[str, typing.Any]:
+def _config(place: place_.Place, users: collections.abc.Mapping[str, str]) -> dict[str, typing.Any]:
     routes = [
+        *([_guard(users)] if users else []),
         _route(place.echo, [{"path": ["/echo"]}]),
         _route(place.sink, [{"path": ["/sink"]}]),
         _route(place.app, [{"host": [place.host]}]),
@@ -59,3 +63,10 @@ def _config(place: place_.Place) -> dict[str, typing.Any]:
 def _route(port: int, match: list[dict[str, list[str]]]) -> dict[str, typing.Any]:
     handler = {"handler": "reverse_proxy", "upstreams": [{"dial": f"127.0.0.1:{port}"}]}
     return {"match": match, "handle": [handler], "terminal": True}
+
+
+def _guard(users: collections.abc.Mapping[str, str]) -> dict[str, typing.Any]:
+    """Remembers whom it verified, as a Caddyfile's `basic_auth` does."""
+    accounts = [{"username": name, "password": hashed} for name, hashed in users.items()]
+    basic = {"accounts": accounts, "hash": {"algorithm": "argon2id"}, "hash_cache": {}}
+    return {"handle": [{"handler": "authentication", "providers": {"http_basic": basic}}]}

@@ -39,10 +39,12 @@ class Place:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """A contestant that runs. host: the site's name. roots: its processes; what they started counts, too."""
+    """A contestant that runs. host: the site's name. roots: its processes; what they started counts, too. headers: what
+    each request to it has beside those of the variation, such as a credential."""
 
     name: str
     http: int
     https: int
     roots: tuple[int, ...]
     host: str = HOST
+    headers: tuple[str, ...] = ()
