@@ -16,7 +16,6 @@ import contextlib
 import dataclasses
 import datetime
 import time
-import typing
 
 from daemun import errors
 from daemun.control import ports
@@ -31,6 +30,7 @@ from daemun.discovery import (
     known_addresses,
     resolver_places,
     responder,
+    service_index,
     service_table,
 )
 
@@ -41,10 +41,6 @@ _RETIRE_AFTER_S = 120.0
 _LOOK_AT_USE_S = 10.0
 """nginx queries again what it uses within 5 s, also while its question is held (`answers`)."""
 _ORIGIN = model.Origin(source="servers")
-
-_Key = typing.TypeVar("_Key")
-_Groups = dict[_Key, dict[str, dns_service.Service]]
-"""Services that have something in common, by it and by name."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -83,10 +79,7 @@ class Discovery:
         self._responder = responder.Responder(self._table)
         self._places = resolver_places.ResolverPlaces(store, self._responder, seed=seed, clients=clients)
         self._lookups: host_lookup.Lookups | None = None
-        self._services: dict[str, dns_service.Service] = {}
-        self._on_host: _Groups[str] = {}
-        self._with_check: _Groups[dns_service.Check] = {}
-        self._of_pool: _Groups[str] = {}
+        self._services = service_index.ServiceIndex()
         self._pools: dict[str, model.Pool] = {}
         self._empty_since: dict[str, datetime.datetime] = {}
         self._published: frozenset[str] = frozenset()
@@ -125,10 +118,11 @@ class Discovery:
         self._published = published
         self._pools = {pool.name: pool for pool in pools}
         for service in services:
-            self._remember(service)
+            if self._services.put(service):
+                self._empty_since.pop(service.name, None)
         waiting = [self._host(name).first.wait() for name in filter(None, map(_looked_up, services))]
         # Also what only an old generation still names: its pool may have other endpoints now.
-        for service in self._services.values():
+        for service in self._services:
             self._fill(service)
         self._follow()
         with contextlib.suppress(TimeoutError):
@@ -144,7 +138,7 @@ class Discovery:
             if before is None or before is pool or before == pool:
                 continue
             self._pools[pool.name] = pool
-            for service in self._of_pool.get(pool.name, {}).values():
+            for service in self._services.of_pool(pool.name):
                 self._fill(service)
                 is_checked |= service.check is not None
         if is_checked:
@@ -249,7 +243,7 @@ class Discovery:
         """Stop checking what is neither published nor was queried since the last call."""
         queried = self._responder.take_queried()
         self._queried |= queried
-        draining = frozenset(queried) & (self._services.keys() - self._published)
+        draining = frozenset(queried) & (self._services.names() - self._published)
         if draining != self._draining:
             self._draining = draining
             self._follow()
@@ -259,10 +253,11 @@ class Discovery:
         used = self._published | self._queried | self._responder.take_queried()
         self._queried = set()
         self._draining &= used
-        for name in self._services.keys() - used:
-            self._forget(name)
+        for name in self._services.names() - used:
+            self._services.discard(name)
+            self._empty_since.pop(name, None)
             self._table.discard(name)
-        hosts = {_looked_up(service) for service in self._services.values()}
+        hosts = {_looked_up(service) for service in self._services}
         for name in self._hosts.keys() - hosts:
             del self._hosts[name]
         self._follow()
@@ -282,31 +277,12 @@ class Discovery:
         if result.addresses and result.addresses != host.addresses:
             host.addresses = result.addresses
             self._is_saved = False
-            concerned = self._on_host.get(name, {}).values()
+            concerned = self._services.on_host(name)
             for service in concerned:
                 self._fill(service)
             if any(service.check is not None for service in concerned):
                 self._follow()
         host.first.set()
-
-    def _remember(self, service: dns_service.Service) -> None:
-        """Of thousands of services, a change of one host or endpoint concerns a few: they are kept by both."""
-        before = self._services.get(service.name)
-        if before is service or before == service:
-            return
-        self._forget(service.name)
-        self._services[service.name] = service
-        _add(self._on_host, service.host, service)
-        _add(self._of_pool, service.pool, service)
-        _add(self._with_check, service.check, service)
-
-    def _forget(self, name: str) -> None:
-        service = self._services.pop(name, None)
-        if service is not None:
-            self._empty_since.pop(name, None)
-            _drop(self._on_host, service.host, name)
-            _drop(self._of_pool, service.pool, name)
-            _drop(self._with_check, service.check, name)
 
     def _fill(self, service: dns_service.Service) -> None:
         found = self._find(service)
@@ -323,14 +299,14 @@ class Discovery:
         """Every endpoint of every service with a check that nginx uses is checked from now on, and no other."""
         self._monitor.follow(
             _subject(check, endpoint)
-            for check, services in self._with_check.items()
-            for service in services.values()
+            for check, services in self._services.with_checks()
+            for service in services
             if service.name in self._published or service.name in self._draining
             for endpoint in self._find(service)
         )
 
     def _apply_verdict(self, subject: check_results.CheckedEndpoint) -> None:
-        for service in self._with_check.get(subject.check, {}).values():
+        for service in self._services.with_check(subject.check):
             self._fill(service)
 
     def _find(self, service: dns_service.Service) -> tuple[service_table.ServiceEndpoint, ...]:
@@ -341,18 +317,6 @@ class Discovery:
         literal = names.address_of(service.host)
         addresses = self._hosts[service.host].addresses if literal is None else (literal,)
         return tuple(service_table.ServiceEndpoint(address=one, port=service.port) for one in addresses)
-
-
-def _add(groups: _Groups[_Key], key: _Key | None, service: dns_service.Service) -> None:
-    if key is not None:
-        groups.setdefault(key, {})[service.name] = service
-
-
-def _drop(groups: _Groups[_Key], key: _Key | None, name: str) -> None:
-    if key is not None and name in groups.get(key, {}):
-        del groups[key][name]
-        if not groups[key]:
-            del groups[key]
 
 
 def _looked_up(service: dns_service.Service) -> str | None:

@@ -379,8 +379,7 @@ class Prober:
             if self._absorbed is not None:
                 found = self._log.read()
                 for text in found.lines:
-                    line = upstream_errors.read_line(text)
-                    if line is not None:
+                    if (line := upstream_errors.read_line(text)) is not None:
                         self._note_error(line, left_out=found.left_out, is_old=is_first)
                 is_first = False
             await asyncio.sleep(LOG_READ_EVERY_S)
