@@ -69,6 +69,28 @@ def judge(daemon: Run) -> psutil.Process | None:
     return judge_process.find_left(layout.Layout(str(daemon.state)))
 
 
+def test_who_is_taken_out_is_out_also_of_a_site_that_is_kept(daemon: Run) -> None:
+    with servers.running("home") as server:
+        add(daemon, "alice", "pw")
+        add(daemon, "bob", "word")
+        guard(daemon, server, rule="{users: [alice, bob]}")
+        daemon.up(SITE, "https://auth.test/")
+        alice, bob = Browser(daemon.gate), Browser(daemon.gate)
+        assert alice.sign_in(SITE).status_code == 200
+        assert bob.sign_in(SITE, "bob", "word").status_code == 200
+        daemon.write(f"""
+            login: {{host: auth.test}}
+            sites:
+              home.test:
+                access: {{login: {{users: [alice]}}}}
+                nginx: client_max_body_size nonsense;
+                routes: {{/: {server.url}}}
+              open.test: {server.url}
+        """)
+        wait(bob, 403)
+        assert status(alice) == 200
+
+
 def test_from_the_first_user_to_the_last_session(daemon: Run) -> None:
     with servers.running("home") as server:
         add(daemon, "alice", "pw", "--group", "family", "--email", "alice@example.com", "--name", "Alice A.")

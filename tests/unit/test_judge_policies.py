@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from daemun.core.access import judge_policies
+from daemun.core.access import judge_policies, login_policies, login_users
 from daemun.core.access.judge_policies import Policy
 
 A = Policy(name="a.test-root", realm="A", users=(("alice", "hash"),))
@@ -35,6 +35,18 @@ def test_files_that_name_an_older_policy_let_in_whom_both_do() -> None:
     signed_in = judge_policies.LoginPolicy(name=A.name)
     assert judge_policies.restrict(A, signed_in) == A
     assert judge_policies.restrict(signed_in, A) == signed_in
+
+
+def test_files_that_name_an_older_policy_of_who_signed_in_let_in_whom_both_do() -> None:
+    kept = judge_policies.LoginPolicy(name=A.name, users=("alice", "bob"))
+    current = judge_policies.LoginPolicy(name=A.name, users=("bob",), groups=("new",))
+    found = judge_policies.restrict(kept, current)
+    assert isinstance(found, judge_policies.LoginPolicy)
+    alice, bob, eve = (login_users.User(name=name, hashed="", stamp="") for name in ("alice", "bob", "eve"))
+    eve = dataclasses.replace(eve, groups=("new",))
+    assert [login_policies.admits(found, one) for one in (alice, bob, eve)] == [False, True, False]
+    assert judge_policies.restrict(current, current) == current
+    assert found.digest == kept.digest
 
 
 def test_policies_are_written_and_read() -> None:

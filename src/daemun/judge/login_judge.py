@@ -149,7 +149,7 @@ class LoginJudge:
         await self._sessions.ready.wait()
         session = self._book.find_on(secret, host, self._now())
         user = None if session is None else self._find_user(session)
-        return Judged() if user is None else Judged(user=user, is_admitted=_admits(policy, user))
+        return Judged() if user is None else Judged(user=user, is_admitted=login_policies.admits(policy, user))
 
     def _find_user(self, session: session_book.Session) -> login_users.User | None:
         user = self._users.get(session.user)
@@ -310,14 +310,6 @@ def make_challenge(secret: str) -> str:
 def encode_path(text: str) -> str:
     """A path as nginx received it, in letters that can stand in a URL."""
     return urllib.parse.quote(text.encode("utf-8", "surrogateescape"), safe="".join(map(chr, range(0x21, 0x7F))))
-
-
-def _admits(policy: judge_policies.LoginPolicy, user: login_users.User) -> bool:
-    if not (policy.users or policy.groups or policy.emails):
-        return True
-    email = user.email.lower()
-    emails = {email, f"*@{email.rpartition('@')[2]}"} if "@" in email else set[str]()
-    return user.name in policy.users or bool(set(policy.groups) & set(user.groups)) or bool(emails & set(policy.emails))
 
 
 def _shorten(kept: dict[str, _Pending] | dict[str, _Code]) -> None:

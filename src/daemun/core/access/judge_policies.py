@@ -37,12 +37,13 @@ class Policy:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LoginPolicy:
     """Who may come in of those who signed in: whom one of the lists has; nothing set: everybody. name: as of `Policy`.
-    emails: addresses, and "*@DOMAIN"."""
+    emails: addresses, and "*@DOMAIN". also: what they must fulfil, too (`restrict`); it is not passed on."""
 
     name: str
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
+    also: "LoginPolicy | None" = None
 
     @property
     def digest(self) -> str:
@@ -87,8 +88,8 @@ def decode(content: bytes) -> tuple[Known, ...]:
 def _read(value: dict[str, typing.Any]) -> Known:
     kind = value.get("kind")
     if kind == "login":
-        texts = {key: tuple(map(str, value[key])) for key in ("users", "groups", "emails")}
-        return LoginPolicy(name=str(value["name"]), **texts)
+        names, groups, emails = (tuple(map(str, value[key])) for key in ("users", "groups", "emails"))
+        return LoginPolicy(name=str(value["name"]), users=names, groups=groups, emails=emails)
     if kind == "login host":
         return LoginHost(
             host=str(value["host"]),
@@ -106,7 +107,8 @@ def _value(policy: Known) -> dict[str, object]:
         case Policy():
             return {"name": policy.name, "realm": policy.realm, "users": dict(policy.users)}
         case LoginPolicy():
-            return {"kind": "login", **dataclasses.asdict(policy)}
+            lists = {"users": policy.users, "groups": policy.groups, "emails": policy.emails}
+            return {"kind": "login", "name": policy.name, **lists}
         case LoginHost():
             return {"kind": "login host", **dataclasses.asdict(policy)}
 
@@ -140,6 +142,8 @@ def choose(
 def restrict(kept: Known, current: Known) -> Known:
     """What holds for files that name an older policy of a place: whom that one lets in and the current one, too, with
     today's password. Neither one who was removed since, nor one who was added for what is not served yet."""
+    if isinstance(kept, LoginPolicy) and isinstance(current, LoginPolicy):
+        return dataclasses.replace(kept, also=None if kept == current else current)
     if not isinstance(kept, Policy) or not isinstance(current, Policy):
         return kept
     known = {user for user, _ in kept.users}

@@ -1,7 +1,7 @@
 """The policies of all sites that people come into by daemun's own sign-in, and where they sign in. Pure."""
 
 from daemun.core import model
-from daemun.core.access import access_levels, judge_policies
+from daemun.core.access import access_levels, judge_policies, login_users
 from daemun.core.options import access_option, login_option
 from daemun.core.texts import patterns
 
@@ -61,3 +61,14 @@ def is_among(host: str, names: tuple[str, ...]) -> bool:
         elif host == name:
             return True
     return False
+
+
+def admits(policy: judge_policies.LoginPolicy, user: login_users.User) -> bool:
+    """Whether a user who signed in may come in."""
+    if policy.also is not None and not admits(policy.also, user):
+        return False
+    if not (policy.users or policy.groups or policy.emails):
+        return True
+    email = user.email.lower()
+    emails = {email, f"*@{email.rpartition('@')[2]}"} if "@" in email else set[str]()
+    return user.name in policy.users or bool(set(policy.groups) & set(user.groups)) or bool(emails & set(policy.emails))
