@@ -15,11 +15,10 @@ import typing
 import argon2
 import httpx
 
-from bench import contestants, figures, house, loads, pairs, plan, processes, servers, turns, variations
+from bench import contestants, figures, house, loads, plan, processes, servers, turns, variations
 from bench.proxies import caddy
 from bench.proxies import place as place_
 from daemun.core import layout
-from daemun.nginx import machine_limits
 from tests.support import address_databases, clients, login_browser, ports
 
 OPEN = "open"
@@ -43,9 +42,8 @@ class Guard:
     headers: tuple[str, ...] = ()
 
 
-def _guards(folder: pathlib.Path) -> tuple[Guard, ...]:
-    """folder: where the files are that they name."""
-    hashed = argon2.PasswordHasher().hash(_PASSWORD)
+def _guards(folder: pathlib.Path, hashed: str) -> tuple[Guard, ...]:
+    """folder: where the files are that they name. hashed: the password."""
     database = str(folder / "countries.mmdb")
     return (
         Guard(name=OPEN, host="open.test", most=1.0),
@@ -78,26 +76,27 @@ KINDS = (loads.HTTPS1, loads.HTTP2)
 _ABOUT = f"""\
 One gate with daemun's defaults and Debian's newest nginx, and a site for each key of `access`, all with the same server
 behind them; what counts is the CPU time of all of the gate's processes, the judge of passwords and sessions among them.
-Each request is let in. Requests vary as in the section on traffic, in host names excepted.
+Each request is let in. Requests vary as in the section on traffic, but for the names of hosts.
 
 - `allow, deny`: two networks are let in and one is kept out. `rate_limit`, `connections`: more than ever comes.
 - `countries`: a database of {_COUNTRIES:,} networks, of which those of two countries are let in.
 - `basic_auth`: an argon2id hash, and its user's name and password with each request. `login`: the session of a user who
   signed in. Both are verified once, and remembered by nginx for a while.
-- Caddy has the same certificate and server, and `basic_auth` with the same hash, which it verifies once, too.
+- Caddy has a certificate of the same type, the same server, and `basic_auth` with the same hash, which it verifies
+  once, too.
 
 "the judge" is the process that knows users and sessions: it runs only where a site needs it."""
 
 
 def measure(planned: plan.Plan) -> figures.Section:
     """Raises: LoadError, StartError when something does not do its work."""
-    notes: list[str] = []
+    hashed = argon2.PasswordHasher().hash(_PASSWORD)
     with contextlib.ExitStack() as stack:
-        behind = stack.enter_context(
-            servers.running(house.make_folder(planned.folder, "servers"), contestants.newest_nginx())
-        )
-        gate = stack.enter_context(_gate(house.make_folder(planned.folder, "gate"), behind.app))
-        proxies = [*gate.proxies, *_caddies(planned.folder, behind, stack, notes)]
+        nginx = contestants.newest_nginx()
+        behind = stack.enter_context(servers.running(house.make_folder(planned.folder, "servers"), nginx))
+        gate = stack.enter_context(_gate(house.make_folder(planned.folder, "gate"), behind.app, hashed))
+        others = house.House(planned, behind)
+        proxies = [*gate.proxies, *_caddies(others, hashed, stack)]
         measured = _requests(planned, proxies)
         targets = tuple(
             figures.Target(most=guard.most, subject=guard.name, of=OPEN) for guard in gate.guards if guard.name != OPEN
@@ -113,7 +112,8 @@ def measure(planned: plan.Plan) -> figures.Section:
         title="Access",
         about=_ABOUT,
         rows=(*rows, memory),
-        notes=tuple(notes),
+        versions=others.versions,
+        notes=tuple(others.notes),
         two_modes=tuple(
             one
             for protocol, found in measured.items()
@@ -152,10 +152,10 @@ class _Gate:
 
 
 @contextlib.contextmanager
-def _gate(folder: pathlib.Path, app: int) -> collections.abc.Iterator[_Gate]:
+def _gate(folder: pathlib.Path, app: int, hashed: str) -> collections.abc.Iterator[_Gate]:
     """Raises: StartError."""
     address_databases.write(folder / "countries.mmdb", _make_countries())
-    guards = _guards(folder)
+    guards = _guards(folder, hashed)
     state = folder / "state"
     paths = layout.Layout(str(state))
     http, https = ports.free_port(), ports.free_port()
@@ -189,12 +189,9 @@ def _gate(folder: pathlib.Path, app: int) -> collections.abc.Iterator[_Gate]:
 
 
 def _make_countries() -> dict[str, str]:
-    """/24 of 60.0.0.0/6 and loopback, of ten countries in turn, so that neighbours differ."""
+    """Of 60.0.0.0/8 20,000 of the /24, of ten countries in turn, so that neighbours differ; and loopback."""
     codes = ("KR", "DE", "US", "JP", "FR", "BR", "IN", "NG", "AU", "CA")
-    networks = {
-        f"{60 + (number >> 16)}.{number >> 8 & 255}.{number & 255}.0/24": codes[number % len(codes)]
-        for number in range(_COUNTRIES)
-    }
+    networks = {f"60.{number >> 8}.{number & 255}.0/24": codes[number % len(codes)] for number in range(_COUNTRIES)}
     return networks | {"127.0.0.0/8": "KR"}
 
 
@@ -228,33 +225,16 @@ def _headers(visited: clients.GateAddress, guard: Guard) -> tuple[str, ...]:
 # --- Caddy -----------------------------------------------------------------------------------------------------
 
 
-def _caddies(
-    folder: pathlib.Path, behind: servers.Servers, stack: contextlib.ExitStack, notes: list[str]
-) -> list[place_.Proxy]:
-    """Open and with names and passwords; none, and a note, where it cannot be had."""
-    place = place_.Place(
-        folder=house.make_folder(folder, "caddy"),
-        http=ports.free_port(),
-        https=ports.free_port(),
-        app=behind.app,
-        echo=behind.echo,
-        sink=behind.sink,
-        ecdsa=pairs.ecdsa(folder),
-        rsa=pairs.ecdsa(folder),
-        nginx="",
-        cores=machine_limits.count_cores(),
-    )
-    guarded = dataclasses.replace(
-        place, folder=house.make_folder(folder, "guarded"), http=ports.free_port(), https=ports.free_port()
-    )
-    users = {_USER: argon2.PasswordHasher().hash(_PASSWORD)}
-    try:
-        return [
-            stack.enter_context(caddy.run(place)),
-            dataclasses.replace(
-                stack.enter_context(caddy.run(guarded, users=users)), name=_CADDY_GUARDED, headers=(_BASIC,)
-            ),
-        ]
-    except contestants.MissingError as error:
-        notes.append(f"Caddy was not measured: {error}.")
-        return []
+def _caddies(contestants_: house.House, hashed: str, stack: contextlib.ExitStack) -> list[place_.Proxy]:
+    """Open, and with names and passwords; none, and a note, where it cannot be had."""
+    guarded = functools.partial(caddy.run, users={_USER: hashed})
+    found = [
+        contestants_.start(house.Contestant(name=name, version=caddy.version, run=run), stack)
+        for name, run in ((caddy.NAME, caddy.run), (_CADDY_GUARDED, guarded))
+    ]
+    headers: dict[str, tuple[str, ...]] = {_CADDY_GUARDED: (_BASIC,)}
+    return [
+        dataclasses.replace(proxy, name=name, headers=headers.get(name, ()))
+        for proxy, name in zip(found, (caddy.NAME, _CADDY_GUARDED), strict=True)
+        if proxy is not None
+    ]
