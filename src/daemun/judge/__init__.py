@@ -6,6 +6,7 @@ password_check     hashes, verified in threads
 sign_in            puts them together: the answer for one request
 login_judge        who is signed in, and what happens between a password and a session
 login_app          the sign-in as pages, and the ways there and back
+login_http         the cookies, forms and headers that these pages share
 login_pages        these pages, as HTML; no I/O
 session_book       who is signed in, on which site; no I/O
 saved_sessions     the same with its file (session_file)

@@ -100,7 +100,7 @@ def choose_words(accept_language: str) -> Words:
     return {"language": found, **_WORDS[found]}
 
 
-def _page(words: Words, title: str, *parts: str, head: str = "") -> str:
+def document(words: Words, title: str, *parts: str, head: str = "") -> str:
     return (
         f'<!doctype html>\n<html lang="{words["language"]}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="robots" content="noindex">\n'
@@ -109,11 +109,11 @@ def _page(words: Words, title: str, *parts: str, head: str = "") -> str:
     )
 
 
-def _problem(text: str) -> str:
+def warning(text: str) -> str:
     return f'<p class="problem" role="alert">{html.escape(text)}</p>' if text else ""
 
 
-def _form(action: str, button: str, hidden: dict[str, str], *fields: str) -> str:
+def form(action: str, button: str, hidden: dict[str, str], *fields: str) -> str:
     kept = (f'<input type="hidden" name="{name}" value="{html.escape(value)}">' for name, value in hidden.items())
     return (
         f'<form method="post" action="{action}">{"".join(kept)}{"".join(fields)}'
@@ -131,7 +131,7 @@ def sign_in(words: Words, *, hidden: dict[str, str], host: str, user: str = "", 
         f'<label>{html.escape(words["password"])}<input name="password" type="password" required maxlength="1024" '
         f'autocomplete="current-password"{password_focus}></label>',
     )
-    return _page(words, words["title"], where, _problem(problem), _form("/", words["enter"], hidden, *fields))
+    return document(words, words["title"], where, warning(problem), form("/", words["enter"], hidden, *fields))
 
 
 def code(words: Words, *, hidden: dict[str, str], problem: str = "") -> str:
@@ -139,12 +139,12 @@ def code(words: Words, *, hidden: dict[str, str], problem: str = "") -> str:
         f'<label>{html.escape(words["code"])}<input name="code" required maxlength="64" autocomplete="one-time-code" '
         'autocapitalize="none" spellcheck="false" autofocus></label>'
     )
-    return _page(words, words["code_title"], _problem(problem), _form("/", words["go_on"], hidden, field))
+    return document(words, words["code_title"], warning(problem), form("/", words["go_on"], hidden, field))
 
 
 def signed_in(words: Words, *, hidden: dict[str, str], user: str) -> str:
     who = f"<p>{html.escape(words['as'].format(user=user))}</p>"
-    return _page(words, words["signed_in"], who, _form("/sign-out", words["leave"], hidden))
+    return document(words, words["signed_in"], who, form("/sign-out", words["leave"], hidden))
 
 
 def going(words: Words, *, url: str, host: str) -> str:
@@ -152,10 +152,10 @@ def going(words: Words, *, url: str, host: str) -> str:
     lead (w3.org/TR/CSP3, form-action)."""
     there = html.escape(url)
     text = f'<p>{html.escape(words["going"].format(host=host))} <a href="{there}">{html.escape(words["home"])}</a></p>'
-    return _page(words, words["title"], text, head=f'<meta http-equiv="refresh" content="0;url={there}">\n')
+    return document(words, words["title"], text, head=f'<meta http-equiv="refresh" content="0;url={there}">\n')
 
 
 def message(words: Words, title: str, text: str, *, link: str = "") -> str:
     """title, text: of the words."""
     on = f'<p><a href="{html.escape(link)}">{html.escape(words["home"])}</a></p>' if link else ""
-    return _page(words, words[title], f"<p>{html.escape(words[text])}</p>", on)
+    return document(words, words[title], f"<p>{html.escape(words[text])}</p>", on)
