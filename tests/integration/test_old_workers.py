@@ -9,10 +9,13 @@ import socket
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from daemun.core import model
 from daemun.nginx import foreign_connections, kernel_processes
+from daemun.nginx import process as nginx_process
+from tests.support import until
 
 LOOPBACK = "127.0.0.1"
 
@@ -108,3 +111,16 @@ def test_memory_of_this_process() -> None:
     assert 1 << 20 < shared < 4 << 30
     assert 1 << 20 < anonymous < 4 << 30
     assert kernel_processes.age_s(kernel_processes.read_start(os.getpid()) or 0) >= 0
+
+
+def test_a_worker_that_was_forked_and_did_not_run_yet_is_one() -> None:
+    """It has its master's title until it runs; a generation can be confirmed by another worker before that."""
+    program = "import os\nif os.fork():\n    input()\nelse:\n    os.kill(os.getpid(), 19)\n"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as master:
+        seen = psutil.Process(master.pid)
+        try:
+            until.true(lambda: nginx_process.list_taking(seen) != ())
+            assert nginx_process.list_taking(seen) == tuple(child.pid for child in seen.children())
+        finally:
+            for child in seen.children():
+                child.kill()

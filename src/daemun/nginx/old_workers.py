@@ -100,9 +100,8 @@ def remember(
     workers: dict[worker_register.Key, int | None] = {}
     for orphan in process.find_orphans(layout, master) if with_orphans else ():
         workers |= _keyed(orphan.pid, None)
-    for worker in () if master is None or number is None else process.list_workers(master):
-        if not worker.draining:
-            workers |= _keyed(worker.pid, number)
+    for pid in () if master is None or number is None else process.list_taking(master):
+        workers |= _keyed(pid, number)
     register.write(workers, ports_, alive=lambda key: kernel_processes.read_start(key[0]) == key[1])
 
 

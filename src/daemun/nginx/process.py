@@ -127,6 +127,16 @@ def list_workers(master: psutil.Process) -> tuple[model.Worker, ...]:
     return ()
 
 
+def list_taking(master: psutil.Process) -> tuple[int, ...]:
+    """The process numbers of the workers that take connections, and of those that were forked and did not run yet,
+    which still have their master's title. Blocking, some milliseconds at most."""
+    with contextlib.suppress(psutil.Error):
+        unnamed = _title(master)
+        titles = sorted((child.pid, _title(child)) for child in _children(master))
+        return tuple(pid for pid, title in titles if title == unnamed or (is_worker(title) and not is_draining(title)))
+    return ()
+
+
 def _children(master: psutil.Process) -> list[psutil.Process]:
     """As the kernel lists them; where it does not (no CONFIG_PROC_CHILDREN), all processes are gone through.
 
