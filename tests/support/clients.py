@@ -188,6 +188,7 @@ class Load:
         self._numbers = itertools.count() if is_numbered else None
         self._tasks: list[asyncio.Task[None]] = []
         self._ended = [0] * visitors
+        self._is_ending = False
         self.answered = 0
         self.answers: collections.Counter[str] = collections.Counter()
         self.longest_s = 0.0
@@ -201,7 +202,10 @@ class Load:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
-        for task in self._tasks:
+        # httpx leaves a connection open that is cancelled in its handshake: requests that are under way come first.
+        self._is_ending = True
+        _, under_way = await asyncio.wait(self._tasks, timeout=5)
+        for task in under_way:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -227,7 +231,7 @@ class Load:
         async with httpx.AsyncClient(
             verify=verify, limits=limits, trust_env=False, timeout=self._patience_s
         ) as visitor:
-            while True:
+            while not self._is_ending:
                 begin = time.monotonic()
                 try:
                     answer = await visitor.request(
@@ -238,8 +242,11 @@ class Load:
                         extensions={"sni_hostname": self._url.host},
                     )
                 except httpx.TransportError as error:
-                    self.failures[repr(error)] += 1
+                    if not self._is_ending:
+                        self.failures[repr(error)] += 1
                 else:
+                    if self._is_ending:
+                        return
                     if answer.status_code == self._status:
                         self.answered += 1
                         self.answers[answer.text] += 1
