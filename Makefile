@@ -8,6 +8,9 @@ SYSCONFDIR ?= /etc
 # `bundled`: do not look for a better one than the bundled one.
 NGINX ?= best
 
+# Every start of daemun would compile its modules anew: seconds, hundreds of times in the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Stamps: present and newer than what they depend on when the step need not be done again.
 DEMO_READY := $(VENV)/.demo-ready
 TEST_READY := $(VENV)/.test-ready
