@@ -3,9 +3,7 @@
 import asyncio
 import collections.abc
 import contextlib
-import http.server
 import pathlib
-import threading
 
 import httpx
 import pytest
@@ -15,7 +13,7 @@ from daemun.core.options import catalogue, hold_option, hsts_option, robots_opti
 from daemun.core.options.robots_option import Robots
 from daemun.core.options.security_headers_option import SecurityHeaders
 from daemun.sources import nginx_snippet
-from tests.support import clients, echo, ports, rendered
+from tests.support import clients, echo, header_server, ports, rendered
 from tests.support.sites import proxy, route, site
 
 pytestmark = pytest.mark.nginx
@@ -38,36 +36,6 @@ EVERY = (PROMISE, *USUAL, *STRICT, "X-Robots-Tag")
 ON, OFF, FULL = SecurityHeaders.ON, SecurityHeaders.OFF, SecurityHeaders.STRICT
 
 
-class _Own(http.server.BaseHTTPRequestHandler):
-    """Sends the headers that the query names: /?X-Frame-Options=DENY&Referrer-Policy=no-referrer"""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        path, _, query = self.path.partition("?")
-        self.send_response(404 if path.endswith("/missing") else 200)
-        for name, value in httpx.QueryParams(query).multi_items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the overridden name
-        """Tests read what was answered."""
-
-
-@contextlib.contextmanager
-def _own_server() -> collections.abc.Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Own) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator[rendered.Running]:
     folder = tmp_path_factory.mktemp("files")
@@ -75,7 +43,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator[r
         with contextlib.suppress(PermissionError):
             path.chmod(path.stat().st_mode | 0o055)
     (folder / "page.html").write_text("page")
-    with _own_server() as there, echo.websocket_server() as chat:
+    with header_server.running() as there, echo.websocket_server() as chat:
         down = proxy(f"http://127.0.0.1:{ports.free_port()}", options=catalogue.values(hold_option.OPTION.set(0.0)))
         on = site(
             "on.test",
@@ -247,7 +215,7 @@ def test_for_the_whole_gate(own_blocks: int) -> None:
         options=catalogue.values(security_headers_option.OPTION.set(ON), robots_option.OPTION.set(Robots.NONE)),
         snippet=written,
     )
-    with _own_server() as there:
+    with header_server.running() as there:
         sites = (site("a.test", there), site("off.test", there, security_headers=OFF, robots=Robots.ALL))
         with rendered.running(*sites, settings=settings, own_blocks=own_blocks) as nginx:
             expected = {**FULLY, "X-Frame-Options": ["DENY"], "X-Robots-Tag": ["none"]}

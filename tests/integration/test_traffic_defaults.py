@@ -23,7 +23,7 @@ from daemun.core.options import (
     trusted_proxies_option,
     underscores_option,
 )
-from daemun.core.render import header_directives
+from daemun.core.render import standard_headers
 from daemun.sources import nginx_snippet
 from tests.support import clients, echo, rendered, serving
 from tests.support.sites import proxy, route, site
@@ -416,10 +416,10 @@ def test_n14_a_trusted_proxy_may_say_it_and_the_list_is_the_owner_s() -> None:
 
 
 def test_n14_the_usual_list_can_be_written_by_an_owner() -> None:
-    names = header_directives.from_proxies(model.Globals())
+    names = standard_headers.from_proxies(model.Globals())
     assert {name.lower() for name in CLAIMS} <= {name.lower() for name in names}
     assert (
-        header_directives.from_proxies(model.Globals(options=catalogue.values(proxy_headers_option.OPTION.set(names))))
+        standard_headers.from_proxies(model.Globals(options=catalogue.values(proxy_headers_option.OPTION.set(names))))
         == names
     )
 

@@ -222,6 +222,18 @@ def _security_headers() -> Feature:
     )
 
 
+def _headers() -> Feature:
+    inner = site(
+        "inner.example.com",
+        route("/", "http://10.0.0.1"),
+        route("/app/", "fastcgi://10.0.0.1", response_headers=(("X-Level", "route"), ("X-Gate", ""))),
+        response_headers=(("X-Level", "site"),),
+        request_headers=(("X-From-Site", "$host"),),
+    )
+    gate = {"response_headers": (("X-Gate", "1"), ("Server-Timing", "")), "request_headers": (("X-Sent", "gate"),)}
+    return Feature(desired=model.Desired(sites=(inner,), globals=model.Globals(options=catalogue.values_of(gate))))
+
+
 def _routes() -> Feature:
     slow = timeout_option.Timeouts(connect_s=0.25, read_s=600, send_s=1.5, idle_s=3600)
     headers = route(
@@ -407,6 +419,7 @@ FEATURES = {
     "default-site": _default_site(),
     "files": _files(),
     "globals": _globals(),
+    "headers": _headers(),
     "http": _http(),
     "security_headers": _security_headers(),
     "https-servers": _https(),

@@ -148,6 +148,8 @@ SITES = strategies.builds(
     compress=COMPRESS,
     security_headers=strategies.sampled_from(security_headers_option.SecurityHeaders),
     robots=strategies.sampled_from(robots_option.Robots),
+    request_headers=HEADERS,
+    response_headers=HEADERS,
     routes=strategies.lists(ROUTES, min_size=1, max_size=2).map(tuple),
 )
 SITE = model.Site(host="a.test", routes=(model.Route(path="/", action=model.Redirect(to="/x")),))
@@ -174,6 +176,8 @@ def _without(site: model.Site, field: tuple[str | int, ...]) -> model.Site:
             return dataclasses.replace(site, routes=SITE.routes)
         case (("aliases" | "redirect_aliases"), *_):
             return dataclasses.replace(site, aliases=())
+        case ((("request_headers" | "response_headers") as name), *_):
+            return dataclasses.replace(site, options=tuple(one for one in site.options if one[0] != name))
         case (("tls" | "http" | "hsts" | "redirect_status" | "compress" | "security_headers" | "robots"), *_):
             return dataclasses.replace(site, tls=model.Tls(), http=model.HttpMode.REDIRECT, options=())
         case _:

@@ -1,14 +1,19 @@
-"""`request_headers`, `response_headers`: headers that are set or removed."""
+"""`request_headers`, `response_headers`: headers that are set or removed.
 
+They add up: a route has those of its site and of the gate, too, and of one name the nearest counts (`merged`).
+"""
+
+import collections.abc
 import typing
 
 import pydantic
 
 from daemun.core import model
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, HasOptions, Label, Level, Option, Place
 from daemun.core.texts import rules
 
 _CGI_NAME_CHARACTERS = 40
+_TOGETHER = "those of the file, the site and the route add up, and of one name the nearest counts"
 
 
 def _text(value: object) -> object:
@@ -48,10 +53,26 @@ def _check(headers: tuple[model.Header, ...], place: Place, *, is_request: bool)
         place.add(rules.check_text(value) or rules.check_variables(value), name)
 
 
+def _find_schemes(place: Place) -> frozenset[model.Scheme]:
+    """Of the servers that the headers of a place are for; at the gate of any that may come."""
+    if place.route is not None:
+        return _schemes_of(place.route)
+    if place.site is not None:
+        return frozenset().union(*(_schemes_of(route) for route in place.site.routes))
+    return frozenset(model.Scheme)
+
+
+def _schemes_of(route: model.Route) -> frozenset[model.Scheme]:
+    targets = route.action.targets if isinstance(route.action, model.Proxy) else ()
+    return frozenset(target.scheme for target in targets)
+
+
 def _check_request(headers: tuple[model.Header, ...], place: Place) -> None:
+    if not headers:
+        return
     _check(headers, place, is_request=True)
-    schemes = {target.scheme for target in place.proxy.targets}
-    if headers and model.Scheme.MEMCACHED in schemes:
+    schemes = _find_schemes(place)
+    if place.route is not None and model.Scheme.MEMCACHED in schemes:
         place.add("cannot be sent to memcached", headers[0][0])
     _check_lengths(headers, schemes, place)
     for name, _ in headers if any(scheme.is_cgi for scheme in schemes) else ():
@@ -61,28 +82,39 @@ def _check_request(headers: tuple[model.Header, ...], place: Place) -> None:
 
 
 def _check_response(headers: tuple[model.Header, ...], place: Place) -> None:
+    if not headers:
+        return
     _check(headers, place, is_request=False)
-    if place.route is None:
-        return
-    if isinstance(place.route.action, model.Proxy):
-        _check_lengths(headers, {target.scheme for target in place.route.action.targets}, place)
-        return
-    for name, _ in headers:
-        if name.lower() == "content-type":
+    _check_lengths(headers, _find_schemes(place), place)
+    for name, _ in headers if place.route is None or not isinstance(place.route.action, model.Proxy) else ():
+        if name.lower() == "content-type" and place.route is not None:
             place.add("cannot be set where no server answers: files have the type of their ending", name)
+        elif name.lower() == "content-type":
+            place.add("cannot be one for all answers; set it in the routes that need it", name)
 
 
-def _check_lengths(headers: tuple[model.Header, ...], schemes: set[model.Scheme], place: Place) -> None:
+def _check_lengths(headers: tuple[model.Header, ...], schemes: collections.abc.Set[model.Scheme], place: Place) -> None:
     """The hash tables of nginx's proxy module grow with the names (`render.main_file`), those of others do not."""
     for name, _ in () if all(scheme.is_http for scheme in schemes) else headers:
         place.add_value(name, rules.check_fixed_bucket(name), name)
+
+
+def merged(one: Option[tuple[model.Header, ...]], *holders: HasOptions) -> tuple[model.Header, ...]:
+    """The headers of one of the two options that hold where these holders are around, the nearest first."""
+    found: dict[str, model.Header] = {}
+    for holder in reversed(holders):
+        for name, value in one.of(holder):
+            found.pop(name.lower(), None)
+            found[name.lower()] = (name, value)
+    return tuple(found.values())
 
 
 REQUEST = Option[tuple[model.Header, ...]](
     name="request_headers",
     form=_FORM,
     default=(),
-    doc=Doc(kind="map", usual="`{}`", meaning="headers for the server; nothing as value removes one"),
+    doc=Doc(kind="map", usual="`{}`", meaning=f"headers for the server; nothing as value removes one; {_TOGETHER}"),
+    levels=frozenset({Level.GATE, Level.SITE, Level.ROUTE}),
     beside=frozenset({Beside.TO}),
     label=Label.BY_NAME,
     check=_check_request,
@@ -91,7 +123,8 @@ RESPONSE = Option[tuple[model.Header, ...]](
     name="response_headers",
     form=_FORM,
     default=(),
-    doc=Doc(kind="map", usual="`{}`", meaning="headers for the visitor; nothing as value removes one"),
+    doc=Doc(kind="map", usual="`{}`", meaning=f"headers for the visitor; nothing as value removes one; {_TOGETHER}"),
+    levels=frozenset({Level.GATE, Level.SITE, Level.ROUTE}),
     label=Label.BY_NAME,
     check=_check_response,
 )

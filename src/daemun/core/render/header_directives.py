@@ -17,13 +17,12 @@ from daemun.core.options import (
     host_header_option,
     hsts_option,
     keepalive_option,
-    proxy_headers_option,
+    option,
     translate_option,
     underscores_option,
 )
 from daemun.core.render import (
     answer_headers,
-    believed_headers,
     client_certificates,
     forward_auth,
     forwarded_headers,
@@ -31,85 +30,19 @@ from daemun.core.render import (
     judge_locations,
     path_translation,
     site_scope,
+    standard_headers,
 )
-
-_REMOVED = (
-    "Forwarded",
-    "X-Forwarded-Protocol",
-    "X-Forwarded-Scheme",
-    "X-Forwarded-Server",
-    "X-Forwarded-Ssl",
-    "Proxy",
-)
-"""Headers with the same meaning as those that are set here, which could contradict them. `Proxy` becomes $HTTP_PROXY in
-CGI (httpoxy.org)."""
-
-_PROXIED = "proxied_"
 
 _VERIFIED = frozenset({"authorization", "cookie"})
-
-_HOP = ("Upgrade", "$daemun_upgrade"), ("Connection", "$daemun_connection")
-
-_LIKE_NGINX_PROXY = (
-    ("X-Forwarded-Proto", "$daemun_their_proto"),
-    ("X-Forwarded-Ssl", "$daemun_forwarded_ssl"),
-    ("X-Original-URI", "$request_uri"),
-)
-"""What nginx-proxy sends its servers besides, and of the protocol any word that a believed client has for it."""
-
-
-def _forwarded(forwarded: forwarded_headers.ForwardedHeaders) -> dict[str, str]:
-    return {
-        "X-Real-IP": "$remote_addr",
-        "X-Forwarded-For": forwarded.forwarded_for,
-        "X-Forwarded-Proto": forwarded.forwarded_proto,
-        "X-Forwarded-Host": forwarded.forwarded_host,
-        "X-Forwarded-Port": forwarded.forwarded_port,
-        "X-Request-ID": forwarded.sent_request_id,
-    }
-
-
-def _further(settings: model.Globals, *, is_grpc: bool = False) -> dict[str, str]:
-    removed = dict.fromkeys(_REMOVED, "")
-    is_trusting = forwarded_headers.is_anybody_believed(settings)
-    for name in from_proxies(settings, is_grpc=is_grpc):
-        removed[name] = f"$daemun_{proxied_variable(name)}" if is_trusting else ""
-    return removed | dict(_LIKE_NGINX_PROXY) if settings.like_nginx_proxy else removed
-
-
-def from_proxies(settings: model.Globals, *, is_grpc: bool = False) -> tuple[str, ...]:
-    """The headers that only trusted proxies may send, each once. is_grpc: to servers that speak gRPC."""
-    usual = tuple(name for name in believed_headers.USUAL if not is_grpc or name not in believed_headers.NOT_OF_GRPC)
-    found: dict[str, str] = {}
-    for name in proxy_headers_option.OPTION.of(settings):
-        for one in usual if name == proxy_headers_option.DEFAULT else (name,):
-            found.setdefault(one.lower(), one)
-    return tuple(found.values())
-
-
-def proxied_variable(name: str) -> str:
-    """Without $daemun_: what a trusted proxy sends in a header, else nothing."""
-    return f"{_PROXIED}{name.lower().replace('-', '_')}"
-
-
-def standard(
-    set_header: str, settings: model.Globals, nginx: render_environment.Nginx
-) -> tuple[directive.Directive, ...]:
-    """What every server behind the gate is sent, for `proxy_set_header` or `grpc_set_header`."""
-    forwarded = forwarded_headers.expressions(settings, nginx)
-    is_grpc = set_header == "grpc_set_header"
-    hop = () if is_grpc else _HOP
-    given = {"Host": forwarded.host, **_forwarded(forwarded), **dict(hop), **_further(settings, is_grpc=is_grpc)}
-    if not is_grpc and not settings.like_nginx_proxy:
-        given["Destination"] = path_translation.DESTINATION
-    return tuple(arguments.line(set_header, name, Expr(value)) for name, value in given.items())
 
 
 def shared(
     settings: model.Globals, nginx: render_environment.Nginx, set_header: str
 ) -> tuple[directive.Directive, ...]:
     """The same without what the owner sets at the http level, for there."""
-    return _last_wins(standard(set_header, settings, nginx), hidden=site_scope.owned(settings.snippet, set_header))
+    return _last_wins(
+        standard_headers.standard(set_header, settings, nginx), hidden=site_scope.owned(settings.snippet, set_header)
+    )
 
 
 def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) -> tuple[directive.Directive, ...]:
@@ -118,8 +51,8 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
     written = site_scope.owned(route.snippet, set_header)
     site_wide = site_scope.owned(scope.site.snippet, set_header)
     given = [
-        arguments.line(set_header, *_request_header(scope, name, value))
-        for name, value in header_options.REQUEST.of(route.action)
+        arguments.line(set_header, name, _owners_value(scope.settings, value))
+        for name, value in header_options.merged(header_options.REQUEST, route.action, scope.site, scope.settings)
     ]
     host = host_header_option.OPTION.of(route.action)
     if host is not None:
@@ -145,7 +78,7 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
     elif set_header == "proxy_set_header" and not translate_option.OPTION.of(route.action):
         connection = (*connection, arguments.line(set_header, "Destination", Expr("$http_destination")))
     identity = tuple(arguments.line(set_header, name, Expr(value)) for name, value in _identity(scope, route))
-    usual = standard(set_header, scope.settings, scope.environment.nginx)
+    usual = standard_headers.standard(set_header, scope.settings, scope.environment.nginx)
     removed = tuple(
         arguments.line(set_header, name, "") for name in _of_all_judges(scope, {_subject(line) for line in usual})
     )
@@ -194,7 +127,7 @@ def _aliases(
     if not underscores_option.OPTION.of(scope.site):
         return ()
     found: list[directive.Directive] = []
-    usual = standard(set_header, scope.settings, scope.environment.nginx)
+    usual = standard_headers.standard(set_header, scope.settings, scope.environment.nginx)
     named = [line.args[0].value for line in (*usual, *more)]
     for original in (*named, "Content-Length", "Transfer-Encoding"):
         parts = original.split("-")
@@ -213,7 +146,7 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
     assert isinstance(route.action, model.Proxy)
     host = host_header_option.OPTION.of(route.action)
     given: dict[str, directive.Arg] = {"Host": Expr(scope.forwarded.host) if host is None else directive.Text(host)}
-    usual = {**_forwarded(scope.forwarded), **_further(scope.settings)}
+    usual = {**standard_headers.forwarded(scope.forwarded), **standard_headers.further(scope.settings)}
     given |= {name: Expr(value) for name, value in usual.items()}
     given |= dict.fromkeys(_of_all_judges(scope, {_as_subject(name) for name in given}), Expr(""))
     for name, value in _identity(scope, route):
@@ -221,9 +154,9 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
         given[name] = Expr(value)
     if route.action.targets[0].path is not None and path_translation.is_on(scope, route.action):
         given["X-Forwarded-Prefix"] = path_translation.prefix(route)
-    for name, value in header_options.REQUEST.of(route.action):
+    for name, value in header_options.merged(header_options.REQUEST, route.action, scope.site, scope.settings):
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
-        given[name] = _owners_value(scope, value)
+        given[name] = _owners_value(scope.settings, value)
     lines = [_parameter(param, name, value) for name, value in given.items()]
     if (user := dict(_by_gate(scope, route)).get(judge_locations.USER_HEADER)) is not None:
         lines.append(arguments.line(param, "REMOTE_USER", Expr(user), "if_not_empty"))  # RFC 3875 section 4.1.11
@@ -232,17 +165,18 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
 
 def _parameter(param: str, name: str, value: directive.Arg) -> directive.Directive:
     """An empty value is not sent, and neither is the client's header of that name."""
-    may_be_empty = (f"$daemun_{_PROXIED}", forward_auth.IDENTITY, client_certificates.PREFIX, *judge_locations.OWN)
+    may_be_empty = (
+        f"$daemun_{standard_headers.PROXIED}",
+        forward_auth.IDENTITY,
+        client_certificates.PREFIX,
+        *judge_locations.OWN,
+    )
     empty = ("if_not_empty",) if not value.value or value.value.startswith(may_be_empty) else ()
     return arguments.line(param, f"HTTP_{name.upper().replace('-', '_')}", value, *empty)
 
 
-def _request_header(scope: site_scope.Scope, name: str, value: str) -> tuple[directive.Arg, directive.Arg]:
-    return directive.Text(name), _owners_value(scope, value)
-
-
-def _owners_value(scope: site_scope.Scope, value: str) -> directive.Arg:
-    return Expr(forwarded_headers.with_one_id(arguments.expression(value).value, scope.settings))
+def _owners_value(settings: model.Globals, value: str) -> directive.Arg:
+    return Expr(forwarded_headers.with_one_id(arguments.expression(value).value, settings))
 
 
 def _last_wins(
@@ -276,22 +210,37 @@ def server_lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Dir
 
 
 def _carried(scope: site_scope.Scope, route: model.Route | None, *, https: bool) -> tuple[directive.Directive, ...]:
-    """The same, of a route: None: of what no route answers."""
+    """The same, of a route, without what it sets itself: None: of what no route answers."""
     ours = answer_headers.lines(scope, route, https=https)
     promise = hsts_option.OPTION.of(scope.site)
     hsts: tuple[directive.Directive, ...] = ()
     if promise is not None and https:
         value = hsts_option.header_value(promise)
         hsts = (arguments.line("add_header", "Strict-Transport-Security", value, "always"),)
-    if not (ours or hsts):
+    of_gate = _added_by(scope.settings, scope.settings)
+    of_site = _added_by(scope.site, scope.settings)
+    if not (ours or hsts or of_gate or of_site):
         return ()
-    return _last_wins(ours, site_scope.owned(scope.settings.snippet, "add_header"), hsts, hidden=())
+    return _of_all(ours, site_scope.owned(scope.settings.snippet, "add_header"), of_gate, hsts, of_site)
 
 
 def default_lines(settings: model.Globals) -> tuple[directive.Directive, ...]:
     """The same for what answers names that no site has."""
-    ours = answer_headers.default_lines(settings)
-    return _last_wins(ours, site_scope.owned(settings.snippet, "add_header"), hidden=()) if ours else ()
+    ours, of_gate = answer_headers.default_lines(settings), _added_by(settings, settings)
+    if not (ours or of_gate):
+        return ()
+    return _of_all(ours, site_scope.owned(settings.snippet, "add_header"), of_gate)
+
+
+def _added_by(holder: option.HasOptions, settings: model.Globals) -> tuple[directive.Directive, ...]:
+    """What the gate, a site or a route adds to answers; a line without a value removes one further out."""
+    given = header_options.RESPONSE.of(holder)
+    return tuple(arguments.line("add_header", name, _owners_value(settings, value), "always") for name, value in given)
+
+
+def _of_all(*lists: collections.abc.Iterable[directive.Directive]) -> tuple[directive.Directive, ...]:
+    merged = _last_wins(*lists, hidden=())
+    return tuple(line for line in merged if len(line.args) < 2 or line.args[1].value)
 
 
 def without_written(
@@ -357,16 +306,14 @@ def response_lines(
     hide_header: the directive that drops a header of the server behind, None when there is no such server.
     extra: headers for good answers only, when the owner does not set them.
     """
-    given = header_options.RESPONSE.of(route)
+    given = header_options.merged(header_options.RESPONSE, route, scope.site, scope.settings)
     hidden: list[str] = [name for name, _ in given]
     if hsts_option.OPTION.of(scope.site) is not None and https:
         hidden.append("Strict-Transport-Security")
     hidden += (name for name in answer_headers.hidden(scope, route) if name not in hidden)
-    added: list[directive.Directive] = []
-    owners = {name.lower() for name, _ in given}
-    added += [
-        arguments.line("add_header", name, _owners_value(scope, value), "always") for name, value in given if value
-    ]
+    own = _added_by(route, scope.settings)
+    owners, set_here = {name.lower() for name, _ in given}, {_subject(line) for line in own}
+    added = [line for line in own if line.args[1].value]
     added += [arguments.line("add_header", name, value) for name, value in extra if name.lower() not in owners]
     lines = [arguments.line(hide_header, name) for name in hidden] if hide_header else []
     if lines and hide_header:
@@ -377,7 +324,7 @@ def response_lines(
     added += forward_auth.cookie_lines(scope, route)
     written = site_scope.owned(route.snippet, "add_header")
     of_server, of_route = server_lines(scope, https=https), _carried(scope, route, https=https)
-    kept = tuple(line for line in of_route if _subject(line) not in {name.replace("-", "_") for name in owners})
+    kept = tuple(line for line in of_route if _subject(line) not in set_here)
     if added or written or kept != of_server:
         added = [*_last_wins(kept, site_scope.owned(scope.site.snippet, "add_header"), added, hidden=written)]
         if of_server and not (added or written):

@@ -3,7 +3,7 @@
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.certificates import on_demand_names
 from daemun.core.directive import Expr
-from daemun.core.options import header_options, logs_option
+from daemun.core.options import header_options, logs_option, option
 from daemun.core.plan import shared_sites, variable_definitions
 from daemun.core.render import (
     access,
@@ -204,7 +204,12 @@ def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node
     least = 128 if are_few else 512
     bucket = str(_power_of_two(max([len(name) for name in names_], default=0) + 48, least=least))
     routes = [route for site in desired.enabled for route in site.routes]
-    sent = (header_options.REQUEST.of(route.action) + header_options.RESPONSE.of(route) for route in routes)
+    both = (header_options.REQUEST, header_options.RESPONSE)
+    around: tuple[option.HasOptions, ...] = (desired.globals, *desired.enabled)
+    sent = (
+        *(one.of(holder) for one in both for holder in around),
+        *(header_options.REQUEST.of(route.action) + header_options.RESPONSE.of(route) for route in routes),
+    )
     header = max((len(name) for headers in sent for name, _ in headers), default=0)
     return (
         directive.Comment("Hash tables"),

@@ -22,13 +22,13 @@ from daemun.core.render import (
     error_pages,
     forward_auth,
     forwarded_headers,
-    header_directives,
     hold_locations,
     judge_locations,
     on_demand_site,
     path_translation,
     realip,
     request_body,
+    standard_headers,
 )
 from daemun.errors import RenderError
 
@@ -252,11 +252,11 @@ def _proxied(settings: model.Globals) -> tuple[directive.Node, ...]:
     return tuple(
         _map(
             "$daemun_trusted",
-            header_directives.proxied_variable(name),
+            standard_headers.proxied_variable(name),
             ("default", ""),
             ("1", f"$http_{name.lower().replace('-', '_')}"),
         )
-        for name in header_directives.from_proxies(settings)
+        for name in standard_headers.from_proxies(settings)
     )
 
 

@@ -57,14 +57,15 @@ def find_aims(site: model.Site, settings: model.Globals | None = None) -> tuple[
     is not tried. settings: of the gate, whose judge holds for sites without an own `access`."""
     if not site.enabled:
         return ()
+    settings = settings or model.Globals()
     servers = tuple(
-        _make_aim(site, route, route.action, target)
+        _make_aim(site, route, route.action, target, settings)
         for route in site.routes
         if isinstance(route.action, model.Proxy)
         for target in route.action.targets
         if not target.down
     )
-    judges = (_make_judge_aim(site, route, settings or model.Globals()) for route in site.routes)
+    judges = (_make_judge_aim(site, route, settings) for route in site.routes)
     return (*servers, *(aim for aim in judges if aim is not None))
 
 
@@ -94,14 +95,17 @@ def _make_judge_aim(site: model.Site, route: model.Route, settings: model.Global
     auth = access_levels.of_route(route, site, settings).access.forward_auth
     if auth is None:
         return None
-    aim = _make_aim(site, route, auth.proxy, auth.proxy.targets[0])
+    aim = _make_aim(site, route, auth.proxy, auth.proxy.targets[0], settings)
     return dataclasses.replace(aim, is_judge=True, sent=None, leads_back=(), headers=(), is_checked=False)
 
 
-def _make_aim(site: model.Site, route: model.Route, proxy: model.Proxy, target: model.Target) -> model.Aim:
+def _make_aim(
+    site: model.Site, route: model.Route, proxy: model.Proxy, target: model.Target, settings: model.Globals
+) -> model.Aim:
     service = dns_services.find_service(proxy, target)
     is_literal = service is None and target.socket is None
     named = target.host if target.host is not None and names.address_of(target.host) is None else None
+    headers = header_options.merged(header_options.REQUEST, proxy, site, settings)
     assert is_literal is False or (target.host is not None and target.port is not None)
     return model.Aim(
         host=site.host,
@@ -123,7 +127,7 @@ def _make_aim(site: model.Site, route: model.Route, proxy: model.Proxy, target: 
         shows_certificate=any(
             getattr(node, "name", "").endswith("_ssl_certificate") for node in (*site.snippet, *route.snippet)
         ),
-        headers=tuple((name, value) for name, value in header_options.REQUEST.of(proxy) if value and "$" not in value),
+        headers=tuple((name, value) for name, value in headers if value and "$" not in value),
     )
 
 
