@@ -20,6 +20,7 @@ from daemun.core.options import (
     max_body_option,
     rate_limit_form,
     redirect_status_option,
+    respond_form,
     retries_option,
     robots_option,
     root_option,
@@ -295,6 +296,19 @@ def _files() -> Feature:
     )
 
 
+def _answers() -> Feature:
+    """What the gate answers itself, in the open and behind a guard."""
+    routes = (
+        route("/", "http://10.0.0.1"),
+        route("/none", model.Respond(status=204)),
+        route("/text", model.Respond(body='a $host {x;}\n"b"\n', media_type="application/json"), max_body=1),
+        route("/file", model.Respond(status=503, file="/srv/a $b.html", trusted="/")),
+        route("/denied/", respond_form.DENIAL),
+    )
+    private = access_option.Access(allow=("private",))
+    return _sites(site("answers.example.com", *routes), site("guarded-answers.example.com", *routes, access=private))
+
+
 def _default_site() -> Feature:
     default = model.Default(kind=model.DefaultKind.SITE, host="main.example.com")
     return _settings(site("main.example.com", "http://10.0.0.1"), default=default)
@@ -418,6 +432,7 @@ FEATURES = {
     "default-redirect": _default_redirect(),
     "default-site": _default_site(),
     "files": _files(),
+    "answers": _answers(),
     "globals": _globals(),
     "headers": _headers(),
     "http": _http(),

@@ -40,7 +40,7 @@ def upstream_tls(tls: model.UpstreamTls) -> model.OptionValues:
     return catalogue.values(upstream_tls_options.VERIFY.set(verify), upstream_tls_options.SERVER_NAME.set(tls.name))
 
 
-def route(path: str, action: model.Proxy | model.Redirect | model.Files | str, **given: object) -> model.Route:
+def route(path: str, action: model.Action | str, **given: object) -> model.Route:
     """action: a text is the URL of the only target. given: options by their names, and other fields of Route."""
     made = proxy(action) if isinstance(action, str) else action
     named = {name: value for name, value in given.items() if name in catalogue.BY_NAME}

@@ -45,7 +45,7 @@ def _first(action: model.Proxy, **changes: object) -> model.Proxy:
     return dataclasses.replace(action, targets=(changed,))
 
 
-def _one(action: model.Proxy | model.Redirect | model.Files, **options: object) -> model.Site:
+def _one(action: model.Action, **options: object) -> model.Site:
     return site("slot.test", route("/", action, **options))
 
 
@@ -145,6 +145,13 @@ TEXTS: dict[str, Slot] = {
         harmless=("x.php",),
     ),
     "redirect": Slot(build=lambda text: _one(model.Redirect(to=text)), harmless=("/x", "/"), start="/", verbatim=False),
+    "body": Slot(build=lambda text: _one(model.Respond(body=text)), harmless=("x",), verbatim=False),
+    "media type": Slot(
+        build=lambda text: _one(model.Respond(body="x", media_type=text)), harmless=("a/b",), start="a/b"
+    ),
+    "file of an answer": Slot(
+        build=lambda text: _one(model.Respond(file=text)), harmless=("/srv/x", "/x"), start="/", verbatim=False
+    ),
     "folder": Slot(build=lambda text: _one(model.Files(folder=text)), harmless=("/srv",), start="/", verbatim=False),
     "folder of a part": Slot(
         build=lambda text: site(
@@ -236,6 +243,7 @@ NUMBERS: dict[str, Slot] = {
         build=lambda value: _one(model.Redirect(to="/x", options=catalogue.values(status_option.OPTION.set(value)))),
         harmless=(302,),
     ),
+    "status of an answer": Slot(build=lambda value: _one(model.Respond(status=value)), harmless=(200,)),
     **{
         f"timeout {name}": Slot(
             build=lambda value, name=name: _one(_with(timeout=timeout_option.Timeouts(**{f"{name}_s": value}))),

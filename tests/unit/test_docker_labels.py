@@ -182,8 +182,28 @@ def test_a_redirect() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"respond": "204"}, model.Respond(status=204)),
+        ({"respond.body": "4", "respond.type": "a/b"}, model.Respond(body="4", media_type="a/b")),
+        ({"deny": "true"}, model.Respond(status=403)),
+    ],
+)
+def test_an_answer_of_the_gate(given: dict[str, str], expected: model.Respond) -> None:
+    found = request({"daemun.host": "a.test", **{f"daemun.{name}": value for name, value in given.items()}})
+
+    assert found.route.action == expected
+    assert found.scheme is None
+
+
+@pytest.mark.parametrize(
     ("given", "said"),
     [
+        ({"daemun.host": "a.test", "daemun.respond.file": "/etc/passwd"}, "is unknown: expected respond.status"),
+        ({"daemun.host": "a.test", "daemun.respond": "302"}, "302 is a redirect"),
+        ({"daemun.host": "a.test", "daemun.deny": "false"}, "expected true, found false"),
+        ({"daemun.host": "a.test", "daemun.deny": "true", "daemun.redirect": "/x"}, "stands beside redirect"),
+        ({"daemun.host": "a.test", "daemun.deny": "true", "daemun.port": "80"}, "has no meaning for a fixed answer"),
         ({"daemun.port": "80"}, 'label "daemun.host" is missing'),
         ({"daemun.host": " , "}, 'label "daemun.host" is empty'),
         ({"daemun.host": "a b.test"}, '"a b.test" is not a host name'),

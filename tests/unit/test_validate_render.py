@@ -123,6 +123,13 @@ ACTIONS = (
     PROXIES
     | strategies.builds(_redirect, TEXT | PATH, status=strategies.sampled_from([200, 301, 308]))
     | strategies.builds(_files, PATH, spa=FLAG, listing=FLAG, index=INDEX)
+    | strategies.builds(
+        model.Respond,
+        status=strategies.sampled_from([200, 204, 404]) | NUMBER,
+        body=strategies.none() | TEXT,
+        file=strategies.none() | PATH,
+        media_type=strategies.none() | strategies.just("text/html") | TEXT,
+    )
 )
 COMPRESS = strategies.builds(compress_option.Compress, is_on=FLAG, types=strategies.lists(TEXT, max_size=1).map(tuple))
 ROUTES = strategies.builds(

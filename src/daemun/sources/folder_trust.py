@@ -19,12 +19,15 @@ def with_trust(snapshot: model.Snapshot) -> model.Snapshot:
 
 
 def _of_site(site: model.Site) -> model.Site:
-    if not any(isinstance(route.action, model.Files) for route in site.routes):
+    if not any(isinstance(route.action, model.Files | model.Respond) for route in site.routes):
         return site
     return dataclasses.replace(site, routes=tuple(map(_of_route, site.routes)))
 
 
 def _of_route(route: model.Route) -> model.Route:
+    if isinstance(route.action, model.Respond) and route.action.file is not None:
+        trusted = find_trusted(str(pathlib.Path(route.action.file).parent))
+        return dataclasses.replace(route, action=dataclasses.replace(route.action, trusted=trusted))
     if not isinstance(route.action, model.Files):
         return route
     return dataclasses.replace(

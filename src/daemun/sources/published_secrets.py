@@ -1,4 +1,4 @@
-"""Folders of files that would show visitors a secret: the one list of where secrets are.
+"""Folders and files that would show visitors a secret: the one list of where secrets are.
 
 Links on the way to a folder are followed; those inside it are nginx's business (`disable_symlinks`).
 """
@@ -16,27 +16,39 @@ from daemun.sources import snippet_files
 def find_problems(snapshot: model.Snapshot, path: pathlib.Path, state: str | None) -> list[model.Problem]:
     """path: of the file that the snapshot was read from. state: the state directory. Blocking, microseconds."""
     served = [
-        (site, route, route.action.folder, os.path.realpath(route.action.folder))
+        (site, route, *place, os.path.realpath(place[1]))
         for site in snapshot.sites
         if site.enabled
         for route in site.routes
-        if isinstance(route.action, model.Files)
+        if (place := _find_place(route)) is not None
     ]
     if not served:
         return []
     secrets = {os.path.realpath(file): what for file, what in _find_secrets(snapshot, path, state)}
     problems: list[model.Problem] = []
-    for site, route, written, folder in served:
+    for site, route, key, written, folder in served:
         for secret, what in secrets.items():
             common = os.path.commonpath((folder, secret))
             if common in {folder, secret}:
                 where = "is" if folder == secret else "holds" if common == folder else "lies in"
-                message = f"files: {folder} {where} {what}; name a folder apart from it"
-                field = ("routes", route.path, "files")
+                apart = "a folder apart from it" if key == "files" else "another file"
+                message = f"{key}: {folder} {where} {what}; name {apart}"
+                field = ("routes", route.path, key)
                 problems.append(
                     model.Problem(origin=site.origin, message=message, host=site.host, field=field, bars=written)
                 )
     return problems
+
+
+def _find_place(route: model.Route) -> tuple[str, str] | None:
+    """The key of what a route shows of this machine's files, and the path."""
+    match route.action:
+        case model.Files(folder=folder):
+            return "files", folder
+        case model.Respond(file=str(file)):
+            return "respond", file
+        case _:
+            return None
 
 
 def _find_secrets(

@@ -1,6 +1,6 @@
-"""Folders of `files` whose visitors would get 404 or 403: those that are not there, those that nginx's workers may not
-enter, and those of a whole site that have files and no front page. nginx finds out at the first request only, and tells
-its error log alone."""
+"""Folders of `files`, and files of `respond`, whose visitors would get 404 or 403: those that are not there, those that
+nginx's workers may not enter, and folders of a whole site that have files and no front page. nginx finds out at the
+first request only, and tells its error log alone."""
 
 import contextlib
 import itertools
@@ -20,7 +20,7 @@ def find_problems(snapshot: model.Snapshot, find_worker: snippet_files.FindWorke
         for site in snapshot.sites
         if site.enabled
         for route in site.routes
-        if isinstance(route.action, model.Files)
+        if isinstance(route.action, model.Files | model.Respond)
     ]
     if not served:
         return []
@@ -30,9 +30,34 @@ def find_problems(snapshot: model.Snapshot, find_worker: snippet_files.FindWorke
     written = snapshot.globals.snippet if snapshot.globals is not None else ()
     return [
         _warn(site, route, cause)
-        for site, route, files in served
-        if (cause := _find_cause(files, worker) or _find_no_page(site, route, files, written)) is not None
+        for site, route, action in served
+        if (cause := _find_cause_of(site, route, action, worker, written)) is not None
     ]
+
+
+def _find_cause_of(
+    site: model.Site,
+    route: model.Route,
+    action: model.Files | model.Respond,
+    worker: snippet_files.Worker | None,
+    written: model.Snippet,
+) -> str | None:
+    if isinstance(action, model.Files):
+        return _find_cause(action, worker) or _find_no_page(site, route, action, written)
+    return None if action.file is None else _find_cause_of_file(pathlib.Path(action.file), worker)
+
+
+def _find_cause_of_file(file: pathlib.Path, worker: snippet_files.Worker | None) -> str | None:
+    try:
+        if file.is_dir():
+            return f"{file} is a folder, and a file is expected; name the one in it, or write `files: {file}`"
+        if not file.is_file():
+            return f"there is no file {file}; its visitors get 404 until it is there"
+        if (closed := snippet_files.find_closed(file.resolve(), worker)) is not None:
+            return f"{closed}; until then its visitors get 403"
+    except OSError:
+        return None  # daemun itself may not look there, and so does not know
+    return None
 
 
 def _find_cause(files: model.Files, worker: snippet_files.Worker | None) -> str | None:
@@ -84,7 +109,7 @@ def _is_answered(nodes: model.Snippet) -> bool:
 
 
 def _warn(site: model.Site, route: model.Route, cause: str) -> model.Problem:
-    field = ("routes", route.path, "files")
+    field = ("routes", route.path, "files" if isinstance(route.action, model.Files) else "respond")
     return model.Problem(
         origin=site.origin,
         message=f"{problem_report.label(field, host=site.host)}: {cause}",

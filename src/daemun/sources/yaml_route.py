@@ -1,11 +1,12 @@
 """A route in daemun.yaml: what it leads to, and options."""
 
+import dataclasses
 import typing
 
 import pydantic
 
 from daemun.core import model, short_texts
-from daemun.core.options import catalogue, forms, option
+from daemun.core.options import catalogue, forms, option, respond_form
 from daemun.core.options.option import Doc
 from daemun.core.texts import words
 from daemun.sources import yaml_entry, yaml_words
@@ -82,9 +83,9 @@ class TargetEntry(yaml_entry.Entry):
 
 
 class RouteEntry(yaml_entry.Entry):
-    """A target's text, or this map with one of `to`, `redirect`, `files`."""
+    """A target's text, or this map with one of `to`, `redirect`, `files`, `respond`, `deny`."""
 
-    shape = 'a target such as "http://127.0.0.1:8000", or a map with `to`, `redirect` or `files`'
+    shape = 'a target such as "http://127.0.0.1:8000", or a map with `to`, `redirect`, `files`, `respond` or `deny`'
     to: typing.Annotated[
         typing.Annotated[list[typing.Annotated[TargetEntry, forms.Also(forms.TEXT)]], forms.ONE_OR_MORE] | None,
         Doc(kind="target, map, or a list of them", usual="", meaning="the servers"),
@@ -98,6 +99,19 @@ class RouteEntry(yaml_entry.Entry):
             meaning="static files; the rest of the path is looked up in it. Links inside it lead to files of their own "
             "owner only; a folder that is, holds or lies in the state directory, or holds a private key, is refused",
         ),
+    ] = None
+    respond: typing.Annotated[
+        respond_form.Form | None,
+        Doc(
+            kind="status, or `{status, body, type, file}`",
+            usual="",
+            meaning="a fixed answer: a text (`body`, as it is) or a file, and its media type, which is plain text or "
+            "what the file's name tells; with neither, a status from 400 on has the gate's page",
+        ),
+    ] = None
+    deny: typing.Annotated[
+        respond_form.Deny | None,
+        Doc(kind="true", usual="", meaning="nobody gets anything here: 403 with the gate's page"),
     ] = None
     nginx: typing.Annotated[
         str, Doc(kind="text", usual="none", meaning="hand-written directives for the `location` block")
@@ -115,6 +129,18 @@ class RouteEntry(yaml_entry.Entry):
     def options(self) -> tuple[model.OptionValues, model.OptionValues]:
         """Those of the route, and those of its action."""
         return catalogue.split(self.given(catalogue.BY_NAME), self.actions()[0])
+
+    def make_action(self) -> tuple[model.Action, model.OptionValues]:
+        """What a good route leads to, and the options of the route itself."""
+        options, own = self.options()
+        if self.redirect is not None:
+            return model.Redirect(to=self.redirect, options=own), options
+        if self.files is not None:
+            return model.Files(folder=self.files, options=own), options
+        if self.respond is not None or self.deny is not None:
+            answer = self.deny if self.respond is None else self.respond.make()
+            return dataclasses.replace(answer or respond_form.DENIAL, options=own), options
+        return model.Proxy(targets=tuple(target.translate() for target in self.to or ()), options=own), options
 
 
 ROUTE: type[RouteEntry] = catalogue.with_options("RouteEntry", RouteEntry, option.Level.ROUTE)

@@ -31,7 +31,7 @@ def make_schema() -> forms.Json:
     file |= {"required": ["sites"], "patternProperties": {"^x-": {}}}
     definitions["Route"] = {
         "anyOf": [forms.TEXT, route],
-        "description": "a target, or a map with to, redirect or files",
+        "description": "a target, or a map with to, redirect, files, respond or deny",
     }
     definitions["Site"] = {
         "anyOf": [forms.TEXT, _ROUTES, site],

@@ -6,7 +6,7 @@ import pathlib
 import typing
 
 from daemun.core import model, short_texts
-from daemun.core.options import catalogue, http_option, tls_option
+from daemun.core.options import catalogue, http_option, option, tls_option
 from daemun.core.texts import cures, path_patterns, rules, words
 from daemun.sources import (
     yaml_check,
@@ -199,20 +199,16 @@ class Translation(yaml_context.Context):
 
     def _action(
         self, entry: yaml_route.RouteEntry, path: yaml_positions.Path, host: str, *, is_silent: bool
-    ) -> tuple[model.Proxy | model.Redirect | model.Files | None, model.OptionValues]:
+    ) -> tuple[model.Action | None, model.OptionValues]:
         """What a route leads to, and the options of the route itself. is_silent: what is wrong is reported already."""
         actions = entry.actions()
         if len(actions) != 1:
             found = words.listed([f"`{kind.value}`" for kind in actions], last="and") if actions else "none of them"
             if not is_silent:
-                self.report_at(path, f"expected one of `to`, `redirect` or `files`, found {found}", host=host)
+                expected = words.listed([f"`{kind.value}`" for kind in option.Beside])
+                self.report_at(path, f"expected one of {expected}, found {found}", host=host)
             return None, ()
-        options, own = entry.options()
-        if entry.redirect is not None:
-            return model.Redirect(to=entry.redirect, options=own), options
-        if entry.files is not None:
-            return model.Files(folder=entry.files, options=own), options
-        return model.Proxy(targets=tuple(target.translate() for target in entry.to or ()), options=own), options
+        return entry.make_action()
 
     def _key_mark(self, path: yaml_positions.Path) -> yaml_positions.Mark:
         return self.document.keys.get(path, self.document.locate(path))

@@ -225,6 +225,8 @@ def route_json(route: model.Route, pools: Pools, look: model.RouteLook | None = 
             kind, to = "redirect", [action.to]
         case model.Files():
             kind, to = "files", [action.folder]
+        case model.Respond():
+            kind, to = "respond", [str(action.status), *(() if action.file is None else (action.file,))]
     return {
         "path": route.path,
         "kind": kind,

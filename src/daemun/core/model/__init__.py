@@ -52,7 +52,7 @@ from daemun.core.model.probe_results import (
     UpstreamError,
 )
 from daemun.core.model.problem import NOWHERE, Origin, Problem, Severity, located
-from daemun.core.model.route import Files, Header, Redirect, Route, Snippet
+from daemun.core.model.route import Action, Files, Header, Redirect, Respond, Route, Snippet
 from daemun.core.model.sent_alert import SentAlert
 from daemun.core.model.site import (
     Answer,
@@ -85,6 +85,7 @@ __all__ = [
     "PRIVATE",
     "RFC2136",
     "Acme",
+    "Action",
     "Actual",
     "Address",
     "Aim",
@@ -121,6 +122,7 @@ __all__ = [
     "Problem",
     "Proxy",
     "Redirect",
+    "Respond",
     "Route",
     "RouteLook",
     "Scheme",

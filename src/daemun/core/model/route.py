@@ -31,6 +31,29 @@ class Files:
     options: OptionValues = ()
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Respond:
+    """A route's requests get a fixed answer from the gate.
+
+    body: the text as it is. file: absolute path of a file with it. None of them: nothing, or the page of an error.
+    media_type: of the body or file; None: plain text, or what the file's name tells. trusted: as of `Files`.
+    """
+
+    status: int = 200
+    body: str | None = None
+    file: str | None = None
+    media_type: str | None = None
+    trusted: str | None = None
+    options: OptionValues = ()
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it tells nothing but a status of an error."""
+        return self.status >= 400 and self.body is None and self.file is None
+
+
+Action = Proxy | Redirect | Files | Respond
+
 Header = tuple[str, str]
 
 
@@ -50,7 +73,7 @@ class Route:
     """
 
     path: str
-    action: Proxy | Redirect | Files
+    action: Action
     is_internal: bool = False
     replaced: bool = False
     options: OptionValues = ()

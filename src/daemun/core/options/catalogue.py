@@ -1,7 +1,7 @@
 """Every option of daemun.yaml. A new one is added to one list here, and nothing else has to know it.
 
-The keys that say what there is (`sites`, `routes`, `to`, `redirect`, `files`) and hand-written `nginx` are no options:
-they are read in `sources` (`yaml_top`, `yaml_site`, `yaml_route`).
+The keys that say what there is (`sites`, `routes`, `to`, `redirect`, `files`, `respond`, `deny`) and hand-written
+`nginx` are no options: they are read in `sources` (`yaml_top`, `yaml_site`, `yaml_route`).
 """
 
 import collections.abc
@@ -189,7 +189,7 @@ def with_value(options: model.OptionValues, one: option.Option[_T], value: _T) -
     return values_of({**dict(options), one.name: value})
 
 
-def find_action(action: model.Proxy | model.Redirect | model.Files) -> option.Beside:
+def find_action(action: model.Action) -> option.Beside:
     match action:
         case model.Proxy():
             return option.Beside.TO
@@ -197,6 +197,8 @@ def find_action(action: model.Proxy | model.Redirect | model.Files) -> option.Be
             return option.Beside.REDIRECT
         case model.Files():
             return option.Beside.FILES
+        case model.Respond():
+            return option.Beside.RESPOND
 
 
 def split(

@@ -31,6 +31,8 @@ class OptionMap:
     """What each key means, for editors."""
     file_only: typing.ClassVar[frozenset[str]] = frozenset()
     """Keys that no label may set."""
+    texts: typing.ClassVar[frozenset[str]] = frozenset()
+    """Keys whose labels are texts, also where they look like a number."""
 
     @classmethod
     def __get_pydantic_json_schema__(

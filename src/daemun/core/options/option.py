@@ -33,6 +33,8 @@ class Beside(enum.Enum):
     TO = "to"
     REDIRECT = "redirect"
     FILES = "files"
+    RESPOND = "respond"
+    DENY = "deny"
 
 
 EVERY_ACTION = frozenset(Beside)

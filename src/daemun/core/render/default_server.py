@@ -4,7 +4,7 @@ from daemun.core import arguments, directive, model, render_environment
 from daemun.core.certificates import certificate_choice, on_demand_names
 from daemun.core.directive import Expr
 from daemun.core.plan import generation_files, listeners
-from daemun.core.render import error_pages, header_directives, route_locations, server_blocks, site_scope
+from daemun.core.render import error_pages, fixed_answers, header_directives, server_blocks, site_scope
 from daemun.core.texts import names
 from daemun.errors import RenderError
 
@@ -73,7 +73,7 @@ def _ours(
 
 def _answer(default: model.Default) -> directive.Directive:
     if default.kind is model.DefaultKind.REDIRECT and default.redirect is not None:
-        return route_locations.redirect_line(default.redirect)
+        return fixed_answers.redirect_line(default.redirect)
     return arguments.line("return", str(default.status))
 
 

@@ -2,21 +2,18 @@
 
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
-from daemun.core.options import redirect_status_option, status_option
+from daemun.core.options import redirect_status_option
 from daemun.core.render import (
     access,
-    early_answers,
     error_pages,
+    fixed_answers,
     gateway,
-    header_directives,
     internal_clients,
-    option_lines,
     proxy,
-    rewrites,
     site_scope,
     static_files,
 )
-from daemun.core.texts import names, words
+from daemun.core.texts import words
 from daemun.errors import RenderError
 
 _MOVED = 301
@@ -49,7 +46,9 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
             case model.Proxy() as action:
                 nodes = gateway.locations(scope, route, action, https=https)
             case model.Redirect() as action:
-                nodes = _redirect(scope, route, action, https=https)
+                nodes = fixed_answers.redirect(scope, route, action, https=https)
+            case model.Respond() as action:
+                nodes = fixed_answers.respond(scope, route, action, https=https)
             case model.Files() as action:
                 nodes = static_files.locations(scope, route, action, https=https)
     except RenderError as error:
@@ -58,27 +57,6 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
     guarded = access.guarded(scope, route, yielding, pages)
     to_slash = access.guarded(scope, route, _to_slash(scope, route), pages)
     return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, guarded), *to_slash)
-
-
-def _redirect(
-    scope: site_scope.Scope, route: model.Route, redirect: model.Redirect, *, https: bool
-) -> tuple[directive.Directive, ...]:
-    own = header_directives.response_lines(scope, route, https=https, hide_header=None)
-    lines = (*option_lines.of_route(route), *own)
-    is_rewritten = rewrites.may_lead_to(route, scope.site.snippet)
-    # nginx answers by the first `return` that it meets, and that is the owner's.
-    answer = redirect_line(redirect, is_rewritten=is_rewritten)
-    if not access.is_guarded(scope, route):
-        block = (*site_scope.yielding(lines, route.snippet), *route.snippet, answer)
-        return (arguments.line("location", route.path, block=block),)
-    # Locations inside it stay there: nginx allows none in a named one.
-    inside = site_scope.owned(route.snippet, "location")
-    owners = tuple(node for node in route.snippet if node not in inside)
-    there = f"@{names.upstream_name(scope.site.host, route.path)}_redirect"
-    return (
-        arguments.line("location", route.path, block=(*early_answers.beyond(scope, there), *inside)),
-        arguments.line("location", there, block=(*site_scope.yielding(lines, owners), *owners, answer)),
-    )
 
 
 def _to_slash(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
@@ -102,12 +80,6 @@ def _to_slash(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Di
     return (arguments.line("location", "=", bare, block=block),)
 
 
-def redirect_line(redirect: model.Redirect, *, is_rewritten: bool = False) -> directive.Directive:
-    """is_rewritten: the owner changes paths before."""
-    there = arguments.redirection(redirect.to, is_rewritten=is_rewritten)
-    return arguments.line("return", str(status_option.OPTION.of(redirect)), there)
-
-
 def _named(scope: site_scope.Scope, route: model.Route, error: RenderError) -> RenderError:
     return RenderError(
         f"cannot render route {words.quoted(route.path)} of site {words.quoted(scope.site.host)}"
@@ -123,4 +95,6 @@ def _title(route: model.Route) -> str:
             goal = to
         case model.Files(folder=folder):
             goal = f"files in {folder}"
+        case model.Respond(status=status):
+            goal = str(status)
     return f"{route.path} -> {goal}{site_scope.place(route.origin)}"

@@ -1,7 +1,7 @@
 """The rules of one route: its path, its servers, and its options. Pure."""
 
 from daemun.core import model, problem_report, source_abilities
-from daemun.core.options import balance_option, catalogue, option, status_option
+from daemun.core.options import balance_option, catalogue, option, respond_form, status_option
 from daemun.core.texts import quantity_rules, rules, words
 
 
@@ -23,6 +23,9 @@ def check_route(
             _check_what_is_dropped(route, route.action, report, here)
         case model.Files():
             report.add_value(route.action.folder, rules.check_absolute(route.action.folder), *here, "files")
+        case model.Respond():
+            place = option.Place(report=report, field=(*here, "respond"), site=site, route=route)
+            respond_form.check(route.action, place)
     catalogue.check_route(route, option.Place(report=report, field=here, site=site, route=route))
 
 

@@ -175,14 +175,14 @@ def _read_group(
         yield route_requests.RouteRequest(host=host, route=route, port=port, weight=weight, site=site)
 
 
-def _action(group: _Group, entry: yaml_route.RouteEntry) -> tuple[model.Proxy | model.Redirect, model.OptionValues]:
+def _action(group: _Group, entry: yaml_route.RouteEntry) -> tuple[model.Action, model.OptionValues]:
     """What a route leads to, and the options of the route itself."""
-    if entry.redirect is not None:
+    if entry.actions():
         misplaced = [key for key in _MEANT_FOR_SERVERS if key in group.values]
         if misplaced:
-            raise label_options.OptionError(misplaced[0], "has no meaning for a redirect")
-        options, own = entry.options()
-        return model.Redirect(to=entry.redirect, options=own), options
+            kind = "redirect" if entry.redirect is not None else "fixed answer"
+            raise label_options.OptionError(misplaced[0], f"has no meaning for a {kind}")
+        return entry.make_action()
     target = model.Target(scheme=_scheme(group), path=group.text("to"))
     given = entry.given(catalogue.BY_NAME) | label_options.choose_verify(entry, target.scheme)
     options, own = catalogue.split(given, option.Beside.TO)

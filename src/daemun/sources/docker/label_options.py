@@ -11,13 +11,13 @@ import typing
 import pydantic
 
 from daemun.core import model
-from daemun.core.options import catalogue, forms, http_option, option, tls_option, upstream_tls_options
+from daemun.core.options import catalogue, forms, http_option, option, respond_form, tls_option, upstream_tls_options
 from daemun.core.texts import words
 from daemun.sources import yaml_entry, yaml_route, yaml_site, yaml_words
 from daemun.sources.docker import route_requests
 
 _FOR_LABELS = {name: one for name, one in catalogue.BY_NAME.items() if one.label is not option.Label.NO}
-ROUTE_OPTIONS = frozenset(_FOR_LABELS) & {one.name for one in catalogue.ROUTE} | {"redirect"}
+ROUTE_OPTIONS = frozenset(_FOR_LABELS) & {one.name for one in catalogue.ROUTE} | {"redirect", "respond", "deny"}
 SITE_OPTIONS = (frozenset(_FOR_LABELS) & {one.name for one in catalogue.SITE}) - ROUTE_OPTIONS
 FOR_THE_FILE_ONLY = frozenset({*yaml_route.ROUTE.model_fields, *yaml_site.SITE.model_fields}) - {
     *ROUTE_OPTIONS,
@@ -30,6 +30,7 @@ _MAPS = {
     for name, one in _FOR_LABELS.items()
     if one.label is option.Label.VALUE and (found := forms.find_map(one.form)) is not None
 }
+_MAPS["respond"] = respond_form.Written
 PARTS: dict[str, collections.abc.Collection[str]] = {
     name: [key for key in forms.keys(kind) if key not in kind.file_only] for name, kind in _MAPS.items()
 }
@@ -55,10 +56,14 @@ class OptionError(ValueError):
 def read_route(values: Values) -> yaml_route.RouteEntry:
     """Raises: OptionError."""
     entry = _read(yaml_route.ROUTE, {key: value for key, value in values.items() if key in ROUTE_OPTIONS})
-    action = option.Beside.TO if entry.redirect is None else option.Beside.REDIRECT
+    actions = entry.actions()
+    if len(actions) > 1:
+        raise OptionError(actions[1].value, f"stands beside {actions[0].value}; use one of them")
+    action = actions[0] if actions else option.Beside.TO
     misplaced = tuple(catalogue.find_misplaced(entry.given(catalogue.BY_NAME), action))
     if misplaced:
-        kind = "redirect" if action is option.Beside.REDIRECT else "server"
+        kind = "server" if action is option.Beside.TO else "fixed answer"
+        kind = "redirect" if action is option.Beside.REDIRECT else kind
         raise OptionError(misplaced[0][0], f"has no meaning for a {kind}")
     return entry
 
@@ -112,7 +117,9 @@ def _read(kind: type[_Entry], values: collections.abc.Mapping[str, object]) -> _
 def _scalars(key: str, value: object) -> object:
     """Labels are texts; in the file, 30, 1.5 and true would be numbers and truths."""
     if isinstance(value, dict):
-        return value if key in HEADERS else {part: _scalar(text) for part, text in value.items()}
+        known: collections.abc.Container[str] = _MAPS[key].texts if key in _MAPS else ()
+        texts = value if key in HEADERS else known
+        return {part: text if part in texts else _scalar(text) for part, text in value.items()}
     return _scalar(value) if isinstance(value, str) and key not in _TEXTS else value
 
 

@@ -1,0 +1,124 @@
+"""Locations of routes that the gate answers itself: redirects, and fixed answers.
+
+nginx answers by `return` before it looks at who may come in, so behind `access` the answer stands in a named location
+(`early_answers`). What refuses everybody needs no guard.
+"""
+
+import posixpath
+
+from daemun.core import arguments, directive, model
+from daemun.core.directive import Expr
+from daemun.core.options import status_option
+from daemun.core.render import (
+    access,
+    early_answers,
+    error_pages,
+    header_directives,
+    option_lines,
+    request_body,
+    rewrites,
+    site_scope,
+)
+from daemun.core.texts import names
+
+_PLAIN = "text/plain; charset=utf-8"
+_CHARSET = "; charset=utf-8"
+"""What is written in daemun.yaml is UTF-8."""
+
+
+def redirect(
+    scope: site_scope.Scope, route: model.Route, action: model.Redirect, *, https: bool
+) -> tuple[directive.Directive, ...]:
+    lines = _lines(scope, route, https=https)
+    is_rewritten = rewrites.may_lead_to(route, scope.site.snippet)
+    # nginx answers by the first `return` that it meets, and that is the owner's.
+    answer = redirect_line(action, is_rewritten=is_rewritten)
+    return _locations(scope, route, (*lines, *route.snippet, answer), "redirect")
+
+
+def redirect_line(action: model.Redirect, *, is_rewritten: bool = False) -> directive.Directive:
+    """is_rewritten: the owner changes paths before."""
+    there = arguments.redirection(action.to, is_rewritten=is_rewritten)
+    return arguments.line("return", str(status_option.OPTION.of(action)), there)
+
+
+def respond(
+    scope: site_scope.Scope, route: model.Route, action: model.Respond, *, https: bool
+) -> tuple[directive.Directive, ...]:
+    if action.file is not None:
+        return _respond_file(scope, route, action, action.file, https=https)
+    lines = _lines(scope, route, https=https)
+    if action.body is None:
+        block = (*lines, *route.snippet, arguments.line("return", str(action.status)))
+        return _locations(scope, route, block, "respond", is_open=action.refuses)
+    answer = arguments.line("return", str(action.status), Expr(arguments.literal(action.body)))
+    block = (*lines, *_type_lines(_with_charset(action.media_type)), *route.snippet, answer)
+    return _locations(scope, route, block, "respond")
+
+
+def _respond_file(
+    scope: site_scope.Scope, route: model.Route, action: model.Respond, file: str, *, https: bool
+) -> tuple[directive.Directive, ...]:
+    """nginx has no status for a file but by `error_page`, which leads to a location that no visitor can request."""
+    there = f"/.daemun-answer-{names.variable_suffix(scope.site.host, route.path)}"
+    pages = (error_pages.RECURSIVE, *error_pages.repeated(scope, route))
+    status = request_body.APART_STATUS
+    block = (
+        arguments.line("error_page", status, f"={action.status}", there),
+        *pages,
+        *route.snippet,
+        arguments.line("return", status),
+    )
+    folder, name = posixpath.split(file)
+    trusted = folder if action.trusted is None else action.trusted
+    of_file = (
+        arguments.line("internal"),
+        *pages,
+        *_lines(scope, route, https=https),
+        *(() if action.media_type is None else (arguments.line("types", block=()), *_type_lines(action.media_type))),
+        arguments.line("root", folder),
+        arguments.line("disable_symlinks", "if_not_owner", Expr(f"from={arguments.literal(trusted)}")),
+        arguments.line("try_files", Expr(f"/{arguments.literal(name)}"), "=404"),
+    )
+    return (
+        *_locations(scope, route, block, "respond"),
+        arguments.line("location", "=", there, block=of_file),
+    )
+
+
+def _lines(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tuple[directive.Node, ...]:
+    """The options of the route."""
+    headers = header_directives.response_lines(scope, route, https=https, hide_header=None)
+    return site_scope.yielding((*option_lines.of_route(route), *headers), route.snippet)
+
+
+def _with_charset(media_type: str | None) -> str:
+    if media_type is None:
+        return _PLAIN
+    is_text = media_type.startswith("text/") and ";" not in media_type
+    return f"{media_type}{_CHARSET}" if is_text else media_type
+
+
+def _type_lines(media_type: str) -> tuple[directive.Directive, ...]:
+    return (arguments.line("default_type", media_type),)
+
+
+def _locations(
+    scope: site_scope.Scope,
+    route: model.Route,
+    block: tuple[directive.Node, ...],
+    name: str,
+    *,
+    is_open: bool = False,
+) -> tuple[directive.Directive, ...]:
+    """is_open: it need not be behind what guards the route."""
+    if is_open or not access.is_guarded(scope, route):
+        return (arguments.line("location", route.path, block=block),)
+    # Locations inside it stay there: nginx allows none in a named one.
+    inside = site_scope.owned(route.snippet, "location")
+    there = f"@{names.upstream_name(scope.site.host, route.path)}_{name}"
+    moved = tuple(node for node in block if node not in inside)
+    return (
+        arguments.line("location", route.path, block=(*early_answers.beyond(scope, there), *inside)),
+        arguments.line("location", there, block=moved),
+    )

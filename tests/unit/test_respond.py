@@ -1,0 +1,57 @@
+"""`respond` and `deny` as they are written, and what is wrong with them."""
+
+import pathlib
+
+import pytest
+
+from daemun.core import model
+from daemun.sources import yaml_file
+
+
+def parse(route: str, base: pathlib.Path = pathlib.Path("/srv")) -> model.Snapshot:
+    text = f"sites: {{a.test: {{routes: {{/: http://a, /x: {{{route}}}}}}}}}\n"
+    return yaml_file.parse(text, file_name="daemun.yaml", base_dir=base)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("respond: 204", model.Respond(status=204)),
+        ("respond: {status: 404}", model.Respond(status=404)),
+        ("respond: {body: ''}", model.Respond(body="")),
+        (r'respond: {body: "a\nb"}', model.Respond(body="a\nb")),
+        ("respond: {file: ./p.html, type: text/html}", model.Respond(file="/srv/p.html", media_type="text/html")),
+        ("deny: true", model.Respond(status=403)),
+    ],
+)
+def test_what_may_be_written(written: str, expected: model.Respond) -> None:
+    snapshot = parse(written)
+    assert not snapshot.problems
+    assert snapshot.sites[0].routes[1].action == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "cause"),
+    [
+        ("respond: 301", "respond.status: 301 is a redirect; write `redirect: URL` and `status: 301` in the route"),
+        ("respond: 304", "respond.status: 304 is no status of an answer; expected 200 to 299, or 400 to 599"),
+        ("respond: 600", "respond.status: 600 is no status of an answer"),
+        ("respond: ok", "respond: expected a status such as 204, or a map"),
+        ("respond: true", "respond: expected a status such as 204, or a map"),
+        ("respond: {bdy: x}", 'did you mean "body"?'),
+        ("respond: {status: 204, body: x}", "respond.body: cannot go with status 204, which has no content"),
+        ("respond: {body: x, file: /y}", "respond.body: stands beside `file`; keep one of them"),
+        ("respond: {type: text/html}", "respond.type: is of nothing: write a `body` or a `file`"),
+        ("respond: {body: x, type: html}", "is not a media type, such as"),
+        ("respond: {body: x, type: 'a/b; c=$d'}", "is not a media type"),
+        (r'respond: {body: "a\0b"}', "respond.body: holds the control character U+0000; remove it"),
+        (f"respond: {{body: '{'x' * 2001}'}}", "at most 2000; put it in a file, and name that with `file`"),
+        (f"respond: {{body: '{'$' * 300}'}}", "at most 2000; put it in a file, and name that with `file`"),
+        ("deny: false", "deny: expected true, found false; leave the route out to deny nothing"),
+        ("deny: true, respond: 403", "found `respond` and `deny`"),
+        ("deny: true, status: 308", "status: has a meaning only beside `redirect`"),
+    ],
+)
+def test_what_is_wrong(written: str, cause: str) -> None:
+    (problem,) = parse(written).problems
+    assert cause in problem.message
