@@ -1,7 +1,6 @@
 """Hand-written nginx with a mistake takes down its own site's change, and nothing else (DESIGN.md decision 7)."""
 
 import pathlib
-import subprocess
 import textwrap
 
 import pytest
@@ -85,20 +84,6 @@ def test_a_site_without_a_last_good_version_is_503(running: Daemon) -> None:
     assert running.wait_state("new.test", "quarantined")["reason"]
     running.write("sites:\n" + _snippet("new.test", "good", GOOD) + signpost("b.test", "two"))
     running.wait_sign("new.test", "good")
-
-
-@pytest.fixture
-def own_hosts(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """An /etc/hosts that only this daemon and its nginx see."""
-    hosts = daemon.root / "hosts"
-    hosts.write_bytes(pathlib.Path("/etc/hosts").read_bytes())
-    apart = ("unshare", "--mount", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh")
-    tried = subprocess.run([*apart, "true"], capture_output=True, text=True, check=False)
-    if tried.returncode != 0:
-        pytest.skip(f"no mount namespace here: {tried.stderr.strip()}")
-    command = daemon.command
-    monkeypatch.setattr(daemon, "command", lambda *arguments: [*apart, *command(*arguments)])
-    return hosts
 
 
 @pytest.mark.parametrize("kind", ["a name", "a file"])

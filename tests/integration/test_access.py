@@ -178,6 +178,37 @@ def test_one_condition_is_enough_where_any_says_so(gate: rendered.Running) -> No
     assert fetch(gate, "https://either.test/", STRANGER).status_code == 403
 
 
+def test_names_stand_for_their_known_addresses(one: echo.EchoServer) -> None:
+    """One that has none lets nobody in; where it is to be refused, everybody is."""
+    there = f"http://127.0.0.1:{one.port}"
+    known, unknown = "home.example.org", "gone.example.org"
+    let_in = site("let-in.test", there, options=guarded(allow=(known, unknown, "192.0.2.0/24")))
+    refused = site("refused.test", there, options=guarded(deny=(known,)))
+    nobody = site("nobody.test", there, options=guarded(allow=(unknown,)))
+    all_refused = site("all-refused.test", there, options=guarded(deny=(unknown,)))
+    addresses = {known: (STRANGER, "2001:db8::7"), unknown: ()}
+    with rendered.running(
+        let_in, refused, nobody, all_refused, settings=SETTINGS, named_addresses=addresses
+    ) as running:
+        seen = {
+            (name, address): fetch(running, f"https://{name}.test/", address).status_code
+            for name in ("let-in", "refused", "nobody", "all-refused")
+            for address in (STRANGER, "2001:db8::7", "192.0.2.1", HOME)
+        }
+    assert seen == {
+        ("let-in", STRANGER): 200,
+        ("let-in", "2001:db8::7"): 200,
+        ("let-in", "192.0.2.1"): 200,
+        ("let-in", HOME): 403,
+        ("refused", STRANGER): 403,
+        ("refused", "2001:db8::7"): 403,
+        ("refused", "192.0.2.1"): 200,
+        ("refused", HOME): 200,
+        **{(name, address): 403 for name in ("nobody", "all-refused") for address in (STRANGER, "2001:db8::7")},
+        **{(name, address): 403 for name in ("nobody", "all-refused") for address in ("192.0.2.1", HOME)},
+    }
+
+
 def test_the_gates_own_guard_holds_for_every_site_also_for_those_that_share_blocks(one: echo.EchoServer) -> None:
     there = f"http://127.0.0.1:{one.port}"
     sites = [site(f"s{n}.test", there) for n in range(3)]

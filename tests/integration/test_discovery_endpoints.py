@@ -306,3 +306,32 @@ async def test_checks_of_what_was_taken_away_end_with_nginxs_questions() -> None
             discovery.look_at_use()
             await asked_again(gone)
             checking.cancel()
+
+
+async def test_names_that_the_configuration_holds_are_looked_up_again_and_again() -> None:
+    known, changes = Names(**{"home.test": ("203.0.113.7",)}), []
+    discovery = endpoints.Discovery(
+        memory_store.MemoryStore(), resolve=known, now=known.now, wake=lambda: changes.append(known.value)
+    )
+    await discovery.start()
+    try:
+        await discovery.publish((), (), {"home.test", "gone.test"})
+        assert discovery.find_named() == {"gone.test": (), "home.test": ("203.0.113.7",)}
+        (problem,) = discovery.problems()
+        assert problem.message.startswith('cannot resolve "gone.test": name or service not known; until it resolves')
+
+        known.hosts["home.test"] = ("203.0.113.9",)
+        known.value += 600
+        before = len(changes)
+        discovery.refresh()
+
+        async def is_changed() -> bool:
+            return len(changes) > before
+
+        await upstreams.eventually(is_changed)
+        assert discovery.find_named()["home.test"] == ("203.0.113.9",)
+        await discovery.publish((), (), frozenset())
+        assert discovery.find_named() == {}
+        assert discovery.problems() == ()
+    finally:
+        await discovery.stop()

@@ -215,7 +215,10 @@ class Endpoints:
         self._world = world
 
     async def publish(
-        self, services: collections.abc.Collection[dns_service.Service], pools: collections.abc.Collection[model.Pool]
+        self,
+        services: collections.abc.Collection[dns_service.Service],
+        pools: collections.abc.Collection[model.Pool],
+        named: collections.abc.Set[str] = frozenset(),
     ) -> None:
         self._world.step()
         self._world.published = frozenset(service.name for service in services)

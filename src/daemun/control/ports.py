@@ -248,9 +248,13 @@ class Endpoints(typing.Protocol):
     """The addresses behind names (`daemun.discovery`)."""
 
     async def publish(
-        self, services: collections.abc.Collection[dns_service.Service], pools: collections.abc.Collection[model.Pool]
+        self,
+        services: collections.abc.Collection[dns_service.Service],
+        pools: collections.abc.Collection[model.Pool],
+        named: collections.abc.Set[str] = frozenset(),
     ) -> None:
-        """Answer for these services from now on; returns when each was looked up once. A name that does not resolve
+        """Answer for these services from now on; returns when each was looked up once, and each of the host names
+        `named`, whose addresses the configuration itself holds. A name that does not resolve
         is not an error: it keeps its last addresses, or none, and is reported by `problems`. A pool is what was
         given: one that is empty, or not there, has no endpoints."""
         ...

@@ -11,7 +11,7 @@ import typing
 
 from daemun.control import ports, switcher
 from daemun.core import model, site_memory, worker_generations
-from daemun.core.access import basic_auth_policies, judge_policies, login_policies
+from daemun.core.access import access_levels, basic_auth_policies, judge_policies, login_policies
 from daemun.core.certificates import certificate_faults
 from daemun.core.plan import change_plan
 from daemun.core.rounds import assemble, merge, outcome
@@ -90,11 +90,12 @@ class _Expanded:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Gathered:
-    """specs, services: what `desired` needs besides nginx."""
+    """specs, services, named: what `desired` needs besides nginx; named: host names whose addresses it holds."""
 
     desired: model.Desired
     specs: tuple[model.CertificateSpec, ...]
     services: tuple[dns_service.Service, ...]
+    named: frozenset[str]
     problems: tuple[model.Problem, ...]
     complete: bool
     unread: tuple[str, ...]
@@ -152,7 +153,7 @@ class Reconciler:
             return Outcome(desired=desired, problems=(*problems, *lost), error=error)
         try:
             # First, for it waits for nothing else: what uses an endpoint that moved shall know at once.
-            await self._endpoints.publish(gathered.services, desired.pools)
+            await self._endpoints.publish(gathered.services, desired.pools, gathered.named)
             actual = await self._proxy.read_actual()
             generation = actual.generation
             live = (actual.files or {}) if actual.pid is not None else {}
@@ -270,6 +271,7 @@ class Reconciler:
             desired=desired,
             specs=merge.certificate_specs(desired, self._specs),
             services=merge.services(desired),
+            named=access_levels.find_names(desired),
             problems=(*problems, *desired.problems),
             complete=any(snapshot.globals is not None for snapshot in snapshots),
             unread=unread,

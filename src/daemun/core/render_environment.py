@@ -1,5 +1,6 @@
 """What rendering must know of the machine, as values."""
 
+import collections.abc
 import dataclasses
 import enum
 
@@ -74,6 +75,7 @@ class Environment:
     ipv6: whether the machine has IPv6, so that "every address" means both kinds.
     open_files: how many files one worker may have open, each connection counting as one.
     judge_cache: absolute path of a folder in memory where nginx remembers whom the judge let in; None: there is none.
+    named_addresses: host name of an `allow` or `deny` -> its addresses; one without any is not known.
     ban_steps: how many names of an address may be banned (`core.access.banned_networks.find_step`); 0: none is.
     own_blocks: so many sites have nginx blocks of their own whatever they ask for (see `render.shared_blocks`).
     """
@@ -90,5 +92,6 @@ class Environment:
     ipv6: bool = True
     open_files: int = 65536
     judge_cache: str | None = None
+    named_addresses: collections.abc.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     ban_steps: int = 0
     own_blocks: int = 200

@@ -1,6 +1,7 @@
 """The addresses behind names: looked up in the background, answered over DNS whenever nginx queries them.
 
 host_lookup        a host name -> its addresses, as this machine sees them
+named_addresses    the addresses of the host names that the configuration itself holds
 known_addresses    the last good addresses, kept over restarts
 service_table      service -> endpoints: the one thing that answers are made of, however it was filled
 check_results      checks in a row -> which endpoints are used; pure

@@ -8,6 +8,9 @@ nginx goes on querying as often.
 A service that is not published any more is answered as long as nginx queries it: the configuration that names it runs
 until the next one is confirmed, again after a failed one, and in workers that finish their connections. Its checks go
 on as long.
+
+Host names whose addresses the configuration itself holds (`access: {allow: [home.example.org]}`) are looked up with the
+others; when their addresses change, the configuration is made anew.
 """
 
 import asyncio
@@ -28,6 +31,7 @@ from daemun.discovery import (
     health_checks,
     host_lookup,
     known_addresses,
+    named_addresses,
     resolver_places,
     responder,
     service_index,
@@ -71,7 +75,10 @@ class Discovery:
         clients: resolver_places.ResponderClients | None = None,
         resolve: host_lookup.Resolve = host_lookup.system_addresses,
         now: collections.abc.Callable[[], float] = time.monotonic,
+        wake: collections.abc.Callable[[], None] = lambda: None,
     ) -> None:
+        """wake: the addresses of a name that the configuration holds changed."""
+        self._named = named_addresses.NamedAddresses(now=now, changed=wake)
         self._store = store
         self._resolve = resolve
         self._now = now
@@ -110,7 +117,10 @@ class Discovery:
         await self._responder.stop()
 
     async def publish(
-        self, services: collections.abc.Collection[dns_service.Service], pools: collections.abc.Collection[model.Pool]
+        self,
+        services: collections.abc.Collection[dns_service.Service],
+        pools: collections.abc.Collection[model.Pool],
+        named: collections.abc.Set[str] = frozenset(),
     ) -> None:
         """As `control.ports.Endpoints`; waits at most a second for new names, the rest follows by itself."""
         published = frozenset(service.name for service in services)
@@ -120,7 +130,9 @@ class Discovery:
         for service in services:
             if self._services.put(service):
                 self._empty_since.pop(service.name, None)
-        waiting = [self._host(name).first.wait() for name in filter(None, map(_looked_up, services))]
+        for name in self._named.follow(named):
+            self._named.note(name, self._host(name).addresses)
+        waiting = [self._host(name).first.wait() for name in (*filter(None, map(_looked_up, services)), *named)]
         # Also what only an old generation still names: its pool may have other endpoints now.
         for service in self._services:
             self._fill(service)
@@ -129,6 +141,10 @@ class Discovery:
             async with asyncio.timeout(_FIRST_LOOKUP_S):
                 await asyncio.gather(*waiting)
         self._responder.open()
+
+    def find_named(self) -> dict[str, tuple[str, ...]]:
+        """The addresses of each name that the configuration holds."""
+        return self._named.find()
 
     def move(self, pools: collections.abc.Iterable[model.Pool]) -> None:
         """As `control.ports.Endpoints`."""
@@ -183,10 +199,12 @@ class Discovery:
         store. Where there is no address the sites are not served, and each has it as its trouble."""
         now = self._now()
         hosts = sorted(set(filter(None, (_looked_up(self._services[name]) for name in self._published))))
+        nobody = ((name, _failure(self._hosts[name], now)) for name, found in self._named.find().items() if not found)
         failures = ((name, _failure(self._hosts[name], now)) for name in hosts if self._hosts[name].addresses)
         messages = [_message(name, self._hosts[name], failure) for name, failure in failures if failure is not None]
         if self._store_failure is not None:
             messages.append(self._store_failure)
+        messages += [_message_of_named(name, failure) for name, failure in nobody if failure is not None]
         messages += self._places.problems()
         return tuple(
             model.Problem(origin=_ORIGIN, severity=model.Severity.WARNING, message=message) for message in messages
@@ -257,7 +275,7 @@ class Discovery:
             self._services.discard(name)
             self._empty_since.pop(name, None)
             self._table.discard(name)
-        hosts = {_looked_up(service) for service in self._services}
+        hosts = {*map(_looked_up, self._services), *self._named}
         for name in self._hosts.keys() - hosts:
             del self._hosts[name]
         self._follow()
@@ -274,6 +292,7 @@ class Discovery:
         if host is None:
             return  # retired meanwhile
         host.result, host.is_running = result, False
+        self._named.note(name, result.addresses)
         if result.addresses and result.addresses != host.addresses:
             host.addresses = result.addresses
             self._is_saved = False
@@ -355,6 +374,13 @@ def _failure(host: _Host, now: float) -> str | None:
     if host.is_running and now - host.started_at >= _SLOW_LOOKUP_S:
         return f"no answer within {_SLOW_LOOKUP_S:.0f} s"
     return host.result.failure if host.result is not None else None
+
+
+def _message_of_named(name: str, failure: str) -> str:
+    return (
+        f'cannot resolve "{name}": {failure}; until it resolves, `allow` lets nobody in by this name, and `deny` '
+        "refuses everybody. Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"
+    )
 
 
 def _message(name: str, host: _Host, failure: str) -> str:

@@ -90,7 +90,7 @@ class Daemon:
             find_next=lambda: nginx_environment.find_next(settings),
             find_endpoints=self._find_endpoints,
         )
-        self._endpoints = endpoints.Discovery(store, seed=self._layout.state, clients=self._nginx)
+        self._endpoints = endpoints.Discovery(store, seed=self._layout.state, clients=self._nginx, wake=self._wake)
         self._logs = log_schedule.Rotation(self._nginx, logs_option.OPTION.of(current))
         self._access_lines = access_lines.AccessLines(self._layout)
         self._machine = nginx_environment.Machine(layout=self._layout, account=account)
@@ -309,6 +309,7 @@ class Daemon:
         return dataclasses.replace(
             described,
             next_user=worker_account.next_user(user_option.OPTION.of(current)),
+            named_addresses=self._endpoints.find_named(),
             ban_steps=self._bans.steps,
         )
 

@@ -49,6 +49,12 @@ def is_guarded(site: model.Site, settings: model.Globals) -> bool:
     return any(one.access.conditions for one in held)
 
 
+def find_names(desired: model.Desired) -> frozenset[str]:
+    """The host names of `allow` and `deny`, whose addresses have to be known."""
+    every = ((*held.access.allow, *held.access.deny) for held in find_all(desired))
+    return frozenset(one for listed in every for one in listed if access_option.is_name(one))
+
+
 def find_all(desired: model.Desired) -> collections.abc.Iterator[HeldAccess]:
     """The gate's, and those that sites and routes set."""
     settings = desired.globals

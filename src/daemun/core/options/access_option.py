@@ -11,6 +11,7 @@ import dataclasses
 import ipaddress
 import itertools
 import re
+import types
 import typing
 
 import pydantic
@@ -27,7 +28,7 @@ from daemun.core.options import (
     rate_limit_form,
 )
 from daemun.core.options.option import Doc, Label, Level, NamedFile, Option, Place
-from daemun.core.texts import rules
+from daemun.core.texts import cures, names, rules
 
 PUBLIC = "public"
 PRIVATE = "private"
@@ -64,7 +65,8 @@ Networks = typing.Annotated[
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Access(forms.OptionMap):
-    """allow, deny: addresses, networks, and `private`. any: whether one condition is enough. Nothing set: public.
+    """allow, deny: addresses, networks, host names, and `private`. any: whether one condition is enough. Nothing set:
+    public.
 
     connections: how many of one address may be open at a time, each request over HTTP/2 counting as one.
     """
@@ -72,9 +74,9 @@ class Access(forms.OptionMap):
     shape: typing.ClassVar[str] = "public or a map"
     file_only: typing.ClassVar[frozenset[str]] = frozenset({"client_certificates", "countries"})
     meanings: typing.ClassVar[dict[str, str]] = {
-        "allow": "addresses and networks that are let in, all others get 403; private: the private networks; "
-        "public: all",
-        "deny": "addresses and networks that get 403",
+        "allow": "addresses, networks and host names that are let in, all others get 403; private: the private "
+        "networks; public: all",
+        "deny": "addresses, networks and host names that get 403",
         "basic_auth": "users who sign in by name and password, which the browser asks for",
         "forward_auth": "a server that decides: authelia, authentik, tinyauth, oauth2-proxy, or {kind, url, copy}",
         "client_certificates": "certificates that visitors show: local, a CA file, or {ca, require, revoked}",
@@ -121,10 +123,19 @@ CONDITIONS = ("allow", "deny", "countries", *JUDGES)
 LIMITS = ("rate_limit", "connections")
 
 
-def networks(given: tuple[str, ...]) -> tuple[str, ...]:
-    """With what `private` and `public` mean, each once."""
-    parts = (NAMED_NETWORKS.get(one, (one,)) for one in given)
+Addresses = collections.abc.Mapping[str, tuple[str, ...]]
+"""The known addresses of host names."""
+
+
+def networks(given: tuple[str, ...], addresses: Addresses = types.MappingProxyType({})) -> tuple[str, ...]:
+    """With what `private`, `public` and host names mean, each once. A name without a known address is left out."""
+    parts = (addresses.get(one, ()) if is_name(one) else NAMED_NETWORKS.get(one, (one,)) for one in given)
     return tuple(dict.fromkeys(network for part in parts for network in part))
+
+
+def is_name(text: str) -> bool:
+    """Whether it is a host name, of those that `allow` and `deny` may hold."""
+    return text not in NAMED_NETWORKS and "/" not in text and names.address_of(text) is None
 
 
 def tighten(outer: Access, inner: Access) -> Access:
@@ -134,6 +145,8 @@ def tighten(outer: Access, inner: Access) -> Access:
     if outer.any or inner.any:
         raise ValueError("the file guards every site, and `any` cannot be combined with that")
     if outer.allow and inner.allow:
+        if any(map(is_name, (*outer.allow, *inner.allow))):
+            raise ValueError("allow: the file has one for every site; host names cannot be combined with another")
         allow = _intersect(networks(outer.allow), networks(inner.allow))
         if not allow:
             raise ValueError("allow: none of these is among those that the file lets in")
@@ -214,14 +227,7 @@ def _check(value: Access | None, place: Place) -> None:
     for key in ("allow", "deny"):
         for index, network in enumerate(getattr(value, key)):
             if network not in NAMED_NETWORKS:
-                cause = rules.check_network(network)
-                is_word = cause is not None and network.isalpha()
-                place.add_value(
-                    network,
-                    f"{cause}; private is the home network, with this machine" if is_word else cause,
-                    key,
-                    index,
-                )
+                place.add_value(network, _check_address(network), key, index)
     if value.any and not value.conditions:
         place.add("has no effect: there is no condition beside it", "any")
     if value.any and value.deny:
@@ -235,6 +241,18 @@ def _check(value: Access | None, place: Place) -> None:
         place.add(rules.check_number(value.connections, least=1, most=65535), "connections")
     if place.route is not None and place.route.is_internal and value.conditions:
         place.add("cannot stand beside NETWORK_ACCESS=internal, which says who may come in")
+
+
+def _check_address(text: str) -> str | None:
+    """An address, a network, or a host name with a dot: one without is most likely a mistake."""
+    cause = rules.check_network(text)
+    if cause is None or ("." in text and rules.check_server(text) is None):
+        return None
+    if "." in text and is_name(text) and rules.check_server(text.lower()) is None:
+        return f"is a host name in capitals{cures.write(rules.check_server, text.lower())}"
+    if text.isalpha():
+        return f"{cause}; private is the home network, with this machine, and a host name needs a dot"
+    return cause
 
 
 def _check_certificates(value: Access, place: Place) -> None:

@@ -9,7 +9,7 @@ Limits stand in the locations of routes alone: inherited ones would hold for cer
 import collections.abc
 import dataclasses
 
-from daemun.core import arguments, directive, model
+from daemun.core import arguments, directive, model, render_environment
 from daemun.core.access import access_levels
 from daemun.core.directive import Expr
 from daemun.core.options import access_option, rate_limit_form
@@ -46,7 +46,7 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     held = held_access.of_site(scope)
     is_asking = held.access.client_certificates is None and client_certificates.is_asking(scope)
     page = (client_certificates.page_line(),) if is_asking else ()
-    conditions = _conditions(held, inherited=access_levels.NOTHING)
+    conditions = _conditions(scope, held, inherited=access_levels.NOTHING)
     return (*_refuse_two_readings(scope), *conditions, *_answers(held), *page)
 
 
@@ -87,7 +87,7 @@ def guarded(
     Ours go first: what an owner wrote for addresses may refuse more, and lets in no one else.
     """
     held, outer = held_access.of_route(scope, route), held_access.of_site(scope)
-    lines = (*_conditions(held, inherited=outer), *_limits(held))
+    lines = (*_conditions(scope, held, inherited=outer), *_limits(held))
     answers = _answers(held)
     is_as_further_out = answers == _answers(outer)
     more = () if is_as_further_out else (*answers, *pages)
@@ -144,13 +144,13 @@ def is_guarded(scope: site_scope.Scope, route: model.Route) -> bool:
 
 
 def _conditions(
-    held: access_levels.HeldAccess, *, inherited: access_levels.HeldAccess
+    scope: site_scope.Scope, held: access_levels.HeldAccess, *, inherited: access_levels.HeldAccess
 ) -> tuple[directive.Directive, ...]:
     if held == inherited:
         return ()
     access, outer = _by_nginx_itself(held.access), _by_nginx_itself(inherited.access)
-    rules = held_access.address_rules(access)
-    if not rules and held_access.address_rules(outer):
+    rules = held_access.address_rules(access, scope.environment)
+    if not rules and held_access.address_rules(outer, scope.environment):
         # Beside other conditions of which one is enough, "allow all" would be enough for everybody.
         rules = (arguments.line("deny" if access.any else "allow", "all"),)
     if held_access.is_judged(access):
@@ -188,12 +188,14 @@ def networks(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     written = [held_access.of_site(scope)] if access_option.OPTION.of(scope.site) is not None else []
     routes = (route for route in scope.site.routes if access_option.OPTION.of(route) is not None)
     written += [held_access.of_route(scope, route) for route in routes]
-    return tuple(node for held in written for node in network_refusals.variables(held.access, held.place))
+    known = scope.environment.named_addresses
+    return tuple(node for held in written for node in network_refusals.variables(held.access, held.place, known))
 
 
-def networks_of_gate(settings: model.Globals) -> tuple[directive.Node, ...]:
+def networks_of_gate(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
     """The same for the whole gate, in a file of its own."""
-    return network_refusals.variables(access_option.OPTION.of(settings) or access_option.Access(), "gate")
+    access = access_option.OPTION.of(settings) or access_option.Access()
+    return network_refusals.variables(access, "gate", env.named_addresses)
 
 
 def shared_by_sites(settings: model.Globals) -> tuple[directive.Node, ...]:

@@ -135,7 +135,7 @@ def _refusals(scope: site_scope.Scope, path: str) -> tuple[directive.Directive, 
 def _address_rules(scope: site_scope.Scope, path: str) -> tuple[directive.Directive, ...]:
     """The same by address. Where one condition is enough, everybody may sign in."""
     every = {
-        () if one.any else held_access.address_rules(one)
+        () if one.any else held_access.address_rules(one, scope.environment)
         for one in held_access.find_judged(scope).values()
         if one.forward_auth is not None and path in one.forward_auth.protocol.open_paths
     }

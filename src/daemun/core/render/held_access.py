@@ -42,10 +42,14 @@ def find_judge(scope: site_scope.Scope, route: model.Route) -> tuple[str, access
     return judge_place(held), held.access
 
 
-def address_rules(access: access_option.Access) -> tuple[directive.Directive, ...]:
-    """nginx takes the first that fits."""
-    lines = [arguments.line("deny", network) for network in access_option.networks(access.deny)]
-    lines += [arguments.line("allow", network) for network in access_option.networks(access.allow)]
+def address_rules(access: access_option.Access, env: render_environment.Environment) -> tuple[directive.Directive, ...]:
+    """nginx takes the first that fits. While a name that is denied has no known address, everybody is: who it is meant
+    for cannot be told apart."""
+    known = env.named_addresses
+    if any(access_option.is_name(one) and not known.get(one) for one in access.deny):
+        return (arguments.line("deny", "all"),)
+    lines = [arguments.line("deny", network) for network in access_option.networks(access.deny, known)]
+    lines += [arguments.line("allow", network) for network in access_option.networks(access.allow, known)]
     return (*lines, arguments.line("deny", "all")) if access.allow else tuple(lines)
 
 

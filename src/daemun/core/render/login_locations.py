@@ -78,7 +78,7 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
 def _address_rules(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """Whose address is refused needs not sign in. Where one condition is enough, everybody may."""
     every = {
-        () if one.any else held_access.address_rules(one)
+        () if one.any else held_access.address_rules(one, scope.environment)
         for one in held_access.find_judged(scope).values()
         if one.login is not None
     }

@@ -136,7 +136,7 @@ def _http(
         *(arguments.line("include", path) for path in snippets.paths(desired.globals)),
         arguments.line("include", variable_definitions.FILE),
         *access.shared_by_sites(desired.globals),
-        *((arguments.line("include", network_refusals.FILE),) if access.networks_of_gate(desired.globals) else ()),
+        *((arguments.line("include", network_refusals.FILE),) if access.networks_of_gate(desired.globals, env) else ()),
         *hold_locations.shared(env.layout),
         *judge_locations.shared(env.layout),
         *http_defaults.lines(env.nginx),

@@ -41,13 +41,15 @@ def is_refusal(node: directive.Node) -> bool:
     return node.args[0].value.startswith(_PREFIX)
 
 
-def variables(access: access_option.Access, place: str) -> tuple[directive.Node, ...]:
+def variables(
+    access: access_option.Access, place: str, addresses: access_option.Addresses
+) -> tuple[directive.Node, ...]:
     if not access.countries:
         return ()
     named = "; ".join(" ".join(one.allow or one.deny) for one in access.countries)
     if access.any:
         let_in = (*access.allow, *(network for one in access.countries for network in _let_in(one)))
-        every = [_geo(_variable(place, 0), _REFUSED, access_option.networks(let_in), _LET_IN)]
+        every = [_geo(_variable(place, 0), _REFUSED, access_option.networks(let_in, addresses), _LET_IN)]
     else:
         every = [_one(_variable(place, number), one) for number, one in enumerate(access.countries)]
     return (directive.Comment(f"1 for addresses that are refused. Named are: {named}"), *every)

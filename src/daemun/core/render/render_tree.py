@@ -69,7 +69,7 @@ def render_files(
         hold_locations.HOLD: hold_locations.file(settings, env.nginx, buffered=True),
         hold_locations.HOLD_UNBUFFERED: hold_locations.file(settings, env.nginx, buffered=False),
     }
-    if refused := access.networks_of_gate(settings):
+    if refused := access.networks_of_gate(settings, env):
         trees[network_refusals.FILE] = refused
     trees |= {path: snippets.nodes(settings, env, path) for path in snippets.paths(settings)}
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}

@@ -1,0 +1,54 @@
+"""The addresses of the host names that the configuration itself holds (`access: {allow: [home.example.org]}`).
+
+nginx cannot look such a name up, so its addresses stand in the configuration, which is made anew when they change. Some
+name servers answer with a few of many addresses in turn: one counts for a while after it was found last, so that not
+each answer is a reload.
+"""
+
+import collections.abc
+
+from daemun.discovery import service_table
+
+KEPT_S = 300.0
+MOST = 64
+"""Addresses of one name."""
+
+
+class NamedAddresses:
+    """now: monotonic seconds. changed: the addresses of a name did."""
+
+    def __init__(
+        self, *, now: collections.abc.Callable[[], float], changed: collections.abc.Callable[[], None]
+    ) -> None:
+        self._now = now
+        self._changed = changed
+        self._found: dict[str, dict[str, float]] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._found
+
+    def __iter__(self) -> collections.abc.Iterator[str]:
+        return iter(self._found)
+
+    def find(self) -> dict[str, tuple[str, ...]]:
+        """Sorted; none of a name that never resolved."""
+        return {name: tuple(sorted(found)) for name, found in self._found.items()}
+
+    def follow(self, names: collections.abc.Iterable[str]) -> tuple[str, ...]:
+        """These names from now on, and no others. Returns: those that are new."""
+        before, self._found = self._found, {}
+        for name in sorted(names):
+            self._found[name] = before.get(name, {})
+        return tuple(name for name in self._found if name not in before)
+
+    def note(self, name: str, addresses: collections.abc.Collection[service_table.Address]) -> None:
+        """A lookup found these; none: it failed, and what is known goes on."""
+        known = self._found.get(name)
+        if known is None or not addresses:
+            return
+        now = self._now()
+        found = {str(one): now for one in addresses}
+        lately = {one: at for one, at in known.items() if now - at < KEPT_S and one not in found}
+        self._found[name] = dict(list((found | lately).items())[:MOST])
+        if self._found[name].keys() != known.keys():
+            self._changed()
