@@ -312,7 +312,7 @@ async def test_a_replacement_that_fails_leaves_no_second_process(
     with monkeypatch.context() as patch:
         patch.setattr(judge_process.JudgeProcess if call == "_switch" else judge_process, call, fail)
         with pytest.raises(OSError, match="No space"):
-            await newer._process.replace((POLICY,), b"[]")
+            await newer._process.replace((POLICY,), judge_process.Accounts())
     assert _running() == [before]
     assert house.names() == ["judge-control.sock", "judge.pid", "judge.sock"]
     assert (await house.ask())[0] == 200

@@ -40,6 +40,7 @@ from daemun.cli.commands import (
     sites,
     status,
     stop,
+    tokens,
     trust,
     up,
     users,
@@ -159,6 +160,7 @@ _GROUPS = {
     "nginx": nginx.group,
     "users": users.group,
     "sessions": sessions.group,
+    "tokens": tokens.group,
 }
 
 for _panel, _commands in _COMMANDS.items():

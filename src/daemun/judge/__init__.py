@@ -5,6 +5,7 @@ guess_limits       how many wrong guesses are looked at, by address and by user;
 password_check     hashes, verified in threads
 sign_in            puts them together: the answer for one request
 login_judge        who is signed in, and what happens between a password and a session
+token_judge        which script may come in by its token
 login_app          the sign-in as pages, and the ways there and back
 login_http         the cookies, forms and headers that these pages share
 login_pages        these pages, as HTML; no I/O

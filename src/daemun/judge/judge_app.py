@@ -3,11 +3,11 @@
 nginx: GET /judge/NAME/DIGEST with `Authorization` and `X-Real-IP`. Its `auth_request` knows 2xx, 401 and 403 only
 (nginx.org/r/auth_request), so what is neither in nor out is a 401 with what the visitor is to get in `X-Daemun-Answer`.
 
-With `X-Daemun-Session` instead where people sign in (`login_judge`); what is neither of both is a page of the sign-in
-(`login_app`).
+With `X-Daemun-Session` instead where people sign in (`login_judge`), or `X-Daemun-Token` of a script (`token_judge`);
+what is neither of both is a page of the sign-in (`login_app`).
 
-The daemon, whose account is checked (SO_PEERCRED, unix(7)): GET /status, PUT /policies, PUT /users, GET /sessions,
-POST /sessions/end, POST /forget (a network), POST /end.
+The daemon, whose account is checked (SO_PEERCRED, unix(7)): GET /status, PUT /policies, PUT /users, PUT /tokens,
+GET /sessions, POST /sessions/end, POST /forget (a network), POST /end.
 """
 
 import asyncio
@@ -20,11 +20,16 @@ import struct
 
 from aiohttp import web
 
-from daemun.core.access import judge_policies, login_users
-from daemun.judge import login_app, login_judge, password_check, saved_sessions, sign_in
+from daemun.core.access import access_tokens, judge_policies, login_users
+from daemun.judge import login_app, login_judge, password_check, saved_sessions, sign_in, token_judge
 
 _PATH = re.compile(r"/judge/(?P<name>[a-z0-9_.-]+)/(?P<digest>[0-9a-f]{32})\Z")
 _UCRED = struct.Struct("3i")
+_GOES_THERE = re.compile(r"(?:GET|HEAD) html\Z")
+"""Who is sent to the page of the sign-in."""
+_UNKEPT = {"Cache-Control": "no-store"}
+_CHALLENGE = 'Bearer realm="daemun"'
+"""RFC 6750 section 3."""
 
 
 class JudgeApp:
@@ -44,6 +49,7 @@ class JudgeApp:
         self._judge = judge
         self._login = login_judge.LoginJudge(judge, sessions, now)
         self._pages = login_app.LoginApp(self._login)
+        self._tokens = token_judge.TokenJudge(judge, self._login.find_user, now)
         self._sessions = sessions
         self._verifier = verifier
         self._version = version
@@ -59,7 +65,9 @@ class JudgeApp:
         if isinstance(policy, judge_policies.LoginPolicy):
             headers = request.headers
             secret, host = headers.get("X-Daemun-Session", ""), headers.get("X-Forwarded-Host", "")
-            return _respond_signed_in(await self._login.judge(policy, secret, host))
+            if (token := headers.get("X-Daemun-Token", "")) != "":
+                return _respond_to_token(self._tokens.judge(policy, token, host, headers.get("X-Real-IP", "")))
+            return _respond_signed_in(await self._login.judge(policy, secret, host), headers.get("X-Daemun-Goes", ""))
         answer = await self._judge.answer(
             match["name"],
             match["digest"],
@@ -75,6 +83,7 @@ class JudgeApp:
             ("GET", "/status"): self._show_status,
             ("PUT", "/policies"): self._take_policies,
             ("PUT", "/users"): self._take_users,
+            ("PUT", "/tokens"): self._take_tokens,
             ("GET", "/sessions"): self._list_sessions,
             ("POST", "/sessions/end"): self._end_sessions,
             ("POST", "/forget"): self._forget,
@@ -109,6 +118,14 @@ class JudgeApp:
         except (ValueError, KeyError, TypeError, AttributeError):
             return web.Response(status=400)
         await self._login.set_users(users)
+        return web.json_response(self._status())
+
+    async def _take_tokens(self, request: web.BaseRequest) -> web.Response:
+        try:
+            tokens = access_tokens.decode(await request.content.read())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return web.Response(status=400)
+        self._tokens.set_tokens(tokens)
         return web.json_response(self._status())
 
     async def _list_sessions(self, _: web.BaseRequest) -> web.Response:
@@ -149,12 +166,28 @@ def _respond(answer: sign_in.Answer) -> web.Response:
     return web.Response(status=401, headers=headers)
 
 
-def _respond_signed_in(judged: login_judge.Judged) -> web.Response:
-    user = judged.user
-    if user is None:
-        return web.Response(status=401, headers={"Cache-Control": "no-store", "X-Daemun-Answer": "302"})
-    if not judged.is_admitted:
-        return web.Response(status=403, headers={"Cache-Control": "no-store"})
+def _respond_signed_in(judged: login_judge.Judged, goes: str) -> web.Response:
+    """goes: method and form of answer that the visitor wants. Programs learn that they may send a token."""
+    if judged.user is None:
+        challenge = {} if _GOES_THERE.match(goes) else {"WWW-Authenticate": _CHALLENGE}
+        return web.Response(status=401, headers={**_UNKEPT, "X-Daemun-Answer": "302", **challenge})
+    return _admit(judged.user) if judged.is_admitted else web.Response(status=403, headers=_UNKEPT)
+
+
+def _respond_to_token(answer: token_judge.Answer) -> web.Response:
+    match answer.verdict:
+        case token_judge.Verdict.RIGHT if answer.user is not None:
+            return _admit(answer.user)
+        case token_judge.Verdict.FORBIDDEN:
+            return web.Response(status=403, headers=_UNKEPT)
+        case token_judge.Verdict.WAIT:
+            more = {"X-Daemun-Answer": "429", "Retry-After": str(answer.retry_after_s)}
+        case _:
+            more = {"X-Daemun-Answer": "401", "WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'}
+    return web.Response(status=401, headers={**_UNKEPT, **more})
+
+
+def _admit(user: login_users.User) -> web.Response:
     headers = {"X-Daemun-User": user.name, "X-Daemun-Groups": ",".join(user.groups)}
     headers |= {"X-Daemun-Email": user.email, "X-Daemun-Name": user.display}
     return web.Response(headers={name: value for name, value in headers.items() if value})

@@ -13,7 +13,7 @@ import structlog
 
 from daemun.control import damaged_keys, ports
 from daemun.core import layout, model
-from daemun.core.access import judge_policies, login_users
+from daemun.core.access import access_tokens, judge_policies, login_users
 from daemun.errors import DaemunError
 from daemun.judge import judge_process
 
@@ -42,7 +42,7 @@ class JudgeKeeper:
         self._wanted: judge_process.Policies = ()
         self._known: judge_process.Policies | None = None
         self._stored: judge_process.Policies | None = None
-        self._pushed: tuple[judge_process.Policies, bytes] | None = None
+        self._pushed: tuple[judge_process.Policies, judge_process.Accounts] | None = None
         self._failure: str | None = None
         self._silent = 0
 
@@ -111,7 +111,7 @@ class JudgeKeeper:
                 await self._process.forget(network)
 
     async def watch_users(self) -> None:
-        """Bring changes of the sign-in's users to the process. Never returns."""
+        """Bring changes of the sign-in's users and tokens to the process. Never returns."""
         async for _ in self._store.watch(login_users.KEY.partition("/")[0]):
             async with self._lock:
                 if self._process.is_known:
@@ -141,20 +141,20 @@ class JudgeKeeper:
     async def _serve(self, *, anew: bool = False) -> None:
         """Make a process that runs know exactly what is to be known. anew: another than the one that there is."""
         known = self._known or ()
-        users = b"[]"
+        accounts = judge_process.Accounts()
         if any(isinstance(one, judge_policies.LoginHost) for one in known):
-            users = await asyncio.to_thread(self._read_users)
+            accounts = await asyncio.to_thread(self._read_accounts)
         try:
             if not self._process.is_known and self._pushed is None:
                 is_adopted = await self._process.adopt()
                 if not is_adopted and not known:
                     await self._process.end()
             is_serving = not anew and await asyncio.to_thread(self._process.serves)
-            if is_serving and (known, users) != self._pushed:
-                await self._process.push(known, users)
+            if is_serving and (known, accounts) != self._pushed:
+                await self._process.push(known, accounts)
             elif known and not is_serving:
-                await self._process.replace(known, users)
-            self._pushed, self._failure, self._silent = (known, users), None, 0
+                await self._process.replace(known, accounts)
+            self._pushed, self._failure, self._silent = (known, accounts), None, 0
         except (DaemunError, OSError, psutil.Error) as error:
             self._pushed, self._failure = None, str(error) or type(error).__name__
 
@@ -173,9 +173,11 @@ class JudgeKeeper:
         follows = "sites that are kept at their last good version let nobody in"
         return damaged_keys.read(self._store, KEY, judge_policies.decode, follows=follows) or ()
 
-    def _read_users(self) -> bytes:
-        found = damaged_keys.read(self._store, login_users.KEY, login_users.decode, follows="nobody can sign in")
-        return login_users.encode(found or ())
+    def _read_accounts(self) -> judge_process.Accounts:
+        users = damaged_keys.read(self._store, login_users.KEY, login_users.decode, follows="nobody can sign in")
+        follows = "no script comes in by a token"
+        tokens = damaged_keys.read(self._store, access_tokens.KEY, access_tokens.decode, follows=follows)
+        return judge_process.Accounts(users=login_users.encode(users or ()), tokens=access_tokens.encode(tokens or ()))
 
     def _problems(self) -> tuple[model.Problem, ...]:
         if self._failure is None:

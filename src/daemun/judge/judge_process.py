@@ -7,6 +7,7 @@ the old names once it has the policies; so nginx always finds one that can answe
 import asyncio
 import collections.abc
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
@@ -28,6 +29,15 @@ from daemun.judge import unprivileged
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 Policies = tuple[judge_policies.Known, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """Of the sign-in, as the store has them (`login_users`, `access_tokens`)."""
+
+    users: bytes = b"[]"
+    tokens: bytes = b"[]"
+
 
 START_S = 60.0
 ANSWER_S = 10.0
@@ -81,10 +91,9 @@ class JudgeProcess:
         self._watch(found)
         return True
 
-    async def push(self, policies: Policies, users: bytes) -> None:
-        """users: of the sign-in, as the store has them. Raises: EnvironmentProblemError."""
-        await _request(self._layout.judge_control_socket, "PUT", "/users", users)
-        await _request(self._layout.judge_control_socket, "PUT", "/policies", judge_policies.encode(policies))
+    async def push(self, policies: Policies, accounts: Accounts) -> None:
+        """Raises: EnvironmentProblemError."""
+        await _push(self._layout.judge_control_socket, policies, accounts)
 
     async def fetch_waits(self) -> dict[str, tuple[int, float]]:
         """Raises: EnvironmentProblemError."""
@@ -95,8 +104,8 @@ class JudgeProcess:
         """Raises: EnvironmentProblemError."""
         await _request(self._layout.judge_control_socket, "POST", "/forget", network.encode())
 
-    async def replace(self, policies: Policies, users: bytes) -> None:
-        """A new process, which knows these policies and users, in the place of the one there is, if any.
+    async def replace(self, policies: Policies, accounts: Accounts) -> None:
+        """A new process, which knows these policies and accounts, in the place of the one there is, if any.
 
         Raises: EnvironmentProblemError, OSError; then all is as it was."""
         paths = self._layout
@@ -109,9 +118,7 @@ class JudgeProcess:
         try:
             # From here on, whoever comes next finds it, whatever happens to this program.
             await asyncio.to_thread(_write_pid, _pid_draft(paths), child.pid)
-            content = judge_policies.encode(policies)
-            await _request(drafts[1], "PUT", "/users", users, within_s=START_S)
-            await _request(drafts[1], "PUT", "/policies", content)
+            await _push(drafts[1], policies, accounts, within_s=START_S)
             await asyncio.to_thread(self._switch, drafts, old)
         except BaseException:
             child.kill()
@@ -261,6 +268,13 @@ async def _end(process: psutil.Process, control_socket: str | None) -> None:
 async def request(paths: layout.Layout, method: str, target: str, content: bytes = b"") -> dict[str, typing.Any]:
     """Of the judge of this state directory. Raises: EnvironmentProblemError."""
     return await _request(paths.judge_control_socket, method, target, content)
+
+
+async def _push(path: str, policies: Policies, accounts: Accounts, *, within_s: float | None = None) -> None:
+    """The policies come last: with them it may let somebody in. Raises: EnvironmentProblemError."""
+    await _request(path, "PUT", "/users", accounts.users, within_s=within_s)
+    await _request(path, "PUT", "/tokens", accounts.tokens)
+    await _request(path, "PUT", "/policies", judge_policies.encode(policies))
 
 
 async def _request(

@@ -151,6 +151,10 @@ class LoginJudge:
         user = None if session is None else self._find_user(session)
         return Judged() if user is None else Judged(user=user, is_admitted=login_policies.admits(policy, user))
 
+    def find_user(self, name: str) -> login_users.User | None:
+        """Who may come in without a session, by a token."""
+        return self._users.get(name)
+
     def _find_user(self, session: session_book.Session) -> login_users.User | None:
         user = self._users.get(session.user)
         return user if user is not None and user.stamp == session.stamp else None

@@ -105,7 +105,7 @@ def set_(  # noqa: PLR0917 - Typer's
 @group.command()
 @common_options.with_settings
 def rm(chosen: settings.Settings, name: Name) -> None:
-    """Remove a user. All sessions of the user end within ten seconds."""
+    """Remove a user. All sessions and tokens of the user end within ten seconds."""
     from daemun.wiring.offline import offline_users
 
     with offline_users.editing(chosen) as users:

@@ -13,7 +13,15 @@ import collections.abc
 from daemun.core import arguments, directive, model, visitor_page
 from daemun.core.directive import Expr
 from daemun.core.options import access_option, forward_auth_forms
-from daemun.core.render import client_certificates, held_access, network_refusals, server_tls, site_scope, upstream
+from daemun.core.render import (
+    client_certificates,
+    held_access,
+    login_locations,
+    network_refusals,
+    server_tls,
+    site_scope,
+    upstream,
+)
 from daemun.core.texts import names
 
 _MATCHED = "$daemun_matched_uri"
@@ -224,6 +232,7 @@ def _query(scope: site_scope.Scope, auth: forward_auth_forms.ForwardAuth) -> col
         "Connection": "",
         "Content-Length": "",
         **{name: f"$http_{name.lower().replace('-', '_')}" for name in _PASSED_ON},
+        **(login_locations.WITHOUT_OURS if login_locations.is_needed(scope) else {}),
         "X-Real-IP": "$remote_addr",
         "X-Forwarded-For": "$remote_addr",
         "X-Forwarded-Proto": forwarded.forwarded_proto,

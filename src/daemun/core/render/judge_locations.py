@@ -5,9 +5,10 @@ r"""How nginx queries the judge (`daemun.judge`), and what visitors get whom it 
 is not there becomes a 401 without that header, and `@daemun_refused` makes 401, 429 or 503 of it.
 
 What was found right is remembered for ten seconds (`proxy_cache`): by policy, host, address and credentials, or by
-policy, host and session. The address is among the first so that no other visitor can find out what is remembered by
-trying. The files of such a cache hold the credentials: they are in memory or not at all, in a folder that only the
-workers' account may enter. Nothing wrong is remembered, and nothing is used beyond its time.
+policy, host and session or token. The address is among the first so that no other visitor can find out what is
+remembered by trying; sessions and tokens are too long for that. The files of such a cache hold the credentials: they
+are in memory or not at all, in a folder that only the workers' account may enter. Nothing wrong is remembered, and
+nothing is used beyond its time.
 
 A signed-in request costs no connection to the judge while it is remembered, and nothing of a request's body is read
 before it is let in.
@@ -56,7 +57,7 @@ def definitions(env: render_environment.Environment) -> variable_definitions.Def
             arguments.line("proxy_cache_path", f"{env.judge_cache}/judge", f"keys_zone={_CACHE}:1m", *size),
         )
     where = _map("", _CACHE_VARIABLE, _CACHE if remembering else "off")
-    passed = _map(_USER, _PASSED, "", ("", "$http_authorization"))
+    passed = _map(_USER, _PASSED, "", ("", login_locations.AUTHORIZATION))
     comment = directive.Comment("A password that was for the gate is not passed on; that of who came in otherwise is.")
     return {
         _CACHE_VARIABLE.removeprefix("$"): serialise.serialise((*remembering, where)),
@@ -100,8 +101,10 @@ def server_lines(scope: site_scope.Scope, *, has_pages: bool) -> tuple[directive
 def _location(place: str, policy: judge_policies.Policy | judge_policies.LoginPolicy) -> directive.Directive:
     """Where a policy is asked about. Whatever an owner sets for the server does not hold here."""
     if isinstance(policy, judge_policies.LoginPolicy):
-        key = f"{policy.name} {policy.digest} $host {login_locations.SESSION}"
+        key = f"{policy.name} {policy.digest} $host {login_locations.SESSION} {login_locations.TOKEN}"
         sent = {"Host": "judge", "X-Daemun-Session": login_locations.SESSION, "X-Forwarded-Host": "$host"}
+        sent |= {"X-Daemun-Token": login_locations.TOKEN, "X-Real-IP": "$remote_addr"}
+        sent |= {"X-Daemun-Goes": "$request_method $daemun_wanted"}
     else:
         key = f"{policy.name} {policy.digest} $host $remote_addr $http_authorization"
         sent = {"Host": "judge", "Authorization": "$http_authorization", "X-Real-IP": "$remote_addr"}
@@ -185,14 +188,18 @@ def identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, st
     """The headers by which servers of a route learn who the visitor is, and their values. What was for the gate is not
     for them."""
     _, found = held_access.find_judge(scope, route)
-    cookies = (("Cookie", login_locations.COOKIES),) if login_locations.is_needed(scope) else ()
+    has_login = login_locations.is_needed(scope)
+    cookies = (("Cookie", login_locations.COOKIES),) if has_login else ()
     if found.basic_auth is not None:
         return ((USER_HEADER, _USER), ("Authorization", _PASSED), *cookies)
+    copied = () if found.forward_auth is None else found.forward_auth.headers
+    is_judges = "authorization" in {name.lower() for name in copied}
+    own = (*cookies, ("Authorization", login_locations.AUTHORIZATION)) if has_login and not is_judges else cookies
     if found.login is None:
-        return cookies
+        return own
     further = (login_locations.GROUPS, login_locations.EMAIL, login_locations.NAME)
     return (
         (USER_HEADER, _USER),
         *zip(_FURTHER_HEADERS, further, strict=True),
-        *cookies,
+        *own,
     )

@@ -1,8 +1,9 @@
 """What nginx needs for daemun's own sign-in (`core.options.login_option`), beside the judge's location.
 
-The session of a site is a cookie of that site alone; it is for the gate, and removed from what servers receive. Who
-has none is sent to `/.daemun/login/start` on the same site, from there to the page on the host of the sign-in, and back
-to `/.daemun/login/return` with a code that is good once. All three are answered by the judge's process.
+The session of a site is a cookie of that site alone. It is for the gate, and removed from what servers receive, and so
+is the token of a script. Who has neither is sent to `/.daemun/login/start` on the same site, from there to the page on
+the host of the sign-in, and back to `/.daemun/login/return` with a code that is good once. All three are answered by
+the judge's process.
 """
 
 from daemun.core import arguments, directive, serialise
@@ -12,11 +13,14 @@ from daemun.core.render import held_access, site_scope
 
 UPSTREAM = "daemun_judge"
 """Of `judge_locations`."""
-SESSION = "$daemun_session"
+SESSION, TOKEN = "$daemun_session", "$daemun_bearer"
 GROUPS, EMAIL, NAME = "$daemun_user_groups", "$daemun_user_email", "$daemun_user_name"
 COOKIES = "$daemun_passed_cookies"
-OWN = (GROUPS, EMAIL, NAME, COOKIES)
+AUTHORIZATION = "$daemun_foreign_authorization"
+OWN = (GROUPS, EMAIL, NAME, COOKIES, AUTHORIZATION)
 """Variables that may be empty."""
+WITHOUT_OURS = {"Cookie": COOKIES, "Authorization": AUTHORIZATION}
+"""For servers and other judges: a visitor's headers without what is for the gate."""
 _PATH = "/.daemun/login/"
 _GOES = "$daemun_sign_in_here"
 _COOKIE = "__Host-daemun-[a-z-]+=[^;]*"
@@ -33,10 +37,14 @@ def is_needed(scope: site_scope.Scope) -> bool:
 def definitions() -> variable_definitions.Definitions:
     """A visitor's cookie header without ours, of which there are two kinds at most; whoever sends more sends none."""
     session = r"~(?:^|;\s*)__Host-daemun-session=(?<daemun_session_id>[A-Za-z0-9_-]{43})\s*(?:;|\z)"
+    token = (r"~*^bearer +(?<daemun_sent_bearer>daemun_[A-Za-z0-9_-]{43}) *\z", "$daemun_sent_bearer")
+    odd = (r"~*^\s*bearer\s+daemun_", "odd")
     left = (_left("$http_cookie", 1), _left("$daemun_left_cookies_1", 2))
     passed = _map("$daemun_left_cookies_2", COOKIES, "$daemun_left_cookies_2", ("~__Host-daemun-", ""))
     found = (
         ("The session of a visitor who signed in.", _map("$http_cookie", SESSION, "", (session, "$daemun_session_id"))),
+        ("The token of a script, of a form that the judge reads.", _map("$http_authorization", TOKEN, "", token, odd)),
+        ("What is no token of the gate is for servers.", _map(TOKEN, AUTHORIZATION, "", ("", "$http_authorization"))),
         ("Cookies for servers: without those of the gate.", left[0]),
         ("The same without a second one.", left[1]),
         ("The same, or nothing.", passed),

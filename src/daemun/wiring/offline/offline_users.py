@@ -12,7 +12,7 @@ from daemun.core.access import login_users
 from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
 from daemun.judge import judge_process
 from daemun.store import file_store
-from daemun.wiring.offline import configuration
+from daemun.wiring.offline import configuration, offline_tokens
 
 _LOCK, _LEASE_S = "login-users", 60.0
 Users = dict[str, login_users.User]
@@ -26,7 +26,8 @@ def list_users(settings: settings_.Settings) -> tuple[login_users.User, ...]:
 
 @contextlib.contextmanager
 def editing(settings: settings_.Settings) -> collections.abc.Iterator[Users]:
-    """All users by name, to be changed; written and passed on when the block ends without an error.
+    """All users by name, to be changed; written and passed on when the block ends without an error. Tokens of who is
+    gone are withdrawn.
 
     Raises: EnvironmentProblemError; LockHeldError while another command does the same."""
     store = file_store.FileStore(pathlib.Path(settings.layout.store))
@@ -38,6 +39,7 @@ def editing(settings: settings_.Settings) -> collections.abc.Iterator[Users]:
             content = login_users.encode(users.values())
             store.write(login_users.KEY, content)
             asyncio.run(_pass_on(settings, content))
+            offline_tokens.remove_of(settings, before.keys() - users.keys())
 
 
 async def _pass_on(settings: settings_.Settings, content: bytes) -> None:

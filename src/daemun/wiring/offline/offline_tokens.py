@@ -1,0 +1,67 @@
+"""The tokens of scripts, changed in the store. The judge learns of it at once, whether a daemon runs or not."""
+
+import asyncio
+import collections.abc
+import contextlib
+import pathlib
+
+from daemun import settings as settings_
+from daemun.control import ports
+from daemun.core.access import access_tokens
+from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
+from daemun.judge import judge_process
+from daemun.store import file_store
+from daemun.wiring.offline import configuration
+
+_LOCK, _LEASE_S = "login-tokens", 60.0
+Tokens = dict[str, access_tokens.Token]
+
+
+def list_tokens(settings: settings_.Settings) -> tuple[access_tokens.Token, ...]:
+    """Sorted. Raises: EnvironmentProblemError when what the store has cannot be used."""
+    store = configuration.find_store(settings)
+    return () if store is None else tuple(_read(store).values())
+
+
+@contextlib.contextmanager
+def editing(settings: settings_.Settings) -> collections.abc.Iterator[Tokens]:
+    """All tokens by name, to be changed; written and passed on when the block ends without an error.
+
+    Raises: EnvironmentProblemError; LockHeldError while another command does the same."""
+    store = file_store.FileStore(pathlib.Path(settings.layout.store))
+    with store.lock(_LOCK, lease_s=_LEASE_S):
+        tokens = _read(store)
+        before = dict(tokens)
+        yield tokens
+        if tokens != before:
+            content = access_tokens.encode(tokens.values())
+            store.write(access_tokens.KEY, content)
+            asyncio.run(_pass_on(settings, content))
+
+
+def remove_of(settings: settings_.Settings, users: collections.abc.Collection[str]) -> None:
+    """Those of users who are gone: another user of the same name must not get them. Raises: as `editing`."""
+    if any(one.user in users for one in list_tokens(settings)):
+        with editing(settings) as tokens:
+            for name in [name for name, one in tokens.items() if one.user in users]:
+                del tokens[name]
+
+
+async def _pass_on(settings: settings_.Settings, content: bytes) -> None:
+    """A daemon does it, too. Without a judge nobody comes in."""
+    if await asyncio.to_thread(judge_process.find_left, settings.layout) is not None:
+        with contextlib.suppress(EnvironmentProblemError):
+            await judge_process.request(settings.layout, "PUT", "/tokens", content)
+
+
+def _read(store: ports.Store) -> Tokens:
+    try:
+        found = access_tokens.decode(store.read(access_tokens.KEY))
+    except NotFoundInStoreError:
+        return {}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        path = store.locate(access_tokens.KEY)
+        raise EnvironmentProblemError(
+            f"cannot read the tokens: {path} is damaged; put back a copy, or delete it and make them again"
+        ) from None
+    return {one.name: one for one in found}
