@@ -14,6 +14,7 @@ from daemun.core.options import (
     host_header_option,
     hsts_option,
     index_option,
+    keep_option,
     keepalive_option,
     listing_option,
     logs_option,
@@ -301,6 +302,8 @@ def _answers() -> Feature:
     routes = (
         route("/", "http://10.0.0.1"),
         route("/none", model.Respond(status=204)),
+        route("/moved", model.Redirect(to="https://b.example.com"), keep=keep_option.Keep.URI),
+        route("/가/", model.Redirect(to="/b$-/"), keep=keep_option.Keep.PATH),
         route("/text", model.Respond(body='a $host {x;}\n"b"\n', media_type="application/json"), max_body=1),
         route("/file", model.Respond(status=503, file="/srv/a $b.html", trusted="/")),
         route("/denied/", respond_form.DENIAL),

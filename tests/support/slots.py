@@ -10,6 +10,7 @@ from daemun.core.options import (
     host_header_option,
     hsts_option,
     index_option,
+    keep_option,
     root_option,
     spa_option,
     status_option,
@@ -145,6 +146,18 @@ TEXTS: dict[str, Slot] = {
         harmless=("x.php",),
     ),
     "redirect": Slot(build=lambda text: _one(model.Redirect(to=text)), harmless=("/x", "/"), start="/", verbatim=False),
+    "redirect that keeps": Slot(
+        build=lambda text: site("slot.test", route("/x", model.Redirect(to=text), keep=keep_option.Keep.URI)),
+        harmless=("/x", "/", "https://a.test", "https://a.test/"),
+        start="/",
+        verbatim=False,
+    ),
+    "path of a redirect that keeps": Slot(
+        build=lambda text: site("slot.test", route(text, model.Redirect(to="/y"), keep=keep_option.Keep.URI)),
+        harmless=("/x", "/x/", "/"),
+        start="/",
+        verbatim=False,
+    ),
     "body": Slot(build=lambda text: _one(model.Respond(body=text)), harmless=("x",), verbatim=False),
     "media type": Slot(
         build=lambda text: _one(model.Respond(body="x", media_type=text)), harmless=("a/b",), start="a/b"

@@ -55,3 +55,21 @@ def test_what_may_be_written(written: str, expected: model.Respond) -> None:
 def test_what_is_wrong(written: str, cause: str) -> None:
     (problem,) = parse(written).problems
     assert cause in problem.message
+
+
+@pytest.mark.parametrize(
+    ("written", "cause"),
+    [
+        ("redirect: '/y$is_args$args', keep: all", 'expected path, query or uri, found the text "all"'),
+        ('redirect: "/y?a=1", keep: query', 'keep: adds to "/y?a=1", which has "?" of its own; leave one of them out'),
+        ("redirect: https://b.test$request_uri, keep: uri", 'which has "$request_uri" of its own'),
+        ("to: http://a, keep: uri", "keep: has a meaning only beside `redirect`"),
+    ],
+)
+def test_what_a_redirect_cannot_keep(written: str, cause: str) -> None:
+    (problem,) = parse(written).problems
+    assert cause in problem.message
+
+
+def test_a_redirect_that_keeps_is_not_warned_of() -> None:
+    assert not parse("redirect: https://b.test/, keep: query").problems

@@ -15,6 +15,7 @@ from daemun.core.options import (
     compress_option,
     health_option,
     hsts_option,
+    keep_option,
     option,
     robots_option,
     security_headers_option,
@@ -121,7 +122,12 @@ PROXIES = strategies.builds(
 )
 ACTIONS = (
     PROXIES
-    | strategies.builds(_redirect, TEXT | PATH, status=strategies.sampled_from([200, 301, 308]))
+    | strategies.builds(
+        _redirect,
+        TEXT | PATH,
+        status=strategies.sampled_from([200, 301, 308]),
+        keep=strategies.none() | strategies.sampled_from(keep_option.Keep),
+    )
     | strategies.builds(_files, PATH, spa=FLAG, listing=FLAG, index=INDEX)
     | strategies.builds(
         model.Respond,

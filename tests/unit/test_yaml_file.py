@@ -406,7 +406,7 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
         ("20:52", 'site "e.test", route "/w", to.weight: expected a whole number, found the text "two"', ""),
         ("20:57", 'unknown key "wieght"', 'did you mean "weight"?'),
         ("20:70", 'unknown key "pots"', "expected one of access"),
-        ("21:22", 'site "e.test", route "/r", redirect: leads every path under it there', "$is_args$args"),
+        ("21:22", 'site "e.test", route "/r", redirect: leads every path under it there', "`keep: uri`"),
         ("21:35", 'site "e.test", route "/r", retries: has a meaning only beside `to`', ""),
         ("26:11", 'cannot use the hand-written nginx: expected ";" after "add_header"', ""),
         ("28:7", 'duplicate key "/dup": it is already given on line 27', ""),

@@ -35,6 +35,7 @@ from daemun.core.options import (
     hsts_option,
     http_option,
     index_option,
+    keep_option,
     keepalive_option,
     listen_option,
     listing_option,
@@ -111,6 +112,7 @@ EVERY: tuple[option.Option[typing.Any], ...] = (
     root_option.OPTION,
     index_option.OPTION,
     status_option.OPTION,
+    keep_option.OPTION,
     listing_option.OPTION,
     spa_option.OPTION,
 )

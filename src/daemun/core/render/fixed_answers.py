@@ -8,7 +8,7 @@ import posixpath
 
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
-from daemun.core.options import status_option
+from daemun.core.options import keep_option, status_option
 from daemun.core.render import (
     access,
     early_answers,
@@ -32,14 +32,45 @@ def redirect(
     lines = _lines(scope, route, https=https)
     is_rewritten = rewrites.may_lead_to(route, scope.site.snippet)
     # nginx answers by the first `return` that it meets, and that is the owner's.
-    answer = redirect_line(action, is_rewritten=is_rewritten)
-    return _locations(scope, route, (*lines, *route.snippet, answer), "redirect")
+    answers = _redirections(route, action, is_rewritten=is_rewritten)
+    return _locations(scope, route, (*lines, *route.snippet, *answers), "redirect")
 
 
 def redirect_line(action: model.Redirect, *, is_rewritten: bool = False) -> directive.Directive:
     """is_rewritten: the owner changes paths before."""
     there = arguments.redirection(action.to, is_rewritten=is_rewritten)
     return arguments.line("return", str(status_option.OPTION.of(action)), there)
+
+
+def _redirections(route: model.Route, action: model.Redirect, *, is_rewritten: bool) -> tuple[directive.Directive, ...]:
+    """The rest of a path is joined by exactly one slash: with none, `https://a.test` could become `https://a.test.b`,
+    and two at its beginning are another host for browsers, as a slash and a backslash are."""
+    kept = keep_option.OPTION.of(action)
+    whole = redirect_line(action, is_rewritten=is_rewritten)
+    if kept is None:
+        return (whole,)
+    query = "$is_args$args" if kept.has_query else ""
+
+    def answer(to: str, rest: str = "") -> directive.Directive:
+        there = arguments.redirection(to, is_rewritten=is_rewritten).value
+        return arguments.line("return", str(status_option.OPTION.of(action)), Expr(f"{there}{rest}{query}"))
+
+    if not kept.has_path:
+        return (answer(action.to),)
+    bare = route.path.rstrip("/")
+    is_host_alone = action.to.rstrip("/").count("/") == 2 and "://" in action.to
+    joined = f"{action.to.rstrip('/')}/"
+    lines = []
+    for source, prefix in (("$daemun_sent_uri", arguments.encoded(bare)), ("$daemun_uri", bare)):
+        if is_rewritten and source == "$daemun_sent_uri":
+            continue
+        pattern = rf"(?s)^{arguments.in_regex(prefix)}[/\\]+(?<daemun_kept>.*)\z"
+        lines.append(arguments.line("if", Expr(source), "~", Expr(pattern), block=(answer(joined, "$daemun_kept"),)))
+    if not route.path.endswith("/"):
+        pattern = rf"(?s)^{arguments.in_regex(bare)}(?<daemun_kept>.+)\z"
+        more = answer(joined if is_host_alone else action.to, "$daemun_kept")
+        lines.append(arguments.line("if", Expr("$daemun_uri"), "~", Expr(pattern), block=(more,)))
+    return (*lines, answer(action.to))
 
 
 def respond(

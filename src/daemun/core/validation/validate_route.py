@@ -1,7 +1,7 @@
 """The rules of one route: its path, its servers, and its options. Pure."""
 
 from daemun.core import model, problem_report, source_abilities
-from daemun.core.options import balance_option, catalogue, option, respond_form, status_option
+from daemun.core.options import balance_option, catalogue, keep_option, option, respond_form, status_option
 from daemun.core.texts import quantity_rules, rules, words
 
 
@@ -33,13 +33,14 @@ def _check_what_is_dropped(
     route: model.Route, redirect: model.Redirect, report: problem_report.ProblemReport, here: problem_report.Field
 ) -> None:
     """A redirect is for all paths with its prefix, and leads all of them to one place. Who writes a variable knows."""
-    if route.path == "/" or route.path.startswith("~") or "$" in redirect.to:
+    is_meant = "$" in redirect.to or keep_option.OPTION.of(redirect) is not None
+    if route.path == "/" or route.path.startswith("~") or is_meant:
         return
     more = f"{route.path}more" if route.path.endswith("/") else f"{route.path}/more"
     also = "" if route.path.endswith("/") else f" and {words.quoted(route.path + 'ly')}"
     cause = (
         f"leads every path under it there, {words.quoted(more + '?x=1')}{also} among them, without the rest and the "
-        f"query; with $is_args$args at its end the query is kept, and for one path alone write "
+        f"query; `keep: uri` keeps both, `keep: path` or `keep: query` one of them, and for one path alone write "
         f"`location = {route.path} {{ return {status_option.OPTION.of(redirect)} ...; }}` under the site's `nginx:`"
     )
     report.add(cause, *here, "redirect", severity=model.Severity.WARNING)
