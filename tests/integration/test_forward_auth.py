@@ -3,7 +3,9 @@
 import collections.abc
 import contextlib
 import dataclasses
+import pathlib
 import socket
+import tempfile
 
 import httpx
 import pytest
@@ -254,6 +256,54 @@ def test_without_its_judge_nobody_comes_in(one: echo.EchoServer, kind: Kind) -> 
                 answer = fetch(gate, "/", **headers, Accept=accept)
                 assert answer.status_code == 503
                 assert "nginx" not in answer.text
+
+
+def test_a_permission_is_remembered_for_the_same_request_alone(one: echo.EchoServer) -> None:
+    """The judge is queried anew for whatever it could judge otherwise, and for each that it kept out."""
+
+    def judging(query: judges.Query) -> judges.Judgement:
+        if not judges.is_signed_in(query):
+            return judges.Judgement(status=401)
+        cookies = (("Set-Cookie", "a=b"),) if "/cookie" in query.headers["x-forwarded-uri"] else ()
+        return judges.Judgement(status=204, headers=(("Remote-User", "alice"), ("Cache-Control", "no-store"), *cookies))
+
+    with judges.running(judging) as judge:
+        auth = ForwardAuth(kind=Kind.AUTHELIA, url=judge.url, remember_s=600)
+        there = f"http://127.0.0.1:{one.port}"
+        options = catalogue.values(access_option.OPTION.set(Access(forward_auth=auth)))
+        each_time = judged(Kind.AUTHELIA, judge)
+        sites = (
+            site("app.test", route("/", there), route("/each/", there, options=each_time), options=options),
+            site("app.test.other", there, options=options),
+        )
+        with (
+            tempfile.TemporaryDirectory(prefix="daemun-judge-", dir="/dev/shm") as memory,
+            rendered.running(*sites, settings=SETTINGS, judge_cache=memory) as gate,
+        ):
+            pathlib.Path(memory).chmod(0o711)
+
+            def queries(url: str = "/", method: str = "GET", **headers: str) -> int:
+                before = len(judge.seen)
+                answer = fetch(gate, url, method, **headers)
+                assert (answer.status_code == 200) is ("Cookie" in headers), answer
+                if answer.status_code == 200:
+                    assert echo.Said.parse(answer.content).headers["remote-user"] == "alice"
+                return len(judge.seen) - before
+
+            home = {**SIGNED_IN, "X-Forwarded-For": "198.51.100.7"}
+            assert [queries(**home) for _ in range(3)] == [1, 0, 0]
+            assert queries("/?a=b", **home) == queries("/other", **home) == 1
+            assert queries(method="POST", **home) == 1
+            assert queries("https://app.test.other/", **home) == 1
+            assert queries(**{**home, "X-Forwarded-For": "198.51.100.8"}) == 1
+            assert queries(**{**home, "Cookie": f"{judges.SESSION}; x=1"}) == 1
+            assert queries(**home, Authorization="Basic YTpi") == 1
+            assert queries(**home, Accept="text/html") == 1
+            assert queries(**home, **{"User-Agent": "other"}) == 1
+            assert queries(**home) == 0
+            assert [queries("/cookie", **home) for _ in range(2)] == [1, 1]
+            assert [queries("/each/", **home) for _ in range(2)] == [1, 1]
+            assert [queries() > 0 for _ in range(2)] == [True, True]
 
 
 def test_a_large_answer_of_the_judge(one: echo.EchoServer) -> None:

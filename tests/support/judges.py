@@ -93,7 +93,7 @@ def running(judging: Judging) -> collections.abc.Iterator[Judge]:
         yield judge
 
 
-def _is_signed_in(query: Query) -> bool:
+def is_signed_in(query: Query) -> bool:
     return SESSION in query.headers.get("cookie", "")
 
 
@@ -113,7 +113,7 @@ def authelia(query: Query) -> Judgement:
         return Judgement(status=200)
     if path.startswith("/forbidden/"):
         return Judgement(status=403, body="403 Forbidden")
-    if _is_signed_in(query):
+    if is_signed_in(query):
         told = (("Remote-User", "alice"), ("Remote-Groups", "family,admins"), ("Remote-Email", "alice@app.test"))
         fresh = ("authelia_session=new; Path=/; Expires=Wed, 09 Jun 2100 10:18:14 GMT", "second=2; Path=/")
         return Judgement(status=200, headers=(*told, *(("Set-Cookie", cookie) for cookie in fresh)))
@@ -133,7 +133,7 @@ def oauth2_proxy(query: Query) -> Judgement:
     if query.path.startswith("/oauth2/auth"):
         if "group=banned" in query.headers.get("cookie", ""):
             return Judgement(status=403)
-        if _is_signed_in(query):
+        if is_signed_in(query):
             return Judgement(
                 status=202, headers=(("X-Auth-Request-User", "alice"), ("X-Auth-Request-Email", "a@b.test"))
             )
@@ -145,7 +145,7 @@ def authentik(query: Query) -> Judgement:
     """302 to its authorize URL with a cookie, or 200; its own pages are below /outpost.goauthentik.io/."""
     if not query.path.startswith("/outpost.goauthentik.io/auth/traefik"):
         return Judgement(status=200, body=f"page of the outpost for {query.headers['host']}")
-    if _is_signed_in(query):
+    if is_signed_in(query):
         told = (("X-authentik-username", "alice"), ("X-authentik-groups", "family|admins"))
         return Judgement(status=200, headers=told)
     there = ("Location", "https://authentik.test/application/o/authorize/")
@@ -156,7 +156,7 @@ def tinyauth(query: Query) -> Judgement:
     """307 to its page with the way back; 400 where the headers of both forms come."""
     if "x-original-url" in query.headers:
         return Judgement(status=400)
-    if _is_signed_in(query):
+    if is_signed_in(query):
         return Judgement(status=200, headers=(("Remote-User", "alice"), ("Remote-Sub", "42")))
     return Judgement(status=307, headers=(("Location", f"https://tiny.test/login?redirect_uri={_url(query)}"),))
 
@@ -164,7 +164,7 @@ def tinyauth(query: Query) -> Judgement:
 def of_nginx(query: Query) -> Judgement:
     """As nginx's auth_request wants it: 401 with the page in Location, or as a question for a password; 403."""
     sent = query.headers
-    if _is_signed_in(query):
+    if is_signed_in(query):
         return Judgement(status=200, headers=(("X-User", "alice"),))
     if "/scripts/" in sent["x-original-url"]:
         return Judgement(status=401, headers=(("WWW-Authenticate", 'Basic realm="judge"'),))

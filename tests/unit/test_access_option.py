@@ -62,6 +62,10 @@ def read(access: str) -> tuple[Access | None, list[str]]:
         ),
         ("{forward_auth: authelia}", Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA))),
         (
+            "{forward_auth: {kind: authelia, remember: 10s}}",
+            Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA, remember_s=10.0)),
+        ),
+        (
             "{forward_auth: {url: http://judge:8080/x?y=z, copy: X-User}}",
             Access(forward_auth=ForwardAuth(url="http://judge:8080/x?y=z", copied=("X-User",))),
         ),
@@ -85,6 +89,8 @@ def test_what_may_be_written(written: str, meant: Access) -> None:
         ("private", "write {allow: private}"),
         ("{client_certificates: true}", "write {ca: local}"),
         ("{client_certificates: }", "found nothing"),
+        ("{forward_auth: {kind: authelia, remember: 1h}}", "remember"),
+        ("{forward_auth: {kind: authelia, remember: 100ms}}", "remember"),
         ("{client_certificates: optional}", "write {ca: local}"),
         ("{client_certificates: {require: true}}", "ca"),
         ("{client_certificates: {ca: local, revoked: x.pem}}", "daemun clients revoke"),

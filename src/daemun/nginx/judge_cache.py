@@ -1,4 +1,4 @@
-"""The folder in which nginx remembers whom the judge let in (`core.render.judge_locations`).
+"""The folder in which nginx remembers whom the judge let in (`core.render.judge_memory`).
 
 The files hold what visitors signed in with, so the folder is in memory, apart from the state directory, and nginx makes
 it for its workers alone inside one of ours. Where no folder in memory is to be had, nothing is remembered there.
@@ -20,7 +20,7 @@ from daemun.core.plan import variable_definitions
 
 _MEMORY = frozenset({"tmpfs", "ramfs"})
 _PLACES = ("/dev/shm", "/run")  # noqa: S108 - what is there is used only when this account owns it
-_NAMED = re.compile(rb"^\s*proxy_cache_path\s+(?P<folder>/\S+)/judge\s", re.MULTILINE)
+_NAMED = re.compile(rb"^\s*proxy_cache_path\s+(?P<folder>/\S+)/(?:judge|remembered)\s", re.MULTILINE)
 
 
 def find(state: str) -> str | None:

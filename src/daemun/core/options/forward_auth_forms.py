@@ -15,7 +15,7 @@ import pydantic
 from daemun.core import model, short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Place
-from daemun.core.texts import rules, words
+from daemun.core.texts import quantity_rules, rules, words
 
 
 class Kind(enum.Enum):
@@ -80,17 +80,24 @@ PROTOCOLS = {
     Kind.NGINX: Protocol(is_original=True, shows_answer=False),
 }
 
+_LONGEST_MEMORY_S = 600.0
+"""Who signs out or is removed comes in for so long."""
+
 _QUERY = re.compile(r"[A-Za-z0-9._~!&'()*+,;=:@/?%-]*\Z")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardAuth(forms.OptionMap):
-    """url: where it is queried; None, or without a path: as its kind has it. copy: None: as its kind has it."""
+    """url: where it is queried; None, or without a path: as its kind has it. copy: None: as its kind has it.
+
+    remember_s: so long its permission counts for the same request of the same visitor; None: it is queried each time.
+    """
 
     shape: typing.ClassVar[str] = "the name of a program such as authelia, or a map"
     meanings: typing.ClassVar[dict[str, str]] = {
         "kind": "what the server is, or in whose form it is queried: traefik, nginx",
         "url": "where it is queried, http://authelia:9091; without a path the usual one of its kind",
+        "remember": "so long its permission counts for the same request of the same visitor; it is queried each time",
         "copy": "headers of its answer that servers behind the gate are sent; those of its kind",
     }
     kind: typing.Annotated[Kind, forms.choice(Kind)] = Kind.TRAEFIK
@@ -98,6 +105,7 @@ class ForwardAuth(forms.OptionMap):
     copied: typing.Annotated[typing.Annotated[forms.Texts, forms.ONE_OR_MORE] | None, pydantic.Field(alias="copy")] = (
         None
     )
+    remember_s: typing.Annotated[forms.Duration | None, pydantic.Field(alias="remember")] = None
 
     @property
     def protocol(self) -> Protocol:
@@ -145,6 +153,8 @@ Form = typing.Annotated[
 
 
 def check(value: ForwardAuth, place: Place) -> None:
+    if value.remember_s is not None:
+        place.add(quantity_rules.check_duration(value.remember_s, least=1, most=_LONGEST_MEMORY_S), "remember")
     if value.url is None and value.protocol.server is None:
         place.add(f"is missing: there is no usual place of a server of the kind {value.kind.value}", "url")
         return

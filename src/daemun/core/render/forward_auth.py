@@ -16,6 +16,7 @@ from daemun.core.options import access_option, forward_auth_forms
 from daemun.core.render import (
     client_certificates,
     held_access,
+    judge_memory,
     login_locations,
     network_refusals,
     server_tls,
@@ -44,6 +45,8 @@ _OF_THE_GATE = ("401", "403", "404", "429", "500", "502", "503", "504")
 """What the gate itself may answer instead of the judge."""
 
 _REFUSE_ODD = arguments.line("if", Expr(_ASKED), "=", "", block=(arguments.line("return", "403"),))
+
+_IGNORED = arguments.line("proxy_ignore_headers", "X-Accel-Redirect")
 
 _PASSED_ON = (
     "Accept",
@@ -156,12 +159,29 @@ def _check(scope: site_scope.Scope, place: str, auth: forward_auth_forms.Forward
         _REFUSE_ODD,
         *_query(scope, auth),
     ]
+    block += _memory(scope, place, auth)
     statuses = (*_FOR_THE_VISITOR, *_AWAY) if auth.protocol.shows_answer else _AWAY
     if auth.protocol.shows_answer:
         block.append(arguments.line("proxy_intercept_errors", "on"))
     block.append(arguments.line("error_page", *map(str, statuses), "=", _denied_place(place)))
     block.append(_pass(scope, place, auth, auth.path))
     return arguments.line("location", "=", place, block=tuple(block))
+
+
+def _memory(
+    scope: site_scope.Scope, place: str, auth: forward_auth_forms.ForwardAuth
+) -> tuple[directive.Directive, ...]:
+    """All that the judge reads is in the key. An answer with cookies is for one visitor at one time, so nginx does not
+    remember it."""
+    if auth.remember_s is None:
+        return (_IGNORED,)
+    server = auth.url or auth.protocol.server
+    key = " ".join((place, f"{auth.kind.value} {server}", "$request_method", *_headers(scope, auth).values()))
+    ignored = ("X-Accel-Redirect", "X-Accel-Expires", "Cache-Control", "Expires", "Vary")
+    return (
+        arguments.line("proxy_ignore_headers", *ignored),
+        *judge_memory.lines(judge_memory.FOREIGN, key, auth.remember_s),
+    )
 
 
 def _denied_place(place: str) -> str:
@@ -198,7 +218,7 @@ def _answer(scope: site_scope.Scope, place: str, auth: forward_auth_forms.Forwar
             block.append(arguments.line("if", Expr("$daemun_wanted"), "!=", "html", block=refused))
         # nginx takes a path in a named location from a variable only.
         block.append(arguments.line("set", Expr(_PATH), protocol.sign_in or auth.path))
-        block += (*_query(scope, auth), _pass(scope, place, auth, _PATH))
+        block += (*_query(scope, auth), _IGNORED, _pass(scope, place, auth, _PATH))
     else:
         there = (arguments.line("return", "302", Expr(_SIGN_IN)),)
         block.append(arguments.line("if", Expr(_SIGN_IN), block=there))
@@ -222,8 +242,8 @@ def _tls(scope: site_scope.Scope, auth: forward_auth_forms.ForwardAuth) -> tuple
     return server_tls.lines(scope, auth.proxy, "proxy") if auth.proxy.targets[0].scheme is model.Scheme.HTTPS else ()
 
 
-def _query(scope: site_scope.Scope, auth: forward_auth_forms.ForwardAuth) -> collections.abc.Iterator[directive.Node]:
-    """A request to the judge, with what it reads and nothing else of the visitor's."""
+def _headers(scope: site_scope.Scope, auth: forward_auth_forms.ForwardAuth) -> dict[str, str]:
+    """All that the judge reads of a request."""
     forwarded, protocol = scope.forwarded, auth.protocol
     target = auth.proxy.targets[0]
     address = str(target).partition("://")[2] if target.socket is None else "localhost"
@@ -245,12 +265,16 @@ def _query(scope: site_scope.Scope, auth: forward_auth_forms.ForwardAuth) -> col
         headers |= {"X-Forwarded-Uri": _ASKED, "X-Forwarded-Method": "$request_method"}
     if protocol.sign_in is not None:
         headers["X-Auth-Request-Redirect"] = url
+    return headers
+
+
+def _query(scope: site_scope.Scope, auth: forward_auth_forms.ForwardAuth) -> collections.abc.Iterator[directive.Node]:
+    """A request to the judge, with what it reads and nothing else of the visitor's."""
     yield arguments.line("proxy_method", "GET")
     yield arguments.line("proxy_pass_request_body", "off")
     yield arguments.line("proxy_pass_request_headers", "off")
-    for name, value in headers.items():
+    for name, value in _headers(scope, auth).items():
         yield arguments.line("proxy_set_header", name, Expr(value))
-    yield arguments.line("proxy_ignore_headers", "X-Accel-Redirect")
     yield arguments.line("proxy_buffer_size", "32k")
     yield arguments.line("proxy_connect_timeout", "5s")
     yield arguments.line("proxy_read_timeout", "30s")

@@ -6,9 +6,7 @@ is not there becomes a 401 without that header, and `@daemun_refused` makes 401,
 
 What was found right is remembered for ten seconds (`proxy_cache`): by policy, host, address and credentials, or by
 policy, host and session or token. The address is among the first so that no other visitor can find out what is
-remembered by trying; sessions and tokens are too long for that. The files of such a cache hold the credentials: they
-are in memory or not at all, in a folder that only the workers' account may enter. Nothing wrong is remembered, and
-nothing is used beyond its time.
+remembered by trying; sessions and tokens are too long for that (`judge_memory`).
 
 A signed-in request costs no connection to the judge while it is remembered, and nothing of a request's body is read
 before it is let in.
@@ -19,17 +17,15 @@ from daemun.core.access import basic_auth_policies, judge_policies, login_polici
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
 from daemun.core.plan import variable_definitions
-from daemun.core.render import held_access, login_locations, site_scope
+from daemun.core.render import held_access, judge_memory, login_locations, site_scope
 
 UPSTREAM = login_locations.UPSTREAM
-_CACHE = "daemun_judge"
-_CACHE_VARIABLE = "$daemun_judge_cache"
 _REFUSED, _DOWN = "@daemun_refused", "@daemun_judge_down"
 _USER, _ANSWER, WAIT = "$daemun_user", "$daemun_judge_answer", "$daemun_judge_wait"
 _PASSED = "$daemun_passed_authorization"
 OWN = (_USER, _PASSED, *login_locations.OWN)
 """The variables of `identity`, which may be empty."""
-_REMEMBERED = "10s"
+_REMEMBERED_S = 10
 USER_HEADER = "Remote-User"
 """In which servers learn who signed in."""
 _FURTHER_HEADERS = ("Remote-Groups", "Remote-Email", "Remote-Name")
@@ -48,19 +44,10 @@ def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
 
 
 def definitions(env: render_environment.Environment) -> variable_definitions.Definitions:
-    """A tree has the cache when one of its files uses it, those that are kept from an earlier generation among them."""
-    remembering: tuple[directive.Node, ...] = ()
-    if env.judge_cache is not None:
-        size = ("max_size=16m", "inactive=10s", "use_temp_path=off")
-        remembering = (
-            directive.Comment("Whom the judge let in a moment ago. In memory, and for the workers alone."),
-            arguments.line("proxy_cache_path", f"{env.judge_cache}/judge", f"keys_zone={_CACHE}:1m", *size),
-        )
-    where = _map("", _CACHE_VARIABLE, _CACHE if remembering else "off")
     passed = _map(_USER, _PASSED, "", ("", login_locations.AUTHORIZATION))
     comment = directive.Comment("A password that was for the gate is not passed on; that of who came in otherwise is.")
     return {
-        _CACHE_VARIABLE.removeprefix("$"): serialise.serialise((*remembering, where)),
+        **judge_memory.definitions(env),
         _PASSED.removeprefix("$"): serialise.serialise((comment, passed)),
         **login_locations.definitions(),
     }
@@ -122,17 +109,7 @@ def _location(place: str, policy: judge_policies.Policy | judge_policies.LoginPo
         arguments.line("proxy_next_upstream", "off"),
         arguments.line("proxy_intercept_errors", "off"),
         arguments.line("proxy_ignore_headers", "X-Accel-Redirect"),
-        arguments.line("proxy_buffering", "on"),
-        arguments.line("proxy_cache", Expr(_CACHE_VARIABLE)),
-        arguments.line("proxy_cache_key", Expr(key)),
-        arguments.line("proxy_cache_methods", "GET", "HEAD"),
-        arguments.line("proxy_cache_valid", "200", _REMEMBERED),
-        arguments.line("proxy_cache_min_uses", "1"),
-        arguments.line("proxy_cache_use_stale", "off"),
-        arguments.line("proxy_cache_background_update", "off"),
-        arguments.line("proxy_cache_revalidate", "off"),
-        arguments.line("proxy_cache_bypass", "0"),
-        arguments.line("proxy_no_cache", "0"),
+        *judge_memory.lines(judge_memory.OWN, key, _REMEMBERED_S),
         # The 401 that comes of it is for nginx, which makes a page of it only in the visitor's own request.
         arguments.line("recursive_error_pages", "off"),
         arguments.line("error_page", "500", "502", "503", "504", "=", _DOWN),
