@@ -8,7 +8,9 @@ from daemun.core.options import (
     access_option,
     balance_option,
     buffering_option,
+    cache_control_option,
     catalogue,
+    cors_option,
     forward_auth_forms,
     header_options,
     host_header_option,
@@ -225,8 +227,20 @@ def _security_headers() -> Feature:
 
 
 def _headers() -> Feature:
+    app = "https://app.example.com"
+    cors = cors_option.Cors(origins=(app, "https://*.example.org"), expose=("X-Total",), credentials=True)
+    inside = access_option.Access(allow=("10.0.0.0/8",))
+    kept = cache_control_option.CacheControl(
+        rules=(
+            cache_control_option.Rule(what="assets", value="max-age=2592000"),
+            cache_control_option.Rule(what="*.{html,htm}", value="no-cache"),
+        )
+    )
     inner = site(
         "inner.example.com",
+        route("/api/", "http://10.0.0.1", cors=cors),
+        route("/in/", "http://10.0.0.1", cors=cors_option.Cors(), access=inside),
+        route("/files/", model.Files(folder="/srv/www"), cache_control=kept),
         route("/", "http://10.0.0.1"),
         route("/app/", "fastcgi://10.0.0.1", response_headers=(("X-Level", "route"), ("X-Gate", ""))),
         response_headers=(("X-Level", "site"),),

@@ -11,8 +11,10 @@ from hypothesis import strategies
 from daemun.core import layout, model, render_environment
 from daemun.core.options import (
     balance_option,
+    cache_control_option,
     catalogue,
     compress_option,
+    cors_option,
     health_option,
     hsts_option,
     keep_option,
@@ -138,6 +140,25 @@ ACTIONS = (
     )
 )
 COMPRESS = strategies.builds(compress_option.Compress, is_on=FLAG, types=strategies.lists(TEXT, max_size=1).map(tuple))
+CORS = strategies.none() | strategies.builds(
+    cors_option.Cors,
+    origins=strategies.lists(strategies.just("https://a.test") | TEXT, min_size=1, max_size=2).map(tuple),
+    headers=strategies.lists(TEXT, max_size=1).map(tuple),
+    credentials=FLAG,
+)
+CACHE_CONTROL = strategies.none() | strategies.builds(
+    cache_control_option.CacheControl,
+    rules=strategies.lists(
+        strategies.builds(
+            cache_control_option.Rule,
+            what=strategies.sampled_from(["assets", "*.{css,js}", "*.$a"]) | TEXT,
+            value=strategies.sampled_from(["", "no-cache", "max-age=1"]) | TEXT,
+        ),
+        min_size=1,
+        max_size=2,
+    ).map(tuple),
+    override=FLAG,
+)
 ROUTES = strategies.builds(
     sites.route,
     strategies.just("/") | PATH,
@@ -147,6 +168,8 @@ ROUTES = strategies.builds(
     security_headers=strategies.sampled_from(security_headers_option.SecurityHeaders),
     robots=strategies.sampled_from(robots_option.Robots),
     response_headers=HEADERS,
+    cors=CORS,
+    cache_control=CACHE_CONTROL,
 )
 SITES = strategies.builds(
     _site,
@@ -163,6 +186,8 @@ SITES = strategies.builds(
     robots=strategies.sampled_from(robots_option.Robots),
     request_headers=HEADERS,
     response_headers=HEADERS,
+    cors=CORS,
+    cache_control=CACHE_CONTROL,
     routes=strategies.lists(ROUTES, min_size=1, max_size=2).map(tuple),
 )
 SITE = model.Site(host="a.test", routes=(model.Route(path="/", action=model.Redirect(to="/x")),))
@@ -189,7 +214,7 @@ def _without(site: model.Site, field: tuple[str | int, ...]) -> model.Site:
             return dataclasses.replace(site, routes=SITE.routes)
         case (("aliases" | "redirect_aliases"), *_):
             return dataclasses.replace(site, aliases=())
-        case ((("request_headers" | "response_headers") as name), *_):
+        case ((("request_headers" | "response_headers" | "cors" | "cache_control") as name), *_):
             return dataclasses.replace(site, options=tuple(one for one in site.options if one[0] != name))
         case (("tls" | "http" | "hsts" | "redirect_status" | "compress" | "security_headers" | "robots"), *_):
             return dataclasses.replace(site, tls=model.Tls(), http=model.HttpMode.REDIRECT, options=())

@@ -45,7 +45,7 @@ class Label(enum.Enum):
 
     NO: only the file, because it reaches beyond the container. VALUE: as in the file ("30" is a number); a map has one
     label for each of its keys ("timeout.read"). WORD: as in the file, and no map. TEXT: always a text. BY_NAME: one
-    label for each name, whatever it is ("request_headers.X-Own").
+    label for each name, whatever it is ("request_headers.X-Own"). VALUE_OR_BY_NAME: either of them.
     """
 
     NO = "no"
@@ -53,6 +53,7 @@ class Label(enum.Enum):
     WORD = "word"
     TEXT = "text"
     BY_NAME = "by name"
+    VALUE_OR_BY_NAME = "value or by name"
 
 
 class HasOptions(typing.Protocol):

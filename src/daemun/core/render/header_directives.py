@@ -23,7 +23,9 @@ from daemun.core.options import (
 )
 from daemun.core.render import (
     answer_headers,
+    cache_headers,
     client_certificates,
+    cors_headers,
     forward_auth,
     forwarded_headers,
     held_access,
@@ -217,11 +219,16 @@ def _carried(scope: site_scope.Scope, route: model.Route | None, *, https: bool)
     if promise is not None and https:
         value = hsts_option.header_value(promise)
         hsts = (arguments.line("add_header", "Strict-Transport-Security", value, "always"),)
+    cors = cors_headers.lines(scope, route)
+    kept = () if route is None else cache_headers.lines(scope, route)
     of_gate = _added_by(scope.settings, scope.settings)
     of_site = _added_by(scope.site, scope.settings)
-    if not (ours or hsts or of_gate or of_site):
+    if not (ours or hsts or of_gate or of_site or cors or kept):
         return ()
-    return _of_all(ours, site_scope.owned(scope.settings.snippet, "add_header"), of_gate, hsts, of_site)
+    varying = (cors_headers.VARY,) if cors_headers.varies(scope, route) else ()
+    written = site_scope.owned(scope.settings.snippet, "add_header")
+    first, last = ((), kept) if route is not None and cache_headers.is_own(route) else (kept, ())
+    return (*_of_all(ours, first, written, of_gate, hsts, of_site, cors, last), *varying)
 
 
 def default_lines(settings: model.Globals) -> tuple[directive.Directive, ...]:
@@ -310,7 +317,9 @@ def response_lines(
     hidden: list[str] = [name for name, _ in given]
     if hsts_option.OPTION.of(scope.site) is not None and https:
         hidden.append("Strict-Transport-Security")
-    hidden += (name for name in answer_headers.hidden(scope, route) if name not in hidden)
+    judges = (answer_headers, cors_headers, cache_headers)
+    others = [name for one in judges for name in one.hidden(scope, route)]
+    hidden += (name for name in others if name not in hidden)
     own = _added_by(route, scope.settings)
     owners, set_here = {name.lower() for name, _ in given}, {_subject(line) for line in own}
     added = [line for line in own if line.args[1].value]
@@ -327,6 +336,8 @@ def response_lines(
     kept = tuple(line for line in of_route if _subject(line) not in set_here)
     if added or written or kept != of_server:
         added = [*_last_wins(kept, site_scope.owned(scope.site.snippet, "add_header"), added, hidden=written)]
+        if cors_headers.varies(scope, route) and cors_headers.VARY not in added:
+            added.append(cors_headers.VARY)
         if of_server and not (added or written):
             added = [arguments.line("add_header", _USUAL_NAME, "")]
     return (*lines, *added)

@@ -9,6 +9,7 @@ from daemun.core.render import (
     fixed_answers,
     gateway,
     internal_clients,
+    preflights,
     proxy,
     site_scope,
     static_files,
@@ -55,6 +56,7 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
         raise _named(scope, route, error) from error
     yielding = internal_clients.yielding(scope, route, nodes)
     guarded = access.guarded(scope, route, yielding, pages)
+    guarded = preflights.answered(scope, route, guarded, https=https)
     to_slash = access.guarded(scope, route, _to_slash(scope, route), pages)
     return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, guarded), *to_slash)
 

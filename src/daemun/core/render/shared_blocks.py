@@ -24,7 +24,9 @@ from daemun.core.render import (
     access,
     answer_headers,
     ban_lines,
+    cache_headers,
     client_certificates,
+    cors_headers,
     default_server,
     early_answers,
     error_pages,
@@ -184,7 +186,15 @@ def files(
     }
     return {
         shared_sites.MAIN: serialise.serialise(
-            (*_title(), *forward_auth.shared(scope), *_maps(), _https(scope), _http(scope))
+            (
+                *_title(),
+                *forward_auth.shared(scope),
+                *cors_headers.shared(scope),
+                *cache_headers.shared(scope),
+                *_maps(),
+                _https(scope),
+                _http(scope),
+            )
         ),
         **{
             path: b"".join((serialise.serialise((directive.Comment(title),)), *lines))

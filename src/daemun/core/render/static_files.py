@@ -7,10 +7,10 @@ location and the folder always end in one.
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import index_option, spa_option
-from daemun.core.render import error_pages, header_directives, option_lines, site_scope
+from daemun.core.render import cache_headers, error_pages, header_directives, option_lines, site_scope
 
-# A browser may keep files but checks each time whether they changed; nginx answers 304 by their ETag.
-_CACHED = (("Cache-Control", "no-cache"),)
+# nginx answers 304 by the ETag of a file.
+_CACHED = ((cache_headers.HEADER, cache_headers.CHECKED),)
 
 
 def locations(
@@ -21,7 +21,7 @@ def locations(
     prefix = route.path.rstrip("/") + "/"
     lines: list[directive.Node] = [
         *option_lines.of_route(route),
-        *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=_CACHED),
+        *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=_extra(scope, route)),
         # With `root` for the whole site, with `alias` for a part of it: alias cuts the location's prefix off the path.
         arguments.line("root", folder) if prefix == "/" else arguments.line("alias", folder),
     ]
@@ -46,6 +46,10 @@ def locations(
     block = (*site_scope.yielding(lines, route.snippet), *route.snippet, *inner)
     location = arguments.line("location", prefix, block=block)
     return (location, *_redirect(scope, route, prefix))
+
+
+def _extra(scope: site_scope.Scope, route: model.Route) -> tuple[model.Header, ...]:
+    return _CACHED if cache_headers.find(scope, route) is None else ()
 
 
 def around(scope: site_scope.Scope) -> tuple[directive.Node, ...]:

@@ -130,7 +130,7 @@ def _add(group: _Group, path: str, value: str) -> None:
         raise _LabelError(f"{label} is too long: {len(value)} characters, at most {MAX_VALUE_CHARACTERS}")
     if key in label_options.HEADERS and not part:
         raise _LabelError(f"{label}: the header's name is missing; write {words.quoted(group.prefix + key + '.NAME')}")
-    if dot and key not in label_options.HEADERS and part not in label_options.PARTS.get(key, ()):
+    if dot and key not in label_options.BY_ANY_NAME and part not in label_options.PARTS.get(key, ()):
         known = label_options.PARTS.get(key)
         hint = f"expected {words.listed(f'{key}.{name}' for name in known)}" if known else f"{key} has no parts"
         raise _LabelError(f"{label} is unknown: {hint}")

@@ -25,6 +25,7 @@ FOR_THE_FILE_ONLY = frozenset({*yaml_route.ROUTE.model_fields, *yaml_site.SITE.m
     "to",
 }
 HEADERS = frozenset(name for name, one in _FOR_LABELS.items() if one.label is option.Label.BY_NAME)
+BY_ANY_NAME = HEADERS | {name for name, one in _FOR_LABELS.items() if one.label is option.Label.VALUE_OR_BY_NAME}
 _MAPS = {
     name: found
     for name, one in _FOR_LABELS.items()
