@@ -17,6 +17,7 @@ from daemun.judge import judge_process
 from tests.e2e import servers
 from tests.support import browser as chromium_browser
 from tests.support import daemon as daemon_support
+from tests.support import login_forms
 from tests.support.login_browser import Browser, find_refresh
 
 pytestmark = pytest.mark.nginx
@@ -163,6 +164,21 @@ def test_groups_codes_and_mistakes(daemon: Run) -> None:
         wait(visitor, 200)
         daemon.cli_good("users", "set", "alice", "--no-groups")
         wait(visitor, 403)
+        # What she changes herself is in the store soon, and no command puts the password of before back.
+        page = visitor.open("https://auth.test/account")
+        fields = {"present": "pw", "new": "another one", "again": "another one"}
+        assert login_forms.send(visitor, page, "/account/password", **fields).status_code == 200
+        daemon.cli_good("users", "totp", "alice", "--off")
+        daemon.cli_good("users", "set", "alice", "--group", "family")
+        assert Browser(daemon.gate).sign_in(SITE, "alice", "another one").status_code == 200
+        page = visitor.fill(visitor.open(SITE), user="alice", password="another one")
+        assert find_refresh(page)
+        page = visitor.open("https://auth.test/account")
+        fields = {"present": "another one", "new": "a third one", "again": "a third one"}
+        assert login_forms.send(visitor, page, "/account/password", **fields).status_code == 200
+        users = pathlib.Path(daemon.state, "store", "login", "users.json")
+        daemon.wait(lambda: json.loads(users.read_text())[0]["revision"] == 2, "the change in the store")
+        assert Browser(daemon.gate).sign_in(SITE, "alice", "a third one").status_code == 200
 
 
 def test_without_a_page_nobody_comes_in(daemon: Run) -> None:
@@ -200,6 +216,15 @@ async def test_in_a_real_browser(daemon: Run, tmp_path: pathlib.Path) -> None:
             await page.press_enter()
             await page.until("location.host.startsWith('home.test') && location.pathname === '/page'")
             assert await page.value("document.cookie") == ""
+            await page.call("Page.navigate", url=f"https://auth.test:{port}/")
+            await page.until("document.querySelector('form')?.action.endsWith('/sign-out') === true")
+            await page.value("document.querySelector('a[href=\"/account\"]').click()")
+            await page.until("document.querySelector('[name=present]') !== null")
+            for name, text in (("present", "pw"), ("new", "another one"), ("again", "another one")):
+                await page.fill(f"[name={name}]", text)
+            await page.press_enter()
+            await page.until("document.querySelector('.done')?.innerText.includes('is changed') === true")
+            assert "Chrome" in await page.value("document.querySelector('li').innerText")
             await page.call("Page.navigate", url=f"https://auth.test:{port}/")
             await page.until("document.querySelector('form')?.action.endsWith('/sign-out') === true")
             await page.value("document.querySelector('button').click()")

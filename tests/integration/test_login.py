@@ -7,114 +7,31 @@ import dataclasses
 import json
 import pathlib
 import tempfile
-import typing
 import urllib.parse
 
 import pyotp
 import pytest
 import websockets.asyncio.client
-from passlib import hash as passlib_hash
 
 from daemun.core import model
-from daemun.core.access import login_policies, login_site, login_users
-from daemun.core.access.login_users import User
-from daemun.core.options import access_option, catalogue, login_option, login_rule_form, trusted_proxies_option
+from daemun.core.options import access_option, catalogue, login_option, login_rule_form
 from daemun.core.options.access_option import Access
-from daemun.judge import judge_keeper, judge_process
-from daemun.nginx import worker_account
-from daemun.store import memory_store
 from tests.support import clients, daemon, echo, ports, rendered
 from tests.support.login_browser import Browser, find_hidden, find_refresh
+from tests.support.login_house import (
+    EVERYBODY,
+    FAMILY,
+    RECOVERY,
+    SECRET,
+    USERS,
+    House,
+    guarded,
+    house,
+    settings,
+)
 from tests.support.sites import route, site
 
 pytestmark = pytest.mark.nginx
-
-SECRET = pyotp.random_base32()
-RECOVERY = "AAAA-BBBB-CCCC-DDDD"
-
-
-def hashed(password: str) -> str:
-    return str(passlib_hash.bcrypt.using(rounds=4).hash(password))
-
-
-USERS = (
-    User(
-        name="alice",
-        hashed=hashed("pw"),
-        stamp="1",
-        display="Alice Ä.",
-        email="alice@Example.com",
-        groups=("admins", "family"),
-    ),
-    User(name="bob", hashed=hashed("word"), stamp="1"),
-    User(
-        name="carol",
-        hashed=hashed("pw"),
-        stamp="1",
-        groups=("family",),
-        totp=SECRET,
-        recovery=(login_users.digest_recovery(RECOVERY),),
-    ),
-)
-EVERYBODY = login_rule_form.LoginRule()
-FAMILY = login_rule_form.LoginRule(groups=("family",))
-
-
-def guarded(**access: object) -> model.OptionValues:
-    return catalogue.values(access_option.OPTION.set(Access(**access)))  # type: ignore[arg-type]
-
-
-def settings() -> model.Globals:
-    return model.Globals(
-        options=catalogue.values(
-            trusted_proxies_option.OPTION.set(("127.0.0.1",)),
-            login_option.OPTION.set(login_option.Login(host="auth.test")),
-        )
-    )
-
-
-@dataclasses.dataclass(slots=True)
-class House:
-    """gate: visitors come in here. keeper: what looks after the judge. users: of the store."""
-
-    gate: rendered.Running
-    keeper: judge_keeper.JudgeKeeper
-    store: memory_store.MemoryStore
-    desired: model.Desired
-
-    def set_users(self, *users: User) -> None:
-        self.store.write(login_users.KEY, login_users.encode(users))
-        self.prepare()
-
-    def prepare(self) -> None:
-        policies = login_policies.find_policies(self.desired)
-        assert asyncio.run(self.keeper.prepare(policies, self.gate.files)) == ()
-
-    def look(self, method: str, path: str, content: bytes = b"") -> dict[str, typing.Any]:
-        return asyncio.run(judge_process.request(self.gate.layout, method, path, content))
-
-
-@contextlib.contextmanager
-def house(*sites: model.Site, gate: model.Globals) -> collections.abc.Iterator[House]:
-    account = worker_account.choose(None)
-    own = login_site.make(gate)
-    assert own is not None
-    with tempfile.TemporaryDirectory(prefix="daemun-judge-", dir="/dev/shm") as memory:
-        pathlib.Path(memory).chmod(0o711)
-        with rendered.running(*sites, own, settings=gate, judge_cache=memory) as running:
-            pathlib.Path(running.layout.store).mkdir(exist_ok=True)
-            store = memory_store.MemoryStore()
-            keeper = judge_keeper.JudgeKeeper(
-                store, running.layout, group=account.gid if account else None, version="1"
-            )
-            listen = model.Listen(https=(model.Address(port=running.https),))
-            desired = model.Desired(globals=dataclasses.replace(gate, listen=listen), sites=(*sites, own))
-            made = House(gate=running, keeper=keeper, store=store, desired=desired)
-            made.set_users(*USERS)
-            try:
-                yield made
-            finally:
-                asyncio.run(judge_process.end_left(running.layout))
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,6 @@ import sys
 from daemun import errors
 from daemun.core import password_hashes
 
-KIBIBYTES, PASSES, LANES = 19 * 1024, 2, 1
-"""What OWASP's Password Storage Cheat Sheet recommends for argon2id where many sign in: some 30 ms, and 19 MiB."""
-
 
 def read_hash() -> str:
     """Ask twice; where standard input is no terminal, its first line is the password. Returns: its hash (argon2id).
@@ -35,6 +32,10 @@ def _hash(text: str) -> str:
     import argon2
 
     try:
-        return argon2.PasswordHasher(time_cost=PASSES, memory_cost=KIBIBYTES, parallelism=LANES).hash(text)
+        return argon2.PasswordHasher(
+            time_cost=password_hashes.PASSES,
+            memory_cost=password_hashes.KIBIBYTES,
+            parallelism=password_hashes.LANES,
+        ).hash(text)
     except UnicodeEncodeError:
         raise errors.ConfigError("cannot use this password: it is no text (UTF-8)") from None

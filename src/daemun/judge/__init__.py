@@ -7,9 +7,14 @@ sign_in            puts them together: the answer for one request
 login_judge        who is signed in, and what happens between a password and a session
 token_judge        which script may come in by its token
 login_app          the sign-in as pages, and the ways there and back
+known_users        who can sign in: users of the store, with what they changed themselves
+account            what users do with their own accounts
+account_app        the same as a page (account_pages, account_words, browser_names)
+one_time_codes     codes of an app, and recovery codes; no I/O
 login_http         the cookies, forms and headers that these pages share
 login_pages        these pages, as HTML; no I/O
 session_book       who is signed in, on which site; no I/O
+user_changes       what users changed, taken over into the store
 saved_sessions     the same with its file (session_file)
 judge_app          what nginx requests, and what the daemon does, over two unix sockets
 __main__           the process: gives up its rights and serves

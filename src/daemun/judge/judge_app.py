@@ -21,7 +21,16 @@ import struct
 from aiohttp import web
 
 from daemun.core.access import access_tokens, judge_policies, login_users
-from daemun.judge import login_app, login_judge, password_check, saved_sessions, sign_in, token_judge
+from daemun.judge import (
+    account,
+    account_app,
+    login_app,
+    login_judge,
+    password_check,
+    saved_sessions,
+    sign_in,
+    token_judge,
+)
 
 _PATH = re.compile(r"/judge/(?P<name>[a-z0-9_.-]+)/(?P<digest>[0-9a-f]{32})\Z")
 _UCRED = struct.Struct("3i")
@@ -48,7 +57,8 @@ class JudgeApp:
         """now: seconds since the epoch."""
         self._judge = judge
         self._login = login_judge.LoginJudge(judge, sessions, now)
-        self._pages = login_app.LoginApp(self._login)
+        own = account.Account(self._login.known, sessions, judge, verifier, now)
+        self._pages = login_app.LoginApp(self._login, account_app.AccountApp(self._login, own))
         self._tokens = token_judge.TokenJudge(judge, self._login.find_user, now)
         self._sessions = sessions
         self._verifier = verifier
@@ -146,6 +156,7 @@ class JudgeApp:
             "verified": self._verifier.verified,
             "waits": {network: list(one) for network, one in self._judge.find_waits().items()},
             "sessions_saved": self._sessions.is_saved,
+            "has_changes": self._login.known.has_changes,
         }
 
 

@@ -15,7 +15,7 @@ from daemun.control import damaged_keys, ports
 from daemun.core import layout, model
 from daemun.core.access import access_tokens, judge_policies, login_users
 from daemun.errors import DaemunError
-from daemun.judge import judge_process
+from daemun.judge import judge_process, user_changes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -83,12 +83,21 @@ class JudgeKeeper:
         if not await asyncio.to_thread(self._process.serves):
             return "ended"
         try:
-            await self._process.fetch_waits()
+            status = await self._process.fetch_status()
         except (DaemunError, OSError, ValueError, TypeError, AttributeError, LookupError):
             self._silent += 1
         else:
             self._silent = 0
+            if status.get("has_changes"):
+                await self._take_over()
         return "does not answer" if self._silent >= _MOST_SILENT else None
+
+    async def _take_over(self) -> None:
+        """What users changed of their accounts, into the store."""
+        with contextlib.suppress(DaemunError):  # a command changes them, or the disk is full: tried again
+            await asyncio.to_thread(user_changes.take_over, self._store, self._layout)
+            async with self._lock:
+                await self._serve()
 
     async def _stop_idle(self) -> None:
         async with self._lock:

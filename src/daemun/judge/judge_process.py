@@ -95,9 +95,13 @@ class JudgeProcess:
         """Raises: EnvironmentProblemError."""
         await _push(self._layout.judge_control_socket, policies, accounts)
 
+    async def fetch_status(self) -> dict[str, typing.Any]:
+        """Raises: EnvironmentProblemError."""
+        return await _request(self._layout.judge_control_socket, "GET", "/status")
+
     async def fetch_waits(self) -> dict[str, tuple[int, float]]:
         """Raises: EnvironmentProblemError."""
-        found = await _request(self._layout.judge_control_socket, "GET", "/status")
+        found = await self.fetch_status()
         return {str(network): (int(wrong), float(wait_s)) for network, (wrong, wait_s) in found["waits"].items()}
 
     async def forget(self, network: str) -> None:

@@ -1,6 +1,6 @@
 """The pages of the sign-in, and the ways from a site to it and back, over HTTP: nginx passes them on.
 
-/pages/...  on the host of the sign-in: its page, and /pages/sign-out
+/pages/...  on the host of the sign-in: its page, and /pages/sign-out; /pages/account is of `account_app`
 /site/...   on a site: /site/start and /site/return
 
 What nginx sends besides: X-Real-IP, X-Forwarded-Host (with the port that was named), X-Forwarded-Proto, X-Daemun-Port
@@ -12,15 +12,16 @@ import urllib.parse
 
 from aiohttp import web
 
-from daemun.judge import login_http, login_judge, login_pages
+from daemun.judge import account_app, login_http, login_judge, login_pages
 
 _CHALLENGE = re.compile(r"[0-9a-f]{64}\Z")
 _BROWSER_S = 3600
 
 
 class LoginApp:
-    def __init__(self, judge: login_judge.LoginJudge) -> None:
+    def __init__(self, judge: login_judge.LoginJudge, account: account_app.AccountApp) -> None:
         self._judge = judge
+        self._account = account
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         method = "GET" if request.method == "HEAD" else request.method
@@ -31,6 +32,7 @@ class LoginApp:
             ("POST", "/pages/sign-out"): self._sign_out,
             ("GET", "/site/start"): self._start,
             ("GET", "/site/return"): self._return,
+            **self._account.handlers,
         }.get((method, request.path))
         if handle is None:
             return web.Response(status=404)

@@ -14,17 +14,22 @@ import math
 import re
 import urllib.parse
 
-import pyotp
-
 from daemun.core import password_hashes
 from daemun.core.access import judge_policies, login_policies, login_users
-from daemun.judge import basic_credentials, guess_limits, saved_sessions, session_book, sign_in
+from daemun.judge import (
+    basic_credentials,
+    guess_limits,
+    known_users,
+    one_time_codes,
+    saved_sessions,
+    session_book,
+    sign_in,
+)
 
 CODE_S = 60.0
 PENDING_S = 300.0
 _MOST_TRIES = 5
 _MOST_KEPT = 10_000
-_STEP_S = 30
 _GOAL = re.compile(
     r"https://(?P<host>[a-z0-9._-]{1,255}|\[[0-9a-f:.]{2,45}\])(?P<port>:[0-9]{1,5})?(?P<path>/[!-~]*)\Z"
 )
@@ -115,8 +120,7 @@ class LoginJudge:
         self._passwords = passwords
         self._sessions = sessions
         self._now = now
-        self._users: dict[str, login_users.User] = {}
-        self._policy = judge_policies.Policy(name="@login", realm="", users=())
+        self.known = known_users.KnownUsers(sessions)
         self._pending: dict[str, _Pending] = {}
         self._codes: dict[str, _Code] = {}
         self.host: judge_policies.LoginHost | None = None
@@ -132,12 +136,10 @@ class LoginJudge:
 
     async def set_users(self, users: collections.abc.Iterable[login_users.User]) -> None:
         """Instead of all before. Sessions of who is gone, or has another password, are over."""
-        self._users = {one.name: one for one in users}
-        pairs = tuple((one.name, one.hashed) for one in self._users.values() if one.hashed)
-        self._policy = dataclasses.replace(self._policy, users=pairs)
+        self.known.set_stored(users)
         if self.host is not None and self._sessions.ready.is_set():
-            self._book.keep_spent({one.name: one.recovery for one in self._users.values()})
-            self._book.end(lambda session: self._find_user(session) is None)
+            self._book.keep_spent({one.name: one.recovery for one in self.known.all.values()})
+            self._book.end(lambda session: self.known.find_of(session) is None)
             await self._sessions.save()
 
     # --- what nginx asks for each request ----------------------------------------------------------------------
@@ -148,16 +150,12 @@ class LoginJudge:
             return Judged()
         await self._sessions.ready.wait()
         session = self._book.find_on(secret, host, self._now())
-        user = None if session is None else self._find_user(session)
+        user = None if session is None else self.known.find_of(session)
         return Judged() if user is None else Judged(user=user, is_admitted=login_policies.admits(policy, user))
 
     def find_user(self, name: str) -> login_users.User | None:
         """Who may come in without a session, by a token."""
-        return self._users.get(name)
-
-    def _find_user(self, session: session_book.Session) -> login_users.User | None:
-        user = self._users.get(session.user)
-        return user if user is not None and user.stamp == session.stamp else None
+        return self.known.all.get(name)
 
     # --- on the host of the sign-in ----------------------------------------------------------------------------
 
@@ -165,7 +163,7 @@ class LoginJudge:
         """The key of the session, and whose it is."""
         await self._sessions.ready.wait()
         found = self._book.find(secret, self._now())
-        user = None if found is None else self._find_user(found[1])
+        user = None if found is None else self.known.find_of(found[1])
         return None if found is None or user is None else (found[0], user)
 
     async def sign_in(self, name: str, password: str, visitor: Visitor) -> Outcome:
@@ -173,15 +171,15 @@ class LoginJudge:
         name, password = (password_hashes.normalize(text) for text in (name.strip(), password))
         if password_hashes.check_user(name) or password_hashes.check_password(password):
             return Outcome(step=Step.WRONG)
-        answer = await self._passwords.check(
-            self._policy, basic_credentials.Credentials(name, password), visitor.address
-        )
-        user = self._users.get(name)
+        policy = self.known.policy
+        answer = await self._passwords.check(policy, basic_credentials.Credentials(name, password), visitor.address)
+        user = self.known.all.get(name)
         if answer.verdict is sign_in.Verdict.WAIT:
             return Outcome(step=Step.WAIT, retry_after_s=answer.retry_after_s)
         if answer.verdict is sign_in.Verdict.BUSY:
             return Outcome(step=Step.BUSY, retry_after_s=answer.retry_after_s)
-        if answer.verdict is not sign_in.Verdict.RIGHT or user is None:
+        # The user may be gone, or have another password, since it was looked at.
+        if answer.verdict is not sign_in.Verdict.RIGHT or user is None or (name, user.hashed) not in policy.users:
             return Outcome(step=Step.WRONG)
         if user.totp is None:
             return await self._begin(user, visitor)
@@ -197,10 +195,10 @@ class LoginJudge:
         await self._sessions.ready.wait()
         key = session_book.digest(pending)
         found, now_s = self._pending.get(key), self._now()
-        user = None if found is None else self._users.get(found.user)
+        user = None if found is None else self.known.all.get(found.user)
         if found is None or user is None or user.stamp != found.stamp or now_s > found.until_s:
             return Outcome(step=Step.AGAIN)
-        account, network = f"{self._policy.name} code\n{user.name}", guess_limits.network_of(visitor.address)
+        account, network = f"{self.known.policy.name} code\n{user.name}", guess_limits.network_of(visitor.address)
         wait_s = self._passwords.find_wait_s(network, account)
         if wait_s > 0:
             return Outcome(step=Step.WAIT, retry_after_s=math.ceil(wait_s))
@@ -221,18 +219,14 @@ class LoginJudge:
         recovery = login_users.digest_recovery(written)
         if recovery in user.recovery:
             return self._book.spend_code(user.name, recovery)
-        if user.totp is None or not written.isascii():
-            return False
-        codes = pyotp.TOTP(user.totp)
-        current = int(now_s) // _STEP_S
-        for step in (current, current - 1, current + 1):
-            if hmac.compare_digest(codes.generate_otp(step), written):
-                return self._book.spend_step(user.name, step)
-        return False
+        step = None if user.totp is None else one_time_codes.find_step(user.totp, written, now_s)
+        return step is not None and self._book.spend_step(user.name, step)
 
     async def _begin(self, user: login_users.User, visitor: Visitor) -> Outcome:
+        """Of a user who entered the password."""
+        now_s = self._now()
         secret = self._book.begin(
-            user.name, user.stamp, address=visitor.address, agent=visitor.agent, now_s=self._now()
+            user.name, user.stamp, address=visitor.address, agent=visitor.agent, now_s=now_s, password_s=now_s
         )
         await self._sessions.save()
         return Outcome(step=Step.SIGNED_IN, secret=secret)
@@ -296,7 +290,7 @@ class LoginJudge:
                 "hosts": sorted(set(one.sites.values())),
             }
             for one in self._book.list(self._now())
-            if self._find_user(one) is not None
+            if self.known.find_of(one) is not None
         ]
 
     async def end_sessions(self, *, user: str | None, number: str | None) -> int:

@@ -14,6 +14,12 @@ input,button{padding:.5rem .6rem;margin-top:.25rem}
 button{margin-top:1.5rem;cursor:pointer}
 .problem{border-left:.25rem solid #c33;padding-left:.75rem}
 small{opacity:.7}
+h2{font-size:1.1rem;margin-top:2.5rem}
+ul{list-style:none;padding:0}
+li{margin-top:1rem}
+li button{margin-top:.25rem}
+code{overflow-wrap:anywhere}
+.done{border-left:.25rem solid #393;padding-left:.75rem}
 """
 _DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
@@ -46,6 +52,7 @@ _ENGLISH = {
     "signed_in": "You are signed in",
     "as": "as {user}",
     "leave": "Sign out",
+    "account": "Your account",
     "left": "You are signed out.",
     "going": "You are signed in. Going on to {host}.",
     "foreign_title": "Unknown address",
@@ -74,6 +81,7 @@ _KOREAN = {
     "signed_in": "로그인되어 있습니다",
     "as": "사용자: {user}",
     "leave": "로그아웃",
+    "account": "내 계정",
     "left": "로그아웃되었습니다.",
     "going": "로그인되었습니다. {host}(으)로 이동합니다.",
     "foreign_title": "알 수 없는 주소",
@@ -144,7 +152,8 @@ def code(words: Words, *, hidden: dict[str, str], problem: str = "") -> str:
 
 def signed_in(words: Words, *, hidden: dict[str, str], user: str) -> str:
     who = f"<p>{html.escape(words['as'].format(user=user))}</p>"
-    return document(words, words["signed_in"], who, form("/sign-out", words["leave"], hidden))
+    account = f'<p><a href="/account">{html.escape(words["account"])}</a></p>'
+    return document(words, words["signed_in"], who, account, form("/sign-out", words["leave"], hidden))
 
 
 def going(words: Words, *, url: str, host: str) -> str:

@@ -7,7 +7,9 @@ import asyncio
 import collections.abc
 import concurrent.futures.thread
 import os
+import typing
 
+import argon2
 from passlib import hash as passlib_hash
 
 from daemun.core import password_hashes
@@ -37,6 +39,18 @@ def verify(password: str, hashed: str) -> bool:
         return False
 
 
+def make_hash(password: str) -> str:
+    """Blocking, some 30 ms."""
+    return argon2.PasswordHasher(
+        time_cost=password_hashes.PASSES,
+        memory_cost=password_hashes.KIBIBYTES,
+        parallelism=password_hashes.LANES,
+    ).hash(password)
+
+
+T = typing.TypeVar("T")
+
+
 class Verifier:
     """Called on one event loop. verified: how many were, for tests and the status."""
 
@@ -48,15 +62,24 @@ class Verifier:
 
     async def verify(self, password: str, hashed: str) -> bool:
         """Raises: BusyError."""
+        try:
+            return await self._run(self._check, password, hashed)
+        finally:
+            self.verified += 1
+
+    async def hash(self, password: str) -> str:
+        """Of a new password. Raises: BusyError."""
+        return await self._run(make_hash, password)
+
+    async def _run(self, function: collections.abc.Callable[..., T], *arguments: str) -> T:
         if self._waiting >= MOST_WAITING:
             raise BusyError
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self._check, password, hashed)
+            return await loop.run_in_executor(self._threads, function, *arguments)
         finally:
             self._waiting -= 1
-            self.verified += 1
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

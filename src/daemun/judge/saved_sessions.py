@@ -11,6 +11,10 @@ LOOK_S = 5.0
 """How often old sessions end, and what could not be written is tried again."""
 
 
+class NotSavedError(Exception):
+    """It could not be written, and is not done."""
+
+
 class SavedSessions:
     """book: to be read and changed on the event loop, once `ready` is set. is_saved: whether all of it is on the disk,
     as far as is known."""
@@ -38,19 +42,49 @@ class SavedSessions:
                 self.book.end_old(self._now())
             await self.save()
 
-    async def save(self, *, again: bool = False) -> None:
+    async def commit(
+        self,
+        alter: collections.abc.Callable[[session_book.SessionBook], None],
+        *,
+        is_due: collections.abc.Callable[[], bool],
+    ) -> bool:
+        """Write first, then alter: nothing is altered that is not on the disk. is_due: looked at when nobody else
+        commits. alter: the same for a copy and for the book, which may have changed meanwhile. Returns: whether it was
+        due. Raises: NotSavedError."""
+        async with self._lock:
+            if not is_due():
+                return False
+            draft = session_book.SessionBook()
+            draft.load(self.book.encode())
+            alter(draft)
+            if not self._file.keeps:
+                raise NotSavedError
+            try:
+                await asyncio.to_thread(self._file.write, draft.encode())
+            except OSError as error:
+                self._note_failure(error)
+                raise NotSavedError from None
+            self.is_saved = True
+            alter(self.book)
+            return True
+
+    async def save(self, *, again: bool = False) -> bool:
         """Return when all that changed is written; several wait for one write. A disk that is full ends no session that
-        goes on, and is tried again. again: in any case, once there are sessions."""
+        goes on, and is tried again. again: in any case, once there are sessions. Returns: whether all is written."""
         async with self._lock:
             if not (self.book.changed or (again and self.ready.is_set())):
-                return
+                return self.is_saved
             self.book.changed = False
             try:
                 await asyncio.to_thread(self._file.write, self.book.encode())
             except OSError as error:
                 self.book.changed = True
-                if self.is_saved:
-                    print(f"sessions cannot be written: {error.strerror}", file=sys.stderr)
-                self.is_saved = False
+                self._note_failure(error)
             else:
                 self.is_saved = True
+            return self.is_saved
+
+    def _note_failure(self, error: OSError) -> None:
+        if self.is_saved:
+            print(f"sessions cannot be written: {error.strerror}", file=sys.stderr)
+        self.is_saved = False

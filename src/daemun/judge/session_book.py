@@ -4,7 +4,7 @@ A session begins on the host of the sign-in. A site gets its own secret, which i
 one site's server might learn opens no other. Secrets are drawn of 256 bits and kept as digests.
 
 What must be good only once is kept here, too: the time step of the last one-time code, and recovery codes that were
-used, by user.
+used, by user. So is what users changed of their accounts (`core.access.login_changes`), which ends sessions with it.
 """
 
 import collections.abc
@@ -13,6 +13,8 @@ import hashlib
 import json
 import secrets
 import typing
+
+from daemun.core.access import login_changes, login_users
 
 MOST_OF_A_USER = 100
 """Sessions; the one that was used longest ago ends first."""
@@ -34,7 +36,7 @@ def draw() -> str:
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Session:
     """number: what people name it by. stamp: of the user (`login_users.User`). created_s, seen_s: since the epoch.
-    sites: digests of secrets -> hosts. saved_s: seen_s as it was saved."""
+    sites: digests of secrets -> hosts. saved_s: seen_s as it was saved. password_s: when the password was entered."""
 
     number: str
     user: str
@@ -45,6 +47,7 @@ class Session:
     agent: str = ""
     sites: dict[str, str] = dataclasses.field(default_factory=dict)
     saved_s: float = 0.0
+    password_s: float = 0.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -56,18 +59,19 @@ class Spent:
 
 
 class SessionBook:
-    """changed: whether anything must be saved."""
+    """changed: whether anything must be saved. changes: of users, never altered in place."""
 
     def __init__(self) -> None:
         self.idle_s = self.lifetime_s = 0.0
         self.changed = False
+        self.changes: login_changes.Changes = {}
         self._sessions: dict[str, Session] = {}
         self._by_site: dict[str, str] = {}
         self._spent: dict[str, Spent] = {}
 
     # --- sessions ----------------------------------------------------------------------------------------------
 
-    def begin(self, user: str, stamp: str, *, address: str, agent: str, now_s: float) -> str:
+    def begin(self, user: str, stamp: str, *, address: str, agent: str, now_s: float, password_s: float = 0.0) -> str:
         """A new session. Returns: its secret."""
         secret = draw()
         ours = [(one.seen_s, key) for key, one in self._sessions.items() if one.user == user]
@@ -80,6 +84,7 @@ class SessionBook:
             created_s=now_s,
             seen_s=now_s,
             saved_s=now_s,
+            password_s=password_s,
             address=address,
             agent="".join(sign for sign in agent if sign.isprintable())[:_LONGEST_AGENT],
         )
@@ -89,6 +94,10 @@ class SessionBook:
     def find(self, secret: str, now_s: float) -> tuple[str, Session] | None:
         """The session of the sign-in's own cookie, and its key."""
         return self._use(digest(secret), now_s) if secret else None
+
+    def get(self, key: str) -> Session | None:
+        """By its key, without using it."""
+        return self._sessions.get(key)
 
     def find_on(self, secret: str, host: str, now_s: float) -> Session | None:
         """The session of the cookie of a site."""
@@ -153,6 +162,28 @@ class SessionBook:
             self._by_site.pop(site, None)
         self.changed = True
 
+    # --- what users change of their accounts -------------------------------------------------------------------
+
+    def change_user(self, before: login_users.User, after: login_users.User, *, kept: str) -> None:
+        """after: with the next revision; another stamp ends all sessions of the user but one. kept: its key."""
+        name = before.name
+        self.changes = {**self.changes, name: login_changes.follow(self.changes.get(name), before, after)}
+        self.changed = True
+        if after.stamp == before.stamp:
+            return
+        ours = [key for key, one in self._sessions.items() if one.user == name]
+        for key in ours:
+            if key != kept:
+                self._remove(key)
+            else:
+                self._sessions[key].stamp = after.stamp
+
+    def drop_changes(self, stored: collections.abc.Iterable[login_users.User]) -> None:
+        """Those that the store has."""
+        left = login_changes.find_due(stored, self.changes)
+        if len(left) != len(self.changes):
+            self.changes, self.changed = left, True
+
     # --- what is good once -------------------------------------------------------------------------------------
 
     def spend_step(self, user: str, step: int) -> bool:
@@ -162,6 +193,11 @@ class SessionBook:
             return False
         spent.step, self.changed = step, True
         return True
+
+    def begin_steps(self, user: str, step: int) -> None:
+        """The same for the first code of a new secret."""
+        self._spent.setdefault(user, Spent()).step = step
+        self.changed = True
 
     def spend_code(self, user: str, code: str) -> bool:
         """The same of a recovery code's digest."""
@@ -183,17 +219,24 @@ class SessionBook:
     def encode(self) -> bytes:
         sessions = {key: {**dataclasses.asdict(one), "saved_s": one.seen_s} for key, one in self._sessions.items()}
         spent = {user: {"step": one.step, "codes": sorted(one.codes)} for user, one in self._spent.items()}
-        return json.dumps({"sessions": sessions, "spent": spent}).encode()
+        changes = {name: login_changes.value_of(one) for name, one in self.changes.items()}
+        return json.dumps({"sessions": sessions, "spent": spent, "changes": changes}).encode()
 
     def load(self, content: bytes) -> None:
         """Instead of all there is. Raises: ValueError, KeyError, TypeError, AttributeError when it is no such text."""
         found = json.loads(content)
         sessions = {str(key): _read(one) for key, one in found["sessions"].items()}
+        changes = read_changes(found)
         self._spent = {
             str(user): Spent(int(one["step"]), set(map(str, one["codes"]))) for user, one in found["spent"].items()
         }
-        self._sessions = sessions
+        self._sessions, self.changes = sessions, changes
         self._by_site = {site: key for key, one in sessions.items() for site in one.sites}
+
+
+def read_changes(found: dict[str, typing.Any]) -> dict[str, login_changes.Change]:
+    """Of all that `SessionBook.encode` wrote. Raises: as `SessionBook.load`."""
+    return {str(name): login_changes.read(one) for name, one in found.get("changes", {}).items()}
 
 
 def _read(value: dict[str, typing.Any]) -> Session:
@@ -206,5 +249,6 @@ def _read(value: dict[str, typing.Any]) -> Session:
         saved_s=float(value["saved_s"]),
         address=str(value["address"]),
         agent=str(value["agent"]),
+        password_s=float(value.get("password_s", 0.0)),
         sites={str(site): str(host) for site, host in value["sites"].items()},
     )

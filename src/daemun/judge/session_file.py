@@ -27,6 +27,11 @@ class SessionFile:
         self._number = 0
         self._writing = threading.Lock()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept."""
+        return bool(self._slots)
+
     async def open(self) -> bytes | None:
         """Wait until no other process has it. Returns: what was written last; None: nothing is there."""
         if not self._slots:

@@ -1,7 +1,6 @@
 """`daemun users`: who can sign in (`login`)."""
 
 import dataclasses
-import secrets
 import typing
 
 import typer
@@ -12,8 +11,6 @@ from daemun.core import password_hashes
 from daemun.core.access import login_users
 from daemun.core.options import login_rule_form
 from daemun.core.texts import rules
-
-_RECOVERY_CODES, _RECOVERY_BYTES = 8, 10
 
 Name = typing.Annotated[str, typer.Argument(metavar="NAME", help="What the user signs in with.")]
 Groups = typing.Annotated[
@@ -121,9 +118,11 @@ def passwd(chosen: settings.Settings, name: Name) -> None:
     """Give a user another password, as `add` does. All sessions of the user end within ten seconds."""
     from daemun.wiring.offline import offline_users
 
+    _find({one.name: one for one in offline_users.list_users(chosen)}, name)
+    # What the user changes while somebody types is not overwritten.
+    hashed = password_input.read_hash()
     with offline_users.editing(chosen) as users:
         user = _find(users, name)
-        hashed = password_input.read_hash()
         users[user.name] = dataclasses.replace(user, hashed=hashed, stamp=offline_users.draw_stamp())
     json_answer.note(user=user.name)
     output.print_line(f"{user.name} signs in with the new password")
@@ -139,9 +138,10 @@ def totp(
     """Let a user need one-time codes (TOTP) beside the password: prints a secret for an app, and recovery codes, each
     of which can stand in once. Both are shown this once. All sessions of the user end within ten seconds.
     """
+    from daemun.judge import one_time_codes
     from daemun.wiring.offline import offline_users
 
-    secret, codes = _draw_secret(), [_draw_recovery() for _ in range(_RECOVERY_CODES)]
+    secret, codes = one_time_codes.draw_secret(), one_time_codes.draw_recovery()
     with offline_users.editing(chosen) as users:
         user = _find(users, name)
         digests = tuple(login_users.digest_recovery(code) for code in codes)
@@ -155,10 +155,8 @@ def totp(
     if off:
         output.print_line(f"{user.name} signs in with the password alone")
         return
-    import pyotp
-
-    address = pyotp.TOTP(secret).provisioning_uri(name=user.name, issuer_name="daemun")
-    json_answer.note(secret=secret, uri=address, recovery=codes)
+    address = one_time_codes.make_address(secret, user.name, "daemun")
+    json_answer.note(secret=secret, uri=address, recovery=list(codes))
     output.print_line(f"for the app: {secret}\n{address}\nrecovery codes, each good once:")
     output.print_line("\n".join(f"  {code}" for code in codes))
 
@@ -196,17 +194,3 @@ def _find(users: dict[str, login_users.User], name: str) -> login_users.User:
     if normal not in users:
         raise errors.ConfigError(f"there is no user {name!r}; `daemun users` lists them")
     return users[normal]
-
-
-def _draw_secret() -> str:
-    import pyotp
-
-    return str(pyotp.random_base32())
-
-
-def _draw_recovery() -> str:
-    """80 bits, in letters that are hard to mistake."""
-    import base64
-
-    text = base64.b32encode(secrets.token_bytes(_RECOVERY_BYTES)).decode()
-    return "-".join(text[start : start + 4] for start in range(0, len(text), 4))

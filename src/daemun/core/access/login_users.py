@@ -14,7 +14,8 @@ KEY = "login/users.json"
 class User:
     """name: what people sign in with. hashed: the password. stamp: drawn anew with each password: sessions of an
     earlier one are over. groups: sorted. totp: the secret of one-time codes (RFC 6238), base32; None: they are not
-    needed. recovery: digests of codes that may stand in once each (`digest_recovery`)."""
+    needed. recovery: digests of codes that may stand in once each (`digest_recovery`). revision: how often the user
+    changed the account (`login_changes`)."""
 
     name: str
     hashed: str = dataclasses.field(repr=False)
@@ -24,6 +25,7 @@ class User:
     groups: tuple[str, ...] = ()
     totp: str | None = dataclasses.field(default=None, repr=False)
     recovery: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    revision: int = 0
 
 
 def encode(users: collections.abc.Iterable[User]) -> bytes:
@@ -32,10 +34,11 @@ def encode(users: collections.abc.Iterable[User]) -> bytes:
 
 def decode(content: bytes) -> tuple[User, ...]:
     """Raises: ValueError, KeyError, TypeError, AttributeError when it is no such text."""
-    return tuple(_read(one) for one in json.loads(content))
+    return tuple(read(one) for one in json.loads(content))
 
 
-def _read(value: dict[str, typing.Any]) -> User:
+def read(value: dict[str, typing.Any]) -> User:
+    """Raises: as `decode`. value: of dataclasses.asdict; a version of before wrote less."""
     totp = value["totp"]
     return User(
         name=str(value["name"]),
@@ -46,6 +49,7 @@ def _read(value: dict[str, typing.Any]) -> User:
         groups=tuple(map(str, value["groups"])),
         totp=None if totp is None else str(totp),
         recovery=tuple(map(str, value["recovery"])),
+        revision=int(value.get("revision", 0)),
     )
 
 

@@ -8,20 +8,19 @@ import secrets
 
 from daemun import settings as settings_
 from daemun.control import ports
-from daemun.core.access import login_users
+from daemun.core.access import login_changes, login_users
 from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
-from daemun.judge import judge_process
+from daemun.judge import judge_process, user_changes
 from daemun.store import file_store
 from daemun.wiring.offline import configuration, offline_tokens
 
-_LOCK, _LEASE_S = "login-users", 60.0
 Users = dict[str, login_users.User]
 
 
 def list_users(settings: settings_.Settings) -> tuple[login_users.User, ...]:
     """Sorted. Raises: EnvironmentProblemError when what the store has cannot be used."""
     store = configuration.find_store(settings)
-    return () if store is None else tuple(_read(store).values())
+    return () if store is None else tuple(_fold(settings, _read(store)).values())
 
 
 @contextlib.contextmanager
@@ -31,9 +30,9 @@ def editing(settings: settings_.Settings) -> collections.abc.Iterator[Users]:
 
     Raises: EnvironmentProblemError; LockHeldError while another command does the same."""
     store = file_store.FileStore(pathlib.Path(settings.layout.store))
-    with store.lock(_LOCK, lease_s=_LEASE_S):
-        users = _read(store)
-        before = dict(users)
+    with store.lock(user_changes.LOCK, lease_s=user_changes.LEASE_S):
+        before = _read(store)
+        users = _fold(settings, before)
         yield users
         if users != before:
             content = login_users.encode(users.values())
@@ -47,6 +46,12 @@ async def _pass_on(settings: settings_.Settings, content: bytes) -> None:
     if await asyncio.to_thread(judge_process.find_left, settings.layout) is not None:
         with contextlib.suppress(EnvironmentProblemError):
             await judge_process.request(settings.layout, "PUT", "/users", content)
+
+
+def _fold(settings: settings_.Settings, users: Users) -> Users:
+    """With what they changed themselves."""
+    changes = user_changes.read(settings.layout)
+    return {one.name: one for one in login_changes.fold(users.values(), changes)}
 
 
 def _read(store: ports.Store) -> Users:

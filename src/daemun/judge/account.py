@@ -1,0 +1,261 @@
+"""What users do with their own accounts: end sessions, and change how they sign in. No HTTP.
+
+What is changed is on the disk before it holds. What changes how a user signs in needs the password, entered a moment
+ago. While a password is verified or hashed, others go on: the user and the session are looked at again afterwards.
+"""
+
+import collections.abc
+import dataclasses
+import enum
+import math
+import secrets
+
+from daemun.core import password_hashes
+from daemun.core.access import login_users
+from daemun.judge import (
+    basic_credentials,
+    guess_limits,
+    known_users,
+    one_time_codes,
+    password_check,
+    saved_sessions,
+    session_book,
+    sign_in,
+)
+
+RECENT_S = 600.0
+"""How long an entered password is good for further changes."""
+SETUP_S = 900.0
+SHORTEST_PASSWORD = 8
+"""Characters (NIST SP 800-63B)."""
+_MOST_SETUPS = 1000
+
+
+class Result(enum.Enum):
+    """WRONG: the password or the code is. UNFIT: the new password cannot be one. DIFFERENT: it was typed in two ways.
+    WAIT, BUSY: as of a `Verdict`. UNCONFIRMED: the password was not entered a moment ago. GONE: the session is over, or
+    the account is another meanwhile. UNSAVED: it could not be written."""
+
+    DONE = "done"
+    WRONG = "wrong"
+    UNFIT = "unfit"
+    DIFFERENT = "different"
+    WAIT = "wait"
+    BUSY = "busy"
+    UNCONFIRMED = "unconfirmed"
+    GONE = "gone"
+    UNSAVED = "unsaved"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """codes: new recovery codes."""
+
+    result: Result
+    retry_after_s: int = 0
+    codes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+
+
+_GONE = Outcome(result=Result.GONE)
+_DONE = Outcome(result=Result.DONE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A user on the own page. key: of the session."""
+
+    key: str
+    session: session_book.Session
+    user: login_users.User
+    address: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Setup:
+    secret: str = dataclasses.field(repr=False)
+    until_s: float
+
+
+class Account:
+    """All methods are called on one event loop."""
+
+    def __init__(
+        self,
+        known: known_users.KnownUsers,
+        sessions: saved_sessions.SavedSessions,
+        passwords: sign_in.SignIn,
+        verifier: password_check.Verifier,
+        now: collections.abc.Callable[[], float],
+    ) -> None:
+        """now: seconds since the epoch."""
+        self._known = known
+        self._sessions = sessions
+        self._passwords = passwords
+        self._verifier = verifier
+        self._now = now
+        self._setups: dict[str, _Setup] = {}
+
+    async def find(self, secret: str, address: str) -> Visit | None:
+        """secret: of the sign-in's own cookie. None: nobody is signed in."""
+        await self._sessions.ready.wait()
+        found = self._sessions.book.find(secret, self._now())
+        user = None if found is None else self._known.find_of(found[1])
+        if found is None or user is None:
+            return None
+        return Visit(key=found[0], session=found[1], user=user, address=address)
+
+    def is_recent(self, visit: Visit) -> bool:
+        """Whether the password was entered a moment ago."""
+        return 0 <= self._now() - visit.session.password_s <= RECENT_S
+
+    # --- sessions ----------------------------------------------------------------------------------------------
+
+    def list_sessions(self, visit: Visit) -> list[session_book.Session]:
+        ours = (one for one in self._sessions.book.list(self._now()) if self._known.find_of(one) == visit.user)
+        return sorted(ours, key=lambda one: (one is not visit.session, -one.seen_s))
+
+    async def end_session(self, visit: Visit, number: str) -> Outcome:
+        """One of the user's own."""
+        return await self._end(lambda one: one.user == visit.user.name and one.number == number)
+
+    async def end_others(self, visit: Visit) -> Outcome:
+        return await self._end(lambda one: one.user == visit.user.name and one is not visit.session)
+
+    async def _end(self, is_meant: collections.abc.Callable[[session_book.Session], bool]) -> Outcome:
+        """Over at once in any case; done when it is written, too."""
+        self._sessions.book.end(is_meant)
+        is_saved = await self._sessions.save()
+        return _DONE if is_saved else Outcome(result=Result.UNSAVED)
+
+    # --- the password ------------------------------------------------------------------------------------------
+
+    async def confirm(self, visit: Visit, password: str) -> Outcome:
+        """The password, for what follows."""
+        refused = await self._check(visit, password)
+        if refused is None:
+            visit.session.password_s = self._now()
+        return refused or _DONE
+
+    async def change_password(self, visit: Visit, present: str, new: str, again: str) -> Outcome:
+        """Ends all other sessions."""
+        new = password_hashes.normalize(new)
+        if new != password_hashes.normalize(again):
+            return Outcome(result=Result.DIFFERENT)
+        if not is_fit(new):
+            return Outcome(result=Result.UNFIT)
+        refused = await self._check(visit, present)
+        if refused is not None:
+            return refused
+        try:
+            hashed = await self._verifier.hash(new)
+        except password_check.BusyError:
+            return Outcome(result=Result.BUSY, retry_after_s=1)
+        now_s = self._now()
+
+        def note(book: session_book.SessionBook) -> None:
+            if (session := book.get(visit.key)) is not None:
+                session.password_s = now_s
+
+        return await self._change(visit, also=note, hashed=hashed, stamp=draw_stamp())
+
+    async def _check(self, visit: Visit, password: str) -> Outcome | None:
+        """None: it is the user's, who is still there."""
+        password = password_hashes.normalize(password)
+        if password_hashes.check_password(password):
+            return Outcome(result=Result.WRONG)
+        credentials = basic_credentials.Credentials(visit.user.name, password)
+        answer = await self._passwords.check(self._known.policy, credentials, visit.address)
+        if answer.verdict in {sign_in.Verdict.WAIT, sign_in.Verdict.BUSY}:
+            is_wait = answer.verdict is sign_in.Verdict.WAIT
+            return Outcome(result=Result.WAIT if is_wait else Result.BUSY, retry_after_s=answer.retry_after_s)
+        if answer.verdict is not sign_in.Verdict.RIGHT:
+            return Outcome(result=Result.WRONG)
+        return None if self._is_there(visit) else _GONE
+
+    def _is_there(self, visit: Visit) -> bool:
+        is_same = self._sessions.book.get(visit.key) is visit.session
+        return is_same and self._known.all.get(visit.user.name) == visit.user
+
+    async def _change(self, visit: Visit, *, also: known_users.Alter = lambda _: None, **values: object) -> Outcome:
+        if not self._is_there(visit):
+            return _GONE
+        after = dataclasses.replace(visit.user, **values)  # type: ignore[arg-type]
+        try:
+            is_done = await self._known.change(visit.user, after, kept=visit.key, also=also)
+        except saved_sessions.NotSavedError:
+            return Outcome(result=Result.UNSAVED)
+        return _DONE if is_done else _GONE
+
+    # --- one-time codes ----------------------------------------------------------------------------------------
+
+    def begin_totp(self, visit: Visit) -> str | None:
+        """A secret for an app, which holds once a code of it came back. None: the password is missing."""
+        if not self.is_recent(visit):
+            return None
+        self._setups.pop(visit.key, None)
+        secret = one_time_codes.draw_secret()
+        self._setups[visit.key] = _Setup(secret=secret, until_s=self._now() + SETUP_S)
+        while len(self._setups) > _MOST_SETUPS:
+            del self._setups[next(iter(self._setups))]
+        return secret
+
+    def find_setup(self, visit: Visit) -> str | None:
+        """The secret that was begun with."""
+        found = self._setups.get(visit.key)
+        return found.secret if found is not None and self._now() <= found.until_s else None
+
+    async def finish_totp(self, visit: Visit, code: str) -> Outcome:
+        """Codes of the app are needed from now on. Ends all other sessions."""
+        secret = self.find_setup(visit)
+        if secret is None or not self.is_recent(visit):
+            return Outcome(result=Result.UNCONFIRMED)
+        wait_s = self._passwords.find_wait_s(*self._account(visit))
+        if wait_s > 0:
+            return Outcome(result=Result.WAIT, retry_after_s=math.ceil(wait_s))
+        with self._passwords.guess(*self._account(visit)) as guess:
+            step = one_time_codes.find_step(secret, code, self._now())
+            guess.was_right = step is not None
+        if step is None:
+            return Outcome(result=Result.WRONG)
+        # The code is used up by this, as by signing in.
+        codes, name = one_time_codes.draw_recovery(), visit.user.name
+        outcome = await self._change(
+            visit,
+            also=lambda book: book.begin_steps(name, step),
+            totp=secret,
+            recovery=tuple(map(login_users.digest_recovery, codes)),
+            stamp=draw_stamp(),
+        )
+        if outcome.result is Result.DONE:
+            self._setups.pop(visit.key, None)
+            return Outcome(result=Result.DONE, codes=codes)
+        return outcome
+
+    def _account(self, visit: Visit) -> tuple[str, str]:
+        return guess_limits.network_of(visit.address), f"{self._known.policy.name} setup\n{visit.user.name}"
+
+    async def remove_totp(self, visit: Visit) -> Outcome:
+        """The password is enough again. Ends all other sessions."""
+        if not self.is_recent(visit):
+            return Outcome(result=Result.UNCONFIRMED)
+        return await self._change(visit, totp=None, recovery=(), stamp=draw_stamp())
+
+    async def renew_recovery(self, visit: Visit) -> Outcome:
+        """Other recovery codes, instead of all before."""
+        if not self.is_recent(visit):
+            return Outcome(result=Result.UNCONFIRMED)
+        if visit.user.totp is None:
+            return _GONE
+        codes = one_time_codes.draw_recovery()
+        outcome = await self._change(visit, recovery=tuple(map(login_users.digest_recovery, codes)))
+        return dataclasses.replace(outcome, codes=codes) if outcome.result is Result.DONE else outcome
+
+
+def is_fit(password: str) -> bool:
+    """Whether it can be a new password."""
+    return len(password) >= SHORTEST_PASSWORD and password_hashes.check_password(password) is None
+
+
+def draw_stamp() -> str:
+    """For a new password (`login_users.User`)."""
+    return secrets.token_hex(8)

@@ -1,0 +1,186 @@
+"""A user's own account over HTTP, on the host of the sign-in: /pages/account, and what its forms are sent to.
+
+What a form did is shown in its answer, never by an address that somebody else could write.
+"""
+
+import collections.abc
+
+from aiohttp import web
+
+from daemun.judge import account, account_pages, account_words, login_http, login_judge, login_pages, one_time_codes
+
+Words = login_pages.Words
+Handler = collections.abc.Callable[[web.BaseRequest, Words], collections.abc.Awaitable[web.Response]]
+Form = collections.abc.Callable[["Posted"], collections.abc.Awaitable[web.Response]]
+_STATUS = {
+    account.Result.DONE: 200,
+    account.Result.WRONG: 401,
+    account.Result.UNFIT: 400,
+    account.Result.DIFFERENT: 400,
+    account.Result.WAIT: 429,
+    account.Result.BUSY: 503,
+    account.Result.UNCONFIRMED: 403,
+    account.Result.GONE: 409,
+    account.Result.UNSAVED: 503,
+}
+_WORDS = {
+    account.Result.WRONG: "wrong_present",
+    account.Result.UNFIT: "unfit",
+    account.Result.DIFFERENT: "different",
+    account.Result.WAIT: "wait",
+    account.Result.BUSY: "busy",
+    account.Result.UNCONFIRMED: "unconfirmed",
+    account.Result.GONE: "gone",
+    account.Result.UNSAVED: "unsaved",
+}
+
+
+class Posted:
+    """A form of the page itself, sent by a user who is signed in."""
+
+    __slots__ = ("request", "sent", "visit", "words")
+
+    def __init__(self, request: web.BaseRequest, words: Words, sent: dict[str, str], visit: account.Visit) -> None:
+        self.request = request
+        self.words = words
+        self.sent = sent
+        self.visit = visit
+
+
+class AccountApp:
+    """handlers: by method and path, for requests that nginx passes on."""
+
+    def __init__(self, judge: login_judge.LoginJudge, own: account.Account) -> None:
+        self._judge = judge
+        self._account = own
+        forms: dict[str, Form] = {
+            "sessions": self._end_sessions,
+            "confirm": self._confirm,
+            "password": self._change_password,
+            "totp": self._begin_totp,
+            "totp/finish": self._finish_totp,
+            "totp/remove": self._remove_totp,
+            "recovery": self._renew_recovery,
+        }
+        self.handlers: dict[tuple[str, str], Handler] = {("GET", "/pages/account"): self._show}
+        for name, handle in forms.items():
+            self.handlers["POST", f"/pages/account/{name}"] = self._taking(handle)
+            self.handlers["GET", f"/pages/account/{name}"] = self._go_back
+
+    async def _show(self, request: web.BaseRequest, words: Words) -> web.Response:
+        visit = await self._find(request)
+        if visit is None:
+            return login_http.redirect("/")
+        return self._page(request, account_words.extend(words), visit)
+
+    async def _go_back(self, _: web.BaseRequest, __: Words) -> web.Response:
+        """Nothing is changed by a link."""
+        return login_http.redirect("/account")
+
+    def _taking(self, handle: Form) -> Handler:
+        async def take(request: web.BaseRequest, words: Words) -> web.Response:
+            words = account_words.extend(words)
+            sent = await login_http.read_form(request)
+            visit = await self._find(request)
+            if visit is None:
+                return login_http.page(login_pages.message(words, "over_title", "again", link="/"), 401)
+            if not login_http.is_own(request, sent):
+                return self._page(request, words, visit, problem=words["stale"], status=403)
+            return await handle(Posted(request, words, sent, visit))
+
+        return take
+
+    async def _find(self, request: web.BaseRequest) -> account.Visit | None:
+        address = request.headers.get("X-Real-IP", "")
+        return await self._account.find(login_http.cookie(request, login_http.SESSION), address)
+
+    # --- forms -------------------------------------------------------------------------------------------------
+
+    async def _end_sessions(self, posted: Posted) -> web.Response:
+        if "others" in posted.sent:
+            outcome, done = await self._account.end_others(posted.visit), "done_others"
+        else:
+            outcome = await self._account.end_session(posted.visit, posted.sent.get("id", ""))
+            done = "done_session"
+        if outcome.result is account.Result.UNSAVED:
+            return await self._respond(posted, outcome, done, problem="unsaved_end")
+        return await self._respond(posted, outcome, done)
+
+    async def _confirm(self, posted: Posted) -> web.Response:
+        outcome = await self._account.confirm(posted.visit, posted.sent.get("password", ""))
+        return await self._respond(posted, outcome, "done_confirm")
+
+    async def _change_password(self, posted: Posted) -> web.Response:
+        given = (posted.sent.get(key, "") for key in ("present", "new", "again"))
+        return await self._respond(posted, await self._account.change_password(posted.visit, *given), "done_password")
+
+    async def _begin_totp(self, posted: Posted) -> web.Response:
+        secret = self._account.begin_totp(posted.visit)
+        if secret is None:
+            return await self._respond(posted, account.Outcome(result=account.Result.UNCONFIRMED), "")
+        return self._setup(posted, secret)
+
+    async def _finish_totp(self, posted: Posted) -> web.Response:
+        outcome = await self._account.finish_totp(posted.visit, posted.sent.get("code", ""))
+        secret = self._account.find_setup(posted.visit)
+        if outcome.result is account.Result.WRONG and secret is not None:
+            return self._setup(posted, secret, problem=posted.words["wrong_code"], status=401)
+        return await self._show_codes(posted, outcome)
+
+    async def _remove_totp(self, posted: Posted) -> web.Response:
+        return await self._respond(posted, await self._account.remove_totp(posted.visit), "done_remove")
+
+    async def _renew_recovery(self, posted: Posted) -> web.Response:
+        return await self._show_codes(posted, await self._account.renew_recovery(posted.visit))
+
+    # --- answers -----------------------------------------------------------------------------------------------
+
+    async def _show_codes(self, posted: Posted, outcome: account.Outcome) -> web.Response:
+        if not outcome.codes:
+            return await self._respond(posted, outcome, "")
+        return login_http.page(account_pages.recovery(posted.words, outcome.codes))
+
+    def _setup(self, posted: Posted, secret: str, *, problem: str = "", status: int = 200) -> web.Response:
+        form = login_http.secret(posted.request, login_http.FORM)
+        host = "" if self._judge.host is None else self._judge.host.host
+        address = one_time_codes.make_address(secret, posted.visit.user.name, host)
+        page = account_pages.setup(posted.words, form=form, secret=secret, address=address, problem=problem)
+        return login_http.keep(login_http.page(page, status), login_http.FORM, form)
+
+    async def _respond(self, posted: Posted, outcome: account.Outcome, done: str, problem: str = "") -> web.Response:
+        """done, problem: of the words."""
+        words = posted.words
+        visit = await self._find(posted.request)  # the user is another now
+        if visit is None:
+            return login_http.page(login_pages.message(words, "over_title", "again", link="/"), 401)
+        headers = {"Retry-After": str(outcome.retry_after_s)} if outcome.retry_after_s else {}
+        if outcome.result is account.Result.DONE:
+            return self._page(posted.request, words, visit, done=words[done])
+        text = words[problem or _WORDS[outcome.result]]
+        text = text.format(seconds=outcome.retry_after_s, least=account.SHORTEST_PASSWORD)
+        status = _STATUS[outcome.result]
+        return self._page(posted.request, words, visit, problem=text, status=status, headers=headers)
+
+    def _page(
+        self,
+        request: web.BaseRequest,
+        words: Words,
+        visit: account.Visit,
+        *,
+        done: str = "",
+        problem: str = "",
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+    ) -> web.Response:
+        form = login_http.secret(request, login_http.FORM)
+        shown = account_pages.Shown(
+            user=visit.user,
+            sessions=self._account.list_sessions(visit),
+            is_recent=self._account.is_recent(visit),
+            form=form,
+            least=account.SHORTEST_PASSWORD,
+            done=done,
+            problem=problem,
+        )
+        page = login_http.page(account_pages.account(words, shown), status, headers)
+        return login_http.keep(page, login_http.FORM, form)

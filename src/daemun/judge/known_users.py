@@ -1,0 +1,71 @@
+"""The users of the sign-in as the process knows them: those of the store, with what they changed themselves since."""
+
+import collections.abc
+import dataclasses
+
+from daemun.core.access import judge_policies, login_changes, login_users
+from daemun.judge import saved_sessions, session_book
+
+Alter = collections.abc.Callable[[session_book.SessionBook], None]
+
+
+class KnownUsers:
+    """All methods are called on one event loop."""
+
+    def __init__(self, sessions: saved_sessions.SavedSessions) -> None:
+        self._sessions = sessions
+        self._stored: tuple[login_users.User, ...] = ()
+        self._users: dict[str, login_users.User] = {}
+        self._policy = judge_policies.Policy(name="@login", realm="", users=())
+        self._made_of: tuple[object, object] = ((), None)
+
+    def set_stored(self, users: collections.abc.Iterable[login_users.User]) -> None:
+        """Instead of all before."""
+        self._stored = tuple(users)
+        if self._sessions.ready.is_set():
+            self._sessions.book.drop_changes(self._stored)
+
+    @property
+    def all(self) -> collections.abc.Mapping[str, login_users.User]:
+        """By name."""
+        self._fold()
+        return self._users
+
+    @property
+    def policy(self) -> judge_policies.Policy:
+        """Their passwords."""
+        self._fold()
+        return self._policy
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether the store lacks any."""
+        changes = self._sessions.book.changes
+        return any(one.name in changes and login_changes.is_due(one, changes[one.name]) for one in self._stored)
+
+    def find_of(self, session: session_book.Session) -> login_users.User | None:
+        """Whose session it is; None: it is over."""
+        user = self.all.get(session.user)
+        return user if user is not None and user.stamp == session.stamp else None
+
+    async def change(
+        self, before: login_users.User, after: login_users.User, *, kept: str, also: Alter = lambda _: None
+    ) -> bool:
+        """Change an account, and all that `also` does, or nothing. kept: the key of the session that goes on. Returns:
+        False: the account is another meanwhile. Raises: saved_sessions.NotSavedError."""
+        after = dataclasses.replace(after, revision=before.revision + 1)
+
+        def alter(book: session_book.SessionBook) -> None:
+            book.change_user(before, after, kept=kept)
+            also(book)
+
+        return await self._sessions.commit(alter, is_due=lambda: self.all.get(before.name) == before)
+
+    def _fold(self) -> None:
+        changes = self._sessions.book.changes
+        if self._made_of[0] is self._stored and self._made_of[1] is changes:
+            return
+        self._made_of = (self._stored, changes)
+        self._users = {one.name: one for one in login_changes.fold(self._stored, changes)}
+        pairs = tuple((one.name, one.hashed) for one in self._users.values() if one.hashed)
+        self._policy = dataclasses.replace(self._policy, users=pairs)

@@ -1,0 +1,383 @@
+"""A user's own account on the page of the sign-in, as its user meets it, and as others would like to."""
+
+import asyncio
+import collections.abc
+import contextlib
+import json
+import os
+import re
+import resource
+import threading
+import typing
+
+import httpx
+import pyotp
+import pytest
+
+from daemun.core.access import login_users
+from daemun.core.access.login_users import User
+from daemun.judge import account, known_users, password_check, saved_sessions, session_file, sign_in, user_changes
+from tests.support import daemon, echo, login_forms
+from tests.support.login_browser import Browser
+from tests.support.login_house import EVERYBODY, House, guarded, hashed, house, settings
+from tests.support.sites import site
+
+pytestmark = pytest.mark.nginx
+
+ACCOUNT = "https://auth.test/account"
+_numbers = iter(range(1000))
+
+
+@pytest.fixture(scope="module")
+def one_house(one: echo.EchoServer) -> collections.abc.Iterator[House]:
+    guarded_site = site("home.test", f"http://127.0.0.1:{one.port}", options=guarded(login=EVERYBODY))
+    with house(guarded_site, gate=settings()) as running:
+        yield running
+
+
+@pytest.fixture
+def user(one_house: House) -> User:
+    """One that no other test has."""
+    added = User(name=f"user-{next(_numbers)}", hashed=hashed("password"), stamp="1", groups=("family",))
+    user_changes.take_over(one_house.store, one_house.gate.layout)
+    stored = login_users.decode(one_house.store.read(login_users.KEY))
+    one_house.set_users(*stored, added)
+    return added
+
+
+def enter(running: House, user: User, password: str = "password", **more: str) -> tuple[Browser, httpx.Response]:
+    """Signed in, and the page of the account."""
+    browser = Browser(running.gate.clients, **more)  # type: ignore[arg-type]
+    assert browser.sign_in("https://home.test/", user.name, password).status_code == 200
+    page = browser.open(ACCOUNT)
+    assert page.status_code == 200
+    return browser, page
+
+
+def can_sign_in(running: House, user: User, password: str) -> bool:
+    browser = Browser(running.gate.clients)
+    answer = browser.fill(browser.open("https://home.test/"), user=user.name, password=password)
+    return answer.status_code == 200
+
+
+def age_passwords(running: House) -> None:
+    """As if all were entered long ago."""
+    asyncio.run(running.keeper.stop())
+    slots = [os.open(path, os.O_RDWR) for path in running.gate.layout.session_slots]
+    kept = session_file.SessionFile(slots)
+    content = asyncio.run(kept.open())
+    assert content is not None
+    found = json.loads(content)
+    for one in found["sessions"].values():
+        one["password_s"] = 0.0
+    kept.write(json.dumps(found).encode())
+    for slot in slots:
+        os.close(slot)
+    running.prepare()
+
+
+@contextlib.contextmanager
+def full_disk(running: House) -> collections.abc.Iterator[None]:
+    """A judge that can write no more than the beginning of its files."""
+    asyncio.run(running.keeper.stop())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        running.prepare()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    yield
+    asyncio.run(running.keeper.stop())
+    running.prepare()
+
+
+# --- the page ------------------------------------------------------------------------------------------------------
+
+
+def test_the_page(one_house: House, user: User) -> None:
+    stranger = Browser(one_house.gate.clients)
+    assert stranger.send(ACCOUNT).headers["Location"] == "/"
+    assert "Password" in stranger.open(ACCOUNT).text
+    browser, page = enter(one_house, user)
+    assert f"as {user.name}" in page.text
+    assert "Groups: family" in page.text
+    assert "<script" not in page.text
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["Cache-Control"] == "no-store"
+    assert 'href="/account"' in browser.open("https://auth.test/").text
+    browser.language = "ko"
+    assert "내 계정" in browser.open(ACCOUNT).text
+    for path in ("/account/x", "/account/../judge/x", "/account/"):
+        assert browser.send(f"https://auth.test{path}").status_code == 404
+    for path in ("password", "totp", "sessions", "recovery", "totp/remove", "totp/finish", "confirm"):
+        assert browser.send(f"{ACCOUNT}/{path}").headers["Location"] == "/account"
+    assert browser.send("https://home.test/account").json()["path"] == "/account"
+
+
+def test_what_a_browser_named_itself_stays_text(one_house: House, user: User) -> None:
+    other = Browser(one_house.gate.clients)
+    page = other.open("https://home.test/")
+    hidden = login_forms.find(page, "/").hidden
+    sent = {**hidden, "user": user.name, "password": "password"}
+    odd = "<script>alert(1)</script>"
+    assert other.send(other.seen[-1], "POST", data=sent, **{"User-Agent": odd}).status_code == 200
+    _, page = enter(one_house, user)
+    assert "<script" not in page.text
+    assert "&lt;script&gt;" in page.text
+
+
+# --- sessions ------------------------------------------------------------------------------------------------------
+
+
+def test_sessions_are_shown_and_end(one_house: House, user: User) -> None:
+    mine, _ = enter(one_house, user)
+    second, _ = enter(one_house, user)
+    third, _ = enter(one_house, user)
+    page = mine.open(ACCOUNT)
+    assert page.text.count("last used") == 3
+    assert page.text.count("this browser") == 1
+    assert second.address in page.text
+    (number,) = re.findall(rf'{second.address} .*?name="id" value="([0-9a-f]+)"', page.text)
+    hidden = login_forms.find(page, "/account/sessions", id=number).hidden
+    done = mine.send(f"{ACCOUNT}/sessions", "POST", data=hidden)
+    assert (done.status_code, done.text.count("last used")) == (200, 2)
+    assert second.send(ACCOUNT).headers["Location"] == "/"
+    assert third.send(ACCOUNT).status_code == 200
+    others = login_forms.find(done, "/account/sessions", others="yes").hidden
+    done = mine.send(f"{ACCOUNT}/sessions", "POST", data=others)
+    assert (done.status_code, done.text.count("last used")) == (200, 1)
+    assert third.send(ACCOUNT).headers["Location"] == "/"
+    assert mine.send(ACCOUNT).status_code == 200
+    daemon.wait_for(lambda: third.send("https://home.test/").status_code == 302, "it")
+
+
+def test_nobody_ends_sessions_of_others(one_house: House, user: User) -> None:
+    bob = Browser(one_house.gate.clients)
+    bob.sign_in("https://home.test/", "bob", "word")
+    numbers = {one["user"]: one["id"] for one in one_house.look("GET", "/sessions")["sessions"]}
+    mine, page = enter(one_house, user)
+    form = login_forms.find(page, "/sign-out").hidden["form"]
+    for sent in ({"id": numbers["bob"]}, {"id": ""}, {}, {"others": "yes", "user": "bob"}):
+        mine.send(f"{ACCOUNT}/sessions", "POST", data={"form": form, **sent})
+    assert bob.send(ACCOUNT).status_code == 200
+
+
+# --- the password --------------------------------------------------------------------------------------------------
+
+
+def test_another_password(one_house: House, user: User) -> None:
+    mine, page = enter(one_house, user)
+    other, _ = enter(one_house, user)
+    for fields, status in (
+        ({"present": "wrong", "new": "another one", "again": "another one"}, 401),
+        ({"present": "", "new": "another one", "again": "another one"}, 401),
+        ({"present": "password", "new": "another one", "again": "another 1"}, 400),
+        ({"present": "password", "new": "short", "again": "short"}, 400),
+        ({"present": "password", "new": "with\x00 a control", "again": "with\x00 a control"}, 400),
+        ({"present": "password"}, 400),
+    ):
+        page = login_forms.send(mine, page, "/account/password", **fields)
+        assert page.status_code == status
+        assert 'role="alert"' in page.text
+    assert other.send(ACCOUNT).status_code == 200
+    fields = {"present": "password", "new": "another one", "again": "another one"}
+    done = login_forms.send(mine, page, "/account/password", **fields)
+    assert (done.status_code, done.text.count("last used")) == (200, 1)
+    assert other.send(ACCOUNT).headers["Location"] == "/"
+    assert mine.send("https://home.test/").status_code == 200
+    assert (can_sign_in(one_house, user, "password"), can_sign_in(one_house, user, "another one")) == (False, True)
+    # Another process has it, and so has the store.
+    asyncio.run(one_house.keeper.stop())
+    one_house.prepare()
+    assert (can_sign_in(one_house, user, "password"), can_sign_in(one_house, user, "another one")) == (False, True)
+    assert one_house.look("GET", "/status")["has_changes"] is True
+    user_changes.take_over(one_house.store, one_house.gate.layout)
+    one_house.prepare()
+    assert one_house.look("GET", "/status")["has_changes"] is False
+    assert (can_sign_in(one_house, user, "password"), can_sign_in(one_house, user, "another one")) == (False, True)
+    assert mine.send("https://home.test/").status_code == 200
+    (stored,) = (one for one in login_users.decode(one_house.store.read(login_users.KEY)) if one.name == user.name)
+    assert stored.revision == 1
+    assert stored.hashed.startswith("$argon2id$")
+
+
+def test_guesses_of_the_present_password(one_house: House, user: User) -> None:
+    """A session that was left open is no way around."""
+    mine, page = enter(one_house, user)
+    statuses = []
+    for number in range(30):
+        page = login_forms.send(mine, page, "/account/password", present=str(number), new="x" * 9, again="x" * 9)
+        statuses.append(page.status_code)
+    assert set(statuses) == {401, 429}
+    assert "Retry-After" in page.headers
+
+
+# --- one-time codes ------------------------------------------------------------------------------------------------
+
+
+def set_up(mine: Browser, page: httpx.Response) -> tuple[str, str, list[str]]:
+    """The secret, the code that was used, and recovery codes."""
+    page = login_forms.send(mine, page, "/account/totp")
+    secret = re.search(r"<code>([A-Z2-7 ]+)</code>", page.text)
+    assert secret is not None
+    assert "otpauth://totp/" in page.text
+    wrong = login_forms.send(mine, page, "/account/totp/finish", code="000000")
+    assert wrong.status_code == 401
+    assert secret[0] in wrong.text
+    written = secret[1].replace(" ", "")
+    code = pyotp.TOTP(written).now()
+    done = login_forms.send(mine, wrong, "/account/totp/finish", code=code)
+    assert done.status_code == 200
+    return written, code, find_codes(done)
+
+
+def find_codes(page: httpx.Response) -> list[str]:
+    found = re.findall(r"<code>([A-Z2-7]{4}(?:-[A-Z2-7]{4}){3})</code>", page.text)
+    assert len(found) == 8
+    return found
+
+
+def answer_code(running: House, user: User, code: str) -> int:
+    browser = Browser(running.gate.clients)
+    page = browser.fill(browser.open("https://home.test/"), user=user.name, password="password")
+    assert "pending" in login_forms.find(page, "/").hidden
+    return browser.fill(page, code=code).status_code
+
+
+def test_one_time_codes(one_house: House, user: User) -> None:
+    mine, page = enter(one_house, user)
+    other, _ = enter(one_house, user)
+    _, code, recovery = set_up(mine, page)
+    assert other.send(ACCOUNT).headers["Location"] == "/"
+    # The code that switched it on is used up.
+    assert answer_code(one_house, user, code) == 401
+    assert answer_code(one_house, user, recovery[0]) == 200
+    assert answer_code(one_house, user, recovery[0]) == 401
+    renewed = find_codes(login_forms.send(mine, mine.open(ACCOUNT), "/account/recovery"))
+    assert answer_code(one_house, user, recovery[1]) == 401
+    assert answer_code(one_house, user, renewed[1]) == 200
+    # Another app: what the one before shows is nothing any more.
+    secret, _, _ = set_up(mine, mine.open(ACCOUNT))
+    done = login_forms.send(mine, mine.open(ACCOUNT), "/account/totp/remove")
+    assert done.status_code == 200
+    assert can_sign_in(one_house, user, "password")
+    assert secret not in str(one_house.look("GET", "/sessions"))
+
+
+def test_a_password_of_long_ago_changes_nothing(one_house: House, user: User) -> None:
+    mine, page = enter(one_house, user)
+    form = login_forms.find(page, "/account/totp").hidden["form"]
+    begun = login_forms.send(mine, page, "/account/totp")
+    secret = re.findall(r"<code>([A-Z2-7 ]+)</code>", begun.text)[0].replace(" ", "")
+    age_passwords(one_house)
+    page = mine.open(ACCOUNT)
+    assert {one.action for one in login_forms.find_all(page)} == {
+        "/account/password",
+        "/account/confirm",
+        "/sign-out",
+    }
+    for path in ("totp", "totp/remove", "recovery", "totp/finish"):
+        sent = {"form": form, "code": pyotp.TOTP(secret).now()}
+        assert mine.send(f"{ACCOUNT}/{path}", "POST", data=sent).status_code == 403
+    page = mine.open(ACCOUNT)
+    assert login_forms.send(mine, page, "/account/confirm", password="wrong").status_code == 401
+    page = login_forms.send(mine, mine.open(ACCOUNT), "/account/confirm", password="password")
+    assert page.status_code == 200
+    set_up(mine, page)
+
+
+# --- attacks, and what goes wrong ----------------------------------------------------------------------------------
+
+FORMS: dict[str, dict[str, str]] = {
+    "sessions": {"others": "yes"},
+    "confirm": {"password": "password"},
+    "password": {"present": "password", "new": "another one", "again": "another one"},
+    "totp": {},
+    "totp/finish": {"code": "000000"},
+    "totp/remove": {},
+    "recovery": {},
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_forms_of_other_pages(one_house: House, user: User, name: str) -> None:
+    mine, page = enter(one_house, user)
+    other, _ = enter(one_house, user)
+    url, sent = f"{ACCOUNT}/{name}", {"form": login_forms.find(page, "/sign-out").hidden["form"], **FORMS[name]}
+    for headers in (
+        {"Origin": "https://evil.test"},
+        {"Origin": "null"},
+        {"Origin": "-"},
+        {"Origin": "https://home.test"},
+        {"Content-Type": "text/plain"},
+    ):
+        assert mine.send(url, "POST", data=sent, **headers).status_code == 403
+    for form in ("", "x", "A" * 43, "ä"):
+        assert mine.send(url, "POST", data={**sent, "form": form}).status_code == 403
+    cookie = mine.jar["auth.test"].pop("__Host-daemun-form")
+    assert mine.send(url, "POST", data=sent).status_code == 403
+    mine.jar["auth.test"]["__Host-daemun-form"] = cookie
+    assert other.send(ACCOUNT).status_code == 200
+    assert Browser(one_house.gate.clients).send(url, "POST", data=sent).status_code == 401
+    # The cookie of a site is none of the account's.
+    thief = Browser(one_house.gate.clients)
+    thief.jar["auth.test"] = {"__Host-daemun-session": mine.value("home.test"), "__Host-daemun-form": cookie}
+    assert thief.send(url, "POST", data=sent).status_code == 401
+    assert can_sign_in(one_house, user, "password")
+
+
+def test_what_cannot_be_written_is_not_done(one_house: House, user: User) -> None:
+    mine, page = enter(one_house, user)
+    fields = {"present": "password", "new": "another one", "again": "another one"}
+    with full_disk(one_house):
+        begun = login_forms.send(mine, page, "/account/totp")
+        secret = re.findall(r"<code>([A-Z2-7 ]+)</code>", begun.text)[0].replace(" ", "")
+        refused = login_forms.send(mine, begun, "/account/totp/finish", code=pyotp.TOTP(secret).now())
+        assert refused.status_code == 503
+        assert "<code>" not in refused.text
+        refused = login_forms.send(mine, mine.open(ACCOUNT), "/account/password", **fields)
+        assert refused.status_code == 503
+        assert "not done" in refused.text
+        assert (can_sign_in(one_house, user, "password"), can_sign_in(one_house, user, "another one")) == (True, False)
+        page = mine.open(ACCOUNT)
+        assert mine.send(f"{ACCOUNT}/sessions", "POST", data=login_forms.find_all(page)[-1].hidden).status_code == 503
+    assert (can_sign_in(one_house, user, "password"), can_sign_in(one_house, user, "another one")) == (True, False)
+    assert login_forms.send(mine, mine.open(ACCOUNT), "/account/password", **fields).status_code == 200
+
+
+class Held:
+    """A verification that takes as long as a test wants."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def check(self, _: str, __: str) -> bool:
+        self.begun.set()
+        return self.go.wait(30)
+
+
+@pytest.mark.parametrize("left", [(), (User(name="a", hashed="other", stamp="2"),)])
+async def test_a_user_who_is_gone_when_the_password_is_hashed(tmp_path: typing.Any, left: tuple[User, ...]) -> None:
+    slots = [os.open(tmp_path / name, os.O_RDWR | os.O_CREAT) for name in ("1", "2")]
+    sessions = saved_sessions.SavedSessions(session_file.SessionFile(slots), lambda: 1000.0)
+    sessions.ready.set()
+    sessions.book.idle_s = sessions.book.lifetime_s = 1000.0
+    known, held = known_users.KnownUsers(sessions), Held()
+    verifier = password_check.Verifier(held.check)
+    own = account.Account(known, sessions, sign_in.SignIn(verifier, lambda: 0.0), verifier, lambda: 1000.0)
+    known.set_stored((User(name="a", hashed="x", stamp="1"),))
+    secret = sessions.book.begin("a", "1", address="", agent="", now_s=1000.0)
+    visit = await own.find(secret, "192.0.2.1")
+    assert visit is not None
+    changing = asyncio.ensure_future(own.change_password(visit, "present", "another one", "another one"))
+    await asyncio.to_thread(held.begun.wait)
+    known.set_stored(left)
+    held.go.set()
+    assert (await changing).result is account.Result.GONE
+    assert sessions.book.changes == {}
+    assert {name: one.hashed for name, one in known.all.items()} == {one.name: one.hashed for one in left}
+    verifier.close()
+    for slot in slots:
+        os.close(slot)
