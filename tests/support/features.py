@@ -419,6 +419,7 @@ def _shared() -> Feature:
 def _access() -> Feature:
     """Conditions and limits at each level, and judges in both forms."""
     rate = rate_limit_form.RateLimit(rate=rate_limit_form.Rate(requests=10, period_s=1))
+    by_user = dataclasses.replace(rate, by="user")
     gate = access_option.Access(allow=("private",), rate_limit=rate)
     authelia = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.AUTHELIA, url="http://127.0.0.1:9091")
     own = forward_auth_forms.ForwardAuth(
@@ -436,6 +437,7 @@ def _access() -> Feature:
             "judged.example.com",
             route("/", "http://10.0.0.1"),
             route("/own/", "http://10.0.0.1", access=access_option.Access(forward_auth=own, allow=("::1",), any=True)),
+            route("/counted/", "http://10.0.0.1/x/", access=access_option.Access(rate_limit=by_user)),
             access=access_option.Access(forward_auth=authelia),
         ),
         access=gate,

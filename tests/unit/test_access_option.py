@@ -50,6 +50,10 @@ def read(access: str) -> tuple[Access | None, list[str]]:
         ("{rate_limit: 10/s}", Access(rate_limit=RateLimit(rate=Rate(requests=10, period_s=1)))),
         ("{rate_limit: 5 / m}", Access(rate_limit=RateLimit(rate=Rate(requests=5, period_s=A_MINUTE)))),
         (
+            "{rate_limit: {rate: 5/m, by: user}}",
+            Access(rate_limit=RateLimit(rate=Rate(requests=5, period_s=A_MINUTE), by="user")),
+        ),
+        (
             "{rate_limit: {rate: 5/m, burst: 2, by: header X-Key}}",
             Access(rate_limit=RateLimit(rate=Rate(requests=5, period_s=A_MINUTE), burst=2, by="header X-Key")),
         ),
@@ -125,7 +129,7 @@ def test_what_may_be_written(written: str, meant: Access) -> None:
         ("{rate_limit: 5/h}", "write 1/m"),
         ("{rate_limit: {burst: 3}}", "rate"),
         ("{rate_limit: {rate: 1/s, burst: 0}}", "burst"),
-        ("{rate_limit: {rate: 1/s, by: cookie}}", "expected address or"),
+        ("{rate_limit: {rate: 1/s, by: cookie}}", "expected address, user or"),
         ("{rate_limit: {rate: 1/s, by: 'header $x'}}", "is not a header name"),
         ("{login: false}", "to let everybody in, leave it out"),
         ("{login: {}}", "to let everybody in, leave it out"),

@@ -55,11 +55,16 @@ class RateLimit(forms.OptionMap):
     meanings: typing.ClassVar[dict[str, str]] = {
         "rate": "how many requests in a second, minute or hour: 10/s, 300/m",
         "burst": "how many may come at once; as many as the rate has",
-        "by": "what is counted together: address (of IPv6 the first 64 bits), or header NAME; address",
+        "by": "what is counted together: address (of IPv6 the first 64 bits), user (as whom a visitor came in), "
+        "or header NAME; address",
     }
     rate: _Rate
     burst: forms.Number | None = None
     by: forms.Text = "address"
+
+    @property
+    def is_by_user(self) -> bool:
+        return self.by == "user"
 
     @property
     def header(self) -> str | None:
@@ -85,9 +90,9 @@ def check(limit: RateLimit, place: Place) -> None:
         place.add(f"{cause}; write {in_minutes}/m ({in_minutes * 60}/h) or {in_minutes + 1}/m", "rate")
     if limit.burst is not None:
         place.add(rules.check_number(limit.burst, least=1, most=MOST_AT_ONCE), "burst")
-    if limit.by == "address":
+    if limit.by in {"address", "user"}:
         return
     if limit.header is None:
-        place.add_value(limit.by, 'is not known; expected address or "header NAME"', "by")
+        place.add_value(limit.by, 'is not known; expected address, user or "header NAME"', "by")
     else:
         place.add(rules.check_header_name(limit.header, request=True), "by")

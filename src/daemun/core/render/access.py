@@ -12,7 +12,7 @@ import dataclasses
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.access import access_levels
 from daemun.core.directive import Expr
-from daemun.core.options import access_option, rate_limit_form
+from daemun.core.options import access_option, forward_auth_forms, rate_limit_form
 from daemun.core.render import (
     client_certificates,
     forward_auth,
@@ -20,6 +20,7 @@ from daemun.core.render import (
     judge_locations,
     network_refusals,
     site_scope,
+    user_limits,
 )
 
 _ADDRESS = "$daemun_limit_address"
@@ -32,10 +33,6 @@ _TWO_READINGS = r"[#\\]|^[^?]*/(?:\.|%2e){1,2}(?:;|%3b|%5c)"
 """What no browser sends, and what servers read as another path than nginx does, which passes it on as it came: for
 nginx a path ends at "#"; Java's servers drop ";..." of each part before they resolve "..", and for some "\\" is "/".
 "#" and "\\" may not stand in a request (RFC 9112 section 3.2, RFC 3986 section 3.3)."""
-
-
-def counts_connections(scope: site_scope.Scope, route: model.Route) -> bool:
-    return held_access.of_route(scope, route).access.connections is not None
 
 
 # --- for a server ----------------------------------------------------------------------------------------------
@@ -87,12 +84,23 @@ def guarded(
     Ours go first: what an owner wrote for addresses may refuse more, and lets in no one else.
     """
     held, outer = held_access.of_route(scope, route), held_access.of_site(scope)
-    lines = (*_conditions(scope, held, inherited=outer), *_limits(held))
+    conditions, rates, connections = _conditions(scope, held, inherited=outer), _rates(held), _connections(held)
     answers = _answers(held)
     is_as_further_out = answers == _answers(outer)
     more = () if is_as_further_out else (*answers, *pages)
+    is_split = user_limits.is_split(scope, route)
+    if is_split:
+        user_limits.check(route)
+    found: list[directive.Node] = []
+    for node in locations:
+        halves = user_limits.split(scope, route, node, rates) if is_split else None
+        if halves is None:
+            found.append(_with_lines(node, (*conditions, *rates, *connections), answers, more))
+        else:
+            found.append(_with_lines(halves[0], (*conditions, *connections), answers, more))
+            found.append(_with_lines(halves[1], (), answers, more))
     refusals = _refusals(held)
-    return tuple(network_refusals.repeat(_with_lines(node, lines, answers, more), refusals) for node in locations)
+    return tuple(network_refusals.repeat(node, refusals) for node in found)
 
 
 def guarded_beside(
@@ -232,7 +240,12 @@ def _zones(held: access_levels.HeldAccess, size: str) -> collections.abc.Iterato
     limit = held.access.rate_limit
     if limit is not None:
         key = _ADDRESS
-        if limit.header is not None:
+        if user_limits.is_on(held.access):
+            key = judge_locations.LIMIT_KEY
+            if held.access.forward_auth is not None:
+                key = f"$daemun_limit_user_{held.place}"
+                yield from _named_by_judge(held, held.access.forward_auth, key)
+        elif limit.header is not None:
             key = f"$daemun_limit_header_{held.place}"
             header = f"$http_{limit.header.replace('-', '_')}"
             block = (arguments.line("default", Expr(header)), arguments.line("", Expr(_ADDRESS)))
@@ -241,6 +254,17 @@ def _zones(held: access_levels.HeldAccess, size: str) -> collections.abc.Iterato
         yield arguments.line("limit_req_zone", Expr(key), zone, f"rate={_rate(limit.rate)}")
     if held.access.connections is not None:
         yield arguments.line("limit_conn_zone", Expr(_ADDRESS), f"zone=daemun_connections_{held.place}:{size}")
+
+
+def _named_by_judge(
+    held: access_levels.HeldAccess, judge: forward_auth_forms.ForwardAuth, key: str
+) -> collections.abc.Iterator[directive.Node]:
+    name = user_limits.find_header(judge)
+    assert name is not None
+    user = forward_auth.identity_variable(held_access.judge_place(held), name)
+    # All that limits count in is defined, also where no location queries the judge.
+    yield arguments.line("map", "", Expr(user), block=(arguments.line("default", ""),))
+    yield judge_locations.limit_key(user, key)
 
 
 def _rate(rate: rate_limit_form.Rate) -> str:
@@ -253,17 +277,28 @@ def _rate(rate: rate_limit_form.Rate) -> str:
 def _rate_zone(held: access_levels.HeldAccess, limit: rate_limit_form.RateLimit) -> str:
     """nginx refuses to reload when a zone of the same name counts by something else."""
     by = "address" if limit.header is None else limit.header.replace("-", "_")
+    if user_limits.is_on(held.access):  # no header has capitals here
+        by = "USER" if held.access.forward_auth is None else "USER_OF_JUDGE"
     return f"daemun_rate_{held.place}_{by}"
 
 
-def _limits(held: access_levels.HeldAccess) -> collections.abc.Iterator[directive.Directive]:
+def _rates(held: access_levels.HeldAccess) -> tuple[directive.Directive, ...]:
     limit = held.access.rate_limit
-    if limit is not None:
-        # nginx counts what comes beyond the one that is due.
-        more = (limit.burst or limit.rate.requests) - 1
-        burst = (f"burst={more}", "nodelay") if more else ()
-        yield arguments.line("limit_req", f"zone={_rate_zone(held, limit)}", *burst)
-        yield arguments.line("limit_req_status", "429")
-    if held.access.connections is not None:
-        yield arguments.line("limit_conn", f"daemun_connections_{held.place}", str(held.access.connections))
-        yield arguments.line("limit_conn_status", "429")
+    if limit is None:
+        return ()
+    # nginx counts what comes beyond the one that is due.
+    more = (limit.burst or limit.rate.requests) - 1
+    burst = (f"burst={more}", "nodelay") if more else ()
+    return (
+        arguments.line("limit_req", f"zone={_rate_zone(held, limit)}", *burst),
+        arguments.line("limit_req_status", "429"),
+    )
+
+
+def _connections(held: access_levels.HeldAccess) -> tuple[directive.Directive, ...]:
+    if held.access.connections is None:
+        return ()
+    return (
+        arguments.line("limit_conn", f"daemun_connections_{held.place}", str(held.access.connections)),
+        arguments.line("limit_conn_status", "429"),
+    )

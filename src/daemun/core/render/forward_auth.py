@@ -302,8 +302,12 @@ def _slug(header: str) -> str:
 
 def _identity(place: str, auth: forward_auth_forms.ForwardAuth) -> tuple[tuple[str, str], ...]:
     """Each header that servers are sent, and the variable with its value of the judge's answer, or nothing."""
-    suffix = _short(place)
-    return tuple((name, f"{IDENTITY}{suffix}_{_slug(name)}") for name in auth.headers)
+    return tuple((name, identity_variable(place, name)) for name in auth.headers)
+
+
+def identity_variable(place: str, header: str) -> str:
+    """With what the judge of a place answered in this header."""
+    return f"{IDENTITY}{_short(place)}_{_slug(header)}"
 
 
 def identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, str], ...]:

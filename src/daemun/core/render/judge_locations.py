@@ -25,6 +25,7 @@ _USER, _ANSWER, WAIT = "$daemun_user", "$daemun_judge_answer", "$daemun_judge_wa
 _PASSED = "$daemun_passed_authorization"
 OWN = (_USER, _PASSED, *login_locations.OWN)
 """The variables of `identity`, which may be empty."""
+LIMIT_KEY = "$daemun_limit_user"
 _REMEMBERED_S = 10
 USER_HEADER = "Remote-User"
 """In which servers learn who signed in."""
@@ -46,11 +47,19 @@ def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
 def definitions(env: render_environment.Environment) -> variable_definitions.Definitions:
     passed = _map(_USER, _PASSED, "", ("", login_locations.AUTHORIZATION))
     comment = directive.Comment("A password that was for the gate is not passed on; that of who came in otherwise is.")
+    # A limit may count by it in a tree without a location that sets it.
+    users = (_map("", _USER, ""), limit_key(_USER, LIMIT_KEY))
     return {
         **judge_memory.definitions(env),
+        LIMIT_KEY.removeprefix("$"): serialise.serialise((directive.Comment("What is counted by user."), *users)),
         _PASSED.removeprefix("$"): serialise.serialise((comment, passed)),
         **login_locations.definitions(),
     }
+
+
+def limit_key(user: str, key: str) -> directive.Directive:
+    """What requests are counted by: a user, else the address, which is shorter. user: the variable with the name."""
+    return _map(user, key, f"user of the gate {user}", ("", "$daemun_limit_address"))
 
 
 def _map(source: str, variable: str, default: str, *entries: tuple[str, str]) -> directive.Directive:

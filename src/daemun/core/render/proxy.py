@@ -24,6 +24,7 @@ from daemun.core.render import (
     server_tls,
     site_scope,
     upstream,
+    user_limits,
 )
 from daemun.core.texts import names
 
@@ -85,7 +86,7 @@ def _main_location(
     last: list[directive.Node] = []
     if target.path is None:
         lines.append(arguments.line("proxy_pass", _goal(scope, target, name)))
-    elif sent:
+    elif sent or user_limits.is_split(scope, route):
         # Behind what an owner wrote: nothing of that kind is looked at behind it.
         last = [
             replacement(route.path, target.path),
@@ -154,7 +155,7 @@ def _retry_location(
         *_held(proxy),
     ]
     sent = path_translation.sent(scope, route, proxy)
-    if target.path is not None and not sent:
+    if target.path is not None and not sent and not user_limits.is_split(scope, route):
         # The path of one that waits a second time is replaced already.
         lines.append(arguments.line("if", Expr("$daemun_replaced"), block=(arguments.line("break"),)))
         lines.append(replacement(route.path, target.path))
