@@ -26,9 +26,9 @@ EXAMPLES = [pytest.param(path.read_text(), id=path.name) for path in sorted((ROO
 def test_example_passes_check(daemon: Daemon, text: str) -> None:
     (daemon.root / "public").mkdir()  # which an example names, as others do with the next
     (daemon.root / "htpasswd").write_text("alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
-    key = daemon.root / "crowdsec.key"
-    key.write_text("secret\n")
-    key.chmod(0o600)
+    for name in ("crowdsec.key", "google.secret"):
+        (daemon.root / name).write_text("secret\n")
+        (daemon.root / name).chmod(0o600)
     daemon.write_raw(text)
     if "client_certificates" in text:
         daemon.cli_good("clients", "add", "alice")

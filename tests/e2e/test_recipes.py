@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import urllib.parse
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.support import (
     client_authority,
     clients,
     crowdsec,
+    identity_providers,
     judges,
     login_browser,
 )
@@ -86,6 +88,32 @@ def test_sign_in_on_a_page_of_daemuns_own(daemon: Daemon, server: backend.Backen
     assert visitor.sign_in("https://app.test/kept", "alice", "secret").status_code == 200
     assert server.seen["GET /kept"] == 1
     assert status_of(daemon, "/hooks/x") == 200
+
+
+def test_sign_in_with_accounts_elsewhere(daemon: Daemon, server: backend.Backend) -> None:
+    with identity_providers.pretender() as keycloak:
+        replaced = {"https://id.example.com/realms/home": keycloak.issuer, "env:KEYCLOAK_SECRET": "secret"}
+        serve(
+            daemon,
+            "Sign-in with accounts elsewhere",
+            server,
+            **{"auth.example.com": "auth.test", "127.0.0.1:3000": f"127.0.0.1:{server.port}", **replaced},
+        )
+        visitor = login_browser.Browser(daemon.gate)
+        page = visitor.open("https://app.test/kept")
+        assert [name for name in ("Google", "GitHub", "Keycloak") if f"Sign in with {name}" in page.text] == [
+            "Google",
+            "GitHub",
+            "Keycloak",
+        ]
+        key = re.sub("[^a-z0-9.]+", "-", keycloak.issuer.removeprefix("http://"))
+        form = {**login_browser.find_hidden(page), "provider": key}
+        led = login_browser.find_refresh(visitor.send("https://auth.test/begin", "POST", data=form)) or ""
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(led).query))
+        keycloak.nonce = query["nonce"]
+        back = urllib.parse.urlencode({"code": "c", "state": query["state"]})
+        assert visitor.open(f"https://auth.test/callback/{key}?{back}").status_code == 200
+        assert server.seen["GET /kept"] == 1
 
 
 def test_sign_in_by_another_program(daemon: Daemon, server: backend.Backend) -> None:

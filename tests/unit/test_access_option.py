@@ -136,7 +136,7 @@ def test_what_may_be_written(written: str, meant: Access) -> None:
         ("{login: }", "to let everybody in, write `access: public`"),
         ("{login: {groups: ['a,b']}}", "groups"),
         ("{login: {emails: [example.com]}}", "is no e-mail address"),
-        ("{login: {users: ['a:b']}}", "users"),
+        ("{login: {users: ['A:b']}}", "users"),
         ("{login: true, forward_auth: authelia}", "cannot stand beside `forward_auth`"),
         ("{forward_auth: nginx}", "there is no usual place of a server of the kind nginx"),
         ("{forward_auth: authlia}", 'did you mean "authelia"?'),

@@ -1,8 +1,12 @@
 """Sessions, and what is good once."""
 
+import json
 import os
 import pathlib
 
+import pytest
+
+from daemun.core.access import login_providers
 from daemun.judge import session_book, session_file
 
 
@@ -69,6 +73,40 @@ def test_what_is_good_once() -> None:
     assert not book.spend_code("alice", "a")
     book.keep_spent({"alice": ["b"]})
     assert book.spend_code("alice", "a")
+
+
+def begin_elsewhere(book: session_book.SessionBook, subject: str, now_s: float = 1.0) -> str:
+    identity = login_providers.Identity(provider="id.test", subject=subject, display="Ä", groups=("family",))
+    return book.begin(identity.name, "1", address="", agent="", now_s=now_s, identity=identity)
+
+
+def test_sessions_of_accounts_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be any number of those: they end no session of the gate's own users."""
+    monkeypatch.setattr(session_book, "MOST_OF_PROVIDERS", 3)
+    book = make_book()
+    own = begin(book)
+    secrets = [begin_elsewhere(book, str(number), 1.0 + number / 10) for number in range(5)]
+    assert [book.find(one, 2.0) is not None for one in (own, *secrets)] == [True, False, False, True, True, True]
+    again = make_book()
+    copied = book.copy()
+    begin_elsewhere(book, "later", 2.0)
+    again.load(copied.encode())
+    assert [one.user for one in again.list(2.0)] == ["alice", "id.test:2", "id.test:3", "id.test:4"]
+    found = again.find(secrets[-1], 2.0)
+    assert found is not None
+    assert found[1].identity == login_providers.Identity(
+        provider="id.test", subject="4", display="Ä", groups=("family",)
+    )
+
+
+def test_sessions_that_were_written_before_there_were_providers() -> None:
+    book = make_book()
+    secret = begin(book)
+    before = json.loads(book.encode())
+    for one in before["sessions"].values():
+        del one["identity"]
+    book.load(json.dumps(before).encode())
+    assert book.find(secret, 2.0) is not None
 
 
 def test_as_text() -> None:

@@ -13,6 +13,9 @@ account_app        the same as a page (account_pages, account_words, browser_nam
 one_time_codes     codes of an app, and recovery codes; no I/O
 login_http         the cookies, forms and headers that these pages share
 login_pages        these pages, as HTML; no I/O
+provider_sign_in   signing in at an identity provider (providers/), as far as sessions are concerned
+provider_app       the ways to a provider and back
+provider_pages     what pages show of providers; no I/O
 session_book       who is signed in, on which site; no I/O
 user_changes       what users changed, taken over into the store
 saved_sessions     the same with its file (session_file)

@@ -17,6 +17,7 @@ import traceback
 from aiohttp import web
 
 from daemun.judge import judge_app, password_check, saved_sessions, session_file, sign_in, unprivileged
+from daemun.judge.providers import provider_requests
 
 DRAIN_S = 10.0
 """How long requests that are being answered may take once the end is requested."""
@@ -43,6 +44,7 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument("--owner", type=int, required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--policies-within-s", type=float, required=True, help="it ends without them")
+    parser.add_argument("--providers", action="store_true", help="people may sign in at identity providers")
     return parser.parse_args()
 
 
@@ -52,7 +54,10 @@ async def _serve(listeners: list[socket.socket], file: session_file.SessionFile,
     verifier = password_check.Verifier()
     sessions = saved_sessions.SavedSessions(file, time.time)
     judge = sign_in.SignIn(verifier, time.monotonic)
-    app = judge_app.JudgeApp(judge, verifier, sessions, now=time.time, version=found.version, owner_uid=found.owner)
+    client = await _prepare_providers() if found.providers else None
+    app = judge_app.JudgeApp(
+        judge, verifier, sessions, now=time.time, version=found.version, owner_uid=found.owner, client=client
+    )
     loop.add_signal_handler(signal.SIGTERM, app.ended.set)
     for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's, meant for the daemon
         loop.add_signal_handler(number, lambda: None)
@@ -77,6 +82,15 @@ async def _serve(listeners: list[socket.socket], file: session_file.SessionFile,
         await server.shutdown(DRAIN_S)
     await sessions.save(again=True)
     verifier.close()
+    if client is not None:
+        await client.close()
+
+
+async def _prepare_providers() -> provider_requests.ProviderClient:
+    """Import what is slow to import, and certificates of authorities, while they can be read."""
+    from daemun.judge.providers import provider_warm_up  # noqa: PLC0415 - slow, and few gates have providers
+
+    return await provider_warm_up.make_client()
 
 
 _POLICY = f"/judge/none/{'0' * 32}"

@@ -7,7 +7,7 @@ With `X-Daemun-Session` instead where people sign in (`login_judge`), or `X-Daem
 what is neither of both is a page of the sign-in (`login_app`).
 
 The daemon, whose account is checked (SO_PEERCRED, unix(7)): GET /status, PUT /policies, PUT /users, PUT /tokens,
-GET /sessions, POST /sessions/end, POST /forget (a network), POST /end.
+PUT /secrets (of identity providers), GET /sessions, POST /sessions/end, POST /forget (a network), POST /end.
 """
 
 import asyncio
@@ -27,10 +27,13 @@ from daemun.judge import (
     login_app,
     login_judge,
     password_check,
+    provider_app,
+    provider_sign_in,
     saved_sessions,
     sign_in,
     token_judge,
 )
+from daemun.judge.providers import provider_requests
 
 _PATH = re.compile(r"/judge/(?P<name>[a-z0-9_.-]+)/(?P<digest>[0-9a-f]{32})\Z")
 _UCRED = struct.Struct("3i")
@@ -53,13 +56,17 @@ class JudgeApp:
         now: collections.abc.Callable[[], float],
         version: str,
         owner_uid: int,
+        client: provider_requests.ProviderClient | None = None,
     ) -> None:
-        """now: seconds since the epoch."""
+        """now: seconds since the epoch. client: None: people cannot sign in at identity providers."""
         self._judge = judge
         self._login = login_judge.LoginJudge(judge, sessions, now)
         own = account.Account(self._login.known, sessions, judge, verifier, now)
         self._pages = login_app.LoginApp(self._login, account_app.AccountApp(self._login, own))
         self._tokens = token_judge.TokenJudge(judge, self._login.find_user, now)
+        self._providers = provider_sign_in.ProviderSignIn(self._login, judge, client, now)
+        self._provider_pages = provider_app.ProviderApp(self._login, self._pages, self._providers)
+        self._has_client = client is not None
         self._sessions = sessions
         self._verifier = verifier
         self._version = version
@@ -70,7 +77,8 @@ class JudgeApp:
     async def answer_nginx(self, request: web.BaseRequest) -> web.StreamResponse:
         match = _PATH.match(request.path)
         if match is None:
-            return await self._pages.answer(request)
+            takes = self._provider_pages.takes(request.path)
+            return await (self._provider_pages if takes else self._pages).answer(request)
         policy = self._judge.find(match["name"], match["digest"])
         if isinstance(policy, judge_policies.LoginPolicy):
             headers = request.headers
@@ -94,6 +102,7 @@ class JudgeApp:
             ("PUT", "/policies"): self._take_policies,
             ("PUT", "/users"): self._take_users,
             ("PUT", "/tokens"): self._take_tokens,
+            ("PUT", "/secrets"): self._take_secrets,
             ("GET", "/sessions"): self._list_sessions,
             ("POST", "/sessions/end"): self._end_sessions,
             ("POST", "/forget"): self._forget,
@@ -119,6 +128,7 @@ class JudgeApp:
             return web.Response(status=400)
         self._judge.set_policies(policies)
         await self._login.set_policies(policies)
+        self._providers.set_policies(policies)
         self.has_policies = True
         return web.json_response(self._status())
 
@@ -136,6 +146,14 @@ class JudgeApp:
         except (ValueError, KeyError, TypeError, AttributeError):
             return web.Response(status=400)
         self._tokens.set_tokens(tokens)
+        return web.json_response(self._status())
+
+    async def _take_secrets(self, request: web.BaseRequest) -> web.Response:
+        try:
+            secrets = {str(key): str(one) for key, one in json.loads(await request.content.read()).items()}
+        except (ValueError, AttributeError):
+            return web.Response(status=400)
+        self._providers.set_secrets(secrets)
         return web.json_response(self._status())
 
     async def _list_sessions(self, _: web.BaseRequest) -> web.Response:
@@ -157,6 +175,7 @@ class JudgeApp:
             "waits": {network: list(one) for network, one in self._judge.find_waits().items()},
             "sessions_saved": self._sessions.is_saved,
             "has_changes": self._login.known.has_changes,
+            "reaches_providers": self._has_client,
         }
 
 

@@ -7,14 +7,16 @@ when no site needs it any more.
 import asyncio
 import collections.abc
 import contextlib
+import json
 
 import psutil
 import structlog
 
+from daemun import secret
 from daemun.control import damaged_keys, ports
-from daemun.core import layout, model
-from daemun.core.access import access_tokens, judge_policies, login_users
-from daemun.errors import DaemunError
+from daemun.core import layout, model, problem_report
+from daemun.core.access import access_tokens, judge_policies, login_providers, login_users
+from daemun.errors import ConfigError, DaemunError
 from daemun.judge import judge_process, user_changes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -44,6 +46,7 @@ class JudgeKeeper:
         self._stored: judge_process.Policies | None = None
         self._pushed: tuple[judge_process.Policies, judge_process.Accounts] | None = None
         self._failure: str | None = None
+        self._unread: dict[str, str] = {}
         self._silent = 0
 
     async def prepare(
@@ -77,6 +80,9 @@ class JudgeKeeper:
                     log.error(f"the judge of sign-ins {trouble}; another is started")
                 async with self._lock:
                     await self._serve(anew=True)
+            elif self._known and _find_providers(self._known):  # their secrets may have changed
+                async with self._lock:
+                    await self._serve()
 
     async def _find_trouble(self) -> str | None:
         """Why another process is needed; None: this one answers."""
@@ -152,18 +158,20 @@ class JudgeKeeper:
         known = self._known or ()
         accounts = judge_process.Accounts()
         if any(isinstance(one, judge_policies.LoginHost) for one in known):
-            accounts = await asyncio.to_thread(self._read_accounts)
+            accounts = await asyncio.to_thread(self._read_accounts, known)
+        pushed = (known, accounts)
         try:
             if not self._process.is_known and self._pushed is None:
                 is_adopted = await self._process.adopt()
                 if not is_adopted and not known:
                     await self._process.end()
             is_serving = not anew and await asyncio.to_thread(self._process.serves)
-            if is_serving and (known, accounts) != self._pushed:
-                await self._process.push(known, accounts)
+            is_serving = is_serving and self._process.can_decide(known)
+            if is_serving and pushed != self._pushed:
+                await self._process.push(*pushed)
             elif known and not is_serving:
-                await self._process.replace(known, accounts)
-            self._pushed, self._failure, self._silent = (known, accounts), None, 0
+                await self._process.replace(*pushed)
+            self._pushed, self._failure, self._silent = pushed, None, 0
         except (DaemunError, OSError, psutil.Error) as error:
             self._pushed, self._failure = None, str(error) or type(error).__name__
 
@@ -182,17 +190,42 @@ class JudgeKeeper:
         follows = "sites that are kept at their last good version let nobody in"
         return damaged_keys.read(self._store, KEY, judge_policies.decode, follows=follows) or ()
 
-    def _read_accounts(self) -> judge_process.Accounts:
+    def _read_accounts(self, known: judge_process.Policies) -> judge_process.Accounts:
         users = damaged_keys.read(self._store, login_users.KEY, login_users.decode, follows="nobody can sign in")
         follows = "no script comes in by a token"
         tokens = damaged_keys.read(self._store, access_tokens.KEY, access_tokens.decode, follows=follows)
-        return judge_process.Accounts(users=login_users.encode(users or ()), tokens=access_tokens.encode(tokens or ()))
+        return judge_process.Accounts(
+            users=login_users.encode(users or ()),
+            tokens=access_tokens.encode(tokens or ()),
+            secrets=self._read_secrets(known),
+        )
+
+    def _read_secrets(self, known: judge_process.Policies) -> bytes:
+        """Of identity providers, each time anew: their files may be renewed."""
+        found: dict[str, str] = {}
+        unread: dict[str, str] = {}
+        for one in _find_providers(known):
+            try:
+                found[one.key] = secret.read(one.secret)
+            except ConfigError as error:
+                unread[one.key] = str(error)
+        self._unread = unread
+        return json.dumps(found).encode()
 
     def _problems(self) -> tuple[model.Problem, ...]:
+        report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
+        for key, cause in sorted(self._unread.items()):
+            text = f"{cause}; nobody can sign in with {key} until then"
+            report.add(text, "login", "providers", severity=model.Severity.WARNING)
         if self._failure is None:
-            return ()
+            return tuple(report.problems)
         message = (
             f"cannot run the judge of sign-ins: {self._failure}; sites with `basic_auth` or `login` let nobody in "
             f"(503) until it runs; see {self._layout.logs}/judge.log"
         )
-        return (model.Problem(origin=model.NOWHERE, message=message),)
+        return (model.Problem(origin=model.NOWHERE, message=message), *report.problems)
+
+
+def _find_providers(known: judge_process.Policies) -> tuple[login_providers.Provider, ...]:
+    hosts = [one for one in known if isinstance(one, judge_policies.LoginHost)]
+    return hosts[-1].providers if hosts else ()

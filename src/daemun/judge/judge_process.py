@@ -33,10 +33,12 @@ Policies = tuple[judge_policies.Known, ...]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
-    """Of the sign-in, as the store has them (`login_users`, `access_tokens`)."""
+    """Of the sign-in, as the store has them (`login_users`, `access_tokens`). secrets: of identity providers, by their
+    keys; they are in no store."""
 
     users: bytes = b"[]"
     tokens: bytes = b"[]"
+    secrets: bytes = dataclasses.field(default=b"{}", repr=False)
 
 
 START_S = 60.0
@@ -62,6 +64,7 @@ class JudgeProcess:
         self._ended = ended
         self._process: psutil.Process | None = None
         self._child: int | None = None
+        self._reaches_providers = False
 
     @property
     def is_known(self) -> bool:
@@ -71,6 +74,10 @@ class JudgeProcess:
     def serves(self) -> bool:
         """Whether nginx can reach it. Blocking, microseconds."""
         return self._process is not None and _is_alive(self._process) and self._has_sockets()
+
+    def can_decide(self, policies: Policies) -> bool:
+        """Whether it has what they need: what it uses of identity providers is in memory where there are some."""
+        return self._reaches_providers or not _has_providers(policies)
 
     async def adopt(self) -> bool:
         """Whether the process of an earlier daemon goes on. One of another version does not."""
@@ -89,6 +96,7 @@ class JudgeProcess:
                 await _end(other, None)
         await asyncio.to_thread(self._keep_pid, found)
         self._watch(found)
+        self._reaches_providers = status.get("reaches_providers") is True
         return True
 
     async def push(self, policies: Policies, accounts: Accounts) -> None:
@@ -117,7 +125,7 @@ class JudgeProcess:
         if self._process is not None and _is_alive(self._process):
             before[self._process.pid] = self._process
         drafts = (f"{paths.judge_socket}.new", f"{paths.judge_control_socket}.new")
-        child = await asyncio.to_thread(self._start, *drafts)
+        child = await asyncio.to_thread(self._start, *drafts, has_providers=_has_providers(policies))
         old = f"{paths.judge_control_socket}.old"
         try:
             # From here on, whoever comes next finds it, whatever happens to this program.
@@ -136,6 +144,7 @@ class JudgeProcess:
         await asyncio.to_thread(_remove, old)
         self._reap()
         self._child = child.pid
+        self._reaches_providers = _has_providers(policies)
         self._watch(psutil.Process(child.pid))
         os.replace(_pid_draft(paths), paths.judge_pid)  # noqa: PTH105
         log.info("the judge of sign-ins runs", pid=child.pid)
@@ -147,12 +156,14 @@ class JudgeProcess:
         self._process = None
         self._reap()
 
-    def _start(self, nginx_path: str, daemon_path: str) -> subprocess.Popen[bytes]:
+    def _start(self, nginx_path: str, daemon_path: str, *, has_providers: bool) -> subprocess.Popen[bytes]:
         account = unprivileged.choose(self._layout.state)
         arguments = [sys.executable, "-P", "-m", _MODULE, "--owner", str(os.geteuid()), "--version", self._version]
         arguments += ["--policies-within-s", str(START_S)]
         if account is not None:
             arguments += ["--account", str(account)]
+        if has_providers:
+            arguments.append("--providers")
         with (
             _listen(nginx_path, self._group) as nginx,
             _listen(daemon_path, None) as daemon,
@@ -219,6 +230,10 @@ class JudgeProcess:
                 self._child = None
 
 
+def _has_providers(policies: Policies) -> bool:
+    return any(isinstance(one, judge_policies.LoginHost) and one.providers for one in policies)
+
+
 def find_left(paths: layout.Layout) -> psutil.Process | None:
     """The judge of this state directory that serves, by its pid file; a process of another program is never taken for
     it. Blocking, milliseconds."""
@@ -278,6 +293,7 @@ async def _push(path: str, policies: Policies, accounts: Accounts, *, within_s: 
     """The policies come last: with them it may let somebody in. Raises: EnvironmentProblemError."""
     await _request(path, "PUT", "/users", accounts.users, within_s=within_s)
     await _request(path, "PUT", "/tokens", accounts.tokens)
+    await _request(path, "PUT", "/secrets", accounts.secrets)
     await _request(path, "PUT", "/policies", judge_policies.encode(policies))
 
 

@@ -3,20 +3,21 @@
 import collections.abc
 import dataclasses
 
-from daemun.core.access import judge_policies, login_changes, login_users
+from daemun.core.access import judge_policies, login_changes, login_providers, login_users
 from daemun.judge import saved_sessions, session_book
 
 Alter = collections.abc.Callable[[session_book.SessionBook], None]
 
 
 class KnownUsers:
-    """All methods are called on one event loop."""
+    """All methods are called on one event loop. providers: whose accounts are users, too."""
 
     def __init__(self, sessions: saved_sessions.SavedSessions) -> None:
         self._sessions = sessions
         self._stored: tuple[login_users.User, ...] = ()
         self._users: dict[str, login_users.User] = {}
         self._policy = judge_policies.Policy(name="@login", realm="", users=())
+        self.providers: tuple[login_providers.Provider, ...] = ()
         self._made_of: tuple[object, object] = ((), None)
 
     def set_stored(self, users: collections.abc.Iterable[login_users.User]) -> None:
@@ -45,6 +46,10 @@ class KnownUsers:
 
     def find_of(self, session: session_book.Session) -> login_users.User | None:
         """Whose session it is; None: it is over."""
+        if session.identity is not None:
+            provider = login_providers.find(self.providers, session.identity.provider)
+            is_current = provider is not None and provider.stamp == session.stamp
+            return session.identity.make_user(session.stamp) if is_current else None
         user = self.all.get(session.user)
         return user if user is not None and user.stamp == session.stamp else None
 

@@ -12,7 +12,7 @@ import urllib.parse
 
 from aiohttp import web
 
-from daemun.judge import account_app, login_http, login_judge, login_pages
+from daemun.judge import account_app, login_http, login_judge, login_pages, provider_pages
 
 _CHALLENGE = re.compile(r"[0-9a-f]{64}\Z")
 _BROWSER_S = 3600
@@ -45,7 +45,7 @@ class LoginApp:
 
     async def _show(self, request: web.BaseRequest, words: login_pages.Words) -> web.Response:
         given = {key: request.query.get(key, "") for key in ("to", "challenge")}
-        goal = self._goal(request, given)
+        goal = self.find_goal(request, given)
         if goal is None and any(given.values()):
             return login_http.page(login_pages.message(words, "foreign_title", "foreign"), 400)
         found = await self._judge.find_signed_in(login_http.cookie(request, login_http.SESSION))
@@ -58,16 +58,16 @@ class LoginApp:
                 login_http.FORM,
                 form,
             )
-        return self._ask(request, words, given, goal)
+        return self.ask(request, words, given, goal)
 
     async def _take(self, request: web.BaseRequest, words: login_pages.Words) -> web.Response:
         sent = await login_http.read_form(request)
         given = {key: sent.get(key, "") for key in ("to", "challenge")}
-        goal = self._goal(request, given)
+        goal = self.find_goal(request, given)
         if goal is None and any(given.values()):
             return login_http.page(login_pages.message(words, "foreign_title", "foreign"), 400)
         if not login_http.is_own(request, sent):
-            return self._ask(request, words, given, goal, problem=words["stale"], status=403)
+            return self.ask(request, words, given, goal, problem=words["stale"], status=403)
         visitor = login_judge.Visitor(
             address=request.headers.get("X-Real-IP", ""), agent=request.headers.get("User-Agent", "")
         )
@@ -90,7 +90,7 @@ class LoginApp:
         user = sent.get("user", "")
         match outcome.step:
             case login_judge.Step.SIGNED_IN:
-                return await self._enter(request, words, given, goal, outcome.secret)
+                return await self.enter(request, words, given, goal, outcome.secret)
             case login_judge.Step.CODE:
                 form = login_http.secret(request, login_http.FORM)
                 problem = words["wrong_code"] if outcome.is_wrong else ""
@@ -99,15 +99,15 @@ class LoginApp:
                 return login_http.keep(login_http.page(page, 401 if outcome.is_wrong else 200), login_http.FORM, form)
             case login_judge.Step.WAIT:
                 problem = words["wait"].format(seconds=outcome.retry_after_s)
-                return self._ask(request, words, given, goal, user=user, problem=problem, status=429, headers=retry)
+                return self.ask(request, words, given, goal, user=user, problem=problem, status=429, headers=retry)
             case login_judge.Step.BUSY:
                 problem = words["busy"]
-                return self._ask(request, words, given, goal, user=user, problem=problem, status=503, headers=retry)
+                return self.ask(request, words, given, goal, user=user, problem=problem, status=503, headers=retry)
             case login_judge.Step.AGAIN:
-                return self._ask(request, words, given, goal, problem=words["again"], status=401)
-        return self._ask(request, words, given, goal, user=user, problem=words["wrong"], status=401)
+                return self.ask(request, words, given, goal, problem=words["again"], status=401)
+        return self.ask(request, words, given, goal, user=user, problem=words["wrong"], status=401)
 
-    async def _enter(
+    async def enter(
         self,
         request: web.BaseRequest,
         words: login_pages.Words,
@@ -119,7 +119,7 @@ class LoginApp:
         await self._judge.sign_out(login_http.cookie(request, login_http.SESSION))
         found = await self._judge.find_signed_in(secret)
         if found is None or self._judge.host is None:
-            return self._ask(request, words, given, goal, problem=words["again"], status=401)
+            return self.ask(request, words, given, goal, problem=words["again"], status=401)
         if goal is None:
             answer = login_http.redirect("/")
         else:
@@ -141,7 +141,7 @@ class LoginApp:
             login_http.page(login_pages.message(words, "title", "left", link="/")), login_http.SESSION
         )
 
-    def _ask(
+    def ask(
         self,
         request: web.BaseRequest,
         words: login_pages.Words,
@@ -156,10 +156,15 @@ class LoginApp:
         form = login_http.secret(request, login_http.FORM)
         hidden = {**given, "form": form}
         host = goal.place if goal is not None else ""
-        page = login_pages.sign_in(words, hidden=hidden, host=host, user=user, problem=problem)
+        providers = self._judge.host.providers if self._judge.host is not None else ()
+        buttons = provider_pages.buttons(words, hidden, providers)
+        has_form = self._judge.has_users or not buttons
+        page = login_pages.sign_in(
+            words, hidden=hidden, host=host, user=user, problem=problem, below=buttons, has_form=has_form
+        )
         return login_http.keep(login_http.page(page, status, headers), login_http.FORM, form)
 
-    def _goal(self, request: web.BaseRequest, given: dict[str, str]) -> login_judge.Goal | None:
+    def find_goal(self, request: web.BaseRequest, given: dict[str, str]) -> login_judge.Goal | None:
         if not _CHALLENGE.match(given["challenge"]):
             return None
         return self._judge.read_goal(given["to"], login_http.port(request.headers.get("X-Forwarded-Host", "")))

@@ -15,7 +15,7 @@ import re
 import urllib.parse
 
 from daemun.core import password_hashes
-from daemun.core.access import judge_policies, login_policies, login_users
+from daemun.core.access import judge_policies, login_policies, login_providers, login_users
 from daemun.judge import (
     basic_credentials,
     guess_limits,
@@ -129,10 +129,19 @@ class LoginJudge:
     def _book(self) -> session_book.SessionBook:
         return self._sessions.book
 
+    @property
+    def has_users(self) -> bool:
+        """Whether anybody can sign in with a password."""
+        return bool(self.known.policy.users)
+
     async def set_policies(self, policies: collections.abc.Iterable[judge_policies.Known]) -> None:
         self.host = next((one for one in policies if isinstance(one, judge_policies.LoginHost)), None)
         if self.host is not None:
             self._book.idle_s, self._book.lifetime_s = self.host.idle_s, self.host.lifetime_s
+            self.known.providers = self.host.providers
+            if self._sessions.ready.is_set():  # a provider may be gone
+                self._book.end(lambda one: one.identity is not None and self.known.find_of(one) is None)
+                await self._sessions.save()
 
     async def set_users(self, users: collections.abc.Iterable[login_users.User]) -> None:
         """Instead of all before. Sessions of who is gone, or has another password, are over."""
@@ -231,6 +240,20 @@ class LoginJudge:
         await self._sessions.save()
         return Outcome(step=Step.SIGNED_IN, secret=secret)
 
+    async def begin_identity(self, identity: login_providers.Identity, stamp: str, visitor: Visitor) -> str:
+        """A session of who signed in at a provider. stamp: of that. Returns: its secret."""
+        await self._sessions.ready.wait()
+        secret = self._book.begin(
+            identity.name,
+            stamp,
+            address=visitor.address,
+            agent=visitor.agent,
+            now_s=self._now(),
+            identity=identity,
+        )
+        await self._sessions.save()
+        return secret
+
     async def sign_out(self, secret: str) -> None:
         """Of all sites, and of this session alone."""
         await self._sessions.ready.wait()
@@ -283,6 +306,8 @@ class LoginJudge:
             {
                 "id": one.number,
                 "user": one.user,
+                "provider": one.identity.provider if one.identity is not None else None,
+                "email": one.identity.email if one.identity is not None else None,
                 "created_s": one.created_s,
                 "seen_s": one.seen_s,
                 "address": one.address,

@@ -129,8 +129,18 @@ def form(action: str, button: str, hidden: dict[str, str], *fields: str) -> str:
     )
 
 
-def sign_in(words: Words, *, hidden: dict[str, str], host: str, user: str = "", problem: str = "") -> str:
-    """hidden: what comes back with the form. host: where the visitor goes on to; "": nowhere."""
+def sign_in(
+    words: Words,
+    *,
+    hidden: dict[str, str],
+    host: str,
+    user: str = "",
+    problem: str = "",
+    below: str = "",
+    has_form: bool = True,
+) -> str:
+    """hidden: what comes back with the form. host: where the visitor goes on to; "": nowhere. below: other ways to sign
+    in. has_form: whether there is a password to type."""
     where = f"<p><small>{html.escape(words['to'].format(host=host))}</small></p>" if host else ""
     name_focus, password_focus = ("", " autofocus") if user else (" autofocus", "")
     fields = (
@@ -139,7 +149,8 @@ def sign_in(words: Words, *, hidden: dict[str, str], host: str, user: str = "", 
         f'<label>{html.escape(words["password"])}<input name="password" type="password" required maxlength="1024" '
         f'autocomplete="current-password"{password_focus}></label>',
     )
-    return document(words, words["title"], where, warning(problem), form("/", words["enter"], hidden, *fields))
+    own = form("/", words["enter"], hidden, *fields) if has_form else ""
+    return document(words, words["title"], where, warning(problem), own, below)
 
 
 def code(words: Words, *, hidden: dict[str, str], problem: str = "") -> str:

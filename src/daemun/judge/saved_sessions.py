@@ -54,13 +54,12 @@ class SavedSessions:
         async with self._lock:
             if not is_due():
                 return False
-            draft = session_book.SessionBook()
-            draft.load(self.book.encode())
+            draft = self.book.copy()
             alter(draft)
             if not self._file.keeps:
                 raise NotSavedError
             try:
-                await asyncio.to_thread(self._file.write, draft.encode())
+                await asyncio.to_thread(lambda: self._file.write(draft.encode()))
             except OSError as error:
                 self._note_failure(error)
                 raise NotSavedError from None
@@ -76,7 +75,8 @@ class SavedSessions:
                 return self.is_saved
             self.book.changed = False
             try:
-                await asyncio.to_thread(self._file.write, self.book.encode())
+                copied = self.book.copy()
+                await asyncio.to_thread(lambda: self._file.write(copied.encode()))
             except OSError as error:
                 self.book.changed = True
                 self._note_failure(error)

@@ -14,10 +14,12 @@ import json
 import secrets
 import typing
 
-from daemun.core.access import login_changes, login_users
+from daemun.core.access import login_changes, login_providers, login_users
 
 MOST_OF_A_USER = 100
 """Sessions; the one that was used longest ago ends first."""
+MOST_OF_PROVIDERS = 10_000
+"""Sessions of accounts elsewhere, of which there may be any number; the same one ends first."""
 MOST_OF_A_SITE = 4
 """Secrets of one session for one host: several tabs may have come back at the same time."""
 _LONGEST_AGENT = 200
@@ -36,7 +38,8 @@ def draw() -> str:
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Session:
     """number: what people name it by. stamp: of the user (`login_users.User`). created_s, seen_s: since the epoch.
-    sites: digests of secrets -> hosts. saved_s: seen_s as it was saved. password_s: when the password was entered."""
+    sites: digests of secrets -> hosts. saved_s: seen_s as it was saved. password_s: when the password was entered.
+    identity: of who signed in elsewhere."""
 
     number: str
     user: str
@@ -48,6 +51,7 @@ class Session:
     sites: dict[str, str] = dataclasses.field(default_factory=dict)
     saved_s: float = 0.0
     password_s: float = 0.0
+    identity: login_providers.Identity | None = None
 
 
 @dataclasses.dataclass(slots=True)
@@ -71,12 +75,22 @@ class SessionBook:
 
     # --- sessions ----------------------------------------------------------------------------------------------
 
-    def begin(self, user: str, stamp: str, *, address: str, agent: str, now_s: float, password_s: float = 0.0) -> str:
+    def begin(
+        self,
+        user: str,
+        stamp: str,
+        *,
+        address: str,
+        agent: str,
+        now_s: float,
+        password_s: float = 0.0,
+        identity: login_providers.Identity | None = None,
+    ) -> str:
         """A new session. Returns: its secret."""
         secret = draw()
-        ours = [(one.seen_s, key) for key, one in self._sessions.items() if one.user == user]
-        for _, key in sorted(ours)[: max(0, len(ours) + 1 - MOST_OF_A_USER)]:
-            self._remove(key)
+        self._make_room(MOST_OF_A_USER, lambda one: one.user == user)
+        if identity is not None:
+            self._make_room(MOST_OF_PROVIDERS, lambda one: one.identity is not None)
         self._sessions[digest(secret)] = Session(
             number=secrets.token_hex(6),
             user=user,
@@ -87,9 +101,16 @@ class SessionBook:
             password_s=password_s,
             address=address,
             agent="".join(sign for sign in agent if sign.isprintable())[:_LONGEST_AGENT],
+            identity=identity,
         )
         self.changed = True
         return secret
+
+    def _make_room(self, most: int, is_meant: collections.abc.Callable[[Session], bool]) -> None:
+        """For one more."""
+        found = [(one.seen_s, key) for key, one in self._sessions.items() if is_meant(one)]
+        for _, key in sorted(found)[: max(0, len(found) + 1 - most)]:
+            self._remove(key)
 
     def find(self, secret: str, now_s: float) -> tuple[str, Session] | None:
         """The session of the sign-in's own cookie, and its key."""
@@ -216,11 +237,25 @@ class SessionBook:
 
     # --- as text -----------------------------------------------------------------------------------------------
 
+    def copy(self) -> "SessionBook":
+        """As it is now, to be written elsewhere (`encode`) while it changes here: a microsecond or two a session."""
+        copied = SessionBook()
+        copied._sessions = {key: dataclasses.replace(one, sites=dict(one.sites)) for key, one in self._sessions.items()}
+        copied.changes = self.changes
+        copied._spent = {user: Spent(one.step, set(one.codes)) for user, one in self._spent.items()}
+        return copied
+
     def encode(self) -> bytes:
-        sessions = {key: {**dataclasses.asdict(one), "saved_s": one.seen_s} for key, one in self._sessions.items()}
+        """One session after the other, so that other threads run between them."""
+        sessions = (
+            f"{json.dumps(key)}: {json.dumps({**dataclasses.asdict(one), 'saved_s': one.seen_s})}"
+            for key, one in self._sessions.items()
+        )
         spent = {user: {"step": one.step, "codes": sorted(one.codes)} for user, one in self._spent.items()}
         changes = {name: login_changes.value_of(one) for name, one in self.changes.items()}
-        return json.dumps({"sessions": sessions, "spent": spent, "changes": changes}).encode()
+        parts = {"spent": json.dumps(spent), "changes": json.dumps(changes)}
+        rest = ", ".join(f'"{name}": {text}' for name, text in parts.items())
+        return f'{{"sessions": {{{", ".join(sessions)}}}, {rest}}}'.encode()
 
     def load(self, content: bytes) -> None:
         """Instead of all there is. Raises: ValueError, KeyError, TypeError, AttributeError when it is no such text."""
@@ -251,4 +286,5 @@ def _read(value: dict[str, typing.Any]) -> Session:
         agent=str(value["agent"]),
         password_s=float(value.get("password_s", 0.0)),
         sites={str(site): str(host) for site, host in value["sites"].items()},
+        identity=login_providers.read_identity(value.get("identity")),
     )

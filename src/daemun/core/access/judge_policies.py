@@ -11,6 +11,8 @@ import json
 import re
 import typing
 
+from daemun.core.access import login_providers
+
 JUDGE_PATH = re.compile(rb"/judge/(?P<name>[a-z0-9_.-]+)/(?P<digest>[0-9a-f]{32})\b")
 """How nginx's files name a policy (`Policy.path`)."""
 
@@ -58,13 +60,14 @@ class LoginPolicy:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LoginHost:
     """Where people sign in. hosts: the names of the sites that they come from, patterns among them. ports: at which
-    the gate has HTTPS. name: no policy's."""
+    the gate has HTTPS. providers: where they may sign in instead. name: no policy's."""
 
     host: str
     idle_s: float
     lifetime_s: float
     hosts: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
+    providers: tuple[login_providers.Provider, ...] = ()
     name: str = "@login"
 
     @property
@@ -97,6 +100,7 @@ def _read(value: dict[str, typing.Any]) -> Known:
             lifetime_s=float(value["lifetime_s"]),
             hosts=tuple(map(str, value["hosts"])),
             ports=tuple(map(int, value["ports"])),
+            providers=tuple(login_providers.from_json(one) for one in value.get("providers", ())),
         )
     users = tuple((str(user), str(hashed)) for user, hashed in value["users"].items())
     return Policy(name=str(value["name"]), realm=str(value["realm"]), users=users)
@@ -110,7 +114,8 @@ def _value(policy: Known) -> dict[str, object]:
             lists = {"users": policy.users, "groups": policy.groups, "emails": policy.emails}
             return {"kind": "login", "name": policy.name, **lists}
         case LoginHost():
-            return {"kind": "login host", **dataclasses.asdict(policy)}
+            providers = [login_providers.to_json(one) for one in policy.providers]
+            return {"kind": "login host", **dataclasses.asdict(policy), "providers": providers}
 
 
 def _digest(value: dict[str, object]) -> str:

@@ -6,7 +6,7 @@ import typing
 import pydantic
 
 from daemun.core import model
-from daemun.core.options import forms
+from daemun.core.options import forms, login_provider_form
 from daemun.core.options.option import Doc, Level, Option, Place
 from daemun.core.texts import names, quantity_rules, rules, words
 
@@ -18,17 +18,19 @@ _DAY_S = 86400.0
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Login(forms.OptionMap):
     """host: where people sign in. idle_s: after how long without a request a session ends. lifetime_s: after how long
-    it ends in any case."""
+    it ends in any case. providers: whose accounts people may sign in with, too."""
 
-    shape: typing.ClassVar[str] = "the host of the sign-in page, or {host, idle, lifetime}"
+    shape: typing.ClassVar[str] = "the host of the sign-in page, or {host, idle, lifetime, providers}"
     meanings: typing.ClassVar[dict[str, str]] = {
         "host": "the host of the sign-in page, which daemun serves itself",
         "idle": "after how long without a request a session ends; 7d",
         "lifetime": "after how long a session ends in any case; 30d",
+        "providers": "identity providers whose accounts people may sign in with: OpenID Connect, GitHub; none",
     }
     host: forms.Host
     idle_s: typing.Annotated[forms.Duration, pydantic.Field(alias="idle")] = 7 * _DAY_S
     lifetime_s: typing.Annotated[forms.Duration, pydantic.Field(alias="lifetime")] = 30 * _DAY_S
+    providers: login_provider_form.Form = ()
 
 
 def _parse(value: object) -> object:
@@ -46,6 +48,7 @@ def _check(value: Login | None, place: Place) -> None:
         place.add(f"{words.quoted(value.host)} is a site already; the sign-in page needs a name of its own", "host")
     for key, duration_s in (("idle", value.idle_s), ("lifetime", value.lifetime_s)):
         place.add(quantity_rules.check_duration(duration_s, least=60, most=3660 * _DAY_S), key)
+    login_provider_form.check(value.providers, place.below("providers"))
 
 
 OPTION = Option[Login | None](
@@ -53,7 +56,7 @@ OPTION = Option[Login | None](
     form=typing.Annotated[Login | None, pydantic.BeforeValidator(_parse), forms.Also(forms.TEXT)],
     default=None,
     doc=Doc(
-        kind="host, or `{host, idle, lifetime}`",
+        kind="host, or `{host, idle, lifetime, providers}`",
         usual="none",
         meaning="daemun's own sign-in page, for sites whose `access` has `login`, see [Access](#access)",
     ),

@@ -27,6 +27,20 @@ def check_email(text: str) -> str | None:
     return None if _EMAIL.match(text) else 'is no e-mail address; expected alice@example.com or "*@example.com"'
 
 
+_OF_PROVIDER = re.compile(r"(?P<key>[a-z0-9](?:[a-z0-9.-]{0,253}[a-z0-9])?):[\x21-\x2b\x2d-\x7e]{1,765}\Z")
+
+
+def find_provider(user: str) -> str | None:
+    """The key of the identity provider that a user is of (`login_providers`); None: one of the gate's own."""
+    match = _OF_PROVIDER.match(user)
+    return None if match is None else match["key"]
+
+
+def check_user(name: str) -> str | None:
+    """Why nobody can have this name; None: somebody can."""
+    return None if find_provider(name) is not None else password_hashes.check_user(name)
+
+
 def _split(value: object) -> object:
     """A label holds a list in one text."""
     return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) else value
@@ -43,7 +57,7 @@ class LoginRule(forms.OptionMap):
 
     shape: typing.ClassVar[str] = "true, groups, or {users, groups, emails}"
     meanings: typing.ClassVar[dict[str, str]] = {
-        "users": "users who may come in, as `daemun users` lists them",
+        "users": "users who may come in, as `daemun users` lists them; of a provider as `daemun sessions` does",
         "groups": "groups whose users may come in",
         "emails": "e-mail addresses whose users may come in; *@example.com: all of a domain",
     }
@@ -72,7 +86,7 @@ Form = typing.Annotated[
 
 def check(value: LoginRule, place: Place) -> None:
     checks: dict[str, collections.abc.Callable[[str], str | None]] = {
-        "users": password_hashes.check_user,
+        "users": check_user,
         "groups": check_group,
         "emails": check_email,
     }

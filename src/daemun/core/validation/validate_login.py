@@ -2,7 +2,14 @@
 
 from daemun.core import model, problem_report
 from daemun.core.access import access_levels
-from daemun.core.options import access_option, login_option, trusted_proxies_option
+from daemun.core.options import (
+    access_option,
+    login_option,
+    login_provider_form,
+    login_rule_form,
+    trusted_proxies_option,
+)
+from daemun.core.texts import words
 
 _FIELD = ("access", "login")
 _NO_PAGE = "needs a sign-in page; write `login: {host: auth.example.com}` at the top of daemun.yaml"
@@ -16,8 +23,11 @@ def surroundings(settings: model.Globals) -> object:
 
 def find_gate_problems(settings: model.Globals) -> tuple[model.Problem, ...]:
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
-    if access_levels.of_gate(settings).access.login is not None and login_option.OPTION.of(settings) is None:
+    rule = access_levels.of_gate(settings).access.login
+    if rule is not None and login_option.OPTION.of(settings) is None:
         report.add(_NO_PAGE, *_FIELD)
+    elif rule is not None:
+        _check_rule(rule, settings, report, _FIELD)
     return tuple(report.problems)
 
 
@@ -35,6 +45,33 @@ def find_login_problems(site: model.Site, settings: model.Globals) -> tuple[mode
     for held, place, is_own, field in places:
         if held.access.login is not None and is_own and not has_page:
             place.add(_NO_PAGE, *field)
+        elif held.access.login is not None and is_own:
+            _check_rule(held.access.login, settings, place, field)
         if held.access.login is not None and is_plain:
             place.add("needs HTTPS, or browsers keep no session; leave `tls: off` out", *field)
     return tuple(report.problems)
+
+
+def _check_rule(
+    rule: login_rule_form.LoginRule,
+    settings: model.Globals,
+    place: problem_report.ProblemReport,
+    field: tuple[str, ...],
+) -> None:
+    """What a rule has to do with identity providers."""
+    login = login_option.OPTION.of(settings)
+    providers = () if login is None else login.providers
+    keys = [one.key for one in providers]
+    for index, user in enumerate(rule.users):
+        key = login_rule_form.find_provider(user)
+        if key is not None and key not in keys:
+            known = f"; there are {words.listed(keys)}" if keys else "; `login` has no `providers`"
+            place.add(f"{words.quoted(user)} is of a provider that is not there{known}", *field, "users", index)
+    public = [login_provider_form.find_name(one) for one in providers if login_provider_form.is_public(one)]
+    if public and rule == login_rule_form.LoginRule():
+        place.add(
+            f"lets in everybody with an account of {words.listed(public)}, which anybody can make; name who may come "
+            "in: `login: {emails: [you@example.com]}`, or `users`, or `groups`",
+            *field,
+            severity=model.Severity.WARNING,
+        )

@@ -6,12 +6,13 @@ import tempfile
 
 from cryptography import x509
 
-from daemun import regular_files
+from daemun import regular_files, secret
 from daemun import settings as settings_
 from daemun.certs.served import bundle, own_files
 from daemun.control import quarantine_staging
-from daemun.core import model
+from daemun.core import model, problem_report
 from daemun.core.certificates import certificate_faults
+from daemun.core.options import login_option
 from daemun.core.rounds import assemble, merge, outcome
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import nginx_server
@@ -29,7 +30,21 @@ def check(settings: settings_.Settings) -> tuple[model.Problem, ...]:
         return desired.problems
     # In nginx-proxy's place almost everything comes from containers, so "good" alone would be too much.
     unseen = configuration.unseen(settings, desired) if desired.globals.like_nginx_proxy else ()
-    return (*desired.problems, *unseen, *_read_certificates(settings, desired), *_test_files(settings, desired))
+    found = (*desired.problems, *unseen, *_read_certificates(settings, desired), *_read_client_secrets(desired))
+    return (*found, *_test_files(settings, desired))
+
+
+def _read_client_secrets(desired: model.Desired) -> tuple[model.Problem, ...]:
+    """Files with secrets of identity providers. A variable of the environment is another's than the daemon's."""
+    login = login_option.OPTION.of(desired.globals)
+    report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
+    for index, one in enumerate(login.providers if login is not None else ()):
+        try:
+            if one.client_secret.file is not None:
+                secret.read(one.client_secret)
+        except ConfigError as error:
+            report.add(str(error), "login", "providers", index, "client_secret")
+    return tuple(report.problems)
 
 
 def _read_certificates(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:

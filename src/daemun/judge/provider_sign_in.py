@@ -1,0 +1,217 @@
+"""Signing in at an identity provider: who is sent there, and the session of who comes back. No HTTP of our own pages.
+
+The way back is bound to the browser by a cookie, to the provider by a path of its own (RFC 9700 section 4.4.2), and is
+good once. Who comes back with something else guesses, and guesses are counted by network as those of passwords are.
+"""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import math
+import sys
+import typing
+
+from daemun.core.access import judge_policies, login_policies, login_providers
+from daemun.core.options import login_provider_form
+from daemun.judge import guess_limits, login_judge, session_book, sign_in
+from daemun.judge.providers import github_provider, pending_sign_ins, provider_requests
+from daemun.judge.providers.provider_error import Fault, ProviderError
+
+_T = typing.TypeVar("_T")
+
+WITHIN_S = 40.0
+"""For all that is requested of a provider while a visitor waits; less than nginx waits for the judge."""
+MOST_AT_ONCE = 50
+_LONGEST_QUERY = 4096
+
+
+class Connection(typing.Protocol):
+    """One provider. Both methods raise ProviderError."""
+
+    async def make_url(self, state: str, pending: pending_sign_ins.Pending) -> str:
+        """Where the visitor goes."""
+
+    async def identify(
+        self, query: collections.abc.Mapping[str, str], pending: pending_sign_ins.Pending, secret: str
+    ) -> login_providers.Identity:
+        """Who came back with this query."""
+
+
+class WaitError(Exception):
+    """retry_after_s: when it may be tried again."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__()
+        self.retry_after_s = retry_after_s
+
+
+class StaleError(Exception):
+    """Whoever came back was not sent, or too long ago, or in another browser."""
+
+
+class NotAdmittedError(Exception):
+    """No site lets this account in. name: of the account."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Somebody signed in. secret: of the new session. to, challenge: where the visitor goes on to."""
+
+    secret: str = dataclasses.field(repr=False)
+    to: str
+    challenge: str
+
+
+class ProviderSignIn:
+    """All methods are called on one event loop. client: None: this process cannot reach providers."""
+
+    def __init__(
+        self,
+        login: login_judge.LoginJudge,
+        passwords: sign_in.SignIn,
+        client: provider_requests.ProviderClient | None,
+        now: collections.abc.Callable[[], float],
+    ) -> None:
+        """now: seconds since the epoch."""
+        self._login = login
+        self._passwords = passwords
+        self._client = client
+        self._now = now
+        self._pending = pending_sign_ins.PendingSignIns()
+        self._connections: dict[str, tuple[login_providers.Provider, Connection]] = {}
+        self._rules: tuple[judge_policies.LoginPolicy, ...] = ()
+        self._secrets: dict[str, str] = {}
+        self._running = 0
+
+    def set_policies(self, policies: collections.abc.Collection[judge_policies.Known]) -> None:
+        """Instead of all before."""
+        self._rules = tuple(one for one in policies if isinstance(one, judge_policies.LoginPolicy))
+        hosts = [one for one in policies if isinstance(one, judge_policies.LoginHost)]
+        if self._client is None or not hosts:
+            self._connections = {}
+            return
+        before, client = self._connections, self._client
+        self._connections = {
+            one.key: before[one.key]
+            if one.key in before and before[one.key][0] == one
+            else (one, _connect(one, client, self._now))
+            for one in hosts[-1].providers
+        }
+
+    def set_secrets(self, secrets: dict[str, str]) -> None:
+        """By the keys of the providers."""
+        self._secrets = secrets
+
+    def find_name(self, key: str) -> str | None:
+        """Of a provider; None: there is none."""
+        return self._connections[key][0].name if key in self._connections else None
+
+    async def begin(
+        self, key: str, browser: str, place: str, visitor: login_judge.Visitor, *, to: str, challenge: str
+    ) -> str:
+        """Where the browser goes. key: of a provider that there is. browser: the secret in its cookie. place: the host
+        of the sign-in with its port. Raises: WaitError, ProviderError."""
+        provider, connection = self._connections[key]
+        network = guess_limits.network_of(visitor.address)
+        self._check_wait(network, key)
+        self._find_secret(key)
+        host, _, port = place.partition(":")
+        state = session_book.draw()
+        pending = pending_sign_ins.Pending(
+            provider=key,
+            stamp=provider.stamp,
+            browser=session_book.digest(browser),
+            network=network,
+            redirect_uri=login_provider_form.callback(host, key, f":{port}" if port else ""),
+            to=to,
+            challenge=challenge,
+            nonce=session_book.draw(),
+            verifier=session_book.draw(),
+            until_s=self._now() + pending_sign_ins.WITHIN_S,
+        )
+        with self._bounded():
+            url = await self._await(key, connection.make_url(state, pending))
+        self._pending.add(state, pending)
+        return url
+
+    async def finish(
+        self, key: str, query: collections.abc.Mapping[str, str], browser: str, visitor: login_judge.Visitor
+    ) -> Arrival:
+        """query: with which the browser came back. Raises: WaitError, StaleError, ProviderError, NotAdmittedError."""
+        network = guess_limits.network_of(visitor.address)
+        self._check_wait(network, key)
+        with self._passwords.guess(network, _account(key, network)) as guess:
+            pending = self._pending.take(query.get("state", ""), browser, self._now())
+            is_ours = pending is not None and key in self._connections
+            guess.was_right = is_ours and self._is_current(key, pending) and _is_short(query)
+        if pending is None or not guess.was_right:
+            raise StaleError
+        provider, connection = self._connections[key]
+        with self._bounded():
+            identity = await self._await(key, connection.identify(query, pending, self._find_secret(key)))
+        user = identity.make_user(provider.stamp)
+        if not any(login_policies.admits(rule, user) for rule in self._rules):
+            raise NotAdmittedError(identity.email or identity.name)
+        secret = await self._login.begin_identity(identity, provider.stamp, visitor)
+        return Arrival(secret=secret, to=pending.to, challenge=pending.challenge)
+
+    def _is_current(self, key: str, pending: pending_sign_ins.Pending | None) -> bool:
+        return pending is not None and (pending.provider, pending.stamp) == (key, self._connections[key][0].stamp)
+
+    def _check_wait(self, network: str, key: str) -> None:
+        wait_s = self._passwords.find_wait_s(network, _account(key, network))
+        if wait_s > 0:
+            raise WaitError(math.ceil(wait_s))
+
+    def _find_secret(self, key: str) -> str:
+        if not self._secrets.get(key):
+            raise ProviderError(Fault.SETTINGS, "its client_secret cannot be read; `daemun status` has the cause")
+        return self._secrets[key]
+
+    @contextlib.contextmanager
+    def _bounded(self) -> collections.abc.Iterator[None]:
+        if self._running >= MOST_AT_ONCE:
+            raise WaitError(5)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+    async def _await(self, key: str, answer: collections.abc.Awaitable[_T]) -> _T:
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                return await answer
+        except TimeoutError:
+            error = ProviderError(Fault.AWAY, f"it did not answer within {WITHIN_S:.0f} seconds")
+        except ProviderError as found:
+            error = found
+        if error.fault is not Fault.REFUSED:
+            print(f"sign-in at {key}: {error.fault.value}: {error.cause}", file=sys.stderr)
+        raise error
+
+
+def _connect(
+    provider: login_providers.Provider,
+    client: provider_requests.ProviderClient,
+    now: collections.abc.Callable[[], float],
+) -> Connection:
+    if provider.kind is login_providers.Kind.GITHUB:
+        return github_provider.GithubProvider(provider, client)
+    from daemun.judge.providers import oidc_provider  # noqa: PLC0415 - slow, and few gates have providers
+
+    return oidc_provider.OidcProvider(provider, client, now)
+
+
+def _account(key: str, network: str) -> str:
+    """Nobody's guesses from elsewhere make a network wait at a provider."""
+    return f"@provider {key}\n{network}"
+
+
+def _is_short(query: collections.abc.Mapping[str, str]) -> bool:
+    return sum(len(key) + len(value) for key, value in query.items()) <= _LONGEST_QUERY

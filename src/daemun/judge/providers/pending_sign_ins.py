@@ -1,0 +1,75 @@
+"""Who was sent to an identity provider and has not come back. No I/O; the time is an argument, in seconds.
+
+Bounded: each network has a share of its own, and the oldest go first.
+"""
+
+import base64
+import collections
+import dataclasses
+import hashlib
+
+from daemun.judge import session_book
+
+WITHIN_S = 600.0
+"""For whatever a person does at the provider."""
+MOST = 10_000
+MOST_OF_A_NETWORK = 50
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """provider: its key. stamp: of the provider then. browser: digest of the cookie of who begins. network: of whom.
+    nonce, verifier: OpenID Connect Core section 3.1.2.1, RFC 7636. to, challenge: where the visitor goes on to."""
+
+    provider: str
+    stamp: str
+    browser: str
+    network: str
+    redirect_uri: str
+    to: str = ""
+    challenge: str = ""
+    nonce: str = dataclasses.field(repr=False)
+    verifier: str = dataclasses.field(repr=False)
+    until_s: float
+
+
+class PendingSignIns:
+    """Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Pending] = {}
+        self._of_network: dict[str, collections.deque[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def add(self, state: str, pending: Pending) -> None:
+        ours = self._of_network.setdefault(pending.network, collections.deque())
+        while len(ours) >= MOST_OF_A_NETWORK:
+            self._found.pop(ours.popleft(), None)
+        while len(self._found) >= MOST:
+            self._remove(next(iter(self._found)))
+        key = session_book.digest(state)
+        self._found[key] = pending
+        self._of_network.setdefault(pending.network, collections.deque()).append(key)
+
+    def take(self, state: str, browser: str, now_s: float) -> Pending | None:
+        """The one of this state, which is over now; None: it is none, or another browser's, or too old."""
+        pending = self._remove(session_book.digest(state))
+        if pending is None or now_s > pending.until_s or not browser:
+            return None
+        return pending if pending.browser == session_book.digest(browser) else None
+
+    def _remove(self, key: str) -> Pending | None:
+        pending = self._found.pop(key, None)
+        if pending is not None:
+            ours = self._of_network[pending.network]
+            ours.remove(key)
+            if not ours:
+                del self._of_network[pending.network]
+        return pending
+
+
+def make_challenge(verifier: str) -> str:
+    """RFC 7636 section 4.2."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
