@@ -22,6 +22,7 @@ from daemun.core.options import (
     header_options,
     hold_option,
     logs_option,
+    rewrite_option,
     timeout_option,
     trusted_proxies_option,
     upstream_tls_options,
@@ -246,6 +247,20 @@ async def test_paths_and_headers_are_those_of_a_request_that_did_not_wait(path: 
             assert set(server.seen) == seen
         assert {(answer.text, answer.headers["X-A"]) for answer in held} == {("one 0 app.test!", "b")}
         assert not any("cache-control" in answer.headers for answer in held), "the server sent none"
+
+
+async def test_a_path_is_rewritten_once_however_often_its_request_waits() -> None:
+    port = ports.free_port()
+    twice = rewrite_option.Rewrite(match="^/out/(?<rest>.*)$", to="/out/out/${rest}")
+    gate = app(f"http://127.0.0.1:{port}", path="/out/", rewrite=twice)
+    urls = [f"http://app.test/out/{rest}" for rest in ("", "a%20b?c=d")]
+    async with holding.house(gate) as house:
+        asking = asyncio.gather(*(house.ask(method, url) for url in urls for method in ("GET", "POST")))
+        await house.until_waiting(4)
+        with backend.running(port=port) as server:
+            await asking
+    paths = {"/out/out/", "/out/out/a%20b?c=d"}
+    assert set(server.seen) == {f"{method} {path}" for method in ("GET", "POST") for path in paths}
 
 
 async def test_a_server_that_accepts_and_does_not_serve(tmp_path: pathlib.Path) -> None:

@@ -25,6 +25,7 @@ from daemun.core.options import (
     redirect_status_option,
     respond_form,
     retries_option,
+    rewrite_option,
     robots_option,
     root_option,
     security_headers_option,
@@ -326,6 +327,20 @@ def _answers() -> Feature:
     return _sites(site("answers.example.com", *routes), site("guarded-answers.example.com", *routes, access=private))
 
 
+def _rewrites() -> Feature:
+    rewrite = rewrite_option.Rewrite(match="^/u/(?<id>[0-9]+)$", to="/users/${id}/$host")
+    stripped = rewrite_option.Rewrite(strip="/legacy", add="/v1")
+    return _sites(
+        site(
+            "rewrites.example.com",
+            route("/u/", "http://10.0.0.1", rewrite=rewrite),
+            route("/rpc/", "grpc://10.0.0.1", rewrite=rewrite),
+            route("/php/", "fastcgi://10.0.0.1", rewrite=rewrite),
+            route("/legacy/", "http://10.0.0.1/v1/", rewrite=stripped),
+        )
+    )
+
+
 def _default_site() -> Feature:
     default = model.Default(kind=model.DefaultKind.SITE, host="main.example.com")
     return _settings(site("main.example.com", "http://10.0.0.1"), default=default)
@@ -452,6 +467,7 @@ FEATURES = {
     "default-site": _default_site(),
     "files": _files(),
     "answers": _answers(),
+    "rewrites": _rewrites(),
     "globals": _globals(),
     "headers": _headers(),
     "http": _http(),

@@ -11,6 +11,7 @@ from daemun.core.options import (
     hsts_option,
     index_option,
     keep_option,
+    rewrite_option,
     root_option,
     spa_option,
     status_option,
@@ -155,6 +156,18 @@ TEXTS: dict[str, Slot] = {
     "path of a redirect that keeps": Slot(
         build=lambda text: site("slot.test", route(text, model.Redirect(to="/y"), keep=keep_option.Keep.URI)),
         harmless=("/x", "/x/", "/"),
+        start="/",
+        verbatim=False,
+    ),
+    "expression": Slot(
+        build=lambda text: _one(PLAIN, rewrite=rewrite_option.Rewrite(match=text, to="/x")),
+        harmless=("^/x",),
+        start="^/x",
+        verbatim=False,
+    ),
+    "rewritten": Slot(
+        build=lambda text: _one(PLAIN, rewrite=rewrite_option.Rewrite(match="(?<a>x)", to=text)),
+        harmless=("/x",),
         start="/",
         verbatim=False,
     ),

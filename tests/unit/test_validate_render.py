@@ -19,6 +19,7 @@ from daemun.core.options import (
     hsts_option,
     keep_option,
     option,
+    rewrite_option,
     robots_option,
     security_headers_option,
     timeout_option,
@@ -121,6 +122,13 @@ PROXIES = strategies.builds(
     health=strategies.none()
     | strategies.builds(health_option.Health, path=strategies.none() | PATH, interval_s=SECONDS),
     request_headers=HEADERS,
+    rewrite=strategies.none()
+    | strategies.builds(
+        rewrite_option.Rewrite,
+        match=strategies.sampled_from(["^/(?<a>.)", "x(?<b>[^/]*)$"]) | TEXT,
+        to=strategies.sampled_from(["/${a}", "/x"]) | PATH,
+    )
+    | strategies.builds(rewrite_option.Rewrite, strip=PATH, add=PATH),
 )
 ACTIONS = (
     PROXIES

@@ -6,7 +6,7 @@ import pathlib
 import typing
 
 from daemun.core import model, short_texts
-from daemun.core.options import catalogue, http_option, option, tls_option
+from daemun.core.options import catalogue, http_option, option, rewrite_option, tls_option
 from daemun.core.texts import cures, path_patterns, rules, words
 from daemun.sources import (
     yaml_check,
@@ -187,7 +187,7 @@ class Translation(yaml_context.Context):
             return None
         return model.Route(
             path=prefix,
-            action=action,
+            action=rewrite_option.place_path(prefix, action),
             options=options,
             snippet=snippet,
             origin=self.origin(self.document.keys.get(path, self.document.locate(path))),

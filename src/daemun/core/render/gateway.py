@@ -13,8 +13,8 @@ from daemun.core.render import (
     http_defaults,
     internal_clients,
     option_lines,
+    path_rewrites,
     path_translation,
-    proxy,
     request_body,
     server_tls,
     site_scope,
@@ -82,7 +82,7 @@ def _cgi_locations(
     module = action.targets[0].scheme.value
     name = _upstream_name(scope, route)
     passing = arguments.line(f"{module}_pass", name)
-    lines = (*_cgi(scope, route, action), *_rewrites(route, action), passing)
+    lines = (*_cgi(scope, route, action), *path_rewrites.lines(route, action), passing)
     as_is = compression.as_is(scope, route)
     plain = compression.as_is(scope, route, always=True)
     is_held = hold_locations.is_held(scope, route, action)
@@ -170,20 +170,16 @@ def _lasting(action: model.Proxy) -> tuple[directive.Directive, ...]:
     )
 
 
-def _rewrites(route: model.Route, action: model.Proxy) -> tuple[directive.Directive, ...]:
-    path = action.targets[0].path
-    return () if path is None else (proxy.replacement(route.path, path),)
-
-
 def _grpc(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
     scheme = action.targets[0].scheme
     tls = server_tls.lines(scope, action, "grpc") if scheme is model.Scheme.GRPCS else ()
     return (
         *path_translation.dots_lines(route, action),
+        *path_rewrites.guards(action),
         *header_directives.request_lines(scope, route, "grpc_set_header"),
         *tls,
         *_lasting(action),
-        *_rewrites(route, action),
+        *path_rewrites.lines(route, action),
         arguments.line("grpc_pass", f"{scheme.value}://{_upstream_name(scope, route)}"),
     )
 
@@ -214,7 +210,7 @@ def _cgi(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tu
     scheme = action.targets[0].scheme
     module = scheme.value
     path = action.targets[0].path
-    request_uri = "$request_uri"
+    request_uri = "$request_uri" if not path_rewrites.is_by_expression(action) else "$uri$is_args$args"
     if path is not None:
         request_uri = "$daemun_request_uri" if path_translation.sent(scope, route, action) else "$uri$is_args$args"
     given: dict[str, directive.Arg] = {name: Expr(value) for name, value in _CGI}
@@ -241,6 +237,7 @@ def _cgi(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tu
     )
     return (
         *path_translation.request_lines(route, action),
+        *path_rewrites.guards(action),
         *_times(timeout_option.OPTION.of(action), retries_option.OPTION.of(action), module),
         *off,
         *parameters,

@@ -19,6 +19,7 @@ from daemun.core.render import (
     http_defaults,
     internal_clients,
     option_lines,
+    path_rewrites,
     path_translation,
     request_body,
     server_tls,
@@ -71,7 +72,7 @@ def _main_location(
     scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
 ) -> directive.Directive:
     target, name = proxy.targets[0], _name(scope, route)
-    lines: list[directive.Node] = [*path_translation.request_lines(route, proxy)]
+    lines: list[directive.Node] = [*path_translation.request_lines(route, proxy), *path_rewrites.guards(proxy)]
     if buffering_option.OPTION.of(proxy) is False:
         lines += request_body.handing(f"@{name}_upgrade", "$daemun_upgrade")
     else:
@@ -84,12 +85,14 @@ def _main_location(
     lines += _ordinary(scope, route, proxy, https=https, is_named=False)
     sent = path_translation.sent(scope, route, proxy)
     last: list[directive.Node] = []
-    if target.path is None:
+    if path_rewrites.is_by_expression(proxy):
+        last = [*path_rewrites.lines(route, proxy), arguments.line("proxy_pass", _goal(scope, target, name))]
+    elif target.path is None:
         lines.append(arguments.line("proxy_pass", _goal(scope, target, name)))
     elif sent or user_limits.is_split(scope, route):
         # Behind what an owner wrote: nothing of that kind is looked at behind it.
         last = [
-            replacement(route.path, target.path),
+            *path_rewrites.lines(route, proxy),
             arguments.line("proxy_pass", _goal(scope, target, name, sent=sent)),
         ]
     else:
@@ -139,7 +142,7 @@ def _body_location(
         *_held(proxy),
     ]
     goal = _goal(scope, target, name, sent=path_translation.sent(scope, route, proxy))
-    return _named(scope, route, proxy, "body", lines=lines, goal=goal, path=target.path)
+    return _named(scope, route, proxy, "body", lines=lines, goal=goal)
 
 
 def _retry_location(
@@ -158,7 +161,7 @@ def _retry_location(
     if target.path is not None and not sent and not user_limits.is_split(scope, route):
         # The path of one that waits a second time is replaced already.
         lines.append(arguments.line("if", Expr("$daemun_replaced"), block=(arguments.line("break"),)))
-        lines.append(replacement(route.path, target.path))
+        lines += path_rewrites.lines(route, proxy)
     lines.append(arguments.line("proxy_pass", Expr(f"$daemun_to{sent}")))
     lines = [*http_defaults.leave(lines, scope, proxy, module="proxy")]
     block = (*site_scope.yielding(lines, route.snippet), *route.snippet)
@@ -184,8 +187,7 @@ def _upgrade_location(
     else:
         goal = _goal(scope, target, _upgrade_upstream(scope, route, proxy), sent=sent)
     name = "upgrade_retry" if is_retry else "upgrade"
-    path = None if is_retry else target.path
-    return _named(scope, route, proxy, name, lines=lines, goal=goal, path=path, lasting=True)
+    return _named(scope, route, proxy, name, lines=lines, goal=goal, is_replaced=is_retry, lasting=True)
 
 
 def _named(
@@ -196,14 +198,14 @@ def _named(
     *,
     lines: list[directive.Node],
     goal: directive.Arg,
-    path: str | None,
+    is_replaced: bool = False,
     lasting: bool = False,
 ) -> directive.Directive:
     """A location beside the main one, with what the owner wrote for that: all but locations inside it, which nginx
-    allows in no named one and looks up before it comes here."""
+    allows in no named one and looks up before it comes here. is_replaced: the path is what the server gets."""
     ours = http_defaults.leave(lines, scope, proxy, module="proxy", lasting=lasting)
     # There is no prefix that proxy_pass could replace. The owner's rewrites go first, as in the main location.
-    last = [*(() if path is None else (replacement(route.path, path),)), arguments.line("proxy_pass", goal)]
+    last = [*(() if is_replaced else path_rewrites.lines(route, proxy)), arguments.line("proxy_pass", goal)]
     owners = tuple(node for node in route.snippet if isinstance(node, directive.Comment) or node.name != "location")
     return arguments.line(
         "location",
@@ -226,14 +228,6 @@ def _common(
         arguments.line("proxy_connect_timeout", arguments.duration(times.connect_s)),
         *http_defaults.next_upstream(retries_option.OPTION.of(proxy), times, "proxy"),
         *_redirects(scope, route, proxy),
-    )
-
-
-def replacement(prefix: str, path: str) -> directive.Directive:
-    """`rewrite` that does what a path in proxy_pass does, where nginx does not allow one."""
-    pattern = arguments.prefix_pattern(prefix, "daemun_rest")
-    return arguments.line(
-        "rewrite", Expr(pattern), Expr(f"{arguments.literal(arguments.decoded_path(path))}$daemun_rest"), "break"
     )
 
 

@@ -6,6 +6,7 @@ their opposites, classes, groups, alternatives, look-ahead, anchors and repetiti
 Groups capture nothing when they are written (`written`): a capture would be a variable.
 """
 
+import collections.abc
 import dataclasses
 import re
 
@@ -91,7 +92,7 @@ class _Reading:
     def _repeat(self, before: str, text: str) -> str | None:
         if before not in {"escape", "set", "close", "char"}:
             return f"repeats nothing: {words.quoted(text)}"
-        if not _is_endless(text):
+        if not is_endless(text):
             return None
         if before == "close" and self.closed_repeats:
             return f"repeats a repetition ({words.quoted(text)} behind a group), which can take ages to match"
@@ -128,6 +129,11 @@ def matches(expression: str, text: str) -> bool:
     return re.search(written(expression), text) is not None
 
 
+def tokens(expression: str) -> collections.abc.Iterator[tuple[str, str]]:
+    """The parts of an accepted expression, with the kind of each ("open", "close", "repeat", "either", ...)."""
+    return ((token.lastgroup or "", token.group()) for token in _TOKEN.finditer(expression))
+
+
 def split_path(path: str) -> tuple[str, str] | None:
     """nginx's sign ("~" or "~*") and the expression of a route's path; None when it is a prefix."""
     if not path.startswith("~"):
@@ -136,7 +142,12 @@ def split_path(path: str) -> tuple[str, str] | None:
     return sign, path.removeprefix(sign)
 
 
-def _is_endless(repeat: str) -> bool:
+def is_fixed(repeat: str) -> bool:
+    """Whether it is of exactly one number of times."""
+    return repeat[0] == "{" and "," not in repeat
+
+
+def is_endless(repeat: str) -> bool:
     """Many times is like any number of times."""
     if repeat[0] in "*+":
         return True

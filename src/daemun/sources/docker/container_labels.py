@@ -10,7 +10,7 @@ import dataclasses
 import re
 
 from daemun.core import model, short_texts
-from daemun.core.options import catalogue, option
+from daemun.core.options import catalogue, option, rewrite_option
 from daemun.core.texts import path_patterns, words
 from daemun.core.validation import validate
 from daemun.sources import yaml_route
@@ -168,6 +168,7 @@ def _read_group(
     except label_options.OptionError as error:
         raise _LabelError(f"{group.label(error.key)}: {error}") from error
     path = path_patterns.find_prefix(group.text("path") or "/")
+    action = rewrite_option.place_path(path, action)
     route = model.Route(path=path, action=action, options=options, origin=origin)
     port = _number(group, "port", most=65535)
     weight = _number(group, "weight", most=65535) or 1

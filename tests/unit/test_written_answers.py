@@ -73,3 +73,45 @@ def test_what_a_redirect_cannot_keep(written: str, cause: str) -> None:
 
 def test_a_redirect_that_keeps_is_not_warned_of() -> None:
     assert not parse("redirect: https://b.test/, keep: query").problems
+
+
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("{strip: /x, add: /v1}", None),
+        ("{add: /v1}", "/v1/x"),
+        ("{strip: /, add: /v1/}", "/v1/x"),
+        ('{match: "^/x/(?<a>.)", to: "/${a}"}', None),
+    ],
+)
+def test_what_rewrite_makes_of_a_target(written: str, path: str | None) -> None:
+    snapshot = parse(f"to: http://a, rewrite: {written}")
+    assert not snapshot.problems
+    action = snapshot.sites[0].routes[1].action
+    assert isinstance(action, model.Proxy)
+    assert action.targets[0].path == (path if path is not None else action.targets[0].path)
+    assert path is None or str(action.targets[0]) == f"http://a{path}"
+
+
+@pytest.mark.parametrize(
+    ("written", "cause"),
+    [
+        ("to: http://a, rewrite: /y", "expected a map with `strip` and `add`, or with `match` and `to`"),
+        ("to: http://a, rewrite: {}", "is empty; expected a map with `strip` and `add`"),
+        ("to: http://a, rewrite: {match: /y}", "needs `to`, too"),
+        ("to: http://a, rewrite: {match: /y, to: /z, add: /a}", "found both"),
+        ("to: http://a, rewrite: {strip: /y}", 'strip: "/y" does not begin the route\'s path, so nothing would'),
+        ("to: http://a, rewrite: {strip: /x}", 'nothing is left of the path; write the route as "/x/"'),
+        ("to: http://a/b, rewrite: {add: /y}", 'stands beside "http://a/b", which has a path of its own'),
+        ('to: http://a, rewrite: {match: "/(y)", to: /z}', 'has a group without a name; write "/(?:y)"'),
+        ('to: http://a, rewrite: {match: "/(?<y>.)", to: "/${z}"}', "which is no named group of it: expected ${y}"),
+        ('to: http://a, rewrite: {match: /y, to: "/z?a=1"}', "a target cannot hold a query or a fragment"),
+        ("to: http://a, rewrite: {match: /y, to: z}", 'must start with "/"'),
+        ('to: http://a, rewrite: {match: /y, to: "/../z"}', 'its path holds ".."'),
+        ("to: memcached://a, rewrite: {match: /y, to: /z}", "`match` is not for memcached"),
+        ("redirect: https://b.test$request_uri, rewrite: {add: /y}", "has a meaning only beside `to`"),
+    ],
+)
+def test_what_cannot_be_rewritten(written: str, cause: str) -> None:
+    messages = [problem.message for problem in parse(written).problems]
+    assert any(cause in message for message in messages), messages

@@ -1,0 +1,128 @@
+r"""Regular expressions for paths, and texts that use their named groups as `${name}`. Pure.
+
+The part of PCRE that is accepted is that of `patterns`, which holds for strangers, with named groups: `(?<id>[0-9]+)`.
+A group without a name is refused: nginx keeps what those match by number, and computes the length of a `rewrite`
+wrongly with them (CVE-2026-42945). In nginx's files a group has a name of ours, so it can be no variable of nginx's.
+
+How long a match can take: no repetition is repeated, nor any group with a choice in it, so no match takes time that
+doubles with each sign; and PCRE ends a match after 10,000,000 steps (its MATCH_LIMIT, which nginx leaves as it is).
+
+A dot stands for every sign, line breaks among them: a request with `%0A` must not get around a route that guards.
+"""
+
+import collections.abc
+import re
+
+from daemun.core.texts import patterns, words
+
+_MOST_CHARACTERS = 20
+"""Of a group's name: with `_PREFIX` at most 32 (MAX_NAME_SIZE of PCRE2 before 10.45)."""
+_PREFIX = "daemun_part_"
+_EVERYTHING = "(?s)"
+
+_NAMED = re.compile(r"\(\?P?<([A-Za-z_][A-Za-z0-9_]*)>\Z")
+_PART = re.compile(r"\$\{([^{}$]*)\}")
+_NAME = re.compile(rf"[a-z_][a-z0-9_]{{0,{_MOST_CHARACTERS - 1}}}\Z")
+
+
+def check(expression: str) -> str | None:
+    """Why an expression is refused, in words that follow it; None when it is accepted."""
+    return patterns.check(expression) or _check_groups(expression) or _check_choices(expression)
+
+
+def _check_groups(expression: str) -> str | None:
+    found: set[str] = set()
+    for kind, text in patterns.tokens(expression):
+        if kind != "open":
+            continue
+        if text == "(":
+            named = "".join("(?:" if one == "(" else one for _, one in patterns.tokens(expression))
+            return (
+                f"has a group without a name; write {words.quoted(named)}, or (?<name>...) for what "
+                "stands for ${name} elsewhere"
+            )
+        if (match := _NAMED.match(text)) is not None:
+            name = match[1]
+            if not _NAME.match(name):
+                most = f"1 to {_MOST_CHARACTERS} of a-z, 0-9 and _"
+                return f"has a group named {words.quoted(name)}; a name is {most}, and begins with no digit"
+            if name in found:
+                return f"has two groups named {words.quoted(name)}"
+            found.add(name)
+    return None
+
+
+def _check_choices(expression: str) -> str | None:
+    """`(a|aa)+` and `(a?a)+` try every way to share a text out."""
+    choices, closed = [False], False
+    before = ""
+    for kind, text in patterns.tokens(expression):
+        if kind == "open":
+            choices.append(False)
+        elif kind == "close":
+            closed = choices.pop()
+            choices[-1] = choices[-1] or closed
+        elif kind == "either" or (kind == "repeat" and not patterns.is_fixed(text)):
+            if kind == "repeat" and before == "close" and closed and patterns.is_endless(text):
+                return (
+                    f"repeats a group with a choice in it ({words.quoted(text)}), which can take ages to match; "
+                    "write what is repeated as a class such as [^/]"
+                )
+            choices[-1] = True
+        before = kind
+    return None
+
+
+def find_groups(expression: str) -> tuple[str, ...]:
+    """The names of the groups of an accepted expression."""
+    matches = (_NAMED.match(text) for kind, text in patterns.tokens(expression) if kind == "open")
+    return tuple(match[1] for match in matches if match is not None)
+
+
+def written(expression: str) -> str:
+    """An accepted expression for nginx, with names of ours."""
+    return _EVERYTHING + "".join(
+        _NAMED.sub(lambda match: f"(?<{_PREFIX}{match[1]}>", text) if kind == "open" else text
+        for kind, text in patterns.tokens(expression)
+    )
+
+
+def matches(expression: str, path: str) -> bool:
+    """Whether nginx finds an accepted expression in a path."""
+    python = "".join(
+        _NAMED.sub(r"(?P<\1>", text) if kind == "open" else text for kind, text in patterns.tokens(expression)
+    )
+    return re.search(_EVERYTHING + python, path) is not None
+
+
+# --- texts with groups -----------------------------------------------------------------------------------------
+
+
+def check_parts(text: str, groups: collections.abc.Collection[str]) -> str | None:
+    """Whether each `${name}` of a text is a group."""
+    for match in _PART.finditer(text):
+        if match[1] not in groups:
+            known = [f"${{{name}}}" for name in groups]
+            expected = (
+                f"expected {words.listed(known)}" if known else "its expression has no group such as (?<name>...)"
+            )
+            return f"uses {words.quoted(match.group())}, which is no named group of it: {expected}"
+    return None
+
+
+def find_parts(text: str) -> tuple[str, ...]:
+    return tuple(match[1] for match in _PART.finditer(text))
+
+
+def without_parts(text: str, instead: str = "x") -> str:
+    """The text with something harmless for each group, for the rules of what it is."""
+    return _PART.sub(instead, text)
+
+
+def expand(text: str, literal: collections.abc.Callable[[str], str]) -> str:
+    """The text for nginx: each group a variable, all else as `literal` writes it."""
+    parts, end = [], 0
+    for match in _PART.finditer(text):
+        parts += [literal(text[end : match.start()]), f"${{{_PREFIX}{match[1]}}}"]
+        end = match.end()
+    return "".join([*parts, literal(text[end:])])

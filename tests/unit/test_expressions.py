@@ -1,0 +1,68 @@
+"""Regular expressions for paths: which are accepted, and what their named groups become."""
+
+import re
+
+import pytest
+
+from daemun.core.texts import expressions
+
+
+@pytest.mark.parametrize(
+    ("expression", "groups"),
+    [
+        ("^/u/(?<id>[0-9]+)$", ("id",)),
+        (r"^/(?P<year>\d{4})/(?<slug>[^/]+)\.html$", ("year", "slug")),
+        (r"\.(?:jpe?g|png)$", ()),
+        ("^/(?:a|b)?x", ()),
+        ("^/(?:ab){3}", ()),
+        ("^/(?!admin/).*$", ()),
+    ],
+)
+def test_accepted(expression: str, groups: tuple[str, ...]) -> None:
+    assert expressions.check(expression) is None
+    assert expressions.find_groups(expression) == groups
+    assert not re.search(r"\((?!\?)", expressions.written(expression).replace(r"\(", ""))
+    for name in groups:
+        assert f"(?<daemun_part_{name}>" in expressions.written(expression)
+
+
+@pytest.mark.parametrize(
+    ("expression", "cause"),
+    [
+        ("^/u/([0-9]+)$", 'has a group without a name; write "^/u/(?:[0-9]+)$", or (?<name>...)'),
+        ("(?<Id>x)", 'has a group named "Id"; a name is 1 to 20 of a-z, 0-9 and _'),
+        ("(?<" + "a" * 21 + ">x)", "a name is 1 to 20 of"),
+        ("(?<a>x)(?<a>y)", 'has two groups named "a"'),
+        ("(?:a|aa)+$", 'repeats a group with a choice in it ("+")'),
+        ("(?:a?a){2,}$", "repeats a group with a choice in it"),
+        ("(?:(?:x|y)z)*", "repeats a group with a choice in it"),
+        ("(?:a+)+$", "repeats a repetition"),
+        ("^/(a", "never closed"),
+        (r"(?<a>x)\1", "not in the part of regular expressions"),
+        ("x" * 401, "is too long"),
+        ("", "is empty"),
+    ],
+)
+def test_refused(expression: str, cause: str) -> None:
+    assert cause in (expressions.check(expression) or "")
+
+
+def test_what_is_recommended_instead_of_a_group_without_a_name_is_accepted() -> None:
+    cause = expressions.check("^/(a|(b))/(?<c>x)$") or ""
+    (cure,) = re.findall(r'write "(.*?)"', cause)
+    assert cure == "^/(?:a|(?:b))/(?<c>x)$"
+    assert expressions.check(cure) is None
+
+
+def test_a_dot_is_a_line_break_too() -> None:
+    assert expressions.matches("^/admin/.*$", "/admin/\n/x")
+    assert not expressions.matches("^/admin/[a-z]*$", "/admin/1")
+
+
+def test_texts_with_groups() -> None:
+    assert expressions.expand("/a$b/${id}$/${x", lambda text: text.replace("$", "D")) == "/aDb/${daemun_part_id}D/D{x"
+    assert expressions.check_parts("/${id}", ("id", "of")) is None
+    assert expressions.check_parts("/${ID}", ("id", "of")) == (
+        'uses "${ID}", which is no named group of it: expected ${id} or ${of}'
+    )
+    assert "no group such as (?<name>...)" in (expressions.check_parts("/${id}", ()) or "")
