@@ -11,6 +11,7 @@ from daemun.core.options import (
     cache_control_option,
     catalogue,
     cors_option,
+    errors_option,
     forward_auth_forms,
     header_options,
     host_header_option,
@@ -21,6 +22,7 @@ from daemun.core.options import (
     listing_option,
     logs_option,
     max_body_option,
+    page_file,
     rate_limit_form,
     redirect_status_option,
     respond_form,
@@ -227,6 +229,10 @@ def _security_headers() -> Feature:
     )
 
 
+def _pages(key: str, path: str) -> errors_option.ErrorPages:
+    return errors_option.ErrorPages(pages=((key, page_file.PageFile(path=path, trusted="/srv")),))
+
+
 def _headers() -> Feature:
     app = "https://app.example.com"
     cors = cors_option.Cors(origins=(app, "https://*.example.org"), expose=("X-Total",), credentials=True)
@@ -241,13 +247,17 @@ def _headers() -> Feature:
         "inner.example.com",
         route("/api/", "http://10.0.0.1", cors=cors),
         route("/in/", "http://10.0.0.1", cors=cors_option.Cors(), access=inside),
-        route("/files/", model.Files(folder="/srv/www"), cache_control=kept),
+        route("/files/", model.Files(folder="/srv/www"), cache_control=kept, errors=_pages("404", "/srv/lost $1.html")),
         route("/", "http://10.0.0.1"),
         route("/app/", "fastcgi://10.0.0.1", response_headers=(("X-Level", "route"), ("X-Gate", ""))),
         response_headers=(("X-Level", "site"),),
         request_headers=(("X-From-Site", "$host"),),
     )
-    gate = {"response_headers": (("X-Gate", "1"), ("Server-Timing", "")), "request_headers": (("X-Sent", "gate"),)}
+    gate: dict[str, object] = {
+        "response_headers": (("X-Gate", "1"), ("Server-Timing", "")),
+        "request_headers": (("X-Sent", "gate"),),
+    }
+    gate["errors"] = _pages("5xx", "/srv/pages/sorry.html")
     return Feature(desired=model.Desired(sites=(inner,), globals=model.Globals(options=catalogue.values_of(gate))))
 
 

@@ -37,7 +37,7 @@ def _reads_paths(form: object) -> bool:
 
 def test_an_option_that_reads_paths_declares_its_files() -> None:
     reading = [one for one in catalogue.EVERY if _reads_paths(one.form)]
-    assert {one.name for one in reading} == {"access", "acme", "docker", "tls"}, "what the test looks at"
+    assert {one.name for one in reading} == {"access", "acme", "docker", "errors", "tls"}, "what the test looks at"
     assert [one.name for one in reading if one.files is None] == []
 
 
@@ -61,6 +61,10 @@ TOP = "sites: {a.test: http://127.0.0.1:1}\n"
             "sites: {a.test: {tls: {directory: {directory: 'https://ca.test/', ca_file: gone.pem}}, "
             "routes: {/: 'http://127.0.0.1:1'}}}",
             'site "a.test", tls.directory.ca_file',
+        ),
+        (
+            "sites: {a.test: {errors: {404: gone.pem}, routes: {/: 'http://127.0.0.1:1'}}}",
+            'site "a.test", errors.404',
         ),
         (
             "sites: {a.test: {/: {to: 'https://b.test', verify: gone.pem}}}",

@@ -15,10 +15,12 @@ from daemun.core.options import (
     catalogue,
     compress_option,
     cors_option,
+    errors_option,
     health_option,
     hsts_option,
     keep_option,
     option,
+    page_file,
     rewrite_option,
     robots_option,
     security_headers_option,
@@ -167,6 +169,16 @@ CACHE_CONTROL = strategies.none() | strategies.builds(
     ).map(tuple),
     override=FLAG,
 )
+ERRORS = strategies.builds(
+    errors_option.ErrorPages,
+    pages=strategies.lists(
+        strategies.tuples(
+            strategies.sampled_from(["404", "4xx", "5xx", "502"]) | TEXT,
+            strategies.builds(page_file.PageFile, path=PATH | TEXT, trusted=strategies.none() | PATH),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
 ROUTES = strategies.builds(
     sites.route,
     strategies.just("/") | PATH,
@@ -178,6 +190,7 @@ ROUTES = strategies.builds(
     response_headers=HEADERS,
     cors=CORS,
     cache_control=CACHE_CONTROL,
+    errors=ERRORS,
 )
 SITES = strategies.builds(
     _site,
@@ -196,6 +209,7 @@ SITES = strategies.builds(
     response_headers=HEADERS,
     cors=CORS,
     cache_control=CACHE_CONTROL,
+    errors=ERRORS,
     routes=strategies.lists(ROUTES, min_size=1, max_size=2).map(tuple),
 )
 SITE = model.Site(host="a.test", routes=(model.Route(path="/", action=model.Redirect(to="/x")),))
@@ -222,7 +236,7 @@ def _without(site: model.Site, field: tuple[str | int, ...]) -> model.Site:
             return dataclasses.replace(site, routes=SITE.routes)
         case (("aliases" | "redirect_aliases"), *_):
             return dataclasses.replace(site, aliases=())
-        case ((("request_headers" | "response_headers" | "cors" | "cache_control") as name), *_):
+        case ((("request_headers" | "response_headers" | "cors" | "cache_control" | "errors") as name), *_):
             return dataclasses.replace(site, options=tuple(one for one in site.options if one[0] != name))
         case (("tls" | "http" | "hsts" | "redirect_status" | "compress" | "security_headers" | "robots"), *_):
             return dataclasses.replace(site, tls=model.Tls(), http=model.HttpMode.REDIRECT, options=())

@@ -11,14 +11,30 @@ import pathlib
 import stat
 
 from daemun.core import model
+from daemun.core.options import catalogue, page_file
 
 
 def with_trust(snapshot: model.Snapshot) -> model.Snapshot:
     """The same, with what of each folder can be trusted now."""
-    return dataclasses.replace(snapshot, sites=tuple(map(_of_site, snapshot.sites)))
+    settings = snapshot.globals
+    if settings is not None:
+        settings = dataclasses.replace(settings, options=catalogue.with_pages(settings.options, _of_page))
+    return dataclasses.replace(snapshot, globals=settings, sites=tuple(map(_of_site, snapshot.sites)))
+
+
+def _of_page(page: page_file.PageFile) -> page_file.PageFile:
+    return dataclasses.replace(page, trusted=find_trusted(str(pathlib.Path(page.path).parent)))
 
 
 def _of_site(site: model.Site) -> model.Site:
+    options = catalogue.with_pages(site.options, _of_page)
+    if options is not site.options:
+        site = dataclasses.replace(site, options=options)
+    if any(catalogue.with_pages(route.options, _of_page) is not route.options for route in site.routes):
+        routes = (
+            dataclasses.replace(route, options=catalogue.with_pages(route.options, _of_page)) for route in site.routes
+        )
+        site = dataclasses.replace(site, routes=tuple(routes))
     if not any(isinstance(route.action, model.Files | model.Respond) for route in site.routes):
         return site
     return dataclasses.replace(site, routes=tuple(map(_of_route, site.routes)))

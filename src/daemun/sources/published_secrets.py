@@ -13,31 +13,49 @@ from daemun.core.options import catalogue
 from daemun.sources import snippet_files
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """A file, or a folder, of this machine that visitors are shown. field: of the option that names it."""
+
+    host: str | None
+    origin: model.Origin
+    field: tuple[str | int, ...]
+    path: str
+
+
 def find_problems(snapshot: model.Snapshot, path: pathlib.Path, state: str | None) -> list[model.Problem]:
     """path: of the file that the snapshot was read from. state: the state directory. Blocking, microseconds."""
-    served = [
-        (site, route, *place, os.path.realpath(place[1]))
-        for site in snapshot.sites
-        if site.enabled
-        for route in site.routes
-        if (place := _find_place(route)) is not None
-    ]
-    if not served:
+    shown = [*_find_shown(snapshot)]
+    if not shown:
         return []
     secrets = {os.path.realpath(file): what for file, what in _find_secrets(snapshot, path, state)}
     problems: list[model.Problem] = []
-    for site, route, key, written, folder in served:
+    for one in shown:
+        place = os.path.realpath(one.path)
         for secret, what in secrets.items():
-            common = os.path.commonpath((folder, secret))
-            if common in {folder, secret}:
-                where = "is" if folder == secret else "holds" if common == folder else "lies in"
+            common = os.path.commonpath((place, secret))
+            if common in {place, secret}:
+                where = "is" if place == secret else "holds" if common == place else "lies in"
+                key = str(one.field[-1])
                 apart = "a folder apart from it" if key == "files" else "another file"
-                message = f"{key}: {folder} {where} {what}; name {apart}"
-                field = ("routes", route.path, key)
+                message = f"{key}: {place} {where} {what}; name {apart}"
                 problems.append(
-                    model.Problem(origin=site.origin, message=message, host=site.host, field=field, bars=written)
+                    model.Problem(origin=one.origin, message=message, host=one.host, field=one.field, bars=one.path)
                 )
     return problems
+
+
+def _find_shown(snapshot: model.Snapshot) -> collections.abc.Iterator[_Shown]:
+    for site in snapshot.sites:
+        for route in site.routes if site.enabled else ():
+            if (place := _find_place(route)) is not None:
+                key, path = place
+                yield _Shown(host=site.host, origin=site.origin, field=("routes", route.path, key), path=path)
+    for page, held in catalogue.find_pages(snapshot):
+        if held.site is None:
+            yield _Shown(host=None, origin=model.NOWHERE, field=held.field, path=page.path)
+        elif held.site.enabled:
+            yield _Shown(host=held.site.host, origin=held.site.origin, field=held.field, path=page.path)
 
 
 def _find_place(route: model.Route) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ import pathlib
 
 from daemun import errors
 from daemun.core import directive, model, problem_report
-from daemun.core.options import index_option, listing_option, spa_option, user_option
+from daemun.core.options import catalogue, index_option, listing_option, page_file, spa_option, user_option
 from daemun.core.texts import words
 from daemun.sources import snippet_files
 
@@ -22,17 +22,36 @@ def find_problems(snapshot: model.Snapshot, find_worker: snippet_files.FindWorke
         for route in site.routes
         if isinstance(route.action, model.Files | model.Respond)
     ]
-    if not served:
+    pages = [*catalogue.find_pages(snapshot)]
+    if not served and not pages:
         return []
     worker = None
     with contextlib.suppress(errors.EnvironmentProblemError):  # reported where nginx is to be started
         worker = find_worker(user_option.OPTION.of(snapshot.globals or model.Globals()))
     written = snapshot.globals.snippet if snapshot.globals is not None else ()
-    return [
+    found = [
         _warn(site, route, cause)
         for site, route, action in served
         if (cause := _find_cause_of(site, route, action, worker, written)) is not None
     ]
+    return [*found, *(problem for page, held in pages if (problem := _judge_page(page, held, worker)) is not None)]
+
+
+def _judge_page(
+    page: page_file.PageFile, held: catalogue.Held, worker: snippet_files.Worker | None
+) -> model.Problem | None:
+    """Of one that is not there, the source has an error."""
+    try:
+        closed = snippet_files.find_closed(pathlib.Path(page.path).resolve(), worker)
+    except OSError:
+        return None
+    if closed is None or (held.site is not None and not held.site.enabled):
+        return None
+    origin, host = (model.NOWHERE, None) if held.site is None else (held.site.origin, held.site.host)
+    message = f"{problem_report.label(held.field, host=host)}: {closed}; until then the gate's own page is shown"
+    return model.Problem(
+        origin=origin, message=message, host=host, severity=model.Severity.WARNING, field=held.field, file=page.path
+    )
 
 
 def _find_cause_of(

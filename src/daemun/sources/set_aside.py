@@ -8,12 +8,16 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model
-from daemun.core.options import access_option
+from daemun.core.options import access_option, catalogue
 from daemun.core.texts import rules, spellings
 from daemun.sources import loaded_files, yaml_file
 
 Known = collections.abc.Mapping[str, model.Site]
 """By host: a site as it was read last without an error."""
+
+
+_BESIDE = frozenset({access_option.OPTION.name, *catalogue.PAGES})
+"""Options that a site is served without where a file that they name cannot be read."""
 
 
 def set_aside(error: yaml_file.InvalidFileError, known: Known, *, is_start: bool) -> model.Snapshot:
@@ -38,11 +42,12 @@ def set_aside(error: yaml_file.InvalidFileError, known: Known, *, is_start: bool
 
 def _find_faults(errors: collections.abc.Iterable[model.Problem]) -> dict[str, model.SetAside]:
     """By host. A missing certificate is none: its site is served with another one
-    (`certs.served.certificate_files`). Nor is a file that decides who may come in: an earlier version of the site could
-    let in whom it is to keep out, and without the file none of those it names can come in."""
+    (`certs.served.certificate_files`), and neither is a missing page, in whose place the gate's is shown. Nor is a file
+    that decides who may come in: an earlier version of the site could let in whom it is to keep out, and without the
+    file none of those it names can come in."""
     by_host: dict[str, list[model.Problem]] = {}
     for one in errors:
-        is_beside = one.file is not None and (one.field[:1] == ("tls",) or access_option.OPTION.name in one.field)
+        is_beside = one.file is not None and (one.field[:1] == ("tls",) or not _BESIDE.isdisjoint(one.field))
         if one.host is not None and not is_beside:
             by_host.setdefault(one.host, []).append(one)
     return {

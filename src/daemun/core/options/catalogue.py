@@ -30,6 +30,7 @@ from daemun.core.options import (
     default_option,
     docker_option,
     enabled_option,
+    errors_option,
     header_options,
     health_option,
     hold_option,
@@ -48,6 +49,7 @@ from daemun.core.options import (
     old_workers_option,
     on_demand_option,
     option,
+    page_file,
     proxy_headers_option,
     redirect_status_option,
     retries_option,
@@ -109,6 +111,7 @@ EVERY: tuple[option.Option[typing.Any], ...] = (
     header_options.RESPONSE,
     max_body_option.OPTION,
     compress_option.OPTION,
+    errors_option.OPTION,
     cors_option.OPTION,
     cache_control_option.OPTION,
     security_headers_option.OPTION,
@@ -303,6 +306,28 @@ def find_files(snapshot: model.Snapshot) -> collections.abc.Iterator[tuple[optio
     for held in find_values(snapshot, _FILES):
         if held.option.files is not None:
             yield from ((file, held) for file in held.option.files(held.value))
+
+
+PAGES = frozenset(one.name for one in EVERY if one.pages is not None)
+
+
+def find_pages(snapshot: model.Snapshot) -> collections.abc.Iterator[tuple[page_file.PageFile, Held]]:
+    """The files that visitors are shown (`Option.pages`)."""
+    for held in find_values(snapshot, PAGES):
+        found: list[page_file.PageFile] = []
+        _replace_pages(held.option, held.value, lambda page, found=found: found.append(page) or page)  # type: ignore[misc]
+        yield from ((page, held) for page in found)
+
+
+def with_pages(options: model.OptionValues, replace: page_file.Replace) -> model.OptionValues:
+    """The same with each of these files replaced."""
+    if not any(name in PAGES for name, _ in options):
+        return options
+    return tuple((name, _replace_pages(BY_NAME[name], value, replace)) for name, value in options)
+
+
+def _replace_pages(one: option.Option[typing.Any], value: object, replace: page_file.Replace) -> object:
+    return value if one.pages is None else one.pages(value, replace)
 
 
 def with_digests(options: model.OptionValues, digest: collections.abc.Callable[[str], str]) -> model.OptionValues:

@@ -175,6 +175,7 @@ class Option(typing.Generic[T]):
     files: those that a value names, but for those of a `model.Secret`, which are found in every value.
     digested: of what names files that nginx loads once: the value with the digests of what they hold.
     loaded: of what names files that daemun reads: the value with what they hold; None for one that cannot be read.
+    pages: of what names files that visitors are shown: the value with each of them replaced.
     lines: what it writes in nginx at a spot; None: it is part of what others write.
     """
 
@@ -191,6 +192,7 @@ class Option(typing.Generic[T]):
     files: collections.abc.Callable[[T], collections.abc.Iterable[NamedFile]] | None = None
     digested: collections.abc.Callable[[T, collections.abc.Callable[[str], str]], T] | None = None
     loaded: collections.abc.Callable[[T, collections.abc.Callable[[str], bytes | None]], T] | None = None
+    pages: collections.abc.Callable[[T, collections.abc.Callable[[typing.Any], typing.Any]], T] | None = None
     lines: collections.abc.Callable[[T, Spot], collections.abc.Iterable[directive.Directive]] | None = None
 
     def of(self, *holders: HasOptions) -> T:

@@ -16,6 +16,7 @@ from daemun.core.render import (
     access,
     access_log,
     client_certificates,
+    custom_pages,
     forwarded_headers,
     header_directives,
     site_scope,
@@ -76,7 +77,9 @@ RECURSIVE = arguments.line("recursive_error_pages", "on")
 def lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
     """Last in a server, behind what an owner wrote: nginx takes the first page for a status."""
     uncertified = _uncertified(scope)
-    if not is_on(scope.settings, scope.site.snippet):
+    custom = custom_pages.every(scope)
+    has_others = is_on(scope.settings, scope.site.snippet)
+    if not has_others and not custom:
         return uncertified
     headers: tuple[directive.Directive, ...] = ()
     if (wait := access.retry_after(scope)) is not None:
@@ -84,6 +87,12 @@ def lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]
         retry = arguments.line("add_header", "Retry-After", Expr(wait), "always")
         ours = header_directives.without_written(header_directives.server_lines(scope, https=https), written)
         headers = (*ours, *written, retry)
+    if custom:
+        more = (*_access_logs(scope.settings, scope.environment, scope.site.snippet), *headers)
+        places = (custom_pages.location(page, scope.environment, more, has_others=has_others) for page in custom)
+        own = (*custom_pages.lines(custom_pages.of_site(scope)), *places)
+        others = nodes(scope.settings, scope.environment, scope.site.snippet, headers, own) if has_others else own
+        return (*others, *uncertified)
     if headers or site_scope.owned(scope.site.snippet, "access_log"):
         return (*nodes(scope.settings, scope.environment, scope.site.snippet, headers), *uncertified)
     return (arguments.line("include", FILE), *uncertified)
@@ -109,9 +118,10 @@ def repeated(scope: site_scope.Scope, route: model.Route, *but: str) -> tuple[di
     """For a location of a route with error pages of its own, which nginx takes for all there are. What an owner sets
     for a status in the route counts. but: statuses that have no page here."""
     pages = site_scope.owned(scope.site.snippet, "error_page") or site_scope.owned(scope.settings.snippet, "error_page")
+    own = {arg.value for line in site_scope.owned(route.snippet, "error_page") for arg in line.args[:-1]}
+    pages = (*pages, *custom_pages.lines(custom_pages.of_route(scope, route), *own))
     if not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
         return pages
-    own = {arg.value for line in site_scope.owned(route.snippet, "error_page") for arg in line.args[:-1]}
     place = f"{_prefix_of(scope, route)}$daemun_wanted" if _has_logs(route) else visitor_page.LOCATION
     return (*pages, _page(*but, *own, place=place))
 
@@ -126,6 +136,8 @@ def in_logs_of(
     scope: site_scope.Scope, route: model.Route, locations: tuple[directive.Node, ...]
 ) -> tuple[directive.Node, ...]:
     """The locations of a route, with pages that log where an owner lets the route log."""
+    if custom_pages.is_own(route):
+        locations = tuple(_with_pages(node, repeated(scope, route)) for node in locations)
     if not _has_logs(route) or not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
         return locations
     logs = log_lines(scope, route)
@@ -136,7 +148,9 @@ def in_logs_of(
 
 
 def _with_pages(node: directive.Node, pages: tuple[directive.Directive, ...]) -> directive.Node:
-    if isinstance(node, directive.Comment) or node.block is None or site_scope.owned(node.block, "error_page"):
+    if isinstance(node, directive.Comment) or node.name != "location" or node.block is None:
+        return node
+    if site_scope.owned(node.block, "error_page"):
         return node
     return dataclasses.replace(node, block=(*pages, *node.block))
 
@@ -175,13 +189,20 @@ def nodes(
     env: render_environment.Environment,
     snippet: model.Snippet = (),
     headers: tuple[directive.Directive, ...] = (),
+    custom: tuple[directive.Node, ...] | None = None,
 ) -> tuple[directive.Node, ...]:
-    """The pages. snippet: what an owner wrote for the server. headers: all that they carry; none: the server's."""
+    """The pages. snippet: what an owner wrote for the server. headers: all that they carry; none: the server's.
+    custom: pages of files, which count first; None: those of the gate."""
     logs = _access_logs(settings, env, snippet)
     # A list of the server's own hides that of an owner further out.
     outer = () if site_scope.owned(snippet, "error_page") else site_scope.owned(settings.snippet, "error_page")
+    if custom is None:
+        found = custom_pages.find(settings)
+        places = (custom_pages.location(page, env, logs, has_others=True) for page in dict.fromkeys(found.values()))
+        custom = (*custom_pages.lines(found), *places)
     return (
         *outer,
+        *custom,
         _page(),
         *(_location(f"@daemun_error_{form}", kind, (*logs, *headers)) for form, kind in visitor_page.FORMS.items()),
     )

@@ -45,6 +45,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import buffering_option, hold_option, retries_option
 from daemun.core.render import (
     accel_redirect,
+    custom_pages,
     error_pages,
     forwarded_headers,
     header_directives,
@@ -223,6 +224,7 @@ def location(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *,
     """Where a request waits. Raises: RenderError."""
     pages = site_scope.owned(scope.site.snippet, "error_page")
     own_pages = site_scope.owned(route.snippet, "error_page")
+    is_replaced = bool(pages or own_pages or custom_pages.of_route(scope, route))
     is_cgi = MODULES[proxy.targets[0].scheme] != "proxy"
     lost = arguments.line("if", Expr("$daemun_fate"), "=", "lost", block=(arguments.line("return", "502"),))
     lines: list[directive.Node] = [
@@ -234,9 +236,9 @@ def location(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *,
         ),
         arguments.line("include", HOLD if buffering_option.OPTION.of(proxy) is not False else HOLD_UNBUFFERED),
         *header_directives.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
-        *((*own_pages, *error_pages.repeated(scope, route, "503")) if pages or own_pages else ()),
+        *((*own_pages, *error_pages.repeated(scope, route, "503")) if is_replaced else ()),
         *error_pages.log_lines(scope, route),
-        *((arguments.line("proxy_intercept_errors", "on"),) if pages or own_pages else ()),
+        *((arguments.line("proxy_intercept_errors", "on"),) if is_replaced else ()),
         arguments.line("proxy_read_timeout", arguments.duration(hold_option.OPTION.of(proxy) + _MARGIN_S)),
         arguments.line(
             "proxy_pass",
