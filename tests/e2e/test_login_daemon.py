@@ -1,5 +1,6 @@
 """daemun's own sign-in through the life of a daemon, with its commands, and in a real browser."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -181,6 +182,49 @@ def test_groups_codes_and_mistakes(daemon: Run) -> None:
         assert Browser(daemon.gate).sign_in(SITE, "alice", "a third one").status_code == 200
 
 
+def logged(daemon: Run) -> str:
+    kept = [path for path in pathlib.Path(daemon.state, "logs").iterdir() if path.is_file()]
+    return daemon.log_text() + "".join(path.read_text() for path in kept)
+
+
+def test_who_is_invited(daemon: Run) -> None:
+    with servers.running("home") as server:
+        daemon.write("sites: {}")
+        assert "login: {host: auth.example.com}" in daemon.cli("users", "invite", "bob").stderr
+        guard(daemon, server, rule="{groups: [family]}")
+        daemon.up("https://open.test/", "https://auth.test/")
+        made = json.loads(daemon.cli_good("users", "invite", "bob", "--group", "family", "--json"))
+        assert made["link"].startswith(f"https://auth.test:{daemon.gate.https}/invitation?token=")
+        assert "invited until" in daemon.cli_good("users")
+        assert json.loads(daemon.cli_good("users", "--json"))["users"][0]["invited_until"] == made["ends"]
+        assert daemon.cli("tokens", "add", "bob", "--all-sites").returncode == 1
+        assert daemon.cli("users", "totp", "bob").returncode == 1
+        for time in ("soon", "0d", "1s"):
+            assert daemon.cli("users", "invite", "eve", "--expires", time).returncode == 1
+        # Another link instead of the first.
+        link = json.loads(daemon.cli_good("users", "invite", "bob", "--group", "family", "--json"))["link"]
+        bob = Browser(daemon.gate)
+        assert bob.send(made["link"]).status_code == 404
+        page = bob.send(link)
+        done = login_forms.send(bob, page, "/invitation", new="a password", again="a password")
+        assert done.headers["Location"] == "/account"
+        assert bob.open(SITE).status_code == 200
+        assert "can sign in" in daemon.cli_good("users")
+        assert "there is such a user" in daemon.cli("users", "invite", "bob").stderr
+        # Withdrawn.
+        carol = json.loads(daemon.cli_good("users", "invite", "carol", "--json"))["link"]
+        assert Browser(daemon.gate).send(carol).status_code == 200
+        daemon.cli_good("users", "rm", "carol")
+        assert Browser(daemon.gate).send(carol).status_code == 404
+        # With a password by the owner, none is to be chosen any more.
+        dave = json.loads(daemon.cli_good("users", "invite", "dave", "--json"))["link"]
+        assert run_with(daemon, "word", "users", "passwd", "dave").returncode == 0
+        assert Browser(daemon.gate).send(dave).status_code == 404
+        # Nothing of the links is kept.
+        text = logged(daemon) + pathlib.Path(daemon.state, "store", "login", "users.json").read_text()
+        assert not any(one.partition("=")[2] in text for one in (made["link"], link, carol, dave))
+
+
 def test_without_a_page_nobody_comes_in(daemon: Run) -> None:
     with servers.running("home") as server:
         daemon.write(f"""
@@ -231,3 +275,13 @@ async def test_in_a_real_browser(daemon: Run, tmp_path: pathlib.Path) -> None:
             await page.until("document.body?.innerText.includes('You are signed out')")
             await page.call("Page.navigate", url=f"https://auth.test:{port}/")
             await page.until("document.querySelector('[name=user]') !== null")
+            # Neither what follows an invitation names its secret.
+            link = json.loads(await asyncio.to_thread(daemon.cli_good, "users", "invite", "bob", "--json"))["link"]
+            await page.call("Page.navigate", url=link)
+            await page.until("document.querySelector('[name=new]') !== null")
+            for name in ("new", "again"):
+                await page.fill(f"[name={name}]", "a password")
+            await page.press_enter()
+            await page.until("location.pathname === '/account' && document.body?.innerText.includes('as bob') === true")
+            daemon.wait(lambda: "/account" in logged(daemon), "the access log")
+            assert link.partition("=")[2] not in logged(daemon)

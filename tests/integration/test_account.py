@@ -2,11 +2,9 @@
 
 import asyncio
 import collections.abc
-import contextlib
 import json
 import os
 import re
-import resource
 import threading
 import typing
 
@@ -19,7 +17,7 @@ from daemun.core.access.login_users import User
 from daemun.judge import account, known_users, password_check, saved_sessions, session_file, sign_in, user_changes
 from tests.support import daemon, echo, login_forms
 from tests.support.login_browser import Browser
-from tests.support.login_house import EVERYBODY, House, guarded, hashed, house, settings
+from tests.support.login_house import EVERYBODY, House, full_disk, guarded, hashed, house, settings
 from tests.support.sites import site
 
 pytestmark = pytest.mark.nginx
@@ -73,21 +71,6 @@ def age_passwords(running: House) -> None:
     kept.write(json.dumps(found).encode())
     for slot in slots:
         os.close(slot)
-    running.prepare()
-
-
-@contextlib.contextmanager
-def full_disk(running: House) -> collections.abc.Iterator[None]:
-    """A judge that can write no more than the beginning of its files."""
-    asyncio.run(running.keeper.stop())
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
-    try:
-        running.prepare()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    yield
-    asyncio.run(running.keeper.stop())
     running.prepare()
 
 

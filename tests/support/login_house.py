@@ -5,6 +5,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import pathlib
+import resource
 import tempfile
 import typing
 
@@ -107,3 +108,18 @@ def house(*sites: model.Site, gate: model.Globals) -> collections.abc.Iterator[H
                 yield made
             finally:
                 asyncio.run(judge_process.end_left(running.layout))
+
+
+@contextlib.contextmanager
+def full_disk(running: House) -> collections.abc.Iterator[None]:
+    """A judge that can write no more than the beginning of its files."""
+    asyncio.run(running.keeper.stop())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        running.prepare()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    yield
+    asyncio.run(running.keeper.stop())
+    running.prepare()

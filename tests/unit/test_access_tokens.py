@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from daemun import errors
+from daemun.cli import lifetimes
 from daemun.cli.commands import tokens
 from daemun.core.access import access_tokens, login_users
 from daemun.core.access.access_tokens import Token
@@ -68,7 +69,7 @@ def test_names(name: str, is_good: bool) -> None:
 def test_what_the_command_takes() -> None:
     assert tokens._read_sites(["B.test", "a.test", "*.x.test"], all_sites=False) == ("*.x.test", "a.test", "b.test")
     assert tokens._read_sites([], all_sites=True) == (access_tokens.EVERY_SITE,)
-    assert (tokens._read_time("12h"), tokens._read_time("30d")) == (43_200, 2_592_000)
+    assert (lifetimes.read("12h", "end"), lifetimes.read("30d", "end")) == (43_200, 2_592_000)
     assert tokens._find_user({"alice"}, None, "alice") == "alice"
     assert tokens._find_user({"alice"}, "alice", "backup") == "alice"
 
@@ -76,7 +77,7 @@ def test_what_the_command_takes() -> None:
 @pytest.mark.parametrize("time", ["", "soon", "0d", "9999d", "30", "-1d", "1s"])
 def test_times_that_are_refused(time: str) -> None:
     with pytest.raises(errors.ConfigError, match="30d"):
-        tokens._read_time(time)
+        lifetimes.read(time, "end")
 
 
 def test_what_the_command_refuses() -> None:

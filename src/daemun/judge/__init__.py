@@ -10,6 +10,8 @@ login_app          the sign-in as pages, and the ways there and back
 known_users        who can sign in: users of the store, with what they changed themselves
 account            what users do with their own accounts
 account_app        the same as a page (account_pages, account_words, browser_names)
+invitations        how who was invited becomes a user
+invitation_app     the same as a page (invitation_pages)
 one_time_codes     codes of an app, and recovery codes; no I/O
 login_http         the cookies, forms and headers that these pages share
 login_pages        these pages, as HTML; no I/O

@@ -111,7 +111,8 @@ class Account:
     # --- sessions ----------------------------------------------------------------------------------------------
 
     def list_sessions(self, visit: Visit) -> list[session_book.Session]:
-        ours = (one for one in self._sessions.book.list(self._now()) if self._known.find_of(one) == visit.user)
+        listed = self._sessions.book.list(self._now())
+        ours = (one for one in listed if one.user == visit.user.name and self._known.find_of(one) is not None)
         return sorted(ours, key=lambda one: (one is not visit.session, -one.seen_s))
 
     async def end_session(self, visit: Visit, number: str) -> Outcome:
@@ -139,10 +140,8 @@ class Account:
     async def change_password(self, visit: Visit, present: str, new: str, again: str) -> Outcome:
         """Ends all other sessions."""
         new = password_hashes.normalize(new)
-        if new != password_hashes.normalize(again):
-            return Outcome(result=Result.DIFFERENT)
-        if not is_fit(new):
-            return Outcome(result=Result.UNFIT)
+        if (cause := find_unfit(new, again)) is not None:
+            return Outcome(result=cause)
         refused = await self._check(visit, present)
         if refused is not None:
             return refused
@@ -251,9 +250,12 @@ class Account:
         return dataclasses.replace(outcome, codes=codes) if outcome.result is Result.DONE else outcome
 
 
-def is_fit(password: str) -> bool:
-    """Whether it can be a new password."""
-    return len(password) >= SHORTEST_PASSWORD and password_hashes.check_password(password) is None
+def find_unfit(password: str, again: str) -> Result | None:
+    """Why it cannot be a new password; None: it can."""
+    if password != password_hashes.normalize(again):
+        return Result.DIFFERENT
+    is_fit = len(password) >= SHORTEST_PASSWORD and password_hashes.check_password(password) is None
+    return None if is_fit else Result.UNFIT
 
 
 def draw_stamp() -> str:

@@ -24,6 +24,8 @@ from daemun.core.access import access_tokens, judge_policies, login_users
 from daemun.judge import (
     account,
     account_app,
+    invitation_app,
+    invitations,
     login_app,
     login_judge,
     password_check,
@@ -62,7 +64,12 @@ class JudgeApp:
         self._judge = judge
         self._login = login_judge.LoginJudge(judge, sessions, now)
         own = account.Account(self._login.known, sessions, judge, verifier, now)
-        self._pages = login_app.LoginApp(self._login, account_app.AccountApp(self._login, own))
+        invited = invitations.Invitations(self._login.known, sessions, judge, verifier, now)
+        self._pages = login_app.LoginApp(
+            self._login,
+            account_app.AccountApp(self._login, own),
+            invitation_app.InvitationApp(self._login, invited),
+        )
         self._tokens = token_judge.TokenJudge(judge, self._login.find_user, now)
         self._providers = provider_sign_in.ProviderSignIn(self._login, judge, client, now)
         self._provider_pages = provider_app.ProviderApp(self._login, self._pages, self._providers)

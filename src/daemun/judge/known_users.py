@@ -16,6 +16,7 @@ class KnownUsers:
         self._sessions = sessions
         self._stored: tuple[login_users.User, ...] = ()
         self._users: dict[str, login_users.User] = {}
+        self._invited: dict[str, login_users.User] = {}
         self._policy = judge_policies.Policy(name="@login", realm="", users=())
         self.providers: tuple[login_providers.Provider, ...] = ()
         self._made_of: tuple[object, object] = ((), None)
@@ -28,9 +29,14 @@ class KnownUsers:
 
     @property
     def all(self) -> collections.abc.Mapping[str, login_users.User]:
-        """By name."""
+        """By name; without those who are only invited."""
         self._fold()
         return self._users
+
+    def find_invited(self, digest: str) -> login_users.User | None:
+        """By the digest of an invitation's secret."""
+        self._fold()
+        return self._invited.get(digest)
 
     @property
     def policy(self) -> judge_policies.Policy:
@@ -64,13 +70,19 @@ class KnownUsers:
             book.change_user(before, after, kept=kept)
             also(book)
 
-        return await self._sessions.commit(alter, is_due=lambda: self.all.get(before.name) == before)
+        return await self._sessions.commit(alter, is_due=lambda: self._has(before))
+
+    def _has(self, user: login_users.User) -> bool:
+        known = self.all.get(user.name) if user.invitation is None else self.find_invited(user.invitation.digest)
+        return known == user
 
     def _fold(self) -> None:
         changes = self._sessions.book.changes
         if self._made_of[0] is self._stored and self._made_of[1] is changes:
             return
         self._made_of = (self._stored, changes)
-        self._users = {one.name: one for one in login_changes.fold(self._stored, changes)}
+        folded = login_changes.fold(self._stored, changes)
+        self._users = {one.name: one for one in folded if one.invitation is None}
+        self._invited = {one.invitation.digest: one for one in folded if one.invitation is not None}
         pairs = tuple((one.name, one.hashed) for one in self._users.values() if one.hashed)
         self._policy = dataclasses.replace(self._policy, users=pairs)

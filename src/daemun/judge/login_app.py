@@ -1,6 +1,7 @@
 """The pages of the sign-in, and the ways from a site to it and back, over HTTP: nginx passes them on.
 
-/pages/...  on the host of the sign-in: its page, and /pages/sign-out; /pages/account is of `account_app`
+/pages/...  on the host of the sign-in: its page, and /pages/sign-out; /pages/account is of `account_app`,
+            /pages/invitation of `invitation_app`
 /site/...   on a site: /site/start and /site/return
 
 What nginx sends besides: X-Real-IP, X-Forwarded-Host (with the port that was named), X-Forwarded-Proto, X-Daemun-Port
@@ -12,16 +13,19 @@ import urllib.parse
 
 from aiohttp import web
 
-from daemun.judge import account_app, login_http, login_judge, login_pages, provider_pages
+from daemun.judge import account_app, invitation_app, login_http, login_judge, login_pages, provider_pages
 
 _CHALLENGE = re.compile(r"[0-9a-f]{64}\Z")
 _BROWSER_S = 3600
 
 
 class LoginApp:
-    def __init__(self, judge: login_judge.LoginJudge, account: account_app.AccountApp) -> None:
+    def __init__(
+        self, judge: login_judge.LoginJudge, account: account_app.AccountApp, invitation: invitation_app.InvitationApp
+    ) -> None:
         self._judge = judge
         self._account = account
+        self._invitation = invitation
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         method = "GET" if request.method == "HEAD" else request.method
@@ -33,6 +37,7 @@ class LoginApp:
             ("GET", "/site/start"): self._start,
             ("GET", "/site/return"): self._return,
             **self._account.handlers,
+            **self._invitation.handlers,
         }.get((method, request.path))
         if handle is None:
             return web.Response(status=404)

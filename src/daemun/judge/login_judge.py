@@ -231,6 +231,11 @@ class LoginJudge:
         step = None if user.totp is None else one_time_codes.find_step(user.totp, written, now_s)
         return step is not None and self._book.spend_step(user.name, step)
 
+    async def begin(self, name: str, visitor: Visitor) -> str | None:
+        """A session of a user who chose a password just now. Returns: its secret; None: the user is gone."""
+        user = self.known.all.get(name)
+        return None if user is None else (await self._begin(user, visitor)).secret
+
     async def _begin(self, user: login_users.User, visitor: Visitor) -> Outcome:
         """Of a user who entered the password."""
         now_s = self._now()

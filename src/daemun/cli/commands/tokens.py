@@ -1,36 +1,37 @@
 """`daemun tokens`: scripts that come into sites with `login` (RFC 6750)."""
 
 import datetime
-import re
 import secrets
 import typing
 
 import typer
 
 from daemun import errors, settings
-from daemun.cli import command_groups, common_options, json_answer, output, tables
+from daemun.cli import command_groups, common_options, json_answer, lifetimes, output, tables
 from daemun.core import password_hashes
 from daemun.core.access import access_tokens
 from daemun.core.texts import durations, rules, words
-
-_TIME = re.compile(r"([1-9][0-9]{0,5})\s*([mhd])\Z")
-_UNITS_S = {"m": 60, "h": 3600, "d": 86400}
-_LONGEST_S = 3660 * 86400
 
 Name = typing.Annotated[str, typer.Argument(metavar="NAME", help="What the token is for: backup, phone.")]
 
 
 def show(chosen: settings.Settings, *, as_json: bool) -> None:
     """Every token, a line each; none is shown itself. Needs no daemon."""
-    from daemun.wiring.offline import offline_tokens, offline_users
+    from daemun.wiring.offline import offline_tokens
 
-    found, users = offline_tokens.list_tokens(chosen), {one.name for one in offline_users.list_users(chosen)}
+    found, users = offline_tokens.list_tokens(chosen), _list_users(chosen)
     now = datetime.datetime.now(datetime.UTC)
     if as_json:
         json_answer.print_json({"tokens": [_json(one, now, users) for one in found]})
     elif found:
         rows = [
-            (one.name, one.user, _describe_sites(one), _moment(one.created_s), _describe_state(one, now, users))
+            (
+                one.name,
+                one.user,
+                _describe_sites(one),
+                lifetimes.moment(one.created_s),
+                _describe_state(one, now, users),
+            )
             for one in found
         ]
         tables.print_table(("TOKEN", "USER", "SITES", "SINCE", "STATE"), rows)
@@ -61,13 +62,13 @@ def add(  # noqa: PLR0917 - Typer's
     """Make a token, and show it this once: `Authorization: Bearer TOKEN` lets a script in where its user may come in.
     Needs no daemon.
     """
-    from daemun.wiring.offline import offline_tokens, offline_users
+    from daemun.wiring.offline import offline_tokens
 
     if (cause := access_tokens.check_name(name)) is not None:
         raise errors.ConfigError(f"cannot name a token {words.quoted(name)}: it {cause}")
     hosts = _read_sites(sites or [], all_sites=all_sites)
-    lifetime_s = _read_time(expires)
-    owner = _find_user({one.name for one in offline_users.list_users(chosen)}, user, name)
+    lifetime_s = lifetimes.read(expires, "let a token end")
+    owner = _find_user(_list_users(chosen), user, name)
     secret = access_tokens.make_secret(secrets.token_bytes(access_tokens.RANDOM_BYTES))
     now_s = datetime.datetime.now(datetime.UTC).timestamp()
     with offline_tokens.editing(chosen) as tokens:
@@ -83,8 +84,8 @@ def add(  # noqa: PLR0917 - Typer's
             created_s=now_s,
             ends_s=now_s + lifetime_s,
         )
-    json_answer.note(token=secret, name=name, user=owner, sites=list(hosts), ends=_moment(made.ends_s))
-    output.print_line(f"{name} comes in as {owner} at {_describe_sites(made)} until {_moment(made.ends_s)}:")
+    json_answer.note(token=secret, name=name, user=owner, sites=list(hosts), ends=lifetimes.moment(made.ends_s))
+    output.print_line(f"{name} comes in as {owner} at {_describe_sites(made)} until {lifetimes.moment(made.ends_s)}:")
     output.print_line(f"  Authorization: Bearer {secret}")
     output.print_line("it is shown this once")
 
@@ -114,22 +115,19 @@ def _read_sites(sites: list[str], *, all_sites: bool) -> tuple[str, ...]:
     return hosts
 
 
+def _list_users(chosen: settings.Settings) -> set[str]:
+    """Without those who are only invited."""
+    from daemun.wiring.offline import offline_users
+
+    return {one.name for one in offline_users.list_users(chosen) if one.invitation is None}
+
+
 def _find_user(known: set[str], user: str | None, name: str) -> str:
     found = password_hashes.normalize((name if user is None else user).strip())
     if found in known:
         return found
     cure = "`--user USER` says as whom the token comes in; " if user is None else ""
     raise errors.ConfigError(f"there is no user {words.quoted(found)}; {cure}`daemun users` lists them")
-
-
-def _read_time(text: str) -> int:
-    match = _TIME.match(text.strip())
-    found = 0 if match is None else int(match[1]) * _UNITS_S[match[2]]
-    if not 0 < found <= _LONGEST_S:
-        raise errors.ConfigError(
-            f"cannot let a token end after {words.quoted(text)}: expected a time such as 12h or 30d, 3660d at most"
-        )
-    return found
 
 
 def _describe_sites(token: access_tokens.Token) -> str:
@@ -153,11 +151,7 @@ def _json(token: access_tokens.Token, now: datetime.datetime, users: set[str]) -
         "name": token.name,
         "user": token.user,
         "sites": list(token.sites),
-        "created": _moment(token.created_s),
-        "ends": _moment(token.ends_s),
+        "created": lifetimes.moment(token.created_s),
+        "ends": lifetimes.moment(token.ends_s),
         "state": _find_state(token, now, users),
     }
-
-
-def _moment(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,12 +1,14 @@
 """`daemun users`: who can sign in (`login`)."""
 
 import dataclasses
+import datetime
+import secrets
 import typing
 
 import typer
 
 from daemun import errors, settings
-from daemun.cli import command_groups, common_options, json_answer, output, password_input, tables
+from daemun.cli import command_groups, common_options, json_answer, lifetimes, output, password_input, tables
 from daemun.core import password_hashes
 from daemun.core.access import login_users
 from daemun.core.options import login_rule_form
@@ -28,12 +30,12 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
     if as_json:
         json_answer.print_json({"users": [_json(user) for user in found]})
     elif found:
-        rows = [
-            (user.name, user.display, user.email, " ".join(user.groups), "yes" if user.totp else "no") for user in found
-        ]
-        tables.print_table(("USER", "NAME", "E-MAIL", "GROUPS", "ONE-TIME CODES"), rows)
+        rows = [(user.name, user.display, user.email, " ".join(user.groups), *_describe(user)) for user in found]
+        tables.print_table(("USER", "NAME", "E-MAIL", "GROUPS", "ONE-TIME CODES", "STATE"), rows)
     else:
-        output.print_line("there are no users; `daemun users add NAME` adds one")
+        output.print_line(
+            "there are no users; `daemun users add NAME` adds one, `daemun users invite NAME` invites one"
+        )
 
 
 group = command_groups.make_group("users", show, about="The users of daemun's own sign-in (`login`).")
@@ -70,6 +72,50 @@ def add(
     output.print_line(f"{name} can sign in")
 
 
+@group.command()
+@common_options.with_settings
+def invite(  # noqa: PLR0917 - Typer's
+    chosen: settings.Settings,
+    name: Name,
+    groups: Groups = None,
+    email: Email = None,
+    display: Display = None,
+    expires: typing.Annotated[
+        str, typer.Option("--expires", metavar="TIME", help="After how long the invitation ends: 12h, 3d.")
+    ] = "3d",
+) -> None:
+    """Invite a user: prints a link, this once, behind which the password is chosen. It is good once. Again for the same
+    name: another link instead of the one before. Needs no daemon.
+    """
+    from daemun.wiring.offline import offline_users
+
+    name = _checked_name(name)
+    _check(groups, email, display)
+    lifetime_s = lifetimes.read(expires, "let an invitation end")
+    page = offline_users.find_page(chosen)
+    secret = secrets.token_urlsafe(32)
+    ends_s = datetime.datetime.now(datetime.UTC).timestamp() + lifetime_s
+    with offline_users.editing(chosen) as users:
+        if name in users and users[name].invitation is None:
+            raise errors.ConfigError(
+                f"cannot invite {name!r}: there is such a user; see `daemun users passwd` and `set`"
+            )
+        users[name] = login_users.User(
+            name=name,
+            hashed="",
+            stamp=offline_users.draw_stamp(),
+            display=password_hashes.normalize(display or ""),
+            email=email or "",
+            groups=tuple(sorted(set(groups or ()))),
+            invitation=login_users.Invitation(digest=login_users.digest_invitation(secret), ends_s=ends_s),
+        )
+    link = f"{page}/invitation?token={secret}"
+    json_answer.note(user=name, link=link, ends=lifetimes.moment(ends_s))
+    output.print_line(f"{name} is invited, until {lifetimes.moment(ends_s)}, by this link:")
+    output.print_line(f"  {link}")
+    output.print_line("it is shown this once, and good once; whoever has it can become this user")
+
+
 @group.command("set")
 @common_options.with_settings
 def set_(  # noqa: PLR0917 - Typer's
@@ -102,7 +148,7 @@ def set_(  # noqa: PLR0917 - Typer's
 @group.command()
 @common_options.with_settings
 def rm(chosen: settings.Settings, name: Name) -> None:
-    """Remove a user. All sessions and tokens of the user end within ten seconds."""
+    """Remove a user, or withdraw an invitation. All sessions and tokens of the user end within ten seconds."""
     from daemun.wiring.offline import offline_users
 
     with offline_users.editing(chosen) as users:
@@ -123,7 +169,7 @@ def passwd(chosen: settings.Settings, name: Name) -> None:
     hashed = password_input.read_hash()
     with offline_users.editing(chosen) as users:
         user = _find(users, name)
-        users[user.name] = dataclasses.replace(user, hashed=hashed, stamp=offline_users.draw_stamp())
+        users[user.name] = dataclasses.replace(user, hashed=hashed, stamp=offline_users.draw_stamp(), invitation=None)
     json_answer.note(user=user.name)
     output.print_line(f"{user.name} signs in with the new password")
 
@@ -144,6 +190,8 @@ def totp(
     secret, codes = one_time_codes.draw_secret(), one_time_codes.draw_recovery()
     with offline_users.editing(chosen) as users:
         user = _find(users, name)
+        if user.invitation is not None:
+            raise errors.ConfigError(f"{user.name} is invited, and sets up one-time codes on the page of the account")
         digests = tuple(login_users.digest_recovery(code) for code in codes)
         users[user.name] = dataclasses.replace(
             user,
@@ -168,7 +216,17 @@ def _json(user: login_users.User) -> dict[str, object]:
         "email": user.email,
         "groups": list(user.groups),
         "totp": user.totp is not None,
+        "invited_until": None if user.invitation is None else lifetimes.moment(user.invitation.ends_s),
     }
+
+
+def _describe(user: login_users.User) -> tuple[str, str]:
+    """Whether codes are needed, and what is missing."""
+    if user.invitation is None:
+        return ("yes" if user.totp else "no", "can sign in")
+    if user.invitation.is_over(datetime.datetime.now(datetime.UTC).timestamp()):
+        return ("no", "the invitation is over")
+    return ("no", f"invited until {lifetimes.moment(user.invitation.ends_s)}")
 
 
 def _checked_name(name: str) -> str:

@@ -11,11 +11,23 @@ KEY = "login/users.json"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """By which a person becomes a user. digest: of the secret in its link (`digest_invitation`). ends_s: since the
+    epoch."""
+
+    digest: str = dataclasses.field(repr=False)
+    ends_s: float
+
+    def is_over(self, now_s: float) -> bool:
+        return now_s >= self.ends_s
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """name: what people sign in with. hashed: the password. stamp: drawn anew with each password: sessions of an
     earlier one are over. groups: sorted. totp: the secret of one-time codes (RFC 6238), base32; None: they are not
     needed. recovery: digests of codes that may stand in once each (`digest_recovery`). revision: how often the user
-    changed the account (`login_changes`)."""
+    changed the account (`login_changes`). invitation: of who has no password yet, and cannot sign in."""
 
     name: str
     hashed: str = dataclasses.field(repr=False)
@@ -26,6 +38,7 @@ class User:
     totp: str | None = dataclasses.field(default=None, repr=False)
     recovery: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     revision: int = 0
+    invitation: Invitation | None = None
 
 
 def encode(users: collections.abc.Iterable[User]) -> bytes:
@@ -50,7 +63,17 @@ def read(value: dict[str, typing.Any]) -> User:
         totp=None if totp is None else str(totp),
         recovery=tuple(map(str, value["recovery"])),
         revision=int(value.get("revision", 0)),
+        invitation=_read_invitation(value.get("invitation")),
     )
+
+
+def _read_invitation(value: dict[str, typing.Any] | None) -> Invitation | None:
+    return None if value is None else Invitation(digest=str(value["digest"]), ends_s=float(value["ends_s"]))
+
+
+def digest_invitation(secret: str) -> str:
+    """256 random bits need no slow digest."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def digest_recovery(code: str) -> str:

@@ -181,6 +181,11 @@ def _location(
     return arguments.line("location", Expr(name), block=(*lines_, arguments.line("default_type", kind), answer))
 
 
+def unlogged(prefix: str, logs: tuple[directive.Directive, ...]) -> tuple[directive.Node, ...]:
+    """The pages for a location whose requests are in no log. logs: what keeps them out."""
+    return tuple(_location(f"{prefix}{form}", kind, logs) for form, kind in visitor_page.FORMS.items())
+
+
 # --- for all sites ---------------------------------------------------------------------------------------------
 
 

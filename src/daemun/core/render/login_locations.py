@@ -79,7 +79,7 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """Where a visitor leaves for the sign-in, and comes back."""
     if not is_needed(scope):
         return ()
-    block = (*held_access.open_lines(scope.environment, _address_rules(scope)), *_passing(scope, "/site/"))
+    block = (*held_access.open_lines(scope.environment, _address_rules(scope)), *passing(scope, "/site/"))
     return (arguments.line("location", "^~", _PATH, block=block),)
 
 
@@ -95,10 +95,10 @@ def _address_rules(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
 
 def pages(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """The sign-in's own host, where conditions of the gate without a judge hold (`core.access.login_site`)."""
-    return (arguments.line("location", "/", block=_passing(scope, "/pages/")),)
+    return (arguments.line("location", "/", block=passing(scope, "/pages/")),)
 
 
-def _passing(scope: site_scope.Scope, path: str) -> tuple[directive.Node, ...]:
+def passing(scope: site_scope.Scope, path: str) -> tuple[directive.Node, ...]:
     """The judge reads these headers, and no other of the visitor's."""
     port = scope.forwarded.named_port if scope.site.https_port is None else "$daemun_https_port"
     sent = {

@@ -25,6 +25,7 @@ from daemun.core.render import (
     forward_auth,
     header_directives,
     held_access,
+    invitation_locations,
     judge_locations,
     login_locations,
     misdirected_requests,
@@ -294,7 +295,9 @@ def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, .
     """What an owner wrote for the server, and the locations of the routes."""
     if login_site.is_it(scope.site, scope.settings):
         (page,) = scope.site.routes
-        return (*access.server_lines(scope), *access.guarded(scope, page, login_locations.pages(scope), ()))
+        locations = (invitation_locations.page(scope), *login_locations.pages(scope))
+        guarded = access.guarded(scope, page, locations, ())
+        return (*access.server_lines(scope), *guarded, *invitation_locations.beside(scope))
     if _has_snippets(scope.site):
         scope = buffer_sizes.fit_site(header_directives.keep_in_site(scope, https=https))
     content = (

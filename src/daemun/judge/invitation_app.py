@@ -1,0 +1,89 @@
+"""An invitation over HTTP, on the host of the sign-in: /pages/invitation?token=SECRET, and its form."""
+
+import re
+
+from aiohttp import web
+
+from daemun.judge import account, invitation_pages, invitations, login_http, login_judge, login_pages
+
+Words = login_pages.Words
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}\Z")
+_PROBLEMS = {
+    account.Result.UNFIT: ("unfit", 400),
+    account.Result.DIFFERENT: ("different", 400),
+    account.Result.BUSY: ("busy", 503),
+    account.Result.UNSAVED: ("unsaved", 503),
+}
+
+
+class InvitationApp:
+    """handlers: by method and path, for requests that nginx passes on."""
+
+    def __init__(self, judge: login_judge.LoginJudge, own: invitations.Invitations) -> None:
+        self._judge = judge
+        self._invitations = own
+        self.handlers = {("GET", "/pages/invitation"): self._show, ("POST", "/pages/invitation"): self._take}
+
+    async def _show(self, request: web.BaseRequest, words: Words) -> web.Response:
+        words = invitation_pages.extend(words)
+        secret = request.query.get("token", "")
+        found = await self._find(request, secret)
+        return self._page(request, words, secret, found)
+
+    async def _take(self, request: web.BaseRequest, words: Words) -> web.Response:
+        words = invitation_pages.extend(words)
+        sent = await login_http.read_form(request)
+        secret = sent.get("token", "")
+        found = await self._find(request, secret)
+        if found.user is None:
+            return self._page(request, words, secret, found)
+        if not login_http.is_own(request, sent):
+            return self._page(request, words, secret, found, problem=words["stale"], status=403)
+        outcome = await self._invitations.accept(secret, sent.get("new", ""), sent.get("again", ""))
+        if outcome.result is account.Result.DONE:
+            return await self._enter(request, found.user.name)
+        if outcome.result not in _PROBLEMS:
+            return self._page(request, words, secret, invitations.Found())
+        word, status = _PROBLEMS[outcome.result]
+        problem = words[word].format(least=account.SHORTEST_PASSWORD)
+        return self._page(request, words, secret, found, problem=problem, status=status)
+
+    async def _find(self, request: web.BaseRequest, secret: str) -> invitations.Found:
+        secret = secret if _SECRET.match(secret) else ""
+        return await self._invitations.find(secret, request.headers.get("X-Real-IP", ""))
+
+    async def _enter(self, request: web.BaseRequest, name: str) -> web.Response:
+        """Signed in, in the place of whoever was, and on to the account."""
+        await self._judge.sign_out(login_http.cookie(request, login_http.SESSION))
+        visitor = login_judge.Visitor(
+            address=request.headers.get("X-Real-IP", ""), agent=request.headers.get("User-Agent", "")
+        )
+        secret = await self._judge.begin(name, visitor)
+        if secret is None or self._judge.host is None:
+            return login_http.redirect("/")
+        answer = login_http.redirect("/account")
+        login_http.keep(answer, login_http.SESSION, secret, max_age_s=self._judge.host.lifetime_s)
+        return login_http.drop(answer, login_http.FORM)
+
+    def _page(
+        self,
+        request: web.BaseRequest,
+        words: Words,
+        secret: str,
+        found: invitations.Found,
+        *,
+        problem: str = "",
+        status: int = 200,
+    ) -> web.Response:
+        headers = dict(invitation_pages.HEADERS)
+        if found.retry_after_s:
+            headers["Retry-After"] = str(found.retry_after_s)
+            waiting = {**words, "waiting": words["wait"].format(seconds=found.retry_after_s)}
+            return login_http.page(login_pages.message(waiting, "over_title", "waiting"), 429, headers)
+        if found.user is None:
+            page = login_pages.message(words, "no_invitation_title", "no_invitation", link="/")
+            return login_http.page(page, 404, headers)
+        form = login_http.secret(request, login_http.FORM)
+        hidden = {"form": form, "token": secret}
+        page = invitation_pages.invitation(words, user=found.user, hidden=hidden, problem=problem)
+        return login_http.keep(login_http.page(page, status, headers), login_http.FORM, form)
