@@ -78,6 +78,8 @@ def test_the_file_of_passwords_is_obeyed_at_once(daemon: Run) -> None:
             lambda: [one for one in daemon.look()["problems"] if "htpasswd" in one["message"]], "told"
         )
         assert "cannot read" in problems[0]["message"]
+        (one,) = daemon.look()["sites"]
+        assert (one["state"], one["cure"].partition(",")[0]) == ("degraded", "correct the path")
         assert daemon.cli("check").returncode == 1
         write_users(daemon, alice="new")
         wait(daemon, sent("alice", "new"), 200)

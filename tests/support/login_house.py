@@ -13,7 +13,7 @@ import pyotp
 from passlib import hash as passlib_hash
 
 from daemun.core import model
-from daemun.core.access import login_policies, login_site, login_users
+from daemun.core.access import basic_auth_policies, login_policies, login_site, login_users
 from daemun.core.access.login_users import User
 from daemun.core.options import access_option, catalogue, login_option, login_rule_form, trusted_proxies_option
 from daemun.core.options.access_option import Access
@@ -80,7 +80,8 @@ class House:
         self.prepare()
 
     def prepare(self) -> None:
-        policies = login_policies.find_policies(self.desired)
+        by_password = basic_auth_policies.find_policies(self.desired)
+        policies = (*by_password, *login_policies.find_policies(self.desired))
         assert asyncio.run(self.keeper.prepare(policies, self.gate.files)) == ()
 
     def look(self, method: str, path: str, content: bytes = b"") -> dict[str, typing.Any]:

@@ -148,6 +148,10 @@ class Running:
 
     def raw(self, request: str, *, name: str | None = None, tls: bool = False) -> bytes:
         """The whole answer to a request written by hand, whose line breaks become CRLF; with TLS, name is the SNI."""
+        return self.raw_bytes(request.replace("\n", "\r\n").encode(), name=name, tls=tls)
+
+    def raw_bytes(self, request: bytes, *, name: str | None = None, tls: bool = True) -> bytes:
+        """The same of a request as it is."""
         with contextlib.ExitStack() as stack:
             port = self.https if tls else self.http
             connection = stack.enter_context(socket.create_connection((clients.LOOPBACK, port), timeout=20))
@@ -156,7 +160,7 @@ class Running:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
                 connection = stack.enter_context(context.wrap_socket(connection, server_hostname=name))
-            connection.sendall(request.replace("\n", "\r\n").encode())
+            connection.sendall(request)
             answer = b""
             while part := connection.recv(65536):
                 answer += part

@@ -213,7 +213,7 @@ class Gate:
     def _judge_sites(
         self, last: reconciler.Outcome, certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> tuple[model.SiteStatus, ...]:
-        judged = self._served.judge(last.sites, certificates)
+        judged = served_judgement.with_missing_files(self._served.judge(last.sites, certificates), last.problems)
         containers = [one for one in last.desired.containers if not one.is_served]
         return tuple(served_judgement.with_containers(one, containers) for one in judged) if containers else judged
 

@@ -22,7 +22,7 @@ from daemun.core.render import held_access, judge_memory, login_locations, site_
 UPSTREAM = login_locations.UPSTREAM
 _REFUSED, _DOWN = "@daemun_refused", "@daemun_judge_down"
 _USER, _ANSWER, WAIT = "$daemun_user", "$daemun_judge_answer", "$daemun_judge_wait"
-_PASSED = "$daemun_passed_authorization"
+_PASSED, _READABLE = "$daemun_passed_authorization", "$daemun_readable_authorization"
 OWN = (_USER, _PASSED, *login_locations.OWN)
 """The variables of `identity`, which may be empty."""
 LIMIT_KEY = "$daemun_limit_user"
@@ -49,10 +49,14 @@ def definitions(env: render_environment.Environment) -> variable_definitions.Def
     comment = directive.Comment("A password that was for the gate is not passed on; that of who came in otherwise is.")
     # A limit may count by it in a tree without a location that sets it.
     users = (_map("", _USER, ""), limit_key(_USER, LIMIT_KEY))
+    # Another one would be a 400 of the judge's, which auth_request takes for a fault of the gate's.
+    readable = _map("$http_authorization", _READABLE, "odd", (r"~^[ -~]{0,4096}\z", "$http_authorization"))
+    bounds = directive.Comment("Names and passwords that the judge reads; others are wrong.")
     return {
         **judge_memory.definitions(env),
         LIMIT_KEY.removeprefix("$"): serialise.serialise((directive.Comment("What is counted by user."), *users)),
         _PASSED.removeprefix("$"): serialise.serialise((comment, passed)),
+        _READABLE.removeprefix("$"): serialise.serialise((bounds, readable)),
         **login_locations.definitions(),
     }
 
@@ -102,8 +106,8 @@ def _location(place: str, policy: judge_policies.Policy | judge_policies.LoginPo
         sent |= {"X-Daemun-Token": login_locations.TOKEN, "X-Real-IP": "$remote_addr"}
         sent |= {"X-Daemun-Goes": "$request_method $daemun_wanted"}
     else:
-        key = f"{policy.name} {policy.digest} $host $remote_addr $http_authorization"
-        sent = {"Host": "judge", "Authorization": "$http_authorization", "X-Real-IP": "$remote_addr"}
+        key = f"{policy.name} {policy.digest} $host $remote_addr {_READABLE}"
+        sent = {"Host": "judge", "Authorization": _READABLE, "X-Real-IP": "$remote_addr"}
     # nginx keeps connections by itself since 1.29.7, and a question would be lost on one that the judge closes then.
     sent |= {"Content-Length": "", "Connection": "close"}
     lines = (

@@ -13,7 +13,7 @@ from daemun.core.certificates import certificate_choice
 from daemun.core.options import access_option, on_demand_option
 from daemun.core.services import dns_service, dns_services
 from daemun.core.texts import rules, words
-from daemun.core.validation import validate, validate_acme, validate_login
+from daemun.core.validation import validate, validate_acme, validate_judges, validate_login
 
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
@@ -37,6 +37,7 @@ def _judge_site(settings: model.Globals, site: model.Site) -> Judged:
         *validate.find_site_problems(site),
         *validate_acme.find_order_problems(site, settings.acme),
         *validate_login.find_login_problems(site, settings),
+        *validate_judges.find_judge_problems(site, settings),
     )
     if any(problem.severity is model.Severity.ERROR for problem in problems):
         return Judged(problems=problems, is_refused=True, merged=_in_order(site))

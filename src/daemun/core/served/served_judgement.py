@@ -10,6 +10,7 @@ import datetime
 
 from daemun.core import model
 from daemun.core.certificates import certificate_faults
+from daemun.core.options import access_option
 from daemun.core.served import server_answers
 from daemun.core.texts import durations, words
 
@@ -75,6 +76,34 @@ def with_containers(
             reason = status.reason.replace(server_answers.NO_CONTAINER, named, 1)
             return dataclasses.replace(status, reason=reason, cure=one.cure)
     return status
+
+
+def with_missing_files(
+    sites: tuple[model.SiteStatus, ...], problems: collections.abc.Iterable[model.Problem]
+) -> tuple[model.SiteStatus, ...]:
+    """The statuses with what files that `access` names and that cannot be used keep out: such a site runs as wanted,
+    and some of its visitors do not come in."""
+    found = [one for one in problems if _is_of_access(one)]
+    if not found:
+        return sites
+    of_host = {one.host: one for one in reversed(found)}
+    return tuple(_with_missing_file(status, of_host) for status in sites)
+
+
+def _is_of_access(problem: model.Problem) -> bool:
+    is_error = problem.severity is model.Severity.ERROR
+    return is_error and problem.file is not None and access_option.OPTION.name in problem.field
+
+
+def _with_missing_file(
+    status: model.SiteStatus, of_host: collections.abc.Mapping[str | None, model.Problem]
+) -> model.SiteStatus:
+    outer = of_host.get(None) if access_option.OPTION.of(status.site) is None else None
+    problem = of_host.get(status.site.host, outer)
+    if problem is None or status.state is not model.SiteState.LIVE:
+        return status
+    reason, _, cure = problem.message.partition("; ")
+    return dataclasses.replace(status, state=model.SiteState.DEGRADED, reason=reason, cure=cure or None)
 
 
 def judge_certificate(status: model.CertificateStatus, look: model.SiteLook | None) -> model.CertificateStatus:

@@ -11,7 +11,7 @@ import functools
 from daemun.core import model, problem_report, render_environment, site_memory, source_abilities
 from daemun.core.options import catalogue, option, tls_option
 from daemun.core.texts import rules, words
-from daemun.core.validation import loops, validate_acme, validate_login, validate_route, validate_site
+from daemun.core.validation import loops, validate_acme, validate_judges, validate_login, validate_route, validate_site
 
 _FEATURES = {
     model.Scheme.H2C: render_environment.Feature.H2C_UPSTREAM,
@@ -80,6 +80,7 @@ def _judge_in_gate(
     return (
         *validate_acme.find_order_problems(site, settings.acme),
         *validate_login.find_login_problems(site, settings),
+        *validate_judges.find_judge_problems(site, settings),
         *loops.find_loops(site, listening),
     )
 
