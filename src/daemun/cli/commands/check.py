@@ -22,6 +22,7 @@ def check(chosen: settings.Settings, file: File = None, as_json: common_options.
 
     Exits with 0 when it is good (warnings are no reason to refuse it), else with 1.
     """
+    from daemun.core.access import login_providers
     from daemun.web import json_values
     from daemun.wiring.offline import checking, configuration
 
@@ -31,14 +32,18 @@ def check(chosen: settings.Settings, file: File = None, as_json: common_options.
         output.name_gate(chosen.options)
     chosen = daemon_state.with_daemons_file(chosen)
     configuration.check_can_start(chosen)
-    found = json_values.problems_json(checking.check(chosen))
+    problems, desired = checking.look(chosen)
+    callbacks = login_providers.find_callbacks(desired.globals) if desired is not None else {}
+    found = json_values.problems_json(problems)
     is_good = not problem_lines.errors_of(found)
     subject = configuration.name_source(chosen)
     if as_json:
-        json_answer.print_json({"ok": is_good, "config": str(chosen.config), "problems": found})
+        json_answer.print_json({"ok": is_good, "config": str(chosen.config), "problems": found, "callbacks": callbacks})
     else:
         problem_lines.print_all(found)
         if is_good:
+            for key, uri in callbacks.items():
+                output.print_line(f"identity provider {key}: its redirect URI is {uri}")
             output.print_line(f"{subject}: good")
         else:
             output.complain(f"{subject}: {output.count(len(problem_lines.errors_of(found)), 'error')}")

@@ -20,7 +20,8 @@ Host = typing.Annotated[
 
 @common_options.with_settings
 def doctor(chosen: settings.Settings, host: Host = None, as_json: common_options.AsJson = False) -> None:
-    """Look for what is wrong, or will be: names and DNS, port 80, CAA, the CA, the clock, nginx, containers, the disk.
+    """Look for what is wrong, or will be: names and DNS, port 80, CAA, the CA, the clock, nginx, containers, the disk,
+    identity providers.
 
     What is looked at is what daemun looks at before it orders a certificate. Changes nothing, and costs nothing at a
     CA. Exits with 1 when there is something to do.
@@ -50,7 +51,7 @@ def _look(
     found: list[Json],
 ) -> list[Json]:
     """With what needs no daemon."""
-    from daemun.cli import machine_findings
+    from daemun.cli import daemon_state, machine_findings, provider_findings
     from daemun.core import model
     from daemun.web import json_values
 
@@ -60,6 +61,7 @@ def _look(
         own += [*machine_findings.look_at_file(chosen), *machine_findings.look_at_nginx(chosen)]
     own += machine_findings.look_at_weaknesses(chosen)
     own += machine_findings.look_at_disk(chosen)
+    own += provider_findings.look_at_providers(daemon_state.with_daemons_file(chosen))
     if machine_findings.has_local_sites(chosen) if absent is not None else daemon.has_local_certificates():
         own += machine_findings.look_at_trust(chosen)
     return [*found, *json_values.findings_json(tuple(own))]

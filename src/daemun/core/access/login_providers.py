@@ -16,7 +16,7 @@ import urllib.parse
 
 from daemun.core import model
 from daemun.core.access import login_users
-from daemun.core.options import login_provider_form, login_rule_form
+from daemun.core.options import login_option, login_provider_form, login_rule_form
 
 LONGEST_SUBJECT = 255
 """OpenID Connect Core section 2."""
@@ -121,6 +121,15 @@ def read_groups(value: object) -> tuple[str, ...]:
 def _clean(value: object) -> str:
     text = value if isinstance(value, str) else ""
     return "".join(sign for sign in text if sign.isprintable())[:_LONGEST_DISPLAY].strip()
+
+
+def find_callbacks(settings: model.Globals) -> dict[str, str]:
+    """Where each provider leads back to, by its key, for those who make a client there."""
+    login = login_option.OPTION.of(settings)
+    ports = {address.port for address in settings.listen.https}
+    port = "" if not ports or 443 in ports else f":{min(ports)}"
+    providers = () if login is None else login.providers
+    return {one.key: login_provider_form.callback(login.host, one.key, port) for one in providers if login is not None}
 
 
 def find(providers: collections.abc.Iterable[Provider], key: str) -> Provider | None:

@@ -22,8 +22,7 @@ class GithubProvider:
         self._provider = provider
         self._client = client
         self._base = provider.issuer.rstrip("/")
-        is_public = self._base == login_provider_form.GITHUB
-        self._api = "https://api.github.com" if is_public else f"{self._base}/api/v3"
+        self._api = find_api(provider.issuer)
 
     async def make_url(self, state: str, pending: pending_sign_ins.Pending) -> str:
         """Where the visitor goes."""
@@ -101,3 +100,9 @@ class GithubProvider:
         if status != 200 or found is None:
             raise ProviderError(Fault.AWAY, f"its API answers {path.partition('?')[0]} with {status}, or with no JSON")
         return found
+
+
+def find_api(issuer: str) -> str:
+    """docs.github.com/en/enterprise-server@3.17/rest/quickstart."""
+    base = issuer.rstrip("/")
+    return "https://api.github.com" if base == login_provider_form.GITHUB else f"{base}/api/v3"

@@ -16,11 +16,10 @@ from daemun.judge.providers.provider_error import Fault, ProviderError
 KEY_TYPES = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
     **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
-    "EdDSA": "OKP",
+    **dict.fromkeys(("EdDSA", "Ed25519"), "OKP"),
 }
-"""Algorithms that are taken -> the type of their keys (RFC 7518 section 6.1). Signatures with a key that only the
-provider has: neither `none` nor HS256, whose key whoever knows the client's secret, or takes a public key for one,
-has."""
+"""Algorithms that are taken -> the type of their keys (RFC 7518 section 6.1, RFC 9864). Only the provider has the
+private key of each: neither `none` nor HS256, whose key is the client's secret, or a public key taken for one."""
 LEEWAY_S = 60
 LONGEST = 64 << 10
 _RSA_BITS = (2048, 8192)

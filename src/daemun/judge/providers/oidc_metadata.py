@@ -1,4 +1,4 @@
-"""The discovery document of a provider (OpenID Connect Discovery 1.0 section 3). No I/O."""
+"""The discovery document of a provider (OpenID Connect Discovery 1.0 section 3), and its keys."""
 
 import dataclasses
 import typing
@@ -6,6 +6,7 @@ import typing
 from daemun.judge.providers import provider_requests
 from daemun.judge.providers.provider_error import Fault, ProviderError
 
+_MOST_KEYS = 100
 PATH = "/.well-known/openid-configuration"
 
 
@@ -25,6 +26,24 @@ class Metadata:
 
 def find_url(issuer: str) -> str:
     return f"{issuer.rstrip('/')}{PATH}"
+
+
+async def fetch(issuer: str, client: provider_requests.ProviderClient) -> Metadata:
+    """Raises: ProviderError."""
+    url = find_url(issuer)
+    status, content = await client.get(url)
+    if status != 200:
+        raise ProviderError(Fault.AWAY, f"{url} answers with {status}; correct `oidc`, the issuer")
+    return read(content, issuer)
+
+
+async def fetch_keys(metadata: Metadata, client: provider_requests.ProviderClient) -> tuple[dict[str, typing.Any], ...]:
+    """As published (RFC 7517). Raises: ProviderError."""
+    status, content = await client.get(metadata.jwks)
+    keys = content.get("keys") if isinstance(content, dict) else None
+    if status != 200 or not isinstance(keys, list):
+        raise ProviderError(Fault.AWAY, f"its keys cannot be had: `jwks_uri` answers with {status}")
+    return tuple(one for one in keys[:_MOST_KEYS] if isinstance(one, dict))
 
 
 def read(content: typing.Any, issuer: str) -> Metadata:

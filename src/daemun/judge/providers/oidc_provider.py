@@ -45,19 +45,12 @@ class OidcProvider:
             if self._failure is not None and 0 <= self._now() - self._failed_s < FAILED_S:
                 raise ProviderError(self._failure.fault, self._failure.cause)
             try:
-                self._metadata = await self._fetch_metadata()
+                self._metadata = await oidc_metadata.fetch(self._provider.issuer, self._client)
             except ProviderError as error:
                 self._failure, self._failed_s = error, self._now()
                 raise
             self._metadata_s, self._failure = self._now(), None
             return self._metadata
-
-    async def _fetch_metadata(self) -> oidc_metadata.Metadata:
-        url = oidc_metadata.find_url(self._provider.issuer)
-        status, content = await self._client.get(url)
-        if status != 200:
-            raise ProviderError(Fault.AWAY, f"{url} answers with {status}; correct `oidc`, the issuer")
-        return oidc_metadata.read(content, self._provider.issuer)
 
     async def make_url(self, state: str, pending: pending_sign_ins.Pending) -> str:
         """Where the visitor goes. Raises: ProviderError."""
@@ -134,11 +127,7 @@ class OidcProvider:
             found = id_tokens.choose(self._keys, algorithm, kid)
             age_s = self._now() - self._keys_s
             if not 0 <= age_s < (KEPT_S if found else KEYS_AGAIN_S):
-                status, content = await self._client.get(metadata.jwks)
-                keys = content.get("keys") if isinstance(content, dict) else None
-                if status != 200 or not isinstance(keys, list):
-                    raise ProviderError(Fault.AWAY, f"its keys cannot be had: `jwks_uri` answers with {status}")
-                self._keys = tuple(one for one in keys[:100] if isinstance(one, dict))
+                self._keys = await oidc_metadata.fetch_keys(metadata, self._client)
                 self._keys_s = self._now()
                 found = id_tokens.choose(self._keys, algorithm, kid)
         return found

@@ -17,7 +17,7 @@ async def make_client() -> provider_requests.ProviderClient:
     """Raises: OSError."""
     client = provider_requests.ProviderClient(provider_requests.make_trust())
     await _fetch_once(client)
-    for key, algorithm in ((jwk.ECKey.generate_key("P-256"), "ES256"), (jwk.OKPKey.generate_key("Ed25519"), "EdDSA")):
+    for key, algorithm in ((jwk.ECKey.generate_key("P-256"), "ES256"), (jwk.OKPKey.generate_key("Ed25519"), "Ed25519")):
         _verify_once(key, algorithm)
     # An RSA key takes long to make: what is imported late is the same with one that signed nothing.
     with contextlib.suppress(provider_error.ProviderError):

@@ -22,10 +22,19 @@ from daemun.wiring.offline import configuration, rendering, run_async
 
 def check(settings: settings_.Settings) -> tuple[model.Problem, ...]:
     """Every problem of the file, also those only nginx finds in hand-written nginx. Touches nothing that runs."""
+    return look(settings)[0]
+
+
+def look(settings: settings_.Settings) -> tuple[tuple[model.Problem, ...], model.Desired | None]:
+    """The same, and what the file says; None: it cannot be read."""
     try:
         desired = configuration.read(settings)
     except ConfigError as error:
-        return getattr(error, "problems", ()) or (_problem(error),)
+        return getattr(error, "problems", ()) or (_problem(error),), None
+    return _find_problems(settings, desired), desired
+
+
+def _find_problems(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
     if any(problem.severity is model.Severity.ERROR for problem in desired.problems):
         return desired.problems
     # In nginx-proxy's place almost everything comes from containers, so "good" alone would be too much.
