@@ -1,6 +1,7 @@
 """Bans through the life of a daemon, by its commands, by wrong passwords, and by CrowdSec."""
 
 import base64
+import itertools
 import json
 import pathlib
 
@@ -8,7 +9,7 @@ import pytest
 from passlib import hash as passlib_hash
 
 from tests.e2e import servers
-from tests.support import clients, crowdsec
+from tests.support import clients, crowdsec, judges
 from tests.support import daemon as daemon_support
 
 pytestmark = pytest.mark.nginx
@@ -149,6 +150,31 @@ def test_wrong_passwords_wait_on_every_site(daemon: Run) -> None:
         daemon.wait(guess, "429 on the open site")
         write(daemon, server, "bans: false")
         wait(daemon, "203.0.113.7", 200)
+
+
+def test_who_guesses_passwords_of_a_server_waits_on_every_site(daemon: Run) -> None:
+    """The first such ban takes a reload, for until then nginx tests for none."""
+    with servers.running("home") as server, judges.running(lambda _: judges.Judgement(status=401)) as refusing:
+        daemon.write(f"""
+            trusted_proxies: [127.0.0.1]
+            sites:
+              open.test: {server.url}
+              app.test: {refusing.url}
+        """)
+        daemon.up(OPEN)
+        tried = itertools.count()
+
+        def guess(password: str) -> int:
+            headers = {"X-Forwarded-For": "203.0.113.7", "Authorization": f"Bearer {password}"}
+            clients.get(daemon.gate, "https://app.test/", **headers)  # type: ignore[arg-type]
+            return status(daemon, "203.0.113.7")
+
+        for _ in range(60):
+            assert guess("an old one") == 200
+        assert listed(daemon) == {}
+        daemon.wait(lambda: guess(f"wrong{next(tried)}") == 429, "429 on the other site")
+        assert next(tried) > 20
+        assert status(daemon, "203.0.113.8") == 200
 
 
 def test_decisions_of_crowdsec(daemon: Run, tmp_path: pathlib.Path) -> None:

@@ -44,7 +44,7 @@ class House:
 
     def start(self) -> None:
         self.keeper = ban_keeper.BanKeeper(
-            self.store, self.layout, self.clock, self.guesses, version="1", wake=self._wake
+            self.store, self.layout, self.clock, (self.guesses,), version="1", wake=self._wake
         )
         self.configure()
 

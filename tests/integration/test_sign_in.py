@@ -5,8 +5,9 @@ import base64
 import dataclasses
 import threading
 
+from daemun.core.access import guess_limits
 from daemun.core.access.judge_policies import Policy
-from daemun.judge import guess_limits, password_check, sign_in
+from daemun.judge import password_check, sign_in
 from daemun.judge.sign_in import Verdict
 
 POLICY = Policy(name="a.test-root", realm="A", users=(("alice", "hash of pw"), ("bob", "hash of word")))

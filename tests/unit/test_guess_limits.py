@@ -1,7 +1,7 @@
 """How many wrong guesses are looked at."""
 
-from daemun.judge import guess_limits
-from daemun.judge.guess_limits import BY_NETWORK, BY_USER, GuessLimits
+from daemun.core.access import guess_limits
+from daemun.core.access.guess_limits import BY_NETWORK, BY_USER, GuessLimits
 
 
 def limits() -> GuessLimits:

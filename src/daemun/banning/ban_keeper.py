@@ -17,7 +17,7 @@ from daemun import causes
 from daemun.banning import ban_folder, crowdsec_stream
 from daemun.control import damaged_keys, ports
 from daemun.core import layout, model
-from daemun.core.access import banned_networks
+from daemun.core.access import banned_networks, guess_limits
 from daemun.core.options import bans_option, crowdsec_option, trusted_proxies_option
 from daemun.errors import ConfigError, DaemunError
 
@@ -38,10 +38,10 @@ Bans = dict[str, banned_networks.Ban]
 
 
 class Guesses(typing.Protocol):
-    """Who guesses (`daemun.judge`)."""
+    """Who guesses passwords of the gate (`daemun.judge`), or of servers (`server_refusals`)."""
 
     async def fetch_waits(self) -> collections.abc.Mapping[str, tuple[int, float]]:
-        """Networks whose guesses are not looked at now -> how many were wrong, and for how many seconds."""
+        """See `guess_limits.Waits`."""
         ...
 
     async def forget(self, network: str) -> None:
@@ -57,7 +57,7 @@ class BanKeeper:
         store: ports.Store,
         paths: layout.Layout,
         clock: ports.Clock,
-        guesses: Guesses,
+        guesses: collections.abc.Sequence[Guesses],
         *,
         version: str,
         wake: collections.abc.Callable[[], None],
@@ -161,7 +161,8 @@ class BanKeeper:
         found = self._own.get(name)
         if found is not None:
             if found.reason is banned_networks.Reason.GUESSES:
-                await self._guesses.forget(str(network) if network.version == 6 else name)
+                for one in self._guesses:
+                    await one.forget(str(network) if network.version == 6 else name)
             del self._own[name]
             await self._note_own()
         if name in self._decisions:
@@ -226,7 +227,7 @@ class BanKeeper:
     async def _take_guesses(self) -> None:
         if not self._counts_guesses:
             return
-        now, waits = self._clock.now(), await self._guesses.fetch_waits()
+        now, waits = self._clock.now(), _longest([await one.fetch_waits() for one in self._guesses])
         for text, (wrong, wait_s) in waits.items():
             try:
                 network = banned_networks.parse(text)
@@ -333,6 +334,13 @@ class BanKeeper:
 
     def _read(self, key: str) -> Bans:
         return damaged_keys.read(self._store, key, _decode, follows="what was banned may come in") or {}
+
+
+def _longest(waits: collections.abc.Iterable[collections.abc.Mapping[str, tuple[int, float]]]) -> guess_limits.Waits:
+    found: guess_limits.Waits = {}
+    for network, (wrong, wait_s) in (row for one in waits for row in one.items()):
+        found[network] = max(found.get(network, (0, 0.0)), (wrong, wait_s), key=lambda row: row[1])
+    return found
 
 
 def _contains(outer: str, inner: banned_networks.Network) -> bool:

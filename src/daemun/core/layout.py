@@ -144,6 +144,11 @@ class Layout:
         return f"{self.run}/missed.sock"
 
     @property
+    def guesses_socket(self) -> str:
+        """nginx logs here (syslog, datagrams) requests with credentials that a server refused."""
+        return f"{self.run}/guesses.sock"
+
+    @property
     def judge_socket(self) -> str:
         """The judge answers nginx here whether a visitor may come in."""
         return f"{self.run}/judge.sock"

@@ -1,7 +1,6 @@
 """Decides for nginx whether a visitor may come in (nginx.org/r/auth_request), in a process that outlives the daemon.
 
 basic_credentials  what a visitor sends as name and password; no I/O
-guess_limits       how many wrong guesses are looked at, by address and by user; no I/O
 password_check     hashes, verified in threads
 sign_in            puts them together: the answer for one request
 login_judge        who is signed in, and what happens between a password and a session

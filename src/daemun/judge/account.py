@@ -11,10 +11,9 @@ import math
 import secrets
 
 from daemun.core import password_hashes
-from daemun.core.access import login_users
+from daemun.core.access import guess_limits, login_users
 from daemun.judge import (
     basic_credentials,
-    guess_limits,
     known_users,
     one_time_codes,
     password_check,

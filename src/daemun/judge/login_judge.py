@@ -15,10 +15,9 @@ import re
 import urllib.parse
 
 from daemun.core import password_hashes
-from daemun.core.access import judge_policies, login_policies, login_providers, login_users
+from daemun.core.access import guess_limits, judge_policies, login_policies, login_providers, login_users
 from daemun.judge import (
     basic_credentials,
-    guess_limits,
     known_users,
     one_time_codes,
     saved_sessions,

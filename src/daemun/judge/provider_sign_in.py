@@ -12,9 +12,9 @@ import math
 import sys
 import typing
 
-from daemun.core.access import judge_policies, login_policies, login_providers
+from daemun.core.access import guess_limits, judge_policies, login_policies, login_providers
 from daemun.core.options import login_provider_form
-from daemun.judge import guess_limits, login_judge, session_book, sign_in
+from daemun.judge import login_judge, session_book, sign_in
 from daemun.judge.providers import github_provider, pending_sign_ins, provider_requests
 from daemun.judge.providers.provider_error import Fault, ProviderError
 

@@ -16,8 +16,8 @@ import hashlib
 import math
 import secrets
 
-from daemun.core.access import judge_policies
-from daemun.judge import basic_credentials, guess_limits, password_check
+from daemun.core.access import guess_limits, judge_policies
+from daemun.judge import basic_credentials, password_check
 
 RIGHT_FOR_S = 300.0
 WRONG_FOR_S = 3600.0

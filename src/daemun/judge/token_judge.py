@@ -11,8 +11,8 @@ import dataclasses
 import enum
 import math
 
-from daemun.core.access import access_tokens, judge_policies, login_policies, login_users
-from daemun.judge import guess_limits, sign_in
+from daemun.core.access import access_tokens, guess_limits, judge_policies, login_policies, login_users
+from daemun.judge import sign_in
 
 _WRONG_FOR_S = 3600.0
 _MOST_REMEMBERED = 10_000

@@ -62,7 +62,13 @@ def _folders(layout: layout_.Layout) -> tuple[str, ...]:
 
 def _files(layout: layout_.Layout) -> tuple[str, ...]:
     logs = (f"{layout.logs}/error.log", f"{layout.logs}/access.log")
-    sockets = (layout.control_socket, layout.hold_socket, layout.domains_socket, layout.missed_socket)
+    sockets = (
+        layout.control_socket,
+        layout.hold_socket,
+        layout.domains_socket,
+        layout.missed_socket,
+        layout.guesses_socket,
+    )
     kept = (layout.nginx_pid, layout.nginx_reloads, layout.nginx_workers)
     return (*logs, *kept, *sockets, *layout.confirm_sockets)
 

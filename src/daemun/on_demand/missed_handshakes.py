@@ -5,14 +5,13 @@ The visitor's handshake has failed by then; the name is added, so that the next 
 
 import asyncio
 import os
-import pathlib
 import re
 import socket
 
 import structlog
 
+from daemun.control import report_socket
 from daemun.core import layout
-from daemun.errors import EnvironmentProblemError
 from daemun.on_demand import ask_program
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -30,29 +29,8 @@ async def listen(paths: layout.Layout, asker: ask_program.Asker, *, group: int |
     # Workers of an earlier daemun look into live/ itself.
     folders = b"|".join(re.escape(os.fsencode(folder)) for folder in (paths.pairs, paths.live))
     pattern = re.compile(rb'cannot load certificate "(?:' + folders + rb")/([a-z0-9._-]+)/")
-    path = pathlib.Path(paths.missed_socket)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        _bind(listener, path, group)
-        try:
-            await _receive(listener, pattern, asker)
-        finally:
-            _unlink(path)
-
-
-def _unlink(path: pathlib.Path) -> None:
-    path.unlink(missing_ok=True)
-
-
-def _bind(listener: socket.socket, path: pathlib.Path, group: int | None) -> None:
-    try:
-        _unlink(path)
-        listener.bind(os.fspath(path))
-        path.chmod(0o600 if group is None else 0o660)
-        if group is not None:
-            os.chown(path, -1, group)
-    except OSError as error:
-        raise EnvironmentProblemError(f'cannot open the socket "{path}": {error.strerror or error}') from error
-    listener.setblocking(False)
+    with report_socket.opened(paths.missed_socket, group=group) as listener:
+        await _receive(listener, pattern, asker)
 
 
 async def _receive(listener: socket.socket, pattern: re.Pattern[bytes], asker: ask_program.Asker) -> None:

@@ -12,7 +12,7 @@ import daemun
 from daemun import garbage
 from daemun import settings as settings_
 from daemun.alerts import notifier
-from daemun.banning import ban_keeper
+from daemun.banning import ban_keeper, server_refusals
 from daemun.certs import account_service, certificate_manager
 from daemun.certs.dns01 import dns_proofs
 from daemun.control import gate, lifecycle, nginx_upgrade, reconciler, reload_limiter
@@ -131,11 +131,12 @@ class Daemon:
         self._judge = judge_keeper.JudgeKeeper(
             store, self._layout, group=account.gid if account else None, version=daemun.__version__
         )
+        self._refusals = server_refusals.ServerRefusals(self._layout)
         self._bans = ban_keeper.BanKeeper(
             store,
             self._layout,
             clock.SystemClock(),
-            self._judge,
+            (self._judge, self._refusals),
             version=daemun.__version__,
             wake=self._wake,
         )
@@ -199,6 +200,7 @@ class Daemon:
             ),
             queue=self._queue,
             asker=ask_program.Asker(self._domains),
+            refusals=self._refusals,
         )
 
         self._guard = state_guard.StateGuard(
@@ -244,6 +246,7 @@ class Daemon:
                 "held requests": self._queue.run,
                 "judge": self._judge.run,
                 "bans": self._bans.run,
+                "guesses": self._sockets.listen_to_guesses,
                 "CrowdSec": self._bans.follow_crowdsec,
                 "users": self._judge.watch_users,
                 "logs": self._logs.run,

@@ -8,6 +8,7 @@ import typing
 import structlog
 
 from daemun import errors
+from daemun.banning import server_refusals
 from daemun.certs import account_service
 from daemun.control import gate
 from daemun.core import layout
@@ -30,6 +31,7 @@ def paths_of_tasks(paths: layout.Layout) -> dict[str, str]:
         "hold socket": paths.hold_socket,
         "domains socket": paths.domains_socket,
         "missed handshakes": paths.missed_socket,
+        "guesses": paths.guesses_socket,
     }
 
 
@@ -43,6 +45,7 @@ class Sockets:
     acme_service: account_service.AccountService
     queue: hold_queue.HoldQueue
     asker: ask_program.Asker
+    refusals: server_refusals.ServerRefusals
 
     async def serve_control(self) -> None:
         """In a folder in memory where the state directory cannot be written: commands look there, too."""
@@ -61,6 +64,9 @@ class Sockets:
 
     async def listen_to_missed(self) -> None:
         await missed_handshakes.listen(self.layout, self.asker, group=self.group)
+
+    async def listen_to_guesses(self) -> None:
+        await self.refusals.listen(self.group)
 
     # Their modules are imported here, at the first request: starlette is slow to import.
 

@@ -10,8 +10,8 @@ OPTION = Option(
     doc=Doc(
         kind="true, false",
         usual="`true`",
-        meaning="whether an address that sent too many wrong passwords to `basic_auth` has to wait on every site, "
-        "longer each time, see [Bans](#bans)",
+        meaning="whether an address that sent too many wrong passwords, to the gate or to servers that answer 401, has "
+        "to wait on every site, longer each time, see [Bans](#bans)",
     ),
     levels=frozenset({Level.GATE}),
 )

@@ -12,7 +12,7 @@ import dataclasses
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import logs_option
-from daemun.core.render import forwarded_headers, site_scope
+from daemun.core.render import forwarded_headers, guess_log, site_scope
 
 FORMAT = "daemun"
 _FORMAT_WITH_ID = "daemun_page"
@@ -26,31 +26,35 @@ _LINE = (
 names the request. A time more would cost each request 800 instructions, of about 40,000 that nginx takes in all."""
 
 
-def shared(settings: model.Globals, env: render_environment.Environment) -> directive.Directive:
+def shared(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Directive, ...]:
     """At the http level."""
+    guesses = (guess_log.line(env),) if guess_log.is_on(settings) else ()
     if not logs_option.OPTION.of(settings).access:
-        return arguments.line("access_log", "off")
+        return guesses or (arguments.line("access_log", "off"),)
     # One write for many lines: a write for each would cost a request a twentieth of its CPU time. Users of nginx-proxy,
     # and their programs, look for a request in `docker logs` right after it.
     buffering = () if settings.like_nginx_proxy else ("buffer=64k", "flush=1s")
-    return arguments.line("access_log", f"{env.layout.logs}/access.log", FORMAT, *buffering)
+    return (arguments.line("access_log", f"{env.layout.logs}/access.log", FORMAT, *buffering), *guesses)
 
 
 def formats(settings: model.Globals, nginx: render_environment.Nginx) -> tuple[directive.Directive, ...]:
     """For the http level. A format that an owner wrote stands everywhere."""
+    guesses = (guess_log.format_line(),) if guess_log.is_on(settings) else ()
     logs = logs_option.OPTION.of(settings)
     if not logs.access:
-        return ()
+        return guesses
     escape = () if logs.escape == "default" else (f"escape={logs.escape}",)
     line = logs.format or _LINE
     if not _is_ours(settings):
-        return (arguments.line("log_format", FORMAT, *escape, Expr(forwarded_headers.with_one_id(line, settings))),)
+        format_ = arguments.line("log_format", FORMAT, *escape, Expr(forwarded_headers.with_one_id(line, settings)))
+        return (format_, *guesses)
     request_id = forwarded_headers.expressions(settings, nginx).request_id
     named = {FORMAT: "$connection-$connection_requests", _FORMAT_WITH_ID: request_id}
-    return tuple(
-        arguments.line("log_format", name, *escape, Expr(line.replace("$request_id", written)))
-        for name, written in named.items()
+    written = (
+        arguments.line("log_format", name, *escape, Expr(line.replace("$request_id", request)))
+        for name, request in named.items()
     )
+    return (*written, *guesses)
 
 
 def with_request_id(settings: model.Globals, logs: tuple[directive.Directive, ...]) -> tuple[directive.Directive, ...]:
@@ -75,6 +79,6 @@ def of_server(
 ) -> tuple[directive.Directive, ...]:
     """What a server logs to, for a location that has another log besides. snippet: what an owner wrote for the server;
     it hides what is further out. One `off` ends all of its level."""
-    outer = (shared(settings, env), *site_scope.owned(settings.snippet, "access_log"))
+    outer = (*shared(settings, env), *site_scope.owned(settings.snippet, "access_log"))
     logs = site_scope.owned(snippet, "access_log") or outer
     return () if any(line.args and line.args[0].value == "off" for line in logs) else logs

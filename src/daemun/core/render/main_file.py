@@ -190,7 +190,7 @@ def _log(settings: model.Globals, env: render_environment.Environment) -> tuple[
     theirs = arguments.line("log_format", "vhost", *escape, Expr(logs.format or _LOG_OF_NGINX_PROXY))
     pages = error_pages.log_format(settings, env.nginx)
     named = (pages, theirs) if settings.like_nginx_proxy else (pages,)
-    return (*named, *access_log.formats(settings, env.nginx), access_log.shared(settings, env))
+    return (*named, *access_log.formats(settings, env.nginx), *access_log.shared(settings, env))
 
 
 def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node, ...]:

@@ -18,6 +18,9 @@ import math
 
 FORGOTTEN_AFTER_S = 3600.0
 MOST_NETWORKS = 10_000
+Waits = dict[str, tuple[int, float]]
+"""Networks that have to wait -> how many of their guesses were wrong, and for how many seconds."""
+
 _USER_COUNTERS = 1 << 16
 _IPV6_PREFIX = 64
 
@@ -35,8 +38,8 @@ BY_USER = Allowance(free=100, longest_wait_s=60.0)
 
 
 @dataclasses.dataclass(slots=True)
-class _Counter:
-    """pending: guesses that are being verified. wrong: until last_s."""
+class Counter:
+    """Of one network or user. pending: guesses that are being verified. wrong: until last_s."""
 
     pending: int = 0
     wrong: int = 0
@@ -49,6 +52,10 @@ class _Counter:
         if self.pending and self.wrong + self.pending >= allowance.free:
             return max(1.0, self.until_s - now_s)  # once it is scarce, one after the other
         return max(0.0, self.until_s - now_s)
+
+    def forget(self) -> None:
+        """Count anew; what is being verified counts still."""
+        self.wrong, self.last_s, self.until_s = 0, -math.inf, -math.inf
 
     def note_wrong(self, allowance: Allowance, now_s: float) -> None:
         self.wrong += 1
@@ -72,8 +79,8 @@ class GuessLimits:
     def __init__(self, key: bytes) -> None:
         """key: random, so that no visitor can choose names that share a counter with a user."""
         self._key = key
-        self._networks: collections.OrderedDict[str, _Counter] = collections.OrderedDict()
-        self._users: dict[int, _Counter] = {}
+        self._networks: collections.OrderedDict[str, Counter] = collections.OrderedDict()
+        self._users: dict[int, Counter] = {}
         self._at_home: collections.OrderedDict[tuple[int, str], None] = collections.OrderedDict()
 
     def find_wait_s(self, network: str, user: str, now_s: float) -> float:
@@ -88,7 +95,7 @@ class GuessLimits:
     def guess(self, network: str, user: str) -> collections.abc.Iterator["Guess"]:
         """One guess is verified meanwhile."""
         guess, number = Guess(), self._number_of(user)
-        counters = (self._counter_of(network), self._users.setdefault(number, _Counter()))
+        counters = (self._counter_of(network), self._users.setdefault(number, Counter()))
         for one in counters:
             one.pending += 1
         try:
@@ -105,8 +112,8 @@ class GuessLimits:
             for one, allowance in zip(counters, (BY_NETWORK, BY_USER), strict=True):
                 one.note_wrong(allowance, guess.ended_s)
 
-    def find_waits(self, now_s: float) -> dict[str, tuple[int, float]]:
-        """Networks whose guesses are not looked at now -> how many were wrong, and for how many seconds."""
+    def find_waits(self, now_s: float) -> Waits:
+        """Networks whose guesses are not looked at now."""
         return {
             network: (one.wrong, one.until_s - now_s) for network, one in self._networks.items() if one.until_s > now_s
         }
@@ -114,11 +121,10 @@ class GuessLimits:
     def forget(self, network: str) -> None:
         """Count anew; what is being verified counts still."""
         if network in self._networks:
-            one = self._networks[network]
-            one.wrong, one.last_s, one.until_s = 0, -math.inf, -math.inf
+            self._networks[network].forget()
 
-    def _counter_of(self, network: str) -> _Counter:
-        found = self._networks.setdefault(network, _Counter())
+    def _counter_of(self, network: str) -> Counter:
+        found = self._networks.setdefault(network, Counter())
         self._networks.move_to_end(network)
         if len(self._networks) > MOST_NETWORKS:
             self._networks.popitem(last=False)

@@ -1,0 +1,67 @@
+"""How nginx reports guesses of passwords that servers behind the gate refuse (`core.access.server_guesses`).
+
+A line in syslog's form to a socket of daemun's, for answers of servers with 401 to a request that had credentials: in
+`Authorization`, or a form posted to a path that is most likely a sign-in. Of the credentials it has a number of two
+digits, from which nothing can be learnt. What daemun's own judge refuses is counted there.
+
+A request with another answer costs one look into a table of one entry.
+"""
+
+from daemun.core import arguments, directive, model, render_environment
+from daemun.core.access import server_guesses
+from daemun.core.directive import Expr
+from daemun.core.options import bans_option
+
+_FORMAT = "daemun_guess"
+_GUESS, _OF_SERVER, _KIND, _NUMBER = (
+    "$daemun_guess",
+    "$daemun_refused_by_server",
+    "$daemun_guess_kind",
+    "$daemun_guess_number",
+)
+_POSTED, _FORM = "$daemun_guess_posted", "$daemun_guess_form"
+_SIGN_IN = r"~*log[-_]?in|sign[-_]?in|auth|session|token|passw"
+
+
+def is_on(settings: model.Globals) -> bool:
+    return bans_option.OPTION.of(settings)
+
+
+def format_line() -> directive.Directive:
+    """For the http level."""
+    return arguments.line("log_format", _FORMAT, Expr(f"guess {_GUESS} $remote_addr"))
+
+
+def line(env: render_environment.Environment) -> directive.Directive:
+    """Beside each access log, for nginx takes those of one level alone."""
+    where = f"syslog:server=unix:{env.layout.guesses_socket},tag=daemun,nohostname"
+    return arguments.line("access_log", where, _FORMAT, Expr(f"if={_GUESS}"))
+
+
+def variables() -> tuple[directive.Node, ...]:
+    share = f"{100 / server_guesses.KINDS:g}%"
+    numbers = (arguments.line(share, str(number)) for number in range(1, server_guesses.KINDS))
+    return (
+        directive.Comment("What is most likely a wrong password for a server: of which credentials, as a number."),
+        _map("$status", _GUESS, ("401", _OF_SERVER)),
+        _map("$upstream_status", _OF_SERVER, (r"~(?:^|[ :])401\z", _KIND)),
+        arguments.line(
+            "map",
+            Expr("$http_authorization"),
+            Expr(_KIND),
+            block=(arguments.line("default", Expr(_NUMBER)), directive.Directive("", (Expr(_POSTED),))),
+        ),
+        arguments.line(
+            "split_clients",
+            Expr("$http_authorization"),
+            Expr(_NUMBER),
+            block=(*numbers, arguments.line("*", str(server_guesses.KINDS))),
+        ),
+        _map("$request_method", _POSTED, ("POST", _FORM)),
+        _map("$uri", _FORM, (_SIGN_IN, server_guesses.POSTED)),
+    )
+
+
+def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Directive:
+    lines = (arguments.line(key, Expr(value)) for key, value in entries)
+    return arguments.line("map", Expr(source), Expr(variable), block=(arguments.line("default", ""), *lines))
