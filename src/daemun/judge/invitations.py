@@ -8,8 +8,8 @@ import dataclasses
 import math
 
 from daemun.core import password_hashes
-from daemun.core.access import login_users
-from daemun.judge import account, guess_limits, known_users, password_check, saved_sessions, sign_in
+from daemun.core.access import guess_limits, login_users
+from daemun.judge import account, known_users, password_check, saved_sessions, sign_in
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
