@@ -13,7 +13,7 @@ from tests.support.daemon import Daemon, signpost
 pytestmark = pytest.mark.nginx
 
 COMMANDS = (
-    *("up", "stop", "check", "plan", "apply", "render", "add", "rm", "enable", "disable"),
+    *("up", "stop", "check", "plan", "apply", "render", "add", "rm", "enable", "disable", "maintenance"),
     *("status", "sites", "certs", "trust", "demo"),
 )
 
@@ -257,6 +257,18 @@ def test_disable_and_enable_with_a_daemon(running: Daemon) -> None:
     assert "# the first one" in running.config.read_text()
 
 
+def test_maintenance_with_a_daemon(running: Daemon) -> None:
+    assert "closed for maintenance" in _says(running, 0, "maintenance", "a.test", "on")
+    answer = running.get("https://a.test/")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "300")
+    site = running.site("a.test")
+    assert (site["state"], site["maintenance"]) == ("live", True)
+    assert "live, in maintenance" in _says(running, 0, "sites")
+    assert "open again" in _says(running, 0, "maintenance", "a.test", "off")
+    assert running.sign("a.test") == "one"
+    assert "# the first one" in running.config.read_text()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -268,6 +280,7 @@ def test_disable_and_enable_with_a_daemon(running: Daemon) -> None:
         ("rm", "a.test", "--path", "/unknown/"),
         ("disable", "unknown.test"),
         ("enable", "unknown.test"),
+        ("maintenance", "unknown.test", "on"),
     ],
     ids=" ".join,
 )

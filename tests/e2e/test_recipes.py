@@ -175,14 +175,13 @@ def test_limit_requests(daemon: Daemon, server: backend.Backend) -> None:
 
 
 def test_a_maintenance_page(daemon: Daemon, server: backend.Backend) -> None:
-    (daemon.root / "pages").mkdir()
-    (daemon.root / "pages" / "maintenance.html").write_text("back soon")
-    serve(daemon, "A maintenance page", server)
+    (daemon.root / "soon.html").write_text("back soon")
+    serve(daemon, "A maintenance page", server, **{"[private]": "[192.0.2.1]"})
     assert status_of(daemon) == 200
-    (daemon.root / "closed").touch()
+    daemon.cli_good("maintenance", "app.test", "on")
     answer = daemon.get("https://app.test/x")
     assert (answer.status_code, answer.text) == (503, "back soon")
-    (daemon.root / "closed").unlink()
+    daemon.cli_good("maintenance", "app.test", "off")
     assert status_of(daemon) == 200
 
 

@@ -105,6 +105,8 @@ def test_a_wrong_command_line_is_told_in_json(words: tuple[str, ...], run: Run) 
         ("rm a.test", 1),
         ("enable a.test", 1),
         ("disable a.test", 1),
+        ("maintenance a.test on", 1),
+        ("maintenance a.test soon", 2),
         ("add a.test 3000", 1),
         ("add", 2),
         ("logs --lines many", 2),
@@ -127,7 +129,7 @@ def test_edits_say_what_they_did(run: Run, tmp_path: pathlib.Path) -> None:
     assert (code, answer["ok"], answer["host"], answer["running"]) == (0, True, "a.test", False)
     assert answer["config"] == str(tmp_path / "daemun.yaml")
     assert "next `daemun up`" in answer["messages"][0]
-    for words in ("disable a.test", "enable a.test", "rm a.test"):
+    for words in ("disable a.test", "enable a.test", "maintenance a.test on", "maintenance a.test off", "rm a.test"):
         code, said = run(*words.split(), "--json")
         assert (code, json.loads(said)["ok"]) == (0, True)
 

@@ -1,6 +1,7 @@
 """One configuration per feature of rendering: for the golden files, and for `nginx -t`."""
 
 import dataclasses
+import datetime
 
 from daemun.core import directive, model
 from daemun.core.directive import Expr
@@ -21,6 +22,7 @@ from daemun.core.options import (
     keepalive_option,
     listing_option,
     logs_option,
+    maintenance_option,
     max_body_option,
     page_file,
     rate_limit_form,
@@ -227,6 +229,13 @@ def _security_headers() -> Feature:
             robots=none,
         ),
     )
+
+
+def _maintenance() -> Feature:
+    until = datetime.datetime(2026, 12, 31, 9, tzinfo=datetime.UTC)
+    page = page_file.PageFile(path="/srv/pages/soon.html", trusted="/srv")
+    closed = maintenance_option.Maintenance(page=page, until=until, allow=("private", "203.0.113.0/24"))
+    return _sites(site("closed.example.com", "http://10.0.0.1", maintenance=closed))
 
 
 def _pages(key: str, path: str) -> errors_option.ErrorPages:
@@ -483,6 +492,7 @@ FEATURES = {
     "http": _http(),
     "security_headers": _security_headers(),
     "https-servers": _https(),
+    "maintenance": _maintenance(),
     "names": _names(),
     "nginx-proxy": _nginx_proxy(),
     "protocols": _protocols(),

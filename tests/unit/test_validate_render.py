@@ -1,6 +1,7 @@
 """What `validation.validate` lets through can be written for nginx: no rule is known to the renderer alone."""
 
 import dataclasses
+import datetime
 import re
 import typing
 
@@ -19,6 +20,7 @@ from daemun.core.options import (
     health_option,
     hsts_option,
     keep_option,
+    maintenance_option,
     option,
     page_file,
     rewrite_option,
@@ -210,6 +212,13 @@ SITES = strategies.builds(
     cors=CORS,
     cache_control=CACHE_CONTROL,
     errors=ERRORS,
+    maintenance=strategies.builds(
+        maintenance_option.Maintenance,
+        on=FLAG,
+        page=strategies.none() | strategies.builds(page_file.PageFile, path=PATH),
+        until=strategies.none() | strategies.just(datetime.datetime(2026, 12, 31, tzinfo=datetime.UTC)),
+        allow=strategies.lists(strategies.sampled_from(["private", "::1", "10.0.0.0/8"]) | TEXT, max_size=2).map(tuple),
+    ),
     routes=strategies.lists(ROUTES, min_size=1, max_size=2).map(tuple),
 )
 SITE = model.Site(host="a.test", routes=(model.Route(path="/", action=model.Redirect(to="/x")),))
@@ -236,7 +245,10 @@ def _without(site: model.Site, field: tuple[str | int, ...]) -> model.Site:
             return dataclasses.replace(site, routes=SITE.routes)
         case (("aliases" | "redirect_aliases"), *_):
             return dataclasses.replace(site, aliases=())
-        case ((("request_headers" | "response_headers" | "cors" | "cache_control" | "errors") as name), *_):
+        case (
+            (("request_headers" | "response_headers" | "cors" | "cache_control" | "errors" | "maintenance") as name),
+            *_,
+        ):
             return dataclasses.replace(site, options=tuple(one for one in site.options if one[0] != name))
         case (("tls" | "http" | "hsts" | "redirect_status" | "compress" | "security_headers" | "robots"), *_):
             return dataclasses.replace(site, tls=model.Tls(), http=model.HttpMode.REDIRECT, options=())

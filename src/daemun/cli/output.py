@@ -6,6 +6,7 @@ Texts that come from outside (reasons, labels) are printed without the control c
 import collections.abc
 import dataclasses
 import sys
+import typing
 
 from daemun.cli import json_answer
 from daemun.core.texts import cures
@@ -97,6 +98,11 @@ def clean(text: str) -> str:
 def state_of(word: str) -> str:
     """A site's state, as people read it: JSON has words of its own."""
     return "held back" if word == "quarantined" else word
+
+
+def state_of_site(site: collections.abc.Mapping[str, typing.Any]) -> str:
+    """The same of a site, as JSON has it, with whether it is closed for a while."""
+    return f"{state_of(site['state'])}{', in maintenance' if site.get('maintenance') else ''}"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -102,6 +102,15 @@ def set_enabled(path: StrPath, host: str, *, enabled: bool) -> bytes | None:
     return edit.write(edit.places.with_enabled(enabled=enabled), edit.entry.with_enabled(enabled=enabled))
 
 
+def set_maintenance(path: StrPath, host: str, *, is_on: bool) -> bytes | None:
+    """Close a site for a while, or open it again; what its `maintenance` has besides stays."""
+    edit = _Edit(path, host, f"cannot {'close' if is_on else 'open'} {words.quoted(host)}")
+    edit.check_known()
+    if edit.entry.is_in_maintenance() == is_on:
+        return edit.before
+    return edit.write(edit.places.with_maintenance(is_on=is_on), edit.entry.with_maintenance(is_on=is_on))
+
+
 def lacks_sites(path: StrPath) -> bool:
     """Whether the file is there and can be read, and says nothing of sites, as an emptied one does. `sites: {}` says
     that there are none. Blocking."""
@@ -315,16 +324,35 @@ class _Places:
         return self._text.remove(found[0], holder=holder) if found and holder else None
 
     def with_enabled(self, *, enabled: bool) -> str | None:
-        if self._site is None:
+        return self._with_option(yaml_splice.NewEntry("enabled", str(enabled).lower()))
+
+    def with_maintenance(self, *, is_on: bool) -> str | None:
+        word = str(is_on).lower()
+        options = {} if self._site is None else {one.name: one for one in yaml_splice.entries(self._site.value)}
+        old = options.get("maintenance")
+        if old is None or self._only_target() is not None or self._routes() is self._site:
+            return self._with_option(yaml_splice.NewEntry("maintenance", word))
+        inner = {one.name: one for one in yaml_splice.entries(old.value)}
+        if "on" in inner:
+            return self._text.replace(inner["on"], word)
+        if inner:
+            return self._text.insert(old, yaml_splice.NewEntry("on", word), first=True)
+        page = yaml_meaning.find_page(old.value.value)
+        if page is None:
+            return self._text.replace(old, word)
+        return self._text.replace(old, (yaml_splice.NewEntry("on", word), yaml_splice.NewEntry("page", page)))
+
+    def _with_option(self, line: yaml_splice.NewEntry) -> str | None:
+        """line: of an option with a plain value."""
+        if self._site is None or not isinstance(line.value, str):
             return None
-        line = yaml_splice.NewEntry("enabled", str(enabled).lower())
         if (old := self._only_target()) is not None:
             return self._text.replace(
                 self._site, (line, yaml_splice.NewEntry("routes", (yaml_splice.NewEntry("/", old),)))
             )
         options = {entry.name: entry for entry in yaml_splice.entries(self._site.value)}
-        if "enabled" in options:
-            return self._text.replace(options["enabled"], line.value)
+        if line.key in options:
+            return self._text.replace(options[line.key], line.value)
         if self._routes() is self._site:
             return self._text.wrap(self._site, line, "routes")
         return self._text.insert(self._site, line, first=True)

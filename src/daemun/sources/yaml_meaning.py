@@ -24,6 +24,10 @@ class Site:
     def is_enabled(self) -> bool:
         return not (isinstance(self.value, dict) and self.value.get("enabled") is False)
 
+    def is_in_maintenance(self) -> bool:
+        value = self.value.get("maintenance", False) if isinstance(self.value, dict) else False
+        return bool(value.get("on", True)) if isinstance(value, dict) else value not in {None, False}
+
     def paths(self) -> collections.abc.Collection[str]:
         """The paths of its routes, as far as they are known."""
         if isinstance(self.value, str):
@@ -44,13 +48,23 @@ class Site:
         return _UNKNOWN if routes is None else self._with_routes({key: routes[key] for key in routes if key != path})
 
     def with_enabled(self, *, enabled: bool) -> object:
+        return self._with_option("enabled", enabled)
+
+    def with_maintenance(self, *, is_on: bool) -> object:
+        old = self.value.get("maintenance") if isinstance(self.value, dict) else None
+        if isinstance(old, dict):
+            return self._with_option("maintenance", {**old, "on": is_on})
+        page = find_page(old)
+        return self._with_option("maintenance", is_on if page is None else {"on": is_on, "page": page})
+
+    def _with_option(self, name: str, value: object) -> object:
         if isinstance(self.value, str):
-            return {"enabled": enabled, "routes": {"/": self.value}}
+            return {name: value, "routes": {"/": self.value}}
         if not isinstance(self.value, dict):
             return _UNKNOWN
         if self._is_short():
-            return {"enabled": enabled, "routes": self.value}
-        return {**self.value, "enabled": enabled}
+            return {name: value, "routes": self.value}
+        return {**self.value, name: value}
 
     def _is_short(self) -> bool:
         """Whether it is a map of paths, and nothing else."""
@@ -65,6 +79,11 @@ class Site:
     def _with_routes(self, routes: dict[str, object]) -> object:
         assert isinstance(self.value, dict)
         return routes if self._is_short() else {**self.value, "routes": routes}
+
+
+def find_page(written: object) -> str | None:
+    """The page that `maintenance` is, where that is one alone."""
+    return written if isinstance(written, str) and written not in {"", "true", "false", "null", "~"} else None
 
 
 def site_of(document: yaml_positions.Document, key: str | None) -> Site:

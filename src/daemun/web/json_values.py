@@ -12,6 +12,7 @@ from daemun.control import gate_port
 from daemun.core import model, worker_generations
 from daemun.core.access import banned_networks
 from daemun.core.certificates import certificate_choice, renewal_forecast
+from daemun.core.options import maintenance_option
 from daemun.core.texts import durations
 
 Json = dict[str, typing.Any]
@@ -164,6 +165,7 @@ def site_json(
         "origin": str(site.origin),
         "source": site.origin.source,
         "enabled": site.enabled,
+        "maintenance": maintenance_option.OPTION.of(site).on,
         "state": item.state.value,
         "reason": item.reason,
         "cure": item.cure,

@@ -48,7 +48,7 @@ def sites(
 
 def rows_of(site: Json) -> list[tuple[str, ...]]:
     """A row for each route, and for each alias one that names the site it belongs to. Pure."""
-    state = output.state_of(site["state"])
+    state = output.state_of_site(site)
     routes: list[tuple[str, ...]] = [
         (
             site["host"],

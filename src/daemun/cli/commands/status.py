@@ -170,8 +170,7 @@ def _age(seconds: int) -> str:
 
 def _row_of(site: Json, now: datetime.datetime) -> tuple[str, ...]:
     routes = [f"{route['path']} -> {' '.join(route['to']) or '(nobody now)'}" for route in site["routes"]]
-    state = output.state_of(site["state"])
-    return (site["host"], state, _certificate_of(site), servers_of(site, now), "\n".join(routes))
+    return (site["host"], output.state_of_site(site), _certificate_of(site), servers_of(site, now), "\n".join(routes))
 
 
 def servers_of(site: Json, now: datetime.datetime) -> str:

@@ -10,7 +10,7 @@ import posixpath
 from daemun.core import arguments, directive, model, render_environment, visitor_page
 from daemun.core.directive import Expr
 from daemun.core.options import errors_option, option, page_file
-from daemun.core.render import held_access, site_scope
+from daemun.core.render import held_access, maintenance_lines, site_scope
 from daemun.core.texts import names
 
 _PREFIX = "/.daemun-page-"
@@ -25,7 +25,9 @@ def find(*holders: option.HasOptions) -> dict[str, page_file.PageFile]:
 
 
 def of_site(scope: site_scope.Scope) -> dict[str, page_file.PageFile]:
-    return find(scope.site, scope.settings)
+    held = maintenance_lines.find(scope)
+    found = find(scope.site, scope.settings)
+    return found if held is None or held.page is None else {**found, "503": held.page}
 
 
 def of_route(scope: site_scope.Scope, route: model.Route) -> dict[str, page_file.PageFile]:
@@ -47,8 +49,8 @@ def lines(pages: dict[str, page_file.PageFile], *but: str) -> tuple[directive.Di
     statuses: dict[str, list[str]] = {}
     for status, page in pages.items():
         if status not in but:
-            statuses.setdefault(_place(page), []).append(status)
-    return tuple(arguments.line("error_page", *found, place) for place, found in statuses.items())
+            statuses.setdefault(place(page), []).append(status)
+    return tuple(arguments.line("error_page", *found, there) for there, found in statuses.items())
 
 
 def location(
@@ -73,8 +75,9 @@ def location(
             Expr(visitor_page.LOCATION if has_others else "=404"),
         ),
     )
-    return arguments.line("location", "=", _place(page), block=block)
+    return arguments.line("location", "=", place(page), block=block)
 
 
-def _place(page: page_file.PageFile) -> str:
+def place(page: page_file.PageFile) -> str:
+    """The path of the internal request."""
     return f"{_PREFIX}{names.variable_suffix(page.path)}"

@@ -19,6 +19,7 @@ from daemun.core.render import (
     custom_pages,
     forwarded_headers,
     header_directives,
+    maintenance_lines,
     site_scope,
 )
 from daemun.core.texts import names
@@ -81,12 +82,13 @@ def lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]
     has_others = is_on(scope.settings, scope.site.snippet)
     if not has_others and not custom:
         return uncertified
-    headers: tuple[directive.Directive, ...] = ()
+    headers: tuple[directive.Directive, ...] = maintenance_lines.page_lines(scope)
     if (wait := access.retry_after(scope)) is not None:
+        headers = (*headers, arguments.line("add_header", "Retry-After", Expr(wait), "always"))
+    if headers:
         written = site_scope.owned(scope.site.snippet, "add_header")
-        retry = arguments.line("add_header", "Retry-After", Expr(wait), "always")
         ours = header_directives.without_written(header_directives.server_lines(scope, https=https), written)
-        headers = (*ours, *written, retry)
+        headers = (*ours, *written, *headers)
     if custom:
         more = (*_access_logs(scope.settings, scope.environment, scope.site.snippet), *headers)
         places = (custom_pages.location(page, scope.environment, more, has_others=has_others) for page in custom)

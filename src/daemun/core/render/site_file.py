@@ -20,6 +20,7 @@ from daemun.core.render import (
     cache_headers,
     client_certificates,
     cors_headers,
+    custom_pages,
     early_answers,
     error_pages,
     forward_auth,
@@ -28,6 +29,7 @@ from daemun.core.render import (
     invitation_locations,
     judge_locations,
     login_locations,
+    maintenance_lines,
     misdirected_requests,
     on_demand_site,
     option_lines,
@@ -68,6 +70,7 @@ def nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
             *forward_auth.shared(scope),
             *cors_headers.shared(scope),
             *cache_headers.shared(scope),
+            *maintenance_lines.shared(scope, tuple(map(custom_pages.place, custom_pages.every(scope)))),
             *shared,
             *named,
             *added,
@@ -293,11 +296,12 @@ def _names(hosts: tuple[str, ...], *, is_default: bool = False) -> tuple[directi
 
 def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
     """What an owner wrote for the server, and the locations of the routes."""
+    closed = maintenance_lines.server_lines(scope)
     if login_site.is_it(scope.site, scope.settings):
         (page,) = scope.site.routes
         locations = (invitation_locations.page(scope), *login_locations.pages(scope))
         guarded = access.guarded(scope, page, locations, ())
-        return (*access.server_lines(scope), *guarded, *invitation_locations.beside(scope))
+        return (*closed, *access.server_lines(scope), *guarded, *invitation_locations.beside(scope))
     if _has_snippets(scope.site):
         scope = buffer_sizes.fit_site(header_directives.keep_in_site(scope, https=https))
     content = (
@@ -313,7 +317,7 @@ def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, .
         *access.guarded_beside(scope, scope.site.snippet),
         *_locations(scope, https=https),
     )
-    return early_answers.behind_guards(scope, content)
+    return (*closed, *early_answers.behind_guards(scope, content))
 
 
 def _has_snippets(site: model.Site) -> bool:

@@ -1,0 +1,111 @@
+"""`maintenance`: a site is closed for a while, with 503 and Retry-After (RFC 9110 sections 15.6.4 and 10.2.3)."""
+
+import collections.abc
+import dataclasses
+import datetime
+import typing
+
+import pydantic
+
+from daemun.core.options import access_option, forms, page_file
+from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
+from daemun.core.texts import rules, words
+
+_EXAMPLE = "2026-12-31T18:00+09:00"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """page: what visitors are shown; None: the gate's own. until: when they may come again; None: not known. allow:
+    who comes in all the same."""
+
+    on: bool = True
+    page: page_file.PageFile | None = None
+    until: datetime.datetime | None = None
+    allow: tuple[str, ...] = ()
+
+
+def _until(value: object) -> object:
+    """YAML 1.1 has times of its own, which come as such."""
+    found = value
+    if isinstance(value, str):
+        try:
+            found = datetime.datetime.fromisoformat(value.strip())
+        except ValueError:
+            found = None
+    if not isinstance(found, datetime.datetime):
+        raise ValueError(f"expected a time such as {_EXAMPLE}, found {words.describe(value)}")  # noqa: TRY004 pydantic's
+    if found.tzinfo is None:
+        raise ValueError(f"{words.quoted(str(value))} has no time zone; write it as {_EXAMPLE}, or with Z for UTC")
+    return found.astimezone(datetime.UTC)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenMaintenance(forms.OptionMap):
+    shape: typing.ClassVar[str] = "true, false, a file or a map"
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "on": "whether the site is closed now; true",
+        "page": "a file that visitors are shown",
+        "until": f"when they may come again: {_EXAMPLE}",
+        "allow": "addresses and networks that come in all the same; private: the private networks",
+    }
+    on: forms.Flag = True
+    page: forms.File | None = None
+    until: typing.Annotated[
+        pydantic.InstanceOf[datetime.datetime] | None,
+        pydantic.BeforeValidator(_until),
+        pydantic.WithJsonSchema(forms.TEXT),
+    ] = None
+    allow: access_option.Networks = ()
+
+
+def _parse(value: object) -> object:
+    if isinstance(value, bool):
+        return {"on": value}
+    return {"page": value} if isinstance(value, str) else value
+
+
+def _make(value: WrittenMaintenance) -> Maintenance:
+    page = None if value.page is None else page_file.PageFile(path=value.page)
+    return Maintenance(on=value.on, page=page, until=value.until, allow=value.allow)
+
+
+def _check(value: Maintenance, place: Place) -> None:
+    if value.page is not None:
+        page_file.check(value.page, place, "page")
+    for index, network in enumerate(value.allow):
+        if network not in access_option.NAMED_NETWORKS:
+            place.add_value(network, rules.check_network(network), "allow", index)
+        elif network != access_option.PRIVATE:
+            place.add_value(network, "lets everybody in; write `maintenance: false`", "allow", index)
+
+
+def _files(value: Maintenance) -> collections.abc.Iterator[NamedFile]:
+    if value.page is not None and value.on:
+        yield page_file.named(value.page, "page")
+
+
+def _pages(value: Maintenance, replace: page_file.Replace) -> Maintenance:
+    return value if value.page is None else dataclasses.replace(value, page=replace(value.page))
+
+
+OPTION = Option(
+    name="maintenance",
+    form=typing.Annotated[
+        WrittenMaintenance,
+        pydantic.BeforeValidator(_parse),
+        pydantic.AfterValidator(_make),
+        forms.Also(forms.FLAG, forms.TEXT),
+    ],
+    default=Maintenance(on=False),
+    doc=Doc(
+        kind="true, false, a file, or `{on, page, until, allow}`",
+        usual="`false`",
+        meaning="close the site for a while: visitors get 503, as `daemun maintenance HOST on` and `off` switch it, "
+        "see [nginx.md](nginx.md#maintenance)",
+    ),
+    levels=frozenset({Level.SITE}),
+    check=_check,
+    files=_files,
+    pages=_pages,
+)
