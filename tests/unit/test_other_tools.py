@@ -55,7 +55,7 @@ def said_of(key: str, where: str) -> str:
         ("websockets", "by themselves"),
         ("client_max_body_size", "`max_body:"),
         ("location", "paths are keys"),
-        ("rewrite", "a target with a path replaces the prefix"),
+        ("rewrites", "a target with a path replaces the prefix"),
         ("method", "its path alone"),
         ("http3", "no HTTP/3"),
         ("ports", "`listen:"),
