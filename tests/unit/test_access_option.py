@@ -260,6 +260,10 @@ def _checked_label(value: str) -> None:
 def test_the_files_judge_and_a_labels_cannot_be_one() -> None:
     outer = Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA))
     assert merged(Access(forward_auth=ForwardAuth(kind=Kind.TINYAUTH)), outer)[0] is None
+    elsewhere = Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA, url="http://10.0.0.9:9091"))
+    same = Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA, remember_s=60.0), connections=3)
+    assert merged(same, elsewhere)[0] == dataclasses.replace(elsewhere, connections=3)
+    assert merged(elsewhere, outer)[0] is None
     assert merged(Access(deny=("192.0.2.1",)), outer)[0] == dataclasses.replace(outer, deny=("192.0.2.1",))
 
 

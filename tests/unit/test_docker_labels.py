@@ -8,14 +8,19 @@ from hypothesis import strategies
 
 from daemun.core import model
 from daemun.core.options import (
+    access_option,
     balance_option,
+    basic_auth_form,
     buffering_option,
     catalogue,
     compress_option,
+    forward_auth_forms,
     header_options,
     host_header_option,
     hsts_option,
+    login_rule_form,
     max_body_option,
+    rate_limit_form,
     redirect_status_option,
     retries_option,
     status_option,
@@ -199,7 +204,7 @@ def test_an_answer_of_the_gate(given: dict[str, str], expected: model.Respond) -
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"daemun.host": "a.test", "daemun.respond.file": "/etc/passwd"}, "is unknown: expected respond.status"),
+        ({"daemun.host": "a.test", "daemun.respond.file": "/etc/passwd"}, "is not for labels"),
         ({"daemun.host": "a.test", "daemun.respond": "302"}, "302 is a redirect"),
         ({"daemun.host": "a.test", "daemun.deny": "false"}, "expected true, found false"),
         ({"daemun.host": "a.test", "daemun.deny": "true", "daemun.redirect": "/x"}, "stands beside redirect"),
@@ -364,6 +369,8 @@ FILE_ONLY = {
     "files": "names a folder of the machine",
     "spa": "belongs to files",
     "listing": "belongs to files",
+    "errors": "names files of the machine",
+    "maintenance": "is the owner's to switch",
     "nginx": "reaches whatever nginx does",
     "routes": "are the labels themselves",
     "aliases": "daemun.host takes several names",
@@ -433,3 +440,76 @@ def test_a_value_that_the_file_refuses_is_refused(label: str, value: str) -> Non
     found = read({"daemun.host": "a.test", f"daemun.{label}": value})
     assert found.requests == ()
     assert label.partition(".")[0] in found.faults[0]
+
+
+# --- who may come in -----------------------------------------------------------------------------------------------
+
+
+def access(**given: str) -> access_option.Access | None:
+    labels = {f"daemun.access.{key.replace('__', '.')}": value for key, value in given.items()}
+    return access_option.OPTION.of(request({"daemun.host": "a.test", **labels}).route)
+
+
+def test_conditions_and_limits() -> None:
+    assert access(allow="private, 192.0.2.1", deny="10.9.9.9", any="false") == access_option.Access(
+        allow=("private", "192.0.2.1"), deny=("10.9.9.9",)
+    )
+    limit = rate_limit_form.RateLimit(rate=rate_limit_form.Rate(requests=10, period_s=1), burst=5, by="user")
+    assert access(rate_limit__rate="10/s", rate_limit__burst="5", rate_limit__by="user", connections="3") == (
+        access_option.Access(rate_limit=limit, connections=3)
+    )
+    assert access(login="true") == access_option.Access(login=login_rule_form.LoginRule())
+    assert access(login__users="bob 42", login__groups="2024", login__emails="*@a.test") == access_option.Access(
+        login=login_rule_form.LoginRule(users=("bob", "42"), groups=("2024",), emails=("*@a.test",))
+    )
+    hashed = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="
+    assert access(basic_auth__users=f"alice:{hashed} bob:{hashed}", basic_auth__realm="42") == access_option.Access(
+        basic_auth=basic_auth_form.BasicAuth(users=(("alice", hashed), ("bob", hashed)), realm="42")
+    )
+    judge = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.AUTHELIA, remember_s=10.0)
+    assert access(forward_auth__kind="authelia", forward_auth__remember="10s") == access_option.Access(
+        forward_auth=judge
+    )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "basic_auth.file",
+        "forward_auth.url",
+        "forward_auth.copy",
+        "countries",
+        "countries.database",
+        "client_certificates",
+        "client_certificates.ca",
+    ],
+)
+def test_what_reaches_beyond_the_container_is_for_the_file(key: str) -> None:
+    said = fault({"daemun.host": "a.test", f"daemun.access.{key}": "/etc/passwd"})
+    assert said == (
+        f'label "daemun.access.{key}" is not for labels, because it could reach beyond its container; use daemun.yaml'
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"rate_limit": "10/s", "rate_limit.by": "user"}, "use one of the two forms"),
+        ({"rate_limit.by": "user"}, "rate"),
+        ({"rate_limit.rate": "10"}, "write 10/s"),
+        ({"rate_limit.rate": "10/s", "rate_limit.by": "cookie"}, "expected address, user or"),
+        ({"rate_limit.rate.x": "1"}, "is unknown"),
+        ({"login.group": "a"}, "is unknown"),
+        ({"login.users": ""}, "user"),
+        ({"login": ""}, "is empty"),
+        ({"basic_auth.users": "alice"}, "hashed passwords"),
+        ({"basic_auth.realm": "x"}, "has no users"),
+        ({"forward_auth.kind": "traefik"}, "no usual place"),
+        ({"forward_auth.remember": "10s"}, "no usual place"),
+        ({"forward_auth.kind": "authelia", "login": "true"}, "one of them decides"),
+        ({"allow": "nonsense!"}, "allow"),
+        ({"any": "true"}, "no condition beside it"),
+    ],
+)
+def test_mistakes_refuse_the_container(given: dict[str, str], said: str) -> None:
+    assert said in fault({"daemun.host": "a.test", **{f"daemun.access.{key}": text for key, text in given.items()}})

@@ -155,7 +155,7 @@ def tighten(outer: Access, inner: Access) -> Access:
     login = outer.login or inner.login
     if outer.login is not None and inner.login is not None:
         login = login_rule_form.tighten(outer.login, inner.login)
-    elif outer.judge is not None and inner.judge is not None:
+    elif outer.judge is not None and inner.judge is not None and not _is_one_judge(outer, inner):
         raise ValueError(f"{inner.judge}: the file has {outer.judge} for every site")
     if outer.rate_limit is not None and inner.rate_limit is not None:
         raise ValueError("rate_limit: the file has one for every site")
@@ -172,6 +172,12 @@ def tighten(outer: Access, inner: Access) -> Access:
         rate_limit=outer.rate_limit or inner.rate_limit,
         connections=min(connections, default=None),
     )
+
+
+def _is_one_judge(outer: Access, inner: Access) -> bool:
+    """Whether a label names the judge that the file has: then it is queried as the file has it."""
+    one, other = outer.forward_auth, inner.forward_auth
+    return one is not None and other is not None and one.kind is other.kind and other.url is None
 
 
 def _tighten_certificates(

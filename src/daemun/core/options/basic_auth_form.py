@@ -46,6 +46,8 @@ class BasicAuth(forms.OptionMap):
     """users: name and hashed password. file: absolute path of a htpasswd file."""
 
     shape: typing.ClassVar[str] = "a map with `users` or `file`"
+    file_only: typing.ClassVar[frozenset[str]] = frozenset({"file"})
+    texts: typing.ClassVar[frozenset[str]] = frozenset({"users", "realm"})
     meanings: typing.ClassVar[dict[str, str]] = {
         "users": "names, and the hash of each one's password, as `daemun password` or `htpasswd` make them",
         "file": "a htpasswd file, with a line NAME:HASH for each user",

@@ -94,6 +94,8 @@ class ForwardAuth(forms.OptionMap):
     """
 
     shape: typing.ClassVar[str] = "the name of a program such as authelia, or a map"
+    # A label is not to make the gate request whatever it reaches, nor to be given what a judge answers beside names.
+    file_only: typing.ClassVar[frozenset[str]] = frozenset({"url", "copy"})
     meanings: typing.ClassVar[dict[str, str]] = {
         "kind": "what the server is, or in whose form it is queried: traefik, nginx",
         "url": "where it is queried, http://authelia:9091; without a path the usual one of its kind",

@@ -56,6 +56,7 @@ class LoginRule(forms.OptionMap):
     """Whom one of these lists has; nothing set: everybody who signed in."""
 
     shape: typing.ClassVar[str] = "true, groups, or {users, groups, emails}"
+    texts: typing.ClassVar[frozenset[str]] = frozenset({"users", "groups", "emails"})
     meanings: typing.ClassVar[dict[str, str]] = {
         "users": "users who may come in, as `daemun users` lists them; of a provider as `daemun sessions` does",
         "groups": "groups whose users may come in",

@@ -52,6 +52,7 @@ class RateLimit(forms.OptionMap):
     """burst: how many may come at once; None: as many as the rate has. by: what is counted together."""
 
     shape: typing.ClassVar[str] = "a rate such as 10/s, or a map"
+    texts: typing.ClassVar[frozenset[str]] = frozenset({"rate", "by"})
     meanings: typing.ClassVar[dict[str, str]] = {
         "rate": "how many requests in a second, minute or hour: 10/s, 300/m",
         "burst": "how many may come at once; as many as the rate has",

@@ -122,7 +122,7 @@ def _add(group: _Group, path: str, value: str) -> None:
     label = group.label(path)
     if key == "share":
         raise _LabelError(f"{label} concerns the whole container; write {words.quoted(SHARE)}")
-    if key in label_options.FOR_THE_FILE_ONLY:
+    if key in label_options.FOR_THE_FILE_ONLY or label_options.is_for_the_file(key, part):
         raise _LabelError(f"{label} is not for labels, because it could reach beyond its container; use daemun.yaml")
     if key not in _KNOWN:
         raise _LabelError(f"{label} is unknown: expected {words.listed(sorted(_KNOWN))}{words.guess(key, _KNOWN)}")
@@ -140,6 +140,10 @@ def _add(group: _Group, path: str, value: str) -> None:
     parts = group.values.setdefault(key, {})
     if not isinstance(parts, dict):
         raise _LabelError(f"{label} stands beside {group.label(key)}; use one of the two forms")
+    if key not in label_options.BY_ANY_NAME:
+        other = next((one for one in parts if one.startswith(f"{part}.") or part.startswith(f"{one}.")), None)
+        if other is not None:
+            raise _LabelError(f"{label} stands beside {group.label(f'{key}.{other}')}; use one of the two forms")
     parts[part] = value
 
 

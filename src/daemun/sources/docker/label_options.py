@@ -32,10 +32,30 @@ _MAPS = {
     if one.label is option.Label.VALUE and (found := forms.find_map(one.form)) is not None
 }
 _MAPS["respond"] = respond_form.Written
-PARTS: dict[str, collections.abc.Collection[str]] = {
-    name: [key for key in forms.keys(kind) if key not in kind.file_only] for name, kind in _MAPS.items()
-}
+
+
+def _list_keys(kind: type[forms.OptionMap]) -> collections.abc.Iterator[str]:
+    """The keys of a map, and "KEY.KEY" where the value of one is a map."""
+    for key, form in forms.keys(kind).items():
+        if key not in kind.file_only:
+            yield key
+            inner = forms.find_map(form)
+            yield from () if inner is None else (f"{key}.{below}" for below in _list_keys(inner))
+
+
+PARTS: dict[str, collections.abc.Collection[str]] = {name: [*_list_keys(kind)] for name, kind in _MAPS.items()}
 """Options that are maps, and their keys."""
+
+
+def is_for_the_file(key: str, part: str) -> bool:
+    """Whether a key of a map, or of one inside it, is one of daemun.yaml that no label may set."""
+    kind: type[forms.OptionMap] | None = _MAPS.get(key)
+    for step in part.split("."):
+        if kind is None or step in kind.file_only:
+            return kind is not None
+        kind = forms.find_map(forms.keys(kind).get(step))
+    return False
+
 
 Value = str | dict[str, str]
 Values = collections.abc.Mapping[str, Value]
@@ -118,10 +138,32 @@ def _read(kind: type[_Entry], values: collections.abc.Mapping[str, object]) -> _
 def _scalars(key: str, value: object) -> object:
     """Labels are texts; in the file, 30, 1.5 and true would be numbers and truths."""
     if isinstance(value, dict):
-        known: collections.abc.Container[str] = _MAPS[key].texts if key in _MAPS else ()
+        known: collections.abc.Container[str] = _find_texts(_MAPS[key]) if key in _MAPS else ()
         texts = value if key in HEADERS else known
-        return {part: text if part in texts else _scalar(text) for part, text in value.items()}
+        found = {part: text if part in texts else _scalar(text) for part, text in value.items()}
+        return _nest(found) if key in _MAPS and key not in BY_ANY_NAME else found
     return _scalar(value) if isinstance(value, str) and key not in _TEXTS else value
+
+
+def _find_texts(kind: type[forms.OptionMap]) -> frozenset[str]:
+    """The keys whose labels are texts, as `PARTS` has them."""
+    inner = ((key, forms.find_map(form)) for key, form in forms.keys(kind).items())
+    below = (f"{key}.{text}" for key, found in inner if found is not None for text in _find_texts(found))
+    return frozenset((*kind.texts, *below))
+
+
+def _nest(parts: collections.abc.Mapping[str, object]) -> dict[str, object]:
+    """ "rate_limit.by" stands in the map "rate_limit"."""
+    found: dict[str, object] = {}
+    for part, value in parts.items():
+        key, dot, below = part.partition(".")
+        if dot:
+            inner = found.setdefault(key, {})
+            assert isinstance(inner, dict)  # a label of both forms was refused before
+            inner[below] = value
+        else:
+            found[part] = value
+    return found
 
 
 def _scalar(text: str) -> object:
