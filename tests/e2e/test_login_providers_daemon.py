@@ -126,8 +126,12 @@ def test_an_account_that_no_site_lets_in(daemon: Run) -> None:
         assert (answer.status_code, "eve@example.com" in answer.text) == (403, True)
         assert json.loads(daemon.cli_good("sessions", "--json"))["sessions"] == []
         # A provider that is gone.
+        assert not [one for one in daemon.status()["problems"] if "sign in" in one["message"]]
         guard_with(daemon, server, f"http://127.0.0.1:{ports.free_port()}", rule="{emails: [somebody@example.com]}")
         found = json.loads(daemon.cli("doctor", "--json").stdout)["findings"]
         (one,) = (one for one in found if one["topic"] == "sign-in")
         assert (one["weight"], "connection refused" in one["message"]) == ("warns", True)
         assert "login.providers" in one["cure"]
+        daemon.wait(
+            lambda: any("connection refused" in one["message"] for one in daemon.status()["problems"]), "the warning"
+        )

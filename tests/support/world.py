@@ -106,6 +106,9 @@ class Judge:
     async def confirm(self, _: collections.abc.Mapping[str, bytes]) -> None:
         pass
 
+    def problems(self) -> tuple[model.Problem, ...]:
+        return ()
+
 
 class Proxy:
     def __init__(self, world: World) -> None:

@@ -1,6 +1,5 @@
 """What `daemun doctor` finds out about identity providers (`login`): whether each can be used from this machine."""
 
-import asyncio
 import collections.abc
 
 from daemun import errors, secret, settings
@@ -18,10 +17,13 @@ def look_at_providers(chosen: settings.Settings) -> collections.abc.Iterator[mod
     login = login_option.OPTION.of(desired.globals) if desired is not None else None
     if desired is None or login is None or not login.providers:
         return
+    from daemun.judge.providers import provider_trial
+
     callbacks = login_providers.find_callbacks(desired.globals)
     providers = [login_providers.make(one) for one in login.providers]
-    for provider, trouble in zip(providers, run_async.run(_try_all(providers)), strict=True):
-        unread = _find_unread(provider)
+    troubles = run_async.run(provider_trial.find_troubles(providers))
+    for provider in providers:
+        trouble, unread = troubles.get(provider.key), _find_unread(provider)
         if trouble is not None:
             cure = "compare `login.providers` with what it calls its issuer, and look whether this machine reaches it"
             yield new_findings.warns(_TOPIC, f"{provider.name} cannot be used: {trouble}", cure)
@@ -40,13 +42,3 @@ def _find_unread(provider: login_providers.Provider) -> str | None:
     except errors.ConfigError as error:
         return str(error)
     return None
-
-
-async def _try_all(providers: list[login_providers.Provider]) -> list[str | None]:
-    from daemun.judge.providers import provider_requests, provider_trial
-
-    client = provider_requests.ProviderClient(await asyncio.to_thread(provider_requests.make_trust))
-    try:
-        return list(await asyncio.gather(*(provider_trial.find_trouble(one, client) for one in providers)))
-    finally:
-        await client.close()

@@ -77,6 +77,7 @@ class Gate:
         domains: ports.Domains,
         endpoints: ports.Endpoints,
         held_requests: ports.HeldRequests,
+        judge: ports.Judge,
         banning: ports.Bans,
         served: ports.Served,
         alerts: ports.Alerts,
@@ -93,6 +94,7 @@ class Gate:
         self._domains = domains
         self._endpoints = endpoints
         self._held_requests = held_requests
+        self._judge = judge
         self._bans = banning
         self._served = served
         self._alerts = alerts
@@ -197,6 +199,7 @@ class Gate:
                 *(self._problems_of(last) if last else ()),
                 *self._endpoints.problems(),
                 *self._domains.problems(),
+                *self._judge.problems(),
                 *self._bans.problems(),
                 *self._damage.problems(),
             ),

@@ -293,6 +293,10 @@ class Judge(typing.Protocol):
         """nginx runs these files: forget the policies that neither they nor the last `prepare` name. Never raises."""
         ...
 
+    def problems(self) -> tuple[model.Problem, ...]:
+        """What keeps people from signing in elsewhere now, at identity providers."""
+        ...
+
 
 class Bans(typing.Protocol):
     """Addresses that are refused on every site (`daemun.banning`)."""

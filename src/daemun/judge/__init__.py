@@ -16,6 +16,7 @@ login_http         the cookies, forms and headers that these pages share
 login_pages        these pages, as HTML; no I/O
 provider_sign_in   signing in at an identity provider (providers/), as far as sessions are concerned
 provider_app       the ways to a provider and back
+provider_watch     in the daemon: whether providers answer, for the status
 provider_pages     what pages show of providers; no I/O
 session_book       who is signed in, on which site; no I/O
 user_changes       what users changed, taken over into the store

@@ -17,7 +17,7 @@ from daemun.control import damaged_keys, ports
 from daemun.core import layout, model, problem_report
 from daemun.core.access import access_tokens, judge_policies, login_providers, login_users
 from daemun.errors import ConfigError, DaemunError
-from daemun.judge import judge_process, user_changes
+from daemun.judge import judge_process, provider_watch, user_changes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -47,6 +47,7 @@ class JudgeKeeper:
         self._pushed: tuple[judge_process.Policies, judge_process.Accounts] | None = None
         self._failure: str | None = None
         self._unread: dict[str, str] = {}
+        self.providers = provider_watch.ProviderWatch(lambda: _find_providers(self._known or ()))
         self._silent = 0
 
     async def prepare(
@@ -132,6 +133,14 @@ class JudgeKeeper:
                 if self._process.is_known:
                     await self._serve()
 
+    def problems(self) -> tuple[model.Problem, ...]:
+        """See ports.Judge."""
+        report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
+        for key, cause in sorted(self._unread.items()):
+            text = f"{cause}; nobody can sign in with {key} until then"
+            report.add(text, "login", "providers", severity=model.Severity.WARNING)
+        return (*report.problems, *self.providers.problems())
+
     async def stop(self) -> None:
         """End the process; it is started again when it is needed. Nothing happens where none runs."""
         async with self._lock:
@@ -213,17 +222,13 @@ class JudgeKeeper:
         return json.dumps(found).encode()
 
     def _problems(self) -> tuple[model.Problem, ...]:
-        report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
-        for key, cause in sorted(self._unread.items()):
-            text = f"{cause}; nobody can sign in with {key} until then"
-            report.add(text, "login", "providers", severity=model.Severity.WARNING)
         if self._failure is None:
-            return tuple(report.problems)
+            return ()
         message = (
             f"cannot run the judge of sign-ins: {self._failure}; sites with `basic_auth` or `login` let nobody in "
             f"(503) until it runs; see {self._layout.logs}/judge.log"
         )
-        return (model.Problem(origin=model.NOWHERE, message=message), *report.problems)
+        return (model.Problem(origin=model.NOWHERE, message=message),)
 
 
 def _find_providers(known: judge_process.Policies) -> tuple[login_providers.Provider, ...]:

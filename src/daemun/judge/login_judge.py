@@ -138,9 +138,14 @@ class LoginJudge:
         if self.host is not None:
             self._book.idle_s, self._book.lifetime_s = self.host.idle_s, self.host.lifetime_s
             self.known.providers = self.host.providers
-            if self._sessions.ready.is_set():  # a provider may be gone
-                self._book.end(lambda one: one.identity is not None and self.known.find_of(one) is None)
+            self._sessions.is_gone = self._is_gone
+            if self._sessions.ready.is_set():
+                self._book.end(self._is_gone)
                 await self._sessions.save()
+
+    def _is_gone(self, session: session_book.Session) -> bool:
+        """Whether its provider was taken out of the file."""
+        return session.identity is not None and self.known.find_of(session) is None
 
     async def set_users(self, users: collections.abc.Iterable[login_users.User]) -> None:
         """Instead of all before. Sessions of who is gone, or has another password, are over."""

@@ -5,6 +5,7 @@ good once. Who comes back with something else guesses, and guesses are counted b
 """
 
 import asyncio
+import collections
 import collections.abc
 import contextlib
 import dataclasses
@@ -23,6 +24,7 @@ _T = typing.TypeVar("_T")
 WITHIN_S = 40.0
 """For all that is requested of a provider while a visitor waits; less than nginx waits for the judge."""
 MOST_AT_ONCE = 50
+"""Visitors that wait for one provider."""
 _LONGEST_QUERY = 4096
 
 
@@ -86,7 +88,7 @@ class ProviderSignIn:
         self._connections: dict[str, tuple[login_providers.Provider, Connection]] = {}
         self._rules: tuple[judge_policies.LoginPolicy, ...] = ()
         self._secrets: dict[str, str] = {}
-        self._running = 0
+        self._running: collections.Counter[str] = collections.Counter()
 
     def set_policies(self, policies: collections.abc.Collection[judge_policies.Known]) -> None:
         """Instead of all before."""
@@ -134,7 +136,7 @@ class ProviderSignIn:
             verifier=session_book.draw(),
             until_s=self._now() + pending_sign_ins.WITHIN_S,
         )
-        with self._bounded():
+        with self._bounded(key):
             url = await self._await(key, connection.make_url(state, pending))
         self._pending.add(state, pending)
         return url
@@ -152,7 +154,7 @@ class ProviderSignIn:
         if pending is None or not guess.was_right:
             raise StaleError
         provider, connection = self._connections[key]
-        with self._bounded():
+        with self._bounded(key):
             identity = await self._await(key, connection.identify(query, pending, self._find_secret(key)))
         user = identity.make_user(provider.stamp)
         if not any(login_policies.admits(rule, user) for rule in self._rules):
@@ -174,14 +176,15 @@ class ProviderSignIn:
         return self._secrets[key]
 
     @contextlib.contextmanager
-    def _bounded(self) -> collections.abc.Iterator[None]:
-        if self._running >= MOST_AT_ONCE:
+    def _bounded(self, key: str) -> collections.abc.Iterator[None]:
+        """A provider that hangs is in nobody's way to another one."""
+        if self._running[key] >= MOST_AT_ONCE:
             raise WaitError(5)
-        self._running += 1
+        self._running[key] += 1
         try:
             yield
         finally:
-            self._running -= 1
+            self._running[key] -= 1
 
     async def _await(self, key: str, answer: collections.abc.Awaitable[_T]) -> _T:
         try:

@@ -17,7 +17,7 @@ class NotSavedError(Exception):
 
 class SavedSessions:
     """book: to be read and changed on the event loop, once `ready` is set. is_saved: whether all of it is on the disk,
-    as far as is known."""
+    as far as is known. is_gone: which sessions are over for another reason than their age."""
 
     def __init__(self, file: session_file.SessionFile, now: collections.abc.Callable[[], float]) -> None:
         """now: seconds since the epoch."""
@@ -27,6 +27,7 @@ class SavedSessions:
         self._file = file
         self._now = now
         self._lock = asyncio.Lock()
+        self.is_gone: collections.abc.Callable[[session_book.Session], bool] = lambda _: False
 
     async def run(self) -> None:
         """Never returns."""
@@ -40,6 +41,7 @@ class SavedSessions:
             await asyncio.sleep(LOOK_S)
             if self.book.lifetime_s:
                 self.book.end_old(self._now())
+                self.book.end(self.is_gone)
             await self.save()
 
     async def commit(

@@ -19,7 +19,7 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
         json_answer.print_json({"sessions": [{**one, "created": _time(one["created_s"])} for one in found]})
     elif found:
         rows = [
-            (one["id"], one["user"], _time(one["created_s"]), _time(one["seen_s"]), one["address"], one["agent"][:40])
+            (one["id"], _name(one), _time(one["created_s"]), _time(one["seen_s"]), one["address"], one["agent"][:40])
             for one in found
         ]
         tables.print_table(("ID", "USER", "SINCE", "LAST USED", "ADDRESS", "BROWSER"), rows)
@@ -58,6 +58,11 @@ def _request(chosen: settings.Settings, method: str, path: str, content: bytes =
             "nobody can be signed in: the judge does not run; it does while a daemun.yaml with `login` is served"
         )
     return asyncio.run(judge_process.request(chosen.layout, method, path, content))
+
+
+def _name(session: Json) -> str:
+    """Of an account at a provider, whose number says little, with the address."""
+    return f"{session['user']} ({session['email']})" if session["email"] else str(session["user"])
 
 
 def _time(seconds: float) -> str:

@@ -39,7 +39,7 @@ def find_header(token: object) -> tuple[str, str | None]:
     except (errors.JoseError, ValueError, TypeError, AttributeError):
         raise _unproven("it is no signed token") from None
     algorithm, kid = header.get("alg"), header.get("kid")
-    if algorithm not in KEY_TYPES:
+    if not isinstance(algorithm, str) or algorithm not in KEY_TYPES:
         raise _unproven("it is signed with an algorithm that is not taken")
     return algorithm, kid if isinstance(kid, str) else None
 
@@ -81,6 +81,8 @@ def verify(
         raise _unproven(f"its claim `{error.claim}` is missing or wrong") from None
     except (errors.JoseError, ValueError, TypeError):
         raise _unproven("its claims are none") from None
+    if claims["nonce"] != meant["nonce"]:  # a list that has it is none
+        raise _unproven("its claim `nonce` is missing or wrong")
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
     if claims.get("azp", meant["aud"] if len(audiences) == 1 else None) != meant["aud"]:
         raise _unproven("its claim `azp` is missing or wrong")

@@ -12,7 +12,7 @@ from daemun.judge import session_book
 
 WITHIN_S = 600.0
 """For whatever a person does at the provider."""
-MOST = 10_000
+MOST = 5_000
 MOST_OF_A_NETWORK = 50
 
 
