@@ -56,7 +56,8 @@ OPTION = Option[Login | None](
     form=typing.Annotated[Login | None, pydantic.BeforeValidator(_parse), forms.Also(forms.TEXT)],
     default=None,
     doc=Doc(
-        kind="host, or `{host, idle, lifetime, providers}`",
+        kind="host, or `{host, idle, lifetime, providers: [{oidc, github, client_id, client_secret, name, scopes, "
+        "groups_claim}]}`",
         usual="none",
         meaning="daemun's own sign-in page, for sites whose `access` has `login`, see [Access](#access)",
     ),
