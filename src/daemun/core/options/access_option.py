@@ -78,7 +78,7 @@ class Access(forms.OptionMap):
         "networks; public: all",
         "deny": "addresses, networks and host names that get 403",
         "basic_auth": "users who sign in by name and password, which the browser asks for",
-        "forward_auth": "a server that decides: authelia, authentik, tinyauth, oauth2-proxy, or {kind, url, copy}",
+        "forward_auth": "a server that decides: authelia, authentik, tinyauth, oauth2-proxy, or {kind, url, copy, remember}",
         "client_certificates": "certificates that visitors show: local, a CA file, or {ca, require, revoked}",
         "login": "users who signed in at daemun's own page: true for all, groups, or {users, groups, emails}",
         "countries": "who is let in by where a database file has an address",
@@ -336,7 +336,7 @@ OPTION = Option[Access | None](
     default=None,
     doc=Doc(
         kind="`public`, or `{allow, deny, countries: {database, allow, deny}, basic_auth: {users, file, realm}, "
-        "forward_auth: {kind, url, copy}, login: {users, groups, emails}, "
+        "forward_auth: {kind, url, copy, remember}, login: {users, groups, emails}, "
         "client_certificates: {ca, require, revoked}, any, "
         "rate_limit: {rate, burst, by}, connections}`",
         usual="`public`",
