@@ -78,7 +78,8 @@ class Access(forms.OptionMap):
         "networks; public: all",
         "deny": "addresses, networks and host names that get 403",
         "basic_auth": "users who sign in by name and password, which the browser asks for",
-        "forward_auth": "a server that decides: authelia, authentik, tinyauth, oauth2-proxy, or {kind, url, copy, remember}",
+        "forward_auth": "a server that decides: authelia, authentik, tinyauth, oauth2-proxy, or {kind, url, copy, "
+        "remember}",
         "client_certificates": "certificates that visitors show: local, a CA file, or {ca, require, revoked}",
         "login": "users who signed in at daemun's own page: true for all, groups, or {users, groups, emails}",
         "countries": "who is let in by where a database file has an address",
