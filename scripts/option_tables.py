@@ -23,7 +23,9 @@ _FURTHER = {option.Level.SITE: "the gate's", option.Level.ROUTE: "the site's"}
 
 def rows(entry: type[yaml_entry.Entry], level: option.Level | None) -> collections.abc.Iterator[str]:
     for name, field in entry.model_fields.items():
-        one = None if level is None else catalogue.BY_NAME.get(name)
+        one = catalogue.BY_NAME.get(name)
+        if one is not None and level not in one.levels:
+            one = None  # another key of the same name
         for key, doc in _docs(name, field.metadata, one):
             usual = _FURTHER[level] if level in _FURTHER and one is not None and len(one.levels) > 1 else doc.usual
             beside = [_beside(name, one)] if level is option.Level.ROUTE else []

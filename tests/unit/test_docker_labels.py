@@ -369,6 +369,7 @@ FILE_ONLY = {
     "files": "names a folder of the machine",
     "spa": "belongs to files",
     "listing": "belongs to files",
+    "listen": "takes a port of the machine",
     "errors": "names files of the machine",
     "maintenance": "is the owner's to switch",
     "nginx": "reaches whatever nginx does",

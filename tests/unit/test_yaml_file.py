@@ -461,7 +461,7 @@ BAD_FILES = [
         "is an option of a site; write it below the host that it is for, beside `routes:`",
     ),
     (
-        b"sites: {a.test: {/: {to: http://a, listen: 1}}}\n",
+        b"sites: {a.test: {/: {to: http://a, workers: 1}}}\n",
         "belongs to the top of the file; write it beside `sites:`, without indentation",
     ),
     (b"sites: {a.test: {tls: of, routes: {/: http://a}}}\n", "expected auto, acme, local, off or {certificate"),

@@ -4,7 +4,7 @@ import typing
 
 import pydantic
 
-from daemun.core.options import catalogue, option
+from daemun.core.options import catalogue, option, site_listen_form
 from daemun.sources import yaml_entry
 
 
@@ -23,6 +23,16 @@ class SiteEntry(yaml_entry.Entry):
     nginx: typing.Annotated[
         str, option.Doc(kind="text", usual="none", meaning="hand-written directives for the `server` block")
     ] = ""
+
+    listen: typing.Annotated[
+        site_listen_form.Form | None,
+        option.Doc(
+            kind="`{http, https}`",
+            usual="the gate's",
+            meaning="ports of the site's own, at the gate's addresses; it is reached there alone, "
+            "see [nginx.md](nginx.md#ports-of-single-sites)",
+        ),
+    ] = None
 
     @pydantic.model_validator(mode="before")
     @classmethod

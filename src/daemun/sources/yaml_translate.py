@@ -6,7 +6,7 @@ import pathlib
 import typing
 
 from daemun.core import model, short_texts
-from daemun.core.options import catalogue, http_option, option, rewrite_option, tls_option
+from daemun.core.options import catalogue, http_option, option, rewrite_option, site_listen_form, tls_option
 from daemun.core.texts import cures, path_patterns, rules, words
 from daemun.sources import (
     yaml_check,
@@ -18,6 +18,8 @@ from daemun.sources import (
     yaml_site,
     yaml_words,
 )
+
+_OF_SITES = frozenset(one.name for one in catalogue.SITE)
 
 
 class Translation(yaml_context.Context):
@@ -102,10 +104,15 @@ class Translation(yaml_context.Context):
             self.incomplete.add(origin.place)
         good = sorted((route for route in routes if route is not None), key=lambda route: route.path)
         self._sites.update({route.origin.place: path for route in good})
-        given = entry.given(catalogue.BY_NAME)
+        given = entry.given(_OF_SITES)
+        listen = self._listen(entry.listen, given, path, host)
+        if listen.https is not None and listen.http is None:
+            given.setdefault(http_option.OPTION.name, model.HttpMode.OFF)
         given[http_option.OPTION.name] = self._http(given, path, host)
         return model.Site(
             host=host,
+            http_port=listen.http,
+            https_port=listen.https,
             **catalogue.as_fields(given),
             routes=tuple(good),
             snippet=self.snippet(entry.nginx, (*path, "nginx"), host=host),
@@ -162,6 +169,25 @@ class Translation(yaml_context.Context):
             return None
         routes = options.get("routes")
         return {**options, "routes": {**(routes if isinstance(routes, dict) else {}), **paths}}
+
+    def _listen(
+        self,
+        written: site_listen_form.SiteListen | None,
+        given: dict[str, typing.Any],
+        path: yaml_positions.Path,
+        host: str,
+    ) -> site_listen_form.SiteListen:
+        """Without ports of its own, the gate's are the site's."""
+        if written is None:
+            return site_listen_form.SiteListen()
+        tls = given.get(tls_option.OPTION.name, tls_option.OPTION.default)
+        cause = site_listen_form.find_cause(written, tls, given.get(http_option.OPTION.name))
+        if cause is None:
+            return written
+        found = {"http": written.http, "https": written.https}
+        if self.document.get((*path, "listen")) == {name: port for name, port in found.items() if port is not None}:
+            self.report_at((*path, "listen"), cause, host=host)  # else what is wrong was reported
+        return site_listen_form.SiteListen()
 
     def _http(self, given: dict[str, typing.Any], path: yaml_positions.Path, host: str) -> model.HttpMode:
         name = http_option.OPTION.name
