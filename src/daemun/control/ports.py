@@ -254,14 +254,12 @@ class Endpoints(typing.Protocol):
         named: collections.abc.Set[str] = frozenset(),
     ) -> None:
         """Answer for these services from now on; returns when each was looked up once, and each of the host names
-        `named`, whose addresses the configuration itself holds. A name that does not resolve
-        is not an error: it keeps its last addresses, or none, and is reported by `problems`. A pool is what was
-        given: one that is empty, or not there, has no endpoints."""
+        `named`, whose addresses the configuration itself holds. A name that does not resolve is no error: it keeps its
+        last addresses, or none (`problems`). A pool is what was given: one that is not there has no endpoints."""
         ...
 
     def move(self, pools: collections.abc.Iterable[model.Pool]) -> None:
-        """Those of these pools that the last `publish` had got other endpoints: answer with them at once. Costs what
-        changed."""
+        """Answer with these pools at once where their endpoints are others than before. Costs what changed."""
         ...
 
     def problems(self) -> tuple[model.Problem, ...]: ...
