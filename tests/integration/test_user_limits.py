@@ -1,6 +1,8 @@
 """Requests that are counted by user, as visitors of many addresses see it: nginx and the judge, both real."""
 
+import asyncio
 import collections.abc
+import dataclasses
 import pathlib
 import tempfile
 import time
@@ -10,12 +12,12 @@ import pytest
 
 from daemun.core import model
 from daemun.core.access import access_tokens
-from daemun.core.options import access_option, basic_auth_form, catalogue, rate_limit_form
+from daemun.core.options import access_option, basic_auth_form, catalogue, rate_limit_form, rewrite_option
 from daemun.core.options.access_option import Access
 from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
 from daemun.errors import RenderError
 from daemun.sources import nginx_snippet
-from tests.support import echo, judges, login_house, ports, rendered
+from tests.support import backend, echo, holding, judges, login_house, ports, rendered
 from tests.support.login_browser import Browser
 from tests.support.login_house import EVERYBODY, House, guarded
 from tests.support.sites import proxy, route, site
@@ -216,3 +218,31 @@ def test_for_every_site_at_the_gate_also_where_all_are_public(one: echo.EchoServ
     public = site("a.test", f"http://127.0.0.1:{one.port}", options=guarded())
     with rendered.running(public, settings=settings) as gate:
         assert gate.ask("GET", "https://a.test/").status_code == 200
+
+
+async def test_requests_that_wait_are_counted_once_and_arrive_as_they_were() -> None:
+    port = ports.free_port()
+    there = f"http://127.0.0.1:{port}"
+    twice = rewrite_option.Rewrite(match="^/out/(?<rest>.*)$", to="/out/out/${rest}")
+    with judges.running(judges.authelia) as judge:
+        limit = dataclasses.replace(LIMIT, burst=2)
+        held = guarded(forward_auth=ForwardAuth(kind=Kind.AUTHELIA, url=judge.url), rate_limit=limit)
+        sites = (
+            site("app.test", there, options=held),
+            site("app.test.in", route("/in/", proxy(f"{there}/x/"), options=held)),
+            site("app.test.out", route("/out/", proxy(there, rewrite=twice), options=held)),
+        )
+        urls = ("https://app.test/a%2Fb?c", "https://app.test.in/in/a%2Fb//?c", "https://app.test.out/out/d")
+        async with holding.house(*sites) as house:
+            signed_in = {"Cookie": judges.SESSION}
+            asking = asyncio.gather(
+                *(house.ask(method, url, headers=signed_in) for url in urls for method in ("GET", "POST"))
+            )
+            await house.until_waiting(6)
+            with backend.running(port=port) as server:
+                answers = await asking
+                assert [one.status_code for one in answers] == [200] * 6
+                paths = ("/a%2Fb?c", "/x/a%2Fb//?c", "/out/out/d")
+                assert server.seen == {f"{method} {path}": 1 for path in paths for method in ("GET", "POST")}
+                late = [await house.ask("GET", url, headers=signed_in) for url in urls]
+                assert [one.status_code for one in late] == [429] * 3
