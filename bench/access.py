@@ -42,8 +42,8 @@ class Guard:
     headers: tuple[str, ...] = ()
 
 
-def _guards(folder: pathlib.Path, hashed: str) -> tuple[Guard, ...]:
-    """folder: where the files are that they name. hashed: the password."""
+def _guards(folder: pathlib.Path, hashed: str, token: str) -> tuple[Guard, ...]:
+    """folder: where the files are that they name. hashed: the password. token: of a script."""
     database = str(folder / "countries.mmdb")
     return (
         Guard(name=OPEN, host="open.test", most=1.0),
@@ -68,7 +68,24 @@ def _guards(folder: pathlib.Path, hashed: str) -> tuple[Guard, ...]:
             access={"basic_auth": {"users": {_USER: hashed}}},
             headers=(_BASIC,),
         ),
+        Guard(
+            name="rate_limit by user",
+            host="user.test",
+            most=1.8,
+            access={
+                "basic_auth": {"users": {_USER: hashed}},
+                "rate_limit": {"rate": f"{_MORE_THAN_COMES}/s", "by": "user"},
+            },
+            headers=(_BASIC,),
+        ),
         Guard(name="login", host="login.test", most=1.7, access={"login": True}),
+        Guard(
+            name="token",
+            host="token.test",
+            most=1.7,
+            access={"login": True},
+            headers=(f"Authorization: Bearer {token}",),
+        ),
     )
 
 
@@ -81,7 +98,8 @@ Each request is let in. Requests vary as in the section on traffic, but for the 
 - `allow, deny`: two networks are let in and one is kept out. `rate_limit`, `connections`: more than ever comes.
 - `countries`: a database of {_COUNTRIES:,} networks, of which those of two countries are let in.
 - `basic_auth`: an argon2id hash, and its user's name and password with each request. `login`: the session of a user who
-  signed in. Both are verified once, and remembered by nginx for a while.
+  signed in. `token`: one of `daemun tokens`. Each is verified once, and remembered by nginx for a while.
+- `rate_limit by user`: beside `basic_auth`; a request is handed to a second location once its user is known.
 - Caddy has a certificate of the same type, the same server, and `basic_auth` with the same hash, which it verifies
   once, too.
 
@@ -155,18 +173,20 @@ class _Gate:
 def _gate(folder: pathlib.Path, app: int, hashed: str) -> collections.abc.Iterator[_Gate]:
     """Raises: StartError."""
     address_databases.write(folder / "countries.mmdb", _make_countries())
-    guards = _guards(folder, hashed)
     state = folder / "state"
     paths = layout.Layout(str(state))
     http, https = ports.free_port(), ports.free_port()
     config = folder / "daemun.yaml"
-    config.write_text(json.dumps(_config(guards, app, http, https)))  # JSON is YAML
     daemun = [sys.executable, "-m", "daemun"]
     common = ["-c", str(config), "--state", str(state)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DAEMUN_")}
     environment["DAEMUN_NGINX"] = contestants.newest_nginx()
     user = [*daemun, "users", "add", _USER, *common]
     subprocess.run(user, input=f"{_PASSWORD}\n", text=True, env=environment, check=True, stdout=subprocess.DEVNULL)
+    making = [*daemun, "tokens", "add", _USER, "--all-sites", "--json", *common]
+    made = subprocess.run(making, text=True, env=environment, check=True, stdout=subprocess.PIPE)
+    guards = _guards(folder, hashed, json.loads(made.stdout)["token"])
+    config.write_text(json.dumps(_config(guards, app, http, https)))  # JSON is YAML
     visited = clients.GateAddress(http=http, https=https, ca=pathlib.Path(paths.root_certificate))
 
     def ready() -> bool:
@@ -214,8 +234,8 @@ def _answers(visited: clients.GateAddress, guard: Guard) -> bool:
 
 
 def _headers(visited: clients.GateAddress, guard: Guard) -> tuple[str, ...]:
-    """Signs in where that is what the site asks for."""
-    if not (isinstance(guard.access, dict) and "login" in guard.access):
+    """Signs in where that is what the site asks for, and nothing else was written."""
+    if guard.headers or not (isinstance(guard.access, dict) and "login" in guard.access):
         return guard.headers
     browser = login_browser.Browser(visited)
     browser.sign_in(f"https://{guard.host}/", _USER, _PASSWORD)
