@@ -2,8 +2,10 @@
 
 import asyncio
 import collections.abc
+import contextlib
 import dataclasses
 import pathlib
+import re
 import tempfile
 import time
 
@@ -17,7 +19,7 @@ from daemun.core.options.access_option import Access
 from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
 from daemun.errors import RenderError
 from daemun.sources import nginx_snippet
-from tests.support import backend, echo, holding, judges, login_house, ports, rendered
+from tests.support import backend, bad_servers, echo, holding, judges, login_house, ports, rendered
 from tests.support.login_browser import Browser
 from tests.support.login_house import EVERYBODY, House, guarded
 from tests.support.sites import proxy, route, site
@@ -210,6 +212,31 @@ def test_it_cannot_stand_beside_hand_written_nginx_of_the_route() -> None:
     )
     with pytest.raises(RenderError, match="by: address"), rendered.running(one):
         pass
+
+
+def test_a_server_leads_nobody_past_the_guard_of_another_route(one: echo.EchoServer) -> None:
+    """Where an owner wrote nginx for the site, nginx follows what servers answer in X-Accel-Redirect."""
+    with contextlib.ExitStack() as stack:
+        judge = stack.enter_context(judges.running(judges.authelia))
+        hostile = stack.enter_context(bad_servers.running(_leading_away))
+        judged = guarded(forward_auth=ForwardAuth(kind=Kind.AUTHELIA, url=judge.url), rate_limit=LIMIT)
+        shared = site(
+            "app.test",
+            route("/", f"http://127.0.0.1:{one.port}", options=judged),
+            route("/mine/", f"http://127.0.0.1:{hostile.port}", options=guarded()),
+            snippet=nginx_snippet.parse_snippet("location /own/ { internal; alias /; }"),
+        )
+        gate = stack.enter_context(rendered.running(shared))
+        (there,) = re.findall(r"^ *location (@app.test_counted) ", gate.files["sites/app.test.conf"].decode(), re.M)[:1]
+        for to in (there, there.replace("_counted", "_body_counted"), there.replace("_counted", "_upgrade_counted")):
+            answer = gate.ask("GET", f"https://app.test/mine/?{to}")
+            assert answer.status_code == 403, answer.text
+            assert "headers" not in answer.text
+
+
+def _leading_away(path: str, _: collections.abc.Mapping[str, str]) -> bytes:
+    there = path.partition("?")[2]
+    return f"HTTP/1.1 200 OK\r\nX-Accel-Redirect: {there}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
 
 
 def test_for_every_site_at_the_gate_also_where_all_are_public(one: echo.EchoServer) -> None:

@@ -12,6 +12,7 @@ So it is for routes that lead to servers. Files, redirects and fixed answers are
 import dataclasses
 
 from daemun.core import arguments, directive, model
+from daemun.core.directive import Expr
 from daemun.core.options import access_option, forward_auth_forms
 from daemun.core.render import early_answers, held_access, request_body, site_scope
 from daemun.core.texts import names, words
@@ -25,6 +26,8 @@ _OF_BOTH = (
     "client_max_body_size",
     "set",  # what locations read that it hands a request to
 )
+_ENTERED = "$daemun_entered"
+"""The route whose conditions a request met."""
 _OF_FIRST = ("include",)
 """Which clients an internal route serves."""
 _NAMES = ("remote-user", "x-auth-request-user", "x-authentik-username", "x-forwarded-user", "x-user")
@@ -69,13 +72,17 @@ def split(
     is_named = place.startswith("@")
     if not (place.endswith(_APART) if is_named else any(_name(one).endswith("_pass") for one in node.block)):
         return None
-    there = f"{place if is_named else f'@{names.upstream_name(scope.site.host, route.path)}'}_counted"
+    own = names.upstream_name(scope.site.host, route.path)
+    there = f"{place if is_named else f'@{own}'}_counted"
     first = tuple(one for one in node.block if _name(one) in (*_OF_BOTH, *_OF_FIRST) or _is_return(one))
     second = tuple(one for one in node.block if _name(one) not in _OF_FIRST and not _hands_on(one))
+    # Where an owner wrote nginx, a server may send a request there by an X-Accel-Redirect: from its own route alone.
+    entered = arguments.line("set", Expr(_ENTERED), own)
+    others = arguments.line("if", Expr(_ENTERED), "!=", own, block=(arguments.line("return", "403"),))
     open_to_all = held_access.open_lines(scope.environment)
     return (
-        dataclasses.replace(node, block=(*first, *early_answers.beyond(scope, there))),
-        arguments.line("location", there, block=(*open_to_all, *limits, *second)),
+        dataclasses.replace(node, block=(entered, *first, *early_answers.beyond(scope, there))),
+        arguments.line("location", there, block=(others, *open_to_all, *limits, *second)),
     )
 
 
