@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
 
 import httpx
 import psutil
@@ -20,25 +19,12 @@ from tests.support import browser as chromium_browser
 from tests.support import daemon as daemon_support
 from tests.support import login_forms
 from tests.support.login_browser import Browser, find_refresh
+from tests.support.passwords import run_with
 
 pytestmark = pytest.mark.nginx
 
 Run = daemon_support.Daemon
 SITE = "https://home.test/"
-
-
-def run_with(daemon: Run, password: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command with a password on its standard input."""
-    return subprocess.run(
-        daemon.command(*arguments),
-        input=f"{password}\n",
-        capture_output=True,
-        text=True,
-        env=daemon.environment,
-        cwd=daemon.root,
-        timeout=60,
-        check=False,
-    )
 
 
 def add(daemon: Run, name: str, password: str, *arguments: str) -> None:

@@ -353,7 +353,7 @@ async def test_it_ends_by_itself_when_nobody_gives_it_policies(house: House, mon
     monkeypatch.setattr(judge_process, "START_S", 0.1)
     paths = house.layout
     process = judge_process.JudgeProcess(paths, group=None, version="1", ended=lambda: None)
-    child = process._start(f"{paths.judge_socket}.new", f"{paths.judge_control_socket}.new", has_providers=False)
+    child = process._start(f"{paths.judge_socket}.new", f"{paths.judge_control_socket}.new", needs=frozenset())
     assert await asyncio.to_thread(child.wait, 60) == 0
 
 

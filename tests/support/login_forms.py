@@ -20,7 +20,7 @@ class Form:
 
 def find_all(page: httpx.Response) -> list[Form]:
     found = []
-    for action, content in re.findall(r'<form method="post" action="([^"]+)">(.*?)</form>', page.text, re.DOTALL):
+    for action, content in re.findall(r'<form method="post" action="([^"]+)"[^>]*>(.*?)</form>', page.text, re.DOTALL):
         pairs = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', content)
         found.append(Form(html.unescape(action), {name: html.unescape(value) for name, value in pairs}))
     return found

@@ -4,6 +4,8 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import json
+import os
 import pathlib
 import resource
 import tempfile
@@ -17,7 +19,7 @@ from daemun.core.access import basic_auth_policies, login_policies, login_site, 
 from daemun.core.access.login_users import User
 from daemun.core.options import access_option, catalogue, login_option, login_rule_form, trusted_proxies_option
 from daemun.core.options.access_option import Access
-from daemun.judge import judge_keeper, judge_process
+from daemun.judge import judge_keeper, judge_process, session_file
 from daemun.nginx import worker_account
 from daemun.store import memory_store
 from tests.support import rendered
@@ -123,4 +125,20 @@ def full_disk(running: House) -> collections.abc.Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     yield
     asyncio.run(running.keeper.stop())
+    running.prepare()
+
+
+def age_passwords(running: House) -> None:
+    """As if all were entered long ago."""
+    asyncio.run(running.keeper.stop())
+    slots = [os.open(path, os.O_RDWR) for path in running.gate.layout.session_slots]
+    kept = session_file.SessionFile(slots)
+    content = asyncio.run(kept.open())
+    assert content is not None
+    found = json.loads(content)
+    for one in found["sessions"].values():
+        one["password_s"] = 0.0
+    kept.write(json.dumps(found).encode())
+    for slot in slots:
+        os.close(slot)
     running.prepare()

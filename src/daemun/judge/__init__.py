@@ -11,6 +11,9 @@ account            what users do with their own accounts
 account_app        the same as a page (account_pages, account_words, browser_names)
 invitations        how who was invited becomes a user
 invitation_app     the same as a page (invitation_pages)
+passkeys           made by users, and used to sign in
+passkey_check      what passkeys sign, by a library that is slow to import (passkey_warm_up)
+passkey_app        the same as pages and a script (passkey_pages, passkeys.js)
 one_time_codes     codes of an app, and recovery codes; no I/O
 login_http         the cookies, forms and headers that these pages share
 login_pages        these pages, as HTML; no I/O

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 import traceback
+import types
 
 from aiohttp import web
 
@@ -44,6 +45,7 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument("--owner", type=int, required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--policies-within-s", type=float, required=True, help="it ends without them")
+    parser.add_argument("--passkeys", action="store_true", help="people may sign in by passkeys")
     parser.add_argument("--providers", action="store_true", help="people may sign in at identity providers")
     return parser.parse_args()
 
@@ -56,7 +58,14 @@ async def _serve(listeners: list[socket.socket], file: session_file.SessionFile,
     judge = sign_in.SignIn(verifier, time.monotonic)
     client = await _prepare_providers() if found.providers else None
     app = judge_app.JudgeApp(
-        judge, verifier, sessions, now=time.time, version=found.version, owner_uid=found.owner, client=client
+        judge,
+        verifier,
+        sessions,
+        now=time.time,
+        version=found.version,
+        owner_uid=found.owner,
+        client=client,
+        passkey_check=_prepare_passkeys() if found.passkeys else None,
     )
     loop.add_signal_handler(signal.SIGTERM, app.ended.set)
     for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's, meant for the daemon
@@ -91,6 +100,14 @@ async def _prepare_providers() -> provider_requests.ProviderClient:
     from daemun.judge.providers import provider_warm_up  # noqa: PLC0415 - slow, and few gates have providers
 
     return await provider_warm_up.make_client()
+
+
+def _prepare_passkeys() -> types.ModuleType:
+    """Import what is slow to import, and takes memory."""
+    from daemun.judge import passkey_check, passkey_warm_up  # noqa: PLC0415 - for gates with a sign-in
+
+    passkey_warm_up.warm_up()
+    return passkey_check
 
 
 _POLICY = f"/judge/none/{'0' * 32}"

@@ -154,7 +154,7 @@ class Account:
             if (session := book.get(visit.key)) is not None:
                 session.password_s = now_s
 
-        return await self._change(visit, also=note, hashed=hashed, stamp=draw_stamp())
+        return await self.change(visit, also=note, hashed=hashed, stamp=draw_stamp())
 
     async def _check(self, visit: Visit, password: str) -> Outcome | None:
         """None: it is the user's, who is still there."""
@@ -174,7 +174,8 @@ class Account:
         is_same = self._sessions.book.get(visit.key) is visit.session
         return is_same and self._known.all.get(visit.user.name) == visit.user
 
-    async def _change(self, visit: Visit, *, also: known_users.Alter = lambda _: None, **values: object) -> Outcome:
+    async def change(self, visit: Visit, *, also: known_users.Alter = lambda _: None, **values: object) -> Outcome:
+        """Other values of the user, which are written first. also: what else is to be altered."""
         if not self._is_there(visit):
             return _GONE
         after = dataclasses.replace(visit.user, **values)  # type: ignore[arg-type]
@@ -217,7 +218,7 @@ class Account:
             return Outcome(result=Result.WRONG)
         # The code is used up by this, as by signing in.
         codes, name = one_time_codes.draw_recovery(), visit.user.name
-        outcome = await self._change(
+        outcome = await self.change(
             visit,
             also=lambda book: book.begin_steps(name, step),
             totp=secret,
@@ -236,7 +237,7 @@ class Account:
         """The password is enough again. Ends all other sessions."""
         if not self.is_recent(visit):
             return Outcome(result=Result.UNCONFIRMED)
-        return await self._change(visit, totp=None, recovery=(), stamp=draw_stamp())
+        return await self.change(visit, totp=None, recovery=(), stamp=draw_stamp())
 
     async def renew_recovery(self, visit: Visit) -> Outcome:
         """Other recovery codes, instead of all before."""
@@ -245,7 +246,7 @@ class Account:
         if visit.user.totp is None:
             return _GONE
         codes = one_time_codes.draw_recovery()
-        outcome = await self._change(visit, recovery=tuple(map(login_users.digest_recovery, codes)))
+        outcome = await self.change(visit, recovery=tuple(map(login_users.digest_recovery, codes)))
         return dataclasses.replace(outcome, codes=codes) if outcome.result is Result.DONE else outcome
 
 

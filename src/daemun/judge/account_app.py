@@ -7,10 +7,19 @@ import collections.abc
 
 from aiohttp import web
 
-from daemun.judge import account, account_pages, account_words, login_http, login_judge, login_pages, one_time_codes
+from daemun.judge import (
+    account,
+    account_pages,
+    account_words,
+    login_http,
+    login_judge,
+    login_pages,
+    one_time_codes,
+    passkey_pages,
+)
 
 Words = login_pages.Words
-Handler = collections.abc.Callable[[web.BaseRequest, Words], collections.abc.Awaitable[web.Response]]
+Handler = login_http.Handler
 Form = collections.abc.Callable[["Posted"], collections.abc.Awaitable[web.Response]]
 _STATUS = {
     account.Result.DONE: 200,
@@ -50,9 +59,11 @@ class Posted:
 class AccountApp:
     """handlers: by method and path, for requests that nginx passes on."""
 
-    def __init__(self, judge: login_judge.LoginJudge, own: account.Account) -> None:
+    def __init__(self, judge: login_judge.LoginJudge, own: account.Account, *, has_passkeys: bool) -> None:
+        """has_passkeys: whether there can be any (`passkey_app`)."""
         self._judge = judge
         self._account = own
+        self._has_passkeys = has_passkeys
         forms: dict[str, Form] = {
             "sessions": self._end_sessions,
             "confirm": self._confirm,
@@ -62,10 +73,12 @@ class AccountApp:
             "totp/remove": self._remove_totp,
             "recovery": self._renew_recovery,
         }
-        self.handlers: dict[tuple[str, str], Handler] = {("GET", "/pages/account"): self._show}
-        for name, handle in forms.items():
-            self.handlers["POST", f"/pages/account/{name}"] = self._taking(handle)
-            self.handlers["GET", f"/pages/account/{name}"] = self._go_back
+        self.handlers: dict[tuple[str, str], Handler] = {("GET", "/pages/account"): self._show, **self.take(forms)}
+
+    def take(self, forms: dict[str, Form]) -> dict[tuple[str, str], Handler]:
+        """Handlers of forms below the page: for who is signed in, and sent by the page itself."""
+        posts = {("POST", f"/pages/account/{name}"): self._taking(handle) for name, handle in forms.items()}
+        return {**posts, **{("GET", path): self._go_back for _, path in posts}}
 
     async def _show(self, request: web.BaseRequest, words: Words) -> web.Response:
         visit = await self._find(request)
@@ -103,21 +116,21 @@ class AccountApp:
             outcome = await self._account.end_session(posted.visit, posted.sent.get("id", ""))
             done = "done_session"
         if outcome.result is account.Result.UNSAVED:
-            return await self._respond(posted, outcome, done, problem="unsaved_end")
-        return await self._respond(posted, outcome, done)
+            return await self.respond(posted, outcome, done, problem="unsaved_end")
+        return await self.respond(posted, outcome, done)
 
     async def _confirm(self, posted: Posted) -> web.Response:
         outcome = await self._account.confirm(posted.visit, posted.sent.get("password", ""))
-        return await self._respond(posted, outcome, "done_confirm")
+        return await self.respond(posted, outcome, "done_confirm")
 
     async def _change_password(self, posted: Posted) -> web.Response:
         given = (posted.sent.get(key, "") for key in ("present", "new", "again"))
-        return await self._respond(posted, await self._account.change_password(posted.visit, *given), "done_password")
+        return await self.respond(posted, await self._account.change_password(posted.visit, *given), "done_password")
 
     async def _begin_totp(self, posted: Posted) -> web.Response:
         secret = self._account.begin_totp(posted.visit)
         if secret is None:
-            return await self._respond(posted, account.Outcome(result=account.Result.UNCONFIRMED), "")
+            return await self.respond(posted, account.Outcome(result=account.Result.UNCONFIRMED), "")
         return self._setup(posted, secret)
 
     async def _finish_totp(self, posted: Posted) -> web.Response:
@@ -128,7 +141,7 @@ class AccountApp:
         return await self._show_codes(posted, outcome)
 
     async def _remove_totp(self, posted: Posted) -> web.Response:
-        return await self._respond(posted, await self._account.remove_totp(posted.visit), "done_remove")
+        return await self.respond(posted, await self._account.remove_totp(posted.visit), "done_remove")
 
     async def _renew_recovery(self, posted: Posted) -> web.Response:
         return await self._show_codes(posted, await self._account.renew_recovery(posted.visit))
@@ -137,7 +150,7 @@ class AccountApp:
 
     async def _show_codes(self, posted: Posted, outcome: account.Outcome) -> web.Response:
         if not outcome.codes:
-            return await self._respond(posted, outcome, "")
+            return await self.respond(posted, outcome, "")
         return login_http.page(account_pages.recovery(posted.words, outcome.codes))
 
     def _setup(self, posted: Posted, secret: str, *, problem: str = "", status: int = 200) -> web.Response:
@@ -147,7 +160,7 @@ class AccountApp:
         page = account_pages.setup(posted.words, form=form, secret=secret, address=address, problem=problem)
         return login_http.keep(login_http.page(page, status), login_http.FORM, form)
 
-    async def _respond(self, posted: Posted, outcome: account.Outcome, done: str, problem: str = "") -> web.Response:
+    async def respond(self, posted: Posted, outcome: account.Outcome, done: str, problem: str = "") -> web.Response:
         """done, problem: of the words."""
         words = posted.words
         visit = await self._find(posted.request)  # the user is another now
@@ -182,5 +195,9 @@ class AccountApp:
             done=done,
             problem=problem,
         )
-        page = login_http.page(account_pages.account(words, shown), status, headers)
+        sections: tuple[str, ...] = ()
+        if self._has_passkeys:
+            sections = passkey_pages.section(words, visit.user, {"form": form}, is_recent=shown.is_recent)
+            headers = {**(headers or {}), **login_pages.WITH_SCRIPT}
+        page = login_http.page(account_pages.account(words, shown, *sections), status, headers)
         return login_http.keep(page, login_http.FORM, form)

@@ -26,7 +26,8 @@ class Shown:
     problem: str = ""
 
 
-def account(words: Words, shown: Shown) -> str:
+def account(words: Words, shown: Shown, *sections: str) -> str:
+    """sections: further ones, as HTML."""
     user, hidden = shown.user, {"form": shown.form}
     names = (user.display, user.email, words["groups"].format(groups=", ".join(user.groups)) if user.groups else "")
     about = "<br>".join(html.escape(name) for name in names if name)
@@ -40,6 +41,7 @@ def account(words: Words, shown: Shown) -> str:
         *_sessions(words, shown, hidden),
         *_password(words, shown, hidden),
         *_codes(words, shown, hidden),
+        *sections,
         login_pages.form("/sign-out", words["leave"], hidden),
     )
 

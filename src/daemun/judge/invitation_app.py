@@ -22,7 +22,10 @@ class InvitationApp:
     def __init__(self, judge: login_judge.LoginJudge, own: invitations.Invitations) -> None:
         self._judge = judge
         self._invitations = own
-        self.handlers = {("GET", "/pages/invitation"): self._show, ("POST", "/pages/invitation"): self._take}
+        self.handlers: dict[tuple[str, str], login_http.Handler] = {
+            ("GET", "/pages/invitation"): self._show,
+            ("POST", "/pages/invitation"): self._take,
+        }
 
     async def _show(self, request: web.BaseRequest, words: Words) -> web.Response:
         words = invitation_pages.extend(words)

@@ -17,6 +17,7 @@ import os
 import re
 import socket
 import struct
+import types
 
 from aiohttp import web
 
@@ -28,6 +29,8 @@ from daemun.judge import (
     invitations,
     login_app,
     login_judge,
+    passkey_app,
+    passkeys,
     password_check,
     provider_app,
     provider_sign_in,
@@ -59,17 +62,23 @@ class JudgeApp:
         version: str,
         owner_uid: int,
         client: provider_requests.ProviderClient | None = None,
+        passkey_check: types.ModuleType | None = None,
     ) -> None:
-        """now: seconds since the epoch. client: None: people cannot sign in at identity providers."""
+        """now: seconds since the epoch. client: None: people cannot sign in at identity providers. passkey_check: the
+        module; None: nor by passkeys."""
         self._judge = judge
         self._login = login_judge.LoginJudge(judge, sessions, now)
         own = account.Account(self._login.known, sessions, judge, verifier, now)
         invited = invitations.Invitations(self._login.known, sessions, judge, verifier, now)
-        self._pages = login_app.LoginApp(
-            self._login,
-            account_app.AccountApp(self._login, own),
-            invitation_app.InvitationApp(self._login, invited),
-        )
+        own_passkeys = None
+        if passkey_check is not None:
+            own_passkeys = passkeys.Passkeys(passkey_check, self._login, own, judge, now)
+        self._pages = login_app.LoginApp(self._login, own_passkeys)
+        accounts = account_app.AccountApp(self._login, own, has_passkeys=own_passkeys is not None)
+        self._pages.further |= accounts.handlers | invitation_app.InvitationApp(self._login, invited).handlers
+        if own_passkeys is not None:
+            self._pages.further |= passkey_app.PasskeyApp(self._login, self._pages, accounts, own_passkeys).handlers
+        self._has_passkeys = own_passkeys is not None
         self._tokens = token_judge.TokenJudge(judge, self._login.find_user, now)
         self._providers = provider_sign_in.ProviderSignIn(self._login, judge, client, now)
         self._provider_pages = provider_app.ProviderApp(self._login, self._pages, self._providers)
@@ -183,6 +192,7 @@ class JudgeApp:
             "sessions_saved": self._sessions.is_saved,
             "has_changes": self._login.known.has_changes,
             "reaches_providers": self._has_client,
+            "takes_passkeys": self._has_passkeys,
         }
 
 

@@ -47,6 +47,7 @@ END_S = 15.0
 """More than the process gives what it is answering (`__main__.DRAIN_S`)."""
 _BACKLOG = 4096
 _MODULE = "daemun.judge"
+_PROVIDERS, _PASSKEYS = "--providers", "--passkeys"
 _LARGEST_LOG_BYTES = 1 << 20
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "PYTHONHOME", "PYTHONPATH")
 """All that the process gets of the daemon's environment, which may hold secrets."""
@@ -64,7 +65,7 @@ class JudgeProcess:
         self._ended = ended
         self._process: psutil.Process | None = None
         self._child: int | None = None
-        self._reaches_providers = False
+        self._abilities: frozenset[str] = frozenset()
 
     @property
     def is_known(self) -> bool:
@@ -76,8 +77,9 @@ class JudgeProcess:
         return self._process is not None and _is_alive(self._process) and self._has_sockets()
 
     def can_decide(self, policies: Policies) -> bool:
-        """Whether it has what they need: what it uses of identity providers is in memory where there are some."""
-        return self._reaches_providers or not _has_providers(policies)
+        """Whether it has what they need: what it uses of identity providers, and for passkeys, is in memory where there
+        are some."""
+        return _find_needs(policies) <= self._abilities
 
     async def adopt(self) -> bool:
         """Whether the process of an earlier daemon goes on. One of another version does not."""
@@ -96,7 +98,8 @@ class JudgeProcess:
                 await _end(other, None)
         await asyncio.to_thread(self._keep_pid, found)
         self._watch(found)
-        self._reaches_providers = status.get("reaches_providers") is True
+        named = {_PROVIDERS: "reaches_providers", _PASSKEYS: "takes_passkeys"}
+        self._abilities = frozenset(one for one, key in named.items() if status.get(key) is True)
         return True
 
     async def push(self, policies: Policies, accounts: Accounts) -> None:
@@ -125,7 +128,7 @@ class JudgeProcess:
         if self._process is not None and _is_alive(self._process):
             before[self._process.pid] = self._process
         drafts = (f"{paths.judge_socket}.new", f"{paths.judge_control_socket}.new")
-        child = await asyncio.to_thread(self._start, *drafts, has_providers=_has_providers(policies))
+        child = await asyncio.to_thread(self._start, *drafts, needs=_find_needs(policies))
         old = f"{paths.judge_control_socket}.old"
         try:
             # From here on, whoever comes next finds it, whatever happens to this program.
@@ -144,7 +147,7 @@ class JudgeProcess:
         await asyncio.to_thread(_remove, old)
         self._reap()
         self._child = child.pid
-        self._reaches_providers = _has_providers(policies)
+        self._abilities = _find_needs(policies)
         self._watch(psutil.Process(child.pid))
         os.replace(_pid_draft(paths), paths.judge_pid)  # noqa: PTH105
         log.info("the judge of sign-ins runs", pid=child.pid)
@@ -156,14 +159,13 @@ class JudgeProcess:
         self._process = None
         self._reap()
 
-    def _start(self, nginx_path: str, daemon_path: str, *, has_providers: bool) -> subprocess.Popen[bytes]:
+    def _start(self, nginx_path: str, daemon_path: str, *, needs: frozenset[str]) -> subprocess.Popen[bytes]:
         account = unprivileged.choose(self._layout.state)
         arguments = [sys.executable, "-P", "-m", _MODULE, "--owner", str(os.geteuid()), "--version", self._version]
         arguments += ["--policies-within-s", str(START_S)]
         if account is not None:
             arguments += ["--account", str(account)]
-        if has_providers:
-            arguments.append("--providers")
+        arguments += sorted(needs)
         with (
             _listen(nginx_path, self._group) as nginx,
             _listen(daemon_path, None) as daemon,
@@ -230,8 +232,11 @@ class JudgeProcess:
                 self._child = None
 
 
-def _has_providers(policies: Policies) -> bool:
-    return any(isinstance(one, judge_policies.LoginHost) and one.providers for one in policies)
+def _find_needs(policies: Policies) -> frozenset[str]:
+    """Options of the process, for what it must have in memory (`__main__`)."""
+    hosts = [one for one in policies if isinstance(one, judge_policies.LoginHost)]
+    providers = {_PROVIDERS} if any(one.providers for one in hosts) else set[str]()
+    return frozenset({_PASSKEYS, *providers} if hosts else providers)
 
 
 def find_left(paths: layout.Layout) -> psutil.Process | None:

@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from daemun.core.access import judge_policies, login_changes, login_providers, login_users
+from daemun.core.access import judge_policies, login_changes, login_passkeys, login_providers, login_users
 from daemun.judge import saved_sessions, session_book
 
 Alter = collections.abc.Callable[[session_book.SessionBook], None]
@@ -17,6 +17,7 @@ class KnownUsers:
         self._stored: tuple[login_users.User, ...] = ()
         self._users: dict[str, login_users.User] = {}
         self._invited: dict[str, login_users.User] = {}
+        self._passkeys: dict[str, tuple[login_users.User, login_passkeys.Passkey]] = {}
         self._policy = judge_policies.Policy(name="@login", realm="", users=())
         self.providers: tuple[login_providers.Provider, ...] = ()
         self._made_of: tuple[object, object] = ((), None)
@@ -37,6 +38,16 @@ class KnownUsers:
         """By the digest of an invitation's secret."""
         self._fold()
         return self._invited.get(digest)
+
+    def find_passkey(self, number: str) -> tuple[login_users.User, login_passkeys.Passkey] | None:
+        """By its id."""
+        self._fold()
+        return self._passkeys.get(number)
+
+    @property
+    def has_passkeys(self) -> bool:
+        self._fold()
+        return bool(self._passkeys)
 
     @property
     def policy(self) -> judge_policies.Policy:
@@ -84,5 +95,6 @@ class KnownUsers:
         folded = login_changes.fold(self._stored, changes)
         self._users = {one.name: one for one in folded if one.invitation is None}
         self._invited = {one.invitation.digest: one for one in folded if one.invitation is not None}
+        self._passkeys = {key.id: (user, key) for user in self._users.values() for key in user.passkeys}
         pairs = tuple((one.name, one.hashed) for one in self._users.values() if one.hashed)
         self._policy = dataclasses.replace(self._policy, users=pairs)

@@ -13,19 +13,20 @@ import urllib.parse
 
 from aiohttp import web
 
-from daemun.judge import account_app, invitation_app, login_http, login_judge, login_pages, provider_pages
+from daemun.judge import login_http, login_judge, login_pages, passkey_pages, passkeys, provider_pages
 
 _CHALLENGE = re.compile(r"[0-9a-f]{64}\Z")
 _BROWSER_S = 3600
 
 
 class LoginApp:
-    def __init__(
-        self, judge: login_judge.LoginJudge, account: account_app.AccountApp, invitation: invitation_app.InvitationApp
-    ) -> None:
+    """further: handlers of other pages of the host, by method and path."""
+
+    def __init__(self, judge: login_judge.LoginJudge, own_passkeys: passkeys.Passkeys | None) -> None:
+        """own_passkeys: None: nobody can sign in by one."""
         self._judge = judge
-        self._account = account
-        self._invitation = invitation
+        self._passkeys = own_passkeys
+        self.further: dict[tuple[str, str], login_http.Handler] = {}
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         method = "GET" if request.method == "HEAD" else request.method
@@ -36,8 +37,7 @@ class LoginApp:
             ("POST", "/pages/sign-out"): self._sign_out,
             ("GET", "/site/start"): self._start,
             ("GET", "/site/return"): self._return,
-            **self._account.handlers,
-            **self._invitation.handlers,
+            **self.further,
         }.get((method, request.path))
         if handle is None:
             return web.Response(status=404)
@@ -164,6 +164,9 @@ class LoginApp:
         providers = self._judge.host.providers if self._judge.host is not None else ()
         buttons = provider_pages.buttons(words, hidden, providers)
         has_form = self._judge.has_users or not buttons
+        if self._passkeys is not None and self._passkeys.is_any:
+            buttons += passkey_pages.button(words, hidden)
+            headers = {**(headers or {}), **login_pages.WITH_SCRIPT}
         page = login_pages.sign_in(
             words, hidden=hidden, host=host, user=user, problem=problem, below=buttons, has_form=has_form
         )

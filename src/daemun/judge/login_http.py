@@ -4,6 +4,7 @@ Forms are taken from the page itself alone: by `Origin`, which every browser sen
 cookie that the form repeats.
 """
 
+import collections.abc
 import hmac
 import re
 import urllib.parse
@@ -11,6 +12,9 @@ import urllib.parse
 from aiohttp import web
 
 from daemun.judge import login_pages, session_book
+
+Handler = collections.abc.Callable[[web.BaseRequest, login_pages.Words], collections.abc.Awaitable[web.Response]]
+"""Of a request that nginx passed on, in the words of its language."""
 
 SESSION, FORM, BROWSER = "__Host-daemun-session", "__Host-daemun-form", "__Host-daemun-browser"
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}\Z")

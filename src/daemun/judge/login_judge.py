@@ -125,7 +125,7 @@ class LoginJudge:
         self.host: judge_policies.LoginHost | None = None
 
     @property
-    def _book(self) -> session_book.SessionBook:
+    def book(self) -> session_book.SessionBook:
         return self._sessions.book
 
     @property
@@ -136,11 +136,11 @@ class LoginJudge:
     async def set_policies(self, policies: collections.abc.Iterable[judge_policies.Known]) -> None:
         self.host = next((one for one in policies if isinstance(one, judge_policies.LoginHost)), None)
         if self.host is not None:
-            self._book.idle_s, self._book.lifetime_s = self.host.idle_s, self.host.lifetime_s
+            self.book.idle_s, self.book.lifetime_s = self.host.idle_s, self.host.lifetime_s
             self.known.providers = self.host.providers
             self._sessions.is_gone = self._is_gone
             if self._sessions.ready.is_set():
-                self._book.end(self._is_gone)
+                self.book.end(self._is_gone)
                 await self._sessions.save()
 
     def _is_gone(self, session: session_book.Session) -> bool:
@@ -151,8 +151,8 @@ class LoginJudge:
         """Instead of all before. Sessions of who is gone, or has another password, are over."""
         self.known.set_stored(users)
         if self.host is not None and self._sessions.ready.is_set():
-            self._book.keep_spent({one.name: one.recovery for one in self.known.all.values()})
-            self._book.end(lambda session: self.known.find_of(session) is None)
+            self.book.keep_spent({one.name: one.recovery for one in self.known.all.values()})
+            self.book.end(lambda session: self.known.find_of(session) is None)
             await self._sessions.save()
 
     # --- what nginx asks for each request ----------------------------------------------------------------------
@@ -162,7 +162,7 @@ class LoginJudge:
         if self.host is None or not secret:
             return Judged()
         await self._sessions.ready.wait()
-        session = self._book.find_on(secret, host, self._now())
+        session = self.book.find_on(secret, host, self._now())
         user = None if session is None else self.known.find_of(session)
         return Judged() if user is None else Judged(user=user, is_admitted=login_policies.admits(policy, user))
 
@@ -175,7 +175,7 @@ class LoginJudge:
     async def find_signed_in(self, secret: str) -> tuple[str, login_users.User] | None:
         """The key of the session, and whose it is."""
         await self._sessions.ready.wait()
-        found = self._book.find(secret, self._now())
+        found = self.book.find(secret, self._now())
         user = None if found is None else self.known.find_of(found[1])
         return None if found is None or user is None else (found[0], user)
 
@@ -231,20 +231,26 @@ class LoginJudge:
         written = "".join(code.split())
         recovery = login_users.digest_recovery(written)
         if recovery in user.recovery:
-            return self._book.spend_code(user.name, recovery)
+            return self.book.spend_code(user.name, recovery)
         step = None if user.totp is None else one_time_codes.find_step(user.totp, written, now_s)
-        return step is not None and self._book.spend_step(user.name, step)
+        return step is not None and self.book.spend_step(user.name, step)
 
-    async def begin(self, name: str, visitor: Visitor) -> str | None:
-        """A session of a user who chose a password just now. Returns: its secret; None: the user is gone."""
+    async def begin(self, name: str, visitor: Visitor, *, has_password: bool = True) -> str | None:
+        """A session of a user who signed in otherwise. has_password: who chose a password just now. Returns: its
+        secret; None: the user is gone."""
         user = self.known.all.get(name)
-        return None if user is None else (await self._begin(user, visitor)).secret
+        return None if user is None else (await self._begin(user, visitor, has_password=has_password)).secret
 
-    async def _begin(self, user: login_users.User, visitor: Visitor) -> Outcome:
-        """Of a user who entered the password."""
+    async def _begin(self, user: login_users.User, visitor: Visitor, *, has_password: bool = True) -> Outcome:
+        """has_password: whether the password was entered."""
         now_s = self._now()
-        secret = self._book.begin(
-            user.name, user.stamp, address=visitor.address, agent=visitor.agent, now_s=now_s, password_s=now_s
+        secret = self.book.begin(
+            user.name,
+            user.stamp,
+            address=visitor.address,
+            agent=visitor.agent,
+            now_s=now_s,
+            password_s=now_s if has_password else 0.0,
         )
         await self._sessions.save()
         return Outcome(step=Step.SIGNED_IN, secret=secret)
@@ -252,7 +258,7 @@ class LoginJudge:
     async def begin_identity(self, identity: login_providers.Identity, stamp: str, visitor: Visitor) -> str:
         """A session of who signed in at a provider. stamp: of that. Returns: its secret."""
         await self._sessions.ready.wait()
-        secret = self._book.begin(
+        secret = self.book.begin(
             identity.name,
             stamp,
             address=visitor.address,
@@ -266,10 +272,10 @@ class LoginJudge:
     async def sign_out(self, secret: str) -> None:
         """Of all sites, and of this session alone."""
         await self._sessions.ready.wait()
-        found = self._book.find(secret, self._now())
+        found = self.book.find(secret, self._now())
         if found is not None:
             _, session = found
-            self._book.end(lambda one: one is session)
+            self.book.end(lambda one: one is session)
             await self._sessions.save()
 
     # --- from the sign-in to a site ----------------------------------------------------------------------------
@@ -303,7 +309,7 @@ class LoginJudge:
         if not hmac.compare_digest(found.challenge, make_challenge(browser)):
             return None
         await self._sessions.ready.wait()
-        secret = self._book.enter(found.session, found.goal.host, self._now())
+        secret = self.book.enter(found.session, found.goal.host, self._now())
         await self._sessions.save()
         return None if secret is None else (secret, found.goal)
 
@@ -323,14 +329,14 @@ class LoginJudge:
                 "agent": one.agent,
                 "hosts": sorted(set(one.sites.values())),
             }
-            for one in self._book.list(self._now())
+            for one in self.book.list(self._now())
             if self.known.find_of(one) is not None
         ]
 
     async def end_sessions(self, *, user: str | None, number: str | None) -> int:
         """Those of a user, or the one with this number. Returns: how many."""
         await self._sessions.ready.wait()
-        ended = self._book.end(lambda one: user == one.user if user is not None else number == one.number)
+        ended = self.book.end(lambda one: user == one.user if user is not None else number == one.number)
         await self._sessions.save()
         return ended
 

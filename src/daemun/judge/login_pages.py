@@ -34,6 +34,11 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
+WITH_SCRIPT = {
+    "Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; script-src 'self'; connect-src 'self'"
+}
+"""Of a page that uses a passkey: with the one script of this host."""
+
 _ENGLISH = {
     "title": "Sign in",
     "to": "to go on to {host}",
@@ -121,10 +126,11 @@ def warning(text: str) -> str:
     return f'<p class="problem" role="alert">{html.escape(text)}</p>' if text else ""
 
 
-def form(action: str, button: str, hidden: dict[str, str], *fields: str) -> str:
+def form(action: str, button: str, hidden: dict[str, str], *fields: str, attributes: str = "") -> str:
+    """attributes: further ones of the form, as HTML."""
     kept = (f'<input type="hidden" name="{name}" value="{html.escape(value)}">' for name, value in hidden.items())
     return (
-        f'<form method="post" action="{action}">{"".join(kept)}{"".join(fields)}'
+        f'<form method="post" action="{action}"{attributes}>{"".join(kept)}{"".join(fields)}'
         f'<button type="submit">{html.escape(button)}</button></form>'
     )
 

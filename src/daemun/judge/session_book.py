@@ -4,7 +4,8 @@ A session begins on the host of the sign-in. A site gets its own secret, which i
 one site's server might learn opens no other. Secrets are drawn of 256 bits and kept as digests.
 
 What must be good only once is kept here, too: the time step of the last one-time code, and recovery codes that were
-used, by user. So is what users changed of their accounts (`core.access.login_changes`), which ends sessions with it.
+used, by user, and how far passkeys have counted. So is what users changed of their accounts
+(`core.access.login_changes`), which ends sessions with it.
 """
 
 import collections.abc
@@ -72,6 +73,7 @@ class SessionBook:
         self._sessions: dict[str, Session] = {}
         self._by_site: dict[str, str] = {}
         self._spent: dict[str, Spent] = {}
+        self._counters: dict[str, int] = {}
 
     # --- sessions ----------------------------------------------------------------------------------------------
 
@@ -229,6 +231,18 @@ class SessionBook:
         self.changed = True
         return True
 
+    def find_counter(self, passkey: str) -> int:
+        """Of the last signature of a passkey; 0: it has none, or was not used."""
+        return self._counters.get(passkey, 0)
+
+    def note_counter(self, passkey: str, counter: int) -> None:
+        """counter: 0: forget it."""
+        if counter:
+            self._counters[passkey] = counter
+        else:
+            self._counters.pop(passkey, None)
+        self.changed = True
+
     def keep_spent(self, codes: collections.abc.Mapping[str, collections.abc.Collection[str]]) -> None:
         """Forget codes that users have no more. What was used of users that are gone stays: their file may be damaged,
         and be put back. codes: the recovery codes by user."""
@@ -242,6 +256,7 @@ class SessionBook:
         copied = SessionBook()
         copied._sessions = {key: dataclasses.replace(one, sites=dict(one.sites)) for key, one in self._sessions.items()}
         copied.changes = self.changes
+        copied._counters = dict(self._counters)
         copied._spent = {user: Spent(one.step, set(one.codes)) for user, one in self._spent.items()}
         return copied
 
@@ -253,7 +268,7 @@ class SessionBook:
         )
         spent = {user: {"step": one.step, "codes": sorted(one.codes)} for user, one in self._spent.items()}
         changes = {name: login_changes.value_of(one) for name, one in self.changes.items()}
-        parts = {"spent": json.dumps(spent), "changes": json.dumps(changes)}
+        parts = {"spent": json.dumps(spent), "changes": json.dumps(changes), "counters": json.dumps(self._counters)}
         rest = ", ".join(f'"{name}": {text}' for name, text in parts.items())
         return f'{{"sessions": {{{", ".join(sessions)}}}, {rest}}}'.encode()
 
@@ -262,6 +277,7 @@ class SessionBook:
         found = json.loads(content)
         sessions = {str(key): _read(one) for key, one in found["sessions"].items()}
         changes = read_changes(found)
+        self._counters = {str(key): int(counter) for key, counter in found.get("counters", {}).items()}
         self._spent = {
             str(user): Spent(int(one["step"]), set(map(str, one["codes"]))) for user, one in found["spent"].items()
         }

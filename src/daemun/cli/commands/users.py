@@ -31,7 +31,7 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
         json_answer.print_json({"users": [_json(user) for user in found]})
     elif found:
         rows = [(user.name, user.display, user.email, " ".join(user.groups), *_describe(user)) for user in found]
-        tables.print_table(("USER", "NAME", "E-MAIL", "GROUPS", "ONE-TIME CODES", "STATE"), rows)
+        tables.print_table(("USER", "NAME", "E-MAIL", "GROUPS", "ONE-TIME CODES", "PASSKEYS", "STATE"), rows)
     else:
         output.print_line(
             "there are no users; `daemun users add NAME` adds one, `daemun users invite NAME` invites one"
@@ -209,6 +209,33 @@ def totp(
     output.print_line("\n".join(f"  {code}" for code in codes))
 
 
+@group.command()
+@common_options.with_settings
+def passkeys(
+    chosen: settings.Settings,
+    name: Name,
+    off: typing.Annotated[
+        bool, typer.Option("--off", help="Remove all of them, and end all sessions of the user.")
+    ] = False,
+) -> None:
+    """The passkeys of a user, who adds them on the page of the account."""
+    from daemun.wiring.offline import offline_users
+
+    user = _find({one.name: one for one in offline_users.list_users(chosen)}, name)
+    if off:
+        with offline_users.editing(chosen) as users:
+            user = _find(users, name)
+            users[user.name] = dataclasses.replace(user, passkeys=(), stamp=offline_users.draw_stamp())
+        json_answer.note(user=user.name, removed=[one.name for one in user.passkeys])
+        output.print_line(f"{user.name} has no passkeys any more")
+    elif user.passkeys:
+        json_answer.note(user=user.name, passkeys=[one.name for one in user.passkeys])
+        tables.print_table(("PASSKEY", "SINCE"), [(one.name, lifetimes.moment(one.created_s)) for one in user.passkeys])
+    else:
+        json_answer.note(user=user.name, passkeys=[])
+        output.print_line(f"{user.name} has no passkeys")
+
+
 def _json(user: login_users.User) -> dict[str, object]:
     return {
         "name": user.name,
@@ -216,17 +243,18 @@ def _json(user: login_users.User) -> dict[str, object]:
         "email": user.email,
         "groups": list(user.groups),
         "totp": user.totp is not None,
+        "passkeys": [one.name for one in user.passkeys],
         "invited_until": None if user.invitation is None else lifetimes.moment(user.invitation.ends_s),
     }
 
 
-def _describe(user: login_users.User) -> tuple[str, str]:
-    """Whether codes are needed, and what is missing."""
+def _describe(user: login_users.User) -> tuple[str, str, str]:
+    """Whether codes are needed, how many passkeys there are, and what is missing."""
     if user.invitation is None:
-        return ("yes" if user.totp else "no", "can sign in")
+        return ("yes" if user.totp else "no", str(len(user.passkeys)), "can sign in")
     if user.invitation.is_over(datetime.datetime.now(datetime.UTC).timestamp()):
-        return ("no", "the invitation is over")
-    return ("no", f"invited until {lifetimes.moment(user.invitation.ends_s)}")
+        return ("no", "0", "the invitation is over")
+    return ("no", "0", f"invited until {lifetimes.moment(user.invitation.ends_s)}")
 
 
 def _checked_name(name: str) -> str:

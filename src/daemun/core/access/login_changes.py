@@ -11,7 +11,7 @@ import typing
 from daemun.core.access import login_users
 
 _MOST_STAMPS = 50
-_OWN = ("hashed", "stamp", "totp", "recovery", "revision", "invitation")
+_OWN = ("hashed", "stamp", "totp", "recovery", "revision", "invitation", "passkeys")
 """What users change themselves; the rest is the owner's."""
 
 Changes = collections.abc.Mapping[str, "Change"]

@@ -6,6 +6,8 @@ import hashlib
 import json
 import typing
 
+from daemun.core.access import login_passkeys
+
 KEY = "login/users.json"
 """Of the store."""
 
@@ -39,6 +41,7 @@ class User:
     recovery: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     revision: int = 0
     invitation: Invitation | None = None
+    passkeys: tuple[login_passkeys.Passkey, ...] = ()
 
 
 def encode(users: collections.abc.Iterable[User]) -> bytes:
@@ -64,6 +67,7 @@ def read(value: dict[str, typing.Any]) -> User:
         recovery=tuple(map(str, value["recovery"])),
         revision=int(value.get("revision", 0)),
         invitation=_read_invitation(value.get("invitation")),
+        passkeys=tuple(map(login_passkeys.read, value.get("passkeys", ()))),
     )
 
 
