@@ -116,6 +116,21 @@ def test_everybody_with_an_account_somewhere(provider: str, is_warned: bool) -> 
     assert len(parsed.problems) == is_warned
 
 
+@pytest.mark.parametrize(
+    ("access", "is_warned"),
+    [("{login: [family]}", True), ("public", False), ("{allow: private}", False)],
+)
+def test_a_provider_that_is_a_guarded_site_itself(access: str, is_warned: bool) -> None:
+    text = (
+        "login: {host: auth.test, providers: {oidc: https://id.test/realms/home, client_id: a, client_secret: b}}\n"
+        "access: {login: [family]}\n"
+        f"sites: {{id.test: {{access: {access}, routes: {{/: http://127.0.0.1:1}}}}, a.test: http://127.0.0.1:1}}"
+    )
+    found = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc").problems
+    assert [one.host for one in found] == ["id.test"] * is_warned
+    assert all("access: public" in one.message for one in found)
+
+
 PROVIDER = login_providers.Provider(
     key="id.test",
     kind=login_providers.Kind.OIDC,

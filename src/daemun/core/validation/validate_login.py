@@ -1,7 +1,9 @@
 """What is needed where people come in by daemun's own sign-in. Pure."""
 
+import urllib.parse
+
 from daemun.core import model, problem_report
-from daemun.core.access import access_levels
+from daemun.core.access import access_levels, login_policies
 from daemun.core.options import (
     access_option,
     login_option,
@@ -49,7 +51,26 @@ def find_login_problems(site: model.Site, settings: model.Globals) -> tuple[mode
             _check_rule(held.access.login, settings, place, field)
         if held.access.login is not None and is_plain:
             place.add("needs HTTPS, or browsers keep no session; leave `tls: off` out", *field)
+    _check_provider_site(site, settings, places[0][0], report)
     return tuple(report.problems)
+
+
+def _check_provider_site(
+    site: model.Site, settings: model.Globals, held: access_levels.HeldAccess, place: problem_report.ProblemReport
+) -> None:
+    """Whoever is to sign in at a provider must reach it without having signed in."""
+    login = login_option.OPTION.of(settings)
+    if login is None or held.access.login is None:
+        return
+    for one in login.providers:
+        host = urllib.parse.urlsplit(one.issuer).hostname
+        if host is not None and login_policies.is_among(host, site.names):
+            name = words.quoted(login_provider_form.find_name(one))
+            place.add(
+                f"is needed for the provider {name} itself, so nobody can sign in with it; write `access: public` here",
+                *_FIELD,
+                severity=model.Severity.WARNING,
+            )
 
 
 def _check_rule(
