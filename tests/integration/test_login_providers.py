@@ -15,11 +15,14 @@ import httpx
 import pytest
 from joserfc import jwk
 
+from daemun.certs.served import local_ca
 from daemun.core import model
 from daemun.core.access import login_policies
 from daemun.core.options import catalogue, login_option, login_provider_form, login_rule_form, trusted_proxies_option
 from daemun.judge.providers import provider_error, provider_requests
-from tests.support import daemon, echo, identity_providers, ports
+from daemun.store import memory_store
+from daemun.wiring import clock
+from tests.support import bad_servers, daemon, echo, identity_providers, own_certificates, ports
 from tests.support.identity_providers import CLIENT, SECRET, answer_with, sign, sign_in_there
 from tests.support.login_browser import Browser, find_hidden, find_refresh
 from tests.support.login_house import EVERYBODY, House, guarded, house
@@ -518,6 +521,36 @@ def test_a_secret_that_cannot_be_read(street: Street, browser: Browser, tmp_path
     assert begin(browser, one)
     street.serve(street.real, street.fake)
     assert SECRET.encode() not in street.house.store.read("judge/policies.json")
+
+
+def test_a_certificate_of_a_private_authority(street: Street, browser: Browser, tmp_path: pathlib.Path) -> None:
+    now = clock.SystemClock().now()
+    authority = local_ca.load_or_create(memory_store.MemoryStore(), now)
+    made = authority.issue(["localhost"], now)
+    root = tmp_path / "root.pem"
+    root.write_bytes(authority.root_pem)
+    context = bad_servers.server_context(tmp_path, own_certificates.Pair(made.fullchain_pem, b"", b"", made.key_pem))
+    with identity_providers.pretender(context) as private:
+        one = provider(private.issuer, name="Private")
+        street.serve(street.real, one)
+        answer = press(browser, browser.open("https://home.test/"), one)
+        assert (answer.status_code, "its certificate is refused" in answer.text) == (503, True)
+        street.serve(street.real, dataclasses.replace(one, ca_file=str(root)))
+        there = begin(browser, one)
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(there).query))
+        private.nonce = query["nonce"]
+        back = urllib.parse.urlencode({"code": "c", "state": query["state"]})
+        answer = browser.send(f"https://auth.test/callback/{one.key}?{back}")
+        assert browser.open(find_refresh(answer) or "").status_code == 200
+        # Its roots are read again, and nothing else is trusted.
+        root.write_text("nothing")
+        street.house.prepare()
+        (problem,) = street.house.keeper.problems()
+        assert "no certificate in PEM form" in problem.message
+        answer = press(Browser(street.house.gate.clients), browser.open("https://auth.test/"), one)
+        assert answer.status_code == 403
+        other = Browser(street.house.gate.clients)
+        assert press(other, other.open("https://home.test/"), one).status_code == 502
 
 
 def test_guesses_are_counted(street: Street, browser: Browser) -> None:

@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import shutil
+import ssl
 import tempfile
 import threading
 import time
@@ -179,7 +180,9 @@ def answer_with(status: int, value: object, **headers: str) -> collections.abc.C
 
 
 @contextlib.contextmanager
-def pretender() -> collections.abc.Iterator[Pretender]:
+def pretender(context: ssl.SSLContext | None = None) -> collections.abc.Iterator[Pretender]:
+    """context: of TLS, for the name localhost."""
+
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = urllib.parse.urlsplit(self.path).path
@@ -201,7 +204,10 @@ def pretender() -> collections.abc.Iterator[Pretender]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    found = Pretender(issuer=f"http://127.0.0.1:{server.server_port}")
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    scheme, host = ("http", "127.0.0.1") if context is None else ("https", "localhost")
+    found = Pretender(issuer=f"{scheme}://{host}:{server.server_port}")
     usual = {
         "/.well-known/openid-configuration": show(found.find_metadata),
         "/jwks": show(lambda: {"keys": found.keys}),

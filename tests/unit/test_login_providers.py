@@ -139,6 +139,7 @@ PROVIDER = login_providers.Provider(
     name="Ä",
     scopes=("openid",),
     groups_claim="g",
+    ca_file="/etc/root.pem",
     secret=model.Secret(text="hidden"),
 )
 HOST = judge_policies.LoginHost(host="auth.test", idle_s=1, lifetime_s=2, providers=(PROVIDER,))
@@ -150,6 +151,7 @@ def test_no_secret_is_written() -> None:
     (found,) = judge_policies.decode(content)
     assert isinstance(found, judge_policies.LoginHost)
     assert found.providers[0].stamp == PROVIDER.stamp
+    assert found.providers[0].ca_file == "/etc/root.pem"
     assert found.providers[0].secret == model.Secret(text="")
 
 

@@ -37,7 +37,7 @@ def _reads_paths(form: object) -> bool:
 
 def test_an_option_that_reads_paths_declares_its_files() -> None:
     reading = [one for one in catalogue.EVERY if _reads_paths(one.form)]
-    assert {one.name for one in reading} == {"access", "acme", "docker", "errors", "maintenance", "tls"}, (
+    assert {one.name for one in reading} == {"access", "acme", "docker", "errors", "login", "maintenance", "tls"}, (
         "what the test looks at"
     )
     assert [one.name for one in reading if one.files is None] == []

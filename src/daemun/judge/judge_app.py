@@ -166,10 +166,9 @@ class JudgeApp:
 
     async def _take_secrets(self, request: web.BaseRequest) -> web.Response:
         try:
-            secrets = {str(key): str(one) for key, one in json.loads(await request.content.read()).items()}
-        except (ValueError, AttributeError):
+            self._providers.set_secrets(provider_sign_in.read_secrets(await request.content.read()))
+        except (ValueError, KeyError, TypeError, AttributeError, OSError):
             return web.Response(status=400)
-        self._providers.set_secrets(secrets)
         return web.json_response(self._status())
 
     async def _list_sessions(self, _: web.BaseRequest) -> web.Response:

@@ -18,6 +18,7 @@ from daemun.core import layout, model, problem_report
 from daemun.core.access import access_tokens, judge_policies, login_providers, login_users
 from daemun.errors import ConfigError, DaemunError
 from daemun.judge import judge_process, provider_watch, user_changes
+from daemun.judge.providers import provider_roots
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -211,11 +212,11 @@ class JudgeKeeper:
 
     def _read_secrets(self, known: judge_process.Policies) -> bytes:
         """Of identity providers, each time anew: their files may be renewed."""
-        found: dict[str, str] = {}
+        found: dict[str, dict[str, str]] = {}
         unread: dict[str, str] = {}
         for one in _find_providers(known):
             try:
-                found[one.key] = secret.read(one.secret)
+                found[one.key] = {"text": secret.read(one.secret), "roots": provider_roots.read(one.ca_file)}
             except ConfigError as error:
                 unread[one.key] = str(error)
         self._unread = unread

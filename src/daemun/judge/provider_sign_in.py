@@ -9,6 +9,7 @@ import collections
 import collections.abc
 import contextlib
 import dataclasses
+import json
 import math
 import sys
 import typing
@@ -69,6 +70,23 @@ class Arrival:
     challenge: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """What daemun reads for the judge. roots: as of `provider_requests.make_trust`."""
+
+    text: str = dataclasses.field(repr=False)
+    roots: str = ""
+
+
+_NO_SECRET = ClientSecret("")
+
+
+def read_secrets(content: bytes) -> dict[str, ClientSecret]:
+    """As daemun sends them, by the keys of providers. Raises: ValueError, KeyError, TypeError, AttributeError when it
+    is no such text."""
+    return {str(key): ClientSecret(str(one["text"]), str(one["roots"])) for key, one in json.loads(content).items()}
+
+
 class ProviderSignIn:
     """All methods are called on one event loop. client: None: this process cannot reach providers."""
 
@@ -87,27 +105,41 @@ class ProviderSignIn:
         self._pending = pending_sign_ins.PendingSignIns()
         self._connections: dict[str, tuple[login_providers.Provider, Connection]] = {}
         self._rules: tuple[judge_policies.LoginPolicy, ...] = ()
-        self._secrets: dict[str, str] = {}
+        self._providers: tuple[login_providers.Provider, ...] = ()
+        self._secrets: dict[str, ClientSecret] = {}
+        self._clients: dict[str, provider_requests.ProviderClient] = {}
         self._running: collections.Counter[str] = collections.Counter()
 
     def set_policies(self, policies: collections.abc.Collection[judge_policies.Known]) -> None:
         """Instead of all before."""
         self._rules = tuple(one for one in policies if isinstance(one, judge_policies.LoginPolicy))
         hosts = [one for one in policies if isinstance(one, judge_policies.LoginHost)]
-        if self._client is None or not hosts:
-            self._connections = {}
-            return
-        before, client = self._connections, self._client
-        self._connections = {
-            one.key: before[one.key]
-            if one.key in before and before[one.key][0] == one
-            else (one, _connect(one, client, self._now))
-            for one in hosts[-1].providers
-        }
+        self._providers = hosts[-1].providers if hosts and self._client is not None else ()
+        self._connect_all(self._secrets)
 
-    def set_secrets(self, secrets: dict[str, str]) -> None:
+    def set_secrets(self, secrets: dict[str, ClientSecret]) -> None:
         """By the keys of the providers."""
-        self._secrets = secrets
+        before, self._secrets = self._secrets, secrets
+        self._connect_all(before)
+
+    def _connect_all(self, secrets: dict[str, ClientSecret]) -> None:
+        """secrets: of the connections that there are. Those of which nothing changed go on, with what they fetched."""
+        before, self._connections = self._connections, {}
+        for one in self._providers:
+            roots = self._secrets.get(one.key, _NO_SECRET).roots
+            is_same = roots == secrets.get(one.key, _NO_SECRET).roots
+            if is_same and one.key in before and before[one.key][0] == one:
+                self._connections[one.key] = before[one.key]
+            else:
+                self._connections[one.key] = (one, _connect(one, self._find_client(roots), self._now))
+
+    def _find_client(self, roots: str) -> provider_requests.ProviderClient:
+        if not roots:
+            assert self._client is not None
+            return self._client
+        if roots not in self._clients:
+            self._clients[roots] = provider_requests.ProviderClient(provider_requests.make_trust(roots))
+        return self._clients[roots]
 
     def find_name(self, key: str) -> str | None:
         """Of a provider; None: there is none."""
@@ -171,9 +203,11 @@ class ProviderSignIn:
             raise WaitError(math.ceil(wait_s))
 
     def _find_secret(self, key: str) -> str:
-        if not self._secrets.get(key):
-            raise ProviderError(Fault.SETTINGS, "its client_secret cannot be read; `daemun status` has the cause")
-        return self._secrets[key]
+        found = self._secrets.get(key, _NO_SECRET).text
+        if not found:
+            cause = "its client_secret or ca_file cannot be read; `daemun status` has the cause"
+            raise ProviderError(Fault.SETTINGS, cause)
+        return found
 
     @contextlib.contextmanager
     def _bounded(self, key: str) -> collections.abc.Iterator[None]:

@@ -49,7 +49,4 @@ class ProviderWatch:
 async def _try_all(providers: Providers) -> dict[str, str]:
     from daemun.judge.providers import provider_trial  # noqa: PLC0415 - slow, and few gates have any
 
-    try:
-        return await provider_trial.find_troubles(providers)
-    except OSError:  # such as too many open files: no word about providers
-        return {}
+    return await provider_trial.find_troubles(providers)

@@ -36,7 +36,8 @@ class Kind(enum.Enum):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """key: as of `LoginProvider.key`. name: what people see. secret: of the client, where it is; no text is passed on
-    with the rest. groups_claim: "": groups are not taken over."""
+    with the rest. groups_claim: "": groups are not taken over.
+    ca_file: the roots that its certificate must lead to; "": the system's."""
 
     key: str
     kind: Kind
@@ -45,6 +46,7 @@ class Provider:
     name: str
     scopes: tuple[str, ...]
     groups_claim: str = ""
+    ca_file: str = ""
     secret: model.Secret = _NO_SECRET
 
     @property
@@ -86,6 +88,7 @@ def make(form: login_provider_form.LoginProvider) -> Provider:
         name=login_provider_form.find_name(form),
         scopes=tuple(form.scopes) or usual,
         groups_claim=form.groups_claim or "",
+        ca_file=form.ca_file or "",
         secret=form.client_secret,
     )
 
@@ -157,6 +160,7 @@ def from_json(value: dict[str, typing.Any]) -> Provider:
         name=str(value["name"]),
         scopes=tuple(map(str, value["scopes"])),
         groups_claim=str(value["groups_claim"]),
+        ca_file=str(value.get("ca_file", "")),
         secret=model.Secret(**secret) if secret else _NO_SECRET,
     )
 

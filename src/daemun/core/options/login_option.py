@@ -1,5 +1,6 @@
 """`login`: daemun's own sign-in, one for all sites whose `access` has `login`."""
 
+import collections.abc
 import dataclasses
 import typing
 
@@ -7,7 +8,7 @@ import pydantic
 
 from daemun.core import model
 from daemun.core.options import forms, login_provider_form
-from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
 from daemun.core.texts import names, quantity_rules, rules, words
 
 ORIGIN = model.Origin(source="login")
@@ -51,6 +52,10 @@ def _check(value: Login | None, place: Place) -> None:
     login_provider_form.check(value.providers, place.below("providers"))
 
 
+def _files(value: Login | None) -> collections.abc.Iterable[NamedFile]:
+    return () if value is None else login_provider_form.find_files(value.providers)
+
+
 OPTION = Option[Login | None](
     name="login",
     form=typing.Annotated[Login | None, pydantic.BeforeValidator(_parse), forms.Also(forms.TEXT)],
@@ -63,5 +68,6 @@ OPTION = Option[Login | None](
     ),
     levels=frozenset({Level.GATE}),
     check=_check,
+    files=_files,
 )
 """None: nobody can sign in."""

@@ -1,5 +1,6 @@
 """`login: {providers: [...]}`: whose accounts people may sign in with, beside daemun's own users."""
 
+import collections.abc
 import dataclasses
 import ipaddress
 import re
@@ -9,7 +10,7 @@ import urllib.parse
 import pydantic
 
 from daemun.core.options import forms
-from daemun.core.options.option import Place
+from daemun.core.options.option import NamedFile, Place
 from daemun.core.texts import rules, words
 
 GITHUB = "https://github.com"
@@ -48,6 +49,7 @@ class LoginProvider(forms.OptionMap):
         "client_secret": "a secret: file:PATH, env:NAME, {file: PATH}, {env: NAME}, or the text itself",
         "name": "what the button on the page shows; the provider's host",
         "scopes": "what is requested of the provider; openid, profile, email; of GitHub user:email",
+        "ca_file": "trust for a provider with a certificate of a private CA; the system's roots",
         "groups_claim": "the claim with a user's groups, which become groups of the sign-in; no claim",
     }
     oidc: forms.Text | None = None
@@ -59,6 +61,7 @@ class LoginProvider(forms.OptionMap):
     name: forms.Text | None = None
     scopes: forms.Texts = ()
     groups_claim: forms.Text | None = None
+    ca_file: forms.File | None = None
 
     @property
     def issuer(self) -> str:
@@ -74,6 +77,13 @@ class LoginProvider(forms.OptionMap):
 
 
 Form = typing.Annotated[tuple[LoginProvider, ...], pydantic.Strict(strict=False), forms.ONE_OR_MORE]
+
+
+def find_files(providers: tuple[LoginProvider, ...]) -> collections.abc.Iterator[NamedFile]:
+    for index, one in enumerate(providers):
+        if one.ca_file is not None:
+            until = "nobody can sign in with it"
+            yield NamedFile(path=one.ca_file, below=("providers", index, "ca_file"), until=until)
 
 
 def callback(host: str, key: str, port: str = "") -> str:

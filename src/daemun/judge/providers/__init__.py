@@ -7,6 +7,7 @@ oidc_metadata       a provider's discovery document and its keys
 id_tokens           whether an ID token proves who somebody is; no I/O, and slow to import (joserfc)
 oidc_provider       a provider of OpenID Connect: the way there, and who comes back
 github_provider     the same of GitHub
+provider_roots      certificates of private authorities
 provider_trial      whether a provider can be used, for `daemun doctor`
 provider_warm_up    imports what is imported late, before the process gives up its rights
 """

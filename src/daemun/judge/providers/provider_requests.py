@@ -104,8 +104,12 @@ def check_endpoint(url: object, issuer: str) -> str:
     raise ProviderError(Fault.AWAY, "its discovery document names an address that is not https, or none")
 
 
-def make_trust() -> ssl.SSLContext:
-    """Of the system's certificate authorities. Blocking, tens of milliseconds."""
+def make_trust(roots: str = "") -> ssl.SSLContext:
+    """roots: certificates of authorities in PEM form; "": the system's. Blocking, tens of milliseconds.
+
+    Raises: OSError (ssl.SSLError is one) when these are none."""
+    if roots:
+        return ssl.create_default_context(cadata=roots)
     import certifi  # noqa: PLC0415 - only where the system has none
 
     paths = ssl.get_default_verify_paths()

@@ -15,6 +15,7 @@ from daemun.core.certificates import certificate_faults
 from daemun.core.options import login_option
 from daemun.core.rounds import assemble, merge, outcome
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
+from daemun.judge.providers import provider_roots
 from daemun.nginx import nginx_server
 from daemun.wiring import clock, nginx_environment
 from daemun.wiring.offline import configuration, rendering, run_async
@@ -44,7 +45,7 @@ def _find_problems(settings: settings_.Settings, desired: model.Desired) -> tupl
 
 
 def _read_client_secrets(desired: model.Desired) -> tuple[model.Problem, ...]:
-    """Files with secrets of identity providers. A variable of the environment is another's than the daemon's."""
+    """Files of identity providers. A variable of the environment is another's than the daemon's."""
     login = login_option.OPTION.of(desired.globals)
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     for index, one in enumerate(login.providers if login is not None else ()):
@@ -53,6 +54,10 @@ def _read_client_secrets(desired: model.Desired) -> tuple[model.Problem, ...]:
                 secret.read(one.client_secret)
         except ConfigError as error:
             report.add(str(error), "login", "providers", index, "client_secret")
+        try:
+            provider_roots.read(one.ca_file or "")
+        except ConfigError as error:
+            report.add(str(error), "login", "providers", index, "ca_file")
     return tuple(report.problems)
 
 
