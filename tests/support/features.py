@@ -346,6 +346,26 @@ def _answers() -> Feature:
     return _sites(site("answers.example.com", *routes), site("guarded-answers.example.com", *routes, access=private))
 
 
+def _paths() -> Feature:
+    """Each kind of path, with each kind of action."""
+    private = access_option.Access(allow=("private",))
+    return _sites(
+        site(
+            "paths.example.com",
+            route("/", "http://10.0.0.1"),
+            route("/a/", "http://10.0.0.1"),
+            route("= /a", "http://10.0.0.1/b"),
+            route("= /c", model.Redirect(to="/d")),
+            route("*.{css,tar.gz}", model.Files(folder="/srv", trusted="/")),
+            route("*.jpg", "http://10.0.0.2", access=private),
+            route("~ ^/u/(?<id>[0-9]{1,3})$", "http://10.0.0.2/users/${id}", access=private),
+            route("~* ^/php/(?<id>.*)$", "fastcgi://10.0.0.2/x/${id}"),
+            route("~ ^/old/(?<rest>.*)$", model.Redirect(to="/${rest}$is_args$args"), access=private),
+            route("~ \\.bak$", respond_form.DENIAL),
+        )
+    )
+
+
 def _rewrites() -> Feature:
     rewrite = rewrite_option.Rewrite(match="^/u/(?<id>[0-9]+)$", to="/users/${id}/$host")
     stripped = rewrite_option.Rewrite(strip="/legacy", add="/v1")
@@ -487,6 +507,7 @@ FEATURES = {
     "files": _files(),
     "answers": _answers(),
     "rewrites": _rewrites(),
+    "paths": _paths(),
     "globals": _globals(),
     "headers": _headers(),
     "http": _http(),

@@ -6,7 +6,7 @@ import urllib.parse
 
 from daemun.core import model
 from daemun.core.options import catalogue, upstream_tls_options
-from daemun.core.texts import names
+from daemun.core.texts import names, route_paths
 
 
 def target(url: str, **options: object) -> model.Target:
@@ -58,5 +58,5 @@ def site(host: str, *routes: model.Route | str, **given: object) -> model.Site:
     if address is not None and address.version == 6 and "%" not in host:
         host = f"[{address.compressed}]"
     made = tuple(route("/", one) if isinstance(one, str) else one for one in routes)
-    ordered = tuple(sorted(made, key=lambda one: one.path))
+    ordered = tuple(sorted(made, key=lambda one: route_paths.order(one.path)))
     return model.Site(host=host, routes=ordered, **with_options(given))

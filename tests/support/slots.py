@@ -47,6 +47,11 @@ def _first(action: model.Proxy, **changes: object) -> model.Proxy:
     return dataclasses.replace(action, targets=(changed,))
 
 
+def _prefix(text: str) -> str:
+    """Other kinds of paths have slots of their own."""
+    return text if text.startswith("/") else ""
+
+
 def _one(action: model.Action, **options: object) -> model.Site:
     return site("slot.test", route("/", action, **options))
 
@@ -56,6 +61,7 @@ def _with(**options: object) -> model.Proxy:
 
 
 HTTP = proxy("http://10.0.0.1:80/in/")
+_PATHS = ("/x", "/x/", "/", "= /x", "~ .*")
 PLAIN = proxy("http://10.0.0.1:80")
 """What a site has that may share its nginx blocks with others."""
 
@@ -69,26 +75,47 @@ TEXTS: dict[str, Slot] = {
         build=lambda text: site("slot.test", "http://10.0.0.1", aliases=(text,), redirect_aliases=True),
         harmless=("name.test", "10.1.1.1"),
     ),
-    "path": Slot(build=lambda text: site("slot.test", route(text, HTTP)), harmless=("/x", "/x/", "/"), start="/"),
+    "path": Slot(
+        build=lambda text: site("slot.test", route(_prefix(text), HTTP)), harmless=("/x", "/x/", "/"), start="/"
+    ),
+    "exact path": Slot(
+        build=lambda text: site("slot.test", route(text, HTTP if text.startswith("= ") else PLAIN)),
+        harmless=("= /x", *_PATHS),
+        start="= /",
+        verbatim=False,
+    ),
+    "suffix": Slot(
+        build=lambda text: site("slot.test", route(text, HTTP if text.startswith("= ") else PLAIN)),
+        harmless=("*.js", "*.{a,b}", *_PATHS),
+        start="*.",
+        verbatim=False,
+    ),
+    "path by expression": Slot(
+        build=lambda text: site("slot.test", route(text, HTTP if text.startswith("= ") else PLAIN)),
+        harmless=("~ ^/x", *_PATHS),
+        start="~ ^/x",
+        verbatim=False,
+    ),
     "path of files": Slot(
         build=lambda text: site(
-            "slot.test", route(text, model.Files(folder="/srv", options=catalogue.values(spa_option.OPTION.set(True))))
+            "slot.test",
+            route(_prefix(text), model.Files(folder="/srv", options=catalogue.values(spa_option.OPTION.set(True)))),
         ),
         harmless=("/x", "/x/", "/"),
         start="/",
     ),
     "path of a redirect": Slot(
-        build=lambda text: site("slot.test", route(text, model.Redirect(to="/y"))),
+        build=lambda text: site("slot.test", route(_prefix(text), model.Redirect(to="/y"))),
         harmless=("/x", "/x/", "/"),
         start="/",
     ),
     "path of fastcgi": Slot(
-        build=lambda text: site("slot.test", route(text, "fastcgi://10.0.0.1/in/")),
+        build=lambda text: site("slot.test", route(_prefix(text), "fastcgi://10.0.0.1/in/")),
         harmless=("/x", "/x/", "/"),
         start="/",
     ),
     "path of memcached": Slot(
-        build=lambda text: site("slot.test", route(text, "memcached://10.0.0.1/in/")),
+        build=lambda text: site("slot.test", route(_prefix(text), "memcached://10.0.0.1/in/")),
         harmless=("/x", "/x/", "/"),
         start="/",
     ),
@@ -147,6 +174,18 @@ TEXTS: dict[str, Slot] = {
         harmless=("x.php",),
     ),
     "redirect": Slot(build=lambda text: _one(model.Redirect(to=text)), harmless=("/x", "/"), start="/", verbatim=False),
+    "redirect with groups": Slot(
+        build=lambda text: site("slot.test", route("~ ^/(?<a>.*)$", model.Redirect(to=text))),
+        harmless=("/x", "/"),
+        start="/",
+        verbatim=False,
+    ),
+    "target path with groups": Slot(
+        build=lambda text: site("slot.test", route("~ ^/(?<a>.*)$", _first(HTTP, path=text))),
+        harmless=("/in",),
+        start="/",
+        verbatim=False,
+    ),
     "redirect that keeps": Slot(
         build=lambda text: site("slot.test", route("/x", model.Redirect(to=text), keep=keep_option.Keep.URI)),
         harmless=("/x", "/", "https://a.test", "https://a.test/"),
@@ -154,7 +193,7 @@ TEXTS: dict[str, Slot] = {
         verbatim=False,
     ),
     "path of a redirect that keeps": Slot(
-        build=lambda text: site("slot.test", route(text, model.Redirect(to="/y"), keep=keep_option.Keep.URI)),
+        build=lambda text: site("slot.test", route(_prefix(text), model.Redirect(to="/y"), keep=keep_option.Keep.URI)),
         harmless=("/x", "/x/", "/"),
         start="/",
         verbatim=False,

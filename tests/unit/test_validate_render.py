@@ -183,7 +183,9 @@ ERRORS = strategies.builds(
 )
 ROUTES = strategies.builds(
     sites.route,
-    strategies.just("/") | PATH,
+    strategies.sampled_from(["/", "= /a", "*.js", "*.{a,b}", "~ ^/(?<a>.*)$", "~* b"])
+    | PATH
+    | strategies.builds("{}{}".format, strategies.sampled_from(["= ", "*.", "~ ", "~* "]), TEXT),
     ACTIONS,
     max_body=strategies.integers(-1, 1 << 40),
     compress=COMPRESS,

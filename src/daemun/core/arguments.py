@@ -9,7 +9,7 @@ import urllib.parse
 
 from daemun.core import directive, serialise
 from daemun.core.directive import Expr, Text
-from daemun.core.texts import names, patterns, rules, words
+from daemun.core.texts import expressions, names, patterns, route_paths, rules, words
 from daemun.errors import RenderError
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z0-9_]+)\}|([A-Za-z_][A-Za-z0-9_]*))")
@@ -125,11 +125,18 @@ def endpoint(address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) 
 
 
 def location(path: str, block: tuple[directive.Node, ...]) -> directive.Directive:
-    """The location of a route, by prefix or by a regular expression."""
-    expression = patterns.split_path(path)
-    if expression is None:
-        return line("location", path, block=block)
-    return line("location", expression[0], Expr(patterns.written(expression[1])), block=block)
+    """The location of a route, or a named one."""
+    match route_paths.find_kind(path):
+        case route_paths.Kind.PREFIX:
+            return line("location", path, block=block)
+        case route_paths.Kind.EXACT:
+            return line("location", "=", path.removeprefix("= "), block=block)
+        case route_paths.Kind.SUFFIX:
+            return line("location", "~*", Expr(route_paths.written_suffix(path)), block=block)
+        case route_paths.Kind.EXPRESSION:
+            sign, expression = route_paths.split_expression(path)
+            written = expressions.written if route_paths.is_of_file(path) else patterns.written
+            return line("location", sign, Expr(written(expression)), block=block)
 
 
 # --- paths -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import datetime
 
 from daemun.core import model
 from daemun.core.served import probe_targets, served_judgement, server_answers, upstream_errors
-from daemun.core.texts import names
+from daemun.core.texts import names, route_paths
 
 Key = tuple[str, str, int]
 """A site's host, a route's path, and the place of the target in the route."""
@@ -248,6 +248,7 @@ class Looks:
 
 
 def _find_path(site: model.Site, path: str) -> str | None:
-    """The route that serves a path: the longest prefix."""
-    found = [route.path for route in site.routes if path.startswith(route.path)]
-    return max(found, key=len, default=None)
+    """The route that serves a path."""
+    paths = [route.path for route in site.routes]
+    found = route_paths.choose(paths, path)
+    return None if found is None else paths[found]

@@ -11,7 +11,7 @@ import pydantic
 
 from daemun.core import short_texts
 from daemun.core.options import forms, listen_option, option
-from daemun.core.texts import names, other_tools, words
+from daemun.core.texts import names, other_tools, route_paths, words
 from daemun.sources import yaml_entry, yaml_meant, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
 
 _T = typing.TypeVar("_T", bound=yaml_entry.Entry)
@@ -94,6 +94,8 @@ def find_home_of_stray(key: str, value: object) -> str | None:
 
 def is_meant_as_path(key: str, value: object, *, beside_paths: bool) -> bool:
     """Whether a key of a site is a path without its slash, from what it leads to. beside_paths: there are others."""
+    if route_paths.is_written(key):
+        return False
     known = {*yaml_site.SITE.model_fields, *yaml_route.ROUTE.model_fields}
     leads = value.keys() & {action.value for action in option.Beside} if isinstance(value, dict) else _is_target(value)
     if "/" in key:  # in no word, here or elsewhere; nginx's own way to write a path has one
@@ -115,7 +117,7 @@ def _is_target(value: object) -> bool:
 def _is_site(value: object) -> bool:
     """A target, a map of paths, or a map with routes."""
     if isinstance(value, dict):
-        return "routes" in value or (bool(value) and all(key.startswith("/") for key in value))
+        return "routes" in value or (bool(value) and all(route_paths.is_written(key) for key in value))
     return _is_target(value)
 
 

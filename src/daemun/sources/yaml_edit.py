@@ -16,7 +16,7 @@ import shlex
 import typing
 
 from daemun.core import model, short_texts
-from daemun.core.texts import names, path_patterns, rules, spellings, words
+from daemun.core.texts import names, route_paths, rules, spellings, words
 from daemun.errors import ConfigError
 from daemun.sources import (
     edited_file,
@@ -43,7 +43,7 @@ def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -
     if (cure := _find_swapped(host, target, route_path)) is not None:
         raise ConfigError(f"cannot add {words.quoted(host)}: the name comes first, then where it goes; write `{cure}`")
     edit = _Edit(path, host, f"cannot add {words.quoted(host)}")
-    route_path = path_patterns.find_prefix(route_path)
+    route_path = route_paths.normal(route_path)
     if (cause := rules.check_route_path(route_path)) is not None:
         raise edit.refused(f"path {words.quoted(route_path)} {cause}")
     folder = spellings.folder(target) or (target if _is_folder(target) else None)
@@ -83,7 +83,7 @@ def remove_route(path: StrPath, host: str, route_path: str) -> bytes | None:
     edit.check_known()
     known = sorted(edit.entry.paths())
     if route_path not in known:
-        same = (one for one in known if path_patterns.find_prefix(one) == path_patterns.find_prefix(route_path))
+        same = (one for one in known if route_paths.normal(one) == route_paths.normal(route_path))
         route_path = next(same, route_path)
     if route_path not in known:
         listed = f", only {words.listed(map(words.quoted, known), last='and')}" if known else ""
@@ -367,7 +367,7 @@ class _Places:
         if self._site is None:
             return None
         options = yaml_splice.entries(self._site.value)
-        if all(entry.name.startswith("/") for entry in options):
+        if all(route_paths.is_written(entry.name) for entry in options):
             return self._site
         return next((entry for entry in options if entry.name == "routes"), None)
 

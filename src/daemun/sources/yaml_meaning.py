@@ -7,6 +7,7 @@ is known to have changed nothing else.
 import collections.abc
 import dataclasses
 
+from daemun.core.texts import route_paths
 from daemun.sources import yaml_blocks, yaml_positions
 
 NOTHING = object()
@@ -68,7 +69,7 @@ class Site:
 
     def _is_short(self) -> bool:
         """Whether it is a map of paths, and nothing else."""
-        return isinstance(self.value, dict) and all(key.startswith("/") for key in self.value)
+        return isinstance(self.value, dict) and all(route_paths.is_written(key) for key in self.value)
 
     def _routes(self) -> dict[str, object] | None:
         if not isinstance(self.value, dict):

@@ -9,7 +9,7 @@ import typing
 import pydantic
 from ruamel import yaml
 
-from daemun.core.texts import rules
+from daemun.core.texts import route_paths, rules
 from daemun.sources import yaml_positions, yaml_route, yaml_site
 
 _LONGEST = 200
@@ -36,7 +36,7 @@ def suggest_routes(value: object) -> str | None:
 
 def suggest_action(key: str, value: object, site: object) -> str | None:
     """Of a site, with what only a route can lead to: the route itself, where the site has no other."""
-    if not isinstance(site, dict) or "routes" in site or any(one.startswith("/") for one in site):
+    if not isinstance(site, dict) or "routes" in site or any(route_paths.is_written(one) for one in site):
         return None
     routes = {"/": {key: value}}
     return write_flow({"routes": routes}) if _is_good_site({"routes": routes}) else None

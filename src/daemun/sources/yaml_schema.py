@@ -12,7 +12,7 @@ from daemun.sources import yaml_route, yaml_site, yaml_top
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _ROUTES: forms.Json = {
     "type": "object",
-    "patternProperties": {"^/": {"$ref": "#/$defs/Route"}},
+    "patternProperties": {r"^(/|=\s*/|~|\*\.)": {"$ref": "#/$defs/Route"}},
     "additionalProperties": False,
     "minProperties": 1,
 }

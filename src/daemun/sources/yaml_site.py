@@ -5,6 +5,7 @@ import typing
 import pydantic
 
 from daemun.core.options import catalogue, option, site_listen_form
+from daemun.core.texts import route_paths
 from daemun.sources import yaml_entry
 
 
@@ -39,7 +40,11 @@ class SiteEntry(yaml_entry.Entry):
     def _short(cls, value: object) -> object:
         if isinstance(value, str):
             return {"routes": {"/": value}}
-        if isinstance(value, dict) and value and all(isinstance(key, str) and key.startswith("/") for key in value):
+        if (
+            isinstance(value, dict)
+            and value
+            and all(isinstance(key, str) and route_paths.is_written(key) for key in value)
+        ):
             return {"routes": value}
         return value
 

@@ -7,7 +7,7 @@ import typing
 
 from daemun.core import model, short_texts
 from daemun.core.options import catalogue, http_option, option, rewrite_option, site_listen_form, tls_option
-from daemun.core.texts import cures, path_patterns, rules, words
+from daemun.core.texts import cures, route_paths, rules, words
 from daemun.sources import (
     yaml_check,
     yaml_context,
@@ -102,7 +102,7 @@ class Translation(yaml_context.Context):
         routes = [self._route(path, route_path, host=host) for route_path in entry.routes]
         if None in routes:
             self.incomplete.add(origin.place)
-        good = sorted((route for route in routes if route is not None), key=lambda route: route.path)
+        good = sorted((route for route in routes if route is not None), key=lambda route: route_paths.order(route.path))
         self._sites.update({route.origin.place: path for route in good})
         given = entry.given(_OF_SITES)
         listen = self._listen(entry.listen, given, path, host)
@@ -123,7 +123,7 @@ class Translation(yaml_context.Context):
         """ "/api/*" is "/api/"."""
         seen: dict[str, str] = {}
         for path in paths:
-            first = seen.setdefault(path_patterns.find_prefix(path), path)
+            first = seen.setdefault(route_paths.normal(path), path)
             if first != path:
                 place = self._route_place(site, path)
                 cause = f"is the same as {words.quoted(first)}; keep one of them"
@@ -153,7 +153,7 @@ class Translation(yaml_context.Context):
         value = self.document.get(path)
         if not isinstance(value, dict):
             return None
-        paths = {key: one for key, one in value.items() if key.startswith("/")}
+        paths = {key: one for key, one in value.items() if route_paths.is_written(key)}
         bare = [key for key in value if yaml_check.is_meant_as_path(key, value[key], beside_paths=bool(paths))]
         options = {key: one for key, one in value.items() if key not in paths and key not in bare}
         for key in bare:
@@ -200,7 +200,7 @@ class Translation(yaml_context.Context):
 
     def _route(self, site: yaml_positions.Path, route_path: str, *, host: str) -> model.Route | None:
         path = self._route_place(site, route_path)
-        if (prefix := path_patterns.find_prefix(route_path)) != route_path:
+        if (prefix := route_paths.normal(route_path)) != route_path:
             self._written[site, prefix] = route_path
         entry, faults = self.read_part(yaml_route.ROUTE, path)
         for fault in faults:

@@ -7,7 +7,7 @@ import typing
 
 from daemun.core import problem_report
 from daemun.core.options import forms
-from daemun.core.texts import other_tools, words
+from daemun.core.texts import other_tools, route_paths, words
 
 MINIMAL_FILE = 'a whole file can be as short as "sites: {chat.example.com: http://127.0.0.1:8000}"'
 
@@ -85,7 +85,7 @@ def find_field(path: Loc) -> Loc:
     if path[:1] != ("sites",) or len(path) < 2:
         return path
     below = path[2:]
-    is_short = bool(below) and isinstance(below[0], str) and below[0].startswith("/")
+    is_short = bool(below) and isinstance(below[0], str) and route_paths.is_written(below[0])
     return ("routes", *below) if is_short else below
 
 

@@ -7,7 +7,7 @@ import typer
 
 from daemun import settings
 from daemun.cli import added_site, common_options, control_client, editing, host_names
-from daemun.core.texts import path_patterns
+from daemun.core.texts import route_paths
 
 Path = typing.Annotated[str, typer.Option("--path", metavar="PREFIX", help="The path prefix that goes to the target.")]
 
@@ -36,4 +36,4 @@ def add(
         return yaml_edit.add_route(file, host, target, route_path=path)
 
     if editing.change(chosen, host=host, edit=edit, done="live", is_new=new):
-        added_site.print_probe(control_client.Client(chosen), host_names.normal(host), path_patterns.find_prefix(path))
+        added_site.print_probe(control_client.Client(chosen), host_names.normal(host), route_paths.normal(path))

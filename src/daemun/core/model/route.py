@@ -1,4 +1,4 @@
-"""What happens to the requests under one path prefix."""
+"""What happens to the requests of one path."""
 
 import dataclasses
 
@@ -62,11 +62,11 @@ Snippet = tuple[directive.Node, ...]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Everything under one path prefix of a site.
+    """Everything at one path of a site.
 
-    path: starts with "/"; nginx's prefix rule: the longest one wins. Or a regular expression behind "~" (as it is) or
-        "~*" (of either case), only from containers and only one that `texts.patterns` accepts; those are tried in the
-        order of their texts and win over prefixes.
+    path: in a form of `texts.route_paths`: a prefix, an exact path, a suffix or an expression. Those of the last two
+        kinds are behind the others in a site, and tried in its order. In nginx-proxy's place, containers have
+        expressions of strangers (`texts.patterns`), without a space behind "~" or "~*".
     options: those that every action has; those of one action are its own.
     snippet: the owner's raw nginx for this location. replaced: it stands at the level of the server instead of it.
     is_internal: only clients that `Globals.internal` lets in are served.

@@ -7,7 +7,7 @@ import typing
 from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
-from daemun.core.texts import words
+from daemun.core.texts import route_paths, words
 
 
 class Keep(enum.Enum):
@@ -32,6 +32,8 @@ _OWN = re.compile(r"\$\{?(?:request_uri|uri|args|is_args|query_string)\b\}?|[?#]
 def _check(value: Keep | None, place: Place) -> None:
     if value is None or place.route is None or not isinstance(place.route.action, model.Redirect):
         return
+    if value.has_path and not route_paths.is_prefix(place.route.path):
+        place.add("keeps the rest behind a prefix, and this route has none; write `keep: query`")
     to = place.route.action.to
     if (own := _OWN.search(to)) is not None:
         cause = f"adds to {words.quoted(to)}, which has {words.quoted(own.group())} of its own; leave one of them out"

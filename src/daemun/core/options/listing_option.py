@@ -4,7 +4,8 @@ import collections.abc
 
 from daemun.core import arguments, directive
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Option, Spot
+from daemun.core.options.option import Beside, Doc, Option, Place, Spot
+from daemun.core.texts import route_paths
 
 
 def _lines(value: bool, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
@@ -13,11 +14,17 @@ def _lines(value: bool, spot: Spot) -> collections.abc.Iterator[directive.Direct
         yield arguments.line("autoindex_exact_size", "off")
 
 
+def _check(value: bool, place: Place) -> None:
+    if value and place.route is not None and not route_paths.is_prefix(place.route.path):
+        place.add("is for the folder of a prefix, and this route has none")
+
+
 OPTION = Option(
     name="listing",
     form=forms.Flag,
     default=False,
     doc=Doc(kind="true, false", usual="`false`", meaning="show the content of folders"),
     beside=frozenset({Beside.FILES}),
+    check=_check,
     lines=_lines,
 )

@@ -8,7 +8,7 @@ import pydantic
 from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
-from daemun.core.texts import expressions, rules, words
+from daemun.core.texts import expressions, route_paths, rules, words
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Rewrite(forms.OptionMap):
     meanings: typing.ClassVar[dict[str, str]] = {
         "strip": "the beginning of the route's path that is taken off",
         "add": "what is put before the path",
-        "match": "a regular expression for the path; one that it is not found in stays as it is",
+        "match": "a regular expression for the path, behind ~* of either case; a path that it is not found in stays",
         "to": "the path instead, with ${name} for what the group (?<name>...) matched",
     }
     texts: typing.ClassVar[frozenset[str]] = frozenset({"strip", "add", "match", "to"})
@@ -95,11 +95,27 @@ def _check(value: Rewrite | None, place: Place) -> None:
             return
 
 
+def _split(match: str) -> tuple[str, bool]:
+    """The expression, and whether it is of either case."""
+    sign, expression = route_paths.split_expression(match) if match.startswith("~") else ("~", match)
+    return expression, sign == "~*"
+
+
+def written(match: str) -> str:
+    """A good expression for nginx."""
+    expression, is_of_either_case = _split(match)
+    return f"{'(?i)' if is_of_either_case else ''}{expressions.written(expression)}"
+
+
+def find_groups(match: str) -> tuple[str, ...]:
+    return expressions.find_groups(_split(match)[0])
+
+
 def _check_expression(match: str, to: str, place: Place) -> None:
-    if (cause := expressions.check(match)) is not None:
+    if (cause := expressions.check(_split(match)[0])) is not None:
         place.add_value(match, cause, "match")
         return
-    cause = expressions.check_parts(to, expressions.find_groups(match))
+    cause = expressions.check_parts(to, find_groups(match))
     place.add_value(to, cause or check_path(to), "to")
     if any(target.scheme is model.Scheme.MEMCACHED for target in place.proxy.targets):
         place.add("`match` is not for memcached, whose keys are made of the visitor's path")

@@ -19,7 +19,7 @@ from daemun.core.render import (
     rewrites,
     site_scope,
 )
-from daemun.core.texts import names
+from daemun.core.texts import expressions, names, route_paths
 
 _PLAIN = "text/plain; charset=utf-8"
 _CHARSET = "; charset=utf-8"
@@ -46,6 +46,8 @@ def _redirections(route: model.Route, action: model.Redirect, *, is_rewritten: b
     """The rest of a path is joined by exactly one slash: with none, `https://a.test` could become `https://a.test.b`,
     and two at its beginning are another host for browsers, as a slash and a backslash are."""
     kept = keep_option.OPTION.of(action)
+    if groups := route_paths.find_groups(route.path):
+        return _by_groups(route, action, groups, kept, is_rewritten=is_rewritten)
     whole = redirect_line(action, is_rewritten=is_rewritten)
     if kept is None:
         return (whole,)
@@ -71,6 +73,29 @@ def _redirections(route: model.Route, action: model.Redirect, *, is_rewritten: b
         more = answer(joined if is_host_alone else action.to, "$daemun_kept")
         lines.append(arguments.line("if", Expr("$daemun_uri"), "~", Expr(pattern), block=(more,)))
     return (*lines, answer(action.to))
+
+
+def _by_groups(
+    route: model.Route,
+    action: model.Redirect,
+    groups: tuple[str, ...],
+    kept: keep_option.Keep | None,
+    *,
+    is_rewritten: bool,
+) -> tuple[directive.Directive, ...]:
+    """The groups of the path as the visitor sent it; where the expression is not found in that, as nginx decoded it."""
+    sign, expression = route_paths.split_expression(route.path)
+    query = "$is_args$args" if kept is not None else ""
+
+    def literal(text: str) -> str:
+        return arguments.redirection(text, is_rewritten=is_rewritten).value
+
+    there = Expr(f"{expressions.expand(action.to, literal, groups)}{query}")
+    answer = arguments.line("return", str(status_option.OPTION.of(action)), there)
+    pattern = expressions.written(expression, expressions.find_leading(action.to, groups))
+    sources = ("$daemun_uri",) if is_rewritten else ("$daemun_sent_uri", "$daemun_uri")
+    lines = (arguments.line("if", Expr(source), sign, Expr(pattern), block=(answer,)) for source in sources)
+    return (*lines, arguments.line("return", "404"))
 
 
 def respond(
@@ -144,12 +169,12 @@ def _locations(
 ) -> tuple[directive.Directive, ...]:
     """is_open: it need not be behind what guards the route."""
     if is_open or not access.is_guarded(scope, route):
-        return (arguments.line("location", route.path, block=block),)
+        return (arguments.location(route.path, block),)
     # Locations inside it stay there: nginx allows none in a named one.
     inside = site_scope.owned(route.snippet, "location")
     there = f"@{names.upstream_name(scope.site.host, route.path)}_{name}"
     moved = tuple(node for node in block if node not in inside)
     return (
-        arguments.line("location", route.path, block=(*early_answers.beyond(scope, there), *inside)),
+        arguments.location(route.path, (*early_answers.beyond(scope, there), *inside)),
         arguments.line("location", there, block=moved),
     )

@@ -14,6 +14,7 @@ from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import translate_option
 from daemun.core.render import rewrites, site_scope
+from daemun.core.texts import route_paths
 
 _DOTS = r"(?!(?:[^? ]*(?:[/\\]|%2f|%5c))?(?:\.|%2e){1,2}(?:[/\\;?# ]|%2f|%5c|%3b|\z))"
 """Not before a segment that servers take for "here" or "one up", in whatever form: "..", "%2e.", "..;", "..%2f"."""
@@ -45,7 +46,9 @@ def request_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Dir
         return ()
     return (
         *dots_lines(route, proxy),
-        arguments.line("set", Expr("$daemun_prefix"), Expr(arguments.literal(arguments.encoded(route.path)))),
+        arguments.line(
+            "set", Expr("$daemun_prefix"), Expr(arguments.literal(arguments.encoded(replaced_prefix(route))))
+        ),
         arguments.line("set", Expr("$daemun_place"), Expr(arguments.literal(arguments.sent_path(path)))),
         arguments.line("set", Expr("$daemun_asked"), Expr("$uri")),
     )
@@ -61,9 +64,14 @@ def dots_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Direct
     if proxy.targets[0].path is None:
         return ()
     pattern = rf"[/\\]\.\.{_ENDS}"
-    if not route.path.endswith("/"):
+    if route_paths.is_prefix(route.path) and not route.path.endswith("/"):
         pattern = rf"{pattern}|^{arguments.in_regex(route.path)}\.{{1,2}}{_ENDS}"
     return (arguments.line("if", Expr("$uri"), "~", Expr(pattern), block=(arguments.line("return", "400"),)),)
+
+
+def replaced_prefix(route: model.Route) -> str:
+    """Of a route whose servers have a path: what that replaces."""
+    return route_paths.find_literal(route.path) or "/"
 
 
 def answer_lines(scope: site_scope.Scope, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
@@ -93,7 +101,7 @@ def _authorities(scope: site_scope.Scope, proxy: model.Proxy) -> collections.abc
 
 def prefix(route: model.Route) -> Expr:
     """What stands before the paths that a server knows, for visitors."""
-    return Expr(arguments.literal(arguments.encoded(route.path.rstrip("/"))))
+    return Expr(arguments.literal(arguments.encoded(replaced_prefix(route).rstrip("/"))))
 
 
 def header_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:

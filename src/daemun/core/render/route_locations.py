@@ -9,12 +9,13 @@ from daemun.core.render import (
     fixed_answers,
     gateway,
     internal_clients,
+    path_rewrites,
     preflights,
     proxy,
     site_scope,
     static_files,
 )
-from daemun.core.texts import words
+from daemun.core.texts import route_paths, words
 from daemun.errors import RenderError
 
 _MOVED = 301
@@ -22,6 +23,8 @@ _MOVED = 301
 
 def shared(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node, ...]:
     """Upstream blocks and maps, with a comment with their owner. Raises: RenderError naming the route."""
+    title = directive.Comment(_title(route))
+    route = path_rewrites.with_rewrite(route)
     try:
         match route.action:
             case model.Proxy() as action if action.targets[0].scheme.is_http:
@@ -32,7 +35,7 @@ def shared(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node,
                 return ()
     except RenderError as error:
         raise _named(scope, route, error) from error
-    return (directive.Comment(_title(route)), *nodes)
+    return (title, *nodes)
 
 
 def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tuple[directive.Node, ...]:
@@ -40,6 +43,8 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
     pages = error_pages.repeated(scope, route)
     if route.replaced:
         return (directive.Comment(_title(route)), *access.guarded(scope, route, route.snippet, pages))
+    title = directive.Comment(_title(route))
+    route = path_rewrites.with_rewrite(route)
     try:
         match route.action:
             case model.Proxy() as action if action.targets[0].scheme.is_http:
@@ -58,7 +63,7 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
     guarded = access.guarded(scope, route, yielding, pages)
     guarded = preflights.answered(scope, route, guarded, https=https)
     to_slash = access.guarded(scope, route, _to_slash(scope, route), pages)
-    return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, guarded), *to_slash)
+    return (title, *error_pages.in_logs_of(scope, route, guarded), *to_slash)
 
 
 def _to_slash(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
@@ -69,7 +74,7 @@ def _to_slash(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Di
     is_prefix = isinstance(route.action, model.Proxy) and route.path.startswith("/") and bare not in {"", route.path}
     if not is_prefix or route.replaced or status == _MOVED or scope.settings.like_nginx_proxy:
         return ()
-    if any(one.path == bare for one in scope.site.routes) or site_scope.owned(snippet, "include"):
+    if any(route_paths.takes(one.path, bare) for one in scope.site.routes) or site_scope.owned(snippet, "include"):
         return ()
     if any(one.args and one.args[-1].value in {bare, route.path} for one in site_scope.owned(snippet, "location")):
         return ()

@@ -8,6 +8,7 @@ from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import index_option, spa_option
 from daemun.core.render import cache_headers, error_pages, header_directives, option_lines, site_scope
+from daemun.core.texts import route_paths
 
 # nginx answers 304 by the ETag of a file.
 _CACHED = ((cache_headers.HEADER, cache_headers.CHECKED),)
@@ -17,6 +18,8 @@ def locations(
     scope: site_scope.Scope, route: model.Route, files: model.Files, *, https: bool
 ) -> tuple[directive.Directive, ...]:
     """Raises: RenderError."""
+    if not route_paths.is_prefix(route.path):
+        return (_of_whole_paths(scope, route, files, https=https),)
     folder = files.folder.rstrip("/") + "/"
     prefix = route.path.rstrip("/") + "/"
     lines: list[directive.Node] = [
@@ -46,6 +49,24 @@ def locations(
     block = (*site_scope.yielding(lines, route.snippet), *route.snippet, *inner)
     location = arguments.line("location", prefix, block=block)
     return (location, *_redirect(scope, route, prefix))
+
+
+def _of_whole_paths(
+    scope: site_scope.Scope, route: model.Route, files: model.Files, *, https: bool
+) -> directive.Directive:
+    """Of an exact path, a suffix or an expression, which have no prefix that could be left off."""
+    hidden = (arguments.line("return", "404"),)
+    lines: list[directive.Node] = [
+        arguments.line("if", Expr("$uri"), "~", Expr(_hidden("/")), block=hidden),
+        *option_lines.of_route(route),
+        *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=_extra(scope, route)),
+        arguments.line("root", files.folder.rstrip("/") + "/"),
+    ]
+    if files.trusted is not None and _is_ours(scope, route):
+        lines.append(_links(files.trusted))
+    if site_scope.owned(route.snippet, "error_page"):
+        lines += error_pages.repeated(scope, route)
+    return arguments.location(route.path, (*site_scope.yielding(lines, route.snippet), *route.snippet))
 
 
 def _extra(scope: site_scope.Scope, route: model.Route) -> tuple[model.Header, ...]:
@@ -107,8 +128,8 @@ def _hidden(prefix: str) -> str:
 def _redirect(scope: site_scope.Scope, route: model.Route, prefix: str) -> tuple[directive.Directive, ...]:
     """ "/assets" leads to "/assets/", unless another route has it."""
     without = prefix.rstrip("/")
-    others = {other.path for other in scope.site.routes if other is not route}
-    if not without or without in others:
+    others = [other.path for other in scope.site.routes if other is not route]
+    if not without or any(route_paths.takes(path, without) for path in others):
         return ()
     there = Expr(f"{arguments.encoded(without)}/$is_args$args")
     return (arguments.line("location", "=", without, block=(arguments.line("return", "301", there),)),)

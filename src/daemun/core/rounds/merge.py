@@ -12,7 +12,7 @@ from daemun.core.access import added_access, login_site
 from daemun.core.certificates import certificate_choice
 from daemun.core.options import access_option, on_demand_option
 from daemun.core.services import dns_service, dns_services
-from daemun.core.texts import rules, words
+from daemun.core.texts import route_paths, rules, words
 from daemun.core.validation import validate, validate_acme, validate_judges, validate_login
 
 DEFAULT_SITE = ("default", "site")
@@ -107,8 +107,8 @@ def merge_snapshots(
     )
 
 
-def _path(route: model.Route) -> str:
-    return route.path
+def _path(route: model.Route) -> tuple[bool, str]:
+    return route_paths.order(route.path)
 
 
 def _find_clash(site: model.Site, owners: collections.abc.Mapping[str, model.Site]) -> model.Problem | None:

@@ -14,7 +14,7 @@ from daemun.core.options import (
     upstream_tls_options,
 )
 from daemun.core.services import dns_services
-from daemun.core.texts import names
+from daemun.core.texts import names, route_paths
 
 _HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS})
 _UNLIKELY = "daemun-probe"
@@ -143,9 +143,10 @@ def _find_ways_back(site: model.Site) -> tuple[tuple[str, str], ...]:
 
 def _sent(route: model.Route, target: model.Target) -> str | None:
     """The path that the server would see of a visitor who requests the route's own."""
-    if target.path is not None:
-        return _quote(target.path)
-    return None if route.path.startswith("~") else _quote(route.path)
+    here = route_paths.find_literal(route.path)
+    if here is None:
+        return None
+    return _quote(here if target.path is None else target.path)
 
 
 def _quote(path: str) -> str:

@@ -20,17 +20,19 @@ _MOST_CHARACTERS = 20
 _PREFIX = "daemun_part_"
 _EVERYTHING = "(?s)"
 
+_NO_SLASH = r"(?![/\\])"
+
 _NAMED = re.compile(r"\(\?P?<([A-Za-z_][A-Za-z0-9_]*)>\Z")
 _PART = re.compile(r"\$\{([^{}$]*)\}")
 _NAME = re.compile(rf"[a-z_][a-z0-9_]{{0,{_MOST_CHARACTERS - 1}}}\Z")
 
 
-def check(expression: str) -> str | None:
-    """Why an expression is refused, in words that follow it; None when it is accepted."""
-    return patterns.check(expression) or _check_groups(expression) or _check_choices(expression)
+def check(expression: str, sign: str = "") -> str | None:
+    """Why an expression is refused, in words that follow it; None when it is accepted. sign: what stands before it."""
+    return patterns.check(expression) or _check_groups(expression, sign) or _check_choices(expression)
 
 
-def _check_groups(expression: str) -> str | None:
+def _check_groups(expression: str, sign: str) -> str | None:
     found: set[str] = set()
     for kind, text in patterns.tokens(expression):
         if kind != "open":
@@ -38,7 +40,7 @@ def _check_groups(expression: str) -> str | None:
         if text == "(":
             named = "".join("(?:" if one == "(" else one for _, one in patterns.tokens(expression))
             return (
-                f"has a group without a name; write {words.quoted(named)}, or (?<name>...) for what "
+                f"has a group without a name; write {words.quoted(sign + named)}, or (?<name>...) for what "
                 "stands for ${name} elsewhere"
             )
         if (match := _NAMED.match(text)) is not None:
@@ -79,20 +81,24 @@ def find_groups(expression: str) -> tuple[str, ...]:
     return tuple(match[1] for match in matches if match is not None)
 
 
-def written(expression: str) -> str:
-    """An accepted expression for nginx, with names of ours."""
+def written(expression: str, leading: collections.abc.Container[str] = ()) -> str:
+    """An accepted expression for nginx, with names of ours. leading: groups that match nothing with a slash or a
+    backslash at its beginning."""
+
+    def opened(match: re.Match[str]) -> str:
+        return f"(?<{_PREFIX}{match[1]}>{_NO_SLASH if match[1] in leading else ''}"
+
     return _EVERYTHING + "".join(
-        _NAMED.sub(lambda match: f"(?<{_PREFIX}{match[1]}>", text) if kind == "open" else text
-        for kind, text in patterns.tokens(expression)
+        _NAMED.sub(opened, text) if kind == "open" else text for kind, text in patterns.tokens(expression)
     )
 
 
-def matches(expression: str, path: str) -> bool:
+def matches(expression: str, path: str, *, of_either_case: bool = False) -> bool:
     """Whether nginx finds an accepted expression in a path."""
     python = "".join(
         _NAMED.sub(r"(?P<\1>", text) if kind == "open" else text for kind, text in patterns.tokens(expression)
     )
-    return re.search(_EVERYTHING + python, path) is not None
+    return re.search(_EVERYTHING + python, path, re.IGNORECASE if of_either_case else 0) is not None
 
 
 # --- texts with groups -----------------------------------------------------------------------------------------
@@ -114,15 +120,33 @@ def find_parts(text: str) -> tuple[str, ...]:
     return tuple(match[1] for match in _PART.finditer(text))
 
 
-def without_parts(text: str, instead: str = "x") -> str:
-    """The text with something harmless for each group, for the rules of what it is."""
-    return _PART.sub(instead, text)
+def without_parts(text: str, groups: collections.abc.Container[str] | None = None) -> str:
+    """The text with something harmless for each group, for the rules of what it is. groups: as of `expand`."""
+    return _PART.sub(lambda match: "x" if groups is None or match[1] in groups else match.group(), text)
 
 
-def expand(text: str, literal: collections.abc.Callable[[str], str]) -> str:
-    """The text for nginx: each group a variable, all else as `literal` writes it."""
+def find_leading(text: str, groups: collections.abc.Container[str]) -> tuple[str, ...]:
+    """The groups with which a path begins, behind its slash: browsers take two slashes, or a slash and a backslash,
+    for another host."""
+    found, end = [], 1
+    for match in _PART.finditer(text):
+        if not text.startswith("/") or match.start() != end or match[1] not in groups:
+            break
+        found.append(match[1])
+        end = match.end()
+    return tuple(found)
+
+
+def expand(
+    text: str,
+    literal: collections.abc.Callable[[str], str],
+    groups: collections.abc.Container[str] | None = None,
+) -> str:
+    """The text for nginx: each group a variable, all else as `literal` writes it. groups: None: all that are named."""
     parts, end = [], 0
     for match in _PART.finditer(text):
+        if groups is not None and match[1] not in groups:
+            continue
         parts += [literal(text[end : match.start()]), f"${{{_PREFIX}{match[1]}}}"]
         end = match.end()
     return "".join([*parts, literal(text[end:])])

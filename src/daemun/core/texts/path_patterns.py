@@ -42,8 +42,8 @@ def find_way(path: str) -> str:
         return f"; write a route for each of {words.listed(each, last='and')}"
     suffix = _SUFFIX.fullmatch(path)
     if suffix is not None:
-        return f"; under the site's `nginx:` write `location ~ \\.{suffix[1]}$ {{ ... }}`"
+        return f"; write {words.quoted(f'*.{suffix[1]}')} for every path that ends so"
     exact = _EXACT.fullmatch(path)
     if exact is not None:
-        return f"; for that path alone write `location = {exact[1]} {{ ... }}` under the site's `nginx:`"
+        return f"; write {words.quoted(f'= {exact[1]}')} for that path alone"
     return ""

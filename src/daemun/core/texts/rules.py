@@ -9,7 +9,17 @@ import ipaddress
 import re
 import urllib.parse
 
-from daemun.core.texts import cures, names, other_tools, path_patterns, patterns, spellings, words
+from daemun.core.texts import (
+    cures,
+    expressions,
+    names,
+    other_tools,
+    path_patterns,
+    patterns,
+    route_paths,
+    spellings,
+    words,
+)
 
 MAX_CHARACTERS = 2000
 MAX_BYTES = 3600
@@ -162,7 +172,8 @@ def check_host_header(value: str) -> str | None:
 
 
 def check_route_path(path: str, *, with_patterns: bool = False) -> str | None:
-    """A route's prefix; with_patterns: or a regular expression. nginx compares them with decoded paths."""
+    """The path of a route, in the forms of `route_paths`; with_patterns: or a container's regular expression. nginx
+    compares them with decoded paths."""
     cause = _find_path_cause(path, with_patterns=with_patterns)
     return None if cause is None else f"{cause}{cures.write(_find_path_cause, *spellings.paths(path))}"
 
@@ -171,9 +182,14 @@ def _find_path_cause(path: str, *, with_patterns: bool = False) -> str | None:
     cause = check_text(path)
     if cause is not None:
         return cause
-    expression = patterns.split_path(path)
-    if with_patterns and expression is not None:
-        return patterns.check(expression[1])
+    kind = route_paths.find_kind(path)
+    if kind is route_paths.Kind.SUFFIX:
+        return route_paths.check_suffix(path)
+    if kind is route_paths.Kind.EXPRESSION and (with_patterns or route_paths.is_of_file(path)):
+        before, expression = route_paths.split_expression(path)
+        is_of_file = route_paths.is_of_file(path)
+        return expressions.check(expression, f"{before} ") if is_of_file else patterns.check(expression)
+    path = path.removeprefix("= ")
     size, decoded = len(path.encode()), urllib.parse.unquote(path)
     if not path.startswith("/"):
         cause = 'must start with "/"'

@@ -6,7 +6,7 @@ import urllib.parse
 
 from daemun.core import model, problem_report
 from daemun.core.options import host_header_option
-from daemun.core.texts import names, words
+from daemun.core.texts import names, route_paths, words
 
 
 def find_loops(site: model.Site, listening: tuple[model.Address, ...]) -> tuple[model.Problem, ...]:
@@ -64,11 +64,12 @@ _SAME_PATH = ("$request_uri", "$uri")
 def _leads_back(to: str, route: model.Route, site: model.Site, listening: tuple[model.Address, ...]) -> bool:
     """Whether the same route gets what it sends away, as far as can be known: hand-written nginx may decide otherwise,
     and so may a variable in a path or a host."""
-    if site.snippet or route.snippet or any(one.path.startswith("~") for one in site.routes):
+    here = route_paths.find_literal(route.path)
+    if site.snippet or route.snippet or here is None:
         return False
     to = to.replace("$scheme://", "https://", 1).partition("?")[0].partition("$is_args")[0]
     for variable in _SAME_PATH:
-        to = to.removesuffix(variable) + route.path if to.endswith(variable) else to
+        to = to.removesuffix(variable) + here if to.endswith(variable) else to
     try:
         parts = urllib.parse.urlsplit(to)
         host, port = parts.hostname, parts.port
@@ -79,8 +80,8 @@ def _leads_back(to: str, route: model.Route, site: model.Site, listening: tuple[
     path = parts.path or "/"
     if not path.startswith("/") or "$" in path:
         return False
-    matching = (one for one in site.routes if path.startswith(one.path))
-    return max(matching, key=lambda one: len(one.path), default=None) is route
+    found = route_paths.choose([one.path for one in site.routes], path)
+    return found is not None and site.routes[found] is route
 
 
 def _is_own_port(scheme: str, port: int | None, site: model.Site, listening: tuple[model.Address, ...]) -> bool:

@@ -11,7 +11,15 @@ import functools
 from daemun.core import model, problem_report, render_environment, site_memory, source_abilities
 from daemun.core.options import catalogue, option, tls_option
 from daemun.core.texts import rules, words
-from daemun.core.validation import loops, validate_acme, validate_judges, validate_login, validate_route, validate_site
+from daemun.core.validation import (
+    loops,
+    route_order,
+    validate_acme,
+    validate_judges,
+    validate_login,
+    validate_route,
+    validate_site,
+)
 
 _FEATURES = {
     model.Scheme.H2C: render_environment.Feature.H2C_UPSTREAM,
@@ -44,6 +52,7 @@ def find_site_problems(site: model.Site, can: source_abilities.Abilities | None 
     for route in site.routes:
         validate_route.check_route(route, site, report, can)
     validate_route.check_files_together(site.routes, report)
+    route_order.check(site, report)
     return tuple(report.problems)
 
 

@@ -1,8 +1,10 @@
 """The rules of one route: its path, its servers, and its options. Pure."""
 
+import re
+
 from daemun.core import model, problem_report, source_abilities
-from daemun.core.options import balance_option, catalogue, keep_option, option, respond_form, status_option
-from daemun.core.texts import quantity_rules, rules, words
+from daemun.core.options import balance_option, catalogue, keep_option, option, respond_form, rewrite_option
+from daemun.core.texts import expressions, quantity_rules, route_paths, rules, words
 
 
 def check_route(
@@ -13,13 +15,13 @@ def check_route(
     here = ("routes", route.path)
     report.add(rules.check_route_path(route.path, with_patterns=can.patterns), *here)
     targets = route.action.targets if isinstance(route.action, model.Proxy) else ()
-    if route.path.startswith("~") and any(target.path is not None for target in targets):
-        report.add("a regular expression has no prefix that a target's path could replace", *here, "to")
+    if any(target.path is not None for target in targets):
+        report.add(_find_cause_of_paths(route.path, targets), *here, "to")
     match route.action:
         case model.Proxy():
             _check_targets(route.action, report, here, can)
         case model.Redirect():
-            report.add_value(route.action.to, rules.check_redirect(route.action.to), *here, "redirect")
+            report.add_value(route.action.to, _check_redirect(route.action.to, route.path), *here, "redirect")
             _check_what_is_dropped(route, route.action, report, here)
         case model.Files():
             report.add_value(route.action.folder, rules.check_absolute(route.action.folder), *here, "files")
@@ -29,19 +31,44 @@ def check_route(
     catalogue.check_route(route, option.Place(report=report, field=here, site=site, route=route))
 
 
+def _find_cause_of_paths(path: str, targets: tuple[model.Target, ...]) -> str | None:
+    """What is wrong with a path of targets in a route that is no prefix."""
+    kind = route_paths.find_kind(path)
+    if kind is route_paths.Kind.SUFFIX:
+        return "a suffix has no prefix that a target's path could replace; `rewrite: {match, to}` changes a path"
+    if kind is route_paths.Kind.EXPRESSION and not route_paths.is_of_file(path):
+        return "a regular expression has no prefix that a target's path could replace"
+    if kind is route_paths.Kind.EXPRESSION and any(one.scheme is model.Scheme.MEMCACHED for one in targets):
+        return "has no path beside an expression: the keys of memcached are made of the visitor's path"
+    return None
+
+
+def _check_redirect(to: str, path: str) -> str | None:
+    groups = route_paths.find_groups(path)
+    if not groups:
+        return rules.check_redirect(to)
+    scheme, separator, rest = to.partition("://")
+    before = scheme + re.split(r"[/?#]", rest, maxsplit=1)[0] if separator else ""
+    if expressions.without_parts(before, groups) != before:
+        return "has a group in its host, so visitors could be led anywhere; write the host out"
+    if to.startswith("${") and expressions.without_parts(to, groups).startswith("x"):
+        return "begins with a group; expected a URL or a path that begins with a slash"
+    return rules.check_redirect(expressions.without_parts(to, groups))
+
+
 def _check_what_is_dropped(
     route: model.Route, redirect: model.Redirect, report: problem_report.ProblemReport, here: problem_report.Field
 ) -> None:
     """A redirect is for all paths with its prefix, and leads all of them to one place. Who writes a variable knows."""
     is_meant = "$" in redirect.to or keep_option.OPTION.of(redirect) is not None
-    if route.path == "/" or route.path.startswith("~") or is_meant:
+    if route.path == "/" or not route_paths.is_prefix(route.path) or is_meant:
         return
     more = f"{route.path}more" if route.path.endswith("/") else f"{route.path}/more"
     also = "" if route.path.endswith("/") else f" and {words.quoted(route.path + 'ly')}"
     cause = (
         f"leads every path under it there, {words.quoted(more + '?x=1')}{also} among them, without the rest and the "
-        f"query; `keep: uri` keeps both, `keep: path` or `keep: query` one of them, and for one path alone write "
-        f"`location = {route.path} {{ return {status_option.OPTION.of(redirect)} ...; }}` under the site's `nginx:`"
+        f"query; `keep: uri` keeps both, `keep: path` or `keep: query` one of them, and "
+        f"{words.quoted('= ' + route.path)} is that path alone"
     )
     report.add(cause, *here, "redirect", severity=model.Severity.WARNING)
 
@@ -50,7 +77,8 @@ def check_files_together(routes: tuple[model.Route, ...], report: problem_report
     """Files under "/assets" are those under "/assets/": the first path only leads to the second."""
     paths = {route.path for route in routes}
     for route in routes:
-        if isinstance(route.action, model.Files) and not route.path.endswith("/") and f"{route.path}/" in paths:
+        is_bare = route_paths.is_prefix(route.path) and not route.path.endswith("/")
+        if isinstance(route.action, model.Files) and is_bare and f"{route.path}/" in paths:
             cause = f"files under it are files under {words.quoted(route.path + '/')}, which is a route of its own"
             report.at(route.origin).add(f"{cause}; keep one of them", "routes", route.path)
 
@@ -62,7 +90,7 @@ def _check_targets(
     can: source_abilities.Abilities,
 ) -> None:
     for index, target in enumerate(proxy.targets):
-        _check_target(target, report, (*here, "to", index), can)
+        _check_target(target, report, (*here, "to", index), can, str(here[1]))
     _check_targets_together(proxy, report, here)
 
 
@@ -71,6 +99,7 @@ def _check_target(
     report: problem_report.ProblemReport,
     field: problem_report.Field,
     can: source_abilities.Abilities,
+    path: str,
 ) -> None:
     if target.pool is not None:
         if (target.host, target.port, target.socket) != (None, None, None):
@@ -88,7 +117,7 @@ def _check_target(
         if not 1 <= target.port <= 65535:
             report.add(f"port {target.port} is not between 1 and 65535", *field)
     if target.path is not None:
-        report.add(rules.check_target_path(target.path), *field)
+        report.add(_check_target_path(target.path, path), *field)
     cause = quantity_rules.check_duration(target.fail_timeout_s, least=0.001, most=rules.YEAR_S)
     report.add(cause, *field, "fail_timeout")
     numbers: tuple[tuple[str, float, float, float], ...] = (
@@ -98,6 +127,13 @@ def _check_target(
     )
     for name, value, least, most in numbers:
         report.add(rules.check_number(value, least=least, most=most), *field, name)
+
+
+def _check_target_path(text: str, route_path: str) -> str | None:
+    """Of a route by expression it may use groups."""
+    if not route_paths.is_of_file(route_path):
+        return rules.check_target_path(text)
+    return expressions.check_parts(text, route_paths.find_groups(route_path)) or rewrite_option.check_path(text)
 
 
 def _check_targets_together(

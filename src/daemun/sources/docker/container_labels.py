@@ -11,7 +11,7 @@ import re
 
 from daemun.core import model, short_texts
 from daemun.core.options import catalogue, option, rewrite_option
-from daemun.core.texts import path_patterns, words
+from daemun.core.texts import route_paths, words
 from daemun.core.validation import validate
 from daemun.sources import yaml_route
 from daemun.sources.docker import containers, label_options, route_requests
@@ -171,7 +171,7 @@ def _read_group(
         action, options = _action(group, entry)
     except label_options.OptionError as error:
         raise _LabelError(f"{group.label(error.key)}: {error}") from error
-    path = path_patterns.find_prefix(group.text("path") or "/")
+    path = route_paths.normal(group.text("path") or "/")
     action = rewrite_option.place_path(path, action)
     route = model.Route(path=path, action=action, options=options, origin=origin)
     port = _number(group, "port", most=65535)
