@@ -261,17 +261,16 @@ def test_sites_without_their_key_are_one_error() -> None:
         "sites:\n  ${HOST}: http://x\n",
         "sites:\n  '${HOST}': {/: http://x}\n",
         "sites:\n  a.test: {'/${NAME:-x}': http://x}\n",
-        "sites:\n  a.test: {aliases: ['${NAME}'], routes: {/: http://x}}\n",
         "sites:\n  nginx: {routes: {'/${NAME}': http://x}}\n",
         "x-a: &a\n  ${HOST}: http://x\nsites:\n  <<: *a\n",
         "x-a: &a {'/${NAME}': http://x}\nsites:\n  a.test: {<<: *a}\n",
         "acme: {'${NAME}': 1}\nsites: {a.test: http://x}\n",
     ],
 )
-def test_l9_a_variable_in_a_key_is_refused_as_in_a_value(content: str) -> None:
+def test_l9_a_variable_in_a_key_is_refused(content: str) -> None:
     """And nothing further is said of the same text."""
     (line, *more) = said(content)
-    assert "variables of the environment are not read here" in line
+    assert "variables of the environment are not read in keys" in line
     assert not [other for other in more if "NAME" in other or "HOST" in other]
 
 

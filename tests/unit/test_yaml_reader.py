@@ -208,9 +208,9 @@ class Counted:
         self.lines = 0
         load = yaml_positions.load
 
-        def counting(content: bytes | str) -> yaml_positions.Document:
+        def counting(content: bytes | str, *, is_edited: bool = False) -> yaml_positions.Document:
             self.lines += len(content.splitlines())
-            return load(content)
+            return load(content, is_edited=is_edited)
 
         monkeypatch.setattr(yaml_positions, "load", counting)
 

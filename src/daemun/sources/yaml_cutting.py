@@ -154,11 +154,13 @@ def _join(lines: yaml_blocks.Lines, ranges: collections.abc.Sequence[range]) -> 
     return "\n".join(kept)
 
 
-def load(lines: yaml_blocks.Lines, ranges: collections.abc.Sequence[range]) -> yaml_positions.Document | None:
+def load(
+    lines: yaml_blocks.Lines, ranges: collections.abc.Sequence[range], *, is_edited: bool = False
+) -> yaml_positions.Document | None:
     """These ranges read, with every mark where it is in the whole text. None: with faults, or they mean something else
     without the rest."""
     text = _join(lines, ranges)
-    document = yaml_positions.load(text) if can_be_cut(text) else None
+    document = yaml_positions.load(text, is_edited=is_edited) if can_be_cut(text) else None
     if document is None or document.faults:
         return None
     firsts, first = [], 0

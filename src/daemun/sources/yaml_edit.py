@@ -136,9 +136,9 @@ class _Edit:
         self._text = _with_sites(whole) if self._excerpt is None else self._excerpt.text
         parsed = self._parse(self._text)
         self._errors = [item for item in parsed.problems if item.severity is model.Severity.ERROR]
-        if of_all := [item for item in self._errors if item.host is None]:
+        self._document = yaml_positions.load(self._text, is_edited=True)
+        if of_all := [item for item in self._errors if item.host is None and not self._is_of_unset(item)]:
             raise yaml_file.InvalidFileError(of_all)
-        self._document = yaml_positions.load(self._text)
         self.places = _Places(self._text, self.host)
         if len(self.places.keys) > 1:
             raise self.refused(f"it is there twice; edit {self._path} by hand")
@@ -178,7 +178,7 @@ class _Edit:
         """Write the text, if it has for the host what is `wanted` (plain values), and the same as before of all else.
         Returns: what the file held."""
         whole = text if text is None or self._excerpt is None else self._excerpt.complete(text)
-        after = yaml_positions.load(text) if text is not None else None
+        after = yaml_positions.load(text, is_edited=True) if text is not None else None
         expected = yaml_meaning.with_site(self._document, self._key or self.host, wanted)
         if text is None or whole is None or after is None or expected != after.value:
             cause = "is written with aliases, tags or other YAML that only a person can change"
@@ -200,6 +200,10 @@ class _Edit:
         keys = yaml_blocks.keys_of(yaml_positions.load(text)) if not _is_host(host) else []
         return host if host in keys else self.parsed(short_texts.parse_host, host)
 
+    def _is_of_unset(self, problem: model.Problem) -> bool:
+        """Whether it is about a value that lacks a variable, which the daemon may have in its environment."""
+        return any(path[: len(problem.field)] == problem.field for path in self._document.unset if problem.field)
+
     def _is_its_key(self, key: str) -> bool:
         return not _is_host(key) or _host_of(key) == self.host
 
@@ -211,7 +215,7 @@ class _Edit:
         return text
 
     def _parse(self, text: str) -> model.Snapshot:
-        return yaml_file.parse(text, file_name=self._path.name, base_dir=self._path.absolute().parent)
+        return yaml_file.parse(text, file_name=self._path.name, base_dir=self._path.absolute().parent, is_edited=True)
 
 
 def _host_of(key: str) -> str:

@@ -48,13 +48,16 @@ class InvalidFileError(ConfigError):
         self.good = good
 
 
-def parse(content: bytes | str, *, file_name: str, base_dir: str | os.PathLike[str]) -> model.Snapshot:
+def parse(
+    content: bytes | str, *, file_name: str, base_dir: str | os.PathLike[str], is_edited: bool = False
+) -> model.Snapshot:
     """What a file wants, and in `problems` everything that is wrong with it, in the order of its lines.
 
-    file_name: how messages call the file. base_dir: where relative paths start from.
+    file_name: how messages call the file. base_dir: where relative paths start from. is_edited: as of
+    `yaml_positions.load`.
     Never raises, whatever the content. Sites with an error are left out; nothing but `content` is looked at.
     """
-    return yaml_reader.Reader(file_name, base_dir).parse(content)
+    return yaml_reader.Reader(file_name, base_dir, is_edited=is_edited).parse(content)
 
 
 def read_snapshot(path: str | os.PathLike[str]) -> model.Snapshot:

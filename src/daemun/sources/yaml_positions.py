@@ -6,12 +6,13 @@ text, as they were written: `404:` is "404". A problem here is a `YamlFault`, ne
 
 import collections.abc
 import dataclasses
+import os
 import re
 
 from ruamel import yaml
 
 from daemun.core.texts import words
-from daemun.sources import yaml_syntax, yaml_words
+from daemun.sources import yaml_syntax, yaml_variables, yaml_words
 
 MAX_BYTES = 4 << 20
 MAX_VALUES = 200_000
@@ -22,9 +23,8 @@ Path = tuple[str | int, ...]
 """Keys and list positions from the top of the file."""
 
 _TAG = "tag:yaml.org,2002:"
-_OF_ENVIRONMENT = re.compile(r"\$\{[A-Z_][A-Z0-9_]*(?:[:?+=-][^}]*)?\}")
-_LITERAL_KEYS = frozenset({"nginx", "password", "token", "hmac_key"})
-"""Where such a text may be meant as it is: nginx has variables of its own, and a secret may hold any sign."""
+_LITERAL_KEYS = frozenset({"nginx"})
+"""Where such a text is meant as it is: nginx has variables of its own."""
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """YAML 1.2 section 5.1, c-printable: everything else cannot stand in a YAML file."""
 _INDENTED_OTHERWISE = re.compile("^ *([\xa0\u1680\u2000-\u200b\u202f\u205f\u3000])", re.MULTILINE)
@@ -60,7 +60,8 @@ class Document:
 
     value: None, bool, int, float, str, list and dict with str keys; None for a file that cannot be read.
     keys, values: where each key and each value starts. blocks: values written as `|` or `>`, and by how many columns
-    their lines are indented. quoted: values in quotes. braces: maps written as `{}`.
+    their lines are indented. quoted: values in quotes. braces: maps written as `{}`. variables: of the environment,
+    that were put in. unset: values that lack one.
     """
 
     value: object = None
@@ -70,6 +71,8 @@ class Document:
     quoted: set[Path] = dataclasses.field(default_factory=set)
     braces: set[Path] = dataclasses.field(default_factory=set)
     faults: list[YamlFault] = dataclasses.field(default_factory=list)
+    variables: dict[str, str] = dataclasses.field(default_factory=dict)
+    unset: set[Path] = dataclasses.field(default_factory=set)
 
     def find(self, path: Path) -> Path:
         """The written path that comes nearest: steps that only exist in the long form of what was written are left out.
@@ -107,8 +110,11 @@ class Document:
         return Mark(start.line + line - 1, 1)
 
 
-def load(content: bytes | str) -> Document:
-    """Read a file. Never raises: what is wrong is in `faults`, all duplicate keys at once."""
+def load(content: bytes | str, *, is_edited: bool = False) -> Document:
+    """Read a file. Never raises: what is wrong is in `faults`, all duplicate keys at once.
+
+    is_edited: by a command, whose environment may be another than the daemon's: what it lacks is no fault.
+    """
     document = Document()
     text = decode(content, document.faults)
     if text is None:
@@ -123,7 +129,7 @@ def load(content: bytes | str) -> Document:
         document.faults.append(YamlFault(message=f"cannot be read as YAML: {words.quoted(str(error))}"))
         return document
     if node is not None:
-        _Walk(document, text).run(node)
+        _Walk(document, text, is_edited=is_edited).run(node)
     return document
 
 
@@ -189,11 +195,13 @@ class _TooMuchError(Exception):
 class _Walk:
     """Turns nodes into plain values and notes where each came from."""
 
-    def __init__(self, document: Document, text: str) -> None:
+    def __init__(self, document: Document, text: str, *, is_edited: bool) -> None:
         self._document = document
+        self._is_edited = is_edited
         self._text = text
         self._constructor = yaml.YAML(typ="safe", pure=True).constructor
         self._count = 0
+        self._put_in = 0
 
     def run(self, node: yaml.nodes.Node) -> None:
         try:
@@ -228,20 +236,35 @@ class _Walk:
             self._document.quoted.add(path)
         match _tag(node):
             case "str" | "timestamp" | "merge" | "value":
-                self._check_environment(node, path)
-                return str(node.value)
+                return self._text_of(node, path)
             case "null" | "bool" | "int" | "float":
                 return self._constructed(node, path)
         self._unknown_tag(node, path)
         return None
 
-    def _check_environment(self, node: yaml.nodes.ScalarNode, path: Path) -> None:
+    def _text_of(self, node: yaml.nodes.ScalarNode, path: Path) -> object:
+        """With what variables of the environment hold."""
+        text = str(node.value)
+        if "${" not in text or _is_literal(path) or _is_for_anchors(path):
+            return text
+        expansion = yaml_variables.expand(text, os.environ)
+        self._put_in += len(expansion.text)
+        if self._put_in > MAX_BYTES:
+            raise _TooMuchError(f"is too large with the variables of the environment: more than {MAX_BYTES} characters")
+        self._document.variables.update(expansion.used)
+        if expansion.causes:
+            self._document.unset.add(path)
+        for cause in expansion.causes if not self._is_edited else ():
+            self._fault(cause, node, path)
+        is_typed = expansion.is_whole and not node.style
+        return yaml_variables.parse_plain(expansion.text) if is_typed else expansion.text
+
+    def _check_key(self, node: yaml.nodes.ScalarNode, path: Path) -> None:
         """What compose files replace by a variable of the environment would stay as it is here, without a word."""
-        found = _OF_ENVIRONMENT.search(str(node.value))
+        found = yaml_variables.find(str(node.value))
         if found is not None and not _is_literal(path) and not _is_for_anchors(path):
-            cause = f"{words.quoted(found.group())}: variables of the environment are not read here"
-            cure = "write the value itself, or make this file from a template before daemun reads it"
-            self._fault(f"{cause}; {cure}", node, path)
+            cause = f"{words.quoted(found)}: variables of the environment are not read in keys"
+            self._fault(f"{cause}; write the key itself", node, path)
 
     def _indentation(self, node: yaml.nodes.ScalarNode) -> int:
         """Of the lines of a block: that of its first line with anything in it, but for blanks that are its own."""
@@ -279,13 +302,13 @@ class _Walk:
                 self._fault(f"{where}{cause}", key, here)
                 continue
             self._document.keys[here] = _mark(key.start_mark)
-            self._check_environment(key, here)
+            self._check_key(key, here)
             found[name] = self._value(value, here)
         for key, value in self._merged_entries(node, path, depth=0):
             name = str(key.value)
             if name not in found:
                 self._document.keys[(*path, name)] = _mark(key.start_mark)
-                self._check_environment(key, (*path, name))
+                self._check_key(key, (*path, name))
                 found[name] = self._value(value, (*path, name))
         return found
 

@@ -25,6 +25,7 @@ from daemun.sources import (
     yaml_one_line,
     yaml_positions,
     yaml_translate,
+    yaml_variables,
 )
 
 _MakeCut = collections.abc.Callable[[frozenset[int]], yaml_cutting.Cut | None]
@@ -33,11 +34,13 @@ _MakeCut = collections.abc.Callable[[frozenset[int]], yaml_cutting.Cut | None]
 
 class Reader:
     """Reads the texts of one file. file_name: how messages call it. base_dir: where relative paths start from.
+    is_edited: as of `yaml_positions.load`.
 
     For all threads.
     """
 
-    def __init__(self, file_name: str, base_dir: str | os.PathLike[str]) -> None:
+    def __init__(self, file_name: str, base_dir: str | os.PathLike[str], *, is_edited: bool = False) -> None:
+        self._is_edited = is_edited
         self._file_name = file_name
         self._base_dir = pathlib.Path(base_dir).absolute()
         self._last: yaml_blocks.Text | None = None
@@ -63,15 +66,23 @@ class Reader:
             last = self._last
             if last is None or not problems:
                 return list(problems)
-            translation = self._translate_some(last, problems) or self._translate(yaml_positions.load(last.content))
+            translation = self._translate_some(last, problems) or self._translate(self._load(last.content))
             translation.sites()
             return [translation.place(problem) for problem in problems]
+
+    def _load(self, content: bytes | str) -> yaml_positions.Document:
+        return yaml_positions.load(content, is_edited=self._is_edited)
+
+    def _load_part(
+        self, lines: yaml_blocks.Lines, ranges: collections.abc.Sequence[range]
+    ) -> yaml_positions.Document | None:
+        return yaml_cutting.load(lines, ranges, is_edited=self._is_edited)
 
     # --- the whole text --------------------------------------------------------------------------------------------
 
     def read_whole(self, content: bytes | str) -> yaml_blocks.Text:
         """The text as if nothing was read before, and nothing left out. What `parse` returns never differs from it."""
-        document = yaml_positions.load(content)
+        document = self._load(content)
         translation = self._translate(document)
         foreign = foreign_files.explain(self._file_name, yaml_positions.decode(content, []) or "", document.value)
         if foreign is not None:
@@ -136,7 +147,7 @@ class Reader:
         while True:  # this ends: more is wanted each time
             cut = make_cut(wanted)
             # What is not read now was looked at when it was, or cannot be wrong.
-            document = yaml_cutting.load(lines, cut.ranges) if cut is not None else None
+            document = self._load_part(lines, cut.ranges) if cut is not None else None
             if cut is None or document is None or not yaml_cutting.fits(document, cut, lines, column):
                 return None
             translation = self._translate(document)
@@ -167,7 +178,7 @@ class Reader:
     ) -> yaml_translate.Translation | None:
         """The sites that the problems are about, and what is no site. None: only the whole text shows them."""
         cut = yaml_cutting.cut(last, last.lines, yaml_blocks.starts_of(problems, last.blocks)) if last.blocks else None
-        document = yaml_cutting.load(last.lines, cut.ranges) if cut is not None else None
+        document = self._load_part(last.lines, cut.ranges) if cut is not None else None
         return self._translate(document) if document is not None else None
 
 
@@ -221,7 +232,10 @@ def _snapshot(
     settings: model.Globals | None = None,
     sites: collections.abc.Iterable[model.Site] = (),
 ) -> model.Snapshot:
-    problems = yaml_translate.collect(translation.problems)
+    used, found = translation.document.variables, translation.problems
+    if used:
+        found = [dataclasses.replace(one, message=yaml_variables.hide(one.message, used)) for one in found]
+    problems = yaml_translate.collect(found)
     bad = {problem.host for problem in problems if problem.severity is model.Severity.ERROR}
     good = tuple(site for site in sites if site.host not in bad)
     return model.Snapshot(source=yaml_context.SOURCE, sites=good, globals=settings, problems=problems)
