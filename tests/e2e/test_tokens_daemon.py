@@ -70,6 +70,12 @@ def test_from_the_first_token_to_the_last(daemon: Run) -> None:
         daemon.start()
         daemon.wait_ready()
         assert status(daemon, late) == 200
+        daemon.cli_good("users", "disable", "alice")
+        daemon_support.wait_for(lambda: status(daemon, late) == 401, "its user is disabled")
+        states = {one["state"] for one in json.loads(daemon.cli_good("tokens", "--json"))["tokens"]}
+        assert states == {"disabled"}
+        daemon.cli_good("users", "enable", "alice")
+        daemon_support.wait_for(lambda: status(daemon, late) == 200, "and let in again")
         # Another user of the same name does not inherit it.
         daemon.cli_good("users", "rm", "alice")
         daemon_support.wait_for(lambda: status(daemon, late) == 401, "the user is gone")

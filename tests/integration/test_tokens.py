@@ -241,6 +241,21 @@ def test_what_is_withdrawn_is_out_within_ten_seconds(one_house: House) -> None:
     assert status(one_house, "https://home.test/family/", ALICE) == 200
 
 
+def test_who_is_disabled_is_out_and_comes_back_with_everything(one_house: House) -> None:
+    url = "https://second.test/"
+    browser = Browser(one_house.gate.clients)
+    assert browser.sign_in(url).status_code == 200
+    assert status(one_house, url, EVERYWHERE) == 200
+    one_house.set_users(dataclasses.replace(USERS[0], is_disabled=True), *USERS[1:])
+    daemon.wait_for(lambda: status(one_house, url, EVERYWHERE) == 401, "no token")
+    daemon.wait_for(lambda: browser.send(url).status_code == 302, "no session")
+    page = browser.open(url)
+    assert browser.fill(page, user="alice", password="pw").status_code == 401
+    one_house.set_users(*USERS)
+    assert status(one_house, url, EVERYWHERE) == 200
+    assert browser.sign_in(url).status_code == 200
+
+
 def test_a_judge_that_is_gone_lets_nobody_new_in(one_house: House) -> None:
     """The last one of this file: it is another process afterwards."""
     asyncio.run(one_house.keeper.stop())

@@ -30,7 +30,7 @@ class KnownUsers:
 
     @property
     def all(self) -> collections.abc.Mapping[str, login_users.User]:
-        """By name; without those who are only invited."""
+        """By name; without those who are only invited, or disabled."""
         self._fold()
         return self._users
 
@@ -92,7 +92,7 @@ class KnownUsers:
         if self._made_of[0] is self._stored and self._made_of[1] is changes:
             return
         self._made_of = (self._stored, changes)
-        folded = login_changes.fold(self._stored, changes)
+        folded = [one for one in login_changes.fold(self._stored, changes) if not one.is_disabled]
         self._users = {one.name: one for one in folded if one.invitation is None}
         self._invited = {one.invitation.digest: one for one in folded if one.invitation is not None}
         self._passkeys = {key.id: (user, key) for user in self._users.values() for key in user.passkeys}

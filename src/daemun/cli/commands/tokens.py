@@ -1,5 +1,6 @@
 """`daemun tokens`: scripts that come into sites with `login` (RFC 6750)."""
 
+import collections.abc
 import datetime
 import secrets
 import typing
@@ -11,6 +12,10 @@ from daemun.cli import command_groups, common_options, json_answer, lifetimes, o
 from daemun.core import password_hashes
 from daemun.core.access import access_tokens
 from daemun.core.texts import durations, rules, words
+
+Users = collections.abc.Mapping[str, bool]
+"""By name, whether each is disabled."""
+_OF_USERS = {"no user": "its user is gone", "disabled": "its user is disabled"}
 
 Name = typing.Annotated[str, typer.Argument(metavar="NAME", help="What the token is for: backup, phone.")]
 
@@ -115,14 +120,14 @@ def _read_sites(sites: list[str], *, all_sites: bool) -> tuple[str, ...]:
     return hosts
 
 
-def _list_users(chosen: settings.Settings) -> set[str]:
-    """Without those who are only invited."""
+def _list_users(chosen: settings.Settings) -> dict[str, bool]:
+    """Without those who are only invited; whether each is disabled."""
     from daemun.wiring.offline import offline_users
 
-    return {one.name for one in offline_users.list_users(chosen) if one.invitation is None}
+    return {one.name: one.is_disabled for one in offline_users.list_users(chosen) if one.invitation is None}
 
 
-def _find_user(known: set[str], user: str | None, name: str) -> str:
+def _find_user(known: collections.abc.Container[str], user: str | None, name: str) -> str:
     found = password_hashes.normalize((name if user is None else user).strip())
     if found in known:
         return found
@@ -134,19 +139,20 @@ def _describe_sites(token: access_tokens.Token) -> str:
     return "every site" if token.sites == (access_tokens.EVERY_SITE,) else " ".join(token.sites)
 
 
-def _find_state(token: access_tokens.Token, now: datetime.datetime, users: set[str]) -> str:
-    if token.user not in users:
-        return "no user"
+def _find_state(token: access_tokens.Token, now: datetime.datetime, users: Users) -> str:
+    if users.get(token.user, True):
+        return "disabled" if token.user in users else "no user"
     return "ended" if token.is_over(now.timestamp()) else "good"
 
 
-def _describe_state(token: access_tokens.Token, now: datetime.datetime, users: set[str]) -> str:
-    if _find_state(token, now, users) == "no user":
-        return "its user is gone"
+def _describe_state(token: access_tokens.Token, now: datetime.datetime, users: Users) -> str:
+    state = _find_state(token, now, users)
+    if state in _OF_USERS:
+        return _OF_USERS[state]
     return durations.left(datetime.datetime.fromtimestamp(token.ends_s, datetime.UTC), now)
 
 
-def _json(token: access_tokens.Token, now: datetime.datetime, users: set[str]) -> dict[str, object]:
+def _json(token: access_tokens.Token, now: datetime.datetime, users: Users) -> dict[str, object]:
     return {
         "name": token.name,
         "user": token.user,

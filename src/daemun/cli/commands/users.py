@@ -160,6 +160,31 @@ def rm(chosen: settings.Settings, name: Name) -> None:
 
 @group.command()
 @common_options.with_settings
+def disable(chosen: settings.Settings, name: Name) -> None:
+    """Keep a user out, and lose nothing of the account: all sessions end within ten seconds, tokens open nothing."""
+    _switch(chosen, name, is_disabled=True)
+
+
+@group.command()
+@common_options.with_settings
+def enable(chosen: settings.Settings, name: Name) -> None:
+    """Let a user in again, with the same password, groups and tokens."""
+    _switch(chosen, name, is_disabled=False)
+
+
+def _switch(chosen: settings.Settings, name: str, *, is_disabled: bool) -> None:
+    from daemun.wiring.offline import offline_users
+
+    with offline_users.editing(chosen) as users:
+        user = _find(users, name)
+        users[user.name] = dataclasses.replace(user, is_disabled=is_disabled)
+    json_answer.note(user=user.name)
+    undo = f"is kept out; `daemun users enable {user.name}` lets the user in again"
+    output.print_line(f"{user.name} {undo if is_disabled else 'is let in again'}")
+
+
+@group.command()
+@common_options.with_settings
 def passwd(chosen: settings.Settings, name: Name) -> None:
     """Give a user another password, as `add` does. All sessions of the user end within ten seconds."""
     from daemun.wiring.offline import offline_users
@@ -244,12 +269,15 @@ def _json(user: login_users.User) -> dict[str, object]:
         "groups": list(user.groups),
         "totp": user.totp is not None,
         "passkeys": [one.name for one in user.passkeys],
+        "disabled": user.is_disabled,
         "invited_until": None if user.invitation is None else lifetimes.moment(user.invitation.ends_s),
     }
 
 
 def _describe(user: login_users.User) -> tuple[str, str, str]:
     """Whether codes are needed, how many passkeys there are, and what is missing."""
+    if user.is_disabled:
+        return ("yes" if user.totp else "no", str(len(user.passkeys)), "disabled")
     if user.invitation is None:
         return ("yes" if user.totp else "no", str(len(user.passkeys)), "can sign in")
     if user.invitation.is_over(datetime.datetime.now(datetime.UTC).timestamp()):

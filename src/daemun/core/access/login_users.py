@@ -29,7 +29,8 @@ class User:
     """name: what people sign in with. hashed: the password. stamp: drawn anew with each password: sessions of an
     earlier one are over. groups: sorted. totp: the secret of one-time codes (RFC 6238), base32; None: they are not
     needed. recovery: digests of codes that may stand in once each (`digest_recovery`). revision: how often the user
-    changed the account (`login_changes`). invitation: of who has no password yet, and cannot sign in."""
+    changed the account (`login_changes`). invitation: of who has no password yet, and cannot sign in. is_disabled: kept
+    out for a while; nothing of the user counts meanwhile."""
 
     name: str
     hashed: str = dataclasses.field(repr=False)
@@ -42,6 +43,7 @@ class User:
     revision: int = 0
     invitation: Invitation | None = None
     passkeys: tuple[login_passkeys.Passkey, ...] = ()
+    is_disabled: bool = False
 
 
 def encode(users: collections.abc.Iterable[User]) -> bytes:
@@ -68,6 +70,7 @@ def read(value: dict[str, typing.Any]) -> User:
         revision=int(value.get("revision", 0)),
         invitation=_read_invitation(value.get("invitation")),
         passkeys=tuple(map(login_passkeys.read, value.get("passkeys", ()))),
+        is_disabled=bool(value.get("is_disabled", False)),
     )
 
 
