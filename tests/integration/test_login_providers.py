@@ -163,6 +163,36 @@ def test_signing_in(street: Street, browser: Browser) -> None:
     assert "signed out" in browser.send("https://auth.test/sign-out", "POST", data=find_hidden(page)).text
 
 
+def test_the_page_of_the_account(street: Street, browser: Browser) -> None:
+    """There is no password here, so nothing that needs one; sessions can be seen, and ended."""
+    other = Browser(street.house.gate.clients)
+    for one in (other, browser):
+        assert one.open(sign_in_there(begin(one, street.real), "ann")).status_code == 200
+    page = browser.open("https://auth.test/account")
+    assert f"{street.real.key}:ann" in page.text
+    assert page.text.count("<li>") >= 2
+    assert 'type="password"' not in page.text
+    form = find_hidden(page)["form"]
+    for path in (
+        "confirm",
+        "password",
+        "totp",
+        "totp/finish",
+        "totp/remove",
+        "recovery",
+        "passkeys",
+        "passkeys/remove",
+    ):
+        sent = {"form": form, "password": "", "present": "", "new": "n" * 20, "again": "n" * 20, "code": "000000"}
+        answer = browser.send(f"https://auth.test/account/{path}", "POST", data=sent)
+        assert answer.status_code in {400, 401, 403, 404, 409}, (path, answer.status_code)
+    assert f"{street.real.key}:ann" not in street.house.store.read("login/users.json").decode()
+    done = browser.send("https://auth.test/account/sessions", "POST", data={"form": form, "others": "yes"})
+    assert done.status_code == 200
+    daemon.wait_for(lambda: other.send("https://home.test/").status_code == 302, "the end of the other session")
+    assert browser.send("https://home.test/").status_code == 200
+
+
 def test_nobody_becomes_a_user_of_the_gate_by_an_account_elsewhere(street: Street, browser: Browser) -> None:
     headers = browser.open(sign_in_there(begin(browser, street.real), "alice")).json()["headers"]
     assert headers["remote-user"] == f"{street.real.key}:alice"
