@@ -7,6 +7,7 @@ import collections.abc
 import dataclasses
 import enum
 import posixpath
+import re
 import typing
 
 import pydantic
@@ -172,11 +173,17 @@ def absolute(path: str, info: pydantic.ValidationInfo) -> str:
     return posixpath.normpath(posixpath.join(folder, path)) if folder and path else path
 
 
+_PLACE_OF_SECRET = re.compile(r"file:(?!:)\s*(?P<path>[^\n]*?)\s*|env:\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*")
+"""Not `file::`, which DNS providers' own words begin with."""
+
+
 def _secret(value: object, info: pydantic.ValidationInfo) -> object:
-    """A text, or where it is: {env: NAME} or {file: PATH}. What was found is left out of the message: it may be half a
-    secret."""
+    """A text, or where it is: {env: NAME} or {file: PATH}, also as one text. What was found is left out of the message:
+    it may be half a secret."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
+    if isinstance(value, str) and (place := _PLACE_OF_SECRET.fullmatch(value)) is not None:
+        value = {"env": place["name"]} if place["name"] is not None else {"file": place["path"]}
     if isinstance(value, str) and value:
         return model.Secret(text=value)
     if isinstance(value, dict) and len(value) == 1:

@@ -20,15 +20,6 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}\Z")
 _UNSAFE_IN_KEY = re.compile(r"[^a-z0-9.]+")
 
 
-def _locate(value: object) -> object:
-    """A secret in one text: file:PATH, env:NAME."""
-    if isinstance(value, str):
-        where, colon, what = value.partition(":")
-        if colon and where in {"file", "env"}:
-            return {where: what.strip()}
-    return value
-
-
 def _find_github(value: object) -> object:
     if value is True:
         return GITHUB
@@ -57,7 +48,7 @@ class LoginProvider(forms.OptionMap):
         None
     )
     client_id: forms.Text
-    client_secret: typing.Annotated[forms.Secret, pydantic.BeforeValidator(_locate)]
+    client_secret: forms.Secret
     name: forms.Text | None = None
     scopes: forms.Texts = ()
     groups_claim: forms.Text | None = None
