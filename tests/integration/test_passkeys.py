@@ -11,7 +11,7 @@ import typing
 import httpx
 import pytest
 
-from daemun.core.access import login_users
+from daemun.core.access import judge_policies, login_users
 from daemun.core.access.login_users import User
 from daemun.judge import user_changes
 from tests.support import authenticator, echo, login_forms
@@ -320,3 +320,17 @@ def test_a_password_of_long_ago_makes_none(one_house: House, user: User) -> None
     age_passwords(one_house)
     assert begin(mine, page, f"{ACCOUNT}/passkeys").status_code == 403
     assert send(mine, page, json.dumps({})).status_code == 403
+
+
+def test_a_process_that_only_knows_passwords_is_replaced(one: echo.EchoServer) -> None:
+    """It has not in memory what passkeys need, and could not read it any more."""
+    guarded_site = site("home.test", f"http://127.0.0.1:{one.port}", options=guarded(login=EVERYBODY))
+    with house(guarded_site, gate=settings()) as running:
+        basic = judge_policies.Policy(name="home.test", realm="", users=(("alice", hashed("pw")),))
+        asyncio.run(running.keeper.stop())
+        assert asyncio.run(running.keeper.prepare((basic,), {})) == ()
+        before = running.look("GET", "/status")
+        running.prepare()
+        after = running.look("GET", "/status")
+        assert (before["takes_passkeys"], after["takes_passkeys"]) == (False, True)
+        assert before["pid"] != after["pid"]
