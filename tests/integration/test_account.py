@@ -313,6 +313,19 @@ def test_what_cannot_be_written_is_not_done(one_house: House, user: User) -> Non
     assert login_forms.send(mine, mine.open(ACCOUNT), "/account/password", **fields).status_code == 200
 
 
+def test_what_is_good_once_is_not_used_while_that_cannot_be_written(one_house: House, user: User) -> None:
+    mine, page = enter(one_house, user)
+    _, _, recovery = set_up(mine, page)
+    with full_disk(one_house):
+        assert answer_code(one_house, user, recovery[0]) == 503
+        page = mine.open(ACCOUNT)
+        gone = login_forms.send(mine, page, "/sign-out")
+        assert (gone.status_code, "could not be saved" in gone.text) == (503, True)
+        assert one_house.look("POST", "/sessions/end", b'{"user": "nobody"}') == {"ended": 0, "saved": False}
+    assert answer_code(one_house, user, recovery[0]) == 200
+    assert answer_code(one_house, user, recovery[0]) == 401
+
+
 class Held:
     """A verification that takes as long as a test wants."""
 

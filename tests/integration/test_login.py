@@ -555,7 +555,7 @@ def test_what_survives_another_process(one: echo.EchoServer) -> None:
         gone = Browser(running.gate.clients)
         gone.sign_in("https://home.test/", "bob", "word")
         (number,) = [one["id"] for one in running.look("GET", "/sessions")["sessions"] if one["user"] == "bob"]
-        assert running.look("POST", "/sessions/end", json.dumps({"id": number}).encode()) == {"ended": 1}
+        assert running.look("POST", "/sessions/end", json.dumps({"id": number}).encode()) == {"ended": 1, "saved": True}
         asyncio.run(running.keeper.stop())
         # Whom nginx does not remember waits outside: nothing but the page for those whom it is open to.
         assert Browser(running.gate.clients).send("https://home.test/").status_code == 503

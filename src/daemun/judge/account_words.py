@@ -45,7 +45,6 @@ _ENGLISH = {
     "different": "The new password was typed in two ways.",
     "unconfirmed": "Enter your password again to go on.",
     "gone": "Your account was changed meanwhile. Please try again.",
-    "unsaved": "This could not be saved now, and is not done. Please try again later.",
     "unsaved_end": "This could not be saved: a restart of the gate may undo it. Please try again later.",
 }
 _KOREAN = {
@@ -91,7 +90,6 @@ _KOREAN = {
     "different": "두 번 입력한 새 비밀번호가 서로 다릅니다.",
     "unconfirmed": "계속하려면 비밀번호를 다시 입력하세요.",
     "gone": "그사이 계정이 변경되었습니다. 다시 시도하세요.",
-    "unsaved": "지금은 저장할 수 없어 변경되지 않았습니다. 나중에 다시 시도하세요.",
     "unsaved_end": "저장할 수 없어, 관문이 다시 시작되면 취소될 수 있습니다. 나중에 다시 시도하세요.",
 }
 _WORDS = {"en": _ENGLISH, "ko": _KOREAN}

@@ -180,7 +180,8 @@ class JudgeApp:
             user, number = wanted.get("user"), wanted.get("id")
         except (ValueError, AttributeError):
             return web.Response(status=400)
-        return web.json_response({"ended": await self._login.end_sessions(user=user, number=number)})
+        ended, is_saved = await self._login.end_sessions(user=user, number=number)
+        return web.json_response({"ended": ended, "saved": is_saved})
 
     def _status(self) -> dict[str, object]:
         return {

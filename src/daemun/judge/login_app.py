@@ -17,6 +17,7 @@ from daemun.judge import login_http, login_judge, login_pages, passkey_pages, pa
 
 _CHALLENGE = re.compile(r"[0-9a-f]{64}\Z")
 _BROWSER_S = 3600
+_REFUSALS = {login_judge.Step.AGAIN: ("again", 401), login_judge.Step.UNSAVED: ("unsaved", 503)}
 
 
 class LoginApp:
@@ -108,9 +109,8 @@ class LoginApp:
             case login_judge.Step.BUSY:
                 problem = words["busy"]
                 return self.ask(request, words, given, goal, user=user, problem=problem, status=503, headers=retry)
-            case login_judge.Step.AGAIN:
-                return self.ask(request, words, given, goal, problem=words["again"], status=401)
-        return self.ask(request, words, given, goal, user=user, problem=words["wrong"], status=401)
+        word, status = _REFUSALS.get(outcome.step, ("wrong", 401))
+        return self.ask(request, words, given, goal, user=user, problem=words[word], status=status)
 
     async def enter(
         self,
@@ -141,10 +141,9 @@ class LoginApp:
         sent = await login_http.read_form(request)
         if not login_http.is_own(request, sent):
             return login_http.page(login_pages.message(words, "over_title", "stale", link="/"), 403)
-        await self._judge.sign_out(login_http.cookie(request, login_http.SESSION))
-        return login_http.drop(
-            login_http.page(login_pages.message(words, "title", "left", link="/")), login_http.SESSION
-        )
+        is_saved = await self._judge.sign_out(login_http.cookie(request, login_http.SESSION))
+        page = login_pages.message(words, "title", "left" if is_saved else "left_unsaved", link="/")
+        return login_http.drop(login_http.page(page, 200 if is_saved else 503), login_http.SESSION)
 
     def ask(
         self,

@@ -37,7 +37,7 @@ _LONGEST_GOAL = 4096
 
 class Step(enum.Enum):
     """SIGNED_IN: done. CODE: a one-time code is missing, or wrong. WRONG: the password. WAIT, BUSY: as of a `Verdict`.
-    AGAIN: too late, or too many tries: from the beginning."""
+    AGAIN: too late, or too many tries: from the beginning. UNSAVED: it could not be written, and is not done."""
 
     SIGNED_IN = "signed in"
     CODE = "code"
@@ -45,6 +45,7 @@ class Step(enum.Enum):
     WAIT = "wait"
     BUSY = "busy"
     AGAIN = "again"
+    UNSAVED = "unsaved"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,21 +218,30 @@ class LoginJudge:
             return Outcome(step=Step.WAIT, retry_after_s=math.ceil(wait_s))
         found.tries += 1
         with self._passwords.guess(network, account) as guess:
-            guess.was_right = is_right = self._spend(user, code, now_s)
-        if is_right:
+            guess.was_right = True  # no guess, if it cannot be written that it was used
+            try:
+                guess.was_right = is_right = await self._spend(user, code, now_s)
+            except saved_sessions.NotSavedError:
+                return Outcome(step=Step.UNSAVED)
+        is_there = self.known.all.get(user.name) == user
+        if is_right and is_there:
             self._pending.pop(key, None)
             return await self._begin(user, visitor)
-        if found.tries >= _MOST_TRIES:
+        if not is_there or found.tries >= _MOST_TRIES:
             self._pending.pop(key, None)
             return Outcome(step=Step.AGAIN)
         return Outcome(step=Step.CODE, pending=pending, is_wrong=True)
 
-    def _spend(self, user: login_users.User, code: str, now_s: float) -> bool:
-        """Whether a code is good; it is not a second time (RFC 6238 section 5.2)."""
+    async def _spend(self, user: login_users.User, code: str, now_s: float) -> bool:
+        """Whether a code is good; it is not a second time (RFC 6238 section 5.2). A recovery code does not end by
+        itself: that it was used is on the disk first. Raises: saved_sessions.NotSavedError."""
         written = "".join(code.split())
         recovery = login_users.digest_recovery(written)
         if recovery in user.recovery:
-            return self.book.spend_code(user.name, recovery)
+            return await self._sessions.commit(
+                lambda book: book.spend_code(user.name, recovery),
+                is_due=lambda: not self.book.is_spent(user.name, recovery),
+            )
         step = None if user.totp is None else one_time_codes.find_step(user.totp, written, now_s)
         return step is not None and self.book.spend_step(user.name, step)
 
@@ -269,14 +279,14 @@ class LoginJudge:
         await self._sessions.save()
         return secret
 
-    async def sign_out(self, secret: str) -> None:
-        """Of all sites, and of this session alone."""
+    async def sign_out(self, secret: str) -> bool:
+        """Of all sites, and of this session alone. Returns: whether that is written; it is tried again otherwise."""
         await self._sessions.ready.wait()
         found = self.book.find(secret, self._now())
         if found is not None:
             _, session = found
             self.book.end(lambda one: one is session)
-            await self._sessions.save()
+        return found is None or await self._sessions.save()
 
     # --- from the sign-in to a site ----------------------------------------------------------------------------
 
@@ -333,12 +343,11 @@ class LoginJudge:
             if self.known.find_of(one) is not None
         ]
 
-    async def end_sessions(self, *, user: str | None, number: str | None) -> int:
-        """Those of a user, or the one with this number. Returns: how many."""
+    async def end_sessions(self, *, user: str | None, number: str | None) -> tuple[int, bool]:
+        """Those of a user, or the one with this number. Returns: how many, and whether that is written."""
         await self._sessions.ready.wait()
         ended = self.book.end(lambda one: user == one.user if user is not None else number == one.number)
-        await self._sessions.save()
-        return ended
+        return ended, await self._sessions.save()
 
 
 def make_challenge(secret: str) -> str:

@@ -59,6 +59,9 @@ _ENGLISH = {
     "leave": "Sign out",
     "account": "Your account",
     "left": "You are signed out.",
+    "left_unsaved": "You are signed out, but this could not be saved yet, which is tried again: a restart of the gate "
+    "may undo it.",
+    "unsaved": "This could not be saved now, and is not done. Please try again later.",
     "going": "You are signed in. Going on to {host}.",
     "foreign_title": "Unknown address",
     "foreign": "This page cannot lead back to where you came from: it is no site of this gate that people sign in to.",
@@ -88,6 +91,8 @@ _KOREAN = {
     "leave": "로그아웃",
     "account": "내 계정",
     "left": "로그아웃되었습니다.",
+    "left_unsaved": "로그아웃되었지만 아직 저장하지 못했습니다. 관문이 다시 시작되면 취소될 수 있습니다.",
+    "unsaved": "지금은 저장할 수 없어 변경되지 않았습니다. 나중에 다시 시도하세요.",
     "going": "로그인되었습니다. {host}(으)로 이동합니다.",
     "foreign_title": "알 수 없는 주소",
     "foreign": "이 페이지에서 원래 주소로 돌아갈 수 없습니다. 이 관문에서 로그인하는 사이트가 아닙니다.",

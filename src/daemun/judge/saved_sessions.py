@@ -46,7 +46,7 @@ class SavedSessions:
 
     async def commit(
         self,
-        alter: collections.abc.Callable[[session_book.SessionBook], None],
+        alter: collections.abc.Callable[[session_book.SessionBook], object],
         *,
         is_due: collections.abc.Callable[[], bool],
     ) -> bool:

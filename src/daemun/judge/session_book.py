@@ -243,6 +243,10 @@ class SessionBook:
             self._counters.pop(passkey, None)
         self.changed = True
 
+    def is_spent(self, user: str, code: str) -> bool:
+        """Whether a recovery code was used, by its digest."""
+        return user in self._spent and code in self._spent[user].codes
+
     def keep_spent(self, codes: collections.abc.Mapping[str, collections.abc.Collection[str]]) -> None:
         """Forget codes that users have no more. What was used of users that are gone stays: their file may be damaged,
         and be put back. codes: the recovery codes by user."""

@@ -40,10 +40,16 @@ def end(
     """End a session, or all of a user, on every site within ten seconds."""
     if (session is None) is (user is None):
         raise errors.ConfigError("cannot end a session: name one by its ID, or a user by --user NAME")
-    ended = _request(chosen, "POST", "/sessions/end", json.dumps({"user": user, "id": session}).encode())["ended"]
+    found = _request(chosen, "POST", "/sessions/end", json.dumps({"user": user, "id": session}).encode())
+    ended = found["ended"]
     json_answer.note(ended=ended)
     if not ended:
         raise errors.ConfigError("there is no such session; `daemun sessions` lists them")
+    if not found["saved"]:
+        raise errors.EnvironmentProblemError(
+            f"{ended} sessions are over, but that cannot be written: they come back when the judge of sign-ins starts "
+            f"anew; make room on the disk of {chosen.layout.store}, where it is tried again every few seconds"
+        )
     output.print_line(f"{ended} session{'s are' if ended != 1 else ' is'} over")
 
 
