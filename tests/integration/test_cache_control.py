@@ -42,7 +42,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator[r
             route("/", there),
             route("/files/", model.Files(folder=str(folder))),
             route("/day/", there, cache_control=_all("max-age=86400, immutable")),
-            route("/none/", there, cache_control=None),
+            route("/none/", there, cache_control=cache_control_option.OFF),
             route("/set/", there, response_headers=(("Cache-Control", "private"),)),
             route("/always/", there, cache_control=CacheControl(rules=MIXED.rules, override=True)),
             cache_control=MIXED,

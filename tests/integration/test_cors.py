@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from daemun.core import model
-from daemun.core.options import access_option, catalogue
+from daemun.core.options import access_option, catalogue, cors_option
 from daemun.core.options.access_option import Access
 from daemun.core.options.cors_option import Cors
 from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
@@ -55,7 +55,7 @@ def gate(
             route("/", one.url),
             route("/sends/", sending, response_headers=(("Vary", "X-Mine"),)),
             route("/all/", sending, cors=ALL),
-            route("/none/", sending, cors=None),
+            route("/none/", sending, cors=cors_option.OFF),
             route("/files/", model.Files(folder=str(folder))),
             route("/moved/", model.Redirect(to="/new/")),
             route("/denied/", model.Respond(status=403)),

@@ -24,7 +24,8 @@ def read(option: str) -> tuple[object, list[str]]:
     ("written", "meant"),
     [
         ("true", Cors()),
-        ("false", None),
+        ("false", cors_option.OFF),
+        ("", None),
         ("{}", Cors()),
         (f"{{origins: {APP}}}", Cors(origins=(APP,))),
         ("{origins: 'https://a.test, https://b.test'}", Cors(origins=("https://a.test", "https://b.test"))),
@@ -84,7 +85,8 @@ def _rules(*pairs: tuple[str, str], override: bool = False) -> CacheControl:
         ("60", _rules(("*", "max-age=60"))),
         ("no-cache", _rules(("*", "no-cache"))),
         ("'public,max-age=600 , immutable'", _rules(("*", "public, max-age=600, immutable"))),
-        ("false", None),
+        ("false", cache_control_option.OFF),
+        ("", None),
         (
             '{assets: 30d, "*.html": no-cache, "*.{css,js}": 1h, pages: false, override: true}',
             _rules(

@@ -73,6 +73,10 @@ class CacheControl:
     override: bool = False
 
 
+OFF = CacheControl(rules=(Rule(what=ALL, value=""),))
+"""Nearer than what holds further out, which None is not: a key without a value."""
+
+
 def suffixes_of(what: str) -> tuple[str, ...]:
     """ "css", "js" of "*.{css,js}"; none of other forms."""
     if not _SUFFIX.match(what):
@@ -92,7 +96,7 @@ def _header(value: object) -> str:
 
 def _parse(value: object) -> object:
     if value is False or value == "off":
-        return None
+        return OFF
     if not isinstance(value, dict):
         return CacheControl(rules=(Rule(what=ALL, value=_header(value)),))
     override = value.get(_OVERRIDE, False)

@@ -168,8 +168,15 @@ def _form(one: option.Option[typing.Any]) -> object:
 def with_options(name: str, base: type[_Entry], level: option.Level) -> type[_Entry]:
     """A class of pydantic's with a field for each option of the level; one that is not written is not among
     `model_fields_set`."""
+    return with_fields(name, base, at(level))
+
+
+def with_fields(
+    name: str, base: type[_Entry], options: collections.abc.Iterable[option.Option[typing.Any]]
+) -> type[_Entry]:
+    """The same for these options."""
     fields: dict[str, typing.Any] = {
-        one.name: (typing.Annotated[_form(one), _describe(one)], pydantic.Field(default=None)) for one in at(level)
+        one.name: (typing.Annotated[_form(one), _describe(one)], pydantic.Field(default=None)) for one in options
     }
     return pydantic.create_model(name, __base__=base, __doc__=base.__doc__, **fields)
 

@@ -76,12 +76,16 @@ class Cors(forms.OptionMap):
         return self.origins == (ANY,)
 
 
+OFF = Cors(origins=(), methods=())
+"""Nearer than what holds further out, which None is not: a key without a value."""
+
+
 def _parse(value: object) -> object:
-    return {} if value is True else None if value is False else value
+    return {} if value is True else OFF if value is False else value
 
 
 def _check(value: Cors | None, place: Place) -> None:
-    if value is None:
+    if value is None or value == OFF:
         return
     _check_origins(value, place)
     for index, method in enumerate(value.methods):

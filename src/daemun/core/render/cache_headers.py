@@ -8,7 +8,7 @@ import collections.abc
 
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
-from daemun.core.options import cache_control_option
+from daemun.core.options import cache_control_option, option
 from daemun.core.render import site_scope
 from daemun.core.texts import names
 
@@ -26,7 +26,7 @@ _GATE = "gate"
 
 def variables(settings: model.Globals) -> tuple[directive.Node, ...]:
     """Those of the gate are always there: a site that is kept at its last good version may use them."""
-    held = cache_control_option.OPTION.of(settings)
+    held = _find(settings)
     silent = "$status|$sent_http_cache_control$sent_http_expires$sent_http_set_cookie"
     return (
         directive.Comment("1 for a good answer of which its server does not say how long it may be kept."),
@@ -38,7 +38,12 @@ def variables(settings: model.Globals) -> tuple[directive.Node, ...]:
 
 
 def find(scope: site_scope.Scope, route: model.Route) -> cache_control_option.CacheControl | None:
-    return cache_control_option.OPTION.of(route, scope.site, scope.settings)
+    return _find(route, scope.site, scope.settings)
+
+
+def _find(*holders: option.HasOptions) -> cache_control_option.CacheControl | None:
+    found = cache_control_option.OPTION.of(*holders)
+    return None if found == cache_control_option.OFF else found
 
 
 def lines(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:

@@ -9,7 +9,7 @@ import collections.abc
 
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
-from daemun.core.options import cors_option
+from daemun.core.options import cors_option, option
 from daemun.core.render import site_scope
 from daemun.core.texts import names
 
@@ -53,16 +53,21 @@ def variables(settings: model.Globals) -> tuple[directive.Node, ...]:
             _map("", _variable(name, _GATE))
             for name in ("origin", "credentials", "expose", "methods", "headers", "max_age")
         ),
-        *_maps(cors_option.OPTION.of(settings), _GATE),
+        *_maps(_find(settings), _GATE),
     )
 
 
 def held(scope: site_scope.Scope, route: model.Route | None) -> tuple[cors_option.Cors | None, str]:
     """What holds, and what tells apart where it was set."""
     if route is not None and _is_set(route):
-        return cors_option.OPTION.of(route), names.variable_suffix(scope.site.host, route.path)
+        return _find(route), names.variable_suffix(scope.site.host, route.path)
     place = names.variable_suffix(scope.site.host, "") if _is_set(scope.site) else _GATE
-    return cors_option.OPTION.of(scope.site, scope.settings), place
+    return _find(scope.site, scope.settings), place
+
+
+def _find(*holders: option.HasOptions) -> cors_option.Cors | None:
+    found = cors_option.OPTION.of(*holders)
+    return None if found == cors_option.OFF else found
 
 
 def _is_set(holder: model.Route | model.Site) -> bool:
