@@ -6,7 +6,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import directive, model
-from daemun.sources import yaml_positions, yaml_translate
+from daemun.sources import yaml_defaults, yaml_positions, yaml_translate
 
 SITES = "sites"
 
@@ -35,7 +35,7 @@ class Block:
 class Text:
     """A text that was read. blocks: in the order of their lines; none when it is not of a form that can be cut.
 
-    column: where the blocks' keys start, from 1.
+    column: where the blocks' keys start, from 1. defaults: what the sites were read with.
     """
 
     content: bytes | str
@@ -43,11 +43,17 @@ class Text:
     lines: Lines = ()
     blocks: tuple[Block, ...] = ()
     column: int = 0
+    defaults: object = None
 
 
 def keys_of(document: yaml_positions.Document) -> list[str]:
     sites = document.value.get(SITES) if isinstance(document.value, dict) else None
     return list(sites) if isinstance(sites, dict) else []
+
+
+def defaults_of(document: yaml_positions.Document) -> object:
+    """What every site is read with; None: nothing."""
+    return document.value.get(yaml_defaults.KEY) if isinstance(document.value, dict) else None
 
 
 def column_of(document: yaml_positions.Document, lines: Lines) -> int:

@@ -112,6 +112,7 @@ class Reader:
             lines=lines,
             blocks=yaml_blocks.judge(yaml_blocks.make(document, sites, {}, lines), translation),
             column=column,
+            defaults=yaml_blocks.defaults_of(document),
         )
 
     def _translate(self, document: yaml_positions.Document) -> yaml_translate.Translation:
@@ -125,7 +126,9 @@ class Reader:
         if text is None:
             return None
         lines = text.split("\n")
-        return self._read_part(content, lines, last.column, lambda wanted: yaml_cutting.cut(last, lines, wanted))
+        return self._read_part(
+            content, lines, last.column, lambda wanted: yaml_cutting.cut(last, lines, wanted), defaults=last.defaults
+        )
 
     def _read_anew(self, content: bytes | str) -> yaml_blocks.Text | None:
         """None: the whole text must be read."""
@@ -140,15 +143,26 @@ class Reader:
         return self._read_part(content, lines, column, lambda wanted: yaml_cutting.cut_within(blocks, lines, wanted))
 
     def _read_part(
-        self, content: bytes | str, lines: yaml_blocks.Lines, column: int, make_cut: _MakeCut
+        self,
+        content: bytes | str,
+        lines: yaml_blocks.Lines,
+        column: int,
+        make_cut: _MakeCut,
+        *,
+        defaults: object = None,
     ) -> yaml_blocks.Text | None:
-        """column: where the sites' keys start. None: the whole text must be read."""
+        """column: where the sites' keys start. defaults: with which those were read that are not read now.
+
+        None: the whole text must be read.
+        """
         wanted: frozenset[int] = frozenset()
         while True:  # this ends: more is wanted each time
             cut = make_cut(wanted)
             # What is not read now was looked at when it was, or cannot be wrong.
             document = self._load_part(lines, cut.ranges) if cut is not None else None
             if cut is None or document is None or not yaml_cutting.fits(document, cut, lines, column):
+                return None
+            if yaml_blocks.defaults_of(document) != defaults:
                 return None
             translation = self._translate(document)
             settings, read = translation.settings(), translation.sites()
@@ -171,6 +185,7 @@ class Reader:
             lines=lines,
             blocks=yaml_blocks.judge(blocks, translation),
             column=column,
+            defaults=defaults,
         )
 
     def _translate_some(

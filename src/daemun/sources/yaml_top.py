@@ -5,7 +5,7 @@ import typing
 import pydantic
 
 from daemun.core.options import catalogue, option
-from daemun.sources import yaml_entry, yaml_words
+from daemun.sources import yaml_defaults, yaml_entry, yaml_words
 
 
 class FileEntry(yaml_entry.Entry):
@@ -14,6 +14,14 @@ class FileEntry(yaml_entry.Entry):
     shape = f"a map with `sites`; {yaml_words.MINIMAL_FILE}"
     sites: typing.Annotated[
         typing.Any, option.Doc(kind="map of hosts", usual="needed", meaning="what is served; `{}` for nothing yet")
+    ] = None
+    defaults: typing.Annotated[
+        yaml_defaults.DEFAULTS | None,  # type: ignore[valid-type]
+        option.Doc(
+            kind="map of options",
+            usual="`{}`",
+            meaning="options of sites and routes, for every site of the file that does not set them itself",
+        ),
     ] = None
     nginx: typing.Annotated[
         str, option.Doc(kind="text", usual="none", meaning="hand-written directives for the `http` block")

@@ -11,6 +11,7 @@ from daemun.core.texts import cures, route_paths, rules, words
 from daemun.sources import (
     yaml_check,
     yaml_context,
+    yaml_defaults,
     yaml_globals,
     yaml_meant,
     yaml_positions,
@@ -32,8 +33,17 @@ class Translation(yaml_context.Context):
         super().__init__(document, file_name=file_name, base_dir=base_dir)
         self.incomplete: set[str] = set()
         self._sites: dict[str, yaml_positions.Path] = {}
+        self._defaults = self._read_defaults()
         self._written: dict[tuple[yaml_positions.Path, str], str] = {}
         """How the path of a route is written, where that is otherwise ("/api/*")."""
+
+    def _read_defaults(self) -> yaml_defaults.Defaults:
+        """What is wrong with them is reported with the top of the file."""
+        raw = self.document.value
+        if not isinstance(raw, dict) or not isinstance(raw.get(yaml_defaults.KEY), dict):
+            return yaml_defaults.Defaults(None)
+        entry, _ = self.read_part(yaml_defaults.DEFAULTS, (yaml_defaults.KEY,))
+        return yaml_defaults.Defaults(entry)
 
     def place(self, problem: model.Problem) -> model.Problem:
         """The same problem at the line and column of its field. A site is identified by its place: its host may be
@@ -104,7 +114,7 @@ class Translation(yaml_context.Context):
             self.incomplete.add(origin.place)
         good = sorted((route for route in routes if route is not None), key=lambda route: route_paths.order(route.path))
         self._sites.update({route.origin.place: path for route in good})
-        given = entry.given(_OF_SITES)
+        given = self._defaults.for_site(entry, entry.given(_OF_SITES))
         listen = self._listen(entry.listen, given, path, host)
         if listen.https is not None and listen.http is None:
             given.setdefault(http_option.OPTION.name, model.HttpMode.OFF)
@@ -234,6 +244,7 @@ class Translation(yaml_context.Context):
                 expected = words.listed([f"`{kind.value}`" for kind in option.Beside])
                 self.report_at(path, f"expected one of {expected}, found {found}", host=host)
             return None, ()
+        self._defaults.for_route(entry, actions[0])
         return entry.make_action()
 
     def _key_mark(self, path: yaml_positions.Path) -> yaml_positions.Mark:
