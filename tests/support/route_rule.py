@@ -6,7 +6,7 @@ import random
 import re
 import urllib.parse
 
-SEGMENTS = ("a", "b", "ab", "aa", "x.js", "y.css", "z.JS", "1", "22", "a%20b", "c%0a", "가", "d.js%0a", "=", "~")
+SEGMENTS = ("a", "b", "ab", "aa", "x.js", "y.css", "z.JS", "1", "22", "a%20b", "c%0a", "가", "d.js%0a", "x=", "b~")
 EXPRESSIONS = (
     "^/a",
     "^/a/.*$",

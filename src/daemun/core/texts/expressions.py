@@ -4,8 +4,7 @@ The part of PCRE that is accepted is that of `patterns`, which holds for strange
 A group without a name is refused: nginx keeps what those match by number, and computes the length of a `rewrite`
 wrongly with them (CVE-2026-42945). In nginx's files a group has a name of ours, so it can be no variable of nginx's.
 
-How long a match can take: no repetition is repeated, nor any group with a choice in it, so no match takes time that
-doubles with each sign; and PCRE ends a match after 10,000,000 steps (its MATCH_LIMIT, which nginx leaves as it is).
+How long a match can take is bounded by what an expression may be (`match_times`).
 
 A dot stands for every sign, line breaks among them: a request with `%0A` must not get around a route that guards.
 """
@@ -13,7 +12,7 @@ A dot stands for every sign, line breaks among them: a request with `%0A` must n
 import collections.abc
 import re
 
-from daemun.core.texts import patterns, words
+from daemun.core.texts import match_times, patterns, words
 
 _MOST_CHARACTERS = 20
 """Of a group's name: with `_PREFIX` at most 32 (MAX_NAME_SIZE of PCRE2 before 10.45)."""
@@ -29,7 +28,7 @@ _NAME = re.compile(rf"[a-z_][a-z0-9_]{{0,{_MOST_CHARACTERS - 1}}}\Z")
 
 def check(expression: str, sign: str = "") -> str | None:
     """Why an expression is refused, in words that follow it; None when it is accepted. sign: what stands before it."""
-    return patterns.check(expression) or _check_groups(expression, sign) or _check_choices(expression)
+    return patterns.check(expression) or _check_groups(expression, sign) or match_times.find_cause(expression)
 
 
 def _check_groups(expression: str, sign: str) -> str | None:
@@ -51,27 +50,6 @@ def _check_groups(expression: str, sign: str) -> str | None:
             if name in found:
                 return f"has two groups named {words.quoted(name)}"
             found.add(name)
-    return None
-
-
-def _check_choices(expression: str) -> str | None:
-    """`(a|aa)+` and `(a?a)+` try every way to share a text out."""
-    choices, closed = [False], False
-    before = ""
-    for kind, text in patterns.tokens(expression):
-        if kind == "open":
-            choices.append(False)
-        elif kind == "close":
-            closed = choices.pop()
-            choices[-1] = choices[-1] or closed
-        elif kind == "either" or (kind == "repeat" and not patterns.is_fixed(text)):
-            if kind == "repeat" and before == "close" and closed and patterns.is_endless(text):
-                return (
-                    f"repeats a group with a choice in it ({words.quoted(text)}), which can take ages to match; "
-                    "write what is repeated as a class such as [^/]"
-                )
-            choices[-1] = True
-        before = kind
     return None
 
 

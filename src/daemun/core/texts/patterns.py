@@ -92,7 +92,7 @@ class _Reading:
     def _repeat(self, before: str, text: str) -> str | None:
         if before not in {"escape", "set", "close", "char"}:
             return f"repeats nothing: {words.quoted(text)}"
-        if not is_endless(text):
+        if not _is_endless(text):
             return None
         if before == "close" and self.closed_repeats:
             return f"repeats a repetition ({words.quoted(text)} behind a group), which can take ages to match"
@@ -142,12 +142,7 @@ def split_path(path: str) -> tuple[str, str] | None:
     return sign, path.removeprefix(sign)
 
 
-def is_fixed(repeat: str) -> bool:
-    """Whether it is of exactly one number of times."""
-    return repeat[0] == "{" and "," not in repeat
-
-
-def is_endless(repeat: str) -> bool:
+def _is_endless(repeat: str) -> bool:
     """Many times is like any number of times."""
     if repeat[0] in "*+":
         return True
