@@ -93,6 +93,11 @@ def test_what_is_refused(providers: str, said: str) -> None:
 
 def test_rules_of_providers() -> None:
     assert snapshot_of(GOOGLE, "{users: [alice, 'accounts.google.com:1']}").problems == ()
+    assert snapshot_of(GOOGLE, "{groups: [family, 'accounts.google.com:family']}").problems == ()
+    (group,) = snapshot_of(GOOGLE, "{groups: ['github:family']}").problems
+    assert "accounts.google.com" in group.message
+    for odd in ("accounts.google.com:a/b", "accounts.google.com:", ":family", "accounts.google.com:a:b"):
+        assert snapshot_of(GOOGLE, f"{{groups: ['{odd}']}}").problems, odd
     (one,) = snapshot_of(GOOGLE, "{users: ['github:1']}").problems
     assert 'there are "accounts.google.com"' in one.message or "accounts.google.com" in one.message
     assert [one.message for one in snapshot_of(GOOGLE, "{users: ['a:b,c']}").problems]
@@ -212,6 +217,17 @@ def test_groups() -> None:
     assert identity(groups="family").groups == ("family",)
     assert identity(groups={"a": 1}).groups == ()
     assert len(identity(groups=[f"g{number}" for number in range(2000)]).groups) == login_providers.MOST_GROUPS
+
+
+def test_groups_of_providers_are_no_groups_of_the_gate() -> None:
+    """Anybody can make an organisation of any name."""
+    user = identity(groups=["family", "id.test:family"]).make_user("1")
+    assert user.groups == ("id.test:family",)
+    admitted = {
+        group: login_policies.admits(judge_policies.LoginPolicy(name="x", groups=(group,)), user)
+        for group in ("family", "id.test:family", "github:family")
+    }
+    assert admitted == {"family": False, "id.test:family": True, "github:family": False}
 
 
 def test_what_is_shown() -> None:

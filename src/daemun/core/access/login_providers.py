@@ -2,7 +2,8 @@
 
 A person is known by provider and subject, never by an e-mail address alone, which may be somebody else's tomorrow
 (OpenID Connect Core section 5.7). The name, `accounts.google.com:1234`, has a colon, which the name of no user of
-`daemun users` has, so nobody becomes such a user by an account elsewhere.
+`daemun users` has, so nobody becomes such a user by an account elsewhere. Groups are named in the same way,
+`github:family`: anybody can make an organisation of that name.
 """
 
 import collections.abc
@@ -58,7 +59,8 @@ class Provider:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who signed in. provider: its key. email: one that the provider verified, or none."""
+    """Who signed in. provider: its key. email: one that the provider verified, or none. groups: as the provider names
+    them; those of a user have its key before them."""
 
     provider: str
     subject: str
@@ -72,8 +74,9 @@ class Identity:
         return f"{self.provider}:{urllib.parse.quote(self.subject, safe=_SAFE_IN_SUBJECT)}"
 
     def make_user(self, stamp: str) -> login_users.User:
+        groups = tuple(f"{self.provider}:{one}" for one in self.groups)
         return login_users.User(
-            name=self.name, hashed="", stamp=stamp, display=self.display, email=self.email, groups=self.groups
+            name=self.name, hashed="", stamp=stamp, display=self.display, email=self.email, groups=groups
         )
 
 
@@ -115,7 +118,7 @@ def is_email(text: str) -> bool:
 
 
 def read_groups(value: object) -> tuple[str, ...]:
-    """Names that groups of the sign-in can have; Keycloak writes a slash before them."""
+    """Names that groups of `daemun users` could have, too; Keycloak writes a slash before them."""
     every = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     names = {one.removeprefix("/") for one in every[:1000] if isinstance(one, str)}
     return tuple(sorted(one for one in names if login_rule_form.check_group(one) is None)[:MOST_GROUPS])

@@ -41,7 +41,7 @@ class LoginProvider(forms.OptionMap):
         "name": "what the button on the page shows; the provider's host",
         "scopes": "what is requested of the provider; openid, profile, email; of GitHub user:email",
         "ca_file": "trust for a provider with a certificate of a private CA; the system's roots",
-        "groups_claim": "the claim with a user's groups, which become groups of the sign-in; no claim",
+        "groups_claim": "the claim with a user's groups, which become groups KEY:GROUP of the sign-in; no claim",
     }
     oidc: forms.Text | None = None
     github: typing.Annotated[forms.Text | None, pydantic.BeforeValidator(_find_github), forms.Also({"const": True})] = (

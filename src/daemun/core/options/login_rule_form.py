@@ -30,15 +30,21 @@ def check_email(text: str) -> str | None:
 _OF_PROVIDER = re.compile(r"(?P<key>[a-z0-9](?:[a-z0-9.-]{0,253}[a-z0-9])?):[\x21-\x2b\x2d-\x7e]{1,765}\Z")
 
 
-def find_provider(user: str) -> str | None:
-    """The key of the identity provider that a user is of (`login_providers`); None: one of the gate's own."""
-    match = _OF_PROVIDER.match(user)
+def find_provider(name: str) -> str | None:
+    """Which identity provider a user or a group is of (`login_providers`), by its key; None: the gate itself."""
+    match = _OF_PROVIDER.match(name)
     return None if match is None else match["key"]
 
 
 def check_user(name: str) -> str | None:
     """Why nobody can have this name; None: somebody can."""
     return None if find_provider(name) is not None else password_hashes.check_user(name)
+
+
+def check_rule_group(name: str) -> str | None:
+    """Of a rule: a group of `daemun users`, or KEY:GROUP of a provider."""
+    key = find_provider(name)
+    return check_group(name if key is None else name.removeprefix(f"{key}:"))
 
 
 def _split(value: object) -> object:
@@ -59,7 +65,7 @@ class LoginRule(forms.OptionMap):
     texts: typing.ClassVar[frozenset[str]] = frozenset({"users", "groups", "emails"})
     meanings: typing.ClassVar[dict[str, str]] = {
         "users": "users who may come in, as `daemun users` lists them; of a provider as `daemun sessions` does",
-        "groups": "groups whose users may come in",
+        "groups": "groups whose users may come in; of a provider KEY:GROUP",
         "emails": "e-mail addresses whose users may come in; *@example.com: all of a domain",
     }
     users: _Names = ()
@@ -88,7 +94,7 @@ Form = typing.Annotated[
 def check(value: LoginRule, place: Place) -> None:
     checks: dict[str, collections.abc.Callable[[str], str | None]] = {
         "users": check_user,
-        "groups": check_group,
+        "groups": check_rule_group,
         "emails": check_email,
     }
     for key, find_cause in checks.items():

@@ -83,11 +83,12 @@ def _check_rule(
     login = login_option.OPTION.of(settings)
     providers = () if login is None else login.providers
     keys = [one.key for one in providers]
-    for index, user in enumerate(rule.users):
-        key = login_rule_form.find_provider(user)
-        if key is not None and key not in keys:
-            known = f"; there are {words.listed(keys)}" if keys else "; `login` has no `providers`"
-            place.add(f"{words.quoted(user)} is of a provider that is not there{known}", *field, "users", index)
+    for kind, names in (("users", rule.users), ("groups", rule.groups)):
+        for index, name in enumerate(names):
+            key = login_rule_form.find_provider(name)
+            if key is not None and key not in keys:
+                known = f"; there are {words.listed(keys)}" if keys else "; `login` has no `providers`"
+                place.add(f"{words.quoted(name)} is of a provider that is not there{known}", *field, kind, index)
     public = [login_provider_form.find_name(one) for one in providers if login_provider_form.is_public(one)]
     if public and rule == login_rule_form.LoginRule():
         place.add(
