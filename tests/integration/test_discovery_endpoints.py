@@ -330,6 +330,17 @@ async def test_names_that_the_configuration_holds_are_looked_up_again_and_again(
 
         await upstreams.eventually(is_changed)
         assert discovery.find_named()["home.test"] == ("203.0.113.9",)
+
+        del known.hosts["home.test"]
+        known.value += 600
+        discovery.refresh()
+
+        async def is_told() -> bool:
+            return len(discovery.problems()) == 2
+
+        await upstreams.eventually(is_told)
+        assert "its last known addresses are used (203.0.113.9)" in discovery.problems()[1].message
+        assert discovery.find_named()["home.test"] == ("203.0.113.9",)
         await discovery.publish((), (), frozenset())
         assert discovery.find_named() == {}
         assert discovery.problems() == ()

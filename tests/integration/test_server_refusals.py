@@ -102,10 +102,25 @@ async def test_a_form_that_is_posted_to_a_sign_in(gate: rendered.Running) -> Non
     assert await counted(gate, form, "203.0.113.7") is not None
 
 
+@pytest.mark.parametrize("path", ["/login", "/users/sign_in", "/Login.php", "/api/auth/signin/", "/user/log-in"])
+async def test_paths_of_sign_ins(gate: rendered.Running, path: str) -> None:
+    form = [("POST", f"https://app.test{path}?next=/", {"Sec-Fetch-Site": "same-origin"})] * 30
+    assert await counted(gate, form, "203.0.113.7") is not None
+
+
 @pytest.mark.parametrize(
     "requests",
     [
         pytest.param([("GET", "https://app.test/", {})] * 60, id="without credentials"),
+        pytest.param([("POST", "https://app.test/api/token/refresh", {})] * 60, id="a session that has ended"),
+        pytest.param([("POST", "https://app.test/Sessions/Playing", {})] * 60, id="a player whose session has ended"),
+        pytest.param(
+            [("POST", "https://app.test/login", {"Sec-Fetch-Site": "cross-site"})] * 60, id="a page of another site"
+        ),
+        pytest.param(
+            [("GET", "https://app.test/", {"Authorization": f'Digest cnonce="{number}"'}) for number in range(60)],
+            id="Digest",
+        ),
         pytest.param([("POST", "https://app.test/poll", {})] * 60, id="a form elsewhere"),
         pytest.param(tries(*["right"] * 60), id="the right password"),
         pytest.param(tries(*MANY[:60], url="https://app.test/403"), id="refused otherwise"),

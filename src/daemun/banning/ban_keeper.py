@@ -71,6 +71,8 @@ class BanKeeper:
         self._folder = ban_folder.BanFolder(paths)
         self._path = paths.bans
         self._lock = asyncio.Lock()
+        self._guesses_lock = asyncio.Lock()
+        """What is forgotten is not read before and banned after."""
         self._changed = asyncio.Event()
         self._configured = asyncio.Event()
         self._spared: tuple[banned_networks.Network, ...] = banned_networks.LOOPBACK
@@ -160,10 +162,11 @@ class BanKeeper:
         name = banned_networks.show(network)
         found = self._own.get(name)
         if found is not None:
-            if found.reason is banned_networks.Reason.GUESSES:
-                for one in self._guesses:
-                    await one.forget(str(network) if network.version == 6 else name)
-            del self._own[name]
+            async with self._guesses_lock:
+                if found.reason is banned_networks.Reason.GUESSES:
+                    for one in self._guesses:
+                        await one.forget(str(network) if network.version == 6 else name)
+                self._own.pop(name, None)  # it may have ended meanwhile
             await self._note_own()
         if name in self._decisions:
             raise ConfigError(f"cannot unban {name}: CrowdSec decided it; run `cscli decisions delete --ip {name}`")
@@ -227,7 +230,11 @@ class BanKeeper:
     async def _take_guesses(self) -> None:
         if not self._counts_guesses:
             return
-        now, waits = self._clock.now(), _longest([await one.fetch_waits() for one in self._guesses])
+        async with self._guesses_lock:
+            now, waits = self._clock.now(), _longest([await one.fetch_waits() for one in self._guesses])
+            self._note_waits(now, waits)
+
+    def _note_waits(self, now: datetime.datetime, waits: guess_limits.Waits) -> None:
         for text, (wrong, wait_s) in waits.items():
             try:
                 network = banned_networks.parse(text)

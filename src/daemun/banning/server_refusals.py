@@ -34,6 +34,7 @@ class ServerRefusals:
         loop = asyncio.get_running_loop()
         with report_socket.opened(self._path, group=group) as listener:
             while True:
+                await asyncio.sleep(0)  # what is there is received without a pause for others
                 found = _REPORT.search(await loop.sock_recv(listener, _LARGEST_BYTES))
                 if found is not None:
                     self._guesses.note(found[2].decode("ascii"), found[1].decode("ascii"), time.monotonic())

@@ -199,12 +199,16 @@ class Discovery:
         store. Where there is no address the sites are not served, and each has it as its trouble."""
         now = self._now()
         hosts = sorted(set(filter(None, (_looked_up(self._services[name]) for name in self._published))))
-        nobody = ((name, _failure(self._hosts[name], now)) for name, found in self._named.find().items() if not found)
+        named = ((name, _failure(self._hosts[name], now)) for name in self._named if name not in hosts)
         failures = ((name, _failure(self._hosts[name], now)) for name in hosts if self._hosts[name].addresses)
         messages = [_message(name, self._hosts[name], failure) for name, failure in failures if failure is not None]
         if self._store_failure is not None:
             messages.append(self._store_failure)
-        messages += [_message_of_named(name, failure) for name, failure in nobody if failure is not None]
+        messages += [
+            (_message if self._hosts[name].addresses else _message_of_named)(name, self._hosts[name], failure)
+            for name, failure in named
+            if failure is not None
+        ]
         messages += self._places.problems()
         return tuple(
             model.Problem(origin=_ORIGIN, severity=model.Severity.WARNING, message=message) for message in messages
@@ -376,7 +380,7 @@ def _failure(host: _Host, now: float) -> str | None:
     return host.result.failure if host.result is not None else None
 
 
-def _message_of_named(name: str, failure: str) -> str:
+def _message_of_named(name: str, _: _Host, failure: str) -> str:
     return (
         f'cannot resolve "{name}": {failure}; until it resolves, `allow` lets nobody in by this name, and `deny` '
         "refuses everybody. Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"

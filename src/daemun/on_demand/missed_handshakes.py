@@ -45,6 +45,7 @@ async def _receive(listener: socket.socket, pattern: re.Pattern[bytes], asker: a
 
     async with asyncio.TaskGroup() as group:
         while True:
+            await asyncio.sleep(0)  # what is there is received without a pause for others
             datagram = await loop.sock_recv(listener, _LARGEST_BYTES)
             found, client = pattern.search(datagram), _CLIENT.search(datagram)
             host = found[1].decode("ascii") if found else ""

@@ -1,7 +1,8 @@
 """How nginx reports guesses of passwords that servers behind the gate refuse (`core.access.server_guesses`).
 
 A line in syslog's form to a socket of daemun's, for answers of servers with 401 to a request that had credentials: in
-`Authorization`, or a form posted to a path that is most likely a sign-in. Of the credentials it has a number of two
+`Authorization`, or what is posted to a path that is most likely a sign-in, but not by a page of another site, which
+could get a visitor banned. Of the credentials it has a number of two
 digits, from which nothing can be learnt. What daemun's own judge refuses is counted there.
 
 A request with another answer costs one look into a table of one entry.
@@ -13,14 +14,13 @@ from daemun.core.directive import Expr
 from daemun.core.options import bans_option
 
 _FORMAT = "daemun_guess"
-_GUESS, _OF_SERVER, _KIND, _NUMBER = (
-    "$daemun_guess",
-    "$daemun_refused_by_server",
-    "$daemun_guess_kind",
-    "$daemun_guess_number",
-)
-_POSTED, _FORM = "$daemun_guess_posted", "$daemun_guess_form"
-_SIGN_IN = r"~*log[-_]?in|sign[-_]?in|auth|session|token|passw"
+_GUESS, _OF_SERVER = "$daemun_guess", "$daemun_refused_by_server"
+_KIND, _NUMBER = "$daemun_guess_kind", "$daemun_guess_number"
+_POSTED, _FROM_HERE, _FORM = "$daemun_guess_posted", "$daemun_guess_from_here", "$daemun_guess_form"
+_SIGN_IN = r"~*/(?:user/|users/|api/|auth/)*(?:log[-_]?in|sign[-_]?in|authenticate)(?:\.[a-z]+)?/?\z"
+"""Not every path with "auth" or "session": programs whose session has ended go on posting to those."""
+_TRIED = "~*^(?:Basic|Bearer) "
+"""Of Digest, each request has another text."""
 
 
 def is_on(settings: model.Globals) -> bool:
@@ -45,23 +45,21 @@ def variables() -> tuple[directive.Node, ...]:
         directive.Comment("What is most likely a wrong password for a server: of which credentials, as a number."),
         _map("$status", _GUESS, ("401", _OF_SERVER)),
         _map("$upstream_status", _OF_SERVER, (r"~(?:^|[ :])401\z", _KIND)),
-        arguments.line(
-            "map",
-            Expr("$http_authorization"),
-            Expr(_KIND),
-            block=(arguments.line("default", Expr(_NUMBER)), directive.Directive("", (Expr(_POSTED),))),
-        ),
+        _map("$http_authorization", _KIND, ("", _POSTED), (_TRIED, _NUMBER)),
         arguments.line(
             "split_clients",
             Expr("$http_authorization"),
             Expr(_NUMBER),
             block=(*numbers, arguments.line("*", str(server_guesses.KINDS))),
         ),
-        _map("$request_method", _POSTED, ("POST", _FORM)),
+        _map("$request_method", _POSTED, ("POST", _FROM_HERE)),
+        _map("$http_sec_fetch_site", _FROM_HERE, ("", _FORM), ("same-origin", _FORM)),
         _map("$uri", _FORM, (_SIGN_IN, server_guesses.POSTED)),
     )
 
 
 def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Directive:
-    lines = (arguments.line(key, Expr(value)) for key, value in entries)
+    lines = (
+        arguments.line(key, Expr(value)) if key else directive.Directive("", (Expr(value),)) for key, value in entries
+    )
     return arguments.line("map", Expr(source), Expr(variable), block=(arguments.line("default", ""), *lines))

@@ -67,7 +67,7 @@ def lines(memory: Memory, key: str, seconds: float) -> tuple[directive.Directive
         arguments.line("proxy_cache", Expr(memory.variable)),
         arguments.line("proxy_cache_key", Expr(key)),
         arguments.line("proxy_cache_methods", "GET", "HEAD"),
-        arguments.line("proxy_cache_valid", *memory.statuses, f"{seconds:g}s"),
+        arguments.line("proxy_cache_valid", *memory.statuses, arguments.whole_seconds(seconds)),
         arguments.line("proxy_cache_min_uses", "1"),
         arguments.line("proxy_cache_use_stale", "off"),
         arguments.line("proxy_cache_background_update", "off"),
