@@ -189,6 +189,8 @@ def set_up(mine: Browser, page: httpx.Response) -> tuple[str, str, list[str]]:
     secret = re.search(r"<code>([A-Z2-7 ]+)</code>", page.text)
     assert secret is not None
     assert "otpauth://totp/" in page.text
+    assert page.text.count("<svg ") == 1
+    assert " style=" not in page.text
     wrong = login_forms.send(mine, page, "/account/totp/finish", code="000000")
     assert wrong.status_code == 401
     assert secret[0] in wrong.text

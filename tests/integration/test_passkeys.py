@@ -142,8 +142,8 @@ def test_several_of_one_user(one_house: House, user: User) -> None:
     assert register(mine, several[0]).status_code == 409
 
 
-def test_what_only_passkeys_need_is_not_in_memory_without_a_sign_in() -> None:
-    script = "import sys; from daemun.judge import __main__; print('webauthn' in sys.modules, 'cbor2' in sys.modules)"
+def test_what_only_accounts_need_is_not_in_memory_without_a_sign_in() -> None:
+    script = "import sys; from daemun.judge import __main__; print('webauthn' in sys.modules, 'segno' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["False", "False"]
 

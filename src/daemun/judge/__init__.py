@@ -14,6 +14,7 @@ invitation_app     the same as a page (invitation_pages)
 passkeys           made by users, and used to sign in
 passkey_check      what passkeys sign, by a library that is slow to import (passkey_warm_up)
 passkey_app        the same as pages and a script (passkey_pages, passkeys.js)
+qr_code            texts as pictures, by a library that only gates with a sign-in load
 one_time_codes     codes of an app, and recovery codes; no I/O
 login_http         the cookies, forms and headers that these pages share
 login_pages        these pages, as HTML; no I/O

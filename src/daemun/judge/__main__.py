@@ -7,6 +7,7 @@ no file, not even Python's.
 
 import argparse
 import asyncio
+import collections.abc
 import contextlib
 import signal
 import socket
@@ -66,6 +67,7 @@ async def _serve(listeners: list[socket.socket], file: session_file.SessionFile,
         owner_uid=found.owner,
         client=client,
         passkey_check=_prepare_passkeys() if found.passkeys else None,
+        draw=_prepare_pictures() if found.passkeys else None,
     )
     loop.add_signal_handler(signal.SIGTERM, app.ended.set)
     for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's, meant for the daemon
@@ -108,6 +110,14 @@ def _prepare_passkeys() -> types.ModuleType:
 
     passkey_warm_up.warm_up()
     return passkey_check
+
+
+def _prepare_pictures() -> collections.abc.Callable[[str], str]:
+    """As `_prepare_passkeys`."""
+    from daemun.judge import qr_code  # noqa: PLC0415 - for gates with a sign-in
+
+    qr_code.warm_up()
+    return qr_code.draw
 
 
 _POLICY = f"/judge/none/{'0' * 32}"

@@ -59,11 +59,20 @@ class Posted:
 class AccountApp:
     """handlers: by method and path, for requests that nginx passes on."""
 
-    def __init__(self, judge: login_judge.LoginJudge, own: account.Account, *, has_passkeys: bool) -> None:
-        """has_passkeys: whether there can be any (`passkey_app`)."""
+    def __init__(
+        self,
+        judge: login_judge.LoginJudge,
+        own: account.Account,
+        *,
+        has_passkeys: bool,
+        draw: collections.abc.Callable[[str], str] | None,
+    ) -> None:
+        """has_passkeys: whether there can be any (`passkey_app`). draw: a text as a QR code in HTML; None: there are no
+        pictures."""
         self._judge = judge
         self._account = own
         self._has_passkeys = has_passkeys
+        self._draw = draw
         forms: dict[str, Form] = {
             "sessions": self._end_sessions,
             "confirm": self._confirm,
@@ -157,7 +166,10 @@ class AccountApp:
         form = login_http.secret(posted.request, login_http.FORM)
         host = "" if self._judge.host is None else self._judge.host.host
         address = one_time_codes.make_address(secret, posted.visit.user.name, host)
-        page = account_pages.setup(posted.words, form=form, secret=secret, address=address, problem=problem)
+        picture = "" if self._draw is None else self._draw(address)
+        page = account_pages.setup(
+            posted.words, form=form, secret=secret, address=address, picture=picture, problem=problem
+        )
         return login_http.keep(login_http.page(page, status), login_http.FORM, form)
 
     async def respond(self, posted: Posted, outcome: account.Outcome, done: str, problem: str = "") -> web.Response:

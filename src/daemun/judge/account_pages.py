@@ -94,8 +94,8 @@ def _codes(words: Words, shown: Shown, hidden: dict[str, str]) -> tuple[str, ...
     return (*state, renew, setup, login_pages.form("/account/totp/remove", words["remove"], hidden))
 
 
-def setup(words: Words, *, form: str, secret: str, address: str, problem: str = "") -> str:
-    """secret: for an app. address: the same as an otpauth: URL."""
+def setup(words: Words, *, form: str, secret: str, address: str, picture: str = "", problem: str = "") -> str:
+    """secret: for an app. address: the same as an otpauth: URL. picture: of it, as HTML."""
     spaced = " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
     link = f'<p><a href="{html.escape(address)}">{html.escape(words["setup_link"])}</a></p>'
     field = (
@@ -104,9 +104,10 @@ def setup(words: Words, *, form: str, secret: str, address: str, problem: str = 
     )
     end = login_pages.form("/account/totp/finish", words["setup_end"], {"form": form}, field)
     hint = _text(words["setup_hint"])
+    code = f'<p role="img" aria-label="{html.escape(words["setup_picture"])}">{picture}</p>' if picture else ""
     shown = f"<p><code>{html.escape(spaced)}</code></p>"
     return login_pages.document(
-        words, words["setup_title"], login_pages.warning(problem), hint, shown, link, end, _back(words)
+        words, words["setup_title"], login_pages.warning(problem), hint, code, shown, link, end, _back(words)
     )
 
 

@@ -63,9 +63,10 @@ class JudgeApp:
         owner_uid: int,
         client: provider_requests.ProviderClient | None = None,
         passkey_check: types.ModuleType | None = None,
+        draw: collections.abc.Callable[[str], str] | None = None,
     ) -> None:
         """now: seconds since the epoch. client: None: people cannot sign in at identity providers. passkey_check: the
-        module; None: nor by passkeys."""
+        module; None: nor by passkeys. draw: `qr_code.draw`; None: pages have no pictures."""
         self._judge = judge
         self._login = login_judge.LoginJudge(judge, sessions, now)
         own = account.Account(self._login.known, sessions, judge, verifier, now)
@@ -74,7 +75,7 @@ class JudgeApp:
         if passkey_check is not None:
             own_passkeys = passkeys.Passkeys(passkey_check, self._login, own, judge, now)
         self._pages = login_app.LoginApp(self._login, own_passkeys)
-        accounts = account_app.AccountApp(self._login, own, has_passkeys=own_passkeys is not None)
+        accounts = account_app.AccountApp(self._login, own, has_passkeys=own_passkeys is not None, draw=draw)
         self._pages.further |= accounts.handlers | invitation_app.InvitationApp(self._login, invited).handlers
         if own_passkeys is not None:
             self._pages.further |= passkey_app.PasskeyApp(self._login, self._pages, accounts, own_passkeys).handlers
