@@ -5,12 +5,12 @@ from daemun.core.directive import Expr
 from daemun.core.options import redirect_status_option
 from daemun.core.render import (
     access,
+    cors_preflights,
     error_pages,
     fixed_answers,
     gateway,
     internal_clients,
     path_rewrites,
-    preflights,
     proxy,
     site_scope,
     static_files,
@@ -61,7 +61,7 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
         raise _named(scope, route, error) from error
     yielding = internal_clients.yielding(scope, route, nodes)
     guarded = access.guarded(scope, route, yielding, pages)
-    guarded = preflights.answered(scope, route, guarded, https=https)
+    guarded = cors_preflights.answered(scope, route, guarded, https=https)
     to_slash = access.guarded(scope, route, _to_slash(scope, route), pages)
     return (title, *error_pages.in_logs_of(scope, route, guarded), *to_slash)
 
