@@ -9,7 +9,7 @@ import random
 import pytest
 
 from daemun.core import layout, model
-from daemun.core.options import access_option, keep_option, respond_form, rewrite_option, spa_option
+from daemun.core.options import access_option, keep_option, respond_form, rewrite_option, robots_option, spa_option
 from daemun.core.render import render_tree
 from daemun.errors import RenderError
 from daemun.sources import yaml_file
@@ -179,6 +179,29 @@ def test_no_group_leads_to_another_host(gate: rendered.Running, rest: str) -> No
     assert not any(place.startswith(("//", "/\\")) for place in places)
     assert "X: 1" not in head
     assert "X:1" not in head
+
+
+def test_search_engines_are_told_which_paths_are_theirs(one: echo.EchoServer) -> None:
+    """RFC 9309 section 2.2.3 has words for a beginning and an end."""
+    theirs = {"robots": robots_option.Robots.ALL}
+    routes = (
+        route("/", one.url),
+        route("/open/", one.url, **theirs),
+        route("= /a b", one.url, **theirs),
+        route("*.{css,js}", one.url, **theirs),
+        route("~ ^/x", one.url, **theirs),
+    )
+    own = site("own.test", route("/", one.url), route("*.txt", one.url), robots=robots_option.Robots.NONE)
+    with rendered.running(site("theirs.test", *routes, robots=robots_option.Robots.NONE), own) as nginx:
+        assert nginx.get("https://theirs.test/robots.txt").text.splitlines() == [
+            "User-agent: *",
+            "Disallow: /",
+            "Allow: /open/",
+            "Allow: /a%20b$",
+            "Allow: /*.css$",
+            "Allow: /*.js$",
+        ]
+        assert nginx.said("https://own.test/robots.txt").path == "/robots.txt"
 
 
 def test_an_exact_path_beside_its_folder(gate: rendered.Running) -> None:

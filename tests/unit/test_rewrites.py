@@ -40,3 +40,10 @@ from tests.support.sites import route
 def test_what_a_rewrite_concerns(own: str, site: str, may: bool) -> None:
     given = route("/app/", "http://127.0.0.1:1/", snippet=nginx_snippet.parse_snippet(own))
     assert rewrites.may_change(given, nginx_snippet.parse_snippet(site)) is may
+
+
+@pytest.mark.parametrize(("path", "may"), [("= /app/", True), ("= /other", False), ("*.js", True), ("~ ^/x", True)])
+def test_what_a_rewrite_concerns_of_other_paths(path: str, may: bool) -> None:
+    """Of a suffix or an expression it cannot be excluded."""
+    given = route(path, "http://127.0.0.1:1")
+    assert rewrites.may_change(given, nginx_snippet.parse_snippet("rewrite ^/app/(.*)$ /app/inner/$1 last;")) is may

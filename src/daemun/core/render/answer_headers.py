@@ -10,6 +10,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import hsts_option, robots_option, security_headers_option
 from daemun.core.options.security_headers_option import SecurityHeaders
 from daemun.core.render import site_scope
+from daemun.core.texts import route_paths
 
 _USUAL = (
     ("X-Content-Type-Options", "nosniff"),
@@ -106,11 +107,21 @@ def _robots(chosen: robots_option.Robots) -> tuple[directive.Directive, ...]:
     return (arguments.line("add_header", _ROBOTS, "none", "always"),) if chosen is robots_option.Robots.NONE else ()
 
 
+def _as_in_robots(path: str) -> tuple[str, ...]:
+    """A route's path in the words of RFC 9309 section 2.2.3; nothing for an expression, which it has no words for."""
+    literal = route_paths.find_literal(path)
+    if literal is None:
+        return tuple(f"/*.{ending}$" for ending in route_paths.find_endings(path))
+    encoded = arguments.encoded(literal)
+    return (encoded if route_paths.is_prefix(path) else f"{encoded}$",)
+
+
 def robots_file(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """The location of /robots.txt (RFC 9309 section 2.3), for a site that search engines are to leave alone."""
     if robots_option.OPTION.of(scope.site, scope.settings) is robots_option.Robots.ALL:
         return ()
     open_ = (one for one in scope.site.routes if dict(one.options).get("robots") is robots_option.Robots.ALL)
-    allowed = "".join(f"Allow: {arguments.literal(arguments.encoded(one.path))}\n" for one in open_)
+    places = (place for one in open_ for place in _as_in_robots(one.path))
+    allowed = "".join(f"Allow: {arguments.literal(place)}\n" for place in places)
     answer = arguments.line("return", "200", Expr(f"User-agent: *\nDisallow: /\n{allowed}"))
     return (arguments.line("location", "=", ROBOTS_PATH, block=(arguments.line("default_type", "text/plain"), answer)),)

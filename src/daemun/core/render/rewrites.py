@@ -7,6 +7,7 @@ from there, and one, the same or another, leads there. Who comes from elsewhere 
 import re
 
 from daemun.core import directive, model
+from daemun.core.texts import route_paths
 
 _ENDING = frozenset({"redirect", "permanent"})
 _PLAIN = re.compile(r"\^?((?:[A-Za-z0-9/_~%@!,:;=&-]|\\[./-])*)")
@@ -19,12 +20,16 @@ def may_change(route: model.Route, site: model.Snippet) -> bool:
     if _changes_itself(route):
         return True
     lines = _find_moving(route, site)
-    return any(_takes(line, route.path) for line in lines) and any(_leads_to(line, route.path) for line in lines)
+    path = route_paths.find_literal(route.path)
+    if path is None:
+        return bool(lines)
+    return any(_takes(line, path) for line in lines) and any(_leads_to(line, path) for line in lines)
 
 
 def may_lead_to(route: model.Route, site: model.Snippet) -> bool:
     """The same, also of requests for other paths."""
-    return _changes_itself(route) or any(_leads_to(line, route.path) for line in _find_moving(route, site))
+    lines, path = _find_moving(route, site), route_paths.find_literal(route.path)
+    return _changes_itself(route) or any(path is None or _leads_to(line, path) for line in lines)
 
 
 def _changes_itself(route: model.Route) -> bool:

@@ -42,7 +42,7 @@ from daemun.core.render import (
     variables,
 )
 from daemun.core.services import named_servers
-from daemun.core.texts import words
+from daemun.core.texts import route_paths, words
 from daemun.core.validation import validate
 from daemun.errors import RenderError
 
@@ -342,7 +342,8 @@ def _locations(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node,
         if isinstance(node, directive.Comment) or site_scope.location_name(node) not in own
     ]
     taken = {one.path for one in site.routes} | own
-    if not {answer_headers.ROBOTS_PATH, f"= {answer_headers.ROBOTS_PATH}"} & taken:
+    has_robots = any(route_paths.takes(one.path, answer_headers.ROBOTS_PATH) for one in site.routes)
+    if not has_robots and not {answer_headers.ROBOTS_PATH, f"= {answer_headers.ROBOTS_PATH}"} & own:
         written += answer_headers.robots_file(scope)
     if "/" not in taken:
         rest = access.guarded_beside(scope, (server_blocks.anything(_answer(site.otherwise)),))
