@@ -1,4 +1,4 @@
-"""`errors` with a running daemon: a request that waited in vain gets the owner's page, and so does one after a change."""
+"""`errors` with a running daemon: a request that waited in vain gets the page of the owner, as it is now."""
 
 import pytest
 
