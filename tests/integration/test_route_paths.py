@@ -89,6 +89,8 @@ def gate(
         route("*.pem", one.url, access=nobody),
         route("~ ^/user/(?<id>[0-9]+)(?<rest>/.*)?$", f"{two.url}/by-id/${{id}}${{rest}}"),
         route("~* ^/old/(?<rest>.*)$", model.Redirect(to="/${rest}", options=()), keep=keep_option.Keep.QUERY),
+        route("~ ^/d/(?:(?<lang>en|de)/)?(?<rest>.*)$", model.Redirect(to="/${lang}/${rest}")),
+        route("~ ^/e(?<a>x|.*)$", model.Redirect(to="/${a}")),
         route("~ ^/there/(?<a>[^/]+)/(?<b>.+)$", model.Redirect(to="https://new.test/${b}/$host/${a}")),
         route("~ ^/re/", two.url, rewrite=rewrite),
         route(r"~ \.pdf$", files),
@@ -161,6 +163,8 @@ def test_what_a_visitor_gets(gate: rendered.Running, asked: str, status: int, bo
         ("/old/a%20b/c?d", "/a%20b/c?d"),
         ("/OLD/%EA%B0%80", "/%EA%B0%80"),
         ("/old/", "/"),
+        ("/d/en/x", "/en/x"),
+        ("/ex", "/x"),
         ("/there/x/y%3Fz", "https://new.test/y%3Fz/kinds.test/x"),
     ],
 )
@@ -172,8 +176,11 @@ def test_where_a_redirect_leads(gate: rendered.Running, asked: str, location: st
 @pytest.mark.parametrize(
     "rest", ["/evil.test", "\\evil.test", "%2fevil.test", "%5cevil.test", "//evil.test", "%0d%0aX:1"]
 )
-def test_no_group_leads_to_another_host(gate: rendered.Running, rest: str) -> None:
-    answer = gate.raw(f"GET /old/{rest} HTTP/1.1\nHost: kinds.test\nConnection: close\n\n", name="kinds.test", tls=True)
+@pytest.mark.parametrize("before", ["/old/", "/d/", "/d/en/", "/e", "/e/"])
+def test_no_group_leads_to_another_host(gate: rendered.Running, before: str, rest: str) -> None:
+    answer = gate.raw(
+        f"GET {before}{rest} HTTP/1.1\nHost: kinds.test\nConnection: close\n\n", name="kinds.test", tls=True
+    )
     head = answer.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
     places = [line.partition(": ")[2] for line in head if line.lower().startswith("location:")]
     assert not any(place.startswith(("//", "/\\")) for place in places)

@@ -25,6 +25,10 @@ _PLAIN = "text/plain; charset=utf-8"
 _CHARSET = "; charset=utf-8"
 """What is written in daemun.yaml is UTF-8."""
 
+_THERE = "$daemun_redirect"
+_OTHER_HOST = r"^/[/\\]"
+"""A path that browsers take for a host."""
+
 
 def redirect(
     scope: site_scope.Scope, route: model.Route, action: model.Redirect, *, https: bool
@@ -83,19 +87,27 @@ def _by_groups(
     *,
     is_rewritten: bool,
 ) -> tuple[directive.Directive, ...]:
-    """The groups of the path as the visitor sent it; where the expression is not found in that, as nginx decoded it."""
+    """The groups of the path as the visitor sent it; where the expression is not found in that, as nginx decoded it.
+
+    Groups may match nothing, or a slash: what they make together must not begin as another host does.
+    """
     sign, expression = route_paths.split_expression(route.path)
     query = "$is_args$args" if kept is not None else ""
 
     def literal(text: str) -> str:
         return arguments.redirection(text, is_rewritten=is_rewritten).value
 
-    there = Expr(f"{expressions.expand(action.to, literal, groups)}{query}")
-    answer = arguments.line("return", str(status_option.OPTION.of(action)), there)
-    pattern = expressions.written(expression, expressions.find_leading(action.to, groups))
-    sources = ("$daemun_uri",) if is_rewritten else ("$daemun_sent_uri", "$daemun_uri")
-    lines = (arguments.line("if", Expr(source), sign, Expr(pattern), block=(answer,)) for source in sources)
-    return (*lines, arguments.line("return", "404"))
+    found = (arguments.line("set", Expr(_THERE), Expr(f"{expressions.expand(action.to, literal, groups)}{query}")),)
+    sources = ("$daemun_uri",) if is_rewritten else ("$daemun_uri", "$daemun_sent_uri")
+    pattern = Expr(expressions.written(expression))
+    answer = arguments.line("return", str(status_option.OPTION.of(action)), Expr(_THERE))
+    return (
+        arguments.line("set", Expr(_THERE), ""),
+        *(arguments.line("if", Expr(source), sign, pattern, block=found) for source in sources),
+        arguments.line("if", Expr(_THERE), "~", Expr(_OTHER_HOST), block=(arguments.line("return", "404"),)),
+        arguments.line("if", Expr(_THERE), block=(answer,)),
+        arguments.line("return", "404"),
+    )
 
 
 def respond(

@@ -19,7 +19,6 @@ _MOST_CHARACTERS = 20
 _PREFIX = "daemun_part_"
 _EVERYTHING = "(?s)"
 
-_NO_SLASH = r"(?![/\\])"
 
 _NAMED = re.compile(r"\(\?P?<([A-Za-z_][A-Za-z0-9_]*)>\Z")
 _PART = re.compile(r"\$\{([^{}$]*)\}")
@@ -59,15 +58,11 @@ def find_groups(expression: str) -> tuple[str, ...]:
     return tuple(match[1] for match in matches if match is not None)
 
 
-def written(expression: str, leading: collections.abc.Container[str] = ()) -> str:
-    """An accepted expression for nginx, with names of ours. leading: groups that match nothing with a slash or a
-    backslash at its beginning."""
-
-    def opened(match: re.Match[str]) -> str:
-        return f"(?<{_PREFIX}{match[1]}>{_NO_SLASH if match[1] in leading else ''}"
-
+def written(expression: str) -> str:
+    """An accepted expression for nginx, with names of ours."""
     return _EVERYTHING + "".join(
-        _NAMED.sub(opened, text) if kind == "open" else text for kind, text in patterns.tokens(expression)
+        _NAMED.sub(lambda match: f"(?<{_PREFIX}{match[1]}>", text) if kind == "open" else text
+        for kind, text in patterns.tokens(expression)
     )
 
 
@@ -101,18 +96,6 @@ def find_parts(text: str) -> tuple[str, ...]:
 def without_parts(text: str, groups: collections.abc.Container[str] | None = None) -> str:
     """The text with something harmless for each group, for the rules of what it is. groups: as of `expand`."""
     return _PART.sub(lambda match: "x" if groups is None or match[1] in groups else match.group(), text)
-
-
-def find_leading(text: str, groups: collections.abc.Container[str]) -> tuple[str, ...]:
-    """The groups with which a path begins, behind its slash: browsers take two slashes, or a slash and a backslash,
-    for another host."""
-    found, end = [], 1
-    for match in _PART.finditer(text):
-        if not text.startswith("/") or match.start() != end or match[1] not in groups:
-            break
-        found.append(match[1])
-        end = match.end()
-    return tuple(found)
 
 
 def expand(
