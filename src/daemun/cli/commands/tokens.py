@@ -73,10 +73,11 @@ def add(  # noqa: PLR0917 - Typer's
         raise errors.ConfigError(f"cannot name a token {words.quoted(name)}: it {cause}")
     hosts = _read_sites(sites or [], all_sites=all_sites)
     lifetime_s = lifetimes.read(expires, "let a token end")
-    owner = _find_user(_list_users(chosen), user, name)
     secret = access_tokens.make_secret(secrets.token_bytes(access_tokens.RANDOM_BYTES))
     now_s = datetime.datetime.now(datetime.UTC).timestamp()
     with offline_tokens.editing(chosen) as tokens:
+        # A user who is removed loses tokens under the same lock.
+        owner = _find_user(_list_users(chosen), user, name)
         if name in tokens:
             raise errors.ConfigError(f'there is a token "{name}"; `daemun tokens rm {name}` withdraws it')
         if len(tokens) >= access_tokens.MOST:

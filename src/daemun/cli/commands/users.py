@@ -8,7 +8,16 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import command_groups, common_options, json_answer, lifetimes, output, password_input, tables
+from daemun.cli import (
+    command_groups,
+    common_options,
+    daemon_state,
+    json_answer,
+    lifetimes,
+    output,
+    password_input,
+    tables,
+)
 from daemun.core import password_hashes
 from daemun.core.access import login_users
 from daemun.core.options import login_rule_form
@@ -92,7 +101,7 @@ def invite(  # noqa: PLR0917 - Typer's
     name = _checked_name(name)
     _check(groups, email, display)
     lifetime_s = lifetimes.read(expires, "let an invitation end")
-    page = offline_users.find_page(chosen)
+    page = offline_users.find_page(daemon_state.with_daemons_file(chosen))
     secret = secrets.token_urlsafe(32)
     ends_s = datetime.datetime.now(datetime.UTC).timestamp() + lifetime_s
     with offline_users.editing(chosen) as users:

@@ -30,21 +30,28 @@ def editing(settings: settings_.Settings) -> collections.abc.Iterator[Tokens]:
     Raises: EnvironmentProblemError; LockHeldError while another command does the same."""
     store = file_store.FileStore(pathlib.Path(settings.layout.store))
     with store.lock(_LOCK, lease_s=_LEASE_S):
-        tokens = _read(store)
-        before = dict(tokens)
+        before = _read(store)
+        tokens = dict(before)
         yield tokens
-        if tokens != before:
-            content = access_tokens.encode(tokens.values())
-            store.write(access_tokens.KEY, content)
-            asyncio.run(_pass_on(settings, content))
+        _write(settings, store, before, tokens)
 
 
-def remove_of(settings: settings_.Settings, users: collections.abc.Collection[str]) -> None:
-    """Those of users who are gone: another user of the same name must not get them. Raises: as `editing`."""
-    if any(one.user in users for one in list_tokens(settings)):
-        with editing(settings) as tokens:
-            for name in [name for name, one in tokens.items() if one.user in users]:
-                del tokens[name]
+@contextlib.contextmanager
+def withdrawing(settings: settings_.Settings, users: collections.abc.Collection[str]) -> collections.abc.Iterator[None]:
+    """The tokens of these users are withdrawn before the block, in which nobody can make one: another user of the same
+    name must not get them, whatever ends the command in between. Raises: as `editing`."""
+    store = file_store.FileStore(pathlib.Path(settings.layout.store))
+    with store.lock(_LOCK, lease_s=_LEASE_S):
+        before = _read(store)
+        _write(settings, store, before, {name: one for name, one in before.items() if one.user not in users})
+        yield
+
+
+def _write(settings: settings_.Settings, store: ports.Store, before: Tokens, tokens: Tokens) -> None:
+    if tokens != before:
+        content = access_tokens.encode(tokens.values())
+        store.write(access_tokens.KEY, content)
+        asyncio.run(_pass_on(settings, content))
 
 
 async def _pass_on(settings: settings_.Settings, content: bytes) -> None:

@@ -41,19 +41,21 @@ def find_page(settings: settings_.Settings) -> str:
 @contextlib.contextmanager
 def editing(settings: settings_.Settings) -> collections.abc.Iterator[Users]:
     """All users by name, to be changed; written and passed on when the block ends without an error. Tokens of who is
-    gone are withdrawn.
+    gone are withdrawn first.
 
-    Raises: EnvironmentProblemError; LockHeldError while another command does the same."""
+    Raises: EnvironmentProblemError; LockHeldError while another command does the same, or changes tokens."""
     store = file_store.FileStore(pathlib.Path(settings.layout.store))
     with store.lock(user_changes.LOCK, lease_s=user_changes.LEASE_S):
         before = _read(store)
         users = _fold(settings, before)
         yield users
-        if users != before:
-            content = login_users.encode(users.values())
+        if users == before:
+            return
+        content = login_users.encode(users.values())
+        # Of who is new, too: an earlier version may have left tokens of that name.
+        with offline_tokens.withdrawing(settings, before.keys() ^ users.keys()):
             store.write(login_users.KEY, content)
-            asyncio.run(_pass_on(settings, content))
-            offline_tokens.remove_of(settings, before.keys() - users.keys())
+        asyncio.run(_pass_on(settings, content))
 
 
 async def _pass_on(settings: settings_.Settings, content: bytes) -> None:
