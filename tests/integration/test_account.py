@@ -2,7 +2,9 @@
 
 import asyncio
 import collections.abc
+import dataclasses
 import os
+import pathlib
 import re
 import threading
 import typing
@@ -11,9 +13,18 @@ import httpx
 import pyotp
 import pytest
 
-from daemun.core.access import login_users
+from daemun.core.access import judge_policies, login_passkeys, login_users
 from daemun.core.access.login_users import User
-from daemun.judge import account, known_users, password_check, saved_sessions, session_file, sign_in, user_changes
+from daemun.judge import (
+    account,
+    known_users,
+    login_judge,
+    password_check,
+    saved_sessions,
+    session_file,
+    sign_in,
+    user_changes,
+)
 from tests.support import daemon, echo, login_forms
 from tests.support.login_browser import Browser
 from tests.support.login_house import EVERYBODY, House, age_passwords, full_disk, guarded, hashed, house, settings
@@ -362,3 +373,26 @@ async def test_a_user_who_is_gone_when_the_password_is_hashed(tmp_path: typing.A
     verifier.close()
     for slot in slots:
         os.close(slot)
+
+
+async def test_counters_go_with_the_passkeys_of_users(tmp_path: pathlib.Path) -> None:
+    slots = [os.open(tmp_path / name, os.O_RDWR | os.O_CREAT) for name in ("0", "1")]
+    sessions = saved_sessions.SavedSessions(session_file.SessionFile(slots), lambda: 1.0)
+    sessions.ready.set()
+    verifier = password_check.Verifier(lambda *_: True)
+    judge = login_judge.LoginJudge(sign_in.SignIn(verifier, lambda: 1.0), sessions, lambda: 1.0)
+    await judge.set_policies([judge_policies.LoginHost(host="auth.test", idle_s=1, lifetime_s=2)])
+    users = {name: make_user_with_passkey(name) for name in ("alice", "bob", "carol")}
+    users["bob"] = dataclasses.replace(users["bob"], is_disabled=True)
+    for name in users:
+        judge.book.note_counter(name, 7)
+    await judge.set_users([])  # their file may be damaged
+    assert [judge.book.find_counter(name) for name in users] == [7, 7, 7]
+    await judge.set_users([users["alice"], users["bob"]])
+    assert [judge.book.find_counter(name) for name in users] == [7, 7, 0]
+    verifier.close()
+
+
+def make_user_with_passkey(name: str) -> login_users.User:
+    passkey = login_passkeys.Passkey(id=name, name="phone", key="", handle="", created_s=1.0)
+    return login_users.User(name=name, hashed="", stamp="1", passkeys=(passkey,))

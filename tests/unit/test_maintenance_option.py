@@ -116,3 +116,13 @@ def test_a_site_that_is_not_there(tmp_path: pathlib.Path) -> None:
     file.write_text("sites: {a.test: http://a}\n")
     with pytest.raises(ConfigError, match=r'^cannot close "b.test": there is no such site'):
         yaml_edit.set_maintenance(file, "b.test", is_on=True)
+
+
+def test_a_list_is_for_a_person(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "daemun.yaml"
+    text = "sites:\n  a.test:\n    maintenance: [private]\n    routes: {/: http://a}\n"
+    file.write_text(text)
+    yaml_edit.set_maintenance(file, "a.test", is_on=True)
+    with pytest.raises(ConfigError, match=r'^cannot open "a.test": .* by hand'):
+        yaml_edit.set_maintenance(file, "a.test", is_on=False)
+    assert file.read_text() == text

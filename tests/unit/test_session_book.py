@@ -75,6 +75,17 @@ def test_what_is_good_once() -> None:
     assert book.spend_code("alice", "a")
 
 
+def test_counters() -> None:
+    book = make_book()
+    for passkey in ("a", "b"):
+        book.note_counter(passkey, 7)
+    book.changed = False
+    book.keep_counters({"a", "b", "c"})
+    assert not book.changed
+    book.keep_counters({"a"})
+    assert (book.find_counter("a"), book.find_counter("b"), book.changed) == (7, 0, True)
+
+
 def begin_elsewhere(book: session_book.SessionBook, subject: str, now_s: float = 1.0) -> str:
     identity = login_providers.Identity(provider="id.test", subject=subject, display="Ä", groups=("family",))
     return book.begin(identity.name, "1", address="", agent="", now_s=now_s, identity=identity)

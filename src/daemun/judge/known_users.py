@@ -44,6 +44,11 @@ class KnownUsers:
         self._fold()
         return self._passkeys.get(number)
 
+    def list_passkeys(self) -> frozenset[str]:
+        """The ids of all that may be used again: also of who is disabled, and of what users changed meanwhile."""
+        changed = (one.user for one in self._sessions.book.changes.values())
+        return frozenset(key.id for user in (*self._stored, *changed) for key in user.passkeys)
+
     @property
     def has_passkeys(self) -> bool:
         self._fold()

@@ -150,9 +150,12 @@ class LoginJudge:
 
     async def set_users(self, users: collections.abc.Iterable[login_users.User]) -> None:
         """Instead of all before. Sessions of who is gone, or has another password, are over."""
-        self.known.set_stored(users)
+        stored = tuple(users)
+        self.known.set_stored(stored)
         if self.host is not None and self._sessions.ready.is_set():
             self.book.keep_spent({one.name: one.recovery for one in self.known.all.values()})
+            if stored:  # none at all: their file may be damaged, and be put back
+                self.book.keep_counters(self.known.list_passkeys())
             self.book.end(lambda session: self.known.find_of(session) is None)
             await self._sessions.save()
 

@@ -253,6 +253,12 @@ class SessionBook:
         for user, one in self._spent.items():
             one.codes &= set(codes.get(user, one.codes))
 
+    def keep_counters(self, passkeys: collections.abc.Container[str]) -> None:
+        """Forget those of other passkeys, by their ids."""
+        left = {passkey: counter for passkey, counter in self._counters.items() if passkey in passkeys}
+        if left != self._counters:
+            self._counters, self.changed = left, True
+
     # --- as text -----------------------------------------------------------------------------------------------
 
     def copy(self) -> "SessionBook":

@@ -27,7 +27,7 @@ class Site:
 
     def is_in_maintenance(self) -> bool:
         value = self.value.get("maintenance", False) if isinstance(self.value, dict) else False
-        return bool(value.get("on", True)) if isinstance(value, dict) else value not in {None, False}
+        return bool(value.get("on", True)) if isinstance(value, dict) else value is not None and value is not False
 
     def paths(self) -> collections.abc.Collection[str]:
         """The paths of its routes, as far as they are known."""
@@ -55,6 +55,8 @@ class Site:
         old = self.value.get("maintenance") if isinstance(self.value, dict) else None
         if isinstance(old, dict):
             return self._with_option("maintenance", {**old, "on": is_on})
+        if isinstance(old, list):  # a mistake, and what was meant is unknown
+            return _UNKNOWN
         page = find_page(old)
         return self._with_option("maintenance", is_on if page is None else {"on": is_on, "page": page})
 
