@@ -26,6 +26,16 @@ def gate(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
         route("/u/", one.url, rewrite=USERS),
         route("/whole/", one.url, rewrite=rewrite_option.Rewrite(match="^.*$", to="/always%20here")),
         route("/mid", one.url, rewrite=rewrite_option.Rewrite(match="^/mid(?<n>.*)$", to="/in/${n}")),
+        route(
+            "/by-",
+            one.url,
+            rewrite=rewrite_option.Rewrite(match="^/by-(?<id>[^-]*)-(?<rest>.*)$", to="/users/${id}/${rest}"),
+        ),
+        route(
+            "/two-",
+            one.url,
+            rewrite=rewrite_option.Rewrite(match="^/two-(?<a>[^-]*)-(?<b>[^-]*)-(?<c>.*)$", to="/pub/${b}${a}/${c}"),
+        ),
         placed("/legacy/", one.url, strip="/legacy", add="/v1"),
         placed("/gone/", one.url, strip="/gone/"),
         placed("/deep/er/", one.url, strip="/deep"),
@@ -52,6 +62,10 @@ def gate(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
         ("/u/x%2Fy", "/u/x%2Fy"),
         ("/whole/x", "/always%20here"),
         ("/mid/x", "/in//x"),
+        ("/mid/a.b../c..d", "/in//a.b../c..d"),
+        ("/by-7-x/y.", "/users/7/x/y."),
+        ("/by-...-x", "/users/.../x"),
+        ("/two-a-b-c", "/pub/ba/c"),
         ("/legacy/a%2Fb?c", "/v1/a%2Fb?c"),
         ("/gone/x", "/x"),
         ("/gone/", "/"),
@@ -74,7 +88,24 @@ def test_the_server_receives(gate: rendered.Running, asked: str, received: str, 
     assert said.path == received
 
 
-@pytest.mark.parametrize("path", ["/mid../admin", "/mid%2e%2e/admin", "/mid..;/admin", "/mid..%5cadmin", "/mid./.x/."])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/by-..-admin",
+        "/by-%2e%2e-admin",
+        "/by-.-admin",
+        "/two-.-.-x",
+        "/two-..--x",
+        "/two--..-x",
+        "/by-7-..;/x",
+        "/mid/../mid/%5c..",
+        "/mid../admin",
+        "/mid%2e%2e/admin",
+        "/mid..;/admin",
+        "/mid..%5cadmin",
+        "/mid./.x/.",
+    ],
+)
 def test_no_group_leads_out(gate: rendered.Running, path: str) -> None:
     answer = gate.raw(f"GET {path} HTTP/1.1\nHost: open.test\nConnection: close\n\n", name="open.test", tls=True)
     assert answer.split(b" ", 2)[1] == b"400"

@@ -443,6 +443,35 @@ def test_a_value_that_the_file_refuses_is_refused(label: str, value: str) -> Non
     assert label.partition(".")[0] in found.faults[0]
 
 
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [
+        ("request_headers.X-Leak", "$http_authorization"),
+        ("request_headers.X-Leak", "a ${http_cookie} b"),
+        ("request_headers.X-Leak", "$cookie___host_daemun_session"),
+        ("response_headers.X-Leak", "$HTTP_Authorization"),
+        ("redirect", "https://evil.test/$http_cookie"),
+        ("redirect", "https://evil.test/?${cookie_session}"),
+        ("request_headers.X-Leak", "$http_proxy_authorization"),
+    ],
+)
+def test_what_visitors_sign_in_with_reaches_no_container(label: str, value: str) -> None:
+    found = read({"daemun.host": "a.test", f"daemun.{label}": value})
+    assert found.requests == ()
+    assert "which may hold what opens other sites, too" in found.faults[0]
+
+
+def test_a_cookie_may_choose_the_server() -> None:
+    assert read({"daemun.host": "a.test", "daemun.balance": "hash $cookie_session"}).faults == ()
+
+
+@pytest.mark.parametrize("key", ["allow", "deny"])
+def test_host_names_are_looked_up_for_the_file_alone(key: str) -> None:
+    found = read({"daemun.host": "a.test", f"daemun.access.{key}": "private, home.example.org"})
+    assert found.requests == ()
+    assert 'holds the host name "home.example.org"' in found.faults[0]
+
+
 # --- who may come in -----------------------------------------------------------------------------------------------
 
 

@@ -9,9 +9,9 @@ from daemun.core.options import catalogue, rewrite_option
 from daemun.core.render import path_translation
 from daemun.core.texts import expressions, route_paths
 
-_DOT_AT_END = r"\.(?:[;/\\]|\z)"
-"""A part of a path that ends in a dot: a group that begins or ends in the middle of one could become "..", which some
-servers follow."""
+_REWRITTEN = "$daemun_rewritten"
+_DOTS = r"(?:^|[/\\])\.\.?(?:[;/\\]|\z)"
+"""A part of a path that leads out of the one before, for servers that follow it: groups can make one together."""
 
 
 def is_by_expression(action: model.Proxy) -> bool:
@@ -37,8 +37,8 @@ def lines(route: model.Route, action: model.Proxy) -> tuple[directive.Directive,
     """Last in a location, before what sends the request."""
     value, path = rewrite_option.OPTION.of(action), action.targets[0].path
     if value is not None and value.match is not None and value.to is not None:
-        there = expressions.expand(value.to, lambda text: arguments.literal(arguments.decoded_path(text)))
-        return (arguments.line("rewrite", Expr(rewrite_option.written(value.match)), Expr(there), "break"),)
+        there = Expr(_expanded(value.to))
+        return (arguments.line("rewrite", Expr(rewrite_option.written(value.match)), there, "break"),)
     return () if path is None else (_replacement(path_translation.replaced_prefix(route), path),)
 
 
@@ -50,9 +50,18 @@ def _replacement(prefix: str, path: str) -> directive.Directive:
 
 
 def guards(action: model.Proxy) -> tuple[directive.Directive, ...]:
-    """First in a location: the end of requests that could lead out of where the groups of an expression lead."""
+    """First in a location: the end of requests that would lead out of where the groups of an expression lead."""
     value = rewrite_option.OPTION.of(action)
-    if value is None or value.to is None or not expressions.find_parts(value.to):
+    if value is None or value.match is None or value.to is None or not expressions.find_parts(value.to):
         return ()
+    made = (arguments.line("set", Expr(_REWRITTEN), Expr(_expanded(value.to))),)
     refused = (arguments.line("return", "400"),)
-    return (arguments.line("if", Expr("$uri"), "~", Expr(_DOT_AT_END), block=refused),)
+    return (
+        arguments.line("set", Expr(_REWRITTEN), ""),
+        arguments.line("if", Expr("$uri"), "~", Expr(rewrite_option.written(value.match)), block=made),
+        arguments.line("if", Expr(_REWRITTEN), "~", Expr(_DOTS), block=refused),
+    )
+
+
+def _expanded(to: str) -> str:
+    return expressions.expand(to, lambda text: arguments.literal(arguments.decoded_path(text)))

@@ -11,7 +11,17 @@ import typing
 import pydantic
 
 from daemun.core import model
-from daemun.core.options import catalogue, forms, http_option, option, respond_form, tls_option, upstream_tls_options
+from daemun.core.options import (
+    access_option,
+    balance_option,
+    catalogue,
+    forms,
+    http_option,
+    option,
+    respond_form,
+    tls_option,
+    upstream_tls_options,
+)
 from daemun.core.texts import words
 from daemun.sources import yaml_entry, yaml_route, yaml_site, yaml_words
 from daemun.sources.docker import route_requests
@@ -61,6 +71,9 @@ Value = str | dict[str, str]
 Values = collections.abc.Mapping[str, Value]
 
 _TEXTS = frozenset({"redirect", *(name for name, one in _FOR_LABELS.items() if one.label is option.Label.TEXT)})
+_CREDENTIALS = re.compile(r"\$\{?(?:http_(?:proxy_)?authorization|http_cookie|cookie_\w+)\b", re.IGNORECASE)
+_HASHED = frozenset({balance_option.OPTION.name})
+"""What is made of their value reaches nobody."""
 _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}\Z")
 _Entry = typing.TypeVar("_Entry", bound=yaml_entry.Entry)
@@ -76,7 +89,9 @@ class OptionError(ValueError):
 
 def read_route(values: Values) -> yaml_route.RouteEntry:
     """Raises: OptionError."""
+    _check_credentials(values)
     entry = _read(yaml_route.ROUTE, {key: value for key, value in values.items() if key in ROUTE_OPTIONS})
+    _check_names(entry)
     actions = entry.actions()
     if len(actions) > 1:
         raise OptionError(actions[1].value, f"stands beside {actions[0].value}; use one of them")
@@ -89,11 +104,36 @@ def read_route(values: Values) -> yaml_route.RouteEntry:
     return entry
 
 
+def _check_names(entry: yaml_route.RouteEntry) -> None:
+    """Each is looked up again and again, for ever: so many as a label could hold would delay all others. Raises:
+    OptionError."""
+    access = entry.given({access_option.OPTION.name}).get(access_option.OPTION.name)
+    if not isinstance(access, access_option.Access):
+        return
+    for key in ("allow", "deny"):
+        found = next(filter(access_option.is_name, getattr(access, key)), None)
+        if found is not None:
+            raise OptionError(
+                f"access.{key}", f"holds the host name {words.quoted(found)}, which stands in daemun.yaml alone"
+            )
+
+
+def _check_credentials(values: Values) -> None:
+    """What visitors sign in with at the gate reaches no container, under another name either. Raises: OptionError."""
+    for key, value in values.items():
+        for text in value.values() if isinstance(value, dict) else (value,):
+            match = _CREDENTIALS.search(text)
+            if match is not None and key not in _HASHED:
+                name = match.group().replace("{", "")
+                raise OptionError(key, f"uses {words.quoted(name)}, which may hold what opens other sites, too")
+
+
 def read_site(values: Values) -> route_requests.SiteOptions | None:
     """None when no option of a site is given. Raises: OptionError."""
     given = {key: value for key, value in values.items() if key in SITE_OPTIONS}
     if not given:
         return None
+    _check_credentials(given)
     entry = _read(yaml_site.SITE, given | {"routes": {}})
     options = entry.given(catalogue.BY_NAME)
     http, tls = options.get("http"), options.get("tls", tls_option.OPTION.default)
