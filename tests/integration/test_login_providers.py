@@ -17,7 +17,7 @@ from joserfc import jwk
 
 from daemun.certs.served import local_ca
 from daemun.core import model
-from daemun.core.access import login_policies
+from daemun.core.access import login_policies, login_providers
 from daemun.core.options import catalogue, login_option, login_provider_form, login_rule_form, trusted_proxies_option
 from daemun.judge.providers import provider_error, provider_requests
 from daemun.store import memory_store
@@ -234,6 +234,21 @@ def test_a_redirect_uri_that_the_provider_does_not_know(street: Street, browser:
     assert query["redirect_uri"] == f"https://auth.test/callback/{street.real.key}"
     assert query["code_challenge_method"] == "S256"
     assert query["scope"] == "openid email profile groups"
+
+
+def test_the_redirect_uri_is_the_one_that_is_printed(street: Street, browser: Browser) -> None:
+    """Whatever port the visitor named."""
+    before = street.house.desired
+    listen = model.Listen(https=(model.Address(port=8443),))
+    street.house.desired = dataclasses.replace(before, globals=dataclasses.replace(before.globals, listen=listen))
+    try:
+        street.serve(street.fake)
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(begin(browser, street.fake)).query)
+        printed = login_providers.find_callbacks(street.house.desired.globals)
+        assert query["redirect_uri"] == [*printed.values()]
+        assert ":8443/" in printed[street.fake.key]
+    finally:
+        street.house.desired = before
 
 
 def test_a_client_secret_that_is_wrong(street: Street, browser: Browser) -> None:

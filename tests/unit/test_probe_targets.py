@@ -5,6 +5,7 @@ import dataclasses
 from daemun.core import directive, model
 from daemun.core.options import access_option, catalogue, forward_auth_forms
 from daemun.core.served import probe_targets
+from daemun.probing import handshakes
 from tests.support.sites import route, site
 
 
@@ -55,3 +56,16 @@ def test_the_judge_of_every_route_is_tried_whoever_names_it() -> None:
     assert found(dataclasses.replace(made, enabled=False), gate) == []
     server, judge = (aim for aim in probe_targets.find_aims(made) if aim.path == "/own/")
     assert probe_targets.server_of(server) != probe_targets.server_of(judge)
+
+
+def test_ports_of_a_site_are_at_the_addresses_of_the_gate() -> None:
+    listen = model.Listen(
+        http=(model.Address(port=80),),
+        https=(model.Address(port=443, host="192.0.2.7"), model.Address(port=8443, host="192.0.2.7")),
+    )
+    settings = model.Globals(listen=listen)
+    one = site("a.test", "http://127.0.0.1:1", http_port=81, https_port=7443)
+    own = model.Address(port=7443, host="192.0.2.7")
+    assert handshakes.find_listeners(one, settings, has_ipv6=True) == (own,)
+    found = probe_targets.find_gate(one, model.Desired(globals=settings, sites=(one,)))
+    assert set(found) == {*listen.http, *listen.https, own, model.Address(port=81)}

@@ -5,7 +5,7 @@
 /site/...   on a site: /site/start and /site/return
 
 What nginx sends besides: X-Real-IP, X-Forwarded-Host (with the port that was named), X-Forwarded-Proto, X-Daemun-Port
-(where the sign-in's host is reached).
+(where the sign-in's host is reached, with its colon), X-Daemun-Site-Port (of HTTPS, of a site with one of its own).
 """
 
 import re
@@ -13,6 +13,7 @@ import urllib.parse
 
 from aiohttp import web
 
+from daemun.core.access import login_url
 from daemun.judge import login_http, login_judge, login_pages, passkey_pages, passkeys, provider_pages
 
 _CHALLENGE = re.compile(r"[0-9a-f]{64}\Z")
@@ -188,9 +189,8 @@ class LoginApp:
         path = login_judge.encode_path(request.raw_path.partition("?")[2])
         assert self._judge.host is not None
         if request.headers.get("X-Forwarded-Proto") != "https":
-            port = (
-                "" if 443 in self._judge.host.ports or not self._judge.host.ports else f":{self._judge.host.ports[0]}"
-            )
+            own = request.headers.get("X-Daemun-Site-Port")
+            port = login_url.write_port(self._judge.host.port if own is None else int(own))
             return login_http.redirect(
                 f"https://{place.removesuffix(login_http.port(place))}{port}/.daemun/login/start?{path}"
             )

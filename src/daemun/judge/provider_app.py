@@ -8,6 +8,7 @@ import re
 
 from aiohttp import web
 
+from daemun.core.access import login_url
 from daemun.core.options import login_provider_form
 from daemun.judge import login_app, login_http, login_judge, login_pages, provider_pages, provider_sign_in
 from daemun.judge.providers.provider_error import Fault, ProviderError
@@ -54,9 +55,8 @@ class ProviderApp:
         if name is None:
             return self._pages.ask(request, words, given, goal, problem=words["again"], status=404)
         browser = login_http.secret(request, BROWSER)
-        place = self._find_place(request)
         try:
-            url = await self._providers.begin(key, browser, place, _visitor(request), **given)
+            url = await self._providers.begin(key, browser, self._find_callback(key), _visitor(request), **given)
         except provider_sign_in.WaitError as error:
             return self._wait(request, words, given, error)
         except ProviderError as error:
@@ -100,8 +100,7 @@ class ProviderApp:
         error: ProviderError,
         given: dict[str, str],
     ) -> web.Response:
-        host, _, port = self._find_place(request).partition(":")
-        uri = login_provider_form.callback(host, key, f":{port}" if port else "")
+        uri = self._find_callback(key)
         page = provider_pages.failed(
             words,
             name=self._providers.find_name(key) or key,
@@ -111,10 +110,11 @@ class ProviderApp:
         )
         return login_http.page(page, _STATUS[error.fault])
 
-    def _find_place(self, request: web.BaseRequest) -> str:
-        """The host of the sign-in, with the port that the visitor named."""
-        assert self._login.host is not None
-        return f"{self._login.host.host}{login_http.port(request.headers.get('X-Forwarded-Host', ''))}"
+    def _find_callback(self, key: str) -> str:
+        """As `login_providers.find_callbacks`, which is what people register."""
+        host = self._login.host
+        assert host is not None
+        return login_provider_form.callback(host.host, key, login_url.write_port(host.port))
 
 
 def _visitor(request: web.BaseRequest) -> login_judge.Visitor:

@@ -15,7 +15,6 @@ import sys
 import typing
 
 from daemun.core.access import guess_limits, judge_policies, login_policies, login_providers
-from daemun.core.options import login_provider_form
 from daemun.judge import login_judge, session_book, sign_in
 from daemun.judge.providers import github_provider, pending_sign_ins, provider_requests
 from daemun.judge.providers.provider_error import Fault, ProviderError
@@ -146,22 +145,21 @@ class ProviderSignIn:
         return self._connections[key][0].name if key in self._connections else None
 
     async def begin(
-        self, key: str, browser: str, place: str, visitor: login_judge.Visitor, *, to: str, challenge: str
+        self, key: str, browser: str, callback: str, visitor: login_judge.Visitor, *, to: str, challenge: str
     ) -> str:
-        """Where the browser goes. key: of a provider that there is. browser: the secret in its cookie. place: the host
-        of the sign-in with its port. Raises: WaitError, ProviderError."""
+        """Where the browser goes. key: of a provider that there is. browser: the secret in its cookie. callback: where
+        the provider leads back to. Raises: WaitError, ProviderError."""
         provider, connection = self._connections[key]
         network = guess_limits.network_of(visitor.address)
         self._check_wait(network, key)
         self._find_secret(key)
-        host, _, port = place.partition(":")
         state = session_book.draw()
         pending = pending_sign_ins.Pending(
             provider=key,
             stamp=provider.stamp,
             browser=session_book.digest(browser),
             network=network,
-            redirect_uri=login_provider_form.callback(host, key, f":{port}" if port else ""),
+            redirect_uri=callback,
             to=to,
             challenge=challenge,
             nonce=session_book.draw(),

@@ -32,7 +32,8 @@ _WORDS = {
 def find_listeners(site: model.Site, settings: model.Globals, *, has_ipv6: bool) -> tuple[model.Address, ...]:
     """Where visitors on this machine reach a site, each once. has_ipv6: nginx listens there, too, where none is
     named."""
-    listeners = (model.Address(port=site.https_port),) if site.https_port is not None else settings.listen.https
+    own, listeners = site.https_port, settings.listen.https
+    listeners = listeners if own is None else tuple(one.with_port(own) for one in listeners)
     return tuple(dict.fromkeys(found for one in listeners for found in _reached_at(one, has_ipv6=has_ipv6)))
 
 

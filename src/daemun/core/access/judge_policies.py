@@ -60,13 +60,15 @@ class LoginPolicy:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LoginHost:
     """Where people sign in. hosts: the names of the sites that they come from, patterns among them. ports: at which
-    the gate has HTTPS. providers: where they may sign in instead. name: no policy's."""
+    the gate and its sites have HTTPS. port: of the host in URLs. providers: where they may sign in instead. name: no
+    policy's."""
 
     host: str
     idle_s: float
     lifetime_s: float
     hosts: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
+    port: int = 443
     providers: tuple[login_providers.Provider, ...] = ()
     name: str = "@login"
 
@@ -100,6 +102,7 @@ def _read(value: dict[str, typing.Any]) -> Known:
             lifetime_s=float(value["lifetime_s"]),
             hosts=tuple(map(str, value["hosts"])),
             ports=tuple(map(int, value["ports"])),
+            port=int(value.get("port", 443)),
             providers=tuple(login_providers.from_json(one) for one in value.get("providers", ())),
         )
     users = tuple((str(user), str(hashed)) for user, hashed in value["users"].items())

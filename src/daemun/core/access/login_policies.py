@@ -1,7 +1,7 @@
 """The policies of all sites that people come into by daemun's own sign-in, and where they sign in. Pure."""
 
 from daemun.core import model
-from daemun.core.access import access_levels, judge_policies, login_providers, login_users
+from daemun.core.access import access_levels, judge_policies, login_providers, login_url, login_users
 from daemun.core.options import access_option, login_option
 from daemun.core.texts import patterns
 
@@ -34,6 +34,7 @@ def find_policies(desired: model.Desired) -> tuple[judge_policies.LoginPolicy | 
         lifetime_s=login.lifetime_s,
         hosts=tuple(sorted(hosts)),
         ports=tuple(sorted({address.port for address in desired.globals.listen.https} | own_ports)),
+        port=login_url.find_port(desired.globals),
         providers=tuple(login_providers.make(one) for one in login.providers),
     )
     return (*found, host)

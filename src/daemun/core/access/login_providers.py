@@ -16,7 +16,7 @@ import typing
 import urllib.parse
 
 from daemun.core import model
-from daemun.core.access import login_users
+from daemun.core.access import login_url, login_users
 from daemun.core.options import login_option, login_provider_form, login_rule_form
 
 LONGEST_SUBJECT = 255
@@ -132,8 +132,7 @@ def _clean(value: object) -> str:
 def find_callbacks(settings: model.Globals) -> dict[str, str]:
     """Where each provider leads back to, by its key, for those who make a client there."""
     login = login_option.OPTION.of(settings)
-    ports = {address.port for address in settings.listen.https}
-    port = "" if not ports or 443 in ports else f":{min(ports)}"
+    port = login_url.write_port(login_url.find_port(settings))
     providers = () if login is None else login.providers
     return {one.key: login_provider_form.callback(login.host, one.key, port) for one in providers if login is not None}
 

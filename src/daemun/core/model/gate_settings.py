@@ -19,6 +19,10 @@ class Address:
     port: int
     host: str | None = None
 
+    def with_port(self, port: int) -> "Address":
+        """The same with another one, as where a site has ports of its own."""
+        return dataclasses.replace(self, port=port)
+
     def __str__(self) -> str:
         if self.host is None:
             return str(self.port)
@@ -31,6 +35,12 @@ class Listen:
 
     http: tuple[Address, ...] = (Address(port=80),)
     https: tuple[Address, ...] = (Address(port=443),)
+
+    @property
+    def https_port(self) -> int:
+        """Of HTTPS in URLs that lead to the gate: 443 where it is among them, else the first that is written."""
+        ports = [address.port for address in self.https]
+        return ports[0] if ports and 443 not in ports else 443
 
 
 NOBODY: Snippet = (directive.Directive("deny", (directive.Expr("all"),)),)

@@ -113,6 +113,7 @@ def passing(scope: site_scope.Scope, path: str) -> tuple[directive.Node, ...]:
         "X-Forwarded-Host": scope.forwarded.host,
         "X-Forwarded-Proto": scope.forwarded.forwarded_proto,
         "X-Daemun-Port": port,
+        **({} if scope.site.https_port is None else {"X-Daemun-Site-Port": str(scope.site.https_port)}),
     }
     return (
         arguments.line("client_max_body_size", _LARGEST_FORM),

@@ -1,7 +1,5 @@
 """What servers have in common: where they listen, their certificate, the ACME challenge."""
 
-import dataclasses
-
 from daemun.core import arguments, directive, layout, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import listen_option
@@ -39,7 +37,7 @@ def listen_https(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
 
 def own_addresses(addresses: tuple[model.Address, ...], port: int) -> tuple[model.Address, ...]:
     """The same addresses with another port."""
-    return tuple(dict.fromkeys(dataclasses.replace(address, port=port) for address in addresses))
+    return tuple(dict.fromkeys(address.with_port(port) for address in addresses))
 
 
 def _protocol(settings: model.Globals) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ def _constant(variable: str, value: str) -> directive.Directive:
 
 
 def _constants(layout_: layout.Layout, settings: model.Globals) -> tuple[directive.Node, ...]:
-    port = settings.listen.https[0].port if settings.listen.https else 443
+    port = settings.listen.https_port
     return (
         directive.Comment("Constants. nginx has no other way to write a dollar sign."),
         _constant("dollar", "$"),

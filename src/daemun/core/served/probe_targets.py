@@ -71,9 +71,10 @@ def find_aims(site: model.Site, settings: model.Globals | None = None) -> tuple[
 
 def find_gate(site: model.Site | None, desired: model.Desired | None) -> tuple[model.Address, ...]:
     """Where the gate listens, for all sites and for this one."""
-    own = (site.http_port, site.https_port) if site is not None else ()
     listen = desired.globals.listen if desired is not None else model.Listen()
-    return (*listen.http, *listen.https, *(model.Address(port=port) for port in own if port is not None))
+    own = () if site is None else ((listen.http, site.http_port), (listen.https, site.https_port))
+    moved = (one.with_port(port) for addresses, port in own if port is not None for one in addresses)
+    return (*listen.http, *listen.https, *moved)
 
 
 def visited_name(host: str) -> str | None:

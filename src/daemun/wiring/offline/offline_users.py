@@ -8,8 +8,7 @@ import secrets
 
 from daemun import settings as settings_
 from daemun.control import ports
-from daemun.core.access import login_changes, login_users
-from daemun.core.options import login_option
+from daemun.core.access import login_changes, login_url, login_users
 from daemun.errors import ConfigError, EnvironmentProblemError, NotFoundInStoreError
 from daemun.judge import judge_process, user_changes
 from daemun.store import file_store
@@ -27,15 +26,13 @@ def list_users(settings: settings_.Settings) -> tuple[login_users.User, ...]:
 def find_page(settings: settings_.Settings) -> str:
     """The address of the sign-in's page, without a path. Raises: ConfigError."""
     globals_ = configuration.read(settings).globals
-    login = login_option.OPTION.of(globals_)
-    if login is None:
+    url = login_url.find_url(globals_)
+    if url is None:
         raise ConfigError(
             f"there is no page to sign in on: {configuration.name_source(settings)} has no `login`; "
             "write `login: {host: auth.example.com}` at the top of daemun.yaml"
         )
-    ports_ = {address.port for address in globals_.listen.https}
-    port = "" if 443 in ports_ or not ports_ else f":{min(ports_)}"
-    return f"https://{login.host}{port}"
+    return url
 
 
 @contextlib.contextmanager
