@@ -62,6 +62,44 @@ def test_refused(expression: str, cause: str) -> None:
     assert cause in (patterns.check(expression) or "")
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        r"^(www\.)?example\.(com|org)$",
+        r"^.+\.app\.example\.com$",
+        r"^foo\.bar\..*\.nip\.io",
+        r"^(?<user>.+)\.example\.com$",
+        r"^[a-z0-9-]{1,63}\.(?:dev|test|staging|stage)\.example\.(com|net|org|co\.uk)$",
+        r"^(?!www\.).+\.example\.com",
+        r"(foo|bar)\.[a-z]{1,3}\.test$",
+        r"^web(\..*)?\.test$",
+    ],
+)
+def test_a_host_of_the_real_world(expression: str) -> None:
+    assert rules.check_host(f"~{expression}", with_patterns=True) is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "cause"),
+    [
+        (r"^(?:[a-z]?){64}\.evil\.test$", "repeats a group with a choice in it"),
+        (r"^(?:[a-z]{0,64}){64}\.evil\.test$", "repeats a group with a choice in it"),
+        (r"^(?:(?:[a-z]?){8}){8}\.evil\.test$", "holds 64 optional parts"),
+        ("^" + "(?:a|aa)" * 40 + "$", "holds 40 optional parts"),
+        ("^" + ".*a" * 4 + "$", "holds 4 parts of any length"),
+        ("^(?:(?:(?:abcdefgh){64}){64}){64}$", "too large to compile"),
+    ],
+)
+def test_a_host_or_path_that_takes_ages_to_match(expression: str, cause: str) -> None:
+    assert cause in (rules.check_host(f"~{expression}", with_patterns=True) or "")
+    assert cause in (rules.check_route_path(f"~{expression}", with_patterns=True) or "")
+
+
+def test_what_is_too_long_for_a_host_matches_nothing() -> None:
+    assert patterns.matches("^a+$", "a" * 255)
+    assert not patterns.matches("^a+$", "a" * 256)
+
+
 def test_nothing_is_captured() -> None:
     assert patterns.written(r"^(a|(?<host>b))(?:c)(?!d)\($") == r"^(?:a|(?:b))(?:c)(?!d)\($"
 

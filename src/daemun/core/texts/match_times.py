@@ -1,12 +1,14 @@
-r"""Whether an expression can take long to match, as a visitor chooses the path. Pure.
+r"""Whether an expression can take long to match, as a visitor chooses the host and the path. Pure.
 
-A path has up to 8,000 characters (large_client_header_buffers). Each repetition that can share its text out with what
-follows it multiplies the tries by that; two of them take a tenth of a second at worst, three take seconds. PCRE's own
-limit (10,000,000 tries) came after 8.6 s for `.*a.*b.*c.*d$`. So at most two are taken, and where the expression may
-begin anywhere in a path, that is one of them.
+nginx matches both, and Python matches hosts in the daemon and in the judge, where nothing ends a match. A path, like
+the Host header, has up to 8,000 characters (large_client_header_buffers). Each repetition that can share its text out
+with what follows it multiplies the tries by that; two of them take a tenth of a second at worst, three take seconds.
+PCRE's own limit (10,000,000 tries) came after 8.6 s for `.*a.*b.*c.*d$`. So at most two are taken, and where the
+expression may begin anywhere in a path, that is one of them.
 """
 
 import collections.abc
+import dataclasses
 import re
 
 from daemun.core.texts import patterns, words
@@ -14,17 +16,51 @@ from daemun.core.texts import patterns, words
 MOST_SHARING = 2
 _MOST_OPTIONAL = 10
 """Each may double the tries."""
+_MOST_OPTIONAL_WITH_SHARING = 7
+"""Where `MOST_SHARING` parts multiply the tries already."""
+_MOST_BYTES = 16_000
+"""PCRE takes 65,535 bytes of a compiled expression, and writes a group that is repeated out as often as that."""
+_BYTES_OF_A_CLASS = 34
+_BYTES_OF_A_GROUP = 12
 _FEW = 8
 """A repetition of a few times is like an option; one of more, like any number of times."""
 
 _Token = tuple[str, str]
 _ENDLESS = 1 << 30
+_SIGNS = frozenset(map(chr, range(129)))
+"""Those of ASCII, and one for all others."""
 
 
 def find_cause(expression: str) -> str | None:
     """Why an accepted expression is refused, in words that follow it."""
     tokens = list(patterns.tokens(expression))
-    return _find_repeated_choice(tokens) or _find_sharing(tokens)
+    factors = _factors(tokens)
+    return _find_size(tokens, factors) or _find_repeated_choice(tokens) or _find_sharing(tokens, factors)
+
+
+def _factors(tokens: list[_Token]) -> list[int]:
+    """How often each part stands in the expression when the repetitions of the groups around it are written out."""
+    factors, factor, ends = [1] * len(tokens), 1, list[int]()
+    for index in reversed(range(len(tokens))):
+        kind, _ = tokens[index]
+        if kind == "close":
+            ends.append(factor)
+            behind = tokens[index + 1 : index + 2]
+            if behind and behind[0][0] == "repeat":
+                least, most = _times(behind[0][1])
+                factor *= max(least, 1) if most == _ENDLESS else max(most, 1)
+        factors[index] = factor
+        if kind == "open":
+            factor = ends.pop()
+    return factors
+
+
+def _find_size(tokens: list[_Token], factors: list[int]) -> str | None:
+    sizes = {"set": _BYTES_OF_A_CLASS, "open": _BYTES_OF_A_GROUP, "repeat": 6}
+    size = sum(sizes.get(kind, 2) * factor for (kind, _), factor in zip(tokens, factors, strict=True))
+    if size <= _MOST_BYTES:
+        return None
+    return "repeats groups so often that it is too large to compile; repeat them less often, or use + or *"
 
 
 def _find_repeated_choice(tokens: list[_Token]) -> str | None:
@@ -50,24 +86,63 @@ def _find_repeated_choice(tokens: list[_Token]) -> str | None:
     return None
 
 
-def _find_sharing(tokens: list[_Token]) -> str | None:
-    sharing, optional = 0 if _is_anchored(tokens) else 1, 0
+def _find_sharing(tokens: list[_Token], factors: list[int]) -> str | None:
+    sharing, optional = 0 if _is_anchored(tokens) else 1, _count_alike(tokens, factors)
     for index, (kind, text) in enumerate(tokens):
         if kind != "repeat":
             continue
         least, most = _times(text)
         if most - least > _FEW:
-            sharing += _shares(tokens, index)
+            sharing += _shares(tokens, index) * factors[index]
         elif least != most:
-            optional += 1
+            optional += (most - least).bit_length() * factors[index]
     if sharing > MOST_SHARING:
         return (
-            f"holds {sharing} parts of any length that could share a path out in many ways, at most {MOST_SHARING}; "
+            f"holds {sharing} parts of any length that could share a text out in many ways, at most {MOST_SHARING}; "
             "begin with ^, and write [^/]+ and a slash where that is meant instead of .*"
         )
-    if optional > _MOST_OPTIONAL:
-        return f"holds {optional} optional parts, at most {_MOST_OPTIONAL}; write several routes"
+    most_optional = _MOST_OPTIONAL_WITH_SHARING if sharing == MOST_SHARING else _MOST_OPTIONAL
+    if optional > most_optional:
+        return f"holds {optional} optional parts, at most {most_optional}; write several expressions"
     return None
+
+
+def _count_alike(tokens: list[_Token], factors: list[int]) -> int:
+    """How often alternatives that begin alike, as in `(a|aa)`, may double the tries."""
+    found, begins = 0, [_Begins(factor=1, places=[0])]
+    for index, (kind, _) in enumerate(tokens):
+        if kind == "open":
+            begins.append(_Begins(factor=factors[index], places=[index + 1]))
+        elif kind == "either":
+            begins[-1].places.append(index + 1)
+        elif kind == "close":
+            found += begins.pop().count(tokens)
+    return found + begins.pop().count(tokens)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Begins:
+    """Where the alternatives of a group begin. factor: of the group."""
+
+    factor: int
+    places: list[int]
+
+    def count(self, tokens: list[_Token]) -> int:
+        if len(self.places) == 1:
+            return 0
+        firsts = [_firsts(tokens, place) for place in self.places]
+        alike = max(sum(sign in first for first in firsts) for sign in _SIGNS)
+        return max(0, alike - 1).bit_length() * self.factor
+
+
+def _firsts(tokens: list[_Token], place: int) -> frozenset[str]:
+    """The signs that what stands here may begin with; all of them where it is not one sign."""
+    part, behind = tokens[place : place + 1], tokens[place + 1 : place + 2]
+    if not part or part[0][0] not in {"char", "escape", "set"} or part[0][1] in {r"\b", r"\B"}:
+        return _SIGNS
+    if behind and behind[0][0] == "repeat" and _times(behind[0][1])[0] == 0:
+        return _SIGNS
+    return frozenset(sign for sign in _SIGNS if _is_of(part[0][1], sign))
 
 
 def _is_anchored(tokens: list[_Token]) -> bool:

@@ -13,6 +13,7 @@ import re
 from daemun.core.texts import words
 
 MAX_CHARACTERS = 400
+MAX_HOST_CHARACTERS = 255
 MAX_REPETITIONS = 8
 """Of any number of times, in one expression: each may multiply the time a match takes."""
 
@@ -124,9 +125,9 @@ def written(expression: str) -> str:
     )
 
 
-def matches(expression: str, text: str) -> bool:
-    """Whether an accepted expression is found in the text."""
-    return re.search(written(expression), text) is not None
+def matches(expression: str, host: str) -> bool:
+    """Whether an accepted expression is found in the host. What is too long to be a host matches nothing."""
+    return len(host) <= MAX_HOST_CHARACTERS and re.search(written(expression), host) is not None
 
 
 def tokens(expression: str) -> collections.abc.Iterator[tuple[str, str]]:

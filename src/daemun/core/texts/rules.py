@@ -12,6 +12,7 @@ import urllib.parse
 from daemun.core.texts import (
     cures,
     expressions,
+    match_times,
     names,
     other_tools,
     path_patterns,
@@ -93,7 +94,7 @@ def _find_host_cause(host: str, *, with_patterns: bool = False) -> str | None:
     if address is not None:
         return _check_address_form(host, address)
     if with_patterns and host.startswith("~"):
-        return patterns.check(host[1:])
+        return patterns.check(host[1:]) or match_times.find_cause(host[1:])
     if with_patterns and host.endswith(".*") and not host.startswith("*."):
         host = host[:-2]
         return _check_shape(host) or _check_labels(host, is_whole=False)
@@ -188,7 +189,9 @@ def _find_path_cause(path: str, *, with_patterns: bool = False) -> str | None:
     if kind is route_paths.Kind.EXPRESSION and (with_patterns or route_paths.is_of_file(path)):
         before, expression = route_paths.split_expression(path)
         is_of_file = route_paths.is_of_file(path)
-        return expressions.check(expression, f"{before} ") if is_of_file else patterns.check(expression)
+        if is_of_file:
+            return expressions.check(expression, f"{before} ")
+        return patterns.check(expression) or match_times.find_cause(expression)
     path = path.removeprefix("= ")
     size, decoded = len(path.encode()), urllib.parse.unquote(path)
     if not path.startswith("/"):
