@@ -302,3 +302,31 @@ def test_several_servers_at_once_are_written_by_hand(tmp_path: pathlib.Path) -> 
 def test_a_name_that_is_no_folder_yet_is_told_so(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ConfigError, match='or make the folder "dist/web" for files'):
         yaml_edit.add_route(tmp_path / "daemun.yaml", "a.test", "dist/web")
+
+
+@pytest.mark.parametrize("text", ["http://web/$id", "http://web/{id}", "http://web/$1", "http://web/${ID}"])
+@pytest.mark.parametrize("action", ["to", "redirect"])
+def test_a_group_of_the_path_in_the_words_of_another_tool(action: str, text: str) -> None:
+    content = 'sites: {{a.test: {{"~ ^/u/(?<id>.*)$": {{{action}: "{text}"}}}}}}'
+    (message,) = errors_of(content.format(action=action, text=text))
+    assert cures_in(message) == ["http://web/${id}"]
+    assert not errors_of(content.format(action=action, text="http://web/${id}"))
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        '"~ ^/u/(.*)$": {to: "http://web/$1"}',
+        '"~ ^/u/(.*)$": {redirect: "https://web/$1"}',
+        '/: {to: http://web, rewrite: {match: "^/u/(.*)$", to: "/$1"}}',
+    ],
+)
+def test_groups_without_a_name_are_named_where_they_stand_and_where_they_are_used(route: str) -> None:
+    """`(?:...)` alone would leave "$1", which would reach the server as it is."""
+    (message,) = errors_of(f"sites: {{a.test: {{{route}}}}}")
+    better, use = re.findall(r'(?:write|and) "([^"]*)"', message)
+    assert "(?<part1>.*)" in better
+    assert use.endswith("/${part1}")
+    cured = route.replace(better.replace("(?<part1>", "("), better).replace(use.replace("${part1}", "$1"), use)
+    assert cured.count("part1") == 2
+    assert not errors_of(f"sites: {{a.test: {{{cured}}}}}")

@@ -79,8 +79,62 @@ def test_a_dot_is_a_line_break_too() -> None:
 
 def test_texts_with_groups() -> None:
     assert expressions.expand("/a$b/${id}$/${x", lambda text: text.replace("$", "D")) == "/aDb/${daemun_part_id}D/D{x"
-    assert expressions.check_parts("/${id}", ("id", "of")) is None
-    assert expressions.check_parts("/${ID}", ("id", "of")) == (
-        'uses "${ID}", which is no named group of it: expected ${id} or ${of}'
+    assert expressions.check_parts("/${id}", ("id", "of"), lambda _: None) is None
+    assert expressions.check_parts("/${x}", ("id", "of"), lambda _: None) == (
+        'uses "${x}", which is no named group of it: expected ${id} or ${of}'
     )
-    assert "no group such as (?<name>...)" in (expressions.check_parts("/${id}", ()) or "")
+    assert "no group such as (?<name>...)" in (expressions.check_parts("/${id}", (), lambda _: None) or "")
+
+
+@pytest.mark.parametrize(
+    ("expression", "text", "both"),
+    [
+        ("^/u/(.*)$", "/$1", ("^/u/(?<part1>.*)$", "/${part1}")),
+        ("^/(a|b)/([0-9]+)$", "/x/$2", ("^/(?:a|b)/(?<part2>[0-9]+)$", "/x/${part2}")),
+        ("^/(?<id>a)/(b)$", "/$1/${2}", ("^/(?<id>a)/(?<part2>b)$", "/${id}/${part2}")),
+        ("^/(a)$", "/$2", None),
+        ("^/(a)$", "/x", None),
+        ("^/(a)(?<part1>b)$", "/$1", None),
+    ],
+)
+def test_groups_that_a_text_uses_by_number_get_names(expression: str, text: str, both: tuple[str, str] | None) -> None:
+    """The cure is whole: the expression and what uses its groups."""
+    assert expressions.name_groups(expression, text) == both
+    if both is not None:
+        better, use = both
+        assert expressions.check(better) is None
+        assert expressions.check_parts(use, expressions.find_groups(better), lambda _: None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("/users/$id", "/users/${id}"),
+        ("/users/{id}", "/users/${id}"),
+        ("/users/${ID}", "/users/${id}"),
+        ("/users/$1", "/users/${id}"),
+        ("/users/$1/$rest", "/users/${id}/${rest}"),
+        ("/users/${id}${2}", "/users/${id}${rest}"),
+        ("/users/$3", None),
+        ("/users/{id} x", None),
+    ],
+)
+def test_a_group_in_the_words_of_another_tool(text: str, cure: str | None) -> None:
+    """K1: a cure that another rule refuses is not printed."""
+
+    def check(better: str) -> str | None:
+        return "holds white space" if " " in better else None
+
+    cause = expressions.check_parts(text, ("id", "rest"), check)
+    assert cause is not None
+    assert re.findall(r'write "(.*?)"', cause) == ([] if cure is None else [cure])
+
+
+@pytest.mark.parametrize("text", ["/users/${id}", "/$idle/{ident}", "/$host/$", "/a%24"])
+def test_what_is_no_group_stays(text: str) -> None:
+    assert expressions.check_parts(text, ("id",), lambda _: None) is None
+
+
+def test_a_name_of_nginx_stays_its_variable() -> None:
+    text = "https://$host/{uri}"
+    assert expressions.check_spelling(text, ("host",), lambda _: None, lambda name: name == "host") is None

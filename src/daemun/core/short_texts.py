@@ -149,6 +149,15 @@ def _name_schemes(text: str, cause: str) -> str:
     return f"; expected {words.listed(_SCHEMES)}{cures.write(_find_misfit, f'{near}://{rest}')}"
 
 
+def check_target(text: str) -> str | None:
+    """Why a text is no target; None: it is one."""
+    try:
+        _parse_target(text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def find_meant(text: str) -> str | None:
     """A good target: the text itself, or what it could mean."""
     return next((one for one in (text, *spellings.targets(text)) if _find_misfit(one) is None), None)

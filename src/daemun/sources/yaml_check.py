@@ -11,7 +11,7 @@ import pydantic
 
 from daemun.core import short_texts
 from daemun.core.options import forms, listen_option, option
-from daemun.core.texts import names, other_tools, route_paths, words
+from daemun.core.texts import expressions, names, other_tools, route_paths, words
 from daemun.sources import yaml_entry, yaml_meant, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
 
 _T = typing.TypeVar("_T", bound=yaml_entry.Entry)
@@ -152,9 +152,27 @@ def _fault(
     if isinstance(error, short_texts.NotOneServerError):
         cure = yaml_meant.suggest_instead(error.entry, path, document.find(at))
         message = f"{yaml_words.label(path)}: {error.cause}: {cure}"
+    elif (group := _find_group_cause(path, detail)) is not None:
+        message = f"{yaml_words.label(path)}: {group}"
     elif (instead := _suggest(kind, detail)) is not None:
         message = f"{message}; write `{instead}`"
     return yaml_positions.YamlFault(message=message, mark=document.locate(path), path=path)
+
+
+def _find_group_cause(path: yaml_positions.Path, detail: typing.Any) -> str | None:
+    """Of a target that has a group of its route's path in another tool's spelling."""
+    found = detail["input"]
+    route = next((one for one in path if isinstance(one, str) and route_paths.is_of_file(one)), None)
+    if detail["type"] != "value_error" or route is None or not isinstance(found, str) or "://" not in found:
+        return None
+    sign, expression = route_paths.split_expression(route)
+    both = expressions.name_groups(expression, found) if "(" in expression else None
+    if both is not None and both[0] != expression:
+        better, use = words.quoted(f"{sign} {both[0]}"), words.quoted(both[1])
+        cause: str | None = f"uses groups without a name; write {better} in place of the path, and {use} here"
+    else:
+        cause = expressions.check_spelling(found, route_paths.find_groups(route), short_texts.check_target)
+    return None if cause is None else f"target {words.quoted(found)} {cause}"
 
 
 def _suggest(kind: _Map, detail: typing.Any) -> str | None:

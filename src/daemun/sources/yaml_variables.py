@@ -80,6 +80,18 @@ def _find_value(match: re.Match[str], environ: collections.abc.Mapping[str, str]
     return value, None
 
 
+def hint_group(text: str, file: str) -> str:
+    """What a text without a value was meant to be whose variable has the name of a group in an expression of the file,
+    in capitals."""
+    better = _WRITTEN.sub(lambda match: f"${{{match['name'].lower()}}}" if _is_group(match, file) else match[0], text)
+    return "" if better == text else f"; for what the group matched, write {words.quoted(better)}"
+
+
+def _is_group(match: re.Match[str], file: str) -> bool:
+    name = match["name"].lower()
+    return not match["is_text"] and not match["rest"] and (f"(?<{name}>" in file or f"(?P<{name}>" in file)
+
+
 def parse_plain(text: str) -> object:
     """A variable alone, without quotes, as YAML has it: a number or a truth, where no sign of it is lost."""
     if _NUMBER.match(text) and text != "-0":

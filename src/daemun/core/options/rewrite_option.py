@@ -112,10 +112,10 @@ def find_groups(match: str) -> tuple[str, ...]:
 
 
 def _check_expression(match: str, to: str, place: Place) -> None:
-    if (cause := expressions.check(_split(match)[0])) is not None:
+    if (cause := expressions.check(_split(match)[0], text=to)) is not None:
         place.add_value(match, cause, "match")
         return
-    cause = expressions.check_parts(to, find_groups(match))
+    cause = expressions.check_parts(to, find_groups(match), check_path)
     place.add_value(to, cause or check_path(to), "to")
     if any(target.scheme is model.Scheme.MEMCACHED for target in place.proxy.targets):
         place.add("`match` is not for memcached, whose keys are made of the visitor's path")

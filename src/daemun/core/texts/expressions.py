@@ -12,7 +12,7 @@ A dot stands for every sign, line breaks among them: a request with `%0A` must n
 import collections.abc
 import re
 
-from daemun.core.texts import match_times, patterns, words
+from daemun.core.texts import cures, match_times, patterns, words
 
 _MOST_CHARACTERS = 20
 """Of a group's name: with `_PREFIX` at most 32 (MAX_NAME_SIZE of PCRE2 before 10.45)."""
@@ -22,20 +22,29 @@ _EVERYTHING = "(?s)"
 
 _NAMED = re.compile(r"\(\?P?<([A-Za-z_][A-Za-z0-9_]*)>\Z")
 _PART = re.compile(r"\$\{([^{}$]*)\}")
+_NUMBER = re.compile(r"\$(?:([1-9])|\{([1-9])\})")
+_BY_NAME = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)|(?<!\$)\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(rf"[a-z_][a-z0-9_]{{0,{_MOST_CHARACTERS - 1}}}\Z")
 
 
-def check(expression: str, sign: str = "") -> str | None:
-    """Why an expression is refused, in words that follow it; None when it is accepted. sign: what stands before it."""
-    return patterns.check(expression) or _check_groups(expression, sign) or match_times.find_cause(expression)
+def check(expression: str, sign: str = "", text: str = "") -> str | None:
+    """Why an expression is refused, in words that follow it; None when it is accepted. sign: what stands before it.
+    text: what uses its groups."""
+    return patterns.check(expression) or _check_groups(expression, sign, text) or match_times.find_cause(expression)
 
 
-def _check_groups(expression: str, sign: str) -> str | None:
+def _check_groups(expression: str, sign: str, used_in: str) -> str | None:
     found: set[str] = set()
     for kind, text in patterns.tokens(expression):
         if kind != "open":
             continue
         if text == "(":
+            if (both := name_groups(expression, used_in)) is not None:
+                better, use = both
+                return (
+                    f"has a group without a name; write {words.quoted(sign + better)}, and {words.quoted(use)} in "
+                    f"place of {words.quoted(used_in)}"
+                )
             named = "".join("(?:" if one == "(" else one for _, one in patterns.tokens(expression))
             return (
                 f"has a group without a name; write {words.quoted(sign + named)}, or (?<name>...) for what "
@@ -74,11 +83,32 @@ def matches(expression: str, path: str, *, of_either_case: bool = False) -> bool
     return re.search(_EVERYTHING + python, path, re.IGNORECASE if of_either_case else 0) is not None
 
 
+def name_groups(expression: str, text: str) -> tuple[str, str] | None:
+    """An expression with names for the groups that a text uses by number ("$1"), and the text with those. None: it
+    uses none, or one that is not there."""
+    used = {int(match[1] or match[2]) for match in _NUMBER.finditer(text)}
+    parts: list[str] = []
+    known: list[str] = []
+    for kind, part in patterns.tokens(expression):
+        named = _NAMED.match(part) if kind == "open" else None
+        is_nameless = kind == "open" and part == "("
+        if named is not None or is_nameless:
+            known.append(f"part{len(known) + 1}" if named is None else named[1])
+        better = f"(?<{known[-1]}>" if is_nameless and len(known) in used else "(?:"
+        parts.append(better if is_nameless else part)
+    cured = "".join(parts)
+    if not used or max(used) > len(known) or check(cured) is not None:
+        return None
+    return cured, _NUMBER.sub(lambda match: f"${{{known[int(match[1] or match[2]) - 1]}}}", text)
+
+
 # --- texts with groups -----------------------------------------------------------------------------------------
 
 
-def check_parts(text: str, groups: collections.abc.Collection[str]) -> str | None:
-    """Whether each `${name}` of a text is a group."""
+def check_parts(text: str, groups: collections.abc.Collection[str], check_text: cures.Check) -> str | None:
+    """Whether each `${name}` of a text is a group, and no group is written in another way. check_text: of all else."""
+    if (cause := check_spelling(text, groups, check_text)) is not None:
+        return cause
     for match in _PART.finditer(text):
         if match[1] not in groups:
             known = [f"${{{name}}}" for name in groups]
@@ -87,6 +117,39 @@ def check_parts(text: str, groups: collections.abc.Collection[str]) -> str | Non
             )
             return f"uses {words.quoted(match.group())}, which is no named group of it: {expected}"
     return None
+
+
+def check_spelling(
+    text: str,
+    groups: collections.abc.Collection[str],
+    check_text: cures.Check,
+    is_variable: collections.abc.Callable[[str], bool] = lambda _: False,
+) -> str | None:
+    """Whether a text has a group as other tools write it: "$1", "$id", "{id}". check_text: of a text with groups.
+    is_variable: names that mean something else behind a dollar sign."""
+    known = list(groups)
+    found: list[str] = []
+
+    def put_number(match: re.Match[str]) -> str:
+        found.append(match.group())
+        number = int(match[1] or match[2])
+        return f"${{{known[number - 1]}}}" if number <= len(known) else match.group()
+
+    def put_name(match: re.Match[str]) -> str:
+        name = match[1] or match[2] or match[3]
+        is_good = match[3] in known or (match[2] is None and is_variable(name))
+        if is_good or name.lower() not in known:
+            return match.group()
+        found.append(match.group())
+        return f"${{{name.lower()}}}"
+
+    better = _NUMBER.sub(put_number, _BY_NAME.sub(put_name, text))
+    if not found:
+        return None
+    cause = f"holds {words.quoted(found[0])}, and what a group matched is written with its name, as in ${{name}}"
+    if _NUMBER.search(better) is None:
+        return f"{cause}{cures.write(check_text, better)}"
+    return f"{cause}; its expression has no such group as (?<name>...), and a dollar sign itself is %24"
 
 
 def find_parts(text: str) -> tuple[str, ...]:

@@ -172,14 +172,16 @@ def check_host_header(value: str) -> str | None:
 # --- paths and URLs --------------------------------------------------------------------------------------------
 
 
-def check_route_path(path: str, *, with_patterns: bool = False) -> str | None:
+def check_route_path(path: str, *, with_patterns: bool = False, used_in: str = "") -> str | None:
     """The path of a route, in the forms of `route_paths`; with_patterns: or a container's regular expression. nginx
-    compares them with decoded paths."""
-    cause = _find_path_cause(path, with_patterns=with_patterns)
-    return None if cause is None else f"{cause}{cures.write(_find_path_cause, *spellings.paths(path))}"
+    compares them with decoded paths. used_in: a text that uses groups of it."""
+    cause = _find_path_cause(path, with_patterns=with_patterns, used_in=used_in)
+    if cause is None or "; write " in cause:
+        return cause
+    return f"{cause}{cures.write(_find_path_cause, *spellings.paths(path))}"
 
 
-def _find_path_cause(path: str, *, with_patterns: bool = False) -> str | None:
+def _find_path_cause(path: str, *, with_patterns: bool = False, used_in: str = "") -> str | None:
     cause = check_text(path)
     if cause is not None:
         return cause
@@ -190,7 +192,7 @@ def _find_path_cause(path: str, *, with_patterns: bool = False) -> str | None:
         before, expression = route_paths.split_expression(path)
         is_of_file = route_paths.is_of_file(path)
         if is_of_file:
-            return expressions.check(expression, f"{before} ")
+            return expressions.check(expression, f"{before} ", used_in)
         return patterns.check(expression) or match_times.find_cause(expression)
     path = path.removeprefix("= ")
     size, decoded = len(path.encode()), urllib.parse.unquote(path)

@@ -4,7 +4,7 @@ import re
 
 from daemun.core import model, problem_report, source_abilities
 from daemun.core.options import balance_option, catalogue, keep_option, option, respond_form, rewrite_option
-from daemun.core.texts import expressions, quantity_rules, route_paths, rules, words
+from daemun.core.texts import expressions, names, quantity_rules, route_paths, rules, words
 
 
 def check_route(
@@ -13,7 +13,8 @@ def check_route(
     """One route, seen alone. can: what its source may."""
     report = report.at(route.origin)
     here = ("routes", route.path)
-    report.add(rules.check_route_path(route.path, with_patterns=can.patterns), *here)
+    used_in = route.action.to if isinstance(route.action, model.Redirect) else ""
+    report.add(rules.check_route_path(route.path, with_patterns=can.patterns, used_in=used_in), *here)
     targets = route.action.targets if isinstance(route.action, model.Proxy) else ()
     if any(target.path is not None for target in targets):
         report.add(_find_cause_of_paths(route.path, targets), *here, "to")
@@ -46,14 +47,20 @@ def _find_cause_of_paths(path: str, targets: tuple[model.Target, ...]) -> str | 
 def _check_redirect(to: str, path: str) -> str | None:
     groups = route_paths.find_groups(path)
     if not groups:
-        return rules.check_redirect(to)
+        expression = route_paths.split_expression(path)[1] if route_paths.is_of_file(path) else ""
+        is_named_there = expressions.name_groups(expression, to) is not None
+        return None if is_named_there else rules.check_redirect(to)
     scheme, separator, rest = to.partition("://")
     before = scheme + re.split(r"[/?#]", rest, maxsplit=1)[0] if separator else ""
     if expressions.without_parts(before, groups) != before:
         return "has a group in its host, so visitors could be led anywhere; write the host out"
     if to.startswith("${") and expressions.without_parts(to, groups).startswith("x"):
         return "begins with a group; expected a URL or a path that begins with a slash"
-    return rules.check_redirect(expressions.without_parts(to, groups))
+
+    def check_rest(text: str) -> str | None:
+        return rules.check_redirect(expressions.without_parts(text, groups))
+
+    return expressions.check_spelling(to, groups, check_rest, names.is_variable) or check_rest(to)
 
 
 def _check_what_is_dropped(
@@ -133,7 +140,9 @@ def _check_target_path(text: str, route_path: str) -> str | None:
     """Of a route by expression it may use groups."""
     if not route_paths.is_of_file(route_path):
         return rules.check_target_path(text)
-    return expressions.check_parts(text, route_paths.find_groups(route_path)) or rewrite_option.check_path(text)
+    return expressions.check_parts(
+        text, route_paths.find_groups(route_path), rewrite_option.check_path
+    ) or rewrite_option.check_path(text)
 
 
 def _check_targets_together(
