@@ -296,3 +296,20 @@ def test_certificates_of_the_file_hold_for_containers_whose_labels_name_none() -
         "another CA" in one for one in merged(Access(client_certificates=OWN), Access(client_certificates=LOCAL))[1]
     )
     assert "client_certificates" not in label_options.PARTS["access"]
+
+
+@pytest.mark.parametrize("empty", ["", "null", "~", "{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "access: EMPTY\nsites: {a.test: http://127.0.0.1:1}",
+        "sites:\n  a.test:\n    access: EMPTY\n    routes: {/: http://127.0.0.1:1}",
+        "sites:\n  a.test:\n    /:\n      to: http://127.0.0.1:1\n      access: EMPTY",
+    ],
+)
+def test_nothing_behind_the_key_opens_nothing(text: str, empty: str) -> None:
+    snapshot = yaml_file.parse(text.replace("EMPTY", empty), file_name="daemun.yaml", base_dir="/etc/daemun")
+    (problem,) = snapshot.problems
+    assert problem.severity is model.Severity.ERROR
+    assert "access: expected public or a map, found " in problem.message
+    assert problem.message.endswith("; to let everybody in, write public")

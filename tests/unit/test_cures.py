@@ -28,7 +28,7 @@ PLACES = {
     "health of gRPC": "sites: {{a.test: {{/: {{to: grpc://web, health: {text}}}}}}}",
 }
 CURED = re.compile(r'write ("(?:[^"\\]|\\.)*")|did you mean ("(?:[^"\\]|\\.)*")\?')
-OPTION = re.compile(r"write `(to|files|http|health|tls): (.*?)`")
+OPTION = re.compile(r"write `(to|files|deny|http|health|tls): (.*?)`")
 VALUE = re.compile(r"write `(\{.*\})`")
 """YAML that stands in the place of the refused text."""
 
@@ -58,7 +58,7 @@ def assert_cured(place: str, text: str) -> list[str]:
             assert not errors_of(PLACES[place].format(text=value)), (text, value)
             found.append(value)
         for key, value in OPTION.findall(message):
-            route = f"{{{key}: {value}}}" if key in {"to", "files"} else f"{{to: grpc://web, {key}: {value}}}"
+            route = f"{{{key}: {value}}}" if key in {"to", "files", "deny"} else f"{{to: grpc://web, {key}: {value}}}"
             content = f"sites: {{a.test: {{routes: {{/: {route}}}}}}}"
             if key in {"http", "tls"}:
                 content = f"sites: {{a.test: {{{'tls: off, ' if key == 'http' else ''}{key}: {value}, routes: {{/: h2c://x}}}}}}"
@@ -85,6 +85,7 @@ def assert_cured(place: str, text: str) -> list[str]:
         ("/srv/www", "files: /srv/www"),
         ("./public", "files: ./public"),
         ("file:///srv/www", "files: /srv/www"),
+        ("deny", "deny: true"),
         ("unix//run/a.sock", "http://unix:/run/a.sock"),
         ("unix:/run/a.sock", "http://unix:/run/a.sock"),
         ("unix:///run/a.sock", "http://unix:/run/a.sock"),
@@ -120,7 +121,7 @@ def assert_cured(place: str, text: str) -> list[str]:
 )
 def test_targets(place: str, text: str, cure: str) -> None:
     """K1, K11."""
-    is_entry = cure.startswith(("files:", "to:"))
+    is_entry = cure.startswith(("files:", "to:", "deny:"))
     assert assert_cured(place, text) == [f"{{/: {{{cure}}}}}" if is_entry and place == "short target" else cure]
 
 
@@ -330,3 +331,19 @@ def test_groups_without_a_name_are_named_where_they_stand_and_where_they_are_use
     cured = route.replace(better.replace("(?<part1>", "("), better).replace(use.replace("${part1}", "$1"), use)
     assert cured.count("part1") == 2
     assert not errors_of(f"sites: {{a.test: {{{cured}}}}}")
+
+
+@pytest.mark.parametrize("place", ["short target", "path of a route"])
+@pytest.mark.parametrize("status", [403, 404, 204, 503])
+def test_a_status_in_place_of_a_server(place: str, status: int) -> None:
+    site = "sites: {{a.test: {}}}" if place == "short target" else "sites: {{a.test: {{/p/: {}}}}}"
+    (message,) = errors_of(site.format(status))
+    (cure,) = VALUE.findall(message)
+    assert f"respond: {status}" in cure
+    assert not errors_of(site.format(cure))
+
+
+@pytest.mark.parametrize("number", [80, 301, 3000, 999])
+def test_a_number_that_is_no_status_of_an_answer(number: int) -> None:
+    (message,) = errors_of(f"sites: {{a.test: {{/p/: {number}}}}}")
+    assert "write `" not in message

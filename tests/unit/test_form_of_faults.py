@@ -319,6 +319,8 @@ def test_every_key_is_sent_to_where_it_is_known(kind: str) -> None:
             if key in keys[other] or key == "url":
                 continue
             known = {homes[one] for one in keys if key in keys[one]}
+            if key == "login" and other in {"site", "route"}:  # a group may have that name
+                known = {"is a condition of `access`"}
             (message, *_) = [line for line in said(files[other].replace("KEY", key)) if "unknown key" in line]
             assert any(home in message for home in known), message
 

@@ -14,6 +14,9 @@ from tests.support.sites import route, site
 EVERYBODY, FAMILY = LoginRule(), LoginRule(groups=("family",))
 
 
+SERVER = "http://127.0.0.1:1"
+
+
 def problems_of(text: str) -> list[str]:
     return [one.message for one in yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc").problems]
 
@@ -58,6 +61,48 @@ def test_what_is_refused(text: str, said: str) -> None:
 )
 def test_what_is_taken(text: str) -> None:
     assert problems_of(text) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [
+        ("login: true", "{login: true}"),
+        ("login: [family]", "{login: [family]}"),
+        ("login: family", "{login: family}"),
+        ("login: {users: [alice]}", "{login: {users: [alice]}}"),
+        ("login: true, access: {allow: private}", "{allow: private, login: true}"),
+    ],
+)
+@pytest.mark.parametrize(
+    "place", [f"sites: {{a.test: {{%s, routes: {{/: {SERVER}}}}}}}", f"sites: {{a.test: {{/: {{%s, to: {SERVER}}}}}}}"]
+)
+def test_a_rule_that_stands_beside_access(place: str, written: str, cure: str) -> None:
+    (message,) = problems_of(f"login: x.test\n{place % written}")
+    assert message.endswith(f'unknown key "login" here: it is a condition of `access`; write `access: {cure}`')
+    assert problems_of(f"login: x.test\n{place % f'access: {cure}'}") == []
+
+
+@pytest.mark.parametrize("written", ["auth.test", "{host: auth.test}", "false"])
+def test_a_sign_in_page_is_of_the_top(written: str) -> None:
+    (message,) = problems_of(f"sites: {{a.test: {{login: {written}, routes: {{/: {SERVER}}}}}}}")
+    assert "it belongs to the top of the file" in message
+
+
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [("yes", "write true"), ("On", "write true"), ("off", "leave it out"), ("no", "leave it out")],
+)
+def test_a_word_of_yaml_1_1_is_no_group(written: str, cure: str) -> None:
+    (message,) = problems_of(f"login: x.test\nsites: {{a.test: {{/: {{to: {SERVER}, access: {{login: {written}}}}}}}}}")
+    assert f'found the text "{written}"' in message
+    assert message.endswith(cure)
+    assert problems_of(f"login: x.test\naccess: {{login: {{groups: [{written}]}}}}\nsites: {{}}") == []
+
+
+@pytest.mark.parametrize("written", ["off", "true", "false", "yes"])
+def test_a_flag_is_no_host_of_the_page(written: str) -> None:
+    (message,) = problems_of(f"login: {written}\nsites: {{}}")
+    assert message.startswith("login: expected the host of the sign-in page")
 
 
 def test_the_page_is_a_site_that_is_open() -> None:

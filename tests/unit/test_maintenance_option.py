@@ -28,6 +28,9 @@ def read(written: str) -> tuple[Maintenance, list[str]]:
         ("true", Maintenance()),
         ("false", Maintenance(on=False)),
         ("./soon.html", Maintenance(page=PAGE)),
+        ("soon.html", Maintenance(page=PAGE)),
+        ("back soon.html", Maintenance(page=PageFile(path="/etc/daemun/back soon.html"))),
+        ("./we are closed", Maintenance(page=PageFile(path="/etc/daemun/we are closed"))),
         ("{page: soon.html, on: false}", Maintenance(on=False, page=PAGE)),
         ("{until: 2026-12-31T18:00+09:00}", Maintenance(until=NINE)),
         ("{until: '2026-12-31 09:00:00Z'}", Maintenance(until=NINE)),
@@ -47,6 +50,12 @@ def test_forms(written: str, meant: Maintenance) -> None:
         ("{allow: public}", "write `maintenance: false`"),
         ("{allow: 10.0.0.1/8}", 'write "10.0.0.0/8"'),
         ("{alow: private}", 'did you mean "allow"?'),
+        ("off", 'expected true, false, a file or a map, found the text "off"; write false'),
+        ("No", 'found the text "No"; write false'),
+        ("on", 'found the text "on"; write true'),
+        ("{page: off}", 'expected a file, found the text "off"; for the gate\'s own page, leave it out'),
+        ("We are closed.", 'expected a file, found the text "We are closed."; put the text in one'),
+        ("{page: Back at 9.30 tomorrow}", "put the text in one"),
         ("[true]", "expected true, false, a file or a map"),
     ],
 )
@@ -116,6 +125,15 @@ def test_a_site_that_is_not_there(tmp_path: pathlib.Path) -> None:
     file.write_text("sites: {a.test: http://a}\n")
     with pytest.raises(ConfigError, match=r'^cannot close "b.test": there is no such site'):
         yaml_edit.set_maintenance(file, "b.test", is_on=True)
+
+
+@pytest.mark.parametrize("written", ["off", "no", "on", '"off"'])
+def test_a_command_replaces_a_word_of_yaml_1_1(tmp_path: pathlib.Path, written: str) -> None:
+    file = tmp_path / "daemun.yaml"
+    site = "sites:\n  a.test:\n    maintenance: {}\n    routes: {{/: http://a}}\n"
+    file.write_text(site.format(written))
+    yaml_edit.set_maintenance(file, "a.test", is_on=True)
+    assert file.read_text() == site.format("true")
 
 
 def test_a_list_is_for_a_person(tmp_path: pathlib.Path) -> None:

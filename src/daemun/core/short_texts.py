@@ -128,6 +128,8 @@ def parse_target(text: str) -> model.Target:
     except ValueError as error:
         cause = f"target {words.quoted(text)} {error}"
         reason = str(error)
+    if text.strip().lower() == "deny":
+        raise NotOneServerError(f"{cause}; nobody gets anything there", "deny: true")
     servers = [find_meant(part) for part in spellings.several(text)]
     if servers and all(servers):
         raise NotOneServerError(f"{cause}; they are several servers", f"to: [{', '.join(map(_in_list, servers))}]")

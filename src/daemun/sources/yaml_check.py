@@ -10,7 +10,7 @@ import typing
 import pydantic
 
 from daemun.core import short_texts
-from daemun.core.options import forms, listen_option, option
+from daemun.core.options import forms, listen_option, login_option, option
 from daemun.core.texts import expressions, names, other_tools, route_paths, words
 from daemun.sources import yaml_entry, yaml_meant, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
 
@@ -138,6 +138,9 @@ def _fault(
         if owner is yaml_site.SITE and key in {action.value for action in option.Beside}:
             route = yaml_meant.suggest_action(key, detail["input"], document.get(at))
             home = f"{_OF_A_ROUTE}; write `{route}`" if route is not None else home
+        elif key == login_option.OPTION.name and owner in {yaml_site.SITE, yaml_route.ROUTE}:
+            rule = yaml_meant.suggest_login(detail["input"], document.get(path[:-1]))
+            home = f"is a condition of `access`; write `access: {rule}`" if rule is not None else home
         message = yaml_words.unknown_key(key, _keys(owner), elsewhere=home, of_other_tools=owner in _OF_OTHER_TOOLS)
         if owner is yaml_site.SITE and home is None and _may_be_path(key, detail["input"]):
             message = f"{message}; if it is a path, write {words.quoted(f'/{key}')}"
@@ -176,8 +179,10 @@ def _find_group_cause(path: yaml_positions.Path, detail: typing.Any) -> str | No
 
 
 def _suggest(kind: _Map, detail: typing.Any) -> str | None:
-    """What a list was meant to be where a map is expected."""
+    """What a list, or a status, was meant to be where a map is expected."""
     found, loc = detail["input"], detail["loc"]
+    if kind in {yaml_site.SITE, yaml_route.ROUTE} and loc == () and isinstance(found, int):
+        return yaml_meant.suggest_answer(found, is_site=kind is yaml_site.SITE)
     if not isinstance(found, list):
         return None
     if kind is yaml_site.SITE and loc == ():

@@ -7,6 +7,7 @@ is known to have changed nothing else.
 import collections.abc
 import dataclasses
 
+from daemun.core.options import forms
 from daemun.core.texts import route_paths
 from daemun.sources import yaml_blocks, yaml_positions
 
@@ -27,6 +28,8 @@ class Site:
 
     def is_in_maintenance(self) -> bool:
         value = self.value.get("maintenance", False) if isinstance(self.value, dict) else False
+        if forms.hint_flag(value):  # a mistake, and what is written over it is none
+            return False
         return bool(value.get("on", True)) if isinstance(value, dict) else value is not None and value is not False
 
     def paths(self) -> collections.abc.Collection[str]:
@@ -86,7 +89,8 @@ class Site:
 
 def find_page(written: object) -> str | None:
     """The page that `maintenance` is, where that is one alone."""
-    return written if isinstance(written, str) and written not in {"", "true", "false", "null", "~"} else None
+    is_page = isinstance(written, str) and written not in {"", "true", "false", "null", "~"}
+    return str(written) if is_page and not forms.hint_flag(written) else None
 
 
 def site_of(document: yaml_positions.Document, key: str | None) -> Site:

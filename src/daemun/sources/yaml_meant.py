@@ -9,10 +9,13 @@ import typing
 import pydantic
 from ruamel import yaml
 
+from daemun.core import model, problem_report
+from daemun.core.options import access_option, option, respond_form
 from daemun.core.texts import route_paths, rules
 from daemun.sources import yaml_positions, yaml_route, yaml_site
 
 _LONGEST = 200
+_ACCESS = access_option.OPTION.name
 
 
 def suggest_site(value: object) -> str | None:
@@ -40,6 +43,29 @@ def suggest_action(key: str, value: object, site: object) -> str | None:
         return None
     routes = {"/": {key: value}}
     return write_flow({"routes": routes}) if _is_good_site({"routes": routes}) else None
+
+
+def suggest_answer(value: int, *, is_site: bool) -> str | None:
+    """Of a number: an answer with this status. None: it is none that a route can have."""
+    answer = model.Respond(status=value)
+    report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
+    respond_form.check(answer, option.Place(report=report, field=()))
+    if isinstance(value, bool) or report.problems:
+        return None
+    route = {"respond": value}
+    return write_flow({"/": route} if is_site else route)
+
+
+def suggest_login(value: object, holder: object) -> str | None:
+    """Of `login` in a site or a route, which is a condition there: the whole `access` with it. None: it is no rule."""
+    if isinstance(value, str) and "." in value:
+        return None
+    access = holder.get(_ACCESS) if isinstance(holder, dict) else None
+    for beside in (access, {}) if isinstance(access, dict) else ({},):
+        condition = {**beside, "login": value}
+        if _is_good(yaml_route.ROUTE, {"deny": True, _ACCESS: condition}):
+            return write_flow(condition)
+    return None
 
 
 def is_map_behind_dashes(value: object) -> bool:

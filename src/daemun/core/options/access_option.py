@@ -208,8 +208,9 @@ def _parse(value: object) -> object:
         return Access()
     if value == PRIVATE:
         raise ValueError("expected public or a map, found private; write {allow: private}")
-    if value == {}:
-        raise ValueError("expected public or a map, found an empty map; to let everybody in, write public")
+    if value is None or value == {}:
+        found = "nothing" if value is None else "an empty map"
+        raise ValueError(f"expected public or a map, found {found}; to let everybody in, write public")
     if isinstance(value, dict):
         _check_empty(value)
     return value
@@ -333,8 +334,9 @@ def _loaded(value: Access | None, read: collections.abc.Callable[[str], bytes | 
 
 OPTION = Option[Access | None](
     name="access",
-    form=typing.Annotated[Access | None, pydantic.BeforeValidator(_parse), forms.Also({"const": PUBLIC})],
+    form=typing.Annotated[Access, pydantic.BeforeValidator(_parse), forms.Also({"const": PUBLIC})],
     default=None,
+    is_never_empty=True,
     doc=Doc(
         kind="`public`, or `{allow, deny, countries: {database, allow, deny}, basic_auth: {users, file, realm}, "
         "forward_auth: {kind, url, copy, remember}, login: {users, groups, emails}, "

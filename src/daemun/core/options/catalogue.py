@@ -162,7 +162,9 @@ def _describe(one: option.Option[typing.Any]) -> option.Doc | _KeyDocs:
 
 def _form(one: option.Option[typing.Any]) -> object:
     """Where the default is None, a key with nothing behind it is one that is not written."""
-    return typing.Optional[one.form] if one.default is None else one.form  # noqa: UP045 made while it runs
+    if one.default is not None or one.is_never_empty:
+        return one.form
+    return typing.Optional[one.form]  # noqa: UP045 made while it runs
 
 
 def with_options(name: str, base: type[_Entry], level: option.Level) -> type[_Entry]:

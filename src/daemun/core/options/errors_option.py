@@ -63,7 +63,7 @@ def _pages(value: ErrorPages, replace: page_file.Replace) -> ErrorPages:
 OPTION = Option(
     name="errors",
     form=typing.Annotated[
-        dict[str, forms.File],
+        dict[str, page_file.Written],
         pydantic.AfterValidator(_make),
         pydantic.BeforeValidator(_keys),
         pydantic.WithJsonSchema(

@@ -35,6 +35,9 @@ class Login(forms.OptionMap):
 
 
 def _parse(value: object) -> object:
+    if isinstance(value, bool) or forms.hint_flag(value):
+        cure = "write the host, such as auth.example.com, or leave it out for no sign-in page"
+        raise ValueError(f"expected {Login.shape}, found {words.describe(value)}; {cure}")
     return {"host": value} if isinstance(value, str) else value
 
 

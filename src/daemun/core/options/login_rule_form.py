@@ -81,6 +81,9 @@ def _parse(value: object) -> object:
         raise ValueError(
             f"expected {LoginRule.shape}, found {words.describe(value)}; to let everybody in, leave it out"
         )
+    if flag := forms.hint_flag(value):
+        cure = flag if flag.endswith("true") else "; to let everybody in, leave it out"
+        raise ValueError(f"expected {LoginRule.shape}, found {words.describe(value)}{cure}")
     return {"groups": value} if isinstance(value, str | list | tuple) else value
 
 

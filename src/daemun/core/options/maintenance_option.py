@@ -50,7 +50,7 @@ class WrittenMaintenance(forms.OptionMap):
         "allow": "addresses and networks that come in all the same; private: the private networks",
     }
     on: forms.Flag = True
-    page: forms.File | None = None
+    page: page_file.Written | None = None
     until: typing.Annotated[
         pydantic.InstanceOf[datetime.datetime] | None,
         pydantic.BeforeValidator(_until),
@@ -62,6 +62,8 @@ class WrittenMaintenance(forms.OptionMap):
 def _parse(value: object) -> object:
     if isinstance(value, bool):
         return {"on": value}
+    if flag := forms.hint_flag(value):
+        raise ValueError(f"expected {WrittenMaintenance.shape}, found {words.describe(value)}{flag}")
     return {"page": value} if isinstance(value, str) else value
 
 

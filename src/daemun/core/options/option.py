@@ -169,6 +169,7 @@ class Option(typing.Generic[T]):
     holds where it is not set. doc: for the documentation; of a map that has a row for each key, by these.
     levels: where it may stand. beside: on a route, which actions it has a meaning for.
     check: its rule, for the value that holds, set or not: adds every problem to the place.
+    is_never_empty: whether a key with nothing behind it is an error where the default is None, as it opens something.
     model_field: of the holder, which has the value, because `core.model` itself or several sources decide with it;
         None: it is among the holder's `options`.
     needs: what nginx must have been built with for a value.
@@ -186,6 +187,7 @@ class Option(typing.Generic[T]):
     levels: frozenset[Level] = frozenset({Level.ROUTE})
     beside: frozenset[Beside] = EVERY_ACTION
     label: Label = Label.NO
+    is_never_empty: bool = False
     model_field: str | None = None
     check: collections.abc.Callable[[T, Place], None] | None = None
     needs: collections.abc.Callable[[T], collections.abc.Iterable[render_environment.Feature]] | None = None
