@@ -6,7 +6,7 @@ import typing
 import pytest
 
 from daemun.core import model, site_memory
-from daemun.core.options import alias_options, catalogue, workers_option
+from daemun.core.options import alias_options, catalogue, login_option, workers_option
 from daemun.core.rounds import merge
 from daemun.core.texts import names
 
@@ -52,6 +52,38 @@ def test_the_first_source_wins_and_the_other_is_told() -> None:
         '"shop.example@file" (sites.yaml:14); give one of the two another host'
     )
     assert problem.host == "web.test"
+
+
+def test_no_container_takes_the_host_of_the_sign_in() -> None:
+    login = catalogue.values(login_option.OPTION.set(login_option.Login(host="auth.test")))
+    file = snapshot(site("a.test"), globals=model.Globals(options=login))
+    theirs = (
+        site("auth.test", "docker", "container evil"),
+        site("b.test", "docker", "container b", aliases=("auth.test",)),
+    )
+    container = model.Container(name="evil", hosts=("auth.test",), is_served=True)
+    desired = merge.merge_snapshots([file, snapshot(*theirs, source="docker", containers=(container,))])
+    assert [(one.host, one.origin) for one in desired.sites if one.host != "a.test"] == [
+        ("auth.test", login_option.ORIGIN)
+    ]
+    assert [(one.origin.place, one.message) for one in desired.problems] == [
+        (
+            f"container {name}",
+            f'cannot serve site "{host}@docker": host "auth.test" is where people sign in (`login` in daemun.yaml); '
+            "give the container or the sign-in another host",
+        )
+        for name, host in (("evil", "auth.test"), ("b", "b.test"))
+    ]
+    (found,) = desired.containers
+    assert not found.is_served
+    assert found.why == 'host "auth.test" is where people sign in (`login` in daemun.yaml)'
+
+
+def test_a_site_of_the_file_goes_before_the_sign_in() -> None:
+    login = catalogue.values(login_option.OPTION.set(login_option.Login(host="auth.test")))
+    desired = merge.merge_snapshots([snapshot(site("auth.test"), globals=model.Globals(options=login))])
+    assert [one.origin.source for one in desired.sites] == ["file"]
+    assert desired.problems[0].origin == login_option.ORIGIN
 
 
 def test_a_container_whose_host_was_not_granted_is_not_served() -> None:

@@ -1,6 +1,7 @@
 """The snapshots of all sources become what the gate is to be. Pure.
 
 The first source wins: the file comes before the others, and two claims on one host are a problem of the later one.
+daemun's own site, on which people sign in, comes behind the file that names its host, and before the others.
 """
 
 import collections.abc
@@ -10,7 +11,7 @@ import functools
 from daemun.core import model, site_memory
 from daemun.core.access import added_access, login_site
 from daemun.core.certificates import certificate_choice
-from daemun.core.options import access_option, on_demand_option
+from daemun.core.options import access_option, login_option, on_demand_option
 from daemun.core.services import dns_service, dns_services
 from daemun.core.texts import route_paths, rules, words
 from daemun.core.validation import validate, validate_acme, validate_judges, validate_login
@@ -18,6 +19,7 @@ from daemun.core.validation import validate, validate_acme, validate_judges, val
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
 _ANOTHER_HOST = "give one of the two another host"
+_ANOTHER_HOST_THAN_SIGN_IN = "give the container or the sign-in another host"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +89,12 @@ def merge_snapshots(
                 owners.update(dict.fromkeys(site.names, site))
                 ports.take(site)
                 sites.append(judged.merged)
-    if (own := login_site.make(settings)) is not None and (clash := _find_clash(own, owners)) is None:
-        sites.append(own)
-    elif own is not None and clash is not None:
-        problems.append(clash)
+        if snapshot.globals is settings and (own := login_site.make(settings)) is not None:
+            if (clash := _find_clash(own, owners)) is None:
+                owners[own.host] = own
+                sites.append(own)
+            else:
+                problems.append(clash)
     sites.sort(key=lambda site: site.host)
     settings, lost = _with_possible_default(settings, sites)
     pools = {pool.name: pool for snapshot in reversed(snapshots) for pool in snapshot.pools}
@@ -116,6 +120,9 @@ def _find_clash(site: model.Site, owners: collections.abc.Mapping[str, model.Sit
     if taken is None:
         return None
     owner = owners[taken]
+    if owner.origin == login_option.ORIGIN:
+        message = f"cannot serve site {_full_name(site)}: {_of_sign_in(taken)}; {_ANOTHER_HOST_THAN_SIGN_IN}"
+        return model.Problem(origin=site.origin, message=message, host=site.host)
     place = f" ({owner.origin.place})" if owner.origin.place else ""
     message = (
         f"cannot serve site {_full_name(site)}: host {words.quoted(taken)} already belongs to "
@@ -180,12 +187,18 @@ def _judge(
     lost = next((host for host in container.hosts if host not in owners or owners[host].origin.source != source), None)
     if lost is None or not container.is_served:
         return container
+    if lost in owners and owners[lost].origin == login_option.ORIGIN:
+        return dataclasses.replace(container, is_served=False, why=_of_sign_in(lost), cure=_ANOTHER_HOST_THAN_SIGN_IN)
     if lost in owners:
         why = f"host {words.quoted(lost)} already belongs to {_full_name(owners[lost])} ({owners[lost].origin})"
         return dataclasses.replace(container, is_served=False, why=why, cure=_ANOTHER_HOST)
     refusals = (problem for problem in problems if problem.host == lost and problem.origin.source == source)
     why = next((problem.message for problem in refusals), "its site was refused")
     return dataclasses.replace(container, is_served=False, why=why, cure=None)
+
+
+def _of_sign_in(host: str) -> str:
+    return f"host {words.quoted(host)} is where people sign in (`login` in daemun.yaml)"
 
 
 def _full_name(site: model.Site) -> str:
