@@ -50,8 +50,11 @@ def read(access: str) -> tuple[Access | None, list[str]]:
         ("{rate_limit: 10/s}", Access(rate_limit=RateLimit(rate=Rate(requests=10, period_s=1)))),
         ("{rate_limit: 5 / m}", Access(rate_limit=RateLimit(rate=Rate(requests=5, period_s=A_MINUTE)))),
         (
-            "{rate_limit: {rate: 5/m, by: user}}",
-            Access(rate_limit=RateLimit(rate=Rate(requests=5, period_s=A_MINUTE), by="user")),
+            "{forward_auth: authelia, rate_limit: {rate: 5/m, by: user}}",
+            Access(
+                forward_auth=ForwardAuth(kind=Kind.AUTHELIA),
+                rate_limit=RateLimit(rate=Rate(requests=5, period_s=A_MINUTE), by="user"),
+            ),
         ),
         (
             "{rate_limit: {rate: 5/m, burst: 2, by: header X-Key}}",

@@ -115,6 +115,12 @@ class Access(forms.OptionMap):
         return next((name for name in JUDGES if getattr(self, name) is not None), None)
 
     @property
+    def names_users(self) -> bool:
+        """Whether who comes in has a name that nginx knows."""
+        has_own = self.basic_auth is not None or self.login is not None
+        return has_own or (self.forward_auth is not None and self.forward_auth.user_header is not None)
+
+    @property
     def is_limited(self) -> bool:
         return self.rate_limit is not None or self.connections is not None
 

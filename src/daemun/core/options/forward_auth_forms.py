@@ -80,6 +80,9 @@ PROTOCOLS = {
     Kind.NGINX: Protocol(is_original=True, shows_answer=False),
 }
 
+USER_HEADERS = ("remote-user", "x-auth-request-user", "x-authentik-username", "x-forwarded-user", "x-user")
+"""In which judges name users, in small letters."""
+
 _LONGEST_MEMORY_S = 600.0
 """Who signs out or is removed comes in for so long."""
 
@@ -116,6 +119,12 @@ class ForwardAuth(forms.OptionMap):
     @property
     def headers(self) -> tuple[str, ...]:
         return self.protocol.copied if self.copied is None else self.copied
+
+    @property
+    def user_header(self) -> str | None:
+        """In which it names a user; None: in none."""
+        known = {name.lower(): name for name in reversed(self.headers)}
+        return next((known[name] for name in USER_HEADERS if name in known), next(iter(self.headers), None))
 
     @property
     def proxy(self) -> model.Proxy:

@@ -259,7 +259,7 @@ def _zones(held: access_levels.HeldAccess, size: str) -> collections.abc.Iterato
 def _named_by_judge(
     held: access_levels.HeldAccess, judge: forward_auth_forms.ForwardAuth, key: str
 ) -> collections.abc.Iterator[directive.Node]:
-    name = user_limits.find_header(judge)
+    name = judge.user_header
     assert name is not None
     user = forward_auth.identity_variable(held_access.judge_place(held), name)
     # All that limits count in is defined, also where no location queries the judge.

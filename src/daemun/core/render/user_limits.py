@@ -13,7 +13,7 @@ import dataclasses
 
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
-from daemun.core.options import access_option, forward_auth_forms
+from daemun.core.options import access_option
 from daemun.core.render import early_answers, held_access, request_body, site_scope
 from daemun.core.texts import names, words
 from daemun.errors import RenderError
@@ -30,22 +30,12 @@ _ENTERED = "$daemun_entered"
 """The route whose conditions a request met."""
 _OF_FIRST = ("include",)
 """Which clients an internal route serves."""
-_NAMES = ("remote-user", "x-auth-request-user", "x-authentik-username", "x-forwarded-user", "x-user")
 
 
 def is_on(access: access_option.Access) -> bool:
     """Whether somebody names the users that are to be counted by."""
     limit = access.rate_limit
-    if limit is None or not limit.is_by_user:
-        return False
-    return access.basic_auth is not None or access.login is not None or find_header(access.forward_auth) is not None
-
-
-def find_header(judge: forward_auth_forms.ForwardAuth | None) -> str | None:
-    """In which another judge names a user; None: in none."""
-    headers = () if judge is None else judge.headers
-    known = {name.lower(): name for name in reversed(headers)}
-    return next((known[name] for name in _NAMES if name in known), next(iter(headers), None))
+    return limit is not None and limit.is_by_user and access.names_users
 
 
 def is_split(scope: site_scope.Scope, route: model.Route) -> bool:

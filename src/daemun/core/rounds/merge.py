@@ -14,7 +14,7 @@ from daemun.core.certificates import certificate_choice
 from daemun.core.options import access_option, login_option, on_demand_option
 from daemun.core.services import dns_service, dns_services
 from daemun.core.texts import route_paths, rules, words
-from daemun.core.validation import validate, validate_acme, validate_judges, validate_login
+from daemun.core.validation import validate, validate_acme, validate_judges, validate_limits, validate_login
 
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
@@ -40,6 +40,7 @@ def _judge_site(settings: model.Globals, site: model.Site) -> Judged:
         *validate_acme.find_order_problems(site, settings.acme),
         *validate_login.find_login_problems(site, settings),
         *validate_judges.find_judge_problems(site, settings),
+        *validate_limits.find_limit_problems(site, settings),
     )
     if any(problem.severity is model.Severity.ERROR for problem in problems):
         return Judged(problems=problems, is_refused=True, merged=_in_order(site))
@@ -70,7 +71,9 @@ def merge_snapshots(
     """
     settings = next((snapshot.globals for snapshot in snapshots if snapshot.globals is not None), model.Globals())
     memory = memory or site_memory.PerSite()
-    memory.enter((settings.acme, access_option.OPTION.of(settings), validate_login.surroundings(settings)))
+    memory.enter(
+        (settings.acme, access_option.OPTION.of(settings), validate_login.surroundings(settings), settings.snippet)
+    )
     judge = functools.partial(_judge_site, settings)
     problems: list[model.Problem] = []
     owners: dict[str, model.Site] = {}

@@ -16,6 +16,7 @@ from daemun.core.validation import (
     route_order,
     validate_acme,
     validate_judges,
+    validate_limits,
     validate_login,
     validate_route,
     validate_site,
@@ -64,7 +65,7 @@ def find_global_problems(
     """What is wrong with what concerns no single site, and with sites seen together. memory: of earlier calls."""
     memory = memory or site_memory.PerSite()
     listening = (*settings.listen.http, *settings.listen.https)
-    memory.enter((settings.acme, listening, validate_login.surroundings(settings)))
+    memory.enter((settings.acme, listening, validate_login.surroundings(settings), settings.snippet))
     judge = functools.partial(_judge_in_gate, settings=settings, listening=listening)
     orders = [problem for site in sites for problem in memory.get(site, judge)]
     return (*find_gate_problems(settings, sites), *_find_claimed_twice(sites), *orders)
@@ -79,7 +80,8 @@ def find_gate_problems(
     catalogue.check_level(option.Level.GATE, settings, place)
     if settings.tls_policy is not None:
         tls_option.check_policy(settings.tls_policy, place.below("tls_policy"))
-    return (*report.problems, *validate_login.find_gate_problems(settings))
+    limits = validate_limits.find_gate_problems(settings)
+    return (*report.problems, *validate_login.find_gate_problems(settings), *limits)
 
 
 def _judge_in_gate(
@@ -90,6 +92,7 @@ def _judge_in_gate(
         *validate_acme.find_order_problems(site, settings.acme),
         *validate_login.find_login_problems(site, settings),
         *validate_judges.find_judge_problems(site, settings),
+        *validate_limits.find_limit_problems(site, settings),
         *loops.find_loops(site, listening),
     )
 
