@@ -42,6 +42,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator[r
         route("/denied/", respond_form.DENIAL),
         route("/denied/but/", model.Respond(body="in")),
         route("/gone", model.Respond(status=410)),
+        *(route(f"/status/{one}/", model.Respond(status=one)) for one in (400, 401, 404, 414, 418, 451, 501, 599)),
     )
     private = catalogue.values(access_option.OPTION.set(access_option.Access(allow=("private",))))
     trusted = model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("127.0.0.1",))))
@@ -106,3 +107,25 @@ def test_a_file_comes_from_nowhere_else(gate: rendered.Running) -> None:
     assert found
     for place in found:
         assert gate.get(f"https://open.test{place.rstrip(';')}").status_code == 404
+
+
+@pytest.mark.parametrize("host", ["open.test", "home.test"])
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/gone", "Gone"),
+        ("/status/400/", "Not possible here"),
+        ("/status/401/", "Please sign in"),
+        ("/status/404/", "Not found"),
+        ("/status/414/", "Not possible here"),
+        ("/status/418/", "Not possible here"),
+        ("/status/451/", "Not available here"),
+        ("/status/501/", "Something went wrong"),
+        ("/status/599/", "Something went wrong"),
+    ],
+)
+def test_a_status_alone_has_a_page_of_the_gate(gate: rendered.Running, host: str, path: str, title: str) -> None:
+    answer = fetch(gate, f"https://{host}{path}", HOME, Accept="application/json")
+    assert (answer.json()["status"], answer.json()["error"]) == (answer.status_code, title)
+    assert title in fetch(gate, f"https://{host}{path}", HOME, Accept="text/html").text
+    assert "nginx" not in answer.text

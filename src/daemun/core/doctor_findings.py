@@ -254,10 +254,10 @@ def _judge_site(item: model.SiteStatus) -> model.Finding:
 
 
 def _judge_problem(problem: model.Problem) -> model.Finding:
-    make = new_findings.blocks if problem.severity is model.Severity.ERROR else new_findings.warns
+    weight = model.Weight.BLOCKS if problem.severity is model.Severity.ERROR else model.Weight.WARNS
     topic = "engine" if problem.origin.source == "docker" else "config"
-    cure = f"look at {problem.origin.place}" if problem.origin.place else "`daemun status` shows what is live"
-    return make(topic, problem.message, cure, problem.host)
+    cure = f"look at {problem.origin.place}" if problem.origin.place else None  # the message has its own
+    return model.Finding(topic=topic, weight=weight, message=problem.message, cure=cure, host=problem.host)
 
 
 def _count(number: int, one: str) -> str:

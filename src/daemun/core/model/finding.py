@@ -16,7 +16,8 @@ class Weight(enum.Enum):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """topic: what was looked at, a word ("dns", "reach", "caa", "budget", "clock", "record").
-    host: None: of no single name. message: what was found. cure: what to do; None with Weight.GOOD."""
+    host: None: of no single name. message: what was found. cure: what to do; None with
+    Weight.GOOD, and where the message has it."""
 
     topic: str
     weight: Weight

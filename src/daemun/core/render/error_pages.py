@@ -28,14 +28,20 @@ FILE = "errors.conf"
 
 STATUSES = ("403", "404", "405", "413", "421", "429", "500", "502", "503", "504")
 
+_PAGELESS = (444, 494, 495, 496, 497, 499)
+"""nginx's own: it closes the connection at 444 and 499, and sends 400 instead of the others."""
+
 _TEXTS: dict[str, tuple[str, str]] = {
     "401": ("Please sign in", "This address is for those who have a name and a password for it."),
     "403": ("Not allowed", "You have no access to this address."),
     "404": ("Not found", "There is nothing at this address."),
     "405": ("Not possible here", "This address does not take such a request."),
+    "410": ("Gone", "What was at this address is not there any more."),
     "413": ("Too large", "What was sent is larger than this service takes."),
     "421": ("Wrong connection", "This connection is for another name. Please try again."),
     "429": ("Too many requests", "Please wait a moment before you try again."),
+    "451": ("Not available here", "For legal reasons this address is not available."),
+    "~^4": ("Not possible here", "This address does not answer such a request."),
     "500": ("Something went wrong", "The request could not be handled. Please try again later."),
     "502": ("Service not reachable", "The service behind this address does not answer. Please try again in a moment."),
     "503": ("Temporarily not available", "Please try again in a moment."),
@@ -116,16 +122,25 @@ def of_gate(settings: model.Globals) -> tuple[directive.Node, ...]:
     return (arguments.line("include", FILE),) if is_on(settings, ()) else ()
 
 
-def repeated(scope: site_scope.Scope, route: model.Route, *but: str) -> tuple[directive.Directive, ...]:
+def of_status(scope: site_scope.Scope, route: model.Route, status: int) -> tuple[directive.Directive, ...]:
+    """For a location that answers with this status alone, one that the gate has no page for elsewhere."""
+    if status < 400 or status in _PAGELESS or str(status) in STATUSES:
+        return ()
+    return repeated(scope, route, also=(str(status),))
+
+
+def repeated(
+    scope: site_scope.Scope, route: model.Route, *but: str, also: tuple[str, ...] = ()
+) -> tuple[directive.Directive, ...]:
     """For a location of a route with error pages of its own, which nginx takes for all there are. What an owner sets
-    for a status in the route counts. but: statuses that have no page here."""
+    for a status in the route counts. but: statuses that have no page here. also: others that have one."""
     pages = site_scope.owned(scope.site.snippet, "error_page") or site_scope.owned(scope.settings.snippet, "error_page")
     own = {arg.value for line in site_scope.owned(route.snippet, "error_page") for arg in line.args[:-1]}
     pages = (*pages, *custom_pages.lines(custom_pages.of_route(scope, route), *own))
     if not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
         return pages
     place = f"{_prefix_of(scope, route)}$daemun_wanted" if _has_logs(route) else visitor_page.LOCATION
-    return (*pages, _page(*but, *own, place=place))
+    return (*pages, _page(*but, *own, place=place, also=also))
 
 
 def log_lines(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
@@ -172,8 +187,8 @@ def is_on(settings: model.Globals, snippet: model.Snippet) -> bool:
     return not any(line.args and line.args[0].value == "on" for line in written)
 
 
-def _page(*but: str, place: str = visitor_page.LOCATION) -> directive.Directive:
-    return arguments.line("error_page", *(status for status in STATUSES if status not in but), Expr(place))
+def _page(*but: str, place: str = visitor_page.LOCATION, also: tuple[str, ...] = ()) -> directive.Directive:
+    return arguments.line("error_page", *(one for one in (*STATUSES, *also) if one not in but), Expr(place))
 
 
 def _location(

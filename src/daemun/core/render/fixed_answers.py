@@ -117,7 +117,8 @@ def respond(
         return _respond_file(scope, route, action, action.file, https=https)
     lines = _lines(scope, route, https=https)
     if action.body is None:
-        block = (*lines, *route.snippet, arguments.line("return", str(action.status)))
+        pages = error_pages.of_status(scope, route, action.status)
+        block = (*lines, *pages, *route.snippet, arguments.line("return", str(action.status)))
         return _locations(scope, route, block, "respond", is_open=action.refuses)
     answer = arguments.line("return", str(action.status), Expr(arguments.literal(action.body)))
     block = (*lines, *_type_lines(_with_charset(action.media_type)), *route.snippet, answer)
