@@ -8,7 +8,6 @@ import collections.abc
 import contextlib
 import datetime
 import logging
-import math
 import os
 import re
 import sys
@@ -16,7 +15,7 @@ import time
 import typing
 
 from daemun import settings
-from daemun.core.texts import cures, words
+from daemun.core.texts import cures, repeats, words
 
 
 @contextlib.contextmanager
@@ -54,21 +53,14 @@ class OncePerMinute(logging.Filter):
     def __init__(self, now: collections.abc.Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._now = now
-        self._seen: dict[tuple[int, str], tuple[float, int]] = {}
+        self._repeats = repeats.Repeats()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        key = (record.levelno, _NUMBERS.sub("N", record.getMessage()))
-        now_s = self._now()
-        began_s, left_out = self._seen.get(key, (-math.inf, 0))
-        if now_s - began_s < 60:
-            self._seen[key] = (began_s, left_out + 1)
-            return False
-        self._seen[key] = (now_s, 0)
+        cause = (record.levelno, _NUMBERS.sub("N", record.getMessage()))
+        left_out = self._repeats.note(cause, self._now())
         if left_out:
-            record.msg, record.args = f"{record.getMessage()} ({left_out} more like this since the last line)", ()
-        if len(self._seen) > _MOST_CAUSES:
-            self._seen.pop(next(iter(self._seen)))
-        return True
+            record.msg, record.args = repeats.add_left_out(record.getMessage(), left_out), ()
+        return left_out is not None
 
 
 class OfLibraries(logging.Filter):
@@ -87,7 +79,6 @@ class OfLibraries(logging.Filter):
 
 _NUMBERS = re.compile(r"\b(?:0x[0-9a-f]+|[0-9]+)\b")
 """Descriptors, ports and addresses in memory make no other cause."""
-_MOST_CAUSES = 1000
 
 
 def is_json(log_format: settings.LogFormat) -> bool:

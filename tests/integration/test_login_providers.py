@@ -560,6 +560,11 @@ def test_a_secret_that_cannot_be_read(street: Street, browser: Browser, tmp_path
     assert "no such file" in problem.message
     answer = press(browser, browser.open("https://home.test/"), one)
     assert (answer.status_code, "client_secret" in answer.text) == (502, True)
+    # Nothing is missing once there is no sign-in.
+    assert asyncio.run(street.house.keeper.prepare((), {})) == ()
+    assert street.house.keeper.problems() == ()
+    assert asyncio.run(street.house.keeper.prepare(policies, street.house.gate.files)) == ()
+    assert len(street.house.keeper.problems()) == 1
     place.write_text(SECRET + "\n")
     assert asyncio.run(street.house.keeper.prepare(policies, street.house.gate.files)) == ()
     assert street.house.keeper.problems() == ()
@@ -598,13 +603,33 @@ def test_a_certificate_of_a_private_authority(street: Street, browser: Browser, 
         assert press(other, other.open("https://home.test/"), one).status_code == 502
 
 
-def test_guesses_are_counted(street: Street, browser: Browser) -> None:
+def test_pages_elsewhere_ban_nobody(street: Street, browser: Browser) -> None:
+    """Their pictures lead a visitor's browser to the way back."""
     there = begin(browser, street.fake)
-    answers = [browser.send(f"https://auth.test/callback/{street.fake.key}?state=x{n}").status_code for n in range(22)]
-    assert answers[:20] == [400] * 20
-    assert answers[-1] == 429
-    assert come_back(browser, street, there).status_code == 429
-    assert come_back(Browser(street.house.gate.clients), street, there).status_code == 400
+    url = f"https://auth.test/callback/{street.fake.key}"
+    assert {browser.send(f"{url}?state=x{number}&code=y").status_code for number in range(25)} == {400}
+    assert come_back(browser, street, there).status_code == 200
+
+
+def test_codes_that_are_made_up(street: Street, browser: Browser) -> None:
+    """Each is a request to the provider: bounded by network, and a line of the log for all of them."""
+    street.pretender.answers["/token"] = answer_with(418, {})
+    page, statuses = browser.open("https://home.test/"), []
+    for _ in range(26):
+        answer = press(browser, page, street.fake)
+        there = find_refresh(answer)
+        statuses.append(come_back(browser, street, there).status_code if there else answer.status_code)
+    assert statuses[:20] == [503] * 20
+    assert 429 in statuses[20:]
+    assert statuses.count(503) == [path for path, _, _ in street.pretender.requests].count("/token")
+    log = pathlib.Path(street.house.gate.layout.logs, "judge.log")
+    assert log.read_text().count("answers with 418") == 1
+    # Neither another network waits, nor passwords of this one.
+    street.pretender.forget()
+    other = Browser(street.house.gate.clients)
+    assert come_back(other, street, begin(other, street.fake)).status_code == 200
+    page = browser.open("https://home.test/")
+    assert browser.open(find_refresh(browser.fill(page, user="alice", password="pw")) or "").status_code == 200
 
 
 async def test_a_provider_that_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ def test_n9_a_cause_is_one_line_a_minute_and_says_how_often_it_was() -> None:
 def test_n9_what_is_remembered_is_bounded() -> None:
     repeats = log.OncePerMinute(lambda: 0.0)
     assert len(_kept(repeats, *("x" * number for number in range(3000)))) == 3000
-    assert len(repeats._seen) <= 1001
+    assert len(repeats._repeats._seen) <= 1001
 
 
 def test_what_libraries_log_of_themselves_is_kept_from_children_of_their_loggers_too() -> None:

@@ -4,6 +4,7 @@ import re
 
 from aiohttp import web
 
+from daemun.core.access import login_users
 from daemun.judge import account, invitation_pages, invitations, login_http, login_judge, login_pages
 
 Words = login_pages.Words
@@ -30,30 +31,28 @@ class InvitationApp:
     async def _show(self, request: web.BaseRequest, words: Words) -> web.Response:
         words = invitation_pages.extend(words)
         secret = request.query.get("token", "")
-        found = await self._find(request, secret)
-        return self._page(request, words, secret, found)
+        return self._page(request, words, secret, await self._find(secret))
 
     async def _take(self, request: web.BaseRequest, words: Words) -> web.Response:
         words = invitation_pages.extend(words)
         sent = await login_http.read_form(request)
         secret = sent.get("token", "")
-        found = await self._find(request, secret)
-        if found.user is None:
-            return self._page(request, words, secret, found)
+        user = await self._find(secret)
+        if user is None:
+            return self._page(request, words, secret, None)
         if not login_http.is_own(request, sent):
-            return self._page(request, words, secret, found, problem=words["stale"], status=403)
+            return self._page(request, words, secret, user, problem=words["stale"], status=403)
         outcome = await self._invitations.accept(secret, sent.get("new", ""), sent.get("again", ""))
         if outcome.result is account.Result.DONE:
-            return await self._enter(request, found.user.name)
+            return await self._enter(request, user.name)
         if outcome.result not in _PROBLEMS:
-            return self._page(request, words, secret, invitations.Found())
+            return self._page(request, words, secret, None)
         word, status = _PROBLEMS[outcome.result]
         problem = words[word].format(least=account.SHORTEST_PASSWORD)
-        return self._page(request, words, secret, found, problem=problem, status=status)
+        return self._page(request, words, secret, user, problem=problem, status=status)
 
-    async def _find(self, request: web.BaseRequest, secret: str) -> invitations.Found:
-        secret = secret if _SECRET.match(secret) else ""
-        return await self._invitations.find(secret, request.headers.get("X-Real-IP", ""))
+    async def _find(self, secret: str) -> login_users.User | None:
+        return await self._invitations.find(secret if _SECRET.match(secret) else "")
 
     async def _enter(self, request: web.BaseRequest, name: str) -> web.Response:
         """Signed in, in the place of whoever was, and on to the account."""
@@ -73,20 +72,16 @@ class InvitationApp:
         request: web.BaseRequest,
         words: Words,
         secret: str,
-        found: invitations.Found,
+        user: login_users.User | None,
         *,
         problem: str = "",
         status: int = 200,
     ) -> web.Response:
         headers = dict(invitation_pages.HEADERS)
-        if found.retry_after_s:
-            headers["Retry-After"] = str(found.retry_after_s)
-            waiting = {**words, "waiting": words["wait"].format(seconds=found.retry_after_s)}
-            return login_http.page(login_pages.message(waiting, "over_title", "waiting"), 429, headers)
-        if found.user is None:
+        if user is None:
             page = login_pages.message(words, "no_invitation_title", "no_invitation", link="/")
             return login_http.page(page, 404, headers)
         form = login_http.secret(request, login_http.FORM)
         hidden = {"form": form, "token": secret}
-        page = invitation_pages.invitation(words, user=found.user, hidden=hidden, problem=problem)
+        page = invitation_pages.invitation(words, user=user, hidden=hidden, problem=problem)
         return login_http.keep(login_http.page(page, status, headers), login_http.FORM, form)

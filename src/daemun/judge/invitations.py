@@ -1,23 +1,15 @@
 """How a person who was invited becomes a user: by the secret of a link, once, and within its time. No HTTP.
 
-Only its digest is known. It has 256 random bits; guesses of it are counted by address nevertheless.
+Only its digest is known. It has 256 random bits, so looking one up is no guess that is counted: a page elsewhere could
+make its visitors' browsers look up as many as it likes.
 """
 
 import collections.abc
 import dataclasses
-import math
 
 from daemun.core import password_hashes
-from daemun.core.access import guess_limits, login_users
-from daemun.judge import account, known_users, password_check, saved_sessions, sign_in
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """user: None: there is no such invitation, or not any more. retry_after_s: of an address that guessed too often."""
-
-    user: login_users.User | None = None
-    retry_after_s: int = 0
+from daemun.core.access import login_users
+from daemun.judge import account, known_users, password_check, saved_sessions
 
 
 class Invitations:
@@ -27,29 +19,18 @@ class Invitations:
         self,
         known: known_users.KnownUsers,
         sessions: saved_sessions.SavedSessions,
-        guesses: sign_in.SignIn,
         verifier: password_check.Verifier,
         now: collections.abc.Callable[[], float],
     ) -> None:
         self._known = known
         self._sessions = sessions
-        self._guesses = guesses
         self._verifier = verifier
         self._now = now
 
-    async def find(self, secret: str, address: str) -> Found:
-        """Whose invitation it is."""
+    async def find(self, secret: str) -> login_users.User | None:
+        """Whose invitation it is; None: there is no such one, or not any more."""
         await self._sessions.ready.wait()
-        network = guess_limits.network_of(address)
-        counter = (network, f"@login invitation\n{network}")
-        wait_s = self._guesses.find_wait_s(*counter)
-        if wait_s > 0:
-            return Found(retry_after_s=math.ceil(wait_s))
-        user = self._find(secret)
-        if user is None:
-            with self._guesses.guess(*counter):
-                pass  # a wrong one
-        return Found(user=user)
+        return self._find(secret)
 
     def _find(self, secret: str) -> login_users.User | None:
         user = self._known.find_invited(login_users.digest_invitation(secret))

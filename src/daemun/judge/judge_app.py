@@ -70,7 +70,7 @@ class JudgeApp:
         self._judge = judge
         self._login = login_judge.LoginJudge(judge, sessions, now)
         own = account.Account(self._login.known, sessions, judge, verifier, now)
-        invited = invitations.Invitations(self._login.known, sessions, judge, verifier, now)
+        invited = invitations.Invitations(self._login.known, sessions, verifier, now)
         own_passkeys = None
         if passkey_check is not None:
             own_passkeys = passkeys.Passkeys(passkey_check, self._login, own, judge, now)
@@ -81,7 +81,7 @@ class JudgeApp:
             self._pages.further |= passkey_app.PasskeyApp(self._login, self._pages, accounts, own_passkeys).handlers
         self._has_passkeys = own_passkeys is not None
         self._tokens = token_judge.TokenJudge(judge, self._login.find_user, now)
-        self._providers = provider_sign_in.ProviderSignIn(self._login, judge, client, now)
+        self._providers = provider_sign_in.ProviderSignIn(self._login, client, now)
         self._provider_pages = provider_app.ProviderApp(self._login, self._pages, self._providers)
         self._has_client = client is not None
         self._sessions = sessions
@@ -167,7 +167,7 @@ class JudgeApp:
 
     async def _take_secrets(self, request: web.BaseRequest) -> web.Response:
         try:
-            self._providers.set_secrets(provider_sign_in.read_secrets(await request.content.read()))
+            await self._providers.set_secrets(provider_sign_in.read_secrets(await request.content.read()))
         except (ValueError, KeyError, TypeError, AttributeError, OSError):
             return web.Response(status=400)
         return web.json_response(self._status())

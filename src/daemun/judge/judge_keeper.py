@@ -169,6 +169,8 @@ class JudgeKeeper:
         accounts = judge_process.Accounts()
         if any(isinstance(one, judge_policies.LoginHost) for one in known):
             accounts = await asyncio.to_thread(self._read_accounts, known)
+        else:
+            self._unread = {}  # of providers that there were
         pushed = (known, accounts)
         try:
             if not self._process.is_known and self._pushed is None:

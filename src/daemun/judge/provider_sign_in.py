@@ -1,7 +1,9 @@
 """Signing in at an identity provider: who is sent there, and the session of who comes back. No HTTP of our own pages.
 
 The way back is bound to the browser by a cookie, to the provider by a path of its own (RFC 9700 section 4.4.2), and is
-good once. Who comes back with something else guesses, and guesses are counted by network as those of passwords are.
+good once. It has 256 random bits, so a way back that is none is no guess that is counted: any page could lead a
+visitor's browser there. Who was sent and comes back with what the provider does not take is counted, by network and
+provider, apart from passwords.
 """
 
 import asyncio
@@ -11,11 +13,13 @@ import contextlib
 import dataclasses
 import json
 import math
+import os
 import sys
 import typing
 
 from daemun.core.access import guess_limits, judge_policies, login_policies, login_providers
-from daemun.judge import login_judge, session_book, sign_in
+from daemun.core.texts import repeats
+from daemun.judge import login_judge, session_book
 from daemun.judge.providers import github_provider, pending_sign_ins, provider_requests
 from daemun.judge.providers.provider_error import Fault, ProviderError
 
@@ -25,6 +29,8 @@ WITHIN_S = 40.0
 """For all that is requested of a provider while a visitor waits; less than nginx waits for the judge."""
 MOST_AT_ONCE = 50
 """Visitors that wait for one provider."""
+FAILURES = guess_limits.Allowance(free=20, longest_wait_s=60.0)
+"""Ways back to one provider that were begun here and signed nobody in: each is a request to the provider."""
 _LONGEST_QUERY = 4096
 
 
@@ -92,13 +98,11 @@ class ProviderSignIn:
     def __init__(
         self,
         login: login_judge.LoginJudge,
-        passwords: sign_in.SignIn,
         client: provider_requests.ProviderClient | None,
         now: collections.abc.Callable[[], float],
     ) -> None:
         """now: seconds since the epoch."""
         self._login = login
-        self._passwords = passwords
         self._client = client
         self._now = now
         self._pending = pending_sign_ins.PendingSignIns()
@@ -108,6 +112,8 @@ class ProviderSignIn:
         self._secrets: dict[str, ClientSecret] = {}
         self._clients: dict[str, provider_requests.ProviderClient] = {}
         self._running: collections.Counter[str] = collections.Counter()
+        self._failures = guess_limits.GuessLimits(os.urandom(32), FAILURES)
+        self._repeats = repeats.Repeats()
 
     def set_policies(self, policies: collections.abc.Collection[judge_policies.Known]) -> None:
         """Instead of all before."""
@@ -116,29 +122,34 @@ class ProviderSignIn:
         self._providers = hosts[-1].providers if hosts and self._client is not None else ()
         self._connect_all(self._secrets)
 
-    def set_secrets(self, secrets: dict[str, ClientSecret]) -> None:
-        """By the keys of the providers."""
-        before, self._secrets = self._secrets, secrets
+    async def set_secrets(self, secrets: dict[str, ClientSecret]) -> None:
+        """By the keys of the providers. Raises: OSError when roots are none; all is as before then."""
+        roots = {one.roots for one in secrets.values() if one.roots}
+        clients = {one: self._clients.get(one) or _make_client(one) for one in roots}
+        unused = [client for one, client in self._clients.items() if one not in clients]
+        before, self._secrets, self._clients = self._secrets, secrets, clients
         self._connect_all(before)
+        for client in unused:
+            await client.retire()
 
     def _connect_all(self, secrets: dict[str, ClientSecret]) -> None:
         """secrets: of the connections that there are. Those of which nothing changed go on, with what they fetched."""
-        before, self._connections = self._connections, {}
+        before = self._connections
+        found: dict[str, tuple[login_providers.Provider, Connection]] = {}
         for one in self._providers:
             roots = self._secrets.get(one.key, _NO_SECRET).roots
             is_same = roots == secrets.get(one.key, _NO_SECRET).roots
             if is_same and one.key in before and before[one.key][0] == one:
-                self._connections[one.key] = before[one.key]
+                found[one.key] = before[one.key]
             else:
-                self._connections[one.key] = (one, _connect(one, self._find_client(roots), self._now))
+                found[one.key] = (one, _connect(one, self._find_client(roots), self._now))
+        self._connections = found
 
     def _find_client(self, roots: str) -> provider_requests.ProviderClient:
-        if not roots:
-            assert self._client is not None
-            return self._client
-        if roots not in self._clients:
-            self._clients[roots] = provider_requests.ProviderClient(provider_requests.make_trust(roots))
-        return self._clients[roots]
+        if roots:
+            return self._clients[roots]
+        assert self._client is not None
+        return self._client
 
     def find_name(self, key: str) -> str | None:
         """Of a provider; None: there is none."""
@@ -151,7 +162,7 @@ class ProviderSignIn:
         the provider leads back to. Raises: WaitError, ProviderError."""
         provider, connection = self._connections[key]
         network = guess_limits.network_of(visitor.address)
-        self._check_wait(network, key)
+        self._check_wait(_place(key, network))
         self._find_secret(key)
         state = session_book.draw()
         pending = pending_sign_ins.Pending(
@@ -175,28 +186,44 @@ class ProviderSignIn:
         self, key: str, query: collections.abc.Mapping[str, str], browser: str, visitor: login_judge.Visitor
     ) -> Arrival:
         """query: with which the browser came back. Raises: WaitError, StaleError, ProviderError, NotAdmittedError."""
-        network = guess_limits.network_of(visitor.address)
-        self._check_wait(network, key)
-        with self._passwords.guess(network, _account(key, network)) as guess:
-            pending = self._pending.take(query.get("state", ""), browser, self._now())
-            is_ours = pending is not None and key in self._connections
-            guess.was_right = is_ours and self._is_current(key, pending) and _is_short(query)
-        if pending is None or not guess.was_right:
+        place = _place(key, guess_limits.network_of(visitor.address))
+        self._check_wait(place)
+        pending = self._pending.take(query.get("state", ""), browser, self._now())
+        if pending is None or not self._is_current(key, pending) or not _is_short(query):
             raise StaleError
+        failure: ProviderError | NotAdmittedError | None = None
+        with self._bounded(key), self._failures.guess(place, place) as tried:
+            try:
+                identity = await self._identify(key, query, pending)
+                tried.was_right = True
+            except (ProviderError, NotAdmittedError) as error:
+                failure = error
+                # Who changes the mind at the provider has cost it nothing.
+                tried.was_right = "error" in query and isinstance(error, ProviderError) and error.fault is Fault.REFUSED
+            tried.ended_s = asyncio.get_running_loop().time()
+        if failure is not None:
+            raise failure
+        if not self._is_current(key, pending):  # it was taken out of the file meanwhile
+            raise StaleError
+        secret = await self._login.begin_identity(identity, pending.stamp, visitor)
+        return Arrival(secret=secret, to=pending.to, challenge=pending.challenge)
+
+    async def _identify(
+        self, key: str, query: collections.abc.Mapping[str, str], pending: pending_sign_ins.Pending
+    ) -> login_providers.Identity:
+        """Raises: ProviderError, NotAdmittedError."""
         provider, connection = self._connections[key]
-        with self._bounded(key):
-            identity = await self._await(key, connection.identify(query, pending, self._find_secret(key)))
+        identity = await self._await(key, connection.identify(query, pending, self._find_secret(key)))
         user = identity.make_user(provider.stamp)
         if not any(login_policies.admits(rule, user) for rule in self._rules):
             raise NotAdmittedError(identity.email or identity.name)
-        secret = await self._login.begin_identity(identity, provider.stamp, visitor)
-        return Arrival(secret=secret, to=pending.to, challenge=pending.challenge)
+        return identity
 
-    def _is_current(self, key: str, pending: pending_sign_ins.Pending | None) -> bool:
-        return pending is not None and (pending.provider, pending.stamp) == (key, self._connections[key][0].stamp)
+    def _is_current(self, key: str, pending: pending_sign_ins.Pending) -> bool:
+        return key in self._connections and (pending.provider, pending.stamp) == (key, self._connections[key][0].stamp)
 
-    def _check_wait(self, network: str, key: str) -> None:
-        wait_s = self._passwords.find_wait_s(network, _account(key, network))
+    def _check_wait(self, place: str) -> None:
+        wait_s = self._failures.find_wait_s(place, place, asyncio.get_running_loop().time())
         if wait_s > 0:
             raise WaitError(math.ceil(wait_s))
 
@@ -226,9 +253,21 @@ class ProviderSignIn:
             error = ProviderError(Fault.AWAY, f"it did not answer within {WITHIN_S:.0f} seconds")
         except ProviderError as found:
             error = found
-        if error.fault is not Fault.REFUSED:
-            print(f"sign-in at {key}: {error.fault.value}: {error.cause}", file=sys.stderr)
+        self._log(key, error)
         raise error
+
+    def _log(self, key: str, error: ProviderError) -> None:
+        """Visitors can repeat most failures as often as they like."""
+        line = f"sign-in at {key}: {error.fault.value}: {error.cause}"
+        if error.fault is Fault.REFUSED:
+            return
+        left_out = self._repeats.note(line, asyncio.get_running_loop().time())
+        if left_out is not None:
+            print(repeats.add_left_out(line, left_out), file=sys.stderr)
+
+
+def _make_client(roots: str) -> provider_requests.ProviderClient:
+    return provider_requests.ProviderClient(provider_requests.make_trust(roots))
 
 
 def _connect(
@@ -243,9 +282,9 @@ def _connect(
     return oidc_provider.OidcProvider(provider, client, now)
 
 
-def _account(key: str, network: str) -> str:
-    """Nobody's guesses from elsewhere make a network wait at a provider."""
-    return f"@provider {key}\n{network}"
+def _place(key: str, network: str) -> str:
+    """What waits: no other network, and at no other provider."""
+    return f"{key}\n{network}"
 
 
 def _is_short(query: collections.abc.Mapping[str, str]) -> bool:

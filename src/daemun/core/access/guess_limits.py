@@ -76,16 +76,17 @@ class Guess:
 class GuessLimits:
     """Not thread-safe."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, by_network: Allowance = BY_NETWORK) -> None:
         """key: random, so that no visitor can choose names that share a counter with a user."""
         self._key = key
+        self._by_network = by_network
         self._networks: collections.OrderedDict[str, Counter] = collections.OrderedDict()
         self._users: dict[int, Counter] = {}
         self._at_home: collections.OrderedDict[tuple[int, str], None] = collections.OrderedDict()
 
     def find_wait_s(self, network: str, user: str, now_s: float) -> float:
         """How long no guess of this network, or for this user, is looked at; 0: one is now. user: with its policy."""
-        wait_s = self._networks[network].find_wait_s(BY_NETWORK, now_s) if network in self._networks else 0.0
+        wait_s = self._networks[network].find_wait_s(self._by_network, now_s) if network in self._networks else 0.0
         number = self._number_of(user)
         if number in self._users and (number, network) not in self._at_home:
             wait_s = max(wait_s, self._users[number].find_wait_s(BY_USER, now_s))
@@ -109,7 +110,7 @@ class GuessLimits:
             if len(self._at_home) > MOST_NETWORKS:
                 self._at_home.popitem(last=False)
         else:
-            for one, allowance in zip(counters, (BY_NETWORK, BY_USER), strict=True):
+            for one, allowance in zip(counters, (self._by_network, BY_USER), strict=True):
                 one.note_wrong(allowance, guess.ended_s)
 
     def find_waits(self, now_s: float) -> Waits:

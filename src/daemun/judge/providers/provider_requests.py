@@ -18,6 +18,7 @@ WITHIN_S = 20.0
 """For one request, however slowly the other side reads or answers."""
 MOST_BYTES = 1 << 20
 _AT_ONCE = 20
+"""Connections to one host: a provider that hangs is in no other one's way."""
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "daemun"}
 
 Answer = tuple[int, typing.Any]
@@ -30,6 +31,8 @@ class ProviderClient:
     def __init__(self, trust: ssl.SSLContext) -> None:
         self._trust = trust
         self._session: aiohttp.ClientSession | None = None
+        self._running = 0
+        self._is_retired = False
 
     async def get(self, url: str, headers: collections.abc.Mapping[str, str] | None = None) -> Answer:
         """Raises: ProviderError when there is no answer within the bounds."""
@@ -42,16 +45,34 @@ class ProviderClient:
         return await self._send("POST", url, headers or {}, form)
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def retire(self) -> None:
+        """Close it once nothing runs, for good: who is in the middle of a sign-in still ends it."""
+        self._is_retired = True
+        if not self._running:
+            await self.close()
 
     async def _send(
+        self, method: str, url: str, headers: collections.abc.Mapping[str, str], form: dict[str, str] | None
+    ) -> Answer:
+        self._running += 1
+        try:
+            return await self._send_once(method, url, headers, form)
+        finally:
+            self._running -= 1
+            if self._is_retired and not self._running:
+                await self.close()
+
+    async def _send_once(
         self, method: str, url: str, headers: collections.abc.Mapping[str, str], form: dict[str, str] | None
     ) -> Answer:
         host = urllib.parse.urlsplit(url).hostname
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._trust, limit=_AT_ONCE),
+                connector=aiohttp.TCPConnector(ssl=self._trust, limit=0, limit_per_host=_AT_ONCE),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 auto_decompress=False,
