@@ -10,7 +10,7 @@ Alter = collections.abc.Callable[[session_book.SessionBook], None]
 
 
 class KnownUsers:
-    """All methods are called on one event loop. providers: whose accounts are users, too."""
+    """All methods are called on one event loop."""
 
     def __init__(self, sessions: saved_sessions.SavedSessions) -> None:
         self._sessions = sessions
@@ -19,7 +19,7 @@ class KnownUsers:
         self._invited: dict[str, login_users.User] = {}
         self._passkeys: dict[str, tuple[login_users.User, login_passkeys.Passkey]] = {}
         self._policy = judge_policies.Policy(name="@login", realm="", users=())
-        self.providers: tuple[login_providers.Provider, ...] = ()
+        self._stamps: dict[str, str] = {}
         self._made_of: tuple[object, object] = ((), None)
 
     def set_stored(self, users: collections.abc.Iterable[login_users.User]) -> None:
@@ -27,6 +27,11 @@ class KnownUsers:
         self._stored = tuple(users)
         if self._sessions.ready.is_set():
             self._sessions.book.drop_changes(self._stored)
+
+    def set_providers(self, providers: collections.abc.Iterable[login_providers.Provider]) -> None:
+        """Whose accounts are users, too, instead of all before. A stamp takes longer to make than all the rest of what
+        is looked at for a session, of which there may be ten thousand."""
+        self._stamps = {one.key: one.stamp for one in providers}
 
     @property
     def all(self) -> collections.abc.Mapping[str, login_users.User]:
@@ -69,11 +74,13 @@ class KnownUsers:
     def find_of(self, session: session_book.Session) -> login_users.User | None:
         """Whose session it is; None: it is over."""
         if session.identity is not None:
-            provider = login_providers.find(self.providers, session.identity.provider)
-            is_current = provider is not None and provider.stamp == session.stamp
-            return session.identity.make_user(session.stamp) if is_current else None
+            return session.identity.make_user(session.stamp) if self.has_provider_of(session) else None
         user = self.all.get(session.user)
         return user if user is not None and user.stamp == session.stamp else None
+
+    def has_provider_of(self, session: session_book.Session) -> bool:
+        """Whether the provider where it began is there still, and the same."""
+        return session.identity is not None and self._stamps.get(session.identity.provider) == session.stamp
 
     async def change(
         self, before: login_users.User, after: login_users.User, *, kept: str, also: Alter = lambda _: None

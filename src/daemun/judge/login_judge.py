@@ -138,7 +138,7 @@ class LoginJudge:
         self.host = next((one for one in policies if isinstance(one, judge_policies.LoginHost)), None)
         if self.host is not None:
             self.book.idle_s, self.book.lifetime_s = self.host.idle_s, self.host.lifetime_s
-            self.known.providers = self.host.providers
+            self.known.set_providers(self.host.providers)
             self._sessions.is_gone = self._is_gone
             if self._sessions.ready.is_set():
                 self.book.end(self._is_gone)
@@ -146,7 +146,7 @@ class LoginJudge:
 
     def _is_gone(self, session: session_book.Session) -> bool:
         """Whether its provider was taken out of the file."""
-        return session.identity is not None and self.known.find_of(session) is None
+        return session.identity is not None and not self.known.has_provider_of(session)
 
     async def set_users(self, users: collections.abc.Iterable[login_users.User]) -> None:
         """Instead of all before. Sessions of who is gone, or has another password, are over."""

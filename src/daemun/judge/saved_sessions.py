@@ -17,7 +17,8 @@ class NotSavedError(Exception):
 
 class SavedSessions:
     """book: to be read and changed on the event loop, once `ready` is set. is_saved: whether all of it is on the disk,
-    as far as is known. is_gone: which sessions are over for another reason than their age."""
+    as far as is known. is_gone: which sessions of the file are over for another reason than their age; who changes it
+    ends those that there are."""
 
     def __init__(self, file: session_file.SessionFile, now: collections.abc.Callable[[], float]) -> None:
         """now: seconds since the epoch."""
@@ -36,12 +37,12 @@ class SavedSessions:
             # What cannot be read lets nobody in.
             with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
                 self.book.load(content)
+            self.book.end(self.is_gone)
         self.ready.set()
         while True:
             await asyncio.sleep(LOOK_S)
             if self.book.lifetime_s:
                 self.book.end_old(self._now())
-                self.book.end(self.is_gone)
             await self.save()
 
     async def commit(

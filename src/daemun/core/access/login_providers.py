@@ -6,7 +6,6 @@ A person is known by provider and subject, never by an e-mail address alone, whi
 `github:family`: anybody can make an organisation of that name.
 """
 
-import collections.abc
 import dataclasses
 import enum
 import hashlib
@@ -135,10 +134,6 @@ def find_callbacks(settings: model.Globals) -> dict[str, str]:
     port = login_url.write_port(login_url.find_port(settings))
     providers = () if login is None else login.providers
     return {one.key: login_provider_form.callback(login.host, one.key, port) for one in providers if login is not None}
-
-
-def find(providers: collections.abc.Iterable[Provider], key: str) -> Provider | None:
-    return next((one for one in providers if one.key == key), None)
 
 
 # --- as text -------------------------------------------------------------------------------------------------------
