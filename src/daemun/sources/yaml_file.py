@@ -18,6 +18,7 @@ from daemun.sources import (
     edited_file,
     folder_trust,
     loaded_files,
+    login_names,
     provider_check,
     published_secrets,
     served_folders,
@@ -136,7 +137,8 @@ def _find_beside(snapshot: model.Snapshot, state: str | None) -> tuple[pathlib.P
     if state is not None and client_authorities.find_local(snapshot):
         paths = layout.Layout(state)
         named += [pathlib.Path(paths.clients_certificate), pathlib.Path(paths.clients_revoked)]
-    return tuple(dict.fromkeys(named))
+    users = login_names.find_file(snapshot, state)
+    return tuple(dict.fromkeys(named if users is None else (*named, users)))
 
 
 def _folders(path: pathlib.Path) -> frozenset[pathlib.Path]:
@@ -176,6 +178,7 @@ def _read(
         *_find_wrong_passwords(snapshot),
         *damaged,
         *untrusted,
+        *login_names.find_problems(snapshot, state),
         *_find_missing_account(snapshot, find_worker),
         *published_secrets.find_problems(snapshot, path, state),
         *loaded_files.find_problems(snapshot),
