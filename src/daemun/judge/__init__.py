@@ -22,6 +22,7 @@ provider_sign_in   signing in at an identity provider (providers/), as far as se
 provider_app       the ways to a provider and back
 provider_watch     in the daemon: whether providers answer, for the status
 provider_pages     what pages show of providers; no I/O
+network_table      what is remembered of who has not signed in yet, with a share for each network; no I/O
 session_book       who is signed in, on which site; no I/O
 user_changes       what users changed, taken over into the store
 saved_sessions     the same with its file (session_file)

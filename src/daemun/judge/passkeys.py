@@ -12,10 +12,11 @@ import math
 import types
 
 from daemun.core.access import guess_limits, login_passkeys, login_users
-from daemun.judge import account, login_judge, session_book, sign_in
+from daemun.judge import account, login_judge, network_table, session_book, sign_in
 
 CHALLENGE_S = 300.0
 _MOST = 10_000
+_MOST_OF_A_WIDE_NETWORK = 400
 _MOST_OF_A_NETWORK = 100
 
 
@@ -31,21 +32,16 @@ class Challenges:
     """By whom they were drawn for; a new one takes the place of the one before. No I/O."""
 
     def __init__(self) -> None:
-        self._drawn: collections.OrderedDict[str, _Challenge] = collections.OrderedDict()
+        self._drawn: network_table.NetworkTable[_Challenge] = network_table.NetworkTable(
+            most=_MOST, most_of_wide=_MOST_OF_A_WIDE_NETWORK, most_of_network=_MOST_OF_A_NETWORK
+        )
 
     def add(self, owner: str, challenge: _Challenge) -> None:
-        """The oldest of the network goes when it has many, the oldest of all when there are many."""
-        self._drawn.pop(owner, None)
-        ours = [key for key, one in self._drawn.items() if one.network == challenge.network]
-        for key in ours[: max(0, len(ours) + 1 - _MOST_OF_A_NETWORK)]:
-            del self._drawn[key]
-        while len(self._drawn) >= _MOST:
-            self._drawn.popitem(last=False)
-        self._drawn[owner] = challenge
+        self._drawn.add(owner, challenge.network, challenge)
 
     def take(self, owner: str, now_s: float) -> _Challenge | None:
         """It is used up by this."""
-        found = self._drawn.pop(owner, None)
+        found = self._drawn.take(owner)
         return found if found is not None and now_s <= found.until_s else None
 
 

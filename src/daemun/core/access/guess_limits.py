@@ -23,6 +23,7 @@ Waits = dict[str, tuple[int, float]]
 
 _USER_COUNTERS = 1 << 16
 _IPV6_PREFIX = 64
+_WIDE_IPV6_PREFIX = 48
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,3 +148,10 @@ def network_of(address: str) -> str:
             return str(found.ipv4_mapped)
         return str(ipaddress.ip_network((int(found), _IPV6_PREFIX), strict=False))
     return str(found)
+
+
+def widen(network: str) -> str:
+    """What one customer of a provider may have, of one of `network_of`: a /48 of IPv6, or the IPv4 address."""
+    if ":" not in network:
+        return network
+    return str(ipaddress.IPv6Network(network).supernet(new_prefix=_WIDE_IPV6_PREFIX))

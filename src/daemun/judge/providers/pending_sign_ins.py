@@ -1,18 +1,18 @@
 """Who was sent to an identity provider and has not come back. No I/O; the time is an argument, in seconds.
 
-Bounded: each network has a share of its own, and the oldest go first.
+Bounded: each network has a share of its own (`network_table`).
 """
 
 import base64
-import collections
 import dataclasses
 import hashlib
 
-from daemun.judge import session_book
+from daemun.judge import network_table, session_book
 
 WITHIN_S = 600.0
 """For whatever a person does at the provider."""
 MOST = 5_000
+MOST_OF_A_WIDE_NETWORK = 200
 MOST_OF_A_NETWORK = 50
 
 
@@ -37,37 +37,22 @@ class PendingSignIns:
     """Not thread-safe."""
 
     def __init__(self) -> None:
-        self._found: dict[str, Pending] = {}
-        self._of_network: dict[str, collections.deque[str]] = {}
+        self._found: network_table.NetworkTable[Pending] = network_table.NetworkTable(
+            most=MOST, most_of_wide=MOST_OF_A_WIDE_NETWORK, most_of_network=MOST_OF_A_NETWORK
+        )
 
     def __len__(self) -> int:
         return len(self._found)
 
     def add(self, state: str, pending: Pending) -> None:
-        ours = self._of_network.setdefault(pending.network, collections.deque())
-        while len(ours) >= MOST_OF_A_NETWORK:
-            self._found.pop(ours.popleft(), None)
-        while len(self._found) >= MOST:
-            self._remove(next(iter(self._found)))
-        key = session_book.digest(state)
-        self._found[key] = pending
-        self._of_network.setdefault(pending.network, collections.deque()).append(key)
+        self._found.add(session_book.digest(state), pending.network, pending)
 
     def take(self, state: str, browser: str, now_s: float) -> Pending | None:
         """The one of this state, which is over now; None: it is none, or another browser's, or too old."""
-        pending = self._remove(session_book.digest(state))
+        pending = self._found.take(session_book.digest(state))
         if pending is None or now_s > pending.until_s or not browser:
             return None
         return pending if pending.browser == session_book.digest(browser) else None
-
-    def _remove(self, key: str) -> Pending | None:
-        pending = self._found.pop(key, None)
-        if pending is not None:
-            ours = self._of_network[pending.network]
-            ours.remove(key)
-            if not ours:
-                del self._of_network[pending.network]
-        return pending
 
 
 def make_challenge(verifier: str) -> str:
