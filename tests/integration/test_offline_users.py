@@ -105,3 +105,32 @@ def test_an_invitation_leads_to_the_daemons_gate(chosen: settings.Settings, monk
     code, said = run(chosen, "users", "invite", "carol")
     assert code == 0, said
     assert "https://auth.example.com/invitation?token=" in said
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("hoem.test", 'there is no site "hoem.test", so the token opens nothing there; did you mean "home.test"?'),
+        (
+            "other.example",
+            'there is no site "other.example", so the token opens nothing there; `daemun status ',
+        ),
+        (
+            "open.test",
+            'the site "open.test" has no `login` in its `access`, so it needs no token; write `access: {login',
+        ),
+        ("home.test", ""),
+        ("part.test", ""),
+    ],
+)
+def test_a_token_that_opens_nothing(chosen: settings.Settings, host: str, words: str) -> None:
+    chosen.config.write_text(
+        "login: x.test\ndocker: off\nsites:\n"
+        "  home.test: {access: {login: true}, routes: {/: http://127.0.0.1:1}}\n"
+        "  part.test: {/: http://127.0.0.1:1, /a/: {to: http://127.0.0.1:1, access: {login: true}}}\n"
+        "  open.test: http://127.0.0.1:1\n"
+    )
+    code, said = run(chosen, "tokens", "add", "phone", "--user", "alice", "--site", host, "-c", str(chosen.config))
+    assert code == 0
+    assert ("warning: " in said) == bool(words)
+    assert words in said

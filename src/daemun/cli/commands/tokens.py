@@ -9,8 +9,8 @@ import typer
 
 from daemun import errors, settings
 from daemun.cli import command_groups, common_options, json_answer, lifetimes, output, tables
-from daemun.core import password_hashes
-from daemun.core.access import access_tokens
+from daemun.core import model, password_hashes
+from daemun.core.access import access_levels, access_tokens, login_policies
 from daemun.core.texts import durations, rules, words
 
 Users = collections.abc.Mapping[str, bool]
@@ -94,6 +94,8 @@ def add(  # noqa: PLR0917 - Typer's
     output.print_line(f"{name} comes in as {owner} at {_describe_sites(made)} until {lifetimes.moment(made.ends_s)}:")
     output.print_line(f"  Authorization: Bearer {secret}")
     output.print_line("it is shown this once")
+    for cause in _find_useless(chosen, () if all_sites else hosts):
+        output.complain(f"warning: {cause}")
 
 
 @group.command()
@@ -119,6 +121,29 @@ def _read_sites(sites: list[str], *, all_sites: bool) -> tuple[str, ...]:
         if (cause := rules.check_host(host)) is not None:
             raise errors.ConfigError(f"cannot make a token for the site {words.quoted(host)}: {cause}")
     return hosts
+
+
+def _find_useless(chosen: settings.Settings, hosts: tuple[str, ...]) -> collections.abc.Iterator[str]:
+    """Why a token opens nothing at a host. Sites of containers are not known here."""
+    from daemun.wiring.offline import configuration
+
+    desired = configuration.read_if_good(chosen)
+    if desired is None or configuration.unseen(chosen, desired):
+        return
+    known = [name for site in desired.sites for name in site.names]
+    for host in hosts:
+        site = next((one for one in desired.sites if login_policies.is_among(host, one.names)), None)
+        if site is None:
+            cure = words.guess(host, known) or "; `daemun status` lists them"
+            yield f"there is no site {words.quoted(host)}, so the token opens nothing there{cure}"
+        elif not _has_login(site, desired.globals):
+            cure = "write `access: {login: true}` there"
+            yield f"the site {words.quoted(host)} has no `login` in its `access`, so it needs no token; {cure}"
+
+
+def _has_login(site: model.Site, gate: model.Globals) -> bool:
+    held = (access_levels.of_site(site, gate), *(access_levels.of_route(one, site, gate) for one in site.routes))
+    return any(one.access.login is not None for one in held)
 
 
 def _list_users(chosen: settings.Settings) -> dict[str, bool]:
