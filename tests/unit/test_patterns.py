@@ -87,6 +87,11 @@ def test_a_host_of_the_real_world(expression: str) -> None:
         (r"^(?:(?:[a-z]?){8}){8}\.evil\.test$", "holds 64 optional parts"),
         ("^" + "(?:a|aa)" * 40 + "$", "holds 40 optional parts"),
         ("^" + ".*a" * 4 + "$", "holds 4 parts of any length"),
+        ("^" + "a*(?:bc)?" * 4 + "$", "holds 4 parts of any length"),
+        ("^" + "a*(?:b){0}" * 4 + "$", "holds 4 parts of any length"),
+        ("^" + r"[a-]*\b" * 4 + "a$", "holds 4 parts of any length"),
+        ("^" + r"a*\B" * 4 + "a$", "holds 4 parts of any length"),
+        ("^a{1,8}a{0,8}a*a*a*b", "holds 7 optional parts, at most 3"),
         ("^(?:(?:(?:abcdefgh){64}){64}){64}$", "too large to compile"),
     ],
 )

@@ -16,7 +16,7 @@ from daemun.core.texts import patterns, words
 MOST_SHARING = 2
 _MOST_OPTIONAL = 10
 """Each may double the tries."""
-_MOST_OPTIONAL_WITH_SHARING = 7
+_MOST_OPTIONAL_WITH_SHARING = 3
 """Where `MOST_SHARING` parts multiply the tries already."""
 _MOST_BYTES = 16_000
 """PCRE takes 65,535 bytes of a compiled expression, and writes a group that is repeated out as often as that."""
@@ -27,6 +27,8 @@ _FEW = 8
 
 _Token = tuple[str, str]
 _ENDLESS = 1 << 30
+_EDGES = frozenset({r"\b", r"\B"})
+"""They take no text."""
 _SIGNS = frozenset(map(chr, range(129)))
 """Those of ASCII, and one for all others."""
 
@@ -94,7 +96,7 @@ def _find_sharing(tokens: list[_Token], factors: list[int]) -> str | None:
         least, most = _times(text)
         if most - least > _FEW:
             sharing += _shares(tokens, index) * factors[index]
-        elif least != most:
+        elif least != most and _shares(tokens, index):
             optional += (most - least).bit_length() * factors[index]
     if sharing > MOST_SHARING:
         return (
@@ -138,7 +140,7 @@ class _Begins:
 def _firsts(tokens: list[_Token], place: int) -> frozenset[str]:
     """The signs that what stands here may begin with; all of them where it is not one sign."""
     part, behind = tokens[place : place + 1], tokens[place + 1 : place + 2]
-    if not part or part[0][0] not in {"char", "escape", "set"} or part[0][1] in {r"\b", r"\B"}:
+    if not part or part[0][0] not in {"char", "escape", "set"} or part[0][1] in _EDGES:
         return _SIGNS
     if behind and behind[0][0] == "repeat" and _times(behind[0][1])[0] == 0:
         return _SIGNS
@@ -160,13 +162,16 @@ def _shares(tokens: list[_Token], index: int) -> bool:
     if repeated[0] == "close":
         return True
     following = index + 1
-    while following < len(tokens) and tokens[following][0] in {"open", "close"}:
+    while following < len(tokens) and (tokens[following][0] in {"open", "close"} or tokens[following][1] in _EDGES):
         kind, text = tokens[following]
         is_repeated = tokens[following + 1 : following + 2] and tokens[following + 1][0] == "repeat"
         if text in {"(?=", "(?!"} or (kind == "close" and is_repeated):
             return True
-        if kind == "open" and any(one in {"either", "repeat"} for one, _ in _group(tokens, following)):
-            return True
+        if kind == "open":
+            group = list(_group(tokens, following))
+            behind = tokens[following + len(group) : following + len(group) + 1]
+            if any(one in {"either", "repeat"} for one, _ in (*group, *behind)):
+                return True
         following += 1
     if following == len(tokens) or tokens[following][0] == "anchor":
         return False
