@@ -93,7 +93,7 @@ def test_what_may_be_written(written: str, meant: Access) -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("private", "write {allow: private}"),
+        ("private", "write `{allow: private}`"),
         ("{client_certificates: true}", "write {ca: local}"),
         ("{client_certificates: }", "found nothing"),
         ("{forward_auth: {kind: authelia, remember: 1h}}", "remember"),

@@ -347,3 +347,82 @@ def test_a_status_in_place_of_a_server(place: str, status: int) -> None:
 def test_a_number_that_is_no_status_of_an_answer(number: int) -> None:
     (message,) = errors_of(f"sites: {{a.test: {{/p/: {number}}}}}")
     assert "write `" not in message
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "cure"),
+    [
+        ("access", "login", "{login: true}"),
+        ("access", "Public", "public"),
+        ("access", "private", "{allow: private}"),
+        ("access", "10.0.0.0/8", "{allow: [10.0.0.0/8]}"),
+        ("access", "[private, 1.2.3.0/24]", "{allow: [private, 1.2.3.0/24]}"),
+        ("access", '["::1"]', '{allow: ["::1"]}'),
+        ("access", "[private, login]", "{allow: private, login: true}"),
+        ("cors", '"*"', "true"),
+        ("cors", "https://a.test", '{origins: ["https://a.test"]}'),
+        ("cors", "[https://a.test, https://*.b.test]", '{origins: ["https://a.test", "https://*.b.test"]}'),
+        ("cors", "off", "false"),
+        ("hsts", "365d", "{max_age: 365d}"),
+        ("hsts", "1.5h", "{max_age: 1.5h}"),
+        ("hsts", "on", "true"),
+        ("robots", "noindex", "none"),
+        ("robots", '"noindex, nofollow"', "none"),
+        ("robots", "off", "none"),
+        ("robots", "true", "all"),
+        ("compress", "off", "false"),
+        ("compress", "gzip", "true"),
+        ("cache_control", "max-age=3600 immutable", '"max-age=3600, immutable"'),
+        ("cache_control", "public; max-age=60", '"public, max-age=60"'),
+    ],
+)
+def test_values_of_options_without_what_belongs_around_them(key: str, written: str, cure: str) -> None:
+    def content(value: str) -> str:
+        top = "login: {host: auth.test}\n" if key == "access" else ""
+        return f"{top}sites: {{a.test: {{{key}: {value}, routes: {{/: http://web}}}}}}"
+
+    (message,) = errors_of(content(written))
+    (found,) = re.findall(r"; write `?([^`;]*?)`?(?:,? (?:where|which) .*)?\Z", message)
+    assert found == cure, message
+    assert not errors_of(content(cure))
+
+
+@pytest.mark.parametrize("written", ["none", "off", "false", "[]", "[a, b]", "[5]", "nonsense"])
+def test_where_both_could_be_meant_no_access_is_chosen(written: str) -> None:
+    messages = errors_of(f"sites: {{a.test: {{access: {written}, routes: {{/: http://web}}}}}}")
+    assert messages
+    assert not VALUE.findall(messages[0])
+
+
+@pytest.mark.parametrize(
+    ("origin", "cause"), [("https://*", "is every site, which is `*` alone"), ("https://a_.b..c", "its host")]
+)
+def test_an_origin_is_refused_as_one(origin: str, cause: str) -> None:
+    (message,) = errors_of(f'sites: {{a.test: {{cors: {{origins: ["{origin}"]}}, routes: {{/: http://web}}}}}}')
+    assert cause in message
+    assert "default:" not in message
+
+
+@pytest.mark.parametrize(
+    ("route", "cure"),
+    [
+        ("{respond: 200, body: hi}", "respond: {status: 200, body: hi}"),
+        ("{respond: 404, body: <p>, type: text/html}", "respond: {status: 404, body: <p>, type: text/html}"),
+        ("{body: hi}", "respond: {body: hi}"),
+        ("{status: 503, body: hi, robots: none}", "respond: {status: 503, body: hi}"),
+    ],
+)
+def test_the_parts_of_an_answer_beside_it(route: str, cure: str) -> None:
+    messages = errors_of(f"sites: {{a.test: {{/h: {route}}}}}")
+    found = {one for message in messages for one in re.findall(r"write `(.*)`", message)}
+    assert found == {cure}, messages
+    assert not errors_of(f"sites: {{a.test: {{/h: {{{cure}}}}}}}")
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"), [("hello", "{body: hello}"), ("a: b, {c}", '{body: "a: b, {c}"}'), ("404", "404")]
+)
+def test_a_text_that_is_to_be_the_answer(text: str, cure: str) -> None:
+    (message,) = errors_of(f"sites: {{a.test: {{/h: {{respond: {json.dumps(text)}}}}}}}")
+    assert re.findall(r"write `?(.*?)`?\Z", message) == [cure]
+    assert not errors_of(f"sites: {{a.test: {{/h: {{respond: {cure}}}}}}}")

@@ -656,7 +656,7 @@ def test_n2_a_folder_with_private_keys_is_not_published(tmp_path: pathlib.Path, 
     )
     with pytest.raises(yaml_file.InvalidFileError, match=words) as caught:
         yaml_file.YamlFile(file, state=str(tmp_path / "state")).read_now()
-    assert str(caught.value).startswith("daemun.yaml:2:23: files: ")
+    assert str(caught.value).startswith('daemun.yaml:2:23: site "a.test", route "/", files: ')
     file.write_text("sites:\n  a.test: {/: {files: STATE}}\n")
     assert not yaml_file.YamlFile(file, state=str(tmp_path / "state")).read_now().problems
 
@@ -682,7 +682,9 @@ def test_a_folder_with_the_configuration_or_passwords_is_not_published(
     file = tmp_path / "daemun.yaml"
     routes = "{/: {to: http://web, nginx: auth_basic_user_file secret/htpasswd;}, /f/: {files: %s}}"
     file.write_text(f"sites:\n  a.test: {routes % folder}\n")
-    with pytest.raises(yaml_file.InvalidFileError, match=f"files: .*{words}.*name a folder apart from it"):
+    with pytest.raises(
+        yaml_file.InvalidFileError, match=f'site "a.test", route "/f/", files: .*{words}.*name a folder apart from it'
+    ):
         yaml_file.read_snapshot(file)
     file.write_text(f"sites:\n  a.test: {routes % 'public'}\n")
     assert not yaml_file.read_snapshot(file).problems

@@ -8,7 +8,7 @@ import dataclasses
 import os
 import pathlib
 
-from daemun.core import model
+from daemun.core import model, problem_report
 from daemun.core.options import catalogue
 from daemun.sources import snippet_files
 
@@ -38,7 +38,8 @@ def find_problems(snapshot: model.Snapshot, path: pathlib.Path, state: str | Non
                 where = "is" if place == secret else "holds" if common == place else "lies in"
                 key = str(one.field[-1])
                 apart = "a folder apart from it" if key == "files" else "another file"
-                message = f"{key}: {place} {where} {what}; name {apart}"
+                label = problem_report.label(one.field, host=one.host)
+                message = f"{label}: {place} {where} {what}; name {apart}"
                 problems.append(
                     model.Problem(origin=one.origin, message=message, host=one.host, field=one.field, bars=one.path)
                 )

@@ -10,7 +10,7 @@ import typing
 import pydantic
 
 from daemun.core import short_texts
-from daemun.core.options import forms, listen_option, login_option, option
+from daemun.core.options import forms, listen_option, login_option, option, respond_form
 from daemun.core.texts import expressions, names, other_tools, route_paths, words
 from daemun.sources import yaml_entry, yaml_meant, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
 
@@ -141,6 +141,9 @@ def _fault(
         elif key == login_option.OPTION.name and owner in {yaml_site.SITE, yaml_route.ROUTE}:
             rule = yaml_meant.suggest_login(detail["input"], document.get(path[:-1]))
             home = f"is a condition of `access`; write `access: {rule}`" if rule is not None else home
+        if owner is yaml_route.ROUTE and key in forms.keys(respond_form.Written) and len(detail["loc"]) == 1:
+            answer = yaml_meant.suggest_response(document.get(at))
+            home = f"{_OF_AN_ANSWER}; write `{answer}`" if answer is not None else home
         message = yaml_words.unknown_key(key, _keys(owner), elsewhere=home, of_other_tools=owner in _OF_OTHER_TOOLS)
         if owner is yaml_site.SITE and home is None and _may_be_path(key, detail["input"]):
             message = f"{message}; if it is a path, write {words.quoted(f'/{key}')}"
@@ -219,6 +222,7 @@ def _maps_in(annotation: object, tag: str | int | None) -> collections.abc.Itera
             yield from _maps_in(argument, tag)
 
 
+_OF_AN_ANSWER = "is part of a fixed answer"
 _OF_A_ROUTE = "is an option of a route"
 _HOMES: tuple[tuple[type[yaml_entry.Entry], str], ...] = (
     (yaml_site.SITE, "is an option of a site; write it below the host that it is for, beside `routes:`"),

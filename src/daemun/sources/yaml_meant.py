@@ -68,6 +68,19 @@ def suggest_login(value: object, holder: object) -> str | None:
     return None
 
 
+def suggest_response(route: object) -> str | None:
+    """Of a route with the parts of a fixed answer beside `respond`, or without it."""
+    if not isinstance(route, dict):
+        return None
+    before = route.get("respond")
+    parts = before if isinstance(before, dict) else {} if before is None else {"status": before}
+    moved = {key: route[key] for key in ("status", "body", "type", "file") if key in route}
+    answer = {"respond": {**parts, **moved}}
+    is_good = _is_good(yaml_route.ROUTE, {key: one for key, one in route.items() if key not in moved} | answer)
+    text = write_flow(answer) if is_good else None
+    return None if text is None else text.removeprefix("{").removesuffix("}")
+
+
 def is_map_behind_dashes(value: object) -> bool:
     return _merged(value) is not None
 

@@ -28,7 +28,7 @@ from daemun.core.options import (
     rate_limit_form,
 )
 from daemun.core.options.option import Doc, Label, Level, NamedFile, Option, Place
-from daemun.core.texts import cures, names, rules
+from daemun.core.texts import cures, names, rules, words
 
 PUBLIC = "public"
 PRIVATE = "private"
@@ -47,6 +47,10 @@ provider's address translation strangers share it (RFC 6598)."""
 
 NAMED_NETWORKS = {PRIVATE: PRIVATE_NETWORKS, PUBLIC: ("0.0.0.0/0", "::/0")}
 """`public` is for limits alone, where something is guarded further out."""
+
+
+_SWITCHES = frozenset({"none", "off", "false", "no", "open", "all", "on", "true", "yes", "everybody", "anyone"})
+_MOST_IN_CURE = 5
 
 
 def _split(value: object) -> object:
@@ -212,14 +216,38 @@ def _intersect(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...
 def _parse(value: object) -> object:
     if value == PUBLIC:
         return Access()
-    if value == PRIVATE:
-        raise ValueError("expected public or a map, found private; write {allow: private}")
+    if isinstance(value, bool | str | list) and (hint := _hint(value)):
+        raise ValueError(f"expected public or a map, found {words.describe(value)}; {hint}")
     if value is None or value == {}:
         found = "nothing" if value is None else "an empty map"
         raise ValueError(f"expected public or a map, found {found}; to let everybody in, write public")
     if isinstance(value, dict):
         _check_empty(value)
     return value
+
+
+def _hint(value: bool | str | list[object]) -> str:
+    """What is written without the map around it."""
+    said = value.strip().lower() if isinstance(value, str) else value
+    if said == PUBLIC:
+        return f"write {PUBLIC}"
+    if isinstance(said, bool) or (isinstance(said, str) and said in _SWITCHES):
+        return "to let everybody in, write public; to let nobody in, write `enabled: false` in the site"
+    parts = [
+        one.lower() if isinstance(one, str) else one
+        for one in typing.cast(collections.abc.Iterable[object], _split(value))
+    ]
+    networks = [str(one) for one in parts if one != "login"]
+    if not parts or len(parts) > _MOST_IN_CURE or not all(map(_is_allowed, networks)):
+        return ""
+    keys = [f"allow: {networks[0] if networks == [PRIVATE] else forms.written_list(networks)}"] if networks else []
+    keys += ["login: true"] if len(networks) < len(parts) else []
+    both = ", where both must be so; `any: true` beside them lets in by one" if len(keys) > 1 else ""
+    return f"write `{{{', '.join(keys)}}}`{both}"
+
+
+def _is_allowed(text: str) -> bool:
+    return text == PRIVATE or _check_address(text) is None
 
 
 def _check_empty(value: dict[object, object]) -> None:

@@ -142,6 +142,16 @@ def _check_what(what: str) -> str | None:
 
 
 def _check_value(value: str) -> str | None:
+    better = ", ".join(re.split(r"[\s,;]+", value.strip(" ,;")))
+    cause = _find_cause(value)
+    return (
+        cause
+        if cause is None or better == value or _find_cause(better) is not None
+        else (f"holds {words.quoted(value)}, whose words are separated by commas; write {words.quoted(better)}")
+    )
+
+
+def _find_cause(value: str) -> str | None:
     for part in value.split(", ") if value else ():
         match = _TIME.match(part)
         if part in _FLAGS:

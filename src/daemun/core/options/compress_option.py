@@ -20,14 +20,20 @@ class Compress:
     types: tuple[str, ...] = ()
 
 
+_EXPECTED = "true, false or a list of types such as [text/css]"
+_ON = {"gzip": "; write true", "none": "; write false"}
+
+
 def _parse(value: object) -> object:
     """A label has its types in one text."""
     if isinstance(value, bool):
         return Compress(is_on=value)
+    if isinstance(value, str) and (hint := _ON.get(value.strip().lower(), forms.hint_flag(value))):
+        raise ValueError(f"expected {_EXPECTED}, found {words.describe(value)}{hint}")
     types = value.replace(",", " ").split() if isinstance(value, str) else value
     if isinstance(types, list) and types and all(isinstance(one, str) for one in types):
         return Compress(types=tuple(types))
-    raise ValueError(f"expected true, false or a list of types such as [text/css], found {words.describe(value)}")
+    raise ValueError(f"expected {_EXPECTED}, found {words.describe(value)}")
 
 
 _FORM = typing.Annotated[

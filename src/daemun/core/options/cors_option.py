@@ -13,6 +13,7 @@ from daemun.core.texts import quantity_rules, rules, words
 
 ANY = "*"
 _MOST_S = 86400.0
+_MOST_IN_CURE = 5
 _MOST = 100
 """Of origins, methods or headers: nginx looks through the origins one by one."""
 
@@ -76,11 +77,24 @@ class Cors(forms.OptionMap):
         return self.origins == (ANY,)
 
 
+def _find_cure(value: object) -> str | None:
+    """Of origins without the key before them."""
+    parts = _split(value)
+    if parts in ([ANY], (ANY,)):
+        return "true"
+    if not isinstance(parts, list) or not parts or not all(isinstance(one, str) for one in parts):
+        return None
+    is_good = len(parts) <= _MOST_IN_CURE and all(check_origin(_origin(one)) is None for one in parts)
+    return f"`{{origins: {forms.written_list(parts)}}}`" if is_good else None
+
+
 OFF = Cors(origins=(), methods=())
 """Nearer than what holds further out, which None is not: a key without a value."""
 
 
 def _parse(value: object) -> object:
+    if isinstance(value, str | list) and (cure := _find_cure(value)) is not None:
+        raise ValueError(f"expected {Cors.shape}, found {words.describe(value)}; write {cure}")
     return {} if value is True else OFF if value is False else value
 
 
@@ -133,7 +147,12 @@ def check_origin(text: str) -> str | None:
         return f"is not a scheme and a host, such as https://app.example.com{hint}"
     if match["port"] is not None and not 1 <= int(match["port"]) <= 65535:
         return f"has port {match['port']}, which is not between 1 and 65535"
-    return rules.check_host(match["host"])
+    if match["host"] == ANY:
+        return f"is every site, which is `*` alone here; write {words.quoted(ANY)}"
+    cause = rules.check_host(match["host"])
+    if cause is None:
+        return None
+    return f"is not a scheme and a host, such as https://app.example.com: its host {cause.partition('; ')[0]}"
 
 
 OPTION = Option[Cors | None](

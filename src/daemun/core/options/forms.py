@@ -6,6 +6,7 @@ Values are taken as written: "2" is not 2. Each parser raises ValueError with wh
 import collections.abc
 import dataclasses
 import enum
+import json
 import posixpath
 import re
 import typing
@@ -138,6 +139,16 @@ def hint_flag(value: object) -> str:
     meant = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
     found = meant.get(value.strip().lower()) if isinstance(value, str) else None
     return "" if found is None else f"; write {found}"
+
+
+def written(value: object) -> str:
+    """A text or a number as it can stand in braces of YAML."""
+    text = str(value)
+    return text if re.fullmatch(r"[A-Za-z0-9][\w./@-]*", text) else json.dumps(text, ensure_ascii=False)
+
+
+def written_list(values: collections.abc.Iterable[object]) -> str:
+    return f"[{', '.join(map(written, values))}]"
 
 
 def hint(value: object, known: collections.abc.Iterable[str]) -> str:

@@ -8,7 +8,7 @@ import pydantic
 from daemun.core import model, short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Level, Option, Place
-from daemun.core.texts import quantity_rules, rules
+from daemun.core.texts import quantity_rules, rules, words
 
 
 def _seconds(value: object) -> object:
@@ -33,6 +33,14 @@ class Hsts(forms.OptionMap):
     preload: forms.Flag = False
 
 
+def _is_duration(text: str) -> bool:
+    try:
+        short_texts.parse_duration(text)
+    except ValueError:
+        return False
+    return True
+
+
 def header_value(hsts: Hsts) -> str:
     """RFC 6797 section 6.1."""
     parts = [f"max-age={hsts.max_age_s}"]
@@ -41,6 +49,9 @@ def header_value(hsts: Hsts) -> str:
 
 
 def _parse(value: object) -> object:
+    if isinstance(value, str) and _is_duration(value):
+        cure = f"write `{{max_age: {forms.written(value)}}}`"
+        raise ValueError(f"expected {Hsts.shape}, found {words.describe(value)}; {cure}")
     return {} if value is True else None if value is False else value
 
 

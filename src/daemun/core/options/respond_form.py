@@ -16,6 +16,7 @@ DENIAL = model.Respond(status=403)
 _MEDIA_TYPE = re.compile(
     r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,63}(?:; ?charset=[a-z0-9][a-z0-9._-]{0,31})?\Z"
 )
+_LONGEST_IN_CURE = 60
 _WITHOUT_BODY = (204, 205)
 """RFC 9110 sections 15.3.5 and 15.3.6."""
 
@@ -41,6 +42,12 @@ class Written(forms.OptionMap):
 
 
 def _parse(value: object) -> object:
+    if isinstance(value, str):
+        is_status = re.fullmatch(r"[1-5][0-9]{2}", value) is not None
+        is_short = value.isprintable() and len(value) <= _LONGEST_IN_CURE
+        cure = value if is_status else f"`{{body: {forms.written(value)}}}`"
+        hint = f"; write {cure}" if is_short and "`" not in value else "; a text is its `body`"
+        raise ValueError(f"expected {Written.shape}, found {words.describe(value)}{hint}")  # noqa: TRY004 pydantic's
     return {"status": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
