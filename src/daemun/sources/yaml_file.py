@@ -23,6 +23,7 @@ from daemun.sources import (
     published_secrets,
     served_folders,
     snippet_files,
+    unread_secrets,
     yaml_context,
     yaml_positions,
     yaml_reader,
@@ -78,10 +79,12 @@ class YamlFile:
         *,
         state: str | None = None,
         find_worker: snippet_files.FindWorker = lambda _: None,
+        reads_secrets: bool = False,
     ) -> None:
         """state: the state directory, of which nothing may be published; None: there is none. find_worker: the account
-        of nginx's workers."""
+        of nginx's workers. reads_secrets: whether files with secrets are tried, too."""
         self._find_worker = find_worker
+        self._reads_secrets = reads_secrets
         self._path = pathlib.Path(path).absolute()
         self._state = state
         self._beside: tuple[pathlib.Path, ...] = ()
@@ -99,7 +102,7 @@ class YamlFile:
     def read_now(self) -> model.Snapshot:
         """As `read_snapshot`."""
         try:
-            found = _read(self._path, self._reader, self._state, self._find_worker)
+            found = _read(self._path, self._reader, self._state, self._find_worker, self._reads_secrets)
         except InvalidFileError as error:
             if error.good is not None:
                 self._beside = _find_beside(error.good, self._state)
@@ -162,6 +165,7 @@ def _read(
     reader: yaml_reader.Reader,
     state: str | None,
     find_worker: snippet_files.FindWorker,
+    reads_secrets: bool,
 ) -> model.Snapshot:
     try:
         content = regular_files.read(path, yaml_positions.MAX_BYTES + 1)
@@ -179,6 +183,7 @@ def _read(
         *damaged,
         *untrusted,
         *login_names.find_problems(snapshot, state),
+        *(unread_secrets.find_problems(snapshot) if reads_secrets else ()),
         *_find_missing_account(snapshot, find_worker),
         *published_secrets.find_problems(snapshot, path, state),
         *loaded_files.find_problems(snapshot),

@@ -3,6 +3,7 @@
 import dataclasses
 import typing
 
+from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
 from daemun.core.texts import rules
@@ -24,6 +25,7 @@ class CrowdSec(forms.OptionMap):
 def _check(value: CrowdSec | None, place: Place) -> None:
     if value is not None:
         place.add_value(value.url, rules.check_web_url(value.url), "url")
+        place.add(forms.hint_path(value.key), "key", severity=model.Severity.WARNING)
 
 
 OPTION = Option[CrowdSec | None](

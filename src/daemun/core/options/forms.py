@@ -204,6 +204,16 @@ def _secret(value: object, info: pydantic.ValidationInfo) -> object:
     raise ValueError("expected text, or where it is: {env: NAME} or {file: PATH}")
 
 
+_PATH_AS_SECRET = re.compile(r"(?:\.{1,2}|~)/[\w./-]+|(?:/[a-z0-9_.-]+){2,}|[\w-]+\.(?:key|txt|secret|token|pem)")
+
+
+def hint_path(secret: model.Secret) -> str | None:
+    """What is most likely wrong with a secret that is written as it is: it is the path of a file. None: it is none."""
+    if secret.text is None or not _PATH_AS_SECRET.fullmatch(secret.text):
+        return None
+    return f"looks like a path, and is taken for the secret itself; write {{file: {secret.text}}}"
+
+
 def _size(value: object) -> object:
     return 0 if value is False or value == "off" else short_texts.parse_size(value)
 

@@ -9,6 +9,7 @@ import urllib.parse
 
 import pydantic
 
+from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import NamedFile, Place
 from daemun.core.texts import rules, words
@@ -115,6 +116,7 @@ def _check_one(one: LoginProvider, place: Place) -> None:
         place.add("lacks openid, without which OpenID Connect tells nothing of the user; add it", "scopes")
     if one.client_secret.text is not None and _is_no_secret(one.client_secret.text):
         place.add("has spaces or letters that no provider gives out; copy it again", "client_secret")
+    place.add(forms.hint_path(one.client_secret), "client_secret", severity=model.Severity.WARNING)
 
 
 def check_issuer(url: str) -> str | None:

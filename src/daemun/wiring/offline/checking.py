@@ -6,7 +6,7 @@ import tempfile
 
 from cryptography import x509
 
-from daemun import regular_files, secret
+from daemun import regular_files
 from daemun import settings as settings_
 from daemun.certs.served import bundle, own_files
 from daemun.control import quarantine_staging
@@ -29,7 +29,7 @@ def check(settings: settings_.Settings) -> tuple[model.Problem, ...]:
 def look(settings: settings_.Settings) -> tuple[tuple[model.Problem, ...], model.Desired | None]:
     """The same, and what the file says; None: it cannot be read."""
     try:
-        desired = configuration.read(settings)
+        desired = configuration.read(settings, reads_secrets=True)
     except ConfigError as error:
         return getattr(error, "problems", ()) or (_problem(error),), None
     return _find_problems(settings, desired), desired
@@ -40,20 +40,15 @@ def _find_problems(settings: settings_.Settings, desired: model.Desired) -> tupl
         return desired.problems
     # In nginx-proxy's place almost everything comes from containers, so "good" alone would be too much.
     unseen = configuration.unseen(settings, desired) if desired.globals.like_nginx_proxy else ()
-    found = (*desired.problems, *unseen, *_read_certificates(settings, desired), *_read_client_secrets(desired))
+    found = (*desired.problems, *unseen, *_read_certificates(settings, desired), *_read_provider_roots(desired))
     return (*found, *_test_files(settings, desired))
 
 
-def _read_client_secrets(desired: model.Desired) -> tuple[model.Problem, ...]:
-    """Files of identity providers. A variable of the environment is another's than the daemon's."""
+def _read_provider_roots(desired: model.Desired) -> tuple[model.Problem, ...]:
+    """What the files hold that identity providers are trusted by."""
     login = login_option.OPTION.of(desired.globals)
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     for index, one in enumerate(login.providers if login is not None else ()):
-        try:
-            if one.client_secret.file is not None:
-                secret.read(one.client_secret)
-        except ConfigError as error:
-            report.add(str(error), "login", "providers", index, "client_secret")
         try:
             provider_roots.read(one.ca_file or "")
         except ConfigError as error:

@@ -48,9 +48,15 @@ def name_source(settings: settings_.Settings) -> str:
     return str(settings.config) if _has_file(settings) else "the environment"
 
 
-def read(settings: settings_.Settings) -> model.Desired:
-    """What `daemun up` would take from the file, or the environment, and nginx-proxy's folders. Raises: ConfigError."""
-    source = yaml_file.YamlFile(settings.config, state=settings.layout.state, find_worker=worker_account.choose)
+def read(settings: settings_.Settings, *, reads_secrets: bool = False) -> model.Desired:
+    """What `daemun up` would take from the file, or the environment, and nginx-proxy's folders. reads_secrets: as of
+    `yaml_file.YamlFile`. Raises: ConfigError."""
+    source = yaml_file.YamlFile(
+        settings.config,
+        state=settings.layout.state,
+        find_worker=worker_account.choose,
+        reads_secrets=reads_secrets,
+    )
     file = environment_source.FileOrEnvironment(source, settings.config, os.environ, is_known=_has_file(settings))
     snapshot = run_async.run(nginx_proxy_mode.Compatible(file, environ=os.environ).read())
     # The file's sites were judged line by line; nginx-proxy's folders add to them afterwards.
