@@ -14,6 +14,7 @@ import typing
 import aiohttp
 import psutil
 import pytest
+import structlog
 from passlib import hash as passlib_hash
 
 from daemun.core import layout
@@ -220,6 +221,24 @@ async def test_it_is_started_again(house: House, number: signal.Signals) -> None
     async with running(keeper):
         os.kill(before, number)
         await upstreams.eventually(lambda: _is_other(house, before))
+    assert (await house.ask())[0] == 200
+
+
+async def test_a_planned_change_is_no_trouble(house: House) -> None:
+    """The process before ends while another takes its place, which whoever looks after it notices."""
+    keeper = house.daemon()
+    await keeper.prepare((POLICY,), {})
+    with structlog.testing.capture_logs() as lines:
+        async with running(keeper):
+            await asyncio.sleep(0)
+            async with keeper._lock:
+                await keeper._process.replace((POLICY,), judge_process.Accounts())
+                planned = house.pid
+                keeper._changed.set()
+                await asyncio.to_thread(keeper._process.serves)  # the loop that looks after it has run by then
+            async with keeper._lock:
+                assert house.pid == planned
+    assert [line for line in lines if line["log_level"] == "error"] == []
     assert (await house.ask())[0] == 200
 
 

@@ -29,6 +29,20 @@ def test_each_command_has_the_options(text: str, completed: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "completed"),
+    [
+        ("`daemun stop --state /x`", "`daemun stop --state /x -c /y`"),
+        ("`daemun stop --state /other`", "`daemun stop --state /other -c /y`"),
+        ("`daemun stop -c /y --state /x`", "`daemun stop -c /y --state /x`"),
+        ("`daemun status`", "`daemun status --state /x -c /y`"),
+    ],
+)
+def test_an_option_that_a_command_has_is_not_added_again(text: str, completed: str) -> None:
+    """A state directory that is in use: the command that ends the daemun there named it twice."""
+    assert cures.with_options(text, "--state /x -c /y") == completed
+
+
+@pytest.mark.parametrize(
     ("given", "environ", "options"),
     [
         ({}, {}, []),

@@ -78,13 +78,19 @@ class JudgeKeeper:
             if is_over:
                 await self._stop_idle()
             elif self._known and (trouble := await self._find_trouble()) is not None:
-                if self._process.is_known and self._failure is None:
-                    log.error(f"the judge of sign-ins {trouble}; another is started")
                 async with self._lock:
-                    await self._serve(anew=True)
+                    await self._replace(trouble)
             elif self._known and _find_providers(self._known):  # their secrets may have changed
                 async with self._lock:
                     await self._serve()
+
+    async def _replace(self, trouble: str) -> None:
+        """Unless it was done meanwhile: a change of what the process needs ends the one before, which is no trouble."""
+        if self._silent < _MOST_SILENT and await asyncio.to_thread(self._process.serves):
+            return
+        if self._process.is_known and self._failure is None:
+            log.error(f"the judge of sign-ins {trouble}; another is started")
+        await self._serve(anew=True)
 
     async def _find_trouble(self) -> str | None:
         """Why another process is needed; None: this one answers."""

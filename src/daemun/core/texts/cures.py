@@ -4,6 +4,7 @@ when the check accepts it: a cure that fails at the next try is worse than none.
 import collections.abc
 import json
 import re
+import shlex
 
 Check = collections.abc.Callable[[str], str | None]
 """The cause of a refusal; None: the text is good."""
@@ -21,7 +22,12 @@ def with_options(text: str, options: str) -> str:
 
 
 def _with(command: str, options: str) -> str:
-    return command if command.endswith(f" {options}") else f"{command} {options}"
+    """A command that names one of them itself keeps its own."""
+    own = command.split()
+    words = shlex.split(options)
+    pairs = zip(words[::2], words[1::2], strict=False)
+    missing = [word for name, value in pairs if name not in own for word in (name, value)]
+    return f"{command} {shlex.join(missing)}" if missing else command
 
 
 def write(check: Check, *candidates: str) -> str:
