@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import os
 import random
 import threading
 import types
@@ -15,7 +16,7 @@ from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
 
-KILLS = 50
+KILLS = 50 if os.environ.get("DAEMUN_TEST_DEEP") else 20
 SEED = 20_240_229
 
 
@@ -61,8 +62,9 @@ def _config(number: int) -> str:
     return "sites:\n" + signpost("stays.test", "same") + signpost("changes.test", f"v{number}") + passing
 
 
+@pytest.mark.walk
 @pytest.mark.timeout(600)
-def test_killed_at_fifty_moments(daemon: Daemon) -> None:
+def test_killed_at_many_moments(daemon: Daemon) -> None:
     due_times = random.Random(SEED)
     daemon.write(_config(0))
     daemon.start()
