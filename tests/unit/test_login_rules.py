@@ -8,6 +8,7 @@ from daemun.core.options import access_option, catalogue, login_option, login_ru
 from daemun.core.options.access_option import Access
 from daemun.core.options.login_rule_form import LoginRule
 from daemun.core.rounds import merge
+from daemun.core.texts import patterns
 from daemun.sources import yaml_file
 from tests.support.sites import route, site
 
@@ -177,4 +178,4 @@ def test_a_route_of_its_own() -> None:
     ],
 )
 def test_names_of_sites(host: str, names: tuple[str, ...], is_so: bool) -> None:
-    assert login_policies.is_among(host, names) is is_so
+    assert patterns.is_among(host, names) is is_so

@@ -16,6 +16,7 @@ import urllib.parse
 
 from daemun.core import password_hashes
 from daemun.core.access import guess_limits, judge_policies, login_policies, login_providers, login_users
+from daemun.core.texts import patterns
 from daemun.judge import (
     basic_credentials,
     known_users,
@@ -301,7 +302,7 @@ class LoginJudge:
             return None
         goal = Goal(host=match["host"], port=match["port"] or "", path=match["path"])
         ports = {port, *("" if one == 443 else f":{one}" for one in self.host.ports)}
-        is_ours = login_policies.is_among(goal.host, self.host.hosts) and goal.port in ports
+        is_ours = patterns.is_among(goal.host, self.host.hosts) and goal.port in ports
         return goal if is_ours else None
 
     def draw_code(self, session: str, goal: Goal, challenge: str) -> str:

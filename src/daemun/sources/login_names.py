@@ -11,7 +11,7 @@ from daemun import regular_files
 from daemun.core import layout, model, problem_report
 from daemun.core.access import login_users
 from daemun.core.options import access_option, catalogue, login_option, login_rule_form
-from daemun.core.texts import words
+from daemun.core.texts import account_names, words
 
 _LARGEST_BYTES = 64 << 20
 
@@ -58,7 +58,7 @@ def find_unknown(
         for kind, written in (("users", rule.users), ("groups", rule.groups)):
             known = names if kind == "users" else groups
             for index, name in enumerate(written):
-                if name not in known and login_rule_form.find_provider(name) is None and (kind, name) not in found:
+                if name not in known and account_names.find_provider(name) is None and (kind, name) not in found:
                     found[kind, name] = _warn(one, (kind, index), _find_cause(kind, name, names, known))
     return tuple(found.values())
 

@@ -10,8 +10,8 @@ import typer
 from daemun import errors, settings
 from daemun.cli import command_groups, common_options, json_answer, lifetimes, output, tables
 from daemun.core import model, password_hashes
-from daemun.core.access import access_levels, access_tokens, login_policies
-from daemun.core.texts import durations, rules, words
+from daemun.core.access import access_tokens
+from daemun.core.texts import durations, patterns, rules, words
 
 Users = collections.abc.Mapping[str, bool]
 """By name, whether each is disabled."""
@@ -132,7 +132,7 @@ def _find_useless(chosen: settings.Settings, hosts: tuple[str, ...]) -> collecti
         return
     known = [name for site in desired.sites for name in site.names]
     for host in hosts:
-        site = next((one for one in desired.sites if login_policies.is_among(host, one.names)), None)
+        site = next((one for one in desired.sites if patterns.is_among(host, one.names)), None)
         if site is None:
             cure = words.guess(host, known) or "; `daemun status` lists them"
             yield f"there is no site {words.quoted(host)}, so the token opens nothing there{cure}"
@@ -142,6 +142,8 @@ def _find_useless(chosen: settings.Settings, hosts: tuple[str, ...]) -> collecti
 
 
 def _has_login(site: model.Site, gate: model.Globals) -> bool:
+    from daemun.core.access import access_levels
+
     held = (access_levels.of_site(site, gate), *(access_levels.of_route(one, site, gate) for one in site.routes))
     return any(one.access.login is not None for one in held)
 

@@ -20,8 +20,7 @@ from daemun.cli import (
 )
 from daemun.core import password_hashes
 from daemun.core.access import login_users
-from daemun.core.options import login_rule_form
-from daemun.core.texts import rules
+from daemun.core.texts import account_names, rules
 
 Name = typing.Annotated[str, typer.Argument(metavar="NAME", help="What the user signs in with.")]
 Groups = typing.Annotated[
@@ -304,7 +303,7 @@ def _checked_name(name: str) -> str:
 
 def _check(groups: list[str] | None, email: str | None, display: str | None) -> None:
     for one in groups or ():
-        if (cause := login_rule_form.check_group(one)) is not None:
+        if (cause := account_names.check_group(one)) is not None:
             raise errors.ConfigError(f"cannot use the group {one!r}: it {cause}")
     if email and (cause := rules.check_email(email)) is not None:
         raise errors.ConfigError(f"cannot use the e-mail address {email!r}: it {cause}")

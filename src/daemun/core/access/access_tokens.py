@@ -12,7 +12,7 @@ import json
 import re
 import typing
 
-from daemun.core.access import login_policies
+from daemun.core.texts import patterns
 
 KEY = "login/tokens.json"
 """Of the store."""
@@ -25,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """name: what people name it by. user: as whom it comes in. sites: hosts, as `login_policies.is_among` has them, or
+    """name: what people name it by. user: as whom it comes in. sites: hosts, as `patterns.is_among` has them, or
     EVERY_SITE alone. digest: of the secret. created_s, ends_s: since the epoch."""
 
     name: str
@@ -40,7 +40,7 @@ class Token:
 
     def is_for(self, host: str) -> bool:
         """host: as nginx has it ($host)."""
-        return self.sites == (EVERY_SITE,) or login_policies.is_among(host, self.sites)
+        return self.sites == (EVERY_SITE,) or patterns.is_among(host, self.sites)
 
 
 def check_name(name: str) -> str | None:

@@ -3,7 +3,6 @@
 from daemun.core import model
 from daemun.core.access import access_levels, judge_policies, login_providers, login_url, login_users
 from daemun.core.options import access_option, login_option
-from daemun.core.texts import patterns
 
 
 def make(access: access_option.Access, place: str) -> judge_policies.LoginPolicy | None:
@@ -46,23 +45,6 @@ def _has_login(site: model.Site, settings: model.Globals) -> bool:
         *(access_levels.of_route(one, site, settings) for one in site.routes),
     )
     return any(one.access.login is not None for one in held)
-
-
-def is_among(host: str, names: tuple[str, ...]) -> bool:
-    """Whether a host, as nginx has it ($host), is one of a site with these names."""
-    for name in names:
-        if name.startswith("~"):
-            if patterns.matches(name[1:], host):
-                return True
-        elif name.startswith("*."):
-            if host.endswith(name[1:]) and len(host) >= len(name):
-                return True
-        elif name.endswith(".*"):
-            if host.startswith(name[:-1]) and len(host) >= len(name):
-                return True
-        elif host == name:
-            return True
-    return False
 
 
 def admits(policy: judge_policies.LoginPolicy, user: login_users.User) -> bool:

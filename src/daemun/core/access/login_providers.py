@@ -16,7 +16,8 @@ import urllib.parse
 
 from daemun.core import model
 from daemun.core.access import login_url, login_users
-from daemun.core.options import login_option, login_provider_form, login_rule_form
+from daemun.core.options import login_option, login_provider_form
+from daemun.core.texts import account_names
 
 LONGEST_SUBJECT = 255
 """OpenID Connect Core section 2."""
@@ -120,7 +121,7 @@ def read_groups(value: object) -> tuple[str, ...]:
     """Names that groups of `daemun users` could have, too; Keycloak writes a slash before them."""
     every = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     names = {one.removeprefix("/") for one in every[:1000] if isinstance(one, str)}
-    return tuple(sorted(one for one in names if login_rule_form.check_group(one) is None)[:MOST_GROUPS])
+    return tuple(sorted(one for one in names if account_names.check_group(one) is None)[:MOST_GROUPS])
 
 
 def _clean(value: object) -> str:

@@ -10,16 +10,9 @@ import pydantic
 from daemun.core import password_hashes
 from daemun.core.options import forms
 from daemun.core.options.option import Place
-from daemun.core.texts import words
+from daemun.core.texts import account_names, words
 
-_GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
-"""Servers receive groups with commas between them."""
 _EMAIL = re.compile(r"(?:\*|[^\s@*,<>\"]{1,64})@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
-
-
-def check_group(name: str) -> str | None:
-    """Why a text cannot be the name of a group; None: it can."""
-    return None if _GROUP.match(name) else "is no name of a group; expected letters, digits, dots, dashes, underscores"
 
 
 def check_email(text: str) -> str | None:
@@ -27,24 +20,15 @@ def check_email(text: str) -> str | None:
     return None if _EMAIL.match(text) else 'is no e-mail address; expected alice@example.com or "*@example.com"'
 
 
-_OF_PROVIDER = re.compile(r"(?P<key>[a-z0-9](?:[a-z0-9.-]{0,253}[a-z0-9])?):[\x21-\x2b\x2d-\x7e]{1,765}\Z")
-
-
-def find_provider(name: str) -> str | None:
-    """Which identity provider a user or a group is of (`login_providers`), by its key; None: the gate itself."""
-    match = _OF_PROVIDER.match(name)
-    return None if match is None else match["key"]
-
-
 def check_user(name: str) -> str | None:
     """Why nobody can have this name; None: somebody can."""
-    return None if find_provider(name) is not None else password_hashes.check_user(name)
+    return None if account_names.find_provider(name) is not None else password_hashes.check_user(name)
 
 
 def check_rule_group(name: str) -> str | None:
     """Of a rule: a group of `daemun users`, or KEY:GROUP of a provider."""
-    key = find_provider(name)
-    return check_group(name if key is None else name.removeprefix(f"{key}:"))
+    key = account_names.find_provider(name)
+    return account_names.check_group(name if key is None else name.removeprefix(f"{key}:"))
 
 
 def _split(value: object) -> object:

@@ -151,3 +151,20 @@ def _is_endless(repeat: str) -> bool:
         return False
     least, comma, most = repeat.rstrip("?+").strip("{}").partition(",")
     return (bool(comma) and not most) or int(most or least) > 64
+
+
+def is_among(host: str, names: tuple[str, ...]) -> bool:
+    """Whether a host, as nginx has it ($host), is one of a site with these names."""
+    for name in names:
+        if name.startswith("~"):
+            if matches(name[1:], host):
+                return True
+        elif name.startswith("*."):
+            if host.endswith(name[1:]) and len(host) >= len(name):
+                return True
+        elif name.endswith(".*"):
+            if host.startswith(name[:-1]) and len(host) >= len(name):
+                return True
+        elif host == name:
+            return True
+    return False

@@ -3,7 +3,7 @@
 import urllib.parse
 
 from daemun.core import model, problem_report
-from daemun.core.access import access_levels, login_policies
+from daemun.core.access import access_levels
 from daemun.core.options import (
     access_option,
     login_option,
@@ -11,7 +11,7 @@ from daemun.core.options import (
     login_rule_form,
     trusted_proxies_option,
 )
-from daemun.core.texts import words
+from daemun.core.texts import account_names, patterns, words
 
 _FIELD = ("access", "login")
 _NO_PAGE = "needs a sign-in page; write `login: {host: auth.example.com}` at the top of daemun.yaml"
@@ -64,7 +64,7 @@ def _check_provider_site(
         return
     for one in login.providers:
         host = urllib.parse.urlsplit(one.issuer).hostname
-        if host is not None and login_policies.is_among(host, site.names):
+        if host is not None and patterns.is_among(host, site.names):
             name = words.quoted(login_provider_form.find_name(one))
             place.add(
                 f"is needed for the provider {name} itself, so nobody can sign in with it; write `access: public` here",
@@ -85,7 +85,7 @@ def _check_rule(
     keys = [one.key for one in providers]
     for kind, names in (("users", rule.users), ("groups", rule.groups)):
         for index, name in enumerate(names):
-            key = login_rule_form.find_provider(name)
+            key = account_names.find_provider(name)
             if key is not None and key not in keys:
                 known = f"; there are {words.listed(keys)}" if keys else "; `login` has no `providers`"
                 place.add(f"{words.quoted(name)} is of a provider that is not there{known}", *field, kind, index)
