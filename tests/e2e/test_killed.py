@@ -16,7 +16,7 @@ from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
 
-KILLS = 50 if os.environ.get("DAEMUN_TEST_DEEP") else 20
+KILLS = 50 if os.environ.get("DAEMUN_TEST_DEEP") else 12
 SEED = 20_240_229
 
 
