@@ -92,7 +92,9 @@ def test_sign_in_on_a_page_of_daemuns_own(daemon: Daemon, server: backend.Backen
 
 def test_sign_in_with_accounts_elsewhere(daemon: Daemon, server: backend.Backend) -> None:
     with identity_providers.pretender() as keycloak:
+        key = re.sub("[^a-z0-9.]+", "-", keycloak.issuer.removeprefix("http://"))
         replaced = {"https://id.example.com/realms/home": keycloak.issuer, "env:KEYCLOAK_SECRET": "secret"}
+        replaced |= {"id.example.com-realms-home": key}
         serve(
             daemon,
             "Sign-in with accounts elsewhere",
@@ -106,7 +108,6 @@ def test_sign_in_with_accounts_elsewhere(daemon: Daemon, server: backend.Backend
             "GitHub",
             "Keycloak",
         ]
-        key = re.sub("[^a-z0-9.]+", "-", keycloak.issuer.removeprefix("http://"))
         form = {**login_browser.find_hidden(page), "provider": key}
         led = login_browser.find_refresh(visitor.send("https://auth.test/begin", "POST", data=form)) or ""
         query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(led).query))
