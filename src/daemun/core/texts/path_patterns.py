@@ -13,7 +13,7 @@ _STAR = re.compile(r"(/[^*{}|^\\\[\]()$]*)\*{1,2}")
 _EITHER = re.compile(r"(/[^()|]*)\(([^()|]+(?:\|[^()|]+)+)\)([^()|]*)")
 _COMMA = re.compile(r",(?=\s*/)")
 _SUFFIX = re.compile(r"/?\*{1,2}(?:/\*)?\.([A-Za-z0-9]+)\$?")
-_EXACT = re.compile(r"\A(?:=\s+)?(/[^*{}|^\\\[\]()$]*)\$?")
+_EXACT = re.compile(r"(/[^*{}|^\\\[\]()$]*)\$")
 
 
 def find(path: str) -> str | None:
