@@ -308,7 +308,8 @@ NUMBERS: dict[str, Slot] = {
         build=lambda value: _one(model.Redirect(to="/x", options=catalogue.values(status_option.OPTION.set(value)))),
         harmless=(302,),
     ),
-    "status of an answer": Slot(build=lambda value: _one(model.Respond(status=value)), harmless=(200,)),
+    # Of 200 there is no page, that of 404 is every location's, that of 406 this one's.
+    "status of an answer": Slot(build=lambda value: _one(model.Respond(status=value)), harmless=(200, 404, 406)),
     **{
         f"timeout {name}": Slot(
             build=lambda value, name=name: _one(_with(timeout=timeout_option.Timeouts(**{f"{name}_s": value}))),
