@@ -208,7 +208,7 @@ def test_every_file(walk: Walk) -> None:
     """B2, B4: the account's key and the local CA's files are among them. Of a certificate that is on the disk twice (in
     the store or with its owner, and under live/) nothing is lost."""
     walk.daemon.run_by = WITHOUT_RIGHTS
-    for damages in _every_damage(walk.files()) if DEEP else _some_damages(walk.files()):
+    for damages in _every_damage(walk.files()) if DEEP else itertools.islice(_some_damages(walk.files()), 0, None, 2):
         walk.put_back()
         for path, fault in damages.items():
             FAULTS[fault](walk.daemon.state / path)

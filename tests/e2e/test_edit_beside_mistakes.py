@@ -1,6 +1,7 @@
 """B3: a site that is wrong keeps no command from editing the others, with and without a daemon, and can be removed."""
 
 import json
+import os
 
 import pytest
 
@@ -8,6 +9,9 @@ from tests.support import clients
 from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
+
+IS_DEEP = bool(os.environ.get("DAEMUN_TEST_DEEP"))
+"""Else each mistake is met with a daemon or without one."""
 
 WRONG = {
     "a target of no known kind": "ftp://127.0.0.1",
@@ -22,7 +26,8 @@ def _file(wrong: str) -> str:
     return "# of the owner\nsites:\n" + signpost("a.test", "a") + f"  wrong.test: {wrong}\n" + signpost("z.test", "z")
 
 
-@pytest.mark.parametrize("kind", WRONG)
+@pytest.mark.walk
+@pytest.mark.parametrize("kind", WRONG if IS_DEEP else [*WRONG][::2])
 def test_beside_a_daemon(daemon: Daemon, kind: str) -> None:
     daemon.write(_file(WRONG[kind]))
     daemon.start()
@@ -68,7 +73,8 @@ def test_the_last_good_site_goes_when_it_is_removed(daemon: Daemon) -> None:
     assert answer.status_code == 503
 
 
-@pytest.mark.parametrize("kind", WRONG)
+@pytest.mark.walk
+@pytest.mark.parametrize("kind", WRONG if IS_DEEP else [*WRONG][1::2])
 def test_without_a_daemon(daemon: Daemon, kind: str) -> None:
     before = daemon.write(_file(WRONG[kind]))
     (daemon.root / "files").mkdir()
