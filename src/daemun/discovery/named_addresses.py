@@ -24,9 +24,6 @@ class NamedAddresses:
         self._changed = changed
         self._found: dict[str, dict[str, float]] = {}
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._found
-
     def __iter__(self) -> collections.abc.Iterator[str]:
         return iter(self._found)
 
