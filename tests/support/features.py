@@ -258,6 +258,7 @@ def _headers() -> Feature:
         route("/in/", "http://10.0.0.1", cors=cors_option.Cors(), access=inside),
         route("/files/", model.Files(folder="/srv/www"), cache_control=kept, errors=_pages("404", "/srv/lost $1.html")),
         route("/", "http://10.0.0.1"),
+        route("/shown/", "http://10.0.0.1", errors=errors_option.ErrorPages(servers=True)),
         route("/app/", "fastcgi://10.0.0.1", response_headers=(("X-Level", "route"), ("X-Gate", ""))),
         response_headers=(("X-Level", "site"),),
         request_headers=(("X-From-Site", "$host"),),

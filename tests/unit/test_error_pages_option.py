@@ -82,3 +82,44 @@ def site_trust(snapshot: model.Snapshot) -> str | None:
     """What of the folder is trusted depends on where the test runs."""
     ((page, _),) = catalogue.find_pages(snapshot)
     return page.trusted
+
+
+@pytest.mark.parametrize(
+    ("errors", "meant"),
+    [
+        ("{404: a.html, servers: true}", ({"404"}, True)),
+        ("{401: a.html, 451: a.html, servers: true}", ({"401", "451"}, True)),
+        ("{servers: false}", (set(), False)),
+        ("{404: a.html}", ({"404"}, None)),
+    ],
+)
+def test_pages_for_servers(file: pathlib.Path, errors: str, meant: tuple[set[str], bool | None]) -> None:
+    file.write_text(SITE.format(errors=errors))
+    (site,) = yaml_file.read_snapshot(file).sites
+    found = errors_option.OPTION.of(site)
+    assert (set(found.by_status()), found.servers) == meant
+
+
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ("{410: a.html}", "for that of a server add `servers: true`"),
+        ("{401: a.html}", "for the one of a server add `servers: true`"),
+        ("{404: a.html, from: a.html}", "write `servers: true`"),
+        ("{404: a.html, servers: on}", "servers: expected true or false"),
+        ("{404: true}", "404: expected a file, found true"),
+        ("{499: a.html, servers: true}", "is no status that the gate itself answers with"),
+    ],
+)
+def test_words_about_pages_for_servers(file: pathlib.Path, errors: str, words: str) -> None:
+    every = problems(file, SITE.format(errors=errors))
+    assert [one for one in every if words in one.message], every
+
+
+def test_a_route_with_nginx_of_its_own_says_it_there(file: pathlib.Path) -> None:
+    text = (
+        "sites: {a.test: {errors: {404: a.html, servers: true}, routes: {/: {to: 'http://127.0.0.1:1',"
+        " errors: {servers: true}, nginx: 'proxy_pass_header X-A;'}}}}\n"
+    )
+    (found,) = problems(file, text)
+    assert "`proxy_intercept_errors on` does it" in found.message

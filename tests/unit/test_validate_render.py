@@ -180,6 +180,7 @@ ERRORS = strategies.builds(
         ),
         max_size=2,
     ).map(tuple),
+    servers=strategies.none() | FLAG,
 )
 ROUTES = strategies.builds(
     sites.route,

@@ -26,6 +26,7 @@ from daemun.core.render import (
 _ADDRESS = "$daemun_limit_address"
 _GATE_ZONE, _ZONE = "10m", "1m"
 """A megabyte has room for 8,000 addresses; beyond that nginx forgets the oldest."""
+_RETRY_AFTER = "$daemun_retry_after_"
 _WAITS_S = (1, 2, 5, 10, 30, 60)
 
 
@@ -61,7 +62,13 @@ def retry_after(scope: site_scope.Scope) -> str | None:
     if not any(access.is_limited for access in held):
         return judge_locations.WAIT if judge_locations.is_needed(scope) else None
     longest_s = max((_seconds_between(access) for access in held), default=1.0)
-    return f"$daemun_retry_after_{next((wait_s for wait_s in _WAITS_S if wait_s >= longest_s), _WAITS_S[-1])}"
+    return f"{_RETRY_AFTER}{next((wait_s for wait_s in _WAITS_S if wait_s >= longest_s), _WAITS_S[-1])}"
+
+
+def retry_after_of_server(wait: str | None) -> str:
+    """The same where a page may stand for a server's answer: that server's time first."""
+    of_limit = wait is not None and wait.startswith(_RETRY_AFTER)
+    return f"{wait}_or_sent" if of_limit else "$upstream_http_retry_after"
 
 
 def _seconds_between(access: access_option.Access) -> float:
@@ -228,8 +235,21 @@ def variables() -> tuple[directive.Node, ...]:
             arguments.line(
                 "map",
                 Expr("$status"),
-                Expr(f"$daemun_retry_after_{wait_s}"),
+                Expr(f"{_RETRY_AFTER}{wait_s}"),
                 block=(arguments.line("default", ""), arguments.line("429", str(wait_s))),
+            )
+            for wait_s in _WAITS_S
+        ),
+        directive.Comment("The same where the page may stand for a server's answer, which has a time of its own."),
+        *(
+            arguments.line(
+                "map",
+                Expr("$upstream_http_retry_after"),
+                Expr(f"{_RETRY_AFTER}{wait_s}_or_sent"),
+                block=(
+                    arguments.line("default", Expr("$upstream_http_retry_after")),
+                    arguments.line("", Expr(f"{_RETRY_AFTER}{wait_s}")),
+                ),
             )
             for wait_s in _WAITS_S
         ),

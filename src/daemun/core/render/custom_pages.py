@@ -14,10 +14,16 @@ from daemun.core.render import held_access, maintenance_lines, site_scope
 from daemun.core.texts import names
 
 _PREFIX = "/.daemun-page-"
+_INTERCEPTED = frozenset(model.Scheme) - {model.Scheme.GRPC, model.Scheme.GRPCS, model.Scheme.MEMCACHED}
+"""Servers whose answers a page can stand for. gRPC has its errors in trailers, and memcached sends none."""
 
 
 def find(*holders: option.HasOptions) -> dict[str, page_file.PageFile]:
-    """The page of each status, where these holders are around, the nearest first."""
+    """The page of each status of the gate's own, where these holders are around, the nearest first."""
+    return {status: page for status, page in _find(holders).items() if status in errors_option.STATUSES}
+
+
+def _find(holders: tuple[option.HasOptions, ...]) -> dict[str, page_file.PageFile]:
     found: dict[str, page_file.PageFile] = {}
     for holder in reversed(holders):
         found |= errors_option.OPTION.of(holder).by_status()
@@ -34,13 +40,22 @@ def of_route(scope: site_scope.Scope, route: model.Route) -> dict[str, page_file
     return find(route, scope.site, scope.settings)
 
 
+def of_servers(scope: site_scope.Scope, route: model.Route) -> dict[str, page_file.PageFile]:
+    """Those in place of what the servers of a route answer; none where an owner wrote nginx for it."""
+    around = (route, scope.site, scope.settings)
+    is_proxy = isinstance(route.action, model.Proxy) and route.action.targets[0].scheme in _INTERCEPTED
+    if not is_proxy or route.snippet or route.replaced or not errors_option.find_servers(*around):
+        return {}
+    return _find(around)
+
+
 def is_own(route: model.Route) -> bool:
     return bool(errors_option.OPTION.of(route).pages)
 
 
 def every(scope: site_scope.Scope) -> tuple[page_file.PageFile, ...]:
     """Those that a server of the site can show."""
-    each = (of_site(scope), *(of_route(scope, route) for route in scope.site.routes))
+    each = (of_site(scope), *(of(scope, route) for route in scope.site.routes for of in (of_route, of_servers)))
     return tuple(dict.fromkeys(page for pages in each for page in pages.values()))
 
 

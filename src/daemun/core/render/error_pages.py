@@ -1,7 +1,8 @@
 """What visitors see where the gate itself answers with an error: short, nothing of the machine, and the request's id.
 
-A server's own pages are never replaced: nginx looks at `error_page` for its own answers only, and where an owner lets
-it look at those of servers (`proxy_intercept_errors`), there are no pages of ours.
+A server's own pages are never replaced by these: nginx looks at `error_page` for its own answers only, and where an
+owner lets it look at those of servers (`proxy_intercept_errors`), there are no pages of ours. Pages of the owner's may
+stand for them (`server_error_pages`).
 
 Each server has one location for each form, found by a variable in `error_page`. `return 200` there leaves the status
 as it was (`err_status` in ngx_http_send_header). The same locations write the request's id into the error log, in a
@@ -89,7 +90,10 @@ def lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]
     if not has_others and not custom:
         return uncertified
     headers: tuple[directive.Directive, ...] = maintenance_lines.page_lines(scope)
-    if (wait := access.retry_after(scope)) is not None:
+    wait = access.retry_after(scope)
+    if any(custom_pages.of_servers(scope, route) for route in scope.site.routes):
+        wait = access.retry_after_of_server(wait)
+    if wait is not None:
         headers = (*headers, arguments.line("add_header", "Retry-After", Expr(wait), "always"))
     if headers:
         written = site_scope.owned(scope.site.snippet, "add_header")
@@ -120,6 +124,13 @@ def _uncertified(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
 def of_gate(settings: model.Globals) -> tuple[directive.Node, ...]:
     """For a server that is no site's."""
     return (arguments.line("include", FILE),) if is_on(settings, ()) else ()
+
+
+def of_gate_alone(scope: site_scope.Scope, statuses: list[str]) -> tuple[directive.Directive, ...]:
+    """The gate's pages for these statuses alone."""
+    if not statuses or not is_on(scope.settings, scope.site.snippet):
+        return ()
+    return (arguments.line("error_page", *statuses, Expr(visitor_page.LOCATION)),)
 
 
 def of_status(scope: site_scope.Scope, route: model.Route, status: int) -> tuple[directive.Directive, ...]:

@@ -215,6 +215,11 @@ def error_lines(scope: site_scope.Scope, route: model.Route) -> tuple[directive.
     )
 
 
+def is_place(location: str) -> bool:
+    """Whether requests wait there."""
+    return location.startswith("@") and location.endswith("_hold")
+
+
 def retry_line(protocol: str = "") -> directive.Directive:
     """First in a location that sends a request to `$daemun_to`. protocol: for proxy_pass, "http://" or "https://"."""
     return arguments.line("set", Expr("$daemun_to"), Expr(f"{protocol}$daemun_ready"))

@@ -12,6 +12,7 @@ from daemun.core.render import (
     internal_clients,
     path_rewrites,
     proxy,
+    server_error_pages,
     site_scope,
     static_files,
 )
@@ -60,7 +61,7 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
     except RenderError as error:
         raise _named(scope, route, error) from error
     yielding = internal_clients.yielding(scope, route, nodes)
-    guarded = access.guarded(scope, route, yielding, pages)
+    guarded = server_error_pages.replace(scope, route, access.guarded(scope, route, yielding, pages))
     guarded = cors_preflights.answered(scope, route, guarded, https=https)
     to_slash = access.guarded(scope, route, _to_slash(scope, route), pages)
     return (title, *error_pages.in_logs_of(scope, route, guarded), *to_slash)

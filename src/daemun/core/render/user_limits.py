@@ -7,6 +7,8 @@ name is what the judge answered, which no header of a request can change. nginx 
 is handed on (ngx_http_limit_req_handler).
 
 So it is for routes that lead to servers. Files, redirects and fixed answers are counted by address.
+
+Routes whose servers' errors have pages (`render.server_error_pages`) have the same two halves.
 """
 
 import dataclasses
@@ -14,7 +16,7 @@ import dataclasses
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
-from daemun.core.render import early_answers, held_access, request_body, site_scope
+from daemun.core.render import custom_pages, early_answers, held_access, request_body, site_scope
 from daemun.core.texts import names, words
 from daemun.errors import RenderError
 
@@ -40,7 +42,9 @@ def is_on(access: access_option.Access) -> bool:
 
 def is_split(scope: site_scope.Scope, route: model.Route) -> bool:
     """Whether the locations of a route have two halves."""
-    return isinstance(route.action, model.Proxy) and is_on(held_access.of_route(scope, route).access)
+    if not isinstance(route.action, model.Proxy):
+        return False
+    return is_on(held_access.of_route(scope, route).access) or bool(custom_pages.of_servers(scope, route))
 
 
 def check(route: model.Route) -> None:
