@@ -14,13 +14,18 @@ from daemun.core.options.access_option import Access
 from daemun.core.options.errors_option import ErrorPages
 from daemun.core.options.maintenance_option import Maintenance
 from daemun.core.options.page_file import PageFile
-from tests.support import echo, rendered
+from tests.support import echo, rendered, until
 from tests.support.sites import route, site
 
 pytestmark = pytest.mark.nginx
 
 UNTIL = datetime.datetime(2099, 12, 31, 9, tzinfo=datetime.UTC)
+PAST = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 TOKEN = "a" * 43
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +46,8 @@ def gate(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
         )
         sites = (
             site("closed.test", *routes, maintenance=Maintenance(until=UNTIL), response_headers=(("X-Site", "1"),)),
+            site("over.test", *routes, maintenance=Maintenance(until=PAST, page=page)),
+            site("ending.test", *routes, maintenance=Maintenance(until=_now() + datetime.timedelta(seconds=2))),
             site("page.test", *routes, maintenance=Maintenance(page=page), errors=sorry),
             site("sorry.test", *routes, maintenance=Maintenance(), errors=sorry, http=model.HttpMode.SERVE),
             site("others.test", *routes, maintenance=Maintenance(allow=("203.0.113.0/24", "::1"))),
@@ -91,6 +98,14 @@ def test_who_is_allowed_comes_in(gate: rendered.Running) -> None:
 
 def test_one_that_is_off_is_open(gate: rendered.Running) -> None:
     assert gate.said("https://open.test/").path == "/"
+
+
+def test_it_ends_by_itself(gate: rendered.Running) -> None:
+    """Without a reload."""
+    answer = gate.get("https://over.test/")
+    assert (answer.status_code, "Retry-After" in answer.headers) == (200, False)
+    until.true(lambda: gate.get("https://ending.test/").status_code == 200)
+    assert gate.get("https://closed.test/").status_code == 503
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -80,12 +80,8 @@ def gate() -> collections.abc.Iterator[rendered.Running]:
             route("/down/", proxy(f"http://127.0.0.1:{ports.free_port()}", hold=0.0)),
             route("/outside/", url, options=outside),
             route("/limited/", url, access=limited),
-            route(
-                "/judged/", url, access=Access(forward_auth=ForwardAuth(kind=Kind.TRAEFIK, url=f"{url}/200"))
-            ),
-            route(
-                "/refused/", url, access=Access(forward_auth=ForwardAuth(kind=Kind.TRAEFIK, url=f"{url}/401"))
-            ),
+            route("/judged/", url, access=Access(forward_auth=ForwardAuth(kind=Kind.TRAEFIK, url=f"{url}/200"))),
+            route("/refused/", url, access=Access(forward_auth=ForwardAuth(kind=Kind.TRAEFIK, url=f"{url}/401"))),
             route("/unbuffered/", proxy(url, buffering=False)),
             route("/api/", url, errors=pages(servers=False)),
             route("/enter/", url, errors=pages(servers=True, s401="enter", s419="page", s410="page")),

@@ -1,6 +1,7 @@
 """Labels become routes, or refuse their container."""
 
 import dataclasses
+import datetime
 
 import hypothesis
 import pytest
@@ -19,6 +20,7 @@ from daemun.core.options import (
     host_header_option,
     hsts_option,
     login_rule_form,
+    maintenance_option,
     max_body_option,
     rate_limit_form,
     redirect_status_option,
@@ -371,7 +373,6 @@ FILE_ONLY = {
     "listing": "belongs to files",
     "listen": "takes a port of the machine",
     "errors": "names files of the machine",
-    "maintenance": "is the owner's to switch",
     "nginx": "reaches whatever nginx does",
     "routes": "are the labels themselves",
     "aliases": "daemun.host takes several names",
@@ -422,6 +423,24 @@ def test_labels_of_traffic() -> None:
     assert compress_option.OPTION.of(found.route) == compress_option.Compress(types=("text/css", "text/html"))
     assert found.site is not None
     assert (redirect_status_option.OPTION.of(found.site), underscores_option.OPTION.of(found.site)) == (307, True)
+
+
+def test_labels_of_maintenance() -> None:
+    """I4: a container may close its own host, also for a time; pages are files of the machine."""
+    found = request(
+        {
+            "daemun.host": "a.test",
+            "daemun.maintenance.until": "2026-12-31T18:00+09:00",
+            "daemun.maintenance.allow": "private, 203.0.113.7",
+        }
+    )
+    assert found.site is not None
+    assert maintenance_option.OPTION.of(found.site) == maintenance_option.Maintenance(
+        until=datetime.datetime(2026, 12, 31, 9, tzinfo=datetime.UTC), allow=("private", "203.0.113.7")
+    )
+    for label in ("maintenance", "maintenance.page"):
+        assert read({"daemun.host": "a.test", f"daemun.{label}": "/etc/passwd"}).faults
+    assert request({"daemun.host": "a.test", "daemun.maintenance": "true"}).site is not None
 
 
 @pytest.mark.parametrize(

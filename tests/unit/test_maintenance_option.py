@@ -2,14 +2,19 @@
 
 import datetime
 import pathlib
+import re
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from daemun.core.options import maintenance_option
 from daemun.core.options.maintenance_option import Maintenance
 from daemun.core.options.page_file import PageFile
+from daemun.core.render import maintenance_lines
 from daemun.errors import ConfigError
 from daemun.sources import yaml_edit, yaml_file
+from tests.support import sites
 
 NINE = datetime.datetime(2026, 12, 31, 9, tzinfo=datetime.UTC)
 PAGE = PageFile(path="/etc/daemun/soon.html")
@@ -144,3 +149,26 @@ def test_a_list_is_for_a_person(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ConfigError, match=r'^cannot open "a.test": .* by hand'):
         yaml_edit.set_maintenance(file, "a.test", is_on=False)
     assert file.read_text() == text
+
+
+@hypothesis.given(strategies.integers(0, 1 << 40), strategies.integers(-2000, 2000) | strategies.integers(0, 1 << 41))
+def test_nginx_compares_times(until: int, more: int) -> None:
+    """By a regular expression."""
+    now = max(until + more, 0)
+    found = re.match(rf"{maintenance_lines.at_least(until)}\.", f"{now}.123")
+    assert (found is not None) is (now >= until)
+
+
+def test_one_that_is_over(tmp_path: pathlib.Path) -> None:
+    held, _ = read("{until: 2026-12-31T18:00+09:00}")
+    assert [held.is_closed(NINE + datetime.timedelta(seconds=one)) for one in (-1, 0, 1)] == [True, False, False]
+    assert not Maintenance(on=False).is_closed(NINE)
+    site = sites.site("a.test", "http://127.0.0.1:1", maintenance=held)
+    assert maintenance_option.find_over(site, NINE - datetime.timedelta(seconds=1)) is None
+    assert "ended at 2026-12-31 09:00 UTC, so the site is open" in (maintenance_option.find_over(site, NINE) or "")
+    file = tmp_path / "daemun.yaml"
+    file.write_text(
+        "sites: {a.test: {maintenance: {until: 2026-01-01T00:00Z, on: false}, routes: {/: 'http://127.0.0.1:1'}}}\n"
+    )
+    with pytest.raises(ConfigError, match=r'^cannot close "a.test": `until` of its `maintenance` has passed'):
+        yaml_edit.set_maintenance(file, "a.test", is_on=True)

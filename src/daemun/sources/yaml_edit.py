@@ -9,6 +9,7 @@ Raises: ConfigError for a wrong request; EnvironmentProblemError when the file c
 
 import collections.abc
 import dataclasses
+import datetime
 import os
 import pathlib
 import re
@@ -16,6 +17,7 @@ import shlex
 import typing
 
 from daemun.core import model, short_texts
+from daemun.core.options import maintenance_option
 from daemun.core.texts import names, route_paths, rules, spellings, words
 from daemun.errors import ConfigError
 from daemun.sources import (
@@ -106,6 +108,11 @@ def set_maintenance(path: StrPath, host: str, *, is_on: bool) -> bytes | None:
     """Close a site for a while, or open it again; what its `maintenance` has besides stays."""
     edit = _Edit(path, host, f"cannot {'close' if is_on else 'open'} {words.quoted(host)}")
     edit.check_known()
+    now = datetime.datetime.now(datetime.UTC)
+    if is_on and edit.site is not None and maintenance_option.OPTION.of(edit.site).is_over(now):
+        raise edit.refused(
+            "`until` of its `maintenance` has passed; write a later time there, or remove it, and try again"
+        )
     if edit.entry.is_in_maintenance() == is_on:
         return edit.before
     return edit.write(edit.places.with_maintenance(is_on=is_on), edit.entry.with_maintenance(is_on=is_on))

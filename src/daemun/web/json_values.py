@@ -165,7 +165,7 @@ def site_json(
         "origin": str(site.origin),
         "source": site.origin.source,
         "enabled": site.enabled,
-        "maintenance": maintenance_option.OPTION.of(site).on,
+        "maintenance": maintenance_option.OPTION.of(site).is_closed(datetime.datetime.now(datetime.UTC)),
         "state": item.state.value,
         "reason": item.reason,
         "cure": item.cure,

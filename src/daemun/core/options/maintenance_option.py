@@ -7,8 +7,9 @@ import typing
 
 import pydantic
 
+from daemun.core import model
 from daemun.core.options import access_option, forms, page_file
-from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
+from daemun.core.options.option import Doc, Label, Level, NamedFile, Option, Place
 from daemun.core.texts import rules, words
 
 _EXAMPLE = "2026-12-31T18:00+09:00"
@@ -16,13 +17,20 @@ _EXAMPLE = "2026-12-31T18:00+09:00"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
-    """page: what visitors are shown; None: the gate's own. until: when they may come again; None: not known. allow:
-    who comes in all the same."""
+    """page: what visitors are shown; None: the gate's own. until: when it ends by itself; None: it does not. allow: who
+    comes in all the same."""
 
     on: bool = True
     page: page_file.PageFile | None = None
     until: datetime.datetime | None = None
     allow: tuple[str, ...] = ()
+
+    def is_over(self, now: datetime.datetime) -> bool:
+        """Whether it has ended by itself."""
+        return self.until is not None and self.until <= now
+
+    def is_closed(self, now: datetime.datetime) -> bool:
+        return self.on and not self.is_over(now)
 
 
 def _until(value: object) -> object:
@@ -46,9 +54,10 @@ class WrittenMaintenance(forms.OptionMap):
     meanings: typing.ClassVar[dict[str, str]] = {
         "on": "whether the site is closed now; true",
         "page": "a file that visitors are shown",
-        "until": f"when they may come again: {_EXAMPLE}",
+        "until": f"when the site opens by itself: {_EXAMPLE}",
         "allow": "addresses and networks that come in all the same; private: the private networks",
     }
+    file_only: typing.ClassVar[frozenset[str]] = frozenset({"page"})
     on: forms.Flag = True
     page: page_file.Written | None = None
     until: typing.Annotated[
@@ -91,6 +100,16 @@ def _pages(value: Maintenance, replace: page_file.Replace) -> Maintenance:
     return value if value.page is None else dataclasses.replace(value, page=replace(value.page))
 
 
+def find_over(site: model.Site, now: datetime.datetime) -> str | None:
+    """What to say of one that has ended by itself and still stands there. None: there is none."""
+    held = OPTION.of(site)
+    if not held.on or held.until is None or not held.is_over(now):
+        return None
+    return (
+        f"ended at {held.until:%Y-%m-%d %H:%M} UTC, so the site is open; write a later `until`, or remove `maintenance`"
+    )
+
+
 OPTION = Option(
     name="maintenance",
     form=typing.Annotated[
@@ -107,6 +126,7 @@ OPTION = Option(
         "see [nginx.md](nginx.md#maintenance)",
     ),
     levels=frozenset({Level.SITE}),
+    label=Label.VALUE,
     check=_check,
     files=_files,
     pages=_pages,

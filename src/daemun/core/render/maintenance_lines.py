@@ -1,11 +1,13 @@
 """A site that is closed for a while (`maintenance`).
 
 A server's `if` comes before its locations, and again after an internal redirect, so the variable is volatile, and lets
-through the page itself. Certificate authorities come in, and so does whoever is allowed. Connections that are open,
+through the page itself. It ends by itself: nginx compares the time of each request with `until`, so that takes neither
+a reload nor daemun. Certificate authorities come in, and so does whoever is allowed. Connections that are open,
 WebSockets for instance, stay in nginx's old workers.
 """
 
 import email.utils
+import math
 
 from daemun.core import arguments, directive
 from daemun.core.directive import Expr
@@ -39,15 +41,19 @@ def shared(scope: site_scope.Scope, pages: tuple[str, ...]) -> tuple[directive.N
     allowed = _variable("allowed", scope)
     networks = (arguments.line(one, "1") for one in access_option.networks(held.allow))
     challenge = arguments.in_regex(server_blocks.CHALLENGE_PATH)
+    source, before = f"{allowed}|$uri", ""
+    if held.until is not None:
+        source, before = f"$msec|{source}", r"[0-9.]+\|"
     entries = [
-        (r"~^1\|", ""),
-        (rf"~^0\|{challenge}", ""),
-        *((rf"~^0\|{arguments.in_regex(page)}\z", "") for page in pages),
+        *(() if held.until is None else ((rf"~^{at_least(math.ceil(held.until.timestamp()))}\.", ""),)),
+        (rf"~^{before}1\|", ""),
+        (rf"~^{before}0\|{challenge}", ""),
+        *((rf"~^{before}0\|{arguments.in_regex(page)}\z", "") for page in pages),
     ]
     return (
         directive.Comment("1 for who comes in although the site is closed, and for what is closed."),
         arguments.line("geo", Expr(allowed), block=(arguments.line("default", "0"), *networks)),
-        _map(f"{allowed}|$uri", _variable("closed", scope), *entries, default="1", volatile=True),
+        _map(source, _variable("closed", scope), *entries, default="1", volatile=True),
     )
 
 
@@ -73,6 +79,18 @@ def page_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
         arguments.line("add_header", "Retry-After", Expr(_WAIT), "always"),
         arguments.line("add_header", "Cache-Control", Expr(_STORED), "always"),
     )
+
+
+def at_least(number: int) -> str:
+    """A regular expression for all of a whole number that is as large, or larger; nginx compares no numbers."""
+    digits = str(max(number, 0))
+    length = len(digits)
+    larger = [
+        f"{digits[:place]}[{int(digit) + 1}-9][0-9]{{{length - place - 1}}}"
+        for place, digit in enumerate(digits)
+        if digit != "9"
+    ]
+    return f"(?:[0-9]{{{length + 1},}}|{'|'.join((*larger, digits))})"
 
 
 def _variable(name: str, scope: site_scope.Scope) -> str:

@@ -17,6 +17,7 @@ from daemun.core.options import (
     catalogue,
     forms,
     http_option,
+    maintenance_option,
     option,
     respond_form,
     tls_option,
@@ -136,6 +137,9 @@ def read_site(values: Values) -> route_requests.SiteOptions | None:
     _check_credentials(given)
     entry = _read(yaml_site.SITE, given | {"routes": {}})
     options = entry.given(catalogue.BY_NAME)
+    closed = options.get(maintenance_option.OPTION.name)
+    if isinstance(closed, maintenance_option.Maintenance) and closed.page is not None:
+        raise OptionError("maintenance", "expected true or false, found the path of a file, which no label may name")
     http, tls = options.get("http"), options.get("tls", tls_option.OPTION.default)
     if (cause := http_option.find_cause(http, tls)) is not None:
         raise OptionError("http", cause)

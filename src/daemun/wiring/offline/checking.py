@@ -12,7 +12,7 @@ from daemun.certs.served import bundle, own_files
 from daemun.control import quarantine_staging
 from daemun.core import model, problem_report
 from daemun.core.certificates import certificate_faults
-from daemun.core.options import login_option
+from daemun.core.options import login_option, maintenance_option
 from daemun.core.rounds import assemble, merge, outcome
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.judge.providers import provider_roots
@@ -41,7 +41,19 @@ def _find_problems(settings: settings_.Settings, desired: model.Desired) -> tupl
     # In nginx-proxy's place almost everything comes from containers, so "good" alone would be too much.
     unseen = configuration.unseen(settings, desired) if desired.globals.like_nginx_proxy else ()
     found = (*desired.problems, *unseen, *_read_certificates(settings, desired), *_read_provider_roots(desired))
+    found = (*found, *_find_over(desired))
     return (*found, *_test_files(settings, desired))
+
+
+def _find_over(desired: model.Desired) -> tuple[model.Problem, ...]:
+    """Sites whose maintenance has ended by itself."""
+    now = clock.SystemClock().now()
+    found: list[model.Problem] = []
+    for site in desired.sites:
+        report = problem_report.ProblemReport(host=site.host, origin=site.origin)
+        report.add(maintenance_option.find_over(site, now), "maintenance", severity=model.Severity.WARNING)
+        found += report.problems
+    return tuple(found)
 
 
 def _read_provider_roots(desired: model.Desired) -> tuple[model.Problem, ...]:
