@@ -36,9 +36,10 @@ def sign_in(daemon: Run, key: str) -> tuple[Browser, httpx.Response]:
     visitor = Browser(daemon.gate)
     page = visitor.open(SITE)
     form = {**find_hidden(page), "provider": key}
-    led = find_refresh(visitor.send("https://auth.test/begin", "POST", data=form))
+    begun = visitor.send("https://auth.test/begin", "POST", data=form)
+    led = find_refresh(begun)
     if led is None:
-        return visitor, page
+        return visitor, begun
     return visitor, visitor.open(identity_providers.sign_in_there(led, "ann"))
 
 

@@ -95,7 +95,7 @@ def test_http_3_by_nginx_of_the_owner(installed: Daemon) -> None:
               /: {{redirect: 'https://sign.test/one', status: 302}}
               /files/: {{files: {installed.root / "pub"}}}
             nginx: |
-              listen 127.0.0.1:{installed.https} quic;
+              listen 127.0.0.1:{installed.https} quic reuseport;
               add_header Alt-Svc 'h3=":{installed.https}"; ma=86400' always;
         """
     )

@@ -14,7 +14,7 @@ import websockets.asyncio.client
 
 from tests.support import binaries
 
-WAIT_S = 30
+WAIT_S = 60
 _MOVING = re.compile("execution context|navigated|Cannot find context")
 
 
@@ -44,15 +44,21 @@ class Page:
 
     async def until(self, expression: str) -> None:
         """Return when the expression is true, at most WAIT_S later. A page that is on its way to another has none."""
-        async with asyncio.timeout(WAIT_S):
-            while True:
-                try:
-                    if await self.value(expression):
-                        return
-                except AssertionError as error:
-                    if not _MOVING.search(str(error)):
-                        raise
-                await asyncio.sleep(0.05)
+        try:
+            async with asyncio.timeout(WAIT_S):
+                while not await self._holds(expression):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            shown = await self.value("`${location.href}: ${document.body?.innerText}`")
+            raise AssertionError(f"{expression} did not become true; the page is {shown}") from None
+
+    async def _holds(self, expression: str) -> bool:
+        try:
+            return bool(await self.value(expression))
+        except AssertionError as error:
+            if not _MOVING.search(str(error)):
+                raise
+            return False
 
     async def fill(self, selector: str, text: str) -> None:
         """Replace the text of an input as a person would: by focusing it and typing."""
@@ -60,6 +66,8 @@ class Page:
         await self.call("Input.insertText", text=text)
 
     async def press_enter(self) -> None:
+        # Keys that come before a page was painted are dropped: its visitor could not know what they are for.
+        await self.until("performance.getEntriesByType('paint').length > 0")
         for kind in ("keyDown", "keyUp"):
             await self.call(
                 "Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", text="\r", windowsVirtualKeyCode=13
