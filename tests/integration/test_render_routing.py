@@ -126,7 +126,7 @@ def test_aliases(one: echo.EchoServer) -> None:
         answer = nginx.get(f"https://www.lead.test:{nginx.https}/a%20b?c", Host=f"www.lead.test:{nginx.https}")
         assert answer.status_code == 301
         assert answer.headers["Location"] == f"https://lead.test:{nginx.https}/a%20b?c"
-        assert nginx.get("http://www.lead.test/x").headers["Location"] == "http://lead.test/x"
+        assert nginx.get("http://www.lead.test/x").headers["Location"] == f"https://lead.test:{nginx.https}/x"
 
 
 def test_wildcards(one: echo.EchoServer, two: echo.EchoServer) -> None:

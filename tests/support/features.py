@@ -36,6 +36,7 @@ from daemun.core.options import (
     spa_option,
     status_option,
     timeout_option,
+    trailing_slash_option,
 )
 from daemun.core.plan import shared_sites
 from tests.support.sites import proxy, route, site, target, upstream_tls, with_options
@@ -198,7 +199,13 @@ def _names() -> Feature:
         site("192.168.88.244", "http://10.0.0.1"),
         site("::1", "http://10.0.0.1"),
         site("also.example.com", "http://10.0.0.1", aliases=("www.also.example.com", "10.1.1.1", "volatile")),
-        site("lead.example.com", "http://10.0.0.1", aliases=("www.lead.example.com",), redirect_aliases=True),
+        site(
+            "lead.example.com",
+            "http://10.0.0.1",
+            aliases=("www.lead.example.com",),
+            redirect_aliases=True,
+            trailing_slash=trailing_slash_option.Slash.REMOVE,
+        ),
         site("disabled.example.com", "http://10.0.0.1", enabled=False),
     )
 

@@ -27,6 +27,7 @@ from daemun.core.options import (
     robots_option,
     security_headers_option,
     timeout_option,
+    trailing_slash_option,
     upstream_tls_options,
 )
 from daemun.core.render import render_tree
@@ -206,6 +207,7 @@ SITES = strategies.builds(
     http=strategies.sampled_from(model.HttpMode),
     hsts=strategies.none() | strategies.builds(hsts_option.Hsts, max_age_s=NUMBER),
     redirect_status=strategies.sampled_from([301, 307, 308, 302]),
+    trailing_slash=strategies.sampled_from(trailing_slash_option.Slash),
     underscores_in_headers=FLAG,
     compress=COMPRESS,
     security_headers=strategies.sampled_from(security_headers_option.SecurityHeaders),

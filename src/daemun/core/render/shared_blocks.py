@@ -329,7 +329,7 @@ def _http(scope: site_scope.Scope) -> directive.Directive:
         ban_lines.included(),
         server_blocks.challenge(),
         *(
-            (*site_file.to_https_unless_there(scope.site), *_content(scope, https=False))
+            (*site_file.to_https_unless_there(site_file.to_https(scope.site)), *_content(scope, https=False))
             if site_file.believes_https(scope.settings)
             else (arguments.line("location", "/", block=site_file.to_https(scope.site)),)
         ),

@@ -10,7 +10,7 @@ from daemun.core import arguments, directive, model
 from daemun.core.access import login_site
 from daemun.core.certificates import certificate_choice
 from daemun.core.directive import Expr
-from daemun.core.options import alias_options, redirect_status_option, trusted_proxies_option
+from daemun.core.options import alias_options, hsts_option, redirect_status_option, trusted_proxies_option
 from daemun.core.render import (
     accel_redirect,
     access,
@@ -38,6 +38,7 @@ from daemun.core.render import (
     site_scope,
     static_files,
     tls,
+    trailing_slashes,
     upstream,
     variables,
 )
@@ -70,6 +71,7 @@ def nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
             *forward_auth.shared(scope),
             *cors_headers.shared(scope),
             *cache_headers.shared(scope),
+            *trailing_slashes.shared(scope),
             *maintenance_lines.shared(scope, tuple(map(custom_pages.place, custom_pages.every(scope)))),
             *shared,
             *named,
@@ -216,15 +218,16 @@ def _plain(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     site = scope.site
     challenge = _challenge(scope)
     if on_demand_site.is_on(site):
-        challenge = (*on_demand_site.http_lines(scope, to_https(site)), *challenge)
+        challenge = (*on_demand_site.http_lines(scope, to_https(site, trailing_slashes.request_uri(scope))), *challenge)
     if not site_scope.has_tls(site) or site.http is model.HttpMode.SERVE:
         return (*challenge, *_content(scope, https=False))
     if site.http is model.HttpMode.OFF:
         status = str(scope.settings.default.status)
         return (*challenge, server_blocks.anything(arguments.line("return", status)))
+    uri = trailing_slashes.request_uri(scope)
     if believes_https(scope.settings):
-        return (*challenge, *to_https_unless_there(site), *_content(scope, https=False))
-    return (*challenge, arguments.line("location", "/", block=to_https(site)))
+        return (*challenge, *to_https_unless_there(to_https(site, uri)), *_content(scope, https=False))
+    return (*challenge, arguments.line("location", "/", block=to_https(site, uri)))
 
 
 def believes_https(settings: model.Globals) -> bool:
@@ -233,9 +236,9 @@ def believes_https(settings: model.Globals) -> bool:
     return bool(trusted_proxies_option.OPTION.of(settings)) and not settings.believes_clients
 
 
-def to_https_unless_there(site: model.Site) -> tuple[directive.Node, ...]:
-    """For a server that has the site's content for visitors of a trusted proxy."""
-    there, other = to_https(site)[-1], to_https(site)[:-1]
+def to_https_unless_there(redirects: tuple[directive.Node, ...]) -> tuple[directive.Node, ...]:
+    """For a server that has the site's content for visitors of a trusted proxy. redirects: as `to_https` has them."""
+    there, other = redirects[-1], redirects[:-1]
     lines: list[directive.Node] = []
     if other:
         (unsafe,) = other
@@ -244,14 +247,13 @@ def to_https_unless_there(site: model.Site) -> tuple[directive.Node, ...]:
     return (*lines, arguments.line("if", Expr("$daemun_insecure"), block=(there,)))
 
 
-def to_https(site: model.Site) -> tuple[directive.Node, ...]:
+def to_https(site: model.Site, uri: str = "$request_uri", host: str = "$host") -> tuple[directive.Node, ...]:
     """Permanently; what is neither GET nor HEAD comes as it is (308, RFC 9110 section 15.4.9): after a 301 browsers and
     programs send a GET instead."""
     port = "$daemun_https_port"
     if site.https_port is not None:
         port = "" if site.https_port == 443 else f":{site.https_port}"
-    there = Expr(f"https://$host{port}$request_uri")
-    return _moved(site, there)
+    return _moved(site, Expr(f"https://{host}{port}{uri}"))
 
 
 def _moved(site: model.Site, there: Expr) -> tuple[directive.Node, ...]:
@@ -264,16 +266,19 @@ def _moved(site: model.Site, there: Expr) -> tuple[directive.Node, ...]:
 
 
 def _alias_servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
-    """Scheme, port and path stay as they are; only the name changes."""
-    site = scope.site
-    given = _names(site.aliases)
-    there = Expr(
-        f"{scope.forwarded.forwarded_proto}://{arguments.host(site.host).value}{scope.forwarded.named_port}$request_uri"
-    )
-    answer = server_blocks.anything(*_moved(site, there))
-    plain = answer
+    """To the main name, from plain HTTP to HTTPS in the same step. Scheme, port and path stay as they are otherwise."""
+    site, uri = scope.site, trailing_slashes.request_uri(scope)
+    given, host = _names(site.aliases), arguments.host(site.host).value
+    moved = _moved(site, Expr(f"{scope.forwarded.forwarded_proto}://{host}{scope.forwarded.named_port}{uri}"))
+    answer = plain = server_blocks.anything(*moved)
     if site_scope.has_tls(site) and site.http is model.HttpMode.OFF:
         plain = server_blocks.anything(arguments.line("return", str(scope.settings.default.status)))
+    elif site_scope.has_tls(site) and site.http is model.HttpMode.REDIRECT:
+        hsts = hsts_option.OPTION.of(site)
+        # The list that browsers bring along wants a redirect to HTTPS of the same name first (hstspreload.org).
+        redirects = to_https(site, uri, host if hsts is None or not hsts.preload else "$host")
+        there = (*to_https_unless_there(redirects), *moved) if believes_https(scope.settings) else redirects
+        plain = server_blocks.anything(*there)
     servers: list[directive.Node] = [directive.Comment(f"Aliases lead to {site.host}.")]
     if site_scope.has_tls(site):
         servers.append(_https(scope, given, (*_challenge(scope), answer)))
@@ -296,7 +301,7 @@ def _names(hosts: tuple[str, ...], *, is_default: bool = False) -> tuple[directi
 
 def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
     """What an owner wrote for the server, and the locations of the routes."""
-    closed = maintenance_lines.server_lines(scope)
+    closed = (*maintenance_lines.server_lines(scope), *trailing_slashes.server_lines(scope))
     if login_site.is_it(scope.site, scope.settings):
         (page,) = scope.site.routes
         locations = (invitation_locations.page(scope), *login_locations.pages(scope))
