@@ -173,6 +173,7 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
         ],
         "bans": 0,
         "requests": {"waiting": 0, "waited": 0},
+        "streams": [],
         "containers": [],
         "problems": [{"severity": "error", "origin": "daemun.yaml:9:3", "message": "cannot", "host": "b.test"}],
     }
@@ -264,6 +265,7 @@ async def test_plan_and_apply(gate: fake_gate.FakeGate) -> None:
     async with _client(gate) as client:
         assert (await client.get("/plan")).json() == {
             "changes": changes,
+            "streams": [],
             "reload": True,
             "steps": ["reload nginx"],
             "problems": [told],
@@ -276,6 +278,7 @@ async def test_plan_and_apply(gate: fake_gate.FakeGate) -> None:
             "generation": 5,
             "reloaded": True,
             "changes": changes,
+            "streams": [],
             "problems": [],
             "error": None,
             "waits": None,

@@ -35,6 +35,8 @@ from daemun.core.options import (
     security_headers_option,
     spa_option,
     status_option,
+    stream_forms,
+    streams_option,
     timeout_option,
     trailing_slash_option,
 )
@@ -506,6 +508,40 @@ def _access() -> Feature:
     )
 
 
+def _streams() -> Feature:
+    def server(url: str, **options: object) -> stream_forms.Server:
+        return stream_forms.Server(url=stream_forms.parse_place(url), **options)  # type: ignore[arg-type]
+
+    streams = {
+        "dns": stream_forms.Stream(
+            listen=(model.Address(port=53, host="127.0.0.1"),), to=(server("udp://10.0.0.5:53"),), responses=1
+        ),
+        "mqtt": stream_forms.Stream(
+            listen=(model.Address(port=1883),),
+            to=(
+                server("tcp://broker:1883", weight=2, max_connections=100),
+                server("tcp://[fd00::1]:1883", backup=True, max_fails=0),
+            ),
+            balance=stream_forms.Spread.LEAST_CONN,
+            timeout=stream_forms.Times(connect_s=1.5, idle_s=3600.0),
+            allow=("private",),
+            deny=("10.0.0.66",),
+            connections=20,
+            proxy_protocol=True,
+        ),
+        "socket": stream_forms.Stream(
+            listen=(model.Address(port=2222, host="::1"),),
+            to=(server("tcp://unix:/run/ssh.sock"), server("tcp://10.0.0.7:22", down=True)),
+            balance=stream_forms.Spread.IP_HASH,
+        ),
+    }
+    named = tuple(
+        streams_option.NamedStream(name=name, stream=one, origin=_origin(line))
+        for line, (name, one) in enumerate(streams.items(), start=3)
+    )
+    return _settings(streams=named, paths=("nginx.conf", *(f"streams/{name}.conf" for name in streams)))
+
+
 FEATURES = {
     "access": _access(),
     "balance": _balance(),
@@ -528,4 +564,5 @@ FEATURES = {
     "routes": _routes(),
     "shared": _shared(),
     "snippets": _snippets(),
+    "streams": _streams(),
 }

@@ -7,7 +7,7 @@ import pytest
 from daemun.cli import certificate_table, forecast_table
 from daemun.core import model
 from daemun.core.certificates import renewal_forecast
-from daemun.web import json_values
+from daemun.web import forecast_json, json_values
 from tests.support.standings import DAY, HOUR, MINUTE, NOW, failing, served
 
 REASON = (
@@ -74,7 +74,7 @@ def test_in_a_pipe_nothing_is_cut() -> None:
 def test_many_renewals_are_counted_by_day() -> None:
     statuses = [served(f"{number}.test", left=(31 + number % 2) * DAY) for number in range(100)]
     found = renewal_forecast.make_forecast(statuses, NOW, 30 * DAY)
-    lines = forecast_table.lines_of(json_values.forecast_json(found, NOW, 30 * DAY))
+    lines = forecast_table.lines_of(forecast_json.forecast_json(found, NOW, 30 * DAY))
     assert [line.split()[:2] for line in lines[1:]] == [["2026-05-02", "50"], ["2026-05-03", "50"]]
     assert lines[1].endswith("and 46 more")
 
@@ -82,7 +82,7 @@ def test_many_renewals_are_counted_by_day() -> None:
 def test_no_renewals() -> None:
     own = served("own.test", kind=model.CertificateKind.OWN, left=-DAY)
     found = renewal_forecast.make_forecast([own], NOW, 30 * DAY)
-    lines = forecast_table.lines_of(json_values.forecast_json(found, NOW, 30 * DAY))
+    lines = forecast_table.lines_of(forecast_json.forecast_json(found, NOW, 30 * DAY))
     assert lines[0] == "no certificate is renewed before 2026-05-31"
     assert lines[-1].split() == ["2026-04-30", "12:00", "expired", "24", "hours", "ago", "is", "expired", "own.test"]
 

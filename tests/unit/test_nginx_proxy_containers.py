@@ -592,7 +592,7 @@ def test_a_port_that_speaks_another_protocol_is_refused() -> None:
     desired = merge.merge_snapshots([snapshot(container)])
 
     assert desired.sites == ()
-    assert "it wants HTTP on port 443, where HTTPS is spoken" in desired.problems[-1].message
+    assert "it wants HTTP on port 443, which HTTPS has" in desired.problems[-1].message
 
 
 def test_no_expression_takes_a_reserved_host() -> None:

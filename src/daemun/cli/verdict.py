@@ -22,7 +22,7 @@ def all_live(status: Json) -> bool:
         status["nginx"]["pid"] is not None
         and status["waiting_change"] is None
         and status["generation"] is not None
-        and all(site["state"] in AT_REST for site in status["sites"])
+        and all(one["state"] in AT_REST for one in (*status["sites"], *status.get("streams", ())))
         and not problem_lines.errors_of(status["problems"])
     )
 

@@ -192,6 +192,7 @@ class Gate:
             draining_workers=sum(worker.draining for worker in actual.workers),
             sites=self._judge_sites(last, certificates) if last else (),
             certificates=self._served.judge_certificates(certificates),
+            streams=last.streams if last else (),
             containers=last.desired.containers if last else (),
             pools=last.desired.pools if last else (),
             problems=(
@@ -347,7 +348,7 @@ class Gate:
         """Log what the round did."""
         self._problem_log.update(last.problems)
         if last.activated is not change_plan.Activation.NOTHING:
-            changes = [str(change) for change in last.wanted.changes] if last.wanted else []
+            changes = [str(change) for change in (*last.wanted.changes, *last.wanted.streams)] if last.wanted else []
             shown = ", ".join(changes[:10]) + (f" and {len(changes) - 10} more" if len(changes) > 10 else "")
             log.info("live", generation=last.generation, changes=shown or "settings", nginx=last.activated.name.lower())
 
@@ -365,6 +366,7 @@ def report_plan(wanted: change_plan.Plan, problems: tuple[model.Problem, ...]) -
     """A plan as people are shown it."""
     return gate_port.PlanReport(
         changes=wanted.changes,
+        streams=wanted.streams,
         reload=wanted.activation is not change_plan.Activation.NOTHING,
         steps=tuple(str(step) for step in wanted.steps),
         problems=problems,
@@ -378,6 +380,7 @@ def report_apply(last: reconciler.Outcome) -> gate_port.ApplyReport:
         generation=last.generation,
         reloaded=last.activated is not change_plan.Activation.NOTHING,
         changes=last.wanted.changes if last.wanted else (),
+        streams=last.wanted.streams if last.wanted else (),
         problems=last.problems,
         error=last.error,
         waits=last.held,

@@ -52,6 +52,7 @@ class GateStatus:
     waiting: int = 0
     waited: int = 0
     bans: int = 0
+    streams: tuple[model.StreamStatus, ...] = ()
     containers: tuple[model.Container, ...] = ()
     pools: tuple[model.Pool, ...] = ()
     nginx_path: str = ""
@@ -59,7 +60,7 @@ class GateStatus:
     upgrade_error: str | None = None
 
     def of_site(self, host: str) -> "GateStatus":
-        """The same without the other sites, their certificates and containers. All problems stay."""
+        """The same without the other sites, their certificates and containers. Streams and all problems stay."""
         sites = tuple(item for item in self.sites if host in item.site.names)
         named = {certificate_choice.name_of(item.site) for item in sites}
         return dataclasses.replace(
@@ -87,17 +88,20 @@ class OldWorkersReport:
 
 ChangeKind = change_plan.ChangeKind
 SiteChange = change_plan.SiteChange
+StreamChange = change_plan.StreamChange
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReport:
     """What applying now would do.
 
-    changes: sorted by host. reload: whether nginx would reload (or start). steps: one line each, in order.
+    changes: sorted by host. streams: sorted by name. reload: whether nginx would reload (or start). steps: one line
+    each, in order.
     problems: what of the sources would be refused or deserves a look.
     """
 
     changes: tuple[SiteChange, ...] = ()
+    streams: tuple[StreamChange, ...] = ()
     reload: bool = False
     steps: tuple[str, ...] = ()
     problems: tuple[model.Problem, ...] = ()
@@ -118,6 +122,7 @@ class ApplyReport:
     generation: int | None
     reloaded: bool = False
     changes: tuple[SiteChange, ...] = ()
+    streams: tuple[StreamChange, ...] = ()
     problems: tuple[model.Problem, ...] = ()
     error: str | None = None
     waits: worker_generations.HeldReload | None = None

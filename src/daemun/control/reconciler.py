@@ -27,7 +27,7 @@ Configure = collections.abc.Callable[[model.Globals], None]
 class Outcome:
     """How a round ended.
 
-    sites: every desired site with its state. problems: of the sources, the merge, nginx and certificates.
+    sites, streams: every desired one with its state. problems: of the sources, the merge, nginx and certificates.
     certificate_problems: those of them that were of certificates, which change between rounds, too.
     wanted: what was to be done; None when it did not come so far. activated: what nginx was made to do.
     generation: the one that is live. error: why nothing new is live; None also when single sites are quarantined.
@@ -40,6 +40,7 @@ class Outcome:
 
     desired: model.Desired
     sites: tuple[model.SiteStatus, ...] = ()
+    streams: tuple[model.StreamStatus, ...] = ()
     problems: tuple[model.Problem, ...] = ()
     certificate_problems: tuple[model.Problem, ...] = ()
     wanted: change_plan.Plan | None = None
@@ -182,23 +183,24 @@ class Reconciler:
             return Outcome(
                 desired=desired,
                 sites=outcome.site_statuses(desired, live=live, wanted=files, moved=moved, error=str(error)),
+                streams=outcome.stream_statuses(desired, live=live, wanted=files, error=str(error)),
                 problems=(*problems, model.Problem(origin=model.NOWHERE, message=str(error))),
                 certificate_problems=certificate_problems,
                 generation=generation,
                 error=str(error),
                 unread=gathered.unread,
             )
-        sites = outcome.site_statuses(
-            desired,
-            live=switched.files if switched.held is None else live,
-            wanted=switched.files,
-            refused=switched.refused,
-            error=switched.held.brief if switched.held is not None else None,
+        runs = switched.files if switched.held is None else live
+        waits = switched.held.brief if switched.held is not None else None
+        sites = outcome.site_statuses(desired, live=runs, wanted=switched.files, refused=switched.refused, error=waits)
+        streams = outcome.stream_statuses(
+            desired, live=runs, wanted=switched.files, refused=switched.refused, error=waits
         )
         containers = outcome.judge_containers(desired, switched.refused)
         return Outcome(
             desired=dataclasses.replace(desired, containers=outcome.judge_pending(containers, sites)),
             sites=sites,
+            streams=streams,
             problems=(*problems, *outcome.refusal_problems(desired, switched.refused)),
             certificate_problems=certificate_problems,
             wanted=wanted,

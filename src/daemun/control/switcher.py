@@ -135,7 +135,7 @@ class Switcher:
         self, desired: model.Desired, assembled: assemble_.Assembled, error: ports.ListenError
     ) -> tuple[assemble_.Assembled, model.Actual]:
         """The tree without the sites that want the address. Raises: the error when others need it, too."""
-        address = error.denied.address
+        address = listeners.as_listened(error.denied.address, assembled.files)
         is_known = address in assembled.denied
         if is_known or not listeners.is_for_single_files(address, assembled.files, assembled.last_good):
             raise error

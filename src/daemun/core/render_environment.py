@@ -27,6 +27,9 @@ class Feature(enum.Enum):
     AUTH_REQUEST = "requests to a judge"
     EARLY_HINTS = "103 Early Hints"
     TRAILERS = "trailers of servers"
+    STREAM = "streams of TCP and UDP"
+    STREAM_LIMIT_CONN = "limits of connections in streams"
+    STREAM_ACCESS = "rules for addresses in streams"
     POST_QUANTUM = "key exchange that is safe from quantum computers (X25519MLKEM768)"
 
 
@@ -42,7 +45,8 @@ class Nginx:
     """The nginx that will read the configuration. version: (1, 31, 3).
 
     keeps_large_pieces: of memory, for the next request: its allocator is glibc's, not musl's.
-    modules: absolute paths of dynamic modules that came with it, for hand-written nginx.
+    modules: absolute paths of dynamic modules that came with it, for hand-written nginx. stream_module: of the one that
+    has `streams`, which is loaded for these alone; None: they are part of the binary, or cannot be had.
     """
 
     path: str
@@ -50,6 +54,7 @@ class Nginx:
     features: frozenset[Feature]
     keeps_large_pieces: bool = False
     modules: tuple[str, ...] = ()
+    stream_module: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,7 +195,7 @@ def _parse_target(text: str) -> model.Target:
         )
     if authority == "unix" and path.startswith(("/", "run/", "var/", "tmp/")):
         raise ValueError("names a unix socket, which is written with a colon")
-    host, port = _split_authority(authority)
+    host, port = split_authority(authority)
     if slash:
         _check(rules.check_target_path(expressions.without_parts(f"/{path}")))
     return model.Target(
@@ -223,8 +223,9 @@ def _split_scheme(text: str) -> tuple[model.Scheme, str]:
     raise ValueError(f"has the unknown scheme {words.quoted(name)}")
 
 
-def _split_authority(authority: str) -> tuple[str, int | None]:
-    """Host (an IPv6 address without its brackets) and port."""
+def split_authority(authority: str) -> tuple[str, int | None]:
+    """Host (an IPv6 address without its brackets) and port; None: there is none. Raises: ValueError with the cause
+    alone."""
     if authority.startswith("["):
         bare, closed, tail = authority[1:].partition("]")
         if not closed or (tail and not tail.startswith(":")):

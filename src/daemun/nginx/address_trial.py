@@ -73,15 +73,19 @@ def try_address(address: str) -> int | None:
     """The system's error when nginx would bind to an address; None: it could, or the address is not one to be tried.
 
     As nginx does it (ngx_open_listening_sockets): with SO_REUSEADDR, which passes over connections that wait for their
-    end, and IPv6 for itself. Nothing is listened on, so no client is ever taken from another program.
+    end, and IPv6 for itself. Nothing is listened on, so no client is ever taken from another program. Datagrams would
+    come to whoever bound last where both allow that, so for these it is tried without.
     """
-    host, _, port = address.rpartition(":")
+    is_udp = address.endswith(listeners.UDP)
+    host, _, port = address.removesuffix(listeners.UDP).rpartition(":")
     found = names.address_of(host)
     if found is None or not port.isdigit() or getattr(found, "scope_id", None):
         return None
     try:
-        with socket.socket(socket.AF_INET6 if found.version == 6 else socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        family = socket.AF_INET6 if found.version == 6 else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM if is_udp else socket.SOCK_STREAM) as probe:
+            if not is_udp:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if found.version == 6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             probe.bind((str(found), int(port)))

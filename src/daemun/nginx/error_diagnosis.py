@@ -176,7 +176,7 @@ def _way_out(number: int | None, place: str | None) -> str:
 
 
 def _no_right(address: str, binary: str) -> listeners.Denied:
-    port = address.rpartition(":")[2]
+    port = address.removesuffix(listeners.UDP).rpartition(":")[2]
     # nginx names the first port that it may not use; with 443 the next one would be 80.
     lowest = str(min(int(port), 80)) if port.isdigit() else "80"
     return listeners.Denied(
@@ -193,7 +193,7 @@ def _no_right(address: str, binary: str) -> listeners.Denied:
 
 def _taken(address: str, own: frozenset[int]) -> listeners.Denied:
     elsewhere = "give another port under `listen:`"
-    if address.startswith("unix:") or not address.rpartition(":")[2].isdigit():
+    if address.startswith("unix:") or not address.removesuffix(listeners.UDP).rpartition(":")[2].isdigit():
         cause, ways = "it is in use by another program", ("stop that program",)
         return listeners.Denied(address=address, cause=cause, ways=ways, elsewhere=elsewhere)
     pids = frozenset(holder.pid for holder in port_owners.find(address) if holder.pid is not None)

@@ -46,6 +46,12 @@ _BUILT_UNLESS_WITHOUT = {
     render_environment.Feature.LIMIT_REQ: "http_limit_req",
     render_environment.Feature.ACCESS: "http_access",
 }
+_STREAM = {
+    render_environment.Feature.STREAM: "stream_upstream_zone",
+    render_environment.Feature.STREAM_LIMIT_CONN: "stream_limit_conn",
+    render_environment.Feature.STREAM_ACCESS: "stream_access",
+}
+"""Built together with streams, unless without this one."""
 _NEEDED = ("http_rewrite", "http_proxy", "http_map", "http_geo", "http_upstream_zone", "http_upstream_keepalive")
 
 # What the configure arguments do not show: a directive that came with some version, tried inside `http`.
@@ -159,7 +165,8 @@ def _query(path: str) -> render_environment.Nginx | str:
     missing = find_missing(arguments)
     if missing:
         return f"nginx {_text(version)}, built without {', '.join(missing)}"
-    features = list_features(arguments)
+    stream_module = _find_stream_module(path, arguments)
+    features = list_features(arguments, has_stream_module=stream_module is not None)
     features |= _try(path, features)
     return render_environment.Nginx(
         path=path,
@@ -167,6 +174,7 @@ def _query(path: str) -> render_environment.Nginx | str:
         features=features,
         keeps_large_pieces=is_for_glibc(path),
         modules=_list_modules(path),
+        stream_module=stream_module,
     )
 
 
@@ -232,12 +240,31 @@ def find_missing(arguments: frozenset[str]) -> list[str]:
     return missing + [name for name in _NEEDED if f"--without-{name}_module" in arguments]
 
 
-def list_features(arguments: frozenset[str]) -> frozenset[render_environment.Feature]:
-    """What follows from the configure arguments. Pure. Source: nginx.org/en/docs/configure.html"""
+def _find_stream_module(path: str, arguments: frozenset[str]) -> str | None:
+    """Where the module for `streams` is that this binary can load: beside one that daemun installed, else where its
+    configure arguments say."""
+    if "--with-stream=dynamic" not in arguments:
+        return None
+    given = (one.partition("=")[2] for one in arguments if one.startswith("--modules-path="))
+    folders = [pathlib.Path(folder) for folder in given if folder.startswith("/")]
+    root = pathlib.Path(path).parents[2] if len(pathlib.Path(path).parents) > 2 else None
+    if root is not None and (root / BUILD_FILE).is_file():
+        folders = [root / "usr/lib/nginx/modules"]
+    files = (folder / "ngx_stream_module.so" for folder in folders)
+    return next((str(file) for file in files if file.is_file()), None)
+
+
+def list_features(
+    arguments: frozenset[str], *, has_stream_module: bool = False
+) -> frozenset[render_environment.Feature]:
+    """What follows from the configure arguments. has_stream_module: the file of that dynamic module is there. Pure.
+    Source: nginx.org/en/docs/configure.html"""
     built = {feature for feature, name in _BUILT_WITH.items() if f"--with-{name}_module" in arguments}
     built |= {feature for feature, name in _BUILT_UNLESS_WITHOUT.items() if f"--without-{name}_module" not in arguments}
     if render_environment.Feature.HTTP_V2 not in built:
         built.discard(render_environment.Feature.GRPC)  # nginx's auto/modules builds it only together with HTTP/2
+    if "--with-stream" in arguments or has_stream_module:
+        built |= {feature for feature, without in _STREAM.items() if f"--without-{without}_module" not in arguments}
     return frozenset(built)
 
 

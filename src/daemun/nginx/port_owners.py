@@ -16,16 +16,18 @@ class PortOwner:
 
 
 def find(address: str) -> tuple[PortOwner, ...]:
-    """Who keeps others from listening on an address ("0.0.0.0:80", "[::]:80"), as far as it can be known. Blocking."""
-    host, port = _parts(address)
+    """Who keeps others from listening on an address ("0.0.0.0:80", "[::]:80", "0.0.0.0:53/udp"), as far as it can be
+    known. Blocking."""
+    plain, _, protocol = address.partition("/")
+    host, port = _parts(plain)
     try:
-        listening = psutil.net_connections(kind="tcp")
+        listening = psutil.net_connections(kind=protocol or "tcp")
     except psutil.Error:
         return ()
     return tuple(
-        PortOwner(address=_written(found.laddr.ip, found.laddr.port), pid=found.pid)
+        PortOwner(address=_written(found.laddr.ip, found.laddr.port) + address[len(plain) :], pid=found.pid)
         for found in listening
-        if found.status == psutil.CONN_LISTEN
+        if (protocol or found.status == psutil.CONN_LISTEN)
         and found.laddr
         and found.laddr.port == int(port)
         and _overlap(host, found.laddr.ip)

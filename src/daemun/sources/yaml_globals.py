@@ -3,7 +3,7 @@
 import dataclasses
 
 from daemun.core import model
-from daemun.core.options import catalogue, default_option
+from daemun.core.options import catalogue, default_option, streams_option
 from daemun.sources import yaml_context, yaml_top
 
 
@@ -19,6 +19,12 @@ def translate(context: yaml_context.Context) -> model.Globals:
         snippet=context.snippet(entry.nginx, ("nginx",), host=None),
         snippet_origin=context.origin(context.document.locate(("nginx",))) if entry.nginx else model.NOWHERE,
     )
+    if streams_option.OPTION.name in given:
+        options = streams_option.with_origins(
+            settings.options,
+            lambda one: context.origin(context.document.locate((streams_option.OPTION.name, one))),
+        )
+        settings = dataclasses.replace(settings, options=options)
     name = default_option.OPTION.name
     if name not in given:
         return settings

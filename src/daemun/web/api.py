@@ -12,7 +12,7 @@ from starlette import applications, exceptions, requests, responses, routing
 from daemun.control import gate_port
 from daemun.core.certificates import on_demand_names, renewal_forecast
 from daemun.errors import DaemunError, RetryableError
-from daemun.web import json_values, request_body_json
+from daemun.web import forecast_json, json_values, request_body_json
 
 FORECAST_DAYS = 30
 MOST_FORECAST_DAYS = 3650
@@ -91,7 +91,7 @@ class _Handlers:
             )
         now, span = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=days)
         found = renewal_forecast.make_forecast(self._gate.status().certificates, now, span)
-        return responses.JSONResponse(json_values.forecast_json(found, now, span))
+        return responses.JSONResponse(forecast_json.forecast_json(found, now, span))
 
     async def test_alerts(self, _: requests.Request) -> responses.Response:
         return responses.JSONResponse(json_values.sent_alerts_json(await self._gate.test_alerts()))

@@ -11,9 +11,8 @@ import typing
 from daemun.control import gate_port
 from daemun.core import model, worker_generations
 from daemun.core.access import banned_networks
-from daemun.core.certificates import certificate_choice, renewal_forecast
+from daemun.core.certificates import certificate_choice
 from daemun.core.options import maintenance_option
-from daemun.core.texts import durations
 
 Json = dict[str, typing.Any]
 Look = collections.abc.Callable[[str], model.SiteLook | None]
@@ -62,6 +61,7 @@ def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport, l
             )
             for item in status.sites
         ],
+        "streams": [stream_json(item) for item in status.streams],
         "containers": [container_json(item) for item in status.containers],
         "problems": problems_json(status.problems),
     }
@@ -247,6 +247,20 @@ def _target_texts(target: model.Target, pools: Pools) -> list[str]:
     return [str(dataclasses.replace(target, pool=None, host=end.address, port=end.port)) for end in ends]
 
 
+def stream_json(item: model.StreamStatus) -> Json:
+    """One entry of `streams`. `served`: whether anything takes its connections, an earlier version of it perhaps."""
+    return {
+        "name": item.name,
+        "origin": str(item.origin),
+        "protocol": item.protocol,
+        "listen": list(item.listen),
+        "to": list(item.to),
+        "state": item.state.value,
+        "reason": item.reason,
+        "served": item.is_served and item.state is not model.SiteState.DISABLED,
+    }
+
+
 def container_json(container: model.Container) -> Json:
     """One container that requests to be reached. `cure` is what to do about `why`."""
     return {
@@ -297,36 +311,6 @@ def certificates_json(certificates: tuple[model.CertificateStatus, ...]) -> Json
     return {"certificates": [certificate_json(certificate) for certificate in certificates]}
 
 
-def forecast_json(found: renewal_forecast.Forecast, now: datetime.datetime, span: datetime.timedelta) -> Json:
-    """The whole of GET /certs/forecast. `days` counts the entries of each day (in UTC) that has some."""
-    return {
-        "from": instant_json(now),
-        "until": instant_json(now + span),
-        "entries": [_coming_json(entry, now) for entry in found.entries],
-        "days": [
-            {"day": day.isoformat(), "count": len(entries)}
-            for day, entries in renewal_forecast.group_by_day(found.entries).items()
-        ],
-        "unrenewed": [_coming_json(entry, now) for entry in found.unrenewed],
-    }
-
-
-def _coming_json(entry: renewal_forecast.ForecastEvent, now: datetime.datetime) -> Json:
-    """`estimated`: of a certificate that will follow one that does not exist yet."""
-    return {
-        "at": instant_json(entry.at),
-        "days": durations.count_days(entry.at - now),
-        "what": entry.coming.value,
-        "host": entry.status.host,
-        "name": entry.status.name,
-        "names": list(entry.status.names),
-        "kind": entry.status.kind.value if entry.status.kind else None,
-        "issuer": entry.status.issuer,
-        "not_after": instant_json(entry.status.not_after),
-        "estimated": entry.is_estimated,
-    }
-
-
 def sent_alerts_json(sent: collections.abc.Iterable[model.SentAlert]) -> Json:
     """The whole of POST /alerts/test. `error` is null where the message was taken."""
     return {"told": [{"target": one.target, "error": one.error, "remark": one.remark} for one in sent]}
@@ -336,6 +320,7 @@ def plan_json(plan: gate_port.PlanReport) -> Json:
     """The whole of GET /plan."""
     return {
         "changes": _changes_json(plan.changes),
+        "streams": _streams_json(plan.streams),
         "reload": plan.reload,
         "steps": list(plan.steps),
         "problems": problems_json(plan.problems),
@@ -349,6 +334,7 @@ def apply_json(report: gate_port.ApplyReport) -> Json:
         "generation": report.generation,
         "reloaded": report.reloaded,
         "changes": _changes_json(report.changes),
+        "streams": _streams_json(report.streams),
         "problems": problems_json(report.problems),
         "error": report.error,
         "waits": _held_json(report.waits),
@@ -396,5 +382,12 @@ def _changes_json(changes: tuple[gate_port.SiteChange, ...]) -> list[Json]:
         {"host": change.host, "kind": change.kind.value, "lines": list(change.lines)}
         if change.lines
         else {"host": change.host, "kind": change.kind.value}
+        for change in changes
+    ]
+
+
+def _streams_json(changes: tuple[gate_port.StreamChange, ...]) -> list[Json]:
+    return [
+        {"name": change.name, "kind": change.kind.value, **({"lines": list(change.lines)} if change.lines else {})}
         for change in changes
     ]

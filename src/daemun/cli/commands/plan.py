@@ -35,9 +35,17 @@ def lines_of(report: Json) -> list[str]:
         for change in report["changes"]
         for line in (f"{SIGNS[change['kind']]} {change['host']}", *(f"    {one}" for one in change.get("lines", ())))
     ]
+    lines += [
+        line
+        for change in report.get("streams", ())
+        for line in (
+            f"{SIGNS[change['kind']]} stream {change['name']}",
+            *(f"    {one}" for one in change.get("lines", ())),
+        )
+    ]
     if report["reload"]:
         lines += [f"  {number}. {step}" for number, step in enumerate(report["steps"], start=1)]
-    elif not report["changes"]:
+    elif not report["changes"] and not report.get("streams"):
         is_good = not problem_lines.errors_of(report["problems"])
         lines.append("nothing to do: " + ("everything is live as it is written" if is_good else "what runs is kept"))
     return lines + problem_lines.lines_of(report["problems"])

@@ -88,11 +88,14 @@ def _look_at_weaknesses(chosen: settings.Settings) -> tuple[list[Json] | None, l
 
 
 def print_sites(answer: Json) -> None:
-    """The tables of sites and containers, the reasons and the problems below it."""
+    """The tables of sites, streams and containers, the reasons and the problems below it."""
     if answer["sites"]:
         titles = ("HOST", "STATE", "CERTIFICATE", "SERVERS", "ROUTES")
         now = datetime.datetime.now(datetime.UTC)
         tables.print_table(titles, [_row_of(site, now) for site in answer["sites"]])
+    if answer.get("streams"):
+        of_streams = ("STREAM", "STATE", "LISTEN", "SERVERS")
+        tables.print_table(of_streams, [_stream_row_of(one) for one in answer["streams"]])
     if answer["containers"]:
         tables.print_table(("CONTAINER", "HOSTS", "SERVED"), [_container_row_of(one) for one in answer["containers"]])
     for line in verdict.reasons(answer):
@@ -187,6 +190,11 @@ def servers_of(site: Json, now: datetime.datetime) -> str:
     counted = f"{good} {verb}" if good == len(servers) else f"{good} of {len(servers)} {verb}"
     age = now - min(datetime.datetime.fromisoformat(one["at"]) for one in servers)
     return f"{counted}, seen {durations.describe(age)} ago" if age > _FRESH else counted
+
+
+def _stream_row_of(stream: Json) -> tuple[str, ...]:
+    listen = " ".join(f"{one}/udp" if stream["protocol"] == "udp" else one for one in stream["listen"])
+    return (stream["name"], output.state_of(stream["state"]), listen, " ".join(stream["to"]))
 
 
 def _container_row_of(container: Json) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model
-from daemun.core.options import access_option
+from daemun.core.options import access_option, streams_option
 from daemun.core.texts import names
 
 
@@ -51,7 +51,8 @@ def is_guarded(site: model.Site, settings: model.Globals) -> bool:
 
 def find_names(desired: model.Desired) -> frozenset[str]:
     """The host names of `allow` and `deny`, whose addresses have to be known."""
-    every = ((*held.access.allow, *held.access.deny) for held in find_all(desired))
+    streams = (one.stream.access for one in streams_option.find_enabled(desired.globals))
+    every = ((*one.allow, *one.deny) for one in (*(held.access for held in find_all(desired)), *streams))
     return frozenset(one for listed in every for one in listed if access_option.is_name(one))
 
 

@@ -19,7 +19,7 @@ from daemun.core.model.acme_settings import (
     Ordering,
     Secret,
 )
-from daemun.core.model.actual import Actual, OldGeneration, OldWorker, SiteState, SiteStatus, Worker
+from daemun.core.model.actual import Actual, OldGeneration, OldWorker, SiteState, SiteStatus, StreamStatus, Worker
 from daemun.core.model.certificate import (
     CertificateKind,
     CertificateSpec,
@@ -139,6 +139,7 @@ __all__ = [
     "Snapshot",
     "Snippet",
     "SnippetFile",
+    "StreamStatus",
     "Target",
     "Tls",
     "TlsMode",

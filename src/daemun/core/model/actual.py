@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import enum
 
+from daemun.core.model.problem import Origin
 from daemun.core.model.site import Site
 
 
@@ -79,6 +80,21 @@ class SiteState(enum.Enum):
     def words(self) -> str:
         """For people. The value is for programs, and never changes."""
         return "held back" if self is SiteState.QUARANTINED else self.value
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStatus:
+    """An entry of `streams`. listen: as written ("1883", "[::1]:53"). to: its servers. state: LIVE, PENDING,
+    QUARANTINED or DISABLED. is_served: whether an earlier version stands in for it."""
+
+    name: str
+    origin: Origin
+    protocol: str
+    listen: tuple[str, ...]
+    to: tuple[str, ...]
+    state: SiteState
+    reason: str | None = None
+    is_served: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

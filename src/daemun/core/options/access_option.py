@@ -247,7 +247,7 @@ def _hint(value: bool | str | list[object]) -> str:
 
 
 def _is_allowed(text: str) -> bool:
-    return text == PRIVATE or _check_address(text) is None
+    return text == PRIVATE or check_address(text) is None
 
 
 def _check_empty(value: dict[object, object]) -> None:
@@ -269,7 +269,7 @@ def _check(value: Access | None, place: Place) -> None:
     for key in ("allow", "deny"):
         for index, network in enumerate(getattr(value, key)):
             if network not in NAMED_NETWORKS:
-                place.add_value(network, _check_address(network), key, index)
+                place.add_value(network, check_address(network), key, index)
     if value.any and not value.conditions:
         place.add("has no effect: there is no condition beside it", "any")
     if value.any and value.deny:
@@ -285,8 +285,9 @@ def _check(value: Access | None, place: Place) -> None:
         place.add("cannot stand beside NETWORK_ACCESS=internal, which says who may come in")
 
 
-def _check_address(text: str) -> str | None:
-    """An address, a network, or a host name with a dot: one without is most likely a mistake."""
+def check_address(text: str) -> str | None:
+    """What `allow` and `deny` may hold: an address, a network, or a host name with a dot: one without is most likely a
+    mistake."""
     cause = rules.check_network(text)
     if cause is None or ("." in text and rules.check_server(text) is None):
         return None

@@ -48,6 +48,18 @@ class SiteChange:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StreamChange:
+    """The same of an entry of `streams`."""
+
+    name: str
+    kind: ChangeKind
+    lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} stream {self.name}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareCertificates:
     """Every name has a certificate before nginx names it."""
 
@@ -92,9 +104,11 @@ Step = PrepareCertificates | PublishEndpoints | Activate
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """changes: per site, sorted by host. files_changed: other nginx files that differ. steps: in order."""
+    """changes: per site, sorted by host. streams: per stream, sorted by name. files_changed: other nginx files that
+    differ. steps: in order."""
 
     changes: tuple[SiteChange, ...]
+    streams: tuple[StreamChange, ...]
     files_changed: tuple[str, ...]
     steps: tuple[Step, ...]
 
@@ -106,6 +120,18 @@ class Plan:
 def site_file(host: str) -> str:
     """The path of a site's file in a generation."""
     return f"{generation_files.SITES}{names.slug(host)}.conf"
+
+
+def stream_file(name: str) -> str:
+    """The path of the file of an entry of `streams`."""
+    return f"{generation_files.STREAMS}{name}.conf"
+
+
+def stream_of(path: str) -> str | None:
+    """The name of the stream whose file it is; None: it is none's."""
+    if not path.startswith(generation_files.STREAMS):
+        return None
+    return path.removeprefix(generation_files.STREAMS).removesuffix(".conf")
 
 
 def host_of(path: str) -> str:
@@ -146,14 +172,33 @@ def diff_files(
         if not path.startswith(generation_files.SITES):
             others.append(path)
             continue
-        kind = ChangeKind.CHANGED
-        if path not in actual:
-            kind = ChangeKind.ADDED
-        elif path not in wanted:
-            kind = ChangeKind.REMOVED
         host = hosts.get(path, host_of(path))
-        changes.append(SiteChange(host=host, kind=kind))
+        changes.append(SiteChange(host=host, kind=_find_kind(path, wanted, actual)))
     return tuple(changes), tuple(others)
+
+
+def diff_streams(
+    wanted: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes]
+) -> tuple[StreamChange, ...]:
+    """The entries of `streams` that differ between two trees, by name."""
+    paths = sorted(path for path in {*wanted, *actual} if path.startswith(generation_files.STREAMS))
+    return tuple(
+        StreamChange(
+            name=stream_of(path) or path,
+            kind=(kind := _find_kind(path, wanted, actual)),
+            lines=_lines_between(actual.get(path), wanted.get(path)) if kind is ChangeKind.CHANGED else (),
+        )
+        for path in paths
+        if not is_same(wanted.get(path), actual.get(path))
+    )
+
+
+def _find_kind(
+    path: str, wanted: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes]
+) -> ChangeKind:
+    if path not in actual:
+        return ChangeKind.ADDED
+    return ChangeKind.CHANGED if path in wanted else ChangeKind.REMOVED
 
 
 def with_lines(
@@ -176,7 +221,11 @@ def _diff_lines(
     wanted: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes], host: str
 ) -> tuple[str, ...]:
     path = site_file(host)
-    texts = [_without_comments(files.get(path, b"")).decode("utf-8", "replace") for files in (actual, wanted)]
+    return _lines_between(actual.get(path), wanted.get(path))
+
+
+def _lines_between(before: bytes | None, after: bytes | None) -> tuple[str, ...]:
+    texts = [_without_comments(content or b"").decode("utf-8", "replace") for content in (before, after)]
     old, new = ([line.strip() for line in text.splitlines() if line.strip()] for text in texts)
     found = [line for line in difflib.ndiff(old, new) if line.startswith(("- ", "+ "))]
     if len(found) > MOST_LINES:
@@ -227,6 +276,7 @@ def plan(
     changes, others = diff_files(desired, wanted, actual.files or {}, moved=moved)
     return Plan(
         changes=changes,
+        streams=diff_streams(wanted, actual.files or {}),
         files_changed=others,
         steps=(
             PrepareCertificates(specs=specs),

@@ -3,6 +3,8 @@
 LISTEN_HTTP = "listen/http.conf"
 LISTEN_HTTPS = "listen/https.conf"
 SITES = "sites/"
+STREAMS = "streams/"
+"""One file for each entry of `streams`."""
 SNIPPETS = "snippets/"
 """Hand-written nginx for the http level."""
 INTERNAL_CLIENTS = f"{SNIPPETS}network_internal.conf"

@@ -53,7 +53,12 @@ class Listener:
 
     @property
     def addresses(self) -> frozenset[str]:
-        return addresses_of(self.written)
+        found = addresses_of(self.written)
+        return frozenset(f"{one}{UDP}" for one in found) if self.is_udp else found
+
+    @property
+    def is_udp(self) -> bool:
+        return "udp" in self.options
 
 
 def read(content: bytes) -> tuple[Listener, ...]:
@@ -62,6 +67,17 @@ def read(content: bytes) -> tuple[Listener, ...]:
         return ()
     found = ((match[1].decode(), match[2].decode().split()) for match in _LISTEN.finditer(content))
     return tuple(Listener(written=written, options=tuple(options)) for written, options in found)
+
+
+UDP = "/udp"
+"""Behind an address, where datagrams are taken: "0.0.0.0:53/udp"."""
+
+
+def as_listened(address: str, files: Files) -> str:
+    """An address as nginx names it in an error, which does not show the protocol, as `addresses` has it."""
+    datagrams = f"{address}{UDP}"
+    known = frozenset().union(*(addresses(content) for content in files.values()))
+    return datagrams if address not in known and datagrams in known else address
 
 
 def addresses(content: bytes) -> frozenset[str]:
@@ -128,7 +144,7 @@ def find_untried(files: Files, actual: model.Actual) -> frozenset[str]:
         for path, content in files.items()
         if quarantine.can_be_replaced(path) and running.get(path) != content
         for listener in read(content)
-        if _UNLIKE.isdisjoint(listener.options)
+        if listener.is_udp or _UNLIKE.isdisjoint(listener.options)
         for address in listener.addresses
     }
     if not single:

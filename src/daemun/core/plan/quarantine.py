@@ -58,7 +58,8 @@ class RefusedFile:
 
 def can_be_replaced(path: str | None) -> bool:
     """Whether another version of this file can stand in for it without touching any other site."""
-    return path is not None and path.startswith((generation_files.SNIPPETS, generation_files.SITES))
+    prefixes = (generation_files.SNIPPETS, generation_files.SITES, generation_files.STREAMS)
+    return path is not None and path.startswith(prefixes)
 
 
 Files = collections.abc.Mapping[str, bytes]

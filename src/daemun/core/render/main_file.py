@@ -25,6 +25,7 @@ from daemun.core.render import (
     server_blocks,
     site_scope,
     snippets,
+    stream_lines,
     tls,
     upstream,
 )
@@ -81,6 +82,7 @@ def nodes(
         directive.Comment("Written by daemun; changes here are lost. One file per site is under sites/."),
         *((directive.Comment("Sites that need no file of their own are in shared.conf."),) if has_shared else ()),
         *(arguments.line("load_module", path) for path in env.nginx.modules),
+        *stream_lines.module(desired, env),
         *((arguments.line("user", *account),) if account else ()),
         arguments.line("worker_processes", str(env.workers)),
         arguments.line("worker_rlimit_nofile", str(env.open_files)),
@@ -95,6 +97,7 @@ def nodes(
             block=(arguments.line("worker_connections", str(render_environment.count_connections(env.open_files))),),
         ),
         arguments.line("http", block=http),
+        *stream_lines.block(desired, env),
     )
 
 

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 
 from daemun.core import directive, mime, model, render_environment, serialise, site_memory
+from daemun.core.options import streams_option
 from daemun.core.plan import change_plan, generation_files, shared_sites, variable_definitions
 from daemun.core.render import (
     access,
@@ -26,6 +27,7 @@ from daemun.core.render import (
     site_file,
     site_scope,
     snippets,
+    stream_lines,
     variables,
     without_listeners,
 )
@@ -74,6 +76,7 @@ def render_files(
     trees |= {path: snippets.nodes(settings, env, path) for path in snippets.paths(settings)}
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
     files |= shared_blocks.files(entries, env, settings)
+    files |= _stream_files(desired, env)
     files |= _site_files(desired, env, memory or site_memory.PerSite(), entries)
     return variable_definitions.complete(files, variables.define(desired, env))
 
@@ -92,6 +95,14 @@ def find_refused(
             _site_file(one, env, memory, is_default=one is chosen, settings=settings)
         except RenderError as error:
             yield change_plan.site_file(one.host), error
+
+
+def _stream_files(desired: model.Desired, env: render_environment.Environment) -> dict[str, bytes]:
+    left_out = stream_lines.find_unsupported(desired, env)
+    paths = {change_plan.stream_file(one.name): one for one in streams_option.find_enabled(desired.globals)}
+    return {
+        path: serialise.serialise(stream_lines.nodes(one, env)) for path, one in paths.items() if path not in left_out
+    }
 
 
 def _site_files(

@@ -8,7 +8,7 @@ import types
 
 from daemun.core import model, render_environment, site_memory
 from daemun.core.plan import change_plan, listeners, quarantine, shared_sites, variable_definitions
-from daemun.core.render import render_tree, shared_blocks, snippets, variables
+from daemun.core.render import render_tree, shared_blocks, snippets, stream_lines, variables
 from daemun.core.rounds import fallbacks
 from daemun.core.validation import validate
 from daemun.errors import RenderError
@@ -93,6 +93,11 @@ def assemble_files(
         files["nginx.conf"] = fallbacks.render_main(
             rendered, env, standing, denied=gone, running=last_good, has_shared=shared_sites.MAIN in files
         )
+    # One without an earlier version that runs: that could let in whom this one is to keep out.
+    refused += [
+        quarantine.RefusedFile(path=path, cause=cause, stand_in=quarantine.StandIn.NOTHING)
+        for path, cause in stream_lines.find_unsupported(desired, env).items()
+    ]
     known = variables.define(desired, env)
     return Assembled(
         files=variable_definitions.complete(files, known) if refused else files,

@@ -81,7 +81,8 @@ def set_aside(
         site = sites.get(path)
         rest = _render_rest(desired, env, site, path, gone)
         stand_in = _choose(rest, last_good.get(path))
-        cause, cure = _describe([denied[address] for address in missing], "the site" if site else "its server")
+        who = "the stream" if path.startswith(generation_files.STREAMS) else "the site" if site else "its server"
+        cause, cure = _describe([denied[address] for address in missing], who)
         refused = quarantine.RefusedFile(path=path, cause=cause, cure=cure, stand_in=stand_in)
         good = stand_in is StandIn.LAST_GOOD
         found.append(Fallback(refused=refused, content=last_good[path] if good else rest.content))
@@ -125,6 +126,8 @@ def _render_rest(
     path: str,
     gone: frozenset[str],
 ) -> render_tree.Rest:
+    if path.startswith(generation_files.STREAMS):
+        return render_tree.Rest(content=b"", is_page=False)
     if site is None:
         return render_tree.Rest(
             content=render_tree.render_snippet(desired.globals, env, path, denied=gone), is_page=False

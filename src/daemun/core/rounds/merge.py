@@ -14,7 +14,14 @@ from daemun.core.certificates import certificate_choice
 from daemun.core.options import access_option, login_option, on_demand_option
 from daemun.core.services import dns_service, dns_services
 from daemun.core.texts import route_paths, rules, words
-from daemun.core.validation import validate, validate_acme, validate_judges, validate_limits, validate_login
+from daemun.core.validation import (
+    validate,
+    validate_acme,
+    validate_judges,
+    validate_limits,
+    validate_login,
+    validate_streams,
+)
 
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
@@ -159,7 +166,8 @@ class _Ports:
 
     @classmethod
     def of(cls, settings: model.Globals) -> "_Ports":
-        protocols = {address.port: "HTTP" for address in settings.listen.http}
+        protocols = dict.fromkeys(validate_streams.find_tcp_ports(settings), "a stream")
+        protocols |= {address.port: "HTTP" for address in settings.listen.http}
         return cls(protocols=protocols | {address.port: "HTTPS" for address in settings.listen.https})
 
     def take(self, site: model.Site) -> None:
@@ -169,8 +177,8 @@ class _Ports:
         for port, protocol in self._ports_of(site).items():
             if self.protocols.get(port, protocol) != protocol:
                 message = (
-                    f"cannot serve site {_full_name(site)}: it wants {protocol} on port {port}, where "
-                    f"{self.protocols[port]} is spoken; choose another port"
+                    f"cannot serve site {_full_name(site)}: it wants {protocol} on port {port}, which "
+                    f"{self.protocols[port]} has; choose another port"
                 )
                 return model.Problem(origin=site.origin, message=message, host=site.host)
         return None

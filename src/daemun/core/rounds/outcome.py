@@ -4,6 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model
+from daemun.core.options import streams_option
 from daemun.core.plan import change_plan, generation_files, quarantine
 from daemun.core.render import snippets
 
@@ -56,13 +57,65 @@ def _status(
     return model.SiteStatus(site=site, state=model.SiteState.PENDING, reason=error or "not applied yet")
 
 
+def stream_statuses(
+    desired: model.Desired,
+    *,
+    live: collections.abc.Mapping[str, bytes],
+    wanted: collections.abc.Mapping[str, bytes],
+    refused: collections.abc.Sequence[quarantine.RefusedFile] = (),
+    error: str | None = None,
+) -> tuple[model.StreamStatus, ...]:
+    """The same for every entry of `streams`."""
+    by_path = {item.path: item for item in refused}
+    return tuple(
+        _stream_status(one, live=live, wanted=wanted, refused=by_path, error=error)
+        for one in streams_option.OPTION.of(desired.globals)
+    )
+
+
+def _stream_status(
+    one: streams_option.NamedStream,
+    *,
+    live: collections.abc.Mapping[str, bytes],
+    wanted: collections.abc.Mapping[str, bytes],
+    refused: collections.abc.Mapping[str, quarantine.RefusedFile],
+    error: str | None,
+) -> model.StreamStatus:
+    path, stream = change_plan.stream_file(one.name), one.stream
+    state, is_served = model.SiteState.PENDING, True
+    reason: str | None = error or "not applied yet"
+    if not stream.enabled:
+        state, reason = model.SiteState.DISABLED, None
+    elif path in refused:
+        state, reason = model.SiteState.QUARANTINED, refused[path].placed_reason
+        is_served = refused[path].stand_in.is_serving
+    elif path in live and change_plan.is_same(wanted.get(path), live[path]):
+        state, reason = model.SiteState.LIVE, None
+    return model.StreamStatus(
+        name=one.name,
+        origin=one.origin,
+        protocol=stream.protocol.value,
+        listen=tuple(map(str, stream.listen)),
+        to=tuple(str(server.url) for server in stream.to),
+        state=state,
+        reason=reason,
+        is_served=is_served,
+    )
+
+
 def refusal_problems(
     desired: model.Desired, refused: collections.abc.Sequence[quarantine.RefusedFile]
 ) -> tuple[model.Problem, ...]:
     """A problem for each file that cannot be had, naming the line of the source that it came from."""
     sites = {change_plan.site_file(site.host): site for site in desired.sites}
+    streams = {one.name: one for one in streams_option.OPTION.of(desired.globals)}
     problems: list[model.Problem] = []
     for item in refused:
+        stream = streams.get(change_plan.stream_of(item.path) or "")
+        if stream is not None:
+            message = f'cannot apply stream "{stream.name}": {item.reason}; {item.stand_in.value}, and all else is live'
+            problems.append(model.Problem(origin=_origin(item, stream.origin), message=message))
+            continue
         site = sites.get(item.path)
         if item.path == generation_files.INTERNAL_CLIENTS:
             message = f"cannot use the hand-written nginx: {item.reason}; {item.stand_in.value}"

@@ -7,7 +7,13 @@ import collections.abc
 
 from daemun.core import model
 from daemun.core.access import access_levels
-from daemun.core.options import health_option, host_header_option, upstream_tls_options
+from daemun.core.options import (
+    health_option,
+    host_header_option,
+    stream_forms,
+    streams_option,
+    upstream_tls_options,
+)
 from daemun.core.services import dns_service, named_servers
 from daemun.core.texts import names
 
@@ -32,8 +38,15 @@ def find_service(proxy: model.Proxy, target: model.Target) -> dns_service.Servic
     return dns_service.Service(name=names.service_name(target.host, target.port), host=target.host, port=target.port)
 
 
+def find_stream_service(place: stream_forms.Place) -> dns_service.Service | None:
+    """The same for a server of a stream."""
+    if place.host is None or place.port is None or names.address_of(place.host) is not None:
+        return None
+    return dns_service.Service(name=names.service_name(place.host, place.port), host=place.host, port=place.port)
+
+
 def find_services(desired: model.Desired) -> tuple[dns_service.Service, ...]:
-    """What nginx asks for: every service of an enabled site, once, sorted by name."""
+    """What nginx asks for: every service of an enabled site and of a stream, once, sorted by name."""
     found = {
         find_service(route.action, target)
         for site in desired.enabled
@@ -42,6 +55,8 @@ def find_services(desired: model.Desired) -> tuple[dns_service.Service, ...]:
         for target in route.action.targets
     }
     found |= {find_service(proxy, target) for proxy in _find_judges(desired) for target in proxy.targets}
+    streams = streams_option.find_enabled(desired.globals)
+    found |= {find_stream_service(server.url) for one in streams for server in one.stream.to}
     written = {
         service for site in desired.enabled for service in named_servers.find_in_site(site, desired.globals).services
     }

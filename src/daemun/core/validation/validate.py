@@ -20,6 +20,7 @@ from daemun.core.validation import (
     validate_login,
     validate_route,
     validate_site,
+    validate_streams,
 )
 
 _FEATURES = {
@@ -80,8 +81,8 @@ def find_gate_problems(
     catalogue.check_level(option.Level.GATE, settings, place)
     if settings.tls_policy is not None:
         tls_option.check_policy(settings.tls_policy, place.below("tls_policy"))
-    limits = validate_limits.find_gate_problems(settings)
-    return (*report.problems, *validate_login.find_gate_problems(settings), *limits)
+    others = (*validate_limits.find_gate_problems(settings), *validate_streams.find_problems(settings, sites))
+    return (*report.problems, *validate_login.find_gate_problems(settings), *others)
 
 
 def _judge_in_gate(

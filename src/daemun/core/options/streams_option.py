@@ -1,0 +1,136 @@
+"""`streams`: what is passed on over TCP and UDP as it comes, beside the sites."""
+
+import collections.abc
+import dataclasses
+import re
+import typing
+
+import pydantic
+
+from daemun.core import model
+from daemun.core.options import access_option, listen_option, stream_forms
+from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.texts import names, quantity_rules, rules, words
+
+MOST = 500
+"""Each has a file and listeners of its own."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+_WITHOUT_BACKUP = frozenset({stream_forms.Spread.IP_HASH, stream_forms.Spread.RANDOM})
+_ITSELF = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NamedStream:
+    """origin: where it is written; another line alone is no change."""
+
+    name: str
+    stream: stream_forms.Stream
+    origin: model.Origin = dataclasses.field(default=model.NOWHERE, compare=False)
+
+
+Streams = tuple[NamedStream, ...]
+
+
+def _make(written: dict[str, stream_forms.Stream]) -> Streams:
+    return tuple(NamedStream(name=name, stream=written[name]) for name in sorted(written))
+
+
+def with_origins(
+    options: model.OptionValues, find: collections.abc.Callable[[str], model.Origin]
+) -> model.OptionValues:
+    """The options of a gate, whose streams know where they are written. find: by the name of a stream."""
+    return tuple(
+        (name, tuple(dataclasses.replace(one, origin=find(one.name)) for one in typing.cast(Streams, value)))
+        if name == OPTION.name
+        else (name, value)
+        for name, value in options
+    )
+
+
+def find_enabled(settings: model.Globals) -> Streams:
+    """Those that are served, by name."""
+    return tuple(one for one in OPTION.of(settings) if one.stream.enabled)
+
+
+def _check(value: Streams, place: Place) -> None:
+    if len(value) > MOST:
+        place.add(f"has {len(value)} entries; expected {MOST} at most")
+    for one in value:
+        _check_one(one.name, one.stream, place.below(one.name))
+
+
+def _check_one(name: str, one: stream_forms.Stream, place: Place) -> None:
+    if not _NAME.match(name):
+        place.add("is no name of a stream; expected letters, digits, dots, hyphens and underscores, 100 at most")
+    if not one.listen:
+        place.add("is empty; expected at least one address", "listen")
+    for index, address in enumerate(one.listen):
+        place.add(listen_option.check_address(address), "listen", index)
+    _check_servers(one, place)
+    for key, value_s in (("connect", one.timeout.connect_s), ("idle", one.idle_s)):
+        place.add(quantity_rules.check_duration(value_s, least=0.001, most=rules.YEAR_S), "timeout", key)
+    for key in ("allow", "deny"):
+        for index, network in enumerate(getattr(one, key)):
+            if network not in access_option.NAMED_NETWORKS:
+                place.add_value(network, access_option.check_address(network), key, index)
+    if one.connections is not None:
+        place.add(rules.check_number(one.connections, least=1, most=65535), "connections")
+    _check_protocol(one, place)
+
+
+def _check_servers(one: stream_forms.Stream, place: Place) -> None:
+    if not one.to:
+        place.add("is empty; expected at least one server", "to")
+    for index, server in enumerate(one.to):
+        at = place.below("to").below(index)
+        at.add(rules.check_number(server.weight, least=1, most=65535), "weight")
+        at.add(rules.check_number(server.max_fails, least=0, most=65535), "max_fails")
+        at.add(rules.check_number(server.max_connections, least=0, most=10_000_000), "max_connections")
+        at.add(quantity_rules.check_duration(server.fail_timeout_s, least=1, most=86400), "fail_timeout")
+        if server.url.protocol is not one.protocol:
+            at.add(f"is of another protocol than {words.quoted(str(one.to[0].url))}; one stream has one", "url")
+        if server.url.protocol is stream_forms.Protocol.UDP and server.url.socket is not None:
+            at.add("is a unix socket, which takes no UDP", "url")
+        if _leads_back(one, server.url):
+            at.add("is where the stream itself listens: each connection would come back without end", "url")
+    if one.to and all(server.backup or server.down for server in one.to):
+        place.add("has no server that is in use from the start; take `backup` or `down` from one", "to")
+    if one.balance in _WITHOUT_BACKUP and any(server.backup for server in one.to):
+        place.add(f"{one.balance.value} cannot be used with a backup server (nginx refuses it)", "balance")
+
+
+def _leads_back(one: stream_forms.Stream, server: stream_forms.Place) -> bool:
+    """Whether a server's address is surely one of this machine at which the stream listens."""
+    if server.port not in {address.port for address in one.listen}:
+        return False
+    found = None if server.host is None else names.address_of(server.host)
+    host = server.host if found is None else found.compressed
+    own = [address.host for address in one.listen if address.port == server.port]
+    return host in own or (host in _ITSELF and not set(own).isdisjoint({None, "0.0.0.0", "::"}))  # noqa: S104 compared
+
+
+def _check_protocol(one: stream_forms.Stream, place: Place) -> None:
+    if not one.to:
+        return
+    if one.is_udp and one.proxy_protocol:
+        place.add("is for TCP: a line ahead of each connection has no place among datagrams", "proxy_protocol")
+    if one.responses is None:
+        return
+    place.add(rules.check_number(one.responses, least=0, most=65535), "responses")
+    if not one.is_udp:
+        place.add("is for UDP, where a session has no end of its own", "responses")
+
+
+OPTION = Option[Streams](
+    name="streams",
+    form=typing.Annotated[dict[str, stream_forms.Stream], pydantic.AfterValidator(_make)],
+    default=(),
+    doc=Doc(
+        kind="map of names; `{listen, to: [{url, weight, backup, down, max_fails, fail_timeout, max_connections}], "
+        "balance, timeout: {connect, idle}, allow, deny, connections, proxy_protocol, responses, enabled}`",
+        usual="`{}`",
+        meaning="what is passed on over TCP and UDP as it comes: see [Streams](#streams)",
+    ),
+    levels=frozenset({Level.GATE}),
+    check=_check,
+)

@@ -1,0 +1,161 @@
+"""What is passed on over TCP and UDP as it comes: the `stream` block, and a file for each entry of `streams`.
+
+Each has a file of its own, so that one that nginx refuses keeps its last good version while all others change, and a
+round that touches none of them leaves their files as they are.
+
+Source: nginx.org/en/docs/stream/ngx_stream_core_module.html
+"""
+
+from daemun.core import arguments, directive, model, render_environment
+from daemun.core.directive import Expr
+from daemun.core.options import stream_forms, streams_option
+from daemun.core.plan import change_plan, generation_files
+from daemun.core.render import held_access, server_blocks, site_scope, upstream
+from daemun.core.services import dns_services
+from daemun.core.texts import names, words
+
+_ADDRESS = "$daemun_stream_address"
+_LIMIT_ZONE = "1m"
+"""Room for 8,000 addresses; beyond that nginx forgets the oldest."""
+
+
+def block(desired: model.Desired, env: render_environment.Environment) -> tuple[directive.Directive, ...]:
+    """For nginx.conf; nothing without streams."""
+    if not is_used(desired, env):
+        return ()
+    resolver: tuple[directive.Directive, ...] = ()
+    if env.resolver is not None:
+        timeout = arguments.line("resolver_timeout", upstream.RESOLVER_TIMEOUT)
+        resolver = (arguments.line("resolver", env.resolver), timeout)
+    inside = (*resolver, *_counting(env), arguments.line("include", f"{generation_files.STREAMS}*.conf"))
+    return (arguments.line("stream", block=inside),)
+
+
+def is_used(desired: model.Desired, env: render_environment.Environment) -> bool:
+    """Whether nginx passes anything on as it comes."""
+    is_there = render_environment.Feature.STREAM in env.nginx.features
+    return is_there and bool(streams_option.find_enabled(desired.globals))
+
+
+def module(desired: model.Desired, env: render_environment.Environment) -> tuple[directive.Directive, ...]:
+    """What has to be loaded for it."""
+    path = env.nginx.stream_module
+    return (arguments.line("load_module", path),) if path is not None and is_used(desired, env) else ()
+
+
+def find_unsupported(desired: model.Desired, env: render_environment.Environment) -> dict[str, str]:
+    """The files of streams that need what this nginx cannot do: path -> why."""
+    found = ((one, _find_missing(one.stream, env)) for one in streams_option.find_enabled(desired.globals))
+    return {change_plan.stream_file(one.name): cause for one, cause in found if cause is not None}
+
+
+def _find_missing(stream: stream_forms.Stream, env: render_environment.Environment) -> str | None:
+    needed = [render_environment.Feature.STREAM]
+    needed += [render_environment.Feature.STREAM_ACCESS] * bool(stream.allow or stream.deny)
+    needed += [render_environment.Feature.STREAM_LIMIT_CONN] * (stream.connections is not None)
+    missing = [feature.value for feature in needed if feature not in env.nginx.features]
+    if not missing:
+        named = [server.url for server in stream.to if dns_services.find_stream_service(server.url) is not None]
+        if named and env.resolver is None:
+            return f"server {words.quoted(str(named[0]))} has a name, but no resolver answers for names"
+        return None
+    version = ".".join(map(str, env.nginx.version))
+    return (
+        f"nginx {version} at {env.nginx.path} has no {words.listed(missing, last='and')}; install its stream module "
+        "(Debian: libnginx-mod-stream), or `pip install 'daemun[nginx]'`, which brings an nginx that has it"
+    )
+
+
+def _counting(env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    if render_environment.Feature.STREAM_LIMIT_CONN not in env.nginx.features:
+        return ()
+    entries = (
+        arguments.line("default", Expr("$binary_remote_addr")),
+        arguments.line(r"~(?s)^(?<daemun_stream_network>.{8}).{8}\z", Expr("$daemun_stream_network")),
+    )
+    return (
+        directive.Comment("What connections are counted by: the address, of IPv6 the network of one customer."),
+        arguments.line("map", Expr("$binary_remote_addr"), Expr(_ADDRESS), block=entries),
+    )
+
+
+# --- one stream ------------------------------------------------------------------------------------------------
+
+
+def nodes(one: streams_option.NamedStream, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    """The file of one. Raises: RenderError."""
+    stream, group = one.stream, _group(one.name)
+    limits: tuple[directive.Directive, ...] = ()
+    if stream.connections is not None:
+        zone = f"stream/{one.name}/connections"
+        limits = (arguments.line("limit_conn_zone", Expr(_ADDRESS), f"zone={zone}:{_LIMIT_ZONE}"),)
+    return (
+        directive.Comment(f"{one.name}{site_scope.place(one.origin)}"),
+        directive.Comment("Written by daemun; changes here are lost."),
+        *limits,
+        arguments.line("upstream", group, block=_servers(one)),
+        arguments.line("server", block=_server(one, env)),
+    )
+
+
+def _group(name: str) -> str:
+    return f"stream_{name}"
+
+
+def _servers(one: streams_option.NamedStream) -> tuple[directive.Node, ...]:
+    lines: list[directive.Node] = [arguments.line("zone", f"stream/{one.name}", upstream.ZONE)]
+    match one.stream.balance:
+        case stream_forms.Spread.ROUND_ROBIN:
+            pass
+        case stream_forms.Spread.LEAST_CONN:
+            lines.append(arguments.line("least_conn"))
+        case stream_forms.Spread.IP_HASH:
+            lines.append(arguments.line("hash", Expr("$remote_addr"), "consistent"))
+        case stream_forms.Spread.RANDOM:
+            lines.append(arguments.line("random", "two", "least_conn"))
+    return (*lines, *(_one_server(server) for server in one.stream.to))
+
+
+def _one_server(server: stream_forms.Server) -> directive.Directive:
+    options = [f"weight={server.weight}"] * (server.weight != 1)
+    options += [f"max_conns={server.max_connections}"] * (server.max_connections != 0)
+    options += [f"max_fails={server.max_fails}", f"fail_timeout={arguments.whole_seconds(server.fail_timeout_s)}"]
+    options += ["backup"] * server.backup + ["down"] * server.down
+    return arguments.line("server", *_place(server.url), *options)
+
+
+def _place(place: stream_forms.Place) -> tuple[str, ...]:
+    if place.socket is not None:
+        return (f"unix:{place.socket}",)
+    service = dns_services.find_stream_service(place)
+    if service is not None:
+        return service.name, "service=http", "resolve"
+    assert place.host is not None
+    assert place.port is not None
+    address = names.address_of(place.host)
+    assert address is not None  # a name is a service
+    return (arguments.endpoint(address, place.port),)
+
+
+def _server(one: streams_option.NamedStream, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    stream = one.stream
+    # Datagrams of one client have to come to the worker that has its session: with a socket for each worker the kernel
+    # sees to that (nginx.org/en/docs/stream/ngx_stream_core_module.html#listen). Of a client that is gone without a
+    # word nothing is heard over TCP; the kernel finds out.
+    kind = ("udp", "reuseport") if stream.is_udp else ("so_keepalive=on",)
+    lines: list[directive.Node] = [*server_blocks.listen_lines(stream.listen, *kind, ipv6=env.ipv6)]
+    lines += held_access.address_rules(stream.access, env)
+    if stream.connections is not None:
+        lines.append(arguments.line("limit_conn", f"stream/{one.name}/connections", str(stream.connections)))
+    lines += [
+        arguments.line("proxy_pass", _group(one.name)),
+        arguments.line("proxy_connect_timeout", arguments.duration(stream.timeout.connect_s)),
+        arguments.line("proxy_timeout", arguments.duration(stream.idle_s)),
+    ]
+    if not stream.is_udp:
+        lines.append(arguments.line("proxy_socket_keepalive", "on"))
+    if stream.proxy_protocol:
+        lines.append(arguments.line("proxy_protocol", "on"))
+    if stream.responses is not None:
+        lines.append(arguments.line("proxy_responses", str(stream.responses)))
+    return tuple(lines)

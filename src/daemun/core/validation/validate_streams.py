@@ -1,0 +1,67 @@
+"""Which addresses streams may listen on: of one port and protocol, one program part alone can have it. Pure."""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import model, problem_report
+from daemun.core.options import streams_option
+from daemun.core.texts import words
+
+_EVERY = frozenset({None, "0.0.0.0", "::"})  # noqa: S104 compared, not bound
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """who: for messages. host: None: every address."""
+
+    who: str
+    host: str | None
+    port: int
+    is_udp: bool = False
+
+
+def find_problems(settings: model.Globals, sites: collections.abc.Iterable[model.Site]) -> tuple[model.Problem, ...]:
+    """Streams whose addresses the gate itself, a site with ports of its own, or another stream has."""
+    streams = streams_option.OPTION.of(settings)
+    if not streams:
+        return ()
+    report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
+    taken = [*_of_gate(settings), *_of_sites(sites)]
+    for one in streams:
+        own: list[_Taken] = []
+        for index, address in enumerate(one.stream.listen):
+            mine = _Taken(who="", host=address.host, port=address.port, is_udp=one.stream.is_udp)
+            rival = next((other for other in (*taken, *own) if _collide(mine, other)), None)
+            if rival is not None:
+                cause = f"{address} is already listened on by {rival.who}; choose another port"
+                report.add(cause, "streams", one.name, "listen", index)
+            own.append(dataclasses.replace(mine, who="the same stream"))
+        if one.stream.enabled:
+            taken += [dataclasses.replace(mine, who=f"stream {words.quoted(one.name)}") for mine in own]
+    return tuple(report.problems)
+
+
+def _of_gate(settings: model.Globals) -> collections.abc.Iterator[_Taken]:
+    for who, addresses in (("listen.http", settings.listen.http), ("listen.https", settings.listen.https)):
+        for address in addresses:
+            yield _Taken(who=who, host=address.host, port=address.port)
+
+
+def _of_sites(sites: collections.abc.Iterable[model.Site]) -> collections.abc.Iterator[_Taken]:
+    for site in sites:
+        for port in (site.http_port, site.https_port):
+            if port is not None and site.enabled:
+                yield _Taken(who=f"site {words.quoted(site.host)}", host=None, port=port)
+
+
+def _collide(one: _Taken, other: _Taken) -> bool:
+    """A socket for every address of a port goes together with none for a single one of them."""
+    if (one.port, one.is_udp) != (other.port, other.is_udp):
+        return False
+    return one.host == other.host or one.host in _EVERY or other.host in _EVERY
+
+
+def find_tcp_ports(settings: model.Globals) -> frozenset[int]:
+    """The ports on which streams take connections."""
+    enabled = streams_option.find_enabled(settings)
+    return frozenset(address.port for one in enabled if not one.stream.is_udp for address in one.stream.listen)

@@ -1,0 +1,72 @@
+"""`streams` of daemun.yaml with the daemon: names, changes, what runs on, what is reported."""
+
+import collections.abc
+import socket
+
+import pytest
+
+from tests.support import ports, stream_servers
+from tests.support.daemon import Daemon, signpost
+from tests.support.stream_servers import LOOPBACK
+
+pytestmark = pytest.mark.nginx
+
+
+@pytest.fixture(scope="module")
+def server() -> collections.abc.Iterator[stream_servers.StreamServer]:
+    with stream_servers.tcp("a") as found:
+        yield found
+
+
+def _state(daemon: Daemon, name: str) -> dict[str, object] | None:
+    found = {one["name"]: one for one in daemon.status()["streams"]}
+    return found.get(name)
+
+
+def test_a_connection_lives_through_changes_and_one_bad_stream_hurts_no_other(
+    daemon: Daemon, server: stream_servers.StreamServer
+) -> None:
+    port, other = ports.free_port(), ports.free_port()
+    by_name = f"  by.name: {{listen: '{LOOPBACK}:{port}', to: 'tcp://localhost:{server.port}', timeout: 1d}}\n"
+    daemon.write("sites:\n" + signpost("a.test", "one") + "streams:\n" + by_name)
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    assert daemon.wait(lambda: stream_servers.try_tcp(port), "an answer of the stream") == b"a|ping"
+    assert daemon.cli("status").returncode == 0
+
+    with stream_servers.connect(port) as lasting:
+        assert stream_servers.exchange(lasting) == b"a|ping"
+        with socket.create_server((LOOPBACK, 0)) as taken:
+            more = f"  taken: {{listen: '{LOOPBACK}:{taken.getsockname()[1]}', to: 'tcp://localhost:{server.port}'}}\n"
+            more += f"  other: {{listen: '{LOOPBACK}:{other}', to: 'tcp://{LOOPBACK}:{server.port}'}}\n"
+            daemon.write("sites:\n" + signpost("a.test", "two") + "streams:\n" + by_name + more)
+            daemon.wait_sign("a.test", "two")
+            daemon.wait(lambda: stream_servers.try_tcp(other) if _is_live(daemon, "other") else None, "the new stream")
+            held = _state(daemon, "taken")
+            assert held is not None
+            assert held["state"] == "quarantined"
+            assert "the port is taken by " in str(held["reason"])
+            assert daemon.cli("status").returncode == 3
+            assert 'cannot apply stream "taken": ' in daemon.cli("status").stdout
+        assert stream_servers.exchange(lasting, b"still") == b"a|still"
+
+        daemon.write("sites:\n" + signpost("a.test", "three") + "streams:\n" + by_name)
+        daemon.wait_sign("a.test", "three")
+        daemon.wait(lambda: not _listens(other), "the end of the other stream")
+        assert stream_servers.exchange(lasting, b"still") == b"a|still"
+        old = daemon.status()["nginx"]["old_workers"]
+        assert old["sockets"] == 1, "connections of streams count"
+    assert stream_servers.try_tcp(port) == b"a|ping"
+
+
+def _is_live(daemon: Daemon, name: str) -> bool:
+    found = _state(daemon, name)
+    return found is not None and found["state"] == "live"
+
+
+def _listens(port: int) -> bool:
+    try:
+        stream_servers.connect(port).close()
+    except ConnectionRefusedError:
+        return False
+    return True

@@ -1,0 +1,139 @@
+"""`streams` of daemun.yaml: what clients and servers receive over TCP and UDP."""
+
+import collections.abc
+import contextlib
+import dataclasses
+import pathlib
+import socket
+import tempfile
+
+import pytest
+
+from daemun.core import model
+from daemun.sources import yaml_file
+from tests.support import ports, rendered, stream_servers
+from tests.support.stream_servers import LOOPBACK
+
+pytestmark = pytest.mark.nginx
+
+NAMES = (
+    "plain",
+    "group",
+    "backup",
+    "hashed",
+    "socket",
+    "told",
+    "refused",
+    "denied",
+    "private",
+    "one",
+    "deaf",
+    "gone",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """at: where each stream listens."""
+
+    running: rendered.Running
+    at: dict[str, int]
+
+
+def _settings(text: str) -> model.Globals:
+    snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")
+    assert not snapshot.problems
+    assert snapshot.globals is not None
+    return snapshot.globals
+
+
+@pytest.fixture(scope="module")
+def gate() -> collections.abc.Iterator[Gate]:
+    at = {name: ports.free_port() for name in NAMES} | {"datagrams": ports.free_port(socket.SOCK_DGRAM)}
+    nowhere = ports.free_port()
+    with contextlib.ExitStack() as stack:
+        path = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()), "x.sock")
+        a, b = (stack.enter_context(stream_servers.tcp(name)) for name in "ab")
+        stack.enter_context(stream_servers.tcp("socket", at=path))
+        path.chmod(0o777)
+        path.parent.chmod(0o755)
+        datagrams = stack.enter_context(stream_servers.udp("u"))
+        to_a, to_b = (f"tcp://{LOOPBACK}:{one.port}" for one in (a, b))
+        streams = {
+            "plain": f"to: '{to_a}'",
+            "group": f"to: ['{to_a}', '{to_b}']",
+            "backup": f"to: ['tcp://{LOOPBACK}:{nowhere}', {{url: '{to_b}', backup: true}}]",
+            "hashed": f"to: ['{to_a}', '{to_b}'], balance: ip_hash",
+            "socket": f"to: 'tcp://unix:{path}'",
+            "told": f"to: '{to_a}', proxy_protocol: true",
+            "refused": f"to: '{to_a}', allow: [203.0.113.0/24]",
+            "denied": f"to: '{to_a}', deny: [{LOOPBACK}]",
+            "private": f"to: '{to_a}', allow: [private]",
+            "one": f"to: '{to_a}', connections: 1",
+            "deaf": f"to: 'tcp://{LOOPBACK}:{nowhere}'",
+            "gone": f"to: '{to_a}', enabled: false",
+            "datagrams": f"to: 'udp://{LOOPBACK}:{datagrams.port}', responses: 1, timeout: 30s",
+        }
+        lines = [f"  {name}: {{listen: '{LOOPBACK}:{at[name]}', {rest}}}" for name, rest in streams.items()]
+        settings = _settings("\n".join(["sites: {}", "streams:", *lines, ""]))
+        yield Gate(running=stack.enter_context(rendered.running(settings=settings)), at=at)
+
+
+def test_a_connection_carries_what_comes_in_both_directions(gate: Gate) -> None:
+    with stream_servers.connect(gate.at["plain"]) as connection:
+        assert stream_servers.exchange(connection, b"one") == b"a|one"
+        assert stream_servers.exchange(connection, b"\0\xfftwo") == b"a|\0\xfftwo"
+
+
+def test_connections_are_spread_over_servers(gate: Gate) -> None:
+    assert {stream_servers.try_tcp(gate.at["group"]) for _ in range(4)} == {b"a|ping", b"b|ping"}
+
+
+def test_with_ip_hash_one_address_has_one_server(gate: Gate) -> None:
+    assert len({stream_servers.try_tcp(gate.at["hashed"]) for _ in range(6)}) == 1
+
+
+def test_a_backup_takes_what_no_other_server_does(gate: Gate) -> None:
+    assert stream_servers.try_tcp(gate.at["backup"]) == b"b|ping"
+
+
+def test_a_server_may_be_a_unix_socket(gate: Gate) -> None:
+    assert stream_servers.try_tcp(gate.at["socket"]) == b"socket|ping"
+
+
+def test_servers_are_told_the_visitor_by_the_proxy_protocol(gate: Gate) -> None:
+    with stream_servers.connect(gate.at["told"]) as connection:
+        port = connection.getsockname()[1]
+        seen = stream_servers.exchange(connection)
+        while not seen.endswith(b"ping"):
+            seen += connection.recv(65536)
+    assert f"PROXY TCP4 {LOOPBACK} {LOOPBACK} {port} {gate.at['told']}\r\n".encode() in seen
+
+
+@pytest.mark.parametrize("name", ["refused", "denied"])
+def test_who_is_not_let_in_reaches_no_server(gate: Gate, name: str) -> None:
+    assert stream_servers.try_tcp(gate.at[name]) == b""
+
+
+def test_who_is_let_in_does(gate: Gate) -> None:
+    assert stream_servers.try_tcp(gate.at["private"]) == b"a|ping"
+
+
+def test_connections_of_one_address_are_limited(gate: Gate) -> None:
+    with stream_servers.connect(gate.at["one"]) as first:
+        assert stream_servers.exchange(first) == b"a|ping"
+        assert stream_servers.try_tcp(gate.at["one"]) == b""
+        assert stream_servers.exchange(first) == b"a|ping"
+
+
+def test_without_a_server_the_connection_is_closed(gate: Gate) -> None:
+    assert stream_servers.try_tcp(gate.at["deaf"]) == b""
+
+
+def test_one_that_is_switched_off_does_not_listen(gate: Gate) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        stream_servers.connect(gate.at["gone"])
+
+
+def test_datagrams_go_to_the_server_and_its_answers_back(gate: Gate) -> None:
+    assert [stream_servers.try_udp(gate.at["datagrams"], piece) for piece in (b"one", b"two")] == [b"u|one", b"u|two"]

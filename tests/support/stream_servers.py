@@ -1,0 +1,102 @@
+"""Servers of TCP and UDP for streams: each answers every piece with its name and what it got, `b|ping`."""
+
+import collections.abc
+import contextlib
+import dataclasses
+import pathlib
+import socket
+import socketserver
+import threading
+
+from tests.support import ports
+
+LOOPBACK = "127.0.0.1"
+TIMEOUT_S = 30
+"""Generous: a busy machine answers late, and a right test never waits so long."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StreamServer:
+    """port: of loopback; 0 with a unix socket."""
+
+    name: str
+    port: int = 0
+
+
+@contextlib.contextmanager
+def tcp(name: str, *, at: pathlib.Path | None = None) -> collections.abc.Iterator[StreamServer]:
+    """at: a unix socket instead of a port."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                while piece := self.request.recv(65536):
+                    self.request.sendall(f"{name}|".encode() + piece)
+
+    if at is not None:
+        with _serving(socketserver.ThreadingUnixStreamServer(str(at), Handler)):
+            yield StreamServer(name=name)
+        return
+    port = ports.free_port()
+    with _serving(socketserver.ThreadingTCPServer((LOOPBACK, port), Handler)):
+        yield StreamServer(name=name, port=port)
+
+
+@contextlib.contextmanager
+def udp(name: str) -> collections.abc.Iterator[StreamServer]:
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            piece, where = self.request
+            where.sendto(f"{name}|".encode() + piece, self.client_address)
+
+    port = ports.free_port(socket.SOCK_DGRAM)
+    with _serving(socketserver.ThreadingUDPServer((LOOPBACK, port), Handler)):
+        yield StreamServer(name=name, port=port)
+
+
+@contextlib.contextmanager
+def _serving(server: socketserver.BaseServer) -> collections.abc.Iterator[None]:
+    if isinstance(server, socketserver.ThreadingMixIn):
+        server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+# --- clients ---------------------------------------------------------------------------------------------------
+
+
+def connect(port: int, host: str = LOOPBACK) -> socket.socket:
+    return socket.create_connection((host, port), timeout=TIMEOUT_S)
+
+
+def exchange(connection: socket.socket, piece: bytes = b"ping") -> bytes:
+    """What comes back for a piece; b"" when the connection is closed without a word."""
+    try:
+        connection.sendall(piece)
+        return connection.recv(65536)
+    except ConnectionError:
+        return b""
+
+
+def try_tcp(port: int, piece: bytes = b"ping") -> bytes:
+    """The same on a connection of its own."""
+    with connect(port) as connection:
+        return exchange(connection, piece)
+
+
+def try_udp(port: int, piece: bytes = b"ping") -> bytes:
+    """The answer to a datagram, which is sent again until there is one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect((LOOPBACK, port))
+        client.settimeout(1)
+        for _ in range(TIMEOUT_S):
+            with contextlib.suppress(TimeoutError, ConnectionRefusedError):
+                client.send(piece)
+                return client.recv(65536)
+    raise AssertionError(f"nothing answers on port {port} over UDP")

@@ -1,0 +1,200 @@
+"""`streams`: what may be written, what is wrong with it, and what follows from it."""
+
+import dataclasses
+
+import pytest
+
+from daemun.core import model, render_environment
+from daemun.core.access import access_levels
+from daemun.core.options import stream_forms, streams_option
+from daemun.core.plan import change_plan, listeners, quarantine
+from daemun.core.render import render_tree
+from daemun.core.rounds import assemble, merge, outcome
+from daemun.core.services import dns_services
+from daemun.sources import yaml_file
+from tests.unit import test_render_golden
+
+ENVIRONMENT = test_render_golden.ENVIRONMENT
+PLAIN = "plain: {listen: 1883, to: tcp://10.0.0.5:1883}"
+
+
+def read(*streams: str, more: str = "", sites: str = "sites: {}") -> model.Snapshot:
+    lines = [more, sites, "streams:", *(f"  {one}" for one in streams), ""]
+    return yaml_file.parse("\n".join(lines), file_name="daemun.yaml", base_dir="/etc/daemun")
+
+
+def desire(*streams: str, more: str = "") -> model.Desired:
+    snapshot = read(*streams, more=more)
+    assert not snapshot.problems
+    return merge.merge_snapshots([snapshot])
+
+
+def test_one_server_and_one_address_need_no_list() -> None:
+    settings = read(PLAIN).globals
+    assert settings is not None
+    (one,) = streams_option.OPTION.of(settings)
+    assert (one.name, one.origin.place) == ("plain", "daemun.yaml:4:3")
+    assert one.stream.listen == (model.Address(port=1883),)
+    assert [str(server.url) for server in one.stream.to] == ["tcp://10.0.0.5:1883"]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("tcp://broker:1883", "tcp://broker:1883"),
+        ("UDP://[::1]:53", "udp://[::1]:53"),
+        ("tcp://unix:/run/x.sock", "tcp://unix:/run/x.sock"),
+    ],
+)
+def test_servers(text: str, meant: str) -> None:
+    assert str(stream_forms.parse_place(text)) == meant
+
+
+@pytest.mark.parametrize(
+    ("stream", "cause"),
+    [
+        ("a: {listen: 1, to: 'broker:1883'}", 'has no scheme; .*; write "tcp://broker:1883"'),
+        ("a: {listen: 1, to: 'mqtt://broker:1883'}", 'has the scheme "mqtt"; .*; write "tcp://broker:1883"'),
+        ("a: {listen: 1, to: tcp://broker}", "has no port"),
+        ("a: {listen: 1, to: 'tcp://broker:1/x'}", 'more than a host and a port; write "tcp://broker:1"'),
+        ("a: {listen: 1, to: []}", "streams.a.to: is empty"),
+        ("a: {listen: [], to: tcp://b:2}", "streams.a.listen: is empty"),
+        ("a: {listen: 70000, to: tcp://b:2}", "port 70000 is not between 1 and 65535"),
+        ("a b: {listen: 1, to: tcp://b:2}", "is no name of a stream"),
+        ("../a: {listen: 1, to: tcp://b:2}", "is no name of a stream"),
+        ("a: {listen: 1, to: [tcp://b:2, udp://b:2]}", "is of another protocol"),
+        ("a: {listen: 1, to: 'udp://unix:/x.sock'}", "takes no UDP"),
+        ("a: {listen: 1, to: udp://b:2, proxy_protocol: true}", "proxy_protocol: is for TCP"),
+        ("a: {listen: 1, to: tcp://b:2, responses: 1}", "responses: is for UDP"),
+        ("a: {listen: 1, to: tcp://b:2, connections: 0}", "connections: 0 is not between"),
+        ("a: {listen: 1, to: tcp://b:2, allow: [nonsense]}", "allow: "),
+        ("a: {listen: 1, to: [{url: tcp://b:2, backup: true}]}", "no server that is in use from the start"),
+        ("a: {listen: 1, to: [tcp://b:2, {url: tcp://c:2, backup: true}], balance: random}", "balance: random cannot"),
+        ("a: {listen: 1, to: tcp://b:2, timeout: 0}", "timeout.idle: "),
+        ("a: {listen: 1, to: tcp://127.0.0.1:1}", "would come back without end"),
+        ("a: {listen: '10.0.0.1:1', to: tcp://10.0.0.1:1}", "would come back without end"),
+        ("a: {listen: 443, to: tcp://b:2}", "443 is already listened on by listen.https"),
+        ("a: {listen: '127.0.0.1:80', to: tcp://b:2}", "is already listened on by listen.http"),
+        ("a: {listen: [1, '127.0.0.1:1'], to: tcp://b:2}", "is already listened on by the same stream"),
+    ],
+)
+def test_mistakes_are_reported_at_their_line(stream: str, cause: str) -> None:
+    (problem,) = read(stream).problems
+    assert problem.origin.place.startswith("daemun.yaml:4:")
+    with pytest.raises(AssertionError, match=cause):
+        raise AssertionError(problem.message)
+
+
+def test_two_streams_share_no_address_but_a_port_of_each_protocol() -> None:
+    rival = read(PLAIN, "other: {listen: '127.0.0.1:1883', to: tcp://b:2}")
+    assert "already listened on by" in rival.problems[0].message
+    assert not read(PLAIN, "other: {listen: 1883, to: udp://b:2}").problems
+    assert not read(PLAIN, "off: {listen: 1883, to: tcp://b:2, enabled: false}").problems
+    assert not read("web: {listen: 443, to: udp://b:2}").problems
+    assert not read("a: {listen: '127.0.0.1:1', to: tcp://b:2}", "b: {listen: '127.0.0.2:1', to: tcp://b:2}").problems
+
+
+def test_a_site_with_the_port_of_a_stream_is_refused() -> None:
+    snapshot = read(PLAIN)
+    own = model.Snapshot(
+        source="docker",
+        sites=(dataclasses.replace(_site(), http_port=1883, origin=model.Origin(source="docker", place="c")),),
+    )
+    desired = merge.merge_snapshots([snapshot, own])
+    assert desired.sites == ()
+    assert "it wants HTTP on port 1883, which a stream has" in desired.problems[0].message
+
+
+def _site() -> model.Site:
+    (found,) = read(PLAIN, sites="sites: {a.test: http://10.0.0.1:80}").sites
+    return found
+
+
+def test_names_of_servers_are_looked_up_and_names_of_visitors_known() -> None:
+    desired = desire("a: {listen: 1, to: tcp://broker:1883, allow: [home.example.com]}", PLAIN)
+    assert [str(service) for service in dns_services.find_services(desired)] == ["broker:1883"]
+    assert access_levels.find_names(desired) == {"home.example.com"}
+    assert not dns_services.find_services(desire("a: {listen: 1, to: tcp://broker:1883, enabled: false}"))
+
+
+def test_a_name_that_is_denied_and_not_known_denies_all() -> None:
+    files = render_tree.render_files(desire("a: {listen: 1, to: tcp://10.0.0.5:1, deny: [x.example.com]}"), ENVIRONMENT)
+    assert b"    deny all;\n" in files["streams/a.conf"]
+
+
+def test_without_streams_nginx_has_no_word_of_them() -> None:
+    off = "a: {listen: 1, to: tcp://b:2, enabled: false}"
+    for desired in (model.Desired(globals=model.Globals()), desire(off)):
+        files = render_tree.render_files(desired, ENVIRONMENT)
+        assert not any(path.startswith("streams/") for path in files)
+        assert b"stream {" not in files["nginx.conf"]
+
+
+def _environment(**changes: object) -> render_environment.Environment:
+    nginx = dataclasses.replace(ENVIRONMENT.nginx, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(ENVIRONMENT, nginx=nginx)
+
+
+def test_a_module_is_loaded_for_streams_alone() -> None:
+    env = _environment(stream_module="/usr/lib/nginx/modules/ngx_stream_module.so")
+    line = b"load_module /usr/lib/nginx/modules/ngx_stream_module.so;"
+    assert line in render_tree.render_files(desire(PLAIN), env)["nginx.conf"]
+    assert line not in render_tree.render_files(model.Desired(globals=model.Globals()), env)["nginx.conf"]
+
+
+def test_what_nginx_cannot_do_is_that_streams_trouble() -> None:
+    env = _environment(features=frozenset(render_environment.Feature) - {render_environment.Feature.STREAM_LIMIT_CONN})
+    desired = desire(PLAIN, "limited: {listen: 2, to: tcp://10.0.0.5:1, connections: 1}")
+    assembled = assemble.assemble_files(desired, env, last_good={"streams/limited.conf": b"listen 2;\n"})
+    assert "streams/plain.conf" in assembled.files
+    assert "streams/limited.conf" not in assembled.files, "an earlier version could let in more"
+    (problem,) = outcome.refusal_problems(desired, assembled.refused)
+    assert problem.message.startswith(
+        'cannot apply stream "limited": nginx 1.31.3 at /usr/sbin/nginx has no limits of '
+    )
+    assert "libnginx-mod-stream" in problem.message
+    assert problem.origin.place == "daemun.yaml:5:3"
+
+
+def test_an_address_that_another_program_has_is_that_streams_trouble() -> None:
+    desired = desire(PLAIN, "dns: {listen: '127.0.0.1:53', to: udp://10.0.0.5:53}")
+    files = render_tree.render_files(desired, ENVIRONMENT)
+    actual = model.Actual(pid=1, generation=1, current_generation=1, files={})
+    assert {"0.0.0.0:1883", "127.0.0.1:53/udp"} <= listeners.find_untried(files, actual)
+    assert listeners.as_listened("127.0.0.1:53", files) == "127.0.0.1:53/udp"
+    assert listeners.as_listened("0.0.0.0:1883", files) == "0.0.0.0:1883"
+    address = "127.0.0.1:53/udp"
+    assert listeners.is_for_single_files(address, files, {})
+    denied = {address: listeners.Denied(address=address, cause="the port is taken by x", ways=("stop that program",))}
+    assembled = assemble.assemble_files(desired, ENVIRONMENT, last_good={}, denied=denied)
+    assert assembled.files["streams/dns.conf"] == b""
+    (refused,) = assembled.refused
+    assert refused.stand_in is quarantine.StandIn.NOTHING
+    assert refused.reason.endswith("stop that program, or give the stream another port")
+    good = b"server {\n    listen 54 udp;\n}\n"
+    assembled = assemble.assemble_files(desired, ENVIRONMENT, last_good={"streams/dns.conf": good}, denied=denied)
+    assert assembled.files["streams/dns.conf"] == good, "what runs goes on"
+
+
+def test_states_and_changes() -> None:
+    desired = desire(PLAIN, "off: {listen: 2, to: tcp://b:2, enabled: false}", "new: {listen: 3, to: tcp://10.0.0.5:3}")
+    wanted = render_tree.render_files(desired, ENVIRONMENT)
+    live = {path: content for path, content in wanted.items() if path != "streams/new.conf"} | {
+        "streams/old.conf": b"x;"
+    }
+    states = outcome.stream_statuses(desired, live=live, wanted=wanted)
+    assert [(one.name, one.state.value, one.reason) for one in states] == [
+        ("new", "pending", "not applied yet"),
+        ("off", "disabled", None),
+        ("plain", "live", None),
+    ]
+    refused = quarantine.RefusedFile(path="streams/new.conf", cause="no", stand_in=quarantine.StandIn.NOTHING)
+    (first, *_) = outcome.stream_statuses(desired, live=live, wanted=wanted, refused=(refused,))
+    assert (first.state.value, first.reason, first.is_served) == ("quarantined", "no", False)
+    assert [str(one) for one in change_plan.diff_streams(wanted, live)] == ["added stream new", "removed stream old"]
+
+
+def test_a_line_more_above_is_no_change() -> None:
+    before, after = (render_tree.render_files(desire(PLAIN, more=more), ENVIRONMENT) for more in ("", "# more\n\n"))
+    assert before["streams/plain.conf"] != after["streams/plain.conf"]
+    assert change_plan.diff_streams(after, before) == ()
