@@ -7,7 +7,7 @@ import pytest
 from daemun.core import layout, model
 from daemun.core.options import catalogue, compress_option, proxy_headers_option
 from daemun.core.render import render_tree
-from daemun.core.texts import rules
+from daemun.core.texts import header_rules
 from daemun.core.validation import validate
 from tests.support import rendered
 from tests.support.sites import proxy, route, site
@@ -21,7 +21,7 @@ def prepared() -> collections.abc.Iterator[layout.Layout]:
         yield ready
 
 
-LONGEST = rules.MAX_BUCKET_CHARACTERS
+LONGEST = header_rules.MAX_BUCKET_CHARACTERS
 SCHEMES = [scheme.value for scheme in model.Scheme if scheme is not model.Scheme.H2C]
 LONG_TYPE = "application/x-" + (LONGEST - 14) * "y"
 

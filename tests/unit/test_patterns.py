@@ -5,7 +5,7 @@ import time
 import pytest
 
 from daemun.core import model
-from daemun.core.texts import names, patterns, rules
+from daemun.core.texts import names, patterns, rules, url_rules
 from daemun.core.validation import validate
 from tests.support.sites import proxy, route, site
 
@@ -97,7 +97,7 @@ def test_a_host_of_the_real_world(expression: str) -> None:
 )
 def test_a_host_or_path_that_takes_ages_to_match(expression: str, cause: str) -> None:
     assert cause in (rules.check_host(f"~{expression}", with_patterns=True) or "")
-    assert cause in (rules.check_route_path(f"~{expression}", with_patterns=True) or "")
+    assert cause in (url_rules.check_route_path(f"~{expression}", with_patterns=True) or "")
 
 
 def test_what_is_too_long_for_a_host_matches_nothing() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from daemun.core import arguments, serialise
 from daemun.core.directive import Comment, Directive, Expr, Text
-from daemun.core.texts import rules
+from daemun.core.texts import rules, url_rules
 from daemun.errors import RenderError
 from tests.support import nginx_text
 
@@ -151,10 +151,10 @@ def test_sizes(given: int, written: str) -> None:
 
 @pytest.mark.parametrize("path", ["x", "/a?b", "/a#b", "/a%2Fb", "/%3f", "/%0a", "/a%", "/a%zz", "/a\nb"])
 def test_target_paths_that_cannot_be_sent_unchanged(path: str) -> None:
-    assert rules.check_target_path(path)
+    assert url_rules.check_target_path(path)
 
 
 def test_target_paths() -> None:
     assert arguments.sent_path("/a b/$/%20/한") == "/a%20b/%24/%20/%ED%95%9C"
     assert arguments.decoded_path("/a%20b%25") == "/a b%"
-    assert "UTF-8" in (rules.check_target_path("/%ff") or "")
+    assert "UTF-8" in (url_rules.check_target_path("/%ff") or "")

@@ -21,7 +21,7 @@ from daemun.alerts import alert_message
 from daemun.core import model
 from daemun.core.alerts import alert_ledger
 from daemun.core.options import alerts_option
-from daemun.core.texts import rules
+from daemun.core.texts import url_rules
 from daemun.errors import ConfigError, RetryableError
 
 WITHIN_S = 15.0
@@ -106,7 +106,7 @@ async def _post(
 ) -> None:
     """Raises: ConfigError for a URL that is none; RetryableError when it is not taken."""
     url = await asyncio.to_thread(secret.read, where)
-    if rules.check_web_url(url) is not None:
+    if url_rules.check_web_url(url) is not None:
         raise ConfigError(f"cannot use the URL in {where}: it is not an http or https URL")
     agent = {"User-Agent": f"daemun/{what.version}"}
     try:

@@ -12,7 +12,7 @@ import unicodedata
 import idna
 
 from daemun.core import model
-from daemun.core.texts import cures, expressions, names, rules, spellings, words
+from daemun.core.texts import cures, expressions, names, rules, spellings, url_rules, words
 
 _MOST_S = 10**18
 _DURATION = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*(ms|s|m|h|d|w)\Z")
@@ -185,7 +185,7 @@ def _parse_target(text: str) -> model.Target:
     if rest.startswith("unix:"):
         socket, separator, path = rest.removeprefix("unix:").partition(":")
         _check(rules.check_socket(socket))
-        _check(rules.check_target_path(expressions.without_parts(path)) if separator else None)
+        _check(url_rules.check_target_path(expressions.without_parts(path)) if separator else None)
         return model.Target(scheme=scheme, socket=socket, path=path if separator else None)
     authority, slash, path = rest.partition("/")
     if "@" in authority:
@@ -197,7 +197,7 @@ def _parse_target(text: str) -> model.Target:
         raise ValueError("names a unix socket, which is written with a colon")
     host, port = split_authority(authority)
     if slash:
-        _check(rules.check_target_path(expressions.without_parts(f"/{path}")))
+        _check(url_rules.check_target_path(expressions.without_parts(f"/{path}")))
     return model.Target(
         scheme=scheme,
         host=host,

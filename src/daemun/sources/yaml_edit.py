@@ -18,7 +18,7 @@ import typing
 
 from daemun.core import model, short_texts
 from daemun.core.options import maintenance_option
-from daemun.core.texts import names, route_paths, rules, spellings, words
+from daemun.core.texts import names, route_paths, rules, spellings, url_rules, words
 from daemun.errors import ConfigError
 from daemun.sources import (
     edited_file,
@@ -46,7 +46,7 @@ def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -
         raise ConfigError(f"cannot add {words.quoted(host)}: the name comes first, then where it goes; write `{cure}`")
     edit = _Edit(path, host, f"cannot add {words.quoted(host)}")
     route_path = route_paths.normal(route_path)
-    if (cause := rules.check_route_path(route_path)) is not None:
+    if (cause := url_rules.check_route_path(route_path)) is not None:
         raise edit.refused(f"path {words.quoted(route_path)} {cause}")
     folder = spellings.folder(target) or (target if _is_folder(target) else None)
     if folder is not None:

@@ -11,7 +11,7 @@ from ruamel import yaml
 
 from daemun.core import model, problem_report
 from daemun.core.options import access_option, option, respond_form
-from daemun.core.texts import route_paths, rules
+from daemun.core.texts import route_paths, url_rules
 from daemun.sources import yaml_positions, yaml_route, yaml_site
 
 _LONGEST = 200
@@ -114,7 +114,7 @@ def _is_good_site(value: object) -> bool:
         site = yaml_site.SITE.model_validate(value, context={"folder": "/"})
     except pydantic.ValidationError:
         return False
-    are_paths = all(rules.check_route_path(path) is None for path in site.routes)
+    are_paths = all(url_rules.check_route_path(path) is None for path in site.routes)
     return are_paths and all(_is_good(yaml_route.ROUTE, route) for route in site.routes.values())
 
 

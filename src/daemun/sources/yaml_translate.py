@@ -7,7 +7,7 @@ import typing
 
 from daemun.core import model, short_texts
 from daemun.core.options import catalogue, http_option, option, rewrite_option, site_listen_form, tls_option
-from daemun.core.texts import cures, route_paths, rules, words
+from daemun.core.texts import cures, route_paths, url_rules, words
 from daemun.sources import (
     yaml_check,
     yaml_context,
@@ -168,7 +168,7 @@ class Translation(yaml_context.Context):
         options = {key: one for key, one in value.items() if key not in paths and key not in bare}
         for key in bare:
             bare_path = key.rpartition(" ")[2].lstrip("/")  # without nginx's "=" and "^~" before it
-            cure = cures.write(rules.check_route_path, f"/{bare_path}")
+            cure = cures.write(url_rules.check_route_path, f"/{bare_path}")
             cause = f'path {words.quoted(key)} must start with "/"{cure}'
             self.report_at(path, cause, host=host, mark=self.document.keys[(*path, key)])
         if paths and options:

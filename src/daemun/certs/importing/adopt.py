@@ -9,7 +9,7 @@ from daemun.certs.served import bundle, certificate_records, certificate_store, 
 from daemun.control import account_port, ports
 from daemun.core import model
 from daemun.core.issuance import renewal_time
-from daemun.core.texts import rules
+from daemun.core.texts import url_rules
 
 _TAKEN, _KNOWN, _REFUSED = (
     account_port.ImportVerdict.TAKEN,
@@ -39,7 +39,7 @@ class Alone:
 
 def adopt_account(store: ports.Store, found: account_port.ForeignAccount, *, dry: bool) -> account_port.Adoption:
     """A CA knows one account of us: one that is in use stays. Raises: EnvironmentProblemError."""
-    if rules.check_directory(found.directory) is not None:
+    if url_rules.check_directory(found.directory) is not None:
         return _refuse(f'"{found.directory}" is not the URL of an ACME directory; expected an https URL')
     try:
         key = acme_accounts.parse_key(found.key_pem)
@@ -72,7 +72,7 @@ def adopt_certificate(
     dry: bool,
 ) -> account_port.Adoption:
     """specs: what the sites need, as far as it is known. Raises: EnvironmentProblemError."""
-    if rules.check_directory(found.directory) is not None:
+    if url_rules.check_directory(found.directory) is not None:
         return _refuse(f'"{found.directory}" is not the URL of an ACME directory; expected an https URL')
     try:
         chain = bundle.parse(found.fullchain_pem, found.key_pem)
@@ -128,7 +128,7 @@ def _is_of(directory: str, url: str) -> bool:
         mine, other = urllib.parse.urlsplit(directory), urllib.parse.urlsplit(url)
     except ValueError:
         return False
-    return rules.check_directory(url) is None and mine.netloc == other.netloc
+    return url_rules.check_directory(url) is None and mine.netloc == other.netloc
 
 
 def _refuse(text: str) -> account_port.Adoption:

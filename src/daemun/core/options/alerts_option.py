@@ -9,7 +9,7 @@ import pydantic
 from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
-from daemun.core.texts import rules
+from daemun.core.texts import rules, url_rules
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ def _check_mail(mail: Mail, place: Place) -> None:
 
 def _check_secret_url(url: model.Secret, place: Place, *below: str | int) -> None:
     """The message leaves its text out: a part of it may be a secret."""
-    if url.text is not None and rules.check_web_url(url.text) is not None:
+    if url.text is not None and url_rules.check_web_url(url.text) is not None:
         place.add("is not an http or https URL", *below)
 
 

@@ -11,7 +11,7 @@ import pydantic
 from daemun.core import render_environment
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
-from daemun.core.texts import rules, words
+from daemun.core.texts import rules, variable_rules, words
 
 
 class Method(enum.Enum):
@@ -63,7 +63,7 @@ _FORM = typing.Annotated[
 def _check(value: Balance, place: Place) -> None:
     if value.method is Method.HASH:
         key = value.key or ""
-        cause = rules.check_text(key) or rules.check_variables(key)
+        cause = rules.check_text(key) or variable_rules.check_variables(key)
         if cause is None and not _VARIABLE.search(key):
             cause = 'needs a variable to tell requests apart, such as "hash $remote_addr"'
         place.add(cause)

@@ -9,7 +9,7 @@ import pydantic
 from daemun.core import arguments, directive, mime
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Level, Option, Place, Spot
-from daemun.core.texts import rules, words
+from daemun.core.texts import header_rules, words
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ _FORM = typing.Annotated[
 
 def _check(value: Compress, place: Place) -> None:
     for index, kind in enumerate(value.types):
-        place.add_value(kind, rules.check_media_type(kind), index)
+        place.add_value(kind, header_rules.check_media_type(kind), index)
 
 
 def _lines(value: Compress, spot: Spot) -> collections.abc.Iterator[directive.Directive]:

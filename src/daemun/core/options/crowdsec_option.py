@@ -6,7 +6,7 @@ import typing
 from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
-from daemun.core.texts import rules
+from daemun.core.texts import url_rules
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class CrowdSec(forms.OptionMap):
 
 def _check(value: CrowdSec | None, place: Place) -> None:
     if value is not None:
-        place.add_value(value.url, rules.check_web_url(value.url), "url")
+        place.add_value(value.url, url_rules.check_web_url(value.url), "url")
         place.add(forms.hint_path(value.key), "key", severity=model.Severity.WARNING)
 
 

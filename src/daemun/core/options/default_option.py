@@ -8,7 +8,7 @@ import pydantic
 from daemun.core import model
 from daemun.core.options import forms, status_option
 from daemun.core.options.option import Doc, Level, Option, Place
-from daemun.core.texts import rules, words
+from daemun.core.texts import rules, url_rules, words
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def _check(value: model.Default, place: Place) -> None:
         place.add("a certificate of your own needs both `certificate` and `key`")
     match value.kind:
         case model.DefaultKind.REDIRECT if value.redirect is not None:
-            place.add_value(value.redirect.to, rules.check_redirect(value.redirect.to), "redirect")
+            place.add_value(value.redirect.to, url_rules.check_redirect(value.redirect.to), "redirect")
             place.add(status_option.find_cause(status_option.OPTION.of(value.redirect)), "status")
         case model.DefaultKind.SITE if value.host is not None:
             _check_site(value.host, place)

@@ -15,7 +15,7 @@ import pydantic
 from daemun.core import model, short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Place
-from daemun.core.texts import quantity_rules, rules, words
+from daemun.core.texts import header_rules, quantity_rules, rules, words
 
 
 class Kind(enum.Enum):
@@ -181,4 +181,4 @@ def check(value: ForwardAuth, place: Place) -> None:
     if not _QUERY.match(query) or not _QUERY.match(path):
         place.add("has signs behind the server that no URL has as they are (RFC 3986 section 2.2)", "url")
     for index, name in enumerate(value.headers):
-        place.add_value(name, rules.check_header_name(name, request=True), "copy", index)
+        place.add_value(name, header_rules.check_header_name(name, request=True), "copy", index)

@@ -10,7 +10,7 @@ import pydantic
 
 from daemun.core import model
 from daemun.core.options.option import Beside, Doc, HasOptions, Label, Level, Option, Place
-from daemun.core.texts import rules
+from daemun.core.texts import header_rules, rules, variable_rules
 
 _CGI_NAME_CHARACTERS = 40
 _TOGETHER = "those of the file, the site and the route add up, and of one name the nearest counts"
@@ -46,11 +46,11 @@ _FORM = typing.Annotated[
 def _check(headers: tuple[model.Header, ...], place: Place, *, is_request: bool) -> None:
     seen: set[str] = set()
     for name, value in headers:
-        place.add_value(name, rules.check_header_name(name, request=is_request), name)
+        place.add_value(name, header_rules.check_header_name(name, request=is_request), name)
         if name.lower() in seen:
             place.add("is given twice (header names ignore case)", name)
         seen.add(name.lower())
-        place.add(rules.check_text(value) or rules.check_variables(value), name)
+        place.add(rules.check_text(value) or variable_rules.check_variables(value), name)
 
 
 def _find_schemes(place: Place) -> frozenset[model.Scheme]:
@@ -96,7 +96,7 @@ def _check_response(headers: tuple[model.Header, ...], place: Place) -> None:
 def _check_lengths(headers: tuple[model.Header, ...], schemes: collections.abc.Set[model.Scheme], place: Place) -> None:
     """The hash tables of nginx's proxy module grow with the names (`render.main_file`), those of others do not."""
     for name, _ in () if all(scheme.is_http for scheme in schemes) else headers:
-        place.add_value(name, rules.check_fixed_bucket(name), name)
+        place.add_value(name, header_rules.check_fixed_bucket(name), name)
 
 
 def merged(one: Option[tuple[model.Header, ...]], *holders: HasOptions) -> tuple[model.Header, ...]:

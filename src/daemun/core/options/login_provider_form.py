@@ -12,7 +12,7 @@ import pydantic
 from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import NamedFile, Place
-from daemun.core.texts import rules, words
+from daemun.core.texts import url_rules, words
 
 GITHUB = "https://github.com"
 MOST_PROVIDERS = 20
@@ -121,7 +121,7 @@ def _check_one(one: LoginProvider, place: Place) -> None:
 
 def check_issuer(url: str) -> str | None:
     """Why a URL cannot be an issuer; None: it can."""
-    cause = rules.check_web_url(url)
+    cause = url_rules.check_web_url(url)
     if cause is not None:
         return cause
     parts = urllib.parse.urlsplit(url)

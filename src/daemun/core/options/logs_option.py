@@ -8,7 +8,7 @@ import pydantic
 
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
-from daemun.core.texts import quantity_rules, rules, words
+from daemun.core.texts import quantity_rules, rules, variable_rules, words
 
 _ESCAPES = ("default", "json", "none")
 JSON_LINE = (
@@ -70,7 +70,7 @@ def _check(value: Logs, place: Place) -> None:
     place.add(quantity_rules.check_size(value.max_bytes, least=1, most=rules.MAX_BYTES_OF_A_FILE), "max_size")
     place.add(rules.check_number(value.keep, least=0, most=10_000), "keep")
     if value.format is not None:
-        place.add(rules.check_log_format(value.format), "format")
+        place.add(variable_rules.check_log_format(value.format), "format")
     if value.escape not in _ESCAPES:
         place.add(f"expected {words.listed(_ESCAPES)}, found {words.quoted(value.escape)}", "escape")
 

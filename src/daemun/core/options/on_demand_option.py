@@ -8,7 +8,7 @@ import pydantic
 from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
-from daemun.core.texts import rules
+from daemun.core.texts import rules, url_rules
 
 _MOST_NAMES = 100_000
 
@@ -48,7 +48,7 @@ def _check(value: OnDemand | None, place: Place) -> None:
     place.add(rules.check_number(value.per_minute, least=1, most=6000), "per_minute")
     place.add(rules.check_number(value.most, least=1, most=_MOST_NAMES), "most")
     if value.ask is not None:
-        place.add_value(value.ask, rules.check_web_url(value.ask), "ask")
+        place.add_value(value.ask, url_rules.check_web_url(value.ask), "ask")
 
 
 OPTION = Option[OnDemand | None](

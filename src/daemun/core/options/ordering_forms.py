@@ -9,7 +9,7 @@ from daemun.core import model, validate_dns
 from daemun.core.issuance import public_cas
 from daemun.core.options import forms
 from daemun.core.options.option import Place
-from daemun.core.texts import rules, words
+from daemun.core.texts import rules, url_rules, words
 
 DIRECTORIES = {
     "letsencrypt": model.LETS_ENCRYPT,
@@ -115,13 +115,13 @@ Authority = typing.Annotated[WrittenAuthority, pydantic.BeforeValidator(_short),
 
 
 def check_authority(authority: model.Authority, place: Place) -> None:
-    place.add_value(authority.directory, rules.check_directory(authority.directory), "directory")
+    place.add_value(authority.directory, url_rules.check_directory(authority.directory), "directory")
     if authority.email is not None:
         place.add_value(authority.email, rules.check_email(authority.email), "email")
     if authority.ca_file is not None:
         place.add_value(authority.ca_file, rules.check_absolute(authority.ca_file), "ca_file")
     if authority.staging is not None:
-        place.add_value(authority.staging, rules.check_directory(authority.staging), "staging")
+        place.add_value(authority.staging, url_rules.check_directory(authority.staging), "staging")
     if authority.eab is None and public_cas.host_of(authority.directory) in _NEED_EAB:
         cause = f"{words.quoted(authority.directory)} serves only accounts that were made on its web page"
         place.add(f"{cause}; add `eab: {{kid: ..., hmac_key: ...}}` beside it", "directory")

@@ -5,7 +5,7 @@ import typing
 
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
-from daemun.core.texts import rules
+from daemun.core.texts import header_rules
 
 DEFAULT = "default"
 """Stands for the usual ones (`render.believed_headers`)."""
@@ -16,14 +16,14 @@ _NO_HEADERS = frozenset({"*", "all", "any", "defaults", "false", "none", "off", 
 
 def check_header(name: str) -> str | None:
     """One that only trusted proxies may send: with letters, digits and dashes, as nginx's variable of it is called."""
-    cause = rules.check_header_name(name, request=True)
+    cause = header_rules.check_header_name(name, request=True)
     if name.lower() == "host":
         return "is set by the gate itself"
     if name.lower() in _NO_HEADERS:
         return "is no header; write `default` for the usual ones, or the names of headers"
     if cause is None and not re.fullmatch(r"[A-Za-z0-9-]+", name):
         return "is not letters, digits and dashes"
-    return cause or rules.check_fixed_bucket(name)
+    return cause or header_rules.check_fixed_bucket(name)
 
 
 def _check(value: tuple[str, ...], place: Place) -> None:

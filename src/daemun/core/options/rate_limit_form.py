@@ -8,7 +8,7 @@ import pydantic
 
 from daemun.core.options import forms
 from daemun.core.options.option import Place
-from daemun.core.texts import rules, words
+from daemun.core.texts import header_rules, rules, words
 
 _RATE = re.compile(r"([0-9]{1,9})\s*/\s*([smh])\Z")
 _BY_HEADER = re.compile(r"header\s+(\S+)\Z")
@@ -96,4 +96,4 @@ def check(limit: RateLimit, place: Place) -> None:
     if limit.header is None:
         place.add_value(limit.by, 'is not known; expected address, user or "header NAME"', "by")
     else:
-        place.add(rules.check_header_name(limit.header, request=True), "by")
+        place.add(header_rules.check_header_name(limit.header, request=True), "by")

@@ -9,7 +9,7 @@ import pydantic
 from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Place
-from daemun.core.texts import rules, words
+from daemun.core.texts import rules, url_rules, words
 
 DENIAL = model.Respond(status=403)
 
@@ -90,7 +90,7 @@ def check(answer: model.Respond, place: Place) -> None:
 
 
 def _find_status_cause(status: int) -> str | None:
-    if status in rules.REDIRECT_STATUSES:
+    if status in url_rules.REDIRECT_STATUSES:
         return f"{status} is a redirect; write `redirect: URL` and `status: {status}` in the route"
     if 200 <= status <= 299 or 400 <= status <= 599:
         return None

@@ -8,7 +8,7 @@ import pydantic
 from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
-from daemun.core.texts import expressions, route_paths, rules, words
+from daemun.core.texts import expressions, route_paths, url_rules, words
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def _check(value: Rewrite | None, place: Place) -> None:
     else:
         for name, text in (("strip", value.strip), ("add", value.add)):
             if text is not None:
-                place.add_value(text, rules.check_target_path(text), name)
+                place.add_value(text, url_rules.check_target_path(text), name)
         place.add(_find_prefix_cause(value, place.route.path))
         expected = find_path(value, place.route.path)
     for target in place.proxy.targets:
@@ -123,7 +123,7 @@ def _check_expression(match: str, to: str, place: Place) -> None:
 
 def check_path(text: str) -> str | None:
     """A path with groups, and with dollar signs. nginx sends it encoded anew, so it takes no query from a group."""
-    return rules.check_target_path(expressions.without_parts(text).replace("$", "-"))
+    return url_rules.check_target_path(expressions.without_parts(text).replace("$", "-"))
 
 
 OPTION = Option[Rewrite | None](

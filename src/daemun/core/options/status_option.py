@@ -2,13 +2,13 @@
 
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
-from daemun.core.texts import rules, words
+from daemun.core.texts import url_rules, words
 
 
 def find_cause(value: int) -> str | None:
-    if value in rules.REDIRECT_STATUSES:
+    if value in url_rules.REDIRECT_STATUSES:
         return None
-    return f"{value} is not a redirect; expected {words.listed(str(one) for one in rules.REDIRECT_STATUSES)}"
+    return f"{value} is not a redirect; expected {words.listed(str(one) for one in url_rules.REDIRECT_STATUSES)}"
 
 
 def _check(value: int, place: Place) -> None:

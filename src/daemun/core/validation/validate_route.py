@@ -4,7 +4,7 @@ import re
 
 from daemun.core import model, problem_report, source_abilities
 from daemun.core.options import balance_option, catalogue, keep_option, option, respond_form, rewrite_option
-from daemun.core.texts import expressions, names, quantity_rules, route_paths, rules, words
+from daemun.core.texts import expressions, names, quantity_rules, route_paths, rules, url_rules, words
 
 
 def check_route(
@@ -14,7 +14,7 @@ def check_route(
     report = report.at(route.origin)
     here = ("routes", route.path)
     used_in = route.action.to if isinstance(route.action, model.Redirect) else ""
-    report.add(rules.check_route_path(route.path, with_patterns=can.patterns, used_in=used_in), *here)
+    report.add(url_rules.check_route_path(route.path, with_patterns=can.patterns, used_in=used_in), *here)
     targets = route.action.targets if isinstance(route.action, model.Proxy) else ()
     if any(target.path is not None for target in targets):
         report.add(_find_cause_of_paths(route.path, targets), *here, "to")
@@ -49,7 +49,7 @@ def _check_redirect(to: str, path: str) -> str | None:
     if not groups:
         expression = route_paths.split_expression(path)[1] if route_paths.is_of_file(path) else ""
         is_named_there = expressions.name_groups(expression, to) is not None
-        return None if is_named_there else rules.check_redirect(to)
+        return None if is_named_there else url_rules.check_redirect(to)
     scheme, separator, rest = to.partition("://")
     before = scheme + re.split(r"[/?#]", rest, maxsplit=1)[0] if separator else ""
     if expressions.without_parts(before, groups) != before:
@@ -58,7 +58,7 @@ def _check_redirect(to: str, path: str) -> str | None:
         return "begins with a group; expected a URL or a path that begins with a slash"
 
     def check_rest(text: str) -> str | None:
-        return rules.check_redirect(expressions.without_parts(text, groups))
+        return url_rules.check_redirect(expressions.without_parts(text, groups))
 
     return expressions.check_spelling(to, groups, check_rest, names.is_variable) or check_rest(to)
 
@@ -139,7 +139,7 @@ def _check_target(
 def _check_target_path(text: str, route_path: str) -> str | None:
     """Of a route by expression it may use groups."""
     if not route_paths.is_of_file(route_path):
-        return rules.check_target_path(text)
+        return url_rules.check_target_path(text)
     return expressions.check_parts(
         text, route_paths.find_groups(route_path), rewrite_option.check_path
     ) or rewrite_option.check_path(text)

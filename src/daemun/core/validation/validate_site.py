@@ -2,7 +2,7 @@
 
 from daemun.core import model, problem_report
 from daemun.core.options import catalogue, option
-from daemun.core.texts import rules, words
+from daemun.core.texts import rules, url_rules, variable_rules, words
 
 TOKENS = ("on", "off", "build")
 
@@ -24,7 +24,7 @@ def check_answer(answer: model.Answer, report: problem_report.ProblemReport, fie
     report.add(rules.check_number(answer.status, least=200, most=599), field)
     if answer.text is None:
         return
-    if answer.status in rules.REDIRECT_STATUSES:
-        report.add_value(answer.text, rules.check_redirect(answer.text), field)
+    if answer.status in url_rules.REDIRECT_STATUSES:
+        report.add_value(answer.text, url_rules.check_redirect(answer.text), field)
     else:
-        report.add(rules.check_text(answer.text) or rules.check_variables(answer.text), field)
+        report.add(rules.check_text(answer.text) or variable_rules.check_variables(answer.text), field)

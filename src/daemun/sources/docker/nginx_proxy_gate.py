@@ -8,7 +8,7 @@ import typing
 
 from daemun.core import model, problem_report
 from daemun.core.options import catalogue, hsts_option, logs_option, ordering_forms, redirect_status_option
-from daemun.core.texts import rules, words
+from daemun.core.texts import rules, url_rules, variable_rules, words
 from daemun.core.validation import validate_site
 from daemun.sources.docker import containers, nginx_proxy_dns, nginx_proxy_folders, nginx_proxy_policies
 from daemun.sources.docker import nginx_proxy_values as parse
@@ -247,7 +247,7 @@ def _read_logs(env: _Environment) -> logs_option.Logs:
 
 
 def _read_log_format(text: str) -> str:
-    cause = rules.check_log_format(text)
+    cause = variable_rules.check_log_format(text)
     if cause is not None:
         raise ValueError(cause)
     return text
@@ -308,7 +308,7 @@ def read_profile(text: str) -> str:
 
 
 def read_directory(text: str) -> str:
-    cause = rules.check_directory(text)
+    cause = url_rules.check_directory(text)
     if cause is not None:
         raise ValueError(f"{words.quoted(text)} {cause}")
     return text
