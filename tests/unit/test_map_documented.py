@@ -10,11 +10,15 @@ ROOT = pathlib.Path(__file__).parents[2]
 CODE = ROOT / "src" / "daemun"
 ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
 GLOSSARY = (ROOT / "docs" / "GLOSSARY.md").read_text()
-WAYS = re.findall(r"^\| [^|]+ \| `([\w/.]+)` \| `([\w/.]+)`", ARCHITECTURE, re.MULTILINE)
+TABLE = ARCHITECTURE.partition("\n| I want to change |")[2].partition("\n\n")[0]
+WAYS = [
+    tuple(zip(re.findall(r"`([\w/.]+)`", files), re.findall(r"`([\w/.]+)`", symbols), strict=True))
+    for _, files, symbols in (line.strip("| ").split(" | ") for line in TABLE.splitlines()[2:])
+]
 WORDS = re.findall(r"^\| ([^|]+) \| [^|]+ \| ([^|]+) \|$", GLOSSARY, re.MULTILINE)[1:]
 
 
-@pytest.mark.parametrize(("file", "symbol"), WAYS)
+@pytest.mark.parametrize(("file", "symbol"), [pair for pairs in WAYS for pair in pairs])
 def test_the_place_of_a_change_holds_what_is_named(file: str, symbol: str) -> None:
     place = CODE / file
     if place.is_dir():
@@ -22,6 +26,11 @@ def test_the_place_of_a_change_holds_what_is_named(file: str, symbol: str) -> No
     else:
         stands = rf"^(?:def|async def|class) {symbol}\b|^{symbol}\b.*=|^\[{symbol}\]"  # the last: a table of TOML
         assert re.search(stands, place.read_text(), re.MULTILINE)
+
+
+def test_each_change_has_a_place() -> None:
+    assert len(WAYS) > 50
+    assert all(WAYS)
 
 
 @pytest.mark.parametrize(("word", "places"), [pair for pair in WORDS if "---" not in pair[0]])
