@@ -27,6 +27,22 @@ def line(name: str, *args: Part, block: tuple[directive.Node, ...] | None = None
     return directive.Directive(name, tuple([_text(arg) if isinstance(arg, str) else arg for arg in args]), block)
 
 
+def map_to(
+    source: str, variable: str, *entries: tuple[str, str], default: str = "", volatile: bool = False
+) -> directive.Directive:
+    """A variable whose value depends on another's (nginx.org/r/map). Keys are literal; the source and
+    the values are evaluated.
+
+    volatile: worked out anew each time, for what a request changes on its way.
+    """
+    block = (
+        *((line("volatile"),) if volatile else ()),
+        line("default", Expr(default)),
+        *[line(key, Expr(value)) for key, value in entries],
+    )
+    return line("map", Expr(source), Expr(variable), block=block)
+
+
 _text = functools.lru_cache(maxsize=8192)(Text)
 """Sites are alike, and so are nearly all their words."""
 

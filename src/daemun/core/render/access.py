@@ -221,35 +221,21 @@ def shared_by_sites(settings: model.Globals) -> tuple[directive.Node, ...]:
 def variables() -> tuple[directive.Node, ...]:
     return (
         directive.Comment("What requests are counted by: the address, of IPv6 the network that one customer has."),
-        arguments.line(
-            "map",
-            Expr("$binary_remote_addr"),
-            Expr(_ADDRESS),
-            block=(
-                arguments.line("default", Expr("$binary_remote_addr")),
-                arguments.line(r"~(?s)^(?<daemun_network>.{8}).{8}\z", Expr("$daemun_network")),
-            ),
+        arguments.map_to(
+            "$binary_remote_addr",
+            _ADDRESS,
+            (r"~(?s)^(?<daemun_network>.{8}).{8}\z", "$daemun_network"),
+            default="$binary_remote_addr",
         ),
         directive.Comment("When one that was refused for a limit may come again."),
-        *(
-            arguments.line(
-                "map",
-                Expr("$status"),
-                Expr(f"{_RETRY_AFTER}{wait_s}"),
-                block=(arguments.line("default", ""), arguments.line("429", str(wait_s))),
-            )
-            for wait_s in _WAITS_S
-        ),
+        *(arguments.map_to("$status", f"{_RETRY_AFTER}{wait_s}", ("429", str(wait_s))) for wait_s in _WAITS_S),
         directive.Comment("The same where the page may stand for a server's answer, which has a time of its own."),
         *(
-            arguments.line(
-                "map",
-                Expr("$upstream_http_retry_after"),
-                Expr(f"{_RETRY_AFTER}{wait_s}_or_sent"),
-                block=(
-                    arguments.line("default", Expr("$upstream_http_retry_after")),
-                    arguments.line("", Expr(f"{_RETRY_AFTER}{wait_s}")),
-                ),
+            arguments.map_to(
+                "$upstream_http_retry_after",
+                f"{_RETRY_AFTER}{wait_s}_or_sent",
+                ("", f"{_RETRY_AFTER}{wait_s}"),
+                default="$upstream_http_retry_after",
             )
             for wait_s in _WAITS_S
         ),
@@ -268,8 +254,7 @@ def _zones(held: access_levels.HeldAccess, size: str) -> collections.abc.Iterato
         elif limit.header is not None:
             key = f"$daemun_limit_header_{held.place}"
             header = f"$http_{limit.header.replace('-', '_')}"
-            block = (arguments.line("default", Expr(header)), arguments.line("", Expr(_ADDRESS)))
-            yield arguments.line("map", Expr(header), Expr(key), block=block)
+            yield arguments.map_to(header, key, ("", _ADDRESS), default=header)
         zone = f"zone={_rate_zone(held, limit)}:{size}"
         yield arguments.line("limit_req_zone", Expr(key), zone, f"rate={_rate(limit.rate)}")
     if held.access.connections is not None:
@@ -283,7 +268,7 @@ def _named_by_judge(
     assert name is not None
     user = forward_auth.identity_variable(held_access.judge_place(held), name)
     # All that limits count in is defined, also where no location queries the judge.
-    yield arguments.line("map", "", Expr(user), block=(arguments.line("default", ""),))
+    yield arguments.map_to("", user)
     yield judge_locations.limit_key(user, key)
 
 

@@ -34,31 +34,28 @@ ROBOTS_PATH = "/robots.txt"
 
 
 def _variable(name: str) -> str:
-    """Without $daemun_."""
-    return f"absent_{_variable_part(name)}"
+    return f"$daemun_absent_{_variable_part(name)}"
 
 
 def variables() -> tuple[directive.Node, ...]:
     """The values of headers that are absent."""
     found = [
-        _map(f"$sent_http_{_variable_part(name)}", _variable(name), ("default", ""), ("", value))
+        arguments.map_to(f"$sent_http_{_variable_part(name)}", _variable(name), ("", value))
         for name, value in (*_USUAL, *_STRICT)
         if name != "X-Frame-Options"
     ]
     # Where `frame-ancestors` stands, browsers do not look at the older header (CSP 3 section 6.4.2).
-    frames = _map(
+    frames = arguments.map_to(
         "$sent_http_x_frame_options|$sent_http_content_security_policy",
         _variable("X-Frame-Options"),
-        ("default", ""),
         ("|", dict(_USUAL)["X-Frame-Options"]),
         (r"~*^\|(?!.*frame-ancestors)", dict(_USUAL)["X-Frame-Options"]),
     )
     # It holds for all ports of a name: on localhost, for whatever else its owner runs there.
     usual = hsts_option.header_value(hsts_option.Hsts())
-    promise = _map(
+    promise = arguments.map_to(
         "$sent_http_strict_transport_security|$host",
         _variable(_HSTS),
-        ("default", ""),
         (r"~^\|(?!(?:.*\.)?localhost\z)", usual),
     )
     return (directive.Comment("What answers carry that have no such header of their own."), *found, frames, promise)
@@ -66,11 +63,6 @@ def variables() -> tuple[directive.Node, ...]:
 
 def _variable_part(name: str) -> str:
     return name.lower().replace("-", "_")
-
-
-def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Directive:
-    block = tuple(directive.Directive(key, (directive.Text(value),)) for key, value in entries)
-    return arguments.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)
 
 
 def default_lines(settings: model.Globals) -> tuple[directive.Directive, ...]:
@@ -100,7 +92,7 @@ def _protecting(chosen: SecurityHeaders, *, promises_https: bool = False) -> tup
         *((_HSTS,) if promises_https else ()),
         *(name for name, _ in (*_USUAL, *(_STRICT if chosen is SecurityHeaders.STRICT else ()))),
     ]
-    return tuple(arguments.line("add_header", name, Expr(f"$daemun_{_variable(name)}"), "always") for name in names)
+    return tuple(arguments.line("add_header", name, Expr(_variable(name)), "always") for name in names)
 
 
 def _robots(chosen: robots_option.Robots) -> tuple[directive.Directive, ...]:

@@ -95,25 +95,25 @@ def variables(paths: layout.Layout) -> tuple[directive.Node, ...]:
     last = r"~^(?<daemun_ban_part_{step}>.+)[.:][^.:]+\z"
     return (
         directive.Comment("The names by which an address may be banned: itself or its /64, and networks around it."),
-        _map("$remote_addr", f"{_NAME}1", _NEVER, *_entries()),
+        arguments.map_to("$remote_addr", f"{_NAME}1", *_entries(), default=_NEVER),
         *(
-            _map(
+            arguments.map_to(
                 f"{_NAME}{step - 1}",
                 f"{_NAME}{step}",
-                _NEVER,
                 (last.replace("{step}", str(step)), f"$daemun_ban_part_{step}"),
+                default=_NEVER,
             )
             for step in range(2, _MOST_STEPS + 1)
         ),
         directive.Comment("Which of them is tested for just now."),
-        _map("", _STEP, ""),
-        _map("", _WAIT, ""),
-        _map(
+        arguments.map_to("", _STEP),
+        arguments.map_to("", _WAIT),
+        arguments.map_to(
             _STEP,
             _FOLLOWED,
-            "$document_root",
             *((str(step), _path(step, paths)) for step in range(1, _MOST_STEPS + 1)),
             volatile=True,
+            default="$document_root",
         ),
     )
 
@@ -137,14 +137,3 @@ def _entries() -> tuple[tuple[str, str], ...]:
         (rf"~^::(?<daemun_ban_one>{group})(?::{group}){{4}}\z", "0:0:0:$daemun_ban_one"),
         ("~^::", "0:0:0:0"),
     )
-
-
-def _map(
-    source: str, variable: str, default: str, *entries: tuple[str, str], volatile: bool = False
-) -> directive.Directive:
-    block = (
-        *((arguments.line("volatile"),) if volatile else ()),
-        arguments.line("default", Expr(default)),
-        *(arguments.line(key, Expr(value)) for key, value in entries),
-    )
-    return arguments.line("map", Expr(source), Expr(variable), block=block)

@@ -30,9 +30,9 @@ def variables(settings: model.Globals) -> tuple[directive.Node, ...]:
     silent = "$status|$sent_http_cache_control$sent_http_expires$sent_http_set_cookie"
     return (
         directive.Comment("1 for a good answer of which its server does not say how long it may be kept."),
-        _map(silent, _SILENT, ((rf"~^{_STATUSES}\|\z", "1"),), default=""),
+        arguments.map_to(silent, _SILENT, (rf"~^{_STATUSES}\|\z", "1")),
         directive.Comment("1 for any good answer."),
-        _map("$status", _ANY, ((rf"~^{_STATUSES}\z", "1"),), default=""),
+        arguments.map_to("$status", _ANY, (rf"~^{_STATUSES}\z", "1")),
         *(_map_of(held, _name(_GATE, is_of_files=is_), is_of_files=is_) for is_ in (False, True)),
     )
 
@@ -77,13 +77,17 @@ def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
 
 def _map_of(held: cache_control_option.CacheControl | None, variable: str, *, is_of_files: bool) -> directive.Directive:
     if held is None:
-        return _map("", variable, (), default="")
-    entries = [entry for rule in cache_control_option.find_rules(held) for entry in _entries(*rule)]
+        return arguments.map_to("", variable)
+    entries = [
+        (key, arguments.literal(value))
+        for rule in cache_control_option.find_rules(held)
+        for key, value in _entries(*rule)
+    ]
     if is_of_files:
         entries.append((r"~^1\|[^|]", CHECKED))
     source = f"{_ANY if held.override else _SILENT}|$sent_http_content_type|$uri"
     default = "$upstream_http_cache_control" if held.override else ""
-    return _map(source, variable, entries, default=default)
+    return arguments.map_to(source, variable, *entries, default=default)
 
 
 def _entries(
@@ -115,13 +119,3 @@ def _name(place: str, *, is_of_files: bool) -> str:
 
 def _is_files(route: model.Route) -> bool:
     return isinstance(route.action, model.Files)
-
-
-def _map(
-    source: str, variable: str, entries: collections.abc.Iterable[tuple[str, str]], *, default: str
-) -> directive.Directive:
-    block = (
-        arguments.line("default", Expr(default)),
-        *(arguments.line(key, Expr(arguments.literal(value))) for key, value in entries),
-    )
-    return arguments.line("map", Expr(source), Expr(variable), block=block)

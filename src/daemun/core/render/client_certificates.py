@@ -54,18 +54,11 @@ def variables() -> tuple[directive.Node, ...]:
     user = r"~^:(?:.*?[^\\],)?CN=(?<daemun_client_cn>[^,+\\]{1,128})(?:,|\z)"
     return (
         directive.Comment("1 for who showed no certificate that is taken, and what servers are sent of the others'."),
-        _map("$ssl_client_verify:$ssl_server_name", _UNCERTIFIED, ("default", "1"), ("~^SUCCESS:.", "")),
-        _map(_UNCERTIFIED, f"{PREFIX}verify", ("default", "NONE"), ("", "SUCCESS")),
-        _map(_UNCERTIFIED, f"{PREFIX}dn", ("default", ""), ("", "$ssl_client_s_dn")),
-        _map(f"{_UNCERTIFIED}:$ssl_client_s_dn", f"{PREFIX}user", ("default", ""), (user, "$daemun_client_cn")),
+        arguments.map_to("$ssl_client_verify:$ssl_server_name", _UNCERTIFIED, ("~^SUCCESS:.", ""), default="1"),
+        arguments.map_to(_UNCERTIFIED, f"{PREFIX}verify", ("", "SUCCESS"), default="NONE"),
+        arguments.map_to(_UNCERTIFIED, f"{PREFIX}dn", ("", "$ssl_client_s_dn")),
+        arguments.map_to(f"{_UNCERTIFIED}:$ssl_client_s_dn", f"{PREFIX}user", (user, "$daemun_client_cn")),
     )
-
-
-def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Directive:
-    lines = (
-        arguments.line(key, Expr(value)) if key else directive.Directive("", (Expr(value),)) for key, value in entries
-    )
-    return arguments.line("map", Expr(source), Expr(variable), block=tuple(lines))
 
 
 # --- for a server ----------------------------------------------------------------------------------------------

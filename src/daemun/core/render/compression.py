@@ -32,15 +32,11 @@ def shared() -> tuple[directive.Node, ...]:
 
 
 def variables() -> tuple[directive.Node, ...]:
-    block = (
-        arguments.line("default", "1"),
-        *(arguments.line(method, "") for method in ("GET", "HEAD")),
-    )
     # Without anything between them, which would cost each request 500 instructions.
     source = "$request_method$http_range$http_depth$http_lock_token$http_translate"
     return (
         directive.Comment("1 for a request whose answer is not compressed."),
-        arguments.line("map", Expr(source), Expr("$daemun_as_is"), block=block),
+        arguments.map_to(source, "$daemun_as_is", ("GET", ""), ("HEAD", ""), default="1"),
     )
 
 

@@ -38,19 +38,19 @@ def variables(settings: model.Globals) -> tuple[directive.Node, ...]:
     """Those of the gate are always there: a site that is kept at its last good version may use them."""
     return (
         directive.Comment("1 for what a browser sends ahead of another site's request."),
-        _map(
+        arguments.map_to(
             "$request_method|$http_origin|$http_access_control_request_method",
             PREFLIGHT,
             (r"~^OPTIONS\|[^|]+\|[^|]", "1"),
         ),
         directive.Comment("The headers that it means to send."),
-        _map(
+        arguments.map_to(
             "$http_access_control_request_headers",
             _SENT_HEADERS,
             (r"~^(?<daemun_sent_headers>[A-Za-z0-9!#$%&'*+.^_`~, -]{1,2000})\z", "$daemun_sent_headers"),
         ),
         *(
-            _map("", _variable(name, _GATE))
+            arguments.map_to("", _variable(name, _GATE))
             for name in ("origin", "credentials", "expose", "methods", "headers", "max_age")
         ),
         *_maps(_find(settings), _GATE),
@@ -115,15 +115,15 @@ def _maps(cors: cors_option.Cors | None, place: str) -> collections.abc.Iterator
     origin = _origin(cors, place)
     if not cors.is_for_all:
         every = ((f"~{_pattern(one)}", "$http_origin") for one in cors.origins)
-        yield _map("$http_origin", origin, *every)
+        yield arguments.map_to("$http_origin", origin, *every)
     if cors.credentials:
-        yield _map(origin, _variable("credentials", place), ("~.", "true"))
+        yield arguments.map_to(origin, _variable("credentials", place), ("~.", "true"))
     if cors.expose:
-        yield _map(f"{PREFLIGHT}|{origin}", _variable("expose", place), (r"~^\|.", ", ".join(cors.expose)))
+        yield arguments.map_to(f"{PREFLIGHT}|{origin}", _variable("expose", place), (r"~^\|.", ", ".join(cors.expose)))
     headers = ", ".join(cors.headers) or _SENT_HEADERS
     further = {"methods": ", ".join(cors.methods), "headers": headers, "max_age": str(round(cors.max_age_s))}
     for name, value in further.items():
-        yield _map(f"{PREFLIGHT}|{origin}", _variable(name, place), (r"~^1\|.", value))
+        yield arguments.map_to(f"{PREFLIGHT}|{origin}", _variable(name, place), (r"~^1\|.", value))
 
 
 def _origin(cors: cors_option.Cors, place: str) -> str:
@@ -145,8 +145,3 @@ def _variable(name: str, place: str) -> str:
 
 def _add(header: str, value: str) -> directive.Directive:
     return arguments.line("add_header", header, Expr(value), "always")
-
-
-def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Directive:
-    block = (arguments.line("default", ""), *(arguments.line(key, Expr(value)) for key, value in entries))
-    return arguments.line("map", Expr(source), Expr(variable), block=block)

@@ -266,22 +266,31 @@ def variables(settings: model.Globals, nginx: render_environment.Nginx) -> tuple
     request_id = forwarded_headers.expressions(settings, nginx).request_id
     return (
         directive.Comment("The pages of the gate: which form a client wants, and what they say."),
-        _map("$http_accept", "wanted", *_wanted(), default="text"),
-        _map("$status", "error_title", *((status, title) for status, (title, _) in _TEXTS.items()), default=_OTHER[0]),
-        _map("$status", "error_text", *((status, text) for status, (_, text) in _TEXTS.items()), default=_OTHER[1]),
-        _map("$daemun_wanted", "page", *_bodies(request_id).items(), default=""),
-        _map("$daemun_wanted", "page_type", *visitor_page.FORMS.items(), default=""),
+        arguments.map_to("$http_accept", "$daemun_wanted", *_wanted(), default="text"),
+        arguments.map_to(
+            "$status",
+            "$daemun_error_title",
+            *((status, title) for status, (title, _) in _TEXTS.items()),
+            default=_OTHER[0],
+        ),
+        arguments.map_to(
+            "$status",
+            "$daemun_error_text",
+            *((status, text) for status, (_, text) in _TEXTS.items()),
+            default=_OTHER[1],
+        ),
+        arguments.map_to("$daemun_wanted", "$daemun_page", *_bodies(request_id).items()),
+        arguments.map_to("$daemun_wanted", "$daemun_page_type", *visitor_page.FORMS.items()),
         *_of_certificates(request_id),
         directive.Comment("The same in files of earlier versions."),
-        *(_map("", f"page_{form}", default=text) for form, text in _bodies(request_id).items()),
-        _map(
+        *(arguments.map_to("", f"$daemun_page_{form}", default=text) for form, text in _bodies(request_id).items()),
+        arguments.map_to(
             "$time_iso8601",
-            "log_time",
+            "$daemun_log_time",
             (
                 r"~^(?<daemun_year>\d+)-(?<daemun_month>\d+)-(?<daemun_day>\d+)T(?<daemun_clock>[0-9:]+)",
                 "$daemun_year/$daemun_month/$daemun_day $daemun_clock",
             ),
-            default="",
         ),
     )
 
@@ -290,19 +299,21 @@ def _of_certificates(request_id: str) -> tuple[directive.Node, ...]:
     """What is wrong with a visitor's certificate, as nginx has it ($ssl_client_verify)."""
     title, text = "$daemun_uncertified_title", "$daemun_uncertified_text"
     return (
-        _map(
+        arguments.map_to(
             "$ssl_client_verify",
-            "uncertified_title",
+            "$daemun_uncertified_title",
             *((reason, title) for reason, (title, _) in _CERTIFICATES.items()),
             default=_OTHER_CERTIFICATE[0],
         ),
-        _map(
+        arguments.map_to(
             "$ssl_client_verify",
-            "uncertified_text",
+            "$daemun_uncertified_text",
             *((reason, text) for reason, (_, text) in _CERTIFICATES.items()),
             default=_OTHER_CERTIFICATE[1],
         ),
-        _map("$daemun_wanted", "uncertified_page", *_bodies(request_id, title=title, text=text).items(), default=""),
+        arguments.map_to(
+            "$daemun_wanted", "$daemun_uncertified_page", *_bodies(request_id, title=title, text=text).items()
+        ),
     )
 
 
@@ -329,9 +340,3 @@ def _wanted() -> tuple[tuple[str, str], ...]:
         every = rf"(?:{'|'.join(forms.values())}){ending}"
         found += [(rf"~*^(?:(?!\s*{every})[^,]*,)*\s*{kind}{ending}", form) for form, kind in forms.items()]
     return tuple(found)
-
-
-def _map(source: str, variable: str, *entries: tuple[str, str], default: str) -> directive.Directive:
-    lines_ = (arguments.line(key, Expr(value)) for key, value in entries)
-    block = (arguments.line("default", Expr(default)), *lines_)
-    return arguments.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)

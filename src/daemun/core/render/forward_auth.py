@@ -68,8 +68,8 @@ def variables() -> tuple[directive.Node, ...]:
     odd = r"~*^[^?]*(?://|/\.\.?(?:[/?]|\z)|\\|%(?:00|2e|2f|5c)|%25(?:2e|2f|5c|25))"
     return (
         directive.Comment("The path that judges are sent: the one that nginx decides by."),
-        _map("$uri", _MATCHED, ("default", "$daemun_spelled_uri"), (plain, "$uri$is_args$args")),
-        _map("$request_uri", "$daemun_spelled_uri", ("default", "$request_uri"), (odd, "")),
+        arguments.map_to("$uri", _MATCHED, (plain, "$uri$is_args$args"), default="$daemun_spelled_uri"),
+        arguments.map_to("$request_uri", "$daemun_spelled_uri", (odd, ""), default="$request_uri"),
         directive.Comment("The cookies of a judge's answer, which nginx has in one line."),
         *(_cookie(number) for number in range(1, _MOST_COOKIES + 1)),
     )
@@ -79,12 +79,7 @@ def _cookie(number: int) -> directive.Directive:
     """A comma before a space and two digits is within a date (RFC 6265 section 4.1.1)."""
     one = r"(?:[^,]|,(?= \d\d[ -]))+"
     entry = rf"~^(?:{one}, (?!\d\d[ -])){{{number - 1}}}(?<daemun_judge_cookie{number}>{one})"
-    return _map(_COOKIES, f"$daemun_judge_cookie_{number}", ("default", ""), (entry, f"$daemun_judge_cookie{number}"))
-
-
-def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Directive:
-    block = tuple(arguments.line(key, Expr(value)) for key, value in entries)
-    return arguments.line("map", Expr(source), Expr(variable), block=block)
+    return arguments.map_to(_COOKIES, f"$daemun_judge_cookie_{number}", (entry, f"$daemun_judge_cookie{number}"))
 
 
 # --- for a site ------------------------------------------------------------------------------------------------

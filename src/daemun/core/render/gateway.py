@@ -195,12 +195,12 @@ def _memcached(scope: site_scope.Scope, route: model.Route, action: model.Proxy)
 
 def _key_map(scope: site_scope.Scope, route: model.Route, path: str | None) -> directive.Directive:
     """The key is the URI that a server would be sent, with its arguments."""
-    entries = [arguments.line("default", Expr("$uri$is_args$args"))]
+    entries = []
     if path is not None:
         pattern = arguments.prefix_pattern(route.path, "daemun_key_rest")
         key = f"{arguments.literal(arguments.decoded_path(path))}$daemun_key_rest$is_args$args"
-        entries.append(arguments.line(f"~{pattern}", Expr(key)))
-    return arguments.line("map", Expr("$uri"), Expr(_variable(scope, route, "key")), block=tuple(entries))
+        entries.append((f"~{pattern}", key))
+    return arguments.map_to("$uri", _variable(scope, route, "key"), *entries, default="$uri$is_args$args")
 
 
 # --- FastCGI, uwsgi, SCGI --------------------------------------------------------------------------------------
@@ -279,12 +279,9 @@ def _mount(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> 
 
 def _script_map(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> directive.Directive:
     """The script in the path, else the front controller (what `try_files $uri /index.php` does for files at hand)."""
-    return arguments.line(
-        "map",
-        Expr("$uri"),
-        Expr(_variable(scope, route, "script")),
-        block=(
-            arguments.line("default", Expr(arguments.literal(f"/{index_option.find_script(action)}"))),
-            arguments.line(r"~(?s)^(?<daemun_script>/.*?\.php)(?:/|\z)", Expr("$daemun_script")),
-        ),
+    return arguments.map_to(
+        "$uri",
+        _variable(scope, route, "script"),
+        (r"~(?s)^(?<daemun_script>/.*?\.php)(?:/|\z)", "$daemun_script"),
+        default=arguments.literal(f"/{index_option.find_script(action)}"),
     )

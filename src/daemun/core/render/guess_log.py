@@ -43,23 +43,16 @@ def variables() -> tuple[directive.Node, ...]:
     numbers = (arguments.line(share, str(number)) for number in range(1, server_guesses.KINDS))
     return (
         directive.Comment("What is most likely a wrong password for a server: of which credentials, as a number."),
-        _map("$status", _GUESS, ("401", _OF_SERVER)),
-        _map("$upstream_status", _OF_SERVER, (r"~(?:^|[ :])401\z", _KIND)),
-        _map("$http_authorization", _KIND, ("", _POSTED), (_TRIED, _NUMBER)),
+        arguments.map_to("$status", _GUESS, ("401", _OF_SERVER)),
+        arguments.map_to("$upstream_status", _OF_SERVER, (r"~(?:^|[ :])401\z", _KIND)),
+        arguments.map_to("$http_authorization", _KIND, ("", _POSTED), (_TRIED, _NUMBER)),
         arguments.line(
             "split_clients",
             Expr("$http_authorization"),
             Expr(_NUMBER),
             block=(*numbers, arguments.line("*", str(server_guesses.KINDS))),
         ),
-        _map("$request_method", _POSTED, ("POST", _FROM_HERE)),
-        _map("$http_sec_fetch_site", _FROM_HERE, ("", _FORM), ("same-origin", _FORM)),
-        _map("$uri", _FORM, (_SIGN_IN, server_guesses.POSTED)),
+        arguments.map_to("$request_method", _POSTED, ("POST", _FROM_HERE)),
+        arguments.map_to("$http_sec_fetch_site", _FROM_HERE, ("", _FORM), ("same-origin", _FORM)),
+        arguments.map_to("$uri", _FORM, (_SIGN_IN, server_guesses.POSTED)),
     )
-
-
-def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Directive:
-    lines = (
-        arguments.line(key, Expr(value)) if key else directive.Directive("", (Expr(value),)) for key, value in entries
-    )
-    return arguments.line("map", Expr(source), Expr(variable), block=(arguments.line("default", ""), *lines))

@@ -99,50 +99,51 @@ def variables(paths: layout.Layout) -> tuple[directive.Node, ...]:
             "Why a request may wait, because no server took it or one has just lost it, or with which status"
         ),
         directive.Comment("it ends."),
-        _map(
+        arguments.map_to(
             "$request_method|$content_length|$http_transfer_encoding"
             "|$upstream_status|$upstream_bytes_received|$upstream_bytes_sent",
-            "fate",
+            "$daemun_fate",
             (rf"~^[^|]+\|[^|]*\|[^|]*\|[^|]*\|[^|]*\|{_UNSENT}(?: : [0-9]+ : {_UNSENT})*\z", "unsent"),
             # What a server lost was sent again, by nginx itself or from here, and no server took it this time.
             (rf"~^(?:GET|HEAD|OPTIONS)\|[^|]*\|[^|]*\|[^|]*\|[^|]*\|(?=.*[, ][0-]\z){_SENT_ONCE}\z", "unsent"),
             (rf"~^(?:GET|HEAD|OPTIONS)\|0?\|\|{_LIST}502\|{_LIST}[0-]\|{_SENT_ONCE}\z", "lost"),
             (r"~504\|[^|]*\|[^|]*\z", "504"),
             default="502",
+            volatile=True,
         ),
-        _map("$daemun_fate", "lost", ("lost", "1"), default="0"),
+        arguments.map_to("$daemun_fate", "$daemun_lost", ("lost", "1"), default="0", volatile=True),
         directive.Comment("What daemun is told of it."),
-        _map("$daemun_fate", "question", default="$request_id/$daemun_fate"),
+        arguments.map_to("$daemun_fate", "$daemun_question", default="$request_id/$daemun_fate", volatile=True),
         directive.Comment("Where it comes back to, and the server that daemun names."),
-        _map("$daemun_upgrade", "retry_upgrade", ("", "retry"), default="upgrade_retry"),
+        arguments.map_to(
+            "$daemun_upgrade", "$daemun_retry_upgrade", ("", "retry"), default="upgrade_retry", volatile=True
+        ),
         directive.Comment("The same in files of earlier versions."),
-        _map("$daemun_stream", "retry", ("", "retry"), default="stream_retry"),
-        _map("$daemun_upgrade", "retry_h2c", ("", "$daemun_retry_events"), default="upgrade_retry"),
-        _map("$daemun_events", "retry_events", ("", "retry"), default="events_retry"),
-        _map(
+        arguments.map_to("$daemun_stream", "$daemun_retry", ("", "retry"), default="stream_retry", volatile=True),
+        arguments.map_to(
+            "$daemun_upgrade", "$daemun_retry_h2c", ("", "$daemun_retry_events"), default="upgrade_retry", volatile=True
+        ),
+        arguments.map_to(
+            "$daemun_events", "$daemun_retry_events", ("", "retry"), default="events_retry", volatile=True
+        ),
+        arguments.map_to(
             "$upstream_addr|$upstream_http_x_daemun_to",
-            "ready",
-            (rf"~{room}\|(?<daemun_ready_at>[0-9A-Fa-f.:\[\]]+|unix:[^|]+)\z", "$daemun_ready_at"),
+            "$daemun_ready",
             # Where an owner wrote nginx, a server may send a request there by an X-Accel-Redirect: it gets a 500.
-            default="",
+            (rf"~{room}\|(?<daemun_ready_at>[0-9A-Fa-f.:\[\]]+|unix:[^|]+)\z", "$daemun_ready_at"),
+            volatile=True,
         ),
         directive.Comment(
             "Set in the locations that a request comes back to; what is read elsewhere, too, must be defined."
         ),
-        arguments.line("map", "", Expr("$daemun_to"), block=(arguments.line("default", ""),)),
+        arguments.map_to("", "$daemun_to"),
         directive.Comment(
             "1 when the request waited before, or came from a named location: its path is replaced already."
         ),
-        _map("$daemun_apart|$upstream_addr", "replaced", (f"~^body|{room}.*{room}", "1"), default=""),
+        arguments.map_to(
+            "$daemun_apart|$upstream_addr", "$daemun_replaced", (f"~^body|{room}.*{room}", "1"), volatile=True
+        ),
     )
-
-
-def _map(source: str, variable: str, *entries: tuple[str, str], default: str) -> directive.Directive:
-    lines = (
-        arguments.line(key, Expr(value)) if key else directive.Directive("", (Expr(value),)) for key, value in entries
-    )
-    block = (arguments.line("volatile"), arguments.line("default", Expr(default)), *lines)
-    return arguments.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)
 
 
 def file(settings: model.Globals, nginx: render_environment.Nginx, *, buffered: bool) -> tuple[directive.Node, ...]:

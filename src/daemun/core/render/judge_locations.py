@@ -45,12 +45,14 @@ def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
 
 
 def definitions(env: render_environment.Environment) -> variable_definitions.Definitions:
-    passed = _map(_USER, _PASSED, "", ("", login_locations.AUTHORIZATION))
+    passed = arguments.map_to(_USER, _PASSED, ("", login_locations.AUTHORIZATION))
     comment = directive.Comment("A password that was for the gate is not passed on; that of who came in otherwise is.")
     # A limit may count by it in a tree without a location that sets it.
-    users = (_map("", _USER, ""), limit_key(_USER, LIMIT_KEY))
+    users = (arguments.map_to("", _USER), limit_key(_USER, LIMIT_KEY))
     # Another one would be a 400 of the judge's, which auth_request takes for a fault of the gate's.
-    readable = _map("$http_authorization", _READABLE, "odd", (r"~^[ -~]{0,4096}\z", "$http_authorization"))
+    readable = arguments.map_to(
+        "$http_authorization", _READABLE, (r"~^[ -~]{0,4096}\z", "$http_authorization"), default="odd"
+    )
     bounds = directive.Comment("Names and passwords that the judge reads; others are wrong.")
     return {
         **judge_memory.definitions(env),
@@ -63,14 +65,7 @@ def definitions(env: render_environment.Environment) -> variable_definitions.Def
 
 def limit_key(user: str, key: str) -> directive.Directive:
     """What requests are counted by: a user, else the address, which is shorter. user: the variable with the name."""
-    return _map(user, key, f"user of the gate {user}", ("", "$daemun_limit_address"))
-
-
-def _map(source: str, variable: str, default: str, *entries: tuple[str, str]) -> directive.Directive:
-    lines = tuple(
-        arguments.line(key, Expr(value)) if key else directive.Directive("", (Expr(value),)) for key, value in entries
-    )
-    return arguments.line("map", Expr(source), Expr(variable), block=(arguments.line("default", Expr(default)), *lines))
+    return arguments.map_to(user, key, ("", "$daemun_limit_address"), default=f"user of the gate {user}")
 
 
 # --- for a server ----------------------------------------------------------------------------------------------

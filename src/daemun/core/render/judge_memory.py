@@ -56,7 +56,7 @@ def _define(memory: Memory, folder: str | None) -> bytes:
             arguments.line("proxy_cache_path", f"{folder}/{memory.folder}", f"keys_zone={memory.zone}:1m", *size)
         )
     value = memory.zone if folder is not None else "off"
-    nodes.append(arguments.line("map", "", Expr(memory.variable), block=(arguments.line("default", value),)))
+    nodes.append(arguments.map_to("", memory.variable, default=value))
     return serialise.serialise(tuple(nodes))
 
 

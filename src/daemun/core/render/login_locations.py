@@ -40,11 +40,22 @@ def definitions() -> variable_definitions.Definitions:
     token = (r"~*^bearer +(?<daemun_sent_bearer>daemun_[A-Za-z0-9_-]{43}) *\z", "$daemun_sent_bearer")
     odd = (r"~*^\s*bearer\s+daemun_", "odd")
     left = (_left("$http_cookie", 1), _left("$daemun_left_cookies_1", 2))
-    passed = _map("$daemun_left_cookies_2", COOKIES, "$daemun_left_cookies_2", ("~__Host-daemun-", ""))
+    passed = arguments.map_to(
+        "$daemun_left_cookies_2", COOKIES, ("~__Host-daemun-", ""), default="$daemun_left_cookies_2"
+    )
     found = (
-        ("The session of a visitor who signed in.", _map("$http_cookie", SESSION, "", (session, "$daemun_session_id"))),
-        ("The token of a script, of a form that the judge reads.", _map("$http_authorization", TOKEN, "", token, odd)),
-        ("What is no token of the gate is for servers.", _map(TOKEN, AUTHORIZATION, "", ("", "$http_authorization"))),
+        (
+            "The session of a visitor who signed in.",
+            arguments.map_to("$http_cookie", SESSION, (session, "$daemun_session_id")),
+        ),
+        (
+            "The token of a script, of a form that the judge reads.",
+            arguments.map_to("$http_authorization", TOKEN, token, odd),
+        ),
+        (
+            "What is no token of the gate is for servers.",
+            arguments.map_to(TOKEN, AUTHORIZATION, ("", "$http_authorization")),
+        ),
         ("Cookies for servers: without those of the gate.", left[0]),
         ("The same without a second one.", left[1]),
         ("The same, or nothing.", passed),
@@ -58,18 +69,13 @@ def definitions() -> variable_definitions.Definitions:
 def _left(source: str, number: int) -> directive.Directive:
     first = rf"~^\s*{_COOKIE}(?:;\s*(?<daemun_cookies_{number}a>.*))?\z"
     later = rf"~^(?<daemun_cookies_{number}b>.*?);\s*{_COOKIE}(?<daemun_cookies_{number}c>.*)\z"
-    return _map(
+    return arguments.map_to(
         source,
         f"$daemun_left_cookies_{number}",
-        source,
         (first, f"$daemun_cookies_{number}a"),
         (later, f"$daemun_cookies_{number}b$daemun_cookies_{number}c"),
+        default=source,
     )
-
-
-def _map(source: str, variable: str, default: str, *entries: tuple[str, str]) -> directive.Directive:
-    lines = (arguments.line(key, Expr(value)) for key, value in entries)
-    return arguments.line("map", Expr(source), Expr(variable), block=(arguments.line("default", Expr(default)), *lines))
 
 
 # --- for a server ----------------------------------------------------------------------------------------------

@@ -22,8 +22,8 @@ _WAIT, _STORED = "$daemun_maintenance_wait", "$daemun_maintenance_stored"
 def variables() -> tuple[directive.Node, ...]:
     return (
         directive.Comment("Of a site that is closed for a while: when to come again, and that its page is not kept."),
-        _map("", _WAIT),
-        _map("", _STORED),
+        arguments.map_to("", _WAIT),
+        arguments.map_to("", _STORED),
     )
 
 
@@ -53,7 +53,7 @@ def shared(scope: site_scope.Scope, pages: tuple[str, ...]) -> tuple[directive.N
     return (
         directive.Comment("1 for who comes in although the site is closed, and for what is closed."),
         arguments.line("geo", Expr(allowed), block=(arguments.line("default", "0"), *networks)),
-        _map(source, _variable("closed", scope), *entries, default="1", volatile=True),
+        arguments.map_to(source, _variable("closed", scope), *entries, default="1", volatile=True),
     )
 
 
@@ -95,14 +95,3 @@ def at_least(number: int) -> str:
 
 def _variable(name: str, scope: site_scope.Scope) -> str:
     return f"$daemun_{name}_{names.variable_suffix(scope.site.host, '')}"
-
-
-def _map(
-    source: str, variable: str, *entries: tuple[str, str], default: str = "", volatile: bool = False
-) -> directive.Directive:
-    block = (
-        *((arguments.line("volatile"),) if volatile else ()),
-        arguments.line("default", default),
-        *(arguments.line(key, value) for key, value in entries),
-    )
-    return arguments.line("map", Expr(source), Expr(variable), block=block)

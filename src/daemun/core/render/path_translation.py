@@ -159,27 +159,38 @@ def variables() -> tuple[directive.Node, ...]:
         directive.Comment(
             "it has not the prefix in the same letters, has dots to resolve, or leads here from another."
         ),
-        _map("$daemun_prefix $request_uri $daemun_asked", "sent", (_PLAIN, _SENT), (_ENCODED, _SENT), default=""),
+        arguments.map_to(
+            "$daemun_prefix $request_uri $daemun_asked",
+            "$daemun_sent",
+            (_PLAIN, _SENT),
+            (_ENCODED, _SENT),
+            volatile=True,
+        ),
         directive.Comment(
             "The path in redirects, as the visitor sent it; nginx's own where it has dots to resolve, or begins"
         ),
         directive.Comment("with what browsers take for another host."),
-        _map("$request_uri", "sent_uri", (sent_uri, "$daemun_u_path"), default="$daemun_uri"),
-        _map("$daemun_sent", "request_uri", ("", "$uri$is_args$args"), default="$daemun_sent"),
+        arguments.map_to(
+            "$request_uri", "$daemun_sent_uri", (sent_uri, "$daemun_u_path"), default="$daemun_uri", volatile=True
+        ),
+        arguments.map_to(
+            "$daemun_sent", "$daemun_request_uri", ("", "$uri$is_args$args"), default="$daemun_sent", volatile=True
+        ),
         directive.Comment("A redirect's target, or a cookie's path, without the server's own name ..."),
-        _map(
+        arguments.map_to(
             "$daemun_servers $host $daemun_location",
-            "location_path",
+            "$daemun_location_path",
             *(
                 (rf"~*^\S*,{found}(?:/|(?=[?#])|\z)(?<daemun_r_{name}>.*)\z", f"/$daemun_r_{name}")
                 for name, found in _OWN_NAMES.items()
             ),
             default="$daemun_location",
+            volatile=True,
         ),
         directive.Comment("... and with the prefix, unless it has it."),
-        _map(
+        arguments.map_to(
             back,
-            "location_here",
+            "$daemun_location_here",
             (
                 r"~^(?<daemun_h_prefix>\S+) (?<daemun_h_place>\S*[^/ ]/?) (?P=daemun_h_place)(?<daemun_h_rest>.*)\z",
                 "$daemun_h_prefix$daemun_h_rest",
@@ -194,53 +205,54 @@ def variables() -> tuple[directive.Node, ...]:
                 "$daemun_j_prefix/$daemun_j_rest",
             ),
             default="$daemun_location_path",
+            volatile=True,
         ),
         directive.Comment(
             "The same for cookies; browsers refuse __Host- with another path than /. nginx does not tell which"
         ),
         directive.Comment("cookie a path is of, so every / of an answer with such a cookie stays."),
-        _map(
+        arguments.map_to(
             "$daemun_location $upstream_http_set_cookie",
-            "cookie_path_here",
+            "$daemun_cookie_path_here",
             (r"~*^/ (?:(?s:.*),\s*)?__Host-[^\s=;]*=", "/"),
             default="$daemun_location_here",
+            volatile=True,
         ),
         directive.Comment(
             "Where a file is to be copied or moved to, as the server knows it; empty where that is elsewhere."
         ),
-        _map("$http_destination", "destination", ("", ""), default="$daemun_destination_by_port"),
+        arguments.map_to(
+            "$http_destination", "$daemun_destination", ("", ""), default="$daemun_destination_by_port", volatile=True
+        ),
         directive.Comment(
             "A server that nginx calls by its upstream's name has its scheme's port; one that a request waited for is"
         ),
         directive.Comment("called by its address. Of others, which owners write, nothing is known."),
-        _map(
+        arguments.map_to(
             "$daemun_to $proxy_port $http_host $http_destination",
-            "destination_by_port",
+            "$daemun_destination_by_port",
             (rf"~*^(?: 80|http://.*) {_THERE}", "http://$http_host$daemun_f_rest"),
             (rf"~*^(?: 443|https://.*) {_THERE}", "https://$http_host$daemun_f_rest"),
             default="$http_destination",
+            volatile=True,
         ),
-        _map(
+        arguments.map_to(
             "$http_host $http_destination",
-            "destination_shared",
+            "$daemun_destination_shared",
             (rf"~*^{_THERE}", "http://$http_host$daemun_f_rest"),
             default="$http_destination",
+            volatile=True,
         ),
         *(
-            _map(
+            arguments.map_to(
                 there,
-                f"destination_{scheme}",
+                f"$daemun_destination_{scheme}",
                 (r"~ \z", ""),
                 (rf"~*^{destination}", f"{scheme}://$http_host$daemun_d_place$daemun_d_rest$daemun_d_end"),
                 (r"~*^(?<daemun_e_host>\S+) \S+ \S+ (?:https?://(?P=daemun_e_host))?(?:/|\z)", ""),
                 default="$http_destination",
+                volatile=True,
             )
             for scheme in ("http", "https")
         ),
     )
-
-
-def _map(source: str, variable: str, *entries: tuple[str, str], default: str) -> directive.Directive:
-    lines = (arguments.line(key, Expr(value)) for key, value in entries)
-    block = (arguments.line("volatile"), arguments.line("default", Expr(default)), *lines)
-    return arguments.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)

@@ -67,33 +67,31 @@ def variables(env: render_environment.Environment) -> tuple[directive.Node, ...]
         _apart_cgi(_CGI, most_digits=6),
         _apart_cgi(_CGI_UNCOUNTED, most_digits=4),
         directive.Comment("1 for a body that is counted, and for one in chunks."),
-        _map("$content_length", "held", (r"~^[0-9]{5,6}\z", "1")),
-        arguments.line("map", "", Expr("$daemun_chunked"), block=(arguments.line("default", "1"),)),
+        arguments.map_to("$content_length", "$daemun_held", (r"~^[0-9]{5,6}\z", "1")),
+        arguments.map_to("", "$daemun_chunked", default="1"),
         directive.Comment("1 for a request whose body was not held: it cannot be sent again."),
         *(_unheld(name, counted) for name in (_APART, _APART_UNCOUNTED, _CGI, _CGI_UNCOUNTED)),
     )
 
 
 def _unheld(name: str, counted: str) -> directive.Directive:
-    block = (
-        arguments.line("volatile"),
-        arguments.line("default", "1"),
-        arguments.line(r"~^(?:body|chunked)\|(?!REJECTED)", ""),
-        # Without a body; over HTTP/2 as far as that is visible.
-        arguments.line(r"~^[^|]*\|[^|]*\|[^|]*\|(?:0\||\|\|HTTP/1)", ""),
-        arguments.line(r"~^[^|]*\|[^|]*\|(?:GET|HEAD|OPTIONS|DELETE)\|\|\|[^|]*\|\z", ""),
-    )
-    source = (
+    return arguments.map_to(
         f"$daemun_{name}|{counted}|$request_method|$content_length|$http_transfer_encoding|$server_protocol"
-        "|$http_content_type"
+        "|$http_content_type",
+        f"$daemun_unheld_{name}",
+        (r"~^(?:body|chunked)\|(?!REJECTED)", ""),
+        # Without a body; over HTTP/2 as far as that is visible.
+        (r"~^[^|]*\|[^|]*\|[^|]*\|(?:0\||\|\|HTTP/1)", ""),
+        (r"~^[^|]*\|[^|]*\|(?:GET|HEAD|OPTIONS|DELETE)\|\|\|[^|]*\|\z", ""),
+        default="1",
+        volatile=True,
     )
-    return arguments.line("map", Expr(source), Expr(f"$daemun_unheld_{name}"), block=block)
 
 
 def _apart_cgi(name: str, *, most_digits: int) -> directive.Directive:
-    return _map(
+    return arguments.map_to(
         "$content_length|$http_transfer_encoding|$server_protocol|$request_method",
-        name,
+        f"$daemun_{name}",
         ("||HTTP/1.1|GET", ""),
         ("||HTTP/2.0|GET", ""),
         (rf"~^[1-9][0-9]{{0,{most_digits - 1}}}\|", "body"),
@@ -102,20 +100,13 @@ def _apart_cgi(name: str, *, most_digits: int) -> directive.Directive:
 
 
 def _apart(name: str, *, most_digits: int) -> directive.Directive:
-    return _map(
+    return arguments.map_to(
         "$daemun_upgrade|$content_length",
-        name,
+        f"$daemun_{name}",
         # Nearly all requests, found without a regular expression.
         ("|", ""),
         (rf"~^\|[1-9][0-9]{{0,{most_digits - 1}}}\z", "body"),
         (r"~^[^|]+\|0?\z", "upgrade"),
-    )
-
-
-def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Directive:
-    lines = (arguments.line(key, Expr(value) if value else "") for key, value in entries)
-    return arguments.line(
-        "map", Expr(source), Expr(f"$daemun_{variable}"), block=(arguments.line("default", ""), *lines)
     )
 
 

@@ -51,9 +51,9 @@ def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         directive.Comment(
             "Where a path leads that should have a slash at its end, or none; for all but GET and HEAD too."
         ),
-        _map("$request_method|$http_upgrade|$request_uri", slash, *entries),
-        _map("$request_method", _variable("slash_other", scope), ("GET", ""), ("HEAD", ""), default=slash),
-        _map(slash, _variable("path", scope), ("", "$request_uri"), default=slash),
+        arguments.map_to("$request_method|$http_upgrade|$request_uri", slash, *entries),
+        arguments.map_to("$request_method", _variable("slash_other", scope), ("GET", ""), ("HEAD", ""), default=slash),
+        arguments.map_to(slash, _variable("path", scope), ("", "$request_uri"), default=slash),
     )
 
 
@@ -97,11 +97,3 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
 
 def _variable(name: str, scope: site_scope.Scope) -> str:
     return f"$daemun_{name}_{names.variable_suffix(scope.site.host, '')}"
-
-
-def _map(source: str, variable: str, *entries: tuple[str, str], default: str = "") -> directive.Directive:
-    block = (
-        arguments.line("default", Expr(default)),
-        *(arguments.line(key, Expr(value)) for key, value in entries),
-    )
-    return arguments.line("map", Expr(source), Expr(variable), block=block)

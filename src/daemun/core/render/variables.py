@@ -86,16 +86,6 @@ def _each(nodes: collections.abc.Iterable[directive.Node]) -> collections.abc.It
             comments = ()
 
 
-def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Directive:
-    """An entry's key and value are constants of this module; values are evaluated."""
-    block = tuple(arguments.line(key, Expr(value)) if key else _empty(value) for key, value in entries)
-    return arguments.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)
-
-
-def _empty(value: str) -> directive.Directive:
-    return directive.Directive("", (Expr(value),))
-
-
 def _constant(variable: str, value: str) -> directive.Directive:
     """geo reads no variables in its values, so anything can be one."""
     return arguments.line("geo", Expr(f"$daemun_{variable}"), block=(arguments.line("default", Expr(value)),))
@@ -109,10 +99,9 @@ def _constants(layout_: layout.Layout, settings: model.Globals) -> tuple[directi
         _constant("live", layout_.pairs),
         directive.Comment("Of a server whose root is a certificate: the folder that it is in now. Asked once in a"),
         directive.Comment("handshake, so that chain and key are of one folder."),
-        _map(
+        arguments.map_to(
             "$realpath_root",
-            "pair",
-            ("default", ""),
+            "$daemun_pair",
             (rf"~^(?<daemun_pair_folder>.+)/{re.escape(layout.CHAIN)}\z", "$daemun_pair_folder"),
         ),
         directive.Comment("The port of HTTPS in redirects to it."),
@@ -181,8 +170,8 @@ def _believed(
 ) -> directive.Directive:
     """The value of a header when a trusted proxy sent it. entries: of "1:" and its value."""
     if forwarded_headers.is_anybody_believed(settings):
-        return _map(f"$daemun_trusted:$http_{header}", variable, ("default", otherwise), *entries)
-    return _map("", variable, ("default", otherwise))
+        return arguments.map_to(f"$daemun_trusted:$http_{header}", f"$daemun_{variable}", *entries, default=otherwise)
+    return arguments.map_to("", f"$daemun_{variable}", default=otherwise)
 
 
 _THEIR_ID = (r"~^1:(?<daemun_their_id>[A-Za-z0-9._-]{1,128})\z", "$daemun_their_id")
@@ -194,26 +183,26 @@ def _forwarded(settings: model.Globals, nginx: render_environment.Nginx) -> tupl
     ours = forwarded_headers.expressions(settings, nginx)
     return (
         _believed(settings, "x_forwarded_proto", "forwarded_proto", "$scheme", *_PROTOCOLS),
-        _map(ours.forwarded_proto, "https", ("default", ""), ("https", "on")),
+        arguments.map_to(ours.forwarded_proto, "$daemun_https", ("https", "on")),
         directive.Comment("1 for what is to be sent to HTTPS, where a trusted proxy may say that it comes from there."),
-        _map(
+        arguments.map_to(
             "$daemun_forwarded_proto|$uri",
-            "insecure",
-            ("default", "1"),
+            "$daemun_insecure",
             (r"~^https\|", ""),
             (r"~\|/\.well-known/acme-challenge/", ""),
+            default="1",
         ),
         directive.Comment("The same for what is no GET."),
-        _map(
+        arguments.map_to(
             "$request_method|$daemun_insecure",
-            "other_insecure",
-            ("default", "$daemun_insecure"),
+            "$daemun_other_insecure",
             (r"~^(?:GET|HEAD)", ""),
+            default="$daemun_insecure",
         ),
         directive.Comment("The port that the client named."),
         _named_port(nginx),
         directive.Comment("The host that was routed by, with the port the client named."),
-        _map("$daemun_named_port", "host", ("default", "$host$daemun_named_port")),
+        arguments.map_to("$daemun_named_port", "$daemun_host", default="$host$daemun_named_port"),
         _believed(
             settings,
             "x_forwarded_host",
@@ -233,24 +222,26 @@ def _forwarded_port(settings: model.Globals) -> directive.Directive:
     """Behind a PROXY line: the port that the balancer was reached at, which no client can choose."""
     if settings.proxy_protocol:
         port = "$proxy_protocol_server_port"
-        return _map(port, "forwarded_port", ("default", port), ("", "$daemun_port"), ("0", "$daemun_port"))
+        return arguments.map_to(
+            port, "$daemun_forwarded_port", ("", "$daemun_port"), ("0", "$daemun_port"), default=port
+        )
     entry = (r"~^1:(?<daemun_their_port>[0-9]{1,5})\z", "$daemun_their_port")
     return _believed(settings, "x_forwarded_port", "forwarded_port", "$daemun_port", entry)
 
 
 def _named_port(nginx: render_environment.Nginx) -> directive.Directive:
     if render_environment.Feature.REQUEST_PORT in nginx.features:
-        return _map("", "named_port", ("default", "$is_request_port$request_port"))
+        return arguments.map_to("", "$daemun_named_port", default="$is_request_port$request_port")
     port = (r"~(?<daemun_colon_port>:[0-9]{1,5})\z", "$daemun_colon_port")
-    return _map("$http_host", "named_port", ("default", ""), port)
+    return arguments.map_to("$http_host", "$daemun_named_port", port)
 
 
 def _port(ours: forwarded_headers.ForwardedHeaders, nginx: render_environment.Nginx) -> directive.Directive:
     usual = (("http", "80"), ("https", "443"))
     if render_environment.Feature.REQUEST_PORT in nginx.features:  # found without a regular expression
-        return _map(f"{ours.forwarded_proto}$request_port", "port", ("default", "$request_port"), *usual)
+        return arguments.map_to(f"{ours.forwarded_proto}$request_port", "$daemun_port", *usual, default="$request_port")
     named = (r"~:(?<daemun_only_port>[0-9]+)\z", "$daemun_only_port")
-    return _map(f"{ours.forwarded_proto}{ours.named_port}", "port", ("default", "80"), *usual, named)
+    return arguments.map_to(f"{ours.forwarded_proto}{ours.named_port}", "$daemun_port", *usual, named, default="80")
 
 
 def _proxied(settings: model.Globals) -> tuple[directive.Node, ...]:
@@ -258,10 +249,9 @@ def _proxied(settings: model.Globals) -> tuple[directive.Node, ...]:
     if not forwarded_headers.is_anybody_believed(settings):
         return ()
     return tuple(
-        _map(
+        arguments.map_to(
             "$daemun_trusted",
-            standard_headers.proxied_variable(name),
-            ("default", ""),
+            f"$daemun_{standard_headers.proxied_variable(name)}",
             ("1", f"$http_{name.lower().replace('-', '_')}"),
         )
         for name in standard_headers.from_proxies(settings)
@@ -272,7 +262,7 @@ def _like_nginx_proxy(settings: model.Globals) -> tuple[directive.Node, ...]:
     """Names that owners use in files written for nginx-proxy."""
     return (
         directive.Comment("As nginx-proxy calls them, for hand-written nginx."),
-        _map("$daemun_forwarded_proto", "forwarded_ssl", ("default", "off"), ("https", "on")),
+        arguments.map_to("$daemun_forwarded_proto", "$daemun_forwarded_ssl", ("https", "on"), default="off"),
         _believed(
             settings,
             "x_forwarded_proto",
@@ -281,7 +271,7 @@ def _like_nginx_proxy(settings: model.Globals) -> tuple[directive.Node, ...]:
             (r"~^1:(?<daemun_only_proto>[A-Za-z][A-Za-z0-9+.-]{0,31})\z", "$daemun_only_proto"),  # RFC 3986 section 3.1
         ),
         *(
-            arguments.line("map", "", Expr(f"${theirs}"), block=(arguments.line("default", Expr(f"$daemun_{ours}")),))
+            arguments.map_to("", f"${theirs}", default=f"$daemun_{ours}")
             for theirs, ours in (
                 ("proxy_connection", "connection"),
                 ("proxy_x_forwarded_for", "forwarded_for"),
@@ -299,18 +289,18 @@ def _streams() -> tuple[directive.Node, ...]:
     return (
         directive.Comment("Upgrades to h2c are refused: the tunnel that follows one would carry requests past every"),
         directive.Comment("rule of this gate."),
-        _map("$http_upgrade", "upgrade", ("default", "$http_upgrade"), ("", ""), ("~*h2c", "")),
-        _map("$daemun_upgrade", "connection", ("default", "upgrade"), ("", "")),
-        _map("$daemun_upgrade", "connection_once", ("default", "upgrade"), ("", "close")),
+        arguments.map_to("$http_upgrade", "$daemun_upgrade", ("", ""), ("~*h2c", ""), default="$http_upgrade"),
+        arguments.map_to("$daemun_upgrade", "$daemun_connection", ("", ""), default="upgrade"),
+        arguments.map_to("$daemun_upgrade", "$daemun_connection_once", ("", "close"), default="upgrade"),
         directive.Comment("In files of earlier versions: what stays open, WebSockets and event streams."),
-        _map("$http_accept", "events", ("default", ""), ("", ""), (_EVENTS, "1")),
-        _map(
+        arguments.map_to("$http_accept", "$daemun_events", ("", ""), (_EVENTS, "1")),
+        arguments.map_to(
             "$daemun_upgrade|$http_accept",
-            "stream",
-            ("default", "stream_"),
+            "$daemun_stream",
             ("|", ""),
             (_EVENTS, "stream_"),
             (r"~^\|", ""),
+            default="stream_",
         ),
     )
 
@@ -320,13 +310,10 @@ def _paths() -> tuple[directive.Node, ...]:
     clean = ("~[\\x00-\\x1f\\x7f]", "")
     return (
         directive.Comment("For headers and redirects: without control characters."),
-        _map("$uri", "uri", ("default", "$uri"), clean),
-        _map("$ssl_server_name", "server_name", ("default", "$ssl_server_name"), clean),
+        arguments.map_to("$uri", "$daemun_uri", clean, default="$uri"),
+        arguments.map_to("$ssl_server_name", "$daemun_server_name", clean, default="$ssl_server_name"),
         directive.Comment("The rest of a path after a PHP script."),
-        _map(
-            "$uri",
-            "path_info",
-            ("default", ""),
-            (r"~(?s)^/.*?\.php(?<daemun_after_script>/.*)\z", "$daemun_after_script"),
+        arguments.map_to(
+            "$uri", "$daemun_path_info", (r"~(?s)^/.*?\.php(?<daemun_after_script>/.*)\z", "$daemun_after_script")
         ),
     )
