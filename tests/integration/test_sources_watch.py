@@ -147,3 +147,30 @@ async def test_a_change_of_the_passwords_has_no_version(file: pathlib.Path) -> N
             assert await anext(changes) == ""
             passwords.write_text("# changed again\n")
             assert await anext(changes) == ""
+
+
+async def test_files_that_are_included(file: pathlib.Path) -> None:
+    """They come, change, are exchanged and go; and so does their folder."""
+    file.write_text("include: sites/*.yaml\n")
+    source = yaml_file.YamlFile(file)
+    await source.read()
+    folder = file.parent / "sites"
+    async with contextlib.aclosing(source.changes()) as changes:  # type: ignore[type-var]
+
+        async def follows(change: collections.abc.Callable[[], object]) -> None:
+            following = asyncio.ensure_future(anext(changes))
+            change()
+            await told(following)
+            with contextlib.suppress(ConfigError):
+                await source.read()
+
+        def come() -> None:
+            folder.mkdir()
+            (folder / "a.yaml").write_text("sites: {a.test: http://one}\n")
+
+        await follows(come)
+        await follows(lambda: (folder / "a.yaml").write_text("sites: {a.test: http://two}\n"))
+        await follows(lambda: (folder / "b.yaml").write_text("sites: {b.test: http://b}\n"))
+        await follows(lambda: (folder / "b.yaml").replace(folder / "a.yaml"))
+        await follows((folder / "a.yaml").unlink)
+        await follows(lambda: file.write_text("sites: {}\n"))

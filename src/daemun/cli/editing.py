@@ -10,7 +10,10 @@ from daemun.cli import control_client, daemon_state, host_names, json_answer, lo
 
 Json = dict[str, typing.Any]
 
-Edit = collections.abc.Callable[[pathlib.Path], bytes | None]
+if typing.TYPE_CHECKING:
+    from daemun.sources import yaml_holder
+
+Edit = collections.abc.Callable[["yaml_holder.Holder"], bytes | None]
 """Changes the file and returns what it held before; None: it did not exist. Raises: ConfigError, the file untouched."""
 
 
@@ -21,9 +24,11 @@ FILE = "file"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Edited:
-    """A file with its content before and after the edit. old None: there was none. version: of what it holds now."""
+    """A file with its content before and after the edit. old None: there was none. name: how problems call it.
+    version: of daemun.yaml, where that is what was edited; else ""."""
 
     file: pathlib.Path
+    name: str
     old: bytes | None
     new: bytes
     version: str
@@ -37,12 +42,15 @@ class _Result:
     problems: list[Json]
 
 
-def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str, is_new: bool = False) -> bool:
-    """Edit the file and wait until the site `host` is as the file has it. Without a daemon, the edited file is
-    validated.
+def change(
+    chosen: settings.Settings, *, host: str, edit: Edit, done: str, is_new: bool = False, into: str | None = None
+) -> bool:
+    """Edit the file that holds the site `host`, which is daemun.yaml or one that it includes, and wait until the site
+    is as the file has it. Without a daemon, the edited file is validated.
 
     host: as a person wrote it. done: what holds then, "live". Returns: whether a daemon runs it.
-    is_new: a file that is gone is begun anew; else that is refused.
+    is_new: a file that is gone is begun anew; else that is refused. into: the file for a site that is new; None:
+    daemun.yaml.
     Raises: DaemunError with the reason, after the file was put back as it was.
     """
     from daemun.sources import edited_file
@@ -55,19 +63,27 @@ def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str, is_ne
         if not is_new:
             lost_file.refuse_if_lost(chosen, chosen.config)
         with edited_file.alone(chosen.config):
-            _change_alone(chosen, host=host, edit=edit)
+            _change_alone(chosen, host=host, edit=_Edit(edit=edit, into=into))
         return False
     if not is_new:
         lost_file.refuse_if_lost(chosen, file)
     with edited_file.alone(file):
-        _change_live(daemon, file, host=host, edit=edit, done=done)
+        _change_live(daemon, file, host=host, edit=_Edit(edit=edit, into=into), done=done)
     return True
 
 
-def _change_live(daemon: control_client.Client, file: pathlib.Path, *, host: str, edit: Edit, done: str) -> None:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Edit:
+    """An edit, and where a site that is new is written (`into` of `change`)."""
+
+    edit: Edit
+    into: str | None
+
+
+def _change_live(daemon: control_client.Client, file: pathlib.Path, *, host: str, edit: _Edit, done: str) -> None:
     """With the daemon that reads the file."""
     before = daemon.status(host)
-    edited = _edit(file, edit)
+    edited = _edit(file, host, edit)
     result = _judge(edited, lambda: _apply(daemon, edited, host=host, before=before["problems"]))
     if result.refusal is not None:
         undone = _put_back(edited)
@@ -75,13 +91,13 @@ def _change_live(daemon: control_client.Client, file: pathlib.Path, *, host: str
         raise errors.DaemunError(f"{result.refusal}\n{undone}")
     json_answer.note(host=host, config=str(edited.file), running=True)
     output.print_line(f"{done}, and saved in {edited.file}")
-    _mention_mistakes(edited.file, result.problems)
+    _mention_mistakes(edited, result.problems)
 
 
-def _change_alone(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
+def _change_alone(chosen: settings.Settings, *, host: str, edit: _Edit) -> None:
     """Without a daemon."""
     before = _check(chosen) if chosen.config.exists() else []
-    edited = _edit(chosen.config, edit)
+    edited = _edit(chosen.config, host, edit)
 
     def judge() -> _Result:
         after = _check(chosen)
@@ -93,12 +109,12 @@ def _change_alone(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
         raise errors.ConfigError(f"{result.refusal}\n{_put_back(edited)}")
     json_answer.note(host=host, config=str(edited.file), running=False)
     output.print_line(f"saved in {edited.file}; no daemon is running, so it becomes live with the next `daemun up`")
-    _mention_mistakes(edited.file, result.problems)
+    _mention_mistakes(edited, result.problems)
 
 
-def _mention_mistakes(file: pathlib.Path, found: list[Json]) -> None:
+def _mention_mistakes(edited: _Edited, found: list[Json]) -> None:
     """What else is wrong with the file, which was so before: it must not seem good."""
-    mistakes = [one for one in problem_lines.errors_of(found) if one["origin"].startswith(f"{file.name}:")]
+    mistakes = [one for one in problem_lines.errors_of(found) if one["origin"].startswith(f"{edited.name}:")]
     json_answer.note(mistakes=mistakes)
     if not mistakes:
         return
@@ -138,11 +154,15 @@ def _check(chosen: settings.Settings) -> list[Json]:
     return json_values.problems_json(checking.check(chosen))
 
 
-def _edit(file: pathlib.Path, edit: Edit) -> _Edited:
-    from daemun.sources import edited_file
+def _edit(main: pathlib.Path, host: str, edit: _Edit) -> _Edited:
+    from daemun.sources import edited_file, yaml_holder
 
-    old = edit(file)
-    return _Edited(file=file, old=old, version=edited_file.find_version(file), new=file.read_bytes())
+    holder = yaml_holder.find(main, host, file=edit.into)
+    old = edit.edit(holder)
+    file = holder.path
+    # The daemon's version is that of daemun.yaml: an edit of another file is in what is read from now on.
+    version = "" if holder.is_included else edited_file.find_version(file)
+    return _Edited(file=file, name=holder.name, old=old, version=version, new=file.read_bytes())
 
 
 def _judge(edited: _Edited, judge: collections.abc.Callable[[], _Result]) -> _Result:

@@ -63,3 +63,15 @@ def find_kept(chosen: settings.Settings) -> pathlib.Path | None:
         message = f"cannot look at {path}, which may hold what the file held last: {cause}"
         raise errors.EnvironmentProblemError(f"{message}; run this as the owner of the state directory") from error
     return path
+
+
+def find_lost_included(chosen: settings.Settings, file: pathlib.Path) -> dict[pathlib.Path, bytes]:
+    """What those files held that `file` included when it could be applied last, and that are gone or empty now."""
+    from daemun.sources import last_good_file
+
+    try:
+        kept = last_good_file.decode_included(regular_files.read(chosen.layout.kept_included))
+    except (OSError, ValueError):  # it included none; or it is damaged, which the daemon reports
+        return {}
+    found = {file.parent / name: content for name, content in kept.items()}
+    return {path: content for path, content in found.items() if not path.exists() or holds_nothing(path)}

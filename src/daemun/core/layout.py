@@ -39,6 +39,11 @@ class Layout:
         return f"{self.store}/history/daemun.yaml"
 
     @property
+    def kept_included(self) -> str:
+        """What the files that it includes held then, as JSON by their names (`sources.last_good_file`)."""
+        return f"{self.store}/history/included.json"
+
+    @property
     def nginx(self) -> str:
         return f"{self.base}/nginx"
 

@@ -7,12 +7,13 @@ take every site down.
 import asyncio
 import collections.abc
 import dataclasses
+import json
 import pathlib
 
 import structlog
 
 from daemun import regular_files
-from daemun.control import ports
+from daemun.control import damaged_keys, ports
 from daemun.core import model
 from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
 from daemun.sources import edited_file, set_aside, yaml_file
@@ -21,6 +22,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 KEY = "history/daemun.yaml"
 """In the store."""
+KEY_INCLUDED = "history/included.json"
+"""Beside it: what the files that it includes held, by their names from its folder; not there where it includes none."""
+
+Included = collections.abc.Mapping[str, bytes]
 
 
 class Remembering:
@@ -40,7 +45,7 @@ class Remembering:
         self._store = store
         self._path = path
         self._is_start = True
-        self._good: bytes | None = None
+        self._good: tuple[bytes, Included] | None = None
         self._is_read = asyncio.Event()
 
     @property
@@ -61,7 +66,7 @@ class Remembering:
         self._sites = {site.host: site for site in snapshot.sites}
         # When it changed meanwhile, it is not known which version was read, and the next reading is near.
         if before is not None and before == await asyncio.to_thread(self._content):
-            self._good = before
+            self._good = before, self._source.included
             self._is_read.set()
         return self._with_version(snapshot, version)
 
@@ -89,9 +94,15 @@ class Remembering:
         except OSError:
             return None  # the source reports what is wrong
 
-    def _keep(self, content: bytes | None) -> None:
+    def _keep(self, good: tuple[bytes, Included] | None) -> None:
+        if good is None:
+            return
+        content, included = good
         try:
-            if content is not None and content != _read(self._store):
+            # What is included comes first: without it, the file would stand for sites that are not there.
+            if included != read_included(self._store):
+                write_included(self._store, included)
+            if content != _read(self._store):
                 self._store.write(KEY, content)
         except EnvironmentProblemError as error:
             # What was read is good all the same; a full disk is going to be reported by what needs it.
@@ -106,7 +117,8 @@ def recall(store: ports.Store, path: pathlib.Path, source: yaml_file.YamlFile | 
     content = _read(store)
     if content is None:
         return None
-    snapshot = (source or yaml_file.YamlFile(path)).parse(content)
+    included = read_included(store)
+    snapshot = (source or yaml_file.YamlFile(path)).parse_kept(content, included)
     if any(problem.severity is model.Severity.ERROR for problem in snapshot.problems):
         return None
     return snapshot
@@ -120,3 +132,22 @@ def _read(store: ports.Store) -> bytes | None:
     except EnvironmentProblemError as error:
         store.damage.note(KEY, f"{error}; the file is not remembered for a start with a broken one")
         return None
+
+
+def read_included(store: ports.Store) -> dict[str, bytes]:
+    """What the files that the remembered one includes held, by their names."""
+    follows = "the files that `include` names are not remembered for a start with a broken one"
+    return damaged_keys.read(store, KEY_INCLUDED, decode_included, follows=follows) or {}
+
+
+def write_included(store: ports.Store, included: Included) -> None:
+    """The files could be applied, so they are text."""
+    store.write(KEY_INCLUDED, json.dumps({name: held.decode() for name, held in included.items()}, indent=1).encode())
+
+
+def decode_included(content: bytes) -> dict[str, bytes]:
+    """Raises: ValueError when it is damaged."""
+    found = json.loads(content)
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise ValueError("expected a map of texts")
+    return {name: text.encode() for name, text in found.items()}

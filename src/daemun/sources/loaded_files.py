@@ -43,15 +43,19 @@ _NAMED = re.compile(r"(?:^|(?<=[;{}]))\s*(\w+)\s+(?:\"([^\"]+)\"|'([^']+)'|([^\s
 _COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
 
 
-def with_digests(snapshot: model.Snapshot, base: pathlib.Path) -> model.Snapshot:
-    """The same, with what the files hold now. base: where relative paths start."""
+def with_digests(
+    snapshot: model.Snapshot,
+    base: pathlib.Path,
+    find_base: collections.abc.Callable[[model.Site], pathlib.Path],
+) -> model.Snapshot:
+    """The same, with what the files hold now. base: where relative paths start. find_base: where those of a site do."""
     settings = snapshot.globals
     if settings is not None:
         settings = dataclasses.replace(settings, options=catalogue.with_loaded(settings.options, _read))
         if settings.snippet:
             settings = dataclasses.replace(settings, snippet=with_content(settings.snippet, base))
     return dataclasses.replace(
-        snapshot, globals=settings, sites=tuple(_of_site(site, settings, base) for site in snapshot.sites)
+        snapshot, globals=settings, sites=tuple(_of_site(site, settings, find_base(site)) for site in snapshot.sites)
     )
 
 

@@ -23,12 +23,14 @@ class _Shown:
     path: str
 
 
-def find_problems(snapshot: model.Snapshot, path: pathlib.Path, state: str | None) -> list[model.Problem]:
-    """path: of the file that the snapshot was read from. state: the state directory. Blocking, microseconds."""
+def find_problems(
+    snapshot: model.Snapshot, paths: collections.abc.Iterable[pathlib.Path], state: str | None
+) -> list[model.Problem]:
+    """paths: of the files that the snapshot was read from. state: the state directory. Blocking, microseconds."""
     shown = [*_find_shown(snapshot)]
     if not shown:
         return []
-    secrets = {os.path.realpath(file): what for file, what in _find_secrets(snapshot, path, state)}
+    secrets = {os.path.realpath(file): what for file, what in _find_secrets(snapshot, paths, state)}
     problems: list[model.Problem] = []
     for one in shown:
         place = os.path.realpath(one.path)
@@ -71,7 +73,7 @@ def _find_place(route: model.Route) -> tuple[str, str] | None:
 
 
 def _find_secrets(
-    snapshot: model.Snapshot, path: pathlib.Path, state: str | None
+    snapshot: model.Snapshot, paths: collections.abc.Iterable[pathlib.Path], state: str | None
 ) -> collections.abc.Iterator[tuple[str, str]]:
     """Absolute paths, and what is there, in words; of several words for one path the last ones are the nearest."""
     for file in snippet_files.find_secrets(snapshot):
@@ -86,7 +88,8 @@ def _find_secrets(
             yield named.path, f"{named.path}, which has passwords"
     for file in snippet_files.find_passwords(snapshot):
         yield file, f"{file}, which has passwords"
-    yield str(path), f"{path}, the configuration that is in use"
+    for path in paths:
+        yield str(path), f"{path}, the configuration that is in use"
     if state is not None:
         yield state, f"the state directory {state}, which has the private keys"
 

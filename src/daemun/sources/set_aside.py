@@ -10,7 +10,7 @@ import dataclasses
 from daemun.core import model
 from daemun.core.options import access_option, catalogue
 from daemun.core.texts import rules, spellings
-from daemun.sources import loaded_files, yaml_file
+from daemun.sources import loaded_files, yaml_file, yaml_file_set
 
 Known = collections.abc.Mapping[str, model.Site]
 """By host: a site as it was read last without an error."""
@@ -33,6 +33,7 @@ def set_aside(error: yaml_file.InvalidFileError, known: Known, *, is_start: bool
     sites = tuple(site for site in good.sites if site.host not in faults)
     written = {site.host for site in sites}
     faults = {_find_meant(host, known.keys() - written): fault for host, fault in faults.items()}
+    faults |= _find_lost(error, {host: site for host, site in known.items() if host not in written | faults.keys()})
     standing = tuple(_stand_in(host, fault, known) for host, fault in faults.items())
     if is_start and not any(site.enabled for site in sites) and not faults.keys() & known.keys():
         raise error
@@ -56,6 +57,19 @@ def _find_faults(errors: collections.abc.Iterable[model.Problem]) -> dict[str, m
             bars=tuple(bar for one in found for bar in (one.file, one.bars) if bar is not None),
         )
         for host, found in by_host.items()
+    }
+
+
+def _find_lost(error: yaml_file.InvalidFileError, known: Known) -> dict[str, model.SetAside]:
+    """The sites of files that are included and cannot be used as a whole: they go on as they were."""
+    reasons: dict[str, list[str]] = {}
+    for one in error.problems:
+        if one.host is None and one.severity is model.Severity.ERROR:
+            reasons.setdefault(yaml_file_set.file_of(one.origin), []).append(str(one))
+    return {
+        host: model.SetAside(reason="; ".join(reasons.get(name, ())))
+        for host, site in known.items()
+        if (name := yaml_file_set.file_of(site.origin)) in error.lost
     }
 
 

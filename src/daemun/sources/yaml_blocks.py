@@ -6,7 +6,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import directive, model
-from daemun.sources import yaml_defaults, yaml_positions, yaml_translate
+from daemun.sources import yaml_defaults, yaml_include, yaml_positions, yaml_translate
 
 SITES = "sites"
 
@@ -35,11 +35,17 @@ class Block:
 class Text:
     """A text that was read. blocks: in the order of their lines; none when it is not of a form that can be cut.
 
-    column: where the blocks' keys start, from 1. defaults: what the sites were read with.
+    column: where the blocks' keys start, from 1. defaults: what the sites were read with, and shared what that is
+    as options, which hold for the files that it names with `include`, too. sites: all, also those with an error.
+    variables: of the environment, that were put in.
     """
 
     content: bytes | str
     snapshot: model.Snapshot
+    sites: tuple[model.Site, ...] = ()
+    include: tuple[yaml_include.Pattern, ...] = ()
+    shared: yaml_defaults.Defaults = yaml_defaults.NONE
+    variables: collections.abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
     lines: Lines = ()
     blocks: tuple[Block, ...] = ()
     column: int = 0

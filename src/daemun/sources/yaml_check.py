@@ -12,18 +12,29 @@ import pydantic
 from daemun.core import short_texts
 from daemun.core.options import forms, listen_option, login_option, option, respond_form
 from daemun.core.texts import expressions, names, other_tools, route_paths, words
-from daemun.sources import yaml_entry, yaml_meant, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
+from daemun.sources import (
+    yaml_entry,
+    yaml_include,
+    yaml_meant,
+    yaml_positions,
+    yaml_route,
+    yaml_site,
+    yaml_top,
+    yaml_words,
+)
 
 _T = typing.TypeVar("_T", bound=yaml_entry.Entry)
 _Map = type[yaml_entry.Entry] | type[forms.OptionMap]
 _OF_OTHER_TOOLS: set[_Map] = {
     yaml_top.FILE,
+    yaml_top.IncludedEntry,
     yaml_site.SITE,
     yaml_route.ROUTE,
     yaml_route.TargetEntry,
     listen_option.WrittenListen,
 }
 """Maps in which people write what they know from elsewhere."""
+_TOPS: set[_Map] = {yaml_top.FILE, yaml_top.IncludedEntry}
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
 """As pydantic calls it in a model, and in a dataclass."""
 
@@ -123,7 +134,7 @@ def _is_site(value: object) -> bool:
 
 def _without_sites(kind: _Map, raw: object, details: collections.abc.Sequence[typing.Any]) -> list[typing.Any]:
     """One word is missing, which is reported where sites are read: not each host is an unknown key."""
-    stray = find_stray_sites(raw) if kind is yaml_top.FILE else ()
+    stray = find_stray_sites(raw) if kind in _TOPS else ()
     return [item for item in details if not (item["type"] in _UNKNOWN_KEY and item["loc"][0] in stray)]
 
 
@@ -235,13 +246,17 @@ _HOMES: tuple[tuple[type[yaml_entry.Entry], str], ...] = (
 def _home_of(key: str, owner: _Map, value: object) -> str | None:
     """Where a key belongs that is known, but not here. One that other tools have, too, is only sent home when its
     value is a word: `http: serve`, not `http: 80`."""
-    if owner is yaml_top.FILE and "." in key:
+    if owner in _TOPS and "." in key:
         return "is a host; write it below `sites:`"
+    if owner is yaml_top.IncludedEntry and key == yaml_include.KEY:
+        return "is for daemun.yaml alone, as files that it includes include no others; write it there"
+    if owner is yaml_top.IncludedEntry and key in yaml_top.FILE.model_fields:
+        return "belongs to the top of daemun.yaml, which includes this file for its sites; write it there"
     if owner not in _OF_OTHER_TOOLS:
         return None
     is_foreign = other_tools.find_key(key) is not None and not isinstance(value, str)
     for home, words_ in _HOMES:
-        is_ambiguous = is_foreign and owner is yaml_top.FILE
+        is_ambiguous = is_foreign and owner in _TOPS
         is_url = home is yaml_route.TargetEntry and key == "url"
         if home is not owner and key in home.model_fields and not is_ambiguous and not is_url:
             return words_

@@ -4,7 +4,7 @@ import pathlib
 import typing
 
 from daemun.core import model
-from daemun.sources import nginx_snippet, yaml_check, yaml_entry, yaml_positions, yaml_words
+from daemun.sources import nginx_snippet, yaml_check, yaml_entry, yaml_include, yaml_positions, yaml_words
 
 SOURCE = "file"
 _T = typing.TypeVar("_T", bound=yaml_entry.Entry)
@@ -15,11 +15,15 @@ def make_origin(file_name: str, mark: yaml_positions.Mark) -> model.Origin:
 
 
 class Context:
-    """file_name: how messages call the file. base_dir: the absolute folder that relative paths start from."""
+    """file_name: how messages call the file. base_dir: the absolute folder that relative paths start from.
+
+    include: what the file names, once its top was read.
+    """
 
     def __init__(self, document: yaml_positions.Document, *, file_name: str, base_dir: pathlib.Path) -> None:
         self.document = document
         self.problems: list[model.Problem] = []
+        self.include: tuple[yaml_include.Pattern, ...] = ()
         self._file_name = file_name
         self._base_dir = base_dir
 

@@ -25,9 +25,10 @@ DEFAULTS: type[DefaultsEntry] = catalogue.with_fields("DefaultsEntry", DefaultsE
 
 
 class Defaults:
-    """What `defaults` sets, by the names of the options."""
+    """What `defaults` sets, by the names of the options. written: its value in the file."""
 
-    def __init__(self, entry: DefaultsEntry | None) -> None:
+    def __init__(self, entry: DefaultsEntry | None, written: object = None) -> None:
+        self.written = written
         given: dict[str, typing.Any] = {} if entry is None else entry.given(catalogue.BY_NAME)
         self._site = {name: one for name, one in given.items() if option.Level.SITE in catalogue.BY_NAME[name].levels}
         self._route = {name: one for name, one in given.items() if name not in self._site}
@@ -41,3 +42,6 @@ class Defaults:
         for name, value in self._route.items():
             if name not in entry.model_fields_set and action in catalogue.BY_NAME[name].beside:
                 setattr(entry, name, value)
+
+
+NONE = Defaults(None)

@@ -26,25 +26,30 @@ from daemun.sources import (
     yaml_blocks,
     yaml_excerpt,
     yaml_file,
+    yaml_holder,
+    yaml_include,
     yaml_meaning,
     yaml_positions,
     yaml_splice,
 )
 
+_MOST_NAMED = 3
 _BOM = b"\xef\xbb\xbf"
 _T = typing.TypeVar("_T")
 
 StrPath = str | os.PathLike[str]
+File = StrPath | yaml_holder.Holder
+"""daemun.yaml, or the one of its files that is edited."""
 
 
-def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -> bytes | None:
+def add_route(file: File, host: str, target: str, *, route_path: str = "/") -> bytes | None:
     """Let a site lead to a target, or to a folder of files. A site that is not there yet is made, and so is the file.
 
     The same route again changes nothing.
     """
     if (cure := _find_swapped(host, target, route_path)) is not None:
         raise ConfigError(f"cannot add {words.quoted(host)}: the name comes first, then where it goes; write `{cure}`")
-    edit = _Edit(path, host, f"cannot add {words.quoted(host)}")
+    edit = _Edit(file, host, f"cannot add {words.quoted(host)}")
     route_path = route_paths.normal(route_path)
     if (cause := url_rules.check_route_path(route_path)) is not None:
         raise edit.refused(f"path {words.quoted(route_path)} {cause}")
@@ -72,16 +77,16 @@ def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -
     return edit.write(edit.places.with_route(route_path, lines), edit.entry.with_route(route_path, value))
 
 
-def remove_site(path: StrPath, host: str) -> bytes | None:
+def remove_site(file: File, host: str) -> bytes | None:
     """Take a site with all its routes out of the file."""
-    edit = _Edit(path, host, f"cannot remove {words.quoted(host)}")
+    edit = _Edit(file, host, f"cannot remove {words.quoted(host)}")
     edit.check_known()
     return edit.write(edit.places.without_site(), yaml_meaning.NOTHING)
 
 
-def remove_route(path: StrPath, host: str, route_path: str) -> bytes | None:
+def remove_route(file: File, host: str, route_path: str) -> bytes | None:
     """Take one route out of a site that has others."""
-    edit = _Edit(path, host, f"cannot remove route {words.quoted(route_path)} of {words.quoted(host)}")
+    edit = _Edit(file, host, f"cannot remove route {words.quoted(route_path)} of {words.quoted(host)}")
     edit.check_known()
     known = sorted(edit.entry.paths())
     if route_path not in known:
@@ -95,18 +100,18 @@ def remove_route(path: StrPath, host: str, route_path: str) -> bytes | None:
     return edit.write(edit.places.without_route(route_path), edit.entry.without_route(route_path))
 
 
-def set_enabled(path: StrPath, host: str, *, enabled: bool) -> bytes | None:
+def set_enabled(file: File, host: str, *, enabled: bool) -> bytes | None:
     """Switch a site on or off."""
-    edit = _Edit(path, host, f"cannot {'enable' if enabled else 'disable'} {words.quoted(host)}")
+    edit = _Edit(file, host, f"cannot {'enable' if enabled else 'disable'} {words.quoted(host)}")
     edit.check_known()
     if edit.entry.is_enabled() == enabled:
         return edit.before
     return edit.write(edit.places.with_enabled(enabled=enabled), edit.entry.with_enabled(enabled=enabled))
 
 
-def set_maintenance(path: StrPath, host: str, *, is_on: bool) -> bytes | None:
+def set_maintenance(file: File, host: str, *, is_on: bool) -> bytes | None:
     """Close a site for a while, or open it again; what its `maintenance` has besides stays."""
-    edit = _Edit(path, host, f"cannot {'close' if is_on else 'open'} {words.quoted(host)}")
+    edit = _Edit(file, host, f"cannot {'close' if is_on else 'open'} {words.quoted(host)}")
     edit.check_known()
     now = datetime.datetime.now(datetime.UTC)
     if is_on and edit.site is not None and maintenance_option.OPTION.of(edit.site).is_over(now):
@@ -119,12 +124,14 @@ def set_maintenance(path: StrPath, host: str, *, is_on: bool) -> bytes | None:
 
 
 def lacks_sites(path: StrPath) -> bool:
-    """Whether the file is there and can be read, and says nothing of sites, as an emptied one does. `sites: {}` says
-    that there are none. Blocking."""
+    """Whether the file is there and can be read, and has neither sites nor files with some, as an emptied one.
+    `sites: {}` says that there are none. Blocking."""
     text = yaml_positions.decode(edited_file.read(pathlib.Path(path)) or b"", [])
     if text is None or yaml_excerpt.make(text, lambda _: False) is not None:
         return False
-    return _is_without_sites(yaml_positions.load(text))
+    document = yaml_positions.load(text)
+    includes = isinstance(document.value, dict) and yaml_include.KEY in document.value
+    return not includes and _is_without_sites(document)
 
 
 class _Edit:
@@ -133,8 +140,9 @@ class _Edit:
     what: "cannot VERB OBJECT", with which every refusal begins. before: the file's bytes; None: it does not exist.
     """
 
-    def __init__(self, path: StrPath, host: str, what: str) -> None:
-        self._path = pathlib.Path(path)
+    def __init__(self, file: File, host: str, what: str) -> None:
+        self._file = file if isinstance(file, yaml_holder.Holder) else yaml_holder.of_path(file)
+        self._path = self._file.path
         self._what = what
         self.before = edited_file.read(self._path)
         whole = self._decoded(self.before or b"")
@@ -149,7 +157,9 @@ class _Edit:
         self.places = _Places(self._text, self.host)
         if len(self.places.keys) > 1:
             raise self.refused(f"it is there twice; edit {self._path} by hand")
-        self._key = next((key for key in yaml_blocks.keys_of(self._document) if _host_of(key) == self.host), None)
+        self._key = next(
+            (key for key in yaml_blocks.keys_of(self._document) if yaml_holder.host_of(key) == self.host), None
+        )
         self.site = next((site for site in parsed.sites if site.host == self.host), None)
 
     @property
@@ -169,8 +179,13 @@ class _Edit:
         """Raises: ConfigError when the file has no such site."""
         if self._key is None:
             left_out = () if self._excerpt is None else self._excerpt.keys
-            known = {*map(_host_of, yaml_blocks.keys_of(self._document)), *left_out}
-            raise self.refused(f"there is no such site in {self._path.name}{words.guess(self.host, sorted(known))}")
+            known = {*map(yaml_holder.host_of, yaml_blocks.keys_of(self._document)), *left_out, *self._file.others}
+            files = f"{self._file.name} and the files that it includes" if self._file.others else self._file.name
+            cause = f"there is no such site in {files}{words.guess(self.host, sorted(known))}"
+            if self._file.unread:
+                unread = words.listed(self._file.unread[:_MOST_NAMED], last="and")
+                cause += f"; {unread} cannot be read, see `daemun check`"
+            raise self.refused(cause)
 
     def parsed(self, parse: collections.abc.Callable[[str], _T], text: str) -> _T:
         try:
@@ -212,7 +227,7 @@ class _Edit:
         return any(path[: len(problem.field)] == problem.field for path in self._document.unset if problem.field)
 
     def _is_its_key(self, key: str) -> bool:
-        return not _is_host(key) or _host_of(key) == self.host
+        return not _is_host(key) or yaml_holder.host_of(key) == self.host
 
     def _decoded(self, content: bytes) -> str:
         faults: list[yaml_positions.YamlFault] = []
@@ -222,15 +237,13 @@ class _Edit:
         return text
 
     def _parse(self, text: str) -> model.Snapshot:
-        return yaml_file.parse(text, file_name=self._path.name, base_dir=self._path.absolute().parent, is_edited=True)
-
-
-def _host_of(key: str) -> str:
-    """The host that a key of `sites` is for. What is no host name stays, as where the file is read."""
-    try:
-        return short_texts.parse_host(key)
-    except ValueError:
-        return key
+        return yaml_file.parse(
+            text,
+            file_name=self._file.name,
+            base_dir=self._path.absolute().parent,
+            is_edited=True,
+            is_included=self._file.is_included,
+        )
 
 
 def _parse_target(text: str, host: str, route_path: str) -> model.Target:
@@ -305,7 +318,7 @@ class _Places:
         self._host = host
         self._sites = next((entry for entry in top if entry.name == "sites"), None)
         all_sites = yaml_splice.entries(self._sites.value) if self._sites is not None else []
-        found = [entry for entry in all_sites if _host_of(entry.name) == host]
+        found = [entry for entry in all_sites if yaml_holder.host_of(entry.name) == host]
         self._site = found[0] if found else None
         self.keys = [entry.name for entry in found]
         is_block = bool(all_sites) and not yaml_splice.is_flow(all_sites[0].owner)

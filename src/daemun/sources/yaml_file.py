@@ -25,6 +25,8 @@ from daemun.sources import (
     snippet_files,
     unread_secrets,
     yaml_context,
+    yaml_file_set,
+    yaml_include,
     yaml_positions,
     yaml_reader,
     yaml_translate,
@@ -39,27 +41,39 @@ _ACCOUNTS = "/etc/passwd"
 
 class InvalidFileError(ConfigError):
     """The file cannot be used as it is. problems: everything that is wrong with it; the text holds one line for each,
-    errors first. good: what it wants without the sites that have an error."""
+    errors first. good: what it wants without the sites that have an error. lost: the names of files that it includes
+    of which nothing can be used."""
 
-    def __init__(self, problems: collections.abc.Sequence[model.Problem], good: model.Snapshot | None = None) -> None:
+    def __init__(
+        self,
+        problems: collections.abc.Sequence[model.Problem],
+        good: model.Snapshot | None = None,
+        lost: frozenset[str] = frozenset(),
+    ) -> None:
         ordered = sorted(problems, key=lambda problem: problem.severity is not model.Severity.ERROR)
         lines = [f"{problem.severity.value}: {problem.origin}: {problem.message}" for problem in ordered]
         # Whoever prints an error puts this before its text.
         super().__init__("\n".join(lines).removeprefix("error: "))
         self.problems = tuple(problems)
         self.good = good
+        self.lost = lost
 
 
 def parse(
-    content: bytes | str, *, file_name: str, base_dir: str | os.PathLike[str], is_edited: bool = False
+    content: bytes | str,
+    *,
+    file_name: str,
+    base_dir: str | os.PathLike[str],
+    is_edited: bool = False,
+    is_included: bool = False,
 ) -> model.Snapshot:
     """What a file wants, and in `problems` everything that is wrong with it, in the order of its lines.
 
     file_name: how messages call the file. base_dir: where relative paths start from. is_edited: as of
-    `yaml_positions.load`.
+    `yaml_positions.load`. is_included: as of `yaml_reader.Reader`.
     Never raises, whatever the content. Sites with an error are left out; nothing but `content` is looked at.
     """
-    return yaml_reader.Reader(file_name, base_dir, is_edited=is_edited).parse(content)
+    return yaml_reader.Reader(file_name, base_dir, is_edited=is_edited, is_included=is_included).parse(content)
 
 
 def read_snapshot(path: str | os.PathLike[str]) -> model.Snapshot:
@@ -88,12 +102,19 @@ class YamlFile:
         self._path = pathlib.Path(path).absolute()
         self._state = state
         self._beside: tuple[pathlib.Path, ...] = ()
+        self._patterns: tuple[yaml_include.Pattern, ...] = ()
+        self._included: tuple[yaml_include.Included, ...] = ()
         self._seen = self._look()
-        self._reader = yaml_reader.Reader(self._path.name, self._path.parent)
+        self._files = yaml_file_set.FileSet(self._path)
 
     @property
     def name(self) -> str:
         return yaml_context.SOURCE
+
+    @property
+    def included(self) -> dict[str, bytes]:
+        """What the files that the file includes held at the last reading, by their names from its folder."""
+        return {one.name: one.content for one in self._included if one.content is not None}
 
     async def read(self) -> model.Snapshot:
         """Raises: as `read_snapshot`."""
@@ -102,7 +123,7 @@ class YamlFile:
     def read_now(self) -> model.Snapshot:
         """As `read_snapshot`."""
         try:
-            found = _read(self._path, self._reader, self._state, self._find_worker, self._reads_secrets)
+            found = self._read()
         except InvalidFileError as error:
             if error.good is not None:
                 self._beside = _find_beside(error.good, self._state)
@@ -110,16 +131,57 @@ class YamlFile:
         self._beside = _find_beside(found, self._state)
         return found
 
-    def parse(self, content: bytes) -> model.Snapshot:
-        """As `parse`, for a content that the file has had."""
-        return self._reader.parse(content)
+    def parse_kept(self, content: bytes, included: collections.abc.Mapping[str, bytes]) -> model.Snapshot:
+        """As `parse`, for contents that the file and those that it includes have had (`included`)."""
+        return self._files.parse_kept(content, included).snapshot
 
     def _look(self) -> dict[pathlib.Path, str]:
-        """The versions of the file and of those that let people in."""
-        return {path: edited_file.find_version(path) for path in (self._path, *self._beside)}
+        """The versions of the file, of those that it includes, and of those that let people in."""
+        included = yaml_include.list_files(self._patterns, self._path).paths
+        return {path: edited_file.find_version(path) for path in (self._path, *self._beside, *included)}
 
     def _find_folders(self) -> frozenset[pathlib.Path]:
-        return frozenset().union(*(_folders(path) for path in (self._path, *self._beside)))
+        listing = yaml_include.list_files(self._patterns, self._path)
+        paths = (self._path, *self._beside, *listing.paths)
+        return frozenset().union(*map(_folders, paths), map(_nearest_folder, listing.folders))
+
+    def _read(self) -> model.Snapshot:
+        path, state = self._path, self._state
+        try:
+            content = regular_files.read(path, yaml_positions.MAX_BYTES + 1)
+        except OSError as error:
+            cause = (error.strerror or str(error)).lower()
+            advice = _advice_without_file(state) if isinstance(error, FileNotFoundError) else "expected a file"
+            raise ConfigError(f"cannot read {path}: {cause}; {advice}") from error
+        parsed = self._files.parse(content)
+        self._patterns, self._included = parsed.patterns, parsed.files
+        snapshot, damaged = country_networks.with_networks(parsed.snapshot)
+        snapshot, untrusted = client_authorities.with_authorities(snapshot, state)
+        acme = snapshot.globals.acme if snapshot.globals is not None else None
+        named = (
+            *_find_missing_files(snapshot),
+            *_find_wrong_passwords(snapshot),
+            *damaged,
+            *untrusted,
+            *login_names.find_problems(snapshot, state),
+            *(unread_secrets.find_problems(snapshot) if self._reads_secrets else ()),
+            *_find_missing_account(snapshot, self._find_worker),
+            *published_secrets.find_problems(snapshot, (path, *(one.path for one in parsed.files)), state),
+            *loaded_files.find_problems(snapshot),
+            *snippet_files.find_problems(snapshot, self._find_worker),
+            *served_folders.find_problems(snapshot, self._find_worker),
+            *provider_check.find_problems(acme, snapshot.sites),
+        )
+        order = {one.name: index for index, one in enumerate(parsed.files, start=1)}
+        problems = yaml_translate.collect([*snapshot.problems, *self._files.place(named)], order)
+        if not snapshot.sites and state is not None and _is_kept(state):
+            problems = tuple(_with_way_back(problem, path, content) for problem in problems)
+        read = dataclasses.replace(snapshot, problems=problems)
+        read = loaded_files.with_digests(read, path.parent, self._files.folder_of)
+        found = folder_trust.with_trust(read)
+        if any(problem.severity is model.Severity.ERROR for problem in problems):
+            raise InvalidFileError(problems, found, parsed.lost)
+        return found
 
     async def changes(self) -> collections.abc.AsyncIterator[str]:
         """Yields after each change of the content since this object was made: by writing, by renaming another file over
@@ -157,48 +219,12 @@ def _folders(path: pathlib.Path) -> frozenset[pathlib.Path]:
     return frozenset(folder for folder in found if folder.is_dir())
 
 
+def _nearest_folder(folder: pathlib.Path) -> pathlib.Path:
+    """Where something happens when the folder comes to be."""
+    return next(one for one in (folder, *folder.parents) if one.is_dir())
+
+
 # --- reading ---------------------------------------------------------------------------------------------------
-
-
-def _read(
-    path: pathlib.Path,
-    reader: yaml_reader.Reader,
-    state: str | None,
-    find_worker: snippet_files.FindWorker,
-    reads_secrets: bool,
-) -> model.Snapshot:
-    try:
-        content = regular_files.read(path, yaml_positions.MAX_BYTES + 1)
-    except OSError as error:
-        cause = (error.strerror or str(error)).lower()
-        advice = _advice_without_file(state) if isinstance(error, FileNotFoundError) else "expected a file"
-        raise ConfigError(f"cannot read {path}: {cause}; {advice}") from error
-    snapshot = reader.parse(content)
-    snapshot, damaged = country_networks.with_networks(snapshot)
-    snapshot, untrusted = client_authorities.with_authorities(snapshot, state)
-    acme = snapshot.globals.acme if snapshot.globals is not None else None
-    named = (
-        *_find_missing_files(snapshot),
-        *_find_wrong_passwords(snapshot),
-        *damaged,
-        *untrusted,
-        *login_names.find_problems(snapshot, state),
-        *(unread_secrets.find_problems(snapshot) if reads_secrets else ()),
-        *_find_missing_account(snapshot, find_worker),
-        *published_secrets.find_problems(snapshot, path, state),
-        *loaded_files.find_problems(snapshot),
-        *snippet_files.find_problems(snapshot, find_worker),
-        *served_folders.find_problems(snapshot, find_worker),
-        *provider_check.find_problems(acme, snapshot.sites),
-    )
-    problems = yaml_translate.collect([*snapshot.problems, *reader.place(named)])
-    if not snapshot.sites and state is not None and _is_kept(state):
-        problems = tuple(_with_way_back(problem, path, content) for problem in problems)
-    read = dataclasses.replace(snapshot, problems=problems)
-    found = folder_trust.with_trust(loaded_files.with_digests(read, path.parent))
-    if any(problem.severity is model.Severity.ERROR for problem in problems):
-        raise InvalidFileError(problems, found)
-    return found
 
 
 def _advice_without_file(state: str | None) -> str:

@@ -1,10 +1,11 @@
 """What stands in daemun.yaml beside its sites becomes the settings of the model."""
 
+import collections.abc
 import dataclasses
 
 from daemun.core import model
 from daemun.core.options import catalogue, default_option, streams_option
-from daemun.sources import yaml_context, yaml_top
+from daemun.sources import yaml_context, yaml_include, yaml_top
 
 
 def translate(context: yaml_context.Context) -> model.Globals:
@@ -13,6 +14,7 @@ def translate(context: yaml_context.Context) -> model.Globals:
     for fault in faults:
         context.report(fault)
     entry = entry or yaml_top.FILE()
+    context.include = tuple(_patterns(context, entry))
     given = entry.given(catalogue.BY_NAME)
     settings = model.Globals(
         **catalogue.as_fields(given),
@@ -30,3 +32,19 @@ def translate(context: yaml_context.Context) -> model.Globals:
         return settings
     default = dataclasses.replace(settings.default, origin=context.origin(context.document.locate((name,))))
     return dataclasses.replace(settings, default=default)
+
+
+def check_included(context: yaml_context.Context) -> None:
+    """What stands in a file that `include` names beside its sites: nothing but the owner's own."""
+    _, faults = context.read_part(yaml_top.IncludedEntry, ())
+    for fault in faults:
+        context.report(fault)
+
+
+def _patterns(
+    context: yaml_context.Context, entry: yaml_top.FileEntry
+) -> collections.abc.Iterator[yaml_include.Pattern]:
+    for index, text in enumerate(entry.include or ()):
+        field = (yaml_include.KEY, index)
+        origin = context.origin(context.document.locate(field))
+        yield yaml_include.Pattern(text=text, origin=origin, field=field)

@@ -22,6 +22,7 @@ from daemun.sources import (
     yaml_blocks,
     yaml_context,
     yaml_cutting,
+    yaml_defaults,
     yaml_one_line,
     yaml_positions,
     yaml_translate,
@@ -34,15 +35,23 @@ _MakeCut = collections.abc.Callable[[frozenset[int]], yaml_cutting.Cut | None]
 
 class Reader:
     """Reads the texts of one file. file_name: how messages call it. base_dir: where relative paths start from.
-    is_edited: as of `yaml_positions.load`.
+    is_edited: as of `yaml_positions.load`. is_included: another file names it with `include`.
 
-    For all threads.
+    What concerns sites together is left to `yaml_file_set` where there are several files. For all threads.
     """
 
-    def __init__(self, file_name: str, base_dir: str | os.PathLike[str], *, is_edited: bool = False) -> None:
+    def __init__(
+        self,
+        file_name: str,
+        base_dir: str | os.PathLike[str],
+        *,
+        is_edited: bool = False,
+        is_included: bool = False,
+    ) -> None:
         self._is_edited = is_edited
         self._file_name = file_name
         self._base_dir = pathlib.Path(base_dir).absolute()
+        self._including = yaml_defaults.NONE if is_included else None
         self._last: yaml_blocks.Text | None = None
         self._orders: site_memory.PerSite[tuple[model.Problem, ...]] = site_memory.PerSite()
         self._guard = threading.Lock()
@@ -52,13 +61,21 @@ class Reader:
 
         Never raises, whatever the content. Sites with an error are left out; nothing but `content` is looked at.
         """
+        return self.read(content).snapshot
+
+    def read(self, content: bytes | str, including: yaml_defaults.Defaults | None = None) -> yaml_blocks.Text:
+        """As `parse`. including: the defaults of the file that includes this one."""
         with self._guard:
             last = self._last
+            if including is not None and self._including is not None:
+                if including.written != self._including.written:
+                    last = None
+                self._including = including
             if last is None or last.content != content:
                 last = self._read_again(last, content) if last is not None and last.blocks else None
                 last = last or self._read_anew(content) or self.read_whole(content)
                 self._last = last
-            return last.snapshot
+            return last
 
     def place(self, problems: collections.abc.Collection[model.Problem]) -> list[model.Problem]:
         """Problems of the last text's sites, at the lines and columns of their fields."""
@@ -95,20 +112,19 @@ class Reader:
         settings, sites = translation.settings(), translation.sites()
         alone = _find_problems(sites, translation)
         translation.problems = _soften(translation.problems, sites, sites)
-        found = (*_soften(alone, sites, sites), *validate.find_global_problems(settings, sites, self._orders))
+        found = (*_soften(alone, sites, sites), *self._find_together(translation, settings, sites))
         translation.problems += [translation.place(problem) for problem in found]
         translation.problems = _without_echoes(translation, document.faults)
-        snapshot = _snapshot(translation, settings, sites)
+        whole = self._text(content, translation, settings, sites)
         text = yaml_positions.decode(content, [])
         if text is None or document.faults or not yaml_cutting.can_be_cut(text):
-            return yaml_blocks.Text(content=content, snapshot=snapshot)
+            return whole
         lines = text.split("\n")
         column = yaml_blocks.column_of(document, lines)
         if not column:
-            return yaml_blocks.Text(content=content, snapshot=snapshot)
-        return yaml_blocks.Text(
-            content=content,
-            snapshot=snapshot,
+            return whole
+        return dataclasses.replace(
+            whole,
             lines=lines,
             blocks=yaml_blocks.judge(yaml_blocks.make(document, sites, {}, lines), translation),
             column=column,
@@ -116,7 +132,33 @@ class Reader:
         )
 
     def _translate(self, document: yaml_positions.Document) -> yaml_translate.Translation:
-        return yaml_translate.Translation(document, file_name=self._file_name, base_dir=self._base_dir)
+        return yaml_translate.Translation(
+            document, file_name=self._file_name, base_dir=self._base_dir, including=self._including
+        )
+
+    def _find_together(
+        self, translation: yaml_translate.Translation, settings: model.Globals, sites: tuple[model.Site, ...]
+    ) -> tuple[model.Problem, ...]:
+        """What is wrong with the sites of the one file seen together."""
+        if translation.is_included or translation.include:
+            return ()
+        return validate.find_global_problems(settings, sites, self._orders)
+
+    def _text(
+        self,
+        content: bytes | str,
+        translation: yaml_translate.Translation,
+        settings: model.Globals,
+        sites: tuple[model.Site, ...],
+    ) -> yaml_blocks.Text:
+        return yaml_blocks.Text(
+            content=content,
+            snapshot=_snapshot(translation, settings, sites),
+            sites=sites,
+            include=translation.include,
+            shared=translation.defaults,
+            variables=translation.document.variables,
+        )
 
     # --- a part of it ----------------------------------------------------------------------------------------------
 
@@ -133,7 +175,7 @@ class Reader:
     def _read_anew(self, content: bytes | str) -> yaml_blocks.Text | None:
         """None: the whole text must be read."""
         text = yaml_positions.decode(content, [])
-        if text is None:
+        if text is None or (self._including is not None and self._including.written is not None):
             return None
         lines = text.split("\n")
         blocks = yaml_one_line.find_blocks(lines, _example(), self._file_name)
@@ -171,7 +213,7 @@ class Reader:
                 return None
             sites = tuple(block.site for block in blocks)
             alone = _soften(_find_problems(read, translation), read, sites)
-            found = (*alone, *validate.find_global_problems(settings, sites, self._orders))
+            found = (*alone, *self._find_together(translation, settings, sites))
             # A problem of a site that was not read has its place in lines that were not read either.
             missed = yaml_blocks.starts_of(found, blocks) & cut.known.keys()
             if not missed:
@@ -179,9 +221,8 @@ class Reader:
             wanted |= missed
         translation.problems = _soften(translation.problems, read, sites)
         translation.problems += [translation.place(problem) for problem in found]
-        return yaml_blocks.Text(
-            content=content,
-            snapshot=_snapshot(translation, settings, sites),
+        return dataclasses.replace(
+            self._text(content, translation, settings, sites),
             lines=lines,
             blocks=yaml_blocks.judge(blocks, translation),
             column=column,

@@ -7,7 +7,7 @@ several keys, so a file that is good for it may still have problems, which `daem
 import typing
 
 from daemun.core.options import forms, option
-from daemun.sources import yaml_route, yaml_site, yaml_top
+from daemun.sources import yaml_include, yaml_route, yaml_site, yaml_top
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _ROUTES: forms.Json = {
@@ -28,7 +28,7 @@ def make_schema() -> forms.Json:
     route["oneOf"] = [{"required": [kind.value]} for kind in option.Beside]
     site["properties"]["routes"] |= _ROUTES
     file["properties"]["sites"] |= {"type": "object", "additionalProperties": {"$ref": "#/$defs/Site"}}
-    file |= {"required": ["sites"], "patternProperties": {"^x-": {}}}
+    file |= {"anyOf": [{"required": ["sites"]}, {"required": [yaml_include.KEY]}], "patternProperties": {"^x-": {}}}
     definitions["Route"] = {
         "anyOf": [forms.TEXT, route],
         "description": "a target, or a map with to, redirect, files, respond or deny",

@@ -4,8 +4,10 @@ import typing
 
 import pydantic
 
-from daemun.core.options import catalogue, option
-from daemun.sources import yaml_defaults, yaml_entry, yaml_words
+from daemun.core.options import catalogue, forms, option
+from daemun.sources import yaml_defaults, yaml_entry, yaml_include, yaml_words
+
+_Pattern = typing.Annotated[forms.Text, pydantic.AfterValidator(yaml_include.check_pattern)]
 
 
 class FileEntry(yaml_entry.Entry):
@@ -13,7 +15,20 @@ class FileEntry(yaml_entry.Entry):
 
     shape = f"a map with `sites`; {yaml_words.MINIMAL_FILE}"
     sites: typing.Annotated[
-        typing.Any, option.Doc(kind="map of hosts", usual="needed", meaning="what is served; `{}` for nothing yet")
+        typing.Any,
+        option.Doc(
+            kind="map of hosts",
+            usual="needed",
+            meaning="what is served; `{}` for nothing yet; may be missing beside `include`",
+        ),
+    ] = None
+    include: typing.Annotated[
+        typing.Annotated[tuple[_Pattern, ...], pydantic.Strict(strict=False), forms.ONE_OR_MORE] | None,
+        option.Doc(
+            kind="file, pattern or list",
+            usual="`[]`",
+            meaning="files with further sites, such as `sites/*.yaml`, see [above](#several-files)",
+        ),
     ] = None
     defaults: typing.Annotated[
         yaml_defaults.DEFAULTS | None,  # type: ignore[valid-type]
@@ -30,10 +45,26 @@ class FileEntry(yaml_entry.Entry):
     @pydantic.model_validator(mode="before")
     @classmethod
     def _without_extensions(cls, value: object) -> object:
-        """`x-` keys are the owner's own, for anchors, as in compose files."""
-        if not isinstance(value, dict):
-            return value
-        return {key: one for key, one in value.items() if not (isinstance(key, str) and key.startswith("x-"))}
+        return _without_extensions(value)
+
+
+class IncludedEntry(yaml_entry.Entry):
+    """The top of a file that `include` names."""
+
+    shape = "a map with `sites`"
+    sites: typing.Any = None
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _without_extensions(cls, value: object) -> object:
+        return _without_extensions(value)
+
+
+def _without_extensions(value: object) -> object:
+    """`x-` keys are the owner's own, for anchors, as in compose files."""
+    if not isinstance(value, dict):
+        return value
+    return {key: one for key, one in value.items() if not (isinstance(key, str) and key.startswith("x-"))}
 
 
 FILE: type[FileEntry] = catalogue.with_options("FileEntry", FileEntry, option.Level.GATE)

@@ -13,6 +13,7 @@ from daemun.sources import (
     yaml_context,
     yaml_defaults,
     yaml_globals,
+    yaml_include,
     yaml_meant,
     yaml_positions,
     yaml_route,
@@ -26,14 +27,23 @@ _OF_SITES = frozenset(one.name for one in catalogue.SITE)
 class Translation(yaml_context.Context):
     """One file on its way into the model: what is good becomes values, what is not becomes `problems`.
 
-    incomplete: the places of sites that lost routes or all their options to a problem.
+    incomplete: the places of sites that lost routes or all their options to a problem. defaults: of its sites.
     """
 
-    def __init__(self, document: yaml_positions.Document, *, file_name: str, base_dir: pathlib.Path) -> None:
+    def __init__(
+        self,
+        document: yaml_positions.Document,
+        *,
+        file_name: str,
+        base_dir: pathlib.Path,
+        including: yaml_defaults.Defaults | None = None,
+    ) -> None:
+        """including: the defaults of the file that names this one with `include`; None: this is daemun.yaml itself."""
         super().__init__(document, file_name=file_name, base_dir=base_dir)
         self.incomplete: set[str] = set()
+        self.is_included = including is not None
         self._sites: dict[str, yaml_positions.Path] = {}
-        self._defaults = self._read_defaults()
+        self.defaults = self._read_defaults() if including is None else including
         self._written: dict[tuple[yaml_positions.Path, str], str] = {}
         """How the path of a route is written, where that is otherwise ("/api/*")."""
 
@@ -41,9 +51,9 @@ class Translation(yaml_context.Context):
         """What is wrong with them is reported with the top of the file."""
         raw = self.document.value
         if not isinstance(raw, dict) or not isinstance(raw.get(yaml_defaults.KEY), dict):
-            return yaml_defaults.Defaults(None)
+            return yaml_defaults.NONE
         entry, _ = self.read_part(yaml_defaults.DEFAULTS, (yaml_defaults.KEY,))
-        return yaml_defaults.Defaults(entry)
+        return yaml_defaults.Defaults(entry, raw[yaml_defaults.KEY])
 
     def place(self, problem: model.Problem) -> model.Problem:
         """The same problem at the line and column of its field. A site is identified by its place: its host may be
@@ -64,6 +74,10 @@ class Translation(yaml_context.Context):
         self.report(fault, host=self._host(str(fault.path[1])) if is_of_site else None)
 
     def settings(self) -> model.Globals:
+        """Of a file that another one includes, none but the defaults."""
+        if self.is_included:
+            yaml_globals.check_included(self)
+            return model.Globals()
         return yaml_globals.translate(self)
 
     # --- sites ---
@@ -74,9 +88,9 @@ class Translation(yaml_context.Context):
         found = raw.get("sites") if isinstance(raw, dict) else None
         if isinstance(found, dict):
             return tuple(self._site(host) for host in found)
-        if not isinstance(raw, dict):
+        if not isinstance(raw, dict) or ("sites" not in raw and yaml_include.KEY in raw and not self.is_included):
             return ()
-        message = yaml_words.LACKS_SITES
+        message = yaml_words.LACKS_SITES if not self.is_included else yaml_words.INCLUDED_LACKS_SITES
         mark = self.document.locate(("sites",))
         if stray := yaml_check.find_stray_sites(raw):
             hosts = words.listed([words.quoted(host) for host in stray[:3]], last="and")
@@ -114,7 +128,7 @@ class Translation(yaml_context.Context):
             self.incomplete.add(origin.place)
         good = sorted((route for route in routes if route is not None), key=lambda route: route_paths.order(route.path))
         self._sites.update({route.origin.place: path for route in good})
-        given = self._defaults.for_site(entry, entry.given(_OF_SITES))
+        given = self.defaults.for_site(entry, entry.given(_OF_SITES))
         listen = self._listen(entry.listen, given, path, host)
         if listen.https is not None and listen.http is None:
             given.setdefault(http_option.OPTION.name, model.HttpMode.OFF)
@@ -244,17 +258,20 @@ class Translation(yaml_context.Context):
                 expected = words.listed([f"`{kind.value}`" for kind in option.Beside])
                 self.report_at(path, f"expected one of {expected}, found {found}", host=host)
             return None, ()
-        self._defaults.for_route(entry, actions[0])
+        self.defaults.for_route(entry, actions[0])
         return entry.make_action()
 
     def _key_mark(self, path: yaml_positions.Path) -> yaml_positions.Mark:
         return self.document.keys.get(path, self.document.locate(path))
 
 
-def collect(problems: collections.abc.Iterable[model.Problem]) -> tuple[model.Problem, ...]:
-    """In the order of the file, each once."""
+def collect(
+    problems: collections.abc.Iterable[model.Problem], files: collections.abc.Mapping[str, int] | None = None
+) -> tuple[model.Problem, ...]:
+    """In the order of the file, each once. files: where each comes, by its name in messages, of several."""
 
     def place(problem: model.Problem) -> tuple[int, ...]:
-        return tuple(int(part) for part in problem.origin.place.rsplit(":", 2)[1:] if part.isdigit())
+        name, *numbers = problem.origin.place.rsplit(":", 2)
+        return ((files or {}).get(name, 0), *(int(part) for part in numbers if part.isdigit()))
 
     return tuple(dict.fromkeys(sorted(problems, key=place)))

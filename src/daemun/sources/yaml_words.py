@@ -12,6 +12,7 @@ from daemun.core.texts import other_tools, route_paths, words
 MINIMAL_FILE = 'a whole file can be as short as "sites: {chat.example.com: http://127.0.0.1:8000}"'
 
 LACKS_SITES = f"`sites` is missing; {MINIMAL_FILE}"
+INCLUDED_LACKS_SITES = "`sites` is missing; write `sites:` above the hosts of this file, or `sites: {}` for none"
 _EMPTY = "the file is empty"
 
 Loc = tuple[str | int, ...]

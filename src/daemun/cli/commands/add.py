@@ -1,6 +1,5 @@
 """`daemun add`."""
 
-import pathlib
 import typing
 
 import typer
@@ -13,6 +12,16 @@ Path = typing.Annotated[str, typer.Option("--path", metavar="PREFIX", help="The 
 
 New = typing.Annotated[bool, typer.Option("--new", help="Begin a new file, though the one that was there is missing.")]
 
+File = typing.Annotated[
+    str | None,
+    typer.Option(
+        "--file",
+        metavar="FILE",
+        help="Write a new site into this file, which `include` of daemun.yaml names; default: daemun.yaml.",
+        show_default=False,
+    ),
+]
+
 
 @common_options.with_settings
 def add(
@@ -22,18 +31,20 @@ def add(
         str,
         typer.Argument(help="Where it goes: http://127.0.0.1:3000, https://, grpc://, or a folder."),
     ],
+    *,
     path: Path = "/",
     new: New = False,
+    into: File = None,
 ) -> None:
     """Add a site, or a path to a site, to the file, and wait until it is live.
 
     When it cannot go live, the file is put back as it was. Then the target is tried, and what is wrong with it is told;
     it is saved all the same.
     """
-    from daemun.sources import yaml_edit
+    from daemun.sources import yaml_edit, yaml_holder
 
-    def edit(file: pathlib.Path) -> bytes | None:
+    def edit(file: yaml_holder.Holder) -> bytes | None:
         return yaml_edit.add_route(file, host, target, route_path=path)
 
-    if editing.change(chosen, host=host, edit=edit, done="live", is_new=new):
+    if editing.change(chosen, host=host, edit=edit, done="live", is_new=new, into=into):
         added_site.print_probe(control_client.Client(chosen), host_names.normal(host), route_paths.normal(path))

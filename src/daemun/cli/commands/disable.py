@@ -1,7 +1,5 @@
 """`daemun disable`."""
 
-import pathlib
-
 from daemun import settings
 from daemun.cli import common_options, editing, host_names
 
@@ -9,9 +7,9 @@ from daemun.cli import common_options, editing, host_names
 @common_options.with_settings
 def disable(chosen: settings.Settings, host: host_names.Site) -> None:
     """Stop serving a site, but keep it in the file, and wait until it is gone."""
-    from daemun.sources import yaml_edit
+    from daemun.sources import yaml_edit, yaml_holder
 
-    def edit(file: pathlib.Path) -> bytes | None:
+    def edit(file: yaml_holder.Holder) -> bytes | None:
         return yaml_edit.set_enabled(file, host, enabled=False)
 
     editing.change(chosen, host=host, edit=edit, done="switched off")

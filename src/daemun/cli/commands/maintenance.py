@@ -1,7 +1,6 @@
 """`daemun maintenance`."""
 
 import enum
-import pathlib
 import typing
 
 import typer
@@ -22,11 +21,11 @@ def maintenance(
     switch: typing.Annotated[Switch, typer.Argument(help="on: visitors get 503; off: the site is open again.")],
 ) -> None:
     """Close a site for a while, or open it again, and wait until it is so. What `maintenance` says besides stays."""
-    from daemun.sources import yaml_edit
+    from daemun.sources import yaml_edit, yaml_holder
 
     is_on = switch is Switch.ON
 
-    def edit(file: pathlib.Path) -> bytes | None:
+    def edit(file: yaml_holder.Holder) -> bytes | None:
         return yaml_edit.set_maintenance(file, host, is_on=is_on)
 
     editing.change(chosen, host=host, edit=edit, done="closed for maintenance" if is_on else "open again")

@@ -1,0 +1,175 @@
+"""daemun.yaml and the files that its `include` names become one snapshot.
+
+Each file is read by itself: anchors and aliases are its own, and relative paths start at its folder. What is wrong
+with one as a whole costs its sites alone, and a host that an earlier file has costs that host's later site.
+"""
+
+import collections.abc
+import dataclasses
+import pathlib
+import threading
+
+from daemun.core import model, site_memory
+from daemun.core.texts import words
+from daemun.core.validation import validate
+from daemun.sources import yaml_blocks, yaml_context, yaml_include, yaml_reader, yaml_translate, yaml_variables
+
+Files = collections.abc.Sequence[yaml_include.Included]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """files: that were included, in their order. lost: the names of those of which nothing is used. patterns: of
+    `include`."""
+
+    snapshot: model.Snapshot
+    files: tuple[yaml_include.Included, ...] = ()
+    lost: frozenset[str] = frozenset()
+    patterns: tuple[yaml_include.Pattern, ...] = ()
+
+
+class FileSet:
+    """path: of daemun.yaml. For all threads."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._path = path
+        self._main = yaml_reader.Reader(path.name, path.parent)
+        self._readers: dict[str, yaml_reader.Reader] = {}
+        self._folders: dict[str, pathlib.Path] = {}
+        self._known: dict[str, tuple[model.Site, ...]] = {}
+        """By the name of an included file: its sites, when it could be read last."""
+        self._orders: site_memory.PerSite[tuple[model.Problem, ...]] = site_memory.PerSite()
+        self._guard = threading.Lock()
+
+    def parse(self, content: bytes) -> Parsed:
+        """With the files that are there. content: of daemun.yaml. Blocking. Never raises."""
+        main = self._main.read(content)
+        if not main.include:
+            return Parsed(snapshot=main.snapshot)
+        listing = yaml_include.list_files(main.include, self._path)
+        return self._join(main, yaml_include.read(listing.paths, self._path.parent), listing.problems)
+
+    def parse_kept(self, content: bytes, included: collections.abc.Mapping[str, bytes]) -> Parsed:
+        """With files as they were once. included: what they held, by their names. Never raises."""
+        main = self._main.read(content)
+        if not main.include:
+            return Parsed(snapshot=main.snapshot)
+        files = [
+            yaml_include.Included(name=name, path=self._path.parent / name, content=held)
+            for name, held in included.items()
+        ]
+        return self._join(main, files, ())
+
+    def place(self, problems: collections.abc.Iterable[model.Problem]) -> list[model.Problem]:
+        """Problems of the last texts' sites, at the lines and columns of their fields."""
+        groups: dict[str, list[model.Problem]] = {}
+        for one in problems:
+            groups.setdefault(file_of(one.origin), []).append(one)
+        found: list[model.Problem] = []
+        for name, some in groups.items():
+            found += self._readers.get(name, self._main).place(some)
+        return found
+
+    def folder_of(self, site: model.Site) -> pathlib.Path:
+        """From which relative paths of the site start."""
+        return self._folders.get(file_of(site.origin), self._path.parent)
+
+    # --- several files --------------------------------------------------------------------------------------------
+
+    def _join(self, main: yaml_blocks.Text, files: Files, problems: collections.abc.Sequence[model.Problem]) -> Parsed:
+        with self._guard:
+            return self._join_alone(main, files, problems)
+
+    def _join_alone(
+        self, main: yaml_blocks.Text, files: Files, problems: collections.abc.Sequence[model.Problem]
+    ) -> Parsed:
+        self._forget({one.name for one in files})
+        found = [*main.snapshot.problems, *problems]
+        sites, good, absent = [*main.sites], [*main.snapshot.sites], list[model.Site]()
+        variables, lost = dict(main.variables), set[str]()
+        for one in files:
+            text = self._read(one, main)
+            errors = [] if text is None else list(text.snapshot.problems)
+            is_lost = text is None or any(_is_of_whole(item) for item in errors)
+            found += [_of_file(one)] if text is None else [_costing(item, one) for item in errors]
+            if text is None or is_lost:
+                lost.add(one.name)
+                absent += self._known.get(one.name, ())
+                continue
+            self._known[one.name] = text.sites
+            variables |= text.variables
+            twice = _find_twice(text.sites, {site.host: site for site in sites}, one)
+            found += twice.values()
+            sites += [site for site in text.sites if site.host not in twice]
+            good += [site for site in text.snapshot.sites if site.host not in twice]
+        settings = main.snapshot.globals
+        if settings is not None:
+            # Sites of a file that is wrong as a whole go on as they were, so what names them is no mistake.
+            together = validate.find_global_problems(settings, [*sites, *absent], self._orders)
+            found += self.place(one for one in together if file_of(one.origin) not in lost)
+        order = {one.name: index for index, one in enumerate(files, start=1)}
+        hidden = (dataclasses.replace(one, message=yaml_variables.hide(one.message, variables)) for one in found)
+        collected = yaml_translate.collect(hidden if variables else found, order)
+        bad = {one.host for one in collected if one.severity is model.Severity.ERROR and one.host is not None}
+        return Parsed(
+            snapshot=model.Snapshot(
+                source=yaml_context.SOURCE,
+                sites=tuple(site for site in good if site.host not in bad),
+                globals=settings,
+                problems=collected,
+            ),
+            files=tuple(files),
+            lost=frozenset(lost),
+            patterns=main.include,
+        )
+
+    def _read(self, one: yaml_include.Included, main: yaml_blocks.Text) -> yaml_blocks.Text | None:
+        """None: it cannot be read at all."""
+        self._folders[one.name] = one.path.parent
+        if one.content is None:
+            return None
+        reader = self._readers.get(one.name)
+        if reader is None:
+            reader = yaml_reader.Reader(one.name, one.path.parent, is_included=True)
+            self._readers[one.name] = reader
+        return reader.read(one.content, main.shared)
+
+    def _forget(self, names: collections.abc.Set[str]) -> None:
+        """Files that are not included any more."""
+        for memory in (self._readers, self._folders, self._known):
+            for name in memory.keys() - names:
+                del memory[name]
+
+
+def file_of(origin: model.Origin) -> str:
+    """The file that a place is in, as messages call it: "daemun.yaml:14:3" is in "daemun.yaml"."""
+    return origin.place.rsplit(":", 2)[0]
+
+
+def _is_of_whole(problem: model.Problem) -> bool:
+    return problem.host is None and problem.severity is model.Severity.ERROR
+
+
+def _costing(problem: model.Problem, file: yaml_include.Included) -> model.Problem:
+    """What concerns a whole file that is included keeps no other one from being applied."""
+    return dataclasses.replace(problem, file=str(file.path)) if _is_of_whole(problem) else problem
+
+
+def _of_file(file: yaml_include.Included) -> model.Problem:
+    origin = model.Origin(source=yaml_context.SOURCE, place=f"{file.name}:1:1")
+    return model.Problem(origin=origin, message=file.cause, file=str(file.path))
+
+
+def _find_twice(
+    sites: collections.abc.Iterable[model.Site],
+    owners: collections.abc.Mapping[str, model.Site],
+    file: yaml_include.Included,
+) -> dict[str, model.Problem]:
+    """Hosts that an earlier file has: its site stays as it is, the later one is not served."""
+    found = {}
+    for site in sites:
+        if (owner := owners.get(site.host)) is not None:
+            cause = f"host {words.quoted(site.host)} is already given in {owner.origin}, whose site is served"
+            message = f"{cause}; keep it in one of the two files"
+            found[site.host] = model.Problem(origin=site.origin, message=message, file=str(file.path))
+    return found

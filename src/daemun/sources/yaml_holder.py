@@ -1,0 +1,112 @@
+"""Which file a command edits: daemun.yaml, or the one of those that it includes which holds the site. Blocking."""
+
+import collections.abc
+import dataclasses
+import os
+import pathlib
+
+from daemun.core import short_texts
+from daemun.core.texts import words
+from daemun.errors import ConfigError, EnvironmentProblemError
+from daemun.sources import edited_file, yaml_blocks, yaml_excerpt, yaml_include, yaml_positions, yaml_reader
+
+StrPath = str | os.PathLike[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """A file to be edited. name: how messages call it. is_included: daemun.yaml includes it. others: the hosts that
+    other files have. unread: the names of those that cannot be read."""
+
+    path: pathlib.Path
+    name: str
+    is_included: bool = False
+    others: frozenset[str] = frozenset()
+    unread: tuple[str, ...] = ()
+
+
+def of_path(path: StrPath) -> Holder:
+    """The file at a path, which is daemun.yaml itself."""
+    return Holder(path=pathlib.Path(path), name=pathlib.Path(path).name)
+
+
+def find(main: pathlib.Path, host: str, *, file: str | None = None) -> Holder:
+    """The file that holds the site, or where a new one is written.
+
+    main: daemun.yaml. file: which one is to hold a new site, as a person named it; None: daemun.yaml.
+    Raises: ConfigError when two files hold the site, or `file` is none of those that are included, or another one
+    than holds it; EnvironmentProblemError when daemun.yaml cannot be read.
+    """
+    patterns = _find_patterns(main)
+    wanted = _find_named(main, host, file, patterns) if file is not None else None
+    paths = yaml_include.list_files(patterns, main).paths
+    held = {path: _find_hosts(path) for path in ((main, *paths) if paths else ())}
+    holding = [path for path, hosts in held.items() if hosts is not None and host_of(host) in hosts]
+    if len(holding) > 1:
+        named = words.listed([_name(one, main) for one in holding], last="and")
+        cause = f"it is in {named}; take it out of all but one by hand"
+        raise ConfigError(f"cannot edit {words.quoted(host)}: {cause}")
+    chosen = next(iter(holding), wanted or main)
+    if wanted is not None and os.path.realpath(chosen) != os.path.realpath(wanted):
+        cause = f"{_name(chosen, main)} has the site already; leave `--file` out to edit it there"
+        raise ConfigError(f"cannot write {words.quoted(host)} into {_name(wanted, main)}: {cause}")
+    return Holder(
+        path=chosen,
+        name=_name(chosen, main),
+        is_included=chosen != main,
+        others=frozenset(one for path, hosts in held.items() if path != chosen for one in hosts or ()),
+        unread=tuple(_name(path, main) for path, hosts in held.items() if hosts is None),
+    )
+
+
+def host_of(key: str) -> str:
+    """The host that a key of `sites` is for. What is no host name stays, as where the file is read."""
+    try:
+        return short_texts.parse_host(key)
+    except ValueError:
+        return key
+
+
+def _name(path: pathlib.Path, main: pathlib.Path) -> str:
+    return yaml_include.name_of(path, main.parent)
+
+
+def _find_patterns(main: pathlib.Path) -> tuple[yaml_include.Pattern, ...]:
+    text = yaml_positions.decode(edited_file.read(main) or b"", [])
+    if text is None or yaml_include.KEY not in text:
+        return ()
+    excerpt = yaml_excerpt.make(text, lambda _: False)
+    return yaml_reader.Reader(main.name, main.parent).read(text if excerpt is None else excerpt.text).include
+
+
+def _find_hosts(path: pathlib.Path) -> frozenset[str] | None:
+    """The hosts that a file has. None: it cannot be read."""
+    try:
+        text = yaml_positions.decode(edited_file.read(path) or b"", [])
+    except EnvironmentProblemError:
+        return None
+    if text is None:
+        return None
+    excerpt = yaml_excerpt.make(text, lambda _: False)
+    document = yaml_positions.load(text if excerpt is None else excerpt.text)
+    if document.value is None and document.faults:
+        return None
+    left_out = () if excerpt is None else excerpt.keys
+    return frozenset(map(host_of, (*yaml_blocks.keys_of(document), *left_out)))
+
+
+def _find_named(
+    main: pathlib.Path, host: str, file: str, patterns: collections.abc.Iterable[yaml_include.Pattern]
+) -> pathlib.Path:
+    """The file that a person named, from where the command was started or from the folder of daemun.yaml."""
+    what = f"cannot write {words.quoted(host)} into {words.quoted(file)}"
+    candidates = [pathlib.Path(os.path.normpath(base / file)) for base in (pathlib.Path.cwd(), main.parent)]
+    for path in dict.fromkeys(candidates):
+        if path == main or any(yaml_include.fits(one, path, main) for one in patterns):
+            if not path.parent.is_dir():
+                raise ConfigError(f"{what}: there is no folder {path.parent}; make it first")
+            return path
+    known = [words.quoted(one.text) for one in patterns]
+    if not known:
+        raise ConfigError(f"{what}: {main.name} includes no files; write `include: sites/*.yaml` at its top")
+    raise ConfigError(f"{what}: {main.name} does not include it; its `include` names {words.listed(known, last='and')}")
