@@ -8,9 +8,12 @@ from daemun.core.directive import Expr
 from daemun.core.options import (
     access_option,
     balance_option,
+    bandwidth_option,
     buffering_option,
+    buffers_option,
     cache_control_option,
     catalogue,
+    client_timeout_option,
     cors_option,
     errors_option,
     forward_auth_forms,
@@ -306,7 +309,17 @@ def _routes() -> Feature:
                 options=catalogue.values(max_body_option.OPTION.set(0)),
             ),
             route("/small/", "http://10.0.0.1", options=catalogue.values(max_body_option.OPTION.set(1500))),
+            route(
+                "/limits/",
+                proxy(
+                    "http://10.0.0.1",
+                    local_address="10.0.0.7",
+                    buffers=buffers_option.Buffers(header=64 << 10, ahead=4 << 20),
+                ),
+                bandwidth=bandwidth_option.Bandwidth(rate=1 << 20, after=10 << 20),
+            ),
             headers,
+            client_timeout=client_timeout_option.ClientTimeout(send=300.0, keepalive=10.0),
             options=catalogue.values(
                 hsts_option.OPTION.set(hsts_option.Hsts(max_age_s=60, include_subdomains=True, preload=True))
             ),
@@ -409,6 +422,9 @@ def _globals() -> Feature:
         listen=dataclasses.replace(SETTINGS.listen, https=addresses),
         trusted_proxies=("10.0.0.0/8", "fd00::/8", "192.0.2.1"),
         logs=logs_option.Logs(access=False),
+        options=catalogue.values_of(
+            {"max_header": 32 << 10, "client_timeout": client_timeout_option.ClientTimeout(header=5.0, keepalive=30.0)}
+        ),
     )
 
 

@@ -371,6 +371,8 @@ FILE_ONLY = {
     "files": "names a folder of the machine",
     "spa": "belongs to files",
     "listing": "belongs to files",
+    "local_address": "is an address of the machine",
+    "client_timeout": "holds for connections that sites share",
     "listen": "takes a port of the machine",
     "errors": "names files of the machine",
     "nginx": "reaches whatever nginx does",

@@ -12,6 +12,8 @@ from hypothesis import strategies
 from daemun.core import layout, model, render_environment
 from daemun.core.options import (
     balance_option,
+    bandwidth_option,
+    buffers_option,
     cache_control_option,
     catalogue,
     compress_option,
@@ -124,6 +126,12 @@ PROXIES = strategies.builds(
     root=PATH,
     index=INDEX,
     hold=SECONDS,
+    local_address=strategies.none() | strategies.sampled_from(["10.0.0.7", "::1"]) | TEXT,
+    buffers=strategies.builds(
+        buffers_option.Buffers,
+        header=strategies.none() | strategies.integers(-1, 1 << 20),
+        ahead=strategies.none() | strategies.integers(-1, 1 << 26),
+    ),
     health=strategies.none()
     | strategies.builds(health_option.Health, path=strategies.none() | PATH, interval_s=SECONDS),
     request_headers=HEADERS,
@@ -172,6 +180,9 @@ CACHE_CONTROL = strategies.none() | strategies.builds(
     ).map(tuple),
     override=FLAG,
 )
+BANDWIDTH = strategies.builds(
+    bandwidth_option.Bandwidth, rate=strategies.integers(-1, 1 << 60), after=strategies.integers(-1, 1 << 60)
+)
 ERRORS = strategies.builds(
     errors_option.ErrorPages,
     pages=strategies.lists(
@@ -197,6 +208,7 @@ ROUTES = strategies.builds(
     cors=CORS,
     cache_control=CACHE_CONTROL,
     errors=ERRORS,
+    bandwidth=BANDWIDTH,
 )
 SITES = strategies.builds(
     _site,

@@ -10,7 +10,7 @@ import tempfile
 
 from daemun import causes, errors, settings
 from daemun.cli import truststores
-from daemun.core import doctor_findings, layout, model, new_findings
+from daemun.core import doctor_findings, layout, model, new_findings, render_environment
 from daemun.core.rounds import merge
 from daemun.nginx import address_trial, machine_limits, process, work_folder
 from daemun.wiring import nginx_environment, nginx_exposure
@@ -46,6 +46,11 @@ def look_at_nginx(chosen: settings.Settings) -> Findings:
         yield split(str(error), "nginx", model.Weight.BLOCKS)
         return
     yield new_findings.good("nginx", f"nginx {'.'.join(map(str, binary.version))} is at {binary.path}")
+    if render_environment.Feature.POST_QUANTUM in binary.features:
+        yield new_findings.good("nginx", "its key exchange is safe from quantum computers (X25519MLKEM768)")
+    else:
+        words = "its OpenSSL is older than 3.5, so its key exchange is X25519 alone, which quantum computers may break"
+        yield new_findings.good("nginx", f"{words}; `daemun nginx list` shows one that has X25519MLKEM768")
     running = process.find_master(chosen.layout)
     if running is not None:
         yield new_findings.good(

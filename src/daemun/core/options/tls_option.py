@@ -9,7 +9,7 @@ import typing
 import pydantic
 
 from daemun.core import model
-from daemun.core.options import forms, ordering_forms
+from daemun.core.options import forms, ordering_forms, tls_policy_form
 from daemun.core.options.option import Doc, Label, Level, NamedFile, Option, Place
 from daemun.core.texts import names, rules, words
 
@@ -31,22 +31,28 @@ class WrittenFiles(forms.OptionMap):
     """A certificate of one's own."""
 
     meanings: typing.ClassVar[dict[str, str]] = {
+        **tls_policy_form.MEANINGS,
         "certificate": "the file with the certificate and its chain",
         "key": "the file with its key",
     }
     certificate: forms.File
     key: forms.File
+    min: tls_policy_form.Min | None = None
+    ciphers: tls_policy_form.Ciphers | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenOrder(ordering_forms.WrittenOrdering):
     meanings: typing.ClassVar[dict[str, str]] = {
+        **tls_policy_form.MEANINGS,
         **ordering_forms.WrittenOrdering.meanings,
         "mode": "where the certificate comes from: auto, acme, local or off",
         "directory": "the CA, as in `acme`",
     }
     mode: typing.Annotated[Word, forms.choice(Word)] = Word.AUTO
     directory: ordering_forms.Authority | None = None
+    min: tls_policy_form.Min | None = None
+    ciphers: tls_policy_form.Ciphers | None = None
 
 
 def _find_kind(value: object) -> str:
@@ -58,11 +64,12 @@ def _find_kind(value: object) -> str:
 def _make(written: Word | WrittenFiles | WrittenOrder) -> model.Tls:
     if isinstance(written, Word):
         return model.Tls(mode=model.TlsMode(written.value))
+    policy = tls_policy_form.make(written.min, written.ciphers)
     if isinstance(written, WrittenFiles):
-        return model.Tls(mode=model.TlsMode.FILES, certificate=written.certificate, key=written.key)
+        return model.Tls(mode=model.TlsMode.FILES, certificate=written.certificate, key=written.key, policy=policy)
     authority = None if written.directory is None else written.directory.make()
     ordering = model.Ordering(authority=authority, **written.as_fields())
-    return model.Tls(mode=model.TlsMode(written.mode.value), ordering=ordering)
+    return model.Tls(mode=model.TlsMode(written.mode.value), ordering=ordering, policy=policy)
 
 
 def _check(value: model.Tls, place: Place) -> None:
@@ -72,6 +79,8 @@ def _check(value: model.Tls, place: Place) -> None:
         ordering_forms.check_authority(value.ordering.authority, place)
     if value.ordering.email is not None:
         place.add_value(value.ordering.email, rules.check_email(value.ordering.email), "email")
+    if value.policy is not None and value.mode is model.TlsMode.OFF:
+        place.add("has versions and ciphers, but tls is off; leave `min` and `ciphers` out")
     if value.policy is not None:
         check_policy(value.policy, place.below("policy"))
 
@@ -137,9 +146,10 @@ OPTION = Option(
     default=model.Tls(),
     doc=Doc(
         kind="`auto`, `acme`, `local`, `off`, `{certificate, key}`, "
-        "`{mode, directory, profile, challenge, dns, key_type, preferred_chain}`",
+        "`{mode, directory, profile, challenge, dns, key_type, preferred_chain}`; `{min, ciphers}` with either",
         usual="`auto`",
-        meaning="who signs the certificate, see above; the last form says what differs from `acme`",
+        meaning="who signs the certificate, see above; the last form says what differs from `acme`; `min` and "
+        "`ciphers`: see [nginx.md](nginx.md#tls)",
     ),
     levels=frozenset({Level.SITE}),
     label=Label.WORD,

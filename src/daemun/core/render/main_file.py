@@ -3,7 +3,7 @@
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.certificates import on_demand_names
 from daemun.core.directive import Expr
-from daemun.core.options import header_options, logs_option, option
+from daemun.core.options import client_timeout_option, header_options, logs_option, option
 from daemun.core.plan import shared_sites, variable_definitions
 from daemun.core.render import (
     access,
@@ -159,6 +159,7 @@ def _basics(desired: model.Desired, env: render_environment.Environment) -> tupl
         for name, feature in _TEMP.items()
         if feature is None or feature in env.nginx.features
     ]
+    times = client_timeout_option.OPTION.of(desired.globals)
     return (
         arguments.line("include", MIME),
         arguments.line("default_type", "application/octet-stream"),
@@ -173,13 +174,12 @@ def _basics(desired: model.Desired, env: render_environment.Environment) -> tupl
         directive.Comment("Redirects stay relative, so that they are right behind another proxy or a mapped port."),
         arguments.line("absolute_redirect", "off"),
         directive.Comment("An idle connection outlives a reload by this much, so that no request meets a closed one."),
-        arguments.line("keepalive_timeout", "65s"),
+        *(() if times.keepalive is not None else (arguments.line("keepalive_timeout", "65s"),)),
         arguments.line("keepalive_min_timeout", "10s"),
         # nginx's own 1000 would cost a busy client a TLS handshake for every thousand requests.
         arguments.line("keepalive_requests", "10000"),
-        arguments.line("client_header_timeout", "30s"),
+        *(() if times.header is not None else (arguments.line("client_header_timeout", "30s"),)),
         arguments.line("client_body_buffer_size", request_body.BUFFER),
-        arguments.line("large_client_header_buffers", "4", "16k"),
         directive.Comment("Connections and requests take memory in pieces of one size; the allocator keeps it then."),
         arguments.line("connection_pool_size", _POOL),
         arguments.line("request_pool_size", _POOL),

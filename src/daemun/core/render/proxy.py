@@ -10,7 +10,7 @@ import dataclasses
 
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
-from daemun.core.options import buffering_option, retries_option, timeout_option, translate_option
+from daemun.core.options import bandwidth_option, buffering_option, retries_option, timeout_option, translate_option
 from daemun.core.render import (
     compression,
     error_pages,
@@ -124,7 +124,8 @@ def _buffering(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) 
     is_on = buffering_option.OPTION.of(proxy)
     if is_on is None:
         snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
-        is_on = any(site_scope.owned(snippet, name) for snippet in snippets for name in _OF_BUFFERED) or None
+        is_needed = any(site_scope.owned(snippet, name) for snippet in snippets for name in _OF_BUFFERED)
+        is_on = is_needed or bandwidth_option.OPTION.of(route, scope.site).rate > 0 or None
     return () if is_on is None else (arguments.line("proxy_buffering", "on" if is_on else "off"),)
 
 

@@ -1,24 +1,10 @@
-"""TLS for all sites: Mozilla's intermediate profile, version 5.7 (ssl-config.mozilla.org)."""
+"""TLS for all sites (`options.tls_policy_form`), and where one differs."""
 
 import dataclasses
 
 from daemun.core import arguments, directive, model, render_environment
-from daemun.core.options import on_demand_option
+from daemun.core.options import on_demand_option, tls_policy_form
 from daemun.core.render import site_scope
-
-_CIPHERS = ":".join(
-    (
-        "ECDHE-ECDSA-AES128-GCM-SHA256",
-        "ECDHE-RSA-AES128-GCM-SHA256",
-        "ECDHE-ECDSA-AES256-GCM-SHA384",
-        "ECDHE-RSA-AES256-GCM-SHA384",
-        "ECDHE-ECDSA-CHACHA20-POLY1305",
-        "ECDHE-RSA-CHACHA20-POLY1305",
-        "DHE-RSA-AES128-GCM-SHA256",
-        "DHE-RSA-AES256-GCM-SHA384",
-        "DHE-RSA-CHACHA20-POLY1305",
-    )
-)
 
 CERTIFICATE_VALID = "0s"
 """How long a worker uses a certificate before it looks whether the file changed (DESIGN.md decision 3), which matters
@@ -31,9 +17,6 @@ _KEPT_BY_ALL = 12_000
 """Certificates and keys that all workers together may keep: one of each takes 18 kB, and to load them again costs a
 handshake 0.2 ms (measured with 1.31.3 and chains of three)."""
 _KEPT_AT_LEAST = 1000
-
-INTERMEDIATE = model.TlsPolicy(name="Mozilla-Intermediate", protocols=("TLSv1.2", "TLSv1.3"), ciphers=_CIPHERS)
-
 
 _CURVES = "X25519:prime256v1:secp384r1"
 _POST_QUANTUM = "?X25519MLKEM768"
@@ -59,7 +42,7 @@ def lines(
     kept = max(_KEPT_AT_LEAST, min(wanted, _KEPT_BY_ALL // max(env.workers, 1)))  # each worker has its own
     is_post_quantum = render_environment.Feature.POST_QUANTUM in env.nginx.features
     return (
-        *_policy(policy or INTERMEDIATE),
+        *_policy(policy or tls_policy_form.INTERMEDIATE),
         arguments.line("ssl_ecdh_curve", f"{_POST_QUANTUM}:{_CURVES}" if is_post_quantum else _CURVES),
         *_sessions(has_clients=has_clients),
         directive.Comment("Certificates are loaded by the handshakes that need them; a renewed one needs no reload."),

@@ -52,8 +52,8 @@ KINDS = (
     _kind(
         r"upstream sent too big header",
         "the headers of its answer are too large (many or large cookies, most often)",
-        "make the answer's headers smaller (cookies, most often), or give them more room in the route's hand-written "
-        "nginx: `nginx: proxy_buffer_size 64k; proxy_busy_buffers_size 128k;`",
+        "make the answer's headers smaller (cookies, most often), or give them more room in the route: "
+        "`buffers: {header: 128k}`",
         is_lasting=True,
     ),
     _kind(

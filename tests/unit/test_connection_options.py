@@ -1,0 +1,114 @@
+"""Limits of connections: what may be written, and what is refused, with words."""
+
+import pytest
+
+from daemun.core import model
+from daemun.core.options import catalogue, tls_policy_form
+from daemun.core.options.bandwidth_option import Bandwidth
+from daemun.core.options.buffers_option import Buffers
+from daemun.core.options.client_timeout_option import ClientTimeout
+from daemun.core.options.trailing_slash_option import Slash
+from daemun.core.validation import validate
+from daemun.sources import yaml_file
+
+
+def read(site: str = "", route: str = "", top: str = "", to: str = "http://127.0.0.1:1") -> tuple[model.Snapshot, str]:
+    text = f"{top}\nsites:\n  a.test:\n    {site}\n    routes: {{/: {{to: '{to}', {route}}}}}\n"
+    snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")
+    problems = list(snapshot.problems)
+    if snapshot.globals is not None:
+        problems += validate.find_global_problems(snapshot.globals, snapshot.sites)
+    for one in snapshot.sites:
+        problems += validate.find_site_problems(one)
+    return snapshot, "\n".join(problem.message for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "meant"),
+    [
+        ("bandwidth", "1m", Bandwidth(rate=1 << 20)),
+        ("bandwidth", "500k/s", Bandwidth(rate=500 << 10)),
+        ("bandwidth", "off", Bandwidth(rate=0)),
+        ("bandwidth", "{rate: 1m, after: 10m}", Bandwidth(rate=1 << 20, after=10 << 20)),
+        ("trailing_slash", "add", Slash.ADD),
+        ("client_timeout", "{send: 5m, keepalive: 0s}", ClientTimeout(send=300.0, keepalive=0.0)),
+    ],
+)
+def test_forms_of_a_site(name: str, written: str, meant: object) -> None:
+    snapshot, problems = read(site=f"{name}: {written}")
+    assert (catalogue.BY_NAME[name].of(snapshot.sites[0]), problems) == (meant, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "meant"),
+    [
+        ("buffers", "{header: 64k}", Buffers(header=64 << 10)),
+        ("buffers", "{ahead: 4m}", Buffers(ahead=4 << 20)),
+        ("local_address", "127.0.0.2", "127.0.0.2"),
+    ],
+)
+def test_forms_of_a_route(name: str, written: str, meant: object) -> None:
+    snapshot, problems = read(route=f"{name}: {written}")
+    assert (catalogue.BY_NAME[name].of(snapshot.sites[0].routes[0].action), problems) == (meant, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"site": "bandwidth: 10"}, "bandwidth.rate: 10 is not between 1k and"),
+        ({"site": "bandwidth: {rate: off, after: 1m}"}, "bandwidth.after: has no meaning without a limit"),
+        ({"route": "bandwidth: 1m, buffering: false"}, "does not hold beside `buffering: false`"),
+        ({"route": "bandwidth: 1m", "to": "grpc://127.0.0.1:1"}, "does not hold for grpc servers"),
+        ({"site": "client_timeout: {header: 5s}"}, "write `client_timeout` at the top"),
+        ({"site": "client_timeout: {send: 2d}"}, "client_timeout.send: 2d is not between 1ms and 1d"),
+        ({"site": "client_timeout: 5s"}, "expected a map"),
+        ({"site": "max_header: 32k"}, "max_header"),
+        ({"top": "max_header: 2m"}, "max_header: 2m is not between 1k and 1m"),
+        ({"route": "buffers: {header: 1m}"}, "buffers.header: 1m is not between 4k and 256k"),
+        ({"route": "buffers: {header: 64k, ahead: 128k}"}, "has to be more than twice the header, 128k"),
+        ({"route": "local_address: eth0"}, '"eth0" is no IP address; write one that this machine has'),
+        ({"route": "local_address: '::1'"}, "is IPv6, and the server 127.0.0.1 is IPv4"),
+        ({"route": "local_address: 127.0.0.2", "to": "http://unix:/run/a.sock"}, "no meaning for a unix socket"),
+        ({"site": "trailing_slash: always"}, "expected add, remove or keep"),
+    ],
+)
+def test_what_is_refused(given: dict[str, str], words: str) -> None:
+    assert words in read(**given)[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "protocols", "ciphers"),
+    [
+        ("{min: 1.3}", ("TLSv1.3",), tls_policy_form.INTERMEDIATE.ciphers),
+        ("{min: '1.2', mode: local}", ("TLSv1.2", "TLSv1.3"), tls_policy_form.INTERMEDIATE.ciphers),
+        ("{min: TLSv1.3, certificate: a.pem, key: b.pem}", ("TLSv1.3",), tls_policy_form.INTERMEDIATE.ciphers),
+        (
+            "{ciphers: 'ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256'}",
+            ("TLSv1.2", "TLSv1.3"),
+            "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256",
+        ),
+    ],
+)
+def test_versions_and_ciphers(written: str, protocols: tuple[str, ...], ciphers: str) -> None:
+    snapshot, problems = read(site=f"tls: {written}")
+    policy = snapshot.sites[0].tls.policy
+    assert policy is not None
+    assert (policy.protocols, policy.ciphers, problems) == (protocols, ciphers, "")
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (
+            "{min: 1.1}",
+            "tls.min: expected 1.2 or 1.3, found the number 1.1; older ones are not safe any more (RFC 8996)",
+        ),
+        ("{min: true}", "tls.min: expected 1.2 or 1.3, found true"),
+        ("{mode: off, min: 1.3}", "tls: has versions and ciphers, but tls is off"),
+        ("{ciphers: [TLS_AES_128_GCM_SHA256]}", "tls.ciphers"),
+        ("{ciphers: ['ALL:!x']}", "is no name of a cipher"),
+        ("{ciphers: []}", "expected a list of OpenSSL's names of ciphers"),
+    ],
+)
+def test_versions_and_ciphers_that_are_refused(written: str, words: str) -> None:
+    assert words in read(site=f"tls: {written}")[1]
