@@ -173,7 +173,7 @@ class JudgeKeeper:
         """Make a process that runs know exactly what is to be known. anew: another than the one that there is."""
         known = self._known or ()
         accounts = judge_process.Accounts()
-        if any(isinstance(one, judge_policies.LoginHost) for one in known):
+        if judge_policies.find_host(known) is not None:
             accounts = await asyncio.to_thread(self._read_accounts, known)
         else:
             self._unread = {}  # of providers that there were
@@ -241,5 +241,5 @@ class JudgeKeeper:
 
 
 def _find_providers(known: judge_process.Policies) -> tuple[login_providers.Provider, ...]:
-    hosts = [one for one in known if isinstance(one, judge_policies.LoginHost)]
-    return hosts[-1].providers if hosts else ()
+    host = judge_policies.find_host(known)
+    return () if host is None else host.providers

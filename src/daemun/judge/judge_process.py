@@ -234,9 +234,10 @@ class JudgeProcess:
 
 def _find_needs(policies: Policies) -> frozenset[str]:
     """Options of the process, for what it must have in memory (`__main__`)."""
-    hosts = [one for one in policies if isinstance(one, judge_policies.LoginHost)]
-    providers = {_PROVIDERS} if any(one.providers for one in hosts) else set[str]()
-    return frozenset({_PASSKEYS, *providers} if hosts else providers)
+    host = judge_policies.find_host(policies)
+    if host is None:
+        return frozenset()
+    return frozenset({_PASSKEYS, _PROVIDERS} if host.providers else {_PASSKEYS})
 
 
 def find_left(paths: layout.Layout) -> psutil.Process | None:

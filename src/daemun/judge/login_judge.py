@@ -136,7 +136,7 @@ class LoginJudge:
         return bool(self.known.policy.users)
 
     async def set_policies(self, policies: collections.abc.Iterable[judge_policies.Known]) -> None:
-        self.host = next((one for one in policies if isinstance(one, judge_policies.LoginHost)), None)
+        self.host = judge_policies.find_host(policies)
         if self.host is not None:
             self.book.idle_s, self.book.lifetime_s = self.host.idle_s, self.host.lifetime_s
             self.known.set_providers(self.host.providers)

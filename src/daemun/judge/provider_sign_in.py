@@ -118,8 +118,8 @@ class ProviderSignIn:
     def set_policies(self, policies: collections.abc.Collection[judge_policies.Known]) -> None:
         """Instead of all before."""
         self._rules = tuple(one for one in policies if isinstance(one, judge_policies.LoginPolicy))
-        hosts = [one for one in policies if isinstance(one, judge_policies.LoginHost)]
-        self._providers = hosts[-1].providers if hosts and self._client is not None else ()
+        host = judge_policies.find_host(policies)
+        self._providers = host.providers if host is not None and self._client is not None else ()
         self._connect_all(self._secrets)
 
     async def set_secrets(self, secrets: dict[str, ClientSecret]) -> None:

@@ -125,6 +125,11 @@ def _digest(value: dict[str, object]) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
 
 
+def find_host(policies: collections.abc.Iterable[Known]) -> LoginHost | None:
+    """The current one; None: nobody signs in."""
+    return next((one for one in reversed(tuple(policies)) if isinstance(one, LoginHost)), None)
+
+
 def find_named(files: collections.abc.Mapping[str, bytes]) -> frozenset[tuple[str, str]]:
     """Name and digest of the policies that nginx's files name."""
     return frozenset(
