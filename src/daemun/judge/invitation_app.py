@@ -57,10 +57,7 @@ class InvitationApp:
     async def _enter(self, request: web.BaseRequest, name: str) -> web.Response:
         """Signed in, in the place of whoever was, and on to the account."""
         await self._judge.sign_out(login_http.cookie(request, login_http.SESSION))
-        visitor = login_judge.Visitor(
-            address=request.headers.get("X-Real-IP", ""), agent=request.headers.get("User-Agent", "")
-        )
-        secret = await self._judge.begin(name, visitor)
+        secret = await self._judge.begin(name, login_http.visitor(request))
         if secret is None or self._judge.host is None:
             return login_http.redirect("/")
         answer = login_http.redirect("/account")

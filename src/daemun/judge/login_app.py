@@ -8,6 +8,8 @@ What nginx sends besides: X-Real-IP, X-Forwarded-Host (with the port that was na
 (where the sign-in's host is reached, with its colon), X-Daemun-Site-Port (of HTTPS, of a site with one of its own).
 """
 
+import collections.abc
+import dataclasses
 import re
 import urllib.parse
 
@@ -19,6 +21,26 @@ from daemun.judge import login_http, login_judge, login_pages, passkey_pages, pa
 _CHALLENGE = re.compile(r"[0-9a-f]{64}\Z")
 _BROWSER_S = 3600
 _REFUSALS = {login_judge.Step.AGAIN: ("again", 401), login_judge.Step.UNSAVED: ("unsaved", 503)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PageRequest:
+    """A request of the page of the sign-in. sent: the fields of its form, or its query. given: those that name where
+    it leads afterwards. goal: the same, once it is known to be ours; None: to the page itself."""
+
+    request: web.BaseRequest
+    words: login_pages.Words
+    sent: dict[str, str]
+    given: dict[str, str]
+    goal: login_judge.Goal | None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it would lead to what is none of our sites."""
+        return self.goal is None and any(self.given.values())
+
+
+Form = collections.abc.Callable[[PageRequest], collections.abc.Awaitable[web.Response]]
 
 
 class LoginApp:
@@ -34,7 +56,7 @@ class LoginApp:
         method = "GET" if request.method == "HEAD" else request.method
         handle = {
             ("GET", "/pages/"): self._show,
-            ("POST", "/pages/"): self._take,
+            ("POST", "/pages/"): self.taking(self._sign_in),
             ("GET", "/pages/sign-out"): self._go_home,
             ("POST", "/pages/sign-out"): self._sign_out,
             ("GET", "/site/start"): self._start,
@@ -51,13 +73,12 @@ class LoginApp:
     # --- on the host of the sign-in ----------------------------------------------------------------------------
 
     async def _show(self, request: web.BaseRequest, words: login_pages.Words) -> web.Response:
-        given = {key: request.query.get(key, "") for key in ("to", "challenge")}
-        goal = self.find_goal(request, given)
-        if goal is None and any(given.values()):
+        page_request = self.make_page_request(request, words, dict(request.query))
+        if page_request.is_foreign:
             return login_http.page(login_pages.message(words, "foreign_title", "foreign"), 400)
         found = await self._judge.find_signed_in(login_http.cookie(request, login_http.SESSION))
-        if found is not None and goal is not None:
-            return login_http.redirect(self._way_back(found[0], goal, given["challenge"]))
+        if found is not None and page_request.goal is not None:
+            return login_http.redirect(self._way_back(found[0], page_request.goal, page_request.given["challenge"]))
         if found is not None:
             form = login_http.secret(request, login_http.FORM)
             return login_http.keep(
@@ -65,72 +86,74 @@ class LoginApp:
                 login_http.FORM,
                 form,
             )
-        return self.ask(request, words, given, goal)
+        return self.show_form(page_request)
 
-    async def _take(self, request: web.BaseRequest, words: login_pages.Words) -> web.Response:
-        sent = await login_http.read_form(request)
+    def taking(self, handle: Form) -> login_http.Handler:
+        """A handler of a form of the sign-in: sent by the page itself, and leading to one of our sites."""
+
+        async def take(request: web.BaseRequest, words: login_pages.Words) -> web.Response:
+            sent = await login_http.read_form(request)
+            page_request = self.make_page_request(request, words, sent)
+            if page_request.is_foreign:
+                return login_http.page(login_pages.message(words, "foreign_title", "foreign"), 400)
+            if not login_http.is_own(request, sent):
+                return self.show_form(page_request, problem=words["stale"], status=403)
+            return await handle(page_request)
+
+        return take
+
+    def make_page_request(
+        self, request: web.BaseRequest, words: login_pages.Words, sent: dict[str, str]
+    ) -> PageRequest:
         given = {key: sent.get(key, "") for key in ("to", "challenge")}
-        goal = self.find_goal(request, given)
-        if goal is None and any(given.values()):
-            return login_http.page(login_pages.message(words, "foreign_title", "foreign"), 400)
-        if not login_http.is_own(request, sent):
-            return self.ask(request, words, given, goal, problem=words["stale"], status=403)
-        visitor = login_judge.Visitor(
-            address=request.headers.get("X-Real-IP", ""), agent=request.headers.get("User-Agent", "")
-        )
+        return PageRequest(request=request, words=words, sent=sent, given=given, goal=self._find_goal(request, given))
+
+    async def _sign_in(self, page_request: PageRequest) -> web.Response:
+        sent, visitor = page_request.sent, login_http.visitor(page_request.request)
         if "pending" in sent:
             outcome = await self._judge.check_code(sent["pending"], sent.get("code", ""), visitor)
         else:
             outcome = await self._judge.sign_in(sent.get("user", ""), sent.get("password", ""), visitor)
-        return await self._respond(request, words, sent, goal, outcome)
+        return await self._respond(page_request, outcome)
 
-    async def _respond(
-        self,
-        request: web.BaseRequest,
-        words: login_pages.Words,
-        sent: dict[str, str],
-        goal: login_judge.Goal | None,
-        outcome: login_judge.Outcome,
-    ) -> web.Response:
-        given = {key: sent.get(key, "") for key in ("to", "challenge")}
-        retry = {"Retry-After": str(outcome.retry_after_s)}
-        user = sent.get("user", "")
+    async def _respond(self, page_request: PageRequest, outcome: login_judge.Outcome) -> web.Response:
+        words, user = page_request.words, page_request.sent.get("user", "")
         match outcome.step:
             case login_judge.Step.SIGNED_IN:
-                return await self.enter(request, words, given, goal, outcome.secret)
+                return await self.enter(page_request, outcome.secret)
             case login_judge.Step.CODE:
-                form = login_http.secret(request, login_http.FORM)
+                form = login_http.secret(page_request.request, login_http.FORM)
                 problem = words["wrong_code"] if outcome.is_wrong else ""
-                hidden = {**given, "form": form, "pending": outcome.pending}
+                hidden = {**page_request.given, "form": form, "pending": outcome.pending}
                 page = login_pages.code(words, hidden=hidden, problem=problem)
                 return login_http.keep(login_http.page(page, 401 if outcome.is_wrong else 200), login_http.FORM, form)
             case login_judge.Step.WAIT:
-                problem = words["wait"].format(seconds=outcome.retry_after_s)
-                return self.ask(request, words, given, goal, user=user, problem=problem, status=429, headers=retry)
+                return self.refuse_for_now(page_request, outcome.retry_after_s)
             case login_judge.Step.BUSY:
-                problem = words["busy"]
-                return self.ask(request, words, given, goal, user=user, problem=problem, status=503, headers=retry)
+                retry = {"Retry-After": str(outcome.retry_after_s)}
+                return self.show_form(page_request, user=user, problem=words["busy"], status=503, headers=retry)
         word, status = _REFUSALS.get(outcome.step, ("wrong", 401))
-        return self.ask(request, words, given, goal, user=user, problem=words[word], status=status)
+        return self.show_form(page_request, user=user, problem=words[word], status=status)
 
-    async def enter(
-        self,
-        request: web.BaseRequest,
-        words: login_pages.Words,
-        given: dict[str, str],
-        goal: login_judge.Goal | None,
-        secret: str,
-    ) -> web.Response:
+    def refuse_for_now(self, page_request: PageRequest, seconds: int) -> web.Response:
+        """After too many guesses."""
+        problem, retry = page_request.words["wait"].format(seconds=seconds), {"Retry-After": str(seconds)}
+        return self.show_form(
+            page_request, user=page_request.sent.get("user", ""), problem=problem, status=429, headers=retry
+        )
+
+    async def enter(self, page_request: PageRequest, secret: str) -> web.Response:
         """A new session, in the place of the one that the browser had."""
-        await self._judge.sign_out(login_http.cookie(request, login_http.SESSION))
+        await self._judge.sign_out(login_http.cookie(page_request.request, login_http.SESSION))
         found = await self._judge.find_signed_in(secret)
         if found is None or self._judge.host is None:
-            return self.ask(request, words, given, goal, problem=words["again"], status=401)
+            return self.show_form(page_request, problem=page_request.words["again"], status=401)
+        goal = page_request.goal
         if goal is None:
             answer = login_http.redirect("/")
         else:
-            url = self._way_back(found[0], goal, given["challenge"])
-            answer = login_http.page(login_pages.going(words, url=url, host=goal.place))
+            url = self._way_back(found[0], goal, page_request.given["challenge"])
+            answer = login_http.page(login_pages.going(page_request.words, url=url, host=goal.place))
         login_http.keep(answer, login_http.SESSION, secret, max_age_s=self._judge.host.lifetime_s)
         return login_http.drop(answer, login_http.FORM)
 
@@ -146,21 +169,18 @@ class LoginApp:
         page = login_pages.message(words, "title", "left" if is_saved else "left_unsaved", link="/")
         return login_http.drop(login_http.page(page, 200 if is_saved else 503), login_http.SESSION)
 
-    def ask(
+    def show_form(
         self,
-        request: web.BaseRequest,
-        words: login_pages.Words,
-        given: dict[str, str],
-        goal: login_judge.Goal | None,
+        page_request: PageRequest,
         *,
         user: str = "",
         problem: str = "",
         status: int = 200,
         headers: dict[str, str] | None = None,
     ) -> web.Response:
-        form = login_http.secret(request, login_http.FORM)
-        hidden = {**given, "form": form}
-        host = goal.place if goal is not None else ""
+        words, form = page_request.words, login_http.secret(page_request.request, login_http.FORM)
+        hidden = {**page_request.given, "form": form}
+        host = page_request.goal.place if page_request.goal is not None else ""
         providers = self._judge.host.providers if self._judge.host is not None else ()
         buttons = provider_pages.buttons(words, hidden, providers)
         has_form = self._judge.has_users or not buttons
@@ -172,7 +192,7 @@ class LoginApp:
         )
         return login_http.keep(login_http.page(page, status, headers), login_http.FORM, form)
 
-    def find_goal(self, request: web.BaseRequest, given: dict[str, str]) -> login_judge.Goal | None:
+    def _find_goal(self, request: web.BaseRequest, given: dict[str, str]) -> login_judge.Goal | None:
         if not _CHALLENGE.match(given["challenge"]):
             return None
         return self._judge.read_goal(given["to"], login_http.port(request.headers.get("X-Forwarded-Host", "")))

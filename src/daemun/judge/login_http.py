@@ -11,7 +11,7 @@ import urllib.parse
 
 from aiohttp import web
 
-from daemun.judge import login_pages, session_book
+from daemun.judge import login_judge, login_pages, session_book
 
 Handler = collections.abc.Callable[[web.BaseRequest, login_pages.Words], collections.abc.Awaitable[web.Response]]
 """Of a request that nginx passed on, in the words of its language."""
@@ -31,6 +31,12 @@ def cookie(request: web.BaseRequest, name: str) -> str:
         if key == name and _SECRET.match(value):
             return value
     return ""
+
+
+def visitor(request: web.BaseRequest) -> login_judge.Visitor:
+    return login_judge.Visitor(
+        address=request.headers.get("X-Real-IP", ""), agent=request.headers.get("User-Agent", "")
+    )
 
 
 def secret(request: web.BaseRequest, name: str) -> str:

@@ -31,7 +31,7 @@ class PasskeyApp:
         self.handlers: dict[tuple[str, str], account_app.Handler] = {
             ("GET", "/pages/passkeys.js"): self._show_script,
             ("POST", "/pages/passkey/begin"): self._begin_use,
-            ("POST", "/pages/passkey"): self._finish_use,
+            ("POST", "/pages/passkey"): pages.taking(self._finish_use),
         }
         forms: dict[str, account_app.Form] = {
             "passkeys/begin": self._begin_creation,
@@ -53,31 +53,21 @@ class PasskeyApp:
         options = self._passkeys.begin_use(browser, request.headers.get("X-Real-IP", ""), self._host)
         return web.Response(text=options, headers=_JSON)
 
-    async def _finish_use(self, request: web.BaseRequest, words: Words) -> web.Response:
-        sent = await login_http.read_form(request)
-        given = {key: sent.get(key, "") for key in ("to", "challenge")}
-        goal = self._pages.find_goal(request, given)
-        if goal is None and any(given.values()):
-            return login_http.page(login_pages.message(words, "foreign_title", "foreign"), 400)
-        if not login_http.is_own(request, sent):
-            return self._pages.ask(request, words, given, goal, problem=words["stale"], status=403)
-        visitor = login_judge.Visitor(
-            address=request.headers.get("X-Real-IP", ""), agent=request.headers.get("User-Agent", "")
-        )
-        browser, credential = login_http.cookie(request, login_http.FORM), sent.get("credential", "")
+    async def _finish_use(self, page_request: login_app.PageRequest) -> web.Response:
+        request = page_request.request
         found = await self._passkeys.finish_use(
-            browser, credential, visitor, host=self._host, origin=self._origin(request)
+            login_http.cookie(request, login_http.FORM),
+            page_request.sent.get("credential", ""),
+            login_http.visitor(request),
+            host=self._host,
+            origin=self._origin(request),
         )
         if found.retry_after_s:
-            problem, retry = (
-                words["wait"].format(seconds=found.retry_after_s),
-                {"Retry-After": str(found.retry_after_s)},
-            )
-            return self._pages.ask(request, words, given, goal, problem=problem, status=429, headers=retry)
+            return self._pages.refuse_for_now(page_request, found.retry_after_s)
         if not found.secret:
-            problem = passkey_pages.extend(words)["passkey_wrong"]
-            return self._pages.ask(request, words, given, goal, problem=problem, status=401)
-        return await self._pages.enter(request, words, given, goal, found.secret)
+            problem = passkey_pages.extend(page_request.words)["passkey_wrong"]
+            return self._pages.show_form(page_request, problem=problem, status=401)
+        return await self._pages.enter(page_request, found.secret)
 
     # --- on the page of the account ----------------------------------------------------------------------------
 

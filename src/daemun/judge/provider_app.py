@@ -17,7 +17,6 @@ BROWSER = "__Host-daemun-provider"
 _BROWSER_S = 3600
 _CALLBACK = re.compile(r"/pages/callback/(?P<key>[a-z0-9.-]{1,255})\Z")
 _STATUS = {Fault.AWAY: 503, Fault.SETTINGS: 502, Fault.REFUSED: 403, Fault.UNPROVEN: 502}
-_NOWHERE = {"to": "", "challenge": ""}
 
 
 class ProviderApp:
@@ -37,76 +36,52 @@ class ProviderApp:
             return login_http.page(login_pages.message(words, "closed_title", "closed"), 503)
         match = _CALLBACK.match(request.path)
         if match is None and request.method == "POST":
-            return await self._begin(request, words)
+            return await self._pages.taking(self._begin)(request, words)
         if match is not None and request.method == "GET" and self._providers.find_name(match["key"]) is not None:
             return await self._finish(request, words, match["key"])
         return web.Response(status=404)
 
-    async def _begin(self, request: web.BaseRequest, words: login_pages.Words) -> web.Response:
-        sent = await login_http.read_form(request)
-        given = {key: sent.get(key, "") for key in _NOWHERE}
-        goal = self._pages.find_goal(request, given)
-        if goal is None and any(given.values()):
-            return login_http.page(login_pages.message(words, "foreign_title", "foreign"), 400)
-        if not login_http.is_own(request, sent):
-            return self._pages.ask(request, words, given, goal, problem=words["stale"], status=403)
-        key = sent.get("provider", "")
+    async def _begin(self, page_request: login_app.PageRequest) -> web.Response:
+        key = page_request.sent.get("provider", "")
         name = self._providers.find_name(key)
         if name is None:
-            return self._pages.ask(request, words, given, goal, problem=words["again"], status=404)
-        browser = login_http.secret(request, BROWSER)
+            return self._pages.show_form(page_request, problem=page_request.words["again"], status=404)
+        browser, visitor = login_http.secret(page_request.request, BROWSER), login_http.visitor(page_request.request)
         try:
-            url = await self._providers.begin(key, browser, self._find_callback(key), _visitor(request), **given)
+            url = await self._providers.begin(key, browser, self._find_callback(key), visitor, **page_request.given)
         except provider_sign_in.WaitError as error:
-            return self._wait(request, words, given, error)
+            return self._pages.refuse_for_now(page_request, error.retry_after_s)
         except ProviderError as error:
-            return self._fail(request, words, key, error, given)
-        page = login_http.page(provider_pages.leaving(words, url=url, name=name))
+            return self._fail(page_request, key, error)
+        page = login_http.page(provider_pages.leaving(page_request.words, url=url, name=name))
         return login_http.keep(page, BROWSER, browser, max_age_s=_BROWSER_S)
 
     async def _finish(self, request: web.BaseRequest, words: login_pages.Words, key: str) -> web.Response:
         name, query = self._providers.find_name(key) or key, dict(request.query)
+        browser, visitor = login_http.cookie(request, BROWSER), login_http.visitor(request)
+        page_request = self._pages.make_page_request(request, words, {})
         try:
-            found = await self._providers.finish(key, query, login_http.cookie(request, BROWSER), _visitor(request))
+            found = await self._providers.finish(key, query, browser, visitor)
         except provider_sign_in.WaitError as error:
-            return self._wait(request, words, _NOWHERE, error)
+            return self._pages.refuse_for_now(page_request, error.retry_after_s)
         except provider_sign_in.StaleError:
             return login_http.page(login_pages.message(words, "over_title", "over", link="/"), 400)
         except provider_sign_in.NotAdmittedError as error:
             page = provider_pages.stranger(words, name=name, user=error.name, again="/")
             return login_http.page(page, 403)
         except ProviderError as error:
-            return self._fail(request, words, key, error, _NOWHERE)
-        given = {"to": found.to, "challenge": found.challenge}
-        goal = self._pages.find_goal(request, given)
-        return await self._pages.enter(request, words, given, goal, found.secret)
+            return self._fail(page_request, key, error)
+        page_request = self._pages.make_page_request(request, words, {"to": found.to, "challenge": found.challenge})
+        return await self._pages.enter(page_request, found.secret)
 
-    def _wait(
-        self,
-        request: web.BaseRequest,
-        words: login_pages.Words,
-        given: dict[str, str],
-        error: provider_sign_in.WaitError,
-    ) -> web.Response:
-        problem = words["wait"].format(seconds=error.retry_after_s)
-        retry, goal = {"Retry-After": str(error.retry_after_s)}, self._pages.find_goal(request, given)
-        return self._pages.ask(request, words, given, goal, problem=problem, status=429, headers=retry)
-
-    def _fail(
-        self,
-        request: web.BaseRequest,
-        words: login_pages.Words,
-        key: str,
-        error: ProviderError,
-        given: dict[str, str],
-    ) -> web.Response:
+    def _fail(self, page_request: login_app.PageRequest, key: str, error: ProviderError) -> web.Response:
         uri = self._find_callback(key)
         page = provider_pages.failed(
-            words,
+            page_request.words,
             name=self._providers.find_name(key) or key,
             error=error,
             uri=uri,
-            again=provider_pages.find_again(given),
+            again=provider_pages.find_again(page_request.given),
         )
         return login_http.page(page, _STATUS[error.fault])
 
@@ -115,9 +90,3 @@ class ProviderApp:
         host = self._login.host
         assert host is not None
         return login_provider_form.callback(host.host, key, login_url.write_port(host.port))
-
-
-def _visitor(request: web.BaseRequest) -> login_judge.Visitor:
-    return login_judge.Visitor(
-        address=request.headers.get("X-Real-IP", ""), agent=request.headers.get("User-Agent", "")
-    )
