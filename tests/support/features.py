@@ -428,6 +428,11 @@ def _globals() -> Feature:
     )
 
 
+def _balancer() -> Feature:
+    listen = dataclasses.replace(SETTINGS.listen, balancers=("10.0.0.0/8", "fd00::7"))
+    return _settings(site("a.example.com", "http://10.0.0.1"), paths=("nginx.conf", "listen/https.conf"), listen=listen)
+
+
 def _nginx_proxy() -> Feature:
     """What only containers made for nginx-proxy ask for, and a gate that is like it."""
     old = model.TlsPolicy(name="Old", protocols=("TLSv1", "TLSv1.2"), ciphers="ALL:@SECLEVEL=0", prefers_server=True)
@@ -561,6 +566,7 @@ def _streams() -> Feature:
 FEATURES = {
     "access": _access(),
     "balance": _balance(),
+    "balancer": _balancer(),
     "chat": _chat(),
     "default-redirect": _default_redirect(),
     "default-site": _default_site(),

@@ -186,12 +186,13 @@ def running(
     """
     with prepared() as layout:
         at = at or At()
-        settings = dataclasses.replace(
-            settings or model.Globals(),
-            listen=model.Listen(
-                http=(model.Address(host=at.host, port=at.http),), https=(model.Address(host=at.host, port=at.https),)
-            ),
+        settings = settings or model.Globals()
+        listen = dataclasses.replace(
+            settings.listen,
+            http=(model.Address(host=at.host, port=at.http),),
+            https=(model.Address(host=at.host, port=at.https),),
         )
+        settings = dataclasses.replace(settings, listen=listen)
         http, https = at.http, at.https
         desired = model.Desired(globals=settings, sites=sites)
         env = environment_of(layout, **changes)

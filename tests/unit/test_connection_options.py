@@ -112,3 +112,27 @@ def test_versions_and_ciphers(written: str, protocols: tuple[str, ...], ciphers:
 )
 def test_versions_and_ciphers_that_are_refused(written: str, words: str) -> None:
     assert words in read(site=f"tls: {written}")[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("10.0.0.0/8", ("10.0.0.0/8",)), ("[192.0.2.7, 'fd00::/8']", ("192.0.2.7", "fd00::/8")), ("false", ())],
+)
+def test_balancers(written: str, meant: tuple[str, ...]) -> None:
+    snapshot, problems = read(top=f"listen: {{proxy_protocol: {written}}}")
+    assert snapshot.globals is not None
+    assert (snapshot.globals.listen.balancers, problems) == (meant, "")
+
+
+@pytest.mark.parametrize(
+    ("top", "words"),
+    [
+        ("listen: {proxy_protocol: true}", "write `proxy_protocol: [10.0.0.0/8]` with its own"),
+        ("listen: {proxy_protocol: [0.0.0.0/0]}", "is everybody, and everybody could name any address"),
+        ("listen: {proxy_protocol: [10.0.0.1/8]}", 'write "10.0.0.0/8"'),
+        ("listen: {proxy_protocol: balancer}", "listen.proxy_protocol"),
+        ("listen: {proxy_protocol: 10.0.0.1}\ntrusted_proxies: [10.0.0.1]", "from one of them alone"),
+    ],
+)
+def test_balancers_that_are_refused(top: str, words: str) -> None:
+    assert words in read(top=top)[1]

@@ -162,7 +162,8 @@ def test_every_word_of_servers_is_one_of_another_tool() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "told"), [("h3", "no HTTP/3"), ("proxy_protocol", "a listen with proxy_protocol"), ("ipv6", "by itself")]
+    ("key", "told"),
+    [("h3", "no HTTP/3"), ("accept_proxy_protocol", "write `listen: {proxy_protocol"), ("ipv6", "by itself")],
 )
 def test_words_of_other_tools_in_listen(key: str, told: str) -> None:
     (problem,) = yaml_file.parse(f"listen: {{{key}: true}}\nsites: {{}}\n", file_name="f", base_dir="/").problems

@@ -66,7 +66,7 @@ class Visitor:
         is_old_served = not is_owners and probe_targets.takes_old_clients(self.site, settings)
         if self.only_rsa and not (is_old_served and expected.has_rsa(self.name, now_s)):
             return None
-        shown = await shake(self.address, self.name, sends_proxy_line=settings.proxy_protocol, only_rsa=self.only_rsa)
+        shown = await shake(self.address, self.name, sends_proxy_line=settings.has_proxy_lines, only_rsa=self.only_rsa)
         fingerprint = shown.fingerprint if isinstance(shown, served_judgement.Shown) else None
         known: collections.abc.Collection[str] = ()
         if not is_owners and (fingerprint is not None or self.only_rsa):

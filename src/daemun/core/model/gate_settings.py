@@ -31,10 +31,12 @@ class Address:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
-    """Where visitors come in."""
+    """Where visitors come in. balancers: networks whose PROXY line ahead of each connection names the visitor; where
+    there are none, connections have no such line."""
 
     http: tuple[Address, ...] = (Address(port=80),)
     https: tuple[Address, ...] = (Address(port=443),)
+    balancers: tuple[str, ...] = ()
 
     @property
     def https_port(self) -> int:
@@ -98,7 +100,7 @@ class Globals:
     snippet: the owner's raw nginx at http level. parts: of what its end is made up.
     like_nginx_proxy: what users of nginx-proxy see otherwise is as there: more headers, and its variables.
     believes_clients: X-Forwarded-* headers of every client are passed on; its address is its own all the same.
-    proxy_protocol: whether connections start with a PROXY line, which has the client's address.
+    proxy_protocol: whether connections start with a PROXY line, which has the client's address, whoever sends it.
     internal: which clients the routes that are internal serve, as nginx for a location. internal_origin: where an owner
     wrote that.
     challenge_files: an owner's web root whose files answer the ACME challenge before daemun does, of other clients that
@@ -122,6 +124,11 @@ class Globals:
     snippet: Snippet = ()
     snippet_origin: Origin = NOWHERE
     parts: tuple[SnippetFile, ...] = ()
+
+    @property
+    def has_proxy_lines(self) -> bool:
+        """Whether each connection begins with a PROXY line."""
+        return self.proxy_protocol or bool(self.listen.balancers)
 
     @property
     def own_snippet(self) -> Snippet:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import ipaddress
 import typing
 
 import pydantic
@@ -9,7 +10,7 @@ import pydantic
 from daemun.core import model, short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
-from daemun.core.texts import names, words
+from daemun.core.texts import names, rules, words
 
 _Addresses = typing.Annotated[
     tuple[
@@ -24,10 +25,31 @@ _Addresses = typing.Annotated[
 ]
 
 
+def _balancers(value: object) -> object:
+    """Who may name the visitor has to be said: anybody else could be everybody."""
+    if value is False or value == [False]:
+        return ()
+    if value is True or value == [True]:
+        raise ValueError(
+            "expected the networks of the balancer that sends it, found true; "
+            "write `proxy_protocol: [10.0.0.0/8]` with its own"
+        )
+    return value
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenListen(forms.OptionMap):
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "proxy_protocol": "networks of a balancer in front that sends a PROXY line ahead of each connection"
+    }
     http: _Addresses = model.Listen().http
     https: _Addresses = model.Listen().https
+    proxy_protocol: typing.Annotated[
+        tuple[forms.Text, ...],
+        pydantic.Strict(strict=False),
+        pydantic.BeforeValidator(_balancers),
+        forms.ONE_OR_MORE,
+    ] = ()
 
 
 def _parse(value: object) -> object:
@@ -43,7 +65,7 @@ def _parse(value: object) -> object:
 
 
 def _make(written: WrittenListen) -> model.Listen:
-    return model.Listen(http=written.http, https=written.https)
+    return model.Listen(http=written.http, https=written.https, balancers=written.proxy_protocol)
 
 
 def _check(value: model.Listen, place: Place) -> None:
@@ -58,6 +80,15 @@ def _check(value: model.Listen, place: Place) -> None:
                     place.add(f"{address} is already listened on by {other_kind} ({other})", kind, index)
                     break
             seen.append((kind, address))
+    for index, network in enumerate(value.balancers):
+        place.add_value(network, _find_network_cause(network), "proxy_protocol", index)
+
+
+def _find_network_cause(network: str) -> str | None:
+    cause = rules.check_network(network)
+    if cause is None and ipaddress.ip_network(network, strict=False).prefixlen == 0:
+        return "is everybody, and everybody could name any address; write the balancer's own network"
+    return cause
 
 
 def check_address(address: model.Address) -> str | None:
@@ -90,6 +121,12 @@ OPTION = Option(
     doc={
         "http": Doc(kind=_KIND, usual="`80`", meaning="where visitors come in; a port alone: every address"),
         "https": Doc(kind=_KIND, usual="`443`", meaning="the same, over HTTPS"),
+        "proxy_protocol": Doc(
+            kind="list of networks",
+            usual="`[]`",
+            meaning="of a balancer in front that sends a PROXY line ahead of each connection, which names the visitor, "
+            "see [nginx.md](nginx.md#a-balancer-in-front)",
+        ),
     },
     levels=frozenset({Level.GATE}),
     model_field="listen",

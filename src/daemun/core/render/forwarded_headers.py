@@ -56,7 +56,7 @@ def expressions(settings: model.Globals, nginx: render_environment.Nginx) -> For
         forwarded_for="$remote_addr",
         forwarded_proto="$scheme",
         forwarded_host=host,
-        forwarded_port="$daemun_forwarded_port" if settings.proxy_protocol else "$daemun_port",
+        forwarded_port="$daemun_forwarded_port" if settings.has_proxy_lines else "$daemun_port",
         request_id="$request_id",
         sent_request_id="",
     )

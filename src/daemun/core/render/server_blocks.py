@@ -41,7 +41,7 @@ def own_addresses(addresses: tuple[model.Address, ...], port: int) -> tuple[mode
 
 
 def _protocol(settings: model.Globals) -> tuple[str, ...]:
-    return ("proxy_protocol",) if settings.proxy_protocol else ()
+    return ("proxy_protocol",) if settings.has_proxy_lines else ()
 
 
 def challenge() -> directive.Directive:

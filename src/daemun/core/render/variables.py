@@ -148,21 +148,35 @@ def _trust(settings: model.Globals) -> tuple[directive.Node, ...]:
     # Without trusted proxies the realip module, and with it $realip_remote_addr, may not be there.
     peer = (
         "$realip_remote_addr"
-        if trusted_proxies_option.OPTION.of(settings) or settings.proxy_protocol
+        if trusted_proxies_option.OPTION.of(settings) or settings.has_proxy_lines
         else "$remote_addr"
     )
     networks = [arguments.line(network, "1") for network in realip.networks(settings)]
     # Behind a PROXY line the peer is the balancer that wrote it; the visitor is $remote_addr.
-    chain = f"$http_x_forwarded_for, {'$remote_addr' if settings.proxy_protocol else peer}"
+    chain = f"$http_x_forwarded_for, {'$remote_addr' if settings.has_proxy_lines else peer}"
     otherwise = "1" if settings.believes_clients else "0"
     return (
         directive.Comment("1 when the connection comes from a trusted proxy."),
         arguments.line(
             "geo", Expr(peer), Expr("$daemun_trusted"), block=(arguments.line("default", otherwise), *networks)
         ),
+        *_balancer(settings),
         directive.Comment("What servers are told of the visitor: strangers' own claims are dropped."),
         _believed(settings, "x_forwarded_for", "forwarded_for", "$remote_addr", ("~^1:.", chain)),
     )
+
+
+def _balancer(settings: model.Globals) -> tuple[directive.Node, ...]:
+    lines = tuple(arguments.line(network, "1") for network in realip.balancers(settings))
+    if not lines:
+        return ()
+    geo = arguments.line(
+        "geo",
+        Expr("$realip_remote_addr"),
+        Expr("$daemun_balancer"),
+        block=(arguments.line("default", "0"), *lines),
+    )
+    return (directive.Comment("1 when the PROXY line comes from a balancer in front."), geo)
 
 
 def _believed(
@@ -220,7 +234,11 @@ def _forwarded(settings: model.Globals, nginx: render_environment.Nginx) -> tupl
 
 def _forwarded_port(settings: model.Globals) -> directive.Directive:
     """Behind a PROXY line: the port that the balancer was reached at, which no client can choose."""
-    if settings.proxy_protocol:
+    if settings.listen.balancers:
+        found = (r"~^1:(?<daemun_balancer_port>[1-9][0-9]{0,4})\z", "$daemun_balancer_port")
+        source = "$daemun_balancer:$proxy_protocol_server_port"
+        return arguments.map_to(source, "$daemun_forwarded_port", found, default="$daemun_port")
+    if settings.has_proxy_lines:
         port = "$proxy_protocol_server_port"
         return arguments.map_to(
             port, "$daemun_forwarded_port", ("", "$daemun_port"), ("0", "$daemun_port"), default=port

@@ -9,7 +9,7 @@ import collections.abc
 import functools
 
 from daemun.core import model, problem_report, render_environment, site_memory, source_abilities
-from daemun.core.options import catalogue, option, tls_option
+from daemun.core.options import catalogue, option, tls_option, trusted_proxies_option
 from daemun.core.texts import rules, words
 from daemun.core.validation import (
     loops,
@@ -79,6 +79,13 @@ def find_gate_problems(
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     place = option.Place(report=report, field=(), sites=sites)
     catalogue.check_level(option.Level.GATE, settings, place)
+    if settings.listen.balancers and trusted_proxies_option.OPTION.of(settings):
+        place.add(
+            "stands beside `trusted_proxies`, and nginx takes a visitor's address from one of them alone: remove "
+            "`trusted_proxies` where a balancer passes connections on, `proxy_protocol` where a proxy passes requests",
+            "listen",
+            "proxy_protocol",
+        )
     if settings.tls_policy is not None:
         tls_option.check_policy(settings.tls_policy, place.below("tls_policy"))
     others = (*validate_limits.find_gate_problems(settings), *validate_streams.find_problems(settings, sites))
@@ -121,7 +128,7 @@ def find_unsupported_globals(
     """What `settings` need and this nginx cannot do."""
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     needed = [*catalogue.find_needs(settings.options)]
-    if settings.proxy_protocol:
+    if settings.has_proxy_lines:
         needed.append(("proxy_protocol", render_environment.Feature.REALIP))
     for field, feature in needed:
         if feature not in features:
