@@ -2,6 +2,6 @@
 
 ban_folder           the files
 crowdsec_stream      decisions of CrowdSec's local API
-server_refusals      who guesses passwords of servers behind the gate, as nginx reports it
+guess_reports        guesses of passwords of servers behind the gate, as nginx reports them
 ban_keeper           what is banned, why and until when; kept in the store
 """

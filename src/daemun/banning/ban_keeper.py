@@ -38,7 +38,7 @@ Bans = dict[str, banned_networks.Ban]
 
 
 class Guesses(typing.Protocol):
-    """Who guesses passwords of the gate (`daemun.judge`), or of servers (`server_refusals`)."""
+    """Who guesses passwords of the gate (`daemun.judge`), or of servers (`guess_reports`)."""
 
     async def fetch_waits(self) -> collections.abc.Mapping[str, tuple[int, float]]:
         """See `guess_limits.Waits`."""

@@ -12,7 +12,7 @@ import daemun
 from daemun import garbage
 from daemun import settings as settings_
 from daemun.alerts import notifier
-from daemun.banning import ban_keeper, server_refusals
+from daemun.banning import ban_keeper, guess_reports
 from daemun.certs import account_service, certificate_manager
 from daemun.certs.dns01 import dns_proofs
 from daemun.control import gate, lifecycle, nginx_upgrade, reconciler, reload_limiter
@@ -131,12 +131,12 @@ class Daemon:
         self._judge = judge_keeper.JudgeKeeper(
             store, self._layout, group=account.gid if account else None, version=daemun.__version__
         )
-        self._refusals = server_refusals.ServerRefusals(self._layout)
+        self._guess_reports = guess_reports.GuessReports(self._layout)
         self._bans = ban_keeper.BanKeeper(
             store,
             self._layout,
             clock.SystemClock(),
-            (self._judge, self._refusals),
+            (self._judge, self._guess_reports),
             version=daemun.__version__,
             wake=self._wake,
         )
@@ -201,7 +201,7 @@ class Daemon:
             ),
             queue=self._queue,
             asker=ask_program.Asker(self._domains),
-            refusals=self._refusals,
+            guess_reports=self._guess_reports,
         )
 
         self._guard = state_guard.StateGuard(

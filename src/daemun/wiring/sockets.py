@@ -8,7 +8,7 @@ import typing
 import structlog
 
 from daemun import errors
-from daemun.banning import server_refusals
+from daemun.banning import guess_reports
 from daemun.certs import account_service
 from daemun.control import gate
 from daemun.core import layout
@@ -45,7 +45,7 @@ class Sockets:
     acme_service: account_service.AccountService
     queue: hold_queue.HoldQueue
     asker: ask_program.Asker
-    refusals: server_refusals.ServerRefusals
+    guess_reports: guess_reports.GuessReports
 
     async def serve_control(self) -> None:
         """In a folder in memory where the state directory cannot be written: commands look there, too."""
@@ -66,7 +66,7 @@ class Sockets:
         await missed_handshakes.listen(self.layout, self.asker, group=self.group)
 
     async def listen_to_guesses(self) -> None:
-        await self.refusals.listen(self.group)
+        await self.guess_reports.listen(self.group)
 
     # Their modules are imported here, at the first request: starlette is slow to import.
 

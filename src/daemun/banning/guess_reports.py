@@ -1,5 +1,5 @@
-"""What servers behind the gate refused, as nginx reports it (`core.render.guess_log`): datagrams on a unix socket, in
-syslog's form (RFC 3164)."""
+"""Passwords that servers behind the gate refused, as nginx reports them (`core.render.guess_log`): datagrams on a unix
+socket, in syslog's form (RFC 3164)."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ _LARGEST_BYTES = 1024
 _REPORT = re.compile(rb" daemun: guess (form|[0-9]{1,3}) ([0-9a-f.:]{2,45})\Z")
 
 
-class ServerRefusals:
+class GuessReports:
     """Implements `ban_keeper.Guesses`."""
 
     def __init__(self, paths: layout.Layout) -> None:

@@ -8,7 +8,7 @@ import pathlib
 import pytest
 from passlib import hash as passlib_hash
 
-from daemun.banning import server_refusals
+from daemun.banning import guess_reports
 from daemun.core import model
 from daemun.core.options import bans_option, basic_auth_form, catalogue, logs_option, trusted_proxies_option
 from tests.integration import test_access
@@ -47,7 +47,7 @@ async def counted(
     gate: rendered.Running, requests: collections.abc.Iterable[tuple[str, str, dict[str, str]]], address: str
 ) -> int | None:
     """The wrong guesses of an address that sends these and has to wait then; None: it has not."""
-    refusals = server_refusals.ServerRefusals(gate.layout)
+    reports = guess_reports.GuessReports(gate.layout)
     group = pathlib.Path(gate.layout.run).stat().st_gid
 
     async def all_read() -> None:
@@ -56,12 +56,12 @@ async def counted(
         async def is_read() -> bool:
             last = {"X-Forwarded-For": "192.0.2.99", "Authorization": basic("last")}
             await asyncio.to_thread(gate.ask, "GET", "https://app.test/", headers=last)
-            return "192.0.2.99" in refusals._guesses._networks
+            return "192.0.2.99" in reports._guesses._networks
 
-        await refusals.forget("192.0.2.99")
+        await reports.forget("192.0.2.99")
         await upstreams.eventually(is_read)
 
-    listening = asyncio.create_task(refusals.listen(group))
+    listening = asyncio.create_task(reports.listen(group))
     try:
         await upstreams.eventually(lambda: is_there(gate))
         await all_read()
@@ -69,7 +69,7 @@ async def counted(
             answer = await asyncio.to_thread(gate.ask, method, url, headers={"X-Forwarded-For": address, **headers})
             assert answer.status_code in {200, 401, 403, 503}
         await all_read()
-        waits = await refusals.fetch_waits()
+        waits = await reports.fetch_waits()
         return waits[address][0] if address in waits else None
     finally:
         listening.cancel()
@@ -146,12 +146,12 @@ async def test_also_without_an_access_log_and_not_without_bans() -> None:
 
 async def test_nothing_of_a_password_is_reported(gate: rendered.Running) -> None:
     """And whatever else is sent to the socket counts for nothing."""
-    refusals = server_refusals.ServerRefusals(gate.layout)
+    reports = guess_reports.GuessReports(gate.layout)
     for line in (
         b"",
         b"guess 1 203.0.113.7",
         b"<1> daemun: guess 1 not-an-address",
         b"<1> daemun: guess 12345 192.0.2.1",
     ):
-        assert server_refusals._REPORT.search(line) is None
-    assert await refusals.fetch_waits() == {}
+        assert guess_reports._REPORT.search(line) is None
+    assert await reports.fetch_waits() == {}
