@@ -101,7 +101,7 @@ def test_words_of_other_tools(where: str, key: str, told: str) -> None:
         ("gzip", "compressed by themselves"),
         ("version", "leave it out"),
         ("providers", "docs/docker.md"),
-        ("streams", "only HTTP is forwarded"),
+        ("tcp", "`streams: {NAME:"),
         ("dns", "`acme: {dns"),
     ],
 )

@@ -160,7 +160,3 @@ def test_l9_variables_of_the_environment_are_no_keys(text: str) -> None:
 def test_l9_variables_of_nginx_are_not() -> None:
     assert said("'x-${A}': {'${B}': 1}\nsites: {a.test: 'http://web'}") == ""
     assert said("nginx: |\n  map $a ${B} { default 1; }\nsites: {a.test: 'http://web'}") == ""
-
-
-def test_l9_include_is_told() -> None:
-    assert "the file is one file" in said("include: sites/*.yaml\nsites: {}")
