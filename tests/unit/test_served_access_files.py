@@ -1,4 +1,4 @@
-"""A site that some visitors cannot enter because a file of `access` is missing is told as degraded, with the cure."""
+"""A site that some visitors cannot enter because a file of `access` is missing is reported as degraded, with the cure."""
 
 import dataclasses
 
@@ -18,6 +18,7 @@ MISSING = model.Problem(
     host="a.test",
     field=("access", "basic_auth", "file"),
     file="/x",
+    cure="correct the path; until then nobody",
 )
 
 

@@ -34,6 +34,28 @@ class ProblemReport:
             self.add(f"{words.quoted(value)} {cause}", *field)
 
 
+def describe(
+    site: model.Site | None,
+    field: Field,
+    cause: str,
+    *,
+    cure: str = "",
+    severity: model.Severity = model.Severity.ERROR,
+    file: str | None = None,
+) -> model.Problem:
+    """A problem of a value of a site. site: None: of the gate. The others: as of `model.Problem`."""
+    host = None if site is None else site.host
+    return model.Problem(
+        origin=model.NOWHERE if site is None else site.origin,
+        message=f"{label(field, host=host)}: {cause}{f'; {cure}' if cure else ''}",
+        host=host,
+        severity=severity,
+        field=field,
+        file=file,
+        cure=cure,
+    )
+
+
 def label(field: Field, *, host: str | None) -> str:
     """'site "shop.test", route "/api/", timeout.read': the field as a person would call it, in every message about it.
     List positions are left to the line number."""

@@ -23,10 +23,11 @@ _CLOSED = "nobody comes in by a certificate until then"
 
 
 class AuthorityError(Exception):
-    """What is wrong with a file, and what to do. path: of the file. key: below `client_certificates`."""
+    """What is wrong with a file. cure: what to do. path: of the file. key: below `client_certificates`."""
 
-    def __init__(self, message: str, *, path: str, key: str) -> None:
+    def __init__(self, message: str, *, cure: str, path: str, key: str) -> None:
         super().__init__(message)
+        self.cure = cure
         self.path = path
         self.key = key
 
@@ -39,12 +40,9 @@ class _Place:
     field: problem_report.Field
     problems: list[model.Problem]
 
-    def add(self, cause: str, *, key: str, path: str, severity: model.Severity) -> None:
+    def add(self, cause: str, cure: str, *, key: str, path: str, severity: model.Severity) -> None:
         field = (*self.field, access_option.OPTION.name, "client_certificates", key)
-        origin, host = (model.NOWHERE, None) if self.site is None else (self.site.origin, self.site.host)
-        message = f"{problem_report.label(field, host=host)}: {cause}"
-        found = model.Problem(origin=origin, message=message, host=host, field=field, file=path, severity=severity)
-        self.problems.append(found)
+        self.problems.append(problem_report.describe(self.site, field, cause, cure=cure, severity=severity, file=path))
 
 
 def with_authorities(snapshot: model.Snapshot, state: str | None) -> tuple[model.Snapshot, list[model.Problem]]:
@@ -93,7 +91,7 @@ def _filled(options: model.OptionValues, state: str | None, place: _Place) -> mo
     try:
         found = _find(value, state, place)
     except AuthorityError as error:
-        place.add(str(error), key=error.key, path=error.path, severity=model.Severity.ERROR)
+        place.add(str(error), error.cure, key=error.key, path=error.path, severity=model.Severity.ERROR)
     except OSError:
         pass  # reported of every file that is named
     changed = dataclasses.replace(value, ca=dataclasses.replace(value.ca, found=found))
@@ -113,11 +111,12 @@ def _find(
     try:
         return read(paths.clients_certificate, paths.clients_revoked, place)
     except FileNotFoundError:
-        cause = f"there is no client yet; `daemun clients add NAME` makes one; {_CLOSED}"
-        place.add(cause, key="ca", path=paths.clients_certificate, severity=model.Severity.WARNING)
+        cure = f"`daemun clients add NAME` makes one; {_CLOSED}"
+        warning = model.Severity.WARNING
+        place.add("there is no client yet", cure, key="ca", path=paths.clients_certificate, severity=warning)
     except OSError as error:
-        cause = f"cannot read {paths.clients_certificate}: {causes.describe(error)}; {_CLOSED}"
-        place.add(cause, key="ca", path=paths.clients_certificate, severity=model.Severity.ERROR)
+        cause = f"cannot read {paths.clients_certificate}: {causes.describe(error)}"
+        place.add(cause, _CLOSED, key="ca", path=paths.clients_certificate, severity=model.Severity.ERROR)
     return None
 
 
@@ -132,21 +131,21 @@ def read(ca_file: str, crl_file: str | None, place: _Place | None) -> client_cer
         whole.update(hashlib.sha256(content).digest())
         lists = _parse_lists(content, crl_file)
         if place is not None:
-            for cause in _find_useless(authorities, lists, crl_file):
-                place.add(cause, key="revoked", path=crl_file, severity=model.Severity.WARNING)
+            for cause, cure in _find_useless(authorities, lists, crl_file):
+                place.add(cause, cure, key="revoked", path=crl_file, severity=model.Severity.WARNING)
     return client_certificates_form.FoundAuthority(ca_file=ca_file, crl_file=crl_file, digest=whole.hexdigest()[:16])
 
 
 def _parse_authorities(content: bytes, path: str) -> list[x509.Certificate]:
     if b"PRIVATE KEY-----" in content:
-        message = f"{path} holds a private key; name a file with the certificates of the CA alone; {_CLOSED}"
-        raise AuthorityError(message, path=path, key="ca")
+        cure = f"name a file with the certificates of the CA alone; {_CLOSED}"
+        raise AuthorityError(f"{path} holds a private key", cure=cure, path=path, key="ca")
     try:
         found = x509.load_pem_x509_certificates(content)
         _ = [one.subject for one in found]
     except ValueError as error:
-        message = f"{path} holds no whole certificate in PEM form; put it there again; {_CLOSED}"
-        raise AuthorityError(message, path=path, key="ca") from error
+        message, cure = f"{path} holds no whole certificate in PEM form", f"put it there again; {_CLOSED}"
+        raise AuthorityError(message, cure=cure, path=path, key="ca") from error
     return found
 
 
@@ -156,22 +155,22 @@ def _parse_lists(content: bytes, path: str) -> list[x509.CertificateRevocationLi
         parts = _LIST.findall(content) or [content]
         found = [x509.load_pem_x509_crl(part) for part in parts]
     except ValueError as error:
-        cause = f"{path} holds no whole revocation list in PEM form; put it there again"
-        raise AuthorityError(f"{cause}; {_CLOSED}", path=path, key="revoked") from error
+        message, cure = f"{path} holds no whole revocation list in PEM form", f"put it there again; {_CLOSED}"
+        raise AuthorityError(message, cure=cure, path=path, key="revoked") from error
     return found
 
 
 def _find_useless(
     authorities: list[x509.Certificate], lists: list[x509.CertificateRevocationList], path: str
-) -> collections.abc.Iterator[str]:
-    """OpenSSL takes a certificate only where every CA above it has a list that has not ended (X509_V_FLAG_CRL_CHECK_ALL
-    in ngx_ssl_crl)."""
+) -> collections.abc.Iterator[tuple[str, str]]:
+    """Causes and cures. OpenSSL takes a certificate only where every CA above it has a list that has not ended
+    (X509_V_FLAG_CRL_CHECK_ALL in ngx_ssl_crl)."""
     now = datetime.datetime.now(datetime.UTC)
     for one in authorities:
         named = one.subject.rfc4514_string()
         own = [each for each in lists if each.issuer == one.subject]
         ends = [each.next_update_utc for each in own]
         if not own:
-            yield f"{path} has no revocation list of {named}, whose certificates are all refused; add it"
+            yield f"{path} has no revocation list of {named}, whose certificates are all refused", "add it"
         elif all(end is not None and end <= now for end in ends):
-            yield f"the revocation list of {named} in {path} has ended, so its certificates are all refused; renew it"
+            yield f"the revocation list of {named} in {path} has ended, so its certificates are all refused", "renew it"

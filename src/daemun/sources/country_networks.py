@@ -29,7 +29,11 @@ _remembered: dict[_Key, tuple[_Fingerprint, country_forms.FoundNetworks]] = {}
 
 
 class DatabaseError(Exception):
-    """What is wrong with a database, and what to do."""
+    """What is wrong with a database. cure: what to do."""
+
+    def __init__(self, message: str, *, cure: str) -> None:
+        super().__init__(message)
+        self.cure = cure
 
 
 def with_networks(snapshot: model.Snapshot) -> tuple[model.Snapshot, list[model.Problem]]:
@@ -77,30 +81,17 @@ def _filled(
         except DatabaseError as error:
             found = _find_last(one.database.path, one.codes)
             until = "nobody comes in" if found is None else "what was read of it last goes on"
-            cause = f"{error}; until then {until}"
-            problems.append(_problem(site, below, one, cause, model.Severity.ERROR))
+            cure = f"{error.cure}; until then {until}"
+            # Another content of the file lets the next round succeed.
+            problems.append(problem_report.describe(site, below, str(error), cure=cure, file=one.database.path))
         except OSError:  # reported of every file that is named
             found = _find_last(one.database.path, one.codes)
         if found is not None and found.missing:
             cause = f"{one.database.path} has no network of {', '.join(found.missing)}"
-            problems.append(_problem(site, below, one, cause, model.Severity.WARNING))
+            problems.append(problem_report.describe(site, below, cause, severity=model.Severity.WARNING))
         filled.append(dataclasses.replace(one, database=dataclasses.replace(one.database, found=found)))
     changed = dataclasses.replace(access, countries=tuple(filled))
     return catalogue.with_value(options, access_option.OPTION, changed)
-
-
-def _problem(
-    site: model.Site | None,
-    field: problem_report.Field,
-    one: country_forms.Countries,
-    cause: str,
-    severity: model.Severity,
-) -> model.Problem:
-    origin, host = (model.NOWHERE, None) if site is None else (site.origin, site.host)
-    message = f"{problem_report.label(field, host=host)}: {cause}"
-    # A file is named where another content of it lets the next round succeed; a warning waits for nothing.
-    file = one.database.path if severity is model.Severity.ERROR else None
-    return model.Problem(origin=origin, message=message, host=host, field=field, file=file, severity=severity)
 
 
 def _find_last(path: str, codes: tuple[str, ...]) -> country_forms.FoundNetworks | None:
@@ -142,10 +133,11 @@ def _read(path: str, codes: frozenset[str]) -> country_forms.FoundNetworks:
         raise
     except Exception as error:  # of a damaged file the library raises whatever comes of it, RecursionError too
         cause = str(error) or type(error).__name__
-        raise DatabaseError(f"{path} is no whole database ({cause}); fetch it again") from error
+        raise DatabaseError(f"{path} is no whole database ({cause})", cure="fetch it again") from error
     if not knows_any:
         raise DatabaseError(
-            f"{path} has neither countries nor autonomous systems; name a database that has, such as GeoLite2-Country"
+            f"{path} has neither countries nor autonomous systems",
+            cure="name a database that has, such as GeoLite2-Country",
         )
     networks = merging.found
     digest = hashlib.sha256("\n".join(networks).encode()).hexdigest()

@@ -84,6 +84,4 @@ def _find_cause(
 
 def _warn(held: catalogue.Held, below: tuple[str | int, ...], cause: str) -> model.Problem:
     field = (*held.field, "login", *below)
-    origin, host = (model.NOWHERE, None) if held.site is None else (held.site.origin, held.site.host)
-    message = f"{problem_report.label(field, host=host)}: {cause}"
-    return model.Problem(origin=origin, message=message, host=host, field=field, severity=model.Severity.WARNING)
+    return problem_report.describe(held.site, field, cause, severity=model.Severity.WARNING)

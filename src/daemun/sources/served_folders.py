@@ -47,11 +47,8 @@ def _judge_page(
         return None
     if closed is None or (held.site is not None and not held.site.enabled):
         return None
-    origin, host = (model.NOWHERE, None) if held.site is None else (held.site.origin, held.site.host)
-    message = f"{problem_report.label(held.field, host=host)}: {closed}; until then the gate's own page is shown"
-    return model.Problem(
-        origin=origin, message=message, host=host, severity=model.Severity.WARNING, field=held.field, file=page.path
-    )
+    cause = f"{closed}; until then the gate's own page is shown"
+    return problem_report.describe(held.site, held.field, cause, severity=model.Severity.WARNING, file=page.path)
 
 
 def _find_cause_of(

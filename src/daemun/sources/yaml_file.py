@@ -286,11 +286,11 @@ def _find_wrong_passwords(snapshot: model.Snapshot) -> list[model.Problem]:
         except OSError:
             continue  # `_find_missing_files` has it
         field, site = (*held.field, *file.below), held.site
-        origin, host = (model.NOWHERE, None) if site is None else (site.origin, site.host)
         for line, cause in basic_auth_form.parse_htpasswd(content).faults[:_MOST_FAULTS]:
             effect = "this line lets nobody in, the other users can sign in"
-            message = f"{problem_report.label(field, host=host)}: {file.path}:{line} {cause}; {effect}"
-            found.append(model.Problem(origin=origin, message=message, host=host, field=field, file=file.path))
+            found.append(
+                problem_report.describe(site, field, f"{file.path}:{line} {cause}", cure=effect, file=file.path)
+            )
     return found
 
 
@@ -300,8 +300,7 @@ def _unreadable(file: option.NamedFile, field: problem_report.Field, site: model
         with regular_files.open_for_reading(path):
             return []
     except OSError as error:
-        cause = f"{(error.strerror or str(error)).lower()}; correct the path, or the rights of the file"
-        cause += f"; until then {file.until}" if file.until else ""
-        origin, host = (model.NOWHERE, None) if site is None else (site.origin, site.host)
-        message = f"{problem_report.label(field, host=host)}: cannot read {path}: {cause}"
-        return [model.Problem(origin=origin, message=message, host=host, field=field, file=path)]
+        cause = f"cannot read {path}: {(error.strerror or str(error)).lower()}"
+        until = f"; until then {file.until}" if file.until else ""
+        cure = f"correct the path, or the rights of the file{until}"
+        return [problem_report.describe(site, field, cause, cure=cure, file=path)]

@@ -37,6 +37,7 @@ class Problem:
     field: the value it is about, as a path of daemun.yaml's keys below the site (below the top when host is None):
         ("routes", "/api/", "to", 0); () for the whole. Sources that know positions turn it into one.
     file: one that is named there and cannot be read. It may come to be without a change of any source.
+    cure: what to do, in which the message ends; "": it is not known apart from the rest.
     bars: a text that no earlier version of the site may have that is served instead: a folder that would show a secret.
     """
 
@@ -46,7 +47,13 @@ class Problem:
     severity: Severity = Severity.ERROR
     field: tuple[str | int, ...] = ()
     file: str | None = None
+    cure: str = ""
     bars: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """The message without the cure."""
+        return self.message.removesuffix(f"; {self.cure}") if self.cure else self.message
 
     def __str__(self) -> str:
         return located(str(self.origin), self.message)

@@ -102,8 +102,7 @@ def _with_missing_file(
     problem = of_host.get(status.site.host, outer)
     if problem is None or status.state is not model.SiteState.LIVE:
         return status
-    reason, _, cure = problem.message.partition("; ")
-    return dataclasses.replace(status, state=model.SiteState.DEGRADED, reason=reason, cure=cure or None)
+    return dataclasses.replace(status, state=model.SiteState.DEGRADED, reason=problem.reason, cure=problem.cure or None)
 
 
 def judge_certificate(status: model.CertificateStatus, look: model.SiteLook | None) -> model.CertificateStatus:
