@@ -1,4 +1,4 @@
-"""A site that some visitors cannot enter because a file of `access` is missing is reported as degraded, with the cure."""
+"""A site that some visitors cannot enter because a file of `access` is missing is degraded, with the cure."""
 
 import dataclasses
 
