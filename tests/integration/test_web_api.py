@@ -46,7 +46,7 @@ async def _client(gate: fake_gate.FakeGate) -> collections.abc.AsyncIterator[htt
 
 Json = dict[str, typing.Any]
 
-NOT_LOOKED_AT: Json = {"servers": [], "judges": [], "last_error": None}
+NOT_LOOKED_AT: Json = {"entry": None, "when": None, "servers": [], "judges": [], "last_error": None}
 NOT_SHAKEN: Json = {"handshakes": [], "handshake_at": None, "cure": None, "since": None}
 
 

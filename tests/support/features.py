@@ -42,6 +42,7 @@ from daemun.core.options import (
     streams_option,
     timeout_option,
     trailing_slash_option,
+    when_option,
 )
 from daemun.core.plan import shared_sites
 from tests.support.sites import proxy, route, site, target, upstream_tls, with_options
@@ -159,6 +160,36 @@ def _snippets() -> Feature:
         _line("map", "$http_x", "$mine", block=(_line("default", ""), _line("~^a b", "1"), _line("", "2"))),
     )
     return _settings(limited, paths=("nginx.conf", "snippets/http.conf"), snippet=whole, snippet_origin=_origin(9))
+
+
+def _conditions() -> Feature:
+    """Every key of `when`, and every action, in a list."""
+    whens = (
+        when_option.When(method=("POST", "PUT"), header=(when_option.NamedValue(name="X-A", patterns=("a", "*b*")),)),
+        when_option.When(query=(when_option.NamedValue(name="q", patterns=("a b",)),)),
+        when_option.When(cookie=(when_option.NamedValue(name="c", patterns=("~ ^x",)),)),
+        when_option.When(
+            header=(when_option.NamedValue(name="Accept", is_absent=True),),
+            cookie=(when_option.NamedValue(name="d"),),
+            query=(when_option.NamedValue(name="e", is_absent=True),),
+        ),
+        when_option.When(address=("private", "192.0.2.0/24"), country=when_option.InCountries(any_of=("KR",))),
+        when_option.When(probability=550),
+        when_option.When(probability=5000),
+    )
+    actions: tuple[model.Action | str, ...] = (
+        *("http://10.0.0.1", "grpc://10.0.0.2", "fastcgi://10.0.0.3"),
+        *(model.Files(folder="/srv"), model.Redirect(to="/y"), model.Respond(status=204), respond_form.DENIAL),
+    )
+    entries = (
+        route("/api/", action, entry=number, when=when, max_body=1000)
+        for number, (when, action) in enumerate(zip(whens, actions, strict=True))
+    )
+    rest = (
+        route("= /e", model.Respond(), entry=0, when=whens[0]),
+        route("= /e", "http://10.0.0.4/x/", entry=1, hold=0.0),
+    )
+    return _sites(site("conditions.example.com", *entries, *rest, tls=model.Tls(mode=model.TlsMode.OFF)))
 
 
 def _https() -> Feature:
@@ -568,6 +599,7 @@ FEATURES = {
     "balance": _balance(),
     "balancer": _balancer(),
     "chat": _chat(),
+    "conditions": _conditions(),
     "default-redirect": _default_redirect(),
     "default-site": _default_site(),
     "files": _files(),

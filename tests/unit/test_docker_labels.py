@@ -381,6 +381,7 @@ FILE_ONLY = {
     "redirect_aliases": "daemun.redirect sends one name to another",
     "on_demand": "spends the gate's budget of certificates",
     "enabled": "a container is stopped instead",
+    "when": "containers have no order among each other",
 }
 
 

@@ -31,6 +31,7 @@ from daemun.core.options import (
     timeout_option,
     trailing_slash_option,
     upstream_tls_options,
+    when_option,
 )
 from daemun.core.render import render_tree
 from daemun.core.texts import names
@@ -194,7 +195,34 @@ ERRORS = strategies.builds(
     ).map(tuple),
     servers=strategies.none() | FLAG,
 )
-ROUTES = strategies.builds(
+NAMED_VALUES = strategies.lists(
+    strategies.builds(
+        when_option.NamedValue,
+        name=strategies.sampled_from(["a", "x-y", "a.b", "$a"]) | TEXT,
+        patterns=strategies.lists(strategies.sampled_from(["a", "*a$b*", "~ ^a$", "~* {"]) | TEXT, max_size=2).map(
+            tuple
+        ),
+        is_absent=FLAG,
+    ),
+    max_size=2,
+).map(tuple)
+WHEN = strategies.none() | strategies.builds(
+    when_option.When,
+    method=strategies.lists(strategies.sampled_from(["GET", "POST"]) | TEXT, max_size=2).map(tuple),
+    header=NAMED_VALUES,
+    query=NAMED_VALUES,
+    cookie=NAMED_VALUES,
+    address=strategies.lists(strategies.sampled_from(["private", "0.0.0.0/0"]) | TEXT, max_size=2).map(tuple),
+    probability=strategies.none() | strategies.integers(-1, 10_001),
+)
+
+
+def _in_list(route: model.Route, when: when_option.When | None) -> model.Route:
+    options = catalogue.values(when_option.OPTION.set(when)) if when is not None else ()
+    return dataclasses.replace(route, entry=0, options=(*route.options, *options))
+
+
+ALONE = strategies.builds(
     sites.route,
     strategies.sampled_from(["/", "= /a", "*.js", "*.{a,b}", "~ ^/(?<a>.*)$", "~* b"])
     | PATH
@@ -210,6 +238,7 @@ ROUTES = strategies.builds(
     errors=ERRORS,
     bandwidth=BANDWIDTH,
 )
+ROUTES = ALONE | strategies.builds(_in_list, ALONE, WHEN)
 SITES = strategies.builds(
     _site,
     host=strategies.sampled_from(["a.test", "*.a.test", "10.0.0.1", "[::1]", "b.com"]) | TEXT,
@@ -256,7 +285,8 @@ def _repaired(site: model.Site) -> model.Site:
 def _without(site: model.Site, field: tuple[str | int, ...]) -> model.Site:
     match field:
         case ("routes", path, *rest):
-            kept = [_mended(route, rest) if route.path == path else route for route in site.routes]
+            below = [one for one in rest if one != 0]
+            kept = [_mended(route, below) if route.path == path else route for route in site.routes]
             return dataclasses.replace(site, routes=tuple(kept))
         case ("routes",):
             return dataclasses.replace(site, routes=SITE.routes)
@@ -275,7 +305,7 @@ def _without(site: model.Site, field: tuple[str | int, ...]) -> model.Site:
 
 def _mended(route: model.Route, rest: list[str | int]) -> model.Route:
     if not rest:
-        return dataclasses.replace(route, path="/")
+        return dataclasses.replace(route, path="/", entry=None, snippet=())
     if rest[0] in catalogue.BY_NAME and catalogue.BY_NAME[str(rest[0])].beside == option.EVERY_ACTION:
         return dataclasses.replace(route, options=())
     if rest[0] in catalogue.BY_NAME:

@@ -58,10 +58,12 @@ def describe(
 
 def label(field: Field, *, host: str | None) -> str:
     """'site "shop.test", route "/api/", timeout.read': the field as a person would call it, in every message about it.
-    List positions are left to the line number."""
+    List positions are left to the line number, but for those among the routes of one path."""
     parts = [f"site {words.quoted(host)}"] if host is not None else []
     if field and field[0] == "routes" and len(field) > 1:
-        parts.append(f"route {words.quoted(str(field[1]))}")
+        is_of_list = len(field) > 2 and isinstance(field[2], int)
+        name = f"{field[1]} #{int(field[2]) + 1}" if is_of_list else str(field[1])
+        parts.append(f"route {words.quoted(name)}")
         field = field[2:]
     rest = ".".join(part if part.isprintable() else words.quoted(part)[1:-1] for part in field if isinstance(part, str))
     return ", ".join([*parts, *([rest] if rest else [])])

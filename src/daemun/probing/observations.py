@@ -41,7 +41,7 @@ class Looks:
         known = {aim: key for key, aim in before.items()}
         results = {aim: self._servers[key] for aim, key in known.items() if key in self._servers}
         before_site = self._sites.get(site.host)
-        before_paths = {route.path for route in before_site.routes} if before_site is not None else set()
+        before_paths = {route.name for route in before_site.routes} if before_site is not None else set()
         self.remove(site.host, forget=False)
         found: dict[Key, model.Aim] = {}
         for aim in probe_targets.find_aims(site, settings):
@@ -51,7 +51,7 @@ class Looks:
         self._aims[site.host] = found
         for name in site.names:
             (self._wildcards if name.startswith("*.") else self._owners)[name] = site.host
-        paths = {route.path for route in site.routes}
+        paths = {route.name for route in site.routes}
         for path in paths:
             self._routes[names.upstream_name(site.host, path)] = (site.host, path)
         for gone in before_paths - paths:
@@ -74,9 +74,9 @@ class Looks:
                 if known.get(name) == host:
                     del known[name]
         for route in site.routes if site is not None else ():
-            self._routes.pop(names.upstream_name(host, route.path), None)
+            self._routes.pop(names.upstream_name(host, route.name), None)
             if forget:
-                self._errors.pop((host, route.path), None)
+                self._errors.pop((host, route.name), None)
         self._checked.discard(host)
         if forget:
             self._handshakes.pop(host, None)
@@ -205,7 +205,7 @@ class Looks:
         if site is None:
             return None
         return model.SiteLook(
-            routes=tuple(self._look_at(host, route.path) for route in site.routes),
+            routes=tuple(self._look_at(host, route.name) for route in site.routes),
             handshakes=tuple(self._handshakes.get(host, {}).values()),
             shaken_at=self._shaken.get(host),
         )
@@ -241,7 +241,7 @@ class Looks:
     def _note(self, host: str) -> None:
         is_noteworthy = (
             host in self._handshakes
-            or any((host, route.path) in self._errors for route in self._sites[host].routes)
+            or any((host, route.name) in self._errors for route in self._sites[host].routes)
             or any(one.trouble is not None for key in self._aims.get(host, {}) for one in self._servers.get(key, ()))
         )
         (self._noteworthy.add if is_noteworthy else self._noteworthy.discard)(host)
@@ -249,6 +249,5 @@ class Looks:
 
 def _find_path(site: model.Site, path: str) -> str | None:
     """The route that serves a path."""
-    paths = [route.path for route in site.routes]
-    found = route_paths.choose(paths, path)
-    return None if found is None else paths[found]
+    found = route_paths.choose([route.path for route in site.routes], path)
+    return None if found is None else site.routes[found].name

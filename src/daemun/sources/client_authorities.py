@@ -73,7 +73,7 @@ def _of_site(site: model.Site, state: str | None, problems: list[model.Problem])
     routes = tuple(
         dataclasses.replace(
             route,
-            options=_filled(route.options, state, _Place(site=site, field=("routes", route.path), problems=problems)),
+            options=_filled(route.options, state, _Place(site=site, field=route.field, problems=problems)),
         )
         for route in site.routes
     )

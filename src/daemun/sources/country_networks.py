@@ -18,7 +18,8 @@ import maxminddb
 
 from daemun import regular_files
 from daemun.core import model, problem_report
-from daemun.core.options import access_option, catalogue, country_forms
+from daemun.core.options import access_option, catalogue, country_forms, when_option
+from daemun.core.validation import route_lists
 
 _Key = tuple[str, tuple[str, ...]]
 _Fingerprint = tuple[int, ...]
@@ -45,21 +46,25 @@ def with_networks(snapshot: model.Snapshot) -> tuple[model.Snapshot, list[model.
     settings = snapshot.globals
     if settings is not None:
         settings = dataclasses.replace(settings, options=_filled(settings.options, None, (), problems))
-    sites = tuple(_of_site(site, problems) if site.enabled else site for site in snapshot.sites)
+    gate = settings or model.Globals()
+    sites = tuple(_of_site(site, gate, problems) if site.enabled else site for site in snapshot.sites)
     return dataclasses.replace(snapshot, globals=settings, sites=sites), problems
 
 
 def find_databases(snapshot: model.Snapshot) -> frozenset[str]:
     """Their paths."""
     values = catalogue.find_values(snapshot, {access_option.OPTION.name})
-    return frozenset(one.database.path for held in values if held.value is not None for one in held.value.countries)
+    named = {one.database.path for held in values if held.value is not None for one in held.value.countries}
+    conditions = catalogue.find_values(snapshot, {when_option.OPTION.name})
+    own = (held.value.country.database for held in conditions if held.value is not None and held.value.country)
+    return frozenset(named | {one.path for one in own if one is not None})
 
 
-def _of_site(site: model.Site, problems: list[model.Problem]) -> model.Site:
-    routes = tuple(
-        dataclasses.replace(route, options=_filled(route.options, site, ("routes", route.path), problems))
-        for route in site.routes
+def _of_site(site: model.Site, settings: model.Globals, problems: list[model.Problem]) -> model.Site:
+    filled = (
+        dataclasses.replace(route, options=_filled(route.options, site, route.field, problems)) for route in site.routes
     )
+    routes = tuple(_with_condition(route, site, settings, problems) for route in filled)
     options = _filled(site.options, site, (), problems)
     if (options, routes) == (site.options, site.routes):
         return site
@@ -74,24 +79,55 @@ def _filled(
         return options
     filled = []
     for index, one in enumerate(access.countries):
-        found: country_forms.FoundNetworks | None
-        below = (*field, access_option.OPTION.name, "countries", index, "database")
-        try:
-            found = find_networks(one.database.path, one.codes)
-        except DatabaseError as error:
-            found = _find_last(one.database.path, one.codes)
-            until = "nobody comes in" if found is None else "what was read of it last goes on"
-            cure = f"{error.cure}; until then {until}"
-            # Another content of the file lets the next round succeed.
-            problems.append(problem_report.describe(site, below, str(error), cure=cure, file=one.database.path))
-        except OSError:  # reported of every file that is named
-            found = _find_last(one.database.path, one.codes)
-        if found is not None and found.missing:
-            cause = f"{one.database.path} has no network of {', '.join(found.missing)}"
-            problems.append(problem_report.describe(site, below, cause, severity=model.Severity.WARNING))
-        filled.append(dataclasses.replace(one, database=dataclasses.replace(one.database, found=found)))
+        place = _Place(site=site, field=(*field, access_option.OPTION.name, "countries", index, "database"))
+        found = _find(one.database.path, one.codes, place, problems, otherwise="nobody comes in")
+        filled.append(dataclasses.replace(one, database=found))
     changed = dataclasses.replace(access, countries=tuple(filled))
     return catalogue.with_value(options, access_option.OPTION, changed)
+
+
+def _with_condition(
+    route: model.Route, site: model.Site, settings: model.Globals, problems: list[model.Problem]
+) -> model.Route:
+    """The same with the networks of the countries that its `when` names."""
+    value = when_option.OPTION.of(route)
+    path = route_lists.find_database(route, site, settings)
+    if value is None or value.country is None or path is None:
+        return route
+    country = value.country
+    place = _Place(site=site, field=(*route.field, when_option.OPTION.name, "country"))
+    database = _find(path, country.any_of, place, problems, otherwise="nobody is in these countries")
+    changed = dataclasses.replace(value, country=dataclasses.replace(country, database=database))
+    return dataclasses.replace(route, options=catalogue.with_value(route.options, when_option.OPTION, changed))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where a database is named."""
+
+    site: model.Site | None
+    field: problem_report.Field
+
+
+def _find(
+    path: str, codes: tuple[str, ...], place: _Place, problems: list[model.Problem], *, otherwise: str
+) -> country_forms.CountryDatabase:
+    """otherwise: what is so while nothing of the file is known."""
+    found: country_forms.FoundNetworks | None
+    try:
+        found = find_networks(path, codes)
+    except DatabaseError as error:
+        found = _find_last(path, codes)
+        until = otherwise if found is None else "what was read of it last goes on"
+        cure = f"{error.cure}; until then {until}"
+        # Another content of the file lets the next round succeed.
+        problems.append(problem_report.describe(place.site, place.field, str(error), cure=cure, file=path))
+    except OSError:  # reported of every file that is named
+        found = _find_last(path, codes)
+    if found is not None and found.missing:
+        cause = f"{path} has no network of {', '.join(found.missing)}"
+        problems.append(problem_report.describe(place.site, place.field, cause, severity=model.Severity.WARNING))
+    return country_forms.CountryDatabase(path=path, found=found)
 
 
 def _find_last(path: str, codes: tuple[str, ...]) -> country_forms.FoundNetworks | None:

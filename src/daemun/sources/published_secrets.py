@@ -53,7 +53,7 @@ def _find_shown(snapshot: model.Snapshot) -> collections.abc.Iterator[_Shown]:
         for route in site.routes if site.enabled else ():
             if (place := _find_place(route)) is not None:
                 key, path = place
-                yield _Shown(host=site.host, origin=site.origin, field=("routes", route.path, key), path=path)
+                yield _Shown(host=site.host, origin=site.origin, field=(*route.field, key), path=path)
     for page, held in catalogue.find_pages(snapshot):
         if held.site is None:
             yield _Shown(host=None, origin=model.NOWHERE, field=held.field, path=page.path)

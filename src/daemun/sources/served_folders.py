@@ -125,7 +125,7 @@ def _is_answered(nodes: model.Snippet) -> bool:
 
 
 def _warn(site: model.Site, route: model.Route, cause: str) -> model.Problem:
-    field = ("routes", route.path, "files" if isinstance(route.action, model.Files) else "respond")
+    field = (*route.field, "files" if isinstance(route.action, model.Files) else "respond")
     return model.Problem(
         origin=site.origin,
         message=f"{problem_report.label(field, host=site.host)}: {cause}",

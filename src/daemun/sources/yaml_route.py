@@ -6,7 +6,7 @@ import typing
 import pydantic
 
 from daemun.core import model, short_texts
-from daemun.core.options import catalogue, forms, option, respond_form
+from daemun.core.options import catalogue, forms, option, respond_form, when_option
 from daemun.core.options.option import Doc
 from daemun.core.texts import words
 from daemun.sources import yaml_entry, yaml_words
@@ -141,6 +141,17 @@ class RouteEntry(yaml_entry.Entry):
             answer = self.deny if self.respond is None else self.respond.make()
             return dataclasses.replace(answer or respond_form.DENIAL, options=own), options
         return model.Proxy(targets=tuple(target.translate() for target in self.to or ()), options=own), options
+
+
+def has_condition(value: object) -> bool:
+    """Whether a route, as it is written, is for some requests of its path only."""
+    return isinstance(value, dict) and when_option.OPTION.name in value
+
+
+def is_list(value: object) -> bool:
+    """Whether a path leads to several routes: a list in which one has conditions. Others were meant as something else,
+    such as several servers."""
+    return isinstance(value, list) and any(map(has_condition, value))
 
 
 ROUTE: type[RouteEntry] = catalogue.with_options("RouteEntry", RouteEntry, option.Level.ROUTE)

@@ -16,6 +16,7 @@ _ROUTES: forms.Json = {
     "additionalProperties": False,
     "minProperties": 1,
 }
+_FOR_SOME: forms.Json = {"type": "object", "required": ["when"]}
 
 
 def make_schema() -> forms.Json:
@@ -29,9 +30,12 @@ def make_schema() -> forms.Json:
     site["properties"]["routes"] |= _ROUTES
     file["properties"]["sites"] |= {"type": "object", "additionalProperties": {"$ref": "#/$defs/Site"}}
     file |= {"anyOf": [{"required": ["sites"]}, {"required": [yaml_include.KEY]}], "patternProperties": {"^x-": {}}}
+    one: forms.Json = {"anyOf": [forms.TEXT, {"$ref": "#/$defs/RouteMap"}]}
+    definitions["RouteMap"] = route
     definitions["Route"] = {
-        "anyOf": [forms.TEXT, route],
-        "description": "a target, or a map with to, redirect, files, respond or deny",
+        "anyOf": [*one["anyOf"], {"type": "array", "items": one, "contains": _FOR_SOME}],
+        "description": "a target, a map with to, redirect, files, respond or deny, or a list of them, of which the "
+        "first is taken whose `when` holds",
     }
     definitions["Site"] = {
         "anyOf": [forms.TEXT, _ROUTES, site],

@@ -123,7 +123,7 @@ class Translation(yaml_context.Context):
         if entry is None:
             return model.Site(host=host, enabled=not self._is_off(path), origin=origin)
         self._report_same_paths(path, entry.routes, host)
-        routes = [self._route(path, route_path, host=host) for route_path in entry.routes]
+        routes = [one for route_path in entry.routes for one in self._routes(path, route_path, host=host)]
         if None in routes:
             self.incomplete.add(origin.place)
         good = sorted((route for route in routes if route is not None), key=lambda route: route_paths.order(route.path))
@@ -222,10 +222,22 @@ class Translation(yaml_context.Context):
 
     # --- routes ---
 
-    def _route(self, site: yaml_positions.Path, route_path: str, *, host: str) -> model.Route | None:
+    def _routes(
+        self, site: yaml_positions.Path, route_path: str, *, host: str
+    ) -> collections.abc.Iterator[model.Route | None]:
+        """The route of a path, or those of its list."""
         path = self._route_place(site, route_path)
         if (prefix := route_paths.normal(route_path)) != route_path:
             self._written[site, prefix] = route_path
+        written = self.document.get(path)
+        if yaml_route.is_list(written):
+            assert isinstance(written, list)
+            yield from (self._route((*path, index), prefix, host, index) for index in range(len(written)))
+        else:
+            yield self._route(path, prefix, host, 0 if yaml_route.has_condition(written) else None)
+
+    def _route(self, path: yaml_positions.Path, prefix: str, host: str, number: int | None) -> model.Route | None:
+        """number: its place among those of its path."""
         entry, faults = self.read_part(yaml_route.ROUTE, path)
         for fault in faults:
             self.report(fault, host=host)
@@ -238,6 +250,7 @@ class Translation(yaml_context.Context):
         return model.Route(
             path=prefix,
             action=rewrite_option.place_path(prefix, action),
+            entry=number,
             options=options,
             snippet=snippet,
             origin=self.origin(self.document.keys.get(path, self.document.locate(path))),

@@ -12,7 +12,7 @@ from daemun.control import gate_port
 from daemun.core import model, worker_generations
 from daemun.core.access import banned_networks
 from daemun.core.certificates import certificate_choice
-from daemun.core.options import maintenance_option
+from daemun.core.options import maintenance_option, when_option
 
 Json = dict[str, typing.Any]
 Look = collections.abc.Callable[[str], model.SiteLook | None]
@@ -173,7 +173,7 @@ def site_json(
         "tls": site.tls.mode.value,
         "http": site.http.value,
         "certificate": certificate_json(certificate) if certificate else None,
-        "routes": [route_json(route, pools, seen.get(route.path)) for route in site.routes],
+        "routes": [route_json(route, pools, seen.get(route.name)) for route in site.routes],
         "handshakes": [_handshake_json(one) for one in look.handshakes],
         "handshake_at": instant_json(look.shaken_at),
     }
@@ -216,9 +216,7 @@ def _error_json(error: model.UpstreamError | None) -> Json | None:
 
 
 def route_json(route: model.Route, pools: Pools, look: model.RouteLook | None = None) -> Json:
-    """One path and where its requests go. `to` is a list of texts for every kind, as it is written in the file; the
-    servers of a pool are those it has now. `servers` are those that were looked at, `judges` what decides who may come
-    in, where that was looked at, `last_error` is nginx's of the servers."""
+    """`to` as in the file, with the servers that a pool has now; `entry`, `when`: of several of a path, from 1."""
     action = route.action
     match action:
         case model.Proxy():
@@ -231,12 +229,14 @@ def route_json(route: model.Route, pools: Pools, look: model.RouteLook | None = 
             kind, to = "respond", [str(action.status), *(() if action.file is None else (action.file,))]
     return {
         "path": route.path,
+        "entry": None if route.entry is None else route.entry + 1,
+        "when": when_option.describe(when_option.OPTION.of(route)),
         "kind": kind,
         "to": to,
         "origin": str(route.origin),
         "servers": [_server_json(one) for one in look.servers] if look is not None else [],
         "judges": [_server_json(one) for one in look.judges] if look is not None else [],
-        "last_error": _error_json(look.last_error) if look is not None else None,
+        "last_error": None if look is None else _error_json(look.last_error),
     }
 
 

@@ -53,7 +53,7 @@ def rows_of(site: Json) -> list[tuple[str, ...]]:
         (
             site["host"],
             state,
-            route["path"],
+            _path_of(route),
             " ".join(route["to"]) or "(nobody now)",
             _origin_of(site, route),
         )
@@ -61,6 +61,11 @@ def rows_of(site: Json) -> list[tuple[str, ...]]:
     ]
     aliases = [(alias, state, "", f"(alias of {site['host']})", _origin_of(site, site)) for alias in site["aliases"]]
     return routes + aliases
+
+
+def _path_of(route: Json) -> str:
+    """With what a request must have, where the path has several routes."""
+    return str(route["path"]) if route["when"] is None else f"{route['path']} ({route['when']})"
 
 
 def _origin_of(site: Json, part: Json) -> str:

@@ -34,7 +34,7 @@ def of_site(site: model.Site, settings: model.Globals) -> HeldAccess:
 
 def of_route(route: model.Route, site: model.Site, settings: model.Globals) -> HeldAccess:
     own, outer = access_option.OPTION.of(route), of_site(site, settings)
-    return outer if own is None else _within(own, outer, names.variable_suffix(site.host, route.path))
+    return outer if own is None else _within(own, outer, names.variable_suffix(site.host, route.name))
 
 
 def _within(own: access_option.Access, outer: HeldAccess, place: str) -> HeldAccess:

@@ -23,6 +23,6 @@ def _tighten(route: model.Route, outer: access_option.Access, report: problem_re
     try:
         both = access_option.tighten(outer, own)
     except ValueError as error:
-        report.at(route.origin).add(str(error), "routes", route.path, access_option.OPTION.name)
+        report.at(route.origin).add(str(error), *route.field, access_option.OPTION.name)
         return route
     return dataclasses.replace(route, options=catalogue.with_value(route.options, access_option.OPTION, both))

@@ -67,6 +67,8 @@ class Route:
     path: in a form of `texts.route_paths`: a prefix, an exact path, a suffix or an expression. Those of the last two
         kinds are behind the others in a site, and tried in its order. In nginx-proxy's place, containers have
         expressions of strangers (`texts.patterns`), without a space behind "~" or "~*".
+    entry: its place in the list of a path whose routes have conditions (`options.when_option`), from 0; None: the path
+        has this route alone.
     options: those that every action has; those of one action are its own.
     snippet: the owner's raw nginx for this location. replaced: it stands at the level of the server instead of it.
     is_internal: only clients that `Globals.internal` lets in are served.
@@ -74,8 +76,19 @@ class Route:
 
     path: str
     action: Action
+    entry: int | None = None
     is_internal: bool = False
     replaced: bool = False
     options: OptionValues = ()
     snippet: Snippet = ()
     origin: Origin = NOWHERE
+
+    @property
+    def name(self) -> str:
+        """What distinguishes it in its site: the path, or "/api/ #2"."""
+        return self.path if self.entry is None else f"{self.path} #{self.entry + 1}"
+
+    @property
+    def field(self) -> tuple[str | int, ...]:
+        """Its place in a site of daemun.yaml (`Problem.field`)."""
+        return ("routes", self.path) if self.entry is None else ("routes", self.path, self.entry)

@@ -74,6 +74,7 @@ from daemun.core.options import (
     underscores_option,
     upstream_tls_options,
     user_option,
+    when_option,
     workers_option,
 )
 from daemun.core.texts import words
@@ -105,6 +106,7 @@ EVERY: tuple[option.Option[typing.Any], ...] = (
     http_option.OPTION,
     enabled_option.OPTION,
     login_option.OPTION,
+    when_option.OPTION,
     access_option.OPTION,
     hsts_option.OPTION,
     redirect_status_option.OPTION,
@@ -312,9 +314,9 @@ def find_values(snapshot: model.Snapshot, names: typing.Container[str] = BY_NAME
             yield Held(one, value, (one.name,), site)
         for route in site.routes:
             for one, value in _find_set(route, (), names):
-                yield Held(one, value, ("routes", route.path, one.name), site)
+                yield Held(one, value, (*route.field, one.name), site)
             for one, value in _find_set(route.action, (), names):
-                yield Held(one, value, ("routes", route.path, one.name), site)
+                yield Held(one, value, (*route.field, one.name), site)
 
 
 def _find_set(

@@ -52,7 +52,12 @@ def _is_code(value: object) -> typing.TypeGuard[str]:
     return isinstance(value, str) and value != PRIVATE
 
 
-_Codes = typing.Annotated[
+Database = typing.Annotated[
+    pydantic.InstanceOf[CountryDatabase],
+    pydantic.BeforeValidator(_database),
+    pydantic.WithJsonSchema(forms.TEXT),
+]
+Codes = typing.Annotated[
     tuple[forms.Text, ...],
     pydantic.Strict(strict=False),
     pydantic.BeforeValidator(_codes),
@@ -69,13 +74,9 @@ class Countries(forms.OptionMap):
         "allow": "countries (KR) and autonomous systems (AS15169) that are let in, and private; all others get 403",
         "deny": "those that get 403",
     }
-    database: typing.Annotated[
-        pydantic.InstanceOf[CountryDatabase],
-        pydantic.BeforeValidator(_database),
-        pydantic.WithJsonSchema(forms.TEXT),
-    ]
-    allow: _Codes = ()
-    deny: _Codes = ()
+    database: Database
+    allow: Codes = ()
+    deny: Codes = ()
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -89,15 +90,22 @@ Form = typing.Annotated[tuple[Countries, ...], pydantic.Strict(strict=False), fo
 def check(value: Countries, place: option.Place) -> None:
     if bool(value.allow) is bool(value.deny):
         place.add("needs one of allow and deny")
+    if PRIVATE in value.deny:
+        place.add("cannot hold private: what no database knows passes; deny it beside countries", "deny")
     for key in ("allow", "deny"):
-        for index, code in enumerate(getattr(value, key)):
-            if code == PRIVATE and key == "deny":
-                place.add("cannot hold private: what no database knows passes; deny it beside countries", key)
-            elif code in _MEANT:
-                place.add_value(code, f"is no country of ISO 3166; write {_MEANT[code]}", key, index)
-            elif code != PRIVATE and not _CODE.match(code):
-                expected = "expected a country (KR), an autonomous system (AS15169) or private"
-                place.add_value(code, f"is not known; {expected}", key, index)
+        check_codes(getattr(value, key), place, key, also=PRIVATE)
+
+
+def check_codes(codes: tuple[str, ...], place: option.Place, *below: str, also: str | None = None) -> None:
+    """also: what may stand there besides."""
+    expected = "expected a country (KR)" + (
+        " or an autonomous system (AS15169)" if also is None else f", an autonomous system (AS15169) or {also}"
+    )
+    for index, code in enumerate(codes):
+        if code in _MEANT:
+            place.add_value(code, f"is no country of ISO 3166; write {_MEANT[code]}", *below, index)
+        elif code != also and not _CODE.match(code):
+            place.add_value(code, f"is not known; {expected}", *below, index)
 
 
 def files(value: collections.abc.Iterable[Countries]) -> collections.abc.Iterator[option.NamedFile]:

@@ -107,7 +107,7 @@ def _variable(scope: site_scope.Scope, route: model.Route) -> str:
     """One for all routes of a site that have the site's, but for files, which have something by themselves."""
     host = scope.site.host
     if is_own(route):
-        place = names.variable_suffix(host, route.path)
+        place = names.variable_suffix(host, route.name)
     else:
         place = names.variable_suffix(host, "") if is_own(scope.site) else _GATE
     return _name(place, is_of_files=_is_files(route))

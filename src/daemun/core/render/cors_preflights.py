@@ -24,7 +24,7 @@ def answered(
     if cors is None or (isinstance(route.action, model.Respond) and route.action.refuses):
         return locations
     rules = _address_rules(scope, route)
-    place = names.variable_suffix(scope.site.host, route.path)
+    place = names.variable_suffix(scope.site.host, route.name)
     away = arguments.line("return", "204")
     if rules:
         away = arguments.line("rewrite", Expr("^"), f"{_FOLDER}{place}", "last")

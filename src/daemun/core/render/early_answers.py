@@ -173,7 +173,7 @@ def _is_limited(held: _Lines) -> bool:
 def _is_unreachable(node: directive.Directive) -> bool:
     """Whether no visitor can request it."""
     is_named = bool(node.args) and node.args[0].value.startswith("@")
-    return is_named or arguments.line("internal") in (node.block or ())
+    return (is_named and not site_scope.is_entry(node)) or arguments.line("internal") in (node.block or ())
 
 
 def _can_move(block: tuple[directive.Node, ...]) -> bool:

@@ -188,7 +188,7 @@ def _has_logs(route: model.Route) -> bool:
 
 
 def _prefix_of(scope: site_scope.Scope, route: model.Route) -> str:
-    return f"@{names.upstream_name(scope.site.host, route.path)}_error_"
+    return f"@{names.upstream_name(scope.site.host, route.name)}_error_"
 
 
 def is_on(settings: model.Globals, snippet: model.Snippet) -> bool:

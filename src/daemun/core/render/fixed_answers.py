@@ -129,7 +129,7 @@ def _respond_file(
     scope: site_scope.Scope, route: model.Route, action: model.Respond, file: str, *, https: bool
 ) -> tuple[directive.Directive, ...]:
     """nginx has no status for a file but by `error_page`, which leads to a location that no visitor can request."""
-    there = f"/.daemun-answer-{names.variable_suffix(scope.site.host, route.path)}"
+    there = f"/.daemun-answer-{names.variable_suffix(scope.site.host, route.name)}"
     pages = (error_pages.RECURSIVE, *error_pages.repeated(scope, route))
     status = request_body.APART_STATUS
     block = (
@@ -185,7 +185,7 @@ def _locations(
         return (arguments.location(route.path, block),)
     # Locations inside it stay there: nginx allows none in a named one.
     inside = site_scope.owned(route.snippet, "location")
-    there = f"@{names.upstream_name(scope.site.host, route.path)}_{name}"
+    there = f"@{names.upstream_name(scope.site.host, route.name)}_{name}"
     moved = tuple(node for node in block if node not in inside)
     return (
         arguments.location(route.path, (*early_answers.beyond(scope, there), *inside)),

@@ -142,11 +142,11 @@ def _stands_in_named(node: directive.Node) -> bool:
 
 
 def _upstream_name(scope: site_scope.Scope, route: model.Route) -> str:
-    return names.upstream_name(scope.site.host, route.path)
+    return names.upstream_name(scope.site.host, route.name)
 
 
 def _variable(scope: site_scope.Scope, route: model.Route, what: str) -> str:
-    return f"$daemun_{what}_{names.variable_suffix(scope.site.host, route.path)}"
+    return f"$daemun_{what}_{names.variable_suffix(scope.site.host, route.name)}"
 
 
 def _times(times: timeout_option.Timeouts, tries: int, module: str) -> tuple[directive.Directive, ...]:

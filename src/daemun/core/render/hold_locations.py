@@ -279,4 +279,4 @@ def _path_of_route(scope: site_scope.Scope, route: model.Route) -> str:
 
 
 def _name(scope: site_scope.Scope, route: model.Route) -> str:
-    return names.upstream_name(scope.site.host, route.path)
+    return names.upstream_name(scope.site.host, route.name)

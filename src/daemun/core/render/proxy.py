@@ -60,7 +60,7 @@ def locations(
 
 
 def _name(scope: site_scope.Scope, route: model.Route) -> str:
-    return names.upstream_name(scope.site.host, route.path)
+    return names.upstream_name(scope.site.host, route.name)
 
 
 def _upgrade_upstream(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> str:
@@ -89,7 +89,7 @@ def _main_location(
         last = [*path_rewrites.lines(route, proxy), arguments.line("proxy_pass", _goal(scope, target, name))]
     elif target.path is None:
         lines.append(arguments.line("proxy_pass", _goal(scope, target, name)))
-    elif sent or user_limits.is_split(scope, route):
+    elif sent or _is_named(scope, route):
         # Behind what an owner wrote: nothing of that kind is looked at behind it.
         last = [
             *path_rewrites.lines(route, proxy),
@@ -100,6 +100,11 @@ def _main_location(
     lines = [*http_defaults.leave(lines, scope, proxy, module="proxy")]
     last = [*site_scope.yielding(last, route.snippet)]
     return arguments.location(route.path, (*site_scope.yielding(lines, route.snippet), *route.snippet, *last))
+
+
+def _is_named(scope: site_scope.Scope, route: model.Route) -> bool:
+    """Whether what is sent to the server stands in a named location in the end, where nginx replaces no prefix."""
+    return route.entry is not None or user_limits.is_split(scope, route)
 
 
 def _ordinary(
@@ -159,7 +164,7 @@ def _retry_location(
         *_held(proxy),
     ]
     sent = path_translation.sent(scope, route, proxy)
-    if target.path is not None and not sent and not user_limits.is_split(scope, route):
+    if target.path is not None and not sent and not _is_named(scope, route):
         # The path of one that waits a second time is replaced already.
         lines.append(arguments.line("if", Expr("$daemun_replaced"), block=(arguments.line("break"),)))
         lines += path_rewrites.lines(route, proxy)

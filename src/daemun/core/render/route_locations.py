@@ -12,6 +12,7 @@ from daemun.core.render import (
     internal_clients,
     path_rewrites,
     proxy,
+    route_choice,
     server_error_pages,
     site_scope,
     static_files,
@@ -32,11 +33,13 @@ def shared(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node,
                 nodes = proxy.upstreams(scope, route, action)
             case model.Proxy() as action:
                 nodes = gateway.shared(scope, route, action)
+            case model.Files() as action:
+                nodes = static_files.shared(scope, route, action)
             case _:
                 return ()
     except RenderError as error:
         raise _named(scope, route, error) from error
-    return (title, *nodes)
+    return (title, *nodes) if nodes else ()
 
 
 def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tuple[directive.Node, ...]:
@@ -63,6 +66,9 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
     yielding = internal_clients.yielding(scope, route, nodes)
     guarded = server_error_pages.replace(scope, route, access.guarded(scope, route, yielding, pages))
     guarded = cors_preflights.answered(scope, route, guarded, https=https)
+    if route.entry is not None:
+        named = route_choice.as_entry(scope, route, error_pages.in_logs_of(scope, route, guarded))
+        return (title, *named)
     to_slash = access.guarded(scope, route, _to_slash(scope, route), pages)
     return (title, *error_pages.in_logs_of(scope, route, guarded), *to_slash)
 
@@ -90,7 +96,7 @@ def _to_slash(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Di
 
 def _named(scope: site_scope.Scope, route: model.Route, error: RenderError) -> RenderError:
     return RenderError(
-        f"cannot render route {words.quoted(route.path)} of site {words.quoted(scope.site.host)}"
+        f"cannot render route {words.quoted(route.name)} of site {words.quoted(scope.site.host)}"
         f"{site_scope.place(route.origin)}: {error}"
     )
 
@@ -105,4 +111,4 @@ def _title(route: model.Route) -> str:
             goal = f"files in {folder}"
         case model.Respond(status=status):
             goal = str(status)
-    return f"{route.path} -> {goal}{site_scope.place(route.origin)}"
+    return f"{route.name} -> {goal}{site_scope.place(route.origin)}"

@@ -33,6 +33,7 @@ from daemun.core.render import (
     misdirected_requests,
     on_demand_site,
     option_lines,
+    route_choice,
     route_locations,
     server_blocks,
     site_scope,
@@ -73,6 +74,7 @@ def nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
             *cache_headers.shared(scope),
             *trailing_slashes.shared(scope),
             *maintenance_lines.shared(scope, tuple(map(custom_pages.place, custom_pages.every(scope)))),
+            *route_choice.shared(scope),
             *shared,
             *named,
             *added,
@@ -340,10 +342,13 @@ def _locations(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node,
     site = scope.site
     own = {site_scope.location_name(node) for node in site_scope.owned(site.snippet, "location")}
     _check_guards(scope, own)
+    choosing = [node for entries in route_choice.find_lists(site) for node in route_choice.locations(scope, entries)]
     written = [
         node
-        for one in site.routes
-        for node in route_locations.locations(scope, one, https=https)
+        for node in (
+            *choosing,
+            *(node for one in site.routes for node in route_locations.locations(scope, one, https=https)),
+        )
         if isinstance(node, directive.Comment) or site_scope.location_name(node) not in own
     ]
     taken = {one.path for one in site.routes} | own

@@ -118,6 +118,15 @@ def location_name(node: directive.Directive) -> str:
     return words[-1] if words[:1] in (["^~"], words[-1:]) else " ".join(words)
 
 
+ENTRY = "daemun_entry_"
+"""What the named locations of routes begin with that share a path (`route_choice`)."""
+
+
+def is_entry(node: directive.Directive) -> bool:
+    """Whether it is one of these, to which requests come before nginx looks at anything."""
+    return bool(node.args) and node.args[0].value.startswith(f"@{ENTRY}")
+
+
 def yielding(ours: collections.abc.Iterable[directive.Node], snippet: model.Snippet) -> tuple[directive.Node, ...]:
     """Ours without what the owner sets at the same level, where nginx accepts a directive only once."""
     own = {node.name for node in snippet if isinstance(node, directive.Directive)} - _REPEATABLE

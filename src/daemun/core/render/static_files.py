@@ -7,17 +7,29 @@ location and the folder always end in one.
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import index_option, spa_option
-from daemun.core.render import cache_headers, error_pages, header_directives, option_lines, site_scope
-from daemun.core.texts import route_paths
+from daemun.core.render import (
+    access,
+    cache_headers,
+    early_answers,
+    error_pages,
+    header_directives,
+    option_lines,
+    site_scope,
+)
+from daemun.core.texts import names, route_paths
 
 # nginx answers 304 by the ETag of a file.
 _CACHED = ((cache_headers.HEADER, cache_headers.CHECKED),)
+
+_NO_FOLDER = "/dev/null"
 
 
 def locations(
     scope: site_scope.Scope, route: model.Route, files: model.Files, *, https: bool
 ) -> tuple[directive.Directive, ...]:
     """Raises: RenderError."""
+    if route.entry is not None:
+        return _of_entry(scope, route, files, https=https)
     if not route_paths.is_prefix(route.path):
         return (_of_whole_paths(scope, route, files, https=https),)
     folder = files.folder.rstrip("/") + "/"
@@ -67,6 +79,61 @@ def _of_whole_paths(
     if site_scope.owned(route.snippet, "error_page"):
         lines += error_pages.repeated(scope, route)
     return arguments.location(route.path, (*site_scope.yielding(lines, route.snippet), *route.snippet))
+
+
+def _of_entry(
+    scope: site_scope.Scope, route: model.Route, files: model.Files, *, https: bool
+) -> tuple[directive.Directive, ...]:
+    """Of a list of routes, in a named location: nginx takes no `alias` and no locations there, and what it looks up
+    anew by an internal redirect would be another path. So the prefix is cut off before, and pages of folders are files
+    that are tried. A path without the slash of a folder is looked at behind what guards the route."""
+    prefix = f"{route.path.rstrip('/')}/" if route_paths.is_prefix(route.path) else "/"
+    folder, bare = files.folder.rstrip("/"), arguments.in_regex(prefix.rstrip("/"))
+    missing = (arguments.line("return", "404"),)
+    slash = Expr("$daemun_sent_uri/$is_args$args")
+    lines: list[directive.Node] = [
+        arguments.line("if", Expr("$uri"), "~", Expr(_hidden(prefix)), block=missing),
+        arguments.line("if", Expr("$uri"), "!~", Expr(rf"(?s)^{bare}(?:/|\z)"), block=missing),
+        arguments.line("if", Expr("-d"), Expr(_bare(scope, route)), block=(arguments.line("return", "301", slash),)),
+        *option_lines.of_route(route),
+        *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=_extra(scope, route)),
+        arguments.line("root", f"{folder}/"),
+    ]
+    if files.trusted is not None and _is_ours(scope, route):
+        lines.append(_links(files.trusted))
+    if site_scope.owned(route.snippet, "error_page"):
+        lines += error_pages.repeated(scope, route)
+    if prefix != "/":
+        lines.append(
+            arguments.line("rewrite", Expr(rf"(?s)^{bare}/(?<daemun_rest>.*)\z"), Expr("/$daemun_rest"), "break")
+        )
+    pages = index_option.find_pages(files)
+    tried = [Expr("$uri"), *(Expr(f"$uri/{arguments.literal(page)}") for page in pages)]
+    if spa_option.OPTION.of(files):
+        tried.append(Expr(f"/{arguments.literal(pages[0])}"))
+    lines.append(arguments.line("try_files", *tried, "=404"))
+    block = (*site_scope.yielding(lines, route.snippet), *route.snippet)
+    if not access.is_guarded(scope, route):
+        return (arguments.location(route.path, block),)
+    there = f"@{names.upstream_name(scope.site.host, route.name)}_files"
+    return (
+        arguments.location(route.path, early_answers.beyond(scope, there)),
+        arguments.line("location", there, block=block),
+    )
+
+
+def shared(scope: site_scope.Scope, route: model.Route, files: model.Files) -> tuple[directive.Node, ...]:
+    """Of a list of routes: the folder that a path without its slash may be, for the http level."""
+    if route.entry is None:
+        return ()
+    prefix = route.path.rstrip("/") if route_paths.is_prefix(route.path) else ""
+    pattern = rf"~(?s)^{arguments.in_regex(prefix)}(?<daemun_rest>|/.*[^/])\z"
+    folder = f"{arguments.literal(files.folder.rstrip('/'))}$daemun_rest/"
+    return (arguments.map_to("$uri", _bare(scope, route), (pattern, folder), default=_NO_FOLDER),)
+
+
+def _bare(scope: site_scope.Scope, route: model.Route) -> str:
+    return f"$daemun_bare_{names.variable_suffix(scope.site.host, route.name)}"
 
 
 def _extra(scope: site_scope.Scope, route: model.Route) -> tuple[model.Header, ...]:

@@ -66,7 +66,7 @@ def split(
     is_named = place.startswith("@")
     if not (place.endswith(_APART) if is_named else any(_name(one).endswith("_pass") for one in node.block)):
         return None
-    own = names.upstream_name(scope.site.host, route.path)
+    own = names.upstream_name(scope.site.host, route.name)
     there = f"{place if is_named else f'@{own}'}_counted"
     first = tuple(one for one in node.block if _name(one) in (*_OF_BOTH, *_OF_FIRST) or _is_return(one))
     second = tuple(one for one in node.block if _name(one) not in _OF_FIRST and not _hands_on(one))

@@ -110,7 +110,7 @@ def _make_aim(
     assert is_literal is False or (target.host is not None and target.port is not None)
     return model.Aim(
         host=site.host,
-        path=route.path,
+        path=route.name,
         written=str(target),
         scheme=target.scheme,
         service=service.name if service is not None else None,

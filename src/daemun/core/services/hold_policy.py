@@ -19,7 +19,7 @@ def find_waits(desired: model.Desired) -> tuple[dns_service.HeldRoute, ...]:
 
 def _make_wait(site: model.Site, route: model.Route, proxy: model.Proxy) -> dns_service.HeldRoute:
     return dns_service.HeldRoute(
-        name=names.upstream_name(site.host, route.path),
+        name=names.upstream_name(site.host, route.name),
         host=site.host,
         hold_s=hold_option.OPTION.of(proxy),
         servers=tuple(_make_server(proxy, target) for target in proxy.targets if not target.down),

@@ -338,7 +338,7 @@ def find_in_site(site: model.Site, settings: model.Globals) -> FoundSite:
     """In what stands in the site and its routes."""
     if not site.snippet and not any(route.snippet for route in site.routes):
         return FoundSite(site=site)
-    known = groups(settings.snippet) | {names.upstream_name(site.host, route.path) for route in site.routes}
+    known = groups(settings.snippet) | {names.upstream_name(site.host, route.name) for route in site.routes}
     reader = _Reader(site.host, known, has_unknown=_has_includes(settings.snippet))
     around = _inherit(_directives(settings.snippet), _Inherited())
     inside = _inherit(_directives(site.snippet), around)

@@ -21,8 +21,7 @@ def find_loops(site: model.Site, listening: tuple[model.Address, ...]) -> tuple[
             cause = f"{words.quoted(route.action.to)} leads back to this route, so visitors go round in circles"
             here.add(
                 f"{cause}; name another place, or give that path a route of its own{_find_reason(site)}",
-                "routes",
-                route.path,
+                *route.field,
                 "redirect",
                 severity=model.Severity.WARNING,
             )
@@ -39,8 +38,7 @@ def _check_servers(
             cause = f"{words.quoted(str(target))} is daemun's own port, so requests would come back to this site"
             report.add(
                 f"{cause}; name the port that the server listens on",
-                "routes",
-                route.path,
+                *route.field,
                 "to",
                 index,
                 severity=model.Severity.WARNING,
@@ -65,7 +63,7 @@ def _leads_back(to: str, route: model.Route, site: model.Site, listening: tuple[
     """Whether the same route gets what it sends away, as far as can be known: hand-written nginx may decide otherwise,
     and so may a variable in a path or a host."""
     here = route_paths.find_literal(route.path)
-    if site.snippet or route.snippet or here is None:
+    if site.snippet or route.snippet or here is None or route.entry is not None:
         return False
     to = to.replace("$scheme://", "https://", 1).partition("?")[0].partition("$is_args")[0]
     for variable in _SAME_PATH:

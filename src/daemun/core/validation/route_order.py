@@ -17,7 +17,7 @@ def check(site: model.Site, report: problem_report.ProblemReport) -> None:
     if all(route_paths.is_prefix(route.path) for route in site.routes):
         return
     for route, cause in (*_find_unreachable(site.routes), *_find_opening(site.routes)):
-        report.at(route.origin).add(cause, "routes", route.path, severity=model.Severity.WARNING)
+        report.at(route.origin).add(cause, *route.field, severity=model.Severity.WARNING)
 
 
 Found = collections.abc.Iterator[tuple[model.Route, str]]
@@ -27,7 +27,8 @@ def _find_unreachable(routes: tuple[model.Route, ...]) -> Found:
     before: list[model.Route] = []
     for route in routes:
         if route_paths.is_ordered(route.path):
-            taker = next((one for one in before if _takes_all_of(one.path, route.path)), None)
+            others = (one for one in before if one.path != route.path)
+            taker = next((one for one in others if _takes_all_of(one.path, route.path)), None)
             if taker is not None:
                 yield route, f"can never be reached: {words.quoted(taker.path)} comes before it and takes its requests"
             before.append(route)

@@ -13,6 +13,7 @@ from daemun.core.options import catalogue, option, tls_option, trusted_proxies_o
 from daemun.core.texts import rules, words
 from daemun.core.validation import (
     loops,
+    route_lists,
     route_order,
     validate_acme,
     validate_judges,
@@ -48,13 +49,14 @@ def find_site_problems(site: model.Site, can: source_abilities.Abilities | None 
     validate_site.check_details(site, report)
     if not site.routes:
         report.add("is empty; expected at least one path with a target", "routes")
-    counted = collections.Counter(route.path for route in site.routes)
-    for path in (path for path, count in counted.items() if count > 1):
-        report.add("is given twice in this site", "routes", path)
+    counted = collections.Counter(route.name for route in site.routes)
+    for name in (name for name, count in counted.items() if count > 1):
+        report.add("is given twice in this site", "routes", name)
     for route in site.routes:
         validate_route.check_route(route, site, report, can)
     validate_route.check_files_together(site.routes, report)
     route_order.check(site, report)
+    route_lists.check(site, report)
     return tuple(report.problems)
 
 
@@ -101,6 +103,7 @@ def _judge_in_gate(
         *validate_login.find_login_problems(site, settings),
         *validate_judges.find_judge_problems(site, settings),
         *validate_limits.find_limit_problems(site, settings),
+        *route_lists.find_country_problems(site, settings),
         *loops.find_loops(site, listening),
     )
 
@@ -118,7 +121,7 @@ def find_unsupported(
         needed = {_FEATURES[target.scheme] for target in targets if target.scheme in _FEATURES}
         needed |= {feature for _, feature in catalogue.find_needs(route.options + route.action.options)}
         for feature in sorted(needed - features, key=lambda feature: feature.value):
-            report.at(route.origin).add(_unsupported(feature), "routes", route.path)
+            report.at(route.origin).add(_unsupported(feature), *route.field)
     return tuple(report.problems)
 
 

@@ -12,11 +12,11 @@ def find_judge_problems(site: model.Site, settings: model.Globals) -> tuple[mode
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
     taken = {route.path for route in site.routes}
     found: dict[str, str] = {}
-    levels: list[tuple[access_option.Access, problem_report.ProblemReport, tuple[str, ...]]] = []
+    levels: list[tuple[access_option.Access, problem_report.ProblemReport, problem_report.Field]] = []
     levels.append((access_levels.of_site(site, settings).access, report, ()))
     for route in site.routes:
         access = access_levels.of_route(route, site, settings).access
-        levels.append((access, report.at(route.origin), ("routes", route.path)))
+        levels.append((access, report.at(route.origin), route.field))
     for access, place, field in levels:
         judge = access.forward_auth
         for path in () if judge is None else judge.protocol.open_paths:

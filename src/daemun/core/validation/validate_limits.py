@@ -27,7 +27,7 @@ def find_limit_problems(site: model.Site, settings: model.Globals) -> tuple[mode
     for route in site.routes:
         if access_option.OPTION.of(route) is not None:
             held, place = access_levels.of_route(route, site, settings).access, report.at(route.origin)
-            _check(held, place, ("routes", route.path, *_FIELD), is_counted)
+            _check(held, place, (*route.field, *_FIELD), is_counted)
     return tuple(report.problems)
 
 
@@ -36,7 +36,7 @@ def _is_counted(snippet: model.Snippet) -> bool:
 
 
 def _check(
-    access: access_option.Access, place: problem_report.ProblemReport, field: tuple[str, ...], is_counted: bool
+    access: access_option.Access, place: problem_report.ProblemReport, field: problem_report.Field, is_counted: bool
 ) -> None:
     """is_counted: an owner's nginx counts already. nginx looks at limits once (ngx_http_limit_req_handler), and at
     those before anybody has a name."""

@@ -36,12 +36,12 @@ def find_gate_problems(settings: model.Globals) -> tuple[model.Problem, ...]:
 def find_login_problems(site: model.Site, settings: model.Globals) -> tuple[model.Problem, ...]:
     """What is wrong with a site in a gate with these settings."""
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
-    places: list[tuple[access_levels.HeldAccess, problem_report.ProblemReport, bool, tuple[str, ...]]] = []
+    places: list[tuple[access_levels.HeldAccess, problem_report.ProblemReport, bool, problem_report.Field]] = []
     places.append((access_levels.of_site(site, settings), report, access_option.OPTION.of(site) is not None, _FIELD))
     for route in site.routes:
         if access_option.OPTION.of(route) is not None:
             held = access_levels.of_route(route, site, settings)
-            places.append((held, report.at(route.origin), True, ("routes", route.path, *_FIELD)))
+            places.append((held, report.at(route.origin), True, (*route.field, *_FIELD)))
     has_page = login_option.OPTION.of(settings) is not None
     is_plain = site.tls.mode is model.TlsMode.OFF and not trusted_proxies_option.OPTION.of(settings)
     for held, place, is_own, field in places:
@@ -77,7 +77,7 @@ def _check_rule(
     rule: login_rule_form.LoginRule,
     settings: model.Globals,
     place: problem_report.ProblemReport,
-    field: tuple[str, ...],
+    field: problem_report.Field,
 ) -> None:
     """What a rule has to do with identity providers."""
     login = login_option.OPTION.of(settings)

@@ -12,7 +12,7 @@ def check_route(
 ) -> None:
     """One route, seen alone. can: what its source may."""
     report = report.at(route.origin)
-    here = ("routes", route.path)
+    here = route.field
     used_in = route.action.to if isinstance(route.action, model.Redirect) else ""
     report.add(url_rules.check_route_path(route.path, with_patterns=can.patterns, used_in=used_in), *here)
     targets = route.action.targets if isinstance(route.action, model.Proxy) else ()
@@ -87,7 +87,7 @@ def check_files_together(routes: tuple[model.Route, ...], report: problem_report
         is_bare = route_paths.is_prefix(route.path) and not route.path.endswith("/")
         if isinstance(route.action, model.Files) and is_bare and f"{route.path}/" in paths:
             cause = f"files under it are files under {words.quoted(route.path + '/')}, which is a route of its own"
-            report.at(route.origin).add(f"{cause}; keep one of them", "routes", route.path)
+            report.at(route.origin).add(f"{cause}; keep one of them", *route.field)
 
 
 def _check_targets(
