@@ -29,6 +29,8 @@ def test_example_passes_check(daemon: Daemon, text: str) -> None:
     for name in ("crowdsec.key", "google.secret"):
         (daemon.root / name).write_text("secret\n")
         (daemon.root / name).chmod(0o600)
+    (daemon.root / "sites").mkdir()
+    (daemon.root / "sites" / "shop.yaml").write_text("sites: {shop.example.com: http://127.0.0.1:8000}\n")
     daemon.write_raw(text)
     if "client_certificates" in text:
         daemon.cli_good("clients", "add", "alice")

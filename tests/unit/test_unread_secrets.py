@@ -1,4 +1,4 @@
-"""Secrets of CrowdSec and of identity providers that are not where the file has them."""
+"""Secrets that are not where the file has them."""
 
 import pathlib
 
@@ -54,3 +54,72 @@ def test_a_path_in_place_of_a_secret(text: str, written: str) -> None:
 def test_a_secret_is_no_path(secret: str) -> None:
     text = f"crowdsec: {{url: http://127.0.0.1:8080, key: {secret}}}\nsites: {{}}"
     assert yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc").problems == ()
+
+
+EVERYWHERE = """\
+acme:
+  eab: {kid: a, hmac_key: {file: one}}
+  dns: {provider: cloudflare, auth_token: {file: two}}
+alerts:
+  webhook:
+    - https://good.test/
+    - file:three
+  ntfy:
+    url: https://ntfy.test/x
+    token: file:four
+  smtp:
+    server: mail.test
+    from: a@b.test
+    to: c@d.test
+    user: a
+    password: {file: five}
+defaults: {tls: {directory: {directory: https://ca.test/dir, eab: {kid: a, hmac_key: file:six}}}}
+sites:
+  a.test: http://a
+  b.test: http://b
+  c.test:
+    tls: {dns: {provider: cloudflare, auth_token: file:seven}}
+    routes: {/: http://c}
+  d.test:
+    enabled: false
+    tls: {dns: {provider: cloudflare, auth_token: file:eight}}
+    routes: {/: http://d}
+"""
+PLACES = {
+    "acme.eab.hmac_key": ("2:17", "one"),
+    "acme.dns.auth_token": ("3:31", "two"),
+    "alerts.webhook.url": ("7:7", "three"),
+    "alerts.ntfy.token": ("10:12", "four"),
+    "alerts.smtp.password": ("16:5", "five"),
+    'site "a.test", tls.directory.eab.hmac_key': ("19:11", "six"),
+    'site "c.test", tls.dns.auth_token': ("22:51", "seven"),
+}
+
+
+def unread(path: pathlib.Path) -> list[str]:
+    with pytest.raises(yaml_file.InvalidFileError) as caught:
+        yaml_file.YamlFile(path, reads_secrets=True).read_now()
+    return [str(one) for one in caught.value.problems]
+
+
+def test_secrets_of_every_option_are_tried(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "daemun.yaml"
+    file.write_text(EVERYWHERE)
+    found = unread(file)
+    assert len(found) == len(PLACES)
+    for message, (field, (place, name)) in zip(found, PLACES.items(), strict=True):
+        cure = "no such file or directory; correct the path or its rights"
+        assert message == f"daemun.yaml:{place}: {field}: cannot read the secret in {tmp_path / name}: {cure}"
+    for _, name in PLACES.values():
+        (tmp_path / name).write_text("x\n")
+    assert yaml_file.YamlFile(file, reads_secrets=True).read_now().problems == ()
+
+
+def test_the_account_of_one_ca_of_several(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "daemun.yaml"
+    file.write_text(
+        "acme:\n  directory:\n    - letsencrypt\n    - directory: zerossl\n      eab:\n"
+        "        kid: a\n        hmac_key: file:one\nsites: {}\n"
+    )
+    (message,) = unread(file)
+    assert message.startswith("daemun.yaml:7:19: acme.eab.hmac_key: cannot read the secret in ")
