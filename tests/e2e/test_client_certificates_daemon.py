@@ -110,6 +110,66 @@ def test_clients_are_made_and_withdrawn(daemon: Daemon, one: echo.EchoServer, tm
     assert _status(daemon, second) == 200
 
 
+def test_a_phone_gets_it_by_a_link(daemon: Daemon, one: echo.EchoServer, tmp_path: pathlib.Path) -> None:
+    there = f"http://127.0.0.1:{one.port}"
+    daemon.write(
+        f"sites:\n  open.test: '{there}'\n  a.test:\n"
+        "    access: {client_certificates: local, allow: 203.0.113.0/24, any: true}\n"
+        f"    routes: {{/: '{there}'}}\n"
+    )
+    early = daemon.cli("clients", "add", "early", "--link", "--host", "open.test")
+    assert early.returncode != 0
+    assert "there are: a.test" in early.stderr
+    daemon.start()
+    daemon.wait(lambda: clients.try_get(daemon.gate, "https://a.test/") is not None, "an answer")
+    shown = daemon.cli_good("clients", "add", "shown", "--link", "--expires", "5m")
+    assert "█" in shown
+
+    made = _json(daemon, "clients", "add", "phone", "--link")
+    link = made["link"]
+    assert link.startswith(f"https://a.test:{daemon.gate.https}/.daemun/client?token=")
+    assert made["password"] not in link
+    kept = [path for path in daemon.state.rglob("*") if path.is_file() and b"p12" in path.read_bytes()]
+    assert len([path for path in kept if "clients/links" in str(path)]) == 2
+    url = link.replace(f":{daemon.gate.https}", "")
+    secret = url.partition("=")[2]
+    with clients.client(daemon.gate, http2=False) as client:
+        # Programs that preview links look at the page, which hands over nothing.
+        for _ in range(2):
+            page = client.get(url)
+            assert (page.status_code, "phone" in page.text, "<script" in page.text) == (200, True, False)
+        assert "인증서" in client.get(url, headers={"Accept-Language": "ko"}).text
+        assert (page.headers["Cache-Control"], page.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+        for wrong in (url[:-1], f"{url}x", f"{url[:-43]}{'A' * 43}"):
+            assert client.post(wrong).status_code == 404, wrong
+        assert client.put(url).status_code == 405
+        assert client.post(url, content=b"x" * 2000).status_code == 413
+        got = client.post(url)
+        assert (got.status_code, got.headers["Content-Type"]) == (200, "application/x-pkcs12")
+        assert got.headers["Content-Disposition"] == 'attachment; filename="phone.p12"'
+        assert (client.post(url).status_code, client.get(url).status_code) == (404, 404)
+    path = tmp_path / "phone.p12"
+    path.write_bytes(got.content)
+    phone = client_authority.unpack(path, made["password"])
+    _wait(daemon, phone, 200)
+    logs = [one.read_text() for one in pathlib.Path(daemon.state, "logs").iterdir() if one.is_file()]
+    assert not any(secret in text for text in (*logs, daemon.log_text()))
+
+    # Who is withdrawn has no link any more.
+    later = _json(daemon, "clients", "add", "later", "--link")["link"].replace(f":{daemon.gate.https}", "")
+    _json(daemon, "clients", "revoke", "later")
+    _json(daemon, "clients", "revoke", "shown")
+    with clients.client(daemon.gate, http2=True) as client:
+        assert client.post(later).status_code == 404
+        left = [path for path in daemon.state.rglob("links/*") if path.is_file()]
+        assert left == []
+        # Without daemun nobody gets anything, and the secret is in no log either.
+        daemon.kill()
+        assert client.get(later).status_code == 502
+    logs = [one.read_text() for one in pathlib.Path(daemon.state, "logs").iterdir() if one.is_file()]
+    assert not any(later.partition("=")[2] in text for text in logs)
+
+
 def test_files_that_change(daemon: Daemon, one: echo.EchoServer, tmp_path: pathlib.Path) -> None:
     family = client_authority.ClientAuthority(tmp_path / "family", "family")
     alice, bob = family.issue("alice"), family.issue("bob")

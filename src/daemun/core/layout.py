@@ -144,6 +144,11 @@ class Layout:
         return f"{self.run}/domains.sock"
 
     @property
+    def client_links_socket(self) -> str:
+        """daemun hands over certificates here, behind links of `daemun clients add`."""
+        return f"{self.run}/client-links.sock"
+
+    @property
     def missed_socket(self) -> str:
         """nginx logs here (syslog, datagrams) handshakes for names without a certificate."""
         return f"{self.run}/missed.sock"

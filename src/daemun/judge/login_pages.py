@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import html
-import re
+
+from daemun.core import visitor_page
 
 _STYLE = """\
 :root{color-scheme:light dark}
@@ -109,12 +110,7 @@ Words = dict[str, str]
 
 def choose_words(accept_language: str) -> Words:
     """Of the language that a browser prefers (RFC 9110 section 12.5.4); English where it names none that there is."""
-    best, found = 0.0, "en"
-    for part in accept_language[:1000].split(","):
-        match = re.fullmatch(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*", part)
-        language = match[1].lower() if match else ""
-        if match and language in _WORDS and float(match[2] or 1) > best:
-            best, found = float(match[2] or 1), language
+    found = visitor_page.choose_language(accept_language, tuple(_WORDS))
     return {"language": found, **_WORDS[found]}
 
 

@@ -66,6 +66,7 @@ def _files(layout: layout_.Layout) -> tuple[str, ...]:
         layout.control_socket,
         layout.hold_socket,
         layout.domains_socket,
+        layout.client_links_socket,
         layout.missed_socket,
         layout.guesses_socket,
     )

@@ -15,6 +15,7 @@ from daemun.alerts import notifier
 from daemun.banning import ban_keeper, guess_reports
 from daemun.certs import account_service, certificate_manager
 from daemun.certs.dns01 import dns_proofs
+from daemun.certs.served import client_links
 from daemun.control import gate, lifecycle, nginx_upgrade, reconciler, reload_limiter
 from daemun.core import model, render_environment, worker_generations
 from daemun.core.options import alerts_option, docker_option, logs_option, user_option
@@ -132,6 +133,7 @@ class Daemon:
             store, self._layout, group=account.gid if account else None, version=daemun.__version__
         )
         self._guess_reports = guess_reports.GuessReports(self._layout)
+        self._client_links = client_links.ClientLinks(store, clock.SystemClock())
         self._bans = ban_keeper.BanKeeper(
             store,
             self._layout,
@@ -202,6 +204,7 @@ class Daemon:
             queue=self._queue,
             asker=ask_program.Asker(self._domains),
             guess_reports=self._guess_reports,
+            links=self._client_links,
         )
 
         self._guard = state_guard.StateGuard(
@@ -243,6 +246,8 @@ class Daemon:
                 "control socket": self._sockets.serve_control,
                 "hold socket": self._sockets.serve_hold,
                 "domains socket": self._sockets.serve_domains,
+                "client links socket": self._sockets.serve_client_links,
+                "client links": self._client_links.run,
                 "missed handshakes": self._sockets.listen_to_missed,
                 "held requests": self._queue.run,
                 "judge": self._judge.run,

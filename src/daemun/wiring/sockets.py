@@ -10,6 +10,7 @@ import structlog
 from daemun import errors
 from daemun.banning import guess_reports
 from daemun.certs import account_service
+from daemun.certs.served import client_links
 from daemun.control import gate
 from daemun.core import layout
 from daemun.hold import hold_queue
@@ -30,6 +31,7 @@ def paths_of_tasks(paths: layout.Layout) -> dict[str, str]:
         "control socket": paths.control_socket,
         "hold socket": paths.hold_socket,
         "domains socket": paths.domains_socket,
+        "client links socket": paths.client_links_socket,
         "missed handshakes": paths.missed_socket,
         "guesses": paths.guesses_socket,
     }
@@ -46,6 +48,7 @@ class Sockets:
     queue: hold_queue.HoldQueue
     asker: ask_program.Asker
     guess_reports: guess_reports.GuessReports
+    links: client_links.ClientLinks
 
     async def serve_control(self) -> None:
         """In a folder in memory where the state directory cannot be written: commands look there, too."""
@@ -61,6 +64,10 @@ class Sockets:
 
     async def serve_domains(self) -> None:
         await socket_server.serve(self._make_on_demand_app, pathlib.Path(self.layout.domains_socket), group=self.group)
+
+    async def serve_client_links(self) -> None:
+        path = pathlib.Path(self.layout.client_links_socket)
+        await socket_server.serve(self._make_client_link_app, path, group=self.group)
 
     async def listen_to_missed(self) -> None:
         await missed_handshakes.listen(self.layout, self.asker, group=self.group)
@@ -84,3 +91,8 @@ class Sockets:
         from daemun.on_demand import on_demand_app  # noqa: PLC0415
 
         return on_demand_app.create_app(self.asker)
+
+    def _make_client_link_app(self) -> "types.ASGIApp":
+        from daemun.certs.served import client_link_app  # noqa: PLC0415
+
+        return client_link_app.create_app(self.links)

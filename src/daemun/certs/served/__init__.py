@@ -7,6 +7,7 @@ facts_file           what follows from certificates that were read before, so th
 live_folder          live/NAME: what nginx loads
 key_types            two certificates for the same names, ECDSA and RSA
 local_ca             daemun's own certificate authority
+client_ca            certificates of visitors (client_links: handed over by a link; client_link_app, client_link_pages)
 own_files            the owner's certificate files (bundle: a chain with its key; pem_kinds: what a wrong file is)
 deploy_hook          the owner's command after each new certificate
 """

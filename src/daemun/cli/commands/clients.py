@@ -1,13 +1,24 @@
 """`daemun clients`, `daemun clients add`, `daemun clients revoke`."""
 
+import io
 import os
 import pathlib
+import sys
 import typing
 
 import typer
 
 from daemun import causes, errors, settings
-from daemun.cli import command_groups, common_options, control_client, daemon_state, json_answer, output, tables
+from daemun.cli import (
+    command_groups,
+    common_options,
+    control_client,
+    daemon_state,
+    json_answer,
+    lifetimes,
+    output,
+    tables,
+)
 
 if typing.TYPE_CHECKING:
     from daemun.certs.served import client_ca
@@ -39,22 +50,38 @@ group = command_groups.make_group(
 
 @group.command()
 @common_options.with_settings
-def add(
+def add(  # noqa: PLR0917 - Typer's
     chosen: settings.Settings,
     name: Name,
     days: typing.Annotated[int, typer.Option(help="How long it is valid.", min=1, max=7300)] = 730,
     out: typing.Annotated[
         pathlib.Path | None, typer.Option("--out", metavar="FILE", help="Where to write it; NAME.p12 in this folder.")
     ] = None,
+    link: typing.Annotated[
+        bool, typer.Option("--link", help="Print a link and its QR code for the device instead of writing a file.")
+    ] = False,
+    host: typing.Annotated[
+        str | None, typer.Option("--host", metavar="HOST", help="The site of the link; the first that has one.")
+    ] = None,
+    expires: typing.Annotated[
+        str, typer.Option("--expires", metavar="TIME", help="How long the link is good (30m, 12h).")
+    ] = "1h",
 ) -> None:
     """Make a certificate for a visitor: a file to install on the device, and a password that is shown once.
 
-    The file holds the only copy of its key. Delete it once it is installed.
+    The file holds the only copy of its key. Delete it once it is installed. With --link, the gate hands it over, once.
     """
     from daemun.certs.served import client_ca
     from daemun.wiring.offline import offline_clients
 
     client_ca.check_name(name)
+    if link:
+        if out is not None:
+            raise errors.ConfigError("cannot use --out beside --link: a link writes no file; leave one of them out")
+        _add_by_link(chosen, name, days=days, host=host, expires=expires)
+        return
+    if host is not None:
+        raise errors.ConfigError("cannot use --host without --link; add that")
     path = pathlib.Path(f"{name}.p12") if out is None else out
     descriptor = _create(path)
     try:
@@ -76,6 +103,54 @@ def add(
         "type the password, which is not shown again. Then delete the file: it holds the key.",
     ):
         output.print_line(line)
+
+
+def _add_by_link(chosen: settings.Settings, name: str, *, days: int, host: str | None, expires: str) -> None:
+    from daemun.wiring.offline import offline_clients
+
+    lifetime_s = lifetimes.read(expires, "let a link end")
+    page = offline_clients.find_page(daemon_state.with_daemons_file(chosen), host)
+    issued = offline_clients.add(chosen, name, days=days)
+    secret, end = offline_clients.offer(chosen, issued, lifetime_s=lifetime_s)
+    address = f"{page}?token={secret}"
+    state = _state(issued.client, is_over=False)
+    json_answer.note(**_as_json(issued.client, state), link=address, ends=end, password=issued.password)
+    for line in (
+        f"a certificate for {name}, until {end}, and once, by this link:",
+        f"  {address}",
+        *_draw(address),
+        f"password: {issued.password}",
+        "",
+        "Open the link on the device, download, and type the password, which is not shown again. Send link and",
+        "password to somebody else by different ways. If the link was used before the device could:",
+        f"`daemun clients revoke {name}`.",
+    ):
+        output.print_line(line)
+    if not _is_running(chosen):
+        output.print_line("daemun does not run: the link is good once `daemun up` does")
+
+
+def _is_running(chosen: settings.Settings) -> bool:
+    try:
+        control_client.Client(chosen).status("")
+    except errors.DaemunError:
+        return False
+    return True
+
+
+def _draw(address: str) -> tuple[str, ...]:
+    """As a QR code of half blocks, light on dark; none for programs and terminals without these."""
+    if json_answer.is_wanted():
+        return ()
+    import segno
+
+    drawn = io.StringIO()
+    segno.make(address, error="l", micro=False).terminal(drawn, border=2, compact=True)
+    try:
+        drawn.getvalue().encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return ()
+    return ("", drawn.getvalue().rstrip("\n"), "")
 
 
 @group.command()

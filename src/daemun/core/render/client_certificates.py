@@ -73,6 +73,11 @@ def is_asking(scope: site_scope.Scope) -> bool:
     return bool(_find(scope))
 
 
+def is_asking_own(scope: site_scope.Scope) -> bool:
+    """The same of daemun's own CA for clients."""
+    return any(one.ca.path is None for one in _find(scope))
+
+
 def server_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """What asks in the handshake. Raises: RenderError where what is set cannot hold."""
     found = _find(scope)

@@ -15,15 +15,15 @@ _PAGES = "@daemun_unlogged_"
 def page(scope: site_scope.Scope) -> directive.Directive:
     there = arguments.line("error_page", *error_pages.STATUSES, Expr(f"{_PAGES}$daemun_wanted"))
     passing = login_locations.passing(scope, f"/pages{_PATH}")
-    return arguments.line("location", "=", _PATH, block=(*_unlogged(scope), there, *passing))
+    return arguments.line("location", "=", _PATH, block=(*unlogged(scope), there, *passing))
 
 
 def beside(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """The pages of its errors."""
-    return error_pages.unlogged(_PAGES, _unlogged(scope))
+    return error_pages.unlogged(_PAGES, unlogged(scope))
 
 
-def _unlogged(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
+def unlogged(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """nginx writes nothing about a request that is an emergency."""
     where = f"{scope.environment.layout.logs}/error.log"
     return (arguments.line("access_log", "off"), arguments.line("error_log", where, "emerg"))

@@ -19,6 +19,7 @@ from daemun.core.render import (
     buffer_sizes,
     cache_headers,
     client_certificates,
+    client_link_location,
     cors_headers,
     custom_pages,
     early_answers,
@@ -139,6 +140,7 @@ def _servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         inside = (
             *added,
             *client_certificates.server_lines(scope),
+            *client_link_location.server_lines(scope),
             *misdirected_requests.refuse(scope),
             *_challenge(scope),
             *_content(scope, https=True),
