@@ -26,13 +26,16 @@ def _state(daemon: Daemon, name: str) -> dict[str, object] | None:
 def test_a_connection_lives_through_changes_and_one_bad_stream_hurts_no_other(
     daemon: Daemon, server: stream_servers.StreamServer
 ) -> None:
-    port, other = ports.free_port(), ports.free_port()
+    port, other, secure = (ports.free_port() for _ in range(3))
     by_name = f"  by.name: {{listen: '{LOOPBACK}:{port}', to: 'tcp://localhost:{server.port}', timeout: 1d}}\n"
+    by_name += f"  secure: {{listen: '{LOOPBACK}:{secure}', to: 'tcp://localhost:{server.port}', tls: mqtt.test}}\n"
     daemon.write("sites:\n" + signpost("a.test", "one") + "streams:\n" + by_name)
     daemon.start()
     daemon.wait_sign("a.test", "one")
     assert daemon.wait(lambda: stream_servers.try_tcp(port), "an answer of the stream") == b"a|ping"
+    assert stream_servers.try_tls(secure, "mqtt.test", daemon.gate.ca) == b"a|ping", "a certificate of its own"
     assert daemon.cli("status").returncode == 0
+    assert "mqtt.test" in daemon.cli("certs").stdout
 
     with stream_servers.connect(port) as lasting:
         assert stream_servers.exchange(lasting) == b"a|ping"

@@ -5,13 +5,15 @@ import contextlib
 import dataclasses
 import pathlib
 import socket
+import ssl
 import tempfile
 
 import pytest
 
+from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.sources import yaml_file
-from tests.support import ports, rendered, stream_servers
+from tests.support import ports, rendered, sites, stream_servers, until
 from tests.support.stream_servers import LOOPBACK
 
 pytestmark = pytest.mark.nginx
@@ -29,6 +31,11 @@ NAMES = (
     "one",
     "deaf",
     "gone",
+    "secure",
+    "own",
+    "onward",
+    "strict",
+    "careless",
 )
 
 
@@ -57,7 +64,10 @@ def gate() -> collections.abc.Iterator[Gate]:
         stack.enter_context(stream_servers.tcp("socket", at=path))
         path.chmod(0o777)
         path.parent.chmod(0o755)
+        context = stream_servers.context_of(path.parent, "server.test")
+        secret = stack.enter_context(stream_servers.tcp("secret", tls=context))
         datagrams = stack.enter_context(stream_servers.udp("u"))
+        onward = f"to: 'tls://{LOOPBACK}:{secret.port}', verify: {path.parent}/server.test.pem"
         to_a, to_b = (f"tcp://{LOOPBACK}:{one.port}" for one in (a, b))
         streams = {
             "plain": f"to: '{to_a}'",
@@ -72,11 +82,24 @@ def gate() -> collections.abc.Iterator[Gate]:
             "one": f"to: '{to_a}', connections: 1",
             "deaf": f"to: 'tcp://{LOOPBACK}:{nowhere}'",
             "gone": f"to: '{to_a}', enabled: false",
+            "secure": f"to: '{to_a}', tls: www.a.test",
+            "own": f"to: '{to_a}', tls: mqtt.test",
+            "onward": f"{onward}, server_name: server.test",
+            "strict": f"{onward}, server_name: other.test",
+            "careless": f"to: 'tls://{LOOPBACK}:{secret.port}', verify: false",
             "datagrams": f"to: 'udp://{LOOPBACK}:{datagrams.port}', responses: 1, timeout: 30s",
         }
         lines = [f"  {name}: {{listen: '{LOOPBACK}:{at[name]}', {rest}}}" for name, rest in streams.items()]
         settings = _settings("\n".join(["sites: {}", "streams:", *lines, ""]))
-        yield Gate(running=stack.enter_context(rendered.running(settings=settings)), at=at)
+        site = sites.site("a.test", "http://127.0.0.1:9", aliases=("www.a.test",))
+        running = stack.enter_context(rendered.running(site, settings=settings, certify=_certify))
+        yield Gate(running=running, at=at)
+
+
+def _certify(layout: layout_.Layout, desired: model.Desired) -> bytes:
+    """As the daemon does, of the stream's own, too."""
+    with_own = (*desired.sites, sites.site("mqtt.test", "http://127.0.0.1:9"))
+    return rendered.certify_all(layout, dataclasses.replace(desired, sites=with_own))
 
 
 def test_a_connection_carries_what_comes_in_both_directions(gate: Gate) -> None:
@@ -133,6 +156,44 @@ def test_without_a_server_the_connection_is_closed(gate: Gate) -> None:
 def test_one_that_is_switched_off_does_not_listen(gate: Gate) -> None:
     with pytest.raises(ConnectionRefusedError):
         stream_servers.connect(gate.at["gone"])
+
+
+def test_visitors_over_tls_are_shown_the_certificate_of_a_site(gate: Gate) -> None:
+    assert stream_servers.try_tls(gate.at["secure"], "www.a.test", gate.running.clients.ca) == b"a|ping"
+    with pytest.raises(ssl.SSLCertVerificationError):
+        stream_servers.try_tls(gate.at["secure"], "mqtt.test", gate.running.clients.ca)
+
+
+def test_a_host_without_a_site_has_a_certificate_of_its_own(gate: Gate) -> None:
+    assert stream_servers.try_tls(gate.at["own"], "mqtt.test", gate.running.clients.ca) == b"a|ping"
+    assert b"a|" not in stream_servers.try_tcp(gate.at["own"], b"CONNECT in clear, please\r\n\r\n")
+
+
+def test_a_renewed_certificate_is_shown_without_a_reload(gate: Gate) -> None:
+    folder = pathlib.Path(gate.running.layout.live, "mqtt.test")
+    certificate, key = rendered.self_signed("mqtt.test")
+    for name, content in (("privkey.pem", key), ("fullchain.pem", certificate)):
+        new = folder / f"{name}.new"
+        new.write_bytes(content)
+        new.chmod(0o644)
+        new.rename(folder / name)
+    until.true(lambda: _shown(gate, "own") == ssl.PEM_cert_to_DER_cert(certificate.decode()))
+
+
+def _shown(gate: Gate, name: str) -> bytes | None:
+    """None: no handshake came about, as between the two files of a pair that changes."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with contextlib.suppress(ssl.SSLError, ConnectionError), contextlib.ExitStack() as stack:
+        plain = stack.enter_context(stream_servers.connect(gate.at[name]))
+        return stack.enter_context(context.wrap_socket(plain)).getpeercert(binary_form=True)
+    return None
+
+
+def test_servers_that_show_a_certificate_are_checked(gate: Gate) -> None:
+    assert stream_servers.try_tcp(gate.at["onward"]) == b"secret|ping"
+    assert stream_servers.try_tcp(gate.at["strict"]) == b"", "the certificate is for another name"
+    assert stream_servers.try_tcp(gate.at["careless"]) == b"secret|ping"
 
 
 def test_datagrams_go_to_the_server_and_its_answers_back(gate: Gate) -> None:

@@ -581,8 +581,13 @@ def _streams() -> Feature:
             connections=20,
             proxy_protocol=True,
         ),
+        "secure": stream_forms.Stream(
+            listen=(model.Address(port=8884),),
+            to=(server("tls://broker:8883"),),
+        ),
         "socket": stream_forms.Stream(
             listen=(model.Address(port=2222, host="::1"),),
+            tls="mqtt.example.com",
             to=(server("tcp://unix:/run/ssh.sock"), server("tcp://10.0.0.7:22", down=True)),
             balance=stream_forms.Spread.IP_HASH,
         ),

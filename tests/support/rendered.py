@@ -200,7 +200,7 @@ def running(
         if replace is not None:
             others = {change_plan.site_file(site.host): replace(site, env) for site in desired.enabled}
             files = variable_definitions.complete(files | others, variables.define(desired, env))
-        trusted = (certify or _certify_all)(layout, desired)
+        trusted = (certify or certify_all)(layout, desired)
         roots = pathlib.Path(layout.state, "trusted.pem")
         roots.write_bytes(trusted)
         refused: tuple[quarantine_.RefusedFile, ...] = ()
@@ -262,7 +262,8 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("nginx does not listen after a minute")
 
 
-def _certify_all(layout: layout_.Layout, desired: model.Desired) -> bytes:
+def certify_all(layout: layout_.Layout, desired: model.Desired) -> bytes:
+    """Put a certificate of every enabled site where nginx looks for it. Returns: them, as PEM."""
     return b"".join(_certify(layout, site) for site in desired.enabled)
 
 

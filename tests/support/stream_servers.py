@@ -6,9 +6,10 @@ import dataclasses
 import pathlib
 import socket
 import socketserver
+import ssl
 import threading
 
-from tests.support import ports
+from tests.support import ports, rendered
 
 LOOPBACK = "127.0.0.1"
 TIMEOUT_S = 30
@@ -24,14 +25,19 @@ class StreamServer:
 
 
 @contextlib.contextmanager
-def tcp(name: str, *, at: pathlib.Path | None = None) -> collections.abc.Iterator[StreamServer]:
-    """at: a unix socket instead of a port."""
+def tcp(
+    name: str, *, at: pathlib.Path | None = None, tls: ssl.SSLContext | None = None
+) -> collections.abc.Iterator[StreamServer]:
+    """at: a unix socket instead of a port. tls: it shows a certificate."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            with contextlib.suppress(OSError):
-                while piece := self.request.recv(65536):
-                    self.request.sendall(f"{name}|".encode() + piece)
+            with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+                connection = self.request
+                if tls is not None:
+                    connection = stack.enter_context(tls.wrap_socket(connection, server_side=True))
+                while piece := connection.recv(65536):
+                    connection.sendall(f"{name}|".encode() + piece)
 
     if at is not None:
         with _serving(socketserver.ThreadingUnixStreamServer(str(at), Handler)):
@@ -68,6 +74,18 @@ def _serving(server: socketserver.BaseServer) -> collections.abc.Iterator[None]:
         server.server_close()
 
 
+def context_of(folder: pathlib.Path, *names: str) -> ssl.SSLContext:
+    """A server's, with a certificate of its own for these names, which is in `folder` as NAME.pem, too."""
+    certificate, key = rendered.self_signed(*names)
+    pair = folder / f"{names[0]}.pem"
+    pair.write_bytes(certificate)
+    both = folder / f"{names[0]}.both"
+    both.write_bytes(certificate + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    return context
+
+
 # --- clients ---------------------------------------------------------------------------------------------------
 
 
@@ -87,6 +105,13 @@ def exchange(connection: socket.socket, piece: bytes = b"ping") -> bytes:
 def try_tcp(port: int, piece: bytes = b"ping") -> bytes:
     """The same on a connection of its own."""
     with connect(port) as connection:
+        return exchange(connection, piece)
+
+
+def try_tls(port: int, name: str, roots: pathlib.Path, piece: bytes = b"ping") -> bytes:
+    """The same over TLS. Raises: ssl.SSLError when the certificate is not of these roots, or not for the name."""
+    context = ssl.create_default_context(cafile=str(roots))
+    with connect(port) as plain, context.wrap_socket(plain, server_hostname=name) as connection:
         return exchange(connection, piece)
 
 

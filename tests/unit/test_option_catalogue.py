@@ -37,9 +37,15 @@ def _reads_paths(form: object) -> bool:
 
 def test_an_option_that_reads_paths_declares_its_files() -> None:
     reading = [one for one in catalogue.EVERY if _reads_paths(one.form)]
-    assert {one.name for one in reading} == {"access", "acme", "docker", "errors", "login", "maintenance", "tls"}, (
-        "what the test looks at"
-    )
+    assert {one.name for one in reading} == {
+        "access",
+        "acme",
+        "docker",
+        "errors",
+        "login",
+        "maintenance",
+        "tls",
+    }, "what the test looks at"
     assert [one.name for one in reading if one.files is None] == []
 
 
@@ -54,6 +60,7 @@ TOP = "sites: {a.test: http://127.0.0.1:1}\n"
             f"acme: {{directory: [letsencrypt, {{directory: 'https://ca.test/', ca_file: gone.pem}}]}}\n{TOP}",
             "acme.ca_file",
         ),
+        (f"streams: {{a: {{listen: 1, to: 'tls://b:2', verify: gone.pem}}}}\n{TOP}", "streams.a.verify"),
         (f"docker: {{endpoint: 'tcp://a:1', tls: {{ca: here, cert: here, key: gone.pem}}}}\n{TOP}", "docker.tls.key"),
         (
             "sites: {a.test: {tls: {certificate: here, key: gone.pem}, routes: {/: 'http://127.0.0.1:1'}}}",

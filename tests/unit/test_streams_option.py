@@ -6,6 +6,7 @@ import pytest
 
 from daemun.core import model, render_environment
 from daemun.core.access import access_levels
+from daemun.core.certificates import certificate_choice
 from daemun.core.options import stream_forms, streams_option
 from daemun.core.plan import change_plan, listeners, quarantine
 from daemun.core.render import render_tree
@@ -73,6 +74,12 @@ def test_servers(text: str, meant: str) -> None:
         ("a: {listen: 1, to: tcp://b:2, timeout: 0}", "timeout.idle: "),
         ("a: {listen: 1, to: tcp://127.0.0.1:1}", "would come back without end"),
         ("a: {listen: '10.0.0.1:1', to: tcp://10.0.0.1:1}", "would come back without end"),
+        ("a: {listen: 1, to: udp://b:2, tls: a.test}", "tls: is for TCP"),
+        ("a: {listen: 1, to: tcp://b:2, tls: 'a b'}", 'tls: "a b" '),
+        ("a: {listen: 1, to: [tls://b:2, tls://c:2]}", "has several tls:// hosts; set `server_name`"),
+        ("a: {listen: 1, to: 'tls://10.0.0.5:2'}", "cannot be verified, because nginx compares names only"),
+        ("a: {listen: 1, to: tls://b:2, server_name: 10.0.0.5}", "server_name: is an IP address"),
+        ("a: {listen: 1, to: tcp://b:2, verify: false}", "verify: has no effect"),
         ("a: {listen: 443, to: tcp://b:2}", "443 is already listened on by listen.https"),
         ("a: {listen: '127.0.0.1:80', to: tcp://b:2}", "is already listened on by listen.http"),
         ("a: {listen: [1, '127.0.0.1:1'], to: tcp://b:2}", "is already listened on by the same stream"),
@@ -198,3 +205,42 @@ def test_a_line_more_above_is_no_change() -> None:
     before, after = (render_tree.render_files(desire(PLAIN, more=more), ENVIRONMENT) for more in ("", "# more\n\n"))
     assert before["streams/plain.conf"] != after["streams/plain.conf"]
     assert change_plan.diff_streams(after, before) == ()
+
+
+def test_certificates_of_streams_are_those_of_sites_or_their_own() -> None:
+    snapshot = read(
+        "a: {listen: 1, to: tcp://b:2, tls: www.a.test}",
+        "b: {listen: 3, to: tcp://b:2, tls: mqtt.example.com}",
+        "c: {listen: 4, to: tcp://b:2, tls: plain.test}",
+        "d: {listen: 5, to: tcp://b:2, tls: off.example.com, enabled: false}",
+        sites="sites: {a.test: {aliases: [www.a.test], routes: {/: 'http://b:1'}}, plain.test: {tls: off, routes: {/: 'http://b:1'}}}",
+    )
+    desired = merge.merge_snapshots([snapshot])
+    specs = {spec.host: spec for spec in certificate_choice.find_specs(desired)}
+    assert {host: spec.mode.value for host, spec in specs.items()} == {
+        "a.test": "local",
+        "mqtt.example.com": "acme",
+        "plain.test": "local",
+    }
+    assert specs["mqtt.example.com"].origin.place.startswith("daemun.yaml:")
+    shown = certificate_choice.find_of_streams(desired)
+    assert {host: one.folder for host, one in shown.items()} == {
+        "www.a.test": certificate_choice.folder_of(desired.sites[0], "www.a.test"),
+        "mqtt.example.com": "mqtt.example.com",
+        "plain.test": "plain.test",
+    }
+
+
+def test_a_stream_keeps_the_certificate_of_a_site_that_is_set_aside() -> None:
+    snapshot = read(
+        "a: {listen: 1, to: tcp://10.0.0.5:2, tls: www.a.test}",
+        sites="sites: {a.test: {aliases: [www.a.test], routes: {/: 'http://10.0.0.5:1'}}}",
+    )
+    desired = merge.merge_snapshots([snapshot])
+    broken = (dataclasses.replace(desired.sites[0], fault=model.SetAside(reason="no")),)
+    files = [
+        assemble.assemble_files(one, ENVIRONMENT, last_good={}).files["streams/a.conf"]
+        for one in (desired, dataclasses.replace(desired, sites=broken))
+    ]
+    assert files[0] == files[1]
+    assert b"ssl_certificate $daemun_stream_pairs/www.a.test/fullchain.pem;" in files[0]

@@ -30,6 +30,7 @@ class Feature(enum.Enum):
     STREAM = "streams of TCP and UDP"
     STREAM_LIMIT_CONN = "limits of connections in streams"
     STREAM_ACCESS = "rules for addresses in streams"
+    STREAM_TLS = "TLS in streams"
     POST_QUANTUM = "key exchange that is safe from quantum computers (X25519MLKEM768)"
 
 

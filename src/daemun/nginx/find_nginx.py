@@ -52,6 +52,7 @@ _STREAM = {
     render_environment.Feature.STREAM_ACCESS: "stream_access",
 }
 """Built together with streams, unless without this one."""
+_STREAM_WITH = {render_environment.Feature.STREAM_TLS: "stream_ssl"}
 _NEEDED = ("http_rewrite", "http_proxy", "http_map", "http_geo", "http_upstream_zone", "http_upstream_keepalive")
 
 # What the configure arguments do not show: a directive that came with some version, tried inside `http`.
@@ -265,6 +266,7 @@ def list_features(
         built.discard(render_environment.Feature.GRPC)  # nginx's auto/modules builds it only together with HTTP/2
     if "--with-stream" in arguments or has_stream_module:
         built |= {feature for feature, without in _STREAM.items() if f"--without-{without}_module" not in arguments}
+        built |= {feature for feature, name in _STREAM_WITH.items() if f"--with-{name}_module" in arguments}
     return frozenset(built)
 
 

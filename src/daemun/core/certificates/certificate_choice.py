@@ -6,7 +6,7 @@ import functools
 import hashlib
 
 from daemun.core import model, site_memory
-from daemun.core.options import on_demand_option
+from daemun.core.options import on_demand_option, streams_option
 from daemun.core.texts import names
 from daemun.core.validation import validate_acme
 
@@ -50,6 +50,43 @@ def _shown(site: model.Site) -> tuple[str, ...]:
     return tuple(name for name in site.names if not names.is_pattern(name) and name in of_group)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ShownCertificate:
+    """folder: under live/. has_two_types: as of `has_two_types`."""
+
+    folder: str
+    has_two_types: bool
+
+
+def find_shown(desired: model.Desired, hosts: frozenset[str]) -> dict[str, ShownCertificate]:
+    """What handshakes for these names are shown by the enabled sites that have them."""
+    if not hosts:
+        return {}
+    return {
+        name: ShownCertificate(folder=folder_of(site, name), has_two_types=has_two_types(site, desired.globals.acme))
+        for site in desired.enabled
+        if site.tls.mode is not model.TlsMode.OFF
+        for name in site.names
+        if name in hosts
+    }
+
+
+def find_of_streams(desired: model.Desired) -> dict[str, ShownCertificate]:
+    """The certificates of streams, by their hosts: those of sites, or, of hosts that no site has, their own."""
+    hosts = frozenset(one.stream.tls for one in streams_option.find_enabled(desired.globals) if one.stream.tls)
+    shown = find_shown(desired, hosts)
+    others = {host: _site_of_stream(host, model.NOWHERE) for host in hosts - shown.keys()}
+    return shown | {
+        host: ShownCertificate(folder=name_of(site), has_two_types=has_two_types(site, desired.globals.acme))
+        for host, site in others.items()
+    }
+
+
+def _site_of_stream(host: str, origin: model.Origin) -> model.Site:
+    """A certificate of a stream's own is ordered as if the host were a site."""
+    return model.Site(host=host, origin=origin)
+
+
 def has_two_types(site: model.Site, acme: model.Acme) -> bool:
     """Whether its folders hold a second certificate, with a key of another type, for nginx to show."""
     ordering = site.tls.ordering
@@ -59,7 +96,7 @@ def has_two_types(site: model.Site, acme: model.Acme) -> bool:
 def find_specs(
     desired: model.Desired, memory: site_memory.PerSite[model.CertificateSpec | None] | None = None
 ) -> tuple[model.CertificateSpec, ...]:
-    """The certificate of every enabled site that has one, each once, sorted by the first host it is for.
+    """The certificate of every enabled site that has one, and of streams, each once, those of sites first, by host.
 
     memory: of earlier calls.
     """
@@ -72,6 +109,13 @@ def find_specs(
         if spec is not None:
             known = specs.get(spec.name)
             specs[spec.name] = spec if known is None else _join(known, spec)
+    streams = {
+        one.stream.tls: one for one in streams_option.find_enabled(desired.globals) if one.stream.tls is not None
+    }
+    for host in sorted(streams.keys() - find_shown(desired, frozenset(streams)).keys()):
+        own = _make_spec(desired.globals.acme, _site_of_stream(host, streams[host].origin))
+        assert own is not None  # it has TLS
+        specs.setdefault(own.name, own)
     default = desired.globals.default
     if default.certificate is not None:
         specs[DEFAULT] = model.CertificateSpec(

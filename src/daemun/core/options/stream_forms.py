@@ -11,14 +11,15 @@ import typing
 import pydantic
 
 from daemun.core import model, short_texts
-from daemun.core.options import access_option, forms
-from daemun.core.texts import cures, rules, words
+from daemun.core.options import access_option, forms, upstream_tls_options
+from daemun.core.texts import cures, names, rules, words
 
 
 class Protocol(enum.Enum):
-    """Of a server."""
+    """Of a server. TLS: over TCP, to a server that shows a certificate."""
 
     TCP = "tcp"
+    TLS = "tls"
     UDP = "udp"
 
 
@@ -48,7 +49,7 @@ class Place:
 
 
 _PLACE = re.compile(r"(?:(?P<scheme>[A-Za-z0-9+.-]+)://)?(?P<rest>.*)", re.DOTALL)
-_SHAPE = '"tcp://host:port", "udp://host:port" or "tcp://unix:/path"'
+_SHAPE = '"tcp://host:port", "tls://host:port", "udp://host:port" or "tcp://unix:/path"'
 
 
 def parse_place(text: str) -> Place:
@@ -57,7 +58,7 @@ def parse_place(text: str) -> Place:
         return _parse_place(text)
     except ValueError as error:
         scheme, rest = _split(text)
-        meant = "udp" if scheme == "udp" else "tcp"
+        meant = scheme if scheme in {"udp", "tls"} else "tcp"
         cure = cures.write(_find_misfit, f"{meant}://{rest.partition('/')[0]}")
         raise ValueError(f"server {words.quoted(text)} {error}{cure}") from error
 
@@ -103,7 +104,7 @@ class Server(forms.OptionMap):
 
     shape: typing.ClassVar[str] = 'a server such as "tcp://10.0.0.5:1883", or a map with its `url`'
     meanings: typing.ClassVar[dict[str, str]] = {
-        "url": "the server: tcp://host:port, udp://host:port or tcp://unix:/path",
+        "url": "the server: tcp://host:port, tls://host:port, udp://host:port or tcp://unix:/path",
         "weight": "its share of connections; 1",
         "backup": "used only while no other server is there; not with `ip_hash`, `random`",
         "down": "not used for now",
@@ -145,13 +146,15 @@ def _times(value: object) -> object:
     return value if isinstance(value, dict) else {"idle": value}
 
 
-_LONGEST_SILENCE_S = {Protocol.TCP: 86400.0, Protocol.UDP: 60.0}
+_LONGEST_SILENCE_S = {Protocol.TCP: 86400.0, Protocol.TLS: 86400.0, Protocol.UDP: 60.0}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Stream(forms.OptionMap):
     """Connections or datagrams that go to servers as they come.
 
+    tls: the host whose certificate visitors are shown; None: what they send is passed on as it is.
+    verify, server_name: how the certificates of servers are checked, as in a route.
     allow, deny: as of `access_option.Access`. connections: how many of one address may be open at a time.
     proxy_protocol: whether servers are sent the visitor's address in a line ahead of each connection.
     responses: after so many datagrams of the server a session over UDP ends; None: when it is idle.
@@ -160,7 +163,10 @@ class Stream(forms.OptionMap):
     shape: typing.ClassVar[str] = "a map such as {listen: 1883, to: tcp://10.0.0.5:1883}"
     meanings: typing.ClassVar[dict[str, str]] = {
         "listen": "where it comes in: a port, IP:port, [IPv6]:port, or a list",
-        "to": "the servers: tcp://host:port, udp://host:port, tcp://unix:/path, or maps",
+        "to": "the servers: tcp://host:port, tls://host:port, udp://host:port, tcp://unix:/path, or maps",
+        "tls": "visitors come over TLS and are shown the certificate of this host: a site's, or one of its own",
+        "verify": "whether the certificates of tls:// servers are checked, and against which roots; true",
+        "server_name": "the name that they must carry; the server's host",
         "balance": "how connections are spread: round_robin, least_conn, ip_hash, random",
         "timeout": "how long both sides may be silent, or {connect, idle}",
         "allow": "addresses, networks and host names that are let in, all others are refused; private: the private "
@@ -188,6 +194,9 @@ class Stream(forms.OptionMap):
         pydantic.Strict(strict=False),
         forms.ONE_OR_MORE,
     ]
+    tls: forms.Host | None = None
+    verify: upstream_tls_options.Form = upstream_tls_options.VERIFY.default
+    server_name: forms.Host | None = None
     balance: typing.Annotated[Spread, forms.choice(Spread)] = Spread.ROUND_ROBIN
     timeout: typing.Annotated[Times, pydantic.BeforeValidator(_times), forms.Also(forms.DURATION)] = Times()
     allow: access_option.Networks = ()
@@ -205,6 +214,17 @@ class Stream(forms.OptionMap):
     @property
     def is_udp(self) -> bool:
         return self.protocol is Protocol.UDP
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether servers show a certificate."""
+        return self.protocol is Protocol.TLS
+
+    @property
+    def name_of_servers(self) -> str | None:
+        """What their certificates must carry and they are sent as SNI; None: nothing is sent and nothing compared."""
+        named = (server.url.host for server in self.to if server.url.host and not names.address_of(server.url.host))
+        return self.server_name or next(named, None)
 
     @property
     def idle_s(self) -> float:

@@ -8,8 +8,8 @@ import typing
 import pydantic
 
 from daemun.core import model
-from daemun.core.options import access_option, listen_option, stream_forms
-from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.options import access_option, listen_option, stream_forms, upstream_tls_options
+from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
 from daemun.core.texts import names, quantity_rules, rules, words
 
 MOST = 500
@@ -112,6 +112,7 @@ def _leads_back(one: stream_forms.Stream, server: stream_forms.Place) -> bool:
 def _check_protocol(one: stream_forms.Stream, place: Place) -> None:
     if not one.to:
         return
+    _check_tls(one, place)
     if one.is_udp and one.proxy_protocol:
         place.add("is for TCP: a line ahead of each connection has no place among datagrams", "proxy_protocol")
     if one.responses is None:
@@ -121,16 +122,63 @@ def _check_protocol(one: stream_forms.Stream, place: Place) -> None:
         place.add("is for UDP, where a session has no end of its own", "responses")
 
 
+def _check_tls(one: stream_forms.Stream, place: Place) -> None:
+    if one.tls is not None:
+        place.add_value(one.tls, rules.check_host(one.tls), "tls")
+        if one.is_udp:
+            place.add("is for TCP: nginx has no DTLS", "tls")
+    if one.verify.ca_file is not None:
+        place.add_value(one.verify.ca_file, rules.check_absolute(one.verify.ca_file), "verify")
+    if not one.is_encrypted:
+        given = {"verify": one.verify != upstream_tls_options.Verify(), "server_name": one.server_name is not None}
+        for key in (key for key, is_given in given.items() if is_given):
+            place.add("has no effect: no server is tls://", key, severity=model.Severity.WARNING)
+        return
+    if one.server_name is not None:
+        cause = "is an IP address, and nginx compares names only" if names.address_of(one.server_name) else None
+        place.add(cause or rules.check_server(one.server_name), "server_name")
+        return
+    hosts = {server.url.host for server in one.to}
+    named = {host for host in hosts if host is not None and names.address_of(host) is None}
+    if len(hosts) > 1 and named:
+        place.add("has several tls:// hosts; set `server_name`, the one name that nginx compares", "to")
+    elif not named and one.verify.is_on:
+        shown = words.quoted(str(one.to[0].url))
+        cause = f"the certificate of {shown} cannot be verified, because nginx compares names only"
+        place.add(f"{cause}; set `server_name` to a name it carries, or `verify: false`", "to")
+
+
+def _files(value: Streams) -> collections.abc.Iterator[NamedFile]:
+    for one in value:
+        if one.stream.verify.ca_file is not None:
+            yield NamedFile(path=one.stream.verify.ca_file, below=(one.name, "verify"))
+
+
+def _digested(value: Streams, digest: collections.abc.Callable[[str], str]) -> Streams:
+    return tuple(
+        one if one.stream.verify.ca_file is None else dataclasses.replace(one, stream=_with_digest(one.stream, digest))
+        for one in value
+    )
+
+
+def _with_digest(one: stream_forms.Stream, digest: collections.abc.Callable[[str], str]) -> stream_forms.Stream:
+    verify = dataclasses.replace(one.verify, ca_digest=digest(one.verify.ca_file or ""))
+    return dataclasses.replace(one, verify=verify)
+
+
 OPTION = Option[Streams](
     name="streams",
     form=typing.Annotated[dict[str, stream_forms.Stream], pydantic.AfterValidator(_make)],
     default=(),
     doc=Doc(
         kind="map of names; `{listen, to: [{url, weight, backup, down, max_fails, fail_timeout, max_connections}], "
-        "balance, timeout: {connect, idle}, allow, deny, connections, proxy_protocol, responses, enabled}`",
+        "tls, verify, server_name, balance, timeout: {connect, idle}, allow, deny, connections, proxy_protocol, "
+        "responses, enabled}`",
         usual="`{}`",
         meaning="what is passed on over TCP and UDP as it comes: see [Streams](#streams)",
     ),
     levels=frozenset({Level.GATE}),
     check=_check,
+    files=_files,
+    digested=_digested,
 )

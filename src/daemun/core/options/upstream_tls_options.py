@@ -39,7 +39,7 @@ def _parse(value: object, info: pydantic.ValidationInfo) -> object:
     raise ValueError(f"expected true, false or the path of a CA file, found {words.describe(value)}")
 
 
-_FORM = typing.Annotated[
+Form = typing.Annotated[
     pydantic.InstanceOf[Verify],
     pydantic.BeforeValidator(_parse),
     pydantic.WithJsonSchema({"type": ["boolean", "string"]}),
@@ -109,7 +109,7 @@ def _with_digest(value: Verify, digest: collections.abc.Callable[[str], str]) ->
 
 VERIFY = Option(
     name="verify",
-    form=_FORM,
+    form=Form,
     default=Verify(),
     doc=Doc(
         kind="true, false, path of a CA file",

@@ -11,7 +11,6 @@ import dataclasses
 import functools
 
 from daemun.core import directive, mime, model, render_environment, serialise, site_memory
-from daemun.core.options import streams_option
 from daemun.core.plan import change_plan, generation_files, shared_sites, variable_definitions
 from daemun.core.render import (
     access,
@@ -76,7 +75,7 @@ def render_files(
     trees |= {path: snippets.nodes(settings, env, path) for path in snippets.paths(settings)}
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
     files |= shared_blocks.files(entries, env, settings)
-    files |= _stream_files(desired, env)
+    files |= render_streams(desired, env)
     files |= _site_files(desired, env, memory or site_memory.PerSite(), entries)
     return variable_definitions.complete(files, variables.define(desired, env))
 
@@ -97,12 +96,9 @@ def find_refused(
             yield change_plan.site_file(one.host), error
 
 
-def _stream_files(desired: model.Desired, env: render_environment.Environment) -> dict[str, bytes]:
-    left_out = stream_lines.find_unsupported(desired, env)
-    paths = {change_plan.stream_file(one.name): one for one in streams_option.find_enabled(desired.globals)}
-    return {
-        path: serialise.serialise(stream_lines.nodes(one, env)) for path, one in paths.items() if path not in left_out
-    }
+def render_streams(desired: model.Desired, env: render_environment.Environment) -> dict[str, bytes]:
+    """Render the file of each stream. Raises: RenderError."""
+    return {path: serialise.serialise(nodes) for path, nodes in stream_lines.files(desired, env).items()}
 
 
 def _site_files(

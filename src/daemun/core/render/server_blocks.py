@@ -59,15 +59,15 @@ def certificate(name: str, *, is_followed: bool, has_two_types: bool = False) ->
     """
     folder = f"$daemun_live/{name}"
     if not is_followed:
-        return _pairs(folder, has_two_types=has_two_types)
+        return pairs(folder, has_two_types=has_two_types)
     return (
         directive.Comment("Nothing is served from this root. With it, $daemun_pair is where the certificate is now."),
         arguments.line("root", Expr(f"{folder}/{layout.CHAIN}")),
-        *_pairs("$daemun_pair", has_two_types=has_two_types),
+        *pairs("$daemun_pair", has_two_types=has_two_types),
     )
 
 
-def _pairs(folder: str, *, has_two_types: bool) -> tuple[directive.Directive, ...]:
+def pairs(folder: str, *, has_two_types: bool) -> tuple[directive.Directive, ...]:
     """OpenSSL chooses of two by what the client takes; of the same algorithm the last one counts."""
     second = ((layout.SECOND_CHAIN, layout.SECOND_KEY),) if has_two_types else ()
     return tuple(

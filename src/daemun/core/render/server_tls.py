@@ -8,7 +8,7 @@ from daemun.core.render import site_scope
 from daemun.core.texts import names
 from daemun.errors import RenderError
 
-_DEPTH = "5"
+DEPTH = "5"
 """nginx's own default of 1 refuses chains with a cross-signed intermediate."""
 
 
@@ -29,7 +29,7 @@ def lines(scope: site_scope.Scope, proxy: model.Proxy, module: str) -> tuple[dir
         trusted = arguments.line(f"{module}_ssl_trusted_certificate", roots)
         written += [
             arguments.line(f"{module}_ssl_verify", "on"),
-            arguments.line(f"{module}_ssl_verify_depth", _DEPTH),
+            arguments.line(f"{module}_ssl_verify_depth", DEPTH),
             dataclasses.replace(trusted, beside=directive.content(tls.ca_digest)) if tls.ca_digest else trusted,
         ]
     return tuple(written)

@@ -6,15 +6,20 @@ round that touches none of them leaves their files as they are.
 Source: nginx.org/en/docs/stream/ngx_stream_core_module.html
 """
 
+import collections.abc
+import dataclasses
+
 from daemun.core import arguments, directive, model, render_environment
+from daemun.core.certificates import certificate_choice
 from daemun.core.directive import Expr
 from daemun.core.options import stream_forms, streams_option
 from daemun.core.plan import change_plan, generation_files
-from daemun.core.render import held_access, server_blocks, site_scope, upstream
+from daemun.core.render import held_access, server_blocks, server_tls, site_scope, tls, upstream
 from daemun.core.services import dns_services
 from daemun.core.texts import names, words
 
 _ADDRESS = "$daemun_stream_address"
+_PAIRS = "$daemun_stream_pairs"
 _LIMIT_ZONE = "1m"
 """Room for 8,000 addresses; beyond that nginx forgets the oldest."""
 
@@ -27,7 +32,8 @@ def block(desired: model.Desired, env: render_environment.Environment) -> tuple[
     if env.resolver is not None:
         timeout = arguments.line("resolver_timeout", upstream.RESOLVER_TIMEOUT)
         resolver = (arguments.line("resolver", env.resolver), timeout)
-    inside = (*resolver, *_counting(env), arguments.line("include", f"{generation_files.STREAMS}*.conf"))
+    included = arguments.line("include", f"{generation_files.STREAMS}*.conf")
+    inside = (*resolver, *_tls(desired.globals, env), *_counting(env), included)
     return (arguments.line("stream", block=inside),)
 
 
@@ -52,9 +58,12 @@ def find_unsupported(desired: model.Desired, env: render_environment.Environment
 def _find_missing(stream: stream_forms.Stream, env: render_environment.Environment) -> str | None:
     needed = [render_environment.Feature.STREAM]
     needed += [render_environment.Feature.STREAM_ACCESS] * bool(stream.allow or stream.deny)
+    needed += [render_environment.Feature.STREAM_TLS] * (stream.tls is not None or stream.is_encrypted)
     needed += [render_environment.Feature.STREAM_LIMIT_CONN] * (stream.connections is not None)
     missing = [feature.value for feature in needed if feature not in env.nginx.features]
     if not missing:
+        if stream.is_encrypted and stream.verify.is_on and (stream.verify.ca_file or env.ca_bundle) is None:
+            return "this machine has no trusted roots; install ca-certificates, or name a CA file as `verify`"
         named = [server.url for server in stream.to if dns_services.find_stream_service(server.url) is not None]
         if named and env.resolver is None:
             return f"server {words.quoted(str(named[0]))} has a name, but no resolver answers for names"
@@ -63,6 +72,17 @@ def _find_missing(stream: stream_forms.Stream, env: render_environment.Environme
     return (
         f"nginx {version} at {env.nginx.path} has no {words.listed(missing, last='and')}; install its stream module "
         "(Debian: libnginx-mod-stream), or `pip install 'daemun[nginx]'`, which brings an nginx that has it"
+    )
+
+
+def _tls(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    if render_environment.Feature.STREAM_TLS not in env.nginx.features:
+        return ()
+    folder = arguments.line("geo", Expr(_PAIRS), block=(arguments.line("default", env.layout.pairs),))
+    return (
+        directive.Comment("TLS. Through a variable, certificates are loaded by the handshakes that need them."),
+        *tls.stream_lines(settings.tls_policy, env),
+        folder,
     )
 
 
@@ -82,8 +102,19 @@ def _counting(env: render_environment.Environment) -> tuple[directive.Node, ...]
 # --- one stream ------------------------------------------------------------------------------------------------
 
 
-def nodes(one: streams_option.NamedStream, env: render_environment.Environment) -> tuple[directive.Node, ...]:
-    """The file of one. Raises: RenderError."""
+def files(desired: model.Desired, env: render_environment.Environment) -> dict[str, tuple[directive.Node, ...]]:
+    """The file of each stream that nginx can serve. Raises: RenderError."""
+    left_out, shown = find_unsupported(desired, env), certificate_choice.find_of_streams(desired)
+    paths = {change_plan.stream_file(one.name): one for one in streams_option.find_enabled(desired.globals)}
+    return {path: _nodes(one, env, shown) for path, one in paths.items() if path not in left_out}
+
+
+_Shown = collections.abc.Mapping[str, certificate_choice.ShownCertificate]
+
+
+def _nodes(
+    one: streams_option.NamedStream, env: render_environment.Environment, shown: _Shown
+) -> tuple[directive.Node, ...]:
     stream, group = one.stream, _group(one.name)
     limits: tuple[directive.Directive, ...] = ()
     if stream.connections is not None:
@@ -94,7 +125,7 @@ def nodes(one: streams_option.NamedStream, env: render_environment.Environment) 
         directive.Comment("Written by daemun; changes here are lost."),
         *limits,
         arguments.line("upstream", group, block=_servers(one)),
-        arguments.line("server", block=_server(one, env)),
+        arguments.line("server", block=_server(one, env, shown)),
     )
 
 
@@ -137,13 +168,20 @@ def _place(place: stream_forms.Place) -> tuple[str, ...]:
     return (arguments.endpoint(address, place.port),)
 
 
-def _server(one: streams_option.NamedStream, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+def _server(
+    one: streams_option.NamedStream, env: render_environment.Environment, shown: _Shown
+) -> tuple[directive.Node, ...]:
     stream = one.stream
     # Datagrams of one client have to come to the worker that has its session: with a socket for each worker the kernel
     # sees to that (nginx.org/en/docs/stream/ngx_stream_core_module.html#listen). Of a client that is gone without a
     # word nothing is heard over TCP; the kernel finds out.
     kind = ("udp", "reuseport") if stream.is_udp else ("so_keepalive=on",)
+    kind = ("ssl", *kind) if stream.tls is not None else kind
     lines: list[directive.Node] = [*server_blocks.listen_lines(stream.listen, *kind, ipv6=env.ipv6)]
+    if stream.tls is not None:
+        certificate = shown[stream.tls]
+        folder = f"{_PAIRS}/{certificate.folder}"
+        lines += server_blocks.pairs(folder, has_two_types=certificate.has_two_types)
     lines += held_access.address_rules(stream.access, env)
     if stream.connections is not None:
         lines.append(arguments.line("limit_conn", f"stream/{one.name}/connections", str(stream.connections)))
@@ -154,8 +192,29 @@ def _server(one: streams_option.NamedStream, env: render_environment.Environment
     ]
     if not stream.is_udp:
         lines.append(arguments.line("proxy_socket_keepalive", "on"))
+    if stream.is_encrypted:
+        lines += _tls_of_servers(stream, env)
     if stream.proxy_protocol:
         lines.append(arguments.line("proxy_protocol", "on"))
     if stream.responses is not None:
         lines.append(arguments.line("proxy_responses", str(stream.responses)))
     return tuple(lines)
+
+
+def _tls_of_servers(
+    stream: stream_forms.Stream, env: render_environment.Environment
+) -> collections.abc.Iterator[directive.Directive]:
+    yield arguments.line("proxy_ssl", "on")
+    yield arguments.line("proxy_ssl_protocols", "TLSv1.2", "TLSv1.3")
+    name = stream.name_of_servers
+    if name is not None:
+        yield arguments.line("proxy_ssl_server_name", "on")
+        yield arguments.line("proxy_ssl_name", name)
+    if not stream.verify.is_on:
+        return
+    roots = stream.verify.ca_file or env.ca_bundle
+    assert roots is not None  # `_find_missing` looked
+    yield arguments.line("proxy_ssl_verify", "on")
+    yield arguments.line("proxy_ssl_verify_depth", server_tls.DEPTH)
+    trusted, digest = arguments.line("proxy_ssl_trusted_certificate", roots), stream.verify.ca_digest
+    yield dataclasses.replace(trusted, beside=directive.content(digest)) if digest else trusted

@@ -39,15 +39,36 @@ def lines(
     wanted = (8 if has_two_types else 4) * (
         len(sites) + sum(wanted.most for site in sites if (wanted := on_demand_option.OPTION.of(site)) is not None)
     )
-    kept = max(_KEPT_AT_LEAST, min(wanted, _KEPT_BY_ALL // max(env.workers, 1)))  # each worker has its own
-    is_post_quantum = render_environment.Feature.POST_QUANTUM in env.nginx.features
     return (
         *_policy(policy or tls_policy_form.INTERMEDIATE),
-        arguments.line("ssl_ecdh_curve", f"{_POST_QUANTUM}:{_CURVES}" if is_post_quantum else _CURVES),
+        _curves(env),
         *_sessions(has_clients=has_clients),
         directive.Comment("Certificates are loaded by the handshakes that need them; a renewed one needs no reload."),
-        arguments.line("ssl_certificate_cache", f"max={kept}", f"valid={CERTIFICATE_VALID}", "inactive=1h"),
+        _certificate_cache(wanted, env),
     )
+
+
+def stream_lines(policy: model.TlsPolicy | None, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    """The same for the stream level, where few names are."""
+    return (
+        *_policy(policy or tls_policy_form.INTERMEDIATE),
+        _curves(env),
+        arguments.line("ssl_session_cache", "shared:daemun_stream_sessions:1m"),
+        arguments.line("ssl_session_timeout", "1d"),
+        arguments.line("ssl_session_tickets", "on"),
+        _certificate_cache(0, env),
+    )
+
+
+def _curves(env: render_environment.Environment) -> directive.Directive:
+    is_post_quantum = render_environment.Feature.POST_QUANTUM in env.nginx.features
+    return arguments.line("ssl_ecdh_curve", f"{_POST_QUANTUM}:{_CURVES}" if is_post_quantum else _CURVES)
+
+
+def _certificate_cache(wanted: int, env: render_environment.Environment) -> directive.Directive:
+    """wanted: how many certificates and keys."""
+    kept = max(_KEPT_AT_LEAST, min(wanted, _KEPT_BY_ALL // max(env.workers, 1)))  # each worker has its own
+    return arguments.line("ssl_certificate_cache", f"max={kept}", f"valid={CERTIFICATE_VALID}", "inactive=1h")
 
 
 def _sessions(*, has_clients: bool) -> tuple[directive.Node, ...]:
