@@ -174,3 +174,15 @@ async def test_files_that_are_included(file: pathlib.Path) -> None:
         await follows(lambda: (folder / "b.yaml").replace(folder / "a.yaml"))
         await follows((folder / "a.yaml").unlink)
         await follows(lambda: file.write_text("sites: {}\n"))
+
+
+async def test_a_preset_of_an_application(file: pathlib.Path) -> None:
+    source = yaml_file.YamlFile(file)
+    folder = file.with_name("apps")
+    async with contextlib.aclosing(source.changes()) as changes:  # type: ignore[type-var]
+        async with asyncio.timeout(LIMIT_S):
+            folder.mkdir()
+            (folder / "mine.yaml").write_text("title: Mine\n")
+            assert await anext(changes) == ""
+            (folder / "mine.yaml").write_text("title: Mine\nport: 80\n")
+            assert await anext(changes) == ""

@@ -46,7 +46,7 @@ async def _client(gate: fake_gate.FakeGate) -> collections.abc.AsyncIterator[htt
 
 Json = dict[str, typing.Any]
 
-NOT_LOOKED_AT: Json = {"entry": None, "when": None, "servers": [], "judges": [], "last_error": None}
+NOT_LOOKED_AT: Json = {"entry": None, "when": None, "app": None, "servers": [], "judges": [], "last_error": None}
 NOT_SHAKEN: Json = {"handshakes": [], "handshake_at": None, "cure": None, "since": None}
 
 
@@ -119,6 +119,7 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
                 "reason": None,
                 "tls": "auto",
                 "http": "redirect",
+                "app": None,
                 "certificate": {
                     "name": "a.test",
                     "host": "a.test",
@@ -163,6 +164,7 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
                 "reason": "nginx said no",
                 "tls": "off",
                 "http": "serve",
+                "app": None,
                 "certificate": None,
                 "routes": [
                     {"path": "/", "kind": "redirect", "to": ["https://a.test/"], **nine},
@@ -200,8 +202,8 @@ async def test_containers_and_where_their_sites_go_now(gate: fake_gate.FakeGate)
     assert told["sites"][0]["name"] == "chat.test@docker"
     assert told["sites"][0]["routes"][0]["to"] == ["http://10.0.0.2:7777/", "http://[fd00::2]/"]
     assert told["containers"] == [
-        {"name": "chat-1", "hosts": ["chat.test"], "served": True, "why": None, "cure": None},
-        {"name": "bad", "hosts": [], "served": False, "why": "is not running", "cure": "start it"},
+        {"name": "chat-1", "hosts": ["chat.test"], "served": True, "why": None, "cure": None, "app": None},
+        {"name": "bad", "hosts": [], "served": False, "why": "is not running", "cure": "start it", "app": None},
     ]
 
 

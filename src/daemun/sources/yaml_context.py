@@ -36,10 +36,18 @@ class Context:
     def origin(self, mark: yaml_positions.Mark) -> model.Origin:
         return make_origin(self._file_name, mark)
 
-    def report(self, fault: yaml_positions.YamlFault, *, host: str | None = None) -> None:
+    def report(
+        self,
+        fault: yaml_positions.YamlFault,
+        *,
+        host: str | None = None,
+        severity: model.Severity = model.Severity.ERROR,
+    ) -> None:
         field = yaml_words.find_field(fault.path)
         origin = self.origin(fault.mark)
-        self.problems.append(model.Problem(origin=origin, message=fault.message, host=host, field=field))
+        self.problems.append(
+            model.Problem(origin=origin, message=fault.message, host=host, field=field, severity=severity)
+        )
 
     def report_at(
         self,
@@ -48,12 +56,12 @@ class Context:
         *,
         host: str | None = None,
         mark: yaml_positions.Mark | None = None,
+        severity: model.Severity = model.Severity.ERROR,
     ) -> None:
         """A problem of the value at a path of the file, as rules say it. mark: where it is, if not there."""
         message = f"{yaml_words.label(path)}: {cause}"
-        self.report(
-            yaml_positions.YamlFault(message=message, mark=mark or self.document.locate(path), path=path), host=host
-        )
+        fault = yaml_positions.YamlFault(message=message, mark=mark or self.document.locate(path), path=path)
+        self.report(fault, host=host, severity=severity)
 
     def snippet(self, text: str, path: yaml_positions.Path, *, host: str | None) -> model.Snippet:
         """Hand-written nginx; nothing when it is wrong, which is reported."""

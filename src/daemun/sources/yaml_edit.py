@@ -13,15 +13,16 @@ import datetime
 import os
 import pathlib
 import re
-import shlex
 import typing
 
 from daemun.core import model, short_texts
 from daemun.core.options import maintenance_option
-from daemun.core.texts import names, route_paths, rules, spellings, url_rules, words
+from daemun.core.texts import route_paths, spellings, url_rules, words
 from daemun.errors import ConfigError
 from daemun.sources import (
+    added_target,
     edited_file,
+    known_apps,
     nginx_snippet,
     yaml_blocks,
     yaml_excerpt,
@@ -42,18 +43,19 @@ File = StrPath | yaml_holder.Holder
 """daemun.yaml, or the one of its files that is edited."""
 
 
-def add_route(file: File, host: str, target: str, *, route_path: str = "/") -> bytes | None:
+def add_route(file: File, host: str, target: str, *, route_path: str = "/", app: str | None = None) -> bytes | None:
     """Let a site lead to a target, or to a folder of files. A site that is not there yet is made, and so is the file.
+    app: the application that the target is.
 
     The same route again changes nothing.
     """
-    if (cure := _find_swapped(host, target, route_path)) is not None:
+    if (cure := added_target.find_swapped(host, target, route_path)) is not None:
         raise ConfigError(f"cannot add {words.quoted(host)}: the name comes first, then where it goes; write `{cure}`")
     edit = _Edit(file, host, f"cannot add {words.quoted(host)}")
     route_path = route_paths.normal(route_path)
     if (cause := url_rules.check_route_path(route_path)) is not None:
         raise edit.refused(f"path {words.quoted(route_path)} {cause}")
-    folder = spellings.folder(target) or (target if _is_folder(target) else None)
+    folder = spellings.folder(target) or (target if added_target.is_folder(target) else None)
     if folder is not None:
         folder = os.path.normpath(pathlib.Path(folder).absolute())
         if not pathlib.Path(folder).is_dir():
@@ -64,16 +66,23 @@ def add_route(file: File, host: str, target: str, *, route_path: str = "/") -> b
         path=route_path,
         action=model.Files(folder=folder)
         if folder is not None
-        else model.Proxy(targets=(edit.parsed(lambda text: _parse_target(text, edit.host, route_path), target),)),
+        else model.Proxy(
+            targets=(edit.parsed(lambda text: added_target.parse_target(text, edit.host, route_path), target),)
+        ),
     )
     routes = edit.site.routes if edit.site is not None else ()
     there = next((_unplaced(other) for other in routes if other.path == route_path), None)
-    if there is not None and there != route:
+    value: str | dict[str, str] = target if folder is None else {"files": folder}
+    if app is not None:
+        if folder is not None:
+            raise edit.refused(f"target {words.quoted(target)} is a folder, and `app` is for a server")
+        value = {"to": target, "app": app}
+    is_there = there == route if app is None else edit.entry.find_route(route_path) == value
+    if there is not None and not is_there:
         raise edit.refused(f"it already has a route {words.quoted(route_path)}; remove that one first")
     if there is not None:
         return edit.before
-    lines = target if folder is None else (yaml_splice.NewEntry("files", folder),)
-    value = target if folder is None else {"files": folder}
+    lines = value if isinstance(value, str) else tuple(yaml_splice.NewEntry(key, one) for key, one in value.items())
     return edit.write(edit.places.with_route(route_path, lines), edit.entry.with_route(route_path, value))
 
 
@@ -219,7 +228,7 @@ class _Edit:
 
     def _find_host(self, host: str, text: str) -> str:
         """What is no host name may be the key of a site all the same, which has to be removed."""
-        keys = yaml_blocks.keys_of(yaml_positions.load(text)) if not _is_host(host) else []
+        keys = yaml_blocks.keys_of(yaml_positions.load(text)) if not added_target.is_host(host) else []
         return host if host in keys else self.parsed(short_texts.parse_host, host)
 
     def _is_of_unset(self, problem: model.Problem) -> bool:
@@ -227,7 +236,7 @@ class _Edit:
         return any(path[: len(problem.field)] == problem.field for path in self._document.unset if problem.field)
 
     def _is_its_key(self, key: str) -> bool:
-        return not _is_host(key) or yaml_holder.host_of(key) == self.host
+        return not added_target.is_host(key) or yaml_holder.host_of(key) == self.host
 
     def _decoded(self, content: bytes) -> str:
         faults: list[yaml_positions.YamlFault] = []
@@ -243,52 +252,8 @@ class _Edit:
             base_dir=self._path.absolute().parent,
             is_edited=True,
             is_included=self._file.is_included,
+            apps=known_apps.read(self._file.main),
         )
-
-
-def _parse_target(text: str, host: str, route_path: str) -> model.Target:
-    """Raises: ValueError with what can be given to a command, or has to be written by hand."""
-    try:
-        return short_texts.parse_target(text)
-    except short_texts.NotOneServerError as error:
-        entry = f"{yaml_splice.scalar(host)}: {{{yaml_splice.scalar(route_path)}: {{{error.entry}}}}}"
-        raise ValueError(f"{error.cause}, and this adds one: write `{entry}` below `sites:` by hand") from error
-    except ValueError as error:
-        if spellings.is_bare_name(text):
-            raise ValueError(f"{error}, or make the folder {words.quoted(text)} for files") from error
-        raise
-
-
-def _is_folder(target: str) -> bool:
-    """Whether a target that is no URL is the name of a folder where the command was started."""
-    return not any(sign in target for sign in ":$") and pathlib.Path(target).is_dir()
-
-
-_BARE_URL = re.compile(r"https?://(?:[^\W_]|-|\.)+\.[^\W\d_][^:/.]+/?\Z", re.IGNORECASE)
-"""What people copy from a browser's bar for a site's name."""
-
-
-def _find_swapped(host: str, target: str, route_path: str) -> str | None:
-    """The command that was meant where the target stands before the host; None: it does not. A name without a dot may
-    be a folder."""
-    is_name = "." in target and _is_good_host(target) and names.address_of(target) is None
-    if not is_name or _is_folder(target) or _is_good_host(host) or _BARE_URL.match(host):
-        return None
-    meant = spellings.folder(host) or short_texts.find_meant(host)
-    path = () if route_path == "/" else ("--path", route_path)
-    return None if meant is None else shlex.join(["daemun", "add", target, meant, *path])
-
-
-def _is_host(text: str) -> bool:
-    try:
-        short_texts.parse_host(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_good_host(text: str) -> bool:
-    return _is_host(text) and rules.check_host(short_texts.parse_host(text)) is None
 
 
 # --- the text --------------------------------------------------------------------------------------------------

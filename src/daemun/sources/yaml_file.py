@@ -17,6 +17,7 @@ from daemun.sources import (
     country_networks,
     edited_file,
     folder_trust,
+    known_apps,
     loaded_files,
     login_names,
     provider_check,
@@ -66,14 +67,16 @@ def parse(
     base_dir: str | os.PathLike[str],
     is_edited: bool = False,
     is_included: bool = False,
+    apps: known_apps.KnownApps = known_apps.BUILT_IN,
 ) -> model.Snapshot:
     """What a file wants, and in `problems` everything that is wrong with it, in the order of its lines.
 
     file_name: how messages call the file. base_dir: where relative paths start from. is_edited: as of
-    `yaml_positions.load`. is_included: as of `yaml_reader.Reader`.
+    `yaml_positions.load`. is_included, apps: as of `yaml_reader.Reader`.
     Never raises, whatever the content. Sites with an error are left out; nothing but `content` is looked at.
     """
-    return yaml_reader.Reader(file_name, base_dir, is_edited=is_edited, is_included=is_included).parse(content)
+    reader = yaml_reader.Reader(file_name, base_dir, is_edited=is_edited, is_included=is_included, apps=apps)
+    return reader.parse(content)
 
 
 def read_snapshot(path: str | os.PathLike[str]) -> model.Snapshot:
@@ -104,6 +107,8 @@ class YamlFile:
         self._beside: tuple[pathlib.Path, ...] = ()
         self._patterns: tuple[yaml_include.Pattern, ...] = ()
         self._included: tuple[yaml_include.Included, ...] = ()
+        self._own_apps: tuple[known_apps.OwnFile, ...] = ()
+        self._apps = known_apps.BUILT_IN
         self._seen = self._look()
         self._files = yaml_file_set.FileSet(self._path)
 
@@ -122,6 +127,7 @@ class YamlFile:
 
     def read_now(self) -> model.Snapshot:
         """As `read_snapshot`."""
+        self._read_apps()
         try:
             found = self._read()
         except InvalidFileError as error:
@@ -133,17 +139,27 @@ class YamlFile:
 
     def parse_kept(self, content: bytes, included: collections.abc.Mapping[str, bytes]) -> model.Snapshot:
         """As `parse`, for contents that the file and those that it includes have had (`included`)."""
+        self._read_apps()
         return self._files.parse_kept(content, included).snapshot
 
+    def _read_apps(self) -> None:
+        """With other presets every site may be another."""
+        own = known_apps.read_files(self._path)
+        if own != self._own_apps:
+            self._own_apps, self._apps = own, known_apps.KnownApps(own)
+            self._files.use(self._apps)
+
     def _look(self) -> dict[pathlib.Path, str]:
-        """The versions of the file, of those that it includes, and of those that let people in."""
+        """The versions of the file, of those that it includes, of those that let people in, and of presets."""
         included = yaml_include.list_files(self._patterns, self._path).paths
-        return {path: edited_file.find_version(path) for path in (self._path, *self._beside, *included)}
+        paths = (self._path, *self._beside, *included, *known_apps.find_files(self._path))
+        return {path: edited_file.find_version(path) for path in paths}
 
     def _find_folders(self) -> frozenset[pathlib.Path]:
         listing = yaml_include.list_files(self._patterns, self._path)
-        paths = (self._path, *self._beside, *listing.paths)
-        return frozenset().union(*map(_folders, paths), map(_nearest_folder, listing.folders))
+        paths = (self._path, *self._beside, *listing.paths, *known_apps.find_files(self._path))
+        apps = known_apps.find_folders(self._path)
+        return frozenset().union(*map(_folders, paths), map(_nearest_folder, listing.folders), apps)
 
     def _read(self) -> model.Snapshot:
         path, state = self._path, self._state
@@ -171,6 +187,7 @@ class YamlFile:
             *snippet_files.find_problems(snapshot, self._find_worker),
             *served_folders.find_problems(snapshot, self._find_worker),
             *provider_check.find_problems(acme, snapshot.sites),
+            *self._apps.problems(),
         )
         order = {one.name: index for index, one in enumerate(parsed.files, start=1)}
         problems = yaml_translate.collect([*snapshot.problems, *self._files.place(named)], order)

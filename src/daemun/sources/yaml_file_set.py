@@ -12,7 +12,15 @@ import threading
 from daemun.core import model, site_memory
 from daemun.core.texts import words
 from daemun.core.validation import validate
-from daemun.sources import yaml_blocks, yaml_context, yaml_include, yaml_reader, yaml_translate, yaml_variables
+from daemun.sources import (
+    known_apps,
+    yaml_blocks,
+    yaml_context,
+    yaml_include,
+    yaml_reader,
+    yaml_translate,
+    yaml_variables,
+)
 
 Files = collections.abc.Sequence[yaml_include.Included]
 
@@ -33,6 +41,7 @@ class FileSet:
 
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
+        self._apps = known_apps.BUILT_IN
         self._main = yaml_reader.Reader(path.name, path.parent)
         self._readers: dict[str, yaml_reader.Reader] = {}
         self._folders: dict[str, pathlib.Path] = {}
@@ -40,6 +49,13 @@ class FileSet:
         """By the name of an included file: its sites, when it could be read last."""
         self._orders: site_memory.PerSite[tuple[model.Problem, ...]] = site_memory.PerSite()
         self._guard = threading.Lock()
+
+    def use(self, apps: known_apps.KnownApps) -> None:
+        """From now on sites may name these applications; every file is read anew."""
+        with self._guard:
+            self._apps = apps
+            self._main = yaml_reader.Reader(self._path.name, self._path.parent, apps=apps)
+            self._readers.clear()
 
     def parse(self, content: bytes) -> Parsed:
         """With the files that are there. content: of daemun.yaml. Blocking. Never raises."""
@@ -130,7 +146,7 @@ class FileSet:
             return None
         reader = self._readers.get(one.name)
         if reader is None:
-            reader = yaml_reader.Reader(one.name, one.path.parent, is_included=True)
+            reader = yaml_reader.Reader(one.name, one.path.parent, is_included=True, apps=self._apps)
             self._readers[one.name] = reader
         return reader.read(one.content, main.shared)
 

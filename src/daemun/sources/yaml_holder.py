@@ -15,11 +15,12 @@ StrPath = str | os.PathLike[str]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A file to be edited. name: how messages call it. is_included: daemun.yaml includes it. others: the hosts that
-    other files have. unread: the names of those that cannot be read."""
+    """A file to be edited. name: how messages call it. main: daemun.yaml. is_included: that includes it. others: the
+    hosts that other files have. unread: the names of those that cannot be read."""
 
     path: pathlib.Path
     name: str
+    main: pathlib.Path
     is_included: bool = False
     others: frozenset[str] = frozenset()
     unread: tuple[str, ...] = ()
@@ -27,7 +28,7 @@ class Holder:
 
 def of_path(path: StrPath) -> Holder:
     """The file at a path, which is daemun.yaml itself."""
-    return Holder(path=pathlib.Path(path), name=pathlib.Path(path).name)
+    return Holder(path=pathlib.Path(path), name=pathlib.Path(path).name, main=pathlib.Path(path))
 
 
 def find(main: pathlib.Path, host: str, *, file: str | None = None) -> Holder:
@@ -53,6 +54,7 @@ def find(main: pathlib.Path, host: str, *, file: str | None = None) -> Holder:
     return Holder(
         path=chosen,
         name=_name(chosen, main),
+        main=main,
         is_included=chosen != main,
         others=frozenset(one for path, hosts in held.items() if path != chosen for one in hosts or ()),
         unread=tuple(_name(path, main) for path, hosts in held.items() if hosts is None),

@@ -39,6 +39,10 @@ class Site:
         routes = self._routes()
         return () if routes is None else routes
 
+    def find_route(self, path: str) -> object:
+        """What is written for a path; None: nothing, as far as it is known."""
+        return (self._routes() or {}).get(path)
+
     def with_route(self, path: str, target: object) -> object:
         if self.value is NOTHING:
             return target if path == "/" and isinstance(target, str) else {path: target}

@@ -19,6 +19,7 @@ from daemun.core import model, site_memory
 from daemun.core.validation import validate
 from daemun.sources import (
     foreign_files,
+    known_apps,
     yaml_blocks,
     yaml_context,
     yaml_cutting,
@@ -36,6 +37,7 @@ _MakeCut = collections.abc.Callable[[frozenset[int]], yaml_cutting.Cut | None]
 class Reader:
     """Reads the texts of one file. file_name: how messages call it. base_dir: where relative paths start from.
     is_edited: as of `yaml_positions.load`. is_included: another file names it with `include`.
+    apps: which applications sites may name.
 
     What concerns sites together is left to `yaml_file_set` where there are several files. For all threads.
     """
@@ -47,8 +49,10 @@ class Reader:
         *,
         is_edited: bool = False,
         is_included: bool = False,
+        apps: known_apps.KnownApps = known_apps.BUILT_IN,
     ) -> None:
         self._is_edited = is_edited
+        self._apps = apps
         self._file_name = file_name
         self._base_dir = pathlib.Path(base_dir).absolute()
         self._including = yaml_defaults.NONE if is_included else None
@@ -133,7 +137,11 @@ class Reader:
 
     def _translate(self, document: yaml_positions.Document) -> yaml_translate.Translation:
         return yaml_translate.Translation(
-            document, file_name=self._file_name, base_dir=self._base_dir, including=self._including
+            document,
+            file_name=self._file_name,
+            base_dir=self._base_dir,
+            including=self._including,
+            apps=self._apps,
         )
 
     def _find_together(

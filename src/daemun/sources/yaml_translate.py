@@ -6,12 +6,15 @@ import pathlib
 import typing
 
 from daemun.core import model, short_texts
-from daemun.core.options import catalogue, http_option, option, rewrite_option, site_listen_form, tls_option
+from daemun.core.options import app_option, catalogue, http_option, option, rewrite_option, site_listen_form, tls_option
 from daemun.core.texts import cures, route_paths, url_rules, words
 from daemun.sources import (
+    app_preset,
+    known_apps,
     yaml_check,
     yaml_context,
     yaml_defaults,
+    yaml_entry,
     yaml_globals,
     yaml_include,
     yaml_meant,
@@ -37,9 +40,11 @@ class Translation(yaml_context.Context):
         file_name: str,
         base_dir: pathlib.Path,
         including: yaml_defaults.Defaults | None = None,
+        apps: known_apps.KnownApps = known_apps.BUILT_IN,
     ) -> None:
         """including: the defaults of the file that names this one with `include`; None: this is daemun.yaml itself."""
         super().__init__(document, file_name=file_name, base_dir=base_dir)
+        self._apps = apps
         self.incomplete: set[str] = set()
         self.is_included = including is not None
         self._sites: dict[str, yaml_positions.Path] = {}
@@ -123,12 +128,17 @@ class Translation(yaml_context.Context):
         if entry is None:
             return model.Site(host=host, enabled=not self._is_off(path), origin=origin)
         self._report_same_paths(path, entry.routes, host)
-        routes = [one for route_path in entry.routes for one in self._routes(path, route_path, host=host)]
+        app = self._find_app(entry, path, host)
+        routes = [one for route_path in entry.routes for one in self._routes(path, route_path, host=host, app=app)]
         if None in routes:
             self.incomplete.add(origin.place)
-        good = sorted((route for route in routes if route is not None), key=lambda route: route_paths.order(route.path))
+        own = [route for route in routes if route is not None]
+        good = sorted((*own, *self._app_routes(own, path, app)), key=lambda route: route_paths.order(route.path))
         self._sites.update({route.origin.place: path for route in good})
-        given = self.defaults.for_site(entry, entry.given(_OF_SITES))
+        given = entry.given(_OF_SITES)
+        if app is not None:
+            self._warn_of_repeated(app, entry, path, host)
+        given = self.defaults.for_site(entry, given if app is None else app.for_site(entry, given))
         listen = self._listen(entry.listen, given, path, host)
         if listen.https is not None and listen.http is None:
             given.setdefault(http_option.OPTION.name, model.HttpMode.OFF)
@@ -220,30 +230,74 @@ class Translation(yaml_context.Context):
             self.report_at((*path, name), cause, host=host)
         return http_option.choose(written, tls)
 
+    # --- applications ---
+
+    def _find_app(
+        self, entry: yaml_entry.Entry, path: yaml_positions.Path, host: str, around: app_preset.Preset | None = None
+    ) -> app_preset.Preset | None:
+        """What a site or a route names, which an unknown one is reported of. around: of its site."""
+        name = getattr(entry, app_option.OPTION.name)
+        if name is None or name == app_option.NONE:
+            return around if name is None else None
+        place = (*path, app_option.OPTION.name)
+        app = self._apps.find(name)
+        if app is None:
+            self.report_at(place, self._apps.explain(name), host=host)
+        return app
+
+    def _app_routes(
+        self, own: collections.abc.Sequence[model.Route], path: yaml_positions.Path, app: app_preset.Preset | None
+    ) -> collections.abc.Iterator[model.Route]:
+        """The paths that the application behind `/` wants answered. app: of the site."""
+        behind = [one for one in own if one.path == "/" and isinstance(one.action, model.Proxy)]
+        if not behind:
+            return iter(())
+        root = behind[-1]  # of several, the one without a condition
+        name = app_option.OPTION.of(root.action)
+        chosen = app if name is None else self._apps.find(name)
+        place = self.document.find((*path, app_option.OPTION.name) if name is None else (*path, "routes", "/", "app"))
+        origin = self.origin(self.document.keys.get(place, self.document.locate(place)))
+        return iter(()) if chosen is None else chosen.make_routes({one.path for one in own}, origin)
+
+    def _warn_of_repeated(
+        self, app: app_preset.Preset, entry: yaml_entry.Entry, path: yaml_positions.Path, host: str
+    ) -> None:
+        for name in app.find_repeated(entry):
+            cause = f"is what `app: {app.name}` sets anyway; leave one of them out"
+            self.report_at((*path, name), cause, host=host, severity=model.Severity.WARNING)
+
     # --- routes ---
 
     def _routes(
-        self, site: yaml_positions.Path, route_path: str, *, host: str
+        self, site: yaml_positions.Path, route_path: str, *, host: str, app: app_preset.Preset | None
     ) -> collections.abc.Iterator[model.Route | None]:
-        """The route of a path, or those of its list."""
+        """The route of a path, or those of its list. app: of the site."""
         path = self._route_place(site, route_path)
         if (prefix := route_paths.normal(route_path)) != route_path:
             self._written[site, prefix] = route_path
         written = self.document.get(path)
         if yaml_route.is_list(written):
             assert isinstance(written, list)
-            yield from (self._route((*path, index), prefix, host, index) for index in range(len(written)))
+            yield from (self._route((*path, index), prefix, host, index, app=app) for index in range(len(written)))
         else:
-            yield self._route(path, prefix, host, 0 if yaml_route.has_condition(written) else None)
+            yield self._route(path, prefix, host, 0 if yaml_route.has_condition(written) else None, app=app)
 
-    def _route(self, path: yaml_positions.Path, prefix: str, host: str, number: int | None) -> model.Route | None:
-        """number: its place among those of its path."""
+    def _route(
+        self,
+        path: yaml_positions.Path,
+        prefix: str,
+        host: str,
+        number: int | None,
+        *,
+        app: app_preset.Preset | None,
+    ) -> model.Route | None:
+        """number: its place among those of its path. app: of the site."""
         entry, faults = self.read_part(yaml_route.ROUTE, path)
         for fault in faults:
             self.report(fault, host=host)
         if entry is None:
             return None
-        action, options = self._action(entry, path, host, is_silent=bool(faults))
+        action, options = self._action(entry, path, host, is_silent=bool(faults), app=app)
         snippet = self.snippet(entry.nginx, (*path, "nginx"), host=host)
         if action is None:
             return None
@@ -261,9 +315,16 @@ class Translation(yaml_context.Context):
         return self.document.find((*site, "routes", route_path))
 
     def _action(
-        self, entry: yaml_route.RouteEntry, path: yaml_positions.Path, host: str, *, is_silent: bool
+        self,
+        entry: yaml_route.RouteEntry,
+        path: yaml_positions.Path,
+        host: str,
+        *,
+        is_silent: bool,
+        app: app_preset.Preset | None,
     ) -> tuple[model.Action | None, model.OptionValues]:
-        """What a route leads to, and the options of the route itself. is_silent: what is wrong is reported already."""
+        """What a route leads to, and the options of the route itself. is_silent: what is wrong is reported already.
+        app: of the site."""
         actions = entry.actions()
         if len(actions) != 1:
             found = words.listed([f"`{kind.value}`" for kind in actions], last="and") if actions else "none of them"
@@ -271,6 +332,11 @@ class Translation(yaml_context.Context):
                 expected = words.listed([f"`{kind.value}`" for kind in option.Beside])
                 self.report_at(path, f"expected one of {expected}, found {found}", host=host)
             return None, ()
+        if actions[0] is option.Beside.TO and (own := self._find_app(entry, path, host, around=app)) is not None:
+            self._warn_of_repeated(own, entry, path, host)
+            urls = [target.url for target in entry.to or ()]
+            is_http = all(url.scheme.is_http and url.socket is None for url in urls)
+            own.for_route(entry, is_of_site=own is app, is_http=is_http)
         self.defaults.for_route(entry, actions[0])
         return entry.make_action()
 

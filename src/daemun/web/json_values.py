@@ -12,7 +12,8 @@ from daemun.control import gate_port
 from daemun.core import model, worker_generations
 from daemun.core.access import banned_networks
 from daemun.core.certificates import certificate_choice
-from daemun.core.options import maintenance_option, when_option
+from daemun.core.options import app_option, maintenance_option, when_option
+from daemun.web import container_json
 
 Json = dict[str, typing.Any]
 Look = collections.abc.Callable[[str], model.SiteLook | None]
@@ -62,7 +63,7 @@ def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport, l
             for item in status.sites
         ],
         "streams": [stream_json(item) for item in status.streams],
-        "containers": [container_json(item) for item in status.containers],
+        "containers": [container_json.container_json(item) for item in status.containers],
         "problems": problems_json(status.problems),
     }
 
@@ -172,6 +173,7 @@ def site_json(
         "since": instant_json(item.since),
         "tls": site.tls.mode.value,
         "http": site.http.value,
+        "app": app_option.OPTION.of(site),
         "certificate": certificate_json(certificate) if certificate else None,
         "routes": [route_json(route, pools, seen.get(route.name)) for route in site.routes],
         "handshakes": [_handshake_json(one) for one in look.handshakes],
@@ -233,6 +235,7 @@ def route_json(route: model.Route, pools: Pools, look: model.RouteLook | None = 
         "when": when_option.describe(when_option.OPTION.of(route)),
         "kind": kind,
         "to": to,
+        "app": app_option.OPTION.of(action),
         "origin": str(route.origin),
         "servers": [_server_json(one) for one in look.servers] if look is not None else [],
         "judges": [_server_json(one) for one in look.judges] if look is not None else [],
@@ -258,17 +261,6 @@ def stream_json(item: model.StreamStatus) -> Json:
         "state": item.state.value,
         "reason": item.reason,
         "served": item.is_served and item.state is not model.SiteState.DISABLED,
-    }
-
-
-def container_json(container: model.Container) -> Json:
-    """One container that requests to be reached. `cure` is what to do about `why`."""
-    return {
-        "name": container.name,
-        "hosts": list(container.hosts),
-        "served": container.is_served,
-        "why": container.why,
-        "cure": container.cure,
     }
 
 

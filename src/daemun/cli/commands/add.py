@@ -5,11 +5,15 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import added_site, common_options, control_client, editing, host_names
+from daemun.cli import added_site, app_texts, common_options, control_client, editing, host_names, json_answer, output
 from daemun.core.texts import route_paths
 
 Path = typing.Annotated[str, typer.Option("--path", metavar="PREFIX", help="The path prefix that goes to the target.")]
 
+App = typing.Annotated[
+    str | None,
+    typer.Option("--app", metavar="NAME", help="The application that it is, one of those that `daemun apps` lists."),
+]
 New = typing.Annotated[bool, typer.Option("--new", help="Begin a new file, though the one that was there is missing.")]
 
 File = typing.Annotated[
@@ -33,18 +37,24 @@ def add(
     ],
     *,
     path: Path = "/",
+    app: App = None,
     new: New = False,
     into: File = None,
 ) -> None:
     """Add a site, or a path to a site, to the file, and wait until it is live.
 
     When it cannot go live, the file is put back as it was. Then the target is tried, and what is wrong with it is told;
-    it is saved all the same.
+    it is saved all the same. With `--app`, what is to be set in the application itself is told, too.
     """
-    from daemun.sources import yaml_edit, yaml_holder
+    from daemun.sources import known_apps, yaml_edit, yaml_holder
 
     def edit(file: yaml_holder.Holder) -> bytes | None:
-        return yaml_edit.add_route(file, host, target, route_path=path)
+        return yaml_edit.add_route(file, host, target, route_path=path, app=app)
 
     if editing.change(chosen, host=host, edit=edit, done="live", is_new=new, into=into):
         added_site.print_probe(control_client.Client(chosen), host_names.normal(host), route_paths.normal(path))
+    preset = known_apps.read(chosen.config).find(app) if app is not None else None
+    if preset is not None:
+        json_answer.note(app=app_texts.to_json(preset, host_names.normal(host)))
+        for line in app_texts.settings_of(preset, host_names.normal(host)):
+            output.print_line(line)

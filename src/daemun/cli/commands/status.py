@@ -5,8 +5,9 @@ import typing
 
 import typer
 
-from daemun import settings
+from daemun import package_data, settings
 from daemun.cli import (
+    app_offers,
     common_options,
     control_client,
     daemon_state,
@@ -98,7 +99,7 @@ def print_sites(answer: Json) -> None:
         tables.print_table(of_streams, [_stream_row_of(one) for one in answer["streams"]])
     if answer["containers"]:
         tables.print_table(("CONTAINER", "HOSTS", "SERVED"), [_container_row_of(one) for one in answer["containers"]])
-    for line in verdict.reasons(answer):
+    for line in (*verdict.reasons(answer), *app_offers.lines_of(answer, package_data.list_names("apps", ".yaml"))):
         output.print_line(line)
     problem_lines.print_all(answer["problems"])
 

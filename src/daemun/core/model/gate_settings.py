@@ -141,6 +141,7 @@ class Container:
     """A container that requests to be reached. is_served: whether requests for all of its hosts can go to it.
 
     hosts: sorted. why: what keeps requests from it, or deserves a look; cure: what to do. None when all is well.
+    app: the application that its image is made for, where its labels say nothing of one; None: not known.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Container:
     is_served: bool = True
     why: str | None = None
     cure: str | None = None
+    app: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ import dataclasses
 import re
 
 from daemun.core import model, short_texts
-from daemun.core.options import catalogue, option, rewrite_option
+from daemun.core.options import app_option, catalogue, option, rewrite_option
 from daemun.core.texts import route_paths, words
 from daemun.core.validation import validate
-from daemun.sources import yaml_route
+from daemun.sources import app_preset, known_apps, yaml_route
 from daemun.sources.docker import containers, label_options, route_requests
 
 PREFIX = "daemun."
@@ -155,11 +155,15 @@ def _read_all(
 ) -> collections.abc.Iterator[route_requests.RouteRequest]:
     """A named route without a host of its own takes the one of the route without a name. Raises: _LabelError."""
     default = groups[0].text("host") if groups and groups[0].prefix == PREFIX else None
+    found: list[route_requests.RouteRequest] = []
     for group in groups:
         written = group.text("host")
         if written is None and default is None:
             raise _LabelError(f"{group.label('host')} is missing: no host name says where this container is reached")
-        yield from _read_group(group, written or default or "", origin)
+        found += _read_group(group, written or default or "", origin)
+    yield from found
+    for request in found:
+        yield from _read_app_paths(request, {one.route.path for one in found if one.host == request.host})
 
 
 def _read_group(
@@ -180,6 +184,28 @@ def _read_group(
         yield route_requests.RouteRequest(host=host, route=route, port=port, weight=weight, site=site)
 
 
+def _read_app_paths(
+    request: route_requests.RouteRequest, taken: collections.abc.Set[str]
+) -> collections.abc.Iterator[route_requests.RouteRequest]:
+    """The paths that the application behind "/" wants answered. taken: those of the container's own labels."""
+    name = app_option.find(request.route.action)
+    if request.route.path != "/" or name is None:
+        return
+    for route in known_apps.built_in(name).make_routes(taken, request.route.origin):
+        yield route_requests.RouteRequest(host=request.host, route=route)
+
+
+def _find_app(entry: yaml_route.RouteEntry) -> app_preset.Preset | None:
+    """Raises: OptionError for one that daemun does not know. The owner's files are for the file alone."""
+    name = getattr(entry, app_option.OPTION.name)
+    if name is None or name == app_option.NONE:
+        return None
+    app = known_apps.BUILT_IN.find(name)
+    if app is None:
+        raise label_options.OptionError(app_option.OPTION.name, known_apps.BUILT_IN.explain(name))
+    return app
+
+
 def _action(group: _Group, entry: yaml_route.RouteEntry) -> tuple[model.Action, model.OptionValues]:
     """What a route leads to, and the options of the route itself."""
     if entry.actions():
@@ -189,6 +215,9 @@ def _action(group: _Group, entry: yaml_route.RouteEntry) -> tuple[model.Action, 
             raise label_options.OptionError(misplaced[0], f"has no meaning for a {kind}")
         return entry.make_action()
     target = model.Target(scheme=_scheme(group), path=group.text("to"))
+    app = _find_app(entry)
+    if app is not None:
+        app.for_route(entry, is_of_site=False, is_http=target.scheme.is_http)
     given = entry.given(catalogue.BY_NAME) | label_options.choose_verify(entry, target.scheme)
     options, own = catalogue.split(given, option.Beside.TO)
     return model.Proxy(targets=(target,), options=own), options

@@ -4,7 +4,9 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model
+from daemun.core.options import app_option
 from daemun.core.texts import words
+from daemun.sources import known_apps
 from daemun.sources.docker import containers, route_requests
 
 SOURCE = "docker"
@@ -84,4 +86,15 @@ class RemarkCollector:
             is_served=container.id not in self._left_out,
             why=remark.reason if remark is not None else None,
             cure=remark.cure if remark is not None else None,
+            app=_find_app(container, found),
         )
+
+
+def _find_app(container: containers.Container, found: route_requests.ContainerRequests) -> str | None:
+    """What a label could name; variables of nginx-proxy have no word for it."""
+    actions = [request.route.action for request in found.requests]
+    is_said = any(app_option.OPTION.of(action) is not None for action in actions)
+    if is_said or found.words != "labels" or not any(isinstance(action, model.Proxy) for action in actions):
+        return None
+    app = known_apps.find_by_image(container.image)
+    return None if app is None else app.name

@@ -22,6 +22,7 @@ _READ = re.compile(
 """Variables of containers that mean something here (`nginx_proxy`)."""
 _SECRET = re.compile(r".*(?:KEY|KID|CONFIG|HOOK)\Z")
 _HIDDEN = "(hidden)"
+_LONGEST_IMAGE = 255
 PROJECT_LABELS = ("com.docker.compose.project", "com.docker.stack.namespace", "io.podman.compose.project")
 SERVICE_LABELS = ("com.docker.compose.service", "com.docker.swarm.service.name", "io.podman.compose.service")
 """Where Compose, Swarm and podman-compose put which project a container belongs to."""
@@ -55,6 +56,7 @@ class Attachment:
 class Container:
     """One container.
 
+    image: as it was named when the container was made.
     created_at, started_at: aware; `NEVER` when the engine did not report it. labels: name and value, sorted.
     environment: the same, of the variables that are read here.
     ports: TCP ports that it exposes, sorted. network_mode: "host", "none", "container:ID", or a network's name.
@@ -64,6 +66,7 @@ class Container:
 
     id: str
     name: str
+    image: str = ""
     created_at: datetime.datetime = NEVER
     started_at: datetime.datetime = NEVER
     labels: tuple[tuple[str, str], ...] = ()
@@ -147,6 +150,7 @@ def parse_container(raw: object) -> Container:
     return Container(
         id=identity,
         name=_name(_get(raw, "Name"), identity),
+        image=_text(_get(config, "Image"))[:_LONGEST_IMAGE],
         created_at=_instant(_get(raw, "Created")),
         started_at=_instant(_get(state, "StartedAt")),
         labels=tuple(sorted((key, _text(value)) for key, value in _map(config, "Labels").items())),

@@ -1,0 +1,20 @@
+"""A container of the status, as JSON."""
+
+import typing
+
+from daemun.core import model
+
+Json = dict[str, typing.Any]
+
+
+def container_json(container: model.Container) -> Json:
+    """One container that requests to be reached. `cure` is what to do about `why`; `app` is the application that its
+    image is made for, where its labels name none."""
+    return {
+        "name": container.name,
+        "hosts": list(container.hosts),
+        "served": container.is_served,
+        "why": container.why,
+        "cure": container.cure,
+        "app": container.app,
+    }
