@@ -122,13 +122,13 @@ def test_what_is_outside_the_configuration_may_pass(words: str, is_outside: bool
 
 def test_a_command_can_be_copied_whatever_the_path() -> None:
     text = f"nginx: [emerg] bind() to 0.0.0.0:80 failed ({errno.EACCES}: Permission denied)\n"
-    problem = error_diagnosis.machine_problem(text, binary="/home/me/dae mun/nginx", layout=LAYOUT)
+    problem = error_diagnosis.machine_problem(text, binary="/home/me/dae mun/nginx", paths=LAYOUT)
     assert problem is not None
     assert "setcap cap_net_bind_service=+ep '/home/me/dae mun/nginx'`" in str(problem)
 
 
 def machine_problem(words: str) -> errors.EnvironmentProblemError | None:
-    return error_diagnosis.machine_problem(f"nginx: [emerg] {words}\n", binary="/usr/sbin/nginx", layout=LAYOUT)
+    return error_diagnosis.machine_problem(f"nginx: [emerg] {words}\n", binary="/usr/sbin/nginx", paths=LAYOUT)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import contextlib
 import os
 import stat
 
-from daemun.core import layout as layout_
+from daemun.core import layout
 
 _BANNED, _WAITS = 0o640, 0o750
 """nginx tells who waits by the right to execute."""
@@ -17,8 +17,8 @@ Names = collections.abc.Mapping[str, bool]
 class BanFolder:
     """Not thread-safe."""
 
-    def __init__(self, layout: layout_.Layout) -> None:
-        self._path = layout.bans
+    def __init__(self, paths: layout.Layout) -> None:
+        self._path = paths.bans
         self._known: dict[str, bool] = {}
         self._mark: tuple[int, int] | None = None
         """The folder as it was left: another one, or one that others wrote to, is read again."""

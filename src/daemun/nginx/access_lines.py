@@ -17,7 +17,7 @@ import asyncinotify
 import structlog
 
 from daemun import regular_files
-from daemun.core import layout as layout_
+from daemun.core import layout
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -33,9 +33,9 @@ _EVENTS = asyncinotify.Mask.MODIFY | asyncinotify.Mask.CREATE | asyncinotify.Mas
 class AccessLines:
     """Nothing is read while lines are not wanted."""
 
-    def __init__(self, layout: layout_.Layout, *, output: int = 1) -> None:
+    def __init__(self, paths: layout.Layout, *, output: int = 1) -> None:
         """output: a file descriptor."""
-        self._path = pathlib.Path(layout.logs, "access.log")
+        self._path = pathlib.Path(paths.logs, "access.log")
         self._output = output
         self._wanted = threading.Event()
         self._ended = threading.Event()

@@ -7,8 +7,7 @@ import os
 import socket
 
 from daemun.control import ports
-from daemun.core import layout as layout_
-from daemun.core import model
+from daemun.core import layout, model
 from daemun.core.plan import listeners
 from daemun.core.texts import names
 from daemun.nginx import error_diagnosis, machine_limits, port_owners, process
@@ -21,10 +20,10 @@ there."""
 class Listening(ports.Listening):
     """The addresses of this machine, for the nginx of one state directory."""
 
-    def __init__(self, find_binary: collections.abc.Callable[[], str], layout: layout_.Layout) -> None:
+    def __init__(self, find_binary: collections.abc.Callable[[], str], paths: layout.Layout) -> None:
         """find_binary: the path of the nginx that is to listen."""
         self._find_binary = find_binary
-        self._layout = layout
+        self._layout = paths
 
     async def find_denied(self, addresses: collections.abc.Collection[str]) -> tuple[listeners.Denied, ...]:
         """See ports.Listening."""

@@ -6,8 +6,7 @@ import contextlib
 import psutil
 
 from daemun import errors
-from daemun.core import layout as layout_
-from daemun.core import render_environment
+from daemun.core import layout, render_environment
 from daemun.nginx import find_nginx, master_program, process
 
 FindNext = collections.abc.Callable[[], render_environment.Nginx]
@@ -17,10 +16,10 @@ FindNext = collections.abc.Callable[[], render_environment.Nginx]
 class BinaryInUse:
     """serving: the one that serves, or would be started. successor: the one that is to take over, while it is."""
 
-    def __init__(self, serving: render_environment.Nginx, layout: layout_.Layout, find_next: FindNext | None) -> None:
+    def __init__(self, serving: render_environment.Nginx, paths: layout.Layout, find_next: FindNext | None) -> None:
         self.serving = serving
         self.successor: render_environment.Nginx | None = None
-        self._layout = layout
+        self._layout = paths
         self._find_next = find_next
 
     @property

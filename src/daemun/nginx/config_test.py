@@ -6,13 +6,13 @@ import pathlib
 import re
 
 from daemun.control import ports
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.nginx import error_diagnosis, nginx_command, unknown_directive
 
 _PLACE = re.compile(r"(?P<words>.*) in (?P<file>/.*):(?P<line>\d+)", re.DOTALL)
 
 
-async def test(binary: str, layout: layout_.Layout, number: int) -> ports.TestFailure | None:
+async def test(binary: str, paths: layout.Layout, number: int) -> ports.TestFailure | None:
     """Run `nginx -t` on a generation. None: nginx accepts it.
 
     nginx tries to listen on every address, and passes over those that are in use.
@@ -20,13 +20,11 @@ async def test(binary: str, layout: layout_.Layout, number: int) -> ports.TestFa
     Raises: EnvironmentProblemError when the machine is at fault: the disk is full, nginx cannot be run; ListenError
         when a port needs a right, or an address is none of this machine's.
     """
-    tree = layout.generation(number)
-    finished = await nginx_command.run(
-        binary, "-t", "-q", "-c", f"{tree}/nginx.conf", "-p", layout.base, cwd=layout.base
-    )
+    tree = paths.generation(number)
+    finished = await nginx_command.run(binary, "-t", "-q", "-c", f"{tree}/nginx.conf", "-p", paths.base, cwd=paths.base)
     if finished.status == 0:
         return None
-    problem = await asyncio.to_thread(error_diagnosis.machine_problem, finished.output, binary=binary, layout=layout)
+    problem = await asyncio.to_thread(error_diagnosis.machine_problem, finished.output, binary=binary, paths=paths)
     if problem is not None:
         raise problem
     if finished.status < 0:

@@ -14,7 +14,7 @@ import typing
 import psutil
 
 from daemun import regular_files
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.nginx import error_diagnosis, process
 
 ANSWER_S = 2.0
@@ -47,9 +47,9 @@ def timeout_s(sites: int) -> float:
     return 30.0 + sites / 1000
 
 
-async def query_generation(layout: layout_.Layout) -> int | None:
+async def query_generation(paths: layout.Layout) -> int | None:
     """The generation that answers on a confirm socket; None when nothing does."""
-    for path in layout.confirm_sockets:
+    for path in paths.confirm_sockets:
         number = await _query(path)
         if number is not None:
             return number
@@ -74,8 +74,8 @@ async def _query(path: str) -> int | None:
 class ErrorLog:
     """What nginx writes into its error log from now on, through rotations too."""
 
-    def __init__(self, layout: layout_.Layout) -> None:
-        self._path = pathlib.Path(layout.logs, "error.log")
+    def __init__(self, paths: layout.Layout) -> None:
+        self._path = pathlib.Path(paths.logs, "error.log")
         self._file = self._open()
         if self._file is not None:
             self._file.seek(0, os.SEEK_END)
@@ -109,7 +109,7 @@ class ErrorLog:
 
 
 async def wait_until_running(
-    layout: layout_.Layout, number: int, *, before: frozenset[int], log: ErrorLog, within_s: float
+    paths: layout.Layout, number: int, *, before: frozenset[int], log: ErrorLog, within_s: float
 ) -> GenerationRefusal | None:
     """Wait until the workers answer with a generation and no worker of `before` takes connections any more.
 
@@ -120,8 +120,8 @@ async def wait_until_running(
     is_signalled = False
     while True:
         # Queried first, because it costs a tenth of a look at the processes; both must be right.
-        is_answered = await query_generation(layout) == number
-        seen = await asyncio.to_thread(_look, layout)
+        is_answered = await query_generation(paths) == number
+        seen = await asyncio.to_thread(_look, paths)
         left = before & seen.working
         if is_answered and not left:
             return None
@@ -164,8 +164,8 @@ class _Seen:
     children: str | None = None
 
 
-def _look(layout: layout_.Layout) -> _Seen:
-    master = process.find_master(layout)
+def _look(paths: layout.Layout) -> _Seen:
+    master = process.find_master(paths)
     if master is None:
         return _Seen()
     children = process.read_children(master.pid)

@@ -11,56 +11,56 @@ import pathlib
 import stat
 
 from daemun import errors
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.nginx import error_diagnosis, pairs_folder, worker_account
 
 LONGEST_SOCKET_PATH = 107
 """Bytes of a unix socket's path: sun_path holds 108 with the closing zero (unix(7))."""
 
 
-def prepare(layout: layout_.Layout, account: worker_account.WorkerAccount | None) -> None:
+def prepare(paths: layout.Layout, account: worker_account.WorkerAccount | None) -> None:
     """Make what is missing and set owners and modes. Blocking, below a millisecond when all is there.
 
     Raises: EnvironmentProblemError when the path is too long for a socket, the workers' account cannot reach the
         state directory, the disk is full, or a right is missing.
     """
-    _check_length(layout)
+    _check_length(paths)
     group = None if account is None else account.gid
     try:
-        pathlib.Path(layout.base).mkdir(mode=0o755, parents=True, exist_ok=True)
-        _close_to_others(layout.base)
+        pathlib.Path(paths.base).mkdir(mode=0o755, parents=True, exist_ok=True)
+        _close_to_others(paths.base)
         for path, mode in (
-            (layout.nginx, 0o700),
-            (f"{layout.nginx}/gen", 0o700),
-            *(_of_state(layout) if layout.work is None else ()),
-            (layout.logs, 0o750),
-            (layout.run, 0o710),
-            (layout.temp, 0o710),
-            (layout.bans, 0o710),
+            (paths.nginx, 0o700),
+            (f"{paths.nginx}/gen", 0o700),
+            *(_of_state(paths) if paths.work is None else ()),
+            (paths.logs, 0o750),
+            (paths.run, 0o710),
+            (paths.temp, 0o710),
+            (paths.bans, 0o710),
         ):
             _make(path, mode if group is not None else 0o700, group)
-        pairs_folder.lead_there(layout)
+        pairs_folder.lead_there(paths)
         if account is not None:
-            _give_error_log(layout, account)
+            _give_error_log(paths, account)
     except OSError as error:
-        raise error_diagnosis.os_problem(f"prepare the state directory {layout.state}", error) from error
+        raise error_diagnosis.os_problem(f"prepare the state directory {paths.state}", error) from error
     if account is not None:
-        _check_reach(layout.state, account)
+        _check_reach(paths.state, account)
 
 
-def _of_state(layout: layout_.Layout) -> tuple[tuple[str, int], ...]:
+def _of_state(paths: layout.Layout) -> tuple[tuple[str, int], ...]:
     """What stays there wherever nginx works. Each after the one that holds it."""
-    above = () if layout.pairs_name is None else ((os.path.dirname(layout.pairs), 0o710),)  # noqa: PTH120
-    return (*above, (layout.pairs, 0o750), (layout.challenges, 0o750))
+    above = () if paths.pairs_name is None else ((os.path.dirname(paths.pairs), 0o710),)  # noqa: PTH120
+    return (*above, (paths.pairs, 0o750), (paths.challenges, 0o750))
 
 
-def _give_error_log(layout: layout_.Layout, account: worker_account.WorkerAccount) -> None:
+def _give_error_log(paths: layout.Layout, account: worker_account.WorkerAccount) -> None:
     """To the workers, as nginx does when logs are rotated: their own file is not shown by links of root's, and nginx
     writes the paths of certificates there that it cannot load. root's group may write, for a root without all rights.
     """
     with contextlib.suppress(OSError):
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(f"{layout.logs}/error.log", flags, 0o644)
+        descriptor = os.open(f"{paths.logs}/error.log", flags, 0o644)
         try:
             found = os.fstat(descriptor)
             if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
@@ -87,13 +87,11 @@ def _close_to_others(state: str) -> None:
         pathlib.Path(state).chmod(stat.S_IMODE(found.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
 
 
-def _check_length(layout: layout_.Layout) -> None:
-    longest = max((layout.confirm_socket, layout.control_socket), key=len)
+def _check_length(paths: layout.Layout) -> None:
+    longest = max((paths.confirm_socket, paths.control_socket), key=len)
     excess = len(os.fsencode(longest)) - LONGEST_SOCKET_PATH
     if excess > 0:
-        message = (
-            f"cannot use the state directory {layout.state}: its path is {excess} bytes too long, a socket's path "
-        )
+        message = f"cannot use the state directory {paths.state}: its path is {excess} bytes too long, a socket's path "
         raise errors.EnvironmentProblemError(
             message + f"({longest}) may have {LONGEST_SOCKET_PATH} bytes; choose a shorter one with --state DIR"
         )

@@ -12,7 +12,7 @@ import shlex
 
 from daemun import errors
 from daemun.control import ports
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.core.plan import listeners
 from daemun.nginx import port_owners
 
@@ -113,7 +113,7 @@ def may_pass(message: str) -> bool:
 
 
 def machine_problem(
-    text: str, *, binary: str, layout: layout_.Layout, own: frozenset[int] = frozenset()
+    text: str, *, binary: str, paths: layout.Layout, own: frozenset[int] = frozenset()
 ) -> errors.EnvironmentProblemError | None:
     """Why the machine, not the configuration, made nginx fail, and the way out; None when the text shows none.
 
@@ -125,7 +125,7 @@ def machine_problem(
         if (match := _LISTEN.match(line.words)) is not None:
             address, number = match["address"], int(match["errno"])
             return ports.ListenError(deny(address, number, line.words, binary=binary, own=own))
-        if (problem := _file_problem(line.words, layout)) is not None:
+        if (problem := _file_problem(line.words, paths)) is not None:
             return errors.EnvironmentProblemError(problem)
     return None
 
@@ -210,11 +210,11 @@ def _taken(address: str, own: frozenset[int]) -> listeners.Denied:
     return listeners.Denied(address=address, cause=cause, ways=("stop that program",), elsewhere=elsewhere)
 
 
-def _file_problem(words: str, layout: layout_.Layout) -> str | None:
+def _file_problem(words: str, paths: layout.Layout) -> str | None:
     match = _FAILED.search(words)
     if match:
         number, path = int(match["errno"]), match["path"]
-        if number in FULL or (_is_ours(path, layout) and number in (errno.EACCES, errno.EPERM, errno.EROFS)):
+        if number in FULL or (_is_ours(path, paths) and number in (errno.EACCES, errno.EPERM, errno.EROFS)):
             return f"cannot write {path}: {os.strerror(number)}{_way_out(number, path)}"
     number_only = _NUMBER.search(words)
     number = int(number_only[1]) if number_only else 0
@@ -227,5 +227,5 @@ def _file_problem(words: str, layout: layout_.Layout) -> str | None:
     return None
 
 
-def _is_ours(path: str, layout: layout_.Layout) -> bool:
-    return path.startswith((f"{layout.run}/", f"{layout.logs}/"))
+def _is_ours(path: str, paths: layout.Layout) -> bool:
+    return path.startswith((f"{paths.run}/", f"{paths.logs}/"))

@@ -11,8 +11,7 @@ import shutil
 import threading
 
 from daemun import durable
-from daemun.core import directive, serialise
-from daemun.core import layout as layout_
+from daemun.core import directive, layout, serialise
 from daemun.nginx import error_diagnosis, file_trees
 
 CONFIRM_FILE = "generation.conf"
@@ -25,10 +24,10 @@ KEPT = 4
 class Generations:
     """The generations of one state directory. All methods block, and may be called from any thread."""
 
-    def __init__(self, layout: layout_.Layout) -> None:
-        self._layout = layout
-        self._folder = pathlib.Path(layout.nginx, "gen")
-        self._link = pathlib.Path(layout.current)
+    def __init__(self, paths: layout.Layout) -> None:
+        self._layout = paths
+        self._folder = pathlib.Path(paths.nginx, "gen")
+        self._link = pathlib.Path(paths.current)
         # A cancelled caller leaves its thread writing; the next one must not take the same number.
         self._writing = threading.Lock()
         self._known: collections.abc.Mapping[int, file_trees.Tree] = {}

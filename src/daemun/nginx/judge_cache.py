@@ -15,7 +15,7 @@ import stat
 import psutil
 
 from daemun import errors, regular_files
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.core.plan import variable_definitions
 
 _MEMORY = frozenset({"tmpfs", "ramfs"})
@@ -57,15 +57,15 @@ def prepare(configuration: bytes) -> None:
         )
 
 
-def prepare_current(layout: layout_.Layout) -> None:
+def prepare_current(paths: layout.Layout) -> None:
     """The same for what nginx is to run: the memory may have been lost meanwhile. Blocking. Raises: as `prepare`."""
     with contextlib.suppress(FileNotFoundError):
-        prepare(regular_files.read(f"{layout.current}/{variable_definitions.FILE}"))
+        prepare(regular_files.read(f"{paths.current}/{variable_definitions.FILE}"))
 
 
-def remove(layout: layout_.Layout) -> None:
+def remove(paths: layout.Layout) -> None:
     """Forget all, once nginx has ended. Blocking."""
-    path = find(layout.state)
+    path = find(paths.state)
     if path is not None and _is_ours(path):
         shutil.rmtree(path, ignore_errors=True)
 

@@ -6,7 +6,7 @@ import os
 import pathlib
 import re
 
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.core.options import logs_option
 from daemun.nginx import error_diagnosis
 
@@ -37,12 +37,12 @@ def plan_moves(name: str, existing: collections.abc.Collection[str], keep: int) 
     return tuple(moves)
 
 
-def rotate(layout: layout_.Layout, logs: logs_option.Logs) -> bool:
+def rotate(paths: layout.Layout, logs: logs_option.Logs) -> bool:
     """Rename the logs that are due. Blocking.
 
     Returns: whether nginx must open its logs anew. Raises: EnvironmentProblemError.
     """
-    folder = pathlib.Path(layout.logs)
+    folder = pathlib.Path(paths.logs)
     due = False
     try:
         existing = {entry.name: entry.stat().st_size for entry in os.scandir(folder) if entry.is_file()}

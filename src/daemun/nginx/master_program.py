@@ -5,7 +5,7 @@ import os
 import pathlib
 
 from daemun import durable
-from daemun.core import layout as layout_
+from daemun.core import layout
 
 DELETED = " (deleted)"
 """What the kernel adds to the path of a folder or a file that is gone. Source: proc(5), /proc/pid/cwd."""
@@ -34,15 +34,15 @@ def is_replaced(pid: int) -> bool:
     return False
 
 
-def point(layout: layout_.Layout, binary: str) -> str:
+def point(paths: layout.Layout, binary: str) -> str:
     """Let the link as which nginx is started lead to a binary. Blocking.
 
     Returns: its path; the binary's own where the link cannot be made, as on a full disk: another one can take over only
     after a new start then.
     """
-    path = pathlib.Path(layout.nginx_program)
+    path = pathlib.Path(paths.nginx_program)
     with contextlib.suppress(OSError):
         if not path.is_symlink() or str(path.readlink()) != binary:
             durable.point_link(path, binary, lasting=False)  # each start makes it anew
-        return layout.nginx_program
+        return paths.nginx_program
     return binary

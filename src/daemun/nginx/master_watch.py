@@ -5,15 +5,15 @@ import os
 
 import psutil
 
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.nginx import process
 
 POLL_S = 1.0
 
 
-async def wait_until_gone(layout: layout_.Layout) -> None:
+async def wait_until_gone(paths: layout.Layout) -> None:
     """Return when no master of ours runs (any more)."""
-    while (master := await asyncio.to_thread(process.find_master, layout)) is not None:
+    while (master := await asyncio.to_thread(process.find_master, paths)) is not None:
         await _wait_for_end(master)
 
 

@@ -10,26 +10,26 @@ import os
 import pathlib
 import stat
 
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.nginx import pairs_folder
 
 _ASIDE = ".damaged-"
 
 
-def set_aside(layout: layout_.Layout) -> None:
+def set_aside(paths: layout.Layout) -> None:
     """Rename what nothing could be made in the place of. Blocking. What cannot be renamed stays: a file system that
     cannot be written has a way of its own (`work_folder`)."""
-    for path in _folders(layout):
+    for path in _folders(paths):
         if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112
             _rename(path)
-    for path in _files(layout):
+    for path in _files(paths):
         if os.path.isdir(path) or _is_unread_pipe(path):  # noqa: PTH112
             _rename(path)
 
 
-def find_aside(layout: layout_.Layout) -> collections.abc.Iterator[tuple[str, str]]:
+def find_aside(paths: layout.Layout) -> collections.abc.Iterator[tuple[str, str]]:
     """What was renamed and is still there, with a text about it. Blocking, microseconds."""
-    for folder in (layout.state, *(f"{layout.state}/{name}" for name in ("nginx", "pairs", "logs", "run"))):
+    for folder in (paths.state, *(f"{paths.state}/{name}" for name in ("nginx", "pairs", "logs", "run"))):
         with contextlib.suppress(OSError):
             for name in sorted(os.listdir(folder)):  # noqa: PTH208
                 place, mark, number = name.rpartition(_ASIDE)
@@ -52,26 +52,26 @@ def _describe(folder: str, place: str, name: str) -> str:
     )
 
 
-def _folders(layout: layout_.Layout) -> tuple[str, ...]:
+def _folders(paths: layout.Layout) -> tuple[str, ...]:
     """Each after the one that holds it."""
-    nginx = (layout.nginx, f"{layout.nginx}/gen")
-    live = () if pairs_folder.is_ours(layout.live) else (layout.live,)
-    pairs = (f"{layout.state}/pairs", *(() if layout.pairs_name is None else (layout.pairs,)))
-    return (*nginx, *live, *pairs, layout.challenges, layout.logs, layout.run, layout.temp, layout.store)
+    nginx = (paths.nginx, f"{paths.nginx}/gen")
+    live = () if pairs_folder.is_ours(paths.live) else (paths.live,)
+    pairs = (f"{paths.state}/pairs", *(() if paths.pairs_name is None else (paths.pairs,)))
+    return (*nginx, *live, *pairs, paths.challenges, paths.logs, paths.run, paths.temp, paths.store)
 
 
-def _files(layout: layout_.Layout) -> tuple[str, ...]:
-    logs = (f"{layout.logs}/error.log", f"{layout.logs}/access.log")
+def _files(paths: layout.Layout) -> tuple[str, ...]:
+    logs = (f"{paths.logs}/error.log", f"{paths.logs}/access.log")
     sockets = (
-        layout.control_socket,
-        layout.hold_socket,
-        layout.domains_socket,
-        layout.client_links_socket,
-        layout.missed_socket,
-        layout.guesses_socket,
+        paths.control_socket,
+        paths.hold_socket,
+        paths.domains_socket,
+        paths.client_links_socket,
+        paths.missed_socket,
+        paths.guesses_socket,
     )
-    kept = (layout.nginx_pid, layout.nginx_reloads, layout.nginx_workers)
-    return (*logs, *kept, *sockets, *layout.confirm_sockets)
+    kept = (paths.nginx_pid, paths.nginx_reloads, paths.nginx_workers)
+    return (*logs, *kept, *sockets, *paths.confirm_sockets)
 
 
 def _is_unread_pipe(path: str) -> bool:

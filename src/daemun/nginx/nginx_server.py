@@ -14,8 +14,7 @@ import psutil
 
 from daemun import errors, regular_files
 from daemun.control import ports
-from daemun.core import layout as layout_
-from daemun.core import model, render_environment
+from daemun.core import layout, model, render_environment
 from daemun.core.nginx_builds import known_servers
 from daemun.core.options import logs_option
 from daemun.core.plan import variable_definitions
@@ -48,25 +47,25 @@ class Nginx(ports.Proxy, ports.Succession):
     def __init__(
         self,
         binary: render_environment.Nginx,
-        layout: layout_.Layout,
+        paths: layout.Layout,
         account: worker_account.WorkerAccount | None = None,
         *,
         find_next: binary_in_use.FindNext | None = None,
         find_endpoints: known_servers.FindEndpoints = lambda _: (),
     ) -> None:
         """find_next: None: this object is there for looks only, for others may hold the state directory's lock."""
-        self._binaries = binary_in_use.BinaryInUse(binary, layout, find_next)
+        self._binaries = binary_in_use.BinaryInUse(binary, paths, find_next)
         self._is_owner = find_next is not None
         self._find_endpoints = find_endpoints
-        self._layout = layout
+        self._layout = paths
         self._account = account
-        self._generations = generation_folders.Generations(layout)
-        self.workers = worker_register.Register(layout)
+        self._generations = generation_folders.Generations(paths)
+        self.workers = worker_register.Register(paths)
         """Which of nginx's workers run which generation."""
         self._staged: int | None = None
         self._ports: frozenset[int] = frozenset()
         self._running: int | None = None
-        self._confirm_socket = layout.confirm_socket
+        self._confirm_socket = paths.confirm_socket
         self._reloads = 0
 
     @property
@@ -358,7 +357,7 @@ class Nginx(ports.Proxy, ports.Succession):
 
     def _machine_problem(self, words: str) -> errors.EnvironmentProblemError | None:
         own = frozenset(found.pid for found in process.find_family(self._layout))
-        return error_diagnosis.machine_problem(words, binary=self.binary.path, layout=self._layout, own=own)
+        return error_diagnosis.machine_problem(words, binary=self.binary.path, paths=self._layout, own=own)
 
     def _patience_s(self, number: int) -> float:
         sites = pathlib.Path(self._layout.generation(number), "sites")

@@ -7,8 +7,7 @@ import contextlib
 import dataclasses
 
 from daemun.control import ports
-from daemun.core import layout as layout_
-from daemun.core import model
+from daemun.core import layout, model
 from daemun.errors import EnvironmentProblemError
 from daemun.nginx import foreign_connections, kernel_processes, process, worker_register
 
@@ -16,8 +15,8 @@ from daemun.nginx import foreign_connections, kernel_processes, process, worker_
 class OldWorkers(ports.OldWorkers):
     """Looks when it is called, and only then. Methods may be called by several tasks."""
 
-    def __init__(self, layout: layout_.Layout, register: worker_register.Register) -> None:
-        self._layout = layout
+    def __init__(self, paths: layout.Layout, register: worker_register.Register) -> None:
+        self._layout = paths
         self._register = register
         self._closed: dict[model.OldWorker, frozenset[int]] = {}
 
@@ -71,9 +70,9 @@ class OldWorkers(ports.OldWorkers):
         return closed
 
 
-def find_workers(layout: layout_.Layout, seen: worker_register.WorkerGenerations) -> tuple[model.Worker, ...]:
+def find_workers(paths: layout.Layout, seen: worker_register.WorkerGenerations) -> tuple[model.Worker, ...]:
     """Every worker of this nginx, by process number, also those whose master was killed. Blocking, milliseconds."""
-    master = process.find_master(layout)
+    master = process.find_master(paths)
     found = {} if master is None else {worker.pid: worker for worker in process.list_workers(master)}
     for pid, started in seen.workers:
         if pid not in found and kernel_processes.read_start(pid) == started:
@@ -85,7 +84,7 @@ def find_workers(layout: layout_.Layout, seen: worker_register.WorkerGenerations
 
 def remember(
     register: worker_register.Register,
-    layout: layout_.Layout,
+    paths: layout.Layout,
     number: int | None,
     ports_: frozenset[int],
     *,
@@ -96,9 +95,9 @@ def remember(
     number: None: not known; they are distinguished by their starts then. with_orphans: and those that an earlier master
     left, which takes a look at every process. Blocking.
     """
-    master = process.find_master(layout)
+    master = process.find_master(paths)
     workers: dict[worker_register.Key, int | None] = {}
-    for orphan in process.find_orphans(layout, master) if with_orphans else ():
+    for orphan in process.find_orphans(paths, master) if with_orphans else ():
         workers |= _keyed(orphan.pid, None)
     for pid in () if master is None or number is None else process.list_taking(master):
         workers |= _keyed(pid, number)

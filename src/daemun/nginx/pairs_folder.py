@@ -22,7 +22,7 @@ import threading
 import time
 
 from daemun import durable, regular_files
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.core.plan import variable_definitions
 
 _NAME_BYTES = 16
@@ -62,55 +62,55 @@ def make(state: str) -> None:
         if os.path.isdir(live):  # noqa: PTH112
             _make_parent(state, like=os.stat(live))  # noqa: PTH116
             _move(live, f"{state}/pairs/{name}", link=f"pairs/{name}")
-    layout = layout_.Layout(state, pairs_name=name)
+    paths = layout.Layout(state, pairs_name=name)
     _make_parent(state, like=None)
     with contextlib.suppress(FileExistsError):
-        os.mkdir(layout.pairs, 0o700)  # noqa: PTH102
-    lead_there(layout)
+        os.mkdir(paths.pairs, 0o700)  # noqa: PTH102
+    lead_there(paths)
 
 
-def lead_there(layout: layout_.Layout) -> None:
+def lead_there(paths: layout.Layout) -> None:
     """Let live/ lead to the folder: so that root alone gets there, unless nginx has a configuration that needs it.
 
     Called again and again. Blocking, well below a millisecond. Raises: OSError.
     """
-    if layout.pairs_name is None or layout.work is not None:
+    if paths.pairs_name is None or paths.work is not None:
         return
     with _leading:
-        _lead_there(layout)
+        _lead_there(paths)
 
 
-def _lead_there(layout: layout_.Layout) -> None:
-    through = f"{_STEP}pairs/{layout.pairs_name}"
-    if _target(_step(layout.state)) != through:
+def _lead_there(paths: layout.Layout) -> None:
+    through = f"{_STEP}pairs/{paths.pairs_name}"
+    if _target(_step(paths.state)) != through:
         with contextlib.suppress(FileExistsError):
-            os.mkdir(f"{layout.state}/nginx", 0o700)  # noqa: PTH102
-        _point(_step(layout.state), through)
-    straight = f"pairs/{layout.pairs_name}"
-    now = _target(layout.live)
-    if _is_live_named(layout):
+            os.mkdir(f"{paths.state}/nginx", 0o700)  # noqa: PTH102
+        _point(_step(paths.state), through)
+    straight = f"pairs/{paths.pairs_name}"
+    now = _target(paths.live)
+    if _is_live_named(paths):
         wanted = straight
     else:
-        wanted = straight if now == straight and _age_s(layout.current) < _HANDSHAKE_S else _CLOSED
+        wanted = straight if now == straight and _age_s(paths.current) < _HANDSHAKE_S else _CLOSED
     if now == wanted:
         return
-    _point(layout.live, wanted)
+    _point(paths.live, wanted)
     if wanted == _CLOSED:
-        for name in _list(layout.state):
-            if name != layout.pairs_name:  # a backup brought live/ back as a folder
-                shutil.rmtree(f"{layout.state}/pairs/{name}", ignore_errors=True)
+        for name in _list(paths.state):
+            if name != paths.pairs_name:  # a backup brought live/ back as a folder
+                shutil.rmtree(f"{paths.state}/pairs/{name}", ignore_errors=True)
 
 
-def find_refusal(layout: layout_.Layout) -> str | None:
+def find_refusal(paths: layout.Layout) -> str | None:
     """Why live/ has the files itself, and what to do; None: it has not."""
-    if layout.pairs_name is not None or not os.path.isdir(layout.live):  # noqa: PTH112
+    if paths.pairs_name is not None or not os.path.isdir(paths.live):  # noqa: PTH112
         return None
     cause, cure = "the state directory could not be written at the start", "free some space or correct its rights"
-    if os.path.islink(layout.live) or os.path.ismount(layout.live):  # noqa: PTH114
-        kind = "a link" if os.path.islink(layout.live) else "a mount of its own"  # noqa: PTH114
+    if os.path.islink(paths.live) or os.path.ismount(paths.live):  # noqa: PTH114
+        kind = "a link" if os.path.islink(paths.live) else "a mount of its own"  # noqa: PTH114
         cause, cure = f"it is {kind}", "make it a folder of the state directory, with what it holds now"
     return (
-        f"nginx's workers read private keys in {layout.live}, where a link that root made in a published folder could "
+        f"nginx's workers read private keys in {paths.live}, where a link that root made in a published folder could "
         f"lead to them: {cause}, so they cannot be moved to a path that nobody can guess; {cure}, then run "
         "`daemun stop` and `daemun up`"
     )
@@ -122,11 +122,11 @@ def is_ours(live: str) -> bool:
     return target == _CLOSED or _NAME.fullmatch(target.removeprefix("pairs/")) is not None
 
 
-def _is_live_named(layout: layout_.Layout) -> bool:
+def _is_live_named(paths: layout.Layout) -> bool:
     """Whether nginx would look into live/ itself."""
-    named = rb'geo \$daemun_live \{\s*default "?' + re.escape(os.fsencode(layout.live)) + b'"?;'
+    named = rb'geo \$daemun_live \{\s*default "?' + re.escape(os.fsencode(paths.live)) + b'"?;'
     with contextlib.suppress(OSError):
-        return re.search(named, regular_files.read(f"{layout.current}/{variable_definitions.FILE}")) is not None
+        return re.search(named, regular_files.read(f"{paths.current}/{variable_definitions.FILE}")) is not None
     return False
 
 

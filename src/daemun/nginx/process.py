@@ -20,8 +20,7 @@ import time
 import psutil
 
 from daemun import regular_files
-from daemun.core import layout as layout_
-from daemun.core import model
+from daemun.core import layout, model
 from daemun.nginx import judge_cache, kernel_processes, master_program, nginx_command, work_folder
 
 _MASTER = re.compile(r"nginx: master process (?P<program>.+) -c (?P<state>/.+)/nginx/current/nginx\.conf -p ")
@@ -35,28 +34,28 @@ TERMINATE_S = 5.0
 """How long nginx may take to end after SIGTERM before it is killed."""
 
 
-def find_master(layout: layout_.Layout) -> psutil.Process | None:
+def find_master(paths: layout.Layout) -> psutil.Process | None:
     """The running master: the one of the pid file, else the one that was found last, else any that runs this state
     directory. Blocking, 1 to 30 ms."""
     with contextlib.suppress(OSError, ValueError, psutil.Error):
-        process = psutil.Process(int(regular_files.read(layout.nginx_pid)))
-        if _is_master(process, layout) and _works_in(process, layout) is not False:
-            return _note(process, layout)
+        process = psutil.Process(int(regular_files.read(paths.nginx_pid)))
+        if _is_master(process, paths) and _works_in(process, paths) is not False:
+            return _note(process, paths)
     with contextlib.suppress(KeyError, psutil.Error):
-        pid, started = _found[layout.base]
+        pid, started = _found[paths.base]
         process = psutil.Process(pid)
-        if kernel_processes.read_start(pid) == started and _is_master(process, layout):
+        if kernel_processes.read_start(pid) == started and _is_master(process, paths):
             return process
     for process in psutil.process_iter():
-        if _is_master(process, layout) and _works_in(process, layout):
-            return _note(process, layout)
+        if _is_master(process, paths) and _works_in(process, paths):
+            return _note(process, paths)
     return None
 
 
-def find_masters(layout: layout_.Layout) -> list[psutil.Process]:
+def find_masters(paths: layout.Layout) -> list[psutil.Process]:
     """All of them: there are two while another binary takes over. Blocking, some 10 ms."""
-    found = [one for one in psutil.process_iter() if _is_master(one, layout) and _works_in(one, layout)]
-    known = find_master(layout)  # may be one whose folder was moved
+    found = [one for one in psutil.process_iter() if _is_master(one, paths) and _works_in(one, paths)]
+    known = find_master(paths)  # may be one whose folder was moved
     return found if known is None or known in found else [known, *found]
 
 
@@ -78,9 +77,9 @@ def read_argv0(master: psutil.Process) -> str | None:
     return match["program"] if match is not None else None
 
 
-def find_program(layout: layout_.Layout) -> str | None:
+def find_program(paths: layout.Layout) -> str | None:
     """The path of the program that serves; None: none does, or its file is gone. Blocking, 1 to 30 ms."""
-    master = find_master(layout)
+    master = find_master(paths)
     with contextlib.suppress(OSError):
         path = None if master is None else os.readlink(f"/proc/{master.pid}/exe")  # noqa: PTH115
         return None if path is None or path.endswith(master_program.DELETED) else path
@@ -91,27 +90,27 @@ _found: dict[str, tuple[int, int]] = {}
 """State directory -> process number and start of its master."""
 
 
-def _note(master: psutil.Process, layout: layout_.Layout) -> psutil.Process:
+def _note(master: psutil.Process, paths: layout.Layout) -> psutil.Process:
     started = kernel_processes.read_start(master.pid)
     if started is not None:
-        _found[layout.base] = (master.pid, started)
+        _found[paths.base] = (master.pid, started)
     return master
 
 
-def restore_pid_file(layout: layout_.Layout) -> None:
+def restore_pid_file(paths: layout.Layout) -> None:
     """Write nginx's pid file again, which nginx itself does only when it starts. Blocking. Raises: OSError."""
-    path = pathlib.Path(layout.nginx_pid)
-    master = find_master(layout)
+    path = pathlib.Path(paths.nginx_pid)
+    master = find_master(paths)
     if master is not None and not path.exists():
         path.write_text(f"{master.pid}\n", encoding="ascii")
 
 
-def find_user(layout: layout_.Layout) -> str | None:
+def find_user(paths: layout.Layout) -> str | None:
     """The account of the workers of the nginx that runs; None: none runs, or they run as it does itself. Blocking."""
-    if find_master(layout) is None:
+    if find_master(paths) is None:
         return None
     with contextlib.suppress(OSError, ValueError):  # gone, damaged, or of another account
-        text = regular_files.read(f"{layout.current}/nginx.conf").decode()
+        text = regular_files.read(f"{paths.current}/nginx.conf").decode()
         match = re.search(r"^user (\S+)[ ;]", text, re.MULTILINE)
         return match[1] if match is not None else None
     return None
@@ -165,13 +164,13 @@ def read_children(master: int) -> str | None:
     return None
 
 
-def find_orphans(layout: layout_.Layout, master: psutil.Process | None) -> list[psutil.Process]:
+def find_orphans(paths: layout.Layout, master: psutil.Process | None) -> list[psutil.Process]:
     """Workers that outlived their master (it was killed): they still hold its ports and its connections. Blocking."""
     alive = None if master is None else master.pid
     return [
         process
         for process in psutil.process_iter()
-        if _title(process).startswith(_HELPERS) and _parent(process) != alive and _was_ours(process, layout)
+        if _title(process).startswith(_HELPERS) and _parent(process) != alive and _was_ours(process, paths)
     ]
 
 
@@ -193,7 +192,7 @@ def is_draining(title: str) -> bool:
     return _DRAINING in title
 
 
-async def start(binary: str, layout: layout_.Layout) -> str | None:
+async def start(binary: str, paths: layout.Layout) -> str | None:
     """Start nginx on `current`; it puts itself into the background, in a session of its own.
 
     Orphaned workers first give up their ports and go on with their connections only.
@@ -201,11 +200,11 @@ async def start(binary: str, layout: layout_.Layout) -> str | None:
     Returns: nginx's words when it refused to start, None when it started.
     Raises: EnvironmentProblemError when the binary cannot be run.
     """
-    await asyncio.to_thread(_make_way, layout)
-    program = await asyncio.to_thread(master_program.point, layout, binary)
+    await asyncio.to_thread(_make_way, paths)
+    program = await asyncio.to_thread(master_program.point, paths, binary)
     # The order of the arguments is what _MASTER looks for; the working directory is what _works_in looks for.
-    arguments = ("-c", f"{layout.current}/nginx.conf", "-p", layout.base)
-    finished = await nginx_command.run(program, *arguments, cwd=layout.base)
+    arguments = ("-c", f"{paths.current}/nginx.conf", "-p", paths.base)
+    finished = await nginx_command.run(program, *arguments, cwd=paths.base)
     return None if finished.status == 0 else finished.output
 
 
@@ -227,10 +226,10 @@ def retire(master: psutil.Process, workers: collections.abc.Container[int]) -> N
                 send(child, signal.SIGQUIT)
 
 
-async def stop(layout: layout_.Layout, *, grace_s: float) -> None:
+async def stop(paths: layout.Layout, *, grace_s: float) -> None:
     """Signal the master, its workers and orphaned ones to finish their requests, for grace_s at most, then end them."""
-    await end(await asyncio.to_thread(find_family, layout), grace_s=grace_s)
-    await asyncio.to_thread(judge_cache.remove, layout)
+    await end(await asyncio.to_thread(find_family, paths), grace_s=grace_s)
+    await asyncio.to_thread(judge_cache.remove, paths)
 
 
 async def end(family: list[psutil.Process], *, grace_s: float) -> None:
@@ -244,17 +243,17 @@ async def end(family: list[psutil.Process], *, grace_s: float) -> None:
         family = await _wait_for_end(family, wait_s)
 
 
-def leave_work_folder(layout: layout_.Layout) -> None:
+def leave_work_folder(paths: layout.Layout) -> None:
     """Remove the folder where nginx works in memory unless it serves from there. For who holds the lock in it.
     Blocking."""
-    if layout.work is not None and find_master(layout) is None:
-        work_folder.remove(layout.work)
+    if paths.work is not None and find_master(paths) is None:
+        work_folder.remove(paths.work)
 
 
-def find_family(layout: layout_.Layout) -> list[psutil.Process]:
+def find_family(paths: layout.Layout) -> list[psutil.Process]:
     """Every master, its children and orphaned workers. Blocking, some 10 ms."""
-    masters = find_masters(layout)
-    family = dict.fromkeys([*find_orphans(layout, None), *masters])
+    masters = find_masters(paths)
+    family = dict.fromkeys([*find_orphans(paths, None), *masters])
     for master in masters:
         family |= dict.fromkeys(find_children(master))
     return list(family)
@@ -267,18 +266,18 @@ def find_children(master: psutil.Process) -> list[psutil.Process]:
     return []
 
 
-def read_reloads(layout: layout_.Layout, master: psutil.Process) -> int:
+def read_reloads(paths: layout.Layout, master: psutil.Process) -> int:
     """How often this master was reloaded. Blocking."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, psutil.Error):
-        kept = json.loads(regular_files.read(layout.nginx_reloads))
+        kept = json.loads(regular_files.read(paths.nginx_reloads))
         if kept["pid"] == master.pid and kept["started"] == master.create_time():
             return int(kept["reloads"])
     return 0
 
 
-def write_reloads(layout: layout_.Layout, master: psutil.Process, reloads: int) -> None:
+def write_reloads(paths: layout.Layout, master: psutil.Process, reloads: int) -> None:
     """Keep the number for as long as this master lives. Blocking. A number for people: a full disk may lose it."""
-    path = pathlib.Path(layout.nginx_reloads)
+    path = pathlib.Path(paths.nginx_reloads)
     with contextlib.suppress(OSError, psutil.Error):
         kept = {"pid": master.pid, "started": master.create_time(), "reloads": reloads}
         draft = path.with_suffix(".new")
@@ -286,17 +285,17 @@ def write_reloads(layout: layout_.Layout, master: psutil.Process, reloads: int) 
         draft.replace(path)
 
 
-def _make_way(layout: layout_.Layout) -> None:
+def _make_way(paths: layout.Layout) -> None:
     with contextlib.suppress(OSError):  # nginx reports what is missing
-        judge_cache.prepare_current(layout)
-    orphans = [process for process in find_orphans(layout, None) if _DRAINING not in _title(process)]
+        judge_cache.prepare_current(paths)
+    orphans = [process for process in find_orphans(paths, None) if _DRAINING not in _title(process)]
     for orphan in orphans:
         send(orphan, signal.SIGQUIT)
     deadline = time.monotonic() + RETIRE_S
     while time.monotonic() < deadline and any(_holds_ports(orphan) for orphan in orphans):
         time.sleep(0.01)
     # A killed nginx leaves its socket's file behind, and a new one could not bind to it.
-    for path in layout.confirm_sockets:
+    for path in paths.confirm_sockets:
         pathlib.Path(path).unlink(missing_ok=True)
 
 
@@ -310,9 +309,9 @@ async def _wait_for_end(family: list[psutil.Process], wait_s: float) -> list[psu
     return alive
 
 
-def _is_master(process: psutil.Process, layout: layout_.Layout) -> bool:
+def _is_master(process: psutil.Process, paths: layout.Layout) -> bool:
     match = _MASTER.match(_title(process))
-    if match is None or os.path.realpath(match["state"]) != os.path.realpath(layout.base):
+    if match is None or os.path.realpath(match["state"]) != os.path.realpath(paths.base):
         return False
     return _is_own_account(process) and _runs_nginx(process)
 
@@ -338,14 +337,14 @@ def _runs_nginx(process: psutil.Process) -> bool:
     return "nginx" in name.removesuffix(master_program.DELETED)
 
 
-def _works_in(process: psutil.Process, layout: layout_.Layout) -> bool | None:
+def _works_in(process: psutil.Process, paths: layout.Layout) -> bool | None:
     """Whether the state directory is the process's working directory; None when this account may not know."""
     link = f"/proc/{process.pid}/cwd"
     try:
         # Of a folder that was deleted the path is left. It means something only where the paths are daemun's own.
-        if os.readlink(link) == f"{os.path.realpath(layout.base)}{master_program.DELETED}":  # noqa: PTH115 - no path to follow
+        if os.readlink(link) == f"{os.path.realpath(paths.base)}{master_program.DELETED}":  # noqa: PTH115 - no path to follow
             return _shares_mounts(process)
-        return os.path.samestat(os.stat(link), os.stat(layout.base))  # noqa: PTH116
+        return os.path.samestat(os.stat(link), os.stat(paths.base))  # noqa: PTH116
     except PermissionError:
         return None
     except OSError:
@@ -358,10 +357,10 @@ def _shares_mounts(process: psutil.Process) -> bool:
     return os.path.samestat(*namespaces)
 
 
-def _was_ours(process: psutil.Process, layout: layout_.Layout) -> bool:
+def _was_ours(process: psutil.Process, paths: layout.Layout) -> bool:
     """A container's root may not know where a worker of another account works. There, daemun is the first process, and
     a worker whose master is gone was given to it."""
-    found = _works_in(process, layout)
+    found = _works_in(process, paths)
     return _parent(process) == os.getpid() if found is None else found
 
 

@@ -21,7 +21,7 @@ import typing
 import psutil
 
 from daemun import errors, regular_files
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.nginx import (
     confirmation_socket,
     error_diagnosis,
@@ -43,10 +43,10 @@ class TakeoverError(Exception):
     """The old nginx serves on. The text is the reason, in the words of nginx where it wrote any."""
 
 
-def check(layout: layout_.Layout, master: psutil.Process, binary: str) -> None:
+def check(paths: layout.Layout, master: psutil.Process, binary: str) -> None:
     """Blocking. Raises: EnvironmentProblemError when this master would not execute the binary."""
     named = process.read_argv0(master)
-    if named is None or _is_link(layout, named) or _is_same_file(named, binary):
+    if named is None or _is_link(paths, named) or _is_same_file(named, binary):
         return
     raise errors.EnvironmentProblemError(
         f"cannot let {binary} take over: nginx (process {master.pid}) was started as {named}, by an earlier daemun, "
@@ -56,13 +56,13 @@ def check(layout: layout_.Layout, master: psutil.Process, binary: str) -> None:
 
 
 def begin(
-    layout: layout_.Layout, generations: generation_folders.Generations, master: psutil.Process, number: int
+    paths: layout.Layout, generations: generation_folders.Generations, master: psutil.Process, number: int
 ) -> None:
     """Write down what to go back to. Blocking. Raises: EnvironmentProblemError; then nothing has changed."""
     started = kernel_processes.read_start(master.pid)
-    link = pathlib.Path(layout.nginx_program)
+    link = pathlib.Path(paths.nginx_program)
     try:
-        process.restore_pid_file(layout)  # without it nginx refuses
+        process.restore_pid_file(paths)  # without it nginx refuses
         journal = takeover_journal.Takeover(
             pid=master.pid,
             started=0 if started is None else started,
@@ -70,36 +70,36 @@ def begin(
             current=generations.read_link(),
             program=str(link.readlink()) if link.is_symlink() else None,
         )
-        takeover_journal.write(layout, journal)
+        takeover_journal.write(paths, journal)
     except OSError as error:
         raise error_diagnosis.os_problem("write down that another nginx takes over", error) from error
 
 
-async def run(layout: layout_.Layout, master: psutil.Process, number: int, binary: str, *, within_s: float) -> None:
+async def run(paths: layout.Layout, master: psutil.Process, number: int, binary: str, *, within_s: float) -> None:
     """Start the new master, and wait until its workers answer with the generation that `current` names.
 
     Raises: TakeoverError; then `undo` has to follow.
     """
-    with contextlib.closing(confirmation_socket.ErrorLog(layout)) as log, _Words(master) as words:
-        changed = await asyncio.to_thread(_read_change, layout)
-        await asyncio.to_thread(master_program.point, layout, binary)
+    with contextlib.closing(confirmation_socket.ErrorLog(paths)) as log, _Words(master) as words:
+        changed = await asyncio.to_thread(_read_change, paths)
+        await asyncio.to_thread(master_program.point, paths, binary)
         if not process.send(master, signal.SIGUSR2):
             raise TakeoverError("the nginx that serves ended by itself")
-        refusal = await _wait_until_answered(layout, master, number, changed=changed, within_s=within_s)
+        refusal = await _wait_until_answered(paths, master, number, changed=changed, within_s=within_s)
         if refusal is not None:
             written = f"{words.read()}\n{log.read()}"
             raise TakeoverError(_find_reason(written) or refusal)
 
 
-async def finish(layout: layout_.Layout, master: psutil.Process) -> None:
+async def finish(paths: layout.Layout, master: psutil.Process) -> None:
     """The old master's workers take no new connections from now on, and it ends."""
     process.send(master, signal.SIGQUIT)
     await _wait_until(lambda: not _is_working(master))
     await asyncio.to_thread(_leave_workers, master)
-    await asyncio.to_thread(_tidy, layout)
+    await asyncio.to_thread(_tidy, paths)
 
 
-async def undo(layout: layout_.Layout, generations: generation_folders.Generations, master: psutil.Process) -> None:
+async def undo(paths: layout.Layout, generations: generation_folders.Generations, master: psutil.Process) -> None:
     """End the new master, and let the links and the pid file be what they were. The old one serves on.
 
     Raises: EnvironmentProblemError when a link cannot be written.
@@ -107,46 +107,46 @@ async def undo(layout: layout_.Layout, generations: generation_folders.Generatio
     while (successor := await asyncio.to_thread(process.find_successor, master)) is not None:
         family = [successor, *await asyncio.to_thread(process.find_children, successor)]
         await process.end(family, grace_s=GRACE_S)
-    await asyncio.to_thread(_restore, layout, generations)
-    await _wait_until(lambda: _has_pid(layout, master.pid))  # the old master renames its file back itself
+    await asyncio.to_thread(_restore, paths, generations)
+    await _wait_until(lambda: _has_pid(paths, master.pid))  # the old master renames its file back itself
     with contextlib.suppress(OSError):
-        await asyncio.to_thread(process.restore_pid_file, layout)
+        await asyncio.to_thread(process.restore_pid_file, paths)
 
 
-async def settle(layout: layout_.Layout, *, within_s: float = confirmation_socket.timeout_s(0)) -> bool:
+async def settle(paths: layout.Layout, *, within_s: float = confirmation_socket.timeout_s(0)) -> bool:
     """Bring a takeover to its end that was interrupted: whichever master serves is kept. At the start, before anything
     else is done with nginx, and after a cancellation.
 
     Returns: whether there was one. Raises: EnvironmentProblemError.
     """
-    journal = await asyncio.to_thread(takeover_journal.read, layout)
+    journal = await asyncio.to_thread(takeover_journal.read, paths)
     if journal is None:
         return False
-    generations = generation_folders.Generations(layout)
-    masters = await asyncio.to_thread(process.find_masters, layout)
+    generations = generation_folders.Generations(paths)
+    masters = await asyncio.to_thread(process.find_masters, paths)
     old = next((one for one in masters if _is_of(journal, one)), None)
     if old is None:
         # Who else serves now runs what `current` names. With none left, what worked last is started.
         if not masters:
-            await asyncio.to_thread(_restore, layout, generations)
-        await asyncio.to_thread(_tidy, layout)
+            await asyncio.to_thread(_restore, paths, generations)
+        await asyncio.to_thread(_tidy, paths)
         return True
     successor = await asyncio.to_thread(process.find_successor, old)
     is_leaving = not await asyncio.to_thread(_is_working, old)
     refusal: str | None = "it was not started"
     if successor is not None and not is_leaving:
-        refusal = await _wait_until_answered(layout, old, journal.number, changed=None, within_s=within_s)
+        refusal = await _wait_until_answered(paths, old, journal.number, changed=None, within_s=within_s)
     if is_leaving or refusal is None:
         if successor is None:
-            await asyncio.to_thread(_restore, layout, generations)
-        await finish(layout, old)
+            await asyncio.to_thread(_restore, paths, generations)
+        await finish(paths, old)
     else:
-        await undo(layout, generations, old)
+        await undo(paths, generations, old)
     return True
 
 
 async def _wait_until_answered(
-    layout: layout_.Layout, master: psutil.Process, number: int, *, changed: int | None, within_s: float
+    paths: layout.Layout, master: psutil.Process, number: int, *, changed: int | None, within_s: float
 ) -> str | None:
     """Only the new master's workers can answer with this generation; the old ones are on the same socket, and answer
     with theirs. changed: the pid file's change before the signal; None: the new process was seen.
@@ -155,13 +155,13 @@ async def _wait_until_answered(
     """
     deadline = time.monotonic() + within_s
     while True:
-        if await confirmation_socket.query_generation(layout) == number:
+        if await confirmation_socket.query_generation(paths) == number:
             return None
         if await asyncio.to_thread(process.find_successor, master) is None:
             if not process.is_alive(master):
                 return "the nginx that serves ended by itself"
             # The old master renames its pid file before it executes the new program, and back once that ended.
-            if changed is None or (_has_pid(layout, master.pid) and _read_change(layout) != changed):
+            if changed is None or (_has_pid(paths, master.pid) and _read_change(paths) != changed):
                 return "the new nginx ended by itself"
         if time.monotonic() > deadline:
             return f"the new nginx did not answer within {within_s:g} s"
@@ -175,9 +175,9 @@ async def _wait_until(is_so: collections.abc.Callable[[], bool]) -> None:
         await asyncio.sleep(PAUSE_S)
 
 
-def _is_link(layout: layout_.Layout, named: str) -> bool:
+def _is_link(paths: layout.Layout, named: str) -> bool:
     path = pathlib.Path(named)
-    return path.name == pathlib.Path(layout.nginx_program).name and _is_same_file(str(path.parent), layout.run)
+    return path.name == pathlib.Path(paths.nginx_program).name and _is_same_file(str(path.parent), paths.run)
 
 
 def _is_same_file(one: str, other: str) -> bool:
@@ -205,32 +205,32 @@ def _leave_workers(master: psutil.Process) -> None:
             master.wait(LEAVE_S)
 
 
-def _tidy(layout: layout_.Layout) -> None:
+def _tidy(paths: layout.Layout) -> None:
     """The old master is gone, whose pid file nginx renamed."""
     with contextlib.suppress(OSError):
-        pathlib.Path(f"{layout.nginx_pid}.oldbin").unlink(missing_ok=True)
-    takeover_journal.remove(layout)
+        pathlib.Path(f"{paths.nginx_pid}.oldbin").unlink(missing_ok=True)
+    takeover_journal.remove(paths)
 
 
-def _restore(layout: layout_.Layout, generations: generation_folders.Generations) -> None:
-    journal = takeover_journal.read(layout)
+def _restore(paths: layout.Layout, generations: generation_folders.Generations) -> None:
+    journal = takeover_journal.read(paths)
     if journal is None:
         return
     generations.restore(journal.current)
     if journal.program is not None:
-        master_program.point(layout, journal.program)
-    takeover_journal.remove(layout)
+        master_program.point(paths, journal.program)
+    takeover_journal.remove(paths)
 
 
-def _read_change(layout: layout_.Layout) -> int:
+def _read_change(paths: layout.Layout) -> int:
     with contextlib.suppress(OSError):
-        return pathlib.Path(layout.nginx_pid).stat().st_ctime_ns
+        return pathlib.Path(paths.nginx_pid).stat().st_ctime_ns
     return 0
 
 
-def _has_pid(layout: layout_.Layout, pid: int) -> bool:
+def _has_pid(paths: layout.Layout, pid: int) -> bool:
     with contextlib.suppress(OSError, ValueError):
-        return int(regular_files.read(layout.nginx_pid)) == pid
+        return int(regular_files.read(paths.nginx_pid)) == pid
     return False
 
 

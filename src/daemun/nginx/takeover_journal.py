@@ -8,7 +8,7 @@ import os
 import pathlib
 
 from daemun import durable, regular_files
-from daemun.core import layout as layout_
+from daemun.core import layout
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +26,10 @@ class Takeover:
     program: str | None
 
 
-def write(layout: layout_.Layout, takeover: Takeover) -> None:
+def write(paths: layout.Layout, takeover: Takeover) -> None:
     """It is on the disk when this returns: after a power cut `current` must not name a tree that only the new binary
     accepts. Blocking. Raises: OSError."""
-    path = pathlib.Path(layout.nginx_takeover)
+    path = pathlib.Path(paths.nginx_takeover)
     draft = path.with_suffix(".takeover-new")
     with draft.open("w", encoding="ascii") as file:
         json.dump(dataclasses.asdict(takeover), file)
@@ -39,10 +39,10 @@ def write(layout: layout_.Layout, takeover: Takeover) -> None:
     durable.sync_directory(path.parent)
 
 
-def read(layout: layout_.Layout) -> Takeover | None:
+def read(paths: layout.Layout) -> Takeover | None:
     """None: none was under way, or what is written of it is damaged. Blocking."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(regular_files.read(layout.nginx_takeover))
+        kept = json.loads(regular_files.read(paths.nginx_takeover))
         return Takeover(
             pid=int(kept["pid"]),
             started=int(kept["started"]),
@@ -53,7 +53,7 @@ def read(layout: layout_.Layout) -> Takeover | None:
     return None
 
 
-def remove(layout: layout_.Layout) -> None:
+def remove(paths: layout.Layout) -> None:
     """Blocking. One that cannot be removed is of processes that are gone, so nothing follows from it."""
     with contextlib.suppress(OSError):
-        pathlib.Path(layout.nginx_takeover).unlink(missing_ok=True)
+        pathlib.Path(paths.nginx_takeover).unlink(missing_ok=True)

@@ -17,7 +17,7 @@ import stat
 import tempfile
 
 from daemun import causes, regular_files
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.errors import EnvironmentProblemError
 
 ROOM_BYTES = 64 * 1024
@@ -34,16 +34,16 @@ def find(state: str) -> str | None:
     return next((path for path in _candidates(state) if _is_ours(path)), None)
 
 
-def make(state: str) -> layout_.Layout:
+def make(state: str) -> layout.Layout:
     """A folder, with the configuration that nginx ran last. Blocking. Raises: EnvironmentProblemError."""
     for path in _candidates(state):
         with contextlib.suppress(OSError):
             if not _is_ours(path):
                 os.mkdir(path, 0o711)  # noqa: PTH102
             os.chmod(path, 0o711)  # noqa: PTH101, S103 - nginx's workers pass
-            layout = layout_.Layout(state, work=path)
-            _copy_current(layout_.Layout(state), layout)
-            return layout
+            paths = layout.Layout(state, work=path)
+            _copy_current(layout.Layout(state), paths)
+            return paths
     message = f"cannot start nginx: neither {state} nor {', '.join(_FOLDERS)} can be written; free some space"
     raise EnvironmentProblemError(message)
 
@@ -72,10 +72,10 @@ def make_control_socket(state: str) -> str:
     raise EnvironmentProblemError(f"neither {state} nor {', '.join(_FOLDERS)} can be written; free some space")
 
 
-def can_serve(layout: layout_.Layout) -> bool:
+def can_serve(paths: layout.Layout) -> bool:
     """Whether a state directory has been used by this account, so that there is something to serve. Blocking."""
     with contextlib.suppress(OSError):
-        return os.stat(layout.store).st_uid == os.geteuid()  # noqa: PTH116
+        return os.stat(paths.store).st_uid == os.geteuid()  # noqa: PTH116
     return False
 
 
@@ -87,28 +87,28 @@ class Refusal:
     words: str
 
 
-def may_be_full(layout: layout_.Layout) -> bool:
+def may_be_full(paths: layout.Layout) -> bool:
     """Whether it is worth trying whether the state directory can be written. Blocking, microseconds."""
-    folders = (layout.run, layout.nginx, layout.logs, layout.store, layout.live)  # each may be a disk of its own
+    folders = (paths.run, paths.nginx, paths.logs, paths.store, paths.live)  # each may be a disk of its own
     return any(_may_be_full(_existing(folder)) for folder in folders)
 
 
-def find_refusal(layout: layout_.Layout) -> Refusal | None:
+def find_refusal(paths: layout.Layout) -> Refusal | None:
     """Why nginx could not work in the state directory; None: it could. Blocking, milliseconds."""
-    folders = ((layout.run, ROOM_BYTES), (f"{layout.nginx}/gen", 1), (layout.logs, 1))
-    return _find_refusal(layout, folders)
+    folders = ((paths.run, ROOM_BYTES), (f"{paths.nginx}/gen", 1), (paths.logs, 1))
+    return _find_refusal(paths, folders)
 
 
-def find_unkept(layout: layout_.Layout) -> Refusal | None:
+def find_unkept(paths: layout.Layout) -> Refusal | None:
     """Why nothing could be added to the store or to the certificates, which nginx itself does not write; None: it
     could. Blocking, milliseconds."""
-    return _find_refusal(layout, ((layout.store, _KEPT_BYTES), (layout.live, _KEPT_BYTES)))
+    return _find_refusal(paths, ((paths.store, _KEPT_BYTES), (paths.live, _KEPT_BYTES)))
 
 
-def find_apart(layout: layout_.Layout) -> tuple[str, ...]:
+def find_apart(paths: layout.Layout) -> tuple[str, ...]:
     """The folders of the state directory that are a disk of their own. Blocking, microseconds."""
-    folders = (layout.run, layout.nginx, layout.logs, layout.store, layout.live)
-    return tuple(folder for folder in folders if not is_one_disk(folder, layout.state))
+    folders = (paths.run, paths.nginx, paths.logs, paths.store, paths.live)
+    return tuple(folder for folder in folders if not is_one_disk(folder, paths.state))
 
 
 def _may_be_full(folder: str) -> bool:
@@ -120,7 +120,7 @@ def _may_be_full(folder: str) -> bool:
     return is_full or bool(found.f_flag & os.ST_RDONLY)
 
 
-def _find_refusal(layout: layout_.Layout, folders: collections.abc.Iterable[tuple[str, int]]) -> Refusal | None:
+def _find_refusal(paths: layout.Layout, folders: collections.abc.Iterable[tuple[str, int]]) -> Refusal | None:
     for folder, size in folders:
         try:
             with tempfile.TemporaryFile(dir=_existing(folder)) as file:
@@ -128,7 +128,7 @@ def _find_refusal(layout: layout_.Layout, folders: collections.abc.Iterable[tupl
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            cure = find_cure(error.errno, layout.state if is_one_disk(folder, layout.state) else folder)
+            cure = find_cure(error.errno, paths.state if is_one_disk(folder, paths.state) else folder)
             return Refusal(folder=folder, words=f"{folder} cannot be written: {causes.describe(error)}; {cure}")
     return None
 
@@ -182,15 +182,15 @@ def _owner_of(path: str) -> int | None:
     return found.st_uid if stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022 else None
 
 
-def _copy_current(before: layout_.Layout, layout: layout_.Layout) -> None:
+def _copy_current(before: layout.Layout, paths: layout.Layout) -> None:
     """With the paths that differ. What cannot be read is left out: nginx's configuration is made anew anyway."""
-    moved = [(f"{a}/".encode(), f"{b}/".encode()) for a, b in _moved(before, layout)]
+    moved = [(f"{a}/".encode(), f"{b}/".encode()) for a, b in _moved(before, paths)]
     with contextlib.suppress(OSError):
         source = pathlib.Path(before.current).resolve(strict=True)
         # It may hold passwords; `directories.prepare` lets the workers pass later.
-        pathlib.Path(layout.nginx).mkdir(mode=0o700, exist_ok=True)
-        pathlib.Path(layout.nginx).chmod(0o700)
-        target = pathlib.Path(layout.nginx, "gen", source.name)
+        pathlib.Path(paths.nginx).mkdir(mode=0o700, exist_ok=True)
+        pathlib.Path(paths.nginx).chmod(0o700)
+        target = pathlib.Path(paths.nginx, "gen", source.name)
         for path in sorted(source.rglob("*")):
             if path.is_dir():
                 continue
@@ -200,10 +200,10 @@ def _copy_current(before: layout_.Layout, layout: layout_.Layout) -> None:
             for old, new in moved:
                 content = content.replace(old, new)
             copy.write_bytes(content)
-        link = pathlib.Path(layout.current)
+        link = pathlib.Path(paths.current)
         link.unlink(missing_ok=True)
         link.symlink_to(f"gen/{source.name}")
 
 
-def _moved(before: layout_.Layout, layout: layout_.Layout) -> tuple[tuple[str, str], ...]:
-    return ((before.nginx, layout.nginx), (before.run, layout.run), (before.logs, layout.logs))
+def _moved(before: layout.Layout, paths: layout.Layout) -> tuple[tuple[str, str], ...]:
+    return ((before.nginx, paths.nginx), (before.run, paths.run), (before.logs, paths.logs))

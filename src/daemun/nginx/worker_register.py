@@ -14,8 +14,7 @@ import pathlib
 import threading
 
 from daemun import regular_files
-from daemun.core import layout as layout_
-from daemun.core import model
+from daemun.core import layout, model
 from daemun.core.plan import listeners
 
 CLOSE_TICKS = 10
@@ -36,8 +35,8 @@ class WorkerGenerations:
 class Register:
     """The written register of one state directory. All methods block, and may be called from any thread."""
 
-    def __init__(self, layout: layout_.Layout) -> None:
-        self._path = pathlib.Path(layout.nginx_workers)
+    def __init__(self, paths: layout.Layout) -> None:
+        self._path = pathlib.Path(paths.nginx_workers)
         self._lock = threading.Lock()
         self._seen: WorkerGenerations | None = None
 

@@ -9,8 +9,7 @@ import socket
 import structlog
 
 import daemun
-from daemun import garbage
-from daemun import settings as settings_
+from daemun import garbage, settings
 from daemun.alerts import notifier
 from daemun.banning import ban_keeper, guess_reports
 from daemun.certs import account_service, certificate_manager
@@ -62,13 +61,13 @@ MOST_FIRST_LOOKS = 100
 class Daemon:
     """Every part once; `live` lets them run."""
 
-    def __init__(self, settings: settings_.Settings, binary: render_environment.Nginx, lock: instance.HeldLock) -> None:
-        self._settings = settings
-        self._layout = settings.layout
+    def __init__(self, chosen: settings.Settings, binary: render_environment.Nginx, lock: instance.HeldLock) -> None:
+        self._settings = chosen
+        self._layout = chosen.layout
         store = file_store.FileStore(pathlib.Path(self._layout.store))
         self._disk = disk_watch.DiskWatch(self._layout, store.damage, changed=self._note_trouble)
-        source = yaml_file.YamlFile(settings.config, state=settings.layout.state, find_worker=worker_account.choose)
-        known = last_good_file.recall(store, settings.config, source)
+        source = yaml_file.YamlFile(chosen.config, state=chosen.layout.state, find_worker=worker_account.choose)
+        known = last_good_file.recall(store, chosen.config, source)
         current = known.globals if known and known.globals else model.Globals()
         account = worker_account.choose_at_start(
             user_option.OPTION.of(_configured(source) or current), running=process.find_user(self._layout)
@@ -88,19 +87,19 @@ class Daemon:
             binary,
             self._layout,
             account,
-            find_next=lambda: nginx_environment.find_next(settings),
+            find_next=lambda: nginx_environment.find_next(chosen),
             find_endpoints=self._find_endpoints,
         )
         self._endpoints = endpoints.Discovery(store, seed=self._layout.state, clients=self._nginx, wake=self._wake)
         self._logs = log_schedule.Rotation(self._nginx, logs_option.OPTION.of(current))
         self._access_lines = access_lines.AccessLines(self._layout)
         self._machine = nginx_environment.Machine(layout=self._layout, account=account)
-        self._remembering = last_good_file.Remembering(source, store, settings.config, known)
+        self._remembering = last_good_file.Remembering(source, store, chosen.config, known)
         file = environment_source.FileOrEnvironment(
             self._remembering,
-            settings.config,
+            chosen.config,
             os.environ,
-            is_known=known is not None or settings.config_was_chosen,
+            is_known=known is not None or chosen.config_was_chosen,
         )
         self._containers = chosen_engine.ChosenEngine(
             clock.SystemClock(), store, environ=os.environ, traces=own_container.read_traces()
@@ -168,7 +167,7 @@ class Daemon:
             self._see,
             machine=socket.gethostname(),
             version=daemun.__version__,
-            options=settings.options,
+            options=chosen.options,
         )
         self._certificates.subscribe(self._note_certificates)
         self._gate = gate.Gate(
@@ -188,7 +187,7 @@ class Daemon:
             damage=store.damage,
             identity=gate.Identity(
                 version=daemun.__version__,
-                config_path=str(settings.config),
+                config_path=str(chosen.config),
                 state_dir=self._layout.state,
                 started_at=clock.SystemClock().now(),
             ),
@@ -373,6 +372,6 @@ def _announce(front: gate.Gate, *, is_seen: bool) -> None:
     )
 
 
-def _warn_of_allocator(settings: settings_.Settings, path: str) -> None:
-    for found in nginx_exposure.look_at_allocator(settings, path):
+def _warn_of_allocator(chosen: settings.Settings, path: str) -> None:
+    for found in nginx_exposure.look_at_allocator(chosen, path):
         log.warning(f"{found.message}; {found.cure}")

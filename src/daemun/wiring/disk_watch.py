@@ -6,8 +6,7 @@ import collections.abc
 import contextlib
 
 from daemun.control import damage_report, gate
-from daemun.core import layout as layout_
-from daemun.core import model
+from daemun.core import layout, model
 from daemun.nginx import misplaced, pairs_folder, work_folder
 
 _TROUBLE_S = 1.0
@@ -22,14 +21,14 @@ class DiskWatch:
 
     def __init__(
         self,
-        layout: layout_.Layout,
+        paths: layout.Layout,
         damage: damage_report.DamageReport,
         *,
         changed: collections.abc.Callable[[], None],
     ) -> None:
-        self._layout = layout
-        self._work = layout.work
-        self._plain = layout_.Layout(layout.state)
+        self._layout = paths
+        self._work = paths.work
+        self._plain = layout.Layout(paths.state)
         self._damage = damage
         self._changed = changed
         self._misplaced: frozenset[str] = frozenset()

@@ -2,49 +2,48 @@
 
 import dataclasses
 
-from daemun import settings as settings_
-from daemun.core import layout as layout_
-from daemun.core import model, render_environment
+from daemun import settings
+from daemun.core import layout, model, render_environment
 from daemun.core.options import workers_option
 from daemun.nginx import find_nginx as find_nginx_
 from daemun.nginx import judge_cache, machine_limits, master_program, process, worker_account
 from daemun.nginx.builds import installed_builds
 
 
-def find_nginx(settings: settings_.Settings) -> render_environment.Nginx:
+def find_nginx(chosen: settings.Settings) -> render_environment.Nginx:
     """The one that was named; else the one that serves, for what it refuses counts; else the best that is there.
 
     Raises: EnvironmentProblemError with what was looked at.
     """
-    if settings.nginx is not None:
-        return find_nginx_.find(str(settings.nginx))
-    return find_serving(settings) or find_next(settings)
+    if chosen.nginx is not None:
+        return find_nginx_.find(str(chosen.nginx))
+    return find_serving(chosen) or find_next(chosen)
 
 
-def find_serving(settings: settings_.Settings) -> render_environment.Nginx | None:
+def find_serving(chosen: settings.Settings) -> render_environment.Nginx | None:
     """The one that serves, also when its file was replaced meanwhile; None: none does, or it cannot be used. Blocking,
     some 10 ms."""
-    master = process.find_master(settings.layout)
+    master = process.find_master(chosen.layout)
     if master is None:
         return None
     # A file that was deleted is still there for whoever runs it.
-    running = process.find_program(settings.layout) or master_program.path_of(master.pid)
+    running = process.find_program(chosen.layout) or master_program.path_of(master.pid)
     found = find_nginx_.examine(running)
     return found if isinstance(found, render_environment.Nginx) else None
 
 
-def find_next(settings: settings_.Settings) -> render_environment.Nginx:
+def find_next(chosen: settings.Settings) -> render_environment.Nginx:
     """What would be started, whatever serves now. Raises: EnvironmentProblemError with what was looked at."""
-    if settings.nginx is not None:
-        return find_nginx_.find(str(settings.nginx))
-    return find_nginx_.find(None, installed=installed_builds.find_current(settings.layout))
+    if chosen.nginx is not None:
+        return find_nginx_.find(str(chosen.nginx))
+    return find_nginx_.find(None, installed=installed_builds.find_current(chosen.layout))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What rendering needs that does not change while daemun runs."""
 
-    layout: layout_.Layout
+    layout: layout.Layout
     account: worker_account.WorkerAccount | None
 
     def describe(

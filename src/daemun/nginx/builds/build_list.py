@@ -5,8 +5,7 @@ import datetime
 import os
 
 from daemun import errors
-from daemun.core import layout as layout_
-from daemun.core import render_environment
+from daemun.core import layout, render_environment
 from daemun.core.nginx_builds import nginx_build, nginx_weaknesses
 from daemun.nginx import find_nginx, master_program, process
 from daemun.nginx.builds import build_facts, installed_builds, running_build
@@ -34,19 +33,19 @@ class Listed:
     gains: tuple[str, ...] = ()
 
 
-def list_builds(layout: layout_.Layout, *, named: str | None, path: str, today: datetime.date) -> tuple[Listed, ...]:
+def list_builds(paths: layout.Layout, *, named: str | None, path: str, today: datetime.date) -> tuple[Listed, ...]:
     """The one that serves or would first. named: by the owner. path: folders to look in. Blocking, 50 ms for each."""
-    running = process.find_program(layout)
+    running = process.find_program(paths)
     found: list[tuple[nginx_build.Origin, str, str | None]] = []
     found += [(nginx_build.Origin.NAMED, named, None)] if named else []
-    chosen = installed_builds.find_current(layout)
-    installed = installed_builds.list_installed(layout)
+    chosen = installed_builds.find_current(paths)
+    installed = installed_builds.list_installed(paths)
     ordered = sorted(installed, key=lambda one: one.path != chosen)
     found += [(nginx_build.Origin.INSTALLED, one.path, one.name) for one in ordered]
     found += [(nginx_build.Origin.SYSTEM, one, None) for one in find_nginx.search(path)]
     bundled = find_nginx.find_bundled()
     found += [(nginx_build.Origin.BUNDLED, bundled, None)] if bundled else []
-    master = process.find_master(layout)
+    master = process.find_master(paths)
     if running is None and master is not None:
         running = master_program.path_of(
             master.pid
@@ -54,7 +53,7 @@ def list_builds(layout: layout_.Layout, *, named: str | None, path: str, today: 
         found.append((nginx_build.Origin.REPLACED, running, None))
     elif running is not None and os.path.realpath(running) not in {os.path.realpath(one) for _, one, _ in found}:
         found.append((nginx_build.Origin.NAMED, running, None))
-    listed = [_look(origin, one, name, layout, today) for origin, one, name in found]
+    listed = [_look(origin, one, name, paths, today) for origin, one, name in found]
     next_ = next((one.path for one in listed if one.refusal is None and _may_be_next(one, chosen)), None)
     marked = [
         dataclasses.replace(
@@ -72,7 +71,7 @@ def _may_be_next(one: Listed, chosen: str | None) -> bool:
 
 
 def _look(
-    origin: nginx_build.Origin, path: str, name: str | None, layout: layout_.Layout, today: datetime.date
+    origin: nginx_build.Origin, path: str, name: str | None, paths: layout.Layout, today: datetime.date
 ) -> Listed:
     usable = find_nginx.examine(path)
     refusal = usable if isinstance(usable, str) else None
@@ -90,7 +89,7 @@ def _look(
         key_exchange=() if isinstance(usable, str) else _key_exchange(usable),
         # Packages keep the day on which a file was made, and pip does not.
         made=None if origin is nginx_build.Origin.BUNDLED else build_facts.read_date(path),
-        weaknesses=running_build.judge(build, layout, today=today),
+        weaknesses=running_build.judge(build, paths, today=today),
     )
 
 

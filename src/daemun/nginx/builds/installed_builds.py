@@ -16,7 +16,7 @@ import shutil
 import sys
 
 from daemun import causes, durable, errors
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.nginx import find_nginx
 
 CURRENT = "current"
@@ -34,9 +34,9 @@ class Installed:
     path: str
 
 
-def folders(layout: layout_.Layout) -> tuple[pathlib.Path, pathlib.Path]:
+def folders(paths: layout.Layout) -> tuple[pathlib.Path, pathlib.Path]:
     """Where builds are looked for; the first wins."""
-    return pathlib.Path(layout.builds), find_shared(sys.prefix, has_own=sys.prefix != sys.base_prefix)
+    return pathlib.Path(paths.builds), find_shared(sys.prefix, has_own=sys.prefix != sys.base_prefix)
 
 
 def find_shared(prefix: str, *, has_own: bool) -> pathlib.Path:
@@ -50,18 +50,18 @@ def find_shared(prefix: str, *, has_own: bool) -> pathlib.Path:
     return (folder.parents[1] if folder.parent.name == "versions" else folder) / "nginx"  # scripts/install
 
 
-def list_installed(layout: layout_.Layout) -> tuple[Installed, ...]:
+def list_installed(paths: layout.Layout) -> tuple[Installed, ...]:
     """Every build, those of the state directory first. Blocking."""
     found = []
-    for folder in folders(layout):
+    for folder in folders(paths):
         with contextlib.suppress(OSError):
             found += [_installed(one) for one in sorted(folder.iterdir()) if _has_name(one) and is_whole(one)]
     return tuple(found)
 
 
-def find_current(layout: layout_.Layout) -> str | None:
+def find_current(paths: layout.Layout) -> str | None:
     """The program of the build that was chosen; None: none was. Blocking."""
-    for folder in folders(layout):
+    for folder in folders(paths):
         link = folder / CURRENT
         if is_whole(link):
             return _installed(link.resolve()).path
@@ -76,20 +76,20 @@ def _has_name(folder: pathlib.Path) -> bool:
     return folder.name != CURRENT and not folder.name.startswith(STAGING)
 
 
-def use(layout: layout_.Layout, name: str) -> Installed:
+def use(paths: layout.Layout, name: str) -> Installed:
     """Choose a build for the next start of nginx.
 
     Raises: EnvironmentProblemError when it is not there, or cannot run.
     """
-    chosen = _find(layout, name)
+    chosen = _find(paths, name)
     usable = find_nginx.examine(chosen.path)
     if isinstance(usable, str):
         cure = "remove it with `daemun nginx rm`, and install it again"
         raise errors.EnvironmentProblemError(f"cannot use nginx {name} ({chosen.path}): {usable}; {cure}")
     point(chosen)
-    for folder in folders(layout):
+    for folder in folders(paths):
         # The state directory's own choice would win over one of the shared ones.
-        if folder != chosen.folder.parent and folder == pathlib.Path(layout.builds):
+        if folder != chosen.folder.parent and folder == pathlib.Path(paths.builds):
             drop_choice(folder)
     return chosen
 
@@ -105,10 +105,10 @@ def point(chosen: Installed) -> None:
         ) from error
 
 
-def read_choices(layout: layout_.Layout) -> dict[pathlib.Path, str | None]:
+def read_choices(paths: layout.Layout) -> dict[pathlib.Path, str | None]:
     """What the link of each folder leads to, for `restore_choices`."""
     found: dict[pathlib.Path, str | None] = {}
-    for folder in folders(layout):
+    for folder in folders(paths):
         found[folder] = None
         with contextlib.suppress(OSError):
             found[folder] = str((folder / CURRENT).readlink())
@@ -132,19 +132,19 @@ def drop_choice(folder: pathlib.Path) -> bool:
     return False
 
 
-def remove(layout: layout_.Layout, name: str, *, running: str | None) -> Installed:
+def remove(paths: layout.Layout, name: str, *, running: str | None) -> Installed:
     """Delete a build. running: the program that serves.
 
     Raises: EnvironmentProblemError when it serves, or cannot be deleted.
     """
-    chosen = _find(layout, name)
+    chosen = _find(paths, name)
     if running is not None and pathlib.Path(running).is_relative_to(chosen.folder):
         raise errors.EnvironmentProblemError(
             f"cannot remove nginx {name}: it serves now; `daemun nginx use` lets another one take over, or, where that "
             "has no name, `daemun nginx upgrade`"
         )
     with lock(chosen.folder.parent):
-        if find_current(layout) == chosen.path:
+        if find_current(paths) == chosen.path:
             drop_choice(chosen.folder.parent)
         doomed = chosen.folder.with_name(f"{STAGING}rm-{chosen.name}")
         try:
@@ -181,8 +181,8 @@ def lock(folder: pathlib.Path) -> collections.abc.Iterator[None]:
         os.close(descriptor)
 
 
-def _find(layout: layout_.Layout, name: str) -> Installed:
-    found = list_installed(layout)
+def _find(paths: layout.Layout, name: str) -> Installed:
+    found = list_installed(paths)
     for one in found:
         if one.name == name:
             return one

@@ -7,7 +7,7 @@ import pathlib
 import re
 
 from daemun import errors
-from daemun.core import layout as layout_
+from daemun.core import layout
 from daemun.core.nginx_builds import nginx_build, nginx_weaknesses
 from daemun.nginx import process
 from daemun.nginx.builds import build_facts
@@ -27,12 +27,12 @@ class Exposure:
     is_replaced: bool
 
 
-def look(layout: layout_.Layout, find: collections.abc.Callable[[], str], *, today: datetime.date) -> Exposure | None:
+def look(paths: layout.Layout, find: collections.abc.Callable[[], str], *, today: datetime.date) -> Exposure | None:
     """What runs, else what would run with the files of `current`; None: that cannot be known.
 
     find: the path of the binary that would run, or EnvironmentProblemError. Blocking, about 10 ms, and more with
     thousands of sites that have files of their own."""
-    master = process.find_master(layout)
+    master = process.find_master(paths)
     try:
         # The kernel's link leads to the program that runs even when its file was replaced.
         build = build_facts.read(find() if master is None else f"/proc/{master.pid}/exe")
@@ -40,21 +40,21 @@ def look(layout: layout_.Layout, find: collections.abc.Callable[[], str], *, tod
         return None
     return Exposure(
         build=build,
-        weaknesses=judge(build, layout, today=today),
+        weaknesses=judge(build, paths, today=today),
         serves=master is not None,
-        is_replaced=master is not None and process.find_program(layout) is None,
+        is_replaced=master is not None and process.find_program(paths) is None,
     )
 
 
 def judge(
-    build: nginx_build.Build, layout: layout_.Layout, *, today: datetime.date
+    build: nginx_build.Build, paths: layout.Layout, *, today: datetime.date
 ) -> tuple[nginx_weaknesses.Weakness, ...]:
     """The weaknesses of a binary with the configuration that runs, or ran last; with the usual one where none did yet.
     Blocking."""
     wanted = nginx_weaknesses.list_conditions(build)
     found = nginx_weaknesses.USUAL
-    if pathlib.Path(layout.current, "nginx.conf").is_file():
-        found = nginx_weaknesses.find_conditions(wanted, _read_files(pathlib.Path(layout.current)))
+    if pathlib.Path(paths.current, "nginx.conf").is_file():
+        found = nginx_weaknesses.find_conditions(wanted, _read_files(pathlib.Path(paths.current)))
     return nginx_weaknesses.find_weaknesses(build, found, today=today)
 
 

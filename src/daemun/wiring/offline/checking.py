@@ -6,8 +6,7 @@ import tempfile
 
 from cryptography import x509
 
-from daemun import regular_files
-from daemun import settings as settings_
+from daemun import regular_files, settings
 from daemun.certs.served import bundle, own_files
 from daemun.control import quarantine_staging
 from daemun.core import model, problem_report
@@ -21,28 +20,28 @@ from daemun.wiring import clock, nginx_environment
 from daemun.wiring.offline import configuration, rendering, run_async
 
 
-def check(settings: settings_.Settings) -> tuple[model.Problem, ...]:
+def check(chosen: settings.Settings) -> tuple[model.Problem, ...]:
     """Every problem of the file, also those only nginx finds in hand-written nginx. Touches nothing that runs."""
-    return look(settings)[0]
+    return look(chosen)[0]
 
 
-def look(settings: settings_.Settings) -> tuple[tuple[model.Problem, ...], model.Desired | None]:
+def look(chosen: settings.Settings) -> tuple[tuple[model.Problem, ...], model.Desired | None]:
     """The same, and what the file says; None: it cannot be read."""
     try:
-        desired = configuration.read(settings, reads_secrets=True)
+        desired = configuration.read(chosen, reads_secrets=True)
     except ConfigError as error:
         return getattr(error, "problems", ()) or (_problem(error),), None
-    return _find_problems(settings, desired), desired
+    return _find_problems(chosen, desired), desired
 
 
-def _find_problems(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
+def _find_problems(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
     if any(problem.severity is model.Severity.ERROR for problem in desired.problems):
         return desired.problems
     # In nginx-proxy's place almost everything comes from containers, so "good" alone would be too much.
-    unseen = configuration.unseen(settings, desired) if desired.globals.like_nginx_proxy else ()
-    found = (*desired.problems, *unseen, *_read_certificates(settings, desired), *_read_provider_roots(desired))
+    unseen = configuration.unseen(chosen, desired) if desired.globals.like_nginx_proxy else ()
+    found = (*desired.problems, *unseen, *_read_certificates(chosen, desired), *_read_provider_roots(desired))
     found = (*found, *_find_over(desired))
-    return (*found, *_test_files(settings, desired))
+    return (*found, *_test_files(chosen, desired))
 
 
 def _find_over(desired: model.Desired) -> tuple[model.Problem, ...]:
@@ -68,10 +67,10 @@ def _read_provider_roots(desired: model.Desired) -> tuple[model.Problem, ...]:
     return tuple(report.problems)
 
 
-def _read_certificates(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
+def _read_certificates(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
     """What is wrong with the owner's certificate files, as the daemon would report it."""
     now = clock.SystemClock().now()
-    trusted = _read_root(pathlib.Path(settings.layout.root_certificate))
+    trusted = _read_root(pathlib.Path(chosen.layout.root_certificate))
     problems: list[model.Problem] = []
     for spec in merge.certificate_specs(desired):
         if spec.mode is model.TlsMode.FILES:
@@ -92,13 +91,13 @@ def _read_root(path: pathlib.Path) -> tuple[x509.Name, ...]:
         return ()
 
 
-def _test_files(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
+def _test_files(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
     """nginx's verdict on the whole configuration, tested in a folder of its own. A machine that lacks something
     (nginx, a right to port 80) is not a problem of the file."""
     try:
-        binary = nginx_environment.find_nginx(settings)
+        binary = nginx_environment.find_nginx(chosen)
         with tempfile.TemporaryDirectory(prefix="daemun-") as folder:
-            apart = dataclasses.replace(settings, state=pathlib.Path(folder))
+            apart = dataclasses.replace(chosen, state=pathlib.Path(folder))
             assembled = rendering.assemble(apart, desired, binary, last_good={})
             return run_async.run(_find_refused(nginx_server.Nginx(binary, apart.layout), desired, assembled))
     except EnvironmentProblemError:

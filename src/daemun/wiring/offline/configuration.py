@@ -5,7 +5,7 @@ import dataclasses
 import os
 import pathlib
 
-from daemun import settings as settings_
+from daemun import settings
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.options import docker_option
@@ -18,69 +18,69 @@ from daemun.store import file_store
 from daemun.wiring.offline import run_async
 
 
-def check_can_start(settings: settings_.Settings) -> None:
+def check_can_start(chosen: settings.Settings) -> None:
     """A file, or containers with requests, now or when an earlier daemon saw them; a file that was named and
     is gone is the daemon's to judge. Raises: ConfigError."""
     found = engine_place.find_endpoint(os.environ, like_nginx_proxy=nginx_proxy_mode.is_enabled(os.environ))
-    if settings.config_was_chosen or found is not None:
+    if chosen.config_was_chosen or found is not None:
         return
-    store = find_store(settings)
+    store = find_store(chosen)
     if store is not None and listing_store.read_kept(store) is not None:
         return
     try:
-        settings_.check_config_exists(settings)
+        settings.check_config_exists(chosen)
     except ConfigError as error:
         cure = "containers with labels need none, where $DOCKER_HOST or /var/run/docker.sock leads to their engine"
         raise ConfigError(f"{error}; {cure}") from error
 
 
-def find_store(settings: settings_.Settings) -> ports.Store | None:
+def find_store(chosen: settings.Settings) -> ports.Store | None:
     """The store of an earlier `up`; looking at a configuration makes none."""
-    root = pathlib.Path(settings.layout.store)
+    root = pathlib.Path(chosen.layout.store)
     try:
         return file_store.FileStore(root) if root.is_dir() else None
     except (EnvironmentProblemError, PermissionError):
         return None
 
 
-def name_source(settings: settings_.Settings) -> str:
+def name_source(chosen: settings.Settings) -> str:
     """What these commands read, as messages name it."""
-    return str(settings.config) if _has_file(settings) else "the environment"
+    return str(chosen.config) if _has_file(chosen) else "the environment"
 
 
-def read(settings: settings_.Settings, *, reads_secrets: bool = False) -> model.Desired:
+def read(chosen: settings.Settings, *, reads_secrets: bool = False) -> model.Desired:
     """What `daemun up` would take from the file, or the environment, and nginx-proxy's folders. reads_secrets: as of
     `yaml_file.YamlFile`. Raises: ConfigError."""
     source = yaml_file.YamlFile(
-        settings.config,
-        state=settings.layout.state,
+        chosen.config,
+        state=chosen.layout.state,
         find_worker=worker_account.choose,
         reads_secrets=reads_secrets,
     )
-    file = environment_source.FileOrEnvironment(source, settings.config, os.environ, is_known=_has_file(settings))
+    file = environment_source.FileOrEnvironment(source, chosen.config, os.environ, is_known=_has_file(chosen))
     snapshot = run_async.run(nginx_proxy_mode.Compatible(file, environ=os.environ).read())
     # The file's sites were judged line by line; nginx-proxy's folders add to them afterwards.
-    is_of_file = _has_file(settings) and not (snapshot.globals and snapshot.globals.like_nginx_proxy)
+    is_of_file = _has_file(chosen) and not (snapshot.globals and snapshot.globals.like_nginx_proxy)
     desired = merge.merge_snapshots([snapshot], validated=snapshot.source if is_of_file else None)
-    if not unseen(settings, desired):
+    if not unseen(chosen, desired):
         return desired
     return dataclasses.replace(desired, problems=tuple(_soften(problem) for problem in desired.problems))
 
 
-def read_if_good(settings: settings_.Settings) -> model.Desired | None:
+def read_if_good(chosen: settings.Settings) -> model.Desired | None:
     """The file's snapshot; None when it cannot be read."""
     try:
-        return read(settings)
+        return read(chosen)
     except ConfigError:
         return None
 
 
-def unseen(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
+def unseen(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
     """Without a daemon no engine is asked: nothing of what containers wish is known then, which is said."""
     wanted = docker_option.OPTION.of(desired.globals)
     engine = chosen_engine.find_engine(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
     place = str(engine) if engine is not None else None
-    if place is None and wanted.is_on and (store := find_store(settings)) is not None:
+    if place is None and wanted.is_on and (store := find_store(chosen)) is not None:
         kept = listing_store.read_kept(store)
         place = kept.url if kept is not None else None
     if place is None:
@@ -98,9 +98,9 @@ def _soften(problem: model.Problem) -> model.Problem:
     return dataclasses.replace(problem, message=message, severity=model.Severity.WARNING)
 
 
-def _has_file(settings: settings_.Settings) -> bool:
+def _has_file(chosen: settings.Settings) -> bool:
     """Whether the file counts: it is there, was there, or was named; else the environment does."""
-    if settings.config_was_chosen or settings.config.exists():
+    if chosen.config_was_chosen or chosen.config.exists():
         return True
-    store = find_store(settings)
-    return store is not None and last_good_file.recall(store, settings.config) is not None
+    store = find_store(chosen)
+    return store is not None and last_good_file.recall(store, chosen.config) is not None

@@ -4,7 +4,7 @@ import collections.abc
 import contextlib
 import pathlib
 
-from daemun import settings as settings_
+from daemun import settings
 from daemun.certs import account_service
 from daemun.certs.importing import adopt
 from daemun.control import account_port
@@ -16,23 +16,23 @@ from daemun.wiring import clock
 from daemun.wiring.offline import configuration
 
 
-def list_accounts(settings: settings_.Settings) -> account_port.AccountList:
+def list_accounts(chosen: settings.Settings) -> account_port.AccountList:
     """As the store of an earlier `up` has them."""
-    store = configuration.find_store(settings)
+    store = configuration.find_store(chosen)
     return account_service.list_accounts(store) if store else account_port.AccountList(accounts=())
 
 
 @contextlib.contextmanager
-def adopting(settings: settings_.Settings, *, dry: bool) -> collections.abc.Iterator[adopt.Alone]:
+def adopting(chosen: settings.Settings, *, dry: bool) -> collections.abc.Iterator[adopt.Alone]:
     """Takes over what others had, into the store of the next `up`. No daemon can start meanwhile. dry: only report.
 
     Raises: LockHeldError when one is starting; EnvironmentProblemError.
     """
     specs: tuple[model.CertificateSpec, ...] = ()
     with contextlib.suppress(DaemunError):  # without a file, or with a bad one: for sites to come
-        specs = merge.certificate_specs(configuration.read(settings))
+        specs = merge.certificate_specs(configuration.read(chosen))
     if dry:
-        yield adopt.Alone(configuration.find_store(settings) or memory_store.MemoryStore(), specs, clock.SystemClock())
+        yield adopt.Alone(configuration.find_store(chosen) or memory_store.MemoryStore(), specs, clock.SystemClock())
         return
-    with instance.held_alone(pathlib.Path(settings.layout.lock)):
-        yield adopt.Alone(file_store.FileStore(pathlib.Path(settings.layout.store)), specs, clock.SystemClock())
+    with instance.held_alone(pathlib.Path(chosen.layout.lock)):
+        yield adopt.Alone(file_store.FileStore(pathlib.Path(chosen.layout.store)), specs, clock.SystemClock())

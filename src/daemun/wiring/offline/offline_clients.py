@@ -4,7 +4,7 @@ changed, as it does with every file that its configuration names."""
 import datetime
 import pathlib
 
-from daemun import settings as settings_
+from daemun import settings
 from daemun.certs.served import client_ca, client_links
 from daemun.core import model
 from daemun.core.access import access_levels, login_url
@@ -18,55 +18,55 @@ from daemun.wiring.offline import configuration
 DAYS = 730
 
 
-def list_clients(settings: settings_.Settings) -> tuple[client_ca.Client, ...]:
+def list_clients(chosen: settings.Settings) -> tuple[client_ca.Client, ...]:
     """Raises: EnvironmentProblemError."""
-    store = configuration.find_store(settings)
-    return () if store is None else client_ca.ClientCa(store, settings.layout).list_clients()
+    store = configuration.find_store(chosen)
+    return () if store is None else client_ca.ClientCa(store, chosen.layout).list_clients()
 
 
-def add(settings: settings_.Settings, name: str, *, days: int) -> client_ca.IssuedClient:
+def add(chosen: settings.Settings, name: str, *, days: int) -> client_ca.IssuedClient:
     """Raises: ConfigError; EnvironmentProblemError."""
     client_ca.check_name(name)
-    return _open(settings).add(name, days=days, now=_now())
+    return _open(chosen).add(name, days=days, now=_now())
 
 
-def find_page(settings: settings_.Settings, host: str | None) -> str:
+def find_page(chosen: settings.Settings, host: str | None) -> str:
     """The address behind which links are, without the secret. host: None: of the first site that has one. Raises:
     ConfigError."""
-    desired = configuration.read(settings)
+    desired = configuration.read(chosen)
     found = {name: site for site in desired.enabled if _asks_own(site, desired.globals) for name in site.names}
     found = {name: site for name, site in found.items() if names.is_host_name(name)}
-    source = configuration.name_source(settings)
+    source = configuration.name_source(chosen)
     if not found:
         raise ConfigError(
             f"cannot make a link: no site of {source} has `access: {{client_certificates: local}}`, where it would "
             "lead to; write that first, or leave out --link for a file"
         )
-    chosen = next(iter(found)) if host is None else host.lower().rstrip(".")
-    if chosen not in found:
+    named = next(iter(found)) if host is None else host.lower().rstrip(".")
+    if named not in found:
         raise ConfigError(
-            f"cannot make a link on {words.quoted(chosen)}: it is no site of {source} with `access: "
+            f"cannot make a link on {words.quoted(named)}: it is no site of {source} with `access: "
             f"{{client_certificates: local}}`; there are: {', '.join(found)}"
         )
-    port = found[chosen].https_port or login_url.find_port(desired.globals)
-    return f"https://{chosen}{login_url.write_port(port)}{client_link_location.PATH}"
+    port = found[named].https_port or login_url.find_port(desired.globals)
+    return f"https://{named}{login_url.write_port(port)}{client_link_location.PATH}"
 
 
-def offer(settings: settings_.Settings, issued: client_ca.IssuedClient, *, lifetime_s: float) -> tuple[str, str]:
+def offer(chosen: settings.Settings, issued: client_ca.IssuedClient, *, lifetime_s: float) -> tuple[str, str]:
     """The secret of a link, and when it ends. A client without one is withdrawn again. Raises:
     EnvironmentProblemError."""
     try:
-        secret, ends_at = _links(settings).offer(issued, lifetime_s=lifetime_s)
+        secret, ends_at = _links(chosen).offer(issued, lifetime_s=lifetime_s)
     except BaseException:
-        _open(settings).revoke(issued.client.name, _now())
+        _open(chosen).revoke(issued.client.name, _now())
         raise
     return secret, ends_at.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def revoke(settings: settings_.Settings, name: str) -> tuple[client_ca.Client, ...]:
+def revoke(chosen: settings.Settings, name: str) -> tuple[client_ca.Client, ...]:
     """Raises: ConfigError; EnvironmentProblemError."""
-    revoked = _open(settings).revoke(name, _now())
-    _links(settings).withdraw(name)
+    revoked = _open(chosen).revoke(name, _now())
+    _links(chosen).withdraw(name)
     return revoked
 
 
@@ -83,16 +83,16 @@ def _asks_own(site: model.Site, globals_: model.Globals) -> bool:
     return any(one is not None and one.ca.path is None for one in asked)
 
 
-def _links(settings: settings_.Settings) -> client_links.ClientLinks:
-    return client_links.ClientLinks(file_store.FileStore(pathlib.Path(settings.layout.store)), clock.SystemClock())
+def _links(chosen: settings.Settings) -> client_links.ClientLinks:
+    return client_links.ClientLinks(file_store.FileStore(pathlib.Path(chosen.layout.store)), clock.SystemClock())
 
 
-def _open(settings: settings_.Settings) -> client_ca.ClientCa:
+def _open(chosen: settings.Settings) -> client_ca.ClientCa:
     try:
-        return client_ca.ClientCa(file_store.FileStore(pathlib.Path(settings.layout.store)), settings.layout)
+        return client_ca.ClientCa(file_store.FileStore(pathlib.Path(chosen.layout.store)), chosen.layout)
     except PermissionError as error:
         raise EnvironmentProblemError(
-            f"cannot open {settings.layout.store}: permission denied; run this as the account that daemun runs as, "
+            f"cannot open {chosen.layout.store}: permission denied; run this as the account that daemun runs as, "
             "which is root as a rule"
         ) from error
 

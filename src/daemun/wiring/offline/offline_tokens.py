@@ -5,7 +5,7 @@ import collections.abc
 import contextlib
 import pathlib
 
-from daemun import settings as settings_
+from daemun import settings
 from daemun.control import ports
 from daemun.core.access import access_tokens
 from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
@@ -17,48 +17,48 @@ _LOCK, _LEASE_S = "login-tokens", 60.0
 Tokens = dict[str, access_tokens.Token]
 
 
-def list_tokens(settings: settings_.Settings) -> tuple[access_tokens.Token, ...]:
+def list_tokens(chosen: settings.Settings) -> tuple[access_tokens.Token, ...]:
     """Sorted. Raises: EnvironmentProblemError when what the store has cannot be used."""
-    store = configuration.find_store(settings)
+    store = configuration.find_store(chosen)
     return () if store is None else tuple(_read(store).values())
 
 
 @contextlib.contextmanager
-def editing(settings: settings_.Settings) -> collections.abc.Iterator[Tokens]:
+def editing(chosen: settings.Settings) -> collections.abc.Iterator[Tokens]:
     """All tokens by name, to be changed; written and passed on when the block ends without an error.
 
     Raises: EnvironmentProblemError; LockHeldError while another command does the same."""
-    store = file_store.FileStore(pathlib.Path(settings.layout.store))
+    store = file_store.FileStore(pathlib.Path(chosen.layout.store))
     with store.lock(_LOCK, lease_s=_LEASE_S):
         before = _read(store)
         tokens = dict(before)
         yield tokens
-        _write(settings, store, before, tokens)
+        _write(chosen, store, before, tokens)
 
 
 @contextlib.contextmanager
-def withdrawing(settings: settings_.Settings, users: collections.abc.Collection[str]) -> collections.abc.Iterator[None]:
+def withdrawing(chosen: settings.Settings, users: collections.abc.Collection[str]) -> collections.abc.Iterator[None]:
     """The tokens of these users are withdrawn before the block, in which nobody can make one: another user of the same
     name must not get them, whatever ends the command in between. Raises: as `editing`."""
-    store = file_store.FileStore(pathlib.Path(settings.layout.store))
+    store = file_store.FileStore(pathlib.Path(chosen.layout.store))
     with store.lock(_LOCK, lease_s=_LEASE_S):
         before = _read(store)
-        _write(settings, store, before, {name: one for name, one in before.items() if one.user not in users})
+        _write(chosen, store, before, {name: one for name, one in before.items() if one.user not in users})
         yield
 
 
-def _write(settings: settings_.Settings, store: ports.Store, before: Tokens, tokens: Tokens) -> None:
+def _write(chosen: settings.Settings, store: ports.Store, before: Tokens, tokens: Tokens) -> None:
     if tokens != before:
         content = access_tokens.encode(tokens.values())
         store.write(access_tokens.KEY, content)
-        asyncio.run(_pass_on(settings, content))
+        asyncio.run(_pass_on(chosen, content))
 
 
-async def _pass_on(settings: settings_.Settings, content: bytes) -> None:
+async def _pass_on(chosen: settings.Settings, content: bytes) -> None:
     """A daemon does it, too. Without a judge nobody comes in."""
-    if await asyncio.to_thread(judge_process.find_left, settings.layout) is not None:
+    if await asyncio.to_thread(judge_process.find_left, chosen.layout) is not None:
         with contextlib.suppress(EnvironmentProblemError):
-            await judge_process.request(settings.layout, "PUT", "/tokens", content)
+            await judge_process.request(chosen.layout, "PUT", "/tokens", content)
 
 
 def _read(store: ports.Store) -> Tokens:

@@ -6,7 +6,7 @@ import contextlib
 import pathlib
 import secrets
 
-from daemun import settings as settings_
+from daemun import settings
 from daemun.control import ports
 from daemun.core.access import login_changes, login_url, login_users
 from daemun.errors import ConfigError, EnvironmentProblemError, NotFoundInStoreError
@@ -17,54 +17,54 @@ from daemun.wiring.offline import configuration, offline_tokens
 Users = dict[str, login_users.User]
 
 
-def list_users(settings: settings_.Settings) -> tuple[login_users.User, ...]:
+def list_users(chosen: settings.Settings) -> tuple[login_users.User, ...]:
     """Sorted. Raises: EnvironmentProblemError when what the store has cannot be used."""
-    store = configuration.find_store(settings)
-    return () if store is None else tuple(_fold(settings, _read(store)).values())
+    store = configuration.find_store(chosen)
+    return () if store is None else tuple(_fold(chosen, _read(store)).values())
 
 
-def find_page(settings: settings_.Settings) -> str:
+def find_page(chosen: settings.Settings) -> str:
     """The address of the sign-in's page, without a path. Raises: ConfigError."""
-    globals_ = configuration.read(settings).globals
+    globals_ = configuration.read(chosen).globals
     url = login_url.find_url(globals_)
     if url is None:
         raise ConfigError(
-            f"there is no page to sign in on: {configuration.name_source(settings)} has no `login`; "
+            f"there is no page to sign in on: {configuration.name_source(chosen)} has no `login`; "
             "write `login: {host: auth.example.com}` at the top of daemun.yaml"
         )
     return url
 
 
 @contextlib.contextmanager
-def editing(settings: settings_.Settings) -> collections.abc.Iterator[Users]:
+def editing(chosen: settings.Settings) -> collections.abc.Iterator[Users]:
     """All users by name, to be changed; written and passed on when the block ends without an error. Tokens of who is
     gone are withdrawn first.
 
     Raises: EnvironmentProblemError; LockHeldError while another command does the same, or changes tokens."""
-    store = file_store.FileStore(pathlib.Path(settings.layout.store))
+    store = file_store.FileStore(pathlib.Path(chosen.layout.store))
     with store.lock(user_changes.LOCK, lease_s=user_changes.LEASE_S):
         before = _read(store)
-        users = _fold(settings, before)
+        users = _fold(chosen, before)
         yield users
         if users == before:
             return
         content = login_users.encode(users.values())
         # Of who is new, too: an earlier version may have left tokens of that name.
-        with offline_tokens.withdrawing(settings, before.keys() ^ users.keys()):
+        with offline_tokens.withdrawing(chosen, before.keys() ^ users.keys()):
             store.write(login_users.KEY, content)
-        asyncio.run(_pass_on(settings, content))
+        asyncio.run(_pass_on(chosen, content))
 
 
-async def _pass_on(settings: settings_.Settings, content: bytes) -> None:
+async def _pass_on(chosen: settings.Settings, content: bytes) -> None:
     """A daemon does it, too. Without a judge there is nobody who is signed in."""
-    if await asyncio.to_thread(judge_process.find_left, settings.layout) is not None:
+    if await asyncio.to_thread(judge_process.find_left, chosen.layout) is not None:
         with contextlib.suppress(EnvironmentProblemError):
-            await judge_process.request(settings.layout, "PUT", "/users", content)
+            await judge_process.request(chosen.layout, "PUT", "/users", content)
 
 
-def _fold(settings: settings_.Settings, users: Users) -> Users:
+def _fold(chosen: settings.Settings, users: Users) -> Users:
     """With what they changed themselves."""
-    changes = user_changes.read(settings.layout)
+    changes = user_changes.read(chosen.layout)
     return {one.name: one for one in login_changes.fold(users.values(), changes)}
 
 

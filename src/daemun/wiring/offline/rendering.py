@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from daemun import settings as settings_
+from daemun import settings
 from daemun.certs.acme import acme_accounts
 from daemun.control import gate, gate_port
 from daemun.core import model, render_environment
@@ -28,39 +28,39 @@ class Rendered:
     problems: tuple[model.Problem, ...]
 
 
-def render(settings: settings_.Settings) -> Rendered:
+def render(chosen: settings.Settings) -> Rendered:
     """The files nginx would be given. Raises: DaemunError."""
-    desired = configuration.read(settings)
-    assembled = assemble(settings, desired, nginx_environment.find_nginx(settings), last_good={})
-    return Rendered(files=assembled.files, problems=problems_of(settings, desired, assembled))
+    desired = configuration.read(chosen)
+    assembled = assemble(chosen, desired, nginx_environment.find_nginx(chosen), last_good={})
+    return Rendered(files=assembled.files, problems=problems_of(chosen, desired, assembled))
 
 
-def plan(settings: settings_.Settings) -> gate_port.PlanReport:
+def plan(chosen: settings.Settings) -> gate_port.PlanReport:
     """What `daemun up` would do now. Raises: DaemunError when nothing can be planned."""
-    desired = configuration.read(settings)
-    binary = nginx_environment.find_nginx(settings)
-    actual = run_async.run(nginx_server.Nginx(binary, settings.layout).read_actual())
-    assembled = assemble(settings, desired, binary, last_good=actual.files or {})
+    desired = configuration.read(chosen)
+    binary = nginx_environment.find_nginx(chosen)
+    actual = run_async.run(nginx_server.Nginx(binary, chosen.layout).read_actual())
+    assembled = assemble(chosen, desired, binary, last_good=actual.files or {})
     wanted = change_plan.plan(
         desired, assembled.files, actual, specs=merge.certificate_specs(desired), services=merge.services(desired)
     )
     wanted = dataclasses.replace(
         wanted, changes=change_plan.with_lines(wanted.changes, assembled.files, actual.files or {})
     )
-    return gate.report_plan(wanted, problems_of(settings, desired, assembled))
+    return gate.report_plan(wanted, problems_of(chosen, desired, assembled))
 
 
 def assemble(
-    settings: settings_.Settings,
+    chosen: settings.Settings,
     desired: model.Desired,
     binary: render_environment.Nginx,
     *,
     last_good: collections.abc.Mapping[str, bytes],
 ) -> assemble_.Assembled:
     """As the daemon would, with what an earlier one left. last_good: what sites at fault keep, path -> content."""
-    store = configuration.find_store(settings)
+    store = configuration.find_store(chosen)
     account = worker_account.choose(user_option.OPTION.of(desired.globals))
-    env = nginx_environment.Machine(layout=settings.layout, account=account).describe(
+    env = nginx_environment.Machine(layout=chosen.layout, account=account).describe(
         desired.globals,
         binary=binary,
         thumbprint=acme_accounts.read_thumbprint(store) if store else None,
@@ -70,8 +70,8 @@ def assemble(
 
 
 def problems_of(
-    settings: settings_.Settings, desired: model.Desired, assembled: assemble_.Assembled
+    chosen: settings.Settings, desired: model.Desired, assembled: assemble_.Assembled
 ) -> tuple[model.Problem, ...]:
     """All that is reported of what would be served."""
     refusals = outcome.refusal_problems(desired, assembled.refused)
-    return (*desired.problems, *configuration.unseen(settings, desired), *assembled.problems, *refusals)
+    return (*desired.problems, *configuration.unseen(chosen, desired), *assembled.problems, *refusals)
