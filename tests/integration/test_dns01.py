@@ -14,8 +14,7 @@ import threading
 import pytest
 
 from daemun import errors
-from daemun.certs.acme import acme_issuer
-from daemun.certs.acme import provers as provers_
+from daemun.certs.acme import acme_issuer, prover_port
 from daemun.certs.dns01 import (
     by_update,
     dns_prover,
@@ -79,7 +78,7 @@ class Order:
         request = acme_issuer.Request(
             name=hosts[0].replace("*", "_"), hosts=hosts, authority=authority, ordering=ordering
         )
-        provers: provers_.Provers = {
+        provers: prover_port.Provers = {
             model.Challenge.DNS_01: self.prover,
             model.Challenge.DNS_PERSIST_01: self.checker,
         }
@@ -94,8 +93,8 @@ class Order:
         leftovers.Leftovers(self.store, self.clock, self.held, lambda: (), lambda: acme).remove_all((), acme)
 
 
-def proof(host: str, content: str, dns: model.Dns) -> provers_.Proof:
-    return provers_.Proof(host=host, challenge=model.Challenge.DNS_01, token="token", content=content, dns=dns)
+def proof(host: str, content: str, dns: model.Dns) -> prover_port.Proof:
+    return prover_port.Proof(host=host, challenge=model.Challenge.DNS_01, token="token", content=content, dns=dns)
 
 
 # --- what goes well ------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ python -m tests.support.dns01_order STORE RESOLVER HOOK SECRET
 import pathlib
 import sys
 
-from daemun.certs.acme import provers
+from daemun.certs.acme import prover_port
 from daemun.certs.dns01 import dns_prover, record_users
 from daemun.core import model
 from daemun.store import file_store
@@ -18,7 +18,7 @@ def main(store: str, resolver: str, hook: str, secret: str) -> None:
     made.configure(model.Acme(resolvers=(resolver,)))
     dns = model.Dns(provider=model.HOOK, command=(hook, resolver, secret), wait_s=30)
     challenge = model.Challenge.DNS_01
-    proof = provers.Proof(host="example.test", challenge=challenge, token="token", content="killed", dns=dns)
+    proof = prover_port.Proof(host="example.test", challenge=challenge, token="token", content="killed", dns=dns)
     made.present([proof])
     made.remove([proof])
 

@@ -28,7 +28,7 @@ from daemun.core.certificates import certificate_choice
 from daemun.core.plan import change_plan, variable_definitions
 from daemun.core.plan import quarantine as quarantine_
 from daemun.core.render import render_tree, variables
-from daemun.core.rounds import assemble
+from daemun.core.rounds import assembly
 from daemun.core.texts import names
 from daemun.nginx import config_test, directories, find_nginx, worker_account
 from tests.support import binaries, clients, echo, nginx_state, ports
@@ -220,7 +220,7 @@ def _quarantine(
     files: dict[str, bytes],
     last_good: collections.abc.Mapping[str, bytes],
 ) -> quarantine_staging.Staged:
-    assembled = assemble.assemble_files(desired, env, last_good=last_good)
+    assembled = assembly.assemble_files(desired, env, last_good=last_good)
     return asyncio.run(
         quarantine_staging.stage_with_quarantine(
             _Judge(env.layout),  # type: ignore[arg-type]  # it stages, and no more

@@ -8,7 +8,7 @@ from daemun.core import directive, layout, model, render_environment
 from daemun.core.plan import change_plan, listeners
 from daemun.core.plan.quarantine import StandIn
 from daemun.core.render import render_tree
-from daemun.core.rounds import assemble, outcome
+from daemun.core.rounds import assembly, outcome
 from tests.support.sites import site, with_options
 
 ENVIRONMENT = render_environment.Environment(
@@ -45,16 +45,16 @@ def assembled(
     gone: dict[str, listeners.Denied],
     *,
     before: model.Desired | None = None,
-) -> assemble.Assembled:
+) -> assembly.Assembled:
     last_good = {} if before is None else render_tree.render_files(before, ENVIRONMENT)
-    return assemble.assemble_files(wanted, ENVIRONMENT, last_good=last_good, denied=gone)
+    return assembly.assemble_files(wanted, ENVIRONMENT, last_good=last_good, denied=gone)
 
 
-def reach(found: assemble.Assembled, host: str = "a.test") -> set[str]:
+def reach(found: assembly.Assembled, host: str = "a.test") -> set[str]:
     return set(listeners.reach(found.files[change_plan.site_file(host)]))
 
 
-def stand_in(found: assemble.Assembled) -> StandIn:
+def stand_in(found: assembly.Assembled) -> StandIn:
     (refused,) = found.refused
     assert refused.path == change_plan.site_file("a.test")
     return refused.stand_in
@@ -144,7 +144,7 @@ def test_the_default_server_stays_with_it_and_comes_to_nowhere_new() -> None:
     before = desired(one(http_port=7000, https_port=7001), OTHER)
     wanted = desired(one(http_port=8080, https_port=9001), OTHER)
     found = assembled(wanted, EVERYWHERE, before=before)
-    again = assemble.assemble_files(wanted, ENVIRONMENT, last_good=found.files, denied=EVERYWHERE)
+    again = assembly.assemble_files(wanted, ENVIRONMENT, last_good=found.files, denied=EVERYWHERE)
 
     assert stand_in(found) is StandIn.LAST_GOOD
     assert {line.written for line in listeners.read(found.files["nginx.conf"]) if "default_server" in line.options} == {
@@ -157,7 +157,7 @@ def test_the_default_server_stays_with_it_and_comes_to_nowhere_new() -> None:
 def test_what_is_left_of_a_new_version_goes_live_when_nobody_loses_by_it() -> None:
     known = assembled(desired(one(http_port=8080)), EVERYWHERE).files
     changed = dataclasses.replace(one(http_port=8080), aliases=("b.test",))
-    found = assemble.assemble_files(desired(changed), ENVIRONMENT, last_good=known, denied=EVERYWHERE)
+    found = assembly.assemble_files(desired(changed), ENVIRONMENT, last_good=known, denied=EVERYWHERE)
 
     assert stand_in(found) is StandIn.REST
     assert b"b.test" in found.files[change_plan.site_file("a.test")]
@@ -221,7 +221,7 @@ def test_containers_of_the_site_are_told_of_it(tls: model.Tls, *, is_served: boo
 def test_a_page_that_says_sorry_is_no_last_good_version() -> None:
     wanted = desired(one(https_port=8080))
     page = assembled(wanted, EVERYWHERE)
-    again = assemble.assemble_files(wanted, ENVIRONMENT, last_good=page.files, denied=EVERYWHERE)
+    again = assembly.assemble_files(wanted, ENVIRONMENT, last_good=page.files, denied=EVERYWHERE)
 
     assert stand_in(page) is stand_in(again) is StandIn.UNAVAILABLE
     assert again.files == page.files
@@ -230,7 +230,7 @@ def test_a_page_that_says_sorry_is_no_last_good_version() -> None:
 def test_nor_is_a_site_that_was_nowhere() -> None:
     wanted = desired(one(http_port=8080, https_port=8081))
     nowhere = assembled(wanted, EVERYWHERE | denied("0.0.0.0:8081", "[::]:8081"))
-    page = assemble.assemble_files(
+    page = assembly.assemble_files(
         wanted, ENVIRONMENT, last_good=nowhere.files, denied=denied("0.0.0.0:8081", "[::]:8081")
     )
 

@@ -7,14 +7,14 @@ import time
 import pytest
 
 from daemun import errors
-from daemun.certs.acme import challenge_files, provers
+from daemun.certs.acme import challenge_files, prover_port
 from daemun.core import model
 
 
 def test_a_proof_that_nginx_gives_by_itself_needs_no_file(tmp_path: pathlib.Path) -> None:
-    def proof(token: str, thumbprint: str) -> provers.Proof:
+    def proof(token: str, thumbprint: str) -> prover_port.Proof:
         kind = model.Challenge.HTTP_01
-        return provers.Proof(host="a.test", challenge=kind, token=token, content=f"{token}.{thumbprint}")
+        return prover_port.Proof(host="a.test", challenge=kind, token=token, content=f"{token}.{thumbprint}")
 
     folder = tmp_path / "challenges"
     files = challenge_files.ChallengeFiles(folder, lambda: "shared", worker_gid=None)

@@ -8,7 +8,7 @@ import pytest
 from daemun.core import layout, model, render_environment, site_memory
 from daemun.core.options import catalogue, hsts_option, trusted_proxies_option
 from daemun.core.render import render_tree
-from daemun.core.rounds import assemble
+from daemun.core.rounds import assembly
 
 ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),
@@ -103,11 +103,11 @@ LACKING = with_environment(nginx=dataclasses.replace(ENVIRONMENT.nginx, features
 
 @pytest.mark.parametrize("change", [*CHANGES.values(), LACKING], ids=[*CHANGES, "what nginx can do"])
 def test_a_change_of_anything_is_seen_in_the_whole_tree(change: Change) -> None:
-    known = assemble.Memory()
+    known = assembly.Memory()
     mixed = dataclasses.replace(DESIRED, sites=(*MANY, dataclasses.replace(site("grpc.test"), routes=GRPC)))
     for desired, env in ((mixed, ENVIRONMENT), change(mixed, ENVIRONMENT), (mixed, ENVIRONMENT)):
-        remembered = assemble.assemble_files(desired, env, last_good={}, memory=known)
-        anew = assemble.assemble_files(desired, env, last_good={})
+        remembered = assembly.assemble_files(desired, env, last_good={}, memory=known)
+        anew = assembly.assemble_files(desired, env, last_good={})
         assert (remembered.files, remembered.refused) == (anew.files, anew.refused)
 
 
@@ -124,20 +124,20 @@ def test_what_did_not_change_is_the_same_object() -> None:
 def test_a_site_that_cannot_be_rendered_is_found_among_many_and_found_again() -> None:
     bad = with_site(7, routes=(dataclasses.replace(MANY[7].routes[0], path="/a\x01b"),))
     desired, env = bad(DESIRED, ENVIRONMENT)
-    known = assemble.Memory()
-    good = assemble.assemble_files(DESIRED, ENVIRONMENT, last_good={}, memory=known).files
+    known = assembly.Memory()
+    good = assembly.assemble_files(DESIRED, ENVIRONMENT, last_good={}, memory=known).files
     for last_good in ({}, good):
-        assembled = assemble.assemble_files(desired, env, last_good=last_good, memory=known)
+        assembled = assembly.assemble_files(desired, env, last_good=last_good, memory=known)
         assert [refused.path for refused in assembled.refused] == ["sites/007.test.conf"]
         stand_in = good["sites/007.test.conf"] if last_good else assembled.unavailable["sites/007.test.conf"]
         wanted = {**good, "sites/007.test.conf": stand_in}  # nginx.conf has a zone for each site that is rendered
         assert {**assembled.files, "nginx.conf": b""} == {**wanted, "nginx.conf": b""}
-    assert assemble.assemble_files(DESIRED, ENVIRONMENT, last_good=good, memory=known).files == good
+    assert assembly.assemble_files(DESIRED, ENVIRONMENT, last_good=good, memory=known).files == good
 
 
 def test_a_page_for_each_site_can_be_had_and_for_no_other() -> None:
     desired = model.Desired(globals=model.Globals(), sites=(*MANY[:3], dataclasses.replace(MANY[3], enabled=False)))
-    pages = assemble.assemble_files(desired, ENVIRONMENT, last_good={}).unavailable
+    pages = assembly.assemble_files(desired, ENVIRONMENT, last_good={}).unavailable
     assert sorted(pages) == [f"sites/{number:03}.test.conf" for number in range(3)]
     assert len(pages) == 3
     assert pages["sites/001.test.conf"] == render_tree.render_unavailable(MANY[1], ENVIRONMENT)

@@ -10,7 +10,7 @@ from daemun.core import directive, layout, model, render_environment
 from daemun.core.options import catalogue, max_body_option, redirect_status_option, retries_option
 from daemun.core.plan import change_plan, generation_files, quarantine, shared_sites
 from daemun.core.render import render_tree, shared_blocks, tls
-from daemun.core.rounds import assemble, outcome
+from daemun.core.rounds import assembly, outcome
 from tests.support.sites import proxy, route, site, with_options
 
 ENVIRONMENT = render_environment.Environment(
@@ -249,7 +249,7 @@ def _changes(before: tuple[model.Site, ...], after: tuple[model.Site, ...], *, o
     env = dataclasses.replace(ENVIRONMENT, own_blocks=own_blocks)
     running = render_tree.render_files(_desired(*before), env)
     desired = _desired(*after)
-    assembled = assemble.assemble_files(desired, env, last_good=running)
+    assembled = assembly.assemble_files(desired, env, last_good=running)
     found = change_plan.plan(
         desired,
         assembled.files,
@@ -312,7 +312,7 @@ def test_each_has_a_state() -> None:
 
 def test_what_shares_its_blocks_with_another_server_has_its_last_good_version() -> None:
     moved = dataclasses.replace(PLAIN, routes=(route("/", proxy("http://10.0.0.7:8000")),))
-    assembled = assemble.assemble_files(_desired(moved, OTHER), ENVIRONMENT, last_good=_files(PLAIN, OTHER))
+    assembled = assembly.assemble_files(_desired(moved, OTHER), ENVIRONMENT, last_good=_files(PLAIN, OTHER))
     path = change_plan.site_file("plain.test")
     assert path not in assembled.files
     assert change_plan.is_same(assembled.last_good[path], render_tree.render_site(PLAIN, ENVIRONMENT))
@@ -322,7 +322,7 @@ def test_what_shares_its_blocks_with_another_server_has_its_last_good_version() 
 def test_what_shared_its_blocks_has_a_last_good_version() -> None:
     """For the quarantine, when hand-written nginx comes to it that nginx refuses."""
     written = dataclasses.replace(_targeted(port=8001), snippet=LINE)
-    assembled = assemble.assemble_files(_desired(written, OTHER), ENVIRONMENT, last_good=_files(PLAIN, OTHER))
+    assembled = assembly.assemble_files(_desired(written, OTHER), ENVIRONMENT, last_good=_files(PLAIN, OTHER))
     path = change_plan.site_file(PLAIN.host)
     assert change_plan.is_same(assembled.last_good[path], render_tree.render_site(PLAIN, ENVIRONMENT))
     assert b"gzip" in assembled.files[path]
@@ -331,7 +331,7 @@ def test_what_shared_its_blocks_has_a_last_good_version() -> None:
 
 def test_a_site_that_cannot_be_rendered_keeps_what_it_shared() -> None:
     broken = dataclasses.replace(PLAIN, routes=(route("/", "http://10.0.0.1"), route("/", "http://10.0.0.2")))
-    assembled = assemble.assemble_files(_desired(broken, OTHER), ENVIRONMENT, last_good=_files(PLAIN, OTHER))
+    assembled = assembly.assemble_files(_desired(broken, OTHER), ENVIRONMENT, last_good=_files(PLAIN, OTHER))
     path = change_plan.site_file(PLAIN.host)
     assert change_plan.is_same(assembled.files[path], render_tree.render_site(PLAIN, ENVIRONMENT))
     (refused,) = assembled.refused
@@ -343,6 +343,6 @@ def test_a_site_that_cannot_be_rendered_moves_no_other() -> None:
     first, second, third = (site(f"{name}.test", "http://10.0.0.1") for name in "abc")
     broken = dataclasses.replace(first, routes=(route("/", "http://10.0.0.1"), route("/", "http://10.0.0.2")))
     running = render_tree.render_files(_desired(first, second, third), env)
-    assembled = assemble.assemble_files(_desired(broken, second, third), env, last_good=running)
+    assembled = assembly.assemble_files(_desired(broken, second, third), env, last_good=running)
     assert assembled.files == running
     assert [refused.path for refused in assembled.refused] == ["sites/a.test.conf"]

@@ -10,7 +10,7 @@ from daemun.core.certificates import certificate_choice
 from daemun.core.options import stream_forms, streams_option
 from daemun.core.plan import change_plan, listeners, quarantine
 from daemun.core.render import render_tree
-from daemun.core.rounds import assemble, merge, outcome
+from daemun.core.rounds import assembly, merge, outcome
 from daemun.core.services import dns_services
 from daemun.sources import yaml_file
 from tests.unit import test_render_golden
@@ -152,7 +152,7 @@ def test_a_module_is_loaded_for_streams_alone() -> None:
 def test_what_nginx_cannot_do_is_that_streams_trouble() -> None:
     env = _environment(features=frozenset(render_environment.Feature) - {render_environment.Feature.STREAM_LIMIT_CONN})
     desired = desire(PLAIN, "limited: {listen: 2, to: tcp://10.0.0.5:1, connections: 1}")
-    assembled = assemble.assemble_files(desired, env, last_good={"streams/limited.conf": b"listen 2;\n"})
+    assembled = assembly.assemble_files(desired, env, last_good={"streams/limited.conf": b"listen 2;\n"})
     assert "streams/plain.conf" in assembled.files
     assert "streams/limited.conf" not in assembled.files, "an earlier version could let in more"
     (problem,) = outcome.refusal_problems(desired, assembled.refused)
@@ -173,13 +173,13 @@ def test_an_address_that_another_program_has_is_that_streams_trouble() -> None:
     address = "127.0.0.1:53/udp"
     assert listeners.is_for_single_files(address, files, {})
     denied = {address: listeners.Denied(address=address, cause="the port is taken by x", ways=("stop that program",))}
-    assembled = assemble.assemble_files(desired, ENVIRONMENT, last_good={}, denied=denied)
+    assembled = assembly.assemble_files(desired, ENVIRONMENT, last_good={}, denied=denied)
     assert assembled.files["streams/dns.conf"] == b""
     (refused,) = assembled.refused
     assert refused.stand_in is quarantine.StandIn.NOTHING
     assert refused.reason.endswith("stop that program, or give the stream another port")
     good = b"server {\n    listen 54 udp;\n}\n"
-    assembled = assemble.assemble_files(desired, ENVIRONMENT, last_good={"streams/dns.conf": good}, denied=denied)
+    assembled = assembly.assemble_files(desired, ENVIRONMENT, last_good={"streams/dns.conf": good}, denied=denied)
     assert assembled.files["streams/dns.conf"] == good, "what runs goes on"
 
 

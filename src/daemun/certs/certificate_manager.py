@@ -18,8 +18,7 @@ import time
 import types
 
 from daemun import errors
-from daemun.certs.acme import acme_accounts, challenge_files
-from daemun.certs.acme import provers as provers_
+from daemun.certs.acme import acme_accounts, challenge_files, prover_port
 from daemun.certs.managed import certificate_index, first_certificates, live_repair, local_renewal, schedule
 from daemun.certs.orders import order_attempt, order_loop, renewal_watch
 from daemun.certs.served import (
@@ -63,7 +62,7 @@ class Manager:
         clock: ports.Clock,
         *,
         worker_gid: int | None = None,
-        provers: provers_.Provers = types.MappingProxyType({}),
+        provers: prover_port.Provers = types.MappingProxyType({}),
         examiner: ports.Examiner | None = None,
         limits_of: collections.abc.Callable[[str], budget.Limits] = budget.limits_of,
         rng: random.Random | None = None,

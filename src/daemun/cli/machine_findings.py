@@ -41,7 +41,7 @@ def look_at_file(chosen: settings.Settings) -> Findings:
 def look_at_nginx(chosen: settings.Settings) -> Findings:
     """The nginx that would run, and the ports that it would need."""
     try:
-        binary = nginx_environment.find_nginx(chosen)
+        binary = nginx_environment.choose_nginx(chosen)
     except errors.DaemunError as error:
         yield split(str(error), "nginx", model.Weight.BLOCKS)
         return

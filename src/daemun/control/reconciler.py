@@ -14,7 +14,7 @@ from daemun.core import model, site_memory, worker_generations
 from daemun.core.access import access_levels, basic_auth_policies, judge_policies, login_policies
 from daemun.core.certificates import certificate_faults
 from daemun.core.plan import change_plan
-from daemun.core.rounds import assemble, merge, outcome
+from daemun.core.rounds import assembly, merge, outcome
 from daemun.core.services import dns_service, hold_policy
 from daemun.errors import ConfigError, DaemunError
 
@@ -304,12 +304,12 @@ def _found(part: _T | BaseException) -> _T:
     return part
 
 
-def _make_plan_to_show(gathered: _Gathered, assembled: assemble.Assembled, actual: model.Actual) -> change_plan.Plan:
+def _make_plan_to_show(gathered: _Gathered, assembled: assembly.Assembled, actual: model.Actual) -> change_plan.Plan:
     made = _make_plan(gathered, assembled, actual)
     return dataclasses.replace(made, changes=change_plan.with_lines(made.changes, assembled.files, actual.files or {}))
 
 
-def _make_plan(gathered: _Gathered, assembled: assemble.Assembled, actual: model.Actual) -> change_plan.Plan:
+def _make_plan(gathered: _Gathered, assembled: assembly.Assembled, actual: model.Actual) -> change_plan.Plan:
     return change_plan.plan(
         gathered.desired,
         assembled.files,

@@ -13,9 +13,8 @@ from daemun import errors
 from daemun.control import ports, quarantine_staging
 from daemun.core import model, render_environment, worker_generations
 from daemun.core.options import old_workers_option
-from daemun.core.plan import change_plan, listeners
-from daemun.core.plan import quarantine as quarantine_
-from daemun.core.rounds import assemble as assemble_
+from daemun.core.plan import change_plan, listeners, quarantine
+from daemun.core.rounds import assembly
 
 DescribeEnvironment = collections.abc.Callable[[model.Globals], render_environment.Environment]
 
@@ -39,10 +38,10 @@ class Candidate:
     """A tree that nginx accepts. assembled, actual: what it came from. files: the tree. refused: what stands in for
     others in it, by nginx's judgement. activation: what it takes that nginx runs it."""
 
-    assembled: assemble_.Assembled
+    assembled: assembly.Assembled
     actual: model.Actual
     files: collections.abc.Mapping[str, bytes]
-    refused: tuple[quarantine_.RefusedFile, ...]
+    refused: tuple[quarantine.RefusedFile, ...]
     activation: change_plan.Activation
 
 
@@ -54,8 +53,8 @@ class Switched:
     """
 
     files: collections.abc.Mapping[str, bytes]
-    refused: tuple[quarantine_.RefusedFile, ...]
-    denied: assemble_.Denied
+    refused: tuple[quarantine.RefusedFile, ...]
+    denied: assembly.Denied
     activation: change_plan.Activation
     generation: int | None
     held: worker_generations.HeldReload | None = None
@@ -75,12 +74,12 @@ class Switcher:
         self._listening = listening
         self._admission = admission
         self._describe_environment = describe_environment
-        self._known = assemble_.Memory()
+        self._known = assembly.Memory()
         self._refused: frozenset[str] = frozenset()
 
     async def assemble(
-        self, desired: model.Desired, actual: model.Actual, denied: assemble_.Denied = types.MappingProxyType({})
-    ) -> assemble_.Assembled:
+        self, desired: model.Desired, actual: model.Actual, denied: assembly.Denied = types.MappingProxyType({})
+    ) -> assembly.Assembled:
         """The tree, in which sites with an address that nginx cannot have are set aside.
 
         denied: what is known of that; other addresses are tried before nginx would.
@@ -89,7 +88,7 @@ class Switcher:
         # This ends: what is found is not wanted again.
         while True:
             assembled = await asyncio.to_thread(
-                assemble_.assemble_files,
+                assembly.assemble_files,
                 desired,
                 env,
                 last_good=actual.files or {},
@@ -104,7 +103,7 @@ class Switcher:
                 return assembled
             denied = {**denied, **{one.address: one for one in found}}
 
-    async def stage(self, desired: model.Desired, assembled: assemble_.Assembled, actual: model.Actual) -> Candidate:
+    async def stage(self, desired: model.Desired, assembled: assembly.Assembled, actual: model.Actual) -> Candidate:
         """Stage the tree and let nginx judge it, unless nginx runs it already. Nothing that runs is touched.
 
         Quarantine may leave what runs: then nothing is to be done either.
@@ -132,8 +131,8 @@ class Switcher:
                 candidate = await self.stage(desired, assembled, actual)
 
     async def _set_aside(
-        self, desired: model.Desired, assembled: assemble_.Assembled, error: ports.ListenError
-    ) -> tuple[assemble_.Assembled, model.Actual]:
+        self, desired: model.Desired, assembled: assembly.Assembled, error: ports.ListenError
+    ) -> tuple[assembly.Assembled, model.Actual]:
         """The tree without the sites that want the address. Raises: the error when others need it, too."""
         address = listeners.as_listened(error.denied.address, assembled.files)
         is_known = address in assembled.denied
@@ -143,7 +142,7 @@ class Switcher:
         denied = {**assembled.denied, address: error.denied}
         return await self.assemble(desired, actual, denied), actual
 
-    async def _stage(self, assembled: assemble_.Assembled, actual: model.Actual) -> Candidate:
+    async def _stage(self, assembled: assembly.Assembled, actual: model.Actual) -> Candidate:
         staged = quarantine_staging.Staged(files=assembled.files)
         activation = change_plan.choose_activation(assembled.files, actual)
         if activation is not change_plan.Activation.NOTHING:
@@ -186,7 +185,7 @@ class Switcher:
             held=held,
         )
 
-    def _check_takes_all(self, refused: tuple[quarantine_.RefusedFile, ...]) -> None:
+    def _check_takes_all(self, refused: tuple[quarantine.RefusedFile, ...]) -> None:
         """A site that works is no price for another binary. Raises: ApplyError for what only that one refuses."""
         lost = [one for one in refused if one.path not in self._refused]
         if lost:

@@ -5,18 +5,17 @@ import dataclasses
 from daemun import settings
 from daemun.core import layout, model, render_environment
 from daemun.core.options import workers_option
-from daemun.nginx import find_nginx as find_nginx_
-from daemun.nginx import judge_cache, machine_limits, master_program, process, worker_account
+from daemun.nginx import find_nginx, judge_cache, machine_limits, master_program, process, worker_account
 from daemun.nginx.builds import installed_builds
 
 
-def find_nginx(chosen: settings.Settings) -> render_environment.Nginx:
+def choose_nginx(chosen: settings.Settings) -> render_environment.Nginx:
     """The one that was named; else the one that serves, for what it refuses counts; else the best that is there.
 
     Raises: EnvironmentProblemError with what was looked at.
     """
     if chosen.nginx is not None:
-        return find_nginx_.find(str(chosen.nginx))
+        return find_nginx.find(str(chosen.nginx))
     return find_serving(chosen) or find_next(chosen)
 
 
@@ -28,15 +27,15 @@ def find_serving(chosen: settings.Settings) -> render_environment.Nginx | None:
         return None
     # A file that was deleted is still there for whoever runs it.
     running = process.find_program(chosen.layout) or master_program.path_of(master.pid)
-    found = find_nginx_.examine(running)
+    found = find_nginx.examine(running)
     return found if isinstance(found, render_environment.Nginx) else None
 
 
 def find_next(chosen: settings.Settings) -> render_environment.Nginx:
     """What would be started, whatever serves now. Raises: EnvironmentProblemError with what was looked at."""
     if chosen.nginx is not None:
-        return find_nginx_.find(str(chosen.nginx))
-    return find_nginx_.find(None, installed=installed_builds.find_current(chosen.layout))
+        return find_nginx.find(str(chosen.nginx))
+    return find_nginx.find(None, installed=installed_builds.find_current(chosen.layout))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from daemun.wiring import nginx_environment
 def look(chosen: settings.Settings) -> running_build.Exposure | None:
     """Of the nginx that runs, else of the one that would. None: there is none. Blocking, some 10 ms."""
     today = datetime.datetime.now(datetime.UTC).date()
-    return running_build.look(chosen.layout, lambda: nginx_environment.find_nginx(chosen).path, today=today)
+    return running_build.look(chosen.layout, lambda: nginx_environment.choose_nginx(chosen).path, today=today)
 
 
 def find_successor(chosen: settings.Settings) -> nginx_build.Build | None:

@@ -3,7 +3,7 @@
 The order is one state machine over its status at the CA, so starting it and going on with it after a SIGKILL are the
 same code: the order's URL and the key of the certificate are in the store before anything else is done with the order.
 nginx answers HTTP-01 without any preparation (DESIGN.md decision 8); other proofs are made visible by
-`provers_.Prover`s.
+`prover_port.Prover`s.
 
 Importing this module takes some hundred milliseconds (requests, acme); only the thread of the first order does it.
 """
@@ -31,9 +31,9 @@ from daemun.certs.acme import (
     order_error,
     order_failures,
     preferred_chain,
+    prover_port,
     request_ledger,
 )
-from daemun.certs.acme import provers as provers_
 from daemun.certs.served import bundle, certificate_records
 from daemun.control import ports
 from daemun.core.issuance import budget, challenge_choice
@@ -67,7 +67,7 @@ def obtain(
     store: ports.Store,
     clock: ports.Clock,
     stop: threading.Event,
-    provers: provers_.Provers = types.MappingProxyType({}),
+    provers: prover_port.Provers = types.MappingProxyType({}),
     limits_of: LimitsOf = budget.limits_of,
     pause: acme_network.Pause = acme_network.pause_really,
 ) -> certificate_records.Issued:
@@ -121,11 +121,11 @@ class _Order:
         request: Request,
         network: acme_network.Network,
         store: ports.Store,
-        provers: provers_.Provers,
+        provers: prover_port.Provers,
         spent_at: collections.abc.Callable[[str], request_ledger.RequestLedger],
     ) -> None:
         self._provers = provers
-        self._presented: list[provers_.Proof] = []
+        self._presented: list[prover_port.Proof] = []
         self._request = request
         self._network = network
         self._store = store
@@ -214,7 +214,7 @@ class _Order:
 
     def _answer(self, body: messages.Order) -> None:
         """Make the proof of each name visible, then let the CA validate it, once for each."""
-        chosen: list[tuple[messages.ChallengeBody, provers_.Proof]] = []
+        chosen: list[tuple[messages.ChallengeBody, prover_port.Proof]] = []
         for url in body.authorizations:
             found = self._authorization(url)
             if found.status == messages.STATUS_PENDING and url not in self._answered:
@@ -232,7 +232,7 @@ class _Order:
             if challenge.status == messages.STATUS_PENDING:
                 self._client.answer_challenge(challenge, challenge.chall.response(self._network.jwk))
 
-    def _choose(self, found: messages.Authorization) -> tuple[messages.ChallengeBody, provers_.Proof]:
+    def _choose(self, found: messages.Authorization) -> tuple[messages.ChallengeBody, prover_port.Proof]:
         """The challenge of an authorization that the configuration wants. Raises: RetryableError: it is not offered."""
         host = found.identifier.value
         name = f"*.{host}" if found.wildcard else host
@@ -242,7 +242,7 @@ class _Order:
                 jwk, account_ = self._network.jwk, self._network.account
                 assert account_ is not None
                 dns = self._request.ordering.dns
-                proof = challenge_proof.make(name, wanted, challenge.chall, jwk=jwk, account=account_.uri, dns=dns)
+                proof = challenge_proof.make(name, wanted, challenge.chall, key=jwk, account=account_.uri, dns=dns)
                 return challenge, proof
         self._forget()
         shown = wanted.value.upper() if wanted is not None else "a challenge daemun knows"

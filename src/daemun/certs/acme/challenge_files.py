@@ -15,7 +15,7 @@ import time
 import structlog
 
 from daemun import causes, errors, regular_files
-from daemun.certs.acme import provers
+from daemun.certs.acme import prover_port
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -27,7 +27,7 @@ _LONGEST_BYTES = 512
 
 
 class ChallengeFiles:
-    """`provers.Prover` for HTTP-01.
+    """`prover_port.Prover` for HTTP-01.
 
     answered: the thumbprint that nginx answers with now; None: not known, so that every proof gets a file.
     worker_gid: the group of nginx's workers; None: they run as the same account.
@@ -40,12 +40,12 @@ class ChallengeFiles:
         self._answered = answered
         self._worker_gid = worker_gid
 
-    def present(self, proofs: collections.abc.Sequence[provers.Proof]) -> None:
+    def present(self, proofs: collections.abc.Sequence[prover_port.Proof]) -> None:
         for proof in proofs:
             if proof.content != f"{proof.token}.{self._answered()}":
                 self._write(self._path(proof), proof)
 
-    def remove(self, proofs: collections.abc.Sequence[provers.Proof]) -> None:
+    def remove(self, proofs: collections.abc.Sequence[prover_port.Proof]) -> None:
         for proof in proofs:
             try:
                 self._path(proof).unlink(missing_ok=True)
@@ -63,7 +63,7 @@ class ChallengeFiles:
                     if is_old and _thumbprint_in(path) in thumbprints:
                         path.unlink()
 
-    def _path(self, proof: provers.Proof) -> pathlib.Path:
+    def _path(self, proof: prover_port.Proof) -> pathlib.Path:
         """Raises: RetryableError: the CA's token is none, and could lead anywhere."""
         if not _TOKEN.match(proof.token):
             raise errors.RetryableError(
@@ -72,7 +72,7 @@ class ChallengeFiles:
             )
         return self._folder / proof.token
 
-    def _write(self, path: pathlib.Path, proof: provers.Proof) -> None:
+    def _write(self, path: pathlib.Path, proof: prover_port.Proof) -> None:
         draft = path.with_name(f".~{secrets.token_hex(8)}")  # no token begins like this: nginx never gives it away
         try:
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)

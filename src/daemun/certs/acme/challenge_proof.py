@@ -5,11 +5,10 @@ Only the issuing modules import this: the library is slow to load.
 """
 
 from acme import challenges
-from josepy import json_util
-from josepy import jwk as jwk_
+from josepy import json_util, jwk
 
 from daemun import errors
-from daemun.certs.acme import provers
+from daemun.certs.acme import prover_port
 from daemun.core import model
 from daemun.core.issuance import persist_records
 
@@ -52,8 +51,8 @@ KINDS: dict[model.Challenge, type[AcmeChallenge]] = {
 
 
 def make(
-    name: str, kind: model.Challenge, challenge: AcmeChallenge, *, jwk: jwk_.JWK, account: str, dns: model.Dns | None
-) -> provers.Proof:
+    name: str, kind: model.Challenge, challenge: AcmeChallenge, *, key: jwk.JWK, account: str, dns: model.Dns | None
+) -> prover_port.Proof:
     """What the CA wants to see for a name, which may be a wildcard. account: its URL. dns: who makes records.
 
     Raises: RetryableError when the challenge is malformed.
@@ -61,12 +60,12 @@ def make(
     host = name.removeprefix("*.")
     if not isinstance(challenge, DnsPersist01):
         # Of DNS-01 the hash, of HTTP-01 the key authorization itself (RFC 8555 sections 8.3 and 8.4).
-        content, token = challenge.validation(jwk), challenge.encode("token")
-        return provers.Proof(host=host, challenge=kind, token=token, content=content, dns=dns)
+        content, token = challenge.validation(key), challenge.encode("token")
+        return prover_port.Proof(host=host, challenge=kind, token=token, content=content, dns=dns)
     statements = challenge.statements(account, is_wildcard=name != host)
     if not statements:
         raise errors.RetryableError(
             f'cannot validate "{name}": the CA sends a {kind.value} challenge without its own names '
             "(issuer-domain-names); use another `acme.challenge`"
         )
-    return provers.Proof(host=host, challenge=kind, token="", content="\n".join(map(str, statements)))
+    return prover_port.Proof(host=host, challenge=kind, token="", content="\n".join(map(str, statements)))

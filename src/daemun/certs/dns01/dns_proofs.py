@@ -2,7 +2,7 @@
 
 import collections.abc
 
-from daemun.certs.acme import provers
+from daemun.certs.acme import prover_port
 from daemun.certs.dns01 import dns_prover, leftovers, persist_prover, record_users
 from daemun.control import ports
 from daemun.core import model
@@ -22,7 +22,7 @@ class DnsProofs:
         self._prover = dns_prover.Prover(store, clock, held)
         self._checker = persist_prover.Checker(clock)
         self._leftovers = leftovers.Leftovers(store, clock, held, specs, lambda: self._acme)
-        self.provers: provers.Provers = {
+        self.provers: prover_port.Provers = {
             model.Challenge.DNS_01: self._prover,
             model.Challenge.DNS_PERSIST_01: self._checker,
         }

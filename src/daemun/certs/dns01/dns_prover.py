@@ -7,7 +7,7 @@ import typing
 import structlog
 
 from daemun import errors, secret
-from daemun.certs.acme import provers
+from daemun.certs.acme import prover_port
 from daemun.certs.dns01 import record_journal, record_users, txt_records
 from daemun.control import ports
 from daemun.core import model
@@ -23,7 +23,7 @@ LABEL = "_acme-challenge"
 
 
 class Prover:
-    """Implements `provers.Prover` for `model.Challenge.DNS_01`. Thread-safe."""
+    """Implements `prover_port.Prover` for `model.Challenge.DNS_01`. Thread-safe."""
 
     def __init__(self, store: ports.Store, clock: ports.Clock, held: record_users.Holds) -> None:
         self._store = store
@@ -31,14 +31,14 @@ class Prover:
         self._held = held
         self._resolvers: tuple[str, ...] = ()
         self._changing = threading.Lock()
-        self._made: dict[provers.Proof, list[txt_records.Record]] = {}
+        self._made: dict[prover_port.Proof, list[txt_records.Record]] = {}
         """One for each `present`: orders can share a proof."""
 
     def configure(self, acme: model.Acme) -> None:
         """Query these DNS servers from now on."""
         self._resolvers = acme.resolvers
 
-    def present(self, proofs: collections.abc.Sequence[provers.Proof]) -> None:
+    def present(self, proofs: collections.abc.Sequence[prover_port.Proof]) -> None:
         from daemun.certs import dns_lookup  # noqa: PLC0415 - a megabyte that most gates do not need
         from daemun.certs.dns01 import propagation  # noqa: PLC0415 - a megabyte that most gates do not need
 
@@ -47,7 +47,7 @@ class Prover:
         waits = [proof.dns.wait_s for proof in proofs if proof.dns is not None]
         propagation.wait_until_seen(expected, within_s=max(waits))
 
-    def remove(self, proofs: collections.abc.Sequence[provers.Proof]) -> None:
+    def remove(self, proofs: collections.abc.Sequence[prover_port.Proof]) -> None:
         for proof in proofs:
             record = self._pop(proof)
             if record is None or proof.dns is None:
@@ -60,7 +60,7 @@ class Prover:
             except Exception as error:  # its text may hold anything, its type does not
                 log.warning("a DNS record is not removed yet; it is tried again", record=str(record), error=type(error))
 
-    def _make(self, proof: provers.Proof, dns: "dns_lookup.Lookup") -> "propagation.ExpectedRecord":
+    def _make(self, proof: prover_port.Proof, dns: "dns_lookup.Lookup") -> "propagation.ExpectedRecord":
         from daemun.certs.dns01 import propagation  # noqa: PLC0415 - as above
 
         if proof.dns is None:
@@ -80,7 +80,7 @@ class Prover:
             maker.create(record)
         return propagation.ExpectedRecord(host=proof.host, place=place, is_good=lambda texts: record.value in texts)
 
-    def _pop(self, proof: provers.Proof) -> txt_records.Record | None:
+    def _pop(self, proof: prover_port.Proof) -> txt_records.Record | None:
         with self._changing:
             found = self._made.get(proof, [])
             record = found.pop() if found else None

@@ -4,7 +4,7 @@ import collections.abc
 import typing
 
 from daemun import errors
-from daemun.certs.acme import provers
+from daemun.certs.acme import prover_port
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.issuance import persist_records
@@ -15,7 +15,7 @@ if typing.TYPE_CHECKING:
 
 
 class Checker:
-    """Implements `provers.Prover` for `model.Challenge.DNS_PERSIST_01`. Thread-safe."""
+    """Implements `prover_port.Prover` for `model.Challenge.DNS_PERSIST_01`. Thread-safe."""
 
     def __init__(self, clock: ports.Clock) -> None:
         self._clock = clock
@@ -25,7 +25,7 @@ class Checker:
         """Query these DNS servers from now on."""
         self._resolvers = acme.resolvers
 
-    def present(self, proofs: collections.abc.Sequence[provers.Proof]) -> None:
+    def present(self, proofs: collections.abc.Sequence[prover_port.Proof]) -> None:
         """Raises: RetryableError naming every record that is missing, as it must be made."""
         from daemun.certs import dns_lookup  # noqa: PLC0415 - a megabyte that most gates do not need
         from daemun.certs.dns01 import propagation  # noqa: PLC0415 - a megabyte that most gates do not need
@@ -45,7 +45,7 @@ class Checker:
                 "provider, it stays there for all renewals"
             )
 
-    def remove(self, proofs: collections.abc.Sequence[provers.Proof]) -> None:
+    def remove(self, proofs: collections.abc.Sequence[prover_port.Proof]) -> None:
         """Records of this kind stay."""
 
 

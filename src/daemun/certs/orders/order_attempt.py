@@ -18,8 +18,7 @@ import typing
 
 from daemun import errors
 from daemun.certs import daemon_thread
-from daemun.certs.acme import order_error, request_ledger
-from daemun.certs.acme import provers as provers_
+from daemun.certs.acme import order_error, prover_port, request_ledger
 from daemun.certs.orders import ca_outages, ca_places
 from daemun.certs.served import certificate_records, certificate_store
 from daemun.control import ports
@@ -41,7 +40,7 @@ class Means:
     store: ports.Store
     stored: certificate_store.Stored
     clock: ports.Clock
-    provers: provers_.Provers
+    provers: prover_port.Provers
     examiner: ports.Examiner | None
     limits_of: collections.abc.Callable[[str], budget.Limits]
     pause: collections.abc.Callable[[float, threading.Event], bool] | None = None

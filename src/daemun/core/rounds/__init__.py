@@ -1,2 +1,2 @@
-"""A round from its beginning to its end: snapshots become what is desired (`merge`), that becomes files (`assemble`),
+"""A round from its beginning to its end: snapshots become what is desired (`merge`), that becomes files (`assembly`),
 and what nginx refuses becomes an earlier version or a page (`fallbacks`)."""

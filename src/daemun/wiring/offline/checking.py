@@ -12,7 +12,7 @@ from daemun.control import quarantine_staging
 from daemun.core import model, problem_report
 from daemun.core.certificates import certificate_faults
 from daemun.core.options import login_option, maintenance_option
-from daemun.core.rounds import assemble, merge, outcome
+from daemun.core.rounds import assembly, merge, outcome
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.judge.providers import provider_roots
 from daemun.nginx import nginx_server
@@ -95,7 +95,7 @@ def _test_files(chosen: settings.Settings, desired: model.Desired) -> tuple[mode
     """nginx's verdict on the whole configuration, tested in a folder of its own. A machine that lacks something
     (nginx, a right to port 80) is not a problem of the file."""
     try:
-        binary = nginx_environment.find_nginx(chosen)
+        binary = nginx_environment.choose_nginx(chosen)
         with tempfile.TemporaryDirectory(prefix="daemun-") as folder:
             apart = dataclasses.replace(chosen, state=pathlib.Path(folder))
             assembled = rendering.assemble(apart, desired, binary, last_good={})
@@ -107,7 +107,7 @@ def _test_files(chosen: settings.Settings, desired: model.Desired) -> tuple[mode
 
 
 async def _find_refused(
-    nginx: nginx_server.Nginx, desired: model.Desired, assembled: assemble.Assembled
+    nginx: nginx_server.Nginx, desired: model.Desired, assembled: assembly.Assembled
 ) -> tuple[model.Problem, ...]:
     staged = await quarantine_staging.stage_with_quarantine(
         nginx,

@@ -9,8 +9,7 @@ from daemun.control import gate, gate_port
 from daemun.core import model, render_environment
 from daemun.core.options import user_option
 from daemun.core.plan import change_plan
-from daemun.core.rounds import assemble as assemble_
-from daemun.core.rounds import merge, outcome
+from daemun.core.rounds import assembly, merge, outcome
 from daemun.discovery import resolver_places
 from daemun.nginx import nginx_server, worker_account
 from daemun.wiring import nginx_environment
@@ -31,14 +30,14 @@ class Rendered:
 def render(chosen: settings.Settings) -> Rendered:
     """The files nginx would be given. Raises: DaemunError."""
     desired = configuration.read(chosen)
-    assembled = assemble(chosen, desired, nginx_environment.find_nginx(chosen), last_good={})
+    assembled = assemble(chosen, desired, nginx_environment.choose_nginx(chosen), last_good={})
     return Rendered(files=assembled.files, problems=problems_of(chosen, desired, assembled))
 
 
 def plan(chosen: settings.Settings) -> gate_port.PlanReport:
     """What `daemun up` would do now. Raises: DaemunError when nothing can be planned."""
     desired = configuration.read(chosen)
-    binary = nginx_environment.find_nginx(chosen)
+    binary = nginx_environment.choose_nginx(chosen)
     actual = run_async.run(nginx_server.Nginx(binary, chosen.layout).read_actual())
     assembled = assemble(chosen, desired, binary, last_good=actual.files or {})
     wanted = change_plan.plan(
@@ -56,7 +55,7 @@ def assemble(
     binary: render_environment.Nginx,
     *,
     last_good: collections.abc.Mapping[str, bytes],
-) -> assemble_.Assembled:
+) -> assembly.Assembled:
     """As the daemon would, with what an earlier one left. last_good: what sites at fault keep, path -> content."""
     store = configuration.find_store(chosen)
     account = worker_account.choose(user_option.OPTION.of(desired.globals))
@@ -66,11 +65,11 @@ def assemble(
         thumbprint=acme_accounts.read_thumbprint(store) if store else None,
         resolver=(resolver_places.read_address(store) if store else None) or UNUSED_RESOLVER,
     )
-    return assemble_.assemble_files(desired, env, last_good=last_good)
+    return assembly.assemble_files(desired, env, last_good=last_good)
 
 
 def problems_of(
-    chosen: settings.Settings, desired: model.Desired, assembled: assemble_.Assembled
+    chosen: settings.Settings, desired: model.Desired, assembled: assembly.Assembled
 ) -> tuple[model.Problem, ...]:
     """All that is reported of what would be served."""
     refusals = outcome.refusal_problems(desired, assembled.refused)
