@@ -239,7 +239,7 @@ def test_a_stream_keeps_the_certificate_of_a_site_that_is_set_aside() -> None:
     desired = merge.merge_snapshots([snapshot])
     broken = (dataclasses.replace(desired.sites[0], fault=model.SetAside(reason="no")),)
     files = [
-        assemble.assemble_files(one, ENVIRONMENT, last_good={}).files["streams/a.conf"]
+        assembly.assemble_files(one, ENVIRONMENT, last_good={}).files["streams/a.conf"]
         for one in (desired, dataclasses.replace(desired, sites=broken))
     ]
     assert files[0] == files[1]
