@@ -1,5 +1,5 @@
 """Files that are not daemun's alone, opened without waiting for anybody: a pipe (FIFO) in a file's place would hold
-whoever opens it until somebody writes into it, and with that every other change, and the end of the process."""
+whoever opens it until another process writes into it, and with that every other change, and the end of the process."""
 
 import errno
 import os

@@ -339,7 +339,7 @@ def test_a_full_store_sends_an_alert_also_at_the_start(daemon: Daemon) -> None:
             daemon.wait(lambda: daemon.cli("status").returncode == 0, "the end of the trouble")
             daemon.wait(lambda: len(hook.taken) > 1, "the word that it is over", within_s=60)
             assert hook.taken[1]["event"] == "solved"
-            assert daemon.log_text().count("what was told could not be stored") == 1
+            assert daemon.log_text().count("what was sent could not be stored") == 1
             assert daemon.terminate() == 0
 
 

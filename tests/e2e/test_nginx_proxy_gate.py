@@ -185,7 +185,7 @@ def test_check_finds_what_is_wrong_in_the_folders(gate: Daemon) -> None:
 
 def test_where_containers_are_not_asked_it_is_said(gate: Daemon) -> None:
     engine = f"unix://{gate.root}/no.sock"
-    unseen = f"warning: {engine}: its containers are not asked without a running daemon"
+    unseen = f"warning: {engine}: its containers are not looked at without a running daemon"
     gate.environment |= {"DOCKER_HOST": engine, "DEFAULT_HOST": "whoami.test"}
     gate.write_raw(SITES.replace("docker: off\n", ""))
 

@@ -166,7 +166,7 @@ async def test_an_engine_that_stops_keeps_the_last_state_and_is_told_of(docker_e
 
     (outage,) = (problem for problem in gone.problems if problem.origin.place == docker_engine.url)
     assert "; since 20" in outage.message
-    assert "the containers it told of last are taken as unchanged" in outage.message
+    assert "the containers that it listed last are taken as unchanged" in outage.message
     assert before.sites == gone.sites == back.sites
     assert await get(back) == "a page\n"
 

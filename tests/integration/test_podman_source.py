@@ -139,6 +139,6 @@ async def test_a_service_that_stops_keeps_the_last_state_and_is_told_of(podman_e
         await asyncio.to_thread(podman_engine.cli, "rm", "--force", "--time=0", "web-2")
         await followed.until_serving(host="b.test")  # events are told again
 
-    assert "the containers it told of last are taken as unchanged" in warnings(gone)[0]
+    assert "the containers that it listed last are taken as unchanged" in warnings(gone)[0]
     assert before.sites == gone.sites
     assert endpoints(back, "a.test") == [here]

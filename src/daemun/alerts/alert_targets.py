@@ -34,7 +34,7 @@ class AlertTarget(typing.Protocol):
 
 
 def make_targets(alerts: alerts_option.Alerts) -> tuple[AlertTarget, ...]:
-    """All of them, in the order of the file; what is listed twice is told once."""
+    """All of them, in the order of the file; what is listed twice gets each alert once."""
     if not (alerts.webhooks or alerts.ntfy or alerts.mails):
         return ()
     # Here, so that gates without alerts neither wait for aiohttp and aiosmtplib nor have them in memory.

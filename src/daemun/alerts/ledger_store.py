@@ -24,7 +24,7 @@ def encode(ledger: alert_ledger.AlertLedger) -> bytes:
 
 def read(store: ports.Store) -> alert_ledger.AlertLedger:
     """Blocking."""
-    follows = "dangers that are present are told once more, nothing is to do"
+    follows = "dangers that are present are reported once more, nothing is to do"
     return damaged_keys.read(store, _KEY, _FORM.validate_json, follows=follows) or alert_ledger.AlertLedger()
 
 

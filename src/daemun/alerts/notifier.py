@@ -199,7 +199,7 @@ class Notifier:
                 await asyncio.to_thread(ledger_store.write, self._store, encoded)
             except DaemunError as error:
                 if str(error) != self._unkept:
-                    log.warning("what was told could not be stored", error=str(error))
+                    log.warning("what was sent could not be stored", error=str(error))
                 self._unkept = str(error)
                 return
             self._kept, self._unkept = encoded, None

@@ -149,7 +149,7 @@ def query(address: str, name: str, kind: str) -> dns.message.Message:
     except dns.exception.DNSException as error:
         raise NoAnswerError(f"answers with something else than DNS ({type(error).__name__})") from None
     except ConnectionError as error:
-        raise NoAnswerError(f"cannot be asked: {causes.describe(error)}") from None
+        raise NoAnswerError(f"cannot be queried: {causes.describe(error)}") from None
     except OSError as error:  # no route, or no IPv6 on this machine
         raise NoAnswerError(f"cannot be reached: {causes.describe(error)}", hopeless=True) from None
     if answer.rcode() not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:

@@ -54,7 +54,7 @@ def config_of(chosen: settings.Settings, status: Json) -> pathlib.Path:
 
 
 def with_daemons_file(chosen: settings.Settings) -> settings.Settings:
-    """The same, with the file that the running daemon reads when none was named: all commands speak of one file."""
+    """The same, with the file that the running daemon reads when none was named: all commands are about one file."""
     if chosen.config_was_chosen:
         return chosen
     try:

@@ -7,10 +7,10 @@ from daemun.core import password_hashes
 
 
 def read_hash() -> str:
-    """Ask twice; where standard input is no terminal, its first line is the password. Returns: its hash (argon2id).
+    """Prompt twice; where standard input is no terminal, its first line is the password. Returns: its hash (argon2id).
 
     Raises: ConfigError."""
-    read = _ask() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    read = _prompt() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     normal = password_hashes.normalize(read)
     cause = password_hashes.check_password(normal)
     if cause is not None:
@@ -18,7 +18,7 @@ def read_hash() -> str:
     return _hash(normal)
 
 
-def _ask() -> str:
+def _prompt() -> str:
     """Without showing it. Raises: ConfigError when the two differ."""
     import getpass
 

@@ -13,7 +13,7 @@ AT_REST = {"live", "disabled"}
 NOT_YET = {"pending", "quarantined"}
 _MOST_NAMED = 3
 """Of sites that have the same trouble."""
-SERVED_AS_ASKED = {"valid", "local"}
+SERVED_AS_WANTED = {"valid", "local"}
 
 
 def all_live(status: Json) -> bool:
@@ -34,7 +34,7 @@ def is_alive(status: Json) -> bool:
 
 def all_served(certificates: list[Json]) -> bool:
     """Whether every site is served with the certificate that its settings want."""
-    return all(certificate["state"] in SERVED_AS_ASKED for certificate in certificates)
+    return all(certificate["state"] in SERVED_AS_WANTED for certificate in certificates)
 
 
 def reasons(status: Json) -> list[str]:

@@ -12,7 +12,7 @@ from daemun.errors import DaemunError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-Ask = collections.abc.Callable[[], collections.abc.Awaitable[bool]]
+Check = collections.abc.Callable[[], collections.abc.Awaitable[bool]]
 Task = collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]
 Restart = collections.abc.Callable[[str], collections.abc.Awaitable[None]]
 
@@ -29,7 +29,7 @@ async def live(
     front: gate.Gate,
     sources: collections.abc.Sequence[ports.Source],
     proxy: ports.Proxy,
-    is_serving: Ask,
+    is_serving: Check,
     wait_until_gone: Task,
     tasks: collections.abc.Mapping[str, Task],
     guard_state: collections.abc.Callable[[Restart], collections.abc.Coroutine[None, None, None]],

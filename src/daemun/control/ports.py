@@ -310,7 +310,7 @@ class Bans(typing.Protocol):
         ...
 
     async def unban(self, text: str) -> banned_networks.Ban:
-        """Raises: ConfigError: it is not banned, or somebody else decides."""
+        """Raises: ConfigError: it is not banned, or another one decides."""
         ...
 
 

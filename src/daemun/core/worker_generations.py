@@ -77,7 +77,7 @@ Old = collections.abc.Sequence[model.OldGeneration]
 
 
 def widen(limits: old_workers_option.OldWorkers, urgency: Urgency) -> old_workers_option.OldWorkers:
-    """What somebody asks for and waits for may take the share of one generation more, so that a person waits only when
+    """What a person requested and waits for may take the share of one generation more, so that a person waits only when
     this was taken already."""
     if urgency is Urgency.CHANGED:
         return limits

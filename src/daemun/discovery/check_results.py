@@ -33,7 +33,7 @@ class CheckedEndpoint:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CheckStreak:
-    """is_well: None before the first check. in_a_row: checks that speak against it, one after another.
+    """is_well: None before the first check. in_a_row: checks that contradict it, one after another.
 
     reason: why the last failed check failed. since: when it became unwell; None while it is not.
     """

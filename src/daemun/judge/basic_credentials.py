@@ -18,7 +18,7 @@ class Credentials:
 
 
 def parse(header: str) -> Credentials | None:
-    """None: there are none that could be somebody's. header: the value of `Authorization`."""
+    """None: there are none that a user could have. header: the value of `Authorization`."""
     scheme, _, encoded = header.strip().partition(" ")
     encoded = encoded.strip()
     if scheme.lower() != "basic" or not encoded or len(header) > LONGEST_HEADER:

@@ -24,7 +24,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 KEY = "judge/policies.json"
 IDLE_S = 60.0
-"""How long the process is kept that no configuration needs: old workers of nginx may still ask it."""
+"""How long the process is kept that no configuration needs: old workers of nginx may still request it."""
 LOOK_S = 10.0
 """How often it is looked at, besides when its end is noticed: its sockets may have been deleted."""
 RETRY_S = 5.0
@@ -36,7 +36,7 @@ class JudgeKeeper:
     """Implements `control.ports.Judge`. All methods are called on one event loop."""
 
     def __init__(self, store: ports.Store, paths: layout.Layout, *, group: int | None, version: str) -> None:
-        """group: the number of the workers' group, which may ask; None: nginx runs as daemun does."""
+        """group: the number of the workers' group, which may connect; None: nginx runs as daemun does."""
         self._store = store
         self._layout = paths
         self._changed = asyncio.Event()

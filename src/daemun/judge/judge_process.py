@@ -205,7 +205,7 @@ class JudgeProcess:
                 _remove(_pid_draft(self._layout))
 
     def _has_sockets(self) -> bool:
-        """Both, with the group that may ask."""
+        """Both, with the group that may connect."""
         try:
             found = os.stat(self._layout.judge_socket)  # noqa: PTH116
         except OSError:
@@ -275,7 +275,7 @@ def _remove(*paths: str) -> None:
 
 
 async def _end(process: psutil.Process, control_socket: str | None) -> None:
-    """It answers what it is asked, and ends; by force when it does not. control_socket: None: it is not known."""
+    """It answers what it has, and ends; by force when it does not. control_socket: None: it is not known."""
     if control_socket is not None and _is_alive(process):
         with contextlib.suppress(EnvironmentProblemError):
             await _request(control_socket, "POST", "/end")
@@ -296,7 +296,7 @@ async def request(paths: layout.Layout, method: str, target: str, content: bytes
 
 
 async def _push(path: str, policies: Policies, accounts: Accounts, *, within_s: float | None = None) -> None:
-    """The policies come last: with them it may let somebody in. Raises: EnvironmentProblemError."""
+    """The policies come last: with them it may let visitors in. Raises: EnvironmentProblemError."""
     await _request(path, "PUT", "/users", accounts.users, within_s=within_s)
     await _request(path, "PUT", "/tokens", accounts.tokens)
     await _request(path, "PUT", "/secrets", accounts.secrets)

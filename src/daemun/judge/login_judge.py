@@ -160,7 +160,7 @@ class LoginJudge:
             self.book.end(lambda session: self.known.find_of(session) is None)
             await self._sessions.save()
 
-    # --- what nginx asks for each request ----------------------------------------------------------------------
+    # --- what nginx requests for each visitor -------------------------------------------------------------------
 
     async def judge(self, policy: judge_policies.LoginPolicy, secret: str, host: str) -> Judged:
         """secret: of the cookie of a site. host: as nginx has it."""

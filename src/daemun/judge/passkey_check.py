@@ -1,6 +1,6 @@
 """What passkeys sign, made and verified by `webauthn`. Slow to import, and some 16 MB: for gates with a sign-in only.
 
-Whatever is verified was sent by somebody: a failure of any kind is a refusal.
+Whatever is verified was sent by a visitor: a failure of any kind is a refusal.
 """
 
 import json
@@ -28,7 +28,7 @@ _ALGORITHMS = [
     cose.COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
 ]
 _FORMATS = {structs.AttestationFormat.NONE, structs.AttestationFormat.PACKED}
-"""Of the statement about an authenticator, for which nobody asks: browsers leave it out, or let the key itself sign."""
+"""Of the statement about an authenticator, not requested: browsers leave it out, or let the key itself sign."""
 
 
 class RefusedError(Exception):

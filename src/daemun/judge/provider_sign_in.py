@@ -68,7 +68,7 @@ class NotAdmittedError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Somebody signed in. secret: of the new session. to, challenge: where the visitor goes on to."""
+    """A visitor signed in. secret: of the new session. to, challenge: where the visitor goes on to."""
 
     secret: str = dataclasses.field(repr=False)
     to: str

@@ -36,7 +36,7 @@ class SessionFile:
         """Wait until no other process has it. Returns: what was written last; None: nothing is there."""
         if not self._slots:
             return None
-        while not self._lock():  # noqa: ASYNC110 - flock(2) tells nobody
+        while not self._lock():  # noqa: ASYNC110 - flock(2) has no event
             await asyncio.sleep(_LOOK_S)
         found = read_last(self._slots)
         if found is None:

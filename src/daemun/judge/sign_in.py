@@ -102,12 +102,12 @@ class SignIn:
         )
 
     def find(self, name: str, digest: str) -> judge_policies.Known | None:
-        """The policy that nginx asks about, or the current one of that name; None: there is none (yet)."""
+        """The policy that nginx requests, or the current one of that name; None: there is none (yet)."""
         versions = self._policies.get(name, {})
         return versions.get(digest) or next(reversed(versions.values()), None)
 
     async def answer(self, name: str, digest: str, authorization: str | None, address: str) -> Answer:
-        """name, digest: of the policy that nginx asks about. An old worker of nginx asks about an older version, and
+        """name, digest: of the policy that nginx requests. An old worker of nginx requests an older version, and
         gets the answer of the current one."""
         policy = self.find(name, digest)
         if not isinstance(policy, judge_policies.Policy):

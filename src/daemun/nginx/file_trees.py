@@ -1,7 +1,7 @@
 """A tree of small files, written and read whole: ten thousand of them in the time of a few.
 
 A file that another tree holds already is linked, not written; one that did not change since it was read is not read
-again. What is done for every file speaks to the system without pathlib between.
+again. What is done for every file calls the system without pathlib between.
 """
 
 import collections.abc

@@ -1,7 +1,7 @@
 """The folder from which nginx's workers load chains and keys: pairs/NAME, whose NAME nobody can guess.
 
 Workers serve files, and they follow links of root to what is root's, so no key may be readable for them at a path that
-somebody can write into a link. pairs/ can be entered by workers but not listed, and live/, where people and programs
+others can write into a link. pairs/ can be entered by workers but not listed, and live/, where people and programs
 find the same files, leads there through a folder that is root's alone:
 
     live -> nginx/live -> ../pairs/NAME

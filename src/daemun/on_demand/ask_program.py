@@ -1,4 +1,4 @@
-"""Whether a name that a visitor brings may be added: the owner's own program is asked over HTTP, and answers 200."""
+"""Whether a name that a visitor brings may be added: the owner's own program is queried over HTTP, and answers 200."""
 
 import asyncio
 import collections
@@ -15,12 +15,12 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 TIMEOUT_S = 5.0
 REMEMBERED_S = 60.0
-"""How long a refusal is remembered, so that scanners do not become a load for the program that is asked."""
+"""How long a refusal is remembered, so that scanners do not become a load for that program."""
 _MOST_REMEMBERED = 10_000
 _MOST_AT_ONCE = 16
 
 
-class Asker:
+class AskProgram:
     """Not thread-safe: one per event loop. What several visitors bring at once is one request."""
 
     def __init__(self, registry: name_registry.Registry) -> None:
@@ -32,7 +32,7 @@ class Asker:
         self._logged_at: dict[str | None, float] = {}
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
 
-    async def ask(self, host: str, client: str | None = None) -> on_demand_names.RefusedName | None:
+    async def decide(self, host: str, client: str | None = None) -> on_demand_names.RefusedName | None:
         """Add the name if it may be. None: it is one of the site's names now. client: the address of who brought it;
         None: not known."""
         if self._registry.has(host):

@@ -21,7 +21,7 @@ _MOST_WAITING = 256
 _LARGEST_BYTES = 8192
 
 
-async def listen(paths: layout.Layout, asker: ask_program.Asker, *, group: int | None) -> None:
+async def listen(paths: layout.Layout, program: ask_program.AskProgram, *, group: int | None) -> None:
     """Add each name until cancelled. group: of nginx's workers, which may write here; None: the same account.
 
     Raises: EnvironmentProblemError when the socket cannot be made.
@@ -30,15 +30,15 @@ async def listen(paths: layout.Layout, asker: ask_program.Asker, *, group: int |
     folders = b"|".join(re.escape(os.fsencode(folder)) for folder in (paths.pairs, paths.live))
     pattern = re.compile(rb'cannot load certificate "(?:' + folders + rb")/([a-z0-9._-]+)/")
     with report_socket.opened(paths.missed_socket, group=group) as listener:
-        await _receive(listener, pattern, asker)
+        await _receive(listener, pattern, program)
 
 
-async def _receive(listener: socket.socket, pattern: re.Pattern[bytes], asker: ask_program.Asker) -> None:
+async def _receive(listener: socket.socket, pattern: re.Pattern[bytes], program: ask_program.AskProgram) -> None:
     loop = asyncio.get_running_loop()
     queried: set[str] = set()
 
-    async def ask(host: str, client: str | None) -> None:
-        refused = await asker.ask(host, client)
+    async def decide(host: str, client: str | None) -> None:
+        refused = await program.decide(host, client)
         queried.discard(host)
         if refused is not None:
             log.debug("a name is not served", host=host, reason=refused.message)
@@ -51,4 +51,4 @@ async def _receive(listener: socket.socket, pattern: re.Pattern[bytes], asker: a
             host = found[1].decode("ascii") if found else ""
             if host and host not in queried and len(queried) < _MOST_WAITING:
                 queried.add(host)
-                group.create_task(ask(host, client[1].decode("ascii") if client else None))
+                group.create_task(decide(host, client[1].decode("ascii") if client else None))

@@ -170,7 +170,7 @@ class Registry:
         return True
 
     def find_refusal(self, host: str, *, more: int = 0) -> on_demand_names.RefusedName | None:
-        """Why a name cannot be added, before a program is asked whether it may be. more: names that are being added."""
+        """Why a name cannot be added, before a program is queried for it. more: names that are being added."""
         count = len(self._domains or ()) + more
         return on_demand_names.find_denial(host, self._site, self._owners, count=count)
 

@@ -8,7 +8,7 @@ import ipaddress
 
 MINUTE_S, HOUR_S = 60.0, 3600.0
 TOGETHER = 10
-"""All networks together may bring so many times what one may: a load that the program that is asked can be made for."""
+"""All networks together may bring so many times what one may: a load that the program of `ask` can be made for."""
 _MOST_NETWORKS = 10_000
 _PREFIXES = {4: 24, 6: 48}
 """What one customer of a provider has, at most."""
@@ -33,7 +33,7 @@ class Turns:
         self._turned_away: collections.OrderedDict[str | None, TurnedAway] = collections.OrderedDict()
 
     def take(self, host: str, network: str | None, per_minute: int, now_s: float) -> TurnedAway | None:
-        """None: the program may be asked. network: None: it is unknown where it comes from."""
+        """None: the program may be queried. network: None: it is unknown where it comes from."""
         own = self._of(network) if network is not None else None
         if own is not None and _count(own, now_s) >= per_minute:
             return self._turn_away(host, network, now_s)

@@ -16,13 +16,13 @@ _STATUS = {on_demand_names.Denial.BUSY: 503, on_demand_names.Denial.UNREACHABLE:
 """What may pass; everything else is 404, as for an unknown name."""
 
 
-def create_app(asker: ask_program.Asker) -> types.ASGIApp:
-    """An ASGI application, to be run on the asker's event loop."""
+def create_app(program: ask_program.AskProgram) -> types.ASGIApp:
+    """An ASGI application, to be run on the event loop of the program."""
 
     async def app(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         match = _PATH.match(scope["path"])
         client = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-real-ip"), None)
-        refused = await asker.ask(match["host"], client) if match is not None else None
+        refused = await program.decide(match["host"], client) if match is not None else None
         if match is None or refused is not None:
             status = 404 if refused is None else _STATUS.get(refused.denial, 404)
             headers = {"Cache-Control": "no-store", **({"Retry-After": "60"} if status == 503 else {})}

@@ -352,5 +352,5 @@ async def _read_head(reader: asyncio.StreamReader) -> bytes:
 
 
 def _is_other(begin: bytes) -> bool:
-    """Whether no answer of HTTP begins so: what speaks another protocol may wait for more, and never ends its head."""
+    """Whether no answer of HTTP begins so: another protocol may wait for more, and never ends its head."""
     return not begin.startswith(_ANSWER[: len(begin)])

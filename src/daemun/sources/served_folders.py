@@ -1,6 +1,6 @@
 """Folders of `files`, and files of `respond`, whose visitors would get 404 or 403: those that are not there, those that
 nginx's workers may not enter, and folders of a whole site that have files and no front page. nginx finds out at the
-first request only, and tells its error log alone."""
+first request only, and reports it in its error log alone."""
 
 import contextlib
 import itertools

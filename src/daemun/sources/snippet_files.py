@@ -118,7 +118,7 @@ def find_problems(snapshot: model.Snapshot, find_worker: FindWorker) -> list[mod
     named = _find_all(snapshot)
     if not named:
         return []
-    with contextlib.suppress(errors.EnvironmentProblemError):  # told where nginx is to be started
+    with contextlib.suppress(errors.EnvironmentProblemError):  # reported where nginx is to be started
         worker = find_worker(user_option.OPTION.of(snapshot.globals or model.Globals()))
         return [problem for host, line in named for problem in _judge(host, line, worker)]
     return []

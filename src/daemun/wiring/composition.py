@@ -201,7 +201,7 @@ class Daemon:
                 store, clock.SystemClock(), self._certificates, reload=self._reload
             ),
             queue=self._queue,
-            asker=ask_program.Asker(self._domains),
+            program=ask_program.AskProgram(self._domains),
             guess_reports=self._guess_reports,
             links=self._client_links,
         )

@@ -46,7 +46,7 @@ class Sockets:
     gate: gate.Gate
     acme_service: account_service.AccountService
     queue: hold_queue.HoldQueue
-    asker: ask_program.Asker
+    program: ask_program.AskProgram
     guess_reports: guess_reports.GuessReports
     links: client_links.ClientLinks
 
@@ -70,7 +70,7 @@ class Sockets:
         await socket_server.serve(self._make_client_link_app, path, group=self.group)
 
     async def listen_to_missed(self) -> None:
-        await missed_handshakes.listen(self.layout, self.asker, group=self.group)
+        await missed_handshakes.listen(self.layout, self.program, group=self.group)
 
     async def listen_to_guesses(self) -> None:
         await self.guess_reports.listen(self.group)
@@ -90,7 +90,7 @@ class Sockets:
     def _make_on_demand_app(self) -> "types.ASGIApp":
         from daemun.on_demand import on_demand_app  # noqa: PLC0415
 
-        return on_demand_app.create_app(self.asker)
+        return on_demand_app.create_app(self.program)
 
     def _make_client_link_app(self) -> "types.ASGIApp":
         from daemun.certs.served import client_link_app  # noqa: PLC0415

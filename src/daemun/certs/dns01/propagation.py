@@ -100,7 +100,7 @@ def wait_until_seen(expected_records: collections.abc.Sequence[ExpectedRecord], 
         for expected, looks in zip(expected_records, found, strict=True):
             query_servers(expected, looks)
     for silent in (one for looks in found for one in looks if one.silence is not None):
-        log.warning("a name server says nothing and was passed over", server=str(silent), cause=silent.silence)
+        log.warning("a name server does not answer and was passed over", server=str(silent), cause=silent.silence)
 
 
 def _is_answered(looks: collections.abc.Sequence[ServerReply]) -> bool:

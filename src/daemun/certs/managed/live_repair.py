@@ -105,7 +105,7 @@ class LiveRepair:
             if served != entry.served:
                 self._index.put(name, dataclasses.replace(entry, served=served))
         log.warning(
-            "the files of a certificate were changed by somebody else; they are written again",
+            "the files of a certificate were changed by another program; they are written again",
             host=entry.spec.host,
             folder=f"live/{name}",
         )

@@ -110,9 +110,9 @@ class Watch:
                         if entry is not None and entry.served is queried.served:
                             self._index.put(name, dataclasses.replace(entry, advice=found))
         except errors.DaemunError as error:
-            log.warning("what a CA says of renewal could not be kept", error=str(error))
+            log.warning("the renewal information of a CA could not be kept", error=str(error))
         except Exception:
-            log.error("a CA could not be asked when to renew", stack=traceback.format_exc())  # noqa: TRY400
+            log.error("a CA could not be queried when to renew", stack=traceback.format_exc())  # noqa: TRY400
         finally:
             self._polling.discard(directory)
             self._changed()
@@ -189,7 +189,7 @@ class Watch:
                     self._index.put(name, dataclasses.replace(entry, attempts=new))
                     await asyncio.to_thread(certificate_records.write_attempts, self._store, name, new)
         except errors.DaemunError as error:
-            log.warning("what DNS says could not be kept", error=str(error))
+            log.warning("the answers of DNS could not be kept", error=str(error))
         except Exception:
             log.error("DNS could not be looked at", stack=traceback.format_exc())  # noqa: TRY400
         finally:

@@ -121,7 +121,7 @@ class Stored:
         return self._known
 
     def _read(self, key: str) -> certificate_records.Issued | None:
-        follows = "the certificate under live/ goes on where it is the same, else a CA is asked for another one"
+        follows = "the certificate under live/ goes on where it is the same, else another one is ordered"
         return damaged_keys.read(
             self._store,
             key,

@@ -271,7 +271,7 @@ def _numbers(generations: pathlib.Path) -> list[int]:
     return [int(path.name) for path in generations.iterdir() if path.name.isdecimal()]
 
 
-# What follows is done for every certificate of a first start, so it speaks to the system without pathlib between.
+# What follows is done for every certificate of a first start, so it calls the system without pathlib between.
 
 
 def _make_generations(path: pathlib.Path, worker_gid: int | None) -> bool:

@@ -11,7 +11,7 @@ Json = dict[str, typing.Any]
 
 
 def show(chosen: settings.Settings, *, as_json: bool) -> None:
-    """The account at every CA that was asked so far, also without a running daemon."""
+    """The account at every CA that was used so far, also without a running daemon."""
     found = _fetch(chosen)
     if as_json:
         json_answer.print_json(found)

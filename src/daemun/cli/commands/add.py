@@ -43,8 +43,8 @@ def add(
 ) -> None:
     """Add a site, or a path to a site, to the file, and wait until it is live.
 
-    When it cannot go live, the file is put back as it was. Then the target is tried, and what is wrong with it is told;
-    it is saved all the same. With `--app`, what is to be set in the application itself is told, too.
+    When it cannot go live, the file is put back as it was. Then the target is tried, and its faults are printed; it is
+    saved all the same. With `--app`, what is to be set in the application itself is printed, too.
     """
     from daemun.sources import known_apps, yaml_edit, yaml_holder
 

@@ -26,7 +26,7 @@ from daemun.cli import (
 def show(chosen: settings.Settings, *, as_json: bool) -> None:
     """Every certificate: what is served, until when, and what happens next.
 
-    Exits with 3 when a site is not served with the certificate that was asked for, or when no daemon runs.
+    Exits with 3 when a site is not served with the certificate that it should have, or when no daemon runs.
     """
     found = daemon_state.or_not_live(chosen, control_client.Client(chosen).certificates)
     if as_json:
@@ -49,9 +49,7 @@ group = command_groups.make_group("certs", show, about="Show the certificates an
 def renew(
     chosen: settings.Settings,
     host: typing.Annotated[str, typer.Argument(help="The site whose certificate it is.")],
-    force: typing.Annotated[
-        bool, typer.Option("--force", help="Also before the moment the CA asked to wait for.")
-    ] = False,
+    force: typing.Annotated[bool, typer.Option("--force", help="Also before the CA's Retry-After is over.")] = False,
 ) -> None:
     """Ask the CA for a new certificate now, forgetting earlier failures. Returns before the CA answers."""
     json_answer.note(host=host_names.normal(host))

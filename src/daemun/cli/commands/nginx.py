@@ -184,7 +184,7 @@ def _tell_used(chosen: settings.Settings, made: "installed_builds.Installed", ve
         output.print_line(f"it is not taken as long as {chosen.nginx_from} names {chosen.nginx}")
     laid_open = [one for one in nginx_builds.list_weaknesses(chosen, made.path) if one.applies]
     if laid_open:
-        output.complain(f"it has {nginx_weaknesses.tell(laid_open)}; `daemun nginx list` shows all")
+        output.complain(f"it has {nginx_weaknesses.describe(laid_open)}; `daemun nginx list` shows all")
 
 
 def _tell_running(chosen: settings.Settings, made: "installed_builds.Installed") -> None:

@@ -58,11 +58,11 @@ def status(  # noqa: PLR0917 - Typer's
     if alive:
         output.print_line(summary_of(answer)[1])
         raise typer.Exit(0 if verdict.is_alive(answer) else verdict.NOT_LIVE)
-    weaknesses, told = _look_at_weaknesses(chosen)
+    weaknesses, lines = _look_at_weaknesses(chosen)
     if as_json:
         json_answer.print_json({**answer, "nginx": {**answer["nginx"], "weaknesses": weaknesses}})
     else:
-        for line in (*summary_of(answer), *told):
+        for line in (*summary_of(answer), *lines):
             output.print_line(line)
         if answer["nginx"]["old_generations"]:
             tables.print_table(
@@ -84,8 +84,8 @@ def _look_at_weaknesses(chosen: settings.Settings) -> tuple[list[Json] | None, l
     if exposure is None or not exposure.serves:
         return None, []
     laid_open = [one for one in exposure.weaknesses if one.applies]
-    told = [f"nginx has {nginx_weaknesses.tell(laid_open)}; `daemun nginx list` shows more"] if laid_open else []
-    return nginx_exposure.weaknesses_json(exposure.weaknesses), told
+    lines = [f"nginx has {nginx_weaknesses.describe(laid_open)}; `daemun nginx list` shows more"] if laid_open else []
+    return nginx_exposure.weaknesses_json(exposure.weaknesses), lines
 
 
 def print_sites(answer: Json) -> None:

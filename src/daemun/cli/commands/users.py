@@ -58,7 +58,7 @@ def add(
     email: Email = None,
     display: Display = None,
 ) -> None:
-    """Add a user, with a password that is asked for, twice; it is the first line of a standard input that is no
+    """Add a user, with a password that is typed twice; it is the first line of a standard input that is no
     terminal. Needs no daemon.
     """
     from daemun.wiring.offline import offline_users
@@ -198,7 +198,7 @@ def passwd(chosen: settings.Settings, name: Name) -> None:
     from daemun.wiring.offline import offline_users
 
     _find({one.name: one for one in offline_users.list_users(chosen)}, name)
-    # What the user changes while somebody types is not overwritten.
+    # What the user changes while the password is typed is not overwritten.
     hashed = password_input.read_hash()
     with offline_users.editing(chosen) as users:
         user = _find(users, name)

@@ -14,7 +14,7 @@ from daemun.core.texts import names
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HeldAccess:
-    """access: what holds. place: what tells apart where it was set, [a-z0-9]."""
+    """access: what holds. place: what distinguishes where it was set, [a-z0-9]."""
 
     access: access_option.Access
     place: str

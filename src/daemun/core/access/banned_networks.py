@@ -16,7 +16,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LENGTHS = {4: (32, 24, 16), 6: (64, 48, 32)}
 """The lengths of prefixes that a name can stand for, in the order in which nginx tests them. An IPv6 customer has a /64
-(RFC 6177), so nothing shorter than that is told apart."""
+(RFC 6177), so nothing shorter than that is distinguished."""
 SHORTEST = {4: 8, 6: 19}
 """A shorter prefix is a mistake, and would have too many names."""
 LOOPBACK: tuple[Network, ...] = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::/64"))

@@ -1,6 +1,6 @@
-"""Identity providers of daemun's own sign-in, and who somebody is that signed in at one. Pure.
+"""Identity providers of daemun's own sign-in, and whose account a visitor signed in with. Pure.
 
-A person is known by provider and subject, never by an e-mail address alone, which may be somebody else's tomorrow
+A person is known by provider and subject, never by an e-mail address alone, which may be another person's tomorrow
 (OpenID Connect Core section 5.7). The name, `accounts.google.com:1234`, has a colon, which the name of no user of
 `daemun users` has, so nobody becomes such a user by an account elsewhere. Groups are named in the same way,
 `github:family`: anybody can make an organisation of that name.

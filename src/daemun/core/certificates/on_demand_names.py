@@ -16,8 +16,8 @@ LONGEST = 100
 
 class Denial(enum.Enum):
     """Why a name cannot be added. INVALID: it is no host name. NO_SITE: no site takes names. TAKEN: a site has it.
-    FULL: the site has as many as it may. NOT_ALLOWED: the URL that is asked refuses it. BUSY: too many came at once.
-    UNREACHABLE: the URL that is asked does not answer."""
+    FULL: the site has as many as it may. NOT_ALLOWED: the URL of `ask` refuses it. BUSY: too many came at once.
+    UNREACHABLE: the URL of `ask` does not answer."""
 
     INVALID = "invalid"
     NO_SITE = "no_site"

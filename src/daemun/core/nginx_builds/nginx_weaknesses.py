@@ -93,7 +93,7 @@ def find_conditions(
     return whole - left
 
 
-def tell(found: collections.abc.Sequence[Weakness]) -> str:
+def describe(found: collections.abc.Sequence[Weakness]) -> str:
     """ "3 known weaknesses (2 major, 1 medium), the worst CVE-2026-123007: memory corruption in HTTP/2"."""
     severities = [one.severity for one in found]
     counted = ", ".join(f"{severities.count(one)} {one}" for one in SEVERITIES if one in severities)

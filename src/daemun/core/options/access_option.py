@@ -228,10 +228,10 @@ def _parse(value: object) -> object:
 
 def _hint(value: bool | str | list[object]) -> str:
     """What is written without the map around it."""
-    said = value.strip().lower() if isinstance(value, str) else value
-    if said == PUBLIC:
+    written = value.strip().lower() if isinstance(value, str) else value
+    if written == PUBLIC:
         return f"write {PUBLIC}"
-    if isinstance(said, bool) or (isinstance(said, str) and said in _SWITCHES):
+    if isinstance(written, bool) or (isinstance(written, str) and written in _SWITCHES):
         return "to let everybody in, write public; to let nobody in, write `enabled: false` in the site"
     parts = [
         one.lower() if isinstance(one, str) else one

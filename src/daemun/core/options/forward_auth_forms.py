@@ -31,7 +31,7 @@ class Kind(enum.Enum):
 class Protocol:
     """How servers of one kind are queried.
 
-    server: where one is unless it is said; None: that has to be said. path: what is requested.
+    server: where one is unless it is written; None: it has to be written. path: what is requested.
     is_original: it reads the URL from X-Original-URL, as is usual with nginx, and not from X-Forwarded-*.
     shows_answer: what it answers to who may not come in is for the visitor, whatever its status: pages, redirects,
         cookies. Else 401 with `Location` leads there, and 403 is the gate's own page.

@@ -21,7 +21,7 @@ def check_email(text: str) -> str | None:
 
 
 def check_user(name: str) -> str | None:
-    """Why nobody can have this name; None: somebody can."""
+    """Why no user can have this name; None: one can."""
     return None if account_names.find_provider(name) is not None else password_hashes.check_user(name)
 
 

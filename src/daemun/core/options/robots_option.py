@@ -22,10 +22,10 @@ _IN = {"on", "true", "yes", "index", "follow", "allow"}
 
 def _hint(value: object) -> object:
     """The words of the header, and of a switch, which could be one of either."""
-    said = (
+    given = (
         {part for part in re.split(r"[\s,]+", str(value).lower()) if part} if isinstance(value, bool | str) else set()
     )
-    meant = "none" if said and said <= _OUT else "all" if said and said <= _IN else None
+    meant = "none" if given and given <= _OUT else "all" if given and given <= _IN else None
     if meant is None:
         return value
     means = "keeps search engines out" if meant == "none" else "lets them in"

@@ -79,7 +79,7 @@ def is_asking_own(scope: site_scope.Scope) -> bool:
 
 
 def server_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
-    """What asks in the handshake. Raises: RenderError where what is set cannot hold."""
+    """The directives that request one in the handshake. Raises: RenderError where what is set cannot hold."""
     found = _find(scope)
     if not found:
         return ()

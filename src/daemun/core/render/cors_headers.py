@@ -58,7 +58,7 @@ def variables(settings: model.Globals) -> tuple[directive.Node, ...]:
 
 
 def held(scope: site_scope.Scope, route: model.Route | None) -> tuple[cors_option.Cors | None, str]:
-    """What holds, and what tells apart where it was set."""
+    """What holds, and what distinguishes where it was set."""
     if route is not None and _is_set(route):
         return _find(route), names.variable_suffix(scope.site.host, route.name)
     place = names.variable_suffix(scope.site.host, "") if _is_set(scope.site) else _GATE

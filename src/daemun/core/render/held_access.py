@@ -44,7 +44,7 @@ def find_judge(scope: site_scope.Scope, route: model.Route) -> tuple[str, access
 
 def address_rules(access: access_option.Access, env: render_environment.Environment) -> tuple[directive.Directive, ...]:
     """nginx takes the first that fits. While a name that is denied has no known address, everybody is: who it is meant
-    for cannot be told apart."""
+    for cannot be distinguished."""
     known = env.named_addresses
     if any(access_option.is_name(one) and not known.get(one) for one in access.deny):
         return (arguments.line("deny", "all"),)

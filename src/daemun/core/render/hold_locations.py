@@ -69,7 +69,7 @@ MODULES = {
     model.Scheme.UWSGI: "uwsgi",
     model.Scheme.SCGI: "scgi",
 }
-"""What can wait, by the nginx module that speaks it. gRPC cannot: nginx does not keep the bodies of its requests."""
+"""What can wait, by the nginx module for it. gRPC cannot: nginx does not keep the bodies of its requests."""
 
 _UNSENT = r"[0-](?:, [0-])*"
 """Attempts of one location of which none sent anything."""

@@ -1,7 +1,7 @@
 r"""How nginx queries the judge (`daemun.judge`), and what visitors get whom it keeps out.
 
 `auth_request` knows 2xx, 401 and 403 only; everything else is 500, also a judge that cannot be reached
-(nginx.org/r/auth_request). So the judge has a header beside its 401 that tells what the visitor is to get, a judge that
+(nginx.org/r/auth_request). So the judge has a header beside its 401 that names what the visitor is to get, a judge that
 is not there becomes a 401 without that header, and `@daemun_refused` makes 401, 429 or 503 of it.
 
 What was found right is remembered for ten seconds (`proxy_cache`): by policy, host, address and credentials, or by
@@ -94,7 +94,7 @@ def server_lines(scope: site_scope.Scope, *, has_pages: bool) -> tuple[directive
 
 
 def _location(place: str, policy: judge_policies.Policy | judge_policies.LoginPolicy) -> directive.Directive:
-    """Where a policy is asked about. Whatever an owner sets for the server does not hold here."""
+    """Where a policy is requested. Whatever an owner sets for the server does not hold here."""
     if isinstance(policy, judge_policies.LoginPolicy):
         key = f"{policy.name} {policy.digest} $host {login_locations.SESSION} {login_locations.TOKEN}"
         sent = {"Host": "judge", "X-Daemun-Session": login_locations.SESSION, "X-Forwarded-Host": "$host"}
@@ -144,7 +144,7 @@ def refused_page() -> directive.Directive:
 
 
 def _refused(*, has_pages: bool, is_login: bool) -> directive.Directive:
-    """An owner may let nginx look at the errors of servers: a 401 of theirs is for somebody who came in."""
+    """An owner may let nginx look at the errors of servers: a 401 of theirs is for a visitor who came in."""
     conditions = (
         arguments.line("if", Expr(_USER), block=(arguments.line("return", "401"),)),
         *(

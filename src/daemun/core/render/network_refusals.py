@@ -18,7 +18,7 @@ _REFUSED, _LET_IN = "1", "0"
 
 
 def lines(access: access_option.Access, place: str) -> tuple[directive.Directive, ...]:
-    """First in a location. place: what tells apart where the access was set."""
+    """First in a location. place: what distinguishes where the access was set."""
     refuse = (arguments.line("return", "403"),)
     count = 1 if access.any and access.countries else len(access.countries)
     return tuple(arguments.line("if", Expr(_variable(place, number)), block=refuse) for number in range(count))

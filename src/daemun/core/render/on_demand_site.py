@@ -25,7 +25,7 @@ from daemun.errors import RenderError
 ASK_STATUS = "419"
 """Never leaves nginx: `return` needs some status to be caught by `error_page`."""
 
-OTHER_SHOWN, OTHER_ASKED = "$daemun_other_shown", "$daemun_other_asked"
+OTHER_SHOWN, OTHER_REQUESTED = "$daemun_other_shown", "$daemun_other_asked"
 
 _UPSTREAM = "daemun_domains"
 _ASK, _ADDED = "@daemun_domain_ask", "@daemun_domain_added"
@@ -90,7 +90,7 @@ def https_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     lines: list[directive.Node] = [
         directive.Comment("Every certificate under live/ counts as a name's, so those of other sites are left out."),
         _if_other(OTHER_SHOWN, "421"),
-        _if_other(OTHER_ASKED, "421"),
+        _if_other(OTHER_REQUESTED, "421"),
         _unless_added(scope, arguments.line("return", "421")),
     ]
     if _adds_names(scope):
@@ -106,7 +106,7 @@ def https_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
 def http_lines(scope: site_scope.Scope, to_https: tuple[directive.Node, ...]) -> tuple[directive.Node, ...]:
     """For the plain HTTP server. to_https: how a visitor is sent there once the name was added."""
     status = str(scope.settings.default.status)
-    others = _if_other(OTHER_ASKED, status)
+    others = _if_other(OTHER_REQUESTED, status)
     if not _adds_names(scope):
         return (others, _unless_added(scope, arguments.line("return", status)))
     ask = (
@@ -155,7 +155,7 @@ def others(desired: model.Desired) -> tuple[directive.Node, ...]:
         directive.Comment("takes names, also of a site that is disabled."),
         *(
             arguments.line("map", Expr(source), Expr(variable), block=(*usual, *lines))
-            for source, variable in (("$ssl_server_name", OTHER_SHOWN), ("$host", OTHER_ASKED))
+            for source, variable in (("$ssl_server_name", OTHER_SHOWN), ("$host", OTHER_REQUESTED))
         ),
     )
 

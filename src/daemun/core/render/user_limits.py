@@ -35,7 +35,7 @@ _OF_FIRST = ("include",)
 
 
 def is_on(access: access_option.Access) -> bool:
-    """Whether somebody names the users that are to be counted by."""
+    """Whether a judge or the sign-in names the users that are to be counted by."""
     limit = access.rate_limit
     return limit is not None and limit.is_by_user and access.names_users
 

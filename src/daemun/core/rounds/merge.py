@@ -239,5 +239,5 @@ def certificate_specs(
 
 
 def services(desired: model.Desired) -> tuple[dns_service.Service, ...]:
-    """What nginx asks the DNS responder for, once, sorted by name."""
+    """What nginx queries at the DNS responder, once, sorted by name."""
     return dns_services.find_services(desired)

@@ -1,4 +1,4 @@
-"""What nginx asks daemun for by name, and who waits for it."""
+"""What nginx queries at daemun by name, and who waits for it."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from daemun.core.options import health_option
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """How one endpoint is asked. tls: None: over plain TCP. host: None: its own address.
+    """How one endpoint is checked. tls: None: over plain TCP. host: None: its own address.
 
     server_name: what its certificate must carry and what is sent as SNI; None: nothing is sent and nothing compared.
     """
@@ -21,9 +21,9 @@ class Check:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A name nginx asks daemun's DNS responder for, and what the answer is made of: a host's addresses or a pool.
+    """A name that nginx queries at the DNS responder, and what the answer is made of: a host's addresses or a pool.
 
-    name: "abc123.daemun", made by `services.dns_services`; nginx asks for SRV at "_http._tcp.abc123.daemun".
+    name: "abc123.daemun", made by `services.dns_services`; nginx queries SRV at "_http._tcp.abc123.daemun".
     host: a host name as the owner wrote it, resolved by the system (DNS, /etc/hosts, Docker's names), or an address.
     port: 1-65535. pool: the name of a `Pool`; then host and port are None.
     check: only endpoints that pass it are in the answer; None: all are.
@@ -44,7 +44,7 @@ class Service:
 class WaitedServer:
     """One server that requests wait for: a service, a literal address, or a unix socket.
 
-    written: a unix socket as nginx is to be told it.
+    written: a unix socket as it is written for nginx.
     """
 
     service: str | None = None

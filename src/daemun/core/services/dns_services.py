@@ -46,7 +46,7 @@ def find_stream_service(place: stream_forms.Place) -> dns_service.Service | None
 
 
 def find_services(desired: model.Desired) -> tuple[dns_service.Service, ...]:
-    """What nginx asks for: every service of an enabled site and of a stream, once, sorted by name."""
+    """What nginx queries: every service of an enabled site and of a stream, once, sorted by name."""
     found = {
         find_service(route.action, target)
         for site in desired.enabled

@@ -41,7 +41,7 @@ VARIABLES = frozenset(
     }
 )
 """nginx variables that a header value, a redirect or a hash key may use. Each exists in every nginx build that daemun
-accepts, and none tells of the machine or of other requests. `$cookie_NAME`, `$arg_NAME` and `$http_NAME` are allowed
+accepts, and none is about the machine or of other requests. `$cookie_NAME`, `$arg_NAME` and `$http_NAME` are allowed
 too (`is_variable`). Source: nginx.org/en/docs/varindex.html"""
 
 LOG_VARIABLES = frozenset(
@@ -98,7 +98,7 @@ def is_variable(name: str) -> bool:
 
 def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The IP address a host is ("10.0.0.1", "::1" or "[::1]"), None for a name."""
-    # Every address has a colon or ends in a digit. Most hosts are names, and all are asked about again and again.
+    # Every address has a colon or ends in a digit. Most hosts are names, and all are looked up again and again.
     may_be_one = ":" in host or host.removesuffix("]")[-1:].isdigit()
     return _parse_address(host) if may_be_one else None
 
@@ -145,7 +145,7 @@ def slug(host: str) -> str:
 
     "shop.example.com" stays; "*.example.com" -> "_.example.com"; "www.example.*" -> "www.example._";
     "[::1]" -> "_v6_--1"; "~expression" -> "-re_" and a digest (its file comes first: one of the others may be for any
-    name); what is longer than 100 characters is cut and told apart by a digest. No host label starts with an
+    name); what is longer than 100 characters is cut and made unique by a digest. No host label starts with an
     underscore alone ("_" before the first dot is refused by `validation.validate`), so no two hosts meet.
     """
     address = address_of(host)
@@ -164,12 +164,12 @@ def upstream_name(host: str, path: str) -> str:
 
 
 def variable_suffix(host: str, path: str = "/") -> str:
-    """What tells apart the nginx variables of one site or route: ten hexadecimal digits, stable while both are."""
+    """What distinguishes the nginx variables of one site or route: ten hexadecimal digits, stable while both are."""
     return _digest(f"{host} {path}")
 
 
 def service_name(host: str, port: int) -> str:
-    """The name under which nginx asks for the addresses of a named server (`dns_service.Service.name`)."""
+    """The name under which nginx queries the addresses of a named server (`dns_service.Service.name`)."""
     return f"{_digest(f'{host}:{port}')}.daemun"
 
 

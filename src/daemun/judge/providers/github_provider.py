@@ -1,4 +1,4 @@
-"""GitHub, and GitHub Enterprise Server, as a provider: OAuth 2 with PKCE, and its API for who somebody is.
+"""GitHub, and GitHub Enterprise Server, as a provider: OAuth 2 with PKCE, and its API for who the visitor is.
 
 Source: docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps, docs.github.com/en/rest/users.
 The account's number is the subject: its name may be another's tomorrow.

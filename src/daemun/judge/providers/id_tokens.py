@@ -1,4 +1,4 @@
-"""Whether an ID token proves who somebody is (OpenID Connect Core section 3.1.3.7). No I/O; the time is an argument.
+"""Whether an ID token proves who the visitor is (OpenID Connect Core section 3.1.3.7). No I/O; the time is an argument.
 
 Slow to import (joserfc), so only `oidc_provider` does.
 """

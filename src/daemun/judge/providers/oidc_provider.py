@@ -150,7 +150,7 @@ class OidcProvider:
 def merge(claims: id_tokens.Claims, userinfo: dict[str, typing.Any]) -> id_tokens.Claims:
     """What is known of a user; an address and whether it is verified come from the same place.
 
-    Raises: ProviderError when userinfo is of somebody else (OpenID Connect Core section 5.3.2)."""
+    Raises: ProviderError when userinfo is of another account (OpenID Connect Core section 5.3.2)."""
     if userinfo.get("sub") != claims["sub"]:
         raise ProviderError(Fault.UNPROVEN, "its userinfo endpoint answers with another user")
     email = claims if "email_verified" in claims else userinfo

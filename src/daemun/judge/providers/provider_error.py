@@ -5,7 +5,7 @@ import enum
 
 class Fault(enum.Enum):
     """AWAY: the provider does not answer, or not as one does. SETTINGS: it refuses what daemun.yaml has of it. REFUSED:
-    it does not sign the user in. UNPROVEN: what it sent does not prove who somebody is."""
+    it does not sign the user in. UNPROVEN: what it sent does not prove who the visitor is."""
 
     AWAY = "away"
     SETTINGS = "settings"

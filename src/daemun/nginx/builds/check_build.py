@@ -39,9 +39,9 @@ def check(path: str) -> None:
             server.kill()
             server.wait()
         if _ANSWER not in answer:
-            told = (folder / "words").read_text(encoding="utf-8", errors="replace").strip()[-300:]
+            found = (folder / "words").read_text(encoding="utf-8", errors="replace").strip()[-300:]
             raise errors.EnvironmentProblemError(
-                f"cannot use this nginx: it answers no request ({told or answer[:80]!r}); what was used before goes on"
+                f"cannot use this nginx: it answers no request ({found or answer[:80]!r}); what was used before goes on"
             )
 
 

@@ -32,7 +32,7 @@ _LEFT_OUT = frozenset({"libc-gconv-modules-extra"})
 _NETWORK = re.compile(r'Acquire::(?:https?|ForceIPv[46])(?:::\S+)? "[^"]+";')
 _TIMEOUT_S = 600.0
 _EXPIRED = "is expired"
-_TELLING = ("E:", "W: GPG error")
+_MESSAGES = ("E:", "W: GPG error")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +117,9 @@ def run(command: list[str], *, environment: dict[str, str] | None = None, folder
         raise errors.EnvironmentProblemError(f"{command[0]} did not end within {_TIMEOUT_S:g} s") from error
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        telling = [line.partition(":")[2].strip() for line in lines if line.startswith(_TELLING)] or lines[:1]
+        messages = [line.partition(":")[2].strip() for line in lines if line.startswith(_MESSAGES)] or lines[:1]
         words = (
-            " ".join(line.removeprefix(f"{command[0]}: error: ") for line in dict.fromkeys(telling))
+            " ".join(line.removeprefix(f"{command[0]}: error: ") for line in dict.fromkeys(messages))
             or f"it ended with {done.returncode}"
         )
         raise errors.EnvironmentProblemError(f"{pathlib.Path(command[0]).name}: {words.rstrip('.')}")

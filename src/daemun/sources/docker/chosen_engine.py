@@ -79,7 +79,7 @@ class ChosenEngine:
         return container_remarks.SOURCE
 
     def configure(self, wanted: docker_option.Docker) -> None:
-        """What to ask from now on. Cheap when nothing changed; else reads or forgets the listing that is kept."""
+        """What to query from now on. Cheap when nothing changed; else reads or forgets the listing that is kept."""
         before, self._wanted = self._wanted, wanted
         same = before and dataclasses.replace(
             before, reserved=wanted.reserved, tenants=wanted.tenants, shared=wanted.shared

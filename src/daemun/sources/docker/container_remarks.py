@@ -93,8 +93,8 @@ class RemarkCollector:
 def _find_app(container: containers.Container, found: route_requests.ContainerRequests) -> str | None:
     """What a label could name; variables of nginx-proxy have no word for it."""
     actions = [request.route.action for request in found.requests]
-    is_said = any(app_option.OPTION.of(action) is not None for action in actions)
-    if is_said or found.words != "labels" or not any(isinstance(action, model.Proxy) for action in actions):
+    has_app = any(app_option.OPTION.of(action) is not None for action in actions)
+    if has_app or found.words != "labels" or not any(isinstance(action, model.Proxy) for action in actions):
         return None
     app = known_apps.find_by_image(container.image)
     return None if app is None else app.name

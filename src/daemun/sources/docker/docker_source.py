@@ -284,6 +284,8 @@ class DockerSource:
             message = f"{self._silence()}; those that were known last are taken as unchanged"
         else:
             since = self._failure.since.strftime("%Y-%m-%d %H:%M:%S UTC")
-            message = f"{self._failure.message}; since {since} the containers it told of last are taken as unchanged"
+            message = (
+                f"{self._failure.message}; since {since} the containers that it listed last are taken as unchanged"
+            )
         origin = model.Origin(source=container_remarks.SOURCE, place=str(self._endpoint))
         return model.Problem(origin=origin, message=message, severity=model.Severity.WARNING)

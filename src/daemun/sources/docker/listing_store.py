@@ -36,7 +36,7 @@ def encode(kept: KeptListing) -> bytes:
 
 def read_kept(store: ports.Store) -> KeptListing | None:
     """None when nothing is kept, or nothing that this version reads. Blocking."""
-    follows = "the containers that were seen last are forgotten, the engine is asked for them"
+    follows = "the containers that were seen last are forgotten, the engine is queried for them"
     return damaged_keys.read(store, _KEY, _FORM.validate_json, follows=follows)
 
 

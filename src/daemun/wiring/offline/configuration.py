@@ -76,7 +76,7 @@ def read_if_good(chosen: settings.Settings) -> model.Desired | None:
 
 
 def unseen(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
-    """Without a daemon no engine is asked: nothing of what containers wish is known then, which is said."""
+    """Without a daemon no engine is queried, so what containers request is unknown; a warning reports it."""
     wanted = docker_option.OPTION.of(desired.globals)
     engine = chosen_engine.find_engine(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
     place = str(engine) if engine is not None else None
@@ -85,7 +85,7 @@ def unseen(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Pro
         place = kept.url if kept is not None else None
     if place is None:
         return ()
-    message = "its containers are not asked without a running daemon, so what they wish for is missing here"
+    message = "its containers are not looked at without a running daemon, so what they request is missing here"
     origin = model.Origin(source="docker", place=place)
     return (model.Problem(origin=origin, message=message, severity=model.Severity.WARNING),)
 

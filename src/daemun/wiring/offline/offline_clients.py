@@ -34,7 +34,7 @@ def find_page(chosen: settings.Settings, host: str | None) -> str:
     """The address behind which links are, without the secret. host: None: of the first site that has one. Raises:
     ConfigError."""
     desired = configuration.read(chosen)
-    found = {name: site for site in desired.enabled if _asks_own(site, desired.globals) for name in site.names}
+    found = {name: site for site in desired.enabled if _has_own_ca(site, desired.globals) for name in site.names}
     found = {name: site for name, site in found.items() if names.is_host_name(name)}
     source = configuration.name_source(chosen)
     if not found:
@@ -74,13 +74,13 @@ def is_over(one: client_ca.Client) -> bool:
     return one.expires_at <= _now()
 
 
-def _asks_own(site: model.Site, globals_: model.Globals) -> bool:
+def _has_own_ca(site: model.Site, globals_: model.Globals) -> bool:
     every = (
         access_levels.of_site(site, globals_),
         *(access_levels.of_route(one, site, globals_) for one in site.routes),
     )
-    asked = (held.access.client_certificates for held in every)
-    return any(one is not None and one.ca.path is None for one in asked)
+    wanted = (held.access.client_certificates for held in every)
+    return any(one is not None and one.ca.path is None for one in wanted)
 
 
 def _links(chosen: settings.Settings) -> client_links.ClientLinks:
