@@ -147,7 +147,7 @@ def _in_networks(variable: str, networks: tuple[str, ...]) -> _Condition:
 def _share(scope: site_scope.Scope, variable: str, share: int, drawn: int) -> _Condition:
     """Visitors are distinguished by address (of IPv6 the network that one customer has) and browser: a cookie would
     have to be set in answers of all kinds, and needs consent in some countries. The same for all paths of a site, so
-    that a visitor meets one version of an application; another one for each further share of a list, so that 50 % behind
+    that a visitor meets one version of an application; another for each further share of a list, so that 50 % behind
     10 % is half of those who are left."""
     salt = names.variable_suffix(scope.site.host, f"share {drawn}")
     block = (arguments.line(f"{share // 100}.{share % 100:02d}%", _HELD), arguments.line("*", "0"))
