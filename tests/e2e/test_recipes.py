@@ -22,6 +22,7 @@ from tests.support import (
     identity_providers,
     judges,
     login_browser,
+    php_fpm,
 )
 from tests.support.daemon import Daemon
 
@@ -259,6 +260,37 @@ def _servers(daemon: Daemon) -> list[str]:
 def test_who_uses_my_bandwidth(daemon: Daemon, server: backend.Backend) -> None:
     first = _run_on_the_log(daemon, "Who uses my bandwidth", server).splitlines()[0]
     assert re.match(r"[0-9]+ 127\.0\.0\.1 app\.test$", first), first
+
+
+def test_php(daemon: Daemon, server: backend.Backend) -> None:
+    folders = {"/var/www/wordpress": "blog", "/srv/nextcloud": "cloud", "/srv/shop/public": "shop/public"}
+    scripts = ("blog/index.php", "blog/xmlrpc.php", "cloud/remote.php", "shop/public/storage/x.php", "shop/.env.php")
+    for script in ("blog/wp-content/uploads/x.php", "cloud/index.php", "shop/public/index.php", *scripts):
+        file = daemon.root / script
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("<?php echo basename(__FILE__), ' ', $_SERVER['REQUEST_URI'];")
+    (daemon.root / "cloud" / "config").mkdir()
+    (daemon.root / "cloud" / "config" / "x.txt").write_text("secret")
+    with php_fpm.running() as socket:
+        fpm = {"unix:/run/php/php-fpm.sock": f"unix:{socket}", '"127.0.0.1:9000"': f"unix:{socket}"}
+        replaced = {one: f"{daemon.root}/{folder}" for one, folder in folders.items()} | fpm
+        replaced |= {"server_root: /var/www/html": f"server_root: {daemon.root}/cloud"}
+        hosts = {"blog.example.com": "app.test", "cloud.example.com": "cloud.test", "shop.example.com": "shop.test"}
+        serve(daemon, "PHP: WordPress, Nextcloud, Laravel", server, **hosts, **replaced)
+
+        def get(url: str) -> tuple[int, str]:
+            answer = clients.get(daemon.gate, f"https://{url}")
+            return answer.status_code, answer.text
+
+        assert get("app.test/2026/11/a-post/") == (200, "index.php /2026/11/a-post/")
+        assert get("app.test/wp-content/uploads/x.php")[1].startswith("index.php")
+        assert [get(f"app.test/xmlrpc.php{end}")[1].startswith("xmlrpc") for end in ("", "/")] == [False, False]
+        assert get("cloud.test/remote.php/dav/x") == (200, "remote.php /remote.php/dav/x")
+        assert get("cloud.test/config/x.txt")[0] == 404
+        carddav = clients.get(daemon.gate, "https://cloud.test/.well-known/carddav")
+        assert (carddav.status_code, carddav.headers["Location"]) == (301, "/remote.php/dav/")
+        assert get("shop.test/storage/x.php") == (200, "index.php /storage/x.php")
+        assert get("shop.test/.env.php")[1].startswith("index.php")
 
 
 def test_numbers(daemon: Daemon, server: backend.Backend) -> None:

@@ -358,6 +358,19 @@ def _routes() -> Feature:
     )
 
 
+def _php() -> Feature:
+    fpm = target("fastcgi://unix:/run/php/php-fpm.sock")
+    blog = model.Php(folder="/srv/$blog", server_folder="/app", front="app/front.php", no_code=("/up.loads/",))
+    return _sites(
+        site(
+            "php.example.com",
+            route("/", model.Proxy(targets=(fpm,), php=model.Php(folder="/srv/app", trusted="/srv"))),
+            route("/b$log/", model.Proxy(targets=(target("fastcgi://php:9000"),), php=blog)),
+            route("/plain/", model.Proxy(targets=(fpm,), php=model.Php(folder="/", front=None))),
+        )
+    )
+
+
 def _files() -> Feature:
     return _sites(
         site(
@@ -611,6 +624,7 @@ FEATURES = {
     "answers": _answers(),
     "rewrites": _rewrites(),
     "paths": _paths(),
+    "php": _php(),
     "globals": _globals(),
     "headers": _headers(),
     "http": _http(),

@@ -369,6 +369,7 @@ def test_a_number_of_any_length_refuses_its_container_and_no_other(label: str, v
 
 FILE_ONLY = {
     "files": "names a folder of the machine",
+    "php": "names a folder of the machine",
     "spa": "belongs to files",
     "listing": "belongs to files",
     "local_address": "is an address of the machine",

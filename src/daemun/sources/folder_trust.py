@@ -35,12 +35,20 @@ def _of_site(site: model.Site) -> model.Site:
             dataclasses.replace(route, options=catalogue.with_pages(route.options, _of_page)) for route in site.routes
         )
         site = dataclasses.replace(site, routes=tuple(routes))
-    if not any(isinstance(route.action, model.Files | model.Respond) for route in site.routes):
+    if not any(_has_files(route.action) for route in site.routes):
         return site
     return dataclasses.replace(site, routes=tuple(map(_of_route, site.routes)))
 
 
+def _has_files(action: model.Action) -> bool:
+    is_php = isinstance(action, model.Proxy) and action.php is not None
+    return is_php or isinstance(action, model.Files | model.Respond)
+
+
 def _of_route(route: model.Route) -> model.Route:
+    if isinstance(route.action, model.Proxy) and route.action.php is not None:
+        php = dataclasses.replace(route.action.php, trusted=find_trusted(route.action.php.folder))
+        return dataclasses.replace(route, action=dataclasses.replace(route.action, php=php))
     if isinstance(route.action, model.Respond) and route.action.file is not None:
         trusted = find_trusted(str(pathlib.Path(route.action.file).parent))
         return dataclasses.replace(route, action=dataclasses.replace(route.action, trusted=trusted))

@@ -39,7 +39,7 @@ def find_problems(
             if common in {place, secret}:
                 where = "is" if place == secret else "holds" if common == place else "lies in"
                 key = str(one.field[-1])
-                apart = "a folder apart from it" if key == "files" else "another file"
+                apart = "a folder apart from it" if key in {"files", "php"} else "another file"
                 label = problem_report.label(one.field, host=one.host)
                 message = f"{label}: {place} {where} {what}; name {apart}"
                 problems.append(
@@ -66,6 +66,8 @@ def _find_place(route: model.Route) -> tuple[str, str] | None:
     match route.action:
         case model.Files(folder=folder):
             return "files", folder
+        case model.Proxy(php=model.Php(folder=folder)):
+            return "php", folder
         case model.Respond(file=str(file)):
             return "respond", file
         case _:

@@ -1,6 +1,6 @@
-"""Folders of `files`, and files of `respond`, whose visitors would get 404 or 403: those that are not there, those that
-nginx's workers may not enter, and folders of a whole site that have files and no front page. nginx finds out at the
-first request only, and reports it in its error log alone."""
+"""Folders of `files` and `php`, and files of `respond`, whose visitors would get 404 or 403: those that are not there,
+those that nginx's workers may not enter, and folders of a whole site that have files and no front page. nginx finds out
+at the first request only, and reports it in its error log alone."""
 
 import contextlib
 import itertools
@@ -20,7 +20,7 @@ def find_problems(snapshot: model.Snapshot, find_worker: snippet_files.FindWorke
         for site in snapshot.sites
         if site.enabled
         for route in site.routes
-        if isinstance(route.action, model.Files | model.Respond)
+        if isinstance(route.action, model.Files | model.Respond) or _is_php(route.action)
     ]
     pages = [*catalogue.find_pages(snapshot)]
     if not served and not pages:
@@ -54,13 +54,33 @@ def _judge_page(
 def _find_cause_of(
     site: model.Site,
     route: model.Route,
-    action: model.Files | model.Respond,
+    action: model.Action,
     worker: snippet_files.Worker | None,
     written: model.Snippet,
 ) -> str | None:
+    if isinstance(action, model.Proxy) and action.php is not None:
+        return _find_cause(action.php.folder, worker) or _find_no_front(action.php)
     if isinstance(action, model.Files):
-        return _find_cause(action, worker) or _find_no_page(site, route, action, written)
-    return None if action.file is None else _find_cause_of_file(pathlib.Path(action.file), worker)
+        return _find_cause(action.folder, worker) or _find_no_page(site, route, action, written)
+    file = action.file if isinstance(action, model.Respond) else None
+    return None if file is None else _find_cause_of_file(pathlib.Path(file), worker)
+
+
+def _is_php(action: model.Action) -> bool:
+    return isinstance(action, model.Proxy) and action.php is not None
+
+
+def _find_no_front(php: model.Php) -> str | None:
+    """Of a folder that the PHP server sees by another path, what is here is the same: the gate looks here."""
+    folder = pathlib.Path(php.folder)
+    try:
+        if php.front is None or (folder / php.front).is_file() or not any(folder.iterdir()):
+            return None
+    except OSError:
+        return None
+    below = next((one for one in ("public", "web", "htdocs", "html") if (folder / one / php.front).is_file()), None)
+    cure = f"write `root: {folder / below}`" if below else "correct `root`, or name the script with `front`"
+    return f"there is no {php.front} in {folder}, which gets what is no file; {cure}"
 
 
 def _find_cause_of_file(file: pathlib.Path, worker: snippet_files.Worker | None) -> str | None:
@@ -76,8 +96,8 @@ def _find_cause_of_file(file: pathlib.Path, worker: snippet_files.Worker | None)
     return None
 
 
-def _find_cause(files: model.Files, worker: snippet_files.Worker | None) -> str | None:
-    folder = pathlib.Path(files.folder)
+def _find_cause(served: str, worker: snippet_files.Worker | None) -> str | None:
+    folder = pathlib.Path(served)
     try:
         if folder.is_file():
             return f"{folder} is a file, and a folder is expected; name the one that it is in"
@@ -125,7 +145,7 @@ def _is_answered(nodes: model.Snippet) -> bool:
 
 
 def _warn(site: model.Site, route: model.Route, cause: str) -> model.Problem:
-    field = (*route.field, "files" if isinstance(route.action, model.Files) else "respond")
+    field = (*route.field, catalogue.find_action(route.action).value)
     return model.Problem(
         origin=site.origin,
         message=f"{problem_report.label(field, host=site.host)}: {cause}",

@@ -6,7 +6,7 @@ import typing
 import pydantic
 
 from daemun.core import model, short_texts
-from daemun.core.options import catalogue, forms, option, respond_form, when_option
+from daemun.core.options import catalogue, forms, option, php_form, respond_form, when_option
 from daemun.core.options.option import Doc
 from daemun.core.texts import words
 from daemun.sources import yaml_entry, yaml_words
@@ -83,9 +83,11 @@ class TargetEntry(yaml_entry.Entry):
 
 
 class RouteEntry(yaml_entry.Entry):
-    """A target's text, or this map with one of `to`, `redirect`, `files`, `respond`, `deny`."""
+    """A target's text, or this map with one of `to`, `redirect`, `files`, `respond`, `deny`, `php`."""
 
-    shape = 'a target such as "http://127.0.0.1:8000", or a map with `to`, `redirect`, `files`, `respond` or `deny`'
+    shape = (
+        'a target such as "http://127.0.0.1:8000", or a map with `to`, `redirect`, `files`, `respond`, `deny` or `php`'
+    )
     to: typing.Annotated[
         typing.Annotated[list[typing.Annotated[TargetEntry, forms.Also(forms.TEXT)]], forms.ONE_OR_MORE] | None,
         Doc(kind="target, map, or a list of them", usual="", meaning="the servers"),
@@ -112,6 +114,14 @@ class RouteEntry(yaml_entry.Entry):
     deny: typing.Annotated[
         respond_form.Deny | None,
         Doc(kind="true", usual="", meaning="nobody gets anything here: 403 with the gate's page"),
+    ] = None
+    php: typing.Annotated[
+        php_form.Form | None,
+        Doc(
+            kind="FastCGI server, or `{socket, root, server_root, front, no_code}`",
+            usual="",
+            meaning="a PHP application in the folder `root`, see [PHP](#php-applications)",
+        ),
     ] = None
     nginx: typing.Annotated[
         str, Doc(kind="text", usual="none", meaning="hand-written directives for the `location` block")
@@ -140,6 +150,8 @@ class RouteEntry(yaml_entry.Entry):
         if self.respond is not None or self.deny is not None:
             answer = self.deny if self.respond is None else self.respond.make()
             return dataclasses.replace(answer or respond_form.DENIAL, options=own), options
+        if self.php is not None:
+            return dataclasses.replace(self.php.make(), options=own), options
         return model.Proxy(targets=tuple(target.translate() for target in self.to or ()), options=own), options
 
 

@@ -28,18 +28,20 @@ def make_schema() -> forms.Json:
     route["properties"]["to"]["minItems"] = 1  # of a list; a schema's word for another type is ignored
     route["oneOf"] = [{"required": [kind.value]} for kind in option.Beside]
     site["properties"]["routes"] |= _ROUTES
+    required = [key for key in site.pop("required") if key != "routes"]
+    site["anyOf"] = [{"required": [*required, key]} for key in ("routes", yaml_site.PHP)]
     file["properties"]["sites"] |= {"type": "object", "additionalProperties": {"$ref": "#/$defs/Site"}}
     file |= {"anyOf": [{"required": ["sites"]}, {"required": [yaml_include.KEY]}], "patternProperties": {"^x-": {}}}
     one: forms.Json = {"anyOf": [forms.TEXT, {"$ref": "#/$defs/RouteMap"}]}
     definitions["RouteMap"] = route
     definitions["Route"] = {
         "anyOf": [*one["anyOf"], {"type": "array", "items": one, "contains": _FOR_SOME}],
-        "description": "a target, a map with to, redirect, files, respond or deny, or a list of them, of which the "
-        "first is taken whose `when` holds",
+        "description": "a target, a map with to, redirect, files, respond, deny or php, or a list of them, of which "
+        "the first is taken whose `when` holds",
     }
     definitions["Site"] = {
         "anyOf": [forms.TEXT, _ROUTES, site],
-        "description": "a target, a map of paths, or a map with routes",
+        "description": "a target, a map of paths, or a map with routes or php",
     }
     return {"$schema": _DRAFT, "title": "daemun.yaml", **file, "$defs": dict(sorted(definitions.items()))}
 

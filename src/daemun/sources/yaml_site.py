@@ -4,9 +4,11 @@ import typing
 
 import pydantic
 
-from daemun.core.options import catalogue, option, site_listen_form
+from daemun.core.options import catalogue, option, php_form, site_listen_form
 from daemun.core.texts import route_paths
 from daemun.sources import yaml_entry
+
+PHP = option.Beside.PHP.value
 
 
 class SiteEntry(yaml_entry.Entry):
@@ -24,6 +26,15 @@ class SiteEntry(yaml_entry.Entry):
     nginx: typing.Annotated[
         str, option.Doc(kind="text", usual="none", meaning="hand-written directives for the `server` block")
     ] = ""
+
+    php: typing.Annotated[
+        php_form.Form | None,
+        option.Doc(
+            kind="FastCGI server, or `{socket, root, server_root, front, no_code}`",
+            usual="none",
+            meaning="the route `/` is a PHP application, see [PHP](#php-applications); needs no `routes`",
+        ),
+    ] = None
 
     listen: typing.Annotated[
         site_listen_form.Form | None,
@@ -46,6 +57,8 @@ class SiteEntry(yaml_entry.Entry):
             and all(isinstance(key, str) and route_paths.is_written(key) for key in value)
         ):
             return {"routes": value}
+        if isinstance(value, dict) and value.get(PHP) is not None:
+            return {"routes": {}, **value}
         return value
 
 

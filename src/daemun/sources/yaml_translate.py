@@ -130,6 +130,8 @@ class Translation(yaml_context.Context):
         self._report_same_paths(path, entry.routes, host)
         app = self._find_app(entry, path, host)
         routes = [one for route_path in entry.routes for one in self._routes(path, route_path, host=host, app=app)]
+        if entry.php is not None:
+            routes.append(self._php_route(path, entry, host, app))
         if None in routes:
             self.incomplete.add(origin.place)
         own = [route for route in routes if route is not None]
@@ -282,6 +284,16 @@ class Translation(yaml_context.Context):
         else:
             yield self._route(path, prefix, host, 0 if yaml_route.has_condition(written) else None, app=app)
 
+    def _php_route(
+        self, site: yaml_positions.Path, entry: yaml_site.SiteEntry, host: str, app: app_preset.Preset | None
+    ) -> model.Route | None:
+        """The route "/" of a site with `php`."""
+        if "/" in entry.routes:
+            self.report_at((*site, yaml_site.PHP), 'stands beside a route "/"; keep one of them', host=host)
+            return None
+        value = self.document.get((*site, yaml_site.PHP))
+        return self._route(site, "/", host, None, app=app, instead={yaml_site.PHP: value})
+
     def _route(
         self,
         path: yaml_positions.Path,
@@ -290,9 +302,11 @@ class Translation(yaml_context.Context):
         number: int | None,
         *,
         app: app_preset.Preset | None,
+        instead: object = None,
     ) -> model.Route | None:
-        """number: its place among those of its path. app: of the site."""
-        entry, faults = self.read_part(yaml_route.ROUTE, path)
+        """number: its place among those of its path. app: of the site. instead: what stands for the route, which is
+        written elsewhere."""
+        entry, faults = self.read_part(yaml_route.ROUTE, path, instead=instead)
         for fault in faults:
             self.report(fault, host=host)
         if entry is None:

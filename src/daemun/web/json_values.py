@@ -221,6 +221,8 @@ def route_json(route: model.Route, pools: Pools, look: model.RouteLook | None = 
     """`to` as in the file, with the servers that a pool has now; `entry`, `when`: of several of a path, from 1."""
     action = route.action
     match action:
+        case model.Proxy(php=model.Php(folder=folder)):
+            kind, to = "php", [*(text for target in action.targets for text in _target_texts(target, pools)), folder]
         case model.Proxy():
             kind, to = "proxy", [text for target in action.targets for text in _target_texts(target, pools)]
         case model.Redirect():

@@ -131,11 +131,30 @@ made by `core.options.catalogue.values`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Php:
+    """A PHP application, of which the gate has the files, too, and which a FastCGI server runs.
+
+    folder: absolute path, of this machine. server_folder: the same folder as the server sees it; None: by that path.
+    front: the script that gets what is no file, from the folder on; None: there is none, and such requests get 404.
+    no_code: folders from which nothing is run, from the folder on ("/uploads/"), beside those that never are.
+    trusted: as of `Files`.
+    """
+
+    folder: str
+    server_folder: str | None = None
+    front: str | None = "index.php"
+    no_code: tuple[str, ...] = ()
+    trusted: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
     """A route's requests go to servers.
 
     targets: at least one; all of one scheme and one path (`validation.validate`).
+    php: the servers run the scripts of a folder, whose other files the gate serves; None: they get every request.
     """
 
     targets: tuple[Target, ...]
+    php: Php | None = None
     options: OptionValues = ()

@@ -60,7 +60,7 @@ OPTION = Option(
         meaning="the longest header of a server's answer (4k to 256k), and how much of an answer is read ahead where "
         "`buffering` is on (64k to 64m)",
     ),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({Beside.TO, Beside.PHP}),
     label=Label.VALUE,
     check=_check,
     lines=_lines,

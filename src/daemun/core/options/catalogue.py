@@ -1,7 +1,7 @@
 """Every option of daemun.yaml. A new one is added to one list here, and nothing else has to know it.
 
-The keys that say what there is (`sites`, `routes`, `to`, `redirect`, `files`, `respond`, `deny`) and hand-written
-`nginx` are no options: they are read in `sources` (`yaml_top`, `yaml_site`, `yaml_route`).
+The keys that say what there is (`sites`, `routes`, `to`, `redirect`, `files`, `respond`, `deny`, `php`) and
+hand-written `nginx` are no options: they are read in `sources` (`yaml_top`, `yaml_site`, `yaml_route`).
 """
 
 import collections.abc
@@ -231,6 +231,8 @@ def with_value(options: model.OptionValues, one: option.Option[_T], value: _T) -
 
 def find_action(action: model.Action) -> option.Beside:
     match action:
+        case model.Proxy(php=model.Php()):
+            return option.Beside.PHP
         case model.Proxy():
             return option.Beside.TO
         case model.Redirect():

@@ -122,7 +122,7 @@ OPTION = Option[Health | None](
         usual="`off`",
         meaning="how servers are asked whether they are well; `5s`, `2s`, `2`, `1`, `200-399`",
     ),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({Beside.TO, Beside.PHP}),
     label=Label.VALUE,
     check=_check,
 )

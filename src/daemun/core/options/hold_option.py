@@ -29,7 +29,7 @@ OPTION = Option(
         usual="`30s`",
         meaning="how long a request waits while no server accepts a connection",
     ),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({Beside.TO, Beside.PHP}),
     label=Label.VALUE,
     check=between(0, _LONGEST_S, rule=quantity_rules.check_duration),
 )

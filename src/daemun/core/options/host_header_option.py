@@ -19,7 +19,7 @@ OPTION = Option[str | None](
     form=forms.Text,
     default=None,
     doc=Doc(kind="host, host:port", usual="the visitor's", meaning="what the server sees as `Host`"),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({Beside.TO, Beside.PHP}),
     label=Label.TEXT,
     check=_check,
 )

@@ -35,6 +35,7 @@ class Beside(enum.Enum):
     FILES = "files"
     RESPOND = "respond"
     DENY = "deny"
+    PHP = "php"
 
 
 EVERY_ACTION = frozenset(Beside)

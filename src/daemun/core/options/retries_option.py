@@ -13,7 +13,7 @@ OPTION = Option(
         usual="`2`",
         meaning="further servers tried after a failure, where that is safe; `0`: nothing is sent twice",
     ),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({Beside.TO, Beside.PHP}),
     label=Label.VALUE,
     check=between(0, 100),
 )

@@ -15,6 +15,7 @@ from daemun.core.render import (
     option_lines,
     path_rewrites,
     path_translation,
+    php_locations,
     request_body,
     server_tls,
     site_scope,
@@ -54,7 +55,9 @@ def shared(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> 
     scope.require(FEATURES[scheme])
     nodes: list[directive.Node] = [upstream.block(scope, _upstream_name(scope, route), action)]
     path = action.targets[0].path
-    if scheme is model.Scheme.FASTCGI:
+    if action.php is not None:
+        nodes += php_locations.maps(scope, route, action.php)
+    elif scheme is model.Scheme.FASTCGI:
         nodes.append(_script_map(scope, route, action))
     if scheme is model.Scheme.MEMCACHED:
         nodes.append(_key_map(scope, route, path))
@@ -88,13 +91,14 @@ def _cgi_locations(
     is_held = hold_locations.is_held(scope, route, action)
     pages: tuple[directive.Node, ...] = (error_pages.RECURSIVE, *error_pages.repeated(scope, route))
     pages = hold_locations.error_lines(scope, route) if is_held else pages
+    first = route.path if action.php is None else php_locations.place(scope, route)
     written: dict[str, tuple[directive.Node, ...]] = {}
     if buffering_option.OPTION.of(action) is False:
-        written[route.path] = (*as_is, *pages, *lines)
+        written[first] = (*as_is, *pages, *lines)
     else:
         as_it_comes = (arguments.line(f"{module}_request_buffering", "off"), *lines)
         held = request_body.held_lines(scope, route, f"@{name}_upload")
-        written[route.path] = (
+        written[first] = (
             *request_body.apart_lines(scope, route, name, cgi=True),
             *as_is,
             *pages,
@@ -109,7 +113,8 @@ def _cgi_locations(
         goal = arguments.line(f"{module}_pass", Expr("$daemun_to"))
         written[f"@{name}_retry"] = (*pages, *plain, hold_locations.retry_line(), *_cgi(scope, route, action), goal)
     found = [_location(scope, route, place, own, hide=hide, https=https) for place, own in written.items()]
-    return (*found, *((hold_locations.location(scope, route, action, https=https),) if is_held else ()))
+    files = () if action.php is None else php_locations.locations(scope, route, action.php, https=https)
+    return (*files, *found, *((hold_locations.location(scope, route, action, https=https),) if is_held else ()))
 
 
 def _location(
@@ -219,7 +224,7 @@ def _cgi(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tu
         "SERVER_PORT": Expr(scope.forwarded.forwarded_port),
     }
     given["REQUEST_URI"] = Expr(request_uri)
-    given |= _script(scope, route, action)
+    given |= _script(scope, route, action) if action.php is None else php_locations.parameters(route, action.php)
     # nginx takes the parameters of the innermost level only, and those of an outer one are repeated (`headers`).
     written = (
         *site_scope.owned(route.snippet, f"{module}_param"),

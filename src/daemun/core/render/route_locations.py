@@ -78,7 +78,8 @@ def _to_slash(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Di
     comes as a GET. Not where something else may be of that path: nginx takes a location once."""
     bare, snippet = route.path.removesuffix("/"), scope.site.snippet
     status = redirect_status_option.OPTION.of(scope.site)
-    is_prefix = isinstance(route.action, model.Proxy) and route.path.startswith("/") and bare not in {"", route.path}
+    is_proxy = isinstance(route.action, model.Proxy) and route.action.php is None
+    is_prefix = is_proxy and route.path.startswith("/") and bare not in {"", route.path}
     if not is_prefix or route.replaced or status == _MOVED or scope.settings.like_nginx_proxy:
         return ()
     if any(route_paths.takes(one.path, bare) for one in scope.site.routes) or site_scope.owned(snippet, "include"):
@@ -103,6 +104,8 @@ def _named(scope: site_scope.Scope, route: model.Route, error: RenderError) -> R
 
 def _title(route: model.Route) -> str:
     match route.action:
+        case model.Proxy(targets=targets, php=model.Php(folder=folder)):
+            goal = f"PHP in {folder}, run by {targets[0]}"
         case model.Proxy(targets=targets):
             goal = ", ".join(str(target) for target in targets)
         case model.Redirect(to=to):

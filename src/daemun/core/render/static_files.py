@@ -19,7 +19,7 @@ from daemun.core.render import (
 from daemun.core.texts import names, route_paths
 
 # nginx answers 304 by the ETag of a file.
-_CACHED = ((cache_headers.HEADER, cache_headers.CHECKED),)
+CACHED = ((cache_headers.HEADER, cache_headers.CHECKED),)
 
 _NO_FOLDER = "/dev/null"
 
@@ -32,16 +32,13 @@ def locations(
         return _of_entry(scope, route, files, https=https)
     if not route_paths.is_prefix(route.path):
         return (_of_whole_paths(scope, route, files, https=https),)
-    folder = files.folder.rstrip("/") + "/"
     prefix = route.path.rstrip("/") + "/"
     lines: list[directive.Node] = [
         *option_lines.of_route(route),
         *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=_extra(scope, route)),
-        # With `root` for the whole site, with `alias` for a part of it: alias cuts the location's prefix off the path.
-        arguments.line("root", folder) if prefix == "/" else arguments.line("alias", folder),
+        folder_line(prefix, files.folder),
+        *link_lines(scope, route, files.trusted),
     ]
-    if files.trusted is not None and _is_ours(scope, route):
-        lines.append(_links(files.trusted))
     # What an owner wrote for the whole site or gate holds here, too, as nginx has it of `index`.
     if not _written(scope, "index") and not index_option.OPTION.of(files):
         lines.append(_index(files))
@@ -55,7 +52,7 @@ def locations(
     if spa_option.OPTION.of(files):
         inner.append(_page_location(scope, route, files, index_option.find_pages(files)[0]))
     inner.append(directive.Comment("Hidden files stay hidden."))
-    inner.append(arguments.line("location", "~", Expr(_hidden(prefix)), block=(arguments.line("return", "404"),)))
+    inner.append(arguments.line("location", "~", Expr(hidden(prefix)), block=(arguments.line("return", "404"),)))
     own = {site_scope.location_name(node) for node in site_scope.owned(route.snippet, "location")}
     inner = [node for node in inner if isinstance(node, directive.Comment) or site_scope.location_name(node) not in own]
     block = (*site_scope.yielding(lines, route.snippet), *route.snippet, *inner)
@@ -67,15 +64,14 @@ def _of_whole_paths(
     scope: site_scope.Scope, route: model.Route, files: model.Files, *, https: bool
 ) -> directive.Directive:
     """Of an exact path, a suffix or an expression, which have no prefix that could be left off."""
-    hidden = (arguments.line("return", "404"),)
+    refused = (arguments.line("return", "404"),)
     lines: list[directive.Node] = [
-        arguments.line("if", Expr("$uri"), "~", Expr(_hidden("/")), block=hidden),
+        arguments.line("if", Expr("$uri"), "~", Expr(hidden("/")), block=refused),
         *option_lines.of_route(route),
         *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=_extra(scope, route)),
         arguments.line("root", files.folder.rstrip("/") + "/"),
+        *link_lines(scope, route, files.trusted),
     ]
-    if files.trusted is not None and _is_ours(scope, route):
-        lines.append(_links(files.trusted))
     if site_scope.owned(route.snippet, "error_page"):
         lines += error_pages.repeated(scope, route)
     return arguments.location(route.path, (*site_scope.yielding(lines, route.snippet), *route.snippet))
@@ -92,7 +88,7 @@ def _of_entry(
     missing = (arguments.line("return", "404"),)
     slash = Expr("$daemun_sent_uri/$is_args$args")
     lines: list[directive.Node] = [
-        arguments.line("if", Expr("$uri"), "~", Expr(_hidden(prefix)), block=missing),
+        arguments.line("if", Expr("$uri"), "~", Expr(hidden(prefix)), block=missing),
         arguments.line("if", Expr("$uri"), "!~", Expr(rf"(?s)^{bare}(?:/|\z)"), block=missing),
         arguments.line("if", Expr("-d"), Expr(_bare(scope, route)), block=(arguments.line("return", "301", slash),)),
         *option_lines.of_route(route),
@@ -137,7 +133,7 @@ def _bare(scope: site_scope.Scope, route: model.Route) -> str:
 
 
 def _extra(scope: site_scope.Scope, route: model.Route) -> tuple[model.Header, ...]:
-    return _CACHED if cache_headers.find(scope, route) is None else ()
+    return CACHED if cache_headers.find(scope, route) is None else ()
 
 
 def around(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
@@ -188,7 +184,18 @@ def _links(trusted: str) -> directive.Directive:
     return arguments.line("disable_symlinks", "if_not_owner", Expr(f"from={arguments.literal(trusted)}"))
 
 
-def _hidden(prefix: str) -> str:
+def folder_line(prefix: str, folder: str) -> directive.Directive:
+    """`root` for the whole site, `alias` for a part of it: that cuts the location's prefix off the path."""
+    return arguments.line("root" if prefix == "/" else "alias", folder.rstrip("/") + "/")
+
+
+def link_lines(scope: site_scope.Scope, route: model.Route, trusted: str | None) -> tuple[directive.Directive, ...]:
+    """Which links are followed. trusted: as of `model.Files`."""
+    return () if trusted is None or not _is_ours(scope, route) else (_links(trusted),)
+
+
+def hidden(prefix: str) -> str:
+    """A regular expression for paths of which a part begins with a dot."""
     return rf"(?s)^{arguments.in_regex(prefix)}(?:.*/)?\.(?!well-known(?:/|\z))"
 
 

@@ -59,7 +59,7 @@ def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
 
 def _left_alone(scope: site_scope.Scope) -> collections.abc.Iterator[str]:
     """Expressions for the paths that have to be as they are: what begins with a dot (.well-known), judges' own pages,
-    paths of routes, gRPC, and folders of files, whose slash nginx sets."""
+    paths of routes, gRPC, and folders of files and of PHP, whose slash nginx sets."""
     yield r"/\."
     judged = held_access.find_judged(scope).values()
     judges = (one.forward_auth for one in judged if one.forward_auth is not None)
@@ -76,11 +76,13 @@ def _is_whole(route: model.Route) -> bool:
     """Whether all below the path is left alone, too."""
     if not route_paths.is_prefix(route.path):
         return False
-    is_grpc = isinstance(route.action, model.Proxy) and route.action.targets[0].scheme in {
-        model.Scheme.GRPC,
-        model.Scheme.GRPCS,
-    }
-    return is_grpc or isinstance(route.action, model.Files)
+    match route.action:
+        case model.Files() | model.Proxy(php=model.Php()):
+            return True
+        case model.Proxy(targets=targets):
+            return targets[0].scheme in {model.Scheme.GRPC, model.Scheme.GRPCS}
+        case _:
+            return False
 
 
 def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:

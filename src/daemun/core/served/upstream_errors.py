@@ -140,7 +140,7 @@ KINDS = (
     _kind(
         r"Primary script unknown|No input file specified",
         "PHP does not find the script",
-        "set `root` of the route to the folder of the scripts as the PHP server sees it",
+        "set `root` of the route (of `php`: its `server_root`) to the folder of the scripts as the PHP server sees it",
         is_lasting=True,
     ),
     _kind(r"FastCGI sent in stderr", "PHP reported an error", _OWN_LOG),

@@ -3,7 +3,7 @@
 import re
 
 from daemun.core import model, problem_report, source_abilities
-from daemun.core.options import balance_option, catalogue, keep_option, option, respond_form, rewrite_option
+from daemun.core.options import balance_option, catalogue, keep_option, option, php_form, respond_form, rewrite_option
 from daemun.core.texts import expressions, names, quantity_rules, route_paths, rules, url_rules, words
 
 
@@ -19,6 +19,9 @@ def check_route(
     if any(target.path is not None for target in targets):
         report.add(_find_cause_of_paths(route.path, targets), *here, "to")
     match route.action:
+        case model.Proxy(php=model.Php() as php):
+            php_form.check(php, option.Place(report=report, field=(*here, "php"), site=site, route=route))
+            _check_target(route.action.targets[0], report, (*here, "php", "socket"), can, route.path)
         case model.Proxy():
             _check_targets(route.action, report, here, can)
         case model.Redirect():
