@@ -7,7 +7,7 @@ import pytest
 from daemun.core import model
 from daemun.core.render import render_tree
 from daemun.sources import yaml_file
-from tests.support import features, rendered
+from tests.support import clients, features, rendered
 
 pytestmark = pytest.mark.nginx
 
@@ -53,6 +53,21 @@ def _sites(
     for number, (action, further) in enumerate((action, further) for action in actions for further in options):
         lines += [f"  s{number}.test:", f"    {of_site or 'http: serve'}", "    routes:"]
         lines += [f"      '{path}': {{{action}{', ' if further else ''}{further}}}" for path in PATHS]
+    return _read(lines)
+
+
+def _lists(further: str = "", of_site: str = "http: serve") -> tuple[model.Site, ...]:
+    """A site for each kind of path, with every action in one list: the request says which."""
+    lines = ["sites:"]
+    for number, path in enumerate(PATHS):
+        lines += [f"  list{number}.test:", f"    {of_site}", "    routes:", f"      '{path}':"]
+        for place, action in enumerate(ACTIONS):
+            when = f"when: {{header: {{X-Action: a{place}}}}}"
+            lines.append(f"        - {{{when}, {action}{', ' if further else ''}{further}}}")
+    return _read(lines)
+
+
+def _read(lines: list[str]) -> tuple[model.Site, ...]:
     snapshot = yaml_file.parse("\n".join(lines) + "\n", file_name="daemun.yaml", base_dir="/srv")
     errors = [one.message for one in snapshot.problems if one.severity is model.Severity.ERROR]
     assert not errors
@@ -63,7 +78,9 @@ def _sites(
 def test_nginx_takes_every_action_with_every_option_at_every_kind_of_path(further: str) -> None:
     with rendered.prepared() as layout:
         # Judges bring many variables, of which nginx warns.
-        sites = _sites(options=(further,), actions=ACTIONS[::3] if "forward_auth" in further else ACTIONS)
+        is_judged = "forward_auth" in further
+        sites = _sites(options=(further,), actions=ACTIONS[::3] if is_judged else ACTIONS)
+        sites = (*sites, *_lists(further)[: 1 if is_judged else 3])
         files = render_tree.render_files(
             model.Desired(globals=features.SETTINGS, sites=sites), rendered.environment_of(layout)
         )
@@ -82,4 +99,19 @@ def test_a_guarded_site_gives_nobody_anything_at_any_kind_of_path() -> None:
                 for method in ("GET", "POST"):
                     answer = gate.ask(method, f"http://{site.host}{path}")
                     assert answer.status_code == 403, (site.host, path, method)
+                    assert "Location" not in answer.headers
+
+
+def test_a_guarded_list_gives_nobody_anything() -> None:
+    """Each action where it stands in a list, guarded by the site and by itself."""
+    guard = "access: {allow: [192.0.2.1]}"
+    by_site = _lists(of_site=guard)
+    by_itself = tuple(dataclasses.replace(one, host=f"own-{one.host}") for one in _lists(guard)[:2])
+    sites = tuple(dataclasses.replace(site, http=model.HttpMode.SERVE) for site in (*by_site, *by_itself))
+    with rendered.running(*sites) as gate, clients.client(gate.clients) as client:
+        for site, path in zip(sites, (*PATHS.values(), *PATHS.values()), strict=False):
+            for place in range(len(ACTIONS)):
+                for method in ("GET", "POST"):
+                    answer = client.request(method, f"http://{site.host}{path}", headers={"X-Action": f"a{place}"})
+                    assert answer.status_code == 403, (site.host, path, method, place)
                     assert "Location" not in answer.headers
