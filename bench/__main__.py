@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from bench import access, bursts, figures, machine, plan, plot, report, saved, sites, traffic
+from bench import access, bursts, figures, machine, plan, plot, report, routes, saved, sites, traffic
 
 HERE = pathlib.Path(__file__).parent
 QUICK = machine.ROOT / ".cache" / "bench-quick"
@@ -27,6 +27,7 @@ QUICK = machine.ROOT / ".cache" / "bench-quick"
 MEASUREMENTS: dict[str, collections.abc.Callable[[plan.Plan], figures.Section]] = {
     "traffic": traffic.measure,
     "access": access.measure,
+    "routes": routes.measure,
     "sites": sites.measure,
     "containers": bursts.measure,
 }
