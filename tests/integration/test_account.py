@@ -355,7 +355,7 @@ async def test_a_user_who_is_gone_when_the_password_is_hashed(tmp_path: typing.A
     slots = [os.open(tmp_path / name, os.O_RDWR | os.O_CREAT) for name in ("1", "2")]
     sessions = saved_sessions.SavedSessions(session_file.SessionFile(slots), lambda: 1000.0)
     sessions.ready.set()
-    sessions.book.idle_s = sessions.book.lifetime_s = 1000.0
+    sessions.book.limit(idle_s=1000.0, lifetime_s=1000.0)
     known, held = known_users.KnownUsers(sessions), Held()
     verifier = password_check.Verifier(held.check)
     own = account.Account(known, sessions, sign_in.SignIn(verifier, lambda: 0.0), verifier, lambda: 1000.0)

@@ -117,7 +117,7 @@ async def test_roots_that_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begin_all(book: session_book.SessionBook, number: int) -> None:
-    book.idle_s = book.lifetime_s = 1000.0
+    book.limit(idle_s=1000.0, lifetime_s=1000.0)
     for one in range(number):
         identity = login_providers.Identity(provider=PROVIDER.key, subject=str(one))
         book.begin(identity.name, PROVIDER.stamp, address="", agent="", now_s=1.0, identity=identity)
@@ -160,8 +160,8 @@ async def test_sessions_of_the_file_whose_provider_is_gone(tmp_path: pathlib.Pat
     for slot in slots:
         os.close(slot)
     after = make_sessions(tmp_path)
-    after.is_gone = lambda session: session.identity is not None
-    after.book.idle_s = after.book.lifetime_s = 1000.0
+    await after.end_gone(lambda session: session.identity is not None)
+    after.book.limit(idle_s=1000.0, lifetime_s=1000.0)
     running = asyncio.ensure_future(after.run())
     await after.ready.wait()
     assert [one.user for one in after.book.list(1.0)] == ["alice"]

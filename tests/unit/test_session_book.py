@@ -12,7 +12,7 @@ from daemun.judge import session_book, session_file
 
 def make_book() -> session_book.SessionBook:
     book = session_book.SessionBook()
-    book.idle_s, book.lifetime_s = 100.0, 1000.0
+    book.limit(idle_s=100.0, lifetime_s=1000.0)
     return book
 
 

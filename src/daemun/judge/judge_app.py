@@ -76,9 +76,9 @@ class JudgeApp:
             own_passkeys = passkeys.Passkeys(passkey_check, self._login, own, judge, now)
         self._pages = login_app.LoginApp(self._login, own_passkeys)
         accounts = account_app.AccountApp(self._login, own, has_passkeys=own_passkeys is not None, draw=draw)
-        self._pages.further |= accounts.handlers | invitation_app.InvitationApp(self._login, invited).handlers
+        self._pages.add(accounts.handlers | invitation_app.InvitationApp(self._login, invited).handlers)
         if own_passkeys is not None:
-            self._pages.further |= passkey_app.PasskeyApp(self._login, self._pages, accounts, own_passkeys).handlers
+            self._pages.add(passkey_app.PasskeyApp(self._login, self._pages, accounts, own_passkeys).handlers)
         self._has_passkeys = own_passkeys is not None
         self._tokens = token_judge.TokenJudge(judge, self._login.find_user, now)
         self._providers = provider_sign_in.ProviderSignIn(self._login, client, now)

@@ -44,13 +44,15 @@ Form = collections.abc.Callable[[PageRequest], collections.abc.Awaitable[web.Res
 
 
 class LoginApp:
-    """further: handlers of other pages of the host, by method and path."""
-
     def __init__(self, judge: login_judge.LoginJudge, own_passkeys: passkeys.Passkeys | None) -> None:
         """own_passkeys: None: nobody can sign in by one."""
         self._judge = judge
         self._passkeys = own_passkeys
-        self.further: dict[tuple[str, str], login_http.Handler] = {}
+        self._further: dict[tuple[str, str], login_http.Handler] = {}
+
+    def add(self, handlers: dict[tuple[str, str], login_http.Handler]) -> None:
+        """Of other pages of the host, by method and path."""
+        self._further |= handlers
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         method = "GET" if request.method == "HEAD" else request.method
@@ -61,7 +63,7 @@ class LoginApp:
             ("POST", "/pages/sign-out"): self._sign_out,
             ("GET", "/site/start"): self._start,
             ("GET", "/site/return"): self._return,
-            **self.further,
+            **self._further,
         }.get((method, request.path))
         if handle is None:
             return web.Response(status=404)

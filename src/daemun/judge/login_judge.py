@@ -138,12 +138,9 @@ class LoginJudge:
     async def set_policies(self, policies: collections.abc.Iterable[judge_policies.Known]) -> None:
         self.host = judge_policies.find_host(policies)
         if self.host is not None:
-            self.book.idle_s, self.book.lifetime_s = self.host.idle_s, self.host.lifetime_s
+            self.book.limit(idle_s=self.host.idle_s, lifetime_s=self.host.lifetime_s)
             self.known.set_providers(self.host.providers)
-            self._sessions.is_gone = self._is_gone
-            if self._sessions.ready.is_set():
-                self.book.end(self._is_gone)
-                await self._sessions.save()
+            await self._sessions.end_gone(self._is_gone)
 
     def _is_gone(self, session: session_book.Session) -> bool:
         """Whether its provider was taken out of the file."""

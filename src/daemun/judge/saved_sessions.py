@@ -17,8 +17,7 @@ class NotSavedError(Exception):
 
 class SavedSessions:
     """book: to be read and changed on the event loop, once `ready` is set. is_saved: whether all of it is on the disk,
-    as far as is known. is_gone: which sessions of the file are over for another reason than their age; who changes it
-    ends those that there are."""
+    as far as is known."""
 
     def __init__(self, file: session_file.SessionFile, now: collections.abc.Callable[[], float]) -> None:
         """now: seconds since the epoch."""
@@ -28,7 +27,7 @@ class SavedSessions:
         self._file = file
         self._now = now
         self._lock = asyncio.Lock()
-        self.is_gone: collections.abc.Callable[[session_book.Session], bool] = lambda _: False
+        self._is_gone: collections.abc.Callable[[session_book.Session], bool] = lambda _: False
 
     async def run(self) -> None:
         """Never returns."""
@@ -37,12 +36,19 @@ class SavedSessions:
             # What cannot be read lets nobody in.
             with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
                 self.book.load(content)
-            self.book.end(self.is_gone)
+            self.book.end(self._is_gone)
         self.ready.set()
         while True:
             await asyncio.sleep(LOOK_S)
             if self.book.lifetime_s:
                 self.book.end_old(self._now())
+            await self.save()
+
+    async def end_gone(self, is_gone: collections.abc.Callable[[session_book.Session], bool]) -> None:
+        """End sessions that are over for another reason than their age, those of the file, too, once it is read."""
+        self._is_gone = is_gone
+        if self.ready.is_set():
+            self.book.end(is_gone)
             await self.save()
 
     async def commit(

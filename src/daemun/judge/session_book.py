@@ -75,6 +75,10 @@ class SessionBook:
         self._spent: dict[str, Spent] = {}
         self._counters: dict[str, int] = {}
 
+    def limit(self, *, idle_s: float, lifetime_s: float) -> None:
+        """How long sessions last from now on, those that there are, too."""
+        self.idle_s, self.lifetime_s = idle_s, lifetime_s
+
     # --- sessions ----------------------------------------------------------------------------------------------
 
     def begin(
@@ -264,7 +268,7 @@ class SessionBook:
     def copy(self) -> "SessionBook":
         """As it is now, to be written elsewhere (`encode`) while it changes here: some microseconds a session."""
         copied = SessionBook()
-        copied.idle_s, copied.lifetime_s = self.idle_s, self.lifetime_s
+        copied.limit(idle_s=self.idle_s, lifetime_s=self.lifetime_s)
         copied._sessions = {key: _copy(one) for key, one in self._sessions.items()}
         copied._by_site = dict(self._by_site)
         copied.changes = self.changes

@@ -27,6 +27,10 @@ class BinaryInUse:
         """What tests and runs the next generation."""
         return self.successor or self.serving
 
+    def offer(self, successor: render_environment.Nginx | None) -> None:
+        """This one is to take over; None: none is."""
+        self.successor = successor
+
     def settle(self, binary: render_environment.Nginx) -> None:
         """This one serves from now on."""
         self.serving, self.successor = binary, None

@@ -75,7 +75,7 @@ class Nginx(ports.Proxy, ports.Succession):
 
     def offer(self, successor: render_environment.Nginx | None) -> None:
         """See ports.Succession."""
-        self._binaries.successor = successor
+        self._binaries.offer(successor)
 
     async def find_successor(self) -> render_environment.Successor | None:
         """See ports.Succession."""

@@ -78,7 +78,8 @@ class Refresher:
                         is_more_left = True
                         continue
                     own_left -= 1
-                self._index.forced -= {name} if is_forced else set()
+                if is_forced:
+                    self._index.forced.discard(name)
                 is_fresh = is_forced or entry.served.is_shared
                 try:
                     served = await asyncio.to_thread(self._served_files.update_live, entry.spec, fresh=is_fresh)
