@@ -1,8 +1,10 @@
-"""docs/ARCHITECTURE.md and docs/GLOSSARY.md name files that exist, which hold what is said of them."""
+"""The documents name files that exist and hold what they describe; modules are small and have names of their own."""
 
 import collections
 import pathlib
 import re
+import statistics
+import tomllib
 
 import pytest
 
@@ -48,3 +50,23 @@ def test_each_word_stands_once_and_in_order() -> None:
 def test_a_name_of_a_module_tells_it_from_all_others() -> None:
     names = collections.Counter(file.stem for file in CODE.rglob("*.py") if not file.stem.startswith("__"))
     assert {name: count for name, count in names.items() if count > 1} == {}
+
+
+def test_modules_are_small() -> None:
+    sizes = {file.stem: len(file.read_text().splitlines()) for file in CODE.rglob("*.py")}
+    assert {name: size for name, size in sizes.items() if size > 400} == {}
+    assert statistics.median(sizes.values()) <= 120
+
+
+def test_no_module_is_imported_under_another_name() -> None:
+    renamed = re.compile(r"^ *(?:from [\w.]+ )?import .*\b\w+ as \w+_$", re.MULTILINE)
+    assert [str(file) for file in CODE.rglob("*.py") if renamed.search(file.read_text())] == []
+
+
+def test_each_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    reasons = (ROOT / "docs" / "DESIGN.md").read_text().partition("## Libraries")[2]
+    needed = [re.split(r"[^\w.-]", one)[0] for one in project["dependencies"]]
+    assert [
+        name for name in needed if not re.search(rf"^\|[^|]*\b{re.escape(name)}\b[^|]*\|", reasons, re.MULTILINE)
+    ] == []
