@@ -7,6 +7,7 @@ import re
 
 import jsonschema
 import pytest
+from ruamel import yaml
 
 from daemun.sources import yaml_positions, yaml_schema, yaml_top
 from tests.unit import test_yaml_file
@@ -99,3 +100,32 @@ def test_each_key_has_a_description() -> None:
     every = list(_keys(SCHEMA))
     assert len(every) > 100
     assert [path for path, one in every if not (isinstance(one, dict) and one.get("description"))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_free"),
+    [
+        ("workers: %s", False),
+        ("listen: {http: %s, https: [8443, '127.0.0.1:%s']}", True),
+        ("bans: %s", False),
+        ("compress: %s", True),
+        ("alerts: {smtp: {server: a, from: b@c.test, to: d@e.test, port: %s, security: %s}}", False),
+        ("sites: {a.test: {enabled: %s, tls: %s, listen: {https: %s}, routes: {/: http://a}}}", False),
+        ("sites: {a.test: {/: {to: http://a, timeout: %s, max_body: %s, retries: %s, hold: %s}}}", False),
+        (
+            "sites: {a.test: {/: {redirect: https://b.test, status: %s}, /x: {to: [{url: http://a, weight: %s}]}}}",
+            False,
+        ),
+        ("access: {rate_limit: %s, connections: %s}", False),
+    ],
+)
+def test_variables_stand_for_numbers_and_words(text: str, *, is_free: bool) -> None:
+    """As an editor reads the text, which knows of no environment. is_free: any text can stand there."""
+    text = text if text.startswith("sites") else f"{text}\nsites: {{}}"
+    text = text.replace("'127.0.0.1:%s'", "'127.0.0.1:${N}'")
+    reader = yaml.YAML(typ="safe", pure=True)
+    for value in ("${N}", "${MY_NAME:-12}"):
+        written = reader.load(text.replace("%s", f'"{value}"'))
+        assert [error.message for error in VALIDATOR.iter_errors(written)] == []
+    for wrong in ("${n}", "$N", "x ${N") if not is_free else ():
+        assert list(VALIDATOR.iter_errors(reader.load(text.replace("%s", f'"{wrong}"')))) != []

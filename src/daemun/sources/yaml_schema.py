@@ -17,6 +17,10 @@ _ROUTES: forms.Json = {
     "minProperties": 1,
 }
 _FOR_SOME: forms.Json = {"type": "object", "required": ["when"]}
+_VARIABLE = r"\$\{[A-Z_][A-Z0-9_]*(:-[^}]*)?\}"
+"""`${NAME}` or `${NAME:-text}`, as `yaml_variables` reads them."""
+_WORDS = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "null": "nothing"}
+_PLAIN = {"integer", "number", "boolean"}
 
 
 def make_schema() -> forms.Json:
@@ -43,7 +47,37 @@ def make_schema() -> forms.Json:
         "anyOf": [forms.TEXT, _ROUTES, site],
         "description": "a target, a map of paths, or a map with routes or php",
     }
-    return {"$schema": _DRAFT, "title": "daemun.yaml", **file, "$defs": dict(sorted(definitions.items()))}
+    file |= {"$defs": dict(sorted(definitions.items()))}
+    return {"$schema": _DRAFT, "title": "daemun.yaml", **typing.cast(forms.Json, _with_variables(file))}
+
+
+def _with_variables(schema: typing.Any) -> typing.Any:
+    """The same, with variables of the environment (`${PORT}`) where a number, a word or a text of one form stands.
+
+    Editors go on to offer the words, and to mark every other text: what is added is one form of a text, beside the
+    types of a number or in the pattern of a text, so that descriptions stay where they are.
+    """
+    if not isinstance(schema, dict):
+        return schema
+    found: forms.Json = {}
+    for key, value in schema.items():
+        if key in {"properties", "patternProperties", "$defs"}:
+            found[key] = {name: _with_variables(one) for name, one in value.items()}
+        elif isinstance(value, list):
+            found[key] = [_with_variables(one) for one in value]
+        else:
+            found[key] = _with_variables(value)
+    kinds = found.get("type", [])
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if "enum" in found:
+        words = {key: found.pop(key) for key in ("enum", "type") if key in found}
+        return {**found, "anyOf": [words, {"type": "string", "pattern": f"^{_VARIABLE}$"}]}
+    if "pattern" in found:
+        return {**found, "pattern": f"(?:{found['pattern']})|{_VARIABLE}"}
+    if "string" not in kinds and _PLAIN.intersection(kinds):
+        hint = f"expected {' or '.join(_WORDS[kind] for kind in kinds)}, or a variable such as ${{NAME}}"
+        return {**found, "type": [*kinds, "string"], "pattern": f"^{_VARIABLE}$", "patternErrorMessage": hint}
+    return found
 
 
 def _object(schema: forms.Json, definitions: forms.Json) -> forms.Json:
