@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from daemun.core import layout, model, render_environment, site_memory
-from daemun.core.options import catalogue, hsts_option, trusted_proxies_option
+from daemun.core.options import access_option, catalogue, hsts_option, trusted_proxies_option
 from daemun.core.render import render_tree
 from daemun.core.rounds import assembly
 
@@ -119,6 +119,44 @@ def test_what_did_not_change_is_the_same_object() -> None:
     assert [path for path in after if after[path] is not before[path] and path.startswith("sites/")] == [
         "sites/007.test.conf"
     ]
+
+
+def test_a_name_that_resolves_anew_concerns_who_uses_it() -> None:
+    by_name = catalogue.values(access_option.OPTION.set(access_option.Access(allow=("home.example.org",))))
+    of_countries = access_option.Access(deny=("away.example.org", "home.example.org"))
+    sites = list(MANY[:9])
+    sites[3] = dataclasses.replace(sites[3], options=by_name)
+    (only,) = sites[5].routes
+    guarded = dataclasses.replace(
+        only, path="/admin/", options=catalogue.values(access_option.OPTION.set(of_countries))
+    )
+    sites[5] = dataclasses.replace(sites[5], routes=(only, guarded))
+    desired = model.Desired(globals=model.Globals(), sites=tuple(sites))
+    known = assembly.Memory()
+    home, away = ("192.0.2.1",), ("192.0.2.7",)
+    steps = (
+        ({}, set()),
+        ({"home.example.org": home}, {3, 5}),
+        ({"home.example.org": home, "away.example.org": away}, {5}),
+        ({"home.example.org": away, "away.example.org": away}, {3, 5}),
+        ({"home.example.org": away, "away.example.org": away, "other.example.org": home}, set()),
+        ({"home.example.org": away}, {5}),
+    )
+    before: dict[str, bytes] = {}
+    for addresses, changed in steps:
+        env = dataclasses.replace(ENVIRONMENT, named_addresses=addresses)
+        after = assembly.assemble_files(desired, env, last_good={}, memory=known).files
+        assert after == assembly.assemble_files(desired, env, last_good={}).files
+        anew = {path for path in after if path.startswith("sites/") and after[path] is not before.get(path)}
+        assert anew == {f"sites/00{number}.test.conf" for number in (changed if before else range(9))}, addresses
+        before = dict(after)
+    # Of all sites where the gate names it.
+    settings = model.Globals(options=by_name)
+    guarded_gate = dataclasses.replace(desired, globals=settings)
+    for addresses in ({"home.example.org": home}, {"home.example.org": away}):
+        env = dataclasses.replace(ENVIRONMENT, named_addresses=addresses)
+        after = assembly.assemble_files(guarded_gate, env, last_good={}, memory=known).files
+        assert after == assembly.assemble_files(guarded_gate, env, last_good={}).files
 
 
 def test_a_site_that_cannot_be_rendered_is_found_among_many_and_found_again() -> None:

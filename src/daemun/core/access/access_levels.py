@@ -56,6 +56,13 @@ def find_names(desired: model.Desired) -> frozenset[str]:
     return frozenset(one for listed in every for one in listed if access_option.is_name(one))
 
 
+def find_names_of_site(site: model.Site, settings: model.Globals) -> tuple[str, ...]:
+    """Those of them that decide at this site, sorted."""
+    held = (of_site(site, settings), *(of_route(route, site, settings) for route in site.routes))
+    found = {one for each in held for one in (*each.access.allow, *each.access.deny) if access_option.is_name(one)}
+    return tuple(sorted(found))
+
+
 def find_all(desired: model.Desired) -> collections.abc.Iterator[HeldAccess]:
     """The gate's, and those that sites and routes set."""
     settings = desired.globals

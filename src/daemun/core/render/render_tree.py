@@ -8,9 +8,9 @@ nginx adapter: it holds the server that says which generation answers.
 
 import collections.abc
 import dataclasses
-import functools
 
 from daemun.core import directive, mime, model, render_environment, serialise, site_memory
+from daemun.core.access import access_levels
 from daemun.core.plan import change_plan, generation_files, shared_sites, variable_definitions
 from daemun.core.render import (
     access,
@@ -88,7 +88,7 @@ def find_refused(
 ) -> collections.abc.Iterator[tuple[str, RenderError]]:
     """The sites whose own file cannot be rendered: its path, and why. entries: the sites that have none."""
     chosen, settings = default_server.default_site(desired), desired.globals
-    memory.enter((env, settings))
+    memory.enter(_surroundings(env, settings))
     for one in _with_own(desired, entries):
         try:
             _site_file(one, env, memory, is_default=one is chosen, settings=settings)
@@ -109,7 +109,7 @@ def _site_files(
 ) -> dict[str, bytes]:
     chosen, settings = default_server.default_site(desired), desired.globals
     own = _with_own(desired, entries)
-    memory.enter((env, settings))
+    memory.enter(_surroundings(env, settings))
     return {
         change_plan.site_file(one.host): _site_file(one, env, memory, is_default=one is chosen, settings=settings)
         for one in own
@@ -130,8 +130,28 @@ def _site_file(
     is_default: bool,
     settings: model.Globals,
 ) -> bytes:
-    anew = functools.partial(render_site, env=env, is_default=is_default, settings=settings)
-    return memory.get(one, anew, variant=is_default)
+    known = _find_addresses(one, env, settings)
+
+    def render(site: model.Site) -> bytes:
+        # With no more than it may depend on: what is remembered is what would be rendered.
+        own = dataclasses.replace(env, named_addresses=dict(known))
+        return render_site(site, env=own, is_default=is_default, settings=settings)
+
+    return memory.get(one, render, variant=(is_default, known))
+
+
+def _surroundings(env: render_environment.Environment, settings: model.Globals) -> object:
+    """What the file of any site depends on: an address that a name of `access` has now concerns few."""
+    return dataclasses.replace(env, named_addresses={}), settings
+
+
+def _find_addresses(
+    one: model.Site, env: render_environment.Environment, settings: model.Globals
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    known = env.named_addresses
+    if not known:
+        return ()
+    return tuple((name, known[name]) for name in access_levels.find_names_of_site(one, settings) if name in known)
 
 
 def render_main(
