@@ -116,6 +116,16 @@ def test_what_is_wrong(when: str, cause: str) -> None:
 POST = "{when: {method: POST}, to: 'http://a'}"
 
 
+def test_php_shares_no_path_below_the_root() -> None:
+    def find(path: str) -> list[str]:
+        text = f"sites: {{a.test: {{{path}: [{POST}, {{php: {{socket: 'unix:/run/php.sock'}}}}]}}}}"
+        problems = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/srv").problems
+        return [one.message for one in problems if one.severity is model.Severity.ERROR]
+
+    assert not find("/")
+    assert "runs PHP" in find("/app/")[0]
+
+
 @pytest.mark.parametrize(
     ("routes", "cause"),
     [
@@ -145,6 +155,16 @@ def test_guards_that_are_written_out_are_good() -> None:
         "{to: 'http://b', access: {allow: [private]}}",
     )
     assert not parse(entries(*routes)).problems
+
+
+def test_what_the_site_guards_needs_no_word() -> None:
+    routes = entries(POST, "{to: 'http://b', access: {allow: [private]}}")
+    snapshot = yaml_file.parse(
+        f"sites:\n  a.test:\n    access: {{allow: [192.0.2.0/24]}}\n    routes:\n      /:\n{routes}\n",
+        file_name="daemun.yaml",
+        base_dir="/srv",
+    )
+    assert not snapshot.problems
 
 
 # --- what can never be reached -----------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     for entries in find_lists(scope.site):
         nodes.append(directive.Comment(f"Which of the routes of {entries[0].path} a request is for."))
         nodes += _maps(scope, entries)
-    return tuple(nodes)
+    return tuple(dict.fromkeys(nodes))  # the same cookie may decide in several lists
 
 
 def _maps(scope: site_scope.Scope, entries: _Entries) -> collections.abc.Iterator[directive.Directive]:
@@ -77,14 +77,12 @@ def _maps(scope: site_scope.Scope, entries: _Entries) -> collections.abc.Iterato
     def start(number: int) -> str:
         return _NONE if number == len(entries) else _start(scope, entries, number)
 
-    seen: set[directive.Directive] = set()
     for number, conditions in enumerate(steps):
         for place, one in enumerate(conditions):
             held = f"{variable}_{number}_{place + 1}" if place + 1 < len(conditions) else str(number)
             other = start(number + 1)
             yes, no = (other, held) if one.is_absent else (held, other)
-            yield from (line for line in one.further if line not in seen)
-            seen.update(one.further)
+            yield from one.further
             yield arguments.map_to(
                 one.source, f"{variable}_{number}_{place}", *((key, yes) for key in one.keys), default=no
             )

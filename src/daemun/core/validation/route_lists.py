@@ -6,7 +6,7 @@ import itertools
 from daemun.core import directive, model, problem_report
 from daemun.core.access import access_levels
 from daemun.core.options import access_option, listing_option, when_option
-from daemun.core.texts import words
+from daemun.core.texts import route_paths, words
 
 _Found = collections.abc.Iterator[tuple[model.Route, str]]
 _NOT_IN_NAMED = frozenset({"alias", "location", "proxy_pass"})
@@ -18,15 +18,18 @@ def check(site: model.Site, report: problem_report.ProblemReport) -> None:
         entries = tuple(group)
         if entries[0].entry is None:
             continue
-        for route, cause in (*_find_unfit(entries), *_find_unguarded(entries)):
+        for route, cause in _find_unfit(entries):
             report.at(route.origin).add(cause, *route.field)
         for route, cause in _find_unreachable(entries):
             report.at(route.origin).add(cause, *route.field, severity=model.Severity.WARNING)
 
 
-def find_country_problems(site: model.Site, settings: model.Globals) -> tuple[model.Problem, ...]:
-    """Countries without a database to look in."""
+def find_list_problems(site: model.Site, settings: model.Globals) -> tuple[model.Problem, ...]:
+    """What is wrong with them in a gate with these settings: countries without a database to look in, and routes that
+    nothing guards beside guarded ones."""
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
+    for route, cause in _find_unguarded(site, settings):
+        report.at(route.origin).add(cause, *route.field)
     for route in site.routes:
         value = when_option.OPTION.of(route)
         if value is not None and value.country is not None and find_database(route, site, settings) is None:
@@ -59,21 +62,30 @@ def _find_unfit(entries: tuple[model.Route, ...]) -> _Found:
         if written:
             names = words.listed([f"`{name}`" for name in sorted(written)], last="and")
             yield one, f"has {names} in its `nginx:`, which nginx does not take where routes share a path"
+        is_php = isinstance(one.action, model.Proxy) and one.action.php is not None
+        if is_php and route_paths.is_prefix(one.path) and one.path != "/":
+            yield one, f"runs PHP (`php`), which can share the path / with other routes, and not {one.path}"
         if isinstance(one.action, model.Files) and listing_option.OPTION.of(one.action):
             yield one, "shows lists of folders (`listing`), which cannot be where routes share a path"
 
 
-def _find_unguarded(entries: tuple[model.Route, ...]) -> _Found:
-    """Routes without an access of their own beside one that has conditions: whoever is refused by one could choose
-    another by what a request holds, so what is meant must be written."""
-    guarded = [one for one in entries if (access := access_option.OPTION.of(one)) is not None and access.conditions]
-    for one in entries:
+def _find_unguarded(site: model.Site, settings: model.Globals) -> _Found:
+    """Routes that everybody may reach without a word of it, beside one that has conditions: whoever is refused by one
+    could choose another by what a request holds, so what is meant must be written."""
+    if access_levels.of_site(site, settings).access.conditions:
+        return
+    guarded: dict[str, model.Route] = {}
+    for one in site.routes:
+        access = access_option.OPTION.of(one)
+        if one.entry is not None and access is not None and access.conditions:
+            guarded.setdefault(one.path, one)
+    for one in site.routes:
         refuses = isinstance(one.action, model.Respond) and one.action.refuses
-        if guarded and access_option.OPTION.of(one) is None and not refuses:
+        if one.path in guarded and access_option.OPTION.of(one) is None and not refuses:
             yield (
                 one,
-                f"has no `access`, and {words.quoted(guarded[0].name)} has: a visitor chooses between them by what a "
-                "request holds; give this route that `access`, too, or `access: public` if it is meant",
+                f"has no `access`, and {words.quoted(guarded[one.path].name)} has: a visitor chooses between them by "
+                "what a request holds; give this route that `access`, too, or `access: public` if it is meant",
             )
 
 

@@ -103,7 +103,7 @@ def _judge_in_gate(
         *validate_login.find_login_problems(site, settings),
         *validate_judges.find_judge_problems(site, settings),
         *validate_limits.find_limit_problems(site, settings),
-        *route_lists.find_country_problems(site, settings),
+        *route_lists.find_list_problems(site, settings),
         *loops.find_loops(site, listening),
     )
 
