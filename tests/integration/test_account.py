@@ -27,8 +27,7 @@ from daemun.judge import (
 )
 from tests.support import daemon, echo, login_forms
 from tests.support.login_browser import Browser
-from tests.support.login_house import EVERYBODY, House, age_passwords, full_disk, guarded, hashed, house, settings
-from tests.support.sites import site
+from tests.support.login_house import House, age_passwords, full_disk, guarded_home, hashed
 
 pytestmark = pytest.mark.nginx
 
@@ -38,8 +37,7 @@ _numbers = iter(range(1000))
 
 @pytest.fixture(scope="module")
 def one_house(one: echo.EchoServer) -> collections.abc.Iterator[House]:
-    guarded_site = site("home.test", f"http://127.0.0.1:{one.port}", options=guarded(login=EVERYBODY))
-    with house(guarded_site, gate=settings()) as running:
+    with guarded_home(one) as running:
         yield running
 
 
@@ -47,9 +45,7 @@ def one_house(one: echo.EchoServer) -> collections.abc.Iterator[House]:
 def user(one_house: House) -> User:
     """One that no other test has."""
     added = User(name=f"user-{next(_numbers)}", hashed=hashed("password"), stamp="1", groups=("family",))
-    user_changes.take_over(one_house.store, one_house.gate.layout)
-    stored = login_users.decode(one_house.store.read(login_users.KEY))
-    one_house.set_users(*stored, added)
+    one_house.add_user(added)
     return added
 
 
@@ -62,10 +58,9 @@ def enter(running: House, user: User, password: str = "password", **more: str) -
     return browser, page
 
 
-def can_sign_in(running: House, user: User, password: str) -> bool:
-    browser = Browser(running.gate.clients)
-    answer = browser.fill(browser.open("https://home.test/"), user=user.name, password=password)
-    return answer.status_code == 200
+def which_signs_in(running: House, user: User) -> tuple[bool, bool]:
+    """Whether the first password does, and whether the one of these tests that replaces it."""
+    return running.can_sign_in(user.name, "password"), running.can_sign_in(user.name, "another one")
 
 
 # --- the page ------------------------------------------------------------------------------------------------------
@@ -164,16 +159,25 @@ def test_another_password(one_house: House, user: User) -> None:
     assert (done.status_code, done.text.count("last used")) == (200, 1)
     assert other.send(ACCOUNT).headers["Location"] == "/"
     assert mine.send("https://home.test/").status_code == 200
-    assert (can_sign_in(one_house, user, "password"), can_sign_in(one_house, user, "another one")) == (False, True)
+    assert which_signs_in(one_house, user) == (
+        False,
+        True,
+    )
     # Another process has it, and so has the store.
     asyncio.run(one_house.keeper.stop())
     one_house.prepare()
-    assert (can_sign_in(one_house, user, "password"), can_sign_in(one_house, user, "another one")) == (False, True)
+    assert which_signs_in(one_house, user) == (
+        False,
+        True,
+    )
     assert one_house.look("GET", "/status")["has_changes"] is True
     user_changes.take_over(one_house.store, one_house.gate.layout)
     one_house.prepare()
     assert one_house.look("GET", "/status")["has_changes"] is False
-    assert (can_sign_in(one_house, user, "password"), can_sign_in(one_house, user, "another one")) == (False, True)
+    assert which_signs_in(one_house, user) == (
+        False,
+        True,
+    )
     assert mine.send("https://home.test/").status_code == 200
     (stored,) = (one for one in login_users.decode(one_house.store.read(login_users.KEY)) if one.name == user.name)
     assert stored.revision == 1
@@ -241,7 +245,7 @@ def test_one_time_codes(one_house: House, user: User) -> None:
     secret, _, _ = set_up(mine, mine.open(ACCOUNT))
     done = login_forms.send(mine, mine.open(ACCOUNT), "/account/totp/remove")
     assert done.status_code == 200
-    assert can_sign_in(one_house, user, "password")
+    assert one_house.can_sign_in(user.name, "password")
     assert secret not in str(one_house.look("GET", "/sessions"))
 
 
@@ -304,7 +308,7 @@ def test_forms_of_other_pages(one_house: House, user: User, name: str) -> None:
     thief = Browser(one_house.gate.clients)
     thief.jar["auth.test"] = {"__Host-daemun-session": mine.value("home.test"), "__Host-daemun-form": cookie}
     assert thief.send(url, "POST", data=sent).status_code == 401
-    assert can_sign_in(one_house, user, "password")
+    assert one_house.can_sign_in(user.name, "password")
 
 
 def test_what_cannot_be_written_is_not_done(one_house: House, user: User) -> None:
@@ -319,10 +323,16 @@ def test_what_cannot_be_written_is_not_done(one_house: House, user: User) -> Non
         refused = login_forms.send(mine, mine.open(ACCOUNT), "/account/password", **fields)
         assert refused.status_code == 503
         assert "not done" in refused.text
-        assert (can_sign_in(one_house, user, "password"), can_sign_in(one_house, user, "another one")) == (True, False)
+        assert which_signs_in(one_house, user) == (
+            True,
+            False,
+        )
         page = mine.open(ACCOUNT)
         assert mine.send(f"{ACCOUNT}/sessions", "POST", data=login_forms.find_all(page)[-1].hidden).status_code == 503
-    assert (can_sign_in(one_house, user, "password"), can_sign_in(one_house, user, "another one")) == (True, False)
+    assert which_signs_in(one_house, user) == (
+        True,
+        False,
+    )
     assert login_forms.send(mine, mine.open(ACCOUNT), "/account/password", **fields).status_code == 200
 
 

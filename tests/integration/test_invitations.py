@@ -14,8 +14,7 @@ from daemun.core.access.login_users import User
 from daemun.judge import user_changes
 from tests.support import daemon, echo, login_forms
 from tests.support.login_browser import Browser
-from tests.support.login_house import EVERYBODY, House, full_disk, guarded, house, settings
-from tests.support.sites import site
+from tests.support.login_house import House, full_disk, guarded_home
 
 pytestmark = pytest.mark.nginx
 
@@ -26,8 +25,7 @@ _numbers = iter(range(1000))
 
 @pytest.fixture(scope="module")
 def one_house(one: echo.EchoServer) -> collections.abc.Iterator[House]:
-    guarded_site = site("home.test", f"http://127.0.0.1:{one.port}", options=guarded(login=EVERYBODY))
-    with house(guarded_site, gate=settings()) as running:
+    with guarded_home(one) as running:
         yield running
 
 
@@ -36,14 +34,8 @@ def invite(running: House, *, ends_s: float = 3600.0) -> tuple[str, str]:
     secret = secrets.token_urlsafe(32)
     invitation = login_users.Invitation(digest=login_users.digest_invitation(secret), ends_s=time.time() + ends_s)
     user = User(name=f"guest-{next(_numbers)}", hashed="", stamp="1", groups=("family",), invitation=invitation)
-    user_changes.take_over(running.store, running.gate.layout)
-    running.set_users(*login_users.decode(running.store.read(login_users.KEY)), user)
+    running.add_user(user)
     return user.name, secret
-
-
-def can_sign_in(running: House, name: str, password: str) -> bool:
-    browser = Browser(running.gate.clients)
-    return browser.fill(browser.open("https://home.test/"), user=name, password=password).status_code == 200
 
 
 def open_link(running: House, secret: str, **more: str) -> tuple[Browser, httpx.Response]:
@@ -53,7 +45,7 @@ def open_link(running: House, secret: str, **more: str) -> tuple[Browser, httpx.
 
 def test_a_password_is_chosen_once(one_house: House) -> None:
     name, secret = invite(one_house)
-    assert not can_sign_in(one_house, name, "")
+    assert not one_house.can_sign_in(name, "")
     _, korean = open_link(one_house, secret, language="ko")
     assert "초대" in korean.text
     browser, page = open_link(one_house, secret)
@@ -76,7 +68,7 @@ def test_a_password_is_chosen_once(one_house: House) -> None:
     refused = login_forms.send(other, other_page, "/invitation", new="another one", again="another one")
     assert (refused.status_code, "session" in str(other.jar)) == (404, False)
     assert open_link(one_house, secret)[1].status_code == 404
-    assert (can_sign_in(one_house, name, "a password"), can_sign_in(one_house, name, "another one")) == (True, False)
+    assert (one_house.can_sign_in(name, "a password"), one_house.can_sign_in(name, "another one")) == (True, False)
     # Another process knows it, too, before the store has it and after.
     for take_over in (False, True):
         if take_over:
@@ -84,7 +76,7 @@ def test_a_password_is_chosen_once(one_house: House) -> None:
         asyncio.run(one_house.keeper.stop())
         one_house.prepare()
         assert open_link(one_house, secret)[1].status_code == 404
-        assert can_sign_in(one_house, name, "a password")
+        assert one_house.can_sign_in(name, "a password")
 
 
 def test_somebody_who_is_signed_in_as_another(one_house: House) -> None:
@@ -113,7 +105,7 @@ def test_an_invitation_ends(one_house: House) -> None:
 def test_who_is_only_invited_is_no_user(one_house: House) -> None:
     name, _ = invite(one_house)
     for password in ("", "None", "a password"):
-        assert not can_sign_in(one_house, name, password)
+        assert not one_house.can_sign_in(name, password)
 
 
 def test_forms_of_other_pages(one_house: House) -> None:
@@ -134,7 +126,7 @@ def test_forms_of_other_pages(one_house: House) -> None:
     browser.jar["auth.test"]["__Host-daemun-form"] = cookie
     for token in ("", "x", secret[:-1], f"{secret} ", "ä"):
         assert browser.send(PAGE, "POST", data={**sent, "token": token}).status_code == 404
-    assert not can_sign_in(one_house, name, "a password")
+    assert not one_house.can_sign_in(name, "a password")
     assert browser.send(PAGE, "POST", data=sent).status_code == 303
 
 
@@ -159,7 +151,7 @@ def test_what_cannot_be_written_is_not_done(one_house: House) -> None:
     with full_disk(one_house):
         refused = login_forms.send(browser, page, "/invitation", **FIELDS)
         assert (refused.status_code, "__Host-daemun-session" in browser.jar["auth.test"]) == (503, False)
-        assert not can_sign_in(one_house, name, "a password")
+        assert not one_house.can_sign_in(name, "a password")
     assert login_forms.send(browser, page, "/invitation", **FIELDS).status_code == 303
 
 

@@ -11,14 +11,13 @@ import typing
 import httpx
 import pytest
 
-from daemun.core.access import judge_policies, login_users
+from daemun.core.access import judge_policies
 from daemun.core.access.login_users import User
 from daemun.judge import user_changes
 from tests.support import authenticator, echo, login_forms
 from tests.support.authenticator import Authenticator
 from tests.support.login_browser import Browser, find_refresh
-from tests.support.login_house import EVERYBODY, House, age_passwords, full_disk, guarded, hashed, house, settings
-from tests.support.sites import site
+from tests.support.login_house import House, age_passwords, full_disk, guarded_home, hashed
 
 pytestmark = pytest.mark.nginx
 
@@ -29,8 +28,7 @@ _numbers = iter(range(1000))
 
 @pytest.fixture(scope="module")
 def one_house(one: echo.EchoServer) -> collections.abc.Iterator[House]:
-    guarded_site = site("home.test", f"http://127.0.0.1:{one.port}", options=guarded(login=EVERYBODY))
-    with house(guarded_site, gate=settings()) as running:
+    with guarded_home(one) as running:
         yield running
 
 
@@ -38,8 +36,7 @@ def one_house(one: echo.EchoServer) -> collections.abc.Iterator[House]:
 def user(one_house: House) -> User:
     """One that no other test has."""
     added = User(name=f"user-{next(_numbers)}", hashed=hashed("password"), stamp="1")
-    user_changes.take_over(one_house.store, one_house.gate.layout)
-    one_house.set_users(*login_users.decode(one_house.store.read(login_users.KEY)), added)
+    one_house.add_user(added)
     return added
 
 
@@ -324,8 +321,7 @@ def test_a_password_of_long_ago_makes_none(one_house: House, user: User) -> None
 
 def test_a_process_that_only_knows_passwords_is_replaced(one: echo.EchoServer) -> None:
     """It has not in memory what passkeys need, and could not read it any more."""
-    guarded_site = site("home.test", f"http://127.0.0.1:{one.port}", options=guarded(login=EVERYBODY))
-    with house(guarded_site, gate=settings()) as running:
+    with guarded_home(one) as running:
         basic = judge_policies.Policy(name="home.test", realm="", users=(("alice", hashed("pw")),))
         asyncio.run(running.keeper.stop())
         assert asyncio.run(running.keeper.prepare((basic,), {})) == ()

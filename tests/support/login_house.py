@@ -19,10 +19,12 @@ from daemun.core.access import basic_auth_policies, login_policies, login_site, 
 from daemun.core.access.login_users import User
 from daemun.core.options import access_option, catalogue, login_option, login_rule_form, trusted_proxies_option
 from daemun.core.options.access_option import Access
-from daemun.judge import judge_keeper, judge_process, session_file
+from daemun.judge import judge_keeper, judge_process, session_file, user_changes
 from daemun.nginx import worker_account
 from daemun.store import memory_store
-from tests.support import rendered
+from tests.support import echo, rendered
+from tests.support.login_browser import Browser
+from tests.support.sites import site
 
 SECRET = pyotp.random_base32()
 RECOVERY = "AAAA-BBBB-CCCC-DDDD"
@@ -81,6 +83,15 @@ class House:
         self.store.write(login_users.KEY, login_users.encode(users))
         self.prepare()
 
+    def add_user(self, added: User) -> None:
+        """Beside those that there are, with what they changed."""
+        user_changes.take_over(self.store, self.gate.layout)
+        self.set_users(*login_users.decode(self.store.read(login_users.KEY)), added)
+
+    def can_sign_in(self, name: str, password: str) -> bool:
+        browser = Browser(self.gate.clients)
+        return browser.fill(browser.open("https://home.test/"), user=name, password=password).status_code == 200
+
     def prepare(self) -> None:
         by_password = basic_auth_policies.find_policies(self.desired)
         policies = (*by_password, *login_policies.find_policies(self.desired))
@@ -112,6 +123,14 @@ def house(*sites: model.Site, gate: model.Globals) -> collections.abc.Iterator[H
                 yield made
             finally:
                 asyncio.run(judge_process.end_left(running.layout))
+
+
+@contextlib.contextmanager
+def guarded_home(server: echo.EchoServer) -> collections.abc.Iterator[House]:
+    """With one site, home.test, for everybody who is signed in."""
+    home = site("home.test", f"http://127.0.0.1:{server.port}", options=guarded(login=EVERYBODY))
+    with house(home, gate=settings()) as running:
+        yield running
 
 
 @contextlib.contextmanager
