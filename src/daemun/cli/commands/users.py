@@ -68,14 +68,8 @@ def add(
     with offline_users.editing(chosen) as users:
         if name in users:
             raise errors.ConfigError(f"cannot add the user {name!r}: there is one; see `daemun users passwd` and `set`")
-        users[name] = login_users.User(
-            name=name,
-            hashed=password_input.read_hash(),
-            stamp=offline_users.draw_stamp(),
-            display=password_hashes.normalize(display or ""),
-            email=email or "",
-            groups=tuple(sorted(set(groups or ()))),
-        )
+        added = _make(name, groups, email, display, stamp=offline_users.draw_stamp())
+        users[name] = dataclasses.replace(added, hashed=password_input.read_hash())
     json_answer.note(user=name)
     output.print_line(f"{name} can sign in")
 
@@ -108,15 +102,9 @@ def invite(  # noqa: PLR0917 - Typer's
             raise errors.ConfigError(
                 f"cannot invite {name!r}: there is such a user; see `daemun users passwd` and `set`"
             )
-        users[name] = login_users.User(
-            name=name,
-            hashed="",
-            stamp=offline_users.draw_stamp(),
-            display=password_hashes.normalize(display or ""),
-            email=email or "",
-            groups=tuple(sorted(set(groups or ()))),
-            invitation=login_users.Invitation(digest=login_users.digest_invitation(secret), ends_s=ends_s),
-        )
+        invitation = login_users.Invitation(digest=login_users.digest_invitation(secret), ends_s=ends_s)
+        invited = _make(name, groups, email, display, stamp=offline_users.draw_stamp())
+        users[name] = dataclasses.replace(invited, invitation=invitation)
     link = f"{page}/invitation?token={secret}"
     json_answer.note(user=name, link=link, ends=lifetimes.moment(ends_s))
     output.print_line(f"{name} is invited, until {lifetimes.moment(ends_s)}, by this link:")
@@ -309,6 +297,20 @@ def _check(groups: list[str] | None, email: str | None, display: str | None) -> 
         raise errors.ConfigError(f"cannot use the e-mail address {email!r}: it {cause}")
     if display and password_hashes.has_controls(display):
         raise errors.ConfigError("cannot use this full name: it has a character that nobody can type")
+
+
+def _make(
+    name: str, groups: list[str] | None, email: str | None, display: str | None, *, stamp: str
+) -> login_users.User:
+    """A user without a password yet."""
+    return login_users.User(
+        name=name,
+        hashed="",
+        stamp=stamp,
+        display=password_hashes.normalize(display or ""),
+        email=email or "",
+        groups=tuple(sorted(set(groups or ()))),
+    )
 
 
 def _find(users: dict[str, login_users.User], name: str) -> login_users.User:

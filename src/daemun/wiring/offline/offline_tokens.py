@@ -1,6 +1,5 @@
 """The tokens of scripts, changed in the store. The judge learns of it at once, whether a daemon runs or not."""
 
-import asyncio
 import collections.abc
 import contextlib
 import pathlib
@@ -8,10 +7,8 @@ import pathlib
 from daemun import settings
 from daemun.control import ports
 from daemun.core.access import access_tokens
-from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
-from daemun.judge import judge_process
 from daemun.store import file_store
-from daemun.wiring.offline import configuration
+from daemun.wiring.offline import configuration, judge_store
 
 _LOCK, _LEASE_S = "login-tokens", 60.0
 Tokens = dict[str, access_tokens.Token]
@@ -51,24 +48,10 @@ def _write(chosen: settings.Settings, store: ports.Store, before: Tokens, tokens
     if tokens != before:
         content = access_tokens.encode(tokens.values())
         store.write(access_tokens.KEY, content)
-        asyncio.run(_pass_on(chosen, content))
-
-
-async def _pass_on(chosen: settings.Settings, content: bytes) -> None:
-    """A daemon does it, too. Without a judge nobody comes in."""
-    if await asyncio.to_thread(judge_process.find_left, chosen.layout) is not None:
-        with contextlib.suppress(EnvironmentProblemError):
-            await judge_process.request(chosen.layout, "PUT", "/tokens", content)
+        judge_store.send(chosen.layout, "/tokens", content)
 
 
 def _read(store: ports.Store) -> Tokens:
-    try:
-        found = access_tokens.decode(store.read(access_tokens.KEY))
-    except NotFoundInStoreError:
-        return {}
-    except (ValueError, LookupError, TypeError, AttributeError):
-        path = store.locate(access_tokens.KEY)
-        raise EnvironmentProblemError(
-            f"cannot read the tokens: {path} is damaged; put back a copy, or delete it and make them again"
-        ) from None
+    again = "make them again"
+    found = judge_store.read(store, access_tokens.KEY, access_tokens.decode, what="tokens", again=again)
     return {one.name: one for one in found}

@@ -1,6 +1,5 @@
 """The users of the sign-in, changed in the store. The judge learns of it at once, whether a daemon runs or not."""
 
-import asyncio
 import collections.abc
 import contextlib
 import pathlib
@@ -9,10 +8,10 @@ import secrets
 from daemun import settings
 from daemun.control import ports
 from daemun.core.access import login_changes, login_url, login_users
-from daemun.errors import ConfigError, EnvironmentProblemError, NotFoundInStoreError
-from daemun.judge import judge_process, user_changes
+from daemun.errors import ConfigError
+from daemun.judge import user_changes
 from daemun.store import file_store
-from daemun.wiring.offline import configuration, offline_tokens
+from daemun.wiring.offline import configuration, judge_store, offline_tokens
 
 Users = dict[str, login_users.User]
 
@@ -52,14 +51,7 @@ def editing(chosen: settings.Settings) -> collections.abc.Iterator[Users]:
         # Of who is new, too: an earlier version may have left tokens of that name.
         with offline_tokens.withdrawing(chosen, before.keys() ^ users.keys()):
             store.write(login_users.KEY, content)
-        asyncio.run(_pass_on(chosen, content))
-
-
-async def _pass_on(chosen: settings.Settings, content: bytes) -> None:
-    """A daemon does it, too. Without a judge there is nobody who is signed in."""
-    if await asyncio.to_thread(judge_process.find_left, chosen.layout) is not None:
-        with contextlib.suppress(EnvironmentProblemError):
-            await judge_process.request(chosen.layout, "PUT", "/users", content)
+        judge_store.send(chosen.layout, "/users", content)
 
 
 def _fold(chosen: settings.Settings, users: Users) -> Users:
@@ -69,15 +61,8 @@ def _fold(chosen: settings.Settings, users: Users) -> Users:
 
 
 def _read(store: ports.Store) -> Users:
-    try:
-        found = login_users.decode(store.read(login_users.KEY))
-    except NotFoundInStoreError:
-        return {}
-    except (ValueError, LookupError, TypeError, AttributeError):
-        path = store.locate(login_users.KEY)
-        raise EnvironmentProblemError(
-            f"cannot read the users: {path} is damaged; put back a copy, or delete it and add them again"
-        ) from None
+    again = "add them again"
+    found = judge_store.read(store, login_users.KEY, login_users.decode, what="users", again=again)
     return {one.name: one for one in found}
 
 
