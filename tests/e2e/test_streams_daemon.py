@@ -1,6 +1,7 @@
 """`streams` of daemun.yaml with the daemon: names, changes, what runs on, what is reported."""
 
 import collections.abc
+import pathlib
 import socket
 
 import pytest
@@ -24,7 +25,7 @@ def _state(daemon: Daemon, name: str) -> dict[str, object] | None:
 
 
 def test_a_connection_lives_through_changes_and_one_bad_stream_hurts_no_other(
-    daemon: Daemon, server: stream_servers.StreamServer
+    daemon: Daemon, server: stream_servers.StreamServer, tmp_path: pathlib.Path
 ) -> None:
     port, other, secure = (ports.free_port() for _ in range(3))
     by_name = f"  by.name: {{listen: '{LOOPBACK}:{port}', to: 'tcp://localhost:{server.port}', timeout: 1d}}\n"
@@ -60,6 +61,40 @@ def test_a_connection_lives_through_changes_and_one_bad_stream_hurts_no_other(
         old = daemon.status()["nginx"]["old_workers"]
         assert old["sockets"] == 1, "connections of streams count"
     assert stream_servers.try_tcp(port) == b"a|ping"
+    _pass_names_on(daemon, tmp_path)
+
+
+def _pass_names_on(daemon: Daemon, folder: pathlib.Path) -> None:
+    """Beside sites, whose requests are answered all the time."""
+    signs: set[str | None] = set()
+
+    def look(is_passed: bool) -> bool:
+        signs.add(daemon.sign("a.test"))
+        return _is_passed(daemon, folder) is is_passed
+
+    with stream_servers.tcp("mail", tls=stream_servers.context_of(folder, "mail.test")) as mail:
+        site = "sites:\n" + signpost("a.test", "three")
+        to = f"to: 'tcp://{LOOPBACK}:{mail.port}'"
+        passed = f"streams:\n  mail.test: {{listen: {daemon.https}, tls: passthrough, {to}}}\n"
+        daemon.write(site + passed)
+        daemon.wait(lambda: look(True), "the handshake of the server")
+        assert daemon.cli("status").returncode == 0
+        daemon.write(site)
+        daemon.wait(lambda: look(False), "the end of it")
+        daemon.write(site + passed)
+        daemon.wait(lambda: look(True), "it again")
+        assert signs == {"three"}
+        for process in daemon.nginx_processes():
+            process.kill()
+        daemon.wait(lambda: look(True), "an nginx that starts beside the sockets of a killed one")
+        daemon.wait_sign("a.test", "three")
+
+
+def _is_passed(daemon: Daemon, folder: pathlib.Path) -> bool:
+    try:
+        return stream_servers.try_tls(daemon.https, "mail.test", folder / "mail.test.pem") == b"mail|ping"
+    except OSError:
+        return False
 
 
 def _is_live(daemon: Daemon, name: str) -> bool:

@@ -581,6 +581,9 @@ def _streams() -> Feature:
         "dns": stream_forms.Stream(
             listen=(model.Address(port=53, host="127.0.0.1"),), to=(server("udp://10.0.0.5:53"),), responses=1
         ),
+        "mail.example.com": stream_forms.Stream(
+            listen=(model.Address(port=8443),), tls=stream_forms.PASSTHROUGH, to=(server("tcp://10.0.0.9:443"),)
+        ),
         "mqtt": stream_forms.Stream(
             listen=(model.Address(port=1883),),
             to=(
@@ -609,7 +612,8 @@ def _streams() -> Feature:
         streams_option.NamedStream(name=name, stream=one, origin=_origin(line))
         for line, (name, one) in enumerate(streams.items(), start=3)
     )
-    return _settings(streams=named, paths=("nginx.conf", *(f"streams/{name}.conf" for name in streams)))
+    files = [f"streams/{name}.conf" for name in streams]
+    return _settings(streams=named, paths=("nginx.conf", "listen/https.conf", "listen/by-name.conf", *files))
 
 
 FEATURES = {

@@ -80,6 +80,16 @@ def test_servers(text: str, meant: str) -> None:
         ("a: {listen: 1, to: 'tls://10.0.0.5:2'}", "cannot be verified, because nginx compares names only"),
         ("a: {listen: 1, to: tls://b:2, server_name: 10.0.0.5}", "server_name: is an IP address"),
         ("a: {listen: 1, to: tcp://b:2, verify: false}", "verify: has no effect"),
+        ("a: {listen: 443, to: tcp://b:2, tls: passthrough}", 'needs `hosts`, .*: "a" is none'),
+        ("a: {listen: 443, to: tcp://b:2, tls: passthrough, hosts: [10.0.0.1]}", "is an address"),
+        (
+            "a.test: {listen: 444, to: tcp://b:2, tls: passthrough}",
+            r"expected the port of listen.https \(443\), found 444",
+        ),
+        ("a.test: {listen: '10.0.0.1:443', to: tcp://b:2, tls: passthrough}", "expected the port of listen.https"),
+        ("a.test: {listen: 443, to: tls://b:2, tls: passthrough}", "is TLS already"),
+        ("a.test: {listen: 443, to: tcp://b:2, tls: passthrough, proxy_protocol: true}", "cannot stand beside"),
+        ("a.test: {listen: 1, to: tcp://b:2, hosts: [b.test]}", "only beside `tls: passthrough`"),
         ("a: {listen: 443, to: tcp://b:2}", "443 is already listened on by listen.https"),
         ("a: {listen: '127.0.0.1:80', to: tcp://b:2}", "is already listened on by listen.http"),
         ("a: {listen: [1, '127.0.0.1:1'], to: tcp://b:2}", "is already listened on by the same stream"),
@@ -244,3 +254,52 @@ def test_a_stream_keeps_the_certificate_of_a_site_that_is_set_aside() -> None:
     ]
     assert files[0] == files[1]
     assert b"ssl_certificate $daemun_stream_pairs/www.a.test/fullchain.pem;" in files[0]
+
+
+PASSED = "mail.test: {listen: 443, to: tcp://10.0.0.5:443, tls: passthrough}"
+
+
+@pytest.mark.parametrize(
+    ("others", "sites", "owner"),
+    [
+        ((), "sites: {mail.test: http://10.0.0.1:80}", 'site "mail.test"'),
+        ((), "sites: {a.test: {aliases: [mail.test], routes: {/: 'http://10.0.0.1:80'}}}", 'site "a.test"'),
+        ((), "login: mail.test\nsites: {}", "the sign-in"),
+        (
+            ("second: {listen: 443, to: tcp://b:1, tls: passthrough, hosts: [mail.test]}",),
+            "sites: {}",
+            'stream "mail.test"',
+        ),
+    ],
+)
+def test_a_name_in_handshakes_leads_to_one_place(others: tuple[str, ...], sites: str, owner: str) -> None:
+    (problem,) = read(PASSED, *others, sites=sites).problems
+    assert f'"mail.test" already belongs to {owner}' in problem.message
+
+
+def test_a_container_does_not_get_a_name_that_is_passed_on() -> None:
+    own = model.Snapshot(
+        source="docker",
+        sites=(dataclasses.replace(_site(), host="mail.test", origin=model.Origin(source="docker", place="c")),),
+    )
+    desired = merge.merge_snapshots([read(PASSED), own])
+    assert desired.sites == ()
+    assert 'host "mail.test" already belongs to stream "mail.test" (daemun.yaml:4:3)' in desired.problems[0].message
+    assert render_tree.render_files(desired, ENVIRONMENT)
+
+
+def test_only_who_uses_it_pays_for_it() -> None:
+    without, with_it = (render_tree.render_files(desire(one), ENVIRONMENT) for one in (PLAIN, PASSED))
+    assert b"listen 443 ssl;" in without["listen/https.conf"]
+    assert "listen/by-name.conf" not in without
+    assert b"listen unix:/var/lib/daemun/run/to-sites.sock ssl;" in with_it["listen/https.conf"]
+    assert b"listen 443;" in with_it["listen/by-name.conf"]
+    actual = model.Actual(pid=1, generation=1, current_generation=1, files={})
+    assert "0.0.0.0:443" not in listeners.find_untried(with_it, actual), "an address of the gate"
+
+
+def test_without_the_modules_sites_keep_their_port() -> None:
+    left = frozenset(render_environment.Feature) - {render_environment.Feature.STREAM_PREREAD}
+    assembled = assembly.assemble_files(desire(PASSED), _environment(features=left), last_good={})
+    assert b"listen 443 ssl;" in assembled.files["listen/https.conf"]
+    assert "has no the names of handshakes in streams" in assembled.refused[0].cause

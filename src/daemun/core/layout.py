@@ -180,6 +180,11 @@ class Layout:
         return (f"{self.store}/~sessions-1", f"{self.store}/~sessions-2")
 
     @property
+    def passed_prefix(self) -> str:
+        """How the sockets begin by which nginx finds itself (`core.render.names_passed`)."""
+        return f"{self.run}/to-"
+
+    @property
     def lock(self) -> str:
         return f"{self.run}/daemun.lock"
 

@@ -31,6 +31,9 @@ class Feature(enum.Enum):
     STREAM_LIMIT_CONN = "limits of connections in streams"
     STREAM_ACCESS = "rules for addresses in streams"
     STREAM_TLS = "TLS in streams"
+    STREAM_PREREAD = "the names of handshakes in streams"
+    STREAM_HANDOVER = "passing connections on within nginx"
+    STREAM_REALIP = "visitors' addresses by a balancer in streams"
     POST_QUANTUM = "key exchange that is safe from quantum computers (X25519MLKEM768)"
 
 

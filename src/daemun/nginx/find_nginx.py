@@ -50,9 +50,14 @@ _STREAM = {
     render_environment.Feature.STREAM: "stream_upstream_zone",
     render_environment.Feature.STREAM_LIMIT_CONN: "stream_limit_conn",
     render_environment.Feature.STREAM_ACCESS: "stream_access",
+    render_environment.Feature.STREAM_HANDOVER: "stream_pass",
 }
 """Built together with streams, unless without this one."""
-_STREAM_WITH = {render_environment.Feature.STREAM_TLS: "stream_ssl"}
+_STREAM_WITH = {
+    render_environment.Feature.STREAM_TLS: "stream_ssl",
+    render_environment.Feature.STREAM_PREREAD: "stream_ssl_preread",
+    render_environment.Feature.STREAM_REALIP: "stream_realip",
+}
 _NEEDED = ("http_rewrite", "http_proxy", "http_map", "http_geo", "http_upstream_zone", "http_upstream_keepalive")
 
 # What the configure arguments do not show: a directive that came with some version, tried inside `http`.

@@ -295,8 +295,9 @@ def _make_way(paths: layout.Layout) -> None:
     while time.monotonic() < deadline and any(_holds_ports(orphan) for orphan in orphans):
         time.sleep(0.01)
     # A killed nginx leaves its socket's file behind, and a new one could not bind to it.
-    for path in paths.confirm_sockets:
-        pathlib.Path(path).unlink(missing_ok=True)
+    prefix = pathlib.Path(paths.passed_prefix)
+    for path in (*map(pathlib.Path, paths.confirm_sockets), *prefix.parent.glob(f"{prefix.name}*.sock")):
+        path.unlink(missing_ok=True)
 
 
 async def _wait_for_end(family: list[psutil.Process], wait_s: float) -> list[psutil.Process]:

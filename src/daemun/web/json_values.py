@@ -260,6 +260,8 @@ def stream_json(item: model.StreamStatus) -> Json:
         "protocol": item.protocol,
         "listen": list(item.listen),
         "to": list(item.to),
+        "tls": item.tls,
+        "hosts": list(item.hosts),
         "state": item.state.value,
         "reason": item.reason,
         "served": item.is_served and item.state is not model.SiteState.DISABLED,

@@ -195,6 +195,7 @@ def servers_of(site: Json, now: datetime.datetime) -> str:
 
 def _stream_row_of(stream: Json) -> tuple[str, ...]:
     listen = " ".join(f"{one}/udp" if stream["protocol"] == "udp" else one for one in stream["listen"])
+    listen = " ".join([listen, *stream.get("hosts", ())])
     return (stream["name"], output.state_of(stream["state"]), listen, " ".join(stream["to"]))
 
 

@@ -73,7 +73,8 @@ def find_shown(desired: model.Desired, hosts: frozenset[str]) -> dict[str, Shown
 
 def find_of_streams(desired: model.Desired) -> dict[str, ShownCertificate]:
     """The certificates of streams, by their hosts: those of sites, or, of hosts that no site has, their own."""
-    hosts = frozenset(one.stream.tls for one in streams_option.find_enabled(desired.globals) if one.stream.tls)
+    every = (one.stream.certificate_host for one in streams_option.find_enabled(desired.globals))
+    hosts = frozenset(host for host in every if host is not None)
     shown = find_shown(desired, hosts)
     others = {host: _site_of_stream(host, model.NOWHERE) for host in hosts - shown.keys()}
     return shown | {
@@ -109,9 +110,8 @@ def find_specs(
         if spec is not None:
             known = specs.get(spec.name)
             specs[spec.name] = spec if known is None else _join(known, spec)
-    streams = {
-        one.stream.tls: one for one in streams_option.find_enabled(desired.globals) if one.stream.tls is not None
-    }
+    every = streams_option.find_enabled(desired.globals)
+    streams = {host: one for one in every if (host := one.stream.certificate_host) is not None}
     for host in sorted(streams.keys() - find_shown(desired, frozenset(streams)).keys()):
         own = _make_spec(desired.globals.acme, _site_of_stream(host, streams[host].origin))
         assert own is not None  # it has TLS

@@ -84,7 +84,8 @@ class SiteState(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StreamStatus:
-    """An entry of `streams`. listen: as written ("1883", "[::1]:53"). to: its servers. state: LIVE, PENDING,
+    """An entry of `streams`. listen: as written ("1883", "[::1]:53"). to: its servers. tls, hosts: as
+    written, with the names that are passed on. state: LIVE, PENDING,
     QUARANTINED or DISABLED. is_served: whether an earlier version stands in for it."""
 
     name: str
@@ -92,6 +93,8 @@ class StreamStatus:
     protocol: str
     listen: tuple[str, ...]
     to: tuple[str, ...]
+    tls: str | None
+    hosts: tuple[str, ...]
     state: SiteState
     reason: str | None = None
     is_served: bool = True

@@ -48,6 +48,8 @@ class Place:
         return f"{self.protocol.value}://{host}:{self.port}"
 
 
+PASSTHROUGH = "passthrough"
+"""Instead of a host as `tls`."""
 _PLACE = re.compile(r"(?:(?P<scheme>[A-Za-z0-9+.-]+)://)?(?P<rest>.*)", re.DOTALL)
 _SHAPE = '"tcp://host:port", "tls://host:port", "udp://host:port" or "tcp://unix:/path"'
 
@@ -153,7 +155,8 @@ _LONGEST_SILENCE_S = {Protocol.TCP: 86400.0, Protocol.TLS: 86400.0, Protocol.UDP
 class Stream(forms.OptionMap):
     """Connections or datagrams that go to servers as they come.
 
-    tls: the host whose certificate visitors are shown; None: what they send is passed on as it is.
+    tls: the host whose certificate visitors are shown, or PASSTHROUGH; None: what they send is passed on as it is.
+    hosts: with PASSTHROUGH: the names in handshakes that are passed on; empty: the stream's own name.
     verify, server_name: how the certificates of servers are checked, as in a route.
     allow, deny: as of `access_option.Access`. connections: how many of one address may be open at a time.
     proxy_protocol: whether servers are sent the visitor's address in a line ahead of each connection.
@@ -164,7 +167,9 @@ class Stream(forms.OptionMap):
     meanings: typing.ClassVar[dict[str, str]] = {
         "listen": "where it comes in: a port, IP:port, [IPv6]:port, or a list",
         "to": "the servers: tcp://host:port, tls://host:port, udp://host:port, tcp://unix:/path, or maps",
-        "tls": "visitors come over TLS and are shown the certificate of this host: a site's, or one of its own",
+        "tls": "visitors come over TLS and are shown the certificate of this host: a site's, or one of its own; "
+        "passthrough: handshakes for `hosts` at the port of HTTPS are the server's",
+        "hosts": "beside `tls: passthrough`: the names of these handshakes; the stream's name",
         "verify": "whether the certificates of tls:// servers are checked, and against which roots; true",
         "server_name": "the name that they must carry; the server's host",
         "balance": "how connections are spread: round_robin, least_conn, ip_hash, random",
@@ -195,6 +200,7 @@ class Stream(forms.OptionMap):
         forms.ONE_OR_MORE,
     ]
     tls: forms.Host | None = None
+    hosts: forms.Hosts = ()
     verify: upstream_tls_options.Form = upstream_tls_options.VERIFY.default
     server_name: forms.Host | None = None
     balance: typing.Annotated[Spread, forms.choice(Spread)] = Spread.ROUND_ROBIN
@@ -214,6 +220,16 @@ class Stream(forms.OptionMap):
     @property
     def is_udp(self) -> bool:
         return self.protocol is Protocol.UDP
+
+    @property
+    def certificate_host(self) -> str | None:
+        """Whose certificate visitors are shown; None: the gate shows none."""
+        return None if self.is_passed_by_name else self.tls
+
+    @property
+    def is_passed_by_name(self) -> bool:
+        """Whether handshakes are the server's, and which ones they are is seen from the names in them."""
+        return self.tls == PASSTHROUGH
 
     @property
     def is_encrypted(self) -> bool:

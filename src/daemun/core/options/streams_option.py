@@ -27,6 +27,13 @@ class NamedStream:
     stream: stream_forms.Stream
     origin: model.Origin = dataclasses.field(default=model.NOWHERE, compare=False)
 
+    @property
+    def hosts_passed(self) -> tuple[str, ...]:
+        """The names in handshakes that are passed on to the servers."""
+        if not self.stream.is_passed_by_name:
+            return ()
+        return self.stream.hosts or (self.name.lower(),)
+
 
 Streams = tuple[NamedStream, ...]
 
@@ -52,11 +59,20 @@ def find_enabled(settings: model.Globals) -> Streams:
     return tuple(one for one in OPTION.of(settings) if one.stream.enabled)
 
 
+def find_passed(settings: model.Globals) -> dict[str, NamedStream]:
+    """The names in handshakes that streams take, and which one."""
+    return {host: one for one in find_enabled(settings) for host in one.hosts_passed}
+
+
 def _check(value: Streams, place: Place) -> None:
     if len(value) > MOST:
         place.add(f"has {len(value)} entries; expected {MOST} at most")
     for one in value:
         _check_one(one.name, one.stream, place.below(one.name))
+        if one.stream.is_passed_by_name:
+            _check_passed(one, place.below(one.name))
+        elif one.stream.hosts:
+            place.below(one.name).add("have a meaning only beside `tls: passthrough`", "hosts")
 
 
 def _check_one(name: str, one: stream_forms.Stream, place: Place) -> None:
@@ -122,9 +138,27 @@ def _check_protocol(one: stream_forms.Stream, place: Place) -> None:
         place.add("is for UDP, where a session has no end of its own", "responses")
 
 
+def _check_passed(one: NamedStream, place: Place) -> None:
+    for index, host in enumerate(one.hosts_passed):
+        cause = rules.check_host(host) or (
+            "is an address, which no handshake names" if names.address_of(host) else None
+        )
+        if one.stream.hosts:
+            place.add_value(host, cause, "hosts", index)
+        elif cause is not None or "." not in host:
+            place.add(f"needs `hosts`, the names that are passed on: {words.quoted(one.name)} is none", "tls")
+    if one.stream.is_encrypted:
+        place.add("cannot be tls:// beside `tls: passthrough`: what is passed on is TLS already; write tcp://", "to")
+    if one.stream.proxy_protocol:
+        place.add(
+            "cannot stand beside `tls: passthrough`: nginx would name no address of the gate in it", "proxy_protocol"
+        )
+
+
 def _check_tls(one: stream_forms.Stream, place: Place) -> None:
     if one.tls is not None:
-        place.add_value(one.tls, rules.check_host(one.tls), "tls")
+        if not one.is_passed_by_name:
+            place.add_value(one.tls, rules.check_host(one.tls), "tls")
         if one.is_udp:
             place.add("is for TCP: nginx has no DTLS", "tls")
     if one.verify.ca_file is not None:
@@ -172,7 +206,7 @@ OPTION = Option[Streams](
     default=(),
     doc=Doc(
         kind="map of names; `{listen, to: [{url, weight, backup, down, max_fails, fail_timeout, max_connections}], "
-        "tls, verify, server_name, balance, timeout: {connect, idle}, allow, deny, connections, proxy_protocol, "
+        "tls, hosts, verify, server_name, balance, timeout: {connect, idle}, allow, deny, connections, proxy_protocol, "
         "responses, enabled}`",
         usual="`{}`",
         meaning="what is passed on over TCP and UDP as it comes: see [Streams](#streams)",

@@ -160,9 +160,8 @@ def find_untried(files: Files, actual: model.Actual) -> frozenset[str]:
 
 
 def _of_the_gate(files: Files) -> frozenset[str]:
-    return addresses(files.get(generation_files.LISTEN_HTTP, b"")) | addresses(
-        files.get(generation_files.LISTEN_HTTPS, b"")
-    )
+    own = (generation_files.LISTEN_HTTP, generation_files.LISTEN_HTTPS, generation_files.LISTEN_BY_NAME)
+    return frozenset().union(*(addresses(files.get(path, b"")) for path in own))
 
 
 def _wildcard(address: str) -> str:

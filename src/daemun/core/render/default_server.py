@@ -51,7 +51,7 @@ def servers(
         raise RenderError(
             f"cannot render default{site_scope.place(desired.globals.default.origin)}: {error}"
         ) from error
-    listen = _ours(server_blocks.default_lines(desired, kept, https=False, ipv6=env.ipv6), desired.globals, only)
+    listen = _ours(server_blocks.default_lines(desired, env, kept, https=False), desired.globals, only)
     page = (
         *header_directives.default_lines(desired.globals),
         *_page(desired.globals.default),
@@ -96,7 +96,7 @@ def _https(
     kept: server_blocks.Kept,
     only: frozenset[str] | None,
 ) -> tuple[directive.Node, ...]:
-    everywhere = server_blocks.default_lines(desired, kept, https=True, ipv6=env.ipv6)
+    everywhere = server_blocks.default_lines(desired, env, kept, https=True)
     listen = _ours(everywhere, desired.globals, only)
     if not listen:
         return ()

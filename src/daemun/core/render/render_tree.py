@@ -20,6 +20,7 @@ from daemun.core.render import (
     hold_locations,
     internal_clients,
     main_file,
+    names_passed,
     network_refusals,
     server_blocks,
     shared_blocks,
@@ -61,8 +62,8 @@ def render_files(
     trees: dict[str, tuple[directive.Node, ...]] = {
         "nginx.conf": main_file.nodes(desired, env, has_shared=bool(entries)),
         main_file.MIME: mime.nodes(),
-        generation_files.LISTEN_HTTP: server_blocks.listen_file(settings, settings.listen.http, ipv6=env.ipv6),
-        generation_files.LISTEN_HTTPS: server_blocks.listen_file(settings, settings.listen.https, "ssl", ipv6=env.ipv6),
+        generation_files.LISTEN_HTTP: server_blocks.listen_http_file(settings, env),
+        generation_files.LISTEN_HTTPS: server_blocks.listen_https_file(settings, env),
         server_blocks.CHALLENGE: server_blocks.challenge_file(env, settings),
         ban_lines.FILE: ban_lines.nodes(desired, env),
         generation_files.INTERNAL_CLIENTS: internal_clients.internal_file(settings),
@@ -70,6 +71,8 @@ def render_files(
         hold_locations.HOLD: hold_locations.file(settings, env.nginx, buffered=True),
         hold_locations.HOLD_UNBUFFERED: hold_locations.file(settings, env.nginx, buffered=False),
     }
+    if names_passed.is_on(settings, env):
+        trees[generation_files.LISTEN_BY_NAME] = server_blocks.by_name_file(settings, env)
     if refused := access.networks_of_gate(settings, env):
         trees[network_refusals.FILE] = refused
     trees |= {path: snippets.nodes(settings, env, path) for path in snippets.paths(settings)}

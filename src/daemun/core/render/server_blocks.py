@@ -4,7 +4,7 @@ from daemun.core import arguments, directive, layout, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import listen_option
 from daemun.core.plan import generation_files
-from daemun.core.render import held_access, site_scope
+from daemun.core.render import held_access, names_passed, site_scope
 from daemun.core.texts import names
 from daemun.errors import RenderError
 
@@ -164,17 +164,32 @@ def _of_token(name: str, block: tuple[directive.Directive, ...]) -> directive.Di
     return arguments.line("location", "~", Expr(place), block=block)
 
 
-def listen_file(
-    settings: model.Globals, addresses: tuple[model.Address, ...], *options: str, ipv6: bool
-) -> tuple[directive.Node, ...]:
-    return (
-        directive.Comment("Where every server listens."),
-        *listen_lines(addresses, *options, *_protocol(settings), ipv6=ipv6),
-    )
+def listen_http_file(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    lines = listen_lines(settings.listen.http, *_protocol(settings), ipv6=env.ipv6)
+    return (directive.Comment("Where every server listens."), *lines)
+
+
+def listen_https_file(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    return (directive.Comment("Where every server listens."), *_of_gate(settings, env))
+
+
+def by_name_file(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    """The gate's addresses for HTTPS, where streams have some of the names."""
+    lines = listen_lines(settings.listen.https, *_protocol(settings), ipv6=env.ipv6)
+    return names_passed.nodes(settings, env, lines)
+
+
+def _of_gate(
+    settings: model.Globals, env: render_environment.Environment, *options: str
+) -> tuple[directive.Directive, ...]:
+    """The addresses for HTTPS that all sites have; a PROXY line was read before a connection was passed on."""
+    if names_passed.is_on(settings, env):
+        return (arguments.line("listen", names_passed.sites_socket(env.layout), "ssl", *options),)
+    return listen_lines(settings.listen.https, "ssl", *_protocol(settings), *options, ipv6=env.ipv6)
 
 
 def default_lines(
-    desired: model.Desired, kept: Kept = (), *, https: bool, ipv6: bool
+    desired: model.Desired, env: render_environment.Environment, kept: Kept = (), *, https: bool
 ) -> tuple[directive.Directive, ...]:
     """Where the server for unknown names listens: everywhere that any site does, also one of an earlier generation.
 
@@ -182,11 +197,12 @@ def default_lines(
     """
     settings = desired.globals
     addresses = settings.listen.https if https else settings.listen.http
+    options = (*(("ssl",) if https else ()), *_protocol(settings), "default_server")
+    ours = _of_gate(settings, env, "default_server") if https else listen_lines(addresses, *options, ipv6=env.ipv6)
     sites = [site for site in desired.enabled if site_scope.has_tls(site) or not https]
     own = sorted({port for site in sites if (port := site.https_port if https else site.http_port) is not None})
-    places = (*addresses, *(place for port in own for place in own_addresses(addresses, port)))
-    options = (*(("ssl",) if https else ()), *_protocol(settings), "default_server")
-    lines = listen_lines(places, *options, ipv6=ipv6)
+    places = tuple(place for port in own for place in own_addresses(addresses, port))
+    lines = tuple(dict.fromkeys((*ours, *listen_lines(places, *options, ipv6=env.ipv6))))
     taken = {line.args[0].value for line in lines}
     more = [words for words in kept if ("ssl" in words) == https and words[0] not in taken]
     return (*lines, *(arguments.line("listen", *words) for words in more))

@@ -14,7 +14,16 @@ from daemun.core.certificates import certificate_choice
 from daemun.core.directive import Expr
 from daemun.core.options import stream_forms, streams_option
 from daemun.core.plan import change_plan, generation_files
-from daemun.core.render import held_access, server_blocks, server_tls, site_scope, tls, upstream
+from daemun.core.render import (
+    held_access,
+    names_passed,
+    realip,
+    server_blocks,
+    server_tls,
+    site_scope,
+    tls,
+    upstream,
+)
 from daemun.core.services import dns_services
 from daemun.core.texts import names, words
 
@@ -32,8 +41,12 @@ def block(desired: model.Desired, env: render_environment.Environment) -> tuple[
     if env.resolver is not None:
         timeout = arguments.line("resolver_timeout", upstream.RESOLVER_TIMEOUT)
         resolver = (arguments.line("resolver", env.resolver), timeout)
-    included = arguments.line("include", f"{generation_files.STREAMS}*.conf")
-    inside = (*resolver, *_tls(desired.globals, env), *_counting(env), included)
+    included = [arguments.line("include", f"{generation_files.STREAMS}*.conf")]
+    if names_passed.is_on(desired.globals, env):
+        included.append(arguments.line("include", generation_files.LISTEN_BY_NAME))
+    # A name is no longer than 253 characters.
+    hashes = arguments.line("map_hash_bucket_size", "512")
+    inside = (*resolver, *_tls(desired.globals, env), hashes, *_counting(env), *included)
     return (arguments.line("stream", block=inside),)
 
 
@@ -51,15 +64,24 @@ def module(desired: model.Desired, env: render_environment.Environment) -> tuple
 
 def find_unsupported(desired: model.Desired, env: render_environment.Environment) -> dict[str, str]:
     """The files of streams that need what this nginx cannot do: path -> why."""
-    found = ((one, _find_missing(one.stream, env)) for one in streams_option.find_enabled(desired.globals))
+    has_balancers = bool(realip.balancers(desired.globals))
+    found = (
+        (one, _find_missing(one.stream, env, has_balancers=has_balancers))
+        for one in streams_option.find_enabled(desired.globals)
+    )
     return {change_plan.stream_file(one.name): cause for one, cause in found if cause is not None}
 
 
-def _find_missing(stream: stream_forms.Stream, env: render_environment.Environment) -> str | None:
+def _find_missing(
+    stream: stream_forms.Stream, env: render_environment.Environment, *, has_balancers: bool
+) -> str | None:
     needed = [render_environment.Feature.STREAM]
     needed += [render_environment.Feature.STREAM_ACCESS] * bool(stream.allow or stream.deny)
-    needed += [render_environment.Feature.STREAM_TLS] * (stream.tls is not None or stream.is_encrypted)
+    is_tls = stream.certificate_host is not None or stream.is_encrypted
+    needed += [render_environment.Feature.STREAM_TLS] * is_tls
+    needed += sorted(names_passed.NEEDED, key=lambda feature: feature.value) if stream.is_passed_by_name else []
     needed += [render_environment.Feature.STREAM_LIMIT_CONN] * (stream.connections is not None)
+    needed += [render_environment.Feature.STREAM_REALIP] * (stream.is_passed_by_name and has_balancers)
     missing = [feature.value for feature in needed if feature not in env.nginx.features]
     if not missing:
         if stream.is_encrypted and stream.verify.is_on and (stream.verify.ca_file or env.ca_bundle) is None:
@@ -105,15 +127,19 @@ def _counting(env: render_environment.Environment) -> tuple[directive.Node, ...]
 def files(desired: model.Desired, env: render_environment.Environment) -> dict[str, tuple[directive.Node, ...]]:
     """The file of each stream that nginx can serve. Raises: RenderError."""
     left_out, shown = find_unsupported(desired, env), certificate_choice.find_of_streams(desired)
+    balancers = realip.balancers(desired.globals)
     paths = {change_plan.stream_file(one.name): one for one in streams_option.find_enabled(desired.globals)}
-    return {path: _nodes(one, env, shown) for path, one in paths.items() if path not in left_out}
+    return {path: _nodes(one, env, shown, balancers) for path, one in paths.items() if path not in left_out}
 
 
 _Shown = collections.abc.Mapping[str, certificate_choice.ShownCertificate]
 
 
 def _nodes(
-    one: streams_option.NamedStream, env: render_environment.Environment, shown: _Shown
+    one: streams_option.NamedStream,
+    env: render_environment.Environment,
+    shown: _Shown,
+    balancers: tuple[str, ...],
 ) -> tuple[directive.Node, ...]:
     stream, group = one.stream, _group(one.name)
     limits: tuple[directive.Directive, ...] = ()
@@ -125,7 +151,7 @@ def _nodes(
         directive.Comment("Written by daemun; changes here are lost."),
         *limits,
         arguments.line("upstream", group, block=_servers(one)),
-        arguments.line("server", block=_server(one, env, shown)),
+        arguments.line("server", block=_server(one, env, shown, balancers)),
     )
 
 
@@ -169,17 +195,25 @@ def _place(place: stream_forms.Place) -> tuple[str, ...]:
 
 
 def _server(
-    one: streams_option.NamedStream, env: render_environment.Environment, shown: _Shown
+    one: streams_option.NamedStream,
+    env: render_environment.Environment,
+    shown: _Shown,
+    balancers: tuple[str, ...],
 ) -> tuple[directive.Node, ...]:
     stream = one.stream
+    lines: list[directive.Node]
     # Datagrams of one client have to come to the worker that has its session: with a socket for each worker the kernel
     # sees to that (nginx.org/en/docs/stream/ngx_stream_core_module.html#listen). Of a client that is gone without a
     # word nothing is heard over TCP; the kernel finds out.
     kind = ("udp", "reuseport") if stream.is_udp else ("so_keepalive=on",)
-    kind = ("ssl", *kind) if stream.tls is not None else kind
-    lines: list[directive.Node] = [*server_blocks.listen_lines(stream.listen, *kind, ipv6=env.ipv6)]
-    if stream.tls is not None:
-        certificate = shown[stream.tls]
+    kind = ("ssl", *kind) if stream.certificate_host is not None else kind
+    if stream.is_passed_by_name:
+        lines = [arguments.line("listen", names_passed.stream_socket(env.layout, one.name))]
+        lines += [arguments.line("set_real_ip_from", network) for network in balancers]
+    else:
+        lines = [*server_blocks.listen_lines(stream.listen, *kind, ipv6=env.ipv6)]
+    if stream.certificate_host is not None:
+        certificate = shown[stream.certificate_host]
         folder = f"{_PAIRS}/{certificate.folder}"
         lines += server_blocks.pairs(folder, has_two_types=certificate.has_two_types)
     lines += held_access.address_rules(stream.access, env)

@@ -11,7 +11,7 @@ import functools
 from daemun.core import model, site_memory
 from daemun.core.access import added_access, login_site
 from daemun.core.certificates import certificate_choice
-from daemun.core.options import access_option, login_option, on_demand_option
+from daemun.core.options import access_option, login_option, on_demand_option, streams_option
 from daemun.core.services import dns_service, dns_services
 from daemun.core.texts import route_paths, rules, words
 from daemun.core.validation import (
@@ -84,7 +84,7 @@ def merge_snapshots(
     judge = functools.partial(_judge_site, settings)
     problems: list[model.Problem] = []
     owners: dict[str, model.Site] = {}
-    ports = _Ports.of(settings)
+    ports, passed = _Ports.of(settings), streams_option.find_passed(settings)
     sites: list[model.Site] = []
     for snapshot in snapshots:
         problems += snapshot.problems
@@ -92,7 +92,12 @@ def merge_snapshots(
         for site in snapshot.sites:
             judged = memory.get(site, judge) if snapshot.source != validated else _accept(site)
             problems += [item for item in judged.problems if (item.host, item.field, item.message) not in known]
-            clash = _find_clash(site, owners) or ports.find_clash(site) or _find_rival(site, sites, settings)
+            clash = (
+                _find_passed(site, passed)
+                or _find_clash(site, owners)
+                or ports.find_clash(site)
+                or _find_rival(site, sites, settings)
+            )
             if clash is not None:
                 problems.append(clash)
             elif not judged.is_refused:
@@ -123,6 +128,21 @@ def merge_snapshots(
 
 def _path(route: model.Route) -> tuple[bool, str]:
     return route_paths.order(route.path)
+
+
+def _find_passed(
+    site: model.Site, passed: collections.abc.Mapping[str, streams_option.NamedStream]
+) -> model.Problem | None:
+    """Its handshakes would never come here."""
+    taken = next((name for name in site.names if name in passed), None) if passed and site.enabled else None
+    if taken is None:
+        return None
+    stream = passed[taken]
+    message = (
+        f"cannot serve site {_full_name(site)}: host {words.quoted(taken)} already belongs to stream "
+        f"{words.quoted(stream.name)} ({stream.origin.place}); {_ANOTHER_HOST}"
+    )
+    return model.Problem(origin=site.origin, message=message, host=site.host)
 
 
 def _find_clash(site: model.Site, owners: collections.abc.Mapping[str, model.Site]) -> model.Problem | None:

@@ -97,6 +97,8 @@ def _stream_status(
         protocol=stream.protocol.value,
         listen=tuple(map(str, stream.listen)),
         to=tuple(str(server.url) for server in stream.to),
+        tls=stream.tls,
+        hosts=one.hosts_passed,
         state=state,
         reason=reason,
         is_served=is_served,

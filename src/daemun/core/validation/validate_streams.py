@@ -4,6 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model, problem_report
+from daemun.core.access import login_site
 from daemun.core.options import streams_option
 from daemun.core.texts import words
 
@@ -26,8 +27,13 @@ def find_problems(settings: model.Globals, sites: collections.abc.Iterable[model
     if not streams:
         return ()
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
+    sites = tuple(sites)
     taken = [*_of_gate(settings), *_of_sites(sites)]
+    _check_names(settings, sites, report)
     for one in streams:
+        if one.stream.is_passed_by_name:
+            _check_passed(one, settings, report)
+            continue
         own: list[_Taken] = []
         for index, address in enumerate(one.stream.listen):
             mine = _Taken(who="", host=address.host, port=address.port, is_udp=one.stream.is_udp)
@@ -39,6 +45,33 @@ def find_problems(settings: model.Globals, sites: collections.abc.Iterable[model
         if one.stream.enabled:
             taken += [dataclasses.replace(mine, who=f"stream {words.quoted(one.name)}") for mine in own]
     return tuple(report.problems)
+
+
+def _check_passed(
+    one: streams_option.NamedStream, settings: model.Globals, report: problem_report.ProblemReport
+) -> None:
+    """Sites and names that are passed on come in at the same addresses."""
+    ports = sorted({address.port for address in settings.listen.https})
+    expected = words.listed([str(port) for port in ports])
+    for index, address in enumerate(one.stream.listen):
+        if address.host is not None or address.port not in ports:
+            cause = f"expected the port of listen.https ({expected}), found {address}"
+            report.add(cause, "streams", one.name, "listen", index)
+
+
+def _check_names(
+    settings: model.Globals, sites: collections.abc.Iterable[model.Site], report: problem_report.ProblemReport
+) -> None:
+    """A name in a handshake leads to one place."""
+    owners = {name: f"site {words.quoted(site.host)}" for site in sites if site.enabled for name in site.names}
+    if (own := login_site.make(settings)) is not None:
+        owners |= dict.fromkeys(own.names, "the sign-in (`login`)")
+    for one in streams_option.find_enabled(settings):
+        for host in one.hosts_passed:
+            if host in owners:
+                cause = f"{words.quoted(host)} already belongs to {owners[host]}; give one of the two another host"
+                report.add(cause, "streams", one.name, *(("hosts",) if one.stream.hosts else ("tls",)))
+            owners[host] = f"stream {words.quoted(one.name)}"
 
 
 def _of_gate(settings: model.Globals) -> collections.abc.Iterator[_Taken]:
@@ -64,4 +97,5 @@ def _collide(one: _Taken, other: _Taken) -> bool:
 def find_tcp_ports(settings: model.Globals) -> frozenset[int]:
     """The ports on which streams take connections."""
     enabled = streams_option.find_enabled(settings)
-    return frozenset(address.port for one in enabled if not one.stream.is_udp for address in one.stream.listen)
+    own = (one.stream for one in enabled if not one.stream.is_udp and not one.stream.is_passed_by_name)
+    return frozenset(address.port for stream in own for address in stream.listen)

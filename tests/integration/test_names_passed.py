@@ -1,0 +1,73 @@
+"""`tls: passthrough` of streams: at the port of HTTPS, some names are a server's, and all others the sites'."""
+
+import collections.abc
+import contextlib
+import pathlib
+import ssl
+import tempfile
+
+import pytest
+
+from daemun.sources import yaml_file
+from tests.support import echo, rendered, stream_servers
+from tests.support.stream_servers import LOOPBACK
+
+pytestmark = pytest.mark.nginx
+
+
+@pytest.fixture(scope="module")
+def folder() -> collections.abc.Iterator[pathlib.Path]:
+    with tempfile.TemporaryDirectory() as name:
+        yield pathlib.Path(name)
+
+
+@pytest.fixture(scope="module")
+def gate(one: echo.EchoServer, folder: pathlib.Path) -> collections.abc.Iterator[rendered.Running]:
+    at = rendered.At()
+    with contextlib.ExitStack() as stack:
+        context = stream_servers.context_of(folder, "mail.test", "imap.mail.test", "denied.test", "mail.apps.test")
+        server = stack.enter_context(stream_servers.tcp("mail", tls=context))
+        to = f"to: 'tcp://{LOOPBACK}:{server.port}'"
+        text = f"""\
+listen: {{http: '{LOOPBACK}:{at.http}', https: '{LOOPBACK}:{at.https}'}}
+sites:
+  site.test: '{one.url}'
+  "*.apps.test": '{one.url}'
+streams:
+  mail.test: {{listen: {at.https}, tls: passthrough, {to}}}
+  others: {{listen: {at.https}, tls: passthrough, hosts: ["*.mail.test", mail.apps.test], {to}}}
+  denied: {{listen: {at.https}, tls: passthrough, hosts: [denied.test], {to}, deny: [{LOOPBACK}]}}
+"""
+        snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")
+        assert not snapshot.problems
+        running = rendered.running(*snapshot.sites, settings=snapshot.globals, at=at)
+        yield stack.enter_context(running)
+
+
+@pytest.mark.parametrize("name", ["mail.test", "imap.mail.test", "mail.apps.test"])
+def test_a_name_that_is_passed_on_has_the_handshake_of_its_server(
+    gate: rendered.Running, folder: pathlib.Path, name: str
+) -> None:
+    assert stream_servers.try_tls(gate.https, name, folder / "mail.test.pem") == b"mail|ping"
+
+
+def test_who_is_not_let_in_has_none(gate: rendered.Running, folder: pathlib.Path) -> None:
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        stream_servers.try_tls(gate.https, "denied.test", folder / "mail.test.pem")
+
+
+@pytest.mark.parametrize("http2", [False, True])
+@pytest.mark.parametrize("host", ["site.test", "shop.apps.test"])
+def test_sites_are_as_they_were_and_know_their_visitors(gate: rendered.Running, host: str, http2: bool) -> None:
+    answer = gate.get(f"https://{host}/x", http2=http2)
+    assert answer.status_code == 200
+    assert answer.http_version == ("HTTP/2" if http2 else "HTTP/1.1")
+    said = echo.Said.parse(answer.content)
+    assert said.headers["x-real-ip"] == LOOPBACK
+    assert said.headers["x-forwarded-proto"] == "https"
+
+
+def test_unknown_names_and_plain_http_get_what_they_always_got(gate: rendered.Running) -> None:
+    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+        stream_servers.try_tls(gate.https, "nowhere.example", gate.clients.ca)
+    assert b" 400 " in stream_servers.try_tcp(gate.https, b"GET / HTTP/1.1\r\nHost: site.test\r\n\r\n")
