@@ -134,7 +134,7 @@ def test_a_name_that_resolves_anew_concerns_who_uses_it() -> None:
     desired = model.Desired(globals=model.Globals(), sites=tuple(sites))
     known = assembly.Memory()
     home, away = ("192.0.2.1",), ("192.0.2.7",)
-    steps = (
+    steps: tuple[tuple[collections.abc.Mapping[str, tuple[str, ...]], set[int]], ...] = (
         ({}, set()),
         ({"home.example.org": home}, {3, 5}),
         ({"home.example.org": home, "away.example.org": away}, {5}),
