@@ -209,6 +209,8 @@ def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node
     least = 128 if are_few else 512
     bucket = str(_power_of_two(max([len(name) for name in names_], default=0) + 48, least=least))
     routes = [route for site in desired.enabled for route in site.routes]
+    # A route has three variables at most, and one of a list some more for its conditions.
+    count = len(names_) + sum(3 if route.entry is None else 15 for route in routes)
     both = (header_options.REQUEST, header_options.RESPONSE)
     around: tuple[option.HasOptions, ...] = (desired.globals, *desired.enabled)
     sent = (
@@ -227,7 +229,7 @@ def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node
             else ()
         ),
         arguments.line("variables_hash_bucket_size", "128"),
-        arguments.line("variables_hash_max_size", str(_power_of_two(2 * (len(names_) + 3 * len(routes)), least=2048))),
+        arguments.line("variables_hash_max_size", str(_power_of_two(2 * count, least=2048))),
         arguments.line("types_hash_max_size", "4096"),
         arguments.line("proxy_headers_hash_bucket_size", str(_power_of_two(header + 48, least=128))),
         arguments.line("proxy_headers_hash_max_size", "2048"),
