@@ -3,9 +3,10 @@ socket, in syslog's form (RFC 3164)."""
 
 import asyncio
 import re
+import socket
 import time
 
-from daemun.control import report_socket
+from daemun.control import unix_socket
 from daemun.core import layout
 from daemun.core.access import guess_limits, server_guesses
 
@@ -32,7 +33,7 @@ class GuessReports:
         Raises: EnvironmentProblemError when the socket cannot be made.
         """
         loop = asyncio.get_running_loop()
-        with report_socket.opened(self._path, group=group) as listener:
+        with unix_socket.opened(self._path, socket.SOCK_DGRAM, group=group) as listener:
             while True:
                 await asyncio.sleep(0)  # what is there is received without a pause for others
                 found = _REPORT.search(await loop.sock_recv(listener, _LARGEST_BYTES))

@@ -10,7 +10,7 @@ import socket
 
 import structlog
 
-from daemun.control import report_socket
+from daemun.control import unix_socket
 from daemun.core import layout
 from daemun.on_demand import ask_program
 
@@ -29,7 +29,7 @@ async def listen(paths: layout.Layout, program: ask_program.AskProgram, *, group
     # Workers of an earlier daemun look into live/ itself.
     folders = b"|".join(re.escape(os.fsencode(folder)) for folder in (paths.pairs, paths.live))
     pattern = re.compile(rb'cannot load certificate "(?:' + folders + rb")/([a-z0-9._-]+)/")
-    with report_socket.opened(paths.missed_socket, group=group) as listener:
+    with unix_socket.opened(paths.missed_socket, socket.SOCK_DGRAM, group=group) as listener:
         await _receive(listener, pattern, program)
 
 

@@ -3,11 +3,11 @@
 import asyncio
 import collections.abc
 import contextlib
-import os
 import pathlib
 import socket
 import typing
 
+from daemun.control import unix_socket
 from daemun.errors import EnvironmentProblemError
 
 if typing.TYPE_CHECKING:
@@ -59,21 +59,9 @@ async def _wait_for_connection(listener: socket.socket) -> None:
 
 @contextlib.contextmanager
 def _listen(path: pathlib.Path, group: int | None) -> collections.abc.Iterator[socket.socket]:
-    """A listening unix socket that only its owner, the group (and root) can open; the file is removed afterwards."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            listener.bind(os.fspath(path))
-            # No client can connect between bind and listen, so there is no moment at which others could.
-            path.chmod(0o600 if group is None else 0o660)
-            if group is not None:
-                os.chown(path, -1, group)
-            listener.listen(BACKLOG)
-        except OSError as error:
-            raise EnvironmentProblemError(f'cannot open the socket "{path}": {error.strerror or error}') from error
-        listener.setblocking(False)
-        try:
-            yield listener
-        finally:
-            path.unlink(missing_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentProblemError(f'cannot open the socket "{path}": {error.strerror or error}') from error
+    with unix_socket.opened(str(path), socket.SOCK_STREAM, group=group, backlog=BACKLOG) as listener:
+        yield listener
