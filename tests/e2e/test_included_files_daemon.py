@@ -64,7 +64,7 @@ def test_a_gate_of_several_files(daemon: Daemon) -> None:
     for command in ("check", "doctor"):
         done = daemon.cli(command)
         assert "sites/two.yaml:1:9" in done.stdout + done.stderr, command
-    assert "sites/two.yaml cannot be read" in daemon.cli("rm", "c.test").stderr
+    assert "sites/two.yaml, which had it, cannot be read" in daemon.cli("rm", "c.test").stderr
 
     # So it is after a start, too.
     assert daemon.terminate() == 0

@@ -6,6 +6,7 @@ import pathlib
 
 import pytest
 
+from daemun.cli import lost_file
 from daemun.core import model
 from daemun.core.options import hsts_option
 from daemun.errors import ConfigError
@@ -352,3 +353,34 @@ def test_what_the_files_held_is_kept_and_recalled(write: Write) -> None:
 def test_a_folder_with_one_of_the_files_is_not_published(write: Write) -> None:
     path = write(b="sites: {b.test: {/: {files: .}}}\n")
     assert "b.yaml, the configuration that is in use" in "".join(read(path)[1])
+
+
+@pytest.mark.parametrize(
+    ("now", "host", "file", "words"),
+    [
+        (None, "c.test", None, 'sites/c.yaml": it is missing, and what it held last is served'),
+        ("", "C.test", None, 'sites/c.yaml": it is empty, and what it held last is served'),
+        ("", "new.test", "sites/c.yaml", 'sites/c.yaml": it is empty, and what it held last is served'),
+        ("sites: [", "d.test", None, "sites/c.yaml, which had it, cannot be read"),
+        (None, "new.test", None, ""),
+        (None, "b.test", None, ""),
+        ("sites: {}", "c.test", None, ""),
+    ],
+)
+def test_no_site_is_begun_anew_whose_file_is_lost(
+    write: Write, now: str | None, host: str, file: str | None, words: str
+) -> None:
+    """It would lack what guards it, or take the others of the file away."""
+    path = write(b=B, c=C)
+    kept = {"sites/b.yaml": B.encode(), "sites/c.yaml": C.encode()}
+    lost = path.parent / "sites" / "c.yaml"
+    lost.unlink()
+    if now is not None:
+        lost.write_text(now)
+    holder = yaml_holder.find(path, host, file=file)
+    if not words:
+        lost_file.refuse_if_included_lost(kept, holder, host)
+        return
+    with pytest.raises(ConfigError) as caught:
+        lost_file.refuse_if_included_lost(kept, holder, host)
+    assert words in str(caught.value)

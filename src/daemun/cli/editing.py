@@ -57,27 +57,29 @@ def change(
 
     host = host_names.normal(host)
     daemon = control_client.Client(chosen)
+    planned = _Edit(edit=edit, into=into, kept={} if is_new else lost_file.read_kept_included(chosen))
     try:
         file = daemon_state.config_of(chosen, daemon.status(host))
     except control_client.NotRunningError:
         if not is_new:
             lost_file.refuse_if_lost(chosen, chosen.config)
         with edited_file.alone(chosen.config):
-            _change_alone(chosen, host=host, edit=_Edit(edit=edit, into=into))
+            _change_alone(chosen, host=host, edit=planned)
         return False
     if not is_new:
         lost_file.refuse_if_lost(chosen, file)
     with edited_file.alone(file):
-        _change_live(daemon, file, host=host, edit=_Edit(edit=edit, into=into), done=done)
+        _change_live(daemon, file, host=host, edit=planned, done=done)
     return True
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Edit:
-    """An edit, and where a site that is new is written (`into` of `change`)."""
+    """An edit, and where a site that is new is written (`into` of `change`). kept: of `lost_file`."""
 
     edit: Edit
     into: str | None
+    kept: collections.abc.Mapping[str, bytes]
 
 
 def _change_live(daemon: control_client.Client, file: pathlib.Path, *, host: str, edit: _Edit, done: str) -> None:
@@ -158,6 +160,8 @@ def _edit(main: pathlib.Path, host: str, edit: _Edit) -> _Edited:
     from daemun.sources import edited_file, yaml_holder
 
     holder = yaml_holder.find(main, host, file=edit.into)
+    if edit.kept:
+        lost_file.refuse_if_included_lost(edit.kept, holder, host)
     old = edit.edit(holder)
     file = holder.path
     # The daemon's version is that of daemun.yaml: an edit of another file is in what is read from now on.

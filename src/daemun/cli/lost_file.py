@@ -1,9 +1,14 @@
 """daemun.yaml is gone or emptied, and what it held last is kept in the state directory."""
 
+import collections.abc
 import pathlib
 import shlex
+import typing
 
 from daemun import causes, errors, regular_files, settings
+
+if typing.TYPE_CHECKING:
+    from daemun.sources import yaml_holder
 
 _RESTORE = "daemun restore-file"
 _BLANK_BYTES = 4096
@@ -65,13 +70,46 @@ def find_kept(chosen: settings.Settings) -> pathlib.Path | None:
     return path
 
 
-def find_lost_included(chosen: settings.Settings, file: pathlib.Path) -> dict[pathlib.Path, bytes]:
-    """What those files held that `file` included when it could be applied last, and that are gone or empty now."""
+def read_kept_included(chosen: settings.Settings) -> dict[str, bytes]:
+    """What the files held that daemun.yaml included when it could be applied last, by their names from its folder."""
     from daemun.sources import last_good_file
 
     try:
-        kept = last_good_file.decode_included(regular_files.read(chosen.layout.kept_included))
+        return last_good_file.decode_included(regular_files.read(chosen.layout.kept_included))
     except (OSError, ValueError):  # it included none; or it is damaged, which the daemon reports
         return {}
-    found = {file.parent / name: content for name, content in kept.items()}
-    return {path: content for path, content in found.items() if not path.exists() or holds_nothing(path)}
+
+
+def find_lost_included(chosen: settings.Settings, file: pathlib.Path) -> dict[pathlib.Path, bytes]:
+    """Of those, what the files held that are gone or empty now. file: daemun.yaml."""
+    found = {file.parent / name: content for name, content in read_kept_included(chosen).items()}
+    return {path: content for path, content in found.items() if _is_lost(path)}
+
+
+def _is_lost(path: pathlib.Path) -> bool:
+    return not path.exists() or holds_nothing(path)
+
+
+def refuse_if_included_lost(kept: collections.abc.Mapping[str, bytes], holder: "yaml_holder.Holder", host: str) -> None:
+    """Raises: ConfigError when a file that is included had the site, or is to have it, and is missing, empty or cannot
+    be read now: a new site in its place would lack all that guards the old one, or take others away.
+
+    kept: of `read_kept_included`. holder: where the site is going to be written.
+    """
+    from daemun.sources import yaml_holder
+
+    wanted = yaml_holder.host_of(host)
+    for name, content in kept.items():
+        path = holder.main.parent / name
+        had_it = not holder.has_site and wanted in (yaml_holder.find_hosts(content) or ())
+        if not had_it and path != holder.path:
+            continue
+        if _is_lost(path):
+            cause = f"it is {'empty' if path.exists() else 'missing'}, and what it held last is served"
+            raise errors.ConfigError(
+                f'cannot edit "{path}": {cause}; put that back with `{_RESTORE}`, or begin anew with '
+                "`daemun add --new HOST TARGET`"
+            )
+        if name in holder.unread:
+            cause = f"{name}, which had it, cannot be read, and its sites are served as they were"
+            raise errors.ConfigError(f'cannot edit "{host}": {cause}; correct that file first, see `daemun check`')

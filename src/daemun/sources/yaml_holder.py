@@ -15,13 +15,14 @@ StrPath = str | os.PathLike[str]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A file to be edited. name: how messages call it. main: daemun.yaml. is_included: that includes it. others: the
-    hosts that other files have. unread: the names of those that cannot be read."""
+    """A file to be edited. name: how messages call it. main: daemun.yaml. is_included: that includes it. has_site: the
+    site is in it already. others: the hosts that other files have. unread: the names of those that cannot be read."""
 
     path: pathlib.Path
     name: str
     main: pathlib.Path
     is_included: bool = False
+    has_site: bool = False
     others: frozenset[str] = frozenset()
     unread: tuple[str, ...] = ()
 
@@ -56,6 +57,7 @@ def find(main: pathlib.Path, host: str, *, file: str | None = None) -> Holder:
         name=_name(chosen, main),
         main=main,
         is_included=chosen != main,
+        has_site=bool(holding),
         others=frozenset(one for path, hosts in held.items() if path != chosen for one in hosts or ()),
         unread=tuple(_name(path, main) for path, hosts in held.items() if hosts is None),
     )
@@ -84,9 +86,14 @@ def _find_patterns(main: pathlib.Path) -> tuple[yaml_include.Pattern, ...]:
 def _find_hosts(path: pathlib.Path) -> frozenset[str] | None:
     """The hosts that a file has. None: it cannot be read."""
     try:
-        text = yaml_positions.decode(edited_file.read(path) or b"", [])
+        return find_hosts(edited_file.read(path) or b"")
     except EnvironmentProblemError:
         return None
+
+
+def find_hosts(content: bytes) -> frozenset[str] | None:
+    """The hosts that a file with this content has. None: it cannot be read."""
+    text = yaml_positions.decode(content, [])
     if text is None:
         return None
     excerpt = yaml_excerpt.make(text, lambda _: False)
