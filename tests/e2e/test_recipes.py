@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import urllib.parse
 
+import dns.message
+import dns.query
 import pytest
 
 from tests.support import (
@@ -21,8 +23,11 @@ from tests.support import (
     crowdsec,
     identity_providers,
     judges,
+    knot,
     login_browser,
+    mosquitto,
     php_fpm,
+    ports,
 )
 from tests.support.daemon import Daemon
 
@@ -291,6 +296,33 @@ def test_php(daemon: Daemon, server: backend.Backend) -> None:
         assert (carddav.status_code, carddav.headers["Location"]) == (301, "/remote.php/dav/")
         assert get("shop.test/storage/x.php") == (200, "index.php /storage/x.php")
         assert get("shop.test/.env.php")[1].startswith("index.php")
+
+
+def test_mqtt_dns_and_other_servers(daemon: Daemon, tmp_path: pathlib.Path) -> None:
+    """Mosquitto and Knot; a client of MQTT stays connected through a reload."""
+    broker, clear, secure, names = (ports.free_port() for _ in range(4))
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", RECIPES["MQTT, DNS and other servers"], re.MULTILINE | re.DOTALL)
+    listening = {"listen: 1883": clear, "listen: 8883": secure, "listen: 53": names}
+    for old, port in listening.items():
+        text = text.replace(old, f"listen: '127.0.0.1:{port}'")
+    text = text.replace("127.0.0.1:11883", f"127.0.0.1:{broker}").replace("mqtt.example.com", "localhost")
+    with knot.running_dns("example.test") as dns_servers, mosquitto.running(broker, tmp_path):
+        daemon.write(text.replace("10.0.0.2", dns_servers.primary))
+        daemon.start()
+        daemon.wait(lambda: daemon.cli("status").returncode == 0, "the streams")
+        question = dns.message.make_query("example.test", "SOA")
+        for ask in (dns.query.udp, dns.query.tcp):
+            assert ask(question, "127.0.0.1", port=names, timeout=30).answer[0].name.to_text() == "example.test."
+        over_tls = ("-h", "localhost", "--cafile", str(daemon.gate.ca), "-p", str(secure))
+        mosquitto.publish("one", "-r", *over_tls)
+        with mosquitto.subscribed("-h", "127.0.0.1", "-p", str(clear)) as read:
+            assert read() == "one"
+            more = f"  more: {{listen: '127.0.0.1:{ports.free_port()}', to: tcp://127.0.0.1:9}}\n"
+            daemon.write(daemon.config.read_text().split("\n", 1)[1] + more)
+            daemon.wait(lambda: len(daemon.status()["streams"]) == 5, "a change")
+            daemon.wait(lambda: daemon.cli("status").returncode == 0, "the same to be live")
+            mosquitto.publish("two", *over_tls)
+            assert read() == "two"
 
 
 def test_numbers(daemon: Daemon, server: backend.Backend) -> None:

@@ -12,6 +12,7 @@ from daemun.core.plan import change_plan, listeners, quarantine
 from daemun.core.render import render_tree
 from daemun.core.rounds import assembly, merge, outcome
 from daemun.core.services import dns_services
+from daemun.nginx import find_nginx
 from daemun.sources import yaml_file
 from tests.unit import test_render_golden
 
@@ -303,3 +304,21 @@ def test_without_the_modules_sites_keep_their_port() -> None:
     assembled = assembly.assemble_files(desire(PASSED), _environment(features=left), last_good={})
     assert b"listen 443 ssl;" in assembled.files["listen/https.conf"]
     assert "has no the names of handshakes in streams" in assembled.refused[0].cause
+
+
+@pytest.mark.parametrize(
+    ("arguments", "has_module", "is_there"),
+    [
+        (("--with-stream",), False, True),
+        (("--with-stream=dynamic",), True, True),
+        (("--with-stream=dynamic",), False, False),
+        (("--with-stream", "--without-stream_upstream_zone_module"), False, False),
+        ((), False, False),
+    ],
+)
+def test_which_nginx_has_streams(arguments: tuple[str, ...], has_module: bool, is_there: bool) -> None:
+    found = find_nginx.list_features(frozenset(arguments), has_stream_module=has_module)
+    assert (render_environment.Feature.STREAM in found) is is_there
+    with_tls = frozenset({*arguments, "--with-stream_ssl_module"})
+    assert render_environment.Feature.STREAM_TLS not in found
+    assert render_environment.Feature.STREAM_TLS in find_nginx.list_features(with_tls, has_stream_module=True)
