@@ -74,7 +74,7 @@ def make_gate(
         observe=lambda: (model.Actual(), 0),
         look_at_nginx=look_at_nginx,
         damage=damage_report.DamageReport(),
-        identity=gate.Identity(
+        identity=gate.DaemonIdentity(
             version="1",
             config_path="/daemun.yaml",
             state_dir="/state",

@@ -12,24 +12,26 @@ ROOT = truststores.Root(path="/state/ca.pem", pem=b"PEM", fingerprint="ab" * 32)
 FILE = "/usr/local/share/ca-certificates/daemun-abababababab.crt"
 
 
-def _commands(machine: truststores.Machine, *, uninstall: bool = False) -> list[str]:
+def _commands(machine: truststores.FoundStores, *, uninstall: bool = False) -> list[str]:
     return [str(step) for step in truststores.plan_steps(machine, ROOT, uninstall=uninstall)]
 
 
 def test_debian() -> None:
-    machine = truststores.Machine(is_root=True, has_update_ca=True, has_trust=True)
+    machine = truststores.FoundStores(is_root=True, has_update_ca=True, has_trust=True)
     assert _commands(machine) == [f"install -D -m 644 /state/ca.pem {FILE}", "update-ca-certificates"]
     assert _commands(machine, uninstall=True) == [f"rm -f {FILE}", "update-ca-certificates --fresh"]
 
 
 def test_fedora_and_arch() -> None:
-    machine = truststores.Machine(is_root=True, has_trust=True)
+    machine = truststores.FoundStores(is_root=True, has_trust=True)
     assert _commands(machine) == ["trust anchor --store /state/ca.pem"]
     assert _commands(machine, uninstall=True) == ["trust anchor --remove /state/ca.pem"]
 
 
 def test_browsers_are_changed_as_their_user() -> None:
-    machine = truststores.Machine(is_root=True, certutil="/bin/certutil", databases=("/home/u/.pki/nssdb",), user="u")
+    machine = truststores.FoundStores(
+        is_root=True, certutil="/bin/certutil", databases=("/home/u/.pki/nssdb",), user="u"
+    )
     (step,) = truststores.plan_steps(machine, ROOT, uninstall=False)
     assert str(step) == "/bin/certutil -A -t C,, -n daemun-abababababab -d sql:/home/u/.pki/nssdb"
     assert step.user == "u"
@@ -68,7 +70,9 @@ def test_a_step_that_fails_tells_its_own_words() -> None:
 
 
 def test_print_shows_path_fingerprint_and_commands() -> None:
-    machine = truststores.Machine(is_root=False, has_update_ca=True, certutil="certutil", databases=("/h/.pki/nssdb",))
+    machine = truststores.FoundStores(
+        is_root=False, has_update_ca=True, certutil="certutil", databases=("/h/.pki/nssdb",)
+    )
     steps = truststores.plan_steps(machine, ROOT, uninstall=False)
     said = "\n".join(trust.explain(ROOT, steps))
     assert "certificate: /state/ca.pem" in said

@@ -48,7 +48,7 @@ class Root:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class FoundStores:
     """What there is to change.
 
     has_update_ca: Debian's way. has_trust: p11-kit's (Fedora, Arch, openSUSE). certutil: its path.
@@ -96,7 +96,7 @@ def _find(program: str) -> str | None:
     return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_ROOTS_FOLDERS]))
 
 
-def find_machine(environ: collections.abc.Mapping[str, str]) -> Machine:
+def find_machine(environ: collections.abc.Mapping[str, str]) -> FoundStores:
     """Look for the stores of the machine, and for the browsers of the user, who may have come here by sudo."""
     is_root = os.geteuid() == 0
     user = (environ.get("SUDO_USER") or None) if is_root else None
@@ -104,7 +104,7 @@ def find_machine(environ: collections.abc.Mapping[str, str]) -> Machine:
         home = pathlib.Path(pwd.getpwnam(user).pw_dir) if user else pathlib.Path.home()
     except KeyError:
         user, home = None, pathlib.Path.home()
-    return Machine(
+    return FoundStores(
         is_root=is_root,
         has_update_ca=_find("update-ca-certificates") is not None,
         has_trust=_find("trust") is not None,
@@ -120,7 +120,7 @@ def find_databases(home: pathlib.Path) -> list[pathlib.Path]:
     return sorted(found)
 
 
-def plan_steps(machine: Machine, root: Root, *, uninstall: bool) -> tuple[Step, ...]:
+def plan_steps(machine: FoundStores, root: Root, *, uninstall: bool) -> tuple[Step, ...]:
     """The commands that make this machine trust the root, or no longer. Pure."""
     return (*_system_steps(machine, root, uninstall=uninstall), *_browser_steps(machine, root, uninstall=uninstall))
 
@@ -148,7 +148,7 @@ def run_step(step: Step, root: Root) -> str | None:
     return printed or f"exit code {done.returncode}"
 
 
-def _system_steps(machine: Machine, root: Root, *, uninstall: bool) -> tuple[Step, ...]:
+def _system_steps(machine: FoundStores, root: Root, *, uninstall: bool) -> tuple[Step, ...]:
     what = "the system's store"
     if machine.has_update_ca:
         file = f"{DEBIAN_FOLDER}/{root.name}.crt"
@@ -164,7 +164,7 @@ def _system_steps(machine: Machine, root: Root, *, uninstall: bool) -> tuple[Ste
     return ()
 
 
-def _browser_steps(machine: Machine, root: Root, *, uninstall: bool) -> tuple[Step, ...]:
+def _browser_steps(machine: FoundStores, root: Root, *, uninstall: bool) -> tuple[Step, ...]:
     """Browsers on Linux do not read the system's store, or not in each distribution."""
     if machine.certutil is None:
         return ()

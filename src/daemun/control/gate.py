@@ -51,7 +51,7 @@ times, which may wait for a name server."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class DaemonIdentity:
     """What does not change while the daemon runs. started_at: aware UTC."""
 
     version: str
@@ -86,7 +86,7 @@ class Gate:
         observe: Observe,
         look_at_nginx: LookAtNginx,
         damage: damage_report.DamageReport,
-        identity: Identity,
+        identity: DaemonIdentity,
         upgrade: nginx_upgrade.NginxUpgrade,
     ) -> None:
         self._rounds = rounds

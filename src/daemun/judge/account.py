@@ -47,7 +47,7 @@ class Result(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class AccountOutcome:
     """codes: new recovery codes."""
 
     result: Result
@@ -55,8 +55,8 @@ class Outcome:
     codes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
 
-_GONE = Outcome(result=Result.GONE)
-_DONE = Outcome(result=Result.DONE)
+_GONE = AccountOutcome(result=Result.GONE)
+_DONE = AccountOutcome(result=Result.DONE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,40 +114,40 @@ class Account:
         ours = (one for one in listed if one.user == visit.user.name and self._known.find_of(one) is not None)
         return sorted(ours, key=lambda one: (one is not visit.session, -one.seen_s))
 
-    async def end_session(self, visit: Visit, number: str) -> Outcome:
+    async def end_session(self, visit: Visit, number: str) -> AccountOutcome:
         """One of the user's own."""
         return await self._end(lambda one: one.user == visit.user.name and one.number == number)
 
-    async def end_others(self, visit: Visit) -> Outcome:
+    async def end_others(self, visit: Visit) -> AccountOutcome:
         return await self._end(lambda one: one.user == visit.user.name and one is not visit.session)
 
-    async def _end(self, is_meant: collections.abc.Callable[[session_book.Session], bool]) -> Outcome:
+    async def _end(self, is_meant: collections.abc.Callable[[session_book.Session], bool]) -> AccountOutcome:
         """Over at once in any case; done when it is written, too."""
         self._sessions.book.end(is_meant)
         is_saved = await self._sessions.save()
-        return _DONE if is_saved else Outcome(result=Result.UNSAVED)
+        return _DONE if is_saved else AccountOutcome(result=Result.UNSAVED)
 
     # --- the password ------------------------------------------------------------------------------------------
 
-    async def confirm(self, visit: Visit, password: str) -> Outcome:
+    async def confirm(self, visit: Visit, password: str) -> AccountOutcome:
         """The password, for what follows."""
         refused = await self._check(visit, password)
         if refused is None:
             visit.session.password_s = self._now()
         return refused or _DONE
 
-    async def change_password(self, visit: Visit, present: str, new: str, again: str) -> Outcome:
+    async def change_password(self, visit: Visit, present: str, new: str, again: str) -> AccountOutcome:
         """Ends all other sessions."""
         new = password_hashes.normalize(new)
         if (cause := find_unfit(new, again)) is not None:
-            return Outcome(result=cause)
+            return AccountOutcome(result=cause)
         refused = await self._check(visit, present)
         if refused is not None:
             return refused
         try:
             hashed = await self._verifier.hash(new)
         except password_check.BusyError:
-            return Outcome(result=Result.BUSY, retry_after_s=1)
+            return AccountOutcome(result=Result.BUSY, retry_after_s=1)
         now_s = self._now()
 
         def note(book: session_book.SessionBook) -> None:
@@ -156,25 +156,27 @@ class Account:
 
         return await self.change(visit, also=note, hashed=hashed, stamp=draw_stamp())
 
-    async def _check(self, visit: Visit, password: str) -> Outcome | None:
+    async def _check(self, visit: Visit, password: str) -> AccountOutcome | None:
         """None: it is the user's, who is still there."""
         password = password_hashes.normalize(password)
         if password_hashes.check_password(password):
-            return Outcome(result=Result.WRONG)
+            return AccountOutcome(result=Result.WRONG)
         credentials = basic_credentials.Credentials(visit.user.name, password)
         answer = await self._passwords.check(self._known.policy, credentials, visit.address)
         if answer.verdict in {sign_in.Verdict.WAIT, sign_in.Verdict.BUSY}:
             is_wait = answer.verdict is sign_in.Verdict.WAIT
-            return Outcome(result=Result.WAIT if is_wait else Result.BUSY, retry_after_s=answer.retry_after_s)
+            return AccountOutcome(result=Result.WAIT if is_wait else Result.BUSY, retry_after_s=answer.retry_after_s)
         if answer.verdict is not sign_in.Verdict.RIGHT:
-            return Outcome(result=Result.WRONG)
+            return AccountOutcome(result=Result.WRONG)
         return None if self._is_there(visit) else _GONE
 
     def _is_there(self, visit: Visit) -> bool:
         is_same = self._sessions.book.get(visit.key) is visit.session
         return is_same and self._known.all.get(visit.user.name) == visit.user
 
-    async def change(self, visit: Visit, *, also: known_users.Alter = lambda _: None, **values: object) -> Outcome:
+    async def change(
+        self, visit: Visit, *, also: known_users.Alter = lambda _: None, **values: object
+    ) -> AccountOutcome:
         """Other values of the user, which are written first. also: what else is to be altered."""
         if not self._is_there(visit):
             return _GONE
@@ -182,7 +184,7 @@ class Account:
         try:
             is_done = await self._known.change(visit.user, after, kept=visit.key, also=also)
         except saved_sessions.NotSavedError:
-            return Outcome(result=Result.UNSAVED)
+            return AccountOutcome(result=Result.UNSAVED)
         return _DONE if is_done else _GONE
 
     # --- one-time codes ----------------------------------------------------------------------------------------
@@ -203,19 +205,19 @@ class Account:
         found = self._setups.get(visit.key)
         return found.secret if found is not None and self._now() <= found.until_s else None
 
-    async def finish_totp(self, visit: Visit, code: str) -> Outcome:
+    async def finish_totp(self, visit: Visit, code: str) -> AccountOutcome:
         """Codes of the app are needed from now on. Ends all other sessions."""
         secret = self.find_setup(visit)
         if secret is None or not self.is_recent(visit):
-            return Outcome(result=Result.UNCONFIRMED)
+            return AccountOutcome(result=Result.UNCONFIRMED)
         wait_s = self._passwords.find_wait_s(*self._account(visit))
         if wait_s > 0:
-            return Outcome(result=Result.WAIT, retry_after_s=math.ceil(wait_s))
+            return AccountOutcome(result=Result.WAIT, retry_after_s=math.ceil(wait_s))
         with self._passwords.guess(*self._account(visit)) as guess:
             step = one_time_codes.find_step(secret, code, self._now())
             guess.was_right = step is not None
         if step is None:
-            return Outcome(result=Result.WRONG)
+            return AccountOutcome(result=Result.WRONG)
         # The code is used up by this, as by signing in.
         codes, name = one_time_codes.draw_recovery(), visit.user.name
         outcome = await self.change(
@@ -227,22 +229,22 @@ class Account:
         )
         if outcome.result is Result.DONE:
             self._setups.pop(visit.key, None)
-            return Outcome(result=Result.DONE, codes=codes)
+            return AccountOutcome(result=Result.DONE, codes=codes)
         return outcome
 
     def _account(self, visit: Visit) -> tuple[str, str]:
         return guess_limits.network_of(visit.address), f"{self._known.policy.name} setup\n{visit.user.name}"
 
-    async def remove_totp(self, visit: Visit) -> Outcome:
+    async def remove_totp(self, visit: Visit) -> AccountOutcome:
         """The password is enough again. Ends all other sessions."""
         if not self.is_recent(visit):
-            return Outcome(result=Result.UNCONFIRMED)
+            return AccountOutcome(result=Result.UNCONFIRMED)
         return await self.change(visit, totp=None, recovery=(), stamp=draw_stamp())
 
-    async def renew_recovery(self, visit: Visit) -> Outcome:
+    async def renew_recovery(self, visit: Visit) -> AccountOutcome:
         """Other recovery codes, instead of all before."""
         if not self.is_recent(visit):
-            return Outcome(result=Result.UNCONFIRMED)
+            return AccountOutcome(result=Result.UNCONFIRMED)
         if visit.user.totp is None:
             return _GONE
         codes = one_time_codes.draw_recovery()

@@ -139,7 +139,7 @@ class AccountApp:
     async def _begin_totp(self, posted: Posted) -> web.Response:
         secret = self._account.begin_totp(posted.visit)
         if secret is None:
-            return await self.respond(posted, account.Outcome(result=account.Result.UNCONFIRMED), "")
+            return await self.respond(posted, account.AccountOutcome(result=account.Result.UNCONFIRMED), "")
         return self._setup(posted, secret)
 
     async def _finish_totp(self, posted: Posted) -> web.Response:
@@ -157,7 +157,7 @@ class AccountApp:
 
     # --- answers -----------------------------------------------------------------------------------------------
 
-    async def _show_codes(self, posted: Posted, outcome: account.Outcome) -> web.Response:
+    async def _show_codes(self, posted: Posted, outcome: account.AccountOutcome) -> web.Response:
         if not outcome.codes:
             return await self.respond(posted, outcome, "")
         return login_http.page(account_pages.recovery(posted.words, outcome.codes))
@@ -172,7 +172,9 @@ class AccountApp:
         )
         return login_http.keep(login_http.page(page, status), login_http.FORM, form)
 
-    async def respond(self, posted: Posted, outcome: account.Outcome, done: str, problem: str = "") -> web.Response:
+    async def respond(
+        self, posted: Posted, outcome: account.AccountOutcome, done: str, problem: str = ""
+    ) -> web.Response:
         """done, problem: of the words."""
         words = posted.words
         visit = await self._find(posted.request)  # the user is another now

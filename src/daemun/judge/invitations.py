@@ -37,24 +37,24 @@ class Invitations:
         is_good = user is not None and user.invitation is not None and not user.invitation.is_over(self._now())
         return user if is_good else None
 
-    async def accept(self, secret: str, new: str, again: str) -> account.Outcome:
+    async def accept(self, secret: str, new: str, again: str) -> account.AccountOutcome:
         """Choose the password, by which the invitation is used up. secret: one that was found."""
         new = password_hashes.normalize(new)
         if (cause := account.find_unfit(new, again)) is not None:
-            return account.Outcome(result=cause)
+            return account.AccountOutcome(result=cause)
         user = self._find(secret)
         if user is None:
-            return account.Outcome(result=account.Result.GONE)
+            return account.AccountOutcome(result=account.Result.GONE)
         try:
             hashed = await self._verifier.hash(new)
         except password_check.BusyError:
-            return account.Outcome(result=account.Result.BUSY, retry_after_s=1)
+            return account.AccountOutcome(result=account.Result.BUSY, retry_after_s=1)
         # It may be withdrawn, used up or over by now; `change` looks again.
         if self._find(secret) != user:
-            return account.Outcome(result=account.Result.GONE)
+            return account.AccountOutcome(result=account.Result.GONE)
         after = dataclasses.replace(user, hashed=hashed, stamp=account.draw_stamp(), invitation=None)
         try:
             is_done = await self._known.change(user, after, kept="")
         except saved_sessions.NotSavedError:
-            return account.Outcome(result=account.Result.UNSAVED)
-        return account.Outcome(result=account.Result.DONE if is_done else account.Result.GONE)
+            return account.AccountOutcome(result=account.Result.UNSAVED)
+        return account.AccountOutcome(result=account.Result.DONE if is_done else account.Result.GONE)

@@ -197,7 +197,7 @@ class JudgeApp:
         }
 
 
-def _respond(answer: sign_in.Answer) -> web.Response:
+def _respond(answer: sign_in.PasswordAnswer) -> web.Response:
     headers = {"Cache-Control": "no-store"}
     match answer.verdict:
         case sign_in.Verdict.RIGHT:
@@ -214,7 +214,7 @@ def _respond(answer: sign_in.Answer) -> web.Response:
     return web.Response(status=401, headers=headers)
 
 
-def _respond_signed_in(judged: login_judge.Judged, goes: str) -> web.Response:
+def _respond_signed_in(judged: login_judge.JudgedVisitor, goes: str) -> web.Response:
     """goes: method and form of answer that the visitor wants. Programs learn that they may send a token."""
     if judged.user is None:
         challenge = {} if _GOES_THERE.match(goes) else {"WWW-Authenticate": _CHALLENGE}
@@ -222,7 +222,7 @@ def _respond_signed_in(judged: login_judge.Judged, goes: str) -> web.Response:
     return _admit(judged.user) if judged.is_admitted else web.Response(status=403, headers=_UNKEPT)
 
 
-def _respond_to_token(answer: token_judge.Answer) -> web.Response:
+def _respond_to_token(answer: token_judge.TokenAnswer) -> web.Response:
     match answer.verdict:
         case token_judge.Verdict.RIGHT if answer.user is not None:
             return _admit(answer.user)

@@ -118,7 +118,7 @@ class LoginApp:
             outcome = await self._judge.sign_in(sent.get("user", ""), sent.get("password", ""), visitor)
         return await self._respond(page_request, outcome)
 
-    async def _respond(self, page_request: PageRequest, outcome: login_judge.Outcome) -> web.Response:
+    async def _respond(self, page_request: PageRequest, outcome: login_judge.SignInOutcome) -> web.Response:
         words, user = page_request.words, page_request.sent.get("user", "")
         match outcome.step:
             case login_judge.Step.SIGNED_IN:

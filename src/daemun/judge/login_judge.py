@@ -50,7 +50,7 @@ class Step(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class SignInOutcome:
     """secret: of the new session. pending: stands for the password while a code is missing. is_wrong: the code was."""
 
     step: Step
@@ -102,7 +102,7 @@ class _Code:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedVisitor:
     """user: None: nobody is signed in. is_admitted: whether the user may come in."""
 
     user: login_users.User | None = None
@@ -159,14 +159,18 @@ class LoginJudge:
 
     # --- what nginx requests for each visitor -------------------------------------------------------------------
 
-    async def judge(self, policy: judge_policies.LoginPolicy, secret: str, host: str) -> Judged:
+    async def judge(self, policy: judge_policies.LoginPolicy, secret: str, host: str) -> JudgedVisitor:
         """secret: of the cookie of a site. host: as nginx has it."""
         if self.host is None or not secret:
-            return Judged()
+            return JudgedVisitor()
         await self._sessions.ready.wait()
         session = self.book.find_on(secret, host, self._now())
         user = None if session is None else self.known.find_of(session)
-        return Judged() if user is None else Judged(user=user, is_admitted=login_policies.admits(policy, user))
+        return (
+            JudgedVisitor()
+            if user is None
+            else JudgedVisitor(user=user, is_admitted=login_policies.admits(policy, user))
+        )
 
     def find_user(self, name: str) -> login_users.User | None:
         """Who may come in without a session, by a token."""
@@ -181,21 +185,21 @@ class LoginJudge:
         user = None if found is None else self.known.find_of(found[1])
         return None if found is None or user is None else (found[0], user)
 
-    async def sign_in(self, name: str, password: str, visitor: Visitor) -> Outcome:
+    async def sign_in(self, name: str, password: str, visitor: Visitor) -> SignInOutcome:
         await self._sessions.ready.wait()
         name, password = (password_hashes.normalize(text) for text in (name.strip(), password))
         if password_hashes.check_user(name) or password_hashes.check_password(password):
-            return Outcome(step=Step.WRONG)
+            return SignInOutcome(step=Step.WRONG)
         policy = self.known.policy
         answer = await self._passwords.check(policy, basic_credentials.Credentials(name, password), visitor.address)
         user = self.known.all.get(name)
         if answer.verdict is sign_in.Verdict.WAIT:
-            return Outcome(step=Step.WAIT, retry_after_s=answer.retry_after_s)
+            return SignInOutcome(step=Step.WAIT, retry_after_s=answer.retry_after_s)
         if answer.verdict is sign_in.Verdict.BUSY:
-            return Outcome(step=Step.BUSY, retry_after_s=answer.retry_after_s)
+            return SignInOutcome(step=Step.BUSY, retry_after_s=answer.retry_after_s)
         # The user may be gone, or have another password, since it was looked at.
         if answer.verdict is not sign_in.Verdict.RIGHT or user is None or (name, user.hashed) not in policy.users:
-            return Outcome(step=Step.WRONG)
+            return SignInOutcome(step=Step.WRONG)
         if user.totp is None:
             return await self._begin(user, visitor)
         pending = session_book.draw()
@@ -203,35 +207,35 @@ class LoginJudge:
             user=user.name, stamp=user.stamp, until_s=self._now() + PENDING_S
         )
         _shorten(self._pending)
-        return Outcome(step=Step.CODE, pending=pending)
+        return SignInOutcome(step=Step.CODE, pending=pending)
 
-    async def check_code(self, pending: str, code: str, visitor: Visitor) -> Outcome:
+    async def check_code(self, pending: str, code: str, visitor: Visitor) -> SignInOutcome:
         """The second step. Guesses are counted as those of passwords are."""
         await self._sessions.ready.wait()
         key = session_book.digest(pending)
         found, now_s = self._pending.get(key), self._now()
         user = None if found is None else self.known.all.get(found.user)
         if found is None or user is None or user.stamp != found.stamp or now_s > found.until_s:
-            return Outcome(step=Step.AGAIN)
+            return SignInOutcome(step=Step.AGAIN)
         account, network = f"{self.known.policy.name} code\n{user.name}", guess_limits.network_of(visitor.address)
         wait_s = self._passwords.find_wait_s(network, account)
         if wait_s > 0:
-            return Outcome(step=Step.WAIT, retry_after_s=math.ceil(wait_s))
+            return SignInOutcome(step=Step.WAIT, retry_after_s=math.ceil(wait_s))
         found.tries += 1
         with self._passwords.guess(network, account) as guess:
             guess.was_right = True  # no guess, if it cannot be written that it was used
             try:
                 guess.was_right = is_right = await self._spend(user, code, now_s)
             except saved_sessions.NotSavedError:
-                return Outcome(step=Step.UNSAVED)
+                return SignInOutcome(step=Step.UNSAVED)
         is_there = self.known.all.get(user.name) == user
         if is_right and is_there:
             self._pending.pop(key, None)
             return await self._begin(user, visitor)
         if not is_there or found.tries >= _MOST_TRIES:
             self._pending.pop(key, None)
-            return Outcome(step=Step.AGAIN)
-        return Outcome(step=Step.CODE, pending=pending, is_wrong=True)
+            return SignInOutcome(step=Step.AGAIN)
+        return SignInOutcome(step=Step.CODE, pending=pending, is_wrong=True)
 
     async def _spend(self, user: login_users.User, code: str, now_s: float) -> bool:
         """Whether a code is good; it is not a second time (RFC 6238 section 5.2). A recovery code does not end by
@@ -252,7 +256,7 @@ class LoginJudge:
         user = self.known.all.get(name)
         return None if user is None else (await self._begin(user, visitor, has_password=has_password)).secret
 
-    async def _begin(self, user: login_users.User, visitor: Visitor, *, has_password: bool = True) -> Outcome:
+    async def _begin(self, user: login_users.User, visitor: Visitor, *, has_password: bool = True) -> SignInOutcome:
         """has_password: whether the password was entered."""
         now_s = self._now()
         secret = self.book.begin(
@@ -264,7 +268,7 @@ class LoginJudge:
             password_s=now_s if has_password else 0.0,
         )
         await self._sessions.save()
-        return Outcome(step=Step.SIGNED_IN, secret=secret)
+        return SignInOutcome(step=Step.SIGNED_IN, secret=secret)
 
     async def begin_identity(self, identity: login_providers.Identity, stamp: str, visitor: Visitor) -> str:
         """A session of who signed in at a provider. stamp: of that. Returns: its secret."""

@@ -78,7 +78,7 @@ class PasskeyApp:
     async def _finish_creation(self, posted: account_app.Posted) -> web.Response:
         posted.words = passkey_pages.extend(posted.words)
         if len(posted.visit.user.passkeys) >= login_passkeys.MOST_OF_A_USER:
-            outcome = account.Outcome(result=account.Result.GONE)
+            outcome = account.AccountOutcome(result=account.Result.GONE)
             return await self._accounts.respond(posted, outcome, "", problem="passkeys_many")
         given = (posted.sent.get("name", ""), posted.sent.get("credential", ""))
         origin = self._origin(posted.request)

@@ -92,20 +92,20 @@ class Passkeys:
 
     async def finish_creation(
         self, visit: account.Visit, name: str, sent: str, *, host: str, origin: str
-    ) -> account.Outcome:
+    ) -> account.AccountOutcome:
         """sent: by the browser, as JSON. origin: of the page, with its port."""
         challenge = self._challenges.take(f"session {visit.key}", self._now())
         user = visit.user
         if not self._account.is_recent(visit) or len(user.passkeys) >= login_passkeys.MOST_OF_A_USER:
-            return account.Outcome(result=account.Result.UNCONFIRMED)
+            return account.AccountOutcome(result=account.Result.UNCONFIRMED)
         if challenge is None:
-            return account.Outcome(result=account.Result.GONE)
+            return account.AccountOutcome(result=account.Result.GONE)
         try:
             number, key, counter = self._check.verify_creation(sent, host=host, origin=origin, challenge=challenge.text)
         except self._check.RefusedError:
-            return account.Outcome(result=account.Result.GONE)
+            return account.AccountOutcome(result=account.Result.GONE)
         if self._known.find_passkey(number) is not None:
-            return account.Outcome(result=account.Result.GONE)
+            return account.AccountOutcome(result=account.Result.GONE)
         made = login_passkeys.Passkey(
             id=number,
             key=key,
@@ -116,13 +116,13 @@ class Passkeys:
         )
         return await self._account.change(visit, passkeys=(*user.passkeys, made))
 
-    async def remove(self, visit: account.Visit, number: str) -> account.Outcome:
+    async def remove(self, visit: account.Visit, number: str) -> account.AccountOutcome:
         """Ends all other sessions: one may have begun with it."""
         if not self._account.is_recent(visit):
-            return account.Outcome(result=account.Result.UNCONFIRMED)
+            return account.AccountOutcome(result=account.Result.UNCONFIRMED)
         left = tuple(one for one in visit.user.passkeys if one.id != number)
         if len(left) == len(visit.user.passkeys):
-            return account.Outcome(result=account.Result.GONE)
+            return account.AccountOutcome(result=account.Result.GONE)
         return await self._account.change(
             visit, also=lambda book: book.note_counter(number, 0), passkeys=left, stamp=account.draw_stamp()
         )

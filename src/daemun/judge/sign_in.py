@@ -37,7 +37,7 @@ class Verdict(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class PasswordAnswer:
     """user: of RIGHT. realm: of CHALLENGE. retry_after_s: of WAIT and BUSY."""
 
     verdict: Verdict
@@ -46,8 +46,8 @@ class Answer:
     retry_after_s: int = 0
 
 
-_BUSY = Answer(verdict=Verdict.BUSY, retry_after_s=1)
-_UNKNOWN = Answer(verdict=Verdict.UNKNOWN)
+_BUSY = PasswordAnswer(verdict=Verdict.BUSY, retry_after_s=1)
+_UNKNOWN = PasswordAnswer(verdict=Verdict.UNKNOWN)
 
 
 class SignIn:
@@ -61,7 +61,7 @@ class SignIn:
         self._limits = guess_limits.GuessLimits(secrets.token_bytes(32))
         self._policies: dict[str, dict[str, judge_policies.Known]] = {}
         self._remembered: collections.OrderedDict[bytes, tuple[bool, float]] = collections.OrderedDict()
-        self._verifying: dict[bytes, asyncio.Future[Answer]] = {}
+        self._verifying: dict[bytes, asyncio.Future[PasswordAnswer]] = {}
         self.set_policies(())
 
     def set_policies(self, policies: collections.abc.Iterable[judge_policies.Known]) -> None:
@@ -93,7 +93,7 @@ class SignIn:
 
     async def check(
         self, policy: judge_policies.Policy, credentials: basic_credentials.Credentials, address: str
-    ) -> Answer:
+    ) -> PasswordAnswer:
         """The same of credentials that came otherwise. policy: one that `set_policies` need not know."""
         network = guess_limits.network_of(address)
         key = self._key_of(policy.digest, network, credentials)
@@ -106,7 +106,7 @@ class SignIn:
         versions = self._policies.get(name, {})
         return versions.get(digest) or next(reversed(versions.values()), None)
 
-    async def answer(self, name: str, digest: str, authorization: str | None, address: str) -> Answer:
+    async def answer(self, name: str, digest: str, authorization: str | None, address: str) -> PasswordAnswer:
         """name, digest: of the policy that nginx requests. An old worker of nginx requests an older version, and
         gets the answer of the current one."""
         policy = self.find(name, digest)
@@ -114,26 +114,26 @@ class SignIn:
             return _UNKNOWN
         credentials = basic_credentials.parse(authorization) if authorization is not None else None
         if credentials is None:
-            return Answer(verdict=Verdict.CHALLENGE, realm=policy.realm)
+            return PasswordAnswer(verdict=Verdict.CHALLENGE, realm=policy.realm)
         return await self.check(policy, credentials, address)
 
     def _recall(
         self, key: bytes, policy: judge_policies.Policy, credentials: basic_credentials.Credentials, network: str
-    ) -> Answer | None:
+    ) -> PasswordAnswer | None:
         """What is known without a verification. A network that waits gets no right answer either, or it could go on
         guessing what another visitor behind the same address signs in with."""
         is_right, until_s = self._remembered.get(key, (False, -math.inf))
         is_known = self._now() < until_s
         if is_known and not is_right:
-            return Answer(verdict=Verdict.CHALLENGE, realm=policy.realm)
+            return PasswordAnswer(verdict=Verdict.CHALLENGE, realm=policy.realm)
         wait_s = self._limits.find_wait_s(network, _account(policy, credentials), self._now())
         if wait_s > 0 and key not in self._verifying:
-            return Answer(verdict=Verdict.WAIT, retry_after_s=math.ceil(wait_s))
-        return Answer(verdict=Verdict.RIGHT, user=credentials.user) if is_known else None
+            return PasswordAnswer(verdict=Verdict.WAIT, retry_after_s=math.ceil(wait_s))
+        return PasswordAnswer(verdict=Verdict.RIGHT, user=credentials.user) if is_known else None
 
     async def _verify_once(
         self, key: bytes, policy: judge_policies.Policy, credentials: basic_credentials.Credentials, network: str
-    ) -> Answer:
+    ) -> PasswordAnswer:
         running = self._verifying.get(key)
         if running is not None:
             return await asyncio.shield(running)
@@ -150,7 +150,7 @@ class SignIn:
 
     async def _verify(
         self, key: bytes, policy: judge_policies.Policy, credentials: basic_credentials.Credentials, network: str
-    ) -> Answer:
+    ) -> PasswordAnswer:
         account = _account(policy, credentials)
         users = dict(policy.users)
         hashed = users.get(credentials.user) or self._choose_decoy(policy, credentials.user)
@@ -160,8 +160,8 @@ class SignIn:
             guess.ended_s = self._now()
         self._remember(key, is_right=is_right)
         if is_right:
-            return Answer(verdict=Verdict.RIGHT, user=credentials.user)
-        return Answer(verdict=Verdict.CHALLENGE, realm=policy.realm)
+            return PasswordAnswer(verdict=Verdict.RIGHT, user=credentials.user)
+        return PasswordAnswer(verdict=Verdict.CHALLENGE, realm=policy.realm)
 
     def _choose_decoy(self, policy: judge_policies.Policy, user: str) -> str | None:
         """The hash that is verified for an unknown user; None: the policy has no users, and nothing to hide."""

@@ -29,7 +29,7 @@ class Verdict(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class TokenAnswer:
     """user: of RIGHT. retry_after_s: of WAIT."""
 
     verdict: Verdict
@@ -37,7 +37,7 @@ class Answer:
     retry_after_s: int = 0
 
 
-_UNKNOWN = Answer(verdict=Verdict.UNKNOWN)
+_UNKNOWN = TokenAnswer(verdict=Verdict.UNKNOWN)
 
 
 class TokenJudge:
@@ -59,7 +59,7 @@ class TokenJudge:
         """Instead of all before."""
         self._tokens = {one.digest: one for one in tokens}
 
-    def judge(self, policy: judge_policies.LoginPolicy, secret: str, host: str, address: str) -> Answer:
+    def judge(self, policy: judge_policies.LoginPolicy, secret: str, host: str, address: str) -> TokenAnswer:
         """secret: as the script sent it. host: as nginx has it."""
         digest = access_tokens.digest(secret)
         token = self._tokens.get(digest)
@@ -69,17 +69,17 @@ class TokenJudge:
         if user is None:
             return _UNKNOWN
         if not token.is_for(host) or not login_policies.admits(policy, user):
-            return Answer(verdict=Verdict.FORBIDDEN)
-        return Answer(verdict=Verdict.RIGHT, user=user)
+            return TokenAnswer(verdict=Verdict.FORBIDDEN)
+        return TokenAnswer(verdict=Verdict.RIGHT, user=user)
 
-    def _count(self, digest: str, network: str) -> Answer:
+    def _count(self, digest: str, network: str) -> TokenAnswer:
         now_s, key = self._now(), (network, digest)
         if self._wrong.get(key, -math.inf) > now_s:
             return _UNKNOWN
         account = f"@token\n{digest}"
         wait_s = self._guesses.find_wait_s(network, account)
         if wait_s > 0:
-            return Answer(verdict=Verdict.WAIT, retry_after_s=math.ceil(wait_s))
+            return TokenAnswer(verdict=Verdict.WAIT, retry_after_s=math.ceil(wait_s))
         with self._guesses.guess(network, account):
             pass  # none is right
         self._wrong[key] = now_s + _WRONG_FOR_S

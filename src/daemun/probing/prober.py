@@ -73,7 +73,7 @@ class Prober:
         find_certificates: collections.abc.Callable[[], tuple[model.CertificateStatus, ...]],
         error_log_path: str,
         ca_bundle: str | None = None,
-        machine: server_tries.Machine = server_tries.Machine(),  # noqa: B008 - it is frozen
+        machine: server_tries.ProbeMachine = server_tries.ProbeMachine(),  # noqa: B008 - it is frozen
         has_ipv6: bool = False,
         changed: collections.abc.Callable[[], None] = lambda: None,
     ) -> None:

@@ -62,7 +62,7 @@ def _make_context(file: str | None, *, is_named: bool) -> ssl.SSLContext:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class ProbeMachine:
     """in_container: daemun runs in one. worker: whom nginx's workers run as; None: as daemun."""
 
     in_container: bool = False
@@ -76,7 +76,7 @@ class Try:
     aim: model.Aim
     endpoint: model.Endpoint | None
     contexts: Contexts
-    machine: Machine = Machine()
+    machine: ProbeMachine = ProbeMachine()
     gate: tuple[model.Address, ...] = ()
 
     @property

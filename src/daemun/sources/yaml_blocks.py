@@ -32,7 +32,7 @@ class Block:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+class BlockText:
     """A text that was read. blocks: in the order of their lines; none when it is not of a form that can be cut.
 
     column: where the blocks' keys start, from 1. defaults: what the sites were read with, and shared what that is

@@ -36,7 +36,7 @@ def can_be_cut(text: str) -> bool:
     return is_simple and _REACHES_FAR.search(text) is None
 
 
-def cut(last: yaml_blocks.Text, lines: yaml_blocks.Lines, wanted: frozenset[int]) -> Cut:
+def cut(last: yaml_blocks.BlockText, lines: yaml_blocks.Lines, wanted: frozenset[int]) -> Cut:
     """last: with blocks. wanted: where sites start that are read though they did not change."""
     before, by = len(last.lines), len(lines) - len(last.lines)
     same_above = _count_same(zip(last.lines, lines, strict=False))
@@ -115,7 +115,7 @@ class _Gap:
 
 
 def _find_gaps(
-    last: yaml_blocks.Text,
+    last: yaml_blocks.BlockText,
     lines: yaml_blocks.Lines,
     same: collections.abc.Sequence[yaml_blocks.Block],
     *,

@@ -263,7 +263,7 @@ def _with_sites(text: str) -> str:
     """The text with an empty `sites` when it is a map without one, or nothing at all."""
     if not _is_without_sites(yaml_positions.load(text)):
         return text
-    return yaml_splice.Text(text).append(yaml_splice.NewEntry("sites", ()))
+    return yaml_splice.SplicedText(text).append(yaml_splice.NewEntry("sites", ()))
 
 
 def _is_without_sites(document: yaml_positions.Document) -> bool:
@@ -288,7 +288,7 @@ class _Places:
         self.keys = [entry.name for entry in found]
         is_block = bool(all_sites) and not yaml_splice.is_flow(all_sites[0].owner)
         step = all_sites[0].key.start_mark.column - top[0].key.start_mark.column if is_block else 0
-        self._text = yaml_splice.Text(text, step if 0 < step <= 8 else 2)
+        self._text = yaml_splice.SplicedText(text, step if 0 < step <= 8 else 2)
 
     def with_route(self, route_path: str, target: str | yaml_splice.Lines) -> str | None:
         line = yaml_splice.NewEntry(route_path, target)

@@ -92,12 +92,14 @@ class FileSet:
 
     # --- several files --------------------------------------------------------------------------------------------
 
-    def _join(self, main: yaml_blocks.Text, files: Files, problems: collections.abc.Sequence[model.Problem]) -> Parsed:
+    def _join(
+        self, main: yaml_blocks.BlockText, files: Files, problems: collections.abc.Sequence[model.Problem]
+    ) -> Parsed:
         with self._guard:
             return self._join_alone(main, files, problems)
 
     def _join_alone(
-        self, main: yaml_blocks.Text, files: Files, problems: collections.abc.Sequence[model.Problem]
+        self, main: yaml_blocks.BlockText, files: Files, problems: collections.abc.Sequence[model.Problem]
     ) -> Parsed:
         self._forget({one.name for one in files})
         found = [*main.snapshot.problems, *problems]
@@ -139,7 +141,7 @@ class FileSet:
             patterns=main.include,
         )
 
-    def _read(self, one: yaml_include.Included, main: yaml_blocks.Text) -> yaml_blocks.Text | None:
+    def _read(self, one: yaml_include.Included, main: yaml_blocks.BlockText) -> yaml_blocks.BlockText | None:
         """None: it cannot be read at all."""
         self._folders[one.name] = one.path.parent
         if one.content is None:

@@ -56,7 +56,7 @@ class Reader:
         self._file_name = file_name
         self._base_dir = pathlib.Path(base_dir).absolute()
         self._including = yaml_defaults.NONE if is_included else None
-        self._last: yaml_blocks.Text | None = None
+        self._last: yaml_blocks.BlockText | None = None
         self._orders: site_memory.PerSite[tuple[model.Problem, ...]] = site_memory.PerSite()
         self._guard = threading.Lock()
 
@@ -67,7 +67,7 @@ class Reader:
         """
         return self.read(content).snapshot
 
-    def read(self, content: bytes | str, including: yaml_defaults.Defaults | None = None) -> yaml_blocks.Text:
+    def read(self, content: bytes | str, including: yaml_defaults.Defaults | None = None) -> yaml_blocks.BlockText:
         """As `parse`. including: the defaults of the file that includes this one."""
         with self._guard:
             last = self._last
@@ -101,18 +101,18 @@ class Reader:
 
     # --- the whole text --------------------------------------------------------------------------------------------
 
-    def read_whole(self, content: bytes | str) -> yaml_blocks.Text:
+    def read_whole(self, content: bytes | str) -> yaml_blocks.BlockText:
         """The text as if nothing was read before, and nothing left out. What `parse` returns never differs from it."""
         document = self._load(content)
         translation = self._translate(document)
         foreign = foreign_files.explain(self._file_name, yaml_positions.decode(content, []) or "", document.value)
         if foreign is not None:
             translation.report(yaml_positions.YamlFault(message=foreign))
-            return yaml_blocks.Text(content=content, snapshot=_snapshot(translation))
+            return yaml_blocks.BlockText(content=content, snapshot=_snapshot(translation))
         for fault in document.faults:
             translation.report_fault(fault)
         if document.faults and document.value is None:
-            return yaml_blocks.Text(content=content, snapshot=_snapshot(translation))
+            return yaml_blocks.BlockText(content=content, snapshot=_snapshot(translation))
         settings, sites = translation.settings(), translation.sites()
         alone = _find_problems(sites, translation)
         translation.problems = _soften(translation.problems, sites, sites)
@@ -158,8 +158,8 @@ class Reader:
         translation: yaml_translate.Translation,
         settings: model.Globals,
         sites: tuple[model.Site, ...],
-    ) -> yaml_blocks.Text:
-        return yaml_blocks.Text(
+    ) -> yaml_blocks.BlockText:
+        return yaml_blocks.BlockText(
             content=content,
             snapshot=_snapshot(translation, settings, sites),
             sites=sites,
@@ -170,7 +170,7 @@ class Reader:
 
     # --- a part of it ----------------------------------------------------------------------------------------------
 
-    def _read_again(self, last: yaml_blocks.Text, content: bytes | str) -> yaml_blocks.Text | None:
+    def _read_again(self, last: yaml_blocks.BlockText, content: bytes | str) -> yaml_blocks.BlockText | None:
         """last: with blocks. None: the whole text must be read."""
         text = yaml_positions.decode(content, [])
         if text is None:
@@ -180,7 +180,7 @@ class Reader:
             content, lines, last.column, lambda wanted: yaml_cutting.cut(last, lines, wanted), defaults=last.defaults
         )
 
-    def _read_anew(self, content: bytes | str) -> yaml_blocks.Text | None:
+    def _read_anew(self, content: bytes | str) -> yaml_blocks.BlockText | None:
         """None: the whole text must be read."""
         text = yaml_positions.decode(content, [])
         if text is None or (self._including is not None and self._including.written is not None):
@@ -200,7 +200,7 @@ class Reader:
         make_cut: _MakeCut,
         *,
         defaults: object = None,
-    ) -> yaml_blocks.Text | None:
+    ) -> yaml_blocks.BlockText | None:
         """column: where the sites' keys start. defaults: with which those were read that are not read now.
 
         None: the whole text must be read.
@@ -238,7 +238,7 @@ class Reader:
         )
 
     def _translate_some(
-        self, last: yaml_blocks.Text, problems: collections.abc.Iterable[model.Problem]
+        self, last: yaml_blocks.BlockText, problems: collections.abc.Iterable[model.Problem]
     ) -> yaml_translate.Translation | None:
         """The sites that the problems are about, and what is no site. None: only the whole text shows them."""
         cut = yaml_cutting.cut(last, last.lines, yaml_blocks.starts_of(problems, last.blocks)) if last.blocks else None

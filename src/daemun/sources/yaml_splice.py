@@ -73,7 +73,7 @@ def is_flow(node: yaml.nodes.Node) -> bool:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Text:
+class SplicedText:
     """A YAML text and where things stand in it. step: by how many columns it indents."""
 
     text: str
@@ -127,7 +127,7 @@ class Text:
             return f"{self.text[:colon]} {flow_map(value)}{self.text[end:]}"
         indent = entry.key.start_mark.column + self.step
         lines = [text for line in value for text in line.block(indent, self.step)]
-        return Text(self._cut(colon, end), self.step)._put_lines(colon, lines)
+        return SplicedText(self._cut(colon, end), self.step)._put_lines(colon, lines)
 
     def wrap(self, entry: MapEntry, before: NewEntry, key: str) -> str:
         """The entry's value, which is a map, becomes a map of `before` and, under `key`, the old value."""

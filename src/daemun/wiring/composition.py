@@ -112,7 +112,7 @@ class Daemon:
             find_certificates=lambda: self._certificates.status(added=False),
             error_log_path=f"{self._layout.logs}/error.log",
             ca_bundle=machine_limits.find_ca_bundle(),
-            machine=server_tries.Machine(
+            machine=server_tries.ProbeMachine(
                 in_container=machine_limits.is_container(),
                 worker=socket_rights.Account(user=account.user, uid=account.uid, gid=account.gid) if account else None,
             ),
@@ -185,7 +185,7 @@ class Daemon:
             observe=self._observe,
             look_at_nginx=self._nginx.look_at_liveness,
             damage=store.damage,
-            identity=gate.Identity(
+            identity=gate.DaemonIdentity(
                 version=daemun.__version__,
                 config_path=str(chosen.config),
                 state_dir=self._layout.state,

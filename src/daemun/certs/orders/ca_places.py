@@ -30,7 +30,7 @@ class CaPlaces:
         """False, too, when an order waits for the next place, and while the CA is closed."""
         return not self._is_closed(directory) and not self._known[directory].locked()
 
-    async def take(self, directory: str) -> "Place":
+    async def take(self, directory: str) -> "OrderPlace":
         """Waits for a free place, in the order of the calls, and until the CA is open."""
         await self._known[directory].acquire()
         while self._is_closed(directory):
@@ -38,7 +38,7 @@ class CaPlaces:
             await self.wait_for_change()
             await self._known[directory].acquire()
         self._inside[directory] += 1
-        return Place(self, directory)
+        return OrderPlace(self, directory)
 
     def leave(self, directory: str) -> None:
         self._inside[directory] -= 1
@@ -69,7 +69,7 @@ class CaPlaces:
         await self._changed.wait()
 
 
-class Place:
+class OrderPlace:
     """Where one order is: at a single CA at a time."""
 
     def __init__(self, places: CaPlaces, directory: str) -> None:

@@ -89,13 +89,13 @@ class Obtained:
     failed: Failed | None = None
 
 
-async def obtain(wanted: Wanted, means: Means, stop: threading.Event, place: ca_places.Place) -> Obtained:
+async def obtain(wanted: Wanted, means: Means, stop: threading.Event, place: ca_places.OrderPlace) -> Obtained:
     """place: moved to each CA before it gets a request."""
     return await _Try(wanted, means, stop, place).run()
 
 
 class _Try:
-    def __init__(self, wanted: Wanted, means: Means, stop: threading.Event, place: ca_places.Place) -> None:
+    def __init__(self, wanted: Wanted, means: Means, stop: threading.Event, place: ca_places.OrderPlace) -> None:
         self._spec = wanted.spec
         self._wanted = wanted
         self._means = means

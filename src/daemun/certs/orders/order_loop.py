@@ -42,7 +42,7 @@ class Orders:
         self._rng = rng
         self._changed = changed
         self._places = ca_places.CaPlaces(freed=changed)
-        self._under_way: dict[str, ca_places.Place] = {}
+        self._under_way: dict[str, ca_places.OrderPlace] = {}
 
     @property
     def under_way(self) -> collections.abc.Set[str]:
@@ -148,7 +148,7 @@ class Orders:
         tasks: asyncio.TaskGroup,
         stop: threading.Event,
         down: frozenset[str],
-        place: ca_places.Place,
+        place: ca_places.OrderPlace,
     ) -> None:
         entry = self._index.entries[name]
         authorities = self._index.authorities(entry.spec)
@@ -179,7 +179,7 @@ class Orders:
         task = tasks.create_task(work, name=f"{kind} {name}")
         task.add_done_callback(lambda _: self._end(name, place))
 
-    def _end(self, name: str, place: ca_places.Place) -> None:
+    def _end(self, name: str, place: ca_places.OrderPlace) -> None:
         """However it ended, also when it was cancelled before it began."""
         place.leave()
         self._under_way.pop(name, None)
@@ -212,7 +212,7 @@ class Orders:
         except errors.DaemunError as error:
             await self._fail(wanted, self._failure(wanted, str(error)))
 
-    async def _order(self, wanted: order_attempt.Wanted, stop: threading.Event, place: ca_places.Place) -> None:
+    async def _order(self, wanted: order_attempt.Wanted, stop: threading.Event, place: ca_places.OrderPlace) -> None:
         """One try. Never raises but when cancelled: the others go on."""
         spec = wanted.spec
         try:
