@@ -19,7 +19,8 @@ def test_who_has_the_address_of_a_name_comes_in_once_it_has_it(daemon: Daemon, o
     daemon.wait(lambda: daemon.status()["sites"], "the sites")
     assert [daemon.get(f"https://{key}.test/").status_code for key in ("allow", "deny")] == [403, 403]
     (problem,) = daemon.wait(lambda: daemon.status()["problems"], "what is wrong with the name")
-    assert 'cannot resolve "home.example.org"' in problem["message"]
+    assert 'site "allow.test", access.allow: cannot resolve "home.example.org"' in problem["message"]
+    assert "daemun.yaml:" in problem["origin"]
 
     with own_hosts.open("a") as hosts:
         hosts.write("127.0.0.1 home.example.org\n")

@@ -16,6 +16,7 @@ import pytest
 
 from daemun import errors
 from daemun.core import model
+from daemun.core.access import access_levels
 from daemun.core.options import health_option
 from daemun.core.services import dns_service
 from daemun.core.texts import names
@@ -309,16 +310,21 @@ async def test_checks_of_what_was_taken_away_end_with_nginxs_questions() -> None
 
 
 async def test_names_that_the_configuration_holds_are_looked_up_again_and_again() -> None:
+    origin = model.Origin(source="file", place="daemun.yaml:2:3")
+    place = access_levels.NamingPlace(origin=origin, host="a.test", field=("access", "allow"))
     known, changes = Names(**{"home.test": ("203.0.113.7",)}), []
     discovery = endpoints.Discovery(
         memory_store.MemoryStore(), resolve=known, now=known.now, wake=lambda: changes.append(known.value)
     )
     await discovery.start()
     try:
-        await discovery.publish((), (), {"home.test", "gone.test"})
+        await discovery.publish((), (), {"home.test": place, "gone.test": place})
         assert discovery.find_named() == {"gone.test": (), "home.test": ("203.0.113.7",)}
         (problem,) = discovery.problems()
-        assert problem.message.startswith('cannot resolve "gone.test": name or service not known; until it resolves')
+        assert problem.message.startswith(
+            'site "a.test", access.allow: cannot resolve "gone.test": name or service not known; until it resolves'
+        )
+        assert str(problem).startswith("daemun.yaml:2:3: site")
 
         known.hosts["home.test"] = ("203.0.113.9",)
         known.value += 600
@@ -341,7 +347,7 @@ async def test_names_that_the_configuration_holds_are_looked_up_again_and_again(
         await upstreams.eventually(is_told)
         assert "its last known addresses are used (203.0.113.9)" in discovery.problems()[1].message
         assert discovery.find_named()["home.test"] == ("203.0.113.9",)
-        await discovery.publish((), (), frozenset())
+        await discovery.publish((), (), {})
         assert discovery.find_named() == {}
         assert discovery.problems() == ()
     finally:

@@ -5,10 +5,11 @@ import collections.abc
 import dataclasses
 import datetime
 import re
+import types
 
 from daemun.control import ports
 from daemun.core import model, render_environment, worker_generations
-from daemun.core.access import banned_networks, judge_policies
+from daemun.core.access import access_levels, banned_networks, judge_policies
 from daemun.core.certificates import on_demand_names
 from daemun.core.options import old_workers_option
 from daemun.core.plan import listeners
@@ -221,7 +222,7 @@ class Endpoints:
         self,
         services: collections.abc.Collection[dns_service.Service],
         pools: collections.abc.Collection[model.Pool],
-        named: collections.abc.Set[str] = frozenset(),
+        named: collections.abc.Mapping[str, access_levels.NamingPlace] = types.MappingProxyType({}),
     ) -> None:
         self._world.step()
         self._world.published = frozenset(service.name for service in services)

@@ -93,7 +93,8 @@ def test_what_is_refused(providers: str, said: str) -> None:
 
 def test_rules_of_providers() -> None:
     assert snapshot_of(GOOGLE, "{users: [alice, 'accounts.google.com:1']}").problems == ()
-    assert snapshot_of(GOOGLE, "{groups: [family, 'accounts.google.com:family']}").problems == ()
+    (given,) = snapshot_of(GOOGLE, "{groups: [family, 'accounts.google.com:family']}").problems
+    assert (given.severity, "gives no groups" in given.message) == (model.Severity.WARNING, True)
     (group,) = snapshot_of(GOOGLE, "{groups: ['github:family']}").problems
     assert "accounts.google.com" in group.message
     for odd in ("accounts.google.com:a/b", "accounts.google.com:", ":family", "accounts.google.com:a:b"):

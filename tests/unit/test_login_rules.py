@@ -52,6 +52,28 @@ def test_what_is_refused(text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "group", "cure"),
+    [
+        ("oidc: https://id.test", "id.test:family", "`groups_claim: groups`"),
+        ("oidc: https://id.test, groups_claim: roles", "id.test:family", None),
+        ("github: true", "github:family", "`scopes: [user:email, read:org]`"),
+        ("github: true, scopes: [user:email]", "github:family", "`scopes: [user:email, read:org]`"),
+        ("github: true, scopes: [user:email, read:org]", "github:family", None),
+        ("github: true", "family", None),
+    ],
+)
+def test_groups_of_a_provider_that_gives_none(more: str, group: str, cure: str | None) -> None:
+    text = (
+        f"login: {{host: x.test, providers: [{{{more}, client_id: a, client_secret: b}}]}}\n"
+        f'sites: {{a.test: {{access: {{login: {{groups: ["{group}"]}}}}, routes: {{/: http://127.0.0.1:1}}}}}}'
+    )
+    found = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc").problems
+    warned = [one for one in found if "gives no groups" in one.message]
+    assert [one.severity for one in warned] == ([] if cure is None else [model.Severity.WARNING])
+    assert all(f"write {cure}" in one.message and str(one.origin).startswith("daemun.yaml:2:") for one in warned)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "login: x.test\nsites: {a.test: {access: {login: true}, routes: {/: http://127.0.0.1:1}}}",

@@ -2,7 +2,10 @@
 
 import ipaddress
 
+from daemun.core.access import access_levels
+from daemun.core.rounds import merge
 from daemun.discovery import named_addresses
+from daemun.sources import yaml_file
 
 
 class Time:
@@ -75,3 +78,20 @@ def test_names_that_are_not_followed_any_more_are_forgotten() -> None:
     assert some.follow({"b.example.org", "c.example.org"}) == ("c.example.org",)
     some.note("a.example.org", found("203.0.113.8"))
     assert some.find() == {"b.example.org": (), "c.example.org": ()}
+
+
+def test_each_name_is_known_with_the_first_place_that_has_it() -> None:
+    text = (
+        "access: {deny: [far.example.org]}\nsites:\n"
+        "  a.test: {access: {allow: [private, home.example.org]}, routes: {/: http://127.0.0.1:1}}\n"
+        "  b.test:\n    /: http://127.0.0.1:1\n"
+        "    /x/: {to: http://127.0.0.1:1, access: {allow: [home.example.org], deny: [bad.example.org]}}\n"
+        "  c.test: {access: {allow: [off.example.org]}, enabled: false, routes: {/: http://127.0.0.1:1}}\n"
+    )
+    snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc")
+    found = access_levels.find_names(merge.merge_snapshots([snapshot]))
+    assert {name: (str(one.origin), one.host, one.field) for name, one in found.items()} == {
+        "far.example.org": ("default", None, ("access", "deny")),
+        "home.example.org": ("daemun.yaml:3:3", "a.test", ("access", "allow")),
+        "bad.example.org": ("daemun.yaml:6:5", "b.test", ("routes", "/x/", "access", "deny")),
+    }

@@ -153,8 +153,8 @@ def test_a_name_that_resolves_anew_concerns_who_uses_it() -> None:
     # Of all sites where the gate names it.
     settings = model.Globals(options=by_name)
     guarded_gate = dataclasses.replace(desired, globals=settings)
-    for addresses in ({"home.example.org": home}, {"home.example.org": away}):
-        env = dataclasses.replace(ENVIRONMENT, named_addresses=addresses)
+    for at_home in (home, away):
+        env = dataclasses.replace(ENVIRONMENT, named_addresses={"home.example.org": at_home})
         after = assembly.assemble_files(guarded_gate, env, last_good={}, memory=known).files
         assert after == assembly.assemble_files(guarded_gate, env, last_good={}).files
 

@@ -131,7 +131,8 @@ def _site() -> model.Site:
 def test_names_of_servers_are_looked_up_and_names_of_visitors_known() -> None:
     desired = desire("a: {listen: 1, to: tcp://broker:1883, allow: [home.example.com]}", PLAIN)
     assert [str(service) for service in dns_services.find_services(desired)] == ["broker:1883"]
-    assert access_levels.find_names(desired) == {"home.example.com"}
+    (place,) = access_levels.find_names(desired).values()
+    assert (list(access_levels.find_names(desired)), place.field) == (["home.example.com"], ("streams", "a", "allow"))
     assert not dns_services.find_services(desire("a: {listen: 1, to: tcp://broker:1883, enabled: false}"))
 
 

@@ -12,7 +12,7 @@ import typing
 
 from daemun.control import damage_report
 from daemun.core import model, render_environment
-from daemun.core.access import banned_networks, judge_policies
+from daemun.core.access import access_levels, banned_networks, judge_policies
 from daemun.core.certificates import on_demand_names
 from daemun.core.plan import listeners
 from daemun.core.services import dns_service
@@ -251,7 +251,7 @@ class Endpoints(typing.Protocol):
         self,
         services: collections.abc.Collection[dns_service.Service],
         pools: collections.abc.Collection[model.Pool],
-        named: collections.abc.Set[str] = frozenset(),
+        named: collections.abc.Mapping[str, access_levels.NamingPlace] = ...,
     ) -> None:
         """Answer for these services from now on; returns when each was looked up once, and each of the host names
         `named`, whose addresses the configuration itself holds. A name that does not resolve is no error: it keeps its

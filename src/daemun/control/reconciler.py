@@ -96,7 +96,7 @@ class _Gathered:
     desired: model.Desired
     specs: tuple[model.CertificateSpec, ...]
     services: tuple[dns_service.Service, ...]
-    named: frozenset[str]
+    named: collections.abc.Mapping[str, access_levels.NamingPlace]
     problems: tuple[model.Problem, ...]
     complete: bool
     unread: tuple[str, ...]

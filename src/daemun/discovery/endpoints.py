@@ -19,10 +19,12 @@ import contextlib
 import dataclasses
 import datetime
 import time
+import types
 
 from daemun import errors
 from daemun.control import ports
 from daemun.core import model
+from daemun.core.access import access_levels
 from daemun.core.served import server_answers
 from daemun.core.services import dns_service
 from daemun.core.texts import names
@@ -79,6 +81,7 @@ class Discovery:
     ) -> None:
         """wake: the addresses of a name that the configuration holds changed."""
         self._named = named_addresses.NamedAddresses(now=now, changed=wake)
+        self._naming: collections.abc.Mapping[str, access_levels.NamingPlace] = {}
         self._store = store
         self._resolve = resolve
         self._now = now
@@ -120,7 +123,7 @@ class Discovery:
         self,
         services: collections.abc.Collection[dns_service.Service],
         pools: collections.abc.Collection[model.Pool],
-        named: collections.abc.Set[str] = frozenset(),
+        named: collections.abc.Mapping[str, access_levels.NamingPlace] = types.MappingProxyType({}),
     ) -> None:
         """As `control.ports.Endpoints`; waits at most a second for new names, the rest follows by itself."""
         published = frozenset(service.name for service in services)
@@ -130,6 +133,7 @@ class Discovery:
         for service in services:
             if self._services.put(service):
                 self._empty_since.pop(service.name, None)
+        self._naming = named
         for name in self._named.follow(named):
             self._named.note(name, self._host(name).addresses)
         waiting = [self._host(name).first.wait() for name in (*filter(None, map(_looked_up, services)), *named)]
@@ -201,18 +205,23 @@ class Discovery:
         hosts = sorted(set(filter(None, (_looked_up(self._services[name]) for name in self._published))))
         named = ((name, _failure(self._hosts[name], now)) for name in self._named if name not in hosts)
         failures = ((name, _failure(self._hosts[name], now)) for name in hosts if self._hosts[name].addresses)
-        messages = [_message(name, self._hosts[name], failure) for name, failure in failures if failure is not None]
+        messages = [
+            named_addresses.describe(name, failure, self._hosts[name].addresses)
+            for name, failure in failures
+            if failure is not None
+        ]
         if self._store_failure is not None:
             messages.append(self._store_failure)
-        messages += [
-            (_message if self._hosts[name].addresses else _message_of_named)(name, self._hosts[name], failure)
+        messages += self._places.problems()
+        found = [
+            model.Problem(origin=_ORIGIN, severity=model.Severity.WARNING, message=message) for message in messages
+        ]
+        found += [
+            named_addresses.warn(name, failure, self._hosts[name].addresses, self._naming[name])
             for name, failure in named
             if failure is not None
         ]
-        messages += self._places.problems()
-        return tuple(
-            model.Problem(origin=_ORIGIN, severity=model.Severity.WARNING, message=message) for message in messages
-        )
+        return tuple(found)
 
     async def check_health(self) -> None:
         """Check every endpoint of a service with a check in turn. Never ends by itself."""
@@ -378,18 +387,3 @@ def _failure(host: _Host, now: float) -> str | None:
     if host.is_running and now - host.started_at >= _SLOW_LOOKUP_S:
         return f"no answer within {_SLOW_LOOKUP_S:.0f} s"
     return host.result.failure if host.result is not None else None
-
-
-def _message_of_named(name: str, _: _Host, failure: str) -> str:
-    return (
-        f'cannot resolve "{name}": {failure}; until it resolves, `allow` lets nobody in by this name, and `deny` '
-        "refuses everybody. Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"
-    )
-
-
-def _message(name: str, host: _Host, failure: str) -> str:
-    known = ", ".join(str(address) for address in host.addresses)
-    return (
-        f'cannot resolve "{name}": {failure}; its last known addresses are used ({known}) until it resolves. '
-        "Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"
-    )

@@ -7,6 +7,8 @@ each answer is a reload.
 
 import collections.abc
 
+from daemun.core import model, problem_report
+from daemun.core.access import access_levels
 from daemun.discovery import service_table
 
 KEPT_S = 300.0
@@ -49,3 +51,35 @@ class NamedAddresses:
         self._found[name] = dict(list((found | lately).items())[:MOST])
         if self._found[name].keys() != known.keys():
             self._changed()
+
+
+def describe(name: str, failure: str, known: collections.abc.Iterable[service_table.Address]) -> str:
+    """A name that does not resolve now, and did before. known: its last addresses."""
+    return (
+        f'cannot resolve "{name}": {failure}; its last known addresses are used ({", ".join(map(str, known))}) until '
+        "it resolves. Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"
+    )
+
+
+def warn(
+    name: str,
+    failure: str,
+    known: collections.abc.Collection[service_table.Address],
+    place: access_levels.NamingPlace,
+) -> model.Problem:
+    """One of `allow` or `deny` that does not resolve now. known: its last addresses; none: it never did."""
+    message = describe(name, failure, known) if known else _describe_unknown(name, failure)
+    return model.Problem(
+        origin=place.origin,
+        message=f"{problem_report.label(place.field, host=place.host)}: {message}",
+        host=place.host,
+        severity=model.Severity.WARNING,
+        field=place.field,
+    )
+
+
+def _describe_unknown(name: str, failure: str) -> str:
+    return (
+        f'cannot resolve "{name}": {failure}; until it resolves, `allow` lets nobody in by this name, and `deny` '
+        "refuses everybody. Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"
+    )

@@ -49,11 +49,39 @@ def is_guarded(site: model.Site, settings: model.Globals) -> bool:
     return any(one.access.conditions for one in held)
 
 
-def find_names(desired: model.Desired) -> frozenset[str]:
-    """The host names of `allow` and `deny`, whose addresses have to be known."""
-    streams = (one.stream.access for one in streams_option.find_enabled(desired.globals))
-    every = ((*one.allow, *one.deny) for one in (*(held.access for held in find_all(desired)), *streams))
-    return frozenset(one for listed in every for one in listed if access_option.is_name(one))
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NamingPlace:
+    """Where a host name is written, as of `model.Problem`."""
+
+    origin: model.Origin = model.NOWHERE
+    host: str | None = None
+    field: tuple[str, ...]
+
+
+def find_names(desired: model.Desired) -> dict[str, NamingPlace]:
+    """The host names of `allow` and `deny`, whose addresses have to be known, and where each stands first."""
+    found: dict[str, NamingPlace] = {}
+    for access, place in _find_written(desired):
+        for key, listed in (("allow", access.allow), ("deny", access.deny)):
+            for one in filter(access_option.is_name, listed):
+                found.setdefault(one, dataclasses.replace(place, field=(*place.field, key)))
+    return found
+
+
+def _find_written(desired: model.Desired) -> collections.abc.Iterator[tuple[access_option.Access, NamingPlace]]:
+    """What a level takes over of the one further out stands there."""
+    option = access_option.OPTION
+    if (access := option.of(desired.globals)) is not None:
+        yield access, NamingPlace(field=(option.name,))
+    for stream in streams_option.find_enabled(desired.globals):
+        yield stream.stream.access, NamingPlace(field=(streams_option.OPTION.name, stream.name))
+    for site in desired.enabled:
+        if (access := option.of(site)) is not None:
+            yield access, NamingPlace(origin=site.origin, host=site.host, field=(option.name,))
+        for route in site.routes:
+            if (access := option.of(route)) is not None:
+                origin = site.origin if route.origin == model.NOWHERE else route.origin
+                yield access, NamingPlace(origin=origin, host=site.host, field=("routes", route.path, option.name))
 
 
 def find_names_of_site(site: model.Site, settings: model.Globals) -> tuple[str, ...]:

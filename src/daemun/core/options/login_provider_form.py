@@ -68,6 +68,17 @@ class LoginProvider(forms.OptionMap):
         return _UNSAFE_IN_KEY.sub("-", f"{parts.netloc}{parts.path}".lower()).strip("-")
 
 
+GITHUB_GROUPS = frozenset({"read:org", "write:org", "admin:org"})
+"""Scopes with which GitHub gives a user's organisations."""
+
+
+def find_missing_groups(one: LoginProvider) -> str | None:
+    """What would let the provider give groups; None: it does."""
+    if one.github is None:
+        return None if one.groups_claim is not None else "`groups_claim: groups`, or what the provider calls that claim"
+    return None if GITHUB_GROUPS & set(one.scopes) else "`scopes: [user:email, read:org]`"
+
+
 Form = typing.Annotated[tuple[LoginProvider, ...], pydantic.Strict(strict=False), forms.ONE_OR_MORE]
 
 

@@ -89,6 +89,21 @@ def _check_rule(
             if key is not None and key not in keys:
                 known = f"; there are {words.listed(keys)}" if keys else "; `login` has no `providers`"
                 place.add(f"{words.quoted(name)} is of a provider that is not there{known}", *field, kind, index)
+    for index, name in enumerate(rule.groups):
+        key = account_names.find_provider(name)
+        missing = next(
+            (found for one in providers if one.key == key and (found := login_provider_form.find_missing_groups(one))),
+            None,
+        )
+        if missing is not None:
+            place.add(
+                f"{words.quoted(name)} is of a provider that gives no groups, so nobody has it; let it give them: "
+                f"write {missing} in `login.providers`",
+                *field,
+                "groups",
+                index,
+                severity=model.Severity.WARNING,
+            )
     public = [login_provider_form.find_name(one) for one in providers if login_provider_form.is_public(one)]
     if public and rule == login_rule_form.LoginRule():
         place.add(

@@ -13,9 +13,6 @@ from daemun.core.options import login_provider_form
 from daemun.judge.providers import pending_sign_ins, provider_error, provider_requests
 from daemun.judge.providers.provider_error import Fault, ProviderError
 
-_ORGANISATIONS = frozenset({"read:org", "write:org", "admin:org"})
-"""Scopes with which organisations can be read; one of them in `scopes` makes them groups."""
-
 
 class GithubProvider:
     def __init__(self, provider: login_providers.Provider, client: provider_requests.ProviderClient) -> None:
@@ -85,7 +82,7 @@ class GithubProvider:
         return next((one for one in mine if isinstance(one, str)), None)
 
     async def _find_organisations(self, token: str) -> list[object]:
-        if not _ORGANISATIONS & set(self._provider.scopes):
+        if not login_provider_form.GITHUB_GROUPS & set(self._provider.scopes):
             return []
         found = await self._fetch("/user/orgs?per_page=100", token)
         return [one.get("login") for one in found if isinstance(one, dict)] if isinstance(found, list) else []
