@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from bench import access, bursts, figures, machine, plan, plot, report, routes, saved, sites, traffic
+from bench import access, bursts, figures, machine, plan, plot, report, routes, saved, sites, streams, traffic
 
 HERE = pathlib.Path(__file__).parent
 QUICK = machine.ROOT / ".cache" / "bench-quick"
@@ -28,6 +28,7 @@ MEASUREMENTS: dict[str, collections.abc.Callable[[plan.Plan], figures.Section]] 
     "traffic": traffic.measure,
     "access": access.measure,
     "routes": routes.measure,
+    "streams": streams.measure,
     "sites": sites.measure,
     "containers": bursts.measure,
 }
