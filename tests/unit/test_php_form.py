@@ -75,7 +75,10 @@ def test_a_site_has_further_routes() -> None:
         ("/: {php: {socket: php, no_code: [/]}}", "must be a folder below `root`"),
         ("/: {php: {socket: php, no_code: [/a/../b]}}", "must be a folder below `root`"),
         ("/blog: {php: php}", 'write "/blog/" as the path'),
-        ("/x/: [{php: php, when: {method: POST}}, {to: http://a}]", "cannot be one of a list of routes below a path"),
+        (
+            "/x/: [{php: php, when: {method: POST}}, {to: http://a}]",
+            "can share the path / with other routes, and not /x/",
+        ),
         ("/: {php: php, to: http://a}", "found `to` and `php`"),
         ("/: {php: php, spa: true}", "spa: has a meaning only beside `files`"),
         ("php: php, routes: {/: http://a}", 'stands beside a route "/"; keep one of them'),

@@ -80,10 +80,7 @@ def check(php: model.Php, place: Place) -> None:
     for index, folder in enumerate(php.no_code):
         place.add_value(folder, _find_cause_of_folder(folder), "no_code", index)
     path = place.route.path if place.route is not None else "/"
-    is_entry = place.route is not None and place.route.entry is not None
-    if is_entry and route_paths.is_prefix(path) and path != "/":
-        place.add('cannot be one of a list of routes below a path; write the list at "/", or a site of its own')
-    elif route_paths.is_prefix(path) and not path.endswith("/"):
+    if route_paths.is_prefix(path) and not path.endswith("/"):
         place.add(f"is for a folder, whose path ends in a slash; write {words.quoted(path + '/')} as the path")
 
 
