@@ -1,14 +1,16 @@
 """What Debian's newest nginx can and the bundled one cannot is used, as clients see it; and one can go back."""
 
+import gzip
 import pathlib
 import re
 import subprocess
+import textwrap
 
 import pytest
 
 from daemun import errors
 from daemun.nginx import find_nginx
-from tests.support import debian_program, http3
+from tests.support import clients, debian_program, http3
 from tests.support.daemon import Daemon, signpost
 from tests.support.debian_mirror import packages  # noqa: F401 fixture
 
@@ -86,6 +88,50 @@ def test_the_files_of_the_newer_openssl_are_taken_by_the_older_one(installed: Da
     assert exchange(openssl, installed.https) == "X25519"
 
 
+def test_brotli_and_files_that_are_compressed_already(installed: Daemon) -> None:
+    folder = installed.root / "pub"
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / "page.css").write_text("plain " * 1000)
+    (folder / "ready.css").write_text("plain")
+    (folder / "ready.css.gz").write_bytes(gzip.compress(b"ready by gzip"))
+    (folder / "ready.css.br").write_bytes(b"ready by br")
+    installed.write(
+        f"""\
+        compress: {{brotli: true, precompressed: true}}
+        sites:
+          a.test:
+            /: {{redirect: 'https://sign.test/one', status: 302}}
+            /files/: {{files: {folder}}}
+            /plain/: {{files: {folder}, compress: false}}
+            /gzip/: {{files: {folder}, compress: true}}
+        """
+    )
+    assert installed.cli_good("check").count("\n") == 1
+    installed.start()
+    installed.wait_sign("a.test", "one")
+
+    def encoding(path: str, accepted: str) -> str | None:
+        answer = clients.get(installed.gate, f"https://a.test{path}", Accept_Encoding=accepted)
+        assert answer.status_code == 200
+        assert "Accept-Encoding" in answer.headers.get("Vary", "Accept-Encoding")
+        return str(answer.headers["Content-Encoding"]) if "Content-Encoding" in answer.headers else None
+
+    for path, accepted, expected in (
+        ("/files/page.css", "gzip, br", "br"),
+        ("/files/page.css", "gzip", "gzip"),
+        ("/files/page.css", "identity", None),
+        ("/files/ready.css", "br", "br"),
+        ("/files/ready.css", "gzip", "gzip"),
+        ("/files/ready.css", "identity", None),
+        ("/plain/page.css", "gzip, br", None),
+        ("/plain/ready.css", "gzip, br", None),
+        ("/gzip/page.css", "gzip, br", "gzip"),
+        ("/gzip/ready.css", "br", None),
+    ):
+        assert encoding(path, accepted) == expected, (path, accepted)
+
+
 def test_http_3_by_nginx_of_the_owner(installed: Daemon) -> None:
     installed.write(
         f"""\
@@ -110,3 +156,43 @@ def test_http_3_by_nginx_of_the_owner(installed: Daemon) -> None:
     assert (headers[":status"], body) == ("200", b"over QUIC")
     headers, _ = http3.get(installed.https, "a.test", "/", installed.gate.ca)
     assert (headers[":status"], headers["location"]) == ("302", "https://sign.test/one")
+
+
+def test_http_3(installed: Daemon) -> None:
+    folder = installed.root / "pub"
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / "page.txt").write_text("over QUIC")
+    sites = f"""\
+        sites:
+          a.test:
+            routes:
+              /: {{redirect: 'https://sign.test/one', status: 302}}
+              /files/: {{files: {folder}}}
+              /guarded/: {{files: {folder}, access: {{allow: [203.0.113.7]}}}}
+          b.test: {{/: {{redirect: 'https://sign.test/two', status: 302}}}}
+        """
+    installed.write(f"{textwrap.dedent('        http3: true')}\n{textwrap.dedent(sites)}")
+    checked = installed.cli("check")
+    assert (checked.returncode, "http3: makes each change that reloads nginx end" in checked.stdout) == (0, True)
+    installed.start()
+    installed.wait_sign("a.test", "one")
+    for path in ("/", "/files/page.txt", "/guarded/page.txt", "/none"):
+        answer = installed.get(f"https://a.test{path}")
+        assert answer.headers["Alt-Svc"] == f'h3=":{installed.https}"; ma=86400', path
+    assert "Alt-Svc" not in installed.get("http://a.test/").headers
+
+    def over_quic(host: str, path: str) -> tuple[str, bytes]:
+        headers, body = http3.get(installed.https, host, path, installed.gate.ca)
+        return headers[":status"], body
+
+    assert over_quic("a.test", "/files/page.txt") == ("200", b"over QUIC")
+    assert over_quic("a.test", "/guarded/page.txt")[0] == "403"
+    assert over_quic("b.test", "/")[0] == "302"
+    with pytest.raises(ConnectionError):
+        http3.get(installed.https, "unknown.test", "/", installed.gate.ca)
+
+    # Off again, without a restart.
+    installed.write(textwrap.dedent(sites))
+    installed.cli_good("apply")
+    assert "Alt-Svc" not in installed.get("https://a.test/").headers

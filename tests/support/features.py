@@ -14,6 +14,7 @@ from daemun.core.options import (
     cache_control_option,
     catalogue,
     client_timeout_option,
+    compress_option,
     cors_option,
     errors_option,
     forward_auth_forms,
@@ -348,6 +349,7 @@ def _routes() -> Feature:
                     buffers=buffers_option.Buffers(header=64 << 10, ahead=4 << 20),
                 ),
                 bandwidth=bandwidth_option.Bandwidth(rate=1 << 20, after=10 << 20),
+                compress=compress_option.Compress(brotli=True, precompressed=True),
             ),
             headers,
             client_timeout=client_timeout_option.ClientTimeout(send=300.0, keepalive=10.0),
@@ -467,7 +469,11 @@ def _globals() -> Feature:
         trusted_proxies=("10.0.0.0/8", "fd00::/8", "192.0.2.1"),
         logs=logs_option.Logs(access=False),
         options=catalogue.values_of(
-            {"max_header": 32 << 10, "client_timeout": client_timeout_option.ClientTimeout(header=5.0, keepalive=30.0)}
+            {
+                "http3": True,
+                "max_header": 32 << 10,
+                "client_timeout": client_timeout_option.ClientTimeout(header=5.0, keepalive=30.0),
+            }
         ),
     )
 

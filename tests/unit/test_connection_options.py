@@ -2,13 +2,15 @@
 
 import pytest
 
-from daemun.core import model
+from daemun.core import model, render_environment
 from daemun.core.options import catalogue, tls_policy_form
 from daemun.core.options.bandwidth_option import Bandwidth
 from daemun.core.options.buffers_option import Buffers
 from daemun.core.options.client_timeout_option import ClientTimeout
+from daemun.core.options.compress_option import Compress
 from daemun.core.options.trailing_slash_option import Slash
 from daemun.core.validation import validate
+from daemun.nginx import find_nginx
 from daemun.sources import yaml_file
 
 
@@ -136,3 +138,61 @@ def test_balancers(written: str, meant: tuple[str, ...]) -> None:
 )
 def test_balancers_that_are_refused(top: str, words: str) -> None:
     assert words in read(top=top)[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("{brotli: true}", Compress(brotli=True)),
+        (
+            "{types: [text/css], zstd: true, precompressed: true}",
+            Compress(types=("text/css",), zstd=True, precompressed=True),
+        ),
+        ("[text/css]", Compress(types=("text/css",))),
+        ("false", Compress(is_on=False)),
+        ("{}", Compress()),
+    ],
+)
+def test_compression(written: str, meant: Compress) -> None:
+    snapshot, problems = read(site=f"compress: {written}")
+    assert (catalogue.BY_NAME["compress"].of(snapshot.sites[0]), problems) == (meant, "")
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("brotli", "write {brotli: true}"),
+        ("gzip", "write true"),
+        ("{br: true}", "compress"),
+        ("{types: ['*/*']}", "compress"),
+    ],
+)
+def test_compression_that_is_refused(written: str, words: str) -> None:
+    assert words in read(site=f"compress: {written}")[1]
+
+
+def test_what_this_nginx_was_built_without_is_a_warning() -> None:
+    snapshot, _ = read(site="compress: {brotli: true, precompressed: true}")
+    desired = model.Desired(globals=model.Globals(), sites=snapshot.sites)
+    (brotli, files) = validate.find_unmet(desired, frozenset())
+    assert brotli.severity is files.severity is model.Severity.WARNING
+    assert "without compression with Brotli, so answers are compressed with gzip alone; `daemun nginx" in brotli.message
+    assert "so files are compressed anew for each request" in files.message
+    assert validate.find_unmet(desired, frozenset(render_environment.Feature)) == ()
+
+
+def test_what_was_built_in_or_is_loaded() -> None:
+    source = frozenset({"--add-module=/src/ngx_brotli", "--add-dynamic-module=/src/zstd-nginx-module"})
+    found = find_nginx.list_compression(source, ("/m/ngx_http_zstd_static_module.so",))
+    kinds = render_environment.Feature
+    assert found == {kinds.BROTLI, kinds.BROTLI_STATIC, kinds.ZSTD_STATIC}
+
+
+def test_http_3_is_warned_of() -> None:
+    snapshot, problems = read(top="http3: true")
+    assert snapshot.globals is not None
+    assert "http3: makes each change that reloads nginx end connections over HTTP/3" in problems
+    desired = model.Desired(globals=snapshot.globals)
+    (missing,) = validate.find_unmet(desired, frozenset())
+    assert "nginx was built without HTTP/3 to clients, so visitors come over HTTP/2" in missing.message
+    assert "which is for TCP alone" in read(top="http3: true\nlisten: {proxy_protocol: 10.0.0.1}")[1]

@@ -57,7 +57,7 @@ def said_of(key: str, where: str) -> str:
         ("location", "paths are keys"),
         ("rewrites", "a target with a path replaces the prefix"),
         ("method", "its path alone"),
-        ("http3", "no HTTP/3"),
+        ("h3", "write `http3: true` at the top"),
         ("ports", "`listen:"),
         ("middlewares", "stand in the site or the route"),
         ("stripPrefix", "a target with a path replaces the prefix"),
@@ -163,7 +163,7 @@ def test_every_word_of_servers_is_one_of_another_tool() -> None:
 
 @pytest.mark.parametrize(
     ("key", "told"),
-    [("h3", "no HTTP/3"), ("accept_proxy_protocol", "write `listen: {proxy_protocol"), ("ipv6", "by itself")],
+    [("h3", "write `http3: true`"), ("accept_proxy_protocol", "write `listen: {proxy_protocol"), ("ipv6", "by itself")],
 )
 def test_words_of_other_tools_in_listen(key: str, told: str) -> None:
     (problem,) = yaml_file.parse(f"listen: {{{key}: true}}\nsites: {{}}\n", file_name="f", base_dir="/").problems

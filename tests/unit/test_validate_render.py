@@ -161,7 +161,14 @@ ACTIONS = (
         media_type=strategies.none() | strategies.just("text/html") | TEXT,
     )
 )
-COMPRESS = strategies.builds(compress_option.Compress, is_on=FLAG, types=strategies.lists(TEXT, max_size=1).map(tuple))
+COMPRESS = strategies.builds(
+    compress_option.Compress,
+    is_on=FLAG,
+    types=strategies.lists(TEXT, max_size=1).map(tuple),
+    brotli=FLAG,
+    zstd=FLAG,
+    precompressed=FLAG,
+)
 CORS = strategies.none() | strategies.builds(
     cors_option.Cors,
     origins=strategies.lists(strategies.just("https://a.test") | TEXT, min_size=1, max_size=2).map(tuple),

@@ -12,6 +12,7 @@ class Feature(enum.Enum):
     (`nginx.find_nginx`)."""
 
     HTTP_V2 = "HTTP/2 to clients"
+    HTTP_V3 = "HTTP/3 to clients"
     H2C_UPSTREAM = "HTTP/2 to servers (h2c targets)"
     GRPC = "gRPC targets"
     FASTCGI = "FastCGI targets"
@@ -34,6 +35,11 @@ class Feature(enum.Enum):
     STREAM_PREREAD = "the names of handshakes in streams"
     STREAM_HANDOVER = "passing connections on within nginx"
     STREAM_REALIP = "visitors' addresses by a balancer in streams"
+    GZIP_STATIC = "files that are compressed with gzip already"
+    BROTLI = "compression with Brotli"
+    BROTLI_STATIC = "files that are compressed with Brotli already"
+    ZSTD = "compression with Zstandard"
+    ZSTD_STATIC = "files that are compressed with Zstandard already"
     POST_QUANTUM = "key exchange that is safe from quantum computers (X25519MLKEM768)"
 
 

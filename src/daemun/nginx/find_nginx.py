@@ -33,8 +33,10 @@ _ARGUMENTS = re.compile(r"^configure arguments: ?(?P<arguments>.*)$", re.MULTILI
 
 _BUILT_WITH = {
     render_environment.Feature.HTTP_V2: "http_v2",
+    render_environment.Feature.HTTP_V3: "http_v3",
     render_environment.Feature.REALIP: "http_realip",
     render_environment.Feature.AUTH_REQUEST: "http_auth_request",
+    render_environment.Feature.GZIP_STATIC: "http_gzip_static",
 }
 _BUILT_UNLESS_WITHOUT = {
     render_environment.Feature.GRPC: "http_grpc",
@@ -59,6 +61,14 @@ _STREAM_WITH = {
     render_environment.Feature.STREAM_REALIP: "stream_realip",
 }
 _NEEDED = ("http_rewrite", "http_proxy", "http_map", "http_geo", "http_upstream_zone", "http_upstream_keepalive")
+
+# By what is in the path of its source, and the file of the dynamic module.
+_FURTHER = {
+    render_environment.Feature.BROTLI: ("brotli", "ngx_http_brotli_filter_module.so"),
+    render_environment.Feature.BROTLI_STATIC: ("brotli", "ngx_http_brotli_static_module.so"),
+    render_environment.Feature.ZSTD: ("zstd", "ngx_http_zstd_filter_module.so"),
+    render_environment.Feature.ZSTD_STATIC: ("zstd", "ngx_http_zstd_static_module.so"),
+}
 
 # What the configure arguments do not show: a directive that came with some version, tried inside `http`.
 _TRIALS = {
@@ -174,12 +184,14 @@ def _query(path: str) -> render_environment.Nginx | str:
     stream_module = _find_stream_module(path, arguments)
     features = list_features(arguments, has_stream_module=stream_module is not None)
     features |= _try(path, features)
+    modules = _list_modules(path)
+    features |= list_compression(arguments, modules)
     return render_environment.Nginx(
         path=path,
         version=version,
         features=features,
         keeps_large_pieces=is_for_glibc(path),
-        modules=_list_modules(path),
+        modules=modules,
         stream_module=stream_module,
     )
 
@@ -273,6 +285,19 @@ def list_features(
         built |= {feature for feature, without in _STREAM.items() if f"--without-{without}_module" not in arguments}
         built |= {feature for feature, name in _STREAM_WITH.items() if f"--with-{name}_module" in arguments}
     return frozenset(built)
+
+
+def list_compression(
+    arguments: frozenset[str], modules: collections.abc.Iterable[str]
+) -> frozenset[render_environment.Feature]:
+    """What of modules that are not nginx's own was built in, or is loaded from these files. Pure."""
+    built = " ".join(one for one in arguments if one.startswith("--add-module="))
+    loaded = {os.path.basename(one) for one in modules}  # noqa: PTH119 - of a text
+    found = set()
+    for feature, (source, file) in _FURTHER.items():
+        if re.search(source, built) is not None or file in loaded:
+            found.add(feature)
+    return frozenset(found)
 
 
 _IN_MEMORY = "/dev/shm"  # noqa: S108 - tempfile makes a folder of its own there

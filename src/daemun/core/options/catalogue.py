@@ -40,6 +40,7 @@ from daemun.core.options import (
     hold_option,
     host_header_option,
     hsts_option,
+    http3_option,
     http_option,
     index_option,
     keep_option,
@@ -82,6 +83,7 @@ from daemun.core.texts import words
 
 EVERY: tuple[option.Option[typing.Any], ...] = (
     listen_option.OPTION,
+    http3_option.OPTION,
     acme_option.OPTION,
     default_option.OPTION,
     compat_option.OPTION,
@@ -390,8 +392,8 @@ def lines(spot: option.Spot, *holders: option.HasOptions) -> collections.abc.Ite
             yield from write(value, spot)
 
 
-def lines_of_gate(settings: option.HasOptions) -> collections.abc.Iterator[directive.Directive]:
+def lines_of_gate(settings: option.HasOptions, spot: option.Spot) -> collections.abc.Iterator[directive.Directive]:
     """What the options of the gate write, set or not: it is what nearer levels inherit."""
     for one in GATE:
         if one.lines is not None:
-            yield from one.lines(one.of(settings), option.Spot())
+            yield from one.lines(one.of(settings), spot)

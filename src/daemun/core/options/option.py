@@ -128,10 +128,13 @@ class Spot:
 
     module: which one passes requests on there ("proxy", "grpc", "fastcgi", ...); None: nginx answers itself.
     is_named: a location beside the route's own, for requests that are handed to it: WebSockets, those with a body.
+    features: what nginx can do. is_gate: the level that is around all others.
     """
 
     module: str | None = None
     is_named: bool = False
+    features: frozenset[render_environment.Feature] = frozenset()
+    is_gate: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +151,14 @@ class NamedFile:
     has_passwords: bool = False
     is_watched: bool = False
     until: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """What nginx should have been built with. without: what is so where it was not, and what to do."""
+
+    feature: render_environment.Feature
+    without: str
 
 
 def between(
@@ -174,6 +185,7 @@ class Option(typing.Generic[T]):
     model_field: of the holder, which has the value, because `core.model` itself or several sources decide with it;
         None: it is among the holder's `options`.
     needs: what nginx must have been built with for a value.
+    wants: what nginx should have been built with for a value, which does less without it, and what that is.
     files: those that a value names, but for those of a `model.Secret`, which are found in every value.
     digested: of what names files that nginx loads once: the value with the digests of what they hold.
     loaded: of what names files that daemun reads: the value with what they hold; None for one that cannot be read.
@@ -192,6 +204,7 @@ class Option(typing.Generic[T]):
     model_field: str | None = None
     check: collections.abc.Callable[[T, Place], None] | None = None
     needs: collections.abc.Callable[[T], collections.abc.Iterable[render_environment.Feature]] | None = None
+    wants: collections.abc.Callable[[T], collections.abc.Iterable[Want]] | None = None
     files: collections.abc.Callable[[T], collections.abc.Iterable[NamedFile]] | None = None
     digested: collections.abc.Callable[[T, collections.abc.Callable[[str], str]], T] | None = None
     loaded: collections.abc.Callable[[T, collections.abc.Callable[[str], bytes | None]], T] | None = None

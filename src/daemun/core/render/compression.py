@@ -49,5 +49,5 @@ def as_is(scope: site_scope.Scope, route: model.Route, *, always: bool = False) 
     chosen = compress_option.OPTION.of(route, scope.site, scope.settings)
     if not chosen.is_on or any(site_scope.owned(snippet, "gzip") for snippet in snippets):
         return ()
-    off = arguments.line("gzip", "off")
-    return (off,) if always else (arguments.line("if", Expr("$daemun_as_is"), block=(off,)),)
+    off = compress_option.off_lines(chosen, scope.environment.nginx.features)
+    return off if always else (arguments.line("if", Expr("$daemun_as_is"), block=off),)

@@ -4,7 +4,7 @@ from daemun.core import arguments, directive, model, render_environment
 from daemun.core.certificates import certificate_choice, on_demand_names
 from daemun.core.directive import Expr
 from daemun.core.plan import generation_files, listeners
-from daemun.core.render import error_pages, fixed_answers, header_directives, server_blocks, site_scope
+from daemun.core.render import error_pages, fixed_answers, header_directives, quic, server_blocks, site_scope
 from daemun.core.texts import names
 from daemun.errors import RenderError
 
@@ -135,10 +135,7 @@ def _again(
     """The same places, for a server that is not the default. is_common: they are where every site listens."""
     if is_common and all(site.https_port is None for site in desired.enabled):
         return (arguments.line("include", generation_files.LISTEN_HTTPS),)
-    return tuple(
-        directive.Directive(line.name, tuple(arg for arg in line.args if arg.value != "default_server"))
-        for line in listen
-    )
+    return tuple(map(quic.without_default, listen))
 
 
 def _unknown(desired: model.Desired) -> tuple[directive.Node, ...]:

@@ -158,7 +158,7 @@ def _respond_file(
 def _lines(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tuple[directive.Node, ...]:
     """The options of the route."""
     headers = header_directives.response_lines(scope, route, https=https, hide_header=None)
-    return site_scope.yielding((*option_lines.of_route(route), *headers), route.snippet)
+    return site_scope.yielding((*option_lines.of_route(scope, route), *headers), route.snippet)
 
 
 def _with_charset(media_type: str | None) -> str:

@@ -130,7 +130,7 @@ def _location(
     module = _MODULES.get(route.action.targets[0].scheme, route.action.targets[0].scheme.value)
     common: tuple[directive.Node, ...] = (
         *internal_clients.lines(route),
-        *option_lines.of_route(route, module, is_named=place.startswith("@")),
+        *option_lines.of_route(scope, route, module, is_named=place.startswith("@")),
         arguments.line("client_body_timeout", arguments.duration(timeout_option.OPTION.of(route.action).body_s)),
         *header_directives.response_lines(scope, route, https=https, hide_header=hide),
     )

@@ -31,6 +31,7 @@ from daemun.core.render import (
     held_access,
     judge_locations,
     path_translation,
+    quic,
     site_scope,
     standard_headers,
 )
@@ -214,6 +215,8 @@ def server_lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Dir
 def _carried(scope: site_scope.Scope, route: model.Route | None, *, https: bool) -> tuple[directive.Directive, ...]:
     """The same, of a route, without what it sets itself: None: of what no route answers."""
     ours = answer_headers.lines(scope, route, https=https)
+    if https:
+        ours = (*quic.header(scope.settings, scope.site, scope.environment.nginx), *ours)
     promise = hsts_option.OPTION.of(scope.site)
     hsts: tuple[directive.Directive, ...] = ()
     if promise is not None and https:

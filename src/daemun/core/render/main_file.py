@@ -123,7 +123,7 @@ def _http(
         *_basics(desired, env),
         *_log(desired.globals, env),
         *_hashes(desired, has_shared=has_shared),
-        *option_lines.of_gate(desired.globals),
+        *option_lines.of_gate(desired.globals, env.nginx),
         *compression.shared(),
         directive.Comment("TLS"),
         *tls.lines(

@@ -141,7 +141,7 @@ def locations(
     none = (arguments.line("if", Expr(_SCRIPT), "=", "none", block=(arguments.line("return", "404"),)),)
     lines: tuple[directive.Node, ...] = (
         *internal_clients.lines(route),
-        *option_lines.of_route(route),
+        *option_lines.of_route(scope, route),
         *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=extra),
         error_pages.RECURSIVE,
         *error_pages.repeated(scope, route),

@@ -226,7 +226,7 @@ def _common(
     times = timeout_option.OPTION.of(proxy)
     return (
         *internal_clients.lines(route),
-        *option_lines.of_route(route, "proxy", is_named=is_named),
+        *option_lines.of_route(scope, route, "proxy", is_named=is_named),
         *header_directives.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
         *header_directives.request_lines(scope, route, "proxy_set_header"),
         *(server_tls.lines(scope, proxy, "proxy") if proxy.targets[0].scheme is model.Scheme.HTTPS else ()),

@@ -4,7 +4,7 @@ from daemun.core import arguments, directive, layout, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import listen_option
 from daemun.core.plan import generation_files
-from daemun.core.render import held_access, names_passed, site_scope
+from daemun.core.render import held_access, names_passed, quic, site_scope
 from daemun.core.texts import names
 from daemun.errors import RenderError
 
@@ -170,13 +170,23 @@ def listen_http_file(settings: model.Globals, env: render_environment.Environmen
 
 
 def listen_https_file(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
-    return (directive.Comment("Where every server listens."), *_of_gate(settings, env))
+    lines = (*_of_gate(settings, env), *_datagrams(settings, env, is_default=False))
+    return (directive.Comment("Where every server listens."), *lines)
 
 
 def by_name_file(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
     """The gate's addresses for HTTPS, where streams have some of the names."""
     lines = listen_lines(settings.listen.https, *_protocol(settings), ipv6=env.ipv6)
     return names_passed.nodes(settings, env, lines)
+
+
+def _datagrams(
+    settings: model.Globals, env: render_environment.Environment, *, is_default: bool
+) -> tuple[directive.Directive, ...]:
+    """The addresses for HTTP/3."""
+    if not quic.is_on(settings, env.nginx):
+        return ()
+    return listen_lines(settings.listen.https, *quic.options(is_default=is_default), ipv6=env.ipv6)
 
 
 def _of_gate(
@@ -204,5 +214,6 @@ def default_lines(
     places = tuple(place for port in own for place in own_addresses(addresses, port))
     lines = tuple(dict.fromkeys((*ours, *listen_lines(places, *options, ipv6=env.ipv6))))
     taken = {line.args[0].value for line in lines}
-    more = [words for words in kept if ("ssl" in words) == https and words[0] not in taken]
-    return (*lines, *(arguments.line("listen", *words) for words in more))
+    more = [words for words in kept if ("ssl" in words) == https and words[0] not in taken and "quic" not in words]
+    datagrams = _datagrams(settings, env, is_default=True) if https else ()
+    return (*lines, *(arguments.line("listen", *words) for words in more), *datagrams)

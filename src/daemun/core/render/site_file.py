@@ -166,7 +166,7 @@ def _https(
         arguments.line("server_name", *given),
         *_certificate(scope),
         *tls.site_lines(scope),
-        *_own_words(scope.site),
+        *_own_words(scope),
         *header_directives.without_written(header_directives.server_lines(scope, https=True), snippet),
     ]
     return arguments.line(
@@ -203,7 +203,7 @@ def _http(
     scope: site_scope.Scope, given: tuple[directive.Arg, ...], inside: tuple[directive.Node, ...]
 ) -> directive.Directive:
     written = {node.name for node in inside if isinstance(node, directive.Directive)}
-    own = tuple(line for line in _own_words(scope.site) if line.name not in written)
+    own = tuple(line for line in _own_words(scope) if line.name not in written)
     added = header_directives.without_written(header_directives.server_lines(scope, https=False), inside)
     lines = (*server_blocks.listen_http(scope), arguments.line("server_name", *given), *own, *added)
     return arguments.line(
@@ -211,10 +211,11 @@ def _http(
     )
 
 
-def _own_words(site: model.Site) -> tuple[directive.Directive, ...]:
+def _own_words(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """What nginx shows of itself, and what it takes and gives."""
-    tokens = () if site.server_tokens is None else (arguments.line("server_tokens", site.server_tokens),)
-    return (*tokens, *option_lines.of_site(site))
+    shown = scope.site.server_tokens
+    tokens = () if shown is None else (arguments.line("server_tokens", shown),)
+    return (*tokens, *option_lines.of_site(scope))
 
 
 def _plain(scope: site_scope.Scope) -> tuple[directive.Node, ...]:

@@ -34,7 +34,7 @@ def locations(
         return (_of_whole_paths(scope, route, files, https=https),)
     prefix = route.path.rstrip("/") + "/"
     lines: list[directive.Node] = [
-        *option_lines.of_route(route),
+        *option_lines.of_route(scope, route),
         *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=_extra(scope, route)),
         folder_line(prefix, files.folder),
         *link_lines(scope, route, files.trusted),
@@ -67,7 +67,7 @@ def _of_whole_paths(
     refused = (arguments.line("return", "404"),)
     lines: list[directive.Node] = [
         arguments.line("if", Expr("$uri"), "~", Expr(hidden("/")), block=refused),
-        *option_lines.of_route(route),
+        *option_lines.of_route(scope, route),
         *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=_extra(scope, route)),
         arguments.line("root", files.folder.rstrip("/") + "/"),
         *link_lines(scope, route, files.trusted),
@@ -91,7 +91,7 @@ def _of_entry(
         arguments.line("if", Expr("$uri"), "~", Expr(hidden(prefix)), block=missing),
         arguments.line("if", Expr("$uri"), "!~", Expr(rf"(?s)^{bare}(?:/|\z)"), block=missing),
         arguments.line("if", Expr("-d"), Expr(_bare(scope, route)), block=(arguments.line("return", "301", slash),)),
-        *option_lines.of_route(route),
+        *option_lines.of_route(scope, route),
         *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=_extra(scope, route)),
         arguments.line("root", f"{folder}/"),
     ]

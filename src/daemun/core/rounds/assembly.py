@@ -107,7 +107,10 @@ def assemble_files(
         unavailable=unavailable,
         last_good=good,
         refused=tuple(refused),
-        problems=validate.find_waiting_for_restart(env),
+        problems=(
+            *validate.find_waiting_for_restart(env),
+            *validate.find_unmet(desired, env.nginx.features),
+        ),
         denied=denied,
         moved=former.moved,
     )

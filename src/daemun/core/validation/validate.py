@@ -9,7 +9,7 @@ import collections.abc
 import functools
 
 from daemun.core import model, problem_report, render_environment, site_memory, source_abilities
-from daemun.core.options import catalogue, option, tls_option, trusted_proxies_option
+from daemun.core.options import catalogue, http3_option, option, tls_option, trusted_proxies_option
 from daemun.core.texts import rules, words
 from daemun.core.validation import (
     loops,
@@ -88,6 +88,8 @@ def find_gate_problems(
             "listen",
             "proxy_protocol",
         )
+    if settings.listen.balancers and http3_option.OPTION.of(settings):
+        place.add("stands beside `listen.proxy_protocol`, which is for TCP alone; remove one of them", "http3")
     if settings.tls_policy is not None:
         tls_option.check_policy(settings.tls_policy, place.below("tls_policy"))
     others = (*validate_limits.find_gate_problems(settings), *validate_streams.find_problems(settings, sites))
@@ -137,6 +139,36 @@ def find_unsupported_globals(
         if feature not in features:
             report.add(_unsupported(feature), field)
     return tuple(report.problems)
+
+
+def find_unmet(
+    desired: model.Desired, features: collections.abc.Set[render_environment.Feature]
+) -> tuple[model.Problem, ...]:
+    """What holds in part alone with this nginx."""
+    report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
+    _add_unmet(desired.globals.options, features, report)
+    found = list(report.problems)
+    for site in desired.enabled:
+        report = problem_report.ProblemReport(host=site.host, origin=site.origin)
+        _add_unmet(site.options, features, report)
+        for route in site.routes:
+            _add_unmet(route.options, features, report.at(route.origin), "routes", route.path)
+        found += report.problems
+    return tuple(found)
+
+
+def _add_unmet(
+    options: model.OptionValues,
+    features: collections.abc.Set[render_environment.Feature],
+    report: problem_report.ProblemReport,
+    *field: str,
+) -> None:
+    for name, value in options:
+        wants = catalogue.BY_NAME[name].wants
+        for want in () if wants is None else wants(value):
+            if want.feature not in features:
+                cause = f"nginx was built without {want.feature.value}, so {want.without}"
+                report.add(cause, *field, name, severity=model.Severity.WARNING)
 
 
 def find_waiting_for_restart(env: render_environment.Environment) -> tuple[model.Problem, ...]:

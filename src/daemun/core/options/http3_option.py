@@ -1,0 +1,43 @@
+"""`http3`: HTTP/3 beside the other versions (nginx.org/en/docs/quic.html).
+
+Off by default: a reload of nginx ends connections over QUIC without telling the client (nginx issues 425 and 1399, seen
+with 1.30.6), which waits for seconds before it comes over TCP.
+"""
+
+import collections.abc
+
+from daemun.core import model, render_environment
+from daemun.core.options import forms
+from daemun.core.options.option import Doc, Level, Option, Place, Want
+
+_RELOADS = (
+    "makes each change that reloads nginx end connections over HTTP/3 without a word, and visitors wait for seconds; "
+    "without it they come over HTTP/2, which no reload interrupts"
+)
+
+
+def _check(value: bool, place: Place) -> None:
+    if value:
+        place.add(_RELOADS, severity=model.Severity.WARNING)
+
+
+def _wants(value: bool) -> collections.abc.Iterator[Want]:
+    if value:
+        without = "visitors come over HTTP/2; `daemun nginx install` brings one that has it, or leave `http3` out"
+        yield Want(feature=render_environment.Feature.HTTP_V3, without=without)
+
+
+OPTION = Option(
+    name="http3",
+    form=forms.Flag,
+    default=False,
+    doc=Doc(
+        kind="true, false",
+        usual="`false`",
+        meaning="HTTP/3 for all sites, on the UDP ports of `listen.https`; a reload ends its connections, see "
+        "[nginx.md](nginx.md#http3)",
+    ),
+    levels=frozenset({Level.GATE}),
+    check=_check,
+    wants=_wants,
+)
