@@ -8,6 +8,7 @@ import pytest
 
 from daemun import package_data
 from daemun.cli import app_offers, app_texts
+from daemun.cli.commands import plan
 from daemun.core import model
 from daemun.core.options import (
     access_option,
@@ -18,6 +19,7 @@ from daemun.core.options import (
     max_body_option,
     timeout_option,
 )
+from daemun.core.plan import change_plan
 from daemun.errors import ConfigError
 from daemun.sources import app_preset, known_apps, yaml_edit, yaml_file
 from daemun.sources.docker import label_options
@@ -386,3 +388,16 @@ def test_with_several_routes_of_one_path() -> None:
     roots = [item for item in site.routes if item.path == "/"]
     assert [max_body_option.OPTION.of(item) for item in roots] == [512 << 20] * 2
     assert isinstance(route(site, "/data/").action, model.Respond)
+
+
+def test_a_plan_shows_what_is_set() -> None:
+    site = one("{app: synapse, routes: {/: 'http://127.0.0.1:1', /x/: {to: 'http://127.0.0.1:2', app: none}}}")
+    desired = model.Desired(globals=model.Globals(), sites=(site,))
+    (change,), _ = change_plan.diff_files(desired, {change_plan.site_file("a.test"): b"a;\n"}, {})
+    assert change.apps == ("synapse",)
+    report = {"changes": [{"host": "a.test", "kind": "added", "apps": ["synapse"]}], "reload": True, "steps": []}
+    texts = {"synapse": app_texts.sets(known_apps.built_in("synapse"))}
+    assert plan.lines_of({**report, "problems": [], "streams": []}, texts)[:2] == [
+        "+ a.test",
+        "    app synapse sets, beneath the site's own keys: max_body: 50m, health: /health, answers at /_synapse/admin",
+    ]

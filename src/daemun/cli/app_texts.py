@@ -46,6 +46,12 @@ def settings_of(preset: "app_preset.Preset", host: str | None = None) -> list[st
     return [f"to set in {preset.title}:", *(f"  - {one}" for one in preset.settings_for(host or _HOST))]
 
 
+def sets(preset: "app_preset.Preset") -> str:
+    """Options with their values, and paths, in one line; "" for none."""
+    paths = [str(path) for path in preset.written.get("routes") or {}]
+    return ", ".join([*written(preset, "defaults"), *([f"answers at {', '.join(paths)}"] if paths else [])])
+
+
 def written(preset: "app_preset.Preset", part: str) -> collections.abc.Iterator[str]:
     """Options or paths as daemun.yaml has them, a line each. part: "defaults" or "routes"."""
     from ruamel import yaml

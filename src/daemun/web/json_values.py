@@ -374,10 +374,11 @@ def instant_json(moment: datetime.datetime | None) -> str | None:
 
 
 def _changes_json(changes: tuple[gate_port.SiteChange, ...]) -> list[Json]:
+    """`lines` and `apps` are there where there are some."""
     return [
-        {"host": change.host, "kind": change.kind.value, "lines": list(change.lines)}
-        if change.lines
-        else {"host": change.host, "kind": change.kind.value}
+        {"host": change.host, "kind": change.kind.value}
+        | ({"lines": list(change.lines)} if change.lines else {})
+        | ({"apps": list(change.apps)} if change.apps else {})
         for change in changes
     ]
 

@@ -11,6 +11,7 @@ import enum
 import re
 
 from daemun.core import model
+from daemun.core.options import app_option
 from daemun.core.plan import generation_files, shared_sites
 from daemun.core.services import dns_service
 from daemun.core.texts import names
@@ -37,11 +38,13 @@ class SiteChange:
     """host: as configured; for a removed site the name of its file, which is the host in all but odd cases.
 
     lines: what goes of nginx's file ("- ") and what comes ("+ "), where a person looks at the plan.
+    apps: the applications whose presets it has then.
     """
 
     host: str
     kind: ChangeKind
     lines: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind.value} {self.host}"
@@ -162,7 +165,7 @@ def diff_files(
 
     moved: files of sites that came to share their blocks, or to have their own, and are the same to visitors.
     """
-    hosts = {site_file(site.host): site.host for site in desired.sites}
+    sites = {site_file(site.host): site for site in desired.sites}
     wanted, actual = expand(wanted), expand(actual)
     changes: list[SiteChange] = []
     others: list[str] = []
@@ -172,9 +175,16 @@ def diff_files(
         if not path.startswith(generation_files.SITES):
             others.append(path)
             continue
-        host = hosts.get(path, host_of(path))
-        changes.append(SiteChange(host=host, kind=_find_kind(path, wanted, actual)))
+        site, kind = sites.get(path), _find_kind(path, wanted, actual)
+        host = host_of(path) if site is None else site.host
+        apps = () if site is None or kind is ChangeKind.REMOVED else _find_apps(site)
+        changes.append(SiteChange(host=host, kind=kind, apps=apps))
     return tuple(changes), tuple(others)
+
+
+def _find_apps(site: model.Site) -> tuple[str, ...]:
+    found = (app_option.find(holder) for holder in (site, *(route.action for route in site.routes)))
+    return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
 def diff_streams(
