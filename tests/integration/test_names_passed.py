@@ -71,3 +71,45 @@ def test_unknown_names_and_plain_http_get_what_they_always_got(gate: rendered.Ru
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         stream_servers.try_tls(gate.https, "nowhere.example", gate.clients.ca)
     assert b" 400 " in stream_servers.try_tcp(gate.https, b"GET / HTTP/1.1\r\nHost: site.test\r\n\r\n")
+
+
+@pytest.fixture(scope="module")
+def behind(one: echo.EchoServer, folder: pathlib.Path) -> collections.abc.Iterator[rendered.Running]:
+    """Behind a balancer that sends a PROXY line."""
+    at = rendered.At()
+    with contextlib.ExitStack() as stack:
+        context = stream_servers.context_of(folder, "own.test")
+        server = stack.enter_context(stream_servers.tcp("own", tls=context))
+        text = f"""\
+listen: {{http: '{LOOPBACK}:{at.http}', https: '{LOOPBACK}:{at.https}', proxy_protocol: [{LOOPBACK}]}}
+sites:
+  site.test: '{one.url}'
+streams:
+  own.test: {{listen: {at.https}, tls: passthrough, to: 'tcp://{LOOPBACK}:{server.port}', deny: [203.0.113.66]}}
+"""
+        snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")
+        assert not snapshot.problems
+        running = rendered.running(*snapshot.sites, settings=snapshot.globals, at=at)
+        yield stack.enter_context(running)
+
+
+def _over_balancer(gate: rendered.Running, visitor: str, name: str, roots: pathlib.Path, piece: bytes) -> bytes:
+    """What a visitor gets whom the PROXY line names: the answer to a ping, or all until the connection is closed."""
+    context = ssl.create_default_context(cafile=str(roots))
+    with stream_servers.connect(gate.https) as plain:
+        plain.sendall(f"PROXY TCP4 {visitor} 198.51.100.1 5555 443\r\n".encode())
+        with context.wrap_socket(plain, server_hostname=name) as connection:
+            seen = stream_servers.exchange(connection, piece)
+            while piece != b"ping" and (more := connection.recv(65536)):
+                seen += more
+            return seen
+
+
+def test_behind_a_balancer_it_is_the_visitor_who_counts(behind: rendered.Running, folder: pathlib.Path) -> None:
+    own = folder / "own.test.pem"
+    assert _over_balancer(behind, "203.0.113.9", "own.test", own, b"ping") == b"own|ping"
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        _over_balancer(behind, "203.0.113.66", "own.test", own, b"ping")
+    request = b"GET /x HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n\r\n"
+    answer = _over_balancer(behind, "203.0.113.9", "site.test", behind.clients.ca, request)
+    assert b"203.0.113.9" in answer
