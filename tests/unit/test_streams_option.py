@@ -109,6 +109,8 @@ def test_two_streams_share_no_address_but_a_port_of_each_protocol() -> None:
     assert not read(PLAIN, "other: {listen: 1883, to: udp://b:2}").problems
     assert not read(PLAIN, "off: {listen: 1883, to: tcp://b:2, enabled: false}").problems
     assert not read("web: {listen: 443, to: udp://b:2}").problems
+    rivals = read("web: {listen: 443, to: udp://b:2}", more="http3: true").problems
+    assert any("443 is already listened on by http3" in one.message for one in rivals)
     assert not read("a: {listen: '127.0.0.1:1', to: tcp://b:2}", "b: {listen: '127.0.0.2:1', to: tcp://b:2}").problems
 
 

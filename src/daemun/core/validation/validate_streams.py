@@ -5,7 +5,7 @@ import dataclasses
 
 from daemun.core import model, problem_report
 from daemun.core.access import login_site
-from daemun.core.options import streams_option
+from daemun.core.options import http3_option, streams_option
 from daemun.core.texts import words
 
 _EVERY = frozenset({None, "0.0.0.0", "::"})  # noqa: S104 compared, not bound
@@ -78,6 +78,9 @@ def _of_gate(settings: model.Globals) -> collections.abc.Iterator[_Taken]:
     for who, addresses in (("listen.http", settings.listen.http), ("listen.https", settings.listen.https)):
         for address in addresses:
             yield _Taken(who=who, host=address.host, port=address.port)
+    if http3_option.OPTION.of(settings):
+        for address in settings.listen.https:
+            yield _Taken(who="http3", host=address.host, port=address.port, is_udp=True)
 
 
 def _of_sites(sites: collections.abc.Iterable[model.Site]) -> collections.abc.Iterator[_Taken]:
