@@ -56,7 +56,7 @@ def said_of(key: str, where: str) -> str:
         ("client_max_body_size", "`max_body:"),
         ("location", "paths are keys"),
         ("rewrites", "a target with a path replaces the prefix"),
-        ("method", "its path alone"),
+        ("method", "`when: {method: [GET, POST]}`"),
         ("h3", "write `http3: true` at the top"),
         ("ports", "`listen:"),
         ("middlewares", "stand in the site or the route"),

@@ -116,6 +116,26 @@ def test_what_is_wrong(when: str, cause: str) -> None:
 POST = "{when: {method: POST}, to: 'http://a'}"
 
 
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [
+        (
+            "[{when: {method: POST}, to: http://a}, http://b]",
+            "write `{/: [{when: {method: POST}, to: http://a}, http://b]}`",
+        ),
+        (
+            "{/: [{method: POST, to: http://a}, http://b]}",
+            'unknown key "method" here: it is a condition; write `when: {method: POST}`',
+        ),
+        ("{/: [{to: http://a, header: {X: '*a'}}, http://b]}", "write `when: {header: {X: '*a'}}`"),
+    ],
+)
+def test_what_was_meant(written: str, cure: str) -> None:
+    text = f"sites: {{a.test: {written}}}"
+    messages = [one.message for one in yaml_file.parse(text, file_name="daemun.yaml", base_dir="/srv").problems]
+    assert any(cure in message for message in messages), messages
+
+
 def test_php_shares_no_path_below_the_root() -> None:
     def find(path: str) -> list[str]:
         text = f"sites: {{a.test: {{{path}: [{POST}, {{php: {{socket: 'unix:/run/php.sock'}}}}]}}}}"

@@ -126,7 +126,7 @@ def test_a_path_given_twice() -> None:
         ("api", 'write "/api"'),
         ("/a/../b", '".."'),
         ("/a//b", '"//"'),
-        ("/a?b", "chosen by its path alone"),
+        ("/a?b", "a query is a condition of a route"),
         ("/a%20b", 'write "/a b"'),
         ("/\x1b", "U+001B"),
         ("/" + "a" * 255, "is too long: 256 bytes"),

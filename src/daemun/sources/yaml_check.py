@@ -10,7 +10,7 @@ import typing
 import pydantic
 
 from daemun.core import short_texts
-from daemun.core.options import forms, listen_option, login_option, option, respond_form
+from daemun.core.options import forms, listen_option, login_option, option, respond_form, when_option
 from daemun.core.texts import expressions, names, other_tools, route_paths, words
 from daemun.sources import (
     yaml_entry,
@@ -155,6 +155,10 @@ def _fault(
         if owner is yaml_route.ROUTE and key in forms.keys(respond_form.Written) and len(detail["loc"]) == 1:
             answer = yaml_meant.suggest_response(document.get(at))
             home = f"{_OF_AN_ANSWER}; write `{answer}`" if answer is not None else home
+        is_in_list = bool(at) and isinstance(at[-1], int)
+        if is_in_list and owner is yaml_route.ROUTE and key in forms.keys(when_option.When):
+            condition = yaml_meant.suggest_condition(key, detail["input"])
+            home = f"is a condition; write `{condition}`" if condition is not None else home
         message = yaml_words.unknown_key(key, _keys(owner), elsewhere=home, of_other_tools=owner in _OF_OTHER_TOOLS)
         if owner is yaml_site.SITE and home is None and _may_be_path(key, detail["input"]):
             message = f"{message}; if it is a path, write {words.quoted(f'/{key}')}"

@@ -10,7 +10,7 @@ import pydantic
 from ruamel import yaml
 
 from daemun.core import model, problem_report
-from daemun.core.options import access_option, option, respond_form
+from daemun.core.options import access_option, option, respond_form, when_option
 from daemun.core.texts import route_paths, url_rules
 from daemun.sources import yaml_positions, yaml_route, yaml_site
 
@@ -21,7 +21,7 @@ _ACCESS = access_option.OPTION.name
 def suggest_site(value: object) -> str | None:
     """Of a list below a host: several servers, or paths behind dashes. None: nothing that is surely meant."""
     route = _route_of(value)
-    candidates = [route, {"/": route}, _merged(value)]
+    candidates = [{"/": value} if yaml_route.is_list(value) else None, route, {"/": route}, _merged(value)]
     return next((write_flow(one) for one in candidates if one is not None and _is_good_site(one)), None)
 
 
@@ -66,6 +66,13 @@ def suggest_login(value: object, holder: object) -> str | None:
         if _is_good(yaml_route.ROUTE, {"deny": True, _ACCESS: condition}):
             return write_flow(condition)
     return None
+
+
+def suggest_condition(key: str, value: object) -> str | None:
+    """Of a condition that stands in the route itself: `when` with it. None: it is none."""
+    when = {when_option.OPTION.name: {key: value}}
+    text = write_flow(when) if _is_good(yaml_route.ROUTE, {"deny": True, **when}) else None
+    return None if text is None else text.removeprefix("{").removesuffix("}")
 
 
 def suggest_response(route: object) -> str | None:
@@ -115,7 +122,8 @@ def _is_good_site(value: object) -> bool:
     except pydantic.ValidationError:
         return False
     are_paths = all(url_rules.check_route_path(path) is None for path in site.routes)
-    return are_paths and all(_is_good(yaml_route.ROUTE, route) for route in site.routes.values())
+    every = (one for found in site.routes.values() for one in (found if yaml_route.is_list(found) else [found]))
+    return are_paths and all(_is_good(yaml_route.ROUTE, one) for one in every)
 
 
 def _is_good(kind: type[pydantic.BaseModel], value: object) -> bool:

@@ -161,9 +161,10 @@ def has_condition(value: object) -> bool:
 
 
 def is_list(value: object) -> bool:
-    """Whether a path leads to several routes: a list in which one has conditions. Others were meant as something else,
-    such as several servers."""
-    return isinstance(value, list) and any(map(has_condition, value))
+    """Whether a path leads to several routes: a list in which one has conditions, or is a map that leads somewhere.
+    Others were meant as something else, such as several servers."""
+    keys = {when_option.OPTION.name, *(kind.value for kind in option.Beside)}
+    return isinstance(value, list) and any(isinstance(one, dict) and not keys.isdisjoint(one) for one in value)
 
 
 ROUTE: type[RouteEntry] = catalogue.with_options("RouteEntry", RouteEntry, option.Level.ROUTE)

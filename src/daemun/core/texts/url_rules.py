@@ -63,7 +63,7 @@ def _find_path_cause(path: str, *, with_patterns: bool = False, used_in: str = "
             f"would never match{path_patterns.find_way(path)}"
         )
     elif "?" in path or "#" in path:
-        cause = 'holds "?" or "#"; a route is chosen by its path alone'
+        cause = 'holds "?" or "#"; a query is a condition of a route: `when: {query: {name: value}}`'
     elif "//" in path or any(part in {".", ".."} for part in path.split("/")):
         cause = 'holds "//", "." or "..", which nginx resolves before it chooses a route, so it would never match'
     elif decoded != path:
