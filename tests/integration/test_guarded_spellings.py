@@ -1,0 +1,145 @@
+"""Spellings of a guarded path, in one table for each kind of guard, over HTTP/1.1 and HTTP/2.
+
+What a server receives of somebody who may not come in is read as the most lenient server would: it is never the guarded
+path. One nginx for all; where daemun's own judge decides, it is not there, so that nobody comes in.
+"""
+
+import collections
+import collections.abc
+import itertools
+import json
+import re
+import urllib.parse
+
+import pytest
+from passlib import hash as passlib_hash
+
+from daemun.core import model
+from daemun.core.options import (
+    access_option,
+    basic_auth_form,
+    catalogue,
+    client_certificates_form,
+    forward_auth_forms,
+    login_option,
+    login_rule_form,
+)
+from daemun.core.options.access_option import Access
+from daemun.sources import client_authorities
+from tests.support import client_authority, clients, echo, judges, ports, rendered
+from tests.support.sites import route, site
+
+pytestmark = pytest.mark.nginx
+
+BEFORE = (
+    "/",
+    "//",
+    "/./",
+    "/%2e/",
+    "/x/../",
+    "/x/%2e%2e/",
+    "/x/.%2E/",
+    "/x//../",
+    "/x%2f../",
+    "/%2f",
+    "/a/b/../../",
+    "/..;/",
+)
+NAMES = ("admin", "%61dmi%6e")
+AFTER = ("/", "/x", "//x", "/./x", "%2f", "/%2e%2e/admin/", "/;x", "/?y=1", "/../admin/x", "/.;/x")
+ODD = (
+    "/admin#",
+    "/admin/#x",
+    "/x/..\\admin/",
+    "/x\\..\\admin/",
+    "\\admin\\",
+    "/x/..%5cadmin/",
+    "/admin/%00",
+    "*",
+)
+SPELLINGS = (*("".join(parts) for parts in itertools.product(BEFORE, NAMES, AFTER)), *ODD)
+KINDS = {
+    "plain": {},
+    "WebSocket": {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"},
+    "event stream": {"Accept": "text/event-stream"},
+}  # fmt: skip
+# "app": forward_auth, whose stand-in knows a site of that name.
+GUARDS = ("allow", "deny", "certificate", "app", "password", "login", "either")
+
+
+def read_leniently(path: str) -> str:
+    """As a server could that decodes first, drops parameters of parts, and takes a backslash for a slash."""
+    text = urllib.parse.unquote(path.partition("?")[0].partition("#")[0]).replace("\\", "/")
+    parts: list[str] = []
+    for part in re.sub(r";[^/]*", "", text).split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in {"", "."}:
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def guards(family: client_authority.ClientAuthority, judge: judges.Judge) -> dict[str, Access]:
+    found = client_authorities.read(str(family.file), str(family.revoked), None)
+    ca = client_certificates_form.ClientAuthority(path=str(family.file), found=found)
+    certificate = client_certificates_form.ClientCertificates(ca=ca, revoked=str(family.revoked))
+    form = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.AUTHELIA, url=judge.url)
+    return {
+        "allow": Access(allow=("192.0.2.1",)),
+        "deny": Access(deny=("127.0.0.1",)),
+        "certificate": Access(client_certificates=certificate),
+        "app": Access(forward_auth=form),
+        "password": Access(
+            basic_auth=basic_auth_form.BasicAuth(users=(("alice", passlib_hash.apr_md5_crypt.hash("pw")),))
+        ),
+        "login": Access(login=login_rule_form.LoginRule()),
+        "either": Access(client_certificates=certificate, allow=("192.0.2.1",), any=True),
+    }
+
+
+@pytest.fixture(scope="module")
+def gate(one: echo.EchoServer, tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator[rendered.Running]:
+    family = client_authority.ClientAuthority(tmp_path_factory.mktemp("family"), "family")
+    there = f"http://127.0.0.1:{one.port}"
+    away = f"http://127.0.0.1:{ports.free_port()}"
+    with judges.running(judges.authelia) as judge:
+        every = guards(family, judge)
+        sites = [
+            site(
+                f"{name}.test",
+                route("/", there),
+                route("/admin/", there, options=catalogue.values(access_option.OPTION.set(access))),
+                route("/away/", away, options=catalogue.values(access_option.OPTION.set(access))),
+            )
+            for name, access in every.items()
+        ]
+        settings = model.Globals(
+            options=catalogue.values(login_option.OPTION.set(login_option.Login(host="auth.test")))
+        )
+        with rendered.running(*sites, settings=settings) as running:
+            yield running
+
+
+@pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
+@pytest.mark.parametrize("guard", GUARDS)
+def test_no_spelling_reaches_a_guarded_path(gate: rendered.Running, guard: str, http2: bool) -> None:
+    seen: collections.Counter[int] = collections.Counter()
+    kinds = itertools.cycle(KINDS if not http2 else ("plain", "event stream"))
+    with clients.client(gate.clients, http2=http2) as client:
+        for spelling, kind in zip(SPELLINGS, kinds, strict=False):
+            answer = client.get(f"https://{guard}.test/", headers=KINDS[kind], extensions={"target": spelling.encode()})
+            seen[answer.status_code] += 1
+            if answer.status_code == 200:
+                received = json.loads(answer.text)["path"]
+                assert not read_leniently(received).startswith("/admin"), (spelling, received)
+        assert client.get(f"https://{guard}.test/x").status_code == 200
+        # Whose server is away waits for nobody who may not come in, and has no page of its own for them.
+        refused = client.get(f"https://{guard}.test/away/").status_code
+        assert refused in ({302, 401, 503} if guard in {"app", "password", "login"} else {403})
+    assert sum(seen[status] for status in (302, 400, 401, 403, 503)) > len(SPELLINGS) // 2, seen
+
+
+def test_the_table_is_read_as_servers_could() -> None:
+    assert len(set(SPELLINGS)) > 200
+    for spelling in ("/admin", "//x/..//admin/", "/x/%2e%2e/admin", "/x/..;a/admin", "\\admin", "/x/..%5cadmin"):
+        assert read_leniently(spelling) == "/admin"
