@@ -81,6 +81,7 @@ OPTIONS: dict[type, dict[str, object]] = {
     },
     model.Route: {
         "path": "/x",
+        "entry": 0,
         "action": model.Redirect(to="/x"),
         "is_internal": True,
         "replaced": True,
@@ -89,6 +90,7 @@ OPTIONS: dict[type, dict[str, object]] = {
     },
     model.Proxy: {
         "targets": (),
+        "php": model.Php(folder="/srv/x"),
         "options": catalogue.values(retries_option.OPTION.set(1)),
     },
     model.Target: {
