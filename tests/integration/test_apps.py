@@ -37,8 +37,9 @@ def gate(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
             f"ai.test: {{app: ollama, routes: {{/: '{one.url}'}}}}",
             f"hole.test: {{/: {{to: '{one.url}', app: pihole}}}}",
             f"lab.test: {{app: gitlab, routes: {{/: '{one.url}'}}}}",
+            f"dns.test: {{app: adguard, routes: {{/: '{one.url}'}}}}",
         )
-        assert len(sites) == len(NAMES) + 9
+        assert len(sites) == len(NAMES) + 10
         with rendered.running(*sites) as nginx:
             yield nginx
 
@@ -81,3 +82,11 @@ def test_headers(gate: rendered.Running) -> None:
     assert gate.get("https://media.test/").headers["x-content-type-options"] == "nosniff"
     assert gate.said("https://ai.test/").headers["host"] == "localhost:11434"
     assert gate.said("https://lab.test/").headers["x-forwarded-ssl"] == "on"
+
+
+def test_an_address_that_a_visitor_made_up(gate: rendered.Running) -> None:
+    made_up = {"CF-Connecting-IP": "192.0.2.9", "True-Client-IP": "192.0.2.9"}
+    answer = gate.ask("GET", "https://dns.test/", headers=made_up)
+    received = echo.Said.parse(answer.content).headers
+    assert "x-real-ip" in received
+    assert "192.0.2.9" not in received.values()

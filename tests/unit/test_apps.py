@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 import typing
 
 import pytest
@@ -78,6 +79,15 @@ def test_a_file_is_good_for_a_site_and_a_container(preset: app_preset.Preset) ->
     found = values.snapshot(container)
     assert found.problems == ()
     assert {item.path for item in found.sites[0].routes} == {item.path for item in site.routes}
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_a_health_path_names_where_it_is_found(preset: app_preset.Preset) -> None:
+    """A wrong one takes a site down, so each names the file or page of the application that has it."""
+    lines = package_data.read_bytes(f"{known_apps.FOLDER}/{preset.name}.yaml").decode().split("\n")
+    found = [line for line in lines if line.startswith("  health:")]
+    assert len(found) == (health_option.OPTION.name in preset.options)
+    assert [line for line in found if not re.search(r"  # \S*[./]\S", line)] == []
 
 
 def test_no_image_is_of_two_applications() -> None:
