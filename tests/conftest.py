@@ -21,15 +21,6 @@ hypothesis.settings.register_profile("deep", UNHURRIED, max_examples=5000)
 hypothesis.settings.load_profile("fast")  # `pytest --hypothesis-profile deep` wins
 
 
-LONG_FILES = frozenset({"test_render_memory.py"})
-"""They come first: of several workers, one alone would be busy with such a file in the end."""
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in LONG_FILES)
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> collections.abc.Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield

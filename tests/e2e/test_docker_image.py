@@ -215,7 +215,7 @@ def test_with_the_mounts_of_nginx_proxy_and_its_companion(
         "/etc/acme.sh",
     ]
     check = docker_engine.cli("exec", ran.name, "daemun", "check")
-    assert "unix:///tmp/docker.sock: its containers are not asked" in check
+    assert "unix:///tmp/docker.sock: its containers are not looked at" in check
     assert check.endswith("the environment: good")
 
 

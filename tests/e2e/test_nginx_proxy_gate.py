@@ -201,14 +201,14 @@ def test_where_containers_are_not_asked_it_is_said(gate: Daemon) -> None:
         assert 'error: DEFAULT_HOST: cannot answer unknown hosts from site "whoami.test"' in said
 
 
-def test_a_plan_says_that_containers_are_not_asked_in_any_mode(gate: Daemon) -> None:
+def test_a_plan_says_that_containers_are_not_looked_at_in_any_mode(gate: Daemon) -> None:
     del gate.environment["DAEMUN_COMPAT"]
     gate.environment["DOCKER_HOST"] = f"unix://{gate.root}/no.sock"
     gate.write_raw(SITES.replace("docker: off\n", ""))
 
-    assert "its containers are not asked" in told(gate, "plan")
-    assert "its containers are not asked" in told(gate, "render")
-    assert "its containers are not asked" not in told(gate, "check")
+    assert "its containers are not looked at" in told(gate, "plan")
+    assert "its containers are not looked at" in told(gate, "render")
+    assert "its containers are not looked at" not in told(gate, "check")
 
 
 def test_no_file_is_needed_where_there_is_an_engine(gate: Daemon) -> None:

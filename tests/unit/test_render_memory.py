@@ -17,6 +17,7 @@ ENVIRONMENT = render_environment.Environment(
     ),
     thumbprint="x" * 43,
     resolver="127.0.0.1:5301",
+    own_blocks=20,
 )
 
 
@@ -32,7 +33,8 @@ GRPC = (
         action=model.Proxy(targets=(model.Target(scheme=model.Scheme.GRPC, host="127.0.0.1", port=1),)),
     ),
 )
-MANY = tuple(site(f"{number:03}.test", 9000 + number % 7, line=number) for number in range(300))
+MANY = tuple(site(f"{number:03}.test", 9000 + number % 7, line=number) for number in range(30))
+"""Those from `own_blocks` on share what they can."""
 DESIRED = model.Desired(globals=model.Globals(), sites=MANY)
 
 Change = collections.abc.Callable[
@@ -71,9 +73,9 @@ CHANGES: dict[str, Change] = {
     "a target": with_site(7, routes=site("007.test", 1234).routes),
     "an alias": with_site(8, aliases=("www.008.test",)),
     "a place": with_site(9, origin=model.Origin(source="file", place="daemun.yaml:999:3")),
-    "a target of a site that shares its blocks": with_site(250, routes=site("250.test", 1234).routes),
-    "a place of such a site": with_site(251, routes=site("251.test", 9006, line=999).routes),
-    "an option of such a site": with_site(252, options=catalogue.values(hsts_option.OPTION.set(hsts_option.Hsts()))),
+    "a target of a site that shares its blocks": with_site(20, routes=site("020.test", 1234).routes),
+    "a place of such a site": with_site(21, routes=site("021.test", 9000, line=999).routes),
+    "an option of such a site": with_site(22, options=catalogue.values(hsts_option.OPTION.set(hsts_option.Hsts()))),
     "switched off": with_site(10, enabled=False),
     "tls": with_site(11, tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE),
     "removed": lambda desired, env: (dataclasses.replace(desired, sites=desired.sites[1:]), env),
@@ -85,7 +87,7 @@ CHANGES: dict[str, Change] = {
     "resolver": with_environment(resolver="127.0.0.1:5302"),
     "account key": with_environment(thumbprint="y" * 43),
     "nginx": with_environment(nginx=dataclasses.replace(ENVIRONMENT.nginx, version=(1, 29, 0))),
-    "a site of another kind": with_site(253, routes=GRPC),
+    "a site of another kind": with_site(23, routes=GRPC),
 }
 
 
