@@ -52,6 +52,9 @@ def test_forms(written: str, meant: Maintenance) -> None:
     [
         ("{until: 2026-12-31 18:00}", "has no time zone; write it as"),
         ("{until: tomorrow}", "expected a time such as 2026-12-31T18:00+09:00"),
+        ("{until: '9999-12-31T23:59:59-14:00'}", "expected a time of the years 1 to 9999 in UTC"),
+        ("{until: 9999-12-31T23:59:59-14:00}", "expected a time of the years 1 to 9999 in UTC"),
+        ("{until: 0001-01-01T00:00:00+14:00}", "expected a time of the years 1 to 9999 in UTC"),
         ("{allow: public}", "write `maintenance: false`"),
         ("{allow: 10.0.0.1/8}", 'write "10.0.0.0/8"'),
         ("{alow: private}", 'did you mean "allow"?'),
@@ -172,3 +175,11 @@ def test_one_that_is_over(tmp_path: pathlib.Path) -> None:
     )
     with pytest.raises(ConfigError, match=r'^cannot close "a.test": `until` of its `maintenance` has passed'):
         yaml_edit.set_maintenance(file, "a.test", is_on=True)
+
+
+@hypothesis.given(moment=strategies.datetimes(timezones=strategies.timezones()))
+def test_any_time_is_read_or_refused(moment: datetime.datetime) -> None:
+    held, problems = read(f"{{until: '{moment.isoformat()}'}}")
+    assert (held.until is None) is bool(problems)
+    if held.until is not None:
+        assert re.search(maintenance_lines.at_least(int(held.until.timestamp())), "9" * 12)

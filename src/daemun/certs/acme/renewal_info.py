@@ -107,7 +107,10 @@ def _moment(value: object) -> datetime.datetime:
     moment = datetime.datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError("a moment without a time zone")
-    return moment.astimezone(datetime.UTC)
+    try:
+        return moment.astimezone(datetime.UTC)
+    except OverflowError as error:
+        raise ValueError("a moment outside of the calendar") from error
 
 
 def _base64url(data: bytes) -> str:

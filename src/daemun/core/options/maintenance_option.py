@@ -45,7 +45,10 @@ def _until(value: object) -> object:
         raise ValueError(f"expected a time such as {_EXAMPLE}, found {words.describe(value)}")  # noqa: TRY004 pydantic's
     if found.tzinfo is None:
         raise ValueError(f"{words.quoted(str(value))} has no time zone; write it as {_EXAMPLE}, or with Z for UTC")
-    return found.astimezone(datetime.UTC)
+    try:
+        return found.astimezone(datetime.UTC)
+    except OverflowError:
+        raise ValueError(f"expected a time of the years 1 to 9999 in UTC, found {words.quoted(str(value))}") from None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
