@@ -177,6 +177,35 @@ def test_guards_that_are_written_out_are_good() -> None:
     assert not parse(entries(*routes)).problems
 
 
+GUARDED = "{when: {header: {X-A: y}}, to: 'http://a', access: {allow: [10.0.0.0/8]}}"
+CERTIFICATES = "client_certificates: {ca: local, require: false}"
+
+
+@pytest.mark.parametrize(
+    "access", ["rate_limit: 10/s", "connections: 5", CERTIFICATES, f"rate_limit: 5/s, {CERTIFICATES}"]
+)
+def test_what_refuses_nobody_is_no_guard(access: str) -> None:
+    def find(more: str) -> list[str]:
+        return [one.message for one in parse(entries(GUARDED, f"{{to: 'http://b', access: {{{more}}}}}")).problems]
+
+    (message,) = find(access)
+    assert 'route "/ #2": has no condition in its `access`, and "/ #1" has: a visitor chooses' in message
+    assert "or `allow: public` in its `access` if it is meant" in message
+    assert not find(f"allow: public, {access}")
+    assert not find(f"allow: [10.0.0.0/8], {access}")
+
+
+@pytest.mark.parametrize(("access", "is_open"), [("rate_limit: 10/s", False), (CERTIFICATES, True), (None, False)])
+def test_what_opens_a_route_of_a_guarded_site(access: str | None, *, is_open: bool) -> None:
+    routes = entries(GUARDED, "http://b" if access is None else f"{{to: 'http://b', access: {{{access}}}}}")
+    snapshot = yaml_file.parse(
+        f"access: {{allow: [192.0.2.0/24]}}\nsites:\n  a.test:\n    routes:\n      /:\n{routes}\n",
+        file_name="daemun.yaml",
+        base_dir="/srv",
+    )
+    assert bool(snapshot.problems) is is_open
+
+
 def test_what_the_site_guards_needs_no_word() -> None:
     routes = entries(POST, "{to: 'http://b', access: {allow: [private]}}")
     snapshot = yaml_file.parse(

@@ -11,6 +11,7 @@ from daemun.core.texts import route_paths, words
 _Found = collections.abc.Iterator[tuple[model.Route, str]]
 _NOT_IN_NAMED = frozenset({"alias", "location", "proxy_pass"})
 """What nginx does not take in a named location, or not as it is meant."""
+_PUBLIC = access_option.Access()
 
 
 def check(site: model.Site, report: problem_report.ProblemReport) -> None:
@@ -71,22 +72,30 @@ def _find_unfit(entries: tuple[model.Route, ...]) -> _Found:
 
 def _find_unguarded(site: model.Site, settings: model.Globals) -> _Found:
     """Routes that everybody may reach without a word of it, beside one that has conditions: whoever is refused by one
-    could choose another by what a request holds, so what is meant must be written."""
-    if access_levels.of_site(site, settings).access.conditions:
-        return
+    could choose another by what a request holds, so what is meant must be written. Limits, and certificates that are
+    not required, refuse nobody."""
+    has_conditions = {
+        one.field: bool(access_levels.of_route(one, site, settings).access.conditions)
+        for one in site.routes
+        if one.entry is not None
+    }
     guarded: dict[str, model.Route] = {}
     for one in site.routes:
-        access = access_option.OPTION.of(one)
-        if one.entry is not None and access is not None and access.conditions:
+        if has_conditions.get(one.field):
             guarded.setdefault(one.path, one)
     for one in site.routes:
+        own = access_option.OPTION.of(one)
         refuses = isinstance(one.action, model.Respond) and one.action.refuses
-        if one.path in guarded and access_option.OPTION.of(one) is None and not refuses:
-            yield (
-                one,
-                f"has no `access`, and {words.quoted(guarded[one.path].name)} has: a visitor chooses between them by "
-                "what a request holds; give this route that `access`, too, or `access: public` if it is meant",
-            )
+        if one.path not in guarded or has_conditions.get(one.field) or own == _PUBLIC or refuses:
+            continue
+        other = words.quoted(guarded[one.path].name)
+        if own is None:
+            found = f"has no `access`, and {other} has"
+            cure = "give this route that `access`, too, or `access: public` if it is meant"
+        else:
+            found = f"has no condition in its `access`, and {other} has"
+            cure = "give this route those conditions, too, or `allow: public` in its `access` if it is meant"
+        yield one, f"{found}: a visitor chooses between them by what a request holds; {cure}"
 
 
 # --- what can never be reached ---------------------------------------------------------------------------------
