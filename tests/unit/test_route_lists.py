@@ -163,6 +163,15 @@ def test_what_is_wrong_with_a_list(routes: tuple[str, ...], cause: str) -> None:
     assert any(cause in message for message in errors), errors
 
 
+@pytest.mark.parametrize("size", ["1k", "0", "20M"])
+def test_the_size_of_bodies_is_an_option_of_each_route(size: str) -> None:
+    """nginx compares it before it knows the route."""
+    (problem,) = parse(entries(POST, f"{{to: 'http://b', nginx: 'client_max_body_size {size};'}}")).problems
+    assert 'route "/ #2": has `client_max_body_size` in its `nginx:`, which does not hold' in problem.message
+    assert f"; write `max_body: {size}` in the route in its place" in problem.message
+    assert not parse(entries(POST, f"{{to: 'http://b', max_body: {size}}}")).problems
+
+
 def test_a_country_needs_a_database() -> None:
     (problem,) = parse(entries("{when: {country: KR}, to: 'http://a'}")).problems
     assert "needs a database; write `country: {any_of: [KR], database: FILE.mmdb}`" in problem.message

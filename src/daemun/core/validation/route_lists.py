@@ -5,12 +5,14 @@ import itertools
 
 from daemun.core import directive, model, problem_report
 from daemun.core.access import access_levels
-from daemun.core.options import access_option, listing_option, when_option
+from daemun.core.options import access_option, listing_option, max_body_option, when_option
 from daemun.core.texts import route_paths, words
 
 _Found = collections.abc.Iterator[tuple[model.Route, str]]
 _NOT_IN_NAMED = frozenset({"alias", "location", "proxy_pass"})
 """What nginx does not take in a named location, or not as it is meant."""
+_BODY_SIZE = "client_max_body_size"
+"""nginx compares the declared size of a body in the location that chooses, and not in the one that is chosen."""
 _PUBLIC = access_option.Access()
 
 
@@ -59,10 +61,18 @@ def _find_unfit(entries: tuple[model.Route, ...]) -> _Found:
     if len(entries) > when_option.MOST_ENTRIES:
         yield entries[0], f"leads to {len(entries)} routes, at most {when_option.MOST_ENTRIES}"
     for one in entries:
-        written = {node.name for node in one.snippet if isinstance(node, directive.Directive)} & _NOT_IN_NAMED
+        lines = {node.name: node for node in one.snippet if isinstance(node, directive.Directive)}
+        written = lines.keys() & _NOT_IN_NAMED
         if written:
             names = words.listed([f"`{name}`" for name in sorted(written)], last="and")
             yield one, f"has {names} in its `nginx:`, which nginx does not take where routes share a path"
+        if _BODY_SIZE in lines:
+            size = " ".join(one.value for one in lines[_BODY_SIZE].args)
+            yield (
+                one,
+                f"has `{_BODY_SIZE}` in its `nginx:`, which does not hold where routes share a path; write "
+                f"`{max_body_option.OPTION.name}: {size}` in the route in its place",
+            )
         is_php = isinstance(one.action, model.Proxy) and one.action.php is not None
         if is_php and route_paths.is_prefix(one.path) and one.path != "/":
             yield one, f"runs PHP (`php`), which can share the path / with other routes, and not {one.path}"
