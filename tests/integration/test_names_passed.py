@@ -25,7 +25,9 @@ def folder() -> collections.abc.Iterator[pathlib.Path]:
 def gate(one: echo.EchoServer, folder: pathlib.Path) -> collections.abc.Iterator[rendered.Running]:
     at = rendered.At()
     with contextlib.ExitStack() as stack:
-        context = stream_servers.context_of(folder, "mail.test", "imap.mail.test", "denied.test", "mail.apps.test")
+        context = stream_servers.context_of(
+            folder, "mail.test", "imap.mail.test", "denied.test", "mail.apps.test", "any.wild.test"
+        )
         server = stack.enter_context(stream_servers.tcp("mail", tls=context))
         to = f"to: 'tcp://{LOOPBACK}:{server.port}'"
         text = f"""\
@@ -33,9 +35,11 @@ listen: {{http: '{LOOPBACK}:{at.http}', https: '{LOOPBACK}:{at.https}'}}
 sites:
   site.test: '{one.url}'
   "*.apps.test": '{one.url}'
+  site.wild.test: '{one.url}'
+  "*.deep.wild.test": '{one.url}'
 streams:
   mail.test: {{listen: {at.https}, tls: passthrough, {to}}}
-  others: {{listen: {at.https}, tls: passthrough, hosts: ["*.mail.test", mail.apps.test], {to}}}
+  others: {{listen: {at.https}, tls: passthrough, hosts: ["*.mail.test", mail.apps.test, "*.wild.test"], {to}}}
   denied: {{listen: {at.https}, tls: passthrough, hosts: [denied.test], {to}, deny: [{LOOPBACK}]}}
 """
         snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")
@@ -44,7 +48,7 @@ streams:
         yield stack.enter_context(running)
 
 
-@pytest.mark.parametrize("name", ["mail.test", "imap.mail.test", "mail.apps.test"])
+@pytest.mark.parametrize("name", ["mail.test", "imap.mail.test", "mail.apps.test", "any.wild.test"])
 def test_a_name_that_is_passed_on_has_the_handshake_of_its_server(
     gate: rendered.Running, folder: pathlib.Path, name: str
 ) -> None:
@@ -57,7 +61,7 @@ def test_who_is_not_let_in_has_none(gate: rendered.Running, folder: pathlib.Path
 
 
 @pytest.mark.parametrize("http2", [False, True])
-@pytest.mark.parametrize("host", ["site.test", "shop.apps.test"])
+@pytest.mark.parametrize("host", ["site.test", "shop.apps.test", "site.wild.test", "x.deep.wild.test"])
 def test_sites_are_as_they_were_and_know_their_visitors(gate: rendered.Running, host: str, http2: bool) -> None:
     answer = gate.get(f"https://{host}/x", http2=http2)
     assert answer.status_code == 200

@@ -292,6 +292,53 @@ def test_a_container_does_not_get_a_name_that_is_passed_on() -> None:
     assert render_tree.render_files(desired, ENVIRONMENT)
 
 
+WILD = "wild: {listen: 443, to: tcp://10.0.0.5:443, tls: passthrough, hosts: ['*.test', '*.b.example']}"
+
+
+def _by_name(desired: model.Desired) -> dict[str, str]:
+    """What handshakes for names lead to, as nginx is given it."""
+    text = assembly.assemble_files(desired, ENVIRONMENT, last_good={}).files["listen/by-name.conf"].decode()
+    lines = [line.strip(" ;").split() for line in text.partition("{")[2].partition("}")[0].splitlines()]
+    return {words[0]: words[1].rpartition("/")[2] for words in lines if len(words) == 2}
+
+
+def test_a_name_of_a_site_goes_before_a_wildcard_that_is_passed_on() -> None:
+    snapshot = read(
+        WILD,
+        more="login: auth.test",
+        sites="""sites:
+  list.test: {aliases: [www.list.test, list.example], routes: {/: 'http://10.0.0.1:80'}}
+  "*.a.test": http://10.0.0.1:80
+  "*.c.b.example": http://10.0.0.1:80
+  b.example: http://10.0.0.1:80
+  test: http://10.0.0.1:80
+  "*.example": http://10.0.0.1:80
+  plain.test: {tls: off, routes: {/: 'http://10.0.0.1:80'}}
+  ended.test: {enabled: false, routes: {/: 'http://10.0.0.1:80'}}""",
+    )
+    assert not [problem for problem in snapshot.problems if problem.severity is model.Severity.ERROR]
+    own = dataclasses.replace(_site(), host="container.test", origin=model.Origin(source="docker", place="c"))
+    other = dataclasses.replace(own, host="other.test", https_port=8443)
+    desired = merge.merge_snapshots([snapshot, model.Snapshot(source="docker", sites=(own, other))])
+    ours = {"list.test", "www.list.test", "auth.test", "*.a.test", "*.c.b.example", "container.test"}
+    places = _by_name(desired)
+    passed = places.pop("*.test")
+    assert places.pop("*.b.example") == passed != "to-sites.sock"
+    assert places == dict.fromkeys({"default", *ours}, "to-sites.sock")
+    broken = dataclasses.replace(desired.sites[0], host="list.test", fault=model.SetAside(reason="no"))
+    assert _by_name(dataclasses.replace(desired, sites=(broken,)))["list.test"] == "to-sites.sock", "its page does, too"
+
+
+def test_many_names_of_sites_have_room_in_the_table_of_nginx() -> None:
+    sites = tuple(dataclasses.replace(_site(), host=f"n{number}.test") for number in range(1100))
+    few, many = (
+        render_tree.render_files(dataclasses.replace(desire(WILD), sites=some), ENVIRONMENT)["nginx.conf"]
+        for some in (sites[:3], sites)
+    )
+    assert b"    map_hash_max_size 8192;\n" in many.partition(b"\nstream {")[2]
+    assert b"map_hash_max_size" not in few.partition(b"\nstream {")[2]
+
+
 def test_only_who_uses_it_pays_for_it() -> None:
     without, with_it = (render_tree.render_files(desire(one), ENVIRONMENT) for one in (PLAIN, PASSED))
     assert b"listen 443 ssl;" in without["listen/https.conf"]

@@ -6,14 +6,19 @@ another listener of the same process: that of the sites, or that of the stream. 
 address stays what it is, and TLS of sites ends where it always did. These listeners are unix sockets that nobody has to
 connect to: nginx looks them up in its own table, so they work also when their files were deleted.
 
+Of the names that fit, the longest wins, as among sites: one that a site has goes before a wildcard that is passed on.
+
 Source: nginx.org/en/docs/stream/ngx_stream_pass_module.html, ngx_stream_ssl_preread_module.html
 """
 
+import collections.abc
 import hashlib
 
 from daemun.core import arguments, directive, layout, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import streams_option
+from daemun.core.render import site_scope
+from daemun.core.texts import rules
 
 NEEDED = frozenset({render_environment.Feature.STREAM_PREREAD, render_environment.Feature.STREAM_HANDOVER})
 _THERE = "$daemun_passed"
@@ -34,15 +39,36 @@ def stream_socket(paths: layout.Layout, name: str) -> str:
     return f"unix:{paths.passed_prefix}{hashlib.sha256(name.encode()).hexdigest()[:10]}.sock"
 
 
+def find_kept(desired: model.Desired) -> frozenset[str]:
+    """The names of sites that a wildcard which is passed on would cover."""
+    passed = streams_option.find_passed(desired.globals)
+    wildcards = frozenset(host.removeprefix("*.") for host in passed if host.startswith("*."))
+    if not wildcards:
+        return frozenset()
+    # Sites with another port for HTTPS, or none, have no handshakes here.
+    here = (site for site in desired.enabled if site.https_port is None and site_scope.has_tls(site))
+    names = (name for site in here for name in site.names if not wildcards.isdisjoint(_parents(name)))
+    return frozenset(name for name in names if name not in passed and rules.check_host(name) is None)
+
+
+def _parents(name: str) -> collections.abc.Iterator[str]:
+    """The domains that a name is below: of "a.b.test" these are "b.test" and "test"."""
+    while name := name.partition(".")[2]:
+        yield name
+
+
 def nodes(
-    settings: model.Globals, env: render_environment.Environment, listen: tuple[directive.Directive, ...]
+    desired: model.Desired, env: render_environment.Environment, listen: tuple[directive.Directive, ...]
 ) -> tuple[directive.Node, ...]:
     """The file that has the gate's addresses for HTTPS. listen: these."""
-    passed = sorted(streams_option.find_passed(settings).items())
+    places = {
+        host: stream_socket(env.layout, one.name) for host, one in streams_option.find_passed(desired.globals).items()
+    }
+    places |= dict.fromkeys(find_kept(desired), sites_socket(env.layout))
     entries = (
         arguments.line("hostnames"),
         arguments.line("default", sites_socket(env.layout)),
-        *(arguments.line(arguments.map_host(host), stream_socket(env.layout, one.name)) for host, one in passed),
+        *(arguments.line(arguments.map_host(host), place) for host, place in sorted(places.items())),
     )
     server = (*listen, arguments.line("ssl_preread", "on"), arguments.line("pass", Expr(_THERE)))
     return (

@@ -71,14 +71,13 @@ def render_files(
         hold_locations.HOLD: hold_locations.file(settings, env.nginx, buffered=True),
         hold_locations.HOLD_UNBUFFERED: hold_locations.file(settings, env.nginx, buffered=False),
     }
-    if names_passed.is_on(settings, env):
-        trees[generation_files.LISTEN_BY_NAME] = server_blocks.by_name_file(settings, env)
     if refused := access.networks_of_gate(settings, env):
         trees[network_refusals.FILE] = refused
     trees |= {path: snippets.nodes(settings, env, path) for path in snippets.paths(settings)}
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
     files |= shared_blocks.files(entries, env, settings)
     files |= render_streams(desired, env)
+    files |= render_by_name(desired, env)
     files |= _site_files(desired, env, memory or site_memory.PerSite(), entries)
     return variable_definitions.complete(files, variables.define(desired, env))
 
@@ -102,6 +101,13 @@ def find_refused(
 def render_streams(desired: model.Desired, env: render_environment.Environment) -> dict[str, bytes]:
     """Render the file of each stream. Raises: RenderError."""
     return {path: serialise.serialise(nodes) for path, nodes in stream_lines.files(desired, env).items()}
+
+
+def render_by_name(desired: model.Desired, env: render_environment.Environment) -> dict[str, bytes]:
+    """Render which handshakes go to streams; nothing where none do. Raises: RenderError."""
+    if not names_passed.is_on(desired.globals, env):
+        return {}
+    return {generation_files.LISTEN_BY_NAME: serialise.serialise(server_blocks.by_name_file(desired, env))}
 
 
 def _site_files(

@@ -174,10 +174,11 @@ def listen_https_file(settings: model.Globals, env: render_environment.Environme
     return (directive.Comment("Where every server listens."), *lines)
 
 
-def by_name_file(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+def by_name_file(desired: model.Desired, env: render_environment.Environment) -> tuple[directive.Node, ...]:
     """The gate's addresses for HTTPS, where streams have some of the names."""
+    settings = desired.globals
     lines = listen_lines(settings.listen.https, *_protocol(settings), ipv6=env.ipv6)
-    return names_passed.nodes(settings, env, lines)
+    return names_passed.nodes(desired, env, lines)
 
 
 def _datagrams(

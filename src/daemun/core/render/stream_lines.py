@@ -29,6 +29,8 @@ from daemun.core.texts import names, words
 
 _ADDRESS = "$daemun_stream_address"
 _PAIRS = "$daemun_stream_pairs"
+_FEW_NAMES = 1000
+"""For which nginx's own size of a table of names does."""
 _LIMIT_ZONE = "1m"
 """Room for 8,000 addresses; beyond that nginx forgets the oldest."""
 
@@ -45,8 +47,10 @@ def block(desired: model.Desired, env: render_environment.Environment) -> tuple[
     if names_passed.is_on(desired.globals, env):
         included.append(arguments.line("include", generation_files.LISTEN_BY_NAME))
     # A name is no longer than 253 characters.
-    hashes = arguments.line("map_hash_bucket_size", "512")
-    inside = (*resolver, *_tls(desired.globals, env), hashes, *_counting(env), *included)
+    hashes = [arguments.line("map_hash_bucket_size", "512")]
+    if (kept := len(names_passed.find_kept(desired))) > _FEW_NAMES:
+        hashes.append(arguments.line("map_hash_max_size", str(1 << (4 * kept - 1).bit_length())))
+    inside = (*resolver, *_tls(desired.globals, env), *hashes, *_counting(env), *included)
     return (arguments.line("stream", block=inside),)
 
 

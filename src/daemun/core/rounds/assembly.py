@@ -79,8 +79,9 @@ def assemble_files(
     except RenderError:
         broken |= _find_unrenderable(_without(desired, broken), env, memory.files, entries)
         files = render_tree.render_files(_without(desired, broken), env, memory.files, entries=_left(entries, broken))
-    # A stream shows the certificate of its site, also while another version stands in for that.
+    # A stream shows the certificate of its site, and a site has its handshakes, also while another version stands in.
     files |= render_tree.render_streams(desired, env)
+    files |= render_tree.render_by_name(desired, env)
     former = _find_former(desired, env, files, last_good)
     before = _Before(desired.globals, env, last_good, former.good)
     good = _without_barred(fallbacks.find_good(before, denied=gone), faults)
