@@ -181,6 +181,15 @@ def test_what_this_nginx_was_built_without_is_a_warning() -> None:
     assert validate.find_unmet(desired, frozenset(render_environment.Feature)) == ()
 
 
+def test_what_is_missing_names_the_route_of_a_list() -> None:
+    entries = "[{when: {method: POST}, to: http://10.0.0.1}, {to: http://10.0.0.2, compress: {brotli: true}}]"
+    snapshot = yaml_file.parse(f"sites: {{a.test: {{/: {entries}}}}}", file_name="daemun.yaml", base_dir="/etc")
+    assert not snapshot.problems
+    desired = model.Desired(globals=model.Globals(), sites=snapshot.sites)
+    (problem,) = validate.find_unmet(desired, frozenset())
+    assert problem.field == ("routes", "/", 1, "compress")
+
+
 def test_what_was_built_in_or_is_loaded() -> None:
     source = frozenset({"--add-module=/src/ngx_brotli", "--add-dynamic-module=/src/zstd-nginx-module"})
     found = find_nginx.list_compression(source, ("/m/ngx_http_zstd_static_module.so",))

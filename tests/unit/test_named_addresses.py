@@ -86,6 +86,7 @@ def test_each_name_is_known_with_the_first_place_that_has_it() -> None:
         "  a.test: {access: {allow: [private, home.example.org]}, routes: {/: http://127.0.0.1:1}}\n"
         "  b.test:\n    /: http://127.0.0.1:1\n"
         "    /x/: {to: http://127.0.0.1:1, access: {allow: [home.example.org], deny: [bad.example.org]}}\n"
+        "    /y/: [{when: {method: POST}, to: http://127.0.0.1:1, access: {allow: [later.example.org]}}]\n"
         "  c.test: {access: {allow: [off.example.org]}, enabled: false, routes: {/: http://127.0.0.1:1}}\n"
     )
     snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc")
@@ -94,4 +95,5 @@ def test_each_name_is_known_with_the_first_place_that_has_it() -> None:
         "far.example.org": ("default", None, ("access", "deny")),
         "home.example.org": ("daemun.yaml:3:3", "a.test", ("access", "allow")),
         "bad.example.org": ("daemun.yaml:6:5", "b.test", ("routes", "/x/", "access", "deny")),
+        "later.example.org": ("daemun.yaml:7:11", "b.test", ("routes", "/y/", 0, "access", "allow")),
     }

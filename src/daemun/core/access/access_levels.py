@@ -55,7 +55,7 @@ class NamingPlace:
 
     origin: model.Origin = model.NOWHERE
     host: str | None = None
-    field: tuple[str, ...]
+    field: tuple[str | int, ...]
 
 
 def find_names(desired: model.Desired) -> dict[str, NamingPlace]:
@@ -81,7 +81,7 @@ def _find_written(desired: model.Desired) -> collections.abc.Iterator[tuple[acce
         for route in site.routes:
             if (access := option.of(route)) is not None:
                 origin = site.origin if route.origin == model.NOWHERE else route.origin
-                yield access, NamingPlace(origin=origin, host=site.host, field=("routes", route.path, option.name))
+                yield access, NamingPlace(origin=origin, host=site.host, field=(*route.field, option.name))
 
 
 def find_names_of_site(site: model.Site, settings: model.Globals) -> tuple[str, ...]:

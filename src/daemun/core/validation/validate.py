@@ -152,7 +152,7 @@ def find_unmet(
         report = problem_report.ProblemReport(host=site.host, origin=site.origin)
         _add_unmet(site.options, features, report)
         for route in site.routes:
-            _add_unmet(route.options, features, report.at(route.origin), "routes", route.path)
+            _add_unmet(route.options, features, report.at(route.origin), *route.field)
         found += report.problems
     return tuple(found)
 
@@ -161,7 +161,7 @@ def _add_unmet(
     options: model.OptionValues,
     features: collections.abc.Set[render_environment.Feature],
     report: problem_report.ProblemReport,
-    *field: str,
+    *field: str | int,
 ) -> None:
     for name, value in options:
         wants = catalogue.BY_NAME[name].wants
