@@ -187,6 +187,19 @@ def test_the_sites_of_a_file_that_cannot_be_used_go_on_as_they_were(write: Write
     assert {site.host for site in set_aside.set_aside(caught.value, {}, is_start=True).sites} == {"a.test", "b.test"}
 
 
+def test_a_folder_that_a_wildcard_names_goes_with_its_sites(write: Write) -> None:
+    path = write(MAIN.replace("sites/*.yaml", "sites/*/site.yaml"))
+    for name, text in (("b", B), ("c", C)):
+        (path.parent / "sites" / name).mkdir()
+        (path.parent / "sites" / name / "site.yaml").write_text(text)
+    source = yaml_file.YamlFile(path)
+    assert len(source.read_now().sites) == 4
+    (path.parent / "sites" / "c").rename(path.parent / "away")
+    assert {site.host for site in source.read_now().sites} == {"a.test", "b.test"}
+    (path.parent / "sites" / "b").rename(path.parent / "elsewhere")
+    assert {site.host for site in source.read_now().sites} == {"a.test"}
+
+
 def test_a_site_that_moved_out_of_a_file_that_cannot_be_used(write: Write) -> None:
     source = yaml_file.YamlFile(write(b=B, c=C))
     known = {site.host: site for site in source.read_now().sites}

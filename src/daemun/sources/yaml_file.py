@@ -151,9 +151,10 @@ class YamlFile:
 
     def _look(self) -> dict[pathlib.Path, str]:
         """The versions of the file, of those that it includes, of those that let people in, and of presets."""
-        included = yaml_include.list_files(self._patterns, self._path).paths
-        paths = (self._path, *self._beside, *included, *known_apps.find_files(self._path))
-        return {path: edited_file.find_version(path) for path in paths}
+        listing = yaml_include.list_files(self._patterns, self._path)
+        paths = (self._path, *self._beside, *listing.paths, *known_apps.find_files(self._path))
+        # Whether a folder is there at all decides what becomes of the sites of its files.
+        return dict.fromkeys(listing.absent, "") | {path: edited_file.find_version(path) for path in paths}
 
     def _find_folders(self) -> frozenset[pathlib.Path]:
         listing = yaml_include.list_files(self._patterns, self._path)

@@ -62,7 +62,9 @@ class FileSet:
         main = self._main.read(content)
         if not main.include:
             return Parsed(snapshot=main.snapshot)
-        listing = yaml_include.list_files(main.include, self._path)
+        with self._guard:
+            served = [self._path.parent / name for name in self._known]
+        listing = yaml_include.list_files(main.include, self._path, served)
         return self._join(main, yaml_include.read(listing.paths, self._path.parent), listing.problems)
 
     def parse_kept(self, content: bytes, included: collections.abc.Mapping[str, bytes]) -> Parsed:

@@ -46,11 +46,13 @@ class Included:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """paths: in the order of the patterns, those of one sorted, each once. problems: of the patterns.
-    folders: in which a file may come to be that one of them names."""
+    folders: in which a file may come to be that one of them names. absent: those of them before the first wildcard that
+    are not there."""
 
     paths: tuple[pathlib.Path, ...]
     problems: tuple[model.Problem, ...]
     folders: frozenset[pathlib.Path]
+    absent: frozenset[pathlib.Path] = frozenset()
 
 
 def check_pattern(text: str) -> str:
@@ -69,22 +71,31 @@ def check_pattern(text: str) -> str:
     return text
 
 
-def list_files(patterns: collections.abc.Iterable[Pattern], main: pathlib.Path) -> Listing:
-    """main: the file that has the patterns, which is left out where one matches it. Never raises."""
+def list_files(
+    patterns: collections.abc.Iterable[Pattern],
+    main: pathlib.Path,
+    served: collections.abc.Collection[pathlib.Path] = (),
+) -> Listing:
+    """main: the file that has the patterns, which is left out where one matches it. served: files of before, which stay
+    where the whole folder of a pattern is gone: a share that is not mounted removes no sites. Never raises."""
     found: dict[str, pathlib.Path] = {}
     problems: list[model.Problem] = []
     folders: set[pathlib.Path] = set()
+    all_absent: set[pathlib.Path] = set()
     itself = os.path.realpath(main)
     for pattern in patterns:
         try:
-            paths, looked = _expand(pathlib.Path(main.parent, pattern.text))
+            paths, looked, absent = _expand(pathlib.Path(main.parent, pattern.text))
         except OSError as error:
             cause = f"cannot look into {error.filename}: {causes.describe(error)}; correct its rights, or the pattern"
             problems.append(_problem(pattern, cause))
             continue
         folders |= looked
+        if looked and looked == absent:  # behind a wildcard, folders come and go as files do
+            all_absent |= absent
+            paths = [path for path in served if fits(pattern, pathlib.Path(os.path.normpath(path)), main)]
         if not paths:
-            cause = f"{words.quoted(pattern.text)} matches no file{_hint(main.parent, looked)}"
+            cause = f"{words.quoted(pattern.text)} matches no file{_hint(main.parent, absent)}"
             problems.append(_problem(pattern, cause, model.Severity.WARNING))
         for path in paths:
             real = os.path.realpath(path)
@@ -95,7 +106,12 @@ def list_files(patterns: collections.abc.Iterable[Pattern], main: pathlib.Path) 
         if len(found) > MOST_FILES:
             cause = f"names more than {MOST_FILES} files; put the sites of several into one"
             return Listing(paths=(), problems=(*problems, _problem(pattern, cause)), folders=frozenset(folders))
-    return Listing(paths=tuple(found.values()), problems=tuple(problems), folders=frozenset(folders))
+    return Listing(
+        paths=tuple(found.values()),
+        problems=tuple(problems),
+        folders=frozenset(folders),
+        absent=frozenset(all_absent),
+    )
 
 
 def _problem(pattern: Pattern, cause: str, severity: model.Severity = model.Severity.ERROR) -> model.Problem:
@@ -103,30 +119,31 @@ def _problem(pattern: Pattern, cause: str, severity: model.Severity = model.Seve
     return model.Problem(origin=pattern.origin, message=message, severity=severity, field=pattern.field)
 
 
-def _hint(base: pathlib.Path, looked: collections.abc.Iterable[pathlib.Path]) -> str:
-    absent = next((folder for folder in sorted(looked) if not folder.is_dir()), None)
-    if absent is not None:
-        return f": there is no folder {name_of(absent, base)}; make it, or correct the pattern"
+def _hint(base: pathlib.Path, absent: collections.abc.Iterable[pathlib.Path]) -> str:
+    folder = min(absent, default=None)
+    if folder is not None:
+        return f": there is no folder {name_of(folder, base)}; make it, or correct the pattern"
     return "; no site comes from it until there is one"
 
 
-def _expand(pattern: pathlib.Path) -> tuple[list[pathlib.Path], frozenset[pathlib.Path]]:
-    """The files, and the folders that were looked into. A name without wildcards is one whether it is there or not.
+def _expand(pattern: pathlib.Path) -> tuple[list[pathlib.Path], set[pathlib.Path], set[pathlib.Path]]:
+    """The files, the folders that were looked into, and those of them that are not there. A name without wildcards is
+    a file whether it is there or not.
 
     Raises: OSError for a folder that cannot be looked into.
     """
-    found, looked = [pathlib.Path(pattern.anchor)], set()
+    found, looked, absent = [pathlib.Path(pattern.anchor)], set[pathlib.Path](), set[pathlib.Path]()
     for part in pattern.parts[1:]:
         if not glob.has_magic(part):
             found = [one / part for one in found]
             continue
         looked.update(found)
-        found = [folder / name for folder in found for name in _names_in(folder, part)]
+        found = [folder / name for folder in found for name in _names_in(folder, part, absent)]
         if len(found) > _MOST_FOLDERS:
             raise OSError(0, f"more than {_MOST_FOLDERS} files match {words.quoted(part)}", str(found[0].parent))
     if looked:  # behind a wildcard, a plain name is looked for as any other
         found = [one for one in found if os.path.lexists(one)]
-    return found, frozenset(looked)
+    return found, looked, absent
 
 
 def fits(pattern: Pattern, path: pathlib.Path, main: pathlib.Path) -> bool:
@@ -141,10 +158,12 @@ def _matches(name: str, part: str) -> bool:
     return fnmatch.fnmatchcase(name, part) and not name.startswith(".")
 
 
-def _names_in(folder: pathlib.Path, pattern: str) -> list[str]:
+def _names_in(folder: pathlib.Path, pattern: str, absent: set[pathlib.Path]) -> list[str]:
+    """absent: where the folder is added when it is not there."""
     try:
         names = os.listdir(folder)  # noqa: PTH208 - names, of which most are not wanted
     except (FileNotFoundError, NotADirectoryError):
+        absent.add(folder)
         return []
     return sorted(name for name in names if _matches(name, pattern))
 
@@ -181,7 +200,8 @@ def _cause_of(path: pathlib.Path, name: str, error: OSError) -> str:
     cause = causes.describe(error)
     if path.is_symlink() and isinstance(error, FileNotFoundError):
         return f"it is a link to {path.readlink()}, which is not there; correct the link, or remove it"
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        cause = cause if path.parent.is_dir() else "its folder is not there"
         return f"{cause}; put it back, or take it out of `{KEY}`"
     if isinstance(error, IsADirectoryError):
         return f"it {cause}; give it another name, or write `{name}/*.yaml` for the files in it"
