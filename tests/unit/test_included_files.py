@@ -128,6 +128,41 @@ def test_patterns_and_what_they_match(write: Write) -> None:
     ]
 
 
+@pytest.mark.parametrize("folder", ["c[1]", "*", "?x", ".[a]/b"])
+def test_the_folder_of_daemun_yaml_is_no_pattern(tmp_path: pathlib.Path, folder: str) -> None:
+    base = tmp_path / folder
+    for name, text in (("sites/b.yaml", B), ("w/site.yaml", C)):
+        (base / name).parent.mkdir(parents=True)
+        (base / name).write_text(text)
+    (tmp_path / "c1").mkdir()
+    path = base / "daemun.yaml"
+    for include in ("[sites/*.yaml, '?/site.yaml']", "[./sites/../sites/*.yaml, w/site.yaml]"):
+        path.write_text(f"include: {include}\n")
+        places, problems = read(path)
+        assert (set(places), problems) == ({"b.test", "c.test", "d.test"}, list[str]())
+        holder = yaml_holder.find(path, "new.test", file=str(base / "sites" / "new.yaml"))
+        assert holder.path == base / "sites" / "new.yaml"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ("../sites/*.yaml", "../sites/a.yaml", True),
+        ("../sites/*.yaml", "sites/a.yaml", False),
+        ("sites/*.yaml", "sites/x/a.yaml", False),
+        ("sites/*.yaml", "a.yaml", False),
+        ("/srv/*/a.yaml", "/srv/x/a.yaml", True),
+        ("/srv/*/a.yaml", "/srv/.x/a.yaml", False),
+        ("../../../../../srv/*.yaml", "/srv/x.yaml", True),
+    ],
+)
+def test_which_files_a_pattern_fits(text: str, name: str, *, expected: bool) -> None:
+    main = pathlib.Path("/c[1]/.d/daemun.yaml")
+    pattern = yaml_include.Pattern(text=text, origin=model.NOWHERE, field=())
+    path = pathlib.Path(os.path.normpath(main.parent / name))
+    assert yaml_include.fits(pattern, path, main) is expected
+
+
 def _make_unreadable(path: pathlib.Path) -> None:
     folder = path / "sites"
     (folder / "1.yaml").mkdir()

@@ -85,7 +85,7 @@ def list_files(
     itself = os.path.realpath(main)
     for pattern in patterns:
         try:
-            paths, looked, absent = _expand(pathlib.Path(main.parent, pattern.text))
+            paths, looked, absent = _expand(main.parent, pathlib.Path(pattern.text))
         except OSError as error:
             cause = f"cannot look into {error.filename}: {causes.describe(error)}; correct its rights, or the pattern"
             problems.append(_problem(pattern, cause))
@@ -126,14 +126,16 @@ def _hint(base: pathlib.Path, absent: collections.abc.Iterable[pathlib.Path]) ->
     return "; no site comes from it until there is one"
 
 
-def _expand(pattern: pathlib.Path) -> tuple[list[pathlib.Path], set[pathlib.Path], set[pathlib.Path]]:
+def _expand(
+    base: pathlib.Path, pattern: pathlib.Path
+) -> tuple[list[pathlib.Path], set[pathlib.Path], set[pathlib.Path]]:
     """The files, the folders that were looked into, and those of them that are not there. A name without wildcards is
-    a file whether it is there or not.
+    a file whether it is there or not. base: where a relative pattern starts, whose own name is none.
 
     Raises: OSError for a folder that cannot be looked into.
     """
-    found, looked, absent = [pathlib.Path(pattern.anchor)], set[pathlib.Path](), set[pathlib.Path]()
-    for part in pattern.parts[1:]:
+    found, looked, absent = [base / pattern.anchor], set[pathlib.Path](), set[pathlib.Path]()
+    for part in pattern.relative_to(pattern.anchor).parts:
         if not glob.has_magic(part):
             found = [one / part for one in found]
             continue
@@ -148,8 +150,13 @@ def _expand(pattern: pathlib.Path) -> tuple[list[pathlib.Path], set[pathlib.Path
 
 def fits(pattern: Pattern, path: pathlib.Path, main: pathlib.Path) -> bool:
     """Whether the pattern names a file, which need not be there."""
-    wanted = pathlib.Path(os.path.normpath(main.parent / pattern.text)).parts
-    return len(wanted) == len(path.parts) and all(map(_matches, path.parts, wanted))
+    wanted = pathlib.Path(os.path.normpath(pattern.text))
+    base = main.parent / wanted.anchor
+    own = wanted.relative_to(wanted.anchor).parts
+    ups = own.count("..")  # which lead, after `normpath`
+    above = pathlib.Path(os.path.normpath(base.joinpath(*own[:ups]))).parts
+    names, own = path.parts[len(above) :], own[ups:]
+    return path.parts[: len(above)] == above and len(names) == len(own) and all(map(_matches, names, own))
 
 
 def _matches(name: str, part: str) -> bool:
