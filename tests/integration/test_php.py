@@ -75,6 +75,8 @@ SCRIPTS = (
     ".well-known/x.php",
     "tools/denied.php",
     "shut/index.php",
+    "a.login.php",
+    "late/x.php",
 )
 
 
@@ -142,6 +144,18 @@ def house() -> collections.abc.Iterator[tuple[rendered.Running, pathlib.Path]]:
                 route("/", php(front="a.php"), entry=1),
             ),
             site("slash.test", route("/", php()), trailing_slash=trailing_slash_option.Slash.REMOVE),
+            site(
+                "suffix.test",
+                route("/", php()),
+                route("/blog/", php()),
+                route("/no front/", php(front=None)),
+                route("~ ^/tools/", php()),
+                route("*.php", php(), options=catalogue.values(closed)),
+                route("~ ^/late/", php()),
+            ),
+            site("denied.test", route("/", php()), route("*.{x,PHP}", model.Respond(status=403))),
+            site("part.test", route("/", php()), route("*.login.php", model.Respond(status=403))),
+            site("same.test", route("/", php()), route("*.php", php(), max_body=2 << 20)),
             site("closed.test", route("/", php()), options=catalogue.values(closed)),
         )
         settings = model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("127.0.0.1",))))
@@ -303,6 +317,46 @@ def test_nothing_leads_past_an_exact_path(house: Gate, path: str) -> None:
     """The front controller gets it."""
     gate, folder = house
     assert told(gate.get(f"https://php.test{path}"))["script"] == f"{folder}/index.php"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/wp-login.php/",
+        "/wp-login.php/x.css",
+        "/a.php/b.php/",
+        "/index.php/x",
+        "/admin/",
+        "/blog/admin/",
+        "/late/x.php/y",
+    ],
+)
+def test_nothing_leads_past_a_suffix(house: Gate, path: str) -> None:
+    gate, folder = house
+    for host in ("suffix.test", "denied.test"):
+        found = told(gate.get(f"https://{host}{path}"))
+        name = "/blog/index.php" if path.startswith("/blog/") and host == "suffix.test" else "/index.php"
+        assert (found["script"], found["server"]["SCRIPT_NAME"]) == (f"{folder}/index.php", name)
+        assert gate.get(f"https://{host}/wp-login.php").status_code == 403
+    if not path.startswith(("/blog/", "/late/")):
+        assert gate.get(f"https://suffix.test/no%20front{path}").status_code in {403, 404}
+
+
+def test_scripts_that_no_suffix_guards_run_as_ever(house: Gate) -> None:
+    gate, folder = house
+    for host, path, script, info in (
+        # An expression before the suffix.
+        ("suffix.test", "/tools/denied.php/x", "tools/denied.php", "/x"),
+        ("suffix.test", "/tools/", "tools/index.php", ""),
+        # A suffix that treats visitors as the rest.
+        ("same.test", "/wp-login.php/x", "wp-login.php", "/x"),
+        ("same.test", "/admin/", "admin/index.php", ""),
+        ("part.test", "/wp-login.php/x", "wp-login.php", "/x"),
+        ("part.test", "/admin/", "admin/index.php", ""),
+        ("part.test", "/a.login.php/x", "index.php", ""),
+    ):
+        found = told(gate.get(f"https://{host}{path}"))
+        assert (found["script"], found["server"]["PATH_INFO"]) == (f"{folder}/{script}", info), (host, path)
 
 
 def test_without_a_front_controller(house: Gate) -> None:

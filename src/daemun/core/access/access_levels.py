@@ -43,6 +43,13 @@ def _within(own: access_option.Access, outer: HeldAccess, place: str) -> HeldAcc
     return HeldAccess(access=own, place=place)
 
 
+def is_other(one: model.Route, other: model.Route) -> bool:
+    """Whether a request may be treated otherwise by one route than by another that passes it on: refused, counted, or
+    by an owner's own lines."""
+    differs = access_option.OPTION.of(one) != access_option.OPTION.of(other) or one.is_internal != other.is_internal
+    return differs or not isinstance(one.action, model.Proxy) or one.entry is not None or one.snippet != other.snippet
+
+
 def is_guarded(site: model.Site, settings: model.Globals) -> bool:
     """Whether anything of the site is not for everybody."""
     held = (of_site(site, settings), *(of_route(route, site, settings) for route in site.routes))

@@ -14,6 +14,7 @@ hold `.php` or another ending of PHP's and are no script, includes, backups of e
 import collections.abc
 
 from daemun.core import arguments, directive, model
+from daemun.core.access import access_levels
 from daemun.core.directive import Expr
 from daemun.core.render import (
     cache_headers,
@@ -101,17 +102,44 @@ def maps(scope: site_scope.Scope, route: model.Route, php: model.Php) -> tuple[d
 
 
 def _elsewhere(scope: site_scope.Scope, route: model.Route, php: model.Php) -> collections.abc.Iterator[str]:
-    """Other spellings of scripts that have an exact path of their own, which may guard or deny them: what follows a
-    script in a path, or the folder whose index it is, leads past that."""
+    """Other spellings of scripts that a route of their own may guard or deny, by an exact path or a suffix: what
+    follows a script in a path, or the folder whose index it is, leads past that. Of an expression it cannot be known
+    (`validation.php_spellings` warns)."""
     front = None if php.front is None else f"{_base(route)}{php.front}"
     for other in scope.site.routes:
-        if route_paths.find_kind(other.path) is not route_paths.Kind.EXACT or other is route:
+        kind = route_paths.find_kind(other.path)
+        if kind is route_paths.Kind.SUFFIX and _is_for_scripts_of(scope, other, route):
+            yield from _behind_suffix(other, arguments.in_regex(_base(route)))
+        if kind is not route_paths.Kind.EXACT or other is route:
             continue
         path = other.path.removeprefix("= ")
         if path.endswith(".php") and path != front:
             yield f"{arguments.in_regex(path)}/"
             if path.endswith(f"/{_INDEX}"):
                 yield rf"{arguments.in_regex(path.removesuffix(_INDEX))}\z"
+
+
+def _is_for_scripts_of(scope: site_scope.Scope, suffix: model.Route, route: model.Route) -> bool:
+    """Whether scripts that a route would run are that of a suffix, which treats visitors otherwise. An exact path is
+    written as it is meant, and an expression before the suffix comes first for scripts, too."""
+    if suffix.path == route.path or not access_levels.is_other(suffix, route):
+        return False
+    match route_paths.find_kind(route.path):
+        case route_paths.Kind.EXACT:
+            return False
+        case route_paths.Kind.EXPRESSION:
+            order = [one.name for one in scope.site.routes]
+            return order.index(suffix.name) < order.index(route.name)
+        case _:
+            return True
+
+
+def _behind_suffix(route: model.Route, prefix: str) -> collections.abc.Iterator[str]:
+    for ending in route_paths.find_endings(route.path):
+        if f".{ending}".lower().endswith(".php"):
+            yield rf"{prefix}.*?\.(?i:{arguments.in_regex(ending)})/"
+        if ending.lower() == "php":
+            yield rf"{prefix}(?:.*/)?\z"
 
 
 def _path_in_regex(path: str) -> str:

@@ -13,6 +13,7 @@ from daemun.core.options import catalogue, http3_option, option, tls_option, tru
 from daemun.core.texts import rules, words
 from daemun.core.validation import (
     loops,
+    php_spellings,
     route_lists,
     route_order,
     validate_acme,
@@ -57,6 +58,7 @@ def find_site_problems(site: model.Site, can: source_abilities.Abilities | None 
     validate_route.check_files_together(site.routes, report)
     route_order.check(site, report)
     route_lists.check(site, report)
+    php_spellings.check(site, report)
     return tuple(report.problems)
 
 
