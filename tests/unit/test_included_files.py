@@ -3,6 +3,7 @@
 import collections.abc
 import os
 import pathlib
+import typing
 
 import pytest
 
@@ -10,7 +11,7 @@ from daemun.cli import lost_file
 from daemun.core import model
 from daemun.core.options import hsts_option
 from daemun.errors import ConfigError
-from daemun.sources import last_good_file, set_aside, yaml_edit, yaml_file, yaml_holder, yaml_include
+from daemun.sources import last_good_file, set_aside, yaml_edit, yaml_file, yaml_file_set, yaml_holder, yaml_include
 from daemun.store import memory_store
 
 MAIN = "# ours\ninclude: sites/*.yaml\ndefaults: {hsts: true}\nsites:\n  a.test: http://a # first\n"
@@ -268,6 +269,21 @@ def test_a_host_in_two_files_names_both_and_the_first_is_served(write: Write) ->
         ("a.test", None),
         ("b.test", None),
     ]
+
+
+def test_the_sites_of_earlier_files_are_not_gone_through_for_each_file(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_twice, seen = yaml_file_set._find_twice, []
+
+    def finding(sites: typing.Any, owners: dict[str, model.Site], file: yaml_include.Included) -> typing.Any:
+        seen.append(owners)
+        return find_twice(sites, owners, file)
+
+    monkeypatch.setattr(yaml_file_set, "_find_twice", finding)
+    assert not read(write(b=B, c=C))[1]
+    first, second = seen
+    assert first is second
 
 
 def test_an_alias_that_another_file_has_costs_the_later_site_alone(write: Write) -> None:

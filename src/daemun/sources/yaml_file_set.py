@@ -106,6 +106,7 @@ class FileSet:
         self._forget({one.name for one in files})
         found = [*main.snapshot.problems, *problems]
         sites, good, absent = [*main.sites], [*main.snapshot.sites], list[model.Site]()
+        owners = {site.host: site for site in sites}
         variables, lost = dict(main.variables), set[str]()
         for one in files:
             text = self._read(one, main)
@@ -118,9 +119,11 @@ class FileSet:
                 continue
             self._known[one.name] = text.sites
             variables |= text.variables
-            twice = _find_twice(text.sites, {site.host: site for site in sites}, one)
+            twice = _find_twice(text.sites, owners, one)
             found += twice.values()
-            sites += [site for site in text.sites if site.host not in twice]
+            kept = [site for site in text.sites if site.host not in twice]
+            owners |= {site.host: site for site in kept}
+            sites += kept
             good += [site for site in text.snapshot.sites if site.host not in twice]
         settings = main.snapshot.globals
         if settings is not None:
