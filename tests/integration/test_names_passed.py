@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 from daemun.sources import yaml_file
-from tests.support import echo, rendered, stream_servers
+from tests.support import echo, rendered, stream_servers, until
 from tests.support.stream_servers import LOOPBACK
 
 pytestmark = pytest.mark.nginx
@@ -19,6 +19,18 @@ pytestmark = pytest.mark.nginx
 def folder() -> collections.abc.Iterator[pathlib.Path]:
     with tempfile.TemporaryDirectory() as name:
         yield pathlib.Path(name)
+
+
+def _listening(gate: rendered.Running) -> rendered.Running:
+    """Its streams take their addresses after those of plain HTTP."""
+
+    def connects() -> bool:
+        with contextlib.suppress(ConnectionRefusedError), stream_servers.connect(gate.https):
+            return True
+        return False
+
+    until.true(connects)
+    return gate
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +57,7 @@ streams:
         snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")
         assert not snapshot.problems
         running = rendered.running(*snapshot.sites, settings=snapshot.globals, at=at)
-        yield stack.enter_context(running)
+        yield _listening(stack.enter_context(running))
 
 
 @pytest.mark.parametrize("name", ["mail.test", "imap.mail.test", "mail.apps.test", "any.wild.test"])
@@ -82,7 +94,7 @@ def behind(one: echo.EchoServer, folder: pathlib.Path) -> collections.abc.Iterat
     """Behind a balancer that sends a PROXY line."""
     at = rendered.At()
     with contextlib.ExitStack() as stack:
-        context = stream_servers.context_of(folder, "own.test")
+        context = stream_servers.context_of(folder, "own.test", "single.test")
         server = stack.enter_context(stream_servers.tcp("own", tls=context))
         text = f"""\
 listen: {{http: '{LOOPBACK}:{at.http}', https: '{LOOPBACK}:{at.https}', proxy_protocol: [{LOOPBACK}]}}
@@ -90,11 +102,12 @@ sites:
   site.test: '{one.url}'
 streams:
   own.test: {{listen: {at.https}, tls: passthrough, to: 'tcp://{LOOPBACK}:{server.port}', deny: [203.0.113.66]}}
+  single.test: {{listen: {at.https}, tls: passthrough, to: 'tcp://{LOOPBACK}:{server.port}', connections: 1}}
 """
         snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")
         assert not snapshot.problems
         running = rendered.running(*snapshot.sites, settings=snapshot.globals, at=at)
-        yield stack.enter_context(running)
+        yield _listening(stack.enter_context(running))
 
 
 def _over_balancer(gate: rendered.Running, visitor: str, name: str, roots: pathlib.Path, piece: bytes) -> bytes:
@@ -117,3 +130,19 @@ def test_behind_a_balancer_it_is_the_visitor_who_counts(behind: rendered.Running
     request = b"GET /x HTTP/1.1\r\nHost: site.test\r\nConnection: close\r\n\r\n"
     answer = _over_balancer(behind, "203.0.113.9", "site.test", behind.clients.ca, request)
     assert b"203.0.113.9" in answer
+
+
+def test_addresses_of_ipv4_that_are_written_as_ipv6_have_connections_of_their_own(
+    behind: rendered.Running, folder: pathlib.Path
+) -> None:
+    def open_one(visitor: str) -> bytes:
+        plain = stack.enter_context(stream_servers.connect(behind.https))
+        plain.sendall(f"PROXY TCP6 {visitor} 2001:db8::1 5555 443\r\n".encode())
+        context = ssl.create_default_context(cafile=str(folder / "own.test.pem"))
+        return stream_servers.exchange(stack.enter_context(context.wrap_socket(plain, server_hostname="single.test")))
+
+    with contextlib.ExitStack() as stack:
+        assert open_one("::ffff:203.0.113.9") == b"own|ping"
+        assert open_one("::ffff:203.0.113.10") == b"own|ping"
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            open_one("::ffff:203.0.113.9")

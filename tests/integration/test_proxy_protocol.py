@@ -9,6 +9,7 @@ import pytest
 
 from daemun.core import model
 from daemun.core.options.access_option import Access
+from daemun.core.options.rate_limit_form import Rate, RateLimit
 from tests.support import echo, rendered
 from tests.support.sites import route, site
 
@@ -24,11 +25,15 @@ V2 = (
 )
 
 
+_ONE = RateLimit(rate=Rate(requests=1, period_s=60), burst=1)
+
+
 @pytest.fixture(scope="module")
 def gate(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
     sites = (
         site("a.test", route("/", one.url), http=model.HttpMode.SERVE),
         site("inner.test", route("/", one.url), access=Access(allow=("203.0.113.0/24",))),
+        site("limited.test", route("/", one.url), access=Access(rate_limit=_ONE)),
     )
     settings = model.Globals(listen=model.Listen(balancers=(BALANCER,)))
     with rendered.running(*sites, settings=settings) as running:
@@ -80,6 +85,15 @@ def test_the_balancer_without_a_visitor_is_its_own(gate: rendered.Running) -> No
     """As for its health checks."""
     assert said(ask(gate, "a.test", b"PROXY UNKNOWN\r\n", peer=BALANCER, tls=True))["x-real-ip"] == BALANCER
     assert ask(gate, "inner.test", b"PROXY UNKNOWN\r\n", peer=BALANCER, tls=True).startswith(b"HTTP/1.1 403 ")
+
+
+def test_addresses_of_ipv4_that_are_written_as_ipv6_are_counted_one_by_one(gate: rendered.Running) -> None:
+    addresses = ("::ffff:203.0.113.21", "::ffff:203.0.113.22", "::ffff:203.0.113.21")
+    lines = [*(f"PROXY TCP6 {address} 2001:db8::1 4711 8443" for address in addresses)]
+    lines += ["PROXY TCP4 203.0.113.22 198.51.100.1 4711 8443"]
+    lines += [f"PROXY TCP6 2001:db8:1::{host} 2001:db8::1 4711 8443" for host in (1, 2)]
+    answers = [ask(gate, "limited.test", f"{line}\r\n".encode(), peer=BALANCER, tls=True) for line in lines]
+    assert [int(answer.split()[1]) for answer in answers] == [200, 200, 429, 429, 200, 429]
 
 
 @pytest.mark.parametrize("line", [b"", b"PROXY TCP4 203.0.113.7\r\n", b"PROXY TCP4 x y 1 2\r\n"])

@@ -221,9 +221,11 @@ def shared_by_sites(settings: model.Globals) -> tuple[directive.Node, ...]:
 def variables() -> tuple[directive.Node, ...]:
     return (
         directive.Comment("What requests are counted by: the address, of IPv6 the network that one customer has."),
+        # "::ffff:192.0.2.1" is an address of IPv4; a balancer may write it so.
         arguments.map_to(
             "$binary_remote_addr",
             _ADDRESS,
+            (r"~(?s)^\x00{10}\xff{2}(?<daemun_mapped>.{4})\z", "$daemun_mapped"),
             (r"~(?s)^(?<daemun_network>.{8}).{8}\z", "$daemun_network"),
             default="$binary_remote_addr",
         ),

@@ -117,6 +117,8 @@ def _counting(env: render_environment.Environment) -> tuple[directive.Node, ...]
         return ()
     entries = (
         arguments.line("default", Expr("$binary_remote_addr")),
+        # "::ffff:192.0.2.1" is an address of IPv4; a balancer may write it so.
+        arguments.line(r"~(?s)^\x00{10}\xff{2}(?<daemun_stream_mapped>.{4})\z", Expr("$daemun_stream_mapped")),
         arguments.line(r"~(?s)^(?<daemun_stream_network>.{8}).{8}\z", Expr("$daemun_stream_network")),
     )
     return (
