@@ -18,7 +18,12 @@ TABLES: dict[str, tuple[type[yaml_entry.Entry], option.Level | None]] = {
     "A target as a map": (yaml_route.TargetEntry, None),
 }
 """By their headings."""
-_FURTHER = {option.Level.SITE: "the gate's", option.Level.ROUTE: "the site's"}
+_FURTHER = {
+    option.Level.GATE: (),
+    option.Level.SITE: ((option.Level.GATE, "the gate's"),),
+    option.Level.ROUTE: ((option.Level.SITE, "the site's"), (option.Level.GATE, "the gate's")),
+}
+"""Where a value comes from that is not set at a level: the nearest one where the option stands, too."""
 
 
 def rows(entry: type[yaml_entry.Entry], level: option.Level | None) -> collections.abc.Iterator[str]:
@@ -27,7 +32,8 @@ def rows(entry: type[yaml_entry.Entry], level: option.Level | None) -> collectio
         if one is not None and level not in one.levels:
             one = None  # another key of the same name
         for key, doc in _docs(name, field.metadata, one):
-            usual = _FURTHER[level] if level in _FURTHER and one is not None and len(one.levels) > 1 else doc.usual
+            further = () if level is None or one is None else _FURTHER[level]
+            usual = next((words for wider, words in further if one and wider in one.levels), doc.usual)
             beside = [_beside(name, one)] if level is option.Level.ROUTE else []
             cells = [f"`{key}`", *beside, doc.kind, usual, doc.meaning]
             yield "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)

@@ -13,6 +13,7 @@ from daemun.core import short_texts
 from daemun.core.options import forms, listen_option, login_option, option, respond_form, when_option
 from daemun.core.texts import expressions, names, other_tools, route_paths, words
 from daemun.sources import (
+    yaml_defaults,
     yaml_entry,
     yaml_include,
     yaml_meant,
@@ -263,5 +264,6 @@ def _home_of(key: str, owner: _Map, value: object) -> str | None:
         is_ambiguous = is_foreign and owner in _TOPS
         is_url = home is yaml_route.TargetEntry and key == "url"
         if home is not owner and key in home.model_fields and not is_ambiguous and not is_url:
-            return words_
+            for_all = owner is yaml_top.FILE and key in yaml_defaults.DEFAULTS.model_fields
+            return f"{words_}, or for all sites as `defaults: {{{key}: ...}}`" if for_all else words_
     return None

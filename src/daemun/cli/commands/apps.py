@@ -22,8 +22,9 @@ def show_all(chosen: settings.Settings, *, as_json: bool) -> None:
     if as_json:
         json_answer.print_json({"apps": [app_texts.to_json(one) for one in found]})
         return
-    rows = [(one.name, one.title, "" if one.port is None else str(one.port), one.place or one.source) for one in found]
-    tables.print_table(("APP", "NAME", "PORT", "SOURCE"), rows)
+    # The places where presets come from are too long for a table; `show` has them.
+    rows = [(one.name, one.title, "" if one.port is None else str(one.port)) for one in found]
+    tables.print_table(("APP", "NAME", "PORT"), rows)
 
 
 group = command_groups.make_group("apps", show_all, about="Applications whose needs of a proxy daemun knows (`app`).")
@@ -38,7 +39,7 @@ def show(chosen: settings.Settings, name: Name, host: Host = None, as_json: comm
     known = known_apps.read(chosen.config)
     preset = known.find(name.strip().lower())
     if preset is None:
-        raise errors.ConfigError(f"cannot show {known.explain(name)}")
+        raise errors.ConfigError(known.explain(name))
     normal = None if host is None else host_names.normal(host)
     if as_json:
         json_answer.print_json(app_texts.to_json(preset, normal))
