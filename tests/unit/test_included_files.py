@@ -11,7 +11,16 @@ from daemun.cli import lost_file
 from daemun.core import model
 from daemun.core.options import hsts_option
 from daemun.errors import ConfigError
-from daemun.sources import last_good_file, set_aside, yaml_edit, yaml_file, yaml_file_set, yaml_holder, yaml_include
+from daemun.sources import (
+    last_good_file,
+    set_aside,
+    yaml_edit,
+    yaml_file,
+    yaml_file_set,
+    yaml_holder,
+    yaml_include,
+    yaml_positions,
+)
 from daemun.store import memory_store
 
 MAIN = "# ours\ninclude: sites/*.yaml\ndefaults: {hsts: true}\nsites:\n  a.test: http://a # first\n"
@@ -284,6 +293,12 @@ def test_the_sites_of_earlier_files_are_not_gone_through_for_each_file(
     assert not read(write(b=B, c=C))[1]
     first, second = seen
     assert first is second
+
+
+def test_a_file_that_is_too_large_is_not_reported_with_a_size_that_is_not_its_own(write: Write) -> None:
+    """Only the beginning of it is read."""
+    path = write(b=B, c=C + "#" * (yaml_positions.MAX_BYTES + 1000))
+    assert read(path)[1] == [f"error: sites/c.yaml:1:1: is too large: more than {yaml_positions.MAX_BYTES} bytes"]
 
 
 def test_an_alias_that_another_file_has_costs_the_later_site_alone(write: Write) -> None:

@@ -137,8 +137,8 @@ def decode(content: bytes | str, faults: list[YamlFault]) -> str | None:
     """The text of a file without its byte order mark; None after a fault was added."""
     fault: YamlFault | None = None
     text = content if isinstance(content, str) else ""
-    if len(content) > MAX_BYTES:
-        fault = YamlFault(message=f"is too large: {len(content)} bytes, at most {MAX_BYTES}")
+    if len(content) > MAX_BYTES:  # of a file, no more than one byte beyond it is read
+        fault = YamlFault(message=f"is too large: more than {MAX_BYTES} bytes")
     elif isinstance(content, bytes):
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):
             fault = YamlFault(message="is UTF-16 text; save it as UTF-8")
