@@ -4,8 +4,8 @@ Where a stream wants that, nginx's stream module listens at the gate's addresses
 It looks at the name in the ClientHello without taking it from the socket, and `pass` hands the connection itself to
 another listener of the same process: that of the sites, or that of the stream. So nothing is copied, the visitor's
 address stays what it is, and TLS of sites ends where it always did. These listeners are unix sockets that nobody has to
-connect to: nginx looks them up in its own table, so they work also when their files were deleted. A worker that ends has closed them: it resets connections
-whose ClientHello arrives later (`docs/DESIGN.md`, decision 5).
+connect to: nginx looks them up in its own table, so they work also when their files were deleted. A worker that ends
+has closed them: it resets connections whose ClientHello arrives later (`docs/DESIGN.md`, decision 5).
 
 Of the names that fit, the longest wins, as among sites: one that a site has goes before a wildcard that is passed on.
 
