@@ -301,6 +301,30 @@ def test_a_file_that_is_too_large_is_not_reported_with_a_size_that_is_not_its_ow
     assert read(path)[1] == [f"error: sites/c.yaml:1:1: is too large: more than {yaml_positions.MAX_BYTES} bytes"]
 
 
+@pytest.mark.parametrize(
+    "secret",
+    ["root:hunter2:1:0\ndaemon:*:1:0\n", "token: hunter2\nkeys: [hunter2]\n", "sites: [\nhunter2: {", "{hunter2: }"],
+)
+def test_nothing_is_quoted_of_a_file_that_a_link_leads_to(write: Write, secret: str) -> None:
+    path = write(b=B)
+    target = path.parent / "secret"
+    target.write_text(secret)
+    link = path.parent / "sites" / "c.yaml"
+    link.symlink_to("../secret")
+    (problem,) = read(path)[1]
+    assert "hunter2" not in problem
+    assert problem.startswith("error: sites/c.yaml:")
+    assert f": it is a link to {target}, which is no file of sites" in problem
+    target.write_text(C)  # one of sites is read as any other
+    assert not read(path)[1]
+    link.unlink()
+    (path.parent / "sites" / ".data").write_text(secret)
+    link.symlink_to(".data")  # as Kubernetes mounts files
+    problems = read(path)[1]
+    assert problems
+    assert "is a link" not in "".join(problems)
+
+
 def test_an_alias_that_another_file_has_costs_the_later_site_alone(write: Write) -> None:
     path = write(b="sites: {b.test: {aliases: [a.test], routes: {/: http://b}}}\n", c=C)
     places, problems = read(path)

@@ -112,6 +112,8 @@ class FileSet:
             text = self._read(one, main)
             errors = [] if text is None else list(text.snapshot.problems)
             is_lost = text is None or any(_is_of_whole(item) for item in errors)
+            if text is not None and is_lost and one.target is not None:
+                errors = [_without_quotes(errors, one.target)]
             found += [_of_file(one)] if text is None else [_costing(item, one) for item in errors]
             if text is None or is_lost:
                 lost.add(one.name)
@@ -176,6 +178,15 @@ def _is_of_whole(problem: model.Problem) -> bool:
 def _costing(problem: model.Problem, file: yaml_include.Included) -> model.Problem:
     """What concerns a whole file that is included keeps no other one from being applied."""
     return dataclasses.replace(problem, file=str(file.path)) if _is_of_whole(problem) else problem
+
+
+def _without_quotes(problems: collections.abc.Iterable[model.Problem], target: str) -> model.Problem:
+    """Whoever may write a link need not be allowed to read what it leads to, and messages quote lines."""
+    first = next(one for one in problems if _is_of_whole(one))
+    cause = f"it is a link to {target}, which is no file of sites that can be read, and nothing is quoted of it"
+    return dataclasses.replace(
+        first, message=f"{cause}; correct the link, or put the file in its place to see what is wrong"
+    )
 
 
 def _of_file(file: yaml_include.Included) -> model.Problem:

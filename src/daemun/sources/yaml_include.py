@@ -35,12 +35,14 @@ class Pattern:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Included:
-    """One file. name: how messages call it. content: what it holds; None: it cannot be read, for `cause`."""
+    """One file. name: how messages call it. content: what it holds; None: it cannot be read, for `cause`. target: of a
+    link that leads out of its folder, where to."""
 
     name: str
     path: pathlib.Path
     content: bytes | None = None
     cause: str = ""
+    target: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,13 +195,25 @@ def read(paths: collections.abc.Iterable[pathlib.Path], base: pathlib.Path) -> t
 
 def _read(path: pathlib.Path, name: str, most_bytes: int) -> Included:
     try:
-        content = regular_files.read(path, min(yaml_positions.MAX_BYTES, most_bytes) + 1)
+        with open(path, "rb", opener=regular_files.open_descriptor) as file:
+            content = file.read(min(yaml_positions.MAX_BYTES, most_bytes) + 1)
+            target = _find_target(path, file.fileno())
     except OSError as error:
         return Included(name=name, path=path, cause=f"cannot be read: {_cause_of(path, name, error)}")
     if len(content) > most_bytes:
         cause = f"is too large: the files that `{KEY}` names may have {MOST_BYTES} bytes together"
         return Included(name=name, path=path, cause=cause)
-    return Included(name=name, path=path, content=content)
+    return Included(name=name, path=path, content=content, target=target)
+
+
+def _find_target(path: pathlib.Path, descriptor: int) -> str | None:
+    """Of the file that is open, as the link may be another one by now."""
+    try:
+        target = pathlib.Path(f"/proc/self/fd/{descriptor}").readlink()
+    except OSError:
+        target = pathlib.Path(os.path.realpath(path))
+    is_within = target == path or target.is_relative_to(os.path.realpath(path.parent))
+    return None if is_within else str(target)
 
 
 def _cause_of(path: pathlib.Path, name: str, error: OSError) -> str:
