@@ -129,6 +129,7 @@ def house() -> collections.abc.Iterator[tuple[rendered.Running, pathlib.Path]]:
                 route("/blog/", php(front="wp-login.php")),
                 route("/no front/", php(front=None)),
                 route("/inside/", php(server_folder=f"{top}/inside")),
+                route("/closed no front/", php(front=None), options=catalogue.values(closed)),
                 route("/closed/", php(), options=catalogue.values(closed)),
                 route("= /wp-login.php", php(), options=catalogue.values(closed)),
                 route("~ ^/(?<part>adm|[Xx]dm)in/", php(), options=catalogue.values(closed)),
@@ -142,6 +143,11 @@ def house() -> collections.abc.Iterator[tuple[rendered.Running, pathlib.Path]]:
                 "list.test",
                 route("/", php(), options=catalogue.values(when_option.OPTION.set(posted)), entry=0),
                 route("/", php(front="a.php"), entry=1),
+            ),
+            site(
+                "shut.test",
+                route("/", php(front=None), options=catalogue.values(when_option.OPTION.set(posted), closed), entry=0),
+                route("/", php(front=None), entry=1),
             ),
             site("slash.test", route("/", php()), trailing_slash=trailing_slash_option.Slash.REMOVE),
             site(
@@ -361,8 +367,20 @@ def test_scripts_that_no_suffix_guards_run_as_ever(house: Gate) -> None:
 
 def test_without_a_front_controller(house: Gate) -> None:
     for path in ("any", "index.php~", "none.php", "empty/"):
-        answer = house[0].get(f"https://php.test/no%20front/{path}")
-        assert (answer.status_code, "Not found" in answer.text) == (404, True)
+        for method in ("GET", "POST", "DELETE"):
+            answer = house[0].ask(method, f"https://php.test/no%20front/{path}")
+            assert (answer.status_code, "Not found" in answer.text) == (404, True), (method, path)
+    answer = house[0].get("https://shut.test/any")
+    assert (answer.status_code, "Not found" in answer.text) == (404, True)
+    assert house[0].get("https://shut.test/style.css").text == "css"
+
+
+@pytest.mark.parametrize("name", ["none", "index.php", "style.css", "docs/", "docs", "empty/", ".env", "index.php~"])
+def test_who_is_kept_out_learns_of_no_file(house: Gate, name: str) -> None:
+    for method in ("GET", "HEAD", "POST"):
+        answer = house[0].ask(method, f"https://php.test/closed%20no%20front/{name}")
+        assert answer.status_code == 403, (method, name)
+    assert house[0].ask("POST", f"https://shut.test/{name}").status_code == 403
 
 
 def test_what_php_is_sent(house: Gate) -> None:

@@ -18,6 +18,7 @@ from daemun.core.access import access_levels
 from daemun.core.directive import Expr
 from daemun.core.render import (
     cache_headers,
+    early_answers,
     error_pages,
     header_directives,
     internal_clients,
@@ -29,6 +30,10 @@ from daemun.core.render import (
 from daemun.core.texts import names, route_paths
 
 _WAY, _SCRIPT, _INFO = "$daemun_php_way", "$daemun_php_script", "$daemun_php_info"
+_NONE_STATUS = "419"
+"""Never leaves nginx (`request_body.APART_STATUS`)."""
+_OF_FILES = frozenset({"location", "root", "alias", "try_files"})
+"""What an owner may write that finds files."""
 _PAGE = "index.html"
 _INDEX = "index.php"
 
@@ -166,7 +171,11 @@ def locations(
         arguments.line("set", Expr(_SCRIPT), Expr(_variable(scope, route, "script"))),
         arguments.line("set", Expr(_INFO), Expr(_variable(scope, route, "info"))),
     )
-    none = (arguments.line("if", Expr(_SCRIPT), "=", "none", block=(arguments.line("return", "404"),)),)
+    missing = f"@{names.upstream_name(scope.site.host, route.name)}_missing"
+    none = (
+        arguments.line("error_page", _NONE_STATUS, "=", missing),
+        arguments.line("if", Expr(_SCRIPT), "=", "none", block=(arguments.line("return", _NONE_STATUS),)),
+    )
     lines: tuple[directive.Node, ...] = (
         *internal_clients.lines(route),
         *option_lines.of_route(scope, route),
@@ -181,7 +190,25 @@ def locations(
         *request_body.handing(place(scope, route), _SCRIPT),
     )
     block = (*site_scope.yielding(lines, route.snippet), *route.snippet)
-    return (arguments.location(route.path, block), *_to_slash(scope, route))
+    found = (arguments.location(route.path, block), *_to_slash(scope, route))
+    return found if php.front is not None else (*found, _missing(scope, route, missing, https=https))
+
+
+def _missing(scope: site_scope.Scope, route: model.Route, place: str, *, https: bool) -> directive.Directive:
+    """Where no front controller gets what is no file: 404, and that behind `access`, or whoever is kept out would see
+    which files there are."""
+    lines: tuple[directive.Node, ...] = (
+        *internal_clients.lines(route),
+        *option_lines.of_route(scope, route, is_named=True),
+        *header_directives.response_lines(scope, route, https=https, hide_header=None),
+        error_pages.RECURSIVE,
+        *error_pages.repeated(scope, route),
+    )
+    owners = tuple(
+        node for node in route.snippet if not isinstance(node, directive.Directive) or node.name not in _OF_FILES
+    )
+    block = (*site_scope.yielding(lines, owners), *owners, *early_answers.beyond(scope, "=404"))
+    return arguments.location(place, block)
 
 
 def _if(test: Expr, variable: str, way: str) -> directive.Directive:
