@@ -85,9 +85,12 @@ def test_servers(text: str, meant: str) -> None:
         ("a: {listen: 443, to: tcp://b:2, tls: passthrough, hosts: [10.0.0.1]}", "is an address"),
         (
             "a.test: {listen: 444, to: tcp://b:2, tls: passthrough}",
-            r"expected the port of listen.https \(443\), found 444",
+            r"expected the port of listen.https \(443\) alone, found 444; write `listen: 443`",
         ),
-        ("a.test: {listen: '10.0.0.1:443', to: tcp://b:2, tls: passthrough}", "expected the port of listen.https"),
+        (
+            "a.test: {listen: '10.0.0.1:443', to: tcp://b:2, tls: passthrough}",
+            "found 10.0.0.1:443; write `listen: 443`",
+        ),
         ("a.test: {listen: 443, to: tls://b:2, tls: passthrough}", "is TLS already"),
         ("a.test: {listen: 443, to: tcp://b:2, tls: passthrough, proxy_protocol: true}", "cannot stand beside"),
         ("a.test: {listen: 1, to: tcp://b:2, hosts: [b.test]}", "only beside `tls: passthrough`"),
@@ -279,6 +282,21 @@ PASSED = "mail.test: {listen: 443, to: tcp://10.0.0.5:443, tls: passthrough}"
 def test_a_name_in_handshakes_leads_to_one_place(others: tuple[str, ...], sites: str, owner: str) -> None:
     (problem,) = read(PASSED, *others, sites=sites).problems
     assert f'"mail.test" already belongs to {owner}' in problem.message
+
+
+@pytest.mark.parametrize("listen", ["'127.0.0.1:20443'", "['[::1]:20443', 20444]", "443"])
+def test_the_cure_for_another_port_works(listen: str) -> None:
+    gate = "listen: {https: ['127.0.0.1:20443', '[::1]:20443']}"
+    written = "a.test: {listen: %s, to: tcp://b:2, tls: passthrough}"
+    problems = read(written % listen, more=gate).problems
+    cures = {problem.message.partition("write `listen: ")[2].removesuffix("`") for problem in problems}
+    assert cures == {"20443"}
+    assert not read(written % cures.pop(), more=gate).problems
+
+
+def test_without_addresses_for_https_that_is_the_mistake() -> None:
+    (problem,) = read(PASSED, more="listen: {https: []}").problems
+    assert "listen.https: is empty" in problem.message
 
 
 def test_a_container_does_not_get_a_name_that_is_passed_on() -> None:

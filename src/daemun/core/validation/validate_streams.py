@@ -52,10 +52,13 @@ def _check_passed(
 ) -> None:
     """Sites and names that are passed on come in at the same addresses."""
     ports = sorted({address.port for address in settings.listen.https})
+    if not ports:
+        return  # which is a mistake of its own
     expected = words.listed([str(port) for port in ports])
     for index, address in enumerate(one.stream.listen):
         if address.host is not None or address.port not in ports:
-            cause = f"expected the port of listen.https ({expected}), found {address}"
+            cure = address.port if address.port in ports else ports[0]
+            cause = f"expected the port of listen.https ({expected}) alone, found {address}; write `listen: {cure}`"
             report.add(cause, "streams", one.name, "listen", index)
 
 
