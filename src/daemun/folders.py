@@ -33,16 +33,18 @@ _EVENTS = (
 Find = collections.abc.Callable[[], collections.abc.Iterable[pathlib.Path]]
 
 
-async def watch(find: Find, *, look_again_s: float = LOOK_AGAIN_S) -> collections.abc.AsyncGenerator[None, None]:
+async def watch(
+    find: Find, *, look_again_s: float = LOOK_AGAIN_S, is_blocking: bool = False
+) -> collections.abc.AsyncGenerator[None, None]:
     """Yields at once, then each time something may have happened. Never ends; close it (`contextlib.aclosing`).
 
     find: the folders to watch, called before each yield; what is in a folder that it returns then is not missed. One
-    that is not there, or cannot be watched, is looked at every look_again_s.
+    that is not there, or cannot be watched, is looked at every look_again_s. is_blocking: `find` needs a thread.
     """
     with contextlib.ExitStack() as stack:
         notices = _open(stack, look_again_s)
         while notices is not None:
-            for folder in find():
+            for folder in await asyncio.to_thread(find) if is_blocking else find():
                 with contextlib.suppress(OSError):  # gone meanwhile, or one too many for this account
                     notices.add_watch(folder, _EVENTS)  # twice is once, for the kernel
             yield

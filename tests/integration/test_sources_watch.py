@@ -4,11 +4,12 @@ import asyncio
 import collections.abc
 import contextlib
 import pathlib
+import threading
 
 import pytest
 
 from daemun.errors import ConfigError
-from daemun.sources import edited_file, yaml_file
+from daemun.sources import edited_file, yaml_file, yaml_include
 
 LIMIT_S = 20
 
@@ -69,6 +70,25 @@ async def test_gone_and_back(file: pathlib.Path) -> None:
         change = following()
         file.write_text("sites: {}\n")
         await told(change)
+
+
+async def test_the_event_loop_does_not_wait_for_included_files(
+    file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand of them take a tenth of a second, and may be on a share."""
+    list_files, threads = yaml_include.list_files, set[int]()
+
+    def listing(patterns: collections.abc.Iterable[yaml_include.Pattern], main: pathlib.Path) -> yaml_include.Listing:
+        threads.add(threading.get_ident())
+        return list_files(patterns, main)
+
+    async with watching(file) as following:
+        monkeypatch.setattr(yaml_include, "list_files", listing)
+        change = following()
+        file.write_text("sites: {a.test: http://two}\n")
+        await told(change)
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_links_switched_as_kubernetes_does(tmp_path: pathlib.Path) -> None:

@@ -205,9 +205,9 @@ class YamlFile:
         """Yields after each change of the content since this object was made: by writing, by renaming another file over
         it, or by switching a symbolic link on its way (as Kubernetes does with mounted volumes). So for files with
         passwords and databases of addresses that it names."""
-        async with contextlib.aclosing(folders.watch(self._find_folders)) as ticks:
+        async with contextlib.aclosing(folders.watch(self._find_folders, is_blocking=True)) as ticks:
             async for _ in ticks:
-                while (now := self._look()) != self._seen:
+                while (now := await asyncio.to_thread(self._look)) != self._seen:
                     before, self._seen = self._seen, now
                     # A version is the file's own: where another one changed, too, all is read again.
                     yield now[self._path] if {**before, self._path: now[self._path]} == now else ""
