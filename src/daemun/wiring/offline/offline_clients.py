@@ -8,6 +8,7 @@ from daemun import settings
 from daemun.certs.served import client_ca, client_links
 from daemun.core import model
 from daemun.core.access import access_levels, login_url
+from daemun.core.options import alias_options, maintenance_option
 from daemun.core.render import client_link_location
 from daemun.core.texts import names, words
 from daemun.errors import ConfigError, EnvironmentProblemError
@@ -31,25 +32,40 @@ def add(chosen: settings.Settings, name: str, *, days: int) -> client_ca.IssuedC
 
 
 def find_page(chosen: settings.Settings, host: str | None) -> str:
-    """The address behind which links are, without the secret. host: None: of the first site that has one. Raises:
-    ConfigError."""
+    """The address behind which links are, without the secret. host: None: of the first site that has one and is open.
+    Raises: ConfigError."""
     desired = configuration.read(chosen)
-    found = {name: site for site in desired.enabled if _has_own_ca(site, desired.globals) for name in site.names}
-    found = {name: site for name, site in found.items() if names.is_host_name(name)}
+    having = [site for site in desired.enabled if _has_own_ca(site, desired.globals)]
+    found = {name: site for site in having for name in _served(site) if names.is_host_name(name)}
     source = configuration.name_source(chosen)
     if not found:
         raise ConfigError(
             f"cannot make a link: no site of {source} has `access: {{client_certificates: local}}`, where it would "
             "lead to; write that first, or leave out --link for a file"
         )
-    named = next(iter(found)) if host is None else host.lower().rstrip(".")
+    now = _now()
+    opened = [name for name, site in found.items() if not maintenance_option.OPTION.of(site).is_closed(now)]
+    named = next(iter((*opened, *found))) if host is None else host.lower().rstrip(".")
     if named not in found:
+        moved = next((f"an alias that leads to {site.host}" for site in having if named in site.names), None)
+        no_site = f"no site of {source} with `access: {{client_certificates: local}}`"
         raise ConfigError(
-            f"cannot make a link on {words.quoted(named)}: it is no site of {source} with `access: "
-            f"{{client_certificates: local}}`; there are: {', '.join(found)}"
+            f"cannot make a link on {words.quoted(named)}: it is {moved or no_site}; there are: {', '.join(found)}"
+        )
+    if named not in opened:
+        others = f", or --host {opened[0]}" if opened else ""
+        raise ConfigError(
+            f"cannot make a link on {words.quoted(named)}: the site is closed (`maintenance`), and so is the page that "
+            f"it would lead to; open it first (`daemun maintenance {found[named].host} off`){others}, or leave out "
+            "--link for a file"
         )
     port = found[named].https_port or login_url.find_port(desired.globals)
     return f"https://{named}{login_url.write_port(port)}{client_link_location.PATH}"
+
+
+def _served(site: model.Site) -> tuple[str, ...]:
+    """The names under which a site answers itself: what leads elsewhere would write the secret to logs."""
+    return (site.host,) if alias_options.REDIRECT.of(site) else site.names
 
 
 def offer(chosen: settings.Settings, issued: client_ca.IssuedClient, *, lifetime_s: float) -> tuple[str, str]:
