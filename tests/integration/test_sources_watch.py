@@ -91,6 +91,19 @@ async def test_the_event_loop_does_not_wait_for_included_files(
     assert threading.get_ident() not in threads
 
 
+async def test_the_folder_of_a_pattern_that_comes_and_goes(file: pathlib.Path) -> None:
+    """Also an empty one: it takes the sites away that the missing one keeps."""
+    source, folder = yaml_file.YamlFile(file), file.parent / "sites"
+    file.write_text("include: sites/*.yaml\nsites: {a.test: http://a}\n")
+    await source.read()
+    async with contextlib.aclosing(source.changes()) as changes, asyncio.timeout(LIMIT_S):  # type: ignore[type-var]
+        await anext(changes)
+        for change in (folder.mkdir, folder.rmdir):
+            following = asyncio.ensure_future(anext(changes))
+            change()
+            assert await following == ""
+
+
 async def test_links_switched_as_kubernetes_does(tmp_path: pathlib.Path) -> None:
     """daemun.yaml -> ..data/daemun.yaml, ..data -> ..1; the switch renames a new ..data over the old one."""
     for name in ("..1", "..2"):

@@ -79,7 +79,7 @@ def list_files(
     served: collections.abc.Collection[pathlib.Path] = (),
 ) -> Listing:
     """main: the file that has the patterns, which is left out where one matches it. served: files of before, which stay
-    where the whole folder of a pattern is gone: a share that is not mounted removes no sites. Never raises."""
+    where the whole folder of a pattern is gone, as one on a share that is not mounted. Never raises."""
     found: dict[str, pathlib.Path] = {}
     problems: list[model.Problem] = []
     folders: set[pathlib.Path] = set()
