@@ -148,6 +148,16 @@ def _times(value: object) -> object:
     return value if isinstance(value, dict) else {"idle": value}
 
 
+def _tls(value: object) -> object:
+    """A slip in the one word that is no host would show visitors a certificate for it."""
+    if isinstance(value, bool):
+        expected = f"expected a host whose certificate is shown, or {PASSTHROUGH}"
+        raise ValueError(f"{expected}, found {words.describe(value)}")  # noqa: TRY004 pydantic's
+    if isinstance(value, str) and value != PASSTHROUGH and (guess := words.guess(value, (PASSTHROUGH,))):
+        raise ValueError(f"{words.quoted(value)} is neither a host with a certificate nor {PASSTHROUGH}{guess}")
+    return value
+
+
 _LONGEST_SILENCE_S = {Protocol.TCP: 86400.0, Protocol.TLS: 86400.0, Protocol.UDP: 60.0}
 
 
@@ -199,7 +209,7 @@ class Stream(forms.OptionMap):
         pydantic.Strict(strict=False),
         forms.ONE_OR_MORE,
     ]
-    tls: forms.Host | None = None
+    tls: typing.Annotated[forms.Host, pydantic.BeforeValidator(_tls)] | None = None
     hosts: forms.Hosts = ()
     verify: upstream_tls_options.Form = upstream_tls_options.VERIFY.default
     server_name: forms.Host | None = None
