@@ -255,6 +255,13 @@ def test_folders_end_in_a_slash(house: Gate, path: str, there: str) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (301, there)
 
 
+@pytest.mark.parametrize(("method", "blog"), [("GET", 301), ("POST", 308), ("PROPFIND", 308)])
+def test_a_prefix_without_its_slash_is_behind_the_guard(house: Gate, method: str, blog: int) -> None:
+    assert house[0].ask(method, "https://php.test/blog").status_code == blog
+    answer = house[0].ask(method, "https://php.test/closed")
+    assert (answer.status_code, answer.headers.get("Location")) == (403, None)
+
+
 def test_trailing_slash_leaves_folders_alone(house: Gate) -> None:
     assert told(house[0].get("https://slash.test/tools/"))["server"]["SCRIPT_NAME"] == "/tools/index.php"
 

@@ -22,6 +22,7 @@ from daemun.core.options import (
     timeout_option,
     trusted_proxies_option,
     underscores_option,
+    when_option,
 )
 from daemun.core.render import standard_headers
 from daemun.sources import nginx_snippet
@@ -501,6 +502,14 @@ def test_e8_a_prefix_without_its_slash_leads_to_it(http2: bool) -> None:
         ("POST", "/both", 200, None),
         ("POST", "/by-hand", 405, None),
         ("POST", "/other", 200, None),
+        ("GET", "/files?x=1", 301, "/files/?x=1"),
+        ("POST", "/files?x=1", 308, "/files/?x=1"),
+        ("HEAD", "/forum", 301, "/forum/"),
+        ("POST", "/forum", 308, "/forum/"),
+        ("POST", "/%EA%B2%8C%EC%8B%9C%ED%8C%90$x", 308, "/%EA%B2%8C%EC%8B%9C%ED%8C%90%24x/"),
+        ("GET", "/written-files", 405, None),
+        ("GET", "/written-forum", 405, None),
+        ("POST", "/list", 308, "/list/"),
     ],
 )
 def test_e5_a_prefix_without_its_slash_keeps_the_method(
@@ -511,17 +520,27 @@ def test_e5_a_prefix_without_its_slash_keeps_the_method(
 
 
 def test_e5_the_slash_leads_as_the_owner_chose(sloping: rendered.Running) -> None:
-    answer = sloping.ask("POST", "https://moved.test/sub")
-    assert (answer.status_code, answer.headers["Location"]) == (301, "/sub/")
-    answer = sloping.ask("POST", "https://kept.test/sub")
-    assert (answer.status_code, answer.headers["Location"]) == (307, "/sub/")
+    for host, status in (("moved", 301), ("kept", 307)):
+        for path in ("/sub", "/files", "/forum", "/list"):
+            answer = sloping.ask("POST", f"https://{host}.test{path}")
+            assert (answer.status_code, answer.headers["Location"]) == (status, f"{path}/")
 
 
 @pytest.fixture(scope="module")
 def sloping() -> collections.abc.Iterator[rendered.Running]:
     server = _Server(lambda handler, method, path: handler.send("200 OK"))
     routes = [route(path, server.url) for path in ("/", "/sub/", "/한글/", "/both", "/both/", "/by-hand/")]
-    written = nginx_snippet.parse_snippet("location = /by-hand { return 405; }")
+    files = model.Files(folder="/srv")
+    fpm = model.Target(scheme=model.Scheme.FASTCGI, host="127.0.0.1", port=1)
+    forum = model.Proxy(targets=(fpm,), php=model.Php(folder="/srv"))
+    posted = catalogue.values(when_option.OPTION.set(when_option.When(method=("POST",))))
+    listed = (route("/list/", server.url, options=posted, entry=0), route("/list/", files, entry=1))
+    others = (route("/files/", files), route("/forum/", forum), *listed)
+    routes += [*others, route("/게시판$x/", forum), route("/written-files/", files), route("/written-forum/", forum)]
+    written = nginx_snippet.parse_snippet(
+        "location = /by-hand { return 405; } location /written-files { return 405; } "
+        "location ^~ /written-forum { return 405; }"
+    )
     chosen = {
         host: catalogue.values(redirect_status_option.OPTION.set(status))
         for host, status in (("moved.test", 301), ("kept.test", 307))
@@ -529,6 +548,6 @@ def sloping() -> collections.abc.Iterator[rendered.Running]:
     with _serving(
         server,
         site("a.test", *routes, snippet=written),
-        *(site(host, route("/sub/", server.url), options=options) for host, options in chosen.items()),
+        *(site(host, route("/sub/", server.url), *others, options=options) for host, options in chosen.items()),
     ) as nginx:
         yield nginx

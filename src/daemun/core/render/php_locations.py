@@ -25,6 +25,7 @@ from daemun.core.render import (
     option_lines,
     request_body,
     site_scope,
+    slash_redirects,
     static_files,
 )
 from daemun.core.texts import names, route_paths
@@ -190,7 +191,9 @@ def locations(
         *request_body.handing(place(scope, route), _SCRIPT),
     )
     block = (*site_scope.yielding(lines, route.snippet), *route.snippet)
-    found = (arguments.location(route.path, block), *_to_slash(scope, route))
+    is_alone = route.entry is None and route_paths.is_prefix(route.path)
+    to_slash = slash_redirects.locations(scope, route.path) if is_alone else ()
+    found = (arguments.location(route.path, block), *to_slash)
     return found if php.front is not None else (*found, _missing(scope, route, missing, https=https))
 
 
@@ -213,16 +216,3 @@ def _missing(scope: site_scope.Scope, route: model.Route, place: str, *, https: 
 
 def _if(test: Expr, variable: str, way: str) -> directive.Directive:
     return arguments.line("if", test, Expr(variable), block=(arguments.line("set", Expr(_WAY), way),))
-
-
-def _to_slash(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
-    """ "/blog" leads to "/blog/", unless another route has it."""
-    bare = _base(route).rstrip("/")
-    if (
-        not bare
-        or route.entry is not None
-        or any(route_paths.takes(other.path, bare) for other in scope.site.routes if other is not route)
-    ):
-        return ()
-    there = Expr(f"{arguments.encoded(bare)}/$is_args$args")
-    return (arguments.line("location", "=", bare, block=(arguments.line("return", "301", there),)),)

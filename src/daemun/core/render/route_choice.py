@@ -21,7 +21,7 @@ import itertools
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import access_option, max_body_option, when_option
-from daemun.core.render import access, error_pages, site_scope
+from daemun.core.render import access, error_pages, site_scope, slash_redirects
 from daemun.core.texts import names, route_paths, value_patterns
 
 _STATUS = "420"
@@ -254,14 +254,4 @@ def _to_slash(scope: site_scope.Scope, entries: _Entries) -> tuple[directive.Nod
     leads = any(isinstance(one.action, model.Proxy | model.Files) for one in entries)
     if not route_paths.is_prefix(path) or bare in {"", path} or not leads:
         return ()
-    others = (one for one in scope.site.routes if one.path != path)
-    taken = {site_scope.location_name(node) for node in site_scope.owned(scope.site.snippet, "location")}
-    if any(route_paths.takes(one.path, bare) for one in others) or {bare, f"= {bare}"} & taken:
-        return ()
-    there = Expr(f"{arguments.literal(arguments.encoded(path))}$is_args$args")
-    kept = (arguments.line("return", "308", there),)
-    block = (
-        arguments.line("if", Expr("$request_method"), "!~", Expr(r"^(?:GET|HEAD)\z"), block=kept),
-        arguments.line("return", "301", there),
-    )
-    return access.guarded_beside(scope, (arguments.line("location", "=", bare, block=block),))
+    return access.guarded_beside(scope, slash_redirects.locations(scope, path))

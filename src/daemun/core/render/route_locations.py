@@ -1,7 +1,6 @@
 """One route: what it needs beside its server (upstreams, maps), and its locations."""
 
-from daemun.core import arguments, directive, model
-from daemun.core.directive import Expr
+from daemun.core import directive, model
 from daemun.core.options import redirect_status_option
 from daemun.core.render import (
     access,
@@ -15,12 +14,11 @@ from daemun.core.render import (
     route_choice,
     server_error_pages,
     site_scope,
+    slash_redirects,
     static_files,
 )
-from daemun.core.texts import route_paths, words
+from daemun.core.texts import words
 from daemun.errors import RenderError
-
-_MOVED = 301
 
 
 def shared(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node, ...]:
@@ -74,25 +72,18 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
 
 
 def _to_slash(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
-    """A proxied prefix without the slash at its end leads to it. nginx does that, too, but by 301, after which a POST
-    comes as a GET. Not where something else may be of that path: nginx takes a location once."""
+    """Of a proxied prefix. Not where something else may be of that path, or 301 is for all: nginx does that itself."""
     bare, snippet = route.path.removesuffix("/"), scope.site.snippet
     status = redirect_status_option.OPTION.of(scope.site)
     is_proxy = isinstance(route.action, model.Proxy) and route.action.php is None
     is_prefix = is_proxy and route.path.startswith("/") and bare not in {"", route.path}
-    if not is_prefix or route.replaced or status == _MOVED or scope.settings.like_nginx_proxy:
+    if not is_prefix or route.replaced or status == slash_redirects.MOVED or scope.settings.like_nginx_proxy:
         return ()
-    if any(route_paths.takes(one.path, bare) for one in scope.site.routes) or site_scope.owned(snippet, "include"):
+    if site_scope.owned(snippet, "include") or any(
+        one.args and one.args[-1].value in {bare, route.path} for one in site_scope.owned(snippet, "location")
+    ):
         return ()
-    if any(one.args and one.args[-1].value in {bare, route.path} for one in site_scope.owned(snippet, "location")):
-        return ()
-    there = Expr(f"{arguments.literal(arguments.encoded(route.path))}$is_args$args")
-    others = (arguments.line("return", str(status), there),)
-    block = (
-        arguments.line("if", Expr("$request_method"), "!~", Expr(r"^(?:GET|HEAD)\z"), block=others),
-        arguments.line("return", str(_MOVED), there),
-    )
-    return (arguments.line("location", "=", bare, block=block),)
+    return slash_redirects.locations(scope, route.path)
 
 
 def _named(scope: site_scope.Scope, route: model.Route, error: RenderError) -> RenderError:

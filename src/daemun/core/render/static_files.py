@@ -15,6 +15,7 @@ from daemun.core.render import (
     header_directives,
     option_lines,
     site_scope,
+    slash_redirects,
 )
 from daemun.core.texts import names, route_paths
 
@@ -57,7 +58,7 @@ def locations(
     inner = [node for node in inner if isinstance(node, directive.Comment) or site_scope.location_name(node) not in own]
     block = (*site_scope.yielding(lines, route.snippet), *route.snippet, *inner)
     location = arguments.line("location", prefix, block=block)
-    return (location, *_redirect(scope, route, prefix))
+    return (location, *slash_redirects.locations(scope, route.path))
 
 
 def _of_whole_paths(
@@ -197,13 +198,3 @@ def link_lines(scope: site_scope.Scope, route: model.Route, trusted: str | None)
 def hidden(prefix: str) -> str:
     """A regular expression for paths of which a part begins with a dot."""
     return rf"(?s)^{arguments.in_regex(prefix)}(?:.*/)?\.(?!well-known(?:/|\z))"
-
-
-def _redirect(scope: site_scope.Scope, route: model.Route, prefix: str) -> tuple[directive.Directive, ...]:
-    """ "/assets" leads to "/assets/", unless another route has it."""
-    without = prefix.rstrip("/")
-    others = [other.path for other in scope.site.routes if other is not route]
-    if not without or any(route_paths.takes(path, without) for path in others):
-        return ()
-    there = Expr(f"{arguments.encoded(without)}/$is_args$args")
-    return (arguments.line("location", "=", without, block=(arguments.line("return", "301", there),)),)
