@@ -142,6 +142,10 @@ def test_a_phone_gets_it_by_a_link(daemon: Daemon, one: echo.EchoServer, tmp_pat
         assert (page.headers["Cache-Control"], page.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
         for wrong in (url[:-1], f"{url}x", f"{url[:-43]}{'A' * 43}"):
             assert client.post(wrong).status_code == 404, wrong
+        plain = client.get(url.replace("https:", "http:"))
+        assert (plain.status_code, plain.headers["Location"]) == (301, link)
+        # On the same connection, so in the same worker's log.
+        assert client.get("http://a.test/logged").status_code == 301
         assert client.put(url).status_code == 405
         assert client.post(url, content=b"x" * 2000).status_code == 413
         got = client.post(url)
@@ -152,6 +156,8 @@ def test_a_phone_gets_it_by_a_link(daemon: Daemon, one: echo.EchoServer, tmp_pat
     path.write_bytes(got.content)
     phone = client_authority.unpack(path, made["password"])
     _wait(daemon, phone, 200)
+    access_log = pathlib.Path(daemon.state, "logs", "access.log")
+    daemon.wait(lambda: "/logged" in access_log.read_text(), "the access log")
     logs = [one.read_text() for one in pathlib.Path(daemon.state, "logs").iterdir() if one.is_file()]
     assert not any(secret in text for text in (*logs, daemon.log_text()))
 

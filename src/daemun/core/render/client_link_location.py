@@ -35,7 +35,7 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     block = (
         *held_access.open_lines(scope.environment),
         *unlogged,
-        arguments.line("error_page", *error_pages.STATUSES, Expr(f"{_PAGES}$daemun_wanted")),
+        _pages_line(),
         arguments.line("client_max_body_size", "1k"),
         arguments.line("proxy_http_version", "1.1"),
         arguments.line("proxy_pass_request_headers", "off"),
@@ -50,3 +50,17 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         arguments.line("proxy_pass", f"http://{_UPSTREAM}/client"),
     )
     return (arguments.line("location", "=", PATH, block=block), *error_pages.unlogged(_PAGES, unlogged))
+
+
+def http_lines(scope: site_scope.Scope, answer: tuple[directive.Node, ...]) -> tuple[directive.Node, ...]:
+    """For the plain server of a site with HTTPS: who typed the address without it. answer: what leads there, or
+    refuses."""
+    if not client_certificates.is_asking_own(scope):
+        return ()
+    unlogged = invitation_locations.unlogged(scope)
+    block = (*unlogged, _pages_line(), *answer)
+    return (arguments.line("location", "=", PATH, block=block), *error_pages.unlogged(_PAGES, unlogged))
+
+
+def _pages_line() -> directive.Directive:
+    return arguments.line("error_page", *error_pages.STATUSES, Expr(f"{_PAGES}$daemun_wanted"))

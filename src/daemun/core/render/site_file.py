@@ -224,11 +224,17 @@ def _plain(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     challenge = _challenge(scope)
     if on_demand_site.is_on(site):
         challenge = (*on_demand_site.http_lines(scope, to_https(site, trailing_slashes.request_uri(scope))), *challenge)
-    if not site_scope.has_tls(site) or site.http is model.HttpMode.SERVE:
+    if not site_scope.has_tls(site):
+        return (*challenge, *_content(scope, https=False))
+    off = arguments.line("return", str(scope.settings.default.status))
+    link: tuple[directive.Node, ...] = (off,) if site.http is model.HttpMode.OFF else to_https(site)
+    if believes_https(scope.settings) and site.http is not model.HttpMode.OFF:
+        link = (*to_https_unless_there(link), arguments.line("return", "404"))
+    challenge = (*challenge, *client_link_location.http_lines(scope, link))
+    if site.http is model.HttpMode.SERVE:
         return (*challenge, *_content(scope, https=False))
     if site.http is model.HttpMode.OFF:
-        status = str(scope.settings.default.status)
-        return (*challenge, server_blocks.anything(arguments.line("return", status)))
+        return (*challenge, server_blocks.anything(off))
     uri = trailing_slashes.request_uri(scope)
     if believes_https(scope.settings):
         return (*challenge, *to_https_unless_there(to_https(site, uri)), *_content(scope, https=False))
