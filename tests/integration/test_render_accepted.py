@@ -14,6 +14,17 @@ from tests.support.sites import site
 
 pytestmark = pytest.mark.nginx
 
+USED_WHERE_THERE = {
+    render_environment.Feature.POST_QUANTUM,
+    render_environment.Feature.BROTLI,
+    render_environment.Feature.BROTLI_STATIC,
+    render_environment.Feature.ZSTD,
+    render_environment.Feature.ZSTD_STATIC,
+    render_environment.Feature.GZIP_STATIC,
+    render_environment.Feature.HTTP_V3,
+}
+"""Without one of these a configuration is rendered that does without it."""
+
 
 @pytest.fixture(scope="module")
 def prepared() -> collections.abc.Iterator[layout.Layout]:
@@ -25,8 +36,7 @@ def prepared() -> collections.abc.Iterator[layout.Layout]:
 def test_feature(name: str, prepared: layout.Layout) -> None:
     feature = features.FEATURES[name]
     env = rendered.environment_of(prepared, ipv6=machine_limits.has_ipv6(), own_blocks=feature.own_blocks)
-    # No feature needs post-quantum key exchange, which is used where it is there.
-    if set(render_environment.Feature) - env.nginx.features - {render_environment.Feature.POST_QUANTUM}:
+    if set(render_environment.Feature) - env.nginx.features - USED_WHERE_THERE:
         pytest.skip("this nginx lacks what some of the features need")
     desired = feature.desired
     files = render_tree.render_files(desired, env)
