@@ -37,6 +37,12 @@ def of_route(route: model.Route, site: model.Site, settings: model.Globals) -> H
     return outer if own is None else _within(own, outer, names.variable_suffix(site.host, route.name))
 
 
+def wants_own_certificates(site: model.Site, settings: model.Globals) -> bool:
+    """Whether visitors of a part of the site show certificates of daemun's own authority."""
+    held = (of_site(site, settings), *(of_route(one, site, settings) for one in site.routes))
+    return any((wanted := one.access.client_certificates) is not None and wanted.ca.path is None for one in held)
+
+
 def _within(own: access_option.Access, outer: HeldAccess, place: str) -> HeldAccess:
     if own.is_limited and not own.conditions and own.client_certificates is None:
         own = dataclasses.replace(outer.access, rate_limit=own.rate_limit, connections=own.connections)

@@ -75,7 +75,7 @@ def is_asking(scope: site_scope.Scope) -> bool:
 
 def is_asking_own(scope: site_scope.Scope) -> bool:
     """The same of daemun's own CA for clients."""
-    return any(one.ca.path is None for one in _find(scope))
+    return access_levels.wants_own_certificates(scope.site, scope.settings)
 
 
 def server_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:

@@ -35,7 +35,7 @@ def find_page(chosen: settings.Settings, host: str | None) -> str:
     """The address behind which links are, without the secret. host: None: of the first site that has one and is open.
     Raises: ConfigError."""
     desired = configuration.read(chosen)
-    having = [site for site in desired.enabled if _has_own_ca(site, desired.globals)]
+    having = [site for site in desired.enabled if access_levels.wants_own_certificates(site, desired.globals)]
     found = {name: site for site in having for name in _served(site) if names.is_host_name(name)}
     source = configuration.name_source(chosen)
     if not found:
@@ -88,15 +88,6 @@ def revoke(chosen: settings.Settings, name: str) -> tuple[client_ca.Client, ...]
 
 def is_over(one: client_ca.Client) -> bool:
     return one.expires_at <= _now()
-
-
-def _has_own_ca(site: model.Site, globals_: model.Globals) -> bool:
-    every = (
-        access_levels.of_site(site, globals_),
-        *(access_levels.of_route(one, site, globals_) for one in site.routes),
-    )
-    wanted = (held.access.client_certificates for held in every)
-    return any(one is not None and one.ca.path is None for one in wanted)
 
 
 def _links(chosen: settings.Settings) -> client_links.ClientLinks:
