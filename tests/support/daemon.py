@@ -27,7 +27,7 @@ from daemun import errors, settings
 from daemun.cli import control_client
 from daemun.core import layout
 from daemun.judge import judge_process
-from tests.support import binaries, clients, ports
+from tests.support import binaries, clients, forked, ports
 
 Json = dict[str, typing.Any]
 T = typing.TypeVar("T")
@@ -136,7 +136,7 @@ class Daemon:
 
     def _start(self, output: int) -> None:
         assert not self.is_running, "the daemon runs already"
-        self._process = subprocess.Popen(
+        self._process = forked.Popen(
             self.command("up"),
             stdout=output,
             stderr=output,
@@ -224,15 +224,7 @@ class Daemon:
         return self._run([*self.program, *arguments], 60)
 
     def _run(self, command: list[str], within_s: float) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            env=self.environment,
-            cwd=self.root,
-            timeout=within_s,
-            check=False,
-        )
+        return forked.run(command, environment=self.environment, folder=self.root, within_s=within_s)
 
     def cli_on_a_terminal(self, *arguments: str) -> str:
         """What a command shows on a terminal, whatever it exits with."""

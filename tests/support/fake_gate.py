@@ -7,7 +7,6 @@ import dataclasses
 import datetime
 import os
 import pathlib
-import sys
 
 from daemun import settings
 from daemun.control import gate_port
@@ -17,6 +16,7 @@ from daemun.core.certificates import on_demand_names
 from daemun.core.options import old_workers_option
 from daemun.errors import ConfigError
 from daemun.web import api, socket_server
+from tests.support import forked
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 
@@ -209,18 +209,13 @@ class Said:
 async def command(*arguments: str, cwd: pathlib.Path, environ: dict[str, str] | None = None) -> Said:
     """Run the real command line to its end; no traceback may be seen."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DAEMUN_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "daemun",
-        *arguments,
-        cwd=cwd,
-        env=clean | {"COLUMNS": "200"} | (environ or {}),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+    done = await asyncio.to_thread(
+        forked.run,
+        [*forked.PROGRAM, *arguments],
+        environment=clean | {"COLUMNS": "200"} | (environ or {}),
+        folder=cwd,
+        within_s=240,
     )
-    out, err = await process.communicate()
-    said = Said(code=process.returncode or 0, out=out.decode(), err=err.decode())
+    said = Said(code=done.returncode, out=done.stdout, err=done.stderr)
     assert "Traceback" not in said.out + said.err, said
     return said
