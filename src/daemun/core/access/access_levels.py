@@ -21,10 +21,12 @@ class HeldAccess:
 
 
 NOTHING = HeldAccess(access=access_option.Access(), place="")
+_OPEN_GATE = HeldAccess(access=access_option.Access(), place="gate")
 
 
 def of_gate(settings: model.Globals) -> HeldAccess:
-    return HeldAccess(access=access_option.OPTION.of(settings) or access_option.Access(), place="gate")
+    access = access_option.OPTION.of(settings)
+    return _OPEN_GATE if access is None else HeldAccess(access=access, place="gate")
 
 
 def of_site(site: model.Site, settings: model.Globals) -> HeldAccess:

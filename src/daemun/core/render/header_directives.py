@@ -8,6 +8,7 @@ stands once, in nginx.conf, and a location that needs one line more repeats it w
 import collections.abc
 import dataclasses
 import itertools
+import types
 
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.access import access_levels
@@ -43,9 +44,8 @@ def shared(
     settings: model.Globals, nginx: render_environment.Nginx, set_header: str
 ) -> tuple[directive.Directive, ...]:
     """The same without what the owner sets at the http level, for there."""
-    return _last_wins(
-        standard_headers.standard(set_header, settings, nginx), hidden=site_scope.owned(settings.snippet, set_header)
-    )
+    usual = standard_headers.standard(set_header, settings, nginx)
+    return _last_wins(outermost=usual, hidden=site_scope.owned(settings.snippet, set_header))
 
 
 def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) -> tuple[directive.Directive, ...]:
@@ -82,14 +82,12 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
         connection = (*connection, arguments.line(set_header, "Destination", Expr("$http_destination")))
     identity = tuple(arguments.line(set_header, name, Expr(value)) for name, value in _identity(scope, route))
     usual = standard_headers.standard(set_header, scope.settings, scope.environment.nginx)
-    removed = tuple(
-        arguments.line(set_header, name, "") for name in _of_all_judges(scope, {_subject(line) for line in usual})
-    )
+    removed = tuple(arguments.line(set_header, name, "") for name in _of_all_judges(scope, usual))
     aliases = _aliases(scope, set_header, (*removed, *identity))
     if not (written or site_wide or given or connection or aliases or identity or removed):
         return ()
     gate_wide = site_scope.owned(scope.settings.snippet, set_header)
-    lines = _last_wins(usual, connection, removed, gate_wide, site_wide, identity, given, hidden=written)
+    lines = _last_wins(connection, removed, gate_wide, site_wide, identity, given, outermost=usual, hidden=written)
     named = {line.args[0].value.lower() for line in (*lines, *written) if line.args}
     return (*lines, *(alias for alias in aliases if alias.args[0].value.lower() not in named))
 
@@ -107,7 +105,7 @@ def _by_gate(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, st
 
 def _of_all_judges(scope: site_scope.Scope, known: collections.abc.Container[str]) -> tuple[str, ...]:
     """The headers in which any judge of the site or the gate names visitors, but those that are set anyway: a server
-    believes them on routes without that judge, too, where a visitor could invent them. known: as `_subject` has them.
+    believes them on routes without that judge, too, where a visitor could invent them. known: by subject.
 
     The visitor's own passwords and cookies are no such headers: servers verify them."""
     found: dict[str, str] = {}
@@ -116,7 +114,7 @@ def _of_all_judges(scope: site_scope.Scope, known: collections.abc.Container[str
         certified = () if access.client_certificates is None else client_certificates.HEADERS
         named = judge_locations.find_headers(access)
         for name in (*copied, *named, *certified):
-            subject = _as_subject(name)
+            subject = standard_headers.subject(name)
             if subject not in known and subject not in _VERIFIED:
                 found.setdefault(subject, name)
     return tuple(found.values())
@@ -131,7 +129,7 @@ def _aliases(
         return ()
     found: list[directive.Directive] = []
     usual = standard_headers.standard(set_header, scope.settings, scope.environment.nginx)
-    named = [line.args[0].value for line in (*usual, *more)]
+    named = [line.args[0].value for line in (*itertools.chain.from_iterable(usual.values()), *more)]
     for original in (*named, "Content-Length", "Transfer-Encoding"):
         parts = original.split("-")
         for joints in itertools.product("-_", repeat=len(parts) - 1):
@@ -151,7 +149,7 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
     given: dict[str, directive.Arg] = {"Host": Expr(scope.forwarded.host) if host is None else directive.Text(host)}
     usual = {**standard_headers.forwarded(scope.forwarded), **standard_headers.further(scope.settings)}
     given |= {name: Expr(value) for name, value in usual.items()}
-    given |= dict.fromkeys(_of_all_judges(scope, {_as_subject(name) for name in given}), Expr(""))
+    given |= dict.fromkeys(_of_all_judges(scope, {standard_headers.subject(name) for name in given}), Expr(""))
     for name, value in _identity(scope, route):
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
         given[name] = Expr(value)
@@ -183,9 +181,12 @@ def _owners_value(settings: model.Globals, value: str) -> directive.Arg:
 
 
 def _last_wins(
-    *lists: collections.abc.Iterable[directive.Directive], hidden: collections.abc.Iterable[directive.Directive]
+    *lists: collections.abc.Iterable[directive.Directive],
+    outermost: collections.abc.Mapping[str, tuple[directive.Directive, ...]] = types.MappingProxyType({}),
+    hidden: collections.abc.Iterable[directive.Directive],
 ) -> tuple[directive.Directive, ...]:
-    merged: dict[str, list[directive.Directive]] = {}
+    """outermost: of the first list, by subject."""
+    merged: dict[str, collections.abc.Sequence[directive.Directive]] = dict(outermost)
     for group in lists:
         fresh: dict[str, list[directive.Directive]] = {}
         for line in group:
@@ -197,11 +198,7 @@ def _last_wins(
 
 
 def _subject(line: directive.Directive) -> str:
-    return _as_subject(line.args[0].value) if line.args else ""
-
-
-def _as_subject(name: str) -> str:
-    return name.lower().replace("-", "_")
+    return standard_headers.subject(line.args[0].value) if line.args else ""
 
 
 # --- responses -------------------------------------------------------------------------------------------------

@@ -1,5 +1,8 @@
 """What every server behind the gate is sent about a visitor, and which headers of a visitor's no server gets."""
 
+import collections.abc
+import functools
+
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import proxy_headers_option
@@ -17,6 +20,9 @@ _REMOVED = (
 CGI (httpoxy.org)."""
 
 PROXIED = "proxied_"
+
+_REMEMBERED = 8
+"""Combinations: of each gate there are two, for HTTP and gRPC, which thousands of locations share."""
 
 _HOP = ("Upgrade", "$daemun_upgrade"), ("Connection", "$daemun_connection")
 
@@ -49,9 +55,14 @@ def further(settings: model.Globals, *, is_grpc: bool = False) -> dict[str, str]
 
 def from_proxies(settings: model.Globals, *, is_grpc: bool = False) -> tuple[str, ...]:
     """The headers that only trusted proxies may send, each once. is_grpc: to servers that speak gRPC."""
+    return _each_once(tuple(proxy_headers_option.OPTION.of(settings)), is_grpc=is_grpc)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _each_once(names: tuple[str, ...], *, is_grpc: bool) -> tuple[str, ...]:
     usual = tuple(name for name in believed_headers.USUAL if not is_grpc or name not in believed_headers.NOT_OF_GRPC)
     found: dict[str, str] = {}
-    for name in proxy_headers_option.OPTION.of(settings):
+    for name in names:
         for one in usual if name == proxy_headers_option.DEFAULT else (name,):
             found.setdefault(one.lower(), one)
     return tuple(found.values())
@@ -64,12 +75,35 @@ def proxied_variable(name: str) -> str:
 
 def standard(
     set_header: str, settings: model.Globals, nginx: render_environment.Nginx
-) -> tuple[directive.Directive, ...]:
-    """What every server behind the gate is sent, for `proxy_set_header` or `grpc_set_header`."""
+) -> collections.abc.Mapping[str, tuple[directive.Directive, ...]]:
+    """What every server behind the gate is sent, for `proxy_set_header` or `grpc_set_header`.
+
+    Returns: by subject (`subject`). Not to be changed: the same for all.
+    """
     ours = forwarded_headers.expressions(settings, nginx)
+    further_ = tuple(further(settings, is_grpc=set_header == "grpc_set_header").items())
+    return _standard(set_header, ours, further_, settings.like_nginx_proxy)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _standard(
+    set_header: str,
+    ours: forwarded_headers.ForwardedHeaders,
+    further_: tuple[tuple[str, str], ...],
+    is_like_nginx_proxy: bool,
+) -> collections.abc.Mapping[str, tuple[directive.Directive, ...]]:
     is_grpc = set_header == "grpc_set_header"
     hop = () if is_grpc else _HOP
-    given = {"Host": ours.host, **forwarded(ours), **dict(hop), **further(settings, is_grpc=is_grpc)}
-    if not is_grpc and not settings.like_nginx_proxy:
+    given = {"Host": ours.host, **forwarded(ours), **dict(hop), **dict(further_)}
+    if not is_grpc and not is_like_nginx_proxy:
         given["Destination"] = path_translation.DESTINATION
-    return tuple(arguments.line(set_header, name, Expr(value)) for name, value in given.items())
+    lines: dict[str, tuple[directive.Directive, ...]] = {}
+    for name, value in given.items():
+        line = arguments.line(set_header, name, Expr(value))
+        lines[subject(name)] = (*lines.get(subject(name), ()), line)
+    return lines
+
+
+def subject(name: str) -> str:
+    """What a header is known by: many servers take X_Real_IP and X-Real-IP for one, as CGI does."""
+    return name.lower().replace("-", "_")
