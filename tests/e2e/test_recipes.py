@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import typing
 import urllib.parse
 
 import dns.message
@@ -260,6 +261,22 @@ def test_several_machines(daemon: Daemon, server: backend.Backend) -> None:
 def _servers(daemon: Daemon) -> list[str]:
     """What each server of the site is."""
     return [server["state"] for route in daemon.site("app.test")["routes"] for server in route.get("servers", [])]
+
+
+def test_what_visitors_got(daemon: Daemon, server: backend.Backend) -> None:
+    serve(daemon, "What visitors got", server)
+    clients.get(daemon.gate, "https://app.test/api/4711")
+
+    def find(*words: str) -> list[typing.Any]:
+        found: list[typing.Any] = json.loads(daemon.cli_good("logs", *words, "--json"))["lines"]
+        return found
+
+    daemon.wait(lambda: find("app.test/api/", "--since", "1h", "--status", "2xx"), "the line in the access log")
+    (line,) = find("app.test/api/")
+    assert (line["uri"], line["status"], line["upstream"]) == ("/api/4711", 200, f"127.0.0.1:{server.port}")
+    for command in re.findall(r"^daemun (logs .*?)(?:  .*)?$", RECIPES["What visitors got"], re.MULTILINE):
+        words = command.replace("app.example.com", "app.test").replace(" -f", "").split()
+        daemon.cli_good(*words)
 
 
 def test_who_uses_my_bandwidth(daemon: Daemon, server: backend.Backend) -> None:

@@ -20,6 +20,7 @@ from daemun.core.options import (
     timeout_option,
     trusted_proxies_option,
 )
+from daemun.core.texts import log_lines
 from daemun.sources import nginx_snippet
 from tests.support import clients, echo, ports, rendered
 from tests.support.daemon import wait_for
@@ -141,7 +142,7 @@ def test_the_id_is_in_both_logs(gate: rendered.Running, status: int) -> None:
     assert re.match(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[error\] \d+#0: \*\d+ answered " + str(status), line)
 
 
-@pytest.mark.parametrize("line", [None, logs_option.JSON_LINE])
+@pytest.mark.parametrize("line", [None, log_lines.JSON_LINE])
 @pytest.mark.parametrize("believed", [(), ("127.0.0.0/8",)])
 def test_a_request_is_logged_as_its_page_names_it_and_others_by_their_connection(
     one: echo.EchoServer, line: str | None, believed: tuple[str, ...]

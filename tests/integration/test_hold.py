@@ -27,6 +27,7 @@ from daemun.core.options import (
     trusted_proxies_option,
     upstream_tls_options,
 )
+from daemun.core.texts import log_lines
 from daemun.hold import hold_limits
 from tests.support import backend, clients, echo, holding, ports, rendered, responders, serving, upstreams
 from tests.support.sites import proxy, route, site
@@ -134,7 +135,7 @@ async def test_f1_where_a_file_is_moved_to_stays_as_the_server_knows_it(
 
 @pytest.mark.parametrize("theirs", ["", "abc.DEF-1_2", "<script>", "x" * 200])
 @pytest.mark.parametrize("believed", [(), ("127.0.0.0/8",)])
-@pytest.mark.parametrize("line", [None, logs_option.JSON_LINE, "request_id=${request_id} mine"])
+@pytest.mark.parametrize("line", [None, log_lines.JSON_LINE, "request_id=${request_id} mine"])
 async def test_a_page_names_the_request_as_the_log_does(
     theirs: str, believed: tuple[str, ...], line: str | None
 ) -> None:
@@ -143,7 +144,7 @@ async def test_a_page_names_the_request_as_the_log_does(
     settings = model.Globals(
         options=catalogue.values(
             logs_option.OPTION.set(
-                logs_option.Logs(format=line, escape="json" if line == logs_option.JSON_LINE else "default")
+                logs_option.Logs(format=line, escape="json" if line == log_lines.JSON_LINE else "default")
             ),
             trusted_proxies_option.OPTION.set(believed),
         )

@@ -144,11 +144,13 @@ def test_what_is_rendered(run: Run, tmp_path: pathlib.Path) -> None:
 
 
 def test_lines_of_logs(run: Run, tmp_path: pathlib.Path) -> None:
-    """What nginx writes as JSON is handed on as such."""
+    """Each is an object, also one of a form that nobody knows."""
     logs = tmp_path / "state" / "logs"
     logs.mkdir(parents=True)
     (logs / "access.log").write_text('one\n{"status": 200}\n[1]\n"two"\n')
-    assert json.loads(run("logs", "--json", "-n", "3")[1])["lines"] == [{"status": 200}, "[1]", '"two"']
+    assert json.loads(run("logs", "--json", "-n", "3")[1])["lines"] == [
+        {"line": text} for text in ('{"status": 200}', "[1]", '"two"')
+    ]
     assert run("logs", "-n", "1") == (0, '"two"\n')
 
 

@@ -5,11 +5,16 @@ that they `note` and of the lines that they would have printed, as `messages`. W
 code is the same as without `--json`. Remarks beside that stay on standard error.
 """
 
+import collections.abc
 import dataclasses
 import json
 import os
+import re
 import sys
 import typing
+
+_OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Control characters that JSON does not escape, and those that turn the direction of a text."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -60,7 +65,22 @@ def set_error(text: str) -> bool:
 def print_json(value: typing.Any, *, is_line: bool = False) -> None:
     """A document of the command's own. is_line: one of many, on one line and at once."""
     _answer.is_printed = True
-    print(json.dumps(value, indent=None if is_line else 2, ensure_ascii=False), flush=is_line)
+    print(_text_of(value, indent=None if is_line else 2), flush=is_line)
+
+
+def print_list(name: str, values: collections.abc.Iterable[typing.Any], **facts: typing.Any) -> None:
+    """A document of facts and one list, which may be longer than the memory; a line for each of its values."""
+    _answer.is_printed = True
+    print(_text_of(facts, indent=None)[:-1] + (", " if facts else "") + f"{json.dumps(name)}: [", end="")
+    for index, value in enumerate(values):
+        print("," if index else "", _text_of(value, indent=None), sep="\n", end="")
+    print("\n]}")
+
+
+def _text_of(value: typing.Any, *, indent: int | None) -> str:
+    """What a terminal obeys, or cannot show, is escaped: texts come from clients, too."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return text if text.isascii() else _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def finish(code: object) -> None:

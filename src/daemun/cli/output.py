@@ -91,8 +91,12 @@ def lines_of(titles: Row, rows: collections.abc.Sequence[Row]) -> list[str]:
 def clean(text: str) -> str:
     """The text without control characters, line breaks and tabs excepted, and with the options of this gate in the
     commands that it names."""
-    shown = "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return cures.with_options(shown, _options)
+    return cures.with_options(without_controls(text), _options)
+
+
+def without_controls(text: str) -> str:
+    """The text without control characters, line breaks and tabs excepted; nothing else is changed."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def state_of(word: str) -> str:

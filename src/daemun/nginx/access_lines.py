@@ -130,11 +130,13 @@ def _watch(folder: pathlib.Path) -> asyncinotify.Inotify | None:
 class Follower:
     """Whole lines of a file that grows, and that is renamed when it is too large. Blocking."""
 
-    def __init__(self, path: pathlib.Path, *, at_end: bool = True) -> None:
+    def __init__(self, path: pathlib.Path, *, at_end: bool = True, descriptor: int | None = None) -> None:
+        """descriptor: of that file, to be read on from where it stands; it is closed here."""
         self._path = path
-        self._file: int | None = None
+        self._file = descriptor
         self._rest = b""
-        self._open(at_end=at_end)
+        if descriptor is None:
+            self._open(at_end=at_end)
 
     def read(self) -> collections.abc.Iterator[bytes]:
         """What was written since the last call: of the file that was renamed first, and then of the new one."""

@@ -8,17 +8,9 @@ import pydantic
 
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
-from daemun.core.texts import quantity_rules, rules, variable_rules, words
+from daemun.core.texts import log_lines, quantity_rules, rules, variable_rules, words
 
 _ESCAPES = ("default", "json", "none")
-JSON_LINE = (
-    '{"time":"$time_iso8601","client":"$remote_addr","user":"$remote_user","host":"$host","method":"$request_method",'
-    '"uri":"$request_uri","protocol":"$server_protocol","status":$status,"bytes":$body_bytes_sent,'
-    '"request_time":$request_time,"upstream":"$upstream_addr","upstream_status":"$upstream_status",'
-    '"upstream_response_time":"$upstream_response_time","referer":"$http_referer","user_agent":"$http_user_agent",'
-    '"tls":"$ssl_protocol","request_id":"$request_id"}'
-)
-"""A line of the access log for programs."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +55,9 @@ class WrittenLogs(forms.OptionMap):
 def _make(written: WrittenLogs) -> Logs:
     stdout = None if written.access is None else written.access == "stdout"
     logs = Logs(access=written.access is not False, stdout=stdout, max_bytes=written.max_size, keep=written.keep)
-    return dataclasses.replace(logs, format=JSON_LINE, escape="json") if written.format is Format.JSON else logs
+    return (
+        dataclasses.replace(logs, format=log_lines.JSON_LINE, escape="json") if written.format is Format.JSON else logs
+    )
 
 
 def _check(value: Logs, place: Place) -> None:

@@ -1,0 +1,212 @@
+"""What `daemun logs` shows: which lines, and how."""
+
+import collections
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import enum
+import fnmatch
+import re
+import shutil
+import sys
+import typing
+
+from daemun import errors, settings
+from daemun.cli import control_client, host_names, json_answer, output, request_lines
+from daemun.core import short_texts
+from daemun.core.logged import error_line, logged_request, request_filter
+from daemun.nginx import log_files, request_log
+
+Found = logged_request.LoggedRequest | error_line.ErrorLine | None
+
+_FIELDS = {
+    "host": "host",
+    "uri": "path",
+    "status": "status",
+    "request_time": "time taken",
+    "time": "time",
+}
+
+
+class Output(enum.Enum):
+    SHORT = "short"
+    RAW = "raw"
+    JSON = "json"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Lines:
+    """Which lines are wanted. passed: how many were not taken because their form has not what the filter looks at, by
+    the field; "": it is no form that is known."""
+
+    read: collections.abc.Callable[[bytes], Found]
+    wanted: request_filter.RequestFilter
+    holds: bytes
+    passed: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    _may_be: re.Pattern[bytes] | None = dataclasses.field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self._may_be = _pattern_of(self.wanted)
+
+    def takes(self, line: bytes) -> bool:
+        if self.holds not in line or (self._may_be is not None and self._may_be.search(line) is None):
+            return False
+        if not self.wanted.needs:
+            return True
+        request = _request_of(self.read(line))
+        if request is None:
+            self.passed[""] += 1
+            return False
+        if lacking := self.wanted.needs - request.fields:
+            self.passed.update(lacking)
+            return False
+        return self.wanted.takes(request)
+
+    def is_before(self, line: bytes) -> bool | None:
+        request = _request_of(self.read(line))
+        if request is None or request.at is None or self.wanted.since is None:
+            return None
+        return request.at < self.wanted.since - request_log.OUT_OF_ORDER
+
+
+def find(files: log_files.LogFiles, wanted: Lines, most: int | None) -> collections.abc.Iterator[bytes]:
+    """The lines that are wanted, the oldest first; with `most` the last ones of them."""
+    if most is None:
+        yield from filter(wanted.takes, files.forward(wanted.is_before))
+        return
+    last: list[bytes] = []
+    lines = files.backwards()
+    with contextlib.closing(lines):
+        for number, line in enumerate(lines if most else ()):
+            if wanted.takes(line):
+                last.append(line)
+            if len(last) == most or (number % 100 == 0 and wanted.is_before(line)):
+                break
+    yield from reversed(last)
+
+
+class Printer:
+    """Prints lines in one form, with the day before the first of each."""
+
+    def __init__(self, form: Output, read: collections.abc.Callable[[bytes], Found]) -> None:
+        self._form = form
+        self._read = read
+        self._day: datetime.date | None = None
+        self._is_terminal = sys.stdout.isatty()
+        self._colours = self._is_terminal and request_lines.is_coloured()
+
+    def print(self, line: bytes) -> None:
+        if self._form is Output.JSON:
+            json_answer.print_json(self.value_of(line), is_line=True)
+            return
+        request = _request_of(self._read(line)) if self._form is Output.SHORT else None
+        if request is None:
+            self._print_raw(line)
+            return
+        day = request_lines.date_of(request)
+        if day is not None and day != self._day:
+            self._day = day
+            print(f"{day:%A %Y-%m-%d}")
+        width = shutil.get_terminal_size().columns
+        print(request_lines.line_of(request, width=width, colours=self._colours))
+
+    def value_of(self, line: bytes) -> dict[str, typing.Any]:
+        found = self._read(line)
+        if found is None:
+            return {"line": line.decode("utf-8", "replace")}
+        return error_line.to_json(found) if isinstance(found, error_line.ErrorLine) else logged_request.to_json(found)
+
+    def _print_raw(self, line: bytes) -> None:
+        """For programs byte for byte; a terminal obeys nothing that a client wrote."""
+        raw = getattr(sys.stdout, "buffer", None)
+        if self._is_terminal or raw is None:
+            print(output.without_controls(line.decode("utf-8", "replace")))
+            return
+        sys.stdout.flush()  # what else was printed comes first
+        raw.write(line + b"\n")
+
+
+def make_filter(
+    chosen: settings.Settings,
+    place: str | None,
+    *,
+    since: str | None,
+    until: str | None,
+    status: str | None,
+    slow: str | None,
+) -> request_filter.RequestFilter:
+    """Raises: ConfigError for what cannot be read."""
+    now = datetime.datetime.now(datetime.UTC)
+    host, path = request_filter.parse_place(place) if place else ("", "")
+    option = ""
+    try:
+        option = "--since"
+        from_ = None if since is None else request_filter.parse_moment(since, now)
+        option = "--until"
+        to = None if until is None else request_filter.parse_moment(until, now)
+        option = "--status"
+        statuses = () if status is None else request_filter.parse_statuses(status)
+        option = "--slow"
+        least_s = None if slow is None else short_texts.parse_duration(slow)
+    except ValueError as error:
+        raise errors.ConfigError(f"cannot use {option}: {error}") from error
+    return request_filter.RequestFilter(
+        hosts=_names_of(chosen, host) if host else (),
+        path=path,
+        statuses=statuses,
+        least_s=least_s,
+        since=from_,
+        until=to,
+    )
+
+
+def _names_of(chosen: settings.Settings, host: str) -> tuple[str, ...]:
+    """Of every site that has such a name, all names; what no site has may be in the log from before."""
+    pattern = host_names.normal(host)
+    found = {pattern: None}
+    for names in _known_sites(chosen):
+        if any(name == pattern or ("*" in pattern and fnmatch.fnmatchcase(name, pattern)) for name in names):
+            found |= dict.fromkeys(names)
+    return tuple(found)
+
+
+def _known_sites(chosen: settings.Settings) -> list[tuple[str, ...]]:
+    """The names of each site: of the running daemon, else of the file."""
+    from daemun.wiring.offline import configuration
+
+    with contextlib.suppress(errors.DaemunError):
+        return [(site["host"], *site["aliases"]) for site in control_client.Client(chosen).status()["sites"]]
+    with contextlib.suppress(errors.DaemunError, OSError):
+        desired = configuration.read_if_good(chosen)
+        return [] if desired is None else [site.names for site in desired.sites]
+    return []
+
+
+def _pattern_of(wanted: request_filter.RequestFilter) -> re.Pattern[bytes] | None:
+    """What every wanted line holds, found many times as fast as its values are read; None: nothing is known."""
+    if wanted.statuses:
+        each = "|".join(str(code) for first, last in wanted.statuses for code in range(first, last + 1))
+        return re.compile(f"(?<![0-9])(?:{each})(?![0-9])".encode())
+    if wanted.hosts and not any("*" in host for host in wanted.hosts):
+        return re.compile("|".join(re.escape(host) for host in wanted.hosts).encode(), re.IGNORECASE)
+    return None
+
+
+def choose_form(short: bool | None, *, is_of_errors: bool) -> Output:
+    is_short = sys.stdout.isatty() if short is None else short
+    return Output.SHORT if is_short and not is_of_errors else Output.RAW
+
+
+def _request_of(found: Found) -> logged_request.LoggedRequest | None:
+    return found.request if isinstance(found, error_line.ErrorLine) else found
+
+
+def report_passed(lines: Lines) -> None:
+    """On standard error: lines that may have been wanted."""
+    for field, number in lines.passed.items():
+        what = f"without {_FIELDS[field]}" if field else "of no form that is known"
+        output.complain(
+            f"left out {output.count(number, 'line')} {what}: their log_format is another one than daemun's; --grep "
+            "finds them"
+        )
