@@ -73,7 +73,10 @@ def _measured(proxy: place.Proxy, load: collections.abc.Callable[[], Told], *, p
     """parts: how many of what is counted one thing has, such as MB of a file."""
     family = processes.family(*proxy.roots)
     before_s = processes.cpu_s(family)
-    told = load()
+    try:
+        told = load()
+    except LoadError as error:
+        raise LoadError(f"{proxy.name}: {error}") from error
     used_s = processes.cpu_s(family) - before_s
     if told.count == 0:
         raise LoadError(f"{proxy.name} answered nothing")

@@ -23,6 +23,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 LOOK_EVERY_S = 0.5
 AT_ONCE = 200
 """Names that are looked at in one look, in two milliseconds: less than a hundredth of a core."""
+LOOKS_A_TURN = 10
+"""Or more. A few names are not looked at all the time either: it would be the most that a daemon does at rest."""
 _REST = 50
 """Times as long as listing live/ took, it is not listed again: with a hundred thousand names a tenth of a second."""
 
@@ -58,7 +60,8 @@ class LiveRepair:
             self._turn = list(self._index.entries)
             self._marks = {name: self._marks[name] for name in self._turn if name in self._marks}
             self._failures = {name: failure for name, failure in self._failures.items() if name in self._index.entries}
-        names, self._turn = self._turn[:AT_ONCE], self._turn[AT_ONCE:]
+        amount = min(AT_ONCE, -(-len(self._index.entries) // LOOKS_A_TURN))
+        names, self._turn = self._turn[:amount], self._turn[amount:]
         names += await self._find_lost()
         entries = {name: self._index.entries[name] for name in names if name in self._index.entries}
         for name in await asyncio.to_thread(self._find_touched, entries):
