@@ -50,6 +50,7 @@ def test_a_name_that_the_ca_cannot_reach(daemon: Daemon, tmp_path: pathlib.Path)
         daemon.preamble = (
             f"acme: {{directory: '{ca.directory}', ca_file: {ca.ca_file}}}\n"
             "alerts:\n"
+            "  rules: {nginx: false}\n"
             "  webhook: {env: HOOK}\n"
             f"  smtp: {{server: {mail.host}, port: {mail.port}, user: gate, password: {{file: password}},\n"
             "    from: gate@example.com, to: me@example.com}\n"
@@ -119,19 +120,27 @@ def test_an_owners_file_that_runs_out(daemon: Daemon) -> None:
     with receivers.receiving() as hook:
         first = ca.issue(["own.test"], now)
         put(now - (first.not_after - now) * 0.95)
-        daemon.preamble = f"alerts: {{ntfy: {{url: '{hook.url}/gate', token: {SECRET}}}}}\n"
-        daemon.write(
+        rules = "{changes: 0s, nginx: false}"
+        daemon.preamble = f"alerts: {{ntfy: {{url: '{hook.url}/gate', token: {SECRET}}}, rules: {rules}}}\n"
+        site = (
             "sites:\n  own.test:\n    tls: {certificate: own.pem, key: own.key}\n"
             '    routes: {/: {redirect: "https://sign.test/own", status: 302}}\n'
         )
+        daemon.write(site)
         daemon.start()
         daemon.wait(lambda: hook.posts, "the alert", within_s=60)
         put(now)
         daemon.cli_good("apply")
         daemon.wait(lambda: len(hook.posts) > 1, "the word that it is over", within_s=60)
         said = daemon.cli_good("certs", "forecast")
+        daemon.write(f"{site}    nginx: no_such_directive on;\n")
+        daemon.wait(lambda: len(hook.posts) > 2, "the alert of a change that is not live", within_s=60)
     titles = [post.headers["title"].partition(": ")[2] for post in hook.posts]
-    assert titles == ["the certificate of own.test runs out", "solved: the certificate of own.test"]
+    assert titles == [
+        "the certificate of own.test runs out",
+        "solved: the certificate of own.test",
+        "a change is not live: own.test",
+    ]
     assert {post.headers["authorization"] for post in hook.posts} == {f"Bearer {SECRET}"}
     assert "Not renewed by daemun" in said
     assert "own.test" in said

@@ -322,7 +322,7 @@ def test_a_full_store_sends_an_alert_also_at_the_start(daemon: Daemon) -> None:
     """What was sent cannot be stored either: that is logged once."""
     with receivers.receiving() as hook:
         daemon.environment |= {"HOOK": f"{hook.url}/x"}
-        daemon.preamble = "alerts: {webhook: {env: HOOK}}\n"
+        daemon.preamble = "alerts: {webhook: {env: HOOK}, rules: {nginx: false}}\n"
         daemon.write("sites:\n" + signpost("a.test", "one"))
         daemon.start()
         daemon.wait_sign("a.test", "one")

@@ -60,7 +60,7 @@ def test_ten_kinds_of_trouble_are_told_alike_by_all(daemon: Daemon) -> None:
     other, half = own_certificates.make("elsewhere.test"), own_certificates.make("half.test")
     context = bad_servers.server_context(daemon.root, own_certificates.make_self_signed("localhost"))
     with bad_servers.running() as good, bad_servers.running(tls=context) as tls, receivers.receiving() as hook:
-        daemon.preamble = f"alerts: {{webhook: '{hook.url}'}}\n"
+        daemon.preamble = f"alerts: {{webhook: '{hook.url}', rules: {{nginx: false}}}}\n"
         well, dead = f"http://127.0.0.1:{good.port}", f"http://127.0.0.1:{ports.free_port()}"
         daemon.write(f"""
             sites:

@@ -109,6 +109,7 @@ async def test_the_body_of_a_webhook(receiver: receivers.Receiver) -> None:
         ],
         "sites": [],
         "folders": [],
+        "gate": [],
     }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import collections.abc
 import contextlib
+import dataclasses
 import datetime
 import json
 
@@ -11,8 +12,8 @@ import structlog
 
 from daemun.alerts import notifier
 from daemun.core import model
-from daemun.core.alerts import alert_outbox
-from daemun.core.options import alerts_option
+from daemun.core.alerts import alert_ledger, alert_outbox, quiet_hours
+from daemun.core.options import alerting_forms, alerts_option
 from daemun.errors import ConfigError
 from daemun.store import memory_store
 from tests.support import ports, receivers
@@ -47,10 +48,13 @@ class World:
             webhooks=tuple(alerts_option.Webhook(url=model.Secret(text=f"{url}/{SECRET}")) for url in urls)
         )
         self.certificates: tuple[model.CertificateStatus, ...] = ()
+        self.concerns: tuple[alert_ledger.Concern, ...] = ()
         self.is_known = True
 
     def look(self) -> notifier.AlertInput | None:
-        return notifier.AlertInput(alerts=self.alerts, certificates=self.certificates) if self.is_known else None
+        if not self.is_known:
+            return None
+        return notifier.AlertInput(alerts=self.alerts, certificates=self.certificates, concerns=self.concerns)
 
     @contextlib.asynccontextmanager
     async def running(self) -> collections.abc.AsyncIterator["Running"]:
@@ -135,6 +139,31 @@ async def test_once_and_once_more_over_restarts(one: receivers.Receiver) -> None
     assert [body["event"] for body in one.taken] == ["expiring", "solved"]
     assert len(one.posts) == 2
     assert SECRET not in repr(world.store.read("alerts/ledger.json"))
+
+
+async def test_what_is_not_urgent_is_sent_in_the_morning(one: receivers.Receiver) -> None:
+    """At NOW it is noon in UTC. What visitors suffer from passes; the rest comes as one message of each kind."""
+    world = World(one.url)
+    hours = quiet_hours.parse("11:00-13:00")
+    world.alerts = dataclasses.replace(world.alerts, quiet=alerting_forms.Quiet(hours=hours, zone="UTC"))
+    full, weak = (
+        alert_ledger.Concern(danger=danger, name=danger.value, about="gate1", cause="it is so")
+        for danger in (alert_ledger.Danger.FILLING, alert_ledger.Danger.WEAK)
+    )
+    world.concerns = (full, weak)
+    async with world.running() as running:
+        await endanger(running)
+        await running.pass_(MINUTE, served("a.test", left=DAY), served("b.test", left=-DAY))
+        await running.pass_(MINUTE, served("a.test", left=DAY), served("b.test", left=-DAY))
+        await running.until(lambda: len(one.taken) == 1)
+        await running.calm()
+        world.concerns = (full,)
+        await running.pass_(HOUR, served("a.test", left=DAY), served("b.test", left=-DAY))
+        await running.until(lambda: len(one.taken) == 2)
+        await running.calm()
+    assert [body["event"] for body in one.taken] == ["expiring", "filling"]
+    assert {each["host"] for each in one.taken[0]["certificates"]} == {"a.test", "b.test"}
+    assert [each["danger"] for each in one.taken[1]["gate"]] == ["filling"]
 
 
 async def test_two_hundred_with_one_cause_are_one_message(one: receivers.Receiver) -> None:

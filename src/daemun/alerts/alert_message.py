@@ -41,12 +41,18 @@ class Message:
 
     @property
     def is_urgent(self) -> bool:
-        """Whether visitors of a site are warned, or turned away, now."""
-        if self.notice.event is alert_ledger.Event.UNSERVED:
-            return any(item.site is None or item.site.state is not _DEGRADED for item in self.notice.items)
-        return self.notice.event in {alert_ledger.Event.FAILING, alert_ledger.Event.EXPIRING} and any(
-            item.status is not None and not alert_rules.is_trusted(item.status, self.at) for item in self.notice.items
-        )
+        return is_urgent(self.notice, self.at)
+
+
+def is_urgent(notice: alert_ledger.Notice, now: datetime.datetime) -> bool:
+    """Whether visitors of a site are warned, or turned away, now."""
+    if notice.event is alert_ledger.Event.ERRORS:
+        return True
+    if notice.event is alert_ledger.Event.UNSERVED:
+        return any(item.site is None or item.site.state is not _DEGRADED for item in notice.items)
+    return notice.event in {alert_ledger.Event.FAILING, alert_ledger.Event.EXPIRING} and any(
+        item.status is not None and not alert_rules.is_trusted(item.status, now) for item in notice.items
+    )
 
 
 def body_json(message: Message) -> Json:
@@ -64,6 +70,7 @@ def body_json(message: Message) -> Json:
         "folders": [
             _folder_json(item, message) for item in items if item.alarm.danger is alert_ledger.Danger.UNWRITABLE
         ],
+        "gate": [_concern_json(item, message) for item in items if item.alarm.danger.is_of_gate],
     }
 
 
@@ -86,6 +93,17 @@ def _folder_json(item: alert_ledger.Item, message: Message) -> Json:
         "since": _instant(item.alarm.raised_at),
         "solved_at": _instant(item.alarm.solved_at),
         "reason": alert_text.reason_of(item, message.notice.event, message.at),
+    }
+
+
+def _concern_json(item: alert_ledger.Item, message: Message) -> Json:
+    return {
+        "danger": item.alarm.danger.value,
+        "about": item.alarm.host,
+        "since": _instant(item.alarm.raised_at),
+        "solved_at": _instant(item.alarm.solved_at),
+        "reason": alert_text.reason_of(item, message.notice.event, message.at),
+        "cure": item.alarm.cure or None,
     }
 
 

@@ -16,7 +16,7 @@ from daemun.alerts import alert_message, alert_targets, ledger_store
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules
-from daemun.core.options import alerts_option
+from daemun.core.options import alerting_forms, alerts_option
 from daemun.errors import ConfigError, DaemunError, RetryableError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -30,12 +30,14 @@ _REST = 20
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AlertInput:
     """The targets of alerts, and all certificates there are. troubles: the sites that visitors do not get; None: that
-    is not known yet. refused_folders: those of the state directory that cannot be written, with the cause."""
+    is not known yet. refused_folders: those of the state directory that cannot be written, with the cause. concerns:
+    what else is in danger."""
 
     alerts: alerts_option.Alerts
     certificates: tuple[model.CertificateStatus, ...]
     troubles: tuple[model.SiteStatus, ...] | None = None
     refused_folders: collections.abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    concerns: tuple[alert_ledger.Concern, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,24 @@ class Outage:
     failures: int
     until: datetime.datetime
     error: str
+
+
+def find_dangers(rules: alerting_forms.Rules) -> frozenset[alert_ledger.Danger]:
+    """Those that are to be reported. Pure."""
+    danger = alert_ledger.Danger
+    of_rules: dict[alert_ledger.Danger, object] = {
+        danger.FAILING: rules.certificates or None,
+        danger.EXPIRING: rules.certificates or None,
+        danger.UNSERVED: rules.sites_s,
+        danger.UNWRITABLE: rules.disk,
+        danger.ERRORS: rules.errors_percent,
+        danger.FILLING: rules.disk,
+        danger.UNAPPLIED: rules.changes_s,
+        danger.OLD_WORKERS: rules.old_workers,
+        danger.WEAK: rules.nginx,
+        danger.BANS: rules.bans,
+    }
+    return frozenset(one for one, limit in of_rules.items() if limit is not None)
 
 
 class Notifier:
@@ -115,10 +135,23 @@ class Notifier:
         await self._judge(seen, now, keys)
         await self._keep()
         due_times = []
+        quiet = seen.alerts.quiet
+
+        def is_urgent(notice: alert_ledger.Notice) -> bool:
+            passes = quiet is not None and quiet.urgent is alerting_forms.Urgent.PASS
+            return passes and alert_message.is_urgent(notice, now)
+
         for target in targets:
             if target.key in self._delivering:
                 continue  # its end wakes us
-            notices = alert_outbox.find_notices(self._ledger, seen.certificates, target.key, seen.troubles or ())
+            notices = alert_outbox.find_notices(
+                self._ledger,
+                seen.certificates,
+                target.key,
+                seen.troubles or (),
+                quiet_until=quiet.find_end(now) if quiet is not None else None,
+                is_urgent=is_urgent,
+            )
             if not notices:
                 self._outages.pop(target.key, None)
                 continue
@@ -136,9 +169,16 @@ class Notifier:
 
         def judge(before: alert_ledger.AlertLedger) -> alert_ledger.AlertLedger:
             judged = alert_rules.judge_dangers(
-                before, seen.certificates, now, seen.troubles, refused_folders=seen.refused_folders
+                before,
+                seen.certificates,
+                now,
+                seen.troubles,
+                refused_folders=seen.refused_folders,
+                concerns=seen.concerns,
+                unserved_for=datetime.timedelta(seconds=seen.alerts.rules.sites_s or 0),
             )
-            return alert_outbox.forget_targets(judged, keys)
+            wanted = find_dangers(seen.alerts.rules)
+            return alert_outbox.forget_targets(alert_rules.forget_dangers(judged, wanted), keys)
 
         while True:
             before = self._ledger

@@ -42,6 +42,7 @@ from daemun.store import file_store, instance
 from daemun.wiring import (
     clock,
     disk_watch,
+    gate_facts,
     log_schedule,
     nginx_environment,
     nginx_exposure,
@@ -169,6 +170,14 @@ class Daemon:
             version=daemun.__version__,
             options=chosen.options,
         )
+        self._facts = gate_facts.GateFacts(
+            self._layout,
+            old_workers.OldWorkers(self._layout, self._nginx.workers),
+            clock.SystemClock(),
+            find_last=lambda: self._gate.last,
+            find_exposure=lambda: nginx_exposure.look(chosen),
+            changed=self._note_trouble,
+        )
         self._certificates.subscribe(self._note_certificates)
         self._gate = gate.Gate(
             rounds=rounds,
@@ -239,6 +248,7 @@ class Daemon:
                 "health checks": self._endpoints.check_health,
                 "certificates": self._certificates.run,
                 "alerts": self._alerts.run,
+                "facts for alerts": self._facts.run,
                 "live certificates": self._certificates.live_repair.run,
                 "hook": self._certificates.hook.run,
                 "records in DNS": self._dns.run,
@@ -327,11 +337,13 @@ class Daemon:
         if last is None:
             return None
         certificates = self._certificates.status()
+        troubles = self._prober.find_troubles(last.sites, certificates)
         return notifier.AlertInput(
             alerts=alerts_option.OPTION.of(last.desired.globals),
             certificates=certificates,
-            troubles=self._prober.find_troubles(last.sites, certificates),
+            troubles=troubles,
             refused_folders=self._disk.refused,
+            concerns=self._facts.find_concerns(last, self._bans.list(), troubles or ()),
         )
 
     async def _reload(self) -> None:

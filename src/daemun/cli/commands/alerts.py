@@ -5,7 +5,7 @@ import typer
 from daemun import settings
 from daemun.cli import command_groups, common_options, control_client, daemon_state, json_answer, output
 
-group = command_groups.make_group("alerts", about="Whom daemun tells when a certificate is in danger.")
+group = command_groups.make_group("alerts", about="Who gets alerts, of certificates, sites, the disk and more.")
 
 
 @group.command()

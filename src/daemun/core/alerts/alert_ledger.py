@@ -13,25 +13,48 @@ from daemun.core import model
 class Danger(enum.Enum):
     """FAILING: no certificate was got, again and again. EXPIRING: the one that is served runs out soon, or has.
     UNSERVED: visitors of a site do not get it, or not all of it; then the alarm's name is the site's host.
-    UNWRITABLE: a folder of the state directory cannot be written; then name and host are its path."""
+    UNWRITABLE: a folder of the state directory cannot be written; then name and host are its path.
+
+    ERRORS: many requests of a site end with an error of the server. FILLING: a disk of the state directory is nearly
+    full. UNAPPLIED: a change did not come live. OLD_WORKERS: too many generations of nginx's workers are left. WEAK:
+    the nginx that serves has a known weakness. BANS: many addresses were banned. What is in such a danger is named by
+    its Concern.
+    """
 
     FAILING = "failing"
     EXPIRING = "expiring"
     UNSERVED = "unserved"
     UNWRITABLE = "unwritable"
+    ERRORS = "errors"
+    FILLING = "filling"
+    UNAPPLIED = "unapplied"
+    OLD_WORKERS = "old_workers"
+    WEAK = "weak"
+    BANS = "bans"
 
     @property
     def is_of_certificate(self) -> bool:
         return self in {Danger.FAILING, Danger.EXPIRING}
 
+    @property
+    def is_of_gate(self) -> bool:
+        return not self.is_of_certificate and self not in {Danger.UNSERVED, Danger.UNWRITABLE}
+
 
 class Event(enum.Enum):
-    """What a message is about. SOLVED: dangers that were alerted before are over. TEST: nothing happened."""
+    """What a message is about: a danger of that name. SOLVED: dangers that were alerted before are over. TEST: nothing
+    happened."""
 
     FAILING = "failing"
     EXPIRING = "expiring"
     UNSERVED = "unserved"
     UNWRITABLE = "unwritable"
+    ERRORS = "errors"
+    FILLING = "filling"
+    UNAPPLIED = "unapplied"
+    OLD_WORKERS = "old_workers"
+    WEAK = "weak"
+    BANS = "bans"
     SOLVED = "solved"
     TEST = "test"
 
@@ -57,12 +80,34 @@ class Watched:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """A danger of the gate itself. name: of what, once for each danger. about: the same, for people. patience: how long
+    it must last before it is one."""
+
+    danger: Danger
+    name: str
+    about: str
+    cause: str
+    cure: str = ""
+    patience: datetime.timedelta = datetime.timedelta(0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """Since when a concern lasts."""
+
+    danger: Danger
+    name: str
+    at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """A certificate, a site or a folder in danger. host, names: as `model.CertificateStatus`. told: the targets that
-    know of it.
+    """A certificate, a site or a folder in danger, or what a Concern is about. host, names: as
+    `model.CertificateStatus`. told: the targets that know of it.
 
     solved_at: None: not yet. It is kept until every target that knows the danger knows that, too.
-    cause: why it was in danger at the last look that found it so; "": not known.
+    cause: why it was in danger at the last look that found it so; "": not known. cure: what helps; "": the same.
     """
 
     danger: Danger
@@ -73,6 +118,7 @@ class Alert:
     solved_at: datetime.datetime | None = None
     told: tuple[str, ...] = ()
     cause: str = ""
+    cure: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +132,13 @@ class Sent:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AlertLedger:
-    """watched: sorted by name. alarms: at most one of a danger and a certificate, the oldest first."""
+    """watched: sorted by name. alarms: at most one of a danger and a certificate, the oldest first. begun: of the
+    concerns that last."""
 
     watched: tuple[Watched, ...] = ()
     alarms: tuple[Alert, ...] = ()
     sent: tuple[Sent, ...] = ()
+    begun: tuple[Begun, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

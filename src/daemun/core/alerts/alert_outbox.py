@@ -19,12 +19,7 @@ MOST_ITEMS = 1000
 FIRST_PAUSE = datetime.timedelta(seconds=30)
 LONGEST_PAUSE = datetime.timedelta(hours=1)
 
-_EVENTS = {
-    alert_ledger.Danger.FAILING: alert_ledger.Event.FAILING,
-    alert_ledger.Danger.EXPIRING: alert_ledger.Event.EXPIRING,
-    alert_ledger.Danger.UNSERVED: alert_ledger.Event.UNSERVED,
-    alert_ledger.Danger.UNWRITABLE: alert_ledger.Event.UNWRITABLE,
-}
+_EVENTS = {danger: alert_ledger.Event(danger.value) for danger in alert_ledger.Danger}
 
 
 def find_notices(
@@ -32,8 +27,12 @@ def find_notices(
     statuses: collections.abc.Iterable[model.CertificateStatus],
     target: str,
     troubles: collections.abc.Iterable[model.SiteStatus] = (),
+    *,
+    quiet_until: datetime.datetime | None = None,
+    is_urgent: collections.abc.Callable[[alert_ledger.Notice], bool] = lambda _: False,
 ) -> tuple[alert_ledger.Notice, ...]:
-    """All that this target does not know yet, one message of each kind, the earliest first."""
+    """All that this target does not know yet, one message of each kind, the earliest first. quiet_until: before then
+    only what is urgent is sent; None: everything is."""
     sites = {one.site.host: one for one in troubles}
     known = {status.name: status for status in statuses}
     sent = {each.event: each.at for each in ledger.sent if each.target == target}
@@ -49,7 +48,10 @@ def find_notices(
         if event in sent:
             at = max(at, sent[event] + INTERVAL)
         items = tuple(_make_item(alarm, known, sites) for alarm in alarms[:MOST_ITEMS])
-        notices.append(alert_ledger.Notice(event=event, items=items, at=at))
+        notice = alert_ledger.Notice(event=event, items=items, at=at)
+        if quiet_until is not None and at < quiet_until and not is_urgent(notice):
+            notice = dataclasses.replace(notice, at=quiet_until)
+        notices.append(notice)
     return tuple(sorted(notices, key=lambda notice: (notice.at, notice.event.value)))
 
 

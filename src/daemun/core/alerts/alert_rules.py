@@ -37,9 +37,13 @@ def judge_dangers(
     now: datetime.datetime,
     troubles: collections.abc.Iterable[model.SiteStatus] | None = None,
     refused_folders: collections.abc.Mapping[str, str] = types.MappingProxyType({}),
+    *,
+    concerns: collections.abc.Iterable[alert_ledger.Concern] = (),
+    unserved_for: datetime.timedelta = UNSERVED_FOR,
 ) -> alert_ledger.AlertLedger:
     """The ledger after a look at every certificate. troubles: the sites that visitors do not get; None: that is not
-    known yet. refused_folders: those of the state directory that cannot be written, with the cause."""
+    known yet. refused_folders: those of the state directory that cannot be written, with the cause. unserved_for: how
+    long visitors must go without a site."""
     known = {status.name: status for status in statuses}
     remembered = {watched.name: watched for watched in before.watched}
     concerned = {alarm.name for alarm in before.alarms if alarm.danger.is_of_certificate}
@@ -60,14 +64,24 @@ def judge_dangers(
             elif is_danger is False:
                 _solve(alarms, name, danger, now)
     if troubles is not None:
-        _judge_sites(alarms, {one.site.host: one for one in troubles}, now)
+        _judge_sites(alarms, {one.site.host: one for one in troubles}, now, unserved_for)
     _judge_folders(alarms, refused_folders, now)
+    begun = _judge_concerns(alarms, {(one.name, one.danger): one for one in concerns}, before.begun, now)
     kept = (alarm for alarm in alarms.values() if alarm.solved_at is None or now - alarm.solved_at < LONGEST_MEMORY)
     return dataclasses.replace(
         before,
         watched=tuple(watched[name] for name in sorted(watched) if watched[name] != alert_ledger.Watched(name=name)),
         alarms=tuple(sorted(kept, key=lambda alarm: (alarm.raised_at, alarm.host, alarm.name, alarm.danger.value))),
+        begun=begun,
     )
+
+
+def forget_dangers(
+    ledger: alert_ledger.AlertLedger, wanted: collections.abc.Container[alert_ledger.Danger]
+) -> alert_ledger.AlertLedger:
+    """The ledger without alarms of dangers that are no more to be reported: their end is not reported either."""
+    kept = tuple(alarm for alarm in ledger.alarms if alarm.danger in wanted)
+    return ledger if len(kept) == len(ledger.alarms) else dataclasses.replace(ledger, alarms=kept)
 
 
 def is_trusted(status: model.CertificateStatus, now: datetime.datetime) -> bool:
@@ -76,12 +90,17 @@ def is_trusted(status: model.CertificateStatus, now: datetime.datetime) -> bool:
     return status.kind is not model.CertificateKind.LOCAL and is_valid
 
 
-def _judge_sites(alarms: "_Alarms", troubles: dict[str, model.SiteStatus], now: datetime.datetime) -> None:
+def _judge_sites(
+    alarms: "_Alarms",
+    troubles: dict[str, model.SiteStatus],
+    now: datetime.datetime,
+    unserved_for: datetime.timedelta,
+) -> None:
     for name, danger in [*alarms]:
         if danger is alert_ledger.Danger.UNSERVED and name not in troubles:
             _solve(alarms, name, danger, now)
     for host, trouble in troubles.items():
-        if trouble.since is not None and now - trouble.since >= UNSERVED_FOR:
+        if trouble.since is not None and now - trouble.since >= unserved_for:
             danger = alert_ledger.Danger.UNSERVED
             new = alert_ledger.Alert(danger=danger, name=host, host=host, names=trouble.site.names, raised_at=now)
             _raise(alarms, new)
@@ -97,6 +116,35 @@ def _judge_folders(alarms: "_Alarms", refused: collections.abc.Mapping[str, str]
             alarms,
             alert_ledger.Alert(danger=danger, name=folder, host=folder, names=(), raised_at=now, cause=cause),
         )
+
+
+def _judge_concerns(
+    alarms: "_Alarms",
+    concerns: dict[tuple[str, alert_ledger.Danger], alert_ledger.Concern],
+    before: collections.abc.Iterable[alert_ledger.Begun],
+    now: datetime.datetime,
+) -> tuple[alert_ledger.Begun, ...]:
+    """Returns: since when each of them lasts."""
+    since = {(one.name, one.danger): one.at for one in before}
+    for name, danger in [*alarms]:
+        if danger.is_of_gate and (name, danger) not in concerns:
+            _solve(alarms, name, danger, now)
+    begun = []
+    for key, one in concerns.items():
+        at = since.get(key, now)
+        begun.append(alert_ledger.Begun(danger=one.danger, name=one.name, at=at))
+        if now - at >= one.patience:
+            new = alert_ledger.Alert(
+                danger=one.danger,
+                name=one.name,
+                host=one.about,
+                names=(),
+                raised_at=now,
+                cause=one.cause,
+                cure=one.cure,
+            )
+            _raise(alarms, new)
+    return tuple(sorted(begun, key=lambda one: (one.danger.value, one.name)))
 
 
 # --- one certificate -------------------------------------------------------------------------------------------
@@ -195,7 +243,9 @@ def _raise(alarms: _Alarms, new: alert_ledger.Alert) -> None:
     known = alarms.get((new.name, new.danger), new)
     if known.solved_at is not None:
         known = dataclasses.replace(known, raised_at=new.raised_at, solved_at=None)
-    alarms[new.name, new.danger] = dataclasses.replace(known, host=new.host, names=new.names, cause=new.cause)
+    alarms[new.name, new.danger] = dataclasses.replace(
+        known, host=new.host, names=new.names, cause=new.cause, cure=new.cure
+    )
 
 
 def _alarm_of(

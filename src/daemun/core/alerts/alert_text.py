@@ -16,11 +16,32 @@ _HEADLINES = {
     alert_ledger.Event.EXPIRING: "the certificate of {} runs out",
     alert_ledger.Event.UNSERVED: "visitors do not get {}",
     alert_ledger.Event.UNWRITABLE: "{} cannot be written",
+    alert_ledger.Event.ERRORS: "many requests for {} fail",
+    alert_ledger.Event.FILLING: "{} is nearly full",
+    alert_ledger.Event.UNAPPLIED: "a change is not live: {}",
+    alert_ledger.Event.OLD_WORKERS: "{} keeps too many old workers",
+    alert_ledger.Event.WEAK: "{} has known weaknesses",
+    alert_ledger.Event.BANS: "many addresses are banned on {}",
 }
 _SOLVED_CERTIFICATE = "solved: the certificate of {}"
 _SOLVED = {
     alert_ledger.Danger.UNSERVED: "solved: visitors get {} again",
     alert_ledger.Danger.UNWRITABLE: "solved: {} can be written again",
+    alert_ledger.Danger.ERRORS: "solved: few requests for {} fail",
+    alert_ledger.Danger.FILLING: "solved: {} has room again",
+    alert_ledger.Danger.UNAPPLIED: "solved: changes are live again: {}",
+    alert_ledger.Danger.OLD_WORKERS: "solved: {} keeps few old workers",
+    alert_ledger.Danger.WEAK: "solved: {} is no longer served by",
+    alert_ledger.Danger.BANS: "solved: few addresses are banned on {}",
+}
+_ENDS = {
+    alert_ledger.Danger.UNWRITABLE: "it can be written again",
+    alert_ledger.Danger.ERRORS: "few of the last requests failed, or hardly any came",
+    alert_ledger.Danger.FILLING: "it has room again",
+    alert_ledger.Danger.UNAPPLIED: "what is wanted is live",
+    alert_ledger.Danger.OLD_WORKERS: "they ended, or are few again",
+    alert_ledger.Danger.WEAK: "another one serves, or its configuration does not lay the weakness open",
+    alert_ledger.Danger.BANS: "no more were banned in the last hour",
 }
 
 
@@ -43,8 +64,7 @@ def text(notice: alert_ledger.Notice, machine: str, now: datetime.datetime) -> s
     if notice.event is alert_ledger.Event.TEST:
         return (
             f"This is a test: daemun on {machine} can reach you.\n"
-            "It tells you when a certificate is in danger, a site is not served, or the disk is full, and when that is "
-            "over.\n"
+            "It reports what is in danger, such as a certificate, a site or the disk, and when that is over.\n"
         )
     groups = _group(notice, now)
     parts = [_paragraph(group, notice.event, now) for group in groups[:_MOST_CAUSES]]
@@ -62,10 +82,15 @@ def hosts_of(notice: alert_ledger.Notice) -> list[str]:
 
 def reason_of(item: alert_ledger.Item, event: alert_ledger.Event, now: datetime.datetime) -> str:
     """Why, in words: of a danger its cause, of its end what is served now."""
-    status = item.status
+    if item.alarm.danger is alert_ledger.Danger.UNSERVED:
+        return _reason_of_site(item, event)
     if not item.alarm.danger.is_of_certificate:
-        is_folder = item.alarm.danger is alert_ledger.Danger.UNWRITABLE
-        return _reason_of_folder(item, event) if is_folder else _reason_of_site(item, event)
+        return _ENDS[item.alarm.danger] if event is alert_ledger.Event.SOLVED else item.alarm.cause
+    return _reason_of_certificate(item, event, now)
+
+
+def _reason_of_certificate(item: alert_ledger.Item, event: alert_ledger.Event, now: datetime.datetime) -> str:
+    status = item.status
     if event is alert_ledger.Event.SOLVED:
         return _describe_end(item, now)
     if status is None:
@@ -82,10 +107,6 @@ def _reason_of_site(item: alert_ledger.Item, event: alert_ledger.Event) -> str:
     if event is alert_ledger.Event.SOLVED:
         return "visitors get it again, or it is there no longer"
     return "no reason is known" if item.site is None else f"{item.site.state.words}: {item.site.reason}"
-
-
-def _reason_of_folder(item: alert_ledger.Item, event: alert_ledger.Event) -> str:
-    return "it can be written again" if event is alert_ledger.Event.SOLVED else item.alarm.cause
 
 
 # --- a danger or its end ---------------------------------------------------------------------------------------
@@ -133,6 +154,8 @@ def _paragraph(
     lines = [f"{shown}:", f"  {reason_of(first, event, now)}"]
     if event is alert_ledger.Event.UNSERVED and first.site is not None and first.site.cure:
         lines.append(f"  {first.site.cure}")
+    if event is not alert_ledger.Event.SOLVED and first.alarm.cure:
+        lines.append(f"  {first.alarm.cure}")
     if event is not alert_ledger.Event.SOLVED and first.status is not None:
         lines += (f"  {line}" for line in _outlook(first.status, len(group), now))
     return "\n".join(lines)

@@ -86,6 +86,13 @@ class LineForm:
             return None
         return {name: _decode(value, self.escape) for name, value in found.groupdict().items()}
 
+    def pick(self, line: bytes, fields: collections.abc.Sequence[str]) -> tuple[str | None, ...] | None:
+        """As `read`, of some fields alone, which takes half the time."""
+        found = self.pattern.fullmatch(line) if len(line) <= LONGEST_LINE_BYTES else None
+        if found is None:
+            return None
+        return tuple(_decode(found[name], self.escape) if name in self.fields else None for name in fields)
+
 
 def make_form(log_format: str, escape: str = "default") -> LineForm:
     """log_format: its text, with nginx's variables. escape: one of ESCAPES."""

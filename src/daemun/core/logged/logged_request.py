@@ -93,7 +93,7 @@ class LineReader:
     """current: the form in which the log is written now; None: the usual one. Forms with more values come first."""
 
     def __init__(self, current: line_form.LineForm | None = None) -> None:
-        self._forms = (*(() if current is None else (current,)), *_KNOWN)
+        self._forms: tuple[line_form.LineForm, ...] = (*(() if current is None else (current,)), *_KNOWN)
 
     def read(self, line: bytes) -> LoggedRequest | None:
         """line: without its end. None: it has no form that is known."""
@@ -101,6 +101,14 @@ class LineReader:
             values = form.read(line)
             if values is not None:
                 return _make(values, form.fields)
+        return None
+
+    def pick(self, line: bytes, fields: collections.abc.Sequence[str]) -> tuple[str | None, ...] | None:
+        """Some values of a line as they stand there, by their names in `LoggedRequest.fields`."""
+        for form in self._forms:
+            values = form.pick(line, fields)
+            if values is not None:
+                return values
         return None
 
 
@@ -133,7 +141,7 @@ def _make(values: collections.abc.Mapping[str, str | None], fields: frozenset[st
         method, uri, protocol = split_request(values["request"])
         fields |= {"method", "uri", "protocol"}
     return LoggedRequest(
-        at=_instant(values.get("time")),
+        at=instant(values.get("time")),
         client=values.get("client"),
         user=values.get("user"),
         host=values.get("host"),
@@ -167,7 +175,7 @@ def split_request(request: str | None) -> tuple[str | None, str | None, str | No
 
 
 @functools.lru_cache(maxsize=4096)
-def _instant(text: str | None) -> datetime.datetime | None:
+def instant(text: str | None) -> datetime.datetime | None:
     """Of `$time_local`, `$time_iso8601` or `$msec`."""
     if text is None:
         return None

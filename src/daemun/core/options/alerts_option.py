@@ -1,4 +1,4 @@
-"""`alerts`: where alerts go when a certificate or a site is in danger."""
+"""`alerts`: where alerts go when something is in danger, which dangers are reported, and when."""
 
 import dataclasses
 import enum
@@ -7,9 +7,12 @@ import typing
 import pydantic
 
 from daemun.core import model
-from daemun.core.options import forms
+from daemun.core.options import alerting_forms, forms
 from daemun.core.options.option import Doc, Level, Option, Place
-from daemun.core.texts import rules, url_rules
+from daemun.core.texts import quantity_rules, url_rules, words
+from daemun.core.texts import rules as text_rules
+
+_LONGEST_PATIENCE_S = 7 * 86400.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ class Mail(forms.OptionMap):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Alerts(forms.OptionMap):
-    """Each of them gets every alert."""
+    """webhooks, ntfy, mails: each of them gets every alert. quiet: None: alerts are sent at any time."""
 
     webhooks: typing.Annotated[
         tuple[typing.Annotated[Webhook, pydantic.BeforeValidator(_hook), pydantic.WithJsonSchema(forms.SECRET)], ...],
@@ -86,6 +89,17 @@ class Alerts(forms.OptionMap):
         forms.ONE_OR_MORE,
     ] = ()
     mails: typing.Annotated[tuple[Mail, ...], forms.ONE_OR_MORE, pydantic.Field(alias="smtp")] = ()
+    quiet: (
+        typing.Annotated[
+            alerting_forms.Quiet, pydantic.BeforeValidator(alerting_forms.read_hours), forms.Also(alerting_forms.HOURS)
+        ]
+        | None
+    ) = None
+    rules: alerting_forms.Rules = alerting_forms.USUAL_RULES
+
+    @property
+    def has_targets(self) -> bool:
+        return bool(self.webhooks or self.ntfy or self.mails)
 
 
 def _check(value: Alerts, place: Place) -> None:
@@ -95,17 +109,43 @@ def _check(value: Alerts, place: Place) -> None:
         _check_secret_url(topic.url, place, "ntfy", index, "url")
     for index, mail in enumerate(value.mails):
         _check_mail(mail, place.below("smtp").below(index))
+    if value.quiet is not None and value.quiet.zone is not None:
+        place.add(_check_zone(value.quiet.zone), "quiet", "zone")
+    _check_rules(value.rules, place.below("rules"))
+
+
+def _check_zone(name: str) -> str | None:
+    if alerting_forms.find_zone(name) is not None:
+        return None
+    return (
+        f"{words.quoted(name)} is no time zone that this machine knows; expected one such as Europe/Berlin or "
+        "Asia/Seoul (Debian has them in the package tzdata)"
+    )
+
+
+def _check_rules(rules: alerting_forms.Rules, place: Place) -> None:
+    for name, span in (("sites", rules.sites_s), ("changes", rules.changes_s)):
+        if span is not None:
+            place.add(quantity_rules.check_duration(span, least=0, most=_LONGEST_PATIENCE_S), name)
+    if rules.old_workers is not None:
+        place.add(text_rules.check_number(rules.old_workers, least=0, most=1000), "old_workers")
+    if rules.bans is not None:
+        place.add(text_rules.check_number(rules.bans, least=1, most=1_000_000), "bans")
+    if rules.disk is not None and rules.disk.size_bytes is not None:
+        place.add(
+            quantity_rules.check_size(rules.disk.size_bytes, least=1, most=text_rules.MAX_BYTES_OF_A_FILE), "disk"
+        )
 
 
 def _check_mail(mail: Mail, place: Place) -> None:
-    place.add(rules.check_server(mail.server), "server")
-    place.add_value(mail.sender, rules.check_email(mail.sender), "from")
+    place.add(text_rules.check_server(mail.server), "server")
+    place.add_value(mail.sender, text_rules.check_email(mail.sender), "from")
     for address in mail.recipients:
-        place.add_value(address, rules.check_email(address), "to")
+        place.add_value(address, text_rules.check_email(address), "to")
     if not mail.recipients:
         place.add("is empty; expected at least one address", "to")
     if mail.port is not None:
-        place.add(rules.check_number(mail.port, least=1, most=65535), "port")
+        place.add(text_rules.check_number(mail.port, least=1, most=65535), "port")
     if (mail.user is None) != (mail.password is None):
         place.add("`user` and `password` belong together")
     if mail.user is not None and mail.security is MailSecurity.NONE:
@@ -124,7 +164,9 @@ OPTION = Option(
     default=Alerts(),
     doc={
         "webhook": Doc(
-            kind="URL, secret, or a list", usual="none", meaning="told in JSON when a certificate is in danger"
+            kind="URL, secret, or a list",
+            usual="none",
+            meaning="gets alerts in JSON, see [certificates.md](certificates.md#alerts)",
         ),
         "ntfy": Doc(
             kind="URL, `{url, token}`, or a list", usual="none", meaning="the same, as a message to a topic of ntfy"
@@ -133,6 +175,18 @@ OPTION = Option(
             kind="`{server, port, security, user, password, from, to}`, or a list",
             usual="none",
             meaning="the same, as mail; `security`: `starttls` (default), `tls`, `none`",
+        ),
+        "quiet": Doc(
+            kind='`"22:00-07:00"`, `{hours, zone, urgent}`',
+            usual="none",
+            meaning="hours of every day in which only what visitors suffer from now is sent, with `urgent: wait`"
+            " nothing; the rest is sent when they end. `zone`: such as `Europe/Berlin`; the machine's",
+        ),
+        "rules": Doc(
+            kind="`{certificates, sites, errors, disk, changes, old_workers, nginx, bans}`",
+            usual="all but `bans`",
+            meaning="what is reported: each true, false, or its limit, see"
+            " [certificates.md](certificates.md#which-alerts)",
         ),
     },
     levels=frozenset({Level.GATE}),

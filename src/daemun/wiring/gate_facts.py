@@ -1,0 +1,128 @@
+"""Looks at what alerts need and nothing else knows: the room on the disks of the state directory, how many generations
+of old workers there are, which weaknesses the running nginx has, which requests failed. Only where there is
+a target of alerts."""
+
+import asyncio
+import collections.abc
+import contextlib
+import os
+import socket
+import time
+
+from daemun import errors
+from daemun.alerts import gate_concerns
+from daemun.control import ports, reconciler
+from daemun.core import layout, model
+from daemun.core.access import banned_networks
+from daemun.core.alerts import alert_ledger
+from daemun.core.options import alerting_forms, alerts_option, old_workers_option
+from daemun.nginx import request_log
+from daemun.nginx.builds import running_build
+
+EVERY_S = 30.0
+WEAKNESSES_EVERY_S = 3600.0
+MOST_LINES = 10_000
+"""Of the access log, of the last minutes: a busy gate's newest ones."""
+
+FindExposure = collections.abc.Callable[[], running_build.Exposure | None]
+
+
+class GateFacts:
+    """find_last: the last round; None: there was none yet. find_exposure: blocking. changed: called when there may be
+    something to report."""
+
+    def __init__(
+        self,
+        paths: layout.Layout,
+        old: ports.OldWorkers,
+        clock: ports.Clock,
+        *,
+        find_last: collections.abc.Callable[[], reconciler.Outcome | None],
+        find_exposure: FindExposure,
+        changed: collections.abc.Callable[[], None],
+    ) -> None:
+        self._folders = (paths.state, paths.store, paths.live, paths.logs, paths.run)
+        self._layout = paths
+        self._old = old
+        self._clock = clock
+        self._find_last = find_last
+        self._find_exposure = find_exposure
+        self._changed = changed
+        self._looked_at_weaknesses_s: float | None = None
+        self.facts = gate_concerns.MachineFacts()
+
+    async def run(self) -> None:
+        """Never returns."""
+        while True:
+            last = self._find_last()
+            alerts = None if last is None else alerts_option.OPTION.of(last.desired.globals)
+            if alerts is not None and alerts.has_targets:
+                await self.look(alerts.rules)
+            await asyncio.sleep(EVERY_S if alerts is not None else 1.0)
+
+    def find_concerns(
+        self,
+        last: reconciler.Outcome,
+        bans: collections.abc.Iterable[banned_networks.Ban],
+        troubles: collections.abc.Iterable[model.SiteStatus],
+    ) -> tuple[alert_ledger.Concern, ...]:
+        """What is in danger now. troubles: the sites that are reported for that already."""
+        settings, now = last.desired.globals, self._clock.now()
+        rules = alerts_option.OPTION.of(settings).rules
+        unserved = {one.site.host for one in troubles}
+        return (
+            *gate_concerns.of_machine(self.facts, rules, old_workers_option.OPTION.of(settings).generations),
+            *gate_concerns.of_errors(self.facts.shares, last.desired.sites, rules, unserved=unserved, now=now),
+            *gate_concerns.of_changes(last.sites, last.error, last.unread, last.problems, rules),
+            *gate_concerns.of_bans(bans, rules, socket.gethostname(), now),
+        )
+
+    async def look(self, rules: alerting_forms.Rules) -> None:
+        before = self.facts
+        spaces = await asyncio.to_thread(measure, self._folders)
+        old: tuple[model.OldGeneration, ...] = ()
+        with contextlib.suppress(errors.DaemunError):
+            old = await self._old.list_old()
+        shares = before.shares
+        if rules.errors_percent is not None:
+            since = self._clock.now() - gate_concerns.ERRORS_WITHIN
+            shares = await asyncio.to_thread(request_log.count_errors, self._layout, since=since, most=MOST_LINES)
+        nginx, weaknesses = before.nginx, before.weaknesses
+        last_s = self._looked_at_weaknesses_s
+        if rules.nginx is not None and (last_s is None or time.monotonic() - last_s >= WEAKNESSES_EVERY_S):
+            self._looked_at_weaknesses_s = time.monotonic()
+            exposure = await asyncio.to_thread(self._find_exposure)
+            if exposure is not None:
+                nginx, weaknesses = f"nginx {exposure.build.text}", exposure.weaknesses
+        self.facts = gate_concerns.MachineFacts(
+            low=gate_concerns.find_low(spaces, rules.disk, before.low),
+            old=len(old),
+            old_bytes=sum(one.memory_bytes for one in old),
+            nginx=nginx,
+            weaknesses=weaknesses,
+            shares=shares,
+        )
+        if _essence(self.facts) != _essence(before):
+            self._changed()
+
+
+def _essence(facts: gate_concerns.MachineFacts) -> object:
+    """What may begin or end a danger; numbers change all the time."""
+    failing = {host for host, one in facts.shares.items() if one.errors}
+    return len(facts.low), facts.old, facts.nginx, facts.weaknesses, failing
+
+
+def measure(folders: collections.abc.Iterable[str]) -> tuple[gate_concerns.DiskSpace, ...]:
+    """The first folder of each disk. Blocking."""
+    found: dict[int, gate_concerns.DiskSpace] = {}
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            device = os.stat(folder).st_dev  # noqa: PTH116
+            if device not in found:
+                space = os.statvfs(folder)
+                found[device] = gate_concerns.DiskSpace(
+                    folder=folder,
+                    free_bytes=space.f_bavail * space.f_frsize,
+                    total_bytes=space.f_blocks * space.f_frsize,
+                )
+    return tuple(found.values())
