@@ -194,10 +194,7 @@ def test_a_maintenance_page(daemon: Daemon, server: backend.Backend) -> None:
 
 
 def test_a_cache(daemon: Daemon, server: backend.Backend) -> None:
-    cache = daemon.root / "cache"
-    cache.mkdir()
-    cache.chmod(0o777)
-    serve(daemon, "A cache", server, **{"/var/cache/daemun": str(cache)})
+    serve(daemon, "A cache", server)
     daemon.wait_answer("https://app.test/page", lambda answer: answer.headers.get("X-Cache") == "HIT")
     before = server.seen["GET /page"]
     assert daemon.get("https://app.test/page").headers["X-Cache"] == "HIT"

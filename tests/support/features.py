@@ -12,6 +12,7 @@ from daemun.core.options import (
     buffering_option,
     buffers_option,
     cache_control_option,
+    cache_option,
     catalogue,
     client_timeout_option,
     compress_option,
@@ -45,7 +46,7 @@ from daemun.core.options import (
     trailing_slash_option,
     when_option,
 )
-from daemun.core.plan import shared_sites
+from daemun.core.plan import shared_sites, variable_definitions
 from tests.support.sites import proxy, route, site, target, upstream_tls, with_options
 
 SETTINGS = model.Globals(listen=model.Listen(http=(model.Address(port=8080),), https=(model.Address(port=8443),)))
@@ -360,6 +361,24 @@ def _routes() -> Feature:
     )
 
 
+def _kept_answers() -> Feature:
+    own = cache_option.Cache(
+        for_s=600.0, stale_s=86400.0, key=("Accept-Language", "X-Shape"), ignore_cookies=("_ga", "_pk_*")
+    )
+    return _settings(
+        site(
+            "kept.example.com",
+            route("/", "http://10.0.0.1"),
+            route("/own/", "http://10.0.0.1/there/", cache=own),
+            route("/off/", "http://10.0.0.1", cache=cache_option.OFF),
+            route("/inner/", "http://10.0.0.1", access=access_option.Access(allow=("private",))),
+            cache=cache_option.Cache(),
+        ),
+        paths=(variable_definitions.FILE,),
+        cache=cache_option.Cache(is_on=False, max_bytes=5 << 30),
+    )
+
+
 def _php() -> Feature:
     fpm = target("fastcgi://unix:/run/php/php-fpm.sock")
     blog = model.Php(folder="/srv/$blog", server_folder="/app", front="app/front.php", no_code=("/up.loads/",))
@@ -640,6 +659,7 @@ FEATURES = {
     "http": _http(),
     "security_headers": _security_headers(),
     "https-servers": _https(),
+    "kept-answers": _kept_answers(),
     "maintenance": _maintenance(),
     "names": _names(),
     "nginx-proxy": _nginx_proxy(),

@@ -15,6 +15,7 @@ from daemun.core.options import (
     bandwidth_option,
     buffers_option,
     cache_control_option,
+    cache_option,
     catalogue,
     compress_option,
     cors_option,
@@ -191,6 +192,14 @@ CACHE_CONTROL = strategies.none() | strategies.builds(
 BANDWIDTH = strategies.builds(
     bandwidth_option.Bandwidth, rate=strategies.integers(-1, 1 << 60), after=strategies.integers(-1, 1 << 60)
 )
+CACHE = strategies.builds(
+    cache_option.Cache,
+    is_on=FLAG,
+    for_s=strategies.none() | SECONDS,
+    stale_s=SECONDS,
+    key=strategies.lists(strategies.sampled_from(["Accept-Language", "X-A", "a.b"]) | TEXT, max_size=3).map(tuple),
+    ignore_cookies=strategies.lists(strategies.sampled_from(["_ga", "*", "a$b*"]) | TEXT, max_size=3).map(tuple),
+)
 ERRORS = strategies.builds(
     errors_option.ErrorPages,
     pages=strategies.lists(
@@ -242,6 +251,7 @@ ALONE = strategies.builds(
     response_headers=HEADERS,
     cors=CORS,
     cache_control=CACHE_CONTROL,
+    cache=CACHE,
     errors=ERRORS,
     bandwidth=BANDWIDTH,
 )
@@ -264,6 +274,7 @@ SITES = strategies.builds(
     response_headers=HEADERS,
     cors=CORS,
     cache_control=CACHE_CONTROL,
+    cache=CACHE,
     errors=ERRORS,
     maintenance=strategies.builds(
         maintenance_option.Maintenance,

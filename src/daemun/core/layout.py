@@ -91,6 +91,12 @@ class Layout:
         return f"{self.run}/temp"
 
     @property
+    def answers(self) -> str:
+        """Answers of servers that nginx keeps for everybody (`core.render.response_cache`). nginx makes it, for its
+        workers alone."""
+        return f"{self.state}/cache"
+
+    @property
     def bans(self) -> str:
         """A file for each network that is refused, by the names of `core.access.banned_networks`."""
         return f"{self.run}/bans"

@@ -26,6 +26,7 @@ from daemun.core.options import (
     buffering_option,
     buffers_option,
     cache_control_option,
+    cache_option,
     client_timeout_option,
     compat_option,
     compress_option,
@@ -136,6 +137,7 @@ EVERY: tuple[option.Option[typing.Any], ...] = (
     maintenance_option.OPTION,
     cors_option.OPTION,
     cache_control_option.OPTION,
+    cache_option.OPTION,
     security_headers_option.OPTION,
     robots_option.OPTION,
     upstream_tls_options.VERIFY,
@@ -380,8 +382,7 @@ def with_loaded(options: model.OptionValues, read: collections.abc.Callable[[str
 def find_needs(options: model.OptionValues) -> collections.abc.Iterator[tuple[str, render_environment.Feature]]:
     """What nginx must have been built with for these values, with the option that needs it."""
     for name, value in options:
-        needs = BY_NAME[name].needs
-        if needs is not None:
+        if (needs := BY_NAME[name].needs) is not None:
             yield from ((name, feature) for feature in needs(value))
 
 

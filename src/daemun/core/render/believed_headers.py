@@ -1,5 +1,20 @@
 """The usual `proxy_headers`: the one list of what only trusted proxies may send. Pure."""
 
+ADDRESSES = (
+    "CF-Connecting-IP",
+    "CF-Connecting-IPv6",
+    "Fastly-Client-IP",
+    "Fly-Client-IP",
+    "True-Client-IP",
+    "X-Appengine-User-Ip",
+    "X-Azure-ClientIP",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "X-Envoy-External-Address",
+    "X-ProxyUser-Ip",
+)
+"""The visitor's address."""
+
 USUAL = (
     # The scheme, the host, the path and the method before a proxy changed them.
     "Front-End-Https",
@@ -16,18 +31,7 @@ USUAL = (
     "X-Rewrite-URL",
     "X-Scheme",
     "X-Url-Scheme",
-    # The visitor's address.
-    "CF-Connecting-IP",
-    "CF-Connecting-IPv6",
-    "Fastly-Client-IP",
-    "Fly-Client-IP",
-    "True-Client-IP",
-    "X-Appengine-User-Ip",
-    "X-Azure-ClientIP",
-    "X-Client-IP",
-    "X-Cluster-Client-IP",
-    "X-Envoy-External-Address",
-    "X-ProxyUser-Ip",
+    *ADDRESSES,
     # The visitor's name, as programs for sign-in send it: Authelia, authentik, oauth2-proxy, Grafana's and others.
     "Cf-Access-Authenticated-User-Email",
     "Remote-Email",

@@ -33,6 +33,7 @@ from daemun.core.render import (
     judge_locations,
     path_translation,
     quic,
+    response_cache,
     site_scope,
     standard_headers,
 )
@@ -90,6 +91,18 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
     lines = _last_wins(connection, removed, gate_wide, site_wide, identity, given, outermost=usual, hidden=written)
     named = {line.args[0].value.lower() for line in (*lines, *written) if line.args}
     return (*lines, *(alias for alias in aliases if alias.args[0].value.lower() not in named))
+
+
+def request_lines_without(
+    scope: site_scope.Scope, route: model.Route, removed: collections.abc.Iterable[str]
+) -> tuple[directive.Directive, ...]:
+    """What an HTTP server is sent, written out, but for headers that it never gets. Raises: RenderError."""
+    name = "proxy_set_header"
+    without = [arguments.line(name, header, "") for header in removed]
+    if found := request_lines(scope, route, name):
+        return _last_wins(found, without, hidden=())
+    usual = standard_headers.standard(name, scope.settings, scope.environment.nginx)
+    return _last_wins(site_scope.owned(scope.settings.snippet, name), without, outermost=usual, hidden=())
 
 
 def _identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, str], ...]:
@@ -221,6 +234,8 @@ def _carried(scope: site_scope.Scope, route: model.Route | None, *, https: bool)
         hsts = (arguments.line("add_header", "Strict-Transport-Security", value, "always"),)
     cors = cors_headers.lines(scope, route)
     kept = () if route is None else cache_headers.lines(scope, route)
+    if route is not None:
+        ours = (*response_cache.state_lines(scope, route), *ours)
     of_gate = _added_by(scope.settings, scope.settings)
     of_site = _added_by(scope.site, scope.settings)
     if not (ours or hsts or of_gate or of_site or cors or kept):
@@ -317,7 +332,7 @@ def response_lines(
     hidden: list[str] = [name for name, _ in given]
     if hsts_option.OPTION.of(scope.site) is not None and https:
         hidden.append("Strict-Transport-Security")
-    judges = (answer_headers, cors_headers, cache_headers)
+    judges = (answer_headers, cors_headers, cache_headers, response_cache)
     others = [name for one in judges for name in one.hidden(scope, route)]
     hidden += (name for name in others if name not in hidden)
     own = _added_by(route, scope.settings)

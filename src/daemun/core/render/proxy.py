@@ -10,7 +10,14 @@ import dataclasses
 
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
-from daemun.core.options import bandwidth_option, buffering_option, retries_option, timeout_option, translate_option
+from daemun.core.options import (
+    bandwidth_option,
+    buffering_option,
+    cache_option,
+    retries_option,
+    timeout_option,
+    translate_option,
+)
 from daemun.core.render import (
     compression,
     error_pages,
@@ -22,6 +29,7 @@ from daemun.core.render import (
     path_rewrites,
     path_translation,
     request_body,
+    response_cache,
     server_tls,
     site_scope,
     upstream,
@@ -52,6 +60,8 @@ def locations(
     ]
     if buffering_option.OPTION.of(proxy) is not False:
         written.append(_body_location(scope, route, proxy, https=https))
+    if (kept := response_cache.find(scope, route)) is not None:
+        written.append(_cached_location(scope, route, proxy, kept, https=https))
     if hold_locations.is_held(scope, route, proxy):
         written.append(hold_locations.location(scope, route, proxy, https=https))
         written.append(_retry_location(scope, route, proxy, https=https))
@@ -76,7 +86,8 @@ def _main_location(
     if buffering_option.OPTION.of(proxy) is False:
         lines += request_body.handing(f"@{name}_upgrade", "$daemun_upgrade")
     else:
-        lines += request_body.apart_lines(scope, route, name, cgi=False)
+        apart = response_cache.apart_variable(scope, route) or request_body.variable(scope, route, cgi=False)
+        lines += request_body.handing(f"@{name}_${apart}", f"${apart}")
     lines += compression.as_is(scope, route)
     if hold_locations.is_held(scope, route, proxy):
         lines += hold_locations.error_lines(scope, route)
@@ -149,6 +160,24 @@ def _body_location(
     ]
     goal = _goal(scope, target, name, sent=path_translation.sent(scope, route, proxy))
     return _named(scope, route, proxy, "body", lines=lines, goal=goal)
+
+
+def _cached_location(
+    scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, kept: cache_option.Cache, *, https: bool
+) -> directive.Directive:
+    """For a request whose answer may be kept."""
+    target, name = proxy.targets[0], _name(scope, route)
+    pages = (error_pages.RECURSIVE, *error_pages.repeated(scope, route))
+    ours = _ordinary(scope, route, proxy, https=https, is_named=True)
+    lines = [
+        *(hold_locations.error_lines(scope, route) if hold_locations.is_held(scope, route, proxy) else pages),
+        *(one for one in ours if getattr(one, "name", "") not in {"proxy_buffering", "proxy_set_header"}),
+        *header_directives.request_lines_without(scope, route, response_cache.REMOVED),
+        arguments.line("proxy_buffering", "on"),
+        *response_cache.lines(scope, route, kept),
+    ]
+    goal = _goal(scope, target, name, sent=path_translation.sent(scope, route, proxy))
+    return _named(scope, route, proxy, response_cache.ENDING, lines=lines, goal=goal)
 
 
 def _retry_location(

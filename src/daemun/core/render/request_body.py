@@ -38,6 +38,8 @@ FULL_STATUS = "419"
 _HELD, _CHUNKED = "daemun_held", "daemun_chunked"
 _APART, _APART_UNCOUNTED = "apart", "apart_uncounted"
 _CGI, _CGI_UNCOUNTED = "apart_cgi", "apart_cgi_uncounted"
+OF_HTTP = (f"daemun_{_APART}", f"daemun_{_APART_UNCOUNTED}")
+"""The variables of `variable` for HTTP servers."""
 
 
 # --- for all sites ---------------------------------------------------------------------------------------------
@@ -116,17 +118,18 @@ def _apart(name: str, *, most_digits: int) -> directive.Directive:
 def apart_lines(scope: site_scope.Scope, route: model.Route, name: str, *, cgi: bool) -> tuple[directive.Node, ...]:
     """First in the main location of a route that holds bodies. name: of its upstream, which its other locations are
     named after."""
-    variable = _variable(scope, route, cgi=cgi)
-    return handing(f"@{name}_${variable}", f"${variable}")
+    held_in = variable(scope, route, cgi=cgi)
+    return handing(f"@{name}_${held_in}", f"${held_in}")
 
 
 def unheld_line(scope: site_scope.Scope, route: model.Route, *, cgi: bool) -> directive.Directive:
     """For the location where requests wait: those that were not held do not."""
-    condition = Expr(f"${_variable(scope, route, cgi=cgi).replace('daemun_', 'daemun_unheld_', 1)}")
+    condition = Expr(f"${variable(scope, route, cgi=cgi).replace('daemun_', 'daemun_unheld_', 1)}")
     return arguments.line("if", condition, block=(arguments.line("return", "502"),))
 
 
-def _variable(scope: site_scope.Scope, route: model.Route, *, cgi: bool) -> str:
+def variable(scope: site_scope.Scope, route: model.Route, *, cgi: bool) -> str:
+    """Which location a request is handed to, without the dollar sign; empty: none."""
     names = (_CGI, _CGI_UNCOUNTED) if cgi else (_APART, _APART_UNCOUNTED)
     return f"daemun_{names[not is_counted(scope, route)]}"
 

@@ -34,6 +34,7 @@ from daemun.core.render import (
     misdirected_requests,
     on_demand_site,
     option_lines,
+    response_cache,
     route_choice,
     route_locations,
     server_blocks,
@@ -66,6 +67,7 @@ def nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         scope = dataclasses.replace(scope, site=found.site)
         named = upstream.named(scope.settings, scope.environment, found.upstreams)
         shared = tuple(node for one in site.routes for node in route_locations.shared(scope, one))
+        kept = tuple(node for one in site.routes for node in response_cache.shared(scope, one))
         added = on_demand_site.shared(scope) if on_demand_site.is_on(site) else ()
         return (
             *_title(site),
@@ -76,6 +78,7 @@ def nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
             *trailing_slashes.shared(scope),
             *maintenance_lines.shared(scope, tuple(map(custom_pages.place, custom_pages.every(scope)))),
             *route_choice.shared(scope),
+            *kept,
             *shared,
             *named,
             *added,

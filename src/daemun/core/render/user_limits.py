@@ -20,7 +20,7 @@ from daemun.core.render import custom_pages, early_answers, held_access, request
 from daemun.core.texts import names, words
 from daemun.errors import RenderError
 
-_APART = ("_body", "_upgrade", "_chunked", "_php")
+_APART = ("_body", "_upgrade", "_chunked", "_php", "_cached")
 """The endings of named locations that nginx goes to before it looks at conditions."""
 _OF_BOTH = (
     *("error_page", "recursive_error_pages", "access_log", "error_log", "add_header", "add_trailer"),

@@ -32,6 +32,7 @@ from daemun.core.render import (
     path_translation,
     realip,
     request_body,
+    response_cache,
     standard_headers,
 )
 from daemun.errors import RenderError
@@ -65,6 +66,7 @@ def define(desired: model.Desired, env: render_environment.Environment) -> Defin
         *compression.variables(),
         *cors_headers.variables(settings),
         *cache_headers.variables(settings),
+        *response_cache.variables(settings),
         *maintenance_lines.variables(),
         *_paths(),
         *path_translation.variables(),
@@ -72,7 +74,8 @@ def define(desired: model.Desired, env: render_environment.Environment) -> Defin
         *error_pages.variables(settings, env.nginx),
         *hold_locations.variables(env.layout),
     )
-    return {**dict(_each(nodes)), **judge_locations.definitions(env)}
+    further = {**judge_locations.definitions(env), **response_cache.definitions(desired, env)}
+    return {**dict(_each(nodes)), **further}
 
 
 def _each(nodes: collections.abc.Iterable[directive.Node]) -> collections.abc.Iterator[tuple[str, bytes]]:

@@ -17,6 +17,7 @@ from daemun.core.texts import route_paths, rules, words
 from daemun.core.validation import (
     validate,
     validate_acme,
+    validate_cache,
     validate_judges,
     validate_limits,
     validate_login,
@@ -47,6 +48,7 @@ def _judge_site(settings: model.Globals, site: model.Site) -> Judged:
         *validate_acme.find_order_problems(site, settings.acme),
         *validate_login.find_login_problems(site, settings),
         *validate_judges.find_judge_problems(site, settings),
+        *validate_cache.find_cache_problems(site, settings),
         *validate_limits.find_limit_problems(site, settings),
     )
     if any(problem.severity is model.Severity.ERROR for problem in problems):

@@ -1,0 +1,257 @@
+r"""Answers of servers that nginx keeps for everybody (`cache`; nginx.org/en/docs/http/ngx_http_proxy_module.html).
+
+Requests whose answer may be kept are handed to a named location of the route, @NAME_cached, the only one with
+`proxy_cache`; all others are passed on as everywhere, unbuffered, and never read what is kept. An answer that is kept
+is one that a stranger could have got:
+
+- Only GET and HEAD without a body, `Authorization`, `Cookie`, a range, WebDAV's headers, an upgrade, a wish for an
+  event stream, or a header that changes what a server takes the request for. The server gets no cookie, password or
+  body from that location in any case.
+- Nothing is kept that sets a cookie, or that the server calls private, no-store, no-cache or over, or that has another
+  status than those below; X-Accel-Expires, which would go before all that, is ignored.
+- The key has all that a server is told of where a request went: scheme, host and port as it gets them, the URI as it
+  was sent, `Origin`; and the route, so that nobody reads what another route's `access` guards. nginx looks at that of
+  the location before it looks into the cache. Nothing is kept where visitors have names there.
+
+Parts of the key are separated by a space, which stands in none of them but the last (ngx_http_parse_request_line,
+ngx_http_validate_host).
+"""
+
+import collections.abc
+
+from daemun.core import arguments, directive, model, render_environment, serialise
+from daemun.core.directive import Expr
+from daemun.core.options import buffering_option, cache_option
+from daemun.core.plan import variable_definitions
+from daemun.core.render import (
+    believed_headers,
+    forwarded_headers,
+    held_access,
+    request_body,
+    site_scope,
+    standard_headers,
+)
+from daemun.core.texts import names
+
+HEADER = "X-Cache"
+ENDING = "cached"
+ZONE = "daemun_answers"
+_ZONE_SIZE = "8m"
+"""Has room for 64,000 answers."""
+_LEAST_FREE = "256m"
+_LEAST_UNUSED_S = 600.0
+_MISSING_S = 60.0
+_LOCK_S = 5.0
+
+_CACHE, _STATE = "$daemun_answers", "$daemun_cache_state"
+_PRIVATE, _UNKEPT = "$daemun_private", "$daemun_unkept"
+_REREAD = (
+    *("http_x_http_method_override", "http_x_http_method", "http_x_method_override"),
+    *("http_x_middleware_prefetch", "http_x_middleware_subrequest", "http_x_now_route_matches"),
+)
+"""Headers by which frameworks take a request for another one, and which no server names in Vary."""
+_BODY = ("http_transfer_encoding", "content_length")
+_LARGE = r"[0-9]{9,}"
+_TEXTS = r"text/(?!event-stream)|application/(?:json|[a-z.+-]+\+(?:json|xml)|xml|javascript|manifest)|image/svg"
+"""What may come without its size: other answers of unknown size can be endless."""
+_EARLIER = "(?:[0-9, :-]*[, ])?"
+"""The statuses of servers that were tried before (`$upstream_status`)."""
+_KEPT = "200|203|300|301|302|307|308|404|410"
+_GOOD = ("200", "203", "300", "301", "308")
+
+
+# --- for all sites ---------------------------------------------------------------------------------------------
+
+
+def variables(settings: model.Globals) -> tuple[directive.Node, ...]:
+    return (
+        directive.Comment("1 for a request whose answer is for its visitor alone, or that no cache may answer."),
+        arguments.map_to(_private(settings, "$http_cookie"), _PRIVATE, ("", ""), default="1"),
+        directive.Comment("Which location a request of a route is handed to whose answers are kept."),
+        *(_apart(base, _PRIVATE, f"{base}_{ENDING}") for base in request_body.OF_HTTP),
+        directive.Comment("1 for an answer that is not kept, whatever it says of itself."),
+        arguments.map_to(
+            "$upstream_http_set_cookie|$upstream_status|$upstream_http_content_length|$upstream_http_content_type",
+            _UNKEPT,
+            (rf"~*^\|{_EARLIER}(?:{_KEPT})\|\|(?:{_TEXTS})", ""),
+            (rf"~^\|{_EARLIER}(?:{_KEPT})\|(?!{_LARGE})[0-9]", ""),
+            default="1",
+            volatile=True,
+        ),
+        directive.Comment("Where an answer came from."),
+        arguments.map_to(
+            "$upstream_cache_status", _STATE, ("", "BYPASS"), default="$upstream_cache_status", volatile=True
+        ),
+    )
+
+
+def _private(settings: model.Globals, cookie: str) -> str:
+    """Empty for a request whose answer may be kept."""
+    believed: tuple[str, ...] = ()
+    if forwarded_headers.is_anybody_believed(settings):
+        sent = standard_headers.from_proxies(settings)
+        believed = tuple(
+            f"$http_{name.lower().replace('-', '_')}" for name in sent if name not in believed_headers.ADDRESSES
+        )
+    further = "".join(f"${name}" for name in (*_REREAD, *_BODY))
+    return f"$daemun_as_is$daemun_events$http_authorization{cookie}{further}{''.join(believed)}"
+
+
+def _apart(base: str, private: str, variable: str) -> directive.Directive:
+    """base: where a request is handed to anyway, if anywhere."""
+    return arguments.map_to(f"${base}{private}", f"${variable}", ("", ENDING), default=f"${base}")
+
+
+def definitions(desired: model.Desired, env: render_environment.Environment) -> variable_definitions.Definitions:
+    """A tree has the cache when one of its files uses it. Not in memory, where nginx works while the state directory
+    cannot be written."""
+    nodes: list[directive.Node] = []
+    if env.layout.work is None:
+        held = cache_option.OPTION.of(desired.globals)
+        unused_s = max(_LEAST_UNUSED_S, cache_option.find_longest(_every(desired)))
+        nodes += (
+            directive.Comment("Answers that are kept for everybody; how long they stay unused, and the most of them."),
+            arguments.line(
+                "proxy_cache_path",
+                env.layout.answers,
+                *("levels=1:2", "use_temp_path=off", f"keys_zone={ZONE}:{_ZONE_SIZE}"),
+                *(f"max_size={arguments.size(held.max_bytes or cache_option.MAX_BYTES)}", f"min_free={_LEAST_FREE}"),
+                f"inactive={arguments.whole_seconds(unused_s)}",
+            ),
+        )
+    nodes.append(arguments.map_to("", _CACHE, default=ZONE if env.layout.work is None else "off"))
+    return {_CACHE.removeprefix("$"): serialise.serialise(tuple(nodes))}
+
+
+def _every(desired: model.Desired) -> collections.abc.Iterator[cache_option.Cache]:
+    yield cache_option.OPTION.of(desired.globals)
+    for site in desired.enabled:
+        yield cache_option.OPTION.of(site)
+        yield from (cache_option.OPTION.of(route) for route in site.routes)
+
+
+# --- for a route -----------------------------------------------------------------------------------------------
+
+
+def find(scope: site_scope.Scope, route: model.Route) -> cache_option.Cache | None:
+    """What is kept of a route. None: nothing. What guards fails closed: an inherited `cache` keeps nothing where
+    visitors have names."""
+    action = route.action
+    held = cache_option.is_kept(route, scope.site, scope.settings)
+    if held is None or not isinstance(action, model.Proxy) or route.replaced or action.php is not None:
+        return None
+    if action.targets[0].scheme not in cache_option.SCHEMES or buffering_option.OPTION.of(action) is False:
+        return None
+    if cache_option.find_private(held_access.of_route(scope, route).access) is not None:
+        return None
+    snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
+    return None if any(site_scope.owned(snippet, "proxy_cache") for snippet in snippets) else held
+
+
+def shared(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node, ...]:
+    """The maps of a route with cookies that do not count, or with headers in its key."""
+    held = find(scope, route)
+    if held is None or not _has_own(held):
+        return ()
+    suffix = _suffix(scope, route)
+    nodes: list[directive.Node] = []
+    cookie = "$http_cookie"
+    if held.ignore_cookies:
+        cookie = f"$daemun_cookies_{suffix}"
+        some = "|".join(_pattern(name) for name in held.ignore_cookies)
+        nodes.append(
+            arguments.map_to(
+                "$http_cookie", cookie, ("", ""), (rf"~^(?:(?:{some})=[^;]*(?:; *|\z))*+\z", ""), default="1"
+            )
+        )
+    odd = ""
+    if len(held.key) > 1:
+        odd = f"$daemun_odd_{suffix}"
+        parts = r"\|".join(["[^|]*"] * len(held.key))
+        nodes.append(arguments.map_to(_headers(held), odd, (rf"~^{parts}\z", ""), default="1"))
+    private = f"$daemun_private_{suffix}"
+    nodes.append(arguments.map_to(f"{_private(scope.settings, cookie)}{odd}", private, ("", ""), default="1"))
+    base = request_body.variable(scope, route, cgi=False)
+    nodes.append(_apart(base, private, f"{base}_{ENDING}_{suffix}"))
+    return tuple(nodes)
+
+
+def _pattern(name: str) -> str:
+    """Of cookies: none can take the place of two, so nothing is tried twice."""
+    return f"{arguments.in_regex(name.removesuffix('*'))}{'[^=; ]*' if name.endswith('*') else ''}"
+
+
+def _has_own(held: cache_option.Cache) -> bool:
+    return bool(held.ignore_cookies) or len(held.key) > 1
+
+
+def _suffix(scope: site_scope.Scope, route: model.Route) -> str:
+    return names.variable_suffix(scope.site.host, route.name)
+
+
+def apart_variable(scope: site_scope.Scope, route: model.Route) -> str | None:
+    """For the main location of a route, in the place of `request_body.variable`. None: nothing of it is kept."""
+    held = find(scope, route)
+    if held is None:
+        return None
+    variable = f"{request_body.variable(scope, route, cgi=False)}_{ENDING}"
+    return f"{variable}_{_suffix(scope, route)}" if _has_own(held) else variable
+
+
+def _headers(held: cache_option.Cache) -> str:
+    return "|".join(f"$http_{name.lower().replace('-', '_')}" for name in held.key)
+
+
+def _key(scope: site_scope.Scope, route: model.Route, held: cache_option.Cache) -> str:
+    ours = scope.forwarded
+    site = names.variable_suffix(scope.site.host, "")
+    there = f"{ours.forwarded_proto} {ours.forwarded_host} {ours.forwarded_port} {ours.host}$request_uri"
+    further = f"|{_headers(held)}" if held.key else ""
+    return f"{site} {_suffix(scope, route)} {there} $http_origin{further}"
+
+
+def lines(scope: site_scope.Scope, route: model.Route, held: cache_option.Cache) -> tuple[directive.Directive, ...]:
+    """For @NAME_cached."""
+    stale = ("error", "timeout", "updating", "http_500", "http_502", "http_503", "http_504", "http_429")
+    found = [
+        arguments.line("proxy_cache", Expr(_CACHE)),
+        arguments.line("proxy_cache_key", Expr(_key(scope, route, held))),
+        arguments.line("proxy_cache_lock", "on"),
+        arguments.line("proxy_cache_lock_timeout", arguments.duration(_LOCK_S)),
+        arguments.line("proxy_cache_revalidate", "on"),
+        arguments.line("proxy_cache_use_stale", *(stale if held.stale_s else ("off",))),
+        arguments.line("proxy_no_cache", Expr(_UNKEPT)),
+        arguments.line("proxy_ignore_headers", "X-Accel-Expires", *_ignored(scope)),
+        arguments.line("proxy_pass_request_body", "off"),
+    ]
+    if held.for_s is not None:
+        found.append(arguments.line("proxy_cache_valid", *_GOOD, arguments.whole_seconds(held.for_s)))
+        missing = arguments.whole_seconds(min(held.for_s, _MISSING_S))
+        found.append(arguments.line("proxy_cache_valid", "404", "410", missing))
+    return tuple(found)
+
+
+def _ignored(scope: site_scope.Scope) -> tuple[str, ...]:
+    """What the server's own line ignores, which ours replaces (`accel_redirect`)."""
+    is_written = scope.site.snippet or any(one.snippet for one in scope.site.routes)
+    return () if is_written else ("X-Accel-Redirect",)
+
+
+REMOVED = ("Accept-Encoding", "Authorization", "Content-Length", "Content-Type", "Cookie")
+"""Of requests whose answer may be kept. What nginx keeps is not compressed, and it compresses it for those who take
+that."""
+
+
+# --- headers of answers ----------------------------------------------------------------------------------------
+
+
+def state_lines(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
+    """For each location of the route."""
+    if find(scope, route) is None:
+        return ()
+    return (arguments.line("add_header", HEADER, Expr(_STATE), "always"),)
+
+
+def hidden(scope: site_scope.Scope, route: model.Route) -> tuple[str, ...]:
+    """Headers of a server that give way."""
+    return () if find(scope, route) is None else (HEADER,)

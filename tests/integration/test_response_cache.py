@@ -1,0 +1,316 @@
+"""`cache`: what the gate answers itself, and what it never does, as visitors receive it."""
+
+import collections.abc
+import concurrent.futures
+import itertools
+import pathlib
+import re
+import stat
+
+import pytest
+
+from daemun.core import model
+from daemun.core.options import access_option, cache_option, catalogue, trusted_proxies_option
+from daemun.core.options.cache_option import Cache
+from tests.support import counting_server, rendered, until
+from tests.support.sites import proxy, route, site
+
+pytestmark = pytest.mark.nginx
+
+TEN_MINUTES = Cache(for_s=600.0)
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def server() -> collections.abc.Iterator[counting_server.CountingServer]:
+    with counting_server.running() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def gate(server: counting_server.CountingServer) -> collections.abc.Iterator[rendered.Running]:
+    url = server.url
+    kept = site(
+        "kept.test",
+        route("/", url),
+        route("/off/", url, cache=cache_option.OFF),
+        route("/true/", url, cache=Cache()),
+        route("/short/", url, cache=Cache(for_s=1.0, stale_s=86400.0)),
+        route("/strict/", url, cache=Cache(for_s=1.0, stale_s=0.0)),
+        route("/moved/", f"{url}/there/", cache=TEN_MINUTES),
+        route("/cookies/", url, cache=Cache(for_s=600.0, ignore_cookies=("_ga", "_pk_*"))),
+        route("/languages/", url, cache=Cache(for_s=600.0, key=("Accept-Language", "X-Shape"))),
+        route("~ ^/by/(?<id>[0-9]+)$", f"{url}/id/${{id}}", cache=TEN_MINUTES),
+        route("/list/", proxy(url), entry=0, when=_when("a"), cache=TEN_MINUTES),
+        route("/list/", proxy(url), entry=1, cache=TEN_MINUTES),
+        aliases=("also.test",),
+        http=model.HttpMode.SERVE,
+        cache=TEN_MINUTES,
+    )
+    with rendered.running(kept) as running:
+        yield running
+
+
+def _when(value: str) -> object:
+    from daemun.core.options import when_option
+
+    return when_option.When(header=(when_option.NamedValue(name="X-Which", patterns=(value,)),))
+
+
+def _new(path: str = "/") -> str:
+    """A URL that was not requested before."""
+    return f"https://kept.test{path}{'&' if '?' in path else '?'}n={next(_NUMBERS)}"
+
+
+def _states(gate: rendered.Running, url: str, times: int = 2, **headers: str) -> list[str]:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return [gate.ask("GET", url, headers=sent).headers["X-Cache"] for _ in range(times)]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/x?status=200", "HIT"),
+        ("/x?status=301&Location=/y", "HIT"),
+        ("/x?status=404", "HIT"),
+        ("/x?chunked=1&Content-Type=text/html", "HIT"),
+        ("/x?Cache-Control=public,%20max-age%3D60", "HIT"),
+        ("/x?Cache-Control=s-maxage%3D60", "HIT"),
+        ("/true/x?Cache-Control=max-age%3D60", "HIT"),
+        ("/true/x?status=302&Location=/y&Cache-Control=max-age%3D60", "HIT"),
+        ("/moved/x?a=1", "HIT"),
+        ("/by/7", "HIT"),
+        ("/true/x?status=200", "MISS"),
+        ("/x?Cache-Control=private", "MISS"),
+        ("/x?Cache-Control=PRIVATE,%20max-age%3D60", "MISS"),
+        ("/x?Cache-Control=no-store", "MISS"),
+        ("/x?Cache-Control=no-cache", "MISS"),
+        ("/x?Cache-Control=max-age%3D0", "MISS"),
+        ("/x?Cache-Control=max-age%3D60&Cache-Control=private", "MISS"),
+        ("/x?Expires=Thu,%2001%20Jan%201970%2000:00:01%20GMT", "MISS"),
+        ("/x?Set-Cookie=session%3D1", "MISS"),
+        ("/x?Set-Cookie=session%3D1&Cache-Control=public,%20max-age%3D60", "MISS"),
+        ("/x?Vary=*", "MISS"),
+        ("/x?X-Accel-Expires=600&Cache-Control=private", "MISS"),
+        ("/x?X-Accel-Expires=600&Cache-Control=no-store", "MISS"),
+        ("/x?X-Accel-Buffering=no", "MISS"),
+        ("/x?status=302&Location=/y", "MISS"),
+        ("/x?status=403&Cache-Control=max-age%3D60", "MISS"),
+        ("/x?status=500&Cache-Control=max-age%3D60", "MISS"),
+        ("/x?chunked=1&Content-Type=text/event-stream", "MISS"),
+        ("/x?chunked=1&Content-Type=video/mp4", "MISS"),
+        ("/x?chunked=1", "MISS"),
+    ],
+)
+def test_what_a_server_sends(gate: rendered.Running, path: str, expected: str) -> None:
+    url = _new(path)
+    assert _states(gate, url) == ["MISS", expected]
+
+
+def test_what_is_kept_is_the_whole_answer(gate: rendered.Running, server: counting_server.CountingServer) -> None:
+    url = _new("/whole?Content-Type=text/css&ETag=%22a%22&X-Own=1&X-Cache=theirs&Content-Encoding=")
+    first, second = gate.get(url), gate.get(url)
+    assert (second.status_code, second.content, second.headers["X-Own"]) == (200, first.content, "1")
+    assert second.headers.get_list("X-Cache") == ["HIT"]
+    again = gate.get(url, If_None_Match=second.headers["ETag"])
+    assert (again.status_code, again.headers["X-Cache"]) == (304, "HIT")
+    short = gate.ask("HEAD", url)
+    assert (short.status_code, short.content, short.headers["X-Cache"]) == (200, b"", "HIT")
+    assert gate.get(url, http2=True).headers["X-Cache"] == "HIT"
+    assert len(server.find(url.removeprefix("https://kept.test"))) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Basic YTpi"},
+        {"Cookie": "session=1"},
+        {"Cookie": "_ga=1"},
+        {"Range": "bytes=0-0"},
+        {"Accept": "text/event-stream"},
+        {"Upgrade": "websocket", "Connection": "upgrade"},
+        {"X-HTTP-Method-Override": "DELETE"},
+        {"X-Middleware-Prefetch": "1"},
+    ],
+)
+def test_requests_with_answers_of_their_own(
+    gate: rendered.Running, server: counting_server.CountingServer, headers: dict[str, str]
+) -> None:
+    """They are answered by the server, whatever is kept, and nothing of it is kept for others."""
+    url = _new("/own")
+    target = url.removeprefix("https://kept.test")
+    assert gate.ask("GET", url, headers=headers).headers["X-Cache"] == "BYPASS"
+    assert _states(gate, url) == ["MISS", "HIT"]
+    assert gate.ask("GET", url, headers=headers).headers["X-Cache"] == "BYPASS"
+    first, kept, last = server.find(target)
+    for name, value in headers.items():
+        assert (first.headers[name.lower()], last.headers[name.lower()]) == (value, value)
+        if name != "Connection":
+            assert kept.headers.get(name.lower()) in {None, "*/*"}
+
+
+def test_methods_and_bodies(gate: rendered.Running, server: counting_server.CountingServer) -> None:
+    url = _new("/form")
+    for method in ("POST", "OPTIONS"):
+        assert gate.ask(method, url, body=b"a=1").headers["X-Cache"] == "BYPASS"
+    # A GET with a body, of which the key knows nothing.
+    assert gate.ask("GET", url, body=b"a=1").headers["X-Cache"] == "BYPASS"
+    assert _states(gate, url) == ["MISS", "HIT"]
+    assert [one.body for one in server.find(url.removeprefix("https://kept.test"))] == [b"a=1"] * 3 + [b""]
+    chunked = (
+        f"GET {_new('/c')[17:]} HTTP/1.1\nHost: kept.test\nTransfer-Encoding: chunked\nConnection: close\n\n1\na\n0\n\n"
+    )
+    assert b"X-Cache: BYPASS" in gate.raw(chunked, name="kept.test", tls=True)
+
+
+def test_two_users_never_see_each_others_page(gate: rendered.Running, server: counting_server.CountingServer) -> None:
+    for path in ("/page", "/page?Cache-Control=public,%20max-age%3D60", "/cookies/page", "/languages/page"):
+        url = _new(path)
+        for visitor, expected in (
+            ("session=alice", "session=alice"),
+            ("session=bob", "session=bob"),
+            ("", "-"),
+            ("session=alice", "session=alice"),
+            ("_ga=1; session=bob", "_ga=1; session=bob"),
+            ("", "-"),
+        ):
+            answer = gate.ask("GET", url, headers={"Cookie": visitor} if visitor else {})
+            assert answer.text.partition(" ")[2] == expected
+        assert gate.get(url).headers["X-Cache"] == "HIT"
+    # The server got no cookie for what is kept, not even one that does not count.
+    url = _new("/cookies/other")
+    assert _states(gate, url, Cookie="_ga=GA1.2.3; _pk_id.1=a.b") == ["MISS", "HIT"]
+    (received,) = server.find(url.removeprefix("https://kept.test"))
+    assert "cookie" not in received.headers
+    for cookie in ("_gax=1", "_ga=1; x", "_ga=1;x=2", "x=_ga=1", "_ga", "=_ga=1; y=2"):
+        assert gate.get(url, Cookie=cookie).headers["X-Cache"] == "BYPASS", cookie
+
+
+def test_what_the_key_has(gate: rendered.Running, server: counting_server.CountingServer) -> None:
+    url = _new("/key")
+    assert _states(gate, url) == ["MISS", "HIT"]
+    others = (
+        gate.get(url.replace("kept.test", "also.test")),
+        gate.get(url.replace("https://", "http://")),
+        gate.get(f"{url}&more=1"),
+        gate.get(url.replace("/key", "/%6bey")),
+        gate.get(url, Origin="https://other.test"),
+        gate.get(url, Host="kept.test:8443"),
+    )
+    assert [one.headers["X-Cache"] for one in others] == ["MISS"] * 6
+    # What strangers write of themselves changes neither the key nor what the server gets.
+    forged = {"X-Forwarded-Host": "evil.test", "X-Forwarded-Proto": "http", "X-Original-URL": "/evil", "X-Host": "evil"}
+    assert gate.ask("GET", url, headers=forged).headers["X-Cache"] == "HIT"
+    first = _new("/first")
+    assert gate.ask("GET", first, headers=forged).headers["X-Cache"] == "MISS"
+    (received,) = server.find(first.removeprefix("https://kept.test"))
+    assert not {"x-original-url", "x-host"} & received.headers.keys()
+    assert (received.headers["x-forwarded-host"].partition(":")[0], received.headers["x-forwarded-proto"]) == (
+        "kept.test",
+        "https",
+    )
+
+
+def test_headers_in_the_key(gate: rendered.Running) -> None:
+    url = _new("/languages/")
+    assert _states(gate, url, Accept_Language="ko") == ["MISS", "HIT"]
+    assert _states(gate, url, Accept_Language="en") == ["MISS", "HIT"]
+    assert gate.get(url, Accept_Language="ko", X_Shape="a").headers["X-Cache"] == "MISS"
+    # No two headers can be written as two others.
+    assert gate.get(url, Accept_Language="ko|", X_Shape="").headers["X-Cache"] == "BYPASS"
+    varied = _new("/v?Vary=Accept-Language")
+    assert _states(gate, varied, Accept_Language="ko") == ["MISS", "HIT"]
+    assert _states(gate, varied, Accept_Language="en") == ["MISS", "HIT"]
+    assert gate.get(varied, Accept_Language="ko").headers["X-Cache"] == "HIT"
+
+
+def test_routes_of_a_list_have_answers_of_their_own(gate: rendered.Running) -> None:
+    url = _new("/list/")
+    assert _states(gate, url, X_Which="a") == ["MISS", "HIT"]
+    assert _states(gate, url) == ["MISS", "HIT"]
+
+
+def test_a_route_without(gate: rendered.Running) -> None:
+    assert "X-Cache" not in gate.get(_new("/off/")).headers
+
+
+def test_one_request_fills(gate: rendered.Running, server: counting_server.CountingServer) -> None:
+    url = _new("/slow?wait=1")
+    target = url.removeprefix("https://kept.test")
+    server.go_on.clear()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(gate.get, url) for _ in range(8)]
+        until.true(lambda: bool(server.find(target)))
+        server.go_on.set()
+        found = {one.result().text for one in answers}
+    assert (len(found), len(server.find(target))) == (1, 1)
+
+
+def _is_over(gate: rendered.Running, url: str) -> None:
+    """Until what is kept is not fresh any more."""
+    until.true(lambda: gate.get(url).headers["X-Cache"] not in {"HIT", "MISS"})
+
+
+def test_stale_while_the_server_is_down_or_fails(
+    gate: rendered.Running, server: counting_server.CountingServer
+) -> None:
+    url, strict = _new("/short/page"), _new("/strict/page")
+    kept = gate.get(url).text
+    assert gate.get(strict).status_code == 200
+    try:
+        server.is_down = True
+        _is_over(gate, url)
+        answer = gate.get(url)
+        assert (answer.status_code, answer.headers["X-Cache"], answer.text) == (200, "STALE", kept)
+        server.is_down, server.status = False, 503
+        answer = gate.get(url)
+        assert (answer.status_code, answer.headers["X-Cache"], answer.text) == (200, "STALE", kept)
+        until.true(lambda: gate.get(strict).status_code == 503)
+        # A visitor with a cookie sees what the server says.
+        assert gate.get(url, Cookie="a=1").status_code == 503
+    finally:
+        server.is_down, server.status = False, None
+    until.true(lambda: gate.get(url).text != kept)
+
+
+def test_files_are_for_the_workers_alone(gate: rendered.Running) -> None:
+    assert _states(gate, _new("/file")) == ["MISS", "HIT"]
+    folder = pathlib.Path(gate.layout.answers)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    files = [one for one in folder.rglob("*") if one.is_file()]
+    assert files
+    assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
+
+
+# --- behind access ---------------------------------------------------------------------------------------------
+
+
+def test_what_addresses_guard_is_looked_at_before_what_is_kept(server: counting_server.CountingServer) -> None:
+    private = catalogue.values(access_option.OPTION.set(access_option.Access(allow=("private",))))
+    guarded = site(
+        "kept.test",
+        route("/", server.url),
+        route("/inner/", server.url, options=private),
+        cache=TEN_MINUTES,
+    )
+    settings = model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("127.0.0.1",))))
+
+    def fetch(gate: rendered.Running, path: str, address: str, **more: str) -> str:
+        """The state of the cache in the answer, or its status."""
+        headers = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in more.items())
+        request = f"GET {path} HTTP/1.1\nHost: kept.test\nX-Forwarded-For: {address}\nConnection: close\n{headers}\n"
+        answer = gate.raw(request, name="kept.test", tls=True).decode()
+        state = re.search(r"^X-Cache: (\w+)", answer, re.MULTILINE)
+        return state[1] if state is not None and answer.startswith("HTTP/1.1 200 ") else answer.split(" ", 2)[1]
+
+    with rendered.running(guarded, settings=settings) as gate:
+        for path in ("/inner/page", "/x/../inner/page", "/%69nner/page", "//inner/page", "/inner/page?a"):
+            for address, expected in (("10.0.0.1", "MISS"), ("10.0.0.1", "HIT"), ("203.0.113.7", "403")):
+                assert fetch(gate, path, address) == expected, path
+        # What a trusted proxy says of where a request was sent is part of the key.
+        assert fetch(gate, "/p", "203.0.113.7", X_Forwarded_Host="a.test") == "MISS"
+        assert [fetch(gate, "/p", "203.0.113.7") for _ in range(2)] == ["MISS", "HIT"]
+        # Whom it names has answers of their own.
+        assert fetch(gate, "/p", "203.0.113.7", Remote_User="alice") == "BYPASS"
+        assert fetch(gate, "/p", "203.0.113.7", X_Forwarded_Prefix="/x") == "BYPASS"
+        assert fetch(gate, "/p", "203.0.113.7", CF_Connecting_IP="203.0.113.7") == "HIT"
