@@ -12,6 +12,7 @@ import pytest
 from daemun.core import model
 from daemun.core.options import access_option, cache_option, catalogue, trusted_proxies_option
 from daemun.core.options.cache_option import Cache
+from daemun.nginx import kept_answers
 from tests.support import counting_server, rendered, until
 from tests.support.sites import proxy, route, site
 
@@ -48,6 +49,7 @@ def gate(server: counting_server.CountingServer) -> collections.abc.Iterator[ren
         cache=TEN_MINUTES,
     )
     with rendered.running(kept) as running:
+        kept_answers.note_room(running.layout)
         yield running
 
 
@@ -282,6 +284,20 @@ def test_files_are_for_the_workers_alone(gate: rendered.Running) -> None:
     assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
 
 
+def test_nothing_new_is_kept_on_a_full_disk(gate: rendered.Running) -> None:
+    """What nginx cannot write it does not send either."""
+    kept, new = _new("/room"), _new("/room")
+    assert _states(gate, kept) == ["MISS", "HIT"]
+    room = pathlib.Path(gate.layout.answers_room)
+    room.unlink()
+    try:
+        assert _states(gate, new) == ["MISS", "MISS"]
+        assert _states(gate, kept) == ["HIT", "HIT"]
+    finally:
+        kept_answers.note_room(gate.layout)
+    assert _states(gate, new) == ["MISS", "HIT"]
+
+
 # --- behind access ---------------------------------------------------------------------------------------------
 
 
@@ -304,6 +320,7 @@ def test_what_addresses_guard_is_looked_at_before_what_is_kept(server: counting_
         return state[1] if state is not None and answer.startswith("HTTP/1.1 200 ") else answer.split(" ", 2)[1]
 
     with rendered.running(guarded, settings=settings) as gate:
+        kept_answers.note_room(gate.layout)
         for path in ("/inner/page", "/x/../inner/page", "/%69nner/page", "//inner/page", "/inner/page?a"):
             for address, expected in (("10.0.0.1", "MISS"), ("10.0.0.1", "HIT"), ("203.0.113.7", "403")):
                 assert fetch(gate, path, address) == expected, path

@@ -20,7 +20,7 @@ class Received:
 
 
 class CountingServer(http.server.ThreadingHTTPServer):
-    """The query of a request names headers of its answer, and `status`, `chunked` and `wait` (for `go_on`)."""
+    """The query of a request names headers of its answer, and `status`, `size`, `chunked` and `wait` (for `go_on`)."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -59,9 +59,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.server.go_on.wait(60)
         self.send_response(self.server.status or int(query.get("status", 200)))
         for name, value in query.multi_items():
-            if name not in {"status", "chunked", "wait", "n"}:
+            if name not in {"status", "chunked", "wait", "size", "n"}:
                 self.send_header(name, value)
         content = f"{number} {headers.get('cookie', '-')}".encode()
+        content = content.ljust(int(query.get("size", 0)))
         if "chunked" in query:
             self.send_header("Transfer-Encoding", "chunked")
             content = b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)

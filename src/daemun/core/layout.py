@@ -97,6 +97,11 @@ class Layout:
         return f"{self.state}/cache"
 
     @property
+    def answers_room(self) -> str:
+        """Is there while the disk has room for further answers; without it nginx keeps no new ones."""
+        return f"{self.run}/answers.room"
+
+    @property
     def bans(self) -> str:
         """A file for each network that is refused, by the names of `core.access.banned_networks`."""
         return f"{self.run}/bans"

@@ -7,7 +7,7 @@ import contextlib
 
 from daemun.control import damage_report, gate
 from daemun.core import layout, model
-from daemun.nginx import misplaced, pairs_folder, work_folder
+from daemun.nginx import kept_answers, misplaced, pairs_folder, work_folder
 
 _TROUBLE_S = 1.0
 """How often it is tried whether a disk that was full can be written again."""
@@ -64,6 +64,7 @@ class DiskWatch:
     def _look(self) -> tuple[work_folder.Refusal | None, work_folder.Refusal | None]:
         """What nginx cannot work in, and else what nothing can be kept in."""
         plain = self._plain
+        kept_answers.note_room(plain)
         if self._work is None:
             self._note_misplaced()
             self._note_pairs()

@@ -13,6 +13,9 @@ is one that a stranger could have got:
   was sent, `Origin`; and the route, so that nobody reads what another route's `access` guards. nginx looks at that of
   the location before it looks into the cache. Nothing is kept where visitors have names there.
 
+An answer that cannot be written to a full disk does not reach its visitor either (tried with nginx 1.31.3: the
+connection ends without a byte), so nothing is written while the daemon finds no room (`nginx.kept_answers`).
+
 Parts of the key are separated by a space, which stands in none of them but the last (ngx_http_parse_request_line,
 ngx_http_validate_host).
 """
@@ -44,7 +47,7 @@ _MISSING_S = 60.0
 _LOCK_S = 5.0
 
 _CACHE, _STATE = "$daemun_answers", "$daemun_cache_state"
-_PRIVATE, _UNKEPT = "$daemun_private", "$daemun_unkept"
+_PRIVATE, _UNKEPT, _NO_ROOM = "$daemun_private", "$daemun_unkept", "$daemun_no_room"
 _REREAD = (
     *("http_x_http_method_override", "http_x_http_method", "http_x_method_override"),
     *("http_x_middleware_prefetch", "http_x_middleware_subrequest", "http_x_now_route_matches"),
@@ -78,6 +81,8 @@ def variables(settings: model.Globals) -> tuple[directive.Node, ...]:
             default="1",
             volatile=True,
         ),
+        directive.Comment("1 while the disk has no room for further answers; set where they are kept."),
+        arguments.map_to("", _NO_ROOM),
         directive.Comment("Where an answer came from."),
         arguments.map_to(
             "$upstream_cache_status", _STATE, ("", "BYPASS"), default="$upstream_cache_status", volatile=True
@@ -213,14 +218,16 @@ def _key(scope: site_scope.Scope, route: model.Route, held: cache_option.Cache) 
 def lines(scope: site_scope.Scope, route: model.Route, held: cache_option.Cache) -> tuple[directive.Directive, ...]:
     """For @NAME_cached."""
     stale = ("error", "timeout", "updating", "http_500", "http_502", "http_503", "http_504", "http_429")
+    no_room = arguments.line("set", Expr(_NO_ROOM), "1")
     found = [
+        arguments.line("if", Expr("!-f"), scope.environment.layout.answers_room, block=(no_room,)),
         arguments.line("proxy_cache", Expr(_CACHE)),
         arguments.line("proxy_cache_key", Expr(_key(scope, route, held))),
         arguments.line("proxy_cache_lock", "on"),
         arguments.line("proxy_cache_lock_timeout", arguments.duration(_LOCK_S)),
         arguments.line("proxy_cache_revalidate", "on"),
         arguments.line("proxy_cache_use_stale", *(stale if held.stale_s else ("off",))),
-        arguments.line("proxy_no_cache", Expr(_UNKEPT)),
+        arguments.line("proxy_no_cache", Expr(_UNKEPT), Expr(_NO_ROOM)),
         arguments.line("proxy_ignore_headers", "X-Accel-Expires", *_ignored(scope)),
         arguments.line("proxy_pass_request_body", "off"),
     ]
