@@ -43,6 +43,7 @@ from daemun.cli.commands import (
     status,
     stop,
     tokens,
+    traffic,
     trust,
     up,
     users,
@@ -152,7 +153,16 @@ _COMMANDS = {
         restore_file.restore_file,
         password.password,
     ),
-    "What is live": (status.status, sites.sites, doctor.doctor, logs.logs, bans.bans, bans.ban, bans.unban),
+    "What is live": (
+        status.status,
+        sites.sites,
+        doctor.doctor,
+        logs.logs,
+        traffic.traffic,
+        bans.bans,
+        bans.ban,
+        bans.unban,
+    ),
 }
 _GROUPS = {
     "certs": certs.group,

@@ -7,6 +7,9 @@ CHAIN, KEY = "fullchain.pem", "privkey.pem"
 SECOND_CHAIN, SECOND_KEY = "fullchain-2.pem", "privkey-2.pem"
 """The second certificate, where `key_type` has two; the same as the first as long as there is none."""
 
+TRAFFIC_LOG = "traffic.log"
+"""In the folder of the logs."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Layout:
@@ -42,6 +45,11 @@ class Layout:
     def kept_included(self) -> str:
         """What the files that it includes held then, as JSON by their names (`sources.last_good_file`)."""
         return f"{self.store}/history/included.json"
+
+    @property
+    def traffic_store(self) -> str:
+        """What each site and route costs (`traffic.traffic_store`); no key of the store."""
+        return f"{self.store}/~traffic.sqlite"
 
     @property
     def nginx(self) -> str:

@@ -61,7 +61,7 @@ def _folders(paths: layout.Layout) -> tuple[str, ...]:
 
 
 def _files(paths: layout.Layout) -> tuple[str, ...]:
-    logs = (f"{paths.logs}/error.log", f"{paths.logs}/access.log")
+    logs = tuple(f"{paths.logs}/{name}" for name in ("error.log", "access.log", layout.TRAFFIC_LOG))
     sockets = (
         paths.control_socket,
         paths.hold_socket,

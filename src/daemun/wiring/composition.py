@@ -39,6 +39,7 @@ from daemun.probing import prober, server_tries, socket_rights
 from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
 from daemun.store import file_store, instance
+from daemun.traffic import traffic_counter
 from daemun.wiring import (
     clock,
     disk_watch,
@@ -94,6 +95,7 @@ class Daemon:
         self._endpoints = endpoints.Discovery(store, seed=self._layout.state, clients=self._nginx, wake=self._wake)
         self._logs = log_schedule.Rotation(self._nginx, logs_option.OPTION.of(current))
         self._access_lines = access_lines.AccessLines(self._layout)
+        self._traffic = traffic_counter.TrafficCounter(self._layout, store.damage, reopen=self._nginx.reopen_logs)
         self._machine = nginx_environment.Machine(layout=self._layout, account=account)
         self._remembering = last_good_file.Remembering(source, store, chosen.config, known)
         file = environment_source.FileOrEnvironment(
@@ -267,6 +269,7 @@ class Daemon:
                 "identity providers": self._judge.providers.run,
                 "logs": self._logs.run,
                 "access lines": self._access_lines.run,
+                "traffic": self._traffic.run,
                 "disk": self._disk.run,
                 "old workers": self._reload_limits.run,
                 "nginx upgrade": self._gate.watch_nginx,
@@ -316,6 +319,7 @@ class Daemon:
         self._bans.configure(found)
         logs = logs_option.OPTION.of(found)
         self._logs.configure(logs)
+        self._traffic.switch(is_on=logs.traffic)
         self._access_lines.switch(is_on=log_schedule.is_on_stdout(logs, os.environ))
 
     def _describe(self, current: model.Globals) -> render_environment.Environment:

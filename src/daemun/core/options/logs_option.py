@@ -15,13 +15,15 @@ _ESCAPES = ("default", "json", "none")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Logs:
-    """access: whether requests are logged. stdout: whether their lines are also on daemun's standard output; None: as
-    the environment has it. A log file larger than max_bytes is rotated; `keep` old ones stay.
+    """access: whether requests are logged. traffic: whether they are counted (`core.traffic`). stdout: whether the
+    lines of the access log are also on daemun's standard output; None: as the environment has it. A log file larger
+    than max_bytes is rotated; `keep` old ones stay.
 
     format: of a line, with nginx's variables; None: the usual one. escape: "default", "json" or "none".
     """
 
     access: bool = True
+    traffic: bool = True
     stdout: bool | None = None
     format: str | None = None
     escape: str = "default"
@@ -47,6 +49,7 @@ class WrittenLogs(forms.OptionMap):
         pydantic.BeforeValidator(_parse_access),
         pydantic.WithJsonSchema({"enum": [True, False, "stdout"]}),
     ] = None
+    traffic: forms.Flag = Logs().traffic
     format: typing.Annotated[Format, forms.choice(Format)] = Format.TEXT
     max_size: forms.Size = Logs().max_bytes
     keep: forms.Number = Logs().keep
@@ -54,7 +57,13 @@ class WrittenLogs(forms.OptionMap):
 
 def _make(written: WrittenLogs) -> Logs:
     stdout = None if written.access is None else written.access == "stdout"
-    logs = Logs(access=written.access is not False, stdout=stdout, max_bytes=written.max_size, keep=written.keep)
+    logs = Logs(
+        access=written.access is not False,
+        traffic=written.traffic,
+        stdout=stdout,
+        max_bytes=written.max_size,
+        keep=written.keep,
+    )
     return (
         dataclasses.replace(logs, format=log_lines.JSON_LINE, escape="json") if written.format is Format.JSON else logs
     )
@@ -79,6 +88,11 @@ OPTION = Option(
             usual="`true`; in the image `stdout`",
             meaning="whether requests are logged; a line is in the file within a second, as nginx writes many"
             " at once; `stdout`: on daemun's standard output, too",
+        ),
+        "traffic": Doc(
+            kind="true, false",
+            usual="`true`",
+            meaning="whether requests, bytes and times of each site and route are counted, for `daemun traffic`",
         ),
         "format": Doc(kind="`text`, `json`", usual="`text`", meaning="the form of a line"),
         "max_size": Doc(kind="size", usual="`100m`", meaning="a larger log file is rotated"),

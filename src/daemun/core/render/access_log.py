@@ -12,7 +12,7 @@ import dataclasses
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import logs_option
-from daemun.core.render import forwarded_headers, guess_log, site_scope
+from daemun.core.render import forwarded_headers, guess_log, site_scope, traffic_log
 from daemun.core.texts import log_lines
 
 FORMAT = "daemun"
@@ -21,33 +21,36 @@ _FORMAT_WITH_ID = "daemun_page"
 
 def shared(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Directive, ...]:
     """At the http level."""
-    guesses = (guess_log.line(env),) if guess_log.is_on(settings) else ()
+    others = (guess_log.line(env),) if guess_log.is_on(settings) else ()
+    if traffic_log.is_on(settings):
+        others = (*others, traffic_log.line(env))
     if not logs_option.OPTION.of(settings).access:
-        return guesses or (arguments.line("access_log", "off"),)
+        return others or (arguments.line("access_log", "off"),)
     # One write for many lines: a write for each would cost a request a twentieth of its CPU time. Users of nginx-proxy,
     # and their programs, look for a request in `docker logs` right after it.
     buffering = () if settings.like_nginx_proxy else ("buffer=64k", "flush=1s")
-    return (arguments.line("access_log", f"{env.layout.logs}/access.log", FORMAT, *buffering), *guesses)
+    return (arguments.line("access_log", f"{env.layout.logs}/access.log", FORMAT, *buffering), *others)
 
 
 def formats(settings: model.Globals, nginx: render_environment.Nginx) -> tuple[directive.Directive, ...]:
     """For the http level. A format that an owner wrote stands everywhere."""
-    guesses = (guess_log.format_line(),) if guess_log.is_on(settings) else ()
+    others = (guess_log.format_line(),) if guess_log.is_on(settings) else ()
+    others = (*others, traffic_log.format_line())
     logs = logs_option.OPTION.of(settings)
     if not logs.access:
-        return guesses
+        return others
     escape = () if logs.escape == "default" else (f"escape={logs.escape}",)
     line = logs.format or log_lines.TEXT_LINE
     if not _is_ours(settings):
         format_ = arguments.line("log_format", FORMAT, *escape, Expr(forwarded_headers.with_one_id(line, settings)))
-        return (format_, *guesses)
+        return (format_, *others)
     request_id = forwarded_headers.expressions(settings, nginx).request_id
     named = {FORMAT: "$connection-$connection_requests", _FORMAT_WITH_ID: request_id}
     written = (
         arguments.line("log_format", name, *escape, Expr(line.replace("$request_id", request)))
         for name, request in named.items()
     )
-    return (*written, *guesses)
+    return (*written, *others)
 
 
 def with_request_id(settings: model.Globals, logs: tuple[directive.Directive, ...]) -> tuple[directive.Directive, ...]:

@@ -28,6 +28,7 @@ from daemun.core.render import (
     site_scope,
     snippets,
     stream_lines,
+    traffic_log,
     variables,
     without_listeners,
 )
@@ -74,7 +75,7 @@ def render_files(
     if refused := access.networks_of_gate(settings, env):
         trees[network_refusals.FILE] = refused
     trees |= {path: snippets.nodes(settings, env, path) for path in snippets.paths(settings)}
-    files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
+    files = {path: serialise.serialise(traffic_log.beside_logs(nodes, settings, env)) for path, nodes in trees.items()}
     files |= shared_blocks.files(entries, env, settings)
     files |= render_streams(desired, env)
     files |= render_by_name(desired, env)
@@ -176,16 +177,16 @@ def render_main(
     denied: addresses that nginx cannot listen on. kept: where else the default servers listen, for those sites.
     has_shared: whether sites of the tree share their blocks. Raises: RenderError.
     """
-    return serialise.serialise(
-        without_listeners.without(main_file.nodes(desired, env, kept, has_shared=has_shared), denied)
-    )
+    nodes = traffic_log.beside_logs(main_file.nodes(desired, env, kept, has_shared=has_shared), desired.globals, env)
+    return serialise.serialise(without_listeners.without(nodes, denied))
 
 
 def render_snippet(
     settings: model.Globals, env: render_environment.Environment, path: str, *, denied: frozenset[str]
 ) -> bytes:
     """Render a file of hand-written nginx for all sites, without these addresses. Raises: RenderError."""
-    return serialise.serialise(without_listeners.without(snippets.nodes(settings, env, path), denied))
+    nodes = traffic_log.beside_logs(snippets.nodes(settings, env, path), settings, env)
+    return serialise.serialise(without_listeners.without(nodes, denied))
 
 
 def render_stand_in(desired: model.Desired, env: render_environment.Environment, path: str) -> bytes:
@@ -203,7 +204,7 @@ def render_site(
     """Render the file of one site. is_default: it serves unknown names too. Raises: RenderError."""
     settings = settings or model.Globals()
     nodes = site_file.nodes(site_scope.Scope(site=one, environment=env, is_default=is_default, settings=settings))
-    return _serialise(one, nodes)
+    return _serialise(one, traffic_log.beside_logs(nodes, settings, env))
 
 
 def render_unavailable(
@@ -218,7 +219,8 @@ def render_unavailable(
     denied: addresses that nginx cannot listen on. Raises: RenderError when the names themselves cannot be written.
     """
     scope = site_scope.Scope(site=one, environment=env, settings=settings or model.Globals())
-    return _serialise(one, _listening_somewhere(site_file.unavailable_nodes(scope), denied))
+    nodes = traffic_log.beside_logs(site_file.unavailable_nodes(scope), scope.settings, env)
+    return _serialise(one, _listening_somewhere(nodes, denied))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +245,7 @@ def render_rest(
     lead to whatever program listens there.
     """
     scope = site_scope.Scope(site=one, environment=env, is_default=is_default, settings=settings or model.Globals())
-    nodes = _listening_somewhere(site_file.nodes(scope), denied)
+    nodes = traffic_log.beside_logs(_listening_somewhere(site_file.nodes(scope), denied), scope.settings, env)
     if scope.is_https_only and without_listeners.has_servers(nodes) and not without_listeners.speaks_tls(nodes):
         return Rest(content=render_unavailable(one, env, settings=settings, denied=denied), is_page=True)
     return Rest(content=_serialise(one, nodes), is_page=False)

@@ -204,8 +204,12 @@ def as_entry(
 def _named_location(scope: site_scope.Scope, route: model.Route, node: directive.Directive) -> directive.Directive:
     block = node.block or ()
     recursive = () if site_scope.owned(block, "recursive_error_pages") else (error_pages.RECURSIVE,)
-    place = f"{_place(scope, route.path)}_{route.entry}"
-    return arguments.line("location", place, block=(*_size_lines(scope, route), *recursive, *block))
+    return arguments.line("location", entry_name(scope, route), block=(*_size_lines(scope, route), *recursive, *block))
+
+
+def entry_name(scope: site_scope.Scope, route: model.Route) -> str:
+    """The named location of a route of a list."""
+    return f"{_place(scope, route.path)}_{route.entry}"
 
 
 def _place(scope: site_scope.Scope, path: str) -> str:

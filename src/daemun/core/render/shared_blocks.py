@@ -39,6 +39,8 @@ from daemun.core.render import (
     site_file,
     site_scope,
     tls,
+    traffic_log,
+    traffic_routes,
 )
 from daemun.core.texts import names, rules
 
@@ -194,8 +196,7 @@ def files(
                 *cache_headers.shared(scope),
                 *response_cache.shared(scope, one.routes[0]),
                 *_maps(),
-                _https(scope),
-                _http(scope),
+                *traffic_log.beside_logs((_https(scope), _http(scope)), settings, env),
             )
         ),
         **{
@@ -294,6 +295,7 @@ def _https(scope: site_scope.Scope) -> directive.Directive:
         ),
         *tls.site_lines(scope),
         *client_certificates.server_lines(scope),
+        *traffic_routes.of_site(scope),
         arguments.line("if", *misdirected, block=(arguments.line("return", "421"),)),
         *header_directives.server_lines(scope, https=True),
         ban_lines.included(),
@@ -327,6 +329,7 @@ def _http(scope: site_scope.Scope) -> directive.Directive:
     lines = (
         *server_blocks.listen_http(scope),
         arguments.line("include", shared_sites.NAMES),
+        *traffic_routes.of_site(scope),
         *header_directives.server_lines(scope, https=False),
         ban_lines.included(),
         server_blocks.challenge(),

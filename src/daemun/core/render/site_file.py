@@ -41,6 +41,7 @@ from daemun.core.render import (
     site_scope,
     static_files,
     tls,
+    traffic_routes,
     trailing_slashes,
     upstream,
     variables,
@@ -146,12 +147,13 @@ def _servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
             *client_link_location.server_lines(scope),
             *misdirected_requests.refuse(scope),
             *_challenge(scope),
+            *traffic_routes.of_site(scope),
             *_content(scope, https=True),
         )
         servers.append(_https(scope, given, inside, snippet=site.snippet))
     elif site.refuses_tls:
         servers.append(_refusing(scope))
-    servers.append(_http(scope, given, _plain(scope)))
+    servers.append(_http(scope, given, (*traffic_routes.of_site(scope), *_plain(scope))))
     if alias_options.REDIRECT.of(site) and site.aliases:
         servers += _alias_servers(scope)
     return tuple(servers)
@@ -293,10 +295,11 @@ def _alias_servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         redirects = to_https(site, uri, host if hsts is None or not hsts.preload else "$host")
         there = (*to_https_unless_there(redirects), *moved) if believes_https(scope.settings) else redirects
         plain = server_blocks.anything(*there)
+    counted = traffic_routes.of_site(scope, always=True)
     servers: list[directive.Node] = [directive.Comment(f"Aliases lead to {site.host}.")]
     if site_scope.has_tls(site):
-        servers.append(_https(scope, given, (*_challenge(scope), answer)))
-    servers.append(_http(scope, given, (server_blocks.challenge(), plain)))
+        servers.append(_https(scope, given, (*counted, *_challenge(scope), answer)))
+    servers.append(_http(scope, given, (*counted, server_blocks.challenge(), plain)))
     return tuple(servers)
 
 
@@ -336,7 +339,7 @@ def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, .
         *access.guarded_beside(scope, scope.site.snippet),
         *_locations(scope, https=https),
     )
-    return (*closed, *early_answers.behind_guards(scope, content))
+    return (*closed, *traffic_routes.of_routes(scope, early_answers.behind_guards(scope, content)))
 
 
 def _has_snippets(site: model.Site) -> bool:

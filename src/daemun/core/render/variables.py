@@ -34,6 +34,7 @@ from daemun.core.render import (
     request_body,
     response_cache,
     standard_headers,
+    traffic_log,
 )
 from daemun.errors import RenderError
 
@@ -59,6 +60,7 @@ def define(desired: model.Desired, env: render_environment.Environment) -> Defin
         *access.variables(),
         *ban_lines.variables(env.layout),
         *guess_log.variables(),
+        *traffic_log.variables(),
         *client_certificates.variables(),
         *forward_auth.variables(),
         *_streams(),

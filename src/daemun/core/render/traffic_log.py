@@ -1,0 +1,71 @@
+"""A short line for each request, from which daemun counts what each site and route costs (`core.traffic`).
+
+It names its site by `$server_name`, which costs nothing; where a site has several routes, each sets a variable. nginx
+takes the access logs of one level alone, and none of a level that has an `off`: so the line stands beside each access
+log, those of hand-written nginx too, and in place of each `off`. It has no path and no address of a visitor.
+
+nginx keeps one buffer for each file, so every line has the same words.
+"""
+
+import dataclasses
+
+from daemun.core import arguments, directive, layout, model, render_environment
+from daemun.core.directive import Expr
+from daemun.core.options import logs_option
+from daemun.core.render import site_scope
+from daemun.core.traffic import traffic_sums
+
+FORMAT = "daemun_traffic"
+OF = "$daemun_traffic_of"
+_LOG = "access_log"
+
+
+def is_on(settings: model.Globals) -> bool:
+    return logs_option.OPTION.of(settings).traffic
+
+
+def format_line() -> directive.Directive:
+    """For the http level. Always there: a site may be kept from a time when requests were counted. Nothing in a line is
+    a visitor's, so nothing has to be escaped."""
+    return arguments.line("log_format", FORMAT, "escape=none", Expr(" ".join(traffic_sums.FIELDS)))
+
+
+def variables() -> tuple[directive.Node, ...]:
+    return (
+        directive.Comment("What a request is counted for, where nothing else is set: its server."),
+        arguments.map_to("", OF, default="$server_name"),
+    )
+
+
+def line(env: render_environment.Environment) -> directive.Directive:
+    return arguments.line(_LOG, f"{env.layout.logs}/{layout.TRAFFIC_LOG}", FORMAT, "buffer=64k", "flush=1s")
+
+
+def beside_logs(
+    nodes: tuple[directive.Node, ...], settings: model.Globals, env: render_environment.Environment
+) -> tuple[directive.Node, ...]:
+    """The nodes of a file, none of whose blocks keeps requests from being counted."""
+    if not is_on(settings):
+        return nodes
+    ours, is_off = line(env), any(map(_is_off, settings.snippet))
+    return tuple([_inside(node, ours, is_off=is_off) for node in nodes])
+
+
+def _inside(node: directive.Node, ours: directive.Directive, *, is_off: bool) -> directive.Node:
+    """is_off: an owner wants no access log at the http level."""
+    if isinstance(node, directive.Comment) or not node.block or node.name not in _HOLDERS:
+        return node
+    block = tuple([_inside(one, ours, is_off=is_off) for one in node.block])
+    logs = site_scope.owned(block, _LOG)
+    if any(map(_is_off, logs)):
+        block = (*(one for one in block if isinstance(one, directive.Comment) or one.name != _LOG), ours)
+    elif ours not in logs and (logs or (is_off and node.name == "server")):
+        block = (*block, ours)
+    return node if block == node.block else dataclasses.replace(node, block=block)
+
+
+_HOLDERS = frozenset({"http", "server", "location", "if", "limit_except"})
+
+
+def _is_off(node: directive.Node) -> bool:
+    return isinstance(node, directive.Directive) and node.name == _LOG and [one.value for one in node.args] == ["off"]

@@ -1,0 +1,36 @@
+"""How the line of a request names its site and route: `shop.example.com`, or `shop.example.com|/api/`. Pure.
+
+What a line or a value of nginx's `set` cannot hold is written as in a URL.
+"""
+
+import re
+import urllib.parse
+import zlib
+
+_SAFE = "/:@!&()*+,=-._~^[]#<>?"
+_PLAIN = re.compile(r"[A-Za-z0-9.*_\[\]:-]+")
+SEPARATOR = "|"
+_MOST = 512
+_UNKNOWN = frozenset({"", "_"})
+"""The server for names that no site has."""
+
+
+def is_plain(host: str) -> bool:
+    """Whether a host needs no change to stand in a line, as nginx writes it of itself."""
+    return _PLAIN.fullmatch(host) is not None
+
+
+def encode(host: str, route: str | None = None) -> str:
+    return _write(host) if route is None else f"{_write(host)}{SEPARATOR}{_write(route)}"
+
+
+def _write(text: str) -> str:
+    """What is too long is cut, and ends with a number of its own instead: nginx reads no word beyond 4096 signs."""
+    written = urllib.parse.quote(text, safe=_SAFE)
+    return written if len(written) <= _MOST else f"{written[:_MOST]}...{zlib.crc32(text.encode()):08x}"
+
+
+def decode(name: str) -> tuple[str, str]:
+    """Site and route; "" when it is no site's, or the site's own answer."""
+    host, _, route = name.partition(SEPARATOR)
+    return ("", "") if host in _UNKNOWN else (urllib.parse.unquote(host), urllib.parse.unquote(route))

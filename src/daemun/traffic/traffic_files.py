@@ -1,0 +1,196 @@
+"""The files that nginx writes a line into for each request: the one that grows, and those that were renamed, into which
+nginx may write a little longer. Blocking.
+
+A file is known again by its inode and how it begins. What was said of a file that is deleted must be forgotten before
+nginx makes a new one, which may get the same inode (`rename`).
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+
+from daemun import regular_files
+from daemun.core import layout
+
+NAME = layout.TRAFFIC_LOG
+MOST_BYTES = 32 << 20
+"""A larger file is renamed."""
+SETTLED_S = 60.0
+"""nginx has opened the new file long before, also its workers that only end their connections."""
+
+_CHUNK_BYTES = 1 << 20
+_HEAD_BYTES = 256
+_RENAMED = re.compile(re.escape(NAME) + r"\.([1-9][0-9]{0,9})")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Position:
+    """How far a file was read. head_length: how many bytes of its beginning the digest is of."""
+
+    inode: int
+    head_length: int
+    digest: bytes
+    offset: int
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class _File:
+    name: str
+    descriptor: int
+    inode: int
+    offset: int = 0
+    head: bytes = b""
+
+
+class TrafficFiles:
+    """Not thread-safe. positions: how far files were read before."""
+
+    def __init__(self, folder: pathlib.Path, positions: collections.abc.Iterable[Position] = ()) -> None:
+        """Raises: OSError."""
+        self._folder = folder
+        self._files: dict[int, _File] = {}
+        self._find()
+        for position in positions:
+            file = self._files.get(position.inode)
+            head = b"" if file is None else os.pread(file.descriptor, position.head_length, 0)
+            if file is not None and hashlib.sha256(head).digest() == position.digest:
+                file.offset, file.head = position.offset, head
+
+    def count_unread(self) -> int:
+        """Bytes."""
+        return sum(max(os.fstat(one.descriptor).st_size - one.offset, 0) for one in self._files.values())
+
+    def read(self, most_bytes: int) -> collections.abc.Iterator[bytes]:
+        """Whole lines that were not read yet, of older files first. Raises: OSError."""
+        self._find()
+        left = most_bytes
+        for file in self._in_order():
+            while left > 0 and (lines := self._read(file)):
+                left -= len(lines)
+                yield lines
+
+    def positions(self) -> tuple[Position, ...]:
+        """How far each file was read."""
+        return tuple(
+            Position(one.inode, len(one.head), hashlib.sha256(one.head).digest(), one.offset)
+            for one in self._in_order()
+            if one.offset
+        )
+
+    def is_due(self) -> bool:
+        """Whether the file is to be renamed: it is large, or nginx did not open a new one after the last time."""
+        current = self._current()
+        if current is None:
+            return bool(self._files)
+        return current.offset > MOST_BYTES
+
+    def rename(self) -> None:
+        """Make room for a new file, which nginx must open then; the positions must just have been stored. Raises:
+        OSError."""
+        current = self._current()
+        if current is None:
+            return
+        numbers = [int(match[1]) for name in os.listdir(self._folder) if (match := _RENAMED.fullmatch(name))]  # noqa: PTH208
+        name = f"{NAME}.{max(numbers, default=0) + 1}"
+        os.rename(self._folder / NAME, self._folder / name)  # noqa: PTH104
+        current.name = name
+
+    def remove_settled(self, now_s: float) -> None:
+        """Delete renamed files that were read to their end a while ago; how far they were read must be stored before.
+        now_s: since the epoch. Raises: OSError."""
+        for file in self._in_order():
+            found = os.fstat(file.descriptor)
+            is_read = found.st_size == file.offset
+            if file.name == NAME or not is_read or abs(now_s - found.st_mtime) < SETTLED_S:
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                if (self._folder / file.name).stat().st_ino == file.inode:
+                    os.unlink(self._folder / file.name)  # noqa: PTH108
+            self._drop(file)
+
+    def close(self) -> None:
+        for file in tuple(self._files.values()):
+            self._drop(file)
+
+    def _current(self) -> _File | None:
+        return next((one for one in self._files.values() if one.name == NAME), None)
+
+    def _in_order(self) -> list[_File]:
+        """By their numbers, of which the highest was renamed last; then the one that grows."""
+        return sorted(self._files.values(), key=lambda one: (one.name == NAME, _number(one.name)))
+
+    def _drop(self, file: _File) -> None:
+        os.close(file.descriptor)
+        del self._files[file.inode]
+
+    def _find(self) -> None:
+        """Which files there are now, and which names they have. Of one that others deleted or renamed elsewhere, what
+        is left is read as long as it is open here."""
+        try:
+            there = (self._folder / NAME).stat().st_ino
+        except FileNotFoundError:
+            there = None
+        current = self._current()
+        if self._files and (None if current is None else current.inode) == there:
+            return
+        for file in self._files.values():
+            file.name = f"{NAME}.0" if file.name == NAME else file.name
+        for name in os.listdir(self._folder):  # noqa: PTH208
+            if name != NAME and _RENAMED.fullmatch(name) is None:
+                continue
+            with contextlib.suppress(OSError):
+                self._open(name)
+
+    def _open(self, name: str) -> None:
+        descriptor = regular_files.open_descriptor(self._folder / name)
+        inode = os.fstat(descriptor).st_ino
+        known = self._files.get(inode)
+        if known is not None:
+            os.close(descriptor)
+            known.name = name
+            return
+        self._files[inode] = _File(name=name, descriptor=descriptor, inode=inode)
+
+    def _read(self, file: _File) -> bytes:
+        """The next lines, without one that is not whole yet."""
+        chunk = os.pread(file.descriptor, _CHUNK_BYTES, file.offset)
+        if not chunk and os.fstat(file.descriptor).st_size < file.offset:  # it was emptied
+            file.offset, file.head = 0, b""
+            chunk = os.pread(file.descriptor, _CHUNK_BYTES, 0)
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            # No line is so long; what is there without an end is no line.
+            end = len(chunk) if len(chunk) == _CHUNK_BYTES else 0
+        lines = chunk[:end]
+        if len(file.head) < _HEAD_BYTES and lines:
+            file.head = os.pread(file.descriptor, min(_HEAD_BYTES, file.offset + end), 0)
+        file.offset += end
+        return lines
+
+
+def _number(name: str) -> int:
+    return int(name.rpartition(".")[2]) if name != NAME else 0
+
+
+class Backlog:
+    """When lines were written that nobody read for a while: evenly in between, as they have no time. Pure.
+
+    unread_bytes: of lines that were there at now_s. since_s: when all before them were read; None: not known.
+    """
+
+    def __init__(self, unread_bytes: int, since_s: float | None, now_s: float) -> None:
+        self._unread_bytes = unread_bytes
+        self._missed_s = 0.0 if since_s is None else max(now_s - since_s, 0.0)
+        self._now_s = now_s
+        self._read_bytes = 0
+
+    def note(self, lines: bytes) -> float | None:
+        """When these were written, which are read next; None: now."""
+        self._read_bytes += len(lines)
+        if self._read_bytes > self._unread_bytes:
+            return None
+        return self._now_s - self._missed_s * (1 - self._read_bytes / self._unread_bytes)

@@ -1,0 +1,282 @@
+"""Sums by minute of the last day, and by hour of 90 days, in a file of bounded size (SQLite). Blocking.
+
+What is old is judged by the order in which minutes and hours came, not by the clock, which may jump: the newest stay.
+Beyond the largest size, what came first is dropped: minutes, then hours.
+
+What is damaged is set aside as `FILE.damaged`, and counting begins anew; what cannot be written now is an
+sqlite3.OperationalError, and can be tried again later.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import sqlite3
+
+from daemun import regular_files
+from daemun.core.traffic import traffic_sums
+from daemun.traffic import traffic_files
+
+MINUTES, HOURS = 24 * 60, 90 * 24
+MOST_BYTES = 512 << 20
+HOUR_S = 3600
+
+_VERSION = 1
+_DAY_S = 24 * HOUR_S
+_REMEMBERED = 1 << 14
+"""Of how many series the number is kept in memory."""
+_DAMAGED = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_SCHEMA = """
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY, site TEXT NOT NULL, route TEXT NOT NULL, server TEXT NOT NULL,
+    UNIQUE (site, route, server)
+);
+CREATE TABLE span (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, seconds INTEGER NOT NULL, start INTEGER NOT NULL,
+    UNIQUE (seconds, start)
+);
+CREATE TABLE sums (
+    span INTEGER NOT NULL, series INTEGER NOT NULL, requests INTEGER NOT NULL,
+    bytes_out INTEGER NOT NULL, bytes_in INTEGER NOT NULL, counts TEXT NOT NULL,
+    PRIMARY KEY (span, series)
+) WITHOUT ROWID;
+CREATE TABLE file (
+    inode INTEGER PRIMARY KEY, head_length INTEGER NOT NULL, digest BLOB NOT NULL, position INTEGER NOT NULL,
+    read_at REAL NOT NULL
+);
+"""
+_ADD = """
+INSERT INTO sums (span, series, requests, bytes_out, bytes_in, counts) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (span, series) DO UPDATE SET requests = requests + excluded.requests,
+    bytes_out = bytes_out + excluded.bytes_out, bytes_in = bytes_in + excluded.bytes_in,
+    counts = merged(counts, excluded.counts)
+"""
+_USED = """
+SELECT site, route, server, requests, bytes_out, bytes_in, counts FROM span
+JOIN sums ON sums.span = span.id JOIN series ON series.id = sums.series
+WHERE span.seconds = ? AND span.start BETWEEN ? AND ?
+"""
+
+
+class DamagedStoreError(Exception):
+    """The file is no store of sums. Only `open_store` sees it."""
+
+
+class TrafficStore:
+    """For one thread."""
+
+    def __init__(self, path: pathlib.Path, *, most_bytes: int = MOST_BYTES) -> None:
+        """Open or create it. Raises: DamagedStoreError, sqlite3.Error, OSError."""
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600))
+            regular_files.check(path)
+        except OSError as error:
+            if path.exists() and not path.is_file():
+                raise DamagedStoreError(str(error)) from error
+            raise
+        self._path = path
+        self._database = _connect(path)
+        self._most_bytes = most_bytes
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self.close()
+            if is_damage(error):
+                raise DamagedStoreError(str(error)) from error
+            raise
+        except DamagedStoreError:
+            self.close()
+            raise
+        self._series: dict[traffic_sums.Series, int] = {}
+
+    def _prepare(self) -> None:
+        for setting in ("journal_mode = WAL", "synchronous = NORMAL", "journal_size_limit = 4194304"):
+            self._database.execute(f"PRAGMA {setting}")
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            self._database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        elif version != _VERSION:
+            raise DamagedStoreError(f"it is of version {version}, expected {_VERSION}")
+
+    def is_there(self) -> bool:
+        """Whether nobody deleted the file."""
+        return self._path.exists()
+
+    def close(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._database.close()
+
+    def read_marks(self) -> tuple[tuple[traffic_files.Position, ...], float | None]:
+        """How far files were read, and when, in seconds since the epoch; None: never. Raises: sqlite3.Error."""
+        return _read_marks(self._database)
+
+    def add(
+        self,
+        sums: collections.abc.Mapping[traffic_sums.Key, traffic_sums.Sums],
+        positions: collections.abc.Iterable[traffic_files.Position],
+        now_s: float,
+    ) -> None:
+        """All of it or nothing. positions: of all files there are. now_s: since the epoch. Raises: sqlite3.Error."""
+        try:
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                for seconds, found in ((traffic_sums.MINUTE_S, sums), (HOUR_S, _by_hour(sums))):
+                    self._add(seconds, found)
+                self._database.execute("DELETE FROM file")
+                self._database.executemany(
+                    "INSERT INTO file (inode, head_length, digest, position, read_at) VALUES (?, ?, ?, ?, ?)",
+                    [(one.inode, one.head_length, one.digest, one.offset, now_s) for one in positions],
+                )
+                self._prune()
+        except sqlite3.Error:
+            self._series.clear()
+            raise
+
+    def _add(self, seconds: int, sums: collections.abc.Mapping[traffic_sums.Key, traffic_sums.Sums]) -> None:
+        starts = {start for start, _ in sums}
+        for start in sorted(starts):
+            self._database.execute("INSERT OR IGNORE INTO span (seconds, start) VALUES (?, ?)", (seconds, start))
+        spans = {
+            start: self._database.execute(
+                "SELECT id FROM span WHERE seconds = ? AND start = ?", (seconds, start)
+            ).fetchone()[0]
+            for start in starts
+        }
+        self._database.executemany(
+            _ADD,
+            [
+                (spans[start], self._number(series), one.requests, one.bytes_out, one.bytes_in, _write(one.counts))
+                for (start, series), one in sums.items()
+            ],
+        )
+
+    def _number(self, series: traffic_sums.Series) -> int:
+        number = self._series.get(series)
+        if number is None:
+            if len(self._series) >= _REMEMBERED:
+                self._series.clear()
+            self._database.execute("INSERT OR IGNORE INTO series (site, route, server) VALUES (?, ?, ?)", series)
+            found = self._database.execute("SELECT id FROM series WHERE (site, route, server) = (?, ?, ?)", series)
+            number = self._series[series] = int(found.fetchone()[0])
+        return number
+
+    def _prune(self) -> None:
+        """Leave out what is too old, or too much."""
+        for seconds, most in ((traffic_sums.MINUTE_S, MINUTES), (HOUR_S, HOURS)):
+            count = self._database.execute("SELECT COUNT(*) FROM span WHERE seconds = ?", (seconds,)).fetchone()[0]
+            self._drop(seconds, count - most)
+        while self._used_bytes() > self._most_bytes:
+            if not any(self._drop(seconds, 10) for seconds in (traffic_sums.MINUTE_S, HOUR_S)):
+                break
+
+    def _drop(self, seconds: int, most: int) -> int:
+        """The spans that came first, but never the one that is counted in now. Returns: how many."""
+        if most <= 0:
+            return 0
+        found = self._database.execute(
+            "SELECT id, start FROM span WHERE seconds = ? ORDER BY id LIMIT ?", (seconds, most + 1)
+        ).fetchall()
+        dropped = [(number,) for number, _ in found[:most][: len(found) - 1]]
+        self._database.executemany("DELETE FROM sums WHERE span = ?", dropped)
+        self._database.executemany("DELETE FROM span WHERE id = ?", dropped)
+        if dropped and seconds == HOUR_S and found[0][1] % _DAY_S == 0:  # it looks at every row
+            self._database.execute("DELETE FROM series WHERE id NOT IN (SELECT series FROM sums)")
+            self._series.clear()
+        return len(dropped)
+
+    def _used_bytes(self) -> int:
+        pages, free, size = (
+            self._database.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """sums: since the time that was queried. positions: how far files were read for them. read_at_s: when."""
+
+    sums: tuple[tuple[traffic_sums.Series, traffic_sums.Sums], ...] = ()
+    positions: tuple[traffic_files.Position, ...] = ()
+    read_at_s: float | None = None
+
+
+def read(path: pathlib.Path, since_s: float, now_s: float) -> Kept:
+    """What is kept since then, by minutes if that is within a day, and else by hours. Nothing is written.
+
+    Raises: sqlite3.Error, also when there is no file; OSError.
+    """
+    regular_files.check(path)
+    seconds = traffic_sums.MINUTE_S if now_s - since_s <= MINUTES * traffic_sums.MINUTE_S else HOUR_S
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
+    try:
+        database.execute("BEGIN")  # one view of both
+        positions, read_at_s = _read_marks(database)
+        found: dict[traffic_sums.Series, traffic_sums.Sums] = {}
+        rows = database.execute(_USED, (seconds, since_s - since_s % seconds, now_s + HOUR_S))
+        for site, route, server, requests, bytes_out, bytes_in, counts in rows:
+            further = traffic_sums.Sums(
+                requests=requests, bytes_out=bytes_out, bytes_in=bytes_in, counts=json.loads(counts)
+            )
+            found.setdefault(traffic_sums.Series(site, route, server), traffic_sums.Sums()).add(further)
+        return Kept(sums=tuple(found.items()), positions=positions, read_at_s=read_at_s)
+    finally:
+        database.close()
+
+
+def open_store(path: pathlib.Path) -> tuple[TrafficStore, str | None]:
+    """The store, and why an earlier file was set aside, if it was. Raises: sqlite3.Error, OSError."""
+    try:
+        return TrafficStore(path), None
+    except DamagedStoreError as error:
+        set_aside(path)
+        return TrafficStore(path), str(error)
+
+
+def set_aside(path: pathlib.Path) -> None:
+    """Move the file away, to `FILE.damaged`, in place of an earlier one. Raises: OSError."""
+    aside = path.with_name(f"{path.name}.damaged")
+    if aside.is_dir() and not aside.is_symlink():
+        aside.rename(f"{aside}-{os.getpid()}")
+    path.replace(aside)
+    for ending in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(f"{path.name}{ending}").unlink()
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether it is the file that is wrong, and not that it cannot be read or written now."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _DAMAGED
+
+
+def _connect(path: pathlib.Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
+    database.create_function("merged", 2, _merge, deterministic=True)
+    return database
+
+
+def _merge(one: str, other: str) -> str:
+    counts = json.loads(one)
+    traffic_sums.merge_counts(counts, json.loads(other))
+    return _write(counts)
+
+
+def _write(counts: collections.abc.Mapping[str, int]) -> str:
+    return json.dumps(counts, separators=(",", ":"))
+
+
+def _read_marks(database: sqlite3.Connection) -> tuple[tuple[traffic_files.Position, ...], float | None]:
+    rows = database.execute("SELECT inode, head_length, digest, position, read_at FROM file").fetchall()
+    return tuple(traffic_files.Position(*row[:4]) for row in rows), max((row[4] for row in rows), default=None)
+
+
+def _by_hour(
+    sums: collections.abc.Mapping[traffic_sums.Key, traffic_sums.Sums],
+) -> dict[traffic_sums.Key, traffic_sums.Sums]:
+    found: dict[traffic_sums.Key, traffic_sums.Sums] = {}
+    for (start, series), one in sums.items():
+        found.setdefault((start - start % HOUR_S, series), traffic_sums.Sums()).add(one)
+    return found

@@ -1,0 +1,210 @@
+"""Sums are kept through crashes, renamed files, full disks and damage: no line is counted twice or left out."""
+
+import pathlib
+import random
+import sqlite3
+import time
+
+import pytest
+
+from daemun.core import layout
+from daemun.core.traffic import traffic_sums
+from daemun.traffic import traffic_files, traffic_report, traffic_store
+
+SERIES = traffic_sums.Series("a.test", "", "")
+DAY_S = 86400
+
+
+class Gate:
+    """A writer of lines, and the reader of a daemon that may be killed at any time."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.paths = layout.Layout(str(folder))
+        self.logs = pathlib.Path(self.paths.logs)
+        for path in (self.paths.logs, self.paths.store):
+            pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+        self.written = 0
+        self._writers = [self._open()]
+        self.begin()
+
+    def _open(self) -> pathlib.Path:
+        path = self.logs / traffic_files.NAME
+        path.touch()
+        return path
+
+    def begin(self) -> None:
+        """A daemon starts."""
+        self.store, self.set_aside = traffic_store.open_store(pathlib.Path(self.paths.traffic_store))
+        positions, _ = self.store.read_marks()
+        self.files = traffic_files.TrafficFiles(self.logs, positions)
+        self.addition = traffic_sums.Addition(self.paths.run)
+
+    def kill(self) -> None:
+        self.files.close()
+        self.store.close()
+        self.begin()
+
+    def write(self, count: int, file: pathlib.Path | None = None) -> None:
+        with (file or self.logs / traffic_files.NAME).open("ab") as out:
+            out.write(f"a.test 200 0.0{count % 10}0 {count} 7   |\n".encode() * count)
+        self.written += count
+
+    def read(self, most_bytes: int = 1 << 30) -> None:
+        for lines in self.files.read(most_bytes):
+            self.addition.add(lines, time.time())
+
+    def save(self) -> None:
+        self.store.add(self.addition.sums(), self.files.positions(), time.time())
+        self.addition.clear()
+
+    def rename(self) -> pathlib.Path:
+        """Returns: where a worker that did not open the new file yet goes on writing."""
+        self.save()
+        self.files.rename()
+        self._open()
+        return max(self.logs.glob(f"{traffic_files.NAME}.*"), key=lambda one: int(one.suffix[1:]))
+
+    def count(self) -> int:
+        """As `daemun traffic` does beside the daemon."""
+        now_s = time.time()
+        return sum(sums.requests for _, sums in traffic_report.read(self.paths, now_s - DAY_S, now_s))
+
+
+def test_whatever_happens_each_line_counts_once(tmp_path: pathlib.Path) -> None:
+    draw = random.Random(17)
+    gate = Gate(tmp_path)
+    old: pathlib.Path | None = None
+    for _ in range(400):
+        match draw.randrange(7):
+            case 0 | 1:
+                gate.write(draw.randrange(1, 40))
+            case 2 if old is not None and old.exists():
+                gate.write(draw.randrange(1, 5), old)
+            case 3:
+                gate.read(draw.choice([1, 200, 1 << 20]))
+            case 4:
+                gate.save()
+            case 5:
+                gate.kill()
+            case 6 if draw.random() < 0.3:
+                gate.read()
+                old = gate.rename()
+            case _:
+                gate.save()
+                gate.files.remove_settled(time.time() + (2 * traffic_files.SETTLED_S if draw.random() < 0.2 else 0))
+        assert gate.count() == gate.written
+    assert gate.written > 1000
+
+
+def test_a_line_is_counted_when_it_is_whole(tmp_path: pathlib.Path) -> None:
+    gate = Gate(tmp_path)
+    file = gate.logs / traffic_files.NAME
+    file.write_bytes(b"a.test 200 0.001 5 7   |\na.test 200 0.0")
+    gate.read()
+    gate.save()
+    assert gate.count() == 1
+    with file.open("ab") as out:
+        out.write(b"01 5 7   |\n")
+    assert gate.count() == 2
+    gate.read()
+    gate.save()
+    file.write_bytes(b"a.test 200 0.001 5 7   |\n")  # somebody emptied it
+    gate.read()
+    gate.save()
+    assert gate.count() == 3
+
+
+def test_what_was_missed_is_attributed_to_the_time_in_between() -> None:
+    backlog = traffic_files.Backlog(100, 1000.0, 2000.0)
+    assert [backlog.note(bytes(25)) for _ in range(5)] == [1250.0, 1500.0, 1750.0, 2000.0, None]
+    assert traffic_files.Backlog(100, None, 2000.0).note(bytes(50)) == 2000.0
+    assert traffic_files.Backlog(100, 3000.0, 2000.0).note(bytes(50)) == 2000.0, "the clock was set back"
+
+
+def _sums(
+    start: int, requests: int = 1, series: traffic_sums.Series = SERIES
+) -> dict[traffic_sums.Key, traffic_sums.Sums]:
+    return {(start, series): traffic_sums.Sums(requests=requests, bytes_out=10 * requests, counts={"200": requests})}
+
+
+def _kept(path: pathlib.Path, since_s: float, now_s: float) -> int:
+    return sum(sums.requests for _, sums in traffic_store.read(path, since_s, now_s).sums)
+
+
+def test_minutes_of_a_day_and_hours_of_ninety_days_stay(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic_store, "MINUTES", 60)
+    monkeypatch.setattr(traffic_store, "HOURS", 5)
+    path = tmp_path / "store"
+    store = traffic_store.TrafficStore(path)
+    for minute in range(600):
+        store.add(_sums(minute * 60), (), 0)
+    now_s = 600 * 60
+    assert _kept(path, now_s - 3600, now_s) == 60
+    assert _kept(path, 0, now_s) == 300, "of five hours"
+    store.add(_sums(400_000_000), (), 0)  # the clock jumped ahead, and back
+    for minute in range(600, 660):
+        store.add(_sums(minute * 60), (), 0)
+    assert _kept(path, 660 * 60 - 3600, 660 * 60) == 60
+    assert _kept(path, 0, 660 * 60) == 240
+    store.close()
+
+
+def test_the_file_does_not_grow_beyond_its_size(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "store"
+    store = traffic_store.TrafficStore(path, most_bytes=400_000)
+    for minute in range(0, 3000, 20):
+        many = [_sums(minute * 60, 1, traffic_sums.Series(f"site-{n}.test", "", "")) for n in range(60)]
+        store.add({key: sums for one in many for key, sums in one.items()}, (), 0)
+    store.close()
+    assert path.stat().st_size < 700_000
+    assert _kept(path, 0, 3000 * 60) > 60, "the newest stay"
+
+
+@pytest.mark.parametrize("kind", ["garbage", "cut", "empty tables", "folder", "newer"])
+def test_a_damaged_file_is_set_aside(tmp_path: pathlib.Path, kind: str) -> None:
+    gate = Gate(tmp_path)
+    gate.write(500)
+    gate.read()
+    gate.save()
+    gate.store.close()
+    path = pathlib.Path(gate.paths.traffic_store)
+    match kind:
+        case "garbage":
+            path.write_bytes(b"garbage" * 1000)
+        case "cut":
+            path.write_bytes(path.read_bytes()[:5000])
+        case "folder":
+            path.unlink()
+            path.mkdir()
+        case "newer" | "empty tables":
+            database = sqlite3.connect(path)
+            database.executescript("PRAGMA user_version = 99" if kind == "newer" else "DROP TABLE file")
+            database.close()
+    for ending in ("-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    try:
+        gate.begin()
+    except sqlite3.Error as error:  # found when it is read; the counter sets it aside, too
+        assert traffic_store.is_damage(error)
+        traffic_store.set_aside(path)
+        gate.begin()
+    assert path.with_name(f"{path.name}.damaged").exists()
+    gate.read()
+    gate.save()
+    assert gate.count() == 500, "what nginx wrote is counted again"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_cannot_be_stored_is_stored_later(tmp_path: pathlib.Path) -> None:
+    gate = Gate(tmp_path)
+    gate.write(20)
+    gate.read()
+    gate.store._database.execute("PRAGMA query_only = ON")
+    with pytest.raises(sqlite3.OperationalError) as raised:
+        gate.save()
+    assert not traffic_store.is_damage(raised.value)
+    gate.store._database.execute("PRAGMA query_only = OFF")
+    gate.save()
+    assert gate.count() == 20
