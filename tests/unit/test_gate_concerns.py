@@ -140,6 +140,17 @@ def test_many_are_one_message() -> None:
     assert alert_text.headline(notice) == "a change is not live: 0.test and 49 more"
 
 
+def test_several_weaknesses_of_one_nginx_are_one_paragraph_with_one_cure() -> None:
+    names = ("CVE-1", "CVE-2", "CVE-3")
+    concerns = of_machine(nginx="nginx 1.31.3", weaknesses=tuple(weakness(name, "major") for name in names))
+    (notice,) = due(look(alert_ledger.AlertLedger(), 0, *concerns), 1)
+    assert alert_text.text(notice, "gate1", NOW).splitlines()[:5] == [
+        "nginx 1.31.3:",
+        *(f"  {name} (major, mended in 1.31.4): a crash" for name in names),
+        "  `daemun nginx list` shows what there is instead, `daemun nginx upgrade` lets it take over.",
+    ]
+
+
 @pytest.mark.parametrize("danger", [danger for danger in Danger if danger.is_of_gate])
 def test_every_danger_has_words_and_an_entry_of_the_body(danger: Danger) -> None:
     found = look(alert_ledger.AlertLedger(), 0, concern("x", danger, 0))

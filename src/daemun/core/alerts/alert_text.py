@@ -67,7 +67,7 @@ def text(notice: alert_ledger.Notice, machine: str, now: datetime.datetime) -> s
             "It reports what is in danger, such as a certificate, a site or the disk, and when that is over.\n"
         )
     groups = _group(notice, now)
-    parts = [_paragraph(group, notice.event, now) for group in groups[:_MOST_CAUSES]]
+    parts = _join(_paragraph(group, notice.event, now) for group in groups[:_MOST_CAUSES])
     if len(groups) > _MOST_CAUSES:
         parts.append(f"And {len(groups) - _MOST_CAUSES} more causes.")
     is_of_certificates = any(item.alarm.danger.is_of_certificate for item in notice.items)
@@ -159,6 +159,20 @@ def _paragraph(
     if event is not alert_ledger.Event.SOLVED and first.status is not None:
         lines += (f"  {line}" for line in _outlook(first.status, len(group), now))
     return "\n".join(lines)
+
+
+def _join(paragraphs: collections.abc.Iterable[str]) -> list[str]:
+    """Several causes of one subject with one cure, such as the weaknesses of an nginx, are one paragraph."""
+    joined: list[str] = []
+    for paragraph in paragraphs:
+        subject, _, rest = paragraph.partition("\n")
+        before = joined[-1] if joined else ""
+        causes, _, cure = before.rpartition("\n")
+        if rest.count("\n") == 1 and before.startswith(f"{subject}\n") and rest.endswith(f"\n{cure}"):
+            joined[-1] = f"{causes}\n{rest}"
+        else:
+            joined.append(paragraph)
+    return joined
 
 
 def _outlook(status: model.CertificateStatus, count: int, now: datetime.datetime) -> list[str]:
