@@ -105,6 +105,7 @@ def test_a_wrong_command_line_is_told_in_json(words: tuple[str, ...], run: Run) 
         ("rm a.test", 1),
         ("enable a.test", 1),
         ("disable a.test", 1),
+        ("cache purge a.test blog", 1),
         ("maintenance a.test on", 1),
         ("maintenance a.test soon", 2),
         ("add a.test 3000", 1),

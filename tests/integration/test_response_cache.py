@@ -3,12 +3,18 @@
 import collections.abc
 import concurrent.futures
 import itertools
+import json
+import os
 import pathlib
 import re
+import signal
+import socket
 import stat
+import sys
 
 import pytest
 
+from daemun.cli import app, clean_exit, json_answer
 from daemun.core import model
 from daemun.core.options import access_option, cache_option, catalogue, trusted_proxies_option
 from daemun.core.options.cache_option import Cache
@@ -296,6 +302,124 @@ def test_nothing_new_is_kept_on_a_full_disk(gate: rendered.Running) -> None:
     finally:
         kept_answers.note_room(gate.layout)
     assert _states(gate, new) == ["MISS", "HIT"]
+
+
+# --- purged ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def purge(
+    gate: rendered.Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> collections.abc.Iterator[collections.abc.Callable[..., int]]:
+    """The command line, on the files of this gate. Its value: how many were forgotten."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    def run(*words: str) -> int:
+        words = ("cache", "purge", *words, "--json")
+        monkeypatch.setenv("DAEMUN_STATE", gate.layout.state)
+        monkeypatch.setattr(sys, "argv", ["daemun", *words])
+        monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+        with pytest.raises(SystemExit) as end:
+            clean_exit.end_well(lambda: app.app(list(words), prog_name="daemun"))
+        found = json.loads(capsys.readouterr().out)
+        assert not end.value.code, found
+        count: int = found["purged"]
+        return count
+
+    yield run
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    json_answer.begin()
+
+
+def test_purge_of_a_path_a_prefix_and_a_site(gate: rendered.Running, purge: collections.abc.Callable[..., int]) -> None:
+    one, another, below, above = _new("/blog/one"), _new("/blog/one"), _new("/blog/x/y"), _new("/blogs")
+    alias = one.replace("kept.test", "also.test")
+    spelt = one.replace("/blog/one", "/blog/%6fne")
+    every = (one, another, below, above, alias, spelt)
+
+    def states() -> list[str]:
+        return [gate.get(url).headers["X-Cache"] for url in every]
+
+    assert states() == ["MISS"] * 6
+    assert states() == ["HIT"] * 6
+    assert purge("kept.test", "/blog/one") == 4
+    assert states() == ["MISS", "MISS", "HIT", "HIT", "MISS", "MISS"]
+    assert purge("also.test", "/blog/one") == 1
+    assert states() == ["HIT", "HIT", "HIT", "HIT", "MISS", "HIT"]
+    assert purge("kept.test", f"/blog/one?{one.partition('?')[2]}") == 3
+    assert states() == ["MISS", "HIT", "HIT", "HIT", "MISS", "MISS"]
+    assert purge("kept.test", "/blog/*") == 5
+    assert states() == ["MISS", "MISS", "MISS", "HIT", "MISS", "MISS"]
+    assert purge("other.test") == 0
+    assert states() == ["HIT"] * 6
+    assert purge("kept.test") >= 6
+    assert states() == ["MISS"] * 6
+    assert states() == ["HIT"] * 6
+
+
+def test_what_was_purged_is_not_given_while_the_server_is_down(
+    gate: rendered.Running, server: counting_server.CountingServer, purge: collections.abc.Callable[..., int]
+) -> None:
+    url = _new("/short/purged")
+    assert gate.get(url).status_code == 200
+    assert purge("kept.test", "/short/purged") == 1
+    try:
+        server.status = 503
+        assert gate.get(url).status_code == 503
+    finally:
+        server.status = None
+
+
+def test_an_answer_on_its_way_is_not_cut_by_a_purge(
+    gate: rendered.Running, purge: collections.abc.Callable[..., int]
+) -> None:
+    size = 8 << 20
+    url = _new(f"/large?size={size}")
+    assert _states(gate, url) == ["MISS", "HIT"]
+    with socket.create_connection(("127.0.0.1", gate.http), timeout=60) as connection:
+        target = url.removeprefix("https://kept.test")
+        plain = f"http://kept.test{target}"
+        assert [gate.get(plain).headers["X-Cache"] for _ in range(2)] == ["MISS", "HIT"]
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: kept.test\r\nConnection: close\r\n\r\n".encode())
+        received = len(connection.recv(1024))
+        assert purge("kept.test")
+        while part := connection.recv(1 << 20):
+            received += len(part)
+    assert received > size
+    assert gate.get(url).headers["X-Cache"] == "MISS"
+
+
+def test_nothing_is_followed_out_of_the_folder(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "cache"
+    (folder / "a").mkdir(parents=True)
+    content = b"\x05".ljust(336, b"\0") + b"\nKEY: s r https kept.test 443 kept.test/x \nHTTP/1.1 200 OK\r\n"
+    kept, outside, shared = folder / "a" / "kept", tmp_path / "outside", tmp_path / "shared"
+    for path in (kept, outside, shared):
+        path.write_bytes(content)
+    (folder / "link").symlink_to(outside)
+    (folder / "hard").hardlink_to(shared)
+    (folder / "away").symlink_to(tmp_path)
+    os.mkfifo(folder / "pipe")
+    (folder / "short").write_bytes(content[:100])
+    (folder / "other").write_bytes(b"\x05".ljust(336, b"\0") + b"\nKEY: judge\n")
+    for expected in (1, 0):
+        assert kept_answers.purge(str(folder), lambda one: one.host == "kept.test") == expected
+    assert kept.read_bytes() == bytes(8) + content[8:]
+    assert outside.read_bytes() == shared.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("s r https a.test 443 a.test/x?y=1 ", ("a.test", "/x", "y=1")),
+        ("s r https a.test 443 [::1]:8443/%2e%2e//x/ https://o.test", ("[::1]", "/x/", "")),
+        ("s r http a.test 80 A.test:80/ |ko", ("a.test", "/", "")),
+        ("s r http", None),
+    ],
+)
+def test_keys(key: str, expected: tuple[str, str, str] | None) -> None:
+    found = kept_answers.parse_key(key)
+    assert (None if found is None else (found.host, found.path, found.query)) == expected
 
 
 # --- behind access ---------------------------------------------------------------------------------------------
