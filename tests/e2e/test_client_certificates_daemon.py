@@ -72,7 +72,7 @@ def test_clients_are_made_and_withdrawn(daemon: Daemon, one: echo.EchoServer, tm
     daemon.start()
     daemon.wait(lambda: clients.try_get(daemon.gate, "https://a.test/") is not None, "an answer")
     assert _status(daemon, None) == 403
-    assert "daemun clients add NAME" in daemon.log_text()
+    daemon.wait(lambda: "daemun clients add NAME" in daemon.log_text(), "who lets clients in, in the log")
 
     alice = _add(daemon, "alice", tmp_path / "alice.p12")
     bob = _add(daemon, "bob", tmp_path / "bob.p12")

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tests.support import forked
+from tests.support import forked, own_network
 from tests.support.daemon import Daemon, new_daemon, signpost
 
 
@@ -49,6 +49,14 @@ def test_what_is_read_at_the_start(daemon: Daemon) -> None:
     environment = {**daemon.environment, "PYTHONPATH": str(daemon.root)}
     found = forked.run(daemon.command("--version"), environment=environment, folder=daemon.root, within_s=60)
     assert found.returncode != 0
+
+
+def test_a_network_of_its_own() -> None:
+    with own_network.own_network("8.8.4.4"), new_daemon() as daemon:
+        daemon.write("sites:\n" + signpost("a.test", "1"))
+        daemon.start()
+        there = pathlib.Path(f"/proc/{daemon.pid}/ns/net").readlink()
+        assert there == pathlib.Path("/proc/thread-self/ns/net").readlink()
 
 
 def test_a_reader_that_is_gone(daemon: Daemon) -> None:

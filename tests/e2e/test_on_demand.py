@@ -148,7 +148,7 @@ def test_many_unknown_names_ask_only_so_often(daemon: Daemon, program: Program) 
 def test_c10_one_client_that_tries_names_keeps_no_customer_out(daemon: Daemon, program: Program) -> None:
     """C10. Over plain HTTP and by handshakes; what is turned away is told with what to do."""
     daemon.write(sites(f"{{ask: '{program.url}', per_minute: 3}}"))
-    daemon.start()
+    daemon.up("http://app.example.com/")
     daemon.wait_ready()
     statuses = [ask_from(daemon, "127.0.0.1", f"scan{number}.test") for number in range(12)]
     assert statuses.count(503) == 9
@@ -157,7 +157,10 @@ def test_c10_one_client_that_tries_names_keeps_no_customer_out(daemon: Daemon, p
     assert ask_from(daemon, "127.9.9.9", "shop.customer.test") == 301
     daemon.wait(lambda: clients.handshake(daemon.gate, "shop.customer.test").certificate is not None, "its certificate")
 
-    lines = [line for line in daemon.log_lines() if "new names within a minute" in line["event"]]
+    def find_lines() -> list[Json]:
+        return [line for line in daemon.log_lines() if "new names within a minute" in line["event"]]
+
+    lines = daemon.wait(find_lines, "the network in the log")
     assert len(lines) == 1, "a line a minute"
     assert lines[0]["network"] == "127.0.0.0/24"
     (problem,) = daemon.status()["problems"]

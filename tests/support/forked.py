@@ -25,6 +25,9 @@ from tests.support import fork_server
 PROGRAM = (sys.executable, "-m", "daemun")
 _ROOT = pathlib.Path(__file__).parents[2]
 _OF_THE_INTERPRETER = re.compile(r"PYTHON|LANG|LC_|LD_|MALLOC_|GLIBC_|OPENSSL_|SSL_")
+_INHERITED = re.compile(
+    r"^(?:[UG]id|Groups|Sig(?:Blk|Ign)|Cap\w+|NoNewPrivs|Seccomp|Cpus_allowed|Mems_allowed):.*$", re.MULTILINE
+)
 _USUAL = (True, None, None, None, -1, False, -1)
 """Of what `Popen` passes to `_execute_child`: restore_signals, gid, gids, uid, umask, start_new_session,
 process_group."""
@@ -80,6 +83,8 @@ def run(
 
 
 class _Server:
+    """Started by a thread that inherits what this module found at first."""
+
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
         self._lock = threading.Lock()
@@ -136,11 +141,23 @@ def _find_server(arguments: collections.abc.Sequence[str], environment: dict[str
     is_usual = tuple(arguments[:3]) == PROGRAM and sum(map(len, arguments)) < fork_server.ROOM_BYTES // 8
     if not is_usual or platform.machine() != "x86_64" or os.environ.get("DAEMUN_TEST_DEEP"):
         return None
+    if _read_inherited() != _INHERITED_AT_FIRST:  # of a test in a network of its own
+        return None
     server = _start_server()
     return server if server.fits(environment) else None
+
+
+def _read_inherited() -> list[str]:
+    """Of this thread: accounts, rights, signals and processors (proc_pid_status(5)), namespaces and the root."""
+    folder = pathlib.Path("/proc/thread-self")
+    places = [*sorted((folder / "ns").iterdir()), folder / "root"]
+    return [*_INHERITED.findall((folder / "status").read_text()), *(str(place.readlink()) for place in places)]
 
 
 def _read_umask() -> int:
     """umask(2) cannot be read; proc_pid_status(5) has it."""
     (found,) = re.findall(r"^Umask:\s*(\d+)$", pathlib.Path("/proc/self/status").read_text(), re.MULTILINE)
     return int(found, 8)
+
+
+_INHERITED_AT_FIRST = _read_inherited()
