@@ -54,6 +54,14 @@ def test_a_connection_lives_through_changes_and_one_bad_stream_hurts_no_other(
             assert 'cannot apply stream "taken": ' in daemon.cli("status").stdout
         assert stream_servers.exchange(lasting, b"still") == b"a|still"
 
+        broken = by_name.replace(f"localhost:{server.port}', timeout: 1d", "localhost', timeout: 1d")
+        daemon.write("sites:\n" + signpost("a.test", "beside") + "streams:\n" + broken)
+        daemon.wait_sign("a.test", "beside")
+        daemon.wait(lambda: _is_live(daemon, "secure") and _is_held_back(daemon, "by.name"), "what is held back alone")
+        assert stream_servers.try_tcp(port) == b"a|ping", "its last good version is served"
+        line = daemon.config.read_text().splitlines().index(broken.splitlines()[0]) + 1
+        assert f"error: daemun.yaml:{line}:" in daemon.cli("status").stdout
+
         daemon.write("sites:\n" + signpost("a.test", "three") + "streams:\n" + by_name)
         daemon.wait_sign("a.test", "three")
         daemon.wait(lambda: not _listens(other), "the end of the other stream")
@@ -61,7 +69,28 @@ def test_a_connection_lives_through_changes_and_one_bad_stream_hurts_no_other(
         old = daemon.status()["nginx"]["old_workers"]
         assert old["sockets"] == 1, "connections of streams count"
     assert stream_servers.try_tcp(port) == b"a|ping"
+    _see_servers(daemon, by_name)
     _pass_names_on(daemon, tmp_path)
+
+
+def _see_servers(daemon: Daemon, others: str) -> None:
+    """One whose server does not answer is told as such, until it does."""
+    port, own = ports.free_port(), ports.free_port()
+    deaf = f"  deaf: {{listen: '{LOOPBACK}:{own}', to: 'tcp://{LOOPBACK}:{port}'}}\n"
+    daemon.write("sites:\n" + signpost("a.test", "three") + "streams:\n" + others + deaf)
+    daemon.wait(lambda: (_state(daemon, "deaf") or {}).get("state") == "unreachable", "the server that is not there")
+    told = daemon.cli("status")
+    assert told.returncode == 3
+    assert f"stream deaf is unreachable: {LOOPBACK}:{port} refuses connections: nothing listens there" in told.stdout
+    assert daemon.cli("sites").returncode == 3
+    doctor = daemon.cli("doctor").stdout
+    assert f'stream "deaf": {LOOPBACK}:{port} refuses connections' in doctor
+    assert 'stream "by.name" is live, and localhost (' in doctor
+    assert stream_servers.try_tcp(own) == b""
+    daemon.wait(lambda: (_state(daemon, "deaf") or {}).get("last_error"), "what nginx logged of it")
+    with stream_servers.tcp("late", port=port):
+        daemon.wait(lambda: _is_live(daemon, "deaf"), "the server that came")
+        daemon.wait(lambda: stream_servers.try_tcp(own) == b"late|ping", "its answer")
 
 
 def _pass_names_on(daemon: Daemon, folder: pathlib.Path) -> None:
@@ -100,6 +129,11 @@ def _is_passed(daemon: Daemon, folder: pathlib.Path) -> bool:
 def _is_live(daemon: Daemon, name: str) -> bool:
     found = _state(daemon, name)
     return found is not None and found["state"] == "live"
+
+
+def _is_held_back(daemon: Daemon, name: str) -> bool:
+    found = _state(daemon, name)
+    return found is not None and found["state"] == "quarantined"
 
 
 def _listens(port: int) -> bool:

@@ -68,6 +68,7 @@ def make_gate(
         judge=judge,
         banning=worlds.Bans(),
         served=worlds.Served(),
+        streams=worlds.ServedStreams(),
         alerts=worlds.Alerts(),
         examiner=worlds.Examiner(),
         old_workers=old_workers,

@@ -12,6 +12,8 @@ import pytest
 
 from daemun.core import layout as layout_
 from daemun.core import model
+from daemun.core.served import served_judgement, stream_errors
+from daemun.probing import bound_addresses, handshakes
 from daemun.sources import yaml_file
 from tests.support import ports, rendered, sites, stream_servers, until
 from tests.support.stream_servers import LOOPBACK
@@ -151,6 +153,37 @@ def test_connections_of_one_address_are_limited(gate: Gate) -> None:
 
 def test_without_a_server_the_connection_is_closed(gate: Gate) -> None:
     assert stream_servers.try_tcp(gate.at["deaf"]) == b""
+
+
+def test_what_nginx_logs_of_servers_is_understood(gate: Gate) -> None:
+    """The words are nginx's own."""
+    assert stream_servers.try_tcp(gate.at["deaf"]) == b""
+    assert stream_servers.try_tcp(gate.at["strict"]) == b""
+    path = pathlib.Path(gate.running.layout.logs, "error.log")
+
+    def find(name: str) -> str | None:
+        lines = map(stream_errors.read_line, path.read_text().splitlines())
+        found = [one for one in lines if one is not None and (one.host, one.port) == (LOOPBACK, gate.at[name])]
+        return found[-1].kind.cause if found else None
+
+    until.true(lambda: find("deaf") == "its server refused: nothing listened there")
+    until.true(lambda: find("strict") == "the certificate of its server is for another name")
+    assert find("plain") is None
+
+
+async def test_addresses_that_are_listened_on_are_seen_without_a_connection(gate: Gate) -> None:
+    bound = bound_addresses.find()
+    assert bound is not None
+    assert (LOOPBACK, gate.at["plain"]) in bound[False]
+    assert (LOOPBACK, gate.at["datagrams"]) in bound[True]
+    assert (LOOPBACK, gate.at["gone"]) not in bound[False]
+
+
+async def test_a_handshake_that_is_not_ended_shows_the_certificate(gate: Gate) -> None:
+    address = model.Address(host=LOOPBACK, port=gate.at["secure"])
+    shown = await handshakes.shake(address, "www.a.test", sends_proxy_line=False, ends=False)
+    assert isinstance(shown, served_judgement.Shown)
+    assert shown.covers
 
 
 def test_one_that_is_switched_off_does_not_listen(gate: Gate) -> None:

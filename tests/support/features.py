@@ -600,7 +600,7 @@ def _access() -> Feature:
 
 def _streams() -> Feature:
     def server(url: str, **options: object) -> stream_forms.Server:
-        return stream_forms.Server(url=stream_forms.parse_place(url), **options)  # type: ignore[arg-type]
+        return stream_forms.Server(url=stream_forms.parse_target(url), **options)  # type: ignore[arg-type]
 
     streams = {
         "dns": stream_forms.Stream(

@@ -26,9 +26,9 @@ class StreamServer:
 
 @contextlib.contextmanager
 def tcp(
-    name: str, *, at: pathlib.Path | None = None, tls: ssl.SSLContext | None = None
+    name: str, *, at: pathlib.Path | None = None, tls: ssl.SSLContext | None = None, port: int | None = None
 ) -> collections.abc.Iterator[StreamServer]:
-    """at: a unix socket instead of a port. tls: it shows a certificate."""
+    """at: a unix socket instead of a port. tls: it shows a certificate. port: None: a free one."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -43,7 +43,7 @@ def tcp(
         with _serving(socketserver.ThreadingUnixStreamServer(str(at), Handler)):
             yield StreamServer(name=name)
         return
-    port = ports.free_port()
+    port = ports.free_port() if port is None else port
     with _serving(socketserver.ThreadingTCPServer((LOOPBACK, port), Handler)):
         yield StreamServer(name=name, port=port)
 

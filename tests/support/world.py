@@ -278,6 +278,21 @@ class Served:
         return 0
 
 
+class ServedStreams:
+    """Nobody looks at streams."""
+
+    def publish(self, desired: model.Desired, streams: collections.abc.Iterable[model.StreamStatus]) -> None:
+        pass
+
+    def judge(
+        self, streams: tuple[model.StreamStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
+    ) -> tuple[model.StreamStatus, ...]:
+        return streams
+
+    async def probe(self, *, within_s: float) -> int:
+        return 0
+
+
 class HeldRequests:
     def publish(self, waits: collections.abc.Collection[dns_service.HeldRoute]) -> None:
         pass

@@ -79,6 +79,16 @@ def said_of(key: str, where: str) -> str:
         ("file_server", "`files:"),
         ("redir", "`redirect:"),
         ("geoip", "Countries"),
+        ("tlsPassthrough", "tls: passthrough"),
+        ("header_regexp", "`when: {header:"),
+        ("query_regexp", "`when: {query:"),
+        ("ClientIP", "`when: {address:"),
+        ("split_clients", "`when: {probability:"),
+        ("path_regexp", "`~ ^/user/"),
+        ("php_fpm", "write `php:"),
+        ("fastcgi_param", "write `php:"),
+        ("cache_assets", "`cache: true`"),
+        ("max-age", "`cache_control:"),
     ],
 )
 def test_words_of_other_tools(where: str, key: str, told: str) -> None:
@@ -103,6 +113,11 @@ def test_words_of_other_tools(where: str, key: str, told: str) -> None:
         ("version", "leave it out"),
         ("providers", "docs/docker.md"),
         ("tcp", "`streams: {NAME:"),
+        ("layer4", "`streams: {NAME:"),
+        ("incoming_port", "`streams: {NAME:"),
+        ("udpRouters", "`streams: {NAME:"),
+        ("ssl_preread", "tls: passthrough"),
+        ("HostSNI", "tls: passthrough"),
         ("dns", "`acme: {dns"),
     ],
 )

@@ -49,7 +49,7 @@ def test_one_server_and_one_address_need_no_list() -> None:
     ],
 )
 def test_servers(text: str, meant: str) -> None:
-    assert str(stream_forms.parse_place(text)) == meant
+    assert str(stream_forms.parse_target(text)) == meant
 
 
 @pytest.mark.parametrize(

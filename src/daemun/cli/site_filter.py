@@ -31,15 +31,18 @@ def choose(answer: Json, hosts: list[str] | None, states: list[str] | None) -> J
         return answer
     wanted = [_check_state(state) for state in states or ()]
     found = [site for site in answer["sites"] if _is_in(site, wanted)]
+    streams = [one for one in answer.get("streams", ()) if _is_in(one, wanted)]
     for pattern in hosts or ():
-        if not any(_has_name(site, pattern) for site in answer["sites"]):
+        if not any(_has_name(one, pattern) for one in (*answer["sites"], *answer.get("streams", ()))):
             raise errors.ConfigError(f'no site has the name "{pattern}"; `daemun sites` lists all')
     if hosts:
         found = [site for site in found if any(_has_name(site, pattern) for pattern in hosts)]
+        streams = [one for one in streams if any(_has_name(one, pattern) for pattern in hosts)]
     names = {name for site in found for name in (site["host"], *site["aliases"])}
     return {
         **answer,
         "sites": found,
+        "streams": streams,
         "containers": [one for one in answer["containers"] if names & set(one["hosts"])],
         "problems": [one for one in answer["problems"] if one["host"] is None or one["host"] in names],
     }
@@ -68,6 +71,10 @@ def _is_in(site: Json, states: collections.abc.Collection[str]) -> bool:
 def _has_name(site: Json, pattern: str) -> bool:
     wanted = host_names.normal(pattern)
     return any(
-        name in {wanted, pattern.lower()} or fnmatch.fnmatchcase(name, pattern.lower())
-        for name in (site["host"], *site["aliases"])
+        name in {wanted, pattern.lower()} or fnmatch.fnmatchcase(name, pattern.lower()) for name in _names_of(site)
     )
+
+
+def _names_of(item: Json) -> tuple[str, ...]:
+    """Of a site, or of a stream."""
+    return (item["host"], *item["aliases"]) if "host" in item else (item["name"].lower(), *item["hosts"])

@@ -38,11 +38,14 @@ def all_served(certificates: list[Json]) -> bool:
 
 
 def reasons(status: Json) -> list[str]:
-    """Why sites are not live, a line for each cause, but for those that a problem of the same site already has."""
+    """Why sites and streams are not live, a line for each cause, but for those that a problem already has."""
     alike: dict[tuple[str, str], list[str]] = {}
     for site in status["sites"]:
         if site["state"] not in AT_REST and not _is_explained(site, status["problems"]):
             alike.setdefault((site["state"], _cause_of(site)), []).append(site["host"])
+    for stream in status.get("streams", ()):
+        if stream["state"] not in AT_REST | NOT_YET:
+            alike.setdefault((stream["state"], _cause_of(stream)), []).append(f"stream {stream['name']}")
     return [f"{_several(hosts)} {_is(state, len(hosts))}: {cause}" for (state, cause), hosts in alike.items()]
 
 

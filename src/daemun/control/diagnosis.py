@@ -8,7 +8,7 @@ import datetime
 from daemun.control import gate_port, ports
 from daemun.core import doctor_findings, model, new_findings
 from daemun.core.certificates import certificate_choice, certificate_faults, on_demand_names
-from daemun.core.served import served_judgement
+from daemun.core.served import served_judgement, stream_judgement
 from daemun.core.texts import names, words
 from daemun.errors import ConfigError
 
@@ -37,6 +37,7 @@ async def diagnose(
     check(host)
     taking = on_demand_names.find_site(desired) if host in added else None
     known = (*_look_at_gate(host, status, taking, look), *_explain_served(host, status, taking, look, left))
+    known = (*known, *_explain_streams(host, status))
     if host is not None and not names.is_signed_publicly(host) and not _is_of_a_ca(host, desired):
         return known
     orders, left_out = _limited(doctor_findings.find_orders(desired, host, added=added))
@@ -92,6 +93,13 @@ def _explain_served(
         message = f"{left} servers and handshakes were not looked at anew; `daemun doctor HOST` looks at one site"
         found.append(new_findings.good("server", message))
     return tuple(found)
+
+
+def _explain_streams(host: str | None, status: gate_port.GateStatus) -> collections.abc.Iterator[model.Finding]:
+    now = datetime.datetime.now(datetime.UTC)
+    for one in status.streams:
+        if host is None or any(doctor_findings.covers(name, host) for name in (one.name, one.tls or "", *one.hosts)):
+            yield from stream_judgement.find_findings(one, now)
 
 
 async def _examine(

@@ -19,6 +19,7 @@ from daemun.control import (
     problem_log,
     reconciler,
     reload_limiter,
+    stream_port,
 )
 from daemun.core import model
 from daemun.core.access import banned_networks
@@ -80,6 +81,7 @@ class Gate:
         judge: ports.Judge,
         banning: ports.Bans,
         served: ports.Served,
+        streams: stream_port.ServedStreams,
         alerts: ports.Alerts,
         examiner: ports.Examiner,
         old_workers: reload_limiter.ReloadLimiter,
@@ -97,6 +99,7 @@ class Gate:
         self._judge = judge
         self._bans = banning
         self._served = served
+        self._streams = streams
         self._alerts = alerts
         self._examiner = examiner
         self._old_workers = old_workers
@@ -192,7 +195,7 @@ class Gate:
             draining_workers=sum(worker.draining for worker in actual.workers),
             sites=self._judge_sites(last, certificates) if last else (),
             certificates=self._served.judge_certificates(certificates),
-            streams=last.streams if last else (),
+            streams=self._streams.judge(last.streams, certificates) if last else (),
             containers=last.desired.containers if last else (),
             pools=last.desired.pools if last else (),
             problems=(
@@ -236,7 +239,8 @@ class Gate:
         return self._served.look(host)
 
     async def probe(self, host: str | None) -> int:
-        return await self._served.probe(host, within_s=PROBE_S)
+        left = await self._served.probe(host, within_s=PROBE_S)
+        return left if host is not None else left + await self._streams.probe(within_s=PROBE_S)
 
     async def look_at_old_workers(self) -> gate_port.OldWorkersReport:
         return await self._old_workers.look()
@@ -271,6 +275,7 @@ class Gate:
                     self._applying_since = None
                 self._done = began
                 self._served.publish(self._last.desired, self._last.sites)
+                self._streams.publish(self._last.desired, self._last.streams)
                 self._log_outcome(self._last)
             return report_apply(self._last)
 
@@ -321,7 +326,9 @@ class Gate:
         site = diagnosis.find_site(host, desired, self._domains.hosts()) if host is not None else None
         left = 0
         if host is None or site is not None:
-            left = await self._served.probe(site, within_s=DOCTOR_PROBES_S if host is None else PROBE_S)
+            within_s = DOCTOR_PROBES_S if host is None else PROBE_S
+            probes = self._served.probe(site, within_s=within_s), self._streams.probe(within_s=within_s)
+            left = sum(await asyncio.gather(*probes))
         await self.look_at_nginx()
         return await diagnosis.diagnose(
             host,

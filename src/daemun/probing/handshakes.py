@@ -34,10 +34,10 @@ def find_listeners(site: model.Site, settings: model.Globals, *, has_ipv6: bool)
     named."""
     own, listeners = site.https_port, settings.listen.https
     listeners = listeners if own is None else tuple(one.with_port(own) for one in listeners)
-    return tuple(dict.fromkeys(found for one in listeners for found in _reached_at(one, has_ipv6=has_ipv6)))
+    return tuple(dict.fromkeys(found for one in listeners for found in reached_at(one, has_ipv6=has_ipv6)))
 
 
-def _reached_at(address: model.Address, *, has_ipv6: bool) -> tuple[model.Address, ...]:
+def reached_at(address: model.Address, *, has_ipv6: bool) -> tuple[model.Address, ...]:
     """Where a visitor on this machine reaches a listener."""
     if address.host is None:
         hosts = ("127.0.0.1", "::1") if has_ipv6 else ("127.0.0.1",)
@@ -85,10 +85,10 @@ class Visitor:
 
 
 async def shake(
-    address: model.Address, name: str, *, sends_proxy_line: bool, only_rsa: bool = False
+    address: model.Address, name: str, *, sends_proxy_line: bool, only_rsa: bool = False, ends: bool = True
 ) -> served_judgement.Shown | str:
     """sends_proxy_line: connections start with a PROXY line. only_rsa: take no certificates with other keys, as old
-    clients.
+    clients. ends: whether the last part of the handshake is sent, after which nginx connects a stream to a server.
 
     Returns: what was shown, or why nothing was, in words.
     """
@@ -101,7 +101,7 @@ async def shake(
                 await asyncio.get_running_loop().sock_connect(plain, (address.host, address.port))
                 if sends_proxy_line:  # haproxy.org, proxy-protocol.txt, section 2.1
                     await asyncio.get_running_loop().sock_sendall(plain, b"PROXY UNKNOWN\r\n")
-                der = await _shake_hands(plain, name, _context(only_rsa=only_rsa))
+                der = await _shake_hands(plain, name, _context(only_rsa=only_rsa), ends=ends)
     except TimeoutError:
         return f"no answer within {SHAKE_S:g} s"
     except ssl.SSLError as error:
@@ -113,7 +113,7 @@ async def shake(
     return _read(der, name) if der else "no certificate was shown"
 
 
-async def _shake_hands(plain: socket.socket, name: str, context: ssl.SSLContext) -> bytes | None:
+async def _shake_hands(plain: socket.socket, name: str, context: ssl.SSLContext, *, ends: bool) -> bytes | None:
     """Half of what asyncio's streams take for it, and there are several a second for as long as a daemon runs.
 
     Raises: OSError (ssl.SSLError, too).
@@ -130,7 +130,8 @@ async def _shake_hands(plain: socket.socket, name: str, context: ssl.SSLContext)
                 raise ConnectionResetError from None
             received.write(found)
         else:
-            await loop.sock_sendall(plain, to_send.read())
+            if ends:
+                await loop.sock_sendall(plain, to_send.read())
             return secured.getpeercert(binary_form=True)
 
 

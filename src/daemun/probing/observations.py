@@ -178,22 +178,7 @@ class Looks:
                 return None
             place = (host, path)
         before = self._errors.get(place)
-        is_same = before is not None and before.cause == line.kind.cause
-        has_more = (
-            before is not None
-            and before.is_lasting == line.kind.is_lasting
-            and now - before.at < served_judgement.FRESH
-        )
-        self._errors[place] = model.UpstreamError(
-            at=now,
-            since=before.since if before is not None and has_more else now,
-            count=before.count + 1 if before is not None and is_same else 1,
-            cause=line.kind.cause,
-            cure=line.kind.cure,
-            words=line.words,
-            is_lasting=line.kind.is_lasting,
-            at_least=left_out or (before is not None and is_same and before.at_least),
-        )
+        self._errors[place] = served_judgement.add_error(before, line.kind, line.words, now, left_out=left_out)
         self._note(place[0])
         return place
 

@@ -15,6 +15,7 @@ import structlog
 from daemun import regular_files
 from daemun.control import damaged_keys, ports
 from daemun.core import model
+from daemun.core.options import streams_option
 from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
 from daemun.sources import edited_file, set_aside, yaml_file
 
@@ -42,6 +43,7 @@ class Remembering:
         """known: of `recall`."""
         self._source = source
         self._sites = {site.host: site for site in known.sites} if known is not None else {}
+        self._streams = _find_streams(known) if known is not None else {}
         self._store = store
         self._path = path
         self._is_start = True
@@ -58,12 +60,15 @@ class Remembering:
         try:
             snapshot = await self._source.read()
         except yaml_file.InvalidFileError as error:
-            snapshot = await asyncio.to_thread(set_aside.set_aside, error, self._sites, is_start=self._is_start)
+            known = set_aside.Known(sites=self._sites, streams=self._streams)
+            snapshot = await asyncio.to_thread(set_aside.set_aside, error, known, is_start=self._is_start)
             self._is_start = False
             self._sites |= {site.host: site for site in snapshot.sites if site.fault is None}
+            self._streams |= _find_streams(snapshot)
             return self._with_version(snapshot, version)
         self._is_start = False
         self._sites = {site.host: site for site in snapshot.sites}
+        self._streams = _find_streams(snapshot)
         # When it changed meanwhile, it is not known which version was read, and the next reading is near.
         if before is not None and before == await asyncio.to_thread(self._content):
             self._good = before, self._source.included
@@ -107,6 +112,12 @@ class Remembering:
         except EnvironmentProblemError as error:
             # What was read is good all the same; a full disk is going to be reported by what needs it.
             log.warning("the file is not remembered for a start with a broken one", reason=str(error))
+
+
+def _find_streams(snapshot: model.Snapshot) -> dict[str, streams_option.NamedStream]:
+    """Those with which nothing is wrong, by name."""
+    streams = streams_option.OPTION.of(snapshot.globals) if snapshot.globals is not None else ()
+    return {one.name: one for one in streams if one.fault is None}
 
 
 def recall(store: ports.Store, path: pathlib.Path, source: yaml_file.YamlFile | None = None) -> model.Snapshot | None:

@@ -150,6 +150,9 @@ def _fault(
         if owner is yaml_site.SITE and key in {action.value for action in option.Beside}:
             route = yaml_meant.suggest_action(key, detail["input"], document.get(at))
             home = f"{_OF_A_ROUTE}; write `{route}`" if route is not None else home
+        elif owner is yaml_site.SITE and key in yaml_route.ROUTE.model_fields:
+            both = yaml_meant.suggest_beside_php(key, detail["input"], document.get(at))
+            home = f"{_OF_A_ROUTE}; write `{both}` in place of `php`" if both is not None else home
         elif key == login_option.OPTION.name and owner in {yaml_site.SITE, yaml_route.ROUTE}:
             rule = yaml_meant.suggest_login(detail["input"], document.get(path[:-1]))
             home = f"is a condition of `access`; write `access: {rule}`" if rule is not None else home

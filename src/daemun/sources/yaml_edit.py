@@ -16,7 +16,7 @@ import re
 import typing
 
 from daemun.core import model, short_texts
-from daemun.core.options import maintenance_option
+from daemun.core.options import maintenance_option, streams_option
 from daemun.core.texts import route_paths, spellings, url_rules, words
 from daemun.errors import ConfigError
 from daemun.sources import (
@@ -161,7 +161,7 @@ class _Edit:
         parsed = self._parse(self._text)
         self._errors = [item for item in parsed.problems if item.severity is model.Severity.ERROR]
         self._document = yaml_positions.load(self._text, is_edited=True)
-        if of_all := [item for item in self._errors if item.host is None and not self._is_of_unset(item)]:
+        if of_all := [item for item in self._errors if self._is_of_all(item)]:
             raise yaml_file.InvalidFileError(of_all)
         self.places = _Places(self._text, self.host)
         if len(self.places.keys) > 1:
@@ -230,6 +230,11 @@ class _Edit:
         """What is no host name may be the key of a site all the same, which has to be removed."""
         keys = yaml_blocks.keys_of(yaml_positions.load(text)) if not added_target.is_host(host) else []
         return host if host in keys else self.parsed(short_texts.parse_host, host)
+
+    def _is_of_all(self, problem: model.Problem) -> bool:
+        """Whether it keeps the whole file from being applied."""
+        is_of_one = problem.host is not None or streams_option.find_name(problem) is not None
+        return not is_of_one and not self._is_of_unset(problem)
 
     def _is_of_unset(self, problem: model.Problem) -> bool:
         """Whether it is about a value that lacks a variable, which the daemon may have in its environment."""

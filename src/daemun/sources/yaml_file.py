@@ -10,7 +10,7 @@ import shlex
 
 from daemun import folders, regular_files
 from daemun.core import layout, model, problem_report
-from daemun.core.options import basic_auth_form, catalogue, option, user_option
+from daemun.core.options import basic_auth_form, catalogue, option, streams_option, user_option
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
     client_authorities,
@@ -191,7 +191,9 @@ class YamlFile:
             *self._apps.problems(),
         )
         order = {one.name: index for index, one in enumerate(parsed.files, start=1)}
-        problems = yaml_translate.collect([*snapshot.problems, *self._files.place(named)], order)
+        streams = streams_option.OPTION.of(snapshot.globals or model.Globals())
+        placed = self._files.place(streams_option.with_origins(named, streams))
+        problems = yaml_translate.collect([*snapshot.problems, *placed], order)
         if not snapshot.sites and state is not None and _is_kept(state):
             problems = tuple(_with_way_back(problem, path, content) for problem in problems)
         read = dataclasses.replace(snapshot, problems=problems)

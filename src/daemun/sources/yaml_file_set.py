@@ -10,6 +10,7 @@ import pathlib
 import threading
 
 from daemun.core import model, site_memory
+from daemun.core.options import catalogue, streams_option
 from daemun.core.texts import words
 from daemun.core.validation import validate
 from daemun.sources import (
@@ -107,6 +108,7 @@ class FileSet:
         found = [*main.snapshot.problems, *problems]
         sites, good, absent = [*main.sites], [*main.snapshot.sites], list[model.Site]()
         owners = {site.host: site for site in sites}
+        streams = _Streams.of(main.snapshot.globals)
         variables, lost = dict(main.variables), set[str]()
         for one in files:
             text = self._read(one, main)
@@ -122,12 +124,12 @@ class FileSet:
             self._known[one.name] = text.sites
             variables |= text.variables
             twice = _find_twice(text.sites, owners, one)
-            found += twice.values()
+            found += (*twice.values(), *streams.take(text.snapshot.globals, one))
             kept = [site for site in text.sites if site.host not in twice]
             owners |= {site.host: site for site in kept}
             sites += kept
             good += [site for site in text.snapshot.sites if site.host not in twice]
-        settings = main.snapshot.globals
+        settings = streams.join(main.snapshot.globals)
         if settings is not None:
             # Sites of a file that is wrong as a whole go on as they were, so what names them is no mistake.
             together = validate.find_global_problems(settings, [*sites, *absent], self._orders)
@@ -171,8 +173,42 @@ def file_of(origin: model.Origin) -> str:
     return origin.place.rsplit(":", 2)[0]
 
 
+@dataclasses.dataclass(slots=True)
+class _Streams:
+    """Those of all files, by name: of two with one name, that of the earlier file."""
+
+    found: dict[str, streams_option.NamedStream]
+
+    @classmethod
+    def of(cls, settings: model.Globals | None) -> "_Streams":
+        return cls({one.name: one for one in _streams_of(settings)})
+
+    def take(
+        self, settings: model.Globals | None, file: yaml_include.Included
+    ) -> collections.abc.Iterator[model.Problem]:
+        """settings: of an included file."""
+        for one in _streams_of(settings):
+            if (owner := self.found.setdefault(one.name, one)) is not one:
+                cause = f"stream {words.quoted(one.name)} is already given in {owner.origin}, which is served"
+                message = f"{cause}; keep it in one of the two files, or give one of them another name"
+                yield model.Problem(origin=one.origin, message=message, file=str(file.path))
+
+    def join(self, settings: model.Globals | None) -> model.Globals | None:
+        if settings is None or len(self.found) == len(_streams_of(settings)):
+            return settings
+        joined = tuple(self.found.values())
+        return dataclasses.replace(
+            settings, options=catalogue.with_value(settings.options, streams_option.OPTION, joined)
+        )
+
+
+def _streams_of(settings: model.Globals | None) -> streams_option.Streams:
+    return () if settings is None else streams_option.OPTION.of(settings)
+
+
 def _is_of_whole(problem: model.Problem) -> bool:
-    return problem.host is None and problem.severity is model.Severity.ERROR
+    is_of_one = problem.host is not None or streams_option.find_name(problem) is not None
+    return not is_of_one and problem.severity is model.Severity.ERROR
 
 
 def _costing(problem: model.Problem, file: yaml_include.Included) -> model.Problem:

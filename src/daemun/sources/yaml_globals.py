@@ -2,31 +2,34 @@
 
 import collections.abc
 import dataclasses
+import typing
 
 from daemun.core import model
 from daemun.core.options import catalogue, default_option, streams_option
-from daemun.sources import yaml_context, yaml_include, yaml_top
+from daemun.sources import yaml_context, yaml_include, yaml_positions, yaml_top
 
 
 def translate(context: yaml_context.Context) -> model.Globals:
     """Raises nothing; a file that is no map gives the defaults."""
-    entry, faults = context.read_part(yaml_top.FILE, ())
+    written, others = _split(context.document.value)
+    entry, faults = context.read_part(yaml_top.FILE, (), instead=others)
     for fault in faults:
         context.report(fault)
     entry = entry or yaml_top.FILE()
     context.include = tuple(_patterns(context, entry))
     given = entry.given(catalogue.BY_NAME)
+    if written:
+        given[streams_option.OPTION.name] = read_streams(context, written)
     settings = model.Globals(
         **catalogue.as_fields(given),
+        origins=tuple(
+            (name, context.origin(context.document.locate((name,), key=True)))
+            for name in given
+            if catalogue.BY_NAME[name].wants is not None
+        ),
         snippet=context.snippet(entry.nginx, ("nginx",), host=None),
         snippet_origin=context.origin(context.document.locate(("nginx",))) if entry.nginx else model.NOWHERE,
     )
-    if streams_option.OPTION.name in given:
-        options = streams_option.with_origins(
-            settings.options,
-            lambda one: context.origin(context.document.locate((streams_option.OPTION.name, one))),
-        )
-        settings = dataclasses.replace(settings, options=options)
     name = default_option.OPTION.name
     if name not in given:
         return settings
@@ -34,11 +37,54 @@ def translate(context: yaml_context.Context) -> model.Globals:
     return dataclasses.replace(settings, default=default)
 
 
-def check_included(context: yaml_context.Context) -> None:
-    """What stands in a file that `include` names beside its sites: nothing but the owner's own."""
+def _split(raw: object) -> tuple[dict[str, object], object]:
+    """The streams of a file, and what else it holds; None: the whole of it."""
+    written = raw.get(streams_option.OPTION.name) if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or not isinstance(written, dict):
+        return {}, None
+    return written, {key: value for key, value in raw.items() if key != streams_option.OPTION.name}
+
+
+def read_streams(context: yaml_context.Context, written: dict[str, object]) -> streams_option.Streams:
+    """Each that can be read, so that one that cannot keeps no other from being served."""
+    found, faults = _read_some(context, written)
+    if faults:
+        found = ()
+        for name, value in written.items():
+            some, faults = _read_some(context, {name: value})
+            is_off = isinstance(value, dict) and value.get("enabled") is False
+            for fault in faults:
+                context.report(fault, severity=model.Severity.WARNING if is_off else model.Severity.ERROR)
+            found += some
+    return tuple(
+        dataclasses.replace(
+            one, origin=context.origin(context.document.locate((streams_option.OPTION.name, one.name), key=True))
+        )
+        for one in found
+    )
+
+
+def _read_some(
+    context: yaml_context.Context, written: object
+) -> tuple[streams_option.Streams, tuple[yaml_positions.YamlFault, ...]]:
+    name = streams_option.OPTION.name
+    entry, faults = context.read_part(yaml_top.FILE, (), instead={name: written})
+    given = {} if entry is None else entry.given({name})
+    return typing.cast(streams_option.Streams, given.get(name, ())), faults
+
+
+def translate_included(context: yaml_context.Context) -> model.Globals:
+    """What stands in a file that `include` names beside its sites: streams, and the owner's own keys."""
     _, faults = context.read_part(yaml_top.IncludedEntry, ())
     for fault in faults:
         context.report(fault)
+    raw, name = context.document.value, streams_option.OPTION.name
+    found = raw.get(name) if isinstance(raw, dict) else None
+    if found is not None and not isinstance(found, dict):
+        for fault in _read_some(context, found)[1]:
+            context.report(fault)
+    streams = read_streams(context, found) if isinstance(found, dict) else ()
+    return model.Globals(options=catalogue.values(streams_option.OPTION.set(streams)) if streams else ())
 
 
 def _patterns(

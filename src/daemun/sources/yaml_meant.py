@@ -16,6 +16,8 @@ from daemun.sources import yaml_positions, yaml_route, yaml_site
 
 _LONGEST = 200
 _ACCESS = access_option.OPTION.name
+_OF_ROUTES_ALONE = yaml_route.ROUTE.model_fields.keys() - yaml_site.SITE.model_fields.keys()
+"""Options that a site without routes has no place for."""
 
 
 def suggest_site(value: object) -> str | None:
@@ -43,6 +45,16 @@ def suggest_action(key: str, value: object, site: object) -> str | None:
         return None
     routes = {"/": {key: value}}
     return write_flow({"routes": routes}) if _is_good_site({"routes": routes}) else None
+
+
+def suggest_beside_php(key: str, value: object, site: object) -> str | None:
+    """Of an option of a route in a site with `php`, which is a route without a place for it: both in one."""
+    if not isinstance(site, dict) or "php" not in site or "routes" in site:
+        return None
+    beside = {one: found for one, found in site.items() if one in _OF_ROUTES_ALONE or one == "php"}
+    route = {**beside, key: value}
+    text = write_flow({"routes": {"/": route}}) if _is_good(yaml_route.ROUTE, route) else None
+    return None if text is None else text.removeprefix("{").removesuffix("}")
 
 
 def suggest_answer(value: int, *, is_site: bool) -> str | None:

@@ -53,6 +53,8 @@ class IncludedEntry(yaml_entry.Entry):
 
     shape = "a map with `sites`"
     sites: typing.Any = None
+    streams: typing.Any = None
+    """Read one by one, as those of daemun.yaml."""
 
     @pydantic.model_validator(mode="before")
     @classmethod

@@ -6,7 +6,17 @@ import pathlib
 import typing
 
 from daemun.core import model, short_texts
-from daemun.core.options import app_option, catalogue, http_option, option, rewrite_option, site_listen_form, tls_option
+from daemun.core.options import (
+    app_option,
+    catalogue,
+    http_option,
+    option,
+    rewrite_option,
+    site_listen_form,
+    streams_option,
+    tls_option,
+    when_option,
+)
 from daemun.core.texts import cures, route_paths, url_rules, words
 from daemun.sources import (
     app_preset,
@@ -79,10 +89,9 @@ class Translation(yaml_context.Context):
         self.report(fault, host=self._host(str(fault.path[1])) if is_of_site else None)
 
     def settings(self) -> model.Globals:
-        """Of a file that another one includes, none but the defaults."""
+        """Of a file that another one includes, its streams."""
         if self.is_included:
-            yaml_globals.check_included(self)
-            return model.Globals()
+            return yaml_globals.translate_included(self)
         return yaml_globals.translate(self)
 
     # --- sites ---
@@ -93,7 +102,8 @@ class Translation(yaml_context.Context):
         found = raw.get("sites") if isinstance(raw, dict) else None
         if isinstance(found, dict):
             return tuple(self._site(host) for host in found)
-        if not isinstance(raw, dict) or ("sites" not in raw and yaml_include.KEY in raw and not self.is_included):
+        beside = streams_option.OPTION.name if self.is_included else yaml_include.KEY
+        if not isinstance(raw, dict) or ("sites" not in raw and beside in raw):
             return ()
         message = yaml_words.LACKS_SITES if not self.is_included else yaml_words.INCLUDED_LACKS_SITES
         mark = self.document.locate(("sites",))
@@ -309,8 +319,9 @@ class Translation(yaml_context.Context):
         entry, faults = self.read_part(yaml_route.ROUTE, path, instead=instead)
         for fault in faults:
             self.report(fault, host=host)
-        if entry is None:
-            return None
+        at = len(path)
+        if entry is None or any(fault.path[at : at + 1] == (when_option.OPTION.name,) for fault in faults):
+            return None  # without its conditions it would seem to take what others are for
         action, options = self._action(entry, path, host, is_silent=bool(faults), app=app)
         snippet = self.snippet(entry.nginx, (*path, "nginx"), host=host)
         if action is None:

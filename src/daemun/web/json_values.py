@@ -13,6 +13,7 @@ from daemun.core import model, worker_generations
 from daemun.core.access import banned_networks
 from daemun.core.certificates import certificate_choice
 from daemun.core.options import app_option, maintenance_option, when_option
+from daemun.core.served import stream_judgement
 from daemun.web import container_json
 
 Json = dict[str, typing.Any]
@@ -62,7 +63,9 @@ def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport, l
             )
             for item in status.sites
         ],
-        "streams": [stream_json(item) for item in status.streams],
+        "streams": [
+            stream_json(item, stream_judgement.find_certificate(item, status.certificates)) for item in status.streams
+        ],
         "containers": [container_json.container_json(item) for item in status.containers],
         "problems": problems_json(status.problems),
     }
@@ -252,8 +255,9 @@ def _target_texts(target: model.Target, pools: Pools) -> list[str]:
     return [str(dataclasses.replace(target, pool=None, host=end.address, port=end.port)) for end in ends]
 
 
-def stream_json(item: model.StreamStatus) -> Json:
+def stream_json(item: model.StreamStatus, certificate: model.CertificateStatus | None = None) -> Json:
     """One entry of `streams`. `served`: whether anything takes its connections, an earlier version of it perhaps."""
+    look = item.look or model.StreamLook()
     return {
         "name": item.name,
         "origin": str(item.origin),
@@ -264,6 +268,12 @@ def stream_json(item: model.StreamStatus) -> Json:
         "hosts": list(item.hosts),
         "state": item.state.value,
         "reason": item.reason,
+        "cure": item.cure,
+        "since": instant_json(item.since),
+        "certificate": None if certificate is None else certificate_json(certificate),
+        "servers": [_server_json(one) for one in look.servers],
+        "handshakes": [_handshake_json(one) for one in look.handshakes],
+        "last_error": _error_json(look.last_error),
         "served": item.is_served and item.state is not model.SiteState.DISABLED,
     }
 

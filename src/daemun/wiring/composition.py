@@ -35,7 +35,6 @@ from daemun.nginx import (
     worker_account,
 )
 from daemun.on_demand import ask_program, name_registry
-from daemun.probing import prober, server_tries, socket_rights
 from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
 from daemun.store import file_store, instance
@@ -48,6 +47,7 @@ from daemun.wiring import (
     nginx_environment,
     nginx_exposure,
     preflight_parts,
+    probers,
     sockets,
     state_guard,
 )
@@ -108,19 +108,8 @@ class Daemon:
             clock.SystemClock(), store, environ=os.environ, traces=own_container.read_traces()
         )
         self._domains = name_registry.Registry(store, self._certificates, clock.SystemClock())
-        self._prober = prober.Prober(
-            clock.SystemClock(),
-            find_endpoints=self._endpoints.endpoints,
-            find_health=self._endpoints.find_health,
-            find_certificates=lambda: self._certificates.status(added=False),
-            error_log_path=f"{self._layout.logs}/error.log",
-            ca_bundle=machine_limits.find_ca_bundle(),
-            machine=server_tries.ProbeMachine(
-                in_container=machine_limits.is_container(),
-                worker=socket_rights.Account(user=account.user, uid=account.uid, gid=account.gid) if account else None,
-            ),
-            has_ipv6=machine_limits.has_ipv6(),
-            changed=self._note_trouble,
+        self._prober, self._stream_prober = probers.make(
+            self._layout, account, self._endpoints, self._certificates, self._note_trouble
         )
         most, most_per_site = hold_limits.limits_of(
             render_environment.count_connections(machine_limits.count_open_files())
@@ -190,6 +179,7 @@ class Daemon:
             judge=self._judge,
             banning=self._bans,
             served=self._prober,
+            streams=self._stream_prober,
             alerts=self._alerts,
             examiner=self._preflight,
             old_workers=self._reload_limits,
@@ -274,6 +264,7 @@ class Daemon:
                 "old workers": self._reload_limits.run,
                 "nginx upgrade": self._gate.watch_nginx,
                 "visitor": self._prober.run,
+                "client of streams": self._stream_prober.run,
                 "orphans": child_reaper.reap_orphans,
             },
             guard_state=self._guard.run,
@@ -309,6 +300,7 @@ class Daemon:
     def _note_certificates(self) -> None:
         self._alerts.wake()
         self._prober.note_certificates()
+        self._stream_prober.note_certificates()
 
     def _configure(self, found: model.Globals) -> None:
         """What follows the settings and is not nginx's, in each round."""
@@ -341,7 +333,8 @@ class Daemon:
         if last is None:
             return None
         certificates = self._certificates.status()
-        troubles = self._prober.find_troubles(last.sites, certificates)
+        of_sites = self._prober.find_troubles(last.sites, certificates)
+        troubles = self._stream_prober.with_troubles(of_sites, last.streams, certificates)
         return notifier.AlertInput(
             alerts=alerts_option.OPTION.of(last.desired.globals),
             certificates=certificates,

@@ -14,6 +14,7 @@ from daemun.cli import (
     output,
     problem_lines,
     site_filter,
+    stream_rows,
     tables,
     verdict,
 )
@@ -28,16 +29,20 @@ def sites(
     only: site_filter.States = None,
     as_json: common_options.AsJson = False,
 ) -> None:
-    """List the sites: their names, where they come from, their state and their routes.
+    """List the sites and streams: their names, where they come from, their state and their routes.
 
     Exits with 3 when something is not live, or when no daemon runs that could tell.
     """
     answer = site_filter.choose(daemon_state.or_not_live(chosen, control_client.Client(chosen).status), hosts, only)
     if as_json:
-        json_answer.print_json({"sites": answer["sites"], "problems": answer["problems"]})
+        shown = {key: answer.get(key, []) for key in ("sites", "streams", "problems")}
+        json_answer.print_json(shown)
     else:
         rows = [row for site in answer["sites"] for row in rows_of(site)]
         tables.print_table(("HOST", "STATE", "PATH", "TO", "FROM"), rows)
+        if answer.get("streams"):
+            of_streams = ("STREAM", "STATE", "LISTEN", "TO", "FROM")
+            tables.print_table(of_streams, [stream_rows.row_of(one) for one in answer["streams"]])
         for line in verdict.reasons(answer):
             output.print_line(line)
         problem_lines.print_all(answer["problems"])

@@ -15,6 +15,7 @@ from daemun.cli import (
     output,
     problem_lines,
     site_filter,
+    stream_rows,
     tables,
     verdict,
 )
@@ -95,8 +96,9 @@ def print_sites(answer: Json) -> None:
         now = datetime.datetime.now(datetime.UTC)
         tables.print_table(titles, [_row_of(site, now) for site in answer["sites"]])
     if answer.get("streams"):
-        of_streams = ("STREAM", "STATE", "LISTEN", "SERVERS")
-        tables.print_table(of_streams, [_stream_row_of(one) for one in answer["streams"]])
+        of_streams = ("STREAM", "STATE", "CERTIFICATE", "SERVERS", "LISTEN", "TO")
+        now = datetime.datetime.now(datetime.UTC)
+        tables.print_table(of_streams, [_stream_row_of(one, now) for one in answer["streams"]])
     if answer["containers"]:
         tables.print_table(("CONTAINER", "HOSTS", "SERVED"), [_container_row_of(one) for one in answer["containers"]])
     for line in (*verdict.reasons(answer), *app_offers.lines_of(answer, package_data.list_names("apps", ".yaml"))):
@@ -183,7 +185,10 @@ def servers_of(site: Json, now: datetime.datetime) -> str:
     Without a health check a server that answered is tried again only where something speaks against it, so what is
     known of it may be old: "1 answers, seen 3 hours ago". Pure.
     """
-    servers = [one for route in site["routes"] for one in route["servers"]]
+    return _count_servers([one for route in site["routes"] for one in route["servers"]], now)
+
+
+def _count_servers(servers: list[Json], now: datetime.datetime) -> str:
     good = sum(one["state"] == "answers" for one in servers)
     if not servers:
         return ""
@@ -193,10 +198,16 @@ def servers_of(site: Json, now: datetime.datetime) -> str:
     return f"{counted}, seen {durations.describe(age)} ago" if age > _FRESH else counted
 
 
-def _stream_row_of(stream: Json) -> tuple[str, ...]:
-    listen = " ".join(f"{one}/udp" if stream["protocol"] == "udp" else one for one in stream["listen"])
-    listen = " ".join([listen, *stream.get("hosts", ())])
-    return (stream["name"], output.state_of(stream["state"]), listen, " ".join(stream["to"]))
+def _stream_row_of(stream: Json, now: datetime.datetime) -> tuple[str, ...]:
+    servers = "not tried (UDP)" if stream["protocol"] == "udp" else _count_servers(stream["servers"], now)
+    return (
+        stream["name"],
+        output.state_of(stream["state"]),
+        _certificate_of(stream),
+        servers,
+        stream_rows.listen_of(stream),
+        stream_rows.servers_of(stream),
+    )
 
 
 def _container_row_of(container: Json) -> tuple[str, ...]:

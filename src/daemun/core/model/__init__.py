@@ -48,6 +48,7 @@ from daemun.core.model.probe_results import (
     ServerFault,
     ServerLook,
     SiteLook,
+    StreamLook,
     Trouble,
     UpstreamError,
 )
@@ -141,6 +142,7 @@ __all__ = [
     "Snapshot",
     "Snippet",
     "SnippetFile",
+    "StreamLook",
     "StreamStatus",
     "Target",
     "Tls",

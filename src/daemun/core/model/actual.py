@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import enum
 
+from daemun.core.model.probe_results import StreamLook
 from daemun.core.model.problem import Origin
 from daemun.core.model.site import Site
 
@@ -85,8 +86,8 @@ class SiteState(enum.Enum):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StreamStatus:
     """An entry of `streams`. listen: as written ("1883", "[::1]:53"). to: its servers. tls, hosts: as
-    written, with the names that are passed on. state: LIVE, PENDING,
-    QUARANTINED or DISABLED. is_served: whether an earlier version stands in for it."""
+    written, with the names that are passed on. state, reason, cure, since: as of `SiteStatus`. is_served: whether an
+    earlier version stands in for it. look: what was seen of it from outside; None: nothing yet."""
 
     name: str
     origin: Origin
@@ -97,7 +98,10 @@ class StreamStatus:
     hosts: tuple[str, ...]
     state: SiteState
     reason: str | None = None
+    cure: str | None = None
+    since: datetime.datetime | None = None
     is_served: bool = True
+    look: StreamLook | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,7 @@ class Globals:
     challenge_files: an owner's web root whose files answer the ACME challenge before daemun does, of other clients that
     order certificates; None: there is none. challenges_unknown: whether they do so for names that no site has.
     http2: whether it is offered. tls_policy: None: Mozilla's intermediate one.
+    origins: where options are written of which less may hold than is written; another line alone is no change.
     """
 
     like_nginx_proxy: bool = False
@@ -124,6 +125,7 @@ class Globals:
     snippet: Snippet = ()
     snippet_origin: Origin = NOWHERE
     parts: tuple[SnippetFile, ...] = ()
+    origins: tuple[tuple[str, Origin], ...] = dataclasses.field(default=(), compare=False)
 
     @property
     def has_proxy_lines(self) -> bool:

@@ -153,6 +153,18 @@ class SiteLook:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLook:
+    """All that is known of one entry of `streams`. servers: those that were looked at. unbound: addresses at which
+    nothing listens. handshakes: those with the gate that failed. shaken_at: of the last one; None: none was made."""
+
+    servers: tuple[ServerLook, ...] = ()
+    unbound: tuple[str, ...] = ()
+    handshakes: tuple[HandshakeLook, ...] = ()
+    shaken_at: datetime.datetime | None = None
+    last_error: UpstreamError | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFault:
     """Why no server of a route serves. is_permanent: waiting does not help. since: of the first look that found it."""
 

@@ -33,7 +33,7 @@ class Spread(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Target:
     """Of a server: a name or an address without brackets, and its port; or the absolute path of a unix socket."""
 
     protocol: Protocol
@@ -50,14 +50,14 @@ class Place:
 
 PASSTHROUGH = "passthrough"
 """Instead of a host as `tls`."""
-_PLACE = re.compile(r"(?:(?P<scheme>[A-Za-z0-9+.-]+)://)?(?P<rest>.*)", re.DOTALL)
+_TARGET = re.compile(r"(?:(?P<scheme>[A-Za-z0-9+.-]+)://)?(?P<rest>.*)", re.DOTALL)
 _SHAPE = '"tcp://host:port", "tls://host:port", "udp://host:port" or "tcp://unix:/path"'
 
 
-def parse_place(text: str) -> Place:
+def parse_target(text: str) -> Target:
     """Raises: ValueError with what to write instead."""
     try:
-        return _parse_place(text)
+        return _parse_target(text)
     except ValueError as error:
         scheme, rest = _split(text)
         meant = scheme if scheme in {"udp", "tls"} else "tcp"
@@ -66,20 +66,20 @@ def parse_place(text: str) -> Place:
 
 
 def _split(text: str) -> tuple[str, str]:
-    match = _PLACE.fullmatch(text.strip())
+    match = _TARGET.fullmatch(text.strip())
     assert match is not None  # it takes any text
     return (match["scheme"] or "").lower(), match["rest"]
 
 
 def _find_misfit(text: str) -> str | None:
     try:
-        _parse_place(text)
+        _parse_target(text)
     except ValueError as error:
         return str(error)
     return None
 
 
-def _parse_place(text: str) -> Place:
+def _parse_target(text: str) -> Target:
     """Raises: ValueError with the cause alone."""
     scheme, rest = _split(text)
     if scheme not in {protocol.value for protocol in Protocol}:
@@ -91,13 +91,13 @@ def _parse_place(text: str) -> Place:
         cause = rules.check_socket(socket)
         if cause is not None:
             raise ValueError(cause)
-        return Place(protocol=protocol, socket=socket)
+        return Target(protocol=protocol, socket=socket)
     if "/" in rest or "?" in rest or "@" in rest:
         raise ValueError("holds more than a host and a port")
     host, port = short_texts.split_authority(rest)
     if port is None:
         raise ValueError(f"has no port; expected {_SHAPE}")
-    return Place(protocol=protocol, host=host, port=port)
+    return Target(protocol=protocol, host=host, port=port)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +115,8 @@ class Server(forms.OptionMap):
         "max_connections": "at most so many at a time; 0: no limit",
     }
     url: typing.Annotated[
-        pydantic.InstanceOf[Place],
-        pydantic.BeforeValidator(forms.parse_text(parse_place)),
+        pydantic.InstanceOf[Target],
+        pydantic.BeforeValidator(forms.parse_text(parse_target)),
         pydantic.WithJsonSchema(forms.TEXT),
     ]
     weight: forms.Number = 1

@@ -7,7 +7,7 @@ import typing
 
 import pydantic
 
-from daemun.core import model
+from daemun.core import model, problem_report
 from daemun.core.options import access_option, listen_option, stream_forms, upstream_tls_options
 from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
 from daemun.core.texts import names, quantity_rules, rules, words
@@ -21,11 +21,18 @@ _ITSELF = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NamedStream:
-    """origin: where it is written; another line alone is no change."""
+    """origin: where it is written; another line alone is no change. fault: it is set aside: what runs of it goes on, if
+    `stream` is its last good version. None: nothing is wrong with it."""
 
     name: str
     stream: stream_forms.Stream
+    fault: model.SetAside | None = None
     origin: model.Origin = dataclasses.field(default=model.NOWHERE, compare=False)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a version that can be served."""
+        return bool(self.stream.listen and self.stream.to)
 
     @property
     def hosts_passed(self) -> tuple[str, ...]:
@@ -39,24 +46,37 @@ Streams = tuple[NamedStream, ...]
 
 
 def _make(written: dict[str, stream_forms.Stream]) -> Streams:
-    return tuple(NamedStream(name=name, stream=written[name]) for name in sorted(written))
+    return tuple(NamedStream(name=name, stream=stream) for name, stream in written.items())
+
+
+def make_unknown(name: str, origin: model.Origin, fault: model.SetAside) -> NamedStream:
+    """One of which no version can be served."""
+    return NamedStream(name=name, stream=stream_forms.Stream(listen=(), to=()), origin=origin, fault=fault)
 
 
 def with_origins(
-    options: model.OptionValues, find: collections.abc.Callable[[str], model.Origin]
-) -> model.OptionValues:
-    """The options of a gate, whose streams know where they are written. find: by the name of a stream."""
-    return tuple(
-        (name, tuple(dataclasses.replace(one, origin=find(one.name)) for one in typing.cast(Streams, value)))
-        if name == OPTION.name
-        else (name, value)
-        for name, value in options
-    )
+    problems: collections.abc.Iterable[model.Problem], streams: Streams
+) -> collections.abc.Iterator[model.Problem]:
+    """Problems of streams, with the origins of these."""
+    origins: dict[str | None, model.Origin] = {one.name: one.origin for one in streams}
+    for problem in problems:
+        is_placed = problem.origin != model.NOWHERE
+        yield (
+            problem
+            if is_placed
+            else dataclasses.replace(problem, origin=origins.get(find_name(problem), problem.origin))
+        )
+
+
+def find_name(problem: model.Problem) -> str | None:
+    """The stream that a problem is about, if it is about one alone."""
+    is_of_one = problem.host is None and problem.field[:1] == (OPTION.name,) and len(problem.field) > 1
+    return str(problem.field[1]) if is_of_one else None
 
 
 def find_enabled(settings: model.Globals) -> Streams:
-    """Those that are served, by name."""
-    return tuple(one for one in OPTION.of(settings) if one.stream.enabled)
+    """Those that are served, in the order of the file."""
+    return tuple(one for one in OPTION.of(settings) if one.stream.enabled and one.is_known)
 
 
 def find_passed(settings: model.Globals) -> dict[str, NamedStream]:
@@ -68,11 +88,28 @@ def _check(value: Streams, place: Place) -> None:
     if len(value) > MOST:
         place.add(f"has {len(value)} entries; expected {MOST} at most")
     for one in value:
-        _check_one(one.name, one.stream, place.below(one.name))
+        if one.fault is not None:
+            continue  # its source reported it
+        first, at = len(place.report.problems), _place_of(one, place)
+        _check_one(one.name, one.stream, at)
         if one.stream.is_passed_by_name:
-            _check_passed(one, place.below(one.name))
+            _check_passed(one, at)
         elif one.stream.hosts:
-            place.below(one.name).add("have a meaning only beside `tls: passthrough`", "hosts")
+            at.add("have a meaning only beside `tls: passthrough`", "hosts")
+        _soften(one, place.report, first)
+
+
+def _place_of(one: NamedStream, place: Place) -> Place:
+    """Its origin is the file that it is in, which need not be daemun.yaml."""
+    return Place(report=place.report.at(one.origin), field=(*place.field, one.name), sites=place.sites)
+
+
+def _soften(one: NamedStream, report: problem_report.ProblemReport, first: int) -> None:
+    """What is wrong with a stream that is switched off keeps nothing from being as it was written. first: the number
+    of problems before."""
+    if not one.stream.enabled:
+        found = (dataclasses.replace(each, severity=model.Severity.WARNING) for each in report.problems[first:])
+        report.problems[first:] = found
 
 
 def _check_one(name: str, one: stream_forms.Stream, place: Place) -> None:
@@ -115,7 +152,7 @@ def _check_servers(one: stream_forms.Stream, place: Place) -> None:
         place.add(f"{one.balance.value} cannot be used with a backup server (nginx refuses it)", "balance")
 
 
-def _leads_back(one: stream_forms.Stream, server: stream_forms.Place) -> bool:
+def _leads_back(one: stream_forms.Stream, server: stream_forms.Target) -> bool:
     """Whether a server's address is surely one of this machine at which the stream listens."""
     if server.port not in {address.port for address in one.listen}:
         return False

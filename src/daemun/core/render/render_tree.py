@@ -42,11 +42,13 @@ def render_files(
     memory: site_memory.PerSite[bytes] | None = None,
     *,
     entries: tuple[shared_sites.SharedSite, ...] | None = None,
+    whole: model.Desired | None = None,
 ) -> dict[str, bytes]:
     """Render every file of a generation but generation.conf.
 
     memory: of earlier calls, for who calls again. entries: the sites that share their blocks; None: those of
-    `shared_blocks.find_entries`.
+    `shared_blocks.find_entries`. whole: with the sites that another version stands in for: a stream shows the
+    certificate of its site, and a site has its handshakes, also then; None: there are none.
     Returns: path relative to the generation's folder -> UTF-8 content, sorted by path.
     Raises: RenderError when a value cannot be written safely or nginx cannot do it; names site and route.
     """
@@ -77,8 +79,7 @@ def render_files(
     trees |= {path: snippets.nodes(settings, env, path) for path in snippets.paths(settings)}
     files = {path: serialise.serialise(traffic_log.beside_logs(nodes, settings, env)) for path, nodes in trees.items()}
     files |= shared_blocks.files(entries, env, settings)
-    files |= render_streams(desired, env)
-    files |= render_by_name(desired, env)
+    files |= _stream_files(whole or desired, env)
     files |= _site_files(desired, env, memory or site_memory.PerSite(), entries)
     return variable_definitions.complete(files, variables.define(desired, env))
 
@@ -99,16 +100,12 @@ def find_refused(
             yield change_plan.site_file(one.host), error
 
 
-def render_streams(desired: model.Desired, env: render_environment.Environment) -> dict[str, bytes]:
-    """Render the file of each stream. Raises: RenderError."""
-    return {path: serialise.serialise(nodes) for path, nodes in stream_lines.files(desired, env).items()}
-
-
-def render_by_name(desired: model.Desired, env: render_environment.Environment) -> dict[str, bytes]:
-    """Render which handshakes go to streams; nothing where none do. Raises: RenderError."""
-    if not names_passed.is_on(desired.globals, env):
-        return {}
-    return {generation_files.LISTEN_BY_NAME: serialise.serialise(server_blocks.by_name_file(desired, env))}
+def _stream_files(desired: model.Desired, env: render_environment.Environment) -> dict[str, bytes]:
+    """The file of each stream, and which handshakes go to them, where some do. Raises: RenderError."""
+    trees = stream_lines.files(desired, env)
+    if names_passed.is_on(desired.globals, env):
+        trees[generation_files.LISTEN_BY_NAME] = server_blocks.by_name_file(desired, env)
+    return {path: serialise.serialise(nodes) for path, nodes in trees.items()}
 
 
 def _site_files(

@@ -184,20 +184,20 @@ def _one_server(server: stream_forms.Server) -> directive.Directive:
     options += [f"max_conns={server.max_connections}"] * (server.max_connections != 0)
     options += [f"max_fails={server.max_fails}", f"fail_timeout={arguments.whole_seconds(server.fail_timeout_s)}"]
     options += ["backup"] * server.backup + ["down"] * server.down
-    return arguments.line("server", *_place(server.url), *options)
+    return arguments.line("server", *_target(server.url), *options)
 
 
-def _place(place: stream_forms.Place) -> tuple[str, ...]:
-    if place.socket is not None:
-        return (f"unix:{place.socket}",)
-    service = dns_services.find_stream_service(place)
+def _target(target: stream_forms.Target) -> tuple[str, ...]:
+    if target.socket is not None:
+        return (f"unix:{target.socket}",)
+    service = dns_services.find_stream_service(target)
     if service is not None:
         return service.name, "service=http", "resolve"
-    assert place.host is not None
-    assert place.port is not None
-    address = names.address_of(place.host)
+    assert target.host is not None
+    assert target.port is not None
+    address = names.address_of(target.host)
     assert address is not None  # a name is a service
-    return (arguments.endpoint(address, place.port),)
+    return (arguments.endpoint(address, target.port),)
 
 
 def _server(

@@ -7,6 +7,7 @@ import functools
 import types
 
 from daemun.core import model, render_environment, site_memory
+from daemun.core.options import streams_option
 from daemun.core.plan import change_plan, listeners, quarantine, shared_sites, variable_definitions
 from daemun.core.render import render_tree, shared_blocks, snippets, stream_lines, variables
 from daemun.core.rounds import fallbacks
@@ -72,22 +73,23 @@ def assemble_files(
     faults = {change_plan.site_file(site.host): site.fault for site in desired.enabled if site.fault is not None}
     broken = _find_unsupported(desired, env, memory.unsupported)
     broken |= {path: fault.reason for path, fault in faults.items()}
+    aside = {change_plan.stream_file(one.name): one for one in _find_streams_aside(desired)}
     # One that cannot be rendered moves no other between shared blocks and its own.
     entries = shared_blocks.find_entries(desired, env, memory.entries)
     try:
-        files = render_tree.render_files(_without(desired, broken), env, memory.files, entries=entries)
+        files = render_tree.render_files(_without(desired, broken), env, memory.files, entries=entries, whole=desired)
     except RenderError:
         broken |= _find_unrenderable(_without(desired, broken), env, memory.files, entries)
-        files = render_tree.render_files(_without(desired, broken), env, memory.files, entries=_left(entries, broken))
-    # A stream shows the certificate of its site, and a site has its handshakes, also while another version stands in.
-    files |= render_tree.render_streams(desired, env)
-    files |= render_tree.render_by_name(desired, env)
+        left = _left(entries, broken)
+        files = render_tree.render_files(_without(desired, broken), env, memory.files, entries=left, whole=desired)
     former = _find_former(desired, env, files, last_good)
     before = _Before(desired.globals, env, last_good, former.good)
-    good = _without_barred(fallbacks.find_good(before, denied=gone), faults)
+    bars = {**faults, **{path: one.fault for path, one in aside.items() if one.fault is not None}}
+    good = _without_barred(fallbacks.find_good(before, denied=gone), bars)
     for path in broken:
         files[path] = good[path] if path in good else unavailable[path]
     refused = [_refuse(path, cause, good) for path, cause in broken.items()]
+    refused += [_set_stream_aside(files, path, one, good) for path, one in aside.items()]
     if denied:
         rendered = _without(desired, broken)
         standing = fallbacks.set_aside(rendered, env, files, denied=denied, last_good=good)
@@ -100,6 +102,7 @@ def assemble_files(
     refused += [
         quarantine.RefusedFile(path=path, cause=cause, stand_in=quarantine.StandIn.NOTHING)
         for path, cause in stream_lines.find_unsupported(desired, env).items()
+        if path not in aside
     ]
     known = variables.define(desired, env)
     return Assembled(
@@ -220,6 +223,26 @@ def _without_barred(
 def _refuse(path: str, cause: str, good: collections.abc.Container[str]) -> quarantine.RefusedFile:
     stand_in = quarantine.StandIn.LAST_GOOD if path in good else quarantine.StandIn.UNAVAILABLE
     return quarantine.RefusedFile(path=path, cause=cause, stand_in=stand_in)
+
+
+def _find_streams_aside(desired: model.Desired) -> collections.abc.Iterator[streams_option.NamedStream]:
+    for one in streams_option.OPTION.of(desired.globals):
+        if one.fault is not None and one.stream.enabled:
+            yield one
+
+
+def _set_stream_aside(
+    files: dict[str, bytes], path: str, one: streams_option.NamedStream, good: collections.abc.Mapping[str, bytes]
+) -> quarantine.RefusedFile:
+    """What runs of it goes on, and what does not run could let in whom it is to keep out."""
+    assert one.fault is not None
+    is_serving = one.is_known and path in good
+    if is_serving:
+        files[path] = good[path]
+    else:
+        files.pop(path, None)
+    stand_in = quarantine.StandIn.LAST_GOOD if is_serving else quarantine.StandIn.NOTHING
+    return quarantine.RefusedFile(path=path, cause=one.fault.reason, stand_in=stand_in)
 
 
 def _find_unsupported(

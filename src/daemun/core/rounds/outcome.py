@@ -69,7 +69,7 @@ def stream_statuses(
     by_path = {item.path: item for item in refused}
     return tuple(
         _stream_status(one, live=live, wanted=wanted, refused=by_path, error=error)
-        for one in streams_option.OPTION.of(desired.globals)
+        for one in sorted(streams_option.OPTION.of(desired.globals), key=lambda one: one.name)
     )
 
 
@@ -114,6 +114,8 @@ def refusal_problems(
     problems: list[model.Problem] = []
     for item in refused:
         stream = streams.get(change_plan.stream_of(item.path) or "")
+        if stream is not None and stream.fault is not None:
+            continue  # its source reports it, with the place
         if stream is not None:
             message = f'cannot apply stream "{stream.name}": {item.reason}; {item.stand_in.value}, and all else is live'
             problems.append(model.Problem(origin=_origin(item, stream.origin), message=message))

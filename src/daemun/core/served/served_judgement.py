@@ -11,7 +11,7 @@ import datetime
 from daemun.core import model
 from daemun.core.certificates import certificate_faults
 from daemun.core.options import access_option
-from daemun.core.served import server_answers
+from daemun.core.served import server_answers, upstream_errors
 from daemun.core.texts import durations, words
 
 FRESH = datetime.timedelta(minutes=5)
@@ -196,6 +196,29 @@ def find_fault(servers: collections.abc.Collection[model.ServerLook]) -> model.S
     return model.ServerFault(
         is_permanent=all(one.trouble is not None and one.trouble.is_permanent for one in servers),
         since=min(one.since or one.at for one in servers),
+    )
+
+
+def add_error(
+    before: model.UpstreamError | None,
+    kind: upstream_errors.ErrorKind,
+    words_: str,
+    now: datetime.datetime,
+    *,
+    left_out: bool,
+) -> model.UpstreamError:
+    """The last error with one more. words_: nginx's. left_out: lines before it were not read."""
+    is_same = before is not None and before.cause == kind.cause
+    has_more = before is not None and before.is_lasting == kind.is_lasting and now - before.at < FRESH
+    return model.UpstreamError(
+        at=now,
+        since=before.since if before is not None and has_more else now,
+        count=before.count + 1 if before is not None and is_same else 1,
+        cause=kind.cause,
+        cure=kind.cure,
+        words=words_,
+        is_lasting=kind.is_lasting,
+        at_least=left_out or (before is not None and is_same and before.at_least),
     )
 
 

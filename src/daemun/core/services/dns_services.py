@@ -38,11 +38,11 @@ def find_service(proxy: model.Proxy, target: model.Target) -> dns_service.Servic
     return dns_service.Service(name=names.service_name(target.host, target.port), host=target.host, port=target.port)
 
 
-def find_stream_service(place: stream_forms.Place) -> dns_service.Service | None:
+def find_stream_service(target: stream_forms.Target) -> dns_service.Service | None:
     """The same for a server of a stream."""
-    if place.host is None or place.port is None or names.address_of(place.host) is not None:
+    if target.host is None or target.port is None or names.address_of(target.host) is not None:
         return None
-    return dns_service.Service(name=names.service_name(place.host, place.port), host=place.host, port=place.port)
+    return dns_service.Service(name=names.service_name(target.host, target.port), host=target.host, port=target.port)
 
 
 def find_services(desired: model.Desired) -> tuple[dns_service.Service, ...]:

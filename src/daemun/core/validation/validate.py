@@ -149,9 +149,12 @@ def find_unmet(
     desired: model.Desired, features: collections.abc.Set[render_environment.Feature]
 ) -> tuple[model.Problem, ...]:
     """What holds in part alone with this nginx."""
-    report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
-    _add_unmet(desired.globals.options, features, report)
-    found = list(report.problems)
+    found: list[model.Problem] = []
+    origins = dict(desired.globals.origins)
+    for one in desired.globals.options:
+        report = problem_report.ProblemReport(host=None, origin=origins.get(one[0], model.NOWHERE))
+        _add_unmet((one,), features, report)
+        found += report.problems
     for site in desired.enabled:
         report = problem_report.ProblemReport(host=site.host, origin=site.origin)
         _add_unmet(site.options, features, report)

@@ -23,7 +23,8 @@ class _Taken:
 
 def find_problems(settings: model.Globals, sites: collections.abc.Iterable[model.Site]) -> tuple[model.Problem, ...]:
     """Streams whose addresses the gate itself, a site with ports of its own, or another stream has."""
-    streams = streams_option.OPTION.of(settings)
+    # What stands in for one that is set aside leaves its addresses to whoever is right.
+    streams = sorted(streams_option.OPTION.of(settings), key=lambda one: one.fault is not None)
     if not streams:
         return ()
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
@@ -31,8 +32,11 @@ def find_problems(settings: model.Globals, sites: collections.abc.Iterable[model
     taken = [*_of_gate(settings), *_of_sites(sites)]
     _check_names(settings, sites, report)
     for one in streams:
+        if not one.stream.enabled:
+            continue
+        at = report.at(one.origin)
         if one.stream.is_passed_by_name:
-            _check_passed(one, settings, report)
+            _check_passed(one, settings, at)
             continue
         own: list[_Taken] = []
         for index, address in enumerate(one.stream.listen):
@@ -40,10 +44,9 @@ def find_problems(settings: model.Globals, sites: collections.abc.Iterable[model
             rival = next((other for other in (*taken, *own) if _collide(mine, other)), None)
             if rival is not None:
                 cause = f"{address} is already listened on by {rival.who}; choose another port"
-                report.add(cause, "streams", one.name, "listen", index)
+                at.add(cause, "streams", one.name, "listen", index)
             own.append(dataclasses.replace(mine, who="the same stream"))
-        if one.stream.enabled:
-            taken += [dataclasses.replace(mine, who=f"stream {words.quoted(one.name)}") for mine in own]
+        taken += [dataclasses.replace(mine, who=f"stream {words.quoted(one.name)}") for mine in own]
     return tuple(report.problems)
 
 
@@ -69,11 +72,12 @@ def _check_names(
     owners = {name: f"site {words.quoted(site.host)}" for site in sites if site.enabled for name in site.names}
     if (own := login_site.make(settings)) is not None:
         owners |= dict.fromkeys(own.names, "the sign-in (`login`)")
-    for one in streams_option.find_enabled(settings):
+    for one in sorted(streams_option.find_enabled(settings), key=lambda one: one.fault is not None):
         for host in one.hosts_passed:
             if host in owners:
                 cause = f"{words.quoted(host)} already belongs to {owners[host]}; give one of the two another host"
-                report.add(cause, "streams", one.name, *(("hosts",) if one.stream.hosts else ("tls",)))
+                report.at(one.origin).add(cause, "streams", one.name, *(("hosts",) if one.stream.hosts else ("tls",)))
+                continue
             owners[host] = f"stream {words.quoted(one.name)}"
 
 

@@ -1,0 +1,392 @@
+"""What clients of streams receive. Implements `control.stream_port.ServedStreams`.
+
+- Each server over TCP: when it is new, on request, after errors of it, and as long as it is in trouble. Some servers
+  count connections that say nothing (MySQL), so one that answers is left alone.
+- The addresses that streams listen on, and handshakes with those that show a certificate.
+- nginx's error log, twice a second.
+
+Where there are no streams, nothing is done.
+"""
+
+import asyncio
+import collections.abc
+import dataclasses
+import datetime
+import time
+import traceback
+
+import structlog
+
+from daemun.control import ports
+from daemun.core import model
+from daemun.core.options import streams_option
+from daemun.core.served import served_judgement, server_answers, stream_errors, stream_judgement, stream_targets
+from daemun.probing import (
+    bound_addresses,
+    error_log,
+    expected_certificates,
+    handshakes,
+    look_order,
+    prober,
+    server_tries,
+    trouble_log,
+)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+TICK_S = 0.5
+LISTENERS_EVERY_S = 60.0
+SHAKE_EVERY_S = 60.0
+SHAKE_AGAIN_S = 5.0
+"""A handshake that went as it should is made again after the first, one that did not after the second."""
+TRIES_PER_TICK = 6
+_STREAM = "stream "
+"""In the log, before its name."""
+
+Key = tuple[str, str, int]
+"""A stream's name, "", and the place of the server in it."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Watched:
+    """What is known of one stream. shake_at_s: no handshake is made before."""
+
+    one: streams_option.NamedStream
+    aims: dict[Key, model.Aim]
+    servers: dict[Key, tuple[model.ServerLook, ...]] = dataclasses.field(default_factory=dict)
+    bad: dict[str, model.HandshakeLook] = dataclasses.field(default_factory=dict)
+    shaken_at: datetime.datetime | None = None
+    shake_at_s: float = 0.0
+    unbound: tuple[str, ...] = ()
+    error: model.UpstreamError | None = None
+
+    @property
+    def look(self) -> model.StreamLook:
+        return model.StreamLook(
+            servers=tuple(one for key in self.aims for one in self.servers.get(key, ())),
+            unbound=self.unbound,
+            handshakes=tuple(self.bad.values()),
+            shaken_at=self.shaken_at,
+            last_error=self.error,
+        )
+
+
+class StreamProber:
+    """Not thread-safe: one per event loop. `run` must be running for what is looked at unasked. The parameters: as of
+    `prober.Prober`."""
+
+    def __init__(
+        self,
+        clock: ports.Clock,
+        *,
+        find_endpoints: prober.FindEndpoints,
+        find_certificates: collections.abc.Callable[[], tuple[model.CertificateStatus, ...]],
+        error_log_path: str,
+        ca_bundle: str | None = None,
+        machine: server_tries.ProbeMachine = server_tries.ProbeMachine(),  # noqa: B008 - it is frozen
+        has_ipv6: bool = False,
+        changed: collections.abc.Callable[[], None] = lambda: None,
+    ) -> None:
+        self._clock = clock
+        self._find_endpoints = find_endpoints
+        self._expected = expected_certificates.ExpectedCertificates(find_certificates)
+        self._contexts = server_tries.Contexts(ca_bundle)
+        self._machine = machine
+        self._has_ipv6 = has_ipv6
+        self._changed = changed
+        self._log = error_log.ErrorLog(error_log_path)
+        self._watched: dict[str, _Watched] = {}
+        self._live: frozenset[str] = frozenset()
+        self._listeners: dict[tuple[str, int, bool], str] = {}
+        self._queue: dict[Key, None] = {}
+        self._pauses = look_order.Pauses()
+        self._troubles = trouble_log.TroubleLog(time.monotonic)
+        self._tried_at_s: dict[Key, float] = {}
+        self._under_way: set[Key | str] = set()
+        self._look_at_listeners_s = 0.0
+        self._is_used = asyncio.Event()
+        self._began_s: float | None = None
+
+    # --- control.stream_port.ServedStreams -------------------------------------------------------------------------
+
+    def publish(self, desired: model.Desired, streams: collections.abc.Iterable[model.StreamStatus]) -> None:
+        wanted = {one.name: one for one in streams_option.find_enabled(desired.globals)}
+        self._live = frozenset(one.name for one in streams if one.state is model.SiteState.LIVE)
+        for name in self._watched.keys() - wanted.keys():
+            del self._watched[name]
+        for name, one in wanted.items():
+            known = self._watched.get(name)
+            if known is not None and known.one == one:
+                continue
+            aims = {(name, "", place): aim for place, aim in enumerate(stream_targets.find_aims(one))}
+            found = _Watched(one=one, aims=aims)
+            if known is not None:
+                before = {aim: known.servers[key] for key, aim in known.aims.items() if key in known.servers}
+                found.servers = {key: before[aim] for key, aim in aims.items() if aim in before}
+            self._watched[name] = found
+            self._queue |= {key: None for key in aims if key not in found.servers}
+            self._look_at_listeners_s = 0.0
+        self._listeners = stream_targets.find_listeners(one.one for one in self._watched.values())
+        self._tried_at_s = {key: at_s for key, at_s in self._tried_at_s.items() if self._aim(key) is not None}
+        self._troubles.forget(lambda key: self._aim((key[0].removeprefix(_STREAM), "", key[2])) is not None)
+        if self._watched:
+            self._is_used.set()
+        else:
+            self._is_used.clear()
+
+    def note_certificates(self) -> None:
+        """Others may be served now."""
+        self._expected.note_change()
+        for one in self._watched.values():
+            one.shake_at_s = 0.0
+
+    def judge(
+        self, streams: tuple[model.StreamStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
+    ) -> tuple[model.StreamStatus, ...]:
+        bad = [one for one in certificates if one.state in served_judgement.BAD_CERTIFICATES]
+        now = self._clock.now()
+        seen = (dataclasses.replace(one, look=self._look(one.name)) for one in streams)
+        return tuple(stream_judgement.judge(one, stream_judgement.find_certificate(one, bad), now) for one in seen)
+
+    def with_troubles(
+        self,
+        of_sites: tuple[model.SiteStatus, ...] | None,
+        streams: tuple[model.StreamStatus, ...],
+        certificates: collections.abc.Iterable[model.CertificateStatus],
+    ) -> tuple[model.SiteStatus, ...] | None:
+        """What visitors do not get: of sites, and the streams; None: not everything was looked at yet."""
+        if of_sites is None or not self._watched:
+            return of_sites
+        if self._began_s is None or asyncio.get_running_loop().time() - self._began_s < prober.ALL_LOOKED_AT_S:
+            return None
+        # A certificate that cannot be had has alarms of its own.
+        bad = (one for one in certificates if one.state is not model.CertificateState.FAILING)
+        judged = (one for one in self.judge(streams, bad) if one.state in served_judgement.STATES)
+        return (*of_sites, *map(stream_judgement.as_trouble, judged))
+
+    def _look(self, name: str) -> model.StreamLook | None:
+        found = self._watched.get(name)
+        return None if found is None else found.look
+
+    async def probe(self, *, within_s: float) -> int:
+        keys = [key for one in self._watched.values() for key in one.aims]
+        places, done = asyncio.Semaphore(prober.AT_ONCE), 0
+        work = [self._try(key, is_requested=True) for key in keys]
+        work += [self._shake(name) for name, one in self._watched.items() if self._is_shaken(one)]
+        work += [self._look_at_listeners()] if self._watched else []
+
+        async def limited(one: collections.abc.Awaitable[None]) -> None:
+            nonlocal done
+            async with places:
+                await one
+            done += 1
+
+        try:
+            async with asyncio.timeout(within_s), asyncio.TaskGroup() as group:
+                for one in work:
+                    group.create_task(limited(one))
+        except TimeoutError:
+            pass  # the rest has its turn
+        finally:
+            for one in work:  # those that had no turn
+                one.close()
+        return len(work) - done
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        self._under_way.clear()
+        log_read_first = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await self._is_used.wait()
+                    now_s = asyncio.get_running_loop().time()
+                    self._began_s = self._began_s or now_s
+                    self._read_log(is_first=log_read_first)
+                    log_read_first = False
+                    self._start_tries(group, now_s)
+                    for name, one in self._watched.items():
+                        if self._is_shaken(one) and now_s >= one.shake_at_s and name not in self._under_way:
+                            self._under_way.add(name)
+                            group.create_task(self._shake(name), name=f"handshake of stream {name}")
+                    if now_s >= self._look_at_listeners_s:
+                        self._look_at_listeners_s = now_s + LISTENERS_EVERY_S
+                        await self._look_at_listeners()
+                    await asyncio.sleep(TICK_S)
+        finally:
+            self._log.close()
+
+    # --- servers ---------------------------------------------------------------------------------------------------
+
+    def _aim(self, key: Key) -> model.Aim | None:
+        found = self._watched.get(key[0])
+        return None if found is None else found.aims.get(key)
+
+    def _start_tries(self, group: asyncio.TaskGroup, now_s: float) -> None:
+        chosen = list(self._queue)[:TRIES_PER_TICK]
+        for key in chosen:
+            del self._queue[key]
+        for key in self._pauses.due(now_s):
+            if self._aim(key) is None:
+                self._pauses.forget(key)
+            elif len(chosen) < TRIES_PER_TICK and key not in chosen:
+                chosen.append(key)
+        for key in chosen:
+            group.create_task(self._try(key), name=f"try stream {key[0]}")
+
+    async def _try(self, key: Key, *, is_requested: bool = False) -> None:
+        """Never raises but when cancelled."""
+        aim = self._aim(key)
+        if aim is None or (key in self._under_way and not is_requested):
+            return
+        self._under_way.add(key)
+        try:
+            found = await self._find(aim)
+            if any(one.trouble is not None for _, one in found) and not is_requested and not self._servers(key):
+                await asyncio.sleep(prober.AGAIN_S)  # it was just added, and may be about to start
+                found = await self._find(aim)
+            self._note(key, aim, found)
+        except asyncio.CancelledError:
+            self._queue[key] = None
+            raise
+        except Exception:
+            log.error("a server could not be tried", stream=key[0], stack=traceback.format_exc())  # noqa: TRY400
+        finally:
+            self._under_way.discard(key)
+
+    async def _find(self, aim: model.Aim) -> list[tuple[str, server_answers.ServerFinding]]:
+        if aim.service is None:
+            return [await self._try_endpoint(aim, aim.endpoint)]
+        endpoints = self._find_endpoints(aim.service)[: prober.MOST_ENDPOINTS]
+        if not endpoints:
+            return [(aim.written, server_answers.absent(aim))]
+        return list(await asyncio.gather(*(self._try_endpoint(aim, one) for one in endpoints)))
+
+    async def _try_endpoint(
+        self, aim: model.Aim, endpoint: model.Endpoint | None
+    ) -> tuple[str, server_answers.ServerFinding]:
+        one = server_tries.Try(aim=aim, endpoint=endpoint, contexts=self._contexts, machine=self._machine)
+        return one.server, stream_targets.of_stream(aim, one.server, await one.run())
+
+    def _servers(self, key: Key) -> tuple[model.ServerLook, ...]:
+        found = self._watched.get(key[0])
+        return () if found is None else found.servers.get(key, ())
+
+    def _note(
+        self, key: Key, aim: model.Aim, found: collections.abc.Iterable[tuple[str, server_answers.ServerFinding]]
+    ) -> None:
+        if self._aim(key) != aim:
+            return  # it is another one meanwhile
+        now, before = self._clock.now(), {one.server: one for one in self._servers(key)}
+        was_bad = any(one.trouble is not None for one in before.values())
+        looks = []
+        for server, one in found:
+            known = before.get(server)
+            since = known.since if known is not None and known.trouble is not None else now
+            looks.append(
+                model.ServerLook(
+                    server=server,
+                    at=now,
+                    trouble=one.trouble,
+                    cause=one.cause,
+                    cure=one.cure,
+                    since=since if one.trouble is not None else None,
+                )
+            )
+        is_bad = any(one.trouble is not None for one in looks)
+        self._watched[key[0]].servers[key] = tuple(looks)
+        now_s = asyncio.get_running_loop().time()
+        self._tried_at_s[key] = now_s
+        self._pauses.note(key, now_s, is_bad=is_bad)
+        self._troubles.note((f"{_STREAM}{key[0]}", "/", key[2]), looks)
+        if was_bad or is_bad:
+            self._changed()
+
+    # --- listeners -------------------------------------------------------------------------------------------------
+
+    async def _look_at_listeners(self) -> None:
+        bound = await asyncio.to_thread(bound_addresses.find)
+        if bound is None:
+            return
+        for name, one in self._watched.items():
+            known = bound[one.one.stream.is_udp]
+            wanted = stream_targets.find_bound(one.one, has_ipv6=self._has_ipv6) if name in self._live else ()
+            lost = [(host, port) for host, port in wanted if not stream_targets.is_among(host, port, known)]
+            unbound = tuple(str(model.Address(host=host, port=port)) for host, port in lost)
+            if unbound != one.unbound:
+                one.unbound = unbound
+                self._changed()
+
+    def _is_shaken(self, one: _Watched) -> bool:
+        return one.one.name in self._live and stream_targets.find_shaken_host(one.one) is not None
+
+    async def _shake(self, name: str) -> None:
+        """With every listener. Never raises but when cancelled."""
+        try:
+            watched = self._watched.get(name)
+            host = stream_targets.find_shaken_host(watched.one) if watched is not None else None
+            if watched is None or host is None:
+                return
+            bad: dict[str, model.HandshakeLook] = {}
+            for address in self._visited(watched.one):
+                found = await self._shake_once(host, address)
+                if found is not None:
+                    await asyncio.sleep(prober.AGAIN_S)  # a change may just be under way
+                    found = await self._shake_once(host, address)
+                if found is not None:
+                    before = watched.bad.get(found.listener)
+                    bad[found.listener] = found if before is None else dataclasses.replace(found, at=before.at)
+            was_bad, watched.bad = bool(watched.bad), bad
+            watched.shaken_at = self._clock.now()
+            watched.shake_at_s = asyncio.get_running_loop().time() + (SHAKE_AGAIN_S if bad else SHAKE_EVERY_S)
+            if bad or was_bad:
+                self._changed()
+        except Exception:
+            log.error("a handshake could not be tried", stream=name, stack=traceback.format_exc())  # noqa: TRY400
+        finally:
+            self._under_way.discard(name)
+
+    def _visited(self, one: streams_option.NamedStream) -> tuple[model.Address, ...]:
+        found = (handshakes.reached_at(address, has_ipv6=self._has_ipv6) for address in one.stream.listen)
+        return tuple(dict.fromkeys(address for addresses in found for address in addresses))
+
+    async def _shake_once(self, host: str, address: model.Address) -> model.HandshakeLook | None:
+        visited = host.replace("*", "daemun-probe", 1)
+        shown = await handshakes.shake(address, visited, sends_proxy_line=False, ends=False)
+        fingerprint = shown.fingerprint if isinstance(shown, served_judgement.Shown) else None
+        now_s = asyncio.get_running_loop().time()
+        return served_judgement.judge_handshake(
+            shown,
+            name=visited,
+            listener=str(address),
+            expected=() if fingerprint is None else self._expected.find(visited, fingerprint, now_s),
+            now=self._clock.now(),
+        )
+
+    # --- the error log ---------------------------------------------------------------------------------------------
+
+    def _read_log(self, *, is_first: bool) -> None:
+        found = self._log.read()
+        for text in found.lines:
+            if (line := stream_errors.read_line(text)) is not None:
+                self._note_error(line, left_out=found.left_out, is_old=is_first)
+
+    def _note_error(self, line: stream_errors.StreamErrorLine, *, left_out: bool, is_old: bool) -> None:
+        name = self._listeners.get((line.host, line.port, line.is_udp))
+        watched = self._watched.get(name or "")
+        if watched is None:
+            return
+        watched.error = served_judgement.add_error(
+            watched.error, line.kind, line.words, line.at.astimezone(datetime.UTC), left_out=left_out
+        )
+        if is_old:
+            return
+        now_s = asyncio.get_running_loop().time()
+        for key in watched.aims:
+            again_s = self._tried_at_s.get(key, -prober.AFTER_ERROR_S) + prober.AFTER_ERROR_S
+            if now_s < again_s:
+                self._pauses.try_at(key, again_s)
+            else:
+                self._tried_at_s[key] = now_s
+                self._queue[key] = None
+        self._changed()
