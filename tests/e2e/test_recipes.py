@@ -281,6 +281,18 @@ def test_who_uses_my_bandwidth(daemon: Daemon, server: backend.Backend) -> None:
     assert re.match(r"[0-9]+ 127\.0\.0\.1 app\.test$", first), first
 
 
+def test_why_do_i_see_502(daemon: Daemon) -> None:
+    dead = ports.free_port()
+    daemon.write(f"sites: {{app.test: 'http://127.0.0.1:{dead}'}}\n")
+    daemon.start()
+    daemon.wait_sites("app.test")
+    shown = RECIPES["Why do I see 502"].splitlines()
+    begin = next(line.strip() for line in shown if line.strip().startswith("cause: "))
+    done = daemon.cli("why", f"https://app.test:{daemon.https}/")
+    assert begin.replace("127.0.0.1:3000", f"127.0.0.1:{dead}") in done.stdout.splitlines()
+    assert done.returncode == 1
+
+
 def test_php(daemon: Daemon, server: backend.Backend) -> None:
     folders = {"/var/www/wordpress": "blog", "/srv/nextcloud": "cloud", "/srv/shop/public": "shop/public"}
     scripts = ("blog/index.php", "blog/xmlrpc.php", "cloud/remote.php", "shop/public/storage/x.php", "shop/.env.php")

@@ -48,6 +48,7 @@ from daemun.cli.commands import (
     trust,
     up,
     users,
+    why,
 )
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -158,6 +159,7 @@ _COMMANDS = {
         status.status,
         sites.sites,
         doctor.doctor,
+        why.why,
         logs.logs,
         traffic.traffic,
         bans.bans,

@@ -14,7 +14,7 @@ Json = dict[str, typing.Any]
 SIGNS = {"good": "✓", "warns": "!", "blocks": "✗"}
 PLAIN_SIGNS = {"good": "ok", "warns": "!", "blocks": "x"}
 """Where the other ones cannot be written."""
-_COLOURS = {"good": "32", "warns": "33", "blocks": "31"}
+COLOURS = {"good": "32", "warns": "33", "blocks": "31"}
 """Source: ECMA-48, SGR."""
 _GATE = "the gate"
 
@@ -23,12 +23,12 @@ def print_all(findings: collections.abc.Sequence[Json]) -> None:
     """One line for each, what to do about it below, those of one name together."""
     is_terminal = sys.stdout.isatty()
     is_coloured = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    signs = _choose_signs(sys.stdout.encoding)
+    signs = choose_signs(sys.stdout.encoding)
     for weight, text in lines_of(findings, width=shutil.get_terminal_size().columns if is_terminal else None):
         if weight is None:
             output.print_line(text)
             continue
-        sign = f"\x1b[{_COLOURS[weight]}m{signs[weight]}\x1b[0m" if is_coloured else signs[weight]
+        sign = f"\x1b[{COLOURS[weight]}m{signs[weight]}\x1b[0m" if is_coloured else signs[weight]
         print(f"  {sign} {output.clean(text)}")
 
 
@@ -39,9 +39,9 @@ def lines_of(findings: collections.abc.Sequence[Json], *, width: int | None = No
     for host, group in _grouped(findings).items():
         lines.append((None, _GATE if host is None else host))
         for finding in group:
-            first, *others = _wrapped(finding["message"], " " * 4, width)
+            first, *others = wrapped(finding["message"], " " * 4, width)
             lines.append((finding["weight"], first.strip()))
-            others += _wrapped(finding["cure"], " " * 6, width) if finding["cure"] else []
+            others += wrapped(finding["cure"], " " * 6, width) if finding["cure"] else []
             lines += [(None, line) for line in others]
     return [*lines, (None, summary_of(findings))]
 
@@ -68,7 +68,7 @@ def _grouped(findings: collections.abc.Iterable[Json]) -> dict[str | None, list[
     return {host: group for host, group in groups.items() if group}
 
 
-def _wrapped(text: str, indent: str, width: int | None) -> list[str]:
+def wrapped(text: str, indent: str, width: int | None) -> list[str]:
     text = " ".join(output.clean(text).split())  # before it is broken: a command that it names becomes longer
     if width is None:
         return [indent + text]
@@ -82,7 +82,7 @@ def _wrapped(text: str, indent: str, width: int | None) -> list[str]:
     )
 
 
-def _choose_signs(encoding: str | None) -> dict[str, str]:
+def choose_signs(encoding: str | None) -> dict[str, str]:
     try:
         "".join(SIGNS.values()).encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

@@ -1,0 +1,179 @@
+"""What the servers of a route have to do with an answer: they were queried beside the gate. Pure."""
+
+import collections.abc
+import urllib.parse
+
+from daemun.core import model
+from daemun.core.model import Trouble
+from daemun.core.served import server_answers
+from daemun.core.texts import words
+from daemun.core.why import logged_errors, requested_url, url_facts
+
+Causes = collections.abc.Iterator[url_facts.Cause]
+
+_OWN_BUFFER = 4096
+
+
+def find_troubles(facts: url_facts.GateFacts) -> Causes:
+    """Servers that do not serve, first those that decide who may come in. A redirect to itself is `find_loop`'s."""
+    for one in sorted(facts.servers, key=lambda one: not one.is_judge):
+        if one.found.trouble is None or one.found.trouble is Trouble.LOOP:
+            continue
+        kind = one.found.trouble.name.lower().replace("_", "-")
+        found = server_answers.of_judge(one.found) if one.is_judge else one.found
+        whose = "judge" if one.is_judge else "server"
+        yield url_facts.Cause(kind=f"{whose}-{kind}", cause=found.cause or "", cure=found.cure)
+
+
+def find_loop(facts: url_facts.GateFacts) -> Causes:
+    """Redirects that lead round."""
+    urls = [str(visit.url) for visit in facts.visits]
+    last = facts.visits[-1] if facts.visits else None
+    if last is None or last.answer is None or last.answer.location is None:
+        return
+    there = requested_url.join(last.url, last.answer.location)
+    if there is None or str(there) not in urls:
+        return
+    looped = [*urls[urls.index(str(there)) :], str(there)]
+    shown = " -> ".join(words.quoted(one, at_most=100) for one in looped[:5])
+    looping = next((one for one in facts.servers if one.found.trouble is Trouble.LOOP), None)
+    redirecting = next(
+        (one for one in facts.servers if one.answer is not None and one.answer.location is not None), None
+    )
+    cause = f"the redirects go round without end: {shown}"
+    if looping is not None:
+        cure = looping.found.cure
+        cause = f"{looping.server} redirects its own page, so the redirects go round without end: {shown}"
+    elif redirecting is not None:
+        cause = f"{redirecting.server} and the gate send visitors to each other without end: {shown}"
+        cure = (
+            "let the application believe X-Forwarded-Proto and Host from this machine (trusted proxies), correct its "
+            "base URL, or switch its own redirect off"
+        )
+    else:
+        cure = "take one of the redirects of the file out, or let it lead elsewhere"
+    yield url_facts.Cause(kind="redirect-loop", cause=cause, cure=cure)
+
+
+def find_of_answer(facts: url_facts.GateFacts) -> Causes:
+    """An error that is the server's own."""
+    answer = facts.answer
+    view = next(
+        (one for one in facts.servers if answer and one.answer is not None and one.answer.status == answer.status), None
+    )
+    if view is None or answer is None:
+        return
+    known = (*_of_prefix(facts, view), *find_refused_upgrade(facts))
+    yield from known
+    if known:
+        return
+    status = answer.status
+    cures = {
+        400: "look at the application: it refuses the request; many do where they do not know the name in Host "
+        "(`host_header`, allowed hosts) or do not trust this machine (trusted proxies)",
+        401: "sign in at the application; the gate passes Authorization and cookies on as they are",
+        403: "look at the application: its own rules refuse this, or the name in Host (allowed hosts, trusted proxies)",
+        404: "look at the application: it has nothing at this path",
+        405: "the application does not take this method at this path",
+        413: "raise the limit of the application's own server; the gate lets the body pass",
+        421: "let the application know the name in Host, or set `host_header` to the one that it knows",
+        429: "the application limits requests itself; let it trust this machine's X-Forwarded-For, or it counts all "
+        "visitors as one",
+    }
+    cure = cures.get(status, "look at the application's own log at this time")
+    yield url_facts.Cause(
+        kind="server-answer",
+        cause=f"the application itself answers {status}: {view.server} does so beside the gate, too",
+        cure=cure,
+    )
+
+
+def _of_prefix(facts: url_facts.GateFacts, view: url_facts.ServerView) -> Causes:
+    """The application is found at the path with, or without, the route's prefix."""
+    route = facts.route
+    if route is None or view.other is None or view.other_path is None or view.answer is None:
+        return
+    if view.answer.status != 404 or view.other.status >= 400:
+        return
+    sent, other = words.quoted(view.sent, at_most=80), words.quoted(view.other_path, at_most=80)
+    is_stripped = len(view.other_path) > len(view.sent)
+    if is_stripped:
+        cause = f"the gate takes {words.quoted(route.path)} off the path, and the application wants it"
+        cure = f"write the target without a path: `{_without_path(view.written)}`"
+    else:
+        cause = f"the application does not know the path {words.quoted(route.path)}, which the gate passes on"
+        cure = f"write the target with a path, which replaces the route's: `{_without_path(view.written)}/`; "
+        cure += "or set the application's base path to the route's"
+    yield url_facts.Cause(
+        kind="path-prefix",
+        cause=f"{cause}: {view.server} answers {view.answer.status} to {sent} and {view.other.status} to {other}",
+        cure=cure,
+    )
+
+
+def _without_path(written: str) -> str:
+    parts = urllib.parse.urlsplit(written)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc and not parts.netloc.startswith("unix:") else written
+
+
+def find_cut(facts: url_facts.GateFacts) -> Causes:
+    """An answer that ends before it is complete."""
+    answer = facts.answer
+    if answer is None or not answer.is_cut:
+        return
+    view = next((one for one in facts.servers if one.answer is not None and one.answer.is_cut), None)
+    logged = logged_errors.explain(facts.error_lines)
+    if view is None and logged is not None:
+        yield logged
+        return
+    who = view.server if view is not None else "the server of the route"
+    yield url_facts.Cause(
+        kind="answer-cut",
+        cause=f"{who} closes the connection before its answer is complete",
+        cure="look at the server's own log at that time: it crashed, ended, or sends less than its Content-Length says",
+    )
+
+
+def find_large_head(facts: url_facts.GateFacts) -> Causes:
+    answer = facts.answer
+    if answer is None or answer.status != 502:
+        return
+    for one in facts.servers:
+        if one.answer is not None and one.answer.head_bytes > _OWN_BUFFER:
+            yield url_facts.Cause(
+                kind="server-head",
+                cause=f"the headers of the answer of {one.server} are too large ({one.answer.head_bytes} bytes)",
+                cure="make the answer's headers smaller (cookies, most often), or give them more room in the route: "
+                "`buffers: {header: 128k}`",
+            )
+
+
+def find_refused_upgrade(facts: url_facts.GateFacts) -> Causes:
+    """A WebSocket handshake that did not become one."""
+    answer = facts.answer
+    if answer is None or answer.status == 101 or facts.request.header("Upgrade").lower() != "websocket":
+        return
+    if answer.location is not None or answer.status in {401, 403}:
+        return
+    views = [one for one in facts.servers if one.answer is not None and not one.is_judge]
+    if any(one.answer is not None and one.answer.status == 101 for one in views):
+        yield url_facts.Cause(
+            kind="websocket-gate",
+            cause=f"the server takes the WebSocket handshake beside the gate, and through the gate "
+            f"it gets {answer.status}",
+            cure="look at hand-written `nginx` of the route: it must not replace Connection and Upgrade",
+        )
+        return
+    if not views and not isinstance(getattr(facts.route, "action", None), model.Proxy):
+        cause = "the route leads to no server that could take a WebSocket"
+    else:
+        who = views[0].server if views else "the server"
+        cause = (
+            f"{who} does no WebSocket at {words.quoted(facts.url.path)}: it answers the handshake with {answer.status}"
+        )
+    yield url_facts.Cause(
+        kind="websocket",
+        cause=cause,
+        cure="correct the path of the WebSocket, lead its path to the server that does it, or let the application "
+        "allow the Origin",
+    )

@@ -1,0 +1,193 @@
+"""What was found out about one URL, from the name to the server. Values only."""
+
+import dataclasses
+import datetime
+import re
+
+from daemun.core import model
+from daemun.core.options import access_option
+from daemun.core.served import served_judgement, server_answers
+from daemun.core.why import condition_match, requested_url, route_walk, site_choice
+
+MOST_BODY = 1 << 16
+_PAGE = re.compile(r"(?:Error \d{3} · |Error \d{3}, )?[Rr]equest ([0-9a-f]{32})\b|\"request_id\": ?\"([^\"]{1,80})\"")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer of HTTP. headers: with names in lower case. body: its begin. head_bytes: how long the head is.
+    is_cut: the connection ended before the answer did. took_s: until its head was there."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    head_bytes: int = 0
+    is_cut: bool = False
+    took_s: float = 0.0
+
+    def header(self, name: str) -> str | None:
+        return next((value for one, value in self.headers if one == name), None)
+
+    def every(self, name: str) -> tuple[str, ...]:
+        return tuple(value for one, value in self.headers if one == name)
+
+    @property
+    def location(self) -> str | None:
+        return self.header("location") if 300 <= self.status < 400 else None
+
+    @property
+    def page_id(self) -> str | None:
+        """The id on a page of the gate's own, which shows the request that it is for."""
+        if self.status < 400:
+            return None
+        found = _PAGE.search(self.body)
+        return None if found is None else found[1] or found[2]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One request at the gate. at: where. is_connected: False: nothing took the connection. is_secured: the handshake
+    came about, where there is one. failure: why there is no answer, in words."""
+
+    url: requested_url.RequestedUrl
+    at: str
+    answer: Answer | None = None
+    is_connected: bool = True
+    is_secured: bool = True
+    failure: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ServerView:
+    """One server of the route, queried beside the gate. written: the target. server: with its address. answer: to the
+    same request; other: to the same with `other_path`. is_judge: as of `model.Aim`."""
+
+    written: str
+    server: str
+    found: server_answers.ServerFinding
+    sent: str = "/"
+    answer: Answer | None = None
+    other_path: str | None = None
+    other: Answer | None = None
+    is_judge: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NameLook:
+    """What a name resolves to on this machine. own: those of the addresses that this machine has. reached: addresses
+    where this gate answers, others where it does not. failure: why there is none."""
+
+    addresses: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    reached: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    failure: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonView:
+    """What the running daemon reports of the site. state, reason, cure: as of `model.SiteStatus`; None: it has no such
+    site. certificate: the state of its certificate with its reason."""
+
+    state: str | None = None
+    reason: str | None = None
+    cure: str | None = None
+    certificate: str | None = None
+    certificate_reason: str | None = None
+    waiting: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FileView:
+    """What is in the place of the file that a route of `files` would answer with. kind: "file", "folder", "nothing".
+    is_readable: by nginx's workers, as far as that is known."""
+
+    path: str
+    kind: str
+    is_readable: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GateFacts:
+    """url, request: what is asked about. is_claimed: the address was given, it is not this machine's. desired: what
+    the file says; None: it cannot be read. listening: where the gate takes connections, by its configuration; mapped:
+    the URL's port is none of them, and the gate is looked at where it listens for the scheme. gate_runs: nginx runs.
+    handshake: what was shown, or why nothing was; None: there is none. visits: of the URL, and of what redirects led
+    to. error_lines: what nginx logged meanwhile. networks: banned ones, each with why."""
+
+    url: requested_url.RequestedUrl
+    request: condition_match.SentRequest
+    now: datetime.datetime
+    is_claimed: bool = False
+    desired: model.Desired | None = None
+    config_error: str | None = None
+    choice: site_choice.SiteChoice = site_choice.NO_SITE
+    walk: route_walk.RouteWalk | None = None
+    listening: tuple[model.Address, ...] = ()
+    other_listening: tuple[model.Address, ...] = ()
+    is_mapped: bool = False
+    gate_runs: bool = True
+    names: NameLook | None = None
+    handshake: served_judgement.Shown | str | None = None
+    local_issuer: str | None = None
+    visits: tuple[Visit, ...] = ()
+    servers: tuple[ServerView, ...] = ()
+    file: FileView | None = None
+    error_lines: tuple[str, ...] = ()
+    daemon: DaemonView | None = None
+    bans: tuple[tuple[str, str], ...] = ()
+    addresses: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def site(self) -> model.Site | None:
+        return self.choice.site
+
+    @property
+    def route(self) -> model.Route | None:
+        return None if self.walk is None else self.walk.route
+
+    @property
+    def visit(self) -> Visit | None:
+        return self.visits[0] if self.visits else None
+
+    @property
+    def answer(self) -> Answer | None:
+        return None if self.visit is None else self.visit.answer
+
+    @property
+    def known_addresses(self) -> access_option.Addresses:
+        return dict(self.addresses)
+
+    @property
+    def settings(self) -> model.Globals:
+        return model.Globals() if self.desired is None else self.desired.globals
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """kind: a word for programs. cause: what is wrong; cure: what to do; None: nothing, it is meant so."""
+
+    kind: str
+    cause: str
+    cure: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One link of the chain. topic: a word ("dns", "route"). weight: as of `model.Finding`."""
+
+    topic: str
+    weight: model.Weight
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """causes: the first is why; empty: nothing is wrong. steps: the chain, in the order of a request. missing: what
+    could not be looked at."""
+
+    subject: str
+    causes: tuple[Cause, ...]
+    steps: tuple[Step, ...]
+    missing: tuple[str, ...] = ()

@@ -1,0 +1,89 @@
+"""What the running daemon reports (`GET /status`), as `daemun why` uses it. It alone knows the sites of containers."""
+
+import collections.abc
+import typing
+
+from daemun.core import model, short_texts
+from daemun.core.why import url_facts
+
+Json = dict[str, typing.Any]
+
+
+def view(report: Json | None, host: str | None) -> url_facts.DaemonView | None:
+    """host: of the site; None: there is none. None: no daemon runs."""
+    if report is None:
+        return None
+    waiting = report.get("waiting_change")
+    words = f"a change waits: {waiting.get('reason')}" if isinstance(waiting, dict) else None
+    if words is None and report.get("applying_since"):
+        words = f"a change has been under way since {report['applying_since']}"
+    entry = next((one for one in _sites(report) if one.get("host") == host), None)
+    if entry is None:
+        return url_facts.DaemonView(waiting=words)
+    certificate = entry.get("certificate") or {}
+    return url_facts.DaemonView(
+        state=_text(entry.get("state")),
+        reason=_text(entry.get("reason")),
+        cure=_text(entry.get("cure")),
+        certificate=_text(certificate.get("state")),
+        certificate_reason=_text(certificate.get("reason") or certificate.get("last_error")),
+        waiting=words,
+    )
+
+
+def find_site(report: Json, host: str) -> model.Site | None:
+    """A site with this name that serves, as far as its entry tells what it is."""
+    for entry in _sites(report):
+        if host in {entry.get("host"), *(entry.get("aliases") or ())} and entry.get("enabled"):
+            return _make_site(entry)
+    return None
+
+
+def _sites(report: Json) -> list[Json]:
+    return [one for one in report.get("sites") or () if isinstance(one, dict)]
+
+
+def _make_site(entry: Json) -> model.Site | None:
+    try:
+        return model.Site(
+            host=entry["host"],
+            aliases=tuple(entry["aliases"]),
+            tls=model.Tls(mode=model.TlsMode(entry["tls"])),
+            http=model.HttpMode(entry["http"]),
+            routes=tuple(_make_routes(entry["routes"])),
+            origin=model.Origin(source=entry["source"], place=entry["origin"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _make_routes(entries: collections.abc.Iterable[Json]) -> collections.abc.Iterator[model.Route]:
+    for entry in entries:
+        action = _make_action(entry)
+        if action is not None:
+            number = entry["entry"]
+            yield model.Route(path=entry["path"], action=action, entry=None if number is None else number - 1)
+
+
+def _make_action(entry: Json) -> model.Action | None:
+    to = [str(one) for one in entry["to"]]
+    match entry["kind"]:
+        case "proxy" | "php":
+            targets: list[model.Target] = []
+            for text in to:
+                try:
+                    targets.append(short_texts.parse_target(text))
+                except ValueError:  # a pool that nothing is behind, a folder of PHP
+                    continue
+            return model.Proxy(targets=tuple(targets)) if targets else None
+        case "redirect" if to:
+            return model.Redirect(to=to[0])
+        case "files" if to:
+            return model.Files(folder=to[0])
+        case "respond" if to and to[0].isdigit():
+            return model.Respond(status=int(to[0]))
+    return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,327 @@
+"""What is found out about one URL for `daemun why`: the file, the name, the gate, and the servers. Changes nothing, and
+needs no daemon; what a running one reports is given. Each step is given up after some seconds."""
+
+import asyncio
+import collections.abc
+import dataclasses
+import typing
+
+from daemun import errors, settings
+from daemun.core import model
+from daemun.core.options import access_option, user_option
+from daemun.core.served import served_judgement
+from daemun.core.why import access_walk, condition_match, requested_url, route_walk, site_choice, url_facts
+from daemun.nginx import process, worker_account
+from daemun.probing import gate_visits, handshakes, name_looks, socket_rights
+from daemun.wiring import clock
+from daemun.wiring.offline import configuration, run_async, why_daemon, why_disk, why_servers
+
+Json = dict[str, typing.Any]
+
+ANSWER_S = 12.0
+HELD_S = 2.0
+"""So long the gate's answer is waited for once no server of the route is known to serve."""
+MOST_HOPS = 10
+_PROOF = "daemun-why-daemun-why-daemun-why-daemun-why"
+"""In the shape of a token of ACME (RFC 8555 section 8.3)."""
+_MOST_NAMES = 10
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked about. address: of the visitor that is meant; None: this machine. report: `GET /status` of the
+    running daemon; None: none runs. bans: networks, each with why. visits: whether the gate is queried, too."""
+
+    url: requested_url.RequestedUrl
+    request: condition_match.SentRequest
+    address: str | None = None
+    report: Json | None = None
+    bans: tuple[tuple[str, str], ...] = ()
+    visits: bool = True
+
+
+def look(chosen: settings.Settings, question: Question) -> url_facts.GateFacts:
+    """All facts. Blocking."""
+    return run_async.run(Look(chosen, question, *read_file(chosen)).run())
+
+
+def read_file(chosen: settings.Settings) -> tuple[model.Desired | None, str | None]:
+    """What the file says, or why it cannot be read."""
+    try:
+        return configuration.read(chosen), None
+    except errors.DaemunError as error:
+        return None, str(error)
+
+
+class Look:
+    """One look. desired, config_error: as of `read_file`."""
+
+    def __init__(
+        self,
+        chosen: settings.Settings,
+        question: Question,
+        desired: model.Desired | None,
+        config_error: str | None = None,
+    ) -> None:
+        self._chosen = chosen
+        self._url = question.url
+        self._question = question
+        self._desired = desired
+        self._config_error = config_error
+
+    async def run(self) -> url_facts.GateFacts:
+        """Never raises but when cancelled."""
+        facts = self._begin()
+        address, is_mapped = await self._find_place(facts)
+        if facts.request.address is None and address is not None:
+            request = dataclasses.replace(facts.request, address=address.host)
+            facts = dataclasses.replace(facts, request=request)
+        facts = dataclasses.replace(
+            await self._walk(facts),
+            is_mapped=is_mapped,
+            gate_runs=await asyncio.to_thread(process.find_master, self._chosen.layout) is not None,
+        )
+        shown = await self._shake(address, facts)
+        at = why_disk.log_size(self._chosen.layout)
+        names, (visits, servers) = await asyncio.gather(
+            self._look_at_name(facts, shown), self._visit_and_try(address, facts)
+        )
+        return dataclasses.replace(
+            facts,
+            handshake=shown,
+            names=names,
+            visits=visits,
+            servers=servers,
+            file=await asyncio.to_thread(why_disk.look_at_file, facts.route, self._url),
+            local_issuer=why_disk.read_local_issuer(self._chosen.layout),
+            error_lines=await asyncio.to_thread(
+                why_disk.read_errors, self._chosen.layout, at, visits, facts.request.method
+            ),
+        )
+
+    async def run_without_servers(self) -> url_facts.GateFacts:
+        """What the file says of it alone."""
+        facts = await self._walk(self._begin())
+        return dataclasses.replace(facts, file=await asyncio.to_thread(why_disk.look_at_file, facts.route, self._url))
+
+    async def _walk(self, facts: url_facts.GateFacts) -> url_facts.GateFacts:
+        if facts.site is None:
+            return facts
+        walk = route_walk.walk(facts.site, self._url.path, facts.request)
+        return dataclasses.replace(facts, walk=walk, addresses=await self._find_named(facts.site, walk))
+
+    def _begin(self) -> url_facts.GateFacts:
+        url, desired = self._url, self._desired
+        missing: list[str] = [] if self._config_error is None else [f"the file: {self._config_error}"]
+        choice = site_choice.SiteChoice()
+        if desired is not None:
+            choice = site_choice.choose(desired, url.host)
+            if self._question.report is None:
+                missing += [str(one) for one in configuration.unseen(self._chosen, desired)]
+        if choice.name is None and self._question.report is not None:
+            known = why_daemon.find_site(self._question.report, url.host)
+            if known is not None and choice.disabled is None:
+                choice = site_choice.SiteChoice(site=known, match=site_choice.Match.EXACT, name=url.host)
+        if self._question.report is None:
+            missing.append("no daemon runs here, so its state, bans and containers are not known")
+        host = choice.site.host if choice.site is not None else None
+        listen = desired.globals.listen if desired is not None else model.Listen()
+        site = choice.site
+        http = listen.http if site is None or site.http_port is None else _with_port(listen.http, site.http_port)
+        https = listen.https if site is None or site.https_port is None else _with_port(listen.https, site.https_port)
+        return url_facts.GateFacts(
+            url=url,
+            request=dataclasses.replace(self._question.request, address=self._question.address),
+            now=clock.SystemClock().now(),
+            is_claimed=self._question.address is not None,
+            desired=desired,
+            config_error=self._config_error,
+            choice=choice,
+            listening=https if url.is_https else http,
+            other_listening=http if url.is_https else https,
+            daemon=why_daemon.view(self._question.report, host),
+            bans=self._question.bans,
+            missing=tuple(missing),
+        )
+
+    async def _find_place(self, facts: url_facts.GateFacts) -> tuple[model.Address | None, bool]:
+        """Where the gate is queried, and whether that is not the URL's port."""
+        url = facts.url
+        if facts.desired is None:
+            return model.Address(host="127.0.0.1", port=url.effective_port), False
+        own = [one for one in facts.listening if one.port == url.effective_port]
+        other = [one for one in facts.other_listening if one.port == url.effective_port]
+        if own or other:
+            return _reached((own or other)[0])[0], False
+        usual = 443 if url.is_https else 80
+        if not facts.listening:
+            return None, False
+        there = _reached(facts.listening[0])[0]
+        if url.effective_port == usual or await self._is_published(url, there):
+            return there, True
+        return None, False
+
+    async def _is_published(self, url: requested_url.RequestedUrl, there: model.Address) -> bool:
+        """Whether the URL's port leads to the gate all the same, as where a container engine publishes it."""
+        if not url.is_https:
+            return bool(await gate_visits.takes_connection("127.0.0.1", url.effective_port, within_s=1.0))
+        here = model.Address(host="127.0.0.1", port=url.effective_port)
+        if not await gate_visits.takes_connection("127.0.0.1", url.effective_port, within_s=1.0):
+            return False
+        return _is_same(await self._shown(here), await self._shown(there))
+
+    async def _shown(self, address: model.Address) -> served_judgement.Shown | str:
+        lines = self._desired is not None and self._desired.globals.has_proxy_lines
+        return await handshakes.shake(address, self._url.host.strip("[]"), sends_proxy_line=lines)
+
+    async def _shake(
+        self, address: model.Address | None, facts: url_facts.GateFacts
+    ) -> served_judgement.Shown | str | None:
+        is_off = facts.site is not None and facts.site.tls.mode is model.TlsMode.OFF
+        if not self._question.visits or address is None or not self._url.is_https or is_off:
+            return None
+        return await self._shown(address)
+
+    async def _look_at_name(
+        self, facts: url_facts.GateFacts, shown: served_judgement.Shown | str | None
+    ) -> url_facts.NameLook | None:
+        if not self._question.visits:
+            return None
+
+        async def answers_there(address: str) -> bool:
+            there = model.Address(host=address, port=self._url.effective_port)
+            if self._url.is_https:
+                return _is_same(await self._shown(there), shown)
+            here = facts.listening[0] if facts.listening else None
+            if here is None:
+                return False
+            found = await asyncio.gather(*(self._challenge(one) for one in (there, *_reached(here)[:1])))
+            return found[0] is not None and found[0] == found[1]
+
+        return await name_looks.look(
+            self._url.host, self._url.effective_port, resolve=why_servers.resolve, answers_there=answers_there
+        )
+
+    async def _challenge(self, address: model.Address) -> str | None:
+        """What the proof of a name is answered with, which holds the thumbprint of the gate's account."""
+        url = dataclasses.replace(self._url, sent=f"/.well-known/acme-challenge/{_PROOF}")
+        found = await gate_visits.visit(url, address, condition_match.SentRequest(), within_s=name_looks.REACH_S)
+        return found.answer.body if found.answer is not None and found.answer.status == 200 else None
+
+    async def _find_named(
+        self, site: model.Site | None, walk: route_walk.RouteWalk | None
+    ) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The addresses of the host names in `access.allow` and `deny`."""
+        if site is None or self._desired is None:
+            return ()
+        access = access_walk.find_held(walk.route if walk is not None else None, site, self._desired.globals)
+        listed = [one for one in (*access.allow, *access.deny) if access_option.is_name(one)][:_MOST_NAMES]
+        found = await asyncio.gather(*map(why_servers.resolve, listed))
+        return tuple((name, addresses) for name, (addresses, _) in zip(listed, found, strict=True))
+
+    # --- the gate and its servers ---
+
+    async def _visit_and_try(
+        self, address: model.Address | None, facts: url_facts.GateFacts
+    ) -> tuple[tuple[url_facts.Visit, ...], tuple[url_facts.ServerView, ...]]:
+        """Together. A request that waits for a server (`hold`) is not waited for, once none is known to serve."""
+        is_visited = self._question.visits and address is not None and facts.request.method in why_servers.SAFE
+        if not is_visited or address is None:
+            return (), await self._try_servers(facts)
+        visiting = asyncio.ensure_future(self._visit(address, facts))  # noqa: TID251 - it ends below
+        try:
+            servers = await self._try_servers(facts)
+            is_dead = bool(servers) and all(one.found.trouble is not None for one in servers)
+            done, _ = await asyncio.wait({visiting}, timeout=HELD_S if is_dead else 2 * ANSWER_S)
+            if done:
+                return visiting.result(), servers
+            failure = f"it holds the request back, and waits for a server (no answer within {HELD_S:g} s)"
+            return (url_facts.Visit(url=self._url, at=str(address), failure=failure),), servers
+        finally:
+            visiting.cancel()
+
+    async def _try_servers(self, facts: url_facts.GateFacts) -> tuple[url_facts.ServerView, ...]:
+        if facts.site is None or facts.route is None:
+            return ()
+        desired = facts.desired or model.Desired(globals=model.Globals())
+        account = worker_account.choose(user_option.OPTION.of(desired.globals))
+        worker = socket_rights.Account(user=account.user, uid=account.uid, gid=account.gid) if account else None
+        return await why_servers.Servers(
+            site=facts.site,
+            route=facts.route,
+            desired=desired,
+            url=self._url,
+            request=facts.request,
+            worker=worker,
+        ).look()
+
+    async def _visit(self, address: model.Address, facts: url_facts.GateFacts) -> tuple[url_facts.Visit, ...]:
+        """The URL, and what redirects of this gate lead to, each once, with the cookies that they set."""
+        found: list[url_facts.Visit] = []
+        url, request, cookies = self._url, facts.request, dict[str, str]()
+        while len(found) < MOST_HOPS:
+            visit = await gate_visits.visit(
+                url,
+                self._place_of(url, address, facts),
+                _with_cookies(request, cookies),
+                sends_proxy_line=facts.settings.has_proxy_lines,
+                within_s=ANSWER_S,
+            )
+            found.append(visit)
+            if visit.answer is None or visit.answer.location is None:
+                break
+            before = dict(cookies)
+            cookies |= _read_cookies(visit.answer)
+            there = requested_url.join(url, visit.answer.location)
+            is_seen = there is not None and any(str(there) == str(one.url) for one in found)
+            if there is None or (is_seen and cookies == before) or not self._is_here(there, facts):
+                break
+            url = there
+        return tuple(found)
+
+    def _is_here(self, url: requested_url.RequestedUrl, facts: url_facts.GateFacts) -> bool:
+        if facts.desired is None or site_choice.choose(facts.desired, url.host).name is None:
+            return False
+        ports = {443 if url.is_https else 80, *(one.port for one in self._listening(url, facts))}
+        return url.effective_port in ports
+
+    def _listening(self, url: requested_url.RequestedUrl, facts: url_facts.GateFacts) -> tuple[model.Address, ...]:
+        return facts.listening if url.is_https == self._url.is_https else facts.other_listening
+
+    def _place_of(
+        self, url: requested_url.RequestedUrl, address: model.Address, facts: url_facts.GateFacts
+    ) -> model.Address:
+        if url.is_https == self._url.is_https or not facts.other_listening:
+            return address
+        return _reached(facts.other_listening[0])[0]
+
+
+def _reached(address: model.Address) -> tuple[model.Address, ...]:
+    return handshakes.reached_at(address, has_ipv6=False)
+
+
+def _with_port(addresses: tuple[model.Address, ...], port: int) -> tuple[model.Address, ...]:
+    return tuple(one.with_port(port) for one in addresses)
+
+
+def _is_same(one: served_judgement.Shown | str | None, other: served_judgement.Shown | str | None) -> bool:
+    if isinstance(one, served_judgement.Shown) and isinstance(other, served_judgement.Shown):
+        return one.fingerprint == other.fingerprint
+    return False
+
+
+def _with_cookies(
+    request: condition_match.SentRequest, cookies: collections.abc.Mapping[str, str]
+) -> condition_match.SentRequest:
+    if not cookies:
+        return request
+    sent = "; ".join(
+        [*filter(None, [request.header("Cookie")]), *(f"{name}={value}" for name, value in cookies.items())]
+    )
+    others = tuple(pair for pair in request.headers if pair[0].lower() != "cookie")
+    return dataclasses.replace(request, headers=(*others, ("Cookie", sent)))
+
+
+def _read_cookies(answer: url_facts.Answer) -> dict[str, str]:
+    pairs = (line.split(";")[0].partition("=") for line in answer.every("set-cookie")[:20])
+    return {name.strip(): value.strip() for name, mark, value in pairs if mark and name.strip().isprintable()}
