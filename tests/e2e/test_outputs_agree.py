@@ -33,7 +33,7 @@ AT_ONCE = """
 import datetime
 from daemun.core.alerts import alert_outbox, alert_rules
 from daemun.probing import prober
-alert_rules.UNSERVED_FOR = alert_rules.STEADY = alert_outbox.INTERVAL = datetime.timedelta(0)
+alert_rules.STEADY = alert_outbox.INTERVAL = datetime.timedelta(0)
 prober.ALL_LOOKED_AT_S = 0.0
 """
 """For the daemon: it has no patience before an alert."""
@@ -60,7 +60,7 @@ def test_ten_kinds_of_trouble_are_told_alike_by_all(daemon: Daemon) -> None:
     other, half = own_certificates.make("elsewhere.test"), own_certificates.make("half.test")
     context = bad_servers.server_context(daemon.root, own_certificates.make_self_signed("localhost"))
     with bad_servers.running() as good, bad_servers.running(tls=context) as tls, receivers.receiving() as hook:
-        daemon.preamble = f"alerts: {{webhook: '{hook.url}', rules: {{nginx: false}}}}\n"
+        daemon.preamble = f"alerts: {{webhook: '{hook.url}', rules: {{nginx: false, sites: 0s}}}}\n"
         well, dead = f"http://127.0.0.1:{good.port}", f"http://127.0.0.1:{ports.free_port()}"
         daemon.write(f"""
             sites:
