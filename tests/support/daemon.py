@@ -51,6 +51,7 @@ def wait_for(
         time.sleep(every_s)
 
 
+_UNTIL_NGINX_S = 10.0
 # Inside, the process is user 1000 without any right of root's; it may still read what the tests' account may read.
 _WITHOUT_RIGHTS = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 
@@ -253,7 +254,9 @@ class Daemon:
         return self.wait_ready()
 
     def wait_ready(self) -> Json:
-        """Wait until the daemon answers on its control socket, and return its status."""
+        """Wait until the daemon answers on its control socket, and return its status. That is before nginx listens: one
+        without nginx and without a reason counts only when it stays so."""
+        patient_until = time.monotonic() + _UNTIL_NGINX_S
 
         def look() -> Json | None:
             done = self.cli("status", "--json")
@@ -261,7 +264,8 @@ class Daemon:
             if "nginx" not in found:  # not running is an answer in JSON, too
                 return None
             assert done.returncode in {0, 3}, f"status: exit {done.returncode}\n{done.stdout}{done.stderr}"
-            return found
+            is_early = found["nginx"]["pid"] is None and not found["problems"] and time.monotonic() < patient_until
+            return None if is_early else found
 
         return wait_for(look, "the daemon's status", every_s=0.2)
 
