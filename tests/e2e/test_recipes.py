@@ -70,6 +70,12 @@ def test_every_recipe_has_a_test() -> None:
         assert f'"{title}"' in tested or f"'{title}'" in tested, title
 
 
+def test_undo_a_change() -> None:
+    """tests/e2e/test_history.py runs the commands."""
+    commands = re.findall(r"^    daemun (\w+)", RECIPES["Undo a change"], re.MULTILINE)
+    assert commands == ["history", "diff", "rollback"]
+
+
 def test_a_password(daemon: Daemon, server: backend.Backend) -> None:
     (daemon.root / "htpasswd").write_text("alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
     serve(daemon, "A password", server)

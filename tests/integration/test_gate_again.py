@@ -75,6 +75,7 @@ def make_gate(
         observe=lambda: (model.Actual(), 0),
         look_at_nginx=look_at_nginx,
         damage=damage_report.DamageReport(),
+        history=worlds.History(),
         identity=gate.DaemonIdentity(
             version="1",
             config_path="/daemun.yaml",

@@ -9,7 +9,7 @@ import os
 import pathlib
 
 from daemun import settings
-from daemun.control import gate_port
+from daemun.control import gate_port, history_port
 from daemun.core import model, worker_generations
 from daemun.core.access import banned_networks
 from daemun.core.certificates import on_demand_names
@@ -143,7 +143,12 @@ class FakeGate:
     async def plan(self) -> gate_port.PlanReport:
         return self.plan_report
 
-    async def apply(self, *, seen: collections.abc.Mapping[str, str] | None = None) -> gate_port.ApplyReport:
+    async def apply(
+        self,
+        *,
+        seen: collections.abc.Mapping[str, str] | None = None,
+        caller: history_port.Caller | None = None,
+    ) -> gate_port.ApplyReport:
         config = pathlib.Path(self.told.config_path)
         self.applied.append(config.read_bytes() if config.exists() else b"")
         return self.on_apply(self)

@@ -7,7 +7,7 @@ import datetime
 import re
 import types
 
-from daemun.control import ports
+from daemun.control import history_port, ports
 from daemun.core import model, render_environment, worker_generations
 from daemun.core.access import access_levels, banned_networks, judge_policies
 from daemun.core.certificates import on_demand_names
@@ -237,6 +237,16 @@ class Endpoints:
 class Alerts:
     async def test(self) -> tuple[model.SentAlert, ...]:
         return ()
+
+
+class History:
+    """What was reported of each round."""
+
+    def __init__(self) -> None:
+        self.noted: list[history_port.AppliedRound] = []
+
+    def note(self, applied: history_port.AppliedRound) -> None:
+        self.noted.append(applied)
 
 
 class Bans:

@@ -11,7 +11,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import json_answer, output
+from daemun.cli import caller, json_answer, output
 
 Config = typing.Annotated[
     pathlib.Path | None,
@@ -94,6 +94,7 @@ def with_settings(
     @functools.wraps(command)
     def run(context: typer.Context, *args: typing.Any, **values: typing.Any) -> None:
         given = {name: values.pop(name) for name in added}
+        caller.name(context.command_path)
         command(resolve(context, **{name: given[name] for name in _OWN}), *args, **values)
 
     context_parameter = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)

@@ -15,6 +15,7 @@ import typing
 import urllib.parse
 
 from daemun import errors, settings
+from daemun.cli import caller
 from daemun.core import layout
 from daemun.nginx import kernel_processes, work_folder
 from daemun.store import instance
@@ -83,8 +84,8 @@ class Client:
     def apply(self, *, file: str = "") -> Json:
         """Apply now, and wait. `ok` in the answer is whether everything is live. file: the version of daemun.yaml that
         is wanted live; "": everything is read again."""
-        query = f"?file={urllib.parse.quote(file, safe='')}" if file else ""
-        return self._request("POST", f"/apply{query}", timeout_s=APPLY_S, also_good=422)
+        values = {"by": caller.find_command(), "user": caller.find_user(), **({"file": file} if file else {})}
+        return self._request("POST", f"/apply?{urllib.parse.urlencode(values)}", timeout_s=APPLY_S, also_good=422)
 
     def upgrade_nginx(self) -> Json:
         """Let another nginx take over, and wait. `ok` in the answer is whether the one that is to serves."""

@@ -6,7 +6,17 @@ import pathlib
 import typing
 
 from daemun import errors, settings
-from daemun.cli import control_client, daemon_state, host_names, json_answer, lost_file, output, problem_lines, verdict
+from daemun.cli import (
+    caller,
+    control_client,
+    daemon_state,
+    host_names,
+    json_answer,
+    lost_file,
+    output,
+    problem_lines,
+    verdict,
+)
 
 Json = dict[str, typing.Any]
 
@@ -56,6 +66,7 @@ def change(
     from daemun.sources import edited_file
 
     host = host_names.normal(host)
+    caller.add_subject(host)
     daemon = control_client.Client(chosen)
     planned = _Edit(edit=edit, into=into, kept={} if is_new else lost_file.read_kept_included(chosen))
     try:

@@ -14,11 +14,13 @@ from daemun.control import (
     damage_report,
     diagnosis,
     gate_port,
+    history_port,
     nginx_upgrade,
     ports,
     problem_log,
     reconciler,
     reload_limiter,
+    round_history,
     stream_port,
 )
 from daemun.core import model
@@ -88,6 +90,7 @@ class Gate:
         observe: Observe,
         look_at_nginx: LookAtNginx,
         damage: damage_report.DamageReport,
+        history: history_port.History,
         identity: DaemonIdentity,
         upgrade: nginx_upgrade.NginxUpgrade,
     ) -> None:
@@ -108,6 +111,7 @@ class Gate:
         self._liveness = liveness.Liveness()
         self._applying_since: datetime.datetime | None = None
         self._damage = damage
+        self._history = round_history.RoundHistory(history)
         self._identity = identity
         self._upgrade = upgrade
         self._round_lock = asyncio.Lock()
@@ -251,15 +255,21 @@ class Gate:
         return report_plan(wanted, problems)
 
     async def apply(
-        self, urgency: Urgency = Urgency.REQUESTED, *, seen: collections.abc.Mapping[str, str] | None = None
+        self,
+        urgency: Urgency = Urgency.REQUESTED,
+        *,
+        seen: collections.abc.Mapping[str, str] | None = None,
+        caller: history_port.Caller | None = None,
     ) -> gate_port.ApplyReport:
         """See gate_port.Gate. urgency: the highest of those that share a run counts."""
+        self._history.add_caller(caller)
         self._requests += 1
         mine = self._requests
         self._pending[mine] = urgency
         async with self._round_lock:
             if self._last is not None and self._last.has_applied(seen or {}):
                 self._pending.pop(mine, None)
+                self._history.note(self._last)
             # A round that began after this call already saw what the caller means.
             elif self._last is None or self._done < mine:
                 self._wake.clear()
@@ -277,6 +287,7 @@ class Gate:
                 self._served.publish(self._last.desired, self._last.sites)
                 self._streams.publish(self._last.desired, self._last.streams)
                 self._log_outcome(self._last)
+                self._history.note(self._last)
             return report_apply(self._last)
 
     async def upgrade_nginx(self) -> gate_port.UpgradeReport:

@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import typing
 
+from daemun.control import history_port
 from daemun.core import model, render_environment, worker_generations
 from daemun.core.access import banned_networks
 from daemun.core.certificates import certificate_choice, on_demand_names
@@ -178,12 +179,17 @@ class Gate(typing.Protocol):
         """Read every source again and report what applying would do. Changes nothing."""
         ...
 
-    async def apply(self, *, seen: collections.abc.Mapping[str, str] | None = None) -> ApplyReport:
+    async def apply(
+        self,
+        *,
+        seen: collections.abc.Mapping[str, str] | None = None,
+        caller: history_port.Caller | None = None,
+    ) -> ApplyReport:
         """Read every source again and wait until all of it is live or refused, or has to wait (`waits`). Calls at the
         same time share one run that began after the last of them, so each sees its own change.
 
         seen: source -> the version of what the caller wants live. A run that read just that, and left nothing to be
-        done, counts, whenever it began."""
+        done, counts, whenever it began. caller: who requests it, for the history."""
         ...
 
     async def upgrade_nginx(self) -> UpgradeReport:

@@ -48,6 +48,8 @@ class Remembering:
         self._path = path
         self._is_start = True
         self._good: tuple[bytes, Included] | None = None
+        self._read_last: tuple[bytes, Included] | None = None
+        self._is_sure = True
         self._is_read = asyncio.Event()
 
     @property
@@ -65,15 +67,29 @@ class Remembering:
             self._is_start = False
             self._sites |= {site.host: site for site in snapshot.sites if site.fault is None}
             self._streams |= _find_streams(snapshot)
+            await self._note_content(before)
             return self._with_version(snapshot, version)
         self._is_start = False
         self._sites = {site.host: site for site in snapshot.sites}
         self._streams = _find_streams(snapshot)
-        # When it changed meanwhile, it is not known which version was read, and the next reading is near.
-        if before is not None and before == await asyncio.to_thread(self._content):
-            self._good = before, self._source.included
+        await self._note_content(before)
+        if self._is_sure:
+            self._good = self._read_last
             self._is_read.set()
         return self._with_version(snapshot, version)
+
+    async def _note_content(self, before: bytes | None) -> None:
+        """When it changed meanwhile, it is not known which version was read, and the next reading is near."""
+        self._is_sure = before is not None and before == await asyncio.to_thread(self._content)
+        if before is not None and self._is_sure:
+            self._read_last = before, self._source.included
+
+    def find_files(self) -> dict[str, bytes] | None:
+        """What the file held at the last reading, also where not all of it could be applied, and those that it
+        includes, by their names from its folder. Empty: there was none. None: it is not known."""
+        if not self._is_sure:
+            return None
+        return {} if self._read_last is None else {self._path.name: self._read_last[0], **self._read_last[1]}
 
     async def run(self) -> None:
         """Keep what was read last. Never returns."""
@@ -133,6 +149,12 @@ def recall(store: ports.Store, path: pathlib.Path, source: yaml_file.YamlFile | 
     if any(problem.severity is model.Severity.ERROR for problem in snapshot.problems):
         return None
     return snapshot
+
+
+def read_kept(store: ports.Store, name: str) -> dict[str, bytes] | None:
+    """What the remembered file held, as `name`, and those that it includes, by their names; None: nothing is kept."""
+    content = _read(store)
+    return None if content is None else {name: content, **read_included(store)}
 
 
 def _read(store: ports.Store) -> bytes | None:

@@ -44,7 +44,7 @@ def make(text: str, is_wanted: collections.abc.Callable[[str], bool]) -> Excerpt
     if text.count("\n") < FEW_LINES or not yaml_cutting.can_be_cut(text):
         return None
     lines = text.split("\n")
-    starts = _find_starts(lines)
+    starts = find_starts(lines)
     kept: list[str] = []
     left_out: dict[str, str] = {}
     keys: list[str] = []
@@ -63,7 +63,7 @@ def make(text: str, is_wanted: collections.abc.Callable[[str], bool]) -> Excerpt
     return Excerpt(text="\n".join([*kept, *lines[end:]]), left_out=left_out, keys=tuple(keys))
 
 
-def _find_starts(lines: list[str]) -> list[int]:
+def find_starts(lines: list[str]) -> list[int]:
     """The line of each site's key, and behind them the one where the sites end. Empty: they are not written so."""
     tops = [number for number, line in enumerate(lines) if _TOP_KEY.match(line)]
     found = [place for place, number in enumerate(tops) if lines[number].split("#")[0].rstrip() == "sites:"]

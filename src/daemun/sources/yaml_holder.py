@@ -63,6 +63,15 @@ def find(main: pathlib.Path, host: str, *, file: str | None = None) -> Holder:
     )
 
 
+def read_all(main: pathlib.Path) -> dict[str, bytes]:
+    """What daemun.yaml holds, by its name, and those that it includes, by theirs. Without those that are not there or
+    cannot be read. Raises: EnvironmentProblemError when daemun.yaml cannot be read."""
+    content = edited_file.read(main)
+    paths = yaml_include.list_files(_find_patterns(main), main).paths if content is not None else ()
+    included = {one.name: one.content for one in yaml_include.read(paths, main.parent) if one.content is not None}
+    return ({} if content is None else {main.name: content}) | included
+
+
 def host_of(key: str) -> str:
     """The host that a key of `sites` is for. What is no host name stays, as where the file is read."""
     try:

@@ -9,13 +9,14 @@ import datetime
 
 from starlette import applications, exceptions, requests, responses, routing
 
-from daemun.control import gate_port
+from daemun.control import gate_port, history_port
 from daemun.core.certificates import on_demand_names, renewal_forecast
 from daemun.errors import DaemunError, RetryableError
 from daemun.web import forecast_json, json_values, request_body_json
 
 FORECAST_DAYS = 30
 MOST_FORECAST_DAYS = 3650
+_LONGEST_CALLER = 200
 _DENIED = {on_demand_names.Denial.INVALID: 400, on_demand_names.Denial.FULL: 429, on_demand_names.Denial.BUSY: 429}
 
 
@@ -147,9 +148,11 @@ class _Handlers:
 
     async def apply(self, request: requests.Request) -> responses.Response:
         """422 when something was refused, 202 when something waits, with the same report: a client that looks at the
-        status alone is right. ?file=VERSION: a run that read just that version of daemun.yaml counts."""
+        status alone is right. ?file=VERSION: a run that read just that version of daemun.yaml counts.
+        ?by=COMMAND&user=NAME: who requests it."""
         version = request.query_params.get("file")
-        report = await self._gate.apply(seen={"file": version} if version else None)
+        caller = _find_caller(request)
+        report = await self._gate.apply(seen={"file": version} if version else None, caller=caller)
         status = 200 if report.ok else 202 if report.waits is not None else 422
         return responses.JSONResponse(json_values.apply_json(report), status_code=status)
 
@@ -171,6 +174,15 @@ class _Handlers:
             raise exceptions.HTTPException(400, 'cannot stop: the body must be {"keep_traffic": true or false}')
         self._gate.request_stop(keep_traffic=keep_traffic)
         return responses.JSONResponse({"stopping": True, "keep_traffic": keep_traffic}, status_code=202)
+
+
+def _find_caller(request: requests.Request) -> history_port.Caller | None:
+    command, user = (_line(request.query_params.get(key, "")) for key in ("by", "user"))
+    return history_port.Caller(command=command, user=user) if command else None
+
+
+def _line(text: str) -> str:
+    return "".join(sign for sign in text[:_LONGEST_CALLER] if sign.isprintable())
 
 
 async def _answer_http_error(request: requests.Request, error: Exception) -> responses.Response:

@@ -37,6 +37,7 @@ from daemun.nginx import (
 from daemun.on_demand import ask_program, name_registry
 from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
+from daemun.sources.history import history_recorder
 from daemun.store import file_store, instance
 from daemun.traffic import traffic_counter
 from daemun.wiring import (
@@ -133,6 +134,7 @@ class Daemon:
             version=daemun.__version__,
             wake=self._wake,
         )
+        self._recorder = history_recorder.Recorder(store, clock.SystemClock(), self._remembering.find_files)
         self._compatible = nginx_proxy_mode.Compatible(file, environ=os.environ)
         self._reload_limits = reload_limiter.ReloadLimiter(
             old_workers.OldWorkers(self._layout, self._nginx.workers),
@@ -186,6 +188,7 @@ class Daemon:
             observe=self._observe,
             look_at_nginx=self._nginx.look_at_liveness,
             damage=store.damage,
+            history=self._recorder,
             identity=gate.DaemonIdentity(
                 version=daemun.__version__,
                 config_path=str(chosen.config),
@@ -233,7 +236,8 @@ class Daemon:
             is_serving=self._nginx.is_running,
             wait_until_gone=lambda: master_watch.wait_until_gone(self._layout),
             tasks={
-                "history": self._remembering.run,
+                "last good file": self._remembering.run,
+                "history": self._recorder.run,
                 "containers": self._containers.run,
                 "folders": lambda: self._compatible.watch_folders(self._gate.wake),
                 "discovery": self._endpoints.run,

@@ -6,12 +6,26 @@ import typing
 
 import typer
 
-from daemun import settings
-from daemun.cli import app_texts, common_options, daemon_state, json_answer, output, problem_lines
+from daemun import errors, settings
+from daemun.cli import (
+    app_texts,
+    common_options,
+    daemon_state,
+    history_access,
+    history_lines,
+    json_answer,
+    output,
+    problem_lines,
+)
+
+if typing.TYPE_CHECKING:
+    from daemun.sources.history import file_changes
 
 Json = dict[str, typing.Any]
 
-SIGNS = {"added": "+", "changed": "~", "removed": "-"}
+SIGNS = history_lines.SIGNS
+_MOST_LINES = 20
+"""Of a site's lines of daemun.yaml."""
 
 
 @common_options.with_settings
@@ -20,14 +34,34 @@ def plan(chosen: settings.Settings, as_json: common_options.AsJson = False) -> N
     daemon = daemon_state.daemon_of(chosen)
     report = daemon.plan() if daemon else _plan_alone(chosen)
     is_good = not problem_lines.errors_of(report["problems"])
+    main, changes = _find_file_changes(chosen)
     if as_json:
-        json_answer.print_json(report)
+        json_answer.print_json({**report, "file_changes": [history_lines.change_json(one) for one in changes]})
     else:
         if daemon is None:
             output.complain(f"no daemon runs {chosen.config}: this is what `daemun up` would do")
         for line in lines_of(report, _describe_apps(chosen, report)):
             output.print_line(line)
+        if changes:
+            output.print_line(f"in {main}, since what was applied last (`daemun diff` shows all of it):")
+        for line in history_lines.lines_of(changes, main=main, most=_MOST_LINES):
+            output.print_line(f"  {line}")
     raise typer.Exit(0 if is_good else 1)
+
+
+def _find_file_changes(chosen: settings.Settings) -> "tuple[str, tuple[file_changes.FileChange, ...]]":
+    """The name of daemun.yaml, and what of it and the files that it includes was not applied yet. Nothing is, where the
+    history cannot tell: what is wrong with the file is among the problems."""
+    from daemun.sources.history import file_changes
+
+    try:
+        book = history_access.open_book(chosen)
+        before, after = (
+            history_access.find_side(chosen, book, one) for one in (history_access.NOW, history_access.FILE)
+        )
+    except errors.DaemunError:
+        return chosen.config.name, ()
+    return next(iter(after.files), chosen.config.name), file_changes.compare(before.files, after.files)
 
 
 def _describe_apps(chosen: settings.Settings, report: Json) -> dict[str, str]:

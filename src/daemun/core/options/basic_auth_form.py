@@ -53,7 +53,9 @@ class BasicAuth(forms.OptionMap):
         "file": "a htpasswd file, with a line NAME:HASH for each user",
         "realm": f"what browsers show beside the question; {REALM}",
     }
-    users: typing.Annotated[Users, pydantic.BeforeValidator(parse_users), pydantic.WithJsonSchema(_USERS)] = ()
+    users: typing.Annotated[
+        Users, pydantic.BeforeValidator(parse_users), pydantic.WithJsonSchema(_USERS), forms.HASHES
+    ] = ()
     file: forms.File | None = None
     realm: forms.Text = REALM
 

@@ -86,18 +86,18 @@ class FurtherKeys:
     """A map that has one field for all the keys that it does not know; this one is no key of its own."""
 
     def __init__(self, field: str) -> None:
-        self._field = field
+        self.field = field
 
     def __get_pydantic_core_schema__(
         self, source: type[OptionMap], handler: pydantic.GetCoreSchemaHandler
     ) -> pydantic_core.CoreSchema:
-        known = keys(source).keys() - {self._field}
+        known = keys(source).keys() - {self.field}
 
         def gather(value: object) -> object:
             if not isinstance(value, dict):
                 return value
             further = {key: one for key, one in value.items() if key not in known}
-            return {key: one for key, one in value.items() if key in known} | {self._field: further}
+            return {key: one for key, one in value.items() if key in known} | {self.field: further}
 
         return pydantic_core.core_schema.no_info_before_validator_function(gather, handler(source))
 
@@ -106,10 +106,16 @@ class FurtherKeys:
     ) -> pydantic.json_schema.JsonSchemaValue:
         whole = handler(schema)
         own = handler.resolve_ref_schema(whole)
-        if self._field in own["properties"]:
-            own["additionalProperties"] = own["properties"].pop(self._field)["additionalProperties"]
+        if self.field in own["properties"]:
+            own["additionalProperties"] = own["properties"].pop(self.field)["additionalProperties"]
         return whole
 
+
+class Hashes:
+    """Marks a form whose values are hashes of passwords: no texts that may be kept elsewhere."""
+
+
+HASHES = Hashes()
 
 TEXT: Json = {"type": "string"}
 NUMBER: Json = {"type": "number"}

@@ -1,0 +1,45 @@
+"""What the gate reports of each round to who keeps the history of applied configurations (`daemun.sources.history`)."""
+
+import dataclasses
+import typing
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who requested a round. command: "daemun add shop.example.com". user: the account that ran it; "": not known."""
+
+    command: str
+    user: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerRoute:
+    """What a container requests. origin: of the route, "container web-1"."""
+
+    host: str
+    path: str
+    origin: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedRound:
+    """How a round ended, when its sources could be read.
+
+    is_whole: all that was wanted is live. is_held: it waits for old workers. failure: why nothing new is live; None:
+    something is. refused: why some of it is not. changes: of sites and streams, in words.
+    """
+
+    is_whole: bool
+    is_held: bool = False
+    failure: str | None = None
+    refused: str = ""
+    generation: int | None = None
+    changes: tuple[str, ...] = ()
+    routes: tuple[ContainerRoute, ...] = ()
+    callers: tuple[Caller, ...] = ()
+
+
+class History(typing.Protocol):
+    def note(self, applied: AppliedRound) -> None:
+        """Keep what this round applied, if it differs from what is kept. Returns at once; never raises."""
+        ...

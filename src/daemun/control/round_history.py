@@ -1,0 +1,60 @@
+"""What is reported to the history of each round, and who requested it."""
+
+from daemun.control import history_port, reconciler
+from daemun.core import model
+
+_MOST_CALLERS = 20
+_MOST_REFUSED = 3
+_DOCKER = "docker"
+
+
+class RoundHistory:
+    """Called on one event loop."""
+
+    def __init__(self, history: history_port.History) -> None:
+        self._history = history
+        self._callers: tuple[history_port.Caller, ...] = ()
+        self._desired: model.Desired | None = None
+        self._routes: tuple[history_port.ContainerRoute, ...] = ()
+
+    def add_caller(self, caller: history_port.Caller | None) -> None:
+        """Of the next round that is noted."""
+        if caller is not None:
+            self._callers = (*self._callers, caller)[-_MOST_CALLERS:]
+
+    def note(self, last: reconciler.Outcome) -> None:
+        """Nothing is where a source could not be read: what it held before was applied once more."""
+        callers, self._callers = self._callers, ()
+        if last.unread:
+            return
+        if self._desired is None or self._desired.sites != last.desired.sites:
+            self._desired, self._routes = last.desired, _find_routes(last.desired)
+        refused = [str(one) for one in last.problems if one.severity is model.Severity.ERROR]
+        wanted = () if last.wanted is None else (*last.wanted.changes, *last.wanted.streams)
+        self._history.note(
+            history_port.AppliedRound(
+                is_whole=last.ok,
+                is_held=last.held is not None,
+                failure=last.error,
+                refused="; ".join(refused[:_MOST_REFUSED]),
+                generation=last.generation,
+                changes=tuple(map(str, wanted)),
+                routes=self._routes,
+                callers=callers,
+            )
+        )
+
+
+def _find_routes(desired: model.Desired) -> tuple[history_port.ContainerRoute, ...]:
+    """Of containers, without their addresses, which change with every start of one."""
+    return tuple(
+        sorted(
+            {
+                history_port.ContainerRoute(host=site.host, path=route.path, origin=str(route.origin))
+                for site in desired.sites
+                for route in site.routes
+                if route.origin.source == _DOCKER
+            },
+            key=lambda one: (one.host, one.path, one.origin),
+        )
+    )

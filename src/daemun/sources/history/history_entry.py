@@ -1,0 +1,168 @@
+"""One configuration that was applied, as it is kept. Pure.
+
+A secret of a file is kept as a name, "7.1": the first that came with entry 7. The same name stands for the same text in
+every entry, so that a change of a secret shows; the text itself is in none, nor anything that is made from it.
+"""
+
+import dataclasses
+import datetime
+import enum
+import json
+import typing
+import zlib
+
+Json = dict[str, typing.Any]
+
+MOST_CHANGES = 50
+"""Sites and streams that an entry names; of more it has the number."""
+_LARGEST_BYTES = 64 << 20
+"""Of an entry that is read: one that grows beyond that was not written by daemun."""
+
+
+class Came(enum.Enum):
+    """Whether a configuration came live. PARTLY: but for what was refused. WAITS: for nginx's old workers."""
+
+    LIVE = "live"
+    PARTLY = "partly live"
+    WAITS = "waiting"
+    FAILED = "not live"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who brought a change. what: "daemun add shop.example.com", "edit of daemun.yaml", "containers", "start".
+    user: the account that ran a command; "": not known."""
+
+    what: str
+    user: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.user})" if self.user else self.what
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSecret:
+    """name: of its text. path: where it stands."""
+
+    name: str
+    path: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFile:
+    """name: from the folder of daemun.yaml. text: of `secret_masks.mask`; None: it is no YAML, and was not kept."""
+
+    name: str
+    text: str | None
+    secrets: tuple[KeptSecret, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRoute:
+    """What containers request: one route of a site, and which container it comes from."""
+
+    host: str
+    path: str
+    origin: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """files: daemun.yaml first, then those that it includes; empty where there is none. routes: of containers.
+
+    changes: "added shop.example.com"; more: how many besides. reason: why not all is live. generation: of nginx.
+    """
+
+    number: int
+    at: datetime.datetime
+    author: Author
+    came: Came
+    reason: str = ""
+    generation: int | None = None
+    files: tuple[KeptFile, ...] = ()
+    routes: tuple[KeptRoute, ...] = ()
+    changes: tuple[str, ...] = ()
+    more: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its files can be written again."""
+        return bool(self.files) and all(one.text is not None for one in self.files)
+
+    def is_same(self, other: "Entry") -> bool:
+        """Whether both are of the same configuration."""
+        return self.files == other.files and self.routes == other.routes
+
+    def find_file(self, name: str) -> KeptFile | None:
+        return next((one for one in self.files if one.name == name), None)
+
+
+def encode(entry: Entry) -> bytes:
+    """Compressed: sites resemble each other."""
+    text = json.dumps({**dataclasses.asdict(entry), "at": entry.at.isoformat(), "came": entry.came.value})
+    return zlib.compress(text.encode(), 6)
+
+
+def decode(content: bytes) -> Entry:
+    """Raises: ValueError, LookupError or TypeError when it is damaged."""
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(content, _LARGEST_BYTES)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if not unpacker.eof:
+        raise ValueError("it is cut off, or too large")
+    held = json.loads(text)
+    at = datetime.datetime.fromisoformat(held["at"])
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return Entry(
+        number=_number(held["number"]),
+        at=at,
+        author=Author(what=_text(held["author"]["what"]), user=_text(held["author"]["user"])),
+        came=Came(held["came"]),
+        reason=_text(held["reason"]),
+        generation=None if held["generation"] is None else _number(held["generation"]),
+        files=tuple(map(_decode_file, held["files"])),
+        routes=tuple(
+            KeptRoute(**{key: _text(one[key]) for key in ("host", "path", "origin")}) for one in held["routes"]
+        ),
+        changes=tuple(map(_text, held["changes"])),
+        more=_number(held["more"]),
+    )
+
+
+def _decode_file(held: Json) -> KeptFile:
+    secrets = tuple(KeptSecret(name=_text(one["name"]), path=_text(one["path"])) for one in held["secrets"])
+    return KeptFile(
+        name=_text(held["name"]), text=None if held["text"] is None else _text(held["text"]), secrets=secrets
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("expected a text")
+    return value
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("expected a number")
+    return value
+
+
+def summary_json(entry: Entry) -> Json:
+    """What `daemun history --json` has of it. Keys may be added, never renamed."""
+    return {
+        "number": entry.number,
+        "at": entry.at.isoformat(),
+        "by": entry.author.what,
+        "user": entry.author.user or None,
+        "state": entry.came.value,
+        "reason": entry.reason or None,
+        "generation": entry.generation,
+        "changes": list(entry.changes),
+        "more_changes": entry.more,
+        "files": [one.name for one in entry.files],
+        "is_whole": entry.is_whole,
+    }

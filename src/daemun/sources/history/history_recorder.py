@@ -1,0 +1,182 @@
+"""Keeps what each round applied, while the daemon runs (`control.history_port.History`).
+
+The names of secrets are found again after a start because the last version of the files that could be applied is kept
+as it is (`sources.last_good_file`): where its text without secrets is that of an entry, both have the same secrets.
+"""
+
+import asyncio
+import collections
+import collections.abc
+import dataclasses
+import datetime
+
+import structlog
+
+from daemun.control import history_port, ports
+from daemun.errors import DaemunError
+from daemun.sources.history import history_book, history_entry, secret_masks
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_MOST_WAITING = 50
+"""Rounds that were not written yet. Beyond that the oldest are left out."""
+_CREDITED_WITHIN = datetime.timedelta(seconds=30)
+"""The file's change is noticed before the command that made it requests a round."""
+_LONGEST_TEXT = 500
+EDIT = "edit of "
+START = "start"
+
+Files = collections.abc.Mapping[str, bytes]
+"""daemun.yaml first, then those that it includes, by their names from its folder."""
+
+
+class Recorder:
+    """Implements `control.history_port.History`. `run` is one task of the daemon."""
+
+    def __init__(
+        self, store: ports.Store, clock: ports.Clock, find_files: collections.abc.Callable[[], Files | None]
+    ) -> None:
+        """find_files: what the last round read; None: it is not known, as they changed meanwhile."""
+        self._book = history_book.Book(store)
+        self._clock = clock
+        self._find_files = find_files
+        self._waiting: collections.deque[tuple[history_port.AppliedRound, Files, datetime.datetime]]
+        self._waiting = collections.deque(maxlen=_MOST_WAITING)
+        self._has_new = asyncio.Event()
+        self._last: history_entry.Entry | None = None
+        self._is_loaded = False
+        self._is_first = True
+        self._next = 1
+        self._names: dict[str, str] = {}
+        """What stands for each secret of the last files, as it is written there."""
+        self._known: tuple[Files, dict[str, secret_masks.Masked | None]] = ({}, {})
+        self._failure: str | None = None
+
+    def note(self, applied: history_port.AppliedRound) -> None:
+        files = self._find_files()
+        if files is not None:
+            self._waiting.append((applied, files, self._clock.now()))
+            self._has_new.set()
+
+    async def run(self) -> None:
+        """Never returns."""
+        while True:
+            await self._has_new.wait()
+            self._has_new.clear()
+            await self.write_noted()
+
+    async def write_noted(self) -> None:
+        while self._waiting:
+            await asyncio.to_thread(self._add, *self._waiting.popleft())
+
+    def _add(self, applied: history_port.AppliedRound, files: Files, now: datetime.datetime) -> None:
+        try:
+            self._load()
+            made = self._make(applied, files, now)
+            self._is_first = False
+            if made is not None:
+                self._book.write(made)
+                self._last = made
+                self._next = max(self._next, made.number + 1)
+            self._failure = None
+        except DaemunError as error:
+            # What was applied is live all the same; a full disk is reported by what needs it.
+            if self._failure != str(error):
+                log.warning("a change is missing in `daemun history`", reason=str(error))
+            self._failure = str(error)
+
+    def _load(self) -> None:
+        if self._is_loaded:
+            return
+        self._last = next(iter(self._book.newest()), None)
+        self._next = max(self._book.numbers(), default=0) + 1
+        if self._last is not None and self._last.files:
+            self._names = self._book.find_secrets(self._last.files[0].name)
+        self._is_loaded = True
+
+    def _mask(self, files: Files) -> dict[str, secret_masks.Masked | None]:
+        before, masked = self._known
+        found = {
+            name: masked[name] if before.get(name) == content else secret_masks.mask(content)
+            for name, content in files.items()
+        }
+        self._known = files, found
+        return found
+
+    def _make(
+        self, applied: history_port.AppliedRound, files: Files, now: datetime.datetime
+    ) -> history_entry.Entry | None:
+        """The entry that is to be written; None: all is there."""
+        last, masked = self._last, self._mask(files)
+        written = [secret.written for one in masked.values() if one is not None for secret in one.secrets]
+        new = [one for one in dict.fromkeys(written) if one not in self._names]
+        names = {one: self._names[one] for one in written if one in self._names}
+        names |= {one: f"{self._next}.{count}" for count, one in enumerate(new, start=1)}
+        # What cannot be read may hold those of before.
+        self._names = {**self._names, **names} if any(one is None for one in masked.values()) else names
+        changes = tuple(applied.changes[: history_entry.MOST_CHANGES])
+        entry = history_entry.Entry(
+            number=self._next,
+            at=now,
+            author=history_entry.Author(what=START),
+            came=_judge(applied),
+            reason=secret_masks.hide(applied.failure or applied.refused, names)[:_LONGEST_TEXT],
+            generation=applied.generation,
+            files=tuple(_keep(name, one, names) for name, one in masked.items()),
+            routes=tuple(
+                history_entry.KeptRoute(host=one.host, path=one.path, origin=one.origin) for one in applied.routes
+            ),
+            changes=changes,
+            more=len(applied.changes) - len(changes),
+        )
+        if last is None or not entry.is_same(last):
+            return dataclasses.replace(
+                entry, author=_find_author(entry, last, applied.callers, is_first=self._is_first)
+            )
+        return _amend(last, entry, applied.callers)
+
+
+def _keep(
+    name: str, masked: secret_masks.Masked | None, names: collections.abc.Mapping[str, str]
+) -> history_entry.KeptFile:
+    if masked is None:
+        return history_entry.KeptFile(name=name, text=None)
+    secrets = tuple(history_entry.KeptSecret(name=names[one.written], path=one.path) for one in masked.secrets)
+    return history_entry.KeptFile(name=name, text=masked.text, secrets=secrets)
+
+
+def _judge(applied: history_port.AppliedRound) -> history_entry.Came:
+    if applied.failure is not None:
+        return history_entry.Came.FAILED
+    if applied.is_held:
+        return history_entry.Came.WAITS
+    return history_entry.Came.LIVE if applied.is_whole else history_entry.Came.PARTLY
+
+
+def _find_author(
+    entry: history_entry.Entry,
+    last: history_entry.Entry | None,
+    callers: collections.abc.Sequence[history_port.Caller],
+    *,
+    is_first: bool,
+) -> history_entry.Author:
+    if last is None:
+        return history_entry.Author(what=START)
+    if entry.files == last.files:
+        return history_entry.Author(what=history_book.CONTAINERS)
+    if callers:
+        return history_entry.Author(what=callers[-1].command, user=callers[-1].user)
+    names = {one.name for one in (*entry.files, *last.files) if entry.find_file(one.name) != last.find_file(one.name)}
+    while_stopped = " while daemun did not run" if is_first else ""
+    return history_entry.Author(what=f"{EDIT}{', '.join(sorted(names))}{while_stopped}"[:_LONGEST_TEXT])
+
+
+def _amend(
+    last: history_entry.Entry, entry: history_entry.Entry, callers: collections.abc.Sequence[history_port.Caller]
+) -> history_entry.Entry | None:
+    """The last entry with what is known of it now; None: nothing more is."""
+    author = last.author
+    if callers and author.what.startswith(EDIT) and entry.at - last.at < _CREDITED_WITHIN:
+        author = history_entry.Author(what=callers[-1].command, user=callers[-1].user)
+    found = dataclasses.replace(last, author=author, came=entry.came, reason=entry.reason, generation=entry.generation)
+    return None if dataclasses.replace(found, generation=last.generation) == last else found

@@ -1,0 +1,101 @@
+"""What the files held when a configuration was applied, with their secrets again, and writing that.
+
+Nothing but files that hold them now has the secrets: the last version that could be applied, or what stands at the
+same place of the present ones.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import pathlib
+
+from daemun.sources import edited_file
+from daemun.sources.history import history_entry, kept_secrets, secret_masks
+
+NEW_FILE_MODE = 0o600
+NOT_KEPT = "(not kept)"
+"""Stands in a comment where a secret was that is nowhere any more."""
+
+Files = collections.abc.Mapping[str, bytes]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """files: as they were. taken: the places of secrets that were other ones then, or may have been: what stands there
+    now is taken. missing: the places of those that are nowhere any more, without which the files cannot be written.
+    blanks: of those in comments."""
+
+    files: dict[str, bytes]
+    taken: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    blanks: tuple[str, ...] = ()
+
+
+def find_past(
+    entry: history_entry.Entry, present: kept_secrets.MaskedFiles, names: collections.abc.Mapping[str, str]
+) -> Past:
+    """entry: whole. present: the files of now. names: of secrets that are known, as they are written. Pure."""
+    by_name = {name: written for written, name in names.items()}
+    by_place = {(name, secret.path): secret.written for name, one in present.items() if one for secret in one.secrets}
+    files: dict[str, bytes] = {}
+    taken, missing, blanks = list[str](), list[str](), list[str]()
+    for file in entry.files:
+        written: list[str] = []
+        for kept in file.secrets:
+            place, found = f"{file.name}: {kept.path}", by_name.get(kept.name)
+            if found is None and (found := by_place.get((file.name, kept.path))) is not None:
+                taken.append(place)
+            elif found is None:
+                found = NOT_KEPT
+                (blanks if kept.path.startswith("# ") else missing).append(place)
+            written.append(found)
+        files[file.name] = secret_masks.fill(file.text or "", written).encode()
+        # A text over several lines may be indented otherwise now.
+        again = secret_masks.mask(files[file.name])
+        if not missing and not blanks and (again is None or again.text != file.text):
+            missing.append(f"{file.name}: a secret, which is written in another way now")
+    return Past(files=files, taken=tuple(taken), missing=tuple(missing), blanks=tuple(blanks))
+
+
+def find_lost(present: kept_secrets.MaskedFiles, past: Past) -> tuple[str, ...]:
+    """The places of secrets of now that the files would not hold any more, and that nothing else keeps. Pure."""
+    kept = {secret.written for one in kept_secrets.mask_all(past.files).values() if one for secret in one.secrets}
+    return tuple(
+        f"{name}: {secret.path}"
+        for name, one in present.items()
+        if one is not None
+        for secret in one.secrets
+        if secret.written not in kept and not secret.is_in_comment
+    )
+
+
+def write(main: pathlib.Path, files: Files, *, others: collections.abc.Iterable[str] = ()) -> dict[str, bytes | None]:
+    """Write what differs, what daemun.yaml includes first. others: files that are included now, and were not then: they
+    are deleted. Blocking, under `edited_file.alone`.
+
+    Returns: what was replaced, for `put_back`. Raises: EnvironmentProblemError, after what was done was undone.
+    """
+    before: dict[str, bytes | None] = {}
+    wanted: dict[str, bytes | None] = {name: content for name, content in files.items() if name != main.name}
+    wanted |= dict.fromkeys(others)
+    if main.name in files:
+        wanted[main.name] = files[main.name]
+    try:
+        for name, content in wanted.items():
+            path = main.parent / name
+            held = edited_file.read(path)
+            if held != content:
+                with contextlib.suppress(OSError):  # which is reported when the file is written
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                edited_file.restore(path, content, mode=NEW_FILE_MODE)
+                before[name] = held
+    except BaseException:
+        put_back(main, before)
+        raise
+    return before
+
+
+def put_back(main: pathlib.Path, before: collections.abc.Mapping[str, bytes | None]) -> None:
+    """Undo `write`. Blocking. Raises: EnvironmentProblemError."""
+    for name, content in reversed([*before.items()]):
+        edited_file.restore(main.parent / name, content, mode=NEW_FILE_MODE)

@@ -1,0 +1,152 @@
+"""Applied configurations of one running daemun: who changed what, what differs, and the way back."""
+
+import collections.abc
+import json
+import typing
+
+import pytest
+
+from daemun.sources.history import history_book, history_entry
+from daemun.store import file_store
+from tests.support import daemon as daemon_support
+from tests.support.daemon import Daemon, signpost
+
+pytestmark = pytest.mark.nginx
+
+Json = dict[str, typing.Any]
+SECRET = "correct-horse-battery-1"
+NTFY = f"alerts: {{ntfy: {{url: https://ntfy.invalid/topic, token: {SECRET}}}}}  # ours\n"
+
+
+@pytest.fixture(scope="module")
+def gate() -> collections.abc.Iterator[Daemon]:
+    """A gate of two sites, with a secret in its file."""
+    with daemon_support.new_daemon() as new:
+        (new.root / "sites").mkdir()
+        new.write(
+            "# at the top\n"
+            + NTFY
+            + "include: sites/*.yaml\nsites:\n"
+            + signpost("a.test", "a")
+            + signpost("b.test", "b")
+        )
+        new.start()
+        new.wait_sign("b.test", "b")
+        new.wait(lambda: entries(new), "the first entry")
+        yield new
+
+
+def entries(gate: Daemon) -> list[Json]:
+    """Newest first."""
+    store = file_store.FileStore(gate.state / "store")
+    return [history_entry.summary_json(one) for one in history_book.Book(store).newest()]
+
+
+def wait_kept(gate: Daemon, text: str, *, is_there: bool = True) -> None:
+    """Until the last good file holds a text, or holds it no more."""
+    kept = gate.state / "store" / "history" / "daemun.yaml"
+    gate.wait(lambda: (text in kept.read_text()) is is_there, f"the last good file: {text}")
+
+
+def wait_entry(gate: Daemon, by: str) -> Json:
+    return gate.wait(lambda: next((one for one in entries(gate)[:1] if one["by"] == by), None), f"an entry by {by}")
+
+
+def test_a_change_and_its_way_back(gate: Daemon) -> None:
+    first = entries(gate)[-1]
+    before = gate.config.read_text()
+    assert (first["number"], first["state"], first["by"]) == (1, "live", "start")
+    gate.cli_good("disable", "b.test")
+    entry = wait_entry(gate, "daemun disable b.test")
+    assert entry["state"] == "live"
+    difference = json.loads(gate.cli_good("diff", str(first["number"]), "now", "--json"))["changes"]
+    assert [(one.get("host"), one["kind"]) for one in difference] == [("b.test", "changed")]
+    shown = gate.cli_good("rollback", str(first["number"]))
+    assert f"as it was at number {first['number']}" in shown
+    assert gate.config.read_text() == before
+    assert gate.sign("b.test") == "b"
+    assert wait_entry(gate, f"daemun rollback {first['number']}")["state"] == "live"
+    assert "nothing to do" in gate.cli_good("rollback", str(first["number"]))
+
+
+def test_an_edit_by_hand_and_the_plan(gate: Daemon) -> None:
+    text = gate.config.read_text()
+    gate.write_raw(text + signpost("c.test", "c"))
+    gate.wait_sign("c.test", "c")
+    wait_entry(gate, "edit of daemun.yaml")
+    assert "+ c.test" in gate.cli_good("history").splitlines()[1]
+    assert "no difference" in gate.cli_good("diff")
+    gate.write_raw(text)
+    gate.wait(lambda: gate.sign("c.test") is None, "c.test to be gone")
+    gate.wait(lambda: entries(gate)[0]["changes"] == ["removed c.test"], "an entry of that")
+
+
+def test_an_included_file_comes_and_goes(gate: Daemon) -> None:
+    number = entries(gate)[0]["number"]
+    gate.cli_good("add", "d.test", "http://127.0.0.1:1", "--file", "sites/d.yaml")
+    entry = wait_entry(gate, "daemun add d.test")
+    assert entry["files"] == ["daemun.yaml", "sites/d.yaml"]
+    assert "sites/d.yaml" in gate.cli_good("rollback", str(number))
+    assert not (gate.root / "sites" / "d.yaml").exists()
+    wait_entry(gate, f"daemun rollback {number}")
+    gate.cli_good("rollback", str(entry["number"]))
+    assert "d.test" in (gate.root / "sites" / "d.yaml").read_text()
+    wait_entry(gate, f"daemun rollback {entry['number']}")
+
+
+def test_secrets_are_nowhere_and_come_back(gate: Daemon) -> None:
+    with_secret = entries(gate)[0]["number"]
+    before = gate.config.read_text()
+    kept = gate.state / "store" / "history" / "applied"
+    assert {one.stat().st_mode & 0o777 for one in kept.iterdir()} == {0o600}
+    shown = gate.cli_good("history", str(with_secret)) + gate.cli_good("diff", "1", "now")
+    assert SECRET not in shown
+    assert "token: (hidden 1." in shown
+    # Another token: it is nowhere else, so that going back would lose it.
+    gate.write_raw(before.replace(SECRET, "another-token-22"))
+    wait_kept(gate, "another-token-22")
+    changed = wait_entry(gate, "edit of daemun.yaml")
+    assert "alerts:" in gate.cli_good("diff", str(with_secret), str(changed["number"]))
+    gate.cli_good("rollback", str(with_secret))
+    assert gate.config.read_text() == before.replace(SECRET, "another-token-22"), "the token of then is kept nowhere"
+    # Without any, there is none to take.
+    gate.write_raw(before.replace(NTFY, ""))
+    wait_kept(gate, "alerts", is_there=False)
+    refused = gate.cli("rollback", str(with_secret))
+    assert refused.returncode == 1
+    assert "daemun.yaml: alerts.ntfy.token" in refused.stderr
+    gate.write_raw(before)
+    wait_kept(gate, SECRET)
+
+
+def test_what_would_be_lost_is_not_replaced(gate: Daemon) -> None:
+    newest = gate.wait(lambda: next((one for one in entries(gate)[:1] if one["is_whole"]), None), "a whole entry")
+    before = gate.config.read_text()
+    broken = before + "  broken: [\n"
+    gate.write_raw(broken)
+    gate.wait(lambda: not entries(gate)[0]["is_whole"], "an entry of the broken file")
+    refused = gate.cli("rollback", str(newest["number"]))
+    assert (refused.returncode, "--force" in refused.stderr, gate.config.read_text()) == (1, True, broken)
+    gate.cli_good("rollback", str(newest["number"]), "--force")
+    assert gate.config.read_text() == before
+    gate.wait_sign("a.test", "a")
+
+
+def test_what_is_not_there_is_refused(gate: Daemon) -> None:
+    for words in (("rollback", "999"), ("diff", "x")):
+        refused = gate.cli(*words)
+        assert refused.returncode == 1
+        assert "daemun history" in refused.stderr
+
+
+def test_the_history_is_read_without_a_daemon(gate: Daemon) -> None:
+    """The last of the module: it ends the daemon."""
+    before = gate.config.read_text()
+    assert gate.terminate() == 0
+    assert entries(gate)
+    other = next(one for one in entries(gate) if one["by"] == "daemun disable b.test")
+    assert "becomes live with the next" in gate.cli_good("rollback", str(other["number"]))
+    assert "enabled: false" in gate.config.read_text()
+    refused = gate.cli("rollback", "1")
+    assert refused.returncode == 0, refused.stderr
+    assert gate.config.read_text() != before

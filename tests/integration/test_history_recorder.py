@@ -1,0 +1,159 @@
+"""What is kept of the rounds of a daemon, and by whom it was."""
+
+import asyncio
+import datetime
+
+import pytest
+
+from daemun.control import history_port
+from daemun.errors import EnvironmentProblemError
+from daemun.sources import last_good_file
+from daemun.sources.history import history_book, history_entry, history_recorder, kept_secrets
+from daemun.store import memory_store
+from tests.support.clock import FakeClock
+
+ONE = b"# ours\ncrowdsec: {url: http://x, key: s3cret-one}\nsites: {a.test: http://a:1}\n"
+TWO = ONE.replace(b"a:1", b"a:2")
+LIVE = history_port.AppliedRound(is_whole=True, generation=1, changes=("added a.test",))
+
+
+class House:
+    """A recorder with its store and the file that it sees."""
+
+    def __init__(self, store: memory_store.MemoryStore | None = None) -> None:
+        self.store = store or memory_store.MemoryStore()
+        self.clock = FakeClock()
+        self.files: dict[str, bytes] | None = {"daemun.yaml": ONE}
+        self.recorder = history_recorder.Recorder(self.store, self.clock, lambda: self.files)
+        self.book = history_book.Book(self.store)
+
+    def note(self, content: bytes | None = None, applied: history_port.AppliedRound = LIVE) -> history_entry.Entry:
+        """Let a round end. Returns: the newest entry."""
+        if content is not None:
+            self.files = {"daemun.yaml": content}
+        self.recorder.note(applied)
+        asyncio.run(self.recorder.write_noted())
+        return next(iter(self.book.newest()))
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def called(command: str) -> history_port.AppliedRound:
+    caller = history_port.Caller(command=command, user="alice")
+    return history_port.AppliedRound(is_whole=True, callers=(caller,))
+
+
+def test_each_configuration_is_kept_once_with_its_author(house: House) -> None:
+    first = house.note(ONE)
+    assert (first.number, str(first.author), first.came, first.changes) == (
+        1,
+        "start",
+        history_entry.Came.LIVE,
+        LIVE.changes,
+    )
+    assert house.note(ONE) == first
+    assert str(house.note(TWO).author) == "edit of daemun.yaml"
+    assert str(house.note(ONE, called("daemun rm b.test")).author) == "daemun rm b.test (alice)"
+    assert house.book.numbers() == [1, 2, 3]
+    assert all(b"s3cret" not in history_entry.encode(one) for one in house.book.newest())
+
+
+def test_a_command_whose_edit_was_noticed_before_is_its_author(house: House) -> None:
+    house.note(ONE)
+    house.note(TWO)
+    entry = house.note(TWO, called("daemun add b.test"))
+    assert (entry.number, entry.author.what) == (2, "daemun add b.test")
+    assert house.note(TWO, called("daemun apply")).author.what == "daemun add b.test", "the first one is"
+
+
+def test_a_command_long_after_an_edit_is_not(house: House) -> None:
+    house.note(ONE)
+    house.note(TWO)
+    house.clock.advance(datetime.timedelta(minutes=5))
+    assert house.note(TWO, called("daemun apply")).author.what == "edit of daemun.yaml"
+
+
+def test_an_edit_while_nothing_ran(house: House) -> None:
+    house.note(ONE)
+    house.store.write(last_good_file.KEY, ONE)
+    again = House(house.store)
+    assert again.note(ONE).number == 1
+    once_more = House(house.store)
+    assert once_more.note(TWO).author.what == "edit of daemun.yaml while daemun did not run"
+
+
+def test_whether_it_came_live(house: House) -> None:
+    came = history_entry.Came
+    house.note(ONE)
+    held = house.note(TWO, history_port.AppliedRound(is_whole=False, is_held=True))
+    assert held.came is came.WAITS
+    assert (house.note(TWO).came, house.note(TWO).number) == (came.LIVE, held.number)
+    failed = history_port.AppliedRound(is_whole=False, failure='nginx: invalid "s3cret-one" and Bearer abcdefgh')
+    entry = house.note(ONE, failed)
+    assert (entry.came, entry.reason) == (came.FAILED, 'nginx: invalid "(hidden)" and Bearer (hidden)')
+    assert house.note(ONE, history_port.AppliedRound(is_whole=False, refused="x")).came is came.PARTLY
+
+
+def test_containers_are_changes_of_their_own(house: House) -> None:
+    house.note(ONE)
+    route = history_port.ContainerRoute(host="web.test", path="/", origin="container web-1")
+    entry = house.note(ONE, history_port.AppliedRound(is_whole=True, routes=(route,)))
+    assert (entry.number, entry.author.what, entry.routes[0].host) == (2, "containers", "web.test")
+    assert history_book.Book(house.store).read(2) == entry
+
+
+def test_what_is_no_yaml_is_not_kept_and_its_secrets_are_known_afterwards(house: House) -> None:
+    house.note(ONE)
+    entry = house.note(b"crowdsec: {key: s3cret-one", history_port.AppliedRound(is_whole=False))
+    assert (entry.is_whole, entry.files[0].text) == (False, None)
+    assert house.note(ONE).files[0].secrets[0].name == "1.1"
+
+
+def test_a_secret_has_its_number_after_a_restart(house: House) -> None:
+    house.note(ONE)
+    house.store.write(last_good_file.KEY, ONE)
+    again = House(house.store)
+    assert kept_secrets.show_entry(again.note(TWO))["daemun.yaml"].count("(hidden 1.1)") == 1
+    other = again.note(TWO.replace(b"s3cret-one", b"s3cret-two"))
+    assert kept_secrets.show_entry(other)["daemun.yaml"].count("(hidden 3.1)") == 1
+
+
+def test_a_file_that_changed_meanwhile_is_left_to_the_next_round(house: House) -> None:
+    house.note(ONE)
+    house.files = None
+    house.recorder.note(LIVE)
+    asyncio.run(house.recorder.write_noted())
+    assert house.book.numbers() == [1]
+
+
+def test_a_damaged_entry_is_its_own_trouble(house: House) -> None:
+    house.note(ONE)
+    house.note(TWO)
+    house.store.write(f"{history_book.PREFIX}/2", b"damaged")
+    again = House(house.store)
+    entry = again.note(ONE.replace(b"a:1", b"a:3"))
+    assert (entry.number, [one.number for one in again.book.newest()]) == (3, [3, 1])
+    assert any("applied/2" in problem.message for problem in again.store.damage.problems())
+
+
+def test_a_full_disk_costs_the_entry_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.note(ONE)
+
+    def refuse(key: str, value: bytes) -> None:
+        raise EnvironmentProblemError(f"cannot write {key}: no space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(house.store, "write", refuse)
+        assert house.note(TWO).number == 1
+    assert house.note(TWO).number == 2
+
+
+def test_two_files(house: House) -> None:
+    house.note(ONE)
+    house.files = {"daemun.yaml": ONE, "sites/b.yaml": b"sites: {b.test: http://b:1}\n"}
+    entry = house.note()
+    assert entry.author.what == "edit of sites/b.yaml"
+    assert [one.name for one in entry.files] == ["daemun.yaml", "sites/b.yaml"]
