@@ -73,7 +73,7 @@ def test_every_recipe_has_a_test() -> None:
 def test_undo_a_change() -> None:
     """tests/e2e/test_history.py runs the commands."""
     commands = re.findall(r"^    daemun (\w+)", RECIPES["Undo a change"], re.MULTILINE)
-    assert commands == ["history", "diff", "rollback"]
+    assert commands == ["history", "diff", "rollback", "apply", "apply"]
 
 
 def test_a_password(daemon: Daemon, server: backend.Backend) -> None:

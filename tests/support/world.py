@@ -248,6 +248,9 @@ class History:
     def note(self, applied: history_port.AppliedRound) -> None:
         self.noted.append(applied)
 
+    def problems(self) -> tuple[model.Problem, ...]:
+        return ()
+
 
 class Bans:
     """No address is banned, nor can be."""

@@ -146,6 +146,12 @@ def test_a_secret_is_known_though_it_stands_in_the_file_no_more() -> None:
     assert find_past(ENTRY, "sites: [", {"'one'": "7.1"}).files == {"daemun.yaml": OLD.encode()}
 
 
+def test_where_the_file_cannot_be_read_the_last_good_one_has_the_places() -> None:
+    kept = kept_secrets.mask_all({"daemun.yaml": NEW.encode()})
+    past = past_files.find_past(ENTRY, {"daemun.yaml": None}, {}, kept)
+    assert past.files["daemun.yaml"] == OLD.replace("one", "two").encode()
+
+
 def test_another_secret_at_the_same_place_is_taken_and_named() -> None:
     past = find_past(ENTRY, NEW, {"'two'": "8.1"})
     assert past.files["daemun.yaml"] == OLD.replace("one", "two").encode()

@@ -87,6 +87,15 @@ class Client:
         values = {"by": caller.find_command(), "user": caller.find_user(), **({"file": file} if file else {})}
         return self._request("POST", f"/apply?{urllib.parse.urlencode(values)}", timeout_s=APPLY_S, also_good=422)
 
+    def begin_trial(self, seconds: float, number: int | None) -> Json:
+        """Let everything go back to a number of the history unless it is confirmed in time. number: None: before the
+        last change."""
+        body = {"seconds": seconds, "number": number}
+        return self._request("POST", "/trial", timeout_s=PROBE_S, body=body)
+
+    def confirm_trial(self) -> Json:
+        return self._request("POST", "/trial/confirm", timeout_s=PROBE_S)
+
     def upgrade_nginx(self) -> Json:
         """Let another nginx take over, and wait. `ok` in the answer is whether the one that is to serves."""
         return self._request("POST", "/nginx/upgrade", timeout_s=APPLY_S, also_good=422)

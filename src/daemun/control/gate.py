@@ -21,6 +21,7 @@ from daemun.control import (
     reconciler,
     reload_limiter,
     round_history,
+    round_reports,
     stream_port,
 )
 from daemun.core import model
@@ -210,6 +211,7 @@ class Gate:
                 *self._judge.problems(),
                 *self._bans.problems(),
                 *self._damage.problems(),
+                *self._history.problems(),
             ),
             answers=self._liveness.answers and not self._liveness.suspended,
             applying_since=self._applying_since,
@@ -252,7 +254,7 @@ class Gate:
     async def plan(self) -> gate_port.PlanReport:
         async with self._round_lock:
             wanted, problems = await self._rounds.make_plan()
-        return report_plan(wanted, problems)
+        return round_reports.report_plan(wanted, problems)
 
     async def apply(
         self,
@@ -288,7 +290,7 @@ class Gate:
                 self._streams.publish(self._last.desired, self._last.streams)
                 self._log_outcome(self._last)
                 self._history.note(self._last)
-            return report_apply(self._last)
+            return round_reports.report_apply(self._last)
 
     async def upgrade_nginx(self) -> gate_port.UpgradeReport:
         return await self._upgrade.request(self.apply)
@@ -378,29 +380,3 @@ def _find_pause_s(last: reconciler.Outcome | None, tries: int) -> float | None:
     if last is not None and last.may_be_accepted:
         return min(RETRY_S * 2.0 ** min(tries, 10), LONGEST_RETRY_S)
     return None
-
-
-def report_plan(wanted: change_plan.Plan, problems: tuple[model.Problem, ...]) -> gate_port.PlanReport:
-    """A plan as people are shown it."""
-    return gate_port.PlanReport(
-        changes=wanted.changes,
-        streams=wanted.streams,
-        reload=wanted.activation is not change_plan.Activation.NOTHING,
-        steps=tuple(str(step) for step in wanted.steps),
-        problems=problems,
-    )
-
-
-def report_apply(last: reconciler.Outcome) -> gate_port.ApplyReport:
-    """A round's outcome as its caller gets it."""
-    return gate_port.ApplyReport(
-        ok=last.ok,
-        generation=last.generation,
-        reloaded=last.activated is not change_plan.Activation.NOTHING,
-        changes=last.wanted.changes if last.wanted else (),
-        streams=last.wanted.streams if last.wanted else (),
-        problems=last.problems,
-        error=last.error,
-        waits=last.held,
-        unread=last.unread,
-    )

@@ -1,7 +1,10 @@
 """What the gate reports of each round to who keeps the history of applied configurations (`daemun.sources.history`)."""
 
 import dataclasses
+import datetime
 import typing
+
+from daemun.core import model
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,4 +45,31 @@ class AppliedRound:
 class History(typing.Protocol):
     def note(self, applied: AppliedRound) -> None:
         """Keep what this round applied, if it differs from what is kept. Returns at once; never raises."""
+        ...
+
+    def problems(self) -> tuple[model.Problem, ...]:
+        """What deserves a look now: a configuration on trial."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TrialReport:
+    """A configuration on trial. number: of the history's entry to which it goes back. until: when, aware UTC.
+    taken: the places of secrets that may have been other ones then."""
+
+    number: int
+    until: datetime.datetime
+    taken: tuple[str, ...] = ()
+
+
+class Trials(typing.Protocol):
+    """What changed is undone at a set time, unless a person confirms it until then."""
+
+    async def begin(self, seconds: float, number: int | None = None) -> TrialReport:
+        """number: of the entry to which it goes back; None: that before the last change of the files, where it is
+        fresh. Raises: ConfigError; EnvironmentProblemError when it cannot be written down."""
+        ...
+
+    async def confirm(self) -> TrialReport:
+        """What is live stays. Raises: ConfigError when nothing is on trial."""
         ...

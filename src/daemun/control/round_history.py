@@ -22,6 +22,9 @@ class RoundHistory:
         if caller is not None:
             self._callers = (*self._callers, caller)[-_MOST_CALLERS:]
 
+    def problems(self) -> tuple[model.Problem, ...]:
+        return self._history.problems()
+
     def note(self, last: reconciler.Outcome) -> None:
         """Nothing is where a source could not be read: what it held before was applied once more."""
         callers, self._callers = self._callers, ()

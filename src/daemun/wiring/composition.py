@@ -37,7 +37,7 @@ from daemun.nginx import (
 from daemun.on_demand import ask_program, name_registry
 from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
-from daemun.sources.history import history_recorder
+from daemun.sources.history import history_recorder, trial
 from daemun.store import file_store, instance
 from daemun.traffic import traffic_counter
 from daemun.wiring import (
@@ -134,7 +134,9 @@ class Daemon:
             version=daemun.__version__,
             wake=self._wake,
         )
-        self._recorder = history_recorder.Recorder(store, clock.SystemClock(), self._remembering.find_files)
+        recorder = history_recorder.Recorder(store, clock.SystemClock(), self._remembering.find_files)
+        self._trial = trial.TrialKeeper(store, chosen.config, recorder, lambda caller: self._gate.apply(caller=caller))
+        self._trial.go_back_if_overdue()
         self._compatible = nginx_proxy_mode.Compatible(file, environ=os.environ)
         self._reload_limits = reload_limiter.ReloadLimiter(
             old_workers.OldWorkers(self._layout, self._nginx.workers),
@@ -188,7 +190,7 @@ class Daemon:
             observe=self._observe,
             look_at_nginx=self._nginx.look_at_liveness,
             damage=store.damage,
-            history=self._recorder,
+            history=self._trial,
             identity=gate.DaemonIdentity(
                 version=daemun.__version__,
                 config_path=str(chosen.config),
@@ -208,8 +210,8 @@ class Daemon:
             program=ask_program.AskProgram(self._domains),
             guess_reports=self._guess_reports,
             links=self._client_links,
+            trials=self._trial,
         )
-
         self._guard = state_guard.StateGuard(
             layout=self._layout,
             lock=lock,
@@ -237,7 +239,8 @@ class Daemon:
             wait_until_gone=lambda: master_watch.wait_until_gone(self._layout),
             tasks={
                 "last good file": self._remembering.run,
-                "history": self._recorder.run,
+                "history": self._trial.recorder.run,
+                "trial": self._trial.run,
                 "containers": self._containers.run,
                 "folders": lambda: self._compatible.watch_folders(self._gate.wake),
                 "discovery": self._endpoints.run,

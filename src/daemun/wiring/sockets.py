@@ -11,7 +11,7 @@ from daemun import errors
 from daemun.banning import guess_reports
 from daemun.certs import account_service
 from daemun.certs.served import client_links
-from daemun.control import gate
+from daemun.control import gate, history_port
 from daemun.core import layout
 from daemun.hold import hold_queue
 from daemun.nginx import work_folder
@@ -49,6 +49,7 @@ class Sockets:
     program: ask_program.AskProgram
     guess_reports: guess_reports.GuessReports
     links: client_links.ClientLinks
+    trials: history_port.Trials
 
     async def serve_control(self) -> None:
         """In a folder in memory where the state directory cannot be written: commands look there, too."""
@@ -78,9 +79,10 @@ class Sockets:
     # Their modules are imported here, at the first request: starlette is slow to import.
 
     def _make_api(self) -> "types.ASGIApp":
-        from daemun.web import accounts_api, api  # noqa: PLC0415
+        from daemun.web import accounts_api, api, trial_api  # noqa: PLC0415
 
-        return api.create_app(self.gate, accounts_api.routes(self.acme_service, self.acme_service))
+        accounts = accounts_api.routes(self.acme_service, self.acme_service)
+        return api.create_app(self.gate, [*accounts, *trial_api.routes(self.trials)])
 
     def _make_hold_app(self) -> "types.ASGIApp":
         from daemun.hold import hold_app  # noqa: PLC0415

@@ -1,30 +1,91 @@
 """`daemun apply`."""
 
+import datetime
 import typing
 
 import typer
 
-from daemun import settings
+from daemun import errors, settings
 from daemun.cli import common_options, control_client, daemon_state, json_answer, output, problem_lines
 
 Json = dict[str, typing.Any]
 
 
+Confirm = typing.Annotated[
+    str | None,
+    typer.Option(
+        "--confirm",
+        metavar="TIME",
+        help="Undo it after this time (60s, 10m), unless `daemun apply --confirmed` comes before.",
+    ),
+]
+Confirmed = typing.Annotated[bool, typer.Option("--confirmed", help="Keep what is on trial.")]
+Back = typing.Annotated[
+    int | None,
+    typer.Option("--to", metavar="NUMBER", min=1, help="With --confirm: of `daemun history`, where it goes back to."),
+]
+
+
 @common_options.with_settings
-def apply(chosen: settings.Settings, as_json: common_options.AsJson = False) -> None:
+def apply(
+    chosen: settings.Settings,
+    *,
+    confirm: Confirm = None,
+    confirmed: Confirmed = False,
+    to: Back = None,
+    as_json: common_options.AsJson = False,
+) -> None:
     """Apply the file now and wait until all of it is live, or say what is not.
 
-    A running daemon applies each change by itself; this tells when it is done, and whether it went well.
+    A running daemon applies each change by itself; this tells when it is done, and whether it went well. With --confirm
+    the last change of the file, if it came within ten minutes, and all that comes until then is undone at the end of
+    that time, also when daemun or your connection ended meanwhile.
     """
     daemon = control_client.Client(chosen)
     daemon_state.config_of(chosen, daemon.status(""))
+    if confirmed:
+        _confirm(daemon, is_alone=confirm is None and to is None)
+        return
+    seconds = None if confirm is None else _parse(confirm)
+    if to is not None and seconds is None:
+        raise errors.ConfigError("cannot apply: `--to` belongs to `--confirm`; to go back now, write `daemun rollback`")
     report = daemon_state.apply_and_wait(daemon)
+    trial = None if seconds is None else daemon.begin_trial(seconds, to)
     if as_json:
-        json_answer.print_json(report)
+        json_answer.print_json(report if trial is None else {**report, "trial": trial})
     else:
-        for line in lines_of(report):
+        for line in [*lines_of(report), *([] if trial is None else trial_lines(trial, str(confirm)))]:
             output.print_line(line)
     raise typer.Exit(0 if report["ok"] else 1)
+
+
+def _confirm(daemon: control_client.Client, *, is_alone: bool) -> None:
+    if not is_alone:
+        raise errors.ConfigError("cannot confirm: `--confirmed` goes with no other option")
+    trial = daemon.confirm_trial()
+    json_answer.note(trial=trial)
+    output.print_line(f"confirmed: what is live stays, and nothing goes back to number {trial['number']}")
+
+
+def _parse(text: str) -> float:
+    from daemun.core import short_texts
+
+    try:
+        return short_texts.parse_duration(text)
+    except ValueError as error:
+        raise errors.ConfigError(f'cannot wait for a confirmation for "{text}": {error}') from error
+
+
+def trial_lines(trial: Json, within: str) -> list[str]:
+    """What happens next, for people. Pure."""
+    at = datetime.datetime.fromisoformat(trial["until"]).strftime("%H:%M:%SZ")
+    taken = trial["taken"]
+    secrets = [f"secrets stay those of now: {', '.join(taken)}"] if taken else []
+    return [
+        f"on trial for {within}: at {at} everything goes back to number {trial['number']} of `daemun history`",
+        "keep it with `daemun apply --confirmed`",
+        *secrets,
+    ]
 
 
 def lines_of(report: Json) -> list[str]:

@@ -100,7 +100,7 @@ def _find_way(
 
     files = history_access.read_files(main)
     present = kept_secrets.mask_all(files)
-    past = past_files.find_past(entry, present, book.find_secrets(main.name))
+    past = past_files.find_past(entry, present, book.find_secrets(main.name), book.read_kept(main.name))
     what = f"cannot go back to number {entry.number}"
     if past.missing:
         raise errors.ConfigError(

@@ -54,6 +54,20 @@ def find_all() -> collections.abc.Mapping[str, Field]:
     return types.MappingProxyType({name: field for name, field in found.items() if field.holds_any})
 
 
+@functools.cache
+def find_holders() -> frozenset[str]:
+    """The keys that stand right above a secret, one of which is above each."""
+    return frozenset(name for key, field in find_all().items() for name in _find_holders(key, field))
+
+
+def _find_holders(key: str, field: Field) -> collections.abc.Iterator[str]:
+    below = [*field.keys.items(), *(() if field.others is None else (("", field.others),))]
+    if field.is_secret or any(one.is_secret for _, one in below):
+        yield key
+    for name, one in below:
+        yield from _find_holders(name or key, one) if not one.is_secret else ()
+
+
 def _find(form: object) -> Field:
     marks = getattr(form, "__metadata__", ())
     if form is model.Secret or forms.HASHES in marks:

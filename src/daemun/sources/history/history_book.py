@@ -53,13 +53,18 @@ class Book:
         """What was found damaged."""
         return self._store.damage
 
+    def read_kept(self, name: str) -> kept_secrets.MaskedFiles:
+        """The last version of the files that could be applied. name: of daemun.yaml.
+
+        Raises: EnvironmentProblemError."""
+        return kept_secrets.mask_all(last_good_file.read_kept(self._store, name) or {})
+
     def find_secrets(self, name: str) -> dict[str, str]:
         """Which name stands for each secret of the last file that could be applied, as it is written there. Empty: it
         is not known. name: of daemun.yaml. Raises: EnvironmentProblemError."""
-        kept = last_good_file.read_kept(self._store, name)
-        if kept is None:
+        masked = self.read_kept(name)
+        if not masked:
             return {}
-        masked = kept_secrets.mask_all(kept)
         compared = itertools.islice(self.newest(), kept_secrets.MOST_COMPARED)
         found = (kept_secrets.find_names(entry, masked) for entry in compared)
         return next((one for one in found if one is not None), {})

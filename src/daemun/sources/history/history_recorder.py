@@ -38,7 +38,7 @@ class Recorder:
     ) -> None:
         """find_files: what the last round read; None: it is not known, as they changed meanwhile."""
         self._book = history_book.Book(store)
-        self._clock = clock
+        self.clock = clock
         self._find_files = find_files
         self._waiting: collections.deque[tuple[history_port.AppliedRound, Files, datetime.datetime]]
         self._waiting = collections.deque(maxlen=_MOST_WAITING)
@@ -51,11 +51,14 @@ class Recorder:
         """What stands for each secret of the last files, as it is written there."""
         self._known: tuple[Files, dict[str, secret_masks.Masked | None]] = ({}, {})
         self._failure: str | None = None
+        self._writing = asyncio.Lock()
+        self._held: dict[int, Files] = {}
+        """What the files of the last two entries held, with their secrets; in memory only."""
 
     def note(self, applied: history_port.AppliedRound) -> None:
         files = self._find_files()
         if files is not None:
-            self._waiting.append((applied, files, self._clock.now()))
+            self._waiting.append((applied, files, self.clock.now()))
             self._has_new.set()
 
     async def run(self) -> None:
@@ -66,8 +69,14 @@ class Recorder:
             await self.write_noted()
 
     async def write_noted(self) -> None:
-        while self._waiting:
-            await asyncio.to_thread(self._add, *self._waiting.popleft())
+        """When it returns, all that was noted before is written."""
+        async with self._writing:
+            while self._waiting:
+                await asyncio.to_thread(self._add, *self._waiting.popleft())
+
+    def find_held(self, number: int) -> Files | None:
+        """What the files of an entry held, with their secrets; None: it is not one of the last two of this daemon."""
+        return self._held.get(number)
 
     def _add(self, applied: history_port.AppliedRound, files: Files, now: datetime.datetime) -> None:
         try:
@@ -77,6 +86,8 @@ class Recorder:
             if made is not None:
                 self._book.write(made)
                 self._last = made
+                self._held = {one: held for one, held in self._held.items() if one >= made.number - 1}
+                self._held[made.number] = files
                 self._next = max(self._next, made.number + 1)
             self._failure = None
         except DaemunError as error:

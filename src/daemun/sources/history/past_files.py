@@ -8,6 +8,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import pathlib
+import types
 
 from daemun.sources import edited_file
 from daemun.sources.history import history_entry, kept_secrets, secret_masks
@@ -32,11 +33,20 @@ class Past:
 
 
 def find_past(
-    entry: history_entry.Entry, present: kept_secrets.MaskedFiles, names: collections.abc.Mapping[str, str]
+    entry: history_entry.Entry,
+    present: kept_secrets.MaskedFiles,
+    names: collections.abc.Mapping[str, str],
+    kept_files: kept_secrets.MaskedFiles = types.MappingProxyType({}),
 ) -> Past:
-    """entry: whole. present: the files of now. names: of secrets that are known, as they are written. Pure."""
+    """entry: whole. present: the files of now. names: of secrets that are known, as they are written. kept_files: the
+    last version that could be applied. Pure."""
     by_name = {name: written for written, name in names.items()}
-    by_place = {(name, secret.path): secret.written for name, one in present.items() if one for secret in one.secrets}
+    by_place = {
+        (name, secret.path): secret.written
+        for name, one in (*kept_files.items(), *present.items())
+        if one
+        for secret in one.secrets
+    }
     files: dict[str, bytes] = {}
     taken, missing, blanks = list[str](), list[str](), list[str]()
     for file in entry.files:

@@ -6,6 +6,7 @@ passwords in URLs. A name of a secret's place (`${NAME}`, `env:NAME`, `{file: PA
 byte for byte.
 """
 
+import bisect
 import collections.abc
 import dataclasses
 import itertools
@@ -45,10 +46,9 @@ _BY_FORM = (
 )
 _TELLING = re.compile(r"(?!.*\.[a-z]{2,}\Z)[^\s@:]{8,}")
 """A secret that is looked for in the whole text: no host, no address of mail, no URL."""
-_HINTS = re.compile(
-    r"(?:pass|secret|token|key|credential|authorization|cookie|[\"'])s?[\"']?\s*:|"
-    + "|".join(rf"\b{name}\b" for name in ("dns", "eab", "basic_auth", "alerts", "crowdsec", "login", "users")),
-    re.IGNORECASE,
+_HINTS = (
+    *("pass", "secret", "token", "key", "credential", "authorization", "cookie", '":', "':"),
+    *secret_fields.find_holders(),
 )
 """What a site without secrets in its keys lacks: most of a long file need not be read as YAML."""
 
@@ -176,11 +176,24 @@ def _find_lines(text: str, lines: list[str]) -> list[int]:
     starts = yaml_excerpt.find_starts(lines) if len(lines) > yaml_excerpt.FEW_LINES else []
     if not starts or not yaml_cutting.can_be_cut(text):
         return [*range(len(lines))]
+    hinted = _find_hinted(text)
     kept = [*range(starts[0])]
     for first, last in itertools.pairwise(starts):
-        if any(map(_HINTS.search, lines[first:last])):
+        if not hinted.isdisjoint(range(first, last)):
             kept += range(first, last)
     return [*kept, *range(starts[-1], len(lines))]
+
+
+def _find_hinted(text: str) -> set[int]:
+    """The numbers of the lines in which a key may be that of a secret."""
+    lowered = text.lower()
+    breaks = [match.start() for match in re.finditer("\n", lowered)]
+    return {
+        bisect.bisect_left(breaks, match.start())
+        for word in _HINTS
+        if word in lowered
+        for match in re.finditer(re.escape(word), lowered)
+    }
 
 
 class _Walk:

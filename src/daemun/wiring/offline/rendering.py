@@ -5,7 +5,7 @@ import dataclasses
 
 from daemun import settings
 from daemun.certs.acme import acme_accounts
-from daemun.control import gate, gate_port
+from daemun.control import gate_port, round_reports
 from daemun.core import model, render_environment
 from daemun.core.options import user_option
 from daemun.core.plan import change_plan
@@ -46,7 +46,7 @@ def plan(chosen: settings.Settings) -> gate_port.PlanReport:
     wanted = dataclasses.replace(
         wanted, changes=change_plan.with_lines(wanted.changes, assembled.files, actual.files or {})
     )
-    return gate.report_plan(wanted, problems_of(chosen, desired, assembled))
+    return round_reports.report_plan(wanted, problems_of(chosen, desired, assembled))
 
 
 def assemble(

@@ -1,0 +1,31 @@
+"""A plan and a round's outcome as their callers get them. Pure."""
+
+from daemun.control import gate_port, reconciler
+from daemun.core import model
+from daemun.core.plan import change_plan
+
+
+def report_plan(wanted: change_plan.Plan, problems: tuple[model.Problem, ...]) -> gate_port.PlanReport:
+    """A plan as people are shown it."""
+    return gate_port.PlanReport(
+        changes=wanted.changes,
+        streams=wanted.streams,
+        reload=wanted.activation is not change_plan.Activation.NOTHING,
+        steps=tuple(str(step) for step in wanted.steps),
+        problems=problems,
+    )
+
+
+def report_apply(last: reconciler.Outcome) -> gate_port.ApplyReport:
+    """A round's outcome as its caller gets it."""
+    return gate_port.ApplyReport(
+        ok=last.ok,
+        generation=last.generation,
+        reloaded=last.activated is not change_plan.Activation.NOTHING,
+        changes=last.wanted.changes if last.wanted else (),
+        streams=last.wanted.streams if last.wanted else (),
+        problems=last.problems,
+        error=last.error,
+        waits=last.held,
+        unread=last.unread,
+    )

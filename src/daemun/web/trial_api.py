@@ -1,0 +1,42 @@
+"""Configurations on trial, on the control socket: beside the routes of `web.api`."""
+
+import typing
+
+from starlette import exceptions, requests, responses, routing
+
+from daemun.control import history_port
+from daemun.web import request_body_json
+
+_LONGEST_S = 1e9
+"""What is longer is refused all the same."""
+
+
+def routes(trials: history_port.Trials) -> list[routing.BaseRoute]:
+    handlers = _Handlers(trials)
+    return [
+        routing.Route("/trial", handlers.begin, methods=["POST"]),
+        routing.Route("/trial/confirm", handlers.confirm, methods=["POST"]),
+    ]
+
+
+class _Handlers:
+    def __init__(self, trials: history_port.Trials) -> None:
+        self._trials = trials
+
+    async def begin(self, request: requests.Request) -> responses.Response:
+        """{"seconds": 60, "number": 11}; without `number`: before the last change."""
+        body = await request_body_json.read_object(request)
+        seconds, number = body.get("seconds"), body.get("number")
+        is_flag = isinstance(seconds, bool) or isinstance(number, bool)
+        if is_flag or not isinstance(seconds, int | float) or not isinstance(number, int | None):
+            raise exceptions.HTTPException(400, 'cannot begin a trial: expected {"seconds": 60, "number": 11}')
+        trial = await self._trials.begin(float(min(seconds, _LONGEST_S)), number)
+        return responses.JSONResponse(trial_json(trial), status_code=201)
+
+    async def confirm(self, _: requests.Request) -> responses.Response:
+        return responses.JSONResponse(trial_json(await self._trials.confirm()))
+
+
+def trial_json(trial: history_port.TrialReport) -> dict[str, typing.Any]:
+    """Keys may be added, never renamed."""
+    return {"number": trial.number, "until": trial.until.isoformat(), "taken": list(trial.taken)}
