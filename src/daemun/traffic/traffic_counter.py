@@ -89,6 +89,8 @@ class TrafficCounter:
             return False, False
 
     def _step(self) -> tuple[bool, bool]:
+        if self._files is None and not pathlib.Path(self._layout.logs).is_dir():
+            return False, False  # nginx was never started: there is nothing to count, and nothing wrong
         files = self._open()
         read = 0
         if len(self._addition) < _MOST_ROWS:
