@@ -12,7 +12,7 @@ import pytest
 
 from daemun.nginx import work_folder
 from tests.support import clients, echo, receivers
-from tests.support.daemon import Daemon, signpost
+from tests.support.daemon import Daemon, Json, signpost
 
 pytestmark = [
     pytest.mark.nginx,
@@ -333,14 +333,19 @@ def test_a_full_store_sends_an_alert_also_at_the_start(daemon: Daemon) -> None:
                 daemon.start()
                 daemon.wait_sign("a.test", "one")
                 _wait_reported(daemon, folder)
-                daemon.wait(lambda: hook.taken, "the alert", within_s=60)
-                assert hook.taken[0]["event"] == "unwritable"
-                assert hook.taken[0]["folders"][0]["folder"] == str(folder)
+                daemon.wait(lambda: _of_folders(hook), "the alert", within_s=60)
+                assert _of_folders(hook)[0]["event"] == "unwritable"
+                assert _of_folders(hook)[0]["folders"][0]["folder"] == str(folder)
             daemon.wait(lambda: daemon.cli("status").returncode == 0, "the end of the trouble")
-            daemon.wait(lambda: len(hook.taken) > 1, "the word that it is over", within_s=60)
-            assert hook.taken[1]["event"] == "solved"
+            daemon.wait(lambda: len(_of_folders(hook)) > 1, "the word that it is over", within_s=60)
+            assert _of_folders(hook)[1]["event"] == "solved"
             assert daemon.log_text().count("what was sent could not be stored") == 1
             assert daemon.terminate() == 0
+
+
+def _of_folders(hook: receivers.Receiver) -> list[Json]:
+    """A disk that stays full for two minutes has an alert of its own, which a slow machine may see."""
+    return [one for one in hook.taken if one["folders"]]
 
 
 def _wait_reported(daemon: Daemon, folder: pathlib.Path) -> None:
