@@ -37,7 +37,7 @@ def running(name: str) -> collections.abc.Iterator[Server]:
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not server.started:
             assert time.monotonic() < deadline
             assert thread.is_alive(), "the server behind the gate did not start"

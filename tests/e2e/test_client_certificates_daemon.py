@@ -29,6 +29,7 @@ def _status(daemon: Daemon, own: pathlib.Path | None, host: str = "a.test", *, h
 
 def _wait(daemon: Daemon, own: pathlib.Path | None, status: int) -> None:
     daemon.wait(lambda: _status(daemon, own) == status, f"{status} for {own}")
+    daemon.wait_settled()  # from then on by every worker
 
 
 def _json(daemon: Daemon, *words: str) -> typing.Any:
@@ -69,14 +70,14 @@ def test_clients_are_made_and_withdrawn(daemon: Daemon, one: echo.EchoServer, tm
         f"    routes: {{/: '{there}', /share/: {{to: '{there}', access: public}}}}\n"
         f"  open.test: http://127.0.0.1:{one.port}\n"
     )
-    daemon.start()
-    daemon.wait(lambda: clients.try_get(daemon.gate, "https://a.test/") is not None, "an answer")
+    daemon.up("https://a.test/")
     assert _status(daemon, None) == 403
-    daemon.wait(lambda: "daemun clients add NAME" in daemon.log_text(), "who lets clients in, in the log")
+    daemon.wait_log("daemun clients add NAME")
 
     alice = _add(daemon, "alice", tmp_path / "alice.p12")
     bob = _add(daemon, "bob", tmp_path / "bob.p12")
     _wait(daemon, alice, 200)
+    _wait(daemon, bob, 200)
     assert (_status(daemon, bob), _status(daemon, bob, http2=True), _status(daemon, None)) == (200, 200, 403)
     gate = dataclasses.replace(daemon.gate, own=alice)
     assert clients.get(gate, "https://a.test/", Remote_User="root").json()["headers"]["remote-user"] == "alice"
@@ -99,7 +100,8 @@ def test_clients_are_made_and_withdrawn(daemon: Daemon, one: echo.EchoServer, tm
 
     # A new one of the same name comes in, and the old one does not.
     second = _add(daemon, "alice", tmp_path / "second.p12")
-    assert (_status(daemon, second), _status(daemon, alice)) == (200, 403)
+    _wait(daemon, second, 200)
+    assert _status(daemon, alice) == 403
 
     # nginx decides, so nothing changes while daemun is down; and the next start has it all.
     daemon.kill()
@@ -120,8 +122,7 @@ def test_a_phone_gets_it_by_a_link(daemon: Daemon, one: echo.EchoServer, tmp_pat
     early = daemon.cli("clients", "add", "early", "--link", "--host", "open.test")
     assert early.returncode != 0
     assert "there are: a.test" in early.stderr
-    daemon.start()
-    daemon.wait(lambda: clients.try_get(daemon.gate, "https://a.test/") is not None, "an answer")
+    daemon.up("https://a.test/")
     shown = daemon.cli_good("clients", "add", "shown", "--link", "--expires", "5m")
     assert "█" in shown
 
@@ -184,8 +185,7 @@ def test_files_that_change(daemon: Daemon, one: echo.EchoServer, tmp_path: pathl
         f"    access: {{client_certificates: {{ca: {family.file}, revoked: {family.revoked}}}}}\n"
         f"    routes: {{/: 'http://127.0.0.1:{one.port}'}}\n  open.test: http://127.0.0.1:{one.port}\n"
     )
-    daemon.start()
-    daemon.wait(lambda: clients.try_get(daemon.gate, "https://a.test/") is not None, "an answer")
+    daemon.up("https://a.test/")
     _wait(daemon, alice, 200)
     assert _status(daemon, bob) == 200
     context, session = _keep(daemon, bob, ssl.TLSVersion.TLSv1_3)
@@ -205,7 +205,7 @@ def test_files_that_change(daemon: Daemon, one: echo.EchoServer, tmp_path: pathl
             _wait(daemon, alice, 403)
             assert clients.get(daemon.gate, "https://open.test/").status_code == 200
             words = "cannot read" if damage is None else f"holds no whole {name}"
-            daemon.wait(lambda since=before, text=words: text in daemon.log_text()[since:], words)  # type: ignore[misc]
+            daemon.wait_log(words, since=before)
             checked = daemon.cli("check")
             assert checked.returncode != 0
             assert words in checked.stdout + checked.stderr
@@ -224,4 +224,4 @@ def test_files_that_change(daemon: Daemon, one: echo.EchoServer, tmp_path: pathl
     others.revoke(ended=True)
     family.revoked.write_bytes(others.revoked.read_bytes())
     _wait(daemon, carol, 403)
-    daemon.wait(lambda: "has ended" in daemon.log_text(), "the end of the list")
+    daemon.wait_log("has ended")

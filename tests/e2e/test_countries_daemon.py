@@ -16,6 +16,7 @@ def _status(daemon: Daemon, address: str) -> int:
 
 def _wait(daemon: Daemon, address: str, status: int) -> None:
     daemon.wait(lambda: _status(daemon, address) == status, f"{status} for {address}")
+    daemon.wait_settled()  # from then on by every worker
 
 
 def test_a_database_that_changes(daemon: Daemon, tmp_path: pathlib.Path) -> None:
@@ -27,8 +28,7 @@ def test_a_database_that_changes(daemon: Daemon, tmp_path: pathlib.Path) -> None
             f"    access: {{countries: {{database: {database}, allow: [KR]}}}}\n"
             f"    routes: {{/: 'http://127.0.0.1:{server.port}'}}\n"
         )
-        daemon.start()
-        daemon.wait(lambda: _answers(daemon), "an answer")
+        daemon.up("https://a.test/")
         _wait(daemon, "203.0.113.7", 200)
         assert _status(daemon, "198.51.100.7") == 403
         address_databases.write(database, {"203.0.113.0/24": "DE", "198.51.100.0/24": "KR"})
@@ -38,22 +38,17 @@ def test_a_database_that_changes(daemon: Daemon, tmp_path: pathlib.Path) -> None
         # Damaged, and gone: what was read last goes on, and it is reported.
         before = len(daemon.log_text())
         database.write_bytes(b"damaged")
-        daemon.wait(lambda: "is no whole database" in daemon.log_text()[before:], "the damage in the log")
+        daemon.wait_log("is no whole database", since=before)
         assert (_status(daemon, "198.51.100.7"), _status(daemon, "203.0.113.7")) == (200, 403)
         database.unlink()
-        daemon.wait(lambda: "no such file" in daemon.log_text()[before:], "the loss in the log")
+        daemon.wait_log("no such file", since=before)
         assert (_status(daemon, "198.51.100.7"), _status(daemon, "203.0.113.7")) == (200, 403)
 
         # Without a database nobody comes in after a start either.
         daemon.terminate()
-        daemon.start()
-        daemon.wait(lambda: _answers(daemon), "an answer")
+        daemon.up("https://a.test/")
         for address in ("198.51.100.7", "203.0.113.7", "8.8.8.8"):
             assert _status(daemon, address) == 403
         address_databases.write(database, {"203.0.113.0/24": "KR"})
         _wait(daemon, "203.0.113.7", 200)
         assert _status(daemon, "198.51.100.7") == 403
-
-
-def _answers(daemon: Daemon) -> bool:
-    return clients.try_get(daemon.gate, "https://a.test/") is not None

@@ -99,7 +99,7 @@ def test_a_start_on_a_full_disk(small: Daemon) -> None:
     _fill(small)
     small.start()
     assert small.wait_exit() == 1
-    assert "free some space" in small.log_text()
+    small.wait_log("free some space")
     assert "Traceback" not in small.log_text()
     (small.state.parent / "filler").unlink()
     small.start()

@@ -99,7 +99,7 @@ async def test_chat(example: Example) -> None:
     page = await asyncio.to_thread(example.until_served, "https://chat.localhost/", container)
     assert "<title>" in page.text
     async with clients.websocket(example.gate, "chat.localhost", "/websocket/") as socket:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert json.loads(await socket.recv())["type"] == "welcome"
     await asyncio.to_thread(example.compose, file, "down", "--timeout=5")
 
@@ -138,7 +138,7 @@ def test_behind_a_socket_proxy(example: Example, docker_engine: DockerEngine) ->
     assert example.until_served("https://app.localhost/", container).text == PAGE
     mounts = json.loads(docker_engine.cli("inspect", container))[0]["Mounts"]
     assert [mount["Destination"] for mount in mounts] == ["/var/lib/daemun"]
-    assert example.status(container)["problems"] == []
+    wait_for(lambda: example.status(container)["problems"] == [], "no problem")
 
 
 def test_migrated_from_nginx_proxy(example: Example, docker_engine: DockerEngine) -> None:

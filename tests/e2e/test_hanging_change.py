@@ -35,9 +35,8 @@ def test_n10_a_change_whose_trial_blocks_is_told(running: Daemon) -> None:
     included = running.root / "included.conf"  # what is named in daemun.yaml itself is looked at before
     included.write_text(f"ssl_dhparam {pipe};\n")
     running.write(ONE_SITE + f'  b.test: {{routes: {{/: http://127.0.0.1:9}}, nginx: "include {included};"}}\n')
-    text = running.wait(lambda: _shown(running), "it to be told", within_s=60, every_s=0.5)
-    assert "a change has been applied since 20" in text
-    status = running.status()
+    running.wait(lambda: "a change has been applied since 20" in _shown(running), "it to be told", every_s=0.5)
+    status = running.look()
     assert status["applying_since"] is not None
     assert status["nginx"]["answers"] is True
     assert running.sign("a.test") == "one"
@@ -58,9 +57,8 @@ def test_n10_suspended_processes_of_nginx_are_told_with_a_cure(running: Daemon, 
     for pid in suspended:
         os.kill(pid, signal.SIGSTOP)
     try:
-        text = _shown(running)
         cure = f"kill -CONT {' '.join(map(str, suspended))}"
-        assert cure in text
+        running.wait(lambda: cure in _shown(running), "the suspended processes to be told")
         assert running.cli("status", "--alive").returncode == 3
         assert running.status()["nginx"]["answers"] is False
         subprocess.run(cure.split(), check=True)
@@ -77,8 +75,7 @@ def test_n10_a_master_that_is_suspended_when_a_change_comes(running: Daemon) -> 
     os.kill(master, signal.SIGSTOP)
     try:
         running.write("sites:\n" + signpost("a.test", "two"))
-        text = running.wait(lambda: _shown(running), "it to be told", every_s=0.5)
-        assert f"kill -CONT {master}" in text
+        running.wait(lambda: f"kill -CONT {master}" in _shown(running), "it to be told", every_s=0.5)
         running.wait(lambda: "has been applied since" in _shown(running), "the change to be told", within_s=60)
     finally:
         os.kill(master, signal.SIGCONT)

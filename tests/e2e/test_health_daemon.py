@@ -24,12 +24,11 @@ def test_a_server_that_is_not_well_gets_no_requests(daemon: Daemon) -> None:
         wait_for(lambda: answering(daemon) == {"one", "two"}, "both to answer")
         one.is_unwell = True
         wait_for(lambda: answering(daemon) == {"two"}, "one to be out")
-        site = daemon.site("app.localhost")
-        assert site["state"] == "degraded"
+        site = daemon.wait_state("app.localhost", "degraded")
         words = f"127.0.0.1:{one.port} does not pass its health check: status 503; it gets no requests until it does"
         assert site["reason"] == words
         assert daemon.status()["problems"] == []
         one.is_unwell = False
         wait_for(lambda: answering(daemon) == {"one", "two"}, "both to answer again")
-        assert daemon.site("app.localhost")["state"] == "live"
+        daemon.wait_state("app.localhost", "live")
         assert daemon.status()["nginx"]["reloads"] == 0

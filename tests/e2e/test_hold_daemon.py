@@ -79,9 +79,14 @@ def test_requests_wait_again_after_the_daemon_was_killed(daemon: Daemon) -> None
     daemon.up("https://sign.localhost/")
     daemon.kill()
     daemon.start()
-    wait_for(lambda: daemon.cli("status", "--alive").returncode == 0, "the daemon to be back")
+    daemon.wait_ready()
+
+    def ask_on() -> httpx.Response:
+        """Where requests wait may open a moment later than the daemon answers commands."""
+        return wait_for(lambda: seen if (seen := ask(daemon, "/held")).status_code != 502 else None, "a place to wait")
+
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        asking = pool.submit(ask, daemon, "/held")
+        asking = pool.submit(ask_on)
         wait_for(lambda: waiting(daemon) == 1, "it to wait")
         with backend.running(port=port):
             assert asking.result().status_code == 200

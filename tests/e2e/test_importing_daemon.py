@@ -39,6 +39,11 @@ def served(daemon: Daemon, host: str) -> x509.Certificate | None:
     return seen.certificate if seen else None
 
 
+def another(daemon: Daemon, old: x509.Certificate | None) -> bool:
+    """Whether visitors get a certificate that is not the old one."""
+    return served(daemon, HOST) not in {old, None}
+
+
 def leaf(lineage: pathlib.Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate((lineage / "cert.pem").read_bytes())
 
@@ -73,13 +78,13 @@ def test_before_the_first_start_nothing_is_ordered_anew(
 
     # Renewal is certbot's account's, proved over nginx's port by files.
     daemon.cli_good("certs", "renew", HOST)
-    daemon.wait(lambda: served(daemon, HOST) != leaf(lineage), "the renewed certificate", within_s=60)
-    assert states(daemon)[HOST] == "valid"
+    daemon.wait(lambda: another(daemon, leaf(lineage)), "the renewed certificate")
+    daemon.wait(lambda: states(daemon).get(HOST) == "valid", "it to be valid")
     assert ca.requests("sign-me-up") == registrations
     (known,) = json.loads(daemon.cli_good("accounts", "--json"))["accounts"]
     (regr,) = (client.folder / "accounts").glob("*/dir/*/regr.json")
     assert (known["url"], known["key"], known["state"]) == (json.loads(regr.read_text())["uri"], "own", "active")
-    assert list((daemon.state / "challenges").iterdir()) == []
+    daemon.wait(lambda: not list((daemon.state / "challenges").iterdir()), "the proofs to be removed")
 
 
 def test_beside_a_running_daemon_it_is_served_at_once(daemon: Daemon, ca: pebble.Pebble) -> None:
@@ -123,7 +128,7 @@ def test_a_new_key_reaches_ca_and_nginx_and_accounts_can_be_closed(daemon: Daemo
     daemon.wait(lambda: daemon.get(challenge).text != before, "nginx to answer by the new key")
     old = served(daemon, HOST)
     daemon.cli_good("certs", "renew", HOST)
-    daemon.wait(lambda: served(daemon, HOST) != old, "a certificate by the new key", within_s=60)
+    daemon.wait(lambda: another(daemon, old), "a certificate by the new key")
 
     refused = daemon.cli("accounts", "deactivate", ca.directory)
     assert refused.returncode == 1
@@ -155,7 +160,7 @@ def test_a_revoked_certificate_is_replaced_and_the_hook_told(daemon: Daemon, ca:
     assert ca.certificate_status(old.serial_number) == "Valid"
     daemon.cli_good("certs", "revoke", HOST, "--reason", "keycompromise", "--yes")
     assert ca.certificate_status(old.serial_number) == "Revoked"
-    daemon.wait(lambda: served(daemon, HOST) != old, "another certificate", within_s=60)
+    daemon.wait(lambda: another(daemon, old), "another certificate")
     daemon.wait(lambda: states(daemon) == {HOST: "valid"}, "it to be valid")
     daemon.wait(lambda: told.read_text().splitlines() == [line, line], "the hook once more")
 

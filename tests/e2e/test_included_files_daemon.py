@@ -39,6 +39,7 @@ def test_a_gate_of_several_files(daemon: Daemon) -> None:
     commands = [daemon.command("disable", host) for host in ("b.test", "d.test")]
     running = [subprocess.Popen(one, env=daemon.environment, cwd=daemon.root) for one in commands]
     assert [one.wait(120) for one in running] == [0, 0]
+    daemon.wait_settled()
     assert (daemon.sign("b.test"), daemon.sign("d.test")) == (None, None)
     assert "enabled: false" in first.read_text()
     assert first.read_text().startswith("# of one\n")
@@ -78,7 +79,10 @@ def test_a_gate_of_several_files(daemon: Daemon) -> None:
     second.write_text(good)
     daemon.wait_sign("c.test", "other")
     kept = daemon.state / "store" / "history" / "included.json"
-    daemon.wait(lambda: "c.test" in json.loads(kept.read_text()).get("sites/two.yaml", ""), "the files to be kept")
+    daemon.wait(
+        lambda: kept.exists() and "c.test" in json.loads(kept.read_text()).get("sites/two.yaml", ""),
+        "the files to be kept",
+    )
     for path in (first, second, daemon.config):
         path.unlink()
     daemon.cli_good("restore-file")

@@ -55,10 +55,8 @@ def test_a_broken_edit_changes_nothing_and_is_told_with_its_place(
     before = len(running.log_text())
     running.write(broken)
     place = "daemun.yaml:" if line is None else f"daemun.yaml:{line}:{column}"
-    running.wait(lambda: place in running.log_text()[before:], f"{place} in the log")
-    logged = running.log_text()[before:]
-    for word in words:
-        assert word in logged
+    running.wait_log(place, *words, since=before)
+    running.wait_settled()
     assert running.sign("a.test") == "one"
     assert running.worker_pids() == workers
     status = running.cli("status")
@@ -100,18 +98,25 @@ def test_a_file_that_vanishes_and_comes_back(running: Daemon) -> None:
     """What runs goes on without the file: a failed read is not an empty file."""
     before = len(running.log_text())
     running.config.unlink()
-    running.wait(lambda: "daemun.yaml" in running.log_text()[before:], "the missing file in the log")
+    running.wait_log("daemun.yaml", since=before)
     assert running.sign("a.test") == "one"
     running.write("sites:\n" + signpost("a.test", "back"))
     running.wait_sign("a.test", "back")
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=20).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_another_port_is_opened_and_the_old_one_closed(running: Daemon) -> None:
     old, running.https = running.https, ports.free_port()
     running.write("sites:\n" + signpost("a.test", "moved"))
     running.wait_sign("a.test", "moved")
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", old)).close()
+    running.wait(lambda: not _listens(old), "the old port to be closed")
     moved = running.get("http://a.test/x").headers["Location"]
     assert moved == f"https://a.test:{running.https}/x"
 

@@ -138,7 +138,7 @@ async def test_back_and_forth_under_load(daemon: Daemon, system: System, request
             said = await asyncio.to_thread(daemon.cli_good, "nginx", "upgrade")
             assert "took over from nginx 1." in said
             assert serving(daemon) == system.path
-            assert is_settled(daemon)
+            await asyncio.to_thread(daemon.wait, lambda: is_settled(daemon), "one nginx")
             masters.add(daemon.nginx_pid())
             await visitors.assert_well(f"turn {turn}")
             await visitors.change(f"turn-{turn}")
@@ -181,7 +181,7 @@ async def test_killed_in_the_middle_of_each(daemon: Daemon, system: System) -> N
             command.wait(60)
             daemon.start()
             await asyncio.to_thread(daemon.wait_ready)
-            assert is_settled(daemon)
+            await asyncio.to_thread(daemon.wait, lambda: is_settled(daemon), "one nginx")
             await visitors.assert_well(f"turn {turn}")
             await visitors.change(f"turn-{turn}")
             await asyncio.to_thread(daemon.cli_good, "nginx", "upgrade")

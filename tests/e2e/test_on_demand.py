@@ -183,7 +183,7 @@ def test_a_program_that_does_not_answer_costs_nobody_else_anything(daemon: Daemo
     daemon.write(sites(f"'{gone}'"))
     daemon.up("http://app.example.com/")
     assert daemon.get("http://one.example.test/").status_code == 503
-    daemon.wait(lambda: "cannot be asked" in daemon.log_text(), "the reason in the log")
+    daemon.wait_log("cannot be asked")
     assert daemon.get("http://app.example.com/").status_code == 301
 
 

@@ -141,7 +141,7 @@ def test_a1_a_chain_without_a_line_break_between_its_certificates_works(daemon: 
     daemon.start()
     root = daemon.root / "root.pem"
     root.write_bytes(pair.root)
-    daemon.wait(lambda: clients.try_handshake(daemon.gate, "own.test"), "a handshake")
+    daemon.wait_ready()
     with (
         socket.create_connection((clients.LOOPBACK, daemon.https), timeout=20) as plain,
         clients.trust(root).wrap_socket(plain, server_hostname="own.test") as shaken,
@@ -198,7 +198,7 @@ def test_a3_each_fault_has_a_state_of_its_own(
     said = daemon.cli("check")
     assert (said.returncode, "certificate" in said.stdout + said.stderr) == (checked, True)
     daemon.start()
-    daemon.wait(lambda: clients.try_handshake(daemon.gate, "own.test"), "a handshake")
+    daemon.wait_ready()
     certs = daemon.cli("certs", "--json")
     assert certs.returncode == 3
     assert [each["state"] for each in json.loads(certs.stdout)["certificates"]] == [state]

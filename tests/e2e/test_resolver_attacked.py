@@ -119,7 +119,9 @@ async def test_n1_after_an_upgrade_the_earlier_port_is_held_until_its_workers_ar
         await asyncio.to_thread(
             wait_for, lambda: attempt_to_take(earlier) == {"taken"}, "the earlier port to be given up", within_s=60
         )
-        assert not (daemon.state / "store/discovery/port").exists()
+        await asyncio.to_thread(
+            wait_for, lambda: not (daemon.state / "store/discovery/port").exists(), "the port to be forgotten"
+        )
         assert daemon.is_running
 
 
@@ -144,8 +146,9 @@ def test_n1_an_earlier_port_that_somebody_took_meanwhile_is_told(daemon: Daemon,
         assert taker.stdout is not None
         assert taker.stdout.readline().strip() == "taken"
         daemon.start()
-        daemon.wait(lambda: f"another program holds {earlier[0]}:{earlier[1]}" in daemon.log_text(), "it to be told")
+        daemon.wait_log(f"another program holds {earlier[0]}:{earlier[1]}")
         daemon.wait(lambda: is_privileged(resolver_of(daemon)), "nginx to ask daemun again")
+        daemon.wait_settled()
         assert daemon.get("https://a.test/").text.startswith("app ")
     finally:
         taker.communicate()

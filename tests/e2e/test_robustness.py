@@ -22,8 +22,7 @@ def _start(daemon: Daemon) -> None:
     daemon.write(ONE_SITE)
     daemon.start()
     daemon.wait_sign("a.test", "one")
-    # Sites answer a moment before the first round is over, in which a start fails whose nginx is killed.
-    daemon.wait(lambda: "daemun is up" in daemon.log_text(), "the end of the first round")
+    daemon.wait_up()
 
 
 # --- the processes ---
@@ -97,7 +96,7 @@ def test_sigterm_during_the_start(daemon: Daemon) -> None:
 
 def test_a_second_daemun_on_the_same_state_directory_is_refused(daemon: Daemon) -> None:
     _start(daemon)
-    second = daemon.cli("up", within_s=30)
+    second = daemon.cli("up")
     assert second.returncode == 1
     words = second.stdout + second.stderr
     assert str(daemon.pid) in words, "it names who is there"
@@ -156,7 +155,7 @@ def test_a_port_that_is_taken_by_an_edit(daemon: Daemon) -> None:
     before = len(daemon.log_text())
     with socket.create_server(("127.0.0.1", taken)):
         daemon.write_raw(daemon.listen.replace(str(daemon.http), str(taken)) + ONE_SITE)
-        daemon.wait(lambda: str(taken) in daemon.log_text()[before:], "the port in the log")
+        daemon.wait_log(str(taken), since=before)
         assert daemon.sign("a.test") == "one"
         applied = daemon.cli("apply")
         assert applied.returncode == 1

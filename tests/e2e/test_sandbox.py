@@ -111,8 +111,9 @@ async def test_n16_the_rights_of_the_unit_are_enough(daemon: Daemon) -> None:
                     daemon.wait, lambda: daemon.worker_pids(draining=True), "workers that finish their connections"
                 )
             await clients.echo(chat, "still here")
-            status = await asyncio.to_thread(daemon.status)
-            assert status["nginx"]["old_workers"]["sockets"] == 1, "they can be counted"
+            await asyncio.to_thread(
+                daemon.wait, lambda: daemon.look()["nginx"]["old_workers"]["sockets"] == 1, "one socket to be counted"
+            )
         for _ in range(30):
             await asyncio.to_thread(daemon.get, "https://page.test/")
         log = daemon.state / "logs/access.log"

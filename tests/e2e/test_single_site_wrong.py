@@ -45,7 +45,7 @@ def test_the_first_start(daemon: Daemon, kind: str) -> None:
     daemon.start()
     daemon.wait_sign("a.test", "a")
     daemon.wait_sign("z.test", "z")
-    daemon.wait(lambda: "daemun is up" in daemon.log_text(), "the first round")
+    daemon.wait_up()
     told = [line for line in daemon.log_lines() if line["level"] == "error"]
     assert any("daemun.yaml:5" in line["event"] for line in told), told
     assert daemon.cli("status").returncode == 3
@@ -96,5 +96,4 @@ def test_when_every_site_is_wrong_there_is_no_start(daemon: Daemon) -> None:
     daemon.write("sites:\n  a.test: ftp://127.0.0.1\n  b.test: ftp://127.0.0.1\n")
     daemon.start()
     assert daemon.wait_exit() == 1
-    assert "daemun.yaml:3:11" in daemon.log_text()
-    assert "daemun.yaml:4:11" in daemon.log_text()
+    daemon.wait_log("daemun.yaml:3:11", "daemun.yaml:4:11")

@@ -1,9 +1,11 @@
 """`streams` of daemun.yaml with the daemon: names, changes, what runs on, what is reported."""
 
 import collections.abc
+import contextlib
 import pathlib
 import socket
 
+import psutil
 import pytest
 
 from tests.support import ports, stream_servers
@@ -66,8 +68,7 @@ def test_a_connection_lives_through_changes_and_one_bad_stream_hurts_no_other(
         daemon.wait_sign("a.test", "three")
         daemon.wait(lambda: not _listens(other), "the end of the other stream")
         assert stream_servers.exchange(lasting, b"still") == b"a|still"
-        old = daemon.status()["nginx"]["old_workers"]
-        assert old["sockets"] == 1, "connections of streams count"
+        daemon.wait(lambda: daemon.look()["nginx"]["old_workers"]["sockets"] == 1, "one connection of a stream")
     assert stream_servers.try_tcp(port) == b"a|ping"
     _see_servers(daemon, by_name)
     _pass_names_on(daemon, tmp_path)
@@ -107,6 +108,7 @@ def _pass_names_on(daemon: Daemon, folder: pathlib.Path) -> None:
         passed = f"streams:\n  mail.test: {{listen: {daemon.https}, tls: passthrough, {to}}}\n"
         daemon.write(site + passed)
         daemon.wait(lambda: look(True), "the handshake of the server")
+        daemon.wait_settled()
         assert daemon.cli("status").returncode == 0
         daemon.write(site)
         daemon.wait(lambda: look(False), "the end of it")
@@ -114,7 +116,8 @@ def _pass_names_on(daemon: Daemon, folder: pathlib.Path) -> None:
         daemon.wait(lambda: look(True), "it again")
         assert signs == {"three"}
         for process in daemon.nginx_processes():
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         daemon.wait(lambda: look(True), "an nginx that starts beside the sockets of a killed one")
         daemon.wait_sign("a.test", "three")
 

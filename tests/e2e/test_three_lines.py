@@ -63,8 +63,8 @@ async def test_from_an_empty_state_directory_to_a_public_certificate(daemon: Dae
         assert "daemun" in first.issuer, "the local CA serves from the first second"
         await asyncio.to_thread(_see_page, local, "chat.localhost")
         await _chat(local, "chat.localhost")
-        workers = daemon.worker_pids()
         reloads = (await asyncio.to_thread(daemon.status))["nginx"]["reloads"]
+        workers = daemon.worker_pids()
 
         await asyncio.to_thread(_check_plain_http, daemon)
 
@@ -79,9 +79,14 @@ async def test_from_an_empty_state_directory_to_a_public_certificate(daemon: Dae
         await _chat(trusting_pebble, "chatting.example.com")
         await asyncio.to_thread(_see_page, local, "chat.localhost")
 
+        await asyncio.to_thread(
+            daemon.wait_site,
+            "chatting.example.com",
+            lambda site: site["certificate"] is not None and site["certificate"]["state"] == "valid",
+            "a valid certificate",
+        )
         status = await asyncio.to_thread(daemon.status)
         certificates = {site["host"]: site["certificate"] for site in status["sites"]}
-        assert certificates["chatting.example.com"]["state"] == "valid"
         assert "Pebble" in certificates["chatting.example.com"]["issuer"]
         assert certificates["chat.localhost"]["state"] == "local"
         assert daemon.worker_pids() == workers, "a certificate is no reason to reload"
@@ -101,8 +106,7 @@ def test_a_name_that_fails_blocks_no_other(daemon: Daemon) -> None:
         daemon.write("sites:\n" + "".join(signpost(host, "one") for host in hosts))
         daemon.start()
         daemon.wait(lambda: _states(daemon) == ["failing", "valid"], "one of the two to be valid", within_s=90)
-        broken = daemon.site("broken.example.com")
-        assert broken["state"] == "wrong certificate", "it is served, with one of the local CA"
+        broken = daemon.wait_state("broken.example.com", "wrong certificate")  # it is served, with one of the local CA
         assert "broken.example.com" in broken["certificate"]["reason"]
         assert broken["certificate"]["next_attempt"] is not None
         assert daemon.sign("broken.example.com") == "one"

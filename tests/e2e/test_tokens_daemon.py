@@ -54,7 +54,7 @@ def test_from_the_first_token_to_the_last(daemon: Run) -> None:
         daemon_support.wait_for(lambda: status(daemon, early) == 200, "made before the start")
         shown = daemon.cli_good("tokens", "add", "backup", "--user", "alice", "--all-sites", "--expires", "12h")
         backup = shown.partition("Bearer ")[2].split()[0]
-        assert status(daemon, backup) == 200
+        daemon_support.wait_for(lambda: status(daemon, backup) == 200, "made while it runs")
         assert daemon.cli("tokens", "add", "backup", "--user", "alice", "--all-sites").returncode == 1
         listed = json.loads(daemon.cli_good("tokens", "--json"))["tokens"]
         assert [(one["name"], one["user"], one["sites"], one["state"]) for one in listed] == [
@@ -64,12 +64,12 @@ def test_from_the_first_token_to_the_last(daemon: Run) -> None:
         # While the daemon is away: what is made opens, what is withdrawn does not.
         daemon.kill()
         late = make(daemon, "late", "--user", "alice", "--site", "home.test")
-        assert status(daemon, late) == 200
+        daemon_support.wait_for(lambda: status(daemon, late) == 200, "made meanwhile")
         daemon.cli_good("tokens", "rm", "backup")
         daemon_support.wait_for(lambda: status(daemon, backup) == 401, "withdrawn")
         daemon.start()
         daemon.wait_ready()
-        assert status(daemon, late) == 200
+        daemon_support.wait_for(lambda: status(daemon, late) == 200, "known after the start")
         daemon.cli_good("users", "disable", "alice")
         daemon_support.wait_for(lambda: status(daemon, late) == 401, "its user is disabled")
         states = {one["state"] for one in json.loads(daemon.cli_good("tokens", "--json"))["tokens"]}

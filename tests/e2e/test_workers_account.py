@@ -60,7 +60,7 @@ def test_n3_an_account_of_its_own_is_made_at_the_first_start_and_told(daemon: Da
     daemon.wait_sign("a.test", "one")
     uid, gid, shell = _users(etc)["daemun"]
     assert shell.endswith("nologin")
-    assert "an account that was made for them" in daemon.log_text()
+    daemon.wait_log("an account that was made for them")
     assert _worker_users(daemon) == {uid}
     assert _key_groups(daemon) == {gid}
     nobody = pwd.getpwnam("nobody")

@@ -76,7 +76,7 @@ class Running:
         self.task = task
 
     async def until(self, is_reached: collections.abc.Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not is_reached():
                 assert not self.task.done(), self.task
                 await asyncio.sleep(0.01)

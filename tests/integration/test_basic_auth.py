@@ -286,6 +286,7 @@ async def test_websockets(one_house: House) -> None:
     assert one_house.fetch("https://family.test/ws/", **upgrade).status_code == 401
     async with websockets.asyncio.client.connect(
         "wss://family.test/ws/",
+        open_timeout=60,
         additional_headers=ALICE,
         **there,  # type: ignore[arg-type]
     ) as socket:

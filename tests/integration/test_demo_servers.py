@@ -32,9 +32,13 @@ def chat_url() -> collections.abc.Iterator[str]:
         yield url.replace("http://", "ws://")
 
 
+def joined(url: str) -> client.connect:
+    return client.connect(url, proxy=None, open_timeout=60)
+
+
 async def receive(socket: client.ClientConnection, kind: str) -> Json:
     """The next event of that kind; those before it are dropped."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             event: Json = json.loads(await socket.recv())
             if event["type"] == kind:
@@ -46,7 +50,7 @@ async def say(socket: client.ClientConnection, name: str, text: str) -> None:
 
 
 def test_page_and_all_it_names_are_served_by_the_page_server_alone() -> None:
-    with server("daemun.demo.page") as url, httpx.Client(base_url=url, trust_env=False) as visitor:
+    with server("daemun.demo.page") as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as visitor:
         page = visitor.get("/")
         assert page.headers["Content-Type"].startswith("text/html")
         named = re.findall(r'(?:href|src)="([^"]+)"', page.text)
@@ -58,27 +62,30 @@ def test_page_and_all_it_names_are_served_by_the_page_server_alone() -> None:
 
 
 async def test_messages_reach_everybody_and_who_comes_later(chat_url: str) -> None:
-    async with client.connect(chat_url, proxy=None) as mina, client.connect(chat_url, proxy=None) as jonas:
+    async with (
+        joined(chat_url) as mina,
+        joined(chat_url) as jonas,
+    ):
         mina_token = (await receive(mina, "welcome"))["you"]
         assert (await receive(jonas, "present"))["count"] == 2
         await say(mina, "Mina", "<i>hello</i>")
         heard = await receive(jonas, "said")
         assert (heard["name"], heard["text"], heard["from"]) == ("Mina", "<i>hello</i>", mina_token)
         assert await receive(mina, "said") == heard
-        async with client.connect(chat_url, proxy=None) as late:
+        async with joined(chat_url) as late:
             assert (await receive(late, "welcome"))["history"] == [heard]
 
 
 async def test_presence_follows_those_who_leave(chat_url: str) -> None:
-    async with client.connect(chat_url, proxy=None) as stays:
+    async with joined(chat_url) as stays:
         assert (await receive(stays, "present"))["count"] == 1
-        async with client.connect(chat_url, proxy=None):
+        async with joined(chat_url):
             assert (await receive(stays, "present"))["count"] == 2
         assert (await receive(stays, "present"))["count"] == 1
 
 
 async def test_wrong_message_is_refused_and_the_connection_stays(chat_url: str) -> None:
-    async with client.connect(chat_url, proxy=None) as socket:
+    async with joined(chat_url) as socket:
         await socket.send("[]")
         assert "expected an object" in (await receive(socket, "refused"))["reason"]
         await say(socket, "Mina", "still here")
@@ -86,7 +93,7 @@ async def test_wrong_message_is_refused_and_the_connection_stays(chat_url: str) 
 
 
 async def test_message_over_the_limit_ends_the_connection(chat_url: str) -> None:
-    async with client.connect(chat_url, proxy=None) as socket:
+    async with joined(chat_url) as socket:
         await socket.send("x" * (chat.MAX_FRAME_BYTES + 1))
         await socket.wait_closed()
         assert socket.close_code == 1009  # RFC 6455 section 7.4.1: message too big

@@ -11,7 +11,7 @@ import pytest
 
 from daemun import folders
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 @contextlib.asynccontextmanager

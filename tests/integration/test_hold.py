@@ -10,7 +10,6 @@ import ssl
 import tempfile
 import typing
 
-import httpx
 import pytest
 import websockets.asyncio.client
 import websockets.asyncio.server
@@ -88,7 +87,8 @@ async def test_a_slow_server_is_not_asked_again() -> None:
         async with holding.house(action) as house:
             answer = await house.ask("GET", "http://app.test/slow")
         assert answer.status_code == 504
-        assert server.seen == {"GET /slow": 1}
+        # A busy server reads it when nginx has given it up already.
+        await upstreams.eventually(lambda: server.seen == {"GET /slow": 1})
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -187,12 +187,14 @@ async def test_a_wait_in_vain(accept: str, media_type: str) -> None:
 
 async def test_no_connection_to_the_daemon_is_kept() -> None:
     """The daemon may close a kept one just as nginx asks on it, and the visitor would get a 502."""
-    async with holding.house(app(f"http://127.0.0.1:{ports.free_port()}", hold=1)) as house:
+    port = ports.free_port()
+    async with holding.house(app(f"http://127.0.0.1:{port}")) as house:
         asking = asyncio.gather(*(house.ask("GET", f"http://app.test/{number}") for number in range(3)))
         await house.until_waiting(3)
         assert house.questions() == 3
-        assert [answer.status_code for answer in await asking] == [503] * 3
-        assert house.questions() == 0
+        with backend.running(port=port):
+            assert [answer.status_code for answer in await asking] == [200] * 3
+        await upstreams.eventually(lambda: house.questions() == 0)
 
 
 async def test_no_wait_where_it_is_off() -> None:
@@ -219,9 +221,7 @@ async def test_the_room_is_bounded() -> None:
 
 async def test_a_client_that_leaves_frees_its_place() -> None:
     async with holding.house(app(f"http://127.0.0.1:{ports.free_port()}")) as house:
-        with pytest.raises(httpx.ReadTimeout):
-            await house.ask("GET", "http://app.test/", within_s=0.5)
-        await house.until_waiting(0)
+        await house.ask_and_leave("http://app.test/")
         assert house.queue.counts() == (0, 1)
 
 

@@ -180,7 +180,9 @@ async def test_what_ends_every_server_ends_two_of_them() -> None:
 async def test_the_wait_for_the_next_server_ends() -> None:
     port = ports.free_port()
     async with holding.house(app(f"http://127.0.0.1:{port}", hold=1)) as house:
-        asking = await ask_and_lose(house, port, house.ask("GET", "http://app.test/"))
+        async with holding.ending(port) as lost:
+            asking = asyncio.create_task(house.ask("GET", "http://app.test/"))
+            await lost.is_over.wait()
         answer = await asking
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
 

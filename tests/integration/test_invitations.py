@@ -95,7 +95,7 @@ def test_somebody_who_is_signed_in_as_another(one_house: House) -> None:
 def test_an_invitation_ends(one_house: House) -> None:
     _, over = invite(one_house, ends_s=-1.0)
     assert open_link(one_house, over)[1].status_code == 404
-    _, short = invite(one_house, ends_s=3.0)
+    _, short = invite(one_house, ends_s=5.0)
     browser, page = open_link(one_house, short)
     assert page.status_code == 200
     daemon.wait_for(lambda: open_link(one_house, short)[1].status_code == 404, "it")

@@ -147,6 +147,7 @@ async def test_websockets(one_house: House) -> None:
     cookie = {"Cookie": f"own=1; __Host-daemun-session={browser.value('home.test')}"}
     async with websockets.asyncio.client.connect(
         "wss://home.test/ws/",
+        open_timeout=60,
         additional_headers=cookie,
         ssl=clients.trust(one_house.gate.clients.ca),
         **there,  # type: ignore[arg-type]

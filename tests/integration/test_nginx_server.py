@@ -44,15 +44,16 @@ async def go_live(nginx: nginx_server.Nginx, files: dict[str, bytes]) -> int:
 
 async def workers_of(nginx: nginx_server.Nginx) -> list[int]:
     """Once there are two: at a start, the second one is ready a little after the first answers."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found = [worker.pid for worker in (await nginx.read_actual()).workers if not worker.draining]
             if len(found) == 2:
                 return found
+            await asyncio.sleep(0.01)
 
 
 async def get(port: int, path: str = "/") -> str:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         return (await client.get(f"http://127.0.0.1:{port}{path}")).text
 
 
@@ -100,7 +101,7 @@ async def test_only_workers_that_are_named_are_told_to_go(nginx: nginx_server.Ng
     first, second = await workers_of(nginx)
     master = process.find_master(layout)
     assert master is not None
-    async with asyncio.timeout(10):  # the master is in no reload, so it starts another one in its place
+    async with asyncio.timeout(60):  # the master is in no reload, so it starts another one in its place
         while first in (now := await workers_of(nginx)):
             process.retire(master, {first, os.getpid()})
             assert await get(port) == "one"
@@ -210,7 +211,8 @@ async def test_running_nginx_is_adopted_with_its_reloads(nginx: nginx_server.Ngi
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
     await go_live(nginx, nginx_state.configuration(layout, site(port, "two")))
-    before = await nginx.read_actual()
+    while len((before := await nginx.read_actual()).workers) != 2:  # until the old ones have ended
+        await asyncio.sleep(0.01)
     second = new_nginx(layout)
     assert await second.read_actual() == before
     assert second.reloads == 1
@@ -234,6 +236,7 @@ async def test_death_between_switch_and_reload_shows_both_numbers(
     actual = await second.read_actual()
     assert (actual.generation, actual.current_generation) == (1, 2)
     assert await second.activate() == 2
+    await workers_of(second)
     assert await get(port) == "two"
 
 
@@ -287,7 +290,7 @@ async def test_killed_nginx_is_started_again_and_its_orphans_finish(
 
 
 async def wait_until(done: collections.abc.Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not done():
             await asyncio.sleep(0.01)
 
@@ -313,7 +316,7 @@ async def test_keep_alive_load_across_reloads_loses_nothing(nginx: nginx_server.
 
     async def load() -> int:
         answered = 0
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             while not over.is_set():
                 answer = await client.get(f"http://127.0.0.1:{port}/")
                 assert answer.status_code == 200
@@ -335,7 +338,7 @@ async def test_rotation_loses_no_line(nginx: nginx_server.Nginx, layout: layout_
     settings = logs_option.Logs(max_bytes=0, keep=9)
 
     async def load(name: int) -> None:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             for number in range(150):
                 await client.get(f"http://127.0.0.1:{port}/{name}-{number}")
 

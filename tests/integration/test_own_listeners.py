@@ -53,7 +53,7 @@ def site(host: str, sign: str, port: int | None = None) -> model.Site:
 
 
 async def signs(port: int, host: str) -> str | None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         answer = await client.get(f"http://{LOOPBACK}:{port}/", headers={"Host": host})
         return answer.headers.get("Location", "").removeprefix("https://sign.test/") or None
 

@@ -20,7 +20,7 @@ from tests.support.sites import route, site
 
 pytestmark = pytest.mark.nginx
 
-_UP_WITHIN_S = 30.0
+_UP_WITHIN_S = 60.0
 
 # --- WebDAV ------------------------------------------------------------------------------------------------------
 

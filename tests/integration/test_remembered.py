@@ -20,7 +20,7 @@ async def test_what_could_be_read_is_recalled(tmp_path: pathlib.Path) -> None:
         for host in ("one.test", "two.test"):
             path.write_text(f"sites:\n  {host}: http://127.0.0.1:1\n")
             await source.read()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (known := last_good_file.recall(store, path)) is None or known.sites[0].host != host:
                     await asyncio.sleep(0.005)
         path.write_text("sites: [broken")

@@ -200,7 +200,7 @@ def chat() -> collections.abc.Iterator[str]:
 async def test_websockets(chat: str, path: str, received: str) -> None:
     with rendered.running(site("live.test", route("/chat/", f"{chat}/"), route("/same/", chat))) as nginx:
         asked = clients.websocket(nginx.clients, "live.test", path, X_Forwarded_For="6.6.6.6")
-        async with asked as socket, asyncio.timeout(20):
+        async with asked as socket, asyncio.timeout(60):
             handshake = json.loads(await socket.recv())
             assert handshake["path"] == received
             assert handshake["headers"]["x-forwarded-for"] == "127.0.0.1"
@@ -213,7 +213,7 @@ async def test_a_websocket_outlives_the_read_timeout(chat: str) -> None:
     """The ordinary timeout of this route is 50 ms, and the server would answer nothing for longer than that."""
     quick = route("/", chat, timeout=timeout_option.Timeouts(read_s=0.05, send_s=0.05))
     with rendered.running(site("live.test", quick)) as nginx:
-        async with clients.websocket(nginx.clients, "live.test", "/") as socket, asyncio.timeout(20):
+        async with clients.websocket(nginx.clients, "live.test", "/") as socket, asyncio.timeout(60):
             await socket.recv()
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2):

@@ -329,7 +329,11 @@ def test_bodies(gate: rendered.Running, size: int) -> None:
 
 async def test_web_sockets(gate: rendered.Running) -> None:
     async with websockets.asyncio.client.connect(
-        "ws://whole.test/chat", host="127.0.0.1", port=gate.http, additional_headers={TO: "chat"}
+        "ws://whole.test/chat",
+        host="127.0.0.1",
+        port=gate.http,
+        additional_headers={TO: "chat"},
+        open_timeout=60,
     ) as connected:
         assert json.loads(await connected.recv())["path"] == "/chat"
 

@@ -11,7 +11,7 @@ import pytest
 from daemun.errors import ConfigError
 from daemun.sources import edited_file, yaml_file, yaml_include
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ async def test_a_failing_task_is_started_again(monkeypatch: pytest.MonkeyPatch) 
 
     owner = supervisor.Supervisor()
     owner.start("failing", fail)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await third.wait()
     await owner.stop()
 
@@ -64,7 +64,7 @@ async def test_a_task_whose_end_goes_wrong_ends_all_the_same(fails: bool) -> Non
 
     owner.start("stubborn", run)
     await running.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await owner.stop()
 
 
@@ -111,7 +111,7 @@ async def test_a_task_that_restarts_another_ends_with_the_daemon() -> None:
     owner.start("restarts", restart_slow)
     await slow.told.wait()
     stopping = asyncio.create_task(owner.stop())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         # While the other has not ended: `restart` does not take its own end for that of the other.
         await ended.wait()
         slow.may_end.set()

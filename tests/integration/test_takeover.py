@@ -107,7 +107,7 @@ class Machine:
         return pathlib.Path(f"/proc/{self.master().pid}/exe").readlink()
 
     async def get(self) -> str:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             return (await client.get(f"http://127.0.0.1:{self.port}/")).text
 
     def is_clean(self) -> bool:
@@ -228,7 +228,6 @@ async def test_sockets_of_the_owners_own_are_handed_over(machine: Machine) -> No
 async def test_a_takeover_that_fails_leaves_the_owners_sockets(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(confirmation_socket, "timeout_s", lambda _: 2.0)
     path, port = pathlib.Path(machine.layout.state) / "own.sock", ports.free_port()
     own = f'listen 127.0.0.1:{machine.port}; listen 127.0.0.1:{port} reuseport; listen "unix:{path}";'
 
@@ -242,6 +241,7 @@ async def test_a_takeover_that_fails_leaves_the_owners_sockets(
     async with over_tcp, over_unix:
         # It comes up, gets the sockets, and its workers never answer.
         with monkeypatch.context() as patched:
+            patched.setattr(confirmation_socket, "timeout_s", lambda _: 2.0)
             patched.setattr(confirmation_socket, "query_generation", _no_generation)
             with pytest.raises(errors.ApplyError, match="the nginx that served goes on as before"):
                 await machine.take_over(machine.paths[1], "two")
@@ -311,11 +311,14 @@ def write_foreign(path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("script", ["exit 1", "kill -SEGV $$", "exec sleep 1000"], ids=["exits", "crashes", "hangs"])
 async def test_one_that_does_not_come_up(machine: Machine, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    monkeypatch.setattr(confirmation_socket, "timeout_s", lambda _: 2.0)
     await machine.go_live("one")
     master, before = machine.master(), await machine.server.read_actual()
     write_program(machine.paths[1], script)
-    with pytest.raises(errors.ApplyError, match="the nginx that served goes on as before") as caught:
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(errors.ApplyError, match="the nginx that served goes on as before") as caught,
+    ):
+        patched.setattr(confirmation_socket, "timeout_s", lambda _: 2.0)
         await machine.take_over(machine.paths[1], "two")
     assert (
         "did not answer" if "sleep" in script else "exited on signal" if "kill" in script else "ended by itself"

@@ -193,6 +193,7 @@ async def test_websockets(one_house: House) -> None:
     there = {"host": "127.0.0.1", "port": one_house.gate.https, "server_hostname": "home.test"}
     async with websockets.asyncio.client.connect(
         "wss://home.test/ws/",
+        open_timeout=60,
         additional_headers={"Authorization": f"Bearer {secret(ALICE)}"},
         ssl=clients.trust(one_house.gate.clients.ca),
         **there,  # type: ignore[arg-type]

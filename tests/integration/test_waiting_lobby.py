@@ -109,7 +109,7 @@ async def test_what_is_out_of_reach_is_not_waited_for() -> None:
     under_test = hold_queue.HoldQueue(lambda _: (), is_out_of_reach=lambda service: service in gone)
     under_test.publish([wait])
     running = asyncio.create_task(under_test.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         waiting = asyncio.create_task(under_test.wait(ask(1)))
         while under_test.counts()[0] == 0:
             await asyncio.sleep(0)
@@ -149,10 +149,8 @@ async def test_a4_what_was_away_hours_ago_may_be_starting_again() -> None:
     async with opened(wait_for(ports.free_port(), hold_s=0.3)) as under_test:
         assert await under_test.wait(ask(1)) is hold_limits.HoldRefusal.OVER
         queue = under_test._queues["a.test"]
+        await upstreams.eventually(lambda: not queue.is_looked_for)
         assert queue.away_since_s is not None
-        async with asyncio.timeout(30):
-            while queue.is_looked_for:
-                await asyncio.sleep(0.02)
         queue.away_since_s -= hold_queue.START_S * 100
         assert not under_test.is_starting(ask(1)), "away all the time"
         queue.seen_s -= hold_queue.START_S * 50

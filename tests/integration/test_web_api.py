@@ -39,7 +39,9 @@ def gate(folder: pathlib.Path) -> fake_gate.FakeGate:
 async def _client(gate: fake_gate.FakeGate) -> collections.abc.AsyncIterator[httpx.AsyncClient]:
     async with (
         fake_gate.serving(gate) as path,
-        httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://daemun") as client,
+        httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://daemun", timeout=60
+        ) as client,
     ):
         yield client
 
@@ -417,11 +419,13 @@ async def test_a_dead_daemon_s_socket_is_replaced(gate: fake_gate.FakeGate) -> N
     path.parent.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://daemun") as client:
+    async with httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://daemun", timeout=60
+    ) as client:
         with pytest.raises(httpx.ConnectError):
             await client.get("/status")
         task = asyncio.create_task(socket_server.serve(lambda: api.create_app(gate), path))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 with contextlib.suppress(httpx.ConnectError):
                     assert (await client.get("/status")).status_code == 200
@@ -454,11 +458,11 @@ async def test_what_is_under_way_is_answered_before_the_end(gate: fake_gate.Fake
     slow = Slow(config=pathlib.Path(gate.told.config_path), state=pathlib.Path(gate.told.state_dir))
     path = pathlib.Path(slow.told.state_dir) / "run" / "control.sock"
     task = asyncio.create_task(socket_server.serve(lambda: api.create_app(slow), path))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not path.exists():
             await asyncio.sleep(0.01)
         async with httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://daemun"
+            transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://daemun", timeout=60
         ) as client:
             asked = asyncio.create_task(client.get("/plan"))
             await begun.wait()

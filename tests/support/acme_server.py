@@ -232,7 +232,7 @@ class Authority:
         order.status = "invalid" if bad else "ready"
 
     def _sees(self, host: str, thumbprint: str) -> bool:
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self._http_port, timeout=10)) as connection:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self._http_port, timeout=60)) as connection:
             connection.request("GET", "/.well-known/acme-challenge/token", headers={"Host": host})
             return connection.getresponse().read() == f"token.{thumbprint}".encode()
 

@@ -87,13 +87,13 @@ class Browser:
     @contextlib.asynccontextmanager
     async def open(self, url: str) -> collections.abc.AsyncIterator[Page]:
         """A tab that was sent to url, in a profile of its own: two tabs are two visitors."""
-        async with websockets.asyncio.client.connect(self._address, proxy=None) as socket:
+        async with websockets.asyncio.client.connect(self._address, proxy=None, open_timeout=60) as socket:
             browser = Page(socket)
             context = (await browser.call("Target.createBrowserContext"))["browserContextId"]
             target = (await browser.call("Target.createTarget", url=url, browserContextId=context))["targetId"]
         host = self._address.split("/devtools/")[0]
         async with websockets.asyncio.client.connect(
-            f"{host}/devtools/page/{target}", proxy=None, max_size=None
+            f"{host}/devtools/page/{target}", proxy=None, max_size=None, open_timeout=60
         ) as socket:
             yield Page(socket)
 

@@ -80,7 +80,7 @@ class _Transport(httpx.BaseTransport):
 
 def client(gate: GateAddress, *, http2: bool = False) -> httpx.Client:
     """Redirects are not followed; HTTP/2 means nothing but HTTP/2 (over TLS)."""
-    return httpx.Client(transport=_Transport(gate, http2=http2), trust_env=False, timeout=20)
+    return httpx.Client(transport=_Transport(gate, http2=http2), trust_env=False, timeout=60)
 
 
 def get(gate: GateAddress, url: str, *, http2: bool = False, **headers: str) -> httpx.Response:
@@ -95,7 +95,7 @@ def http2_events(gate: GateAddress, host: str, path: str, *headers: tuple[str, s
     context.set_alpn_protocols(["h2"])
     found: list[h2.events.Event] = []
     with context.wrap_socket(
-        socket.create_connection(("127.0.0.1", gate.https), timeout=30), server_hostname=host
+        socket.create_connection(("127.0.0.1", gate.https), timeout=60), server_hostname=host
     ) as connection:
         client = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
         client.initiate_connection()
@@ -132,14 +132,14 @@ def websocket(gate: GateAddress, host: str, path: str, **headers: str) -> websoc
         additional_headers={name.replace("_", "-"): value for name, value in headers.items()},
         proxy=None,
         ping_interval=None,
-        open_timeout=30,
+        open_timeout=60,
     )
 
 
 async def echo(socket_: websockets.asyncio.client.ClientConnection, text: str) -> None:
-    """Send text and see it come back within 20 s."""
+    """Send text and see it come back within a minute."""
     await socket_.send(text)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         answer = await socket_.recv()
     assert answer == text
 
@@ -174,7 +174,7 @@ class Load:
         keep_alive: bool = True,
         status: int = 200,
         body: bytes | None = None,
-        patience_s: float = 20,
+        patience_s: float = 60,
         is_numbered: bool = False,
     ) -> None:
         self._gate = gate
@@ -210,9 +210,9 @@ class Load:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def answer(self, count: int) -> None:
-        """Return after `count` further answers (at most 30 s)."""
+        """Return after `count` further answers (at most a minute)."""
         enough = self.answered + count
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while self.answered < enough:
                 await asyncio.sleep(0.02)
 
@@ -292,7 +292,7 @@ def handshake(gate: GateAddress, name: str | None, *, ciphers: str | None = None
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(ciphers)
     context.set_alpn_protocols(["h2", "http/1.1"])
-    with socket.create_connection((LOOPBACK, gate.https), timeout=20) as plain:
+    with socket.create_connection((LOOPBACK, gate.https), timeout=60) as plain:
         try:
             with context.wrap_socket(plain, server_hostname=name) as secure:
                 der = secure.getpeercert(binary_form=True)

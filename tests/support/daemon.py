@@ -51,7 +51,9 @@ def wait_for(
         time.sleep(every_s)
 
 
-_UNTIL_NGINX_S = 10.0
+_CHANGES = {(name,) for name in ("add", "apply", "clients", "disable", "enable", "maintenance", "nginx", "rm")}
+"""Commands that may reload nginx."""
+
 # Inside, the process is user 1000 without any right of root's; it may still read what the tests' account may read.
 _WITHOUT_RIGHTS = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 
@@ -128,7 +130,7 @@ class Daemon:
             with contextlib.suppress(OSError):
                 while chunk := os.read(ours, 65536):
                     shown.extend(chunk)
-            return shown.decode()
+            return shown.decode(errors="replace")  # of the last character a part may be missing
 
         try:
             yield read
@@ -199,11 +201,32 @@ class Daemon:
             raise AssertionError(f"{error}\nthe daemon's log ends with:\n{self.log_text()[-4000:]}") from None
 
     def log_text(self) -> str:
-        return self.log_file.read_text() if self.log_file.exists() else ""
+        """What is in the log at this moment. Whether something is in it that should be, `wait_log` tells."""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     def log_lines(self) -> list[Json]:
-        """The daemon's own log; every line must be JSON."""
-        return [json.loads(line) for line in self.log_text().splitlines()]
+        """The daemon's own log, as far as its lines are whole; every line must be JSON."""
+        return [json.loads(line) for line in self.log_text().rpartition("\n")[0].splitlines()]
+
+    def wait_log(self, *words: str, since: int = 0) -> str:
+        """Wait until all these words are in the daemon's log, and return it from `since` on. nginx, files and commands
+        tell nothing of what the log has already. A daemon that has ended writes no more."""
+
+        def look() -> str | None:
+            is_over = self._process is None or not self.is_running  # before the log is read, which is whole then
+            text = self.log_text()[since:]
+            missing = [one for one in words if one not in text]
+            assert not (missing and is_over), f"the daemon ended without {missing} in its log:\n{text[-4000:]}"
+            return None if missing else f"{text} "
+
+        try:
+            return wait_for(look, f"{' and '.join(map(repr, words))} in the log")[:-1]
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nthe daemon's log ends with:\n{self.log_text()[-4000:]}") from None
+
+    def wait_up(self) -> None:
+        """Wait until the daemon has said so: then its watchdog runs, too, and its servers were tried once."""
+        self.wait_log("daemun is up")
 
     # --- the command line ---
 
@@ -213,8 +236,12 @@ class Daemon:
         return [*self.run_by, *self.program, *common, *arguments]
 
     def cli(self, *arguments: str, within_s: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run one command of daemun to its end."""
-        return self._run(self.command(*arguments), within_s)
+        """Run one command of daemun to its end. After one that changes what is served, no old worker takes visitors any
+        more, as in `wait_settled`."""
+        done = self._run(self.command(*arguments), within_s)
+        if self.is_running and arguments[:1] in _CHANGES:
+            wait_for(self._has_its_workers, "the old workers to retire")
+        return done
 
     def named(self, command: str) -> str:
         """A command as daemun's messages name it, with the options that lead to this gate."""
@@ -250,24 +277,33 @@ class Daemon:
         return done.stdout
 
     def status(self) -> Json:
-        """`daemun status --json`, whatever it exits with. nginx serves before a daemon listens, so it is waited for."""
-        return self.wait_ready()
+        """What `daemun status --json` shows once no round is under way (`wait_settled`)."""
+        return self.wait_settled()
 
     def wait_ready(self) -> Json:
-        """Wait until the daemon answers on its control socket, and return its status. That is before nginx listens: one
-        without nginx and without a reason counts only when it stays so."""
-        patient_until = time.monotonic() + _UNTIL_NGINX_S
+        """Wait until the daemon answers and nginx serves, which is later, and return the status."""
+        return self.wait_settled()
 
-        def look() -> Json | None:
-            done = self.cli("status", "--json")
-            found = typing.cast(Json, json.loads(done.stdout)) if done.stdout else {}
-            if "nginx" not in found:  # not running is an answer in JSON, too
-                return None
-            assert done.returncode in {0, 3}, f"status: exit {done.returncode}\n{done.stdout}{done.stderr}"
-            is_early = found["nginx"]["pid"] is None and not found["problems"] and time.monotonic() < patient_until
-            return None if is_early else found
+    def wait_settled(self, *, within_s: float = 60) -> Json:
+        """Wait until no round is under way and all visitors meet its workers, and return the status.
 
-        return wait_for(look, "the daemon's status", every_s=0.2)
+        nginx serves what is new before the round that brought it has ended, and only then the status, the log and other
+        commands tell of it, and old workers take no new visitors.
+        """
+        return self.wait(self._look_settled, "the end of the round", within_s=within_s)
+
+    def _look_settled(self) -> Json | None:
+        status = self.look()
+        # A daemon answers only after its first round has begun.
+        is_over = "nginx" in status and status.get("applying_since") is None
+        return status if is_over and self._has_its_workers() else None
+
+    def _has_its_workers(self) -> bool:
+        """Whether all workers that nginx is to have take new visitors, and no old one does."""
+        wanted = self._configured_workers()
+        # One that nginx has just made bears its master's name, and may be root's still.
+        taking = [one for one in self._titles().values() if "worker process" in one and "shutting down" not in one]
+        return wanted is None or self.nginx_pid() is None or len(taking) == wanted
 
     @property
     def control(self) -> control_client.Client:
@@ -275,7 +311,8 @@ class Daemon:
         return control_client.Client(settings.Settings(config=self.config, state=self.state))
 
     def look(self) -> Json:
-        """What `status --json` would show at this moment; without sites when no daemon answers."""
+        """What `status --json` would show at this moment, in the middle of a round, too; without sites when no daemon
+        answers."""
         with contextlib.suppress(errors.DaemunError):
             return self.control.status()
         return {"sites": [], "containers": [], "problems": []}
@@ -293,12 +330,12 @@ class Daemon:
         return typing.cast(Json, found[0])
 
     def wait_sites(self, *hosts: str) -> Json:
-        """Wait until the status has these sites, and return it: a page is served before the round that brought it has
-        ended."""
+        """Wait until the status has these sites, and return it."""
 
         def look() -> Json | None:
-            status = self.look()
-            return status if {*hosts} <= {site["host"] for site in status["sites"]} else None
+            status = self._look_settled()
+            is_there = status is not None and {*hosts} <= {site["host"] for site in status["sites"]}
+            return status if is_there else None
 
         return self.wait(look, f"{', '.join(hosts)} in the status", every_s=0.2)
 
@@ -306,7 +343,8 @@ class Daemon:
         """Wait until a daemon tells this of a site, and return its entry."""
 
         def look() -> Json | None:
-            return next((site for site in self.look()["sites"] if site["host"] == host and is_reached(site)), None)
+            status = self._look_settled() or {"sites": []}
+            return next((site for site in status["sites"] if site["host"] == host and is_reached(site)), None)
 
         return wait_for(look, f"{what} of {host}", within_s=90, every_s=0.2)
 
@@ -329,18 +367,20 @@ class Daemon:
     def wait_answer(
         self, url: str, is_right: collections.abc.Callable[[httpx.Response], bool], *, within_s: float = 60
     ) -> httpx.Response:
-        """Ask until an answer is right, and return it."""
+        """Ask until an answer is right and the round that brought it has ended, and return it."""
 
         def look() -> httpx.Response | None:
             answer = clients.try_get(self.gate, url)
             return answer if answer is not None and is_right(answer) else None
 
         try:
-            return self.wait(look, f"the right answer from {url}", within_s=within_s)
+            found = self.wait(look, f"the right answer from {url}", within_s=within_s)
         except AssertionError as error:
             last = clients.try_get(self.gate, url)
             seen = "nothing" if last is None else f"{last.status_code} {dict(last.headers)} {last.text[:300]!r}"
             raise AssertionError(f"{error}\nlast answer: {seen}") from None
+        self.wait(self._look_settled, f"the end of the round that brought {url}", within_s=within_s)
+        return found
 
     def sign(self, host: str) -> str | None:
         """What the signpost shows at this moment; None when it answers something else, or not at all."""
@@ -349,16 +389,17 @@ class Daemon:
         return to.removeprefix("https://sign.test/") if to.startswith("https://sign.test/") else None
 
     def wait_sign(self, host: str, sign: str) -> None:
-        """Wait until the signpost shows this, and no old worker takes new visitors: from then on all see the same."""
+        """Wait until the signpost shows this, to all visitors from then on, and the round that brought it has ended."""
         where = f"https://sign.test/{sign}"
         self.wait_answer(f"https://{host}/", lambda answer: answer.headers.get("Location") == where)
-        wait_for(lambda: len(self.worker_pids()) == self._configured_workers(), "the old workers to retire")
 
-    def _configured_workers(self) -> int:
-        text = (self.state / "nginx" / "current" / "nginx.conf").read_text()
-        match = re.search(r"^worker_processes (\d+);", text, re.MULTILINE)
-        assert match is not None
-        return int(match[1])
+    def _configured_workers(self) -> int | None:
+        """None: nobody knows."""
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            text = (self.state / "nginx" / "current" / "nginx.conf").read_text()
+            match = re.search(r"^worker_processes (\d+);", text, re.MULTILINE)
+            return None if match is None else int(match[1])
+        return None
 
     # --- nginx ---
 
@@ -374,13 +415,16 @@ class Daemon:
 
     def worker_pids(self, *, draining: bool = False) -> set[int]:
         """The workers that take new connections; with draining=True those that only finish old ones."""
+        return {pid for pid, title in self._titles().items() if draining == ("shutting down" in title)}
+
+    def _titles(self) -> dict[int, str]:
+        """pid -> what each child of nginx's master calls itself."""
         pid = self.nginx_pid()
-        found: set[int] = set()
+        found: dict[int, str] = {}
         with contextlib.suppress(psutil.NoSuchProcess):
             for worker in psutil.Process(pid).children() if pid is not None else ():
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    if draining == ("shutting down" in " ".join(worker.cmdline())):
-                        found.add(worker.pid)
+                    found[worker.pid] = " ".join(worker.cmdline())
         return found
 
     def nginx_processes(self) -> list[psutil.Process]:

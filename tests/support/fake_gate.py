@@ -192,7 +192,7 @@ async def serving(gate: FakeGate) -> collections.abc.AsyncIterator[pathlib.Path]
     )
     task = asyncio.create_task(socket_server.serve(lambda: api.create_app(gate), path))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not path.exists():
                 await asyncio.sleep(0.01)
         yield path

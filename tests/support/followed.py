@@ -76,5 +76,5 @@ async def get(found: model.Snapshot, host: str = "a.test") -> str:
     (endpoint,) = endpoints(found, host)
     # A container that runs may need a moment until its server listens.
     transport = httpx.AsyncHTTPTransport(retries=6)
-    async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
+    async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=60) as http:
         return (await http.get(f"http://{endpoint}/")).text

@@ -10,6 +10,7 @@ import select
 import socket
 import ssl
 import struct
+import typing
 
 import httpx
 
@@ -57,6 +58,13 @@ class House:
             there = target.copy_with(host=clients.LOOPBACK, port=self.gate.port(target.scheme))
             extensions = {"sni_hostname": target.host}
             return await client.request(method, there, content=content, headers=sent, extensions=extensions)
+
+    async def ask_and_leave(self, url: str) -> None:
+        """A visitor who leaves while the request waits, when nobody else does."""
+        asking = asyncio.create_task(self.ask("GET", url))
+        await self.until_waiting(1)
+        await _end([asking])
+        await self.until_waiting(0)
 
     def failures(self) -> int:
         """How often nginx could not hand a request to a server."""
@@ -116,7 +124,7 @@ async def house(
         )
 
 
-async def _end(tasks: collections.abc.Sequence[asyncio.Task[None]]) -> None:
+async def _end(tasks: collections.abc.Sequence[asyncio.Task[typing.Any]]) -> None:
     """The last one first, as the daemon does."""
     for task in reversed(tasks):
         task.cancel()

@@ -64,7 +64,7 @@ def oidc_provider(
 
 def sign_in_there(url: str, name: str) -> str:
     """What a browser does at oidc-provider. url: where daemun led it. Returns: where it is led back to."""
-    with httpx.Client() as browser:
+    with httpx.Client(timeout=60) as browser:
         for _ in range(10):
             answer = browser.get(url) if not url.startswith("submit ") else _submit(browser, url[7:], name)
             if answer.is_redirect:

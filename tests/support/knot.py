@@ -47,7 +47,7 @@ class Dns:
 
     def ask(self, name: str, kind: str, server: str | None = None) -> dns.message.Message:
         """What a server answers (None: the primary)."""
-        return dns.query.udp(dns.message.make_query(name, kind), server or self.primary, timeout=5)
+        return dns.query.udp(dns.message.make_query(name, kind), server or self.primary, timeout=30)
 
     def texts(self, name: str, server: str | None = None) -> set[str]:
         """The TXT records of a name at a server."""
@@ -60,7 +60,7 @@ class Dns:
         keyring = dns.tsigkeyring.from_text({KEY: ("hmac-sha256", self.secret)})
         update = dns.update.UpdateMessage(zone, keyring=keyring)
         update.add(dns.name.from_text(name), 60, kind, content)
-        answer = dns.query.tcp(update, self.primary, timeout=5)
+        answer = dns.query.tcp(update, self.primary, timeout=30)
         assert answer.rcode() == dns.rcode.NOERROR, answer
 
     def sync(self) -> None:

@@ -86,11 +86,11 @@ class Pebble:
 
     def _tell_dns(self, command: str, value: dict[str, object]) -> None:
         body = json.dumps(value).encode()
-        urllib.request.urlopen(f"{self.dns_management}/{command}", data=body, timeout=10).close()
+        urllib.request.urlopen(f"{self.dns_management}/{command}", data=body, timeout=60).close()
 
     def _fetch(self, url: str, body: bytes | None = None) -> bytes:
         context = ssl.create_default_context(cafile=str(self.ca_file))
-        with urllib.request.urlopen(url, body, timeout=10, context=context) as answer:
+        with urllib.request.urlopen(url, body, timeout=60, context=context) as answer:
             content: bytes = answer.read()
             return content
 

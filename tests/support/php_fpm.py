@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -26,20 +27,28 @@ def program() -> str:
     return path
 
 
+def _accepts(path: pathlib.Path) -> bool:
+    """The file is there a moment before somebody listens."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def running(*settings: str, options: collections.abc.Iterable[str] = ("-n",)) -> collections.abc.Iterator[pathlib.Path]:
     """Yields: its socket. settings: further lines of the pool. options: of the command; -n: without php.ini."""
     with tempfile.TemporaryDirectory(prefix="daemun-test-php-") as name:
         folder = pathlib.Path(name)
         folder.chmod(0o755)
-        socket = folder / "fpm.sock"
+        path = folder / "fpm.sock"
         account = ("user = www-data", "group = www-data") if os.geteuid() == 0 else ()
         lines = (
             "[global]",
             f"error_log = {folder}/log",
             "daemonize = no",
             "[tests]",
-            f"listen = {socket}",
+            f"listen = {path}",
             "listen.mode = 0666",
             "pm = static",
             "pm.max_children = 2",
@@ -50,9 +59,9 @@ def running(*settings: str, options: collections.abc.Iterable[str] = ("-n",)) ->
         command = [program(), *options, "-F", "-y", str(folder / "fpm.conf")]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            until.true(lambda: socket.exists() or process.poll() is not None)
+            until.true(lambda: _accepts(path) or process.poll() is not None)
             assert process.poll() is None, (folder / "log").read_text()
-            yield socket
+            yield path
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=30)

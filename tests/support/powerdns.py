@@ -36,7 +36,7 @@ class PowerDns:
     token: str
 
     def texts(self, name: str) -> set[str]:
-        answer = dns.query.udp(dns.message.make_query(name, "TXT"), self.address, timeout=5)
+        answer = dns.query.udp(dns.message.make_query(name, "TXT"), self.address, timeout=30)
         rows = [row for found in answer.answer for row in found if found.rdtype == dns.rdatatype.TXT]
         return {b"".join(row.strings).decode() for row in rows}
 
@@ -56,7 +56,7 @@ class PowerDns:
         body = None if value is None else json.dumps(value).encode()
         headers = {"X-API-Key": self.token, "Content-Type": "application/json"}
         request = urllib.request.Request(f"{self.api}/api/v1/servers/localhost/{path}", data=body, headers=headers)
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=60).close()
 
 
 @contextlib.contextmanager

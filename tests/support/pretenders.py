@@ -83,7 +83,7 @@ class HalfResolver(socketserver.BaseRequestHandler):
             answer = dns.message.make_response(query)
             answer.set_rcode(dns.rcode.SERVFAIL)
         else:
-            answer = dns.query.udp(query, self.behind[0], port=self.behind[1], timeout=5)
+            answer = dns.query.udp(query, self.behind[0], port=self.behind[1], timeout=30)
         reply.sendto(answer.to_wire(), self.client_address)
 
 

@@ -109,7 +109,7 @@ class Nginx:
     async def get(self, name: str) -> str:
         """The address of the server that answered, or "502"."""
         # A trust store for each request would keep the event loop, and so the responder in it, from all else.
-        async with httpx.AsyncClient(verify=False) as client:
+        async with httpx.AsyncClient(verify=False, timeout=60) as client:
             response = await client.get(f"http://127.0.0.1:{self.port}/{name}")
         return response.text if response.status_code == 200 else str(response.status_code)
 
@@ -122,7 +122,7 @@ class Nginx:
     async def _is_ready(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.log()
-        async with httpx.AsyncClient(verify=False) as client:
+        async with httpx.AsyncClient(verify=False, timeout=60) as client:
             try:
                 return (await client.get(f"http://127.0.0.1:{self.port}/ready")).status_code == 204
             except httpx.TransportError:
