@@ -1,7 +1,12 @@
-"""All commands in one application: what `daemun --help` shows."""
+"""All commands in one application: what `daemun --help` shows.
+
+Only the module of the command that is run is imported: all of them, with what they import, would be a third of the
+time that a short command takes (click.palletsprojects.com, "Lazily Loading Subcommands").
+"""
 
 import collections.abc
 import contextlib
+import importlib
 import sys
 import typing
 
@@ -11,48 +16,6 @@ import typer.core
 import daemun
 from daemun import settings
 from daemun.cli import common_options, json_answer, output
-from daemun.cli.commands import (
-    accounts,
-    add,
-    alerts,
-    apply,
-    apps,
-    bans,
-    cache,
-    certs,
-    certs_dns,
-    certs_import,
-    certs_revoke,
-    check,
-    clients,
-    demo,
-    diff,
-    disable,
-    doctor,
-    domains,
-    enable,
-    history,
-    logs,
-    maintenance,
-    nginx,
-    password,
-    plan,
-    render,
-    restore_file,
-    rm,
-    rollback,
-    schema,
-    sessions,
-    sites,
-    status,
-    stop,
-    tokens,
-    traffic,
-    trust,
-    up,
-    users,
-    why,
-)
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Click's, which Typer has a copy of in newer versions."""
@@ -73,8 +36,103 @@ _MEANT = {
 """Commands of other programs, and ours that does it; nothing of daemun's needs a restart for a change."""
 
 
+_COMMANDS = {
+    "Run": ("up", "stop", "trust", "demo"),
+    "The file": (
+        "check",
+        "plan",
+        "apply",
+        "render",
+        "schema",
+        "add",
+        "rm",
+        "enable",
+        "disable",
+        "maintenance",
+        "restore-file",
+        "history",
+        "diff",
+        "rollback",
+        "password",
+    ),
+    "What is live": ("status", "sites", "doctor", "why", "logs", "traffic", "bans", "ban", "unban"),
+}
+"""Their names by panel of `--help`. Each is the function of its name in the module of its name."""
+
+_GROUPS = (
+    "certs",
+    "clients",
+    "domains",
+    "apps",
+    "cache",
+    "alerts",
+    "accounts",
+    "nginx",
+    "users",
+    "sessions",
+    "tokens",
+)
+"""Commands that have commands: `group` in the module of its name."""
+
+_ELSEWHERE = {"ban": "bans", "unban": "bans"}
+"""The module of a command that shares one."""
+
+_FURTHER = {"certs": {"import": "certs_import.import_", "revoke": "certs_revoke.revoke", "dns": "certs_dns.dns"}}
+"""Commands of a group that have modules of their own."""
+
+
+class _Commands(collections.abc.MutableMapping[str, typing.Any]):
+    """Commands by name, each imported when it is looked up."""
+
+    def __init__(self) -> None:
+        panels = {name: panel for panel, names in _COMMANDS.items() for name in names}
+        self._panels = {**panels, "version": "Run", **dict.fromkeys(_GROUPS, "What is live")}
+        self._loaded: dict[str, typing.Any] = {}
+
+    def __getitem__(self, name: str) -> typing.Any:
+        if name not in self._loaded:
+            self._loaded[name] = _make_command(name, self._panels[name])
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: typing.Any) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._panels[name]
+
+    def __iter__(self) -> collections.abc.Iterator[str]:
+        return iter(self._panels)
+
+    def __len__(self) -> int:
+        return len(self._panels)
+
+
+def _make_command(name: str, panel: str) -> typing.Any:
+    with_one = typer.Typer()
+    if name in _GROUPS:
+        group = _find(f"{name}.group")
+        for further, where in _FURTHER.get(name, {}).items():
+            group.command(further)(_find(where))
+        with_one.add_typer(group, name=name, rich_help_panel=panel)
+    else:
+        function = name.replace("-", "_")
+        found = print_version if name == "version" else _find(f"{_ELSEWHERE.get(name, function)}.{function}")
+        with_one.command(name, rich_help_panel=panel)(found)
+    return typer.main.get_group(with_one).commands[name]
+
+
+def _find(where: str) -> typing.Any:
+    """where: MODULE.NAME, of the package of commands."""
+    module, _, name = where.partition(".")
+    return getattr(importlib.import_module(f"daemun.cli.commands.{module}"), name)
+
+
 class _Root(typer.core.TyperGroup):
     """Reports a command line that is wrong, or a question that was answered with no, in JSON, too."""
+
+    def __init__(self, **values: typing.Any) -> None:
+        super().__init__(**{**values, "commands": {}})
+        self.commands = typing.cast(typing.Any, _Commands())
 
     def make_context(self, *args: typing.Any, **values: typing.Any) -> typing.Any:
         json_answer.begin()
@@ -140,59 +198,3 @@ def print_version(as_json: common_options.AsJson = False) -> None:
         json_answer.print_json({"version": daemun.__version__})
     else:
         _print_version(True)
-
-
-_COMMANDS = {
-    "Run": (up.up, stop.stop, trust.trust, demo.demo),
-    "The file": (
-        check.check,
-        plan.plan,
-        apply.apply,
-        render.render,
-        schema.schema,
-        add.add,
-        rm.rm,
-        enable.enable,
-        disable.disable,
-        maintenance.maintenance,
-        restore_file.restore_file,
-        history.history,
-        diff.diff,
-        rollback.rollback,
-        password.password,
-    ),
-    "What is live": (
-        status.status,
-        sites.sites,
-        doctor.doctor,
-        why.why,
-        logs.logs,
-        traffic.traffic,
-        bans.bans,
-        bans.ban,
-        bans.unban,
-    ),
-}
-_GROUPS = {
-    "certs": certs.group,
-    "clients": clients.group,
-    "domains": domains.group,
-    "apps": apps.group,
-    "cache": cache.group,
-    "alerts": alerts.group,
-    "accounts": accounts.group,
-    "nginx": nginx.group,
-    "users": users.group,
-    "sessions": sessions.group,
-    "tokens": tokens.group,
-}
-
-for _panel, _commands in _COMMANDS.items():
-    for _command in _commands:
-        app.command(rich_help_panel=_panel)(_command)
-app.command("version", rich_help_panel="Run")(print_version)
-certs.group.command("import")(certs_import.import_)
-certs.group.command()(certs_revoke.revoke)
-certs.group.command()(certs_dns.dns)
-for _name, _group in _GROUPS.items():
-    app.add_typer(_group, name=_name, rich_help_panel="What is live")
