@@ -154,6 +154,34 @@ def test_a_change_on_trial_is_undone_by_itself(gate: Daemon) -> None:
     assert (refused.returncode, "nothing is on trial" in refused.stderr) == (1, True)
 
 
+def test_files_of_nginx_that_were_edited_by_hand_show_until_they_are_replaced(gate: Daemon) -> None:
+    wait_kept(gate)
+    current = gate.state / "nginx" / "current" / "sites"
+
+    def edit() -> None:
+        """Again, as a round that an earlier change began may have made the files anew."""
+        (current / "a.test.conf").write_bytes(b"")
+        (current / "x.test.conf").write_bytes(b"server { listen 127.0.0.1:1; }\n")
+
+    def look() -> list[str]:
+        edit()
+        return [one for one in gate.cli("status").stdout.splitlines() if "by hand" in one]
+
+    def diagnose() -> list[Json]:
+        edit()
+        found = json.loads(gate.cli("doctor", "--json").stdout)["findings"]
+        return [one for one in found if "by hand" in one["message"]]
+
+    (line,) = gate.wait(look, "the edited files to show")
+    assert line.startswith("warning: ")
+    assert "sites/a.test.conf (changed), sites/x.test.conf (added)" in line
+    assert gate.wait(diagnose, "the doctor to find them")
+    gate.cli_good("apply")
+    gate.wait_sign("a.test", "a")
+    assert "by hand" not in gate.cli("status").stdout
+    assert not (current / "x.test.conf").exists()
+
+
 def test_what_is_not_there_is_refused(gate: Daemon) -> None:
     for words in (("rollback", "999"), ("diff", "x")):
         refused = gate.cli(*words)

@@ -1,5 +1,6 @@
 """Trees and the link, on a real disk."""
 
+import collections.abc
 import os
 import pathlib
 import pwd
@@ -76,6 +77,39 @@ def test_what_a_person_does_to_the_current_tree_is_seen_and_not_carried_on(layou
     kept.switch(kept.write(FILES))
     assert kept.read_current() == FILES
     assert generation_folders.Generations(layout).read_current() == FILES
+
+
+def test_what_a_person_does_to_the_current_tree_is_found_until_it_is_replaced(layout: layout_.Layout) -> None:
+    generation_folders.Generations(layout).switch(generation_folders.Generations(layout).write(FILES))
+    kept = generation_folders.Generations(layout)
+    assert (kept.find_hand_edits(), kept.read_current()) == ((), FILES)
+    kept.switch(kept.write({**FILES, "sites/d.conf": b"d on;\n"}))
+    tree = pathlib.Path(layout.current)
+    assert kept.find_hand_edits() == ()
+    (tree / "sites/a.conf").write_bytes(b"# only a comment\n# a")
+    (tree / "sites/d.conf").touch()
+    assert kept.find_hand_edits() == ()
+    (tree / "sites/d.conf").write_bytes(b"d off;\n")
+    (tree / "nginx.conf").unlink()
+    (tree / "sites/c.conf").write_bytes(b"c on;\n")
+    kept.read_current()
+    found = [(one.file, one.kind.value) for one in kept.find_hand_edits()]
+    assert found == [("nginx.conf", "removed"), ("sites/c.conf", "added"), ("sites/d.conf", "changed")]
+    kept.switch(kept.write(FILES))
+    assert kept.find_hand_edits() == ()
+
+
+@pytest.mark.parametrize("edit", [pathlib.Path.unlink, lambda path: path.write_bytes(b"server { listen 1; }\n")])
+def test_a_tree_whose_confirm_server_was_edited_is_no_wanted_one(
+    layout: layout_.Layout, edit: collections.abc.Callable[[pathlib.Path], object]
+) -> None:
+    kept = generation_folders.Generations(layout)
+    kept.switch(kept.write(FILES))
+    edit(pathlib.Path(layout.current, generation_folders.CONFIRM_FILE))
+    assert kept.read_current() != FILES
+    assert [one.file for one in kept.find_hand_edits()] == [generation_folders.CONFIRM_FILE]
+    kept.switch(kept.write(FILES))
+    assert (kept.read_current(), kept.find_hand_edits()) == (FILES, ())
 
 
 def test_hundreds_of_sites_are_written_once_and_shared_from_then_on(layout: layout_.Layout) -> None:

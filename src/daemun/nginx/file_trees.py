@@ -47,6 +47,17 @@ def read(folder: str, known: Tree | None = None) -> Tree:
     return Tree(folder=folder, files=types.MappingProxyType(files), stamps=stamps)
 
 
+def find_changed(tree: Tree) -> dict[str, bytes | None]:
+    """What is not as it was when the tree was written or read: its content, None where it is gone, and nothing is read
+    of a file that is new. One look at each folder, and one at each file. Raises: OSError."""
+    stamps = _find_stamps(tree.folder)
+    names = [name for name in {**tree.stamps, **stamps} if tree.stamps.get(name) != stamps.get(name)]
+    return {
+        name: None if name not in stamps else b"" if name not in tree.stamps else _read_file(f"{tree.folder}/{name}")
+        for name in names
+    }
+
+
 def write(
     folder: str, files: collections.abc.Mapping[str, bytes], *, base: Tree | None
 ) -> tuple[Tree, tuple[str, ...]]:

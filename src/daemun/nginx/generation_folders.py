@@ -12,6 +12,7 @@ import threading
 
 from daemun import durable
 from daemun.core import directive, layout, serialise
+from daemun.core.plan import change_plan, hand_edits
 from daemun.nginx import error_diagnosis, file_trees
 
 CONFIRM_FILE = "generation.conf"
@@ -31,6 +32,8 @@ class Generations:
         # A cancelled caller leaves its thread writing; the next one must not take the same number.
         self._writing = threading.Lock()
         self._known: collections.abc.Mapping[int, file_trees.Tree] = {}
+        self._written: collections.abc.Mapping[int, file_trees.Tree] = {}
+        """The current one and the newest as they were written; of an earlier daemon, as they were found."""
         self._unsynced: dict[int, tuple[file_trees.Tree, tuple[str, ...]]] = {}
 
     def write(self, files: collections.abc.Mapping[str, bytes], *, confirm_socket: str | None = None) -> int:
@@ -59,6 +62,7 @@ class Generations:
             written = dataclasses.replace(written, folder=f"{self._folder}/{number}")
             kept = {} if current is None or base is None else {current: base}
             self._known = {**kept, number: written}
+            self._written = {**{one: self._written[one] for one in kept if one in self._written}, number: written}
             self._unsynced[number] = written, new
             return number
 
@@ -126,11 +130,28 @@ class Generations:
     def read(self, number: int) -> dict[str, bytes] | None:
         """The files of a generation as they were given to `write`; None when it is not there."""
         tree = self._read_tree(number, is_fresh=True)
-        return None if tree is None else {name: tree.files[name] for name in tree.files if name != CONFIRM_FILE}
+        if tree is None:
+            return None
+        files = {name: tree.files[name] for name in tree.files if name != CONFIRM_FILE}
+        confirms = tree.files.get(CONFIRM_FILE)
+        if not change_plan.is_same(confirms, self._written[number].files.get(CONFIRM_FILE)):
+            files[CONFIRM_FILE] = confirms or b""  # no tree of ours has it, so this one is replaced
+        return files
 
     def read_current(self) -> dict[str, bytes] | None:
         number = self.current()
         return None if number is None else self.read(number)
+
+    def find_hand_edits(self) -> tuple[hand_edits.HandEdit, ...]:
+        """What of the current generation is not as daemun wrote it. Blocking: 10,000 files take some 30 ms."""
+        number = self.current()
+        written = self._written.get(number) if number is not None else None
+        if written is None:
+            return ()
+        try:
+            return hand_edits.find(written.files, file_trees.find_changed(written))
+        except OSError:  # what is gone altogether is made anew (`wiring.state_guard`)
+            return ()
 
     def _read_tree(self, number: int, *, is_fresh: bool) -> file_trees.Tree | None:
         """is_fresh: looked at now. Else what it held at the last look will do: it is not changed."""
@@ -142,6 +163,7 @@ class Generations:
         except OSError:  # what cannot be read is made anew
             return None
         self._known = {**self._known, number: found}
+        self._written = {number: found, **self._written}
         return found
 
     def _numbers(self) -> list[int]:

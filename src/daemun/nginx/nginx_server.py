@@ -17,7 +17,7 @@ from daemun.control import ports
 from daemun.core import layout, model, render_environment
 from daemun.core.nginx_builds import known_servers
 from daemun.core.options import logs_option
-from daemun.core.plan import variable_definitions
+from daemun.core.plan import hand_edits, variable_definitions
 from daemun.core.served import liveness
 from daemun.nginx import (
     binary_in_use,
@@ -94,13 +94,14 @@ class Nginx(ports.Proxy, ports.Succession):
         master, suspended = await asyncio.to_thread(self._find_suspended)
         if master is None:
             return liveness.Liveness()
+        edits = await asyncio.to_thread(self._describe_hand_edits)
         if suspended:
-            return liveness.Liveness(answers=False, suspended=suspended)
+            return liveness.Liveness(answers=False, suspended=suspended, edits=edits)
         is_answered = await confirmation_socket.query_generation(self._layout) is not None
         # Nginx may just have ended, or begun.
         if not is_answered and await asyncio.to_thread(process.find_master, self._layout) is not None:
             is_answered = await confirmation_socket.query_generation(self._layout) is not None
-        return liveness.Liveness(answers=is_answered)
+        return liveness.Liveness(answers=is_answered, edits=edits)
 
     def prepare(self) -> None:
         """Make what is missing of the state directory's folders, and of nginx's pid file. Blocking.
@@ -317,6 +318,10 @@ class Nginx(ports.Proxy, ports.Succession):
             return None, ()
         pids = (master.pid, *(worker.pid for worker in process.list_workers(master)))
         return master.pid, tuple(pid for pid in pids if kernel_processes.is_suspended(pid))
+
+    def _describe_hand_edits(self) -> tuple[model.Problem, ...]:
+        found = self._generations.find_hand_edits()
+        return (hand_edits.describe(found, self._layout.current),) if found else ()
 
     def _choose_confirm_socket(self) -> None:
         """The one that is there. When it was deleted under an nginx that runs, the other one: nginx keeps what it

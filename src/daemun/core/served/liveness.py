@@ -15,10 +15,12 @@ _NGINX = model.Origin(source="nginx")
 class Liveness:
     """answers: whether a worker answered on nginx's own socket; True where nginx does not run, which is reported
     otherwise.
-    suspended: process numbers of its master and workers that were stopped by a signal."""
+    suspended: process numbers of its master and workers that were stopped by a signal. edits: what was done to its
+    files by hand (`plan.hand_edits`)."""
 
     answers: bool = True
     suspended: tuple[int, ...] = ()
+    edits: tuple[model.Problem, ...] = ()
 
 
 def find_problems(
@@ -43,6 +45,7 @@ def find_problems(
             "what is shown is what was live before. nginx may wait for a file that is read while it is tested (a pipe, "
             "a network file system) or for a name to resolve"
         )
+    yield from seen.edits
 
 
 def _problem(message: str) -> model.Problem:
