@@ -46,7 +46,7 @@ class Gate:
 
     def write(self, count: int, file: pathlib.Path | None = None) -> None:
         with (file or self.logs / traffic_files.NAME).open("ab") as out:
-            out.write(f"a.test 200 0.0{count % 10}0 {count} 7   |\n".encode() * count)
+            out.write(f"a.test 2000.0{count % 10}0{count} 7 |\n".encode() * count)
         self.written += count
 
     def read(self, most_bytes: int = 1 << 30) -> None:
@@ -99,16 +99,16 @@ def test_whatever_happens_each_line_counts_once(tmp_path: pathlib.Path) -> None:
 def test_a_line_is_counted_when_it_is_whole(tmp_path: pathlib.Path) -> None:
     gate = Gate(tmp_path)
     file = gate.logs / traffic_files.NAME
-    file.write_bytes(b"a.test 200 0.001 5 7   |\na.test 200 0.0")
+    file.write_bytes(b"a.test 2000.0015 7 |\na.test 2000.0")
     gate.read()
     gate.save()
     assert gate.count() == 1
     with file.open("ab") as out:
-        out.write(b"01 5 7   |\n")
+        out.write(b"015 7 |\n")
     assert gate.count() == 2
     gate.read()
     gate.save()
-    file.write_bytes(b"a.test 200 0.001 5 7   |\n")  # somebody emptied it
+    file.write_bytes(b"a.test 2000.0015 7 |\n")  # somebody emptied it
     gate.read()
     gate.save()
     assert gate.count() == 3

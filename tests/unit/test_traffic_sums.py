@@ -21,8 +21,8 @@ def _sum(*lines: str, at_s: float = 60) -> dict[traffic_sums.Key, traffic_sums.S
 
 
 def test_what_a_line_states() -> None:
-    line = "shop.test|/api/ 200 0.040 1500 300 TLSv1.3 HIT 10.0.0.5:80|0.035"
-    found = _sum(line, line, line.replace("200", "404"), at_s=125)
+    line = "shop.test|/api/ 2000.0401500 300TLSv1.3HIT 10.0.0.5:80|0.035"
+    found = _sum(line, line, line.replace("2000", "4040"), at_s=125)
     series = traffic_sums.Series("shop.test", "/api/", "10.0.0.5:80")
     counts = {"200": 2, "404": 1, "t36": 3, "u33": 3, "TLSv1.3": 3, "cache HIT": 3}
     assert found == {(120, series): traffic_sums.Sums(requests=3, bytes_out=4500, bytes_in=900, counts=counts)}
@@ -31,10 +31,10 @@ def test_what_a_line_states() -> None:
 def test_tries_of_servers_and_requests_that_waited() -> None:
     hold = f"unix:{RUN}/hold.sock"
     found = _sum(
-        "a.test 200 0.300 10 10   10.0.0.1:80, 10.0.0.2:80|0.100, 0.150",
-        f"a.test 200 9.000 10 10   10.0.0.1:80 : {hold} : 10.0.0.1:80|0.001 : 8.000 : 0.010",
-        "a.test 403 0.000 10 10   |",
-        "a.test 101 3600.000 10 10   10.0.0.1:80|3600.000",
+        "a.test 2000.30010 10 10.0.0.1:80, 10.0.0.2:80|0.100, 0.150",
+        f"a.test 2009.00010 10 10.0.0.1:80 : {hold} : 10.0.0.1:80|0.001 : 8.000 : 0.010",
+        "a.test 4030.00010 10 |",
+        "a.test 1013600.00010 10 10.0.0.1:80|3600.000",
     )
     by_server = {series.server: sums.counts for (_, series), sums in found.items()}
     waited = {"200": 1, "101": 1, "held": 1, "retries": 1}
@@ -57,18 +57,18 @@ def test_tries_of_servers_and_requests_that_waited() -> None:
         "",
         "a.test",
         "\0\0\0\0",
-        "a.test 200 0.040 1500 300   ",
-        "a.test 2000 0.040 1500 300   |",
-        "a.test 200 soon 1500 300   |",
-        "a.test 200 0.040 many 300   |",
-        "a.test 200 0.040 1500 300 TLSv1.3 \1 |",
-        "a.test 200 0.040 1500 300   10.0.0.1:80|never",
-        "\xff 200 0.040 1500 300   |",
+        "a.test 2000.0401500 300 ",
+        "a.test 2x00.0401500 300 |",
+        "a.test 200soon1500 300 |",
+        "a.test 2000.040many 300 |",
+        "a.test 2000.0401500 300TLSv1.3\1 |",
+        "a.test 2000.0401500 300 10.0.0.1:80|never",
+        "\xff 2000.0401500 300 |",
     ],
 )
 def test_a_line_that_is_none_is_counted_apart(line: str) -> None:
     addition = traffic_sums.Addition(RUN)
-    addition.add(f"{line}\na.test 200 0.040 1500 300   |\n".encode("latin-1"), 60)
+    addition.add(f"{line}\na.test 2000.0401500 300 |\n".encode("latin-1"), 60)
     assert [sums.requests for sums in addition.sums().values()] == [1]
     assert addition.unreadable == (1 if line else 0)
 
@@ -94,7 +94,7 @@ def test_a_long_name_fits_into_a_word_of_nginx() -> None:
 def test_a_minute_has_its_own_sums() -> None:
     addition = traffic_sums.Addition(RUN)
     for at_s in (59.9, 60.0, 119.9, 120.0):
-        addition.add(b"a.test 200 0.040 1500 300   |\n", at_s)
+        addition.add(b"a.test 2000.0401500 300 |\n", at_s)
     assert {minute: sums.requests for (minute, _), sums in addition.sums().items()} == {0: 1, 60: 2, 120: 1}
 
 
@@ -127,11 +127,11 @@ def test_a_bucket_is_near_to_its_times(time_ms: int) -> None:
 
 def test_who_used_most_comes_first() -> None:
     found = _sum(
-        "small.test 200 0.010 100 10   10.0.0.1:80|0.010",
-        "large.test|/a/ 200 0.010 900 10   10.0.0.1:80|0.010",
-        "large.test|/b/ 502 0.010 50 10   10.0.0.1:80|0.010",
-        "large.test|/b/ 403 0.000 50 10   |",
-        "_ 404 0.000 10 10   |",
+        "small.test 2000.010100 10 10.0.0.1:80|0.010",
+        "large.test|/a/ 2000.010900 10 10.0.0.1:80|0.010",
+        "large.test|/b/ 5020.01050 10 10.0.0.1:80|0.010",
+        "large.test|/b/ 4030.00050 10 |",
+        "_ 4040.00010 10 |",
     )
     rows = [(series, sums) for (_, series), sums in found.items()]
     sites = traffic_usage.by_site(rows)

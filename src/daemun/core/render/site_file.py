@@ -142,12 +142,12 @@ def _servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     if site_scope.has_tls(site):
         added = on_demand_site.https_lines(scope) if on_demand_site.is_on(site) else ()
         inside = (
+            *traffic_routes.of_site(scope),
             *added,
             *client_certificates.server_lines(scope),
             *client_link_location.server_lines(scope),
             *misdirected_requests.refuse(scope),
             *_challenge(scope),
-            *traffic_routes.of_site(scope),
             *_content(scope, https=True),
         )
         servers.append(_https(scope, given, inside, snippet=site.snippet))
@@ -295,7 +295,7 @@ def _alias_servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         redirects = to_https(site, uri, host if hsts is None or not hsts.preload else "$host")
         there = (*to_https_unless_there(redirects), *moved) if believes_https(scope.settings) else redirects
         plain = server_blocks.anything(*there)
-    counted = traffic_routes.of_site(scope, always=True)
+    counted = traffic_routes.of_site(scope)
     servers: list[directive.Node] = [directive.Comment(f"Aliases lead to {site.host}.")]
     if site_scope.has_tls(site):
         servers.append(_https(scope, given, (*counted, *_challenge(scope), answer)))

@@ -1,8 +1,8 @@
 """A short line for each request, from which daemun counts what each site and route costs (`core.traffic`).
 
-It names its site by `$server_name`, which costs nothing; where a site has several routes, each sets a variable. nginx
-takes the access logs of one level alone, and none of a level that has an `off`: so the line stands beside each access
-log, those of hand-written nginx too, and in place of each `off`. It has no path and no address of a visitor.
+Each server sets a variable to the name of its site, and where a site has several routes, each route does. nginx takes
+the access logs of one level alone, and none of a level that has an `off`: so the line stands beside each access log,
+those of hand-written nginx too, and in place of each `off`. It has no path and no address of a visitor.
 
 nginx keeps one buffer for each file, so every line has the same words.
 """

@@ -1,4 +1,4 @@
-"""Which site and route the line of a request in the traffic log names, where that is not `$server_name`."""
+"""Which site and route the line of a request in the traffic log names."""
 
 import collections.abc
 import dataclasses
@@ -9,14 +9,13 @@ from daemun.core.render import route_choice, site_scope, traffic_log
 from daemun.core.traffic import traffic_names
 
 
-def of_site(scope: site_scope.Scope, *, always: bool = False) -> tuple[directive.Directive, ...]:
-    """For a server that nginx does not name as its site. always: it has other names."""
+def of_site(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
+    """For a server of a site, before anything that may answer. A constant costs a request less than `$server_name`,
+    which would have to be the default of a variable."""
     if not traffic_log.is_on(scope.settings):
         return ()
     if scope.variables is not None:
         return (arguments.line("set", Expr(traffic_log.OF), Expr(scope.variables.waits_as)),)
-    if not always and traffic_names.is_plain(scope.site.host):
-        return ()
     return (arguments.line("set", Expr(traffic_log.OF), traffic_names.encode(scope.site.host)),)
 
 

@@ -3,21 +3,14 @@
 What a line or a value of nginx's `set` cannot hold is written as in a URL.
 """
 
-import re
 import urllib.parse
 import zlib
 
 _SAFE = "/:@!&()*+,=-._~^[]#<>?"
-_PLAIN = re.compile(r"[A-Za-z0-9.*_\[\]:-]+")
 SEPARATOR = "|"
 _MOST = 512
 _UNKNOWN = frozenset({"", "_"})
 """The server for names that no site has."""
-
-
-def is_plain(host: str) -> bool:
-    """Whether a host needs no change to stand in a line, as nginx writes it of itself."""
-    return _PLAIN.fullmatch(host) is not None
 
 
 def encode(host: str, route: str | None = None) -> str:

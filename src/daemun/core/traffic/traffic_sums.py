@@ -9,21 +9,19 @@ import collections
 import collections.abc
 import dataclasses
 import functools
+import re
 import typing
 
 from daemun.core.traffic import time_buckets, traffic_names
 
 FIELDS = (
     "$daemun_traffic_of",
-    "$status",
-    "$request_time",
-    "$bytes_sent",
-    "$request_length",
-    "$ssl_protocol",
-    "$upstream_cache_status",
+    "$status$request_time$bytes_sent",
+    "$request_length$ssl_protocol$upstream_cache_status",
     "$upstream_addr|$upstream_response_time",
 )
-"""Of a line, separated by one space each; empty where there is none."""
+"""Of a line, separated by one space each; empty where there is none. What ends by itself has no space behind it, which
+would cost nginx 50 instructions: a status has three digits, a time three behind its point."""
 
 TIME, UPSTREAM_TIME, CACHE = "t", "u", "cache "
 """What the names of counts begin with that are followed by a bucket, or by what the cache did."""
@@ -32,6 +30,7 @@ _UPGRADED = "101"
 """A WebSocket ends when somebody leaves: its time is none of an answer."""
 MINUTE_S = 60
 
+_REQUEST = re.compile(rb"([0-9]+)([A-Z]{1,9}v[0-9.]{1,9})?([A-Z]{1,32})?")
 _REMEMBERED = 1 << 14
 _MOST_LINES = 50_000
 """Different ones, 10 MB of memory."""
@@ -97,7 +96,7 @@ class Addition:
         self._minute = 0
         self._statuses = _Memory(_status)
         self._buckets = _Memory(_bucket)
-        self._words = _Memory(_word)
+        self._requests = _Memory(_request)
         self._names = _Memory(_name)
         self._passed = _Memory(functools.partial(_read_passed, run_folder))
 
@@ -133,11 +132,12 @@ class Addition:
 
     def _add(self, line: bytes, count: int) -> None:
         """Raises: ValueError before anything is added."""
-        of, status, took, sent, received, tls, cache, passed = line.split(b" ", 7)
-        code, time = self._statuses[status], self._buckets[took]
+        of, answer, request, passed = line.split(b" ", 3)
+        sent_at = answer.index(b".", 3) + 4
+        code, time = self._statuses[answer[:3]], self._buckets[answer[3:sent_at]]
         server, upstream_time, held, retries = self._passed[passed]
-        words = [self._words[word] for word in (tls, cache) if word]
-        bytes_out, bytes_in = int(sent) * count, int(received) * count
+        received, words = self._requests[request]
+        bytes_out, bytes_in = int(answer[sent_at:]) * count, received * count
         site, route = self._names[of]
         key = (self._minute, Series(site, route, server))
         sums = self._sums.get(key)
@@ -175,12 +175,13 @@ def _milliseconds(text: str) -> int:
     return round(float(text) * 1000)
 
 
-def _word(text: bytes) -> str:
-    """A version of TLS, or what the cache did."""
-    word = text.decode("ascii")
-    if not word.isprintable() or len(word) > 32:
-        raise ValueError(word)
-    return word if word.startswith("TLS") or word.startswith("SSL") else f"{CACHE}{word}"
+def _request(request: bytes) -> tuple[int, tuple[str, ...]]:
+    """Its length, and what is counted of its version of TLS and of what the cache did."""
+    parts = _REQUEST.fullmatch(request)
+    if parts is None:
+        raise ValueError(request)
+    length, tls, cache = parts.groups(default=b"")
+    return int(length), tuple([word.decode() for word in (tls, CACHE.encode() + cache if cache else b"") if word])
 
 
 def _name(of: bytes) -> tuple[str, str]:
