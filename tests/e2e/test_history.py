@@ -195,6 +195,19 @@ def test_the_history_is_read_without_a_daemon(gate: Daemon) -> None:
     before = gate.config.read_text()
     assert gate.terminate() == 0
     assert entries(gate)
+    header = "  h.test: {routes: {/: 'http://127.0.0.1:1'}, request_headers: {X-Token: header-secret-77}}\n"
+    gate.write_raw(before + header)
+    compared = gate.cli_good("diff", "now", "--nginx-files")
+    planned = gate.cli_good("plan", "--nginx-files")
+    for shown in (compared, planned):
+        assert "+ sites/h.test.conf" in shown
+        assert "proxy_set_header X-Token hidden-" in shown
+        assert "header-secret-77" not in shown
+    assert "sites/a.test.conf" not in compared
+    found = json.loads(gate.cli_good("diff", "now", "file", "--nginx-files", "--json"))["nginx_files"]
+    assert (found[0]["file"], found[0]["kind"]) == ("sites/h.test.conf", "added")
+    gate.write_raw(before)
+    assert "no difference for nginx" in gate.cli_good("diff", "--nginx-files")
     other = next(one for one in entries(gate) if one["by"] == "daemun disable b.test")
     assert "becomes live with the next" in gate.cli_good("rollback", str(other["number"]))
     assert "enabled: false" in gate.config.read_text()

@@ -8,7 +8,7 @@ from daemun import errors, settings
 from daemun.cli import control_client, daemon_state, lost_file, output
 
 if typing.TYPE_CHECKING:
-    from daemun.sources.history import history_book, history_entry
+    from daemun.sources.history import history_book, history_entry, kept_secrets
 
 NOW, FILE = "now", "file"
 
@@ -67,14 +67,22 @@ def find_side(chosen: settings.Settings, book: "history_book.Book", word: str) -
         entry = find(book, word)
         return Side(what=f"number {entry.number}", files=kept_secrets.show_entry(entry), entry=entry)
     file = file_of(chosen)
+    files = mask_file(file)
+    names = book.find_secrets(file.name)
+    return Side(what=str(file), files=kept_secrets.show_files(files, names), entry=None)
+
+
+def mask_file(file: pathlib.Path) -> "kept_secrets.MaskedFiles":
+    """daemun.yaml and what it includes, as they are now. Raises: ConfigError, EnvironmentProblemError."""
+    from daemun.sources.history import kept_secrets
+
     files = kept_secrets.mask_all(read_files(file))
     unread = [name for name, one in files.items() if one is None]
     if unread:
         raise errors.ConfigError(
             f"cannot compare {', '.join(unread)}: it is no YAML that can be read; see `daemun check`"
         )
-    names = book.find_secrets(file.name)
-    return Side(what=str(file), files=kept_secrets.show_files(files, names), entry=None)
+    return files
 
 
 def file_of(chosen: settings.Settings) -> pathlib.Path:

@@ -38,6 +38,11 @@ def find(text: str) -> str | None:
     return None if found is None else found.group()
 
 
+def find_names(text: str) -> frozenset[str]:
+    """Of all variables in a text, comments among it."""
+    return frozenset(one["name"] for one in _WRITTEN.finditer(text) if not one["is_text"])
+
+
 def expand(text: str, environ: collections.abc.Mapping[str, str]) -> Expansion:
     """What cannot be put in stays as it is written."""
     used: dict[str, str] = {}

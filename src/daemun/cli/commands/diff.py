@@ -5,11 +5,13 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import common_options, history_access, history_lines, json_answer, output
+from daemun.cli import common_options, history_access, history_lines, json_answer, nginx_lines, output
 
 _WORDS = "A number of `daemun history`; now: what was applied last; file: what the file holds."
 One = typing.Annotated[str, typer.Argument(metavar="A", help=_WORDS)]
 Other = typing.Annotated[str, typer.Argument(metavar="B", help="The same.")]
+
+NginxFiles = typing.Annotated[bool, typer.Option("--nginx-files", help="Show what differs in nginx's files instead.")]
 
 
 @common_options.with_settings
@@ -17,15 +19,26 @@ def diff(
     chosen: settings.Settings,
     one: One = history_access.NOW,
     other: Other = history_access.FILE,
+    nginx_files: NginxFiles = False,
     as_json: common_options.AsJson = False,
 ) -> None:
     """Show what differs between two configurations: sites first, then settings and containers. Needs no daemon.
 
     Without arguments, between what was applied last and the file. Exits with 0 whether they differ or not.
+    With --nginx-files both are made into nginx's files as daemun would make them now, without what containers request.
     """
     from daemun.sources.history import file_changes
 
     book = history_access.open_book(chosen)
+    if nginx_files:
+        found = nginx_lines.compare(chosen, book, one, other)
+        if as_json:
+            json_answer.print_json({"from": found.before, "to": found.after, **nginx_lines.diff_json(found)})
+        else:
+            for line in nginx_lines.lines_of(found):
+                output.print_line(line)
+        history_access.complain_of_damage(chosen, book)
+        return
     before, after = (history_access.find_side(chosen, book, word) for word in (one, other))
     changes = file_changes.compare(before.files, after.files)
     routes: tuple[tuple[str, str], ...] = ()

@@ -14,6 +14,7 @@ from daemun.cli import (
     history_access,
     history_lines,
     json_answer,
+    nginx_lines,
     output,
     problem_lines,
 )
@@ -27,16 +28,25 @@ SIGNS = history_lines.SIGNS
 _MOST_LINES = 20
 """Of a site's lines of daemun.yaml."""
 
+NginxFiles = typing.Annotated[bool, typer.Option("--nginx-files", help="Show what would differ in nginx's files, too.")]
+
 
 @common_options.with_settings
-def plan(chosen: settings.Settings, as_json: common_options.AsJson = False) -> None:
-    """Show what applying the file would change, and whether nginx would reload. Changes nothing."""
+def plan(chosen: settings.Settings, nginx_files: NginxFiles = False, as_json: common_options.AsJson = False) -> None:
+    """Show what applying the file would change, and whether nginx would reload. Changes nothing.
+
+    With --nginx-files also what the file's changes since it was applied last would change in nginx's files.
+    """
     daemon = daemon_state.daemon_of(chosen)
     report = daemon.plan() if daemon else _plan_alone(chosen)
     is_good = not problem_lines.errors_of(report["problems"])
     main, changes = _find_file_changes(chosen)
+    found = nginx_lines.compare_with_file(chosen) if nginx_files else None
     if as_json:
-        json_answer.print_json({**report, "file_changes": [history_lines.change_json(one) for one in changes]})
+        of_nginx = {} if found is None else nginx_lines.diff_json(found)
+        json_answer.print_json(
+            {**report, **of_nginx, "file_changes": [history_lines.change_json(one) for one in changes]}
+        )
     else:
         if daemon is None:
             output.complain(f"no daemon runs {chosen.config}: this is what `daemun up` would do")
@@ -46,6 +56,8 @@ def plan(chosen: settings.Settings, as_json: common_options.AsJson = False) -> N
             output.print_line(f"in {main}, since what was applied last (`daemun diff` shows all of it):")
         for line in history_lines.lines_of(changes, main=main, most=_MOST_LINES):
             output.print_line(f"  {line}")
+        for line in () if found is None else nginx_lines.lines_of(found):
+            output.print_line(line)
     raise typer.Exit(0 if is_good else 1)
 
 

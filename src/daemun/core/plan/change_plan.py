@@ -235,7 +235,7 @@ def _diff_lines(
 
 
 def _lines_between(before: bytes | None, after: bytes | None) -> tuple[str, ...]:
-    texts = [_without_comments(content or b"").decode("utf-8", "replace") for content in (before, after)]
+    texts = [without_comments(content or b"").decode("utf-8", "replace") for content in (before, after)]
     old, new = ([line.strip() for line in text.splitlines() if line.strip()] for text in texts)
     found = [line for line in difflib.ndiff(old, new) if line.startswith(("- ", "+ "))]
     if len(found) > MOST_LINES:
@@ -251,10 +251,11 @@ def is_same(wanted: bytes | None, actual: bytes | None) -> bool:
     """
     if wanted is None or actual is None or wanted == actual:
         return wanted == actual
-    return _without_comments(wanted) == _without_comments(actual)
+    return without_comments(wanted) == without_comments(actual)
 
 
-def _without_comments(content: bytes) -> bytes:
+def without_comments(content: bytes) -> bytes:
+    """A file as nginx reads it, but for the digests of files that it loads (`directive.content`)."""
     return _BESIDE.sub(rb"\1", _COMMENT.sub(b"", content))
 
 
