@@ -11,10 +11,11 @@ from daemun.core import model
 from daemun.core.options import catalogue, forms
 
 _NAMES = re.compile(
-    r"(?:^|[_.-])(?:pass|password|passwd|passphrase|secret|token|api_?-?key|hmac_?key|credentials?|(?:proxy-)?authorization"
-    r"|(?:set-)?cookie)s?$",
+    r"(?:^|[_.-])(?:pass|password|passwd|passphrase|pwd|secret|token|(?:api|hmac|private|access)[_-]?key|credentials?)s?$"
+    r"|(?:^|-)(?:authorization|cookie)$",
     re.IGNORECASE,
 )
+"""Headers have dashes: `ignore_cookies` and its like are no header of cookies, but names of cookies."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
