@@ -70,6 +70,12 @@ def test_sites_come_first_and_comments_do_not_count() -> None:
     ]
 
 
+def test_a_site_that_came_to_share_its_blocks_is_the_same() -> None:
+    moved = frozenset({"sites/a.test.conf"})
+    shown = [one.file for one in nginx_diff.compare(BEFORE, AFTER, moved=moved).files]
+    assert shown == ["sites/gone.test.conf", "streams/dns.conf", "nginx.conf"]
+
+
 def test_nothing_differs() -> None:
     found = nginx_lines.NginxDiff(before="number 1", after="number 2", tree=nginx_diff.compare(BEFORE, BEFORE))
     assert nginx_lines.lines_of(found) == ["no difference for nginx between number 1 and number 2"]

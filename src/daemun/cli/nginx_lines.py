@@ -32,11 +32,13 @@ class _Side:
     what: str
     files: dict[str, bytes]
     notes: tuple[str, ...] = ()
+    moved: frozenset[str] = frozenset()
 
 
 def compare(chosen: settings.Settings, book: "history_book.Book", one: str, other: str) -> NginxDiff:
     """As `daemun diff` names them. Raises: DaemunError."""
-    return _compare(_find(chosen, book, one), _find(chosen, book, other))
+    before = _find(chosen, book, one, {})
+    return _compare(before, _find(chosen, book, other, before.files))
 
 
 def compare_with_file(chosen: settings.Settings) -> NginxDiff:
@@ -44,11 +46,11 @@ def compare_with_file(chosen: settings.Settings) -> NginxDiff:
     try:
         book = history_access.open_book(chosen)
         names = book.find_secrets(history_access.file_of(chosen).name)
-        before = _find(chosen, book, history_access.NOW)
+        before = _find(chosen, book, history_access.NOW, {})
     except errors.ConfigError:
         names, before = {}, _Side(what=NOTHING, files={})
     try:
-        return _compare(before, _find_file(chosen, names))
+        return _compare(before, _find_file(chosen, names, before.files))
     except errors.DaemunError as error:
         return _compare(before, dataclasses.replace(before, notes=(str(error),)))
 
@@ -56,16 +58,17 @@ def compare_with_file(chosen: settings.Settings) -> NginxDiff:
 def _compare(before: _Side, after: _Side) -> NginxDiff:
     from daemun.core.plan import nginx_diff
 
-    tree = nginx_diff.compare(before.files, after.files)
+    tree = nginx_diff.compare(before.files, after.files, moved=after.moved)
     return NginxDiff(before=before.what, after=after.what, tree=tree, notes=(*before.notes, *after.notes))
 
 
-def _find(chosen: settings.Settings, book: "history_book.Book", word: str) -> _Side:
+def _find(chosen: settings.Settings, book: "history_book.Book", word: str, before: dict[str, bytes]) -> _Side:
+    """before: nginx's files of the other side, which this one follows."""
     from daemun.sources.history import secret_stand_ins
 
     names = book.find_secrets(history_access.file_of(chosen).name)
     if word == history_access.FILE:
-        return _find_file(chosen, names)
+        return _find_file(chosen, names, before)
     entry = history_access.find(book, word)
     what = f"number {entry.number}"
     if entry.files and not entry.is_whole:
@@ -73,28 +76,28 @@ def _find(chosen: settings.Settings, book: "history_book.Book", word: str) -> _S
             f"cannot make nginx's files of {what}: what the file held then was no YAML that can be read, and was not "
             "kept; name another number of `daemun history`"
         )
-    side = _render(chosen, what, secret_stand_ins.fill_entry(entry, names))
+    side = _render(chosen, what, secret_stand_ins.fill_entry(entry, names), before)
     lacks = (f"what containers requested at {what} is not in its files",) if entry.routes else ()
     return dataclasses.replace(side, notes=(*side.notes, *lacks))
 
 
-def _find_file(chosen: settings.Settings, names: collections.abc.Mapping[str, str]) -> _Side:
+def _find_file(chosen: settings.Settings, names: collections.abc.Mapping[str, str], before: dict[str, bytes]) -> _Side:
     from daemun.sources.history import secret_stand_ins
 
     file = history_access.file_of(chosen)
     masked = history_access.mask_file(file)
-    return _render(chosen, str(file), secret_stand_ins.fill_files(masked, names))
+    return _render(chosen, str(file), secret_stand_ins.fill_files(masked, names), before)
 
 
-def _render(chosen: settings.Settings, what: str, files: dict[str, bytes]) -> _Side:
+def _render(chosen: settings.Settings, what: str, files: dict[str, bytes], before: dict[str, bytes]) -> _Side:
     from daemun.wiring.offline import past_rendering
 
     try:
-        made = past_rendering.render(chosen, history_access.file_of(chosen), files)
+        made = past_rendering.render(chosen, history_access.file_of(chosen), files, before=before)
     except errors.RenderError as error:
         raise errors.ConfigError(f"cannot make nginx's files of {what}: {error}") from error
     notes = tuple(f"not all of {what} can be made into nginx's files now: {one}" for one in made.problems)
-    return _Side(what=what, files=made.files, notes=notes)
+    return _Side(what=what, files=made.files, notes=notes, moved=made.moved)
 
 
 def lines_of(found: NginxDiff) -> list[str]:

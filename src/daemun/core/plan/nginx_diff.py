@@ -32,12 +32,17 @@ class TreeDiff:
     more: int = 0
 
 
-def compare(before: collections.abc.Mapping[str, bytes], after: collections.abc.Mapping[str, bytes]) -> TreeDiff:
+def compare(
+    before: collections.abc.Mapping[str, bytes],
+    after: collections.abc.Mapping[str, bytes],
+    *,
+    moved: collections.abc.Set[str] = frozenset(),
+) -> TreeDiff:
     """Paths -> contents. A site that shares its lines with others is shown as if it had a file. Comments, which have
-    the lines of daemun.yaml, do not count and are not shown."""
+    the lines of daemun.yaml, do not count and are not shown. moved: as of `change_plan.diff_files`."""
     before, after = change_plan.expand(before), change_plan.expand(after)
     differing = [path for path in {**before, **after} if not change_plan.is_same(after.get(path), before.get(path))]
-    ordered = sorted(differing, key=lambda path: (_rank(path), path))
+    ordered = sorted(set(differing) - moved, key=lambda path: (_rank(path), path))
     shown = ordered[:MOST_FILES]
     return TreeDiff(
         files=tuple(_compare_file(path, before.get(path), after.get(path)) for path in shown),

@@ -1,8 +1,10 @@
 """nginx's files of a configuration that need not be what daemun.yaml holds now, without secrets."""
 
 import collections.abc
+import dataclasses
 import os
 import pathlib
+import types
 
 from daemun import settings
 from daemun.core import model
@@ -18,14 +20,28 @@ _LEAST_HIDDEN = 8
 name is that of a secret."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PastFiles:
+    """files: path -> content, without secrets. problems: what is not in them. moved: as of `assembly.Assembled`."""
+
+    files: dict[str, bytes]
+    problems: tuple[model.Problem, ...] = ()
+    moved: frozenset[str] = frozenset()
+
+
 def render(
-    chosen: settings.Settings, main: pathlib.Path, files: collections.abc.Mapping[str, bytes]
-) -> rendering.Rendered:
+    chosen: settings.Settings,
+    main: pathlib.Path,
+    files: collections.abc.Mapping[str, bytes],
+    *,
+    before: collections.abc.Mapping[str, bytes] = types.MappingProxyType({}),
+) -> PastFiles:
     """files: what daemun.yaml (`main`) and those that it includes held, by their names, the former first; empty: there
     was none. What they name beside (certificates, presets, databases) is as it is now, and of variables of the
-    environment the values of now are put in, and hidden again. Raises: DaemunError."""
+    environment the values of now are put in, and hidden again. before: nginx's files that these follow. Raises:
+    DaemunError."""
     if not files:
-        return rendering.Rendered(files={}, problems=())
+        return PastFiles(files={})
     source = yaml_file.YamlFile(main, state=chosen.layout.state, find_worker=worker_account.choose)
     content, *_ = files.values()
     included = {name: held for name, held in files.items() if name != main.name}
@@ -33,12 +49,14 @@ def render(
     snapshot, _ = country_networks.with_networks(snapshot)
     snapshot, _ = client_authorities.with_authorities(snapshot, chosen.layout.state)
     desired = merge.merge_snapshots([snapshot])
-    assembled = rendering.assemble(chosen, desired, nginx_environment.choose_nginx(chosen), last_good={})
+    assembled = rendering.assemble(chosen, desired, nginx_environment.choose_nginx(chosen), last_good=before)
     refusals = outcome.refusal_problems(desired, assembled.refused)
     faults = [one for one in (*desired.problems, *refusals) if one.severity is model.Severity.ERROR]
     hidden = find_hidden(files.values(), os.environ)
-    return rendering.Rendered(
-        files={path: hide(made, hidden) for path, made in assembled.files.items()}, problems=tuple(faults)
+    return PastFiles(
+        files={path: hide(made, hidden) for path, made in assembled.files.items()},
+        problems=tuple(faults),
+        moved=assembled.moved,
     )
 
 
