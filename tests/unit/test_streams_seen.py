@@ -5,8 +5,9 @@ import datetime
 import pytest
 
 from daemun.core import model
+from daemun.core.logged import error_line
 from daemun.core.options import streams_option
-from daemun.core.served import server_answers, stream_errors, stream_judgement, stream_targets
+from daemun.core.served import server_answers, stream_errors, stream_judgement, stream_targets, upstream_errors
 from daemun.probing import bound_addresses
 from tests.unit import test_streams_option
 
@@ -144,6 +145,35 @@ def test_addresses_in_lines() -> None:
 )
 def test_other_lines_are_not_of_streams(text: str) -> None:
     assert stream_errors.read_line(text) is None
+
+
+_END = "SSL certificate verify error: (x) upstream, {}client: x, server: 127.0.0.1:1883, bytes from/to client:0/0"
+
+
+@pytest.mark.parametrize("udp", ["", "udp "])
+@pytest.mark.parametrize(
+    "line",
+    [
+        'connect() failed (111: x) while connecting to upstream, client: 127.0.0.1, server: a.test, request: "GET / '
+        'HTTP/1.1", upstream: "http://127.0.0.1:1/", host: "a.test", referrer: "{}"',
+        'no upstream, client: 127.0.0.1, server: 0.0.0.0:1, request: "GET /, {} HTTP/1.1", host: "a.test"',
+        'no upstream, client: 127.0.0.1, server: a.test, request: "{}", host: "a.test"',
+        'open() "/srv/{}" failed (2: x), client: 127.0.0.1, server: a.test, request: "GET /x HTTP/1.1", host: "a.test"',
+    ],
+)
+def test_what_a_visitor_sent_is_no_error_of_a_stream(line: str, udp: str) -> None:
+    sent = _END.format(udp)
+    for text in (line.format(sent), line.format(sent).removesuffix('"')):
+        assert stream_errors.read_line(f"2026/05/01 12:00:00 [error] 7#7: *5 {text}") is None
+
+
+@pytest.mark.parametrize("day", ["2026/99/99", "0000/00/00", "0001/01/01", "9999/12/31"])
+def test_a_line_of_no_time_ends_nothing(day: str) -> None:
+    words = "connect() failed (111: Connection refused) while connecting to upstream"
+    line = LINE.format(words, "", "0.0.0.0:1883", '"10.0.0.5:1883"').replace("2026/05/01", day)
+    assert stream_errors.read_line(line) is None
+    assert upstream_errors.read_line(line.replace("0.0.0.0:1883", "a.test")) is None
+    assert error_line.read(line.encode()) is not None
 
 
 HANDSHAKE = model.HandshakeLook(

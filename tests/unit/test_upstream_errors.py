@@ -104,8 +104,21 @@ def test_a5_what_nobody_knows_is_told_all_the_same() -> None:
         f'{START}open() "/srv/x" failed (2: No such file or directory), client: 127.0.0.1, server: app.test',
         "2026/03/01 12:00:00 [warn] 7#7: *5 an upstream response is buffered to a temporary file" + END,
         "2026/03/01 12:00:00 [notice] 7#7: signal 1 (SIGHUP) received from 1, reconfiguring upstream",
+        f'{START}open() "/srv/SSL certificate verify error: (upstream" failed (2: No such file or directory){END}',
+        f'{START}"/srv/upstream sent too big header{END}" is not a directory{END}',
+        f'{START}directory index of "/srv/connect() upstream failed (2: /" is forbidden{END}',
         '2026/03/01 12:00:00 [emerg] 7#7: host not found in upstream "x" in /x.conf:4',
     ],
 )
 def test_a5_what_is_about_no_server(text: str) -> None:
     assert upstream_errors.read_line(text) is None
+
+
+def test_what_a_visitor_sent_is_no_kind_of_an_error() -> None:
+    sent = "SSL certificate verify error: (x) upstream, client: 1.2.3.4, server: b.test"
+    end = f'{END}, referrer: "{sent}, request: "GET /x HTTP/1.1", host: "b.test""'.replace("c=1", f"c=1, {sent}")
+    found = upstream_errors.read_line(f"{START}upstream timed out (110: x) while connecting to upstream{end}")
+    assert found is not None
+    assert found.words == "upstream timed out (110: x) while connecting to upstream"
+    assert "did not take the connection" in found.kind.cause
+    assert (found.host, found.path) == ("app.test", "/a/b")

@@ -1,8 +1,10 @@
 """One line of nginx's error log.
 
 `2026/01/02 03:04:05 [error] 7#7: *5 connect() failed, client: 192.0.2.1, server: a.test, request: "GET / HTTP/1.1",
-upstream: "http://10.0.0.5:80/", host: "a.test"` (ngx_http_log_error_handler). Nothing is escaped in it; what follows
-the words is searched from left to right, so that a header, which comes last, is taken for nothing else.
+upstream: "http://10.0.0.5:80/", host: "a.test"` (ngx_http_log_error_handler). Nothing is escaped in it, and a visitor
+chooses what stands in the request and in headers. So it is cut once, at the first mark of a client, and what follows is
+read from left to right: a header, which comes last, is taken for nothing else. All readers of such lines cut with
+`split`.
 """
 
 import dataclasses
@@ -13,6 +15,7 @@ import typing
 from daemun.core.logged import logged_request
 
 _HEAD = re.compile(r"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[([a-z]{1,9})\] \d+#\d+: (?:\*(\d{1,20}) )?", re.ASCII)
+_CLIENT = re.compile(r", (udp )?client: ")
 _ID = re.compile(r", request_id: ([0-9A-Za-z._-]{1,128})\Z")
 _PARTS = (
     ("client", ", client: ", ""),
@@ -22,6 +25,18 @@ _PARTS = (
     ("host", ', host: "', '"'),
 )
 _FIELDS = frozenset({"time", "client", "host", "method", "uri", "protocol"})
+
+
+class Parts(typing.NamedTuple):
+    """at: in the machine's local time, as nginx writes it; None: it is no time. words: nginx's, before the client.
+    rest: what follows the mark of a client; "" without one. is_udp: of a stream of datagrams (ngx_stream_log_error)."""
+
+    at: datetime.datetime | None
+    level: str
+    connection: str | None
+    words: str
+    rest: str
+    is_udp: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,24 +52,38 @@ class ErrorLine:
     request: logged_request.LoggedRequest
 
 
-def read(line: bytes) -> ErrorLine | None:
-    """line: without its end. None: it is no first line of a report."""
-    text = line.decode("utf-8", "replace")
+def split(text: str) -> Parts | None:
+    """text: without its end. None: it is no first line of a report."""
     head = _HEAD.match(text)
     if head is None:
         return None
-    words, client, parts = text[head.end() :].partition(", client: ")
-    found = _find_parts(f"{client}{parts}")
-    method, uri, protocol = logged_request.split_request(found.get("request"))
-    identity = _ID.search(words)
-    return ErrorLine(
+    mark = _CLIENT.search(text, head.end())
+    return Parts(
+        at=_local_time(head[1]),
         level=head[2],
-        words=words if identity is None else words[: identity.start()],
         connection=head[3],
+        words=text[head.end() :] if mark is None else text[head.end() : mark.start()],
+        rest="" if mark is None else text[mark.end() :],
+        is_udp=mark is not None and mark[1] is not None,
+    )
+
+
+def read(line: bytes) -> ErrorLine | None:
+    """line: without its end. None: it is no first line of a report."""
+    parts = split(line.decode("utf-8", "replace"))
+    if parts is None:
+        return None
+    found = _find_parts(f", client: {parts.rest}" if parts.rest else "")
+    method, uri, protocol = logged_request.split_request(found.get("request"))
+    identity = _ID.search(parts.words)
+    return ErrorLine(
+        level=parts.level,
+        words=parts.words if identity is None else parts.words[: identity.start()],
+        connection=parts.connection,
         server=found.get("server"),
         upstream=found.get("upstream"),
         request=logged_request.LoggedRequest(
-            at=_instant(head[1]),
+            at=None if parts.at is None else parts.at.astimezone(),
             client=found.get("client"),
             user=None,
             host=found.get("host") or found.get("server"),
@@ -108,9 +137,10 @@ def _find_parts(text: str) -> dict[str, str]:
     return found
 
 
-def _instant(text: str) -> datetime.datetime | None:
-    """nginx writes the machine's local time."""
+def _local_time(text: str) -> datetime.datetime | None:
+    """None also for a year that no clock has, whose instant cannot be stated in another zone."""
     try:
-        return datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S").astimezone()
-    except (ValueError, OverflowError):
+        at = datetime.datetime.strptime(text, "%Y/%m/%d %H:%M:%S")
+    except ValueError:
         return None
+    return at if 1970 < at.year < 9999 else None

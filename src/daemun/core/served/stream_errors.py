@@ -9,13 +9,15 @@ import dataclasses
 import datetime
 import re
 
+from daemun.core.logged import error_line
 from daemun.core.served import upstream_errors
 
-_LINE = re.compile(
-    r"(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?:error|crit|alert)\] \d+#\d+: (?:\*\d+ )?(?P<words>.*?)"
-    r", (?P<udp>udp )?client: [^,]*, server: (?P<host>\S+):(?P<port>\d{1,5})"
-    r"(?:, upstream: \"(?P<upstream>[^\"]*)\")?(?:, bytes from/to client:.*)?\s*\Z"
+_REST = re.compile(
+    r"[^,\"]*, server: (?P<host>\S+):(?P<port>\d{1,5})"
+    r"(?:, upstream: \"[^\"]*\")?(?:, bytes from/to client:[^\"]*)?\s*\Z",
+    re.ASCII,
 )
+"""After the mark of a client. A line of HTTP, where a visitor chooses what follows, has a request there and is none."""
 _LONGEST_WORDS = 300
 
 
@@ -104,15 +106,17 @@ def read_line(text: str) -> StreamErrorLine | None:
     """None: the line is not about a server of a stream."""
     if "upstream" not in text or "client: " not in text:  # most lines are not, and this is quick
         return None
-    found = _LINE.match(text)
-    if found is None or "upstream" not in found["words"] or int(found["port"]) > 65535:
+    line = error_line.split(text)
+    if line is None or line.at is None or line.level not in upstream_errors.LEVELS or "upstream" not in line.words:
         return None
-    words = found["words"]
+    found = _REST.match(line.rest)
+    if found is None or int(found["port"]) > 65535:
+        return None
     return StreamErrorLine(
-        at=datetime.datetime.strptime(found["at"], "%Y/%m/%d %H:%M:%S"),
-        kind=next((kind for kind in KINDS if kind.pattern.search(words)), _OTHER),
-        words=words[:_LONGEST_WORDS],
+        at=line.at,
+        kind=next((kind for kind in KINDS if kind.pattern.search(line.words)), _OTHER),
+        words=line.words[:_LONGEST_WORDS],
         host=found["host"].removeprefix("[").removesuffix("]"),
         port=int(found["port"]),
-        is_udp=found["udp"] is not None,
+        is_udp=line.is_udp,
     )

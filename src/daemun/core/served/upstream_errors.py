@@ -8,13 +8,17 @@ import dataclasses
 import datetime
 import re
 
-_LINE = re.compile(
-    r"(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>error|crit|alert)\] \d+#\d+: (?:\*\d+ )?(?P<words>.*?)"
-    r"(?:, client: (?P<client>[^,]*))?(?:, server: (?P<server>[^,]*))?"
+from daemun.core.logged import error_line
+
+LEVELS = frozenset({"error", "crit", "alert"})
+_REST = re.compile(
+    r"[^,]*(?:, server: (?P<server>[^,]*))?"
     r"(?:, request: \"(?P<request>.*?)\")?(?:, subrequest: \"(?P<subrequest>.*?)\")?"
     r"(?:, upstream: \"(?P<upstream>.*?)\")?"
     r"(?:, host: \"(?P<host>[^\"]*)\")?(?:, referrer: \".*\")?(?:, request_id: .*)?\s*\Z"
 )
+_PATH = re.compile(r"(?:[a-z_]{1,20}\(\) |directory index of |the configured .{0,40} )?\"/")
+"""Words that begin with the path of a file, where a visitor chooses what follows: none of them is about a server."""
 _LONGEST_WORDS = 300
 
 
@@ -176,18 +180,21 @@ def read_line(text: str) -> UpstreamErrorLine | None:
     """None: the line is not about a request to a server."""
     if "upstream" not in text:  # most lines are not, and this is quick
         return None
-    found = _LINE.match(text)
+    line = error_line.split(text)
+    if line is None or line.at is None or line.level not in LEVELS or _PATH.match(line.words) is not None:
+        return None
+    found = _REST.match(line.rest)
     if found is None or (found["host"] is None and found["server"] is None):
         return None
     if (found["subrequest"] or "").startswith("/.daemun/"):
         return None  # of the gate's own, such as to the judge
-    words = found["words"]
+    words = line.words
     if found["upstream"] is None and "upstream" not in words and "could not be resolved" not in words:
         return None
     kind = next((kind for kind in KINDS if kind.pattern.search(words)), _OTHER)
     request = (found["request"] or "").split(" ")
     return UpstreamErrorLine(
-        at=datetime.datetime.strptime(found["at"], "%Y/%m/%d %H:%M:%S"),
+        at=line.at,
         kind=kind,
         words=words[:_LONGEST_WORDS],
         host=_bare(found["host"] or found["server"] or ""),
