@@ -2,7 +2,6 @@
 needs no daemon; what a running one reports is given. Each step is given up after some seconds."""
 
 import asyncio
-import collections.abc
 import dataclasses
 import typing
 
@@ -10,7 +9,15 @@ from daemun import errors, settings
 from daemun.core import model
 from daemun.core.options import access_option, user_option
 from daemun.core.served import served_judgement
-from daemun.core.why import access_walk, condition_match, requested_url, route_walk, site_choice, url_facts
+from daemun.core.why import (
+    access_walk,
+    condition_match,
+    followed_redirects,
+    requested_url,
+    route_walk,
+    site_choice,
+    url_facts,
+)
 from daemun.nginx import process, worker_account
 from daemun.probing import gate_visits, handshakes, name_looks, socket_rights
 from daemun.wiring import clock
@@ -258,12 +265,12 @@ class Look:
     async def _visit(self, address: model.Address, facts: url_facts.GateFacts) -> tuple[url_facts.Visit, ...]:
         """The URL, and what redirects of this gate lead to, each once, with the cookies that they set."""
         found: list[url_facts.Visit] = []
-        url, request, cookies = self._url, facts.request, dict[str, str]()
+        url, request, cookies = self._url, facts.request, dict[tuple[str, str], str]()
         while len(found) < MOST_HOPS:
             visit = await gate_visits.visit(
                 url,
                 self._place_of(url, address, facts),
-                _with_cookies(request, cookies),
+                followed_redirects.follow(url, self._url, request, cookies),
                 sends_proxy_line=facts.settings.has_proxy_lines,
                 within_s=ANSWER_S,
             )
@@ -271,7 +278,7 @@ class Look:
             if visit.answer is None or visit.answer.location is None:
                 break
             before = dict(cookies)
-            cookies |= _read_cookies(visit.answer)
+            cookies |= followed_redirects.read_cookies(visit.answer, url.host)
             there = requested_url.join(url, visit.answer.location)
             is_seen = there is not None and any(str(there) == str(one.url) for one in found)
             if there is None or (is_seen and cookies == before) or not self._is_here(there, facts):
@@ -308,20 +315,3 @@ def _is_same(one: served_judgement.Shown | str | None, other: served_judgement.S
     if isinstance(one, served_judgement.Shown) and isinstance(other, served_judgement.Shown):
         return one.fingerprint == other.fingerprint
     return False
-
-
-def _with_cookies(
-    request: condition_match.SentRequest, cookies: collections.abc.Mapping[str, str]
-) -> condition_match.SentRequest:
-    if not cookies:
-        return request
-    sent = "; ".join(
-        [*filter(None, [request.header("Cookie")]), *(f"{name}={value}" for name, value in cookies.items())]
-    )
-    others = tuple(pair for pair in request.headers if pair[0].lower() != "cookie")
-    return dataclasses.replace(request, headers=(*others, ("Cookie", sent)))
-
-
-def _read_cookies(answer: url_facts.Answer) -> dict[str, str]:
-    pairs = (line.split(";")[0].partition("=") for line in answer.every("set-cookie")[:20])
-    return {name.strip(): value.strip() for name, mark, value in pairs if mark and name.strip().isprintable()}
