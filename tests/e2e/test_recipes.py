@@ -16,6 +16,7 @@ import dns.message
 import dns.query
 import pytest
 
+from daemun.sources import yaml_file
 from tests.support import (
     address_databases,
     backend,
@@ -367,6 +368,25 @@ def test_mqtt_dns_and_other_servers(daemon: Daemon, tmp_path: pathlib.Path) -> N
 def test_numbers(daemon: Daemon, server: backend.Backend) -> None:
     first = _run_on_the_log(daemon, "Numbers", server).splitlines()[0]
     assert re.match(r" *[0-9]+ app\.test\s200$", first), first
+
+
+def test_metrics_in_grafana(tmp_path: pathlib.Path) -> None:
+    """What is read: tests/e2e/test_metrics_daemon.py."""
+    recipe = RECIPES["Metrics in Grafana"]
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", recipe, re.MULTILINE | re.DOTALL)
+    assert yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun").problems == ()
+    (config,) = re.findall(r"^```yml\n(.*?)^```", recipe, re.MULTILINE | re.DOTALL)
+    (queries,) = re.findall(r"^```promql\n(.*?)^```", recipe, re.MULTILINE | re.DOTALL)
+    rules = [{"record": f"x:{number}", "expr": query} for number, query in enumerate(queries.splitlines())]
+    (tmp_path / "rules.json").write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
+    (tmp_path / "prometheus.yml").write_text(f"rule_files: [rules.json]\n{config}")
+    promtool = binaries.program("promtool", "prometheus")
+    command = [promtool, "check", "config", str(tmp_path / "prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "6 rules found" in done.stdout) == (0, True), done.stdout + done.stderr
+    names = set(re.findall(r"daemun_\w+", queries))
+    documented = (pathlib.Path(__file__).parents[2] / "docs" / "CONFIGURATION.md").read_text()
+    assert all(f"`{name.removesuffix('_bucket')}`" in documented for name in names)
 
 
 def _run_on_the_log(daemon: Daemon, title: str, server: backend.Backend) -> str:

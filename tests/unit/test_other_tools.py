@@ -151,7 +151,7 @@ def test_slips_still_lead_to_their_key(key: str, meant: str, where: str) -> None
     assert f'did you mean "{meant}"?' in said_of(key, where)
 
 
-@pytest.mark.parametrize("key", ["auth", "static", "metrics", "h3", "gzip", "caching", "http2", "websocket"])
+@pytest.mark.parametrize("key", ["auth", "static", "prometheus", "h3", "gzip", "caching", "http2", "websocket"])
 def test_a_word_of_another_tool_that_leads_to_a_server_may_be_a_path(key: str) -> None:
     """K2: in no other tool does the word lead to a server; here, a path does."""
     content = f"sites: {{a.test: {{{key}: http://127.0.0.1:3000}}}}\n"

@@ -10,12 +10,13 @@ import pathlib
 import sqlite3
 import threading
 import time
+import typing
 
 import structlog
 
 from daemun.control import damage_report
 from daemun.core import layout
-from daemun.core.traffic import traffic_sums
+from daemun.core.traffic import traffic_sums, traffic_totals
 from daemun.traffic import traffic_files, traffic_store
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -32,6 +33,9 @@ _STORED_BYTES = 64 << 20
 """Of lines that are stored after this much, however soon: they would be read again after a crash."""
 _DUTY = 50
 """Storing takes at most this part of the time."""
+_STORED_SOON_S = 1.0
+"""So long after the last time at least, when somebody wants to know."""
+T = typing.TypeVar("T")
 
 
 class TrafficCounter:
@@ -55,6 +59,8 @@ class TrafficCounter:
         self._addition = traffic_sums.Addition(paths.run)
         self._unstored_bytes = 0
         self._next_store_s = 0.0
+        self._soonest_store_s = 0.0
+        self._totals: traffic_totals.Totals | None = None
         self._reopened_s = float("-inf")
         self._failure: str | None = None
 
@@ -64,6 +70,21 @@ class TrafficCounter:
             self._wanted.set()
         else:
             self._wanted.clear()
+
+    def keep_totals(self, *, is_on: bool) -> None:
+        """Whether sums since now are kept in memory, for `with_totals`. They have what is stored: what is read again
+        after a failure is in them once."""
+        if not is_on:
+            self._totals = None
+        elif self._totals is None:
+            self._totals = traffic_totals.Totals()
+
+    def with_totals(self, use: collections.abc.Callable[[traffic_totals.Totals | None], T]) -> T:
+        """What this makes of the sums, with what nginx wrote until now; None: nothing is counted. Blocking."""
+        if self._wanted.is_set():
+            self._work(is_wanted_now=True)
+        with self._lock:
+            return use(self._totals if self._wanted.is_set() else None)
 
     async def run(self) -> None:
         """Never returns."""
@@ -77,18 +98,18 @@ class TrafficCounter:
         finally:
             await asyncio.to_thread(self._end)
 
-    def _work(self) -> tuple[bool, bool]:
+    def _work(self, *, is_wanted_now: bool = False) -> tuple[bool, bool]:
         """Returns: whether there is more to read now, and whether nginx must open its logs anew."""
         with self._lock:
             try:
-                return self._step()
+                return self._step(is_wanted_now=is_wanted_now)
             except sqlite3.Error as error:
                 self._note_failure(str(error), is_damaged=traffic_store.is_damage(error))
             except OSError as error:
                 self._note_failure(str(error))
             return False, False
 
-    def _step(self) -> tuple[bool, bool]:
+    def _step(self, *, is_wanted_now: bool) -> tuple[bool, bool]:
         if self._files is None and not pathlib.Path(self._layout.logs).is_dir():
             return False, False  # nginx was never started: there is nothing to count, and nothing wrong
         files = self._open()
@@ -100,11 +121,12 @@ class TrafficCounter:
                 self._unstored_bytes += len(lines)
                 read += len(lines)
         now_s = time.monotonic()
-        if self._unstored_bytes and (now_s >= self._next_store_s or (self._is_much() and self._failure is None)):
+        due_s = self._soonest_store_s if is_wanted_now else self._next_store_s
+        if self._unstored_bytes and (now_s >= due_s or (self._is_much() and self._failure is None)):
             self._save(files)
         more = read >= _READ_BYTES
         self._backlog = self._backlog if more else None
-        if self._unstored_bytes:
+        if self._unstored_bytes or is_wanted_now:
             return more, False
         # Removed files are forgotten with the next `_save`, before which no new one is made.
         is_due = files.is_due() and now_s - self._reopened_s >= REOPENED_EVERY_S
@@ -138,10 +160,15 @@ class TrafficCounter:
         """Raises: sqlite3.Error."""
         assert self._store is not None
         began_s = time.monotonic()
-        self._next_store_s = began_s + STORED_EVERY_S  # also after a failure
-        self._store.add(self._addition.sums(), files.positions(), time.time())
+        self._next_store_s = self._soonest_store_s = began_s + STORED_EVERY_S  # also after a failure
+        sums = self._addition.sums()
+        self._store.add(sums, files.positions(), time.time())
         ended_s = time.monotonic()
         self._next_store_s = ended_s + max(STORED_EVERY_S, _DUTY * (ended_s - began_s))
+        self._soonest_store_s = ended_s + max(_STORED_SOON_S, _DUTY * (ended_s - began_s))
+        totals = self._totals
+        if totals is not None:
+            totals.add(sums)
         self._addition.clear()
         self._unstored_bytes = 0
         if self._failure is not None:

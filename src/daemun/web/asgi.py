@@ -7,19 +7,27 @@ import socket
 
 import uvicorn
 from starlette import types
+from uvicorn.protocols.http import h11_impl
 
 ACCEPTED_AT_ONCE = 64
 """Connections that asyncio accepts in one turn of the loop. With uvicorn's 2048, a crowd that is refused at once would
 take as many descriptors first."""
 GRACE_S = 2
 """How long requests may go on after the end was requested."""
+MOST_CONNECTIONS, LONGEST_S = 64, 60.0
+"""Of a server that is open to others: further connections are closed at once, and each one after this time."""
 
 
-def make_server(app: types.ASGIApp, *, backlog: int) -> uvicorn.Server:
-    """A server that is ready to serve, on listening sockets. backlog: connections that the kernel keeps for it."""
+def make_server(
+    app: types.ASGIApp, *, backlog: int, until: asyncio.Event | None = None, is_bounded: bool = False
+) -> uvicorn.Server:
+    """A server that is ready to serve, on listening sockets. backlog: connections that the kernel keeps for it.
+
+    until: ends it. is_bounded: it is open to others than this machine's programs (`_BoundedConnection`).
+    """
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=_BoundedConnection if is_bounded else "h11",
         ws="none",
         lifespan="off",
         log_config=None,
@@ -31,7 +39,25 @@ def make_server(app: types.ASGIApp, *, backlog: int) -> uvicorn.Server:
         backlog=ACCEPTED_AT_ONCE,
     )
     config.load()
-    return _Server(config, backlog)
+    return _Server(config, backlog, until or asyncio.Event())
+
+
+class _BoundedConnection(h11_impl.H11Protocol):
+    """uvicorn waits for the end of a request without limit, and takes any number of connections."""
+
+    _end: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+        else:
+            self._end = self.loop.call_later(LONGEST_S, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._end is not None:
+            self._end.cancel()
+        super().connection_lost(exc)
 
 
 class _Server(uvicorn.Server):
@@ -41,9 +67,10 @@ class _Server(uvicorn.Server):
     the time, so it does that once: a gate at rest is not to be woken up for nothing.
     """
 
-    def __init__(self, config: uvicorn.Config, backlog: int) -> None:
+    def __init__(self, config: uvicorn.Config, backlog: int, until: asyncio.Event) -> None:
         super().__init__(config)
         self._backlog = backlog
+        self._until = until
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -56,4 +83,4 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         await self.on_tick(0)
-        await asyncio.Event().wait()
+        await self._until.wait()

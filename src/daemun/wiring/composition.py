@@ -45,6 +45,7 @@ from daemun.wiring import (
     disk_watch,
     gate_facts,
     log_schedule,
+    metrics_parts,
     nginx_environment,
     nginx_exposure,
     preflight_parts,
@@ -97,6 +98,7 @@ class Daemon:
         self._logs = log_schedule.Rotation(self._nginx, logs_option.OPTION.of(current))
         self._access_lines = access_lines.AccessLines(self._layout)
         self._traffic = traffic_counter.TrafficCounter(self._layout, store.damage, reopen=self._nginx.reopen_logs)
+        self._metrics = metrics_parts.make(lambda: self._gate, self._traffic, store.damage)
         self._machine = nginx_environment.Machine(layout=self._layout, account=account)
         self._remembering = last_good_file.Remembering(source, store, chosen.config, known)
         file = environment_source.FileOrEnvironment(
@@ -267,6 +269,7 @@ class Daemon:
                 "logs": self._logs.run,
                 "access lines": self._access_lines.run,
                 "traffic": self._traffic.run,
+                "metrics": self._metrics.run,
                 "disk": self._disk.run,
                 "old workers": self._reload_limits.run,
                 "nginx upgrade": self._gate.watch_nginx,
@@ -319,6 +322,7 @@ class Daemon:
         logs = logs_option.OPTION.of(found)
         self._logs.configure(logs)
         self._traffic.switch(is_on=logs.traffic)
+        metrics_parts.configure(self._metrics, self._traffic, found)
         self._access_lines.switch(is_on=log_schedule.is_on_stdout(logs, os.environ))
 
     def _describe(self, current: model.Globals) -> render_environment.Environment:

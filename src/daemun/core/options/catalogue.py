@@ -54,6 +54,7 @@ from daemun.core.options import (
     maintenance_option,
     max_body_option,
     max_header_option,
+    metrics_option,
     nginx_upgrade_option,
     old_workers_option,
     on_demand_option,
@@ -96,6 +97,7 @@ EVERY: tuple[option.Option[typing.Any], ...] = (
     streams_option.OPTION,
     proxy_headers_option.OPTION,
     logs_option.OPTION,
+    metrics_option.OPTION,
     workers_option.OPTION,
     old_workers_option.OPTION,
     nginx_upgrade_option.OPTION,
@@ -235,10 +237,8 @@ def with_value(options: model.OptionValues, one: option.Option[_T], value: _T) -
 
 def find_action(action: model.Action) -> option.Beside:
     match action:
-        case model.Proxy(php=model.Php()):
-            return option.Beside.PHP
-        case model.Proxy():
-            return option.Beside.TO
+        case model.Proxy(php=php):
+            return option.Beside.TO if php is None else option.Beside.PHP
         case model.Redirect():
             return option.Beside.REDIRECT
         case model.Files():

@@ -95,7 +95,11 @@ def find_gate_problems(
         place.add("stands beside `listen.proxy_protocol`, which is for TCP alone; remove one of them", "http3")
     if settings.tls_policy is not None:
         tls_option.check_policy(settings.tls_policy, place.below("tls_policy"))
-    others = (*validate_limits.find_gate_problems(settings), *validate_streams.find_problems(settings, sites))
+    others = (
+        *validate_limits.find_gate_problems(settings),
+        *validate_streams.find_problems(settings, sites),
+        *validate_streams.find_metrics_problems(settings, sites),
+    )
     return (*report.problems, *validate_login.find_gate_problems(settings), *others)
 
 

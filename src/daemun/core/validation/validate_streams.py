@@ -1,11 +1,12 @@
-"""Which addresses streams may listen on: of one port and protocol, one program part alone can have it. Pure."""
+"""Which addresses streams, and the listener of metrics, may have: of one port and protocol, one program part alone can
+have it. Pure."""
 
 import collections.abc
 import dataclasses
 
 from daemun.core import model, problem_report
 from daemun.core.access import login_site
-from daemun.core.options import http3_option, streams_option
+from daemun.core.options import http3_option, metrics_option, streams_option
 from daemun.core.texts import words
 
 _EVERY = frozenset({None, "0.0.0.0", "::"})  # noqa: S104 compared, not bound
@@ -29,7 +30,7 @@ def find_problems(settings: model.Globals, sites: collections.abc.Iterable[model
         return ()
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     sites = tuple(sites)
-    taken = [*_of_gate(settings), *_of_sites(sites)]
+    taken = [*_of_gate(settings), *_of_metrics(settings), *_of_sites(sites)]
     _check_names(settings, sites, report)
     for one in streams:
         if not one.stream.enabled:
@@ -47,6 +48,22 @@ def find_problems(settings: model.Globals, sites: collections.abc.Iterable[model
                 at.add(cause, "streams", one.name, "listen", index)
             own.append(dataclasses.replace(mine, who="the same stream"))
         taken += [dataclasses.replace(mine, who=f"stream {words.quoted(one.name)}") for mine in own]
+    return tuple(report.problems)
+
+
+def find_metrics_problems(
+    settings: model.Globals, sites: collections.abc.Iterable[model.Site]
+) -> tuple[model.Problem, ...]:
+    """The listener of metrics where visitors come in."""
+    metrics = metrics_option.OPTION.of(settings)
+    if metrics is None:
+        return ()
+    report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
+    mine = _Taken(who="", host=metrics.listen.host, port=metrics.listen.port)
+    rival = next((one for one in (*_of_gate(settings), *_of_sites(sites)) if _collide(mine, one)), None)
+    if rival is not None:
+        cause = f"{metrics.listen} is already listened on by {rival.who}; choose another port"
+        report.add(cause, metrics_option.OPTION.name, "listen")
     return tuple(report.problems)
 
 
@@ -88,6 +105,12 @@ def _of_gate(settings: model.Globals) -> collections.abc.Iterator[_Taken]:
     if http3_option.OPTION.of(settings):
         for address in settings.listen.https:
             yield _Taken(who="http3", host=address.host, port=address.port, is_udp=True)
+
+
+def _of_metrics(settings: model.Globals) -> collections.abc.Iterator[_Taken]:
+    metrics = metrics_option.OPTION.of(settings)
+    if metrics is not None:
+        yield _Taken(who="metrics", host=metrics.listen.host, port=metrics.listen.port)
 
 
 def _of_sites(sites: collections.abc.Iterable[model.Site]) -> collections.abc.Iterator[_Taken]:
