@@ -1,5 +1,5 @@
-"""What a request carries to where an answer leads it, as browsers and curl have it: behind the same gate may be a site of
-somebody else. Pure."""
+"""What a request carries to where an answer leads it, as browsers and curl have it: that may be a site of somebody
+else. Pure."""
 
 import collections.abc
 import dataclasses
