@@ -25,5 +25,7 @@ def test_they_do_not(key: str) -> None:
 def test_keys_of_lists_of_public_names_are_none() -> None:
     """What is hidden in the history cannot be brought back from it."""
     assert "cache" in catalogue.BY_NAME
-    known = forms.keys(forms.find_map(catalogue.BY_NAME["cache"].form))
+    written = forms.find_map(catalogue.BY_NAME["cache"].form)
+    assert written is not None
+    known = forms.keys(written)
     assert [key for key in known if secret_fields.is_named_so(key)] == []
