@@ -140,6 +140,24 @@ def test_many_are_one_message() -> None:
     assert alert_text.headline(notice) == "a change is not live: 0.test and 49 more"
 
 
+@pytest.mark.parametrize(
+    ("dangers", "headline"),
+    [
+        ((Danger.FILLING, Danger.BANS), "solved: what was reported of 0.test and 1 more"),
+        ((Danger.FAILING, Danger.FILLING), "solved: what was reported of 0.test and 1 more"),
+        ((Danger.FAILING, Danger.EXPIRING), "solved: the certificate of 0.test and 1 more"),
+        ((Danger.ERRORS, Danger.ERRORS), "solved: few requests for 0.test and 1 more fail"),
+    ],
+)
+def test_headlines_of_ends_of_several_kinds(dangers: tuple[Danger, ...], headline: str) -> None:
+    alarms = [
+        alert_ledger.Alert(danger=one, name=f"{number}.test", host=f"{number}.test", names=(), raised_at=NOW)
+        for number, one in enumerate(dangers)
+    ]
+    items = tuple(alert_ledger.Item(alarm=one) for one in alarms)
+    assert alert_text.headline(alert_ledger.Notice(event=Event.SOLVED, items=items)) == headline
+
+
 def test_several_weaknesses_of_one_nginx_are_one_paragraph_with_one_cure() -> None:
     names = ("CVE-1", "CVE-2", "CVE-3")
     concerns = of_machine(nginx="nginx 1.31.3", weaknesses=tuple(weakness(name, "major") for name in names))

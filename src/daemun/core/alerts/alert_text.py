@@ -24,6 +24,8 @@ _HEADLINES = {
     alert_ledger.Event.BANS: "many addresses are banned on {}",
 }
 _SOLVED_CERTIFICATE = "solved: the certificate of {}"
+_SOLVED_SEVERAL = "solved: what was reported of {}"
+"""Dangers of several kinds."""
 _SOLVED = {
     alert_ledger.Danger.UNSERVED: "solved: visitors get {} again",
     alert_ledger.Danger.UNWRITABLE: "solved: {} can be written again",
@@ -52,8 +54,8 @@ def headline(notice: alert_ledger.Notice) -> str:
     hosts = hosts_of(notice)
     whose = hosts[0] if len(hosts) == 1 else f"{hosts[0]} and {len(hosts) - 1} more"
     if notice.event is alert_ledger.Event.SOLVED:
-        dangers = {item.alarm.danger for item in notice.items}
-        words = _SOLVED.get(next(iter(dangers)), _SOLVED_CERTIFICATE) if len(dangers) == 1 else _SOLVED_CERTIFICATE
+        forms = {_SOLVED.get(item.alarm.danger, _SOLVED_CERTIFICATE) for item in notice.items}
+        words = forms.pop() if len(forms) == 1 else _SOLVED_SEVERAL
     else:
         words = _HEADLINES[notice.event]
     return words.format(whose)

@@ -16,11 +16,6 @@ FORMAT_NAME = "daemun"
 _COMBINED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
 )
-_KNOWN = line_form.make_forms(
-    (log_lines.TEXT_LINE, log_lines.JSON_LINE, f"{_COMBINED}$rest", f"$host {_COMBINED}$rest")
-)
-"""What a log may hold from before its form was changed."""
-
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -93,7 +88,7 @@ class LineReader:
     """current: the form in which the log is written now; None: the usual one. Forms with more values come first."""
 
     def __init__(self, current: line_form.LineForm | None = None) -> None:
-        self._forms: tuple[line_form.LineForm, ...] = (*(() if current is None else (current,)), *_KNOWN)
+        self._forms: tuple[line_form.LineForm, ...] = (*(() if current is None else (current,)), *_known_forms())
 
     def read(self, line: bytes) -> LoggedRequest | None:
         """line: without its end. None: it has no form that is known."""
@@ -110,6 +105,14 @@ class LineReader:
             if values is not None:
                 return values
         return None
+
+
+@functools.cache
+def _known_forms() -> tuple[line_form.LineForm, ...]:
+    """What a log may hold from before its form was changed. Made once, by what reads a log: that costs some time."""
+    return line_form.make_forms(
+        (log_lines.TEXT_LINE, log_lines.JSON_LINE, f"{_COMBINED}$rest", f"$host {_COMBINED}$rest")
+    )
 
 
 def to_json(request: LoggedRequest) -> dict[str, typing.Any]:
