@@ -24,6 +24,7 @@ class ProblemReport:
     def add(self, cause: str | None, *field: str | int, severity: model.Severity = model.Severity.ERROR) -> None:
         if cause is None:
             return
+        cause = words.without_credentials(cause)
         message = f"{label(field, host=self.host)}: {cause}" if field else cause
         self.problems.append(
             model.Problem(origin=self.origin, message=message, host=self.host, severity=severity, field=field)

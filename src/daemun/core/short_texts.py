@@ -126,7 +126,7 @@ def parse_target(text: str) -> model.Target:
     try:
         return _parse_target(text)
     except ValueError as error:
-        cause = f"target {words.quoted(text)} {error}"
+        cause = f"target {words.quoted(words.without_credentials_of_server(text))} {error}"
         reason = str(error)
     if text.strip().lower() == "deny":
         raise NotOneServerError(f"{cause}; nobody gets anything there", "deny: true")
@@ -188,7 +188,7 @@ def _parse_target(text: str) -> model.Target:
         _check(url_rules.check_target_path(expressions.without_parts(path)) if separator else None)
         return model.Target(scheme=scheme, socket=socket, path=path if separator else None)
     authority, slash, path = rest.partition("/")
-    if "@" in authority:
+    if "@" in authority or words.without_credentials_of_server(text) != text:
         raise ValueError(
             "holds credentials, which would show in lists and logs; set them with "
             "`request_headers: {Authorization: ...}`"

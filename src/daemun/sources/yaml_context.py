@@ -4,6 +4,7 @@ import pathlib
 import typing
 
 from daemun.core import model
+from daemun.core.texts import words
 from daemun.sources import nginx_snippet, yaml_check, yaml_entry, yaml_include, yaml_positions, yaml_words
 
 SOURCE = "file"
@@ -44,10 +45,8 @@ class Context:
         severity: model.Severity = model.Severity.ERROR,
     ) -> None:
         field = yaml_words.find_field(fault.path)
-        origin = self.origin(fault.mark)
-        self.problems.append(
-            model.Problem(origin=origin, message=fault.message, host=host, field=field, severity=severity)
-        )
+        origin, message = self.origin(fault.mark), words.without_credentials(fault.message)
+        self.problems.append(model.Problem(origin=origin, message=message, host=host, field=field, severity=severity))
 
     def report_at(
         self,

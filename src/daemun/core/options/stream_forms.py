@@ -61,8 +61,9 @@ def parse_target(text: str) -> Target:
     except ValueError as error:
         scheme, rest = _split(text)
         meant = scheme if scheme in {"udp", "tls"} else "tcp"
-        cure = cures.write(_find_misfit, f"{meant}://{rest.partition('/')[0]}")
-        raise ValueError(f"server {words.quoted(text)} {error}{cure}") from error
+        cure = cures.write(_find_misfit, f"{meant}://{rest.rpartition('@')[2].partition('/')[0]}")
+        shown = words.quoted(words.without_credentials_of_server(text))
+        raise ValueError(f"server {shown} {error}{cure}") from error
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ import collections.abc
 import difflib
 import itertools
 import json
+import re
 
 _SHOWN = 80
 _NEAR = 0.75
@@ -13,8 +14,27 @@ _TELLING = 4
 """So many letters of a word identify it."""
 
 
+_HIDDEN = "***"
+_PORT = r"[0-9]{1,5}(?:[/?#\s\"]|\Z)"
+_OF_URL = re.compile(rf"""(?<=://)(?:[^/?#\s"'`]+|[^\s"'`/?#:@]*:(?!{_PORT})[^\s"'`]*)@""")
+"""RFC 3986 section 3.2.1. A "/" ends the authority; in a password it is what people write by mistake."""
+_OF_SERVER = re.compile(rf"""\A\s*[^\s"'`/?#:@]+:(?!{_PORT})[^\s"'`]*@""")
+
+
+def without_credentials(text: str) -> str:
+    """The text with "***" for the name and the password of each URL: lists and logs show it."""
+    return _OF_URL.sub(f"{_HIDDEN}@", text)
+
+
+def without_credentials_of_server(text: str) -> str:
+    """The same, of a server that may lack its scheme: "user:password@host"."""
+    return without_credentials(text) if "://" in text else _OF_SERVER.sub(f"{_HIDDEN}@", text)
+
+
 def quoted(text: str, *, at_most: int | None = _SHOWN) -> str:
-    """The text in quotes, control characters escaped, cut after so many characters: safe on a terminal and in a log."""
+    """The text in quotes, control characters escaped, cut after so many characters, without the credentials of URLs:
+    safe on a terminal and in a log."""
+    text = without_credentials(text)
     shown = text if at_most is None or len(text) <= at_most else text[: at_most - 1] + "…"
     written = json.dumps(shown, ensure_ascii=False)  # which leaves some that do not show, such as U+007F and U+2028
     return "".join(char if char.isprintable() else _escape(char) for char in written)

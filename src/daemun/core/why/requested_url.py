@@ -60,7 +60,8 @@ def parse(text: str) -> RequestedUrl:
         parts = urllib.parse.urlsplit(given)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"is no URL: {error}") from None
+        has_credentials = words.without_credentials(given) != given  # of which the error shows a part
+        raise ValueError("is no URL" if has_credentials else f"is no URL: {error}") from None
     if parts.scheme not in _SCHEMES:
         raise ValueError(f"has the scheme {words.quoted(parts.scheme)}; expected http, https, ws or wss")
     if not parts.hostname:

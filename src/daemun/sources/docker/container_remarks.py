@@ -59,7 +59,8 @@ class RemarkCollector:
         self._first.setdefault(container.id, remark)
         origin = model.Origin(source=SOURCE, place=f"container {container.name}")
         severity = model.Severity.ERROR if remark.is_error else model.Severity.WARNING
-        self.problems.append(model.Problem(origin=origin, message=f"{subject}{remark}", host=host, severity=severity))
+        message = words.without_credentials(f"{subject}{remark}")
+        self.problems.append(model.Problem(origin=origin, message=message, host=host, severity=severity))
 
     def leave_out(self, container: containers.Container, remark: Remark | None = None) -> None:
         """The container does not get all the requests that it should. remark: why, shown in the list of containers
