@@ -8,7 +8,7 @@ import pytest
 from daemun.control import history_port
 from daemun.errors import EnvironmentProblemError
 from daemun.sources import last_good_file
-from daemun.sources.history import history_book, history_entry, history_recorder, kept_secrets
+from daemun.sources.history import history_book, history_entry, history_recorder, kept_secrets, secret_masks
 from daemun.store import memory_store
 from tests.support.clock import FakeClock
 
@@ -74,6 +74,24 @@ def test_a_command_long_after_an_edit_is_not(house: House) -> None:
     house.note(TWO)
     house.clock.advance(datetime.timedelta(minutes=5))
     assert house.note(TWO, called("daemun apply")).author.what == "edit of daemun.yaml"
+
+
+def test_each_version_of_a_file_is_masked_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also at a start, where the last version that could be applied has the names of the secrets."""
+    house.note(ONE)
+    house.store.write(last_good_file.KEY, ONE)
+    read, mask = list[bytes](), secret_masks.mask
+
+    def note(content: bytes, known: secret_masks.KnownSites) -> secret_masks.Masked | None:
+        read.append(content)
+        return mask(content, known)
+
+    monkeypatch.setattr(secret_masks, "mask", note)
+    again = House(house.store)
+    again.note(ONE)
+    again.note(ONE, called("daemun apply"))
+    again.note(TWO)
+    assert read == [ONE, TWO]
 
 
 def test_an_edit_while_nothing_ran(house: House) -> None:

@@ -6,6 +6,7 @@ import zlib
 
 import pytest
 
+from daemun.control import history_port
 from daemun.core.plan import change_plan
 from daemun.sources.history import file_changes, history_book, history_entry, kept_secrets, past_files
 
@@ -27,7 +28,7 @@ def entry_of(number: int, texts: dict[str, str], names: dict[str, str]) -> histo
         came=history_entry.Came.LIVE,
         generation=3,
         files=tuple(files),
-        routes=(history_entry.KeptRoute(host="web.test", path="/", origin="container web-1"),),
+        routes=(history_port.ContainerRoute(host="web.test", path="/", origin="container web-1"),),
         changes=("added a.test",),
     )
 
@@ -121,7 +122,7 @@ def test_a_site_that_moves_to_another_file() -> None:
 
 
 def test_what_containers_requested_otherwise() -> None:
-    other = history_entry.KeptRoute(host="web.test", path="/api/", origin="container api-1")
+    other = history_port.ContainerRoute(host="web.test", path="/api/", origin="container api-1")
     after = dataclasses.replace(ENTRY, routes=(other,))
     assert file_changes.compare_routes(ENTRY, after) == (
         ("-", "web.test (container web-1)"),

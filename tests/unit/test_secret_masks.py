@@ -3,6 +3,7 @@
 import pytest
 
 from daemun.core.options import secret_fields
+from daemun.sources import yaml_positions
 from daemun.sources.history import secret_masks
 
 FILE = """\
@@ -116,6 +117,95 @@ def test_long_files_are_read_where_they_may_have_secrets() -> None:
         "crowdsec.key": "crowd",
     }
     assert secret_masks.fill(found.text, [one.written for one in found.secrets]) == text
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "# {}token",
+        "# {}",
+        "# -----\n{}",
+        "# token{}",
+        "# token:{}#",
+        "-----BEGIN PRIVATE KEY-----{}",
+        "x://{}",
+        "$argon2{}",
+        "x_set_header {}",
+        "?{}",
+    ],
+)
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        "x",
+        "token",
+        " ",
+        "-",
+        "# -----\n",
+        "://a:b",
+        "-----BEGIN PRIVATE KEY-----",
+        "a_set_header token ",
+        "$argon2a",
+        ".",
+    ],
+)
+def test_a_long_text_of_anything_is_searched_in_one_pass(pattern: str, repeated: str) -> None:
+    """A search whose time grows with the square of the length would take most of an hour for all of them."""
+    text = pattern.format(repeated * (200_000 // len(repeated)))
+    assert secret_masks.hide(text, [])
+
+
+def sites_of(count: int, secret: str = "header-secret") -> list[str]:
+    return [
+        f"  s{number}.test:\n    request_headers: {{Authorization: {secret}-{number}}}\n    to: http://a:{number}\n"
+        for number in range(count)
+    ]
+
+
+def test_sites_that_did_not_change_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    sites, read = sites_of(300), list[str]()
+    compose = yaml_positions.compose
+
+    def note(text: str) -> object:
+        read.append(text)
+        return compose(text)
+
+    monkeypatch.setattr(yaml_positions, "compose", note)
+    known = secret_masks.KnownSites()
+
+    def look(sites: list[str]) -> secret_masks.Masked:
+        content = ("crowdsec: {key: crowd}\nsites:\n" + "".join(sites) + "listen: 80\n").encode()
+        found = secret_masks.mask(content, known)
+        assert found is not None
+        assert found == secret_masks.mask(content), "what is known has no effect on what is found"
+        assert secret_masks.fill(found.text, [one.written for one in found.secrets]).encode() == content
+        assert "header-secret" not in found.text
+        return found
+
+    assert len(look(sites).secrets) == 301
+    sites[7] = sites[7].replace("header-secret", "header-secret-other")
+    read.clear()
+    assert "s7.test" in {one.path.split(".")[1] + ".test" for one in look(sites).secrets if one.path != "crowdsec.key"}
+    assert [site in read[0] for site in sites[5:10]] == [False, False, True, False, False]
+    moved = [*sites[100:], "  new.test: {to: http://a:1, x-token: fresh}\n", *sites[:100]]
+    read.clear()
+    assert {one.written for one in look(moved).secrets} >= {"fresh", "crowd"}
+    assert ("new.test" in read[0], "s7.test" in read[0]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "  o.test:\n    x-token: |\n      first\n      second\n\n",
+        "  o.test:\n    x-token: reaches\n      further\n",
+    ],
+)
+def test_a_site_of_an_odd_form_hides_as_much_as_in_a_short_file(odd: str) -> None:
+    plain = [f"  s{number}.test: http://a:{number}\n" for number in range(500)]
+    short, long = ("sites:\n" + "".join([*some, odd, "  z.test: http://a:1\n"]) for some in (plain[:2], plain))
+    expected = [one.written for one in mask(short).secrets]
+    assert len(expected) == 1
+    assert [one.written for one in mask(long).secrets] == expected
 
 
 def test_a_secret_is_hidden_wherever_else_it_stands() -> None:

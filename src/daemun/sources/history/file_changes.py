@@ -13,8 +13,8 @@ from daemun.core.plan import change_plan
 from daemun.sources import yaml_excerpt
 from daemun.sources.history import history_entry
 
-Files = collections.abc.Mapping[str, str]
-"""The first is daemun.yaml."""
+Texts = collections.abc.Mapping[str, str]
+"""Of files, by their names: the first is daemun.yaml."""
 
 _TOP = re.compile(r"""(?:(["'])(?P<quoted>.+?)\1|(?P<plain>[^\s#:"'][^:]*?))\s*:(?:\s|$)""")
 _HEAD = ""
@@ -39,7 +39,7 @@ class _Part:
     lines: tuple[str, ...]
 
 
-def compare(before: Files, after: Files) -> tuple[FileChange, ...]:
+def compare(before: Texts, after: Texts) -> tuple[FileChange, ...]:
     """Sites by host, then what stands beside them, in the order of the files."""
     old_sites, old_others = _split_all(before)
     new_sites, new_others = _split_all(after)
@@ -67,7 +67,7 @@ def _diff(old: tuple[str, ...], new: tuple[str, ...]) -> collections.abc.Iterato
             yield f"{line[0]} {line[1:]}"
 
 
-def _split_all(files: Files) -> tuple[dict[str, _Part], dict[tuple[str, str], _Part]]:
+def _split_all(files: Texts) -> tuple[dict[str, _Part], dict[tuple[str, str], _Part]]:
     sites: dict[str, _Part] = {}
     others: dict[tuple[str, str], _Part] = {}
     for file, text in files.items():

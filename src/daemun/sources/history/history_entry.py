@@ -4,6 +4,7 @@ A secret of a file is kept as a name, "7.1": the first that came with entry 7. T
 every entry, so that a change of a secret shows; the text itself is in none, nor anything that is made from it.
 """
 
+import collections.abc
 import dataclasses
 import datetime
 import enum
@@ -11,7 +12,11 @@ import json
 import typing
 import zlib
 
+from daemun.control import history_port
+
 Json = dict[str, typing.Any]
+Files = collections.abc.Mapping[str, bytes]
+"""What files hold: daemun.yaml first, then those that it includes, by their names from its folder."""
 
 MOST_CHANGES = 50
 """Sites and streams that an entry names; of more it has the number."""
@@ -58,15 +63,6 @@ class KeptFile:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class KeptRoute:
-    """What containers request: one route of a site, and which container it comes from."""
-
-    host: str
-    path: str
-    origin: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """files: daemun.yaml first, then those that it includes; empty where there is none. routes: of containers.
 
@@ -80,7 +76,7 @@ class Entry:
     reason: str = ""
     generation: int | None = None
     files: tuple[KeptFile, ...] = ()
-    routes: tuple[KeptRoute, ...] = ()
+    routes: tuple[history_port.ContainerRoute, ...] = ()
     changes: tuple[str, ...] = ()
     more: int = 0
 
@@ -125,7 +121,8 @@ def decode(content: bytes) -> Entry:
         generation=None if held["generation"] is None else _number(held["generation"]),
         files=tuple(map(_decode_file, held["files"])),
         routes=tuple(
-            KeptRoute(**{key: _text(one[key]) for key in ("host", "path", "origin")}) for one in held["routes"]
+            history_port.ContainerRoute(**{key: _text(one[key]) for key in ("host", "path", "origin")})
+            for one in held["routes"]
         ),
         changes=tuple(map(_text, held["changes"])),
         more=_number(held["more"]),

@@ -14,7 +14,7 @@ import structlog
 
 from daemun.control import history_port, ports
 from daemun.errors import DaemunError
-from daemun.sources.history import history_book, history_entry, secret_masks
+from daemun.sources.history import history_book, history_entry, kept_secrets, secret_masks
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -26,21 +26,21 @@ _LONGEST_TEXT = 500
 EDIT = "edit of "
 START = "start"
 
-Files = collections.abc.Mapping[str, bytes]
-"""daemun.yaml first, then those that it includes, by their names from its folder."""
-
 
 class Recorder:
     """Implements `control.history_port.History`. `run` is one task of the daemon."""
 
     def __init__(
-        self, store: ports.Store, clock: ports.Clock, find_files: collections.abc.Callable[[], Files | None]
+        self,
+        store: ports.Store,
+        clock: ports.Clock,
+        find_files: collections.abc.Callable[[], history_entry.Files | None],
     ) -> None:
         """find_files: what the last round read; None: it is not known, as they changed meanwhile."""
         self._book = history_book.Book(store)
         self.clock = clock
         self._find_files = find_files
-        self._waiting: collections.deque[tuple[history_port.AppliedRound, Files, datetime.datetime]]
+        self._waiting: collections.deque[tuple[history_port.AppliedRound, history_entry.Files, datetime.datetime]]
         self._waiting = collections.deque(maxlen=_MOST_WAITING)
         self._has_new = asyncio.Event()
         self._last: history_entry.Entry | None = None
@@ -49,10 +49,10 @@ class Recorder:
         self._next = 1
         self._names: dict[str, str] = {}
         """What stands for each secret of the last files, as it is written there."""
-        self._known: tuple[Files, dict[str, secret_masks.Masked | None]] = ({}, {})
+        self._masker = kept_secrets.Masker()
         self._failure: str | None = None
         self._writing = asyncio.Lock()
-        self._held: dict[int, Files] = {}
+        self._held: dict[int, history_entry.Files] = {}
         """What the files of the last two entries held, with their secrets; in memory only."""
 
     def note(self, applied: history_port.AppliedRound) -> None:
@@ -74,11 +74,11 @@ class Recorder:
             while self._waiting:
                 await asyncio.to_thread(self._add, *self._waiting.popleft())
 
-    def find_held(self, number: int) -> Files | None:
+    def find_held(self, number: int) -> history_entry.Files | None:
         """What the files of an entry held, with their secrets; None: it is not one of the last two of this daemon."""
         return self._held.get(number)
 
-    def _add(self, applied: history_port.AppliedRound, files: Files, now: datetime.datetime) -> None:
+    def _add(self, applied: history_port.AppliedRound, files: history_entry.Files, now: datetime.datetime) -> None:
         try:
             self._load()
             made = self._make(applied, files, now)
@@ -102,23 +102,14 @@ class Recorder:
         self._last = next(iter(self._book.newest()), None)
         self._next = max(self._book.numbers(), default=0) + 1
         if self._last is not None and self._last.files:
-            self._names = self._book.find_secrets(self._last.files[0].name)
+            self._names = self._book.find_secrets(self._last.files[0].name, self._masker.mask_all)
         self._is_loaded = True
 
-    def _mask(self, files: Files) -> dict[str, secret_masks.Masked | None]:
-        before, masked = self._known
-        found = {
-            name: masked[name] if before.get(name) == content else secret_masks.mask(content)
-            for name, content in files.items()
-        }
-        self._known = files, found
-        return found
-
     def _make(
-        self, applied: history_port.AppliedRound, files: Files, now: datetime.datetime
+        self, applied: history_port.AppliedRound, files: history_entry.Files, now: datetime.datetime
     ) -> history_entry.Entry | None:
         """The entry that is to be written; None: all is there."""
-        last, masked = self._last, self._mask(files)
+        last, masked = self._last, self._masker.mask_all(files)
         written = [secret.written for one in masked.values() if one is not None for secret in one.secrets]
         new = [one for one in dict.fromkeys(written) if one not in self._names]
         names = {one: self._names[one] for one in written if one in self._names}
@@ -134,9 +125,7 @@ class Recorder:
             reason=secret_masks.hide(applied.failure or applied.refused, names)[:_LONGEST_TEXT],
             generation=applied.generation,
             files=tuple(_keep(name, one, names) for name, one in masked.items()),
-            routes=tuple(
-                history_entry.KeptRoute(host=one.host, path=one.path, origin=one.origin) for one in applied.routes
-            ),
+            routes=applied.routes,
             changes=changes,
             more=len(applied.changes) - len(changes),
         )

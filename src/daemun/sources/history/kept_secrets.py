@@ -1,4 +1,4 @@
-"""Which name stands for which secret, found again from files that hold them. Pure."""
+"""Files without their secrets, and which name stands for which secret, found again from files that hold them."""
 
 import collections.abc
 
@@ -9,8 +9,29 @@ MOST_COMPARED = 20
 """The newest entries that are compared with files."""
 
 
-def mask_all(files: collections.abc.Mapping[str, bytes]) -> dict[str, secret_masks.Masked | None]:
+def mask_all(files: history_entry.Files) -> dict[str, secret_masks.Masked | None]:
     return {name: secret_masks.mask(content) for name, content in files.items()}
+
+
+class Masker:
+    """As `mask_all`, again and again: of what did not change since the last time, nothing is read. It keeps state,
+    without effect on results. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._files: history_entry.Files = {}
+        self._masked: dict[str, secret_masks.Masked | None] = {}
+        self._sites: dict[str, secret_masks.KnownSites] = {}
+
+    def mask_all(self, files: history_entry.Files) -> dict[str, secret_masks.Masked | None]:
+        self._sites = {name: self._sites.get(name) or secret_masks.KnownSites() for name in files}
+        self._masked = {
+            name: self._masked[name]
+            if self._files.get(name) == content
+            else secret_masks.mask(content, self._sites[name])
+            for name, content in files.items()
+        }
+        self._files = dict(files)
+        return dict(self._masked)
 
 
 def find_names(entry: history_entry.Entry, masked: MaskedFiles) -> dict[str, str] | None:

@@ -17,8 +17,6 @@ NEW_FILE_MODE = 0o600
 NOT_KEPT = "(not kept)"
 """Stands in a comment where a secret was that is nowhere any more."""
 
-Files = collections.abc.Mapping[str, bytes]
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
@@ -79,7 +77,9 @@ def find_lost(present: kept_secrets.MaskedFiles, past: Past) -> tuple[str, ...]:
     )
 
 
-def write(main: pathlib.Path, files: Files, *, others: collections.abc.Iterable[str] = ()) -> dict[str, bytes | None]:
+def write(
+    main: pathlib.Path, files: history_entry.Files, *, others: collections.abc.Iterable[str] = ()
+) -> dict[str, bytes | None]:
     """Write what differs, what daemun.yaml includes first. others: files that are included now, and were not then: they
     are deleted. Blocking, under `edited_file.alone`.
 

@@ -18,6 +18,8 @@ from ruamel import yaml
 from daemun.core.options import secret_fields
 from daemun.sources import yaml_cutting, yaml_excerpt, yaml_positions
 
+_Span = tuple[int, int, str]
+"""From, to, and where that is."""
 _MARK = "\0"
 """Around the number of a secret in a masked text: no YAML holds it (`yaml_positions.decode`)."""
 _MARKED = re.compile(f"{_MARK}([0-9]+){_MARK}")
@@ -26,31 +28,38 @@ _PLACE = re.compile(
 )
 _PLACES = frozenset({"env", "file"})
 _NAMES_OF_HOSTS = frozenset({"sites", "streams"})
-_PRESENT = r"[\w-]*(?:authorization|cookie|token|secret|passw|api-?key)[\w-]*"
+_PRESENT = r"[\w-]*(?:authorization|cookie|token|secret|passw|api-?key)"
 _BY_FORM = (
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<secret>.*?)-----END", re.DOTALL),
-    re.compile(r"://[^\s/@:\"']*:(?P<secret>[^\s/@\"']+)@"),
-    re.compile(r"\b(?:Bearer|Basic)\s+(?P<secret>[A-Za-z0-9._~+/=-]{6,})"),
     re.compile(
-        r"(?P<secret>\$(?:argon2[a-z]*|2[abxy]|apr1|[1567]|y|gy|scrypt|s0|bcrypt|pbkdf2)[\w-]*\$[^\s\"'\\;}\]]+|"
-        r"\{S?SHA[0-9]*\}[A-Za-z0-9+/=]+)"
+        r"-----BEGIN [A-Z ]*+(?<=PRIVATE KEY)-----(?P<secret>[^-]*+(?:-(?!----(?:BEGIN |END))[^-]*+)*+)-----END"
+    ),
+    re.compile(r"://[^\s/@:\"']*+:(?P<secret>[^\s/@\"']++)@"),
+    re.compile(r"\b(?:Bearer|Basic)\s++(?P<secret>[A-Za-z0-9._~+/=-]{6,})"),
+    re.compile(
+        r"(?P<secret>\$(?:argon2|2[abxy]|apr1|[1567]|y|gy|scrypt|s0|bcrypt|pbkdf2)[\w-]*+\$[^\s\"'\\;}\]]++|"
+        r"\{S?SHA[0-9]*+\}[A-Za-z0-9+/=]++)"
     ),
     re.compile(
-        r"[?&](?:\w*token|key|api_?key|secret|password|auth|sig|signature)=(?P<secret>[^&\s\"'#]+)", re.IGNORECASE
+        r"[?&](?:\w*token|key|api_?key|secret|password|auth|sig|signature)=(?P<secret>[^&\s\"'#]++)", re.IGNORECASE
     ),
-    re.compile(rf"\b\w+_set_header\s+[\"']?{_PRESENT}[\"']?\s+(?P<secret>[^;\n]+);", re.IGNORECASE),
-    re.compile(
-        r"#[^\n]*?[\w.-]*(?:passw|passphrase|secret|token|api_?key|hmac_?key)[\w.-]*[\"']?\s*[:=]\s*(?P<secret>[^\s#][^\n]*)",
-        re.IGNORECASE,
-    ),
+    re.compile(rf"\b\w+_set_header\s++[\"']?(?={_PRESENT})[\w-]++[\"']?\s++(?P<secret>[^;\n]++)", re.IGNORECASE),
+)
+"""Each takes a time that grows with the text alone: what repeats gives nothing back (`*+`), or ends where the next one
+could begin."""
+_COMMENT = re.compile("#[^\n]*+")
+_IN_COMMENT = re.compile(
+    r"(?<![\w.-])(?=[\w.-]*(?:passw|passphrase|secret|token|api[_-]?key|hmac_?key))[\w.-]++[\"']?[ \t]*+[:=][ \t]*+"
+    r"(?P<secret>[^\s#][^\n]*+)",
+    re.IGNORECASE,
 )
 _TELLING = re.compile(r"(?!.*\.[a-z]{2,}\Z)[^\s@:]{8,}")
 """A secret that is looked for in the whole text: no host, no address of mail, no URL."""
-_HINTS = (
-    *("pass", "secret", "token", "key", "credential", "authorization", "cookie", '":', "':"),
-    *secret_fields.find_holders(),
-)
-"""What a site without secrets in its keys lacks: most of a long file need not be read as YAML."""
+_HINTS = ("pass", "secret", "token", "key", "credential", "authorization", "cookie", '":', "':")
+"""What a site without secrets in its keys lacks, as it lacks `secret_fields.find_holders`: most of a long file need not
+be read as YAML."""
+_FEW_VALUES = 20
+"""So many secrets are looked for in the whole text one after another."""
+_LEAST_VALUE = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +82,21 @@ class Masked:
     secrets: tuple[Secret, ...]
 
 
-def mask(content: bytes) -> Masked | None:
-    """None: what is no YAML, in which secrets cannot be found for sure."""
+class KnownSites:
+    """The secrets of a file's sites by their lines, so that those which did not change are not read again. It keeps
+    state, without effect on results. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.spans: dict[str, tuple[_Span, ...]] = {}
+
+
+def mask(content: bytes, known: KnownSites | None = None) -> Masked | None:
+    """None: what is no YAML, in which secrets cannot be found for sure. known: of the file when it was read before."""
     text = yaml_positions.decode(content, [])
     if text is None:
         return None
     try:
-        found = _find(text)
+        found = _find(text, known or KnownSites())
     except (yaml.error.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError):
         return None
     pieces, end = ["\ufeff" if content.startswith(b"\xef\xbb\xbf") else ""], 0
@@ -104,96 +121,152 @@ def hide(message: str, written: collections.abc.Iterable[str]) -> str:
     for one in sorted({text.strip("\"'") for text in written}, key=len, reverse=True):
         if _TELLING.fullmatch(one):
             message = message.replace(one, HIDDEN)
-    for pattern in _BY_FORM:
-        message = pattern.sub(_hide_in, message)
-    return message
-
-
-def _hide_in(match: re.Match[str]) -> str:
-    start, end = (one - match.start() for one in match.span("secret"))
-    return f"{match[0][:start]}{HIDDEN}{match[0][end:]}"
+    pieces, end = [], 0
+    for start, stop, _ in _join(dict.fromkeys(_find_by_form(message))):
+        pieces += [message[end:start], HIDDEN]
+        end = stop
+    return "".join([*pieces, message[end:]])
 
 
 # --- where they stand ------------------------------------------------------------------------------------------
 
-_Span = tuple[int, int, str]
 
-
-def _find(text: str) -> list[_Span]:
+def _find(text: str, known: KnownSites) -> list[_Span]:
     """From the first to the last, none within another."""
-    spans: dict[tuple[int, int], str | None] = {(start, stop): path for start, stop, path in _find_in_yaml(text)}
-    for value in {text[start:stop].strip("\"'") for start, stop in spans}:
-        if _TELLING.fullmatch(value):
-            for match in re.finditer(re.escape(value), text):
-                spans.setdefault(match.span())
+    spans: dict[tuple[int, int], str | None] = {(start, stop): path for start, stop, path in _find_in_yaml(text, known)}
+    values = {value for start, stop in spans if _TELLING.fullmatch(value := text[start:stop].strip("\"'"))}
+    for span in _find_values(text, values):
+        spans.setdefault(span)
+    for start, stop in _find_by_form(text):
+        if _PLACE.fullmatch(text[start:stop].strip("\"' \t}],")) is None:
+            spans.setdefault((start, stop))
+    found, end = list[_Span](), 0
+    for start, stop, path in _join(spans):
+        found.append((start, stop, path or _line_before(text, start, end)))
+        end = stop
+    return found
+
+
+def _find_by_form(text: str) -> collections.abc.Iterator[tuple[int, int]]:
     for pattern in _BY_FORM:
         for match in pattern.finditer(text):
-            if _PLACE.fullmatch(match["secret"].strip("\"' \t}],")) is None:
-                spans.setdefault(match.span("secret"))
-    found: list[_Span] = []
+            yield match.span("secret")
+    for comment in _COMMENT.finditer(text):
+        found = _IN_COMMENT.search(text, *comment.span())
+        if found is not None:
+            yield found.span("secret")
+
+
+def _find_values(text: str, values: collections.abc.Set[str]) -> collections.abc.Iterator[tuple[int, int]]:
+    """Wherever one of these stands."""
+    if len(values) <= _FEW_VALUES:
+        for value in values:
+            for match in re.finditer(re.escape(value), text):
+                yield match.span()
+        return
+    by_head: dict[str, set[str]] = {}
+    for value in values:
+        by_head.setdefault(value[:_LEAST_VALUE], set()).add(value)
+    lengths = {head: sorted({len(one) for one in some}) for head, some in by_head.items()}
+    for start in range(len(text) - _LEAST_VALUE + 1):
+        head = text[start : start + _LEAST_VALUE]
+        if head in by_head:
+            for length in lengths[head]:
+                if text[start : start + length] in by_head[head]:
+                    yield start, start + length
+
+
+def _join(spans: collections.abc.Mapping[tuple[int, int], str | None]) -> list[tuple[int, int, str | None]]:
+    """From the first to the last, none within another."""
+    found: list[tuple[int, int, str | None]] = []
     for (start, stop), path in sorted(spans.items(), key=lambda one: (one[0][0], -one[0][1])):
         if found and start < found[-1][1]:
             # Of two that overlap one reaches from the first to the last.
             first, last, named = found[-1]
             found[-1] = (first, max(last, stop), named)
         elif stop > start:
-            found.append((start, stop, path or _line_before(text, start, found[-1][1] if found else 0)))
+            found.append((start, stop, path))
     return found
 
 
 def _line_before(text: str, start: int, least: int) -> str:
     """What is in its line before it, which is the same in another version of the file as a rule. least: where the
     last secret ends."""
-    line = text[max(text.rfind("\n", 0, start) + 1, least) : start]
+    line = text[max(text.rfind("\n", least, start) + 1, least) : start]
     return f"# {line.strip().lstrip('# ')}"
 
 
-def _find_in_yaml(text: str) -> collections.abc.Iterator[_Span]:
+def _find_in_yaml(text: str, known: KnownSites) -> list[_Span]:
     lines = text.split("\n")
-    kept = _find_lines(text, lines)
-    offsets, at = [], 0
-    for line in lines:
-        offsets.append(at)
-        at += len(line) + 1
-    node = yaml_positions.compose("\n".join(lines[number] for number in kept) if len(kept) < len(lines) else text)
-    if node is None:
-        return
-
-    def place(mark: yaml.error.StreamMark) -> int:
-        if len(kept) == len(lines):
-            return int(mark.index)
-        return int(offsets[kept[mark.line]] + mark.column) if mark.line < len(kept) else len(text)
-
-    for scalar, path in _Walk().run(node):
-        start, stop = place(scalar.start_mark), place(scalar.end_mark)
-        # A block's end is behind the line breaks that follow it.
-        body = text[start:stop].rstrip(" \n") if scalar.style in {"|", ">"} else text[start:stop]
-        yield start, start + len(body), path
-
-
-def _find_lines(text: str, lines: list[str]) -> list[int]:
-    """Those that are read as YAML: all but the sites of a long file that nothing hints at."""
     starts = yaml_excerpt.find_starts(lines) if len(lines) > yaml_excerpt.FEW_LINES else []
-    if not starts or not yaml_cutting.can_be_cut(text):
-        return [*range(len(lines))]
-    hinted = _find_hinted(text)
-    kept = [*range(starts[0])]
-    for first, last in itertools.pairwise(starts):
-        if not hinted.isdisjoint(range(first, last)):
-            kept += range(first, last)
-    return [*kept, *range(starts[-1], len(lines))]
+    if starts and yaml_cutting.can_be_cut(text):
+        found = _find_in_parts(text, lines, starts, known)
+        if found is not None:
+            return found
+    node = yaml_positions.compose(text)
+    found = []
+    for scalar, path in _Walk().run(node) if node is not None else ():
+        start, stop = int(scalar.start_mark.index), int(scalar.end_mark.index)
+        found.append((start, _end_of(scalar, text, start, stop), path))
+    return found
 
 
-def _find_hinted(text: str) -> set[int]:
-    """The numbers of the lines in which a key may be that of a secret."""
-    lowered = text.lower()
-    breaks = [match.start() for match in re.finditer("\n", lowered)]
-    return {
-        bisect.bisect_left(breaks, match.start())
-        for word in _HINTS
-        if word in lowered
-        for match in re.finditer(re.escape(word), lowered)
-    }
+def _end_of(scalar: yaml.nodes.ScalarNode, text: str, start: int, stop: int) -> int:
+    """A block's end is behind the line breaks that follow it."""
+    return start + len(text[start:stop].rstrip(" \n")) if scalar.style in {"|", ">"} else stop
+
+
+def _find_in_parts(text: str, lines: list[str], starts: list[int], known: KnownSites) -> list[_Span] | None:
+    """Of a long file those sites are read as YAML that are not known and have a hint, and what stands beside the sites.
+    None: they cannot be told apart. starts: the lines of the sites, and the one behind them."""
+    offsets = [*itertools.accumulate((len(line) + 1 for line in lines), initial=0)]
+    sites = {first: text[offsets[first] : offsets[last]] for first, last in itertools.pairwise(starts)}
+    ends = dict(itertools.pairwise(starts))
+    spans = {site: known.spans[site] for site in sites.values() if site in known.spans}
+    read = [first for first, site in sites.items() if site not in spans and _is_hinted(site)]
+    numbers = [*range(starts[0]), *(one for first in read for one in range(first, ends[first]))]
+    numbers += range(starts[-1], len(lines))
+    node = yaml_positions.compose("\n".join(lines[number] for number in numbers))
+    if read and [numbers[line] for line in _find_site_lines(node)] != read:
+        return None
+    found: list[_Span] = []
+    found_in: dict[int, list[_Span]] = {first: [] for first in read}
+    for scalar, path in _Walk().run(node) if node is not None else ():
+        line = numbers[scalar.start_mark.line]
+        start = offsets[line] + scalar.start_mark.column
+        # Lines behind it may be left out.
+        last, column = scalar.end_mark.line, scalar.end_mark.column
+        stop = offsets[numbers[last]] + column if column else offsets[numbers[last - 1] + 1]
+        stop = _end_of(scalar, text, start, stop)
+        first = starts[bisect.bisect_right(starts, line) - 1] if line >= starts[0] else -1
+        if first not in found_in:
+            found.append((start, stop, path))
+        elif stop <= offsets[ends[first]]:
+            found_in[first].append((start - offsets[first], stop - offsets[first], path))
+        else:
+            return None
+    spans |= {sites[first]: tuple(some) for first, some in found_in.items()}
+    known.spans = {site: spans.get(site, ()) for site in sites.values()}
+    for first, site in sites.items():
+        found += [(offsets[first] + start, offsets[first] + stop, path) for start, stop, path in known.spans[site]]
+    return found
+
+
+def _is_hinted(site: str) -> bool:
+    """Whether a key may be that of a secret."""
+    lowered = site.lower()
+    return any(word in lowered for word in (*_HINTS, *secret_fields.find_holders()))
+
+
+def _find_site_lines(node: yaml.nodes.Node | None) -> list[int]:
+    """Where the keys of `sites` stand."""
+    entries = node.value if isinstance(node, yaml.nodes.MappingNode) else ()
+    return [
+        int(site.start_mark.line)
+        for key, value in entries
+        if key.value == "sites" and isinstance(value, yaml.nodes.MappingNode)
+        for site, _ in value.value
+    ]
 
 
 class _Walk:
