@@ -6,10 +6,12 @@ import sqlite3
 import time
 
 import pytest
+import structlog
 
+from daemun.control import damage_report
 from daemun.core import layout
 from daemun.core.traffic import traffic_sums
-from daemun.traffic import traffic_files, traffic_report, traffic_store
+from daemun.traffic import traffic_counter, traffic_files, traffic_report, traffic_store
 
 SERIES = traffic_sums.Series("a.test", "", "")
 DAY_S = 86400
@@ -208,3 +210,129 @@ def test_what_cannot_be_stored_is_stored_later(tmp_path: pathlib.Path) -> None:
     gate.store._database.execute("PRAGMA query_only = OFF")
     gate.save()
     assert gate.count() == 20
+
+
+def test_series_of_no_sums_are_deleted_once_a_day(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic_store, "MINUTES", 5)
+    monkeypatch.setattr(traffic_store, "HOURS", 5)
+    store = traffic_store.TrafficStore(tmp_path / "store")
+    for number in range(60):  # never at midnight
+        hour = number // 4 * 24 + 9 + number % 4
+        store.add(_sums(hour * 3600, series=traffic_sums.Series(f"{number}.test", "", "")), (), 0)
+    rows = store._database.execute("SELECT COUNT(*) FROM series").fetchone()[0]
+    assert 5 <= rows <= 10
+    store.close()
+
+
+def test_a_number_that_no_request_has_is_stored_as_a_bounded_one(tmp_path: pathlib.Path) -> None:
+    store = traffic_store.TrafficStore(tmp_path / "store")
+    store.add({(60, SERIES): traffic_sums.Sums(requests=1, bytes_out=10**30)}, (), 0)
+    store.close()
+    assert _kept(tmp_path / "store", 0, 120) == 1
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+@pytest.mark.parametrize("is_forgotten", [True, False])
+def test_a_file_that_is_deleted_while_numbers_are_read_counts_once(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, *, is_before: bool, is_forgotten: bool
+) -> None:
+    gate = Gate(tmp_path)
+    gate.write(20)
+    gate.read()
+    old = gate.rename()
+    gate.write(5, old)
+    gate.write(7)
+    read = traffic_store.read
+
+    def go_on() -> None:
+        gate.read()
+        gate.save()
+        gate.files.remove_settled(time.time() + 2 * traffic_files.SETTLED_S)
+        assert not old.exists()
+        if is_forgotten:
+            gate.save()
+        gate.rename()
+        gate.write(3)
+        gate.read()
+        if is_before:
+            gate.save()
+
+    def read_meanwhile(path: pathlib.Path, since_s: float, now_s: float) -> traffic_store.Kept:
+        if is_before:
+            go_on()
+        kept = read(path, since_s, now_s)
+        if not is_before:
+            go_on()
+        return kept
+
+    monkeypatch.setattr(traffic_store, "read", read_meanwhile)
+    assert gate.count() == gate.written == 35
+
+
+def test_a_new_store_that_is_damaged_again_is_tried_later(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store"
+    path.write_bytes(b"garbage" * 1000)
+    monkeypatch.setattr(traffic_store, "set_aside", lambda path: None)
+    with pytest.raises(OSError, match="cannot be used either"):
+        traffic_store.open_store(path)
+
+
+def _names(gate: Gate) -> dict[str, int]:
+    return {one.name: one.stat().st_size for one in gate.logs.iterdir()}
+
+
+@pytest.mark.parametrize("is_opened", [True, False])
+def test_what_cannot_be_stored_for_long_does_not_fill_the_disk(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, *, is_opened: bool
+) -> None:
+    monkeypatch.setattr(traffic_files, "MOST_BYTES", 1000)
+    monkeypatch.setattr(traffic_files, "_MOST_EMPTY", 3)
+    monkeypatch.setattr(traffic_counter, "WAITING_BYTES", 4000)
+    monkeypatch.setattr(traffic_counter, "REOPENED_EVERY_S", 0.0)
+    gate = Gate(tmp_path)
+    gate.store.close()
+    reopened: list[bool] = []
+
+    async def reopen() -> None:
+        reopened.append(True)
+
+    counter = traffic_counter.TrafficCounter(gate.paths, damage_report.DamageReport(), reopen=reopen)
+    path = pathlib.Path(gate.paths.traffic_store)
+    if is_opened:
+        counter._work()
+        assert counter._store is not None
+        counter._store._database.execute("PRAGMA query_only = ON")
+        gate.write(50)
+        counter._work()
+        assert counter._failure is not None
+        gate._open()
+        monkeypatch.setattr(traffic_counter, "_MOST_ROWS", 0)  # nothing more is read into memory
+    else:
+        store = path.rename(path.with_name("away"))
+        monkeypatch.setattr(traffic_store, "open_store", _refuse)
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(20):
+            gate.write(50)
+            _, reopens = counter._work()
+            assert reopens
+            gate._open()  # as nginx does
+            assert sum(_names(gate).values()) <= 6000
+    left_out = sum(one["bytes"] for one in logged if "left out" in one["event"])
+    assert left_out > 10_000
+    assert len(_names(gate)) <= 3 + 6
+    monkeypatch.undo()
+    if is_opened:
+        assert counter._store is not None
+        counter._store._database.execute("PRAGMA query_only = OFF")
+    else:
+        store.rename(path)
+    counter._work()
+    counter._end()
+    each = len("a.test 2000.00050 7 |\n")
+    assert gate.count() * each == gate.written * each - left_out, "the rest is counted, as soon as it can be stored"
+
+
+def _refuse(path: pathlib.Path) -> tuple[traffic_store.TrafficStore, str | None]:
+    raise PermissionError(13, "Permission denied", str(path))

@@ -1,11 +1,13 @@
 """The task that counts requests: it reads what nginx wrote, adds it up, and stores it every half minute.
 
 All of it is done in a thread: reading a busy second takes some milliseconds, and a disk may let it wait. What cannot be
-stored stays in memory, until it is much; then nothing is read any more, and the file of nginx waits.
+stored stays in memory, until it is much; then nothing is read any more, and the files of nginx wait, up to
+`WAITING_BYTES`.
 """
 
 import asyncio
 import collections.abc
+import contextlib
 import pathlib
 import sqlite3
 import threading
@@ -24,6 +26,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 EVERY_S = 2.0
 STORED_EVERY_S = 30.0
 REOPENED_EVERY_S = 30.0
+
+WAITING_BYTES = 4 * traffic_files.MOST_BYTES
+"""Of lines that wait on the disk while nothing can be stored; beyond, the oldest are left out."""
 
 _MOST_ROWS = 50_000
 """Sums that wait to be stored, 30 MB of memory; while there are more, nothing is read."""
@@ -101,13 +106,43 @@ class TrafficCounter:
     def _work(self, *, is_wanted_now: bool = False) -> tuple[bool, bool]:
         """Returns: whether there is more to read now, and whether nginx must open its logs anew."""
         with self._lock:
+            more = reopens = False
             try:
-                return self._step(is_wanted_now=is_wanted_now)
+                more, reopens = self._step(is_wanted_now=is_wanted_now)
             except sqlite3.Error as error:
                 self._note_failure(str(error), is_damaged=traffic_store.is_damage(error))
             except OSError as error:
                 self._note_failure(str(error))
-            return False, False
+            if self._failure is not None and not is_wanted_now and self._bound():
+                reopens = True
+            return more, reopens
+
+    def _bound(self) -> bool:
+        """Keep what waits on the disk within bounds, without the store. Returns: whether nginx must open its logs
+        anew."""
+        reopens = False
+        with contextlib.ExitStack() as stack:
+            try:
+                files = self._files
+                if files is None:
+                    files = traffic_files.TrafficFiles(pathlib.Path(self._layout.logs))
+                    stack.callback(files.close)
+                now_s = time.monotonic()
+                if files.is_large() and now_s - self._reopened_s >= REOPENED_EVERY_S:
+                    files.rename()
+                    self._reopened_s = now_s
+                    reopens = True
+                left_out = files.leave_out(WAITING_BYTES)
+            except OSError as error:
+                log.debug("cannot bound the files of requests", reason=str(error))
+                return reopens
+        if left_out:
+            log.warning(
+                "requests were left out of the numbers: they waited too long to be stored",
+                path=self._layout.logs,
+                bytes=left_out,
+            )
+        return reopens
 
     def _step(self, *, is_wanted_now: bool) -> tuple[bool, bool]:
         if self._files is None and not pathlib.Path(self._layout.logs).is_dir():

@@ -24,6 +24,8 @@ SETTLED_S = 60.0
 
 _CHUNK_BYTES = 1 << 20
 _HEAD_BYTES = 256
+_MOST_EMPTY = 32
+"""Files that may be known to the store: those that were there when it was written last."""
 _RENAMED = re.compile(re.escape(NAME) + r"\.([1-9][0-9]{0,9})")
 
 
@@ -54,6 +56,19 @@ class TrafficFiles:
         self._folder = folder
         self._files: dict[int, _File] = {}
         self._find()
+        self._resume(positions)
+
+    def resume(self, positions: collections.abc.Iterable[Position]) -> None:
+        """For files that were opened before the positions were read, so that none was removed in between. One without a
+        name and without a position was read to its end. Raises: OSError."""
+        self._find(is_known=False)
+        self._resume(positions)
+        for file in self._files.values():
+            found = os.fstat(file.descriptor)
+            if not file.offset and not found.st_nlink:
+                file.offset = found.st_size
+
+    def _resume(self, positions: collections.abc.Iterable[Position]) -> None:
         for position in positions:
             file = self._files.get(position.inode)
             head = b"" if file is None else os.pread(file.descriptor, position.head_length, 0)
@@ -107,10 +122,50 @@ class TrafficFiles:
             is_read = found.st_size == file.offset
             if file.name == NAME or not is_read or abs(now_s - found.st_mtime) < SETTLED_S:
                 continue
-            with contextlib.suppress(FileNotFoundError):
-                if (self._folder / file.name).stat().st_ino == file.inode:
+            if self._is_there(file):
+                with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._folder / file.name)  # noqa: PTH108
             self._drop(file)
+
+    def is_large(self) -> bool:
+        """Whether the file that grows is, read or not; or nginx did not open a new one after the last time."""
+        self._find()
+        current = self._current()
+        return bool(self._files) if current is None else os.fstat(current.descriptor).st_size > MOST_BYTES
+
+    def leave_out(self, most_bytes: int) -> int:
+        """Empty renamed files, older ones first, until all together have no more. Returns: how many bytes were not
+        read. Raises: OSError.
+
+        The oldest stay, empty: what is stored of how far they were read would be taken for a new file's, which may get
+        the same inode.
+        """
+        self._find()
+        renamed = [one for one in self._in_order() if one.name != NAME]
+        sizes = {inode: os.fstat(one.descriptor).st_size for inode, one in self._files.items()}
+        left_out, total = 0, sum(sizes.values())
+        for file in renamed:
+            size = sizes[file.inode]
+            if total <= most_bytes:
+                break
+            if not size or not self._is_there(file):
+                continue
+            os.truncate(self._folder / file.name, 0)
+            left_out += max(size - file.offset, 0)
+            total -= size
+            file.offset, file.head = 0, b""
+        empty = [one for one in renamed if not os.fstat(one.descriptor).st_size and self._is_there(one)]
+        for file in empty[_MOST_EMPTY:]:
+            os.unlink(self._folder / file.name)  # noqa: PTH108
+            self._drop(file)
+        return left_out
+
+    def _is_there(self, file: _File) -> bool:
+        """Whether the name is still that file's."""
+        try:
+            return (self._folder / file.name).stat().st_ino == file.inode
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         for file in tuple(self._files.values()):
@@ -127,15 +182,15 @@ class TrafficFiles:
         os.close(file.descriptor)
         del self._files[file.inode]
 
-    def _find(self) -> None:
+    def _find(self, *, is_known: bool = True) -> None:
         """Which files there are now, and which names they have. Of one that others deleted or renamed elsewhere, what
-        is left is read as long as it is open here."""
+        is left is read as long as it is open here. is_known: look no further while the file that grows is the same."""
         try:
             there = (self._folder / NAME).stat().st_ino
         except FileNotFoundError:
             there = None
         current = self._current()
-        if self._files and (None if current is None else current.inode) == there:
+        if is_known and self._files and (None if current is None else current.inode) == there:
             return
         for file in self._files.values():
             file.name = f"{NAME}.0" if file.name == NAME else file.name

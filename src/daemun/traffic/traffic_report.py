@@ -17,11 +17,34 @@ Found = tuple[tuple[traffic_sums.Series, traffic_sums.Sums], ...]
 
 def read(paths: layout.Layout, since_s: float, now_s: float) -> Found:
     """Since then, in seconds since the epoch; each series once. Raises: EnvironmentProblemError."""
-    path = pathlib.Path(paths.traffic_store)
+    with contextlib.ExitStack() as stack:
+        # Before the store is read: the daemon deletes a file once it has stored what was in it.
+        files: traffic_files.TrafficFiles | None = None
+        try:
+            files = stack.enter_context(contextlib.closing(traffic_files.TrafficFiles(pathlib.Path(paths.logs))))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _cannot_read(paths.logs, error) from error
+        kept = _read_store(pathlib.Path(paths.traffic_store), since_s, now_s)
+        found = dict(kept.sums)
+        if files is None:
+            return tuple(found.items())
+        try:
+            rest = _read_rest(paths, files, kept, now_s)
+        except OSError as error:
+            raise _cannot_read(paths.logs, error) from error
+    for (start, series), sums in rest.items():
+        if since_s - traffic_sums.MINUTE_S < start <= now_s + traffic_store.HOUR_S:
+            found.setdefault(series, traffic_sums.Sums()).add(sums)
+    return tuple(found.items())
+
+
+def _read_store(path: pathlib.Path, since_s: float, now_s: float) -> traffic_store.Kept:
     try:
-        kept = traffic_store.read(path, since_s, now_s)
+        return traffic_store.read(path, since_s, now_s)
     except FileNotFoundError:
-        kept = traffic_store.Kept()
+        return traffic_store.Kept()
     except sqlite3.Error as error:
         raise errors.EnvironmentProblemError(
             f"cannot read the numbers of requests in {path}: {error}; a damaged file is set aside when `daemun up` "
@@ -29,27 +52,17 @@ def read(paths: layout.Layout, since_s: float, now_s: float) -> Found:
         ) from error
     except OSError as error:
         raise _cannot_read(str(path), error) from error
-    found = dict(kept.sums)
-    try:
-        for (start, series), sums in _read_rest(paths, kept, now_s).items():
-            if since_s - traffic_sums.MINUTE_S < start <= now_s + traffic_store.HOUR_S:
-                found.setdefault(series, traffic_sums.Sums()).add(sums)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise _cannot_read(paths.logs, error) from error
-    return tuple(found.items())
 
 
 def _read_rest(
-    paths: layout.Layout, kept: traffic_store.Kept, now_s: float
+    paths: layout.Layout, files: traffic_files.TrafficFiles, kept: traffic_store.Kept, now_s: float
 ) -> dict[traffic_sums.Key, traffic_sums.Sums]:
+    files.resume(kept.positions)
     addition = traffic_sums.Addition(paths.run)
-    with contextlib.closing(traffic_files.TrafficFiles(pathlib.Path(paths.logs), kept.positions)) as files:
-        backlog = traffic_files.Backlog(files.count_unread(), kept.read_at_s, now_s)
-        for lines in files.read(_MOST_BYTES):
-            written_s = backlog.note(lines)
-            addition.add(lines, now_s if written_s is None else written_s)
+    backlog = traffic_files.Backlog(files.count_unread(), kept.read_at_s, now_s)
+    for lines in files.read(_MOST_BYTES):
+        written_s = backlog.note(lines)
+        addition.add(lines, now_s if written_s is None else written_s)
     return addition.sums()
 
 

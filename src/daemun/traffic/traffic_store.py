@@ -25,6 +25,8 @@ HOUR_S = 3600
 
 _VERSION = 1
 _DAY_S = 24 * HOUR_S
+_LARGEST = 1 << 62
+"""An exabyte more than SQLite can keep is an error, which would come again each time."""
 _REMEMBERED = 1 << 14
 """Of how many series the number is kept in memory."""
 _DAMAGED = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -147,7 +149,12 @@ class TrafficStore:
         self._database.executemany(
             _ADD,
             [
-                (spans[start], self._number(series), one.requests, one.bytes_out, one.bytes_in, _write(one.counts))
+                (
+                    spans[start],
+                    self._number(series),
+                    *(min(number, _LARGEST) for number in (one.requests, one.bytes_out, one.bytes_in)),
+                    _write(one.counts),
+                )
                 for (start, series), one in sums.items()
             ],
         )
@@ -179,9 +186,10 @@ class TrafficStore:
             "SELECT id, start FROM span WHERE seconds = ? ORDER BY id LIMIT ?", (seconds, most + 1)
         ).fetchall()
         dropped = [(number,) for number, _ in found[:most][: len(found) - 1]]
+        days = {start // _DAY_S for _, start in found[: len(dropped) + 1]}
         self._database.executemany("DELETE FROM sums WHERE span = ?", dropped)
         self._database.executemany("DELETE FROM span WHERE id = ?", dropped)
-        if dropped and seconds == HOUR_S and found[0][1] % _DAY_S == 0:  # it looks at every row
+        if dropped and seconds == HOUR_S and len(days) > 1:  # once a day, as it looks at every row
             self._database.execute("DELETE FROM series WHERE id NOT IN (SELECT series FROM sums)")
             self._series.clear()
         return len(dropped)
@@ -232,7 +240,10 @@ def open_store(path: pathlib.Path) -> tuple[TrafficStore, str | None]:
         return TrafficStore(path), None
     except DamagedStoreError as error:
         set_aside(path)
-        return TrafficStore(path), str(error)
+        try:
+            return TrafficStore(path), str(error)
+        except DamagedStoreError as again:
+            raise OSError(f"a new one cannot be used either: {again}") from again
 
 
 def set_aside(path: pathlib.Path) -> None:

@@ -30,7 +30,9 @@ _UPGRADED = "101"
 """A WebSocket ends when somebody leaves: its time is none of an answer."""
 MINUTE_S = 60
 
-_REQUEST = re.compile(rb"([0-9]+)([A-Z]{1,9}v[0-9.]{1,9})?([A-Z]{1,32})?")
+_REQUEST = re.compile(rb"([0-9]{1,13})([A-Z]{1,9}v[0-9.]{1,9})?([A-Z]{1,32})?")
+_TIME = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,3})?")
+_MOST_DIGITS = 13
 _REMEMBERED = 1 << 14
 _MOST_LINES = 50_000
 """Different ones, 10 MB of memory."""
@@ -126,7 +128,7 @@ class Addition:
         for line, count in self._lines.items():
             try:
                 self._add(line, count)
-            except (ValueError, UnicodeError):  # a disk that was full, or a power cut
+            except (ValueError, ArithmeticError):  # a disk that was full, or a power cut
                 self.unreadable += count
         self._lines.clear()
 
@@ -137,7 +139,7 @@ class Addition:
         code, time = self._statuses[answer[:3]], self._buckets[answer[3:sent_at]]
         server, upstream_time, held, retries = self._passed[passed]
         received, words = self._requests[request]
-        bytes_out, bytes_in = int(answer[sent_at:]) * count, received * count
+        bytes_out, bytes_in = _whole(answer[sent_at:]) * count, received * count
         site, route = self._names[of]
         key = (self._minute, Series(site, route, server))
         sums = self._sums.get(key)
@@ -172,7 +174,16 @@ def _bucket(took: bytes) -> str:
 
 def _milliseconds(text: str) -> int:
     """Of "1.234". Raises: ValueError."""
+    if _TIME.fullmatch(text) is None:
+        raise ValueError(text)
     return round(float(text) * 1000)
+
+
+def _whole(text: bytes) -> int:
+    """A number of bytes that nginx can have counted. Raises: ValueError."""
+    if len(text) > _MOST_DIGITS or not text.isdigit():
+        raise ValueError(text)
+    return int(text)
 
 
 def _request(request: bytes) -> tuple[int, tuple[str, ...]]:
