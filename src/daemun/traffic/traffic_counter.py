@@ -77,7 +77,7 @@ class TrafficCounter:
             self._wanted.clear()
 
     def keep_totals(self, *, is_on: bool) -> None:
-        """Whether sums since now are kept in memory, for `with_totals`. They have what is stored: what is read again
+        """Whether sums since now are kept in memory, for `with_totals`. They have what is stored, so what is read again
         after a failure is in them once."""
         if not is_on:
             self._totals = None
@@ -187,6 +187,9 @@ class TrafficCounter:
                 self._note_damage(path, reason)
         if self._files is None:
             positions, read_at_s = self._store.read_marks()
+            totals = self._totals
+            if totals is not None and not positions:
+                totals.clear()  # the store is a new one, and all there is of the files is read again
             self._files = traffic_files.TrafficFiles(pathlib.Path(self._layout.logs), positions)
             self._backlog = traffic_files.Backlog(self._files.count_unread(), read_at_s, time.time())
         return self._files

@@ -59,13 +59,17 @@ class Totals:
     def __init__(
         self, *, most_sites: int = MOST_SITES, most_routes: int = MOST_ROUTES, most_timed: int = MOST_TIMED
     ) -> None:
+        self._most_sites = most_sites
+        self._most_routes = most_routes
+        self._most_timed = most_timed
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew, as a reader of counters expects it of a program that started."""
         self.rows: dict[tuple[str, str], Row] = {}
         self.times: dict[str, SiteTimes] = {}
         self._sites: set[str] = set()
         self._routes = 0
-        self._most_sites = most_sites
-        self._most_routes = most_routes
-        self._most_timed = most_timed
 
     def add(self, sums: collections.abc.Mapping[traffic_sums.Key, traffic_sums.Sums]) -> None:
         for (_, series), one in sums.items():
