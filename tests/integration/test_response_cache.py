@@ -99,6 +99,17 @@ def _states(gate: rendered.Running, url: str, times: int = 2, **headers: str) ->
         ("/x?Set-Cookie=session%3D1", "MISS"),
         ("/x?Set-Cookie=session%3D1&Cache-Control=public,%20max-age%3D60", "MISS"),
         ("/x?Vary=*", "MISS"),
+        ("/x?Vary=Accept,%20*", "MISS"),
+        ("/x?Vary=*,Accept", "MISS"),
+        ("/x?Vary=a|b%20,%20*", "MISS"),
+        ("/x?Vary=Accept&Vary=*", "MISS"),
+        ("/x?Vary=X-Real-IP", "MISS"),
+        ("/x?Vary=Accept,x-forwarded-for", "MISS"),
+        ("/x?Vary=CF-Connecting-IP", "MISS"),
+        ("/x?Vary=Accept-Encoding,%20Cookie,%20X-Forwarded-Proto", "HIT"),
+        ("/x?Cache-Control=max-age%20%3D%200", "MISS"),
+        ("/x?Cache-Control=public,%20s-maxage%20%3D0", "MISS"),
+        ("/x?Cache-Control=max-age%3D%220%22", "MISS"),
         ("/x?X-Accel-Expires=600&Cache-Control=private", "MISS"),
         ("/x?X-Accel-Expires=600&Cache-Control=no-store", "MISS"),
         ("/x?X-Accel-Buffering=no", "MISS"),
@@ -139,6 +150,16 @@ def test_what_is_kept_is_the_whole_answer(gate: rendered.Running, server: counti
         {"Upgrade": "websocket", "Connection": "upgrade"},
         {"X-HTTP-Method-Override": "DELETE"},
         {"X-Middleware-Prefetch": "1"},
+        {"X-Api-Key": "owner-secret"},
+        {"X-Auth-Token": "owner-secret"},
+        {"Private-Token": "owner-secret"},
+        {"X-Emby-Authorization": 'MediaBrowser Token="owner-secret"'},
+        {"X-Gotify-Key": "owner-secret"},
+        {"DPoP": "owner-secret"},
+        {"Cookie2": "owner-secret"},
+        {"Rsc": "1"},
+        {"HX-Request": "true"},
+        {"X-Requested-With": "XMLHttpRequest"},
     ],
 )
 def test_requests_with_answers_of_their_own(
@@ -155,6 +176,25 @@ def test_requests_with_answers_of_their_own(
         assert (first.headers[name.lower()], last.headers[name.lower()]) == (value, value)
         if name != "Connection":
             assert kept.headers.get(name.lower()) in {None, "*/*"}
+
+
+def test_a_server_gets_no_header_of_a_visitor_but_harmless_ones(
+    gate: rendered.Running, server: counting_server.CountingServer
+) -> None:
+    """Whatever names a program has for its keys: what is kept is what a stranger could have got."""
+    url = _new("/languages/unknown")
+    own = {"X-Program-Pass": "owner-secret", "X-Forwarded-Something": "/evil", "Referer": "https://a.test/?key=1"}
+    usual = {"Accept": "text/html", "Accept-Language": "ko", "User-Agent": "Browser/1", "X-Shape": "a"}
+    assert gate.ask("GET", url, headers=own | usual).headers["X-Cache"] == "MISS"
+    assert gate.ask("GET", url, headers=usual).headers["X-Cache"] == "HIT"
+    (received,) = server.find(url.removeprefix("https://kept.test"))
+    assert not {name.lower() for name in own} & received.headers.keys()
+    assert {name: received.headers.get(name.lower()) for name in usual} == usual
+    # Outside the cache nothing is withheld.
+    last = _new("/off/unknown")
+    assert gate.ask("GET", last, headers=own).status_code == 200
+    (received,) = server.find(last.removeprefix("https://kept.test"))
+    assert received.headers["x-program-pass"] == "owner-secret"
 
 
 def test_methods_and_bodies(gate: rendered.Running, server: counting_server.CountingServer) -> None:
@@ -451,6 +491,15 @@ def test_what_addresses_guard_is_looked_at_before_what_is_kept(server: counting_
         # What a trusted proxy says of where a request was sent is part of the key.
         assert fetch(gate, "/p", "203.0.113.7", X_Forwarded_Host="a.test") == "MISS"
         assert [fetch(gate, "/p", "203.0.113.7") for _ in range(2)] == ["MISS", "HIT"]
+        # Servers may trust visitors from private networks.
+        for address in ("10.0.0.1", "100.64.0.1", "fd00::1"):
+            assert [fetch(gate, f"/{address}", address) for _ in range(2)] == ["MISS", "HIT"]
+            assert fetch(gate, f"/{address}", "203.0.113.7, 203.0.113.8") == "MISS"
+            assert fetch(gate, f"/{address}", "198.51.100.7") == "HIT"
+        assert {one.headers["x-forwarded-for"] for one in server.find("/fd00::1")} == {"fd00::1", "203.0.113.8"}
+        assert fetch(gate, "/named", "203.0.113.7", CF_Connecting_IP="10.0.0.1") == "MISS"
+        (received,) = server.find("/named")
+        assert "cf-connecting-ip" not in received.headers
         # Whom it names has answers of their own.
         assert fetch(gate, "/p", "203.0.113.7", Remote_User="alice") == "BYPASS"
         assert fetch(gate, "/p", "203.0.113.7", X_Forwarded_Prefix="/x") == "BYPASS"

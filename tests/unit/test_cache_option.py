@@ -1,5 +1,7 @@
 """`cache`: what may be written, what is refused, and where nothing is kept without a word of its own."""
 
+import re
+
 import pytest
 
 from daemun.core import layout, model, render_environment
@@ -122,3 +124,21 @@ def test_files_stay_for_the_longest_stale() -> None:
     files = render_tree.render_files(model.Desired(globals=snapshot.globals, sites=snapshot.sites), ENVIRONMENT)
     (line,) = (one for one in files["variables.conf"].splitlines() if one.startswith(b"proxy_cache_path"))
     assert line.endswith(b"max_size=2g min_free=256m inactive=172800s;")
+
+
+def test_another_server_behind_a_route_has_answers_of_its_own() -> None:
+    def key(**given: str) -> str:
+        snapshot, _ = read(site="cache: 10m", **given)
+        assert snapshot.globals is not None
+        files = render_tree.render_files(model.Desired(globals=snapshot.globals, sites=snapshot.sites), ENVIRONMENT)
+        (found,) = re.findall(rb"proxy_cache_key ([^;]+);", files["sites/a.test.conf"])
+        return str(found)
+
+    others = (
+        key(to="http://127.0.0.1:3001"),
+        key(to="http://127.0.0.1:3000/there/"),
+        key(to="http://127.0.0.1:3000", route="host_header: other.test"),
+    )
+    first = key(to="http://127.0.0.1:3000")
+    assert len({first, *others}) == 4
+    assert first == key(to="http://127.0.0.1:3000", route="retries: 1")

@@ -93,16 +93,21 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
     return (*lines, *(alias for alias in aliases if alias.args[0].value.lower() not in named))
 
 
-def request_lines_without(
-    scope: site_scope.Scope, route: model.Route, removed: collections.abc.Iterable[str]
+def request_lines_between(
+    scope: site_scope.Scope,
+    route: model.Route,
+    first: collections.abc.Mapping[str, str],
+    last: collections.abc.Mapping[str, str],
 ) -> tuple[directive.Directive, ...]:
-    """What an HTTP server is sent, written out, but for headers that it never gets. Raises: RenderError."""
+    """What an HTTP server is sent, written out, in the place of `first`, and with `last` in its place; both by the name
+    of a header. Raises: RenderError."""
     name = "proxy_set_header"
-    without = [arguments.line(name, header, "") for header in removed]
+    before, after = ([arguments.line(name, one, Expr(value)) for one, value in of.items()] for of in (first, last))
     if found := request_lines(scope, route, name):
-        return _last_wins(found, without, hidden=())
+        return _last_wins(before, found, after, hidden=())
     usual = standard_headers.standard(name, scope.settings, scope.environment.nginx)
-    return _last_wins(site_scope.owned(scope.settings.snippet, name), without, outermost=usual, hidden=())
+    ours = [line for lines in usual.values() for line in lines]
+    return _last_wins(before, ours, site_scope.owned(scope.settings.snippet, name), after, hidden=())
 
 
 def _identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, str], ...]:

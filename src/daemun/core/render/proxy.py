@@ -172,7 +172,7 @@ def _cached_location(
     lines = [
         *(hold_locations.error_lines(scope, route) if hold_locations.is_held(scope, route, proxy) else pages),
         *(one for one in ours if getattr(one, "name", "") not in {"proxy_buffering", "proxy_set_header"}),
-        *header_directives.request_lines_without(scope, route, response_cache.REMOVED),
+        *header_directives.request_lines_between(scope, route, response_cache.sent(kept), response_cache.REPLACED),
         arguments.line("proxy_buffering", "on"),
         *response_cache.lines(scope, route, kept),
     ]

@@ -4,14 +4,17 @@ Requests whose answer may be kept are handed to a named location of the route, @
 `proxy_cache`; all others are passed on as everywhere, unbuffered, and never read what is kept. An answer that is kept
 is one that a stranger could have got:
 
-- Only GET and HEAD without a body, `Authorization`, `Cookie`, a range, WebDAV's headers, an upgrade, a wish for an
-  event stream, or a header that changes what a server takes the request for. The server gets no cookie, password or
-  body from that location in any case.
-- Nothing is kept that sets a cookie, or that the server calls private, no-store, no-cache or over, or that has another
-  status than those below; X-Accel-Expires, which would go before all that, is ignored.
-- The key has all that a server is told of where a request went: scheme, host and port as it gets them, the URI as it
-  was sent, `Origin`; and the route, so that nobody reads what another route's `access` guards. nginx looks at that of
-  the location before it looks into the cache. Nothing is kept where visitors have names there.
+- Only GET and HEAD without a body, `Authorization`, `Cookie`, a range, WebDAV's headers, an upgrade, an `Accept` of an
+  event stream, a header that is known to hold a key or a token, or one that changes what a server takes the request
+  for. No list of such headers is whole, so from that location the server gets none of a visitor's headers but those of
+  `_SENT` and of `key`.
+- Nothing is kept that sets a cookie, or that the server calls private, no-store, no-cache or over, or that differs by a
+  header that nobody else's request can be compared by, or that has another status than those below; X-Accel-Expires,
+  which would go before all that, is ignored.
+- The key has all that a server is sent of where a request went: scheme, host and port as it gets them, the URI as it
+  was sent, `Origin`; whether it came from a private network, whose visitors servers may trust; and the route with its
+  servers, so that nobody reads what another route's `access` guards, or what another server sent. nginx looks at the
+  location's access before it looks into the cache. Nothing is kept where visitors have names there.
 
 An answer that cannot be written to a full disk does not reach its visitor either (tried with nginx 1.31.3: the
 connection ends without a byte), so nothing is written while the daemon finds no room (`nginx.kept_answers`).
@@ -21,10 +24,11 @@ ngx_http_validate_host).
 """
 
 import collections.abc
+import hashlib
 
 from daemun.core import arguments, directive, model, render_environment, serialise
 from daemun.core.directive import Expr
-from daemun.core.options import buffering_option, cache_option
+from daemun.core.options import access_option, buffering_option, cache_option, host_header_option
 from daemun.core.plan import variable_definitions
 from daemun.core.render import (
     believed_headers,
@@ -45,14 +49,40 @@ _LEAST_FREE = "256m"
 _LEAST_UNUSED_S = 600.0
 _MISSING_S = 60.0
 _LOCK_S = 5.0
+_HASH_DIGITS = 10
 
 _CACHE, _STATE = "$daemun_answers", "$daemun_cache_state"
 _PRIVATE, _UNKEPT, _NO_ROOM = "$daemun_private", "$daemun_unkept", "$daemun_no_room"
-_REREAD = (
-    *("http_x_http_method_override", "http_x_http_method", "http_x_method_override"),
-    *("http_x_middleware_prefetch", "http_x_middleware_subrequest", "http_x_now_route_matches"),
+_OWN, _PARTIAL, _UNSHARED, _NEAR = "$daemun_own", "$daemun_partial", "$daemun_unshared", "$daemun_near"
+_CREDENTIALS = (
+    *("Api-Key", "Apikey", "X-Api-Key", "X-Apikey", "X-Api-Token", "X-Auth", "X-Auth-Key", "X-Auth-Token", "X-Token"),
+    *("X-Access-Token", "X-Access-Key", "X-Authorization", "X-User-Token", "X-Session", "X-Session-Id"),
+    *("X-Session-Token", "X-Secret", "X-Secret-Key", "X-Client-Secret", "X-Jwt", "X-Jwt-Assertion", "X-Id-Token"),
+    *("X-Password", "Token"),
+    *("Access-Token", "Auth-Token", "Private-Token", "Job-Token", "Deploy-Token", "Dpop", "Cookie2"),
+    *("Proxy-Authorization", "X-Emby-Token", "X-Emby-Authorization", "X-Mediabrowser-Token", "X-Plex-Token"),
+    *("X-Gotify-Key", "X-Vault-Token", "X-Consul-Token", "X-Nomad-Token", "X-Gitlab-Token", "X-Immich-Share-Key"),
+    *("X-Immich-User-Token", "X-Amz-Security-Token", "X-Goog-Api-Key", "Ocp-Apim-Subscription-Key", "X-Shared-Secret"),
+    *("X-Csrf-Token", "X-Csrftoken", "X-Xsrf-Token", "Csrf-Token", "X-Hassio-Key", "X-Supervisor-Token"),
+    *("X-Ingress-Token", "X-Influxdb-Token", "X-Meili-Api-Key", "X-Typesense-Api-Key"),
 )
-"""Headers by which frameworks take a request for another one, and which no server names in Vary."""
+"""Headers in which programs send who they are. Requests with one are passed on, or the server would refuse them."""
+_REREAD = (
+    *("X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Http-Path-Override"),
+    *("X-Middleware-Prefetch", "X-Middleware-Subrequest", "X-Now-Route-Matches", "X-Matched-Path"),
+    *("X-Script-Name", "X-Ingress-Path", "X-Forwarded-Context", "X-Forwarded-Root", "X-Forwarded-By"),
+    *("X-Invoke-Path", "X-Invoke-Status", "X-Invoke-Query", "X-Invoke-Output", "X-Nextjs-Data", "Rsc"),
+    *("Next-Router-State-Tree", "Next-Router-Prefetch", "Next-Url", "Next-Action", "X-Inertia", "X-Pjax", "Hx-Request"),
+    *("X-React-Router-Spa-Mode", "X-React-Router-Prerender-Data", "X-Requested-With", "Turbo-Frame", "X-Up-Version"),
+    *("Git-Protocol", "Last-Event-Id"),
+)
+"""Headers by which frameworks take a request for another one, or answer with a part of a page."""
+_SENT = ("Accept", "Accept-Language", "Origin", "User-Agent")
+"""Of a visitor's headers, those that the server gets where its answer may be kept."""
+_ADDRESSES = ("X-Real-IP", "X-Forwarded-For", "X-Request-ID", "Forwarded", *believed_headers.ADDRESSES)
+"""nginx compares what the visitor sent in them, the server gets something else."""
+_NEAR_NETWORKS = (*access_option.PRIVATE_NETWORKS, "100.64.0.0/10")
+"""Servers trust addresses of VPNs, too (RFC 6598)."""
 _BODY = ("http_transfer_encoding", "content_length")
 _LARGE = r"[0-9]{9,}"
 _TEXTS = r"text/(?!event-stream)|application/(?:json|[a-z.+-]+\+(?:json|xml)|xml|javascript|manifest)|image/svg"
@@ -68,6 +98,24 @@ _GOOD = ("200", "203", "300", "301", "308")
 
 def variables(settings: model.Globals) -> tuple[directive.Node, ...]:
     return (
+        directive.Comment("1 for a request with a header that is known to hold a key or a token."),
+        arguments.map_to(_values(_CREDENTIALS), _OWN, ("", ""), default="1"),
+        directive.Comment("1 for a request that frameworks take for another one."),
+        arguments.map_to(_values(_REREAD), _PARTIAL, ("", ""), default="1"),
+        directive.Comment("Visitors from private networks, whom servers may trust, have answers of their own."),
+        arguments.line(
+            "geo",
+            Expr(_NEAR),
+            block=(arguments.line("default", ""), *(arguments.line(one, "-near") for one in _NEAR_NETWORKS)),
+        ),
+        directive.Comment("1 for an answer that differs by what is not compared, or whose age nginx cannot read."),
+        arguments.map_to(
+            "$upstream_http_vary,$upstream_http_cache_control",
+            _UNSHARED,
+            (rf"~*(?:^|[,\s])(?:\*|{'|'.join(_ADDRESSES)})\s*(?:,|\z)", "1"),
+            (r"~*(?:max-age|s-maxage)(?!=[0-9])", "1"),
+            volatile=True,
+        ),
         directive.Comment("1 for a request whose answer is for its visitor alone, or that no cache may answer."),
         arguments.map_to(_private(settings, "$http_cookie"), _PRIVATE, ("", ""), default="1"),
         directive.Comment("Which location a request of a route is handed to whose answers are kept."),
@@ -95,11 +143,17 @@ def _private(settings: model.Globals, cookie: str) -> str:
     believed: tuple[str, ...] = ()
     if forwarded_headers.is_anybody_believed(settings):
         sent = standard_headers.from_proxies(settings)
-        believed = tuple(
-            f"$http_{name.lower().replace('-', '_')}" for name in sent if name not in believed_headers.ADDRESSES
-        )
-    further = "".join(f"${name}" for name in (*_REREAD, *_BODY))
-    return f"$daemun_as_is$daemun_events$http_authorization{cookie}{further}{''.join(believed)}"
+        believed = tuple(_value(name) for name in sent if name not in believed_headers.ADDRESSES)
+    body = "".join(f"${name}" for name in _BODY)
+    return f"$daemun_as_is$daemun_events$http_authorization{cookie}{_OWN}{_PARTIAL}{body}{''.join(believed)}"
+
+
+def _values(headers: collections.abc.Iterable[str]) -> str:
+    return "".join(_value(name) for name in headers)
+
+
+def _value(header: str) -> str:
+    return f"$http_{header.lower().replace('-', '_')}"
 
 
 def _apart(base: str, private: str, variable: str) -> directive.Directive:
@@ -204,7 +258,7 @@ def apart_variable(scope: site_scope.Scope, route: model.Route) -> str | None:
 
 
 def _headers(held: cache_option.Cache) -> str:
-    return "|".join(f"$http_{name.lower().replace('-', '_')}" for name in held.key)
+    return "|".join(_value(name) for name in held.key)
 
 
 def _key(scope: site_scope.Scope, route: model.Route, held: cache_option.Cache) -> str:
@@ -212,7 +266,15 @@ def _key(scope: site_scope.Scope, route: model.Route, held: cache_option.Cache) 
     site = names.variable_suffix(scope.site.host, "")
     there = f"{ours.forwarded_proto} {ours.forwarded_host} {ours.forwarded_port} {ours.host}$request_uri"
     further = f"|{_headers(held)}" if held.key else ""
-    return f"{site} {_suffix(scope, route)} {there} $http_origin{further}"
+    return f"{site} {_suffix(scope, route)}{_hash_servers(route)}{_NEAR} {there} $http_origin{further}"
+
+
+def _hash_servers(route: model.Route) -> str:
+    """What another server sent is not given for this one's."""
+    assert isinstance(route.action, model.Proxy)
+    servers = sorted({str(one) for one in route.action.targets})
+    written = "\n".join((host_header_option.OPTION.of(route.action) or "", *servers))
+    return f"-{hashlib.sha256(written.encode()).hexdigest()[:_HASH_DIGITS]}"
 
 
 def lines(scope: site_scope.Scope, route: model.Route, held: cache_option.Cache) -> tuple[directive.Directive, ...]:
@@ -227,9 +289,10 @@ def lines(scope: site_scope.Scope, route: model.Route, held: cache_option.Cache)
         arguments.line("proxy_cache_lock_timeout", arguments.duration(_LOCK_S)),
         arguments.line("proxy_cache_revalidate", "on"),
         arguments.line("proxy_cache_use_stale", *(stale if held.stale_s else ("off",))),
-        arguments.line("proxy_no_cache", Expr(_UNKEPT), Expr(_NO_ROOM)),
+        arguments.line("proxy_no_cache", Expr(_UNKEPT), Expr(_UNSHARED), Expr(_NO_ROOM)),
         arguments.line("proxy_ignore_headers", "X-Accel-Expires", *_ignored(scope)),
         arguments.line("proxy_pass_request_body", "off"),
+        arguments.line("proxy_pass_request_headers", "off"),
     ]
     if held.for_s is not None:
         found.append(arguments.line("proxy_cache_valid", *_GOOD, arguments.whole_seconds(held.for_s)))
@@ -244,9 +307,19 @@ def _ignored(scope: site_scope.Scope) -> tuple[str, ...]:
     return () if is_written else ("X-Accel-Redirect",)
 
 
-REMOVED = ("Accept-Encoding", "Authorization", "Content-Length", "Content-Type", "Cookie")
-"""Of requests whose answer may be kept. What nginx keeps is not compressed, and it compresses it for those who take
-that."""
+def sent(held: cache_option.Cache) -> dict[str, str]:
+    """Of a visitor's headers, what the server gets, where an owner sets nothing else. Conditions are nginx's."""
+    names_ = (*_SENT, *(name for name in held.key if not name.lower().startswith("if-")))
+    return {name: _value(name) for name in names_}
+
+
+REPLACED = {
+    **dict.fromkeys(("Accept-Encoding", "Authorization", "Content-Length", "Content-Type", "Cookie"), ""),
+    **dict.fromkeys(believed_headers.ADDRESSES, ""),
+    "X-Forwarded-For": "$remote_addr",
+}
+"""What the server gets for what may be kept, whatever an owner sets. What nginx keeps is not compressed, and it
+compresses it for those who take that. Of addresses there is the one that the key was made by."""
 
 
 # --- headers of answers ----------------------------------------------------------------------------------------
