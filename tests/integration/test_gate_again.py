@@ -8,7 +8,7 @@ import datetime
 
 import pytest
 
-from daemun.control import damage_report, gate, nginx_upgrade, ports, reconciler, reload_limiter
+from daemun.control import damage_report, gate, history_port, nginx_upgrade, ports, reconciler, reload_limiter
 from daemun.core import directive, layout, model, render_environment
 from daemun.core.plan import change_plan
 from daemun.core.served import liveness
@@ -44,6 +44,7 @@ def make_gate(
     *,
     last_good: bool,
     look_at_nginx: gate.LookAtNginx = _answering,
+    history: worlds.History | None = None,
 ) -> gate.Gate:
     endpoints, held_requests = worlds.Endpoints(world), worlds.HeldRequests()
     return gate.Gate(
@@ -75,7 +76,7 @@ def make_gate(
         observe=lambda: (model.Actual(), 0),
         look_at_nginx=look_at_nginx,
         damage=damage_report.DamageReport(),
-        history=worlds.History(),
+        history=history or worlds.History(),
         identity=gate.DaemonIdentity(
             version="1",
             config_path="/daemun.yaml",
@@ -84,6 +85,34 @@ def make_gate(
         ),
         upgrade=nginx_upgrade.NginxUpgrade(worlds.Succession(NGINX)),
     )
+
+
+class _Slow(worlds.Source):
+    """Its first reading takes until a test lets it end."""
+
+    def __init__(self, world: worlds.World) -> None:
+        super().__init__(world)
+        self.is_read, self.may_end = asyncio.Event(), asyncio.Event()
+
+    async def read(self) -> model.Snapshot:
+        self.is_read.set()
+        await self.may_end.wait()
+        return await super().read()
+
+
+async def test_a_round_is_credited_to_those_who_requested_it_before_it_began() -> None:
+    world = worlds.World(snapshot=model.Snapshot(source="file", globals=model.Globals()))
+    source, history = _Slow(world), worlds.History()
+    front = make_gate(source, world, worlds.Certificates(world), last_good=True, history=history)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        tasks.create_task(front.apply(caller=history_port.Caller(command="daemun add a.test")))
+        await source.is_read.wait()
+        for host in ("b.test", "c.test"):
+            tasks.create_task(front.apply(caller=history_port.Caller(command=f"daemun add {host}")))
+        await asyncio.sleep(0)
+        source.may_end.set()
+    noted = [[one.command for one in applied.callers] for applied in history.noted]
+    assert noted == [["daemun add a.test"], ["daemun add b.test", "daemun add c.test"]]
 
 
 @pytest.mark.parametrize("was_good_before", [True, False])

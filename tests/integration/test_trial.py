@@ -3,12 +3,17 @@
 import asyncio
 import datetime
 import pathlib
+import typing
 
 import pytest
+import structlog.testing
 
-from daemun.control import history_port, supervisor
+from daemun import settings
+from daemun.cli import control_client
+from daemun.cli.commands import apply
+from daemun.control import gate_port, history_port, supervisor
 from daemun.errors import ConfigError
-from daemun.sources import last_good_file
+from daemun.sources import edited_file, last_good_file, yaml_holder
 from daemun.sources.history import history_recorder, trial
 from daemun.store import memory_store
 from tests.support.clock import FakeClock
@@ -25,12 +30,23 @@ class House:
         self.main = folder / "daemun.yaml"
         self.store, self.clock = store, clock
         self.callers: list[str] = []
+        self.report = gate_port.ApplyReport(ok=True, generation=1)
+        self.passed_s = 0.0
         self.recorder = history_recorder.Recorder(store, clock, lambda: {"daemun.yaml": self.main.read_bytes()})
-        self.trial = trial.TrialKeeper(store, self.main, self.recorder, self._apply)
+        self.trial = trial.TrialKeeper(store, self.main, self.recorder, self._apply, lambda: self.passed_s)
 
-    async def _apply(self, caller: history_port.Caller) -> None:
+    async def _apply(self, caller: history_port.Caller) -> gate_port.ApplyReport:
         self.callers.append(caller.command)
         self.trial.note(LIVE)
+        return self.report
+
+    async def run_until_undone(self) -> None:
+        owner = supervisor.Supervisor()
+        owner.start("trial", self.trial.run)
+        async with asyncio.timeout(60):
+            while self.trial.problems():
+                await asyncio.sleep(0.01)
+        await owner.stop()
 
     async def write(self, content: bytes) -> None:
         """A change of the file that becomes live, too."""
@@ -45,24 +61,116 @@ def house(tmp_path: pathlib.Path) -> House:
     return House(tmp_path, memory_store.MemoryStore(), FakeClock())
 
 
-async def test_it_is_undone_at_its_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The secret of before, too, which nothing but the daemon's memory has."""
-    monkeypatch.setattr(trial, "_LOOK_S", 0.01)
+async def test_it_is_undone_at_its_time(house: House) -> None:
+    """The secret of before, too, which nothing but the daemon's memory has; whatever the time of day is then."""
     await house.write(OLD)
     await house.write(NEW)
     begun = await house.trial.begin(60)
     assert (begun.number, begun.taken) == (1, ())
     assert "daemun apply --confirmed" in house.trial.problems()[0].message
-    owner = supervisor.Supervisor()
-    owner.start("trial", house.trial.run)
-    house.clock.advance(datetime.timedelta(seconds=61))
-    async with asyncio.timeout(60):
-        while house.trial.problems():
-            await asyncio.sleep(0.01)
-    await owner.stop()
+    house.clock.advance(datetime.timedelta(hours=-3))
+    house.passed_s += 60
+    await house.run_until_undone()
     assert house.main.read_bytes() == OLD
     assert house.callers == ["trial not confirmed, back to 1"]
     assert trial.KEY not in house.store.list("history")
+
+
+async def test_a_clock_that_is_set_ahead_ends_nothing(house: House) -> None:
+    await house.write(OLD)
+    await house.write(NEW)
+    await house.trial.begin(60)
+    house.clock.advance(datetime.timedelta(hours=3))
+    task = asyncio.ensure_future(house.trial.run())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (house.main.read_bytes(), house.callers, task.done()) == (NEW, [], False)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_what_was_not_applied_yet_is_undone(house: House) -> None:
+    """`daemun apply --confirm` records what to go back to before it applies anything, so that it is undone also where
+    the command ended in between."""
+    await house.write(OLD.replace(b"a:1", b"a:0"))
+    await house.write(OLD)
+    house.main.write_bytes(NEW)
+    assert (await house.trial.begin(60)).number == 2
+    house.passed_s += 60
+    await house.run_until_undone()
+    assert house.main.read_bytes() == OLD
+
+
+def test_the_command_records_what_to_go_back_to_before_it_applies(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its terminal is gone while it waits."""
+    calls: list[str] = []
+
+    def begin(client: control_client.Client, seconds: float, number: int | None) -> dict[str, typing.Any]:
+        calls.append(f"trial of {seconds:g} s")
+        return {}
+
+    def end(client: control_client.Client, *, file: str = "") -> dict[str, typing.Any]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(control_client.Client, "begin_trial", begin)
+    monkeypatch.setattr(control_client.Client, "apply", end)
+    with pytest.raises(KeyboardInterrupt):
+        apply.put_live(control_client.Client(settings.Settings(config=house.main, state=house.main.parent)), 60, None)
+    assert calls == ["trial of 60 s"]
+
+
+async def test_what_never_came_live_is_nothing_to_go_back_to(house: House) -> None:
+    await house.write(OLD)
+    house.main.write_bytes(OLD.replace(b"a:1", b"a:x"))
+    house.trial.note(history_port.AppliedRound(is_whole=False, failure="nginx: host not found"))
+    await house.write(NEW)
+    assert (await house.trial.begin(60)).number == 1
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (gate_port.ApplyReport(ok=True, generation=2), "so it is undone"),
+        (gate_port.ApplyReport(ok=False, generation=1, error="nginx: [emerg] no"), "nginx: [emerg] no"),
+    ],
+)
+async def test_whether_it_is_live_again_is_logged(house: House, report: gate_port.ApplyReport, expected: str) -> None:
+    await house.write(OLD)
+    await house.write(NEW)
+    await house.trial.begin(60)
+    house.report, house.passed_s = report, 60
+    with structlog.testing.capture_logs() as lines:
+        await house.run_until_undone()
+    (line,) = [one for one in lines if "nobody confirmed" in one["event"]]
+    assert expected in f"{line['event']} {line.get('reason')}"
+    assert ("so it is undone" in line["event"]) is report.ok
+    assert house.main.read_bytes() == OLD
+
+
+async def test_nothing_keeps_the_gate_from_starting(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that edits the file, and what nobody thought of; the task tries again."""
+    await house.write(OLD)
+    await house.write(NEW)
+    await house.trial.begin(60)
+    house.clock.advance(datetime.timedelta(seconds=61))
+    again = House(house.main.parent, house.store, house.clock)
+    monkeypatch.setattr(trial, "_LONGEST_AT_START_S", 0.0)
+    with edited_file.alone(house.main):
+        again.trial.go_back_if_overdue()
+    assert (house.main.read_bytes(), bool(again.trial.problems())) == (NEW, True)
+
+    def fail(main: pathlib.Path) -> dict[str, bytes]:
+        raise RuntimeError(f"cannot think of {main}")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(yaml_holder, "read_all", fail)
+        again.trial.go_back_if_overdue()
+    assert (house.main.read_bytes(), bool(again.trial.problems())) == (NEW, True)
+    await again.run_until_undone()
+    assert house.main.read_bytes() == OLD
 
 
 async def test_it_stays_when_it_is_confirmed(house: House) -> None:

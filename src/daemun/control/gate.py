@@ -264,14 +264,14 @@ class Gate:
         caller: history_port.Caller | None = None,
     ) -> gate_port.ApplyReport:
         """See gate_port.Gate. urgency: the highest of those that share a run counts."""
-        self._history.add_caller(caller)
         self._requests += 1
         mine = self._requests
+        self._history.add_caller(mine, caller)
         self._pending[mine] = urgency
         async with self._round_lock:
             if self._last is not None and self._last.has_applied(seen or {}):
                 self._pending.pop(mine, None)
-                self._history.note(self._last)
+                self._history.note(self._last, done=self._done)
             # A round that began after this call already saw what the caller means.
             elif self._last is None or self._done < mine:
                 self._wake.clear()
@@ -289,7 +289,7 @@ class Gate:
                 self._served.publish(self._last.desired, self._last.sites)
                 self._streams.publish(self._last.desired, self._last.streams)
                 self._log_outcome(self._last)
-                self._history.note(self._last)
+                self._history.note(self._last, done=self._done)
             return round_reports.report_apply(self._last)
 
     async def upgrade_nginx(self) -> gate_port.UpgradeReport:

@@ -13,21 +13,26 @@ class RoundHistory:
 
     def __init__(self, history: history_port.History) -> None:
         self._history = history
-        self._callers: tuple[history_port.Caller, ...] = ()
+        self._callers: tuple[tuple[int, history_port.Caller], ...] = ()
+        """With the number of what each requested."""
         self._desired: model.Desired | None = None
         self._routes: tuple[history_port.ContainerRoute, ...] = ()
 
-    def add_caller(self, caller: history_port.Caller | None) -> None:
-        """Of the next round that is noted."""
+    def add_caller(self, request: int, caller: history_port.Caller | None) -> None:
+        """request: its number, which grows."""
         if caller is not None:
-            self._callers = (*self._callers, caller)[-_MOST_CALLERS:]
+            self._callers = (*self._callers, (request, caller))[-_MOST_CALLERS:]
 
     def problems(self) -> tuple[model.Problem, ...]:
         return self._history.problems()
 
-    def note(self, last: reconciler.Outcome) -> None:
-        """Nothing is where a source could not be read: what it held before was applied once more."""
-        callers, self._callers = self._callers, ()
+    def note(self, last: reconciler.Outcome, *, done: int) -> None:
+        """Nothing is where a source could not be read: what it held before was applied once more.
+
+        done: the last request that was made before this round began. Who requested one since waits for the next.
+        """
+        callers = tuple(caller for request, caller in self._callers if request <= done)
+        self._callers = tuple(one for one in self._callers if one[0] > done)
         if last.unread:
             return
         if self._desired is None or self._desired.sites != last.desired.sites:

@@ -30,30 +30,30 @@ def restore(path: StrPath, before: bytes | None, *, mode: int = 0o644) -> None:
 
 
 @contextlib.contextmanager
-def alone(path: StrPath) -> collections.abc.Iterator[None]:
+def alone(path: StrPath, *, longest_s: float = LONGEST_EDIT_S) -> collections.abc.Iterator[None]:
     """Let one command at a time edit the file, from reading it to knowing that it is live, so that two at once neither
     lose each other's site nor take each other's back. Waits for the other. Blocking.
 
     The folder is locked, not the file, which every edit replaces. Where the file system knows no such locks, none is
-    held. Raises: EnvironmentProblemError when another command does not end.
+    held. Raises: EnvironmentProblemError when another command does not end within longest_s.
     """
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # an edit reports what is wrong with the folder
             folder = os.open(pathlib.Path(os.path.realpath(path)).parent, os.O_RDONLY | os.O_DIRECTORY)
             stack.callback(os.close, folder)
-            _wait_for_lock(folder, path)
+            _wait_for_lock(folder, path, longest_s)
         yield
 
 
-def _wait_for_lock(folder: int, path: StrPath) -> None:
-    deadline = time.monotonic() + LONGEST_EDIT_S
+def _wait_for_lock(folder: int, path: StrPath, longest_s: float) -> None:
+    deadline = time.monotonic() + longest_s
     while True:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise EnvironmentProblemError(
-                    f"cannot edit {path}: another command has been editing it for {LONGEST_EDIT_S:g} s; "
+                    f"cannot edit {path}: another command has been editing it for {longest_s:g} s; "
                     "end that one (`ps aux | grep daemun`), or edit the file by hand"
                 ) from None
             time.sleep(0.05)

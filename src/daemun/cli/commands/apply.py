@@ -49,14 +49,20 @@ def apply(
     seconds = None if confirm is None else _parse(confirm)
     if to is not None and seconds is None:
         raise errors.ConfigError("cannot apply: `--to` belongs to `--confirm`; to go back now, write `daemun rollback`")
-    report = daemon_state.apply_and_wait(daemon)
-    trial = None if seconds is None else daemon.begin_trial(seconds, to)
+    report, trial = put_live(daemon, seconds, to)
     if as_json:
         json_answer.print_json(report if trial is None else {**report, "trial": trial})
     else:
         for line in [*lines_of(report), *([] if trial is None else trial_lines(trial, str(confirm)))]:
             output.print_line(line)
     raise typer.Exit(0 if report["ok"] else 1)
+
+
+def put_live(daemon: control_client.Client, trial_s: float | None, to: int | None) -> tuple[Json, Json | None]:
+    """How it went, and what is on trial. What to go back to is recorded first, so that it is undone also when this
+    command ends before all is live. Raises: as `Client`."""
+    trial = None if trial_s is None else daemon.begin_trial(trial_s, to)
+    return daemon_state.apply_and_wait(daemon), trial
 
 
 def _confirm(daemon: control_client.Client, *, is_alone: bool) -> None:

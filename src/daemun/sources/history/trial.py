@@ -11,14 +11,15 @@ import dataclasses
 import datetime
 import json
 import pathlib
+import time
 
 import structlog
 
-from daemun.control import damaged_keys, history_port, ports
+from daemun.control import damaged_keys, gate_port, history_port, ports
 from daemun.core import model
-from daemun.errors import ConfigError, DaemunError
+from daemun.errors import ConfigError
 from daemun.sources import edited_file, yaml_holder
-from daemun.sources.history import history_book, history_entry, history_recorder, kept_secrets, past_files
+from daemun.sources.history import history_book, history_entry, history_recorder, kept_secrets, past_files, secret_masks
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -28,12 +29,12 @@ FRESH = datetime.timedelta(minutes=10)
 SHORTEST_S, LONGEST_S = 5.0, 86400.0
 UNDONE = ".undone"
 """How the copy of a file ends that the history cannot give back."""
-_LOOK_S = 5.0
-"""The clock may be set meanwhile."""
 _RETRY_S = 15.0
+_LONGEST_AT_START_S = 1.0
+"""How long a start waits for a command that edits the files; then the task goes back."""
 _FOLLOWS = "a configuration that was on trial stays as it is; delete the file"
 
-Apply = collections.abc.Callable[[history_port.Caller], collections.abc.Awaitable[object]]
+Apply = collections.abc.Callable[[history_port.Caller], collections.abc.Awaitable[gate_port.ApplyReport]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,10 @@ class Trial(history_port.TrialReport):
 
 class TrialKeeper:
     """Implements `control.history_port.Trials`, and `History` with the trial among its problems: one trial at a time.
-    `run` is one task of the daemon."""
+    `run` is one task of the daemon.
+
+    How long a trial has left is measured by a clock that nobody sets; another daemon knows by the time of day alone.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class TrialKeeper:
         main: pathlib.Path,
         recorder: history_recorder.Recorder,
         apply: Apply,
+        monotonic: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:
         """main: daemun.yaml. apply: lets the files become live."""
         self._store = store
@@ -64,17 +69,29 @@ class TrialKeeper:
         self._changed = asyncio.Event()
         self._guard = asyncio.Lock()
         self._trial: Trial | None = None
+        self._monotonic = monotonic
+        self._ends_at = 0.0
+        """Of the monotonic clock."""
 
     def go_back_if_overdue(self) -> None:
         """Before the files are read at a start. Blocking. Never raises."""
-        self._trial = _read(self._store)
-        if self._trial is None or self._trial.until > self._clock.now():
-            return
         try:
-            self._go_back(self._trial)
-            self._end()
-        except DaemunError as error:
+            trial = _read(self._store)
+            self._take(trial)
+            if trial is not None and self._find_left_s() <= 0:
+                self._go_back(trial, longest_s=_LONGEST_AT_START_S)
+                self._end()
+        except Exception as error:  # whatever it is, the gate starts
             log.error("a configuration that was on trial is not undone yet", reason=str(error))  # noqa: TRY400
+
+    def _take(self, trial: Trial | None) -> None:
+        self._trial = trial
+        if trial is not None:
+            left_s = (trial.until - self._clock.now()).total_seconds()
+            self._ends_at = self._monotonic() + min(left_s, LONGEST_S)
+
+    def _find_left_s(self) -> float:
+        return self._ends_at - self._monotonic()
 
     async def begin(self, seconds: float, number: int | None = None) -> Trial:
         async with self._guard:
@@ -85,9 +102,11 @@ class TrialKeeper:
                 expected = f"{SHORTEST_S:g} s to {LONGEST_S:g} s"
                 raise ConfigError(f"cannot begin a trial of {seconds:g} s; expected {expected}")
             until = self._clock.now() + datetime.timedelta(seconds=seconds)
-            self._trial = await asyncio.to_thread(self._write_down, until, number)
+            ends_at = self._monotonic() + seconds
+            trial = await asyncio.to_thread(self._write_down, until, number)
+            self._trial, self._ends_at = trial, ends_at
             self._changed.set()
-            return self._trial
+            return trial
 
     async def confirm(self) -> Trial:
         """What is live stays. Raises: ConfigError when nothing is on trial."""
@@ -114,12 +133,11 @@ class TrialKeeper:
         """Never returns."""
         while True:
             self._changed.clear()
-            trial = self._trial
-            left_s = None if trial is None else (trial.until - self._clock.now()).total_seconds()
+            left_s = None if self._trial is None else self._find_left_s()
             if left_s is not None and left_s <= 0:
                 left_s = await self._undo()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(None if left_s is None else min(left_s, _LOOK_S)):
+                async with asyncio.timeout(left_s):
                     await self._changed.wait()
 
     async def _undo(self) -> float | None:
@@ -130,12 +148,12 @@ class TrialKeeper:
                 return None
             try:
                 await asyncio.to_thread(self._go_back, trial)
-                await self._apply(history_port.Caller(command=f"trial not confirmed, back to {trial.number}"))
+                report = await self._apply(history_port.Caller(command=f"trial not confirmed, back to {trial.number}"))
                 await asyncio.to_thread(self._end)
-            except DaemunError as error:
+            except Exception as error:  # whatever it is, it is tried again
                 log.error("a configuration that was on trial is not undone yet", reason=str(error))  # noqa: TRY400
                 return _RETRY_S
-        log.warning("nobody confirmed the configuration that was on trial, so it is undone", number=trial.number)
+        _log_undone(trial, report)
         return None
 
     # --- blocking ---
@@ -157,16 +175,31 @@ class TrialKeeper:
         return trial
 
     def _find_base(self) -> history_entry.Entry | None:
-        """The last one with other files than now, where they changed lately; else the newest."""
+        """Before what changed last: the newest one where that was not applied yet, or long ago, else the last one with
+        other files. What never came live is nothing to go back to."""
         newest: history_entry.Entry | None = None
-        changed_at = self._clock.now()
+        is_applied, can_be_newest, changed_at = False, False, self._clock.now()
         for entry in self._book.newest():
-            newest = newest or entry
-            if entry.files == newest.files:
-                changed_at = entry.at
-            elif entry.is_whole:
-                return entry if self._clock.now() - changed_at < FRESH else newest
+            if newest is None:
+                newest, is_applied = entry, self._is_present(entry)
+            can_be_base = entry.is_whole and entry.came is not history_entry.Came.FAILED
+            if is_applied and entry.files == newest.files:
+                changed_at, can_be_newest = entry.at, can_be_newest or can_be_base
+            elif can_be_base:
+                is_fresh = self._clock.now() - changed_at < FRESH
+                return newest if is_applied and can_be_newest and not is_fresh else entry
         return newest
+
+    def _is_present(self, entry: history_entry.Entry) -> bool:
+        """Whether an entry's files are those of now."""
+        present = yaml_holder.read_all(self._main)
+        held = self.recorder.find_held(entry.number)
+        if held is not None:
+            return held == present
+        masked = kept_secrets.mask_all(present)
+        return [(one.name, one.text) for one in entry.files] == [
+            (name, None if one is None else one.text) for name, one in masked.items()
+        ]
 
     def _find_past(self, entry: history_entry.Entry) -> past_files.Past:
         held = self.recorder.find_held(entry.number)
@@ -177,8 +210,8 @@ class TrialKeeper:
             entry, present, self._book.find_secrets(self._main.name), self._book.read_kept(self._main.name)
         )
 
-    def _go_back(self, trial: Trial) -> None:
-        with edited_file.alone(self._main):
+    def _go_back(self, trial: Trial, *, longest_s: float = edited_file.LONGEST_EDIT_S) -> None:
+        with edited_file.alone(self._main, longest_s=longest_s):
             present = yaml_holder.read_all(self._main)
             masked = kept_secrets.mask_all(present)
             lost = past_files.find_lost(masked, past_files.Past(files=trial.files))
@@ -193,6 +226,20 @@ class TrialKeeper:
     def _end(self) -> None:
         self._store.delete(KEY)
         self._trial = None
+
+
+def _log_undone(trial: Trial, report: gate_port.ApplyReport) -> None:
+    if report.ok:
+        log.warning("nobody confirmed the configuration that was on trial, so it is undone", number=trial.number)
+        return
+    waits = "" if report.waits is None else f"what needs a reload waits: {report.waits.reason}"
+    errors = (one.message for one in report.problems if one.severity is model.Severity.ERROR)
+    reason = report.error or waits or next(errors, "see `daemun status`")
+    log.error(
+        "nobody confirmed the configuration that was on trial: its files are as they were, but not all of them is live",
+        number=trial.number,
+        reason=secret_masks.hide(reason, []),
+    )
 
 
 def describe(trial: Trial) -> str:
