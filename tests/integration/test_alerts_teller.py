@@ -12,8 +12,8 @@ import structlog
 
 from daemun.alerts import notifier
 from daemun.core import model
-from daemun.core.alerts import alert_ledger, alert_outbox, quiet_hours
-from daemun.core.options import alerting_forms, alerts_option
+from daemun.core.alerts import alert_ledger, alert_outbox
+from daemun.core.options import alerting_forms, alerts_option, quiet_hours
 from daemun.errors import ConfigError
 from daemun.store import memory_store
 from tests.support import ports, receivers

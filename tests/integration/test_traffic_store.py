@@ -10,7 +10,7 @@ import structlog
 
 from daemun.control import damage_report
 from daemun.core import layout
-from daemun.core.traffic import traffic_sums
+from daemun.core.traffic import error_shares, traffic_sums
 from daemun.traffic import traffic_counter, traffic_files, traffic_report, traffic_store
 
 SERIES = traffic_sums.Series("a.test", "", "")
@@ -336,3 +336,30 @@ def test_what_cannot_be_stored_for_long_does_not_fill_the_disk(
 
 def _refuse(path: pathlib.Path) -> tuple[traffic_store.TrafficStore, str | None]:
     raise PermissionError(13, "Permission denied", str(path))
+
+
+def test_errors_of_the_last_minutes(tmp_path: pathlib.Path) -> None:
+    """By site, over its routes and servers; older minutes are left out. What cannot be read is not known."""
+    gate = Gate(tmp_path)
+
+    def sums(requests: int, **statuses: int) -> traffic_sums.Sums:
+        counts = {name.removeprefix("s"): count for name, count in statuses.items()}
+        return traffic_sums.Sums(requests=requests, counts={**counts, "t502": 1, "TLSv1.3": requests})
+
+    api, pool = traffic_sums.Series("a.test", "/api/", "192.0.2.1:80"), traffic_sums.Series("b.test", "", "")
+    now_s = 1_800_000_000
+    found = {
+        (now_s - 600, SERIES): sums(50, s500=50),
+        (now_s - 120, SERIES): sums(10, s200=8, s502=1, s504=1),
+        (now_s - 60, api): sums(30, s502=4, s404=26),
+        (now_s, pool): sums(7, s200=6, s499=1),
+    }
+    assert traffic_report.count_errors(layout.Layout("/nowhere"), now_s - 300, now_s) == {}
+    gate.store.add(found, (), now_s)
+    expected = {"a.test": error_shares.ErrorShare(requests=40, errors=6, status=502)}
+    assert traffic_report.count_errors(gate.paths, now_s - 300, now_s) == expected
+    assert traffic_report.count_errors(gate.paths, now_s - 30, now_s) == {}
+    path = pathlib.Path(gate.paths.traffic_store)
+    gate.store.close()
+    path.write_bytes(b"no database")
+    assert traffic_report.count_errors(gate.paths, now_s - 300, now_s) is None

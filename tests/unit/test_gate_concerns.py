@@ -5,13 +5,14 @@ import datetime
 
 import pytest
 
-from daemun.alerts import alert_message, gate_concerns, ledger_store, notifier
+from daemun.alerts import alert_message, ledger_store, notifier
 from daemun.core import model
 from daemun.core.access import banned_networks
-from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules, alert_text
+from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules, alert_text, gate_concerns
 from daemun.core.alerts.alert_ledger import Danger, Event
 from daemun.core.nginx_builds import nginx_weaknesses
 from daemun.core.options import alerting_forms
+from daemun.core.traffic import error_shares
 from tests.support.standings import MINUTE, NOW
 
 GB = 1 << 30
@@ -56,10 +57,11 @@ def test_old_workers() -> None:
 
 def test_weaknesses() -> None:
     found = (weakness("CVE-1", "major"), weakness("CVE-2", "low"), weakness("CVE-3", "major", applies=False))
-    assert [one.name for one in of_machine(weaknesses=found)] == ["CVE-1"]
+    serving = gate_concerns.ServingNginx(name="nginx 1.31.3", weaknesses=found)
+    assert [one.name for one in of_machine(nginx=serving)] == ["CVE-1"]
     low = dataclasses.replace(RULES, nginx=alerting_forms.Severity.LOW)
-    assert [one.name for one in of_machine(rules=low, weaknesses=found)] == ["CVE-1", "CVE-2"]
-    assert of_machine(rules=dataclasses.replace(RULES, nginx=None), weaknesses=found) == []
+    assert [one.name for one in of_machine(rules=low, nginx=serving)] == ["CVE-1", "CVE-2"]
+    assert of_machine(rules=dataclasses.replace(RULES, nginx=None), nginx=serving) == []
 
 
 def test_changes_that_are_not_live() -> None:
@@ -90,10 +92,43 @@ def test_bans() -> None:
     guesses = [ban(number, number, banned_networks.Reason.GUESSES) for number in range(1, 90)]
     others = [ban(number, 1, banned_networks.Reason.CROWDSEC) for number in range(200)]
     rules = dataclasses.replace(RULES, bans=59)
-    (found,) = gate_concerns.of_bans([*guesses, *others], rules, "gate1", NOW)
+    (found,) = gate_concerns.of_bans(lambda: [*guesses, *others], rules, "gate1", NOW)
     assert found.cause.startswith("59 addresses") and found.cause.endswith("192.0.2.1")
-    assert not list(gate_concerns.of_bans(guesses, dataclasses.replace(RULES, bans=60), "gate1", NOW))
-    assert not list(gate_concerns.of_bans(guesses, RULES, "gate1", NOW))
+    assert not list(gate_concerns.of_bans(lambda: guesses, dataclasses.replace(RULES, bans=60), "gate1", NOW))
+
+    def never() -> list[banned_networks.Ban]:
+        raise AssertionError("there may be a hundred thousand")
+
+    assert not list(gate_concerns.of_bans(never, RULES, "gate1", NOW))
+
+
+def test_requests_that_fail() -> None:
+    """Not of a site that is reported as unserved, nor of too few requests."""
+    sites = [model.Site(host=host, origin=model.NOWHERE) for host in ("good.test", "bad.test", "few.test")]
+    failed = [
+        ("bad.test", 504, 1),
+        ("bad.test", 502, 6),
+        ("bad.test", 502, 6),
+        ("good.test", 500, 3),
+        ("few.test", 500, 19),
+    ]
+    requests = [("good.test", 300), ("bad.test", 21), ("few.test", 19), ("calm.test", 7)]
+    shares = error_shares.gather(failed, requests)
+    assert "calm.test" not in shares and error_shares.gather((), ()) == {}
+
+    def find(*, unserved: tuple[str, ...] = (), are_logged: bool = True) -> list[alert_ledger.Concern]:
+        found = gate_concerns.of_errors(shares, sites, RULES, unserved=unserved, are_logged=are_logged, now=NOW)
+        return list(found)
+
+    (found,) = find()
+    assert (found.name, found.cause) == (
+        "bad.test",
+        "13 of its last 21 requests (62 %) got a 5xx, most of them 502",
+    )
+    assert found.cure.startswith("`daemun logs bad.test --status 5xx` shows them, ")
+    (found,) = find(are_logged=False)
+    assert found.cure.startswith("`daemun traffic bad.test` shows their routes, ")
+    assert find(unserved=("bad.test",)) == []
 
 
 # --- from concerns to messages ---------------------------------------------------------------------------------
@@ -160,7 +195,8 @@ def test_headlines_of_ends_of_several_kinds(dangers: tuple[Danger, ...], headlin
 
 def test_several_weaknesses_of_one_nginx_are_one_paragraph_with_one_cure() -> None:
     names = ("CVE-1", "CVE-2", "CVE-3")
-    concerns = of_machine(nginx="nginx 1.31.3", weaknesses=tuple(weakness(name, "major") for name in names))
+    weaknesses = tuple(weakness(name, "major") for name in names)
+    concerns = of_machine(nginx=gate_concerns.ServingNginx(name="nginx 1.31.3", weaknesses=weaknesses))
     (notice,) = due(look(alert_ledger.AlertLedger(), 0, *concerns), 1)
     assert alert_text.text(notice, "gate1", NOW).splitlines()[:5] == [
         "nginx 1.31.3:",

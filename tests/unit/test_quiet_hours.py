@@ -7,8 +7,8 @@ import pytest
 
 from daemun.alerts import alert_message
 from daemun.core import model
-from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules, quiet_hours
-from daemun.core.options import alerting_forms
+from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules
+from daemun.core.options import alerting_forms, quiet_hours
 from tests.support.standings import DAY, MINUTE, NOW, served
 
 UTC = datetime.UTC

@@ -7,7 +7,7 @@ import pathlib
 
 from daemun import regular_files
 from daemun.core import layout
-from daemun.core.logged import error_shares, line_form, logged_request
+from daemun.core.logged import line_form, logged_request
 from daemun.nginx import log_files
 
 OUT_OF_ORDER = datetime.timedelta(minutes=1)
@@ -54,16 +54,6 @@ def find_by_id(paths: layout.Layout, request_id: str) -> logged_request.LoggedRe
     found = newest_first(paths, holds=b"" if b"?" in holds else holds)
     with contextlib.closing(found):
         return next((request for request in found if request.request_id == request_id), None)
-
-
-def count_errors(paths: layout.Layout, *, since: datetime.datetime, most: int) -> dict[str, error_shares.ErrorShare]:
-    """How many requests of each host failed since then, of so many lines at most, the newest. Nothing where there is no
-    log. Ten thousand lines take a tenth of a second."""
-    try:
-        with log_files.LogFiles(path_of(paths)) as files, contextlib.closing(files.backwards()) as lines:
-            return error_shares.count(lines, make_reader(paths), since=since, most=most)
-    except OSError:
-        return {}
 
 
 def _find_form(paths: layout.Layout) -> line_form.LineForm | None:

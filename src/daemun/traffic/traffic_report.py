@@ -6,11 +6,13 @@ import sqlite3
 
 from daemun import causes, errors
 from daemun.core import layout
-from daemun.core.traffic import traffic_sums
+from daemun.core.traffic import error_shares, traffic_sums
 from daemun.traffic import traffic_files, traffic_store
 
 _MOST_BYTES = 256 << 20
 """Of lines that were not counted yet, of a gate without a daemon."""
+_MOST_S = 5.0
+"""A query for the errors of the last minutes; 100,000 sums take a second."""
 
 Found = tuple[tuple[traffic_sums.Series, traffic_sums.Sums], ...]
 
@@ -52,6 +54,17 @@ def _read_store(path: pathlib.Path, since_s: float, now_s: float) -> traffic_sto
         ) from error
     except OSError as error:
         raise _cannot_read(str(path), error) from error
+
+
+def count_errors(paths: layout.Layout, since_s: float, now_s: float) -> dict[str, error_shares.ErrorShare] | None:
+    """How many requests of each site failed since then, as far as the daemon stored them, which it does each half
+    minute. None: that cannot be read now. Takes seconds at most."""
+    try:
+        return traffic_store.count_errors(pathlib.Path(paths.traffic_store), since_s, now_s, most_s=_MOST_S)
+    except FileNotFoundError:
+        return {}
+    except (sqlite3.Error, OSError):
+        return None
 
 
 def _read_rest(

@@ -13,10 +13,12 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import sqlite3
+import time
 
 from daemun import regular_files
-from daemun.core.traffic import traffic_sums
+from daemun.core.traffic import error_shares, traffic_sums
 from daemun.traffic import traffic_files
 
 MINUTES, HOURS = 24 * 60, 90 * 24
@@ -60,6 +62,19 @@ SELECT site, route, server, requests, bytes_out, bytes_in, counts FROM span
 JOIN sums ON sums.span = span.id JOIN series ON series.id = sums.series
 WHERE span.seconds = ? AND span.start BETWEEN ? AND ?
 """
+
+_FAILED = """
+SELECT site, counts FROM span JOIN sums ON sums.span = span.id JOIN series ON series.id = sums.series
+WHERE span.seconds = ? AND span.start BETWEEN ? AND ? AND counts GLOB '*"5[0-9][0-9]":*'
+"""
+_REQUESTS = """
+SELECT site, SUM(requests) FROM span JOIN sums ON sums.span = span.id JOIN series ON series.id = sums.series
+WHERE span.seconds = ? AND span.start BETWEEN ? AND ? GROUP BY site
+"""
+_ERROR = re.compile(r'"(5[0-9][0-9])":([0-9]+)')
+"""In what `_write` makes of counts: to read all of each takes several times as long."""
+_STEPS = 20_000
+"""Of SQLite, some milliseconds, after which it is looked whether a query takes too long."""
 
 
 class DamagedStoreError(Exception):
@@ -230,6 +245,30 @@ def read(path: pathlib.Path, since_s: float, now_s: float) -> Kept:
             )
             found.setdefault(traffic_sums.Series(site, route, server), traffic_sums.Sums()).add(further)
         return Kept(sums=tuple(found.items()), positions=positions, read_at_s=read_at_s)
+    finally:
+        database.close()
+
+
+def count_errors(
+    path: pathlib.Path, since_s: float, now_s: float, *, most_s: float
+) -> dict[str, error_shares.ErrorShare]:
+    """By site, in the minutes that began since then. Nothing is written. most_s: no query takes longer.
+
+    Raises: sqlite3.Error, also when it would take longer; OSError.
+    """
+    regular_files.check(path)
+    until_s = time.monotonic() + most_s
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=most_s)
+    try:
+        database.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS)
+        database.execute("BEGIN")  # one view of both
+        within = (traffic_sums.MINUTE_S, since_s, now_s + HOUR_S)
+        errors = [
+            (site, int(status), int(count))
+            for site, counts in database.execute(_FAILED, within)
+            for status, count in _ERROR.findall(counts)
+        ]
+        return error_shares.gather(errors, database.execute(_REQUESTS, within) if errors else ())
     finally:
         database.close()
 

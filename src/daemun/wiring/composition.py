@@ -10,7 +10,7 @@ import structlog
 
 import daemun
 from daemun import garbage, settings
-from daemun.alerts import notifier
+from daemun.alerts import gate_facts, notifier
 from daemun.banning import ban_keeper, guess_reports
 from daemun.certs import account_service, certificate_manager
 from daemun.certs.dns01 import dns_proofs
@@ -39,11 +39,10 @@ from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
 from daemun.sources.history import history_recorder, trial
 from daemun.store import file_store, instance
-from daemun.traffic import traffic_counter
+from daemun.traffic import traffic_counter, traffic_report
 from daemun.wiring import (
     clock,
     disk_watch,
-    gate_facts,
     log_schedule,
     metrics_parts,
     nginx_environment,
@@ -172,7 +171,10 @@ class Daemon:
             old_workers.OldWorkers(self._layout, self._nginx.workers),
             clock.SystemClock(),
             find_last=lambda: self._gate.last,
-            find_exposure=lambda: nginx_exposure.look(chosen),
+            look_at_nginx=lambda: nginx_exposure.look_at_serving(chosen),
+            count_errors=lambda since, now: traffic_report.count_errors(
+                self._layout, since.timestamp(), now.timestamp()
+            ),
             changed=self._note_trouble,
         )
         self._certificates.subscribe(self._note_certificates)
@@ -351,7 +353,7 @@ class Daemon:
             certificates=certificates,
             troubles=troubles,
             refused_folders=self._disk.refused,
-            concerns=self._facts.find_concerns(last, self._bans.list(), troubles or ()),
+            concerns=self._facts.find_concerns(last, self._bans.list, troubles or ()),
         )
 
     async def _reload(self) -> None:

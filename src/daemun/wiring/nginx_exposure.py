@@ -6,6 +6,7 @@ import typing
 
 from daemun import errors, settings
 from daemun.core import doctor_findings, model
+from daemun.core.alerts import gate_concerns
 from daemun.core.nginx_builds import nginx_build, nginx_weaknesses
 from daemun.nginx.builds import build_facts, running_build
 from daemun.wiring import nginx_environment
@@ -15,6 +16,14 @@ def look(chosen: settings.Settings) -> running_build.Exposure | None:
     """Of the nginx that runs, else of the one that would. None: there is none. Blocking, some 10 ms."""
     today = datetime.datetime.now(datetime.UTC).date()
     return running_build.look(chosen.layout, lambda: nginx_environment.choose_nginx(chosen).path, today=today)
+
+
+def look_at_serving(chosen: settings.Settings) -> gate_concerns.ServingNginx | None:
+    """The same for alerts."""
+    found = look(chosen)
+    if found is None:
+        return None
+    return gate_concerns.ServingNginx(name=f"nginx {found.build.text}", weaknesses=found.weaknesses)
 
 
 def find_successor(chosen: settings.Settings) -> nginx_build.Build | None:

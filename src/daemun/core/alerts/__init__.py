@@ -1,1 +1,2 @@
-"""Which certificates are in danger, which targets know, and the words for it. Pure: the time is an argument."""
+"""Which certificates are in danger, and what else of the gate (`gate_concerns`), which targets know, and the words for
+it. Pure: the time is an argument."""

@@ -98,14 +98,6 @@ class LineReader:
                 return _make(values, form.fields)
         return None
 
-    def pick(self, line: bytes, fields: collections.abc.Sequence[str]) -> tuple[str | None, ...] | None:
-        """Some values of a line as they stand there, by their names in `LoggedRequest.fields`."""
-        for form in self._forms:
-            values = form.pick(line, fields)
-            if values is not None:
-                return values
-        return None
-
 
 @functools.cache
 def _known_forms() -> tuple[line_form.LineForm, ...]:

@@ -11,8 +11,7 @@ import zoneinfo
 import pydantic
 
 from daemun.core import short_texts
-from daemun.core.alerts import quiet_hours
-from daemun.core.options import forms
+from daemun.core.options import forms, quiet_hours
 from daemun.core.texts import words
 
 

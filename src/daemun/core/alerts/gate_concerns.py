@@ -7,9 +7,9 @@ import datetime
 from daemun.core import model
 from daemun.core.access import banned_networks
 from daemun.core.alerts import alert_ledger
-from daemun.core.logged import error_shares
 from daemun.core.nginx_builds import nginx_weaknesses
 from daemun.core.options import alerting_forms, maintenance_option
+from daemun.core.traffic import error_shares, traffic_names
 
 LEAST_REQUESTS = 20
 """Of fewer a share means nothing."""
@@ -36,16 +36,23 @@ class DiskSpace:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ServingNginx:
+    """name: "nginx 1.31.3"."""
+
+    name: str
+    weaknesses: tuple[nginx_weaknesses.Weakness, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MachineFacts:
     """What is looked at now and then, because it costs something. low: the disks that have too little room. old,
-    old_bytes: how many generations of old workers are left, and what they take. nginx: what serves, "nginx 1.31.3".
-    shares: of the last minutes, by host."""
+    old_bytes: how many generations of old workers are left, and what they take. shares: of the last minutes, by site as
+    `core.traffic` names it, of sites with errors alone."""
 
     low: tuple[DiskSpace, ...] = ()
     old: int = 0
     old_bytes: int = 0
-    nginx: str = "nginx"
-    weaknesses: tuple[nginx_weaknesses.Weakness, ...] = ()
+    nginx: ServingNginx = ServingNginx(name="nginx", weaknesses=())
     shares: collections.abc.Mapping[str, error_shares.ErrorShare] = dataclasses.field(default_factory=dict)
 
 
@@ -87,14 +94,14 @@ def of_machine(facts: MachineFacts, rules: alerting_forms.Rules, budget: int) ->
             patience=OLD_WORKERS_FOR,
         )
     severities = nginx_weaknesses.SEVERITIES
-    for weakness in facts.weaknesses if rules.nginx is not None else ():
+    for weakness in facts.nginx.weaknesses if rules.nginx is not None else ():
         assert rules.nginx is not None
         if weakness.applies and severities.index(weakness.severity) <= severities.index(rules.nginx.value):
             fixed = f", mended in {' and '.join(weakness.fixed)}" if weakness.fixed else ""
             yield alert_ledger.Concern(
                 danger=alert_ledger.Danger.WEAK,
                 name=weakness.name,
-                about=facts.nginx,
+                about=facts.nginx.name,
                 cause=f"{weakness.name} ({weakness.severity}{fixed}): {weakness.title}",
                 cure="`daemun nginx list` shows what there is instead, `daemun nginx upgrade` lets it take over.",
             )
@@ -106,26 +113,30 @@ def of_errors(
     rules: alerting_forms.Rules,
     *,
     unserved: collections.abc.Container[str],
+    are_logged: bool,
     now: datetime.datetime,
 ) -> Concerns:
-    """shares: by the host of the request. unserved: the hosts of sites that are reported for that already; one that is
-    closed for a while is meant to answer with errors."""
+    """shares: see MachineFacts. unserved: the hosts of sites that are reported for that already; one that is
+    closed for a while is meant to answer with errors. are_logged: requests are in the access log."""
     if rules.errors_percent is None:
         return
-    for site in sites if any(one.errors for one in shares.values()) else ():
-        found = [shares[name] for name in site.names if name in shares]
-        whole = error_shares.add(found)
-        is_bad = whole.requests >= LEAST_REQUESTS and whole.percent >= rules.errors_percent
+    for site in sites if shares else ():
+        share = shares.get(traffic_names.decode(traffic_names.encode(site.host))[0])
+        if share is None:
+            continue
+        is_bad = share.requests >= LEAST_REQUESTS and share.percent >= rules.errors_percent
         if not is_bad or site.host in unserved or maintenance_option.OPTION.of(site).is_closed(now):
             continue
+        shown = (
+            f"logs {site.host} --status 5xx` shows them" if are_logged else f"traffic {site.host}` shows their routes"
+        )
         yield alert_ledger.Concern(
             danger=alert_ledger.Danger.ERRORS,
             name=site.host,
             about=site.host,
-            cause=f"{whole.errors} of its last {whole.requests} requests ({whole.percent:.0f} %) got a 5xx, most of "
-            f"them {whole.status}",
-            cure=f"`daemun logs {site.host} --status 5xx` shows them, `daemun logs {site.host} --errors` what nginx"
-            " reports.",
+            cause=f"{share.errors} of its last {share.requests} requests ({share.percent:.0f} %) got a 5xx, most of "
+            f"them {share.status}",
+            cure=f"`daemun {shown}, `daemun logs {site.host} --errors` what nginx reports.",
             patience=ERRORS_FOR,
         )
 
@@ -165,16 +176,17 @@ def of_changes(
 
 
 def of_bans(
-    bans: collections.abc.Iterable[banned_networks.Ban],
+    list_bans: collections.abc.Callable[[], collections.abc.Iterable[banned_networks.Ban]],
     rules: alerting_forms.Rules,
     machine: str,
     now: datetime.datetime,
 ) -> Concerns:
-    """Of wrong passwords: CrowdSec sends messages of its own, and the owner's are no news to the owner."""
+    """Of wrong passwords: CrowdSec sends messages of its own, and the owner's are no news to the owner.
+    list_bans: called only where there is such a rule: there may be very many."""
     if rules.bans is None:
         return
     reason = banned_networks.Reason.GUESSES
-    recent = [one for one in bans if one.reason is reason and now - one.since < BANS_WITHIN]
+    recent = [one for one in list_bans() if one.reason is reason and now - one.since < BANS_WITHIN]
     if len(recent) >= rules.bans:
         last = max(recent, key=lambda one: one.since)
         yield alert_ledger.Concern(
