@@ -2,6 +2,7 @@
 
 import collections.abc
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -9,7 +10,7 @@ import stat
 
 import pytest
 
-from tests.support import clients, other_account
+from tests.support import clients, counting_server, other_account
 from tests.support.daemon import Daemon, signpost, wait_for
 
 pytestmark = pytest.mark.nginx
@@ -130,3 +131,28 @@ def test_n7_a_state_directory_that_was_left_open_is_closed(daemon: Daemon) -> No
     done = other_account.run("open(sys.argv[1], 'w')", str(daemon.state / "ca.pem.new"))
     assert "PermissionError" in done.stderr
     wait_for(lambda: daemon.is_running, "the daemon")
+
+
+def test_n8_a_response_cache_that_cannot_be_costs_the_cache_alone(daemon: Daemon) -> None:
+    def state() -> str:
+        answer = daemon.get("https://b.test/")
+        assert answer.status_code == 200
+        return answer.headers["X-Cache"]
+
+    daemon.state.mkdir(mode=0o755, exist_ok=True)
+    cache = daemon.state / "cache"
+    cache.symlink_to("a-disk-that-is-away")
+    with counting_server.running() as server:
+        daemon.write(f"cache: 10m\nsites:\n  b.test: {server.url}\n")
+        daemon.start()
+        daemon.wait_answers("https://b.test/")
+        daemon.wait_up()
+        daemon.wait(lambda: "no answers are kept" in json.dumps(daemon.status()["problems"]), "the warning")
+        assert [state(), state()] == ["BYPASS"] * 2
+        cache.unlink()
+        assert daemon.cli("apply").returncode == 0
+        daemon.wait(lambda: state() == "HIT", "an answer that is kept")
+        _delete(cache)
+        daemon.wait(lambda: f"made again: {cache}" in daemon.log_text(), "it to be told")
+        daemon.wait(lambda: state() == "HIT", "an answer that is kept again")
+        assert "Exception" not in daemon.log_text()

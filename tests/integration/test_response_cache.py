@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -15,10 +16,11 @@ import sys
 import pytest
 
 from daemun.cli import app, clean_exit, json_answer
+from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.core.options import access_option, cache_option, catalogue, trusted_proxies_option
 from daemun.core.options.cache_option import Cache
-from daemun.nginx import kept_answers
+from daemun.nginx import answers_folder, kept_answers, worker_account
 from tests.support import counting_server, rendered, until
 from tests.support.sites import proxy, route, site
 
@@ -55,7 +57,7 @@ def gate(server: counting_server.CountingServer) -> collections.abc.Iterator[ren
         cache=TEN_MINUTES,
     )
     with rendered.running(kept) as running:
-        kept_answers.note_room(running.layout)
+        answers_folder.note_room(running.layout, worker_account.choose(None))
         yield running
 
 
@@ -340,8 +342,48 @@ def test_nothing_new_is_kept_on_a_full_disk(gate: rendered.Running) -> None:
         assert _states(gate, new) == ["MISS", "MISS"]
         assert _states(gate, kept) == ["HIT", "HIT"]
     finally:
-        kept_answers.note_room(gate.layout)
+        answers_folder.note_room(gate.layout, worker_account.choose(None))
     assert _states(gate, new) == ["MISS", "HIT"]
+
+
+def test_a_folder_that_is_gone_cuts_no_answer(gate: rendered.Running) -> None:
+    account = worker_account.choose(None)
+    current = pathlib.Path(gate.layout.current)
+    current.symlink_to("gen/1")
+    url, new = _new("/gone"), _new("/gone")
+    try:
+        assert _states(gate, url) == ["MISS", "HIT"]
+        shutil.rmtree(gate.layout.answers)
+        answers_folder.note_room(gate.layout, account)
+        assert _states(gate, url) == _states(gate, new) == ["MISS", "MISS"]
+    finally:
+        answers_folder.prepare(gate.layout, account)
+        current.unlink()
+    assert _states(gate, url) == _states(gate, new) == ["MISS", "HIT"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another account")
+def test_what_workers_of_another_account_kept_is_fetched_anew(gate: rendered.Running) -> None:
+    url = _new("/another")
+    assert _states(gate, url) == ["MISS", "HIT"]
+    for folder in pathlib.Path(gate.layout.answers).iterdir():
+        os.chown(folder, 0, 0)
+    assert gate.get(url).status_code == 500
+    answers_folder.prepare(gate.layout, worker_account.choose(None))
+    assert _states(gate, url) == ["MISS", "HIT"]
+
+
+def test_sites_are_served_where_the_folder_cannot_be(server: counting_server.CountingServer) -> None:
+    kept = site("kept.test", route("/", server.url), cache=TEN_MINUTES)
+
+    def link(layout: layout_.Layout, desired: model.Desired) -> bytes:
+        pathlib.Path(layout.answers).symlink_to("missing")
+        return rendered.certify_all(layout, desired)
+
+    with rendered.running(kept, certify=link, keeps_answers=False) as gate:
+        url = _new("/away")
+        assert [gate.get(url).status_code for _ in range(2)] == [200, 200]
+    assert len(server.find(url.removeprefix("https://kept.test"))) == 2
 
 
 # --- purged ----------------------------------------------------------------------------------------------------
@@ -484,7 +526,7 @@ def test_what_addresses_guard_is_looked_at_before_what_is_kept(server: counting_
         return state[1] if state is not None and answer.startswith("HTTP/1.1 200 ") else answer.split(" ", 2)[1]
 
     with rendered.running(guarded, settings=settings) as gate:
-        kept_answers.note_room(gate.layout)
+        answers_folder.note_room(gate.layout, worker_account.choose(None))
         for path in ("/inner/page", "/x/../inner/page", "/%69nner/page", "//inner/page", "/inner/page?a"):
             for address, expected in (("10.0.0.1", "MISS"), ("10.0.0.1", "HIT"), ("203.0.113.7", "403")):
                 assert fetch(gate, path, address) == expected, path

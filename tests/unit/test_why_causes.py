@@ -185,6 +185,7 @@ TAIL = ', client: 192.0.2.9, server: app.example.com, request: "POST /x HTTP/1.1
         ("access forbidden by rule", "refused-address"),
         ('open() "/srv/www/x" failed (2: No such file or directory)', "file-missing"),
         ('open() "/srv/www/x" failed (13: Permission denied)', "file-forbidden"),
+        ('open() "/s/cache/9/4d/d41d8cd98f00b204e9800998ecf8494d" failed (13: Permission denied)', "kept-forbidden"),
         ('directory index of "/srv/www/" is forbidden', "no-index"),
         ("auth request unexpected status: 404 while sending to client", "judge-answer"),
     ],

@@ -90,6 +90,7 @@ class Environment:
     ipv6: whether the machine has IPv6, so that "every address" means both kinds.
     open_files: how many files one worker may have open, each connection counting as one.
     judge_cache: absolute path of a folder in memory where nginx remembers whom the judge let in; None: there is none.
+    keeps_answers: whether the folder of the response cache can be there (`nginx.answers_folder`).
     named_addresses: host name of an `allow` or `deny` -> its addresses; one without any is not known.
     ban_steps: how many names of an address may be banned (`core.access.banned_networks.find_step`); 0: none is.
     own_blocks: so many sites have nginx blocks of their own whatever they ask for (see `render.shared_blocks`).
@@ -107,6 +108,7 @@ class Environment:
     ipv6: bool = True
     open_files: int = 65536
     judge_cache: str | None = None
+    keeps_answers: bool = True
     named_addresses: collections.abc.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     ban_steps: int = 0
     own_blocks: int = 200

@@ -12,7 +12,7 @@ import stat
 
 from daemun import errors
 from daemun.core import layout
-from daemun.nginx import error_diagnosis, pairs_folder, worker_account
+from daemun.nginx import answers_folder, error_diagnosis, pairs_folder, worker_account
 
 LONGEST_SOCKET_PATH = 107
 """Bytes of a unix socket's path: sun_path holds 108 with the closing zero (unix(7))."""
@@ -40,6 +40,7 @@ def prepare(paths: layout.Layout, account: worker_account.WorkerAccount | None) 
         ):
             _make(path, mode if group is not None else 0o700, group)
         pairs_folder.lead_there(paths)
+        answers_folder.prepare(paths, account)
         if account is not None:
             _give_error_log(paths, account)
     except OSError as error:

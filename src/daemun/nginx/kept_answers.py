@@ -14,12 +14,9 @@ import collections.abc
 import contextlib
 import dataclasses
 import os
-import pathlib
 import posixpath
 import stat
 import urllib.parse
-
-from daemun.core import layout
 
 _KEY = b"\nKEY: "
 _HEADER_BYTES = 1 << 10
@@ -29,8 +26,6 @@ _KEY_BYTES = 72 << 10
 _VERSION_BYTES = 8
 """ngx_uint_t, first in the file."""
 _PARTS = 7
-_LEAST_FREE_BYTES = 64 << 20
-"""nginx itself removes what it keeps from 256 MB on, which helps as long as it keeps anything."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +61,6 @@ def _without_port(authority: str) -> str:
     return host.lower() if colon and port.isdecimal() else authority.lower()
 
 
-def note_room(paths: layout.Layout) -> None:
-    """Let nginx keep further answers while there is room for them, and not otherwise. Blocking, microseconds."""
-    with contextlib.suppress(OSError):
-        found = os.statvfs(paths.state)
-        if found.f_bavail * found.f_frsize >= _LEAST_FREE_BYTES:
-            descriptor = os.open(paths.answers_room, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-            os.fchmod(descriptor, 0o644)  # workers open what they test for (`disable_symlinks`)
-            os.close(descriptor)
-        else:
-            pathlib.Path(paths.answers_room).unlink(missing_ok=True)
-
-
 def purge(folder: str, is_meant: collections.abc.Callable[[Kept], bool]) -> int:
     """Let nginx forget the answers that are meant. Returns: how many. Blocking, about 20 µs for each that is kept.
 
@@ -85,7 +68,7 @@ def purge(folder: str, is_meant: collections.abc.Callable[[Kept], bool]) -> int:
     """
     os.stat(folder)  # noqa: PTH116 - `fwalk` passes over a folder that is not there
     count = 0
-    for _, _, names, descriptor in os.fwalk(folder, follow_symlinks=False, onerror=_raise):
+    for _, _, names, descriptor in os.fwalk(os.path.realpath(folder), follow_symlinks=False, onerror=_raise):
         for name in names:
             with contextlib.suppress(FileNotFoundError):
                 count += _forget(name, descriptor, is_meant)

@@ -11,7 +11,7 @@ import pathlib
 import stat
 
 from daemun.core import layout
-from daemun.nginx import pairs_folder
+from daemun.nginx import answers_folder, pairs_folder
 
 _ASIDE = ".damaged-"
 
@@ -22,6 +22,8 @@ def set_aside(paths: layout.Layout) -> None:
     for path in _folders(paths):
         if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112
             _rename(path)
+    if not answers_folder.is_possible(paths) and not os.path.islink(paths.answers):  # noqa: PTH114 - a disk may be away
+        _rename(paths.answers)
     for path in _files(paths):
         if os.path.isdir(path) or _is_unread_pipe(path):  # noqa: PTH112
             _rename(path)

@@ -21,7 +21,7 @@ import psutil
 
 from daemun import regular_files
 from daemun.core import layout, model
-from daemun.nginx import judge_cache, kernel_processes, master_program, nginx_command, work_folder
+from daemun.nginx import answers_folder, judge_cache, kernel_processes, master_program, nginx_command, work_folder
 
 _MASTER = re.compile(r"nginx: master process (?P<program>.+) -c (?P<state>/.+)/nginx/current/nginx\.conf -p ")
 _HELPERS = ("nginx: worker process", "nginx: cache ")
@@ -288,7 +288,10 @@ def write_reloads(paths: layout.Layout, master: psutil.Process, reloads: int) ->
 def _make_way(paths: layout.Layout) -> None:
     with contextlib.suppress(OSError):  # nginx reports what is missing
         judge_cache.prepare_current(paths)
-    orphans = [process for process in find_orphans(paths, None) if _DRAINING not in _title(process)]
+    writers = find_orphans(paths, None)
+    if not writers:
+        answers_folder.tidy(paths)
+    orphans = [process for process in writers if _DRAINING not in _title(process)]
     for orphan in orphans:
         send(orphan, signal.SIGQUIT)
     deadline = time.monotonic() + RETIRE_S

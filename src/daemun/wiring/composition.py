@@ -68,12 +68,14 @@ class Daemon:
         self._settings = chosen
         self._layout = chosen.layout
         store = file_store.FileStore(pathlib.Path(self._layout.store))
-        self._disk = disk_watch.DiskWatch(self._layout, store.damage, changed=self._note_trouble)
         source = yaml_file.YamlFile(chosen.config, state=chosen.layout.state, find_worker=worker_account.choose)
         known = last_good_file.recall(store, chosen.config, source)
         current = known.globals if known and known.globals else model.Globals()
         account = worker_account.choose_at_start(
             user_option.OPTION.of(_configured(source) or current), running=process.find_user(self._layout)
+        )
+        self._disk = disk_watch.DiskWatch(
+            self._layout, store.damage, account=account, changed=self._note_trouble, wake=self._wake
         )
         self._preflight = preflight_parts.LazyExaminer(lambda: preflight_parts.make(store))
         self._dns = dns_proofs.DnsProofs(store, clock.SystemClock(), lambda: self._certificates.specs)

@@ -7,7 +7,7 @@ import contextlib
 
 from daemun.control import damage_report, gate
 from daemun.core import layout, model
-from daemun.nginx import kept_answers, misplaced, pairs_folder, work_folder
+from daemun.nginx import answers_folder, misplaced, pairs_folder, work_folder, worker_account
 
 _TROUBLE_S = 1.0
 """How often it is tried whether a disk that was full can be written again."""
@@ -17,20 +17,25 @@ _UNSERVED = "until then certificates that are new or renewed are not served"
 
 
 class DiskWatch:
-    """changed: called when a folder can be written no longer, or again."""
+    """account: the workers'. changed: called when a folder can be written no longer, or again. wake: called when
+    another configuration fits."""
 
     def __init__(
         self,
         paths: layout.Layout,
         damage: damage_report.DamageReport,
         *,
+        account: worker_account.WorkerAccount | None,
         changed: collections.abc.Callable[[], None],
+        wake: collections.abc.Callable[[], None],
     ) -> None:
         self._layout = paths
         self._work = paths.work
         self._plain = layout.Layout(paths.state)
         self._damage = damage
+        self._account = account
         self._changed = changed
+        self._wake = wake
         self._misplaced: frozenset[str] = frozenset()
         self._refused: dict[str, str] = {}
 
@@ -42,7 +47,10 @@ class DiskWatch:
     async def run(self) -> None:
         """Never returns."""
         while True:
+            has_answers = not self._damage.is_noted(self._plain.answers)
             refusal, unkept = await asyncio.to_thread(self._look)
+            if has_answers == self._damage.is_noted(self._plain.answers):
+                self._wake()
             if self._work is not None:
                 self._note_work_folder(self._work, refusal)
             elif refusal is not None:
@@ -64,8 +72,8 @@ class DiskWatch:
     def _look(self) -> tuple[work_folder.Refusal | None, work_folder.Refusal | None]:
         """What nginx cannot work in, and else what nothing can be kept in."""
         plain = self._plain
-        kept_answers.note_room(plain)
         if self._work is None:
+            self._note_answers()
             self._note_misplaced()
             self._note_pairs()
             if not work_folder.may_be_full(plain):
@@ -88,6 +96,14 @@ class DiskWatch:
 
     def _note(self, key: str, message: str) -> None:
         self._damage.note(key, message, severity=model.Severity.ERROR)
+
+    def _note_answers(self) -> None:
+        answers_folder.prepare(self._plain, self._account)
+        refusal = answers_folder.find_refusal(self._plain)
+        if refusal is not None:
+            self._damage.note(self._plain.answers, refusal)
+        else:
+            self._damage.clear(self._plain.answers)
 
     def _note_misplaced(self) -> None:
         found = dict(misplaced.find_aside(self._plain))

@@ -5,7 +5,15 @@ import dataclasses
 from daemun import settings
 from daemun.core import layout, model, render_environment
 from daemun.core.options import workers_option
-from daemun.nginx import find_nginx, judge_cache, machine_limits, master_program, process, worker_account
+from daemun.nginx import (
+    answers_folder,
+    find_nginx,
+    judge_cache,
+    machine_limits,
+    master_program,
+    process,
+    worker_account,
+)
 from daemun.nginx.builds import installed_builds
 
 
@@ -65,4 +73,5 @@ class Machine:
             ipv6=machine_limits.has_ipv6(),
             open_files=machine_limits.count_open_files(),
             judge_cache=judge_cache.find(self.layout.state),
+            keeps_answers=answers_folder.is_possible(self.layout),
         )

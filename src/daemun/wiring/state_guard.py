@@ -14,7 +14,7 @@ import structlog
 from daemun import errors, folders
 from daemun.control import gate, lifecycle
 from daemun.core import layout, worker_generations
-from daemun.nginx import process
+from daemun.nginx import answers_folder, process
 from daemun.store import instance
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -84,6 +84,8 @@ class StateGuard:
         missing = [path for path in (*needed, *sockets) if not pathlib.Path(path).exists()]
         if not any(pathlib.Path(path).exists() for path in paths.confirm_sockets) and process.find_master(paths):
             missing.append(paths.confirm_socket)
+        if answers_folder.is_missing(paths):
+            missing.append(paths.answers)
         if not self._lock.is_there():
             missing.append(paths.lock)
         return missing

@@ -17,7 +17,7 @@ is one that a stranger could have got:
   location's access before it looks into the cache. Nothing is kept where visitors have names there.
 
 An answer that cannot be written to a full disk does not reach its visitor either (tried with nginx 1.31.3: the
-connection ends without a byte), so nothing is written while the daemon finds no room (`nginx.kept_answers`).
+connection ends without a byte), so nothing is written while the daemon finds no room (`nginx.answers_folder`).
 
 Parts of the key are separated by a space, which stands in none of them but the last (ngx_http_parse_request_line,
 ngx_http_validate_host).
@@ -163,9 +163,10 @@ def _apart(base: str, private: str, variable: str) -> directive.Directive:
 
 def definitions(desired: model.Desired, env: render_environment.Environment) -> variable_definitions.Definitions:
     """A tree has the cache when one of its files uses it. Not in memory, where nginx works while the state directory
-    cannot be written."""
+    cannot be written, and not where its folder cannot be: nginx would refuse the configuration."""
+    is_kept = env.layout.work is None and env.keeps_answers
     nodes: list[directive.Node] = []
-    if env.layout.work is None:
+    if is_kept:
         held = cache_option.OPTION.of(desired.globals)
         unused_s = max(_LEAST_UNUSED_S, cache_option.find_longest(_every(desired)))
         nodes += (
@@ -178,7 +179,7 @@ def definitions(desired: model.Desired, env: render_environment.Environment) -> 
                 f"inactive={arguments.whole_seconds(unused_s)}",
             ),
         )
-    nodes.append(arguments.map_to("", _CACHE, default=ZONE if env.layout.work is None else "off"))
+    nodes.append(arguments.map_to("", _CACHE, default=ZONE if is_kept else "off"))
     return {_CACHE.removeprefix("$"): serialise.serialise(tuple(nodes))}
 
 

@@ -70,6 +70,13 @@ _KINDS = (
         "put the file there, or correct the folder (`files`), its `index`, or the URL",
     ),
     _kind(
+        r"\"[^\"]+/cache/[0-9a-f]/[0-9a-f]{2}/[0-9a-f]{32}(?:\.[0-9]{10})?\" failed \(13: ",
+        "kept-forbidden",
+        "nginx's workers may not read an answer that is kept for everybody (`cache`): another account kept it",
+        "run `daemun stop` and `daemun up`: what another account kept is deleted then. Leave the rights of `cache/` as "
+        "they are: what it holds is for nginx's workers alone",
+    ),
+    _kind(
         r"\"(?P<what>[^\"]+)\" (?:failed|is forbidden) \(13: |failed \(13: Permission denied\)",
         "file-forbidden",
         "nginx's workers may not read the file",
