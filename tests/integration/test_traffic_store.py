@@ -1,8 +1,13 @@
 """Sums are kept through crashes, renamed files, full disks and damage: no line is counted twice or left out."""
 
+import asyncio
+import contextlib
+import os
 import pathlib
 import random
 import sqlite3
+import subprocess
+import sys
 import time
 
 import pytest
@@ -11,7 +16,7 @@ import structlog
 from daemun.control import damage_report
 from daemun.core import layout
 from daemun.core.traffic import error_shares, traffic_sums
-from daemun.traffic import traffic_counter, traffic_files, traffic_report, traffic_store
+from daemun.traffic import traffic_counter, traffic_files, traffic_recorder, traffic_report, traffic_store
 
 SERIES = traffic_sums.Series("a.test", "", "")
 DAY_S = 86400
@@ -289,33 +294,28 @@ def test_what_cannot_be_stored_for_long_does_not_fill_the_disk(
 ) -> None:
     monkeypatch.setattr(traffic_files, "MOST_BYTES", 1000)
     monkeypatch.setattr(traffic_files, "_MOST_EMPTY", 3)
-    monkeypatch.setattr(traffic_counter, "WAITING_BYTES", 4000)
-    monkeypatch.setattr(traffic_counter, "REOPENED_EVERY_S", 0.0)
+    monkeypatch.setattr(traffic_recorder, "WAITING_BYTES", 4000)
+    monkeypatch.setattr(traffic_recorder, "REOPENED_EVERY_S", 0.0)
     gate = Gate(tmp_path)
     gate.store.close()
-    reopened: list[bool] = []
-
-    async def reopen() -> None:
-        reopened.append(True)
-
-    counter = traffic_counter.TrafficCounter(gate.paths, damage_report.DamageReport(), reopen=reopen)
+    counter = _recorder(gate)
     path = pathlib.Path(gate.paths.traffic_store)
     if is_opened:
-        counter._work()
+        counter.work()
         assert counter._store is not None
         counter._store._database.execute("PRAGMA query_only = ON")
         gate.write(50)
-        counter._work()
+        counter.work()
         assert counter._failure is not None
         gate._open()
-        monkeypatch.setattr(traffic_counter, "_MOST_ROWS", 0)  # nothing more is read into memory
+        monkeypatch.setattr(traffic_recorder, "_MOST_ROWS", 0)  # nothing more is read into memory
     else:
         store = path.rename(path.with_name("away"))
         monkeypatch.setattr(traffic_store, "open_store", _refuse)
     with structlog.testing.capture_logs() as logged:
         for _ in range(20):
             gate.write(50)
-            _, reopens = counter._work()
+            _, reopens = counter.work()
             assert reopens
             gate._open()  # as nginx does
             assert sum(_names(gate).values()) <= 6000
@@ -328,8 +328,8 @@ def test_what_cannot_be_stored_for_long_does_not_fill_the_disk(
         counter._store._database.execute("PRAGMA query_only = OFF")
     else:
         store.rename(path)
-    counter._work()
-    counter._end()
+    counter.work()
+    counter.end()
     each = len("a.test 2000.00050 7 |\n")
     assert gate.count() * each == gate.written * each - left_out, "the rest is counted, as soon as it can be stored"
 
@@ -363,3 +363,93 @@ def test_errors_of_the_last_minutes(tmp_path: pathlib.Path) -> None:
     gate.store.close()
     path.write_bytes(b"no database")
     assert traffic_report.count_errors(gate.paths, now_s - 300, now_s) is None
+
+
+def _recorder(gate: Gate) -> traffic_recorder.TrafficRecorder:
+    return traffic_recorder.TrafficRecorder(gate.paths, damage_report.DamageReport(), find_totals=lambda: None)
+
+
+def _age(gate: Gate) -> None:
+    for one in gate.logs.iterdir():
+        os.utime(one, (0, 0))
+
+
+def test_files_are_counted_and_deleted_when_counting_is_switched_off(tmp_path: pathlib.Path) -> None:
+    gate = Gate(tmp_path)
+    gate.write(20)
+    gate.read()
+    gate.rename()
+    gate.write(7)
+    gate.files.close()
+    gate.store.close()
+    recorder = _recorder(gate)
+    assert recorder.finish() == (True, False), "nginx may write a little longer"
+    assert gate.count() == gate.written == 27
+    _age(gate)
+    assert recorder.finish() == (True, True)
+    assert not _names(gate)
+    gate._open()  # nginx has a site that is counted still
+    gate.write(3)
+    _age(gate)
+    assert recorder.finish() == (True, False)
+    assert set(_names(gate)) == {traffic_files.NAME}
+    assert gate.count() == gate.written
+    (gate.logs / traffic_files.NAME).unlink()
+    recorder.finish()
+    assert recorder.finish()[0] is False
+    gate.write(4)  # switched on again
+    recorder.work()
+    recorder.end()
+    assert gate.count() == gate.written == 34
+
+
+def test_a_gate_that_counts_nothing_loads_no_database(tmp_path: pathlib.Path) -> None:
+    code = """
+import asyncio, sys
+from daemun.control import damage_report
+from daemun.core import layout
+from daemun.traffic import traffic_counter
+async def reopen(): pass
+async def run():
+    counter = traffic_counter.TrafficCounter(layout.Layout(sys.argv[1]), damage_report.DamageReport(), reopen=reopen)
+    counter.switch(is_on=False)
+    assert counter._clean_up() == (False, False)
+    assert counter.with_totals(lambda found: found) is None
+asyncio.run(run())
+sys.exit("sqlite3" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=120)
+
+
+def test_the_task_cleans_up_and_counts_again(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic_counter, "FINISHED_EVERY_S", 0.01)
+    monkeypatch.setattr(traffic_counter, "EVERY_S", 0.01)
+    gate = Gate(tmp_path)
+    gate.files.close()
+    gate.store.close()
+    gate.write(5)
+    _age(gate)
+
+    async def run() -> None:
+        reopened = asyncio.Event()
+
+        async def reopen() -> None:
+            assert not _names(gate)
+            reopened.set()
+
+        counter = traffic_counter.TrafficCounter(gate.paths, damage_report.DamageReport(), reopen=reopen)
+        counter.switch(is_on=False)
+        task = asyncio.create_task(counter.run())
+        async with asyncio.timeout(120):
+            await reopened.wait()
+            counter.switch(is_on=True)
+            counter.keep_totals(is_on=True)
+            gate.write(6)
+            while counter.with_totals(lambda found: len(found.rows) if found is not None else 0) == 0:
+                await asyncio.sleep(0.01)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+    assert gate.count() == gate.written == 11

@@ -114,18 +114,25 @@ class TrafficFiles:
         os.rename(self._folder / NAME, self._folder / name)  # noqa: PTH104
         current.name = name
 
-    def remove_settled(self, now_s: float) -> None:
+    def is_any(self) -> bool:
+        return bool(self._files)
+
+    def remove_settled(self, now_s: float, *, is_current_too: bool = False) -> bool:
         """Delete renamed files that were read to their end a while ago; how far they were read must be stored before.
-        now_s: since the epoch. Raises: OSError."""
+        now_s: since the epoch. is_current_too: the one that grew, when it grows no more. Returns: whether that one was
+        deleted. Raises: OSError."""
+        is_removed = False
         for file in self._in_order():
             found = os.fstat(file.descriptor)
             is_read = found.st_size == file.offset
-            if file.name == NAME or not is_read or abs(now_s - found.st_mtime) < SETTLED_S:
+            if (file.name == NAME and not is_current_too) or not is_read or abs(now_s - found.st_mtime) < SETTLED_S:
                 continue
             if self._is_there(file):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._folder / file.name)  # noqa: PTH108
+                    is_removed = is_removed or file.name == NAME
             self._drop(file)
+        return is_removed
 
     def is_large(self) -> bool:
         """Whether the file that grows is, read or not; or nginx did not open a new one after the last time."""
@@ -225,6 +232,14 @@ class TrafficFiles:
             file.head = os.pread(file.descriptor, min(_HEAD_BYTES, file.offset + end), 0)
         file.offset += end
         return lines
+
+
+def are_any(folder: pathlib.Path) -> bool:
+    """Whether there are files of lines. False also when that cannot be seen."""
+    try:
+        return any(name == NAME or _RENAMED.fullmatch(name) for name in os.listdir(folder))  # noqa: PTH208
+    except OSError:
+        return False
 
 
 def _number(name: str) -> int:
