@@ -6,8 +6,6 @@ import typing
 
 import pytest
 
-from daemun.sources.history import history_book, history_entry, secret_masks
-from daemun.store import file_store
 from tests.support import daemon as daemon_support
 from tests.support.daemon import Daemon, signpost
 
@@ -38,23 +36,29 @@ def gate() -> collections.abc.Iterator[Daemon]:
 
 def entries(gate: Daemon) -> list[Json]:
     """Newest first."""
-    store = file_store.FileStore(gate.state / "store")
-    return [history_entry.summary_json(one) for one in history_book.Book(store).newest()]
+    found: list[Json] = json.loads(gate.cli_good("history", "--json"))["entries"]
+    return found
 
 
 def wait_kept(gate: Daemon) -> Json:
     """Until the present daemun.yaml is both the last good file and what the newest entry has. Returns: that entry."""
     kept = gate.state / "store" / "history" / "daemun.yaml"
-    masked = secret_masks.mask(gate.config.read_bytes())
-    assert masked is not None
-
-    def look() -> Json | None:
-        newest = next(history_book.Book(file_store.FileStore(gate.state / "store")).newest())
-        is_newest = newest.files[0].text == masked.text
-        return history_entry.summary_json(newest) if is_newest and kept.read_bytes() == written else None
-
     written = gate.config.read_bytes()
-    return gate.wait(look, "the file to be kept")
+
+    def is_kept() -> bool:
+        return kept.is_file() and kept.read_bytes() == written
+
+    gate.wait(is_kept, "the file to be the last good one")
+    return gate.wait(lambda: find_newest(gate), "the newest entry to have the file")
+
+
+def find_newest(gate: Daemon) -> Json | None:
+    """None: the files are not as the newest entry has them."""
+    newest = entries(gate)[:1]
+    if not newest or not newest[0]["is_whole"]:
+        return None
+    changes = json.loads(gate.cli_good("diff", str(newest[0]["number"]), "file", "--json"))["changes"]
+    return None if changes else newest[0]
 
 
 def wait_entry(gate: Daemon, by: str) -> Json:
