@@ -144,6 +144,12 @@ def test_who_is_refused_by_address(scene: Scene) -> None:
     assert first(scene.tell("https://deny.test:{https}/", address="203.0.113.5")).kind == "dns-missing"
 
 
+def test_an_address_that_may_come_in_is_not_blamed_for_that_of_this_machine(scene: Scene) -> None:
+    story = scene.tell("https://allow.test:{https}/", address="203.0.113.9")
+    assert [one.kind for one in story.causes] == ["dns-missing"]
+    assert {one.weight.value for one in story.steps if one.topic == "access"} == {"good"}
+
+
 def test_a_wrong_password_and_a_large_body(scene: Scene) -> None:
     wrong = scene.tell("https://basic.test:{https}/", why_house.basic("alice", "nothing"))
     assert (first(wrong).kind, "is not one of those" in first(wrong).cause) == ("access-basic-auth", True)

@@ -56,6 +56,19 @@ def find_by_id(paths: layout.Layout, request_id: str) -> logged_request.LoggedRe
         return next((request for request in found if request.request_id == request_id), None)
 
 
+def complete_id(paths: layout.Layout, beginning: str) -> str | None:
+    """The one id that begins so, of ASCII; None: none does, or more than one. Raises: OSError."""
+    known: str | None = None
+    with contextlib.closing(newest_first(paths, holds=beginning.encode("ascii"))) as found:
+        for request in found:
+            if request.request_id is None or not request.request_id.startswith(beginning):
+                continue
+            if known not in {None, request.request_id}:
+                return None
+            known = request.request_id
+    return known
+
+
 def _find_form(paths: layout.Layout) -> line_form.LineForm | None:
     with contextlib.suppress(OSError):
         text = regular_files.read(pathlib.Path(paths.current, "nginx.conf"), _MOST_CONF_BYTES)

@@ -29,12 +29,20 @@ def find_own() -> frozenset[str]:
     return frozenset(found)
 
 
+def is_of_this_machine(host: str) -> bool:
+    """Names that lead to loopback without a resolver (RFC 6761 section 6.3)."""
+    return host == "localhost" or host.endswith(".localhost")
+
+
 async def look(host: str, port: int, *, resolve: Resolve, answers_there: AnswersThere) -> url_facts.NameLook:
     """resolve: the addresses, or why there are none. answers_there: whether this very gate does, at an address that is
     not this machine's. Never raises but when cancelled."""
     address = names.address_of(host)
     addresses, failure = ((str(address),), None) if address is not None else await resolve(host)
-    if failure is not None:
+    is_implied = failure is not None and is_of_this_machine(host)
+    if is_implied:
+        addresses = ("127.0.0.1",)
+    elif failure is not None:
         return url_facts.NameLook(failure=failure)
     addresses = addresses[:MOST_ADDRESSES]
     own = find_own()
@@ -49,6 +57,7 @@ async def look(host: str, port: int, *, resolve: Resolve, answers_there: Answers
         reached=tuple(one for one, found in zip(others, reaches, strict=True) if found.result())
         + tuple(one for one, found in zip(mine, takes, strict=True) if found.result()),
         refused=tuple(one for one, found in zip(mine, takes, strict=True) if found.result() is False),
+        is_implied=is_implied,
     )
 
 

@@ -9,6 +9,7 @@ from daemun import causes, errors, settings
 from daemun.cli import common_options, control_client, daemon_state, json_answer, why_lines
 
 if typing.TYPE_CHECKING:
+    from daemun.core import model
     from daemun.core.why import condition_match, requested_url, url_facts
 
 Json = dict[str, typing.Any]
@@ -17,7 +18,9 @@ Subject = typing.Annotated[
     str,
     typer.Argument(
         metavar="URL|REQUEST",
-        help="A URL (ws:// and wss:// try a WebSocket), or the id of a request, which error pages and logs show.",
+        help="A URL (ws:// and wss:// try a WebSocket; a host alone is meant with https), the id of a request, which "
+        "error pages and logs show, or as much of it as no other has, or the name of a stream. A path alone, or a name "
+        "without a dot, is no URL: write https:// before it.",
     ),
 ]
 Method = typing.Annotated[
@@ -65,9 +68,41 @@ def tell(
     """The whole story. Raises: DaemunError."""
     chosen = daemon_state.with_daemons_file(chosen)
     daemon = _Daemon(chosen)
-    if "://" in subject or (_ID.match(subject) is None and _HOST.match(subject) is not None):
-        return _of_url(chosen, daemon, subject, method, headers, address)
+    if _ID.match(subject) is not None:
+        return _of_request(chosen, daemon, subject)
+    from daemun.wiring.offline import why_url
+
+    file = why_url.read_file(chosen)
+    story = _of_stream(file[0], daemon, subject)
+    if story is not None:
+        return story
+    if "://" in subject or _HOST.match(subject) is not None:
+        return _of_url(chosen, daemon, subject, method, headers, address, file)
     return _of_request(chosen, daemon, subject)
+
+
+def _of_stream(desired: "model.Desired | None", daemon: "_Daemon", text: str) -> "url_facts.Story | None":
+    """Of the stream of this name, or at the port of this URL. None: there is none."""
+    from daemun.core.why import requested_url, stream_story
+
+    if desired is None:
+        return None
+    faulty = stream_story.tell_faulty(desired, text)
+    if faulty is not None:
+        return faulty
+    named = stream_story.find_by_name(desired, text)
+    if named is None:
+        try:
+            url = requested_url.parse(text)
+        except ValueError:
+            return None
+        named = stream_story.find_by_port(desired.globals, url.host, url.effective_port)
+    if named is None:
+        return None
+    report = daemon.report()
+    entries = () if report is None else report.get("streams") or ()
+    entry = next((one for one in entries if isinstance(one, dict) and one.get("name") == named.name), None)
+    return stream_story.tell(named, entry, runs=report is not None)
 
 
 class _Daemon:
@@ -91,7 +126,13 @@ class _Daemon:
 
 
 def _of_url(  # noqa: PLR0917 - what the command was given
-    chosen: settings.Settings, daemon: _Daemon, text: str, method: str, headers: list[str], address: str | None
+    chosen: settings.Settings,
+    daemon: _Daemon,
+    text: str,
+    method: str,
+    headers: list[str],
+    address: str | None,
+    file: "tuple[model.Desired | None, str | None]",
 ) -> "url_facts.Story":
     from daemun.core.why import why_story
     from daemun.wiring.offline import why_url
@@ -103,7 +144,7 @@ def _of_url(  # noqa: PLR0917 - what the command was given
     report = daemon.report()
     bans = daemon.bans() if report is not None and report.get("bans") else ()
     question = why_url.Question(url=url, request=request, address=address, report=report, bans=bans)
-    return why_story.tell(why_url.look(chosen, question))
+    return why_story.tell(why_url.look(chosen, question, file))
 
 
 def _of_request(chosen: settings.Settings, daemon: _Daemon, wanted: str) -> "url_facts.Story":
@@ -125,8 +166,9 @@ def _of_request(chosen: settings.Settings, daemon: _Daemon, wanted: str) -> "url
         ) from error
     if facts is None:
         raise errors.EnvironmentProblemError(
-            f"cannot find the request {words.quoted(wanted)}: no line in {chosen.layout.logs} has this id; write it "
-            "as the error page shows it, or a URL with https:// to look at that; old logs are removed (`logs: {keep}`)"
+            f"cannot find the request {words.quoted(wanted)}: no line in {chosen.layout.logs} has this id, or it is "
+            "the beginning of more than one; write it as the error page shows it, or a URL with https:// to look at "
+            "that; old logs are removed (`logs: {keep}`)"
         )
     return request_causes.tell(facts)
 

@@ -1,6 +1,7 @@
 """Why the gate answers as it does: rules, routes, servers, and what nginx logged meanwhile. Pure."""
 
 import collections.abc
+import dataclasses
 import urllib.parse
 
 from daemun.core import model
@@ -29,7 +30,9 @@ def find(facts: url_facts.GateFacts) -> Causes:
         yield from _without_answer(facts, refusals)
         return
     yield from _of_redirect(facts, refusals)
-    if facts.answer.status >= 400:
+    if is_refused_here(facts):
+        yield from (_of_refusal(one) for one in refusals if one.rule in _BY_PERSON and one.is_certain)
+    elif facts.answer.status >= 400:
         yield from _of_error(facts)
     yield from server_causes.find_troubles(facts)
     yield from server_causes.find_cut(facts)
@@ -50,6 +53,23 @@ def find_refusals(facts: url_facts.GateFacts) -> tuple[access_walk.Refusal, ...]
     level = access_walk.find_level(facts.route, site)
     found += access_walk.judge(access, level, facts.request, facts.known_addresses)
     return tuple(sorted(found, key=lambda one: not one.is_certain))
+
+
+def is_refused_here(facts: url_facts.GateFacts) -> bool:
+    """Whether the answer is for the address that the request came from here, and not for the one that is meant, which
+    may come in."""
+    visit, answer = facts.visit, facts.answer
+    if not facts.is_claimed or visit is None or answer is None or answer.status != 403 or is_servers(facts):
+        return False
+    if facts.route is not None and facts.route.is_internal:
+        return False
+    here = dataclasses.replace(facts.request, address=visit.at.rpartition(":")[0].strip("[]"))
+    of_here = find_refusals(dataclasses.replace(facts, request=here))
+    return _has_address(of_here) and not _has_address(find_refusals(facts))
+
+
+def _has_address(refusals: tuple[access_walk.Refusal, ...]) -> bool:
+    return any(one.rule in _BY_ADDRESS - {"client_certificates"} for one in refusals)
 
 
 def is_servers(facts: url_facts.GateFacts) -> bool:
@@ -140,7 +160,12 @@ def _of_error(facts: url_facts.GateFacts) -> Causes:
     if is_servers(facts):
         yield from server_causes.find_of_answer(facts)
         return
-    known = (*of_rules(facts), *of_own_answer(facts), *server_causes.find_troubles(facts))
+    known = (
+        *of_rules(facts),
+        *of_own_answer(facts),
+        *_of_other_name(facts),
+        *server_causes.find_troubles(facts),
+    )
     yield from known
     # What is known of the file and of the servers says more than nginx's words, and those more than a status.
     logged = logged_errors.explain(facts.error_lines)
@@ -149,6 +174,19 @@ def _of_error(facts: url_facts.GateFacts) -> Causes:
     elif not known:
         others = (*of_limits(facts), *server_causes.find_large_head(facts))
         yield from others or (of_status(answer.status),)
+
+
+def _of_other_name(facts: url_facts.GateFacts) -> Causes:
+    """A handshake for one site, and a header Host of another, which --header names."""
+    answer, host = facts.answer, facts.request.header("Host")
+    if answer is None or answer.status != 421 or not host or host == facts.url.authority:
+        return
+    yield url_facts.Cause(
+        kind="other-name",
+        cause=f"the handshake is for {facts.url.host}, and Host names {words.quoted(host, at_most=100)}: the gate "
+        "answers 421, so that no site is reached by the handshake of another",
+        cure="write the name of the site into the URL, and leave Host out",
+    )
 
 
 def _is_closed(site: model.Site, facts: url_facts.GateFacts) -> bool:

@@ -11,6 +11,8 @@ from daemun.core.why import route_walk, site_choice, url_facts
 _LONGEST_ID = 80
 _ID = re.compile(r"[A-Za-z0-9._:+/=@~-]{1,80}\Z")
 _USUAL = re.compile(r"\d{1,20}-\d{1,20}\Z")
+BEGINNING = re.compile(r"[0-9a-f]{6,31}\Z")
+"""Of the id of a page, long enough to be looked for."""
 MARK = re.compile(r"answered (\d{3})(?:, request_id: [^,]*)?\Z")
 """The words of daemun's own line in the error log, which leads from the id on a page to a connection."""
 

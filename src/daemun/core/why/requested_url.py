@@ -44,6 +44,11 @@ class RequestedUrl:
     def query(self) -> str:
         return self.sent.partition("?")[2]
 
+    @property
+    def written(self) -> str:
+        """As a person writes it, with ws:// or wss:// where it was so."""
+        return f"ws{str(self).removeprefix('http')}" if self.is_websocket else str(self)
+
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.sent}"
 

@@ -46,15 +46,29 @@ def _cause(kind: str, cause: str, cure: str | None = None) -> url_facts.Cause:
 
 
 def _of_configuration(facts: url_facts.GateFacts) -> Causes:
-    if facts.config_error is not None:
-        cause, _, cure = facts.config_error.partition("; ")
-        yield _cause("configuration", cause, cure or "`daemun check` shows what is wrong with the file")
+    """What is wrong with the file as a whole, where no site has the name: one that has it is served."""
+    if facts.choice.name is not None:
+        return
+    for line in (facts.config_error or "").splitlines():
+        if line.strip() and not line.startswith(f"{model.Severity.WARNING.value}: "):
+            cause, _, cure = line.removeprefix(f"{model.Severity.ERROR.value}: ").partition("; ")
+            yield _cause("configuration", cause, cure or "`daemun check` shows what is wrong with the file")
+    for one in facts.faults:
+        if one.host is None:
+            yield _of_problem("configuration", one)
+
+
+def _of_problem(kind: str, one: model.Problem) -> url_facts.Cause:
+    cure = one.cure or "correct the file; `daemun check` shows the place"
+    return _cause(kind, model.located(str(one.origin), one.reason), cure)
 
 
 def _of_ports(facts: url_facts.GateFacts) -> Causes:
     """The URL names a port where the gate does not listen, or listens for the other scheme."""
     url = facts.url
     port = url.effective_port
+    if any(one.host is None and one.field[:1] == ("listen",) for one in facts.faults):
+        return  # where the gate listens is not known
     if any(one.port == port for one in facts.listening):
         return
     if any(one.port == port for one in facts.other_listening):
@@ -89,6 +103,9 @@ def _of_gate(facts: url_facts.GateFacts) -> Causes:
 def _of_site(facts: url_facts.GateFacts) -> Causes:
     url, choice = facts.url, facts.choice
     if facts.desired is None:
+        return
+    if facts.own_faults:
+        yield from (_of_problem("site-faulty", one) for one in facts.own_faults)
         return
     if choice.disabled is not None and (choice.site is None or choice.name is None):
         host = choice.disabled.host
@@ -138,11 +155,6 @@ def _of_default(facts: url_facts.GateFacts, site: model.Site) -> Causes:
 def _of_unknown_name(facts: url_facts.GateFacts) -> Causes:
     host, near = facts.url.host, facts.choice.near
     default = facts.settings.default
-    problems = facts.desired.problems if facts.desired is not None else ()
-    wrong = next((one for one in problems if one.host == host and one.severity is model.Severity.ERROR), None)
-    if wrong is not None:
-        yield _cause("site-faulty", str(wrong), "correct the file; `daemun check` shows the place")
-        return
     if default.kind is model.DefaultKind.REDIRECT:
         to = default.redirect.to if default.redirect is not None else "elsewhere"
         yield _cause(
@@ -193,7 +205,7 @@ def _of_names(facts: url_facts.GateFacts) -> Causes:
     is_reached = len(look.refused) < len(look.addresses)
     # Browsers try the other family where one is refused at once, as on the machine itself.
     refused = [one for one in look.refused if not (is_reached and (one.startswith("127.") or one == "::1"))]
-    if refused and not facts.is_mapped:
+    if refused and not facts.is_mapped and (facts.visit is None or facts.visit.is_connected):
         cause = f"{host} leads to {', '.join(refused[:4])} of this machine, where the gate takes no connection"
         yield _cause("not-at-address", cause, "add the address to `listen`, or remove its record in DNS")
 

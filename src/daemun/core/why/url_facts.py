@@ -75,13 +75,15 @@ class ServerView:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NameLook:
     """What a name resolves to on this machine. own: those of the addresses that this machine has. reached: addresses
-    where this gate answers, others where it does not. failure: why there is none."""
+    where this gate answers, others where it does not. failure: why there is none. is_implied: the resolver does not
+    know the name, and browsers and curl do without it (`localhost`)."""
 
     addresses: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     reached: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     failure: str | None = None
+    is_implied: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,19 @@ class GateFacts:
     @property
     def site(self) -> model.Site | None:
         return self.choice.site
+
+    @property
+    def faults(self) -> tuple[model.Problem, ...]:
+        """Errors of the file."""
+        problems = () if self.desired is None else self.desired.problems
+        return tuple(one for one in problems if one.severity is model.Severity.ERROR)
+
+    @property
+    def own_faults(self) -> tuple[model.Problem, ...]:
+        """Those of the site that the URL's name is of."""
+        site = self.choice.site if self.choice.name is not None else None
+        hosts = {self.url.host} if site is None else {self.url.host, site.host}
+        return tuple(one for one in self.faults if one.host in hosts)
 
     @property
     def route(self) -> model.Route | None:

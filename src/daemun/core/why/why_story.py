@@ -16,6 +16,7 @@ _SHOWN = 160
 def tell(facts: url_facts.GateFacts) -> url_facts.Story:
     steps = [
         *_of_url(facts),
+        *_of_file(facts),
         *_of_names(facts),
         *_of_port(facts),
         *_of_tls(facts),
@@ -26,7 +27,7 @@ def tell(facts: url_facts.GateFacts) -> url_facts.Story:
         *_of_servers(facts),
         *_of_answer(facts),
     ]
-    subject = f"{facts.request.method} {facts.url}"
+    subject = f"{facts.request.method} {facts.url.written}"
     causes = url_causes.find_causes(facts)
     return url_facts.Story(subject=subject, causes=causes, steps=tuple(steps), missing=facts.missing)
 
@@ -39,6 +40,16 @@ def _of_url(facts: url_facts.GateFacts) -> Steps:
     yield from (_step("url", _GOOD, remark) for remark in facts.url.remarks)
 
 
+def _of_file(facts: url_facts.GateFacts) -> Steps:
+    """Errors that keep others than the site from being served."""
+    if facts.config_error is not None:
+        yield _step("file", _WARNS, "it has an error, and nothing of it is used: `daemun check` shows it")
+    others = [one for one in facts.faults if one not in facts.own_faults]
+    if others:
+        found = "an error" if len(others) == 1 else f"{len(others)} errors"
+        yield _step("file", _WARNS, f"it has {found} apart from this site, which `daemun check` shows")
+
+
 def _of_names(facts: url_facts.GateFacts) -> Steps:
     look, host = facts.names, facts.url.host
     if look is None:
@@ -46,6 +57,9 @@ def _of_names(facts: url_facts.GateFacts) -> Steps:
     if look.failure is not None:
         yield _step("dns", _WARNS, f"{host} does not resolve on this machine: {look.failure}")
         return
+    if look.is_implied:
+        known = f"browsers and curl know {host} as this machine; other programs need a line in /etc/hosts"
+        yield _step("dns", _GOOD, f"{known}: 127.0.0.1 {host}")
     for address in look.addresses[:8]:
         if address in look.own:
             weight = _WARNS if address in look.refused else _GOOD
@@ -88,6 +102,9 @@ def _of_tls(facts: url_facts.GateFacts) -> Steps:
 def _of_site(facts: url_facts.GateFacts) -> Steps:
     choice = facts.choice
     if facts.desired is None:
+        return
+    if facts.own_faults and (choice.site is None or choice.name is None):
+        yield _step("site", _BLOCKS, f"{facts.url.host} is in the file, with an error, so it is not served")
         return
     if choice.site is None:
         near = f"; near is {choice.near}" if choice.near else ""
@@ -192,4 +209,6 @@ def _of_answer(facts: url_facts.GateFacts) -> Steps:
     else:
         whose = ""
     weight = _GOOD if answer.status < 400 else _BLOCKS
+    if answer_causes.is_refused_here(facts):
+        weight, whose = _WARNS, ": the request came from this machine, whose own address may not come in"
     yield _step("answer", weight, f"the gate answers {answer.status} in {answer.took_s:.2f} s{whose}")

@@ -51,6 +51,23 @@ def name_source(chosen: settings.Settings) -> str:
 def read(chosen: settings.Settings, *, reads_secrets: bool = False) -> model.Desired:
     """What `daemun up` would take from the file, or the environment, and nginx-proxy's folders. reads_secrets: as of
     `yaml_file.YamlFile`. Raises: ConfigError."""
+    return _merge(chosen, run_async.run(_find_source(chosen, reads_secrets=reads_secrets).read()))
+
+
+def read_usable(chosen: settings.Settings) -> model.Desired:
+    """As `read`, and where some sites have an error, the others, with every error among the problems. Raises:
+    ConfigError when nothing of the file can be used."""
+    source = _find_source(chosen)
+    try:
+        snapshot = run_async.run(source.read())
+    except yaml_file.InvalidFileError as error:
+        if error.good is None or error.good.globals is None:
+            raise
+        snapshot = source.complete(error.good)
+    return _merge(chosen, snapshot)
+
+
+def _find_source(chosen: settings.Settings, *, reads_secrets: bool = False) -> nginx_proxy_mode.Compatible:
     source = yaml_file.YamlFile(
         chosen.config,
         state=chosen.layout.state,
@@ -58,7 +75,10 @@ def read(chosen: settings.Settings, *, reads_secrets: bool = False) -> model.Des
         reads_secrets=reads_secrets,
     )
     file = environment_source.FileOrEnvironment(source, chosen.config, os.environ, is_known=_has_file(chosen))
-    snapshot = run_async.run(nginx_proxy_mode.Compatible(file, environ=os.environ).read())
+    return nginx_proxy_mode.Compatible(file, environ=os.environ)
+
+
+def _merge(chosen: settings.Settings, snapshot: model.Snapshot) -> model.Desired:
     # The file's sites were judged line by line; nginx-proxy's folders add to them afterwards.
     is_of_file = _has_file(chosen) and not (snapshot.globals and snapshot.globals.like_nginx_proxy)
     desired = merge.merge_snapshots([snapshot], validated=snapshot.source if is_of_file else None)

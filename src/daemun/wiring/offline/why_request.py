@@ -35,10 +35,16 @@ def look(
     while not is_whole and time.monotonic() < waited_until and pathlib.Path(chosen.layout.logs).is_dir():
         time.sleep(_POLL_S)
         facts, is_whole = _search(chosen.layout, wanted)
+    if facts is None and (whole := _complete(chosen.layout, wanted)) is not None:
+        facts, _ = _search(chosen.layout, whole)
     if facts is None:
         return None
     desired, config_error = why_url.read_file(chosen)
-    missing = [] if config_error is None else [f"the file: {config_error}"]
+    missing = (
+        []
+        if config_error is None
+        else [f"what the file has of it, for it cannot be used: {config_error.splitlines()[0]}"]
+    )
     if report is None:
         missing.append("no daemon runs here, so its state, bans and containers are not known")
         missing += [str(one) for one in configuration.unseen(chosen, desired)] if desired is not None else []
@@ -74,6 +80,15 @@ def _search(paths: layout.Layout, wanted: str) -> tuple[request_facts.RequestFac
         id=wanted, now=clock.SystemClock().now(), line=line, errors=errors, missing=missing
     )
     return facts, is_whole
+
+
+def _complete(paths: layout.Layout, beginning: str) -> str | None:
+    """The one id of a page that begins so. None: there is none, or more than one."""
+    if request_facts.BEGINNING.match(beginning) is None:
+        return None
+    with contextlib.suppress(FileNotFoundError):
+        return request_log.complete_id(paths, beginning)
+    return None
 
 
 def _none(text: str | None) -> str | None:

@@ -47,15 +47,17 @@ class Question:
     visits: bool = True
 
 
-def look(chosen: settings.Settings, question: Question) -> url_facts.GateFacts:
-    """All facts. Blocking."""
-    return run_async.run(Look(chosen, question, *read_file(chosen)).run())
+def look(
+    chosen: settings.Settings, question: Question, file: tuple[model.Desired | None, str | None]
+) -> url_facts.GateFacts:
+    """All facts. file: as of `read_file`. Blocking."""
+    return run_async.run(Look(chosen, question, *file).run())
 
 
 def read_file(chosen: settings.Settings) -> tuple[model.Desired | None, str | None]:
-    """What the file says, or why it cannot be read."""
+    """What of the file can be used, with all that is wrong with it, or why nothing can."""
     try:
-        return configuration.read(chosen), None
+        return configuration.read_usable(chosen), None
     except errors.DaemunError as error:
         return None, str(error)
 
@@ -112,14 +114,14 @@ class Look:
         return dataclasses.replace(facts, file=await asyncio.to_thread(why_disk.look_at_file, facts.route, self._url))
 
     async def _walk(self, facts: url_facts.GateFacts) -> url_facts.GateFacts:
-        if facts.site is None:
+        if facts.site is None or (facts.own_faults and not facts.site.routes):  # routes of a faulty site are not known
             return facts
         walk = route_walk.walk(facts.site, self._url.path, facts.request)
         return dataclasses.replace(facts, walk=walk, addresses=await self._find_named(facts.site, walk))
 
     def _begin(self) -> url_facts.GateFacts:
         url, desired = self._url, self._desired
-        missing: list[str] = [] if self._config_error is None else [f"the file: {self._config_error}"]
+        missing: list[str] = []
         choice = site_choice.SiteChoice()
         if desired is not None:
             choice = site_choice.choose(desired, url.host)
@@ -242,7 +244,7 @@ class Look:
             done, _ = await asyncio.wait({visiting}, timeout=HELD_S if is_dead else 2 * ANSWER_S)
             if done:
                 return visiting.result(), servers
-            failure = f"it holds the request back, and waits for a server (no answer within {HELD_S:g} s)"
+            failure = f"no answer within {HELD_S:g} s"
             return (url_facts.Visit(url=self._url, at=str(address), failure=failure),), servers
         finally:
             visiting.cancel()
