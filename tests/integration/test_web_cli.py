@@ -224,7 +224,7 @@ async def test_k8_l3_a_hundred_sites_are_counted_and_chosen_from(gate: fake_gate
     assert lines[-1] == "97 of 98 sites live, 1 unreachable, 1 disabled"
     assert (one.code, "1 of 1 site live" in one.out, "bad.test" in one.out) == (0, True, False)
     assert (some.code, "bad.test" in some.out, "s1.test" in some.out) == (3, True, False)
-    assert (none.code, 'no site has the name "nobody.test"' in none.err) == (1, True)
+    assert (none.code, 'no site or stream has the name "nobody.test"' in none.err) == (1, True)
     assert [site["host"] for site in json.loads(sites.out)["sites"]] == ["bad.test"]
 
 

@@ -107,6 +107,31 @@ def test_sites() -> None:
     ]
 
 
+def _stream(name: str, state: model.SiteState, *hosts: str) -> model.StreamStatus:
+    return model.StreamStatus(
+        name=name,
+        origin=model.NOWHERE,
+        protocol="tcp",
+        listen=("7000",),
+        to=("tcp://a:1",),
+        tls="passthrough" if hosts else None,
+        hosts=hosts,
+        state=state,
+    )
+
+
+def test_streams() -> None:
+    streams = (_stream("Echo", model.SiteState.LIVE), _stream("dead", model.SiteState.UNREACHABLE, "*.mail.test"))
+    live = (model.SiteStatus(site=site("a.test"), state=model.SiteState.LIVE),)
+    assert told(doctor_findings.judge_sites(live, streams=streams)) == [
+        (GOOD, "1 of 1 site live; 1 of 2 streams live, 1 unreachable")
+    ]
+    assert told(doctor_findings.judge_sites((), streams=streams[:1])) == [(GOOD, "1 of 1 stream live")]
+    for name in ("echo", "dead", "in.mail.test"):
+        assert doctor_findings.judge_sites(live, name, streams=streams) == ()
+    assert doctor_findings.judge_sites(live, "mail", streams=streams) != ()
+
+
 def test_problems() -> None:
     engine = model.Origin(source="docker", place="unix:///var/run/docker.sock")
     problems = (

@@ -4,7 +4,9 @@ import typing
 
 import pytest
 
-from daemun.cli import problem_lines, verdict
+from daemun import errors
+from daemun.cli import problem_lines, site_filter, verdict
+from daemun.cli.commands import status as status_command
 
 Json = dict[str, typing.Any]
 
@@ -139,3 +141,52 @@ def test_what_a_problem_tells_of_a_site_is_not_told_twice() -> None:
         "b.test has a wrong certificate: it expired",
         "c.test is unreachable: refused",
     ]
+
+
+_STREAMS = [
+    {"name": "Echo", "state": "live", "hosts": []},
+    {"name": "dead", "state": "unreachable", "hosts": ["in.mail.test"]},
+]
+_MIXED = _status(
+    version="1",
+    pid=1,
+    config="f",
+    nginx={
+        "pid": None,
+        "version": "1.28.0",
+        "successor": None,
+        "old_workers": {"generations": 0},
+    },
+    sites=[{"host": "a.test", "aliases": [], "state": "live"}],
+    streams=_STREAMS,
+    containers=[],
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "states", "line"),
+    [
+        ([], [], "1 of 1 site live; 1 of 2 streams live, 1 unreachable"),
+        (["echo"], [], "1 of 1 stream live"),
+        (["stream dead"], [], "0 of 1 stream live, 1 unreachable"),
+        (['Stream "Echo"'], [], "1 of 1 stream live"),
+        (["in.mail.test"], [], "0 of 1 stream live, 1 unreachable"),
+        (["a.test"], [], "1 of 1 site live"),
+        ([], ["unreachable"], "0 of 1 stream live, 1 unreachable"),
+        ([], ["disabled"], "no site or stream is in such a state"),
+        (["a.test"], ["disabled"], "no site or stream is in such a state"),
+    ],
+)
+def test_streams_are_counted_beside_sites(names: list[str], states: list[str], line: str) -> None:
+    shown = site_filter.choose(_MIXED, names, states)
+    assert status_command.summary_of(shown, is_part=bool(names or states))[-1] == line
+
+
+def test_a_gate_without_anything() -> None:
+    assert status_command.summary_of({**_MIXED, "sites": [], "streams": []})[-1].startswith("no sites yet; add one")
+
+
+@pytest.mark.parametrize("name", ["stream a.test", "stream nope", "nope"])
+def test_a_name_of_nothing(name: str) -> None:
+    with pytest.raises(errors.ConfigError, match="no site or stream has the name"):
+        site_filter.choose(_MIXED, [name], None)

@@ -8,7 +8,7 @@ import typing
 import typer
 
 from daemun import errors
-from daemun.cli import host_names
+from daemun.cli import host_names, stream_rows
 
 Json = dict[str, typing.Any]
 
@@ -34,7 +34,7 @@ def choose(answer: Json, hosts: list[str] | None, states: list[str] | None) -> J
     streams = [one for one in answer.get("streams", ()) if _is_in(one, wanted)]
     for pattern in hosts or ():
         if not any(_has_name(one, pattern) for one in (*answer["sites"], *answer.get("streams", ()))):
-            raise errors.ConfigError(f'no site has the name "{pattern}"; `daemun sites` lists all')
+            raise errors.ConfigError(f'no site or stream has the name "{pattern}"; `daemun sites` lists all')
     if hosts:
         found = [site for site in found if any(_has_name(site, pattern) for pattern in hosts)]
         streams = [one for one in streams if any(_has_name(one, pattern) for pattern in hosts)]
@@ -69,6 +69,9 @@ def _is_in(site: Json, states: collections.abc.Collection[str]) -> bool:
 
 
 def _has_name(site: Json, pattern: str) -> bool:
+    name = stream_rows.name_in(pattern)
+    if name is not None:  # as messages name it
+        return "host" not in site and site["name"].lower() == name
     wanted = host_names.normal(pattern)
     return any(
         name in {wanted, pattern.lower()} or fnmatch.fnmatchcase(name, pattern.lower()) for name in _names_of(site)

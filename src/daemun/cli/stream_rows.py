@@ -7,6 +7,12 @@ from daemun.cli import output
 Json = dict[str, typing.Any]
 
 
+def name_in(text: str) -> str | None:
+    """In lower case, of "stream NAME", as messages name one; None: it is no such text."""
+    kind, space, name = text.strip().partition(" ")
+    return name.strip().strip('"').lower() if kind.lower() == "stream" and space else None
+
+
 def listen_of(stream: Json) -> str:
     """Where it comes in: "1883", "53/udp", "443 mail.test"."""
     addresses = (f"{one}/udp" if stream["protocol"] == "udp" else one for one in stream["listen"])

@@ -69,10 +69,12 @@ def _several(hosts: list[str]) -> str:
 
 
 def count_sites(status: Json) -> str:
-    """ "18 of 18 sites live, 1 disabled"."""
+    """ "18 of 18 sites live, 1 disabled; 2 of 2 streams live"."""
     from daemun.core.served import served_judgement
 
-    return served_judgement.count_states(site["state"] for site in status["sites"])
+    return served_judgement.count_states(
+        [one["state"] for one in status["sites"]], [one["state"] for one in status.get("streams", ())]
+    )
 
 
 def _is(state: str, count: int) -> str:

@@ -66,7 +66,7 @@ def _look_at_gate(
     reported = {one.host for one in problems if one.host is not None and one.severity is model.Severity.ERROR}
     return (
         *doctor_findings.judge_nginx(status.nginx_version, model.Actual(pid=status.nginx_pid, workers=workers)),
-        *doctor_findings.judge_sites(status.sites, site, reported=reported),
+        *doctor_findings.judge_sites(status.sites, site, streams=status.streams, reported=reported),
         *doctor_findings.judge_problems(problems, site),
         *doctor_findings.judge_containers(status.containers, site),
         *(doctor_findings.judge_certificates(shown) if host is None else map(doctor_findings.judge_certificate, shown)),
@@ -98,7 +98,7 @@ def _explain_served(
 def _explain_streams(host: str | None, status: gate_port.GateStatus) -> collections.abc.Iterator[model.Finding]:
     now = datetime.datetime.now(datetime.UTC)
     for one in status.streams:
-        if host is None or any(doctor_findings.covers(name, host) for name in (one.name, one.tls or "", *one.hosts)):
+        if host is None or doctor_findings.is_of_stream(one, host):
             yield from stream_judgement.find_findings(one, now)
 
 

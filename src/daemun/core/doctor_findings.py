@@ -117,11 +117,18 @@ def _cure(weaknesses: collections.abc.Sequence[nginx_weaknesses.Weakness]) -> st
 
 
 def judge_sites(
-    sites: tuple[model.SiteStatus, ...], host: str | None = None, *, reported: collections.abc.Collection[str] = ()
+    sites: tuple[model.SiteStatus, ...],
+    host: str | None = None,
+    *,
+    streams: tuple[model.StreamStatus, ...] = (),
+    reported: collections.abc.Collection[str] = (),
 ) -> tuple[model.Finding, ...]:
-    """What is live; host: look at the sites that serve it alone. reported: sites that a problem is about."""
+    """What is live; host: look at the sites that serve it alone, which may be a name of one of the streams. reported:
+    sites that a problem is about."""
     chosen = [item for item in sites if host is None or serves(item.site, host)]
     if host is not None and not chosen:
+        if any(is_of_stream(one, host) for one in streams):
+            return ()
         cure = f"`daemun add {host} TARGET` makes one"
         return (new_findings.warns("site", "no site of the gate has this name", cure, host),)
     enabled = [item for item in chosen if item.state is not model.SiteState.DISABLED]
@@ -129,7 +136,7 @@ def judge_sites(
     found = [_judge_site(item) for item in chosen if _deserves_a_look(item, host) and item.site.host not in reported]
     if host is not None:
         return (*found, *(new_findings.good("site", "its site is live", item.site.host) for item in live))
-    return (new_findings.good("site", served_judgement.count_sites(sites)), *found)
+    return (new_findings.good("site", served_judgement.count_all(sites, streams)), *found)
 
 
 def _deserves_a_look(item: model.SiteStatus, host: str | None) -> bool:
@@ -229,6 +236,11 @@ def find_orders(
 
 def serves(site: model.Site, host: str) -> bool:
     return any(covers(name, host) for name in site.names)
+
+
+def is_of_stream(stream: model.StreamStatus, name: str) -> bool:
+    """Whether a stream is meant with a name in lower case: its own, or one of its TLS clients."""
+    return stream.name.lower() == name or any(covers(one, name) for one in (stream.tls or "", *stream.hosts))
 
 
 def covers(name: str, host: str) -> bool:

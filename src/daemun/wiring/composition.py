@@ -385,7 +385,7 @@ def _configured(source: yaml_file.YamlFile) -> model.Globals | None:
 def _announce(front: gate.Gate, *, is_seen: bool) -> None:
     """is_seen: whether each server was tried."""
     status = front.status(added=False)
-    counted = served_judgement.count_sites(status.sites)
+    counted = served_judgement.count_all(status.sites, status.streams)
     log.info(
         "daemun is up",
         version=status.version,

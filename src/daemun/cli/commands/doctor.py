@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import common_options, control_client, finding_lines, host_names, json_answer
+from daemun.cli import common_options, control_client, finding_lines, host_names, json_answer, stream_rows
 
 Json = dict[str, typing.Any]
 
@@ -26,7 +26,7 @@ def doctor(chosen: settings.Settings, host: Host = None, as_json: common_options
     What is looked at is what daemun looks at before it orders a certificate. Changes nothing, and costs nothing at a
     CA. Exits with 1 when there is something to do.
     """
-    name = host_names.normal(host) if host is not None else None
+    name = stream_rows.name_in(host) or host_names.normal(host) if host is not None else None
     daemon = control_client.Client(chosen)
     absent = None
     found: list[Json] = []

@@ -63,7 +63,7 @@ def status(  # noqa: PLR0917 - Typer's
     if as_json:
         json_answer.print_json({**answer, "nginx": {**answer["nginx"], "weaknesses": weaknesses}})
     else:
-        for line in (*summary_of(answer), *lines):
+        for line in (*summary_of(answer, is_part=bool(hosts or only)), *lines):
             output.print_line(line)
         if answer["nginx"]["old_generations"]:
             tables.print_table(
@@ -106,8 +106,8 @@ def print_sites(answer: Json) -> None:
     problem_lines.print_all(answer["problems"])
 
 
-def summary_of(answer: Json) -> list[str]:
-    """The first lines: who runs, and what. Pure."""
+def summary_of(answer: Json, *, is_part: bool = False) -> list[str]:
+    """The first lines: who runs, and what. is_part: whether only some of the sites and streams were wanted. Pure."""
     nginx = answer["nginx"]
     if nginx["pid"] is None:
         serving = f"nginx {nginx['version']} is not running"
@@ -121,10 +121,12 @@ def summary_of(answer: Json) -> list[str]:
         )
     lines = [f"daemun {answer['version']} (process {answer['pid']}): {answer['config']}", serving]
     lines += [*_successor_of(answer), *_old_workers_of(answer)]
-    if not answer["sites"]:
-        lines.append("no sites yet; add one with: daemun add HOST TARGET")
-    else:
+    if answer["sites"] or answer.get("streams"):
         lines.append(verdict.count_sites(answer))
+    elif is_part:
+        lines.append("no site or stream is in such a state")
+    else:
+        lines.append("no sites yet; add one with: daemun add HOST TARGET")
     return lines
 
 

@@ -24,17 +24,25 @@ STATES = frozenset({model.SiteState.UNREACHABLE, model.SiteState.DEGRADED, model
 """What only a look from outside shows."""
 
 
-def count_sites(sites: collections.abc.Iterable[model.SiteStatus]) -> str:
-    """ "18 of 18 sites live, 1 disabled": everywhere in these words."""
-    return count_states(one.state.value for one in sites)
+def count_all(
+    sites: collections.abc.Iterable[model.SiteStatus], streams: collections.abc.Iterable[model.StreamStatus]
+) -> str:
+    """As `count_states`."""
+    return count_states([one.state.value for one in sites], [one.state.value for one in streams])
 
 
-def count_states(states: collections.abc.Iterable[str]) -> str:
-    """As `count_sites`. states: as in `status --json`."""
+def count_states(sites: collections.abc.Sequence[str], streams: collections.abc.Sequence[str] = ()) -> str:
+    """ "18 of 18 sites live, 1 disabled; 1 of 2 streams live, 1 unreachable". The arguments: states as in
+    `status --json`."""
+    parts = [_count(states, noun) for states, noun in ((sites, "site"), (streams, "stream")) if states]
+    return "; ".join(parts) or _count((), "site")
+
+
+def _count(states: collections.abc.Iterable[str], noun: str) -> str:
     counts = collections.Counter(states)
     disabled = counts.pop(model.SiteState.DISABLED.value, 0)
     enabled, live = sum(counts.values()), counts.pop(model.SiteState.LIVE.value, 0)
-    parts = [f"{live} of {enabled} {'site' if enabled == 1 else 'sites'} live"]
+    parts = [f"{live} of {enabled} {noun if enabled == 1 else f'{noun}s'} live"]
     parts += (f"{count} {model.SiteState(state).words}" for state, count in sorted(counts.items()))
     return ", ".join([*parts, *([f"{disabled} disabled"] if disabled else [])])
 
