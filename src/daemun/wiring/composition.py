@@ -374,12 +374,11 @@ def _configured(source: yaml_file.YamlFile) -> model.Globals | None:
     """What the file sets for all sites, of which `user:` is needed before anything is built; None: it cannot be read.
     What is wrong with it is reported by the first round."""
     try:
-        snapshot: model.Snapshot | None = source.read_now()
+        return source.read_now().globals
     except yaml_file.InvalidFileError as error:
-        snapshot = error.good
+        return None if error.good is None else error.good.globals
     except ConfigError:
-        snapshot = None
-    return snapshot.globals if snapshot is not None else None
+        return None
 
 
 def _announce(front: gate.Gate, *, is_seen: bool) -> None:
