@@ -5,6 +5,7 @@ import datetime
 import pytest
 
 from daemun.cli import request_lines
+from daemun.core import upstream_tries
 from daemun.core.logged import error_line, logged_request
 
 LINE = (
@@ -108,3 +109,16 @@ def test_an_error_that_the_gate_answered_has_the_id_of_its_request() -> None:
 def test_what_is_no_error_of_a_request(line: bytes) -> None:
     found = error_line.read(line)
     assert found is None or (found.request.at, found.request.host) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "tries"),
+    [
+        ("", ()),
+        ("10.0.0.1:80", ("10.0.0.1:80",)),
+        ("[::1]:80, unix:/run/x.sock : 10.0.0.1:80", ("[::1]:80", "unix:/run/x.sock", "10.0.0.1:80")),
+        ("0.001, - : 0.010", ("0.001", "-", "0.010")),
+    ],
+)
+def test_servers_that_were_tried(text: str, tries: tuple[str, ...]) -> None:
+    assert upstream_tries.split(text) == tries

@@ -3,13 +3,14 @@
 import asyncio
 import collections.abc
 import contextlib
+import datetime
 import pathlib
 import threading
 import typing
 
 from daemun.control import damage_report
 from daemun.core import layout
-from daemun.core.traffic import traffic_totals
+from daemun.core.traffic import error_shares, traffic_totals
 from daemun.traffic import traffic_files
 
 if typing.TYPE_CHECKING:
@@ -61,6 +62,14 @@ class TrafficCounter:
                 return use(None)
             self._record().work(is_wanted_now=True)
             return use(self._totals)
+
+    def count_errors(
+        self, since: datetime.datetime, now: datetime.datetime
+    ) -> dict[str, error_shares.ErrorShare] | None:
+        """See `traffic_report.count_errors`. Blocking."""
+        from daemun.traffic import traffic_report  # noqa: PLC0415 - see `_record`
+
+        return traffic_report.count_errors(self._layout, since.timestamp(), now.timestamp())
 
     async def run(self) -> None:
         """Never returns."""

@@ -39,7 +39,7 @@ from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
 from daemun.sources.history import history_recorder, trial
 from daemun.store import file_store, instance
-from daemun.traffic import traffic_counter, traffic_report
+from daemun.traffic import traffic_counter
 from daemun.wiring import (
     clock,
     disk_watch,
@@ -174,9 +174,7 @@ class Daemon:
             clock.SystemClock(),
             find_last=lambda: self._gate.last,
             look_at_nginx=lambda: nginx_exposure.look_at_serving(chosen),
-            count_errors=lambda since, now: traffic_report.count_errors(
-                self._layout, since.timestamp(), now.timestamp()
-            ),
+            count_errors=self._traffic.count_errors,
             changed=self._note_trouble,
         )
         self._certificates.subscribe(self._note_certificates)

@@ -7,6 +7,7 @@ import functools
 import re
 import typing
 
+from daemun.core import upstream_tries
 from daemun.core.logged import line_form
 from daemun.core.texts import log_lines
 
@@ -23,7 +24,6 @@ _MONTHS = {
     )
 }
 _METHOD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}\Z")
-_SERVERS = re.compile(r", | : ")
 _NO_ANSWER = {"-", ""}
 
 
@@ -75,9 +75,9 @@ class LoggedRequest:
         """The servers that it was sent to, one after another."""
         if self.upstream is None:
             return ()
-        addresses = _SERVERS.split(self.upstream)
-        statuses = _SERVERS.split(self.upstream_status or "")
-        times = _SERVERS.split(self.upstream_response_time or "")
+        addresses = upstream_tries.split(self.upstream)
+        statuses = upstream_tries.split(self.upstream_status or "")
+        times = upstream_tries.split(self.upstream_response_time or "")
         return tuple(
             ServerTry(address=address, status=_whole(_at(statuses, index)), response_s=_decimal(_at(times, index)))
             for index, address in enumerate(addresses)

@@ -1,3 +1,3 @@
-"""What each site and route costs: the line that nginx writes of a request (`traffic_line`), lines added up
-(`traffic_sums`), times as buckets with percentiles (`time_buckets`), who used how much (`traffic_usage`), and how
-many of a site's requests failed (`error_shares`)."""
+"""What each site and route costs: the line that nginx writes of a request, and lines added up (`traffic_sums`); names
+in it (`traffic_names`); times as buckets with percentiles (`time_buckets`); sums that only grow (`traffic_totals`); who
+used how much (`traffic_usage`), and how many of a site's requests failed (`error_shares`)."""

@@ -12,6 +12,7 @@ import functools
 import re
 import typing
 
+from daemun.core import upstream_tries
 from daemun.core.traffic import time_buckets, traffic_names
 
 FIELDS = (
@@ -201,22 +202,18 @@ def _name(of: bytes) -> tuple[str, str]:
 
 def _read_passed(run_folder: str, passed: bytes) -> tuple[str, str, bool, int]:
     """Of the servers that were tried and their times: the last server, the bucket of all times together, whether the
-    request waited, and how many further tries there were.
-
-    nginx separates tries by ", ", and those of a location from those of the one before it by " : ".
-    """
+    request waited, and how many further tries there were."""
     addresses, bar, times = passed.decode().rpartition("|")
     if not bar:
         raise ValueError(passed)
-    tried = [one for group in addresses.split(" : ") for one in group.split(", ") if one]
+    tried = upstream_tries.split(addresses)
     servers = [one for one in tried if not one.startswith(f"unix:{run_folder}/")]
     if not servers:
         return "", "", False, 0
     held = any(one == f"unix:{run_folder}/hold.sock" for one in tried)
-    own = [time for group in times.split(" : ") for time in group.split(", ")]
     known = [
         _milliseconds(time)
-        for one, time in zip(tried, own, strict=False)
+        for one, time in zip(tried, upstream_tries.split(times), strict=False)
         if time not in {"", "-"} and not one.startswith("unix:" + run_folder)
     ]
     bucket = f"{UPSTREAM_TIME}{time_buckets.bucket_of(sum(known))}" if known else ""
