@@ -14,7 +14,9 @@ import stat
 import sys
 
 import pytest
+from typer import testing
 
+from daemun import errors
 from daemun.cli import app, clean_exit, json_answer
 from daemun.core import layout as layout_
 from daemun.core import model
@@ -437,6 +439,58 @@ def test_purge_of_a_path_a_prefix_and_a_site(gate: rendered.Running, purge: coll
     assert purge("kept.test") >= 6
     assert states() == ["MISS"] * 6
     assert states() == ["HIT"] * 6
+
+
+def test_purge_of_a_url(gate: rendered.Running, purge: collections.abc.Callable[..., int]) -> None:
+    for words in (
+        ("https://Kept.Test:23443/url",),
+        ("KEPT.test/url",),
+        ("kept.test.:8443", "/url"),
+        ("http://kept.test/url#part",),
+        ("kept.test/ur*",),
+    ):
+        url = _new("/url")
+        assert _states(gate, url) == ["MISS", "HIT"]
+        assert purge(*words) == 1, words
+        assert gate.get(url).headers["X-Cache"] == "MISS"
+        assert purge("kept.test/url") == 1
+
+
+def test_purge_of_what_is_no_site(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "daemun.yaml"
+    file.write_text("sites: {blog.test: {routes: {/: 'http://127.0.0.1:1'}}, '*.wide.test': 'http://127.0.0.1:1'}\n")
+    state = tmp_path / "state"
+
+    def run(*words: str) -> tuple[int, str]:
+        given = ["-c", str(file), "--state", str(state), "cache", "purge", *words]
+        result = testing.CliRunner().invoke(app.app, given)
+        text = str(result.exception) if isinstance(result.exception, errors.DaemunError) else result.output
+        return result.exit_code, text
+
+    code, text = run("blog.test")
+    assert code == 1
+    assert f"there is no state directory {state}" in text
+    state.mkdir(0o700)
+    assert run("blog.test") == (0, "nothing is kept of blog.test\n")
+    assert run("Blog.test/page?a=*") == (0, "nothing is kept of blog.test/page?a=*\n")
+    assert run("any.wide.test")[0] == run("*.wide.test")[0] == 0
+    for words, expected in (
+        (("blgo.test",), 'there is no site "blgo.test"; did you mean "blog.test"?'),
+        (("other.example",), '"other.example"; `daemun status` lists the sites'),
+        (("*",), "expected a site"),
+        (("/blog/*",), "expected a site"),
+        (("https:///x",), "expected a site"),
+        (("blog.test/a", "/b"), "both have a path"),
+        (("blog.test", "blog"), "begins with a slash"),
+        (("blog.test", "/*/../*"), "at the end alone"),
+        (("blog.test", "/*/x"), "write %2A"),
+        (("blog.test", "/blog/*?a"), "at the end alone"),
+        (("blog.test", "/blog/..*"), "no segment . or .."),
+        (("blog.test", "/blog/%2e%2E/*"), "no segment . or .."),
+    ):
+        code, text = run(*words)
+        assert code == 1, words
+        assert expected in text, words
 
 
 def test_what_was_purged_is_not_given_while_the_server_is_down(

@@ -56,6 +56,12 @@ def normal_path(path: str) -> str:
     return f"{found}/" if decoded.endswith("/") and found != "/" else found
 
 
+def leads_up(path: str) -> bool:
+    """Whether it has segments that lead nowhere or up. A star at its end is none of them."""
+    parts = urllib.parse.unquote(path.removesuffix("*"), errors="surrogateescape").split("/")
+    return not {".", ".."}.isdisjoint(parts)
+
+
 def _without_port(authority: str) -> str:
     host, colon, port = authority.rpartition(":")
     return host.lower() if colon and port.isdecimal() else authority.lower()
