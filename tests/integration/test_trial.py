@@ -40,13 +40,19 @@ class House:
         self.trial.note(LIVE)
         return self.report
 
-    async def run_until_undone(self) -> None:
-        owner = supervisor.Supervisor()
-        owner.start("trial", self.trial.run)
-        async with asyncio.timeout(60):
-            while self.trial.problems():
-                await asyncio.sleep(0.01)
-        await owner.stop()
+    async def run_until_undone(self) -> list[str]:
+        """Returns: what was logged of that, with its reason. It is the last that is done."""
+        owner, found = supervisor.Supervisor(), list[str]()
+        with structlog.testing.capture_logs() as lines:
+            owner.start("trial", self.trial.run)
+            async with asyncio.timeout(60):
+                while not found:
+                    await asyncio.sleep(0.01)
+                    logged = [(one["event"], one.get("reason", "")) for one in lines]
+                    found = [f"{event}: {reason}" for event, reason in logged if "nobody confirmed" in event]
+            await owner.stop()
+        assert not self.trial.problems()
+        return found
 
     async def write(self, content: bytes) -> None:
         """A change of the file that becomes live, too."""
@@ -142,11 +148,9 @@ async def test_whether_it_is_live_again_is_logged(house: House, report: gate_por
     await house.write(NEW)
     await house.trial.begin(60)
     house.report, house.passed_s = report, 60
-    with structlog.testing.capture_logs() as lines:
-        await house.run_until_undone()
-    (line,) = [one for one in lines if "nobody confirmed" in one["event"]]
-    assert expected in f"{line['event']} {line.get('reason')}"
-    assert ("so it is undone" in line["event"]) is report.ok
+    (line,) = await house.run_until_undone()
+    assert expected in line
+    assert ("so it is undone" in line) is report.ok
     assert house.main.read_bytes() == OLD
 
 

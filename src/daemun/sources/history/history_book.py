@@ -20,7 +20,6 @@ CONTAINERS = "containers"
 """The author of such an entry."""
 _OF_CONTAINERS = ".containers"
 """How the keys of such entries end."""
-MaskAll = collections.abc.Callable[[history_entry.Files], kept_secrets.MaskedFiles]
 
 
 class Book:
@@ -52,13 +51,13 @@ class Book:
         """What was found damaged."""
         return self._store.damage
 
-    def read_kept(self, name: str, mask_all: MaskAll = kept_secrets.mask_all) -> kept_secrets.MaskedFiles:
+    def read_kept(self, name: str, mask_all: kept_secrets.MaskAll = kept_secrets.mask_all) -> kept_secrets.MaskedFiles:
         """The last version of the files that could be applied. name: of daemun.yaml.
 
         Raises: EnvironmentProblemError."""
         return mask_all(last_good_file.read_kept(self._store, name) or {})
 
-    def find_secrets(self, name: str, mask_all: MaskAll = kept_secrets.mask_all) -> dict[str, str]:
+    def find_secrets(self, name: str, mask_all: kept_secrets.MaskAll = kept_secrets.mask_all) -> dict[str, str]:
         """Which name stands for each secret of the last file that could be applied, as it is written there. Empty: it
         is not known. name: of daemun.yaml. Raises: EnvironmentProblemError."""
         masked = self.read_kept(name, mask_all)

@@ -5,6 +5,7 @@ import collections.abc
 from daemun.sources.history import history_entry, secret_masks
 
 MaskedFiles = collections.abc.Mapping[str, secret_masks.Masked | None]
+MaskAll = collections.abc.Callable[[history_entry.Files], MaskedFiles]
 MOST_COMPARED = 20
 """The newest entries that are compared with files."""
 

@@ -65,9 +65,11 @@ def find_past(
     return Past(files=files, taken=tuple(taken), missing=tuple(missing), blanks=tuple(blanks))
 
 
-def find_lost(present: kept_secrets.MaskedFiles, past: Past) -> tuple[str, ...]:
+def find_lost(
+    present: kept_secrets.MaskedFiles, past: Past, mask_all: kept_secrets.MaskAll = kept_secrets.mask_all
+) -> tuple[str, ...]:
     """The places of secrets of now that the files would not hold any more, and that nothing else keeps. Pure."""
-    kept = {secret.written for one in kept_secrets.mask_all(past.files).values() if one for secret in one.secrets}
+    kept = {secret.written for one in mask_all(past.files).values() if one for secret in one.secrets}
     return tuple(
         f"{name}: {secret.path}"
         for name, one in present.items()

@@ -205,16 +205,17 @@ class TrialKeeper:
         held = self.recorder.find_held(entry.number)
         if held is not None:
             return past_files.Past(files=dict(held))
-        present = kept_secrets.mask_all(yaml_holder.read_all(self._main))
-        return past_files.find_past(
-            entry, present, self._book.find_secrets(self._main.name), self._book.read_kept(self._main.name)
-        )
+        mask_all, name = kept_secrets.Masker().mask_all, self._main.name
+        present = mask_all(yaml_holder.read_all(self._main))
+        secrets, kept = self._book.find_secrets(name, mask_all), self._book.read_kept(name, mask_all)
+        return past_files.find_past(entry, present, secrets, kept)
 
     def _go_back(self, trial: Trial, *, longest_s: float = edited_file.LONGEST_EDIT_S) -> None:
         with edited_file.alone(self._main, longest_s=longest_s):
             present = yaml_holder.read_all(self._main)
-            masked = kept_secrets.mask_all(present)
-            lost = past_files.find_lost(masked, past_files.Past(files=trial.files))
+            mask_all = kept_secrets.Masker().mask_all
+            masked = mask_all(present)
+            lost = past_files.find_lost(masked, past_files.Past(files=trial.files), mask_all)
             for name, content in present.items():
                 is_lost = masked[name] is None or any(one.startswith(f"{name}: ") for one in lost)
                 if is_lost and trial.files.get(name) != content:
