@@ -16,8 +16,8 @@ def imported_by(statement: str) -> set[str]:
 
 def test_a_gate_is_live_before_the_libraries_of_what_most_gates_do_not_do() -> None:
     late = {"acme", "aiodocker", "aiohttp", "aiosmtplib", "httpx", "josepy", "lexicon", "requests", "uvicorn"}
-    late |= {"crossplane", "prometheus_client", "starlette"}
-    everything = "from daemun.wiring import start\n"
+    late |= {"crossplane", "prometheus_client", "sqlite3", "starlette"}
+    everything = "from daemun.wiring import composition, start\n"
     names = "offline_accounts, checking, rendering, configuration"
     everything += f"from daemun.wiring.offline import {names}"
     assert not late & imported_by(everything)
