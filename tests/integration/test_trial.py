@@ -108,6 +108,20 @@ async def test_what_was_not_applied_yet_is_undone(house: House) -> None:
     assert house.main.read_bytes() == OLD
 
 
+async def test_what_was_confirmed_is_not_on_trial_again(house: House) -> None:
+    await house.write(OLD)
+    await house.write(NEW)
+    assert (await house.trial.begin(60)).number == 1
+    await house.trial.confirm()
+    assert (await house.trial.begin(60)).number == 2
+    await house.trial.confirm()
+    await house.write(OLD.replace(b"a:1", b"a:3"))
+    assert (await house.trial.begin(60)).number == 2
+    house.passed_s += 60
+    await house.run_until_undone()
+    assert house.main.read_bytes() == NEW
+
+
 def test_the_command_records_what_to_go_back_to_before_it_applies(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

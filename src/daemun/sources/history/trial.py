@@ -72,6 +72,8 @@ class TrialKeeper:
         self._monotonic = monotonic
         self._ends_at = 0.0
         """Of the monotonic clock."""
+        self._confirmed = 0
+        """The number of what was confirmed last: it is on trial no more, however fresh it is."""
 
     def go_back_if_overdue(self) -> None:
         """Before the files are read at a start. Blocking. Never raises."""
@@ -117,7 +119,8 @@ class TrialKeeper:
                     "cannot confirm: nothing is on trial; it was undone before, or `daemun apply --confirm 60s` never "
                     "came; `daemun history` shows what happened"
                 )
-            await asyncio.to_thread(self._end)
+            await self.recorder.write_noted()
+            await asyncio.to_thread(self._confirm)
             self._changed.set()
             return trial
 
@@ -178,15 +181,16 @@ class TrialKeeper:
         """Before what changed last: the newest one where that was not applied yet, or long ago, else the last one with
         other files. What never came live is nothing to go back to."""
         newest: history_entry.Entry | None = None
-        is_applied, can_be_newest, changed_at = False, False, self._clock.now()
+        is_applied, can_be_newest, is_confirmed, changed_at = False, False, False, self._clock.now()
         for entry in self._book.newest():
             if newest is None:
                 newest, is_applied = entry, self._is_present(entry)
             can_be_base = entry.is_whole and entry.came is not history_entry.Came.FAILED
             if is_applied and entry.files == newest.files:
                 changed_at, can_be_newest = entry.at, can_be_newest or can_be_base
+                is_confirmed = entry.number <= self._confirmed
             elif can_be_base:
-                is_fresh = self._clock.now() - changed_at < FRESH
+                is_fresh = not is_confirmed and self._clock.now() - changed_at < FRESH
                 return newest if is_applied and can_be_newest and not is_fresh else entry
         return newest
 
@@ -223,6 +227,11 @@ class TrialKeeper:
                     edited_file.replace(path, content, past_files.NEW_FILE_MODE)
                     log.warning(f"what {name} held is in {path}, as the history cannot give it back")
             past_files.write(self._main, trial.files, others=[name for name in present if name not in trial.files])
+
+    def _confirm(self) -> None:
+        newest = next(iter(self._book.newest()), None)
+        self._confirmed = 0 if newest is None else newest.number
+        self._end()
 
     def _end(self) -> None:
         self._store.delete(KEY)
