@@ -99,8 +99,10 @@ def _find_way(
     from daemun.sources.history import kept_secrets, past_files
 
     files = history_access.read_files(main)
-    present = kept_secrets.mask_all(files)
-    past = past_files.find_past(entry, present, book.find_secrets(main.name), book.read_kept(main.name))
+    mask_all = kept_secrets.Masker().mask_all  # most sites are the same in all of them
+    present = mask_all(files)
+    names, kept = book.find_secrets(main.name, mask_all), book.read_kept(main.name, mask_all)
+    past = past_files.find_past(entry, present, names, kept)
     what = f"cannot go back to number {entry.number}"
     if past.missing:
         raise errors.ConfigError(
@@ -108,7 +110,7 @@ def _find_way(
             f"their places into {main}, and try again, or write the file by hand from `daemun history {entry.number}`"
         )
     if not force and past.files != files:
-        lost = [*_find_unrecorded(book, present, is_served=is_served), *past_files.find_lost(present, past)]
+        lost = [*_find_unrecorded(book, present, is_served=is_served), *past_files.find_lost(present, past, mask_all)]
         if lost:
             raise errors.ConfigError(
                 f"{what}: this would be lost, as the history does not have it: {_named(tuple(lost))}; "
