@@ -41,6 +41,7 @@ def run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
         (logs / name).write_text("".join(f"{each}\n" for each in part))
     (tmp_path / "daemun.yaml").write_text(
         "sites:\n  shop.test: {aliases: [www.shop.test], routes: {/: http://127.0.0.1:1}}\n  a.test: http://127.0.0.1:1\n"
+        "streams:\n  echo: {listen: 7000, to: tcp://127.0.0.1:1}\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DAEMUN_STATE", str(tmp_path / "state"))
@@ -71,8 +72,7 @@ def test_what_is_found(run: Run) -> None:
     assert found_by(run, "shop.test", "-n", "1") == [6]
     assert found_by(run, "*.test") == [1, 2, 3, 4, 5, 6]
     assert found_by(run, "other.test") == [4]
-    assert found_by(run, "nobody.test") == []
-    assert found_by(run, "https://shop.test/api/") == [6]
+    assert found_by(run, "https://shop.test/api/") == found_by(run, "https://shop.test:8443/api/") == [6]
     assert found_by(run, "--since", "150m") == [4, 5, 6]
     assert found_by(run, "--since", "150m", "--until", "45m") == [4, 5]
     assert found_by(run, "--since", "150m", "-n", "1") == [6]
@@ -81,6 +81,27 @@ def test_what_is_found(run: Run) -> None:
     assert found_by(run, "--slow", "1s") == [3, 6]
     assert found_by(run, "--grep", "/api") == [6]
     assert found_by(run, "shop.test", "--status", "5xx", "--slow", "1s", "--since", "1d") == [6]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nobody.invalid"], 'no site has the name "nobody.invalid"; `daemun sites` lists all'),
+        (["shp.test"], 'no site has the name "shp.test"; did you mean "shop.test"?'),
+        (["a.test"], "no line fits\n"),
+        (["shop.test/nowhere"], "no line fits\n"),
+        (["--status", "418"], "no line fits\n"),
+        (["--grep", "no such text"], "no line fits\n"),
+        (["echo"], '"echo" is a stream, whose connections are not in this log'),
+        (["stream echo"], '"stream echo" is a stream'),
+        (["-n", "0"], ""),
+    ],
+)
+def test_why_nothing_is_found(run: Run, words: list[str], says: str) -> None:
+    code, out, err = run(*words, "--raw")
+    assert (code, out) == (0, "")
+    assert says in err
+    assert bool(err) is bool(says)
 
 
 def test_how_lines_are_shown(run: Run, tmp_path: pathlib.Path) -> None:

@@ -13,9 +13,10 @@ import sys
 import typing
 
 from daemun import errors, settings
-from daemun.cli import control_client, host_names, json_answer, output, request_lines
+from daemun.cli import host_names, json_answer, known_names, output, request_lines
 from daemun.core import short_texts
 from daemun.core.logged import error_line, logged_request, request_filter
+from daemun.core.texts import words
 from daemun.nginx import log_files, request_log
 
 Found = logged_request.LoggedRequest | error_line.ErrorLine | None
@@ -84,6 +85,19 @@ def find(files: log_files.LogFiles, wanted: Lines, most: int | None) -> collecti
             if len(last) == most or (number % 100 == 0 and wanted.is_before(line)):
                 break
     yield from reversed(last)
+
+
+@dataclasses.dataclass(slots=True)
+class Counted:
+    """number: how many lines were taken of it."""
+
+    lines: collections.abc.Iterator[bytes]
+    number: int = 0
+
+    def __iter__(self) -> collections.abc.Iterator[bytes]:
+        for line in self.lines:
+            self.number += 1
+            yield line
 
 
 class Printer:
@@ -165,22 +179,10 @@ def _names_of(chosen: settings.Settings, host: str) -> tuple[str, ...]:
     """Of every site that has such a name, all names; what no site has may be in the log from before."""
     pattern = host_names.normal(host)
     found = {pattern: None}
-    for names in _known_sites(chosen):
+    for names in known_names.read(chosen).sites:
         if any(name == pattern or ("*" in pattern and fnmatch.fnmatchcase(name, pattern)) for name in names):
             found |= dict.fromkeys(names)
     return tuple(found)
-
-
-def _known_sites(chosen: settings.Settings) -> list[tuple[str, ...]]:
-    """The names of each site: of the running daemon, else of the file."""
-    from daemun.wiring.offline import configuration
-
-    with contextlib.suppress(errors.DaemunError):
-        return [(site["host"], *site["aliases"]) for site in control_client.Client(chosen).status()["sites"]]
-    with contextlib.suppress(errors.DaemunError, OSError):
-        desired = configuration.read_if_good(chosen)
-        return [] if desired is None else [site.names for site in desired.sites]
-    return []
 
 
 def _pattern_of(wanted: request_filter.RequestFilter) -> re.Pattern[bytes] | None:
@@ -200,6 +202,28 @@ def choose_form(short: bool | None, *, is_of_errors: bool) -> Output:
 
 def _request_of(found: Found) -> logged_request.LoggedRequest | None:
     return found.request if isinstance(found, error_line.ErrorLine) else found
+
+
+def report_nothing(chosen: settings.Settings, place: str | None, wanted: Lines) -> None:
+    """On standard error: why no line was found, where that is known."""
+    host = host_names.normal(request_filter.parse_place(place)[0]) if place else ""
+    known = known_names.read(chosen) if host else known_names.KnownNames(is_known=False)
+    names = [name for site in known.sites for name in site]
+    if known.is_known and not _is_a_name(host, names):
+        what = f"no site has the name {words.quoted(host)}"
+        if known_names.is_stream(host, known.streams):
+            output.complain(f"no line fits: {words.quoted(host)} is a stream, whose connections are not in this log")
+        else:
+            output.complain(f"no line fits, and {what}{words.guess(host, names) or '; `daemun sites` lists all'}")
+        return
+    if wanted.wanted.needs or wanted.holds:
+        output.complain("no line fits")
+
+
+def _is_a_name(host: str, names: collections.abc.Iterable[str]) -> bool:
+    from daemun.core import doctor_findings
+
+    return any(doctor_findings.covers(name, host) or fnmatch.fnmatchcase(name, host) for name in names)
 
 
 def report_passed(lines: Lines) -> None:

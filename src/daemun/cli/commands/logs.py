@@ -69,8 +69,8 @@ def logs(  # noqa: PLR0917 - Typer's
 ) -> None:
     """Show the last lines of the access log, rotated files included. Needs no daemon.
 
-    The daemon's own log is where it was started: `journalctl -u daemun` for the service. With --json each line is an
-    object; with --json and --follow each is a document of its own.
+    The daemon's own log is where it was started: `journalctl -u daemun` for the service. With --json the
+    answer is one document with a list of lines; with --follow, too, each line is a document of its own.
     """
     from daemun.cli import log_search
     from daemun.core.logged import error_line
@@ -91,13 +91,15 @@ def logs(  # noqa: PLR0917 - Typer's
     try:
         with log_files.LogFiles(path) as files:
             printer = log_search.Printer(form, wanted.read)
-            found = log_search.find(files, wanted, most)
+            found = log_search.Counted(log_search.find(files, wanted, most))
             if as_json and not follow:
                 json_answer.print_list("lines", map(printer.value_of, found), file=str(path))
             else:
                 for line in found:
                     printer.print(line)
             log_search.report_passed(wanted)
+            if not found.number and most != 0 and not follow:
+                log_search.report_nothing(chosen, place, wanted)
             follower = access_lines.Follower(path, descriptor=files.take_newest()) if follow else None
         while follower is not None:
             for block in follower.read():

@@ -2,24 +2,34 @@
 
 import collections.abc
 import dataclasses
-import time
+import datetime
 import typing
 
 import typer
 
 from daemun import errors, settings
-from daemun.cli import common_options, json_answer, lifetimes, output, tables
+from daemun.cli import common_options, host_names, json_answer, known_names, output, tables
+from daemun.core.texts import words
 
 if typing.TYPE_CHECKING:
     from daemun.core.traffic import traffic_usage
 
 UNKNOWN, OTHER_PATHS = "(unknown names)", "(other paths)"
+KEPT_DAYS = 90
 _TITLES = ("REQUESTS", "5XX", "SENT", "RECEIVED", "P50", "P95", "P99")
 
-Host = typing.Annotated[str | None, typer.Argument(metavar="[HOST]", help="The routes of this site.")]
-Since = typing.Annotated[str, typer.Option("--since", metavar="TIME", help="So far back: 1h, 30d; 90d are kept.")]
+Host = typing.Annotated[
+    str | None, typer.Argument(metavar="[HOST[/PATH]]", help="The routes of this site, below this path.")
+]
+Since = typing.Annotated[
+    str,
+    typer.Option(
+        "--since", metavar="TIME", help="As of `daemun logs`: 1h or 30d ago, yesterday, 2026-11-30; 90d are kept."
+    ),
+]
 Top = typing.Annotated[
-    int, typer.Option("--top", metavar="NUMBER", min=1, max=1_000_000, help="So many lines; the rest is one.")
+    int,
+    typer.Option("--top", metavar="NUMBER", min=1, max=1_000_000, help="So many of the largest; the rest is one line."),
 ]
 
 
@@ -36,47 +46,89 @@ def traffic(
     Counted are requests that ended. Half of them took P50 at most, 99 % took P99. JSON has all, with statuses, servers,
     refusals, retries and TLS versions. The last 24 hours are known by minute, what is before that by hour.
     """
+    from daemun.core.logged import request_filter
     from daemun.core.traffic import traffic_usage
     from daemun.traffic import traffic_report
 
-    now_s = time.time()
-    since_s = now_s - lifetimes.read(since, "show the traffic of what came")
-    found = traffic_report.read(chosen.layout, since_s, now_s)
+    now = datetime.datetime.now(datetime.UTC)
+    since_at = read_since(since, now)
+    found = traffic_report.read(chosen.layout, since_at.timestamp(), now.timestamp())
     if host is None:
         usages = traffic_usage.by_site(found)
     else:
-        site = host.strip().lower().removesuffix(".")
+        name, path = request_filter.parse_place(host)
+        site = host_names.normal(name)
+        found = tuple(one for one in found if one[0].site == site and _is_below(one[0].route, path))
         usages = traffic_usage.by_route(found, site)
-        found = tuple(one for one in found if one[0].site == site)
     if as_json:
         key = "sites" if host is None else "routes"
         whole = _value(traffic_usage.total(found), but=("site", "route"))
         shown = [_value(one, but=("route",) if host is None else ()) for one in usages]
-        json_answer.print_json({"since": lifetimes.moment(since_s), "total": whole, key: shown})
+        json_answer.print_json({"since": since_at.strftime("%Y-%m-%dT%H:%M:%SZ"), "total": whole, key: shown})
         return
     if not usages:
-        _explain_nothing(host, since)
+        _explain_nothing(chosen, host, since)
         return
-    first, rest = (usages, ()) if len(usages) <= top else (usages[: top - 1], usages[top - 1 :])
+    title = "SITE" if host is None else "ROUTE"
+    tables.print_table((title, *_TITLES), rows_of(usages, found, top, is_of_site=host is not None))
+
+
+def _is_below(route: str, path: str) -> bool:
+    return route.startswith(path) or route == path.removesuffix("/")
+
+
+def rows_of(
+    usages: "collections.abc.Sequence[traffic_usage.Usage]", found: "traffic_usage.Found", top: int, *, is_of_site: bool
+) -> list[tuple[str, ...]]:
+    """So many of the largest, the rest as one, and all. found: what the usages are made of. Pure."""
+    from daemun.core.traffic import traffic_usage
+
+    first, rest = usages[:top], usages[top:]
     rows = [(_name(one), *_cells(one)) for one in first]
     if rest:
         names = {(one.site, one.route) for one in rest}
-        others = tuple(one for one in found if (one[0].site, None if host is None else one[0].route) in names)
-        word = "sites" if host is None else "routes"
+        others = tuple(one for one in found if (one[0].site, one[0].route if is_of_site else None) in names)
+        word = ("route" if is_of_site else "site") + ("" if len(rest) == 1 else "s")
         rows.append((f"({len(rest)} other {word})", *_cells(traffic_usage.total(others))))
     if len(usages) > 1:
         rows.append(("(all)", *_cells(traffic_usage.total(found))))
-    tables.print_table(("SITE" if host is None else "ROUTE", *_TITLES), rows)
+    return rows
 
 
-def _explain_nothing(host: str | None, since: str) -> None:
+def read_since(text: str, now: datetime.datetime) -> datetime.datetime:
+    """In UTC. Raises: ConfigError for what is no time, or is before all that is kept."""
+    from daemun.core.logged import request_filter
+
+    try:
+        at = request_filter.parse_moment(text, now).astimezone(datetime.UTC)
+    except ValueError as error:
+        raise errors.ConfigError(f"cannot use --since: {error}") from error
+    if at >= now:
+        raise errors.ConfigError(f"cannot use --since: {words.quoted(text)} is not past")
+    if at < now - datetime.timedelta(days=KEPT_DAYS):
+        output.complain(f"traffic is kept for {KEPT_DAYS} days: what came before is not counted")
+    return at
+
+
+def _explain_nothing(chosen: settings.Settings, host: str | None, since: str) -> None:
     """Raises: ConfigError for a site that nobody visited, which may be no site."""
     if host is not None:
+        if known_names.is_stream(host, known_names.read(chosen).streams):
+            raise errors.ConfigError(
+                f"cannot show the traffic of {words.quoted(host)}: it is a stream, and streams are not counted; "
+                "`daemun status` shows whether it is live"
+            )
         raise errors.ConfigError(
-            f'no request to the site "{host}" is known of the last {since}; `daemun traffic` lists the sites that have '
+            f'no request to the site "{host}" is known of {_span(since)}; `daemun traffic` lists the sites that have '
             "some, by their first names"
         )
-    output.print_line(f"no request is known of the last {since}")
+    output.print_line(f"no request is known of {_span(since)}")
+
+
+def _span(since: str) -> str:
+    """ "the last 24h", or "the time since yesterday"."""
+    text = since.strip()
+    return f"the last {text}" if text[-1:].isalpha() and text[:1].isdigit() else f"the time since {text}"
 
 
 def _value(usage: "traffic_usage.Usage", *, but: collections.abc.Collection[str]) -> dict[str, typing.Any]:

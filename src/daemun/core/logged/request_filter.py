@@ -95,10 +95,12 @@ def parse_moment(text: str, now: datetime.datetime) -> datetime.datetime:
 
 
 def parse_place(text: str) -> tuple[str, str]:
-    """Host and path of "HOST", "HOST/path" or a URL; the path may be empty."""
+    """Host and path of "HOST", "HOST/path" or a URL, without its port; the path may be empty."""
     bare = text.strip().partition("://")[2] or text.strip()
     host, slash, path = bare.partition("/")
-    return host, f"{slash}{path}"
+    name, _, port = (host := host.rpartition("@")[2]).rpartition(":")
+    is_port = port.isdigit() and (":" not in name or name.endswith("]"))
+    return name if name and is_port else host, f"{slash}{path}"
 
 
 def _parse_status(text: str) -> tuple[int, int]:
