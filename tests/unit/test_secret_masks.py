@@ -208,6 +208,37 @@ def test_a_site_of_an_odd_form_hides_as_much_as_in_a_short_file(odd: str) -> Non
     assert [one.written for one in mask(long).secrets] == expected
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "fastcgi_param DB_PASSWORD {};",
+        'uwsgi_param client_secret "{}";',
+        "env APP_TOKEN={};",
+        "set $auth_token {};",
+        'secure_link_md5 "$secure_link_expires$uri {}";',
+        'if ($http_x_secret != "{}") {{ return 403; }}',
+        "if ($arg_key ~* {}) {{ return 403; }}",
+        "proxy_pass http://a/?client_secret={}&x=1;",
+        "proxy_pass http://a/?x=1&access_key={};",
+        "proxy_pass http://a/?pwd={};",
+        "proxy_pass https://{}@git.example.com;",
+        "# password is {}",
+    ],
+)
+def test_secrets_of_hand_written_nginx_are_hidden(line: str) -> None:
+    secret = "s3cr3t-of-the-owner"
+    masked = mask(f"nginx: |\n  {line.format(secret)}\nsites: {{}}\n")
+    assert secret not in masked.text
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["set $design blue-and-green;", "if ($arg_page = seventeen) { return 404; }", "fastcgi_param HTTPS on-everywhere;"],
+)
+def test_other_hand_written_nginx_stays(line: str) -> None:
+    assert line in mask(f"nginx: |\n  {line}\nsites: {{}}\n").text
+
+
 def test_a_secret_is_hidden_wherever_else_it_stands() -> None:
     text = "# was Tr0ub4dor&3 before\ncrowdsec: {url: http://x, key: 'Tr0ub4dor&3'}\nsites: {a.test: http://a:1}\n"
     assert "Tr0ub4dor" not in mask(text).text

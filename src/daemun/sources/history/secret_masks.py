@@ -29,6 +29,7 @@ _PLACE = re.compile(
 _PLACES = frozenset({"env", "file"})
 _NAMES_OF_HOSTS = frozenset({"sites", "streams"})
 _PRESENT = r"[\w-]*(?:authorization|cookie|token|secret|passw|api-?key)"
+_KEY_OF_NGINX = r"(?:passw|secret|token|api_?key)"
 _BY_FORM = (
     re.compile(
         r"-----BEGIN [A-Z ]*+(?<=PRIVATE KEY)-----(?P<secret>[^-]*+(?:-(?!----(?:BEGIN |END))[^-]*+)*+)-----END"
@@ -39,17 +40,28 @@ _BY_FORM = (
         r"(?P<secret>\$(?:argon2|2[abxy]|apr1|[1567]|y|gy|scrypt|s0|bcrypt|pbkdf2)[\w-]*+\$[^\s\"'\\;}\]]++|"
         r"\{S?SHA[0-9]*+\}[A-Za-z0-9+/=]++)"
     ),
+    re.compile(r"://(?P<secret>[^\s/@:\"'?#]{16,}+)@"),
     re.compile(
-        r"[?&](?:\w*token|key|api_?key|secret|password|auth|sig|signature)=(?P<secret>[^&\s\"'#]++)", re.IGNORECASE
+        r"[?&](?:[\w-]*(?:token|secret|passw|password|passwd|pwd|(?:api|access|private)[_-]?key)|key|pass|auth|sig|signature)="
+        r"(?P<secret>[^&\s\"'#]++)",
+        re.IGNORECASE,
     ),
+    re.compile(
+        rf"\b(?:set|env|\w+_param)\s++(?=[$\w-]*{_KEY_OF_NGINX})[$\w-]++[\s=]\s*+(?P<secret>[^;\n]++)", re.IGNORECASE
+    ),
+    re.compile(
+        rf"\$(?:http|arg|cookie)_(?=\w*(?:{_KEY_OF_NGINX}|key|auth))\w++\s*+!?[=~]\*?\s*+[\"']?(?P<secret>[^\"')\s]++)",
+        re.IGNORECASE,
+    ),
+    re.compile(r"\bsecure_link_md5\s++(?P<secret>[^;\n]++)"),
     re.compile(rf"\b\w+_set_header\s++[\"']?(?={_PRESENT})[\w-]++[\"']?\s++(?P<secret>[^;\n]++)", re.IGNORECASE),
 )
 """Each takes a time that grows with the text alone: what repeats gives nothing back (`*+`), or ends where the next one
 could begin."""
 _COMMENT = re.compile("#[^\n]*+")
 _IN_COMMENT = re.compile(
-    r"(?<![\w.-])(?=[\w.-]*(?:passw|passphrase|secret|token|api[_-]?key|hmac_?key))[\w.-]++[\"']?[ \t]*+[:=][ \t]*+"
-    r"(?P<secret>[^\s#][^\n]*+)",
+    r"(?<![\w.-])(?=[\w.-]*(?:passw|passphrase|secret|token|api[_-]?key|hmac_?key))[\w.-]++[\"']?"
+    r"[ \t]*+(?:[:=]|is\b)[ \t]*+(?P<secret>[^\s#][^\n]*+)",
     re.IGNORECASE,
 )
 _TELLING = re.compile(r"(?!.*\.[a-z]{2,}\Z)[^\s@:]{8,}")
