@@ -222,7 +222,7 @@ def test_an_own_preset_and_one_in_place_of_ours() -> None:
         ("", "apps/mine.yaml:1:1: the file is empty; expected a map with `title`"),
         ("[", "apps/mine.yaml:1:"),
         ("title: [x]", "apps/mine.yaml:1:1: title: expected text, found a list"),
-        ("titel: x", 'apps/mine.yaml:1:1: unknown key "titel": expected one of'),
+        ("titel: x", 'apps/mine.yaml:1:1: unknown key "titel": did you mean "title"? expected one of'),
         ("title: x\nport: 70000", "apps/mine.yaml:2:7: port: "),
         ("title: x\ndefaults: {access: public}", 'apps/mine.yaml:2:12: defaults: unknown key "access"'),
         ("title: x\ndefaults: {verify: a.pem}", 'apps/mine.yaml:2:12: defaults: unknown key "verify"'),

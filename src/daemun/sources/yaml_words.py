@@ -65,7 +65,9 @@ def unknown_key(
     is_slip = words.letters(key) in {words.letters(one) for one in known}
     if of_other_tools and not is_slip and (here := other_tools.find_key(key)) is not None:
         return f"unknown key {words.quoted(key)}: {here}"
-    return f"unknown key {words.quoted(key)}: expected one of {', '.join(sorted(known))}{words.guess(key, known)}"
+    guess = words.guess(key, known).removeprefix("; ")
+    expected = f"expected one of {', '.join(sorted(known))}"
+    return f"unknown key {words.quoted(key)}: {f'{guess} ' if guess else ''}{expected}"
 
 
 def lacks_sites(message: str) -> bool:
