@@ -40,14 +40,24 @@ class Followed:
             self._changed.set()
 
     async def until(self, is_so: collections.abc.Callable[[model.Snapshot], bool]) -> model.Snapshot:
-        """The first snapshot that is so. It is only read again when the source says that it changed."""
-        async with asyncio.timeout(LONGEST_S):
-            while True:
-                self._changed.clear()
-                with contextlib.suppress(ConfigError):
-                    if is_so(found := await self.source.read()):
-                        return found
-                await self._changed.wait()
+        """The first snapshot that is so. It is only read again when the source says that it changed. Raises:
+        AssertionError with what was found last."""
+        last: model.Snapshot | str = "nothing"
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                while True:
+                    self._changed.clear()
+                    try:
+                        last = await self.source.read()
+                    except ConfigError as error:
+                        last = str(error)
+                    else:
+                        if is_so(last):
+                            return last
+                    await self._changed.wait()
+        except TimeoutError:
+            found = last if isinstance(last, str) else f"{last.problems} and {[site.host for site in last.sites]}"
+            raise AssertionError(f"waited {LONGEST_S:g} s in vain; last found: {found}") from None
 
     async def until_serving(self, *expected: str, host: str = "a.test") -> model.Snapshot:
         return await self.until(
