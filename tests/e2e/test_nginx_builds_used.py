@@ -96,6 +96,8 @@ def test_brotli_and_files_that_are_compressed_already(installed: Daemon) -> None
     (folder / "ready.css").write_text("plain")
     (folder / "ready.css.gz").write_bytes(gzip.compress(b"ready by gzip"))
     (folder / "ready.css.br").write_bytes(b"ready by br")
+    (folder / "long.css").write_text("plain " * 1000)
+    (folder / "long.css.br").write_bytes(b"not looked at")
     installed.write(
         f"""\
         compress: {{brotli: true, precompressed: true}}
@@ -121,7 +123,8 @@ def test_brotli_and_files_that_are_compressed_already(installed: Daemon) -> None
         ("/files/page.css", "gzip, br", "br"),
         ("/files/page.css", "gzip", "gzip"),
         ("/files/page.css", "identity", None),
-        ("/files/ready.css", "br", "br"),
+        ("/files/ready.css", "br", None),
+        ("/files/long.css", "br", "br"),
         ("/files/ready.css", "gzip", "gzip"),
         ("/files/ready.css", "identity", None),
         ("/plain/page.css", "gzip, br", None),

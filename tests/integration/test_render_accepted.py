@@ -17,7 +17,6 @@ pytestmark = pytest.mark.nginx
 USED_WHERE_THERE = {
     render_environment.Feature.POST_QUANTUM,
     render_environment.Feature.BROTLI,
-    render_environment.Feature.BROTLI_STATIC,
     render_environment.Feature.ZSTD,
     render_environment.Feature.ZSTD_STATIC,
     render_environment.Feature.GZIP_STATIC,

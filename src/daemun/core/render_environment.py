@@ -37,7 +37,6 @@ class Feature(enum.Enum):
     STREAM_REALIP = "visitors' addresses by a balancer in streams"
     GZIP_STATIC = "files that are compressed with gzip already"
     BROTLI = "compression with Brotli"
-    BROTLI_STATIC = "files that are compressed with Brotli already"
     ZSTD = "compression with Zstandard"
     ZSTD_STATIC = "files that are compressed with Zstandard already"
     POST_QUANTUM = "key exchange that is safe from quantum computers (X25519MLKEM768)"

@@ -65,7 +65,6 @@ _NEEDED = ("http_rewrite", "http_proxy", "http_map", "http_geo", "http_upstream_
 # By what is in the path of its source, and the file of the dynamic module.
 _FURTHER = {
     render_environment.Feature.BROTLI: ("brotli", "ngx_http_brotli_filter_module.so"),
-    render_environment.Feature.BROTLI_STATIC: ("brotli", "ngx_http_brotli_static_module.so"),
     render_environment.Feature.ZSTD: ("zstd", "ngx_http_zstd_filter_module.so"),
     render_environment.Feature.ZSTD_STATIC: ("zstd", "ngx_http_zstd_static_module.so"),
 }
