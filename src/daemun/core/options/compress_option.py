@@ -103,8 +103,8 @@ _OF_FILES = {
     "gzip_static": render_environment.Feature.GZIP_STATIC,
     "zstd_static": render_environment.Feature.ZSTD_STATIC,
 }
-"""Not `brotli_static`: with `disable_symlinks`, which keeps private keys out of folders of files, the module of that name
-(ngx_brotli 1.0.0rc) hands nginx a path that is some bytes too long: it finds a file or not by what lies behind."""
+"""Not `brotli_static`: with `disable_symlinks`, which keeps private keys out of folders of files, the module of that
+name (ngx_brotli 1.0.0rc) hands nginx a path that is some bytes too long: what lies behind decides what it finds."""
 
 
 def off_lines(
