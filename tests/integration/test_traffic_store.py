@@ -169,6 +169,37 @@ def test_the_file_does_not_grow_beyond_its_size(tmp_path: pathlib.Path) -> None:
     assert _kept(path, 0, 3000 * 60) > 60, "the newest stay"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE file SET position = 'x'",
+        "UPDATE file SET position = -5",
+        "UPDATE file SET head_length = 1 << 62",
+        "UPDATE file SET head_length = 'abc'",
+        "UPDATE file SET digest = 7",
+        "UPDATE file SET read_at = 'x'",
+        "UPDATE sums SET counts = '{x'",
+        "UPDATE sums SET counts = '[]'",
+        'UPDATE sums SET counts = \'{"200":"a"}\'',
+        "UPDATE sums SET requests = 'abc'",
+    ],
+)
+def test_values_that_there_cannot_be_are_damage(tmp_path: pathlib.Path, change: str) -> None:
+    gate = Gate(tmp_path)
+    gate.write(50)
+    gate.read()
+    gate.save()
+    gate.store.close()
+    path = pathlib.Path(gate.paths.traffic_store)
+    database = sqlite3.connect(path)
+    with database:
+        database.execute(change)
+    database.close()
+    with pytest.raises(sqlite3.DatabaseError) as found:
+        traffic_store.read(path, 0, time.time())
+    assert traffic_store.is_damage(found.value)
+
+
 @pytest.mark.parametrize("kind", ["garbage", "cut", "empty tables", "folder", "newer"])
 def test_a_damaged_file_is_set_aside(tmp_path: pathlib.Path, kind: str) -> None:
     gate = Gate(tmp_path)

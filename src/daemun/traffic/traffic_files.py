@@ -22,8 +22,10 @@ MOST_BYTES = 32 << 20
 SETTLED_S = 60.0
 """nginx has opened the new file long before, also its workers that only end their connections."""
 
+HEAD_BYTES = 256
+"""A file is known by so much of its beginning."""
+
 _CHUNK_BYTES = 1 << 20
-_HEAD_BYTES = 256
 _MOST_EMPTY = 32
 """Files that may be known to the store: those that were there when it was written last."""
 _RENAMED = re.compile(re.escape(NAME) + r"\.([1-9][0-9]{0,9})")
@@ -228,8 +230,8 @@ class TrafficFiles:
             # No line is so long; what is there without an end is no line.
             end = len(chunk) if len(chunk) == _CHUNK_BYTES else 0
         lines = chunk[:end]
-        if len(file.head) < _HEAD_BYTES and lines:
-            file.head = os.pread(file.descriptor, min(_HEAD_BYTES, file.offset + end), 0)
+        if len(file.head) < HEAD_BYTES and lines:
+            file.head = os.pread(file.descriptor, min(HEAD_BYTES, file.offset + end), 0)
         file.offset += end
         return lines
 

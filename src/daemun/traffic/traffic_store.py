@@ -16,6 +16,7 @@ import pathlib
 import re
 import sqlite3
 import time
+import typing
 
 from daemun import regular_files
 from daemun.core.traffic import error_shares, traffic_sums
@@ -73,6 +74,7 @@ WHERE span.seconds = ? AND span.start BETWEEN ? AND ? GROUP BY site
 """
 _ERROR = re.compile(r'"(5[0-9][0-9])":([0-9]+)')
 """In what `_write` makes of counts: to read all of each takes several times as long."""
+_MOST_OF_A_FILE = (1 << 63) - 1
 _STEPS = 20_000
 """Of SQLite, some milliseconds, after which it is looked whether a query takes too long."""
 
@@ -239,11 +241,8 @@ def read(path: pathlib.Path, since_s: float, now_s: float) -> Kept:
         positions, read_at_s = _read_marks(database)
         found: dict[traffic_sums.Series, traffic_sums.Sums] = {}
         rows = database.execute(_USED, (seconds, since_s - since_s % seconds, now_s + HOUR_S))
-        for site, route, server, requests, bytes_out, bytes_in, counts in rows:
-            further = traffic_sums.Sums(
-                requests=requests, bytes_out=bytes_out, bytes_in=bytes_in, counts=json.loads(counts)
-            )
-            found.setdefault(traffic_sums.Series(site, route, server), traffic_sums.Sums()).add(further)
+        for site, route, server, *sums in rows:
+            found.setdefault(traffic_sums.Series(site, route, server), traffic_sums.Sums()).add(_read_sums(*sums))
         return Kept(sums=tuple(found.items()), positions=positions, read_at_s=read_at_s)
     finally:
         database.close()
@@ -320,7 +319,34 @@ def _write(counts: collections.abc.Mapping[str, int]) -> str:
 
 def _read_marks(database: sqlite3.Connection) -> tuple[tuple[traffic_files.Position, ...], float | None]:
     rows = database.execute("SELECT inode, head_length, digest, position, read_at FROM file").fetchall()
+    for inode, head_length, digest, position, read_at in rows:
+        numbers = (inode, head_length, position)
+        are_right = all(isinstance(one, int) and 0 <= one <= _MOST_OF_A_FILE for one in numbers)
+        if not (are_right and head_length <= traffic_files.HEAD_BYTES and isinstance(digest, bytes)):
+            raise _damage("a position in a file that there cannot be")
+        if not isinstance(read_at, int | float):
+            raise _damage("a time that is none")
     return tuple(traffic_files.Position(*row[:4]) for row in rows), max((row[4] for row in rows), default=None)
+
+
+def _read_sums(requests: object, bytes_out: object, bytes_in: object, counts: object) -> traffic_sums.Sums:
+    """Of a row. SQLite keeps what is written into a column, whatever its type is (sqlite.org/flexnum.html)."""
+    try:
+        known = json.loads(counts) if isinstance(counts, str) else None
+    except ValueError as error:
+        raise _damage("counts that are no JSON") from error
+    numbers = [requests, bytes_out, bytes_in, *(known.values() if isinstance(known, dict) else ("",))]
+    if not isinstance(known, dict) or not all(isinstance(one, int) for one in numbers):
+        raise _damage("sums that are no numbers")
+    requests, bytes_out, bytes_in = typing.cast(tuple[int, int, int], (requests, bytes_out, bytes_in))
+    return traffic_sums.Sums(requests=requests, bytes_out=bytes_out, bytes_in=bytes_in, counts=known)
+
+
+def _damage(what: str) -> sqlite3.DatabaseError:
+    """As SQLite reports that the file is wrong."""
+    error = sqlite3.DatabaseError(f"it holds {what}")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def _by_hour(
