@@ -257,7 +257,7 @@ def test_a5_errors_that_only_nginx_knows_are_told_in_plain_words(daemon: Daemon,
         daemon.wait_site("a.test", lambda site: site["routes"][0]["last_error"]["count"] == 2, "both errors")
         doctor = daemon.cli("doctor", "a.test")
         assert (doctor.returncode, words in doctor.stdout) == (1, True)
-        assert daemon.cli("status").returncode == 3
+        daemon.wait(lambda: daemon.cli("status").returncode == 3, "the status after doctor tried the server")
 
 
 # --- health checks (A6) --------------------------------------------------------------------------------------------
