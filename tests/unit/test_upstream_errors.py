@@ -122,3 +122,12 @@ def test_what_a_visitor_sent_is_no_kind_of_an_error() -> None:
     assert found.words == "upstream timed out (110: x) while connecting to upstream"
     assert "did not take the connection" in found.kind.cause
     assert (found.host, found.path) == ("app.test", "/a/b")
+
+
+def test_the_lines_of_daemuns_own_pages_are_no_errors_of_servers() -> None:
+    """They come a second later, and would stand in the place of what was wrong."""
+    line = (
+        "2026/11/30 02:51:15 [error] 27358#0: *6 answered 502, request_id: 535644ce5151135a600dd3a74b2d8734, "
+        'client: 127.0.0.1, server: a.test, request: "GET /large HTTP/1.1", upstream: "127.0.0.1:34709", host: "a.test"'
+    )
+    assert upstream_errors.read_line(line) is None

@@ -17,6 +17,8 @@ _REST = re.compile(
     r"(?:, upstream: \"(?P<upstream>.*?)\")?"
     r"(?:, host: \"(?P<host>[^\"]*)\")?(?:, referrer: \".*\")?(?:, request_id: .*)?\s*\Z"
 )
+_ANSWERED = re.compile(r"answered [0-9]{3}, request_id: ")
+"""What daemun itself has nginx write of a request that one of its own pages answered (`render.error_pages`)."""
 _PATH = re.compile(r"(?:[a-z_]{1,20}\(\) |directory index of |the configured .{0,40} )?\"/")
 """Words that begin with the path of a file, where a visitor chooses what follows: none of them is about a server."""
 _LONGEST_WORDS = 300
@@ -189,6 +191,8 @@ def read_line(text: str) -> UpstreamErrorLine | None:
     if (found["subrequest"] or "").startswith("/.daemun/"):
         return None  # of the gate's own, such as to the judge
     words = line.words
+    if _ANSWERED.match(words) is not None:
+        return None
     if found["upstream"] is None and "upstream" not in words and "could not be resolved" not in words:
         return None
     kind = next((kind for kind in KINDS if kind.pattern.search(words)), _OTHER)
