@@ -17,10 +17,11 @@ _REST = re.compile(
     r"(?:, upstream: \"(?P<upstream>.*?)\")?"
     r"(?:, host: \"(?P<host>[^\"]*)\")?(?:, referrer: \".*\")?(?:, request_id: .*)?\s*\Z"
 )
-_ANSWERED = re.compile(r"answered [0-9]{3}, request_id: ")
-"""What daemun itself has nginx write of a request that one of its own pages answered (`render.error_pages`)."""
-_PATH = re.compile(r"(?:[a-z_]{1,20}\(\) |directory index of |the configured .{0,40} )?\"/")
-"""Words that begin with the path of a file, where a visitor chooses what follows: none of them is about a server."""
+_NOT_OF_SERVERS = re.compile(
+    r"answered [0-9]{3}, request_id: |(?:[a-z_]{1,20}\(\) |directory index of |the configured .{0,40} )?\"/"
+)
+"""Words that daemun itself has nginx write of a request which one of its own pages answered (`render.error_pages`), and
+words that begin with the path of a file, where a visitor chooses what follows."""
 _LONGEST_WORDS = 300
 
 
@@ -183,7 +184,7 @@ def read_line(text: str) -> UpstreamErrorLine | None:
     if "upstream" not in text:  # most lines are not, and this is quick
         return None
     line = error_line.split(text)
-    if line is None or line.at is None or line.level not in LEVELS or _PATH.match(line.words) is not None:
+    if line is None or line.at is None or line.level not in LEVELS or _NOT_OF_SERVERS.match(line.words) is not None:
         return None
     found = _REST.match(line.rest)
     if found is None or (found["host"] is None and found["server"] is None):
@@ -191,8 +192,6 @@ def read_line(text: str) -> UpstreamErrorLine | None:
     if (found["subrequest"] or "").startswith("/.daemun/"):
         return None  # of the gate's own, such as to the judge
     words = line.words
-    if _ANSWERED.match(words) is not None:
-        return None
     if found["upstream"] is None and "upstream" not in words and "could not be resolved" not in words:
         return None
     kind = next((kind for kind in KINDS if kind.pattern.search(words)), _OTHER)
