@@ -82,7 +82,7 @@ def note_room(paths: layout.Layout, account: worker_account.WorkerAccount | None
 
 
 def tidy(paths: layout.Layout) -> threading.Thread:
-    """Delete what nobody will use again, beside all else: temporary files of workers that were killed, and what
+    """Delete what is not used any more, beside all else: temporary files of workers that were killed, and what
     `prepare` took away. Only while no worker runs that may write there. Returns: what does it."""
     thread = threading.Thread(target=_tidy, args=(paths, time.time()), daemon=True)
     thread.start()

@@ -120,7 +120,7 @@ class TrafficStore:
             raise DamagedStoreError(f"it is of version {version}, expected {_VERSION}")
 
     def is_there(self) -> bool:
-        """Whether nobody deleted the file."""
+        """Whether the file is still there."""
         return self._path.exists()
 
     def close(self) -> None:

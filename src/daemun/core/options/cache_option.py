@@ -142,7 +142,7 @@ def _check_header(name: str) -> str | None:
 
 
 def _find_cause(route: model.Route) -> str | None:
-    """Why nothing of the route can be kept, as far as the route itself says. None: nothing is in the way."""
+    """Why nothing of the route can be kept, as far as the route itself decides. None: nothing is in the way."""
     action = route.action
     if not is_set(route):
         return None

@@ -1,4 +1,4 @@
-"""nginx files of the generation that runs which somebody changed, removed or added by hand. Pure."""
+"""nginx files of the running generation that were changed, removed or added by hand. Pure."""
 
 import collections.abc
 import dataclasses

@@ -1,4 +1,4 @@
-"""What nginx's error log says of the servers of streams. Pure.
+"""What nginx's error log reports of the servers of streams. Pure.
 
 A line: `2026/01/02 03:04:05 [error] 7#7: *5 connect() failed (111: Connection refused) while connecting to upstream,
 client: 127.0.0.1, server: 0.0.0.0:1883, upstream: "10.0.0.5:1883", bytes from/to client:0/0, bytes from/to

@@ -28,7 +28,7 @@ TIME, UPSTREAM_TIME, CACHE = "t", "u", "cache "
 """What the names of counts begin with that are followed by a bucket, or by what the cache did."""
 HELD, RETRIES = "held", "retries"
 _UPGRADED = "101"
-"""A WebSocket ends when somebody leaves: its time is none of an answer."""
+"""A WebSocket ends when a visitor leaves: its time is none of an answer."""
 MINUTE_S = 60
 
 _REQUEST = re.compile(rb"([0-9]{1,13})([A-Z]{1,9}v[0-9.]{1,9})?([A-Z]{1,32})?")

@@ -1,4 +1,4 @@
-"""What nginx's error log says of one request, in plain words: of servers (`served.upstream_errors`) and of the gate.
+"""What nginx's error log reports of one request, in plain words: of servers (`served.upstream_errors`) and of the gate.
 
 Pure. Lines are hostile in part: they hold what a visitor sent.
 """

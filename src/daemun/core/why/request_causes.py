@@ -1,4 +1,4 @@
-"""What happened to a request that was, the cause first: by its lines in the logs, and by what the file says. Pure."""
+"""What happened to a request that was, the cause first: by its lines in the logs, and by the file. Pure."""
 
 import collections.abc
 

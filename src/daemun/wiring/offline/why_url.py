@@ -109,7 +109,7 @@ class Look:
         )
 
     async def run_without_servers(self) -> url_facts.GateFacts:
-        """What the file says of it alone."""
+        """As the file alone has it."""
         facts = await self._walk(self._begin())
         return dataclasses.replace(facts, file=await asyncio.to_thread(why_disk.look_at_file, facts.route, self._url))
 
