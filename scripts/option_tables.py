@@ -11,7 +11,7 @@ from daemun.core.options import catalogue, option
 from daemun.sources import yaml_entry, yaml_route, yaml_site, yaml_top
 
 FILE = pathlib.Path(__file__).parents[1] / "docs" / "CONFIGURATION.md"
-TABLES: dict[str, tuple[type[yaml_entry.Entry], option.Level | None]] = {
+TABLES: dict[str, tuple[type[yaml_entry.YamlEntry], option.Level | None]] = {
     "Top": (yaml_top.FILE, option.Level.GATE),
     "A site": (yaml_site.SITE, option.Level.SITE),
     "A route": (yaml_route.ROUTE, option.Level.ROUTE),
@@ -26,7 +26,7 @@ _FURTHER = {
 """Where a value comes from that is not set at a level: the nearest one where the option stands, too."""
 
 
-def rows(entry: type[yaml_entry.Entry], level: option.Level | None) -> collections.abc.Iterator[str]:
+def rows(entry: type[yaml_entry.YamlEntry], level: option.Level | None) -> collections.abc.Iterator[str]:
     for name, field in entry.model_fields.items():
         one = catalogue.BY_NAME.get(name)
         if one is not None and level not in one.levels:

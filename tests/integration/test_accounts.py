@@ -271,7 +271,7 @@ async def test_a_ca_that_is_down_is_told_later_and_both_keys_work_meanwhile(
 
 
 def register(gate: Accounts, ca: pebble.Pebble, key: acme_accounts.Key) -> str:
-    network = acme_network.Network(key, str(ca.ca_file), gate.clock, threading.Event())
+    network = acme_network.AcmeNetwork(key, str(ca.ca_file), gate.clock, threading.Event())
     with contextlib.closing(network.session):
         directory = client.ClientV2.get_directory(ca.directory, network)
         new = messages.NewRegistration.from_data(email=None, terms_of_service_agreed=True)

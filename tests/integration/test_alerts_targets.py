@@ -10,7 +10,7 @@ import pytest
 from daemun.alerts import alert_message, alert_targets, mail, webhooks
 from daemun.core import model
 from daemun.core.alerts import alert_ledger
-from daemun.core.alerts.alert_ledger import Danger, Event
+from daemun.core.alerts.alert_ledger import AlertEvent, Danger
 from daemun.core.options import alerts_option
 from daemun.errors import DaemunError, RetryableError
 from tests.support import ports, receivers
@@ -19,9 +19,9 @@ from tests.support.standings import DAY, HOUR, NOW, failing, served
 SECRET = "T0Ps3cret"
 
 
-def notice(event: Event = Event.FAILING, *statuses: model.CertificateStatus) -> alert_ledger.Notice:
+def notice(event: AlertEvent = AlertEvent.FAILING, *statuses: model.CertificateStatus) -> alert_ledger.Notice:
     found = statuses or (failing(reason="the CA said 아니요", attempt=NOW + HOUR),)
-    danger = Danger.EXPIRING if event is Event.EXPIRING else Danger.FAILING
+    danger = Danger.EXPIRING if event is AlertEvent.EXPIRING else Danger.FAILING
     items = (
         alert_ledger.Item(
             alarm=alert_ledger.Alert(
@@ -30,16 +30,16 @@ def notice(event: Event = Event.FAILING, *statuses: model.CertificateStatus) -> 
                 host=one.host,
                 names=one.names,
                 raised_at=NOW - HOUR,
-                solved_at=NOW if event is Event.SOLVED else None,
+                solved_at=NOW if event is AlertEvent.SOLVED else None,
             ),
             status=one,
         )
         for one in found
     )
-    return alert_ledger.Notice(event=event, items=() if event is Event.TEST else tuple(items))
+    return alert_ledger.Notice(event=event, items=() if event is AlertEvent.TEST else tuple(items))
 
 
-def told(event: Event = Event.FAILING, *statuses: model.CertificateStatus) -> alert_message.Message:
+def told(event: AlertEvent = AlertEvent.FAILING, *statuses: model.CertificateStatus) -> alert_message.Message:
     return alert_message.Message(notice=notice(event, *statuses), machine="gate1", version="1.2.3", at=NOW)
 
 
@@ -114,8 +114,8 @@ async def test_the_body_of_a_webhook(receiver: receivers.Receiver) -> None:
 
 
 async def test_the_body_of_an_end_and_of_a_test(receiver: receivers.Receiver) -> None:
-    await deliver(webhook(receiver.url), told(Event.SOLVED, served()))
-    await deliver(webhook(receiver.url), told(Event.TEST))
+    await deliver(webhook(receiver.url), told(AlertEvent.SOLVED, served()))
+    await deliver(webhook(receiver.url), told(AlertEvent.TEST))
     solved, test = (post.json for post in receiver.posts)
     assert (solved["event"], solved["certificates"][0]["danger"]) == ("solved", "failing")
     assert solved["certificates"][0]["solved_at"] == "2026-05-01T12:00:00Z"
@@ -194,11 +194,11 @@ async def test_what_ntfy_is_sent(receiver: receivers.Receiver, tmp_path: pathlib
 @pytest.mark.parametrize(
     ("what", "priority", "tags"),
     [
-        (told(Event.FAILING, failing(kind=model.CertificateKind.PUBLIC)), "3", "warning"),
-        (told(Event.EXPIRING, served(left=DAY)), "4", "hourglass_flowing_sand"),
-        (told(Event.EXPIRING, served(left=-DAY)), "5", "hourglass_flowing_sand"),
-        (told(Event.SOLVED, served()), "2", "white_check_mark"),
-        (told(Event.TEST), "3", "test_tube"),
+        (told(AlertEvent.FAILING, failing(kind=model.CertificateKind.PUBLIC)), "3", "warning"),
+        (told(AlertEvent.EXPIRING, served(left=DAY)), "4", "hourglass_flowing_sand"),
+        (told(AlertEvent.EXPIRING, served(left=-DAY)), "5", "hourglass_flowing_sand"),
+        (told(AlertEvent.SOLVED, served()), "2", "white_check_mark"),
+        (told(AlertEvent.TEST), "3", "test_tube"),
     ],
 )
 async def test_how_loud_ntfy_is(
@@ -213,7 +213,7 @@ async def test_how_loud_ntfy_is(
 async def test_a_long_message_stays_a_message(receiver: receivers.Receiver) -> None:
     """ntfy makes a file of what is longer than 4,096 bytes."""
     many = [failing(f"{number}.test", reason=f"cause {number} " + "ü" * 300) for number in range(30)]
-    await deliver(topic(f"{receiver.url}/t"), told(Event.FAILING, *many))
+    await deliver(topic(f"{receiver.url}/t"), told(AlertEvent.FAILING, *many))
     (post,) = receiver.posts
     assert len(post.body) < 4096
     assert post.body.decode().endswith("…")

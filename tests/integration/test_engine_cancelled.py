@@ -30,7 +30,7 @@ class Failing:
 def begin(engine: Failing) -> asyncio.Task[None]:
     seen = engine_state.EngineState()
     seen.doubts_all = seen.doubts_networks = False
-    seen.note([engine_events.Event(action="start", container=id_) for id_ in ("a", "b")])
+    seen.note([engine_events.EngineEvent(action="start", container=id_) for id_ in ("a", "b")])
     endpoint = engine_place.EngineEndpoint(url="unix:///nowhere.sock")
     found = engine_client.Engine(engine, endpoint)  # type: ignore[arg-type]
     return asyncio.create_task(found.catch_up(seen))

@@ -27,7 +27,9 @@ class House:
         self.recorder = history_recorder.Recorder(self.store, self.clock, lambda: self.files)
         self.book = history_book.Book(self.store)
 
-    def note(self, content: bytes | None = None, applied: history_port.AppliedRound = LIVE) -> history_entry.Entry:
+    def note(
+        self, content: bytes | None = None, applied: history_port.AppliedRound = LIVE
+    ) -> history_entry.HistoryEntry:
         """Let a round end. Returns: the newest entry."""
         if content is not None:
             self.files = {"daemun.yaml": content}

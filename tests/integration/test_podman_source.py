@@ -106,7 +106,7 @@ async def test_health_and_pauses_take_a_container_out_and_in(podman_engine: engi
 async def test_programs_that_run_in_a_container_are_no_reason_to_look(podman_engine: engines.PodmanEngine) -> None:
     podman_engine.run("web-1", *SERVE, labels=A)
     async with engine_client.connect(engine_place.EngineEndpoint(url=podman_engine.url)) as engine:
-        seen: list[engine_events.Event] = []
+        seen: list[engine_events.EngineEvent] = []
         async with contextlib.aclosing(engine.follow(lambda: 60.0)) as happenings:
             await anext(happenings)
             for _ in range(3):

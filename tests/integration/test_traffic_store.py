@@ -293,7 +293,7 @@ def test_a_file_that_is_deleted_while_numbers_are_read_counts_once(
         if is_before:
             gate.save()
 
-    def read_meanwhile(path: pathlib.Path, since_s: float, now_s: float) -> traffic_store.Kept:
+    def read_meanwhile(path: pathlib.Path, since_s: float, now_s: float) -> traffic_store.StoredTraffic:
         if is_before:
             go_on()
         kept = read(path, since_s, now_s)

@@ -231,7 +231,7 @@ def test_a4_a_site_that_is_not_served_is_told_after_a_while_and_its_end_once() -
     found = alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), NOW, (old,))
     assert [(alarm.danger, alarm.host) for alarm in found.alarms] == [(alert_ledger.Danger.UNSERVED, "a.test")]
     (notice,) = alert_outbox.find_notices(found, (), "me", (old,))
-    assert notice.event is alert_ledger.Event.UNSERVED
+    assert notice.event is alert_ledger.AlertEvent.UNSERVED
     assert alert_text.headline(notice) == "visitors do not get a.test"
     text = alert_text.text(notice, "gate1", NOW)
     assert "unreachable: it refuses" in text
@@ -242,7 +242,7 @@ def test_a4_a_site_that_is_not_served_is_told_after_a_while_and_its_end_once() -
     assert alert_rules.judge_dangers(found, (), NOW, None).alarms == found.alarms
     over = alert_rules.judge_dangers(found, (), NOW, ())
     (notice,) = alert_outbox.find_notices(over, (), "me")
-    assert notice.event is alert_ledger.Event.SOLVED
+    assert notice.event is alert_ledger.AlertEvent.SOLVED
     assert alert_text.headline(notice) == "solved: visitors get a.test again"
     assert alert_outbox.note_delivered(over, "me", notice, NOW).alarms == ()
 
@@ -254,7 +254,7 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_its_end_once() -> None
     refused = {"/state/store": "/state/store cannot be written: no space left on device; free some space"}
     found = alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), NOW, refused_folders=refused)
     (notice,) = alert_outbox.find_notices(found, (), "me")
-    assert notice.event is alert_ledger.Event.UNWRITABLE
+    assert notice.event is alert_ledger.AlertEvent.UNWRITABLE
     assert alert_text.headline(notice) == "/state/store cannot be written"
     assert "no space left on device; free some space" in alert_text.text(notice, "gate1", NOW)
     assert "`daemun status` there shows more" in alert_text.text(notice, "gate1", NOW)

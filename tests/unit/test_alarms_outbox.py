@@ -9,7 +9,7 @@ from hypothesis import strategies
 
 from daemun.core import model
 from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules
-from daemun.core.alerts.alert_ledger import Event
+from daemun.core.alerts.alert_ledger import AlertEvent
 from tests.support.standings import DAY, HOUR, MINUTE, NOW, failing, served
 
 Statuses = collections.abc.Sequence[model.CertificateStatus]
@@ -36,7 +36,7 @@ def test_those_that_come_together_are_one_message() -> None:
     found = in_danger(*(f"{number}.test" for number in range(200)))
     assert due(found, "t", NOW) == []
     (notice,) = due(found, "t", NOW + alert_outbox.GATHER)
-    assert (notice.event, len(notice.items)) == (Event.EXPIRING, 200)
+    assert (notice.event, len(notice.items)) == (AlertEvent.EXPIRING, 200)
     found = alert_outbox.note_delivered(found, "t", notice, NOW + alert_outbox.GATHER)
     assert due(found, "t", NOW + DAY) == []
     assert len(due(found, "other", NOW + DAY)) == 1, "the other one does not know yet"
@@ -72,7 +72,7 @@ def test_what_is_over_while_it_is_told_is_told_to_be_over() -> None:
     found = alert_rules.judge_dangers(found, [served()], NOW + MINUTE)
     found = alert_outbox.note_delivered(found, "t", notice, NOW + 2 * MINUTE)
     (notice,) = due(found, "t", NOW + HOUR)
-    assert notice.event is Event.SOLVED
+    assert notice.event is AlertEvent.SOLVED
     assert alert_outbox.note_delivered(found, "t", notice, NOW + HOUR).alarms == ()
 
 
@@ -81,7 +81,7 @@ def test_two_dangers_of_one_certificate_are_two_messages() -> None:
     for number in range(4):
         status = failing(left=DAY, kind=model.CertificateKind.PUBLIC, attempt=NOW + number * MINUTE)
         found = alert_rules.judge_dangers(found, [status], NOW + number * HOUR)
-    assert {notice.event for notice in due(found, "t", NOW + DAY)} == {Event.FAILING, Event.EXPIRING}
+    assert {notice.event for notice in due(found, "t", NOW + DAY)} == {AlertEvent.FAILING, AlertEvent.EXPIRING}
 
 
 def test_a_target_that_is_gone_is_owed_nothing() -> None:
@@ -119,4 +119,4 @@ def test_whatever_happens_each_is_told_in_turn(steps: list[str]) -> None:
             found = alert_outbox.note_delivered(found, "t", notice, now)
     assert all(one is not other for one, other in itertools.pairwise(heard))
     is_in_danger = status.not_after == NOW + DAY
-    assert (heard[-1:] == [Event.EXPIRING]) is is_in_danger
+    assert (heard[-1:] == [AlertEvent.EXPIRING]) is is_in_danger

@@ -4,11 +4,13 @@ import dataclasses
 
 from daemun.core import model
 from daemun.core.alerts import alert_ledger, alert_text
-from daemun.core.alerts.alert_ledger import Danger, Event
+from daemun.core.alerts.alert_ledger import AlertEvent, Danger
 from tests.support.standings import DAY, MINUTE, NOW, failing, served
 
 
-def notice(event: Event, *statuses: model.CertificateStatus, danger: Danger = Danger.FAILING) -> alert_ledger.Notice:
+def notice(
+    event: AlertEvent, *statuses: model.CertificateStatus, danger: Danger = Danger.FAILING
+) -> alert_ledger.Notice:
     items = (
         alert_ledger.Item(
             alarm=alert_ledger.Alert(danger=danger, name=one.name, host=one.host, names=one.names, raised_at=NOW),
@@ -20,7 +22,9 @@ def notice(event: Event, *statuses: model.CertificateStatus, danger: Danger = Da
 
 
 def test_a_failure_says_why_what_visitors_see_and_when_it_is_tried_again() -> None:
-    told = notice(Event.FAILING, failing(reason='cannot validate "a.test": no address', attempt=NOW + 100 * MINUTE))
+    told = notice(
+        AlertEvent.FAILING, failing(reason='cannot validate "a.test": no address', attempt=NOW + 100 * MINUTE)
+    )
     assert alert_text.headline(told) == "cannot get a certificate for a.test"
     assert alert_text.text(told, "gate1", NOW).splitlines() == [
         "a.test:",
@@ -36,7 +40,7 @@ def test_one_cause_is_said_once() -> None:
     hosts = [f"{number}.example.com" for number in range(60)]
     same = [failing(host, reason=f'cannot validate "{host}": port 80 is closed') for host in hosts]
     other = failing("b.test", reason="the CA is down")
-    told = notice(Event.FAILING, *same, other)
+    told = notice(AlertEvent.FAILING, *same, other)
     text = alert_text.text(told, "gate1", NOW)
     assert alert_text.headline(told) == "cannot get a certificate for 0.example.com and 60 more"
     assert text.count("port 80 is closed") == text.count("the CA is down") == 1
@@ -45,7 +49,7 @@ def test_one_cause_is_said_once() -> None:
 
 def test_what_runs_out() -> None:
     own = served(left=5 * DAY, kind=model.CertificateKind.OWN)
-    told = notice(Event.EXPIRING, own, danger=Danger.EXPIRING)
+    told = notice(AlertEvent.EXPIRING, own, danger=Danger.EXPIRING)
     text = alert_text.text(told, "gate1", NOW)
     assert alert_text.headline(told) == "the certificate of a.test runs out"
     assert "a file of the owner, which daemun does not renew; replace it" in text
@@ -54,8 +58,8 @@ def test_what_runs_out() -> None:
 
 
 def test_the_end() -> None:
-    told = notice(Event.SOLVED, served())
+    told = notice(AlertEvent.SOLVED, served())
     assert alert_text.headline(told) == "solved: the certificate of a.test"
     assert "Example CA signed it, 60 days left" in alert_text.text(told, "gate1", NOW)
-    gone = alert_ledger.Notice(event=Event.SOLVED, items=(dataclasses.replace(told.items[0], status=None),))
+    gone = alert_ledger.Notice(event=AlertEvent.SOLVED, items=(dataclasses.replace(told.items[0], status=None),))
     assert "it is needed no longer" in alert_text.text(gone, "gate1", NOW)

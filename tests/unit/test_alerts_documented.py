@@ -6,7 +6,7 @@ import re
 
 from daemun.alerts import alert_message
 from daemun.core.alerts import alert_ledger
-from daemun.core.alerts.alert_ledger import Danger, Event
+from daemun.core.alerts.alert_ledger import AlertEvent, Danger
 from tests.support.standings import NOW, failing
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "certificates.md").read_text()
@@ -19,7 +19,7 @@ def test_the_body_of_a_webhook() -> None:
     alarm = alert_ledger.Alert(
         danger=Danger.FAILING, name=status.name, host=status.host, names=status.names, raised_at=NOW
     )
-    notice = alert_ledger.Notice(event=Event.FAILING, items=(alert_ledger.Item(alarm=alarm, status=status),))
+    notice = alert_ledger.Notice(event=AlertEvent.FAILING, items=(alert_ledger.Item(alarm=alarm, status=status),))
     body = alert_message.body_json(alert_message.Message(notice=notice, machine="gate1", version="1", at=NOW))
     assert list(shown) == list(body)
     assert list(shown["daemun"]) == list(body["daemun"])
@@ -30,5 +30,5 @@ def test_the_body_of_a_webhook() -> None:
 
 
 def test_every_event_is_named() -> None:
-    for event in Event:
+    for event in AlertEvent:
         assert f"`{event.value}`" in TEXT

@@ -18,8 +18,8 @@ def row(of: containers.Container, *, health: containers.Health | None = None) ->
     )
 
 
-def happened(action: str, name: str) -> engine_events.Event:
-    return engine_events.Event(action=action, container=identity(name))
+def happened(action: str, name: str) -> engine_events.EngineEvent:
+    return engine_events.EngineEvent(action=action, container=identity(name))
 
 
 def saw(*found: containers.Container) -> engine_state.EngineState:
@@ -121,14 +121,14 @@ def test_who_is_checked_by_an_engine_that_does_not_list_health_is_asked_for_at_e
 def test_who_joins_or_leaves_a_network_is_asked_for_and_the_networks_are_not() -> None:
     for action in ("connect", "disconnect"):
         known = saw(A)
-        known.note([engine_events.Event(action=action, container=A.id, of_network=True)])
+        known.note([engine_events.EngineEvent(action=action, container=A.id, of_network=True)])
         assert (known.doubted, known.doubts_all, known.doubts_networks) == ((A.id,), False, False)
 
 
 def test_networks_that_come_and_go_are_asked_for() -> None:
     known = saw(A)
 
-    known.note([engine_events.Event(action="create", of_network=True)])
+    known.note([engine_events.EngineEvent(action="create", of_network=True)])
 
     assert (known.doubted, known.doubts_all, known.doubts_networks) == ((), True, True)
 
@@ -171,8 +171,10 @@ def test_events_as_docker_tells_them() -> None:
     joined = {"Type": "network", "Action": "connect", "Actor": {"ID": "9", "Attributes": {"container": "1"}}}
     made = {"Type": "network", "Action": "create", "Actor": {"ID": "9", "Attributes": {"name": "gate"}}}
 
-    assert engine_events.parse_event(killed) == engine_events.Event(action="kill", container="1", signal=15)
-    assert engine_events.parse_event(joined) == engine_events.Event(action="connect", container="1", of_network=True)
-    assert engine_events.parse_event(made) == engine_events.Event(action="create", of_network=True)
-    assert engine_events.parse_event([]) == engine_events.Event(action="")
+    assert engine_events.parse_event(killed) == engine_events.EngineEvent(action="kill", container="1", signal=15)
+    assert engine_events.parse_event(joined) == engine_events.EngineEvent(
+        action="connect", container="1", of_network=True
+    )
+    assert engine_events.parse_event(made) == engine_events.EngineEvent(action="create", of_network=True)
+    assert engine_events.parse_event([]) == engine_events.EngineEvent(action="")
     assert not engine_events.parse_event({"Type": "container", "Action": "exec_start: sh"}).is_relevant

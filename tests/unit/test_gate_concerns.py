@@ -9,7 +9,7 @@ from daemun.alerts import alert_message, ledger_store, notifier
 from daemun.core import model
 from daemun.core.access import banned_networks
 from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules, alert_text, gate_concerns
-from daemun.core.alerts.alert_ledger import Danger, Event
+from daemun.core.alerts.alert_ledger import AlertEvent, Danger
 from daemun.core.nginx_builds import nginx_weaknesses
 from daemun.core.options import alerting_forms
 from daemun.core.traffic import error_shares
@@ -157,14 +157,14 @@ def test_once_when_it_lasts_and_once_more_when_it_is_over() -> None:
     assert due(look(look(found, 4), 6, concern()), 120) == [], "it began anew"
     found = look(found, 5, concern())
     (notice,) = due(found, 6)
-    assert (notice.event, alert_text.headline(notice)) == (Event.UNAPPLIED, "a change is not live: a.test")
+    assert (notice.event, alert_text.headline(notice)) == (AlertEvent.UNAPPLIED, "a change is not live: a.test")
     text = alert_text.text(notice, "gate1", NOW)
     assert "a.test:\n  it is wrong\n  Mend it.\n" in text and "`daemun status`" in text
     found = ledger_store._FORM.validate_json(ledger_store.encode(found))  # a restart
     found = alert_outbox.note_delivered(found, "t", notice, NOW + 6 * MINUTE)
     assert due(look(found, 7, concern()), 60) == []
     (end,) = due(look(found, 20), 60)
-    assert (end.event, alert_text.headline(end)) == (Event.SOLVED, "solved: changes are live again: a.test")
+    assert (end.event, alert_text.headline(end)) == (AlertEvent.SOLVED, "solved: changes are live again: a.test")
     assert due(alert_outbox.note_delivered(look(found, 20), "t", end, NOW + 30 * MINUTE), 600) == []
 
 
@@ -190,7 +190,7 @@ def test_headlines_of_ends_of_several_kinds(dangers: tuple[Danger, ...], headlin
         for number, one in enumerate(dangers)
     ]
     items = tuple(alert_ledger.Item(alarm=one) for one in alarms)
-    assert alert_text.headline(alert_ledger.Notice(event=Event.SOLVED, items=items)) == headline
+    assert alert_text.headline(alert_ledger.Notice(event=AlertEvent.SOLVED, items=items)) == headline
 
 
 def test_several_weaknesses_of_one_nginx_are_one_paragraph_with_one_cure() -> None:
@@ -209,7 +209,7 @@ def test_several_weaknesses_of_one_nginx_are_one_paragraph_with_one_cure() -> No
 def test_every_danger_has_words_and_an_entry_of_the_body(danger: Danger) -> None:
     found = look(alert_ledger.AlertLedger(), 0, concern("x", danger, 0))
     (notice,) = due(found, 1)
-    for event in (notice.event, Event.SOLVED):
+    for event in (notice.event, AlertEvent.SOLVED):
         message = alert_message.Message(
             notice=dataclasses.replace(notice, event=event), machine="gate1", version="1", at=NOW
         )
@@ -217,7 +217,7 @@ def test_every_danger_has_words_and_an_entry_of_the_body(danger: Danger) -> None
         (entry,) = alert_message.body_json(message)["gate"]
         assert (entry["danger"], entry["about"], entry["cure"]) == (danger.value, "x", "Mend it.")
         assert entry["reason"]
-        assert message.is_urgent == (event is Event.ERRORS)
+        assert message.is_urgent == (event is AlertEvent.ERRORS)
 
 
 def test_what_is_switched_off_is_forgotten() -> None:

@@ -15,13 +15,13 @@ OLD = "crowdsec: {url: http://127.0.0.1:1, key: 'one'}  # ours\nsites:\n  a.test
 NEW = "crowdsec: {url: http://127.0.0.1:2, key: 'two'}\nsites:\n  b.test: http://b:2\n  c.test: http://c:1\n"
 
 
-def entry_of(number: int, texts: dict[str, str], names: dict[str, str]) -> history_entry.Entry:
+def entry_of(number: int, texts: dict[str, str], names: dict[str, str]) -> history_entry.HistoryEntry:
     files = []
     for name, one in kept_secrets.mask_all({name: text.encode() for name, text in texts.items()}).items():
         assert one is not None
         secrets = (history_entry.KeptSecret(name=names[kept.written], path=kept.path) for kept in one.secrets)
         files.append(history_entry.KeptFile(name=name, text=one.text, secrets=tuple(secrets)))
-    return history_entry.Entry(
+    return history_entry.HistoryEntry(
         number=number,
         at=NOW,
         author=history_entry.Author(what="daemun add a.test", user="alice"),
@@ -133,7 +133,7 @@ def test_what_containers_requested_otherwise() -> None:
 # --- the way back ----------------------------------------------------------------------------------------------
 
 
-def find_past(entry: history_entry.Entry, present: str, names: dict[str, str]) -> past_files.Past:
+def find_past(entry: history_entry.HistoryEntry, present: str, names: dict[str, str]) -> past_files.Past:
     return past_files.find_past(entry, kept_secrets.mask_all({"daemun.yaml": present.encode()}), names)
 
 

@@ -101,7 +101,7 @@ def test_stand_ins_are_no_secrets_and_make_a_configuration_without_a_fault(
     kept = tuple(history_entry.KeptSecret(name=names[held.written], path=held.path) for held in one.secrets)
     entry = history_entry.decode(
         history_entry.encode(
-            history_entry.Entry(
+            history_entry.HistoryEntry(
                 number=7,
                 at=datetime.datetime(2026, 11, 30, tzinfo=datetime.UTC),
                 author=history_entry.Author(what="start"),

@@ -16,7 +16,7 @@ from daemun.sources import (
 )
 from tests.unit.test_yaml_documented import every_map
 
-ENTRIES: tuple[type[yaml_entry.Entry], ...] = (
+ENTRIES: tuple[type[yaml_entry.YamlEntry], ...] = (
     yaml_top.FILE,
     yaml_site.SITE,
     yaml_route.ROUTE,

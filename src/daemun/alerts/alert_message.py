@@ -46,11 +46,11 @@ class Message:
 
 def is_urgent(notice: alert_ledger.Notice, now: datetime.datetime) -> bool:
     """Whether visitors of a site are warned, or turned away, now."""
-    if notice.event is alert_ledger.Event.ERRORS:
+    if notice.event is alert_ledger.AlertEvent.ERRORS:
         return True
-    if notice.event is alert_ledger.Event.UNSERVED:
+    if notice.event is alert_ledger.AlertEvent.UNSERVED:
         return any(item.site is None or item.site.state is not _DEGRADED for item in notice.items)
-    return notice.event in {alert_ledger.Event.FAILING, alert_ledger.Event.EXPIRING} and any(
+    return notice.event in {alert_ledger.AlertEvent.FAILING, alert_ledger.AlertEvent.EXPIRING} and any(
         item.status is not None and not alert_rules.is_trusted(item.status, now) for item in notice.items
     )
 

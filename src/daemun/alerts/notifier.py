@@ -106,7 +106,7 @@ class Notifier:
         seen = self._look()
         if seen is None:
             raise ConfigError("cannot test the alerts: daemun has not read its configuration yet; try again")
-        notice = alert_ledger.Notice(event=alert_ledger.Event.TEST)
+        notice = alert_ledger.Notice(event=alert_ledger.AlertEvent.TEST)
         sent = (self._try(target, notice) for target in alert_targets.make_targets(seen.alerts))
         return tuple(await asyncio.gather(*sent))
 
@@ -217,7 +217,7 @@ class Notifier:
         else:
             self._outages.pop(target.key, None)
             return model.SentAlert(target=target.name, remark=remark)
-        if notice.event is not alert_ledger.Event.TEST:
+        if notice.event is not alert_ledger.AlertEvent.TEST:
             self._note_outage(target, words, wait_s)
         return model.SentAlert(target=target.name, error=words)
 

@@ -31,34 +31,34 @@ MOST_NTFY_BYTES = 3900
 """A longer message becomes a file to download. Source: docs.ntfy.sh/config/#message-limits, 4,096 bytes."""
 
 _PRIORITIES = {
-    alert_ledger.Event.FAILING: "3",
-    alert_ledger.Event.EXPIRING: "4",
-    alert_ledger.Event.UNSERVED: "4",
-    alert_ledger.Event.UNWRITABLE: "4",
-    alert_ledger.Event.ERRORS: "4",
-    alert_ledger.Event.FILLING: "4",
-    alert_ledger.Event.UNAPPLIED: "3",
-    alert_ledger.Event.OLD_WORKERS: "3",
-    alert_ledger.Event.WEAK: "3",
-    alert_ledger.Event.BANS: "3",
-    alert_ledger.Event.SOLVED: "2",
-    alert_ledger.Event.TEST: "3",
+    alert_ledger.AlertEvent.FAILING: "3",
+    alert_ledger.AlertEvent.EXPIRING: "4",
+    alert_ledger.AlertEvent.UNSERVED: "4",
+    alert_ledger.AlertEvent.UNWRITABLE: "4",
+    alert_ledger.AlertEvent.ERRORS: "4",
+    alert_ledger.AlertEvent.FILLING: "4",
+    alert_ledger.AlertEvent.UNAPPLIED: "3",
+    alert_ledger.AlertEvent.OLD_WORKERS: "3",
+    alert_ledger.AlertEvent.WEAK: "3",
+    alert_ledger.AlertEvent.BANS: "3",
+    alert_ledger.AlertEvent.SOLVED: "2",
+    alert_ledger.AlertEvent.TEST: "3",
 }
 """From 1 to 5. Source: docs.ntfy.sh/publish/#message-priority."""
 _URGENT = "5"
 _TAGS = {
-    alert_ledger.Event.FAILING: "warning",
-    alert_ledger.Event.EXPIRING: "hourglass_flowing_sand",
-    alert_ledger.Event.UNSERVED: "no_entry",
-    alert_ledger.Event.UNWRITABLE: "floppy_disk",
-    alert_ledger.Event.ERRORS: "boom",
-    alert_ledger.Event.FILLING: "floppy_disk",
-    alert_ledger.Event.UNAPPLIED: "construction",
-    alert_ledger.Event.OLD_WORKERS: "hourglass",
-    alert_ledger.Event.WEAK: "lock",
-    alert_ledger.Event.BANS: "no_pedestrians",
-    alert_ledger.Event.SOLVED: "white_check_mark",
-    alert_ledger.Event.TEST: "test_tube",
+    alert_ledger.AlertEvent.FAILING: "warning",
+    alert_ledger.AlertEvent.EXPIRING: "hourglass_flowing_sand",
+    alert_ledger.AlertEvent.UNSERVED: "no_entry",
+    alert_ledger.AlertEvent.UNWRITABLE: "floppy_disk",
+    alert_ledger.AlertEvent.ERRORS: "boom",
+    alert_ledger.AlertEvent.FILLING: "floppy_disk",
+    alert_ledger.AlertEvent.UNAPPLIED: "construction",
+    alert_ledger.AlertEvent.OLD_WORKERS: "hourglass",
+    alert_ledger.AlertEvent.WEAK: "lock",
+    alert_ledger.AlertEvent.BANS: "no_pedestrians",
+    alert_ledger.AlertEvent.SOLVED: "white_check_mark",
+    alert_ledger.AlertEvent.TEST: "test_tube",
 }
 """Emoji short codes. Source: docs.ntfy.sh/emojis."""
 

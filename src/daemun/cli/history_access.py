@@ -20,7 +20,7 @@ class Side:
 
     what: str
     files: dict[str, str]
-    entry: "history_entry.Entry | None"
+    entry: "history_entry.HistoryEntry | None"
 
 
 def open_book(chosen: settings.Settings) -> "history_book.Book":
@@ -41,7 +41,7 @@ def complain_of_damage(chosen: settings.Settings, book: "history_book.Book") -> 
         output.complain(f"warning: {problem.message}")
 
 
-def find(book: "history_book.Book", word: str) -> "history_entry.Entry":
+def find(book: "history_book.Book", word: str) -> "history_entry.HistoryEntry":
     """An entry by its number, or `now`: what was applied last. Raises: ConfigError."""
     if word == NOW:
         found = next(iter(book.newest()), None)

@@ -15,7 +15,7 @@ TITLES = ("NUMBER", "WHEN", "STATE", "CHANGED", "BY")
 _MOST_NAMED = 3
 
 
-def row_of(entry: "history_entry.Entry") -> output.Row:
+def row_of(entry: "history_entry.HistoryEntry") -> output.Row:
     return (
         str(entry.number),
         entry.at.strftime("%Y-%m-%d %H:%M:%SZ"),
@@ -25,7 +25,7 @@ def row_of(entry: "history_entry.Entry") -> output.Row:
     )
 
 
-def _changed(entry: "history_entry.Entry") -> str:
+def _changed(entry: "history_entry.HistoryEntry") -> str:
     """ "+ shop.example.com, ~ chat.example.com and 3 more"."""
     named = []
     for text in entry.changes[:_MOST_NAMED]:

@@ -11,12 +11,17 @@ from aiohttp import web
 from daemun.core.access import login_url
 from daemun.core.options import login_provider_form
 from daemun.judge import login_app, login_http, login_judge, login_pages, provider_pages, provider_sign_in
-from daemun.judge.providers.provider_error import Fault, ProviderError
+from daemun.judge.providers.provider_error import ProviderError, ProviderFault
 
 BROWSER = "__Host-daemun-provider"
 _BROWSER_S = 3600
 _CALLBACK = re.compile(r"/pages/callback/(?P<key>[a-z0-9.-]{1,255})\Z")
-_STATUS = {Fault.AWAY: 503, Fault.SETTINGS: 502, Fault.REFUSED: 403, Fault.UNPROVEN: 502}
+_STATUS = {
+    ProviderFault.AWAY: 503,
+    ProviderFault.SETTINGS: 502,
+    ProviderFault.REFUSED: 403,
+    ProviderFault.UNPROVEN: 502,
+}
 
 
 class ProviderApp:

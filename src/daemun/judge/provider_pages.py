@@ -68,7 +68,7 @@ def failed(words: login_pages.Words, *, name: str, error: provider_error.Provide
         login_pages.warning(find_text(words, error.fault.value, name=name)),
         f"<p><small>{html.escape(find_text(words, 'cause', cause=error.cause))}</small></p>",
     ]
-    if error.fault is provider_error.Fault.SETTINGS:
+    if error.fault is provider_error.ProviderFault.SETTINGS:
         parts.append(f"<p><small>{html.escape(find_text(words, 'redirect_uri', name=name, uri=uri))}</small></p>")
     return login_pages.document(words, find_text(words, "failed", name=name), *parts, _link(words, again))
 

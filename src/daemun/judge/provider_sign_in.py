@@ -21,7 +21,7 @@ from daemun.core.access import guess_limits, judge_policies, login_policies, log
 from daemun.core.texts import repeats
 from daemun.judge import login_judge, session_book
 from daemun.judge.providers import github_provider, pending_sign_ins, provider_requests
-from daemun.judge.providers.provider_error import Fault, ProviderError
+from daemun.judge.providers.provider_error import ProviderError, ProviderFault
 
 _T = typing.TypeVar("_T")
 
@@ -199,7 +199,9 @@ class ProviderSignIn:
             except (ProviderError, NotAdmittedError) as error:
                 failure = error
                 # Who changes the mind at the provider has cost it nothing.
-                tried.was_right = "error" in query and isinstance(error, ProviderError) and error.fault is Fault.REFUSED
+                tried.was_right = (
+                    "error" in query and isinstance(error, ProviderError) and error.fault is ProviderFault.REFUSED
+                )
             tried.ended_s = asyncio.get_running_loop().time()
         if failure is not None:
             raise failure
@@ -231,7 +233,7 @@ class ProviderSignIn:
         found = self._secrets.get(key, _NO_SECRET).text
         if not found:
             cause = "its client_secret or ca_file cannot be read; `daemun status` has the cause"
-            raise ProviderError(Fault.SETTINGS, cause)
+            raise ProviderError(ProviderFault.SETTINGS, cause)
         return found
 
     @contextlib.contextmanager
@@ -250,7 +252,7 @@ class ProviderSignIn:
             async with asyncio.timeout(WITHIN_S):
                 return await answer
         except TimeoutError:
-            error = ProviderError(Fault.AWAY, f"it did not answer within {WITHIN_S:.0f} seconds")
+            error = ProviderError(ProviderFault.AWAY, f"it did not answer within {WITHIN_S:.0f} seconds")
         except ProviderError as found:
             error = found
         self._log(key, error)
@@ -259,7 +261,7 @@ class ProviderSignIn:
     def _log(self, key: str, error: ProviderError) -> None:
         """Visitors can repeat most failures as often as they like."""
         line = f"sign-in at {key}: {error.fault.value}: {error.cause}"
-        if error.fault is Fault.REFUSED:
+        if error.fault is ProviderFault.REFUSED:
             return
         left_out = self._repeats.note(line, asyncio.get_running_loop().time())
         if left_out is not None:

@@ -29,7 +29,7 @@ _PARTS = 7
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class CacheKey:
     """What an answer was requested by. site: as its key names it (`response_cache`). path: decoded, without what leads
     nowhere."""
 
@@ -39,14 +39,14 @@ class Kept:
     query: str
 
 
-def parse_key(key: str) -> Kept | None:
+def parse_key(key: str) -> CacheKey | None:
     """None: it is not one of ours."""
     parts = key.split(" ", _PARTS - 1)
     if len(parts) < _PARTS - 1:
         return None
     authority, slash, target = parts[_PARTS - 2].partition("/")
     path, _, query = f"{slash}{target}".partition("?")
-    return Kept(site=parts[0], host=_without_port(authority), path=normal_path(path), query=query)
+    return CacheKey(site=parts[0], host=_without_port(authority), path=normal_path(path), query=query)
 
 
 def normal_path(path: str) -> str:
@@ -67,7 +67,7 @@ def _without_port(authority: str) -> str:
     return host.lower() if colon and port.isdecimal() else authority.lower()
 
 
-def purge(folder: str, is_meant: collections.abc.Callable[[Kept], bool]) -> int:
+def purge(folder: str, is_meant: collections.abc.Callable[[CacheKey], bool]) -> int:
     """Let nginx forget the answers that are meant. Returns: how many. Blocking, about 20 µs for each that is kept.
 
     Raises: OSError; one that is gone meanwhile is none. FileNotFoundError: nothing was ever kept.
@@ -86,7 +86,7 @@ def _raise(error: OSError) -> None:
         raise error
 
 
-def _forget(name: str, folder: int, is_meant: collections.abc.Callable[[Kept], bool]) -> bool:
+def _forget(name: str, folder: int, is_meant: collections.abc.Callable[[CacheKey], bool]) -> bool:
     found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
         return False

@@ -28,14 +28,14 @@ _THAT_ADD_UP = frozenset({header_options.REQUEST.name, header_options.RESPONSE.n
 _ANSWERS = frozenset({option.Beside.REDIRECT, option.Beside.RESPOND, option.Beside.DENY})
 
 
-class _DefaultsEntry(yaml_entry.Entry):
+class _DefaultsEntry(yaml_entry.YamlEntry):
     """A map of options of routes."""
 
 
 _DEFAULTS: type[_DefaultsEntry] = catalogue.with_fields("PresetDefaults", _DefaultsEntry, OPTIONS)
 
 
-class PresetEntry(yaml_entry.Entry):
+class PresetEntry(yaml_entry.YamlEntry):
     """The file of an application."""
 
     shape = "a map with `title` and what the application needs of a proxy"
@@ -74,7 +74,7 @@ class Preset:
 
     # --- beneath the keys of a site ---
 
-    def for_site(self, entry: yaml_entry.Entry, given: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    def for_site(self, entry: yaml_entry.YamlEntry, given: dict[str, typing.Any]) -> dict[str, typing.Any]:
         """given: of the entry."""
         beneath = {name: value for name, value in self.options.items() if name in _OF_SITES}
         return _fill(beneath, entry, given)
@@ -98,7 +98,7 @@ class Preset:
                 action, options = entry.model_copy().make_action()
                 yield model.Route(path=path, action=action, options=options, origin=origin)
 
-    def find_repeated(self, entry: yaml_entry.Entry) -> collections.abc.Iterator[str]:
+    def find_repeated(self, entry: yaml_entry.YamlEntry) -> collections.abc.Iterator[str]:
         """Keys of a site or a route that set what the preset does."""
         for name, value in entry.given(self.options).items():
             if value == self.options[name]:
@@ -106,7 +106,7 @@ class Preset:
 
 
 def _fill(
-    beneath: collections.abc.Mapping[str, typing.Any], entry: yaml_entry.Entry, given: dict[str, typing.Any]
+    beneath: collections.abc.Mapping[str, typing.Any], entry: yaml_entry.YamlEntry, given: dict[str, typing.Any]
 ) -> dict[str, typing.Any]:
     """What holds: the entry's own values, and headers of the preset that it says nothing of."""
     found = {name: value for name, value in beneath.items() if name not in entry.model_fields_set} | given
@@ -142,7 +142,7 @@ def parse(name: str, content: bytes, *, place: str = "") -> tuple[Preset | None,
     if messages or entry is None:
         return None, messages or (f"{file}: cannot be read; expected {PresetEntry.shape}",)
     written = document.value if isinstance(document.value, dict) else {}
-    defaults: yaml_entry.Entry | None = entry.defaults
+    defaults: yaml_entry.YamlEntry | None = entry.defaults
     return (
         Preset(
             name=name,

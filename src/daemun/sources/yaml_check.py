@@ -24,8 +24,8 @@ from daemun.sources import (
     yaml_words,
 )
 
-_T = typing.TypeVar("_T", bound=yaml_entry.Entry)
-_Map = type[yaml_entry.Entry] | type[forms.OptionMap]
+_T = typing.TypeVar("_T", bound=yaml_entry.YamlEntry)
+_Map = type[yaml_entry.YamlEntry] | type[forms.OptionMap]
 _OF_OTHER_TOOLS: set[_Map] = {
     yaml_top.FILE,
     yaml_top.IncludedEntry,
@@ -216,7 +216,7 @@ def _suggest(kind: _Map, detail: typing.Any) -> str | None:
 
 def _keys(kind: _Map) -> collections.abc.Mapping[str, object]:
     """The keys of a map, and the forms of their values."""
-    if issubclass(kind, yaml_entry.Entry):
+    if issubclass(kind, yaml_entry.YamlEntry):
         return {name: field.annotation for name, field in kind.model_fields.items()}
     return forms.keys(kind)
 
@@ -232,7 +232,7 @@ def _owner(kind: _Map, loc: yaml_words.Loc) -> _Map:
 
 def _maps_in(annotation: object, tag: str | int | None) -> collections.abc.Iterator[_Map]:
     """tag: which of several forms was chosen, if the annotation distinguishes them."""
-    if isinstance(annotation, type) and issubclass(annotation, yaml_entry.Entry | forms.OptionMap):
+    if isinstance(annotation, type) and issubclass(annotation, yaml_entry.YamlEntry | forms.OptionMap):
         yield annotation
     arguments = typing.get_args(annotation)
     tags = [argument.tag for argument in arguments if isinstance(argument, pydantic.Tag)]
@@ -243,7 +243,7 @@ def _maps_in(annotation: object, tag: str | int | None) -> collections.abc.Itera
 
 _OF_AN_ANSWER = "is part of a fixed answer"
 _OF_A_ROUTE = "is an option of a route"
-_HOMES: tuple[tuple[type[yaml_entry.Entry], str], ...] = (
+_HOMES: tuple[tuple[type[yaml_entry.YamlEntry], str], ...] = (
     (yaml_site.SITE, "is an option of a site; write it below the host that it is for, beside `routes:`"),
     (yaml_route.ROUTE, f"{_OF_A_ROUTE}; write it in the map of a path under `routes:`"),
     (yaml_top.FILE, "belongs to the top of the file; write it beside `sites:`, without indentation"),

@@ -8,7 +8,7 @@ from daemun.core.texts import words
 from daemun.sources import nginx_snippet, yaml_check, yaml_entry, yaml_include, yaml_positions, yaml_words
 
 SOURCE = "file"
-_T = typing.TypeVar("_T", bound=yaml_entry.Entry)
+_T = typing.TypeVar("_T", bound=yaml_entry.YamlEntry)
 
 
 def make_origin(file_name: str, mark: yaml_positions.Mark) -> model.Origin:

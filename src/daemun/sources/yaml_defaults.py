@@ -16,7 +16,7 @@ _OPTIONS = tuple(
 )  # each of them is of a site or of a route, and none of both
 
 
-class DefaultsEntry(yaml_entry.Entry):
+class DefaultsEntry(yaml_entry.YamlEntry):
     """A map of options of sites and of routes."""
 
 
@@ -33,11 +33,11 @@ class Defaults:
         self._site = {name: one for name, one in given.items() if option.Level.SITE in catalogue.BY_NAME[name].levels}
         self._route = {name: one for name, one in given.items() if name not in self._site}
 
-    def for_site(self, entry: yaml_entry.Entry, given: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    def for_site(self, entry: yaml_entry.YamlEntry, given: dict[str, typing.Any]) -> dict[str, typing.Any]:
         """given: of the entry."""
         return {name: one for name, one in self._site.items() if name not in entry.model_fields_set} | given
 
-    def for_route(self, entry: yaml_entry.Entry, action: option.Beside) -> None:
+    def for_route(self, entry: yaml_entry.YamlEntry, action: option.Beside) -> None:
         """Add what has a meaning for its action, where it sets nothing itself."""
         for name, value in self._route.items():
             if name not in entry.model_fields_set and action in catalogue.BY_NAME[name].beside:

@@ -5,7 +5,7 @@ import typing
 import pydantic
 
 
-class Entry(pydantic.BaseModel):
+class YamlEntry(pydantic.BaseModel):
     """A map with known keys. Values are taken as written: "2" is not 2."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)

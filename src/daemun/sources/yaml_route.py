@@ -19,7 +19,7 @@ def _target(text: str) -> model.Target:
     return short_texts.parse_target(text)
 
 
-class TargetEntry(yaml_entry.Entry):
+class TargetEntry(yaml_entry.YamlEntry):
     """A target's text, or this map."""
 
     shape = 'a target such as "http://127.0.0.1:8000", or a map with its `url`'
@@ -82,7 +82,7 @@ class TargetEntry(yaml_entry.Entry):
         )
 
 
-class RouteEntry(yaml_entry.Entry):
+class RouteEntry(yaml_entry.YamlEntry):
     """A target's text, or this map with one of `to`, `redirect`, `files`, `respond`, `deny`, `php`."""
 
     shape = (

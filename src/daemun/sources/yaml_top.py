@@ -10,7 +10,7 @@ from daemun.sources import yaml_defaults, yaml_entry, yaml_include, yaml_words
 _Pattern = typing.Annotated[forms.Text, pydantic.AfterValidator(yaml_include.check_pattern)]
 
 
-class FileEntry(yaml_entry.Entry):
+class FileEntry(yaml_entry.YamlEntry):
     """The top of the file. Sites are checked one by one, as `yaml_site.SITE`."""
 
     shape = f"a map with `sites`; {yaml_words.MINIMAL_FILE}"
@@ -48,7 +48,7 @@ class FileEntry(yaml_entry.Entry):
         return _without_extensions(value)
 
 
-class IncludedEntry(yaml_entry.Entry):
+class IncludedEntry(yaml_entry.YamlEntry):
     """The top of a file that `include` names."""
 
     shape = "a map with `sites`"

@@ -245,7 +245,7 @@ class Translation(yaml_context.Context):
     # --- applications ---
 
     def _find_app(
-        self, entry: yaml_entry.Entry, path: yaml_positions.Path, host: str, around: app_preset.Preset | None = None
+        self, entry: yaml_entry.YamlEntry, path: yaml_positions.Path, host: str, around: app_preset.Preset | None = None
     ) -> app_preset.Preset | None:
         """What a site or a route names, which an unknown one is reported of. around: of its site."""
         name = getattr(entry, app_option.OPTION.name)
@@ -272,7 +272,7 @@ class Translation(yaml_context.Context):
         return iter(()) if chosen is None else chosen.make_routes({one.path for one in own}, origin)
 
     def _warn_of_repeated(
-        self, app: app_preset.Preset, entry: yaml_entry.Entry, path: yaml_positions.Path, host: str
+        self, app: app_preset.Preset, entry: yaml_entry.YamlEntry, path: yaml_positions.Path, host: str
     ) -> None:
         for name in app.find_repeated(entry):
             cause = f"is what `app: {app.name}` sets anyway; leave one of them out"

@@ -42,11 +42,11 @@ def read(paths: layout.Layout, since_s: float, now_s: float) -> Found:
     return tuple(found.items())
 
 
-def _read_store(path: pathlib.Path, since_s: float, now_s: float) -> traffic_store.Kept:
+def _read_store(path: pathlib.Path, since_s: float, now_s: float) -> traffic_store.StoredTraffic:
     try:
         return traffic_store.read(path, since_s, now_s)
     except FileNotFoundError:
-        return traffic_store.Kept()
+        return traffic_store.StoredTraffic()
     except sqlite3.Error as error:
         raise errors.EnvironmentProblemError(
             f"cannot read the numbers of requests in {path}: {error}; a damaged file is set aside when `daemun up` "
@@ -68,7 +68,7 @@ def count_errors(paths: layout.Layout, since_s: float, now_s: float) -> dict[str
 
 
 def _read_rest(
-    paths: layout.Layout, files: traffic_files.TrafficFiles, kept: traffic_store.Kept, now_s: float
+    paths: layout.Layout, files: traffic_files.TrafficFiles, kept: traffic_store.StoredTraffic, now_s: float
 ) -> dict[traffic_sums.Key, traffic_sums.Sums]:
     files.resume(kept.positions)
     addition = traffic_sums.Addition(paths.run)

@@ -220,7 +220,7 @@ class TrafficStore:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class StoredTraffic:
     """sums: since the time that was queried. positions: how far files were read for them. read_at_s: when."""
 
     sums: tuple[tuple[traffic_sums.Series, traffic_sums.Sums], ...] = ()
@@ -228,7 +228,7 @@ class Kept:
     read_at_s: float | None = None
 
 
-def read(path: pathlib.Path, since_s: float, now_s: float) -> Kept:
+def read(path: pathlib.Path, since_s: float, now_s: float) -> StoredTraffic:
     """What is kept since then, by minutes if that is within a day, and else by hours. Nothing is written.
 
     Raises: sqlite3.Error, also when there is no file; OSError.
@@ -243,7 +243,7 @@ def read(path: pathlib.Path, since_s: float, now_s: float) -> Kept:
         rows = database.execute(_USED, (seconds, since_s - since_s % seconds, now_s + HOUR_S))
         for site, route, server, *sums in rows:
             found.setdefault(traffic_sums.Series(site, route, server), traffic_sums.Sums()).add(_read_sums(*sums))
-        return Kept(sums=tuple(found.items()), positions=positions, read_at_s=read_at_s)
+        return StoredTraffic(sums=tuple(found.items()), positions=positions, read_at_s=read_at_s)
     finally:
         database.close()
 

@@ -18,7 +18,7 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def use_account(
-    authority: model.Authority, acme: client.ClientV2, network: acme_network.Network, store: ports.Store
+    authority: model.Authority, acme: client.ClientV2, network: acme_network.AcmeNetwork, store: ports.Store
 ) -> None:
     """Sign as the account of this CA from now on; update the contact at the CA when the e-mail address changed.
 
@@ -43,7 +43,7 @@ def use_account(
 
 
 def _register(
-    authority: model.Authority, acme: client.ClientV2, network: acme_network.Network
+    authority: model.Authority, acme: client.ClientV2, network: acme_network.AcmeNetwork
 ) -> acme_accounts.Registration:
     network.account = None
     binding = _bind(authority, acme, network)
@@ -66,7 +66,9 @@ def _register(
         ) from problem
 
 
-def _bind(authority: model.Authority, acme: client.ClientV2, network: acme_network.Network) -> dict[str, object] | None:
+def _bind(
+    authority: model.Authority, acme: client.ClientV2, network: acme_network.AcmeNetwork
+) -> dict[str, object] | None:
     """The proof that the owner of the account at the CA's web page wants this one (RFC 8555 section 7.3.4)."""
     if authority.eab is None:
         if acme.directory["meta"].external_account_required:

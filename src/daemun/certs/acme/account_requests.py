@@ -117,7 +117,7 @@ def _asking(
 ) -> collections.abc.Iterator[client.ClientV2]:
     """A client that signs by the key, as the account `url`; None: by the key alone. verb: as in `in_words`."""
     authority = ca.authority
-    network = acme_network.Network(key, authority.ca_file, ca.clock, ca.stop, ca.pause)
+    network = acme_network.AcmeNetwork(key, authority.ca_file, ca.clock, ca.stop, ca.pause)
     errors_in_words = acme_network.in_words(authority, (authority.directory,), network, verb=verb)
     with contextlib.closing(network.session), errors_in_words:
         directory = client.ClientV2.get_directory(authority.directory, network)

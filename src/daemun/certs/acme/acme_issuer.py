@@ -105,10 +105,10 @@ def obtain(
 @contextlib.contextmanager
 def _connected(
     ca: account_requests.CaAccess, store: ports.Store, hosts: tuple[str, ...]
-) -> collections.abc.Iterator[acme_network.Network]:
+) -> collections.abc.Iterator[acme_network.AcmeNetwork]:
     """As the account that the CA knows. Failures are raised in words for people."""
     key = acme_accounts.load_key(store, ca.authority.directory)
-    network = acme_network.Network(key, ca.authority.ca_file, ca.clock, ca.stop, ca.pause)
+    network = acme_network.AcmeNetwork(key, ca.authority.ca_file, ca.clock, ca.stop, ca.pause)
     with contextlib.closing(network.session), acme_network.in_words(ca.authority, hosts, network):
         yield network
 
@@ -119,7 +119,7 @@ class _Order:
     def __init__(
         self,
         request: Request,
-        network: acme_network.Network,
+        network: acme_network.AcmeNetwork,
         store: ports.Store,
         provers: prover_port.Provers,
         spent_at: collections.abc.Callable[[str], request_ledger.RequestLedger],

@@ -36,7 +36,7 @@ _NONCE_ATTEMPTS = 8
 _PROBLEM_PREFIX = "urn:ietf:params:acme:error:"
 
 
-class Network(client.ClientNetwork):
+class AcmeNetwork(client.ClientNetwork):
     """The library's network with patience for refused nonces, an end from outside, and Retry-After kept."""
 
     def __init__(
@@ -119,7 +119,7 @@ def signer(key: acme_accounts.Key) -> tuple[jwk.JWK, jwa.JWASignature]:
 
 @contextlib.contextmanager
 def in_words(
-    authority: model.Authority, hosts: tuple[str, ...], network: Network, *, verb: str = "get a certificate for"
+    authority: model.Authority, hosts: tuple[str, ...], network: AcmeNetwork, *, verb: str = "get a certificate for"
 ) -> collections.abc.Iterator[None]:
     """Turn everything that can go wrong with a CA into one OrderError in words: cannot VERB HOSTS."""
     ca = f"the CA at {authority.directory}"

@@ -40,7 +40,7 @@ class _NewOrder(messages.NewOrder):
 
 
 def send(
-    request: Request, acme: client.ClientV2, network: acme_network.Network, spent: request_ledger.RequestLedger
+    request: Request, acme: client.ClientV2, network: acme_network.AcmeNetwork, spent: request_ledger.RequestLedger
 ) -> str:
     """Returns: the order's URL.
 
@@ -64,7 +64,7 @@ def _send_once(
     request: Request,
     new: _NewOrder,
     acme: client.ClientV2,
-    network: acme_network.Network,
+    network: acme_network.AcmeNetwork,
     spent: request_ledger.RequestLedger,
 ) -> str:
     cost = budget.OrderCost(

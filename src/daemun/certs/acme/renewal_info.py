@@ -60,7 +60,7 @@ def fetch(
 ) -> dict[str, RenewalAnswer]:
     """The CA's renewal information for each certificate (by any key), one after the other. Never raises."""
     # The key signs nothing; the library's network wants one.
-    network = acme_network.Network(ec.generate_private_key(ec.SECP256R1()), authority.ca_file, clock, stop)
+    network = acme_network.AcmeNetwork(ec.generate_private_key(ec.SECP256R1()), authority.ca_file, clock, stop)
     answers = dict.fromkeys(leaves, UNKNOWN)
     with contextlib.closing(network.session), contextlib.suppress(*_FAILURES):
         directory = client.ClientV2.get_directory(authority.directory, network)
@@ -77,7 +77,7 @@ def fetch(
     return answers
 
 
-def _query(network: acme_network.Network, base: str, leaf: x509.Certificate) -> RenewalAnswer:
+def _query(network: acme_network.AcmeNetwork, base: str, leaf: x509.Certificate) -> RenewalAnswer:
     identifier = identify(leaf)
     if identifier is None:
         return RenewalAnswer(is_known=True, poll_s=renewal_advice.POLL_LATEST.total_seconds())

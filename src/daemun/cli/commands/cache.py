@@ -37,7 +37,7 @@ def purge(chosen: settings.Settings, place: Place, path: Path = None) -> None:
     is_path = _make_rule(path)
     site = names.variable_suffix(host, "")
 
-    def is_meant(one: kept_answers.Kept) -> bool:
+    def is_meant(one: kept_answers.CacheKey) -> bool:
         return (one.host == host or one.site == site) and is_path(one)
 
     try:
@@ -114,7 +114,7 @@ def _find_known(chosen: settings.Settings) -> tuple[str, ...]:
     return ()
 
 
-def _make_rule(path: str | None) -> "typing.Callable[[kept_answers.Kept], bool]":
+def _make_rule(path: str | None) -> "typing.Callable[[kept_answers.CacheKey], bool]":
     """Whether what is kept is meant by a path. Raises: ConfigError."""
     from daemun.core.texts import words
     from daemun.nginx import kept_answers

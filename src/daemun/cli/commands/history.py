@@ -46,7 +46,7 @@ def history(
     history_access.complain_of_damage(chosen, book)
 
 
-def _show(entry: "history_entry.Entry", *, as_json: bool) -> None:
+def _show(entry: "history_entry.HistoryEntry", *, as_json: bool) -> None:
     from daemun.sources.history import history_entry, kept_secrets
 
     texts = kept_secrets.show_entry(entry)

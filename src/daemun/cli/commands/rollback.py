@@ -39,7 +39,7 @@ class _Way:
     """The way back. main: daemun.yaml. present: what the files hold now. others: those that were not included then."""
 
     main: pathlib.Path
-    entry: "history_entry.Entry"
+    entry: "history_entry.HistoryEntry"
     present: dict[str, bytes]
     past: "past_files.Past"
 
@@ -93,7 +93,7 @@ def _find_daemon(chosen: settings.Settings) -> tuple[control_client.Client | Non
 
 
 def _find_way(
-    book: "history_book.Book", entry: "history_entry.Entry", main: pathlib.Path, *, is_served: bool, force: bool
+    book: "history_book.Book", entry: "history_entry.HistoryEntry", main: pathlib.Path, *, is_served: bool, force: bool
 ) -> _Way:
     """Raises: ConfigError when something would be lost, or a secret is nowhere any more."""
     from daemun.sources.history import kept_secrets, past_files

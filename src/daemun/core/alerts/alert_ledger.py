@@ -41,7 +41,7 @@ class Danger(enum.Enum):
         return not self.is_of_certificate and self not in {Danger.UNSERVED, Danger.UNWRITABLE}
 
 
-class Event(enum.Enum):
+class AlertEvent(enum.Enum):
     """What a message is about: a danger of that name. SOLVED: dangers that were alerted before are over. TEST: nothing
     happened."""
 
@@ -126,7 +126,7 @@ class Sent:
     """When a target was last sent a message of this kind."""
 
     target: str
-    event: Event
+    event: AlertEvent
     at: datetime.datetime
 
 
@@ -155,6 +155,6 @@ class Item:
 class Notice:
     """A message to be sent. at: not before then."""
 
-    event: Event
+    event: AlertEvent
     items: tuple[Item, ...] = ()
     at: datetime.datetime | None = None

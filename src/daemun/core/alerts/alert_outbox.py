@@ -19,7 +19,7 @@ MOST_ITEMS = 1000
 FIRST_PAUSE = datetime.timedelta(seconds=30)
 LONGEST_PAUSE = datetime.timedelta(hours=1)
 
-_EVENTS = {danger: alert_ledger.Event(danger.value) for danger in alert_ledger.Danger}
+_EVENTS = {danger: alert_ledger.AlertEvent(danger.value) for danger in alert_ledger.Danger}
 
 
 def find_notices(
@@ -36,12 +36,12 @@ def find_notices(
     sites = {one.site.host: one for one in troubles}
     known = {status.name: status for status in statuses}
     sent = {each.event: each.at for each in ledger.sent if each.target == target}
-    found: dict[alert_ledger.Event, list[alert_ledger.Alert]] = {}
+    found: dict[alert_ledger.AlertEvent, list[alert_ledger.Alert]] = {}
     for alarm in ledger.alarms:
         if alarm.solved_at is None and target not in alarm.told:
             found.setdefault(_EVENTS[alarm.danger], []).append(alarm)
         elif alarm.solved_at is not None and target in alarm.told:
-            found.setdefault(alert_ledger.Event.SOLVED, []).append(alarm)
+            found.setdefault(alert_ledger.AlertEvent.SOLVED, []).append(alarm)
     notices = []
     for event, alarms in found.items():
         at = min(alarm.solved_at or alarm.raised_at for alarm in alarms) + GATHER
@@ -73,10 +73,10 @@ def note_delivered(
         told = alarm.told
         if delivered.pop((alarm.name, alarm.danger), None) is not None:
             rest = tuple(other for other in told if other != target)
-            told = rest if notice.event is alert_ledger.Event.SOLVED else (*rest, target)
+            told = rest if notice.event is alert_ledger.AlertEvent.SOLVED else (*rest, target)
         if told or alarm.solved_at is None:
             alarms.append(dataclasses.replace(alarm, told=told))
-    if notice.event is not alert_ledger.Event.SOLVED:  # what is left was over before any target knew of it
+    if notice.event is not alert_ledger.AlertEvent.SOLVED:  # what is left was over before any target knew of it
         alarms += (dataclasses.replace(alarm, solved_at=now, told=(target,)) for alarm in delivered.values())
     sent = (each for each in ledger.sent if (each.target, each.event) != (target, notice.event))
     return dataclasses.replace(

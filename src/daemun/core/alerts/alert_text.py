@@ -12,16 +12,16 @@ MOST_HOSTS = 50
 """Named in one text; the rest is counted."""
 _MOST_CAUSES = 20
 _HEADLINES = {
-    alert_ledger.Event.FAILING: "cannot get a certificate for {}",
-    alert_ledger.Event.EXPIRING: "the certificate of {} runs out",
-    alert_ledger.Event.UNSERVED: "visitors do not get {}",
-    alert_ledger.Event.UNWRITABLE: "{} cannot be written",
-    alert_ledger.Event.ERRORS: "many requests for {} fail",
-    alert_ledger.Event.FILLING: "{} is nearly full",
-    alert_ledger.Event.UNAPPLIED: "a change is not live: {}",
-    alert_ledger.Event.OLD_WORKERS: "{} keeps too many old workers",
-    alert_ledger.Event.WEAK: "{} has known weaknesses",
-    alert_ledger.Event.BANS: "many addresses are banned on {}",
+    alert_ledger.AlertEvent.FAILING: "cannot get a certificate for {}",
+    alert_ledger.AlertEvent.EXPIRING: "the certificate of {} runs out",
+    alert_ledger.AlertEvent.UNSERVED: "visitors do not get {}",
+    alert_ledger.AlertEvent.UNWRITABLE: "{} cannot be written",
+    alert_ledger.AlertEvent.ERRORS: "many requests for {} fail",
+    alert_ledger.AlertEvent.FILLING: "{} is nearly full",
+    alert_ledger.AlertEvent.UNAPPLIED: "a change is not live: {}",
+    alert_ledger.AlertEvent.OLD_WORKERS: "{} keeps too many old workers",
+    alert_ledger.AlertEvent.WEAK: "{} has known weaknesses",
+    alert_ledger.AlertEvent.BANS: "many addresses are banned on {}",
 }
 _SOLVED_CERTIFICATE = "solved: the certificate of {}"
 _SOLVED_SEVERAL = "solved: what was reported of {}"
@@ -49,11 +49,11 @@ _ENDS = {
 
 def headline(notice: alert_ledger.Notice) -> str:
     """One line: what happened to which host. ASCII, because host names are."""
-    if notice.event is alert_ledger.Event.TEST:
+    if notice.event is alert_ledger.AlertEvent.TEST:
         return "a test of daemun's alerts"
     hosts = hosts_of(notice)
     whose = hosts[0] if len(hosts) == 1 else f"{hosts[0]} and {len(hosts) - 1} more"
-    if notice.event is alert_ledger.Event.SOLVED:
+    if notice.event is alert_ledger.AlertEvent.SOLVED:
         forms = {_SOLVED.get(item.alarm.danger, _SOLVED_CERTIFICATE) for item in notice.items}
         words = forms.pop() if len(forms) == 1 else _SOLVED_SEVERAL
     else:
@@ -63,7 +63,7 @@ def headline(notice: alert_ledger.Notice) -> str:
 
 def text(notice: alert_ledger.Notice, machine: str, now: datetime.datetime) -> str:
     """Some lines: each cause once, with those it concerns, and what happens next. machine: daemun's host."""
-    if notice.event is alert_ledger.Event.TEST:
+    if notice.event is alert_ledger.AlertEvent.TEST:
         return (
             f"This is a test: daemun on {machine} can reach you.\n"
             "It reports what is in danger, such as a certificate, a site or the disk, and when that is over.\n"
@@ -82,18 +82,18 @@ def hosts_of(notice: alert_ledger.Notice) -> list[str]:
     return list(dict.fromkeys(item.alarm.host for item in notice.items))
 
 
-def reason_of(item: alert_ledger.Item, event: alert_ledger.Event, now: datetime.datetime) -> str:
+def reason_of(item: alert_ledger.Item, event: alert_ledger.AlertEvent, now: datetime.datetime) -> str:
     """Why, in words: of a danger its cause, of its end what is served now."""
     if item.alarm.danger is alert_ledger.Danger.UNSERVED:
         return _reason_of_site(item, event)
     if not item.alarm.danger.is_of_certificate:
-        return _ENDS[item.alarm.danger] if event is alert_ledger.Event.SOLVED else item.alarm.cause
+        return _ENDS[item.alarm.danger] if event is alert_ledger.AlertEvent.SOLVED else item.alarm.cause
     return _reason_of_certificate(item, event, now)
 
 
-def _reason_of_certificate(item: alert_ledger.Item, event: alert_ledger.Event, now: datetime.datetime) -> str:
+def _reason_of_certificate(item: alert_ledger.Item, event: alert_ledger.AlertEvent, now: datetime.datetime) -> str:
     status = item.status
-    if event is alert_ledger.Event.SOLVED:
+    if event is alert_ledger.AlertEvent.SOLVED:
         return _describe_end(item, now)
     if status is None:
         return "no reason is known"
@@ -105,8 +105,8 @@ def _reason_of_certificate(item: alert_ledger.Item, event: alert_ledger.Event, n
     return status.reason or ("it was not renewed yet" if is_expiring else "no reason is known")
 
 
-def _reason_of_site(item: alert_ledger.Item, event: alert_ledger.Event) -> str:
-    if event is alert_ledger.Event.SOLVED:
+def _reason_of_site(item: alert_ledger.Item, event: alert_ledger.AlertEvent) -> str:
+    if event is alert_ledger.AlertEvent.SOLVED:
         return "visitors get it again, or it is there no longer"
     return "no reason is known" if item.site is None else f"{item.site.state.words}: {item.site.reason}"
 
@@ -146,7 +146,7 @@ def _without_names(reason: str, alarm: alert_ledger.Alert) -> str:
 
 
 def _paragraph(
-    group: collections.abc.Sequence[alert_ledger.Item], event: alert_ledger.Event, now: datetime.datetime
+    group: collections.abc.Sequence[alert_ledger.Item], event: alert_ledger.AlertEvent, now: datetime.datetime
 ) -> str:
     first = group[0]
     hosts = list(dict.fromkeys(item.alarm.host for item in group))
@@ -154,11 +154,11 @@ def _paragraph(
     if len(hosts) > MOST_HOSTS:
         shown += f" and {len(hosts) - MOST_HOSTS} more"
     lines = [f"{shown}:", f"  {reason_of(first, event, now)}"]
-    if event is alert_ledger.Event.UNSERVED and first.site is not None and first.site.cure:
+    if event is alert_ledger.AlertEvent.UNSERVED and first.site is not None and first.site.cure:
         lines.append(f"  {first.site.cure}")
-    if event is not alert_ledger.Event.SOLVED and first.alarm.cure:
+    if event is not alert_ledger.AlertEvent.SOLVED and first.alarm.cure:
         lines.append(f"  {first.alarm.cure}")
-    if event is not alert_ledger.Event.SOLVED and first.status is not None:
+    if event is not alert_ledger.AlertEvent.SOLVED and first.status is not None:
         lines += (f"  {line}" for line in _outlook(first.status, len(group), now))
     return "\n".join(lines)
 

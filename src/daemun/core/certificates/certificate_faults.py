@@ -11,7 +11,7 @@ _LONGEST_REASON = 300
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class CertificateFault:
     """is_useless: visitors refuse what they are shown. reason: one line; `daemun certs` shows all of it."""
 
     is_useless: bool
@@ -19,17 +19,17 @@ class Fault:
     cure: str
 
 
-def find_fault(status: model.CertificateStatus, now: datetime.datetime) -> Fault | None:
+def find_fault(status: model.CertificateStatus, now: datetime.datetime) -> CertificateFault | None:
     """None: it is as it should be, or is on its way."""
     match status.state:
         case model.CertificateState.INVALID:
-            return Fault(is_useless=True, reason=_whole(status), cure=_REPLACE)
+            return CertificateFault(is_useless=True, reason=_whole(status), cure=_REPLACE)
         case model.CertificateState.INCOMPLETE:
-            return Fault(is_useless=False, reason=_whole(status), cure=_REPLACE)
+            return CertificateFault(is_useless=False, reason=_whole(status), cure=_REPLACE)
         case model.CertificateState.FAILING:
             by_files = status.next_attempt is None and not status.failures
             is_over = status.not_after is not None and now >= status.not_after
-            return Fault(
+            return CertificateFault(
                 is_useless=is_over or status.kind is model.CertificateKind.LOCAL,
                 reason=_whole(status) if by_files else f"its certificate is not as asked for: {_brief(status)}",
                 cure=find_cure(status),

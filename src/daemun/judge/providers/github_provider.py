@@ -11,7 +11,7 @@ import urllib.parse
 from daemun.core.access import login_providers
 from daemun.core.options import login_provider_form
 from daemun.judge.providers import pending_sign_ins, provider_error, provider_requests
-from daemun.judge.providers.provider_error import Fault, ProviderError
+from daemun.judge.providers.provider_error import ProviderError, ProviderFault
 
 
 class GithubProvider:
@@ -43,7 +43,7 @@ class GithubProvider:
         user = await self._fetch("/user", token)
         number = user.get("id") if isinstance(user, dict) else None
         if not isinstance(number, int) or isinstance(number, bool):
-            raise ProviderError(Fault.AWAY, "its API answers with no user")
+            raise ProviderError(ProviderFault.AWAY, "its API answers with no user")
         try:
             return login_providers.make_identity(
                 self._provider,
@@ -54,7 +54,7 @@ class GithubProvider:
                 groups=await self._find_organisations(token),
             )
         except ValueError as error:
-            raise ProviderError(Fault.UNPROVEN, str(error)) from None
+            raise ProviderError(ProviderFault.UNPROVEN, str(error)) from None
 
     async def _redeem(self, code: str, pending: pending_sign_ins.Pending, secret: str) -> str:
         form = {
@@ -69,7 +69,7 @@ class GithubProvider:
             raise provider_error.from_code(found["error"])
         token = found.get("access_token") if isinstance(found, dict) else None
         if status != 200 or not isinstance(token, str) or not token.isascii() or not token.isprintable():
-            raise ProviderError(Fault.AWAY, f"its token endpoint answers with {status}, and with no token")
+            raise ProviderError(ProviderFault.AWAY, f"its token endpoint answers with {status}, and with no token")
         return token
 
     async def _find_email(self, token: str) -> str | None:
@@ -95,7 +95,9 @@ class GithubProvider:
         }
         status, found = await self._client.get(f"{self._api}{path}", headers)
         if status != 200 or found is None:
-            raise ProviderError(Fault.AWAY, f"its API answers {path.partition('?')[0]} with {status}, or with no JSON")
+            raise ProviderError(
+                ProviderFault.AWAY, f"its API answers {path.partition('?')[0]} with {status}, or with no JSON"
+            )
         return found
 
 

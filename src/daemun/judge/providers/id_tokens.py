@@ -11,7 +11,7 @@ import warnings
 
 from joserfc import errors, jwk, jws, jwt
 
-from daemun.judge.providers.provider_error import Fault, ProviderError
+from daemun.judge.providers.provider_error import ProviderError, ProviderFault
 
 KEY_TYPES = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
@@ -113,4 +113,4 @@ def _count_bits(number: object) -> int:
 
 
 def _unproven(cause: str) -> ProviderError:
-    return ProviderError(Fault.UNPROVEN, f"the ID token is not good: {cause}")
+    return ProviderError(ProviderFault.UNPROVEN, f"the ID token is not good: {cause}")

@@ -4,7 +4,7 @@ import dataclasses
 import typing
 
 from daemun.judge.providers import provider_requests
-from daemun.judge.providers.provider_error import Fault, ProviderError
+from daemun.judge.providers.provider_error import ProviderError, ProviderFault
 
 _MOST_KEYS = 100
 PATH = "/.well-known/openid-configuration"
@@ -33,7 +33,7 @@ async def fetch(issuer: str, client: provider_requests.ProviderClient) -> Metada
     url = find_url(issuer)
     status, content = await client.get(url)
     if status != 200:
-        raise ProviderError(Fault.AWAY, f"{url} answers with {status}; correct `oidc`, the issuer")
+        raise ProviderError(ProviderFault.AWAY, f"{url} answers with {status}; correct `oidc`, the issuer")
     return read(content, issuer)
 
 
@@ -42,18 +42,18 @@ async def fetch_keys(metadata: Metadata, client: provider_requests.ProviderClien
     status, content = await client.get(metadata.jwks)
     keys = content.get("keys") if isinstance(content, dict) else None
     if status != 200 or not isinstance(keys, list):
-        raise ProviderError(Fault.AWAY, f"its keys cannot be had: `jwks_uri` answers with {status}")
+        raise ProviderError(ProviderFault.AWAY, f"its keys cannot be had: `jwks_uri` answers with {status}")
     return tuple(one for one in keys[:_MOST_KEYS] if isinstance(one, dict))
 
 
 def read(content: typing.Any, issuer: str) -> Metadata:
     """issuer: as configured; a slash at its end makes no difference. Raises: ProviderError."""
     if not isinstance(content, dict):
-        raise ProviderError(Fault.AWAY, f"at {find_url(issuer)} is no discovery document")
+        raise ProviderError(ProviderFault.AWAY, f"at {find_url(issuer)} is no discovery document")
     named = content.get("issuer")
     if not isinstance(named, str) or named.rstrip("/") != issuer.rstrip("/"):
         raise ProviderError(
-            Fault.AWAY, f"the discovery document at {find_url(issuer)} is of another issuer; write its `issuer`"
+            ProviderFault.AWAY, f"the discovery document at {find_url(issuer)} is of another issuer; write its `issuer`"
         )
     methods = content.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
     every = methods if isinstance(methods, list) else []

@@ -9,7 +9,7 @@ import urllib.parse
 
 from daemun.core.access import login_providers
 from daemun.judge.providers import id_tokens, oidc_metadata, pending_sign_ins, provider_error, provider_requests
-from daemun.judge.providers.provider_error import Fault, ProviderError
+from daemun.judge.providers.provider_error import ProviderError, ProviderFault
 
 KEPT_S = 3600.0
 """How long the discovery document and the keys are used."""
@@ -74,7 +74,7 @@ class OidcProvider:
         """Who came back with this query. Raises: ProviderError."""
         metadata = await self.find_metadata()
         if query.get("iss", metadata.issuer if not metadata.has_iss else None) != metadata.issuer:
-            raise ProviderError(Fault.UNPROVEN, "the answer is of another provider (`iss`, RFC 9207)")
+            raise ProviderError(ProviderFault.UNPROVEN, "the answer is of another provider (`iss`, RFC 9207)")
         if "error" in query:
             raise provider_error.from_code(query["error"])
         tokens = await self._redeem(metadata, query.get("code", ""), pending, secret)
@@ -91,7 +91,7 @@ class OidcProvider:
                 groups=claims.get(self._provider.groups_claim) if self._provider.groups_claim else (),
             )
         except ValueError as error:
-            raise ProviderError(Fault.UNPROVEN, str(error)) from None
+            raise ProviderError(ProviderFault.UNPROVEN, str(error)) from None
 
     async def _redeem(
         self, metadata: oidc_metadata.Metadata, code: str, pending: pending_sign_ins.Pending, secret: str
@@ -113,7 +113,7 @@ class OidcProvider:
         if status in {400, 401} and isinstance(found, dict) and "error" in found:
             raise provider_error.from_code(found["error"])
         if status != 200 or not isinstance(found, dict):
-            raise ProviderError(Fault.AWAY, f"its token endpoint answers with {status}, and with no token")
+            raise ProviderError(ProviderFault.AWAY, f"its token endpoint answers with {status}, and with no token")
         return found
 
     async def _verify(self, metadata: oidc_metadata.Metadata, token: object, nonce: str) -> id_tokens.Claims:
@@ -140,10 +140,10 @@ class OidcProvider:
 
     async def _fetch_userinfo(self, metadata: oidc_metadata.Metadata, token: object) -> dict[str, typing.Any]:
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-            raise ProviderError(Fault.AWAY, "its token endpoint answers without an access token")
+            raise ProviderError(ProviderFault.AWAY, "its token endpoint answers without an access token")
         status, found = await self._client.get(metadata.userinfo, {"Authorization": f"Bearer {token}"})
         if status != 200 or not isinstance(found, dict):
-            raise ProviderError(Fault.AWAY, f"its userinfo endpoint answers with {status}, or with no JSON")
+            raise ProviderError(ProviderFault.AWAY, f"its userinfo endpoint answers with {status}, or with no JSON")
         return found
 
 
@@ -152,7 +152,7 @@ def merge(claims: id_tokens.Claims, userinfo: dict[str, typing.Any]) -> id_token
 
     Raises: ProviderError when userinfo is of another account (OpenID Connect Core section 5.3.2)."""
     if userinfo.get("sub") != claims["sub"]:
-        raise ProviderError(Fault.UNPROVEN, "its userinfo endpoint answers with another user")
+        raise ProviderError(ProviderFault.UNPROVEN, "its userinfo endpoint answers with another user")
     email = claims if "email_verified" in claims else userinfo
     both = {key: email.get(key) for key in ("email", "email_verified")}
     return {**userinfo, **claims, **both}

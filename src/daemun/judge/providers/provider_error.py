@@ -3,7 +3,7 @@
 import enum
 
 
-class Fault(enum.Enum):
+class ProviderFault(enum.Enum):
     """AWAY: the provider does not answer, or not as one does. SETTINGS: it refuses what daemun.yaml has of it. REFUSED:
     it does not sign the user in. UNPROVEN: what it sent does not prove who the visitor is."""
 
@@ -16,32 +16,32 @@ class Fault(enum.Enum):
 class ProviderError(Exception):
     """cause: in words of ours that a page may show; nothing of what a provider or a visitor sent."""
 
-    def __init__(self, fault: Fault, cause: str) -> None:
+    def __init__(self, fault: ProviderFault, cause: str) -> None:
         super().__init__(cause)
         self.fault = fault
         self.cause = cause
 
 
 CODES = {
-    "access_denied": Fault.REFUSED,
-    "login_required": Fault.REFUSED,
-    "consent_required": Fault.REFUSED,
-    "interaction_required": Fault.REFUSED,
-    "account_selection_required": Fault.REFUSED,
-    "application_suspended": Fault.SETTINGS,
-    "redirect_uri_mismatch": Fault.SETTINGS,
-    "incorrect_client_credentials": Fault.SETTINGS,
-    "invalid_client": Fault.SETTINGS,
-    "invalid_request": Fault.SETTINGS,
-    "invalid_scope": Fault.SETTINGS,
-    "unauthorized_client": Fault.SETTINGS,
-    "unsupported_grant_type": Fault.SETTINGS,
-    "unsupported_response_type": Fault.SETTINGS,
-    "bad_verification_code": Fault.UNPROVEN,
-    "invalid_grant": Fault.UNPROVEN,
-    "unverified_user_email": Fault.REFUSED,
-    "server_error": Fault.AWAY,
-    "temporarily_unavailable": Fault.AWAY,
+    "access_denied": ProviderFault.REFUSED,
+    "login_required": ProviderFault.REFUSED,
+    "consent_required": ProviderFault.REFUSED,
+    "interaction_required": ProviderFault.REFUSED,
+    "account_selection_required": ProviderFault.REFUSED,
+    "application_suspended": ProviderFault.SETTINGS,
+    "redirect_uri_mismatch": ProviderFault.SETTINGS,
+    "incorrect_client_credentials": ProviderFault.SETTINGS,
+    "invalid_client": ProviderFault.SETTINGS,
+    "invalid_request": ProviderFault.SETTINGS,
+    "invalid_scope": ProviderFault.SETTINGS,
+    "unauthorized_client": ProviderFault.SETTINGS,
+    "unsupported_grant_type": ProviderFault.SETTINGS,
+    "unsupported_response_type": ProviderFault.SETTINGS,
+    "bad_verification_code": ProviderFault.UNPROVEN,
+    "invalid_grant": ProviderFault.UNPROVEN,
+    "unverified_user_email": ProviderFault.REFUSED,
+    "server_error": ProviderFault.AWAY,
+    "temporarily_unavailable": ProviderFault.AWAY,
 }
 """Of RFC 6749 (4.1.2.1, 5.2), OpenID Connect Core (3.1.2.6), and GitHub ("Troubleshooting authorization request
 errors"). Others are shown as "unknown"."""
@@ -51,4 +51,4 @@ def from_code(code: object) -> ProviderError:
     """Of what a provider answered as `error`."""
     if isinstance(code, str) and code in CODES:
         return ProviderError(CODES[code], code)
-    return ProviderError(Fault.REFUSED, "unknown")
+    return ProviderError(ProviderFault.REFUSED, "unknown")

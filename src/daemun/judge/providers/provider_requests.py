@@ -12,7 +12,7 @@ import aiohttp
 
 from daemun import causes
 from daemun.core.options import login_provider_form
-from daemun.judge.providers.provider_error import Fault, ProviderError
+from daemun.judge.providers.provider_error import ProviderError, ProviderFault
 
 WITHIN_S = 20.0
 """For one request, however slowly the other side reads or answers."""
@@ -84,24 +84,24 @@ class ProviderClient:
                 self._session.request(method, url, data=form, headers=headers, allow_redirects=False) as response,
             ):
                 if 300 <= response.status < 400:
-                    raise ProviderError(Fault.AWAY, f"{host} redirects, which is not followed")
+                    raise ProviderError(ProviderFault.AWAY, f"{host} redirects, which is not followed")
                 content = await _read(response, host)
                 return response.status, _parse(content)
         except TimeoutError:
-            raise ProviderError(Fault.AWAY, f"{host} did not answer within {WITHIN_S:.0f} seconds") from None
+            raise ProviderError(ProviderFault.AWAY, f"{host} did not answer within {WITHIN_S:.0f} seconds") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             cause = causes.find_words(error) or "the connection broke, or what came is no HTTP"
-            raise ProviderError(Fault.AWAY, f"{host} does not answer: {cause}") from None
+            raise ProviderError(ProviderFault.AWAY, f"{host} does not answer: {cause}") from None
 
 
 async def _read(response: aiohttp.ClientResponse, host: str | None) -> bytes:
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise ProviderError(Fault.AWAY, f"{host} compresses its answer, which was not requested")
+        raise ProviderError(ProviderFault.AWAY, f"{host} compresses its answer, which was not requested")
     content = b""
     async for chunk in response.content.iter_chunked(1 << 16):
         content += chunk
         if len(content) > MOST_BYTES:
-            raise ProviderError(Fault.AWAY, f"the answer of {host} is longer than {MOST_BYTES >> 20} MB")
+            raise ProviderError(ProviderFault.AWAY, f"the answer of {host} is longer than {MOST_BYTES >> 20} MB")
     return content
 
 
@@ -122,7 +122,7 @@ def check_endpoint(url: object, issuer: str) -> str:
             is_near = is_local and found.scheme == "http" and login_provider_form.is_loopback(found.hostname or "")
             if is_good and (found.scheme == "https" or is_near):
                 return url
-    raise ProviderError(Fault.AWAY, "its discovery document names an address that is not https, or none")
+    raise ProviderError(ProviderFault.AWAY, "its discovery document names an address that is not https, or none")
 
 
 def make_trust(roots: str = "") -> ssl.SSLContext:

@@ -243,7 +243,7 @@ class DockerSource:
 
     # --- containers that are stopping ---
 
-    def _note(self, happened: collections.abc.Sequence[engine_events.Event]) -> None:
+    def _note(self, happened: collections.abc.Sequence[engine_events.EngineEvent]) -> None:
         """A container that was sent its stop signal gets no new requests from now on, while it still answers the old
         ones."""
         now_s = self._now_s()

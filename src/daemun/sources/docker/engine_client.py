@@ -93,7 +93,7 @@ class Engine:
 
     async def follow(
         self, patience_s: collections.abc.Callable[[], float]
-    ) -> collections.abc.AsyncGenerator[tuple[engine_events.Event, ...], None]:
+    ) -> collections.abc.AsyncGenerator[tuple[engine_events.EngineEvent, ...], None]:
         """Yields at once, and then each time something that matters happened, or for `patience_s()` seconds nothing
         did. Never ends but by raising."""
         subscription = self._events.subscribe(filters='{"type":["container","network"]}')
@@ -109,10 +109,10 @@ class Engine:
                 return
             await asyncio.sleep(_SUBSCRIBED_STEP_S)
 
-    async def _next_events(self, subscription: typing.Any, patience_s: float) -> tuple[engine_events.Event, ...]:
+    async def _next_events(self, subscription: typing.Any, patience_s: float) -> tuple[engine_events.EngineEvent, ...]:
         """What happens next and right after it; nothing when nothing happens for so long."""
         now_s = asyncio.get_running_loop().time
-        group: list[engine_events.Event] = []
+        group: list[engine_events.EngineEvent] = []
         until_s, latest_s = now_s() + patience_s, math.inf
         with contextlib.suppress(TimeoutError):
             while now_s() < min(until_s, latest_s):
@@ -126,7 +126,7 @@ class Engine:
                 group.append(event)
         return tuple(group)
 
-    async def _next_event(self, subscription: typing.Any) -> engine_events.Event:
+    async def _next_event(self, subscription: typing.Any) -> engine_events.EngineEvent:
         raw = await subscription.get()
         if raw is not None:
             return engine_events.parse_event(raw)

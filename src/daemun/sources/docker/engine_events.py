@@ -13,7 +13,7 @@ seconds; their outcome is one of its own."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class EngineEvent:
     """Something happened.
 
     container: the id of the one that it was about, or that joined or left a network; None when none is named.
@@ -30,14 +30,14 @@ class Event:
         return not self.action.startswith(_IRRELEVANT)
 
 
-def parse_event(raw: object) -> Event:
+def parse_event(raw: object) -> EngineEvent:
     found = raw if isinstance(raw, dict) else {}
     actor = _map(found, "Actor")
     attributes = _map(actor, "Attributes")
     of_network = found.get("Type") == "network"
     named = attributes.get("container") if of_network else actor.get("ID") if found.get("Type") == "container" else None
     signal = attributes.get("signal")
-    return Event(
+    return EngineEvent(
         action=str(found.get("Action") or found.get("status") or ""),
         container=named if isinstance(named, str) and named else None,
         of_network=of_network,

@@ -35,7 +35,7 @@ class EngineState:
         """Something may have happened without an event."""
         self.doubts_all = self.doubts_networks = True
 
-    def note(self, happened: collections.abc.Iterable[engine_events.Event]) -> None:
+    def note(self, happened: collections.abc.Iterable[engine_events.EngineEvent]) -> None:
         for event in happened:
             if event.container is not None:
                 self._doubted[event.container] = None

@@ -77,7 +77,7 @@ _HASHED = frozenset({balance_option.OPTION.name})
 """What is made of their value reaches nobody."""
 _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}\Z")
-_Entry = typing.TypeVar("_Entry", bound=yaml_entry.Entry)
+_Entry = typing.TypeVar("_Entry", bound=yaml_entry.YamlEntry)
 
 
 class OptionError(ValueError):

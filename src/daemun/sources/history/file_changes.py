@@ -115,7 +115,9 @@ def _name(line: str) -> str | None:
 # --- containers ------------------------------------------------------------------------------------------------
 
 
-def compare_routes(before: history_entry.Entry, after: history_entry.Entry) -> tuple[tuple[str, str], ...]:
+def compare_routes(
+    before: history_entry.HistoryEntry, after: history_entry.HistoryEntry
+) -> tuple[tuple[str, str], ...]:
     """What containers requested otherwise: "+" or "-", and in words."""
     gone, come = set(before.routes) - set(after.routes), set(after.routes) - set(before.routes)
     found = [("-", one) for one in gone] + [("+", one) for one in come]

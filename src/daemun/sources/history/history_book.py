@@ -33,12 +33,12 @@ class Book:
         """Of all entries, oldest first. Raises: EnvironmentProblemError."""
         return sorted(self._keys())
 
-    def read(self, number: int) -> history_entry.Entry | None:
+    def read(self, number: int) -> history_entry.HistoryEntry | None:
         """None: it is not there, or damaged, which is reported. Raises: EnvironmentProblemError."""
         key = self._keys().get(number)
         return None if key is None else self._read(number, key)
 
-    def newest(self) -> collections.abc.Iterator[history_entry.Entry]:
+    def newest(self) -> collections.abc.Iterator[history_entry.HistoryEntry]:
         """All that can be read, newest first. Raises: EnvironmentProblemError."""
         keys = self._keys()
         for number in sorted(keys, reverse=True):
@@ -67,7 +67,7 @@ class Book:
         found = (kept_secrets.find_names(entry, masked) for entry in compared)
         return next((one for one in found if one is not None), {})
 
-    def write(self, entry: history_entry.Entry) -> None:
+    def write(self, entry: history_entry.HistoryEntry) -> None:
         """Add an entry, or replace it, and delete what is beyond the bounds then. Raises: EnvironmentProblemError."""
         content = history_entry.encode(entry)
         key = self._keys().get(entry.number) or _key(entry)
@@ -83,7 +83,7 @@ class Book:
             self._store.delete(keys[number])
             sizes.pop(number, None)
 
-    def _read(self, number: int, key: str) -> history_entry.Entry | None:
+    def _read(self, number: int, key: str) -> history_entry.HistoryEntry | None:
         follows = f"number {number} is missing in `daemun history`; delete the file"
         found = damaged_keys.read(self._store, key, history_entry.decode, follows=follows)
         return found if found is not None and found.number == number else None
@@ -116,5 +116,5 @@ def find_surplus(sizes: collections.abc.Mapping[int, int], of_containers: collec
     return tuple(gone)
 
 
-def _key(entry: history_entry.Entry) -> str:
+def _key(entry: history_entry.HistoryEntry) -> str:
     return f"{PREFIX}/{entry.number}{_OF_CONTAINERS if entry.author.what == CONTAINERS else ''}"

@@ -63,7 +63,7 @@ class KeptFile:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class HistoryEntry:
     """files: daemun.yaml first, then those that it includes; empty where there is none. routes: of containers.
 
     changes: "added shop.example.com"; more: how many besides. reason: why not all is live. generation: of nginx.
@@ -85,7 +85,7 @@ class Entry:
         """Whether its files can be written again."""
         return bool(self.files) and all(one.text is not None for one in self.files)
 
-    def is_same(self, other: "Entry") -> bool:
+    def is_same(self, other: "HistoryEntry") -> bool:
         """Whether both are of the same configuration."""
         return self.files == other.files and self.routes == other.routes
 
@@ -93,13 +93,13 @@ class Entry:
         return next((one for one in self.files if one.name == name), None)
 
 
-def encode(entry: Entry) -> bytes:
+def encode(entry: HistoryEntry) -> bytes:
     """Compressed: sites resemble each other."""
     text = json.dumps({**dataclasses.asdict(entry), "at": entry.at.isoformat(), "came": entry.came.value})
     return zlib.compress(text.encode(), 6)
 
 
-def decode(content: bytes) -> Entry:
+def decode(content: bytes) -> HistoryEntry:
     """Raises: ValueError, LookupError or TypeError when it is damaged."""
     unpacker = zlib.decompressobj()
     try:
@@ -112,7 +112,7 @@ def decode(content: bytes) -> Entry:
     at = datetime.datetime.fromisoformat(held["at"])
     if at.tzinfo is None:
         raise ValueError("a time without a zone")
-    return Entry(
+    return HistoryEntry(
         number=_number(held["number"]),
         at=at,
         author=Author(what=_text(held["author"]["what"]), user=_text(held["author"]["user"])),
@@ -148,7 +148,7 @@ def _number(value: object) -> int:
     return value
 
 
-def summary_json(entry: Entry) -> Json:
+def summary_json(entry: HistoryEntry) -> Json:
     """What `daemun history --json` has of it. Keys may be added, never renamed."""
     return {
         "number": entry.number,

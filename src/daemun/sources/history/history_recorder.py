@@ -43,7 +43,7 @@ class Recorder:
         self._waiting: collections.deque[tuple[history_port.AppliedRound, history_entry.Files, datetime.datetime]]
         self._waiting = collections.deque(maxlen=_MOST_WAITING)
         self._has_new = asyncio.Event()
-        self._last: history_entry.Entry | None = None
+        self._last: history_entry.HistoryEntry | None = None
         self._is_loaded = False
         self._is_first = True
         self._next = 1
@@ -107,7 +107,7 @@ class Recorder:
 
     def _make(
         self, applied: history_port.AppliedRound, files: history_entry.Files, now: datetime.datetime
-    ) -> history_entry.Entry | None:
+    ) -> history_entry.HistoryEntry | None:
         """The entry that is to be written; None: all is there."""
         last, masked = self._last, self._masker.mask_all(files)
         written = [secret.written for one in masked.values() if one is not None for secret in one.secrets]
@@ -117,7 +117,7 @@ class Recorder:
         # What cannot be read may hold those of before.
         self._names = {**self._names, **names} if any(one is None for one in masked.values()) else names
         changes = tuple(applied.changes[: history_entry.MOST_CHANGES])
-        entry = history_entry.Entry(
+        entry = history_entry.HistoryEntry(
             number=self._next,
             at=now,
             author=history_entry.Author(what=START),
@@ -154,8 +154,8 @@ def _judge(applied: history_port.AppliedRound) -> history_entry.Came:
 
 
 def _find_author(
-    entry: history_entry.Entry,
-    last: history_entry.Entry | None,
+    entry: history_entry.HistoryEntry,
+    last: history_entry.HistoryEntry | None,
     callers: collections.abc.Sequence[history_port.Caller],
     *,
     is_first: bool,
@@ -172,8 +172,10 @@ def _find_author(
 
 
 def _amend(
-    last: history_entry.Entry, entry: history_entry.Entry, callers: collections.abc.Sequence[history_port.Caller]
-) -> history_entry.Entry | None:
+    last: history_entry.HistoryEntry,
+    entry: history_entry.HistoryEntry,
+    callers: collections.abc.Sequence[history_port.Caller],
+) -> history_entry.HistoryEntry | None:
     """The last entry with what is known of it now; None: nothing more is."""
     author = last.author
     if callers and author.what.startswith(EDIT) and entry.at - last.at < _CREDITED_WITHIN:

@@ -35,7 +35,7 @@ class Masker:
         return dict(self._masked)
 
 
-def find_names(entry: history_entry.Entry, masked: MaskedFiles) -> dict[str, str] | None:
+def find_names(entry: history_entry.HistoryEntry, masked: MaskedFiles) -> dict[str, str] | None:
     """The name of each secret, as it is written, where these files are those of an entry. None: they are not."""
     found: dict[str, str] = {}
     if [one.name for one in entry.files] != list(masked):
@@ -53,7 +53,7 @@ def label(name: str | None) -> str:
     return "(hidden, new)" if name is None else f"(hidden {name})"
 
 
-def show_entry(entry: history_entry.Entry) -> dict[str, str]:
+def show_entry(entry: history_entry.HistoryEntry) -> dict[str, str]:
     """The texts of an entry's files, for people."""
     return {
         one.name: "" if one.text is None else secret_masks.fill(one.text, [label(kept.name) for kept in one.secrets])

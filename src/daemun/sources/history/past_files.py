@@ -31,7 +31,7 @@ class Past:
 
 
 def find_past(
-    entry: history_entry.Entry,
+    entry: history_entry.HistoryEntry,
     present: kept_secrets.MaskedFiles,
     names: collections.abc.Mapping[str, str],
     kept_files: kept_secrets.MaskedFiles = types.MappingProxyType({}),

@@ -16,7 +16,7 @@ _HASHED = "basic_auth"
 _USERS = re.compile(r"(?:^|[\s,\"'])(?P<user>[\w.@+-]{1,64}):(?=[$\{])")
 
 
-def fill_entry(entry: history_entry.Entry, names: collections.abc.Mapping[str, str]) -> dict[str, bytes]:
+def fill_entry(entry: history_entry.HistoryEntry, names: collections.abc.Mapping[str, str]) -> dict[str, bytes]:
     """The files of an entry that is whole. names: of secrets that are known, as they are written."""
     known = {name: written for written, name in names.items()}
     return {

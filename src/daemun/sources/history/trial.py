@@ -177,10 +177,10 @@ class TrialKeeper:
         self._store.write(KEY, _encode(trial))
         return trial
 
-    def _find_base(self) -> history_entry.Entry | None:
+    def _find_base(self) -> history_entry.HistoryEntry | None:
         """Before what changed last: the newest one where that was not applied yet, or long ago, else the last one with
         other files. What never came live is nothing to go back to."""
-        newest: history_entry.Entry | None = None
+        newest: history_entry.HistoryEntry | None = None
         is_applied, can_be_newest, is_confirmed, changed_at = False, False, False, self._clock.now()
         for entry in self._book.newest():
             if newest is None:
@@ -194,7 +194,7 @@ class TrialKeeper:
                 return newest if is_applied and can_be_newest and not is_fresh else entry
         return newest
 
-    def _is_present(self, entry: history_entry.Entry) -> bool:
+    def _is_present(self, entry: history_entry.HistoryEntry) -> bool:
         """Whether an entry's files are those of now."""
         present = yaml_holder.read_all(self._main)
         held = self.recorder.find_held(entry.number)
@@ -205,7 +205,7 @@ class TrialKeeper:
             (name, None if one is None else one.text) for name, one in masked.items()
         ]
 
-    def _find_past(self, entry: history_entry.Entry) -> past_files.Past:
+    def _find_past(self, entry: history_entry.HistoryEntry) -> past_files.Past:
         held = self.recorder.find_held(entry.number)
         if held is not None:
             return past_files.Past(files=dict(held))
