@@ -30,7 +30,7 @@ ROUTE = model.Route(path="/", action=model.Proxy(targets=(TARGET,)))
 SITE = model.Site(host="app.example.com", routes=(ROUTE,))
 GATE = model.Address(host="127.0.0.1", port=443)
 URL = requested_url.parse("https://app.example.com/x")
-WELL = url_facts.Answer(status=200)
+WELL = url_facts.HttpAnswer(status=200)
 SHOWN = served_judgement.Shown(
     fingerprint="ab",
     issuer="R11",
@@ -38,10 +38,10 @@ SHOWN = served_judgement.Shown(
     not_after=NOW + datetime.timedelta(days=60),
     covers=True,
 )
-SERVER = url_facts.ServerView(
+SERVER = url_facts.QueriedServer(
     written="http://127.0.0.1:3000", server="127.0.0.1:3000", found=server_answers.WELL, answer=WELL
 )
-FACTS = url_facts.GateFacts(
+FACTS = url_facts.UrlFacts(
     url=URL,
     request=condition_match.SentRequest(address="127.0.0.1"),
     now=NOW,
@@ -52,12 +52,12 @@ FACTS = url_facts.GateFacts(
     other_listening=(model.Address(port=80),),
     handshake=SHOWN,
     names=url_facts.NameLook(addresses=("192.0.2.1",), own=("192.0.2.1",), reached=("192.0.2.1",)),
-    visits=(url_facts.Visit(url=URL, at="127.0.0.1:443", answer=WELL),),
+    visits=(url_facts.GateVisit(url=URL, at="127.0.0.1:443", answer=WELL),),
     servers=(SERVER,),
 )
 
 
-def visits(answer: url_facts.Answer | None, **changes: object) -> tuple[url_facts.Visit, ...]:
+def visits(answer: url_facts.HttpAnswer | None, **changes: object) -> tuple[url_facts.GateVisit, ...]:
     return (dataclasses.replace(FACTS.visits[0], answer=answer, **changes),)  # type: ignore[arg-type]
 
 
@@ -90,7 +90,7 @@ def test_what_a_visitor_receives_goes_before_the_name() -> None:
         found=server_answers.ServerFinding(trouble=model.Trouble.REFUSED, cause="it refuses", cure="start it"),
     )
     lost = url_facts.NameLook(failure="name or service not known")
-    assert kinds(names=lost, servers=(dead,), visits=visits(url_facts.Answer(status=502))) == [
+    assert kinds(names=lost, servers=(dead,), visits=visits(url_facts.HttpAnswer(status=502))) == [
         "server-refused",
         "dns-missing",
     ]
@@ -113,7 +113,7 @@ def test_a_public_name_with_a_local_certificate() -> None:
 
 
 def test_what_only_the_status_tells() -> None:
-    assert kinds(visits=visits(url_facts.Answer(status=500))) == ["status-500"]
+    assert kinds(visits=visits(url_facts.HttpAnswer(status=500))) == ["status-500"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_what_only_the_status_tells() -> None:
     ],
 )
 def test_cookies_that_get_lost(line: str, is_lost: bool) -> None:
-    answer = url_facts.Answer(status=200, headers=(("set-cookie", line),))
+    answer = url_facts.HttpAnswer(status=200, headers=(("set-cookie", line),))
     found = tuple(page_causes.find(dataclasses.replace(FACTS, visits=visits(answer))))
     assert bool(found) is is_lost
     assert all(why_lines.clean(one.cause).isprintable() for one in found)
@@ -144,14 +144,14 @@ def test_cookies_that_get_lost(line: str, is_lost: bool) -> None:
 
 def test_a_cookie_for_another_path() -> None:
     url = requested_url.parse("https://app.example.com/shop/login")
-    answer = url_facts.Answer(status=200, headers=(("set-cookie", "sid=1; Path=/other/"),))
+    answer = url_facts.HttpAnswer(status=200, headers=(("set-cookie", "sid=1; Path=/other/"),))
     (found,) = page_causes.find(dataclasses.replace(FACTS, url=url, visits=visits(answer)))
     assert (found.kind, "its Path" in found.cause) == ("cookie-lost", True)
 
 
 def test_hostile_text_never_reaches_the_terminal() -> None:
     evil = "\x1b]0;x\x07\u202e\u2028" + "A" * 9000
-    answer = url_facts.Answer(
+    answer = url_facts.HttpAnswer(
         status=302, headers=(("location", f"https://app.example.com/{evil}"), ("set-cookie", evil))
     )
     choice = dataclasses.replace(FACTS.choice, near=evil)

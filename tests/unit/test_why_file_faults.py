@@ -38,7 +38,7 @@ def read(text: str) -> model.Desired:
     return merge.merge_snapshots([snapshot], validated=snapshot.source)
 
 
-def look(desired: model.Desired | None, host: str, error: str | None = None) -> url_facts.GateFacts:
+def look(desired: model.Desired | None, host: str, error: str | None = None) -> url_facts.UrlFacts:
     """What a gate that answers well has of the host, by this file."""
     choice = site_choice.SiteChoice() if desired is None else site_choice.choose(desired, host)
     walk = None if choice.site is None else route_walk.walk(choice.site, "/", condition_match.SentRequest())
@@ -87,7 +87,7 @@ def test_a_file_of_which_nothing_can_be_used() -> None:
 # --- the address of --from --------------------------------------------------------------------------------------
 
 
-def claimed(address: str, status: int = 403) -> url_facts.GateFacts:
+def claimed(address: str, status: int = 403) -> url_facts.UrlFacts:
     options = catalogue.values(access_option.OPTION.set(access_option.Access(allow=("10.9.9.9",))))
     site = model.Site(host="app.example.com", routes=(test_why_causes.ROUTE,), options=options)
     return dataclasses.replace(
@@ -95,7 +95,7 @@ def claimed(address: str, status: int = 403) -> url_facts.GateFacts:
         is_claimed=True,
         request=condition_match.SentRequest(address=address),
         choice=dataclasses.replace(FACTS.choice, site=site),
-        visits=test_why_causes.visits(url_facts.Answer(status=status)),
+        visits=test_why_causes.visits(url_facts.HttpAnswer(status=status)),
         error_lines=(
             "2026/01/02 03:04:05 [error] 7#7: *5 access forbidden by rule, client: 127.0.0.1, server: app.example.com, "
             'request: "GET /x HTTP/1.1", host: "app.example.com"',
@@ -150,7 +150,7 @@ def test_a_websocket_is_named_as_it_was_written() -> None:
 
 def test_a_host_of_another_site() -> None:
     request = condition_match.SentRequest(headers=(("Host", "other.example.com"),), address="127.0.0.1")
-    answer = test_why_causes.visits(url_facts.Answer(status=421))
+    answer = test_why_causes.visits(url_facts.HttpAnswer(status=421))
     (cause,) = url_causes.find_causes(dataclasses.replace(FACTS, request=request, visits=answer))
     assert (cause.kind, '"other.example.com"' in cause.cause) == ("other-name", True)
 

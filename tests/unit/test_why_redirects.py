@@ -13,7 +13,7 @@ def url(text: str) -> requested_url.RequestedUrl:
 
 def sent(where: str, *lines: str, first: str = FIRST, **headers: str) -> dict[str, str]:
     """The headers of a request to `where`, after an answer of `first` with these Set-Cookie lines."""
-    answer = url_facts.Answer(status=302, headers=tuple(("set-cookie", line) for line in lines))
+    answer = url_facts.HttpAnswer(status=302, headers=tuple(("set-cookie", line) for line in lines))
     request = condition_match.SentRequest(headers=tuple(headers.items()))
     cookies = followed_redirects.read_cookies(answer, url(first).host)
     return dict(followed_redirects.follow(url(where), url(first), request, cookies).headers)

@@ -80,7 +80,7 @@ def can_serve(paths: layout.Layout) -> bool:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class UnwritableFolder:
     """A folder of the state directory that cannot be written. words: why, and what to do."""
 
     folder: str
@@ -93,13 +93,13 @@ def may_be_full(paths: layout.Layout) -> bool:
     return any(_may_be_full(_existing(folder)) for folder in folders)
 
 
-def find_refusal(paths: layout.Layout) -> Refusal | None:
+def find_refusal(paths: layout.Layout) -> UnwritableFolder | None:
     """Why nginx could not work in the state directory; None: it could. Blocking, milliseconds."""
     folders = ((paths.run, ROOM_BYTES), (f"{paths.nginx}/gen", 1), (paths.logs, 1))
     return _find_refusal(paths, folders)
 
 
-def find_unkept(paths: layout.Layout) -> Refusal | None:
+def find_unkept(paths: layout.Layout) -> UnwritableFolder | None:
     """Why nothing could be added to the store or to the certificates, which nginx itself does not write; None: it
     could. Blocking, milliseconds."""
     return _find_refusal(paths, ((paths.store, _KEPT_BYTES), (paths.live, _KEPT_BYTES)))
@@ -120,7 +120,7 @@ def _may_be_full(folder: str) -> bool:
     return is_full or bool(found.f_flag & os.ST_RDONLY)
 
 
-def _find_refusal(paths: layout.Layout, folders: collections.abc.Iterable[tuple[str, int]]) -> Refusal | None:
+def _find_refusal(paths: layout.Layout, folders: collections.abc.Iterable[tuple[str, int]]) -> UnwritableFolder | None:
     for folder, size in folders:
         try:
             with tempfile.TemporaryFile(dir=_existing(folder)) as file:
@@ -129,7 +129,9 @@ def _find_refusal(paths: layout.Layout, folders: collections.abc.Iterable[tuple[
                 os.fsync(file.fileno())
         except OSError as error:
             cure = find_cure(error.errno, paths.state if is_one_disk(folder, paths.state) else folder)
-            return Refusal(folder=folder, words=f"{folder} cannot be written: {causes.describe(error)}; {cure}")
+            return UnwritableFolder(
+                folder=folder, words=f"{folder} cannot be written: {causes.describe(error)}; {cure}"
+            )
     return None
 
 

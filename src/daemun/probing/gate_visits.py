@@ -21,7 +21,7 @@ _SENT = frozenset({"host", "connection", "content-length", "transfer-encoding", 
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class GateAddress:
     """Where a request goes. socket: of a unix socket, and then nothing else. is_tls: with a handshake, by this name.
     sends_proxy_line: the connection begins with a PROXY line."""
 
@@ -37,7 +37,7 @@ class Place:
 class Received:
     """What came back. failure: why no answer did, in words."""
 
-    answer: url_facts.Answer | None = None
+    answer: url_facts.HttpAnswer | None = None
     is_connected: bool = False
     is_secured: bool = False
     failure: str | None = None
@@ -50,9 +50,9 @@ async def visit(
     *,
     sends_proxy_line: bool = False,
     within_s: float,
-) -> url_facts.Visit:
+) -> url_facts.GateVisit:
     """A visitor's request at the gate. Never raises but when cancelled."""
-    place = Place(
+    place = GateAddress(
         host=address.host or "127.0.0.1",
         port=address.port,
         is_tls=url.is_https,
@@ -60,7 +60,7 @@ async def visit(
         sends_proxy_line=sends_proxy_line,
     )
     found = await exchange(place, write_request(url.authority, url.sent, request), within_s=within_s)
-    return url_facts.Visit(
+    return url_facts.GateVisit(
         url=url,
         at=str(address),
         answer=found.answer,
@@ -93,7 +93,7 @@ def write_request(
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
 
 
-async def exchange(place: Place, request: bytes, *, within_s: float) -> Received:
+async def exchange(place: GateAddress, request: bytes, *, within_s: float) -> Received:
     """Never raises but when cancelled."""
     try:
         async with asyncio.timeout(CONNECT_S):
@@ -183,7 +183,7 @@ def _is_chunked(head: bytes) -> bool:
     )
 
 
-def read_answer(page: bytes, *, is_ended: bool, took_s: float) -> url_facts.Answer | None:
+def read_answer(page: bytes, *, is_ended: bool, took_s: float) -> url_facts.HttpAnswer | None:
     """What was received, as an answer. is_ended: the connection was closed before a body's end could
     be seen. None: it is none. Pure."""
     head, mark, body = page.partition(b"\r\n\r\n")
@@ -200,7 +200,7 @@ def read_answer(page: bytes, *, is_ended: bool, took_s: float) -> url_facts.Answ
     is_short = is_ended and len(body) < url_facts.MOST_BODY
     is_cut = is_short and length is not None and len(body) < length
     is_cut |= is_short and length is None and _is_chunked(head) and not body.endswith(b"0\r\n\r\n")
-    return url_facts.Answer(
+    return url_facts.HttpAnswer(
         status=int(words[1][:3]),
         headers=tuple(headers),
         body=_text(body[: url_facts.MOST_BODY]),

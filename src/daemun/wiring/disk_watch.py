@@ -69,7 +69,7 @@ class DiskWatch:
             is_soon = bool(refused) and self._work is None
             await asyncio.sleep(_TROUBLE_S if is_soon else gate.RETRY_S)
 
-    def _look(self) -> tuple[work_folder.Refusal | None, work_folder.Refusal | None]:
+    def _look(self) -> tuple[work_folder.UnwritableFolder | None, work_folder.UnwritableFolder | None]:
         """What nginx cannot work in, and else what nothing can be kept in."""
         plain = self._plain
         if self._work is None:
@@ -82,11 +82,11 @@ class DiskWatch:
         unkept = work_folder.find_unkept(plain)
         return refusal, unkept if refusal is None or self._is_apart(refusal, unkept) else None
 
-    def _is_apart(self, refusal: work_folder.Refusal, unkept: work_folder.Refusal | None) -> bool:
+    def _is_apart(self, refusal: work_folder.UnwritableFolder, unkept: work_folder.UnwritableFolder | None) -> bool:
         """Whether they are two disks: one that is full is reported once."""
         return unkept is not None and not work_folder.is_one_disk(refusal.folder, unkept.folder)
 
-    def _note_work_folder(self, work: str, refusal: work_folder.Refusal | None) -> None:
+    def _note_work_folder(self, work: str, refusal: work_folder.UnwritableFolder | None) -> None:
         if refusal is not None:
             how = f"until then nginx works in {work}, and certificates that change are not kept"
             self._note(self._plain.run, f"{refusal.words}; {how}")

@@ -62,7 +62,7 @@ def _register(
             f"cannot register at the CA at {authority.directory}: it does not accept the account "
             f'"{authority.eab.key_id}" of its web page; '
             f"copy `kid` and `hmac_key` from there once more, or make new ones. {detail}",
-            cause=order_error.Cause.REFUSED,
+            cause=order_error.OrderErrorCause.REFUSED,
         ) from problem
 
 
@@ -76,7 +76,7 @@ def _bind(
                 f"cannot register at the CA at {authority.directory}: it serves only accounts that were made on its "
                 "web page (external account binding); make one there, and write its key as "
                 "`eab: {kid: ..., hmac_key: ...}` beside `directory`",
-                cause=order_error.Cause.REFUSED,
+                cause=order_error.OrderErrorCause.REFUSED,
             )
         return None
     # Some CAs' pages show it in the other alphabet of base64, or padded.

@@ -205,7 +205,7 @@ class _Order:
         raise order_error.OrderError(
             f"cannot get a certificate for {self._hosts}: the CA has not finished the order after {POLLS} looks; "
             "nothing to do, daemun goes on with it later",
-            cause=order_error.Cause.DOWN,
+            cause=order_error.OrderErrorCause.DOWN,
         )
 
     def _fetch_order(self, order: certificate_records.PendingOrder) -> messages.Order:
@@ -250,7 +250,7 @@ class _Order:
         raise order_error.OrderError(
             f'cannot validate "{name}": the CA does not offer {shown} for it (it offers {offered}); '
             "use another `acme.challenge` or `acme.directory`",
-            cause=order_error.Cause.REFUSED,
+            cause=order_error.OrderErrorCause.REFUSED,
         )
 
     def _finalize(self, order: certificate_records.PendingOrder, body: messages.Order) -> None:
@@ -279,7 +279,7 @@ class _Order:
         raise order_error.OrderError(
             f"cannot use the certificate that the CA issued for {self._hosts}: {cause}; "
             "nothing to do here, daemun orders another one",
-            cause=order_error.Cause.DOWN,
+            cause=order_error.OrderErrorCause.DOWN,
         )
 
     def _choose_chain(self, usual: bundle.Bundle, response: requests.Response, key_pem: bytes) -> bundle.Bundle:

@@ -130,7 +130,7 @@ def in_words(
         if network.is_in_trouble and code_of(problem) != "rateLimited":
             raise order_error.OrderError(
                 f"{failed}: {_trouble(ca, network.status)}. {problem_documents.quote(detail_of(problem))}",
-                cause=order_error.Cause.DOWN,
+                cause=order_error.OrderErrorCause.DOWN,
                 retry_after_s=network.retry_after_s,
                 # Of other failures of its own it may have one with this order alone.
                 is_outage=network.status == HTTP_UNAVAILABLE,
@@ -171,7 +171,7 @@ def in_words(
         raise order_error.OrderError(
             f"{failed}: {ca} answers with something else than ACME ({_brief(error)}); "
             "check that `acme.directory` is the URL of a directory (RFC 8555)",
-            cause=order_error.Cause.DOWN,
+            cause=order_error.OrderErrorCause.DOWN,
             # Else it may be due to what was ordered.
             is_outage=isinstance(error, acme_errors.Error | requests.exceptions.RequestException),
             retry_after_s=network.retry_after_s,
@@ -181,7 +181,7 @@ def in_words(
 
 
 def _outage(text: str, *, retry_after_s: float | None = None) -> order_error.OrderError:
-    cause = order_error.Cause.DOWN
+    cause = order_error.OrderErrorCause.DOWN
     return order_error.OrderError(text, cause=cause, is_outage=True, retry_after_s=retry_after_s)
 
 

@@ -96,7 +96,7 @@ def _choose_profile(request: Request, acme: client.ClientV2) -> str | None:
             f"cannot get a certificate for {acme_network.quoted(request.hosts)}: the CA at "
             f"{request.authority.directory} has no profile {words.quoted(profile)}; it offers {known}; "
             + ("correct `profile`" if offered else "leave `profile` out"),
-            cause=order_error.Cause.REFUSED,
+            cause=order_error.OrderErrorCause.REFUSED,
         )
     return profile
 

@@ -7,7 +7,7 @@ import types
 from daemun import errors
 
 
-class Cause(enum.Enum):
+class OrderErrorCause(enum.Enum):
     """DOWN: the CA cannot be reached or has a failure of its own. REFUSED: it does not serve us, or not now.
     PROOF: it looked, and the names were not shown to be ours: no other CA would see more."""
 
@@ -28,7 +28,7 @@ class OrderError(errors.RetryableError):
         self,
         message: str,
         *,
-        cause: Cause,
+        cause: OrderErrorCause,
         retry_after_s: float | None = None,
         blamed: collections.abc.Mapping[str, str] = types.MappingProxyType({}),
         is_outage: bool = False,
@@ -52,14 +52,14 @@ _POLICY = frozenset(
 )
 
 
-def cause_of_request(code: str) -> Cause:
+def cause_of_request(code: str) -> OrderErrorCause:
     """Of a request that a CA refused. code: the problem type without "urn:ietf:params:acme:error:"."""
-    return Cause.DOWN if code in _BROKEN else Cause.REFUSED
+    return OrderErrorCause.DOWN if code in _BROKEN else OrderErrorCause.REFUSED
 
 
-def cause_of_validation(codes: frozenset[str]) -> Cause:
+def cause_of_validation(codes: frozenset[str]) -> OrderErrorCause:
     """Of an order that failed, by the problems of its names. A CA that may not sign (CAA) or does not want to leaves
     the others a chance."""
     if codes and codes <= _BROKEN:
-        return Cause.DOWN
-    return Cause.REFUSED if codes and codes <= _POLICY | _BROKEN else Cause.PROOF
+        return OrderErrorCause.DOWN
+    return OrderErrorCause.REFUSED if codes and codes <= _POLICY | _BROKEN else OrderErrorCause.PROOF

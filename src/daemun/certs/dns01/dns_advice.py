@@ -17,7 +17,7 @@ from daemun.core.texts import names
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ServerView:
+class NameServerAnswer:
     """What one name server answers. is_there: whether it shows the record; None: it does not answer."""
 
     server: str
@@ -42,7 +42,7 @@ class DnsAdvice:
     text: str
     is_done: bool
     values: tuple[str, ...] = ()
-    seen: tuple[ServerView, ...] = ()
+    seen: tuple[NameServerAnswer, ...] = ()
 
 
 class Adviser:
@@ -147,9 +147,9 @@ def _explain(name: str, record: str, place: dns_lookup.RecordPlace, ordering: mo
     )
 
 
-def _see(expected: propagation.ExpectedRecord) -> tuple[ServerView, ...]:
+def _see(expected: propagation.ExpectedRecord) -> tuple[NameServerAnswer, ...]:
     return tuple(
-        ServerView(
+        NameServerAnswer(
             server=one.server,
             address=one.address,
             is_there=one.is_good if one.silence is None else None,

@@ -157,7 +157,7 @@ class _Try:
                 self._note_hold(authority.directory, error.retry_after_s)
                 self._note_blame(authority, error)
                 reasons.append(str(error))
-                if error.cause is order_error.Cause.PROOF:
+                if error.cause is order_error.OrderErrorCause.PROOF:
                     self._rehearse = True
                     reasons += self._warnings
                     if authority.staging is not None:
@@ -294,7 +294,7 @@ class _Try:
         text = f"no certificate is asked for {quoted}: {'; '.join(map(str, blocking))}"
         blamed = {one.host: str(one) for one in blocking if one.host is not None}
         if all(one.topic in _OF_ONE_CA for one in blocking):
-            raise order_error.OrderError(text, cause=order_error.Cause.REFUSED, blamed=blamed)
+            raise order_error.OrderError(text, cause=order_error.OrderErrorCause.REFUSED, blamed=blamed)
         if len(blamed) == len({one.host for one in blocking}):  # none of them is about more than its name
             self._blamed.setdefault(authority.directory, {}).update(blamed)
         raise errors.RetryableError(text)
@@ -309,7 +309,7 @@ class _Try:
         except request_ledger.OverBudgetError as error:
             problem: errors.RetryableError = error
         except order_error.OrderError as error:
-            if error.cause is order_error.Cause.PROOF:
+            if error.cause is order_error.OrderErrorCause.PROOF:
                 raise
             problem = error
         else:
@@ -319,7 +319,7 @@ class _Try:
             raise order_error.OrderError(
                 f"after a failure a try goes to the CA's test system first, and it cannot be used: {problem}; from "
                 "the daily tries on daemun asks the CA itself again",
-                cause=order_error.Cause.DOWN,
+                cause=order_error.OrderErrorCause.DOWN,
             ) from problem
 
     async def _order(
@@ -374,7 +374,7 @@ class _Try:
     def _note_outage(self, directory: str, error: order_error.OrderError) -> None:
         if error.is_outage:
             self._means.outages.note(directory, self._means.clock.now(), error.retry_after_s)
-        elif error.cause is not order_error.Cause.DOWN:
+        elif error.cause is not order_error.OrderErrorCause.DOWN:
             self._means.outages.end(directory)
 
     def _note_hold(self, directory: str, retry_after_s: float | None) -> None:

@@ -30,7 +30,7 @@ class _Redirected(Exception):  # noqa: N818 - it is an answer
         self.reach, self.detail = reach_, detail
 
 
-async def visit(host: str, address: facts.Address, thumbprint: str) -> facts.Visit:
+async def visit(host: str, address: facts.Address, thumbprint: str) -> facts.PreflightVisit:
     """Who answers for a host at one of its addresses. Redirects are followed while they stay there."""
     token = secrets.token_urlsafe(32)
     try:
@@ -46,7 +46,7 @@ async def visit(host: str, address: facts.Address, thumbprint: str) -> facts.Vis
         how, detail = _judge_error(error)
     except (aiohttp.ClientError, ValueError):
         how, detail = facts.Reach.CLOSED, ""
-    return facts.Visit(address=address, reach=how, detail=detail)
+    return facts.PreflightVisit(address=address, reach=how, detail=detail)
 
 
 async def _visit(

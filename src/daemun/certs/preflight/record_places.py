@@ -38,7 +38,7 @@ async def find_place(servers: collections.abc.Sequence[str], host: str, challeng
     return facts.ProofPlace(record=record, target=target, zone=place.zone, servers=tuple(await asyncio.gather(*tries)))
 
 
-def _try_server(server: dns_lookup.NameServer, zone: str) -> facts.NameServer:
+def _try_server(server: dns_lookup.NameServer, zone: str) -> facts.NameServerCheck:
     """The first of its addresses that answers decides."""
     failure = "its name has no address in DNS"
     for address in server.addresses:
@@ -48,5 +48,5 @@ def _try_server(server: dns_lookup.NameServer, zone: str) -> facts.NameServer:
             failure = f"it {error}"
             continue
         has_zone = bool(answer.flags & dns.flags.AA)
-        return facts.NameServer(name=server.name, failure=None if has_zone else "it does not answer for this zone")
-    return facts.NameServer(name=server.name, failure=failure)
+        return facts.NameServerCheck(name=server.name, failure=None if has_zone else "it does not answer for this zone")
+    return facts.NameServerCheck(name=server.name, failure=failure)

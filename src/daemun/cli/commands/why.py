@@ -143,7 +143,7 @@ def _of_url(  # noqa: PLR0917 - what the command was given
         _check_address(address)
     report = daemon.report()
     bans = daemon.bans() if report is not None and report.get("bans") else ()
-    question = why_url.Question(url=url, request=request, address=address, report=report, bans=bans)
+    question = why_url.WhyRequest(url=url, request=request, address=address, report=report, bans=bans)
     return why_story.tell(why_url.look(chosen, question, file))
 
 

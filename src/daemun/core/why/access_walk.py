@@ -11,7 +11,7 @@ from daemun.core.why import condition_match
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class AccessRefusal:
     """rule: the key of `access`, or "bans". is_certain: False: whether it refuses depends on what is not known here,
     such as whether a password is right."""
 
@@ -33,7 +33,7 @@ def judge(
     level: str,
     request: condition_match.SentRequest,
     addresses: access_option.Addresses,
-) -> tuple[Refusal, ...]:
+) -> tuple[AccessRefusal, ...]:
     """What keeps a request out. addresses: of the host names in `allow` and `deny` that are known."""
     found = tuple(_each(access, level, request, addresses))
     if not access.any:
@@ -49,8 +49,8 @@ def find_ban(address: str | None, bans: collections.abc.Iterable[banned_networks
     return next((one for one in networks if condition_match.is_in(address, (one,))), None)
 
 
-def of_ban(address: str, network: str, why: str) -> Refusal:
-    return Refusal(
+def of_ban(address: str, network: str, why: str) -> AccessRefusal:
+    return AccessRefusal(
         rule="bans",
         cause=f"{address} is banned on every site{f' ({why})' if why else ''}",
         cure=f"`daemun unban {network}` lets it in again; `daemun bans` shows why it was banned, and until when",
@@ -62,12 +62,12 @@ def _each(
     level: str,
     request: condition_match.SentRequest,
     addresses: access_option.Addresses,
-) -> collections.abc.Iterator[Refusal | None]:
+) -> collections.abc.Iterator[AccessRefusal | None]:
     """One for each condition that is set; None: it lets the request in."""
     shown = request.address or "the address of the visitor"
     if access.deny:
         is_denied = condition_match.is_in(request.address, access_option.networks(access.deny, addresses))
-        refusal = Refusal(
+        refusal = AccessRefusal(
             rule="deny",
             cause=f"{shown} is refused by `access.deny` of {level}: {_listed(access.deny)}",
             cure="take the address or its network out of `deny`",
@@ -80,7 +80,7 @@ def _each(
     if access.allow:
         is_allowed = condition_match.is_in(request.address, access_option.networks(access.allow, addresses))
         has_names = any(map(access_option.is_name, access.allow))
-        refusal = Refusal(
+        refusal = AccessRefusal(
             rule="allow",
             cause=f"{shown} is not among those that `access.allow` of {level} lets in: {_listed(access.allow)}",
             cure="add the address or its network to `allow`",
@@ -91,7 +91,7 @@ def _each(
         yield _of_country(one, level, request.address)
     yield from _of_judges(access, level, request)
     if access.needs_certificate:
-        yield Refusal(
+        yield AccessRefusal(
             rule="client_certificates",
             cause=f"{level} lets in who shows a certificate of its own (`access.client_certificates`), and none was "
             "shown",
@@ -102,10 +102,10 @@ def _each(
 
 def _of_judges(
     access: access_option.Access, level: str, request: condition_match.SentRequest
-) -> collections.abc.Iterator[Refusal]:
+) -> collections.abc.Iterator[AccessRefusal]:
     if access.basic_auth is not None:
         sent = request.header("Authorization")
-        yield Refusal(
+        yield AccessRefusal(
             rule="basic_auth",
             cause=f"the name or the password is not one of those that `access.basic_auth` of {level} lets in"
             if sent
@@ -117,7 +117,7 @@ def _of_judges(
         )
     if access.login is not None:
         is_sent = bool(request.header("Cookie") or request.header("Authorization"))
-        yield Refusal(
+        yield AccessRefusal(
             rule="login",
             cause=f"{level} is for users who signed in (`access.login`), and the request "
             + ("has no session that lets it in" if is_sent else "has no session"),
@@ -126,7 +126,7 @@ def _of_judges(
             is_certain=not is_sent,
         )
     if access.forward_auth is not None:
-        yield Refusal(
+        yield AccessRefusal(
             rule="forward_auth",
             cause=f"{level} is guarded by a server of its own (`access.forward_auth`: "
             f"{access.forward_auth.proxy.targets[0]}), which does not let the request in",
@@ -135,7 +135,7 @@ def _of_judges(
         )
 
 
-def _of_country(one: country_forms.Countries, level: str, address: str | None) -> Refusal | None:
+def _of_country(one: country_forms.Countries, level: str, address: str | None) -> AccessRefusal | None:
     shown = address or "the address of the visitor"
     if one.database.found is None:
         is_certain = False
@@ -149,7 +149,7 @@ def _of_country(one: country_forms.Countries, level: str, address: str | None) -
     if not is_refused:
         return None
     rule = f"deny: {_listed(one.deny)}" if one.deny else f"allow: {_listed(one.allow)}"
-    return Refusal(
+    return AccessRefusal(
         rule="countries",
         cause=f"{shown} is refused by its country or network (`access.countries` of {level}, {rule})",
         cure="add its country, or `private` for this network, to `countries.allow`"

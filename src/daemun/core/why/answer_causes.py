@@ -15,7 +15,7 @@ _BY_ADDRESS = frozenset({"allow", "deny", "countries", "bans", "client_certifica
 _BY_PERSON = frozenset({"basic_auth", "login", "forward_auth"})
 
 
-def find(facts: url_facts.GateFacts) -> Causes:
+def find(facts: url_facts.UrlFacts) -> Causes:
     """The cause of what a visitor receives first, then what else is wrong with the route."""
     if facts.site is None and facts.desired is not None:
         return
@@ -39,12 +39,12 @@ def find(facts: url_facts.GateFacts) -> Causes:
     yield from server_causes.find_refused_upgrade(facts)
 
 
-def find_refusals(facts: url_facts.GateFacts) -> tuple[access_walk.Refusal, ...]:
+def find_refusals(facts: url_facts.UrlFacts) -> tuple[access_walk.AccessRefusal, ...]:
     """Rules that keep the request out, those that do for certain first."""
     site = facts.site
     if site is None:
         return ()
-    found: list[access_walk.Refusal] = []
+    found: list[access_walk.AccessRefusal] = []
     address = facts.request.address
     network = access_walk.find_ban(address, facts.bans)
     if network is not None and address is not None:
@@ -55,7 +55,7 @@ def find_refusals(facts: url_facts.GateFacts) -> tuple[access_walk.Refusal, ...]
     return tuple(sorted(found, key=lambda one: not one.is_certain))
 
 
-def is_refused_here(facts: url_facts.GateFacts) -> bool:
+def is_refused_here(facts: url_facts.UrlFacts) -> bool:
     """Whether the answer is for the address that the request came from here, and not for the one that is meant, which
     may come in."""
     visit, answer = facts.visit, facts.answer
@@ -68,11 +68,11 @@ def is_refused_here(facts: url_facts.GateFacts) -> bool:
     return _has_address(of_here) and not _has_address(find_refusals(facts))
 
 
-def _has_address(refusals: tuple[access_walk.Refusal, ...]) -> bool:
+def _has_address(refusals: tuple[access_walk.AccessRefusal, ...]) -> bool:
     return any(one.rule in _BY_ADDRESS - {"client_certificates"} for one in refusals)
 
 
-def is_servers(facts: url_facts.GateFacts) -> bool:
+def is_servers(facts: url_facts.UrlFacts) -> bool:
     """Whether the answer is the server's own: beside the gate it answers the same, and this is no page of the gate."""
     answer = facts.answer
     if answer is None or answer.page_id is not None:
@@ -80,11 +80,11 @@ def is_servers(facts: url_facts.GateFacts) -> bool:
     return any(one.answer is not None and one.answer.status == answer.status for one in facts.servers)
 
 
-def _of_refusal(one: access_walk.Refusal) -> url_facts.Cause:
+def _of_refusal(one: access_walk.AccessRefusal) -> url_facts.Cause:
     return url_facts.Cause(kind=f"access-{one.rule.replace('_', '-')}", cause=one.cause, cure=one.cure)
 
 
-def _without_answer(facts: url_facts.GateFacts, refusals: tuple[access_walk.Refusal, ...]) -> Causes:
+def _without_answer(facts: url_facts.UrlFacts, refusals: tuple[access_walk.AccessRefusal, ...]) -> Causes:
     """No request was sent, or it was not answered in time."""
     if facts.visit is None:
         yield from (_of_refusal(one) for one in refusals if one.is_certain)
@@ -107,7 +107,7 @@ def _without_answer(facts: url_facts.GateFacts, refusals: tuple[access_walk.Refu
     )
 
 
-def _of_body(facts: url_facts.GateFacts) -> Causes:
+def _of_body(facts: url_facts.UrlFacts) -> Causes:
     """A body that was named with --header "Content-Length: N"."""
     length = facts.request.header("Content-Length")
     route = facts.route
@@ -125,7 +125,7 @@ def _of_body(facts: url_facts.GateFacts) -> Causes:
 # --- redirects -------------------------------------------------------------------------------------------------
 
 
-def _of_redirect(facts: url_facts.GateFacts, refusals: tuple[access_walk.Refusal, ...]) -> Causes:
+def _of_redirect(facts: url_facts.UrlFacts, refusals: tuple[access_walk.AccessRefusal, ...]) -> Causes:
     answer = facts.answer
     if answer is None or answer.location is None:
         return
@@ -136,7 +136,7 @@ def _of_redirect(facts: url_facts.GateFacts, refusals: tuple[access_walk.Refusal
     yield from server_causes.find_loop(facts)
 
 
-def _leads_to_sign_in(facts: url_facts.GateFacts, rule: str, location: str) -> bool:
+def _leads_to_sign_in(facts: url_facts.UrlFacts, rule: str, location: str) -> bool:
     if rule == "forward_auth":
         return True
     login = login_option.OPTION.of(facts.settings)
@@ -147,7 +147,7 @@ def _leads_to_sign_in(facts: url_facts.GateFacts, rule: str, location: str) -> b
 # --- errors ----------------------------------------------------------------------------------------------------
 
 
-def _of_error(facts: url_facts.GateFacts) -> Causes:
+def _of_error(facts: url_facts.UrlFacts) -> Causes:
     answer, site = facts.answer, facts.site
     assert answer is not None
     if site is not None and answer.status == 503 and _is_closed(site, facts):
@@ -176,7 +176,7 @@ def _of_error(facts: url_facts.GateFacts) -> Causes:
         yield from others or (of_status(answer.status),)
 
 
-def _of_other_name(facts: url_facts.GateFacts) -> Causes:
+def _of_other_name(facts: url_facts.UrlFacts) -> Causes:
     """A handshake for one site, and a header Host of another, which --header names."""
     answer, host = facts.answer, facts.request.header("Host")
     if answer is None or answer.status != 421 or not host or host == facts.url.authority:
@@ -189,12 +189,12 @@ def _of_other_name(facts: url_facts.GateFacts) -> Causes:
     )
 
 
-def _is_closed(site: model.Site, facts: url_facts.GateFacts) -> bool:
+def _is_closed(site: model.Site, facts: url_facts.UrlFacts) -> bool:
     held = maintenance_option.OPTION.of(site)
     return held.is_closed(facts.now) and not is_servers(facts)
 
 
-def of_rules(facts: url_facts.GateFacts) -> Causes:
+def of_rules(facts: url_facts.UrlFacts) -> Causes:
     """The rules of `access` that explain an answer of the gate's own."""
     answer, route, refusals = facts.answer, facts.route, find_refusals(facts)
     assert answer is not None
@@ -213,7 +213,7 @@ def of_rules(facts: url_facts.GateFacts) -> Causes:
     )
 
 
-def of_own_answer(facts: url_facts.GateFacts) -> Causes:
+def of_own_answer(facts: url_facts.UrlFacts) -> Causes:
     """What the file makes the gate answer itself: no route, a fixed answer, a folder of files."""
     answer, route = facts.answer, facts.route
     assert answer is not None
@@ -233,7 +233,7 @@ def of_own_answer(facts: url_facts.GateFacts) -> Causes:
         yield from _of_file(facts, action)
 
 
-def _of_missing_route(facts: url_facts.GateFacts) -> Causes:
+def _of_missing_route(facts: url_facts.UrlFacts) -> Causes:
     site, walk = facts.site, facts.walk
     if site is None or walk is None or walk.route is not None:
         return
@@ -263,7 +263,7 @@ def _shorten(path: str) -> str:
     return f"/{first}/" if first.isprintable() and 0 < len(first) <= 40 and " " not in first else "/"
 
 
-def _of_file(facts: url_facts.GateFacts, action: model.Files) -> Causes:
+def _of_file(facts: url_facts.UrlFacts, action: model.Files) -> Causes:
     view, answer = facts.file, facts.answer
     if view is None or answer is None:
         return
@@ -288,7 +288,7 @@ def _of_file(facts: url_facts.GateFacts, action: model.Files) -> Causes:
         )
 
 
-def of_limits(facts: url_facts.GateFacts) -> Causes:
+def of_limits(facts: url_facts.UrlFacts) -> Causes:
     answer, site = facts.answer, facts.site
     if answer is None or answer.status != 429 or site is None:
         return

@@ -35,7 +35,7 @@ def follow(
     return dataclasses.replace(request, headers=given)
 
 
-def read_cookies(answer: url_facts.Answer, host: str) -> dict[tuple[str, str], str]:
+def read_cookies(answer: url_facts.HttpAnswer, host: str) -> dict[tuple[str, str], str]:
     """Those that an answer of the host sets, as far as a browser would take them."""
     found: dict[tuple[str, str], str] = {}
     for line in answer.every("set-cookie")[:_MOST_COOKIES]:

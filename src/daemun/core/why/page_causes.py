@@ -17,7 +17,7 @@ _TRUST = (
 )
 
 
-def find(facts: url_facts.GateFacts) -> Causes:
+def find(facts: url_facts.UrlFacts) -> Causes:
     answer = facts.answer
     if answer is None or answer.status >= 400:
         return
@@ -27,7 +27,7 @@ def find(facts: url_facts.GateFacts) -> Causes:
         yield from _of_cookie(facts, line)
 
 
-def _of_location(facts: url_facts.GateFacts, answer: url_facts.Answer) -> Causes:
+def _of_location(facts: url_facts.UrlFacts, answer: url_facts.HttpAnswer) -> Causes:
     if answer.location is None:
         return
     url = facts.url
@@ -60,7 +60,7 @@ def _of_location(facts: url_facts.GateFacts, answer: url_facts.Answer) -> Causes
         )
 
 
-def _is_servers(facts: url_facts.GateFacts, port: int) -> bool:
+def _is_servers(facts: url_facts.UrlFacts, port: int) -> bool:
     return any(urllib.parse.urlsplit(one.written).netloc.endswith(f":{port}") for one in facts.servers)
 
 
@@ -71,7 +71,7 @@ def _is_inner(host: str) -> bool:
     return "." not in host or host.endswith(".localhost")
 
 
-def _of_links(facts: url_facts.GateFacts, answer: url_facts.Answer) -> Causes:
+def _of_links(facts: url_facts.UrlFacts, answer: url_facts.HttpAnswer) -> Causes:
     """Links of a page to itself by plain HTTP, which browsers do not load in a page of HTTPS."""
     if not facts.url.is_https or "html" not in (answer.header("content-type") or "").lower():
         return
@@ -90,7 +90,7 @@ def _of_links(facts: url_facts.GateFacts, answer: url_facts.Answer) -> Causes:
             return
 
 
-def _of_cookie(facts: url_facts.GateFacts, line: str) -> Causes:
+def _of_cookie(facts: url_facts.UrlFacts, line: str) -> Causes:
     """RFC 6265 section 5.3, and its successor (rfc6265bis) for SameSite and prefixes."""
     pair, *rest = line.split(";")
     name = pair.partition("=")[0].strip()

@@ -17,7 +17,7 @@ from daemun.core.why import (
 )
 
 Causes = collections.abc.Iterator[url_facts.Cause]
-Steps = collections.abc.Iterator[url_facts.Step]
+Steps = collections.abc.Iterator[url_facts.ChainLink]
 
 MOST = 8
 _GOOD, _WARNS, _BLOCKS = model.Weight.GOOD, model.Weight.WARNS, model.Weight.BLOCKS
@@ -142,7 +142,7 @@ def _of_rules(facts: request_facts.RequestFacts, line: logged_request.LoggedRequ
         )
     if facts.today is None:
         return
-    looked = url_facts.GateFacts(
+    looked = url_facts.UrlFacts(
         url=facts.today.url,
         request=condition_match.SentRequest(method=line.method or "GET", address=line.client),
         now=facts.now,
@@ -152,7 +152,7 @@ def _of_rules(facts: request_facts.RequestFacts, line: logged_request.LoggedRequ
         file=facts.today.file,
         bans=facts.today.bans,
         addresses=facts.today.addresses,
-        visits=(url_facts.Visit(url=facts.today.url, at="", answer=url_facts.Answer(status=line.status or 0)),),
+        visits=(url_facts.GateVisit(url=facts.today.url, at="", answer=url_facts.HttpAnswer(status=line.status or 0)),),
     )
     yield from answer_causes.of_rules(looked)
     yield from answer_causes.of_own_answer(looked)
@@ -192,23 +192,23 @@ def _find_steps(facts: request_facts.RequestFacts) -> Steps:
         found = error_line.read(text.encode("utf-8", "replace"))
         if found is not None:
             at = "" if found.request.at is None else f"{found.request.at:%H:%M:%S}: "
-            yield url_facts.Step(topic="error log", weight=_WARNS, message=f"{at}{found.words[:400]}")
+            yield url_facts.ChainLink(topic="error log", weight=_WARNS, message=f"{at}{found.words[:400]}")
     yield from _of_way(facts)
     if facts.today is not None:
         for view in facts.today.servers[:10]:
             good = f"{view.server} takes connections now" if view.answer is None else f"{view.server} answers now"
             weight = _GOOD if view.found.trouble is None else _BLOCKS
-            yield url_facts.Step(topic="server", weight=weight, message=view.found.cause or good)
+            yield url_facts.ChainLink(topic="server", weight=weight, message=view.found.cause or good)
 
 
-def _of_line(line: logged_request.LoggedRequest) -> url_facts.Step:
+def _of_line(line: logged_request.LoggedRequest) -> url_facts.ChainLink:
     at = f"{line.at:%Y-%m-%d %H:%M:%S %z}, " if line.at is not None else ""
     took = f" in {line.request_s:g} s" if line.request_s is not None else ""
     user = f" as {words.quoted(line.user)}" if line.user is not None else ""
     weight = _GOOD if line.status is not None and line.status < 400 else _BLOCKS
     tries = ", ".join(f"{_shown(one.address)} ({one.status or 'no answer'})" for one in line.tries[:10])
     message = f"{at}{line.client or 'a client'}{user} got {line.status or 'no status'}{took}"
-    return url_facts.Step(
+    return url_facts.ChainLink(
         topic="access log", weight=weight, message=f"{message}; servers: {tries}" if tries else message
     )
 
@@ -218,14 +218,14 @@ def _of_way(facts: request_facts.RequestFacts) -> Steps:
     if facts.desired is None or line is None:
         return
     if site is None:
-        yield url_facts.Step(
+        yield url_facts.ChainLink(
             topic="site", weight=_WARNS, message=f"no site takes {words.quoted(line.host or '')} today"
         )
         return
     route = walk.route if walk is not None else None
     if route is None:
-        yield url_facts.Step(topic="route", weight=_WARNS, message=f"no route of {site.host} takes it today")
+        yield url_facts.ChainLink(topic="route", weight=_WARNS, message=f"no route of {site.host} takes it today")
         return
     level = access_walk.find_level(route, site)
     message = f"{site.host}, route {words.quoted(route.name)}, takes it today; its access is that of {level}"
-    yield url_facts.Step(topic="route", weight=_GOOD, message=message)
+    yield url_facts.ChainLink(topic="route", weight=_GOOD, message=message)

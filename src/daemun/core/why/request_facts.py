@@ -51,6 +51,6 @@ class RequestFacts:
     desired: model.Desired | None = None
     choice: site_choice.SiteChoice = site_choice.NO_SITE
     walk: route_walk.RouteWalk | None = None
-    today: url_facts.GateFacts | None = None
+    today: url_facts.UrlFacts | None = None
     hold_socket: str = ""
     missing: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ Causes = collections.abc.Iterator[url_facts.Cause]
 _OWN_BUFFER = 4096
 
 
-def find_troubles(facts: url_facts.GateFacts) -> Causes:
+def find_troubles(facts: url_facts.UrlFacts) -> Causes:
     """Servers that do not serve, first those that decide who may come in. A redirect to itself is `find_loop`'s."""
     for one in sorted(facts.servers, key=lambda one: not one.is_judge):
         if one.found.trouble is None or one.found.trouble is Trouble.LOOP:
@@ -25,7 +25,7 @@ def find_troubles(facts: url_facts.GateFacts) -> Causes:
         yield url_facts.Cause(kind=f"{whose}-{kind}", cause=found.cause or "", cure=found.cure)
 
 
-def find_loop(facts: url_facts.GateFacts) -> Causes:
+def find_loop(facts: url_facts.UrlFacts) -> Causes:
     """Redirects that lead round."""
     urls = [str(visit.url) for visit in facts.visits]
     last = facts.visits[-1] if facts.visits else None
@@ -55,7 +55,7 @@ def find_loop(facts: url_facts.GateFacts) -> Causes:
     yield url_facts.Cause(kind="redirect-loop", cause=cause, cure=cure)
 
 
-def find_of_answer(facts: url_facts.GateFacts) -> Causes:
+def find_of_answer(facts: url_facts.UrlFacts) -> Causes:
     """An error that is the server's own."""
     answer = facts.answer
     view = next(
@@ -88,7 +88,7 @@ def find_of_answer(facts: url_facts.GateFacts) -> Causes:
     )
 
 
-def _of_prefix(facts: url_facts.GateFacts, view: url_facts.ServerView) -> Causes:
+def _of_prefix(facts: url_facts.UrlFacts, view: url_facts.QueriedServer) -> Causes:
     """The application is found at the path with, or without, the route's prefix."""
     route = facts.route
     if route is None or view.other is None or view.other_path is None or view.answer is None:
@@ -116,7 +116,7 @@ def _without_path(written: str) -> str:
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc and not parts.netloc.startswith("unix:") else written
 
 
-def find_cut(facts: url_facts.GateFacts) -> Causes:
+def find_cut(facts: url_facts.UrlFacts) -> Causes:
     """An answer that ends before it is complete."""
     answer = facts.answer
     if answer is None or not answer.is_cut:
@@ -134,7 +134,7 @@ def find_cut(facts: url_facts.GateFacts) -> Causes:
     )
 
 
-def find_large_head(facts: url_facts.GateFacts) -> Causes:
+def find_large_head(facts: url_facts.UrlFacts) -> Causes:
     answer = facts.answer
     if answer is None or answer.status != 502:
         return
@@ -148,7 +148,7 @@ def find_large_head(facts: url_facts.GateFacts) -> Causes:
             )
 
 
-def find_refused_upgrade(facts: url_facts.GateFacts) -> Causes:
+def find_refused_upgrade(facts: url_facts.UrlFacts) -> Causes:
     """A WebSocket handshake that did not become one."""
     answer = facts.answer
     if answer is None or answer.status == 101 or facts.request.header("Upgrade").lower() != "websocket":

@@ -51,7 +51,7 @@ def tell(
     listed = ", ".join(map(str, stream.listen))
     to = ", ".join(str(server.url) for server in stream.to[:4])
     steps = [
-        url_facts.Step(
+        url_facts.ChainLink(
             topic="stream",
             weight=model.Weight.GOOD,
             message=f"{words.quoted(name)} passes {stream.protocol.value} at {listed} on to {to}, and answers no URL",
@@ -60,7 +60,7 @@ def tell(
     causes: tuple[url_facts.Cause, ...] = ()
     if state is not None:
         weight = model.Weight.GOOD if state in {"live", "disabled"} else model.Weight.BLOCKS
-        steps.append(url_facts.Step(topic="stream", weight=weight, message=f"daemun has it as {state}; {_SEE}"))
+        steps.append(url_facts.ChainLink(topic="stream", weight=weight, message=f"daemun has it as {state}; {_SEE}"))
     if not stream.enabled:
         cause = f"the stream {words.quoted(name)} is switched off (`enabled: false`)"
         causes = (url_facts.Cause(kind="stream-disabled", cause=cause, cure="take `enabled: false` out of it"),)

@@ -10,7 +10,7 @@ from daemun.core.why import url_facts
 Causes = collections.abc.Iterator[url_facts.Cause]
 
 
-def find(facts: url_facts.GateFacts) -> Causes:
+def find(facts: url_facts.UrlFacts) -> Causes:
     """Why a browser gets no connection, or a warning that it lets nobody pass."""
     shown, url, visit = facts.handshake, facts.url, facts.visit
     if shown is None or facts.site is None or facts.site.tls.mode is model.TlsMode.OFF:
@@ -35,7 +35,7 @@ def find(facts: url_facts.GateFacts) -> Causes:
     yield url_facts.Cause(kind="tls" if isinstance(shown, str) else "certificate", cause=bad.cause, cure=cure)
 
 
-def find_untrusted(facts: url_facts.GateFacts) -> Causes:
+def find_untrusted(facts: url_facts.UrlFacts) -> Causes:
     """A certificate of the local authority, where a public one is meant."""
     shown, host = facts.handshake, facts.url.host
     if shown is None or isinstance(shown, str) or facts.local_issuer is None or shown.issuer != facts.local_issuer:

@@ -16,7 +16,7 @@ MOST = 8
 _STATE = "site-state"
 
 
-def find_causes(facts: url_facts.GateFacts) -> tuple[url_facts.Cause, ...]:
+def find_causes(facts: url_facts.UrlFacts) -> tuple[url_facts.Cause, ...]:
     """Empty: nothing is wrong."""
     found: dict[tuple[str, str], url_facts.Cause] = {}
     for look in (
@@ -45,7 +45,7 @@ def _cause(kind: str, cause: str, cure: str | None = None) -> url_facts.Cause:
     return url_facts.Cause(kind=kind, cause=cause, cure=cure)
 
 
-def _of_configuration(facts: url_facts.GateFacts) -> Causes:
+def _of_configuration(facts: url_facts.UrlFacts) -> Causes:
     """What is wrong with the file as a whole, where no site has the name: one that has it is served."""
     if facts.choice.name is not None:
         return
@@ -63,7 +63,7 @@ def _of_problem(kind: str, one: model.Problem) -> url_facts.Cause:
     return _cause(kind, model.located(str(one.origin), one.reason), cure)
 
 
-def _of_ports(facts: url_facts.GateFacts) -> Causes:
+def _of_ports(facts: url_facts.UrlFacts) -> Causes:
     """The URL names a port where the gate does not listen, or listens for the other scheme."""
     url = facts.url
     port = url.effective_port
@@ -85,7 +85,7 @@ def _of_ports(facts: url_facts.GateFacts) -> Causes:
         )
 
 
-def _of_gate(facts: url_facts.GateFacts) -> Causes:
+def _of_gate(facts: url_facts.UrlFacts) -> Causes:
     visit = facts.visit
     if visit is None or visit.is_connected:
         return
@@ -100,7 +100,7 @@ def _of_gate(facts: url_facts.GateFacts) -> Causes:
     )
 
 
-def _of_site(facts: url_facts.GateFacts) -> Causes:
+def _of_site(facts: url_facts.UrlFacts) -> Causes:
     url, choice = facts.url, facts.choice
     if facts.desired is None:
         return
@@ -136,7 +136,7 @@ def _of_site(facts: url_facts.GateFacts) -> Causes:
         yield _cause("http-off", cause, "write https://, or set `http: redirect`")
 
 
-def _of_default(facts: url_facts.GateFacts, site: model.Site) -> Causes:
+def _of_default(facts: url_facts.UrlFacts, site: model.Site) -> Causes:
     """A name of no site, which the default site, or the one that takes names while daemun runs, answers."""
     host, near = facts.url.host, facts.choice.near
     if facts.choice.match is not site_choice.Match.DEFAULT:
@@ -152,7 +152,7 @@ def _of_default(facts: url_facts.GateFacts, site: model.Site) -> Causes:
         yield _cause("default-site", cause, f"write {near}, or add {host} to the `aliases` of that site")
 
 
-def _of_unknown_name(facts: url_facts.GateFacts) -> Causes:
+def _of_unknown_name(facts: url_facts.UrlFacts) -> Causes:
     host, near = facts.url.host, facts.choice.near
     default = facts.settings.default
     if default.kind is model.DefaultKind.REDIRECT:
@@ -172,7 +172,7 @@ def _of_unknown_name(facts: url_facts.GateFacts) -> Causes:
     yield _cause("no-site", cause, cure)
 
 
-def _of_names(facts: url_facts.GateFacts) -> Causes:
+def _of_names(facts: url_facts.UrlFacts) -> Causes:
     """Whether visitors come here at all."""
     host, look = facts.url.host, facts.names
     if look is None:
@@ -210,14 +210,14 @@ def _of_names(facts: url_facts.GateFacts) -> Causes:
         yield _cause("not-at-address", cause, "add the address to `listen`, or remove its record in DNS")
 
 
-def _of_daemon(facts: url_facts.GateFacts) -> Causes:
+def _of_daemon(facts: url_facts.UrlFacts) -> Causes:
     view = facts.daemon
     if view is None or view.state in {None, "live", "disabled"} or view.reason is None:
         return
     yield _cause(_STATE, f"daemun has the site as {words.quoted(view.state or '')}: {view.reason}", view.cure)
 
 
-def _of_port_in_front(facts: url_facts.GateFacts) -> Causes:
+def _of_port_in_front(facts: url_facts.UrlFacts) -> Causes:
     if not facts.is_mapped or not facts.listening:
         return
     port, own = facts.url.effective_port, facts.listening[0]

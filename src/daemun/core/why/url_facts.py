@@ -14,7 +14,7 @@ _PAGE = re.compile(r"(?:Error \d{3} · |Error \d{3}, )?[Rr]equest ([0-9a-f]{32})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpAnswer:
     """An answer of HTTP. headers: with names in lower case. body: its begin. head_bytes: how long the head is.
     is_cut: the connection ended before the answer did. took_s: until its head was there."""
 
@@ -45,20 +45,20 @@ class Answer:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class GateVisit:
     """One request at the gate. at: where. is_connected: False: nothing took the connection. is_secured: the handshake
     came about, where there is one. failure: why there is no answer, in words."""
 
     url: requested_url.RequestedUrl
     at: str
-    answer: Answer | None = None
+    answer: HttpAnswer | None = None
     is_connected: bool = True
     is_secured: bool = True
     failure: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ServerView:
+class QueriedServer:
     """One server of the route, queried beside the gate. written: the target. server: with its address. answer: to the
     same request; other: to the same with `other_path`. is_judge: as of `model.Aim`."""
 
@@ -66,9 +66,9 @@ class ServerView:
     server: str
     found: server_answers.ServerFinding
     sent: str = "/"
-    answer: Answer | None = None
+    answer: HttpAnswer | None = None
     other_path: str | None = None
-    other: Answer | None = None
+    other: HttpAnswer | None = None
     is_judge: bool = False
 
 
@@ -110,7 +110,7 @@ class FileView:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class GateFacts:
+class UrlFacts:
     """url, request: what is asked about. is_claimed: the address was given, it is not this machine's. desired: what
     the file says; None: it cannot be read. listening: where the gate takes connections, by its configuration; mapped:
     the URL's port is none of them, and the gate is looked at where it listens for the scheme. gate_runs: nginx runs.
@@ -132,8 +132,8 @@ class GateFacts:
     names: NameLook | None = None
     handshake: served_judgement.Shown | str | None = None
     local_issuer: str | None = None
-    visits: tuple[Visit, ...] = ()
-    servers: tuple[ServerView, ...] = ()
+    visits: tuple[GateVisit, ...] = ()
+    servers: tuple[QueriedServer, ...] = ()
     file: FileView | None = None
     error_lines: tuple[str, ...] = ()
     daemon: DaemonView | None = None
@@ -163,11 +163,11 @@ class GateFacts:
         return None if self.walk is None else self.walk.route
 
     @property
-    def visit(self) -> Visit | None:
+    def visit(self) -> GateVisit | None:
         return self.visits[0] if self.visits else None
 
     @property
-    def answer(self) -> Answer | None:
+    def answer(self) -> HttpAnswer | None:
         return None if self.visit is None else self.visit.answer
 
     @property
@@ -189,7 +189,7 @@ class Cause:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ChainLink:
     """One link of the chain. topic: a word ("dns", "route"). weight: as of `model.Finding`."""
 
     topic: str
@@ -204,5 +204,5 @@ class Story:
 
     subject: str
     causes: tuple[Cause, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[ChainLink, ...]
     missing: tuple[str, ...] = ()

@@ -7,13 +7,13 @@ from daemun.core.options import when_option
 from daemun.core.texts import words
 from daemun.core.why import access_walk, answer_causes, site_choice, url_causes, url_facts
 
-Steps = collections.abc.Iterator[url_facts.Step]
+Steps = collections.abc.Iterator[url_facts.ChainLink]
 
 _GOOD, _WARNS, _BLOCKS = model.Weight.GOOD, model.Weight.WARNS, model.Weight.BLOCKS
 _SHOWN = 160
 
 
-def tell(facts: url_facts.GateFacts) -> url_facts.Story:
+def tell(facts: url_facts.UrlFacts) -> url_facts.Story:
     steps = [
         *_of_url(facts),
         *_of_file(facts),
@@ -32,15 +32,15 @@ def tell(facts: url_facts.GateFacts) -> url_facts.Story:
     return url_facts.Story(subject=subject, causes=causes, steps=tuple(steps), missing=facts.missing)
 
 
-def _step(topic: str, weight: model.Weight, message: str) -> url_facts.Step:
-    return url_facts.Step(topic=topic, weight=weight, message=message)
+def _step(topic: str, weight: model.Weight, message: str) -> url_facts.ChainLink:
+    return url_facts.ChainLink(topic=topic, weight=weight, message=message)
 
 
-def _of_url(facts: url_facts.GateFacts) -> Steps:
+def _of_url(facts: url_facts.UrlFacts) -> Steps:
     yield from (_step("url", _GOOD, remark) for remark in facts.url.remarks)
 
 
-def _of_file(facts: url_facts.GateFacts) -> Steps:
+def _of_file(facts: url_facts.UrlFacts) -> Steps:
     """Errors that keep others than the site from being served."""
     if facts.config_error is not None:
         yield _step("file", _WARNS, "it has an error, and nothing of it is used: `daemun check` shows it")
@@ -50,7 +50,7 @@ def _of_file(facts: url_facts.GateFacts) -> Steps:
         yield _step("file", _WARNS, f"it has {found} apart from this site, which `daemun check` shows")
 
 
-def _of_names(facts: url_facts.GateFacts) -> Steps:
+def _of_names(facts: url_facts.UrlFacts) -> Steps:
     look, host = facts.names, facts.url.host
     if look is None:
         return
@@ -75,7 +75,7 @@ def _of_names(facts: url_facts.GateFacts) -> Steps:
             )
 
 
-def _of_port(facts: url_facts.GateFacts) -> Steps:
+def _of_port(facts: url_facts.UrlFacts) -> Steps:
     visit = facts.visit
     listed = ", ".join(map(str, facts.listening)) or "nowhere"
     if facts.is_mapped:
@@ -87,7 +87,7 @@ def _of_port(facts: url_facts.GateFacts) -> Steps:
         yield _step("port", _BLOCKS, f"{visit.at} takes no connection: {visit.failure or 'no reason is given'}")
 
 
-def _of_tls(facts: url_facts.GateFacts) -> Steps:
+def _of_tls(facts: url_facts.UrlFacts) -> Steps:
     shown = facts.handshake
     if isinstance(shown, str):
         yield _step("tls", _BLOCKS, f"no handshake for {facts.url.host}: {shown}")
@@ -99,7 +99,7 @@ def _of_tls(facts: url_facts.GateFacts) -> Steps:
         yield _step("tls", weight, f"the certificate of {words.quoted(shown.issuer)} {fit}, {end}")
 
 
-def _of_site(facts: url_facts.GateFacts) -> Steps:
+def _of_site(facts: url_facts.UrlFacts) -> Steps:
     choice = facts.choice
     if facts.desired is None:
         return
@@ -124,7 +124,7 @@ def _of_site(facts: url_facts.GateFacts) -> Steps:
         yield _step("site", _WARNS, view.waiting)
 
 
-def _of_route(facts: url_facts.GateFacts) -> Steps:
+def _of_route(facts: url_facts.UrlFacts) -> Steps:
     walk = facts.walk
     if facts.site is None or walk is None:
         return
@@ -154,7 +154,7 @@ def _action(route: model.Route) -> str:
             return f"answers {status} itself"
 
 
-def _of_access(facts: url_facts.GateFacts) -> Steps:
+def _of_access(facts: url_facts.UrlFacts) -> Steps:
     site = facts.site
     if site is None:
         return
@@ -171,7 +171,7 @@ def _of_access(facts: url_facts.GateFacts) -> Steps:
         yield _step("access", _GOOD, f"at most {access.connections} of one address at a time; more get 429")
 
 
-def _of_redirects(facts: url_facts.GateFacts) -> Steps:
+def _of_redirects(facts: url_facts.UrlFacts) -> Steps:
     for visit in facts.visits[:10]:
         if visit.answer is not None and visit.answer.location is not None:
             there = words.quoted(visit.answer.location, at_most=_SHOWN)
@@ -180,7 +180,7 @@ def _of_redirects(facts: url_facts.GateFacts) -> Steps:
             )
 
 
-def _of_servers(facts: url_facts.GateFacts) -> Steps:
+def _of_servers(facts: url_facts.UrlFacts) -> Steps:
     for one in facts.servers[:10]:
         name = f"the judge {one.server}" if one.is_judge else one.server
         if one.found.trouble is not None:
@@ -194,7 +194,7 @@ def _of_servers(facts: url_facts.GateFacts) -> Steps:
             yield _step("server", weight, f"{name} answers {one.answer.status} to {sent} in {one.answer.took_s:.2f} s")
 
 
-def _of_answer(facts: url_facts.GateFacts) -> Steps:
+def _of_answer(facts: url_facts.UrlFacts) -> Steps:
     visit = facts.visit
     if visit is None or not visit.is_connected:
         return

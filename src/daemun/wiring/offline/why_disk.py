@@ -60,7 +60,7 @@ def log_size(paths: layout.Layout) -> int:
         return 0
 
 
-def read_errors(paths: layout.Layout, at: int, visits: tuple[url_facts.Visit, ...], method: str) -> tuple[str, ...]:
+def read_errors(paths: layout.Layout, at: int, visits: tuple[url_facts.GateVisit, ...], method: str) -> tuple[str, ...]:
     """What nginx logged of the first visit, which it does before it answers. at: as of `log_size`."""
     answer = visits[0].answer if visits else None
     if not visits or (answer is not None and answer.status < 400 and not answer.is_cut):

@@ -28,7 +28,8 @@ def look(
     report: why_url.Json | None,
     bans: tuple[tuple[str, str], ...] = (),
 ) -> request_facts.RequestFacts | None:
-    """wanted: an id, good as of `request_facts.check_id`. report, bans: as of `why_url.Question`. None: no log has it.
+    """wanted: an id, good as of `request_facts.check_id`. report, bans: as of `why_url.WhyRequest`. None: no log has
+    it.
     Blocking, seconds when the line was not written yet. Raises: OSError when a log cannot be read."""
     waited_until = time.monotonic() + FLUSHED_S
     facts, is_whole = _search(chosen.layout, wanted)
@@ -141,7 +142,7 @@ async def _with_today(
     if line is None or url is None:
         return facts
     request = condition_match.SentRequest(method=line.method or "GET", query=url.query)
-    question = why_url.Question(url=url, request=request, address=line.client, report=report, bans=bans, visits=False)
+    question = why_url.WhyRequest(url=url, request=request, address=line.client, report=report, bans=bans, visits=False)
     look_ = why_url.Look(chosen, question, facts.desired)
     is_of_server = line.status is None or line.status >= 500
     today = await (look_.run() if is_of_server else look_.run_without_servers())

@@ -46,7 +46,7 @@ class Servers:
     request: condition_match.SentRequest
     worker: socket_rights.Account | None = None
 
-    async def look(self) -> tuple[url_facts.ServerView, ...]:
+    async def look(self) -> tuple[url_facts.QueriedServer, ...]:
         """Never raises but when cancelled."""
         aims = [
             one
@@ -57,7 +57,7 @@ class Servers:
         found = await asyncio.gather(*(self._look_at(aim, contexts) for aim in aims[:MOST_SERVERS]))
         return tuple(view for views in found for view in views)
 
-    async def _look_at(self, aim: model.Aim, contexts: server_tries.Contexts) -> list[url_facts.ServerView]:
+    async def _look_at(self, aim: model.Aim, contexts: server_tries.Contexts) -> list[url_facts.QueriedServer]:
         target = self._find_target(aim)
         sent = self.url.sent if aim.is_judge else self._map(target.path if target is not None else None)
         if not aim.is_judge and host_header_option.OPTION.of(self.route.action) is None:
@@ -67,7 +67,7 @@ class Servers:
         endpoints, failed = await _find_endpoints(aim)
         if failed:
             return [
-                url_facts.ServerView(
+                url_facts.QueriedServer(
                     written=aim.written,
                     server=aim.named or aim.written,
                     found=server_answers.absent(aim),
@@ -109,7 +109,7 @@ class Servers:
         contexts: server_tries.Contexts,
         sent: str,
         target: model.Target | None,
-    ) -> url_facts.ServerView:
+    ) -> url_facts.QueriedServer:
         tried = server_tries.Try(
             aim=aim,
             endpoint=endpoint,
@@ -118,7 +118,7 @@ class Servers:
             gate=probe_targets.find_gate(self.site, self.desired),
         )
         found = await tried.run()
-        view = url_facts.ServerView(
+        view = url_facts.QueriedServer(
             written=aim.written, server=tried.server, found=found, sent=sent, is_judge=aim.is_judge
         )
         is_harmless = self.request.method in SAFE
@@ -136,8 +136,8 @@ class Servers:
             other = await self._query(aim, endpoint, other_path)
         return dataclasses.replace(view, answer=answer, other_path=other_path, other=other)
 
-    async def _query(self, aim: model.Aim, endpoint: model.Endpoint | None, sent: str) -> url_facts.Answer | None:
-        place = gate_visits.Place(
+    async def _query(self, aim: model.Aim, endpoint: model.Endpoint | None, sent: str) -> url_facts.HttpAnswer | None:
+        place = gate_visits.GateAddress(
             host=endpoint.address if endpoint is not None else "",
             port=endpoint.port if endpoint is not None else 0,
             socket=aim.socket,

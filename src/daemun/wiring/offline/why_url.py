@@ -35,7 +35,7 @@ _MOST_NAMES = 10
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class WhyRequest:
     """What is asked about. address: of the visitor that is meant; None: this machine. report: `GET /status` of the
     running daemon; None: none runs. bans: networks, each with why. visits: whether the gate is queried, too."""
 
@@ -48,8 +48,8 @@ class Question:
 
 
 def look(
-    chosen: settings.Settings, question: Question, file: tuple[model.Desired | None, str | None]
-) -> url_facts.GateFacts:
+    chosen: settings.Settings, question: WhyRequest, file: tuple[model.Desired | None, str | None]
+) -> url_facts.UrlFacts:
     """All facts. file: as of `read_file`. Blocking."""
     return run_async.run(Look(chosen, question, *file).run())
 
@@ -68,7 +68,7 @@ class Look:
     def __init__(
         self,
         chosen: settings.Settings,
-        question: Question,
+        question: WhyRequest,
         desired: model.Desired | None,
         config_error: str | None = None,
     ) -> None:
@@ -78,7 +78,7 @@ class Look:
         self._desired = desired
         self._config_error = config_error
 
-    async def run(self) -> url_facts.GateFacts:
+    async def run(self) -> url_facts.UrlFacts:
         """Never raises but when cancelled."""
         facts = self._begin()
         address, is_mapped = await self._find_place(facts)
@@ -108,18 +108,18 @@ class Look:
             ),
         )
 
-    async def run_without_servers(self) -> url_facts.GateFacts:
+    async def run_without_servers(self) -> url_facts.UrlFacts:
         """As the file alone has it."""
         facts = await self._walk(self._begin())
         return dataclasses.replace(facts, file=await asyncio.to_thread(why_disk.look_at_file, facts.route, self._url))
 
-    async def _walk(self, facts: url_facts.GateFacts) -> url_facts.GateFacts:
+    async def _walk(self, facts: url_facts.UrlFacts) -> url_facts.UrlFacts:
         if facts.site is None or (facts.own_faults and not facts.site.routes):  # routes of a faulty site are not known
             return facts
         walk = route_walk.walk(facts.site, self._url.path, facts.request)
         return dataclasses.replace(facts, walk=walk, addresses=await self._find_named(facts.site, walk))
 
-    def _begin(self) -> url_facts.GateFacts:
+    def _begin(self) -> url_facts.UrlFacts:
         url, desired = self._url, self._desired
         missing: list[str] = []
         choice = site_choice.SiteChoice()
@@ -138,7 +138,7 @@ class Look:
         site = choice.site
         http = listen.http if site is None or site.http_port is None else _with_port(listen.http, site.http_port)
         https = listen.https if site is None or site.https_port is None else _with_port(listen.https, site.https_port)
-        return url_facts.GateFacts(
+        return url_facts.UrlFacts(
             url=url,
             request=dataclasses.replace(self._question.request, address=self._question.address),
             now=clock.SystemClock().now(),
@@ -153,7 +153,7 @@ class Look:
             missing=tuple(missing),
         )
 
-    async def _find_place(self, facts: url_facts.GateFacts) -> tuple[model.Address | None, bool]:
+    async def _find_place(self, facts: url_facts.UrlFacts) -> tuple[model.Address | None, bool]:
         """Where the gate is queried, and whether that is not the URL's port."""
         url = facts.url
         if facts.desired is None:
@@ -184,7 +184,7 @@ class Look:
         return await handshakes.shake(address, self._url.host.strip("[]"), sends_proxy_line=lines)
 
     async def _shake(
-        self, address: model.Address | None, facts: url_facts.GateFacts
+        self, address: model.Address | None, facts: url_facts.UrlFacts
     ) -> served_judgement.Shown | str | None:
         is_off = facts.site is not None and facts.site.tls.mode is model.TlsMode.OFF
         if not self._question.visits or address is None or not self._url.is_https or is_off:
@@ -192,7 +192,7 @@ class Look:
         return await self._shown(address)
 
     async def _look_at_name(
-        self, facts: url_facts.GateFacts, shown: served_judgement.Shown | str | None
+        self, facts: url_facts.UrlFacts, shown: served_judgement.Shown | str | None
     ) -> url_facts.NameLook | None:
         if not self._question.visits:
             return None
@@ -231,8 +231,8 @@ class Look:
     # --- the gate and its servers ---
 
     async def _visit_and_try(
-        self, address: model.Address | None, facts: url_facts.GateFacts
-    ) -> tuple[tuple[url_facts.Visit, ...], tuple[url_facts.ServerView, ...]]:
+        self, address: model.Address | None, facts: url_facts.UrlFacts
+    ) -> tuple[tuple[url_facts.GateVisit, ...], tuple[url_facts.QueriedServer, ...]]:
         """Together. A request that waits for a server (`hold`) is not waited for, once none is known to serve."""
         is_visited = self._question.visits and address is not None and facts.request.method in why_servers.SAFE
         if not is_visited or address is None:
@@ -245,11 +245,11 @@ class Look:
             if done:
                 return visiting.result(), servers
             failure = f"no answer within {HELD_S:g} s"
-            return (url_facts.Visit(url=self._url, at=str(address), failure=failure),), servers
+            return (url_facts.GateVisit(url=self._url, at=str(address), failure=failure),), servers
         finally:
             visiting.cancel()
 
-    async def _try_servers(self, facts: url_facts.GateFacts) -> tuple[url_facts.ServerView, ...]:
+    async def _try_servers(self, facts: url_facts.UrlFacts) -> tuple[url_facts.QueriedServer, ...]:
         if facts.site is None or facts.route is None:
             return ()
         desired = facts.desired or model.Desired(globals=model.Globals())
@@ -264,9 +264,9 @@ class Look:
             worker=worker,
         ).look()
 
-    async def _visit(self, address: model.Address, facts: url_facts.GateFacts) -> tuple[url_facts.Visit, ...]:
+    async def _visit(self, address: model.Address, facts: url_facts.UrlFacts) -> tuple[url_facts.GateVisit, ...]:
         """The URL, and what redirects of this gate lead to, each once, with the cookies that they set."""
-        found: list[url_facts.Visit] = []
+        found: list[url_facts.GateVisit] = []
         url, request, cookies = self._url, facts.request, dict[tuple[str, str], str]()
         while len(found) < MOST_HOPS:
             visit = await gate_visits.visit(
@@ -288,17 +288,17 @@ class Look:
             url = there
         return tuple(found)
 
-    def _is_here(self, url: requested_url.RequestedUrl, facts: url_facts.GateFacts) -> bool:
+    def _is_here(self, url: requested_url.RequestedUrl, facts: url_facts.UrlFacts) -> bool:
         if facts.desired is None or site_choice.choose(facts.desired, url.host).name is None:
             return False
         ports = {443 if url.is_https else 80, *(one.port for one in self._listening(url, facts))}
         return url.effective_port in ports
 
-    def _listening(self, url: requested_url.RequestedUrl, facts: url_facts.GateFacts) -> tuple[model.Address, ...]:
+    def _listening(self, url: requested_url.RequestedUrl, facts: url_facts.UrlFacts) -> tuple[model.Address, ...]:
         return facts.listening if url.is_https == self._url.is_https else facts.other_listening
 
     def _place_of(
-        self, url: requested_url.RequestedUrl, address: model.Address, facts: url_facts.GateFacts
+        self, url: requested_url.RequestedUrl, address: model.Address, facts: url_facts.UrlFacts
     ) -> model.Address:
         if url.is_https == self._url.is_https or not facts.other_listening:
             return address

@@ -72,7 +72,7 @@ class Reach(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class PreflightVisit:
     """One address that was visited. detail: what the answer was, fit to be shown ("HTTP 404 from \\"Apache\\"")."""
 
     address: Address
@@ -102,7 +102,7 @@ class Caa:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class NameServer:
+class NameServerCheck:
     """failure: why it has no answer for the zone, in words; None: it has one."""
 
     name: str
@@ -121,7 +121,7 @@ class ProofPlace:
     record: str
     target: str | None = None
     zone: str | None = None
-    servers: tuple[NameServer, ...] = ()
+    servers: tuple[NameServerCheck, ...] = ()
     failure: str | None = None
 
 
