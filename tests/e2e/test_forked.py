@@ -3,6 +3,7 @@
 import collections.abc
 import os
 import pathlib
+import platform
 import re
 import signal
 import subprocess
@@ -41,6 +42,16 @@ def test_a_command(daemon: Daemon, arguments: tuple[str, ...]) -> None:
     )
     found = forked.run(command, environment=daemon.environment, folder=daemon.root, within_s=60)
     assert (found.returncode, found.stdout, found.stderr) == (usual.returncode, usual.stdout, usual.stderr)
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64" or bool(os.environ.get("DAEMUN_TEST_DEEP")), reason="every command starts anew"
+)
+def test_commands_of_each_test_are_cloned(daemon: Daemon) -> None:
+    """A module that copies the environment while it is imported would make pytest's variable, another in each test,
+    and those that a test sets one that modules depend on."""
+    environment = {**daemon.environment, "PYTEST_CURRENT_TEST": "another"}
+    assert forked.is_cloned(daemon.command("status"), environment)
 
 
 def test_what_is_read_at_the_start(daemon: Daemon) -> None:

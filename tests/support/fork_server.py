@@ -39,6 +39,8 @@ _PR_SET_MM, _PR_SET_MM_ARG_END = 35, 9  # prctl(2)
 _DAEMON = "daemun.cli.daemon"
 _LIBRARIES = ("starlette.applications", "uvicorn", "uvicorn.protocols.http.h11_impl")
 """What the daemon imports while it starts, besides daemun's modules and what these import."""
+_COPIES_THE_ENVIRONMENT = "wsgiref.handlers"
+"""It looks up every variable while it is imported (prometheus-client has it), and depends on none of them."""
 _THRESHOLDS = gc.get_threshold()
 _C: typing.Any = ctypes.PyDLL(None)  # keeps the interpreter's lock
 
@@ -67,6 +69,7 @@ class _Noting(dict[bytes, bytes]):
 
 def _import_all() -> set[str]:
     """Returns: the variables that modules looked up while they were imported. Another value may need other modules."""
+    importlib.import_module(_COPIES_THE_ENVIRONMENT)
     inner: typing.Any = os.environ
     noting = _Noting(inner._data)
     plain, inner._data = inner._data, noting

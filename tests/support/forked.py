@@ -136,6 +136,11 @@ def _start_server() -> _Server:
     return _Server({name: value for name, value in os.environ.items() if not name.startswith("DAEMUN_")})
 
 
+def is_cloned(arguments: collections.abc.Sequence[str], environment: dict[str, str]) -> bool:
+    """Whether the process that has the modules in memory would become this command."""
+    return _find_server(arguments, environment) is not None
+
+
 def _find_server(arguments: collections.abc.Sequence[str], environment: dict[str, str]) -> _Server | None:
     """None: the command has to be started as usual."""
     is_usual = tuple(arguments[:3]) == PROGRAM and sum(map(len, arguments)) < fork_server.ROOM_BYTES // 8
