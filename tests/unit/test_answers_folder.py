@@ -6,11 +6,11 @@ import types
 
 import pytest
 
-from daemun.core import layout
+from daemun.core import layout, model
 from daemun.core.plan import variable_definitions
-from daemun.nginx import answers_folder, misplaced, worker_account
+from daemun.nginx import answers_folder, misplaced
 
-MINE = worker_account.WorkerAccount(user="x", group="x", uid=os.geteuid(), gid=os.getegid())
+MINE = model.WorkerAccount(user="x", group="x", uid=os.geteuid(), gid=os.getegid())
 KEY = "d41d8cd98f00b204e9800998ecf8494d"
 
 
@@ -37,8 +37,8 @@ def _away(paths: layout.Layout) -> None:
     pathlib.Path(paths.answers).rename(f"{paths.state}/gone")
 
 
-def _of_another(paths: layout.Layout) -> worker_account.WorkerAccount:
-    return worker_account.WorkerAccount(user="y", group="y", uid=os.geteuid() + 1, gid=os.getegid())
+def _of_another(paths: layout.Layout) -> model.WorkerAccount:
+    return model.WorkerAccount(user="y", group="y", uid=os.geteuid() + 1, gid=os.getegid())
 
 
 def test_room_while_nginx_can_write(paths: layout.Layout) -> None:

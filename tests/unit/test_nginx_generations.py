@@ -9,6 +9,7 @@ import pytest
 
 from daemun import errors
 from daemun.core import layout as layout_
+from daemun.core import model
 from daemun.nginx import directories, find_nginx, generation_folders, worker_account
 
 FILES = {"nginx.conf": b"events {}", "sites/a.conf": b"# a", "snippets/deep/b.conf": b"# b"}
@@ -191,7 +192,7 @@ def test_folders_are_closed_to_others_whatever_they_were(layout: layout_.Layout)
     directories.prepare(layout, None)
     assert [pathlib.Path(path).stat().st_mode & 0o777 for path in paths] == [0o700] * 6
     me = pwd.getpwuid(os.getuid())
-    own = worker_account.WorkerAccount(user=me.pw_name, group="", uid=me.pw_uid, gid=os.getgid())
+    own = model.WorkerAccount(user=me.pw_name, group="", uid=me.pw_uid, gid=os.getgid())
     directories.prepare(layout, own)
     assert [pathlib.Path(path).stat().st_mode & 0o777 for path in paths] == [0o750] * 3 + [0o710] * 2 + [0o700]
 
@@ -214,7 +215,7 @@ def test_unknown_account_is_told() -> None:
 
 
 def test_state_directory_that_workers_cannot_reach_is_told(tmp_path: pathlib.Path) -> None:
-    workers = worker_account.WorkerAccount(user="nobody", group="nogroup", uid=65534, gid=65534)
+    workers = model.WorkerAccount(user="nobody", group="nogroup", uid=65534, gid=65534)
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     if worker_account.choose(None) is None:

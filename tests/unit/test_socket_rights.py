@@ -6,10 +6,11 @@ import socket
 
 import pytest
 
+from daemun.core import model
 from daemun.probing import socket_rights
 
 UID, GID = 65533, 65532
-WORKER = socket_rights.Account(user="no-such-account", uid=UID, gid=GID)
+WORKER = model.WorkerAccount(user="no-such-account", group="", uid=UID, gid=GID)
 
 
 @pytest.fixture(name="place")
@@ -69,7 +70,7 @@ def test_a_link_is_followed(place: pathlib.Path) -> None:
 
 def test_root_may_all_and_what_is_not_there_is_not_judged(place: pathlib.Path) -> None:
     place.chmod(0o600)
-    assert socket_rights.find_refusal(str(place), socket_rights.Account(user="root", uid=0, gid=0)) is None
+    assert socket_rights.find_refusal(str(place), model.WorkerAccount(user="root", group="root", uid=0, gid=0)) is None
     place.unlink()
     assert socket_rights.find_refusal(str(place), WORKER) is None
     place.symlink_to(place)

@@ -35,7 +35,6 @@ from daemun.core.options import (
 )
 from daemun.core.validation import validate_acme
 from daemun.errors import ConfigError
-from daemun.nginx import worker_account
 from daemun.sources import yaml_file, yaml_route, yaml_site, yaml_top
 
 BASE = "/etc/daemun"
@@ -933,7 +932,7 @@ def test_a_folder_that_nginx_cannot_enter_is_told(tmp_path: pathlib.Path) -> Non
     (tmp_path / "a.txt").write_text("x")
     file = tmp_path / "daemun.yaml"
     file.write_text("sites: {a.test: {/: {files: closed/public}, /f/: {files: a.txt}}}")
-    worker = worker_account.WorkerAccount(user="nobody", group="nogroup", uid=65534, gid=65534)
+    worker = model.WorkerAccount(user="nobody", group="nogroup", uid=65534, gid=65534)
     found = yaml_file.YamlFile(file, find_worker=lambda _: worker).read_now().problems
     closed, no_folder = (problem.message for problem in found)
     assert closed.startswith(

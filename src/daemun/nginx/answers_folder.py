@@ -17,9 +17,8 @@ import threading
 import time
 
 from daemun import regular_files
-from daemun.core import layout
+from daemun.core import layout, model
 from daemun.core.plan import variable_definitions
-from daemun.nginx import worker_account
 
 _LEAST_FREE_BYTES = 64 << 20
 """nginx itself removes what it keeps from 256 MB on, which helps as long as it keeps anything."""
@@ -52,7 +51,7 @@ def is_missing(paths: layout.Layout) -> bool:
     return not os.path.lexists(paths.answers) and _is_used(paths)
 
 
-def prepare(paths: layout.Layout, account: worker_account.WorkerAccount | None) -> None:
+def prepare(paths: layout.Layout, account: model.WorkerAccount | None) -> None:
     """Make it again when it was deleted, take away what another account of workers kept, and let nginx keep answers
     there if it can. Blocking, below a millisecond when nothing is to be done."""
     if paths.work is None:
@@ -70,7 +69,7 @@ def _mend(paths: layout.Layout, owner: int) -> None:
             os.chown(paths.answers, owner, -1)
 
 
-def note_room(paths: layout.Layout, account: worker_account.WorkerAccount | None) -> None:
+def note_room(paths: layout.Layout, account: model.WorkerAccount | None) -> None:
     """Let nginx keep further answers while it can write them, and not otherwise. Blocking, microseconds."""
     with contextlib.suppress(OSError):
         if _has_room(paths, _owner(account)):
@@ -89,7 +88,7 @@ def tidy(paths: layout.Layout) -> threading.Thread:
     return thread
 
 
-def _owner(account: worker_account.WorkerAccount | None) -> int:
+def _owner(account: model.WorkerAccount | None) -> int:
     return os.geteuid() if account is None else account.uid
 
 

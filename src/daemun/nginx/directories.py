@@ -11,14 +11,14 @@ import pathlib
 import stat
 
 from daemun import errors
-from daemun.core import layout
-from daemun.nginx import answers_folder, error_diagnosis, pairs_folder, worker_account
+from daemun.core import layout, model
+from daemun.nginx import answers_folder, error_diagnosis, pairs_folder
 
 LONGEST_SOCKET_PATH = 107
 """Bytes of a unix socket's path: sun_path holds 108 with the closing zero (unix(7))."""
 
 
-def prepare(paths: layout.Layout, account: worker_account.WorkerAccount | None) -> None:
+def prepare(paths: layout.Layout, account: model.WorkerAccount | None) -> None:
     """Make what is missing and set owners and modes. Blocking, below a millisecond when all is there.
 
     Raises: EnvironmentProblemError when the path is too long for a socket, the workers' account cannot reach the
@@ -55,7 +55,7 @@ def _of_state(paths: layout.Layout) -> tuple[tuple[str, int], ...]:
     return (*above, (paths.pairs, 0o750), (paths.challenges, 0o750))
 
 
-def _give_error_log(paths: layout.Layout, account: worker_account.WorkerAccount) -> None:
+def _give_error_log(paths: layout.Layout, account: model.WorkerAccount) -> None:
     """To the workers, as nginx does when logs are rotated: their own file is not shown by links of root's, and nginx
     writes the paths of certificates there that it cannot load. root's group may write, for a root without all rights.
     """
@@ -98,7 +98,7 @@ def _check_length(paths: layout.Layout) -> None:
         )
 
 
-def _check_reach(state: str, account: worker_account.WorkerAccount) -> None:
+def _check_reach(state: str, account: model.WorkerAccount) -> None:
     if account.uid == 0:
         return
     groups = set(os.getgrouplist(account.user, account.gid))

@@ -32,7 +32,6 @@ from daemun.nginx import (
     old_workers,
     process,
     takeover,
-    worker_account,
     worker_register,
 )
 
@@ -48,7 +47,7 @@ class Nginx(ports.Proxy, ports.Succession):
         self,
         binary: render_environment.Nginx,
         paths: layout.Layout,
-        account: worker_account.WorkerAccount | None = None,
+        account: model.WorkerAccount | None = None,
         *,
         find_next: binary_in_use.FindNext | None = None,
         find_endpoints: known_servers.FindEndpoints = lambda _: (),

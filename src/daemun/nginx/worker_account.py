@@ -1,6 +1,5 @@
 """The account that nginx's workers run under when daemun is root."""
 
-import dataclasses
 import grp
 import os
 import pwd
@@ -11,6 +10,7 @@ import time
 import structlog
 
 from daemun import errors
+from daemun.core import model
 
 OWN = "daemun"
 PREFERRED = (OWN, "nginx")
@@ -30,17 +30,7 @@ _MAKE_TIMEOUT_S = 30.0
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerAccount:
-    """user, group: names, for nginx's `user` directive. gid: the group that may read keys; uid: the user's number."""
-
-    user: str
-    group: str
-    uid: int
-    gid: int
-
-
-def choose(configured: str | None) -> WorkerAccount | None:
+def choose(configured: str | None) -> model.WorkerAccount | None:
     """The workers' account: the configured user, else the first that exists of PREFERRED, with its primary group, else
     nobody, for those who only look: `choose_at_start` makes one then.
 
@@ -66,7 +56,7 @@ def choose(configured: str | None) -> WorkerAccount | None:
     return found
 
 
-def choose_at_start(configured: str | None, *, running: str | None) -> WorkerAccount | None:
+def choose_at_start(configured: str | None, *, running: str | None) -> model.WorkerAccount | None:
     """As `choose`, but never nobody unless that is configured: an account of daemun's own is made when there is none.
 
     running: the user of the nginx that runs already; None: none runs. Its workers must be able to read the keys until
@@ -97,13 +87,13 @@ def next_user(configured: str | None) -> str | None:
     return OWN
 
 
-def _find_first(users: tuple[str, ...], *, powerless: bool = False) -> WorkerAccount | None:
+def _find_first(users: tuple[str, ...], *, powerless: bool = False) -> model.WorkerAccount | None:
     """powerless: none that is root by another name."""
     found = (one for user in users if (one := _look_up(user)) is not None)
     return next((one for one in found if not powerless or one.uid != 0), None)
 
 
-def _make() -> WorkerAccount:
+def _make() -> model.WorkerAccount:
     """Several daemuns may start at once, and /etc/passwd is locked for each."""
     failure = "neither `useradd` nor `adduser` is installed"
     for _ in range(_MAKE_TIMES):
@@ -141,10 +131,10 @@ def _explain(cause: str) -> str:
     )
 
 
-def _look_up(user: str) -> WorkerAccount | None:
+def _look_up(user: str) -> model.WorkerAccount | None:
     try:
         entry = pwd.getpwnam(user)
         group = grp.getgrgid(entry.pw_gid).gr_name
     except KeyError:
         return None
-    return WorkerAccount(user=user, group=group, uid=entry.pw_uid, gid=entry.pw_gid)
+    return model.WorkerAccount(user=user, group=group, uid=entry.pw_uid, gid=entry.pw_gid)

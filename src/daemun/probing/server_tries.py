@@ -66,7 +66,7 @@ class ProbeMachine:
     """in_container: daemun runs in one. worker: whom nginx's workers run as; None: as daemun."""
 
     in_container: bool = False
-    worker: socket_rights.Account | None = None
+    worker: model.WorkerAccount | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,22 +1,14 @@
 """Whether the account of nginx's workers may open a unix socket, judged by modes: daemun as root may open each."""
 
-import dataclasses
 import grp
 import os
 import pathlib
 import stat
 
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """user: its name. gid: the primary group."""
-
-    user: str
-    uid: int
-    gid: int
+from daemun.core import model
 
 
-def find_refusal(path: str, account: Account) -> str | None:
+def find_refusal(path: str, account: model.WorkerAccount) -> str | None:
     """The socket, or the first folder on the way to it, that the account may not use; None: it may, or that is not
     known, as where access control lists (acl(5)) decide. Blocking, microseconds."""
     if account.uid == 0:
@@ -32,7 +24,7 @@ def find_refusal(path: str, account: Account) -> str | None:
         return None
 
 
-def _find_groups(account: Account) -> frozenset[int]:
+def _find_groups(account: model.WorkerAccount) -> frozenset[int]:
     """As initgroups(3) gives them to nginx's workers."""
     named = (one.gr_gid for one in grp.getgrall() if account.user in one.gr_mem)
     return frozenset({account.gid, *named})

@@ -38,7 +38,7 @@ def find_problems(snapshot: model.Snapshot, find_worker: snippet_files.FindWorke
 
 
 def _judge_page(
-    page: page_file.PageFile, held: catalogue.Held, worker: snippet_files.Worker | None
+    page: page_file.PageFile, held: catalogue.Held, worker: model.WorkerAccount | None
 ) -> model.Problem | None:
     """Of one that is not there, the source has an error."""
     try:
@@ -55,7 +55,7 @@ def _find_cause_of(
     site: model.Site,
     route: model.Route,
     action: model.Action,
-    worker: snippet_files.Worker | None,
+    worker: model.WorkerAccount | None,
     written: model.Snippet,
 ) -> str | None:
     if isinstance(action, model.Proxy) and action.php is not None:
@@ -83,7 +83,7 @@ def _find_no_front(php: model.Php) -> str | None:
     return f"there is no {php.front} in {folder}, which gets what is no file; {cure}"
 
 
-def _find_cause_of_file(file: pathlib.Path, worker: snippet_files.Worker | None) -> str | None:
+def _find_cause_of_file(file: pathlib.Path, worker: model.WorkerAccount | None) -> str | None:
     try:
         if file.is_dir():
             return f"{file} is a folder, and a file is expected; name the one in it, or write `files: {file}`"
@@ -96,7 +96,7 @@ def _find_cause_of_file(file: pathlib.Path, worker: snippet_files.Worker | None)
     return None
 
 
-def _find_cause(served: str, worker: snippet_files.Worker | None) -> str | None:
+def _find_cause(served: str, worker: model.WorkerAccount | None) -> str | None:
     folder = pathlib.Path(served)
     try:
         if folder.is_file():

@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import typing
 
 from daemun import causes, errors, regular_files
 from daemun.core import directive, model
@@ -91,20 +90,7 @@ def _is_relative(value: str) -> bool:
     return bool(value) and not value.startswith(_NO_PATHS) and value not in _WORDS
 
 
-class Worker(typing.Protocol):
-    """The account of nginx's workers. gid, group: its primary group."""
-
-    @property
-    def user(self) -> str: ...
-    @property
-    def group(self) -> str: ...
-    @property
-    def uid(self) -> int: ...
-    @property
-    def gid(self) -> int: ...
-
-
-FindWorker = collections.abc.Callable[[str | None], Worker | None]
+FindWorker = collections.abc.Callable[[str | None], model.WorkerAccount | None]
 """The account that is configured -> the one there is; None: workers are who daemun is.
 
 Raises: EnvironmentProblemError when there is none."""
@@ -160,7 +146,7 @@ def _find_named(nodes: model.Snippet, names: frozenset[str]) -> collections.abc.
             yield from _find_named(node.block, names)
 
 
-def _judge(host: str | None, line: directive.Directive, worker: Worker | None) -> list[model.Problem]:
+def _judge(host: str | None, line: directive.Directive, worker: model.WorkerAccount | None) -> list[model.Problem]:
     path = line.args[0].value
     cause = _why_unreadable(pathlib.Path(path), worker)
     if cause is None:
@@ -170,7 +156,7 @@ def _judge(host: str | None, line: directive.Directive, worker: Worker | None) -
     return [model.Problem(origin=origin, message=message, host=host, severity=model.Severity.WARNING)]
 
 
-def _why_unreadable(path: pathlib.Path, worker: Worker | None) -> str | None:
+def _why_unreadable(path: pathlib.Path, worker: model.WorkerAccount | None) -> str | None:
     """None: nginx's workers can read it."""
     try:
         regular_files.open_for_reading(path).close()
@@ -179,7 +165,7 @@ def _why_unreadable(path: pathlib.Path, worker: Worker | None) -> str | None:
         return causes.describe(error)
 
 
-def find_closed(resolved: pathlib.Path, worker: Worker | None) -> str | None:
+def find_closed(resolved: pathlib.Path, worker: model.WorkerAccount | None) -> str | None:
     """Which folder or file on the way to a path, itself among them, nginx's workers have no right to, with the cure;
     None: they have. Raises: OSError."""
     if worker is None or worker.uid == 0:

@@ -7,7 +7,7 @@ import contextlib
 
 from daemun.control import damage_report, gate
 from daemun.core import layout, model
-from daemun.nginx import answers_folder, misplaced, pairs_folder, work_folder, worker_account
+from daemun.nginx import answers_folder, misplaced, pairs_folder, work_folder
 
 _TROUBLE_S = 1.0
 """How often it is tried whether a disk that was full can be written again."""
@@ -25,7 +25,7 @@ class DiskWatch:
         paths: layout.Layout,
         damage: damage_report.DamageReport,
         *,
-        account: worker_account.WorkerAccount | None,
+        account: model.WorkerAccount | None,
         changed: collections.abc.Callable[[], None],
         wake: collections.abc.Callable[[], None],
     ) -> None:

@@ -12,7 +12,6 @@ from daemun.nginx import (
     machine_limits,
     master_program,
     process,
-    worker_account,
 )
 from daemun.nginx.builds import installed_builds
 
@@ -51,7 +50,7 @@ class Machine:
     """What rendering needs that does not change while daemun runs."""
 
     layout: layout.Layout
-    account: worker_account.WorkerAccount | None
+    account: model.WorkerAccount | None
 
     def describe(
         self,

@@ -5,14 +5,14 @@ import collections.abc
 from daemun.certs import certificate_manager
 from daemun.core import layout, model
 from daemun.discovery import endpoints
-from daemun.nginx import machine_limits, worker_account
-from daemun.probing import prober, server_tries, socket_rights, stream_prober
+from daemun.nginx import machine_limits
+from daemun.probing import prober, server_tries, stream_prober
 from daemun.wiring import clock
 
 
 def make(
     paths: layout.Layout,
-    account: worker_account.WorkerAccount | None,
+    account: model.WorkerAccount | None,
     discovery: endpoints.Discovery,
     certificates: certificate_manager.Manager,
     changed: collections.abc.Callable[[], None],
@@ -20,7 +20,7 @@ def make(
     """account: of nginx's workers; None: daemun's own. changed: as of `prober.Prober`."""
     machine = server_tries.ProbeMachine(
         in_container=machine_limits.is_container(),
-        worker=socket_rights.Account(user=account.user, uid=account.uid, gid=account.gid) if account else None,
+        worker=account,
     )
     ca_bundle, has_ipv6 = machine_limits.find_ca_bundle(), machine_limits.has_ipv6()
 

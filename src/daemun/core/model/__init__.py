@@ -19,7 +19,16 @@ from daemun.core.model.acme_settings import (
     Ordering,
     Secret,
 )
-from daemun.core.model.actual import Actual, OldGeneration, OldWorker, SiteState, SiteStatus, StreamStatus, Worker
+from daemun.core.model.actual import (
+    Actual,
+    OldGeneration,
+    OldWorker,
+    SiteState,
+    SiteStatus,
+    StreamStatus,
+    Worker,
+    WorkerAccount,
+)
 from daemun.core.model.certificate import (
     CertificateKind,
     CertificateSpec,
@@ -153,5 +162,6 @@ __all__ = [
     "UpstreamTls",
     "Weight",
     "Worker",
+    "WorkerAccount",
     "located",
 ]

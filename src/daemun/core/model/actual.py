@@ -10,6 +10,16 @@ from daemun.core.model.site import Site
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerAccount:
+    """user, group: names, for nginx's `user` directive. gid: the group that may read keys; uid: the user's number."""
+
+    user: str
+    group: str
+    uid: int
+    gid: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
     """One nginx worker process. draining: it belongs to an old generation and only finishes its connections."""
 

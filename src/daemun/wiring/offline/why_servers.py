@@ -14,7 +14,7 @@ from daemun.core.texts import route_paths
 from daemun.core.why import condition_match, requested_url, url_facts
 from daemun.discovery import host_lookup
 from daemun.nginx import machine_limits
-from daemun.probing import gate_visits, server_tries, socket_rights
+from daemun.probing import gate_visits, server_tries
 
 MOST_SERVERS = 6
 RESOLVE_S = 4.0
@@ -44,7 +44,7 @@ class Servers:
     desired: model.Desired
     url: requested_url.RequestedUrl
     request: condition_match.SentRequest
-    worker: socket_rights.Account | None = None
+    worker: model.WorkerAccount | None = None
 
     async def look(self) -> tuple[url_facts.QueriedServer, ...]:
         """Never raises but when cancelled."""

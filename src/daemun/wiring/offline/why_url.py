@@ -19,7 +19,7 @@ from daemun.core.why import (
     url_facts,
 )
 from daemun.nginx import process, worker_account
-from daemun.probing import gate_visits, handshakes, name_looks, socket_rights
+from daemun.probing import gate_visits, handshakes, name_looks
 from daemun.wiring import clock
 from daemun.wiring.offline import configuration, run_async, why_daemon, why_disk, why_servers
 
@@ -253,8 +253,7 @@ class Look:
         if facts.site is None or facts.route is None:
             return ()
         desired = facts.desired or model.Desired(globals=model.Globals())
-        account = worker_account.choose(user_option.OPTION.of(desired.globals))
-        worker = socket_rights.Account(user=account.user, uid=account.uid, gid=account.gid) if account else None
+        worker = worker_account.choose(user_option.OPTION.of(desired.globals))
         return await why_servers.Servers(
             site=facts.site,
             route=facts.route,
