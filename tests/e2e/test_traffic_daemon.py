@@ -1,12 +1,17 @@
 """What `daemun traffic` shows is what clients did, whatever happened to the daemon, its files and nginx meanwhile."""
 
+import collections.abc
+import contextlib
 import json
 import os
+import pty
 import signal
+import termios
 import typing
 
 import pytest
 
+from tests.support import forked
 from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
@@ -24,6 +29,55 @@ def _show(daemon: Daemon, *words: str) -> Json:
 
 def _count(daemon: Daemon) -> int:
     return sum(one["requests"] for one in _show(daemon)["sites"] if one["site"] == "counted.test")
+
+
+def _look_at_top(daemon: Daemon) -> None:
+    """What it shows once and live, beside a daemon that counts."""
+    found = json.loads(daemon.cli("top", "--json").stdout)
+    assert "counted.test" in {one["site"] for one in found["sites"]}
+    assert found["notes"] == []
+    assert set(found["open_connections"]["ports"]) <= {str(daemon.http), str(daemon.https)}
+    text = daemon.cli("top", "--top", "1").stdout
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\x1b" not in text
+    assert daemon.cli("top", "nobody.test").returncode == 1
+    with _terminal(daemon, "top") as (shown, keys):
+        daemon.wait(lambda: "counted.test" in shown() and "requests*" in shown(), "a live table")
+        assert "unknown names" not in shown()
+        daemon.get("http://nobody.test/")
+        daemon.wait(lambda: "unknown names" in shown(), "a request that came while it looked")
+        os.write(keys, b"e")
+        daemon.wait(lambda: "errors*" in shown(), "another order")
+        os.write(keys, b"q")
+
+
+@contextlib.contextmanager
+def _terminal(daemon: Daemon, *words: str) -> collections.abc.Iterator[tuple[collections.abc.Callable[[], str], int]]:
+    """A command on a terminal, which ends well. Yields: what it showed so far, and where keys are written."""
+    ours, its = pty.openpty()
+    os.set_blocking(ours, False)
+    before = termios.tcgetattr(its)
+    process = forked.Popen(
+        daemon.command(*words), stdin=its, stdout=its, stderr=its, env=daemon.environment, cwd=daemon.root
+    )
+    shown = bytearray()
+
+    def read() -> str:
+        with contextlib.suppress(OSError):  # nothing new
+            while chunk := os.read(ours, 65536):
+                shown.extend(chunk)
+        return shown.decode(errors="replace")
+
+    try:
+        yield read, ours
+        daemon.wait(lambda: (read(), process.poll() is not None)[1], "its end")
+        assert process.returncode == 0, read()
+        assert termios.tcgetattr(its) == before
+    finally:
+        process.kill()
+        process.wait()
+        os.close(its)
+        os.close(ours)
 
 
 def test_each_request_counts_once(daemon: Daemon) -> None:
@@ -46,10 +100,12 @@ def test_each_request_counts_once(daemon: Daemon) -> None:
     os.kill(daemon.pid, signal.SIGUSR1)  # nginx opens its logs anew
     visit(5)
     daemon.wait(lambda: _count(daemon) == 40, "all requests")
+    _look_at_top(daemon)
     (route,) = _show(daemon, "counted.test", "--since", "1h")["routes"]
     assert (route["requests"], route["statuses"]) == (40, {"302": 40})
     assert daemon.terminate() == 0
     assert _count(daemon) == 40
+    assert "neither daemun nor nginx runs" in daemon.cli("top").stdout
     text = daemon.cli("traffic").stdout
     assert max(map(len, text.splitlines())) <= 80
     assert "counted.test" in text

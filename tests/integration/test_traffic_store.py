@@ -16,7 +16,7 @@ import structlog
 from daemun.control import damage_report
 from daemun.core import layout
 from daemun.core.traffic import error_shares, traffic_sums
-from daemun.traffic import traffic_counter, traffic_files, traffic_recorder, traffic_report, traffic_store
+from daemun.traffic import live_traffic, traffic_counter, traffic_files, traffic_recorder, traffic_report, traffic_store
 
 SERIES = traffic_sums.Series("a.test", "", "")
 DAY_S = 86400
@@ -484,3 +484,66 @@ def test_the_task_cleans_up_and_counts_again(tmp_path: pathlib.Path, monkeypatch
 
     asyncio.run(run())
     assert gate.count() == gate.written == 11
+
+
+def test_a_store_that_is_being_made_is_empty(tmp_path: pathlib.Path) -> None:
+    gate = Gate(tmp_path)
+    gate.kill()
+    gate.store.close()
+    path = pathlib.Path(gate.paths.traffic_store)
+    path.write_bytes(b"")
+    gate.write(3)
+    assert gate.count() == 3
+    now_s = time.time()
+    assert traffic_report.count_errors(gate.paths, now_s - DAY_S, now_s) == {}
+
+
+def test_who_looks_sees_each_line_once(tmp_path: pathlib.Path) -> None:
+    """What was stored, what was not yet, and what comes, through renamed and removed files."""
+    gate = Gate(tmp_path)
+    gate.write(5)
+    gate.read()
+    gate.save()
+    gate.write(7)
+    with contextlib.closing(live_traffic.LiveTraffic(gate.paths)) as live:
+
+        def count() -> int:
+            live.read()
+            found, span_s = live.within(60)
+            assert span_s >= 60
+            return sum(sums.requests for _, sums in found)
+
+        assert count() == gate.written == 12
+        gate.write(3)
+        assert count() == gate.written
+        gate.read()
+        old = gate.rename()
+        gate.write(2, old)
+        gate.write(4)
+        assert count() == gate.written
+        gate.read()
+        gate.save()
+        gate.files.remove_settled(time.time() + 2 * traffic_files.SETTLED_S)
+        assert not old.exists()
+        assert count() == gate.written == 21
+        assert not [one for one in _open_files() if one.startswith(str(tmp_path)) and one.endswith("(deleted)")]
+
+
+def _open_files() -> list[str]:
+    found = []
+    for link in pathlib.Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # that of the folder itself
+            found.append(str(link.readlink()))
+    return found
+
+
+def test_who_looks_before_nginx_was_ever_started(tmp_path: pathlib.Path) -> None:
+    paths = layout.Layout(str(tmp_path))
+    with contextlib.closing(live_traffic.LiveTraffic(paths)) as live:
+        live.read()
+        assert live.within(10)[0] == ()
+        gate = Gate(tmp_path)
+        gate.write(3)
+        live.read()
+        (series, sums) = live.within(10)[0][0]
+        assert (series, sums.requests) == (SERIES, 3)

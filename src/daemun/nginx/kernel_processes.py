@@ -2,6 +2,8 @@
 each, unless documented otherwise. Source: proc(5).
 """
 
+import collections
+import collections.abc
 import os
 import pathlib
 import re
@@ -86,7 +88,16 @@ def list_sockets(pid: int) -> dict[int, int]:
 
 def list_established(ports: frozenset[int]) -> frozenset[int]:
     """The inodes of all open TCP connections that came in on one of these ports. 10 ms for 5,000 connections."""
-    found: set[int] = set()
+    return frozenset(inode for _, inode in _established(ports))
+
+
+def count_established(ports: frozenset[int]) -> dict[int, int]:
+    """How many open TCP connections came in on each of these ports, where there are some; takes as long."""
+    return dict(sorted(collections.Counter(port for port, _ in _established(ports)).items()))
+
+
+def _established(ports: frozenset[int]) -> collections.abc.Iterator[tuple[int, int]]:
+    """Port and inode."""
     for name in ("tcp", "tcp6"):
         try:
             lines = pathlib.Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()[1:]
@@ -94,9 +105,8 @@ def list_established(ports: frozenset[int]) -> frozenset[int]:
             continue  # a kernel without IPv6
         for line in lines:
             fields = line.split(maxsplit=10)
-            if fields[3] == _ESTABLISHED and int(fields[1].rpartition(":")[2], 16) in ports:
-                found.add(int(fields[9]))
-    return frozenset(found)
+            if fields[3] == _ESTABLISHED and (port := int(fields[1].rpartition(":")[2], 16)) in ports:
+                yield port, int(fields[9])
 
 
 def _sum_kilobytes(text: str, names: tuple[str, ...]) -> int:

@@ -176,6 +176,14 @@ class TrafficFiles:
         except FileNotFoundError:
             return False
 
+    def drop_removed(self) -> None:
+        """Close files that others deleted and that were read to their end: their space on the disk is free then.
+        Raises: OSError."""
+        for file in self._in_order():
+            found = os.fstat(file.descriptor)
+            if not found.st_nlink and found.st_size <= file.offset:
+                self._drop(file)
+
     def close(self) -> None:
         for file in tuple(self._files.values()):
             self._drop(file)

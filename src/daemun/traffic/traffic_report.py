@@ -19,23 +19,30 @@ Found = tuple[tuple[traffic_sums.Series, traffic_sums.Sums], ...]
 
 def read(paths: layout.Layout, since_s: float, now_s: float) -> Found:
     """Since then, in seconds since the epoch; each series once. Raises: EnvironmentProblemError."""
-    with contextlib.ExitStack() as stack:
-        # Before the store is read: the daemon deletes a file once it has stored what was in it.
-        files: traffic_files.TrafficFiles | None = None
-        try:
-            files = stack.enter_context(contextlib.closing(traffic_files.TrafficFiles(pathlib.Path(paths.logs))))
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise _cannot_read(paths.logs, error) from error
-        kept = _read_store(pathlib.Path(paths.traffic_store), since_s, now_s)
-        found = dict(kept.sums)
-        if files is None:
-            return tuple(found.items())
-        try:
-            rest = _read_rest(paths, files, kept, now_s)
-        except OSError as error:
-            raise _cannot_read(paths.logs, error) from error
+    files = open_files(paths)
+    with contextlib.nullcontext() if files is None else contextlib.closing(files):
+        return read_opened(paths, files, since_s, now_s)
+
+
+def open_files(paths: layout.Layout) -> traffic_files.TrafficFiles | None:
+    """Before the store is read: the daemon deletes a file once it has stored what was in it. None: nginx was never
+    started. Raises: EnvironmentProblemError."""
+    try:
+        return traffic_files.TrafficFiles(pathlib.Path(paths.logs))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise cannot_read(paths.logs, error) from error
+
+
+def read_opened(paths: layout.Layout, files: traffic_files.TrafficFiles | None, since_s: float, now_s: float) -> Found:
+    """As `read`, of files that stay open: what nginx writes later is still to be read from them."""
+    kept = _read_store(pathlib.Path(paths.traffic_store), since_s, now_s)
+    found = dict(kept.sums)
+    try:
+        rest = {} if files is None else _read_rest(paths, files, kept, now_s)
+    except OSError as error:
+        raise cannot_read(paths.logs, error) from error
     for (start, series), sums in rest.items():
         if since_s - traffic_sums.MINUTE_S < start <= now_s + traffic_store.HOUR_S:
             found.setdefault(series, traffic_sums.Sums()).add(sums)
@@ -53,7 +60,7 @@ def _read_store(path: pathlib.Path, since_s: float, now_s: float) -> traffic_sto
             "starts anew"
         ) from error
     except OSError as error:
-        raise _cannot_read(str(path), error) from error
+        raise cannot_read(str(path), error) from error
 
 
 def count_errors(paths: layout.Layout, since_s: float, now_s: float) -> dict[str, error_shares.ErrorShare] | None:
@@ -79,7 +86,7 @@ def _read_rest(
     return addition.sums()
 
 
-def _cannot_read(path: str, error: OSError) -> errors.EnvironmentProblemError:
+def cannot_read(path: str, error: OSError) -> errors.EnvironmentProblemError:
     return errors.EnvironmentProblemError(
         f"cannot read {path}: {causes.describe(error)}; run this as the owner of daemun"
     )

@@ -238,6 +238,8 @@ def read(path: pathlib.Path, since_s: float, now_s: float) -> StoredTraffic:
     database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
     try:
         database.execute("BEGIN")  # one view of both
+        if _is_new(database):
+            return Kept()
         positions, read_at_s = _read_marks(database)
         found: dict[traffic_sums.Series, traffic_sums.Sums] = {}
         rows = database.execute(_USED, (seconds, since_s - since_s % seconds, now_s + HOUR_S))
@@ -261,6 +263,8 @@ def count_errors(
     try:
         database.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS)
         database.execute("BEGIN")  # one view of both
+        if _is_new(database):
+            return {}
         within = (traffic_sums.MINUTE_S, since_s, now_s + HOUR_S)
         errors = [
             (site, int(status), int(count))
@@ -315,6 +319,11 @@ def _merge(one: str, other: str) -> str:
 
 def _write(counts: collections.abc.Mapping[str, int]) -> str:
     return json.dumps(counts, separators=(",", ":"))
+
+
+def _is_new(database: sqlite3.Connection) -> bool:
+    """Whether the daemon made the file and has not written anything into it yet."""
+    return bool(database.execute("PRAGMA user_version").fetchone()[0] == 0)
 
 
 def _read_marks(database: sqlite3.Connection) -> tuple[tuple[traffic_files.Position, ...], float | None]:

@@ -8,13 +8,12 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import common_options, host_names, json_answer, known_names, output, tables
+from daemun.cli import common_options, json_answer, known_names, output, tables, traffic_cells
 from daemun.core.texts import words
 
 if typing.TYPE_CHECKING:
     from daemun.core.traffic import traffic_usage
 
-UNKNOWN, OTHER_PATHS = "(unknown names)", "(other paths)"
 KEPT_DAYS = 90
 _TITLES = ("REQUESTS", "5XX", "SENT", "RECEIVED", "P50", "P95", "P99")
 
@@ -46,7 +45,6 @@ def traffic(
     Counted are requests that ended. Half of them took P50 at most, 99 % took P99. JSON has all, with statuses, servers,
     refusals, retries and TLS versions. The last 24 hours are known by minute, what is before that by hour.
     """
-    from daemun.core.logged import request_filter
     from daemun.core.traffic import traffic_usage
     from daemun.traffic import traffic_report
 
@@ -56,9 +54,8 @@ def traffic(
     if host is None:
         usages = traffic_usage.by_site(found)
     else:
-        name, path = request_filter.parse_place(host)
-        site = host_names.normal(name)
-        found = tuple(one for one in found if one[0].site == site and _is_below(one[0].route, path))
+        site, path = traffic_cells.parse_place(host)
+        found = traffic_cells.of_place(found, site, path)
         usages = traffic_usage.by_route(found, site)
     if as_json:
         key = "sites" if host is None else "routes"
@@ -73,10 +70,6 @@ def traffic(
     tables.print_table((title, *_TITLES), rows_of(usages, found, top, is_of_site=host is not None))
 
 
-def _is_below(route: str, path: str) -> bool:
-    return route.startswith(path) or route == path.removesuffix("/")
-
-
 def rows_of(
     usages: "collections.abc.Sequence[traffic_usage.Usage]", found: "traffic_usage.Found", top: int, *, is_of_site: bool
 ) -> list[tuple[str, ...]]:
@@ -84,7 +77,7 @@ def rows_of(
     from daemun.core.traffic import traffic_usage
 
     first, rest = usages[:top], usages[top:]
-    rows = [(_name(one), *_cells(one)) for one in first]
+    rows = [(traffic_cells.name(one.site, one.route), *_cells(one)) for one in first]
     if rest:
         names = {(one.site, one.route) for one in rest}
         others = tuple(one for one in found if (one[0].site, one[0].route if is_of_site else None) in names)
@@ -136,39 +129,12 @@ def _value(usage: "traffic_usage.Usage", *, but: collections.abc.Collection[str]
     return {**fields, "errors": usage.errors}
 
 
-def _name(usage: "traffic_usage.Usage") -> str:
-    if usage.route is None:
-        return usage.site or UNKNOWN
-    return usage.route or OTHER_PATHS
-
-
 def _cells(usage: "traffic_usage.Usage") -> tuple[str, ...]:
     times = (usage.p50_s, usage.p95_s, usage.p99_s)
     return (
         str(usage.requests),
         str(usage.errors),
-        size(usage.bytes_out),
-        size(usage.bytes_in),
-        *(_time(value) for value in times),
+        traffic_cells.size(usage.bytes_out),
+        traffic_cells.size(usage.bytes_in),
+        *(traffic_cells.time(value) for value in times),
     )
-
-
-def size(count: int) -> str:
-    """Bytes, for people: "12 B", "1.5 MB", "310 GB". Pure."""
-    value, unit = float(count), "B"
-    for larger in ("kB", "MB", "GB", "TB", "PB"):
-        if value < 999.5:
-            break
-        value, unit = value / 1000, larger
-    digits = 1 if unit != "B" and value < 9.95 else 0
-    return f"{value:.{digits}f} {unit}"
-
-
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    if seconds < 0.001:
-        return "<1ms"
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f}ms"
-    return f"{seconds:.1f}s" if seconds < 99.5 else f"{seconds:.0f}s"

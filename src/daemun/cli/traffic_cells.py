@@ -1,0 +1,57 @@
+"""Numbers and names of requests as cells of tables, and which requests are wanted, of the commands that count. Pure."""
+
+import typing
+
+from daemun.cli import host_names
+
+if typing.TYPE_CHECKING:
+    from daemun.core.traffic import traffic_sums
+
+    Found = tuple[tuple[traffic_sums.Series, traffic_sums.Sums], ...]
+
+UNKNOWN, OTHER_PATHS = "(unknown names)", "(other paths)"
+
+
+def name(site: str, route: str | None) -> str:
+    """route: None: the row is of a site."""
+    if route is None:
+        return site or UNKNOWN
+    return route or OTHER_PATHS
+
+
+def parse_place(text: str) -> tuple[str, str]:
+    """Site and path of `HOST[/PATH]`; the path may be empty."""
+    from daemun.core.logged import request_filter
+
+    host, path = request_filter.parse_place(text)
+    return host_names.normal(host), path
+
+
+def of_place(found: "Found", site: str, path: str) -> "Found":
+    """What belongs to the routes of a site below a path."""
+    return tuple(one for one in found if one[0].site == site and _is_below(one[0].route, path))
+
+
+def _is_below(route: str, path: str) -> bool:
+    return route.startswith(path) or route == path.removesuffix("/")
+
+
+def size(count: float) -> str:
+    """Bytes, for people: "12 B", "1.5 MB", "310 GB"."""
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    digits = 1 if unit != "B" and value < 9.95 else 0
+    return f"{value:.{digits}f} {unit}"
+
+
+def time(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    if seconds < 0.001:
+        return "<1ms"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f}ms"
+    return f"{seconds:.1f}s" if seconds < 99.5 else f"{seconds:.0f}s"
