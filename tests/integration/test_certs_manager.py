@@ -715,6 +715,7 @@ async def test_o6_of_many_names_one_that_is_deleted_is_noticed_at_the_next_look(
 ) -> None:
     """Each has its turn, which takes long where they are many."""
     monkeypatch.setattr(live_repair, "AT_ONCE", 2)
+    monkeypatch.setattr(live_repair, "LOOKS_A_TURN", 6)
     monkeypatch.setattr(live_repair, "_REST", 0)
     monkeypatch.setattr(first_certificates, "MOST_BEGUN_ALONE", 0 if is_shared else 200)
     hosts = [f"n{number}.test" for number in range(12)]

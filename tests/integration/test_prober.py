@@ -32,8 +32,9 @@ async def test_trouble_is_not_over_before_each_site_was_looked_at(
     sites = tuple(site(f"{number}.test", closed, tls=off) for number in range(20))
     statuses = tuple(model.SiteStatus(site=one, state=model.SiteState.LIVE) for one in sites)
     looking = _prober(tmp_path)
-    for name, value in {"ALL_LOOKED_AT_S": 0.0, "AGAIN_S": 0.0, "TRIES_PER_TICK": 0, "TICK_S": 0.0}.items():
-        monkeypatch.setattr(prober, name, value)
+    for name in ("ALL_LOOKED_AT_S", "AGAIN_S", "TICK_S", "REST_S"):
+        monkeypatch.setattr(prober, name, 0.0)
+    monkeypatch.setattr(prober, "TRIES_PER_TICK", 0)
     looking.publish(model.Desired(globals=model.Globals(), sites=sites), statuses)
     running = asyncio.create_task(looking.run())
     async with asyncio.timeout(60):
@@ -79,7 +80,7 @@ async def test_each_name_has_its_turn_however_often_sites_change(
         statuses = tuple(model.SiteStatus(site=one, state=model.SiteState.LIVE) for one in sites)
         looking.publish(model.Desired(globals=settings, sites=sites), statuses)
 
-    for name, value in {"TICK_S": 0.01, "AGAIN_S": 0.0, "TRIES_PER_TICK": 0}.items():
+    for name, value in {"TICK_S": 0.01, "REST_S": 0.01, "AGAIN_S": 0.0, "TRIES_PER_TICK": 0}.items():
         monkeypatch.setattr(prober, name, value)
     quick = {"TURN_S": 0.01, "SHAKES_IN_TURN_PER_S": 100.0, "NEW_SHAKES_PER_S": 0.0, "BAD_SHAKE_EVERY_S": 1e9}
     for name, value in quick.items():
@@ -131,7 +132,7 @@ async def test_a_server_whose_look_was_cut_short_has_its_turn_all_the_same(
         looking = _prober(tmp_path)
         one = site("a.test", f"http://127.0.0.1:{port}", tls=off)
         looking.publish(model.Desired(globals=model.Globals(), sites=(one,)), ())
-        for name, value in {"TRIES_PER_TICK": 0, "TICK_S": 0.0}.items():
+        for name, value in {"TRIES_PER_TICK": 0, "TICK_S": 0.0, "REST_S": 0.0}.items():
             monkeypatch.setattr(prober, name, value)
         running = asyncio.create_task(looking.run())
         while not looking._queue:

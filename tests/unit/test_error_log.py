@@ -70,6 +70,17 @@ def test_a5_memory_is_bounded_and_the_newest_is_read(path: pathlib.Path) -> None
     log.close()
 
 
+def test_a5_what_was_not_read_at_once_is_read_on_without_a_further_line(path: pathlib.Path) -> None:
+    append(path, "x\n")
+    log = error_log.ErrorLog(str(path))
+    log.read()
+    append(path, ("y" * 99 + "\n") * (2 * error_log.MOST_BYTES // 100) + "last\n")
+    lines = [line for _ in range(4) for line in log.read().lines]
+    assert lines[-1] == "last"
+    assert len(lines) == 2 * error_log.MOST_BYTES // 100 + 1
+    log.close()
+
+
 def test_a5_at_the_start_the_end_of_the_file_is_read(path: pathlib.Path) -> None:
     append(path, "".join(f"{number:09}\n" for number in range(20_000)))
     log = error_log.ErrorLog(str(path))

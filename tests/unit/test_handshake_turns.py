@@ -26,7 +26,7 @@ def _run(
         yield from ((now_s, one) for one in turns.take_due(now_s, bad))
 
 
-def test_few_names_have_a_turn_a_minute() -> None:
+def test_few_names_have_a_turn_every_five_minutes() -> None:
     turns = handshake_turns.HandshakeTurns()
     turns.follow(_names(10))
     made = [one for _, one in _run(turns, from_s=0, seconds=2 * handshake_turns.TURN_S + 1)]

@@ -39,12 +39,14 @@ class AccessLines:
         self._output = output
         self._wanted = threading.Event()
         self._ended = threading.Event()
+        self._switched = threading.Event()
         self._failure: int | None = None
 
     def switch(self, *, is_on: bool) -> None:
         """Whether lines are copied from now on."""
         if is_on:
             self._wanted.set()
+            self._switched.set()
         else:
             self._wanted.clear()
 
@@ -52,22 +54,27 @@ class AccessLines:
         """Never returns. A thread of its own, which ends with the process: writing may block for as long as the reader
         likes."""
         self._ended.clear()
+        self._switched.set()
         threading.Thread(target=self._work, name="access lines", daemon=True).start()
         try:
             await asyncio.Event().wait()
         finally:
             self._ended.set()
+            self._switched.set()
 
     def _work(self) -> None:
         while not self._ended.is_set():
+            self._switched.wait()
+            self._switched.clear()
             try:
-                if self._wanted.wait(EVERY_S):
+                while self._wanted.is_set() and not self._ended.is_set():
                     self._copy()
             except BrokenPipeError:  # its reader is gone
                 return
             except OSError as error:
                 self._report(error)
                 self._ended.wait(EVERY_S)
+                self._switched.set()
 
     def _copy(self) -> None:
         follower, notices = Follower(self._path), _watch(self._path.parent)

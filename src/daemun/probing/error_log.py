@@ -35,12 +35,15 @@ class ErrorLog:
         self._file: int | None = None
         self._old: int | None = None
         self._old_reads = 0
+        self._seen: tuple[int, int, int, int] | None = None
         self._rest: dict[int, bytes] = {}
 
     def read(self) -> Lines:
         """What was written since the last call; at the first, the end of what is there."""
         lines: list[str] = []
         left_out = False
+        if self._is_read():
+            return Lines(lines)
         self._follow()
         for descriptor in (self._old, self._file):
             if descriptor is not None:
@@ -48,6 +51,15 @@ class ErrorLog:
                 lines += found.lines
                 left_out |= found.left_out
         return Lines(lines, left_out)
+
+    def _is_read(self) -> bool:
+        """Whether nothing was written since the last call, which is so nearly always."""
+        before, self._seen = self._seen, None
+        if self._old is None:
+            with contextlib.suppress(OSError):
+                there = os.stat(self._path)  # noqa: PTH116
+                self._seen = there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns
+        return self._file is not None and self._seen is not None and self._seen == before
 
     def close(self) -> None:
         for descriptor in (self._old, self._file):
@@ -92,7 +104,10 @@ class ErrorLog:
                 left_out = True
             read = os.read(descriptor, MOST_BYTES)
         except OSError:
+            self._seen = None
             return Lines([])
+        if len(read) == MOST_BYTES:  # there may be more
+            self._seen = None
         *whole, rest = (self._rest.get(descriptor, b"") + read).split(b"\n")
         self._rest[descriptor] = rest[-8192:]
         return Lines([line.decode("utf-8", "replace") for line in whole], left_out)

@@ -12,8 +12,9 @@ Name = tuple[str, str]
 
 NEW_SHAKES_PER_S = 12.0
 """After changes. Each takes nginx and this process a millisecond."""
-TURN_S = 60.0
-"""Each name has its turn so often, where they are few; else SHAKES_IN_TURN_PER_S are made."""
+TURN_S = 300.0
+"""Each name has its turn so often, where they are few; else SHAKES_IN_TURN_PER_S are made. With a turn a minute,
+handshakes were half of what a daemon with a hundred sites does at rest."""
 SHAKES_IN_TURN_PER_S = 4.0
 BAD_SHAKE_EVERY_S = 5.0
 _MOST_SAVED_S = 1.0

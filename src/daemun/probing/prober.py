@@ -37,7 +37,9 @@ from daemun.probing import (
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 TICK_S = 0.25
-LOG_READ_EVERY_S = 0.5
+"""While something waits for its turn."""
+REST_S = 0.5
+"""Between looks at nginx's error log, too, while nothing else is to be done."""
 TRIES_PER_TICK = 6
 """Servers that are tried unasked: 24 a second."""
 AGAIN_S = 1.0
@@ -85,6 +87,7 @@ class Prober:
         self._machine = machine
         self._has_ipv6 = has_ipv6
         self._log = error_log.ErrorLog(error_log_path)
+        self._is_log_new = True
         self._looks = observations.Looks(find_health)
         self._judge = site_judge.SiteJudge(self._looks, clock)
         self._not_begun: list[tuple[object, ...]] | None = None
@@ -172,15 +175,16 @@ class Prober:
     async def run(self) -> None:
         """Look until cancelled."""
         self._under_way.clear()
+        self._is_log_new = True
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._follow_log(), name="error log")
                 while True:
                     await self._absorb()
+                    self._read_log()
                     self._start_tries(group)
                     self._start_handshakes(group)
                     self._note_begun()
-                    await asyncio.sleep(TICK_S)
+                    await asyncio.sleep(TICK_S if self._queue or self._turns.waiting else REST_S)
         finally:
             self._log.close()
 
@@ -373,16 +377,14 @@ class Prober:
 
     # --- the error log ---------------------------------------------------------------------------------------------
 
-    async def _follow_log(self) -> None:
-        is_first = True
-        while True:
-            if self._absorbed is not None:
-                found = self._log.read()
-                for text in found.lines:
-                    if (line := upstream_errors.read_line(text)) is not None:
-                        self._note_error(line, left_out=found.left_out, is_old=is_first)
-                is_first = False
-            await asyncio.sleep(LOG_READ_EVERY_S)
+    def _read_log(self) -> None:
+        if self._absorbed is None:
+            return
+        found = self._log.read()
+        for text in found.lines:
+            if (line := upstream_errors.read_line(text)) is not None:
+                self._note_error(line, left_out=found.left_out, is_old=self._is_log_new)
+        self._is_log_new = False
 
     def _note_error(self, line: upstream_errors.UpstreamErrorLine, *, left_out: bool, is_old: bool) -> None:
         place = self._looks.note_error(line, line.at.astimezone(datetime.UTC), left_out=left_out)
