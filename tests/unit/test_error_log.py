@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+from daemun.core.logged import error_line
 from daemun.probing import error_log
 
 
@@ -87,4 +88,39 @@ def test_a5_at_the_start_the_end_of_the_file_is_read(path: pathlib.Path) -> None
     lines = log.read().lines
     assert lines[-1] == "000019999"
     assert len(lines) < 10_000
+    log.close()
+
+
+HEAD = "2026/11/30 04:00:00 [error] 7#7: *5 "
+TAIL = ', client: 192.0.2.1, server: a.test, request: "GET / HTTP/1.1", upstream: "http://10.0.0.5/", host: "a.test"'
+REFUSED = f"{HEAD}connect() failed (111: Connection refused) while connecting to upstream{TAIL}"
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        'FastCGI sent in stderr: "PHP message: oops',
+        'FastCGI sent in stderr: "x" while reading response header from upstream' + TAIL,
+        'upstream sent invalid header: "x-bad: a',
+    ],
+)
+def test_what_a_server_may_have_written_is_left_out(path: pathlib.Path, begin: str) -> None:
+    log = error_log.ErrorLog(str(path))
+    log.read()
+    append(path, f"{REFUSED}\n{HEAD}{begin}\n{REFUSED}\n{HEAD}{begin}\n{REFUSED}\n")
+    assert log.read().lines == [REFUSED, f"{HEAD}{begin}"]
+    append(path, f"{REFUSED}\n")  # another record, for each is written at once
+    assert log.read().lines == [REFUSED]
+    append(path, f"{HEAD}{begin}\n{REFUSED}\n{REFUSED[:9]}")
+    assert log.read().lines == [f"{HEAD}{begin}"]
+    append(path, f"{REFUSED[9:]}\n" + "x" * error_line.LONGEST_BYTES + f"\n{REFUSED}\n")
+    assert log.read().lines == [REFUSED]
+    log.close()
+
+
+def test_a_record_that_began_before_what_is_read_is_left_out(path: pathlib.Path) -> None:
+    append(path, f'{HEAD}FastCGI sent in stderr: "{"x" * 4000}\n')
+    append(path, f"{REFUSED}\n" * 400)
+    log = error_log.ErrorLog(str(path))
+    assert 0 < len(log.read().lines) < 330
     log.close()

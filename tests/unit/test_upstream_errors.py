@@ -131,3 +131,22 @@ def test_the_lines_of_daemuns_own_pages_are_no_errors_of_servers() -> None:
         'client: 127.0.0.1, server: a.test, request: "GET /large HTTP/1.1", upstream: "127.0.0.1:34709", host: "a.test"'
     )
     assert upstream_errors.read_line(line) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'FastCGI sent in stderr: "oops{other}" while reading response header from upstream',
+        'upstream sent invalid header: "x: {other}" while reading response header from upstream',
+        'upstream sent invalid "Content-Length" header: "Content-Length: 5{other}" while reading response header',
+    ],
+)
+def test_what_a_server_sends_is_no_error_of_another(words: str) -> None:
+    other = END.replace("app.test", "other.test")
+    assert upstream_errors.read_line(f"{START}{words.format(other='')}{END}") is not None
+    assert upstream_errors.read_line(f"{START}{words.format(other=other)}{END}") is None
+    assert upstream_errors.read_line(f'{START}{words.format(other="")}{END}, referrer: "{other}"') is None
+    plain = "connect() failed (111: Connection refused) while connecting to upstream"
+    found = upstream_errors.read_line(f'{START}{plain}{END}, referrer: "{other}"')
+    assert found is not None
+    assert found.host == "app.test"

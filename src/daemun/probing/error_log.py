@@ -1,4 +1,5 @@
-"""nginx's error log, as it is written: new lines only, in bounded memory, across rotation and truncation.
+"""nginx's error log, as it is written: new lines only, in bounded memory, across rotation and truncation. Lines that a
+server may have written are left out (`core.logged.error_line`).
 
 Whoever rotates renames the file and then signals nginx, so workers write into the renamed one for a while: it is read
 on.
@@ -9,6 +10,7 @@ import os
 import typing
 
 from daemun import regular_files
+from daemun.core.logged import error_line
 
 MOST_BYTES = 1 << 18
 """Read at once."""
@@ -37,6 +39,7 @@ class ErrorLog:
         self._old_reads = 0
         self._seen: tuple[int, int, int, int] | None = None
         self._rest: dict[int, bytes] = {}
+        self._own: dict[int, error_line.OwnLines] = {}
 
     def read(self) -> Lines:
         """What was written since the last call; at the first, the end of what is there."""
@@ -64,17 +67,20 @@ class ErrorLog:
     def close(self) -> None:
         for descriptor in (self._old, self._file):
             if descriptor is not None:
-                os.close(descriptor)
+                self._close(descriptor)
         self._old = self._file = None
-        self._rest.clear()
+
+    def _close(self, descriptor: int) -> None:
+        self._rest.pop(descriptor, None)
+        self._own.pop(descriptor, None)
+        os.close(descriptor)
 
     def _follow(self) -> None:
         """Open the file that the path names now, when it is another one."""
         if self._old is not None:
             self._old_reads += 1
             if self._old_reads > _READ_ON:
-                self._rest.pop(self._old, None)
-                os.close(self._old)
+                self._close(self._old)
                 self._old = None
         with contextlib.suppress(OSError):
             there = os.stat(self._path)  # noqa: PTH116
@@ -85,12 +91,13 @@ class ErrorLog:
             is_first = self._file is None and self._old is None
             descriptor = regular_files.open_descriptor(self._path)
             if self._old is not None:
-                self._rest.pop(self._old, None)
-                os.close(self._old)
+                self._close(self._old)
             self._old, self._old_reads, self._file = self._file, 0, descriptor
             if is_first:
                 start = max(0, there.st_size - _FIRST_BYTES)
                 os.lseek(descriptor, start, os.SEEK_SET)
+                if start:
+                    self._own[descriptor] = error_line.OwnLines(error_line.LONGEST_BYTES)
 
     def _read(self, descriptor: int) -> Lines:
         left_out = False
@@ -101,6 +108,7 @@ class ErrorLog:
             elif size - at > LEFT_OUT_BEYOND:
                 os.lseek(descriptor, size - MOST_BYTES, os.SEEK_SET)
                 self._rest.pop(descriptor, None)
+                self._own[descriptor] = error_line.OwnLines(error_line.LONGEST_BYTES)
                 left_out = True
             read = os.read(descriptor, MOST_BYTES)
         except OSError:
@@ -110,4 +118,9 @@ class ErrorLog:
             self._seen = None
         *whole, rest = (self._rest.get(descriptor, b"") + read).split(b"\n")
         self._rest[descriptor] = rest[-8192:]
-        return Lines([line.decode("utf-8", "replace") for line in whole], left_out)
+        own = self._own.setdefault(descriptor, error_line.OwnLines())
+        lines = [line.decode("utf-8", "replace") for line in whole if own.takes(line)]
+        if not rest and len(read) < MOST_BYTES:
+            # nginx writes each record at once, so the next one begins where the file ends.
+            own.left_bytes = 0
+        return Lines(lines, left_out)

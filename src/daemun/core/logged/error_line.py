@@ -5,6 +5,9 @@ upstream: "http://10.0.0.5:80/", host: "a.test"` (ngx_http_log_error_handler). N
 chooses what stands in the request and in headers. So it is cut once, at the first mark of a client, and what follows is
 read from left to right: a header, which comes last, is taken for nothing else. All readers of such lines cut with
 `split`.
+
+What a visitor sends has no line breaks there (`core.render.static_files` refuses those in paths; nginx refuses them
+elsewhere). What some servers send has: `OwnLines`.
 """
 
 import dataclasses
@@ -24,6 +27,13 @@ _PARTS = (
     ("upstream", ', upstream: "', '"'),
     ("host", ', host: "', '"'),
 )
+_QUOTES_SERVER = re.compile(
+    rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[[a-z]{1,9}\] \d+#\d+: (?:\*\d{1,20} )?"
+    rb"(?:FastCGI sent in stderr: |upstream sent invalid header: )"
+)
+"""How a record begins that has what a server sent, any line breaks included: of FastCGI, and of gRPC."""
+LONGEST_BYTES = 4096
+"""No record is longer: NGX_MAX_ERROR_STR, 2048, and twice as much in builds for debugging."""
 _FIELDS = frozenset({"time", "client", "host", "method", "uri", "protocol"})
 
 
@@ -66,6 +76,27 @@ def split(text: str) -> Parts | None:
         rest="" if mark is None else text[mark.end() :],
         is_udp=mark is not None and mark[1] is not None,
     )
+
+
+@dataclasses.dataclass(slots=True)
+class OwnLines:
+    """Which lines are surely nginx's: not those that may be the rest of a record that quotes a server. Each is looked
+    at, in their order. left_bytes: of such a record, what may still come."""
+
+    left_bytes: int = 0
+
+    def takes(self, line: bytes) -> bool:
+        """line: without its end."""
+        is_own = self.left_bytes <= 0
+        begun = LONGEST_BYTES if _QUOTES_SERVER.match(line) is not None else 0
+        self.left_bytes = max(self.left_bytes, begun) - len(line) - 1
+        return is_own
+
+
+def is_ambiguous(parts: Parts) -> bool:
+    """Whether a server or a visitor may have written what follows the words: they quote something, and the mark of a
+    client stands there twice."""
+    return '"' in parts.words and _CLIENT.search(f", {parts.rest}") is not None
 
 
 def read(line: bytes) -> ErrorLine | None:

@@ -178,6 +178,7 @@ def locations(
         arguments.line("if", Expr(_SCRIPT), "=", "none", block=(arguments.line("return", _NONE_STATUS),)),
     )
     lines: tuple[directive.Node, ...] = (
+        static_files.refuse_control(),
         *internal_clients.lines(route),
         *option_lines.of_route(scope, route),
         *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=extra),

@@ -156,7 +156,7 @@ def _challenge(env: render_environment.Environment, files: str | None) -> tuple[
         arguments.line("try_files", Expr(f"{CHALLENGE_PATH}$daemun_token"), _OURS),
     )
     then = arguments.line("location", Expr(_OURS), block=(*held_access.open_lines(env), odd, *ours))
-    return (_of_token("[^/]+", theirs), then, last)
+    return (_of_token(r"[^/\x00-\x1f\x7f]+", theirs), then, last)
 
 
 def _of_token(name: str, block: tuple[directive.Directive, ...]) -> directive.Directive:

@@ -2,6 +2,9 @@
 
 `alias` with a prefix that does not end in a slash lets a client leave the folder (`/assets../secret`), so both the
 location and the folder always end in one.
+
+nginx writes the path of a file that is missing into its error log as it is (`open() "..." failed`), so a line break in
+it (`%0a`) would begin a line that a visitor chose. Such paths are refused together with those of hidden files.
 """
 
 from daemun.core import arguments, directive, model
@@ -23,6 +26,8 @@ from daemun.core.texts import names, route_paths
 CACHED = ((cache_headers.HEADER, cache_headers.CHECKED),)
 
 _NO_FOLDER = "/dev/null"
+_OF_FILES = frozenset({"alias", "include", "root", "try_files"})
+_CONTROL, _PLAIN = r"[\x00-\x1f\x7f]", r"[^\x00-\x1f\x7f]"
 
 
 def locations(
@@ -52,7 +57,7 @@ def locations(
     inner: list[directive.Node] = []
     if spa_option.OPTION.of(files):
         inner.append(_page_location(scope, route, files, index_option.find_pages(files)[0]))
-    inner.append(directive.Comment("Hidden files stay hidden."))
+    inner.append(directive.Comment("Hidden files stay hidden; no control characters get into the error log."))
     inner.append(arguments.line("location", "~", Expr(hidden(prefix)), block=(arguments.line("return", "404"),)))
     own = {site_scope.location_name(node) for node in site_scope.owned(route.snippet, "location")}
     inner = [node for node in inner if isinstance(node, directive.Comment) or site_scope.location_name(node) not in own]
@@ -138,7 +143,22 @@ def _extra(scope: site_scope.Scope, route: model.Route) -> tuple[model.Header, .
 
 
 def around(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
-    """What hand-written locations beside the one for files inherit: they are most often for some of these files."""
+    """What hand-written locations beside the one for files inherit: they are most often for some of these files. And
+    the end of requests by which theirs would let a visitor write lines of the error log."""
+    written = (*scope.site.snippet, *(line for route in scope.site.routes for line in route.snippet))
+    refused = (refuse_control(),) if _looks_for_files(written) else ()
+    return (*refused, *_inherited(scope))
+
+
+def _looks_for_files(snippet: model.Snippet) -> bool:
+    """What is included is not known, and may."""
+    return any(
+        isinstance(node, directive.Directive) and (node.name in _OF_FILES or _looks_for_files(node.block or ()))
+        for node in snippet
+    )
+
+
+def _inherited(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     whole = (route.action for route in scope.site.routes if route.path == "/")
     files = next((action for action in whole if isinstance(action, model.Files)), None)
     if files is None or not site_scope.owned(scope.site.snippet, "location"):
@@ -196,5 +216,10 @@ def link_lines(scope: site_scope.Scope, route: model.Route, trusted: str | None)
 
 
 def hidden(prefix: str) -> str:
-    """A regular expression for paths of which a part begins with a dot."""
-    return rf"(?s)^{arguments.in_regex(prefix)}(?:.*/)?\.(?!well-known(?:/|\z))"
+    """A regular expression for paths of which a part begins with a dot, or that have control characters."""
+    return rf"(?s)^{arguments.in_regex(prefix)}(?:(?:.*/)?\.(?!well-known(?:/|\z))|{_PLAIN}*+{_CONTROL})"
+
+
+def refuse_control() -> directive.Directive:
+    """For a server or location that looks for files in another way."""
+    return arguments.line("if", Expr("$uri"), "~", Expr(_CONTROL), block=(arguments.line("return", "400"),))

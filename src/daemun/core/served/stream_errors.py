@@ -109,7 +109,7 @@ def read_line(text: str) -> StreamErrorLine | None:
     line = error_line.split(text)
     if line is None or line.at is None or line.level not in upstream_errors.LEVELS or "upstream" not in line.words:
         return None
-    found = _REST.match(line.rest)
+    found = None if error_line.is_ambiguous(line) else _REST.match(line.rest)
     if found is None or int(found["port"]) > 65535:
         return None
     return StreamErrorLine(

@@ -186,7 +186,7 @@ def read_line(text: str) -> UpstreamErrorLine | None:
     line = error_line.split(text)
     if line is None or line.at is None or line.level not in LEVELS or _NOT_OF_SERVERS.match(line.words) is not None:
         return None
-    found = _REST.match(line.rest)
+    found = None if error_line.is_ambiguous(line) else _REST.match(line.rest)
     if found is None or (found["host"] is None and found["server"] is None):
         return None
     if (found["subrequest"] or "").startswith("/.daemun/"):

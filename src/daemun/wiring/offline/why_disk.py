@@ -8,6 +8,7 @@ from cryptography import x509
 
 from daemun import regular_files
 from daemun.core import layout, model
+from daemun.core.logged import error_line
 from daemun.core.texts import route_paths
 from daemun.core.why import requested_url, url_facts
 
@@ -68,12 +69,14 @@ def read_errors(paths: layout.Layout, at: int, visits: tuple[url_facts.GateVisit
     try:
         with regular_files.open_for_reading(_error_log(paths)) as file:
             file.seek(at)
-            text = file.read(_MOST_LOG).decode("utf-8", "replace")
+            written = file.read(_MOST_LOG).split(b"\n")
     except OSError:
         return ()
     url = visits[0].url
     wanted = (f'request: "{method} {url.sent} ', f'host: "{url.authority}"')
-    lines = (one for one in text.split("\n") if all(part in one for part in wanted) and "request_id: " not in one)
+    own = error_line.OwnLines()
+    texts = [line.decode("utf-8", "replace") for line in written if own.takes(line)]
+    lines = (one for one in texts if all(part in one for part in wanted) and "request_id: " not in one)
     return tuple(lines)[:_MOST_LINES]
 
 
