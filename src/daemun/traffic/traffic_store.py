@@ -239,7 +239,7 @@ def read(path: pathlib.Path, since_s: float, now_s: float) -> StoredTraffic:
     try:
         database.execute("BEGIN")  # one view of both
         if _is_new(database):
-            return Kept()
+            return StoredTraffic()
         positions, read_at_s = _read_marks(database)
         found: dict[traffic_sums.Series, traffic_sums.Sums] = {}
         rows = database.execute(_USED, (seconds, since_s - since_s % seconds, now_s + HOUR_S))
