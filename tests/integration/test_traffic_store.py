@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -182,6 +183,7 @@ def test_the_file_does_not_grow_beyond_its_size(tmp_path: pathlib.Path) -> None:
         "UPDATE sums SET counts = '[]'",
         'UPDATE sums SET counts = \'{"200":"a"}\'',
         "UPDATE sums SET requests = 'abc'",
+        "UPDATE series SET site = x'00'",
     ],
 )
 def test_values_that_there_cannot_be_are_damage(tmp_path: pathlib.Path, change: str) -> None:
@@ -198,6 +200,56 @@ def test_values_that_there_cannot_be_are_damage(tmp_path: pathlib.Path, change: 
     with pytest.raises(sqlite3.DatabaseError) as found:
         traffic_store.read(path, 0, time.time())
     assert traffic_store.is_damage(found.value)
+    if "file" not in change:  # what only those meet who read all of it
+        gate.begin()
+        assert gate.set_aside is not None
+        gate.read()
+        gate.save()
+        assert gate.count() == 50
+
+
+def test_a_state_directory_that_was_copied_counts_once(tmp_path: pathlib.Path) -> None:
+    first = tmp_path / "first"
+    gate = Gate(first)
+    gate.write(40)
+    gate.read()
+    gate.rename()
+    gate.write(30)
+    gate.read()
+    gate.save()
+    gate.write(7)  # while no daemon ran
+    gate.files.close()
+    gate.store.close()
+    second = shutil.copytree(first, tmp_path / "second")
+    there = Gate(second)
+    assert there.count() == 77
+    there.read()
+    there.save()
+    assert there.count() == 77
+    there.write(5)
+    there.kill()
+    there.read()
+    there.save()
+    assert there.count() == 82
+
+
+def test_another_file_that_begins_alike_is_read_from_its_beginning(tmp_path: pathlib.Path) -> None:
+    gate = Gate(tmp_path)
+    path = gate.logs / traffic_files.NAME
+    gate.write(50)
+    gate.write(3)
+    gate.read()
+    gate.save()
+    gate.files.close()
+    gate.store.close()
+    kept = path.rename(tmp_path / "elsewhere")
+    gate.write(50)
+    gate.write(4)
+    gate.begin()
+    gate.read()
+    gate.save()
+    assert gate.count() == 107
+    assert kept.exists()
 
 
 @pytest.mark.parametrize("kind", ["garbage", "cut", "empty tables", "folder", "newer"])

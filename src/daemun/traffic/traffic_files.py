@@ -1,8 +1,9 @@
 """The files that nginx writes a line into for each request: the one that grows, and those that were renamed, into which
 nginx may write a little longer. Blocking.
 
-A file is known again by its inode and how it begins. What was said of a file that is deleted must be forgotten before
-nginx makes a new one, which may get the same inode (`rename`).
+A file is known again by its inode, how it begins and what was read last; one that was copied, to another machine and
+back, by the latter two. What was said of a file that is deleted must be forgotten before nginx makes a new one, which
+may get the same inode (`rename`).
 """
 
 import collections.abc
@@ -23,7 +24,8 @@ SETTLED_S = 60.0
 """nginx has opened the new file long before, also its workers that only end their connections."""
 
 HEAD_BYTES = 256
-"""A file is known by so much of its beginning."""
+"""A file is known by so much of its beginning, and of what was read last."""
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 _CHUNK_BYTES = 1 << 20
 _MOST_EMPTY = 32
@@ -33,7 +35,8 @@ _RENAMED = re.compile(re.escape(NAME) + r"\.([1-9][0-9]{0,9})")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Position:
-    """How far a file was read. head_length: how many bytes of its beginning the digest is of."""
+    """How far a file was read. head_length: how many bytes of its beginning the digest is of. digest: of these, and
+    then that of what was read last; only the first of earlier versions."""
 
     inode: int
     head_length: int
@@ -71,11 +74,18 @@ class TrafficFiles:
                 file.offset = found.st_size
 
     def _resume(self, positions: collections.abc.Iterable[Position]) -> None:
+        left = dict(self._files)
+        copied: list[Position] = []
         for position in positions:
-            file = self._files.get(position.inode)
-            head = b"" if file is None else os.pread(file.descriptor, position.head_length, 0)
-            if file is not None and hashlib.sha256(head).digest() == position.digest:
-                file.offset, file.head = position.offset, head
+            file = left.get(position.inode)
+            if file is not None and _go_on(file, position):
+                del left[position.inode]
+            elif len(position.digest) > _DIGEST_BYTES:
+                copied.append(position)
+        for position in copied:
+            found = next((file for file in left.values() if _go_on(file, position)), None)
+            if found is not None:
+                del left[found.inode]
 
     def count_unread(self) -> int:
         """Bytes."""
@@ -93,7 +103,7 @@ class TrafficFiles:
     def positions(self) -> tuple[Position, ...]:
         """How far each file was read."""
         return tuple(
-            Position(one.inode, len(one.head), hashlib.sha256(one.head).digest(), one.offset)
+            Position(one.inode, len(one.head), _digest(one.descriptor, one.head, one.offset), one.offset)
             for one in self._in_order()
             if one.offset
         )
@@ -242,6 +252,21 @@ class TrafficFiles:
             file.head = os.pread(file.descriptor, min(HEAD_BYTES, file.offset + end), 0)
         file.offset += end
         return lines
+
+
+def _digest(descriptor: int, head: bytes, offset: int) -> bytes:
+    begin = max(offset - HEAD_BYTES, 0)
+    return hashlib.sha256(head).digest() + hashlib.sha256(os.pread(descriptor, offset - begin, begin)).digest()
+
+
+def _go_on(file: _File, position: Position) -> bool:
+    """Returns: whether it is the file that was read so far, which is read on from there then."""
+    head = os.pread(file.descriptor, position.head_length, 0)
+    digest = _digest(file.descriptor, head, position.offset)
+    if position.digest not in {digest, digest[:_DIGEST_BYTES]}:
+        return False
+    file.offset, file.head = position.offset, head
+    return True
 
 
 def are_any(folder: pathlib.Path) -> bool:

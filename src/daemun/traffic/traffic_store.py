@@ -74,6 +74,16 @@ WHERE span.seconds = ? AND span.start BETWEEN ? AND ? GROUP BY site
 """
 _ERROR = re.compile(r'"(5[0-9][0-9])":([0-9]+)')
 """In what `_write` makes of counts: to read all of each takes several times as long."""
+_WRONG = """
+SELECT 1 FROM sums WHERE typeof(requests) <> 'integer' OR typeof(bytes_out) <> 'integer'
+    OR typeof(bytes_in) <> 'integer' OR typeof(counts) <> 'text' OR NOT json_valid(counts)
+    OR json_type(counts) <> 'object' OR EXISTS (SELECT 1 FROM json_each(counts) WHERE type <> 'integer')
+UNION ALL
+SELECT 1 FROM series WHERE typeof(site) <> 'text' OR typeof(route) <> 'text' OR typeof(server) <> 'text' LIMIT 1
+"""
+_CHECKED_S = 2.0
+"""What is there is looked at when it is opened, for so long at most: a damaged part that is written no more would be
+met by whoever reads it, each time."""
 _MOST_OF_A_FILE = (1 << 63) - 1
 _STEPS = 20_000
 """Of SQLite, some milliseconds, after which it is looked whether a query takes too long."""
@@ -118,6 +128,7 @@ class TrafficStore:
             self._database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
         elif version != _VERSION:
             raise DamagedStoreError(f"it is of version {version}, expected {_VERSION}")
+        _check_all(self._database)
 
     def is_there(self) -> bool:
         """Whether the file is still there."""
@@ -244,6 +255,8 @@ def read(path: pathlib.Path, since_s: float, now_s: float) -> StoredTraffic:
         found: dict[traffic_sums.Series, traffic_sums.Sums] = {}
         rows = database.execute(_USED, (seconds, since_s - since_s % seconds, now_s + HOUR_S))
         for site, route, server, *sums in rows:
+            if not (isinstance(site, str) and isinstance(route, str) and isinstance(server, str)):
+                raise _damage("names that are no text")
             found.setdefault(traffic_sums.Series(site, route, server), traffic_sums.Sums()).add(_read_sums(*sums))
         return StoredTraffic(sums=tuple(found.items()), positions=positions, read_at_s=read_at_s)
     finally:
@@ -309,6 +322,23 @@ def _connect(path: pathlib.Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
     database.create_function("merged", 2, _merge, deterministic=True)
     return database
+
+
+def _check_all(database: sqlite3.Connection) -> None:
+    """Raises: DamagedStoreError; sqlite3.Error."""
+    until_s = time.monotonic() + _CHECKED_S
+    database.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS)
+    try:
+        found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise DamagedStoreError(str(found))
+        if database.execute(_WRONG).fetchone() is not None:
+            raise DamagedStoreError("it holds sums that are no numbers")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+    finally:
+        database.set_progress_handler(None, 0)
 
 
 def _merge(one: str, other: str) -> str:
