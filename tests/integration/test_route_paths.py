@@ -9,7 +9,15 @@ import random
 import pytest
 
 from daemun.core import layout, model
-from daemun.core.options import access_option, keep_option, respond_form, rewrite_option, robots_option, spa_option
+from daemun.core.options import (
+    access_option,
+    keep_option,
+    respond_form,
+    rewrite_option,
+    robots_option,
+    spa_option,
+    when_option,
+)
 from daemun.core.render import render_tree
 from daemun.errors import RenderError
 from daemun.sources import yaml_file
@@ -36,15 +44,27 @@ def answered(gate: rendered.Running, requests: collections.abc.Iterable[tuple[st
     return found
 
 
+def _routes(path: str, *, is_list: bool) -> list[model.Route]:
+    """Of one path; as a list, the last of which is taken."""
+    if not is_list:
+        return [route(path, model.Respond(body=path))]
+    other = when_option.When(method=("DELETE",))
+    return [
+        route(path, model.Respond(body="another"), entry=0, when=other),
+        route(path, model.Respond(body=path), entry=1),
+    ]
+
+
 @pytest.mark.walk
 @pytest.mark.parametrize("number", range(-(-TREES // PER_GATE)))
 def test_every_request_finds_the_route_of_the_rule(number: int) -> None:
     chance = random.Random(f"{number} of route paths")
-    trees = [route_rule.make_tree(chance) for _ in range(min(TREES, PER_GATE))]
+    # Every fourth has so many expressions that they stand in groups, and every third has lists of routes.
+    trees = [route_rule.make_tree(chance, 30 if index % 4 == 0 else None) for index in range(min(TREES, PER_GATE))]
     sites = [
         site(
             f"tree{index}.test",
-            *(route(path, model.Respond(body=path)) for path in tree.paths),
+            *(one for path in tree.paths for one in _routes(path, is_list=index % 3 == 0 and chance.random() < 0.4)),
             http=model.HttpMode.SERVE,
         )
         for index, tree in enumerate(trees)

@@ -29,9 +29,10 @@ class Tree:
     paths: tuple[str, ...]
 
 
-def make_tree(chance: random.Random) -> Tree:
+def make_tree(chance: random.Random, tries: int | None = None) -> Tree:
+    """tries: how many paths are drawn, of which some are the same."""
     paths: dict[str, None] = {}
-    for _ in range(chance.randint(1, 9)):
+    for _ in range(chance.randint(1, 9) if tries is None else tries):
         literal = "/" + "/".join(chance.choices(SEGMENTS, k=chance.randint(0, 3)))
         literal = urllib.parse.unquote(literal).replace("\n", "")
         literal += "/" if literal != "/" and chance.random() < 0.4 else ""
@@ -66,14 +67,19 @@ def find_route(tree: Tree, requested: str) -> str | None:
     if f"= {path}" in tree.paths:
         return f"= {path}"
     for one in tree.paths:
-        if one.startswith("*") and re.search(_ending(one), path, re.IGNORECASE):
-            return one
-        sign, _, expression = one.partition(" ")
-        flags = re.DOTALL | (re.IGNORECASE if sign == "~*" else 0)
-        if sign in {"~", "~*"} and re.search(expression.replace("(?<", "(?P<"), path, flags):
+        if find_ordered(one, path):
             return one
     prefixes = [one for one in tree.paths if one.startswith("/") and path.startswith(one)]
     return max(prefixes, key=len, default=None)
+
+
+def find_ordered(one: str, path: str) -> bool:
+    """Whether it is a suffix or an expression that is for a path."""
+    if one.startswith("*"):
+        return re.search(_ending(one), path, re.IGNORECASE) is not None
+    sign, _, expression = one.partition(" ")
+    flags = re.DOTALL | (re.IGNORECASE if sign == "~*" else 0)
+    return sign in {"~", "~*"} and re.search(expression.replace("(?<", "(?P<"), path, flags) is not None
 
 
 def _ending(suffix: str) -> str:

@@ -162,7 +162,7 @@ def _start(scope: site_scope.Scope, entries: _Entries, number: int) -> str:
 
 
 def _variable(scope: site_scope.Scope, entries: _Entries) -> str:
-    return f"${site_scope.ENTRY}{names.variable_suffix(scope.site.host, entries[0].path)}"
+    return f"$daemun_entry_{names.variable_suffix(scope.site.host, entries[0].path)}"
 
 
 # --- the locations ---------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def entry_name(scope: site_scope.Scope, route: model.Route) -> str:
 
 
 def _place(scope: site_scope.Scope, path: str) -> str:
-    return f"@{site_scope.ENTRY}{names.variable_suffix(scope.site.host, path)}"
+    return f"{site_scope.ENTRY_PLACE}{names.variable_suffix(scope.site.host, path)}"
 
 
 def _takes_rest(entries: _Entries) -> bool:

@@ -4,6 +4,7 @@ Nothing in it sets which server is the default of a port, and where servers list
 file that is kept from an earlier generation goes together with the nginx.conf of any later one.
 """
 
+import collections.abc
 import dataclasses
 
 from daemun.core import arguments, directive, model
@@ -24,6 +25,7 @@ from daemun.core.render import (
     custom_pages,
     early_answers,
     error_pages,
+    expression_groups,
     forward_auth,
     header_directives,
     held_access,
@@ -339,7 +341,8 @@ def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, .
         *access.guarded_beside(scope, scope.site.snippet),
         *_locations(scope, https=https),
     )
-    return (*closed, *traffic_routes.of_routes(scope, early_answers.behind_guards(scope, content)))
+    counted = traffic_routes.of_routes(scope, early_answers.behind_guards(scope, content))
+    return (*closed, *expression_groups.in_groups(scope.site, counted))
 
 
 def _has_snippets(site: model.Site) -> bool:
@@ -357,13 +360,9 @@ def _locations(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node,
     site = scope.site
     own = {site_scope.location_name(node) for node in site_scope.owned(site.snippet, "location")}
     _check_guards(scope, own)
-    choosing = [node for entries in route_choice.find_lists(site) for node in route_choice.locations(scope, entries)]
     written = [
         node
-        for node in (
-            *choosing,
-            *(node for one in site.routes for node in route_locations.locations(scope, one, https=https)),
-        )
+        for node in _of_routes(scope, https=https)
         if isinstance(node, directive.Comment) or site_scope.location_name(node) not in own
     ]
     taken = {one.path for one in site.routes} | own
@@ -374,6 +373,15 @@ def _locations(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node,
         rest = access.guarded_beside(scope, (server_blocks.anything(_answer(site.otherwise)),))
         written += [directive.Comment("No route has the other paths."), *rest]
     return tuple(written)
+
+
+def _of_routes(scope: site_scope.Scope, *, https: bool) -> collections.abc.Iterator[directive.Node]:
+    """In the order of the file, which decides between expressions: what chooses of a list stands before its routes."""
+    lists = {entries[0].name: entries for entries in route_choice.find_lists(scope.site)}
+    for one in scope.site.routes:
+        if one.name in lists:
+            yield from route_choice.locations(scope, lists[one.name])
+        yield from route_locations.locations(scope, one, https=https)
 
 
 def _check_guards(scope: site_scope.Scope, own: set[str]) -> None:

@@ -118,13 +118,15 @@ def location_name(node: directive.Directive) -> str:
     return words[-1] if words[:1] in (["^~"], words[-1:]) else " ".join(words)
 
 
-ENTRY = "daemun_entry_"
-"""What the named locations of routes begin with that share a path (`route_choice`)."""
+ENTRY_PLACE = "@-daemun_entry_"
+"""What the named locations of routes begin with that share a path (`route_choice`). nginx sorts named locations, and
+looks at one after the other when a request is handed to one (ngx_http_named_location): every request for such a path
+is, so these come before all others, whose names begin with a host."""
 
 
 def is_entry(node: directive.Directive) -> bool:
     """Whether it is one of these, to which requests come before nginx looks at anything."""
-    return bool(node.args) and node.args[0].value.startswith(f"@{ENTRY}")
+    return bool(node.args) and node.args[0].value.startswith(ENTRY_PLACE)
 
 
 def yielding(ours: collections.abc.Iterable[directive.Node], snippet: model.Snippet) -> tuple[directive.Node, ...]:

@@ -17,7 +17,8 @@ from daemun.core.texts import cures, match_times, patterns, words
 _MOST_CHARACTERS = 20
 """Of a group's name: with `_PREFIX` at most 32 (MAX_NAME_SIZE of PCRE2 before 10.45)."""
 _PREFIX = "daemun_part_"
-_EVERYTHING = "(?s)"
+EVERYTHING = "(?s)"
+"""A dot stands for every sign."""
 
 
 _NAMED = re.compile(r"\(\?P?<([A-Za-z_][A-Za-z0-9_]*)>\Z")
@@ -69,10 +70,21 @@ def find_groups(expression: str) -> tuple[str, ...]:
 
 def written(expression: str) -> str:
     """An accepted expression for nginx, with names of ours."""
-    return _EVERYTHING + "".join(
+    return EVERYTHING + "".join(
         _NAMED.sub(lambda match: f"(?<{_PREFIX}{match[1]}>", text) if kind == "open" else text
         for kind, text in patterns.tokens(expression)
     )
+
+
+def begins_at_start(expression: str) -> bool:
+    """Whether an accepted expression can be found at the start of a path alone."""
+    depth, is_first = 0, True
+    for kind, text in patterns.tokens(expression):
+        if is_first and text != "^":
+            return False
+        depth += {"open": 1, "close": -1}.get(kind, 0)
+        is_first = kind == "either" and depth == 0
+    return not is_first
 
 
 def matches(expression: str, path: str, *, of_either_case: bool = False) -> bool:
@@ -80,7 +92,7 @@ def matches(expression: str, path: str, *, of_either_case: bool = False) -> bool
     python = "".join(
         _NAMED.sub(r"(?P<\1>", text) if kind == "open" else text for kind, text in patterns.tokens(expression)
     )
-    return re.search(_EVERYTHING + python, path, re.IGNORECASE if of_either_case else 0) is not None
+    return re.search(EVERYTHING + python, path, re.IGNORECASE if of_either_case else 0) is not None
 
 
 def name_groups(expression: str, text: str) -> tuple[str, str] | None:
