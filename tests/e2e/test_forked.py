@@ -7,6 +7,7 @@ import platform
 import re
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -52,6 +53,19 @@ def test_commands_of_each_test_are_cloned(daemon: Daemon) -> None:
     and those that a test sets one that modules depend on."""
     environment = {**daemon.environment, "PYTEST_CURRENT_TEST": "another"}
     assert forked.is_cloned(daemon.command("status"), environment)
+
+
+def test_in_what_make_starts_a_thread_changes_nothing() -> None:
+    code = (
+        "import sys, threading\n"
+        "from tests.support import forked\n"
+        "thread = threading.Thread(target=int)\n"
+        "thread.start(), thread.join()\n"
+        "sys.exit(not forked.is_as_at_first())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", code], environment)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_what_is_read_at_the_start(daemon: Daemon) -> None:

@@ -26,8 +26,11 @@ PROGRAM = (sys.executable, "-m", "daemun")
 _ROOT = pathlib.Path(__file__).parents[2]
 _OF_THE_INTERPRETER = re.compile(r"PYTHON|LANG|LC_|LD_|MALLOC_|GLIBC_|OPENSSL_|SSL_")
 _INHERITED = re.compile(
-    r"^(?:[UG]id|Groups|Sig(?:Blk|Ign)|Cap\w+|NoNewPrivs|Seccomp|Cpus_allowed|Mems_allowed):.*$", re.MULTILINE
+    r"^(?:[UG]id|Groups|SigBlk|Cap\w+|NoNewPrivs|Seccomp|Cpus_allowed|Mems_allowed):.*$", re.MULTILINE
 )
+_OF_THREADS = 0b11 << 31
+"""Signals 32 and 33, glibc's own (nptl(7)): whom posix_spawn(3) started, as make does, ignores them until the first
+thread begins."""
 _USUAL = (True, None, None, None, -1, False, -1)
 """Of what `Popen` passes to `_execute_child`: restore_signals, gid, gids, uid, umask, start_new_session,
 process_group."""
@@ -69,13 +72,15 @@ def run(
     environment: collections.abc.Mapping[str, str],
     folder: pathlib.Path,
     within_s: float,
+    typed: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """As `subprocess.run`, with nothing to read and the output as text. Raises: subprocess.TimeoutExpired; then it was
-    killed."""
-    nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
-    with Popen(command, stdin=nothing, stdout=pipe, stderr=pipe, text=True, env=environment, cwd=folder) as process:
+    """As `subprocess.run`, with the output as text. typed: what is on its standard input; None: nothing to read.
+    Raises: subprocess.TimeoutExpired; then it was killed."""
+    pipe = subprocess.PIPE
+    source = subprocess.DEVNULL if typed is None else pipe
+    with Popen(command, stdin=source, stdout=pipe, stderr=pipe, text=True, env=environment, cwd=folder) as process:
         try:
-            output, errors = process.communicate(timeout=within_s)
+            output, errors = process.communicate(typed, timeout=within_s)
         except BaseException:
             process.kill()
             raise
@@ -136,6 +141,11 @@ def _start_server() -> _Server:
     return _Server({name: value for name, value in os.environ.items() if not name.startswith("DAEMUN_")})
 
 
+def is_as_at_first() -> bool:
+    """Whether a process would inherit from this thread what it would have when this module was imported."""
+    return _read_inherited() == _INHERITED_AT_FIRST
+
+
 def is_cloned(arguments: collections.abc.Sequence[str], environment: dict[str, str]) -> bool:
     """Whether the process that has the modules in memory would become this command."""
     return _find_server(arguments, environment) is not None
@@ -146,7 +156,7 @@ def _find_server(arguments: collections.abc.Sequence[str], environment: dict[str
     is_usual = tuple(arguments[:3]) == PROGRAM and sum(map(len, arguments)) < fork_server.ROOM_BYTES // 8
     if not is_usual or platform.machine() != "x86_64" or os.environ.get("DAEMUN_TEST_DEEP"):
         return None
-    if _read_inherited() != _INHERITED_AT_FIRST:  # of a test in a network of its own
+    if not is_as_at_first():  # of a test in a network of its own
         return None
     server = _start_server()
     return server if server.fits(environment) else None
@@ -156,7 +166,9 @@ def _read_inherited() -> list[str]:
     """Of this thread: accounts, rights, signals and processors (proc_pid_status(5)), namespaces and the root."""
     folder = pathlib.Path("/proc/thread-self")
     places = [*sorted((folder / "ns").iterdir()), folder / "root"]
-    return [*_INHERITED.findall((folder / "status").read_text()), *(str(place.readlink()) for place in places)]
+    status = (folder / "status").read_text()
+    ignored = int(status.partition("\nSigIgn:")[2].split()[0], 16) & ~_OF_THREADS
+    return [*_INHERITED.findall(status), f"{ignored:x}", *(str(place.readlink()) for place in places)]
 
 
 def _read_umask() -> int:
