@@ -18,7 +18,7 @@ import psutil
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from tests.support import binaries, browser, clients, ports
+from tests.support import binaries, browser, clients, forked, ports
 from tests.support.daemon import wait_for
 
 pytestmark = pytest.mark.nginx
@@ -39,7 +39,7 @@ class Demo:
     def start(self) -> None:
         command = ["demo", "--http", str(self.gate.http), "--https", str(self.gate.https)]
         with self._output.open("wb") as output:
-            self._process = subprocess.Popen(
+            self._process = forked.Popen(
                 [sys.executable, "-m", "daemun", "--state", str(self.state), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

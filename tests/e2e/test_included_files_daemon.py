@@ -1,10 +1,10 @@
 """`include` in daemun.yaml with a gate that runs: files come, change and go, commands edit the one with the site."""
 
 import json
-import subprocess
 
 import pytest
 
+from tests.support import forked
 from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
@@ -37,7 +37,7 @@ def test_a_gate_of_several_files(daemon: Daemon) -> None:
     # Commands edit the file that has the site, two at once one after the other.
     before = second.read_text()
     commands = [daemon.command("disable", host) for host in ("b.test", "d.test")]
-    running = [subprocess.Popen(one, env=daemon.environment, cwd=daemon.root) for one in commands]
+    running = [forked.Popen(one, env=daemon.environment, cwd=daemon.root) for one in commands]
     assert [one.wait(120) for one in running] == [0, 0]
     daemon.wait_settled()
     assert (daemon.sign("b.test"), daemon.sign("d.test")) == (None, None)

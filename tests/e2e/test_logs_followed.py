@@ -8,10 +8,12 @@ import sys
 
 import pytest
 
+from tests.support import forked
+
 
 @contextlib.contextmanager
 def _following(state: pathlib.Path) -> collections.abc.Iterator[collections.abc.Callable[[], str]]:
-    process = subprocess.Popen(
+    process = forked.Popen(
         [sys.executable, "-m", "daemun", "--state", str(state), "logs", "--follow"], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None

@@ -29,6 +29,7 @@ from tests.support import (
     knot,
     login_browser,
     mosquitto,
+    passwords,
     php_fpm,
     ports,
 )
@@ -95,7 +96,7 @@ def test_the_line_that_makes_a_password(daemon: Daemon, server: backend.Backend)
 
 
 def test_sign_in_on_a_page_of_daemuns_own(daemon: Daemon, server: backend.Backend) -> None:
-    added = subprocess.run(daemon.command("users", "add", "alice"), input=b"secret\n", capture_output=True, check=False)
+    added = passwords.run_with(daemon, "secret", "users", "add", "alice")
     assert added.returncode == 0, added
     serve(daemon, "Sign-in on a page of daemun's own", server, **{"auth.example.com": "auth.test"})
     visitor = login_browser.Browser(daemon.gate)

@@ -2,12 +2,12 @@
 
 import json
 import pathlib
-import subprocess
 
 import pytest
 
 from tests.e2e import servers
 from tests.support import daemon as daemon_support
+from tests.support import passwords
 from tests.support.login_browser import Browser
 
 pytestmark = pytest.mark.nginx
@@ -26,16 +26,7 @@ def status(daemon: Run, secret: str, url: str = SITE) -> int:
 
 
 def add_user(daemon: Run, name: str, *arguments: str) -> None:
-    subprocess.run(
-        daemon.command("users", "add", name, *arguments),
-        input="pw\n",
-        text=True,
-        capture_output=True,
-        env=daemon.environment,
-        cwd=daemon.root,
-        timeout=60,
-        check=True,
-    )
+    passwords.run_with(daemon, "pw", "users", "add", name, *arguments).check_returncode()
 
 
 def test_from_the_first_token_to_the_last(daemon: Run) -> None:

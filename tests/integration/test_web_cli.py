@@ -16,7 +16,7 @@ import daemun
 from daemun.control import gate_port
 from daemun.core import model
 from daemun.errors import ConfigError
-from tests.support import fake_gate
+from tests.support import fake_gate, forked
 
 FILE = "sites:\n  a.test: http://127.0.0.1:9000\n"
 
@@ -329,7 +329,7 @@ async def test_colours_and_a_table_only_for_a_terminal(gate: fake_gate.FakeGate,
 def _on_a_terminal(folder: pathlib.Path, environ: dict[str, str], command: str = "status") -> str:
     """What a command writes to a pseudo terminal."""
     main, terminal = os.openpty()
-    process = subprocess.Popen(
+    process = forked.Popen(
         [sys.executable, "-m", "daemun", "--state", str(folder / "s"), command],
         stdin=subprocess.DEVNULL,
         stdout=terminal,

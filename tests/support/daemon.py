@@ -257,7 +257,7 @@ class Daemon:
     def cli_on_a_terminal(self, *arguments: str) -> str:
         """What a command shows on a terminal, whatever it exits with."""
         ours, its = pty.openpty()
-        process = subprocess.Popen(
+        process = forked.Popen(
             self.command(*arguments), stdin=its, stdout=its, stderr=its, env=self.environment, cwd=self.root
         )
         os.close(its)

@@ -3,17 +3,15 @@
 import subprocess
 
 from tests.support import daemon as daemon_support
+from tests.support import forked
 
 
 def run_with(daemon: daemon_support.Daemon, password: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A command with a password on its standard input."""
-    return subprocess.run(
+    return forked.run(
         daemon.command(*arguments),
-        input=f"{password}\n",
-        capture_output=True,
-        text=True,
-        env=daemon.environment,
-        cwd=daemon.root,
-        timeout=60,
-        check=False,
+        environment=daemon.environment,
+        folder=daemon.root,
+        within_s=60,
+        typed=f"{password}\n",
     )
