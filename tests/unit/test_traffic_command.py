@@ -5,6 +5,7 @@ import datetime
 import pytest
 
 from daemun import errors
+from daemun.cli import traffic_details
 from daemun.cli.commands import traffic
 from daemun.core.traffic import traffic_sums, traffic_usage
 
@@ -64,3 +65,28 @@ def test_what_is_kept_no_more(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(errors.ConfigError, match="cannot use --since"):
         traffic.read_since(text, NOW)
+
+
+def test_what_is_known_beside_the_table() -> None:
+    counts = {"200": 9, "502": 2, "403": 1, "TLSv1.3": 11, "TLSv1.2": 1, "cache HIT": 4, "held": 1, "retries": 2}
+    found = (
+        (traffic_sums.Series("a.test", "/", "127.0.0.1:1"), traffic_sums.Sums(requests=12, counts=counts)),
+        (traffic_sums.Series("a.test", "/", ""), traffic_sums.Sums(requests=3, counts={"403": 3})),
+    )
+    assert traffic_details.lines_of(traffic_usage.total(found)) == [
+        "statuses: 200 (9), 403 (4), 502 (2)",
+        "refused by the gate: 403 (3)",
+        "TLS: 1.3 (11), 1.2 (1)",
+        "cache: HIT (4)",
+        "waited for a server: 1 request",
+        "further tries of servers: 2",
+    ]
+
+
+def test_many_statuses_fit_the_width() -> None:
+    counts = {str(status): 10**12 for status in range(200, 600)}
+    found = ((traffic_sums.Series("a.test", "/", "x"), traffic_sums.Sums(requests=1, counts=counts)),)
+    lines = traffic_details.lines_of(traffic_usage.total(found))
+    assert max(map(len, lines)) <= traffic_details.WIDTH
+    assert len(lines) > 50
+    assert traffic_details.lines_of(traffic_usage.total(())) == []

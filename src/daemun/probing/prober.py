@@ -1,12 +1,10 @@
 """When what is looked at. Implements `control.ports.Served`.
 
 - A handshake with each name of each site on each listener: after the site or its certificate changed, and in turn.
-- Each server of a route without a `health:`: when it is new, on request, after errors of it, and as long as it
-  is in trouble.
+- Each server of a route without a `health:`: when it is new, on request, after its errors, and while it is in trouble.
 - nginx's error log, twice a second.
 
-All of it has a bounded rate, and nothing waits for it but a request for a look now: ten thousand sites cost what a
-hundred do, and it takes longer until each had its turn.
+All of it has a bounded rate: of ten thousand sites each waits longer for its turn. Only a request for a look waits.
 """
 
 import asyncio

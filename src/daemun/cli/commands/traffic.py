@@ -8,7 +8,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import common_options, json_answer, known_names, output, tables, traffic_cells
+from daemun.cli import common_options, json_answer, known_names, output, tables, traffic_cells, traffic_details
 from daemun.core.texts import words
 
 if typing.TYPE_CHECKING:
@@ -42,8 +42,9 @@ def traffic(
 ) -> None:
     """Show who uses how much: requests, answers of 500 and more, bytes and times, the largest first. Needs no daemon.
 
-    Counted are requests that ended. Half of them took P50 at most, 99 % took P99. JSON has all, with statuses, servers,
-    refusals, retries and TLS versions. The last 24 hours are known by minute, what is before that by hour.
+    Counted are requests that ended. Half of them took P50 at most, 99 % took P99. With HOST, and in JSON of
+    all sites, come statuses, refusals, TLS versions, what the cache did, requests that waited, and retries. The last 24
+    hours are known by minute, what is before that by hour.
     """
     from daemun.core.traffic import traffic_usage
     from daemun.traffic import traffic_report
@@ -68,6 +69,8 @@ def traffic(
         return
     title = "SITE" if host is None else "ROUTE"
     tables.print_table((title, *_TITLES), rows_of(usages, found, top, is_of_site=host is not None))
+    if host is not None and (details := traffic_details.lines_of(traffic_usage.total(found))):
+        print("", *details, sep="\n")
 
 
 def rows_of(
