@@ -2,13 +2,14 @@
 
 import asyncio
 import datetime
+import pathlib
 
 import pytest
 
 from daemun.control import history_port
 from daemun.errors import EnvironmentProblemError
 from daemun.sources import last_good_file
-from daemun.sources.history import history_book, history_entry, history_recorder, kept_secrets, secret_masks
+from daemun.sources.history import history_book, history_entry, history_recorder, kept_secrets, past_files, secret_masks
 from daemun.store import memory_store
 from tests.support.clock import FakeClock
 
@@ -177,3 +178,28 @@ def test_two_files(house: House) -> None:
     entry = house.note()
     assert entry.author.what == "edit of sites/b.yaml"
     assert [one.name for one in entry.files] == ["daemun.yaml", "sites/b.yaml"]
+
+
+@pytest.mark.parametrize("name", ["999999999999999", "0000000000000002", "002", "7.containers", "900"])
+def test_files_that_are_no_entries_change_no_number(house: House, name: str) -> None:
+    house.note(ONE)
+    house.store.write(f"{history_book.PREFIX}/{name}", house.store.read(f"{history_book.PREFIX}/1"))
+    again = House(house.store)
+    first = again.note(TWO).number
+    assert first == (8 if name == "7.containers" else 2)
+    assert [again.note(ONE).number, again.note(TWO).number] == [first + 1, first + 2]
+    assert [one.number for one in again.book.newest()] == [first + 2, first + 1, first, 1]
+
+
+def test_a_link_comes_back_as_a_link(tmp_path: pathlib.Path) -> None:
+    main, link = tmp_path / "daemun.yaml", tmp_path / "sites/one.yaml"
+    link.parent.mkdir()
+    (tmp_path / "one.yaml").write_bytes(TWO)
+    link.symlink_to("../one.yaml")
+    main.write_bytes(ONE)
+    replaced = past_files.write(main, {"daemun.yaml": TWO}, others=["sites/one.yaml"])
+    assert replaced["sites/one.yaml"] == past_files.Link("../one.yaml")
+    assert not link.is_symlink()
+    past_files.put_back(main, replaced)
+    assert str(link.readlink()) == "../one.yaml"
+    assert (link.read_bytes(), main.read_bytes()) == (TWO, ONE)

@@ -496,3 +496,15 @@ def test_no_site_is_begun_anew_whose_file_is_lost(
     with pytest.raises(ConfigError) as caught:
         lost_file.refuse_if_included_lost(kept, holder, host)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [b"a\nb.yaml", b"a\x1b[31mb.yaml", b"\xff.yaml", "a\u2028b.yaml".encode()])
+def test_a_name_that_cannot_be_printed_is_reported_in_one_line(write: Write, name: bytes) -> None:
+    path = write(b=B)
+    pathlib.Path(os.fsdecode(os.fsencode(path.parent / "sites") + b"/" + name)).write_text(C)
+    places, problems = read(path)
+    assert [*places] == ["a.test", "b.test"]
+    (problem,) = problems
+    assert problem.isprintable()
+    assert "signs in its name that cannot be printed" in problem
+    assert [*yaml_holder.read_all(path)] == ["daemun.yaml", "sites/b.yaml"]

@@ -29,6 +29,13 @@ def restore(path: StrPath, before: bytes | None, *, mode: int = 0o644) -> None:
         pathlib.Path(path).unlink(missing_ok=True)
 
 
+def restore_link(path: StrPath, target: str) -> None:
+    """Put back a link that an edit deleted."""
+    with _explained(pathlib.Path(path)):
+        pathlib.Path(path).unlink(missing_ok=True)
+        pathlib.Path(path).symlink_to(target)
+
+
 @contextlib.contextmanager
 def alone(path: StrPath, *, longest_s: float = LONGEST_EDIT_S) -> collections.abc.Iterator[None]:
     """Let one command at a time edit the file, from reading it to knowing that it is live, so that two at once neither

@@ -194,6 +194,10 @@ def read(paths: collections.abc.Iterable[pathlib.Path], base: pathlib.Path) -> t
 
 
 def _read(path: pathlib.Path, name: str, most_bytes: int) -> Included:
+    if not name.isprintable():
+        # Such a name would be more than one line of messages and of nginx's files, or no text at all.
+        cause = "has signs in its name that cannot be printed, such as a line break; give it another name"
+        return Included(name=ascii(name)[1:-1], path=path, cause=cause)
     try:
         with open(path, "rb", opener=regular_files.open_descriptor) as file:
             content = file.read(min(yaml_positions.MAX_BYTES, most_bytes) + 1)

@@ -1,5 +1,6 @@
 """`daemun rollback`."""
 
+import collections.abc
 import dataclasses
 import pathlib
 import time
@@ -76,11 +77,8 @@ def rollback(chosen: settings.Settings, number: Number, force: Force = False) ->
         if way.is_done:
             output.print_line(f"nothing to do: {main} is as it was at number {entry.number}")
             return
-        if daemon is None:
-            _go_alone(chosen, way)
-        else:
-            _go(daemon, way)
-    _report(way, book, is_running=daemon is not None)
+        replaced = _go_alone(chosen, way) if daemon is None else _go(daemon, way)
+    _report(way, book, replaced, is_running=daemon is not None)
 
 
 def _find_daemon(chosen: settings.Settings) -> tuple[control_client.Client | None, pathlib.Path]:
@@ -136,8 +134,8 @@ def _find_unrecorded(book: "history_book.Book", present: "kept_secrets.MaskedFil
         time.sleep(daemon_state.POLL_S)
 
 
-def _go(daemon: control_client.Client, way: _Way) -> None:
-    """With the daemon that reads the file."""
+def _go(daemon: control_client.Client, way: _Way) -> "dict[str, past_files.Replaced]":
+    """With the daemon that reads the file. Returns: what was replaced."""
     from daemun.sources import edited_file
     from daemun.sources.history import past_files
 
@@ -158,6 +156,7 @@ def _go(daemon: control_client.Client, way: _Way) -> None:
         past_files.put_back(way.main, replaced)
         daemon.apply()
         raise errors.DaemunError(f"{refusal}\n{_as_before(way)}")
+    return replaced
 
 
 def _refusal_of(report: Json, before: list[Json]) -> str | None:
@@ -173,8 +172,8 @@ def _refusal_of(report: Json, before: list[Json]) -> str | None:
     return None
 
 
-def _go_alone(chosen: settings.Settings, way: _Way) -> None:
-    """Without a daemon."""
+def _go_alone(chosen: settings.Settings, way: _Way) -> "dict[str, past_files.Replaced]":
+    """Without a daemon. Returns: what was replaced."""
     from daemun.sources.history import past_files
     from daemun.web import json_values
     from daemun.wiring.offline import checking
@@ -193,13 +192,20 @@ def _go_alone(chosen: settings.Settings, way: _Way) -> None:
     if found:
         past_files.put_back(way.main, replaced)
         raise errors.ConfigError("\n".join([*map(problem_lines.describe, found), _as_before(way)]))
+    return replaced
 
 
 def _as_before(way: _Way) -> str:
     return f"{way.main} is as it was before"
 
 
-def _report(way: _Way, book: "history_book.Book", *, is_running: bool) -> None:
+def _report(
+    way: _Way,
+    book: "history_book.Book",
+    replaced: "collections.abc.Mapping[str, past_files.Replaced]",
+    *,
+    is_running: bool,
+) -> None:
     from daemun.sources.history import file_changes, past_files
 
     newest = next(iter(book.newest()), way.entry)
@@ -216,7 +222,11 @@ def _report(way: _Way, book: "history_book.Book", *, is_running: bool) -> None:
     end = "live" if is_running else "saved; no daemon is running, so it becomes live with the next `daemun up`"
     output.print_line(f"{end}: {way.main} is as it was at number {way.entry.number}")
     for name in way.others:
-        output.print_line(f"{name} was not included then and is deleted; the history has it")
+        held = replaced.get(name)
+        if isinstance(held, past_files.Link):
+            output.print_line(f"{name}, a link to {held.target}, was not included then and is deleted; that file stays")
+        else:
+            output.print_line(f"{name} was not included then and is deleted; the history has it")
     if way.past.taken:
         output.print_line(f"secrets are those of now, not of then: {_named(way.past.taken)}")
     if way.past.blanks:

@@ -5,6 +5,7 @@ An entry that is damaged is reported and left out, and keeps no other one from b
 
 import collections.abc
 import itertools
+import re
 
 from daemun.control import damage_report, damaged_keys, ports
 from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
@@ -32,6 +33,12 @@ class Book:
     def numbers(self) -> list[int]:
         """Of all entries, oldest first. Raises: EnvironmentProblemError."""
         return sorted(self._keys())
+
+    def find_next(self, last: history_entry.HistoryEntry | None) -> int:
+        """The number of the next entry. A file far beyond the last entry is none that daemun wrote, and does not count.
+        last: the newest that can be read. Raises: EnvironmentProblemError."""
+        newest = 0 if last is None else last.number
+        return max((one for one in self._keys() if one <= newest + MOST_ENTRIES), default=newest) + 1
 
     def read(self, number: int) -> history_entry.HistoryEntry | None:
         """None: it is not there, or damaged, which is reported. Raises: EnvironmentProblemError."""
@@ -75,13 +82,15 @@ class Book:
         if self._sizes is None:
             self._sizes = {number: self._size(one) for number, one in self._keys().items()}
         self._sizes[entry.number] = len(content)
-        self._shrink(self._sizes)
+        # What has a higher number is no entry of daemun's, and takes the place of none.
+        self._shrink({number: size for number, size in self._sizes.items() if number <= entry.number})
 
     def _shrink(self, sizes: dict[int, int]) -> None:
         keys = self._keys()
         for number in find_surplus(sizes, {one for one, key in keys.items() if key.endswith(_OF_CONTAINERS)}):
             self._store.delete(keys[number])
-            sizes.pop(number, None)
+            if self._sizes is not None:
+                self._sizes.pop(number, None)
 
     def _read(self, number: int, key: str) -> history_entry.HistoryEntry | None:
         follows = f"number {number} is missing in `daemun history`; delete the file"
@@ -90,7 +99,7 @@ class Book:
 
     def _keys(self) -> dict[int, str]:
         found = ((key.removeprefix(f"{PREFIX}/").removesuffix(_OF_CONTAINERS), key) for key in self._store.list(PREFIX))
-        return {int(name): key for name, key in found if name.isascii() and name.isdecimal() and len(name) < _DIGITS}
+        return {int(name): key for name, key in found if _NUMBER.fullmatch(name)}
 
     def _size(self, key: str) -> int:
         try:
@@ -99,7 +108,8 @@ class Book:
             return 0
 
 
-_DIGITS = 16
+_NUMBER = re.compile("[1-9][0-9]{0,14}")
+"""As it is written by `_key`: another spelling of a number is no entry."""
 
 
 def find_surplus(sizes: collections.abc.Mapping[int, int], of_containers: collections.abc.Set[int]) -> tuple[int, ...]:

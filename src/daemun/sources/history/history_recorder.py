@@ -100,7 +100,7 @@ class Recorder:
         if self._is_loaded:
             return
         self._last = next(iter(self._book.newest()), None)
-        self._next = max(self._book.numbers(), default=0) + 1
+        self._next = self._book.find_next(self._last)
         if self._last is not None and self._last.files:
             self._names = self._book.find_secrets(self._last.files[0].name, self._masker.mask_all)
         self._is_loaded = True

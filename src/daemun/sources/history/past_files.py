@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import pathlib
 import types
+import typing
 
 from daemun.sources import edited_file
 from daemun.sources.history import history_entry, kept_secrets, secret_masks
@@ -16,6 +17,16 @@ from daemun.sources.history import history_entry, kept_secrets, secret_masks
 NEW_FILE_MODE = 0o600
 NOT_KEPT = "(not kept)"
 """Stands in a comment where a secret was that is nowhere any more."""
+
+
+class Link(typing.NamedTuple):
+    """An included file that was a link, and is deleted: what it leads to stays as it is."""
+
+    target: str
+
+
+Replaced = bytes | Link | None
+"""What stood at a path; None: nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +92,13 @@ def find_lost(
 
 def write(
     main: pathlib.Path, files: history_entry.Files, *, others: collections.abc.Iterable[str] = ()
-) -> dict[str, bytes | None]:
+) -> dict[str, Replaced]:
     """Write what differs, what daemun.yaml includes first. others: files that are included now, and were not then: they
     are deleted. Blocking, under `edited_file.alone`.
 
     Returns: what was replaced, for `put_back`. Raises: EnvironmentProblemError, after what was done was undone.
     """
-    before: dict[str, bytes | None] = {}
+    before: dict[str, Replaced] = {}
     wanted: dict[str, bytes | None] = {name: content for name, content in files.items() if name != main.name}
     wanted |= dict.fromkeys(others)
     if main.name in files:
@@ -95,7 +106,9 @@ def write(
     try:
         for name, content in wanted.items():
             path = main.parent / name
-            held = edited_file.read(path)
+            held: Replaced = edited_file.read(path)
+            if content is None and path.is_symlink():
+                held = Link(str(path.readlink()))
             if held != content:
                 with contextlib.suppress(OSError):  # which is reported when the file is written
                     path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +120,10 @@ def write(
     return before
 
 
-def put_back(main: pathlib.Path, before: collections.abc.Mapping[str, bytes | None]) -> None:
+def put_back(main: pathlib.Path, before: collections.abc.Mapping[str, Replaced]) -> None:
     """Undo `write`. Blocking. Raises: EnvironmentProblemError."""
-    for name, content in reversed([*before.items()]):
-        edited_file.restore(main.parent / name, content, mode=NEW_FILE_MODE)
+    for name, held in reversed([*before.items()]):
+        if isinstance(held, Link):
+            edited_file.restore_link(main.parent / name, held.target)
+        else:
+            edited_file.restore(main.parent / name, held, mode=NEW_FILE_MODE)
