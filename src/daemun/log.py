@@ -38,9 +38,9 @@ with _without("rich"):
 
 NOISY = ("uvicorn", "aiohttp", "asyncio", "acme", "filelock")
 """Libraries whose own lines mean nothing to a person; their warnings are kept."""
-SILENT = ("lexicon", "urllib3")
-"""Libraries whose lines may hold secrets of DNS providers: what they send, and the addresses that they query. What
-fails in them is an exception, and reported by who called them."""
+SILENT = ("lexicon", "opentelemetry", "urllib3")
+"""Libraries whose lines may hold secrets of DNS providers and collectors: what they send, and the addresses that they
+query. What fails in them is an exception, and reported by who called them."""
 
 
 class OncePerMinute(logging.Filter):

@@ -390,6 +390,20 @@ def test_metrics_in_grafana(tmp_path: pathlib.Path) -> None:
     assert all(f"`{name.removesuffix('_bucket')}`" in documented for name in names)
 
 
+def test_traces_in_jaeger_or_tempo() -> None:
+    """What is sent: tests/integration/test_traces.py."""
+    recipe = RECIPES["Traces in Jaeger or Tempo"]
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", recipe, re.MULTILINE | re.DOTALL)
+    (line,) = re.findall(r"^`(tracing: .*?)`", recipe, re.MULTILINE)
+    for one in (text, f"{line}\nsites: {{}}\n"):
+        found = yaml_file.parse(one, file_name="daemun.yaml", base_dir="/etc/daemun")
+        assert found.problems == ()
+    compose = (pathlib.Path(__file__).parents[2] / "examples" / "tracing" / "compose.yaml").read_text()
+    assert re.findall(r'"(127\.0\.0\.1:[0-9]+):[0-9]+"', compose) == ["127.0.0.1:4318", "127.0.0.1:16686"]
+    assert "http://127.0.0.1:4318" in text
+    assert "http://127.0.0.1:16686" in recipe
+
+
 def _run_on_the_log(daemon: Daemon, title: str, server: backend.Backend) -> str:
     """What the recipe's script prints after some requests."""
     binaries.program("jq", "jq")

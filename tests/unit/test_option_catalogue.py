@@ -45,6 +45,7 @@ def test_an_option_that_reads_paths_declares_its_files() -> None:
         "login",
         "maintenance",
         "tls",
+        "tracing",
     }, "what the test looks at"
     assert [one.name for one in reading if one.files is None] == []
 
@@ -60,6 +61,7 @@ TOP = "sites: {a.test: http://127.0.0.1:1}\n"
             f"acme: {{directory: [letsencrypt, {{directory: 'https://ca.test/', ca_file: gone.pem}}]}}\n{TOP}",
             "acme.ca_file",
         ),
+        (f"tracing: {{endpoint: 'https://a.test', ca_file: gone.pem}}\n{TOP}", "tracing.ca_file"),
         (f"streams: {{a: {{listen: 1, to: 'tls://b:2', verify: gone.pem}}}}\n{TOP}", "streams.a.verify"),
         (f"docker: {{endpoint: 'tcp://a:1', tls: {{ca: here, cert: here, key: gone.pem}}}}\n{TOP}", "docker.tls.key"),
         (

@@ -8,6 +8,7 @@ SECOND_CHAIN, SECOND_KEY = "fullchain-2.pem", "privkey-2.pem"
 """The second certificate, where `key_type` has two; the same as the first as long as there is none."""
 
 TRAFFIC_LOG = "traffic.log"
+SPANS_LOG = "spans.log"
 """In the folder of the logs."""
 
 

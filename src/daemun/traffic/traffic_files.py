@@ -30,7 +30,7 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 _CHUNK_BYTES = 1 << 20
 _MOST_EMPTY = 32
 """Files that may be known to the store: those that were there when it was written last."""
-_RENAMED = re.compile(re.escape(NAME) + r"\.([1-9][0-9]{0,9})")
+_NUMBER = re.compile(r"\.([1-9][0-9]{0,9})")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,11 +54,14 @@ class _File:
 
 
 class TrafficFiles:
-    """Not thread-safe. positions: how far files were read before."""
+    """Not thread-safe. positions: how far files were read before. name: of the file that grows."""
 
-    def __init__(self, folder: pathlib.Path, positions: collections.abc.Iterable[Position] = ()) -> None:
+    def __init__(
+        self, folder: pathlib.Path, positions: collections.abc.Iterable[Position] = (), *, name: str = NAME
+    ) -> None:
         """Raises: OSError."""
         self._folder = folder
+        self._name = name
         self._files: dict[int, _File] = {}
         self._find()
         self._resume(positions)
@@ -86,6 +89,11 @@ class TrafficFiles:
             found = next((file for file in left.values() if _go_on(file, position)), None)
             if found is not None:
                 del left[found.inode]
+
+    def skip(self) -> None:
+        """Take all that is there now for read. Raises: OSError."""
+        for file in self._files.values():
+            file.offset = os.fstat(file.descriptor).st_size
 
     def count_unread(self) -> int:
         """Bytes."""
@@ -121,9 +129,9 @@ class TrafficFiles:
         current = self._current()
         if current is None:
             return
-        numbers = [int(match[1]) for name in os.listdir(self._folder) if (match := _RENAMED.fullmatch(name))]  # noqa: PTH208
-        name = f"{NAME}.{max(numbers, default=0) + 1}"
-        os.rename(self._folder / NAME, self._folder / name)  # noqa: PTH104
+        numbers = [_number(name) for name in os.listdir(self._folder) if self._is_renamed(name)]  # noqa: PTH208
+        name = f"{self._name}.{max(numbers, default=0) + 1}"
+        os.rename(self._folder / self._name, self._folder / name)  # noqa: PTH104
         current.name = name
 
     def is_any(self) -> bool:
@@ -137,12 +145,16 @@ class TrafficFiles:
         for file in self._in_order():
             found = os.fstat(file.descriptor)
             is_read = found.st_size == file.offset
-            if (file.name == NAME and not is_current_too) or not is_read or abs(now_s - found.st_mtime) < SETTLED_S:
+            if (
+                (file.name == self._name and not is_current_too)
+                or not is_read
+                or abs(now_s - found.st_mtime) < SETTLED_S
+            ):
                 continue
             if self._is_there(file):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._folder / file.name)  # noqa: PTH108
-                    is_removed = is_removed or file.name == NAME
+                    is_removed = is_removed or file.name == self._name
             self._drop(file)
         return is_removed
 
@@ -160,7 +172,7 @@ class TrafficFiles:
         the same inode.
         """
         self._find()
-        renamed = [one for one in self._in_order() if one.name != NAME]
+        renamed = [one for one in self._in_order() if one.name != self._name]
         sizes = {inode: os.fstat(one.descriptor).st_size for inode, one in self._files.items()}
         left_out, total = 0, sum(sizes.values())
         for file in renamed:
@@ -199,11 +211,11 @@ class TrafficFiles:
             self._drop(file)
 
     def _current(self) -> _File | None:
-        return next((one for one in self._files.values() if one.name == NAME), None)
+        return next((one for one in self._files.values() if one.name == self._name), None)
 
     def _in_order(self) -> list[_File]:
         """By their numbers, of which the highest was renamed last; then the one that grows."""
-        return sorted(self._files.values(), key=lambda one: (one.name == NAME, _number(one.name)))
+        return sorted(self._files.values(), key=lambda one: (one.name == self._name, _number(one.name)))
 
     def _drop(self, file: _File) -> None:
         os.close(file.descriptor)
@@ -213,19 +225,22 @@ class TrafficFiles:
         """Which files there are now, and which names they have. Of one that others deleted or renamed elsewhere, what
         is left is read as long as it is open here. is_known: look no further while the file that grows is the same."""
         try:
-            there = (self._folder / NAME).stat().st_ino
+            there = (self._folder / self._name).stat().st_ino
         except FileNotFoundError:
             there = None
         current = self._current()
         if is_known and self._files and (None if current is None else current.inode) == there:
             return
         for file in self._files.values():
-            file.name = f"{NAME}.0" if file.name == NAME else file.name
+            file.name = f"{self._name}.0" if file.name == self._name else file.name
         for name in os.listdir(self._folder):  # noqa: PTH208
-            if name != NAME and _RENAMED.fullmatch(name) is None:
+            if name != self._name and not self._is_renamed(name):
                 continue
             with contextlib.suppress(OSError):
                 self._open(name)
+
+    def _is_renamed(self, name: str) -> bool:
+        return is_renamed(name, self._name)
 
     def _open(self, name: str) -> None:
         descriptor = regular_files.open_descriptor(self._folder / name)
@@ -272,13 +287,20 @@ def _go_on(file: _File, position: Position) -> bool:
 def are_any(folder: pathlib.Path) -> bool:
     """Whether there are files of lines. False also when that cannot be seen."""
     try:
-        return any(name == NAME or _RENAMED.fullmatch(name) for name in os.listdir(folder))  # noqa: PTH208
+        return any(name == NAME or is_renamed(name, NAME) for name in os.listdir(folder))  # noqa: PTH208
     except OSError:
         return False
 
 
+def is_renamed(name: str, of: str) -> bool:
+    """Whether that is the name of an earlier file, which was called as the one that grows."""
+    return name.startswith(of) and _NUMBER.fullmatch(name, len(of)) is not None
+
+
 def _number(name: str) -> int:
-    return int(name.rpartition(".")[2]) if name != NAME else 0
+    """0: of the file that grows."""
+    ending = name.rpartition(".")[2]
+    return int(ending) if ending.isdigit() else 0
 
 
 class Backlog:

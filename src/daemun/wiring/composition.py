@@ -39,7 +39,7 @@ from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
 from daemun.sources.history import history_recorder, trial
 from daemun.store import file_store, instance
-from daemun.traffic import traffic_counter
+from daemun.traffic import span_feeder, traffic_counter
 from daemun.wiring import (
     clock,
     disk_watch,
@@ -99,6 +99,7 @@ class Daemon:
         self._logs = log_schedule.Rotation(self._nginx, logs_option.OPTION.of(current))
         self._access_lines = access_lines.AccessLines(self._layout)
         self._traffic = traffic_counter.TrafficCounter(self._layout, store.damage, reopen=self._nginx.reopen_logs)
+        self._spans = span_feeder.SpanFeeder(self._layout, store.damage, reopen=self._nginx.reopen_logs)
         self._metrics = metrics_parts.make(lambda: self._gate, self._traffic, store.damage)
         self._machine = nginx_environment.Machine(layout=self._layout, account=account)
         self._remembering = last_good_file.Remembering(source, store, chosen.config, known)
@@ -272,6 +273,7 @@ class Daemon:
                 "access lines": self._access_lines.run,
                 "traffic": self._traffic.run,
                 "metrics": self._metrics.run,
+                "traces": self._spans.run,
                 "disk": self._disk.run,
                 "old workers": self._reload_limits.run,
                 "nginx upgrade": self._gate.watch_nginx,
@@ -324,7 +326,7 @@ class Daemon:
         logs = logs_option.OPTION.of(found)
         self._logs.configure(logs)
         self._traffic.switch(is_on=logs.traffic)
-        metrics_parts.configure(self._metrics, self._traffic, found)
+        metrics_parts.configure(self._metrics, self._traffic, self._spans, found)
         self._access_lines.switch(is_on=log_schedule.is_on_stdout(logs, os.environ))
 
     def _describe(self, current: model.Globals) -> render_environment.Environment:

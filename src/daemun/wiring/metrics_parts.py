@@ -1,12 +1,13 @@
-"""The listener of `metrics` with what it reads: the gate and the counted requests."""
+"""The listener of `metrics` with what it reads, the gate and the counted requests; and which of the parts that read
+nginx's lines are on."""
 
 import collections.abc
 import typing
 
 from daemun.control import damage_report, gate
 from daemun.core import model
-from daemun.core.options import metrics_option
-from daemun.traffic import traffic_counter
+from daemun.core.options import metrics_option, tracing_option
+from daemun.traffic import span_feeder, traffic_counter
 from daemun.web import metrics_server
 
 if typing.TYPE_CHECKING:
@@ -36,9 +37,13 @@ def make(
 
 
 def configure(
-    server: metrics_server.MetricsServer, counter: traffic_counter.TrafficCounter, found: model.Globals
+    server: metrics_server.MetricsServer,
+    counter: traffic_counter.TrafficCounter,
+    spans: span_feeder.SpanFeeder,
+    found: model.Globals,
 ) -> None:
     """Follow the settings, in each round."""
     metrics = metrics_option.OPTION.of(found)
     counter.keep_totals(is_on=metrics is not None)
     server.configure(metrics)
+    spans.configure(tracing_option.OPTION.of(found))

@@ -72,6 +72,7 @@ from daemun.core.options import (
     streams_option,
     timeout_option,
     tls_option,
+    tracing_option,
     trailing_slash_option,
     translate_option,
     trusted_proxies_option,
@@ -98,6 +99,7 @@ EVERY: tuple[option.Option[typing.Any], ...] = (
     proxy_headers_option.OPTION,
     logs_option.OPTION,
     metrics_option.OPTION,
+    tracing_option.OPTION,
     workers_option.OPTION,
     old_workers_option.OPTION,
     nginx_upgrade_option.OPTION,
@@ -180,10 +182,6 @@ class _KeyDocs:
         return {**whole, "description": "; ".join(f"{key}: {doc.plain}" for key, doc in self._docs.items())}
 
 
-def _describe(one: option.Option[typing.Any]) -> option.Doc | _KeyDocs:
-    return one.doc if isinstance(one.doc, option.Doc) else _KeyDocs(one.doc)
-
-
 def _form(one: option.Option[typing.Any]) -> object:
     """Where the default is None, a key with nothing behind it is one that is not written."""
     if one.default is not None or one.is_never_empty:
@@ -201,9 +199,10 @@ def with_fields(
     name: str, base: type[_Entry], options: collections.abc.Iterable[option.Option[typing.Any]]
 ) -> type[_Entry]:
     """The same for these options."""
-    fields: dict[str, typing.Any] = {
-        one.name: (typing.Annotated[_form(one), _describe(one)], pydantic.Field(default=None)) for one in options
-    }
+    fields: dict[str, typing.Any] = {}
+    for one in options:
+        described = one.doc if isinstance(one.doc, option.Doc) else _KeyDocs(one.doc)
+        fields[one.name] = (typing.Annotated[_form(one), described], pydantic.Field(default=None))
     return pydantic.create_model(name, __base__=base, __doc__=base.__doc__, **fields)
 
 

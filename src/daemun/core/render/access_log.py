@@ -12,7 +12,7 @@ import dataclasses
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import logs_option
-from daemun.core.render import forwarded_headers, guess_log, site_scope, traffic_log
+from daemun.core.render import forwarded_headers, guess_log, site_scope, trace_lines, traffic_log
 from daemun.core.texts import log_lines
 
 FORMAT = "daemun"
@@ -24,6 +24,8 @@ def shared(settings: model.Globals, env: render_environment.Environment) -> tupl
     others = (guess_log.line(env),) if guess_log.is_on(settings) else ()
     if traffic_log.is_on(settings):
         others = (*others, traffic_log.line(env))
+    if trace_lines.is_on(settings):
+        others = (*others, trace_lines.line(env))
     if not logs_option.OPTION.of(settings).access:
         return others or (arguments.line("access_log", "off"),)
     # One write for many lines: a write for each would cost a request a twentieth of its CPU time. Users of nginx-proxy,
@@ -35,7 +37,7 @@ def shared(settings: model.Globals, env: render_environment.Environment) -> tupl
 def formats(settings: model.Globals, nginx: render_environment.Nginx) -> tuple[directive.Directive, ...]:
     """For the http level. A format that an owner wrote stands everywhere."""
     others = (guess_log.format_line(),) if guess_log.is_on(settings) else ()
-    others = (*others, traffic_log.format_line())
+    others = (*others, traffic_log.format_line(), trace_lines.format_line(settings, nginx))
     logs = logs_option.OPTION.of(settings)
     if not logs.access:
         return others
@@ -45,7 +47,9 @@ def formats(settings: model.Globals, nginx: render_environment.Nginx) -> tuple[d
         format_ = arguments.line("log_format", FORMAT, *escape, Expr(forwarded_headers.with_one_id(line, settings)))
         return (format_, *others)
     request_id = forwarded_headers.expressions(settings, nginx).request_id
-    named = {FORMAT: "$connection-$connection_requests", _FORMAT_WITH_ID: request_id}
+    # A trace has the id, so it is drawn already.
+    usual = request_id if trace_lines.is_on(settings) else "$connection-$connection_requests"
+    named = {FORMAT: usual, _FORMAT_WITH_ID: request_id}
     written = (
         arguments.line("log_format", name, *escape, Expr(line.replace("$request_id", request)))
         for name, request in named.items()

@@ -36,6 +36,7 @@ from daemun.core.render import (
     response_cache,
     site_scope,
     standard_headers,
+    trace_lines,
 )
 
 _VERIFIED = frozenset({"authorization", "cookie"})
@@ -189,6 +190,7 @@ def _parameter(param: str, name: str, value: directive.Arg) -> directive.Directi
         forward_auth.IDENTITY,
         client_certificates.PREFIX,
         *judge_locations.OWN,
+        trace_lines.STATE,
     )
     empty = ("if_not_empty",) if not value.value or value.value.startswith(may_be_empty) else ()
     return arguments.line(param, f"HTTP_{name.upper().replace('-', '_')}", value, *empty)

@@ -6,7 +6,7 @@ import functools
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import proxy_headers_option
-from daemun.core.render import believed_headers, forwarded_headers, path_translation
+from daemun.core.render import believed_headers, forwarded_headers, path_translation, trace_lines
 
 _REMOVED = (
     "Forwarded",
@@ -50,6 +50,7 @@ def further(settings: model.Globals, *, is_grpc: bool = False) -> dict[str, str]
     is_trusting = forwarded_headers.is_anybody_believed(settings)
     for name in from_proxies(settings, is_grpc=is_grpc):
         removed[name] = f"$daemun_{proxied_variable(name)}" if is_trusting else ""
+    removed |= trace_lines.headers(settings)
     return removed | dict(_LIKE_NGINX_PROXY) if settings.like_nginx_proxy else removed
 
 

@@ -2,7 +2,8 @@
 
 Each server sets a variable to the name of its site, and where a site has several routes, each route does. nginx takes
 the access logs of one level alone, and none of a level that has an `off`: so the line stands beside each access log,
-those of hand-written nginx too, and in place of each `off`. It has no path and no address of a visitor.
+those of hand-written nginx too, and in place of each `off`. It has no path and no address of a visitor. The line of
+traces (`trace_lines`), which has them, stands beside each access log, and not where one is off.
 
 nginx keeps one buffer for each file, so every line has the same words.
 """
@@ -12,7 +13,7 @@ import dataclasses
 from daemun.core import arguments, directive, layout, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import logs_option
-from daemun.core.render import site_scope
+from daemun.core.render import site_scope, trace_lines
 from daemun.core.traffic import traffic_sums
 
 FORMAT = "daemun_traffic"
@@ -22,6 +23,11 @@ _LOG = "access_log"
 
 def is_on(settings: model.Globals) -> bool:
     return logs_option.OPTION.of(settings).traffic
+
+
+def is_named(settings: model.Globals) -> bool:
+    """Whether servers and routes set the variable."""
+    return is_on(settings) or trace_lines.is_on(settings)
 
 
 def format_line() -> directive.Directive:
@@ -45,22 +51,32 @@ def beside_logs(
     nodes: tuple[directive.Node, ...], settings: model.Globals, env: render_environment.Environment
 ) -> tuple[directive.Node, ...]:
     """The nodes of a file, none of whose blocks keeps requests from being counted."""
-    if not is_on(settings):
+    counted = (line(env),) if is_on(settings) else ()
+    traced = (trace_lines.line(env),) if trace_lines.is_on(settings) else ()
+    if not (counted or traced):
         return nodes
-    ours, is_off = line(env), any(map(_is_off, settings.snippet))
-    return tuple([_inside(node, ours, is_off=is_off) for node in nodes])
+    is_off = any(map(_is_off, settings.snippet))
+    return tuple([_inside(node, counted, traced, is_off=is_off) for node in nodes])
 
 
-def _inside(node: directive.Node, ours: directive.Directive, *, is_off: bool) -> directive.Node:
+def _inside(
+    node: directive.Node,
+    counted: tuple[directive.Directive, ...],
+    traced: tuple[directive.Directive, ...],
+    *,
+    is_off: bool,
+) -> directive.Node:
     """is_off: an owner wants no access log at the http level."""
     if isinstance(node, directive.Comment) or not node.block or node.name not in _HOLDERS:
         return node
-    block = tuple([_inside(one, ours, is_off=is_off) for one in node.block])
+    block = tuple([_inside(one, counted, traced, is_off=is_off) for one in node.block])
     logs = site_scope.owned(block, _LOG)
     if any(map(_is_off, logs)):
-        block = (*(one for one in block if isinstance(one, directive.Comment) or one.name != _LOG), ours)
-    elif ours not in logs and (logs or (is_off and node.name == "server")):
-        block = (*block, ours)
+        if counted:
+            block = (*(one for one in block if isinstance(one, directive.Comment) or one.name != _LOG), *counted)
+    elif logs or (is_off and counted and node.name == "server"):
+        further = (*counted, *traced) if logs else counted
+        block = (*block, *(one for one in further if one not in logs))
     return node if block == node.block else dataclasses.replace(node, block=block)
 
 

@@ -5,24 +5,25 @@ import dataclasses
 
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
-from daemun.core.render import route_choice, site_scope, traffic_log
+from daemun.core.render import route_choice, site_scope, trace_lines, traffic_log
 from daemun.core.traffic import traffic_names
 
 
 def of_site(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """For a server of a site, before anything that may answer. A constant costs a request less than `$server_name`,
     which would have to be the default of a variable."""
-    if not traffic_log.is_on(scope.settings):
+    if not traffic_log.is_named(scope.settings):
         return ()
+    only = trace_lines.only_route(scope)
     if scope.variables is not None:
-        return (arguments.line("set", Expr(traffic_log.OF), Expr(scope.variables.waits_as)),)
-    return (arguments.line("set", Expr(traffic_log.OF), traffic_names.encode(scope.site.host)),)
+        return (arguments.line("set", Expr(traffic_log.OF), Expr(scope.variables.waits_as)), *only)
+    return (arguments.line("set", Expr(traffic_log.OF), traffic_names.encode(scope.site.host)), *only)
 
 
 def of_routes(scope: site_scope.Scope, nodes: tuple[directive.Node, ...]) -> tuple[directive.Node, ...]:
     """The locations of a server, those of a route of several with its name."""
     routes = scope.site.routes
-    if not traffic_log.is_on(scope.settings) or scope.variables is not None or len(routes) < 2:
+    if not traffic_log.is_named(scope.settings) or scope.variables is not None or len(routes) < 2:
         return nodes
     named = {_place(scope, one): traffic_names.encode(scope.site.host, one.name) for one in routes}
     return tuple(_named(node, named) for node in nodes)

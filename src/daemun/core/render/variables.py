@@ -34,6 +34,7 @@ from daemun.core.render import (
     request_body,
     response_cache,
     standard_headers,
+    trace_lines,
     traffic_log,
 )
 from daemun.errors import RenderError
@@ -61,6 +62,7 @@ def define(desired: model.Desired, env: render_environment.Environment) -> Defin
         *ban_lines.variables(env.layout),
         *guess_log.variables(),
         *traffic_log.variables(),
+        *trace_lines.variables(settings),
         *client_certificates.variables(),
         *forward_auth.variables(),
         *_streams(),
