@@ -1,10 +1,12 @@
 """The source of containers against a real Docker and a real Podman: what is the same with both."""
 
 import asyncio
+import contextlib
 
 import pytest
 
-from daemun.sources.docker import docker_source, engine_client, engine_place, own_container
+from daemun.errors import RetryableError
+from daemun.sources.docker import containers, docker_source, engine_client, engine_place, own_container
 from tests.support import container_engine
 from tests.support.docker_values import endpoints
 from tests.support.followed import SERVE, following, get, source_of, warnings
@@ -73,6 +75,31 @@ async def test_a_service_is_scaled_and_replaced_without_a_change_of_its_site(
 
     assert first.sites == both.sites == none.sites == last.sites
     assert await get(last) == "a page\n"
+
+
+async def test_a_look_that_fails_late_does_not_replace_what_was_followed_meanwhile(
+    engine: container_engine.ContainerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the failure stayed until something changed: whoever follows only reports what differs."""
+    engine.run("web-1", *SERVE, labels=A)
+    source = source_of(engine)
+    has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def fail_late(_: engine_client.Engine) -> containers.Listing:
+        has_begun.set()
+        await may_end.wait()
+        raise RetryableError("it did not answer in time")
+
+    monkeypatch.setattr(engine_client.Engine, "fetch_listing", fail_late)
+    late = asyncio.create_task(source.read())
+    await has_begun.wait()
+    async with contextlib.aclosing(source.changes()) as changes:
+        await anext(changes)
+        may_end.set()
+        found = await late
+
+    assert found.problems == ()
+    assert endpoints(found, "a.test") == [f"{engine.address('web-1')}:80"]
 
 
 async def test_an_engine_that_hangs_is_told_of(

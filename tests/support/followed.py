@@ -3,13 +3,14 @@
 import asyncio
 import collections.abc
 import contextlib
+import time
 
 import httpx
 
 from daemun.core import model
 from daemun.core.options import docker_option
-from daemun.errors import ConfigError
-from daemun.sources.docker import docker_source, engine_place, own_container
+from daemun.errors import ConfigError, RetryableError
+from daemun.sources.docker import docker_source, engine_client, engine_place, own_container
 from tests.support import clock, container_engine
 from tests.support.docker_values import endpoints, messages
 
@@ -33,10 +34,24 @@ class Followed:
         self.source = followed
         self.changes = 0
         self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
-    async def follow(self) -> None:
-        async for _ in self.source.changes():
-            self.changes += 1
+    @contextlib.asynccontextmanager
+    async def running(self) -> collections.abc.AsyncIterator[None]:
+        self._task = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _follow(self) -> None:
+        try:
+            async for _ in self.source.changes():
+                self.changes += 1
+                self._changed.set()
+        finally:
             self._changed.set()
 
     async def until(self, is_so: collections.abc.Callable[[model.Snapshot], bool]) -> model.Snapshot:
@@ -55,9 +70,22 @@ class Followed:
                         if is_so(last):
                             return last
                     await self._changed.wait()
+                    assert self._task is not None and not self._task.done(), f"followed no more: {self._task}"
         except TimeoutError:
             found = last if isinstance(last, str) else f"{last.problems} and {[site.host for site in last.sites]}"
-            raise AssertionError(f"waited {LONGEST_S:g} s in vain; last found: {found}") from None
+            raise AssertionError(
+                f"waited {LONGEST_S:g} s in vain; last found: {found}; a fresh look: {await self._fresh_look()}"
+            ) from None
+
+    async def _fresh_look(self) -> str:
+        """Tells an engine that hangs from a source that does."""
+        begin_s = time.monotonic()
+        try:
+            async with engine_client.connect(self.source._endpoint) as engine:
+                listing = await engine.fetch_listing()
+        except (RetryableError, ConfigError) as error:
+            return str(error)
+        return f"{len(listing.containers)} containers after {time.monotonic() - begin_s:.1f} s"
 
     async def until_serving(self, *expected: str, host: str = "a.test") -> model.Snapshot:
         return await self.until(
@@ -68,13 +96,8 @@ class Followed:
 @contextlib.asynccontextmanager
 async def following(followed: docker_source.DockerSource) -> collections.abc.AsyncIterator[Followed]:
     watched = Followed(followed)
-    task = asyncio.create_task(watched.follow())
-    try:
+    async with watched.running():
         yield watched
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 def warnings(found: model.Snapshot) -> list[str]:

@@ -142,13 +142,22 @@ class DockerSource:
         Raises: ConfigError while the engine never answered yet.
         """
         if not self._is_followed:
-            try:
-                async with engine_client.connect(self._endpoint) as engine:
-                    self._listing, self._failure = await engine.fetch_listing(), None
-                    self._looked.set()
-            except (RetryableError, ConfigError) as error:
-                self._fail(error)
+            await self._look_once()
         return self.latest()
+
+    async def _look_once(self) -> None:
+        """What `changes` saw meanwhile is newer, and nothing would replace an older failure there: it reports only
+        what differs from its own last look."""
+        try:
+            async with engine_client.connect(self._endpoint) as engine:
+                listing = await engine.fetch_listing()
+        except (RetryableError, ConfigError) as error:
+            if not self._is_followed:
+                self._fail(error)
+            return
+        if not self._is_followed:
+            self._listing, self._failure = listing, None
+            self._looked.set()
 
     def latest(self) -> model.Snapshot:
         """As `read`, from what is known, without a look at the engine."""
