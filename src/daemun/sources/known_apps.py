@@ -15,6 +15,8 @@ from daemun.sources import app_preset
 FOLDER = "apps"
 MOST_FILES = 200
 _ENDING = ".yaml"
+_MOST_IMAGES = 1_000
+"""Whose presets are remembered."""
 
 
 @functools.cache
@@ -130,13 +132,16 @@ def read(config: pathlib.Path) -> KnownApps:
 BUILT_IN = KnownApps()
 
 
+@functools.lru_cache(maxsize=_MOST_IMAGES)
 def find_by_image(image: str) -> app_preset.Preset | None:
-    """Which of those that daemun brings a container of this image runs, as far as its name tells."""
-    name = _by_image().get(app_preset.find_repository(image)) if image else None
-    return None if name is None else built_in(name)
-
-
-@functools.cache
-def _by_image() -> dict[str, str]:
-    names = package_data.list_names(FOLDER, _ENDING)
-    return {image: name for name in names for image in built_in(name).images}
+    """Which of those that daemun brings a container of this image runs, as far as its name tells. Only files that have
+    the name anywhere are read as presets: all of them take 0.15 s."""
+    repository = app_preset.find_repository(image)
+    if not repository:
+        return None
+    for name in package_data.list_names(FOLDER, _ENDING):
+        if repository.encode() in package_data.read_bytes(f"{FOLDER}/{name}{_ENDING}"):
+            preset = built_in(name)
+            if repository in preset.images:
+                return preset
+    return None
