@@ -3,6 +3,7 @@
 import asyncio
 import collections.abc
 import dataclasses
+import datetime
 import functools
 import socket
 import ssl
@@ -135,20 +136,46 @@ async def _shake_hands(plain: socket.socket, name: str, context: ssl.SSLContext,
             return secured.getpeercert(binary_form=True)
 
 
-@functools.lru_cache(maxsize=_MOST_KEPT)
 def _read(der: bytes, name: str) -> served_judgement.Shown | str:
-    """Kept, for a name is shown the same certificate for weeks, and to read it is half of what a look takes."""
     try:
-        found = x509.load_der_x509_certificate(der)
-        return served_judgement.Shown(
-            fingerprint=found.fingerprint(hashes.SHA256()).hex(),
-            issuer=_issuer(found),
-            not_before=found.not_valid_before_utc,
-            not_after=found.not_valid_after_utc,
-            covers=_covers(found, name),
-        )
+        return _read_certificate(der).shown_for(name)
     except ValueError:
         return "the certificate that was shown cannot be read"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _ReadCertificate:
+    """names: that it carries, in lower case."""
+
+    fingerprint: str
+    issuer: str
+    not_before: datetime.datetime
+    not_after: datetime.datetime
+    names: frozenset[str]
+
+    def shown_for(self, name: str) -> served_judgement.Shown:
+        """A wildcard stands for one label, the leftmost (RFC 9525 section 6.3)."""
+        return served_judgement.Shown(
+            fingerprint=self.fingerprint,
+            issuer=self.issuer,
+            not_before=self.not_before,
+            not_after=self.not_after,
+            covers=name in self.names or f"*.{name.partition('.')[2]}" in self.names,
+        )
+
+
+@functools.lru_cache(maxsize=_MOST_KEPT)
+def _read_certificate(der: bytes) -> _ReadCertificate:
+    """Kept, for a name is shown the same certificate for weeks, and to read it is half of what a look takes; and after
+    a start with many sites a hundred names are shown the same one. Raises: ValueError."""
+    found = x509.load_der_x509_certificate(der)
+    return _ReadCertificate(
+        fingerprint=found.fingerprint(hashes.SHA256()).hex(),
+        issuer=_issuer(found),
+        not_before=found.not_valid_before_utc,
+        not_after=found.not_valid_after_utc,
+        names=_names(found),
+    )
 
 
 def _issuer(found: x509.Certificate) -> str:
@@ -156,14 +183,12 @@ def _issuer(found: x509.Certificate) -> str:
     return str(names[0].value) if names else found.issuer.rfc4514_string()
 
 
-def _covers(found: x509.Certificate, name: str) -> bool:
-    """A wildcard stands for one label, the leftmost (RFC 9525 section 6.3)."""
+def _names(found: x509.Certificate) -> frozenset[str]:
     try:
         extension = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        return False
-    carried = {one.lower() for one in extension.get_values_for_type(x509.DNSName)}
-    return name in carried or f"*.{name.partition('.')[2]}" in carried
+        return frozenset()
+    return frozenset(one.lower() for one in extension.get_values_for_type(x509.DNSName))
 
 
 @functools.cache
