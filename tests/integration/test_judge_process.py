@@ -7,6 +7,7 @@ import contextlib
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import tempfile
 import typing
@@ -22,7 +23,7 @@ from daemun.core.access import judge_policies
 from daemun.core.access.judge_policies import Policy
 from daemun.judge import judge_keeper, judge_process, unprivileged
 from daemun.store import memory_store
-from tests.support import other_account, upstreams
+from tests.support import other_account, until, upstreams
 
 HASH = passlib_hash.bcrypt.using(rounds=4).hash("pw")
 POLICY = Policy(name="a.test-root", realm='A "quoted"', users=(("alice", HASH),))
@@ -59,10 +60,10 @@ class House:
 
 
 async def request(
-    socket: str, method: str, target: str, headers: dict[str, str] | None = None
+    path: str, method: str, target: str, headers: dict[str, str] | None = None
 ) -> tuple[int, dict[str, str]]:
     async with (
-        aiohttp.ClientSession(connector=aiohttp.UnixConnector(socket)) as session,
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(path)) as session,
         session.request(method, f"http://judge{target}", headers=headers or {}) as response,
     ):
         await response.read()
@@ -117,6 +118,29 @@ async def test_answers_as_nginx_can_carry_them(house: House) -> None:
         status, headers = await house.ask(f"alice:{number}")
     assert (status, headers["X-Daemun-Answer"]) == (401, "429")
     assert int(headers["Retry-After"]) >= 1
+
+
+async def test_a_crowd_is_queued(house: House) -> None:
+    """nginx takes a refused connection to its judge for a judge that is not there: a visitor would get a 503."""
+    await house.daemon().prepare((POLICY,), {})
+    assert (await house.ask())[0] == 200
+    judge = psutil.Process(house.pid)
+    sent = f"GET {POLICY.path} HTTP/1.1\r\nHost: judge\r\nConnection: close\r\n\r\n".encode()
+    with contextlib.ExitStack() as stack:
+        visitors = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(300)]
+        judge.suspend()
+        try:
+            until.true(lambda: judge.status() == psutil.STATUS_STOPPED)
+            for one in visitors:
+                one.setblocking(False)
+                one.connect(house.layout.judge_socket)
+                one.send(sent)
+        finally:
+            judge.resume()
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(60):
+            for one in visitors:
+                assert (await loop.sock_recv(one, 12)) == b"HTTP/1.1 401"
 
 
 async def test_hostile_requests_end_nothing(house: House) -> None:

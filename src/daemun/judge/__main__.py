@@ -24,6 +24,11 @@ from daemun.judge.providers import provider_requests
 DRAIN_S = 10.0
 """How long requests that are being answered may take once the end is requested."""
 
+_ACCEPTED_AT_ONCE = 64
+"""Connections that asyncio accepts in one turn of the loop. It makes that, 100 by default, the kernel's queue, too."""
+_BACKLOG = 4096
+"""Where the queue of a unix socket is full, nginx is refused at once (EAGAIN, unix(7)), and the visitor gets a 503."""
+
 
 def main() -> int:
     found = _read_arguments()
@@ -80,7 +85,8 @@ async def _serve(listeners: list[socket.socket], file: session_file.SessionFile,
     async with contextlib.AsyncExitStack() as stack:
         for server, listener in zip(servers, listeners, strict=True):
             listener.setblocking(False)
-            listening = await loop.create_unix_server(server, sock=listener)
+            listening = await loop.create_unix_server(server, sock=listener, backlog=_ACCEPTED_AT_ONCE)
+            listener.listen(_BACKLOG)
             stack.callback(listening.close)
         # Its daemon was killed, and may not have noted which process this is.
         loop.call_later(found.policies_within_s, lambda: None if app.has_policies else app.ended.set())
