@@ -281,6 +281,7 @@ async def test_plan_and_apply(gate: fake_gate.FakeGate) -> None:
             "ok": True,
             "generation": 5,
             "reloaded": True,
+            "live_since": None,
             "changes": changes,
             "streams": [],
             "problems": [],

@@ -3,6 +3,7 @@
 import asyncio
 import collections.abc
 import dataclasses
+import datetime
 import json
 import os
 import pathlib
@@ -372,6 +373,10 @@ async def test_apply(gate: fake_gate.FakeGate, run: Run) -> None:
     async with fake_gate.serving(gate):
         said = await run("apply")
         assert (said.code, said.out) == (0, "live: generation 4, nginx was not touched\n")
+        since = datetime.datetime(2026, 11, 30, 4, 5, 6, tzinfo=datetime.UTC)
+        gate.on_apply = lambda _: gate_port.ApplyReport(ok=True, generation=4, live_since=since)
+        said = await run("apply")
+        assert said.out == "live: generation 4, as it was already, since 2026-11-30T04:05:06Z\n"
         gate.on_apply = lambda _: gate_port.ApplyReport(
             ok=False, generation=4, problems=(_problem("a port is taken"),), error="a port is taken"
         )
@@ -381,7 +386,7 @@ async def test_apply(gate: fake_gate.FakeGate, run: Run) -> None:
         as_json = await run("apply", "--json")
     assert as_json.code == 1
     assert json.loads(as_json.out)["error"] == "a port is taken"
-    assert len(gate.applied) == 3
+    assert len(gate.applied) == 4
 
 
 async def test_another_file_than_the_daemon_s(gate: fake_gate.FakeGate, run: Run, folder: pathlib.Path) -> None:

@@ -17,7 +17,7 @@ def read(text: str, purpose: str) -> int:
     found = 0 if match is None else int(match[1]) * _UNITS_S[match[2]]
     if not 0 < found <= _LONGEST_S:
         raise errors.ConfigError(
-            f"cannot {purpose} after {words.quoted(text)}: expected a time such as 12h or 30d, 3660d at most"
+            f"cannot {purpose} after {words.quoted(text)}: expected a time such as 12h or 30d, ten years at most"
         )
     return found
 

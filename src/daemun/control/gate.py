@@ -125,6 +125,8 @@ class Gate:
         self._is_all_noticed = True
         """Whether only such changes woke the loop."""
         self._last: reconciler.Outcome | None = None
+        self._live_since: datetime.datetime | None = None
+        """When nginx was reloaded or started last."""
         self._problem_log = problem_log.ProblemLog()
         self.stopping = asyncio.Event()
         self.keep_traffic = False
@@ -290,7 +292,7 @@ class Gate:
                 self._streams.publish(self._last.desired, self._last.streams)
                 self._log_outcome(self._last)
                 self._history.note(self._last, done=self._done)
-            return round_reports.report_apply(self._last)
+            return round_reports.report_apply(self._last, self._live_since)
 
     async def upgrade_nginx(self) -> gate_port.UpgradeReport:
         return await self._upgrade.request(self.apply)
@@ -365,9 +367,10 @@ class Gate:
             await asyncio.sleep(QUIET_S)
 
     def _log_outcome(self, last: reconciler.Outcome) -> None:
-        """Log what the round did."""
+        """Note and log what the round did."""
         self._problem_log.update(last.problems)
         if last.activated is not change_plan.Activation.NOTHING:
+            self._live_since = datetime.datetime.now(datetime.UTC)
             changes = [str(change) for change in (*last.wanted.changes, *last.wanted.streams)] if last.wanted else []
             shown = ", ".join(changes[:10]) + (f" and {len(changes) - 10} more" if len(changes) > 10 else "")
             log.info("live", generation=last.generation, changes=shown or "settings", nginx=last.activated.name.lower())

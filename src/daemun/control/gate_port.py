@@ -114,6 +114,7 @@ class ApplyReport:
 
     ok: everything the sources want is live. False: something was refused; `error` or `problems` have what.
     generation: the one that is live afterwards; None: none. reloaded: whether nginx was reloaded (or started).
+    live_since: when this daemun let nginx load last; None: what a daemun before it loaded is live still.
     error: why the apply as a whole failed, and what is live instead; None when only single sites were refused.
     waits: what needs a reload is not live yet, and goes live by itself; nothing of that is refused.
     unread: the sources that could not be read; what they held last is live.
@@ -122,6 +123,7 @@ class ApplyReport:
     ok: bool
     generation: int | None
     reloaded: bool = False
+    live_since: datetime.datetime | None = None
     changes: tuple[SiteChange, ...] = ()
     streams: tuple[StreamChange, ...] = ()
     problems: tuple[model.Problem, ...] = ()

@@ -1,5 +1,7 @@
 """A plan and a round's outcome as their callers get them. Pure."""
 
+import datetime
+
 from daemun.control import gate_port, reconciler
 from daemun.core import model
 from daemun.core.plan import change_plan
@@ -16,12 +18,13 @@ def report_plan(wanted: change_plan.Plan, problems: tuple[model.Problem, ...]) -
     )
 
 
-def report_apply(last: reconciler.Outcome) -> gate_port.ApplyReport:
-    """A round's outcome as its caller gets it."""
+def report_apply(last: reconciler.Outcome, live_since: datetime.datetime | None) -> gate_port.ApplyReport:
+    """A round's outcome as its caller gets it. live_since: as of the report."""
     return gate_port.ApplyReport(
         ok=last.ok,
         generation=last.generation,
         reloaded=last.activated is not change_plan.Activation.NOTHING,
+        live_since=live_since,
         changes=last.wanted.changes if last.wanted else (),
         streams=last.wanted.streams if last.wanted else (),
         problems=last.problems,

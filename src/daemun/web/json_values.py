@@ -339,6 +339,7 @@ def apply_json(report: gate_port.ApplyReport) -> Json:
         "ok": report.ok,
         "generation": report.generation,
         "reloaded": report.reloaded,
+        "live_since": instant_json(report.live_since),
         "changes": _changes_json(report.changes),
         "streams": _streams_json(report.streams),
         "problems": problems_json(report.problems),
@@ -378,9 +379,7 @@ def findings_json(findings: tuple[model.Finding, ...]) -> list[Json]:
 
 def instant_json(moment: datetime.datetime | None) -> str | None:
     """None stays None."""
-    if moment is None:
-        return None
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if moment is None else moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _changes_json(changes: tuple[gate_port.SiteChange, ...]) -> list[Json]:

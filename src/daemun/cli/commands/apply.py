@@ -103,5 +103,11 @@ def lines_of(report: Json) -> list[str]:
     generation = "nothing" if report["generation"] is None else f"generation {report['generation']}"
     if not report["ok"]:
         return [*lines, f"not everything is live; nginx runs {generation}"]
-    how = "after a reload" if report["reloaded"] else "nginx was not touched"
+    since = report.get("live_since")
+    if report["reloaded"]:
+        how = "after a reload"
+    elif since is not None:  # a round that noticed the change before this command may have reloaded for it
+        how = f"as it was already, since {since}"
+    else:
+        how = "nginx was not touched"
     return [*lines, f"live: {generation}, {how}"]

@@ -1,6 +1,7 @@
 """`daemun plan`."""
 
 import collections.abc
+import contextlib
 import types
 import typing
 
@@ -39,6 +40,7 @@ def plan(chosen: settings.Settings, nginx_files: NginxFiles = False, as_json: co
     """
     daemon = daemon_state.daemon_of(chosen)
     report = daemon.plan() if daemon else _plan_alone(chosen)
+    report = _hide_secrets(chosen, report)
     is_good = not problem_lines.errors_of(report["problems"])
     main, changes = _find_file_changes(chosen)
     found = nginx_lines.compare_with_file(chosen) if nginx_files else None
@@ -59,6 +61,34 @@ def plan(chosen: settings.Settings, nginx_files: NginxFiles = False, as_json: co
         for line in () if found is None else nginx_lines.lines_of(found):
             output.print_line(line)
     raise typer.Exit(0 if is_good else 1)
+
+
+def _hide_secrets(chosen: settings.Settings, report: Json) -> Json:
+    """The report without secrets in nginx's lines, such as those of `request_headers`."""
+    if not any(change.get("lines") for change in (*report["changes"], *report.get("streams", ()))):
+        return report
+    from daemun.sources.history import kept_secrets
+
+    known: list[kept_secrets.MaskedFiles] = []
+    with contextlib.suppress(errors.DaemunError):
+        file = history_access.file_of(chosen)
+        known.append(kept_secrets.mask_all(history_access.read_files(file)))
+        known.append(history_access.open_book(chosen).read_kept(file.name))
+    written = {secret.written for files in known for one in files.values() if one is not None for secret in one.secrets}
+
+    return hide(report, written)
+
+
+def hide(report: Json, written: collections.abc.Set[str]) -> Json:
+    """The report with lines that hold none of these secrets, nor what has the form of one. Pure."""
+    from daemun.sources.history import secret_masks
+
+    def of(change: Json) -> Json:
+        lines = [secret_masks.hide(line, written) for line in change.get("lines", ())]
+        return {**change, "lines": lines} if lines else change
+
+    found: Json = {key: [of(change) for change in report[key]] for key in ("changes", "streams") if key in report}
+    return {**report, **found}
 
 
 def _find_file_changes(chosen: settings.Settings) -> "tuple[str, tuple[file_changes.FileChange, ...]]":
