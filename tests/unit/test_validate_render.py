@@ -285,6 +285,7 @@ SITES = strategies.builds(
     ),
     routes=strategies.lists(ROUTES, min_size=1, max_size=2).map(tuple),
 )
+RUNS = max(150, hypothesis.settings().max_examples)
 SITE = model.Site(host="a.test", routes=(model.Route(path="/", action=model.Redirect(to="/x")),))
 
 
@@ -332,7 +333,7 @@ def _mended(route: model.Route, rest: list[str | int]) -> model.Route:
     return dataclasses.replace(route, action=SITE.routes[0].action)
 
 
-@hypothesis.settings(max_examples=300, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.settings(max_examples=RUNS, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(SITES)
 def test_a_site_without_problems_renders(site: model.Site) -> None:
     site = _repaired(site)
@@ -340,7 +341,7 @@ def test_a_site_without_problems_renders(site: model.Site) -> None:
     render_tree.render_files(model.Desired(globals=model.Globals(), sites=(site,)), ENVIRONMENT)
 
 
-@hypothesis.settings(max_examples=300, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.settings(max_examples=RUNS, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(SITES)
 def test_a_site_with_a_problem_does_not_render(site: model.Site) -> None:
     """The renderer has no rules of its own: it refuses what the rules refuse, in their words."""
