@@ -69,9 +69,6 @@ def nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         found = named_servers.find_in_site(site, scope.settings)
         scope = dataclasses.replace(scope, site=found.site)
         named = upstream.named(scope.settings, scope.environment, found.upstreams)
-        shared = tuple(node for one in site.routes for node in route_locations.shared(scope, one))
-        kept = tuple(node for one in site.routes for node in response_cache.shared(scope, one))
-        added = on_demand_site.shared(scope) if on_demand_site.is_on(site) else ()
         return (
             *_title(site),
             *access.shared(scope),
@@ -81,10 +78,10 @@ def nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
             *trailing_slashes.shared(scope),
             *maintenance_lines.shared(scope, tuple(map(custom_pages.place, custom_pages.every(scope)))),
             *route_choice.shared(scope),
-            *kept,
-            *shared,
+            *(node for one in site.routes for node in response_cache.shared(scope, one)),
+            *(node for one in site.routes for node in route_locations.shared(scope, one)),
             *named,
-            *added,
+            *(on_demand_site.shared(scope) if on_demand_site.is_on(site) else ()),
             *misdirected_requests.handshakes(scope),
             *_servers(scope),
             *access.networks(scope),
