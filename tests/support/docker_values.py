@@ -5,7 +5,15 @@ import datetime
 import hashlib
 
 from daemun.core import model
-from daemun.sources.docker import container_sites, containers, recent_claims, route_requests, tenants
+from daemun.core.options import docker_option
+from daemun.sources.docker import (
+    container_sites,
+    container_streams,
+    containers,
+    recent_claims,
+    route_requests,
+    tenants,
+)
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 GATE = containers.Network(id="gate-id", name="gate")
@@ -64,18 +72,27 @@ def run(
     prefers_ipv6: bool = False,
     tenants_: tenants.Policy = tenants.ONE_OWNER,
     owners: tenants.Owners = container_sites.NO_OWNERS,
+    stream_ports: object = (),
+    known_streams: container_streams.Memory | None = None,
 ) -> container_sites.Translated:
-    """Translate a listing. own, leaving: names of containers."""
+    """Translate a listing. own, leaving: names of containers. stream_ports: as in daemun.yaml."""
     terms = container_sites.Terms(
         own_id=identity(own) if own is not None else None,
         reserved=reserved,
         leaving=frozenset(identity(name) for name in leaving),
         prefers_ipv6=prefers_ipv6,
         policy=tenants_,
+        stream_ports=docker_option.parse_stream_ports(stream_ports),
     )
     listing = containers.Listing(containers=found, networks=networks)
     return container_sites.translate(
-        listing, terms, {} if known is None else known, now_s=now_s, dialect=dialect, owners=owners
+        listing,
+        terms,
+        {} if known is None else known,
+        now_s=now_s,
+        dialect=dialect,
+        owners=owners,
+        known_streams=known_streams or {},
     )
 
 

@@ -39,6 +39,7 @@ def test_every_mistake_is_told_with_its_variable() -> None:
                 "DAEMUN_DIRECTORY": "letsencript",
                 "DAEMUN_CA_FILE": "ca.pem",
                 "DAEMUN_RESERVE": "a..test",
+                "DAEMUN_STREAM_PORTS": "70000",
                 "DAEMUN_TRUSTED_PROXIES": "all",
             }
         )

@@ -39,11 +39,14 @@ def choose(answer: Json, hosts: list[str] | None, states: list[str] | None) -> J
         found = [site for site in found if any(_has_name(site, pattern) for pattern in hosts)]
         streams = [one for one in streams if any(_has_name(one, pattern) for pattern in hosts)]
     names = {name for site in found for name in (site["host"], *site["aliases"])}
+    of_streams = {one["name"] for one in streams}
     return {
         **answer,
         "sites": found,
         "streams": streams,
-        "containers": [one for one in answer["containers"] if names & set(one["hosts"])],
+        "containers": [
+            one for one in answer["containers"] if names & set(one["hosts"]) or of_streams & set(one.get("streams", ()))
+        ],
         "problems": [one for one in answer["problems"] if one["host"] is None or one["host"] in names],
     }
 

@@ -96,6 +96,7 @@ class StreamProber:
         self._changed = changed
         self._log = error_log.ErrorLog(error_log_path)
         self._watched: dict[str, _Watched] = {}
+        self._pools: dict[str, model.Pool] = {}
         self._live: frozenset[str] = frozenset()
         self._listeners: dict[tuple[str, int, bool], str] = {}
         self._queue: dict[Key, None] = {}
@@ -111,18 +112,21 @@ class StreamProber:
 
     def publish(self, desired: model.Desired, streams: collections.abc.Iterable[model.StreamStatus]) -> None:
         wanted = {one.name: one for one in streams_option.find_enabled(desired.globals)}
+        before, self._pools = self._pools, stream_targets.find_pools(desired, wanted.values())
+        moved = {name for name, pool in self._pools.items() if before.get(name) != pool}
         self._live = frozenset(one.name for one in streams if one.state is model.SiteState.LIVE)
         for name in self._watched.keys() - wanted.keys():
             del self._watched[name]
         for name, one in wanted.items():
             known = self._watched.get(name)
             if known is not None and known.one == one:
+                self._queue |= {key: None for key, aim in known.aims.items() if aim.service in moved}
                 continue
             aims = {(name, "", place): aim for place, aim in enumerate(stream_targets.find_aims(one))}
             found = _Watched(one=one, aims=aims)
             if known is not None:
-                before = {aim: known.servers[key] for key, aim in known.aims.items() if key in known.servers}
-                found.servers = {key: before[aim] for key, aim in aims.items() if aim in before}
+                tried = {aim: known.servers[key] for key, aim in known.aims.items() if key in known.servers}
+                found.servers = {key: tried[aim] for key, aim in aims.items() if aim in tried}
             self._watched[name] = found
             self._queue |= {key: None for key in aims if key not in found.servers}
             self._look_at_listeners_s = 0.0
@@ -259,7 +263,7 @@ class StreamProber:
             return [await self._try_endpoint(aim, aim.endpoint)]
         endpoints = self._find_endpoints(aim.service)[: prober.MOST_ENDPOINTS]
         if not endpoints:
-            return [(aim.written, server_answers.absent(aim))]
+            return [(aim.written, stream_targets.of_stream(aim, aim.written, server_answers.absent(aim)))]
         return list(await asyncio.gather(*(self._try_endpoint(aim, one) for one in endpoints)))
 
     async def _try_endpoint(

@@ -19,6 +19,7 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "DAEMUN_DIRECTORY": ("acme", "directory"),
     "DAEMUN_CA_FILE": ("acme", "ca_file"),
     "DAEMUN_RESERVE": ("docker", "reserve"),
+    "DAEMUN_STREAM_PORTS": ("docker", "stream_ports"),
     "DAEMUN_TRUSTED_PROXIES": ("trusted_proxies",),
 }
 """Name -> the key of the file it stands for. Lists are separated by commas; an empty variable counts as not set."""
@@ -32,7 +33,10 @@ def read_snapshot(environ: collections.abc.Mapping[str, str]) -> model.Snapshot:
         acme=model.Acme(authorities=(_authority(given, faults),)),
         options=catalogue.values(
             docker_option.OPTION.set(
-                docker_option.Docker(reserved=_parse(given, "DAEMUN_RESERVE", _hosts, faults) or ())
+                docker_option.Docker(
+                    reserved=_parse(given, "DAEMUN_RESERVE", _hosts, faults) or (),
+                    stream_ports=_parse(given, "DAEMUN_STREAM_PORTS", _ports, faults) or (),
+                )
             ),
             trusted_proxies_option.OPTION.set(tuple(_split(given["DAEMUN_TRUSTED_PROXIES"]))),
         ),
@@ -76,6 +80,10 @@ def _split(text: str) -> list[str]:
 
 def _hosts(text: str) -> tuple[str, ...]:
     return tuple(short_texts.parse_host(part) for part in _split(text))
+
+
+def _ports(text: str) -> tuple[docker_option.StreamPorts, ...]:
+    return docker_option.parse_stream_ports(_split(text))
 
 
 class FileOrEnvironment:

@@ -13,6 +13,7 @@ def container_json(container: model.Container) -> Json:
     return {
         "name": container.name,
         "hosts": list(container.hosts),
+        "streams": list(container.streams),
         "served": container.is_served,
         "why": container.why,
         "cure": container.cure,

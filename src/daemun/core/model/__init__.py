@@ -38,6 +38,7 @@ from daemun.core.model.certificate import (
 )
 from daemun.core.model.finding import Finding, Weight
 from daemun.core.model.gate_settings import (
+    CONTAINERS,
     NOBODY,
     PRIVATE,
     Address,
@@ -87,6 +88,7 @@ from daemun.core.model.target import (
 )
 
 __all__ = [
+    "CONTAINERS",
     "DEFAULT_PORTS",
     "HOOK",
     "LETS_ENCRYPT",

@@ -138,16 +138,23 @@ class Globals:
         return self.snippet[: len(self.snippet) - sum(len(part.snippet) for part in self.parts)]
 
 
+CONTAINERS = "docker"
+"""`Origin.source` of what containers request."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A container that requests to be reached. is_served: whether requests for all of its hosts can go to it.
+    """A container that requests to be reached. is_served: whether requests for all of its hosts, and connections of all
+    its streams, can go to it.
 
-    hosts: sorted. why: what keeps requests from it, or deserves a look; cure: what to do. None when all is well.
+    hosts, streams: sorted. why: what keeps requests from it, or deserves a look; cure: what to do. None when all is
+    well.
     app: the application that its image is made for, where its labels say nothing of one; None: not known.
     """
 
     name: str
     hosts: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
     is_served: bool = True
     why: str | None = None
     cure: str | None = None
@@ -156,7 +163,8 @@ class Container:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """All that one source wants at one moment. globals: only from the file. pools: what its targets refer to.
+    """All that one source wants at one moment. globals: only from the file. pools: what its targets refer to. options:
+    what is added to those of the file, such as streams of containers.
 
     containers: every one that requests something, sorted by name. version: of what it was read from, another one after
     each change, whatever it means; "": not known.
@@ -167,6 +175,7 @@ class Snapshot:
     pools: tuple[Pool, ...] = ()
     containers: tuple[Container, ...] = ()
     globals: Globals | None = None
+    options: OptionValues = ()
     problems: tuple[Problem, ...] = ()
     version: str = dataclasses.field(default="", compare=False)
 

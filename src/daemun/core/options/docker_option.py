@@ -28,12 +28,26 @@ class DockerTls(forms.OptionMap):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPorts:
+    """Ports that containers may have for streams. projects: whose; empty: of every one."""
+
+    first: int
+    last: int
+    projects: tuple[str, ...] = ()
+
+    def allows(self, port: int, project: str | None) -> bool:
+        """project: None: any."""
+        return self.first <= port <= self.last and (project is None or not self.projects or project in self.projects)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Docker:
     """is_on: False: no engine is queried.
 
     endpoint: its URL; None: what DOCKER_HOST names, else a usual socket if there is one.
     reserved: hosts that no container may claim, in the form of `Site.host`.
     tenants: a host belongs to the project that serves it first. shared: hosts, and the projects that may join there.
+    stream_ports: those that containers may have.
     """
 
     is_on: bool = True
@@ -42,6 +56,7 @@ class Docker:
     reserved: tuple[str, ...] = ()
     tenants: bool = False
     shared: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    stream_ports: tuple[StreamPorts, ...] = ()
 
 
 def _engine(value: object) -> object:
@@ -75,6 +90,46 @@ def _once(value: object) -> object:
     return value
 
 
+_PORTS = re.compile(r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?\Z")
+
+
+def parse_stream_ports(value: object) -> tuple[StreamPorts, ...]:
+    """A port, "27000-27100", a list of them, or a map of them to projects. Raises: ValueError."""
+    if isinstance(value, dict):
+        return tuple(_parse_ports(ports, projects) for ports, projects in value.items())
+    return tuple(_parse_ports(one) for one in (value if isinstance(value, list | tuple) else [value]))
+
+
+def _parse_ports(value: object, projects: object = True) -> StreamPorts:
+    match = _PORTS.match(str(value).strip()) if isinstance(value, int | str) and not isinstance(value, bool) else None
+    first = int(match["first"]) if match is not None else 0
+    last = int(match["last"] or first) if match is not None else 0
+    if not 1 <= first <= last <= 65535:
+        raise ValueError(f'expected a port or "27000-27100", found {words.describe(value)}')
+    if projects is True:
+        return StreamPorts(first=first, last=last)
+    listed: list[typing.Any] = list(projects) if isinstance(projects, list | tuple) else [projects]
+    wrong = next((one for one in listed if not (isinstance(one, str) and _PROJECT.match(one))), None)
+    if wrong is not None or not listed:
+        raise ValueError(
+            f"expected true, or projects of compose that may have port {value}, found {words.describe(wrong)}"
+        )
+    return StreamPorts(first=first, last=last, projects=tuple(listed))
+
+
+_A_PORT: forms.Json = {"type": ["integer", "string"]}
+_WRITTEN_PORTS: forms.Json = {
+    "anyOf": [
+        _A_PORT,
+        {"type": "array", "items": _A_PORT},
+        {
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [{"enum": [True]}, {"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+            },
+        },
+    ]
+}
 _PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 _ENDPOINT: forms.Json = {"anyOf": [{"enum": ["auto", "off", False]}, {"type": "string", "pattern": "://"}]}
 
@@ -88,6 +143,7 @@ class WrittenDocker(forms.OptionMap):
         "reserve": "hosts that no container may claim",
         "tenants": "whether a host belongs to the project that serves it first",
         "share": "of hosts, the projects that may join there",
+        "stream_ports": "the ports that streams of containers may have: a list, or a map of them to projects",
     }
     endpoint: typing.Annotated[str, pydantic.BeforeValidator(_engine), pydantic.WithJsonSchema(_ENDPOINT)] = "auto"
     tls: DockerTls | None = None
@@ -96,6 +152,12 @@ class WrittenDocker(forms.OptionMap):
     share: typing.Annotated[
         dict[forms.Host, typing.Annotated[forms.Texts, forms.ONE_OR_MORE]], pydantic.BeforeValidator(_once)
     ] = dataclasses.field(default_factory=dict)
+    stream_ports: typing.Annotated[
+        tuple[pydantic.InstanceOf[StreamPorts], ...],
+        pydantic.Strict(strict=False),
+        pydantic.BeforeValidator(parse_stream_ports),
+        pydantic.WithJsonSchema(_WRITTEN_PORTS),
+    ] = ()
 
 
 def _short(value: object) -> object:
@@ -110,6 +172,7 @@ def _make(written: WrittenDocker) -> Docker:
         reserved=written.reserve,
         tenants=written.tenants,
         shared=tuple(written.share.items()),
+        stream_ports=written.stream_ports,
     )
 
 
@@ -141,11 +204,12 @@ OPTION = Option(
     default=Docker(),
     doc=Doc(
         kind="`auto`, `off`, URL, `{endpoint, tls: {ca, cert, key}, reserve: [hosts], tenants: false, "
-        "share: {HOST: [projects]}}`",
+        "share: {HOST: [projects]}, stream_ports: [ports] or {PORT: [projects]}}`",
         usual="`auto`",
         meaning="the engine whose containers are sites, see [docker.md](docker.md); `reserve`: hosts that no "
         "container may claim; `tenants`: a host belongs to the project that serves it first, until "
-        "its owner or `share` lets others in",
+        "its owner or `share` lets others in; `stream_ports`: those that streams of containers may have, none by "
+        "default",
     ),
     levels=frozenset({Level.GATE}),
     check=_check,

@@ -34,14 +34,18 @@ class Spread(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Of a server: a name or an address without brackets, and its port; or the absolute path of a unix socket."""
+    """Of a server: a name or an address without brackets, and its port; or the absolute path of a unix socket; or the
+    containers of a pool."""
 
     protocol: Protocol
     host: str | None = None
     port: int | None = None
     socket: str | None = None
+    pool: str | None = None
 
     def __str__(self) -> str:
+        if self.pool is not None:
+            return f"{self.protocol.value}://(container)"
         if self.socket is not None:
             return f"{self.protocol.value}://unix:{self.socket}"
         host = f"[{self.host}]" if self.host and ":" in self.host else self.host

@@ -11,7 +11,7 @@ import functools
 from daemun.core import model, site_memory
 from daemun.core.access import added_access, login_site
 from daemun.core.certificates import certificate_choice
-from daemun.core.options import access_option, login_option, on_demand_option, streams_option
+from daemun.core.options import access_option, catalogue, login_option, on_demand_option, streams_option
 from daemun.core.services import dns_service, dns_services
 from daemun.core.texts import route_paths, rules, words
 from daemun.core.validation import (
@@ -114,13 +114,15 @@ def merge_snapshots(
                 problems.append(clash)
     sites.sort(key=lambda site: site.host)
     settings, lost = _with_possible_default(settings, sites)
+    settings, refused = _with_more_streams(settings, snapshots, sites)
+    problems += refused
     pools = {pool.name: pool for snapshot in reversed(snapshots) for pool in snapshot.pools}
     return model.Desired(
         globals=settings,
         sites=tuple(sites),
         pools=tuple(pools[name] for name in sorted(pools)),
         containers=tuple(
-            _judge(container, snapshot.source, owners, problems)
+            _judge_streams(_judge(container, snapshot.source, owners, problems), problems)
             for snapshot in snapshots
             for container in snapshot.containers
         ),
@@ -130,6 +132,20 @@ def merge_snapshots(
 
 def _path(route: model.Route) -> tuple[bool, str]:
     return route_paths.order(route.path)
+
+
+def _with_more_streams(
+    settings: model.Globals,
+    snapshots: collections.abc.Iterable[model.Snapshot],
+    sites: collections.abc.Sequence[model.Site],
+) -> tuple[model.Globals, tuple[model.Problem, ...]]:
+    """The streams of containers come behind those of the file, and behind all sites."""
+    more = tuple(one for snapshot in snapshots for one in streams_option.OPTION.of(snapshot))
+    if not more:
+        return settings, ()
+    kept, problems = validate_streams.add_possible(settings, sites, more)
+    options = catalogue.with_value(settings.options, streams_option.OPTION, kept)
+    return dataclasses.replace(settings, options=options), problems
 
 
 def _find_passed(
@@ -228,6 +244,14 @@ def _judge(
     refusals = (problem for problem in problems if problem.host == lost and problem.origin.source == source)
     why = next((problem.message for problem in refusals), "its site was refused")
     return dataclasses.replace(container, is_served=False, why=why, cure=None)
+
+
+def _judge_streams(container: model.Container, problems: collections.abc.Iterable[model.Problem]) -> model.Container:
+    if not container.streams or not container.is_served:
+        return container
+    refused = {streams_option.find_name(one): one.message for one in problems if one.origin.source == model.CONTAINERS}
+    why = next((refused[name] for name in container.streams if name in refused), None)
+    return container if why is None else dataclasses.replace(container, is_served=False, why=why, cure=None)
 
 
 def _of_sign_in(host: str) -> str:

@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model
-from daemun.core.options import streams_option
+from daemun.core.options import stream_forms, streams_option
 from daemun.core.plan import change_plan, generation_files, quarantine
 from daemun.core.render import snippets
 
@@ -67,8 +67,9 @@ def stream_statuses(
 ) -> tuple[model.StreamStatus, ...]:
     """The same for every entry of `streams`."""
     by_path = {item.path: item for item in refused}
+    pools = {pool.name: pool for pool in desired.pools}
     return tuple(
-        _stream_status(one, live=live, wanted=wanted, refused=by_path, error=error)
+        _stream_status(one, live=live, wanted=wanted, refused=by_path, error=error, pools=pools)
         for one in sorted(streams_option.OPTION.of(desired.globals), key=lambda one: one.name)
     )
 
@@ -80,6 +81,7 @@ def _stream_status(
     wanted: collections.abc.Mapping[str, bytes],
     refused: collections.abc.Mapping[str, quarantine.RefusedFile],
     error: str | None,
+    pools: collections.abc.Mapping[str, model.Pool],
 ) -> model.StreamStatus:
     path, stream = change_plan.stream_file(one.name), one.stream
     state, is_served = model.SiteState.PENDING, True
@@ -96,13 +98,21 @@ def _stream_status(
         origin=one.origin,
         protocol=stream.protocol.value,
         listen=tuple(map(str, stream.listen)),
-        to=tuple(str(server.url) for server in stream.to),
+        to=tuple(text for server in stream.to for text in _texts_of(server.url, pools)),
         tls=stream.tls,
         hosts=one.hosts_passed,
         state=state,
         reason=reason,
         is_served=is_served,
     )
+
+
+def _texts_of(target: stream_forms.Target, pools: collections.abc.Mapping[str, model.Pool]) -> tuple[str, ...]:
+    """A server as the file has it; of a pool, those that are in it now."""
+    if target.pool is None:
+        return (str(target),)
+    ends = pools[target.pool].endpoints if target.pool in pools else ()
+    return tuple(str(dataclasses.replace(target, pool=None, host=end.address, port=end.port)) for end in ends)
 
 
 def refusal_problems(
@@ -152,8 +162,9 @@ def judge_containers(
 def _judge(
     container: model.Container, refused: collections.abc.Mapping[str, quarantine.RefusedFile]
 ) -> model.Container:
-    """One that is served owns all of its hosts (`merge`), so what is refused of them is its own."""
-    found = [refused[path] for host in container.hosts if (path := change_plan.site_file(host)) in refused]
+    """One that is served owns all of its hosts and streams (`merge`), so what is refused of them is its own."""
+    paths = (*map(change_plan.site_file, container.hosts), *map(change_plan.stream_file, container.streams))
+    found = [refused[path] for path in paths if path in refused]
     if not container.is_served or not found:
         return container
     # What keeps requests away comes before what only deserves a look.

@@ -22,6 +22,14 @@ def find_aims(one: streams_option.NamedStream) -> tuple[model.Aim, ...]:
     return tuple(_make_aim(one, server.url) for server in one.stream.to if not server.down)
 
 
+def find_pools(
+    desired: model.Desired, streams: collections.abc.Iterable[streams_option.NamedStream]
+) -> dict[str, model.Pool]:
+    """Those that are behind these streams."""
+    used = {server.url.pool for one in streams for server in one.stream.to}
+    return {pool.name: pool for pool in desired.pools if pool.name in used}
+
+
 def _make_aim(one: streams_option.NamedStream, target: stream_forms.Target) -> model.Aim:
     stream, service = one.stream, dns_services.find_stream_service(target)
     is_literal = service is None and target.socket is None
@@ -37,6 +45,7 @@ def _make_aim(one: streams_option.NamedStream, target: stream_forms.Target) -> m
         named=service.host if service is not None else None,
         endpoint=model.Endpoint(address=target.host or "", port=target.port or 0) if is_literal else None,
         socket=target.socket,
+        is_pool=target.pool is not None,
         server_name=stream.name_of_servers,
         sees=stream.name_of_servers or "",
     )
@@ -44,6 +53,8 @@ def _make_aim(one: streams_option.NamedStream, target: stream_forms.Target) -> m
 
 def of_stream(aim: model.Aim, server: str, found: server_answers.ServerFinding) -> server_answers.ServerFinding:
     """A finding in the words of streams."""
+    if found.trouble is Trouble.ABSENT and aim.is_pool:
+        return dataclasses.replace(found, cure="start a container of this stream")
     if found.trouble not in _WITHOUT_TLS:
         return found
     plain = aim.written.replace("tls://", "tcp://", 1)

@@ -40,6 +40,8 @@ def find_service(proxy: model.Proxy, target: model.Target) -> dns_service.Servic
 
 def find_stream_service(target: stream_forms.Target) -> dns_service.Service | None:
     """The same for a server of a stream."""
+    if target.pool is not None:
+        return dns_service.Service(name=target.pool, pool=target.pool)
     if target.host is None or target.port is None or names.address_of(target.host) is not None:
         return None
     return dns_service.Service(name=names.service_name(target.host, target.port), host=target.host, port=target.port)

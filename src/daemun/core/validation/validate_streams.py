@@ -28,27 +28,109 @@ def find_problems(settings: model.Globals, sites: collections.abc.Iterable[model
     streams = sorted(streams_option.OPTION.of(settings), key=lambda one: one.fault is not None)
     if not streams:
         return ()
+    known, report = _Known.of(settings, tuple(sites)), problem_report.ProblemReport(host=None, origin=model.NOWHERE)
+    for one in streams:
+        known.check(one, settings, report)
+    return tuple(report.problems)
+
+
+def add_possible(
+    settings: model.Globals, sites: collections.abc.Iterable[model.Site], more: streams_option.Streams
+) -> tuple[streams_option.Streams, tuple[model.Problem, ...]]:
+    """The streams of the file, with those of another source that can be beside them and each other; and why the rest
+    cannot."""
+    streams = streams_option.OPTION.of(settings)
+    if not more:
+        return streams, ()
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     sites = tuple(sites)
-    taken = [*_of_gate(settings), *_of_metrics(settings), *_of_sites(sites)]
-    _check_names(settings, sites, report)
-    for one in streams:
+    known, held = _Known.of(settings, sites), _find_held(settings, sites)
+    for one in sorted(streams, key=lambda one: one.fault is not None):
+        known.check(one, settings, problem_report.ProblemReport(host=None, origin=model.NOWHERE))
+    kept = {one.name: one for one in streams}
+    for one in more:
+        at, field = report.at(one.origin), (streams_option.OPTION.name, one.name)
+        shown = one.stream.certificate_host
+        if one.name in kept:
+            at.add(f"the name belongs to the stream of {kept[one.name].origin}; choose another name", *field)
+        elif len(kept) >= streams_option.MOST:
+            at.add(f"{streams_option.MOST} streams are there already, and no more can be served", *field)
+        elif shown is not None and shown in held:
+            cause = f"{words.quoted(shown)} belongs to {held[shown]}, whose certificate is not for others"
+            at.add(f"{cause}; give it another host", *field, "tls")
+        elif found := known.try_out(one, settings):
+            report.problems += found
+        else:
+            kept[one.name] = one
+    return tuple(kept.values()), tuple(report.problems)
+
+
+def _find_held(settings: model.Globals, sites: collections.abc.Iterable[model.Site]) -> dict[str, str]:
+    """Hosts of the file and of the sign-in, and whose they are: what clients send to them is for nobody else."""
+    of_file = (site for site in sites if site.origin.source != model.CONTAINERS)
+    held = {name: f"site {words.quoted(site.host)}" for site in of_file for name in site.names}
+    for one in streams_option.OPTION.of(settings):
+        shown = () if one.stream.certificate_host is None else (one.stream.certificate_host,)
+        held |= dict.fromkeys((*one.hosts_passed, *shown), f"stream {words.quoted(one.name)}")
+    if (own := login_site.make(settings)) is not None:
+        held |= dict.fromkeys(own.names, "the sign-in (`login`)")
+    return held
+
+
+@dataclasses.dataclass(slots=True)
+class _Known:
+    """taken: addresses. names: whose the names in handshakes are."""
+
+    taken: list[_Taken]
+    names: dict[str, str]
+
+    @classmethod
+    def of(cls, settings: model.Globals, sites: collections.abc.Sequence[model.Site]) -> "_Known":
+        names = {name: f"site {words.quoted(site.host)}" for site in sites if site.enabled for name in site.names}
+        if (own := login_site.make(settings)) is not None:
+            names |= dict.fromkeys(own.names, "the sign-in (`login`)")
+        return cls(taken=[*_of_gate(settings), *_of_metrics(settings), *_of_sites(sites)], names=names)
+
+    def check(
+        self, one: streams_option.NamedStream, settings: model.Globals, report: problem_report.ProblemReport
+    ) -> None:
+        """Reports what others have, and takes the rest. One that is switched off takes nothing."""
         if not one.stream.enabled:
-            continue
+            return
         at = report.at(one.origin)
         if one.stream.is_passed_by_name:
+            if one.is_known:
+                self._check_names(one, at)
             _check_passed(one, settings, at)
-            continue
+            return
         own: list[_Taken] = []
         for index, address in enumerate(one.stream.listen):
             mine = _Taken(who="", host=address.host, port=address.port, is_udp=one.stream.is_udp)
-            rival = next((other for other in (*taken, *own) if _collide(mine, other)), None)
+            rival = next((other for other in (*self.taken, *own) if _collide(mine, other)), None)
             if rival is not None:
                 cause = f"{address} is already listened on by {rival.who}; choose another port"
                 at.add(cause, "streams", one.name, "listen", index)
             own.append(dataclasses.replace(mine, who="the same stream"))
-        taken += [dataclasses.replace(mine, who=f"stream {words.quoted(one.name)}") for mine in own]
-    return tuple(report.problems)
+        self.taken += [dataclasses.replace(mine, who=f"stream {words.quoted(one.name)}") for mine in own]
+
+    def try_out(self, one: streams_option.NamedStream, settings: model.Globals) -> list[model.Problem]:
+        """What keeps a stream from being beside those that are known; it takes nothing where there is something."""
+        report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
+        names = {**self.names} if one.stream.is_passed_by_name else self.names  # of thousands of sites
+        tried = _Known(taken=[*self.taken], names=names)
+        tried.check(one, settings, report)
+        if not report.problems:
+            self.taken, self.names = tried.taken, tried.names
+        return report.problems
+
+    def _check_names(self, one: streams_option.NamedStream, report: problem_report.ProblemReport) -> None:
+        """A name in a handshake leads to one place."""
+        for host in one.hosts_passed:
+            if host in self.names:
+                cause = f"{words.quoted(host)} already belongs to {self.names[host]}; give one of the two another host"
+                report.add(cause, "streams", one.name, *(("hosts",) if one.stream.hosts else ("tls",)))
+                continue
+            self.names[host] = f"stream {words.quoted(one.name)}"
 
 
 def find_metrics_problems(
@@ -80,22 +162,6 @@ def _check_passed(
             cure = address.port if address.port in ports else ports[0]
             cause = f"expected the port of listen.https ({expected}) alone, found {address}; write `listen: {cure}`"
             report.add(cause, "streams", one.name, "listen", index)
-
-
-def _check_names(
-    settings: model.Globals, sites: collections.abc.Iterable[model.Site], report: problem_report.ProblemReport
-) -> None:
-    """A name in a handshake leads to one place."""
-    owners = {name: f"site {words.quoted(site.host)}" for site in sites if site.enabled for name in site.names}
-    if (own := login_site.make(settings)) is not None:
-        owners |= dict.fromkeys(own.names, "the sign-in (`login`)")
-    for one in sorted(streams_option.find_enabled(settings), key=lambda one: one.fault is not None):
-        for host in one.hosts_passed:
-            if host in owners:
-                cause = f"{words.quoted(host)} already belongs to {owners[host]}; give one of the two another host"
-                report.at(one.origin).add(cause, "streams", one.name, *(("hosts",) if one.stream.hosts else ("tls",)))
-                continue
-            owners[host] = f"stream {words.quoted(one.name)}"
 
 
 def _of_gate(settings: model.Globals) -> collections.abc.Iterator[_Taken]:

@@ -82,7 +82,11 @@ class ChosenEngine:
         """What to query from now on. Cheap when nothing changed; else reads or forgets the listing that is kept."""
         before, self._wanted = self._wanted, wanted
         same = before and dataclasses.replace(
-            before, reserved=wanted.reserved, tenants=wanted.tenants, shared=wanted.shared
+            before,
+            reserved=wanted.reserved,
+            tenants=wanted.tenants,
+            shared=wanted.shared,
+            stream_ports=wanted.stream_ports,
         )
         if same != wanted:
             self._choose(wanted)
@@ -91,6 +95,7 @@ class ChosenEngine:
         if self._source is not None:
             self._source.reserve(wanted.reserved)
             self._source.divide(_policy(wanted))
+            self._source.open_ports(wanted.stream_ports)
 
     def set_compat(self, compat: nginx_proxy_sites.Compat) -> None:
         """How nginx-proxy's variables are read from now on."""
@@ -157,6 +162,7 @@ class ChosenEngine:
                 listing=listing,
                 compat=self._compat,
                 policy=_policy(wanted),
+                stream_ports=wanted.stream_ports,
                 owners=owners,
             )
         self._changed.set()

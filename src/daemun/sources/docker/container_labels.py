@@ -14,7 +14,7 @@ from daemun.core.options import app_option, catalogue, option, rewrite_option
 from daemun.core.texts import route_paths, words
 from daemun.core.validation import validate
 from daemun.sources import app_preset, known_apps, yaml_route
-from daemun.sources.docker import containers, label_options, route_requests
+from daemun.sources.docker import containers, label_options, route_requests, stream_labels
 
 PREFIX = "daemun."
 KEYS = frozenset({"host", "path", "port", "scheme", "share", "to", "weight"})
@@ -27,6 +27,7 @@ MAX_ROUTES = 100
 
 _KNOWN = KEYS | label_options.ROUTE_OPTIONS | label_options.SITE_OPTIONS
 _RESERVED = _KNOWN | label_options.FOR_THE_FILE_ONLY
+_STREAMS = f"{stream_labels.PREFIX}."
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _SHARE = re.compile(r"\s*(?:true|[A-Za-z0-9_.-]{1,64}(?:\s*,\s*[A-Za-z0-9_.-]{1,64}){0,99})\s*\Z")
 _SCHEMES = {scheme.value: scheme for scheme in model.Scheme}
@@ -47,17 +48,34 @@ def read_requests(container: containers.Container) -> route_requests.ContainerRe
         return route_requests.ContainerRequests(faults=(fault,))
     origin = model.Origin(source="docker", place=f"container {container.name}")
     try:
+        of_streams = _take_streams(given)
         found = tuple(_read_all(_group(given), origin))
-    except _LabelError as error:
+    except (_LabelError, stream_labels.StreamLabelError) as error:
         return route_requests.ContainerRequests(faults=(str(error),))
     if len(found) > MAX_ROUTES:
         return route_requests.ContainerRequests(
             faults=(f"it asks for {len(found)} hosts and paths; at most {MAX_ROUTES} are allowed",)
         )
     faults = tuple(dict.fromkeys(fault for request in found for fault in find_faults(request)))
-    return (
-        route_requests.ContainerRequests(faults=faults) if faults else route_requests.ContainerRequests(requests=found)
-    )
+    if faults:
+        return route_requests.ContainerRequests(faults=faults)
+    return route_requests.ContainerRequests(requests=found, streams=of_streams)
+
+
+def _take_streams(given: dict[str, str]) -> tuple[route_requests.StreamRequest, ...]:
+    """Takes the labels of streams out of the others. Raises: _LabelError, StreamLabelError."""
+    _check_bounds(given)
+    found = {name.removeprefix(_STREAMS): given.pop(name) for name in [*given] if name.startswith(_STREAMS)}
+    return stream_labels.read_streams(found, prefix=f"{PREFIX}{_STREAMS}")
+
+
+def _check_bounds(given: collections.abc.Mapping[str, str]) -> None:
+    if len(given) > MAX_LABELS:
+        raise _LabelError(f'it has {len(given)} labels that start with "daemun."; at most {MAX_LABELS} are read')
+    for name, value in given.items():
+        if name.startswith(_STREAMS) and len(value) > MAX_VALUE_CHARACTERS:
+            label = f"label {words.quoted(PREFIX + name)}"
+            raise _LabelError(f"{label} is too long: {len(value)} characters, at most {MAX_VALUE_CHARACTERS}")
 
 
 def find_faults(request: route_requests.RouteRequest, *, with_patterns: bool = False) -> tuple[str, ...]:
@@ -102,8 +120,6 @@ class _Group:
 
 def _group(given: collections.abc.Mapping[str, str]) -> list[_Group]:
     """The labels by route, the one without a name first. Raises: _LabelError."""
-    if len(given) > MAX_LABELS:
-        raise _LabelError(f'it has {len(given)} labels that start with "daemun."; at most {MAX_LABELS} are read')
     groups: dict[str, _Group] = {}
     for name, value in sorted(given.items()):
         head, dot, rest = name.partition(".")

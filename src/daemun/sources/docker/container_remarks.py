@@ -9,7 +9,7 @@ from daemun.core.texts import words
 from daemun.sources import known_apps
 from daemun.sources.docker import containers, route_requests
 
-SOURCE = "docker"
+SOURCE = model.CONTAINERS
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +43,12 @@ class RemarkCollector:
         *,
         cure: str,
         request: route_requests.RouteRequest | None = None,
+        stream: str | None = None,
     ) -> None:
-        """The container is refused; with a request, only that request."""
+        """The container is refused; with a request, only that request. stream: the name of one that is requested."""
         self.leave_out(container)
         where = "" if request is None else f" at {words.quoted(request.host + request.route.path)}"
+        where = where if stream is None else f" as stream {words.quoted(stream)}"
         subject = f"cannot serve container {words.quoted(container.name)}{where}: "
         remark = Remark(reason=cause, cure=cure, is_error=True)
         self.add(container, subject, remark, host=None if request is None else request.host)
@@ -73,7 +75,7 @@ class RemarkCollector:
         self, requests: collections.abc.Mapping[containers.Container, route_requests.ContainerRequests]
     ) -> tuple[model.Container, ...]:
         """Every container that requests something, also in vain, sorted by name."""
-        found = [container for container, one in requests.items() if one.requests or one.faults]
+        found = [container for container, one in requests.items() if one.requests or one.streams or one.faults]
         return tuple(
             self._list(container, requests[container])
             for container in sorted(found, key=lambda container: container.name)
@@ -84,6 +86,7 @@ class RemarkCollector:
         return model.Container(
             name=container.name,
             hosts=tuple(sorted({request.host for request in found.requests})),
+            streams=tuple(sorted(request.name for request in found.streams)),
             is_served=container.id not in self._left_out,
             why=remark.reason if remark is not None else None,
             cure=remark.cure if remark is not None else None,

@@ -12,12 +12,15 @@ import hashlib
 import types
 
 from daemun.core import model
+from daemun.core.options import catalogue, docker_option, streams_option
 from daemun.core.texts import words
 from daemun.sources.docker import (
     container_address,
     container_claims,
+    container_endpoints,
     container_labels,
     container_remarks,
+    container_streams,
     containers,
     recent_claims,
     route_requests,
@@ -34,6 +37,7 @@ class Terms:
     own_id: of the container daemun runs in; None on the host. reserved: hosts that no container may claim, in the form
     of `model.Site.host`; "*.name" stands for every host under a name. leaving: ids of containers that were sent their
     stop signal. prefers_ipv6: which of two addresses of a container is used. policy: the owners of hosts.
+    stream_ports: those that containers may have.
     """
 
     own_id: str | None = None
@@ -41,6 +45,7 @@ class Terms:
     leaving: frozenset[str] = frozenset()
     prefers_ipv6: bool = False
     policy: tenants.Policy = tenants.ONE_OWNER
+    stream_ports: tuple[docker_option.StreamPorts, ...] = ()
 
 
 Readings = collections.abc.Mapping[containers.Container, route_requests.ContainerRequests]
@@ -52,10 +57,11 @@ NO_OWNERS: tenants.Owners = types.MappingProxyType({})
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Translated:
-    """memory, readings, owners: to be given to the next translation."""
+    """memory, streams, readings, owners: to be given to the next translation."""
 
     snapshot: model.Snapshot
     memory: recent_claims.Memory
+    streams: container_streams.Memory
     readings: Readings
     owners: tenants.Owners
 
@@ -69,11 +75,12 @@ def translate(
     dialect: route_requests.Dialect = LABELS,
     readings: Readings = NO_READINGS,
     owners: tenants.Owners = NO_OWNERS,
+    known_streams: collections.abc.Mapping[str, container_streams.RecentStream] = container_streams.NO_MEMORY,
 ) -> Translated:
     """All that the containers request, and every container that is not served, with the reason and the cure.
 
-    known: of the translation before, or an empty one. now_s: monotonic seconds. readings: of the same dialect, as far
-    as there are some. owners: of the translation before.
+    known, known_streams: of the translation before, or empty ones. now_s: monotonic seconds. readings: of the same
+    dialect, as far as there are some. owners: of the translation before.
     """
     report = container_remarks.RemarkCollector()
     requests = {container: readings.get(container) or dialect.read(container) for container in listing.containers}
@@ -84,7 +91,10 @@ def translate(
     granted = _grant(_agree(claims, dialect, report), report)
     tenants.report_mixed_services(granted, report)
     options = _choose_site_options(granted, dialect, report)
-    standing, out_of_reach = _find_endpoints(granted, listing, terms, report)
+    running = next((one for one in listing.containers if one.id == terms.own_id), None)
+    place = container_address.NginxLocation(own=running, listing=listing, prefers_ipv6=terms.prefers_ipv6)
+    around = container_endpoints.Surroundings(place=place, leaving=terms.leaving, report=report)
+    standing, out_of_reach = _find_endpoints(granted, around)
     wanted = {
         key: recent_claims.RecentClaim(
             route=_into_pool(group[0].request),
@@ -98,18 +108,33 @@ def translate(
     kept = {
         key: entry for key, entry in kept.items() if container_claims.find_reservation(key[0], terms.reserved) is None
     }
+    streams = container_streams.translate(
+        requests,
+        container_streams.StreamTerms(ports=terms.stream_ports, reserved=terms.reserved, policy=terms.policy),
+        around,
+        known_streams,
+        now_s=now_s,
+        owners=owners,
+    )
     if dialect.find_unused is not None:
         report.problems += dialect.find_unused(_find_places(granted, kept))
     snapshot = model.Snapshot(
         source=container_remarks.SOURCE,
         sites=_make_sites(kept),
-        pools=_make_pools(kept, standing, out_of_reach),
+        options=catalogue.values(streams_option.OPTION.set(streams.streams)) if streams.streams else (),
+        pools=tuple(sorted((*_make_pools(kept, standing, out_of_reach), *streams.pools), key=lambda pool: pool.name)),
         containers=report.list_containers(requests),
         problems=tuple(dict.fromkeys(report.problems)),
     )
     hosts = {host for host, _ in kept}
     owned = {host: tenant for host, tenant in owners.items() if host in hosts and terms.policy.is_on}
-    return Translated(snapshot=snapshot, memory=kept, readings=requests, owners=owned)
+    return Translated(
+        snapshot=snapshot,
+        memory=kept,
+        streams=streams.memory,
+        readings=requests,
+        owners={**streams.owners, **owned},
+    )
 
 
 def pool_name(host: str, path: str, scheme: model.Scheme) -> str:
@@ -265,69 +290,27 @@ def _choose_labelled(
 
 def _find_endpoints(
     granted: collections.abc.Mapping[recent_claims.Key, tuple[container_claims.Claim, ...]],
-    listing: containers.Listing,
-    terms: Terms,
-    report: container_remarks.RemarkCollector,
+    around: container_endpoints.Surroundings,
 ) -> tuple[dict[recent_claims.Key, tuple[model.Endpoint, ...]], frozenset[recent_claims.Key]]:
-    """Per host and path, the oldest container first; and the hosts and paths where all that runs is out of reach. One
-    whose health check did not succeed yet only counts while there is no other: its application may not be ready, but
-    no other is."""
-    own = next((one for one in listing.containers if one.id == terms.own_id), None)
-    place = container_address.NginxLocation(own=own, listing=listing, prefers_ipv6=terms.prefers_ipv6)
+    """Per host and path, the oldest container first; and the hosts and paths where all that runs is out of reach."""
     found: dict[recent_claims.Key, tuple[model.Endpoint, ...]] = {}
     out_of_reach: set[recent_claims.Key] = set()
     for key, group in granted.items():
-        if all(_is_out_of_reach(claim, place) for claim in group if claim.container.is_active):
-            out_of_reach |= {key} if any(claim.container.is_active for claim in group) else set()
-        ready: list[model.Endpoint] = []
-        starting: list[tuple[containers.Container, model.Endpoint]] = []
-        for claim in group:
-            if claim.request.scheme is None:
-                continue  # a redirect needs no server
-            endpoint = _endpoint(claim, place, terms, report)
-            if endpoint is None:
-                report.leave_out(claim.container)
-            elif claim.container.health is containers.Health.STARTING:
-                starting.append((claim.container, endpoint))
-            else:
-                ready.append(endpoint)
-        if ready:
-            for container, _ in starting:
-                report.leave_out(container)
-                report.remark(container, _STARTING)
-        found[key] = tuple(dict.fromkeys(ready or [endpoint for _, endpoint in starting]))
+        servers = [claim for claim in group if claim.request.scheme is not None]  # a redirect needs none
+        active = [claim.container for claim in servers if claim.container.is_active]
+        if active and all(container_endpoints.is_out_of_reach(one, around.place) for one in active):
+            out_of_reach.add(key)
+        members = (
+            container_endpoints.Member(
+                container=claim.container,
+                port=claim.request.port,
+                port_word=claim.request.port_word,
+                weight=claim.request.weight,
+            )
+            for claim in servers
+        )
+        found[key] = container_endpoints.find_endpoints(members, around)
     return found, frozenset(out_of_reach)
-
-
-def _is_out_of_reach(claim: container_claims.Claim, place: container_address.NginxLocation) -> bool:
-    """Whether requests reach the container only once its networks, or ours, are changed."""
-    address = container_address.find_address(claim.container, place) if claim.request.scheme is not None else None
-    return isinstance(address, container_remarks.Remark) and address.is_lasting
-
-
-_STARTING = container_remarks.Remark(reason="is starting: it gets requests once its HEALTHCHECK succeeds")
-
-
-def _endpoint(
-    claim: container_claims.Claim,
-    place: container_address.NginxLocation,
-    terms: Terms,
-    report: container_remarks.RemarkCollector,
-) -> model.Endpoint | None:
-    """None, and reported why, when requests cannot go to the container now."""
-    container, request = claim.container, claim.request
-    unready = container_address.find_unready(container, is_leaving=container.id in terms.leaving)
-    if unready is not None:
-        report.remark(container, unready)
-        return None
-    address = container_address.find_address(container, place)
-    if isinstance(address, container_remarks.Remark):
-        report.remark(container, address)
-        return None
-    port, guessed = container_address.choose_port(container, request.port, word=request.port_word)
-    if guessed is not None:
-        report.remark(container, guessed)
-    return model.Endpoint(address=address, port=port, weight=request.weight)
 
 
 def _find_places(
@@ -374,9 +357,8 @@ def _make_pools(
     standing: collections.abc.Mapping[recent_claims.Key, tuple[model.Endpoint, ...]],
     out_of_reach: frozenset[recent_claims.Key],
 ) -> tuple[model.Pool, ...]:
-    pools = [
+    return tuple(
         model.Pool(name=entry.pool, endpoints=standing.get(key, ()), is_out_of_reach=key in out_of_reach)
         for key, entry in kept.items()
         if entry.pool is not None
-    ]
-    return tuple(sorted(pools, key=lambda pool: pool.name))
+    )

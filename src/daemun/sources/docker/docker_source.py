@@ -10,10 +10,12 @@ import time
 
 from daemun.control import ports
 from daemun.core import model
+from daemun.core.options import docker_option
 from daemun.errors import ConfigError, DaemunError, RetryableError
 from daemun.sources.docker import (
     container_remarks,
     container_sites,
+    container_streams,
     containers,
     engine_client,
     engine_events,
@@ -65,7 +67,7 @@ class DockerSource:
     reserved: hosts that no container may claim. traces: of the container that daemun runs in.
     listing: what an earlier daemon saw last; taken as it is until the engine answers.
     compat: how nginx-proxy's variables are read; None: not at all. policy: the owners of hosts; owners: as an
-    earlier daemon knew them. now_s: monotonic seconds.
+    earlier daemon knew them. stream_ports: those that containers may have. now_s: monotonic seconds.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class DockerSource:
         listing: containers.Listing | None = None,
         compat: nginx_proxy_sites.Compat | None = None,
         policy: tenants.Policy = tenants.ONE_OWNER,
+        stream_ports: tuple[docker_option.StreamPorts, ...] = (),
         owners: tenants.Owners = container_sites.NO_OWNERS,
         now_s: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:
@@ -98,6 +101,7 @@ class DockerSource:
         self._dialect = container_sites.LABELS
         self._prefers_ipv6 = False
         self._tenants = policy
+        self._stream_ports = stream_ports
         self._inherited: tenants.Owners = dict(owners)
         self._inherited_until_s = now_s() + recent_claims.KEPT_S
         if compat is not None:
@@ -117,6 +121,10 @@ class DockerSource:
     def reserve(self, hosts: tuple[str, ...]) -> None:
         """Which hosts no container may claim from now on."""
         self._reserved = hosts
+
+    def open_ports(self, stream_ports: tuple[docker_option.StreamPorts, ...]) -> None:
+        """Which ports streams of containers may have from now on."""
+        self._stream_ports = stream_ports
 
     def divide(self, policy: tenants.Policy) -> None:
         """To which tenants hosts belong from now on."""
@@ -178,6 +186,7 @@ class DockerSource:
             leaving=frozenset(self._leaving),
             prefers_ipv6=self._prefers_ipv6,
             policy=self._tenants,
+            stream_ports=self._stream_ports,
         )
         before = self._last
         has_ended = bool(self._inherited) and now_s >= self._inherited_until_s
@@ -187,7 +196,7 @@ class DockerSource:
             before is not None
             and not has_ended
             and (listing is before.listing and terms == before.terms and self._dialect is before.dialect)
-            and now_s < recent_claims.find_next_end(before.translated.memory)
+            and now_s < recent_claims.find_next_end(before.translated.memory, before.translated.streams)
         ):
             return before.translated.snapshot
         translated = container_sites.translate(
@@ -198,6 +207,7 @@ class DockerSource:
             dialect=self._dialect,
             readings=before.readings(self._dialect) if before is not None else container_sites.NO_READINGS,
             owners=self.owners,
+            known_streams=before.translated.streams if before is not None else container_streams.NO_MEMORY,
         )
         self._last = _LastTranslation(listing=listing, terms=terms, dialect=self._dialect, translated=translated)
         return translated.snapshot

@@ -184,9 +184,9 @@ def _scalars(key: str, value: object) -> object:
     if isinstance(value, dict):
         known: collections.abc.Container[str] = _find_texts(_MAPS[key]) if key in _MAPS else ()
         texts = value if key in HEADERS else known
-        found = {part: text if part in texts else _scalar(text) for part, text in value.items()}
+        found = {part: text if part in texts else scalar(text) for part, text in value.items()}
         return _nest(found) if key in _MAPS and key not in BY_ANY_NAME else found
-    return _scalar(value) if isinstance(value, str) and key not in _TEXTS else value
+    return scalar(value) if isinstance(value, str) and key not in _TEXTS else value
 
 
 def _find_texts(kind: type[forms.OptionMap]) -> frozenset[str]:
@@ -210,7 +210,7 @@ def _nest(parts: collections.abc.Mapping[str, object]) -> dict[str, object]:
     return found
 
 
-def _scalar(text: str) -> object:
+def scalar(text: str) -> object:
     text = text.strip()
     if text in {"true", "false"}:
         return text == "true"

@@ -4,6 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model
+from daemun.core.options import stream_forms
 from daemun.sources.docker import containers
 
 
@@ -63,6 +64,26 @@ class RouteRequest:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRequest:
+    """One container requests connections or datagrams of a stream.
+
+    stream: its only server has the protocol, but not where it is. port: None when the container leaves it open.
+    weight: share of connections beside other containers of the stream.
+    """
+
+    name: str
+    stream: stream_forms.Stream
+    port: int | None = None
+    weight: int = 1
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names that belong to whoever has the stream: whose certificate is shown, and those that are passed on."""
+        shown = self.stream.certificate_host
+        return self.stream.hosts if shown is None else (shown, *self.stream.hosts)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRequests:
     """All requests of one container. faults: what is wrong with its labels or variables; then there are no requests.
 
@@ -70,6 +91,7 @@ class ContainerRequests:
     """
 
     requests: tuple[RouteRequest, ...] = ()
+    streams: tuple[StreamRequest, ...] = ()
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     words: str = "labels"

@@ -15,7 +15,7 @@ ANY = "true"
 """In the label `daemun.share`: every project."""
 
 Owners = collections.abc.Mapping[str, str]
-"""Host -> tenant."""
+"""What belongs to one of several people -> tenant: hosts, "stream NAME", and "port 53/udp"."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +49,27 @@ def is_guest_welcome(
 
 def find_owners(claims: collections.abc.Sequence[container_claims.Claim], known: Owners) -> Owners:
     """The tenant of each host: as before, else the first that requests it."""
+    return own(((claim.request.host, claim.container) for claim in claims), known)
+
+
+def own(wanted: collections.abc.Iterable[tuple[str, containers.Container]], known: Owners) -> dict[str, str]:
+    """known, and what has no owner there as that of the first who wants it."""
     found = dict(known)
-    for claim in claims:
-        found.setdefault(claim.request.host, find_tenant(claim.container))
+    for what, container in wanted:
+        found.setdefault(what, find_tenant(container))
     return found
+
+
+def find_foreign(
+    what: str, container: containers.Container, owners: Owners, wildcards: collections.abc.Iterable[str]
+) -> str | None:
+    """What of another tenant a container would get with a host, itself or a wildcard above it, or with a stream."""
+    above = (what, *(one for one in wildcards if one != what and container_claims.covers(one, what)))
+    return next((one for one in above if owners[one] != find_tenant(container)), None)
+
+
+def find_wildcards(owners: Owners) -> list[str]:
+    return [host for host in owners if names.is_pattern(host) or host.startswith("*.")]
 
 
 def refuse_strangers(
@@ -64,11 +81,9 @@ def refuse_strangers(
     """Claims for hosts that belong to another tenant, themselves or by a wildcard above them, are granted where their
     owner or the file lets them in."""
     allowed = dict(policy.shared)
-    wildcards = [host for host in owners if names.is_pattern(host) or host.startswith("*.")]
+    wildcards = find_wildcards(owners)
     for claim in claims:
-        mine, host = find_tenant(claim.container), claim.request.host
-        above = (host, *(one for one in wildcards if one != host and container_claims.covers(one, host)))
-        foreign = next((one for one in above if owners[one] != mine), None)
+        foreign = find_foreign(claim.request.host, claim.container, owners, wildcards)
         if foreign is None:
             yield claim
             continue
@@ -79,14 +94,17 @@ def refuse_strangers(
         if is_guest_welcome(claim.container, theirs, allowed.get(foreign, ())):
             yield dataclasses.replace(claim, is_guest=True)
             continue
-        guest = claim.container.project or claim.container.name
         cause = f"{words.quoted(foreign)} belongs to {name(owner)}"
-        cure = (
-            f"its owner lets it in with the label `{container_labels.SHARE}: {guest}`, and yours does "
-            f"in daemun.yaml with "
-            f'`docker: {{tenants: true, share: {{"{foreign}": {guest}}}}}`'
-        )
-        report.refuse(claim.container, cause, cure=cure, request=claim.request)
+        report.refuse(claim.container, cause, cure=way_in(claim.container, foreign), request=claim.request)
+
+
+def way_in(guest: containers.Container, host: str) -> str:
+    """How a container comes to a host of others."""
+    project = guest.project or guest.name
+    return (
+        f"its owner lets it in with the label `{container_labels.SHARE}: {project}`, and yours does in "
+        f'daemun.yaml with `docker: {{tenants: true, share: {{"{host}": {project}}}}}`'
+    )
 
 
 def report_mixed_services(

@@ -1,0 +1,72 @@
+"""Which containers get what comes for a route or a stream now, and at which addresses. Pure."""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import model
+from daemun.sources.docker import container_address, container_remarks, containers
+
+_STARTING = container_remarks.Remark(reason="is starting: it gets requests once its HEALTHCHECK succeeds")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A container behind a route or a stream. port: None: its only one, else the usual one, which deserves a remark.
+    port_word: what would name it."""
+
+    container: containers.Container
+    port: int | None
+    port_word: str
+    weight: int = 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """leaving: ids of containers that were sent their stop signal."""
+
+    place: container_address.NginxLocation
+    leaving: frozenset[str]
+    report: container_remarks.RemarkCollector
+
+
+def find_endpoints(group: collections.abc.Iterable[Member], around: Surroundings) -> tuple[model.Endpoint, ...]:
+    """The first container first. One whose health check did not succeed yet only counts while there is no other: its
+    application may not be ready, but no other is."""
+    ready: list[model.Endpoint] = []
+    starting: list[tuple[containers.Container, model.Endpoint]] = []
+    for member in group:
+        endpoint = _find_endpoint(member, around)
+        if endpoint is None:
+            around.report.leave_out(member.container)
+        elif member.container.health is containers.Health.STARTING:
+            starting.append((member.container, endpoint))
+        else:
+            ready.append(endpoint)
+    if ready:
+        for container, _ in starting:
+            around.report.leave_out(container)
+            around.report.remark(container, _STARTING)
+    return tuple(dict.fromkeys(ready or [endpoint for _, endpoint in starting]))
+
+
+def is_out_of_reach(container: containers.Container, place: container_address.NginxLocation) -> bool:
+    """Whether requests reach the container only once its networks, or ours, are changed."""
+    address = container_address.find_address(container, place)
+    return isinstance(address, container_remarks.Remark) and address.is_lasting
+
+
+def _find_endpoint(member: Member, around: Surroundings) -> model.Endpoint | None:
+    """None, and reported why, when requests cannot go to the container now."""
+    container = member.container
+    unready = container_address.find_unready(container, is_leaving=container.id in around.leaving)
+    if unready is not None:
+        around.report.remark(container, unready)
+        return None
+    address = container_address.find_address(container, around.place)
+    if isinstance(address, container_remarks.Remark):
+        around.report.remark(container, address)
+        return None
+    port, guessed = container_address.choose_port(container, member.port, word=member.port_word)
+    if guessed is not None:
+        around.report.remark(container, guessed)
+    return model.Endpoint(address=address, port=port, weight=member.weight)
