@@ -13,6 +13,8 @@ import pytest
 
 from daemun.core import model, render_environment
 from daemun.core.directive import Directive, Expr
+from daemun.core.options import cache_option
+from daemun.nginx import answers_folder, worker_account
 from tests.support import clients, rendered, responders
 from tests.support.sites import route, site
 
@@ -210,7 +212,8 @@ def speaking(scheme: str, feature: render_environment.Feature) -> collections.ab
     with responders.responder(responders.Http2) as place:
         url = f"{scheme}://{place}"
         mine = route("/mine/", url, request_headers=(("X-Mine", "1"), ("X-Real-IP", "")))
-        own = site(f"{scheme}.test", url, route("/pkg.Service/", f"{url}/other.Service/"), mine)
+        kept = [] if scheme != "h2c" else [route("/kept/", url, cache=cache_option.Cache(for_s=600.0))]
+        own = site(f"{scheme}.test", url, route("/pkg.Service/", f"{url}/other.Service/"), mine, *kept)
         with rendered.running(own) as nginx:
             yield nginx
 
@@ -246,6 +249,17 @@ def test_h2c_passes_trailers(h2c: rendered.Running) -> None:
     assert dict(trailers.headers or ())[b"grpc-status"] == b"0"
     body = b"".join(event.data for event in found if isinstance(event, h2.events.DataReceived))
     assert json.loads(body)["parameters"]["te"] == "trailers"
+
+
+def test_answers_of_h2c_servers_are_kept(h2c: rendered.Running) -> None:
+    answers_folder.note_room(h2c.layout, worker_account.choose(None))
+    first = h2c.get("https://h2c.test/kept/x", X_Secret_Of_Visitor="1")
+    again = h2c.get("https://h2c.test/kept/x")
+    own = h2c.get("https://h2c.test/kept/x", Cookie="session=1")
+    assert [one.headers["X-Cache"] for one in (first, again, own)] == ["MISS", "HIT", "BYPASS"]
+    assert again.text == first.text
+    assert parse(first)["protocol"] == "HTTP/2"
+    assert "x-secret-of-visitor" not in parse(first)["parameters"]
 
 
 def test_h2c_servers_get_websockets_over_http1(h2c: rendered.Running) -> None:

@@ -73,7 +73,10 @@ def test_the_size_is_for_all_sites() -> None:
         ({"site": "cache: {key: [a b]}"}, "is not a header name"),
         ({"site": "cache: {ignore_cookies: ['a b']}"}, "is no name of a cookie"),
         ({"site": "cache: {ttl: 1m}"}, "ttl"),
-        ({"route": "cache: 1m", "to": "grpc://127.0.0.1:1"}, "is for http and https servers, not for grpc"),
+        (
+            {"route": "cache: 1m", "to": "grpc://127.0.0.1:1"},
+            "is for http, https and h2c servers, not for grpc: leave it out",
+        ),
         ({"route": "cache: 1m, buffering: false"}, "which `buffering: false` rules out"),
         (
             {"route": "cache: 1m, access: {basic_auth: {users: {a: b}}}"},

@@ -12,11 +12,15 @@ from daemun.core.options import access_option, buffering_option, forms
 from daemun.core.options.option import Doc, HasOptions, Label, Level, Option, Place
 from daemun.core.texts import header_rules, quantity_rules, rules, words
 
-SCHEMES = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS})
+SCHEMES = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2C})
 _LEAST_BYTES = 1 << 20
 _MOST_NAMES = 20
 _COOKIE = re.compile(r"[A-Za-z0-9!#$%&'+.^_`|~-]{0,128}\*?\Z")
 """A name (RFC 6265 section 4.1.1), or how it begins."""
+_NOT_FOR_CGI = (
+    "its scripts are told who comes by parameters that nginx does not compare; leave it out, and use the "
+    "application's own cache of pages"
+)
 _OF_EVERY_VISITOR = frozenset({"authorization", "cookie"})
 
 
@@ -146,10 +150,14 @@ def _find_cause(route: model.Route) -> str | None:
     action = route.action
     if not is_set(route):
         return None
-    if not isinstance(action, model.Proxy) or action.php is not None:
+    if not isinstance(action, model.Proxy):
         return "is for routes to HTTP servers; leave it out"
+    if action.php is not None:
+        return f"is for http, https and h2c servers, not for php: {_NOT_FOR_CGI}"
     if action.targets and action.targets[0].scheme not in SCHEMES:
-        return f"is for http and https servers, not for {action.targets[0].scheme.value}; leave it out"
+        scheme = action.targets[0].scheme
+        cure = _NOT_FOR_CGI if scheme.is_cgi else "leave it out"
+        return f"is for http, https and h2c servers, not for {scheme.value}: {cure}"
     if buffering_option.OPTION.of(action) is False:
         return "keeps what nginx reads ahead, which `buffering: false` rules out; leave one of them out"
     return None

@@ -290,6 +290,7 @@ def lines(scope: site_scope.Scope, route: model.Route, held: cache_option.Cache)
         arguments.line("proxy_cache_lock_timeout", arguments.duration(_LOCK_S)),
         arguments.line("proxy_cache_revalidate", "on"),
         arguments.line("proxy_cache_use_stale", *(stale if held.stale_s else ("off",))),
+        *_refreshed_behind(held),
         arguments.line("proxy_no_cache", Expr(_UNKEPT), Expr(_UNSHARED), Expr(_NO_ROOM)),
         arguments.line("proxy_ignore_headers", "X-Accel-Expires", *_ignored(scope)),
         arguments.line("proxy_pass_request_body", "off"),
@@ -300,6 +301,11 @@ def lines(scope: site_scope.Scope, route: model.Route, held: cache_option.Cache)
         missing = arguments.whole_seconds(min(held.for_s, _MISSING_S))
         found.append(arguments.line("proxy_cache_valid", "404", "410", missing))
     return tuple(found)
+
+
+def _refreshed_behind(held: cache_option.Cache) -> tuple[directive.Directive, ...]:
+    """Nobody waits for the new answer in the place of one that may be used beyond its time."""
+    return (arguments.line("proxy_cache_background_update", "on"),) if held.stale_s else ()
 
 
 def _ignored(scope: site_scope.Scope) -> tuple[str, ...]:
