@@ -85,7 +85,7 @@ async def test_a_look_that_fails_late_does_not_replace_what_was_followed_meanwhi
     source = source_of(engine)
     has_begun, may_end = asyncio.Event(), asyncio.Event()
 
-    async def fail_late(_: engine_client.Engine) -> containers.Listing:
+    async def fail_late(_: engine_client.Engine) -> containers.ContainerListing:
         has_begun.set()
         await may_end.wait()
         raise RetryableError("it did not answer in time")

@@ -25,7 +25,7 @@ REFUSED = "TLSV1_UNRECOGNIZED_NAME"
 
 @pytest.fixture(scope="module")
 def secure(one: echo.EchoServer) -> collections.abc.Iterator[CompatGate]:
-    def named(name: str, labels: dict[str, str] | None = None, **environment: str) -> containers.Container:
+    def named(name: str, labels: dict[str, str] | None = None, **environment: str) -> containers.EngineContainer:
         host = f"{name}.test"
         return container(one, name, labels, VIRTUAL_HOST=host, LETSENCRYPT_HOST=host, **environment)
 
@@ -447,7 +447,7 @@ def test_certificates_of_clients(one: echo.EchoServer, mounted: Mounted) -> None
     mounted.write("certs/own.test.crl.pem", own.revoke(revoked_by_host))
     mounted.write("certs/bad.test.ca.crt", "no certificate")
 
-    def asking(name: str, verify: str | None = None) -> containers.Container:
+    def asking(name: str, verify: str | None = None) -> containers.EngineContainer:
         labels = {} if verify is None else {f"{LABEL}ssl_verify_client": verify}
         return container(one, name, labels, VIRTUAL_HOST=f"{name}.test", LETSENCRYPT_HOST=f"{name}.test")
 

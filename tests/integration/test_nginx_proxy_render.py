@@ -247,7 +247,7 @@ def test_internal_networks_that_cannot_be_used_let_nobody_in(
 
 @pytest.mark.shows(container="VIRTUAL_PORT")
 def test_which_port_of_a_container(one: echo.EchoServer, two: echo.EchoServer) -> None:
-    def exposing(name: str, *exposed: int, **environment: str) -> containers.Container:
+    def exposing(name: str, *exposed: int, **environment: str) -> containers.EngineContainer:
         given = {"VIRTUAL_HOST": f"{name}.test", **environment}
         return values.container(name, environment=given, ip="127.0.0.1", ports=exposed)
 
@@ -344,7 +344,7 @@ def test_a_container_that_speaks_https(tls: ssl.SSLContext) -> None:
 @pytest.mark.shows(container="VIRTUAL_PROTO VIRTUAL_ROOT")
 @pytest.mark.parametrize(("protocol", "handler"), [("fastcgi", responders.FastCgi), ("uwsgi", responders.Uwsgi)])
 def test_containers_that_speak_cgi(protocol: str, handler: type[responders.FastCgi]) -> None:
-    def speaking(name: str, port: int, **environment: str) -> containers.Container:
+    def speaking(name: str, port: int, **environment: str) -> containers.EngineContainer:
         return container(port, name, VIRTUAL_HOST=f"{name}.test", VIRTUAL_PROTO=protocol, **environment)
 
     with responders.responder(handler) as place:
@@ -437,7 +437,7 @@ def test_which_address_of_a_container(preferred: str, server: str) -> None:
 @pytest.mark.shows(gate="DOCKER_CONTAINER_FILTERS")
 def test_which_containers_count(one: echo.EchoServer) -> None:
     environ = {"DOCKER_CONTAINER_FILTERS": "label=tier=front,health=healthy,health=none"}
-    healths = {"none": containers.Health.NONE, "starting": containers.Health.STARTING}
+    healths = {"none": containers.ContainerHealth.NONE, "starting": containers.ContainerHealth.STARTING}
     with gate(
         container(one, "front", {"tier": "front"}, VIRTUAL_HOST="front.test"),
         container(one, "back", {"tier": "back"}, VIRTUAL_HOST="back.test"),

@@ -382,7 +382,7 @@ async def test_a_change_that_nginx_refuses_does_not_wait() -> None:
 
 def test_a_container_whose_site_waits_is_not_served_yet() -> None:
     containers = tuple(
-        model.Container(name=name, hosts=(host,), is_served=is_served)
+        model.ContainerStatus(name=name, hosts=(host,), is_served=is_served)
         for name, host, is_served in [
             ("old", "stays.test", True),
             ("new", "comes.test", True),

@@ -193,8 +193,8 @@ async def test_containers_and_where_their_sites_go_now(gate: fake_gate.FakeGate)
         sites=(fake_gate.live(site),),
         pools=(model.Pool(name="abc.daemun", endpoints=ends),),
         containers=(
-            model.Container(name="chat-1", hosts=("chat.test",)),
-            model.Container(name="bad", is_served=False, why="is not running", cure="start it"),
+            model.ContainerStatus(name="chat-1", hosts=("chat.test",)),
+            model.ContainerStatus(name="bad", is_served=False, why="is not running", cure="start it"),
         ),
     )
 

@@ -140,7 +140,7 @@ async def test_containers(gate: fake_gate.FakeGate, run: Run) -> None:
         sites=(fake_gate.live(site),),
         certificates=(),
         pools=(model.Pool(name="abc.daemun"),),
-        containers=(model.Container(name="chat-1", hosts=("chat.test",), is_served=False, why="is not running"),),
+        containers=(model.ContainerStatus(name="chat-1", hosts=("chat.test",), is_served=False, why="is not running"),),
     )
     async with fake_gate.serving(gate):
         status = await run("status")

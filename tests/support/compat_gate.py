@@ -88,7 +88,7 @@ class CompatGate:
 
 @contextlib.contextmanager
 def gate(
-    *found: containers.Container,
+    *found: containers.EngineContainer,
     environ: collections.abc.Mapping[str, str] | None = None,
     folders: nginx_proxy_folders.Folders | None = None,
     is_on: bool = True,
@@ -150,14 +150,14 @@ def _with_address(route: model.Route, pools: tuple[model.Pool, ...]) -> model.Ro
 
 def container(
     server: echo.EchoServer | int, name: str = "web", labels: dict[str, str] | None = None, /, **environment: str
-) -> containers.Container:
+) -> containers.EngineContainer:
     """server: it, or its port on 127.0.0.1."""
     port = server if isinstance(server, int) else server.port
     given = {"VIRTUAL_PORT": str(port), **environment}
     return values.container(name, labels=labels, environment=given, ip="127.0.0.1")
 
 
-def aged(made: containers.Container, age_s: float) -> containers.Container:
+def aged(made: containers.EngineContainer, age_s: float) -> containers.EngineContainer:
     """The older, the sooner it was made."""
     return dataclasses.replace(made, created_at=values.NOON - datetime.timedelta(seconds=age_s))
 
@@ -182,4 +182,4 @@ class Mounted:
         self.write(f"certs/{name}.key", key)
 
     def read(self) -> nginx_proxy_folders.Folders:
-        return nginx_proxy_reader.Reader(str(self.root), machine=str(self.root)).read()
+        return nginx_proxy_reader.NginxProxyReader(str(self.root), machine=str(self.root)).read()

@@ -16,7 +16,7 @@ from daemun.sources.docker import (
 )
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
-GATE = containers.Network(id="gate-id", name="gate")
+GATE = containers.ContainerNetwork(id="gate-id", name="gate")
 
 
 def attachment(
@@ -40,12 +40,12 @@ def container(
     ip: str = "10.0.0.2",
     ports: tuple[int, ...] = (80,),
     state: str = "running",
-    health: containers.Health = containers.Health.NONE,
+    health: containers.ContainerHealth = containers.ContainerHealth.NONE,
     network_mode: str = "gate",
     attachments: tuple[containers.Attachment, ...] | None = None,
-) -> containers.Container:
+) -> containers.EngineContainer:
     """age_s: the older, the sooner it was made. started_s: how long it has been running; None: it is not told."""
-    return containers.Container(
+    return containers.EngineContainer(
         started_at=containers.NEVER if started_s is None else NOON - datetime.timedelta(seconds=started_s),
         id=identity(name),
         name=name,
@@ -61,16 +61,16 @@ def container(
 
 
 def run(
-    *found: containers.Container,
+    *found: containers.EngineContainer,
     known: recent_claims.Memory | None = None,
     now_s: float = 0.0,
     own: str | None = None,
     reserved: tuple[str, ...] = (),
     leaving: tuple[str, ...] = (),
-    networks: tuple[containers.Network, ...] = (GATE,),
+    networks: tuple[containers.ContainerNetwork, ...] = (GATE,),
     dialect: route_requests.Dialect = container_sites.LABELS,
     prefers_ipv6: bool = False,
-    tenants_: tenants.Policy = tenants.ONE_OWNER,
+    tenants_: tenants.TenantPolicy = tenants.ONE_OWNER,
     owners: tenants.Owners = container_sites.NO_OWNERS,
     stream_ports: object = (),
     known_streams: container_streams.Memory | None = None,
@@ -84,7 +84,7 @@ def run(
         policy=tenants_,
         stream_ports=docker_option.parse_stream_ports(stream_ports),
     )
-    listing = containers.Listing(containers=found, networks=networks)
+    listing = containers.ContainerListing(containers=found, networks=networks)
     return container_sites.translate(
         listing,
         terms,
@@ -96,7 +96,7 @@ def run(
     )
 
 
-def snapshot(*found: containers.Container, **terms: object) -> model.Snapshot:
+def snapshot(*found: containers.EngineContainer, **terms: object) -> model.Snapshot:
     return run(*found, **terms).snapshot  # type: ignore[arg-type]
 
 

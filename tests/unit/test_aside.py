@@ -203,9 +203,9 @@ def test_the_reason_names_the_addresses_once_and_what_to_do() -> None:
 @pytest.mark.parametrize(("tls", "is_served"), [(model.Tls(), True), (CLEAR, False)])
 def test_containers_of_the_site_are_told_of_it(tls: model.Tls, *, is_served: bool) -> None:
     containers = (
-        model.Container(name="mine", hosts=("a.test",)),
-        model.Container(name="stopped", hosts=("a.test",), is_served=False, why="is not running"),
-        model.Container(name="other", hosts=("other.test",)),
+        model.ContainerStatus(name="mine", hosts=("a.test",)),
+        model.ContainerStatus(name="stopped", hosts=("a.test",), is_served=False, why="is not running"),
+        model.ContainerStatus(name="other", hosts=("other.test",)),
     )
     wanted = dataclasses.replace(desired(one(http_port=8080, tls=tls), OTHER), containers=containers)
     found = assembled(wanted, EVERYWHERE)

@@ -149,8 +149,10 @@ def test_problems() -> None:
 
 def test_containers() -> None:
     containers = (
-        model.Container(name="chat-1", hosts=("chat.test",)),
-        model.Container(name="chat-2", hosts=("chat.test",), is_served=False, why="is not running", cure="start it"),
+        model.ContainerStatus(name="chat-1", hosts=("chat.test",)),
+        model.ContainerStatus(
+            name="chat-2", hosts=("chat.test",), is_served=False, why="is not running", cure="start it"
+        ),
     )
     assert told(doctor_findings.judge_containers(containers)) == [
         (WARNS, "the container chat-2: is not running; start it"),

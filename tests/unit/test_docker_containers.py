@@ -31,7 +31,7 @@ INSPECTED: dict[str, typing.Any] = {
 def test_a_container_as_docker_tells_of_it() -> None:
     found = containers.parse_container(INSPECTED)
 
-    assert found == containers.Container(
+    assert found == containers.EngineContainer(
         id=INSPECTED["Id"],
         name="chat-1",
         created_at=found.created_at,
@@ -43,7 +43,7 @@ def test_a_container_as_docker_tells_of_it() -> None:
             containers.Attachment(network="2", name="zoo", ipv6="fd00::2"),
         ),
         state="running",
-        health=containers.Health.STARTING,
+        health=containers.ContainerHealth.STARTING,
         stop_signal=3,
     )
     assert found.created_at.isoformat() == "2026-03-01T12:00:00.123456+00:00"
@@ -67,7 +67,7 @@ def test_podman_leaves_out_what_docker_tells_and_names_networks() -> None:
         }
     )
 
-    assert found.health is containers.Health.NONE
+    assert found.health is containers.ContainerHealth.NONE
     assert found.attachments == (
         containers.Attachment(network="podman", name="podman", ipv4="10.88.0.2", gateway="10.88.0.1"),
         containers.Attachment(network="six", name="six", ipv6="fd00::2", gateway="fd00::1"),

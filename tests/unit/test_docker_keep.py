@@ -9,9 +9,9 @@ from tests.support.docker_values import GATE, container, run
 SECRET = "com.example.password"
 
 
-def kept(*found: containers.Container) -> listing_store.KeptListing:
+def kept(*found: containers.EngineContainer) -> listing_store.KeptListing:
     return listing_store.KeptListing(
-        url="unix:///d.sock", listing=containers.Listing(containers=found, networks=(GATE,))
+        url="unix:///d.sock", listing=containers.ContainerListing(containers=found, networks=(GATE,))
     )
 
 
@@ -26,7 +26,7 @@ def read_back(given: listing_store.KeptListing) -> listing_store.KeptListing:
 def test_what_is_read_back_gives_the_same_sites() -> None:
     labels = {"daemun.host": "a.test", "daemun.request_headers.X-A": "ü $host", "daemun.timeout.read": "5m"}
     given = kept(
-        container("web-1", labels, ports=(80, 81), health=containers.Health.STARTING),
+        container("web-1", labels, ports=(80, 81), health=containers.ContainerHealth.STARTING),
         dataclasses.replace(container("web-2", labels), created_at=containers.NEVER, stop_signal=None),
     )
 

@@ -7,11 +7,13 @@ from daemun.sources.docker import containers, own_container
 from tests.support.docker_values import GATE, attachment, container, endpoints, identity, messages, snapshot
 
 A = {"daemun.host": "a.test"}
-OTHER = containers.Network(id="other-id", name="other")
+OTHER = containers.ContainerNetwork(id="other-id", name="other")
 
 
-def networks(**drivers: str) -> tuple[containers.Network, ...]:
-    return tuple(containers.Network(id=f"{name}-id", name=name, driver=driver) for name, driver in drivers.items())
+def networks(**drivers: str) -> tuple[containers.ContainerNetwork, ...]:
+    return tuple(
+        containers.ContainerNetwork(id=f"{name}-id", name=name, driver=driver) for name, driver in drivers.items()
+    )
 
 
 # --- ports -----------------------------------------------------------------------------------------------------

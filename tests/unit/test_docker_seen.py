@@ -10,10 +10,12 @@ A = container("a", {"daemun.host": "a.test"}, age_s=2)
 B = container("b", {"daemun.host": "b.test"}, age_s=1)
 
 
-def row(of: containers.Container, *, health: containers.Health | None = None) -> containers.Row:
+def row(
+    of: containers.EngineContainer, *, health: containers.ContainerHealth | None = None
+) -> containers.ListedContainer:
     """As Docker lists it."""
-    told = of.health if of.is_running and of.health is not containers.Health.NONE else None
-    return containers.Row(
+    told = of.health if of.is_running and of.health is not containers.ContainerHealth.NONE else None
+    return containers.ListedContainer(
         id=of.id, name=of.name, attachments=of.attachments, state=of.state, health=told if health is None else health
     )
 
@@ -22,7 +24,7 @@ def happened(action: str, name: str) -> engine_events.EngineEvent:
     return engine_events.EngineEvent(action=action, container=identity(name))
 
 
-def saw(*found: containers.Container) -> engine_state.EngineState:
+def saw(*found: containers.EngineContainer) -> engine_state.EngineState:
     """These were looked at."""
     known = engine_state.EngineState()
     known.take_rows([row(one) for one in found])
@@ -44,7 +46,7 @@ def test_at_first_everything_is_asked_for() -> None:
 def test_what_was_answered_is_listed_with_the_oldest_first_and_not_asked_for_again() -> None:
     known = saw(B, A)
 
-    assert known.listing == containers.Listing(containers=(A, B), networks=(GATE,))
+    assert known.listing == containers.ContainerListing(containers=(A, B), networks=(GATE,))
     assert (known.doubted, known.doubts_all, known.doubts_networks) == ((), False, False)
 
 
@@ -97,11 +99,11 @@ def test_a_look_at_all_finds_who_came_and_who_went_without_an_event() -> None:
 
 
 def test_the_name_the_state_and_the_health_count() -> None:
-    well = container("a", health=containers.Health.HEALTHY)
+    well = container("a", health=containers.ContainerHealth.HEALTHY)
     for other in (
         dataclasses.replace(row(well), name="b"),
         dataclasses.replace(row(well), state="exited"),
-        dataclasses.replace(row(well), health=containers.Health.UNHEALTHY),
+        dataclasses.replace(row(well), health=containers.ContainerHealth.UNHEALTHY),
     ):
         known = saw(well)
         known.take_rows([other])
@@ -109,8 +111,8 @@ def test_the_name_the_state_and_the_health_count() -> None:
 
 
 def test_who_is_checked_by_an_engine_that_does_not_list_health_is_asked_for_at_each_look() -> None:
-    well = container("a", health=containers.Health.HEALTHY)
-    ended = container("b", health=containers.Health.UNHEALTHY, state="exited")
+    well = container("a", health=containers.ContainerHealth.HEALTHY)
+    ended = container("b", health=containers.ContainerHealth.UNHEALTHY, state="exited")
     known = saw(well, ended)
 
     known.take_rows([dataclasses.replace(row(well), health=None), dataclasses.replace(row(ended), health=None)])
@@ -153,17 +155,20 @@ def test_a_row_as_docker_lists_it() -> None:
         "NetworkSettings": {"Networks": {"gate": {"NetworkID": "gate-id", "IPAddress": "10.0.0.2", "Gateway": ""}}},
     }
 
-    assert containers.parse_row(listed) == containers.Row(
+    assert containers.parse_row(listed) == containers.ListedContainer(
         id=A.id,
         name="a",
         attachments=(attachment(gateway=None),),
         state="running",
-        health=containers.Health.STARTING,
+        health=containers.ContainerHealth.STARTING,
     )
-    assert containers.parse_row(listed | {"Status": "Up 3 days (unhealthy)"}).health is containers.Health.UNHEALTHY
-    assert containers.parse_row(listed | {"Status": "Up 3 days (healthy)"}).health is containers.Health.HEALTHY
+    assert (
+        containers.parse_row(listed | {"Status": "Up 3 days (unhealthy)"}).health
+        is containers.ContainerHealth.UNHEALTHY
+    )
+    assert containers.parse_row(listed | {"Status": "Up 3 days (healthy)"}).health is containers.ContainerHealth.HEALTHY
     assert containers.parse_row(listed | {"Status": "Up 3 days"}).health is None
-    assert containers.parse_row({}) == containers.Row(id="", name="", state="unknown")
+    assert containers.parse_row({}) == containers.ListedContainer(id="", name="", state="unknown")
 
 
 def test_events_as_docker_tells_them() -> None:

@@ -26,7 +26,7 @@ def made(
     state: str = "running",
     others: dict[str, str] | None = None,
     **labels: str,
-) -> containers.Container:
+) -> containers.EngineContainer:
     """labels: `timeout__idle` is `timeout.idle`."""
     given = {f"daemun.stream.{stream}.{key.replace('__', '.')}": value for key, value in labels.items()}
     if project is not None:
@@ -34,7 +34,7 @@ def made(
     return values.container(name, given | (others or {}), age_s=age_s, ports=ports, ip=ip, state=state)
 
 
-def run(*found: containers.Container, **terms: object) -> container_sites.Translated:
+def run(*found: containers.EngineContainer, **terms: object) -> container_sites.Translated:
     return values.run(*found, **{"stream_ports": PORTS, **terms})  # type: ignore[arg-type]
 
 
@@ -257,7 +257,7 @@ def test_one_that_does_not_run_gets_nothing() -> None:
 
 # --- tenants -----------------------------------------------------------------------------------------------------
 
-ON = tenants.Policy(is_on=True)
+ON = tenants.TenantPolicy(is_on=True)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.support import docker_values as values
 
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
-ON = tenants.Policy(is_on=True)
+ON = tenants.TenantPolicy(is_on=True)
 
 
 def made(
@@ -31,7 +31,7 @@ def made(
     name: str | None = None,
     service: str = "web",
     **more: str,
-) -> containers.Container:
+) -> containers.EngineContainer:
     labels = {"daemun.host": host, "daemun.path": path, **{f"daemun.{key}": value for key, value in more.items()}}
     if project is not None:
         labels |= {PROJECT: project, SERVICE: service}
@@ -95,7 +95,7 @@ def test_a_stack_beside_a_container_of_no_project_is_told(older: str | None, you
         [made("shop", age_s=60), made("blog", share="x, shop")],
     ],
 )
-def test_what_is_meant_is_not_told(found: list[containers.Container]) -> None:
+def test_what_is_meant_is_not_told(found: list[containers.EngineContainer]) -> None:
     """I1."""
     assert warnings(values.snapshot(*found)) == []
 
@@ -180,13 +180,17 @@ ANN = made("ann", age_s=60)
         (made("bob", path="/chat/"), ON, made("ann", age_s=60, share="eve, bob"), True),
         (made("bob", path="/chat/"), ON, made("ann", age_s=60, share="eve"), False),
         (made("bob", path="/chat/"), ON, made("ann", age_s=60, share="true"), True),
-        (made("bob", path="/chat/"), tenants.Policy(is_on=True, shared=(("a.test", ("bob",)),)), ANN, True),
-        (made("bob", path="/chat/"), tenants.Policy(is_on=True, shared=(("b.test", ("bob",)),)), ANN, False),
+        (made("bob", path="/chat/"), tenants.TenantPolicy(is_on=True, shared=(("a.test", ("bob",)),)), ANN, True),
+        (made("bob", path="/chat/"), tenants.TenantPolicy(is_on=True, shared=(("b.test", ("bob",)),)), ANN, False),
         (made("bob", path="/chat/"), tenants.ONE_OWNER, ANN, True),
     ],
 )
 def test_a_host_belongs_to_the_project_that_serves_it_first(
-    guest: containers.Container, policy: tenants.Policy, owner: containers.Container, *, is_served: bool
+    guest: containers.EngineContainer,
+    policy: tenants.TenantPolicy,
+    owner: containers.EngineContainer,
+    *,
+    is_served: bool,
 ) -> None:
     """N12."""
     found = values.run(owner, guest, tenants_=policy)
@@ -224,7 +228,7 @@ def test_a_guest_never_decides_for_its_host() -> None:
 
 def test_owners_are_kept_for_the_next_daemon() -> None:
     """N12."""
-    listing = containers.Listing(containers=(ANN,))
+    listing = containers.ContainerListing(containers=(ANN,))
     kept = listing_store.KeptListing(url="unix:///x", listing=listing, owners=(("a.test", "ann"),))
     store = memory_store.MemoryStore()
     listing_store.write_kept(store, listing_store.encode(kept))
@@ -243,7 +247,7 @@ def test_what_an_earlier_daemon_knew_of_owners_holds_while_a_removed_container_i
         engine_place.EngineEndpoint(url="unix:///x"),
         clock.FakeClock(),
         traces=own_container.Traces(),
-        listing=containers.Listing(containers=(bob,)),
+        listing=containers.ContainerListing(containers=(bob,)),
         policy=ON,
         owners={"a.test": "ann"},
         now_s=lambda: now_s,

@@ -149,14 +149,14 @@ def test_a_container_that_comes_back_is_remembered_anew() -> None:
 @pytest.mark.parametrize(
     ("state", "health", "said"),
     [
-        ("paused", containers.Health.NONE, "docker unpause web-1"),
-        ("created", containers.Health.NONE, "docker start web-1"),
-        ("restarting", containers.Health.NONE, 'its state is "restarting"'),
-        ("dead", containers.Health.NONE, 'its state is "dead"'),
-        ("running", containers.Health.UNHEALTHY, "is unhealthy by its own HEALTHCHECK"),
+        ("paused", containers.ContainerHealth.NONE, "docker unpause web-1"),
+        ("created", containers.ContainerHealth.NONE, "docker start web-1"),
+        ("restarting", containers.ContainerHealth.NONE, 'its state is "restarting"'),
+        ("dead", containers.ContainerHealth.NONE, 'its state is "dead"'),
+        ("running", containers.ContainerHealth.UNHEALTHY, "is unhealthy by its own HEALTHCHECK"),
     ],
 )
-def test_what_does_not_run_well_gets_no_requests(state: str, health: containers.Health, said: str) -> None:
+def test_what_does_not_run_well_gets_no_requests(state: str, health: containers.ContainerHealth, said: str) -> None:
     found = snapshot(container(labels=A, state=state, health=health))
 
     assert endpoints(found, "a.test") == []
@@ -172,11 +172,11 @@ def test_a_container_that_was_told_to_stop_gets_no_new_requests() -> None:
 
 
 def test_a_starting_container_waits_for_its_health_check_while_another_one_serves() -> None:
-    starting = container("new", A, ip="10.0.0.3", health=containers.Health.STARTING)
+    starting = container("new", A, ip="10.0.0.3", health=containers.ContainerHealth.STARTING)
 
     alone = snapshot(starting)
-    beside = snapshot(container("old", A, ip="10.0.0.2", health=containers.Health.HEALTHY), starting)
-    after_sick = snapshot(container("old", A, ip="10.0.0.2", health=containers.Health.UNHEALTHY), starting)
+    beside = snapshot(container("old", A, ip="10.0.0.2", health=containers.ContainerHealth.HEALTHY), starting)
+    after_sick = snapshot(container("old", A, ip="10.0.0.2", health=containers.ContainerHealth.UNHEALTHY), starting)
 
     assert endpoints(alone, "a.test") == ["10.0.0.3:80"]
     assert endpoints(beside, "a.test") == ["10.0.0.2:80"]
@@ -338,7 +338,7 @@ APART: dict[str, typing.Any] = {"attachments": (values.attachment("other"),)}
         ([NONE, {"state": "exited"}], True),
         ([{"state": "exited"}], False),
         ([NONE | {"state": "exited"}], False),
-        ([{"health": containers.Health.STARTING}], False),
+        ([{"health": containers.ContainerHealth.STARTING}], False),
         ([{"state": "restarting"}], False),
     ],
 )

@@ -61,7 +61,7 @@ def test_no_container_takes_the_host_of_the_sign_in() -> None:
         site("auth.test", "docker", "container evil"),
         site("b.test", "docker", "container b", aliases=("auth.test",)),
     )
-    container = model.Container(name="evil", hosts=("auth.test",), is_served=True)
+    container = model.ContainerStatus(name="evil", hosts=("auth.test",), is_served=True)
     desired = merge.merge_snapshots([file, snapshot(*theirs, source="docker", containers=(container,))])
     assert [(one.host, one.origin) for one in desired.sites if one.host != "a.test"] == [
         ("auth.test", login_option.ORIGIN)
@@ -90,10 +90,10 @@ def test_a_container_whose_host_was_not_granted_is_not_served() -> None:
     mine = site("shop.example", place="daemun.yaml:14")
     sites = (site("shop.example", "docker"), site("ok.test", "docker"), site("bad.test", "docker", routes=()))
     containers = (
-        model.Container(name="bad", hosts=("bad.test",)),
-        model.Container(name="both", hosts=("ok.test", "shop.example")),
-        model.Container(name="good", hosts=("ok.test",)),
-        model.Container(name="sick", hosts=("shop.example",), is_served=False, why="is unhealthy"),
+        model.ContainerStatus(name="bad", hosts=("bad.test",)),
+        model.ContainerStatus(name="both", hosts=("ok.test", "shop.example")),
+        model.ContainerStatus(name="good", hosts=("ok.test",)),
+        model.ContainerStatus(name="sick", hosts=("shop.example",), is_served=False, why="is unhealthy"),
     )
 
     desired = merge.merge_snapshots([snapshot(mine), snapshot(*sites, source="docker", containers=containers)])

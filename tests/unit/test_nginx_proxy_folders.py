@@ -18,7 +18,7 @@ SHA1_OF_APP1 = "8610f6c344b4096614eab6e09d58885349f42faf"
 class Mounted:
     def __init__(self, root: pathlib.Path) -> None:
         self.root = root
-        self.reader = nginx_proxy_reader.Reader(str(root), machine=str(root))
+        self.reader = nginx_proxy_reader.NginxProxyReader(str(root), machine=str(root))
 
     def write(self, path: str, content: str | bytes = "") -> None:
         target = self.root / path
@@ -286,7 +286,7 @@ def test_the_page_of_errors(mounted: Mounted) -> None:
 
 
 def told_of(
-    mounted: Mounted, *found: containers.Container, known: recent_claims.Memory | None = None
+    mounted: Mounted, *found: containers.EngineContainer, known: recent_claims.Memory | None = None
 ) -> dict[str, str]:
     """What is told of files while these containers are there: below the folders -> the message."""
     compat = sites.Compat(is_on=True, gate=nginx_proxy_gate.read_gate({}), folders=mounted.read())
@@ -298,7 +298,7 @@ def told_of(
     }
 
 
-def asking(name: str = "web", /, **environment: str) -> containers.Container:
+def asking(name: str = "web", /, **environment: str) -> containers.EngineContainer:
     return values.container(name, environment={"VIRTUAL_HOST": "a.test", **environment})
 
 

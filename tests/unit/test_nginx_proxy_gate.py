@@ -23,7 +23,7 @@ def settings(**environ: str) -> model.Globals:
     return gate(**environ).apply(model.Globals(), NO_FOLDERS)
 
 
-def snapshot(container: containers.Container, **environ: str) -> model.Snapshot:
+def snapshot(container: containers.EngineContainer, **environ: str) -> model.Snapshot:
     compat = sites.Compat(is_on=True, gate=gate(**environ))
     return values.snapshot(container, dialect=nginx_proxy.make_dialect(compat))
 
@@ -136,7 +136,7 @@ def test_what_hosts_take_over() -> None:
     assert hsts_option.OPTION.of(site(HSTS="max-age=60")) == hsts_option.Hsts(max_age_s=60)
     assert hsts_option.OPTION.of(site(HSTS="off")) is None
     assert redirect_status_option.OPTION.of(site(NON_GET_REDIRECT="307")) == 307
-    assert gate(ACME_HTTP_CHALLENGE_LOCATION="false").defaults.challenge is nginx_proxy_gate.Challenge.NEVER
+    assert gate(ACME_HTTP_CHALLENGE_LOCATION="false").defaults.challenge is nginx_proxy_gate.ChallengeLocation.NEVER
     assert gate(TRUST_DEFAULT_CERT="false").defaults.trusts_default is False
 
 

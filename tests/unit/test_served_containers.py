@@ -16,8 +16,8 @@ HERE = model.SiteStatus(
 
 def container(
     name: str = "web", host: str = "a.test", *, why: str | None = None, cure: str | None = None
-) -> model.Container:
-    return model.Container(name=name, hosts=(host,), is_served=False, why=why, cure=cure)
+) -> model.ContainerStatus:
+    return model.ContainerStatus(name=name, hosts=(host,), is_served=False, why=why, cure=cure)
 
 
 def test_the_container_that_asks_for_it_is_named() -> None:
@@ -33,10 +33,10 @@ def test_the_container_that_asks_for_it_is_named() -> None:
         [],
         [container("other", "b.test", why="is unhealthy")],
         [container()],
-        [model.Container(name="web", hosts=("a.test",), why="exposes no port")],
+        [model.ContainerStatus(name="web", hosts=("a.test",), why="exposes no port")],
     ],
 )
-def test_without_one_the_words_stay(containers: list[model.Container]) -> None:
+def test_without_one_the_words_stay(containers: list[model.ContainerStatus]) -> None:
     assert served_judgement.with_containers(HERE, containers) == HERE
 
 

@@ -54,7 +54,7 @@ class GateStatus:
     waited: int = 0
     bans: int = 0
     streams: tuple[model.StreamStatus, ...] = ()
-    containers: tuple[model.Container, ...] = ()
+    containers: tuple[model.ContainerStatus, ...] = ()
     pools: tuple[model.Pool, ...] = ()
     nginx_path: str = ""
     successor: render_environment.Successor | None = None

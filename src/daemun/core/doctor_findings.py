@@ -152,7 +152,9 @@ def judge_problems(problems: tuple[model.Problem, ...], host: str | None = None)
     return tuple(_judge_problem(problem) for problem in problems if host is None or problem.host == host)
 
 
-def judge_containers(containers: tuple[model.Container, ...], host: str | None = None) -> tuple[model.Finding, ...]:
+def judge_containers(
+    containers: tuple[model.ContainerStatus, ...], host: str | None = None
+) -> tuple[model.Finding, ...]:
     chosen = [one for one in containers if host is None or host in one.hosts]
     served = [one for one in chosen if one.is_served]
     found = [

@@ -7,7 +7,7 @@ from daemun.core import model
 Json = dict[str, typing.Any]
 
 
-def container_json(container: model.Container) -> Json:
+def container_json(container: model.ContainerStatus) -> Json:
     """One container that requests to be reached. `cure` is what to do about `why`; `app` is the application that its
     image is made for, where its labels name none."""
     return {

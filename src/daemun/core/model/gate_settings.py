@@ -143,7 +143,7 @@ CONTAINERS = "docker"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class ContainerStatus:
     """A container that requests to be reached. is_served: whether requests for all of its hosts, and connections of all
     its streams, can go to it.
 
@@ -173,7 +173,7 @@ class Snapshot:
     source: str
     sites: tuple[Site, ...] = ()
     pools: tuple[Pool, ...] = ()
-    containers: tuple[Container, ...] = ()
+    containers: tuple[ContainerStatus, ...] = ()
     globals: Globals | None = None
     options: OptionValues = ()
     problems: tuple[Problem, ...] = ()
@@ -194,7 +194,7 @@ class Desired:
     globals: Globals
     sites: tuple[Site, ...] = ()
     pools: tuple[Pool, ...] = ()
-    containers: tuple[Container, ...] = ()
+    containers: tuple[ContainerStatus, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property

@@ -227,11 +227,11 @@ class _Ports:
 
 
 def _judge(
-    container: model.Container,
+    container: model.ContainerStatus,
     source: str,
     owners: collections.abc.Mapping[str, model.Site],
     problems: collections.abc.Sequence[model.Problem],
-) -> model.Container:
+) -> model.ContainerStatus:
     """Its source knows what keeps requests from a container itself, but not whether its hosts were granted."""
     lost = next((host for host in container.hosts if host not in owners or owners[host].origin.source != source), None)
     if lost is None or not container.is_served:
@@ -246,7 +246,7 @@ def _judge(
     return dataclasses.replace(container, is_served=False, why=why, cure=None)
 
 
-def _judge_streams(container: model.Container, problems: collections.abc.Iterable[model.Problem]) -> model.Container:
+def _judge_streams(container: model.ContainerStatus, problems: collections.abc.Iterable[model.Problem]) -> model.ContainerStatus:
     if not container.streams or not container.is_served:
         return container
     refused = {streams_option.find_name(one): one.message for one in problems if one.origin.source == model.CONTAINERS}

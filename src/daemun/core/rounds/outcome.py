@@ -153,15 +153,15 @@ def _origin(item: quarantine.RefusedFile, otherwise: model.Origin) -> model.Orig
 
 def judge_containers(
     desired: model.Desired, refused: collections.abc.Sequence[quarantine.RefusedFile]
-) -> tuple[model.Container, ...]:
+) -> tuple[model.ContainerStatus, ...]:
     """The containers, with the problems of their sites where nothing else keeps requests from them."""
     by_path = {item.path: item for item in refused}
     return tuple(_judge(container, by_path) for container in desired.containers)
 
 
 def _judge(
-    container: model.Container, refused: collections.abc.Mapping[str, quarantine.RefusedFile]
-) -> model.Container:
+    container: model.ContainerStatus, refused: collections.abc.Mapping[str, quarantine.RefusedFile]
+) -> model.ContainerStatus:
     """One that is served owns all of its hosts and streams (`merge`), so what is refused of them is its own."""
     paths = (*map(change_plan.site_file, container.hosts), *map(change_plan.stream_file, container.streams))
     found = [refused[path] for path in paths if path in refused]
@@ -177,13 +177,15 @@ def _judge(
 
 
 def judge_pending(
-    containers: collections.abc.Sequence[model.Container], sites: collections.abc.Sequence[model.SiteStatus]
-) -> tuple[model.Container, ...]:
+    containers: collections.abc.Sequence[model.ContainerStatus], sites: collections.abc.Sequence[model.SiteStatus]
+) -> tuple[model.ContainerStatus, ...]:
     """The same, where a site of one that is served is not live yet."""
     pending = {item.site.host: item.reason for item in sites if item.state is model.SiteState.PENDING}
     return tuple(_judge_pending(container, pending) for container in containers)
 
 
-def _judge_pending(container: model.Container, pending: collections.abc.Mapping[str, str | None]) -> model.Container:
+def _judge_pending(
+    container: model.ContainerStatus, pending: collections.abc.Mapping[str, str | None]
+) -> model.ContainerStatus:
     why = next((pending[host] for host in container.hosts if host in pending), None)
     return dataclasses.replace(container, is_served=False, why=why) if container.is_served and why else container

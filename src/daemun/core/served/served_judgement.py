@@ -73,7 +73,7 @@ def judge(
 
 
 def with_containers(
-    status: model.SiteStatus, containers: collections.abc.Iterable[model.Container]
+    status: model.SiteStatus, containers: collections.abc.Iterable[model.ContainerStatus]
 ) -> model.SiteStatus:
     """The status with what keeps a container that requests the site from serving it."""
     if status.reason is None or server_answers.NO_CONTAINER not in status.reason:

@@ -43,8 +43,8 @@ def find_engine(
     return engine_place.EngineEndpoint(url=wanted.endpoint, tls=wanted.tls)
 
 
-def _policy(wanted: docker_option.Docker) -> tenants.Policy:
-    return tenants.Policy(is_on=wanted.tenants, shared=wanted.shared)
+def _policy(wanted: docker_option.Docker) -> tenants.TenantPolicy:
+    return tenants.TenantPolicy(is_on=wanted.tenants, shared=wanted.shared)
 
 
 class ChosenEngine:

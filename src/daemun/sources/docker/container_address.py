@@ -31,12 +31,12 @@ class NginxLocation:
     prefers_ipv6: which of a container's two addresses on a network is used.
     """
 
-    own: containers.Container | None
-    listing: containers.Listing
+    own: containers.EngineContainer | None
+    listing: containers.ContainerListing
     prefers_ipv6: bool = False
 
     @functools.cached_property
-    def by_id(self) -> collections.abc.Mapping[str, containers.Container]:
+    def by_id(self) -> collections.abc.Mapping[str, containers.EngineContainer]:
         """Every container."""
         return {one.id: one for one in self.listing.containers}
 
@@ -52,7 +52,7 @@ class NginxLocation:
         return first or second
 
 
-def find_unready(container: containers.Container, *, is_leaving: bool) -> container_remarks.Remark | None:
+def find_unready(container: containers.EngineContainer, *, is_leaving: bool) -> container_remarks.Remark | None:
     """Why the container's state keeps requests from it; None when it may get some. is_leaving: it was sent its stop
     signal."""
     if is_leaving:
@@ -60,13 +60,13 @@ def find_unready(container: containers.Container, *, is_leaving: bool) -> contai
     if not container.is_running:
         reason = f"is not running: its state is {words.quoted(container.state)}"
         return container_remarks.Remark(reason=reason, cure=_way_to_run(container))
-    if container.health is containers.Health.UNHEALTHY:
+    if container.health is containers.ContainerHealth.UNHEALTHY:
         cure = f"`docker inspect {container.name}` shows what the check said"
         return container_remarks.Remark(reason="is unhealthy by its own HEALTHCHECK, so it gets no requests", cure=cure)
     return None
 
 
-def _way_to_run(container: containers.Container) -> str | None:
+def _way_to_run(container: containers.EngineContainer) -> str | None:
     if container.state == "paused":
         return f"let it go on with `docker unpause {container.name}`"
     if container.state == "restarting":
@@ -75,7 +75,7 @@ def _way_to_run(container: containers.Container) -> str | None:
 
 
 def choose_port(
-    container: containers.Container, requested: int | None, *, word: str
+    container: containers.EngineContainer, requested: int | None, *, word: str
 ) -> tuple[int, container_remarks.Remark | None]:
     """The port, and a remark when it is a guess. word: what a port would be named with."""
     if requested is not None:
@@ -89,7 +89,7 @@ def choose_port(
     return DEFAULT_PORT, container_remarks.Remark(reason=reason, cure=f"set {word}")
 
 
-def find_address(container: containers.Container, place: NginxLocation) -> str | container_remarks.Remark:
+def find_address(container: containers.EngineContainer, place: NginxLocation) -> str | container_remarks.Remark:
     """The address at which nginx reaches the container, on the first common network by name."""
     holder = _network_holder(container, place.by_id)
     own = _network_holder(place.own, place.by_id) if place.own is not None else None
@@ -116,7 +116,9 @@ def find_address(container: containers.Container, place: NginxLocation) -> str |
     return _from_a_container(holder, own, place)
 
 
-def _judge_holder(container: containers.Container, holder: containers.Container) -> container_remarks.Remark | None:
+def _judge_holder(
+    container: containers.EngineContainer, holder: containers.EngineContainer
+) -> container_remarks.Remark | None:
     """What of the container that holds the network keeps requests away. A container keeps the network that it was
     started with, and when the holder is started again that one is gone."""
     name = words.quoted(holder.name)
@@ -137,10 +139,10 @@ def _judge_holder(container: containers.Container, holder: containers.Container)
 
 
 def _network_holder(
-    container: containers.Container, known: collections.abc.Mapping[str, containers.Container]
-) -> containers.Container | None:
+    container: containers.EngineContainer, known: collections.abc.Mapping[str, containers.EngineContainer]
+) -> containers.EngineContainer | None:
     """The container whose network it uses: its own, or that of `network_mode: container:ID`; None when it is gone."""
-    current: containers.Container | None = container
+    current: containers.EngineContainer | None = container
     for _ in range(_MOST_HOPS):
         if current is None or not current.network_mode.startswith("container:"):
             return current
@@ -148,7 +150,7 @@ def _network_holder(
     return None
 
 
-def _from_the_host(container: containers.Container, place: NginxLocation) -> str | container_remarks.Remark:
+def _from_the_host(container: containers.EngineContainer, place: NginxLocation) -> str | container_remarks.Remark:
     if container.network_mode == "host":
         return LOOPBACK
     for attachment in container.attachments:
@@ -162,7 +164,7 @@ def _from_the_host(container: containers.Container, place: NginxLocation) -> str
 
 
 def _from_a_container(
-    container: containers.Container, own: containers.Container, place: NginxLocation
+    container: containers.EngineContainer, own: containers.EngineContainer, place: NginxLocation
 ) -> str | container_remarks.Remark:
     mine = {attachment.network: attachment for attachment in own.attachments if attachment.name != _INGRESS}
     if container.network_mode == "host":
@@ -182,7 +184,7 @@ def _from_a_container(
     return container_remarks.Remark(reason=cause, cure="attach both to one network", is_error=True, is_lasting=True)
 
 
-def _names(container: containers.Container) -> str:
+def _names(container: containers.EngineContainer) -> str:
     if not container.attachments:
         return "none"
     return words.listed((words.quoted(one.name) for one in container.attachments), last="and")

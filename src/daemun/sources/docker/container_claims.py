@@ -11,7 +11,7 @@ from daemun.sources.docker import containers, recent_claims, route_requests
 class Claim:
     """A container's request that may be granted."""
 
-    container: containers.Container
+    container: containers.EngineContainer
     request: route_requests.RouteRequest
     is_guest: bool = False
 

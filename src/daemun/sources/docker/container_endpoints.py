@@ -14,7 +14,7 @@ class Member:
     """A container behind a route or a stream. port: None: its only one, else the usual one, which deserves a remark.
     port_word: what would name it."""
 
-    container: containers.Container
+    container: containers.EngineContainer
     port: int | None
     port_word: str
     weight: int = 1
@@ -33,12 +33,12 @@ def find_endpoints(group: collections.abc.Iterable[Member], around: Surroundings
     """The first container first. One whose health check did not succeed yet only counts while there is no other: its
     application may not be ready, but no other is."""
     ready: list[model.Endpoint] = []
-    starting: list[tuple[containers.Container, model.Endpoint]] = []
+    starting: list[tuple[containers.EngineContainer, model.Endpoint]] = []
     for member in group:
         endpoint = _find_endpoint(member, around)
         if endpoint is None:
             around.report.leave_out(member.container)
-        elif member.container.health is containers.Health.STARTING:
+        elif member.container.health is containers.ContainerHealth.STARTING:
             starting.append((member.container, endpoint))
         else:
             ready.append(endpoint)
@@ -49,7 +49,7 @@ def find_endpoints(group: collections.abc.Iterable[Member], around: Surroundings
     return tuple(dict.fromkeys(ready or [endpoint for _, endpoint in starting]))
 
 
-def is_out_of_reach(container: containers.Container, place: container_address.NginxLocation) -> bool:
+def is_out_of_reach(container: containers.EngineContainer, place: container_address.NginxLocation) -> bool:
     """Whether requests reach the container only once its networks, or ours, are changed."""
     address = container_address.find_address(container, place)
     return isinstance(address, container_remarks.Remark) and address.is_lasting

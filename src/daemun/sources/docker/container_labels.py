@@ -38,7 +38,7 @@ class _LabelError(ValueError):
     """The text names the label, what was found and what was expected."""
 
 
-def read_requests(container: containers.Container) -> route_requests.ContainerRequests:
+def read_requests(container: containers.EngineContainer) -> route_requests.ContainerRequests:
     """What the labels that start with "daemun." request; nothing when there are none."""
     given = {name.removeprefix(PREFIX): value for name, value in container.labels if name.startswith(PREFIX)}
     shared = given.pop("share", None)

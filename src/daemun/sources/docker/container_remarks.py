@@ -38,7 +38,7 @@ class RemarkCollector:
 
     def refuse(
         self,
-        container: containers.Container,
+        container: containers.EngineContainer,
         cause: str,
         *,
         cure: str,
@@ -53,10 +53,12 @@ class RemarkCollector:
         remark = Remark(reason=cause, cure=cure, is_error=True)
         self.add(container, subject, remark, host=None if request is None else request.host)
 
-    def remark(self, container: containers.Container, remark: Remark) -> None:
+    def remark(self, container: containers.EngineContainer, remark: Remark) -> None:
         self.add(container, f"container {words.quoted(container.name)} ", remark)
 
-    def add(self, container: containers.Container, subject: str, remark: Remark, *, host: str | None = None) -> None:
+    def add(
+        self, container: containers.EngineContainer, subject: str, remark: Remark, *, host: str | None = None
+    ) -> None:
         """subject: how the message begins. The first remark is the one that the list of containers shows."""
         self._first.setdefault(container.id, remark)
         origin = model.Origin(source=SOURCE, place=f"container {container.name}")
@@ -64,7 +66,7 @@ class RemarkCollector:
         message = words.without_credentials(f"{subject}{remark}")
         self.problems.append(model.Problem(origin=origin, message=message, host=host, severity=severity))
 
-    def leave_out(self, container: containers.Container, remark: Remark | None = None) -> None:
+    def leave_out(self, container: containers.EngineContainer, remark: Remark | None = None) -> None:
         """The container does not get all the requests that it should. remark: why, shown in the list of containers
         only."""
         self._left_out.add(container.id)
@@ -72,8 +74,8 @@ class RemarkCollector:
             self._first.setdefault(container.id, remark)
 
     def list_containers(
-        self, requests: collections.abc.Mapping[containers.Container, route_requests.ContainerRequests]
-    ) -> tuple[model.Container, ...]:
+        self, requests: collections.abc.Mapping[containers.EngineContainer, route_requests.ContainerRequests]
+    ) -> tuple[model.ContainerStatus, ...]:
         """Every container that requests something, also in vain, sorted by name."""
         found = [container for container, one in requests.items() if one.requests or one.streams or one.faults]
         return tuple(
@@ -81,9 +83,11 @@ class RemarkCollector:
             for container in sorted(found, key=lambda container: container.name)
         )
 
-    def _list(self, container: containers.Container, found: route_requests.ContainerRequests) -> model.Container:
+    def _list(
+        self, container: containers.EngineContainer, found: route_requests.ContainerRequests
+    ) -> model.ContainerStatus:
         remark = self._first.get(container.id)
-        return model.Container(
+        return model.ContainerStatus(
             name=container.name,
             hosts=tuple(sorted({request.host for request in found.requests})),
             streams=tuple(sorted(request.name for request in found.streams)),
@@ -94,7 +98,7 @@ class RemarkCollector:
         )
 
 
-def _find_app(container: containers.Container, found: route_requests.ContainerRequests) -> str | None:
+def _find_app(container: containers.EngineContainer, found: route_requests.ContainerRequests) -> str | None:
     """What a label could name; variables of nginx-proxy have no word for it."""
     actions = [request.route.action for request in found.requests]
     has_app = any(app_option.OPTION.of(action) is not None for action in actions)

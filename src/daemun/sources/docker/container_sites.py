@@ -44,11 +44,11 @@ class Terms:
     reserved: tuple[str, ...] = ()
     leaving: frozenset[str] = frozenset()
     prefers_ipv6: bool = False
-    policy: tenants.Policy = tenants.ONE_OWNER
+    policy: tenants.TenantPolicy = tenants.ONE_OWNER
     stream_ports: tuple[docker_option.StreamPorts, ...] = ()
 
 
-Readings = collections.abc.Mapping[containers.Container, route_requests.ContainerRequests]
+Readings = collections.abc.Mapping[containers.EngineContainer, route_requests.ContainerRequests]
 """What each container requests, in one dialect: parsing its labels and variables is most of the work of a
 translation."""
 NO_READINGS: Readings = types.MappingProxyType({})
@@ -67,7 +67,7 @@ class Translated:
 
 
 def translate(
-    listing: containers.Listing,
+    listing: containers.ContainerListing,
     terms: Terms,
     known: recent_claims.Memory,
     *,
@@ -147,7 +147,7 @@ def pool_name(host: str, path: str, scheme: model.Scheme) -> str:
 
 
 def _find_claims(
-    requests: collections.abc.Mapping[containers.Container, route_requests.ContainerRequests],
+    requests: collections.abc.Mapping[containers.EngineContainer, route_requests.ContainerRequests],
     terms: Terms,
     report: container_remarks.RemarkCollector,
 ) -> collections.abc.Iterator[container_claims.Claim]:

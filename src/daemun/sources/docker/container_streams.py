@@ -51,7 +51,7 @@ class StreamTerms:
 
     ports: tuple[docker_option.StreamPorts, ...] = ()
     reserved: tuple[str, ...] = ()
-    policy: tenants.Policy = tenants.ONE_OWNER
+    policy: tenants.TenantPolicy = tenants.ONE_OWNER
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +64,12 @@ class Streams:
     owners: tenants.Owners
 
 
-_Requests = collections.abc.Mapping[containers.Container, route_requests.ContainerRequests]
+_Requests = collections.abc.Mapping[containers.EngineContainer, route_requests.ContainerRequests]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Claim:
-    container: containers.Container
+    container: containers.EngineContainer
     request: route_requests.StreamRequest
     is_guest: bool = False
 
@@ -178,7 +178,7 @@ def _belongings(request: route_requests.StreamRequest) -> tuple[str, ...]:
 def _refuse_strangers(
     claims: collections.abc.Sequence[_Claim],
     requests: _Requests,
-    policy: tenants.Policy,
+    policy: tenants.TenantPolicy,
     owners: tenants.Owners,
     report: container_remarks.RemarkCollector,
 ) -> collections.abc.Iterator[_Claim]:

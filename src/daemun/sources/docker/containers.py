@@ -29,7 +29,7 @@ SERVICE_LABELS = ("com.docker.compose.service", "com.docker.swarm.service.name",
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
 
-class Health(enum.Enum):
+class ContainerHealth(enum.Enum):
     """What the container's HEALTHCHECK found. NONE: it has none."""
 
     NONE = "none"
@@ -53,7 +53,7 @@ class Attachment:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class EngineContainer:
     """One container.
 
     image: as it was named when the container was made.
@@ -75,7 +75,7 @@ class Container:
     network_mode: str = ""
     attachments: tuple[Attachment, ...] = ()
     state: str = "running"
-    health: Health = Health.NONE
+    health: ContainerHealth = ContainerHealth.NONE
     stop_signal: int | None = 15
 
     @property
@@ -114,19 +114,19 @@ class Container:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ListedContainer:
     """What the list of all containers shows of one: what can change while it is there, all but the health that
-    Podman keeps to itself. name, attachments, state: as `Container` has them. health: None when it is not listed."""
+    Podman keeps to itself. name, attachments, state: as of `EngineContainer`. health: None when it is not listed."""
 
     id: str
     name: str
     attachments: tuple[Attachment, ...] = ()
     state: str = "running"
-    health: Health | None = None
+    health: ContainerHealth | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
+class ContainerNetwork:
     """driver: "bridge", "overlay", "macvlan", ..."""
 
     id: str
@@ -135,19 +135,19 @@ class Network:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class ContainerListing:
     """All that one look at the engine found."""
 
-    containers: tuple[Container, ...] = ()
-    networks: tuple[Network, ...] = ()
+    containers: tuple[EngineContainer, ...] = ()
+    networks: tuple[ContainerNetwork, ...] = ()
 
 
-def parse_container(raw: object) -> Container:
+def parse_container(raw: object) -> EngineContainer:
     """An answer to "ContainerInspect"."""
     config, settings, state = _map(raw, "Config"), _map(raw, "NetworkSettings"), _map(raw, "State")
     identity = _text(_get(raw, "Id"))
     exposed = {*_map(config, "ExposedPorts"), *_map(settings, "Ports")}
-    return Container(
+    return EngineContainer(
         id=identity,
         name=_name(_get(raw, "Name"), identity),
         image=_text(_get(config, "Image"))[:_LONGEST_IMAGE],
@@ -164,12 +164,12 @@ def parse_container(raw: object) -> Container:
     )
 
 
-def parse_row(raw: object) -> Row:
+def parse_row(raw: object) -> ListedContainer:
     """One item of an answer to "ContainerList"."""
     identity, listed_names = _text(_get(raw, "Id")), _get(raw, "Names")
     # A container that others link to has a name for each link, too: "/other/alias".
     own = [one for one in listed_names if _text(one).count("/") <= 1] if isinstance(listed_names, list) else []
-    return Row(
+    return ListedContainer(
         id=identity,
         name=_name(own[0] if own else None, identity),
         attachments=_attachments(_map(_map(raw, "NetworkSettings"), "Networks")),
@@ -178,10 +178,10 @@ def parse_row(raw: object) -> Row:
     )
 
 
-def parse_network(raw: object) -> Network:
+def parse_network(raw: object) -> ContainerNetwork:
     """One item of an answer to "NetworkList"."""
     name = _text(_get(raw, "Name"))
-    return Network(id=_text(_get(raw, "Id")) or name, name=name, driver=_text(_get(raw, "Driver")))
+    return ContainerNetwork(id=_text(_get(raw, "Id")) or name, name=name, driver=_text(_get(raw, "Driver")))
 
 
 def parse_signal(value: object) -> int | None:
@@ -220,15 +220,15 @@ def _attachments(raw: collections.abc.Mapping[str, object]) -> tuple[Attachment,
     )
 
 
-def _health(raw: collections.abc.Mapping[str, object]) -> Health:
+def _health(raw: collections.abc.Mapping[str, object]) -> ContainerHealth:
     """Podman has "" where Docker leaves the map out."""
     word = _text(_get(raw, "Status"))
-    return Health(word) if word in {item.value for item in Health} else Health.NONE
+    return ContainerHealth(word) if word in {item.value for item in ContainerHealth} else ContainerHealth.NONE
 
 
-def _parse_health(status: str) -> Health | None:
+def _parse_health(status: str) -> ContainerHealth | None:
     """Of words for people: "Up 2 seconds (health: starting)"."""
-    return next((one for one in Health if status.endswith((f"({one.value})", f"(health: {one.value})"))), None)
+    return next((one for one in ContainerHealth if status.endswith((f"({one.value})", f"(health: {one.value})"))), None)
 
 
 def _tcp_port(text: str) -> int | None:

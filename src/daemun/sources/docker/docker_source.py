@@ -52,7 +52,7 @@ class _Failure:
 class _LastTranslation:
     """A translation, and what it follows from."""
 
-    listing: containers.Listing
+    listing: containers.ContainerListing
     terms: container_sites.Terms
     dialect: route_requests.Dialect
     translated: container_sites.Translated
@@ -77,9 +77,9 @@ class DockerSource:
         *,
         reserved: tuple[str, ...] = (),
         traces: own_container.Traces,
-        listing: containers.Listing | None = None,
+        listing: containers.ContainerListing | None = None,
         compat: nginx_proxy_sites.Compat | None = None,
-        policy: tenants.Policy = tenants.ONE_OWNER,
+        policy: tenants.TenantPolicy = tenants.ONE_OWNER,
         stream_ports: tuple[docker_option.StreamPorts, ...] = (),
         owners: tenants.Owners = container_sites.NO_OWNERS,
         now_s: collections.abc.Callable[[], float] = time.monotonic,
@@ -114,7 +114,7 @@ class DockerSource:
         return container_remarks.SOURCE
 
     @property
-    def listing(self) -> containers.Listing | None:
+    def listing(self) -> containers.ContainerListing | None:
         """What the engine listed last; None when it never did."""
         return self._listing
 
@@ -126,7 +126,7 @@ class DockerSource:
         """Which ports streams of containers may have from now on."""
         self._stream_ports = stream_ports
 
-    def divide(self, policy: tenants.Policy) -> None:
+    def divide(self, policy: tenants.TenantPolicy) -> None:
         """To which tenants hosts belong from now on."""
         self._tenants = policy
 
@@ -176,7 +176,7 @@ class DockerSource:
             return snapshot
         return dataclasses.replace(snapshot, problems=(self._outage(), *snapshot.problems))
 
-    def _translate(self, listing: containers.Listing) -> model.Snapshot:
+    def _translate(self, listing: containers.ContainerListing) -> model.Snapshot:
         """The last translation again as long as nothing that it follows from has changed."""
         now_s = self._now_s()
         self._leaving = {one: until_s for one, until_s in self._leaving.items() if now_s < until_s}

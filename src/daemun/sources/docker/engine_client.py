@@ -44,7 +44,7 @@ class Engine:
         self._events: typing.Any = docker.events  # aiodocker gives it no types
         self._endpoint = endpoint
 
-    async def fetch_listing(self) -> containers.Listing:
+    async def fetch_listing(self) -> containers.ContainerListing:
         """All containers, also those that do not run, and all networks."""
         seen = engine_state.EngineState()
         await self.catch_up(seen)

@@ -14,17 +14,17 @@ class EngineState:
     """At first everything is in doubt. What is taken is in doubt no more."""
 
     def __init__(self) -> None:
-        self._containers: dict[str, containers.Container] = {}
-        self._networks: tuple[containers.Network, ...] = ()
+        self._containers: dict[str, containers.EngineContainer] = {}
+        self._networks: tuple[containers.ContainerNetwork, ...] = ()
         self._doubted: dict[str, None] = {}  # a set that keeps its order: what was doubted first is queried first
         self.doubts_all = True
         self.doubts_networks = True
 
     @property
-    def listing(self) -> containers.Listing:
+    def listing(self) -> containers.ContainerListing:
         """The oldest container first."""
         found = sorted(self._containers.values(), key=lambda one: one.age)
-        return containers.Listing(containers=tuple(found), networks=self._networks)
+        return containers.ContainerListing(containers=tuple(found), networks=self._networks)
 
     @property
     def doubted(self) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ class EngineState:
             if event.of_network and event.action not in {"connect", "disconnect"}:
                 self.doubts_networks = True
 
-    def take_rows(self, rows: collections.abc.Iterable[containers.Row]) -> None:
+    def take_rows(self, rows: collections.abc.Iterable[containers.ListedContainer]) -> None:
         """All containers that there are, as they are listed."""
         listed = {row.id: row for row in rows}
         self._containers = {id_: one for id_, one in self._containers.items() if id_ in listed}
@@ -54,7 +54,7 @@ class EngineState:
                 self._doubted[row.id] = None
         self.doubts_all = False
 
-    def take(self, id_: str, container: containers.Container | None) -> None:
+    def take(self, id_: str, container: containers.EngineContainer | None) -> None:
         """What was answered for an id; None: it is not there any more."""
         self._doubted.pop(id_, None)
         if container is None:
@@ -65,16 +65,16 @@ class EngineState:
         if any(attachment.network not in known for attachment in container.attachments):
             self.doubts_networks = True
 
-    def take_networks(self, networks: collections.abc.Iterable[containers.Network]) -> None:
+    def take_networks(self, networks: collections.abc.Iterable[containers.ContainerNetwork]) -> None:
         self._networks = tuple(networks)
         self.doubts_networks = False
 
 
-def _agrees(row: containers.Row, known: containers.Container | None) -> bool:
+def _agrees(row: containers.ListedContainer, known: containers.EngineContainer | None) -> bool:
     """Whether the row agrees with what is known of the container."""
     if known is None:
         return False
     # Docker lists how healthy a container is while it runs. Podman does not, so it has to be queried.
-    may_be_missing = not known.is_running or known.health is containers.Health.NONE
+    may_be_missing = not known.is_running or known.health is containers.ContainerHealth.NONE
     same_health = row.health is known.health or (row.health is None and may_be_missing)
     return same_health and (row.name, row.state, row.attachments) == (known.name, known.state, known.attachments)

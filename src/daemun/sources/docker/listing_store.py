@@ -19,7 +19,7 @@ class KeptListing:
     """url: of the engine that was listed. owners: hosts, and which project each belongs to among tenants."""
 
     url: str
-    listing: containers.Listing
+    listing: containers.ContainerListing
     owners: tuple[tuple[str, str], ...] = ()
 
 
@@ -50,7 +50,7 @@ def forget(store: ports.Store) -> None:
     store.delete(_KEY)
 
 
-def _strip(container: containers.Container) -> containers.Container:
+def _strip(container: containers.EngineContainer) -> containers.EngineContainer:
     kept_labels = (*containers.PROJECT_LABELS, *containers.SERVICE_LABELS)
     read = tuple(
         (name, value)
@@ -60,7 +60,7 @@ def _strip(container: containers.Container) -> containers.Container:
     return dataclasses.replace(container, labels=read)
 
 
-def _is_text(container: containers.Container) -> bool:
+def _is_text(container: containers.EngineContainer) -> bool:
     """A container whose labels are no text (they hold surrogates) is refused whenever it is seen."""
     try:
         json.dumps((container.labels, container.environment), ensure_ascii=False).encode()

@@ -56,7 +56,7 @@ def make_dialect(compat: sites.Compat) -> route_requests.Dialect:
     )
 
 
-def read_requests(container: containers.Container, compat: sites.Compat) -> route_requests.ContainerRequests:
+def read_requests(container: containers.EngineContainer, compat: sites.Compat) -> route_requests.ContainerRequests:
     """What the container requests; nothing when it has none of the variables, or is filtered out."""
     if not nginx_proxy_gate.is_wanted(compat.gate.filters, container):
         return route_requests.ContainerRequests()
@@ -88,7 +88,7 @@ def read_requests(container: containers.Container, compat: sites.Compat) -> rout
 class _VariableReader:
     """Reads the variables and labels of one container. notes: what of them has no effect."""
 
-    def __init__(self, container: containers.Container, compat: sites.Compat) -> None:
+    def __init__(self, container: containers.EngineContainer, compat: sites.Compat) -> None:
         self._container = container
         self._compat = compat
         self._environment = dict(container.environment)

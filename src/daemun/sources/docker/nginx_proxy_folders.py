@@ -22,7 +22,7 @@ _CHALLENGE = "/.well-known/acme-challenge/"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class NginxProxyCertificate:
     """names: what it was issued for; None when the file cannot be read as a certificate. has_key: its key is there.
 
     is_companions: acme-companion ordered it, and renews it no more.
@@ -49,7 +49,7 @@ class Folders:
     """
 
     root: str = ROOT
-    certificates: tuple[tuple[str, Certificate], ...] = ()
+    certificates: tuple[tuple[str, NginxProxyCertificate], ...] = ()
     trusted: tuple[tuple[str, str | None], ...] = ()
     vhosts: tuple[tuple[str, model.Snippet | None], ...] = ()
     passwords: frozenset[str] = frozenset()
@@ -61,7 +61,7 @@ class Folders:
     web_root: str | None = None
     problems: tuple[model.Problem, ...] = ()
 
-    def certificate(self, name: str) -> Certificate | None:
+    def certificate(self, name: str) -> NginxProxyCertificate | None:
         """None: it is not there, or its key is not."""
         found = dict(self.certificates).get(name)
         return found if found is not None and found.has_key else None
@@ -119,7 +119,7 @@ def sha1(text: str) -> str:
 class ChosenCertificate:
     """certificate: None: there is none for the host. note: what deserves a look."""
 
-    certificate: Certificate | None = None
+    certificate: NginxProxyCertificate | None = None
     note: str | None = None
 
 
@@ -146,7 +146,7 @@ def choose_certificate(folders: Folders, host: str, *, named: str | None, trusts
     return ChosenCertificate(certificate=default, note=note)
 
 
-def _covers(certificate: Certificate, host: str) -> bool:
+def _covers(certificate: NginxProxyCertificate, host: str) -> bool:
     if certificate.names is None:
         return False
     above = host.partition(".")[2]

@@ -57,7 +57,7 @@ _PROFILE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _FILTERS = ("health", "id", "label", "name", "network", "status")
 
 
-class Challenge(enum.Enum):
+class ChallengeLocation(enum.Enum):
     """Which hosts have the ACME challenge answered. LEGACY: those that HTTP leads to HTTPS."""
 
     ALWAYS = "true"
@@ -66,7 +66,7 @@ class Challenge(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
+class NginxProxyDefaults:
     """Defaults for hosts whose containers set nothing else. None: not set."""
 
     method: str | None = None
@@ -74,7 +74,7 @@ class Defaults:
     hsts: hsts_option.Hsts | None = None
     other_redirect: int = redirect_status_option.OPTION.default
     trusts_default: bool = True
-    challenge: Challenge = Challenge.ALWAYS
+    challenge: ChallengeLocation = ChallengeLocation.ALWAYS
     otherwise: model.Answer = dataclasses.field(default_factory=model.Answer)
 
 
@@ -94,7 +94,7 @@ class GateEnvironment:
     changes: tuple[tuple[str, object], ...] = ()
     acme: model.Acme = dataclasses.field(default_factory=model.Acme)
     logs: logs_option.Logs = dataclasses.field(default_factory=logs_option.Logs)
-    defaults: Defaults = Defaults()
+    defaults: NginxProxyDefaults = NginxProxyDefaults()
     filters: Filters = ()
     prefers_ipv6: bool = False
     notes: tuple[str, ...] = ()
@@ -190,13 +190,13 @@ def read_gate(environ: collections.abc.Mapping[str, str]) -> GateEnvironment:
         "tls_policy": env.get("SSL_POLICY", read_policy, None),
         "default": _read_default(env),
     }
-    defaults = Defaults(
+    defaults = NginxProxyDefaults(
         method=env.get("HTTPS_METHOD", lambda text: parse.one_of(text, parse.METHODS), None),
         http_on_missing=env.get("ENABLE_HTTP_ON_MISSING_CERT", parse.truth, True),
         hsts=_read_hsts(env),
         other_redirect=env.get("NON_GET_REDIRECT", read_other_redirect, 301),
         trusts_default=env.get("TRUST_DEFAULT_CERT", parse.truth, True),
-        challenge=env.get("ACME_HTTP_CHALLENGE_LOCATION", read_challenge, Challenge.ALWAYS),
+        challenge=env.get("ACME_HTTP_CHALLENGE_LOCATION", read_challenge, ChallengeLocation.ALWAYS),
         otherwise=env.get("DEFAULT_ROOT", _read_root, model.Answer()),
     )
     filters: Filters = env.get("DOCKER_CONTAINER_FILTERS", read_filters, _NO_FILTERS)
@@ -330,8 +330,14 @@ def read_other_redirect(text: str) -> int:
     return int(parse.one_of(text, tuple(str(status) for status in redirect_status_option.STATUSES)))
 
 
-def read_challenge(text: str) -> Challenge:
-    return Challenge.LEGACY if text == "legacy" else Challenge.ALWAYS if parse.truth(text) else Challenge.NEVER
+def read_challenge(text: str) -> ChallengeLocation:
+    return (
+        ChallengeLocation.LEGACY
+        if text == "legacy"
+        else ChallengeLocation.ALWAYS
+        if parse.truth(text)
+        else ChallengeLocation.NEVER
+    )
 
 
 def _read_hsts(env: _Environment) -> hsts_option.Hsts | None:
@@ -377,12 +383,12 @@ def read_filters(text: str) -> Filters:
     return tuple(found)
 
 
-def is_wanted(filters: Filters, container: containers.Container) -> bool:
+def is_wanted(filters: Filters, container: containers.EngineContainer) -> bool:
     kinds = {key for key, _ in filters}
     return all(any(_fits(kind, value, container) for key, value in filters if key == kind) for kind in kinds)
 
 
-def _fits(kind: str, value: str, container: containers.Container) -> bool:
+def _fits(kind: str, value: str, container: containers.EngineContainer) -> bool:
     match kind:
         case "health":
             return container.health.value == value

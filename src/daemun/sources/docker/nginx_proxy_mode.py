@@ -36,7 +36,9 @@ class Compatible:
         self._file = file
         self._environ = environ
         self._gate = nginx_proxy_gate.read_gate(environ)
-        self._folders = nginx_proxy_reader.Reader(environ.get(FOLDER_VARIABLE, "").strip() or nginx_proxy_folders.ROOT)
+        self._folders = nginx_proxy_reader.NginxProxyReader(
+            environ.get(FOLDER_VARIABLE, "").strip() or nginx_proxy_folders.ROOT
+        )
         self._is_on = False
         self._compat = sites.Compat()
 

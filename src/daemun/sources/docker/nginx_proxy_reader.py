@@ -34,7 +34,7 @@ _MAX_BYTES = 1 << 20
 Signature = tuple[tuple[str, int, int] | str, ...]
 
 
-class Reader:
+class NginxProxyReader:
     """Reads again and again. A file of hand-written nginx that breaks keeps its last good content.
 
     root: where nginx-proxy has its folders. machine: the root of the file system, for what is elsewhere.

@@ -103,7 +103,7 @@ def _complete(
 def merge_host(host: str, variables: collections.abc.Mapping[str, object], compat: Compat) -> route_requests.MergedSite:
     """The variables of a host's containers, completed by the gate's defaults and the owner's files."""
     notes: list[str] = []
-    defaults = compat.gate.defaults if compat.is_on else nginx_proxy_gate.Defaults()
+    defaults = compat.gate.defaults if compat.is_on else nginx_proxy_gate.NginxProxyDefaults()
     tls, http = _choose_tls(host, variables, compat, defaults, notes)
     is_encrypted = tls.mode is not model.TlsMode.OFF
     hsts = typing.cast(hsts_option.Hsts | None, variables.get("HSTS", defaults.hsts))
@@ -141,20 +141,20 @@ def merge_host(host: str, variables: collections.abc.Mapping[str, object], compa
 
 def _choose_challenge(
     variables: collections.abc.Mapping[str, object],
-    defaults: nginx_proxy_gate.Defaults,
+    defaults: nginx_proxy_gate.NginxProxyDefaults,
     tls: model.Tls,
     http: model.HttpMode,
     notes: list[str],
 ) -> bool:
     """Whether the ACME challenge is answered on plain HTTP, and not left to the container."""
     chosen = variables.get("ACME_HTTP_CHALLENGE_LOCATION", defaults.challenge)
-    if chosen is nginx_proxy_gate.Challenge.NEVER and tls.mode is model.TlsMode.AUTO:
+    if chosen is nginx_proxy_gate.ChallengeLocation.NEVER and tls.mode is model.TlsMode.AUTO:
         notes.append("ACME_HTTP_CHALLENGE_LOCATION: its certificate needs the challenge, so it is answered")
     leads_to_https = tls.mode is not model.TlsMode.OFF and http is model.HttpMode.REDIRECT
     return (
-        chosen is nginx_proxy_gate.Challenge.ALWAYS
+        chosen is nginx_proxy_gate.ChallengeLocation.ALWAYS
         or tls.mode is model.TlsMode.AUTO
-        or (chosen is nginx_proxy_gate.Challenge.LEGACY and leads_to_https)
+        or (chosen is nginx_proxy_gate.ChallengeLocation.LEGACY and leads_to_https)
     )
 
 
@@ -166,7 +166,7 @@ def _choose_tls(
     host: str,
     variables: collections.abc.Mapping[str, object],
     compat: Compat,
-    defaults: nginx_proxy_gate.Defaults,
+    defaults: nginx_proxy_gate.NginxProxyDefaults,
     notes: list[str],
 ) -> tuple[model.Tls, model.HttpMode]:
     """nginx-proxy serves a host without a certificate in clear text, also where HTTPS was requested. Here that is so
@@ -201,9 +201,9 @@ def _choose_file(
     host: str,
     variables: collections.abc.Mapping[str, object],
     compat: Compat,
-    defaults: nginx_proxy_gate.Defaults,
+    defaults: nginx_proxy_gate.NginxProxyDefaults,
     notes: list[str],
-) -> nginx_proxy_folders.Certificate | None:
+) -> nginx_proxy_folders.NginxProxyCertificate | None:
     named = typing.cast(str | None, variables.get("CERT_NAME"))
     if not compat.is_on:
         if named is not None:

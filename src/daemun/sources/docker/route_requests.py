@@ -120,7 +120,7 @@ class Dialect:
     has as they are spelled; None where that is not known.
     """
 
-    read: collections.abc.Callable[[containers.Container], ContainerRequests]
+    read: collections.abc.Callable[[containers.EngineContainer], ContainerRequests]
     complete: (
         collections.abc.Callable[[collections.abc.Sequence[RouteRequest]], collections.abc.Sequence[RouteRequest]]
         | None

@@ -19,18 +19,18 @@ Owners = collections.abc.Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class TenantPolicy:
     """is_on: whether a host belongs to the first that serves it. shared: hosts, and projects that may join there."""
 
     is_on: bool = False
     shared: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-ONE_OWNER = Policy()
+ONE_OWNER = TenantPolicy()
 """All containers are one person's."""
 
 
-def find_tenant(container: containers.Container) -> str:
+def find_tenant(container: containers.EngineContainer) -> str:
     return container.project or f"container {container.name}"
 
 
@@ -40,7 +40,9 @@ def name(tenant: str) -> str:
 
 
 def is_guest_welcome(
-    guest: containers.Container, hosts: collections.abc.Iterable[containers.Container], allowed: tuple[str, ...] = ()
+    guest: containers.EngineContainer,
+    hosts: collections.abc.Iterable[containers.EngineContainer],
+    allowed: tuple[str, ...] = (),
 ) -> bool:
     """Whether a container may join the hosts of others. allowed: projects that the file lets join."""
     shared = {part.strip() for one in hosts for part in dict(one.labels).get(container_labels.SHARE, "").split(",")}
@@ -52,7 +54,7 @@ def find_owners(claims: collections.abc.Sequence[container_claims.Claim], known:
     return own(((claim.request.host, claim.container) for claim in claims), known)
 
 
-def own(wanted: collections.abc.Iterable[tuple[str, containers.Container]], known: Owners) -> dict[str, str]:
+def own(wanted: collections.abc.Iterable[tuple[str, containers.EngineContainer]], known: Owners) -> dict[str, str]:
     """known, and what has no owner there as that of the first who wants it."""
     found = dict(known)
     for what, container in wanted:
@@ -61,7 +63,7 @@ def own(wanted: collections.abc.Iterable[tuple[str, containers.Container]], know
 
 
 def find_foreign(
-    what: str, container: containers.Container, owners: Owners, wildcards: collections.abc.Iterable[str]
+    what: str, container: containers.EngineContainer, owners: Owners, wildcards: collections.abc.Iterable[str]
 ) -> str | None:
     """What of another tenant a container would get with a host, itself or a wildcard above it, or with a stream."""
     above = (what, *(one for one in wildcards if one != what and container_claims.covers(one, what)))
@@ -74,7 +76,7 @@ def find_wildcards(owners: Owners) -> list[str]:
 
 def refuse_strangers(
     claims: collections.abc.Sequence[container_claims.Claim],
-    policy: Policy,
+    policy: TenantPolicy,
     owners: Owners,
     report: container_remarks.RemarkCollector,
 ) -> collections.abc.Iterator[container_claims.Claim]:
@@ -98,7 +100,7 @@ def refuse_strangers(
         report.refuse(claim.container, cause, cure=way_in(claim.container, foreign), request=claim.request)
 
 
-def way_in(guest: containers.Container, host: str) -> str:
+def way_in(guest: containers.EngineContainer, host: str) -> str:
     """How a container comes to a host of others."""
     project = guest.project or guest.name
     return (
@@ -137,14 +139,14 @@ def report_mixed_services(
             report.add(other, subject, container_remarks.Remark(reason=reason, cure=cure), host=host)
 
 
-def _find_application(container: containers.Container) -> str | None:
+def _find_application(container: containers.EngineContainer) -> str | None:
     """None: it is of no project."""
     if container.project is None or not container.has_service:
         return container.project
     return container.service
 
 
-def _origin(container: containers.Container, *, is_within: bool) -> str:
+def _origin(container: containers.EngineContainer, *, is_within: bool) -> str:
     """is_within: both are of one project, so that the service tells them apart."""
     if container.project is None:
         return " "
