@@ -368,7 +368,7 @@ async def test_a_user_who_is_gone_when_the_password_is_hashed(tmp_path: typing.A
     sessions.book.limit(idle_s=1000.0, lifetime_s=1000.0)
     known, held = known_users.KnownUsers(sessions), Held()
     verifier = password_check.Verifier(held.check)
-    own = account.Account(known, sessions, sign_in.SignIn(verifier, lambda: 0.0), verifier, lambda: 1000.0)
+    own = account.UserAccount(known, sessions, sign_in.SignIn(verifier, lambda: 0.0), verifier, lambda: 1000.0)
     known.set_stored((User(name="a", hashed="x", stamp="1"),))
     secret = sessions.book.begin("a", "1", address="", agent="", now_s=1000.0)
     visit = await own.find(secret, "192.0.2.1")
@@ -377,7 +377,7 @@ async def test_a_user_who_is_gone_when_the_password_is_hashed(tmp_path: typing.A
     await asyncio.to_thread(held.begun.wait)
     known.set_stored(left)
     held.go.set()
-    assert (await changing).result is account.Result.GONE
+    assert (await changing).result is account.AccountResult.GONE
     assert sessions.book.changes == {}
     assert {name: one.hashed for name, one in known.all.items()} == {one.name: one.hashed for one in left}
     verifier.close()

@@ -39,10 +39,10 @@ REPAIRED_AT = START + 20 * DAY
 REVOKED_AT = START + 100 * DAY
 
 LIMITS = (
-    budget.Limit(counted=budget.Counted.DOMAIN, most=3, window=7 * DAY, spares_replacing=True),
-    budget.Limit(counted=budget.Counted.SET, most=2, window=7 * DAY, spares_replacing=True),
-    budget.Limit(counted=budget.Counted.ORDERS, most=12, window=3 * HOUR),
-    budget.Limit(counted=budget.Counted.FAILURES, most=2, window=HOUR),
+    budget.Limit(counted=budget.CaLimitKind.DOMAIN, most=3, window=7 * DAY, spares_replacing=True),
+    budget.Limit(counted=budget.CaLimitKind.SET, most=2, window=7 * DAY, spares_replacing=True),
+    budget.Limit(counted=budget.CaLimitKind.ORDERS, most=12, window=3 * HOUR),
+    budget.Limit(counted=budget.CaLimitKind.FAILURES, most=2, window=HOUR),
 )
 """Tighter than any CA's, so that five certificates meet them."""
 
@@ -191,16 +191,16 @@ def least_orders(spec: model.CertificateSpec, first: datetime.datetime) -> int:
 
 def assert_within_budget(ca: acme_server.Authority) -> None:
     """By the CA's own count of what reached it, in every span of time."""
-    spent: dict[tuple[budget.Counted, str], list[datetime.datetime]] = collections.defaultdict(list)
+    spent: dict[tuple[budget.CaLimitKind, str], list[datetime.datetime]] = collections.defaultdict(list)
     for event in ca.issued:
         if not event.replaces:
-            spent[budget.Counted.SET, ",".join(sorted(event.hosts))].append(event.at)
+            spent[budget.CaLimitKind.SET, ",".join(sorted(event.hosts))].append(event.at)
             for domain in rate_limit_domains.domains_of(event.hosts):
-                spent[budget.Counted.DOMAIN, domain].append(event.at)
+                spent[budget.CaLimitKind.DOMAIN, domain].append(event.at)
     for event in ca.orders:
-        spent[budget.Counted.ORDERS, ""].append(event.at)
+        spent[budget.CaLimitKind.ORDERS, ""].append(event.at)
     for event in ca.failed:
-        spent[budget.Counted.FAILURES, event.hosts[0]].append(event.at)
+        spent[budget.CaLimitKind.FAILURES, event.hosts[0]].append(event.at)
     limits = {limit.counted: limit for limit in LIMITS}
     for (counted, key), due_times in spent.items():
         limit = limits[counted]

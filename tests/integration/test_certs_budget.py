@@ -24,7 +24,7 @@ VALID, PENDING, FAILING = (
     model.CertificateState.FAILING,
 )
 MINUTE, DAY = datetime.timedelta(minutes=1), datetime.timedelta(days=1)
-TWO_A_WEEK = (budget.Limit(counted=budget.Counted.DOMAIN, most=2, window=7 * DAY, spares_replacing=True),)
+TWO_A_WEEK = (budget.Limit(counted=budget.CaLimitKind.DOMAIN, most=2, window=7 * DAY, spares_replacing=True),)
 
 
 @pytest.fixture(name="gate")
@@ -78,7 +78,7 @@ async def test_the_next_ca_is_asked_for_what_is_over_the_limit_of_the_first(
 
 
 async def test_failed_validations_are_counted_per_name(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
-    limits = (budget.Limit(counted=budget.Counted.FAILURES, most=2, window=60 * MINUTE),)
+    limits = (budget.Limit(counted=budget.CaLimitKind.FAILURES, most=2, window=60 * MINUTE),)
     certs = await gate.manager(
         issuing.asking(ca), issuing.spec("a.example.com", "b.example.com"), limits_of=lambda _: limits
     )
@@ -189,7 +189,7 @@ class KilledError(Exception):
 
 def test_an_order_is_counted_before_it_is_sent(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     """However often daemun is killed just then, the CA is never asked for more than it allows."""
-    limits = (budget.Limit(counted=budget.Counted.ORDERS, most=2, window=3 * 60 * MINUTE),)
+    limits = (budget.Limit(counted=budget.CaLimitKind.ORDERS, most=2, window=3 * 60 * MINUTE),)
     asked = acme_issuer.Request(name="a", hosts=("a.example.com",), authority=issuing.authority(ca))
     dying = StoreThatFails(pathlib.Path(gate.paths.store))
 

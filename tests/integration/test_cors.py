@@ -10,7 +10,7 @@ from daemun.core import model
 from daemun.core.options import access_option, catalogue, cors_option
 from daemun.core.options.access_option import Access
 from daemun.core.options.cors_option import Cors
-from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
+from daemun.core.options.forward_auth_forms import ForwardAuth, ForwardAuthKind
 from tests.support import echo, header_server, judges, rendered
 from tests.support.sites import route, site
 
@@ -48,7 +48,7 @@ def gate(
         with contextlib.suppress(PermissionError):
             path.chmod(path.stat().st_mode | 0o055)
     (folder / "font.woff2").write_text("font")
-    auth = ForwardAuth(kind=Kind.AUTHELIA, url=judge.url)
+    auth = ForwardAuth(kind=ForwardAuthKind.AUTHELIA, url=judge.url)
     with header_server.running() as sending:
         own = site(
             "api.test",

@@ -120,7 +120,7 @@ def test_a_judges_own_pages_are_for_whom_its_access_lets_in(
     one: echo.EchoServer, database: pathlib.Path, *, is_shared: bool
 ) -> None:
     there = f"http://127.0.0.1:{one.port}"
-    judge = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.OAUTH2_PROXY, url=there)
+    judge = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.ForwardAuthKind.OAUTH2_PROXY, url=there)
     korea = countries(database, allow=("KR",))
     gate_access = TRUSTING, access_option.OPTION.set(Access(countries=(korea,), forward_auth=judge))
     inner = site(
@@ -149,7 +149,7 @@ def test_a_judges_own_pages_are_for_whom_its_access_lets_in(
 
 def test_a_judges_own_pages_are_for_the_addresses_that_its_access_lets_in(one: echo.EchoServer) -> None:
     there = f"http://127.0.0.1:{one.port}"
-    judge = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.OAUTH2_PROXY, url=there)
+    judge = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.ForwardAuthKind.OAUTH2_PROXY, url=there)
     home = site("home.test", there, options=access(allow=("private",), forward_auth=judge))
     banned = site("banned.test", there, options=access(deny=(GERMAN,), forward_auth=judge))
     either = site("either.test", there, options=access(allow=("private",), forward_auth=judge, any=True))

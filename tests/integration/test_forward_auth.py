@@ -13,7 +13,7 @@ import pytest
 from daemun.core import model
 from daemun.core.options import access_option, catalogue, proxy_headers_option, trusted_proxies_option
 from daemun.core.options.access_option import Access
-from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
+from daemun.core.options.forward_auth_forms import ForwardAuth, ForwardAuthKind
 from tests.support import clients, echo, judges, ports, rendered
 from tests.support.sites import proxy, route, site
 
@@ -23,7 +23,7 @@ SIGNED_IN = {"Cookie": judges.SESSION}
 SETTINGS = model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("127.0.0.1",))))
 
 
-def judged(kind: Kind, judge: judges.Judge, **more: object) -> model.OptionValues:
+def judged(kind: ForwardAuthKind, judge: judges.Judge, **more: object) -> model.OptionValues:
     auth = ForwardAuth(kind=kind, url=judge.url)
     return catalogue.values(access_option.OPTION.set(Access(forward_auth=auth, **more)))  # type: ignore[arg-type]
 
@@ -55,10 +55,12 @@ def gate(one: echo.EchoServer, judge: judges.Judge, tmp_path_factory: pytest.Tem
             route("/open/", there, options=PUBLIC),
             route("/prefixed/", proxy(f"{there}/inner/")),
             route("/away/", f"http://127.0.0.1:{ports.free_port()}"),
-            options=judged(Kind.AUTHELIA, judge),
+            options=judged(ForwardAuthKind.AUTHELIA, judge),
         )
-        unknown = site("unknown.test", there, options=judged(Kind.AUTHELIA, judge))
-        part = site("app.test.part", route("/", there), route("/in/", there, options=judged(Kind.AUTHELIA, judge)))
+        unknown = site("unknown.test", there, options=judged(ForwardAuthKind.AUTHELIA, judge))
+        part = site(
+            "app.test.part", route("/", there), route("/in/", there, options=judged(ForwardAuthKind.AUTHELIA, judge))
+        )
         with rendered.running(app, unknown, part, settings=SETTINGS) as running:
             yield running
 
@@ -136,16 +138,18 @@ def test_headers_of_a_judge_cannot_be_invented_on_routes_without_it(
 ) -> None:
     """A site whose routes have other judges, or none, before the same server."""
     there = f"http://127.0.0.1:{one.port}"
-    of_own_form = ForwardAuth(kind=Kind.NGINX, url="http://127.0.0.1:9", copied=("X-User", "X-Role", "Authorization"))
+    of_own_form = ForwardAuth(
+        kind=ForwardAuthKind.NGINX, url="http://127.0.0.1:9", copied=("X-User", "X-Role", "Authorization")
+    )
     of_settings = () if proxy_headers is None else catalogue.values(proxy_headers_option.OPTION.set(proxy_headers))
     with judges.running(judges.authelia) as judge, judges.running(judges.tinyauth) as tinyauth:
         app = site(
             "app.test",
             route("/", there, options=catalogue.values(access_option.OPTION.set(Access(forward_auth=of_own_form)))),
-            route("/third/", there, options=judged(Kind.AUTHENTIK, judge)),
+            route("/third/", there, options=judged(ForwardAuthKind.AUTHENTIK, judge)),
             route("/open/", there, options=PUBLIC),
-            route("/else/", there, options=judged(Kind.AUTHELIA, judge)),
-            options=judged(Kind.TINYAUTH, tinyauth),
+            route("/else/", there, options=judged(ForwardAuthKind.AUTHELIA, judge)),
+            options=judged(ForwardAuthKind.TINYAUTH, tinyauth),
         )
         with rendered.running(app, settings=model.Globals(options=of_settings)) as gate:
             own = {"Authorization": "Bearer own", "X-Own": "own"}
@@ -158,7 +162,7 @@ def test_headers_of_a_judge_cannot_be_invented_on_routes_without_it(
 
 def test_a_public_site_before_a_judge_of_the_gate(one: echo.EchoServer, judge: judges.Judge) -> None:
     there = f"http://127.0.0.1:{one.port}"
-    settings = dataclasses.replace(SETTINGS, options=(*SETTINGS.options, *judged(Kind.TINYAUTH, judge)))
+    settings = dataclasses.replace(SETTINGS, options=(*SETTINGS.options, *judged(ForwardAuthKind.TINYAUTH, judge)))
     with rendered.running(site("app.test", there, options=PUBLIC), settings=settings) as gate:
         assert "remote-sub" not in gate.said("https://app.test/", **{"Remote-Sub": "forged"}).headers
 
@@ -246,8 +250,8 @@ def test_the_judge_is_told_of_the_path_that_nginx_decides_by(
         assert judge.last.headers["x-forwarded-uri"] == told
 
 
-@pytest.mark.parametrize("kind", [Kind.AUTHELIA, Kind.OAUTH2_PROXY, Kind.NGINX])
-def test_without_its_judge_nobody_comes_in(one: echo.EchoServer, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [ForwardAuthKind.AUTHELIA, ForwardAuthKind.OAUTH2_PROXY, ForwardAuthKind.NGINX])
+def test_without_its_judge_nobody_comes_in(one: echo.EchoServer, kind: ForwardAuthKind) -> None:
     with judges.running(judges.authelia) as gone:
         options = judged(kind, gone)
     with rendered.running(site("app.test", f"http://127.0.0.1:{one.port}", options=options), settings=SETTINGS) as gate:
@@ -268,10 +272,10 @@ def test_a_permission_is_remembered_for_the_same_request_alone(one: echo.EchoSer
         return judges.Judgement(status=204, headers=(("Remote-User", "alice"), ("Cache-Control", "no-store"), *cookies))
 
     with judges.running(judging) as judge:
-        auth = ForwardAuth(kind=Kind.AUTHELIA, url=judge.url, remember_s=600)
+        auth = ForwardAuth(kind=ForwardAuthKind.AUTHELIA, url=judge.url, remember_s=600)
         there = f"http://127.0.0.1:{one.port}"
         options = catalogue.values(access_option.OPTION.set(Access(forward_auth=auth)))
-        each_time = judged(Kind.AUTHELIA, judge)
+        each_time = judged(ForwardAuthKind.AUTHELIA, judge)
         sites = (
             site("app.test", route("/", there), route("/each/", there, options=each_time), options=options),
             site("app.test.other", there, options=options),
@@ -311,7 +315,7 @@ def test_a_large_answer_of_the_judge(one: echo.EchoServer) -> None:
         return judges.Judgement(status=200, headers=(("Remote-Groups", "g" * 10_000),))
 
     with judges.running(judging) as judge:
-        app = site("app.test", f"http://127.0.0.1:{one.port}", options=judged(Kind.AUTHELIA, judge))
+        app = site("app.test", f"http://127.0.0.1:{one.port}", options=judged(ForwardAuthKind.AUTHELIA, judge))
         with rendered.running(app, settings=SETTINGS) as gate:
             assert fetch(gate, "/").status_code == 200
 
@@ -321,7 +325,7 @@ def test_a_large_answer_of_the_judge(one: echo.EchoServer) -> None:
 
 @contextlib.contextmanager
 def _guarding(
-    one: echo.EchoServer, kind: Kind, judging: judges.Judging, *routes: model.Route, **more: object
+    one: echo.EchoServer, kind: ForwardAuthKind, judging: judges.Judging, *routes: model.Route, **more: object
 ) -> collections.abc.Iterator[rendered.Running]:
     with judges.running(judging) as judge:
         there = route("/", f"http://127.0.0.1:{one.port}")
@@ -332,7 +336,7 @@ def _guarding(
 
 
 def test_oauth2_proxy(one: echo.EchoServer) -> None:
-    with _guarding(one, Kind.OAUTH2_PROXY, judges.oauth2_proxy) as gate:
+    with _guarding(one, ForwardAuthKind.OAUTH2_PROXY, judges.oauth2_proxy) as gate:
         refused = fetch(gate, "/a?b=c&d=e", Accept="text/html")
         assert refused.status_code == 302
         there = refused.headers["location"]
@@ -348,7 +352,7 @@ def test_oauth2_proxy(one: echo.EchoServer) -> None:
 
 
 def test_authentik(one: echo.EchoServer) -> None:
-    with _guarding(one, Kind.AUTHENTIK, judges.authentik) as gate:
+    with _guarding(one, ForwardAuthKind.AUTHENTIK, judges.authentik) as gate:
         refused = fetch(gate, "/", Accept="text/html")
         assert (refused.status_code, refused.headers["set-cookie"]) == (302, "authentik_proxy_12345678=1; Path=/")
         assert "page of the outpost for app.test" in fetch(gate, "/outpost.goauthentik.io/start?rd=x").text
@@ -358,14 +362,14 @@ def test_authentik(one: echo.EchoServer) -> None:
 
 
 def test_tinyauth(one: echo.EchoServer) -> None:
-    with _guarding(one, Kind.TINYAUTH, judges.tinyauth) as gate:
+    with _guarding(one, ForwardAuthKind.TINYAUTH, judges.tinyauth) as gate:
         assert fetch(gate, "/x", Accept="text/html").status_code == 307
         assert gate.said("https://app.test/", **SIGNED_IN, **{"Remote-Email": "x"}).headers["remote-sub"] == "42"
 
 
 def test_one_in_nginxs_own_form(one: echo.EchoServer) -> None:
     with judges.running(judges.of_nginx) as judge:
-        auth = ForwardAuth(kind=Kind.NGINX, url=f"{judge.url}/check?strict=1", copied=("X-User",))
+        auth = ForwardAuth(kind=ForwardAuthKind.NGINX, url=f"{judge.url}/check?strict=1", copied=("X-User",))
         options = catalogue.values(access_option.OPTION.set(Access(forward_auth=auth)))
         with rendered.running(site("app.test", f"http://127.0.0.1:{one.port}", options=options)) as gate:
             refused = fetch(gate, "/a", Accept="text/html")
@@ -379,14 +383,14 @@ def test_one_in_nginxs_own_form(one: echo.EchoServer) -> None:
 
 
 def test_the_home_network_or_a_sign_in(one: echo.EchoServer) -> None:
-    with _guarding(one, Kind.AUTHELIA, judges.authelia, allow=("private",), any=True) as gate:
+    with _guarding(one, ForwardAuthKind.AUTHELIA, judges.authelia, allow=("private",), any=True) as gate:
         assert fetch(gate, "/", **{"X-Forwarded-For": "192.168.1.2"}).status_code == 200
         assert fetch(gate, "/", Accept="text/html", **{"X-Forwarded-For": "198.51.100.1"}).status_code == 302
         assert fetch(gate, "/", **SIGNED_IN, **{"X-Forwarded-For": "198.51.100.1"}).status_code == 200
 
 
 def test_the_home_network_and_a_sign_in(one: echo.EchoServer) -> None:
-    with _guarding(one, Kind.AUTHELIA, judges.authelia, allow=("private",)) as gate:
+    with _guarding(one, ForwardAuthKind.AUTHELIA, judges.authelia, allow=("private",)) as gate:
         assert fetch(gate, "/", Accept="text/html", **{"X-Forwarded-For": "192.168.1.2"}).status_code == 302
         assert fetch(gate, "/", **SIGNED_IN, **{"X-Forwarded-For": "198.51.100.1"}).status_code == 403
         assert fetch(gate, "/", **SIGNED_IN, **{"X-Forwarded-For": "192.168.1.2"}).status_code == 200
@@ -395,7 +399,7 @@ def test_the_home_network_and_a_sign_in(one: echo.EchoServer) -> None:
 def test_the_gates_judge_guards_sites_that_share_their_blocks(one: echo.EchoServer, judge: judges.Judge) -> None:
     there = f"http://127.0.0.1:{one.port}"
     sites = [site(name, there) for name in ("app.test", "app.test.b", "app.test.c")]
-    settings = dataclasses.replace(SETTINGS, options=(*SETTINGS.options, *judged(Kind.AUTHELIA, judge)))
+    settings = dataclasses.replace(SETTINGS, options=(*SETTINGS.options, *judged(ForwardAuthKind.AUTHELIA, judge)))
     with rendered.running(*sites, settings=settings, own_blocks=1) as gate:
         for one_site in sites:
             assert fetch(gate, f"https://{one_site.host}/", Accept="text/html").status_code == 302

@@ -83,7 +83,7 @@ def guards(family: client_authority.ClientAuthority, judge: judges.Judge) -> dic
     found = client_authorities.read(str(family.file), str(family.revoked), None)
     ca = client_certificates_form.ClientAuthority(path=str(family.file), found=found)
     certificate = client_certificates_form.ClientCertificates(ca=ca, revoked=str(family.revoked))
-    form = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.AUTHELIA, url=judge.url)
+    form = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.ForwardAuthKind.AUTHELIA, url=judge.url)
     return {
         "allow": Access(allow=("192.0.2.1",)),
         "deny": Access(deny=("127.0.0.1",)),

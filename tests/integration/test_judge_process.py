@@ -256,7 +256,7 @@ async def test_a_planned_change_is_no_trouble(house: House) -> None:
         async with running(keeper):
             await asyncio.sleep(0)
             async with keeper._lock:
-                await keeper._process.replace((POLICY,), judge_process.Accounts())
+                await keeper._process.replace((POLICY,), judge_process.SignInAccounts())
                 planned = house.pid
                 keeper._changed.set()
                 await asyncio.to_thread(keeper._process.serves)  # the loop that looks after it has run by then
@@ -356,7 +356,7 @@ async def test_a_replacement_that_fails_leaves_no_second_process(
     with monkeypatch.context() as patch:
         patch.setattr(judge_process.JudgeProcess if call == "_switch" else judge_process, call, fail)
         with pytest.raises(OSError, match="No space"):
-            await newer._process.replace((POLICY,), judge_process.Accounts())
+            await newer._process.replace((POLICY,), judge_process.SignInAccounts())
     assert _running() == [before]
     assert house.names() == ["judge-control.sock", "judge.pid", "judge.sock"]
     assert (await house.ask())[0] == 200

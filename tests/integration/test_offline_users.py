@@ -101,7 +101,7 @@ def test_no_token_for_a_user_who_goes_meanwhile(chosen: settings.Settings, monke
 def test_an_invitation_leads_to_the_daemons_gate(chosen: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whose file may be another than the one of this account's settings."""
     chosen.config.write_text("login: {host: auth.example.com}\nsites: {}\n")
-    monkeypatch.setattr(control_client.Client, "status", lambda *_: {"config": str(chosen.config)})
+    monkeypatch.setattr(control_client.ControlClient, "status", lambda *_: {"config": str(chosen.config)})
     code, said = run(chosen, "users", "invite", "carol")
     assert code == 0, said
     assert "https://auth.example.com/invitation?token=" in said

@@ -12,7 +12,7 @@ from daemun.core import model
 from daemun.core.options import access_option, catalogue
 from daemun.core.options.access_option import Access
 from daemun.core.options.errors_option import ErrorPages
-from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
+from daemun.core.options.forward_auth_forms import ForwardAuth, ForwardAuthKind
 from daemun.core.options.page_file import PageFile
 from tests.support import ports, rendered
 from tests.support.sites import proxy, route, site
@@ -80,8 +80,14 @@ def gate() -> collections.abc.Iterator[rendered.Running]:
             route("/down/", proxy(f"http://127.0.0.1:{ports.free_port()}", hold=0.0)),
             route("/outside/", url, options=outside),
             route("/limited/", url, access=limited),
-            route("/judged/", url, access=Access(forward_auth=ForwardAuth(kind=Kind.TRAEFIK, url=f"{url}/200"))),
-            route("/refused/", url, access=Access(forward_auth=ForwardAuth(kind=Kind.TRAEFIK, url=f"{url}/401"))),
+            route(
+                "/judged/", url, access=Access(forward_auth=ForwardAuth(kind=ForwardAuthKind.TRAEFIK, url=f"{url}/200"))
+            ),
+            route(
+                "/refused/",
+                url,
+                access=Access(forward_auth=ForwardAuth(kind=ForwardAuthKind.TRAEFIK, url=f"{url}/401")),
+            ),
             route("/unbuffered/", proxy(url, buffering=False)),
             route("/api/", url, errors=pages(servers=False)),
             route("/enter/", url, errors=pages(servers=True, s401="enter", s419="page", s410="page")),

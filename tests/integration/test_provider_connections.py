@@ -24,7 +24,7 @@ from tests.support.identity_providers import answer_with
 
 PROVIDER = login_providers.Provider(
     key="id.test",
-    kind=login_providers.Kind.GITHUB,
+    kind=login_providers.ProviderKind.GITHUB,
     issuer="https://id.test",
     client_id="a",
     name="Home",

@@ -22,7 +22,7 @@ def gate(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
         folder.chmod(0o755)
         (folder / "sub").mkdir(mode=0o755)
         (folder / "sub" / "index.html").write_text("sub")
-        judge = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.OAUTH2_PROXY, url=one.url)
+        judge = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.ForwardAuthKind.OAUTH2_PROXY, url=one.url)
         routes = (
             route("/", one.url),
             route("/api/", one.url),

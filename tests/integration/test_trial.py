@@ -128,17 +128,19 @@ def test_the_command_records_what_to_go_back_to_before_it_applies(
     """Its terminal is gone while it waits."""
     calls: list[str] = []
 
-    def begin(client: control_client.Client, seconds: float, number: int | None) -> dict[str, typing.Any]:
+    def begin(client: control_client.ControlClient, seconds: float, number: int | None) -> dict[str, typing.Any]:
         calls.append(f"trial of {seconds:g} s")
         return {}
 
-    def end(client: control_client.Client, *, file: str = "") -> dict[str, typing.Any]:
+    def end(client: control_client.ControlClient, *, file: str = "") -> dict[str, typing.Any]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(control_client.Client, "begin_trial", begin)
-    monkeypatch.setattr(control_client.Client, "apply", end)
+    monkeypatch.setattr(control_client.ControlClient, "begin_trial", begin)
+    monkeypatch.setattr(control_client.ControlClient, "apply", end)
     with pytest.raises(KeyboardInterrupt):
-        apply.put_live(control_client.Client(settings.Settings(config=house.main, state=house.main.parent)), 60, None)
+        apply.put_live(
+            control_client.ControlClient(settings.Settings(config=house.main, state=house.main.parent)), 60, None
+        )
     assert calls == ["trial of 60 s"]
 
 

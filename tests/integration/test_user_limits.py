@@ -16,7 +16,7 @@ from daemun.core import model
 from daemun.core.access import access_tokens
 from daemun.core.options import access_option, basic_auth_form, catalogue, rate_limit_form, rewrite_option
 from daemun.core.options.access_option import Access
-from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
+from daemun.core.options.forward_auth_forms import ForwardAuth, ForwardAuthKind
 from daemun.errors import RenderError
 from daemun.sources import nginx_snippet
 from tests.support import backend, bad_servers, echo, holding, judges, login_house, ports, rendered
@@ -74,7 +74,7 @@ def one_house(one: echo.EchoServer) -> collections.abc.Iterator[House]:
             options=guarded(login=EVERYBODY),
         )
         either = site("either.test", there, options=guarded(login=EVERYBODY, allow=HOME, any=True, rate_limit=LIMIT))
-        forward = guarded(forward_auth=ForwardAuth(kind=Kind.AUTHELIA, url=j.url), rate_limit=LIMIT)
+        forward = guarded(forward_auth=ForwardAuth(kind=ForwardAuthKind.AUTHELIA, url=j.url), rate_limit=LIMIT)
         app = site("app.test", route("/", there), route("/bypass/", there), options=forward)
         with login_house.house(home, either, app, gate=login_house.settings()) as running:
             running.store.write(access_tokens.KEY, tokens())
@@ -219,7 +219,7 @@ def test_a_server_leads_nobody_past_the_guard_of_another_route(one: echo.EchoSer
     with contextlib.ExitStack() as stack:
         judge = stack.enter_context(judges.running(judges.authelia))
         hostile = stack.enter_context(bad_servers.running(_leading_away))
-        judged = guarded(forward_auth=ForwardAuth(kind=Kind.AUTHELIA, url=judge.url), rate_limit=LIMIT)
+        judged = guarded(forward_auth=ForwardAuth(kind=ForwardAuthKind.AUTHELIA, url=judge.url), rate_limit=LIMIT)
         shared = site(
             "app.test",
             route("/", f"http://127.0.0.1:{one.port}", options=judged),
@@ -253,7 +253,7 @@ async def test_requests_that_wait_are_counted_once_and_arrive_as_they_were() -> 
     twice = rewrite_option.Rewrite(match="^/out/(?<rest>.*)$", to="/out/out/${rest}")
     with judges.running(judges.authelia) as judge:
         limit = dataclasses.replace(LIMIT, burst=2)
-        held = guarded(forward_auth=ForwardAuth(kind=Kind.AUTHELIA, url=judge.url), rate_limit=limit)
+        held = guarded(forward_auth=ForwardAuth(kind=ForwardAuthKind.AUTHELIA, url=judge.url), rate_limit=limit)
         sites = (
             site("app.test", there, options=held),
             site("app.test.in", route("/in/", proxy(f"{there}/x/"), options=held)),

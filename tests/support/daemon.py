@@ -306,9 +306,9 @@ class Daemon:
         return wanted is None or self.nginx_pid() is None or len(taking) == wanted
 
     @property
-    def control(self) -> control_client.Client:
+    def control(self) -> control_client.ControlClient:
         """The commands' own client, for loops: to start a command for each look keeps a processor busy."""
-        return control_client.Client(settings.Settings(config=self.config, state=self.state))
+        return control_client.ControlClient(settings.Settings(config=self.config, state=self.state))
 
     def look(self) -> Json:
         """What `status --json` would show at this moment, in the middle of a round, too; without sites when no daemon

@@ -67,7 +67,7 @@ def old_workers() -> gate_port.OldWorkersReport:
 
 
 class FakeGate:
-    """Implements `gate_port.Gate`. Its values are what it tells; `on_apply` decides how an apply ends."""
+    """Implements `gate_port.GatePort`. Its values are what it tells; `on_apply` decides how an apply ends."""
 
     def __init__(self, *, config: pathlib.Path, state: pathlib.Path) -> None:
         self.told = gate_port.GateStatus(

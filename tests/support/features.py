@@ -527,7 +527,7 @@ def _nginx_proxy() -> Feature:
     )
     clear = {"tls": model.Tls(mode=model.TlsMode.OFF), "http": model.HttpMode.SERVE}
     patterns = (
-        site("www.example.*", route("/a/", "http://10.0.0.1"), otherwise=model.Answer(status=418), **clear),
+        site("www.example.*", route("/a/", "http://10.0.0.1"), otherwise=model.FixedAnswer(status=418), **clear),
         site(r"~^(a|b)\d{1,2}\.example\.com$", "http://10.0.0.1", **clear),
     )
     return _settings(
@@ -575,9 +575,11 @@ def _access() -> Feature:
     rate = rate_limit_form.RateLimit(rate=rate_limit_form.Rate(requests=10, period_s=1))
     by_user = dataclasses.replace(rate, by="user")
     gate = access_option.Access(allow=("private",), rate_limit=rate)
-    authelia = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.AUTHELIA, url="http://127.0.0.1:9091")
+    authelia = forward_auth_forms.ForwardAuth(
+        kind=forward_auth_forms.ForwardAuthKind.AUTHELIA, url="http://127.0.0.1:9091"
+    )
     own = forward_auth_forms.ForwardAuth(
-        kind=forward_auth_forms.Kind.NGINX, url="https://192.0.2.7/check?x=1", copied=("X-User",)
+        kind=forward_auth_forms.ForwardAuthKind.NGINX, url="https://192.0.2.7/check?x=1", copied=("X-User",)
     )
     return _settings(
         site(
@@ -616,7 +618,7 @@ def _streams() -> Feature:
                 server("tcp://[fd00::1]:1883", backup=True, max_fails=0),
             ),
             balance=stream_forms.Spread.LEAST_CONN,
-            timeout=stream_forms.Times(connect_s=1.5, idle_s=3600.0),
+            timeout=stream_forms.StreamTimeouts(connect_s=1.5, idle_s=3600.0),
             allow=("private",),
             deny=("10.0.0.66",),
             connections=20,

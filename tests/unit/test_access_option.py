@@ -10,7 +10,7 @@ from daemun.core.access import access_levels
 from daemun.core.options import access_option, catalogue, client_certificates_form, country_forms
 from daemun.core.options.access_option import Access
 from daemun.core.options.client_certificates_form import ClientCertificates
-from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
+from daemun.core.options.forward_auth_forms import ForwardAuth, ForwardAuthKind
 from daemun.core.options.login_rule_form import LoginRule
 from daemun.core.options.rate_limit_form import Rate, RateLimit
 from daemun.core.rounds import merge
@@ -52,7 +52,7 @@ def read(access: str) -> tuple[Access | None, list[str]]:
         (
             "{forward_auth: authelia, rate_limit: {rate: 5/m, by: user}}",
             Access(
-                forward_auth=ForwardAuth(kind=Kind.AUTHELIA),
+                forward_auth=ForwardAuth(kind=ForwardAuthKind.AUTHELIA),
                 rate_limit=RateLimit(rate=Rate(requests=5, period_s=A_MINUTE), by="user"),
             ),
         ),
@@ -67,10 +67,10 @@ def read(access: str) -> tuple[Access | None, list[str]]:
             "{client_certificates: {ca: own.pem, revoked: own.crl}, allow: private, any: true}",
             Access(client_certificates=WITH_LIST, allow=("private",), any=True),
         ),
-        ("{forward_auth: authelia}", Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA))),
+        ("{forward_auth: authelia}", Access(forward_auth=ForwardAuth(kind=ForwardAuthKind.AUTHELIA))),
         (
             "{forward_auth: {kind: authelia, remember: 10s}}",
-            Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA, remember_s=10.0)),
+            Access(forward_auth=ForwardAuth(kind=ForwardAuthKind.AUTHELIA, remember_s=10.0)),
         ),
         (
             "{forward_auth: {url: http://judge:8080/x?y=z, copy: X-User}}",
@@ -247,7 +247,7 @@ def test_a_label_never_opens_what_the_file_guards() -> None:
 def test_a_label_names_a_judge_and_no_server() -> None:
     """Whoever may start a container is not to make the gate request whatever it can reach."""
     given = label_options.read_route({"access": {"forward_auth": "authelia"}}).given(catalogue.BY_NAME)["access"]
-    assert given == Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA))
+    assert given == Access(forward_auth=ForwardAuth(kind=ForwardAuthKind.AUTHELIA))
     for value in ("http://127.0.0.1:9000/", "{url: http://127.0.0.1/}", "nginx"):
         with pytest.raises(label_options.OptionError):
             _checked_label(value)
@@ -261,10 +261,10 @@ def _checked_label(value: str) -> None:
 
 
 def test_the_files_judge_and_a_labels_cannot_be_one() -> None:
-    outer = Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA))
-    assert merged(Access(forward_auth=ForwardAuth(kind=Kind.TINYAUTH)), outer)[0] is None
-    elsewhere = Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA, url="http://10.0.0.9:9091"))
-    same = Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA, remember_s=60.0), connections=3)
+    outer = Access(forward_auth=ForwardAuth(kind=ForwardAuthKind.AUTHELIA))
+    assert merged(Access(forward_auth=ForwardAuth(kind=ForwardAuthKind.TINYAUTH)), outer)[0] is None
+    elsewhere = Access(forward_auth=ForwardAuth(kind=ForwardAuthKind.AUTHELIA, url="http://10.0.0.9:9091"))
+    same = Access(forward_auth=ForwardAuth(kind=ForwardAuthKind.AUTHELIA, remember_s=60.0), connections=3)
     assert merged(same, elsewhere)[0] == dataclasses.replace(elsewhere, connections=3)
     assert merged(elsewhere, outer)[0] is None
     assert merged(Access(deny=("192.0.2.1",)), outer)[0] == dataclasses.replace(outer, deny=("192.0.2.1",))

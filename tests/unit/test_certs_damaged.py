@@ -47,7 +47,7 @@ def _pem(key: ed25519.Ed25519PrivateKey) -> bytes:
 def test_a_budget_with_a_moment_that_there_is_not(moment: object) -> None:
     """Each order failed, for as long as the file was there."""
     store = memory_store.MemoryStore()
-    counted = next(iter(budget.Counted)).name
+    counted = next(iter(budget.CaLimitKind)).name
     order = budget.OrderCost(by="a.test", hosts=("a.test",), domains=frozenset({"a.test"}))
     limits = budget.limits_of(DIRECTORY)
     assert limits

@@ -14,7 +14,7 @@ NOW = datetime.datetime(2026, 11, 29, tzinfo=datetime.UTC)
 
 
 def issue(name: str) -> client_ca.IssuedClient:
-    made = client_ca.Client(name=name, serial="1", made_at=NOW, expires_at=NOW)
+    made = client_ca.ClientCertificate(name=name, serial="1", made_at=NOW, expires_at=NOW)
     return client_ca.IssuedClient(client=made, p12=b"\x00p12 of " + name.encode(), password="a password")
 
 

@@ -519,7 +519,7 @@ def test_conditions_and_limits() -> None:
     assert access(basic_auth__users=f"alice:{hashed} bob:{hashed}", basic_auth__realm="42") == access_option.Access(
         basic_auth=basic_auth_form.BasicAuth(users=(("alice", hashed), ("bob", hashed)), realm="42")
     )
-    judge = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.AUTHELIA, remember_s=10.0)
+    judge = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.ForwardAuthKind.AUTHELIA, remember_s=10.0)
     assert access(forward_auth__kind="authelia", forward_auth__remember="10s") == access_option.Access(
         forward_auth=judge
     )

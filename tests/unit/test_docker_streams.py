@@ -320,7 +320,7 @@ def site(host: str, **more: object) -> model.Site:
 
 
 def of_file(name: str, listen: int, **more: object) -> streams_option.NamedStream:
-    target = stream_forms.Target(protocol=stream_forms.Protocol.TCP, host="10.0.0.8", port=1)
+    target = stream_forms.StreamTarget(protocol=stream_forms.StreamProtocol.TCP, host="10.0.0.8", port=1)
     stream = stream_forms.Stream(
         listen=(model.Address(port=listen),),
         to=(stream_forms.Server(url=target),),

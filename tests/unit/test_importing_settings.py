@@ -115,10 +115,10 @@ def test_a_key_of_another_kind_is_refused() -> None:
 # --- in daemun.yaml ------------------------------------------------------------------------------------------------
 
 
-def found_certificate(*names: str, directory: str) -> found_items.Certificate:
+def found_certificate(*names: str, directory: str) -> found_items.FoundCertificate:
     now = clock.FakeClock().now()
     issued = local_ca.load_or_create(memory_store.MemoryStore(), now).issue(names, now)
-    return found_items.Certificate(place=f"live/{names[0]}", directory=directory, bundle=issued)
+    return found_items.FoundCertificate(place=f"live/{names[0]}", directory=directory, bundle=issued)
 
 
 def practice(name: str, **values: object) -> found_items.Practice:

@@ -49,7 +49,7 @@ def test_five_certificates_for_the_same_names_and_week() -> None:
 
 def test_what_replaces_by_the_word_of_lets_encrypt_is_exempt_but_for_the_orders() -> None:
     assert budget.find_refusal(made(50), order("new.example.com", replaces=True), LIMITS, NOW) is None
-    assert {spend.counted for spend in made(3, replaces=True)} == {budget.Counted.ORDERS}
+    assert {spend.counted for spend in made(3, replaces=True)} == {budget.CaLimitKind.ORDERS}
     assert budget.find_refusal(made(50), order("new.example.com", replaces=True), budget.PUBLIC, NOW) is not None
 
 
@@ -74,9 +74,9 @@ def test_five_failed_validations_of_a_name_in_an_hour() -> None:
 def test_an_order_that_failed_costs_no_certificate_and_one_that_lasts_counts_from_its_end() -> None:
     begun = budget.reserve((), order("a.test"), LIMITS, NOW)
     failed = budget.close_order(begun, "a", NOW, is_issued=False)
-    assert {spend.counted for spend in failed} == {budget.Counted.ORDERS}
+    assert {spend.counted for spend in failed} == {budget.CaLimitKind.ORDERS}
     issued = budget.close_order(begun, "a", NOW + DAY, is_issued=True)
-    assert {spend.at for spend in issued if spend.counted is budget.Counted.DOMAIN} == {NOW + DAY}
+    assert {spend.at for spend in issued if spend.counted is budget.CaLimitKind.DOMAIN} == {NOW + DAY}
 
 
 def test_a_crash_costs_what_may_have_reached_the_ca() -> None:
@@ -84,15 +84,15 @@ def test_a_crash_costs_what_may_have_reached_the_ca() -> None:
     begun = budget.reserve_failures(budget.reserve((), order("a.test"), LIMITS, NOW), "a", ("a.test",), LIMITS, NOW)
     again = budget.reserve(begun, order("a.test"), LIMITS, NOW)
     counts = [spend.counted for spend in again]
-    assert counts.count(budget.Counted.ORDERS) == 2
-    assert counts.count(budget.Counted.FAILURES) == 1
-    assert counts.count(budget.Counted.SET) == 1, "nobody knows the URL of the first any more"
+    assert counts.count(budget.CaLimitKind.ORDERS) == 2
+    assert counts.count(budget.CaLimitKind.FAILURES) == 1
+    assert counts.count(budget.CaLimitKind.SET) == 1, "nobody knows the URL of the first any more"
     # Going on with an order asks for no second look.
     assert budget.reserve_failures(begun, "a", ("a.test",), LIMITS, NOW) == begun
 
 
 def test_a_clock_that_was_ahead_does_not_forbid_for_years() -> None:
-    ahead = tuple(budget.Spend(counted=budget.Counted.SET, key="a.test", at=NOW + 5000 * DAY) for _ in range(5))
+    ahead = tuple(budget.Spend(counted=budget.CaLimitKind.SET, key="a.test", at=NOW + 5000 * DAY) for _ in range(5))
     refusal = budget.find_refusal(ahead, order("a.test"), LIMITS, NOW)
     assert refusal is not None
     assert refusal.until == NOW + 7 * DAY + budget.MARGIN
@@ -141,31 +141,31 @@ def test_what_certificates_are_counted_by(host: str, domain: str) -> None:
 def test_whatever_happens_no_window_holds_more_than_its_limit(steps: list[tuple[int, str, str]]) -> None:
     """As the CA counts what reaches it: orders that were sent, certificates that were issued, names that failed."""
     limits = (
-        budget.Limit(counted=budget.Counted.DOMAIN, most=3, window=7 * DAY),
-        budget.Limit(counted=budget.Counted.SET, most=2, window=7 * DAY),
-        budget.Limit(counted=budget.Counted.ORDERS, most=4, window=30 * HOUR),
-        budget.Limit(counted=budget.Counted.FAILURES, most=2, window=48 * HOUR),
+        budget.Limit(counted=budget.CaLimitKind.DOMAIN, most=3, window=7 * DAY),
+        budget.Limit(counted=budget.CaLimitKind.SET, most=2, window=7 * DAY),
+        budget.Limit(counted=budget.CaLimitKind.ORDERS, most=4, window=30 * HOUR),
+        budget.Limit(counted=budget.CaLimitKind.FAILURES, most=2, window=48 * HOUR),
     )
     now = NOW
     ledger: budget.Ledger = ()
-    events: dict[tuple[budget.Counted, str], list[datetime.datetime]] = {}
+    events: dict[tuple[budget.CaLimitKind, str], list[datetime.datetime]] = {}
     for hours, host, end in steps:
         now += hours * HOUR
         wanted = order(host, by=host)
         if budget.find_refusal(ledger, wanted, limits, now) is not None:
             continue
         ledger = budget.reserve(ledger, wanted, limits, now)
-        events.setdefault((budget.Counted.ORDERS, ""), []).append(now)
+        events.setdefault((budget.CaLimitKind.ORDERS, ""), []).append(now)
         ledger = budget.reserve_failures(ledger, host, (host,), limits, now)
         if end == "issued":
-            events.setdefault((budget.Counted.SET, host), []).append(now)
-            events.setdefault((budget.Counted.DOMAIN, host), []).append(now)
+            events.setdefault((budget.CaLimitKind.SET, host), []).append(now)
+            events.setdefault((budget.CaLimitKind.DOMAIN, host), []).append(now)
             ledger = budget.close_order(ledger, host, now, is_issued=True)
         elif end == "failed":
-            events.setdefault((budget.Counted.FAILURES, host), []).append(now)
+            events.setdefault((budget.CaLimitKind.FAILURES, host), []).append(now)
             ledger = budget.close_order(ledger, host, now, is_issued=False, failed=frozenset({host}))
         else:  # a crash; the CA looked, and saw nothing
-            events.setdefault((budget.Counted.FAILURES, host), []).append(now)
+            events.setdefault((budget.CaLimitKind.FAILURES, host), []).append(now)
     most = {limit.counted: limit for limit in limits}
     for (counted, _), due_times in events.items():
         limit = most[counted]

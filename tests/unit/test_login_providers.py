@@ -139,7 +139,7 @@ def test_a_provider_that_is_a_guarded_site_itself(access: str, is_warned: bool) 
 
 PROVIDER = login_providers.Provider(
     key="id.test",
-    kind=login_providers.Kind.OIDC,
+    kind=login_providers.ProviderKind.OIDC,
     issuer="https://id.test",
     client_id="a",
     name="Ä",

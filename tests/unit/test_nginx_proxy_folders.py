@@ -447,9 +447,9 @@ def test_certificates_of_clients(mounted: Mounted) -> None:
     root = f"{mounted.root}/certs"
     digest = {name: text or "" for name, text in found.trusted}
 
-    own = model.ClientCertificates(ca_file=f"{root}/a.test.ca.crt", digest=digest["a.test.ca.crt"], is_optional=True)
+    own = model.ClientVerification(ca_file=f"{root}/a.test.ca.crt", digest=digest["a.test.ca.crt"], is_optional=True)
     assert folders.choose_clients(found, "a.test", "optional") == (True, own)
-    of_all = model.ClientCertificates(ca_file=f"{root}/ca.crt", digest=digest["ca.crt"])
+    of_all = model.ClientVerification(ca_file=f"{root}/ca.crt", digest=digest["ca.crt"])
     assert folders.choose_clients(found, "b.test", "on") == (True, of_all)
     assert folders.choose_clients(found, "b.test", "off") == (True, None)
     assert folders.choose_clients(found, "c.test", "on") == (False, None)

@@ -105,17 +105,17 @@ def test_the_default_host() -> None:
 
 
 def test_the_default_root() -> None:
-    assert site().otherwise == model.Answer(status=404)
-    assert site(DEFAULT_ROOT="418").otherwise == model.Answer(status=418)
-    assert site(DEFAULT_ROOT="301 https://$host/x").otherwise == model.Answer(status=301, text="https://$host/x")
-    assert site(DEFAULT_ROOT="none").otherwise == model.Answer(status=404)
+    assert site().otherwise == model.FixedAnswer(status=404)
+    assert site(DEFAULT_ROOT="418").otherwise == model.FixedAnswer(status=418)
+    assert site(DEFAULT_ROOT="301 https://$host/x").otherwise == model.FixedAnswer(status=301, text="https://$host/x")
+    assert site(DEFAULT_ROOT="none").otherwise == model.FixedAnswer(status=404)
 
 
 @pytest.mark.parametrize("root", ["x", "99", "404; } server {", "200 $upstream_secret", "301 javascript:alert(1)"])
 def test_a_bad_default_root_is_told_and_not_used(root: str) -> None:
     found = gate(DEFAULT_ROOT=root)
 
-    assert found.defaults.otherwise == model.Answer()
+    assert found.defaults.otherwise == model.FixedAnswer()
     assert any(note.startswith("DEFAULT_ROOT: ") for note in found.notes)
 
 

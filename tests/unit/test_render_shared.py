@@ -68,7 +68,7 @@ OPTIONS: dict[type, dict[str, object]] = {
         "server_tokens": "on",
         "challenge": False,
         "refuses_tls": True,
-        "otherwise": model.Answer(status=418),
+        "otherwise": model.FixedAnswer(status=418),
         "options": catalogue.values(redirect_status_option.OPTION.set(301)),
         "snippet": LINE,
         "fault": model.SetAside(reason="x"),
@@ -77,7 +77,7 @@ OPTIONS: dict[type, dict[str, object]] = {
         "mode": model.TlsMode.OFF,
         "group": ("plain.test", "other.test"),
         "policy": model.TlsPolicy(name="x", protocols=("TLSv1.3",), ciphers="x"),
-        "clients": model.ClientCertificates(ca_file="/ca.pem"),
+        "clients": model.ClientVerification(ca_file="/ca.pem"),
     },
     model.Route: {
         "path": "/x",

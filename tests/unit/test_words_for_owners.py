@@ -136,7 +136,7 @@ def test_a_daemon_of_root_is_named_while_it_runs_alone(monkeypatch: pytest.Monke
 
     def told() -> str:
         with pytest.raises(control_client.NotRunningError) as caught:
-            control_client.Client(mine).status()
+            control_client.ControlClient(mine).status()
         return str(caught.value)
 
     assert "There is one of root" not in told()

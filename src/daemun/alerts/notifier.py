@@ -68,7 +68,7 @@ def find_dangers(rules: alerting_forms.Rules) -> frozenset[alert_ledger.Danger]:
 
 
 class Notifier:
-    """Implements `control.ports.Alerts`. Not thread-safe: one per event loop, and `run` must be running.
+    """Implements `control.ports.AlertSender`. Not thread-safe: one per event loop, and `run` must be running.
 
     look: what is there now; None: nothing is known yet, as before the first round of the daemon.
     machine: the name of this host. version: daemun's. options: of the commands that messages name.

@@ -28,7 +28,7 @@ PATIENCE_S = 240.0
 
 
 class AccountService:
-    """Implements `account_port.Accounts` and `account_port.Adopter`.
+    """Implements `account_port.AcmeAccounts` and `account_port.Adopter`.
 
     reload: lets nginx know the thumbprint of a new shared key; called after it is in use.
     """

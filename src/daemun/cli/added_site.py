@@ -8,7 +8,7 @@ from daemun.cli import control_client, json_answer, output
 Json = dict[str, typing.Any]
 
 
-def print_probe(daemon: control_client.Client, host: str, path: str) -> None:
+def print_probe(daemon: control_client.ControlClient, host: str, path: str) -> None:
     """Try the servers of one route, and report what is wrong and what to do."""
     try:
         daemon.probe(host)

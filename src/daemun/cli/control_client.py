@@ -46,7 +46,7 @@ class NotAnsweringError(errors.EnvironmentProblemError):
     """A daemon listens on the control socket, and does not answer in time."""
 
 
-class Client:
+class ControlClient:
     """The API of `web.api`, one method per question. Each raises NotRunningError when no daemon is there,
     EnvironmentProblemError when it cannot be reached for another reason, DaemunError with its words when it refuses."""
 

@@ -58,15 +58,15 @@ def with_daemons_file(chosen: settings.Settings) -> settings.Settings:
     if chosen.config_was_chosen:
         return chosen
     try:
-        file = pathlib.Path(control_client.Client(chosen).status("")["config"])
+        file = pathlib.Path(control_client.ControlClient(chosen).status("")["config"])
     except errors.DaemunError:
         return chosen
     return dataclasses.replace(chosen, config=file)
 
 
-def daemon_of(chosen: settings.Settings) -> control_client.Client | None:
+def daemon_of(chosen: settings.Settings) -> control_client.ControlClient | None:
     """The daemon that reads the chosen file; None when none runs, or one that reads another file."""
-    daemon = control_client.Client(chosen)
+    daemon = control_client.ControlClient(chosen)
     try:
         file = pathlib.Path(daemon.status("")["config"])
     except control_client.NotRunningError:
@@ -76,7 +76,7 @@ def daemon_of(chosen: settings.Settings) -> control_client.Client | None:
     return daemon
 
 
-def apply_and_wait(daemon: control_client.Client, *, file: str = "") -> Json:
+def apply_and_wait(daemon: control_client.ControlClient, *, file: str = "") -> Json:
     """Apply, and wait until nothing of it waits any more, which a line on standard error reports. file: as
     `Client.apply`. Raises: as `Client`."""
     report = daemon.apply(file=file)

@@ -67,7 +67,7 @@ def change(
 
     host = host_names.normal(host)
     caller.add_subject(host)
-    daemon = control_client.Client(chosen)
+    daemon = control_client.ControlClient(chosen)
     planned = _Edit(edit=edit, into=into, kept={} if is_new else lost_file.read_kept_included(chosen))
     try:
         file = daemon_state.config_of(chosen, daemon.status(host))
@@ -93,7 +93,9 @@ class _Edit:
     kept: collections.abc.Mapping[str, bytes]
 
 
-def _change_live(daemon: control_client.Client, file: pathlib.Path, *, host: str, edit: _Edit, done: str) -> None:
+def _change_live(
+    daemon: control_client.ControlClient, file: pathlib.Path, *, host: str, edit: _Edit, done: str
+) -> None:
     """With the daemon that reads the file."""
     before = daemon.status(host)
     edited = _edit(file, host, edit)
@@ -140,12 +142,12 @@ def _mention_mistakes(edited: _Edited, found: list[Json]) -> None:
         output.print_line(f"  and {len(mistakes) - _MOST_MISTAKES} more; `daemun check` tells all")
 
 
-def _apply(daemon: control_client.Client, edited: _Edited, *, host: str, before: list[Json]) -> _Result:
+def _apply(daemon: control_client.ControlClient, edited: _Edited, *, host: str, before: list[Json]) -> _Result:
     report = daemon_state.apply_and_wait(daemon, file=edited.version)
     return _Result(refusal=_refusal_of(daemon, report, host=host, before=before), problems=report["problems"])
 
 
-def _refusal_of(daemon: control_client.Client, report: Json, *, host: str, before: list[Json]) -> str | None:
+def _refusal_of(daemon: control_client.ControlClient, report: Json, *, host: str, before: list[Json]) -> str | None:
     """Why the edit is not live; None: it is."""
     sites = [site for site in daemon.status(host)["sites"] if site["host"] == host]
     waiting = [site for site in sites if site["state"] in verdict.NOT_YET]

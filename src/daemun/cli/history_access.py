@@ -88,7 +88,7 @@ def mask_file(file: pathlib.Path) -> "kept_secrets.MaskedFiles":
 def file_of(chosen: settings.Settings) -> pathlib.Path:
     """The file that the daemon reads, or would read."""
     try:
-        return daemon_state.config_of(chosen, control_client.Client(chosen).status(""))
+        return daemon_state.config_of(chosen, control_client.ControlClient(chosen).status(""))
     except control_client.NotRunningError:
         return chosen.config
 

@@ -29,7 +29,7 @@ def complete(context: typer.Context, incomplete: str) -> collections.abc.Iterato
         chosen = settings.resolve(
             given, environ=os.environ, is_root=os.geteuid() == 0, working_directory=pathlib.Path.cwd()
         )
-        sites = control_client.Client(chosen).status()["sites"]
+        sites = control_client.ControlClient(chosen).status()["sites"]
     except errors.DaemunError:
         return
     yield from (site["host"] for site in sites if site["host"].startswith(incomplete))

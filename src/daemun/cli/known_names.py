@@ -23,7 +23,7 @@ def read(chosen: settings.Settings) -> KnownNames:
     from daemun.wiring.offline import configuration
 
     with contextlib.suppress(errors.DaemunError):
-        status = control_client.Client(chosen).status()
+        status = control_client.ControlClient(chosen).status()
         return KnownNames(
             tuple((site["host"], *site["aliases"]) for site in status["sites"]),
             tuple(one["name"] for one in status.get("streams", ())),

@@ -19,7 +19,7 @@ from daemun.core.logged import error_line, logged_request, request_filter
 from daemun.core.texts import words
 from daemun.nginx import log_files, request_log
 
-Found = logged_request.LoggedRequest | error_line.ErrorLine | None
+Found = logged_request.LoggedRequest | error_line.RequestErrorLine | None
 
 _FIELDS = {
     "host": "host",
@@ -37,7 +37,7 @@ class Output(enum.Enum):
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
-class Lines:
+class LineFilter:
     """Which lines are wanted. passed: how many were not taken because their form has not what the filter looks at, by
     the field; "": it is no form that is known."""
 
@@ -71,7 +71,7 @@ class Lines:
         return request.at < self.wanted.since - request_log.OUT_OF_ORDER
 
 
-def find(files: log_files.LogFiles, wanted: Lines, most: int | None) -> collections.abc.Iterator[bytes]:
+def find(files: log_files.LogFiles, wanted: LineFilter, most: int | None) -> collections.abc.Iterator[bytes]:
     """The lines that are wanted, the oldest first; with `most` the last ones of them."""
     if most is None:
         yield from filter(wanted.takes, files.forward(wanted.is_before))
@@ -88,7 +88,7 @@ def find(files: log_files.LogFiles, wanted: Lines, most: int | None) -> collecti
 
 
 @dataclasses.dataclass(slots=True)
-class Counted:
+class CountedLines:
     """number: how many lines were taken of it."""
 
     lines: collections.abc.Iterator[bytes]
@@ -129,7 +129,11 @@ class Printer:
         found = self._read(line)
         if found is None:
             return {"line": line.decode("utf-8", "replace")}
-        return error_line.to_json(found) if isinstance(found, error_line.ErrorLine) else logged_request.to_json(found)
+        return (
+            error_line.to_json(found)
+            if isinstance(found, error_line.RequestErrorLine)
+            else logged_request.to_json(found)
+        )
 
     def _print_raw(self, line: bytes) -> None:
         """For programs byte for byte; a terminal obeys nothing that a client wrote."""
@@ -201,10 +205,10 @@ def choose_form(short: bool | None, *, is_of_errors: bool) -> Output:
 
 
 def _request_of(found: Found) -> logged_request.LoggedRequest | None:
-    return found.request if isinstance(found, error_line.ErrorLine) else found
+    return found.request if isinstance(found, error_line.RequestErrorLine) else found
 
 
-def report_nothing(chosen: settings.Settings, place: str | None, wanted: Lines) -> None:
+def report_nothing(chosen: settings.Settings, place: str | None, wanted: LineFilter) -> None:
     """On standard error: why no line was found, where that is known."""
     host = host_names.normal(request_filter.parse_place(place)[0]) if place else ""
     known = known_names.read(chosen) if host else known_names.KnownNames(is_known=False)
@@ -226,7 +230,7 @@ def _is_a_name(host: str, names: collections.abc.Iterable[str]) -> bool:
     return any(doctor_findings.covers(name, host) or fnmatch.fnmatchcase(name, host) for name in names)
 
 
-def report_passed(lines: Lines) -> None:
+def report_passed(lines: LineFilter) -> None:
     """On standard error: lines that may have been wanted."""
     for field, number in lines.passed.items():
         what = f"without {_FIELDS[field]}" if field else "of no form that is known"

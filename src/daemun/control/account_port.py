@@ -84,7 +84,7 @@ class Adoption:
     certificates: tuple[str, ...] = ()
 
 
-class Accounts(typing.Protocol):
+class AcmeAccounts(typing.Protocol):
     """All methods are called on the event loop's thread. Each raises DaemunError with its words."""
 
     def list_accounts(self) -> AccountList: ...
@@ -104,7 +104,7 @@ class Accounts(typing.Protocol):
 
 
 class Adopter(typing.Protocol):
-    """As `Accounts`. dry: change nothing, only report what would be done."""
+    """As `AcmeAccounts`. dry: change nothing, only report what would be done."""
 
     async def adopt_account(self, found: ForeignAccount, *, dry: bool) -> Adoption: ...
 

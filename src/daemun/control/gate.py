@@ -71,7 +71,7 @@ LookAtNginx = collections.abc.Callable[[], collections.abc.Awaitable[liveness.Li
 
 
 class Gate:
-    """Implements `control.gate_port.Gate`. `run` is the loop; every method is called on its event loop."""
+    """Implements `control.gate_port.GatePort`. `run` is the loop; every method is called on its event loop."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Gate:
         banning: ports.Bans,
         served: ports.Served,
         streams: stream_port.ServedStreams,
-        alerts: ports.Alerts,
+        alerts: ports.AlertSender,
         examiner: ports.Examiner,
         old_workers: reload_limiter.ReloadLimiter,
         observe: Observe,
@@ -265,7 +265,7 @@ class Gate:
         seen: collections.abc.Mapping[str, str] | None = None,
         caller: history_port.Caller | None = None,
     ) -> gate_port.ApplyReport:
-        """See gate_port.Gate. urgency: the highest of those that share a run counts."""
+        """See gate_port.GatePort. urgency: the highest of those that share a run counts."""
         self._requests += 1
         mine = self._requests
         self._history.add_caller(mine, caller)

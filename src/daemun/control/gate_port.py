@@ -149,7 +149,7 @@ class UpgradeReport:
     waits: worker_generations.HeldReload | None = None
 
 
-class Gate(typing.Protocol):
+class GatePort(typing.Protocol):
     """The running gate.
 
     All methods are called on the event loop's thread. A cancelled `plan` or `apply` leaves the gate as it is or as it

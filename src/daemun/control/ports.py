@@ -342,7 +342,7 @@ class Served(typing.Protocol):
         ...
 
 
-class Alerts(typing.Protocol):
+class AlertSender(typing.Protocol):
     """Alerts of certificates in danger (`daemun.alerts`)."""
 
     async def test(self) -> tuple[model.SentAlert, ...]:

@@ -143,13 +143,13 @@ def endpoint(address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) 
 def location(path: str, block: tuple[directive.Node, ...]) -> directive.Directive:
     """The location of a route, or a named one."""
     match route_paths.find_kind(path):
-        case route_paths.Kind.PREFIX:
+        case route_paths.PathKind.PREFIX:
             return line("location", path, block=block)
-        case route_paths.Kind.EXACT:
+        case route_paths.PathKind.EXACT:
             return line("location", "=", path.removeprefix("= "), block=block)
-        case route_paths.Kind.SUFFIX:
+        case route_paths.PathKind.SUFFIX:
             return line("location", "~*", Expr(route_paths.written_suffix(path)), block=block)
-        case route_paths.Kind.EXPRESSION:
+        case route_paths.PathKind.EXPRESSION:
             sign, expression = route_paths.split_expression(path)
             written = expressions.written if route_paths.is_of_file(path) else patterns.written
             return line("location", sign, Expr(written(expression)), block=block)

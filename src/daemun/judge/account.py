@@ -30,7 +30,7 @@ SHORTEST_PASSWORD = 8
 _MOST_SETUPS = 1000
 
 
-class Result(enum.Enum):
+class AccountResult(enum.Enum):
     """WRONG: the password or the code is. UNFIT: the new password cannot be one. DIFFERENT: it was typed in two ways.
     WAIT, BUSY: as of a `Verdict`. UNCONFIRMED: the password was not entered a moment ago. GONE: the session is over, or
     the account is another meanwhile. UNSAVED: it could not be written."""
@@ -50,17 +50,17 @@ class Result(enum.Enum):
 class AccountOutcome:
     """codes: new recovery codes."""
 
-    result: Result
+    result: AccountResult
     retry_after_s: int = 0
     codes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
 
-_GONE = AccountOutcome(result=Result.GONE)
-_DONE = AccountOutcome(result=Result.DONE)
+_GONE = AccountOutcome(result=AccountResult.GONE)
+_DONE = AccountOutcome(result=AccountResult.DONE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class AccountVisit:
     """A user on the own page. key: of the session."""
 
     key: str
@@ -75,7 +75,7 @@ class _Setup:
     until_s: float
 
 
-class Account:
+class UserAccount:
     """All methods are called on one event loop."""
 
     def __init__(
@@ -94,49 +94,49 @@ class Account:
         self._now = now
         self._setups: dict[str, _Setup] = {}
 
-    async def find(self, secret: str, address: str) -> Visit | None:
+    async def find(self, secret: str, address: str) -> AccountVisit | None:
         """secret: of the sign-in's own cookie. None: nobody is signed in."""
         await self._sessions.ready.wait()
         found = self._sessions.book.find(secret, self._now())
         user = None if found is None else self._known.find_of(found[1])
         if found is None or user is None:
             return None
-        return Visit(key=found[0], session=found[1], user=user, address=address)
+        return AccountVisit(key=found[0], session=found[1], user=user, address=address)
 
-    def is_recent(self, visit: Visit) -> bool:
+    def is_recent(self, visit: AccountVisit) -> bool:
         """Whether the password was entered a moment ago."""
         return 0 <= self._now() - visit.session.password_s <= RECENT_S
 
     # --- sessions ----------------------------------------------------------------------------------------------
 
-    def list_sessions(self, visit: Visit) -> list[session_book.Session]:
+    def list_sessions(self, visit: AccountVisit) -> list[session_book.Session]:
         listed = self._sessions.book.list(self._now())
         ours = (one for one in listed if one.user == visit.user.name and self._known.find_of(one) is not None)
         return sorted(ours, key=lambda one: (one is not visit.session, -one.seen_s))
 
-    async def end_session(self, visit: Visit, number: str) -> AccountOutcome:
+    async def end_session(self, visit: AccountVisit, number: str) -> AccountOutcome:
         """One of the user's own."""
         return await self._end(lambda one: one.user == visit.user.name and one.number == number)
 
-    async def end_others(self, visit: Visit) -> AccountOutcome:
+    async def end_others(self, visit: AccountVisit) -> AccountOutcome:
         return await self._end(lambda one: one.user == visit.user.name and one is not visit.session)
 
     async def _end(self, is_meant: collections.abc.Callable[[session_book.Session], bool]) -> AccountOutcome:
         """Over at once in any case; done when it is written, too."""
         self._sessions.book.end(is_meant)
         is_saved = await self._sessions.save()
-        return _DONE if is_saved else AccountOutcome(result=Result.UNSAVED)
+        return _DONE if is_saved else AccountOutcome(result=AccountResult.UNSAVED)
 
     # --- the password ------------------------------------------------------------------------------------------
 
-    async def confirm(self, visit: Visit, password: str) -> AccountOutcome:
+    async def confirm(self, visit: AccountVisit, password: str) -> AccountOutcome:
         """The password, for what follows."""
         refused = await self._check(visit, password)
         if refused is None:
             visit.session.password_s = self._now()
         return refused or _DONE
 
-    async def change_password(self, visit: Visit, present: str, new: str, again: str) -> AccountOutcome:
+    async def change_password(self, visit: AccountVisit, present: str, new: str, again: str) -> AccountOutcome:
         """Ends all other sessions."""
         new = password_hashes.normalize(new)
         if (cause := find_unfit(new, again)) is not None:
@@ -147,7 +147,7 @@ class Account:
         try:
             hashed = await self._verifier.hash(new)
         except password_check.BusyError:
-            return AccountOutcome(result=Result.BUSY, retry_after_s=1)
+            return AccountOutcome(result=AccountResult.BUSY, retry_after_s=1)
         now_s = self._now()
 
         def note(book: session_book.SessionBook) -> None:
@@ -156,26 +156,28 @@ class Account:
 
         return await self.change(visit, also=note, hashed=hashed, stamp=draw_stamp())
 
-    async def _check(self, visit: Visit, password: str) -> AccountOutcome | None:
+    async def _check(self, visit: AccountVisit, password: str) -> AccountOutcome | None:
         """None: it is the user's, who is still there."""
         password = password_hashes.normalize(password)
         if password_hashes.check_password(password):
-            return AccountOutcome(result=Result.WRONG)
+            return AccountOutcome(result=AccountResult.WRONG)
         credentials = basic_credentials.Credentials(visit.user.name, password)
         answer = await self._passwords.check(self._known.policy, credentials, visit.address)
         if answer.verdict in {sign_in.Verdict.WAIT, sign_in.Verdict.BUSY}:
             is_wait = answer.verdict is sign_in.Verdict.WAIT
-            return AccountOutcome(result=Result.WAIT if is_wait else Result.BUSY, retry_after_s=answer.retry_after_s)
+            return AccountOutcome(
+                result=AccountResult.WAIT if is_wait else AccountResult.BUSY, retry_after_s=answer.retry_after_s
+            )
         if answer.verdict is not sign_in.Verdict.RIGHT:
-            return AccountOutcome(result=Result.WRONG)
+            return AccountOutcome(result=AccountResult.WRONG)
         return None if self._is_there(visit) else _GONE
 
-    def _is_there(self, visit: Visit) -> bool:
+    def _is_there(self, visit: AccountVisit) -> bool:
         is_same = self._sessions.book.get(visit.key) is visit.session
         return is_same and self._known.all.get(visit.user.name) == visit.user
 
     async def change(
-        self, visit: Visit, *, also: known_users.Alter = lambda _: None, **values: object
+        self, visit: AccountVisit, *, also: known_users.Alter = lambda _: None, **values: object
     ) -> AccountOutcome:
         """Other values of the user, which are written first. also: what else is to be altered."""
         if not self._is_there(visit):
@@ -184,12 +186,12 @@ class Account:
         try:
             is_done = await self._known.change(visit.user, after, kept=visit.key, also=also)
         except saved_sessions.NotSavedError:
-            return AccountOutcome(result=Result.UNSAVED)
+            return AccountOutcome(result=AccountResult.UNSAVED)
         return _DONE if is_done else _GONE
 
     # --- one-time codes ----------------------------------------------------------------------------------------
 
-    def begin_totp(self, visit: Visit) -> str | None:
+    def begin_totp(self, visit: AccountVisit) -> str | None:
         """A secret for an app, which holds once a code of it came back. None: the password is missing."""
         if not self.is_recent(visit):
             return None
@@ -200,24 +202,24 @@ class Account:
             del self._setups[next(iter(self._setups))]
         return secret
 
-    def find_setup(self, visit: Visit) -> str | None:
+    def find_setup(self, visit: AccountVisit) -> str | None:
         """The secret that was begun with."""
         found = self._setups.get(visit.key)
         return found.secret if found is not None and self._now() <= found.until_s else None
 
-    async def finish_totp(self, visit: Visit, code: str) -> AccountOutcome:
+    async def finish_totp(self, visit: AccountVisit, code: str) -> AccountOutcome:
         """Codes of the app are needed from now on. Ends all other sessions."""
         secret = self.find_setup(visit)
         if secret is None or not self.is_recent(visit):
-            return AccountOutcome(result=Result.UNCONFIRMED)
+            return AccountOutcome(result=AccountResult.UNCONFIRMED)
         wait_s = self._passwords.find_wait_s(*self._account(visit))
         if wait_s > 0:
-            return AccountOutcome(result=Result.WAIT, retry_after_s=math.ceil(wait_s))
+            return AccountOutcome(result=AccountResult.WAIT, retry_after_s=math.ceil(wait_s))
         with self._passwords.guess(*self._account(visit)) as guess:
             step = one_time_codes.find_step(secret, code, self._now())
             guess.was_right = step is not None
         if step is None:
-            return AccountOutcome(result=Result.WRONG)
+            return AccountOutcome(result=AccountResult.WRONG)
         # The code is used up by this, as by signing in.
         codes, name = one_time_codes.draw_recovery(), visit.user.name
         outcome = await self.change(
@@ -227,37 +229,37 @@ class Account:
             recovery=tuple(map(login_users.digest_recovery, codes)),
             stamp=draw_stamp(),
         )
-        if outcome.result is Result.DONE:
+        if outcome.result is AccountResult.DONE:
             self._setups.pop(visit.key, None)
-            return AccountOutcome(result=Result.DONE, codes=codes)
+            return AccountOutcome(result=AccountResult.DONE, codes=codes)
         return outcome
 
-    def _account(self, visit: Visit) -> tuple[str, str]:
+    def _account(self, visit: AccountVisit) -> tuple[str, str]:
         return guess_limits.network_of(visit.address), f"{self._known.policy.name} setup\n{visit.user.name}"
 
-    async def remove_totp(self, visit: Visit) -> AccountOutcome:
+    async def remove_totp(self, visit: AccountVisit) -> AccountOutcome:
         """The password is enough again. Ends all other sessions."""
         if not self.is_recent(visit):
-            return AccountOutcome(result=Result.UNCONFIRMED)
+            return AccountOutcome(result=AccountResult.UNCONFIRMED)
         return await self.change(visit, totp=None, recovery=(), stamp=draw_stamp())
 
-    async def renew_recovery(self, visit: Visit) -> AccountOutcome:
+    async def renew_recovery(self, visit: AccountVisit) -> AccountOutcome:
         """Other recovery codes, instead of all before."""
         if not self.is_recent(visit):
-            return AccountOutcome(result=Result.UNCONFIRMED)
+            return AccountOutcome(result=AccountResult.UNCONFIRMED)
         if visit.user.totp is None:
             return _GONE
         codes = one_time_codes.draw_recovery()
         outcome = await self.change(visit, recovery=tuple(map(login_users.digest_recovery, codes)))
-        return dataclasses.replace(outcome, codes=codes) if outcome.result is Result.DONE else outcome
+        return dataclasses.replace(outcome, codes=codes) if outcome.result is AccountResult.DONE else outcome
 
 
-def find_unfit(password: str, again: str) -> Result | None:
+def find_unfit(password: str, again: str) -> AccountResult | None:
     """Why it cannot be a new password; None: it can."""
     if password != password_hashes.normalize(again):
-        return Result.DIFFERENT
+        return AccountResult.DIFFERENT
     is_fit = len(password) >= SHORTEST_PASSWORD and password_hashes.check_password(password) is None
-    return None if is_fit else Result.UNFIT
+    return None if is_fit else AccountResult.UNFIT
 
 
 def draw_stamp() -> str:

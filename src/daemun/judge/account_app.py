@@ -22,25 +22,25 @@ Words = login_pages.Words
 Handler = login_http.Handler
 Form = collections.abc.Callable[["Posted"], collections.abc.Awaitable[web.Response]]
 _STATUS = {
-    account.Result.DONE: 200,
-    account.Result.WRONG: 401,
-    account.Result.UNFIT: 400,
-    account.Result.DIFFERENT: 400,
-    account.Result.WAIT: 429,
-    account.Result.BUSY: 503,
-    account.Result.UNCONFIRMED: 403,
-    account.Result.GONE: 409,
-    account.Result.UNSAVED: 503,
+    account.AccountResult.DONE: 200,
+    account.AccountResult.WRONG: 401,
+    account.AccountResult.UNFIT: 400,
+    account.AccountResult.DIFFERENT: 400,
+    account.AccountResult.WAIT: 429,
+    account.AccountResult.BUSY: 503,
+    account.AccountResult.UNCONFIRMED: 403,
+    account.AccountResult.GONE: 409,
+    account.AccountResult.UNSAVED: 503,
 }
 _WORDS = {
-    account.Result.WRONG: "wrong_present",
-    account.Result.UNFIT: "unfit",
-    account.Result.DIFFERENT: "different",
-    account.Result.WAIT: "wait",
-    account.Result.BUSY: "busy",
-    account.Result.UNCONFIRMED: "unconfirmed",
-    account.Result.GONE: "gone",
-    account.Result.UNSAVED: "unsaved",
+    account.AccountResult.WRONG: "wrong_present",
+    account.AccountResult.UNFIT: "unfit",
+    account.AccountResult.DIFFERENT: "different",
+    account.AccountResult.WAIT: "wait",
+    account.AccountResult.BUSY: "busy",
+    account.AccountResult.UNCONFIRMED: "unconfirmed",
+    account.AccountResult.GONE: "gone",
+    account.AccountResult.UNSAVED: "unsaved",
 }
 
 
@@ -49,7 +49,9 @@ class Posted:
 
     __slots__ = ("request", "sent", "visit", "words")
 
-    def __init__(self, request: web.BaseRequest, words: Words, sent: dict[str, str], visit: account.Visit) -> None:
+    def __init__(
+        self, request: web.BaseRequest, words: Words, sent: dict[str, str], visit: account.AccountVisit
+    ) -> None:
         self.request = request
         self.words = words
         self.sent = sent
@@ -62,7 +64,7 @@ class AccountApp:
     def __init__(
         self,
         judge: login_judge.LoginJudge,
-        own: account.Account,
+        own: account.UserAccount,
         *,
         has_passkeys: bool,
         draw: collections.abc.Callable[[str], str] | None,
@@ -112,7 +114,7 @@ class AccountApp:
 
         return take
 
-    async def _find(self, request: web.BaseRequest) -> account.Visit | None:
+    async def _find(self, request: web.BaseRequest) -> account.AccountVisit | None:
         address = request.headers.get("X-Real-IP", "")
         return await self._account.find(login_http.cookie(request, login_http.SESSION), address)
 
@@ -124,7 +126,7 @@ class AccountApp:
         else:
             outcome = await self._account.end_session(posted.visit, posted.sent.get("id", ""))
             done = "done_session"
-        if outcome.result is account.Result.UNSAVED:
+        if outcome.result is account.AccountResult.UNSAVED:
             return await self.respond(posted, outcome, done, problem="unsaved_end")
         return await self.respond(posted, outcome, done)
 
@@ -139,13 +141,13 @@ class AccountApp:
     async def _begin_totp(self, posted: Posted) -> web.Response:
         secret = self._account.begin_totp(posted.visit)
         if secret is None:
-            return await self.respond(posted, account.AccountOutcome(result=account.Result.UNCONFIRMED), "")
+            return await self.respond(posted, account.AccountOutcome(result=account.AccountResult.UNCONFIRMED), "")
         return self._setup(posted, secret)
 
     async def _finish_totp(self, posted: Posted) -> web.Response:
         outcome = await self._account.finish_totp(posted.visit, posted.sent.get("code", ""))
         secret = self._account.find_setup(posted.visit)
-        if outcome.result is account.Result.WRONG and secret is not None:
+        if outcome.result is account.AccountResult.WRONG and secret is not None:
             return self._setup(posted, secret, problem=posted.words["wrong_code"], status=401)
         return await self._show_codes(posted, outcome)
 
@@ -181,7 +183,7 @@ class AccountApp:
         if visit is None:
             return login_http.page(login_pages.message(words, "over_title", "again", link="/"), 401)
         headers = {"Retry-After": str(outcome.retry_after_s)} if outcome.retry_after_s else {}
-        if outcome.result is account.Result.DONE:
+        if outcome.result is account.AccountResult.DONE:
             return self._page(posted.request, words, visit, done=words[done])
         text = words[problem or _WORDS[outcome.result]]
         text = text.format(seconds=outcome.retry_after_s, least=account.SHORTEST_PASSWORD)
@@ -192,7 +194,7 @@ class AccountApp:
         self,
         request: web.BaseRequest,
         words: Words,
-        visit: account.Visit,
+        visit: account.AccountVisit,
         *,
         done: str = "",
         problem: str = "",
@@ -200,7 +202,7 @@ class AccountApp:
         headers: dict[str, str] | None = None,
     ) -> web.Response:
         form = login_http.secret(request, login_http.FORM)
-        shown = account_pages.Shown(
+        shown = account_pages.ShownAccount(
             user=visit.user,
             sessions=self._account.list_sessions(visit),
             is_recent=self._account.is_recent(visit),

@@ -13,7 +13,7 @@ _AUTOCOMPLETE = {"present": "current-password", "password": "current-password", 
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownAccount:
     """sessions: the first is the browser's own. is_recent: whether the password was entered a moment ago. form: the
     secret that forms repeat. done, problem: what came of the last form, as text."""
 
@@ -26,7 +26,7 @@ class Shown:
     problem: str = ""
 
 
-def account(words: Words, shown: Shown, *sections: str) -> str:
+def account(words: Words, shown: ShownAccount, *sections: str) -> str:
     """sections: further ones, as HTML."""
     user, hidden = shown.user, {"form": shown.form}
     names = (user.display, user.email, words["groups"].format(groups=", ".join(user.groups)) if user.groups else "")
@@ -46,7 +46,7 @@ def account(words: Words, shown: Shown, *sections: str) -> str:
     )
 
 
-def _sessions(words: Words, shown: Shown, hidden: dict[str, str]) -> tuple[str, ...]:
+def _sessions(words: Words, shown: ShownAccount, hidden: dict[str, str]) -> tuple[str, ...]:
     others = len(shown.sessions) > 1
     return (
         _heading(words["sessions"]),
@@ -65,7 +65,7 @@ def _session(words: Words, session: session_book.Session, hidden: dict[str, str]
     return f"<li>{html.escape(name)}{own}<br><small>{html.escape(times)}</small>{'' if is_own else end}</li>"
 
 
-def _password(words: Words, shown: Shown, hidden: dict[str, str]) -> tuple[str, ...]:
+def _password(words: Words, shown: ShownAccount, hidden: dict[str, str]) -> tuple[str, ...]:
     if not shown.user.hashed:
         return (_heading(words["password_section"]), _text(words["no_password"]))
     fields = (
@@ -78,7 +78,7 @@ def _password(words: Words, shown: Shown, hidden: dict[str, str]) -> tuple[str, 
     return (_heading(words["password_section"]), form, f"<p><small>{html.escape(words['password_hint'])}</small></p>")
 
 
-def _codes(words: Words, shown: Shown, hidden: dict[str, str]) -> tuple[str, ...]:
+def _codes(words: Words, shown: ShownAccount, hidden: dict[str, str]) -> tuple[str, ...]:
     has_codes = shown.user.totp is not None
     if not shown.user.hashed:
         return ()

@@ -10,10 +10,10 @@ from daemun.judge import account, invitation_pages, invitations, login_http, log
 Words = login_pages.Words
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 _PROBLEMS = {
-    account.Result.UNFIT: ("unfit", 400),
-    account.Result.DIFFERENT: ("different", 400),
-    account.Result.BUSY: ("busy", 503),
-    account.Result.UNSAVED: ("unsaved", 503),
+    account.AccountResult.UNFIT: ("unfit", 400),
+    account.AccountResult.DIFFERENT: ("different", 400),
+    account.AccountResult.BUSY: ("busy", 503),
+    account.AccountResult.UNSAVED: ("unsaved", 503),
 }
 
 
@@ -43,7 +43,7 @@ class InvitationApp:
         if not login_http.is_own(request, sent):
             return self._page(request, words, secret, user, problem=words["stale"], status=403)
         outcome = await self._invitations.accept(secret, sent.get("new", ""), sent.get("again", ""))
-        if outcome.result is account.Result.DONE:
+        if outcome.result is account.AccountResult.DONE:
             return await self._enter(request, user.name)
         if outcome.result not in _PROBLEMS:
             return self._page(request, words, secret, None)

@@ -44,17 +44,17 @@ class Invitations:
             return account.AccountOutcome(result=cause)
         user = self._find(secret)
         if user is None:
-            return account.AccountOutcome(result=account.Result.GONE)
+            return account.AccountOutcome(result=account.AccountResult.GONE)
         try:
             hashed = await self._verifier.hash(new)
         except password_check.BusyError:
-            return account.AccountOutcome(result=account.Result.BUSY, retry_after_s=1)
+            return account.AccountOutcome(result=account.AccountResult.BUSY, retry_after_s=1)
         # It may be withdrawn, used up or over by now; `change` looks again.
         if self._find(secret) != user:
-            return account.AccountOutcome(result=account.Result.GONE)
+            return account.AccountOutcome(result=account.AccountResult.GONE)
         after = dataclasses.replace(user, hashed=hashed, stamp=account.draw_stamp(), invitation=None)
         try:
             is_done = await self._known.change(user, after, kept="")
         except saved_sessions.NotSavedError:
-            return account.AccountOutcome(result=account.Result.UNSAVED)
-        return account.AccountOutcome(result=account.Result.DONE if is_done else account.Result.GONE)
+            return account.AccountOutcome(result=account.AccountResult.UNSAVED)
+        return account.AccountOutcome(result=account.AccountResult.DONE if is_done else account.AccountResult.GONE)

@@ -69,7 +69,7 @@ class JudgeApp:
         module; None: nor by passkeys. draw: `qr_code.draw`; None: pages have no pictures."""
         self._judge = judge
         self._login = login_judge.LoginJudge(judge, sessions, now)
-        own = account.Account(self._login.known, sessions, judge, verifier, now)
+        own = account.UserAccount(self._login.known, sessions, judge, verifier, now)
         invited = invitations.Invitations(self._login.known, sessions, verifier, now)
         own_passkeys = None
         if passkey_check is not None:

@@ -45,7 +45,7 @@ class JudgeKeeper:
         self._wanted: judge_process.Policies = ()
         self._known: judge_process.Policies | None = None
         self._stored: judge_process.Policies | None = None
-        self._pushed: tuple[judge_process.Policies, judge_process.Accounts] | None = None
+        self._pushed: tuple[judge_process.Policies, judge_process.SignInAccounts] | None = None
         self._failure: str | None = None
         self._unread: dict[str, str] = {}
         self.providers = provider_watch.ProviderWatch(lambda: _find_providers(self._known or ()))
@@ -172,7 +172,7 @@ class JudgeKeeper:
     async def _serve(self, *, anew: bool = False) -> None:
         """Make a process that runs know exactly what is to be known. anew: another than the one that there is."""
         known = self._known or ()
-        accounts = judge_process.Accounts()
+        accounts = judge_process.SignInAccounts()
         if judge_policies.find_host(known) is not None:
             accounts = await asyncio.to_thread(self._read_accounts, known)
         else:
@@ -208,11 +208,11 @@ class JudgeKeeper:
         follows = "sites that are kept at their last good version let nobody in"
         return damaged_keys.read(self._store, KEY, judge_policies.decode, follows=follows) or ()
 
-    def _read_accounts(self, known: judge_process.Policies) -> judge_process.Accounts:
+    def _read_accounts(self, known: judge_process.Policies) -> judge_process.SignInAccounts:
         users = damaged_keys.read(self._store, login_users.KEY, login_users.decode, follows="nobody can sign in")
         follows = "no script comes in by a token"
         tokens = damaged_keys.read(self._store, access_tokens.KEY, access_tokens.decode, follows=follows)
-        return judge_process.Accounts(
+        return judge_process.SignInAccounts(
             users=login_users.encode(users or ()),
             tokens=access_tokens.encode(tokens or ()),
             secrets=self._read_secrets(known),

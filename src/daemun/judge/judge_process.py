@@ -32,7 +32,7 @@ Policies = tuple[judge_policies.Known, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Accounts:
+class SignInAccounts:
     """Of the sign-in, as the store has them (`login_users`, `access_tokens`). secrets: of identity providers, by their
     keys; they are in no store."""
 
@@ -102,7 +102,7 @@ class JudgeProcess:
         self._abilities = frozenset(one for one, key in named.items() if status.get(key) is True)
         return True
 
-    async def push(self, policies: Policies, accounts: Accounts) -> None:
+    async def push(self, policies: Policies, accounts: SignInAccounts) -> None:
         """Raises: EnvironmentProblemError."""
         await _push(self._layout.judge_control_socket, policies, accounts)
 
@@ -119,7 +119,7 @@ class JudgeProcess:
         """Raises: EnvironmentProblemError."""
         await _request(self._layout.judge_control_socket, "POST", "/forget", network.encode())
 
-    async def replace(self, policies: Policies, accounts: Accounts) -> None:
+    async def replace(self, policies: Policies, accounts: SignInAccounts) -> None:
         """A new process, which knows these policies and accounts, in the place of the one there is, if any.
 
         Raises: EnvironmentProblemError, OSError; then all is as it was."""
@@ -295,7 +295,7 @@ async def request(paths: layout.Layout, method: str, target: str, content: bytes
     return await _request(paths.judge_control_socket, method, target, content)
 
 
-async def _push(path: str, policies: Policies, accounts: Accounts, *, within_s: float | None = None) -> None:
+async def _push(path: str, policies: Policies, accounts: SignInAccounts, *, within_s: float | None = None) -> None:
     """The policies come last: with them it may let visitors in. Raises: EnvironmentProblemError."""
     await _request(path, "PUT", "/users", accounts.users, within_s=within_s)
     await _request(path, "PUT", "/tokens", accounts.tokens)

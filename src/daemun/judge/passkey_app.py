@@ -78,12 +78,12 @@ class PasskeyApp:
     async def _finish_creation(self, posted: account_app.Posted) -> web.Response:
         posted.words = passkey_pages.extend(posted.words)
         if len(posted.visit.user.passkeys) >= login_passkeys.MOST_OF_A_USER:
-            outcome = account.AccountOutcome(result=account.Result.GONE)
+            outcome = account.AccountOutcome(result=account.AccountResult.GONE)
             return await self._accounts.respond(posted, outcome, "", problem="passkeys_many")
         given = (posted.sent.get("name", ""), posted.sent.get("credential", ""))
         origin = self._origin(posted.request)
         outcome = await self._passkeys.finish_creation(posted.visit, *given, host=self._host, origin=origin)
-        problem = "passkey_refused" if outcome.result is account.Result.GONE else ""
+        problem = "passkey_refused" if outcome.result is account.AccountResult.GONE else ""
         return await self._accounts.respond(posted, outcome, "done_passkey", problem=problem)
 
     async def _remove(self, posted: account_app.Posted) -> web.Response:

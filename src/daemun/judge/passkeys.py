@@ -61,7 +61,7 @@ class Passkeys:
         self,
         check: types.ModuleType,
         login: login_judge.LoginJudge,
-        own: account.Account,
+        own: account.UserAccount,
         guesses: sign_in.SignIn,
         now: collections.abc.Callable[[], float],
     ) -> None:
@@ -80,7 +80,7 @@ class Passkeys:
 
     # --- on the page of the account ----------------------------------------------------------------------------
 
-    def begin_creation(self, visit: account.Visit, host: str) -> str | None:
+    def begin_creation(self, visit: account.AccountVisit, host: str) -> str | None:
         """What the browser needs, as JSON. host: of the sign-in. None: the password is missing, or there are many."""
         user = visit.user
         if not self._account.is_recent(visit) or len(user.passkeys) >= login_passkeys.MOST_OF_A_USER:
@@ -91,21 +91,21 @@ class Passkeys:
         return found
 
     async def finish_creation(
-        self, visit: account.Visit, name: str, sent: str, *, host: str, origin: str
+        self, visit: account.AccountVisit, name: str, sent: str, *, host: str, origin: str
     ) -> account.AccountOutcome:
         """sent: by the browser, as JSON. origin: of the page, with its port."""
         challenge = self._challenges.take(f"session {visit.key}", self._now())
         user = visit.user
         if not self._account.is_recent(visit) or len(user.passkeys) >= login_passkeys.MOST_OF_A_USER:
-            return account.AccountOutcome(result=account.Result.UNCONFIRMED)
+            return account.AccountOutcome(result=account.AccountResult.UNCONFIRMED)
         if challenge is None:
-            return account.AccountOutcome(result=account.Result.GONE)
+            return account.AccountOutcome(result=account.AccountResult.GONE)
         try:
             number, key, counter = self._check.verify_creation(sent, host=host, origin=origin, challenge=challenge.text)
         except self._check.RefusedError:
-            return account.AccountOutcome(result=account.Result.GONE)
+            return account.AccountOutcome(result=account.AccountResult.GONE)
         if self._known.find_passkey(number) is not None:
-            return account.AccountOutcome(result=account.Result.GONE)
+            return account.AccountOutcome(result=account.AccountResult.GONE)
         made = login_passkeys.Passkey(
             id=number,
             key=key,
@@ -116,13 +116,13 @@ class Passkeys:
         )
         return await self._account.change(visit, passkeys=(*user.passkeys, made))
 
-    async def remove(self, visit: account.Visit, number: str) -> account.AccountOutcome:
+    async def remove(self, visit: account.AccountVisit, number: str) -> account.AccountOutcome:
         """Ends all other sessions: one may have begun with it."""
         if not self._account.is_recent(visit):
-            return account.AccountOutcome(result=account.Result.UNCONFIRMED)
+            return account.AccountOutcome(result=account.AccountResult.UNCONFIRMED)
         left = tuple(one for one in visit.user.passkeys if one.id != number)
         if len(left) == len(visit.user.passkeys):
-            return account.AccountOutcome(result=account.Result.GONE)
+            return account.AccountOutcome(result=account.AccountResult.GONE)
         return await self._account.change(
             visit, also=lambda book: book.note_counter(number, 0), passkeys=left, stamp=account.draw_stamp()
         )

@@ -277,7 +277,7 @@ def _connect(
     client: provider_requests.ProviderClient,
     now: collections.abc.Callable[[], float],
 ) -> Connection:
-    if provider.kind is login_providers.Kind.GITHUB:
+    if provider.kind is login_providers.ProviderKind.GITHUB:
         return github_provider.GithubProvider(provider, client)
     from daemun.judge.providers import oidc_provider  # noqa: PLC0415 - slow, and few gates have providers
 

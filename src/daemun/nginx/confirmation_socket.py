@@ -71,7 +71,7 @@ async def _query(path: str) -> int | None:
     return int(body) if body.isdigit() else None
 
 
-class ErrorLog:
+class ErrorLogTail:
     """What nginx writes into its error log from now on, through rotations too."""
 
     def __init__(self, paths: layout.Layout) -> None:
@@ -109,7 +109,7 @@ class ErrorLog:
 
 
 async def wait_until_running(
-    paths: layout.Layout, number: int, *, before: frozenset[int], log: ErrorLog, within_s: float
+    paths: layout.Layout, number: int, *, before: frozenset[int], log: ErrorLogTail, within_s: float
 ) -> GenerationRefusal | None:
     """Wait until the workers answer with a generation and no worker of `before` takes connections any more.
 

@@ -252,7 +252,7 @@ class Nginx(ports.Proxy, ports.Succession):
 
     async def _bring_up(self, number: int) -> tuple[str, confirmation_socket.GenerationRefusal] | None:
         """Make nginx run what `current` names, which is generation `number`. Returns: how far it came and why not."""
-        with contextlib.closing(confirmation_socket.ErrorLog(self._layout)) as log:
+        with contextlib.closing(confirmation_socket.ErrorLogTail(self._layout)) as log:
             master, old = await asyncio.to_thread(self._reload)
             if master is None:
                 words = await process.start(self.binary.path, self._layout)

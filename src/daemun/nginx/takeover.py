@@ -80,7 +80,7 @@ async def run(paths: layout.Layout, master: psutil.Process, number: int, binary:
 
     Raises: TakeoverError; then `undo` has to follow.
     """
-    with contextlib.closing(confirmation_socket.ErrorLog(paths)) as log, _Words(master) as words:
+    with contextlib.closing(confirmation_socket.ErrorLogTail(paths)) as log, _Words(master) as words:
         changed = await asyncio.to_thread(_read_change, paths)
         await asyncio.to_thread(master_program.point, paths, binary)
         if not process.send(master, signal.SIGUSR2):

@@ -22,7 +22,7 @@ _READ_ON = 40
 """So many times a file that was renamed is read once more."""
 
 
-class Lines(typing.NamedTuple):
+class NewErrorLines(typing.NamedTuple):
     """left_out: whether some were not read before these."""
 
     lines: list[str]
@@ -41,19 +41,19 @@ class ErrorLog:
         self._rest: dict[int, bytes] = {}
         self._own: dict[int, error_line.OwnLines] = {}
 
-    def read(self) -> Lines:
+    def read(self) -> NewErrorLines:
         """What was written since the last call; at the first, the end of what is there."""
         lines: list[str] = []
         left_out = False
         if self._is_read():
-            return Lines(lines)
+            return NewErrorLines(lines)
         self._follow()
         for descriptor in (self._old, self._file):
             if descriptor is not None:
                 found = self._read(descriptor)
                 lines += found.lines
                 left_out |= found.left_out
-        return Lines(lines, left_out)
+        return NewErrorLines(lines, left_out)
 
     def _is_read(self) -> bool:
         """Whether nothing was written since the last call, which is so nearly always."""
@@ -99,7 +99,7 @@ class ErrorLog:
                 if start:
                     self._own[descriptor] = error_line.OwnLines(error_line.LONGEST_BYTES)
 
-    def _read(self, descriptor: int) -> Lines:
+    def _read(self, descriptor: int) -> NewErrorLines:
         left_out = False
         try:
             at, size = os.lseek(descriptor, 0, os.SEEK_CUR), os.fstat(descriptor).st_size
@@ -113,7 +113,7 @@ class ErrorLog:
             read = os.read(descriptor, MOST_BYTES)
         except OSError:
             self._seen = None
-            return Lines([])
+            return NewErrorLines([])
         if len(read) == MOST_BYTES:  # there may be more
             self._seen = None
         *whole, rest = (self._rest.get(descriptor, b"") + read).split(b"\n")
@@ -123,4 +123,4 @@ class ErrorLog:
         if not rest and len(read) < MOST_BYTES:
             # nginx writes each record at once, so the next one begins where the file ends.
             own.left_bytes = 0
-        return Lines(lines, left_out)
+        return NewErrorLines(lines, left_out)

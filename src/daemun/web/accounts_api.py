@@ -10,7 +10,7 @@ from daemun.web import request_body_json
 Json = dict[str, typing.Any]
 
 
-def routes(accounts: account_port.Accounts, adopter: account_port.Adopter) -> list[routing.BaseRoute]:
+def routes(accounts: account_port.AcmeAccounts, adopter: account_port.Adopter) -> list[routing.BaseRoute]:
     handlers = _Handlers(accounts, adopter)
     return [
         routing.Route("/accounts", handlers.list, methods=["GET"]),
@@ -63,7 +63,7 @@ def certificate_from(body: Json) -> account_port.ForeignCertificate:
 class _Handlers:
     """One method per route."""
 
-    def __init__(self, accounts: account_port.Accounts, adopter: account_port.Adopter) -> None:
+    def __init__(self, accounts: account_port.AcmeAccounts, adopter: account_port.Adopter) -> None:
         self._accounts = accounts
         self._adopter = adopter
 

@@ -20,7 +20,9 @@ _LONGEST_CALLER = 200
 _DENIED = {on_demand_names.Denial.INVALID: 400, on_demand_names.Denial.FULL: 429, on_demand_names.Denial.BUSY: 429}
 
 
-def create_app(gate: gate_port.Gate, more: collections.abc.Sequence[routing.BaseRoute] = ()) -> applications.Starlette:
+def create_app(
+    gate: gate_port.GatePort, more: collections.abc.Sequence[routing.BaseRoute] = ()
+) -> applications.Starlette:
     """The API in front of a gate, to be run on the gate's event loop. more: routes that others answer."""
     handlers = _Handlers(gate)
     return applications.Starlette(
@@ -55,7 +57,7 @@ def create_app(gate: gate_port.Gate, more: collections.abc.Sequence[routing.Base
 class _Handlers:
     """One method per route."""
 
-    def __init__(self, gate: gate_port.Gate) -> None:
+    def __init__(self, gate: gate_port.GatePort) -> None:
         self._gate = gate
 
     async def status(self, request: requests.Request) -> responses.Response:

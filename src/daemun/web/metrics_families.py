@@ -141,7 +141,7 @@ def find_ends(certificates: collections.abc.Iterable[model.CertificateStatus]) -
     return found
 
 
-def _of_requests(rows: collections.abc.Mapping[tuple[str, str], traffic_totals.Row]) -> Families:
+def _of_requests(rows: collections.abc.Mapping[tuple[str, str], traffic_totals.RouteTotals]) -> Families:
     labels = ["site", "route"]
     requests = metrics_core.CounterMetricFamily("daemun_requests", "Answered requests.", labels=[*labels, "code"])
     for (site, route), row in rows.items():
@@ -155,7 +155,7 @@ def _of_requests(rows: collections.abc.Mapping[tuple[str, str], traffic_totals.R
         yield family
 
 
-_SUMS: tuple[tuple[str, str, collections.abc.Callable[[traffic_totals.Row], int]], ...] = (
+_SUMS: tuple[tuple[str, str, collections.abc.Callable[[traffic_totals.RouteTotals], int]], ...] = (
     ("daemun_request_bytes", "Bytes of requests, with their headers.", lambda row: row.bytes_in),
     ("daemun_response_bytes", "Bytes of answers, with their headers.", lambda row: row.bytes_out),
     ("daemun_request_retries", "Further tries of servers for the same request.", lambda row: row.retries),
@@ -164,7 +164,9 @@ _SUMS: tuple[tuple[str, str, collections.abc.Callable[[traffic_totals.Row], int]
 
 
 def _of_times(times: collections.abc.Mapping[str, traffic_totals.SiteTimes]) -> Families:
-    kinds: tuple[tuple[str, str, collections.abc.Callable[[traffic_totals.SiteTimes], traffic_totals.Times]], ...] = (
+    kinds: tuple[
+        tuple[str, str, collections.abc.Callable[[traffic_totals.SiteTimes], traffic_totals.TimeHistogram]], ...
+    ] = (
         ("daemun_request_duration_seconds", "From the first byte of a request to the last of its answer.", _whole),
         ("daemun_upstream_duration_seconds", "Of that, how long servers took.", _upstream),
     )
@@ -177,11 +179,11 @@ def _of_times(times: collections.abc.Mapping[str, traffic_totals.SiteTimes]) -> 
         yield family
 
 
-def _whole(times: traffic_totals.SiteTimes) -> traffic_totals.Times:
+def _whole(times: traffic_totals.SiteTimes) -> traffic_totals.TimeHistogram:
     return times.whole
 
 
-def _upstream(times: traffic_totals.SiteTimes) -> traffic_totals.Times:
+def _upstream(times: traffic_totals.SiteTimes) -> traffic_totals.TimeHistogram:
     return times.upstream
 
 

@@ -112,7 +112,7 @@ class RequestLedger:
 def _parse_spends(content: bytes) -> budget.Ledger:
     return tuple(
         budget.Spend(
-            counted=budget.Counted[counted], key=key, at=datetime.datetime.fromtimestamp(at, datetime.UTC), by=by
+            counted=budget.CaLimitKind[counted], key=key, at=datetime.datetime.fromtimestamp(at, datetime.UTC), by=by
         )
         for counted, key, at, by in json.loads(content)["spent"]
     )

@@ -22,7 +22,7 @@ def is_here(tree: foreign_tree.Tree) -> bool:
 
 def read(tree: foreign_tree.Tree, now: datetime.datetime) -> found_items.FoundTree:
     """Files that a person put there are read, too: those of a CA that daemun knows are as good as others."""
-    certificates: list[found_items.Certificate] = []
+    certificates: list[found_items.FoundCertificate] = []
     refusals = []
     folders = [
         (name, f"{name}/fullchain.pem", f"{name}/key.pem") for name in tree.names() if tree.is_file(f"{name}/key.pem")

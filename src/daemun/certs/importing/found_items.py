@@ -30,7 +30,7 @@ class FoundAccount:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class FoundCertificate:
     """place: where it is in the tree. directory: of the CA; None: no file has it."""
 
     place: str
@@ -80,7 +80,7 @@ class FoundTree:
 
     client: str
     accounts: tuple[FoundAccount, ...] = ()
-    certificates: tuple[Certificate, ...] = ()
+    certificates: tuple[FoundCertificate, ...] = ()
     practices: tuple[Practice, ...] = ()
     refusals: tuple[LeftBehind, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -88,14 +88,14 @@ class FoundTree:
 
 def read_certificate(
     tree: foreign_tree.Tree, chain: str, key: str, *, place: str, directory: str | None, now: datetime.datetime
-) -> Certificate:
+) -> FoundCertificate:
     """chain, key: paths in the tree. Raises: TreeError, BundleError."""
     found = bundle.parse(tree.read(chain), tree.read(key))
     if found.leaf.issuer == found.leaf.subject:
         raise bundle.BundleError("it is signed by itself, not by a CA")
     if now >= found.not_after:
         raise bundle.BundleError(f"it expired on {found.not_after:%Y-%m-%d}; daemun orders another one")
-    return Certificate(place=place, directory=directory, bundle=found)
+    return FoundCertificate(place=place, directory=directory, bundle=found)
 
 
 def guess_directory(found: bundle.Bundle) -> str | None:

@@ -55,7 +55,7 @@ def _is_of_client(folder: pathlib.Path) -> bool:
 
 def _place(found: found_items.FoundTree, folder: str) -> found_items.FoundTree:
     def placed(
-        one: found_items.FoundAccount | found_items.Certificate | found_items.LeftBehind | found_items.Practice,
+        one: found_items.FoundAccount | found_items.FoundCertificate | found_items.LeftBehind | found_items.Practice,
     ) -> str:
         return f"{folder}/{one.place}"
 
@@ -103,10 +103,10 @@ def choose_accounts(
 
 
 def _without_copies(
-    found: list[found_items.Certificate],
-) -> tuple[list[found_items.Certificate], list[found_items.LeftBehind]]:
+    found: list[found_items.FoundCertificate],
+) -> tuple[list[found_items.FoundCertificate], list[found_items.LeftBehind]]:
     """Each once: acme-companion keeps a copy for nginx, without the settings that name its CA."""
-    first: dict[x509.Certificate, found_items.Certificate] = {}
+    first: dict[x509.Certificate, found_items.FoundCertificate] = {}
     for one in sorted(found, key=lambda one: one.directory is None):
         first.setdefault(one.bundle.leaf, one)
     certificates, refusals = [], []

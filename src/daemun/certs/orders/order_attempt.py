@@ -235,7 +235,7 @@ class _Try:
         self, authority: model.Authority, error: request_ledger.OverBudgetError, hosts: tuple[str, ...]
     ) -> None:
         """Too many failures of one name hold up that name, other limits the CA."""
-        if error.refusal.limit.counted is not budget.Counted.FAILURES:
+        if error.refusal.limit.counted is not budget.CaLimitKind.FAILURES:
             self._holds[authority.directory] = error.refusal.until
             return
         over = {host: str(error) for host in hosts if budget.failing_name(host) == error.refusal.key}

@@ -37,7 +37,7 @@ _SIGNS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
+class ClientCertificate:
     """One certificate. serial: in hexadecimal. revoked_at: None: it is taken."""
 
     name: str
@@ -51,7 +51,7 @@ class Client:
 class IssuedClient:
     """p12: certificate, key and CA (RFC 7292), encrypted with the password, which is kept nowhere."""
 
-    client: Client
+    client: ClientCertificate
     p12: bytes
     password: str
 
@@ -72,7 +72,7 @@ class ClientCa:
         self._store = store
         self._paths = paths
 
-    def list_clients(self) -> tuple[Client, ...]:
+    def list_clients(self) -> tuple[ClientCertificate, ...]:
         """The oldest first."""
         found = [_parse(self._store.read(key), self._store.locate(key)) for key in self._store.list(_ISSUED)]
         return tuple(sorted(found, key=lambda one: (one.made_at, one.serial)))
@@ -93,7 +93,7 @@ class ClientCa:
         password = "-".join("".join(secrets.choice(_SIGNS) for _ in range(5)) for _ in range(4))
         return IssuedClient(client=client, p12=_pack(name, own, own_key, certificate, password), password=password)
 
-    def revoke(self, name: str, now: datetime.datetime) -> tuple[Client, ...]:
+    def revoke(self, name: str, now: datetime.datetime) -> tuple[ClientCertificate, ...]:
         """Every certificate of this name. Returns: those that were taken until now. Raises: ConfigError;
         EnvironmentProblemError."""
         with self._store.lock(_LOCK, lease_s=_LEASE_S):
@@ -132,11 +132,11 @@ class ClientCa:
         _write(pathlib.Path(self._paths.clients_certificate), _pem(certificate))
 
 
-def _is_taken(one: Client, now: datetime.datetime) -> bool:
+def _is_taken(one: ClientCertificate, now: datetime.datetime) -> bool:
     return one.revoked_at is None and one.expires_at > now
 
 
-def _is_open(one: Client, name: str) -> bool:
+def _is_open(one: ClientCertificate, name: str) -> bool:
     return one.name == name and one.revoked_at is None
 
 
@@ -150,7 +150,7 @@ def _sign(
     *,
     now: datetime.datetime,
     days: int,
-) -> tuple[Client, x509.Certificate, ec.EllipticCurvePrivateKey]:
+) -> tuple[ClientCertificate, x509.Certificate, ec.EllipticCurvePrivateKey]:
     own = ec.generate_private_key(ec.SECP256R1())
     serial = x509.random_serial_number()
     now = now.replace(microsecond=0)
@@ -170,7 +170,7 @@ def _sign(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return Client(name=name, serial=f"{serial:x}", made_at=now, expires_at=end), certificate, own
+    return ClientCertificate(name=name, serial=f"{serial:x}", made_at=now, expires_at=end), certificate, own
 
 
 def _sign_root(key: ec.EllipticCurvePrivateKey, now: datetime.datetime) -> x509.Certificate:
@@ -241,7 +241,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
 # --- records and files -----------------------------------------------------------------------------------------
 
 
-def _format(one: Client) -> bytes:
+def _format(one: ClientCertificate) -> bytes:
     values = {
         "name": one.name,
         "serial": one.serial,
@@ -252,13 +252,13 @@ def _format(one: Client) -> bytes:
     return json.dumps(values).encode()
 
 
-def _parse(content: bytes, place: str) -> Client:
+def _parse(content: bytes, place: str) -> ClientCertificate:
     """Raises: EnvironmentProblemError: without a record, its certificate could be taken again."""
     try:
         values: collections.abc.Mapping[str, str] = json.loads(content)
         times = {key: datetime.datetime.fromisoformat(values[key]) for key in ("made_at", "expires_at")}
         revoked = values["revoked_at"]
-        return Client(
+        return ClientCertificate(
             name=values["name"],
             serial=f"{int(values['serial'], 16):x}",
             made_at=times["made_at"],

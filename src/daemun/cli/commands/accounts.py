@@ -39,7 +39,7 @@ def rollover(
 
     When a CA cannot be reached, the others use the new key already; the same command goes on later.
     """
-    turns = control_client.Client(chosen).roll_over(everything=everything)
+    turns = control_client.ControlClient(chosen).roll_over(everything=everything)
     json_answer.note(accounts=turns)
     for turn in turns:
         output.print_line(f"{turn['directory']}: {turn['error'] or 'knows the new key'}")
@@ -66,7 +66,7 @@ def deactivate(
         directory = ordering_forms.parse_directory(ca)
     except ValueError as error:
         raise errors.ConfigError(f"cannot deactivate an account: {error}") from error
-    daemon = control_client.Client(chosen)
+    daemon = control_client.ControlClient(chosen)
     daemon.accounts()  # before any question: is there a daemon?
     confirmation.confirm(f"Deactivate the account at {directory} for good?", yes=yes)
     daemon.deactivate(directory)
@@ -81,7 +81,7 @@ def row_of(account: Json) -> tuple[str, ...]:
 
 def _fetch(chosen: settings.Settings) -> Json:
     try:
-        return control_client.Client(chosen).accounts()
+        return control_client.ControlClient(chosen).accounts()
     except control_client.NotRunningError:
         from daemun.web import accounts_api
         from daemun.wiring.offline import offline_accounts

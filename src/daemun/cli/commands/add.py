@@ -52,7 +52,7 @@ def add(
         return yaml_edit.add_route(file, host, target, route_path=path, app=app)
 
     if editing.change(chosen, host=host, edit=edit, done="live", is_new=new, into=into):
-        added_site.print_probe(control_client.Client(chosen), host_names.normal(host), route_paths.normal(path))
+        added_site.print_probe(control_client.ControlClient(chosen), host_names.normal(host), route_paths.normal(path))
     preset = known_apps.read(chosen.config).find(app) if app is not None else None
     if preset is not None:
         json_answer.note(app=app_texts.to_json(preset, host_names.normal(host)))

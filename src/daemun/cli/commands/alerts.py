@@ -15,7 +15,7 @@ def test(chosen: settings.Settings, as_json: common_options.AsJson = False) -> N
 
     Exits with 1 when somebody did not take it, or when nobody is told.
     """
-    sent = daemon_state.or_not_live(chosen, control_client.Client(chosen).test_alerts)
+    sent = daemon_state.or_not_live(chosen, control_client.ControlClient(chosen).test_alerts)
     if as_json:
         json_answer.print_json({"told": sent})
     for one in () if as_json else sent:

@@ -41,7 +41,7 @@ def apply(
     the last change of the file, if it came within ten minutes, and all that comes until then is undone at the end of
     that time, also when daemun or your connection ended meanwhile.
     """
-    daemon = control_client.Client(chosen)
+    daemon = control_client.ControlClient(chosen)
     daemon_state.config_of(chosen, daemon.status(""))
     if confirmed:
         _confirm(daemon, is_alone=confirm is None and to is None)
@@ -58,14 +58,14 @@ def apply(
     raise typer.Exit(0 if report["ok"] else 1)
 
 
-def put_live(daemon: control_client.Client, trial_s: float | None, to: int | None) -> tuple[Json, Json | None]:
+def put_live(daemon: control_client.ControlClient, trial_s: float | None, to: int | None) -> tuple[Json, Json | None]:
     """How it went, and what is on trial. What to go back to is recorded first, so that it is undone also when this
     command ends before all is live. Raises: as `Client`."""
     trial = None if trial_s is None else daemon.begin_trial(trial_s, to)
     return daemon_state.apply_and_wait(daemon), trial
 
 
-def _confirm(daemon: control_client.Client, *, is_alone: bool) -> None:
+def _confirm(daemon: control_client.ControlClient, *, is_alone: bool) -> None:
     if not is_alone:
         raise errors.ConfigError("cannot confirm: `--confirmed` goes with no other option")
     trial = daemon.confirm_trial()

@@ -19,7 +19,7 @@ _REASONS = {"owner": "daemun ban", "guesses": "wrong passwords", "crowdsec": "Cr
 @common_options.with_settings
 def bans(chosen: settings.Settings, as_json: common_options.AsJson = False) -> None:
     """The addresses that are refused on every site: why, since when, and until when."""
-    found = control_client.Client(chosen).bans()
+    found = control_client.ControlClient(chosen).bans()
     if as_json:
         json_answer.print_json({"bans": found})
         return
@@ -40,7 +40,7 @@ def ban(
 ) -> None:
     """Refuse an address on every site, at once (403). Of IPv6 its /64."""
     json_answer.note(address=address)
-    found = control_client.Client(chosen).ban(address, None if within is None else _seconds(within))
+    found = control_client.ControlClient(chosen).ban(address, None if within is None else _seconds(within))
     until = "for good" if found["until"] is None else f"until {_moment(found['until'])}"
     output.print_line(f"{found['address']} is refused {until}; `daemun unban {found['address']}` lets it in")
 
@@ -49,7 +49,7 @@ def ban(
 def unban(chosen: settings.Settings, address: Address) -> None:
     """Let an address in again, as `daemun bans` writes it."""
     json_answer.note(address=address)
-    found = control_client.Client(chosen).unban(address)
+    found = control_client.ControlClient(chosen).unban(address)
     output.print_line(f"{found['address']} may come in again")
 
 

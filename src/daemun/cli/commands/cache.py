@@ -105,7 +105,7 @@ def _find_known(chosen: settings.Settings) -> tuple[str, ...]:
     from daemun.wiring.offline import configuration
 
     with contextlib.suppress(errors.DaemunError):
-        sites = control_client.Client(chosen).status()["sites"]
+        sites = control_client.ControlClient(chosen).status()["sites"]
         return tuple(name for site in sites for name in (site["host"], *site["aliases"]))
     with contextlib.suppress(errors.DaemunError, OSError):
         desired = configuration.read_if_good(chosen)

@@ -28,7 +28,7 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
 
     Exits with 3 when a site is not served with the certificate that it should have, or when no daemon runs.
     """
-    found = daemon_state.or_not_live(chosen, control_client.Client(chosen).certificates)
+    found = daemon_state.or_not_live(chosen, control_client.ControlClient(chosen).certificates)
     if as_json:
         json_answer.print_json({"certificates": found})
     elif not found:
@@ -53,7 +53,7 @@ def renew(
 ) -> None:
     """Ask the CA for a new certificate now, forgetting earlier failures. Returns before the CA answers."""
     json_answer.note(host=host_names.normal(host))
-    control_client.Client(chosen).renew(host_names.normal(host), force=force)
+    control_client.ControlClient(chosen).renew(host_names.normal(host), force=force)
     output.print_line(f"asked for a new certificate of {host}; `daemun certs` tells when it is there")
 
 
@@ -66,7 +66,7 @@ def detail(
 ) -> None:
     """Show all that is known of one certificate. Exits as `daemun certs` does."""
     wanted = host_names.normal(host)
-    every = daemon_state.or_not_live(chosen, control_client.Client(chosen).certificates)
+    every = daemon_state.or_not_live(chosen, control_client.ControlClient(chosen).certificates)
     found = [each for each in every if wanted == each["host"] or wanted in each["names"]]
     if not found:
         raise errors.ConfigError(f'cannot show the certificate of "{host}": no site has one; `daemun certs` lists all')
@@ -89,7 +89,7 @@ def forecast(
     as_json: common_options.AsJson = False,
 ) -> None:
     """Show the coming renewals in order of time, and which certificates daemun does not renew, with their end."""
-    answer = daemon_state.or_not_live(chosen, lambda: control_client.Client(chosen).forecast(days))
+    answer = daemon_state.or_not_live(chosen, lambda: control_client.ControlClient(chosen).forecast(days))
     if as_json:
         json_answer.print_json(answer)
         return

@@ -81,7 +81,7 @@ def _show_account(adopter: _Adopter, one: "found_items.FoundAccount") -> Json:
     return {"directory": found.directory, **answer}
 
 
-def _show_certificate(adopter: _Adopter, one: "found_items.Certificate") -> Json:
+def _show_certificate(adopter: _Adopter, one: "found_items.FoundCertificate") -> Json:
     found = one.foreign
     pair = {"fullchain": found.fullchain_pem.decode(), "key": found.key_pem.decode()}
     answer = _request(adopter.certificate, {"directory": found.directory, **pair})
@@ -118,7 +118,7 @@ def _end(*, dry: bool, is_live: bool) -> str:
 
 @contextlib.contextmanager
 def _adopting(chosen: settings.Settings, *, dry: bool) -> collections.abc.Iterator[_Adopter]:
-    daemon = control_client.Client(chosen)
+    daemon = control_client.ControlClient(chosen)
     try:
         daemon.accounts()
     except control_client.NotRunningError:

@@ -30,7 +30,7 @@ def revoke(
         )
     host = host_names.normal(host)
     json_answer.note(host=host, reason=reason)
-    daemon = control_client.Client(chosen)
+    daemon = control_client.ControlClient(chosen)
     daemon.certificates()  # before any question: is there a daemon?
     confirmation.confirm(f"Revoke the certificate of {host} for good?", yes=yes)
     daemon.revoke(host, reason=reason)

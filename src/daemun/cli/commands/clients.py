@@ -132,7 +132,7 @@ def _add_by_link(chosen: settings.Settings, name: str, *, days: int, host: str |
 
 def _is_running(chosen: settings.Settings) -> bool:
     try:
-        control_client.Client(chosen).status("")
+        control_client.ControlClient(chosen).status("")
     except errors.DaemunError:
         return False
     return True
@@ -163,7 +163,7 @@ def revoke(chosen: settings.Settings, name: Name) -> None:
     json_answer.note(name=name, serials=[one.serial for one in found])
     how = f"withdrawn: {name}" if found else f"{name} was withdrawn already"
     try:
-        report = daemon_state.apply_and_wait(control_client.Client(chosen))
+        report = daemon_state.apply_and_wait(control_client.ControlClient(chosen))
     except control_client.NotRunningError:
         output.print_line(f"{how}; daemun does not run: the gate takes it until `daemun up` runs again")
         return
@@ -187,13 +187,13 @@ def _create(path: pathlib.Path) -> int:
         ) from error
 
 
-def _state(one: "client_ca.Client", *, is_over: bool) -> str:
+def _state(one: "client_ca.ClientCertificate", *, is_over: bool) -> str:
     if one.revoked_at is not None:
         return "revoked"
     return "ended" if is_over else "valid"
 
 
-def _as_json(one: "client_ca.Client", state: str) -> Json:
+def _as_json(one: "client_ca.ClientCertificate", state: str) -> Json:
     return {
         "name": one.name,
         "state": state,

@@ -27,7 +27,7 @@ def doctor(chosen: settings.Settings, host: Host = None, as_json: common_options
     CA. Exits with 1 when there is something to do.
     """
     name = stream_rows.name_in(host) or host_names.normal(host) if host is not None else None
-    daemon = control_client.Client(chosen)
+    daemon = control_client.ControlClient(chosen)
     absent = None
     found: list[Json] = []
     try:
@@ -46,7 +46,7 @@ def doctor(chosen: settings.Settings, host: Host = None, as_json: common_options
 
 def _look(
     chosen: settings.Settings,
-    daemon: control_client.Client,
+    daemon: control_client.ControlClient,
     absent: control_client.NotRunningError | None,
     found: list[Json],
 ) -> list[Json]:

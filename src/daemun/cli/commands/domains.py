@@ -12,7 +12,7 @@ Host = typing.Annotated[str, typer.Argument(help="The name, such as shop.example
 
 def show(chosen: settings.Settings, *, as_json: bool) -> None:
     """The names that were added to a site with `on_demand`, a line each."""
-    found = control_client.Client(chosen).domains()
+    found = control_client.ControlClient(chosen).domains()
     if as_json:
         json_answer.print_json({"domains": found})
     else:
@@ -30,7 +30,7 @@ def add(chosen: settings.Settings, host: Host) -> None:
     """Add a name. It is served when the command returns; its certificate of a CA follows."""
     name = host_names.normal(host)
     json_answer.note(host=name)
-    control_client.Client(chosen).add_domain(name)
+    control_client.ControlClient(chosen).add_domain(name)
     output.print_line(f"{name} is served; `daemun certs` tells when its certificate is there")
 
 
@@ -40,5 +40,5 @@ def rm(chosen: settings.Settings, host: Host) -> None:
     """Remove a name. Its certificate stays in the store, and is used again when the name comes back."""
     name = host_names.normal(host)
     json_answer.note(host=name)
-    control_client.Client(chosen).remove_domain(name)
+    control_client.ControlClient(chosen).remove_domain(name)
     output.print_line(f"{name} is served no more")

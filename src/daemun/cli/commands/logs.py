@@ -81,7 +81,7 @@ def logs(  # noqa: PLR0917 - Typer's
             "cannot filter errors by --status or --slow: nginx's error log has neither; leave it out"
         )
     path = pathlib.Path(chosen.layout.logs) / ("error.log" if error_log else "access.log")
-    wanted = log_search.Lines(
+    wanted = log_search.LineFilter(
         read=error_line.read if error_log else request_log.make_reader(chosen.layout).read,
         wanted=log_search.make_filter(chosen, place, since=since, until=until, status=status, slow=slow),
         holds=grep.encode("utf-8", "surrogateescape"),
@@ -91,7 +91,7 @@ def logs(  # noqa: PLR0917 - Typer's
     try:
         with log_files.LogFiles(path) as files:
             printer = log_search.Printer(form, wanted.read)
-            found = log_search.Counted(log_search.find(files, wanted, most))
+            found = log_search.CountedLines(log_search.find(files, wanted, most))
             if as_json and not follow:
                 json_answer.print_list("lines", map(printer.value_of, found), file=str(path))
             else:

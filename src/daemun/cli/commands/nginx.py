@@ -149,8 +149,8 @@ def rm(chosen: settings.Settings, version: Version) -> None:
 
 
 def _take_over(chosen: settings.Settings) -> Json:
-    """Raises: as `control_client.Client`."""
-    daemon = control_client.Client(chosen)
+    """Raises: as `control_client.ControlClient`."""
+    daemon = control_client.ControlClient(chosen)
     report = daemon.upgrade_nginx()
     if report["waits"] is not None:
         output.complain(f"waiting: {report['waits']['reason']}")

@@ -18,7 +18,7 @@ def restore_file(chosen: settings.Settings) -> None:
     daemun keeps them in the state directory. A file that holds something is never replaced.
     """
     try:
-        file = daemon_state.config_of(chosen, control_client.Client(chosen).status())
+        file = daemon_state.config_of(chosen, control_client.ControlClient(chosen).status())
     except control_client.NotRunningError:
         file = chosen.config
     kept = lost_file.find_kept(chosen)

@@ -81,9 +81,9 @@ def rollback(chosen: settings.Settings, number: Number, force: Force = False) ->
     _report(way, book, replaced, is_running=daemon is not None)
 
 
-def _find_daemon(chosen: settings.Settings) -> tuple[control_client.Client | None, pathlib.Path]:
+def _find_daemon(chosen: settings.Settings) -> tuple[control_client.ControlClient | None, pathlib.Path]:
     """The daemon, if one runs, and the file that it reads."""
-    daemon = control_client.Client(chosen)
+    daemon = control_client.ControlClient(chosen)
     try:
         return daemon, daemon_state.config_of(chosen, daemon.status(""))
     except control_client.NotRunningError:
@@ -134,7 +134,7 @@ def _find_unrecorded(book: "history_book.Book", present: "kept_secrets.MaskedFil
         time.sleep(daemon_state.POLL_S)
 
 
-def _go(daemon: control_client.Client, way: _Way) -> "dict[str, past_files.Replaced]":
+def _go(daemon: control_client.ControlClient, way: _Way) -> "dict[str, past_files.Replaced]":
     """With the daemon that reads the file. Returns: what was replaced."""
     from daemun.sources import edited_file
     from daemun.sources.history import past_files

@@ -33,7 +33,9 @@ def sites(
 
     Exits with 3 when something is not live, or when no daemon runs that could tell.
     """
-    answer = site_filter.choose(daemon_state.or_not_live(chosen, control_client.Client(chosen).status), hosts, only)
+    answer = site_filter.choose(
+        daemon_state.or_not_live(chosen, control_client.ControlClient(chosen).status), hosts, only
+    )
     if as_json:
         shown = {key: answer.get(key, []) for key in ("sites", "streams", "problems")}
         json_answer.print_json(shown)

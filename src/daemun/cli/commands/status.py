@@ -50,7 +50,7 @@ def status(  # noqa: PLR0917 - Typer's
     A site is live when a visitor gets its certificate and its servers answer. Exits with 3 when something is not live,
     or when no daemon runs that could tell.
     """
-    daemon = control_client.Client(chosen)
+    daemon = control_client.ControlClient(chosen)
     if probe:
         left = daemon_state.or_not_live(chosen, daemon.probe)
         if left:

@@ -31,7 +31,7 @@ def stop(chosen: settings.Settings, keep_traffic: KeepTraffic = False, force: Fo
     Without a daemon, an nginx that was left serving is stopped. With --force a daemon that does not answer is ended,
     and then nginx, unless it is to keep serving.
     """
-    daemon = control_client.Client(chosen)
+    daemon = control_client.ControlClient(chosen)
     try:
         pid = int(daemon.status("")["pid"])
         daemon.stop(keep_traffic=keep_traffic)

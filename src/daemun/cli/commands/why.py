@@ -109,7 +109,7 @@ class _Daemon:
     """What a running daemon reports; None: none runs, or it does not answer."""
 
     def __init__(self, chosen: settings.Settings) -> None:
-        self._client = control_client.Client(chosen)
+        self._client = control_client.ControlClient(chosen)
 
     def report(self) -> Json | None:
         try:

@@ -29,7 +29,7 @@ _SAFE_IN_SUBJECT = "@+=~|!$&'()*"
 _EMAIL = re.compile(r"[^\s@,<>\"\x00-\x1f\x7f-\x9f]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
 
 
-class Kind(enum.Enum):
+class ProviderKind(enum.Enum):
     OIDC = "oidc"
     GITHUB = "github"
 
@@ -41,7 +41,7 @@ class Provider:
     ca_file: the roots that its certificate must lead to; "": the system's."""
 
     key: str
-    kind: Kind
+    kind: ProviderKind
     issuer: str
     client_id: str
     name: str
@@ -81,8 +81,8 @@ class Identity:
 
 
 def make(form: login_provider_form.LoginProvider) -> Provider:
-    kind = Kind.GITHUB if form.github is not None else Kind.OIDC
-    usual = ("user:email",) if kind is Kind.GITHUB else ("openid", "profile", "email")
+    kind = ProviderKind.GITHUB if form.github is not None else ProviderKind.OIDC
+    usual = ("user:email",) if kind is ProviderKind.GITHUB else ("openid", "profile", "email")
     return Provider(
         key=form.key,
         kind=kind,
@@ -152,7 +152,7 @@ def from_json(value: dict[str, typing.Any]) -> Provider:
     secret = {key: str(value["secret"][key]) for key in ("variable", "file") if value["secret"][key] is not None}
     return Provider(
         key=str(value["key"]),
-        kind=Kind(value["kind"]),
+        kind=ProviderKind(value["kind"]),
         issuer=str(value["issuer"]),
         client_id=str(value["client_id"]),
         name=str(value["name"]),

@@ -17,7 +17,7 @@ MARGIN = datetime.timedelta(minutes=5)
 """A CA counts when it receives a request, which may be later than daemun sent it."""
 
 
-class Counted(enum.Enum):
+class CaLimitKind(enum.Enum):
     """What a limit counts, and per what."""
 
     DOMAIN = "certificates per registered domain"
@@ -31,17 +31,17 @@ class Limit:
     """most: of what is counted, in any span of `window`. spares_replacing: an order that replaces a certificate by
     the CA's word (RFC 9773 section 5) does not count."""
 
-    counted: Counted
+    counted: CaLimitKind
     most: int
     window: datetime.timedelta
     spares_replacing: bool = False
 
 
 LETS_ENCRYPT = (
-    Limit(counted=Counted.DOMAIN, most=50, window=datetime.timedelta(days=7), spares_replacing=True),
-    Limit(counted=Counted.SET, most=5, window=datetime.timedelta(days=7), spares_replacing=True),
-    Limit(counted=Counted.ORDERS, most=300, window=datetime.timedelta(hours=3)),
-    Limit(counted=Counted.FAILURES, most=5, window=datetime.timedelta(hours=1)),
+    Limit(counted=CaLimitKind.DOMAIN, most=50, window=datetime.timedelta(days=7), spares_replacing=True),
+    Limit(counted=CaLimitKind.SET, most=5, window=datetime.timedelta(days=7), spares_replacing=True),
+    Limit(counted=CaLimitKind.ORDERS, most=300, window=datetime.timedelta(hours=3)),
+    Limit(counted=CaLimitKind.FAILURES, most=5, window=datetime.timedelta(hours=1)),
 )
 """Source: letsencrypt.org/docs/rate-limits. Orders that replace are exempt there from all limits; daemun counts them
 against the orders of an account all the same: 300 in three hours are enough for any number of certificates it keeps."""
@@ -66,7 +66,7 @@ class Spend:
     by: the certificate whose order this is as long as it is open; empty once it is certain that it counts.
     """
 
-    counted: Counted
+    counted: CaLimitKind
     key: str
     at: datetime.datetime
     by: str = ""
@@ -92,7 +92,7 @@ class OverLimit:
     until: datetime.datetime
 
     def __str__(self) -> str:
-        about = f' "{self.key}"' if self.key and self.limit.counted is not Counted.SET else ""
+        about = f' "{self.key}"' if self.key and self.limit.counted is not CaLimitKind.SET else ""
         hours = self.limit.window.total_seconds() / 3600
         span = f"{hours / 24:.0f} days" if hours > 24 else "hour" if hours == 1 else f"{hours:.0f} hours"
         return f"{self.limit.most} {self.limit.counted.value}{about} in any {span}"
@@ -122,12 +122,12 @@ def reserve(ledger: Ledger, order: OrderCost, limits: Limits, now: datetime.date
     certain = tuple(
         dataclasses.replace(spend, by="") if spend.by == order.by else spend
         for spend in ledger
-        if spend.by != order.by or spend.counted is Counted.FAILURES
+        if spend.by != order.by or spend.counted is CaLimitKind.FAILURES
     )
     new = tuple(
-        Spend(counted=limit.counted, key=key, at=now, by="" if limit.counted is Counted.ORDERS else order.by)
+        Spend(counted=limit.counted, key=key, at=now, by="" if limit.counted is CaLimitKind.ORDERS else order.by)
         for limit in limits
-        if limit.counted is not Counted.FAILURES
+        if limit.counted is not CaLimitKind.FAILURES
         for key in _keys(order, limit)
     )
     return prune(certain + new, limits, now)
@@ -135,10 +135,10 @@ def reserve(ledger: Ledger, order: OrderCost, limits: Limits, now: datetime.date
 
 def reserve_failures(ledger: Ledger, by: str, hosts: tuple[str, ...], limits: Limits, now: datetime.datetime) -> Ledger:
     """Count a failed validation of each name: the CA is going to look, and daemun may not live to see what it found."""
-    if not any(limit.counted is Counted.FAILURES for limit in limits):
+    if not any(limit.counted is CaLimitKind.FAILURES for limit in limits):
         return ledger
-    known = {spend.key for spend in ledger if spend.counted is Counted.FAILURES and spend.by == by}
-    new = tuple(Spend(counted=Counted.FAILURES, key=host, at=now, by=by) for host in hosts if host not in known)
+    known = {spend.key for spend in ledger if spend.counted is CaLimitKind.FAILURES and spend.by == by}
+    new = tuple(Spend(counted=CaLimitKind.FAILURES, key=host, at=now, by=by) for host in hosts if host not in known)
     return ledger + new
 
 
@@ -151,7 +151,7 @@ def close_order(
     for spend in ledger:
         if spend.by != by:
             kept.append(spend)
-        elif spend.key in failed if spend.counted is Counted.FAILURES else is_issued:
+        elif spend.key in failed if spend.counted is CaLimitKind.FAILURES else is_issued:
             kept.append(dataclasses.replace(spend, at=now, by=""))
     return tuple(kept)
 
@@ -184,13 +184,13 @@ def _keys(order: OrderCost, limit: Limit) -> tuple[str, ...]:
     if order.replaces and limit.spares_replacing:
         return ()
     match limit.counted:
-        case Counted.DOMAIN:
+        case CaLimitKind.DOMAIN:
             return tuple(sorted(order.domains))
-        case Counted.SET:
+        case CaLimitKind.SET:
             return (",".join(sorted(order.hosts)),)
-        case Counted.ORDERS:
+        case CaLimitKind.ORDERS:
             return ("",)
-        case Counted.FAILURES:
+        case CaLimitKind.FAILURES:
             return tuple(sorted({failing_name(host) for host in order.hosts}))
 
 

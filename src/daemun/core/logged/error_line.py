@@ -50,7 +50,7 @@ class Parts(typing.NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorLine:
+class RequestErrorLine:
     """level: "error", "warn", ... words: nginx's. connection: as the first part of a request's usual id. server: the
     name of nginx's server block. request: what is known of it; its status and time are not."""
 
@@ -99,7 +99,7 @@ def is_ambiguous(parts: Parts) -> bool:
     return '"' in parts.words and _CLIENT.search(f", {parts.rest}") is not None
 
 
-def read(line: bytes) -> ErrorLine | None:
+def read(line: bytes) -> RequestErrorLine | None:
     """line: without its end. None: it is no first line of a report."""
     parts = split(line.decode("utf-8", "replace"))
     if parts is None:
@@ -107,7 +107,7 @@ def read(line: bytes) -> ErrorLine | None:
     found = _find_parts(f", client: {parts.rest}" if parts.rest else "")
     method, uri, protocol = logged_request.split_request(found.get("request"))
     identity = _ID.search(parts.words)
-    return ErrorLine(
+    return RequestErrorLine(
         level=parts.level,
         words=parts.words if identity is None else parts.words[: identity.start()],
         connection=parts.connection,
@@ -136,7 +136,7 @@ def read(line: bytes) -> ErrorLine | None:
     )
 
 
-def to_json(line: ErrorLine) -> dict[str, typing.Any]:
+def to_json(line: RequestErrorLine) -> dict[str, typing.Any]:
     """Names stay the same. time: RFC 3339."""
     request = line.request
     return {

@@ -33,7 +33,7 @@ class TlsPolicy:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ClientCertificates:
+class ClientVerification:
     """Clients show a certificate of a private CA. ca_file, crl_file: absolute paths of PEM files.
 
     digest: of what both hold, which nginx loads once; "": not looked at. is_optional: who shows none is served, too.
@@ -60,7 +60,7 @@ class Tls:
     group: tuple[str, ...] = ()
     ordering: Ordering = Ordering()
     policy: TlsPolicy | None = None
-    clients: ClientCertificates | None = None
+    clients: ClientVerification | None = None
 
 
 class HttpMode(enum.Enum):
@@ -72,7 +72,7 @@ class HttpMode(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class FixedAnswer:
     """What the gate answers itself. text: a body, or with a redirect's status where it leads; with the variables of
     `texts.names.VARIABLES`."""
 
@@ -118,7 +118,7 @@ class Site:
     options: OptionValues = ()
     refuses_tls: bool = False
     challenge: bool = True
-    otherwise: Answer = Answer()
+    otherwise: FixedAnswer = FixedAnswer()
     snippet: Snippet = ()
     fault: SetAside | None = None
     origin: Origin = NOWHERE

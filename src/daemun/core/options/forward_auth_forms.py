@@ -18,7 +18,7 @@ from daemun.core.options.option import Place
 from daemun.core.texts import header_rules, quantity_rules, rules, words
 
 
-class Kind(enum.Enum):
+class ForwardAuthKind(enum.Enum):
     AUTHELIA = "authelia"
     AUTHENTIK = "authentik"
     TINYAUTH = "tinyauth"
@@ -28,7 +28,7 @@ class Kind(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
+class ForwardAuthProtocol:
     """How servers of one kind are queried.
 
     server: where one is unless it is written; None: it has to be written. path: what is requested.
@@ -58,16 +58,20 @@ _AUTHENTIK = (
 _OAUTH2 = ("User", "Email", "Groups", "Preferred-Username")
 
 PROTOCOLS = {
-    Kind.AUTHELIA: Protocol(server="http://authelia:9091", path="/api/authz/forward-auth", copied=_REMOTE),
-    Kind.AUTHENTIK: Protocol(
+    ForwardAuthKind.AUTHELIA: ForwardAuthProtocol(
+        server="http://authelia:9091", path="/api/authz/forward-auth", copied=_REMOTE
+    ),
+    ForwardAuthKind.AUTHENTIK: ForwardAuthProtocol(
         server="http://authentik-server:9000",
         path="/outpost.goauthentik.io/auth/traefik",
         copied=tuple(f"X-authentik-{name}" for name in _AUTHENTIK),
         open_paths=("/outpost.goauthentik.io/",),
         keeps_host=True,
     ),
-    Kind.TINYAUTH: Protocol(server="http://tinyauth:3000", path="/api/auth/traefik", copied=(*_REMOTE, "Remote-Sub")),
-    Kind.OAUTH2_PROXY: Protocol(
+    ForwardAuthKind.TINYAUTH: ForwardAuthProtocol(
+        server="http://tinyauth:3000", path="/api/auth/traefik", copied=(*_REMOTE, "Remote-Sub")
+    ),
+    ForwardAuthKind.OAUTH2_PROXY: ForwardAuthProtocol(
         server="http://oauth2-proxy:4180",
         path="/oauth2/auth",
         shows_answer=False,
@@ -76,8 +80,8 @@ PROTOCOLS = {
         open_paths=("/oauth2/",),
         keeps_host=True,
     ),
-    Kind.TRAEFIK: Protocol(),
-    Kind.NGINX: Protocol(is_original=True, shows_answer=False),
+    ForwardAuthKind.TRAEFIK: ForwardAuthProtocol(),
+    ForwardAuthKind.NGINX: ForwardAuthProtocol(is_original=True, shows_answer=False),
 }
 
 USER_HEADERS = ("remote-user", "x-auth-request-user", "x-authentik-username", "x-forwarded-user", "x-user")
@@ -105,7 +109,7 @@ class ForwardAuth(forms.OptionMap):
         "remember": "so long its permission counts for the same request of the same visitor; it is queried each time",
         "copy": "headers of its answer that servers behind the gate are sent; those of its kind",
     }
-    kind: typing.Annotated[Kind, forms.choice(Kind)] = Kind.TRAEFIK
+    kind: typing.Annotated[ForwardAuthKind, forms.choice(ForwardAuthKind)] = ForwardAuthKind.TRAEFIK
     url: forms.Text | None = None
     copied: typing.Annotated[typing.Annotated[forms.Texts, forms.ONE_OR_MORE] | None, pydantic.Field(alias="copy")] = (
         None
@@ -113,7 +117,7 @@ class ForwardAuth(forms.OptionMap):
     remember_s: typing.Annotated[forms.Duration | None, pydantic.Field(alias="remember")] = None
 
     @property
-    def protocol(self) -> Protocol:
+    def protocol(self) -> ForwardAuthProtocol:
         return PROTOCOLS[self.kind]
 
     @property
@@ -159,7 +163,7 @@ def parse(value: object) -> object:
 Form = typing.Annotated[
     ForwardAuth,
     pydantic.BeforeValidator(parse),
-    forms.Also({"enum": [kind.value for kind in Kind if PROTOCOLS[kind].server is not None]}),
+    forms.Also({"enum": [kind.value for kind in ForwardAuthKind if PROTOCOLS[kind].server is not None]}),
 ]
 
 

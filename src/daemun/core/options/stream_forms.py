@@ -15,7 +15,7 @@ from daemun.core.options import access_option, forms, upstream_tls_options
 from daemun.core.texts import cures, names, rules, words
 
 
-class Protocol(enum.Enum):
+class StreamProtocol(enum.Enum):
     """Of a server. TLS: over TCP, to a server that shows a certificate."""
 
     TCP = "tcp"
@@ -33,11 +33,11 @@ class Spread(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class StreamTarget:
     """Of a server: a name or an address without brackets, and its port; or the absolute path of a unix socket; or the
     containers of a pool."""
 
-    protocol: Protocol
+    protocol: StreamProtocol
     host: str | None = None
     port: int | None = None
     socket: str | None = None
@@ -58,7 +58,7 @@ _TARGET = re.compile(r"(?:(?P<scheme>[A-Za-z0-9+.-]+)://)?(?P<rest>.*)", re.DOTA
 _SHAPE = '"tcp://host:port", "tls://host:port", "udp://host:port" or "tcp://unix:/path"'
 
 
-def parse_target(text: str) -> Target:
+def parse_target(text: str) -> StreamTarget:
     """Raises: ValueError with what to write instead."""
     try:
         return _parse_target(text)
@@ -84,25 +84,25 @@ def _find_misfit(text: str) -> str | None:
     return None
 
 
-def _parse_target(text: str) -> Target:
+def _parse_target(text: str) -> StreamTarget:
     """Raises: ValueError with the cause alone."""
     scheme, rest = _split(text)
-    if scheme not in {protocol.value for protocol in Protocol}:
+    if scheme not in {protocol.value for protocol in StreamProtocol}:
         found = f"has the scheme {words.quoted(scheme)}" if scheme else "has no scheme"
         raise ValueError(f"{found}; expected {_SHAPE}")
-    protocol = Protocol(scheme)
+    protocol = StreamProtocol(scheme)
     if rest.startswith("unix:"):
         socket = rest.removeprefix("unix:")
         cause = rules.check_socket(socket)
         if cause is not None:
             raise ValueError(cause)
-        return Target(protocol=protocol, socket=socket)
+        return StreamTarget(protocol=protocol, socket=socket)
     if "/" in rest or "?" in rest or "@" in rest:
         raise ValueError("holds more than a host and a port")
     host, port = short_texts.split_authority(rest)
     if port is None:
         raise ValueError(f"has no port; expected {_SHAPE}")
-    return Target(protocol=protocol, host=host, port=port)
+    return StreamTarget(protocol=protocol, host=host, port=port)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ class Server(forms.OptionMap):
         "max_connections": "at most so many at a time; 0: no limit",
     }
     url: typing.Annotated[
-        pydantic.InstanceOf[Target],
+        pydantic.InstanceOf[StreamTarget],
         pydantic.BeforeValidator(forms.parse_text(parse_target)),
         pydantic.WithJsonSchema(forms.TEXT),
     ]
@@ -137,7 +137,7 @@ def _server(value: object) -> object:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Times(forms.OptionMap):
+class StreamTimeouts(forms.OptionMap):
     """idle_s: how long both sides may be silent; None: the usual of the protocol (`Stream.idle_s`)."""
 
     shape: typing.ClassVar[str] = "a duration or a map of them"
@@ -163,7 +163,7 @@ def _tls(value: object) -> object:
     return value
 
 
-_LONGEST_SILENCE_S = {Protocol.TCP: 86400.0, Protocol.TLS: 86400.0, Protocol.UDP: 60.0}
+_LONGEST_SILENCE_S = {StreamProtocol.TCP: 86400.0, StreamProtocol.TLS: 86400.0, StreamProtocol.UDP: 60.0}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +219,9 @@ class Stream(forms.OptionMap):
     verify: upstream_tls_options.Form = upstream_tls_options.VERIFY.default
     server_name: forms.Host | None = None
     balance: typing.Annotated[Spread, forms.choice(Spread)] = Spread.ROUND_ROBIN
-    timeout: typing.Annotated[Times, pydantic.BeforeValidator(_times), forms.Also(forms.DURATION)] = Times()
+    timeout: typing.Annotated[StreamTimeouts, pydantic.BeforeValidator(_times), forms.Also(forms.DURATION)] = (
+        StreamTimeouts()
+    )
     allow: access_option.Networks = ()
     deny: access_option.Networks = ()
     connections: forms.Number | None = None
@@ -228,13 +230,13 @@ class Stream(forms.OptionMap):
     enabled: forms.Flag = True
 
     @property
-    def protocol(self) -> Protocol:
+    def protocol(self) -> StreamProtocol:
         """An empty list is an error, which others report."""
-        return self.to[0].url.protocol if self.to else Protocol.TCP
+        return self.to[0].url.protocol if self.to else StreamProtocol.TCP
 
     @property
     def is_udp(self) -> bool:
-        return self.protocol is Protocol.UDP
+        return self.protocol is StreamProtocol.UDP
 
     @property
     def certificate_host(self) -> str | None:
@@ -249,7 +251,7 @@ class Stream(forms.OptionMap):
     @property
     def is_encrypted(self) -> bool:
         """Whether servers show a certificate."""
-        return self.protocol is Protocol.TLS
+        return self.protocol is StreamProtocol.TLS
 
     @property
     def name_of_servers(self) -> str | None:

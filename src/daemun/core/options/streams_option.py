@@ -142,7 +142,7 @@ def _check_servers(one: stream_forms.Stream, place: Place) -> None:
         at.add(quantity_rules.check_duration(server.fail_timeout_s, least=1, most=86400), "fail_timeout")
         if server.url.protocol is not one.protocol:
             at.add(f"is of another protocol than {words.quoted(str(one.to[0].url))}; one stream has one", "url")
-        if server.url.protocol is stream_forms.Protocol.UDP and server.url.socket is not None:
+        if server.url.protocol is stream_forms.StreamProtocol.UDP and server.url.socket is not None:
             at.add("is a unix socket, which takes no UDP", "url")
         if _leads_back(one, server.url):
             at.add("is where the stream itself listens: each connection would come back without end", "url")
@@ -152,7 +152,7 @@ def _check_servers(one: stream_forms.Stream, place: Place) -> None:
         place.add(f"{one.balance.value} cannot be used with a backup server (nginx refuses it)", "balance")
 
 
-def _leads_back(one: stream_forms.Stream, server: stream_forms.Target) -> bool:
+def _leads_back(one: stream_forms.Stream, server: stream_forms.StreamTarget) -> bool:
     """Whether a server's address is surely one of this machine at which the stream listens."""
     if server.port not in {address.port for address in one.listen}:
         return False

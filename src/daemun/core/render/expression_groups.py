@@ -59,10 +59,10 @@ def _members(site: model.Site) -> collections.abc.Iterator[tuple[str, _Member]]:
         if one.entry not in {None, 0}:
             continue
         match route_paths.find_kind(one.path):
-            case route_paths.Kind.SUFFIX:
+            case route_paths.PathKind.SUFFIX:
                 suffix = route_paths.written_suffix(one.path).removeprefix(expressions.EVERYTHING)
                 yield _name(arguments.location(one.path, ())), _Member(alternative=f"(?i:{suffix})", is_at_start=False)
-            case route_paths.Kind.EXPRESSION if route_paths.is_of_file(one.path):
+            case route_paths.PathKind.EXPRESSION if route_paths.is_of_file(one.path):
                 sign, expression = route_paths.split_expression(one.path)
                 text = patterns.written(expression)
                 yield (

@@ -21,7 +21,7 @@ def is_by_expression(action: model.Proxy) -> bool:
 
 def with_rewrite(route: model.Route) -> model.Route:
     """A route by expression whose servers have a path, which is written as a rewrite: there is no prefix to replace."""
-    is_expression = route_paths.find_kind(route.path) is route_paths.Kind.EXPRESSION
+    is_expression = route_paths.find_kind(route.path) is route_paths.PathKind.EXPRESSION
     if not is_expression or not isinstance(route.action, model.Proxy):
         return route
     path = route.action.targets[0].path

@@ -114,9 +114,9 @@ def _elsewhere(scope: site_scope.Scope, route: model.Route, php: model.Php) -> c
     front = None if php.front is None else f"{_base(route)}{php.front}"
     for other in scope.site.routes:
         kind = route_paths.find_kind(other.path)
-        if kind is route_paths.Kind.SUFFIX and _is_for_scripts_of(scope, other, route):
+        if kind is route_paths.PathKind.SUFFIX and _is_for_scripts_of(scope, other, route):
             yield from _behind_suffix(other, arguments.in_regex(_base(route)))
-        if kind is not route_paths.Kind.EXACT or other is route:
+        if kind is not route_paths.PathKind.EXACT or other is route:
             continue
         path = other.path.removeprefix("= ")
         if path.endswith(".php") and path != front:
@@ -131,9 +131,9 @@ def _is_for_scripts_of(scope: site_scope.Scope, suffix: model.Route, route: mode
     if suffix.path == route.path or not access_levels.is_other(suffix, route):
         return False
     match route_paths.find_kind(route.path):
-        case route_paths.Kind.EXACT:
+        case route_paths.PathKind.EXACT:
             return False
-        case route_paths.Kind.EXPRESSION:
+        case route_paths.PathKind.EXPRESSION:
             order = [one.name for one in scope.site.routes]
             return order.index(suffix.name) < order.index(route.name)
         case _:

@@ -392,7 +392,7 @@ def _check_guards(scope: site_scope.Scope, own: set[str]) -> None:
             )
 
 
-def _answer(answer: model.Answer) -> directive.Directive:
+def _answer(answer: model.FixedAnswer) -> directive.Directive:
     if answer.text is None:
         return arguments.line("return", str(answer.status))
     is_redirect = 300 <= answer.status < 400

@@ -187,7 +187,7 @@ def _one_server(server: stream_forms.Server) -> directive.Directive:
     return arguments.line("server", *_target(server.url), *options)
 
 
-def _target(target: stream_forms.Target) -> tuple[str, ...]:
+def _target(target: stream_forms.StreamTarget) -> tuple[str, ...]:
     if target.socket is not None:
         return (f"unix:{target.socket}",)
     service = dns_services.find_stream_service(target)

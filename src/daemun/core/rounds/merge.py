@@ -246,7 +246,9 @@ def _judge(
     return dataclasses.replace(container, is_served=False, why=why, cure=None)
 
 
-def _judge_streams(container: model.ContainerStatus, problems: collections.abc.Iterable[model.Problem]) -> model.ContainerStatus:
+def _judge_streams(
+    container: model.ContainerStatus, problems: collections.abc.Iterable[model.Problem]
+) -> model.ContainerStatus:
     if not container.streams or not container.is_served:
         return container
     refused = {streams_option.find_name(one): one.message for one in problems if one.origin.source == model.CONTAINERS}

@@ -107,7 +107,7 @@ def _stream_status(
     )
 
 
-def _texts_of(target: stream_forms.Target, pools: collections.abc.Mapping[str, model.Pool]) -> tuple[str, ...]:
+def _texts_of(target: stream_forms.StreamTarget, pools: collections.abc.Mapping[str, model.Pool]) -> tuple[str, ...]:
     """A server as the file has it; of a pool, those that are in it now."""
     if target.pool is None:
         return (str(target),)

@@ -30,7 +30,7 @@ def find_pools(
     return {pool.name: pool for pool in desired.pools if pool.name in used}
 
 
-def _make_aim(one: streams_option.NamedStream, target: stream_forms.Target) -> model.Aim:
+def _make_aim(one: streams_option.NamedStream, target: stream_forms.StreamTarget) -> model.Aim:
     stream, service = one.stream, dns_services.find_stream_service(target)
     is_literal = service is None and target.socket is None
     # A server that wants the PROXY line first takes no handshake without it.

@@ -38,7 +38,7 @@ def find_service(proxy: model.Proxy, target: model.Target) -> dns_service.Servic
     return dns_service.Service(name=names.service_name(target.host, target.port), host=target.host, port=target.port)
 
 
-def find_stream_service(target: stream_forms.Target) -> dns_service.Service | None:
+def find_stream_service(target: stream_forms.StreamTarget) -> dns_service.Service | None:
     """The same for a server of a stream."""
     if target.pool is not None:
         return dns_service.Service(name=target.pool, pool=target.pool)

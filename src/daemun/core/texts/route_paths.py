@@ -22,28 +22,28 @@ _ENDING = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?\Z")
 MOST_ENDINGS = 40
 
 
-class Kind(enum.Enum):
+class PathKind(enum.Enum):
     PREFIX = "prefix"
     EXACT = "exact path"
     SUFFIX = "suffix"
     EXPRESSION = "expression"
 
 
-def find_kind(path: str) -> Kind:
+def find_kind(path: str) -> PathKind:
     if path.startswith("= "):
-        return Kind.EXACT
+        return PathKind.EXACT
     if path.startswith("~"):
-        return Kind.EXPRESSION
-    return Kind.SUFFIX if path.startswith("*") else Kind.PREFIX
+        return PathKind.EXPRESSION
+    return PathKind.SUFFIX if path.startswith("*") else PathKind.PREFIX
 
 
 def is_prefix(path: str) -> bool:
-    return find_kind(path) is Kind.PREFIX
+    return find_kind(path) is PathKind.PREFIX
 
 
 def is_ordered(path: str) -> bool:
     """Whether its place among others decides."""
-    return find_kind(path) in {Kind.SUFFIX, Kind.EXPRESSION}
+    return find_kind(path) in {PathKind.SUFFIX, PathKind.EXPRESSION}
 
 
 def is_written(text: str) -> bool:
@@ -66,9 +66,9 @@ def normal(text: str) -> str:
 def find_literal(path: str) -> str | None:
     """The path that a prefix or an exact path names; None for the others."""
     match find_kind(path):
-        case Kind.PREFIX:
+        case PathKind.PREFIX:
             return path
-        case Kind.EXACT:
+        case PathKind.EXACT:
             return path.removeprefix("= ")
         case _:
             return None
@@ -115,13 +115,13 @@ def written_suffix(path: str) -> str:
 def matches(path: str, requested: str) -> bool:
     """Whether a route of this path is for a request, were it alone."""
     match find_kind(path):
-        case Kind.PREFIX:
+        case PathKind.PREFIX:
             return requested.startswith(path)
-        case Kind.EXACT:
+        case PathKind.EXACT:
             return requested == path.removeprefix("= ")
-        case Kind.SUFFIX:
+        case PathKind.SUFFIX:
             return re.search(written_suffix(path), requested, re.IGNORECASE) is not None
-        case Kind.EXPRESSION:
+        case PathKind.EXPRESSION:
             sign, expression = split_expression(path)
             return expressions.matches(expression, requested, of_either_case=sign == "~*")
 
@@ -134,11 +134,11 @@ def takes(path: str, requested: str) -> bool:
 def choose(paths: collections.abc.Sequence[str], requested: str) -> int | None:
     """Which of these paths is taken, by its place; None: none is for the request."""
     found = [index for index, path in enumerate(paths) if matches(path, requested)]
-    ranks = {Kind.EXACT: 0, Kind.SUFFIX: 1, Kind.EXPRESSION: 1, Kind.PREFIX: 2}
+    ranks = {PathKind.EXACT: 0, PathKind.SUFFIX: 1, PathKind.EXPRESSION: 1, PathKind.PREFIX: 2}
 
     def rank(index: int) -> tuple[int, int]:
         kind = find_kind(paths[index])
-        return ranks[kind], -len(paths[index]) if kind is Kind.PREFIX else index
+        return ranks[kind], -len(paths[index]) if kind is PathKind.PREFIX else index
 
     return min(found, key=rank, default=None)
 

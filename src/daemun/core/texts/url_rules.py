@@ -41,9 +41,9 @@ def _find_path_cause(path: str, *, with_patterns: bool = False, used_in: str = "
     if cause is not None:
         return cause
     kind = route_paths.find_kind(path)
-    if kind is route_paths.Kind.SUFFIX:
+    if kind is route_paths.PathKind.SUFFIX:
         return route_paths.check_suffix(path)
-    if kind is route_paths.Kind.EXPRESSION and (with_patterns or route_paths.is_of_file(path)):
+    if kind is route_paths.PathKind.EXPRESSION and (with_patterns or route_paths.is_of_file(path)):
         before, expression = route_paths.split_expression(path)
         is_of_file = route_paths.is_of_file(path)
         if is_of_file:

@@ -24,7 +24,7 @@ BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 @dataclasses.dataclass(slots=True)
-class Times:
+class TimeHistogram:
     """buckets: how many requests took as long; not cumulative. sum_s: of all times."""
 
     buckets: list[int] = dataclasses.field(default_factory=lambda: [0] * (len(BOUNDS_S) + 1))
@@ -37,7 +37,7 @@ class Times:
 
 
 @dataclasses.dataclass(slots=True)
-class Row:
+class RouteTotals:
     """Of a site and route. codes: requests by status."""
 
     codes: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -49,8 +49,8 @@ class Row:
 
 @dataclasses.dataclass(slots=True)
 class SiteTimes:
-    whole: Times = dataclasses.field(default_factory=Times)
-    upstream: Times = dataclasses.field(default_factory=Times)
+    whole: TimeHistogram = dataclasses.field(default_factory=TimeHistogram)
+    upstream: TimeHistogram = dataclasses.field(default_factory=TimeHistogram)
 
 
 class Totals:
@@ -66,7 +66,7 @@ class Totals:
 
     def clear(self) -> None:
         """Begin anew, as a reader of counters expects it of a program that started."""
-        self.rows: dict[tuple[str, str], Row] = {}
+        self.rows: dict[tuple[str, str], RouteTotals] = {}
         self.times: dict[str, SiteTimes] = {}
         self._sites: set[str] = set()
         self._routes = 0
@@ -83,7 +83,7 @@ class Totals:
             self._sites.add(site)
         return site
 
-    def _choose_row(self, site: str, route: str) -> Row:
+    def _choose_row(self, site: str, route: str) -> RouteTotals:
         """A route "" is a site's own answer, or its only route: it is no further row of the site."""
         if site == OTHER:
             route = OTHER
@@ -92,7 +92,7 @@ class Totals:
                 route = OTHER
             else:
                 self._routes += 1
-        return self.rows.setdefault((site, route), Row())
+        return self.rows.setdefault((site, route), RouteTotals())
 
     def _choose_times(self, site: str) -> SiteTimes:
         if site not in self.times and len(self.times) >= self._most_timed:
@@ -100,7 +100,7 @@ class Totals:
         return self.times.setdefault(site, SiteTimes())
 
     @staticmethod
-    def _add(row: Row, times: SiteTimes, one: traffic_sums.Sums) -> None:
+    def _add(row: RouteTotals, times: SiteTimes, one: traffic_sums.Sums) -> None:
         row.bytes_in += one.bytes_in
         row.bytes_out += one.bytes_out
         for name, count in one.counts.items():

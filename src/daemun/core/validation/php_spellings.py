@@ -25,7 +25,7 @@ _UNKNOWN = "with something behind their names, or as the index of a folder"
 def check(site: model.Site, report: problem_report.ProblemReport) -> None:
     applications = [one for one in site.routes if _runs_php(one) and route_paths.is_prefix(one.path)]
     for route in site.routes if applications else ():
-        if route_paths.find_kind(route.path) is not route_paths.Kind.EXPRESSION:
+        if route_paths.find_kind(route.path) is not route_paths.PathKind.EXPRESSION:
             continue
         if expressions.check(route_paths.split_expression(route.path)[1]) is not None:
             continue  # what is wrong with it is reported

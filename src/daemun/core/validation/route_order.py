@@ -39,7 +39,7 @@ def _find_unreachable(routes: tuple[model.Route, ...]) -> Found:
 
 
 def _takes_everything(path: str) -> bool:
-    return route_paths.find_kind(path) is route_paths.Kind.EXPRESSION and (
+    return route_paths.find_kind(path) is route_paths.PathKind.EXPRESSION and (
         route_paths.split_expression(path)[1] in _EVERYTHING
     )
 
@@ -47,7 +47,7 @@ def _takes_everything(path: str) -> bool:
 def _takes_all_of(path: str, later: str) -> bool:
     if _takes_everything(path):
         return True
-    if {route_paths.find_kind(path), route_paths.find_kind(later)} == {route_paths.Kind.SUFFIX}:
+    if {route_paths.find_kind(path), route_paths.find_kind(later)} == {route_paths.PathKind.SUFFIX}:
         return all(route_paths.matches(path, f"/x.{ending}") for ending in route_paths.find_endings(later))
     return (
         route_paths.is_ordered(later)

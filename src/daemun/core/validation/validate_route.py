@@ -38,11 +38,11 @@ def check_route(
 def _find_cause_of_paths(path: str, targets: tuple[model.Target, ...]) -> str | None:
     """What is wrong with a path of targets in a route that is no prefix."""
     kind = route_paths.find_kind(path)
-    if kind is route_paths.Kind.SUFFIX:
+    if kind is route_paths.PathKind.SUFFIX:
         return "a suffix has no prefix that a target's path could replace; `rewrite: {match, to}` changes a path"
-    if kind is route_paths.Kind.EXPRESSION and not route_paths.is_of_file(path):
+    if kind is route_paths.PathKind.EXPRESSION and not route_paths.is_of_file(path):
         return "a regular expression has no prefix that a target's path could replace"
-    if kind is route_paths.Kind.EXPRESSION and any(one.scheme is model.Scheme.MEMCACHED for one in targets):
+    if kind is route_paths.PathKind.EXPRESSION and any(one.scheme is model.Scheme.MEMCACHED for one in targets):
         return "has no path beside an expression: the keys of memcached are made of the visitor's path"
     return None
 

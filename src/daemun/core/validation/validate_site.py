@@ -19,7 +19,7 @@ def check_details(site: model.Site, report: problem_report.ProblemReport) -> Non
     catalogue.check_level(option.Level.SITE, site, option.Place(report=report, field=(), site=site))
 
 
-def check_answer(answer: model.Answer, report: problem_report.ProblemReport, field: str) -> None:
+def check_answer(answer: model.FixedAnswer, report: problem_report.ProblemReport, field: str) -> None:
     """What the gate answers itself."""
     report.add(rules.check_number(answer.status, least=200, most=599), field)
     if answer.text is None:

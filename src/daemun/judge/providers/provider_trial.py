@@ -24,7 +24,7 @@ async def _find_trouble(provider: login_providers.Provider) -> str | None:
     trust = await asyncio.to_thread(provider_requests.make_trust, roots)
     client = provider_requests.ProviderClient(trust)
     try:
-        if provider.kind is login_providers.Kind.GITHUB:
+        if provider.kind is login_providers.ProviderKind.GITHUB:
             await client.get(github_provider.find_api(provider.issuer))  # 401 is an answer
             return None
         metadata = await oidc_metadata.fetch(provider.issuer, client)

@@ -11,6 +11,7 @@ import typing
 from daemun.core import model
 from daemun.core.texts import words
 from daemun.sources.docker import (
+    container_filters,
     container_labels,
     containers,
     nginx_proxy_gate,
@@ -58,7 +59,7 @@ def make_dialect(compat: sites.Compat) -> route_requests.Dialect:
 
 def read_requests(container: containers.EngineContainer, compat: sites.Compat) -> route_requests.ContainerRequests:
     """What the container requests; nothing when it has none of the variables, or is filtered out."""
-    if not nginx_proxy_gate.is_wanted(compat.gate.filters, container):
+    if not container_filters.is_wanted(compat.gate.filters, container):
         return route_requests.ContainerRequests()
     own = container_labels.read_requests(container)
     if own != route_requests.ContainerRequests():

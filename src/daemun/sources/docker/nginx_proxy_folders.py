@@ -153,7 +153,7 @@ def _covers(certificate: NginxProxyCertificate, host: str) -> bool:
     return any(name.lower() in {host, f"*.{above}"} for name in certificate.names)
 
 
-def choose_clients(folders: Folders, host: str, mode: str) -> tuple[bool, model.ClientCertificates | None]:
+def choose_clients(folders: Folders, host: str, mode: str) -> tuple[bool, model.ClientVerification | None]:
     """Which certificates clients must show: the host's CA, else the one for all; mode: "on", "optional" or "off".
 
     Returns: whether the files can be used, and them.
@@ -167,7 +167,7 @@ def choose_clients(folders: Folders, host: str, mode: str) -> tuple[bool, model.
         digests_ = [known[name] for name in (stem, revoked) if name in known]
         if None in digests_:
             return False, None
-        return True, model.ClientCertificates(
+        return True, model.ClientVerification(
             ca_file=folders.path("certs", stem),
             crl_file=folders.path("certs", revoked) if revoked in known else None,
             digest=" ".join(filter(None, digests_)),

@@ -10,7 +10,7 @@ from daemun.core import model, problem_report
 from daemun.core.options import catalogue, hsts_option, logs_option, ordering_forms, redirect_status_option
 from daemun.core.texts import rules, url_rules, variable_rules, words
 from daemun.core.validation import validate_site
-from daemun.sources.docker import containers, nginx_proxy_dns, nginx_proxy_folders, nginx_proxy_policies
+from daemun.sources.docker import container_filters, nginx_proxy_dns, nginx_proxy_folders, nginx_proxy_policies
 from daemun.sources.docker import nginx_proxy_values as parse
 
 JSON_LOG = (
@@ -54,7 +54,6 @@ WITHOUT_EFFECT = {
 
 _T = typing.TypeVar("_T")
 _PROFILE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
-_FILTERS = ("health", "id", "label", "name", "network", "status")
 
 
 class ChallengeLocation(enum.Enum):
@@ -75,11 +74,7 @@ class NginxProxyDefaults:
     other_redirect: int = redirect_status_option.OPTION.default
     trusts_default: bool = True
     challenge: ChallengeLocation = ChallengeLocation.ALWAYS
-    otherwise: model.Answer = dataclasses.field(default_factory=model.Answer)
-
-
-Filters = tuple[tuple[str, str], ...]
-_NO_FILTERS: Filters = ()
+    otherwise: model.FixedAnswer = dataclasses.field(default_factory=model.FixedAnswer)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +90,7 @@ class GateEnvironment:
     acme: model.Acme = dataclasses.field(default_factory=model.Acme)
     logs: logs_option.Logs = dataclasses.field(default_factory=logs_option.Logs)
     defaults: NginxProxyDefaults = NginxProxyDefaults()
-    filters: Filters = ()
+    filters: container_filters.Filters = ()
     prefers_ipv6: bool = False
     notes: tuple[str, ...] = ()
 
@@ -197,9 +192,9 @@ def read_gate(environ: collections.abc.Mapping[str, str]) -> GateEnvironment:
         other_redirect=env.get("NON_GET_REDIRECT", read_other_redirect, 301),
         trusts_default=env.get("TRUST_DEFAULT_CERT", parse.truth, True),
         challenge=env.get("ACME_HTTP_CHALLENGE_LOCATION", read_challenge, ChallengeLocation.ALWAYS),
-        otherwise=env.get("DEFAULT_ROOT", _read_root, model.Answer()),
+        otherwise=env.get("DEFAULT_ROOT", _read_root, model.FixedAnswer()),
     )
-    filters: Filters = env.get("DOCKER_CONTAINER_FILTERS", read_filters, _NO_FILTERS)
+    filters: container_filters.Filters = env.get("DOCKER_CONTAINER_FILTERS", container_filters.read_filters, ())
     prefers_ipv6 = env.get("PREFER_IPV6_NETWORK", parse.truth, False)
     _note_unsupported(env)
     return GateEnvironment(
@@ -345,10 +340,10 @@ def _read_hsts(env: _Environment) -> hsts_option.Hsts | None:
     return env.get("HSTS", parse.parse_hsts, usual)
 
 
-def _read_root(text: str) -> model.Answer:
+def _read_root(text: str) -> model.FixedAnswer:
     answer = parse.answer(text)
     if answer is None:  # "none": an owner's own `location /` is taken where there is one, and else nothing is there
-        return model.Answer()
+        return model.FixedAnswer()
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     validate_site.check_answer(answer, report, "DEFAULT_ROOT")
     if report.problems:
@@ -370,37 +365,3 @@ def _note_unsupported(env: _Environment) -> None:
 
 
 # --- which containers there are --------------------------------------------------------------------------------
-
-
-def read_filters(text: str) -> Filters:
-    """ "network=x,health=healthy,health=none": one of each kind must fit."""
-    found = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        key, equals, value = part.partition("=")
-        if not equals or key not in _FILTERS:
-            raise ValueError(f"expected {words.listed(f'{name}=...' for name in _FILTERS)}, found {words.quoted(part)}")
-        found.append((key, value))
-    return tuple(found)
-
-
-def is_wanted(filters: Filters, container: containers.EngineContainer) -> bool:
-    kinds = {key for key, _ in filters}
-    return all(any(_fits(kind, value, container) for key, value in filters if key == kind) for kind in kinds)
-
-
-def _fits(kind: str, value: str, container: containers.EngineContainer) -> bool:
-    match kind:
-        case "health":
-            return container.health.value == value
-        case "id":
-            return container.id.startswith(value)
-        case "label":
-            name, equals, wanted = value.partition("=")
-            found = dict(container.labels).get(name)
-            return found is not None and (not equals or found == wanted)
-        case "name":
-            return value.removeprefix("/") in container.name
-        case "network":
-            return any(value in {one.name, one.network} for one in container.attachments)
-        case _:
-            return container.state == value

@@ -120,12 +120,12 @@ class NginxProxyReader:
 
     # --- certificates ---
 
-    def _certificates(self) -> collections.abc.Iterator[tuple[str, folders.Certificate]]:
+    def _certificates(self) -> collections.abc.Iterator[tuple[str, folders.NginxProxyCertificate]]:
         for path in _list_files(self._root / "certs"):
             if path.suffix != ".crt" or path.name.endswith("ca.crt"):
                 continue
             key = path.with_suffix(".key")
-            found = folders.Certificate(
+            found = folders.NginxProxyCertificate(
                 path=str(path),
                 key=str(key),
                 has_key=key.is_file(),

@@ -169,17 +169,17 @@ def parse_hsts(text: str) -> hsts_option.Hsts | None:
     )
 
 
-def answer(text: str) -> model.Answer | None:
+def answer(text: str) -> model.FixedAnswer | None:
     """DEFAULT_ROOT: what `return` takes: "404", "301 https://...", "200 text". None for "none"."""
     text = text.strip()
     if text == "none":
         return None
     if text.startswith(("http://", "https://", "$scheme")):
-        return model.Answer(status=302, text=text)
+        return model.FixedAnswer(status=302, text=text)
     found = _ANSWER.match(text)
     if found is None:
         raise ValueError(f'expected "none", a status, or a status and a text or URL, found {words.quoted(text)}')
     body = found.group(2)
     if body is not None and len(body) > 1 and body[0] == body[-1] and body[0] in "\"'":
         body = body[1:-1]
-    return model.Answer(status=int(found.group(1)), text=body)
+    return model.FixedAnswer(status=int(found.group(1)), text=body)

@@ -21,7 +21,7 @@ class SiteOptions:
     options: model.OptionValues = ()
     refuses_tls: bool = False
     challenge: bool = True
-    otherwise: model.Answer = dataclasses.field(default_factory=model.Answer)
+    otherwise: model.FixedAnswer = dataclasses.field(default_factory=model.FixedAnswer)
     snippet: model.Snippet = ()
 
     def make_site(self, host: str, routes: tuple[model.Route, ...], origin: model.Origin) -> model.Site:

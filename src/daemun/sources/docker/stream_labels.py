@@ -111,7 +111,7 @@ def _read_one(name: str, values: collections.abc.Mapping[str, str]) -> route_req
     return request
 
 
-def _make(values: collections.abc.Mapping[str, str], protocol: stream_forms.Protocol) -> stream_forms.Stream:
+def _make(values: collections.abc.Mapping[str, str], protocol: stream_forms.StreamProtocol) -> stream_forms.Stream:
     """Raises: _KeyError."""
     if "timeout" in values and any(key.startswith("timeout.") for key in values):
         raise _KeyError("timeout", "stands beside a part of it; use one of the two forms")
@@ -124,7 +124,7 @@ def _make(values: collections.abc.Mapping[str, str], protocol: stream_forms.Prot
         raise _KeyError("verify", f"expected true or false, found {words.describe(verify)}")
     if verify and "server_name" not in values:
         raise _KeyError("verify", "needs server_name, the name that the container's certificate carries")
-    target = stream_forms.Target(protocol=protocol, pool="")
+    target = stream_forms.StreamTarget(protocol=protocol, pool="")
     try:
         read = _FORM.validate_python({**written, "to": "tcp://container:1"})
     except pydantic.ValidationError as error:
@@ -142,13 +142,13 @@ def _make(values: collections.abc.Mapping[str, str], protocol: stream_forms.Prot
     raise _KeyError(key, yaml_words.translate(detail, "value", shape=shape).removeprefix("value: "))
 
 
-def _protocol(values: collections.abc.Mapping[str, str]) -> stream_forms.Protocol:
-    known = [one.value for one in stream_forms.Protocol]
-    scheme = values.get("scheme", stream_forms.Protocol.TCP.value)
+def _protocol(values: collections.abc.Mapping[str, str]) -> stream_forms.StreamProtocol:
+    known = [one.value for one in stream_forms.StreamProtocol]
+    scheme = values.get("scheme", stream_forms.StreamProtocol.TCP.value)
     if scheme not in known:
         expected = f"expected {words.listed(known)}, found {words.describe(scheme)}"
         raise _KeyError("scheme", f"{expected}{words.guess(scheme, known)}")
-    return stream_forms.Protocol(scheme)
+    return stream_forms.StreamProtocol(scheme)
 
 
 def _written(values: collections.abc.Mapping[str, str]) -> dict[str, typing.Any]:

@@ -19,7 +19,7 @@ from daemun.wiring.offline import configuration
 DAYS = 730
 
 
-def list_clients(chosen: settings.Settings) -> tuple[client_ca.Client, ...]:
+def list_clients(chosen: settings.Settings) -> tuple[client_ca.ClientCertificate, ...]:
     """Raises: EnvironmentProblemError."""
     store = configuration.find_store(chosen)
     return () if store is None else client_ca.ClientCa(store, chosen.layout).list_clients()
@@ -79,14 +79,14 @@ def offer(chosen: settings.Settings, issued: client_ca.IssuedClient, *, lifetime
     return secret, ends_at.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def revoke(chosen: settings.Settings, name: str) -> tuple[client_ca.Client, ...]:
+def revoke(chosen: settings.Settings, name: str) -> tuple[client_ca.ClientCertificate, ...]:
     """Raises: ConfigError; EnvironmentProblemError."""
     revoked = _open(chosen).revoke(name, _now())
     _links(chosen).withdraw(name)
     return revoked
 
 
-def is_over(one: client_ca.Client) -> bool:
+def is_over(one: client_ca.ClientCertificate) -> bool:
     return one.expires_at <= _now()
 
 

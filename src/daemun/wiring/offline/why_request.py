@@ -96,7 +96,7 @@ def _none(text: str | None) -> str | None:
     return None if text == "-" else text
 
 
-def _find_mark(paths: layout.Layout, wanted: str) -> error_line.ErrorLine | None:
+def _find_mark(paths: layout.Layout, wanted: str) -> error_line.RequestErrorLine | None:
     """daemun's own line in the error log, which has the id of a page and the number of its connection."""
     holds = f"request_id: {wanted},".encode()
     with contextlib.suppress(FileNotFoundError), log_files.LogFiles(pathlib.Path(paths.logs, "error.log")) as files:
