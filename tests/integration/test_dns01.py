@@ -66,7 +66,7 @@ class Order:
         self.store = store or memory_store.MemoryStore()
         self.clock = clock.FakeClock()
         self.held = record_users.Holds()
-        self.prover = dns_prover.Prover(self.store, self.clock, self.held)
+        self.prover = dns_prover.DnsProver(self.store, self.clock, self.held)
         self.checker = persist_prover.Checker(self.clock)
         self.acme = model.Acme(resolvers=(dns if isinstance(dns, str) else dns.primary,))
         self.prover.configure(self.acme)

@@ -198,7 +198,7 @@ def test_a_link_comes_back_as_a_link(tmp_path: pathlib.Path) -> None:
     link.symlink_to("../one.yaml")
     main.write_bytes(ONE)
     replaced = past_files.write(main, {"daemun.yaml": TWO}, others=["sites/one.yaml"])
-    assert replaced["sites/one.yaml"] == past_files.Link("../one.yaml")
+    assert replaced["sites/one.yaml"] == past_files.IncludedLink("../one.yaml")
     assert not link.is_symlink()
     past_files.put_back(main, replaced)
     assert str(link.readlink()) == "../one.yaml"

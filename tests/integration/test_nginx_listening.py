@@ -28,7 +28,7 @@ def layout() -> collections.abc.Iterator[layout_.Layout]:
 
 
 async def denied(layout: layout_.Layout, *addresses: str) -> dict[str, listeners.Denied]:
-    trial = address_trial.Listening(lambda: str(binaries.nginx_path()), layout)
+    trial = address_trial.AddressTrial(lambda: str(binaries.nginx_path()), layout)
     return {one.address: one for one in await trial.find_denied(addresses)}
 
 
@@ -106,7 +106,7 @@ async def test_trying_takes_nothing_away(layout: layout_.Layout) -> None:
 
 
 async def live(layout: layout_.Layout, listen: str) -> model.Actual:
-    nginx = nginx_server.Nginx(find_nginx.find(str(binaries.nginx_path())), layout, worker_account.choose(None))
+    nginx = nginx_server.NginxServer(find_nginx.find(str(binaries.nginx_path())), layout, worker_account.choose(None))
     assert await nginx.stage(nginx_state.configuration(layout, f"listen {listen};")) is None
     await nginx.activate()
     return await nginx.read_actual()

@@ -34,7 +34,9 @@ async def test_full_disk_is_told_and_leaves_what_runs(layout: layout_.Layout) ->
     if mounted.returncode:
         pytest.skip(f"cannot mount: {mounted.stderr.strip()}")
     try:
-        nginx = nginx_server.Nginx(find_nginx.find(str(binaries.nginx_path())), layout, worker_account.choose(None))
+        nginx = nginx_server.NginxServer(
+            find_nginx.find(str(binaries.nginx_path())), layout, worker_account.choose(None)
+        )
         site = f"listen 127.0.0.1:{ports.free_port()};"
         assert await nginx.stage(nginx_state.configuration(layout, site)) is None
         assert await nginx.activate() == 1
@@ -63,7 +65,9 @@ async def test_low_port_without_the_right_tells_the_ways_out(layout: layout_.Lay
     become = f"{setpriv} --reuid={nobody.uid} --regid={nobody.gid} --clear-groups --bounding-set=-all --inh-caps=-all"
     wrapper.write_text(f'#!/bin/sh\nexec {become} "{binaries.nginx_path()}" "$@"\n')
     wrapper.chmod(0o755)
-    await nginx_server.Nginx(find_nginx.find(str(binaries.nginx_path())), layout, nobody).stage({"nginx.conf": b""})
+    await nginx_server.NginxServer(find_nginx.find(str(binaries.nginx_path())), layout, nobody).stage(
+        {"nginx.conf": b""}
+    )
     number = generation_folders.Generations(layout).write(nginx_state.configuration(layout, "listen 127.0.0.1:80;"))
     for folder in (layout.run, layout.temp, layout.logs, layout.nginx, f"{layout.nginx}/gen"):
         os.chown(folder, nobody.uid, nobody.gid)
@@ -79,6 +83,6 @@ async def test_low_port_without_the_right_tells_the_ways_out(layout: layout_.Lay
 @pytest.mark.nginx
 async def test_nginx_that_cannot_be_run_is_named(layout: layout_.Layout) -> None:
     found = find_nginx.find(str(binaries.nginx_path()))
-    gone = nginx_server.Nginx(dataclasses.replace(found, path="/nonexistent/nginx"), layout)
+    gone = nginx_server.NginxServer(dataclasses.replace(found, path="/nonexistent/nginx"), layout)
     with pytest.raises(errors.EnvironmentProblemError, match="cannot run /nonexistent/nginx: No such file"):
         await gone.stage(nginx_state.configuration(layout))

@@ -27,22 +27,22 @@ def layout() -> collections.abc.Iterator[layout_.Layout]:
 
 
 @pytest.fixture
-def nginx(layout: layout_.Layout) -> nginx_server.Nginx:
+def nginx(layout: layout_.Layout) -> nginx_server.NginxServer:
     return new_nginx(layout)
 
 
-def new_nginx(layout: layout_.Layout) -> nginx_server.Nginx:
-    return nginx_server.Nginx(find_nginx.find(str(binaries.nginx_path())), layout, worker_account.choose(None))
+def new_nginx(layout: layout_.Layout) -> nginx_server.NginxServer:
+    return nginx_server.NginxServer(find_nginx.find(str(binaries.nginx_path())), layout, worker_account.choose(None))
 
 
-async def go_live(nginx: nginx_server.Nginx, files: dict[str, bytes]) -> int:
+async def go_live(nginx: nginx_server.NginxServer, files: dict[str, bytes]) -> int:
     assert await nginx.stage(files) is None
     number = await nginx.activate()
     await workers_of(nginx)
     return number
 
 
-async def workers_of(nginx: nginx_server.Nginx) -> list[int]:
+async def workers_of(nginx: nginx_server.NginxServer) -> list[int]:
     """Once there are two: at a start, the second one is ready a little after the first answers."""
     async with asyncio.timeout(60):
         while True:
@@ -64,12 +64,14 @@ def site(port: int, text: str) -> str:
 # --- the way to a new generation -------------------------------------------------------------------------------
 
 
-async def test_empty_state_directory_has_nothing(nginx: nginx_server.Nginx) -> None:
+async def test_empty_state_directory_has_nothing(nginx: nginx_server.NginxServer) -> None:
     assert await nginx.read_actual() == model.Actual()
     await nginx.stop(grace_s=1)  # does nothing
 
 
-async def test_first_generation_is_started_and_confirmed(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
+async def test_first_generation_is_started_and_confirmed(
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
+) -> None:
     port = ports.free_port()
     files = nginx_state.configuration(layout, site(port, "one"))
     assert await go_live(nginx, files) == 1
@@ -83,7 +85,7 @@ async def test_first_generation_is_started_and_confirmed(nginx: nginx_server.Ngi
 
 
 async def test_second_generation_is_a_reload_of_the_same_master(
-    nginx: nginx_server.Nginx, layout: layout_.Layout
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
 ) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
@@ -95,7 +97,9 @@ async def test_second_generation_is_a_reload_of_the_same_master(
     assert nginx.reloads == 1
 
 
-async def test_only_workers_that_are_named_are_told_to_go(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
+async def test_only_workers_that_are_named_are_told_to_go(
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
+) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
     first, second = await workers_of(nginx)
@@ -109,7 +113,7 @@ async def test_only_workers_that_are_named_are_told_to_go(nginx: nginx_server.Ng
 
 
 async def test_refused_stage_names_file_and_line_and_touches_nothing(
-    nginx: nginx_server.Nginx, layout: layout_.Layout
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
 ) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
@@ -123,14 +127,16 @@ async def test_refused_stage_names_file_and_line_and_touches_nothing(
 
 
 async def test_refusal_without_a_place_is_told_in_nginx_words(
-    nginx: nginx_server.Nginx, layout: layout_.Layout
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
 ) -> None:
     failure = await nginx.stage(nginx_state.configuration(layout, "return 200 $foo_unknown;"))
     assert failure is not None
     assert (failure.file, failure.message) == (None, 'unknown "foo_unknown" variable')
 
 
-async def test_confirm_server_survives_a_refusing_http_level(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
+async def test_confirm_server_survives_a_refusing_http_level(
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
+) -> None:
     files = nginx_state.configuration(layout, site(ports.free_port(), "x"), http="deny all; auth_basic x;")
     assert await go_live(nginx, files) == 1
 
@@ -139,7 +145,7 @@ async def test_confirm_server_survives_a_refusing_http_level(nginx: nginx_server
 
 
 async def test_taken_port_at_reload_restores_and_names_the_holder(
-    nginx: nginx_server.Nginx, layout: layout_.Layout
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
 ) -> None:
     port = ports.free_port()
     files = nginx_state.configuration(layout, site(port, "one"))
@@ -162,7 +168,9 @@ async def test_taken_port_at_reload_restores_and_names_the_holder(
     assert await get(port) == "three"
 
 
-async def test_reload_refused_by_the_configuration_restores(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
+async def test_reload_refused_by_the_configuration_restores(
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
+) -> None:
     port = ports.free_port()
     zone = "limit_req_zone ${} zone=z:64k rate=1r/s;"
     limited = site(port, "one") + "\nlimit_req zone=z;"
@@ -180,7 +188,7 @@ async def test_reload_refused_by_the_configuration_restores(nginx: nginx_server.
 
 
 async def test_first_start_on_a_taken_port_leaves_nothing_behind(
-    nginx: nginx_server.Nginx, layout: layout_.Layout
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as foreign:
         port = foreign.getsockname()[1]
@@ -194,7 +202,7 @@ async def test_first_start_on_a_taken_port_leaves_nothing_behind(
 
 
 async def test_one_address_instead_of_all_names_our_own_nginx(
-    nginx: nginx_server.Nginx, layout: layout_.Layout
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
 ) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, f"listen {port};"))
@@ -207,7 +215,9 @@ async def test_one_address_instead_of_all_names_our_own_nginx(
 # --- what a crash leaves ---------------------------------------------------------------------------------------
 
 
-async def test_running_nginx_is_adopted_with_its_reloads(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
+async def test_running_nginx_is_adopted_with_its_reloads(
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
+) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
     await go_live(nginx, nginx_state.configuration(layout, site(port, "two")))
@@ -226,7 +236,7 @@ async def test_running_nginx_is_adopted_with_its_reloads(nginx: nginx_server.Ngi
 
 
 async def test_death_between_switch_and_reload_shows_both_numbers(
-    nginx: nginx_server.Nginx, layout: layout_.Layout
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
 ) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
@@ -240,7 +250,7 @@ async def test_death_between_switch_and_reload_shows_both_numbers(
     assert await get(port) == "two"
 
 
-async def test_stale_pid_file_is_not_believed(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
+async def test_stale_pid_file_is_not_believed(nginx: nginx_server.NginxServer, layout: layout_.Layout) -> None:
     port = ports.free_port()
     files = nginx_state.configuration(layout, site(port, "one"))
     assert await nginx.stage(files) is None
@@ -252,7 +262,7 @@ async def test_stale_pid_file_is_not_believed(nginx: nginx_server.Nginx, layout:
 
 
 async def test_killed_nginx_is_started_again_and_its_orphans_finish(
-    nginx: nginx_server.Nginx, layout: layout_.Layout
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
 ) -> None:
     asked, release = asyncio.Event(), asyncio.Event()
 
@@ -295,7 +305,7 @@ async def wait_until(done: collections.abc.Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_stop_ends_nginx_when_the_grace_is_over(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
+async def test_stop_ends_nginx_when_the_grace_is_over(nginx: nginx_server.NginxServer, layout: layout_.Layout) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
     _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -309,7 +319,9 @@ async def test_stop_ends_nginx_when_the_grace_is_over(nginx: nginx_server.Nginx,
 # --- traffic ---------------------------------------------------------------------------------------------------
 
 
-async def test_keep_alive_load_across_reloads_loses_nothing(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
+async def test_keep_alive_load_across_reloads_loses_nothing(
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
+) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "0")))
     over = asyncio.Event()
@@ -332,7 +344,7 @@ async def test_keep_alive_load_across_reloads_loses_nothing(nginx: nginx_server.
     assert nginx.reloads == 20
 
 
-async def test_rotation_loses_no_line(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
+async def test_rotation_loses_no_line(nginx: nginx_server.NginxServer, layout: layout_.Layout) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "x")))
     settings = logs_option.Logs(max_bytes=0, keep=9)
@@ -358,7 +370,7 @@ async def test_rotation_loses_no_line(nginx: nginx_server.Nginx, layout: layout_
 
 
 async def test_logs_renamed_by_a_daemon_that_died_are_opened_anew(
-    nginx: nginx_server.Nginx, layout: layout_.Layout
+    nginx: nginx_server.NginxServer, layout: layout_.Layout
 ) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "x")))

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.nginx
 
 async def test_a_killed_master_is_noticed() -> None:
     with nginx_state.state_directory() as layout:
-        nginx = nginx_server.Nginx(find_nginx.find(str(binaries.nginx_path())), layout)
+        nginx = nginx_server.NginxServer(find_nginx.find(str(binaries.nginx_path())), layout)
         await master_watch.wait_until_gone(layout)  # nothing runs yet
         assert await nginx.stage(nginx_state.configuration(layout)) is None
         await nginx.activate()

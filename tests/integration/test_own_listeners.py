@@ -34,7 +34,7 @@ class Overtaken:
     """Tries for real; then another program, this test, takes every port that was tried."""
 
     def __init__(self, layout: layout_.Layout, holder: contextlib.ExitStack) -> None:
-        self._trial = address_trial.Listening(lambda: rendered.nginx().path, layout)
+        self._trial = address_trial.AddressTrial(lambda: rendered.nginx().path, layout)
         self._holder = holder
 
     async def find_denied(self, addresses: collections.abc.Collection[str]) -> tuple[listeners.Denied, ...]:
@@ -67,7 +67,7 @@ async def test_only_the_site_that_asked_for_the_port_is_set_aside(layout: layout
             https=(model.Address(host=LOOPBACK, port=ports.free_port()),),
         ),
     )
-    nginx = nginx_server.Nginx(rendered.nginx(), layout, worker_account.choose(None))
+    nginx = nginx_server.NginxServer(rendered.nginx(), layout, worker_account.choose(None))
 
     async def make_live(trial: ports_.Listening, *wanted: model.Site) -> switcher.Switched:
         desired = model.Desired(globals=settings, sites=wanted)
@@ -76,7 +76,7 @@ async def test_only_the_site_that_asked_for_the_port_is_set_aside(layout: layout
         candidate = await switch.stage(desired, await switch.assemble(desired, actual), actual)
         return await switch.switch(desired, candidate)
 
-    real = address_trial.Listening(lambda: rendered.nginx().path, layout)
+    real = address_trial.AddressTrial(lambda: rendered.nginx().path, layout)
     if runs_before:
         await make_live(real, site("moves.test", "old"))
     with contextlib.ExitStack() as holder:
@@ -105,8 +105,8 @@ async def test_a_port_of_the_gate_is_not_set_aside(layout: layout_.Layout) -> No
                 https=(model.Address(host=LOOPBACK, port=ports.free_port()),),
             ),
         )
-        nginx = nginx_server.Nginx(rendered.nginx(), layout, worker_account.choose(None))
-        real = address_trial.Listening(lambda: rendered.nginx().path, layout)
+        nginx = nginx_server.NginxServer(rendered.nginx(), layout, worker_account.choose(None))
+        real = address_trial.AddressTrial(lambda: rendered.nginx().path, layout)
         switch = switcher.Switcher(nginx, real, lambda _: rendered.environment_of(layout), worlds.Admission())
         desired = model.Desired(globals=settings, sites=(site("a.test", "x"),))
         actual = await nginx.read_actual()

@@ -334,7 +334,7 @@ async def test_every_site_of_a_port_that_is_taken_is_told() -> None:
 
 def held_back() -> worker_generations.HeldReload:
     now = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
-    return worker_generations.hold("8 old generations", old_workers_option.OldWorkers(), now=now, waited_s=0)
+    return worker_generations.hold("8 old generations", old_workers_option.OldWorkersBudget(), now=now, waited_s=0)
 
 
 async def test_what_needs_a_reload_waits_and_the_rest_is_done() -> None:

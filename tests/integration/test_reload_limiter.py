@@ -14,7 +14,7 @@ from daemun.core.worker_generations import Urgency
 from tests.support import clock
 from tests.support import world as worlds
 
-LIMITS = old_workers_option.OldWorkers(generations=2, wait_s=60.0, sockets_per_s=5)
+LIMITS = old_workers_option.OldWorkersBudget(generations=2, wait_s=60.0, sockets_per_s=5)
 
 
 def old(number: int, sockets: int, *, workers: int = 1) -> model.OldGeneration:

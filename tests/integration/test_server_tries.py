@@ -35,7 +35,7 @@ def aim_of(
 
 
 async def found_of(aim: model.Aim, contexts: server_tries.Contexts = CONTEXTS) -> server_answers.ServerFinding:
-    return await server_tries.Try(aim=aim, endpoint=aim.endpoint, contexts=contexts).run()
+    return await server_tries.ServerProbe(aim=aim, endpoint=aim.endpoint, contexts=contexts).run()
 
 
 async def trouble_of(aim: model.Aim) -> Trouble | None:
@@ -257,7 +257,7 @@ async def test_a4_a_server_that_redirects_to_the_port_of_the_gate(gate_port: int
     head = b"HTTP/1.1 302 Found\r\nLocation: https://shop.test:8443/\r\nContent-Length: 0\r\n\r\n"
     with bad_servers.running(lambda *_: head) as server:
         aim, gate = aim_of(server.port), (model.Address(port=gate_port),)
-        found = await server_tries.Try(aim=aim, endpoint=aim.endpoint, contexts=CONTEXTS, gate=gate).run()
+        found = await server_tries.ServerProbe(aim=aim, endpoint=aim.endpoint, contexts=CONTEXTS, gate=gate).run()
     assert (found.trouble is Trouble.LOOP) == is_loop
 
 
@@ -266,9 +266,9 @@ async def test_a4_a_target_that_is_the_gate_itself(host: str | None) -> None:
     with bad_servers.running() as server:
         gate = (model.Address(host=host, port=server.port),)
         aim = aim_of(server.port)
-        found = await server_tries.Try(aim=aim, endpoint=aim.endpoint, contexts=CONTEXTS, gate=gate).run()
+        found = await server_tries.ServerProbe(aim=aim, endpoint=aim.endpoint, contexts=CONTEXTS, gate=gate).run()
         other = dataclasses.replace(aim, sees="other.test")  # by `host_header`: another site of the gate
-        as_cured = await server_tries.Try(aim=other, endpoint=aim.endpoint, contexts=CONTEXTS, gate=gate).run()
+        as_cured = await server_tries.ServerProbe(aim=other, endpoint=aim.endpoint, contexts=CONTEXTS, gate=gate).run()
     if host == "127.0.0.2":
         assert found.trouble is None, "another program may listen beside the gate"
     else:

@@ -24,7 +24,7 @@ async def found_of(port: int, tls: model.UpstreamTls, *, scheme: str = "https") 
     target = model.Target(scheme=model.Scheme(scheme), host="127.0.0.1", port=port)
     route = model.Route(path="/", action=model.Proxy(targets=(target,), options=upstream_tls(tls)))
     (aim,) = probe_targets.find_aims(model.Site(host="shop.test", routes=(route,)))
-    return await server_tries.Try(aim=aim, endpoint=aim.endpoint, contexts=server_tries.Contexts(None)).run()
+    return await server_tries.ServerProbe(aim=aim, endpoint=aim.endpoint, contexts=server_tries.Contexts(None)).run()
 
 
 def _is_open(port: int) -> bool:

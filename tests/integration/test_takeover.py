@@ -50,13 +50,15 @@ class Machine:
         self.next = self.paths[0]
         self.server = self.make_server()
 
-    def make_server(self) -> nginx_server.Nginx:
+    def make_server(self) -> nginx_server.NginxServer:
         """As each daemun makes one, with what serves."""
         master = process.find_master(self.layout)
         serving = find_nginx.examine(str(self.next) if master is None else f"/proc/{master.pid}/exe")
         assert isinstance(serving, render_environment.Nginx)
         account = worker_account.choose(None)
-        return nginx_server.Nginx(serving, self.layout, account, find_next=lambda: find_nginx.find(str(self.next)))
+        return nginx_server.NginxServer(
+            serving, self.layout, account, find_next=lambda: find_nginx.find(str(self.next))
+        )
 
     def files(self, text: str) -> dict[str, bytes]:
         site = f'listen 127.0.0.1:{self.port};\nlocation / {{ return 200 "{text}"; }}'
@@ -144,7 +146,7 @@ async def test_back_and_forth_while_connections_stay_open(machine: Machine) -> N
         assert machine.master().pid != first, "it is another master, and the only one"
         actual = await machine.server.read_actual()
         assert actual.generation == actual.current_generation
-        old = await old_workers.OldWorkers(machine.layout, machine.server.workers).list_old()
+        old = await old_workers.OldWorkerGenerations(machine.layout, machine.server.workers).list_old()
         assert [one.number for one in old] == [1, 2, 3, 4], "workers with connections go on, and are counted"
 
 

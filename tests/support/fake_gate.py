@@ -56,7 +56,7 @@ def certificate(
 
 def old_workers() -> gate_port.OldWorkersReport:
     """Two old generations, of which one is drained for a change that waits since noon, and of one little is known."""
-    limits = old_workers_option.OldWorkers(generations=2)
+    limits = old_workers_option.OldWorkersBudget(generations=2)
     first, second, third = (model.OldWorker(pid=pid, started=pid) for pid in (21, 22, 31))
     known = model.OldGeneration(number=2, age_s=7200.4, workers=(first, second), memory_bytes=30 << 20, sockets=40)
     unknown = model.OldGeneration(number=None, age_s=61.0, workers=(third,), memory_bytes=20 << 20, is_estimate=True)
@@ -87,7 +87,7 @@ class FakeGate:
             state_dir=str(state),
             started_at=NOON,
         )
-        self.old_workers = gate_port.OldWorkersReport(limits=old_workers_option.OldWorkers())
+        self.old_workers = gate_port.OldWorkersReport(limits=old_workers_option.OldWorkersBudget())
         self.plan_report = gate_port.PlanReport()
         self.on_apply: Rule = lambda gate: gate_port.ApplyReport(ok=True, generation=gate.told.generation)
         self.applied: list[bytes] = []

@@ -364,7 +364,7 @@ class Admission:
         self.withdrawn = 0
 
     async def admit(
-        self, _: old_workers_option.OldWorkers, urgency: worker_generations.Urgency
+        self, _: old_workers_option.OldWorkersBudget, urgency: worker_generations.Urgency
     ) -> worker_generations.HeldReload | None:
         return None if urgency is worker_generations.Urgency.NEEDED else self.held
 

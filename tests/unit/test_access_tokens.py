@@ -11,7 +11,7 @@ from daemun.core.access import access_tokens, login_users
 from daemun.core.access.access_tokens import Token
 from daemun.core.access.judge_policies import LoginPolicy
 from daemun.judge import password_check, sign_in, token_judge
-from daemun.judge.token_judge import Verdict
+from daemun.judge.token_judge import TokenVerdict
 
 SECRET = access_tokens.make_secret(bytes(32))
 TOKEN = Token(
@@ -110,49 +110,52 @@ class Judge:
         policy: LoginPolicy = EVERYBODY,
         host: str = "home.test",
         address: str = "192.0.2.1",
-    ) -> Verdict:
+    ) -> TokenVerdict:
         return self.judge.judge(policy, secret, host, address).verdict
 
 
 def test_a_token_is_as_good_as_its_user() -> None:
     one = Judge()
     assert one.judge.judge(EVERYBODY, SECRET, "home.test", "192.0.2.1").user == ALICE
-    assert one.ask(policy=ADMINS) is Verdict.FORBIDDEN
-    assert one.ask(host="other.test") is Verdict.FORBIDDEN
+    assert one.ask(policy=ADMINS) is TokenVerdict.FORBIDDEN
+    assert one.ask(host="other.test") is TokenVerdict.FORBIDDEN
     one.users["alice"] = dataclasses.replace(ALICE, groups=("admins",))
-    assert one.ask(policy=ADMINS) is Verdict.RIGHT
-    assert one.ask(policy=dataclasses.replace(ADMINS, also=LoginPolicy(name="x", users=("bob",)))) is Verdict.FORBIDDEN
+    assert one.ask(policy=ADMINS) is TokenVerdict.RIGHT
+    assert (
+        one.ask(policy=dataclasses.replace(ADMINS, also=LoginPolicy(name="x", users=("bob",))))
+        is TokenVerdict.FORBIDDEN
+    )
     del one.users["alice"]
-    assert one.ask() is Verdict.UNKNOWN
+    assert one.ask() is TokenVerdict.UNKNOWN
 
 
 def test_a_token_ends() -> None:
     one = Judge()
     one.now_s = 999.9
-    assert one.ask() is Verdict.RIGHT
+    assert one.ask() is TokenVerdict.RIGHT
     one.now_s = 1000.0
-    assert one.ask() is Verdict.UNKNOWN
+    assert one.ask() is TokenVerdict.UNKNOWN
     one.now_s = 10.0
     one.judge.set_tokens(())
-    assert one.ask() is Verdict.UNKNOWN
+    assert one.ask() is TokenVerdict.UNKNOWN
 
 
 def test_wrong_tokens_are_guesses_of_an_address() -> None:
     one = Judge()
     found = [one.ask(f"daemun_{number}") for number in range(1000)]
-    assert set(found) == {Verdict.UNKNOWN, Verdict.WAIT}
-    assert found.index(Verdict.WAIT) < 30
+    assert set(found) == {TokenVerdict.UNKNOWN, TokenVerdict.WAIT}
+    assert found.index(TokenVerdict.WAIT) < 30
     assert one.judge.judge(EVERYBODY, "daemun_x", "home.test", "192.0.2.1").retry_after_s >= 1
     # Nobody can have guessed a good one, and others are not held up.
-    assert one.ask() is Verdict.RIGHT
-    assert one.ask("daemun_x", address="192.0.2.2") is Verdict.UNKNOWN
+    assert one.ask() is TokenVerdict.RIGHT
+    assert one.ask("daemun_x", address="192.0.2.2") is TokenVerdict.UNKNOWN
 
 
 def test_a_script_whose_token_was_withdrawn_shuts_nobody_out() -> None:
     one = Judge()
     one.judge.set_tokens(())
-    assert {one.ask() for _ in range(1000)} == {Verdict.UNKNOWN}
+    assert {one.ask() for _ in range(1000)} == {TokenVerdict.UNKNOWN}
     one.now_s = 5000.0  # an ended one counts for nothing either
     one.judge.set_tokens((TOKEN,))
-    assert {one.ask() for _ in range(1000)} == {Verdict.UNKNOWN}
-    assert one.ask("daemun_other") is Verdict.UNKNOWN
+    assert {one.ask() for _ in range(1000)} == {TokenVerdict.UNKNOWN}
+    assert one.ask("daemun_other") is TokenVerdict.UNKNOWN

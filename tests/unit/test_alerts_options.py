@@ -32,7 +32,7 @@ def test_rules() -> None:
     found = rules("{sites: 10m, disk: 2g, changes: 90s, old_workers: 12, nginx: low, bans: 30}")
     assert (found.sites_s, found.changes_s, found.old_workers, found.bans) == (600, 90, 12, 30)
     assert found.disk == alerting_forms.FreeSpace(size_bytes=2 << 30)
-    assert found.nginx is alerting_forms.Severity.LOW
+    assert found.nginx is alerting_forms.AlertSeverity.LOW
     assert rules("{errors: 5%}").errors_percent == 5 and rules("{errors: false}").errors_percent is None
     assert rules("{disk: 10%}").disk == alerting_forms.FreeSpace(percent=10)
     assert (usual.bans, rules("{bans: true}").bans) == (None, 20)

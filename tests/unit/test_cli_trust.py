@@ -61,10 +61,10 @@ def test_a_root_that_is_none(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_step_that_fails_tells_its_own_words() -> None:
-    step = truststores.Step(what="x", argv=("sh", "-c", "cat; echo no >&2; exit 3"), reads_root=True)
+    step = truststores.TrustStep(what="x", argv=("sh", "-c", "cat; echo no >&2; exit 3"), reads_root=True)
     assert truststores.run_step(step, ROOT) == "PEMno"
-    assert truststores.run_step(truststores.Step(what="x", argv=("true",)), ROOT) is None
-    missing = truststores.run_step(truststores.Step(what="x", argv=("/no/such/program",)), ROOT)
+    assert truststores.run_step(truststores.TrustStep(what="x", argv=("true",)), ROOT) is None
+    missing = truststores.run_step(truststores.TrustStep(what="x", argv=("/no/such/program",)), ROOT)
     assert missing is not None
     assert "/no/such/program" in missing
 

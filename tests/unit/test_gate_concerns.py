@@ -59,7 +59,7 @@ def test_weaknesses() -> None:
     found = (weakness("CVE-1", "major"), weakness("CVE-2", "low"), weakness("CVE-3", "major", applies=False))
     serving = gate_concerns.ServingNginx(name="nginx 1.31.3", weaknesses=found)
     assert [one.name for one in of_machine(nginx=serving)] == ["CVE-1"]
-    low = dataclasses.replace(RULES, nginx=alerting_forms.Severity.LOW)
+    low = dataclasses.replace(RULES, nginx=alerting_forms.AlertSeverity.LOW)
     assert [one.name for one in of_machine(rules=low, nginx=serving)] == ["CVE-1", "CVE-2"]
     assert of_machine(rules=dataclasses.replace(RULES, nginx=None), nginx=serving) == []
 

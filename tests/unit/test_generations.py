@@ -11,7 +11,7 @@ from daemun.core.options import old_workers_option
 from daemun.core.worker_generations import DRAIN_S, ReloadVerdict, Urgency
 
 MB = 1 << 20
-LIMITS = old_workers_option.OldWorkers(generations=4, memory_bytes=400 * MB, wait_s=60.0, sockets_per_s=5)
+LIMITS = old_workers_option.OldWorkersBudget(generations=4, memory_bytes=400 * MB, wait_s=60.0, sockets_per_s=5)
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 
 
@@ -55,7 +55,7 @@ def test_a_reload(count: int, memory_bytes: int, urgency: Urgency, waited_s: flo
 
 @given(st.integers(0, 30), st.integers(0, 2000 * MB), st.sampled_from(Urgency), st.integers(1, 20), st.floats(0, 3600))
 def test_no_change_waits_for_ever(count: int, memory_bytes: int, urgency: Urgency, most: int, wait_s: float) -> None:
-    limits = old_workers_option.OldWorkers(generations=most, memory_bytes=100 * MB, wait_s=wait_s)
+    limits = old_workers_option.OldWorkersBudget(generations=most, memory_bytes=100 * MB, wait_s=wait_s)
     found = old(count, memory_bytes=memory_bytes)
     verdict = worker_generations.judge(found, limits, urgency=urgency, waited_s=wait_s + DRAIN_S)
     assert verdict in {ReloadVerdict.RELOAD, ReloadVerdict.OVERDUE}
@@ -71,7 +71,7 @@ def test_before_that_one_generation_beyond_the_budget_is_the_most(
 
 @given(st.integers(0, 1_000_000), st.integers(1, 10_000))
 def test_every_socket_is_told_in_time(sockets: int, per_s: int) -> None:
-    chosen = worker_generations.sockets_per_s(sockets, old_workers_option.OldWorkers(sockets_per_s=per_s))
+    chosen = worker_generations.sockets_per_s(sockets, old_workers_option.OldWorkersBudget(sockets_per_s=per_s))
     assert chosen >= per_s
     assert chosen * DRAIN_S >= sockets
 

@@ -52,6 +52,13 @@ def test_a_name_of_a_module_tells_it_from_all_others() -> None:
     assert {name: count for name, count in names.items() if count > 1} == {}
 
 
+def test_a_name_of_a_class_tells_it_from_all_others() -> None:
+    """Those of a module alone (`_Name`) may be as short as they like."""
+    stands = re.compile(r"^class ([A-Za-z]\w*)", re.MULTILINE)
+    names = collections.Counter(name for file in CODE.rglob("*.py") for name in stands.findall(file.read_text()))
+    assert {name: count for name, count in names.items() if count > 1} == {}
+
+
 def test_modules_are_small() -> None:
     sizes = {file.stem: len(file.read_text().splitlines()) for file in CODE.rglob("*.py")}
     assert {name: size for name, size in sizes.items() if size > 400} == {}

@@ -105,7 +105,7 @@ LACKING = with_environment(nginx=dataclasses.replace(ENVIRONMENT.nginx, features
 
 @pytest.mark.parametrize("change", [*CHANGES.values(), LACKING], ids=[*CHANGES, "what nginx can do"])
 def test_a_change_of_anything_is_seen_in_the_whole_tree(change: Change) -> None:
-    known = assembly.Memory()
+    known = assembly.AssemblyMemory()
     mixed = dataclasses.replace(DESIRED, sites=(*MANY, dataclasses.replace(site("grpc.test"), routes=GRPC)))
     for desired, env in ((mixed, ENVIRONMENT), change(mixed, ENVIRONMENT), (mixed, ENVIRONMENT)):
         remembered = assembly.assemble_files(desired, env, last_good={}, memory=known)
@@ -134,7 +134,7 @@ def test_a_name_that_resolves_anew_concerns_who_uses_it() -> None:
     )
     sites[5] = dataclasses.replace(sites[5], routes=(only, guarded))
     desired = model.Desired(globals=model.Globals(), sites=tuple(sites))
-    known = assembly.Memory()
+    known = assembly.AssemblyMemory()
     home, away = ("192.0.2.1",), ("192.0.2.7",)
     steps: tuple[tuple[collections.abc.Mapping[str, tuple[str, ...]], set[int]], ...] = (
         ({}, set()),
@@ -164,7 +164,7 @@ def test_a_name_that_resolves_anew_concerns_who_uses_it() -> None:
 def test_a_site_that_cannot_be_rendered_is_found_among_many_and_found_again() -> None:
     bad = with_site(7, routes=(dataclasses.replace(MANY[7].routes[0], path="/a\x01b"),))
     desired, env = bad(DESIRED, ENVIRONMENT)
-    known = assembly.Memory()
+    known = assembly.AssemblyMemory()
     good = assembly.assemble_files(DESIRED, ENVIRONMENT, last_good={}, memory=known).files
     for last_good in ({}, good):
         assembled = assembly.assemble_files(desired, env, last_good=last_good, memory=known)

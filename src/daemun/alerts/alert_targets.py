@@ -42,10 +42,10 @@ def make_targets(alerts: alerts_option.Alerts) -> tuple[AlertTarget, ...]:
 
     made: list[AlertTarget] = [
         *(
-            webhooks.Webhook(key=_key("webhook", one.url), name=_name("webhook", one.url), url=one.url)
+            webhooks.WebhookSender(key=_key("webhook", one.url), name=_name("webhook", one.url), url=one.url)
             for one in alerts.webhooks
         ),
-        *(webhooks.Ntfy(key=_key("ntfy", one.url), name=_name("ntfy", one.url), ntfy=one) for one in alerts.ntfy),
+        *(webhooks.NtfySender(key=_key("ntfy", one.url), name=_name("ntfy", one.url), ntfy=one) for one in alerts.ntfy),
         *(
             mail.Smtp(
                 key=_digest("smtp", one.server, str(one.port or ""), one.sender, *one.recipients),

@@ -75,7 +75,7 @@ Headers = collections.abc.Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
+class WebhookSender:
     """Implements `targets.Target`: the JSON body of `alert_message.body_json`."""
 
     key: str
@@ -89,7 +89,7 @@ class Webhook:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Ntfy:
+class NtfySender:
     """Implements `targets.Target`. Source: docs.ntfy.sh/publish."""
 
     key: str

@@ -19,8 +19,8 @@ class View:
     """rates: all rows in their order. total: all of them together. span_s: of how much time. open_: connections by
     port. notes: what a person must know beside."""
 
-    rates: "tuple[traffic_rates.Rate, ...]"
-    total: "traffic_rates.Rate"
+    rates: "tuple[traffic_rates.TrafficRate, ...]"
+    total: "traffic_rates.TrafficRate"
     span_s: float
     open_: collections.abc.Mapping[int, int]
     notes: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ def cut(name: str, room: int) -> str:
     return f"{name[: room - len(_CUT) - end]}{_CUT}{name[len(name) - end :]}"
 
 
-def _cells(one: "traffic_rates.Rate") -> tuple[str, ...]:
+def _cells(one: "traffic_rates.TrafficRate") -> tuple[str, ...]:
     return (
         rate(one.requests_per_s),
         number(one.client_errors),

@@ -64,7 +64,7 @@ class FoundStores:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class TrustStep:
     """One command. what: for people ("the system's store"). reads_root: it reads the certificate on standard input."""
 
     what: str
@@ -120,12 +120,12 @@ def find_databases(home: pathlib.Path) -> list[pathlib.Path]:
     return sorted(found)
 
 
-def plan_steps(machine: FoundStores, root: Root, *, uninstall: bool) -> tuple[Step, ...]:
+def plan_steps(machine: FoundStores, root: Root, *, uninstall: bool) -> tuple[TrustStep, ...]:
     """The commands that make this machine trust the root, or no longer. Pure."""
     return (*_system_steps(machine, root, uninstall=uninstall), *_browser_steps(machine, root, uninstall=uninstall))
 
 
-def run_step(step: Step, root: Root) -> str | None:
+def run_step(step: TrustStep, root: Root) -> str | None:
     """Returns: None when it went well, else what the command printed."""
     try:
         done = subprocess.run(
@@ -148,29 +148,29 @@ def run_step(step: Step, root: Root) -> str | None:
     return printed or f"exit code {done.returncode}"
 
 
-def _system_steps(machine: FoundStores, root: Root, *, uninstall: bool) -> tuple[Step, ...]:
+def _system_steps(machine: FoundStores, root: Root, *, uninstall: bool) -> tuple[TrustStep, ...]:
     what = "the system's store"
     if machine.has_update_ca:
         file = f"{DEBIAN_FOLDER}/{root.name}.crt"
         change = ("rm", "-f", file) if uninstall else ("install", "-D", "-m", "644", root.path, file)
         update = ("update-ca-certificates", *(["--fresh"] if uninstall else []))
         return (
-            Step(what=what, argv=change, needs_root=True),
-            Step(what=what, argv=update, needs_root=True),
+            TrustStep(what=what, argv=change, needs_root=True),
+            TrustStep(what=what, argv=update, needs_root=True),
         )
     if machine.has_trust:
         option = "--remove" if uninstall else "--store"
-        return (Step(what=what, argv=("trust", "anchor", option, root.path), needs_root=True),)
+        return (TrustStep(what=what, argv=("trust", "anchor", option, root.path), needs_root=True),)
     return ()
 
 
-def _browser_steps(machine: FoundStores, root: Root, *, uninstall: bool) -> tuple[Step, ...]:
+def _browser_steps(machine: FoundStores, root: Root, *, uninstall: bool) -> tuple[TrustStep, ...]:
     """Browsers on Linux do not read the system's store, or not in each distribution."""
     if machine.certutil is None:
         return ()
     change = ("-D",) if uninstall else ("-A", "-t", "C,,")
     return tuple(
-        Step(
+        TrustStep(
             what=f"the browser's store in {folder}",
             argv=(machine.certutil, *change, "-n", root.name, "-d", f"sql:{folder}"),
             user=machine.user,

@@ -22,7 +22,7 @@ class Draining:
         self,
         old: ports.OldWorkers,
         target: model.OldGeneration,
-        limits: old_workers_option.OldWorkers,
+        limits: old_workers_option.OldWorkersBudget,
         now: collections.abc.Callable[[], float],
     ) -> None:
         """target: with its sockets counted. now: monotonic seconds."""

@@ -80,7 +80,7 @@ class OldWorkersReport:
     closed: how many connections of it were closed so far.
     """
 
-    limits: old_workers_option.OldWorkers
+    limits: old_workers_option.OldWorkersBudget
     old: tuple[model.OldGeneration, ...] = ()
     held: worker_generations.HeldReload | None = None
     drains: int | None = None

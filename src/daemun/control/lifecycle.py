@@ -28,7 +28,7 @@ async def live(
     *,
     front: gate.Gate,
     sources: collections.abc.Sequence[ports.Source],
-    proxy: ports.Proxy,
+    proxy: ports.ReverseProxy,
     is_serving: Check,
     wait_until_gone: Task,
     tasks: collections.abc.Mapping[str, Task],

@@ -73,7 +73,7 @@ class ListenError(EnvironmentProblemError):
         self.denied = denied
 
 
-class Proxy(typing.Protocol):
+class ReverseProxy(typing.Protocol):
     """nginx (`daemun.nginx`): generations of configuration and the processes that run them."""
 
     async def read_actual(self) -> model.Actual: ...
@@ -113,8 +113,8 @@ class Succession(typing.Protocol):
         ...
 
     def offer(self, successor: render_environment.Nginx | None) -> None:
-        """Let this one judge what is staged, and take over with the next `Proxy.activate`, from which on it is the one
-        that serves. None: no other one is to."""
+        """Let this one judge what is staged, and take over with the next `ReverseProxy.activate`, from which on it is
+        the one that serves. None: no other one is to."""
         ...
 
 

@@ -31,7 +31,7 @@ class Staged:
 
 
 async def stage_with_quarantine(
-    proxy: ports.Proxy,
+    proxy: ports.ReverseProxy,
     files: Files,
     *,
     last_good: Files,
@@ -56,7 +56,7 @@ class _Search:
 
     def __init__(
         self,
-        proxy: ports.Proxy,
+        proxy: ports.ReverseProxy,
         files: Files,
         *,
         last_good: Files,

@@ -110,7 +110,7 @@ class Reconciler:
         self,
         *,
         sources: collections.abc.Sequence[ports.Source],
-        proxy: ports.Proxy,
+        proxy: ports.ReverseProxy,
         listening: ports.Listening,
         certificates: ports.Certificates,
         domains: ports.Domains,

@@ -30,7 +30,7 @@ class _Wait:
 
     since_s: float
     urgency: Urgency
-    limits: old_workers_option.OldWorkers
+    limits: old_workers_option.OldWorkersBudget
     held: worker_generations.HeldReload
     is_woken: bool = False
 
@@ -52,14 +52,14 @@ class ReloadLimiter:
         self._old = old
         self._clock = clock
         self._now = now
-        self._limits = old_workers_option.OldWorkers()
+        self._limits = old_workers_option.OldWorkersBudget()
         self._wait: _Wait | None = None
         self._draining: draining.Draining | None = None
         self._begun = asyncio.Event()
         self._wake = wake
 
     async def admit(
-        self, limits: old_workers_option.OldWorkers, urgency: Urgency
+        self, limits: old_workers_option.OldWorkersBudget, urgency: Urgency
     ) -> worker_generations.HeldReload | None:
         """See control.switcher.Admission."""
         self._limits = limits
@@ -137,5 +137,5 @@ class ReloadLimiter:
             self._draining = None
 
 
-def _excess(old: tuple[model.OldGeneration, ...], limits: old_workers_option.OldWorkers) -> str:
+def _excess(old: tuple[model.OldGeneration, ...], limits: old_workers_option.OldWorkersBudget) -> str:
     return worker_generations.find_excess(old, limits) or "none"

@@ -23,7 +23,7 @@ class Admission(typing.Protocol):
     """Decides whether nginx may be reloaded now (`control.reload_limiter`)."""
 
     async def admit(
-        self, limits: old_workers_option.OldWorkers, urgency: worker_generations.Urgency
+        self, limits: old_workers_option.OldWorkersBudget, urgency: worker_generations.Urgency
     ) -> worker_generations.HeldReload | None:
         """None: it may. Else the change waits, from its first call until `withdraw`; the loop is woken to try again."""
         ...
@@ -65,7 +65,7 @@ class Switcher:
 
     def __init__(
         self,
-        proxy: ports.Proxy,
+        proxy: ports.ReverseProxy,
         listening: ports.Listening,
         describe_environment: DescribeEnvironment,
         admission: Admission,
@@ -74,7 +74,7 @@ class Switcher:
         self._listening = listening
         self._admission = admission
         self._describe_environment = describe_environment
-        self._known = assembly.Memory()
+        self._known = assembly.AssemblyMemory()
         self._refused: frozenset[str] = frozenset()
 
     async def assemble(

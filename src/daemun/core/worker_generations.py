@@ -76,7 +76,7 @@ Old = collections.abc.Sequence[model.OldGeneration]
 """Oldest first."""
 
 
-def widen(limits: old_workers_option.OldWorkers, urgency: Urgency) -> old_workers_option.OldWorkers:
+def widen(limits: old_workers_option.OldWorkersBudget, urgency: Urgency) -> old_workers_option.OldWorkersBudget:
     """What a person requested and waits for may take the share of one generation more, so that a person waits only when
     this was taken already."""
     if urgency is Urgency.CHANGED:
@@ -85,7 +85,7 @@ def widen(limits: old_workers_option.OldWorkers, urgency: Urgency) -> old_worker
     return dataclasses.replace(limits, generations=limits.generations + 1, memory_bytes=limits.memory_bytes + share)
 
 
-def find_excess(old: Old, limits: old_workers_option.OldWorkers) -> str | None:
+def find_excess(old: Old, limits: old_workers_option.OldWorkersBudget) -> str | None:
     """Why a reload, which may leave one more old generation, would exceed the budget; None: it would not."""
     memory = sum(one.memory_bytes for one in old)
     if len(old) < limits.generations and memory <= limits.memory_bytes:
@@ -97,7 +97,7 @@ def find_excess(old: Old, limits: old_workers_option.OldWorkers) -> str | None:
     )
 
 
-def judge(old: Old, limits: old_workers_option.OldWorkers, *, urgency: Urgency, waited_s: float) -> ReloadVerdict:
+def judge(old: Old, limits: old_workers_option.OldWorkersBudget, *, urgency: Urgency, waited_s: float) -> ReloadVerdict:
     """waited_s: how long the change, or the first of those merged with it, has waited."""
     if urgency is Urgency.NEEDED or find_excess(old, widen(limits, urgency)) is None:
         return ReloadVerdict.RELOAD
@@ -106,7 +106,9 @@ def judge(old: Old, limits: old_workers_option.OldWorkers, *, urgency: Urgency, 
     return ReloadVerdict.DRAIN if waited_s < limits.wait_s + DRAIN_S else ReloadVerdict.OVERDUE
 
 
-def hold(excess: str, limits: old_workers_option.OldWorkers, *, now: datetime.datetime, waited_s: float) -> HeldReload:
+def hold(
+    excess: str, limits: old_workers_option.OldWorkersBudget, *, now: datetime.datetime, waited_s: float
+) -> HeldReload:
     """now: aware UTC."""
     since = now - datetime.timedelta(seconds=waited_s)
     drains_at = since + datetime.timedelta(seconds=limits.wait_s)
@@ -115,7 +117,7 @@ def hold(excess: str, limits: old_workers_option.OldWorkers, *, now: datetime.da
     )
 
 
-def sockets_per_s(sockets: int, limits: old_workers_option.OldWorkers) -> int:
+def sockets_per_s(sockets: int, limits: old_workers_option.OldWorkersBudget) -> int:
     """How many connections of a generation are closed a second: as configured, or more when it has so many that this
     would take too long."""
     return max(limits.sockets_per_s, math.ceil(sockets / (DRAIN_S * CLOSED_WITHIN)))

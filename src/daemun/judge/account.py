@@ -163,12 +163,12 @@ class UserAccount:
             return AccountOutcome(result=AccountResult.WRONG)
         credentials = basic_credentials.Credentials(visit.user.name, password)
         answer = await self._passwords.check(self._known.policy, credentials, visit.address)
-        if answer.verdict in {sign_in.Verdict.WAIT, sign_in.Verdict.BUSY}:
-            is_wait = answer.verdict is sign_in.Verdict.WAIT
+        if answer.verdict in {sign_in.SignInVerdict.WAIT, sign_in.SignInVerdict.BUSY}:
+            is_wait = answer.verdict is sign_in.SignInVerdict.WAIT
             return AccountOutcome(
                 result=AccountResult.WAIT if is_wait else AccountResult.BUSY, retry_after_s=answer.retry_after_s
             )
-        if answer.verdict is not sign_in.Verdict.RIGHT:
+        if answer.verdict is not sign_in.SignInVerdict.RIGHT:
             return AccountOutcome(result=AccountResult.WRONG)
         return None if self._is_there(visit) else _GONE
 

@@ -200,16 +200,16 @@ class JudgeApp:
 def _respond(answer: sign_in.PasswordAnswer) -> web.Response:
     headers = {"Cache-Control": "no-store"}
     match answer.verdict:
-        case sign_in.Verdict.RIGHT:
+        case sign_in.SignInVerdict.RIGHT:
             return web.Response(headers={"X-Daemun-User": answer.user})
-        case sign_in.Verdict.CHALLENGE:
+        case sign_in.SignInVerdict.CHALLENGE:
             realm = answer.realm.replace("\\", r"\\").replace('"', r"\"")
             headers |= {"X-Daemun-Answer": "401", "WWW-Authenticate": f'Basic realm="{realm}", charset="UTF-8"'}
-        case sign_in.Verdict.WAIT:
+        case sign_in.SignInVerdict.WAIT:
             headers |= {"X-Daemun-Answer": "429", "Retry-After": str(answer.retry_after_s)}
-        case sign_in.Verdict.BUSY:
+        case sign_in.SignInVerdict.BUSY:
             headers |= {"X-Daemun-Answer": "503", "Retry-After": str(answer.retry_after_s)}
-        case sign_in.Verdict.UNKNOWN:
+        case sign_in.SignInVerdict.UNKNOWN:
             headers |= {"X-Daemun-Answer": "503"}
     return web.Response(status=401, headers=headers)
 
@@ -224,11 +224,11 @@ def _respond_signed_in(judged: login_judge.JudgedVisitor, goes: str) -> web.Resp
 
 def _respond_to_token(answer: token_judge.TokenAnswer) -> web.Response:
     match answer.verdict:
-        case token_judge.Verdict.RIGHT if answer.user is not None:
+        case token_judge.TokenVerdict.RIGHT if answer.user is not None:
             return _admit(answer.user)
-        case token_judge.Verdict.FORBIDDEN:
+        case token_judge.TokenVerdict.FORBIDDEN:
             return web.Response(status=403, headers=_UNKEPT)
-        case token_judge.Verdict.WAIT:
+        case token_judge.TokenVerdict.WAIT:
             more = {"X-Daemun-Answer": "429", "Retry-After": str(answer.retry_after_s)}
         case _:
             more = {"X-Daemun-Answer": "401", "WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'}

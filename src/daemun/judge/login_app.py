@@ -20,7 +20,7 @@ from daemun.judge import login_http, login_judge, login_pages, passkey_pages, pa
 
 _CHALLENGE = re.compile(r"[0-9a-f]{64}\Z")
 _BROWSER_S = 3600
-_REFUSALS = {login_judge.Step.AGAIN: ("again", 401), login_judge.Step.UNSAVED: ("unsaved", 503)}
+_REFUSALS = {login_judge.SignInStep.AGAIN: ("again", 401), login_judge.SignInStep.UNSAVED: ("unsaved", 503)}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,17 +121,17 @@ class LoginApp:
     async def _respond(self, page_request: PageRequest, outcome: login_judge.SignInOutcome) -> web.Response:
         words, user = page_request.words, page_request.sent.get("user", "")
         match outcome.step:
-            case login_judge.Step.SIGNED_IN:
+            case login_judge.SignInStep.SIGNED_IN:
                 return await self.enter(page_request, outcome.secret)
-            case login_judge.Step.CODE:
+            case login_judge.SignInStep.CODE:
                 form = login_http.secret(page_request.request, login_http.FORM)
                 problem = words["wrong_code"] if outcome.is_wrong else ""
                 hidden = {**page_request.given, "form": form, "pending": outcome.pending}
                 page = login_pages.code(words, hidden=hidden, problem=problem)
                 return login_http.keep(login_http.page(page, 401 if outcome.is_wrong else 200), login_http.FORM, form)
-            case login_judge.Step.WAIT:
+            case login_judge.SignInStep.WAIT:
                 return self.refuse_for_now(page_request, outcome.retry_after_s)
-            case login_judge.Step.BUSY:
+            case login_judge.SignInStep.BUSY:
                 retry = {"Retry-After": str(outcome.retry_after_s)}
                 return self.show_form(page_request, user=user, problem=words["busy"], status=503, headers=retry)
         word, status = _REFUSALS.get(outcome.step, ("wrong", 401))

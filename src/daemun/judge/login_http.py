@@ -33,8 +33,8 @@ def cookie(request: web.BaseRequest, name: str) -> str:
     return ""
 
 
-def visitor(request: web.BaseRequest) -> login_judge.Visitor:
-    return login_judge.Visitor(
+def visitor(request: web.BaseRequest) -> login_judge.SessionVisitor:
+    return login_judge.SessionVisitor(
         address=request.headers.get("X-Real-IP", ""), agent=request.headers.get("User-Agent", "")
     )
 

@@ -36,7 +36,7 @@ _GOAL = re.compile(
 _LONGEST_GOAL = 4096
 
 
-class Step(enum.Enum):
+class SignInStep(enum.Enum):
     """SIGNED_IN: done. CODE: a one-time code is missing, or wrong. WRONG: the password. WAIT, BUSY: as of a `Verdict`.
     AGAIN: too late, or too many tries: from the beginning. UNSAVED: it could not be written, and is not done."""
 
@@ -53,7 +53,7 @@ class Step(enum.Enum):
 class SignInOutcome:
     """secret: of the new session. pending: stands for the password while a code is missing. is_wrong: the code was."""
 
-    step: Step
+    step: SignInStep
     secret: str = dataclasses.field(default="", repr=False)
     pending: str = dataclasses.field(default="", repr=False)
     is_wrong: bool = False
@@ -61,7 +61,7 @@ class SignInOutcome:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Visitor:
+class SessionVisitor:
     """What is noted of a session."""
 
     address: str
@@ -185,21 +185,21 @@ class LoginJudge:
         user = None if found is None else self.known.find_of(found[1])
         return None if found is None or user is None else (found[0], user)
 
-    async def sign_in(self, name: str, password: str, visitor: Visitor) -> SignInOutcome:
+    async def sign_in(self, name: str, password: str, visitor: SessionVisitor) -> SignInOutcome:
         await self._sessions.ready.wait()
         name, password = (password_hashes.normalize(text) for text in (name.strip(), password))
         if password_hashes.check_user(name) or password_hashes.check_password(password):
-            return SignInOutcome(step=Step.WRONG)
+            return SignInOutcome(step=SignInStep.WRONG)
         policy = self.known.policy
         answer = await self._passwords.check(policy, basic_credentials.Credentials(name, password), visitor.address)
         user = self.known.all.get(name)
-        if answer.verdict is sign_in.Verdict.WAIT:
-            return SignInOutcome(step=Step.WAIT, retry_after_s=answer.retry_after_s)
-        if answer.verdict is sign_in.Verdict.BUSY:
-            return SignInOutcome(step=Step.BUSY, retry_after_s=answer.retry_after_s)
+        if answer.verdict is sign_in.SignInVerdict.WAIT:
+            return SignInOutcome(step=SignInStep.WAIT, retry_after_s=answer.retry_after_s)
+        if answer.verdict is sign_in.SignInVerdict.BUSY:
+            return SignInOutcome(step=SignInStep.BUSY, retry_after_s=answer.retry_after_s)
         # The user may be gone, or have another password, since it was looked at.
-        if answer.verdict is not sign_in.Verdict.RIGHT or user is None or (name, user.hashed) not in policy.users:
-            return SignInOutcome(step=Step.WRONG)
+        if answer.verdict is not sign_in.SignInVerdict.RIGHT or user is None or (name, user.hashed) not in policy.users:
+            return SignInOutcome(step=SignInStep.WRONG)
         if user.totp is None:
             return await self._begin(user, visitor)
         pending = session_book.draw()
@@ -207,35 +207,35 @@ class LoginJudge:
             user=user.name, stamp=user.stamp, until_s=self._now() + PENDING_S
         )
         _shorten(self._pending)
-        return SignInOutcome(step=Step.CODE, pending=pending)
+        return SignInOutcome(step=SignInStep.CODE, pending=pending)
 
-    async def check_code(self, pending: str, code: str, visitor: Visitor) -> SignInOutcome:
+    async def check_code(self, pending: str, code: str, visitor: SessionVisitor) -> SignInOutcome:
         """The second step. Guesses are counted as those of passwords are."""
         await self._sessions.ready.wait()
         key = session_book.digest(pending)
         found, now_s = self._pending.get(key), self._now()
         user = None if found is None else self.known.all.get(found.user)
         if found is None or user is None or user.stamp != found.stamp or now_s > found.until_s:
-            return SignInOutcome(step=Step.AGAIN)
+            return SignInOutcome(step=SignInStep.AGAIN)
         account, network = f"{self.known.policy.name} code\n{user.name}", guess_limits.network_of(visitor.address)
         wait_s = self._passwords.find_wait_s(network, account)
         if wait_s > 0:
-            return SignInOutcome(step=Step.WAIT, retry_after_s=math.ceil(wait_s))
+            return SignInOutcome(step=SignInStep.WAIT, retry_after_s=math.ceil(wait_s))
         found.tries += 1
         with self._passwords.guess(network, account) as guess:
             guess.was_right = True  # no guess, if it cannot be written that it was used
             try:
                 guess.was_right = is_right = await self._spend(user, code, now_s)
             except saved_sessions.NotSavedError:
-                return SignInOutcome(step=Step.UNSAVED)
+                return SignInOutcome(step=SignInStep.UNSAVED)
         is_there = self.known.all.get(user.name) == user
         if is_right and is_there:
             self._pending.pop(key, None)
             return await self._begin(user, visitor)
         if not is_there or found.tries >= _MOST_TRIES:
             self._pending.pop(key, None)
-            return SignInOutcome(step=Step.AGAIN)
-        return SignInOutcome(step=Step.CODE, pending=pending, is_wrong=True)
+            return SignInOutcome(step=SignInStep.AGAIN)
+        return SignInOutcome(step=SignInStep.CODE, pending=pending, is_wrong=True)
 
     async def _spend(self, user: login_users.User, code: str, now_s: float) -> bool:
         """Whether a code is good; it is not a second time (RFC 6238 section 5.2). A recovery code does not end by
@@ -250,13 +250,15 @@ class LoginJudge:
         step = None if user.totp is None else one_time_codes.find_step(user.totp, written, now_s)
         return step is not None and self.book.spend_step(user.name, step)
 
-    async def begin(self, name: str, visitor: Visitor, *, has_password: bool = True) -> str | None:
+    async def begin(self, name: str, visitor: SessionVisitor, *, has_password: bool = True) -> str | None:
         """A session of a user who signed in otherwise. has_password: who chose a password just now. Returns: its
         secret; None: the user is gone."""
         user = self.known.all.get(name)
         return None if user is None else (await self._begin(user, visitor, has_password=has_password)).secret
 
-    async def _begin(self, user: login_users.User, visitor: Visitor, *, has_password: bool = True) -> SignInOutcome:
+    async def _begin(
+        self, user: login_users.User, visitor: SessionVisitor, *, has_password: bool = True
+    ) -> SignInOutcome:
         """has_password: whether the password was entered."""
         now_s = self._now()
         secret = self.book.begin(
@@ -268,9 +270,9 @@ class LoginJudge:
             password_s=now_s if has_password else 0.0,
         )
         await self._sessions.save()
-        return SignInOutcome(step=Step.SIGNED_IN, secret=secret)
+        return SignInOutcome(step=SignInStep.SIGNED_IN, secret=secret)
 
-    async def begin_identity(self, identity: login_providers.Identity, stamp: str, visitor: Visitor) -> str:
+    async def begin_identity(self, identity: login_providers.Identity, stamp: str, visitor: SessionVisitor) -> str:
         """A session of who signed in at a provider. stamp: of that. Returns: its secret."""
         await self._sessions.ready.wait()
         secret = self.book.begin(

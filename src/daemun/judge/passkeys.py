@@ -136,7 +136,7 @@ class Passkeys:
         return found
 
     async def finish_use(
-        self, browser: str, sent: str, visitor: login_judge.Visitor, *, host: str, origin: str
+        self, browser: str, sent: str, visitor: login_judge.SessionVisitor, *, host: str, origin: str
     ) -> Signed:
         """sent: by the browser, as JSON. origin: of the page, with its port."""
         challenge = self._challenges.take(f"browser {session_book.digest(browser)}", self._now())

@@ -156,7 +156,7 @@ class ProviderSignIn:
         return self._connections[key][0].name if key in self._connections else None
 
     async def begin(
-        self, key: str, browser: str, callback: str, visitor: login_judge.Visitor, *, to: str, challenge: str
+        self, key: str, browser: str, callback: str, visitor: login_judge.SessionVisitor, *, to: str, challenge: str
     ) -> str:
         """Where the browser goes. key: of a provider that there is. browser: the secret in its cookie. callback: where
         the provider leads back to. Raises: WaitError, ProviderError."""
@@ -183,7 +183,7 @@ class ProviderSignIn:
         return url
 
     async def finish(
-        self, key: str, query: collections.abc.Mapping[str, str], browser: str, visitor: login_judge.Visitor
+        self, key: str, query: collections.abc.Mapping[str, str], browser: str, visitor: login_judge.SessionVisitor
     ) -> Arrival:
         """query: with which the browser came back. Raises: WaitError, StaleError, ProviderError, NotAdmittedError."""
         place = _place(key, guess_limits.network_of(visitor.address))

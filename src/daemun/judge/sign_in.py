@@ -25,7 +25,7 @@ WRONG_FOR_S = 3600.0
 MOST_REMEMBERED = 10_000
 
 
-class Verdict(enum.Enum):
+class SignInVerdict(enum.Enum):
     """RIGHT: come in. CHALLENGE: name and password are missing, or wrong. WAIT: too many wrong guesses. BUSY: too much
     is being verified. UNKNOWN: the judge has no such policy (yet)."""
 
@@ -40,14 +40,14 @@ class Verdict(enum.Enum):
 class PasswordAnswer:
     """user: of RIGHT. realm: of CHALLENGE. retry_after_s: of WAIT and BUSY."""
 
-    verdict: Verdict
+    verdict: SignInVerdict
     user: str = ""
     realm: str = ""
     retry_after_s: int = 0
 
 
-_BUSY = PasswordAnswer(verdict=Verdict.BUSY, retry_after_s=1)
-_UNKNOWN = PasswordAnswer(verdict=Verdict.UNKNOWN)
+_BUSY = PasswordAnswer(verdict=SignInVerdict.BUSY, retry_after_s=1)
+_UNKNOWN = PasswordAnswer(verdict=SignInVerdict.UNKNOWN)
 
 
 class SignIn:
@@ -114,7 +114,7 @@ class SignIn:
             return _UNKNOWN
         credentials = basic_credentials.parse(authorization) if authorization is not None else None
         if credentials is None:
-            return PasswordAnswer(verdict=Verdict.CHALLENGE, realm=policy.realm)
+            return PasswordAnswer(verdict=SignInVerdict.CHALLENGE, realm=policy.realm)
         return await self.check(policy, credentials, address)
 
     def _recall(
@@ -125,11 +125,11 @@ class SignIn:
         is_right, until_s = self._remembered.get(key, (False, -math.inf))
         is_known = self._now() < until_s
         if is_known and not is_right:
-            return PasswordAnswer(verdict=Verdict.CHALLENGE, realm=policy.realm)
+            return PasswordAnswer(verdict=SignInVerdict.CHALLENGE, realm=policy.realm)
         wait_s = self._limits.find_wait_s(network, _account(policy, credentials), self._now())
         if wait_s > 0 and key not in self._verifying:
-            return PasswordAnswer(verdict=Verdict.WAIT, retry_after_s=math.ceil(wait_s))
-        return PasswordAnswer(verdict=Verdict.RIGHT, user=credentials.user) if is_known else None
+            return PasswordAnswer(verdict=SignInVerdict.WAIT, retry_after_s=math.ceil(wait_s))
+        return PasswordAnswer(verdict=SignInVerdict.RIGHT, user=credentials.user) if is_known else None
 
     async def _verify_once(
         self, key: bytes, policy: judge_policies.Policy, credentials: basic_credentials.Credentials, network: str
@@ -160,8 +160,8 @@ class SignIn:
             guess.ended_s = self._now()
         self._remember(key, is_right=is_right)
         if is_right:
-            return PasswordAnswer(verdict=Verdict.RIGHT, user=credentials.user)
-        return PasswordAnswer(verdict=Verdict.CHALLENGE, realm=policy.realm)
+            return PasswordAnswer(verdict=SignInVerdict.RIGHT, user=credentials.user)
+        return PasswordAnswer(verdict=SignInVerdict.CHALLENGE, realm=policy.realm)
 
     def _choose_decoy(self, policy: judge_policies.Policy, user: str) -> str | None:
         """The hash that is verified for an unknown user; None: the policy has no users, and nothing to hide."""

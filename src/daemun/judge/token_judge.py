@@ -18,7 +18,7 @@ _WRONG_FOR_S = 3600.0
 _MOST_REMEMBERED = 10_000
 
 
-class Verdict(enum.Enum):
+class TokenVerdict(enum.Enum):
     """RIGHT: come in. UNKNOWN: there is no such token, or not any more, or its user is gone. FORBIDDEN: it is for other
     sites, or its user may not come in here. WAIT: too many wrong guesses."""
 
@@ -32,12 +32,12 @@ class Verdict(enum.Enum):
 class TokenAnswer:
     """user: of RIGHT. retry_after_s: of WAIT."""
 
-    verdict: Verdict
+    verdict: TokenVerdict
     user: login_users.User | None = None
     retry_after_s: int = 0
 
 
-_UNKNOWN = TokenAnswer(verdict=Verdict.UNKNOWN)
+_UNKNOWN = TokenAnswer(verdict=TokenVerdict.UNKNOWN)
 
 
 class TokenJudge:
@@ -69,8 +69,8 @@ class TokenJudge:
         if user is None:
             return _UNKNOWN
         if not token.is_for(host) or not login_policies.admits(policy, user):
-            return TokenAnswer(verdict=Verdict.FORBIDDEN)
-        return TokenAnswer(verdict=Verdict.RIGHT, user=user)
+            return TokenAnswer(verdict=TokenVerdict.FORBIDDEN)
+        return TokenAnswer(verdict=TokenVerdict.RIGHT, user=user)
 
     def _count(self, digest: str, network: str) -> TokenAnswer:
         now_s, key = self._now(), (network, digest)
@@ -79,7 +79,7 @@ class TokenJudge:
         account = f"@token\n{digest}"
         wait_s = self._guesses.find_wait_s(network, account)
         if wait_s > 0:
-            return TokenAnswer(verdict=Verdict.WAIT, retry_after_s=math.ceil(wait_s))
+            return TokenAnswer(verdict=TokenVerdict.WAIT, retry_after_s=math.ceil(wait_s))
         with self._guesses.guess(network, account):
             pass  # none is right
         self._wrong[key] = now_s + _WRONG_FOR_S

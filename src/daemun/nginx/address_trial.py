@@ -17,7 +17,7 @@ _CERTAIN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 there."""
 
 
-class Listening(ports.Listening):
+class AddressTrial(ports.Listening):
     """The addresses of this machine, for the nginx of one state directory."""
 
     def __init__(self, find_binary: collections.abc.Callable[[], str], paths: layout.Layout) -> None:

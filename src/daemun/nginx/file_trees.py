@@ -22,7 +22,7 @@ wrote there, too."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
+class FileTree:
     """folder: absolute. files: path below it -> content, sorted. stamps: of each file."""
 
     folder: str
@@ -30,24 +30,24 @@ class Tree:
     stamps: collections.abc.Mapping[str, Stamp]
 
 
-def read(folder: str, known: Tree | None = None) -> Tree:
+def read(folder: str, known: FileTree | None = None) -> FileTree:
     """What a folder holds now. known: what it, or another tree that shares files with it, held before.
 
     Raises: OSError.
     """
     stamps = _find_stamps(folder)
     if known is None:
-        known = Tree(folder=folder, files={}, stamps={})
+        known = FileTree(folder=folder, files={}, stamps={})
     elif known.folder == folder and known.stamps == stamps:
         return known
     files = {
         name: known.files[name] if known.stamps.get(name) == stamps[name] else _read_file(f"{folder}/{name}")
         for name in sorted(stamps)
     }
-    return Tree(folder=folder, files=types.MappingProxyType(files), stamps=stamps)
+    return FileTree(folder=folder, files=types.MappingProxyType(files), stamps=stamps)
 
 
-def find_changed(tree: Tree) -> dict[str, bytes | None]:
+def find_changed(tree: FileTree) -> dict[str, bytes | None]:
     """What is not as it was when the tree was written or read: its content, None where it is gone, and nothing is read
     of a file that is new. One look at each folder, and one at each file. Raises: OSError."""
     stamps = _find_stamps(tree.folder)
@@ -59,8 +59,8 @@ def find_changed(tree: Tree) -> dict[str, bytes | None]:
 
 
 def write(
-    folder: str, files: collections.abc.Mapping[str, bytes], *, base: Tree | None
-) -> tuple[Tree, tuple[str, ...]]:
+    folder: str, files: collections.abc.Mapping[str, bytes], *, base: FileTree | None
+) -> tuple[FileTree, tuple[str, ...]]:
     """Make a new folder that holds these files. base: a tree whose files may be shared.
 
     Returns: it, and which of its files are new; neither is on the disk before `sync`. Raises: OSError; then a part of
@@ -75,10 +75,10 @@ def write(
         else:
             stamps[name] = _write_file(f"{folder}/{name}", content)
             new.append(name)
-    return Tree(folder=folder, files=types.MappingProxyType(dict(files)), stamps=stamps), tuple(new)
+    return FileTree(folder=folder, files=types.MappingProxyType(dict(files)), stamps=stamps), tuple(new)
 
 
-def sync(tree: Tree, new: collections.abc.Collection[str]) -> None:
+def sync(tree: FileTree, new: collections.abc.Collection[str]) -> None:
     """Bring a tree to the disk. new: of `write`. Raises: OSError."""
     if len(new) > SYNCED_ONE_BY_ONE:
         durable.sync_file_system(tree.folder)

@@ -31,10 +31,10 @@ class Generations:
         self._link = pathlib.Path(paths.current)
         # A cancelled caller leaves its thread writing; the next one must not take the same number.
         self._writing = threading.Lock()
-        self._known: collections.abc.Mapping[int, file_trees.Tree] = {}
-        self._written: collections.abc.Mapping[int, file_trees.Tree] = {}
+        self._known: collections.abc.Mapping[int, file_trees.FileTree] = {}
+        self._written: collections.abc.Mapping[int, file_trees.FileTree] = {}
         """The current one and the newest as they were written; of an earlier daemon, as they were found."""
-        self._unsynced: dict[int, tuple[file_trees.Tree, tuple[str, ...]]] = {}
+        self._unsynced: dict[int, tuple[file_trees.FileTree, tuple[str, ...]]] = {}
 
     def write(self, files: collections.abc.Mapping[str, bytes], *, confirm_socket: str | None = None) -> int:
         """Write a whole tree, with CONFIRM_FILE. confirm_socket: its path; None: the usual one.
@@ -153,7 +153,7 @@ class Generations:
         except OSError:  # what is gone altogether is made anew (`wiring.state_guard`)
             return ()
 
-    def _read_tree(self, number: int, *, is_fresh: bool) -> file_trees.Tree | None:
+    def _read_tree(self, number: int, *, is_fresh: bool) -> file_trees.FileTree | None:
         """is_fresh: looked at now. Else what it held at the last look will do: it is not changed."""
         known = self._known.get(number)
         if known is not None and not is_fresh:

@@ -36,7 +36,7 @@ from daemun.nginx import (
 )
 
 
-class Nginx(ports.Proxy, ports.Succession):
+class NginxServer(ports.ReverseProxy, ports.Succession):
     """The nginx of one state directory. `stage`, `activate` and `stop` are called by one task at a time; the others by
     any task at any time.
 
@@ -148,7 +148,7 @@ class Nginx(ports.Proxy, ports.Succession):
         )
 
     async def stage(self, files: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
-        """See ports.Proxy."""
+        """See ports.ReverseProxy."""
         self._staged = None
         if self._binaries.successor is not None:
             files = known_servers.add(files, self._find_endpoints)
@@ -173,7 +173,7 @@ class Nginx(ports.Proxy, ports.Succession):
         return failure
 
     async def activate(self) -> int:
-        """See ports.Proxy. With nothing staged, nginx is brought to the generation that `current` names."""
+        """See ports.ReverseProxy. With nothing staged, nginx is brought to the generation that `current` names."""
         before = await asyncio.to_thread(self._generations.read_link)
         staged = self._staged
         number = staged or await asyncio.to_thread(self._generations.current)

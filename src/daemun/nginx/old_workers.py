@@ -12,7 +12,7 @@ from daemun.errors import EnvironmentProblemError
 from daemun.nginx import foreign_connections, kernel_processes, process, worker_register
 
 
-class OldWorkers(ports.OldWorkers):
+class OldWorkerGenerations(ports.OldWorkers):
     """Looks when it is called, and only then. Methods may be called by several tasks."""
 
     def __init__(self, paths: layout.Layout, register: worker_register.Register) -> None:

@@ -50,7 +50,7 @@ def reached_at(address: model.Address, *, has_ipv6: bool) -> tuple[model.Address
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Visitor:
+class HandshakeVisitor:
     """Who makes a handshake with a site. only_rsa: with a client that takes no other keys, as old ones."""
 
     site: model.Site

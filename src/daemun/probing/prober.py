@@ -306,7 +306,7 @@ class Prober:
     async def _try_endpoint(
         self, aim: model.Aim, endpoint: model.Endpoint | None
     ) -> tuple[str, server_answers.ServerFinding]:
-        one = server_tries.Try(
+        one = server_tries.ServerProbe(
             aim=aim,
             endpoint=endpoint,
             contexts=self._contexts,
@@ -364,7 +364,7 @@ class Prober:
         site, desired = self._looks.site(host), self._desired
         if site is None or desired is None or host not in self._live:
             return None
-        visitor = handshakes.Visitor(site=site, name=name, address=address, only_rsa=only_rsa)
+        visitor = handshakes.HandshakeVisitor(site=site, name=name, address=address, only_rsa=only_rsa)
         return await visitor.look(desired.globals, self._expected, self._clock)
 
     def _listeners(self, host: str) -> tuple[model.Address, ...]:

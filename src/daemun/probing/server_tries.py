@@ -70,7 +70,7 @@ class ProbeMachine:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
+class ServerProbe:
     """endpoint: None with a unix socket. gate: where the gate listens."""
 
     aim: model.Aim

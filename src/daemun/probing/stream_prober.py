@@ -269,7 +269,7 @@ class StreamProber:
     async def _try_endpoint(
         self, aim: model.Aim, endpoint: model.Endpoint | None
     ) -> tuple[str, server_answers.ServerFinding]:
-        one = server_tries.Try(aim=aim, endpoint=endpoint, contexts=self._contexts, machine=self._machine)
+        one = server_tries.ServerProbe(aim=aim, endpoint=endpoint, contexts=self._contexts, machine=self._machine)
         return one.server, stream_targets.of_stream(aim, one.server, await one.run())
 
     def _servers(self, key: Key) -> tuple[model.ServerLook, ...]:

@@ -156,7 +156,7 @@ def _fault(
         elif key == login_option.OPTION.name and owner in {yaml_site.SITE, yaml_route.ROUTE}:
             rule = yaml_meant.suggest_login(detail["input"], document.get(path[:-1]))
             home = f"is a condition of `access`; write `access: {rule}`" if rule is not None else home
-        if owner is yaml_route.ROUTE and key in forms.keys(respond_form.Written) and len(detail["loc"]) == 1:
+        if owner is yaml_route.ROUTE and key in forms.keys(respond_form.RespondMap) and len(detail["loc"]) == 1:
             answer = yaml_meant.suggest_response(document.get(at))
             home = f"{_OF_AN_ANSWER}; write `{answer}`" if answer is not None else home
         is_in_list = bool(at) and isinstance(at[-1], int)

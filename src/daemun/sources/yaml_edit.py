@@ -180,7 +180,7 @@ class _Edit:
         return "; ".join(str(item) for item in self._errors if item.host == self.host) or "it cannot be read"
 
     @property
-    def entry(self) -> yaml_meaning.Site:
+    def entry(self) -> yaml_meaning.SiteValue:
         """What is written of the site."""
         return yaml_meaning.site_of(self._document, self._key)
 

@@ -18,7 +18,7 @@ _UNKNOWN = object()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Site:
+class SiteValue:
     """value: as it is written: a target, a map of paths, or a map of options; NOTHING when it is not there."""
 
     value: object
@@ -97,9 +97,9 @@ def find_page(written: object) -> str | None:
     return str(written) if is_page and not forms.hint_flag(written) else None
 
 
-def site_of(document: yaml_positions.Document, key: str | None) -> Site:
+def site_of(document: yaml_positions.Document, key: str | None) -> SiteValue:
     """key: None for a site that is not there."""
-    return Site(NOTHING if key is None else document.get((yaml_blocks.SITES, key)))
+    return SiteValue(NOTHING if key is None else document.get((yaml_blocks.SITES, key)))
 
 
 def with_site(document: yaml_positions.Document, key: str, value: object) -> object:

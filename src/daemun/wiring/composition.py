@@ -88,7 +88,7 @@ class Daemon:
             examiner=self._preflight,
             has_time=lambda: not self._gate.is_busy,
         )
-        self._nginx = nginx_server.Nginx(
+        self._nginx = nginx_server.NginxServer(
             binary,
             self._layout,
             account,
@@ -143,14 +143,14 @@ class Daemon:
         self._trial.go_back_if_overdue()
         self._compatible = nginx_proxy_mode.Compatible(file, environ=os.environ)
         self._reload_limits = reload_limiter.ReloadLimiter(
-            old_workers.OldWorkers(self._layout, self._nginx.workers),
+            old_workers.OldWorkerGenerations(self._layout, self._nginx.workers),
             clock.SystemClock(),
             wake=self._wake,
         )
         rounds = reconciler.Reconciler(
             sources=[self._compatible, self._containers],
             proxy=self._nginx,
-            listening=address_trial.Listening(lambda: self._nginx.binary.path, self._layout),
+            listening=address_trial.AddressTrial(lambda: self._nginx.binary.path, self._layout),
             certificates=self._certificates,
             domains=self._domains,
             endpoints=self._endpoints,
@@ -171,7 +171,7 @@ class Daemon:
         )
         self._facts = gate_facts.GateFacts(
             self._layout,
-            old_workers.OldWorkers(self._layout, self._nginx.workers),
+            old_workers.OldWorkerGenerations(self._layout, self._nginx.workers),
             clock.SystemClock(),
             find_last=lambda: self._gate.last,
             look_at_nginx=lambda: nginx_exposure.look_at_serving(chosen),

@@ -27,7 +27,7 @@ def is_on_stdout(policy: logs_option.Logs, environ: collections.abc.Mapping[str,
 class Rotation:
     """policy: until `configure`."""
 
-    def __init__(self, nginx: nginx_server.Nginx, policy: logs_option.Logs) -> None:
+    def __init__(self, nginx: nginx_server.NginxServer, policy: logs_option.Logs) -> None:
         self._policy = policy
         self._nginx = nginx
         self._requested = asyncio.Event()

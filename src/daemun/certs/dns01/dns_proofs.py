@@ -19,7 +19,7 @@ class DnsProofs:
     ) -> None:
         held = record_users.Holds()
         self._acme = model.Acme()
-        self._prover = dns_prover.Prover(store, clock, held)
+        self._prover = dns_prover.DnsProver(store, clock, held)
         self._checker = persist_prover.Checker(clock)
         self._leftovers = leftovers.Leftovers(store, clock, held, specs, lambda: self._acme)
         self.provers: prover_port.Provers = {

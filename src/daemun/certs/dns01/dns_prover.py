@@ -22,7 +22,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 LABEL = "_acme-challenge"
 
 
-class Prover:
+class DnsProver:
     """Implements `prover_port.Prover` for `model.Challenge.DNS_01`. Thread-safe."""
 
     def __init__(self, store: ports.Store, clock: ports.Clock, held: record_users.Holds) -> None:

@@ -27,18 +27,18 @@ _HOOKS = ("Le_PreHook", "Le_RenewHook", "Le_ReloadCmd", "Le_PostHook")
 _Values = dict[str, str]
 
 
-def find_homes(tree: foreign_tree.Tree) -> list[str]:
+def find_homes(tree: foreign_tree.ForeignTree) -> list[str]:
     """Folders that acme.sh keeps its files in: the tree itself, or, as acme-companion has it, one for each address."""
     return [home for home in ("", *tree.names()) if (not home or tree.is_folder(home)) and _is_home(tree, home)]
 
 
-def _is_home(tree: foreign_tree.Tree, home: str) -> bool:
+def _is_home(tree: foreign_tree.ForeignTree, home: str) -> bool:
     if tree.is_folder(_join(home, "ca")) and (tree.is_file(_join(home, "account.conf")) or _find_keys(tree, home)):
         return True
     return any(True for _ in _find_domains(tree, home))
 
 
-def read(tree: foreign_tree.Tree, home: str, now: datetime.datetime) -> found_items.FoundTree:
+def read(tree: foreign_tree.ForeignTree, home: str, now: datetime.datetime) -> found_items.FoundTree:
     certificates, practices, refusals = [], [], []
     for folder, domain in _find_domains(tree, home):
         place = _join(home, folder)
@@ -92,7 +92,7 @@ def _decode(value: str) -> str:
         return ""
 
 
-def _find_domains(tree: foreign_tree.Tree, home: str) -> collections.abc.Iterator[tuple[str, str]]:
+def _find_domains(tree: foreign_tree.ForeignTree, home: str) -> collections.abc.Iterator[tuple[str, str]]:
     """Folders with the settings of a certificate, and its first name."""
     for folder in tree.names(home):
         domain = folder.removesuffix("_ecc")
@@ -130,7 +130,10 @@ def _describe_method(method: str) -> str:
 
 
 def _read_accounts(
-    tree: foreign_tree.Tree, home: str, practices: list[found_items.Practice], refusals: list[found_items.LeftBehind]
+    tree: foreign_tree.ForeignTree,
+    home: str,
+    practices: list[found_items.Practice],
+    refusals: list[found_items.LeftBehind],
 ) -> collections.abc.Iterator[found_items.FoundAccount]:
     for folder in _find_keys(tree, home):
         try:
@@ -139,7 +142,7 @@ def _read_accounts(
             refusals.append(found_items.LeftBehind(place=folder, reason=str(error)))
 
 
-def _find_keys(tree: foreign_tree.Tree, home: str) -> list[str]:
+def _find_keys(tree: foreign_tree.ForeignTree, home: str) -> list[str]:
     """The folders under ca/ that hold an account's key."""
     found, pending = [], [(_join(home, "ca"), _DEEPEST)]
     while pending:
@@ -153,7 +156,7 @@ def _find_keys(tree: foreign_tree.Tree, home: str) -> list[str]:
 
 
 def _read_account(
-    tree: foreign_tree.Tree, home: str, folder: str, practices: list[found_items.Practice]
+    tree: foreign_tree.ForeignTree, home: str, folder: str, practices: list[found_items.Practice]
 ) -> found_items.FoundAccount:
     """Raises: TreeError, ValueError."""
     settings = parse_settings(tree.text(f"{folder}/ca.conf")) if tree.is_file(f"{folder}/ca.conf") else {}

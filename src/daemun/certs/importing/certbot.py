@@ -24,11 +24,11 @@ _DEEPEST = 4
 _HOOKS = {"pre_hook": "before", "renew_hook": "after each renewal", "post_hook": "after"}
 
 
-def is_here(tree: foreign_tree.Tree) -> bool:
+def is_here(tree: foreign_tree.ForeignTree) -> bool:
     return tree.is_folder("renewal") or (tree.is_folder("live") and tree.is_folder("archive"))
 
 
-def read(tree: foreign_tree.Tree, now: datetime.datetime) -> found_items.FoundTree:
+def read(tree: foreign_tree.ForeignTree, now: datetime.datetime) -> found_items.FoundTree:
     settings, refusals = _read_settings(tree)
     certificates, practices = [], []
     live = [name for name in tree.names("live") if tree.is_folder(f"live/{name}")]
@@ -71,7 +71,7 @@ def read(tree: foreign_tree.Tree, now: datetime.datetime) -> found_items.FoundTr
 _Values = dict[str, str]
 
 
-def _read_settings(tree: foreign_tree.Tree) -> tuple[dict[str, _Values], list[found_items.LeftBehind]]:
+def _read_settings(tree: foreign_tree.ForeignTree) -> tuple[dict[str, _Values], list[found_items.LeftBehind]]:
     """The renewal settings by lineage."""
     settings, refusals = {}, []
     for file in tree.names("renewal"):
@@ -126,7 +126,7 @@ def read_practice(place: str, names: tuple[str, ...], values: _Values) -> found_
     )
 
 
-def _remark_programs(tree: foreign_tree.Tree) -> collections.abc.Iterator[str]:
+def _remark_programs(tree: foreign_tree.ForeignTree) -> collections.abc.Iterator[str]:
     for folder, when in (("pre", "before"), ("deploy", "after"), ("post", "after")):
         programs = [name for name in tree.names(f"renewal-hooks/{folder}") if not name.startswith(".")]
         if programs:
@@ -141,7 +141,9 @@ def _remark_programs(tree: foreign_tree.Tree) -> collections.abc.Iterator[str]:
 
 
 def _read_accounts(
-    tree: foreign_tree.Tree, settings: collections.abc.Collection[_Values], refusals: list[found_items.LeftBehind]
+    tree: foreign_tree.ForeignTree,
+    settings: collections.abc.Collection[_Values],
+    refusals: list[found_items.LeftBehind],
 ) -> collections.abc.Iterator[found_items.FoundAccount]:
     for folder in _find_accounts(tree, "accounts", _DEEPEST):
         _, *path, identifier = folder.split("/")
@@ -154,7 +156,7 @@ def _read_accounts(
             refusals.append(found_items.LeftBehind(place=folder, reason=str(error)))
 
 
-def _find_accounts(tree: foreign_tree.Tree, folder: str, deepest: int) -> collections.abc.Iterator[str]:
+def _find_accounts(tree: foreign_tree.ForeignTree, folder: str, deepest: int) -> collections.abc.Iterator[str]:
     """The folders that hold a key. Links to other accounts, as certbot makes for old servers, lead to the same ones."""
     if tree.is_file(f"{folder}/private_key.json"):
         yield folder
@@ -164,7 +166,7 @@ def _find_accounts(tree: foreign_tree.Tree, folder: str, deepest: int) -> collec
                 yield from _find_accounts(tree, f"{folder}/{name}", deepest - 1)
 
 
-def _read_account(tree: foreign_tree.Tree, folder: str, directory: str, uses: int) -> found_items.FoundAccount:
+def _read_account(tree: foreign_tree.ForeignTree, folder: str, directory: str, uses: int) -> found_items.FoundAccount:
     """Raises: TreeError, ValueError."""
     url = _object(tree, f"{folder}/regr.json").get("uri")
     created = ""
@@ -195,7 +197,7 @@ def parse_jwk(text: str) -> bytes:
     return pem
 
 
-def _object(tree: foreign_tree.Tree, path: str) -> dict[str, typing.Any]:
+def _object(tree: foreign_tree.ForeignTree, path: str) -> dict[str, typing.Any]:
     try:
         value = json.loads(tree.text(path))
     except (ValueError, RecursionError) as error:

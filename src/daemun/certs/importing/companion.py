@@ -16,11 +16,11 @@ _DEFAULT = "default"
 """nginx-proxy's own certificate for unknown names."""
 
 
-def is_here(tree: foreign_tree.Tree) -> bool:
+def is_here(tree: foreign_tree.ForeignTree) -> bool:
     return any(tree.is_file(f"{name}/.companion") for name in tree.names()) or any(_find_pairs(tree))
 
 
-def read(tree: foreign_tree.Tree, now: datetime.datetime) -> found_items.FoundTree:
+def read(tree: foreign_tree.ForeignTree, now: datetime.datetime) -> found_items.FoundTree:
     """Files that a person put there are read, too: those of a CA that daemun knows are as good as others."""
     certificates: list[found_items.FoundCertificate] = []
     refusals = []
@@ -38,7 +38,7 @@ def read(tree: foreign_tree.Tree, now: datetime.datetime) -> found_items.FoundTr
     return found_items.FoundTree(client=CLIENT, certificates=tuple(certificates), refusals=tuple(refusals))
 
 
-def _find_pairs(tree: foreign_tree.Tree) -> list[tuple[str, str, str]]:
+def _find_pairs(tree: foreign_tree.ForeignTree) -> list[tuple[str, str, str]]:
     names = [name.removesuffix(".crt") for name in tree.names() if name.endswith(".crt")]
     pairs = [(f"{name}.crt", f"{name}.crt", f"{name}.key") for name in names if name != _DEFAULT]
     return [pair for pair in pairs if tree.is_file(pair[2])]

@@ -15,7 +15,7 @@ class TreeError(ValueError):
     """Something cannot be read; the text has what and why, without any of its content."""
 
 
-class Tree:
+class ForeignTree:
     """root: the folder. Paths are relative to it. Raises: TreeError when it is not a folder that can be read."""
 
     def __init__(self, root: pathlib.Path) -> None:

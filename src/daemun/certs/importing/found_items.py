@@ -87,7 +87,7 @@ class FoundTree:
 
 
 def read_certificate(
-    tree: foreign_tree.Tree, chain: str, key: str, *, place: str, directory: str | None, now: datetime.datetime
+    tree: foreign_tree.ForeignTree, chain: str, key: str, *, place: str, directory: str | None, now: datetime.datetime
 ) -> FoundCertificate:
     """chain, key: paths in the tree. Raises: TreeError, BundleError."""
     found = bundle.parse(tree.read(chain), tree.read(key))

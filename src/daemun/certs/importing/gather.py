@@ -24,7 +24,7 @@ def read_folders(folders: collections.abc.Sequence[pathlib.Path], now: datetime.
 
 def _read_folder(folder: pathlib.Path, now: datetime.datetime, *, is_alone: bool) -> list[found_items.FoundTree]:
     try:
-        tree = foreign_tree.Tree(folder)
+        tree = foreign_tree.ForeignTree(folder)
         homes = acme_sh.find_homes(tree)
         found = [acme_sh.read(tree, home, now) for home in homes]
         if certbot.is_here(tree):
@@ -47,7 +47,7 @@ def _read_folder(folder: pathlib.Path, now: datetime.datetime, *, is_alone: bool
 def _is_of_client(folder: pathlib.Path) -> bool:
     """Whether a folder in the one that was named is what was meant."""
     try:
-        tree = foreign_tree.Tree(folder)
+        tree = foreign_tree.ForeignTree(folder)
         return certbot.is_here(tree) or bool(acme_sh.find_homes(tree))
     except foreign_tree.TreeError:
         return False

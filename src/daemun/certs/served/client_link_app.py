@@ -61,7 +61,7 @@ def _busy(words: client_link_pages.Words) -> responses.Response:
     return answer
 
 
-def _file(link: client_links.Link) -> responses.Response:
+def _file(link: client_links.ClientLink) -> responses.Response:
     headers = {
         "Content-Disposition": f'attachment; filename="{link.name}.p12"',
         "Cache-Control": "no-store",

@@ -31,7 +31,7 @@ SWEEP_S = 600.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class ClientLink:
     """name: of the client. p12: what the device installs."""
 
     name: str
@@ -51,18 +51,18 @@ class ClientLinks:
         self.remove_ended()
         secret = secrets.token_urlsafe(32)
         ends_at = self._clock.now() + datetime.timedelta(seconds=lifetime_s)
-        link = Link(name=issued.client.name, ends_at=ends_at, p12=issued.p12)
+        link = ClientLink(name=issued.client.name, ends_at=ends_at, p12=issued.p12)
         self._store.write(_key(secret), _format(link))
         return secret, ends_at
 
-    def find(self, secret: str) -> Link | None:
+    def find(self, secret: str) -> ClientLink | None:
         """None: there is no such link, or not any more. Raises: EnvironmentProblemError."""
         if not _SECRET.match(secret):
             return None
         link = self._read(_key(secret))
         return link if link is not None and link.ends_at > self._clock.now() else None
 
-    def take(self, secret: str) -> Link | None:
+    def take(self, secret: str) -> ClientLink | None:
         """The same, once: it is deleted before anybody gets it. Raises: EnvironmentProblemError when it cannot be, and
         then nobody gets it."""
         link = self.find(secret)
@@ -93,7 +93,7 @@ class ClientLinks:
                 log.warning(f"cannot remove links of `daemun clients add` that have ended: {error}")
             await asyncio.sleep(SWEEP_S)
 
-    def _read(self, key: str) -> Link | None:
+    def _read(self, key: str) -> ClientLink | None:
         try:
             return _parse(self._store.read(key))
         except (errors.NotFoundInStoreError, ValueError, TypeError, KeyError):
@@ -104,15 +104,15 @@ def _key(secret: str) -> str:
     return f"{_FOLDER}/{hashlib.sha256(secret.encode()).hexdigest()}"
 
 
-def _format(link: Link) -> bytes:
+def _format(link: ClientLink) -> bytes:
     values = {"name": link.name, "ends_at": link.ends_at.isoformat(), "p12": base64.b64encode(link.p12).decode()}
     return json.dumps(values).encode()
 
 
-def _parse(content: bytes) -> Link:
+def _parse(content: bytes) -> ClientLink:
     """Raises: ValueError, TypeError, KeyError."""
     values = json.loads(content)
-    return Link(
+    return ClientLink(
         name=str(values["name"]),
         ends_at=datetime.datetime.fromisoformat(values["ends_at"]),
         p12=base64.b64decode(values["p12"], validate=True),

@@ -223,7 +223,7 @@ def _report(
     output.print_line(f"{end}: {way.main} is as it was at number {way.entry.number}")
     for name in way.others:
         held = replaced.get(name)
-        if isinstance(held, past_files.Link):
+        if isinstance(held, past_files.IncludedLink):
             output.print_line(f"{name}, a link to {held.target}, was not included then and is deleted; that file stays")
         else:
             output.print_line(f"{name} was not included then and is deleted; the history has it")

@@ -208,7 +208,7 @@ def _value(view: top_lines.View, site: str | None) -> dict[str, typing.Any]:
     }
 
 
-def _rate(one: traffic_rates.Rate, skipped: set[str]) -> dict[str, typing.Any]:
+def _rate(one: traffic_rates.TrafficRate, skipped: set[str]) -> dict[str, typing.Any]:
     return {
         name: round(value, 3) if isinstance(value, float) else value
         for name, value in dataclasses.asdict(one).items()

@@ -52,7 +52,7 @@ def trust(chosen: settings.Settings, only_print: Print = False, uninstall: Unins
     output.print_line("restart your browsers to make them see it")
 
 
-def _run(step: truststores.Step, root: truststores.Root) -> str | None:
+def _run(step: truststores.TrustStep, root: truststores.Root) -> str | None:
     failure = truststores.run_step(step, root)
     if failure is None:
         output.print_line(f"changed {step.what}: {step}")
@@ -66,7 +66,7 @@ def sudo_command(chosen: settings.Settings, *, uninstall: bool) -> str:
     return shlex.join(["sudo", *words, "--state", str(chosen.state), "trust", *(["--uninstall"] if uninstall else [])])
 
 
-def explain(root: truststores.Root, steps: tuple[truststores.Step, ...]) -> list[str]:
+def explain(root: truststores.Root, steps: tuple[truststores.TrustStep, ...]) -> list[str]:
     """What `--print` shows. Pure."""
     fingerprint = ":".join(root.fingerprint[i : i + 2].upper() for i in range(0, len(root.fingerprint), 2))
     return [

@@ -14,7 +14,7 @@ _OPENSSL = re.compile(r"^built with OpenSSL (?P<built>\S+).*?(?:\(running with O
 GLIBC = "glibc"
 
 
-class Origin(enum.Enum):
+class BuildOrigin(enum.Enum):
     """Where a binary comes from. REPLACED: it serves, and its file was deleted or replaced meanwhile."""
 
     SYSTEM = "system"

@@ -32,7 +32,7 @@ USUAL_S = 300.0
 USUAL_PERCENT = 20
 
 
-class Severity(enum.Enum):
+class AlertSeverity(enum.Enum):
     """The least that is reported, in nginx's words."""
 
     LOW = "low"
@@ -78,7 +78,7 @@ def _parse_number(value: object) -> object:
 
 
 def _parse_severity(value: object) -> object:
-    found = next((one for one in Severity if one.value == value), None)
+    found = next((one for one in AlertSeverity if one.value == value), None)
     if found is None:
         raise ValueError(f"expected false, low, medium or major, found {words.describe(value)}")
     return found
@@ -135,10 +135,10 @@ class Rules(forms.OptionMap):
         int | None, pydantic.BeforeValidator(_switch(0, _parse_number)), _or_boolean({"type": "integer"})
     ] = 0
     nginx: typing.Annotated[
-        pydantic.InstanceOf[Severity] | None,
-        pydantic.BeforeValidator(_switch(Severity.MAJOR, _parse_severity)),
-        pydantic.WithJsonSchema({"enum": [True, False, *(one.value for one in Severity)]}),
-    ] = Severity.MAJOR
+        pydantic.InstanceOf[AlertSeverity] | None,
+        pydantic.BeforeValidator(_switch(AlertSeverity.MAJOR, _parse_severity)),
+        pydantic.WithJsonSchema({"enum": [True, False, *(one.value for one in AlertSeverity)]}),
+    ] = AlertSeverity.MAJOR
     bans: typing.Annotated[
         int | None, pydantic.BeforeValidator(_switch(20, _parse_number)), _or_boolean({"type": "integer"})
     ] = None

@@ -57,7 +57,7 @@ def _stale(value: object) -> object:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Written(forms.OptionMap):
+class CacheMap(forms.OptionMap):
     shape: typing.ClassVar[str] = "true, false, a duration such as 10m, or a map"
     meanings: typing.ClassVar[dict[str, str]] = {
         "on": "whether answers are kept; true",
@@ -89,11 +89,11 @@ def _parse(value: object) -> object:
     if isinstance(value, bool):
         return {"on": value}
     if isinstance(value, str) and (hint := forms.hint_flag(value)):
-        raise ValueError(f"expected {Written.shape}, found {words.describe(value)}{hint}")
+        raise ValueError(f"expected {CacheMap.shape}, found {words.describe(value)}{hint}")
     return {"for": value}
 
 
-def _make(value: Written) -> Cache:
+def _make(value: CacheMap) -> Cache:
     return Cache(
         is_on=value.on,
         for_s=value.for_,
@@ -195,7 +195,7 @@ def find_longest(values: collections.abc.Iterable[Cache]) -> float:
 OPTION = Option(
     name="cache",
     form=typing.Annotated[
-        Written,
+        CacheMap,
         pydantic.BeforeValidator(_parse),
         pydantic.AfterValidator(_make),
         forms.Also(forms.FLAG, {"type": "string"}, {"type": "number"}),

@@ -45,7 +45,7 @@ _Types = typing.Annotated[
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Written(forms.OptionMap):
+class CompressMap(forms.OptionMap):
     shape: typing.ClassVar[str] = _EXPECTED
     meanings: typing.ClassVar[dict[str, str]] = {
         "types": "which media types are compressed, besides HTML",
@@ -74,7 +74,7 @@ def _parse(value: object) -> object:
     raise ValueError(f"expected {_EXPECTED}, found {words.describe(value)}")
 
 
-def _read(value: object, written: collections.abc.Callable[[object], Written]) -> Compress:
+def _read(value: object, written: collections.abc.Callable[[object], CompressMap]) -> Compress:
     found = _parse(value)
     if isinstance(found, Compress):
         return found
@@ -83,7 +83,7 @@ def _read(value: object, written: collections.abc.Callable[[object], Written]) -
 
 
 _FORM = typing.Annotated[
-    Written,
+    CompressMap,
     pydantic.WrapValidator(_read),
     forms.Also(forms.FLAG, forms.TEXT, {"type": "array", "items": forms.TEXT, "minItems": 1}),
 ]

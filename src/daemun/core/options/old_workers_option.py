@@ -14,7 +14,7 @@ _LEAST_BYTES = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class OldWorkers(forms.OptionMap):
+class OldWorkersBudget(forms.OptionMap):
     """generations, memory_bytes: the budget. wait_s: how long a change that needs a reload waits for others, and for
     connections to end by themselves, while the budget is used up; then the oldest generation is drained.
     sockets_per_s: how many of its connections are closed a second, unless there are very many.
@@ -26,7 +26,7 @@ class OldWorkers(forms.OptionMap):
     sockets_per_s: typing.Annotated[forms.Number, pydantic.Field(alias="per_second")] = 5
 
 
-def _check(value: OldWorkers, place: Place) -> None:
+def _check(value: OldWorkersBudget, place: Place) -> None:
     least, most = _LEAST_BYTES, rules.MAX_BYTES_OF_A_FILE
     place.add(rules.check_number(value.generations, least=1, most=1000), "generations")
     place.add(quantity_rules.check_size(value.memory_bytes, least=least, most=most), "memory")
@@ -36,8 +36,8 @@ def _check(value: OldWorkers, place: Place) -> None:
 
 OPTION = Option(
     name="old_workers",
-    form=OldWorkers,
-    default=OldWorkers(),
+    form=OldWorkersBudget,
+    default=OldWorkersBudget(),
     doc={
         "generations": Doc(
             kind="number, 1 to 1000",

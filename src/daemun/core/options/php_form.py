@@ -27,7 +27,7 @@ def _parse_server(text: str) -> model.Target:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Written(forms.OptionMap):
+class PhpMap(forms.OptionMap):
     shape: typing.ClassVar[str] = f"{_SERVER}, or a map with it as `socket`"
     meanings: typing.ClassVar[dict[str, str]] = {
         "socket": "the FastCGI server, a unix socket or a host with its port",
@@ -64,7 +64,7 @@ def _parse(value: object) -> object:
     return {"socket": value} if isinstance(value, str) else value
 
 
-Form = typing.Annotated[Written, pydantic.BeforeValidator(_parse), forms.Also(forms.TEXT)]
+Form = typing.Annotated[PhpMap, pydantic.BeforeValidator(_parse), forms.Also(forms.TEXT)]
 
 
 # --- rules -----------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ _WITHOUT_BODY = (204, 205)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Written(forms.OptionMap):
+class RespondMap(forms.OptionMap):
     shape: typing.ClassVar[str] = "a status such as 204, or a map"
     meanings: typing.ClassVar[dict[str, str]] = {
         "status": "200 to 299, or 400 to 599; 200",
@@ -47,11 +47,11 @@ def _parse(value: object) -> object:
         is_short = value.isprintable() and len(value) <= _LONGEST_IN_CURE
         cure = value if is_status else f"`{{body: {forms.written(value)}}}`"
         hint = f"; write {cure}" if is_short and "`" not in value else "; a text is its `body`"
-        raise ValueError(f"expected {Written.shape}, found {words.describe(value)}{hint}")  # noqa: TRY004 pydantic's
+        raise ValueError(f"expected {RespondMap.shape}, found {words.describe(value)}{hint}")  # noqa: TRY004 pydantic's
     return {"status": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Form = typing.Annotated[Written, pydantic.BeforeValidator(_parse), forms.Also({"type": "integer"})]
+Form = typing.Annotated[RespondMap, pydantic.BeforeValidator(_parse), forms.Also({"type": "integer"})]
 
 
 def _only_true(value: object) -> object:

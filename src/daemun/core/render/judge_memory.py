@@ -13,7 +13,7 @@ from daemun.core.plan import variable_definitions
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class JudgeMemory:
     """variable: "off", or the cache's name. folder: below that in memory. inactive_s: how long files stay unused."""
 
     variable: str
@@ -24,7 +24,7 @@ class Memory:
     comment: str
 
 
-OWN = Memory(
+OWN = JudgeMemory(
     variable="$daemun_judge_cache",
     zone="daemun_judge",
     folder="judge",
@@ -32,7 +32,7 @@ OWN = Memory(
     statuses=("200",),
     comment="Whom the judge let in a moment ago. In memory, and for the workers alone.",
 )
-FOREIGN = Memory(
+FOREIGN = JudgeMemory(
     variable="$daemun_remembered",
     zone="daemun_remembered",
     folder="remembered",
@@ -47,7 +47,7 @@ def definitions(env: render_environment.Environment) -> variable_definitions.Def
     return {memory.variable.removeprefix("$"): _define(memory, env.judge_cache) for memory in (OWN, FOREIGN)}
 
 
-def _define(memory: Memory, folder: str | None) -> bytes:
+def _define(memory: JudgeMemory, folder: str | None) -> bytes:
     nodes: list[directive.Node] = []
     if folder is not None:
         size = ("max_size=16m", f"inactive={memory.inactive_s}s", "use_temp_path=off")
@@ -60,7 +60,7 @@ def _define(memory: Memory, folder: str | None) -> bytes:
     return serialise.serialise(tuple(nodes))
 
 
-def lines(memory: Memory, key: str, seconds: float) -> tuple[directive.Directive, ...]:
+def lines(memory: JudgeMemory, key: str, seconds: float) -> tuple[directive.Directive, ...]:
     """In the location that queries. Whatever an owner sets for the server does not hold here. key: an expression."""
     return (
         arguments.line("proxy_buffering", "on"),

@@ -40,7 +40,7 @@ class Assembled:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class AssemblyMemory:
     """What earlier calls found of single sites. files: rendered. entries: None: it shares no blocks. unsupported: why
     this nginx cannot serve it; None: it can."""
 
@@ -57,7 +57,7 @@ def assemble_files(
     *,
     last_good: collections.abc.Mapping[str, bytes],
     denied: Denied = types.MappingProxyType({}),
-    memory: Memory | None = None,
+    memory: AssemblyMemory | None = None,
 ) -> Assembled:
     """Render every enabled site, and what stands in for those that cannot be.
 
@@ -69,7 +69,7 @@ def assemble_files(
         raise RenderError("; ".join(problem.message for problem in unsupported))
     gone = frozenset(denied)
     unavailable = _Unavailable(desired, env, gone)
-    memory = memory or Memory()
+    memory = memory or AssemblyMemory()
     faults = {change_plan.site_file(site.host): site.fault for site in desired.enabled if site.fault is not None}
     broken = _find_unsupported(desired, env, memory.unsupported)
     broken |= {path: fault.reason for path, fault in faults.items()}

@@ -141,7 +141,7 @@ def _further_id(request_id: str, index: int) -> int:
 
 
 def _of_try(
-    request: traced_request.TracedRequest, one: traced_request.Try, resent: int
+    request: traced_request.TracedRequest, one: traced_request.TracedTry, resent: int
 ) -> collections.abc.Iterator[tuple[str, str | int]]:
     yield from _method(request.method)
     yield from _peer(one.address)

@@ -51,7 +51,7 @@ _LONGEST_WORD = 256
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
+class TracedTry:
     """One server that was tried. address: as nginx writes it. status: None: nothing came back. took_ms: None: it is not
     known. has_answered: whether its answer began."""
 
@@ -83,7 +83,7 @@ class TracedRequest:
     client: str
     agent: str
     status: int
-    tries: tuple[Try, ...] = ()
+    tries: tuple[TracedTry, ...] = ()
 
 
 def parse(line: bytes) -> TracedRequest | None:
@@ -133,14 +133,14 @@ def _split(uri: str) -> tuple[str, str | None]:
     return target, query if mark else None
 
 
-def _tries(found: dict[str, str]) -> tuple[Try, ...]:
+def _tries(found: dict[str, str]) -> tuple[TracedTry, ...]:
     statuses, heads, times = (upstream_tries.split(found[f"tried_{name}"]) for name in ("status", "head", "took"))
     tries = []
     for index, address in enumerate(upstream_tries.split(found["tried"])[:_MOST_TRIES]):
         head = heads[index] if index < len(heads) else ""
         took = _milliseconds(times[index]) if index < len(times) else None
         tries.append(
-            Try(
+            TracedTry(
                 address=address[:_LONGEST_WORD],
                 status=_number(statuses[index]) if index < len(statuses) else None,
                 took_ms=took or 0,

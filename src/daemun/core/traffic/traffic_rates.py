@@ -18,7 +18,7 @@ class Order(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
+class TrafficRate:
     """site, route: as of a `Usage`. requests, client_errors (4xx), server_errors (5xx): how many there were, not a
     second."""
 
@@ -34,10 +34,10 @@ class Rate:
     bytes_in_per_s: float
 
 
-def make(usage: traffic_usage.Usage, span_s: float) -> Rate:
+def make(usage: traffic_usage.Usage, span_s: float) -> TrafficRate:
     """span_s: how long the time was in which all that was used."""
     span_s = max(span_s, 0.001)
-    return Rate(
+    return TrafficRate(
         site=usage.site,
         route=usage.route,
         requests=usage.requests,
@@ -51,11 +51,11 @@ def make(usage: traffic_usage.Usage, span_s: float) -> Rate:
     )
 
 
-def arrange(rates: collections.abc.Iterable[Rate], order: Order) -> tuple[Rate, ...]:
+def arrange(rates: collections.abc.Iterable[TrafficRate], order: Order) -> tuple[TrafficRate, ...]:
     return tuple(sorted(rates, key=lambda one: (*_KEYS[order](one), one.site, one.route or "")))
 
 
-_KEYS: dict[Order, collections.abc.Callable[[Rate], tuple[float, ...]]] = {
+_KEYS: dict[Order, collections.abc.Callable[[TrafficRate], tuple[float, ...]]] = {
     Order.REQUESTS: lambda one: (-one.requests,),
     Order.ERRORS: lambda one: (-one.server_errors, -one.client_errors, -one.requests),
     Order.TIME: lambda one: (-(one.p95_s or 0.0), -one.requests),

@@ -19,7 +19,7 @@ class Listed:
     that serves, or would. made: when its file was.
     """
 
-    origin: nginx_build.Origin
+    origin: nginx_build.BuildOrigin
     path: str
     name: str | None = None
     refusal: str | None = None
@@ -36,23 +36,23 @@ class Listed:
 def list_builds(paths: layout.Layout, *, named: str | None, path: str, today: datetime.date) -> tuple[Listed, ...]:
     """The one that serves or would first. named: by the owner. path: folders to look in. Blocking, 50 ms for each."""
     running = process.find_program(paths)
-    found: list[tuple[nginx_build.Origin, str, str | None]] = []
-    found += [(nginx_build.Origin.NAMED, named, None)] if named else []
+    found: list[tuple[nginx_build.BuildOrigin, str, str | None]] = []
+    found += [(nginx_build.BuildOrigin.NAMED, named, None)] if named else []
     chosen = installed_builds.find_current(paths)
     installed = installed_builds.list_installed(paths)
     ordered = sorted(installed, key=lambda one: one.path != chosen)
-    found += [(nginx_build.Origin.INSTALLED, one.path, one.name) for one in ordered]
-    found += [(nginx_build.Origin.SYSTEM, one, None) for one in find_nginx.search(path)]
+    found += [(nginx_build.BuildOrigin.INSTALLED, one.path, one.name) for one in ordered]
+    found += [(nginx_build.BuildOrigin.SYSTEM, one, None) for one in find_nginx.search(path)]
     bundled = find_nginx.find_bundled()
-    found += [(nginx_build.Origin.BUNDLED, bundled, None)] if bundled else []
+    found += [(nginx_build.BuildOrigin.BUNDLED, bundled, None)] if bundled else []
     master = process.find_master(paths)
     if running is None and master is not None:
         running = master_program.path_of(
             master.pid
         )  # its file was replaced or deleted, which leaves it to whoever runs it
-        found.append((nginx_build.Origin.REPLACED, running, None))
+        found.append((nginx_build.BuildOrigin.REPLACED, running, None))
     elif running is not None and os.path.realpath(running) not in {os.path.realpath(one) for _, one, _ in found}:
-        found.append((nginx_build.Origin.NAMED, running, None))
+        found.append((nginx_build.BuildOrigin.NAMED, running, None))
     listed = [_look(origin, one, name, paths, today) for origin, one, name in found]
     next_ = next((one.path for one in listed if one.refusal is None and _may_be_next(one, chosen)), None)
     marked = [
@@ -67,11 +67,11 @@ def list_builds(paths: layout.Layout, *, named: str | None, path: str, today: da
 
 
 def _may_be_next(one: Listed, chosen: str | None) -> bool:
-    return one.origin is not nginx_build.Origin.INSTALLED or one.path == chosen
+    return one.origin is not nginx_build.BuildOrigin.INSTALLED or one.path == chosen
 
 
 def _look(
-    origin: nginx_build.Origin, path: str, name: str | None, paths: layout.Layout, today: datetime.date
+    origin: nginx_build.BuildOrigin, path: str, name: str | None, paths: layout.Layout, today: datetime.date
 ) -> Listed:
     usable = find_nginx.examine(path)
     refusal = usable if isinstance(usable, str) else None
@@ -88,7 +88,7 @@ def _look(
         http3=build.has("http_v3"),
         key_exchange=() if isinstance(usable, str) else _key_exchange(usable),
         # Packages keep the day on which a file was made, and pip does not.
-        made=None if origin is nginx_build.Origin.BUNDLED else build_facts.read_date(path),
+        made=None if origin is nginx_build.BuildOrigin.BUNDLED else build_facts.read_date(path),
         weaknesses=running_build.judge(build, paths, today=today),
     )
 

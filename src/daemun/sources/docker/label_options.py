@@ -42,7 +42,7 @@ _MAPS = {
     for name, one in _FOR_LABELS.items()
     if one.label is option.Label.VALUE and (found := forms.find_map(one.form)) is not None
 }
-_MAPS["respond"] = respond_form.Written
+_MAPS["respond"] = respond_form.RespondMap
 
 
 def _list_keys(kind: type[forms.OptionMap]) -> collections.abc.Iterator[str]:

@@ -19,13 +19,13 @@ NOT_KEPT = "(not kept)"
 """Stands in a comment where a secret was that is nowhere any more."""
 
 
-class Link(typing.NamedTuple):
+class IncludedLink(typing.NamedTuple):
     """An included file that was a link, and is deleted: what it leads to stays as it is."""
 
     target: str
 
 
-Replaced = bytes | Link | None
+Replaced = bytes | IncludedLink | None
 """What stood at a path; None: nothing."""
 
 
@@ -108,7 +108,7 @@ def write(
             path = main.parent / name
             held: Replaced = edited_file.read(path)
             if content is None and path.is_symlink():
-                held = Link(str(path.readlink()))
+                held = IncludedLink(str(path.readlink()))
             if held != content:
                 with contextlib.suppress(OSError):  # which is reported when the file is written
                     path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def write(
 def put_back(main: pathlib.Path, before: collections.abc.Mapping[str, Replaced]) -> None:
     """Undo `write`. Blocking. Raises: EnvironmentProblemError."""
     for name, held in reversed([*before.items()]):
-        if isinstance(held, Link):
+        if isinstance(held, IncludedLink):
             edited_file.restore_link(main.parent / name, held.target)
         else:
             edited_file.restore(main.parent / name, held, mode=NEW_FILE_MODE)

@@ -75,7 +75,7 @@ _LEAST_VALUE = 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
+class FoundSecret:
     """path: where it stands, for people and to find it again. written: as it is written there, with quotes."""
 
     path: str
@@ -91,7 +91,7 @@ class Masked:
     """text: with the place of each secret, in their order."""
 
     text: str
-    secrets: tuple[Secret, ...]
+    secrets: tuple[FoundSecret, ...]
 
 
 class KnownSites:
@@ -112,10 +112,10 @@ def mask(content: bytes, known: KnownSites | None = None) -> Masked | None:
     except (yaml.error.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError):
         return None
     pieces, end = ["\ufeff" if content.startswith(b"\xef\xbb\xbf") else ""], 0
-    secrets: list[Secret] = []
+    secrets: list[FoundSecret] = []
     for start, stop, path in found:
         pieces += [text[end:start], f"{_MARK}{len(secrets)}{_MARK}"]
-        secrets.append(Secret(path=path, written=text[start:stop]))
+        secrets.append(FoundSecret(path=path, written=text[start:stop]))
         end = stop
     return Masked(text="".join([*pieces, text[end:]]), secrets=tuple(secrets))
 

@@ -99,7 +99,7 @@ def _test_files(chosen: settings.Settings, desired: model.Desired) -> tuple[mode
         with tempfile.TemporaryDirectory(prefix="daemun-") as folder:
             apart = dataclasses.replace(chosen, state=pathlib.Path(folder))
             assembled = rendering.assemble(apart, desired, binary, last_good={})
-            return run_async.run(_find_refused(nginx_server.Nginx(binary, apart.layout), desired, assembled))
+            return run_async.run(_find_refused(nginx_server.NginxServer(binary, apart.layout), desired, assembled))
     except EnvironmentProblemError:
         return ()
     except DaemunError as error:
@@ -107,7 +107,7 @@ def _test_files(chosen: settings.Settings, desired: model.Desired) -> tuple[mode
 
 
 async def _find_refused(
-    nginx: nginx_server.Nginx, desired: model.Desired, assembled: assembly.Assembled
+    nginx: nginx_server.NginxServer, desired: model.Desired, assembled: assembly.Assembled
 ) -> tuple[model.Problem, ...]:
     staged = await quarantine_staging.stage_with_quarantine(
         nginx,

@@ -38,7 +38,7 @@ def plan(chosen: settings.Settings) -> gate_port.PlanReport:
     """What `daemun up` would do now. Raises: DaemunError when nothing can be planned."""
     desired = configuration.read(chosen)
     binary = nginx_environment.choose_nginx(chosen)
-    actual = run_async.run(nginx_server.Nginx(binary, chosen.layout).read_actual())
+    actual = run_async.run(nginx_server.NginxServer(binary, chosen.layout).read_actual())
     assembled = assemble(chosen, desired, binary, last_good=actual.files or {})
     wanted = change_plan.plan(
         desired, assembled.files, actual, specs=merge.certificate_specs(desired), services=merge.services(desired)

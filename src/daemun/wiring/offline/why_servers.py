@@ -110,7 +110,7 @@ class Servers:
         sent: str,
         target: model.Target | None,
     ) -> url_facts.QueriedServer:
-        tried = server_tries.Try(
+        tried = server_tries.ServerProbe(
             aim=aim,
             endpoint=endpoint,
             contexts=contexts,
