@@ -55,7 +55,7 @@ def wait_kept(gate: Daemon) -> Json:
 def find_newest(gate: Daemon) -> Json | None:
     """None: the files are not as the newest entry has them."""
     newest = entries(gate)[:1]
-    if not newest or not newest[0]["is_whole"]:
+    if not newest or not newest[0]["can_be_restored"]:
         return None
     changes = json.loads(gate.cli_good("diff", str(newest[0]["number"]), "file", "--json"))["changes"]
     return None if changes else newest[0]

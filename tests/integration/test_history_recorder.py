@@ -15,7 +15,7 @@ from tests.support.clock import FakeClock
 
 ONE = b"# ours\ncrowdsec: {url: http://x, key: s3cret-one}\nsites: {a.test: http://a:1}\n"
 TWO = ONE.replace(b"a:1", b"a:2")
-LIVE = history_port.AppliedRound(is_whole=True, generation=1, changes=("added a.test",))
+LIVE = history_port.AppliedRound(is_complete=True, generation=1, changes=("added a.test",))
 
 
 class House:
@@ -46,15 +46,15 @@ def house() -> House:
 
 def called(command: str) -> history_port.AppliedRound:
     caller = history_port.Caller(command=command, user="alice")
-    return history_port.AppliedRound(is_whole=True, callers=(caller,))
+    return history_port.AppliedRound(is_complete=True, callers=(caller,))
 
 
 def test_each_configuration_is_kept_once_with_its_author(house: House) -> None:
     first = house.note(ONE)
-    assert (first.number, str(first.author), first.came, first.changes) == (
+    assert (first.number, str(first.author), first.state, first.changes) == (
         1,
         "start",
-        history_entry.Came.LIVE,
+        history_entry.EntryState.LIVE,
         LIVE.changes,
     )
     assert house.note(ONE) == first
@@ -107,29 +107,29 @@ def test_an_edit_while_nothing_ran(house: House) -> None:
 
 
 def test_whether_it_came_live(house: House) -> None:
-    came = history_entry.Came
+    states = history_entry.EntryState
     house.note(ONE)
-    held = house.note(TWO, history_port.AppliedRound(is_whole=False, is_held=True))
-    assert held.came is came.WAITS
-    assert (house.note(TWO).came, house.note(TWO).number) == (came.LIVE, held.number)
-    failed = history_port.AppliedRound(is_whole=False, failure='nginx: invalid "s3cret-one" and Bearer abcdefgh')
+    held = house.note(TWO, history_port.AppliedRound(is_complete=False, is_held=True))
+    assert held.state is states.WAITS
+    assert (house.note(TWO).state, house.note(TWO).number) == (states.LIVE, held.number)
+    failed = history_port.AppliedRound(is_complete=False, failure='nginx: invalid "s3cret-one" and Bearer abcdefgh')
     entry = house.note(ONE, failed)
-    assert (entry.came, entry.reason) == (came.FAILED, 'nginx: invalid "(hidden)" and Bearer (hidden)')
-    assert house.note(ONE, history_port.AppliedRound(is_whole=False, refused="x")).came is came.PARTLY
+    assert (entry.state, entry.reason) == (states.FAILED, 'nginx: invalid "(hidden)" and Bearer (hidden)')
+    assert house.note(ONE, history_port.AppliedRound(is_complete=False, refused="x")).state is states.PARTLY
 
 
 def test_containers_are_changes_of_their_own(house: House) -> None:
     house.note(ONE)
     route = history_port.ContainerRoute(host="web.test", path="/", origin="container web-1")
-    entry = house.note(ONE, history_port.AppliedRound(is_whole=True, routes=(route,)))
+    entry = house.note(ONE, history_port.AppliedRound(is_complete=True, routes=(route,)))
     assert (entry.number, entry.author.what, entry.routes[0].host) == (2, "containers", "web.test")
     assert history_book.Book(house.store).read(2) == entry
 
 
 def test_what_is_no_yaml_is_not_kept_and_its_secrets_are_known_afterwards(house: House) -> None:
     house.note(ONE)
-    entry = house.note(b"crowdsec: {key: s3cret-one", history_port.AppliedRound(is_whole=False))
-    assert (entry.is_whole, entry.files[0].text) == (False, None)
+    entry = house.note(b"crowdsec: {key: s3cret-one", history_port.AppliedRound(is_complete=False))
+    assert (entry.can_be_restored, entry.files[0].text) == (False, None)
     assert house.note(ONE).files[0].secrets[0].name == "1.1"
 
 

@@ -22,7 +22,7 @@ from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.core.options import access_option, cache_option, catalogue, trusted_proxies_option
 from daemun.core.options.cache_option import Cache
-from daemun.nginx import answers_folder, kept_answers, worker_account
+from daemun.nginx import answers_folder, cache_files, worker_account
 from tests.support import counting_server, rendered, until
 from tests.support.sites import proxy, route, site
 
@@ -575,7 +575,7 @@ def test_nothing_is_followed_out_of_the_folder(tmp_path: pathlib.Path) -> None:
     (folder / "short").write_bytes(content[:100])
     (folder / "other").write_bytes(b"\x05".ljust(336, b"\0") + b"\nKEY: judge\n")
     for expected in (1, 0):
-        assert kept_answers.purge(str(folder), lambda one: one.host == "kept.test") == expected
+        assert cache_files.purge(str(folder), lambda one: one.host == "kept.test") == expected
     assert kept.read_bytes() == bytes(8) + content[8:]
     assert outside.read_bytes() == shared.read_bytes() == content
 
@@ -590,7 +590,7 @@ def test_nothing_is_followed_out_of_the_folder(tmp_path: pathlib.Path) -> None:
     ],
 )
 def test_keys(key: str, expected: tuple[str, str, str] | None) -> None:
-    found = kept_answers.parse_key(key)
+    found = cache_files.parse_key(key)
     assert (None if found is None else (found.host, found.path, found.query)) == expected
 
 

@@ -20,7 +20,7 @@ from tests.support.clock import FakeClock
 
 OLD = b"# ours\ncrowdsec: {url: http://x, key: s3cret-one}\nsites: {a.test: http://a:1}\n"
 NEW = OLD.replace(b"s3cret-one", b"s3cret-two").replace(b"a:1", b"a:2")
-LIVE = history_port.AppliedRound(is_whole=True)
+LIVE = history_port.AppliedRound(is_complete=True)
 
 
 class House:
@@ -147,7 +147,7 @@ def test_the_command_records_what_to_go_back_to_before_it_applies(
 async def test_what_never_came_live_is_nothing_to_go_back_to(house: House) -> None:
     await house.write(OLD)
     house.main.write_bytes(OLD.replace(b"a:1", b"a:x"))
-    house.trial.note(history_port.AppliedRound(is_whole=False, failure="nginx: host not found"))
+    house.trial.note(history_port.AppliedRound(is_complete=False, failure="nginx: host not found"))
     await house.write(NEW)
     assert (await house.trial.begin(60)).number == 1
 

@@ -40,9 +40,9 @@ def test_yes_is_no_truth(tmp_path: pathlib.Path) -> None:
         yaml_file.YamlFile(path).read_now()
 
 
-@pytest.mark.parametrize(("access", "is_whole"), [("{allow: private}", True), ("public", False)])
+@pytest.mark.parametrize(("access", "is_complete"), [("{allow: private}", True), ("public", False)])
 def test_hand_written_nginx_of_a_guarded_site_is_known_whole(
-    tmp_path: pathlib.Path, access: str, *, is_whole: bool
+    tmp_path: pathlib.Path, access: str, *, is_complete: bool
 ) -> None:
     (tmp_path / "own.conf").write_text("location = /x { return 200 hi; }\n")
     path = tmp_path / "daemun.yaml"
@@ -52,4 +52,4 @@ def test_hand_written_nginx_of_a_guarded_site_is_known_whole(
     )
     (site,) = yaml_file.YamlFile(path).read_now().sites
     found = {node.name for node in site.snippet if isinstance(node, directive.Directive)}
-    assert found == {"location" if is_whole else "include"}
+    assert found == {"location" if is_complete else "include"}

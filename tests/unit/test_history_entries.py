@@ -25,7 +25,7 @@ def entry_of(number: int, texts: dict[str, str], names: dict[str, str]) -> histo
         number=number,
         at=NOW,
         author=history_entry.Author(what="daemun add a.test", user="alice"),
-        came=history_entry.Came.LIVE,
+        state=history_entry.EntryState.LIVE,
         generation=3,
         files=tuple(files),
         routes=(history_port.ContainerRoute(host="web.test", path="/", origin="container web-1"),),

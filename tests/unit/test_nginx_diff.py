@@ -105,7 +105,7 @@ def test_stand_ins_are_no_secrets_and_make_a_configuration_without_a_fault(
                 number=7,
                 at=datetime.datetime(2026, 11, 30, tzinfo=datetime.UTC),
                 author=history_entry.Author(what="start"),
-                came=history_entry.Came.LIVE,
+                state=history_entry.EntryState.LIVE,
                 files=(history_entry.KeptFile(name="daemun.yaml", text=one.text, secrets=kept),),
             )
         )

@@ -19,7 +19,7 @@ def row_of(entry: "history_entry.HistoryEntry") -> output.Row:
     return (
         str(entry.number),
         entry.at.strftime("%Y-%m-%d %H:%M:%SZ"),
-        entry.came.value,
+        entry.state.value,
         _changed(entry),
         str(entry.author),
     )

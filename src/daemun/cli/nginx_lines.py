@@ -71,7 +71,7 @@ def _find(chosen: settings.Settings, book: "history_book.Book", word: str, befor
         return _find_file(chosen, names, before)
     entry = history_access.find(book, word)
     what = f"number {entry.number}"
-    if entry.files and not entry.is_whole:
+    if entry.files and not entry.can_be_restored:
         raise errors.ConfigError(
             f"cannot make nginx's files of {what}: what the file held then was no YAML that can be read, and was not "
             "kept; name another number of `daemun history`"

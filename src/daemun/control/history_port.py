@@ -28,11 +28,11 @@ class ContainerRoute:
 class AppliedRound:
     """How a round ended, when its sources could be read.
 
-    is_whole: all that was wanted is live. is_held: it waits for old workers. failure: why nothing new is live; None:
+    is_complete: all that was wanted is live. is_held: it waits for old workers. failure: why nothing new is live; None:
     something is. refused: why some of it is not. changes: of sites and streams, in words.
     """
 
-    is_whole: bool
+    is_complete: bool
     is_held: bool = False
     failure: str | None = None
     refused: str = ""

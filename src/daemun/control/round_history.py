@@ -41,7 +41,7 @@ class RoundHistory:
         wanted = () if last.wanted is None else (*last.wanted.changes, *last.wanted.streams)
         self._history.note(
             history_port.AppliedRound(
-                is_whole=last.ok,
+                is_complete=last.ok,
                 is_held=last.held is not None,
                 failure=last.error,
                 refused="; ".join(refused[:_MOST_REFUSED]),

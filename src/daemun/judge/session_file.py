@@ -85,5 +85,5 @@ def _read(slot: int) -> tuple[int, bytes] | None:
     if match is None:
         return None
     content = whole[match.end() :]
-    is_whole = hashlib.sha256(content).hexdigest().encode() == match["digest"]
-    return (int(match["number"]), content) if is_whole else None
+    is_complete = hashlib.sha256(content).hexdigest().encode() == match["digest"]
+    return (int(match["number"]), content) if is_complete else None

@@ -18,12 +18,12 @@ from daemun.sources import nginx_snippet, usual_includes
 _MAX_BYTES = 1 << 20
 
 
-def expand(nodes: model.Snippet, base: pathlib.Path, *, is_whole: bool = False) -> model.Snippet:
+def expand(nodes: model.Snippet, base: pathlib.Path, *, is_complete: bool = False) -> model.Snippet:
     """The same, with the content of files that hold relative paths, or of all. base: the folder at which paths start.
 
     What cannot be read or parsed stays an `include`, for nginx or the renderer to refuse.
     """
-    return tuple(one for node in nodes for one in _expand(node, base, (), is_whole=is_whole))
+    return tuple(one for node in nodes for one in _expand(node, base, (), is_complete=is_complete))
 
 
 def read_whole(nodes: model.Snippet, base: pathlib.Path) -> model.Snippet:
@@ -31,11 +31,11 @@ def read_whole(nodes: model.Snippet, base: pathlib.Path) -> model.Snippet:
     return tuple(one for node in nodes for one in _read_whole(node, base, ()))
 
 
-def _expand(node: directive.Node, base: pathlib.Path, seen: tuple[str, ...], *, is_whole: bool) -> model.Snippet:
+def _expand(node: directive.Node, base: pathlib.Path, seen: tuple[str, ...], *, is_complete: bool) -> model.Snippet:
     """seen: the files on the way there."""
 
     def expand_all(nodes: collections.abc.Iterable[directive.Node], way: tuple[str, ...]) -> model.Snippet:
-        return tuple(one for part in nodes for one in _expand(part, base, way, is_whole=is_whole))
+        return tuple(one for part in nodes for one in _expand(part, base, way, is_complete=is_complete))
 
     if isinstance(node, directive.Directive) and node.block is not None:
         return (dataclasses.replace(node, block=expand_all(node.block, seen)),)
@@ -43,7 +43,7 @@ def _expand(node: directive.Node, base: pathlib.Path, seen: tuple[str, ...], *, 
     if usual is not None:
         return expand_all(usual, seen)
     found: list[directive.Node] = []
-    is_needed = is_whole and _is_include(node)
+    is_needed = is_complete and _is_include(node)
     try:
         for path in _find(node, seen):
             nodes, has_relative = _parse(path, base)

@@ -103,17 +103,17 @@ def digest(path: str) -> str:
 
 def _of_site(site: model.Site, settings: model.Globals | None, base: pathlib.Path) -> model.Site:
     # What is guarded is only so if its hand-written nginx is known whole.
-    is_whole = access_levels.is_guarded(site, settings or model.Globals())
-    routes = tuple(_of_route(route, base, is_whole=is_whole) for route in site.routes)
+    is_complete = access_levels.is_guarded(site, settings or model.Globals())
+    routes = tuple(_of_route(route, base, is_complete=is_complete) for route in site.routes)
     options = catalogue.with_loaded(site.options, _read)
     if routes == site.routes and options is site.options and not site.snippet:
         return site
     return dataclasses.replace(
-        site, routes=routes, options=options, snippet=with_content(site.snippet, base, is_whole=is_whole)
+        site, routes=routes, options=options, snippet=with_content(site.snippet, base, is_complete=is_complete)
     )
 
 
-def _of_route(route: model.Route, base: pathlib.Path, *, is_whole: bool) -> model.Route:
+def _of_route(route: model.Route, base: pathlib.Path, *, is_complete: bool) -> model.Route:
     if (own := catalogue.with_loaded(route.options, _read)) is not route.options:
         route = dataclasses.replace(route, options=own)
     options = catalogue.with_digests(route.action.options, digest)
@@ -121,13 +121,13 @@ def _of_route(route: model.Route, base: pathlib.Path, *, is_whole: bool) -> mode
         route = dataclasses.replace(route, action=dataclasses.replace(route.action, options=options))
     if not route.snippet:
         return route
-    return dataclasses.replace(route, snippet=with_content(route.snippet, base, is_whole=is_whole))
+    return dataclasses.replace(route, snippet=with_content(route.snippet, base, is_complete=is_complete))
 
 
-def with_content(nodes: model.Snippet, base: pathlib.Path, *, is_whole: bool = False) -> model.Snippet:
-    """The same hand-written nginx, with what the files that it names hold now. base: as `with_digests`. is_whole: with
-    the content of all that it includes."""
-    return _with_notes(included_files.expand(nodes, base, is_whole=is_whole))
+def with_content(nodes: model.Snippet, base: pathlib.Path, *, is_complete: bool = False) -> model.Snippet:
+    """The same hand-written nginx, with what the files that it names hold now. base: as `with_digests`.
+    is_complete: with the content of all that it includes."""
+    return _with_notes(included_files.expand(nodes, base, is_complete=is_complete))
 
 
 def _with_notes(nodes: model.Snippet) -> model.Snippet:

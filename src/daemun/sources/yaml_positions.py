@@ -256,7 +256,7 @@ class _Walk:
             self._document.unset.add(path)
         for cause in expansion.causes if not self._is_edited else ():
             self._fault(f"{cause}{yaml_variables.hint_group(text, self._text)}", node, path)
-        is_typed = expansion.is_whole and not node.style
+        is_typed = expansion.is_complete and not node.style
         return yaml_variables.parse_plain(expansion.text) if is_typed else expansion.text
 
     def _check_key(self, node: yaml.nodes.ScalarNode, path: Path) -> None:

@@ -23,13 +23,13 @@ _TELLING = 12
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Expansion:
-    """text: with what the variables hold. used: their values, by their names. causes: why some have none. is_whole:
+    """text: with what the variables hold. used: their values, by their names. causes: why some have none. is_complete:
     whether the text was a single variable."""
 
     text: str
     used: collections.abc.Mapping[str, str]
     causes: tuple[str, ...]
-    is_whole: bool
+    is_complete: bool
 
 
 def find(text: str) -> str | None:
@@ -61,7 +61,7 @@ def expand(text: str, environ: collections.abc.Mapping[str, str]) -> Expansion:
     whole = _WRITTEN.fullmatch(text)
     put = _WRITTEN.sub(put_in, text)
     return Expansion(
-        text=put, used=used, causes=tuple(causes), is_whole=whole is not None and not whole["is_text"] and not causes
+        text=put, used=used, causes=tuple(causes), is_complete=whole is not None and not whole["is_text"] and not causes
     )
 
 

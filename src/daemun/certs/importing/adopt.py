@@ -109,8 +109,10 @@ def _takes(
 
     bare = [name for name in spec.names if is_bare(name)]
     own, hosts = pool.own(spec.name), renewal_time.hosts_to_order(spec)
-    is_whole = own is not None and not own.is_revoked and now < own.bundle.not_after and not own.bundle.missing(hosts)
-    return len(chain.missing(bare)) < len(bare) or (bool(hosts) and not is_whole and not chain.missing(hosts))
+    is_complete = (
+        own is not None and not own.is_revoked and now < own.bundle.not_after and not own.bundle.missing(hosts)
+    )
+    return len(chain.missing(bare)) < len(bare) or (bool(hosts) and not is_complete and not chain.missing(hosts))
 
 
 def _is_served_to(pool: certificate_store.Stored, spec: model.CertificateSpec, chain: bundle.Bundle) -> bool:

@@ -219,7 +219,7 @@ class Orders:
             obtained = await order_attempt.obtain(wanted, self._means, stop, place)
             issued = obtained.issued
             if issued is not None:
-                await self._succeed(wanted, issued, is_whole=obtained.failed is None)
+                await self._succeed(wanted, issued, is_complete=obtained.failed is None)
                 log.info(
                     "certificate obtained",
                     host=spec.host,
@@ -243,9 +243,9 @@ class Orders:
         return order_attempt.Failed(reason=reason, is_failure=True, rehearse=is_rehearsing)
 
     async def _succeed(
-        self, wanted: order_attempt.Wanted, issued: certificate_records.Issued, *, is_whole: bool
+        self, wanted: order_attempt.Wanted, issued: certificate_records.Issued, *, is_complete: bool
     ) -> None:
-        """is_whole: it is for all names that were ordered.
+        """is_complete: it is for all names that were ordered.
 
         Raises: RetryableError when the new certificate is due at once, so that orders never follow each other.
         """
@@ -261,12 +261,12 @@ class Orders:
                 new = schedule.ManagedCertificate(spec=entry.spec, served=served, advice=entry.advice)
                 now = self._means.clock.now()
                 at = schedule.order_at(new, wanted.authorities, now)
-                is_due_again = is_whole and entry.spec == spec and at is not None and at <= now
+                is_due_again = is_complete and entry.spec == spec and at is not None and at <= now
                 # Then the failures so far count on, and the ladder goes up.
-                counts_on = is_due_again or not is_whole
+                counts_on = is_due_again or not is_complete
                 self._index.put(spec.name, dataclasses.replace(entry, served=served) if counts_on else new)
             await self._show_to_others(spec, issued)
-            if is_whole and not is_due_again:
+            if is_complete and not is_due_again:
                 await asyncio.to_thread(certificate_records.delete_attempts, self._means.store, spec.name)
         if entry is not None:
             self._hook.notify(spec.name)

@@ -10,7 +10,7 @@ from daemun import causes, errors, settings
 from daemun.cli import command_groups, common_options, control_client, host_names, json_answer, output
 
 if typing.TYPE_CHECKING:
-    from daemun.nginx import kept_answers
+    from daemun.nginx import cache_files
 
 group = command_groups.make_group("cache", about="Answers that the gate keeps for everybody (`cache`).")
 Place = typing.Annotated[
@@ -30,18 +30,18 @@ Path = typing.Annotated[
 def purge(chosen: settings.Settings, place: Place, path: Path = None) -> None:
     """Forget what is kept of a site, of one of its names, or of a path there. Needs no daemon; nothing is dropped."""
     from daemun.core.texts import names
-    from daemun.nginx import kept_answers
+    from daemun.nginx import cache_files
 
     host, path = _parse(place, path)
     json_answer.note(host=host, path=path)
     is_path = _make_rule(path)
     site = names.variable_suffix(host, "")
 
-    def is_meant(one: kept_answers.CacheKey) -> bool:
+    def is_meant(one: cache_files.CacheKey) -> bool:
         return (one.host == host or one.site == site) and is_path(one)
 
     try:
-        count = kept_answers.purge(chosen.layout.answers, is_meant)
+        count = cache_files.purge(chosen.layout.answers, is_meant)
     except FileNotFoundError:
         _check_state(chosen)
         count = 0
@@ -114,10 +114,10 @@ def _find_known(chosen: settings.Settings) -> tuple[str, ...]:
     return ()
 
 
-def _make_rule(path: str | None) -> "typing.Callable[[kept_answers.CacheKey], bool]":
+def _make_rule(path: str | None) -> "typing.Callable[[cache_files.CacheKey], bool]":
     """Whether what is kept is meant by a path. Raises: ConfigError."""
     from daemun.core.texts import words
-    from daemun.nginx import kept_answers
+    from daemun.nginx import cache_files
 
     if path is None:
         return lambda _: True
@@ -133,12 +133,12 @@ def _make_rule(path: str | None) -> "typing.Callable[[kept_answers.CacheKey], bo
             "write %2A for one that belongs to the path"
         )
     if is_prefix:
-        if kept_answers.leads_up(wanted):
+        if cache_files.leads_up(wanted):
             raise errors.ConfigError(
                 f"cannot purge {words.quoted(path)}: with a * the path has no segment . or ..; write the one that is "
                 "meant, such as /blog/*"
             )
-        prefix = kept_answers.normal_path(wanted.removesuffix("*"))
+        prefix = cache_files.normal_path(wanted.removesuffix("*"))
         return lambda one: one.path.startswith(prefix)
-    exact = kept_answers.normal_path(wanted)
+    exact = cache_files.normal_path(wanted)
     return lambda one: one.path == exact and (not mark or one.query == query)

@@ -57,7 +57,7 @@ def _show(entry: "history_entry.HistoryEntry", *, as_json: bool) -> None:
         return
     changed = ", ".join(entry.changes) + (f" and {entry.more} more" if entry.more else "")
     facts = [
-        f"number {entry.number}, {entry.came.value}, {entry.at:%Y-%m-%d %H:%M:%SZ}, by {entry.author}",
+        f"number {entry.number}, {entry.state.value}, {entry.at:%Y-%m-%d %H:%M:%SZ}, by {entry.author}",
         *([f"because: {entry.reason}"] if entry.reason else []),
         *([changed] if changed else []),
         *(f"container: {one.host} {one.path} ({one.origin})" for one in entry.routes),

@@ -66,7 +66,7 @@ def rollback(chosen: settings.Settings, number: Number, force: Force = False) ->
     caller.add_subject(number)
     book = history_access.open_book(chosen)
     entry = history_access.find(book, number)
-    if not entry.is_whole:
+    if not entry.can_be_restored:
         raise errors.ConfigError(
             f"cannot go back to number {entry.number}: what the file held then was not kept; it was "
             f"{'no YAML that can be read' if entry.files else 'not there'}"

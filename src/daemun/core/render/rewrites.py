@@ -77,18 +77,18 @@ def _takes(line: directive.Directive, path: str) -> bool:
         return True
     begin, rest = plain[1], expression[plain.end() :]
     begin = begin[:-1] if rest[:1] in _REPEATED else begin
-    return _may_be_below(begin.removesuffix("\\").replace("\\", ""), path, is_whole=rest in _ENDS)
+    return _may_be_below(begin.removesuffix("\\").replace("\\", ""), path, is_complete=rest in _ENDS)
 
 
 def _leads_to(line: directive.Directive, path: str) -> bool:
     to = line.args[1].value if len(line.args) > 1 else ""
     begin, sign = re.match(r"([^$?]*)(.?)", to, re.DOTALL).groups()  # type: ignore[union-attr]  # it matches anything
-    return _may_be_below(begin, path, is_whole=sign != "$")
+    return _may_be_below(begin, path, is_complete=sign != "$")
 
 
-def _may_be_below(begin: str, path: str, *, is_whole: bool) -> bool:
+def _may_be_below(begin: str, path: str, *, is_complete: bool) -> bool:
     """begin: how a path begins, or the whole of it."""
-    return begin.startswith(path) or (not is_whole and path.startswith(begin))
+    return begin.startswith(path) or (not is_complete and path.startswith(begin))
 
 
 def _has_choice(expression: str) -> bool:

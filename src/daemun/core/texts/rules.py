@@ -58,7 +58,7 @@ def _find_host_cause(host: str, *, with_patterns: bool = False) -> str | None:
         return patterns.check(host[1:]) or match_times.find_cause(host[1:])
     if with_patterns and host.endswith(".*") and not host.startswith("*."):
         host = host[:-2]
-        return _check_shape(host) or _check_labels(host, is_whole=False)
+        return _check_shape(host) or _check_labels(host, is_complete=False)
     return _check_shape(host) or _check_labels(host.removeprefix("*."))
 
 
@@ -93,8 +93,8 @@ def _check_shape(host: str) -> str | None:
     return cause
 
 
-def _check_labels(name: str, *, is_whole: bool = True) -> str | None:
-    """is_whole: no label follows."""
+def _check_labels(name: str, *, is_complete: bool = True) -> str | None:
+    """is_complete: no label follows."""
     labels = name.split(".")
     if len(name) > 253:
         return f"is too long: {len(name)} characters, at most 253 (RFC 1035)"
@@ -102,7 +102,7 @@ def _check_labels(name: str, *, is_whole: bool = True) -> str | None:
         return "is not a host name: each part between dots is 1 to 63 of a-z, 0-9 and -, with no - at its ends"
     if any(label.startswith("_") for label in labels):
         return 'has a part that starts with "_", which no browser accepts in a host name'
-    if is_whole and labels[-1].isdigit():
+    if is_complete and labels[-1].isdigit():
         return "looks like an IP address but is none"
     return None
 

@@ -55,7 +55,7 @@ def _make(into: pathlib.Path, staging: pathlib.Path, fetch: Fetch) -> installed_
     packages = fetch(staging)
     version = _find_version(packages)
     known = into / version
-    if installed_builds.is_whole(known) and _works(known):
+    if installed_builds.is_complete(known) and _works(known):
         return _describe(known)
     tree = staging / "tree"
     tree.mkdir(mode=0o755)

@@ -55,7 +55,7 @@ def list_installed(paths: layout.Layout) -> tuple[Installed, ...]:
     found = []
     for folder in folders(paths):
         with contextlib.suppress(OSError):
-            found += [_installed(one) for one in sorted(folder.iterdir()) if _has_name(one) and is_whole(one)]
+            found += [_installed(one) for one in sorted(folder.iterdir()) if _has_name(one) and is_complete(one)]
     return tuple(found)
 
 
@@ -63,12 +63,12 @@ def find_current(paths: layout.Layout) -> str | None:
     """The program of the build that was chosen; None: none was. Blocking."""
     for folder in folders(paths):
         link = folder / CURRENT
-        if is_whole(link):
+        if is_complete(link):
             return _installed(link.resolve()).path
     return None
 
 
-def is_whole(folder: pathlib.Path) -> bool:
+def is_complete(folder: pathlib.Path) -> bool:
     return (folder / find_nginx.BUILD_FILE).is_file() and (folder / PROGRAM).is_file()
 
 

@@ -24,7 +24,7 @@ _LARGEST_BYTES = 64 << 20
 """Of an entry that is read: one that grows beyond that was not written by daemun."""
 
 
-class Came(enum.Enum):
+class EntryState(enum.Enum):
     """Whether a configuration came live. PARTLY: but for what was refused. WAITS: for nginx's old workers."""
 
     LIVE = "live"
@@ -72,7 +72,7 @@ class HistoryEntry:
     number: int
     at: datetime.datetime
     author: Author
-    came: Came
+    state: EntryState
     reason: str = ""
     generation: int | None = None
     files: tuple[KeptFile, ...] = ()
@@ -81,7 +81,7 @@ class HistoryEntry:
     more: int = 0
 
     @property
-    def is_whole(self) -> bool:
+    def can_be_restored(self) -> bool:
         """Whether its files can be written again."""
         return bool(self.files) and all(one.text is not None for one in self.files)
 
@@ -95,7 +95,7 @@ class HistoryEntry:
 
 def encode(entry: HistoryEntry) -> bytes:
     """Compressed: sites resemble each other."""
-    text = json.dumps({**dataclasses.asdict(entry), "at": entry.at.isoformat(), "came": entry.came.value})
+    text = json.dumps({**dataclasses.asdict(entry), "at": entry.at.isoformat(), "state": entry.state.value})
     return zlib.compress(text.encode(), 6)
 
 
@@ -116,7 +116,7 @@ def decode(content: bytes) -> HistoryEntry:
         number=_number(held["number"]),
         at=at,
         author=Author(what=_text(held["author"]["what"]), user=_text(held["author"]["user"])),
-        came=Came(held["came"]),
+        state=EntryState(held["state"]),
         reason=_text(held["reason"]),
         generation=None if held["generation"] is None else _number(held["generation"]),
         files=tuple(map(_decode_file, held["files"])),
@@ -155,11 +155,11 @@ def summary_json(entry: HistoryEntry) -> Json:
         "at": entry.at.isoformat(),
         "by": entry.author.what,
         "user": entry.author.user or None,
-        "state": entry.came.value,
+        "state": entry.state.value,
         "reason": entry.reason or None,
         "generation": entry.generation,
         "changes": list(entry.changes),
         "more_changes": entry.more,
         "files": [one.name for one in entry.files],
-        "is_whole": entry.is_whole,
+        "can_be_restored": entry.can_be_restored,
     }

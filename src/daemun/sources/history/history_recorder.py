@@ -121,7 +121,7 @@ class Recorder:
             number=self._next,
             at=now,
             author=history_entry.Author(what=START),
-            came=_judge(applied),
+            state=_judge(applied),
             reason=secret_masks.hide(applied.failure or applied.refused, names)[:_LONGEST_TEXT],
             generation=applied.generation,
             files=tuple(_keep(name, one, names) for name, one in masked.items()),
@@ -145,12 +145,12 @@ def _keep(
     return history_entry.KeptFile(name=name, text=masked.text, secrets=secrets)
 
 
-def _judge(applied: history_port.AppliedRound) -> history_entry.Came:
+def _judge(applied: history_port.AppliedRound) -> history_entry.EntryState:
     if applied.failure is not None:
-        return history_entry.Came.FAILED
+        return history_entry.EntryState.FAILED
     if applied.is_held:
-        return history_entry.Came.WAITS
-    return history_entry.Came.LIVE if applied.is_whole else history_entry.Came.PARTLY
+        return history_entry.EntryState.WAITS
+    return history_entry.EntryState.LIVE if applied.is_complete else history_entry.EntryState.PARTLY
 
 
 def _find_author(
@@ -180,5 +180,7 @@ def _amend(
     author = last.author
     if callers and author.what.startswith(EDIT) and entry.at - last.at < _CREDITED_WITHIN:
         author = history_entry.Author(what=callers[-1].command, user=callers[-1].user)
-    found = dataclasses.replace(last, author=author, came=entry.came, reason=entry.reason, generation=entry.generation)
+    found = dataclasses.replace(
+        last, author=author, state=entry.state, reason=entry.reason, generation=entry.generation
+    )
     return None if dataclasses.replace(found, generation=last.generation) == last else found

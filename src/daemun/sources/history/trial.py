@@ -163,7 +163,7 @@ class TrialKeeper:
 
     def _write_down(self, until: datetime.datetime, number: int | None) -> Trial:
         entry = self._book.read(number) if number is not None else self._find_base()
-        if entry is None or not entry.is_whole:
+        if entry is None or not entry.can_be_restored:
             raise ConfigError(
                 "cannot begin a trial: the history has no files to go back to"
                 + (f" at number {number}" if number is not None else "")
@@ -185,7 +185,7 @@ class TrialKeeper:
         for entry in self._book.newest():
             if newest is None:
                 newest, is_applied = entry, self._is_present(entry)
-            can_be_base = entry.is_whole and entry.came is not history_entry.Came.FAILED
+            can_be_base = entry.can_be_restored and entry.state is not history_entry.EntryState.FAILED
             if is_applied and entry.files == newest.files:
                 changed_at, can_be_newest = entry.at, can_be_newest or can_be_base
                 is_confirmed = entry.number <= self._confirmed

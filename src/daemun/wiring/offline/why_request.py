@@ -32,10 +32,10 @@ def look(
     it.
     Blocking, seconds when the line was not written yet. Raises: OSError when a log cannot be read."""
     waited_until = time.monotonic() + FLUSHED_S
-    facts, is_whole = _search(chosen.layout, wanted)
-    while not is_whole and time.monotonic() < waited_until and pathlib.Path(chosen.layout.logs).is_dir():
+    facts, is_complete = _search(chosen.layout, wanted)
+    while not is_complete and time.monotonic() < waited_until and pathlib.Path(chosen.layout.logs).is_dir():
         time.sleep(_POLL_S)
-        facts, is_whole = _search(chosen.layout, wanted)
+        facts, is_complete = _search(chosen.layout, wanted)
     if facts is None and (whole := _complete(chosen.layout, wanted)) is not None:
         facts, _ = _search(chosen.layout, whole)
     if facts is None:
@@ -64,7 +64,7 @@ def _search(paths: layout.Layout, wanted: str) -> tuple[request_facts.RequestFac
     if line is None and mark is None:
         return None, False
     is_usual = request_facts.is_usual_id(wanted)
-    is_whole = line is not None and (is_usual or mark is not None or line.status is None or line.status < 400)
+    is_complete = line is not None and (is_usual or mark is not None or line.status is None or line.status < 400)
     connection = wanted.partition("-")[0] if is_usual else None
     missing: tuple[str, ...] = ()
     if mark is not None:
@@ -80,7 +80,7 @@ def _search(paths: layout.Layout, wanted: str) -> tuple[request_facts.RequestFac
     facts = request_facts.RequestFacts(
         id=wanted, now=clock.SystemClock().now(), line=line, errors=errors, missing=missing
     )
-    return facts, is_whole
+    return facts, is_complete
 
 
 def _complete(paths: layout.Layout, beginning: str) -> str | None:
