@@ -167,17 +167,21 @@ class _Session(requests.Session):
         """Why the last request failed."""
 
     def send(self, request: requests.PreparedRequest, **kwargs: typing.Any) -> requests.Response:
-        """Raises: as the library's, and ConfigError for a secret that cannot be read."""
+        """Follows no redirect: whom the collector names would get the headers, too. Raises: as the library's, and
+        ConfigError for a secret that cannot be read."""
         try:
             request.headers.update({name: secret.read(value) for name, value in self._tracing.headers.items()})
-            answer = super().send(request, **kwargs)
+            answer = super().send(request, **{**kwargs, "allow_redirects": False})
         except ConfigError as error:
             self.cause = str(error)
             raise
         except (OSError, ValueError) as error:
             self.cause = _describe(error)
             raise
-        self.cause = None if answer.ok else f"it answers {answer.status_code}"
+        self.cause = None if answer.status_code < 300 else f"it answers {answer.status_code}"
+        if 300 <= answer.status_code < 400:  # which the library takes for success
+            self.cause = f"{self.cause} (a redirect; give the address that takes spans itself)"
+            raise requests.exceptions.TooManyRedirects(self.cause)
         return answer
 
 
