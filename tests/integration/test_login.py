@@ -561,6 +561,7 @@ def test_what_survives_another_process(one: echo.EchoServer) -> None:
         # Whom nginx does not remember waits outside: nothing but the page for those whom it is open to.
         assert Browser(running.gate.clients).send("https://home.test/").status_code == 503
         wait_for(lambda: browser.send("https://home.test/").status_code == 503)
+        wait_for(lambda: gone.send("https://home.test/").status_code == 503)
         running.prepare()
         assert browser.send("https://home.test/").json()["headers"]["remote-user"] == "alice"
         assert gone.send("https://home.test/").status_code == 302
