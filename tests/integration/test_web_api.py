@@ -204,8 +204,24 @@ async def test_containers_and_where_their_sites_go_now(gate: fake_gate.FakeGate)
     assert told["sites"][0]["name"] == "chat.test@docker"
     assert told["sites"][0]["routes"][0]["to"] == ["http://10.0.0.2:7777/", "http://[fd00::2]/"]
     assert told["containers"] == [
-        {"name": "chat-1", "hosts": ["chat.test"], "served": True, "why": None, "cure": None, "app": None},
-        {"name": "bad", "hosts": [], "served": False, "why": "is not running", "cure": "start it", "app": None},
+        {
+            "name": "chat-1",
+            "hosts": ["chat.test"],
+            "streams": [],
+            "served": True,
+            "why": None,
+            "cure": None,
+            "app": None,
+        },
+        {
+            "name": "bad",
+            "hosts": [],
+            "streams": [],
+            "served": False,
+            "why": "is not running",
+            "cure": "start it",
+            "app": None,
+        },
     ]
 
 

@@ -508,7 +508,7 @@ def _as_nobody(folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "chosen = settings.Settings(config=pathlib.Path('/c'), state=pathlib.Path(sys.argv[1]))\n"
         "try:\n"
-        "    control_client.Client(chosen).status()\n"
+        "    control_client.ControlClient(chosen).status()\n"
         "except errors.DaemunError as error:\n"
         "    sys.exit(str(error))\n"
     )
@@ -560,7 +560,7 @@ async def test_a_defect_is_one_line_and_a_trace_that_is_kept(folder: pathlib.Pat
         "import sys\n"
         "from daemun import cli\n"
         "from daemun.cli import control_client\n"
-        "control_client.Client.status = lambda self: 1 / 0\n"
+        "control_client.ControlClient.status = lambda self: 1 / 0\n"
         "sys.argv = ['daemun', 'status']\n"
         "cli.main()\n"
     )
