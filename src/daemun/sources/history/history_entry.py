@@ -116,7 +116,7 @@ def decode(content: bytes) -> HistoryEntry:
         number=_number(held["number"]),
         at=at,
         author=Author(what=_text(held["author"]["what"]), user=_text(held["author"]["user"])),
-        state=EntryState(held["state"]),
+        state=EntryState(held.get("state", held.get("came"))),
         reason=_text(held["reason"]),
         generation=None if held["generation"] is None else _number(held["generation"]),
         files=tuple(map(_decode_file, held["files"])),
