@@ -21,7 +21,7 @@ from tests.support import login_forms
 from tests.support.login_browser import Browser, find_refresh
 from tests.support.passwords import run_with
 
-pytestmark = pytest.mark.nginx
+pytestmark = [pytest.mark.nginx, pytest.mark.browser]
 
 Run = daemon_support.Daemon
 SITE = "https://home.test/"

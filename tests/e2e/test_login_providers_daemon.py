@@ -14,7 +14,7 @@ from tests.support import identity_providers, ports
 from tests.support.identity_providers import CLIENT, SECRET
 from tests.support.login_browser import Browser, find_hidden, find_refresh
 
-pytestmark = pytest.mark.nginx
+pytestmark = [pytest.mark.nginx, pytest.mark.browser]
 
 SITE = "https://home.test/"
 ACCOUNTS: dict[str, identity_providers.Claims] = {"ann": {"email": "ann@example.com", "email_verified": True}}

@@ -9,7 +9,7 @@ from tests.support import browser as chromium_browser
 from tests.support import daemon as daemon_support
 from tests.support.passwords import run_with
 
-pytestmark = pytest.mark.nginx
+pytestmark = [pytest.mark.nginx, pytest.mark.browser]
 
 _AUTHENTICATOR = {
     "protocol": "ctap2",
