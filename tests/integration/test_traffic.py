@@ -4,14 +4,17 @@ import collections.abc
 import contextlib
 import dataclasses
 import pathlib
+import tempfile
 import time
 
 import pytest
 
 from daemun.core import directive, model
+from daemun.core.options import cache_option
 from daemun.core.traffic import traffic_usage
+from daemun.nginx import answers_folder, worker_account
 from daemun.traffic import traffic_report
-from tests.support import clients, daemon, echo, rendered, sites
+from tests.support import clients, counting_server, daemon, echo, rendered, sites
 
 pytestmark = pytest.mark.nginx
 
@@ -83,6 +86,35 @@ def test_hand_written_nginx_that_wants_no_log_keeps_no_request_from_being_counte
             lambda: {site: use.requests for site, use in gate.usages().items()} == {"a.test": 2, "b.test": 1}, "them"
         )
         assert not pathlib.Path(one.layout.logs, "access.log").read_text()
+
+
+def test_what_a_cache_did_is_counted_where_there_is_one() -> None:
+    """A cache of daemun's, and one of hand-written nginx in a single location."""
+    own = (
+        directive.Directive("proxy_buffering", (directive.Text("on"),)),
+        directive.Directive("proxy_cache", (directive.Text("own"),)),
+        directive.Directive("proxy_cache_valid", (directive.Text("10m"),)),
+    )
+    with counting_server.running() as server, tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder).chmod(0o755)  # for nginx's workers
+        where = (directive.Text(f"{folder}/own"), directive.Expr("keys_zone=own:1m"))
+        settings = model.Globals(snippet=(directive.Directive("proxy_cache_path", where),))
+        all_sites = (
+            sites.site("plain.test", server.url),
+            sites.site("kept.test", server.url, cache=cache_option.Cache(for_s=600.0)),
+            sites.site("own.test", sites.route("/", server.url), sites.route("/own/", server.url, snippet=own)),
+        )
+        with rendered.running(*all_sites, settings=settings, own_blocks=9) as one:
+            answers_folder.note_room(one.layout, worker_account.choose(None))
+            for url in ("plain.test/", "kept.test/?status=200", "own.test/own/?status=200"):
+                for _ in range(3):
+                    assert one.get(f"https://{url}").status_code == 200
+            gate = Gate(one, server=None)  # type: ignore[arg-type]
+            daemon.wait_for(lambda: sum(use.requests for use in gate.usages().values()) == 9, "all lines")
+            cached = {site: use.cache for site, use in gate.usages().items()}
+            assert cached == {"plain.test": {}, "kept.test": {"MISS": 1, "HIT": 2}, "own.test": {"MISS": 1, "HIT": 2}}
+            log = pathlib.Path(one.layout.logs, "access.log")
+            daemon.wait_for(lambda: log.read_text().count("\n") == 9, "the access log, with a line for each request")
 
 
 def test_every_request_is_counted_for_its_site_and_route(gate: Gate) -> None:

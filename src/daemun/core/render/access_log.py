@@ -23,7 +23,7 @@ def shared(settings: model.Globals, env: render_environment.Environment) -> tupl
     """At the http level."""
     others = (guess_log.line(env),) if guess_log.is_on(settings) else ()
     if traffic_log.is_on(settings):
-        others = (*others, traffic_log.line(env))
+        others = (*others, traffic_log.line(settings, env))
     if trace_lines.is_on(settings):
         others = (*others, trace_lines.line(env))
     if not logs_option.OPTION.of(settings).access:
@@ -37,7 +37,7 @@ def shared(settings: model.Globals, env: render_environment.Environment) -> tupl
 def formats(settings: model.Globals, nginx: render_environment.Nginx) -> tuple[directive.Directive, ...]:
     """For the http level. A format that an owner wrote stands everywhere."""
     others = (guess_log.format_line(),) if guess_log.is_on(settings) else ()
-    others = (*others, traffic_log.format_line(), trace_lines.format_line(settings, nginx))
+    others = (*others, *traffic_log.format_lines(), trace_lines.format_line(settings, nginx))
     logs = logs_option.OPTION.of(settings)
     if not logs.access:
         return others

@@ -19,6 +19,7 @@ from daemun.core.render import (
     error_pages,
     hold_locations,
     internal_clients,
+    logs_with_cache,
     main_file,
     names_passed,
     network_refusals,
@@ -201,7 +202,7 @@ def render_site(
     """Render the file of one site. is_default: it serves unknown names too. Raises: RenderError."""
     settings = settings or model.Globals()
     nodes = site_file.nodes(site_scope.Scope(site=one, environment=env, is_default=is_default, settings=settings))
-    return _serialise(one, traffic_log.beside_logs(nodes, settings, env))
+    return _serialise(one, logs_with_cache.beside_logs(nodes, settings, env))
 
 
 def render_unavailable(
@@ -242,7 +243,7 @@ def render_rest(
     lead to whatever program listens there.
     """
     scope = site_scope.Scope(site=one, environment=env, is_default=is_default, settings=settings or model.Globals())
-    nodes = traffic_log.beside_logs(_listening_somewhere(site_file.nodes(scope), denied), scope.settings, env)
+    nodes = logs_with_cache.beside_logs(_listening_somewhere(site_file.nodes(scope), denied), scope.settings, env)
     if scope.is_https_only and without_listeners.has_servers(nodes) and not without_listeners.speaks_tls(nodes):
         return Rest(content=render_unavailable(one, env, settings=settings, denied=denied), is_page=True)
     return Rest(content=_serialise(one, nodes), is_page=False)

@@ -33,13 +33,13 @@ from daemun.core.render import (
     forward_auth,
     header_directives,
     judge_locations,
+    logs_with_cache,
     response_cache,
     route_locations,
     server_blocks,
     site_file,
     site_scope,
     tls,
-    traffic_log,
     traffic_routes,
 )
 from daemun.core.texts import names, rules
@@ -196,7 +196,7 @@ def files(
                 *cache_headers.shared(scope),
                 *response_cache.shared(scope, one.routes[0]),
                 *_maps(),
-                *traffic_log.beside_logs((_https(scope), _http(scope)), settings, env),
+                *logs_with_cache.beside_logs((_https(scope), _http(scope)), settings, env),
             )
         ),
         **{
