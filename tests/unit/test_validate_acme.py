@@ -5,7 +5,7 @@ import typing
 import pytest
 
 from daemun.core import model, problem_report
-from daemun.core.options import alerts_option, catalogue, option
+from daemun.core.options import alerts_option, catalogue, option, option_rules
 from daemun.core.validation import validate_acme
 
 AUTHORITY = model.Authority(directory="https://ca.test/dir")
@@ -71,7 +71,7 @@ def test_the_gates_dns_counts_for_its_sites() -> None:
 def test_the_gate(acme: model.Acme, words: str) -> None:
     found = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     settings = model.Globals(acme=acme)
-    catalogue.check_level(option.Level.GATE, settings, option.Place(report=found, field=()))
+    option_rules.check_level(option.Level.GATE, settings, option.Place(report=found, field=()))
     assert (words in said(found.problems)) if words else not found.problems
 
 
@@ -98,6 +98,6 @@ def test_the_gate(acme: model.Acme, words: str) -> None:
 def test_alerts(alerts: alerts_option.Alerts, words: str) -> None:
     found = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     settings = model.Globals(options=catalogue.values(alerts_option.OPTION.set(alerts)))
-    catalogue.check_level(option.Level.GATE, settings, option.Place(report=found, field=()))
+    option_rules.check_level(option.Level.GATE, settings, option.Place(report=found, field=()))
     assert (words in said(found.problems)) if words else not found.problems
     assert "s3cr3t" not in said(found.problems)

@@ -206,7 +206,7 @@ def with_fields(
     return pydantic.create_model(name, __base__=base, __doc__=base.__doc__, **fields)
 
 
-_OF_ACTIONS = {kind: tuple(one for one in ROUTE if kind in one.beside) for kind in option.Beside}
+OF_ACTIONS = {kind: tuple(one for one in ROUTE if kind in one.beside) for kind in option.Beside}
 
 
 def values(*settings: option.Setting) -> model.OptionValues:
@@ -270,30 +270,6 @@ def find_misplaced(
             yield name, f"has a meaning only beside {words.listed(meant)}"
 
 
-def check_route(route: model.Route, place: option.Place) -> None:
-    """The rules of a route's options. place: of the route itself."""
-    action = find_action(route.action)
-    for name, cause in find_misplaced((name for name, _ in route.action.options), action):
-        place.below(name).add(cause)
-    for one in _OF_ACTIONS[action]:
-        _check(one, _holder(one, route), place)
-
-
-def _holder(one: option.Option[typing.Any], route: model.Route) -> option.HasOptions:
-    return route if one.beside == option.EVERY_ACTION else route.action
-
-
-def check_level(level: option.Level, holder: option.HasOptions, place: option.Place) -> None:
-    """The rules of the options of a site or the gate. place: of the holder itself."""
-    for one in SITE if level is option.Level.SITE else GATE:
-        _check(one, holder, place)
-
-
-def _check(one: option.Option[typing.Any], holder: option.HasOptions, place: option.Place) -> None:
-    if one.check is not None:
-        one.check(one.of(holder), place.below(one.name))
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Held:
     """The value of an option, and where it is: `Problem.field`, and the site; None: the gate."""
@@ -316,14 +292,16 @@ def find_values(snapshot: model.Snapshot, names: typing.Container[str] = BY_NAME
     if snapshot.globals is not None:
         for one, value in _find_set(snapshot.globals, fields[option.Level.GATE], names):
             yield Held(one, value, (one.name,))
-    for site in snapshot.sites:
-        for one, value in _find_set(site, fields[option.Level.SITE], names):
-            yield Held(one, value, (one.name,), site)
+    of_site = fields[option.Level.SITE]
+    for site in snapshot.sites:  # of ten thousand most set nothing
+        if of_site or site.options:
+            for one, value in _find_set(site, of_site, names):
+                yield Held(one, value, (one.name,), site)
         for route in site.routes:
-            for one, value in _find_set(route, (), names):
-                yield Held(one, value, (*route.field, one.name), site)
-            for one, value in _find_set(route.action, (), names):
-                yield Held(one, value, (*route.field, one.name), site)
+            for holder in (route, route.action):
+                if holder.options:
+                    for one, value in _find_set(holder, (), names):
+                        yield Held(one, value, (*route.field, one.name), site)
 
 
 def _find_set(

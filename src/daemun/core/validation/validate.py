@@ -9,7 +9,7 @@ import collections.abc
 import functools
 
 from daemun.core import model, problem_report, render_environment, site_memory, source_abilities
-from daemun.core.options import catalogue, http3_option, option, tls_option, trusted_proxies_option
+from daemun.core.options import catalogue, http3_option, option, option_rules, tls_option, trusted_proxies_option
 from daemun.core.texts import rules, words
 from daemun.core.validation import (
     loops,
@@ -83,7 +83,7 @@ def find_gate_problems(
     """What is wrong with the options of the gate."""
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     place = option.Place(report=report, field=(), sites=sites)
-    catalogue.check_level(option.Level.GATE, settings, place)
+    option_rules.check_level(option.Level.GATE, settings, place)
     if settings.listen.balancers and trusted_proxies_option.OPTION.of(settings):
         place.add(
             "stands beside `trusted_proxies`, and nginx takes a visitor's address from one of them alone: remove "

@@ -3,7 +3,15 @@
 import re
 
 from daemun.core import model, problem_report, source_abilities
-from daemun.core.options import balance_option, catalogue, keep_option, option, php_form, respond_form, rewrite_option
+from daemun.core.options import (
+    balance_option,
+    keep_option,
+    option,
+    option_rules,
+    php_form,
+    respond_form,
+    rewrite_option,
+)
 from daemun.core.texts import expressions, names, quantity_rules, route_paths, rules, url_rules, words
 
 
@@ -32,7 +40,7 @@ def check_route(
         case model.Respond():
             place = option.Place(report=report, field=(*here, "respond"), site=site, route=route)
             respond_form.check(route.action, place)
-    catalogue.check_route(route, option.Place(report=report, field=here, site=site, route=route))
+    option_rules.check_route(route, option.Place(report=report, field=here, site=site, route=route))
 
 
 def _find_cause_of_paths(path: str, targets: tuple[model.Target, ...]) -> str | None:

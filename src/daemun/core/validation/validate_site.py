@@ -1,7 +1,7 @@
 """The rules of a site: its options, and what only containers can say of it (`compat`). Pure."""
 
 from daemun.core import model, problem_report
-from daemun.core.options import catalogue, option
+from daemun.core.options import option, option_rules
 from daemun.core.texts import rules, url_rules, variable_rules, words
 
 TOKENS = ("on", "off", "build")
@@ -16,7 +16,7 @@ def check_details(site: model.Site, report: problem_report.ProblemReport) -> Non
     if site.server_tokens is not None and site.server_tokens not in TOKENS:
         report.add(f"expected {words.listed(TOKENS)}, found {words.quoted(site.server_tokens)}", "server_tokens")
     check_answer(site.otherwise, report, "otherwise")
-    catalogue.check_level(option.Level.SITE, site, option.Place(report=report, field=(), site=site))
+    option_rules.check_level(option.Level.SITE, site, option.Place(report=report, field=(), site=site))
 
 
 def check_answer(answer: model.FixedAnswer, report: problem_report.ProblemReport, field: str) -> None:
