@@ -1,6 +1,6 @@
 """Measure daemun beside what people would take instead, and write bench/RESULTS.md.
 
-    make bench              all of it, within 25 minutes
+    make bench              all of it, within half an hour
     make bench QUICK=1      whether all works, within 2 minutes; writes into .cache/bench-quick/
     make bench ARGS='--only traffic'
     make bench ARGS='--only traffic --nginx /usr/sbin/nginx'
