@@ -14,8 +14,6 @@ import ipaddress
 import os
 import threading
 
-import maxminddb
-
 from daemun import regular_files
 from daemun.core import model, problem_report
 from daemun.core.options import access_option, catalogue, country_forms, when_option
@@ -153,6 +151,8 @@ def find_networks(path: str, codes: tuple[str, ...]) -> country_forms.FoundNetwo
 
 
 def _read(path: str, codes: frozenset[str]) -> country_forms.FoundNetworks:
+    import maxminddb  # noqa: PLC0415 - few gates have a database, and it brings multiprocessing along
+
     merging = _Merging()
     seen: set[str] = set()
     knows_any = False

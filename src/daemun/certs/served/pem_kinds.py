@@ -7,7 +7,7 @@ import shlex
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _HTML = re.compile(rb"\s*(?:<!doctype html|<html|<\?xml|<head|<body)", re.IGNORECASE)
@@ -123,6 +123,12 @@ def _loads(load: collections.abc.Callable[[bytes], object], content: bytes) -> b
     return True
 
 
+def _load_pkcs7(content: bytes) -> object:
+    from cryptography.hazmat.primitives.serialization import pkcs7  # noqa: PLC0415 - most of `email` comes with it
+
+    return pkcs7.load_der_pkcs7_certificates(content)
+
+
 _STORE = (
     "is a Java key store; `keytool -importkeystore -srckeystore {path} -destkeystore all.p12 -deststoretype pkcs12` "
     "makes PKCS#12 of it, and openssl PEM of that"
@@ -152,7 +158,7 @@ _BINARY: tuple[tuple[collections.abc.Callable[[bytes], bool], tuple[str, str]], 
         ),
     ),
     (
-        lambda content: _loads(pkcs7.load_der_pkcs7_certificates, content),
+        lambda content: _loads(_load_pkcs7, content),
         (
             "is PKCS#7; `openssl pkcs7 -inform der -print_certs -in {path} -out fullchain.pem` makes a chain of it",
             "is PKCS#7, which holds no key; give the key that the certificate was ordered with",
