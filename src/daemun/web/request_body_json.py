@@ -10,13 +10,13 @@ LARGEST_BODY_BYTES = 64 << 10
 Json = dict[str, typing.Any]
 
 
-async def read_object(request: requests.Request) -> Json:
+async def read_object(request: requests.Request, *, most_bytes: int = LARGEST_BODY_BYTES) -> Json:
     """The request's JSON object; {} for an empty body. Raises: HTTPException 400 or 413."""
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_BODY_BYTES:
-            raise exceptions.HTTPException(413, f"cannot read the body: more than {LARGEST_BODY_BYTES} bytes")
+        if len(body) > most_bytes:
+            raise exceptions.HTTPException(413, f"cannot read the body: more than {most_bytes} bytes")
     try:
         value = json.loads(body or b"{}")
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,0 +1,129 @@
+"""The API for dashboards and programs (`web.endpoint`), below /api/v1: who requests, what they may, what is noted.
+
+Unlike the control socket's, whoever reaches it has to say who it is. Every error is {"error": "..."} with a fitting
+status; what a person may not see stays in the log.
+"""
+
+import collections.abc
+import functools
+import json
+import typing
+
+from starlette import applications, exceptions, requests, responses, routing
+
+from daemun.control import operator_port
+from daemun.core.access import dashboard_roles
+from daemun.errors import DaemunError
+from daemun.web import endpoint, openapi, request_body_json
+
+PREFIX = "/api/v1"
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="daemun"'}
+_NEVER_KEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def create_app(
+    endpoints: collections.abc.Iterable[endpoint.ApiEndpoint], operators: operator_port.OperatorPort, *, version: str
+) -> applications.Starlette:
+    """version: daemun's, for the documentation."""
+    every = tuple(endpoints)
+    described = functools.partial(_describe, openapi.describe(every, version=version))
+    routes = [
+        routing.Route(PREFIX + one.path, functools.partial(_answer, one, operators), methods=[one.method])
+        for one in every
+    ]
+    return applications.Starlette(
+        routes=[*routes, routing.Route(f"{PREFIX}/openapi.json", described, methods=["GET"])],
+        exception_handlers={
+            exceptions.HTTPException: _answer_http_error,
+            DaemunError: _answer_daemun_error,
+            Exception: _answer_defect,
+        },
+    )
+
+
+async def _answer(
+    entry: endpoint.ApiEndpoint, operators: operator_port.OperatorPort, request: requests.Request
+) -> responses.Response:
+    operator = await _identify(operators, request)
+    if operator is None:
+        text = (
+            "sign in first: `daemun dashboard` prints a link, `daemun dashboard tokens add` makes a token for programs"
+        )
+        raise exceptions.HTTPException(401, text, _CHALLENGE)
+    call = endpoint.Call(request=request, operator=operator, body={})
+    if operator.role < entry.needs:
+        await _note(entry, operators, call, 403)
+        text = f"this needs the role `{entry.needs.word}`, and {operator.name} has `{operator.role.word}`"
+        raise exceptions.HTTPException(403, text)
+    try:
+        if request.method not in {"GET", "HEAD"}:
+            call.body = await request_body_json.read_object(request, most_bytes=entry.most_body_bytes)
+        found = await entry.handler(call)
+    except exceptions.HTTPException as error:
+        await _note(entry, operators, call, error.status_code)
+        raise
+    except Exception as error:
+        await _note(entry, operators, call, 409 if isinstance(error, DaemunError) else 500)
+        raise
+    answer = found if isinstance(found, responses.Response) else responses.JSONResponse(found)
+    await _note(entry, operators, call, answer.status_code)
+    answer.headers.update({name: value for name, value in _NEVER_KEPT.items() if name not in answer.headers})
+    return answer
+
+
+async def _identify(
+    operators: operator_port.OperatorPort, request: requests.Request
+) -> dashboard_roles.Operator | None:
+    """The address and the session are named by nginx and the process of the pages, the only ones that can connect."""
+    credentials = operator_port.OperatorCredentials(
+        authorization=request.headers.get("authorization", ""),
+        login=request.headers.get("x-daemun-login", ""),
+        host=request.headers.get("host", ""),
+        address=request.headers.get("x-real-ip", ""),
+    )
+    try:
+        return await operators.identify(credentials)
+    except operator_port.TooManyGuessesError as error:
+        raise exceptions.HTTPException(429, str(error), {"Retry-After": str(error.retry_after_s)}) from error
+
+
+async def _note(
+    entry: endpoint.ApiEndpoint, operators: operator_port.OperatorPort, call: endpoint.Call, status: int
+) -> None:
+    is_noted = entry.needs > dashboard_roles.Role.LOOK if entry.is_noted is None else entry.is_noted
+    if is_noted:
+        noted = operator_port.NotedRequest(
+            operator=call.operator,
+            method=entry.method,
+            path=call.request.url.path,
+            summary=entry.summary,
+            status=status,
+            target=call.target,
+            before=call.before,
+            after=call.after,
+        )
+        await operators.note(noted)
+
+
+async def _describe(description: dict[str, typing.Any], _: requests.Request) -> responses.Response:
+    """Open to all: it says nothing of this gate."""
+    return responses.Response(json.dumps(description), media_type="application/json", headers=dict(_NEVER_KEPT))
+
+
+async def _answer_http_error(request: requests.Request, error: Exception) -> responses.Response:
+    assert isinstance(error, exceptions.HTTPException)
+    text = error.detail
+    if error.status_code in {404, 405} and not request.path_params:
+        text = f"there is no {request.method} {request.url.path}; {PREFIX}/openapi.json has all there is"
+    headers = {**_NEVER_KEPT, **(error.headers or {})}
+    return responses.JSONResponse({"error": text}, status_code=error.status_code, headers=headers)
+
+
+async def _answer_daemun_error(_: requests.Request, error: Exception) -> responses.Response:
+    return responses.JSONResponse({"error": str(error)}, status_code=409, headers=dict(_NEVER_KEPT))
+
+
+async def _answer_defect(_: requests.Request, error: Exception) -> responses.Response:
+    """Starlette raises the exception again after this answer, and uvicorn logs it with its trace."""
+    text = f"this is a defect in daemun ({type(error).__name__}); its log tells more"
+    return responses.JSONResponse({"error": text}, status_code=500, headers=dict(_NEVER_KEPT))

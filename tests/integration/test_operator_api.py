@@ -1,0 +1,173 @@
+"""The API for dashboards: who may request what, and what is noted of it."""
+
+import typing
+
+import httpx
+import pytest
+from starlette import exceptions, responses
+
+from daemun.control import operator_port
+from daemun.core.access import dashboard_roles
+from daemun.errors import DaemunError
+from daemun.web import endpoint, openapi, operator_api
+
+Role = dashboard_roles.Role
+
+
+class _Operators:
+    """Who sends a role as bearer has it."""
+
+    def __init__(self) -> None:
+        self.noted: list[operator_port.NotedRequest] = []
+
+    async def identify(self, credentials: operator_port.OperatorCredentials) -> dashboard_roles.Operator | None:
+        word = credentials.authorization.removeprefix("Bearer ")
+        if word == "guess":
+            raise operator_port.TooManyGuessesError(7)
+        if word not in {role.word for role in Role}:
+            return None
+        return dashboard_roles.Operator(name="ann", role=Role[word.upper()], how="token", address=credentials.address)
+
+    async def note(self, noted: operator_port.NotedRequest) -> None:
+        self.noted.append(noted)
+
+
+async def _look(call: endpoint.Call) -> dict[str, str]:
+    return {"host": call.path("host"), "q": call.query("q"), "address": call.operator.address}
+
+
+async def _change(call: endpoint.Call) -> responses.Response:
+    call.target = "shop.example.com"
+    return responses.JSONResponse(call.body, status_code=201)
+
+
+async def _fail(call: endpoint.Call) -> None:
+    if call.body.get("how") == "words":
+        raise DaemunError("the file is gone")
+    if call.body.get("how") == "status":
+        raise exceptions.HTTPException(422, "cannot do that")
+    raise RuntimeError("secret")
+
+
+_ENDPOINTS = (
+    endpoint.ApiEndpoint(
+        method="GET",
+        path="/sites/{host}",
+        needs=Role.LOOK,
+        summary="Show a site",
+        handler=_look,
+        query=(endpoint.Parameter(name="q", meaning="what to look for"),),
+    ),
+    endpoint.ApiEndpoint(
+        method="POST",
+        path="/sites",
+        needs=Role.CHANGE,
+        summary="Add a site",
+        handler=_change,
+        body=(endpoint.Parameter(name="host", meaning="its name", is_required=True),),
+        most_body_bytes=100,
+    ),
+    endpoint.ApiEndpoint(method="POST", path="/fail", needs=Role.OWN, summary="Fail", handler=_fail),
+)
+
+
+class _Client:
+    def __init__(self, operators: _Operators) -> None:
+        app = operator_api.create_app(_ENDPOINTS, operators, version="1.2")
+        self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+
+    async def request(self, method: str, path: str, **more: typing.Any) -> httpx.Response:
+        async with httpx.AsyncClient(transport=self._transport, base_url="http://gate") as client:
+            return await client.request(method, path, **more)
+
+    async def get(self, path: str, **more: typing.Any) -> httpx.Response:
+        return await self.request("GET", path, **more)
+
+    async def post(self, path: str, **more: typing.Any) -> httpx.Response:
+        return await self.request("POST", path, **more)
+
+
+@pytest.fixture
+def operators() -> _Operators:
+    return _Operators()
+
+
+@pytest.fixture
+def client(operators: _Operators) -> _Client:
+    return _Client(operators)
+
+
+def _as(role: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {role}", "X-Real-IP": "192.0.2.7"}
+
+
+@pytest.mark.parametrize("credential", [{}, {"Authorization": "Bearer nobody"}, {"Authorization": "Basic look"}])
+async def test_nobody_gets_nothing(client: _Client, operators: _Operators, credential: dict[str, str]) -> None:
+    for method, path in (("GET", "/api/v1/sites/a"), ("POST", "/api/v1/sites"), ("POST", "/api/v1/fail")):
+        answer = await client.request(method, path, headers=credential)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert "daemun dashboard" in answer.json()["error"]
+    assert operators.noted == []
+
+
+async def test_who_guesses_waits(client: _Client) -> None:
+    answer = await client.get("/api/v1/sites/a", headers=_as("guess"))
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+
+
+@pytest.mark.parametrize(
+    ("role", "statuses"), [("look", [200, 403, 403]), ("change", [200, 201, 403]), ("own", [200, 201, 500])]
+)
+async def test_each_role_does_what_it_may(client: _Client, role: str, statuses: list[int]) -> None:
+    requested = (("GET", "/api/v1/sites/a", None), ("POST", "/api/v1/sites", {}), ("POST", "/api/v1/fail", {}))
+    answers = [await client.request(one, path, json=body, headers=_as(role)) for one, path, body in requested]
+    assert [one.status_code for one in answers] == statuses
+
+
+async def test_looking_is_not_noted_and_what_changes_is(client: _Client, operators: _Operators) -> None:
+    found = await client.get("/api/v1/sites/shop.example.com?q=x", headers=_as("look"))
+    assert found.json() == {"host": "shop.example.com", "q": "x", "address": "192.0.2.7"}
+    assert found.headers["cache-control"] == "no-store"
+    assert operators.noted == []
+    await client.post("/api/v1/sites", json={"host": "shop.example.com"}, headers=_as("change"))
+    await client.post("/api/v1/sites", json={"host": "shop.example.com"}, headers=_as("look"))
+    noted = [(one.operator.name, one.path, one.target, one.status) for one in operators.noted]
+    assert noted == [("ann", "/api/v1/sites", "shop.example.com", 201), ("ann", "/api/v1/sites", "", 403)]
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "words"),
+    [("words", 409, "the file is gone"), ("status", 422, "cannot do that"), ("", 500, "log")],
+)
+async def test_what_fails_says_why_and_is_noted(
+    client: _Client, operators: _Operators, how: str, status: int, words: str
+) -> None:
+    answer = await client.post("/api/v1/fail", json={"how": how}, headers=_as("own"))
+    assert answer.status_code == status
+    assert words in answer.json()["error"]
+    assert "secret" not in answer.text
+    assert [one.status for one in operators.noted] == [status]
+
+
+@pytest.mark.parametrize(
+    ("content", "status"), [(b"[" * 50, 400), (b'{"a": "' + b"x" * 200 + b'"}', 413), (b"[]", 400), (b"\xff", 400)]
+)
+async def test_bodies_are_bounded(client: _Client, content: bytes, status: int) -> None:
+    answer = await client.post("/api/v1/sites", content=content, headers=_as("own"))
+    assert answer.status_code == status
+
+
+async def test_the_api_documents_itself(client: _Client) -> None:
+    found = (await client.get("/api/v1/openapi.json")).json()
+    assert found == openapi.describe(_ENDPOINTS, version="1.2")
+    assert found["paths"]["/sites/{host}"]["get"]["parameters"][0]["in"] == "path"
+    assert found["paths"]["/sites"]["post"]["requestBody"]["required"] is True
+    names = [one["operationId"] for path in found["paths"].values() for one in path.values()]
+    assert len(set(names)) == len(names)
+
+
+async def test_unknown_paths_lead_to_the_documentation(client: _Client) -> None:
+    answer = await client.get("/api/v1/nothing", headers=_as("own"))
+    assert answer.status_code == 404
+    assert "openapi.json" in answer.json()["error"]
