@@ -1,6 +1,7 @@
 """What is kept of the rounds of a daemon, and by whom it was."""
 
 import asyncio
+import dataclasses
 import datetime
 import pathlib
 
@@ -158,6 +159,48 @@ def test_a_damaged_entry_is_its_own_trouble(house: House) -> None:
     entry = again.note(ONE.replace(b"a:1", b"a:3"))
     assert (entry.number, [one.number for one in again.book.newest()]) == (3, [3, 1])
     assert any("applied/2" in problem.message for problem in again.store.damage.problems())
+
+
+def test_where_no_entry_can_be_read_numbers_go_on(house: House) -> None:
+    """One that is used twice would name two configurations."""
+    for number in (*range(1, 4), 700, 999_999_999_999_999):
+        house.store.write(f"{history_book.PREFIX}/{number}", b"damaged")
+    assert [house.note(ONE).number, house.note(TWO).number] == [701, 702]
+
+
+FAILED = history_port.AppliedRound(is_complete=False, failure="nginx: no", callers=called("daemun rollback 1").callers)
+
+
+@pytest.mark.parametrize("refused", [FAILED, dataclasses.replace(FAILED, failure=None, refused="b.test: no")])
+@pytest.mark.parametrize("is_noticed", [True, False])
+def test_a_rollback_that_cannot_go_live_is_one_entry(
+    house: House, refused: history_port.AppliedRound, is_noticed: bool
+) -> None:
+    """It puts the files back, which is noticed before its own request or not."""
+    house.note(ONE)
+    house.note(TWO)
+    assert house.note(ONE, refused).number == 3
+    found = house.note(TWO) if is_noticed else house.note(TWO, called("daemun rollback 1"))
+    assert house.note(TWO, called("daemun rollback 1")) == found
+    assert house.note(TWO) == found
+    assert (found.number, found.state, str(found.author)) == (
+        3,
+        history_entry.EntryState.UNDONE,
+        "daemun rollback 1 (alice)",
+    )
+    assert found.reason == refused.failure or found.reason == refused.refused
+    assert found.files == history_book.Book(house.store).read(2).files  # type: ignore[union-attr] # it is there
+    assert house.note(ONE.replace(b"a:1", b"a:3")).number == 4
+
+
+def test_what_follows_a_failed_rollback_and_is_not_its_own_is_an_entry(house: House) -> None:
+    house.note(ONE)
+    house.note(TWO)
+    house.note(ONE, FAILED)
+    assert house.note(TWO, called("daemun add b.test")).number == 4
+    house.note(ONE, FAILED)
+    house.clock.advance(datetime.timedelta(minutes=5))
+    assert house.note(TWO).author.what == "edit of daemun.yaml"
 
 
 def test_a_full_disk_costs_the_entry_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,30 @@ def test_an_entry_comes_back_from_the_disk_without_secrets() -> None:
     assert b"'one'" not in zlib.decompress(content)
 
 
+def test_an_entry_of_before_the_state_had_its_name() -> None:
+    """Entries that were written until 2026-11-29."""
+    content = zlib.decompress(history_entry.encode(ENTRY)).replace(b'"state": "live"', b'"came": "partly live"')
+    found = history_entry.decode(zlib.compress(content))
+    assert found == dataclasses.replace(ENTRY, state=history_entry.EntryState.PARTLY)
+
+
+def test_keys_for_scripts_stay() -> None:
+    assert history_entry.summary_json(ENTRY) == {
+        "number": 7,
+        "at": "2026-11-30T12:00:00+00:00",
+        "by": "daemun add a.test",
+        "user": "alice",
+        "state": "live",
+        "reason": None,
+        "generation": 3,
+        "changes": ["added a.test"],
+        "more_changes": 0,
+        "files": ["daemun.yaml"],
+        "can_be_restored": True,
+        "is_whole": True,
+    }
+
+
 @pytest.mark.parametrize(
     "content",
     [

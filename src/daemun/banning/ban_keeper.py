@@ -334,13 +334,13 @@ class BanKeeper:
     async def _put(self, key: str, found: Bans) -> bool:
         """A full disk is reported elsewhere, and tried again."""
         try:
-            await asyncio.to_thread(self._store.write, key, _encode(found))
+            await asyncio.to_thread(self._store.write, key, encode(found))
         except DaemunError:
             return False
         return True
 
     def _read(self, key: str) -> Bans:
-        return damaged_keys.read(self._store, key, _decode, follows="what was banned may come in") or {}
+        return damaged_keys.read(self._store, key, decode, follows="what was banned may come in") or {}
 
 
 def _longest(waits: collections.abc.Iterable[collections.abc.Mapping[str, tuple[int, float]]]) -> guess_limits.Waits:
@@ -354,7 +354,8 @@ def _contains(outer: str, inner: banned_networks.Network) -> bool:
     return not banned_networks.without(inner, (banned_networks.parse(outer),))
 
 
-def _encode(found: Bans) -> bytes:
+def encode(found: Bans) -> bytes:
+    """As the store keeps them."""
     rows = [
         {
             **dataclasses.asdict(one),
@@ -367,7 +368,7 @@ def _encode(found: Bans) -> bytes:
     return json.dumps({"bans": rows}).encode()
 
 
-def _decode(content: bytes) -> Bans:
+def decode(content: bytes) -> Bans:
     """Raises: ValueError, KeyError, TypeError."""
     found = {}
     for row in json.loads(content)["bans"]:

@@ -19,6 +19,8 @@ MOST_OF_CONTAINERS = 50
 """Entries of which the files are those of the entry before: containers come and go more often than people edit."""
 CONTAINERS = "containers"
 """The author of such an entry."""
+_HIGHEST = 10**9
+"""A daemun that applies a configuration each second has fewer after thirty years."""
 _OF_CONTAINERS = ".containers"
 """How the keys of such entries end."""
 
@@ -36,9 +38,11 @@ class Book:
 
     def find_next(self, last: history_entry.HistoryEntry | None) -> int:
         """The number of the next entry. A file far beyond the last entry is none that daemun wrote, and does not count.
-        last: the newest that can be read. Raises: EnvironmentProblemError."""
+        last: the newest that can be read; None: none can, and all that are there count but for numbers that no daemun
+        reaches. Raises: EnvironmentProblemError."""
         newest = 0 if last is None else last.number
-        return max((one for one in self._keys() if one <= newest + MOST_ENTRIES), default=newest) + 1
+        highest = _HIGHEST if last is None else newest + MOST_ENTRIES
+        return max((one for one in self._keys() if one <= highest), default=newest) + 1
 
     def read(self, number: int) -> history_entry.HistoryEntry | None:
         """None: it is not there, or damaged, which is reported. Raises: EnvironmentProblemError."""

@@ -22,15 +22,19 @@ MOST_CHANGES = 50
 """Sites and streams that an entry names; of more it has the number."""
 _LARGEST_BYTES = 64 << 20
 """Of an entry that is read: one that grows beyond that was not written by daemun."""
+_STATE_BEFORE = "came"
+"""The key of the state in entries that were written until 2026-11-29."""
 
 
 class EntryState(enum.Enum):
-    """Whether a configuration came live. PARTLY: but for what was refused. WAITS: for nginx's old workers."""
+    """Whether a configuration came live. PARTLY: but for what was refused. WAITS: for nginx's old workers. UNDONE: it
+    could not, and the files were put back at once: the entry has those."""
 
     LIVE = "live"
     PARTLY = "partly live"
     WAITS = "waiting"
     FAILED = "not live"
+    UNDONE = "not live, undone"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +120,7 @@ def decode(content: bytes) -> HistoryEntry:
         number=_number(held["number"]),
         at=at,
         author=Author(what=_text(held["author"]["what"]), user=_text(held["author"]["user"])),
-        state=EntryState(held.get("state", held.get("came"))),
+        state=EntryState(held.get("state", held.get(_STATE_BEFORE))),
         reason=_text(held["reason"]),
         generation=None if held["generation"] is None else _number(held["generation"]),
         files=tuple(map(_decode_file, held["files"])),
@@ -162,4 +166,5 @@ def summary_json(entry: HistoryEntry) -> Json:
         "more_changes": entry.more,
         "files": [one.name for one in entry.files],
         "can_be_restored": entry.can_be_restored,
+        "is_whole": entry.can_be_restored,  # as it was called first
     }

@@ -25,6 +25,8 @@ _CREDITED_WITHIN = datetime.timedelta(seconds=30)
 _LONGEST_TEXT = 500
 EDIT = "edit of "
 START = "start"
+ROLLBACK = "daemun rollback "
+"""How the author begins of what puts the files back by itself when they cannot go live."""
 
 
 class Recorder:
@@ -129,11 +131,35 @@ class Recorder:
             changes=changes,
             more=len(applied.changes) - len(changes),
         )
+        if last is not None and self._is_put_back(entry, last, applied.callers):
+            return dataclasses.replace(
+                last,
+                state=history_entry.EntryState.UNDONE,
+                generation=entry.generation,
+                files=entry.files,
+                routes=entry.routes,
+            )
         if last is None or not entry.is_same(last):
             return dataclasses.replace(
                 entry, author=_find_author(entry, last, applied.callers, is_first=self._is_first)
             )
         return _amend(last, entry, applied.callers)
+
+    def _is_put_back(
+        self,
+        entry: history_entry.HistoryEntry,
+        last: history_entry.HistoryEntry,
+        callers: collections.abc.Sequence[history_port.Caller],
+    ) -> bool:
+        """Whether the last entry is of a rollback that could not go live, and this one of the files as they were."""
+        states = history_entry.EntryState
+        if last.state not in {states.FAILED, states.PARTLY} or not last.author.what.startswith(ROLLBACK):
+            return False
+        is_its_own = not callers or callers[-1].command == last.author.what
+        if not is_its_own or entry.is_same(last) or entry.at - last.at >= _CREDITED_WITHIN:
+            return False
+        before = next((one for one in self._book.newest() if one.number < last.number), None)
+        return before is not None and before.files == entry.files
 
 
 def _keep(
@@ -180,7 +206,12 @@ def _amend(
     author = last.author
     if callers and author.what.startswith(EDIT) and entry.at - last.at < _CREDITED_WITHIN:
         author = history_entry.Author(what=callers[-1].command, user=callers[-1].user)
+    is_undone = last.state is history_entry.EntryState.UNDONE
     found = dataclasses.replace(
-        last, author=author, state=entry.state, reason=entry.reason, generation=entry.generation
+        last,
+        author=author,
+        state=last.state if is_undone else entry.state,
+        reason=last.reason if is_undone else entry.reason,
+        generation=entry.generation,
     )
     return None if dataclasses.replace(found, generation=last.generation) == last else found
