@@ -15,13 +15,14 @@ KEY = "Bearer s3cret"
 
 @contextlib.contextmanager
 def exporting(
-    tmp_path: pathlib.Path, url: str
+    tmp_path: pathlib.Path, url: str, *, ca_file: str | None = None
 ) -> collections.abc.Iterator[tuple[span_exporter.SpanExporter, list[str | None]]]:
     """And what was noted."""
     key = tmp_path / "key"
     key.write_text(KEY)
     notes: list[str | None] = []
-    tracing = tracing_option.Tracing(endpoint=url, headers={"Authorization": model.Secret(file=str(key))})
+    headers = {"Authorization": model.Secret(file=str(key))}
+    tracing = tracing_option.Tracing(endpoint=url, headers=headers, ca_file=ca_file)
     exporter = span_exporter.SpanExporter(tracing, version="1", note=notes.append)
     try:
         yield exporter, notes
@@ -62,6 +63,46 @@ def test_what_is_refused_is_reported_until_something_is_taken(tmp_path: pathlib.
         until.true(lambda: notes[-1] is None)
         assert [one.trace[-1] for one in collector.spans_of(receiver.posts)] == ["2"]
         assert {post.headers["authorization"] for post in receiver.posts} == {KEY}
+
+
+def test_a_collector_that_fails_costs_the_spans_of_that_time(tmp_path: pathlib.Path) -> None:
+    with receivers.receiving() as receiver, exporting(tmp_path, receiver.url) as (exporter, notes):
+        receiver.statuses += [500]
+        assert exporter.add([span(1)])
+        until.true(lambda: notes == ["it answers 500"])
+        assert exporter.add([span(2)])
+        until.true(lambda: notes[-1] is None)
+        assert [one.trace[-1] for one in collector.spans_of(receiver.posts)] == ["2"]
+
+
+def test_a_collector_that_is_busy_gets_the_spans_again(tmp_path: pathlib.Path) -> None:
+    with receivers.receiving() as receiver, exporting(tmp_path, receiver.url) as (exporter, notes):
+        receiver.headers["retry-after"] = "0"
+        receiver.statuses += [429, 503]
+        assert exporter.add([span(1)])
+        until.true(lambda: notes == [None])
+        assert [post.answered for post in receiver.posts] == [429, 503, 200]
+        assert [one.trace[-1] for one in collector.spans_of(receiver.posts)] == ["1"]
+        receiver.headers["retry-after"] = "3600"
+        receiver.statuses += [429]
+        assert exporter.add([span(2)])
+        until.true(lambda: notes[1:] == ["it answers 429"])
+        assert exporter.add([span(3)])
+        until.true(lambda: notes[2:] == [None])
+        assert [one.trace[-1] for one in collector.spans_of(receiver.posts)] == ["1", "3"]
+
+
+def test_a_collector_of_a_private_ca(tmp_path: pathlib.Path) -> None:
+    with receivers.receiving(tls=tmp_path) as receiver:
+        with exporting(tmp_path, receiver.url) as (exporter, notes):
+            assert exporter.add([span(1)])
+            until.true(lambda: bool(notes))
+            assert "certificate" in str(notes[0])
+            assert receiver.posts == []
+        with exporting(tmp_path, receiver.url, ca_file=str(tmp_path / "ca.pem")) as (exporter, notes):
+            assert exporter.add([span(2)])
+            until.true(lambda: notes == [None])
+            assert [one.trace[-1] for one in collector.spans_of(receiver.posts)] == ["2"]
 
 
 def test_so_many_wait_at_most(tmp_path: pathlib.Path) -> None:

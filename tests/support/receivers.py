@@ -67,9 +67,11 @@ async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def receiving(port: int = 0) -> collections.abc.Iterator[Receiver]:
+def receiving(port: int = 0, *, tls: pathlib.Path | None = None) -> collections.abc.Iterator[Receiver]:
+    """tls: over HTTPS, with a certificate for "localhost" that is made in this folder, beside `ca.pem` of its CA."""
     with socket.create_server(("127.0.0.1", port)) as listener:
-        receiver = Receiver(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        at = listener.getsockname()[1]
+        receiver = Receiver(url=f"http://127.0.0.1:{at}" if tls is None else f"https://localhost:{at}")
         receiver.answers.set()
 
         def take(request: requests.Request, body: bytes) -> responses.Response:
@@ -91,6 +93,7 @@ def receiving(port: int = 0) -> collections.abc.Iterator[Receiver]:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=1,
+            **({} if tls is None else _make_certificate(tls)),
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=asyncio.run, args=(_serve(server, listener),))
@@ -182,12 +185,19 @@ def mail_server(
 
 
 def _make_context(folder: pathlib.Path) -> ssl.SSLContext:
+    made = _make_certificate(folder, name="mail", ca_name="mail-ca")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made["ssl_certfile"], made["ssl_keyfile"])
+    return context
+
+
+def _make_certificate(folder: pathlib.Path, *, name: str = "server", ca_name: str = "ca") -> dict[str, typing.Any]:
+    """For "localhost". Returns: the options of uvicorn."""
     now = clock.SystemClock().now()
     ca = local_ca.load_or_create(memory_store.MemoryStore(), now)
     made = ca.issue(["localhost"], now)
-    (folder / "mail-ca.pem").write_bytes(ca.root_pem)
-    (folder / "mail.pem").write_bytes(made.fullchain_pem)
-    (folder / "mail.key").write_bytes(made.key_pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "mail.pem", folder / "mail.key")
-    return context
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    (folder / f"{ca_name}.pem").write_bytes(ca.root_pem)
+    certificate.write_bytes(made.fullchain_pem)
+    key.write_bytes(made.key_pem)
+    return {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}

@@ -9,6 +9,7 @@ import collections.abc
 import contextlib
 import os
 import pathlib
+import threading
 import time
 import typing
 
@@ -51,6 +52,8 @@ class SpanFeeder:
         self._tracing: tracing_option.Tracing | None = None
         self._is_known = False
         self._changed = asyncio.Event()
+        self._lock = threading.Lock()
+        self._is_closed = False
         self._files: traffic_files.TrafficFiles | None = None
         self._exporter: span_exporter.SpanExporter | None = None
         self._began: tracing_option.Tracing | None = None
@@ -82,11 +85,14 @@ class SpanFeeder:
 
     def _step(self, tracing: tracing_option.Tracing) -> bool:
         """Returns: whether nginx must open its logs anew."""
-        try:
-            return self._work(tracing)
-        except OSError as error:
-            log.debug("cannot read the requests to trace", reason=str(error))
-            return False
+        with self._lock:
+            if self._is_closed:  # a step that was about to begin when the task ended
+                return False
+            try:
+                return self._work(tracing)
+            except OSError as error:
+                log.debug("cannot read the requests to trace", reason=str(error))
+                return False
 
     def _work(self, tracing: tracing_option.Tracing) -> bool:
         files = self._files
@@ -114,6 +120,7 @@ class SpanFeeder:
         if self._exporter is None or self._began != tracing:
             if self._exporter is not None:
                 self._exporter.close()
+            self._damage.clear(_KEY)  # it was of the earlier settings
             self._exporter = span_exporter.SpanExporter(
                 tracing, version=daemun.__version__, note=lambda cause: self._note(tracing, cause)
             )
@@ -134,15 +141,22 @@ class SpanFeeder:
 
     def _finish(self) -> None:
         """Nothing is traced any more: leave no lines behind."""
-        self._close()
-        self._damage.clear(_KEY)
-        folder = pathlib.Path(self._layout.logs)
-        with contextlib.suppress(OSError):
-            for name in os.listdir(folder):  # noqa: PTH208
-                if name == layout.SPANS_LOG or traffic_files.is_renamed(name, layout.SPANS_LOG):
-                    (folder / name).unlink(missing_ok=True)
+        with self._lock:
+            self._release()
+            self._damage.clear(_KEY)
+            folder = pathlib.Path(self._layout.logs)
+            with contextlib.suppress(OSError):
+                for name in os.listdir(folder):  # noqa: PTH208
+                    if name == layout.SPANS_LOG or traffic_files.is_renamed(name, layout.SPANS_LOG):
+                        (folder / name).unlink(missing_ok=True)
 
     def _close(self) -> None:
+        """For good: a step in another thread has ended, and none follows."""
+        with self._lock:
+            self._is_closed = True
+            self._release()
+
+    def _release(self) -> None:
         if self._files is not None:
             self._files.close()
         if self._exporter is not None:
