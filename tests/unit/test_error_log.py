@@ -1,6 +1,10 @@
 """Following a log that others write, rename and empty (A5)."""
 
+import collections.abc
+import contextlib
+import os
 import pathlib
+import resource
 
 import pytest
 
@@ -40,6 +44,32 @@ def test_a5_what_a_worker_writes_into_the_renamed_file_is_read_too(path: pathlib
     append(old, "three\n")
     assert log.read().lines == ["three", "four"]
     log.close()
+
+
+def test_a5_a_new_file_that_cannot_be_opened_at_first(path: pathlib.Path) -> None:
+    """Nothing is written into it after that."""
+    append(path, "one\n")
+    log = error_log.ErrorLog(str(path))
+    assert log.read().lines == ["one"]
+    path.rename(path.with_name("error.log.1"))
+    append(path, "two\n")
+    with no_more_descriptors():
+        assert [log.read().lines for _ in range(3)] == [[], [], []]
+    assert log.read().lines == ["two"]
+    log.close()
+
+
+@contextlib.contextmanager
+def no_more_descriptors() -> collections.abc.Iterator[None]:
+    """This process can open no file."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_a5_a_file_that_was_emptied_in_place(path: pathlib.Path) -> None:

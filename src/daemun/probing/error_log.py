@@ -82,22 +82,28 @@ class ErrorLog:
             if self._old_reads > _READ_ON:
                 self._close(self._old)
                 self._old = None
-        with contextlib.suppress(OSError):
-            there = os.stat(self._path)  # noqa: PTH116
-            if self._file is not None:
-                known = os.fstat(self._file)
-                if (known.st_dev, known.st_ino) == (there.st_dev, there.st_ino):
-                    return
-            is_first = self._file is None and self._old is None
-            descriptor = regular_files.open_descriptor(self._path)
-            if self._old is not None:
-                self._close(self._old)
-            self._old, self._old_reads, self._file = self._file, 0, descriptor
-            if is_first:
-                start = max(0, there.st_size - _FIRST_BYTES)
-                os.lseek(descriptor, start, os.SEEK_SET)
-                if start:
-                    self._own[descriptor] = error_line.OwnLines(error_line.LONGEST_BYTES)
+        try:
+            self._open()
+        except OSError:  # also when it is there and cannot be opened now
+            self._seen = None
+
+    def _open(self) -> None:
+        """Raises: OSError."""
+        there = os.stat(self._path)  # noqa: PTH116
+        if self._file is not None:
+            known = os.fstat(self._file)
+            if (known.st_dev, known.st_ino) == (there.st_dev, there.st_ino):
+                return
+        is_first = self._file is None and self._old is None
+        descriptor = regular_files.open_descriptor(self._path)
+        if self._old is not None:
+            self._close(self._old)
+        self._old, self._old_reads, self._file = self._file, 0, descriptor
+        if is_first:
+            start = max(0, there.st_size - _FIRST_BYTES)
+            os.lseek(descriptor, start, os.SEEK_SET)
+            if start:
+                self._own[descriptor] = error_line.OwnLines(error_line.LONGEST_BYTES)
 
     def _read(self, descriptor: int) -> NewErrorLines:
         left_out = False
