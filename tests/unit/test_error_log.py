@@ -6,7 +6,9 @@ import os
 import pathlib
 import resource
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from daemun.core.logged import error_line
 from daemun.probing import error_log
@@ -154,3 +156,19 @@ def test_a_record_that_began_before_what_is_read_is_left_out(path: pathlib.Path)
     log = error_log.ErrorLog(str(path))
     assert 0 < len(log.read().lines) < 330
     log.close()
+
+
+@hypothesis.given(
+    st.lists(
+        st.builds(
+            lambda begin, length: f"{HEAD}{begin}".ljust(length, "x").encode(),
+            st.sampled_from(['FastCGI sent in stderr: "', 'upstream sent invalid header: "', "connect() failed"]),
+            st.sampled_from([0, 100, 1000, error_line.LONGEST_BYTES - 1, error_line.LONGEST_BYTES]),
+        ),
+        max_size=12,
+    )
+)
+def test_the_same_lines_are_nginx_s_own_read_backwards(lines: list[bytes]) -> None:
+    own = error_line.OwnLines()
+    forward = [line for line in lines if own.takes(line)]
+    assert list(error_line.find_own(reversed(lines), b"[error]"))[::-1] == forward

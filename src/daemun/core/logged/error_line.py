@@ -7,9 +7,11 @@ read from left to right: a header, which comes last, is taken for nothing else. 
 `split`.
 
 What a visitor sends has no line breaks there (`core.render.static_files` refuses those in paths; nginx refuses them
-elsewhere). What some servers send has: `OwnLines`.
+elsewhere). What some servers send has: `OwnLines`, `find_own`.
 """
 
+import collections
+import collections.abc
 import dataclasses
 import datetime
 import re
@@ -91,6 +93,22 @@ class OwnLines:
         begun = LONGEST_BYTES if _QUOTES_SERVER.match(line) is not None else 0
         self.left_bytes = max(self.left_bytes, begun) - len(line) - 1
         return is_own
+
+
+def find_own(lines: collections.abc.Iterable[bytes], holds: bytes) -> collections.abc.Iterator[bytes]:
+    """Of lines from the newest to the oldest, those that hold this and are surely nginx's, in the same order. As
+    `OwnLines`: no record that quotes a server begins within the length of one before them."""
+    waiting: collections.deque[tuple[bytes, int]] = collections.deque()
+    passed_bytes = 0
+    for line in lines:
+        passed_bytes += len(line) + 1
+        while waiting and passed_bytes - waiting[0][1] >= LONGEST_BYTES:
+            yield waiting.popleft()[0]
+        if waiting and _QUOTES_SERVER.match(line) is not None:
+            waiting.clear()
+        if holds in line:
+            waiting.append((line, passed_bytes))
+    yield from (line for line, _ in waiting)
 
 
 def is_ambiguous(parts: Parts) -> bool:

@@ -60,7 +60,7 @@ def _search(paths: layout.Layout, wanted: str) -> tuple[request_facts.RequestFac
     line: logged_request.LoggedRequest | None = None
     with contextlib.suppress(FileNotFoundError):
         line = request_log.find_by_id(paths, wanted)
-    mark = _find_mark(paths, wanted)
+    mark = _find_mark(paths, wanted, line)
     if line is None and mark is None:
         return None, False
     is_usual = request_facts.is_usual_id(wanted)
@@ -96,27 +96,43 @@ def _none(text: str | None) -> str | None:
     return None if text == "-" else text
 
 
-def _find_mark(paths: layout.Layout, wanted: str) -> error_line.RequestErrorLine | None:
-    """daemun's own line in the error log, which has the id of a page and the number of its connection."""
+def _find_mark(
+    paths: layout.Layout, wanted: str, line: logged_request.LoggedRequest | None
+) -> error_line.RequestErrorLine | None:
+    """daemun's own line in the error log, which has the id of a page and the number of its connection. One that a
+    server may have written counts where it states what the access log has of the request: PHP reports something in the
+    log, and the gate's page comes right after it."""
     holds = f"request_id: {wanted},".encode()
-    with contextlib.suppress(FileNotFoundError), log_files.LogFiles(pathlib.Path(paths.logs, "error.log")) as files:
-        for text in files.backwards():
-            if holds in text and (found := error_line.read(text)) is not None and found.request.request_id == wanted:
-                return found
+    path = pathlib.Path(paths.logs, "error.log")
+    with contextlib.suppress(FileNotFoundError), log_files.LogFiles(path) as files:
+        for is_own in (True,) if line is None else (True, False):
+            lines = error_line.find_own(files.backwards(), holds) if is_own else files.backwards()
+            for text in lines:
+                if holds not in text or (found := error_line.read(text)) is None:
+                    continue
+                if found.request.request_id == wanted and (is_own or _is_same(found.request, line)):
+                    return found
     return None
 
 
+def _is_same(one: logged_request.LoggedRequest, other: logged_request.LoggedRequest | None) -> bool:
+    """By who sent it, and what."""
+    return other is not None and all(
+        getattr(one, name) == getattr(other, name) for name in ("client", "host", "method", "uri")
+    )
+
+
 def _find_errors(paths: layout.Layout, connection: str | None, line: logged_request.LoggedRequest) -> tuple[str, ...]:
-    """Lines of the same connection, about the same request, at that time: numbers of connections begin anew when nginx
-    starts, and one connection has many requests."""
+    """Lines of nginx's own of the same connection, about the same request, at that time: numbers of connections begin
+    anew when nginx starts, and one connection has many requests."""
     if connection is None:
         return ()
     holds = f" *{connection} ".encode()
     begun = None if line.at is None else line.at - datetime.timedelta(seconds=line.request_s or 0) - _AROUND
     found: list[str] = []
     with contextlib.suppress(FileNotFoundError), log_files.LogFiles(pathlib.Path(paths.logs, "error.log")) as files:
-        for text in files.backwards():
-            if holds not in text or (read := error_line.read(text)) is None or read.connection != connection:
+        for text in error_line.find_own(files.backwards(), holds):
+            if (read := error_line.read(text)) is None or read.connection != connection:
                 continue
             at = read.request.at
             if begun is not None and at is not None and at < begun:
