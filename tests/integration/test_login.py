@@ -13,6 +13,7 @@ import pyotp
 import pytest
 import websockets.asyncio.client
 
+from daemun.control import operator_port
 from daemun.core import model
 from daemun.core.options import access_option, catalogue, login_option, login_rule_form
 from daemun.core.options.access_option import Access
@@ -621,3 +622,19 @@ def test_for_every_site_at_the_gate(one: echo.EchoServer) -> None:
         browser = Browser(running.gate.clients)
         assert browser.sign_in("https://a.test/").json()["headers"]["remote-user"] == "alice"
         assert browser.send("https://b.test/").status_code == 200
+
+
+def test_the_daemon_finds_who_is_signed_in_at_a_site(one_house: House, browser: Browser) -> None:
+    assert browser.sign_in("https://home.test/").status_code == 200
+    cookie = browser.jar["home.test"]["__Host-daemun-session"]
+
+    def find(secret: str, host: str) -> operator_port.SignedInUser | None:
+        return asyncio.run(one_house.keeper.find_signed_in(secret, host))
+
+    found = find(cookie, "home.test")
+    assert found is not None and (found.name, found.groups) == ("alice", ("admins", "family"))
+    assert found.session in {one["id"] for one in one_house.look("GET", "/sessions")["sessions"]}
+    for secret, host in ((cookie, "second.test"), (cookie, "auth.test"), ("x" * 43, "home.test"), ("", "home.test")):
+        assert find(secret, host) is None
+    one_house.look("POST", "/sessions/end", json.dumps({"id": found.session}).encode())
+    assert find(cookie, "home.test") is None

@@ -1,6 +1,7 @@
 """What the API needs to know of those who use it, implemented in `operators`."""
 
 import dataclasses
+import datetime
 import typing
 
 from daemun import errors
@@ -36,6 +37,53 @@ class NotedRequest:
     after: str = ""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SignedInUser:
+    """A user of `login`. session: its number."""
+
+    name: str
+    groups: tuple[str, ...]
+    session: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MadeLink:
+    """secret: known from here alone."""
+
+    secret: str = dataclasses.field(repr=False)
+    ends_at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BegunSession:
+    """secret: for `Authorization: Bearer`, known from here alone. ends_at: at the latest."""
+
+    secret: str = dataclasses.field(repr=False)
+    number: str
+    ends_at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSession:
+    """One of a link, as people see it. ends_at: without a further use."""
+
+    number: str
+    name: str
+    address: str
+    agent: str
+    created_at: datetime.datetime
+    seen_at: datetime.datetime
+    ends_at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EndedSessions:
+    """is_saved: False: the disk takes nothing, so they would be back after a restart; it is tried again."""
+
+    ended: int
+    is_saved: bool
+
+
 class TooManyGuessesError(errors.DaemunError):
     """Somebody tried too many credentials that nobody has. retry_after_s: seconds."""
 
@@ -50,3 +98,27 @@ class OperatorPort(typing.Protocol):
 
     async def note(self, noted: NotedRequest) -> None:
         """Into the audit log. Never raises: what cannot be noted is reported among the problems of the status."""
+
+
+class OperatorSignIn(typing.Protocol):
+    """How people come to the dashboard by links of `daemun dashboard`. Called on the event loop's thread."""
+
+    async def make_link(self, name: str) -> MadeLink:
+        """Instead of the one before. name: of the account that requests it. Raises: EnvironmentProblemError."""
+        ...
+
+    async def begin(self, link_secret: str, address: str, agent: str, *, former: str = "") -> BegunSession | None:
+        """A session for who has the secret of the link, which is used up by this. former: the secret of the session
+        that the browser had, which ends. None: the link is no good, or not any more.
+
+        Raises: TooManyGuessesError: of the visitor's network. EnvironmentProblemError: that it was used cannot be
+        written, so nobody comes in."""
+        ...
+
+    async def list_sessions(self) -> tuple[KnownSession, ...]:
+        """Those of links; `daemun sessions` has those of `login`."""
+        ...
+
+    async def end_sessions(self, *, number: str | None = None, but: str | None = None) -> EndedSessions:
+        """At once. number: the one with it; None: all. but: the number of one that goes on."""
+        ...

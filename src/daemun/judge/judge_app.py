@@ -7,7 +7,8 @@ With `X-Daemun-Session` instead where people sign in (`login_judge`), or `X-Daem
 what is neither of both is a page of the sign-in (`login_app`).
 
 The daemon, whose account is checked (SO_PEERCRED, unix(7)): GET /status, PUT /policies, PUT /users, PUT /tokens,
-PUT /secrets (of identity providers), GET /sessions, POST /sessions/end, POST /forget (a network), POST /end.
+PUT /secrets (of identity providers), GET /sessions, POST /sessions/find, POST /sessions/end, POST /forget (a network),
+POST /end.
 """
 
 import asyncio
@@ -121,6 +122,7 @@ class JudgeApp:
             ("PUT", "/tokens"): self._take_tokens,
             ("PUT", "/secrets"): self._take_secrets,
             ("GET", "/sessions"): self._list_sessions,
+            ("POST", "/sessions/find"): self._find_session,
             ("POST", "/sessions/end"): self._end_sessions,
             ("POST", "/forget"): self._forget,
             ("POST", "/end"): self._end,
@@ -174,6 +176,19 @@ class JudgeApp:
 
     async def _list_sessions(self, _: web.BaseRequest) -> web.Response:
         return web.json_response({"sessions": await self._login.list_sessions()})
+
+    async def _find_session(self, request: web.BaseRequest) -> web.Response:
+        """Of the secret of a site's cookie, and its host: whose session it is. {}: nobody's."""
+        try:
+            wanted = json.loads(await request.content.read())
+            secret, host = str(wanted["secret"]), str(wanted["host"])
+        except (ValueError, KeyError, TypeError):
+            return web.Response(status=400)
+        found = await self._login.find_on(secret, host)
+        if found is None:
+            return web.json_response({})
+        user, session = found
+        return web.json_response({"user": user.name, "groups": list(user.groups), "id": session.number})
 
     async def _end_sessions(self, request: web.BaseRequest) -> web.Response:
         try:

@@ -13,7 +13,7 @@ import psutil
 import structlog
 
 from daemun import secret
-from daemun.control import damaged_keys, ports
+from daemun.control import damaged_keys, operator_port, ports
 from daemun.core import layout, model, problem_report
 from daemun.core.access import access_tokens, judge_policies, login_providers, login_users
 from daemun.errors import ConfigError, DaemunError
@@ -132,6 +132,12 @@ class JudgeKeeper:
         if self._process.is_known:
             with contextlib.suppress(DaemunError, OSError):
                 await self._process.forget(network)
+
+    async def find_signed_in(self, secret: str, host: str) -> operator_port.SignedInUser | None:
+        """Who is signed in at a site. secret: of the site's cookie. None: nobody. Raises: EnvironmentProblemError."""
+        if not self._process.is_known:
+            return None
+        return await self._process.find_signed_in(secret, host)
 
     async def watch_users(self) -> None:
         """Bring changes of the sign-in's users and tokens to the process. Never returns."""

@@ -21,6 +21,7 @@ import psutil
 import structlog
 
 from daemun import causes, regular_files
+from daemun.control import operator_port
 from daemun.core import layout
 from daemun.core.access import judge_policies
 from daemun.errors import EnvironmentProblemError
@@ -118,6 +119,16 @@ class JudgeProcess:
     async def forget(self, network: str) -> None:
         """Raises: EnvironmentProblemError."""
         await _request(self._layout.judge_control_socket, "POST", "/forget", network.encode())
+
+    async def find_signed_in(self, secret: str, host: str) -> operator_port.SignedInUser | None:
+        """See `JudgeKeeper`. Raises: EnvironmentProblemError."""
+        content = json.dumps({"secret": secret, "host": host}).encode()
+        found = await _request(self._layout.judge_control_socket, "POST", "/sessions/find", content)
+        if not found:
+            return None
+        return operator_port.SignedInUser(
+            name=str(found["user"]), groups=tuple(map(str, found["groups"])), session=str(found["id"])
+        )
 
     async def replace(self, policies: Policies, accounts: SignInAccounts) -> None:
         """A new process, which knows these policies and accounts, in the place of the one there is, if any.

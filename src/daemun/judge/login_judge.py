@@ -161,16 +161,20 @@ class LoginJudge:
 
     async def judge(self, policy: judge_policies.LoginPolicy, secret: str, host: str) -> JudgedVisitor:
         """secret: of the cookie of a site. host: as nginx has it."""
-        if self.host is None or not secret:
+        found = await self.find_on(secret, host)
+        if found is None:
             return JudgedVisitor()
+        user, _ = found
+        return JudgedVisitor(user=user, is_admitted=login_policies.admits(policy, user))
+
+    async def find_on(self, secret: str, host: str) -> tuple[login_users.User, session_book.Session] | None:
+        """The same without a policy: who it is, and by which session."""
+        if self.host is None or not secret:
+            return None
         await self._sessions.ready.wait()
         session = self.book.find_on(secret, host, self._now())
         user = None if session is None else self.known.find_of(session)
-        return (
-            JudgedVisitor()
-            if user is None
-            else JudgedVisitor(user=user, is_admitted=login_policies.admits(policy, user))
-        )
+        return None if session is None or user is None else (user, session)
 
     def find_user(self, name: str) -> login_users.User | None:
         """Who may come in without a session, by a token."""

@@ -13,7 +13,7 @@ from starlette import applications, exceptions, requests, responses, routing
 
 from daemun.control import operator_port
 from daemun.core.access import dashboard_roles
-from daemun.errors import DaemunError
+from daemun.errors import DaemunError, EnvironmentProblemError
 from daemun.web import endpoint, openapi, request_body_json
 
 PREFIX = "/api/v1"
@@ -85,6 +85,8 @@ async def _identify(
         return await operators.identify(credentials)
     except operator_port.TooManyGuessesError as error:
         raise exceptions.HTTPException(429, str(error), {"Retry-After": str(error.retry_after_s)}) from error
+    except EnvironmentProblemError as error:
+        raise exceptions.HTTPException(503, str(error), {"Retry-After": "5"}) from error
 
 
 async def _note(

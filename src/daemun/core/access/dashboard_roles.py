@@ -1,7 +1,13 @@
 """What somebody may do by the dashboard and its API. Pure."""
 
+import collections.abc
 import dataclasses
 import enum
+
+LINK, TOKEN, LOGIN = "link", "token", "login"
+"""How somebody came in (`Operator.how`): by a link of `daemun dashboard`, a token of the API, daemun's own sign-in."""
+GROUP_SIGN = "@"
+"""Before the name of a group in a list. What begins so never means a user, whatever users are called."""
 
 
 class Role(enum.IntEnum):
@@ -21,7 +27,7 @@ class Role(enum.IntEnum):
 class Operator:
     """Who uses the dashboard or its API.
 
-    name: of a user, of a token, or "link" for who came by a link of the machine's owner. how: "link", "token", "login".
+    name: of a user, of a token, or of the account that ran `daemun dashboard`. how: "link", "token", "login".
     number: of the session, or of the token. address: the visitor's, as nginx knows it.
     """
 
@@ -30,3 +36,31 @@ class Operator:
     how: str
     number: str = ""
     address: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DashboardRights:
+    """Who of those who signed in by `login` has which role: names of users, and of groups behind `@`. host: of the
+    dashboard; None: it has none on which people sign in so."""
+
+    host: str | None = None
+    look: tuple[str, ...] = ()
+    change: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+
+
+NO_RIGHTS = DashboardRights()
+
+
+def read_role(word: str) -> Role | None:
+    """None: there is no such role."""
+    return next((role for role in Role if role.word == word), None)
+
+
+def find_role(rights: DashboardRights, user: str, groups: collections.abc.Iterable[str]) -> Role | None:
+    """The one that may do most, of all lists that name the user or one of the groups; None: no list does."""
+    named = {f"{GROUP_SIGN}{group}" for group in groups}
+    if not user.startswith(GROUP_SIGN):
+        named.add(user)
+    lists = {Role.OWN: rights.own, Role.CHANGE: rights.change, Role.LOOK: rights.look}
+    return next((role for role, names in lists.items() if not named.isdisjoint(names)), None)

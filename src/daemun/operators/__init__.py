@@ -1,0 +1,8 @@
+"""Who may use the dashboard and its API ("operators"), decided in the daemon.
+
+operators              who sent a credential, and which role that one has; the map of all that follows
+link_keeper            the one-time link of `daemun dashboard`
+session_keeper         sessions that began by a link
+credential_guesses     unknown credentials, counted by network
+login_lookup           who is signed in by `login`, queried of the judge
+"""

@@ -1,0 +1,99 @@
+"""Who uses the dashboard and its API, and with which role.
+
+Three ways lead in: a session that began by a link of `daemun dashboard` (role `own`), a session of `login` with a role
+by the lists of `dashboard:`, and a token of the API. Whatever cannot be read lets nobody in.
+"""
+
+import re
+
+from daemun.control import operator_port, ports
+from daemun.core.access import dashboard_roles, operator_sessions
+from daemun.operators import credential_guesses, link_keeper, login_lookup, session_keeper
+
+_LONGEST_CREDENTIAL = 200
+_BEARER = re.compile(r"bearer +", re.IGNORECASE)
+"""RFC 6750 section 2.1; the case of the scheme does not matter (RFC 9110 section 11.1)."""
+
+
+class Operators:
+    """Implements `control.operator_port.OperatorSignIn`. guesses: for `banning`."""
+
+    def __init__(self, store: ports.Store, clock: ports.Clock, find_signed_in: login_lookup.FindSignedIn) -> None:
+        self.guesses = credential_guesses.CredentialGuesses()
+        self._links = link_keeper.LinkKeeper(store, clock)
+        self._sessions = session_keeper.SessionKeeper(store, clock)
+        self._logins = login_lookup.LoginLookup(find_signed_in)
+        self._rights = dashboard_roles.NO_RIGHTS
+
+    async def run(self) -> None:
+        """Keep what changed. Never returns."""
+        await self._sessions.run()
+
+    def configure(self, rights: dashboard_roles.DashboardRights) -> None:
+        """Who has which role from now on, in each round."""
+        self._rights = rights
+
+    # --- who requests something --------------------------------------------------------------------------------
+
+    async def identify(self, credentials: operator_port.OperatorCredentials) -> dashboard_roles.Operator | None:
+        """See operator_port.OperatorPort. With a header that is no good nobody comes in, whatever else was sent.
+
+        Raises: also EnvironmentProblemError: the judge of sign-ins does not answer."""
+        if credentials.authorization:
+            return await self._identify_bearer(credentials.authorization, credentials.address)
+        if credentials.login:
+            host = credentials.host.partition(":")[0].lower()
+            return await self._identify_login(credentials.login, host, credentials.address)
+        return None
+
+    async def _identify_bearer(self, header: str, address: str) -> dashboard_roles.Operator | None:
+        match = _BEARER.match(header)
+        credential = header[match.end() :].strip(" ") if match is not None else ""
+        if len(credential) <= _LONGEST_CREDENTIAL and credential.startswith(operator_sessions.PREFIX):
+            session = await self._sessions.find(credential)
+            if session is not None:
+                return dashboard_roles.Operator(
+                    name=session.name,
+                    role=dashboard_roles.Role.OWN,
+                    how=dashboard_roles.LINK,
+                    number=session.number,
+                    address=address,
+                )
+        self.guesses.count("credential", header[:_LONGEST_CREDENTIAL], address)
+        return None
+
+    async def _identify_login(self, secret: str, host: str, address: str) -> dashboard_roles.Operator | None:
+        # The cookie of another site is no credential here, whoever got hold of it.
+        if host != self._rights.host:
+            return None
+        user = await self._logins.find(secret, host)
+        role = None if user is None else dashboard_roles.find_role(self._rights, user.name, user.groups)
+        if user is None or role is None:
+            return None
+        return dashboard_roles.Operator(
+            name=user.name, role=role, how=dashboard_roles.LOGIN, number=user.session, address=address
+        )
+
+    # --- who comes by a link -----------------------------------------------------------------------------------
+
+    async def make_link(self, name: str) -> operator_port.MadeLink:
+        """See operator_port.OperatorSignIn."""
+        return await self._links.make(name)
+
+    async def begin(
+        self, link_secret: str, address: str, agent: str, *, former: str = ""
+    ) -> operator_port.BegunSession | None:
+        """See operator_port.OperatorSignIn."""
+        link = await self._links.use(link_secret)
+        if link is None:
+            self.guesses.count("link", link_secret[:_LONGEST_CREDENTIAL], address)
+            return None
+        return await self._sessions.begin(name=link.name, address=address, agent=agent, former=former)
+
+    async def list_sessions(self) -> tuple[operator_port.KnownSession, ...]:
+        """See operator_port.OperatorSignIn."""
+        return await self._sessions.list()
+
+    async def end_sessions(self, *, number: str | None = None, but: str | None = None) -> operator_port.EndedSessions:
+        """See operator_port.OperatorSignIn."""
+        return await self._sessions.end(lambda one: one.number != but and number in {None, one.number})
