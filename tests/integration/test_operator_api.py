@@ -8,10 +8,9 @@ from starlette import exceptions, responses
 
 from daemun.control import operator_port
 from daemun.core.access import dashboard_roles
+from daemun.core.access.dashboard_roles import Role
 from daemun.errors import DaemunError
 from daemun.web import endpoint, openapi, operator_api
-
-Role = dashboard_roles.Role
 
 
 class _Operators:
@@ -120,6 +119,7 @@ async def test_who_guesses_waits(client: _Client) -> None:
     ("role", "statuses"), [("look", [200, 403, 403]), ("change", [200, 201, 403]), ("own", [200, 201, 500])]
 )
 async def test_each_role_does_what_it_may(client: _Client, role: str, statuses: list[int]) -> None:
+    requested: tuple[tuple[str, str, dict[str, str] | None], ...]
     requested = (("GET", "/api/v1/sites/a", None), ("POST", "/api/v1/sites", {}), ("POST", "/api/v1/fail", {}))
     answers = [await client.request(one, path, json=body, headers=_as(role)) for one, path, body in requested]
     assert [one.status_code for one in answers] == statuses
