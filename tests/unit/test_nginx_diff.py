@@ -9,7 +9,7 @@ from daemun.cli import nginx_lines
 from daemun.core.plan import nginx_diff
 from daemun.sources import yaml_file
 from daemun.sources.history import history_entry, kept_secrets, secret_stand_ins
-from daemun.wiring.offline import past_rendering
+from daemun.wiring.offline import past_diff, past_rendering
 
 HASH = "$2y$05$" + "a" * 53
 SECRETS = ("token-of-ntfy", "https://hooks.example/abc", HASH, "of-the-header", "of-the-snippet", "in-a-comment")
@@ -47,7 +47,7 @@ AFTER = {
 
 
 def test_sites_come_first_and_comments_do_not_count() -> None:
-    found = nginx_lines.NginxDiff(before="number 1", after="daemun.yaml", tree=nginx_diff.compare(BEFORE, AFTER))
+    found = past_diff.NginxDiff(before="number 1", after="daemun.yaml", tree=nginx_diff.compare(BEFORE, AFTER))
     assert nginx_lines.lines_of(found) == [
         "nginx's files, from number 1 to daemun.yaml:",
         "~ sites/a.test.conf",
@@ -77,7 +77,7 @@ def test_a_site_that_came_to_share_its_blocks_is_the_same() -> None:
 
 
 def test_nothing_differs() -> None:
-    found = nginx_lines.NginxDiff(before="number 1", after="number 2", tree=nginx_diff.compare(BEFORE, BEFORE))
+    found = past_diff.NginxDiff(before="number 1", after="number 2", tree=nginx_diff.compare(BEFORE, BEFORE))
     assert nginx_lines.lines_of(found) == ["no difference for nginx between number 1 and number 2"]
 
 
@@ -86,7 +86,7 @@ def test_a_diff_is_bounded() -> None:
     found = nginx_diff.compare({}, many)
     assert (len(found.files), found.more) == (nginx_diff.MOST_FILES, 7)
     assert (len(found.files[0].lines), found.files[0].more) == (nginx_diff.MOST_LINES, 3001 - nginx_diff.MOST_LINES)
-    shown = nginx_lines.lines_of(nginx_lines.NginxDiff(before="a", after="b", tree=found))
+    shown = nginx_lines.lines_of(past_diff.NginxDiff(before="a", after="b", tree=found))
     assert (shown[-2], shown[-1]) == ("    ... 2001 more lines", "... 7 more files")
 
 

@@ -8,8 +8,6 @@ from daemun.cli import output
 if typing.TYPE_CHECKING:
     from daemun.sources.history import file_changes, history_entry
 
-Json = dict[str, typing.Any]
-
 SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 TITLES = ("NUMBER", "WHEN", "STATE", "CHANGED", "BY")
 _MOST_NAMED = 3
@@ -47,9 +45,3 @@ def lines_of(changes: collections.abc.Iterable["file_changes.FileChange"], *, ma
         if len(shown) < len(one.lines):
             lines.append(f"    ... {len(one.lines) - len(shown)} more lines")
     return lines
-
-
-def change_json(one: "file_changes.FileChange") -> Json:
-    """Keys may be added, never renamed."""
-    key = "host" if one.is_site else "key"
-    return {key: one.name, "kind": one.kind.value, "file": one.file, "lines": list(one.lines)}

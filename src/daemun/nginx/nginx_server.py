@@ -318,8 +318,12 @@ class NginxServer(ports.ReverseProxy, ports.Succession):
         pids = (master.pid, *(worker.pid for worker in process.list_workers(master)))
         return master.pid, tuple(pid for pid in pids if kernel_processes.is_suspended(pid))
 
+    def find_hand_edits(self) -> tuple[hand_edits.HandEdit, ...]:
+        """What of the files that nginx runs with was edited by hand. Blocking."""
+        return self._generations.find_hand_edits()
+
     def _describe_hand_edits(self) -> tuple[model.Problem, ...]:
-        found = self._generations.find_hand_edits()
+        found = self.find_hand_edits()
         return (hand_edits.describe(found, self._layout.current),) if found else ()
 
     def _choose_confirm_socket(self) -> None:

@@ -17,8 +17,8 @@ NginxFiles = typing.Annotated[bool, typer.Option("--nginx-files", help="Show wha
 @common_options.with_settings
 def diff(
     chosen: settings.Settings,
-    one: One = history_access.NOW,
-    other: Other = history_access.FILE,
+    one: One = "now",
+    other: Other = "file",
     nginx_files: NginxFiles = False,
     as_json: common_options.AsJson = False,
 ) -> None:
@@ -27,38 +27,29 @@ def diff(
     Without arguments, between what was applied last and the file. Exits with 0 whether they differ or not.
     With --nginx-files both are made into nginx's files as daemun would make them now, without what containers request.
     """
-    from daemun.sources.history import file_changes
+    from daemun.sources.history import compared_entries
+    from daemun.wiring.offline import past_diff
 
-    book = history_access.open_book(chosen)
+    book, main = history_access.open_book(chosen), history_access.file_of(chosen)
     if nginx_files:
-        found = nginx_lines.compare(chosen, book, one, other)
+        differing = past_diff.compare(chosen, book, main, one, other)
         if as_json:
-            json_answer.print_json({"from": found.before, "to": found.after, **nginx_lines.diff_json(found)})
+            sides = {"from": differing.before, "to": differing.after}
+            json_answer.print_json({**sides, **past_diff.diff_json(differing)})
         else:
-            for line in nginx_lines.lines_of(found):
+            for line in nginx_lines.lines_of(differing):
                 output.print_line(line)
         history_access.complain_of_damage(chosen, book)
         return
-    before, after = (history_access.find_side(chosen, book, word) for word in (one, other))
-    changes = file_changes.compare(before.files, after.files)
-    routes: tuple[tuple[str, str], ...] = ()
-    if before.entry is not None and after.entry is not None:
-        routes = file_changes.compare_routes(before.entry, after.entry)
+    found = compared_entries.compare(book, one, other, main)
     if as_json:
-        json_answer.print_json(
-            {
-                "from": before.what,
-                "to": after.what,
-                "changes": [history_lines.change_json(change) for change in changes],
-                "containers": [{"kind": "added" if sign == "+" else "removed", "what": what} for sign, what in routes],
-            }
-        )
+        json_answer.print_json(compared_entries.comparison_json(found))
     else:
-        main = next(iter(after.files or before.files), "")
-        for line in history_lines.lines_of(changes, main=main, most=None):
+        name = next(iter(found.after.files or found.before.files), "")
+        for line in history_lines.lines_of(found.changes, main=name, most=None):
             output.print_line(line)
-        for sign, what in routes:
+        for sign, what in found.routes:
             output.print_line(f"{sign} {what}")
-        if not changes and not routes:
-            output.print_line(f"no difference between {before.what} and {after.what}")
+        if not found.changes and not found.routes:
+            output.print_line(f"no difference between {found.before.what} and {found.after.what}")
     history_access.complain_of_damage(chosen, book)

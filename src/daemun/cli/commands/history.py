@@ -30,9 +30,11 @@ def history(
     With a number, what daemun.yaml and the files that it includes held then. Secrets are never kept: `(hidden 7.1)`
     stands in place of each, with another number where it was another one.
     """
+    from daemun.sources.history import compared_entries
+
     book = history_access.open_book(chosen)
     if number is not None:
-        _show(history_access.find(book, number), as_json=as_json)
+        _show(compared_entries.find(book, number), as_json=as_json)
     else:
         found = list(itertools.islice(book.newest(), lines or None))
         if as_json:
@@ -47,14 +49,12 @@ def history(
 
 
 def _show(entry: "history_entry.HistoryEntry", *, as_json: bool) -> None:
-    from daemun.sources.history import history_entry, kept_secrets
+    from daemun.sources.history import compared_entries, kept_secrets
 
-    texts = kept_secrets.show_entry(entry)
     if as_json:
-        routes = [{"host": one.host, "path": one.path, "container": one.origin} for one in entry.routes]
-        held = {one.name: texts[one.name] if one.text is not None else None for one in entry.files}
-        json_answer.print_json({**history_entry.summary_json(entry), "content": held, "containers": routes})
+        json_answer.print_json(compared_entries.entry_json(entry))
         return
+    texts = kept_secrets.show_entry(entry)
     changed = ", ".join(entry.changes) + (f" and {entry.more} more" if entry.more else "")
     facts = [
         f"number {entry.number}, {entry.state.value}, {entry.at:%Y-%m-%d %H:%M:%SZ}, by {entry.author}",

@@ -22,6 +22,7 @@ from daemun.cli import (
 
 if typing.TYPE_CHECKING:
     from daemun.sources.history import file_changes
+    from daemun.wiring.offline import past_diff
 
 Json = dict[str, typing.Any]
 
@@ -43,11 +44,14 @@ def plan(chosen: settings.Settings, nginx_files: NginxFiles = False, as_json: co
     report = _hide_secrets(chosen, report)
     is_good = not problem_lines.errors_of(report["problems"])
     main, changes = _find_file_changes(chosen)
-    found = nginx_lines.compare_with_file(chosen) if nginx_files else None
+    found = _compare_nginx(chosen) if nginx_files else None
     if as_json:
-        of_nginx = {} if found is None else nginx_lines.diff_json(found)
+        from daemun.sources.history import compared_entries
+        from daemun.wiring.offline import past_diff
+
+        of_nginx = {} if found is None else past_diff.diff_json(found)
         json_answer.print_json(
-            {**report, **of_nginx, "file_changes": [history_lines.change_json(one) for one in changes]}
+            {**report, **of_nginx, "file_changes": [compared_entries.change_json(one) for one in changes]}
         )
     else:
         if daemon is None:
@@ -63,16 +67,27 @@ def plan(chosen: settings.Settings, nginx_files: NginxFiles = False, as_json: co
     raise typer.Exit(0 if is_good else 1)
 
 
+def _compare_nginx(chosen: settings.Settings) -> "past_diff.NginxDiff":
+    from daemun.wiring.offline import past_diff
+
+    try:
+        book = history_access.open_book(chosen)
+    except errors.ConfigError:
+        book = None
+    return past_diff.compare_with_file(chosen, book, history_access.file_of(chosen))
+
+
 def _hide_secrets(chosen: settings.Settings, report: Json) -> Json:
     """The report without secrets in nginx's lines, such as those of `request_headers`."""
     if not any(change.get("lines") for change in (*report["changes"], *report.get("streams", ()))):
         return report
+    from daemun.sources import yaml_holder
     from daemun.sources.history import kept_secrets
 
     known: list[kept_secrets.MaskedFiles] = []
     with contextlib.suppress(errors.DaemunError):
         file = history_access.file_of(chosen)
-        known.append(kept_secrets.mask_all(history_access.read_files(file)))
+        known.append(kept_secrets.mask_all(yaml_holder.read_all(file)))
         known.append(history_access.open_book(chosen).read_kept(file.name))
     written = {secret.written for files in known for one in files.values() if one is not None for secret in one.secrets}
 
@@ -94,16 +109,14 @@ def hide(report: Json, written: collections.abc.Set[str]) -> Json:
 def _find_file_changes(chosen: settings.Settings) -> "tuple[str, tuple[file_changes.FileChange, ...]]":
     """The name of daemun.yaml, and what of it and the files that it includes was not applied yet. Nothing is, where the
     history cannot tell: what is wrong with the file is among the problems."""
-    from daemun.sources.history import file_changes
+    from daemun.sources.history import compared_entries
 
     try:
-        book = history_access.open_book(chosen)
-        before, after = (
-            history_access.find_side(chosen, book, one) for one in (history_access.NOW, history_access.FILE)
-        )
+        book, main = history_access.open_book(chosen), history_access.file_of(chosen)
+        found = compared_entries.compare(book, compared_entries.NOW, compared_entries.FILE, main)
     except errors.DaemunError:
         return chosen.config.name, ()
-    return next(iter(after.files), chosen.config.name), file_changes.compare(before.files, after.files)
+    return next(iter(found.after.files), chosen.config.name), found.changes
 
 
 def _describe_apps(chosen: settings.Settings, report: Json) -> dict[str, str]:

@@ -4,4 +4,6 @@ secret_masks: the text of a file without its secrets, and with them again. kept_
 history_entry: one applied configuration, as a value. history_book: those that are kept, in the store.
 history_recorder: adds one after a round that changed something. file_changes: what differs between two of them, for
 people. past_files: the files as they were, and writing them. trial: a change that is undone unless it is confirmed.
+compared_entries, way_back: what commands and the API show of them, and how one goes back; applied_configurations: that
+for the API, while the daemon runs.
 """

@@ -25,7 +25,7 @@ _CREDITED_WITHIN = datetime.timedelta(seconds=30)
 _LONGEST_TEXT = 500
 EDIT = "edit of "
 START = "start"
-ROLLBACK = "daemun rollback "
+ROLLBACKS = ("daemun rollback ", "dashboard: rollback ")
 """How the author begins of what puts the files back by itself when they cannot go live."""
 
 
@@ -153,7 +153,7 @@ class Recorder:
     ) -> bool:
         """Whether the last entry is of a rollback that could not go live, and this one of the files as they were."""
         states = history_entry.EntryState
-        if last.state not in {states.FAILED, states.PARTLY} or not last.author.what.startswith(ROLLBACK):
+        if last.state not in {states.FAILED, states.PARTLY} or not last.author.what.startswith(ROLLBACKS):
             return False
         is_its_own = not callers or callers[-1].command == last.author.what
         if not is_its_own or entry.is_same(last) or entry.at - last.at >= _CREDITED_WITHIN:

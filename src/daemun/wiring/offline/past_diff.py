@@ -1,0 +1,111 @@
+"""What differs in nginx's files between two configurations: applied ones, and what the file holds. No secret is in
+them. Blocking."""
+
+import collections.abc
+import dataclasses
+import pathlib
+import typing
+
+from daemun import errors, settings
+from daemun.core.plan import nginx_diff
+from daemun.sources.history import compared_entries, history_book, secret_stand_ins
+from daemun.wiring.offline import past_rendering
+
+Json = dict[str, typing.Any]
+
+NOTHING = "no configuration"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NginxDiff:
+    """before, after: what is compared, for people. tree: what differs. notes: what the files lack."""
+
+    before: str
+    after: str
+    tree: nginx_diff.TreeDiff
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    what: str
+    files: dict[str, bytes]
+    notes: tuple[str, ...] = ()
+    moved: frozenset[str] = frozenset()
+
+
+def compare(chosen: settings.Settings, book: history_book.Book, main: pathlib.Path, one: str, other: str) -> NginxDiff:
+    """As `daemun diff` names them. main: daemun.yaml. Raises: DaemunError."""
+    before = _find(chosen, book, main, one, {})
+    return _compare(before, _find(chosen, book, main, other, before.files))
+
+
+def compare_with_file(chosen: settings.Settings, book: history_book.Book | None, main: pathlib.Path) -> NginxDiff:
+    """What was applied last, if anything was, with what the file holds. Where that cannot be, a note has the reason."""
+    names, before = dict[str, str](), _Side(what=NOTHING, files={})
+    try:
+        if book is not None:
+            names, before = book.find_secrets(main.name), _find(chosen, book, main, compared_entries.NOW, {})
+    except errors.ConfigError:
+        names = {}
+    try:
+        return _compare(before, _find_file(chosen, main, names, before.files))
+    except errors.DaemunError as error:
+        return _compare(before, dataclasses.replace(before, notes=(str(error),)))
+
+
+def _compare(before: _Side, after: _Side) -> NginxDiff:
+    tree = nginx_diff.compare(before.files, after.files, moved=after.moved)
+    return NginxDiff(before=before.what, after=after.what, tree=tree, notes=(*before.notes, *after.notes))
+
+
+def _find(
+    chosen: settings.Settings, book: history_book.Book, main: pathlib.Path, word: str, before: dict[str, bytes]
+) -> _Side:
+    """before: nginx's files of the other side, which this one follows."""
+    names = book.find_secrets(main.name)
+    if word == compared_entries.FILE:
+        return _find_file(chosen, main, names, before)
+    entry = compared_entries.find(book, word)
+    what = f"number {entry.number}"
+    if entry.files and not entry.can_be_restored:
+        raise errors.ConfigError(
+            f"cannot make nginx's files of {what}: what the file held then was no YAML that can be read, and was not "
+            "kept; name another number of `daemun history`"
+        )
+    side = _render(chosen, main, what, secret_stand_ins.fill_entry(entry, names), before)
+    lacks = (f"what containers requested at {what} is not in its files",) if entry.routes else ()
+    return dataclasses.replace(side, notes=(*side.notes, *lacks))
+
+
+def _find_file(
+    chosen: settings.Settings,
+    main: pathlib.Path,
+    names: collections.abc.Mapping[str, str],
+    before: dict[str, bytes],
+) -> _Side:
+    masked = compared_entries.mask_file(main)
+    return _render(chosen, main, str(main), secret_stand_ins.fill_files(masked, names), before)
+
+
+def _render(
+    chosen: settings.Settings, main: pathlib.Path, what: str, files: dict[str, bytes], before: dict[str, bytes]
+) -> _Side:
+    try:
+        made = past_rendering.render(chosen, main, files, before=before)
+    except errors.RenderError as error:
+        raise errors.ConfigError(f"cannot make nginx's files of {what}: {error}") from error
+    notes = tuple(f"not all of {what} can be made into nginx's files now: {one}" for one in made.problems)
+    return _Side(what=what, files=made.files, notes=notes, moved=made.moved)
+
+
+def diff_json(found: NginxDiff) -> Json:
+    """Keys may be added, never renamed."""
+    return {
+        "nginx_files": [
+            {"file": one.file, "kind": one.kind.value, "lines": list(one.lines), "more_lines": one.more}
+            for one in found.tree.files
+        ],
+        "more_nginx_files": found.tree.more,
+        "notes": list(found.notes),
+    }
