@@ -31,6 +31,7 @@ from daemun.sources import (
     yaml_include,
     yaml_meaning,
     yaml_positions,
+    yaml_site_places,
     yaml_splice,
 )
 
@@ -51,7 +52,7 @@ def add_route(file: File, host: str, target: str, *, route_path: str = "/", app:
     """
     if (cure := added_target.find_swapped(host, target, route_path)) is not None:
         raise ConfigError(f"cannot add {words.quoted(host)}: the name comes first, then where it goes; write `{cure}`")
-    edit = _Edit(file, host, f"cannot add {words.quoted(host)}")
+    edit = SiteEdit(file, host, f"cannot add {words.quoted(host)}")
     route_path = route_paths.normal(route_path)
     if (cause := url_rules.check_route_path(route_path)) is not None:
         raise edit.refused(f"path {words.quoted(route_path)} {cause}")
@@ -88,14 +89,14 @@ def add_route(file: File, host: str, target: str, *, route_path: str = "/", app:
 
 def remove_site(file: File, host: str) -> bytes | None:
     """Take a site with all its routes out of the file."""
-    edit = _Edit(file, host, f"cannot remove {words.quoted(host)}")
+    edit = SiteEdit(file, host, f"cannot remove {words.quoted(host)}")
     edit.check_known()
     return edit.write(edit.places.without_site(), yaml_meaning.NOTHING)
 
 
 def remove_route(file: File, host: str, route_path: str) -> bytes | None:
     """Take one route out of a site that has others."""
-    edit = _Edit(file, host, f"cannot remove route {words.quoted(route_path)} of {words.quoted(host)}")
+    edit = SiteEdit(file, host, f"cannot remove route {words.quoted(route_path)} of {words.quoted(host)}")
     edit.check_known()
     known = sorted(edit.entry.paths())
     if route_path not in known:
@@ -111,7 +112,7 @@ def remove_route(file: File, host: str, route_path: str) -> bytes | None:
 
 def set_enabled(file: File, host: str, *, enabled: bool) -> bytes | None:
     """Switch a site on or off."""
-    edit = _Edit(file, host, f"cannot {'enable' if enabled else 'disable'} {words.quoted(host)}")
+    edit = SiteEdit(file, host, f"cannot {'enable' if enabled else 'disable'} {words.quoted(host)}")
     edit.check_known()
     if edit.entry.is_enabled() == enabled:
         return edit.before
@@ -120,7 +121,7 @@ def set_enabled(file: File, host: str, *, enabled: bool) -> bytes | None:
 
 def set_maintenance(file: File, host: str, *, is_on: bool) -> bytes | None:
     """Close a site for a while, or open it again; what its `maintenance` has besides stays."""
-    edit = _Edit(file, host, f"cannot {'close' if is_on else 'open'} {words.quoted(host)}")
+    edit = SiteEdit(file, host, f"cannot {'close' if is_on else 'open'} {words.quoted(host)}")
     edit.check_known()
     now = datetime.datetime.now(datetime.UTC)
     if is_on and edit.site is not None and maintenance_option.OPTION.of(edit.site).is_over(now):
@@ -143,7 +144,7 @@ def lacks_sites(path: StrPath) -> bool:
     return not includes and _is_without_sites(document)
 
 
-class _Edit:
+class SiteEdit:
     """One edit of one site on its way: the content of the file, and the way back into it.
 
     what: "cannot VERB OBJECT", with which every refusal begins. before: the file's bytes; None: it does not exist.
@@ -153,7 +154,7 @@ class _Edit:
         self._file = file if isinstance(file, yaml_holder.Holder) else yaml_holder.of_path(file)
         self._path = self._file.path
         self._what = what
-        self.before = edited_file.read(self._path)
+        self.before = self._file.files.read(self._path)
         whole = self._decoded(self.before or b"")
         self.host = self._find_host(host, whole)
         self._excerpt = yaml_excerpt.make(whole, self._is_its_key)
@@ -163,7 +164,7 @@ class _Edit:
         self._document = yaml_positions.load(self._text, is_edited=True)
         if of_all := [item for item in self._errors if self._is_of_all(item)]:
             raise yaml_file.InvalidFileError(of_all)
-        self.places = _Places(self._text, self.host)
+        self.places = yaml_site_places.SitePlaces(self._text, self.host)
         if len(self.places.keys) > 1:
             raise self.refused(f"it is there twice; edit {self._path} by hand")
         self._key = next(
@@ -178,6 +179,11 @@ class _Edit:
 
     def mistakes(self) -> str:
         return "; ".join(str(item) for item in self._errors if item.host == self.host) or "it cannot be read"
+
+    @property
+    def text(self) -> str:
+        """That is edited: the whole file, or an excerpt."""
+        return self._text
 
     @property
     def entry(self) -> yaml_meaning.SiteValue:
@@ -219,7 +225,7 @@ class _Edit:
         if causes := [item.message for item in errors if self._without_place(item) not in known]:
             raise self.refused("; ".join(causes))
         bom = _BOM if (self.before or b"").startswith(_BOM) else b""
-        edited_file.replace(self._path, bom + whole.encode())
+        self._file.files.replace(self._path, bom + whole.encode())
         return self.before
 
     def _without_place(self, problem: model.Problem) -> tuple[str | None, str]:
@@ -274,96 +280,6 @@ def _with_sites(text: str) -> str:
 def _is_without_sites(document: yaml_positions.Document) -> bool:
     is_open = document.value is None or (isinstance(document.value, dict) and "sites" not in document.value)
     return is_open and not document.faults
-
-
-class _Places:
-    """Where a site stands in a text, and the texts in which it is changed. None: it stands there in no usual way.
-
-    keys: with which it is written, normally one.
-    """
-
-    def __init__(self, text: str, host: str) -> None:
-        root = yaml_positions.compose(text)
-        top = yaml_splice.entries(root) if root is not None else []
-        self._host = host
-        self._sites = next((entry for entry in top if entry.name == "sites"), None)
-        all_sites = yaml_splice.entries(self._sites.value) if self._sites is not None else []
-        found = [entry for entry in all_sites if yaml_holder.host_of(entry.name) == host]
-        self._site = found[0] if found else None
-        self.keys = [entry.name for entry in found]
-        is_block = bool(all_sites) and not yaml_splice.is_flow(all_sites[0].owner)
-        step = all_sites[0].key.start_mark.column - top[0].key.start_mark.column if is_block else 0
-        self._text = yaml_splice.SplicedText(text, step if 0 < step <= 8 else 2)
-
-    def with_route(self, route_path: str, target: str | yaml_splice.Lines) -> str | None:
-        line = yaml_splice.NewEntry(route_path, target)
-        if self._sites is None:
-            return None
-        if self._site is None:
-            value: str | yaml_splice.Lines = target if route_path == "/" and isinstance(target, str) else (line,)
-            return self._text.insert(self._sites, yaml_splice.NewEntry(self._host, value))
-        if (old := self._only_target()) is not None:
-            return self._text.replace(self._site, (yaml_splice.NewEntry("/", old), line))
-        holder = self._routes()
-        return None if holder is None else self._text.insert(holder, line)
-
-    def without_site(self) -> str | None:
-        if self._site is None or self._sites is None:
-            return None
-        return self._text.remove(self._site, holder=self._sites)
-
-    def without_route(self, route_path: str) -> str | None:
-        holder = self._routes()
-        found = [entry for entry in yaml_splice.entries(holder.value) if entry.name == route_path] if holder else []
-        return self._text.remove(found[0], holder=holder) if found and holder else None
-
-    def with_enabled(self, *, enabled: bool) -> str | None:
-        return self._with_option(yaml_splice.NewEntry("enabled", str(enabled).lower()))
-
-    def with_maintenance(self, *, is_on: bool) -> str | None:
-        word = str(is_on).lower()
-        options = {} if self._site is None else {one.name: one for one in yaml_splice.entries(self._site.value)}
-        old = options.get("maintenance")
-        if old is None or self._only_target() is not None or self._routes() is self._site:
-            return self._with_option(yaml_splice.NewEntry("maintenance", word))
-        inner = {one.name: one for one in yaml_splice.entries(old.value)}
-        if "on" in inner:
-            return self._text.replace(inner["on"], word)
-        if inner:
-            return self._text.insert(old, yaml_splice.NewEntry("on", word), first=True)
-        page = yaml_meaning.find_page(old.value.value)
-        if page is None:
-            return self._text.replace(old, word)
-        return self._text.replace(old, (yaml_splice.NewEntry("on", word), yaml_splice.NewEntry("page", page)))
-
-    def _with_option(self, line: yaml_splice.NewEntry) -> str | None:
-        """line: of an option with a plain value."""
-        if self._site is None or not isinstance(line.value, str):
-            return None
-        if (old := self._only_target()) is not None:
-            return self._text.replace(
-                self._site, (line, yaml_splice.NewEntry("routes", (yaml_splice.NewEntry("/", old),)))
-            )
-        options = {entry.name: entry for entry in yaml_splice.entries(self._site.value)}
-        if line.key in options:
-            return self._text.replace(options[line.key], line.value)
-        if self._routes() is self._site:
-            return self._text.wrap(self._site, line, "routes")
-        return self._text.insert(self._site, line, first=True)
-
-    def _only_target(self) -> str | None:
-        """The target of a site that is written as nothing else."""
-        value = self._site.value.value if self._site is not None else None
-        return value if isinstance(value, str) else None
-
-    def _routes(self) -> yaml_splice.MapEntry | None:
-        """The entry whose value maps paths: the site's own in the short form, else its `routes`."""
-        if self._site is None:
-            return None
-        options = yaml_splice.entries(self._site.value)
-        if all(route_paths.is_written(entry.name) for entry in options):
-            return self._site
-        return next((entry for entry in options if entry.name == "routes"), None)
 
 
 def _unplaced(route: model.Route) -> model.Route:

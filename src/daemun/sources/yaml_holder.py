@@ -8,7 +8,15 @@ import pathlib
 from daemun.core import short_texts
 from daemun.core.texts import words
 from daemun.errors import ConfigError, EnvironmentProblemError
-from daemun.sources import edited_file, yaml_blocks, yaml_excerpt, yaml_include, yaml_positions, yaml_reader
+from daemun.sources import (
+    edited_file,
+    file_access,
+    yaml_blocks,
+    yaml_excerpt,
+    yaml_include,
+    yaml_positions,
+    yaml_reader,
+)
 
 StrPath = str | os.PathLike[str]
 
@@ -16,7 +24,8 @@ StrPath = str | os.PathLike[str]
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
     """A file to be edited. name: how messages call it. main: daemun.yaml. is_included: that includes it. has_site: the
-    site is in it already. others: the hosts that other files have. unread: the names of those that cannot be read."""
+    site is in it already. others: the hosts that other files have. unread: the names of those that cannot be read.
+    files: how they are read and written."""
 
     path: pathlib.Path
     name: str
@@ -25,6 +34,7 @@ class Holder:
     has_site: bool = False
     others: frozenset[str] = frozenset()
     unread: tuple[str, ...] = ()
+    files: file_access.EditedFiles = file_access.DISK
 
 
 def of_path(path: StrPath) -> Holder:
@@ -32,17 +42,20 @@ def of_path(path: StrPath) -> Holder:
     return Holder(path=pathlib.Path(path), name=pathlib.Path(path).name, main=pathlib.Path(path))
 
 
-def find(main: pathlib.Path, host: str, *, file: str | None = None) -> Holder:
+def find(
+    main: pathlib.Path, host: str, *, file: str | None = None, files: file_access.EditedFiles = file_access.DISK
+) -> Holder:
     """The file that holds the site, or where a new one is written.
 
-    main: daemun.yaml. file: which one is to hold a new site, as a person named it; None: daemun.yaml.
+    main: daemun.yaml. file: which one is to hold a new site, as a person named it; None: daemun.yaml. files: how they
+    are read and written.
     Raises: ConfigError when two files hold the site, or `file` is none of those that are included, or another one
     than holds it; EnvironmentProblemError when daemun.yaml cannot be read.
     """
-    patterns = _find_patterns(main)
+    patterns = _find_patterns(main, files)
     wanted = _find_named(main, host, file, patterns) if file is not None else None
-    paths = yaml_include.list_files(patterns, main).paths
-    held = {path: _find_hosts(path) for path in ((main, *paths) if paths else ())}
+    paths = files.list_included(patterns, main)
+    held = {path: _find_hosts(path, files) for path in ((main, *paths) if paths else ())}
     holding = [path for path, hosts in held.items() if hosts is not None and host_of(host) in hosts]
     if len(holding) > 1:
         named = words.listed([_name(one, main) for one in holding], last="and")
@@ -60,6 +73,7 @@ def find(main: pathlib.Path, host: str, *, file: str | None = None) -> Holder:
         has_site=bool(holding),
         others=frozenset(one for path, hosts in held.items() if path != chosen for one in hosts or ()),
         unread=tuple(_name(path, main) for path, hosts in held.items() if hosts is None),
+        files=files,
     )
 
 
@@ -67,7 +81,7 @@ def read_all(main: pathlib.Path) -> dict[str, bytes]:
     """What daemun.yaml holds, by its name, and those that it includes, by theirs. Without those that are not there or
     cannot be read. Raises: EnvironmentProblemError when daemun.yaml cannot be read."""
     content = edited_file.read(main)
-    paths = yaml_include.list_files(_find_patterns(main), main).paths if content is not None else ()
+    paths = yaml_include.list_files(_find_patterns(main, file_access.DISK), main).paths if content is not None else ()
     included = {one.name: one.content for one in yaml_include.read(paths, main.parent) if one.content is not None}
     return ({} if content is None else {main.name: content}) | included
 
@@ -84,18 +98,18 @@ def _name(path: pathlib.Path, main: pathlib.Path) -> str:
     return yaml_include.name_of(path, main.parent)
 
 
-def _find_patterns(main: pathlib.Path) -> tuple[yaml_include.Pattern, ...]:
-    text = yaml_positions.decode(edited_file.read(main) or b"", [])
+def _find_patterns(main: pathlib.Path, files: file_access.EditedFiles) -> tuple[yaml_include.Pattern, ...]:
+    text = yaml_positions.decode(files.read(main) or b"", [])
     if text is None or yaml_include.KEY not in text:
         return ()
     excerpt = yaml_excerpt.make(text, lambda _: False)
     return yaml_reader.Reader(main.name, main.parent).read(text if excerpt is None else excerpt.text).include
 
 
-def _find_hosts(path: pathlib.Path) -> frozenset[str] | None:
+def _find_hosts(path: pathlib.Path, files: file_access.EditedFiles) -> frozenset[str] | None:
     """The hosts that a file has. None: it cannot be read."""
     try:
-        return find_hosts(edited_file.read(path) or b"")
+        return find_hosts(files.read(path) or b"")
     except EnvironmentProblemError:
         return None
 

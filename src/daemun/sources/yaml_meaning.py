@@ -67,6 +67,30 @@ class SiteValue:
         page = find_page(old)
         return self._with_option("maintenance", is_on if page is None else {"on": is_on, "page": page})
 
+    def with_value(self, name: str, value: object) -> object:
+        """value: NOTHING: without it."""
+        if value is not NOTHING:
+            return self._with_option(name, value)
+        if isinstance(self.value, dict) and not self._is_short():
+            return {key: one for key, one in self.value.items() if key != name}
+        return self.value
+
+    def with_route_value(self, path: str, index: int | None, name: str, value: object) -> object:
+        """value: NOTHING: without it. index: of one of several routes of the path."""
+        if isinstance(self.value, str):
+            route = _with_key(self.value, name, value)
+            return route if isinstance(route, str) else {"/": route}
+        routes = self._routes()
+        if routes is None or path not in routes:
+            return _UNKNOWN
+        several = routes[path]
+        if index is None:
+            return self._with_routes({**routes, path: _with_key(several, name, value)})
+        if not isinstance(several, list) or not 0 <= index < len(several):
+            return _UNKNOWN
+        changed = [*several[:index], _with_key(several[index], name, value), *several[index + 1 :]]
+        return self._with_routes({**routes, path: changed})
+
     def _with_option(self, name: str, value: object) -> object:
         if isinstance(self.value, str):
             return {name: value, "routes": {"/": self.value}}
@@ -89,6 +113,17 @@ class SiteValue:
     def _with_routes(self, routes: dict[str, object]) -> object:
         assert isinstance(self.value, dict)
         return routes if self._is_short() else {**self.value, "routes": routes}
+
+
+def _with_key(route: object, name: str, value: object) -> object:
+    """A route, a target or a map, with a key or without it."""
+    if isinstance(route, str) and value is NOTHING:
+        return route
+    found = {"to": route} if isinstance(route, str) else route
+    if not isinstance(found, dict):
+        return _UNKNOWN
+    others = {key: one for key, one in found.items() if key != name}
+    return others if value is NOTHING else {**others, name: value}
 
 
 def find_page(written: object) -> str | None:

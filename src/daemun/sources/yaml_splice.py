@@ -18,20 +18,40 @@ Lines = tuple["NewEntry", ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Verbatim:
+    """A value that is YAML already. flow: in one line. lines: of a text that is written below `|`, with its mark."""
+
+    flow: str
+    mark: str = "|"
+    lines: tuple[str, ...] = ()
+
+    def block(self, indent: int) -> list[str]:
+        """What stands behind the key's colon, and the lines below it."""
+        if not self.lines:
+            return [self.flow]
+        return [self.mark, *(f"{' ' * indent}{line}" if line else "" for line in self.lines)]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class NewEntry:
     """A new entry. value: its text, or the entries below it."""
 
     key: str
-    value: str | Lines
+    value: str | Lines | Verbatim
 
     def flow(self) -> str:
         """As in `{key: value}`."""
         if isinstance(self.value, str):
             return f"{scalar(self.key)}: {scalar(self.value)}"
+        if isinstance(self.value, Verbatim):
+            return f"{scalar(self.key)}: {self.value.flow}"
         return f"{scalar(self.key)}: {flow_map(self.value)}"
 
     def block(self, indent: int, step: int) -> list[str]:
         """As lines of their own."""
+        if isinstance(self.value, Verbatim):
+            first, *below = self.value.block(indent + step)
+            return [f"{' ' * indent}{scalar(self.key)}: {first}", *below]
         if isinstance(self.value, str) or not self.value:
             return [" " * indent + self.flow()]
         below = [text for line in self.value for text in line.block(indent + step, step)]
@@ -118,9 +138,15 @@ class SplicedText:
         colon = self._colon(holder)
         return f"{cut[:colon]} {{}}{cut[colon:]}"
 
-    def replace(self, entry: MapEntry, value: str | Lines) -> str:
+    def replace(self, entry: MapEntry, value: str | Lines | Verbatim) -> str:
         """Another value for an entry. A comment behind the old one stays behind the key."""
         colon, end = self._colon(entry), self._end(entry)
+        if isinstance(value, Verbatim):
+            if is_flow(entry.owner) or not value.lines:
+                return f"{self.text[:colon]} {value.flow}{self.text[end:]}"
+            mark, *below = value.block(entry.key.start_mark.column + self.step)
+            cut = f"{self.text[:colon]} {mark}{self.text[end:]}"
+            return SplicedText(cut, self.step)._put_lines(colon, below)
         if isinstance(value, str):
             return f"{self.text[:colon]} {scalar(value)}{self.text[end:]}"
         if is_flow(entry.owner):
