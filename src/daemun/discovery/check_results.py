@@ -11,7 +11,9 @@ import dataclasses
 import datetime
 import typing
 
+from daemun.core import model
 from daemun.core.options import health_option
+from daemun.core.served import server_history
 from daemun.core.services import dns_service
 from daemun.discovery import service_table
 
@@ -35,13 +37,14 @@ class CheckedEndpoint:
 class CheckStreak:
     """is_well: None before the first check. in_a_row: checks that contradict it, one after another.
 
-    reason: why the last failed check failed. since: when it became unwell; None while it is not.
+    reason: why the last failed check failed. since: when it became unwell; None while it is not. history: of verdicts.
     """
 
     is_well: bool | None = None
     in_a_row: int = 0
     reason: str | None = None
     since: datetime.datetime | None = None
+    history: server_history.History = dataclasses.field(default=(), compare=False)
 
 
 UNKNOWN = CheckStreak()
@@ -59,7 +62,12 @@ def judge(
         return dataclasses.replace(streak, in_a_row=0, reason=failure)
     if streak.in_a_row + 1 < needed:
         return dataclasses.replace(streak, in_a_row=streak.in_a_row + 1, reason=failure or streak.reason)
-    return CheckStreak(is_well=succeeded, reason=failure, since=None if succeeded else now)
+    return CheckStreak(
+        is_well=succeeded,
+        reason=failure,
+        since=None if succeeded else now,
+        history=server_history.follow(streak.history, None if succeeded else model.Trouble.UNWELL, failure, now),
+    )
 
 
 def choose(

@@ -360,10 +360,16 @@ def _look_of(endpoint: service_table.ServiceEndpoint, streak: check_results.Chec
     shown = f"[{endpoint.address}]" if endpoint.address.version == 6 else str(endpoint.address)
     server, now = f"{shown}:{endpoint.port}", datetime.datetime.now(datetime.UTC)
     if streak.is_well:
-        return model.ServerLook(server=server, at=now)
+        return model.ServerLook(server=server, at=now, history=streak.history)
     found = server_answers.unwell(server, streak.reason)
     return model.ServerLook(
-        server=server, at=now, trouble=found.trouble, cause=found.cause, cure=found.cure, since=streak.since
+        server=server,
+        at=now,
+        trouble=found.trouble,
+        cause=found.cause,
+        cure=found.cure,
+        since=streak.since,
+        history=streak.history,
     )
 
 

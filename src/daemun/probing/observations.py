@@ -5,7 +5,7 @@ import dataclasses
 import datetime
 
 from daemun.core import model
-from daemun.core.served import probe_targets, served_judgement, server_answers, upstream_errors
+from daemun.core.served import probe_targets, served_judgement, server_answers, server_history, upstream_errors
 from daemun.core.texts import names, route_paths
 
 Key = tuple[str, str, int]
@@ -129,6 +129,9 @@ class Looks:
                     cause=one.cause,
                     cure=one.cure,
                     since=since if one.trouble is not None else None,
+                    history=server_history.follow(
+                        known.history if known is not None else (), one.trouble, one.cause, now
+                    ),
                 )
             )
         self._servers[key] = tuple(looks)

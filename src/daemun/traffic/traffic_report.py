@@ -6,8 +6,8 @@ import sqlite3
 
 from daemun import causes, errors
 from daemun.core import layout
-from daemun.core.traffic import error_shares, traffic_sums
-from daemun.traffic import traffic_files, traffic_store
+from daemun.core.traffic import error_shares, traffic_series, traffic_sums
+from daemun.traffic import stored_rows, traffic_files, traffic_store
 
 _MOST_BYTES = 256 << 20
 """Of lines that were not counted yet, of a gate without a daemon."""
@@ -40,7 +40,7 @@ def read_opened(paths: layout.Layout, files: traffic_files.TrafficFiles | None, 
     kept = _read_store(pathlib.Path(paths.traffic_store), since_s, now_s)
     found = dict(kept.sums)
     try:
-        rest = {} if files is None else _read_rest(paths, files, kept, now_s)
+        rest = {} if files is None else _read_rest(paths, files, kept.positions, kept.read_at_s, now_s)
     except OSError as error:
         raise cannot_read(paths.logs, error) from error
     for (start, series), sums in rest.items():
@@ -55,12 +55,43 @@ def _read_store(path: pathlib.Path, since_s: float, now_s: float) -> traffic_sto
     except FileNotFoundError:
         return traffic_store.StoredTraffic()
     except sqlite3.Error as error:
-        raise errors.EnvironmentProblemError(
-            f"cannot read the numbers of requests in {path}: {error}; a damaged file is set aside when `daemun up` "
-            "starts anew"
-        ) from error
+        raise _cannot_use(path, error) from error
     except OSError as error:
         raise cannot_read(str(path), error) from error
+
+
+def _cannot_use(path: pathlib.Path, error: sqlite3.Error) -> errors.EnvironmentProblemError:
+    return errors.EnvironmentProblemError(
+        f"cannot read the numbers of requests in {path}: {error}; a damaged file is set aside when `daemun up` "
+        "starts anew"
+    )
+
+
+def read_over_time(
+    paths: layout.Layout, site: str, since_s: float, now_s: float, *, is_by_hour: bool
+) -> tuple[traffic_series.Row, ...]:
+    """Of one site since then, each minute or hour apart. The last 24 hours are known by minute.
+
+    Raises: EnvironmentProblemError, also where it would take longer than some seconds."""
+    seconds = traffic_store.HOUR_S if is_by_hour else traffic_sums.MINUTE_S
+    files = open_files(paths)
+    with contextlib.nullcontext() if files is None else contextlib.closing(files):
+        try:
+            kept = stored_rows.read_over_time(
+                pathlib.Path(paths.traffic_store), site, seconds=seconds, since_s=since_s, most_s=_MOST_S
+            )
+        except FileNotFoundError:
+            kept = stored_rows.StoredRows()
+        except sqlite3.Error as error:
+            raise _cannot_use(pathlib.Path(paths.traffic_store), error) from error
+        except OSError as error:
+            raise cannot_read(paths.traffic_store, error) from error
+        try:
+            rest = {} if files is None else _read_rest(paths, files, kept.positions, kept.read_at_s, now_s)
+        except OSError as error:
+            raise cannot_read(paths.logs, error) from error
+    further = ((start, series, sums) for (start, series), sums in rest.items() if series.site == site)
+    return (*kept.rows, *further)
 
 
 def count_errors(paths: layout.Layout, since_s: float, now_s: float) -> dict[str, error_shares.ErrorShare] | None:
@@ -75,11 +106,15 @@ def count_errors(paths: layout.Layout, since_s: float, now_s: float) -> dict[str
 
 
 def _read_rest(
-    paths: layout.Layout, files: traffic_files.TrafficFiles, kept: traffic_store.StoredTraffic, now_s: float
+    paths: layout.Layout,
+    files: traffic_files.TrafficFiles,
+    positions: tuple[traffic_files.Position, ...],
+    read_at_s: float | None,
+    now_s: float,
 ) -> dict[traffic_sums.Key, traffic_sums.Sums]:
-    files.resume(kept.positions)
+    files.resume(positions)
     addition = traffic_sums.Addition(paths.run)
-    backlog = traffic_files.Backlog(files.count_unread(), kept.read_at_s, now_s)
+    backlog = traffic_files.Backlog(files.count_unread(), read_at_s, now_s)
     for lines in files.read(_MOST_BYTES):
         written_s = backlog.note(lines)
         addition.add(lines, now_s if written_s is None else written_s)

@@ -16,11 +16,10 @@ import pathlib
 import re
 import sqlite3
 import time
-import typing
 
 from daemun import regular_files
 from daemun.core.traffic import error_shares, traffic_sums
-from daemun.traffic import traffic_files
+from daemun.traffic import stored_rows, traffic_files
 
 MINUTES, HOURS = 24 * 60, 90 * 24
 MOST_BYTES = 512 << 20
@@ -84,7 +83,6 @@ SELECT 1 FROM series WHERE typeof(site) <> 'text' OR typeof(route) <> 'text' OR 
 _CHECKED_S = 2.0
 """What is there is looked at when it is opened, for so long at most: a damaged part that is written no more would be
 met by whoever reads it, each time."""
-_MOST_OF_A_FILE = (1 << 63) - 1
 _STEPS = 20_000
 """Of SQLite, some milliseconds, after which it is looked whether a query takes too long."""
 
@@ -140,7 +138,7 @@ class TrafficStore:
 
     def read_marks(self) -> tuple[tuple[traffic_files.Position, ...], float | None]:
         """How far files were read, and when, in seconds since the epoch; None: never. Raises: sqlite3.Error."""
-        return _read_marks(self._database)
+        return stored_rows.read_marks(self._database)
 
     def add(
         self,
@@ -249,15 +247,17 @@ def read(path: pathlib.Path, since_s: float, now_s: float) -> StoredTraffic:
     database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
     try:
         database.execute("BEGIN")  # one view of both
-        if _is_new(database):
+        if stored_rows.is_new(database):
             return StoredTraffic()
-        positions, read_at_s = _read_marks(database)
+        positions, read_at_s = stored_rows.read_marks(database)
         found: dict[traffic_sums.Series, traffic_sums.Sums] = {}
         rows = database.execute(_USED, (seconds, since_s - since_s % seconds, now_s + HOUR_S))
         for site, route, server, *sums in rows:
             if not (isinstance(site, str) and isinstance(route, str) and isinstance(server, str)):
-                raise _damage("names that are no text")
-            found.setdefault(traffic_sums.Series(site, route, server), traffic_sums.Sums()).add(_read_sums(*sums))
+                raise stored_rows.damage("names that are no text")
+            found.setdefault(traffic_sums.Series(site, route, server), traffic_sums.Sums()).add(
+                stored_rows.read_sums(*sums)
+            )
         return StoredTraffic(sums=tuple(found.items()), positions=positions, read_at_s=read_at_s)
     finally:
         database.close()
@@ -276,7 +276,7 @@ def count_errors(
     try:
         database.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS)
         database.execute("BEGIN")  # one view of both
-        if _is_new(database):
+        if stored_rows.is_new(database):
             return {}
         within = (traffic_sums.MINUTE_S, since_s, now_s + HOUR_S)
         errors = [
@@ -349,43 +349,6 @@ def _merge(one: str, other: str) -> str:
 
 def _write(counts: collections.abc.Mapping[str, int]) -> str:
     return json.dumps(counts, separators=(",", ":"))
-
-
-def _is_new(database: sqlite3.Connection) -> bool:
-    """Whether the daemon made the file and has not written anything into it yet."""
-    return bool(database.execute("PRAGMA user_version").fetchone()[0] == 0)
-
-
-def _read_marks(database: sqlite3.Connection) -> tuple[tuple[traffic_files.Position, ...], float | None]:
-    rows = database.execute("SELECT inode, head_length, digest, position, read_at FROM file").fetchall()
-    for inode, head_length, digest, position, read_at in rows:
-        numbers = (inode, head_length, position)
-        are_right = all(isinstance(one, int) and 0 <= one <= _MOST_OF_A_FILE for one in numbers)
-        if not (are_right and head_length <= traffic_files.HEAD_BYTES and isinstance(digest, bytes)):
-            raise _damage("a position in a file that there cannot be")
-        if not isinstance(read_at, int | float):
-            raise _damage("a time that is none")
-    return tuple(traffic_files.Position(*row[:4]) for row in rows), max((row[4] for row in rows), default=None)
-
-
-def _read_sums(requests: object, bytes_out: object, bytes_in: object, counts: object) -> traffic_sums.Sums:
-    """Of a row. SQLite keeps what is written into a column, whatever its type is (sqlite.org/flexnum.html)."""
-    try:
-        known = json.loads(counts) if isinstance(counts, str) else None
-    except ValueError as error:
-        raise _damage("counts that are no JSON") from error
-    numbers = [requests, bytes_out, bytes_in, *(known.values() if isinstance(known, dict) else ("",))]
-    if not isinstance(known, dict) or not all(isinstance(one, int) for one in numbers):
-        raise _damage("sums that are no numbers")
-    requests, bytes_out, bytes_in = typing.cast(tuple[int, int, int], (requests, bytes_out, bytes_in))
-    return traffic_sums.Sums(requests=requests, bytes_out=bytes_out, bytes_in=bytes_in, counts=known)
-
-
-def _damage(what: str) -> sqlite3.DatabaseError:
-    """As SQLite reports that the file is wrong."""
-    error = sqlite3.DatabaseError(f"it holds {what}")
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error
 
 
 def _by_hour(

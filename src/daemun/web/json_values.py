@@ -195,7 +195,7 @@ def _handshake_json(one: model.HandshakeLook) -> Json:
     }
 
 
-def _server_json(one: model.ServerLook) -> Json:
+def server_json(one: model.ServerLook) -> Json:
     """`state` is "answers", or what is wrong."""
     return {
         "server": one.server,
@@ -207,7 +207,7 @@ def _server_json(one: model.ServerLook) -> Json:
     }
 
 
-def _error_json(error: model.UpstreamError | None) -> Json | None:
+def error_json(error: model.UpstreamError | None) -> Json | None:
     """`count` is how many of the same cause came one after another, at least; `nginx` are nginx's own words."""
     if error is None:
         return None
@@ -242,9 +242,9 @@ def route_json(route: model.Route, pools: Pools, look: model.RouteLook | None = 
         "to": to,
         "app": app_option.OPTION.of(action),
         "origin": str(route.origin),
-        "servers": [_server_json(one) for one in look.servers] if look is not None else [],
-        "judges": [_server_json(one) for one in look.judges] if look is not None else [],
-        "last_error": None if look is None else _error_json(look.last_error),
+        "servers": [server_json(one) for one in look.servers] if look is not None else [],
+        "judges": [server_json(one) for one in look.judges] if look is not None else [],
+        "last_error": None if look is None else error_json(look.last_error),
     }
 
 
@@ -271,9 +271,9 @@ def stream_json(item: model.StreamStatus, certificate: model.CertificateStatus |
         "cure": item.cure,
         "since": instant_json(item.since),
         "certificate": None if certificate is None else certificate_json(certificate),
-        "servers": [_server_json(one) for one in look.servers],
+        "servers": [server_json(one) for one in look.servers],
         "handshakes": [_handshake_json(one) for one in look.handshakes],
-        "last_error": _error_json(look.last_error),
+        "last_error": error_json(look.last_error),
         "served": item.is_served and item.state is not model.SiteState.DISABLED,
     }
 

@@ -83,12 +83,22 @@ class Aim:
     shows_certificate: bool = False
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServerChange:
+    """A look that found something else than the one before. trouble: None: it answers again. cause: in words."""
+
+    at: datetime.datetime
+    trouble: Trouble | None
+    cause: str | None = None
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLook:
     """What a look at one server found. server: with its address where a name stands for it.
 
     trouble: None: it answers. cause, cure: in words, with trouble. at: of the last look. since: of the first of those
-    in a row that found trouble.
+    in a row that found trouble. history: the last changes, the oldest first (`served.server_history`); empty: it was
+    never in trouble.
     """
 
     server: str
@@ -97,6 +107,7 @@ class ServerLook:
     cause: str | None = None
     cure: str | None = None
     since: datetime.datetime | None = None
+    history: tuple[ServerChange, ...] = dataclasses.field(default=(), compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What dashboards show, worked out from values: pictures and words. Pure."""
