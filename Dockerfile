@@ -12,6 +12,7 @@ RUN scripts/apt-install python3 python3-venv
 COPY . .
 RUN python3 -m venv tools \
     && tools/bin/pip install --no-cache-dir $PIP_OPTIONS --constraint constraints.txt hatchling \
+        $(python3 scripts/frontend.py --requirements) \
     && tools/bin/pip wheel --no-build-isolation --no-deps --wheel-dir dist . \
     && python3 -m venv /opt/daemun \
     && /opt/daemun/bin/pip install --no-cache-dir $PIP_OPTIONS --constraint constraints.txt "$(echo dist/*.whl)[nginx]" \

@@ -16,6 +16,8 @@ DEMO_READY := $(VENV)/.demo-ready
 TEST_READY := $(VENV)/.test-ready
 NGINX_READY := $(VENV)/.nginx-ready
 PINS := pyproject.toml constraints.txt
+# What the dashboard's pages load of others; scripts/frontend.py builds it anew when its content has changed.
+FRONTEND := src/daemun/dashboard/static/vendor/.built
 PIP := $(BIN)/pip --quiet --disable-pip-version-check --no-input
 # The build backend is pinned, too: it comes from the constraints, not from an isolated, unpinned build environment.
 BUILD := --no-build-isolation --constraint constraints.txt
@@ -51,7 +53,7 @@ format: $(TEST_READY) ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-wheel: $(TEST_READY) ## dist/daemun-VERSION-py3-none-any.whl
+wheel: $(TEST_READY) $(FRONTEND) ## dist/daemun-VERSION-py3-none-any.whl
 	$(PIP) wheel $(BUILD) --no-deps --wheel-dir dist .
 
 install: ## this version in a folder below $(PREFIX), a link to it in $(BINDIR), an account for nginx's workers (as root)
@@ -63,13 +65,17 @@ pins: ## constraints.txt anew, with the newest versions
 	scripts/pin
 
 clean: ## remove all that make made here
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(dir $(FRONTEND)) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(BIN)/pip:
 	@echo "Setting up $(VENV) (once)"
 	@scripts/make-venv $(VENV)
 
-$(DEMO_READY): $(PINS) | $(BIN)/pip
+$(FRONTEND): $(wildcard frontend/* frontend/.npmrc) scripts/frontend.py | $(BIN)/pip
+	@needed=$$($(BIN)/python scripts/frontend.py --requirements); [ -z "$$needed" ] || $(PIP) install $$needed
+	@$(BIN)/python scripts/frontend.py
+
+$(DEMO_READY): $(PINS) | $(BIN)/pip $(FRONTEND)
 	@echo "Installing daemun and its bundled nginx into $(VENV)"
 	@$(PIP) install --constraint constraints.txt hatchling editables
 	@$(PIP) install $(BUILD) --editable '.[nginx]'
@@ -79,7 +85,7 @@ $(NGINX_READY): | $(DEMO_READY)
 	@[ "$(NGINX)" != best ] || $(BIN)/daemun nginx install --best --shared || :
 	@touch $@
 
-$(TEST_READY): $(PINS) $(DEMO_READY)
+$(TEST_READY): $(PINS) $(DEMO_READY) | $(FRONTEND)
 	@echo "Installing the test tools into $(VENV)"
 	@$(PIP) install $(BUILD) --editable '.[nginx,test]'
 	@touch $@

@@ -24,8 +24,8 @@ BASE = "daemun-test/base:latest"
 ROOT = pathlib.Path(__file__).parents[2]
 CACHE = pathlib.Path(os.environ["XDG_CACHE_HOME"], "daemun") if os.environ.get("XDG_CACHE_HOME") else ROOT / ".cache"
 PACKAGES = "python3,python3-venv,ca-certificates"
-_FILES = ("Dockerfile", ".dockerignore", "LICENSE", "README.md", "constraints.txt", "pyproject.toml")
-_FOLDERS = ("scripts", "src")
+_FILES = ("Dockerfile", ".dockerignore", "LICENSE", "README.md", "constraints.txt", "hatch_build.py", "pyproject.toml")
+_FOLDERS = ("frontend", "scripts", "src")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,2 @@
+// The editor of daemun.yaml: CodeMirror 6 in a custom element around a textarea. Bundled by scripts/frontend.py.
+export {};

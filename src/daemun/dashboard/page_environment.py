@@ -1,0 +1,67 @@
+"""Jinja with all that the pages' templates use."""
+
+import datetime
+import functools
+import hashlib
+import typing
+
+import jinja2
+
+from daemun import package_data
+from daemun.dashboard import figures, page_frame, page_texts
+
+STATIC = "/static"
+"""Where the files of the folder static are, by the names that `asset` gives."""
+
+
+@functools.cache
+def asset(name: str) -> str:
+    """The address of a file of the folder static. It changes with the content, so that browsers may keep it for ever.
+
+    Raises: FileNotFoundError when there is none, or the frontend was not built (scripts/frontend.py).
+    """
+    digest = hashlib.sha256(package_data.read_bytes(f"dashboard/static/{name}")).hexdigest()[:12]
+    return f"{STATIC}/{name}?v={digest}"
+
+
+def make() -> jinja2.Environment:
+    """One for the process: it keeps the templates that it has compiled."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("daemun.dashboard"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(
+        number=figures.number,
+        size=figures.size,
+        percent=figures.percent,
+        seconds=figures.seconds,
+        moment=figures.moment,
+        stamp=figures.stamp,
+    )
+    environment.globals.update(
+        asset=asset,
+        polylines=figures.polylines,
+        graph_rows=figures.graph_rows,
+        span=figures.span,
+        entries=page_frame.ENTRIES,
+        languages=page_texts.LANGUAGES,
+    )
+    return environment
+
+
+def render(
+    environment: jinja2.Environment,
+    template: str,
+    page: page_frame.Frame,
+    *,
+    now: datetime.datetime | None = None,
+    **values: typing.Any,
+) -> str:
+    """A page. now: for what says how long ago something was."""
+    texts = page_texts.Texts(page.language)
+    now = now or datetime.datetime.now(datetime.UTC)
+    return environment.get_template(template).render(page=page, t=texts, nonce=page.nonce, now=now, **values)

@@ -1,0 +1,1 @@
+"""The pages, an area in a module each: `routes(app)` gives its addresses."""

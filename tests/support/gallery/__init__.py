@@ -1,0 +1,115 @@
+"""Every component of the dashboard's pages on one page, rendered by Jinja alone, and served as the dashboard does."""
+
+import datetime
+import math
+import pathlib
+import secrets
+import typing
+
+import jinja2
+import starlette.applications
+import starlette.requests
+import starlette.responses
+import starlette.routing
+import starlette.staticfiles
+
+from daemun.dashboard import list_view, page_environment, page_frame, page_texts
+
+HOSTILE = "<img src=x onerror=alert(1)>'\"`{{7*7}}</script>\u202e"
+NOW = datetime.datetime(2026, 11, 30, 9, 10, 11, tzinfo=datetime.UTC)
+_STATIC = pathlib.Path(page_environment.__file__).with_name("static")
+
+
+def environment() -> jinja2.Environment:
+    found = page_environment.make()
+    assert found.loader is not None
+    found.loader = jinja2.ChoiceLoader([found.loader, jinja2.FileSystemLoader(pathlib.Path(__file__).parent)])
+    return found
+
+
+def render(language: str = "en", nonce: str = "n0nce", **changes: typing.Any) -> str:
+    """The page. changes: of the frame."""
+    frame: dict[str, typing.Any] = {
+        "language": language,
+        "nonce": nonce,
+        "path": "/gallery?a=1",
+        "entry": "sites",
+        "viewer": page_frame.Viewer(name=HOSTILE, role="own"),
+        "state": page_frame.State.BAD,
+        "needs_you": 2,
+        "as_of": NOW - datetime.timedelta(seconds=2),
+        "command": "daemun status wiki.example.com --json",
+        "messages": (
+            page_frame.Message(
+                tone=page_frame.Tone.DONE, text="wiki.example.com is live", link="/history/12", link_text="12"
+            ),
+            page_frame.Message(tone=page_frame.Tone.WARNING, text=HOSTILE),
+            page_frame.Message(tone=page_frame.Tone.FAILED, text="nginx refused it", details=f"{HOSTILE}\nline 2"),
+        ),
+    }
+    page = page_frame.Frame(**(frame | changes))
+    return page_environment.render(environment(), "gallery.html", page, now=NOW, **_values(page_texts.Texts(language)))
+
+
+def _values(texts: page_texts.Texts) -> dict[str, typing.Any]:
+    times = [int(NOW.timestamp()) - 300 * (288 - step) for step in range(288)]
+    wave: list[float | None] = [20 + 15 * math.sin(step / 20) + (step * 7919 % 13) / 3 for step in range(288)]
+    gap = [*wave[:100], *([None] * 20), *wave[120:]]
+    columns = (
+        list_view.Column(key="host", label=texts("base.sites")),
+        list_view.Column(key="state", label="Settings"),
+        list_view.Column(key="certificate", label="Certificate"),
+        list_view.Column(key="traffic", label="Traffic", sortable=False),
+        list_view.Column(key="requests", label="Requests", number=True),
+        list_view.Column(key="p95", label="p95", number=True),
+        list_view.Column(key="changed", label="Last change"),
+    )
+    query = {"q": HOSTILE, "state": "bad", "sort": "-requests", "page": "2"}
+    listed = list_view.read_list("/sites", query, sorts=[one.key for one in columns], filters=("q", "state"))
+    hosts = (
+        "wiki.example.com",
+        "a-very-long-name-of-a-site-that-somebody-chose.internal.example.com",
+        HOSTILE,
+        "chat.test",
+    )
+    return {
+        "earlier": NOW - datetime.timedelta(minutes=4),
+        "later": NOW + datetime.timedelta(days=12),
+        "hostile": HOSTILE,
+        "times": times,
+        "series": [
+            {"label": "requests", "values": gap},
+            {"label": HOSTILE, "values": [value and value / 2 for value in gap]},
+            {"label": "5xx", "values": [0 if value is None else value / 40 for value in gap], "colour": "bad"},
+        ],
+        "days": [
+            ("bad" if step == 40 else "warning" if step == 70 else "unknown" if step < 9 else "good", f"day {step}")
+            for step in range(90)
+        ],
+        "columns": columns,
+        "list": listed.with_total(4321),
+        "sites": [
+            {
+                "host": host,
+                "state": state,
+                "values": gap[step * 30 :][:60],
+                "requests": 10 ** (step * 2 + 1),
+                "p95": 0.01 * 9**step,
+            }
+            for step, (host, state) in enumerate(zip(hosts, ("good", "warning", "bad", "unknown"), strict=True))
+        ],
+    }
+
+
+def app() -> starlette.applications.Starlette:
+    """/?language=ko: the page, with the dashboard's own policy for what it may load."""
+
+    def page(request: starlette.requests.Request) -> starlette.responses.Response:
+        nonce = secrets.token_urlsafe(16)
+        headers = {"Content-Security-Policy": page_frame.content_security_policy(nonce)}
+        html = render(request.query_params.get("language", "en"), nonce)
+        return starlette.responses.HTMLResponse(html, headers=headers)
+
+    static = starlette.staticfiles.StaticFiles(directory=_STATIC)
+    routes = [starlette.routing.Route("/", page), starlette.routing.Mount(page_environment.STATIC, static)]
+    return starlette.applications.Starlette(routes=routes)
