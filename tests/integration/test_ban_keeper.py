@@ -133,6 +133,7 @@ async def test_guesses_wait_and_owners_bans_are_stronger(tmp_path: pathlib.Path)
     await house.keeper._take_guesses()
     await house.round()
     assert house.files == {"203.0.113.7": True, "2001:db8:0:0": True}
+    assert {one.network for one in house.keeper.find_attacks()} == {"203.0.113.7", "2001:db8::/64"}
     await house.keeper.ban("203.0.113.7", None)
     await house.keeper._take_guesses()
     await house.round()
@@ -147,6 +148,23 @@ async def test_guesses_wait_and_owners_bans_are_stronger(tmp_path: pathlib.Path)
     house.configure(guesses=False)
     await house.round()
     assert house.files == {"203.0.113.7": False}
+
+
+async def test_attacks_are_shown_for_a_day_and_bounded(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of who may come in again by now."""
+    house = House(tmp_path)
+    house.guesses.waits = {"203.0.113.7": (25, 60.0)}
+    await house.keeper._take_guesses()
+    await house.keeper.unban("203.0.113.7")
+    house.clock.advance(datetime.timedelta(hours=1))
+    found = decided(house.clock.now(), "203.0.113.8", "203.0.113.9", hours=48)
+    await house.keeper._take_decisions(crowdsec_stream.Changes(new=found, deleted=(), is_all=True))
+    assert house.keeper.find_attacks()[-1].network == "203.0.113.7"
+    assert len(house.keeper.find_attacks()) == 3
+    house.clock.advance(datetime.timedelta(hours=23, minutes=30))
+    assert {one.network for one in house.keeper.find_attacks()} == {"203.0.113.8", "203.0.113.9"}
+    monkeypatch.setattr(ban_keeper, "MOST_LATELY", 1)
+    assert len(house.keeper.find_attacks()) == 1
 
 
 async def test_what_is_no_ban_of_the_owner(tmp_path: pathlib.Path) -> None:

@@ -76,7 +76,7 @@ class _Client:
         self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
 
     async def request(self, method: str, path: str, **more: typing.Any) -> httpx.Response:
-        async with httpx.AsyncClient(transport=self._transport, base_url="http://gate") as client:
+        async with httpx.AsyncClient(transport=self._transport, base_url="http://gate", timeout=60) as client:
             return await client.request(method, path, **more)
 
     async def get(self, path: str, **more: typing.Any) -> httpx.Response:

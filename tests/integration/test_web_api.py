@@ -193,7 +193,7 @@ async def test_containers_and_where_their_sites_go_now(gate: fake_gate.FakeGate)
         sites=(fake_gate.live(site),),
         pools=(model.Pool(name="abc.daemun", endpoints=ends),),
         containers=(
-            model.ContainerStatus(name="chat-1", hosts=("chat.test",)),
+            model.ContainerStatus(name="chat-1", hosts=("chat.test",), state="running", health="healthy", restarts=3),
             model.ContainerStatus(name="bad", is_served=False, why="is not running", cure="start it"),
         ),
     )
@@ -212,6 +212,9 @@ async def test_containers_and_where_their_sites_go_now(gate: fake_gate.FakeGate)
             "why": None,
             "cure": None,
             "app": None,
+            "state": "running",
+            "health": "healthy",
+            "restarts": 3,
         },
         {
             "name": "bad",
@@ -221,6 +224,9 @@ async def test_containers_and_where_their_sites_go_now(gate: fake_gate.FakeGate)
             "why": "is not running",
             "cure": "start it",
             "app": None,
+            "state": None,
+            "health": None,
+            "restarts": 0,
         },
     ]
 

@@ -103,6 +103,7 @@ class FakeGate:
         self.looks: dict[str, model.SiteLook] = {}
         self.probed: list[str | None] = []
         self.banned: dict[str, banned_networks.Ban] = {}
+        self.attacks: tuple[banned_networks.Ban, ...] = ()
 
     def tell(self, **values: object) -> None:
         """Replace values of the status."""
@@ -115,6 +116,9 @@ class FakeGate:
 
     def bans(self) -> tuple[banned_networks.Ban, ...]:
         return tuple(self.banned.values())
+
+    def find_attacks(self) -> tuple[banned_networks.Ban, ...]:
+        return self.attacks
 
     async def ban(self, address: str, seconds: int | None) -> banned_networks.Ban:
         until = None if seconds is None else NOON + datetime.timedelta(seconds=seconds)

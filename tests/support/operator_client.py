@@ -44,7 +44,7 @@ class OperatorClient:
 
     async def request(self, method: str, path: str, body: Json | None = None, role: str = "change") -> httpx.Response:
         headers = {"Authorization": f"Bearer {role}", "X-Real-IP": ADDRESS}
-        async with httpx.AsyncClient(transport=self._transport, base_url="http://gate") as client:
+        async with httpx.AsyncClient(transport=self._transport, base_url="http://gate", timeout=60) as client:
             return await client.request(method, f"{operator_api.PREFIX}{path}", json=body, headers=headers)
 
     async def get(self, path: str, role: str = "look") -> Json:

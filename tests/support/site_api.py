@@ -55,7 +55,7 @@ class Client:
     async def request(self, method: str, path: str, *, role: str | None = "look", **more: typing.Any) -> httpx.Response:
         headers = {} if role is None else {"Authorization": f"Bearer {role}"}
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gate") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://gate", timeout=60) as client:
             return await client.request(method, f"/api/v1{path}", headers=headers, **more)
 
     async def get(self, path: str, **more: typing.Any) -> typing.Any:

@@ -255,6 +255,9 @@ class History:
 class Bans:
     """No address is banned, nor can be."""
 
+    def find_attacks(self) -> tuple[banned_networks.Ban, ...]:
+        return ()
+
     def list(self) -> tuple[banned_networks.Ban, ...]:
         return ()
 

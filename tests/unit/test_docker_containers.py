@@ -11,6 +11,7 @@ INSPECTED: dict[str, typing.Any] = {
     "Id": "3137230c78b31d4c66d6b1b63bdfc05cc89d5e33e00513efa2925b1daca7b155",
     "Name": "/chat-1",
     "Created": "2026-03-01T12:00:00.123456789Z",
+    "RestartCount": 3,
     "State": {"Status": "running", "Health": {"Status": "starting"}},
     "Config": {
         "Labels": {"daemun.host": "a.test", "b": "c"},
@@ -44,6 +45,7 @@ def test_a_container_as_docker_tells_of_it() -> None:
         ),
         state="running",
         health=containers.ContainerHealth.STARTING,
+        restarts=3,
         stop_signal=3,
     )
     assert found.created_at.isoformat() == "2026-03-01T12:00:00.123456+00:00"
@@ -74,6 +76,12 @@ def test_podman_leaves_out_what_docker_tells_and_names_networks() -> None:
     )
     assert (found.ports, found.stop_signal) == ((8080,), 15)
     assert found.created_at.isoformat() == "2026-03-01T13:00:00+01:00"
+
+
+def test_a_number_of_restarts_that_is_none() -> None:
+    counts = [-1, True, "3", None, 10**30]
+    found = [containers.parse_container(INSPECTED | {"RestartCount": count}).restarts for count in counts]
+    assert found == [0, 0, 0, 0, 10**9]
 
 
 def test_a_name_that_is_none_is_not_repeated() -> None:

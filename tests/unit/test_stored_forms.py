@@ -12,7 +12,7 @@ import zlib
 
 import pytest
 
-from daemun.banning import ban_keeper
+from daemun.banning import stored_bans
 from daemun.certs.dns01 import record_journal, txt_records
 from daemun.certs.served import certificate_records
 from daemun.control import history_port
@@ -244,8 +244,8 @@ def test_bans() -> None:
     )
     other = dataclasses.replace(ban, network="203.0.113.8", reason=banned_networks.Reason.GUESSES, until=None, note="")
     bans = {one.network: one for one in (ban, other)}
-    assert compact(ban_keeper.encode(bans)) == text
-    assert ban_keeper.decode(text.encode()) == bans
+    assert compact(stored_bans.encode(bans)) == text
+    assert stored_bans.decode(text.encode()) == bans
 
 
 def test_a_takeover_that_is_under_way(tmp_path: pathlib.Path) -> None:

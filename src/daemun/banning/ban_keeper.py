@@ -5,16 +5,16 @@ network that they are in, the rest is.
 """
 
 import asyncio
+import collections
 import collections.abc
-import dataclasses
 import datetime
-import json
+import heapq
 import typing
 
 import structlog
 
 from daemun import causes
-from daemun.banning import ban_folder, crowdsec_stream
+from daemun.banning import ban_folder, crowdsec_stream, stored_bans
 from daemun.control import damaged_keys, ports
 from daemun.core import layout, model
 from daemun.core.access import banned_networks, guess_limits
@@ -34,7 +34,11 @@ SHORTEST_WAIT_S = 3.0
 MOST_NAMES = 1_000_000
 _MOST_OF_ONE = 1 << 15
 
-Bans = dict[str, banned_networks.Ban]
+LATELY = datetime.timedelta(days=1)
+MOST_LATELY = 500
+"""Attacks that are shown."""
+
+Bans = stored_bans.Bans
 
 
 class Guesses(typing.Protocol):
@@ -82,6 +86,7 @@ class BanKeeper:
         self._crowdsec_failure: str | None = None
         self._failure: str | None = None
         self._is_stale = True
+        self._lately = collections.deque[banned_networks.Ban](maxlen=MOST_LATELY)
         self._own = self._read(KEY)
         self._decisions = self._read(CROWDSEC_KEY)
         self._is_stored = self._are_decisions_stored = True
@@ -116,6 +121,14 @@ class BanKeeper:
         now = self._clock.now()
         every = (*self._own.values(), *self._decisions.values())
         return tuple(one for one in every if not one.is_over(now))
+
+    def find_attacks(self) -> tuple[banned_networks.Ban, ...]:
+        """See ports.Bans."""
+        earliest = self._clock.now() - LATELY
+        guesses = {one.network: one for one in self._lately if one.since > earliest}
+        decisions = (one for one in self._decisions.values() if one.since > earliest)
+        found = heapq.nlargest(MOST_LATELY, (*guesses.values(), *decisions), key=lambda one: one.since)
+        return tuple(found)
 
     def problems(self) -> tuple[model.Problem, ...]:
         """See ports.Bans."""
@@ -250,6 +263,7 @@ class BanKeeper:
             self._own[name] = banned_networks.Ban(
                 network=name, reason=banned_networks.Reason.GUESSES, since=since, until=until, note=note
             )
+            self._lately.append(self._own[name])
             self._is_stored = False
             self._note_change()
             log.warning("an address guesses passwords, and waits", address=name, wrong=wrong, seconds=round(wait_s))
@@ -334,13 +348,13 @@ class BanKeeper:
     async def _put(self, key: str, found: Bans) -> bool:
         """A full disk is reported elsewhere, and tried again."""
         try:
-            await asyncio.to_thread(self._store.write, key, encode(found))
+            await asyncio.to_thread(self._store.write, key, stored_bans.encode(found))
         except DaemunError:
             return False
         return True
 
     def _read(self, key: str) -> Bans:
-        return damaged_keys.read(self._store, key, decode, follows="what was banned may come in") or {}
+        return damaged_keys.read(self._store, key, stored_bans.decode, follows="what was banned may come in") or {}
 
 
 def _longest(waits: collections.abc.Iterable[collections.abc.Mapping[str, tuple[int, float]]]) -> guess_limits.Waits:
@@ -352,37 +366,3 @@ def _longest(waits: collections.abc.Iterable[collections.abc.Mapping[str, tuple[
 
 def _contains(outer: str, inner: banned_networks.Network) -> bool:
     return not banned_networks.without(inner, (banned_networks.parse(outer),))
-
-
-def encode(found: Bans) -> bytes:
-    """As the store keeps them."""
-    rows = [
-        {
-            **dataclasses.asdict(one),
-            "reason": one.reason.value,
-            "since": one.since.isoformat(),
-            "until": None if one.until is None else one.until.isoformat(),
-        }
-        for one in found.values()
-    ]
-    return json.dumps({"bans": rows}).encode()
-
-
-def decode(content: bytes) -> Bans:
-    """Raises: ValueError, KeyError, TypeError."""
-    found = {}
-    for row in json.loads(content)["bans"]:
-        since, until = (
-            None if row[key] is None else datetime.datetime.fromisoformat(row[key]) for key in ("since", "until")
-        )
-        if since is None or since.tzinfo is None or (until is not None and until.tzinfo is None):
-            raise ValueError("a time without a zone")
-        network = banned_networks.show(banned_networks.parse(row["network"]))
-        found[network] = banned_networks.Ban(
-            network=network,
-            reason=banned_networks.Reason(row["reason"]),
-            since=since,
-            until=until,
-            note=str(row["note"]),
-        )
-    return found

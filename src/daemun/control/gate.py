@@ -319,6 +319,9 @@ class Gate:
     def bans(self) -> tuple[banned_networks.Ban, ...]:
         return self._bans.list()
 
+    def find_attacks(self) -> tuple[banned_networks.Ban, ...]:
+        return self._bans.find_attacks()
+
     async def ban(self, address: str, seconds: int | None) -> banned_networks.Ban:
         try:
             duration = None if seconds is None else datetime.timedelta(seconds=seconds)

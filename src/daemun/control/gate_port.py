@@ -222,6 +222,11 @@ class GatePort(typing.Protocol):
         """The addresses and networks that are refused on every site."""
         ...
 
+    def find_attacks(self) -> tuple[banned_networks.Ban, ...]:
+        """Who guessed passwords, and whom CrowdSec had refused, in the last day: the newest first, a bounded number.
+        Some of them may come in again."""
+        ...
+
     async def ban(self, address: str, seconds: int | None) -> banned_networks.Ban:
         """Refuse an address or a network; it is when this returns. seconds: None: for good. Raises: ConfigError."""
         ...

@@ -301,6 +301,11 @@ class Bans(typing.Protocol):
 
     def list(self) -> tuple[banned_networks.Ban, ...]: ...
 
+    def find_attacks(self) -> tuple[banned_networks.Ban, ...]:
+        """Who guessed passwords, and whom CrowdSec had refused, in the last day: the newest first, a bounded number.
+        Some of them may come in again."""
+        ...
+
     def problems(self) -> tuple[model.Problem, ...]: ...
 
     async def ban(self, text: str, duration: datetime.timedelta | None) -> tuple[banned_networks.Ban, bool]:

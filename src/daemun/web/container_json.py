@@ -9,7 +9,8 @@ Json = dict[str, typing.Any]
 
 def container_json(container: model.ContainerStatus) -> Json:
     """One container that requests to be reached. `cure` is what to do about `why`; `app` is the application that its
-    image is made for, where its labels name none."""
+    image is made for, where its labels name none. `state`, `health`: the engine's words, null where it has none.
+    `restarts`: by its restart policy."""
     return {
         "name": container.name,
         "hosts": list(container.hosts),
@@ -18,4 +19,7 @@ def container_json(container: model.ContainerStatus) -> Json:
         "why": container.why,
         "cure": container.cure,
         "app": container.app,
+        "state": container.state or None,
+        "health": container.health or None,
+        "restarts": container.restarts,
     }

@@ -1,6 +1,7 @@
 """What concerns no single site, and the whole of what the sources want."""
 
 import dataclasses
+import datetime
 import enum
 import operator
 
@@ -150,6 +151,8 @@ class ContainerStatus:
     hosts, streams: sorted. why: what keeps requests from it, or deserves a look; cure: what to do. None when all is
     well.
     app: the application that its image is made for, where its labels say nothing of one; None: not known.
+    state: the engine's word ("running"); health: of its HEALTHCHECK ("healthy"); "": it has none, or it is not known.
+    restarts: by its restart policy, since it was made. started_at: aware.
     """
 
     name: str
@@ -159,6 +162,10 @@ class ContainerStatus:
     why: str | None = None
     cure: str | None = None
     app: str | None = None
+    state: str = ""
+    health: str = ""
+    restarts: int = 0
+    started_at: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from daemun.sources import known_apps
 from daemun.sources.docker import containers, route_requests
 
 SOURCE = model.CONTAINERS
+_STATES = frozenset({"created", "running", "paused", "restarting", "removing", "exited", "dead", "stopped"})
+"""Of Docker and Podman: another word of an engine is not repeated."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,10 @@ class RemarkCollector:
             why=remark.reason if remark is not None else None,
             cure=remark.cure if remark is not None else None,
             app=_find_app(container, found),
+            state=container.state if container.state in _STATES else "",
+            health="" if container.health is containers.ContainerHealth.NONE else container.health.value,
+            restarts=container.restarts,
+            started_at=None if container.started_at == containers.NEVER else container.started_at,
         )
 
 

@@ -23,6 +23,7 @@ _READ = re.compile(
 _SECRET = re.compile(r".*(?:KEY|KID|CONFIG|HOOK)\Z")
 _HIDDEN = "(hidden)"
 _LONGEST_IMAGE = 255
+_MOST_RESTARTS = 10**9
 PROJECT_LABELS = ("com.docker.compose.project", "com.docker.stack.namespace", "io.podman.compose.project")
 SERVICE_LABELS = ("com.docker.compose.service", "com.docker.swarm.service.name", "io.podman.compose.service")
 """Where Compose, Swarm and podman-compose put which project a container belongs to."""
@@ -60,7 +61,7 @@ class EngineContainer:
     created_at, started_at: aware; `NEVER` when the engine did not report it. labels: name and value, sorted.
     environment: the same, of the variables that are read here.
     ports: TCP ports that it exposes, sorted. network_mode: "host", "none", "container:ID", or a network's name.
-    attachments: sorted by the network's name. state: the engine's word, such as "running".
+    attachments: sorted by the network's name. state: the engine's word, such as "running". restarts: by its policy.
     stop_signal: the number of the signal that stops it; None when it is one that this system has no name for.
     """
 
@@ -76,6 +77,7 @@ class EngineContainer:
     attachments: tuple[Attachment, ...] = ()
     state: str = "running"
     health: ContainerHealth = ContainerHealth.NONE
+    restarts: int = 0
     stop_signal: int | None = 15
 
     @property
@@ -160,6 +162,7 @@ def parse_container(raw: object) -> EngineContainer:
         attachments=_attachments(_map(settings, "Networks")),
         state=_text(_get(state, "Status")) or "unknown",
         health=_health(_map(state, "Health") or _map(state, "Healthcheck")),
+        restarts=_count(_get(raw, "RestartCount")),
         stop_signal=parse_signal(_get(config, "StopSignal") or "SIGTERM"),
     )
 
@@ -236,6 +239,10 @@ def _tcp_port(text: str) -> int | None:
     number, _, protocol = text.partition("/")
     good = protocol in {"", "tcp"} and number.isascii() and number.isdigit() and len(number) <= 5
     return int(number) if good and 1 <= int(number) <= 65535 else None
+
+
+def _count(value: object) -> int:
+    return min(value, _MOST_RESTARTS) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _address(value: object) -> str | None:

@@ -1,0 +1,72 @@
+"""The API's endpoints for containers: what is served, and why one is not."""
+
+import collections
+import typing
+
+from daemun.control import gate_port
+from daemun.core import model
+from daemun.core.access import dashboard_roles
+from daemun.web import container_json, endpoint, json_values, paging
+
+Json = dict[str, typing.Any]
+
+BAD, WARNING, GOOD = "bad", "warning", "good"
+_LAMPS = (BAD, WARNING, GOOD)
+MOST_PROBLEMS = 100
+
+
+def endpoints(gate: gate_port.GatePort) -> tuple[endpoint.ApiEndpoint, ...]:
+    handlers = _Handlers(gate)
+    return (
+        endpoint.ApiEndpoint(
+            method="GET",
+            path="/containers",
+            needs=dashboard_roles.Role.LOOK,
+            summary="List the containers that request to be reached, those that are not first",
+            handler=handlers.list,
+            query=(
+                *paging.QUERY,
+                endpoint.Parameter(name="q", meaning="a part of the name or of a host"),
+                endpoint.Parameter(name="lamp", meaning="bad, warning or good: those alone"),
+            ),
+            answer=(
+                "name, hosts, streams, served, why and cure, state, health, restarts, started_at, lamp; lamps: how "
+                "many of each there are; problems: what is wrong with the engine, or with what containers request"
+            ),
+        ),
+    )
+
+
+class _Handlers:
+    def __init__(self, gate: gate_port.GatePort) -> None:
+        self._gate = gate
+
+    async def list(self, call: endpoint.Call) -> Json:
+        page, status = paging.read(call), self._gate.status(added=False)
+        wanted, lamp = call.query("q").strip().lower(), call.query("lamp")
+        found = sorted(
+            ((judge(one), one) for one in status.containers), key=lambda item: (_LAMPS.index(item[0]), item[1].name)
+        )
+        chosen = [
+            row_json(one, shown)
+            for shown, one in found
+            if lamp in {"", shown} and any(wanted in text.lower() for text in (one.name, *one.hosts, *one.streams))
+        ]
+        counted = collections.Counter(shown for shown, _ in found)
+        problems = tuple(one for one in status.problems if one.origin.source == model.CONTAINERS)
+        return {
+            **page.cut(chosen),
+            "lamps": {one: counted[one] for one in _LAMPS},
+            "problems": json_values.problems_json(problems[:MOST_PROBLEMS]),
+        }
+
+
+def judge(container: model.ContainerStatus) -> str:
+    """BAD: it does not get what it requests. WARNING: something of it deserves a look."""
+    return BAD if not container.is_served else WARNING if container.why else GOOD
+
+
+def row_json(container: model.ContainerStatus, lamp: str) -> Json:
+    """Keys may be added, never renamed."""
+    started_at = json_values.instant_json(container.started_at)
+    return {**container_json.container_json(container), "started_at": started_at, "lamp": lamp}
