@@ -18,10 +18,11 @@ import pytest
 import structlog
 from passlib import hash as passlib_hash
 
+from daemun import unprivileged
 from daemun.core import layout
 from daemun.core.access import judge_policies
 from daemun.core.access.judge_policies import Policy
-from daemun.judge import judge_keeper, judge_process, unprivileged
+from daemun.judge import judge_keeper, judge_process
 from daemun.store import memory_store
 from tests.support import other_account, until, upstreams
 

@@ -169,6 +169,26 @@ class Layout:
         return f"{self.run}/client-links.sock"
 
     @property
+    def dashboard_socket(self) -> str:
+        """The process of the dashboard answers nginx here with its pages."""
+        return f"{self.run}/dashboard.sock"
+
+    @property
+    def api_socket(self) -> str:
+        """daemun answers what programs request of the dashboard's host, below /api."""
+        return f"{self.run}/api.sock"
+
+    @property
+    def dashboard_folder(self) -> str:
+        """Where the process of the dashboard lives, whose account may pass nowhere else."""
+        return f"{self.run}/dashboard"
+
+    @property
+    def dashboard_api_socket(self) -> str:
+        """The same as `api_socket`, for that process."""
+        return f"{self.dashboard_folder}/api.sock"
+
+    @property
     def missed_socket(self) -> str:
         """nginx logs here (syslog, datagrams) handshakes for names without a certificate."""
         return f"{self.run}/missed.sock"

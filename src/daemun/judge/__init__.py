@@ -28,6 +28,5 @@ user_changes       what users changed, taken over into the store
 saved_sessions     the same with its file (session_file)
 judge_app          what nginx requests, and what the daemon does, over two unix sockets
 __main__           the process: gives up its rights and serves
-unprivileged       which account it runs under
 judge_keeper       in the daemon: starts, adopts, replaces and ends the process, and sends it the policies
 """

@@ -18,7 +18,8 @@ import types
 
 from aiohttp import web
 
-from daemun.judge import judge_app, password_check, saved_sessions, session_file, sign_in, unprivileged
+from daemun import unprivileged
+from daemun.judge import judge_app, password_check, saved_sessions, session_file, sign_in
 from daemun.judge.providers import provider_requests
 
 DRAIN_S = 10.0

@@ -20,12 +20,11 @@ import typing
 import psutil
 import structlog
 
-from daemun import causes, regular_files
+from daemun import causes, regular_files, unprivileged
 from daemun.control import operator_port
 from daemun.core import layout
 from daemun.core.access import judge_policies
 from daemun.errors import EnvironmentProblemError
-from daemun.judge import unprivileged
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

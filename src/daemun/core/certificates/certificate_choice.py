@@ -6,6 +6,7 @@ import functools
 import hashlib
 
 from daemun.core import model, site_memory
+from daemun.core.access import dashboard_site
 from daemun.core.options import on_demand_option, streams_option
 from daemun.core.texts import names
 from daemun.core.validation import validate_acme
@@ -105,7 +106,8 @@ def find_specs(
     memory = memory or site_memory.PerSite()
     memory.enter(desired.globals.acme)
     make = functools.partial(_make_spec, desired.globals.acme)
-    for site in desired.enabled:
+    local = dashboard_site.make_local(desired)
+    for site in (*desired.enabled, *(() if local is None else (local,))):
         spec = memory.get(site, make)
         if spec is not None:
             known = specs.get(spec.name)

@@ -1,6 +1,7 @@
 """nginx.conf: what concerns no single site."""
 
 from daemun.core import arguments, directive, model, render_environment
+from daemun.core.access import dashboard_site
 from daemun.core.certificates import on_demand_names
 from daemun.core.directive import Expr
 from daemun.core.options import client_timeout_option, header_options, logs_option, option
@@ -13,6 +14,7 @@ from daemun.core.render import (
     client_certificates,
     client_link_location,
     compression,
+    dashboard_locations,
     default_server,
     error_pages,
     header_directives,
@@ -24,6 +26,7 @@ from daemun.core.render import (
     realip,
     request_body,
     server_blocks,
+    site_file,
     site_scope,
     snippets,
     stream_lines,
@@ -144,6 +147,7 @@ def _http(
         *hold_locations.shared(env.layout),
         *judge_locations.shared(env.layout),
         *client_link_location.shared(env.layout),
+        *dashboard_locations.shared(env.layout),
         *http_defaults.lines(env.nginx),
         *request_body.shared(env),
         *_proxying(desired.globals, env),
@@ -300,7 +304,16 @@ def _includes(
         arguments.line("include", "sites/*.conf"),
         *((arguments.line("include", shared_sites.MAIN),) if has_shared else ()),
         *default_server.servers(desired, env, kept),
+        *_local_dashboard(desired, env),
     )
+
+
+def _local_dashboard(desired: model.Desired, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    """Here and not among the sites: nobody configured it, and it is for this machine alone."""
+    site = dashboard_site.make_local(desired)
+    if site is None:
+        return ()
+    return site_file.nodes(site_scope.Scope(site=site, environment=env, settings=desired.globals))
 
 
 def check_state(state: str) -> None:

@@ -8,7 +8,6 @@ import collections.abc
 import dataclasses
 
 from daemun.core import arguments, directive, model
-from daemun.core.access import login_site
 from daemun.core.certificates import certificate_choice
 from daemun.core.directive import Expr
 from daemun.core.options import alias_options, hsts_option, redirect_status_option, trusted_proxies_option
@@ -29,13 +28,12 @@ from daemun.core.render import (
     forward_auth,
     header_directives,
     held_access,
-    invitation_locations,
     judge_locations,
-    login_locations,
     maintenance_lines,
     misdirected_requests,
     on_demand_site,
     option_lines,
+    own_site_content,
     response_cache,
     route_choice,
     route_locations,
@@ -318,11 +316,8 @@ def _names(hosts: tuple[str, ...], *, is_default: bool = False) -> tuple[directi
 def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
     """What an owner wrote for the server, and the locations of the routes."""
     closed = (*maintenance_lines.server_lines(scope), *trailing_slashes.server_lines(scope))
-    if login_site.is_it(scope.site, scope.settings):
-        (page,) = scope.site.routes
-        locations = (invitation_locations.page(scope), *login_locations.pages(scope))
-        guarded = access.guarded(scope, page, locations, ())
-        return (*closed, *access.server_lines(scope), *guarded, *invitation_locations.beside(scope))
+    if own_site_content.is_one(scope):
+        return (*closed, *own_site_content.content(scope))
     if _has_snippets(scope.site):
         scope = buffer_sizes.fit_site(header_directives.keep_in_site(scope, https=https))
     content = (

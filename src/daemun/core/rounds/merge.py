@@ -1,7 +1,7 @@
 """The snapshots of all sources become what the gate is to be. Pure.
 
 The first source wins: the file comes before the others, and two claims on one host are a problem of the later one.
-daemun's own site, on which people sign in, comes behind the file that names its host, and before the others.
+daemun's own sites (`core.access.own_sites`) come behind the file that names their hosts, and before the others.
 """
 
 import collections.abc
@@ -9,9 +9,9 @@ import dataclasses
 import functools
 
 from daemun.core import model, site_memory
-from daemun.core.access import added_access, login_site
+from daemun.core.access import added_access, own_sites
 from daemun.core.certificates import certificate_choice
-from daemun.core.options import access_option, catalogue, login_option, on_demand_option, streams_option
+from daemun.core.options import access_option, catalogue, on_demand_option, streams_option
 from daemun.core.services import dns_service, dns_services
 from daemun.core.texts import route_paths, rules, words
 from daemun.core.validation import (
@@ -27,7 +27,6 @@ from daemun.core.validation import (
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
 _ANOTHER_HOST = "give one of the two another host"
-_ANOTHER_HOST_THAN_SIGN_IN = "give the container or the sign-in another host"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +105,7 @@ def merge_snapshots(
                 owners.update(dict.fromkeys(site.names, site))
                 ports.take(site)
                 sites.append(judged.merged)
-        if snapshot.globals is settings and (own := login_site.make(settings)) is not None:
+        for _, own in own_sites.find_all(settings) if snapshot.globals is settings else ():
             if (clash := _find_clash(own, owners)) is None:
                 owners[own.host] = own
                 sites.append(own)
@@ -168,8 +167,8 @@ def _find_clash(site: model.Site, owners: collections.abc.Mapping[str, model.Sit
     if taken is None:
         return None
     owner = owners[taken]
-    if owner.origin == login_option.ORIGIN:
-        message = f"cannot serve site {_full_name(site)}: {_of_sign_in(taken)}; {_ANOTHER_HOST_THAN_SIGN_IN}"
+    if (own := own_sites.find(owner)) is not None:
+        message = f"cannot serve site {_full_name(site)}: {_of_own(taken, own)}; {_another_host_than(own)}"
         return model.Problem(origin=site.origin, message=message, host=site.host)
     place = f" ({owner.origin.place})" if owner.origin.place else ""
     message = (
@@ -236,8 +235,8 @@ def _judge(
     lost = next((host for host in container.hosts if host not in owners or owners[host].origin.source != source), None)
     if lost is None or not container.is_served:
         return container
-    if lost in owners and owners[lost].origin == login_option.ORIGIN:
-        return dataclasses.replace(container, is_served=False, why=_of_sign_in(lost), cure=_ANOTHER_HOST_THAN_SIGN_IN)
+    if lost in owners and (own := own_sites.find(owners[lost])) is not None:
+        return dataclasses.replace(container, is_served=False, why=_of_own(lost, own), cure=_another_host_than(own))
     if lost in owners:
         why = f"host {words.quoted(lost)} already belongs to {_full_name(owners[lost])} ({owners[lost].origin})"
         return dataclasses.replace(container, is_served=False, why=why, cure=_ANOTHER_HOST)
@@ -256,8 +255,12 @@ def _judge_streams(
     return container if why is None else dataclasses.replace(container, is_served=False, why=why, cure=None)
 
 
-def _of_sign_in(host: str) -> str:
-    return f"host {words.quoted(host)} is where people sign in (`login` in daemun.yaml)"
+def _of_own(host: str, own: own_sites.OwnSite) -> str:
+    return f"host {words.quoted(host)} is {own.use}"
+
+
+def _another_host_than(own: own_sites.OwnSite) -> str:
+    return f"give the container or {own.short} another host"
 
 
 def _full_name(site: model.Site) -> str:

@@ -6,6 +6,7 @@ from daemun.core import model, problem_report
 from daemun.core.access import access_levels
 from daemun.core.options import (
     access_option,
+    dashboard_option,
     login_option,
     login_provider_form,
     login_rule_form,
@@ -30,6 +31,7 @@ def find_gate_problems(settings: model.Globals) -> tuple[model.Problem, ...]:
         report.add(_NO_PAGE, *_FIELD)
     elif rule is not None:
         _check_rule(rule, settings, report, _FIELD)
+    report.add(dashboard_option.find_lack(settings), dashboard_option.OPTION.name, severity=model.Severity.WARNING)
     return tuple(report.problems)
 
 

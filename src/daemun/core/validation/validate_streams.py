@@ -5,7 +5,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model, problem_report
-from daemun.core.access import login_site
+from daemun.core.access import own_sites
 from daemun.core.options import http3_option, metrics_option, streams_option
 from daemun.core.texts import words
 
@@ -66,14 +66,14 @@ def add_possible(
 
 
 def _find_held(settings: model.Globals, sites: collections.abc.Iterable[model.Site]) -> dict[str, str]:
-    """Hosts of the file and of the sign-in, and whose they are: what clients send to them is for nobody else."""
+    """Hosts of the file and of daemun itself, and whose they are: what clients send to them is for nobody else."""
     of_file = (site for site in sites if site.origin.source != model.CONTAINERS)
     held = {name: f"site {words.quoted(site.host)}" for site in of_file for name in site.names}
     for one in streams_option.OPTION.of(settings):
         shown = () if one.stream.certificate_host is None else (one.stream.certificate_host,)
         held |= dict.fromkeys((*one.hosts_passed, *shown), f"stream {words.quoted(one.name)}")
-    if (own := login_site.make(settings)) is not None:
-        held |= dict.fromkeys(own.names, "the sign-in (`login`)")
+    for own, site in own_sites.find_all(settings):
+        held |= dict.fromkeys(site.names, own.name)
     return held
 
 
@@ -87,8 +87,8 @@ class _Known:
     @classmethod
     def of(cls, settings: model.Globals, sites: collections.abc.Sequence[model.Site]) -> "_Known":
         names = {name: f"site {words.quoted(site.host)}" for site in sites if site.enabled for name in site.names}
-        if (own := login_site.make(settings)) is not None:
-            names |= dict.fromkeys(own.names, "the sign-in (`login`)")
+        for own, site in own_sites.find_all(settings):
+            names |= dict.fromkeys(site.names, own.name)
         return cls(taken=[*_of_gate(settings), *_of_metrics(settings), *_of_sites(sites)], names=names)
 
     def check(

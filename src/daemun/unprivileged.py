@@ -1,4 +1,5 @@
-"""The account that the judge runs under when daemun is root: one that nothing else has.
+"""The accounts that processes without rights run under when daemun is root, the judge and that of the dashboard: each
+one that nothing else has.
 
 It is not that of nginx's workers, whose group reads private keys, and which a hole in nginx would give to a visitor:
 the judge knows hashed passwords. It is not nobody either, as which anything may run. It needs no file of this machine,
@@ -21,8 +22,8 @@ _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 
 
 def choose(state: str) -> int | None:
-    """The number for the judge of a state directory, of user and group; None: daemun is not root, and the judge runs as
-    it does. Blocking, some 10 ms."""
+    """The number for the process of a path, a state directory's or below it, of user and group; None: daemun is not
+    root, and the process runs as it does. Blocking, some 10 ms."""
     if os.geteuid() != 0:
         return None
     count = LAST - FIRST + 1
@@ -46,7 +47,7 @@ def give_up_rights(number: int | None) -> None:
         os.setresgid(number, number, number)
         os.setresuid(number, number, number)
         if os.geteuid() == 0 or os.getegid() == 0:
-            raise PermissionError("the judge still has root's rights")
+            raise PermissionError("the process still has root's rights")
     libc = ctypes.CDLL(None, use_errno=True)
     for option, value in ((_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_DUMPABLE, 0)):
         if libc.prctl(option, value, 0, 0, 0) != 0:

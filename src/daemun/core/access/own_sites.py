@@ -1,0 +1,49 @@
+"""The sites that daemun serves itself, which no source has: the sign-in, the dashboard. Pure."""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import model
+from daemun.core.access import dashboard_site, login_site
+from daemun.core.options import dashboard_option, login_option
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSite:
+    """name, use, short: for messages: what it is with its key, what its host is for, what it is. make: of the gate's
+    settings; None: there is none."""
+
+    origin: model.Origin
+    name: str
+    use: str
+    short: str
+    make: collections.abc.Callable[[model.Globals], model.Site | None]
+
+
+EVERY = (
+    OwnSite(
+        origin=login_option.ORIGIN,
+        name="the sign-in (`login`)",
+        use="where people sign in (`login` in daemun.yaml)",
+        short="the sign-in",
+        make=login_site.make,
+    ),
+    OwnSite(
+        origin=dashboard_option.ORIGIN,
+        name="the dashboard (`dashboard`)",
+        use="where the dashboard is (`dashboard` in daemun.yaml)",
+        short="the dashboard",
+        make=dashboard_site.make,
+    ),
+)
+
+
+def find_all(settings: model.Globals) -> tuple[tuple[OwnSite, model.Site], ...]:
+    """Those that there are, with hosts of their own."""
+    made = ((one, one.make(settings)) for one in EVERY)
+    return tuple((one, site) for one, site in made if site is not None)
+
+
+def find(site: model.Site) -> OwnSite | None:
+    """Which one a site is; None: it is somebody else's."""
+    return next((one for one in EVERY if one.origin == site.origin), None)
