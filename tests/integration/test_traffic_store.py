@@ -14,6 +14,7 @@ import time
 import pytest
 import structlog
 
+from daemun import sqlite_files
 from daemun.control import damage_report
 from daemun.core import layout
 from daemun.core.traffic import error_shares, traffic_sums
@@ -199,7 +200,7 @@ def test_values_that_there_cannot_be_are_damage(tmp_path: pathlib.Path, change: 
     database.close()
     with pytest.raises(sqlite3.DatabaseError) as found:
         traffic_store.read(path, 0, time.time())
-    assert traffic_store.is_damage(found.value)
+    assert sqlite_files.is_damage(found.value)
     if "file" not in change:  # what only those meet who read all of it
         gate.begin()
         assert gate.set_aside is not None
@@ -277,8 +278,8 @@ def test_a_damaged_file_is_set_aside(tmp_path: pathlib.Path, kind: str) -> None:
     try:
         gate.begin()
     except sqlite3.Error as error:  # found when it is read; the counter sets it aside, too
-        assert traffic_store.is_damage(error)
-        traffic_store.set_aside(path)
+        assert sqlite_files.is_damage(error)
+        sqlite_files.set_aside(path)
         gate.begin()
     assert path.with_name(f"{path.name}.damaged").exists()
     gate.read()
@@ -294,7 +295,7 @@ def test_what_cannot_be_stored_is_stored_later(tmp_path: pathlib.Path) -> None:
     gate.store._database.execute("PRAGMA query_only = ON")
     with pytest.raises(sqlite3.OperationalError) as raised:
         gate.save()
-    assert not traffic_store.is_damage(raised.value)
+    assert not sqlite_files.is_damage(raised.value)
     gate.store._database.execute("PRAGMA query_only = OFF")
     gate.save()
     assert gate.count() == 20
@@ -362,7 +363,7 @@ def test_a_new_store_that_is_damaged_again_is_tried_later(
 ) -> None:
     path = tmp_path / "store"
     path.write_bytes(b"garbage" * 1000)
-    monkeypatch.setattr(traffic_store, "set_aside", lambda path: None)
+    monkeypatch.setattr(sqlite_files, "set_aside", lambda path: None)
     with pytest.raises(OSError, match="cannot be used either"):
         traffic_store.open_store(path)
 

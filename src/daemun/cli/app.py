@@ -55,7 +55,7 @@ _COMMANDS = {
         "rollback",
         "password",
     ),
-    "What is live": ("status", "sites", "doctor", "why", "logs", "top", "traffic", "bans", "ban", "unban"),
+    "What is live": ("status", "sites", "doctor", "why", "logs", "top", "traffic", "uptime", "bans", "ban", "unban"),
 }
 """Their names by panel of `--help`. Each is the function of its name in the module of its name."""
 

@@ -53,6 +53,11 @@ class Layout:
         return f"{self.store}/~traffic.sqlite"
 
     @property
+    def uptime_store(self) -> str:
+        """How long each site was served (`uptime.uptime_store`); no key of the store."""
+        return f"{self.store}/~uptime.sqlite"
+
+    @property
     def nginx(self) -> str:
         return f"{self.base}/nginx"
 

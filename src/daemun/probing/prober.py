@@ -87,7 +87,7 @@ class Prober:
         self._log = error_log.ErrorLog(error_log_path)
         self._is_log_new = True
         self._looks = observations.Looks(find_health)
-        self._judge = site_judge.SiteJudge(self._looks, clock)
+        self.site_judge = site_judge.SiteJudge(self._looks, clock)
         self._not_begun: list[tuple[object, ...]] | None = None
         self._all_begun_s: float | None = None
         self._desired: model.Desired | None = None
@@ -119,27 +119,29 @@ class Prober:
     def judge(
         self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> tuple[model.SiteStatus, ...]:
-        return self._judge.judge(sites, certificates)
+        return self.site_judge.judge(sites, certificates)
 
     def judge_certificates(
         self, certificates: tuple[model.CertificateStatus, ...]
     ) -> tuple[model.CertificateStatus, ...]:
-        return self._judge.judge_certificates(certificates)
+        return self.site_judge.judge_certificates(certificates)
 
     def find_troubles(
         self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> tuple[model.SiteStatus, ...] | None:
         """The sites that visitors do not get (`site_judge`); None: not everything was looked at yet."""
-        if self._all_begun_s is None or asyncio.get_running_loop().time() - self._all_begun_s < ALL_LOOKED_AT_S:
-            return None
-        return self._judge.find_troubles(sites, certificates)
+        return self.site_judge.find_troubles(sites, certificates) if self.looks_since_s() >= ALL_LOOKED_AT_S else None
+
+    def looks_since_s(self) -> float:
+        """How long ago the first look at the last site began; -1: it has not."""
+        return -1.0 if self._all_begun_s is None else asyncio.get_running_loop().time() - self._all_begun_s
 
     def find_fault(self, upstream: str) -> model.ServerFault | None:
         return self._looks.find_fault(upstream)
 
     async def probe(self, host: str | None, *, within_s: float) -> int:
         await self._absorb()
-        owner = self._looks.owner(host) if host is not None else None
+        owner = None if host is None else self._looks.owner(host)
         hosts = list(self._looks.hosts()) if host is None else [owner] if owner is not None else []
         keys = [key for one in hosts for key in self._looks.keys(one)]
         # First what is in trouble, so that a limited look shows what was mended.
@@ -150,8 +152,7 @@ class Prober:
             if (found := self._looks.site(one))
             for name in probe_targets.handshake_names(found)
         ]
-        places = asyncio.Semaphore(AT_ONCE)
-        done = 0
+        places, done = asyncio.Semaphore(AT_ONCE), 0
 
         async def limited(work: collections.abc.Awaitable[None]) -> None:
             nonlocal done
@@ -225,8 +226,8 @@ class Prober:
     def _note_begun(self) -> None:
         """Ten thousand sites take minutes until each had its first look."""
         if self._not_begun is not None and self._all_begun_s is None:
-            waiting = self._turns.waiting
-            while self._not_begun and not (self._not_begun[-1] in self._queue or self._not_begun[-1] in waiting):
+            waiting = (self._queue, self._turns.waiting)
+            while self._not_begun and not any(self._not_begun[-1] in one for one in waiting):
                 self._not_begun.pop()
             if not self._not_begun:
                 self._all_begun_s = asyncio.get_running_loop().time()
@@ -244,8 +245,7 @@ class Prober:
         now_s = asyncio.get_running_loop().time()
         left = TRIES_PER_TICK
         while self._queue and left:
-            key = next(iter(self._queue))
-            del self._queue[key]
+            self._queue.pop(key := next(iter(self._queue)))
             if self._is_known_from_others(key, now_s):
                 continue
             left -= 1

@@ -52,6 +52,13 @@ class SiteJudge:
         self._paged_since = {one.site.host: self._paged_since.get(one.site.host, now) for one in paged}
         return (*unserved, *(dataclasses.replace(one, since=self._paged_since[one.site.host]) for one in paged))
 
+    def find_unserved(
+        self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
+    ) -> tuple[model.SiteStatus, ...]:
+        """The sites that visitors do not get, or not as they should. certificates: those that are looked at."""
+        bad = {one.name: one for one in certificates}
+        return tuple(one for one in self._judge_all(sites, bad) if one.state in served_judgement.STATES)
+
     def _find_bad(
         self, certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> dict[str, model.CertificateStatus]:

@@ -6,13 +6,11 @@ import sqlite3
 import time
 import typing
 
-from daemun import regular_files
+from daemun import sqlite_files
 from daemun.core.traffic import traffic_series, traffic_sums
 from daemun.traffic import traffic_files
 
 LARGEST = (1 << 63) - 1
-STEPS = 20_000
-"""Of SQLite, some milliseconds, after which it is looked whether a query takes too long."""
 _OVER_TIME = """
 SELECT span.start, route, server, requests, bytes_out, bytes_in, counts FROM series
 CROSS JOIN span CROSS JOIN sums ON sums.span = span.id AND sums.series = series.id
@@ -35,28 +33,22 @@ def read_over_time(path: pathlib.Path, site: str, *, seconds: int, since_s: floa
 
     Raises: sqlite3.Error, also when there is no file, or it would take longer; OSError.
     """
-    regular_files.check(path)
     until_s = time.monotonic() + most_s
-    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=most_s)
+    database = sqlite_files.connect_to_read(path, most_s=most_s)
     try:
-        database.set_progress_handler(lambda: time.monotonic() > until_s, STEPS)
+        database.set_progress_handler(lambda: time.monotonic() > until_s, sqlite_files.STEPS)
         database.execute("BEGIN")  # one view of both
-        if is_new(database):
+        if sqlite_files.is_new(database):
             return StoredRows()
         positions, read_at_s = read_marks(database)
         found: list[traffic_series.Row] = []
         for start, route, server, *sums in database.execute(_OVER_TIME, (site, seconds, since_s, LARGEST)):
             if not (isinstance(start, int) and isinstance(route, str) and isinstance(server, str)):
-                raise damage("names that are no text")
+                raise sqlite_files.damage("names that are no text")
             found.append((start, traffic_sums.Series(site, route, server), read_sums(*sums)))
         return StoredRows(tuple(found), positions, read_at_s)
     finally:
         database.close()
-
-
-def is_new(database: sqlite3.Connection) -> bool:
-    """Whether the daemon made the file and has not written anything into it yet."""
-    return bool(database.execute("PRAGMA user_version").fetchone()[0] == 0)
 
 
 def read_marks(database: sqlite3.Connection) -> tuple[tuple[traffic_files.Position, ...], float | None]:
@@ -65,9 +57,9 @@ def read_marks(database: sqlite3.Connection) -> tuple[tuple[traffic_files.Positi
         numbers = (inode, head_length, position)
         are_right = all(isinstance(one, int) and 0 <= one <= LARGEST for one in numbers)
         if not (are_right and head_length <= traffic_files.HEAD_BYTES and isinstance(digest, bytes)):
-            raise damage("a position in a file that there cannot be")
+            raise sqlite_files.damage("a position in a file that there cannot be")
         if not isinstance(read_at, int | float):
-            raise damage("a time that is none")
+            raise sqlite_files.damage("a time that is none")
     return tuple(traffic_files.Position(*row[:4]) for row in rows), max((row[4] for row in rows), default=None)
 
 
@@ -76,16 +68,9 @@ def read_sums(requests: object, bytes_out: object, bytes_in: object, counts: obj
     try:
         known = json.loads(counts) if isinstance(counts, str) else None
     except ValueError as error:
-        raise damage("counts that are no JSON") from error
+        raise sqlite_files.damage("counts that are no JSON") from error
     numbers = [requests, bytes_out, bytes_in, *(known.values() if isinstance(known, dict) else ("",))]
     if not isinstance(known, dict) or not all(isinstance(one, int) for one in numbers):
-        raise damage("sums that are no numbers")
+        raise sqlite_files.damage("sums that are no numbers")
     requests, bytes_out, bytes_in = typing.cast(tuple[int, int, int], (requests, bytes_out, bytes_in))
     return traffic_sums.Sums(requests=requests, bytes_out=bytes_out, bytes_in=bytes_in, counts=known)
-
-
-def damage(what: str) -> sqlite3.DatabaseError:
-    """As SQLite reports that the file is wrong."""
-    error = sqlite3.DatabaseError(f"it holds {what}")
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error

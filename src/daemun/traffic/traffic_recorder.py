@@ -13,6 +13,7 @@ import time
 
 import structlog
 
+from daemun import sqlite_files
 from daemun.control import damage_report
 from daemun.core import layout
 from daemun.core.traffic import traffic_sums, traffic_totals
@@ -85,7 +86,7 @@ class TrafficRecorder:
         try:
             more, reopens = do()
         except sqlite3.Error as error:
-            self._note_failure(str(error), is_damaged=traffic_store.is_damage(error))
+            self._note_failure(str(error), is_damaged=sqlite_files.is_damage(error))
         except OSError as error:
             self._note_failure(str(error))
         if is_bounded and self._failure is not None and self._bound():
@@ -226,7 +227,7 @@ class TrafficRecorder:
     def _set_aside(self, reason: str) -> None:
         path = pathlib.Path(self._layout.traffic_store)
         try:
-            traffic_store.set_aside(path)
+            sqlite_files.set_aside(path)
         except OSError as error:
             log.warning("cannot set aside the numbers of requests", path=str(path), reason=str(error))
         else:

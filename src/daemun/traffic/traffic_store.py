@@ -1,23 +1,20 @@
 """Sums by minute of the last day, and by hour of 90 days, in a file of bounded size (SQLite). Blocking.
 
 What is old is judged by the order in which minutes and hours came, not by the clock, which may jump: the newest stay.
-Beyond the largest size, what came first is dropped: minutes, then hours.
-
-What is damaged is set aside as `FILE.damaged`, and counting begins anew; what cannot be written now is an
-sqlite3.OperationalError, and can be tried again later.
+Beyond the largest size, what came first is dropped: minutes, then hours. When the file is damaged, counting begins
+anew (`sqlite_files`).
 """
 
 import collections.abc
 import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 import re
 import sqlite3
 import time
 
-from daemun import regular_files
+from daemun import sqlite_files
 from daemun.core.traffic import error_shares, traffic_sums
 from daemun.traffic import stored_rows, traffic_files
 
@@ -31,7 +28,6 @@ _LARGEST = 1 << 62
 """An exabyte more than SQLite can keep is an error, which would come again each time."""
 _REMEMBERED = 1 << 14
 """Of how many series the number is kept in memory."""
-_DAMAGED = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _SCHEMA = """
 CREATE TABLE series (
     id INTEGER PRIMARY KEY, site TEXT NOT NULL, route TEXT NOT NULL, server TEXT NOT NULL,
@@ -80,53 +76,24 @@ SELECT 1 FROM sums WHERE typeof(requests) <> 'integer' OR typeof(bytes_out) <> '
 UNION ALL
 SELECT 1 FROM series WHERE typeof(site) <> 'text' OR typeof(route) <> 'text' OR typeof(server) <> 'text' LIMIT 1
 """
-_CHECKED_S = 2.0
-"""What is there is looked at when it is opened, for so long at most: a damaged part that is written no more would be
-met by whoever reads it, each time."""
-_STEPS = 20_000
-"""Of SQLite, some milliseconds, after which it is looked whether a query takes too long."""
-
-
-class DamagedStoreError(Exception):
-    """The file is no store of sums. Only `open_store` sees it."""
 
 
 class TrafficStore:
     """For one thread."""
 
     def __init__(self, path: pathlib.Path, *, most_bytes: int = MOST_BYTES) -> None:
-        """Open or create it. Raises: DamagedStoreError, sqlite3.Error, OSError."""
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600))
-            regular_files.check(path)
-        except OSError as error:
-            if path.exists() and not path.is_file():
-                raise DamagedStoreError(str(error)) from error
-            raise
+        """Open or create it. Raises: sqlite_files.DamagedFileError, sqlite3.Error, OSError."""
         self._path = path
-        self._database = _connect(path)
+        self._database = sqlite_files.connect(path)
+        self._database.create_function("merged", 2, _merge, deterministic=True)
         self._most_bytes = most_bytes
         try:
-            self._prepare()
-        except sqlite3.Error as error:
-            self.close()
-            if is_damage(error):
-                raise DamagedStoreError(str(error)) from error
-            raise
-        except DamagedStoreError:
+            wrong = "sums that are no numbers"
+            sqlite_files.prepare(self._database, _SCHEMA, _VERSION, find_wrong=_WRONG, wrong=wrong)
+        except (sqlite3.Error, sqlite_files.DamagedFileError):
             self.close()
             raise
         self._series: dict[traffic_sums.Series, int] = {}
-
-    def _prepare(self) -> None:
-        for setting in ("journal_mode = WAL", "synchronous = NORMAL", "journal_size_limit = 4194304"):
-            self._database.execute(f"PRAGMA {setting}")
-        version = self._database.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            self._database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
-        elif version != _VERSION:
-            raise DamagedStoreError(f"it is of version {version}, expected {_VERSION}")
-        _check_all(self._database)
 
     def is_there(self) -> bool:
         """Whether the file is still there."""
@@ -200,7 +167,7 @@ class TrafficStore:
         for seconds, most in ((traffic_sums.MINUTE_S, MINUTES), (HOUR_S, HOURS)):
             count = self._database.execute("SELECT COUNT(*) FROM span WHERE seconds = ?", (seconds,)).fetchone()[0]
             self._drop(seconds, count - most)
-        while self._used_bytes() > self._most_bytes:
+        while sqlite_files.used_bytes(self._database) > self._most_bytes:
             if not any(self._drop(seconds, 10) for seconds in (traffic_sums.MINUTE_S, HOUR_S)):
                 break
 
@@ -220,13 +187,6 @@ class TrafficStore:
             self._series.clear()
         return len(dropped)
 
-    def _used_bytes(self) -> int:
-        pages, free, size = (
-            self._database.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTraffic:
@@ -242,19 +202,18 @@ def read(path: pathlib.Path, since_s: float, now_s: float) -> StoredTraffic:
 
     Raises: sqlite3.Error, also when there is no file; OSError.
     """
-    regular_files.check(path)
     seconds = traffic_sums.MINUTE_S if now_s - since_s <= MINUTES * traffic_sums.MINUTE_S else HOUR_S
-    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
+    database = sqlite_files.connect_to_read(path)
     try:
         database.execute("BEGIN")  # one view of both
-        if stored_rows.is_new(database):
+        if sqlite_files.is_new(database):
             return StoredTraffic()
         positions, read_at_s = stored_rows.read_marks(database)
         found: dict[traffic_sums.Series, traffic_sums.Sums] = {}
         rows = database.execute(_USED, (seconds, since_s - since_s % seconds, now_s + HOUR_S))
         for site, route, server, *sums in rows:
             if not (isinstance(site, str) and isinstance(route, str) and isinstance(server, str)):
-                raise stored_rows.damage("names that are no text")
+                raise sqlite_files.damage("names that are no text")
             found.setdefault(traffic_sums.Series(site, route, server), traffic_sums.Sums()).add(
                 stored_rows.read_sums(*sums)
             )
@@ -270,13 +229,12 @@ def count_errors(
 
     Raises: sqlite3.Error, also when it would take longer; OSError.
     """
-    regular_files.check(path)
     until_s = time.monotonic() + most_s
-    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=most_s)
+    database = sqlite_files.connect_to_read(path, most_s=most_s)
     try:
-        database.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS)
+        database.set_progress_handler(lambda: time.monotonic() > until_s, sqlite_files.STEPS)
         database.execute("BEGIN")  # one view of both
-        if stored_rows.is_new(database):
+        if sqlite_files.is_new(database):
             return {}
         within = (traffic_sums.MINUTE_S, since_s, now_s + HOUR_S)
         errors = [
@@ -293,52 +251,12 @@ def open_store(path: pathlib.Path) -> tuple[TrafficStore, str | None]:
     """The store, and why an earlier file was set aside, if it was. Raises: sqlite3.Error, OSError."""
     try:
         return TrafficStore(path), None
-    except DamagedStoreError as error:
-        set_aside(path)
+    except sqlite_files.DamagedFileError as error:
+        sqlite_files.set_aside(path)
         try:
             return TrafficStore(path), str(error)
-        except DamagedStoreError as again:
+        except sqlite_files.DamagedFileError as again:
             raise OSError(f"a new one cannot be used either: {again}") from again
-
-
-def set_aside(path: pathlib.Path) -> None:
-    """Move the file away, to `FILE.damaged`, in place of an earlier one. Raises: OSError."""
-    aside = path.with_name(f"{path.name}.damaged")
-    if aside.is_dir() and not aside.is_symlink():
-        aside.rename(f"{aside}-{os.getpid()}")
-    path.replace(aside)
-    for ending in ("-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(f"{path.name}{ending}").unlink()
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether it is the file that is wrong, and not that it cannot be read or written now."""
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _DAMAGED
-
-
-def _connect(path: pathlib.Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None, timeout=10.0, check_same_thread=False)
-    database.create_function("merged", 2, _merge, deterministic=True)
-    return database
-
-
-def _check_all(database: sqlite3.Connection) -> None:
-    """Raises: DamagedStoreError; sqlite3.Error."""
-    until_s = time.monotonic() + _CHECKED_S
-    database.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS)
-    try:
-        found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise DamagedStoreError(str(found))
-        if database.execute(_WRONG).fetchone() is not None:
-            raise DamagedStoreError("it holds sums that are no numbers")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise
-    finally:
-        database.set_progress_handler(None, 0)
 
 
 def _merge(one: str, other: str) -> str:

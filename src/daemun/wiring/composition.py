@@ -18,7 +18,6 @@ from daemun.certs.served import client_links
 from daemun.control import gate, lifecycle, nginx_upgrade, reconciler, reload_limiter
 from daemun.core import model, render_environment, worker_generations
 from daemun.core.options import alerts_option, docker_option, logs_option, user_option
-from daemun.core.served import served_judgement
 from daemun.discovery import endpoints
 from daemun.errors import ConfigError
 from daemun.hold import hold_limits, hold_queue
@@ -50,7 +49,9 @@ from daemun.wiring import (
     preflight_parts,
     probers,
     sockets,
+    start_report,
     state_guard,
+    uptime_parts,
 )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -115,6 +116,12 @@ class Daemon:
         self._domains = name_registry.Registry(store, self._certificates, clock.SystemClock())
         self._prober, self._stream_prober = probers.make(
             self._layout, account, self._endpoints, self._certificates, self._note_trouble
+        )
+        self._uptime = uptime_parts.make(
+            self._layout,
+            store.damage,
+            uptime_parts.Sites(lambda: self._gate, self._prober, self._certificates),
+            self._traffic,
         )
         most, most_per_site = hold_limits.limits_of(
             render_environment.count_connections(machine_limits.count_open_files())
@@ -277,6 +284,7 @@ class Daemon:
                 "disk": self._disk.run,
                 "old workers": self._reload_limits.run,
                 "nginx upgrade": self._gate.watch_nginx,
+                "uptime": self._uptime.run,
                 "visitor": self._prober.run,
                 "client of streams": self._stream_prober.run,
                 "orphans": child_reaper.reap_orphans,
@@ -292,9 +300,9 @@ class Daemon:
         is_seen = last is not None and len(last.sites) <= MOST_FIRST_LOOKS
         if is_seen:
             is_seen = not await self._prober.probe(None, within_s=FIRST_LOOK_S)
-        _announce(front, is_seen=is_seen)
+        start_report.announce(front, is_seen=is_seen)
         if not self._nginx.binary.keeps_large_pieces:
-            await asyncio.to_thread(_warn_of_allocator, self._settings, self._nginx.binary.path)
+            await asyncio.to_thread(start_report.warn_of_allocator, self._settings, self._nginx.binary.path)
         garbage.spare()
         self._dns.start()
         if self._compatible.is_on:
@@ -310,6 +318,7 @@ class Daemon:
 
     def _note_trouble(self) -> None:
         self._alerts.wake()
+        self._uptime.wake()
 
     def _note_certificates(self) -> None:
         self._alerts.wake()
@@ -379,22 +388,3 @@ def _configured(source: yaml_file.YamlFile) -> model.Globals | None:
         return None if error.good is None else error.good.globals
     except ConfigError:
         return None
-
-
-def _announce(front: gate.Gate, *, is_seen: bool) -> None:
-    """is_seen: whether each server was tried."""
-    status = front.status(added=False)
-    counted = served_judgement.count_all(status.sites, status.streams)
-    log.info(
-        "daemun is up",
-        version=status.version,
-        sites=counted if is_seen else f"{counted}, their servers are tried next",
-        nginx=status.nginx_version,
-        config=status.config_path,
-        state=status.state_dir,
-    )
-
-
-def _warn_of_allocator(chosen: settings.Settings, path: str) -> None:
-    for found in nginx_exposure.look_at_allocator(chosen, path):
-        log.warning(f"{found.message}; {found.cure}")

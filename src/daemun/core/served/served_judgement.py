@@ -158,12 +158,12 @@ def _of_certificate(certificate: model.CertificateStatus | None, now: datetime.d
 def _of_servers(look: model.SiteLook) -> _Verdict | None:
     """Unreachable when no route has a server that answers, and a judge where it needs one; degraded when some server
     does not."""
-    routes = [(route, _is_route_down(route)) for route in look.routes if route.servers or route.judges]
+    routes = [(route, is_route_down(route)) for route in look.routes if route.servers or route.judges]
     bad = [(route, one) for route, _ in routes for one in (*route.judges, *route.servers) if one.trouble is not None]
     if not bad:
         return None
     all_down = all(down for _, down in routes)
-    route, worst = next(((route, one) for route, one in bad if _is_route_down(route)), bad[0])
+    route, worst = next(((route, one) for route, one in bad if is_route_down(route)), bad[0])
     where = "" if len(look.routes) == 1 and route.path == "/" else f"route {route.path}: "
     more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
     return _Verdict(
@@ -188,7 +188,7 @@ def _of_errors(look: model.SiteLook, now: datetime.datetime) -> _Verdict | None:
     return None
 
 
-def _is_route_down(route: model.RouteLook) -> bool:
+def is_route_down(route: model.RouteLook) -> bool:
     return is_down(route.judges) or is_down(route.servers)
 
 
@@ -257,7 +257,7 @@ def find_findings(
 def _of_route(
     host: str, route: model.RouteLook, now: datetime.datetime, *, with_good: bool
 ) -> collections.abc.Iterator[model.Finding]:
-    weight = model.Weight.BLOCKS if _is_route_down(route) else model.Weight.WARNS
+    weight = model.Weight.BLOCKS if is_route_down(route) else model.Weight.WARNS
     for one in (*route.judges, *route.servers):
         if one.trouble is not None:
             yield _finding("server", weight, f"route {route.path}: {one.cause}", host, one.cure)

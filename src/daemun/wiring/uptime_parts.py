@@ -1,0 +1,57 @@
+"""What keeps the uptime of sites, with what it looks at."""
+
+import collections.abc
+
+from daemun.certs import certificate_manager
+from daemun.control import damage_report, gate
+from daemun.core import layout, model
+from daemun.core.uptime import site_condition
+from daemun.probing import prober
+from daemun.traffic import traffic_counter
+from daemun.uptime import uptime_keeper
+from daemun.wiring import clock
+
+LOOK_S = 12.0
+"""So long a look takes at most, but for servers that trickle: before that a site may be thought to be up."""
+
+
+class Sites:
+    """Implements `uptime_keeper.LookAtSites`."""
+
+    def __init__(
+        self,
+        find_gate: collections.abc.Callable[[], gate.Gate],
+        looks: prober.Prober,
+        certificates: certificate_manager.Manager,
+    ) -> None:
+        self._find_gate = find_gate
+        self._looks = looks
+        self._certificates = certificates
+
+    def find_sites(self) -> tuple[model.SiteStatus, ...] | None:
+        last = self._find_gate().last
+        return None if last is None or self._looks.looks_since_s() < LOOK_S else last.sites
+
+    def find_troubles(self) -> tuple[model.SiteStatus, ...]:
+        last = self._find_gate().last
+        if last is None:
+            return ()
+        certificates = self._certificates.status(added=False)
+        bad = site_condition.find_visible(certificates, clock.SystemClock().now())
+        return self._looks.site_judge.find_unserved(last.sites, bad)
+
+    def look(self, host: str) -> model.SiteLook | None:
+        return self._looks.look(host)
+
+
+def make(
+    paths: layout.Layout,
+    damage: damage_report.DamageReport,
+    sites: Sites,
+    traffic: traffic_counter.TrafficCounter,
+    changed: collections.abc.Callable[[], None] = lambda: None,
+) -> uptime_keeper.UptimeKeeper:
+    """changed: as of `UptimeKeeper`."""
+    return uptime_keeper.UptimeKeeper(
+        paths, clock.SystemClock(), damage, sites, count_errors=traffic.count_errors, changed=changed
+    )
