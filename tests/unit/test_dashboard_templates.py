@@ -1,5 +1,6 @@
 """What no template and no script of the dashboard may hold, and that every component shows hostile values as text."""
 
+import gzip
 import html.parser
 import pathlib
 import re
@@ -102,3 +103,24 @@ def test_who_has_not_signed_in_sees_no_entries() -> None:
 def test_a_value_that_a_template_lacks_is_an_error() -> None:
     with pytest.raises(jinja2.UndefinedError):
         gallery.environment().from_string("{{ nothing }}").render()
+
+
+LIGHTEST = 60_000
+"""Bytes of scripts and styles that a page may load, compressed; the editor's page has more."""
+
+
+def _assets(path: pathlib.Path) -> set[str]:
+    """What a page loads beside the frame's own."""
+    text = path.read_text()
+    found = set(re.findall(r"""(?:asset|ui\.script|script)\(\s*["']([^"']+\.(?:js|css))["']""", text))
+    if re.search(r"graph_scripts\(\)", text):
+        found |= {"vendor/uplot.js", "graph.js", "vendor/uplot.css"}
+    return found
+
+
+@pytest.mark.parametrize("path", [*TEMPLATES, gallery.TEMPLATE], ids=lambda path: path.name)
+def test_pages_are_light(path: pathlib.Path) -> None:
+    names = _assets(FOLDER / "templates/base.html") | _assets(path)
+    if path.name == "macros.html" or "vendor/editor.js" in names:
+        return
+    assert sum(len(gzip.compress((FOLDER / "static" / name).read_bytes(), 6)) for name in names) <= LIGHTEST

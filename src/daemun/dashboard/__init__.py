@@ -42,7 +42,7 @@ tests/support/gallery uses every component.
   (`visually-hidden`).
 - Every element with an attribute of htmx has `hx-nonce="{{ nonce }}"`. Without it htmx strips its attributes, so that
   what slipped into a page from outside can do nothing (hx-csp). What is swapped in has the nonce of its own answer's
-  header.
+  header. Server-sent events (`hx-sse:connect`) bring rows without attributes of htmx: events have no header.
 - No filter that keeps Jinja from escaping. What comes from labels, logs, servers and certificates is hostile.
 - Every form works without a script: `method="post"`, and a page or a redirect as the answer.
 - Layout by classes: `grid`, `row`, `row spread`, `card`, `actions`, `toolbar`, `figures-row`, `muted`; buttons

@@ -17,6 +17,7 @@ from daemun.dashboard import list_view, page_environment, page_frame, page_texts
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"`{{7*7}}</script>\u202e"
 NOW = datetime.datetime(2026, 11, 30, 9, 10, 11, tzinfo=datetime.UTC)
+TEMPLATE = pathlib.Path(__file__).with_name("gallery.html")
 _STATIC = pathlib.Path(page_environment.__file__).with_name("static")
 
 
@@ -102,14 +103,44 @@ def _values(texts: page_texts.Texts) -> dict[str, typing.Any]:
 
 
 def app() -> starlette.applications.Starlette:
-    """/?language=ko: the page, with the dashboard's own policy for what it may load."""
+    """/?language=ko: the page; /part/N: what htmx exchanges; /events: server-sent ones."""
 
     def page(request: starlette.requests.Request) -> starlette.responses.Response:
-        nonce = secrets.token_urlsafe(16)
-        headers = {"Content-Security-Policy": page_frame.content_security_policy(nonce)}
-        html = render(request.query_params.get("language", "en"), nonce)
-        return starlette.responses.HTMLResponse(html, headers=headers)
+        nonce, headers = _nonce()
+        return starlette.responses.HTMLResponse(
+            render(request.query_params.get("language", "en"), nonce), headers=headers
+        )
+
+    def part(request: starlette.requests.Request) -> starlette.responses.Response:
+        nonce, headers = _nonce()
+        number = int(request.path_params["number"])
+        return starlette.responses.HTMLResponse(
+            _PART.format(number=number, next=number + 1, nonce=nonce), headers=headers
+        )
+
+    def events(request: starlette.requests.Request) -> starlette.responses.Response:
+        lines = "".join(f"id: {number}\ndata: event {number}\n\n" for number in (1, 2))
+        return starlette.responses.Response(lines, media_type="text/event-stream")
 
     static = starlette.staticfiles.StaticFiles(directory=_STATIC)
-    routes = [starlette.routing.Route("/", page), starlette.routing.Mount(page_environment.STATIC, static)]
+    routes = [
+        starlette.routing.Route("/", page),
+        starlette.routing.Route("/part/{number:int}", part),
+        starlette.routing.Route("/events", events),
+        starlette.routing.Mount(page_environment.STATIC, static),
+    ]
     return starlette.applications.Starlette(routes=routes)
+
+
+_PART = """\
+<span id="loaded">part {number}</span>
+<button id="again" type="button" hx-get="/part/{next}" hx-target="#loaded" hx-swap="outerHTML"
+  hx-nonce="{nonce}">Again</button>
+<span id="live-part" hx-get="/events" hx-trigger="load" hx-nonce="{nonce}"></span>
+<a hx-swap-oob="true" id="overall" class="overall" href="/#needs-you" data-state="good">All is well</a>
+"""
+
+
+def _nonce() -> tuple[str, dict[str, str]]:
+    nonce = secrets.token_urlsafe(16)
+    return nonce, {"Content-Security-Policy": page_frame.content_security_policy(nonce)}
