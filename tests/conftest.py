@@ -2,6 +2,7 @@
 
 import collections.abc
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -19,6 +20,15 @@ UNHURRIED = hypothesis.settings(
 hypothesis.settings.register_profile("fast", UNHURRIED)
 hypothesis.settings.register_profile("deep", UNHURRIED, max_examples=5000)
 hypothesis.settings.load_profile("fast")  # `pytest --hypothesis-profile deep` wins
+
+
+@pytest.fixture(autouse=True)
+def _signals_stay() -> collections.abc.Iterator[None]:
+    """The end of a command line blocks a signal, which only a process that ends may do: what tests start after that
+    would inherit it, and each command would begin with a new interpreter (`forked.is_as_at_first`)."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @pytest.hookimpl(wrapper=True)

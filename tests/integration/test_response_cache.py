@@ -8,7 +8,6 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import socket
 import stat
 import sys
@@ -432,7 +431,6 @@ def purge(
     gate: rendered.Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> collections.abc.Iterator[collections.abc.Callable[..., int]]:
     """The command line, on the files of this gate. Its value: how many were forgotten."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
     def run(*words: str) -> int:
         words = ("cache", "purge", *words, "--json")
@@ -447,7 +445,6 @@ def purge(
         return count
 
     yield run
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     json_answer.begin()
 
 
