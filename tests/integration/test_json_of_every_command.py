@@ -1,9 +1,10 @@
 """L5: every command has `--json`, and prints one JSON document then, errors too, with the exit code it has without."""
 
 import collections.abc
+import io
 import json
 import pathlib
-import signal
+import re
 import sys
 import typing
 
@@ -13,6 +14,7 @@ import typer.main
 
 from daemun import errors
 from daemun.cli import app, clean_exit, json_answer, output
+from tests.support import json_times
 
 Json = dict[str, typing.Any]
 Words = tuple[str, ...]
@@ -32,12 +34,10 @@ LEAVES = [words for words, command in EVERY if not getattr(command, "commands", 
 
 
 @pytest.fixture(autouse=True)
-def _signals_stay(monkeypatch: pytest.MonkeyPatch) -> collections.abc.Iterator[None]:
+def _process_stays(monkeypatch: pytest.MonkeyPatch) -> collections.abc.Iterator[None]:
     """The end of a command line changes what only a process that ends may change."""
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     yield
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     json_answer.begin()
 
 
@@ -160,6 +160,64 @@ def test_lines_of_logs(run: Run, tmp_path: pathlib.Path) -> None:
         {"line": text} for text in ('{"status": 200}', "[1]", '"two"')
     ]
     assert run("logs", "-n", "1") == (0, '"two"\n')
+
+
+LOGIN = """login: {host: auth.a.test}
+sites:
+  a.test:
+    access: {any: true, login: true, client_certificates: local}
+    routes: {/: "http://127.0.0.1:1"}
+"""
+ACCESS_LINE = (
+    '192.0.2.1 - - [30/Nov/2026:14:02:11 +0900] "GET / HTTP/1.1" 200 9 "-" "-" host="a.test" upstream="-" '
+    'upstream_status="-" request_time=0.000 upstream_response_time="-" tls="-" request_id=1-1\n'
+)
+ERROR_LINE = "2026/11/30 14:02:11 [error] 7#7: *1 it failed, client: 192.0.2.1, server: a.test\n"
+
+
+@pytest.fixture
+def house(tmp_path: pathlib.Path) -> None:
+    """A file with sites and a state directory that have something to list."""
+    (tmp_path / "daemun.yaml").write_text(LOGIN)
+    logs = tmp_path / "state" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "access.log").write_text(ACCESS_LINE)
+    (logs / "error.log").write_text(ERROR_LINE)
+
+
+@pytest.mark.usefixtures("house")
+def test_times_have_one_form(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents of daemons are checked in every test with a daemon (`json_times.check_what_is_printed`)."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"correct horse battery staple\n")))
+    found: list[str] = []
+    for words in (
+        "users invite alice",
+        "users add bob",
+        "users",
+        "tokens add backup --user bob --site a.test",
+        "tokens",
+        "clients add phone",
+        "clients add tablet --link",
+        "clients revoke phone",
+        "clients",
+        "logs",
+        "logs --errors",
+        "traffic",
+        "nginx list",
+    ):
+        code, said = run(*words.split(), "--json")
+        assert code == 0, (words, said)
+        assert json_times.find_others(json.loads(said)) == [], words
+        found += re.findall(r'"([0-9]{4}-[0-9][^"]*)"', said)
+    assert len(found) > 10
+    assert found.count("2026-11-30T05:02:11Z") == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-30T09:10:11+00:00", "2026-11-30 09:10:11Z", "2026-11-30T09:10:11.5Z", "2026-11-30 09:10 UTC"]
+)
+def test_another_form_is_found(text: str) -> None:
+    assert json_times.find_others({"a": [{"b": text, "c": "2026-11-30T09:10:11Z", "d": "2026-11-30"}]}) == [text]
 
 
 def test_help_is_help(run: Run) -> None:

@@ -28,6 +28,8 @@ import time
 import types
 import typing
 
+from tests.support import json_times
+
 ROOM_BYTES = 1 << 14
 """For the arguments of a command: they take the place of those of this process (proc_pid_cmdline(5))."""
 LARGEST_REQUEST_BYTES = 1 << 17
@@ -81,6 +83,7 @@ def _import_all() -> set[str]:
         if not name.endswith("__main__"):
             importlib.import_module(name)
     inner._data = plain
+    json_times.check_what_is_printed()
     return noting.names
 
 

@@ -52,7 +52,7 @@ def test_an_entry_of_before_the_state_had_its_name() -> None:
 def test_keys_for_scripts_stay() -> None:
     assert history_entry.summary_json(ENTRY) == {
         "number": 7,
-        "at": "2026-11-30T12:00:00+00:00",
+        "at": "2026-11-30T12:00:00Z",
         "by": "daemun add a.test",
         "user": "alice",
         "state": "live",

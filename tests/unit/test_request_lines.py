@@ -7,6 +7,7 @@ import pytest
 from daemun.cli import request_lines
 from daemun.core import upstream_tries
 from daemun.core.logged import error_line, logged_request
+from daemun.core.texts import durations
 
 LINE = (
     '192.0.2.1 - - [30/Nov/2026:14:02:11 +0000] "GET {uri} HTTP/1.1" {status} 5 "-" "-" host="shop.example.com" '
@@ -79,7 +80,7 @@ def test_an_error() -> None:
     )
     assert found is not None
     assert error_line.to_json(found) == {
-        "time": datetime.datetime(2026, 11, 30, 14, 2, 11).astimezone().isoformat(),
+        "time": durations.instant(datetime.datetime(2026, 11, 30, 14, 2, 11)),
         "level": "error",
         "message": "connect() failed (111: Connection refused) while connecting to upstream",
         "connection": "5",

@@ -126,4 +126,4 @@ def _item_json(item: alert_ledger.Item, message: Message) -> Json:
 
 
 def _instant(moment: datetime.datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if moment is None else durations.instant(moment)

@@ -14,6 +14,7 @@ from daemun.core.access import banned_networks
 from daemun.core.certificates import certificate_choice
 from daemun.core.options import app_option, maintenance_option, when_option
 from daemun.core.served import stream_judgement
+from daemun.core.texts import durations
 from daemun.web import container_json
 
 Json = dict[str, typing.Any]
@@ -379,7 +380,7 @@ def findings_json(findings: tuple[model.Finding, ...]) -> list[Json]:
 
 def instant_json(moment: datetime.datetime | None) -> str | None:
     """None stays None."""
-    return None if moment is None else moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if moment is None else durations.instant(moment)
 
 
 def _changes_json(changes: tuple[gate_port.SiteChange, ...]) -> list[Json]:

@@ -5,6 +5,7 @@ import typing
 from starlette import exceptions, requests, responses, routing
 
 from daemun.control import history_port
+from daemun.core.texts import durations
 from daemun.web import request_body_json
 
 _LONGEST_S = 1e9
@@ -39,4 +40,4 @@ class _Handlers:
 
 def trial_json(trial: history_port.TrialReport) -> dict[str, typing.Any]:
     """Keys may be added, never renamed."""
-    return {"number": trial.number, "until": trial.until.isoformat(), "taken": list(trial.taken)}
+    return {"number": trial.number, "until": durations.instant(trial.until), "taken": list(trial.taken)}

@@ -10,6 +10,7 @@ import typer
 
 from daemun import errors, settings
 from daemun.cli import common_options, control_client, json_answer, output
+from daemun.core.texts import durations
 
 if typing.TYPE_CHECKING:
     from daemun.certs.importing import found_items
@@ -87,7 +88,7 @@ def _show_certificate(adopter: _Adopter, one: "found_items.FoundCertificate") ->
     answer = _request(adopter.certificate, {"directory": found.directory, **pair})
     names = one.bundle.names()
     output.print_line(f"  certificate  {', '.join(names)} (until {one.bundle.not_after:%Y-%m-%d}): {answer['text']}")
-    return {"names": list(names), "not_after": one.bundle.not_after.isoformat(), **answer}
+    return {"names": list(names), "not_after": durations.instant(one.bundle.not_after), **answer}
 
 
 def _request(adopt: collections.abc.Callable[[Json], Json], value: Json) -> Json:

@@ -19,6 +19,7 @@ from daemun.cli import (
     output,
     tables,
 )
+from daemun.core.texts import durations
 
 if typing.TYPE_CHECKING:
     from daemun.certs.served import client_ca
@@ -111,12 +112,14 @@ def _add_by_link(chosen: settings.Settings, name: str, *, days: int, host: str |
     lifetime_s = lifetimes.read(expires, "let a link end")
     page = offline_clients.find_page(daemon_state.with_daemons_file(chosen), host)
     issued = offline_clients.add(chosen, name, days=days)
-    secret, end = offline_clients.offer(chosen, issued, lifetime_s=lifetime_s)
+    secret, ends_at = offline_clients.offer(chosen, issued, lifetime_s=lifetime_s)
     address = f"{page}?token={secret}"
     state = _state(issued.client, is_over=False)
-    json_answer.note(**_as_json(issued.client, state), link=address, ends=end, password=issued.password)
+    json_answer.note(
+        **_as_json(issued.client, state), link=address, ends=durations.instant(ends_at), password=issued.password
+    )
     for line in (
-        f"a certificate for {name}, until {end}, and once, by this link:",
+        f"a certificate for {name}, until {lifetimes.moment(ends_at.timestamp())}, and once, by this link:",
         f"  {address}",
         *_draw(address),
         f"password: {issued.password}",
@@ -198,7 +201,7 @@ def _as_json(one: "client_ca.ClientCertificate", state: str) -> Json:
         "name": one.name,
         "state": state,
         "serial": one.serial,
-        "made_at": one.made_at.isoformat(),
-        "expires_at": one.expires_at.isoformat(),
-        "revoked_at": None if one.revoked_at is None else one.revoked_at.isoformat(),
+        "made_at": durations.instant(one.made_at),
+        "expires_at": durations.instant(one.expires_at),
+        "revoked_at": None if one.revoked_at is None else durations.instant(one.revoked_at),
     }

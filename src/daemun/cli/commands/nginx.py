@@ -9,6 +9,7 @@ import typer
 
 from daemun import errors, settings
 from daemun.cli import command_groups, common_options, control_client, daemon_state, json_answer, output, tables
+from daemun.core.texts import durations
 
 if typing.TYPE_CHECKING:
     from daemun.nginx.builds import build_list, installed_builds
@@ -266,7 +267,7 @@ def _json_of(one: "build_list.Listed") -> Json:
         "modules": list(build.modules) if build is not None else [],
         "http3": one.http3,
         "key_exchange": list(one.key_exchange),
-        "made_at": one.made.strftime("%Y-%m-%dT%H:%M:%SZ") if one.made is not None else None,
+        "made_at": durations.instant(one.made) if one.made is not None else None,
         "refusal": one.refusal,
         "serves": one.serves,
         "next": one.is_next,

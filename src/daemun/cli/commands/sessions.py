@@ -1,13 +1,13 @@
 """`daemun sessions`: who is signed in (`login`)."""
 
-import datetime
 import json
 import typing
 
 import typer
 
 from daemun import errors, settings
-from daemun.cli import command_groups, common_options, json_answer, output, tables
+from daemun.cli import command_groups, common_options, json_answer, lifetimes, output, tables
+from daemun.core.texts import durations
 
 Json = dict[str, typing.Any]
 
@@ -16,10 +16,19 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
     """Who is signed in, a line for each browser. Works while the daemon is away, too."""
     found = _request(chosen, "GET", "/sessions")["sessions"]
     if as_json:
-        json_answer.print_json({"sessions": [{**one, "created": _time(one["created_s"])} for one in found]})
+        json_answer.print_json(
+            {"sessions": [{**one, "created": durations.instant_of(one["created_s"])} for one in found]}
+        )
     elif found:
         rows = [
-            (one["id"], _name(one), _time(one["created_s"]), _time(one["seen_s"]), one["address"], one["agent"][:40])
+            (
+                one["id"],
+                _name(one),
+                lifetimes.moment(one["created_s"]),
+                lifetimes.moment(one["seen_s"]),
+                one["address"],
+                one["agent"][:40],
+            )
             for one in found
         ]
         tables.print_table(("ID", "USER", "SINCE", "LAST USED", "ADDRESS", "BROWSER"), rows)
@@ -69,7 +78,3 @@ def _request(chosen: settings.Settings, method: str, path: str, content: bytes =
 def _name(session: Json) -> str:
     """Of an account at a provider, whose number says little, with the address."""
     return f"{session['user']} ({session['email']})" if session["email"] else str(session["user"])
-
-
-def _time(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")

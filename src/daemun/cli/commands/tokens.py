@@ -90,7 +90,7 @@ def add(  # noqa: PLR0917 - Typer's
             created_s=now_s,
             ends_s=now_s + lifetime_s,
         )
-    json_answer.note(token=secret, name=name, user=owner, sites=list(hosts), ends=lifetimes.moment(made.ends_s))
+    json_answer.note(token=secret, name=name, user=owner, sites=list(hosts), ends=durations.instant_of(made.ends_s))
     output.print_line(f"{name} comes in as {owner} at {_describe_sites(made)} until {lifetimes.moment(made.ends_s)}:")
     output.print_line(f"  Authorization: Bearer {secret}")
     output.print_line("it is shown this once")
@@ -185,7 +185,7 @@ def _json(token: access_tokens.Token, now: datetime.datetime, users: Users) -> d
         "name": token.name,
         "user": token.user,
         "sites": list(token.sites),
-        "created": lifetimes.moment(token.created_s),
-        "ends": lifetimes.moment(token.ends_s),
+        "created": durations.instant_of(token.created_s),
+        "ends": durations.instant_of(token.ends_s),
         "state": _find_state(token, now, users),
     }

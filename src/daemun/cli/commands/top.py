@@ -23,7 +23,7 @@ from daemun.cli import (
     top_screen,
     traffic_cells,
 )
-from daemun.core.texts import words
+from daemun.core.texts import durations, words
 from daemun.core.traffic import traffic_rates
 
 if typing.TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _wrap(line: str) -> collections.abc.Iterable[str]:
 def _value(view: top_lines.View, site: str | None) -> dict[str, typing.Any]:
     skipped = {"route"} if site is None else set()
     return {
-        "at": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "at": durations.instant(datetime.datetime.now(datetime.UTC)),
         "seconds": round(view.span_s, 1),
         "open_connections": {
             "total": sum(view.open_.values()),

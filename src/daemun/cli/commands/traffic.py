@@ -9,7 +9,7 @@ import typer
 
 from daemun import errors, settings
 from daemun.cli import common_options, json_answer, known_names, output, tables, traffic_cells, traffic_details
-from daemun.core.texts import words
+from daemun.core.texts import durations, words
 
 if typing.TYPE_CHECKING:
     from daemun.core.traffic import traffic_usage
@@ -62,7 +62,7 @@ def traffic(
         key = "sites" if host is None else "routes"
         whole = _value(traffic_usage.total(found), but=("site", "route"))
         shown = [_value(one, but=("route",) if host is None else ()) for one in usages]
-        json_answer.print_json({"since": since_at.strftime("%Y-%m-%dT%H:%M:%SZ"), "total": whole, key: shown})
+        json_answer.print_json({"since": durations.instant(since_at), "total": whole, key: shown})
         return
     if not usages:
         _explain_nothing(chosen, host, since)

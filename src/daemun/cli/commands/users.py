@@ -20,7 +20,7 @@ from daemun.cli import (
 )
 from daemun.core import password_hashes
 from daemun.core.access import login_users
-from daemun.core.texts import account_names, rules
+from daemun.core.texts import account_names, durations, rules
 
 Name = typing.Annotated[str, typer.Argument(metavar="NAME", help="What the user signs in with.")]
 Groups = typing.Annotated[
@@ -106,7 +106,7 @@ def invite(  # noqa: PLR0917 - Typer's
         invited = _make(name, groups, email, display, stamp=offline_users.draw_stamp())
         users[name] = dataclasses.replace(invited, invitation=invitation)
     link = f"{page}/invitation?token={secret}"
-    json_answer.note(user=name, link=link, ends=lifetimes.moment(ends_s))
+    json_answer.note(user=name, link=link, ends=durations.instant_of(ends_s))
     output.print_line(f"{name} is invited, until {lifetimes.moment(ends_s)}, by this link:")
     output.print_line(f"  {link}")
     output.print_line("it is shown this once, and good once; whoever has it can become this user")
@@ -266,7 +266,7 @@ def _json(user: login_users.User) -> dict[str, object]:
         "totp": user.totp is not None,
         "passkeys": [one.name for one in user.passkeys],
         "disabled": user.is_disabled,
-        "invited_until": None if user.invitation is None else lifetimes.moment(user.invitation.ends_s),
+        "invited_until": None if user.invitation is None else durations.instant_of(user.invitation.ends_s),
     }
 
 

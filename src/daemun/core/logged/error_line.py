@@ -18,6 +18,7 @@ import re
 import typing
 
 from daemun.core.logged import logged_request
+from daemun.core.texts import durations
 
 _HEAD = re.compile(r"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[([a-z]{1,9})\] \d+#\d+: (?:\*(\d{1,20}) )?", re.ASCII)
 _CLIENT = re.compile(r", (udp )?client: ")
@@ -155,10 +156,10 @@ def read(line: bytes) -> RequestErrorLine | None:
 
 
 def to_json(line: RequestErrorLine) -> dict[str, typing.Any]:
-    """Names stay the same. time: RFC 3339."""
+    """Names stay the same. time: RFC 3339, in UTC."""
     request = line.request
     return {
-        "time": None if request.at is None else request.at.isoformat(),
+        "time": None if request.at is None else durations.instant(request.at),
         "level": line.level,
         "message": line.words,
         "connection": line.connection,

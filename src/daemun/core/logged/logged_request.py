@@ -9,7 +9,7 @@ import typing
 
 from daemun.core import upstream_tries
 from daemun.core.logged import line_form
-from daemun.core.texts import log_lines
+from daemun.core.texts import durations, log_lines
 
 FORMAT_NAME = "daemun"
 """Of the `log_format` of every site's access log."""
@@ -108,9 +108,9 @@ def _known_forms() -> tuple[line_form.LineForm, ...]:
 
 
 def to_json(request: LoggedRequest) -> dict[str, typing.Any]:
-    """Names stay the same, whatever the form of the log: those of `logs: {format: json}`. time: RFC 3339."""
+    """Names stay the same, whatever the form of the log: those of `logs: {format: json}`. time: RFC 3339, in UTC."""
     return {
-        "time": None if request.at is None else request.at.isoformat(),
+        "time": None if request.at is None else durations.instant(request.at),
         "client": request.client,
         "user": request.user,
         "host": request.host,

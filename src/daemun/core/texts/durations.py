@@ -1,4 +1,4 @@
-"""Spans of time in words for people. Pure."""
+"""Spans of time in words for people, and moments as texts. Pure."""
 
 import datetime
 
@@ -35,3 +35,13 @@ def ahead(at: datetime.datetime, now: datetime.datetime) -> str:
 def moment(at: datetime.datetime) -> str:
     """ "2026-11-27 08:12 UTC"."""
     return f"{at.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def instant(at: datetime.datetime) -> str:
+    """ "2026-11-27T08:12:10Z": as all JSON has times (RFC 3339, UTC, whole seconds)."""
+    return at.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def instant_of(seconds: float) -> str:
+    """The same of seconds since the epoch."""
+    return instant(datetime.datetime.fromtimestamp(seconds, datetime.UTC))

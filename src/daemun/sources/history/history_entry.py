@@ -13,6 +13,7 @@ import typing
 import zlib
 
 from daemun.control import history_port
+from daemun.core.texts import durations
 
 Json = dict[str, typing.Any]
 Files = collections.abc.Mapping[str, bytes]
@@ -156,7 +157,7 @@ def summary_json(entry: HistoryEntry) -> Json:
     """What `daemun history --json` has of it. Keys may be added, never renamed."""
     return {
         "number": entry.number,
-        "at": entry.at.isoformat(),
+        "at": durations.instant(entry.at),
         "by": entry.author.what,
         "user": entry.author.user or None,
         "state": entry.state.value,

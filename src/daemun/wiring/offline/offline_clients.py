@@ -68,7 +68,9 @@ def _served(site: model.Site) -> tuple[str, ...]:
     return (site.host,) if alias_options.REDIRECT.of(site) else site.names
 
 
-def offer(chosen: settings.Settings, issued: client_ca.IssuedClient, *, lifetime_s: float) -> tuple[str, str]:
+def offer(
+    chosen: settings.Settings, issued: client_ca.IssuedClient, *, lifetime_s: float
+) -> tuple[str, datetime.datetime]:
     """The secret of a link, and when it ends. A client without one is withdrawn again. Raises:
     EnvironmentProblemError."""
     try:
@@ -76,7 +78,7 @@ def offer(chosen: settings.Settings, issued: client_ca.IssuedClient, *, lifetime
     except BaseException:
         _open(chosen).revoke(issued.client.name, _now())
         raise
-    return secret, ends_at.strftime("%Y-%m-%d %H:%M:%SZ")
+    return secret, ends_at
 
 
 def revoke(chosen: settings.Settings, name: str) -> tuple[client_ca.ClientCertificate, ...]:
