@@ -6,6 +6,7 @@ On the standard library's HTTP client: importing a library for it takes longer (
 
 import contextlib
 import http.client
+import itertools
 import json
 import pathlib
 import pwd
@@ -58,6 +59,22 @@ class ControlClient:
         """host: without the other sites, which is quick however many there are."""
         query = f"?host={urllib.parse.quote(host, safe='')}" if host is not None else ""
         return self._request("GET", f"/status{query}", timeout_s=QUICK_S)
+
+    def read_overview(self, below: str = "") -> Json:
+        """What needs a person, and all sites in numbers; below: "/sites?QUERY" for rows of sites."""
+        return self._request("GET", f"/overview{below}", timeout_s=PROBE_S)
+
+    def find_rows(self, query: dict[str, str]) -> Json:
+        """All rows of sites and streams that it chooses, page by page, as one answer."""
+        found: Json = {}
+        rows: list[Json] = []
+        for page in itertools.count(1):
+            words = urllib.parse.urlencode({**query, "size": 500, "page": page})
+            found = self.read_overview(f"/sites?{words}")
+            rows += found["rows"]
+            if found["page"] < page or len(rows) >= found["total"]:
+                break
+        return {**found, "page": 1, "size": len(rows), "rows": rows}
 
     def probe(self, host: str | None = None) -> int:
         """Let the daemon look at a site, or at all, as visitors do, and wait. Returns: how much was left in the end."""

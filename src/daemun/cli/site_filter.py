@@ -29,7 +29,7 @@ def choose(answer: Json, hosts: list[str] | None, states: list[str] | None) -> J
     """The status with these sites alone, and what concerns them or all. Raises: ConfigError when nothing has a name."""
     if not hosts and not states:
         return answer
-    wanted = [_check_state(state) for state in states or ()]
+    wanted = [state_of(state) for state in states or ()]
     found = [site for site in answer["sites"] if _is_in(site, wanted)]
     streams = [one for one in answer.get("streams", ()) if _is_in(one, wanted)]
     for pattern in hosts or ():
@@ -51,7 +51,7 @@ def choose(answer: Json, hosts: list[str] | None, states: list[str] | None) -> J
     }
 
 
-def _check_state(text: str) -> str:
+def state_of(text: str) -> str:
     """As in the JSON, from what a person wrote."""
     state = re.sub("[-_ ]+", " ", text.strip().lower())
     known = {

@@ -10,7 +10,7 @@ import typing
 
 from daemun.control import damage_report
 from daemun.core import layout
-from daemun.core.traffic import error_shares, traffic_totals
+from daemun.core.traffic import error_shares, traffic_rates, traffic_totals
 from daemun.traffic import traffic_files
 
 if typing.TYPE_CHECKING:
@@ -70,6 +70,28 @@ class TrafficCounter:
         from daemun.traffic import traffic_report  # noqa: PLC0415 - see `_record`
 
         return traffic_report.count_errors(self._layout, since.timestamp(), now.timestamp())
+
+    def read_rates(self, now: datetime.datetime) -> tuple[dict[str, traffic_rates.TrafficRate], float] | None:
+        """See `traffic_minutes.read_rates`, with what nginx wrote until now; None: nothing is counted, or what is
+        stored cannot be read now. Blocking."""
+        from daemun.traffic import traffic_minutes  # noqa: PLC0415 - see `_record`
+
+        with self._lock:
+            if not self._is_on:
+                return None
+            self._record().work(is_wanted_now=True)
+        return traffic_minutes.read_rates(pathlib.Path(self._layout.traffic_store), now.timestamp())
+
+    def count_minutes(
+        self, sites: collections.abc.Collection[str], now: datetime.datetime, minutes: int
+    ) -> dict[str, tuple[int, ...]]:
+        """See `traffic_minutes.count_minutes`. Blocking."""
+        from daemun.traffic import traffic_minutes  # noqa: PLC0415 - see `_record`
+
+        if not self._is_on or not sites:
+            return {}
+        path = pathlib.Path(self._layout.traffic_store)
+        return traffic_minutes.count_minutes(path, sites, now.timestamp(), minutes)
 
     async def run(self) -> None:
         """Never returns."""

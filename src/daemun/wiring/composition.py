@@ -46,6 +46,7 @@ from daemun.wiring import (
     metrics_parts,
     nginx_environment,
     nginx_exposure,
+    overview_parts,
     preflight_parts,
     probers,
     sockets,
@@ -223,6 +224,7 @@ class Daemon:
             guess_reports=self._guess_reports,
             links=self._client_links,
             trials=self._trial,
+            overview=overview_parts.make(self._gate, self._layout, store, self._traffic),
         )
         self._guard = state_guard.StateGuard(
             layout=self._layout,

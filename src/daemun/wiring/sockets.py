@@ -16,7 +16,7 @@ from daemun.core import layout
 from daemun.hold import hold_queue
 from daemun.nginx import work_folder
 from daemun.on_demand import ask_program, missed_handshakes
-from daemun.web import socket_server
+from daemun.web import overview_snapshots, socket_server
 
 if typing.TYPE_CHECKING:
     from starlette import types
@@ -50,6 +50,7 @@ class Sockets:
     guess_reports: guess_reports.GuessReports
     links: client_links.ClientLinks
     trials: history_port.Trials
+    overview: overview_snapshots.OverviewSnapshots
 
     async def serve_control(self) -> None:
         """In a folder in memory where the state directory cannot be written: commands look there, too."""
@@ -79,10 +80,11 @@ class Sockets:
     # Their modules are imported here, at the first request: starlette is slow to import.
 
     def _make_api(self) -> "types.ASGIApp":
-        from daemun.web import accounts_api, api, trial_api  # noqa: PLC0415
+        from daemun.web import accounts_api, api, overview_endpoints, trial_api  # noqa: PLC0415
 
         accounts = accounts_api.routes(self.acme_service, self.acme_service)
-        return api.create_app(self.gate, [*accounts, *trial_api.routes(self.trials)])
+        overview = overview_endpoints.control_routes(self.overview)
+        return api.create_app(self.gate, [*accounts, *trial_api.routes(self.trials), *overview])
 
     def _make_hold_app(self) -> "types.ASGIApp":
         from daemun.hold import hold_app  # noqa: PLC0415

@@ -1,0 +1,126 @@
+"""The first screen's data, as of a moment: made anew when somebody looks and it is older than a second.
+
+Of ten thousand sites that is half a second of work, beside the event loop. Then visitors get what is there, up to
+STALE_S old, and it is made anew after they have their answer.
+"""
+
+import asyncio
+import collections.abc
+import dataclasses
+import datetime
+import time
+
+from daemun.control import gate_port, overview_port
+from daemun.core import model, site_memory
+from daemun.core.dashboard import gate_totals, needs, site_row
+
+FRESH_S = 1.0
+QUICK_S = 0.2
+"""What takes no longer is made before the answer."""
+STALE_S = 20.0
+_DUTY = 4
+"""It takes at most this part of the time."""
+_LOOKS_AT_ONCE = 250
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewSnapshot:
+    """as_of: aware UTC. traffic: None: requests are not counted."""
+
+    as_of: datetime.datetime
+    rows: tuple[site_row.SiteRow, ...]
+    needs: tuple[needs.Need, ...]
+    totals: gate_totals.GateTotals
+    machine: gate_totals.MachineState
+    traffic: overview_port.RecentTraffic | None
+    changes: overview_port.KnownChanges
+    containers: tuple[model.ContainerStatus, ...]
+    status: gate_port.GateStatus
+
+
+class OverviewSnapshots:
+    """Used on the gate's event loop."""
+
+    def __init__(self, gate: gate_port.GatePort, facts: overview_port.OverviewFacts) -> None:
+        self.facts = facts
+        self._gate = gate
+        self._lock = asyncio.Lock()
+        self._memory: site_row.Memory = site_memory.PerSite()
+        self._kept: OverviewSnapshot | None = None
+        self._made_s = float("-inf")
+        self._took_s = 0.0
+
+    async def current(self) -> OverviewSnapshot:
+        kept = self._kept
+        age_s = time.monotonic() - self._made_s
+        if kept is not None and (age_s < FRESH_S or (self._took_s > QUICK_S and age_s < STALE_S)):
+            return kept
+        return await self._make()
+
+    async def refresh(self) -> None:
+        """To be called after an answer: what takes long is made anew for the next."""
+        age_s = time.monotonic() - self._made_s
+        if self._took_s > QUICK_S and age_s > max(FRESH_S, _DUTY * self._took_s) and not self._lock.locked():
+            await self._make()
+
+    async def _make(self) -> OverviewSnapshot:
+        called_s = time.monotonic()
+        async with self._lock:
+            if self._kept is not None and self._made_s >= called_s:  # meanwhile, for somebody else
+                return self._kept
+            began_s = time.monotonic()
+            await self._gate.look_at_nginx()
+            old = await self._gate.look_at_old_workers()
+            status = self._gate.status(added=False)
+            looks: dict[str, model.SiteLook] = {}
+            for number, one in enumerate(status.sites):
+                if number % _LOOKS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                look = self._gate.look(one.site.host)
+                if look is not None:
+                    looks[one.site.host] = look
+            self._kept = await asyncio.to_thread(self._put_together, status, old, looks)
+            ended_s = time.monotonic()
+            self._made_s, self._took_s = began_s, ended_s - began_s
+            return self._kept
+
+    def _put_together(
+        self,
+        status: gate_port.GateStatus,
+        old: gate_port.OldWorkersReport,
+        looks: collections.abc.Mapping[str, model.SiteLook],
+    ) -> OverviewSnapshot:
+        now = datetime.datetime.now(datetime.UTC)
+        traffic, changes = self.facts.read_traffic(now), self.facts.read_changes()
+        seen = site_row.SeenGate(
+            sites=status.sites,
+            streams=status.streams,
+            certificates=status.certificates,
+            containers=status.containers,
+            problems=status.problems,
+            looks=looks,
+            rates=traffic.rates if traffic is not None else {},
+            changes=changes.by_site,
+        )
+        rows = site_row.make_rows(seen, now, self._memory)
+        machine = gate_totals.MachineState(
+            answers=status.answers,
+            is_running=status.nginx_pid is not None,
+            old=len(old.old),
+            old_bytes=sum(one.memory_bytes for one in old.old),
+            most=old.limits.generations or 0,
+            waits=str(old.held) if old.held is not None else None,
+            waits_since=old.held.since if old.held is not None else None,
+            rooms=self.facts.measure_rooms(),
+        )
+        return OverviewSnapshot(
+            as_of=now,
+            rows=rows,
+            needs=needs.find_needs(seen, rows, now, gate_totals.find_machine_needs(machine)),
+            totals=gate_totals.add_up(rows, status.certificates, is_counted=traffic is not None),
+            machine=machine,
+            traffic=traffic,
+            changes=changes,
+            containers=tuple(one for one in status.containers if not one.is_served),
+            status=status,
+        )

@@ -1,0 +1,161 @@
+"""The first screen of a real gate: what the API says of each site is what its visitors meet."""
+
+import collections.abc
+import datetime
+import json
+import typing
+import urllib.parse
+
+import pytest
+
+from bench.engine import replayed
+from daemun.errors import DaemunError
+from tests.support import bad_servers, own_certificates, ports
+from tests.support.daemon import Daemon, new_daemon
+
+pytestmark = pytest.mark.nginx
+
+Json = dict[str, typing.Any]
+LABELLED = "web-1.test"
+
+
+@pytest.fixture(scope="module", name="gate")
+def run_gate() -> collections.abc.Iterator[Daemon]:
+    with new_daemon() as daemon, bad_servers.running() as server, replayed.running(daemon.root, server.port) as engine:
+        engine.do("appear 1 1")
+        pair = own_certificates.make("old.test", ends=-datetime.timedelta(hours=1))
+        chain, key = daemon.root / "chain.pem", daemon.root / "key.pem"
+        chain.write_bytes(pair.chain)
+        key.write_bytes(pair.key)
+        dead = ports.free_port()
+        daemon.write(f"""
+            docker: {engine.url}
+            sites:
+              good.test: {{aliases: [www.good.test], routes: {{/: "http://127.0.0.1:{server.port}"}}}}
+              down.test: http://127.0.0.1:{dead}
+              shut.test: {{enabled: false, routes: {{/: "http://127.0.0.1:{dead}"}}}}
+              old.test: {{tls: {{certificate: {chain}, key: {key}}}, routes: {{/: {{respond: {{status: 204}}}}}}}}
+              held.test:
+                routes: {{/: {{respond: {{status: 204}}}}}}
+                nginx: |
+                  "<script>alert(1)</script>" on;
+            streams:
+              mqtt: {{listen: "127.0.0.1:{ports.free_port()}", to: ["tcp://127.0.0.1:{dead}"]}}
+            """)
+        daemon.start()
+        daemon.wait_state("good.test", "live")
+        daemon.wait_state("down.test", "unreachable")
+        yield daemon
+
+
+def read(gate: Daemon, path: str, **query: str) -> Json:
+    words = f"?{urllib.parse.urlencode(query)}" if query else ""
+    return gate.control.read_overview(f"{path}{words}")
+
+
+def row(gate: Daemon, name: str) -> Json:
+    found = [one for one in read(gate, "/sites")["rows"] if one["name"] == name]
+    assert len(found) == 1, f"{name} is {len(found)} times there"
+    return typing.cast(Json, found[0])
+
+
+def wait_row(gate: Daemon, name: str, is_so: collections.abc.Callable[[Json], bool], what: str) -> Json:
+    def look() -> Json | None:
+        found = [one for one in read(gate, "/sites")["rows"] if one["name"] == name]
+        return found[0] if found and is_so(found[0]) else None
+
+    return gate.wait(look, what)
+
+
+def lamps(one: Json) -> list[str]:
+    return [one["lamps"][name]["lamp"] for name in ("settings", "certificate", "server")]
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "expected"),
+    [
+        ("good.test", "live", ["good", "good", "good"]),
+        ("down.test", "unreachable", ["good", "good", "bad"]),
+        ("shut.test", "disabled", ["unknown", "unknown", "unknown"]),
+        ("old.test", "wrong certificate", ["good", "bad", "good"]),
+        ("held.test", "quarantined", ["bad", "good", "good"]),
+        ("mqtt", "unreachable", ["good", "unknown", "bad"]),
+        (LABELLED, "unreachable", ["good", "good", "bad"]),
+    ],
+)
+def test_each_lamp_says_whose_fault_it_is(gate: Daemon, name: str, state: str, expected: list[str]) -> None:
+    found = wait_row(gate, name, lambda one: one["state"] == state and lamps(one) == expected, f"the lamps of {name}")
+    assert found["origin"].startswith("container " if name == LABELLED else "daemun.yaml:")
+    if state not in {"live", "disabled"}:
+        assert found["reason"]
+
+
+def test_what_visitors_do_is_on_the_row(gate: Daemon) -> None:
+    before = sum(row(gate, "good.test")["minutes"])
+    for _ in range(3):
+        assert gate.get("https://good.test/").status_code == 200
+    assert gate.get("https://down.test/").status_code >= 502
+    found = wait_row(gate, "good.test", lambda one: sum(one["minutes"]) >= before + 3, "three requests")
+    assert len(found["minutes"]) == 60
+    assert found["error_share"] == 0
+    assert found["requests_per_s"] > 0
+    assert found["p95_s"] is not None
+    failed = wait_row(gate, "down.test", lambda one: one["error_share"] is not None, "the error")
+    assert failed["error_share"] == 1
+    assert row(gate, "mqtt")["requests_per_s"] is None
+    totals = read(gate, "")["totals"]
+    assert totals["requests_per_s"] > 0
+
+
+def test_rows_are_found_sorted_and_paged(gate: Daemon) -> None:
+    assert [one["name"] for one in read(gate, "/sites", q="WWW.good")["rows"]] == ["good.test"]
+    assert [one["name"] for one in read(gate, "/sites", state="disabled")["rows"]] == ["shut.test"]
+    assert [one["name"] for one in read(gate, "/sites", origin="docker")["rows"]] == [LABELLED]
+    assert [one["name"] for one in read(gate, "/sites", kind="stream")["rows"]] == ["mqtt"]
+    found = read(gate, "/sites", sort="name", order="desc", size="2", page="2")
+    assert (found["total"], found["of"], found["page"], len(found["rows"])) == (7, 7, 2, 2)
+    grouped = read(gate, "/sites", group="domain", q="test")
+    assert {one["name"]: one["domain"] for one in grouped["rows"]}["good.test"] == "good.test"
+    for wrong in ({"sort": "size"}, {"state": "odd"}, {"page": "0"}, {"size": "100000"}, {"q": "x" * 300}):
+        with pytest.raises(DaemunError, match="cannot"):
+            read(gate, "/sites", **wrong)
+
+
+def test_what_needs_a_person_has_its_cure_and_what_does_it(gate: Daemon) -> None:
+    wait_row(gate, "old.test", lambda one: one["state"] == "wrong certificate", "the expired certificate")
+    for name in ("mqtt", LABELLED):
+        wait_row(gate, name, lambda one: one["state"] == "unreachable", "dead servers")
+    found = read(gate, "")
+    needs = {one["title"]: one for one in found["needs"]["rows"]}
+    assert {"down.test", "old.test", "held.test", "mqtt", LABELLED} <= needs.keys()
+    assert not {"good.test", "shut.test"} & needs.keys()
+    assert needs["down.test"]["actions"] == ["probe"]
+    assert "nothing listens there" in needs["down.test"]["cause"]
+    assert needs["held.test"]["actions"] == ["apply"]
+    assert len(needs) == len(found["needs"]["rows"]), "each trouble is there once"
+    assert "<script>" in needs["held.test"]["cause"], "nginx's words are as they are; pages escape them"
+    assert all(one["cause"] and one["command"] for one in needs.values())
+    assert found["totals"]["states"]["disabled"] == 1
+    assert found["machine"]["nginx"]["answers"] is True
+    assert found["machine"]["disks"]
+    as_of = datetime.datetime.fromisoformat(found["as_of"])
+    assert abs(datetime.datetime.now(datetime.UTC) - as_of) < datetime.timedelta(minutes=5)
+
+
+def test_a_change_is_on_the_row_with_who_made_it(gate: Daemon) -> None:
+    gate.cli("add", "new.test", "http://127.0.0.1:9")
+    found = wait_row(gate, "new.test", lambda one: one["changed"] is not None, "the change")
+    assert found["changed"]["what"] == "added"
+    assert found["changed"]["by"].startswith("daemun add new.test")
+    (first, *_) = read(gate, "")["changes"]
+    assert "added new.test" in first["changes"]
+
+
+def test_the_command_line_shows_what_the_page_shows(gate: Daemon) -> None:
+    done = gate.cli("sites", "--numbers", "--search", "good", "--json")
+    (one,) = json.loads(done.stdout)["rows"]
+    assert one["name"] == "good.test"
+    text = gate.cli("sites", "--sort", "requests", "--reverse").stdout
+    assert text.index("good.test") < text.index("shut.test")
+    assert "SETTINGS" in text.splitlines()[0]
+    assert "wrong certificate" in gate.cli("sites", "--search", "old.test").stdout
