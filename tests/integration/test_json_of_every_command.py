@@ -66,6 +66,12 @@ def test_every_command_has_the_option(words: tuple[str, ...], command: typing.An
     assert any("--json" in option.opts for option in command.params), f"daemun {' '.join(words)} has no --json"
 
 
+def test_paragraphs_of_the_help_have_no_line_breaks() -> None:
+    """They are as wide as the terminal."""
+    broken = [words for words, command in EVERY if re.search(r"[^\n]\n[^\n]", command.help or "")]
+    assert broken == []
+
+
 @pytest.mark.parametrize("words", LEAVES, ids=" ".join)
 def test_a_wrong_command_line_is_told_in_json(words: tuple[str, ...], run: Run) -> None:
     code, said = run(*words, "--no-such-option", "--json")

@@ -7,6 +7,7 @@ time that a short command takes (click.palletsprojects.com, "Lazily Loading Subc
 import collections.abc
 import contextlib
 import importlib
+import inspect
 import sys
 import typing
 
@@ -118,7 +119,17 @@ def _make_command(name: str, panel: str) -> typing.Any:
         function = name.replace("-", "_")
         found = print_version if name == "version" else _find(f"{_ELSEWHERE.get(name, function)}.{function}")
         with_one.command(name, rich_help_panel=panel)(found)
-    return typer.main.get_group(with_one).commands[name]
+    command = typer.main.get_group(with_one).commands[name]
+    _join_lines(command)
+    return command
+
+
+def _join_lines(command: typing.Any) -> None:
+    """Of paragraphs of the help, whose lines are as long as those of the code: Typer joins those of the first one."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+    for inner in getattr(command, "commands", {}).values():
+        _join_lines(inner)
 
 
 def _find(where: str) -> typing.Any:
