@@ -1,0 +1,39 @@
+"""Forms that a page sent back, within bounds."""
+
+import urllib.parse
+
+from starlette import requests
+
+LARGEST, MOST_FIELDS = 1024 * 1024, 1000
+
+
+async def read_form(request: requests.Request, *, largest: int = LARGEST) -> dict[str, str]:
+    """name -> value; of fields of one name the last. Empty when it is none, or too large (bytes)."""
+    pairs = await read_pairs(request, largest=largest)
+    return dict(pairs)
+
+
+async def read_pairs(request: requests.Request, *, largest: int = LARGEST) -> list[tuple[str, str]]:
+    """The same with every field, in the order of the page."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return []
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > largest:
+            return []
+    try:
+        return urllib.parse.parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:  # UnicodeDecodeError is one
+        return []
+
+
+def local_path(address: str, otherwise: str = "/") -> str:
+    """An address that a form or a query names, when it leads to a page of this host; else `otherwise`.
+
+    Browsers take `//host`, `/\\\\host` and the same with tabs and line breaks between the signs for another host
+    (url.spec.whatwg.org).
+    """
+    safe = address.startswith("/") and not address.startswith("//") and address.isascii() and len(address) <= 2000
+    return address if safe and not any(sign <= " " or sign in '\\"<>`\x7f' for sign in address) else otherwise

@@ -1,0 +1,41 @@
+"""The switch of the language, as a browser sends it."""
+
+import httpx
+import pytest
+from starlette import applications
+
+from daemun.dashboard import form_body, page_texts
+from daemun.dashboard.pages import language_pages
+
+_TYPE = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def _send(body: str | bytes, **headers: str) -> httpx.Response:
+    app = httpx.ASGITransport(app=applications.Starlette(routes=language_pages.routes(None)))
+    async with httpx.AsyncClient(transport=app, base_url="https://daemun.localhost") as client:
+        return await client.post("/language", content=body, headers=_TYPE | headers)
+
+
+async def test_a_choice_is_kept_and_leads_back() -> None:
+    answer = await _send("language=ko&back=/sites?q=a")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sites?q=a")
+    cookie = answer.headers["set-cookie"].lower()
+    assert cookie.startswith(f"{page_texts.COOKIE.lower()}=ko;")
+    assert {"secure", "httponly", "path=/", "samesite=lax"} <= {part.strip() for part in cookie.split(";")}
+    assert "domain" not in cookie
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["language=xx&back=//a.test", "language=ko%0d%0aSet-Cookie:+a=b&back=https://a.test/", "", b"\xff\xfe", "&" * 5000,
+     "back=" + "a" * 20_000, "a=1&" * (form_body.MOST_FIELDS + 1)],
+)  # fmt: skip
+async def test_anything_else_sets_nothing_and_leads_home(body: str | bytes) -> None:
+    answer = await _send(body)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "set-cookie" not in answer.headers
+
+
+async def test_other_kinds_of_bodies_are_no_forms() -> None:
+    answer = await _send('{"language": "ko"}', **{"Content-Type": "application/json"})
+    assert "set-cookie" not in answer.headers
