@@ -473,7 +473,7 @@ async def test_what_is_under_way_is_answered_before_the_end(gate: fake_gate.Fake
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     class Slow(fake_gate.FakeGate):
-        async def plan(self) -> gate_port.PlanReport:
+        async def plan(self, **_: object) -> gate_port.PlanReport:
             begun.set()
             await go_on.wait()
             return gate_port.PlanReport(reload=True)

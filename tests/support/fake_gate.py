@@ -144,7 +144,9 @@ class FakeGate:
     async def look_at_old_workers(self) -> gate_port.OldWorkersReport:
         return self.old_workers
 
-    async def plan(self) -> gate_port.PlanReport:
+    async def plan(
+        self, *, instead: collections.abc.Mapping[str, model.Snapshot] | None = None
+    ) -> gate_port.PlanReport:
         return self.plan_report
 
     async def apply(

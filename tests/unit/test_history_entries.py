@@ -49,12 +49,25 @@ def test_an_entry_of_before_the_state_had_its_name() -> None:
     assert found == dataclasses.replace(ENTRY, state=history_entry.EntryState.PARTLY)
 
 
+def test_why_somebody_changed_it() -> None:
+    """Entries that were written until 2026-11-30 have no message."""
+    said = dataclasses.replace(
+        ENTRY, author=history_entry.Author(what="dashboard: draft", user="ann", message="a new shop")
+    )
+    assert history_entry.decode(history_entry.encode(said)) == said
+    assert str(said.author) == "dashboard: draft (ann): a new shop"
+    content = zlib.decompress(history_entry.encode(said)).replace(b', "message": "a new shop"', b"")
+    found = history_entry.decode(zlib.compress(content))
+    assert found.author == history_entry.Author(what="dashboard: draft", user="ann")
+
+
 def test_keys_for_scripts_stay() -> None:
     assert history_entry.summary_json(ENTRY) == {
         "number": 7,
         "at": "2026-11-30T12:00:00Z",
         "by": "daemun add a.test",
         "user": "alice",
+        "message": None,
         "state": "live",
         "reason": None,
         "generation": 3,

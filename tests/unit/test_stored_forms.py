@@ -28,6 +28,7 @@ from daemun.core.access import (
 )
 from daemun.core.issuance import renewal_advice
 from daemun.nginx import takeover_journal
+from daemun.sources.drafts import draft
 from daemun.sources.history import history_entry
 from daemun.store import memory_store
 
@@ -56,7 +57,7 @@ USER_TEXT = (
 ENTRY = history_entry.HistoryEntry(
     number=7,
     at=AT,
-    author=history_entry.Author(what="daemun add a.test", user="alice"),
+    author=history_entry.Author(what="daemun add a.test", user="alice", message="a shop"),
     state=history_entry.EntryState.PARTLY,
     reason="b.test: no",
     generation=3,
@@ -71,10 +72,25 @@ ENTRY = history_entry.HistoryEntry(
     more=1,
 )
 ENTRY_TEXT = (
-    f'{{"number":7,"at":{TIME},"author":{{"what":"daemun add a.test","user":"alice"}},"state":"partly live",'
-    '"reason":"b.test: no","generation":3,"files":[{"name":"daemun.yaml","text":"sites: {}\\n","secrets":['
+    f'{{"number":7,"at":{TIME},"author":{{"what":"daemun add a.test","user":"alice","message":"a shop"}},'
+    '"state":"partly live","reason":"b.test: no","generation":3,"files":[{"name":"daemun.yaml",'
+    '"text":"sites: {}\\n","secrets":['
     '{"name":"7.1","path":"crowdsec.key"}]},{"name":"sites/b.yaml","text":null,"secrets":[]}],"routes":[{"host":"web.test","path":"/",'
     '"origin":"container web-1"}],"changes":["added a.test"],"more":1}'
+)
+DRAFT = draft.Draft(
+    operator="login:ann",
+    began_at=AT,
+    changed_at=AT,
+    files=(
+        draft.DraftFile(name="daemun.yaml", base=b"sites: {}\n\xff", text=b"sites: {a.test: http://a}\n"),
+        draft.DraftFile(name="sites/b.yaml", base=None, text=b"sites: {}\n"),
+    ),
+)
+DRAFT_TEXT = (
+    f'{{"operator":"login:ann","began_at":{TIME},"changed_at":{TIME},"files":[{{"name":"daemun.yaml",'
+    '"base":"sites: {}\\n\\udcff","text":"sites: {a.test: http://a}\\n"},'
+    '{"name":"sites/b.yaml","base":null,"text":"sites: {}\\n"}]}'
 )
 TOKEN = access_tokens.Token(name="backup", user="alice", sites=("a.test",), digest="d", created_s=1.0, ends_s=2.0)
 TOKEN_TEXT = '{"name":"backup","user":"alice","sites":["a.test"],"digest":"d","created_s":1.0,"ends_s":2.0}'
@@ -139,6 +155,7 @@ FORMS = {
         lambda one: zlib.decompress(history_entry.encode(one)),
         lambda content: history_entry.decode(zlib.compress(content)),
     ),
+    "draft": Form(DRAFT, DRAFT_TEXT, draft.encode, draft.decode),
     "users": Form((USER,), f"[{USER_TEXT}]", login_users.encode, login_users.decode),
     "users' own changes": Form(
         login_changes.Change(user=USER, stamps=("s0", "s1")),

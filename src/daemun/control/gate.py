@@ -253,9 +253,11 @@ class Gate:
     async def look_at_old_workers(self) -> gate_port.OldWorkersReport:
         return await self._old_workers.look()
 
-    async def plan(self) -> gate_port.PlanReport:
+    async def plan(
+        self, *, instead: collections.abc.Mapping[str, model.Snapshot] | None = None
+    ) -> gate_port.PlanReport:
         async with self._round_lock:
-            wanted, problems = await self._rounds.make_plan()
+            wanted, problems = await self._rounds.make_plan(instead or {})
         return round_reports.report_plan(wanted, problems)
 
     async def apply(

@@ -177,8 +177,9 @@ class GatePort(typing.Protocol):
         """Looks now, which takes milliseconds, and more where very many connections are open."""
         ...
 
-    async def plan(self) -> PlanReport:
-        """Read every source again and report what applying would do. Changes nothing."""
+    async def plan(self, *, instead: collections.abc.Mapping[str, model.Snapshot] | None = None) -> PlanReport:
+        """Read every source again and report what applying would do. Changes nothing. instead: of what these sources
+        want, by their names."""
         ...
 
     async def apply(

@@ -9,10 +9,12 @@ from daemun.core import model
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who requested a round. command: "daemun add shop.example.com". user: the account that ran it; "": not known."""
+    """Who requested a round. command: "daemun add shop.example.com". user: the account that ran it; "": not known.
+    message: why, in that person's words; "": nothing was said."""
 
     command: str
     user: str = ""
+    message: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,4 +74,13 @@ class Trials(typing.Protocol):
 
     async def confirm(self) -> TrialReport:
         """What is live stays. Raises: ConfigError when nothing is on trial."""
+        ...
+
+    async def undo(self) -> TrialReport:
+        """Go back now, and wait until that is live. Raises: ConfigError when nothing is on trial, or it is not done
+        yet."""
+        ...
+
+    def find(self) -> TrialReport | None:
+        """What is on trial now."""
         ...

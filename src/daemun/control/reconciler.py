@@ -7,6 +7,7 @@ runs goes on.
 import asyncio
 import collections.abc
 import dataclasses
+import types
 import typing
 
 from daemun.control import ports, switcher
@@ -223,16 +224,21 @@ class Reconciler:
             return (model.Problem(origin=model.NOWHERE, message=str(error)),)
         return ()
 
-    async def make_plan(self) -> tuple[change_plan.Plan, tuple[model.Problem, ...]]:
-        """What `run_once` would do now. Changes nothing. Raises: DaemunError when nothing can be planned."""
-        gathered = await self._gather(applies=False)
+    async def make_plan(
+        self, instead: collections.abc.Mapping[str, model.Snapshot] = types.MappingProxyType({})
+    ) -> tuple[change_plan.Plan, tuple[model.Problem, ...]]:
+        """What `run_once` would do now. Changes nothing. instead: of what these sources want. Raises: DaemunError when
+        nothing can be planned."""
+        gathered = await self._gather(applies=False, instead=instead)
         actual = await self._proxy.read_actual()
         assembled = await self._switcher.assemble(gathered.desired, actual)
         refusals = outcome.refusal_problems(gathered.desired, assembled.refused)
         problems = (*gathered.problems, *assembled.problems, *refusals)
         return await asyncio.to_thread(_make_plan_to_show, gathered, assembled, actual), problems
 
-    async def _gather(self, *, applies: bool) -> _Gathered:
+    async def _gather(
+        self, *, applies: bool, instead: collections.abc.Mapping[str, model.Snapshot] = types.MappingProxyType({})
+    ) -> _Gathered:
         """Every source's snapshot, merged. A source that cannot be read keeps its last good snapshot.
 
         applies: for a round: what was read is the last good snapshot from now on, what follows its settings is
@@ -244,7 +250,7 @@ class Reconciler:
         versions: dict[str, str] = {}
         for source in self._sources:
             try:
-                last_good[source.name] = snapshot = await source.read()
+                last_good[source.name] = snapshot = instead.get(source.name) or await source.read()
                 versions[source.name] = snapshot.version
                 if applies:
                     self._endpoints.move(snapshot.pools)

@@ -112,6 +112,33 @@ def replace(path: pathlib.Path, content: bytes, mode: int = 0o644) -> None:
         durable.sync_directory(target.parent)
 
 
+def find_refusal(path: pathlib.Path) -> str | None:
+    """Why `replace` would surely fail, with what to do; None: most likely it would not. Nothing is tried."""
+    target = pathlib.Path(os.path.realpath(path))
+    try:
+        with _explained(path):
+            owner = _find_owner(target)
+            if not os.access(target.parent, os.W_OK | os.X_OK, effective_ids=True):
+                is_read_only = bool(os.statvfs(target.parent).f_flag & os.ST_RDONLY)
+                number = errno.EROFS if is_read_only else errno.EACCES
+                raise OSError(number, os.strerror(number))
+            if target.is_mount():
+                raise OSError(errno.EBUSY, "it is mounted by itself")
+            if owner not in {None, os.geteuid()} and os.geteuid() != 0:
+                raise OSError(errno.EPERM, "it belongs to another account")
+    except EnvironmentProblemError as error:
+        return str(error)
+    return None
+
+
+def _find_owner(target: pathlib.Path) -> int | None:
+    """None: there is none yet."""
+    try:
+        return target.stat().st_uid
+    except FileNotFoundError:
+        return None
+
+
 @contextlib.contextmanager
 def _explained(path: pathlib.Path) -> collections.abc.Iterator[None]:
     """Raises: EnvironmentProblemError for an OSError, with what to do."""

@@ -62,8 +62,7 @@ class Remembering:
         try:
             snapshot = await self._source.read()
         except yaml_file.InvalidFileError as error:
-            known = set_aside.Known(sites=self._sites, streams=self._streams)
-            snapshot = await asyncio.to_thread(set_aside.set_aside, error, known, is_start=self._is_start)
+            snapshot = await asyncio.to_thread(self.set_aside, error, is_start=self._is_start)
             self._is_start = False
             self._sites |= {site.host: site for site in snapshot.sites if site.fault is None}
             self._streams |= _find_streams(snapshot)
@@ -77,6 +76,11 @@ class Remembering:
             self._good = self._read_last
             self._is_read.set()
         return self._with_version(snapshot, version)
+
+    def set_aside(self, error: yaml_file.InvalidFileError, *, is_start: bool = False) -> model.Snapshot:
+        """What is served of files with an error, where sites go on as they were. Raises: `error`. Blocking."""
+        known = set_aside.Known(sites=self._sites, streams=self._streams)
+        return set_aside.set_aside(error, known, is_start=is_start)
 
     async def _note_content(self, before: bytes | None) -> None:
         """When it changed meanwhile, it is not known which version was read, and the next reading is near."""

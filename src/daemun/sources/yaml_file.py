@@ -7,6 +7,7 @@ import dataclasses
 import os
 import pathlib
 import shlex
+import types
 
 from daemun import folders, regular_files
 from daemun.core import layout, model, problem_report
@@ -97,9 +98,12 @@ class YamlFile:
         state: str | None = None,
         find_worker: snippet_files.FindWorker = lambda _: None,
         reads_secrets: bool = False,
+        instead: collections.abc.Mapping[pathlib.Path, bytes] = types.MappingProxyType({}),
     ) -> None:
         """state: the state directory, of which nothing may be published; None: there is none. find_worker: the account
-        of nginx's workers. reads_secrets: whether files with secrets are tried, too."""
+        of nginx's workers. reads_secrets: whether files with secrets are tried, too. instead: of what this file and
+        those that it includes hold on the disk."""
+        self._instead = instead
         self._find_worker = find_worker
         self._reads_secrets = reads_secrets
         self._path = pathlib.Path(path).absolute()
@@ -110,7 +114,7 @@ class YamlFile:
         self._own_apps: tuple[known_apps.OwnFile, ...] = ()
         self._apps = known_apps.BUILT_IN
         self._seen = self._look()
-        self._files = yaml_file_set.FileSet(self._path)
+        self._files = yaml_file_set.FileSet(self._path, instead)
 
     @property
     def name(self) -> str:
@@ -165,7 +169,8 @@ class YamlFile:
     def _read(self) -> model.Snapshot:
         path, state = self._path, self._state
         try:
-            content = regular_files.read(path, yaml_positions.MAX_BYTES + 1)
+            drafted = self._instead.get(path)
+            content = regular_files.read(path, yaml_positions.MAX_BYTES + 1) if drafted is None else drafted
         except OSError as error:
             cause = (error.strerror or str(error)).lower()
             advice = _advice_without_file(state) if isinstance(error, FileNotFoundError) else "expected a file"

@@ -8,6 +8,7 @@ import collections.abc
 import dataclasses
 import pathlib
 import threading
+import types
 
 from daemun.core import model, site_memory
 from daemun.core.options import catalogue, streams_option
@@ -38,10 +39,13 @@ class Parsed:
 
 
 class FileSet:
-    """path: of daemun.yaml. For all threads."""
+    """path: of daemun.yaml. instead: of what files hold (`yaml_include.read`). For all threads."""
 
-    def __init__(self, path: pathlib.Path) -> None:
+    def __init__(
+        self, path: pathlib.Path, instead: collections.abc.Mapping[pathlib.Path, bytes] = types.MappingProxyType({})
+    ) -> None:
         self._path = path
+        self._instead = instead
         self._apps = known_apps.BUILT_IN
         self._main = yaml_reader.Reader(path.name, path.parent)
         self._readers: dict[str, yaml_reader.Reader] = {}
@@ -65,8 +69,9 @@ class FileSet:
             return Parsed(snapshot=main.snapshot)
         with self._guard:
             served = [self._path.parent / name for name in self._known]
-        listing = yaml_include.list_files(main.include, self._path, served)
-        return self._join(main, yaml_include.read(listing.paths, self._path.parent), listing.problems)
+        listing = yaml_include.list_files(main.include, self._path, served, self._instead.keys())
+        files = yaml_include.read(listing.paths, self._path.parent, self._instead)
+        return self._join(main, files, listing.problems)
 
     def parse_kept(self, content: bytes, included: collections.abc.Mapping[str, bytes]) -> Parsed:
         """With files as they were once. included: what they held, by their names. Never raises."""

@@ -52,7 +52,7 @@ def find(
     Raises: ConfigError when two files hold the site, or `file` is none of those that are included, or another one
     than holds it; EnvironmentProblemError when daemun.yaml cannot be read.
     """
-    patterns = _find_patterns(main, files)
+    patterns = find_patterns(main, files)
     wanted = _find_named(main, host, file, patterns) if file is not None else None
     paths = files.list_included(patterns, main)
     held = {path: _find_hosts(path, files) for path in ((main, *paths) if paths else ())}
@@ -81,7 +81,7 @@ def read_all(main: pathlib.Path) -> dict[str, bytes]:
     """What daemun.yaml holds, by its name, and those that it includes, by theirs. Without those that are not there or
     cannot be read. Raises: EnvironmentProblemError when daemun.yaml cannot be read."""
     content = edited_file.read(main)
-    paths = yaml_include.list_files(_find_patterns(main, file_access.DISK), main).paths if content is not None else ()
+    paths = yaml_include.list_files(find_patterns(main, file_access.DISK), main).paths if content is not None else ()
     included = {one.name: one.content for one in yaml_include.read(paths, main.parent) if one.content is not None}
     return ({} if content is None else {main.name: content}) | included
 
@@ -98,7 +98,8 @@ def _name(path: pathlib.Path, main: pathlib.Path) -> str:
     return yaml_include.name_of(path, main.parent)
 
 
-def _find_patterns(main: pathlib.Path, files: file_access.EditedFiles) -> tuple[yaml_include.Pattern, ...]:
+def find_patterns(main: pathlib.Path, files: file_access.EditedFiles) -> tuple[yaml_include.Pattern, ...]:
+    """Of `include` in daemun.yaml. Raises: EnvironmentProblemError."""
     text = yaml_positions.decode(files.read(main) or b"", [])
     if text is None or yaml_include.KEY not in text:
         return ()

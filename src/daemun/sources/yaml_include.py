@@ -11,6 +11,7 @@ import fnmatch
 import glob
 import os
 import pathlib
+import types
 
 from daemun import causes, regular_files
 from daemun.core import model
@@ -77,9 +78,11 @@ def list_files(
     patterns: collections.abc.Iterable[Pattern],
     main: pathlib.Path,
     served: collections.abc.Collection[pathlib.Path] = (),
+    beside: collections.abc.Collection[pathlib.Path] = (),
 ) -> Listing:
     """main: the file that has the patterns, which is left out where one matches it. served: files of before, which stay
-    where the whole folder of a pattern is gone, as one on a share that is not mounted. Never raises."""
+    where the whole folder of a pattern is gone, as one on a share that is not mounted. beside: files that count as if
+    they were there. Never raises."""
     found: dict[str, pathlib.Path] = {}
     problems: list[model.Problem] = []
     folders: set[pathlib.Path] = set()
@@ -96,6 +99,7 @@ def list_files(
         if looked and looked == absent:  # behind a wildcard, folders come and go as files do
             all_absent |= absent
             paths = [path for path in served if fits(pattern, pathlib.Path(os.path.normpath(path)), main)]
+        paths += [one for one in beside if one not in paths and fits(pattern, one, main)]
         if not paths:
             cause = f"{words.quoted(pattern.text)} matches no file{_hint(main.parent, absent)}"
             problems.append(_problem(pattern, cause, model.Severity.WARNING))
@@ -182,12 +186,18 @@ def name_of(path: pathlib.Path, base: pathlib.Path) -> str:
     return str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
 
 
-def read(paths: collections.abc.Iterable[pathlib.Path], base: pathlib.Path) -> tuple[Included, ...]:
-    """base: the folder of daemun.yaml. Never raises."""
+def read(
+    paths: collections.abc.Iterable[pathlib.Path],
+    base: pathlib.Path,
+    instead: collections.abc.Mapping[pathlib.Path, bytes] = types.MappingProxyType({}),
+) -> tuple[Included, ...]:
+    """base: the folder of daemun.yaml. instead: of what these files hold. Never raises."""
     left = MOST_BYTES
     found = []
     for path in paths:
-        one = _read(path, name_of(path, base), left)
+        name = name_of(path, base)
+        drafted = instead.get(path)
+        one = _read(path, name, left) if drafted is None else Included(name=name, path=path, content=drafted)
         left -= len(one.content or b"")
         found.append(one)
     return tuple(found)

@@ -61,6 +61,12 @@ class Compatible:
 
     def complete(self, snapshot: model.Snapshot) -> model.Snapshot:
         """The file's snapshot, with what nginx-proxy's environment and folders add. Blocking, milliseconds."""
+        completed, compat = self.preview(snapshot)
+        self._is_on, self._compat = compat.is_on, compat
+        return completed
+
+    def preview(self, snapshot: model.Snapshot) -> tuple[model.Snapshot, sites.Compat]:
+        """The same of a snapshot that is not applied, and how containers would be understood."""
         word = self._environ.get(VARIABLE, "").strip()
         problems = snapshot.problems
         if word not in {"", "none", WORD}:
@@ -68,17 +74,15 @@ class Compatible:
             origin = model.Origin(source="environment", place=VARIABLE)
             problems = (*problems, model.Problem(origin=origin, message=found))
         settings = snapshot.globals
-        self._is_on = settings is not None and (settings.like_nginx_proxy or is_enabled(self._environ))
-        if settings is None or not self._is_on:
-            self._compat = sites.Compat()
-            return dataclasses.replace(snapshot, problems=problems)
+        if settings is None or not (settings.like_nginx_proxy or is_enabled(self._environ)):
+            return dataclasses.replace(snapshot, problems=problems), sites.Compat()
         folders = self._folders.read()
-        self._compat = sites.Compat(is_on=True, gate=self._gate, folders=folders)
-        return dataclasses.replace(
+        completed = dataclasses.replace(
             snapshot,
             globals=self._gate.apply(settings, folders),
             problems=(*problems, *(_warning(note) for note in self._gate.notes), *folders.problems),
         )
+        return completed, sites.Compat(is_on=True, gate=self._gate, folders=folders)
 
     def changes(self) -> collections.abc.AsyncIterator[str]:
         return self._file.changes()

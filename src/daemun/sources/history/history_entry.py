@@ -41,13 +41,15 @@ class EntryState(enum.Enum):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Author:
     """Who brought a change. what: "daemun add shop.example.com", "edit of daemun.yaml", "containers", "start".
-    user: the account that ran a command; "": not known."""
+    user: the account that ran a command; "": not known. message: why, in that person's words; "": nothing was said."""
 
     what: str
     user: str = ""
+    message: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what} ({self.user})" if self.user else self.what
+        by = f"{self.what} ({self.user})" if self.user else self.what
+        return f"{by}: {self.message}" if self.message else by
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,11 @@ def decode(content: bytes) -> HistoryEntry:
     return HistoryEntry(
         number=_number(held["number"]),
         at=at,
-        author=Author(what=_text(held["author"]["what"]), user=_text(held["author"]["user"])),
+        author=Author(
+            what=_text(held["author"]["what"]),
+            user=_text(held["author"]["user"]),
+            message=_text(held["author"].get("message", "")),
+        ),
         state=EntryState(held.get("state", held.get(_STATE_BEFORE))),
         reason=_text(held["reason"]),
         generation=None if held["generation"] is None else _number(held["generation"]),
@@ -160,6 +166,7 @@ def summary_json(entry: HistoryEntry) -> Json:
         "at": durations.instant(entry.at),
         "by": entry.author.what,
         "user": entry.author.user or None,
+        "message": entry.author.message or None,
         "state": entry.state.value,
         "reason": entry.reason or None,
         "generation": entry.generation,

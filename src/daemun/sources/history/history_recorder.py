@@ -25,7 +25,7 @@ _CREDITED_WITHIN = datetime.timedelta(seconds=30)
 _LONGEST_TEXT = 500
 EDIT = "edit of "
 START = "start"
-ROLLBACKS = ("daemun rollback ", "dashboard: rollback ")
+ROLLBACKS = ("daemun rollback ", "dashboard: rollback ", "dashboard: draft")
 """How the author begins of what puts the files back by itself when they cannot go live."""
 
 
@@ -191,10 +191,14 @@ def _find_author(
     if entry.files == last.files:
         return history_entry.Author(what=history_book.CONTAINERS)
     if callers:
-        return history_entry.Author(what=callers[-1].command, user=callers[-1].user)
+        return _author_of(callers[-1])
     names = {one.name for one in (*entry.files, *last.files) if entry.find_file(one.name) != last.find_file(one.name)}
     while_stopped = " while daemun did not run" if is_first else ""
     return history_entry.Author(what=f"{EDIT}{', '.join(sorted(names))}{while_stopped}"[:_LONGEST_TEXT])
+
+
+def _author_of(caller: history_port.Caller) -> history_entry.Author:
+    return history_entry.Author(what=caller.command, user=caller.user, message=caller.message[:_LONGEST_TEXT])
 
 
 def _amend(
@@ -205,7 +209,7 @@ def _amend(
     """The last entry with what is known of it now; None: nothing more is."""
     author = last.author
     if callers and author.what.startswith(EDIT) and entry.at - last.at < _CREDITED_WITHIN:
-        author = history_entry.Author(what=callers[-1].command, user=callers[-1].user)
+        author = _author_of(callers[-1])
     is_undone = last.state is history_entry.EntryState.UNDONE
     found = dataclasses.replace(
         last,

@@ -98,17 +98,39 @@ class TrialKeeper:
     async def begin(self, seconds: float, number: int | None = None) -> Trial:
         async with self._guard:
             await self.recorder.write_noted()
-            if self._trial is not None:
-                raise ConfigError(f"cannot begin a trial: {describe(self._trial)}")
-            if not SHORTEST_S <= seconds <= LONGEST_S:
-                expected = f"{SHORTEST_S:g} s to {LONGEST_S:g} s"
-                raise ConfigError(f"cannot begin a trial of {seconds:g} s; expected {expected}")
+            self._check(seconds)
             until = self._clock.now() + datetime.timedelta(seconds=seconds)
             ends_at = self._monotonic() + seconds
             trial = await asyncio.to_thread(self._write_down, until, number)
             self._trial, self._ends_at = trial, ends_at
             self._changed.set()
             return trial
+
+    async def begin_from_present(self, seconds: float) -> Trial:
+        """Before the caller changes the files: what they hold now is what they go back to, applied or not. Raises: as
+        `begin`."""
+        async with self._guard:
+            await self.recorder.write_noted()
+            self._check(seconds)
+            until = self._clock.now() + datetime.timedelta(seconds=seconds)
+            self._ends_at = self._monotonic() + seconds
+            self._trial = await asyncio.to_thread(self._write_down_present, until)
+            self._changed.set()
+            return self._trial
+
+    async def undo(self) -> Trial:
+        """Go back now, and wait until that is live. Raises: ConfigError when nothing is on trial, or when it is not
+        done yet: it is tried again."""
+        async with self._guard:
+            begun = self._trial
+            if begun is None:
+                raise ConfigError("cannot undo: nothing is on trial; `daemun rollback` goes back to any number")
+            self._ends_at = self._monotonic()
+        left_s = await self._undo()
+        self._changed.set()
+        if left_s is not None:
+            raise ConfigError(f"it is not undone yet, and is tried again in {left_s:g} s; daemun's log says why")
+        return begun
 
     async def confirm(self) -> Trial:
         """What is live stays. Raises: ConfigError when nothing is on trial."""
@@ -123,6 +145,9 @@ class TrialKeeper:
             await asyncio.to_thread(self._confirm)
             self._changed.set()
             return trial
+
+    def find(self) -> Trial | None:
+        return self._trial
 
     def note(self, applied: history_port.AppliedRound) -> None:
         self.recorder.note(applied)
@@ -159,7 +184,22 @@ class TrialKeeper:
         _log_undone(trial, report)
         return None
 
+    def _check(self, seconds: float) -> None:
+        """Whether one can begin."""
+        if self._trial is not None:
+            raise ConfigError(f"cannot begin a trial: {describe(self._trial)}")
+        if not SHORTEST_S <= seconds <= LONGEST_S:
+            expected = f"{SHORTEST_S:g} s to {LONGEST_S:g} s"
+            raise ConfigError(f"cannot begin a trial of {seconds:g} s; expected {expected}")
+
     # --- blocking ---
+
+    def _write_down_present(self, until: datetime.datetime) -> Trial:
+        newest = next(iter(self._book.newest()), None)
+        files = yaml_holder.read_all(self._main)
+        trial = Trial(number=0 if newest is None else newest.number, until=until, files=files)
+        self._store.write(KEY, _encode(trial))
+        return trial
 
     def _write_down(self, until: datetime.datetime, number: int | None) -> Trial:
         entry = self._book.read(number) if number is not None else self._find_base()

@@ -31,10 +31,11 @@ def look(chosen: settings.Settings) -> tuple[tuple[model.Problem, ...], model.De
         desired = configuration.read(chosen, reads_secrets=True)
     except ConfigError as error:
         return getattr(error, "problems", ()) or (_problem(error),), None
-    return _find_problems(chosen, desired), desired
+    return find_problems(chosen, desired), desired
 
 
-def _find_problems(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
+def find_problems(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
+    """The same of a configuration that was read."""
     if any(problem.severity is model.Severity.ERROR for problem in desired.problems):
         return desired.problems
     # In nginx-proxy's place almost everything comes from containers, so "good" alone would be too much.

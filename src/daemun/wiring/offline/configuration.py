@@ -51,7 +51,7 @@ def name_source(chosen: settings.Settings) -> str:
 def read(chosen: settings.Settings, *, reads_secrets: bool = False) -> model.Desired:
     """What `daemun up` would take from the file, or the environment, and nginx-proxy's folders. reads_secrets: as of
     `yaml_file.YamlFile`. Raises: ConfigError."""
-    return _merge(chosen, run_async.run(_find_source(chosen, reads_secrets=reads_secrets).read()))
+    return merge_alone(chosen, run_async.run(_find_source(chosen, reads_secrets=reads_secrets).read()))
 
 
 def read_usable(chosen: settings.Settings) -> model.Desired:
@@ -64,7 +64,7 @@ def read_usable(chosen: settings.Settings) -> model.Desired:
         if error.good is None or error.good.globals is None:
             raise
         snapshot = source.complete(error.good)
-    return _merge(chosen, snapshot)
+    return merge_alone(chosen, snapshot)
 
 
 def _find_source(chosen: settings.Settings, *, reads_secrets: bool = False) -> nginx_proxy_mode.Compatible:
@@ -78,7 +78,8 @@ def _find_source(chosen: settings.Settings, *, reads_secrets: bool = False) -> n
     return nginx_proxy_mode.Compatible(file, environ=os.environ)
 
 
-def _merge(chosen: settings.Settings, snapshot: model.Snapshot) -> model.Desired:
+def merge_alone(chosen: settings.Settings, snapshot: model.Snapshot) -> model.Desired:
+    """What the file's snapshot gives without containers."""
     # The file's sites were judged line by line; nginx-proxy's folders add to them afterwards.
     is_of_file = _has_file(chosen) and not (snapshot.globals and snapshot.globals.like_nginx_proxy)
     desired = merge.merge_snapshots([snapshot], validated=snapshot.source if is_of_file else None)

@@ -8,7 +8,7 @@ import typing
 
 from daemun import errors, settings
 from daemun.core.plan import nginx_diff
-from daemun.sources.history import compared_entries, history_book, secret_stand_ins
+from daemun.sources.history import compared_entries, history_book, kept_secrets, secret_stand_ins
 from daemun.wiring.offline import past_rendering
 
 Json = dict[str, typing.Any]
@@ -52,6 +52,23 @@ def compare_with_file(chosen: settings.Settings, book: history_book.Book | None,
         return _compare(before, _find_file(chosen, main, names, before.files))
     except errors.DaemunError as error:
         return _compare(before, dataclasses.replace(before, notes=(str(error),)))
+
+
+def compare_files(
+    chosen: settings.Settings,
+    book: history_book.Book,
+    main: pathlib.Path,
+    before: collections.abc.Mapping[str, bytes],
+    after: collections.abc.Mapping[str, bytes],
+) -> NginxDiff:
+    """What files hold, by their names, daemun.yaml (`main`) first, with what they are to hold. Raises: DaemunError."""
+    names = book.find_secrets(main.name)
+    sides = [kept_secrets.mask_all(files) for files in (before, after)]
+    if unread := [name for masked in sides for name, one in masked.items() if one is None]:
+        raise errors.ConfigError(f"cannot compare {', '.join(unread)}: it is no YAML that can be read")
+    old, new = (secret_stand_ins.fill_files(masked, names) for masked in sides)
+    one = _render(chosen, main, f"{main.name} as it is", old, {})
+    return _compare(one, _render(chosen, main, "the draft", new, one.files))
 
 
 def _compare(before: _Side, after: _Side) -> NginxDiff:

@@ -1,0 +1,57 @@
+"""The drafts in the store, one for each operator. They hold the secrets of the files, as the files do: the store is for
+daemun's account alone. Blocking.
+"""
+
+import contextlib
+import hashlib
+
+from daemun.control import damaged_keys, ports
+from daemun.errors import ConfigError, NotFoundInStoreError
+from daemun.sources.drafts import draft
+
+PREFIX = "drafts"
+MOST_DRAFTS = 50
+_FOLLOWS = "that draft is lost; delete the file"
+
+
+class DraftBook:
+    def __init__(self, store: ports.Store) -> None:
+        self._store = store
+
+    def read(self, operator: str) -> draft.Draft | None:
+        """None: there is none, or it is damaged, which is reported. Raises: EnvironmentProblemError."""
+        return self._read(_key(operator))
+
+    def list_all(self) -> list[draft.Draft]:
+        """Those that were changed last come first."""
+        found = [one for key in self._store.list(PREFIX) if (one := self._read(key)) is not None]
+        return sorted(found, key=lambda one: one.changed_at, reverse=True)
+
+    def write(self, one: draft.Draft) -> None:
+        """Raises: ConfigError when it is too large, or there are too many; EnvironmentProblemError."""
+        if one.size > draft.LARGEST_BYTES:
+            raise ConfigError(
+                f"cannot keep the draft: its texts, before and after, have more than {draft.LARGEST_BYTES >> 20} MB; "
+                "apply a part of it first, or edit the files by hand"
+            )
+        if len(one.files) > draft.MOST_FILES:
+            raise ConfigError(f"cannot keep the draft: it changes more than {draft.MOST_FILES} files; apply it first")
+        key = _key(one.operator)
+        if len(keys := self._store.list(PREFIX)) >= MOST_DRAFTS and key not in keys:
+            raise ConfigError(
+                f"cannot keep the draft: {MOST_DRAFTS} operators have one already; let somebody apply or discard one"
+            )
+        self._store.write(key, draft.encode(one))
+
+    def delete(self, operator: str) -> None:
+        """Nothing happens where there is none."""
+        with contextlib.suppress(NotFoundInStoreError):
+            self._store.delete(_key(operator))
+
+    def _read(self, key: str) -> draft.Draft | None:
+        return damaged_keys.read(self._store, key, draft.decode, follows=_FOLLOWS)
+
+
+def _key(operator: str) -> str:
+    """Names of users may have any letters, and keys may not (`store.keys`)."""
+    return f"{PREFIX}/{hashlib.sha256(operator.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"

@@ -1,0 +1,320 @@
+"""Drafts for the API, and how one goes live (`control.draft_port.Drafts`)."""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import hmac
+import pathlib
+import secrets
+
+from daemun.control import draft_port, gate_port, history_port, ports
+from daemun.core import model
+from daemun.errors import ConfigError, DaemunError
+from daemun.sources import edited_file, yaml_holder, yaml_positions
+from daemun.sources.drafts import (
+    draft,
+    draft_book,
+    draft_edits,
+    draft_merge,
+    draft_overlay,
+    draft_review,
+    draft_secrets,
+)
+from daemun.sources.history import past_files, trial, way_back
+
+_LONGEST_WAIT_S = 10.0
+"""For a command that edits the files."""
+_MOST_WAITING = 4
+"""Reviews that wait for their turn."""
+
+
+class DraftDesk:
+    """Implements `control.draft_port.Drafts`. All methods are called on one event loop; what takes long is done beside
+    it, one thing at a time."""
+
+    def __init__(
+        self,
+        store: ports.Store,
+        main: pathlib.Path,
+        trials: trial.TrialKeeper,
+        gate: gate_port.GatePort,
+        *,
+        clock: ports.Clock,
+        parts: draft_review.ReviewParts,
+    ) -> None:
+        """main: daemun.yaml."""
+        self._book = draft_book.DraftBook(store)
+        self._main = main.absolute()
+        self._trials = trials
+        self._gate = gate
+        self._clock = clock
+        self._parts = parts
+        self._key = secrets.token_bytes(32)
+        self._editing = asyncio.Lock()
+        self._reviewing = asyncio.Lock()
+        self._waiting = 0
+        self._applying = asyncio.Lock()
+
+    # --- a draft ---------------------------------------------------------------------------------------------------
+
+    async def show(self, operator: str, *, shows_secrets: bool) -> draft_port.DraftReport:
+        """See the port."""
+        return await asyncio.to_thread(self._show, operator, shows_secrets)
+
+    async def set_text(
+        self, operator: str, name: str, text: str, *, shows_secrets: bool, version: str | None
+    ) -> draft_port.DraftReport:
+        """See the port."""
+        async with self._editing:
+            await asyncio.to_thread(self._set_text, operator, name, text, shows_secrets, version)
+        return await self.show(operator, shows_secrets=shows_secrets)
+
+    async def edit(
+        self, operator: str, edits: collections.abc.Sequence[draft_port.DraftEdit]
+    ) -> draft_port.DraftReport:
+        """See the port."""
+        async with self._editing:
+            await asyncio.to_thread(self._edit, operator, edits)
+        return await self.show(operator, shows_secrets=False)
+
+    async def discard(self, operator: str, name: str | None) -> draft_port.DraftReport:
+        """See the port."""
+        async with self._editing:
+            await asyncio.to_thread(self._discard, operator, name)
+        return await self.show(operator, shows_secrets=False)
+
+    def _find(self, operator: str) -> draft.Draft:
+        now = self._clock.now()
+        return self._book.read(operator) or draft.Draft(operator=operator, began_at=now, changed_at=now)
+
+    def _keep(self, one: draft.Draft) -> None:
+        if not one.files:
+            self._book.delete(one.operator)
+            return
+        self._book.write(dataclasses.replace(one, changed_at=self._clock.now()))
+
+    def _show(self, operator: str, shows_secrets: bool) -> draft_port.DraftReport:
+        known = self._book.read(operator)
+        one = known or self._find(operator)
+        overlay = draft_overlay.DraftOverlay(self._main, one)
+        texts = overlay.read_all() | {file.name: file.text for file in one.files}
+        files = tuple(self._show_file(overlay, name, text, shows_secrets) for name, text in texts.items())
+        return draft_port.DraftReport(
+            files=files,
+            version=self._sign_all(one, texts),
+            began_at=None if known is None else known.began_at,
+            changed_at=None if known is None else known.changed_at,
+            others=tuple(
+                (other.operator, other.changed_at) for other in self._book.list_all() if other.operator != operator
+            ),
+        )
+
+    def _show_file(
+        self, overlay: draft_overlay.DraftOverlay, name: str, text: bytes, shows_secrets: bool
+    ) -> draft_port.DraftedFile:
+        path, known = overlay.path_of(name), overlay.draft.find(name)
+        now = None if known is None else edited_file.read(path)
+        return draft_port.DraftedFile(
+            name=name,
+            text=yaml_positions.decode(text, []) if shows_secrets else draft_secrets.show(text),
+            is_changed=known is not None,
+            is_new=known is not None and known.base is None,
+            is_moved=known is not None and now not in {known.base, known.text},
+            version=self._sign(text),
+            refusal=edited_file.find_refusal(path),
+        )
+
+    def _set_text(self, operator: str, name: str, text: str, shows_secrets: bool, version: str | None) -> None:
+        if len(text) > yaml_positions.MAX_BYTES:
+            raise ConfigError(f"cannot keep the text: it has more than {yaml_positions.MAX_BYTES >> 20} MB")
+        overlay = draft_overlay.DraftOverlay(self._main, self._find(operator))
+        known = overlay.read_all()
+        draft_overlay.check_name(name, self._main, {*known, *(one.name for one in overlay.draft.files)})
+        before = overlay.read(overlay.path_of(name)) or b""
+        if version is not None and version != self._sign(before):
+            raise draft_port.StaleDraftError(
+                f"cannot keep the text of {name}: it was changed since you opened it, by another tab or by hand; load "
+                "it again and repeat what you changed"
+            )
+        newline = "\r\n" if b"\r\n" in before else "\n"  # browsers send the former, whatever they were sent
+        text = text.replace("\r\n", "\n").replace("\n", newline)
+        try:
+            content = text.encode() if shows_secrets else draft_secrets.put_back(text, before)
+        except UnicodeEncodeError as error:
+            raise ConfigError("cannot keep the text: it holds half a character (a surrogate); write it anew") from error
+        if before.startswith(b"\xef\xbb\xbf") and not content.startswith(b"\xef\xbb\xbf"):
+            content = b"\xef\xbb\xbf" + content
+        overlay.replace(overlay.path_of(name), content)
+        self._keep(overlay.draft)
+
+    def _edit(self, operator: str, edits: collections.abc.Sequence[draft_port.DraftEdit]) -> None:
+        if len(edits) > draft_edits.MOST_EDITS:
+            raise ConfigError(f"cannot edit: more than {draft_edits.MOST_EDITS} edits at once")
+        one = self._find(operator)
+        for edit in edits:
+            one = draft_edits.apply(self._main, one, edit)
+        self._keep(one)
+
+    def _discard(self, operator: str, name: str | None) -> None:
+        one = self._find(operator)
+        if name is not None and one.find(name) is None:
+            raise ConfigError(f'cannot discard the changes of "{name[:100]}": the draft does not change it')
+        files = () if name is None else tuple(file for file in one.files if file.name != name)
+        self._keep(dataclasses.replace(one, files=files))
+
+    def _sign(self, text: bytes) -> str:
+        """Tells texts apart, and nothing of what is in them: they have secrets."""
+        return hmac.new(self._key, text, "sha256").hexdigest()[:32]
+
+    def _sign_all(self, one: draft.Draft, texts: collections.abc.Mapping[str, bytes]) -> str:
+        """Of what the files hold and are to hold."""
+        parts = [b"%d" % len(one.files)]
+        for name, text in sorted(texts.items()):
+            parts += [name.encode("utf-8", "surrogateescape"), b"%d" % len(text), text]
+        return self._sign(b"\0".join(parts))
+
+    # --- what others changed ---------------------------------------------------------------------------------------
+
+    async def rebase(self, operator: str) -> draft_port.DraftReport:
+        """See the port."""
+        async with self._editing:
+            await asyncio.to_thread(self._rebase, operator)
+        return await self.show(operator, shows_secrets=False)
+
+    def _rebase(self, operator: str) -> None:
+        one = self._find(operator)
+        meetings = draft_review.find_meetings(one, self._read_present(one))
+        if bad := [meeting for meeting in meetings if not meeting.can_be_merged]:
+            raise draft_port.DraftConflictError(
+                f"cannot put the draft and the files together: both change the same lines of "
+                f"{', '.join(meeting.file for meeting in bad)}; choose one of them there, in the text",
+                meetings,
+            )
+        files = []
+        for file in one.files:
+            now = edited_file.read(self._main.parent / file.name)
+            text = file.text if now is None else draft_merge.merge(file.base or b"", file.text, now)
+            assert text is not None
+            if text != now:
+                files.append(draft.DraftFile(name=file.name, base=now, text=text))
+        self._keep(dataclasses.replace(one, files=tuple(files)))
+
+    def _read_present(self, one: draft.Draft) -> dict[str, bytes | None]:
+        return {file.name: edited_file.read(self._main.parent / file.name) for file in one.files}
+
+    # --- review and apply ------------------------------------------------------------------------------------------
+
+    async def review(self, operator: str) -> draft_port.DraftReview:
+        """See the port."""
+        if self._waiting >= _MOST_WAITING:
+            raise ConfigError("cannot look at the draft now: others are looked at; try again in a moment")
+        self._waiting += 1
+        try:
+            async with self._reviewing:
+                overlay, compared, version = await asyncio.to_thread(self._compare, operator)
+                return await draft_review.review(self._parts, self._gate, overlay, compared, version)
+        except TimeoutError:
+            raise ConfigError(
+                f"cannot look at the draft: it took longer than {draft_review.LONGEST_S:g} s; "
+                "`daemun check` has no limit"
+            ) from None
+        finally:
+            self._waiting -= 1
+
+    def _compare(self, operator: str) -> tuple[draft_overlay.DraftOverlay, draft_review.Compared, str]:
+        one = self._find(operator)
+        overlay = draft_overlay.DraftOverlay(self._main, one)
+        after = overlay.read_all()
+        compared = draft_review.Compared(
+            before=yaml_holder.read_all(self._main),
+            after=after,
+            meetings=draft_review.find_meetings(one, self._read_present(one)),
+        )
+        return overlay, compared, self._sign_all(one, after | {file.name: file.text for file in one.files})
+
+    async def apply(
+        self, operator: str, *, caller: history_port.Caller, trial_s: float | None, version: str | None
+    ) -> draft_port.AppliedDraft:
+        """See the port."""
+        if self._applying.locked():
+            raise ConfigError("cannot apply the draft: another one is being applied; try again when that is done")
+        async with self._applying, self._editing, contextlib.AsyncExitStack() as stack:
+            alone = edited_file.alone(self._main, longest_s=_LONGEST_WAIT_S)
+            await asyncio.to_thread(alone.__enter__)
+            stack.push(alone)
+            one = await asyncio.to_thread(self._check, operator, version)
+            found = await asyncio.to_thread(self._parts.read, draft_overlay.DraftOverlay(self._main, one).texts)
+            if (new := await draft_review.find_new(self._parts, found)) or found.snapshot is None:
+                raise draft_port.DraftFaultError(
+                    "cannot apply the draft: " + "; ".join(map(str, new or found.problems)), new or found.problems
+                )
+            report, begun = await self._go(one, trial_s, caller)
+            await asyncio.to_thread(self._book.delete, operator)
+            return draft_port.AppliedDraft(report=report, trial=begun)
+
+    def _check(self, operator: str, version: str | None) -> draft.Draft:
+        """The draft that is to be applied. Raises: ConfigError."""
+        _, compared, now = self._compare(operator)
+        one = self._find(operator)
+        if not one.files:
+            raise ConfigError("cannot apply the draft: it changes nothing")
+        if on_trial := self._trials.problems():
+            raise ConfigError(f"cannot apply the draft: {on_trial[0].message}")
+        if compared.meetings:
+            named = ", ".join(meeting.file for meeting in compared.meetings)
+            raise draft_port.DraftConflictError(
+                f"cannot apply the draft: {named} was changed meanwhile, by hand, by a command or by another operator; "
+                "put the draft and that together, look at it again, and apply it then",
+                compared.meetings,
+            )
+        if version is not None and version != now:
+            raise draft_port.StaleDraftError(
+                "cannot apply the draft: it, or a file, is not what it was when you looked at it; look at it again"
+            )
+        for file in one.files:
+            if (refusal := edited_file.find_refusal(self._main.parent / file.name)) is not None:
+                raise draft_port.DraftFaultError(
+                    f"{refusal}; or take the text of {file.name} from this page and write it by hand"
+                )
+        return one
+
+    async def _go(
+        self, one: draft.Draft, trial_s: float | None, caller: history_port.Caller
+    ) -> tuple[gate_port.ApplyReport, trial.Trial | None]:
+        """The way back is written down before anything else is."""
+        known = {problem.message for problem in _find_errors(self._gate.status(added=False).problems)}
+        begun = None if trial_s is None else await self._trials.begin_from_present(trial_s)
+        try:
+            texts = {file.name: file.text for file in one.files}
+            replaced = await asyncio.to_thread(past_files.write, self._main, texts)
+        except BaseException:
+            await self._end(begun)
+            raise
+        try:
+            version = edited_file.find_version(self._main) if [*replaced] == [self._main.name] else ""
+            report = await self._gate.apply(seen={"file": version} if version else None, caller=caller)
+        except BaseException:
+            await asyncio.to_thread(past_files.put_back, self._main, replaced)
+            await self._end(begun)
+            raise
+        problems = _find_errors(report.problems)
+        shown = {problem.message: str(problem) for problem in problems}
+        refusal = way_back.find_refusal(shown, known, error=report.error, unread=report.unread)
+        if refusal is None:
+            return report, begun
+        await asyncio.to_thread(past_files.put_back, self._main, replaced)
+        await self._gate.apply(caller=caller)
+        await self._end(begun)
+        new = tuple(problem for problem in problems if problem.message not in known)
+        raise draft_port.DraftFaultError(f"{refusal}\nthe files are as they were before, and the draft is kept", new)
+
+    async def _end(self, begun: trial.Trial | None) -> None:
+        """Of what was put back nothing has to be undone."""
+        if begun is not None:
+            with contextlib.suppress(DaemunError):  # its time is over
+                await self._trials.confirm()
+
+
+def _find_errors(problems: collections.abc.Iterable[model.Problem]) -> list[model.Problem]:
+    return [one for one in problems if one.severity is model.Severity.ERROR]

@@ -1,0 +1,54 @@
+"""What can be done to a draft beside writing a text: what `daemun add`, `rm`, `enable` and `disable` do to a file, and
+keys set and unset. Blocking.
+"""
+
+import pathlib
+
+from daemun.control import draft_port
+from daemun.core.texts import spellings, words
+from daemun.errors import ConfigError
+from daemun.sources import added_target, yaml_edit, yaml_holder, yaml_set
+from daemun.sources.drafts import draft, draft_overlay
+
+MOST_EDITS = 100
+
+
+def apply(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> draft.Draft:
+    """Raises: ConfigError, EnvironmentProblemError."""
+    overlay = draft_overlay.DraftOverlay(main, one)
+    if edit.host is None:
+        if edit.what != "set":
+            raise ConfigError(f"cannot {edit.what}: the host is missing")
+        yaml_set.set_of_gate(yaml_holder.Holder(path=main, name=main.name, main=main, files=overlay), _changes_of(edit))
+        return overlay.draft
+    holder = yaml_holder.find(main, edit.host, file=edit.file if edit.what == "add" else None, files=overlay)
+    match edit.what:
+        case "add":
+            _add(holder, edit.host, edit)
+        case "remove":
+            yaml_edit.remove_site(holder, edit.host)
+        case "remove_route":
+            yaml_edit.remove_route(holder, edit.host, edit.path or "/")
+        case "enable" | "disable":
+            yaml_edit.set_enabled(holder, edit.host, enabled=edit.what == "enable")
+        case "set":
+            place = None if edit.path is None else yaml_set.RoutePlace(path=edit.path, index=edit.index)
+            yaml_set.set_of_site(holder, edit.host, _changes_of(edit), route=place)
+        case _:
+            raise ConfigError(f"cannot edit: {words.quoted(edit.what)} is no edit that is known")
+    return overlay.draft
+
+
+def _add(holder: yaml_holder.Holder, host: str, edit: draft_port.DraftEdit) -> None:
+    target = edit.target
+    is_folder = spellings.folder(target) is not None or added_target.is_folder(target)
+    if is_folder and not target.startswith("/"):
+        raise ConfigError(
+            f"cannot add {words.quoted(host)}: {words.quoted(target)} starts where daemun was started, which this page "
+            "does not show; write the whole path, as in /srv/www"
+        )
+    yaml_edit.add_route(holder, host, target, route_path=edit.path or "/", app=edit.app or None)
+
+
+def _changes_of(edit: draft_port.DraftEdit) -> dict[str, object]:
+    return {**edit.values, **dict.fromkeys(edit.unset, yaml_set.UNSET)}

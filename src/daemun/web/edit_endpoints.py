@@ -1,0 +1,362 @@
+"""The API's endpoints for changing the configuration: an operator's draft, what it would do, and how it goes live."""
+
+import collections.abc
+import re
+import typing
+
+from starlette import exceptions, responses
+
+from daemun.control import draft_port, gate_port, history_port
+from daemun.core import model
+from daemun.core.access import dashboard_roles
+from daemun.errors import ConfigError
+from daemun.web import endpoint, json_values, request_body_json, trial_api
+
+Json = dict[str, typing.Any]
+
+COMMAND = "dashboard: draft"
+"""What the history has as the author's command."""
+_LARGEST_TEXT_BYTES = 9 << 20
+"""A file may have 4 MB, and JSON needs more for some signs."""
+_LONGEST_TRIAL_S = 1e6
+_LONGEST_MESSAGE = 500
+_PLACE = re.compile(r"(?P<file>.+):(?P<line>[0-9]+):(?P<column>[0-9]+)\Z")
+_EDIT_TEXTS = ("host", "path", "target", "app", "file")
+_OF_EDIT = endpoint.Parameter(
+    name="edits",
+    meaning="a list, done as a whole or not at all, of {what: add, host, target, path?, app?, file?}, {what: remove, "
+    "enable or disable, host}, {what: remove_route, host, path} and {what: set, host?, path?, index?, values?, "
+    "unset?}: keys of a route, of a site without `path`, of the gate without `host`",
+    kind="array",
+    is_required=True,
+)
+
+
+def endpoints(drafts: draft_port.Drafts, trials: history_port.Trials) -> tuple[endpoint.ApiEndpoint, ...]:
+    handlers = _Handlers(drafts)
+    of_trial = _TrialHandlers(trials)
+    look, change = dashboard_roles.Role.LOOK, dashboard_roles.Role.CHANGE
+    state = "files (name, text, is_changed, is_new, is_moved, version, refusal), version, began_at, changed_at, others"
+    return (
+        endpoint.ApiEndpoint(
+            method="GET",
+            path="/draft",
+            needs=look,
+            summary="Show the files of the configuration as your draft has them",
+            handler=handlers.show,
+            answer=f"{state}; without the role `own`, secrets are shown as (hidden 1), and are put back by themselves",
+        ),
+        endpoint.ApiEndpoint(
+            method="PUT",
+            path="/draft/file",
+            needs=change,
+            summary="Set the text of a file in your draft",
+            handler=handlers.set_text,
+            body=(
+                endpoint.Parameter(name="file", meaning="its name, as GET /draft has it", is_required=True),
+                endpoint.Parameter(name="text", meaning="the whole text", is_required=True),
+                endpoint.Parameter(name="version", meaning="of the text that was edited; another one is refused (409)"),
+            ),
+            answer=state,
+            most_body_bytes=_LARGEST_TEXT_BYTES,
+        ),
+        endpoint.ApiEndpoint(
+            method="POST",
+            path="/draft/edits",
+            needs=change,
+            summary="Change sites, routes and options in your draft",
+            handler=handlers.edit,
+            body=(_OF_EDIT,),
+            answer=state,
+        ),
+        endpoint.ApiEndpoint(
+            method="DELETE",
+            path="/draft",
+            needs=change,
+            summary="Discard your draft",
+            handler=handlers.discard,
+            query=(endpoint.Parameter(name="file", meaning="what it changes in this file alone"),),
+            answer=state,
+        ),
+        endpoint.ApiEndpoint(
+            method="POST",
+            path="/draft/review",
+            needs=change,
+            summary="Check your draft, and show what it would change",
+            handler=handlers.review,
+            answer="version, problems (severity, message, host, file, line, column, is_new), changes (as /diff), plan "
+            "(sites, streams, reload, steps), plan_error, nginx_files, more_nginx_files, notes, meetings",
+            is_noted=False,
+        ),
+        endpoint.ApiEndpoint(
+            method="POST",
+            path="/draft/rebase",
+            needs=change,
+            summary="Put your draft and what others changed meanwhile together",
+            handler=handlers.rebase,
+            answer=f"{state}; 409 with meetings (file, mine, theirs, can_be_merged) where both change the same lines",
+        ),
+        endpoint.ApiEndpoint(
+            method="POST",
+            path="/draft/apply",
+            needs=change,
+            summary="Apply your draft",
+            handler=handlers.apply,
+            body=(
+                endpoint.Parameter(name="message", meaning="why, for the history"),
+                endpoint.Parameter(
+                    name="confirm_s",
+                    meaning="undo it after so many seconds unless it is kept; 60 without it, 0: it stays",
+                    kind="number",
+                ),
+                endpoint.Parameter(name="version", meaning="of the review; 409 where something is another by now"),
+            ),
+            answer="live, waits, trial (number, until), sites, streams, problems; 409 with meetings where files were "
+            "changed meanwhile, 422 with problems where it cannot go live: the files are as before then",
+        ),
+        endpoint.ApiEndpoint(
+            method="GET",
+            path="/trial",
+            needs=look,
+            summary="Show what is on trial",
+            handler=of_trial.show,
+            answer="trial (number, until), or null",
+        ),
+        endpoint.ApiEndpoint(
+            method="POST",
+            path="/trial/keep",
+            needs=change,
+            summary="Keep what is on trial",
+            handler=of_trial.keep,
+            answer="trial, as it was",
+        ),
+        endpoint.ApiEndpoint(
+            method="POST",
+            path="/trial/undo",
+            needs=change,
+            summary="Undo what is on trial now",
+            handler=of_trial.undo,
+            answer="trial, as it was",
+        ),
+    )
+
+
+class _Handlers:
+    def __init__(self, drafts: draft_port.Drafts) -> None:
+        self._drafts = drafts
+
+    async def show(self, call: endpoint.Call) -> Json:
+        return draft_json(await self._drafts.show(find_owner(call.operator), shows_secrets=_sees_all(call.operator)))
+
+    async def set_text(self, call: endpoint.Call) -> Json | responses.Response:
+        name, text = (request_body_json.take_text(call.body, key) for key in ("file", "text"))
+        version = request_body_json.take_optional_text(call.body, "version")
+        call.target = f"draft of {name[:100]}"
+        found = self._drafts.set_text(
+            find_owner(call.operator), name, text, shows_secrets=_sees_all(call.operator), version=version
+        )
+        return await _answer(found, draft_json)
+
+    async def edit(self, call: endpoint.Call) -> Json | responses.Response:
+        written = call.body.get("edits")
+        if not isinstance(written, list) or not written:
+            raise exceptions.HTTPException(400, 'cannot edit: "edits" must be a list of edits')
+        edits = [_read_edit(one) for one in written]
+        call.target = ", ".join(f"{one.what} {one.host or 'gate'}" for one in edits[:5])[:200]
+        return await _answer(self._drafts.edit(find_owner(call.operator), edits), draft_json)
+
+    async def discard(self, call: endpoint.Call) -> Json | responses.Response:
+        call.target = "draft"
+        return await _answer(self._drafts.discard(find_owner(call.operator), call.query("file") or None), draft_json)
+
+    async def review(self, call: endpoint.Call) -> Json | responses.Response:
+        return await _answer(self._drafts.review(find_owner(call.operator)), review_json)
+
+    async def rebase(self, call: endpoint.Call) -> Json | responses.Response:
+        call.target = "draft"
+        return await _answer(self._drafts.rebase(find_owner(call.operator)), draft_json)
+
+    async def apply(self, call: endpoint.Call) -> Json | responses.Response:
+        message = request_body_json.take_optional_text(call.body, "message") or ""
+        version = request_body_json.take_optional_text(call.body, "version")
+        trial_s = call.body.get("confirm_s", draft_port.USUAL_TRIAL_S)
+        if isinstance(trial_s, bool) or not isinstance(trial_s, int | float | None) or (trial_s or 0) < 0:
+            raise exceptions.HTTPException(400, 'cannot apply: "confirm_s" must be a number of seconds')
+        call.target = "draft"
+        caller = history_port.Caller(
+            command=COMMAND,
+            user=", ".join(filter(None, (call.operator.name, call.operator.address))),
+            message="".join(sign for sign in message[:_LONGEST_MESSAGE] if sign.isprintable()),
+        )
+        applied = self._drafts.apply(
+            find_owner(call.operator),
+            caller=caller,
+            trial_s=float(min(trial_s, _LONGEST_TRIAL_S)) if trial_s else None,
+            version=version,
+        )
+        return await _answer(applied, applied_json)
+
+
+class _TrialHandlers:
+    def __init__(self, trials: history_port.Trials) -> None:
+        self._trials = trials
+
+    async def show(self, _: endpoint.Call) -> Json:
+        found = self._trials.find()
+        return {"trial": None if found is None else trial_json(found)}
+
+    async def keep(self, call: endpoint.Call) -> Json:
+        found = await self._trials.confirm()
+        call.target = f"trial, back to {found.number}"
+        return {"trial": trial_json(found)}
+
+    async def undo(self, call: endpoint.Call) -> Json:
+        found = await self._trials.undo()
+        call.target = f"trial, back to {found.number}"
+        return {"trial": trial_json(found)}
+
+
+def find_owner(operator: dashboard_roles.Operator) -> str:
+    """Whose draft it is: a token and a user of the same name are two."""
+    return f"{operator.how}:{operator.name}"
+
+
+def _sees_all(operator: dashboard_roles.Operator) -> bool:
+    return operator.role >= dashboard_roles.Role.OWN
+
+
+_T = typing.TypeVar("_T")
+
+
+async def _answer(
+    work: collections.abc.Awaitable[_T], as_json: collections.abc.Callable[[_T], Json]
+) -> Json | responses.Response:
+    """With what a person needs to go on, beside the words of an error."""
+    try:
+        return as_json(await work)
+    except draft_port.DraftConflictError as error:
+        meetings = [_meeting_json(one) for one in error.meetings]
+        return responses.JSONResponse({"error": str(error), "meetings": meetings}, status_code=409)
+    except draft_port.StaleDraftError as error:
+        return responses.JSONResponse({"error": str(error), "is_stale": True}, status_code=409)
+    except draft_port.DraftFaultError as error:
+        return responses.JSONResponse({"error": str(error), "problems": problems_json(error.problems)}, status_code=422)
+    except ConfigError as error:
+        return responses.JSONResponse(
+            {"error": str(error), "problems": problems_json(getattr(error, "problems", ()))}, status_code=422
+        )
+
+
+def _read_edit(written: object) -> draft_port.DraftEdit:
+    """Raises: HTTPException 400."""
+    if not isinstance(written, dict):
+        raise exceptions.HTTPException(400, "cannot edit: an edit must be an object")
+    unknown = written.keys() - {"what", "index", "values", "unset", *_EDIT_TEXTS}
+    index, values, unset = written.get("index"), written.get("values", {}), written.get("unset", [])
+    texts = {key: written.get(key) for key in ("what", *_EDIT_TEXTS)}
+    if unknown or not all(isinstance(one, str | None) for one in texts.values()) or not texts["what"]:
+        raise exceptions.HTTPException(400, f"cannot edit: {sorted(map(str, unknown)) or 'a key'} is not as expected")
+    if not isinstance(values, dict) or isinstance(index, bool) or not isinstance(index, int | None):
+        raise exceptions.HTTPException(400, 'cannot edit: "values" must be an object, "index" a number')
+    if not isinstance(unset, list) or not all(isinstance(one, str) for one in unset):
+        raise exceptions.HTTPException(400, 'cannot edit: "unset" must be a list of keys')
+    return draft_port.DraftEdit(
+        what=str(texts["what"]),
+        host=texts["host"],
+        path=texts["path"],
+        index=index,
+        target=texts["target"] or "",
+        app=texts["app"],
+        file=texts["file"],
+        values=values,
+        unset=tuple(unset),
+    )
+
+
+# --- as JSON: keys may be added, never renamed -----------------------------------------------------------------------
+
+
+def draft_json(report: draft_port.DraftReport) -> Json:
+    return {
+        "files": [
+            {
+                "name": one.name,
+                "text": one.text,
+                "is_changed": one.is_changed,
+                "is_new": one.is_new,
+                "is_moved": one.is_moved,
+                "version": one.version,
+                "refusal": one.refusal,
+            }
+            for one in report.files
+        ],
+        "version": report.version,
+        "began_at": json_values.instant_json(report.began_at),
+        "changed_at": json_values.instant_json(report.changed_at),
+        "others": [
+            {"operator": name, "changed_at": json_values.instant_json(changed)} for name, changed in report.others
+        ],
+    }
+
+
+def review_json(review: draft_port.DraftReview) -> Json:
+    new = frozenset(review.new)
+    return {
+        "version": review.version,
+        "problems": [{**one, "is_new": problem in new} for problem, one in _located(review.problems)],
+        "changes": list(review.changes),
+        "plan": None if review.plan is None else _plan_json(review.plan),
+        "plan_error": review.plan_error,
+        "nginx_files": review.nginx.get("nginx_files", []),
+        "more_nginx_files": review.nginx.get("more_nginx_files", 0),
+        "notes": review.nginx.get("notes", []),
+        "meetings": [_meeting_json(one) for one in review.meetings],
+    }
+
+
+def applied_json(applied: draft_port.AppliedDraft) -> Json:
+    report = json_values.apply_json(applied.report)
+    return {
+        "live": applied.report.waits is None,
+        "waits": report["waits"],
+        "trial": None if applied.trial is None else trial_json(applied.trial),
+        "generation": report["generation"],
+        "reloaded": report["reloaded"],
+        "sites": report["changes"],
+        "streams": report["streams"],
+        "problems": problems_json(applied.report.problems),
+    }
+
+
+def problems_json(problems: tuple[model.Problem, ...]) -> list[Json]:
+    return [one for _, one in _located(problems)]
+
+
+def _located(problems: tuple[model.Problem, ...]) -> collections.abc.Iterator[tuple[model.Problem, Json]]:
+    """With the place as a file, a line and a column, from 1; null where there is none."""
+    for problem, one in zip(problems, json_values.problems_json(problems), strict=True):
+        match = _PLACE.match(problem.origin.place)
+        place = {
+            "file": None if match is None else match["file"],
+            "line": None if match is None else int(match["line"]),
+            "column": None if match is None else int(match["column"]),
+        }
+        yield problem, {**one, **place, "cure": problem.cure or None}
+
+
+def _plan_json(plan: gate_port.PlanReport) -> Json:
+    found = json_values.plan_json(plan)
+    return {"sites": found["changes"], "streams": found["streams"], "reload": plan.reload, "steps": list(plan.steps)}
+
+
+def _meeting_json(one: draft_port.Meeting) -> Json:
+    return {
+        "file": one.file,
+        "mine": list(one.mine),
+        "theirs": list(one.theirs),
+        "can_be_merged": one.can_be_merged,
+    }
+
+
+def trial_json(trial: history_port.TrialReport) -> Json:
+    return {**trial_api.trial_json(trial), "until": json_values.instant_json(trial.until)}

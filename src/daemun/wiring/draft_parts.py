@@ -1,0 +1,77 @@
+"""What the review of a draft needs of the rest of daemun (`sources.drafts.draft_review.ReviewParts`)."""
+
+import collections.abc
+import dataclasses
+import pathlib
+import typing
+
+from daemun import settings
+from daemun.control import gate_port, ports
+from daemun.core import model
+from daemun.errors import ConfigError
+from daemun.nginx import worker_account
+from daemun.sources import last_good_file, yaml_file
+from daemun.sources.docker import nginx_proxy_mode
+from daemun.sources.drafts import draft_desk, draft_review
+from daemun.sources.history import history_book, trial
+from daemun.wiring import clock
+
+Json = dict[str, typing.Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DraftParts:
+    """known, compatible: the daemon's own, of which nothing changes."""
+
+    settings: settings.Settings
+    store: ports.Store
+    known: last_good_file.Remembering
+    compatible: nginx_proxy_mode.Compatible
+
+    def read(self, texts: draft_review.Texts) -> draft_review.ReadDraft:
+        source = yaml_file.YamlFile(
+            self.settings.config,
+            state=self.settings.layout.state,
+            find_worker=worker_account.choose,
+            reads_secrets=True,
+            instead=texts,
+        )
+        try:
+            snapshot: model.Snapshot | None = source.read_now()
+            problems = snapshot.problems if snapshot is not None else ()
+        except yaml_file.InvalidFileError as error:
+            problems = error.problems
+            try:
+                snapshot = self.known.set_aside(error)
+            except yaml_file.InvalidFileError:
+                snapshot = None
+        except ConfigError as error:
+            return draft_review.ReadDraft(
+                problems=(model.Problem(origin=model.NOWHERE, message=str(error)),), snapshot=None
+            )
+        if snapshot is not None:
+            snapshot, _ = self.compatible.preview(snapshot)
+        return draft_review.ReadDraft(problems=problems, snapshot=snapshot)
+
+    # What makes nginx's files is imported at the first review.
+
+    def test(self, snapshot: model.Snapshot) -> tuple[model.Problem, ...]:
+        from daemun.wiring.offline import checking, configuration  # noqa: PLC0415
+
+        return checking.find_problems(self.settings, configuration.merge_alone(self.settings, snapshot))
+
+    def compare_nginx(
+        self, before: collections.abc.Mapping[str, bytes], after: collections.abc.Mapping[str, bytes]
+    ) -> Json:
+        from daemun.wiring.offline import past_diff  # noqa: PLC0415
+
+        main = pathlib.Path(self.settings.config).absolute()
+        found = past_diff.compare_files(self.settings, history_book.Book(self.store), main, before, after)
+        return past_diff.diff_json(found)
+
+
+def make_desk(parts: DraftParts, trials: trial.TrialKeeper, gate: gate_port.GatePort) -> draft_desk.DraftDesk:
+    """Costs nothing before the first request."""
+    return draft_desk.DraftDesk(
+        parts.store, parts.settings.config, trials, gate, clock=clock.SystemClock(), parts=parts
+    )

@@ -1,0 +1,532 @@
+"""Drafts by the API: edits, reviews, two operators at once, edits by hand meanwhile, and going live; with a gate that
+the test controls."""
+
+import asyncio
+import collections.abc
+import datetime
+import os
+import pathlib
+import typing
+
+import pytest
+
+from daemun.control import gate_port, history_port
+from daemun.core import model
+from daemun.core.plan import change_plan
+from daemun.sources import last_good_file, set_aside, yaml_file
+from daemun.sources.drafts import draft_book, draft_desk, draft_review
+from daemun.sources.history import history_book, history_recorder, past_files, trial
+from daemun.store import memory_store
+from daemun.web import edit_endpoints
+from tests.support import fake_gate, operator_client
+from tests.support.clock import FakeClock
+
+Json = dict[str, typing.Any]
+
+MAIN = """\
+# the owner's own words
+crowdsec: {url: http://127.0.0.1:1, key: s3cret-of-crowdsec}
+include: sites/*.yaml
+sites:
+  a.test: http://127.0.0.1:1   # the first
+  b.test: http://127.0.0.1:2
+"""
+MORE = "sites:\n  c.test: http://127.0.0.1:3   # another\n"
+REFUSED = model.Problem(
+    origin=model.Origin(source="file", place="daemun.yaml:5:3"), message="cannot serve a.test: no", host="a.test"
+)
+
+
+class _Parts:
+    """Reads the files as the daemon does; nginx is not there."""
+
+    def __init__(self, main: pathlib.Path) -> None:
+        self._main = main
+        self.tested: tuple[model.Problem, ...] = ()
+        self.running = asyncio.Event()
+
+    def read(self, texts: draft_review.Texts) -> draft_review.ReadDraft:
+        try:
+            snapshot = yaml_file.YamlFile(self._main, instead=texts).read_now()
+        except yaml_file.InvalidFileError as error:
+            try:
+                return draft_review.ReadDraft(
+                    problems=error.problems,
+                    snapshot=set_aside.set_aside(error, set_aside.Known(), is_start=False),
+                )
+            except yaml_file.InvalidFileError:
+                return draft_review.ReadDraft(problems=error.problems, snapshot=None)
+        return draft_review.ReadDraft(problems=snapshot.problems, snapshot=snapshot)
+
+    def test(self, _: model.Snapshot) -> tuple[model.Problem, ...]:
+        return self.tested
+
+    def compare_nginx(
+        self, before: collections.abc.Mapping[str, bytes], after: collections.abc.Mapping[str, bytes]
+    ) -> Json:
+        return {"nginx_files": [], "more_nginx_files": 0, "notes": [f"{len(before)} and {len(after)} files"]}
+
+
+class House(fake_gate.FakeGate):
+    """A gate with its history and drafts, which refuses a.test at port 666."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        super().__init__(config=folder / "daemun.yaml", state=folder)
+        self.main, self.more = folder / "daemun.yaml", folder / "sites" / "c.yaml"
+        self.more.parent.mkdir(exist_ok=True)
+        self.store, self.clock, self.passed_s = memory_store.MemoryStore(), FakeClock(), 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """A daemon, again with the same store."""
+        self.recorder = history_recorder.Recorder(self.store, self.clock, self.read_files)
+        self.trials = trial.TrialKeeper(
+            self.store, self.main, self.recorder, lambda caller: self.apply(caller=caller), lambda: self.passed_s
+        )
+        self.parts = _Parts(self.main)
+        self.desk = draft_desk.DraftDesk(self.store, self.main, self.trials, self, clock=self.clock, parts=self.parts)
+        self.client = operator_client.OperatorClient(edit_endpoints.endpoints(self.desk, self.trials))
+
+    def read_files(self) -> dict[str, bytes]:
+        others = sorted(self.more.parent.glob("*.yaml"))
+        return {"daemun.yaml": self.main.read_bytes(), **{f"sites/{one.name}": one.read_bytes() for one in others}}
+
+    async def plan(
+        self, *, instead: collections.abc.Mapping[str, model.Snapshot] | None = None
+    ) -> gate_port.PlanReport:
+        hosts = [site.host for snapshot in (instead or {}).values() for site in snapshot.sites]
+        changed = change_plan.SiteChange(host=",".join(hosts), kind=change_plan.ChangeKind.CHANGED)
+        return gate_port.PlanReport(changes=(changed,), reload=True, steps=("reload nginx",))
+
+    async def apply(
+        self,
+        *,
+        seen: collections.abc.Mapping[str, str] | None = None,
+        caller: history_port.Caller | None = None,
+    ) -> gate_port.ApplyReport:
+        content = self.main.read_bytes()
+        problems = (REFUSED,) if b"666" in content else ()
+        self.recorder.note(
+            history_port.AppliedRound(is_complete=not problems, callers=() if caller is None else (caller,))
+        )
+        if not problems:
+            self.store.write(last_good_file.KEY, content)
+        return gate_port.ApplyReport(ok=not problems, generation=1, problems=problems)
+
+    # --- what an operator does -------------------------------------------------------------------------------------
+
+    async def send(self, method: str, path: str, body: Json | None = None, role: str = "change") -> Json:
+        answer = await self.client.request(method, path, body, role=role)
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        return found
+
+    async def edit(self, *edits: Json, role: str = "change") -> Json:
+        return await self.send("POST", "/draft/edits", {"edits": list(edits)}, role)
+
+    async def text(self, name: str = "daemun.yaml", role: str = "own") -> str:
+        found = await self.client.get("/draft", role=role)
+        return next(str(one["text"]) for one in found["files"] if one["name"] == name)
+
+    async def apply_draft(self, **body: typing.Any) -> tuple[int, Json]:
+        answer = await self.client.request("POST", "/draft/apply", body)
+        return answer.status_code, answer.json()
+
+
+ADD = {"what": "add", "host": "new.test", "target": "http://127.0.0.1:9"}
+
+
+@pytest.fixture
+async def house(tmp_path: pathlib.Path) -> House:
+    made = House(tmp_path)
+    made.main.write_text(MAIN)
+    made.more.write_text(MORE)
+    await made.apply()
+    await made.recorder.write_noted()
+    return made
+
+
+# --- a draft -------------------------------------------------------------------------------------------------------
+
+
+async def test_edits_are_in_the_draft_alone_until_it_is_applied(house: House) -> None:
+    report = await house.edit(
+        ADD,
+        {"what": "disable", "host": "a.test"},
+        {"what": "set", "host": "c.test", "path": "/", "values": {"max_body": "2m"}},
+        {"what": "set", "values": {"max_header": "16k"}},
+    )
+    assert [(one["name"], one["is_changed"]) for one in report["files"]] == [
+        ("daemun.yaml", True),
+        ("sites/c.yaml", True),
+    ]
+    assert (house.main.read_text(), house.more.read_text()) == (MAIN, MORE)
+    house.begin()  # another daemon has it, too
+    text = await house.text()
+    assert "  new.test: http://127.0.0.1:9\n" in text
+    assert "max_header: 16k\n" in text
+    assert "# the first" in text
+    assert "# another" in await house.text("sites/c.yaml")
+    status, applied = await house.apply_draft(message="a new shop", confirm_s=0)
+    assert (status, applied["live"], applied["trial"]) == (200, True, None)
+    assert house.main.read_text() == text
+    assert "max_body: 2m" in house.more.read_text()
+    await house.recorder.write_noted()
+    newest = next(iter(history_book.Book(house.store).newest()))
+    assert str(newest.author) == f"dashboard: draft (ann, {operator_client.ADDRESS}): a new shop"
+    assert (await house.client.get("/draft"))["began_at"] is None
+    assert house.client.noted[-1] == ("/draft/apply", "draft", 200)
+
+
+async def test_a_list_of_edits_is_done_as_a_whole_or_not_at_all(house: House) -> None:
+    status, words = await house.client.fail(
+        "POST", "/draft/edits", {"edits": [ADD, {"what": "remove", "host": "nowhere.test"}]}
+    )
+    assert (status, "there is no such site" in words) == (422, True)
+    assert "new.test" not in await house.text()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"what": "add", "host": "x.test\n  evil.test: http://e", "target": "http://x"},
+        {"what": "add", "host": "x.test", "target": "http://x\n  evil.test: http://e"},
+        {"what": "add", "host": "x.test", "target": "http://x", "path": "/a\n/b: http://e"},
+        {"what": "add", "host": "x.test", "target": "sites"},
+        {"what": "add", "host": "x.test", "target": "./sites"},
+        {"what": "add", "host": "x.test", "target": "http://x", "file": "../../etc/x.yaml"},
+        {"what": "set", "host": "a.test", "values": {"nginx": "return 200;\n}\nserver {"}},
+        {"what": "set", "host": "a.test", "values": {"evil\nkey": 1}},
+        {"what": "set", "host": "a.test", "values": {"sites": {}}},
+        {"what": "set", "values": {"include": "/etc/*"}},
+        {"what": "set", "values": {"max_header": [[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]}},
+        {"what": "remove"},
+        {"what": "format", "host": "a.test"},
+    ],
+)
+async def test_hostile_edits_change_nothing(house: House, edit: Json) -> None:
+    answer = await house.client.request("POST", "/draft/edits", {"edits": [edit]})
+    assert answer.status_code == 422, answer.text
+    assert await house.text() == MAIN
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"edits": []},
+        {"edits": {}},
+        {"edits": [1]},
+        {"edits": [{"what": "set", "x": 1}]},
+        {"edits": [{"what": "set", "values": []}]},
+        {"edits": [{"what": "set", "index": True}]},
+        {"edits": [{"what": "set", "unset": "a"}]},
+        {"edits": [{"what": "set", "host": 1}]},
+    ],
+)
+async def test_bodies_of_another_form_are_refused(house: House, body: Json) -> None:
+    assert (await house.client.fail("POST", "/draft/edits", body))[0] == 400
+
+
+async def test_a_text_is_kept_byte_for_byte_but_for_what_browsers_do_to_lines(house: House) -> None:
+    text = MAIN.replace("127.0.0.1:2", "127.0.0.1:7")
+    shown = (await house.client.get("/draft", role="own"))["files"][0]
+    body = {"file": "daemun.yaml", "text": text.replace("\n", "\r\n"), "version": shown["version"]}
+    report = await house.send("PUT", "/draft/file", body, "own")
+    assert report["files"][0]["text"] == text
+    status, words = await house.client.fail("PUT", "/draft/file", body, role="own")
+    assert (status, "changed since you opened it" in words) == (409, True)
+    back = await house.send("PUT", "/draft/file", {"file": "daemun.yaml", "text": MAIN}, "own")
+    assert (back["files"][0]["is_changed"], back["began_at"]) == (False, None)
+
+
+async def test_who_does_not_own_the_gate_sees_no_secret_and_loses_none(house: House) -> None:
+    shown = await house.text(role="look")
+    assert "key: (hidden 1)" in shown
+    assert "s3cret" not in shown
+    await house.send("PUT", "/draft/file", {"file": "daemun.yaml", "text": shown.replace(":2\n", ":7\n")})
+    assert await house.client.request("POST", "/draft/review", {}) is not None
+    assert "s3cret" not in (await house.client.request("POST", "/draft/review", {})).text
+    assert (await house.apply_draft(confirm_s=0))[0] == 200
+    assert house.main.read_text() == MAIN.replace(":2\n", ":7\n")
+    for moved in ("x-own: (hidden 1)\n", "# (hidden 1)\n", "x-own: (hidden 2)\n"):
+        body = {"file": "daemun.yaml", "text": moved + shown}
+        status, words = await house.client.fail("PUT", "/draft/file", body)
+        assert (status, "hidden" in words) == (422, True)
+
+
+async def test_a_new_file_begins_where_include_names_it(house: House) -> None:
+    await house.edit({**ADD, "file": "sites/new.yaml"})
+    review = await house.send("POST", "/draft/review")
+    assert (review["problems"], [one["host"] for one in review["changes"]]) == ([], ["new.test"])
+    assert (await house.apply_draft())[0] == 200
+    assert (house.main.parent / "sites/new.yaml").read_text() == "sites:\n  new.test: http://127.0.0.1:9\n"
+    await house.send("POST", "/trial/undo")
+    assert not (house.main.parent / "sites/new.yaml").exists()
+
+
+async def test_a_file_beside_the_configuration_cannot_be_written(house: House) -> None:
+    for name in ("other.yaml", "../x.yaml", "/etc/passwd", "sites/../../x", "", "sites/c.yaml\0"):
+        status, _ = await house.client.fail("PUT", "/draft/file", {"file": name, "text": "sites: {}\n"})
+        assert status == 422
+
+
+async def test_drafts_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"file": "daemun.yaml", "text": "#" * ((4 << 20) + 1)}
+    assert (await house.client.fail("PUT", "/draft/file", body))[0] == 422
+    monkeypatch.setattr(draft_book, "MOST_DRAFTS", 1)
+    await house.edit(ADD)
+    await house.desk.discard("token:ann", None)
+    await house.desk.edit("login:bob", [edit_endpoints._read_edit(ADD)])
+    status, words = await house.client.fail("POST", "/draft/edits", {"edits": [ADD]})
+    assert (status, "apply or discard" in words) == (422, True)
+
+
+# --- review --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_review_has_what_would_change(house: House) -> None:
+    await house.edit({"what": "set", "host": "a.test", "path": "/", "values": {"to": "http://127.0.0.1:8"}}, ADD)
+    review = await house.send("POST", "/draft/review")
+    assert review["problems"] == []
+    assert review["changes"] == [
+        {
+            "host": "a.test",
+            "kind": "changed",
+            "file": "daemun.yaml",
+            "lines": [
+                "-   a.test: http://127.0.0.1:1   # the first",
+                "+   a.test:   # the first",
+                "+     /:",
+                "+       to: http://127.0.0.1:8",
+            ],
+        },
+        {"host": "new.test", "kind": "added", "file": "daemun.yaml", "lines": ["+   new.test: http://127.0.0.1:9"]},
+    ]
+    assert review["plan"]["sites"] == [{"host": "a.test,b.test,new.test,c.test", "kind": "changed"}]
+    assert (review["plan"]["reload"], review["plan"]["steps"]) == (True, ["reload nginx"])
+    assert review["notes"] == ["2 and 2 files"]
+    assert house.main.read_text() == MAIN
+
+
+async def test_a_review_names_the_line_of_what_is_wrong(house: House) -> None:
+    text = (await house.text(role="change")).replace("http://127.0.0.1:2", "htp://x")
+    await house.send("PUT", "/draft/file", {"file": "daemun.yaml", "text": text})
+    review = await house.send("POST", "/draft/review")
+    (problem,) = review["problems"]
+    assert (problem["file"], problem["line"], problem["column"], problem["is_new"]) == ("daemun.yaml", 6, 11, True)
+    assert "htp" in problem["message"]
+    assert "corrected" in review["plan_error"]
+    status, refused = await house.apply_draft()
+    assert (status, refused["problems"][0]["line"]) == (422, 6)
+    assert house.main.read_text() == MAIN
+
+
+async def test_a_mistake_that_was_there_before_keeps_nothing_else_from_going_live(house: House) -> None:
+    house.main.write_text(MAIN.replace("http://127.0.0.1:2", "htp://x"))
+    await house.edit(ADD)
+    review = await house.send("POST", "/draft/review")
+    assert [one["is_new"] for one in review["problems"]] == [False]
+    assert review["plan"] is not None
+    assert (await house.apply_draft(confirm_s=0))[0] == 200
+    assert "new.test" in house.main.read_text()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
+        "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n",
+        "a: &a {b: *a}\n",
+        "[" * 5000,
+        "sites: {a: !!python/object/apply:os.system [id]}\n",
+        "\0",
+        "sites: {\n",
+        "- " * 3000,
+    ],
+)
+async def test_no_text_takes_the_daemon_down(house: House, text: str) -> None:
+    await house.send("PUT", "/draft/file", {"file": "daemun.yaml", "text": text})
+    review = await house.send("POST", "/draft/review")
+    assert [one for one in review["problems"] if one["severity"] == "error"]
+    assert (await house.apply_draft())[0] == 422
+    assert house.main.read_text() == MAIN
+    await house.send("DELETE", "/draft")
+
+
+async def test_reviews_wait_for_each_other_and_not_without_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draft_desk, "_MOST_WAITING", 0)
+    status, words = await house.client.fail("POST", "/draft/review", {})
+    assert (status, "try again" in words) == (422, True)
+    monkeypatch.undo()
+    monkeypatch.setattr(draft_review, "LONGEST_S", 0.0)
+    status, words = await house.client.fail("POST", "/draft/review", {})
+    assert (status, "took longer" in words) == (422, True)
+
+
+# --- others meanwhile ----------------------------------------------------------------------------------------------
+
+
+async def test_an_edit_by_hand_meanwhile_is_not_overwritten(house: House) -> None:
+    await house.edit(ADD)
+    house.main.write_text(MAIN.replace("  a.test: http://127.0.0.1:1 ", "  a.test: http://127.0.0.1:5 "))
+    status, refused = await house.apply_draft()
+    assert (status, "changed meanwhile" in refused["error"]) == (409, True)
+    (meeting,) = refused["meetings"]
+    assert meeting["can_be_merged"] is True
+    assert [one["host"] for one in meeting["mine"]] == ["new.test"]
+    assert [one["host"] for one in meeting["theirs"]] == ["a.test"]
+    assert (await house.client.get("/draft"))["files"][0]["is_moved"] is True
+    await house.send("POST", "/draft/rebase")
+    assert (await house.apply_draft(confirm_s=0))[0] == 200
+    text = house.main.read_text()
+    assert "127.0.0.1:5" in text
+    assert "new.test" in text
+
+
+async def test_two_operators_who_change_the_same_line(house: House) -> None:
+    change = {"what": "set", "host": "b.test", "path": "/"}
+    await house.edit({**change, "values": {"to": "http://127.0.0.1:20"}})
+    await house.desk.edit("login:bob", [edit_endpoints._read_edit({**change, "values": {"to": "http://127.0.0.1:30"}})])
+    assert [one["operator"] for one in (await house.client.get("/draft"))["others"]] == ["login:bob"]
+    caller = history_port.Caller(command="dashboard: draft", user="bob")
+    await house.desk.apply("login:bob", caller=caller, trial_s=None, version=None)
+    bobs = house.main.read_text()
+    status, refused = await house.apply_draft()
+    assert (status, refused["meetings"][0]["can_be_merged"]) == (409, False)
+    assert (await house.client.fail("POST", "/draft/rebase", {}))[0] == 409
+    assert house.main.read_text() == bobs
+    await house.send("DELETE", "/draft")
+    assert await house.text() == bobs
+
+
+async def test_a_file_that_the_draft_does_not_touch_may_change(house: House) -> None:
+    await house.edit(ADD)
+    version = (await house.send("POST", "/draft/review"))["version"]
+    house.more.write_text(MORE.replace(":3", ":4"))
+    status, refused = await house.apply_draft(version=version)
+    assert (status, refused["is_stale"]) == (409, True)
+    version = (await house.send("POST", "/draft/review"))["version"]
+    assert (await house.apply_draft(version=version, confirm_s=0))[0] == 200
+    assert ":4" in house.more.read_text()
+
+
+async def test_one_draft_is_applied_at_a_time(house: House) -> None:
+    await house.edit(ADD)
+    async with house.desk._applying:
+        status, refused = await house.apply_draft()
+    assert (status, "another one is being applied" in refused["error"]) == (422, True)
+
+
+# --- live ----------------------------------------------------------------------------------------------------------
+
+
+async def test_it_is_undone_unless_it_is_kept(house: House) -> None:
+    assert await house.client.get("/trial") == {"trial": None}
+    await house.edit(ADD)
+    status, applied = await house.apply_draft()
+    assert (status, applied["trial"]["number"]) == (200, 1)
+    until = house.clock.now() + datetime.timedelta(seconds=60)
+    assert applied["trial"]["until"] == f"{until:%Y-%m-%dT%H:%M:%SZ}"
+    assert (await house.client.get("/trial"))["trial"] == applied["trial"]
+    await house.edit({**ADD, "host": "other.test"})
+    status, refused = await house.apply_draft()
+    assert (status, "on trial" in refused["error"]) == (422, True)
+    await house.send("POST", "/trial/undo")
+    assert house.main.read_text() == MAIN
+    assert (await house.client.fail("POST", "/trial/keep", {}))[0] == 409
+    assert (await house.client.fail("POST", "/trial/undo", {}))[0] == 409
+    assert (await house.client.fail("POST", "/draft/rebase", {}))[0] == 409  # it began with what was undone
+    await house.send("DELETE", "/draft")
+    await house.edit({**ADD, "host": "other.test"})
+    assert (await house.apply_draft())[0] == 200
+    await house.send("POST", "/trial/keep")
+    assert "other.test" in house.main.read_text()
+
+
+async def test_what_was_not_applied_before_comes_back_too(house: House) -> None:
+    """An edit by hand that no round has seen yet is not lost with the draft."""
+    house.main.write_text(MAIN.replace(":2\n", ":5\n"))
+    await house.edit(ADD)
+    assert (await house.apply_draft())[0] == 200
+    await house.send("POST", "/trial/undo")
+    assert house.main.read_text() == MAIN.replace(":2\n", ":5\n")
+
+
+async def test_a_daemon_that_is_killed_between_writing_and_applying(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one goes back at the time that was written down before."""
+
+    class _KilledError(BaseException):
+        pass
+
+    async def die(**_: object) -> gate_port.ApplyReport:
+        raise _KilledError
+
+    await house.edit(ADD)
+    monkeypatch.setattr(house, "apply", die)
+    monkeypatch.setattr(past_files, "put_back", lambda *_: None)
+    monkeypatch.setattr(house.trials, "confirm", die)
+    with pytest.raises(_KilledError):
+        caller = history_port.Caller(command="dashboard: draft")
+        await house.desk.apply("token:ann", caller=caller, trial_s=60.0, version=None)
+    monkeypatch.undo()
+    assert "new.test" in house.main.read_text()
+    house.begin()
+    house.clock.advance(datetime.timedelta(minutes=2))
+    house.trials.go_back_if_overdue()
+    assert house.main.read_text() == MAIN
+    assert "new.test" in await house.text()  # the draft is there
+
+
+async def test_what_cannot_go_live_is_put_back_and_the_draft_stays(house: House) -> None:
+    await house.edit({"what": "set", "host": "a.test", "path": "/", "values": {"to": "http://127.0.0.1:666"}})
+    for confirm_s in (0, 60):
+        status, refused = await house.apply_draft(confirm_s=confirm_s)
+        assert (status, refused["problems"][0]["host"]) == (422, "a.test")
+        assert "as they were before" in refused["error"]
+        assert house.main.read_text() == MAIN
+        assert house.trials.problems() == ()
+    assert "666" in await house.text()
+    rows = list(history_book.Book(house.store).newest())
+    assert [one.state.value for one in rows] == ["not live, undone", "not live, undone", "live"]
+
+
+async def test_a_file_that_daemun_may_not_write(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.edit(ADD)
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    shown = (await house.client.get("/draft"))["files"][0]
+    assert "permission denied" in shown["refusal"]
+    status, refused = await house.apply_draft()
+    assert (status, "write it by hand" in refused["error"]) == (422, True)
+    monkeypatch.undo()
+    assert house.main.read_text() == MAIN
+
+
+async def test_a_link_stays_and_so_does_the_mode(house: House) -> None:
+    real = house.main.with_name("real.yaml")
+    house.main.rename(real)
+    real.chmod(0o640)
+    house.main.symlink_to(real.name)
+    await house.edit(ADD)
+    assert (await house.apply_draft(confirm_s=0))[0] == 200
+    assert house.main.is_symlink()
+    assert "new.test" in real.read_text()
+    assert real.stat().st_mode & 0o777 == 0o640
+
+
+async def test_who_may_look_changes_nothing(house: House) -> None:
+    for method, path in (
+        ("PUT", "/draft/file"),
+        ("POST", "/draft/edits"),
+        ("DELETE", "/draft"),
+        ("POST", "/draft/review"),
+        ("POST", "/draft/rebase"),
+        ("POST", "/draft/apply"),
+        ("POST", "/trial/keep"),
+        ("POST", "/trial/undo"),
+    ):
+        assert (await house.client.fail(method, path, {}, role="look"))[0] == 403
+    for body in ({"confirm_s": "60"}, {"confirm_s": True}, {"confirm_s": -1}, {"message": 1}):
+        assert (await house.client.fail("POST", "/draft/apply", body))[0] == 400

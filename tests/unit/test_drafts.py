@@ -1,0 +1,81 @@
+"""Drafts as values: what others changed meanwhile, and texts without secrets."""
+
+import pytest
+
+from daemun.errors import ConfigError
+from daemun.sources.drafts import draft_merge, draft_secrets
+
+BASE = b"a\nb\nc\nd\ne\nf\n"
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "merged"),
+    [
+        (b"A\nb\nc\nd\ne\nf\n", b"a\nb\nc\nd\ne\nF\n", b"A\nb\nc\nd\ne\nF\n"),
+        (b"a\nb\nc\nd\ne\nf\nmine\n", b"new\na\nb\nc\nd\ne\nf\n", b"new\na\nb\nc\nd\ne\nf\nmine\n"),
+        (b"b\nc\nd\ne\nf\n", b"a\nb\nc\nf\n", b"b\nc\nf\n"),
+        (b"a\nB\nc\nd\ne\nf\n", b"a\nB\nc\nd\ne\nF\n", b"a\nB\nc\nd\ne\nF\n"),
+        (BASE, b"other\n", b"other\n"),
+        (b"other\n", BASE, b"other\n"),
+        (b"same\n", b"same\n", b"same\n"),
+        (b"a\nB\nc\nd\ne\nf\n", b"a\nX\nc\nd\ne\nf\n", None),
+        (b"a\nB\nc\nd\ne\nf\n", b"a\nb\nX\nd\ne\nf\n", None),
+        (b"a\nb\nc\nmine\nd\ne\nf\n", b"a\nb\nc\ntheirs\nd\ne\nf\n", None),
+        (b"", b"a\nb\nc\nd\ne\nF\n", None),
+    ],
+)
+def test_what_does_not_meet_is_put_together(mine: bytes, theirs: bytes, merged: bytes | None) -> None:
+    assert draft_merge.merge(BASE, mine, theirs) == merged
+    assert draft_merge.merge(BASE, theirs, mine) == merged
+
+
+def test_texts_that_would_take_minutes_to_compare_meet() -> None:
+    base, mine, theirs = (b"".join(b"%s%d\n" % (sign, n) for n in range(9000)) for sign in (b"a", b"b", b"c"))
+    assert draft_merge.merge(base, mine, theirs) is None
+
+
+TEXT = b"""\
+# ours
+crowdsec: {url: http://x, key: 's3cret-of-crowdsec'}
+acme: {email: a@a.test, eab: {kid: k, hmac_key: abc}}
+sites:
+  a.test:
+    request_headers: {Authorization: Bearer 0123456789abcdef}
+    routes: {/: http://a:1}
+"""
+
+
+def test_secrets_are_shown_as_marks_and_come_back() -> None:
+    shown = draft_secrets.show(TEXT)
+    assert shown is not None
+    assert "key: (hidden 1)" in shown
+    for secret in ("s3cret", "abc", "0123456789"):
+        assert secret not in shown
+    assert draft_secrets.put_back(shown, TEXT) == TEXT
+    edited = shown.replace("http://a:1", "http://a:2").replace("(hidden 1)", "a-new-one")
+    found = draft_secrets.put_back(edited, TEXT)
+    assert found == TEXT.replace(b"a:1", b"a:2").replace(b"'s3cret-of-crowdsec'", b"a-new-one")
+    assert draft_secrets.show(b"a: [") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cause"),
+    [
+        ("{/: http://a:1}", "{/: {respond: {body: (hidden 1)}}}", "(hidden"),
+        ("{/: http://a:1}", "{/: {respond: {body: (hidden 2)}}}", "(hidden"),
+        ("http://x, key: (hidden 1)", "http://(hidden 1), key: x", "(hidden"),
+        ("# ours", "# (hidden 2)", "(hidden"),
+        ("# ours", "# (hidden 9)", "there is no secret (hidden 9)"),
+        ("# ours", "a: [", "it is no YAML"),
+    ],
+)
+def test_a_secret_stays_where_it_is(old: str, new: str, cause: str) -> None:
+    """The second one is too short to be found by its text."""
+    shown = draft_secrets.show(TEXT)
+    assert shown is not None
+    assert old in shown
+    with pytest.raises(ConfigError) as refused:
+        draft_secrets.put_back(shown.replace(old, new), TEXT)
+    assert cause in str(refused.value)
+    for secret in ("s3cret", "0123456789"):
+        assert secret not in str(refused.value)
