@@ -153,10 +153,9 @@ def test_errors_of_a_site(run: Run, tmp_path: pathlib.Path) -> None:
         )
 
     log = tmp_path / "state" / "logs" / "error.log"
-    log.write_text(
-        error("shop.test") + "2026/01/01 00:00:00 [notice] 7#7: signal process started\n" + error("other.test")
-    )
-    assert run("shop.test", "--errors")[1] == error("shop.test")
+    of_shop = error("shop.test")
+    log.write_text(of_shop + "2026/01/01 00:00:00 [notice] 7#7: signal process started\n" + error("other.test"))
+    assert run("shop.test", "--errors")[1] == of_shop
     answer = json.loads(run("--errors", "--since", "1h", "--json")[1])
     assert [each["host"] for each in answer["lines"]] == ["shop.test", "other.test"]
     code, _, err = run("--errors", "--status", "502")

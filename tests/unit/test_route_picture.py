@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from daemun.core import model
-from daemun.core.dashboard import access_rules, route_picture
+from daemun.core.dashboard import access_rules, lamps, route_picture
 from daemun.sources import yaml_file
 
 NOW = datetime.datetime(2026, 11, 30, 9, 0, tzinfo=datetime.UTC)
@@ -42,11 +42,11 @@ def test_lamps_follow_from_the_looks() -> None:
         model.RouteLook(path="/admin/", servers=(_server("10.0.0.3:80", model.Trouble.SILENT),)),
     )
     found = {one.path: one for one in route_picture.find_routes(site, settings, look, {})}
-    lamps = {path: one.lamp for path, one in found.items()}
-    assert lamps == {
-        "/": route_picture.Lamp.WARNING,
-        "/admin/": route_picture.Lamp.BAD,
-        "/old/": route_picture.Lamp.GOOD,
+    lights = {path: one.lamp for path, one in found.items()}
+    assert lights == {
+        "/": lamps.Light.WARNING,
+        "/admin/": lamps.Light.BAD,
+        "/old/": lamps.Light.GOOD,
     }
     assert [one.kind for one in found["/admin/"].rules] == ["allow", "rate_limit"]
     assert found["/"].rules == ()
@@ -54,8 +54,8 @@ def test_lamps_follow_from_the_looks() -> None:
 
 def test_without_a_look_nothing_is_known_of_servers() -> None:
     site, settings = _site(FILE)
-    lamps = [one.lamp for one in route_picture.find_routes(site, settings, None, {})]
-    assert lamps.count(route_picture.Lamp.UNKNOWN) == 2
+    lights = [one.lamp for one in route_picture.find_routes(site, settings, None, {})]
+    assert lights.count(lamps.Light.UNKNOWN) == 2
 
 
 def test_a_judge_that_does_not_answer_makes_the_route_bad() -> None:
@@ -63,14 +63,14 @@ def test_a_judge_that_does_not_answer_makes_the_route_bad() -> None:
     judges = (_server("10.0.0.9:9091", model.Trouble.REFUSED),)
     look = _look(model.RouteLook(path="/", servers=(_server("10.0.0.1:80"),), judges=judges))
     found = {one.path: one for one in route_picture.find_routes(site, settings, look, {})}
-    assert found["/"].lamp is route_picture.Lamp.BAD
+    assert found["/"].lamp is lamps.Light.BAD
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 50])
 def test_boxes_are_within_the_picture_and_none_over_another(count: int) -> None:
     servers = tuple(
         route_picture.PicturedServer(text=f"http://server-with-a-long-name-{number}.internal:8080", lamp=lamp)
-        for number, lamp in enumerate(itertools.islice(itertools.cycle(route_picture.Lamp), count % 17))
+        for number, lamp in enumerate(itertools.islice(itertools.cycle(lamps.Light), count % 17))
     )
     rule = access_rules.AccessRule(kind="login")
     routes = [
@@ -80,7 +80,7 @@ def test_boxes_are_within_the_picture_and_none_over_another(count: int) -> None:
             kind="proxy",
             rules=(rule,) if number % 2 else (),
             servers=servers,
-            lamp=route_picture.Lamp.GOOD,
+            lamp=lamps.Light.GOOD,
         )
         for number in range(count)
     ]
@@ -99,9 +99,9 @@ def test_boxes_are_within_the_picture_and_none_over_another(count: int) -> None:
 
 
 def test_many_servers_are_counted() -> None:
-    servers = tuple(route_picture.PicturedServer(text=f"s{n}", lamp=route_picture.Lamp.GOOD) for n in range(20))
+    servers = tuple(route_picture.PicturedServer(text=f"s{n}", lamp=lamps.Light.GOOD) for n in range(20))
     route = route_picture.PicturedRoute(
-        path="/", when=None, kind="proxy", rules=(), servers=servers, lamp=route_picture.Lamp.GOOD
+        path="/", when=None, kind="proxy", rules=(), servers=servers, lamp=lamps.Light.GOOD
     )
     texts = [box.text for box in route_picture.draw("a.test", [route]).boxes if box.kind == "server"]
     assert texts == [*(f"s{n}" for n in range(7)), "s7 + 12"]

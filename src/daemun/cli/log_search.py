@@ -7,7 +7,6 @@ import dataclasses
 import datetime
 import enum
 import fnmatch
-import re
 import shutil
 import sys
 import typing
@@ -15,11 +14,9 @@ import typing
 from daemun import errors, settings
 from daemun.cli import host_names, json_answer, known_names, output, request_lines
 from daemun.core import short_texts
-from daemun.core.logged import error_line, logged_request, request_filter
+from daemun.core.logged import error_line, line_filter, logged_request, request_filter
 from daemun.core.texts import words
-from daemun.nginx import log_files, request_log
-
-Found = logged_request.LoggedRequest | error_line.RequestErrorLine | None
+from daemun.nginx import log_files
 
 _FIELDS = {
     "host": "host",
@@ -27,6 +24,7 @@ _FIELDS = {
     "status": "status",
     "request_time": "time taken",
     "time": "time",
+    "method": "method",
 }
 
 
@@ -36,42 +34,9 @@ class Output(enum.Enum):
     JSON = "json"
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
-class LineFilter:
-    """Which lines are wanted. passed: how many were not taken because their form has not what the filter looks at, by
-    the field; "": it is no form that is known."""
-
-    read: collections.abc.Callable[[bytes], Found]
-    wanted: request_filter.RequestFilter
-    holds: bytes
-    passed: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    _may_be: re.Pattern[bytes] | None = dataclasses.field(init=False, default=None)
-
-    def __post_init__(self) -> None:
-        self._may_be = _pattern_of(self.wanted)
-
-    def takes(self, line: bytes) -> bool:
-        if self.holds not in line or (self._may_be is not None and self._may_be.search(line) is None):
-            return False
-        if not self.wanted.needs:
-            return True
-        request = _request_of(self.read(line))
-        if request is None:
-            self.passed[""] += 1
-            return False
-        if lacking := self.wanted.needs - request.fields:
-            self.passed.update(lacking)
-            return False
-        return self.wanted.takes(request)
-
-    def is_before(self, line: bytes) -> bool | None:
-        request = _request_of(self.read(line))
-        if request is None or request.at is None or self.wanted.since is None:
-            return None
-        return request.at < self.wanted.since - request_log.OUT_OF_ORDER
-
-
-def find(files: log_files.LogFiles, wanted: LineFilter, most: int | None) -> collections.abc.Iterator[bytes]:
+def find(
+    files: log_files.LogFiles, wanted: line_filter.LineFilter, most: int | None
+) -> collections.abc.Iterator[bytes]:
     """The lines that are wanted, the oldest first; with `most` the last ones of them."""
     if most is None:
         yield from filter(wanted.takes, files.forward(wanted.is_before))
@@ -103,7 +68,7 @@ class CountedLines:
 class Printer:
     """Prints lines in one form, with the day before the first of each."""
 
-    def __init__(self, form: Output, read: collections.abc.Callable[[bytes], Found]) -> None:
+    def __init__(self, form: Output, read: collections.abc.Callable[[bytes], line_filter.Found]) -> None:
         self._form = form
         self._read = read
         self._day: datetime.date | None = None
@@ -114,7 +79,7 @@ class Printer:
         if self._form is Output.JSON:
             json_answer.print_json(self.value_of(line), is_line=True)
             return
-        request = _request_of(self._read(line)) if self._form is Output.SHORT else None
+        request = line_filter.request_of(self._read(line)) if self._form is Output.SHORT else None
         if request is None:
             self._print_raw(line)
             return
@@ -153,6 +118,7 @@ def make_filter(
     until: str | None,
     status: str | None,
     slow: str | None,
+    method: str | None = None,
 ) -> request_filter.RequestFilter:
     """Raises: ConfigError for what cannot be read."""
     now = datetime.datetime.now(datetime.UTC)
@@ -167,6 +133,8 @@ def make_filter(
         statuses = () if status is None else request_filter.parse_statuses(status)
         option = "--slow"
         least_s = None if slow is None else short_texts.parse_duration(slow)
+        option = "--method"
+        methods = () if method is None else request_filter.parse_methods(method)
     except ValueError as error:
         raise errors.ConfigError(f"cannot use {option}: {error}") from error
     return request_filter.RequestFilter(
@@ -174,6 +142,7 @@ def make_filter(
         path=path,
         statuses=statuses,
         least_s=least_s,
+        methods=methods,
         since=from_,
         until=to,
     )
@@ -189,26 +158,12 @@ def _names_of(chosen: settings.Settings, host: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _pattern_of(wanted: request_filter.RequestFilter) -> re.Pattern[bytes] | None:
-    """What every wanted line holds, found many times as fast as its values are read; None: nothing is known."""
-    if wanted.statuses:
-        each = "|".join(str(code) for first, last in wanted.statuses for code in range(first, last + 1))
-        return re.compile(f"(?<![0-9])(?:{each})(?![0-9])".encode())
-    if wanted.hosts and not any("*" in host for host in wanted.hosts):
-        return re.compile("|".join(re.escape(host) for host in wanted.hosts).encode(), re.IGNORECASE)
-    return None
-
-
 def choose_form(short: bool | None, *, is_of_errors: bool) -> Output:
     is_short = sys.stdout.isatty() if short is None else short
     return Output.SHORT if is_short and not is_of_errors else Output.RAW
 
 
-def _request_of(found: Found) -> logged_request.LoggedRequest | None:
-    return found.request if isinstance(found, error_line.RequestErrorLine) else found
-
-
-def report_nothing(chosen: settings.Settings, place: str | None, wanted: LineFilter) -> None:
+def report_nothing(chosen: settings.Settings, place: str | None, wanted: line_filter.LineFilter) -> None:
     """On standard error: why no line was found, where that is known."""
     host = host_names.normal(request_filter.parse_place(place)[0]) if place else ""
     known = known_names.read(chosen) if host else known_names.KnownNames(is_known=False)
@@ -230,7 +185,7 @@ def _is_a_name(host: str, names: collections.abc.Iterable[str]) -> bool:
     return any(doctor_findings.covers(name, host) or fnmatch.fnmatchcase(name, host) for name in names)
 
 
-def report_passed(lines: LineFilter) -> None:
+def report_passed(lines: line_filter.LineFilter) -> None:
     """On standard error: lines that may have been wanted."""
     for field, number in lines.passed.items():
         what = f"without {_FIELDS[field]}" if field else "of no form that is known"

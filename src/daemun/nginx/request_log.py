@@ -7,12 +7,9 @@ import pathlib
 
 from daemun import regular_files
 from daemun.core import layout
-from daemun.core.logged import line_form, logged_request
+from daemun.core.logged import line_filter, line_form, logged_request
 from daemun.nginx import log_files
 
-OUT_OF_ORDER = datetime.timedelta(minutes=1)
-"""Each worker keeps lines back for a second, and a clock may be set: that much older a line may be than those before
-it."""
 _MOST_CONF_BYTES = 64 << 20
 
 
@@ -42,7 +39,7 @@ def newest_first(
             if request is None:
                 continue
             if since is not None and request.at is not None and request.at < since:
-                if request.at < since - OUT_OF_ORDER:
+                if request.at < since - line_filter.OUT_OF_ORDER:
                     return
                 continue
             yield request

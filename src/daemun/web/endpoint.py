@@ -20,6 +20,7 @@ Handler = collections.abc.Callable[["Call"], collections.abc.Awaitable[responses
 class Call:
     """A request whose operator may make it. body: the JSON object that came; {} when there was none.
 
+    identify: who sends these credentials now, for answers that go on; None: nobody any more.
     target, before, after: what the audit log notes of a change beside the request itself; set by the handler. Never a
     secret.
     """
@@ -27,6 +28,7 @@ class Call:
     request: requests.Request
     operator: dashboard_roles.Operator
     body: dict[str, typing.Any]
+    identify: collections.abc.Callable[[], collections.abc.Awaitable[dashboard_roles.Operator | None]]
     target: str = ""
     before: str = ""
     after: str = ""

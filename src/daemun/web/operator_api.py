@@ -50,7 +50,8 @@ async def _answer(
             "sign in first: `daemun dashboard` prints a link, `daemun dashboard tokens add` makes a token for programs"
         )
         raise exceptions.HTTPException(401, text, _CHALLENGE)
-    call = endpoint.Call(request=request, operator=operator, body={})
+    again = functools.partial(_identify, operators, request)
+    call = endpoint.Call(request=request, operator=operator, body={}, identify=again)
     if operator.role < entry.needs:
         await _note(entry, operators, call, 403)
         text = f"this needs the role `{entry.needs.word}`, and {operator.name} has `{operator.role.word}`"

@@ -43,6 +43,9 @@ Status = typing.Annotated[
 Slow = typing.Annotated[
     str | None, typer.Option(metavar="TIME", help="Only requests that took as long or longer: 1s, 250ms.")
 ]
+Method = typing.Annotated[
+    str | None, typer.Option(metavar="METHODS", help="Only requests with this method: POST, or POST,PUT.")
+]
 Short = typing.Annotated[
     bool | None,
     typer.Option(
@@ -64,6 +67,7 @@ def logs(  # noqa: PLR0917 - Typer's
     until: Until = None,
     status: Status = None,
     slow: Slow = None,
+    method: Method = None,
     short: Short = None,
     as_json: common_options.AsJson = False,
 ) -> None:
@@ -73,7 +77,7 @@ def logs(  # noqa: PLR0917 - Typer's
     answer is one document with a list of lines; with --follow, too, each line is a document of its own.
     """
     from daemun.cli import log_search
-    from daemun.core.logged import error_line
+    from daemun.core.logged import error_line, line_filter
     from daemun.nginx import access_lines, log_files, request_log
 
     if error_log and (status or slow):
@@ -81,9 +85,9 @@ def logs(  # noqa: PLR0917 - Typer's
             "cannot filter errors by --status or --slow: nginx's error log has neither; leave it out"
         )
     path = pathlib.Path(chosen.layout.logs) / ("error.log" if error_log else "access.log")
-    wanted = log_search.LineFilter(
+    wanted = line_filter.LineFilter(
         read=error_line.read if error_log else request_log.make_reader(chosen.layout).read,
-        wanted=log_search.make_filter(chosen, place, since=since, until=until, status=status, slow=slow),
+        wanted=log_search.make_filter(chosen, place, since=since, until=until, status=status, slow=slow, method=method),
         holds=grep.encode("utf-8", "surrogateescape"),
     )
     form = log_search.Output.JSON if as_json else log_search.choose_form(short, is_of_errors=error_log)

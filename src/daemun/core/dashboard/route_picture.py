@@ -6,10 +6,9 @@ same is there as rows, for those who do not see it.
 
 import collections.abc
 import dataclasses
-import enum
 
 from daemun.core import model
-from daemun.core.dashboard import access_rules
+from daemun.core.dashboard import access_rules, lamps
 from daemun.core.options import when_option
 
 MOST_ROUTES, MOST_SERVERS = 40, 8
@@ -22,19 +21,12 @@ _SIGN_WIDTH, _PADDING = 7.3, 24
 """Of a sign of the font, at most; and what of a box is no text."""
 
 
-class Lamp(enum.Enum):
-    GOOD = "good"
-    WARNING = "warning"
-    BAD = "bad"
-    UNKNOWN = "unknown"
-
-
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PicturedServer:
     """text: as in the file, or with its address. is_judge: it decides who may come in."""
 
     text: str
-    lamp: Lamp
+    lamp: lamps.Light
     cause: str | None = None
     is_judge: bool = False
 
@@ -49,7 +41,7 @@ class PicturedRoute:
     kind: str
     rules: tuple[access_rules.AccessRule, ...]
     servers: tuple[PicturedServer, ...]
-    lamp: Lamp
+    lamp: lamps.Light
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +55,7 @@ class Box:
     height: int
     text: str
     whole: str
-    lamp: Lamp | None = None
+    lamp: lamps.Light | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +63,7 @@ class Link:
     """path: of SVG."""
 
     path: str
-    lamp: Lamp
+    lamp: lamps.Light
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +94,8 @@ def _find_route(
     servers = tuple(_find_servers(route, look, pools))
     judges = tuple(_of_look(one, is_judge=True) for one in (look.judges if look is not None else ()))
     lamp = _together([one.lamp for one in servers])
-    if judges and _together([one.lamp for one in judges]) is Lamp.BAD:
-        lamp = Lamp.BAD  # nobody is let in
+    if judges and _together([one.lamp for one in judges]) is lamps.Light.BAD:
+        lamp = lamps.Light.BAD  # nobody is let in
     return PicturedRoute(
         path=route.name,
         when=when_option.describe(when_option.OPTION.of(route)),
@@ -120,24 +112,24 @@ def _find_servers(
     action = route.action
     match action:
         case model.Redirect():
-            yield PicturedServer(text=action.to, lamp=Lamp.GOOD)
+            yield PicturedServer(text=action.to, lamp=lamps.Light.GOOD)
         case model.Files():
-            yield PicturedServer(text=action.folder, lamp=Lamp.GOOD)
+            yield PicturedServer(text=action.folder, lamp=lamps.Light.GOOD)
         case model.Respond():
-            yield PicturedServer(text=str(action.status), lamp=Lamp.GOOD)
+            yield PicturedServer(text=str(action.status), lamp=lamps.Light.GOOD)
         case model.Proxy():
             if look is not None and look.servers:
                 yield from map(_of_look, look.servers)
                 return
             for target in action.targets:
                 if target.pool is not None and target.pool in pools and not pools[target.pool].endpoints:
-                    yield PicturedServer(text=str(target), lamp=Lamp.BAD)
+                    yield PicturedServer(text=str(target), lamp=lamps.Light.BAD)
                 else:
-                    yield PicturedServer(text=str(target), lamp=Lamp.UNKNOWN)
+                    yield PicturedServer(text=str(target), lamp=lamps.Light.UNKNOWN)
 
 
 def _of_look(one: model.ServerLook, *, is_judge: bool = False) -> PicturedServer:
-    lamp = Lamp.GOOD if one.trouble is None else Lamp.BAD
+    lamp = lamps.Light.GOOD if one.trouble is None else lamps.Light.BAD
     return PicturedServer(text=one.server, lamp=lamp, cause=one.cause, is_judge=is_judge)
 
 
@@ -153,13 +145,13 @@ def _kind_of(action: model.Action) -> str:
             return "respond"
 
 
-def _together(lamps: collections.abc.Sequence[Lamp]) -> Lamp:
+def _together(lights: collections.abc.Sequence[lamps.Light]) -> lamps.Light:
     """Of several servers: one that answers is enough to be served, and not enough to be good."""
-    if not lamps or all(one is Lamp.UNKNOWN for one in lamps):
-        return Lamp.UNKNOWN
-    if all(one is Lamp.BAD for one in lamps):
-        return Lamp.BAD
-    return Lamp.WARNING if Lamp.BAD in lamps else Lamp.GOOD
+    if not lights or all(one is lamps.Light.UNKNOWN for one in lights):
+        return lamps.Light.UNKNOWN
+    if all(one is lamps.Light.BAD for one in lights):
+        return lamps.Light.BAD
+    return lamps.Light.WARNING if lamps.Light.BAD in lights else lamps.Light.GOOD
 
 
 def draw(host: str, routes: collections.abc.Sequence[PicturedRoute]) -> RoutePicture:
@@ -202,15 +194,15 @@ def _links_of(one: PicturedRoute, host: Box, boxes: list[Box]) -> collections.ab
         yield _link(path, before, _of_judges(one))
     for box in boxes:
         if box.kind == "server":
-            yield _link(before, box, box.lamp or Lamp.UNKNOWN)
+            yield _link(before, box, box.lamp or lamps.Light.UNKNOWN)
 
 
-def _of_judges(one: PicturedRoute) -> Lamp:
+def _of_judges(one: PicturedRoute) -> lamps.Light:
     judges = [server.lamp for server in one.servers if server.is_judge]
-    return _together(judges) if judges else Lamp.GOOD
+    return _together(judges) if judges else lamps.Light.GOOD
 
 
-def _box(kind: str, top: float, text: str, lamp: Lamp | None = None, *, whole: str | None = None) -> Box:
+def _box(kind: str, top: float, text: str, lamp: lamps.Light | None = None, *, whole: str | None = None) -> Box:
     x, width = _COLUMNS[kind]
     most = int((width - _PADDING - (16 if lamp is not None else 0)) / _SIGN_WIDTH)
     short = text if len(text) <= most else f"{text[: most - 1]}…"
@@ -219,7 +211,7 @@ def _box(kind: str, top: float, text: str, lamp: Lamp | None = None, *, whole: s
     )
 
 
-def _link(left: Box, right: Box, lamp: Lamp) -> Link:
+def _link(left: Box, right: Box, lamp: lamps.Light) -> Link:
     """A curve that leaves and arrives level."""
     x1, y1 = left.x + left.width, left.y + left.height // 2
     x2, y2 = right.x, right.y + right.height // 2

@@ -16,18 +16,21 @@ UPGRADED = 101
 _STATUS = re.compile(
     r"(?:(?P<class>[1-5])xx|(?P<first>[1-5][0-9][0-9])(?:-(?P<last>[1-5][0-9][0-9]))?)\Z", re.IGNORECASE
 )
+_METHOD = re.compile(r"[A-Z][A-Z0-9_-]{0,31}")
 _CLOCK = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?\Z")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFilter:
     """What is empty or None takes every request. hosts: names, where `*` stands for anything. path: what it begins
-    with. statuses: the first and the last of each range. least_s: a request's time. since, until: aware."""
+    with. statuses: the first and the last of each range. least_s: a request's time. methods: in capitals. since, until:
+    aware."""
 
     hosts: tuple[str, ...] = ()
     path: str = ""
     statuses: tuple[tuple[int, int], ...] = ()
     least_s: float | None = None
+    methods: tuple[str, ...] = ()
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None
 
@@ -39,6 +42,7 @@ class RequestFilter:
             "uri": bool(self.path),
             "status": bool(self.statuses),
             "request_time": self.least_s is not None,
+            "method": bool(self.methods),
             "time": self.since is not None or self.until is not None,
         }
         return frozenset(field for field, is_needed in wanted.items() if is_needed)
@@ -50,6 +54,7 @@ class RequestFilter:
             and self._is_slow(request)
             and (not self.hosts or _is_one_of(request.host, self.hosts))
             and (request.uri or "").startswith(self.path)
+            and (not self.methods or request.method in self.methods)
         )
 
     def _is_in_time(self, at: datetime.datetime | None) -> bool:
@@ -69,6 +74,14 @@ class RequestFilter:
 def parse_statuses(text: str) -> tuple[tuple[int, int], ...]:
     """Of "502", "5xx", "500-504", several with commas. Raises: ValueError."""
     return tuple(_parse_status(part.strip()) for part in text.split(",") if part.strip()) or (_parse_status(text),)
+
+
+def parse_methods(text: str) -> tuple[str, ...]:
+    """Of "POST", several with commas. Raises: ValueError."""
+    found = tuple(part.strip().upper() for part in text.split(","))
+    if not all(map(_METHOD.fullmatch, found)):
+        raise ValueError(f'expected a method such as "POST" or "POST,PUT", found {words.quoted(text)}')
+    return found
 
 
 def parse_moment(text: str, now: datetime.datetime) -> datetime.datetime:

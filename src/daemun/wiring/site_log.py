@@ -1,0 +1,94 @@
+"""The log of one site for its page (`control.site_port`): access and error lines together, as values."""
+
+import collections.abc
+import functools
+import pathlib
+import threading
+
+from daemun import causes
+from daemun.control import site_port
+from daemun.core import layout
+from daemun.core.logged import error_line, line_filter, log_query, log_rows
+from daemun.errors import EnvironmentProblemError
+from daemun.nginx import log_tail, request_log
+from daemun.sources.history import secret_masks
+
+_hide = functools.partial(secret_masks.hide, written=())
+
+
+class SiteLogReader:
+    def __init__(self, paths: layout.Layout) -> None:
+        self._layout = paths
+
+    def read_last(self, query: log_query.LogQuery, most: int, *, shows_secrets: bool) -> site_port.LogRows:
+        """Without a log there are no rows: `logs: {access: false}`, or nobody came yet."""
+        rows = list[dict[str, object]]()
+        is_whole = True
+        for path, wanted, is_of_errors in _find_logs(self._layout, query):
+            try:
+                found = log_tail.read_last(path, wanted, most, is_of_errors=is_of_errors)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise _cannot_read(path, error) from error
+            rows += _rows_of(found.lines, wanted, shows_secrets=shows_secrets)
+            is_whole &= found.is_whole
+        rows.sort(key=lambda one: str(one["time"] or ""))
+        return site_port.LogRows(rows=tuple(rows[-most:]), is_whole=is_whole)
+
+    def follow(self, query: log_query.LogQuery, *, shows_secrets: bool) -> "FollowedLogs":
+        return FollowedLogs(_find_logs(self._layout, query), shows_secrets=shows_secrets)
+
+
+class FollowedLogs:
+    """Implements `control.site_port.FollowedLog`."""
+
+    def __init__(self, logs: "collections.abc.Iterable[_Log]", *, shows_secrets: bool) -> None:
+        self._shows_secrets = shows_secrets
+        self._lock = threading.Lock()
+        self._tails = [(log_tail.LogTail(path, wanted, is_of_errors=errs), wanted, path) for path, wanted, errs in logs]
+
+    def read(self) -> site_port.LogRows:
+        with self._lock:
+            pieces = [self._read(*one) for one in self._tails]
+        rows = tuple(row for one in pieces for row in one.rows)
+        return site_port.LogRows(rows=rows, skipped=sum(one.skipped for one in pieces))
+
+    def _read(self, tail: log_tail.LogTail, wanted: line_filter.LineFilter, path: pathlib.Path) -> site_port.LogRows:
+        try:
+            found = tail.read()
+        except OSError as error:
+            raise _cannot_read(path, error) from error
+        rows = _rows_of(found.lines, wanted, shows_secrets=self._shows_secrets)
+        return site_port.LogRows(rows=tuple(rows), skipped=found.skipped)
+
+    def close(self) -> None:
+        """After a `read` that is under way in another thread."""
+        with self._lock:
+            for tail, _, _ in self._tails:
+                tail.close()
+
+
+_Log = tuple[pathlib.Path, line_filter.LineFilter, bool]
+
+
+def _find_logs(paths: layout.Layout, query: log_query.LogQuery) -> list[_Log]:
+    """Each with its filter, and whether it is nginx's error log."""
+    holds = query.text.encode("utf-8", "surrogateescape")
+    of_requests = line_filter.LineFilter(read=request_log.make_reader(paths).read, wanted=query.wanted, holds=holds)
+    found: list[_Log] = [(request_log.path_of(paths), of_requests, False)]
+    if query.has_errors:
+        of_errors = line_filter.LineFilter(read=error_line.read, wanted=query.wanted, holds=holds)
+        found.append((pathlib.Path(paths.logs, "error.log"), of_errors, True))
+    return found
+
+
+def _rows_of(
+    lines: collections.abc.Iterable[bytes], wanted: line_filter.LineFilter, *, shows_secrets: bool
+) -> list[dict[str, object]]:
+    rows = (log_rows.row_of(wanted.read(line), None if shows_secrets else _hide) for line in lines)
+    return [row for row in rows if row is not None]
+
+
+def _cannot_read(path: pathlib.Path, error: OSError) -> EnvironmentProblemError:
+    return EnvironmentProblemError(f"cannot read {path}: {causes.describe(error)}; run this as the owner of daemun")
