@@ -102,8 +102,9 @@ def test_each_request_counts_once(daemon: Daemon) -> None:
     daemon.wait(lambda: _count(daemon) == 40, "all requests")
     _look_at_top(daemon)
     (route,) = _show(daemon, "counted.test", "--since", "1h")["routes"]
-    assert (route["requests"], route["statuses"]) == (40, {"302": 40})
+    assert (route["route"], route["requests"], route["statuses"]) == ("/", 40, {"302": 40})
     assert daemon.terminate() == 0
+    assert [one["route"] for one in _show(daemon, "counted.test")["routes"]] == ["/"]
     assert _count(daemon) == 40
     assert "neither daemun nor nginx runs" in daemon.cli("top").stdout
     text = daemon.cli("traffic").stdout

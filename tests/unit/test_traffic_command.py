@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from daemun import errors
-from daemun.cli import traffic_details
+from daemun.cli import traffic_cells, traffic_details
 from daemun.cli.commands import traffic
 from daemun.core.traffic import traffic_sums, traffic_usage
 
@@ -36,6 +36,16 @@ def test_the_rest_of_the_routes() -> None:
     found = _FOUND[1:3]
     rows = traffic.rows_of(traffic_usage.by_route(found, "b.test"), found, 1, is_of_site=True)
     assert [row[:2] for row in rows] == [("/", "1"), ("(1 other route)", "1"), ("(all)", "2")]
+
+
+def test_a_site_whose_only_route_is_every_path() -> None:
+    """Its requests are counted without the name of a route."""
+    unnamed = ((traffic_sums.Series("a.test", "", ""), traffic_sums.Sums(requests=1)),)
+    found = traffic_cells.with_only_route(unnamed)
+    rows = traffic.rows_of(traffic_usage.by_route(found, "a.test"), found, 9, is_of_site=True)
+    assert [row[0] for row in rows] == ["/"]
+    had_others = (*unnamed, (traffic_sums.Series("a.test", "/api/", ""), traffic_sums.Sums(requests=1)))
+    assert traffic_cells.with_only_route(had_others) == had_others
 
 
 @pytest.mark.parametrize(

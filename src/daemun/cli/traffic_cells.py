@@ -32,6 +32,14 @@ def of_place(found: "Found", site: str, path: str) -> "Found":
     return tuple(one for one in found if one[0].site == site and _is_below(one[0].route, path))
 
 
+def with_only_route(found: "Found") -> "Found":
+    """Of a site whose only route is `/`: its requests are counted without a name of it. With other routes among them,
+    which it had before, that name is not all that they were counted for."""
+    if any(series.route for series, _ in found):
+        return found
+    return tuple((series._replace(route="/"), sums) for series, sums in found)
+
+
 def _is_below(route: str, path: str) -> bool:
     return route.startswith(path) or route == path.removesuffix("/")
 

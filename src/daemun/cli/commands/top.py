@@ -105,6 +105,7 @@ class _Look:
         self._site = site
         self._path = path
         self._note: str | None = None
+        self._of_one_route = known_names.read(chosen).of_one_route if site is not None else frozenset[str]()
 
     def check(self) -> None:
         """Look why there is nothing, if there is nothing. Raises: ConfigError for what is no site."""
@@ -129,7 +130,10 @@ class _Look:
 
     def _found(self, span_s: float) -> "tuple[traffic_cells.Found, float]":
         found, span_s = self._live.within(span_s)
-        return found if self._site is None else traffic_cells.of_place(found, self._site, self._path), span_s
+        if self._site is None:
+            return found, span_s
+        found = traffic_cells.of_place(found, self._site, self._path)
+        return traffic_cells.with_only_route(found) if self._site in self._of_one_route else found, span_s
 
     def _find_site(self, name: str) -> None:
         """Requests are counted for a site's first name."""

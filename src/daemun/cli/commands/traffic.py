@@ -57,6 +57,8 @@ def traffic(
     else:
         site, path = traffic_cells.parse_place(host)
         found = traffic_cells.of_place(found, site, path)
+        if found and site in known_names.read(chosen).of_one_route:
+            found = traffic_cells.with_only_route(found)
         usages = traffic_usage.by_route(found, site)
     if as_json:
         key = "sites" if host is None else "routes"
