@@ -11,9 +11,10 @@ import pytest
 
 from daemun import errors
 from daemun.control import operator_port, ports
-from daemun.core.access import dashboard_roles, operator_links, operator_sessions
+from daemun.core import layout
+from daemun.core.access import api_tokens, audit_entries, dashboard_roles, operator_links, operator_sessions
 from daemun.core.access.dashboard_roles import DashboardRights, Role
-from daemun.operators import login_lookup, session_keeper
+from daemun.operators import audit_log, login_lookup, session_keeper
 from daemun.operators.operators import Operators
 from daemun.store import file_store, memory_store
 from tests.support import clock
@@ -41,7 +42,9 @@ class FailingStore(memory_store.MemoryStore):
 class House:
     """now: a clock; judge: users by the secret of their cookie, and how often they were looked up."""
 
-    def __init__(self, store: ports.Store | None = None) -> None:
+    def __init__(self, folder: pathlib.Path, store: ports.Store | None = None) -> None:
+        self.layout = layout.Layout(str(folder))
+        pathlib.Path(self.layout.logs).mkdir()
         self.failing = FailingStore()
         self.store: ports.Store = store or self.failing
         self.clock = clock.FakeClock()
@@ -50,7 +53,7 @@ class House:
         self.start()
 
     def start(self) -> None:
-        self.operators = Operators(self.store, self.clock, self.find)
+        self.operators = Operators(self.store, self.layout, self.clock, self.find)
 
     async def find(self, secret: str, host: str) -> operator_port.SignedInUser | None:
         self.queries += 1
@@ -78,13 +81,13 @@ class House:
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def house(tmp_path: pathlib.Path) -> House:
+    return House(tmp_path)
 
 
 async def test_a_link_lets_in_once_and_is_never_kept_itself(tmp_path: pathlib.Path) -> None:
     store = file_store.FileStore(tmp_path / "store")
-    house = House(store)
+    house = House(tmp_path, store)
     link = await house.operators.make_link("alice")
     assert link.ends_at == house.clock.now() + datetime.timedelta(minutes=10)
     assert link.secret.encode() not in store.read(operator_links.KEY)
@@ -177,7 +180,17 @@ async def test_the_last_use_outlives_a_start(house: House) -> None:
     assert await house.identify(begun.secret, HOME) is not None
 
 
-ODD = ("x", "daemun_session_", operator_sessions.PREFIX + "A" * 43, "é\ud800", "\x00", "a" * 100_000, "Bearer x")
+ODD = (
+    "x",
+    "daemun_api_",
+    "daemun_api_" + "A" * 43,
+    "daemun_session_",
+    operator_sessions.PREFIX + "A" * 43,
+    "é\ud800",
+    "\x00",
+    "a" * 100_000,
+    "Bearer x",
+)
 
 
 @pytest.mark.parametrize("credential", ["", *ODD], ids=lambda text: repr(text[:20]))
@@ -282,6 +295,156 @@ async def test_where_nothing_can_be_deleted_no_link_is_good_twice(house: House) 
         await house.operators.make_link("root")
     house.failing.refused = frozenset()
     assert await house.operators.begin(link.secret, HOME, "") is not None
+
+
+async def test_what_is_requested_is_noted(house: House) -> None:
+    begun = await house.begin()
+    operator = await house.identify(begun.secret)
+    assert operator is not None
+    noted = operator_port.NotedRequest(
+        operator=operator, method="POST", path="/api/v1/bans", summary="Ban an address", status=201, target="192.0.2.1"
+    )
+    await house.operators.note(noted)
+    entry = next(one for one in audit_log.read(house.layout) if one.path == "/api/v1/bans")
+    assert entry == audit_entries.AuditEntry(
+        at=house.clock.now(),
+        who="root",
+        role="own",
+        how="link",
+        address=HOME,
+        method="POST",
+        path="/api/v1/bans",
+        summary="Ban an address",
+        target="192.0.2.1",
+        status=201,
+    )
+
+
+# --- programs --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_token_has_its_role_until_its_end(house: House) -> None:
+    made = await house.operators.add_token("deploy", Role.CHANGE, lifetime_s=3600, by="root")
+    assert made.secret.startswith(api_tokens.PREFIX)
+    assert made.secret.encode() not in house.store.read(api_tokens.KEY)
+    expected = dashboard_roles.Operator(name="deploy", role=Role.CHANGE, how="token", number="deploy", address=HOME)
+    assert await house.identify(made.secret) == expected
+    house.start()
+    assert await house.identify(made.secret) == expected
+    (listed,) = await house.operators.list_tokens()
+    assert (listed.seen_at, listed.is_over) == (house.clock.now(), False)
+    house.advance(hours=1)
+    assert await house.identify(made.secret) is None
+    (listed,) = await house.operators.list_tokens()
+    assert listed.is_over and made.secret not in repr(made) and "digest" not in repr(listed)
+
+
+async def test_a_token_without_an_end_is_good_until_it_is_withdrawn(house: House) -> None:
+    made = await house.operators.add_token("grafana", Role.LOOK, lifetime_s=None, by="root")
+    other = await house.operators.add_token("other", Role.LOOK, lifetime_s=None, by="root")
+    house.advance(days=10_000)
+    assert await house.identify(made.secret) is not None
+    gone = await house.operators.remove_token("grafana")
+    assert gone is not None and gone.name == "grafana"
+    assert await house.operators.remove_token("grafana") is None
+    assert await house.identify(made.secret) is None
+    house.start()
+    assert await house.identify(made.secret) is None
+    assert await house.identify(other.secret) is not None
+
+
+@pytest.mark.parametrize(
+    ("address", "is_good"),
+    [
+        ("192.0.2.9", True),
+        ("::ffff:192.0.2.9", True),
+        ("[2001:db8::7]", True),
+        ("192.0.3.9", False),
+        ("2001:db8:1::7", False),
+        ("", False),
+        ("unix:", False),
+    ],
+)
+async def test_a_token_is_good_from_its_networks_alone(house: House, address: str, is_good: bool) -> None:
+    networks = ("192.0.2.7/24", "2001:db8::/48")
+    made = await house.operators.add_token("deploy", Role.OWN, lifetime_s=None, networks=networks, by="root")
+    assert made.token.networks == ("192.0.2.0/24", "2001:db8::/48")
+    assert (await house.identify(made.secret, address) is not None) is is_good
+
+
+async def test_a_token_that_is_over_is_no_guess(house: House) -> None:
+    for number in range(30):
+        made = await house.operators.add_token(str(number), Role.LOOK, lifetime_s=1, by="root")
+        house.advance(seconds=2)
+        assert await house.identify(made.secret) is None
+    assert await house.operators.guesses.fetch_waits() == {}
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-x", "x" * 65, "../x", "é"])
+async def test_a_token_has_a_name_that_can_be_written(house: House, name: str) -> None:
+    with pytest.raises(errors.ConfigError, match="cannot name a token"):
+        await house.operators.add_token(name, Role.LOOK, lifetime_s=None, by="root")
+
+
+@pytest.mark.parametrize("network", ["", "example.com", "192.0.2.0/33", "::ffff:192.0.2.1", "0x7f000001", "1"])
+async def test_what_is_no_network_is_refused(house: House, network: str) -> None:
+    with pytest.raises(errors.ConfigError, match="expected an address or a network"):
+        await house.operators.add_token("x", Role.LOOK, lifetime_s=None, networks=(network,), by="root")
+    assert await house.operators.list_tokens() == ()
+
+
+async def test_there_is_one_token_of_a_name_and_a_number_of_them(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_tokens, "MOST", 2)
+    first = await house.operators.add_token("a", Role.LOOK, lifetime_s=None, by="root")
+    with pytest.raises(errors.ConfigError, match="`daemun dashboard tokens rm a`"):
+        await house.operators.add_token("a", Role.OWN, lifetime_s=None, by="root")
+    found = await house.identify(first.secret)
+    assert found is not None and found.role is Role.LOOK
+    await house.operators.add_token("b", Role.LOOK, lifetime_s=None, by="root")
+    with pytest.raises(errors.ConfigError, match="as many as there may be"):
+        await house.operators.add_token("c", Role.LOOK, lifetime_s=None, by="root")
+
+
+async def test_a_token_that_cannot_be_written_is_not_made_and_one_withdrawn_is_over(house: House) -> None:
+    before = await house.operators.add_token("before", Role.LOOK, lifetime_s=None, by="root")
+    house.failing.refused = frozenset({"write"})
+    with pytest.raises(errors.EnvironmentProblemError, match="full"):
+        await house.operators.add_token("new", Role.LOOK, lifetime_s=None, by="root")
+    assert [one.name for one in await house.operators.list_tokens()] == ["before"]
+    with pytest.raises(errors.EnvironmentProblemError, match="is back when daemun starts again"):
+        await house.operators.remove_token("before")
+    assert await house.identify(before.secret) is None
+
+
+_DAMAGED = (b"", b"{", b"[1]", b'[{"name": "x"}]', b'[{"role": "owner"}]')
+
+
+@pytest.mark.parametrize("content", _DAMAGED)
+async def test_damaged_tokens_let_nobody_in_and_are_not_written_over(house: House, content: bytes) -> None:
+    made = await house.operators.add_token("deploy", Role.OWN, lifetime_s=None, by="root")
+    whole = house.store.read(api_tokens.KEY)
+    house.store.write(api_tokens.KEY, content)
+    house.start()
+    assert await house.identify(made.secret) is None
+    (problem,) = house.store.damage.problems()
+    assert "delete it and make them again" in problem.message
+    with pytest.raises(errors.EnvironmentProblemError, match="put back a copy"):
+        await house.operators.add_token("new", Role.LOOK, lifetime_s=None, by="root")
+    with pytest.raises(errors.EnvironmentProblemError, match="put back a copy"):
+        await house.operators.remove_token("deploy")
+    assert house.store.read(api_tokens.KEY) == content
+    # Both cures work while daemun runs.
+    house.store.write(api_tokens.KEY, whole)
+    assert [one.name for one in await house.operators.list_tokens()] == ["deploy"]
+    assert await house.identify(made.secret) is not None
+    assert house.store.damage.problems() == ()
+    house.store.write(api_tokens.KEY, content)
+    house.start()
+    assert await house.identify(made.secret) is None
+    house.store.delete(api_tokens.KEY)
+    again = await house.operators.add_token("deploy", Role.LOOK, lifetime_s=None, by="root")
+    assert await house.identify(again.secret) is not None
+    assert await house.identify(made.secret) is None
 
 
 # --- users of `login` ------------------------------------------------------------------------------------------------

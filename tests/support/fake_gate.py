@@ -8,6 +8,8 @@ import datetime
 import os
 import pathlib
 
+from starlette import routing
+
 from daemun import settings
 from daemun.control import gate_port, history_port
 from daemun.core import model, worker_generations
@@ -191,12 +193,14 @@ class FakeGate:
 
 
 @contextlib.asynccontextmanager
-async def serving(gate: FakeGate) -> collections.abc.AsyncIterator[pathlib.Path]:
-    """The gate behind its control socket, whose path this gives."""
+async def serving(
+    gate: FakeGate, more: collections.abc.Sequence[routing.BaseRoute] = ()
+) -> collections.abc.AsyncIterator[pathlib.Path]:
+    """The gate behind its control socket, whose path this gives. more: routes beside its own."""
     path = pathlib.Path(
         settings.Settings(config=pathlib.Path("/"), state=pathlib.Path(gate.told.state_dir)).layout.control_socket
     )
-    task = asyncio.create_task(socket_server.serve(lambda: api.create_app(gate), path))
+    task = asyncio.create_task(socket_server.serve(lambda: api.create_app(gate, more), path))
     try:
         async with asyncio.timeout(60):
             while not path.exists():

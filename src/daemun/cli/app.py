@@ -56,7 +56,20 @@ _COMMANDS = {
         "rollback",
         "password",
     ),
-    "What is live": ("status", "sites", "doctor", "why", "logs", "top", "traffic", "uptime", "bans", "ban", "unban"),
+    "What is live": (
+        "status",
+        "sites",
+        "doctor",
+        "why",
+        "logs",
+        "top",
+        "traffic",
+        "uptime",
+        "bans",
+        "ban",
+        "unban",
+        "audit",
+    ),
 }
 """Their names by panel of `--help`. Each is the function of its name in the module of its name."""
 
@@ -72,6 +85,7 @@ _GROUPS = (
     "users",
     "sessions",
     "tokens",
+    "dashboard",
 )
 """Commands that have commands: `group` in the module of its name."""
 

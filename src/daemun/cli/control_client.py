@@ -174,6 +174,31 @@ class ControlClient:
     def adopt_certificate(self, certificate: Json, *, dry: bool) -> Json:
         return self._request("POST", "/certs/adopt", timeout_s=APPLY_S, body={**certificate, "dry": dry})
 
+    def make_dashboard_link(self) -> Json:
+        """The address that lets one browser in, once."""
+        return self._request("POST", "/dashboard/link", timeout_s=QUICK_S, body={"user": caller.find_user()})
+
+    def dashboard_sessions(self) -> list[Json]:
+        found: list[Json] = self._request("GET", "/dashboard/sessions", timeout_s=QUICK_S)["sessions"]
+        return found
+
+    def end_dashboard_sessions(self, number: str | None) -> Json:
+        """number: None: all."""
+        body = {"user": caller.find_user(), "number": number}
+        return self._request("POST", "/dashboard/sessions/end", timeout_s=QUICK_S, body=body)
+
+    def dashboard_tokens(self) -> list[Json]:
+        found: list[Json] = self._request("GET", "/dashboard/tokens", timeout_s=QUICK_S)["tokens"]
+        return found
+
+    def add_dashboard_token(self, token: Json) -> Json:
+        body = {**token, "user": caller.find_user()}
+        return self._request("POST", "/dashboard/tokens", timeout_s=QUICK_S, body=body)
+
+    def remove_dashboard_token(self, name: str) -> None:
+        body = {"user": caller.find_user(), "name": name}
+        self._request("POST", "/dashboard/tokens/remove", timeout_s=QUICK_S, body=body)
+
     def stop(self, *, keep_traffic: bool) -> None:
         """Request the end of the daemon; returns before it has ended."""
         self._request("POST", "/stop", timeout_s=QUICK_S, body={"keep_traffic": keep_traffic})

@@ -1,5 +1,6 @@
 """What the API needs to know of those who use it, implemented in `operators`."""
 
+import collections.abc
 import dataclasses
 import datetime
 import typing
@@ -84,6 +85,29 @@ class EndedSessions:
     is_saved: bool
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KnownToken:
+    """One of the API, as people see it. by: who made it. networks: from where it is good; none: from everywhere.
+    ends_at: None: it does not end. seen_at: its last use; None: never. is_over: its time is."""
+
+    name: str
+    role: dashboard_roles.Role
+    by: str
+    networks: tuple[str, ...]
+    created_at: datetime.datetime
+    ends_at: datetime.datetime | None
+    seen_at: datetime.datetime | None
+    is_over: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MadeToken:
+    """secret: for `Authorization: Bearer`, known from here alone."""
+
+    secret: str = dataclasses.field(repr=False)
+    token: KnownToken
+
+
 class TooManyGuessesError(errors.DaemunError):
     """Somebody tried too many credentials that nobody has. retry_after_s: seconds."""
 
@@ -122,3 +146,33 @@ class OperatorSignIn(typing.Protocol):
     async def end_sessions(self, *, number: str | None = None, but: str | None = None) -> EndedSessions:
         """At once. number: the one with it; None: all. but: the number of one that goes on."""
         ...
+
+
+class OperatorTokens(typing.Protocol):
+    """Tokens by which programs use the API. Called on the event loop's thread."""
+
+    async def list_tokens(self) -> tuple[KnownToken, ...]:
+        """By name. Raises: EnvironmentProblemError: they cannot be read."""
+        ...
+
+    async def add_token(
+        self,
+        name: str,
+        role: dashboard_roles.Role,
+        *,
+        lifetime_s: float | None,
+        networks: collections.abc.Sequence[str] = (),
+        by: str,
+    ) -> MadeToken:
+        """lifetime_s: None: it does not end. networks: from where it is good, as people write them; none: from
+        everywhere. Raises: ConfigError, EnvironmentProblemError."""
+        ...
+
+    async def remove_token(self, name: str) -> KnownToken | None:
+        """It opens nothing from now on. None: there was none. Raises: EnvironmentProblemError: it may be back after a
+        start."""
+        ...
+
+
+class OperatorAccess(OperatorPort, OperatorSignIn, OperatorTokens, typing.Protocol):
+    """All of it."""

@@ -4,5 +4,7 @@ operators              who sent a credential, and which role that one has; the m
 link_keeper            the one-time link of `daemun dashboard`
 session_keeper         sessions that began by a link
 credential_guesses     unknown credentials, counted by network
+token_keeper           tokens of programs
+audit_log              who changed what, in a file of bounded size
 login_lookup           who is signed in by `login`, queried of the judge
 """

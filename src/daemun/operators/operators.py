@@ -4,11 +4,14 @@ Three ways lead in: a session that began by a link of `daemun dashboard` (role `
 by the lists of `dashboard:`, and a token of the API. Whatever cannot be read lets nobody in.
 """
 
+import asyncio
+import collections.abc
 import re
 
 from daemun.control import operator_port, ports
-from daemun.core.access import dashboard_roles, operator_sessions
-from daemun.operators import credential_guesses, link_keeper, login_lookup, session_keeper
+from daemun.core import layout
+from daemun.core.access import api_tokens, audit_entries, dashboard_roles, operator_sessions
+from daemun.operators import audit_keeper, credential_guesses, link_keeper, login_lookup, session_keeper, token_keeper
 
 _LONGEST_CREDENTIAL = 200
 _BEARER = re.compile(r"bearer +", re.IGNORECASE)
@@ -16,18 +19,29 @@ _BEARER = re.compile(r"bearer +", re.IGNORECASE)
 
 
 class Operators:
-    """Implements `control.operator_port.OperatorSignIn`. guesses: for `banning`."""
+    """Implements `control.operator_port.OperatorAccess`. guesses: for `banning`."""
 
-    def __init__(self, store: ports.Store, clock: ports.Clock, find_signed_in: login_lookup.FindSignedIn) -> None:
+    def __init__(
+        self,
+        store: ports.Store,
+        paths: layout.Layout,
+        clock: ports.Clock,
+        find_signed_in: login_lookup.FindSignedIn,
+    ) -> None:
+        self._clock = clock
+        self._audit = audit_keeper.AuditKeeper(paths, store.damage)
         self.guesses = credential_guesses.CredentialGuesses()
         self._links = link_keeper.LinkKeeper(store, clock)
         self._sessions = session_keeper.SessionKeeper(store, clock)
+        self._tokens = token_keeper.TokenKeeper(store, clock)
         self._logins = login_lookup.LoginLookup(find_signed_in)
         self._rights = dashboard_roles.NO_RIGHTS
 
     async def run(self) -> None:
         """Keep what changed. Never returns."""
-        await self._sessions.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._sessions.run())
+            tasks.create_task(self._tokens.run())
 
     def configure(self, rights: dashboard_roles.DashboardRights) -> None:
         """Who has which role from now on, in each round."""
@@ -59,6 +73,14 @@ class Operators:
                     number=session.number,
                     address=address,
                 )
+        elif len(credential) <= _LONGEST_CREDENTIAL and credential.startswith(api_tokens.PREFIX):
+            token = await self._tokens.find(credential, address)
+            if token is not None:
+                return dashboard_roles.Operator(
+                    name=token.name, role=token.role, how=dashboard_roles.TOKEN, number=token.name, address=address
+                )
+            if self._tokens.is_known(credential):
+                return None
         self.guesses.count("credential", header[:_LONGEST_CREDENTIAL], address)
         return None
 
@@ -72,6 +94,25 @@ class Operators:
             return None
         return dashboard_roles.Operator(
             name=user.name, role=role, how=dashboard_roles.LOGIN, number=user.session, address=address
+        )
+
+    async def note(self, noted: operator_port.NotedRequest) -> None:
+        """See operator_port.OperatorPort."""
+        await self._audit.note(
+            audit_entries.AuditEntry(
+                at=self._clock.now(),
+                who=noted.operator.name,
+                role=noted.operator.role.word,
+                how=noted.operator.how,
+                address=noted.operator.address,
+                method=noted.method,
+                path=noted.path,
+                summary=noted.summary,
+                target=noted.target,
+                before=noted.before,
+                after=noted.after,
+                status=noted.status,
+            )
         )
 
     # --- who comes by a link -----------------------------------------------------------------------------------
@@ -97,3 +138,25 @@ class Operators:
     async def end_sessions(self, *, number: str | None = None, but: str | None = None) -> operator_port.EndedSessions:
         """See operator_port.OperatorSignIn."""
         return await self._sessions.end(lambda one: one.number != but and number in {None, one.number})
+
+    # --- programs ----------------------------------------------------------------------------------------------
+
+    async def list_tokens(self) -> tuple[operator_port.KnownToken, ...]:
+        """See operator_port.OperatorTokens."""
+        return await self._tokens.list()
+
+    async def add_token(
+        self,
+        name: str,
+        role: dashboard_roles.Role,
+        *,
+        lifetime_s: float | None,
+        networks: collections.abc.Sequence[str] = (),
+        by: str,
+    ) -> operator_port.MadeToken:
+        """See operator_port.OperatorTokens."""
+        return await self._tokens.add(name, role, lifetime_s=lifetime_s, networks=networks, by=by)
+
+    async def remove_token(self, name: str) -> operator_port.KnownToken | None:
+        """See operator_port.OperatorTokens."""
+        return await self._tokens.remove(name)

@@ -34,6 +34,7 @@ from daemun.nginx import (
     worker_account,
 )
 from daemun.on_demand import ask_program, name_registry
+from daemun.operators import operators
 from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
 from daemun.sources.history import history_recorder, trial
@@ -46,6 +47,7 @@ from daemun.wiring import (
     metrics_parts,
     nginx_environment,
     nginx_exposure,
+    operator_parts,
     overview_parts,
     preflight_parts,
     probers,
@@ -137,12 +139,13 @@ class Daemon:
             store, self._layout, group=account.gid if account else None, version=daemun.__version__
         )
         self._guess_reports = guess_reports.GuessReports(self._layout)
+        self._operators = operators.Operators(store, self._layout, clock.SystemClock(), self._judge.find_signed_in)
         self._client_links = client_links.ClientLinks(store, clock.SystemClock())
         self._bans = ban_keeper.BanKeeper(
             store,
             self._layout,
             clock.SystemClock(),
-            (self._judge, self._guess_reports),
+            (self._judge, self._guess_reports, self._operators.guesses),
             version=daemun.__version__,
             wake=self._wake,
         )
@@ -224,6 +227,7 @@ class Daemon:
             guess_reports=self._guess_reports,
             links=self._client_links,
             trials=self._trial,
+            operators=self._operators,
             overview=overview_parts.make(self._gate, self._layout, store, self._traffic),
         )
         self._guard = state_guard.StateGuard(
@@ -270,6 +274,7 @@ class Daemon:
                 "domains socket": self._sockets.serve_domains,
                 "client links socket": self._sockets.serve_client_links,
                 "client links": self._client_links.run,
+                "operators": self._operators.run,
                 "missed handshakes": self._sockets.listen_to_missed,
                 "held requests": self._queue.run,
                 "judge": self._judge.run,
@@ -334,6 +339,7 @@ class Daemon:
         self._preflight.configure(found)
         self._dns.configure(found.acme)
         self._bans.configure(found)
+        operator_parts.configure(self._operators, found)
         logs = logs_option.OPTION.of(found)
         self._logs.configure(logs)
         self._traffic.switch(is_on=logs.traffic)

@@ -16,7 +16,9 @@ from daemun.core import layout
 from daemun.hold import hold_queue
 from daemun.nginx import work_folder
 from daemun.on_demand import ask_program, missed_handshakes
+from daemun.operators import operators
 from daemun.web import overview_snapshots, socket_server
+from daemun.wiring import operator_parts
 
 if typing.TYPE_CHECKING:
     from starlette import types
@@ -51,6 +53,7 @@ class Sockets:
     links: client_links.ClientLinks
     trials: history_port.Trials
     overview: overview_snapshots.OverviewSnapshots
+    operators: operators.Operators
 
     async def serve_control(self) -> None:
         """In a folder in memory where the state directory cannot be written: commands look there, too."""
@@ -80,11 +83,15 @@ class Sockets:
     # Their modules are imported here, at the first request: starlette is slow to import.
 
     def _make_api(self) -> "types.ASGIApp":
-        from daemun.web import accounts_api, api, overview_endpoints, trial_api  # noqa: PLC0415
+        from daemun.web import accounts_api, api, dashboard_access_api, overview_endpoints, trial_api  # noqa: PLC0415
 
-        accounts = accounts_api.routes(self.acme_service, self.acme_service)
-        overview = overview_endpoints.control_routes(self.overview)
-        return api.create_app(self.gate, [*accounts, *trial_api.routes(self.trials), *overview])
+        more = [
+            *accounts_api.routes(self.acme_service, self.acme_service),
+            *trial_api.routes(self.trials),
+            *overview_endpoints.control_routes(self.overview),
+            *dashboard_access_api.routes(self.operators, lambda: operator_parts.find_url(self.gate)),
+        ]
+        return api.create_app(self.gate, more)
 
     def _make_hold_app(self) -> "types.ASGIApp":
         from daemun.hold import hold_app  # noqa: PLC0415

@@ -4,8 +4,9 @@ import collections.abc
 import dataclasses
 import enum
 
-LINK, TOKEN, LOGIN = "link", "token", "login"
-"""How somebody came in (`Operator.how`): by a link of `daemun dashboard`, a token of the API, daemun's own sign-in."""
+LINK, TOKEN, LOGIN, COMMAND = "link", "token", "login", "command"
+"""How somebody came in (`Operator.how`): by a link of `daemun dashboard`, a token of the API, daemun's own sign-in, or
+on the machine itself, by a command."""
 GROUP_SIGN = "@"
 """Before the name of a group in a list. What begins so never means a user, whatever users are called."""
 
@@ -27,7 +28,7 @@ class Role(enum.IntEnum):
 class Operator:
     """Who uses the dashboard or its API.
 
-    name: of a user, of a token, or of the account that ran `daemun dashboard`. how: "link", "token", "login".
+    name: of a user, of a token, or of the account that ran `daemun dashboard`. how: LINK, TOKEN, LOGIN or COMMAND.
     number: of the session, or of the token. address: the visitor's, as nginx knows it.
     """
 

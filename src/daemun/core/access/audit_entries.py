@@ -1,0 +1,74 @@
+"""What the audit log has of each change that was requested by the dashboard or its API. Pure.
+
+A line is one JSON object, bounded in its length. Secrets never belong there; what looks like one of daemun's own is
+left out all the same.
+"""
+
+import dataclasses
+import datetime
+import json
+import re
+import typing
+
+LONGEST_VALUE = 2000
+"""Characters of what was there before, and after."""
+LONGEST_TEXT = 300
+_SECRET = re.compile(r"(daemun_(?:[a-z]+_)?)[A-Za-z0-9_-]{43}")
+"""Sessions of the dashboard, tokens of its API, and tokens of sites."""
+_LEFT_OUT = "(left out)"
+_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """at: aware UTC. who: as of `Operator.name`. role: its word. how: "link", "token", "login", or "command" of who
+    used the machine itself. summary: what it does, in words. target, before, after: of what was changed, "" where there
+    is nothing to say. status: of the answer; 200 of a command."""
+
+    at: datetime.datetime
+    who: str
+    role: str
+    how: str
+    address: str
+    method: str
+    path: str
+    summary: str
+    target: str = ""
+    before: str = ""
+    after: str = ""
+    status: int = 200
+
+
+def encode(entry: AuditEntry) -> bytes:
+    """One line with its end."""
+    return json.dumps(value_of(entry), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def value_of(entry: AuditEntry) -> dict[str, typing.Any]:
+    """For JSON. Keys may be added, never renamed."""
+    found: dict[str, typing.Any] = {name: getattr(entry, name) for name in _NAMES}
+    for name, value in found.items():
+        if isinstance(value, str):
+            found[name] = clean(value, LONGEST_VALUE if name in {"before", "after"} else LONGEST_TEXT)
+    return {**found, "at": entry.at.astimezone(datetime.UTC).strftime(_MOMENT)}
+
+
+def decode(line: bytes) -> AuditEntry | None:
+    """None: it is no entry."""
+    try:
+        value = json.loads(line)
+        texts = {name: str(value[name]) for name in _TEXTS}
+        at = datetime.datetime.strptime(str(value["at"]), _MOMENT).replace(tzinfo=datetime.UTC)
+        return AuditEntry(at=at, status=int(value["status"]), **texts)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
+def clean(text: str, most: int) -> str:
+    """Without secrets of daemun's, and cut where it is too long."""
+    found = _SECRET.sub(rf"\1{_LEFT_OUT}", text[: most + 200])
+    return found if len(text) <= most else f"{found[:most]}... ({len(text)} characters)"
+
+
+_NAMES = tuple(field.name for field in dataclasses.fields(AuditEntry) if field.name != "at")
+_TEXTS = tuple(name for name in _NAMES if name != "status")
