@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from daemun.control import damage_report
+from daemun.control import damage_report, operator_port
 from daemun.core import layout
 from daemun.core.access import audit_entries
 from daemun.core.access.audit_entries import AuditEntry
@@ -48,7 +48,11 @@ def test_entries_are_read_from_the_newest_on(paths: layout.Layout) -> None:
     since = NOON + datetime.timedelta(seconds=2)
     assert [one.target for one in audit_log.choose(audit_log.read(paths), since=since)] == ["4", "3", "2"]
     assert [one.target for one in audit_log.choose(audit_log.read(paths), who="ann")] == ["3", "1"]
-    assert [one.target for one in audit_log.choose(audit_log.read(paths), target="2")] == ["2"]
+    page = audit_log.read_page(paths, operator_port.AuditQuery(first=1, most=2))
+    assert ([one.target for one in page.entries], page.total) == (["3", "2"], 5)
+    page = audit_log.read_page(paths, operator_port.AuditQuery(who="ben", text="ADD", first=9))
+    assert (page.entries, page.total) == ((), 3)
+    assert [one.target for one in audit_log.choose(audit_log.read(paths), text="2")] == ["2"]
     assert stat.S_IMODE(pathlib.Path(log.path).stat().st_mode) == 0o600
 
 

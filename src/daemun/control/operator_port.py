@@ -6,7 +6,7 @@ import datetime
 import typing
 
 from daemun import errors
-from daemun.core.access import dashboard_roles
+from daemun.core.access import audit_entries, dashboard_roles
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +108,26 @@ class MadeToken:
     token: KnownToken
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AuditQuery:
+    """since: none before. who: one operator alone. text: in the target or the summary, whatever the case. first, most:
+    of those that are left, the newest first."""
+
+    since: datetime.datetime | None = None
+    who: str = ""
+    text: str = ""
+    first: int = 0
+    most: int = 100
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    """total: how many there are in all."""
+
+    entries: tuple[audit_entries.AuditEntry, ...]
+    total: int
+
+
 class TooManyGuessesError(errors.DaemunError):
     """Somebody tried too many credentials that nobody has. retry_after_s: seconds."""
 
@@ -174,5 +194,18 @@ class OperatorTokens(typing.Protocol):
         ...
 
 
-class OperatorAccess(OperatorPort, OperatorSignIn, OperatorTokens, typing.Protocol):
+class OperatorRecords(typing.Protocol):
+    """Who may do what, and who did. Called on the event loop's thread."""
+
+    @property
+    def rights(self) -> dashboard_roles.DashboardRights:
+        """Whom the lists of `dashboard` name, and on which host they sign in."""
+        ...
+
+    async def read_audit(self, wanted: AuditQuery) -> AuditPage:
+        """Raises: EnvironmentProblemError."""
+        ...
+
+
+class OperatorAccess(OperatorPort, OperatorSignIn, OperatorTokens, OperatorRecords, typing.Protocol):
     """All of it."""

@@ -11,6 +11,7 @@ import os
 import stat
 
 from daemun import causes, regular_files
+from daemun.control import operator_port
 from daemun.core import layout
 from daemun.core.access import audit_entries
 from daemun.errors import EnvironmentProblemError
@@ -98,12 +99,24 @@ def choose(
     entries: collections.abc.Iterable[audit_entries.AuditEntry],
     *,
     since: datetime.datetime | None = None,
-    who: str | None = None,
-    target: str | None = None,
+    who: str = "",
+    text: str = "",
 ) -> collections.abc.Iterator[audit_entries.AuditEntry]:
-    """Those that are wanted, of the newest first. since: none before."""
+    """Those that are wanted (`operator_port.AuditQuery`), of the newest first."""
+    sought = text.casefold()
     for entry in entries:
         if since is not None and entry.at < since:
             return
-        if who in {None, entry.who} and target in {None, entry.target}:
+        if who in {"", entry.who} and sought in f"{entry.target}\n{entry.summary}".casefold():
             yield entry
+
+
+def read_page(paths: layout.Layout, wanted: operator_port.AuditQuery) -> operator_port.AuditPage:
+    """Raises: EnvironmentProblemError."""
+    found: list[audit_entries.AuditEntry] = []
+    total = 0
+    for entry in choose(read(paths), since=wanted.since, who=wanted.who, text=wanted.text):
+        if wanted.first <= total < wanted.first + wanted.most:
+            found.append(entry)
+        total += 1
+    return operator_port.AuditPage(entries=tuple(found), total=total)

@@ -11,7 +11,15 @@ import re
 from daemun.control import operator_port, ports
 from daemun.core import layout
 from daemun.core.access import api_tokens, audit_entries, dashboard_roles, operator_sessions
-from daemun.operators import audit_keeper, credential_guesses, link_keeper, login_lookup, session_keeper, token_keeper
+from daemun.operators import (
+    audit_keeper,
+    audit_log,
+    credential_guesses,
+    link_keeper,
+    login_lookup,
+    session_keeper,
+    token_keeper,
+)
 
 _LONGEST_CREDENTIAL = 200
 _BEARER = re.compile(r"bearer +", re.IGNORECASE)
@@ -28,7 +36,7 @@ class Operators:
         clock: ports.Clock,
         find_signed_in: login_lookup.FindSignedIn,
     ) -> None:
-        self._clock = clock
+        self._clock, self._layout = clock, paths
         self._audit = audit_keeper.AuditKeeper(paths, store.damage)
         self.guesses = credential_guesses.CredentialGuesses()
         self._links = link_keeper.LinkKeeper(store, clock)
@@ -114,6 +122,15 @@ class Operators:
                 status=noted.status,
             )
         )
+
+    async def read_audit(self, wanted: operator_port.AuditQuery) -> operator_port.AuditPage:
+        """See operator_port.OperatorRecords."""
+        return await asyncio.to_thread(audit_log.read_page, self._layout, wanted)
+
+    @property
+    def rights(self) -> dashboard_roles.DashboardRights:
+        """See operator_port.OperatorRecords."""
+        return self._rights
 
     # --- who comes by a link -----------------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """Links, sessions and tokens of the dashboard as JSON. Keys may be added, never renamed."""
 
 import dataclasses
-import datetime
 import typing
 
 from starlette import exceptions
@@ -9,19 +8,15 @@ from starlette import exceptions
 from daemun.control import operator_port
 from daemun.core.access import dashboard_roles, operator_links
 from daemun.core.texts import words
-from daemun.web import request_body_json
+from daemun.web import json_values, request_body_json
 
 Json = dict[str, typing.Any]
 LONGEST_LIFETIME_S = 3660 * 86400
 
 
-def moment(at: datetime.datetime | None) -> str | None:
-    return None if at is None else at.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def link_json(made: operator_port.MadeLink, url: str) -> Json:
     """url: of the dashboard. The secret stands behind "#", so that no log and no server on the way gets it."""
-    return {"url": f"{url}{operator_links.PATH}#{made.secret}", "ends_at": moment(made.ends_at)}
+    return {"url": f"{url}{operator_links.PATH}#{made.secret}", "ends_at": json_values.instant_json(made.ends_at)}
 
 
 def session_json(session: operator_port.KnownSession) -> Json:
@@ -30,9 +25,9 @@ def session_json(session: operator_port.KnownSession) -> Json:
         "name": session.name,
         "address": session.address,
         "agent": session.agent,
-        "created_at": moment(session.created_at),
-        "seen_at": moment(session.seen_at),
-        "ends_at": moment(session.ends_at),
+        "created_at": json_values.instant_json(session.created_at),
+        "seen_at": json_values.instant_json(session.seen_at),
+        "ends_at": json_values.instant_json(session.ends_at),
     }
 
 
@@ -42,9 +37,9 @@ def token_json(token: operator_port.KnownToken) -> Json:
         "role": token.role.word,
         "by": token.by,
         "networks": list(token.networks),
-        "created_at": moment(token.created_at),
-        "ends_at": moment(token.ends_at),
-        "seen_at": moment(token.seen_at),
+        "created_at": json_values.instant_json(token.created_at),
+        "ends_at": json_values.instant_json(token.ends_at),
+        "seen_at": json_values.instant_json(token.seen_at),
         "is_over": token.is_over,
     }
 
@@ -56,7 +51,7 @@ def made_token_json(made: operator_port.MadeToken) -> Json:
 
 def describe(token: operator_port.KnownToken) -> str:
     """For the audit log."""
-    end = "without an end" if token.ends_at is None else f"until {moment(token.ends_at)}"
+    end = "without an end" if token.ends_at is None else f"until {json_values.instant_json(token.ends_at)}"
     return f"{token.role.word} {end}" + (f" from {' '.join(token.networks)}" if token.networks else "")
 
 

@@ -10,13 +10,14 @@ import json
 import re
 import typing
 
+from daemun.core.texts import durations
+
 LONGEST_VALUE = 2000
 """Characters of what was there before, and after."""
 LONGEST_TEXT = 300
 _SECRET = re.compile(r"(daemun_(?:[a-z]+_)?)[A-Za-z0-9_-]{43}")
 """Sessions of the dashboard, tokens of its API, and tokens of sites."""
 _LEFT_OUT = "(left out)"
-_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def value_of(entry: AuditEntry) -> dict[str, typing.Any]:
     for name, value in found.items():
         if isinstance(value, str):
             found[name] = clean(value, LONGEST_VALUE if name in {"before", "after"} else LONGEST_TEXT)
-    return {**found, "at": entry.at.astimezone(datetime.UTC).strftime(_MOMENT)}
+    return {**found, "at": durations.instant(entry.at)}
 
 
 def decode(line: bytes) -> AuditEntry | None:
@@ -58,7 +59,7 @@ def decode(line: bytes) -> AuditEntry | None:
     try:
         value = json.loads(line)
         texts = {name: str(value[name]) for name in _TEXTS}
-        at = datetime.datetime.strptime(str(value["at"]), _MOMENT).replace(tzinfo=datetime.UTC)
+        at = datetime.datetime.fromisoformat(str(value["at"])).astimezone(datetime.UTC)
         return AuditEntry(at=at, status=int(value["status"]), **texts)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
