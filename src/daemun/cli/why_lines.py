@@ -5,7 +5,9 @@ import shutil
 import sys
 import typing
 
+from daemun import errors
 from daemun.cli import finding_lines, output
+from daemun.core.texts import words
 
 if typing.TYPE_CHECKING:
     from daemun.core.why import url_facts
@@ -55,29 +57,23 @@ def _labelled(label: str, text: str, width: int | None) -> list[tuple[str | None
 
 
 def json_of(story: "url_facts.Story") -> dict[str, object]:
-    """Keys may be added, never renamed. `cause`, `cure`, `kind` are those of the first of `causes`; null: nothing is
-    wrong."""
-    first = story.causes[0] if story.causes else None
-    return {
-        "ok": first is None,
-        "subject": clean(story.subject),
-        "kind": None if first is None else first.kind,
-        "cause": None if first is None else clean(first.cause),
-        "cure": None if first is None or first.cure is None else clean(first.cure),
-        "causes": [
-            {"kind": one.kind, "cause": clean(one.cause), "cure": None if one.cure is None else clean(one.cure)}
-            for one in story.causes
-        ],
-        "chain": [
-            {"topic": one.topic, "weight": one.weight.value, "message": clean(one.message)} for one in story.steps
-        ],
-        "missing": [clean(one) for one in story.missing],
-    }
+    """As `story_json.to_json`."""
+    from daemun.core.why import story_json
+
+    return story_json.to_json(story, clean)
 
 
 def clean(text: str) -> str:
     """On one line, without control characters: it holds what strangers sent."""
     return " ".join(output.clean(text).split())
+
+
+def read_header(text: str) -> tuple[str, str]:
+    """Raises: ConfigError."""
+    try:
+        return split_header(text)
+    except ValueError as error:
+        raise errors.ConfigError(f"cannot look with the header {words.quoted(text)}: {error}") from error
 
 
 def split_header(text: str) -> tuple[str, str]:

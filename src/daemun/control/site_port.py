@@ -3,9 +3,11 @@
 import dataclasses
 import typing
 
+from daemun.control import gate_port
 from daemun.core import model
 from daemun.core.logged import log_query
 from daemun.core.traffic import traffic_series
+from daemun.errors import ConfigError
 
 
 class SiteRecords(typing.Protocol):
@@ -50,4 +52,49 @@ class SiteLog(typing.Protocol):
 
     def follow(self, query: log_query.LogQuery, *, shows_secrets: bool) -> FollowedLog:
         """From now on."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ToldGate:
+    """What a running gate reports of itself. bans: networks, each with why."""
+
+    status: gate_port.GateStatus
+    old: gate_port.OldWorkersReport
+    bans: tuple[tuple[str, str], ...] = ()
+
+
+class ForeignUrlError(ConfigError):
+    """It is none of this gate's, and only an owner may look at others."""
+
+
+class StoryTeller(typing.Protocol):
+    def tell(self, subject: str, told: ToldGate, *, is_owner: bool) -> dict[str, typing.Any]:
+        """The story of a URL, of the id of a request, or of a stream, as JSON of `daemun why`. Blocking, for seconds.
+        is_owner: other hosts than the gate's may be looked at, and secrets of what visitors sent may be shown.
+
+        Raises: ForeignUrlError; ConfigError, EnvironmentProblemError."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SiteText:
+    """A part of a file. name: as messages have it. first: the number of its first line, from 1. is_whole: whether
+    nothing was left out for its length."""
+
+    name: str
+    first: int
+    text: str
+    is_whole: bool = True
+
+
+class SiteFiles(typing.Protocol):
+    """Blocking. shows_secrets: False: they are hidden. Raises: EnvironmentProblemError, ConfigError."""
+
+    def read_nginx(self, host: str, *, shows_secrets: bool) -> tuple[SiteText, ...]:
+        """What of nginx's running files is this site's; empty: nothing is."""
+        ...
+
+    def read_source(self, site: model.Site, *, shows_secrets: bool) -> tuple[SiteText, ...]:
+        """The lines of daemun.yaml, or of a file that it includes; empty: the site comes from elsewhere."""
         ...

@@ -1,0 +1,133 @@
+"""Why a URL answers as it does, and the files of a site, for who may look and for owners."""
+
+import pathlib
+import typing
+
+import pytest
+
+from daemun import settings
+from daemun.sources import yaml_file
+from daemun.web import site_file_endpoints, why_endpoints
+from daemun.wiring import site_files, site_stories
+from tests.support import ports, site_api
+
+FILE = """\
+listen: {{http: "127.0.0.1:{http}", https: "127.0.0.1:{https}"}}
+sites:
+  # the shop
+  a.test:
+    request_headers: {{X-Api-Key: "verysecretvalue"}}
+    routes: {{/: "http://127.0.0.1:1"}}
+  b.test: http://127.0.0.1:1
+"""
+NGINX = 'server {\n    server_name a.test;\n    proxy_set_header X-Api-Key "verysecretvalue";\n}\n'
+
+
+class Place:
+    """Of a gate whose nginx does not run."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        text = FILE.format(http=ports.free_port(), https=ports.free_port())
+        config = folder / "daemun.yaml"
+        config.write_text(text)
+        chosen = settings.Settings(config=config, state=folder / "state")
+        (folder / "state").mkdir()
+        self.current = folder / "state" / "nginx" / "current"
+        (self.current / "sites").mkdir(parents=True)
+        (self.current / "sites" / "a.test.conf").write_text(NGINX)
+        snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir=folder)
+        self.gate = site_api.gate_of(folder, *snapshot.sites)
+        self.operators = site_api.Operators()
+        endpoints = (
+            *why_endpoints.endpoints(self.gate, site_stories.SiteStories(chosen)),
+            *site_file_endpoints.endpoints(self.gate, site_files.SiteFileReader(chosen)),
+        )
+        self.config = config
+        self.client = site_api.Client(endpoints, self.operators)
+
+    async def why(self, subject: object, role: str = "look") -> tuple[int, typing.Any]:
+        answer = await self.client.request("POST", "/why", role=role, json={"subject": subject})
+        return answer.status_code, answer.json()
+
+
+@pytest.fixture
+def place(tmp_path: pathlib.Path) -> Place:
+    return Place(tmp_path)
+
+
+async def test_the_story_of_a_url(place: Place) -> None:
+    status, story = await place.why("https://a.test/x?token=verysecretvalue")
+    assert status == 200
+    assert story["ok"] is False
+    assert {"cause", "cure", "chain"} <= set(story)
+    assert "verysecretvalue" not in str(story)
+    assert place.operators.noted == []
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "https://router.internal/",
+        "https://a.test:22/",
+        "http://a.test@10.0.0.1/",
+        "https://a.test.evil.example/",
+        "https://[::1]:6379/",
+    ],
+)
+async def test_who_may_look_looks_at_this_gate_alone(place: Place, subject: str) -> None:
+    status, answer = await place.why(subject)
+    assert status == 403, answer
+    assert "owner" in answer["error"]
+
+
+@pytest.mark.parametrize("subject", ["", " ", "a" * 9000, "\x1b[31m", None, 7, ["https://a.test"]])
+async def test_what_is_no_subject(place: Place, subject: object) -> None:
+    assert (await place.why(subject))[0] == 400
+
+
+@pytest.mark.parametrize("subject", ["file:///etc/passwd", "gopher://a.test/", "f" * 32, "<script>", "../../etc"])
+async def test_what_cannot_be_found_is_refused_in_words(place: Place, subject: str) -> None:
+    status, answer = await place.why(subject, "own")
+    assert status == 409
+    assert answer["error"].startswith("cannot")
+
+
+async def test_files_without_secrets(place: Place) -> None:
+    found = await place.client.get("/sites/a.test/files")
+    assert found["hides_secrets"] is True
+    assert [(one["name"], one["first"]) for one in found["source"]] == [("daemun.yaml", 3)]
+    assert found["source"][0]["text"].splitlines()[0] == "  # the shop"
+    assert "(hidden)" in found["source"][0]["text"]
+    assert [one["name"] for one in found["nginx"]] == ["sites/a.test.conf"]
+    assert "verysecretvalue" not in str(found)
+
+
+async def test_owners_see_files_as_they_are(place: Place) -> None:
+    found = await place.client.get("/sites/a.test/files", role="own")
+    assert found["hides_secrets"] is False
+    assert found["nginx"][0]["text"] == NGINX.rstrip("\n")
+    assert "verysecretvalue" in found["source"][0]["text"]
+
+
+async def test_a_site_of_the_shared_lists(place: Place) -> None:
+    (place.current / "shared").mkdir()
+    (place.current / "shared" / "names.conf").write_text("server_name a2.test;\nserver_name b.test www.b.test;\n")
+    (place.current / "shared" / "servers.conf").write_text("a2.test 127.0.0.1:2;\nb.test 127.0.0.1:1;\n")
+    (place.current / "shared.conf").write_text("server { include shared/names.conf; }\n")
+    found = await place.client.get("/sites/b.test/files")
+    assert [one["name"] for one in found["nginx"]] == ["shared", "shared.conf"]
+    assert found["nginx"][0]["text"].splitlines()[1] == "server_name b.test www.b.test;"
+
+
+async def test_a_file_that_is_no_yaml_any_more(place: Place) -> None:
+    place.config.write_text("sites: [\n  a.test: {request_headers: {X-Api-Key: verysecretvalue}\n")
+    answer = await place.client.request("GET", "/sites/a.test/files")
+    assert answer.status_code == 409
+    assert "verysecretvalue" not in answer.text
+    assert (await place.client.request("GET", "/sites/a.test/files", role="own")).status_code == 200
+
+
+async def test_nothing_runs_of_the_site(place: Place) -> None:
+    (place.current / "sites" / "a.test.conf").unlink()
+    assert (await place.client.get("/sites/a.test/files"))["nginx"] == []
