@@ -32,9 +32,9 @@ GOOD = "good.test"
 AT_ONCE = """
 import datetime
 from daemun.core.alerts import alert_outbox, alert_rules
-from daemun.probing import prober
+from daemun.probing import server_turns
 alert_rules.STEADY = alert_outbox.INTERVAL = datetime.timedelta(0)
-prober.ALL_LOOKED_AT_S = 0.0
+server_turns.ALL_LOOKED_AT_S = 0.0
 """
 """For the daemon: it has no patience before an alert."""
 

@@ -10,9 +10,11 @@ import re
 import pytest
 
 from daemun.core import model
-from daemun.probing import handshake_turns, prober
+from daemun.probing import handshake_turns, prober, server_turns
 from tests.support import clock, ports
 from tests.support.sites import site
+
+PAUSES = ((prober, "TICK_S"), (prober, "REST_S"))
 
 
 def _prober(folder: pathlib.Path) -> prober.Prober:
@@ -32,9 +34,9 @@ async def test_trouble_is_not_over_before_each_site_was_looked_at(
     sites = tuple(site(f"{number}.test", closed, tls=off) for number in range(20))
     statuses = tuple(model.SiteStatus(site=one, state=model.SiteState.LIVE) for one in sites)
     looking = _prober(tmp_path)
-    for name in ("ALL_LOOKED_AT_S", "AGAIN_S", "TICK_S", "REST_S"):
-        monkeypatch.setattr(prober, name, 0.0)
-    monkeypatch.setattr(prober, "TRIES_PER_TICK", 0)
+    for module, name in ((server_turns, "ALL_LOOKED_AT_S"), (server_turns, "AGAIN_S"), *PAUSES):
+        monkeypatch.setattr(module, name, 0.0)
+    monkeypatch.setattr(server_turns, "TRIES_PER_TICK", 0)
     looking.publish(model.Desired(globals=model.Globals(), sites=sites), statuses)
     running = asyncio.create_task(looking.run())
     async with asyncio.timeout(60):
@@ -43,7 +45,7 @@ async def test_trouble_is_not_over_before_each_site_was_looked_at(
         for _ in range(10):  # turns in which none is tried
             await asyncio.sleep(0)
             assert looking.find_troubles(statuses, ()) is None
-        monkeypatch.setattr(prober, "TRIES_PER_TICK", 6)
+        monkeypatch.setattr(server_turns, "TRIES_PER_TICK", 6)
         while not (found := looking.find_troubles(statuses, ())):
             await asyncio.sleep(0)
         while len(found) < len(sites):
@@ -80,8 +82,10 @@ async def test_each_name_has_its_turn_however_often_sites_change(
         statuses = tuple(model.SiteStatus(site=one, state=model.SiteState.LIVE) for one in sites)
         looking.publish(model.Desired(globals=settings, sites=sites), statuses)
 
-    for name, value in {"TICK_S": 0.01, "REST_S": 0.01, "AGAIN_S": 0.0, "TRIES_PER_TICK": 0}.items():
-        monkeypatch.setattr(prober, name, value)
+    for module, name in PAUSES:
+        monkeypatch.setattr(module, name, 0.01)
+    for name in ("AGAIN_S", "TRIES_PER_TICK"):
+        monkeypatch.setattr(server_turns, name, 0)
     quick = {"TURN_S": 0.01, "SHAKES_IN_TURN_PER_S": 100.0, "NEW_SHAKES_PER_S": 0.0, "BAD_SHAKE_EVERY_S": 1e9}
     for name, value in quick.items():
         monkeypatch.setattr(handshake_turns, name, value)
@@ -102,7 +106,7 @@ async def test_a_look_that_is_cut_short_leaves_nothing_behind(
     async with _silent() as port:
         sites = tuple(site(f"{number}.test", f"http://127.0.0.1:{port}") for number in range(5))
         looking = _prober(tmp_path)
-        monkeypatch.setattr(prober, "AT_ONCE", 1)
+        monkeypatch.setattr(server_turns, "AT_ONCE", 1)
         looking.publish(model.Desired(globals=model.Globals(), sites=sites), ())
         assert await looking.probe(None, within_s=0.05) > 0
         asked = asyncio.create_task(looking.probe(None, within_s=600))
@@ -132,16 +136,17 @@ async def test_a_server_whose_look_was_cut_short_has_its_turn_all_the_same(
         looking = _prober(tmp_path)
         one = site("a.test", f"http://127.0.0.1:{port}", tls=off)
         looking.publish(model.Desired(globals=model.Globals(), sites=(one,)), ())
-        for name, value in {"TRIES_PER_TICK": 0, "TICK_S": 0.0, "REST_S": 0.0}.items():
-            monkeypatch.setattr(prober, name, value)
+        monkeypatch.setattr(server_turns, "TRIES_PER_TICK", 0)
+        for module, name in PAUSES:
+            monkeypatch.setattr(module, name, 0.0)
         running = asyncio.create_task(looking.run())
-        while not looking._queue:
+        while not looking._servers.waiting:
             await asyncio.sleep(0)
         asked = asyncio.create_task(looking.probe(None, within_s=600))
-        while not looking._under_way:
+        while not looking._servers._under_way:
             await asyncio.sleep(0)
-        monkeypatch.setattr(prober, "TRIES_PER_TICK", 6)
-        while looking._queue:  # until its turn
+        monkeypatch.setattr(server_turns, "TRIES_PER_TICK", 6)
+        while looking._servers.waiting:  # until its turn
             await asyncio.sleep(0)
         for _ in range(10):  # in which nothing is done, for it is under way
             await asyncio.sleep(0)

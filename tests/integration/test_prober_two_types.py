@@ -15,7 +15,7 @@ from daemun.certs.served import bundle, live_folder, local_ca
 from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.nginx import worker_account
-from daemun.probing import prober
+from daemun.probing import prober, server_turns
 from daemun.store import memory_store
 from tests.support import clock, rendered, sites
 
@@ -117,7 +117,7 @@ def serving(settings: model.Globals, *shown: bundle.Bundle) -> collections.abc.I
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prober, "AGAIN_S", 0.01)
+    monkeypatch.setattr(server_turns, "AGAIN_S", 0.01)
 
 
 @pytest.mark.parametrize(

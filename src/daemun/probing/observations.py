@@ -15,6 +15,31 @@ FindHealth = collections.abc.Callable[[str], tuple[model.ServerLook, ...]]
 """Service name -> the results of its own health checks for each endpoint; without words where it has none."""
 
 
+def follow_servers(
+    before: collections.abc.Iterable[model.ServerLook],
+    found: collections.abc.Iterable[tuple[str, server_answers.ServerFinding]],
+    now: datetime.datetime,
+) -> tuple[model.ServerLook, ...]:
+    """What is known of the servers of one target after a further try of each. before: what was known."""
+    known = {one.server: one for one in before}
+    return tuple(_follow_server(known.get(server), server, one, now) for server, one in found)
+
+
+def _follow_server(
+    known: model.ServerLook | None, server: str, found: server_answers.ServerFinding, now: datetime.datetime
+) -> model.ServerLook:
+    since = known.since if known is not None and known.trouble is not None else now
+    return model.ServerLook(
+        server=server,
+        at=now,
+        trouble=found.trouble,
+        cause=found.cause,
+        cure=found.cure,
+        since=since if found.trouble is not None else None,
+        history=server_history.follow(known.history if known is not None else (), found.trouble, found.cause, now),
+    )
+
+
 class Looks:
     """Not thread-safe. find_health: for routes with a `health:`."""
 
@@ -116,25 +141,7 @@ class Looks:
         """What a try of each server of one target found. Returns: whether one is in trouble."""
         if self.aim(key) is None:
             return False
-        before = {one.server: one for one in self._servers.get(key, ())}
-        looks = []
-        for server, one in found:
-            known = before.get(server)
-            since = known.since if known is not None and known.trouble is not None else now
-            looks.append(
-                model.ServerLook(
-                    server=server,
-                    at=now,
-                    trouble=one.trouble,
-                    cause=one.cause,
-                    cure=one.cure,
-                    since=since if one.trouble is not None else None,
-                    history=server_history.follow(
-                        known.history if known is not None else (), one.trouble, one.cause, now
-                    ),
-                )
-            )
-        self._servers[key] = tuple(looks)
+        self._servers[key] = looks = follow_servers(self._servers.get(key, ()), found, now)
         self._note(key[0])
         return any(one.trouble is not None for one in looks)
 

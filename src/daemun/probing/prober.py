@@ -9,10 +9,9 @@ All of it has a bounded rate: of ten thousand sites each waits longer for its tu
 
 import asyncio
 import collections.abc
-import contextlib
 import datetime
+import functools
 import itertools
-import time
 import traceback
 
 import structlog
@@ -25,11 +24,10 @@ from daemun.probing import (
     expected_certificates,
     handshake_turns,
     handshakes,
-    look_order,
     observations,
     server_tries,
+    server_turns,
     site_judge,
-    trouble_log,
 )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -38,23 +36,10 @@ TICK_S = 0.25
 """While something waits for its turn."""
 REST_S = 0.5
 """Between looks at nginx's error log, too, while nothing else is to be done."""
-TRIES_PER_TICK = 6
-"""Servers that are tried unasked: 24 a second."""
-AGAIN_S = 1.0
-"""What went wrong is looked at once more after this before it is believed: a change may just be under way."""
 MANY = 100
 """With more servers than this to be tried, each is tried once, however many routes lead to it."""
 REUSED_S = 60.0
-AFTER_ERROR_S = 5.0
-"""A server is not tried again sooner because of an error that nginx logged."""
-ALL_LOOKED_AT_S = 120.0
-"""After the first look at the last site began: what was in trouble before the start is not reported as over sooner."""
-MOST_ENDPOINTS = 16
-AT_ONCE = 64
-"""Servers that are tried side by side for a request."""
 _ABSORBED_AT_ONCE = 100
-
-FindEndpoints = collections.abc.Callable[[str], tuple[model.Endpoint, ...]]
 
 
 class Prober:
@@ -68,7 +53,7 @@ class Prober:
         self,
         clock: ports.Clock,
         *,
-        find_endpoints: FindEndpoints,
+        find_endpoints: server_turns.FindEndpoints,
         find_health: observations.FindHealth,
         find_certificates: collections.abc.Callable[[], tuple[model.CertificateStatus, ...]],
         error_log_path: str,
@@ -79,10 +64,8 @@ class Prober:
     ) -> None:
         self._changed = changed
         self._clock = clock
-        self._find_endpoints = find_endpoints
+        self._probe = server_turns.TargetProbe(find_endpoints, ca_bundle=ca_bundle, machine=machine)
         self._expected = expected_certificates.ExpectedCertificates(find_certificates)
-        self._contexts = server_tries.Contexts(ca_bundle)
-        self._machine = machine
         self._has_ipv6 = has_ipv6
         self._log = error_log.ErrorLog(error_log_path)
         self._is_log_new = True
@@ -95,12 +78,8 @@ class Prober:
         self._pools: dict[str, model.Pool] = {}
         self._absorbing = asyncio.Lock()
         self._absorbed: model.Desired | None = None
-        self._queue: dict[observations.Key, None] = {}
-        self._tried: dict[tuple[object, ...], tuple[float, tuple[tuple[str, server_answers.ServerFinding], ...]]] = {}
-        self._tried_at: dict[observations.Key, float] = {}
-        self._pauses = look_order.Pauses()
-        self._troubles = trouble_log.TroubleLog(time.monotonic)
-        self._under_way: set[observations.Key] = set()
+        self._tried: dict[tuple[object, ...], tuple[float, tuple[server_turns.Finding, ...]]] = {}
+        self._servers = server_turns.ServerTurns(self, "host")
         self._turns = handshake_turns.HandshakeTurns()
 
     # --- control.ports.Served --------------------------------------------------------------------------------------
@@ -130,7 +109,9 @@ class Prober:
         self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> tuple[model.SiteStatus, ...] | None:
         """The sites that visitors do not get (`site_judge`); None: not everything was looked at yet."""
-        return self.site_judge.find_troubles(sites, certificates) if self.looks_since_s() >= ALL_LOOKED_AT_S else None
+        if self.looks_since_s() < server_turns.ALL_LOOKED_AT_S:
+            return None
+        return self.site_judge.find_troubles(sites, certificates)
 
     def looks_since_s(self) -> float:
         """How long ago the first look at the last site began; -1: it has not."""
@@ -152,38 +133,23 @@ class Prober:
             if (found := self._looks.site(one))
             for name in probe_targets.handshake_names(found)
         ]
-        places, done = asyncio.Semaphore(AT_ONCE), 0
-
-        async def limited(work: collections.abc.Awaitable[None]) -> None:
-            nonlocal done
-            async with places:
-                await work
-            done += 1
-
-        work = [self._try(key, is_requested=True) for key in keys] + [self._shake(*one) for one in shakes]
-        try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(within_s), asyncio.TaskGroup() as group:
-                    for one in work:
-                        group.create_task(limited(one))
-        finally:
-            for one in work:  # those that had no turn; a coroutine that nothing awaits is warned of
-                one.close()
-        return len(work) - done
+        work = [self._servers.try_now(key, is_requested=True) for key in keys] + [self._shake(*one) for one in shakes]
+        return await server_turns.run_within(within_s, work)
 
     async def run(self) -> None:
         """Look until cancelled."""
-        self._under_way.clear()
+        self._servers.begin()
         self._is_log_new = True
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
                     await self._absorb()
                     self._read_log()
-                    self._start_tries(group)
+                    now_s = asyncio.get_running_loop().time()
+                    self._servers.start(group, now_s, functools.partial(self._is_known_from_others, now_s=now_s))
                     self._start_handshakes(group)
                     self._note_begun()
-                    await asyncio.sleep(TICK_S if self._queue or self._turns.waiting else REST_S)
+                    await asyncio.sleep(TICK_S if self._servers.waiting or self._turns.waiting else REST_S)
         finally:
             self._log.close()
 
@@ -208,16 +174,14 @@ class Prober:
                     await asyncio.sleep(0)
                 known = self._looks.site(host)
                 if is_gate_moved or (known is not site and known != site):
-                    for key in self._looks.put(site, desired.globals):
-                        self._queue[key] = None
+                    self._servers.add(self._looks.put(site, desired.globals))
                     for name in probe_targets.handshake_names(site):
                         self._turns.add_new((host, name))
                 if moved and any(target.pool in moved for target in probe_targets.targets_of(site)):
-                    for key in self._looks.keys(host):
-                        self._queue[key] = None
+                    self._servers.add(self._looks.keys(host))
             self._forget()
             if self._absorbed is None:
-                self._not_begun = [*self._queue, *self._turns.waiting]
+                self._not_begun = [*self._servers.waiting, *self._turns.waiting]
             self._absorbed = desired
             self._turns.follow(
                 (host, name) for host, site in wanted.items() for name in probe_targets.handshake_names(site)
@@ -226,7 +190,7 @@ class Prober:
     def _note_begun(self) -> None:
         """Ten thousand sites take minutes until each had its first look."""
         if self._not_begun is not None and self._all_begun_s is None:
-            waiting = (self._queue, self._turns.waiting)
+            waiting = (self._servers.waiting, self._turns.waiting)
             while self._not_begun and not any(self._not_begun[-1] in one for one in waiting):
                 self._not_begun.pop()
             if not self._not_begun:
@@ -236,97 +200,45 @@ class Prober:
         """What is of no use any more."""
         now_s = asyncio.get_running_loop().time()
         self._tried = {place: known for place, known in self._tried.items() if now_s - known[0] <= REUSED_S}
-        self._tried_at = {key: at for key, at in self._tried_at.items() if self._looks.aim(key) is not None}
-        self._troubles.forget(lambda key: self._looks.aim(key) is not None)
+        self._servers.forget(lambda key: self._looks.aim(key) is not None)
 
     # --- servers ---------------------------------------------------------------------------------------------------
 
-    def _start_tries(self, group: asyncio.TaskGroup) -> None:
-        now_s = asyncio.get_running_loop().time()
-        left = TRIES_PER_TICK
-        while self._queue and left:
-            self._queue.pop(key := next(iter(self._queue)))
-            if self._is_known_from_others(key, now_s):
-                continue
-            left -= 1
-            group.create_task(self._try(key), name=f"try {key}")
-        for key in self._pauses.due(now_s) if left else ():
-            if not left:
-                break
-            if self._looks.aim(key) is None:
-                self._pauses.forget(key)
-            elif key not in self._under_way:
-                left -= 1
-                group.create_task(self._try(key), name=f"try {key}")
+    def find_target(self, key: observations.Key) -> model.Aim | None:
+        return self._looks.aim(key)
 
-    def _is_known_from_others(self, key: observations.Key, now_s: float) -> bool:
+    def find_servers(self, key: observations.Key) -> tuple[model.ServerLook, ...]:
+        return self._looks.servers(key)
+
+    async def try_target(self, aim: model.Aim) -> tuple[server_turns.Finding, ...]:
+        def explain(_: str, found: server_answers.ServerFinding) -> server_answers.ServerFinding:
+            return server_answers.of_judge(found) if aim.is_judge else found
+
+        gate = probe_targets.find_gate(self._looks.site(aim.host), self._desired)
+        absent_as = "(no container)" if aim.is_pool else aim.written
+        return await self._probe.run(aim, explain, absent_as=absent_as, gate=gate)
+
+    def note_tried(
+        self, key: observations.Key, aim: model.Aim, found: tuple[server_turns.Finding, ...], now_s: float
+    ) -> None:
+        self._tried[probe_targets.server_of(aim)] = (now_s, found)
+        self._note(key, found, now_s)
+
+    def _is_known_from_others(self, key: observations.Key, *, now_s: float) -> bool:
         """Of very many routes to one server, one is tried."""
         aim = self._looks.aim(key)
         if aim is None:
             return True
         known = self._tried.get(probe_targets.server_of(aim))
-        if len(self._queue) < MANY or known is None or now_s - known[0] > REUSED_S:
+        if len(self._servers.waiting) < MANY or known is None or now_s - known[0] > REUSED_S:
             return False
         self._note(key, [(server, server_answers.of_place(found)) for server, found in known[1]], now_s)
         return True
 
-    async def _try(self, key: observations.Key, *, is_requested: bool = False) -> None:
-        """Never raises but when cancelled."""
-        aim = self._looks.aim(key)
-        if aim is None or (key in self._under_way and not is_requested):
-            return
-        self._under_way.add(key)
-        try:
-            found = await self._find(aim)
-            if any(one.trouble is not None for _, one in found) and not is_requested and not self._looks.servers(key):
-                await asyncio.sleep(AGAIN_S)  # it was just added, and may be about to start
-                found = await self._find(aim)
-            now_s = asyncio.get_running_loop().time()
-            self._tried[probe_targets.server_of(aim)] = (now_s, found)
-            self._note(key, found, now_s)
-        except asyncio.CancelledError:
-            self._queue[key] = None  # its own turn may have passed meanwhile
-            raise
-        except Exception:
-            log.error("a server could not be tried", host=key[0], stack=traceback.format_exc())  # noqa: TRY400
-        finally:
-            self._under_way.discard(key)
-
-    async def _find(self, aim: model.Aim) -> tuple[tuple[str, server_answers.ServerFinding], ...]:
-        """What is found of each server behind one target."""
-        if aim.service is None:
-            return (await self._try_endpoint(aim, aim.endpoint),)
-        endpoints = self._find_endpoints(aim.service)[:MOST_ENDPOINTS]
-        if not endpoints:
-            found = server_answers.absent(aim)
-            found = server_answers.of_judge(found) if aim.is_judge else found
-            return ((aim.written if not aim.is_pool else "(no container)", found),)
-        return tuple(await asyncio.gather(*(self._try_endpoint(aim, one) for one in endpoints)))
-
-    async def _try_endpoint(
-        self, aim: model.Aim, endpoint: model.Endpoint | None
-    ) -> tuple[str, server_answers.ServerFinding]:
-        one = server_tries.ServerProbe(
-            aim=aim,
-            endpoint=endpoint,
-            contexts=self._contexts,
-            machine=self._machine,
-            gate=probe_targets.find_gate(self._looks.site(aim.host), self._desired),
-        )
-        found = await one.run()
-        return one.server, server_answers.of_judge(found) if aim.is_judge else found
-
-    def _note(
-        self,
-        key: observations.Key,
-        found: collections.abc.Sequence[tuple[str, server_answers.ServerFinding]],
-        now_s: float,
-    ) -> None:
-        self._tried_at[key] = now_s
+    def _note(self, key: observations.Key, found: collections.abc.Sequence[server_turns.Finding], now_s: float) -> None:
         was_bad = any(one.trouble is not None for one in self._looks.servers(key))
-        is_bad = self._looks.note_servers(key, found, self._clock.now())
-        self._pauses.note(key, now_s, is_bad=is_bad)
-        self._troubles.note(key, self._looks.servers(key))
+        self._looks.note_servers(key, found, self._clock.now())
+        is_bad = self._servers.note(key, self._looks.servers(key), now_s, logged_as=key)
         if was_bad or is_bad:  # what follows is a look at everything
             self._changed()
 
@@ -345,10 +257,8 @@ class Prober:
         """With every listener. Never raises but when cancelled."""
         try:
             for address, only_rsa in itertools.product(self._listeners(host), (False, True)):
-                found = await self._shake_once(host, name, address, only_rsa=only_rsa)
-                if found is not None:
-                    await asyncio.sleep(AGAIN_S)
-                    found = await self._shake_once(host, name, address, only_rsa=only_rsa)
+                once = functools.partial(self._shake_once, host, name, address, only_rsa=only_rsa)
+                found = await server_turns.confirmed(once)
                 if host in self._live:
                     now = self._clock.now()
                     self._looks.note_handshake(host, str(address), name, found, now, only_rsa=only_rsa)
@@ -388,13 +298,5 @@ class Prober:
         place = self._looks.note_error(line, line.at.astimezone(datetime.UTC), left_out=left_out)
         if place is None or is_old:
             return
-        now_s = asyncio.get_running_loop().time()
-        for key in self._looks.keys(*place):
-            again_s = self._tried_at.get(key, -AFTER_ERROR_S) + AFTER_ERROR_S
-            if now_s < again_s:
-                # Not left out: it may have ended right after the last try, and no further request may come.
-                self._pauses.try_at(key, again_s)
-            else:
-                self._tried_at[key] = now_s
-                self._queue[key] = None
+        self._servers.note_error(self._looks.keys(*place), asyncio.get_running_loop().time())
         self._changed()

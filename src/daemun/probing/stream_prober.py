@@ -12,7 +12,7 @@ import asyncio
 import collections.abc
 import dataclasses
 import datetime
-import time
+import functools
 import traceback
 
 import structlog
@@ -20,16 +20,15 @@ import structlog
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.options import streams_option
-from daemun.core.served import served_judgement, server_answers, stream_errors, stream_judgement, stream_targets
+from daemun.core.served import served_judgement, stream_errors, stream_judgement, stream_targets
 from daemun.probing import (
     bound_addresses,
     error_log,
     expected_certificates,
     handshakes,
-    look_order,
-    prober,
+    observations,
     server_tries,
-    trouble_log,
+    server_turns,
 )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -39,11 +38,10 @@ LISTENERS_EVERY_S = 60.0
 SHAKE_EVERY_S = 60.0
 SHAKE_AGAIN_S = 5.0
 """A handshake that went as it should is made again after the first, one that did not after the second."""
-TRIES_PER_TICK = 6
 _STREAM = "stream "
 """In the log, before its name."""
 
-Key = tuple[str, str, int]
+Key = observations.Key
 """A stream's name, "", and the place of the server in it."""
 
 
@@ -79,7 +77,7 @@ class StreamProber:
         self,
         clock: ports.Clock,
         *,
-        find_endpoints: prober.FindEndpoints,
+        find_endpoints: server_turns.FindEndpoints,
         find_certificates: collections.abc.Callable[[], tuple[model.CertificateStatus, ...]],
         error_log_path: str,
         ca_bundle: str | None = None,
@@ -88,10 +86,8 @@ class StreamProber:
         changed: collections.abc.Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
-        self._find_endpoints = find_endpoints
+        self._probe = server_turns.TargetProbe(find_endpoints, ca_bundle=ca_bundle, machine=machine)
         self._expected = expected_certificates.ExpectedCertificates(find_certificates)
-        self._contexts = server_tries.Contexts(ca_bundle)
-        self._machine = machine
         self._has_ipv6 = has_ipv6
         self._changed = changed
         self._log = error_log.ErrorLog(error_log_path)
@@ -99,11 +95,8 @@ class StreamProber:
         self._pools: dict[str, model.Pool] = {}
         self._live: frozenset[str] = frozenset()
         self._listeners: dict[tuple[str, int, bool], str] = {}
-        self._queue: dict[Key, None] = {}
-        self._pauses = look_order.Pauses()
-        self._troubles = trouble_log.TroubleLog(time.monotonic)
-        self._tried_at_s: dict[Key, float] = {}
-        self._under_way: set[Key | str] = set()
+        self._servers = server_turns.ServerTurns(self, "stream")
+        self._shaken_now: set[str] = set()
         self._look_at_listeners_s = 0.0
         self._is_used = asyncio.Event()
         self._began_s: float | None = None
@@ -120,7 +113,7 @@ class StreamProber:
         for name, one in wanted.items():
             known = self._watched.get(name)
             if known is not None and known.one == one:
-                self._queue |= {key: None for key, aim in known.aims.items() if aim.service in moved}
+                self._servers.add(key for key, aim in known.aims.items() if aim.service in moved)
                 continue
             aims = {(name, "", place): aim for place, aim in enumerate(stream_targets.find_aims(one))}
             found = _Watched(one=one, aims=aims)
@@ -128,11 +121,10 @@ class StreamProber:
                 tried = {aim: known.servers[key] for key, aim in known.aims.items() if key in known.servers}
                 found.servers = {key: tried[aim] for key, aim in aims.items() if aim in tried}
             self._watched[name] = found
-            self._queue |= {key: None for key in aims if key not in found.servers}
+            self._servers.add(key for key in aims if key not in found.servers)
             self._look_at_listeners_s = 0.0
         self._listeners = stream_targets.find_listeners(one.one for one in self._watched.values())
-        self._tried_at_s = {key: at_s for key, at_s in self._tried_at_s.items() if self._aim(key) is not None}
-        self._troubles.forget(lambda key: self._aim((key[0].removeprefix(_STREAM), "", key[2])) is not None)
+        self._servers.forget(lambda key: self.find_target((key[0].removeprefix(_STREAM), "", key[2])) is not None)
         if self._watched:
             self._is_used.set()
         else:
@@ -161,7 +153,7 @@ class StreamProber:
         """What visitors do not get: of sites, and the streams; None: not everything was looked at yet."""
         if of_sites is None or not self._watched:
             return of_sites
-        if self._began_s is None or asyncio.get_running_loop().time() - self._began_s < prober.ALL_LOOKED_AT_S:
+        if self._began_s is None or asyncio.get_running_loop().time() - self._began_s < server_turns.ALL_LOOKED_AT_S:
             return None
         # A certificate that cannot be had has alarms of its own.
         bad = (one for one in certificates if one.state is not model.CertificateState.FAILING)
@@ -174,31 +166,15 @@ class StreamProber:
 
     async def probe(self, *, within_s: float) -> int:
         keys = [key for one in self._watched.values() for key in one.aims]
-        places, done = asyncio.Semaphore(prober.AT_ONCE), 0
-        work = [self._try(key, is_requested=True) for key in keys]
+        work = [self._servers.try_now(key, is_requested=True) for key in keys]
         work += [self._shake(name) for name, one in self._watched.items() if self._is_shaken(one)]
         work += [self._look_at_listeners()] if self._watched else []
-
-        async def limited(one: collections.abc.Awaitable[None]) -> None:
-            nonlocal done
-            async with places:
-                await one
-            done += 1
-
-        try:
-            async with asyncio.timeout(within_s), asyncio.TaskGroup() as group:
-                for one in work:
-                    group.create_task(limited(one))
-        except TimeoutError:
-            pass  # the rest has its turn
-        finally:
-            for one in work:  # those that had no turn
-                one.close()
-        return len(work) - done
+        return await server_turns.run_within(within_s, work)
 
     async def run(self) -> None:
         """Look until cancelled."""
-        self._under_way.clear()
+        self._servers.begin()
+        self._shaken_now.clear()
         log_read_first = True
         try:
             async with asyncio.TaskGroup() as group:
@@ -208,10 +184,10 @@ class StreamProber:
                     self._began_s = self._began_s or now_s
                     self._read_log(is_first=log_read_first)
                     log_read_first = False
-                    self._start_tries(group, now_s)
+                    self._servers.start(group, now_s)
                     for name, one in self._watched.items():
-                        if self._is_shaken(one) and now_s >= one.shake_at_s and name not in self._under_way:
-                            self._under_way.add(name)
+                        if self._is_shaken(one) and now_s >= one.shake_at_s and name not in self._shaken_now:
+                            self._shaken_now.add(name)
                             group.create_task(self._shake(name), name=f"handshake of stream {name}")
                     if now_s >= self._look_at_listeners_s:
                         self._look_at_listeners_s = now_s + LISTENERS_EVERY_S
@@ -222,88 +198,26 @@ class StreamProber:
 
     # --- servers ---------------------------------------------------------------------------------------------------
 
-    def _aim(self, key: Key) -> model.Aim | None:
+    def find_target(self, key: Key) -> model.Aim | None:
         found = self._watched.get(key[0])
         return None if found is None else found.aims.get(key)
 
-    def _start_tries(self, group: asyncio.TaskGroup, now_s: float) -> None:
-        chosen = list(self._queue)[:TRIES_PER_TICK]
-        for key in chosen:
-            del self._queue[key]
-        for key in self._pauses.due(now_s):
-            if self._aim(key) is None:
-                self._pauses.forget(key)
-            elif len(chosen) < TRIES_PER_TICK and key not in chosen:
-                chosen.append(key)
-        for key in chosen:
-            group.create_task(self._try(key), name=f"try stream {key[0]}")
-
-    async def _try(self, key: Key, *, is_requested: bool = False) -> None:
-        """Never raises but when cancelled."""
-        aim = self._aim(key)
-        if aim is None or (key in self._under_way and not is_requested):
-            return
-        self._under_way.add(key)
-        try:
-            found = await self._find(aim)
-            if any(one.trouble is not None for _, one in found) and not is_requested and not self._servers(key):
-                await asyncio.sleep(prober.AGAIN_S)  # it was just added, and may be about to start
-                found = await self._find(aim)
-            self._note(key, aim, found)
-        except asyncio.CancelledError:
-            self._queue[key] = None
-            raise
-        except Exception:
-            log.error("a server could not be tried", stream=key[0], stack=traceback.format_exc())  # noqa: TRY400
-        finally:
-            self._under_way.discard(key)
-
-    async def _find(self, aim: model.Aim) -> list[tuple[str, server_answers.ServerFinding]]:
-        if aim.service is None:
-            return [await self._try_endpoint(aim, aim.endpoint)]
-        endpoints = self._find_endpoints(aim.service)[: prober.MOST_ENDPOINTS]
-        if not endpoints:
-            return [(aim.written, stream_targets.of_stream(aim, aim.written, server_answers.absent(aim)))]
-        return list(await asyncio.gather(*(self._try_endpoint(aim, one) for one in endpoints)))
-
-    async def _try_endpoint(
-        self, aim: model.Aim, endpoint: model.Endpoint | None
-    ) -> tuple[str, server_answers.ServerFinding]:
-        one = server_tries.ServerProbe(aim=aim, endpoint=endpoint, contexts=self._contexts, machine=self._machine)
-        return one.server, stream_targets.of_stream(aim, one.server, await one.run())
-
-    def _servers(self, key: Key) -> tuple[model.ServerLook, ...]:
+    def find_servers(self, key: Key) -> tuple[model.ServerLook, ...]:
         found = self._watched.get(key[0])
         return () if found is None else found.servers.get(key, ())
 
-    def _note(
-        self, key: Key, aim: model.Aim, found: collections.abc.Iterable[tuple[str, server_answers.ServerFinding]]
-    ) -> None:
-        if self._aim(key) != aim:
+    async def try_target(self, aim: model.Aim) -> tuple[server_turns.Finding, ...]:
+        explain = functools.partial(stream_targets.of_stream, aim)
+        return await self._probe.run(aim, explain, absent_as=aim.written)
+
+    def note_tried(self, key: Key, aim: model.Aim, found: tuple[server_turns.Finding, ...], now_s: float) -> None:
+        if self.find_target(key) != aim:
             return  # it is another one meanwhile
-        now, before = self._clock.now(), {one.server: one for one in self._servers(key)}
-        was_bad = any(one.trouble is not None for one in before.values())
-        looks = []
-        for server, one in found:
-            known = before.get(server)
-            since = known.since if known is not None and known.trouble is not None else now
-            looks.append(
-                model.ServerLook(
-                    server=server,
-                    at=now,
-                    trouble=one.trouble,
-                    cause=one.cause,
-                    cure=one.cure,
-                    since=since if one.trouble is not None else None,
-                )
-            )
-        is_bad = any(one.trouble is not None for one in looks)
-        self._watched[key[0]].servers[key] = tuple(looks)
-        now_s = asyncio.get_running_loop().time()
-        self._tried_at_s[key] = now_s
-        self._pauses.note(key, now_s, is_bad=is_bad)
-        self._troubles.note((f"{_STREAM}{key[0]}", "/", key[2]), looks)
-        if was_bad or is_bad:
+        before = self.find_servers(key)
+        looks = observations.follow_servers(before, found, self._clock.now())
+        self._watched[key[0]].servers[key] = looks
+        is_bad = self._servers.note(key, looks, now_s, logged_as=(f"{_STREAM}{key[0]}", "/", key[2]))
+        if is_bad or any(one.trouble is not None for one in before):
             self._changed()
 
     # --- listeners -------------------------------------------------------------------------------------------------
@@ -333,10 +247,7 @@ class StreamProber:
                 return
             bad: dict[str, model.HandshakeLook] = {}
             for address in self._visited(watched.one):
-                found = await self._shake_once(host, address)
-                if found is not None:
-                    await asyncio.sleep(prober.AGAIN_S)  # a change may just be under way
-                    found = await self._shake_once(host, address)
+                found = await server_turns.confirmed(functools.partial(self._shake_once, host, address))
                 if found is not None:
                     before = watched.bad.get(found.listener)
                     bad[found.listener] = found if before is None else dataclasses.replace(found, at=before.at)
@@ -348,7 +259,7 @@ class StreamProber:
         except Exception:
             log.error("a handshake could not be tried", stream=name, stack=traceback.format_exc())  # noqa: TRY400
         finally:
-            self._under_way.discard(name)
+            self._shaken_now.discard(name)
 
     def _visited(self, one: streams_option.NamedStream) -> tuple[model.Address, ...]:
         found = (handshakes.reached_at(address, has_ipv6=self._has_ipv6) for address in one.stream.listen)
@@ -385,12 +296,5 @@ class StreamProber:
         )
         if is_old:
             return
-        now_s = asyncio.get_running_loop().time()
-        for key in watched.aims:
-            again_s = self._tried_at_s.get(key, -prober.AFTER_ERROR_S) + prober.AFTER_ERROR_S
-            if now_s < again_s:
-                self._pauses.try_at(key, again_s)
-            else:
-                self._tried_at_s[key] = now_s
-                self._queue[key] = None
+        self._servers.note_error(watched.aims, asyncio.get_running_loop().time())
         self._changed()
