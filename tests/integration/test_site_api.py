@@ -204,3 +204,11 @@ async def test_a_look_needs_the_right_to_change_and_is_noted(house: Gate) -> Non
     assert answer.json() == {"left": 0}
     assert house.gate.probed == ["a.test"]
     assert [(one.status, one.target) for one in house.operators.noted] == [(403, ""), (200, "a.test")]
+
+
+async def test_a_purge(house: Gate) -> None:
+    assert (await house.client.request("POST", "/sites/a.test/purge", role="change", json={})).json() == {"purged": 0}
+    answer = await house.client.request("POST", "/sites/a.test/purge", role="change", json={"path": "blog"})
+    assert answer.status_code == 409
+    assert "begins with a slash" in answer.json()["error"]
+    assert [one.target for one in house.operators.noted] == ["a.test", "a.testblog"]

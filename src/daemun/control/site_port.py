@@ -18,6 +18,11 @@ class SiteRecords(typing.Protocol):
         Raises: EnvironmentProblemError."""
         ...
 
+    def purge(self, host: str, path: str | None) -> int:
+        """Forget answers that are kept of a site, or of a path there as `daemun cache purge` takes it. Blocking.
+        Returns: how many. Raises: ConfigError, EnvironmentProblemError."""
+        ...
+
     def find_settings(self) -> model.Globals:
         """Of the whole gate, as they hold now."""
         ...

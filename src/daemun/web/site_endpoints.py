@@ -14,11 +14,12 @@ from daemun.core.certificates import certificate_choice
 from daemun.core.dashboard import access_rules, route_picture
 from daemun.core.texts import words
 from daemun.core.traffic import traffic_series, traffic_sums
-from daemun.web import container_json, endpoint, json_values, site_json
+from daemun.web import container_json, endpoint, json_values, request_body_json, site_json
 
 _LOOK, _CHANGE = dashboard_roles.Role.LOOK, dashboard_roles.Role.CHANGE
 _MOST_ROUTES = 50
 """In the list of who was used most."""
+_LONGEST_TARGET = 300
 
 Json = dict[str, typing.Any]
 
@@ -84,6 +85,15 @@ def endpoints(gate: gate_port.GatePort, records: site_port.SiteRecords) -> tuple
             summary="Look at a site now, as a visitor would",
             handler=handlers.probe,
             answer="`left`: how much was not looked at in time.",
+        ),
+        endpoint.ApiEndpoint(
+            method="POST",
+            path="/sites/{host}/purge",
+            needs=_CHANGE,
+            summary="Forget the answers that are kept of a site",
+            handler=handlers.purge,
+            body=(endpoint.Parameter(name="path", meaning="that path alone; /blog/* for all that begin so"),),
+            answer="`purged`: how many.",
         ),
     )
 
@@ -168,6 +178,12 @@ class _Handlers:
         _, item = find(self._gate, call.path("host"))
         call.target = item.site.host
         return {"left": await self._gate.probe(item.site.host)}
+
+    async def purge(self, call: endpoint.Call) -> Json:
+        _, item = find(self._gate, call.path("host"))
+        path = request_body_json.take_optional_text(call.body, "path") or None
+        call.target = f"{item.site.host}{path or ''}"[:_LONGEST_TARGET]
+        return {"purged": await asyncio.to_thread(self._records.purge, item.site.host, path)}
 
 
 def find(gate: gate_port.GatePort, host: str) -> tuple[gate_port.GateStatus, model.SiteStatus]:

@@ -9,9 +9,6 @@ import typer
 from daemun import causes, errors, settings
 from daemun.cli import command_groups, common_options, control_client, host_names, json_answer, output
 
-if typing.TYPE_CHECKING:
-    from daemun.nginx import cache_files
-
 group = command_groups.make_group("cache", about="Answers that the gate keeps for everybody (`cache`).")
 Place = typing.Annotated[
     str,
@@ -29,19 +26,12 @@ Path = typing.Annotated[
 @common_options.with_settings
 def purge(chosen: settings.Settings, place: Place, path: Path = None) -> None:
     """Forget what is kept of a site, of one of its names, or of a path there. Needs no daemon; nothing is dropped."""
-    from daemun.core.texts import names
-    from daemun.nginx import cache_files
+    from daemun.nginx import cache_files, cache_rules
 
     host, path = _parse(place, path)
     json_answer.note(host=host, path=path)
-    is_path = _make_rule(path)
-    site = names.variable_suffix(host, "")
-
-    def is_meant(one: cache_files.CacheKey) -> bool:
-        return (one.host == host or one.site == site) and is_path(one)
-
     try:
-        count = cache_files.purge(chosen.layout.answers, is_meant)
+        count = cache_files.purge(chosen.layout.answers, cache_rules.make_rule(host, path))
     except FileNotFoundError:
         _check_state(chosen)
         count = 0
@@ -112,33 +102,3 @@ def _find_known(chosen: settings.Settings) -> tuple[str, ...]:
         if desired is not None and not configuration.unseen(chosen, desired):
             return tuple(name for site in desired.sites for name in site.names)
     return ()
-
-
-def _make_rule(path: str | None) -> "typing.Callable[[cache_files.CacheKey], bool]":
-    """Whether what is kept is meant by a path. Raises: ConfigError."""
-    from daemun.core.texts import words
-    from daemun.nginx import cache_files
-
-    if path is None:
-        return lambda _: True
-    if not path.startswith("/"):
-        raise errors.ConfigError(
-            f"cannot purge {words.quoted(path)}: expected a path that begins with a slash, such as /blog/*"
-        )
-    wanted, mark, query = path.partition("?")
-    is_prefix = wanted.endswith("*")
-    if "*" in wanted.removesuffix("*") or (is_prefix and mark):
-        raise errors.ConfigError(
-            f"cannot purge {words.quoted(path)}: a * stands for all that begin so, at the end alone, as in /blog/*; "
-            "write %2A for one that belongs to the path"
-        )
-    if is_prefix:
-        if cache_files.leads_up(wanted):
-            raise errors.ConfigError(
-                f"cannot purge {words.quoted(path)}: with a * the path has no segment . or ..; write the one that is "
-                "meant, such as /blog/*"
-            )
-        prefix = cache_files.normal_path(wanted.removesuffix("*"))
-        return lambda one: one.path.startswith(prefix)
-    exact = cache_files.normal_path(wanted)
-    return lambda one: one.path == exact and (not mark or one.query == query)
