@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "frontend"
 VENDOR = ROOT / "src/daemun/dashboard/static/vendor"
 STAMP = VENDOR / ".built"
-_INPUTS = ("package.json", "package-lock.json", ".npmrc", "editor.js")
+_INPUTS = ("package.json", "package-lock.json", ".npmrc", "completion.js", "editor.js")
 _EXTENSIONS = ("hx-csp", "hx-sse")
 
 

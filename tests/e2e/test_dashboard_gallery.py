@@ -3,11 +3,8 @@
 import collections.abc
 import json
 import pathlib
-import socket
-import threading
 
 import pytest
-import uvicorn
 
 from tests.support import axe, browser, gallery
 
@@ -32,19 +29,11 @@ _COVERED = """(() => [...document.querySelectorAll("main :is(a, button, input, s
 """What can be pressed, and has something else in front of it."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address() -> collections.abc.Iterator[str]:
     """Of the gallery on a server of its own."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(gallery.app(), log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()
+    with gallery.serve() as url:
+        yield url
 
 
 async def _visit(page: browser.Page, url: str, *, width: int = 1280, scheme: str = "light") -> None:
@@ -53,10 +42,7 @@ async def _visit(page: browser.Page, url: str, *, width: int = 1280, scheme: str
     colours = [{"name": "prefers-color-scheme", "value": scheme}]
     await page.call("Emulation.setEmulatedMedia", features=colours)
     await page.call("Page.enable")
-    noted = (
-        "window.refused = []; document.addEventListener('securitypolicyviolation', (e) => refused.push(e.blockedURI))"
-    )
-    await page.call("Page.addScriptToEvaluateOnNewDocument", source=noted)
+    await page.call("Page.addScriptToEvaluateOnNewDocument", source=gallery.NOTE_REFUSED)
     await page.call("Page.navigate", url=url)
     await page.until("document.readyState === 'complete' && document.querySelector('traffic-graph canvas') !== null")
 

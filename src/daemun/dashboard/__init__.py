@@ -4,6 +4,7 @@ page_texts         texts of pages in English and Korean, out of texts/LANGUAGE/A
 page_frame         what the frame around every page shows: who looks, the entry, messages, the command line
 page_environment   Jinja with all that templates use: filters, addresses of assets
 list_view          a sorted list in pages, with its state in the address
+completion         what the editor of daemun.yaml completes, out of its JSON Schema
 form_body          forms that a page sent back, and where they may lead
 figures            numbers, times and lines as they are written and drawn; no I/O
 static             the style, the scripts of our own, and those of others (static/vendor, built by scripts/frontend.py)

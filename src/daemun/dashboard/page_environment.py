@@ -14,6 +14,36 @@ STATIC = "/static"
 """Where the files of the folder static are, by the names that `asset` gives."""
 
 
+_EDITOR_WORDS = {
+    "Find": "editor.find",
+    "Replace": "editor.replace_word",
+    "next": "editor.next",
+    "previous": "editor.previous",
+    "all": "editor.all",
+    "match case": "editor.match_case",
+    "regexp": "editor.regexp",
+    "by word": "editor.by_word",
+    "replace": "editor.replace",
+    "replace all": "editor.replace_all",
+    "close": "editor.close",
+    "current match": "editor.current_match",
+    "on line": "editor.on_line",
+    "Go to line": "editor.go_to_line",
+    "go": "editor.go",
+    "replaced $ matches": "editor.replaced",
+    "replaced match on line $": "editor.replaced_line",
+    "folded code": "editor.folded",
+    "unfold": "editor.unfold",
+    "to": "editor.to",
+    "Diagnostics": "editor.diagnostics",
+    "No diagnostics": "editor.no_diagnostics",
+    "Completions": "editor.completions",
+    "Selection deleted": "editor.deleted",
+    "Control character": "editor.control",
+}
+"""CodeMirror's own words (its phrases) -> their texts."""
+
+
 @functools.cache
 def asset(name: str) -> str:
     """The address of a file of the folder static. It changes with the content, so that browsers may keep it for ever.
@@ -22,6 +52,11 @@ def asset(name: str) -> str:
     """
     digest = hashlib.sha256(package_data.read_bytes(f"dashboard/static/{name}")).hexdigest()[:12]
     return f"{STATIC}/{name}?v={digest}"
+
+
+def editor_words(texts: page_texts.Texts) -> dict[str, str]:
+    """CodeMirror's own words in the page's language (codemirror.net/docs/ref/#state.EditorState^phrases)."""
+    return {word: texts(key) for word, key in _EDITOR_WORDS.items()}
 
 
 def make() -> jinja2.Environment:
@@ -47,6 +82,7 @@ def make() -> jinja2.Environment:
         polylines=figures.polylines,
         graph_rows=figures.graph_rows,
         span=figures.span,
+        editor_words=editor_words,
         entries=page_frame.ENTRIES,
         languages=page_texts.LANGUAGES,
     )

@@ -1,9 +1,14 @@
 """Every component of the dashboard's pages on one page, rendered by Jinja alone, and served as the dashboard does."""
 
+import collections.abc
+import contextlib
 import datetime
+import json
 import math
 import pathlib
 import secrets
+import socket
+import threading
 import typing
 
 import jinja2
@@ -12,11 +17,24 @@ import starlette.requests
 import starlette.responses
 import starlette.routing
 import starlette.staticfiles
+import uvicorn
 
-from daemun.dashboard import list_view, page_environment, page_frame, page_texts
+from daemun.dashboard import completion, form_body, list_view, page_environment, page_frame, page_texts
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"`{{7*7}}</script>\u202e"
+FILE = f"""\
+# The sites of this machine. {HOSTILE}
+sites:
+  wiki.test: localhost
+  chat.test:
+    routes:
+      /: http://127.0.0.1:3000
+"""
+NOTE_REFUSED = """window.refused = [];
+document.addEventListener("securitypolicyviolation", (event) => refused.push(event.blockedURI));"""
+"""A script for a browser's tab: what the policy refused is in `refused`."""
 NOW = datetime.datetime(2026, 11, 30, 9, 10, 11, tzinfo=datetime.UTC)
+_SCHEMA = pathlib.Path(__file__).parents[3] / "docs/daemun.schema.json"
 TEMPLATE = pathlib.Path(__file__).with_name("gallery.html")
 _STATIC = pathlib.Path(page_environment.__file__).with_name("static")
 
@@ -30,6 +48,18 @@ def environment() -> jinja2.Environment:
 
 def render(language: str = "en", nonce: str = "n0nce", **changes: typing.Any) -> str:
     """The page. changes: of the frame."""
+    page = _frame(language, nonce, changes)
+    return page_environment.render(environment(), TEMPLATE.name, page, now=NOW, **_values(page_texts.Texts(language)))
+
+
+def render_editor(language: str = "en", nonce: str = "n0nce") -> str:
+    """The page with the editor of daemun.yaml."""
+    page = _frame(language, nonce, {"messages": ()})
+    problems = [{"severity": "error", "message": f"target: {HOSTILE}", "line": 3, "column": 14}]
+    return page_environment.render(environment(), "editor_page.html", page, now=NOW, text=FILE, problems=problems)
+
+
+def _frame(language: str, nonce: str, changes: dict[str, typing.Any]) -> page_frame.Frame:
     frame: dict[str, typing.Any] = {
         "language": language,
         "nonce": nonce,
@@ -48,8 +78,7 @@ def render(language: str = "en", nonce: str = "n0nce", **changes: typing.Any) ->
             page_frame.Message(tone=page_frame.Tone.FAILED, text="nginx refused it", details=f"{HOSTILE}\nline 2"),
         ),
     }
-    page = page_frame.Frame(**(frame | changes))
-    return page_environment.render(environment(), "gallery.html", page, now=NOW, **_values(page_texts.Texts(language)))
+    return page_frame.Frame(**(frame | changes))
 
 
 def _values(texts: page_texts.Texts) -> dict[str, typing.Any]:
@@ -122,11 +151,28 @@ def app() -> starlette.applications.Starlette:
         lines = "".join(f"id: {number}\ndata: event {number}\n\n" for number in (1, 2))
         return starlette.responses.Response(lines, media_type="text/event-stream")
 
+    def editor(request: starlette.requests.Request) -> starlette.responses.Response:
+        nonce, headers = _nonce(styles=True)
+        html = render_editor(request.query_params.get("language", "en"), nonce)
+        return starlette.responses.HTMLResponse(html, headers=headers)
+
+    async def check(request: starlette.requests.Request) -> starlette.responses.Response:
+        text = (await form_body.read_form(request))["text"]
+        found = [number for number, line in enumerate(text.splitlines(), start=1) if "wrong" in line]
+        problems = [{"severity": "warning", "message": f"line {line} is wrong", "line": line} for line in found]
+        return starlette.responses.JSONResponse({"problems": problems})
+
+    def schema(request: starlette.requests.Request) -> starlette.responses.Response:
+        return starlette.responses.JSONResponse(completion.reduce_schema(json.loads(_SCHEMA.read_text())))
+
     static = starlette.staticfiles.StaticFiles(directory=_STATIC)
     routes = [
         starlette.routing.Route("/", page),
         starlette.routing.Route("/part/{number:int}", part),
         starlette.routing.Route("/events", events),
+        starlette.routing.Route("/editor", editor),
+        starlette.routing.Route("/check", check, methods=["POST"]),
+        starlette.routing.Route("/schema", schema),
         starlette.routing.Mount(page_environment.STATIC, static),
     ]
     return starlette.applications.Starlette(routes=routes)
@@ -141,6 +187,21 @@ _PART = """\
 """
 
 
-def _nonce() -> tuple[str, dict[str, str]]:
+def _nonce(*, styles: bool = False) -> tuple[str, dict[str, str]]:
     nonce = secrets.token_urlsafe(16)
-    return nonce, {"Content-Security-Policy": page_frame.content_security_policy(nonce)}
+    return nonce, {"Content-Security-Policy": page_frame.content_security_policy(nonce, styles=styles)}
+
+
+@contextlib.contextmanager
+def serve() -> collections.abc.Iterator[str]:
+    """`app` on a server of its own: its address, until the block ends."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app(), log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
