@@ -3,6 +3,8 @@ the test controls."""
 
 import asyncio
 import collections.abc
+import contextlib
+import dataclasses
 import datetime
 import os
 import pathlib
@@ -12,12 +14,14 @@ import pytest
 
 from daemun.control import gate_port, history_port
 from daemun.core import model
+from daemun.core.options import catalogue, robots_option
 from daemun.core.plan import change_plan
 from daemun.sources import last_good_file, set_aside, yaml_file
 from daemun.sources.drafts import draft_book, draft_desk, draft_review
 from daemun.sources.history import history_book, history_recorder, past_files, trial
 from daemun.store import memory_store
 from daemun.web import edit_endpoints
+from daemun.wiring import target_tries
 from tests.support import fake_gate, operator_client
 from tests.support.clock import FakeClock
 
@@ -85,7 +89,8 @@ class House(fake_gate.FakeGate):
         )
         self.parts = _Parts(self.main)
         self.desk = draft_desk.DraftDesk(self.store, self.main, self.trials, self, clock=self.clock, parts=self.parts)
-        self.client = operator_client.OperatorClient(edit_endpoints.endpoints(self.desk, self.trials))
+        tries = target_tries.TargetTries(lambda: None, lambda: None)
+        self.client = operator_client.OperatorClient(edit_endpoints.endpoints(self.desk, self.trials, tries))
 
     def read_files(self) -> dict[str, bytes]:
         others = sorted(self.more.parent.glob("*.yaml"))
@@ -280,6 +285,168 @@ async def test_drafts_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch)
     await house.desk.edit("login:bob", [edit_endpoints._read_edit(ADD)])
     status, words = await house.client.fail("POST", "/draft/edits", {"edits": [ADD]})
     assert (status, "apply or discard" in words) == (422, True)
+
+
+# --- forms ---------------------------------------------------------------------------------------------------------
+
+
+def of_key(found: Json, key: str) -> Json:
+    return next(one for one in found["options"] if one["key"] == key)
+
+
+async def test_every_key_has_a_form(house: House) -> None:
+    await house.edit(
+        {"what": "set", "host": "a.test", "values": {"hsts": {"max_age": "1d"}, "aliases": ["www.a.test"]}},
+        {"what": "set", "values": {"defaults": {"trailing_slash": "add"}}},
+    )
+    gate = await house.client.get("/options")
+    listen = of_key(gate, "listen")
+    assert (listen["control"], listen["source"], listen["value"]) == ("yaml", None, None)
+    assert [one["key"] for one in listen["keys"]] == ["http", "https", "proxy_protocol"]
+    secret = of_key(gate, "crowdsec")
+    assert (secret["text"], secret["holds_secret"]) == ('url: http://127.0.0.1:1\nkey: "(hidden 1)"', True)
+    assert (secret["file"], secret["line"]) == ("daemun.yaml", 2)
+    site = await house.client.get("/options?host=a.test", role="change")
+    assert (site["file"], site["line"], site["containers"]) == ("daemun.yaml", 7, [])
+    assert [(one["path"], one["to"]) for one in site["routes"]] == [("/", "http://127.0.0.1:1")]
+    hsts = of_key(site, "hsts")
+    assert (hsts["text"], hsts["source"], hsts["line"]) == ("max_age: 1d", "file", 9)
+    assert of_key(site, "aliases")["text"] == "www.a.test"
+    slash = of_key(site, "trailing_slash")
+    assert (slash["source"], slash["text"], slash["choices"]) == ("defaults", "add", ["add", "remove", "keep"])
+    assert all(one["help"] and one["control"] for one in site["options"])
+    route = await house.client.get("/options?host=c.test&path=/")
+    target = of_key(route, "to")
+    assert (target["text"], target["file"], target["line"]) == ("http://127.0.0.1:3", "sites/c.yaml", 2)
+    for query in ("host=nowhere.test", "host=a.test&path=/no", "host=a.test%0Ab"):
+        assert (await house.client.fail("GET", f"/options?{query}"))[0] == 422
+    assert (await house.client.fail("GET", "/options?host=a.test&index=x"))[0] == 400
+
+
+async def test_what_somebody_wrote_into_a_form(house: House) -> None:
+    inputs = {
+        "aliases": "www.a.test\r\n\r\n shop.test ",
+        "hsts": "max_age: 1d\r\npreload: false\r\n",
+        "redirect_status": "307",
+        "http": "serve",
+        "underscores_in_headers": "true",
+        "nginx": "add_header X-A b;\r\nadd_header X-C d;\r\n",
+        "trailing_slash": "",
+    }
+    await house.edit(
+        {"what": "set", "host": "a.test", "inputs": inputs},
+        {"what": "set", "host": "b.test", "path": "/", "inputs": {"to": "http://127.0.0.1:7", "max_body": "3m"}},
+    )
+    text = await house.text()
+    for line in (
+        "    aliases: [www.a.test, shop.test]\n",
+        "    hsts:\n      max_age: 1d\n      preload: false\n",
+        "    redirect_status: 307\n",
+        "    underscores_in_headers: true\n",
+        "    nginx: |\n      add_header X-A b;\n      add_header X-C d;\n",
+        "      to: http://127.0.0.1:7\n      max_body: 3m\n",
+    ):
+        assert line in text
+    await house.edit({"what": "set", "host": "a.test", "inputs": {"hsts": " ", "nginx": "", "aliases": ""}})
+    assert not {"hsts", "nginx", "aliases"} & {
+        line.strip().partition(":")[0] for line in (await house.text()).split("\n")
+    }
+
+
+@pytest.mark.parametrize(
+    ("inputs", "cause"),
+    [
+        ({"hsts": "max_age: [1"}, "cannot read"),
+        ({"hsts": "max_age: 1d\n}\nsites: {evil.test: http://e}"}, "hsts"),
+        ({"hsts": "---\na: 1\n---\nb: 2"}, "cannot read"),
+        ({"request_headers": "X-A: &a [*a]"}, "request_headers"),
+        ({"request_headers": "X-A: (hidden 1)"}, "(hidden)"),
+        ({"request_headers": "x" * 200_000}, "more than"),
+        ({"redirect_status": "9"}, "redirect_status"),
+    ],
+)
+async def test_forms_that_are_filled_in_wrong_change_nothing(house: House, inputs: Json, cause: str) -> None:
+    edit = {"what": "set", "host": "a.test", "inputs": inputs}
+    status, words = await house.client.fail("POST", "/draft/edits", {"edits": [edit]})
+    assert (status, cause in words) == (422, True), words
+    assert await house.text() == MAIN
+
+
+async def test_variables_stay_as_they_are_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a form nor the file gets what the daemon's environment holds."""
+    monkeypatch.setenv("OWN_HOST", "value-of-the-environment")
+    header = {"request_headers": "X-Own: ${OWN_HOST}"}
+    await house.edit({"what": "set", "host": "a.test", "inputs": header})
+    assert 'X-Own: "${OWN_HOST}"' in await house.text()
+    found = await house.client.get("/options?host=a.test", role="change")
+    assert of_key(found, "request_headers")["value"] == {"X-Own": "${OWN_HOST}"}
+    assert "value-of-the-environment" not in str(found)
+
+
+async def test_a_site_of_a_container_is_shown_with_it(house: House) -> None:
+    origin = model.Origin(source="docker", place="container web-1")
+    site = fake_gate.proxy_site("web.test")
+    route = dataclasses.replace(
+        site.routes[0], origin=origin, options=catalogue.values(robots_option.OPTION.set(robots_option.Robots.NONE))
+    )
+    house.told = dataclasses.replace(
+        house.told, sites=(fake_gate.live(dataclasses.replace(site, origin=origin, routes=(route,))),)
+    )
+    found = await house.client.get("/options?host=web.test")
+    assert (found["file"], found["containers"]) == (None, ["container web-1"])
+    assert [(one["path"], one["container"]) for one in found["routes"]] == [("/", "container web-1")]
+    found = await house.client.get("/options?host=web.test&path=/")
+    assert (of_key(found, "to")["source"], of_key(found, "to")["value"]) == ("container web-1", "http://127.0.0.1:9000")
+    assert (await house.client.fail("GET", "/options?host=web.test&path=/no"))[0] == 422
+
+
+# --- trying a target -----------------------------------------------------------------------------------------------
+
+
+async def test_a_target_is_tried(house: House) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HEAD /")
+            writer.write(b"HTTP/1.1 204 No Content\r\nX-Secret: s3cret\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    body = {"target": f"http://127.0.0.1:{port}", "host": "a.test"}
+    found = await house.send("POST", "/targets/try", body)
+    assert found["works"] is True
+    assert [(one["server"], one["status"]) for one in found["servers"]] == [(f"127.0.0.1:{port}", 204)]
+    assert "s3cret" not in str(found)
+    server.close()
+    await server.wait_closed()
+    found = await house.send("POST", "/targets/try", body)
+    (one,) = found["servers"]
+    assert (found["works"], one["works"], one["status"]) == (False, False, None)
+    assert one["cause"]
+    assert one["cure"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"target": "file:///etc/passwd", "host": "a.test"},
+        {"target": "http://x\r\nX-Evil: 1", "host": "a.test"},
+        {"target": "http://127.0.0.1:1", "host": "a.test\r\nX-Evil: 1"},
+        {"target": "http://127.0.0.1:99999", "host": "a.test"},
+        {"target": "/etc/passwd", "host": "a.test"},
+        {"target": "http://127.0.0.1:1", "host": "a.test", "path": "/" * 2000},
+        {"target": "gopher://x", "host": "a.test"},
+    ],
+)
+async def test_what_no_file_could_have_is_not_tried(house: House, body: Json) -> None:
+    assert (await house.client.fail("POST", "/targets/try", body))[0] == 422
+
+
+async def test_tries_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target_tries, "MOST_AT_ONCE", 0)
+    status, words = await house.client.fail("POST", "/targets/try", {"target": "http://127.0.0.1:1", "host": "a.test"})
+    assert (status, "try again" in words) == (422, True)
 
 
 # --- review --------------------------------------------------------------------------------------------------------
@@ -523,6 +690,7 @@ async def test_who_may_look_changes_nothing(house: House) -> None:
         ("DELETE", "/draft"),
         ("POST", "/draft/review"),
         ("POST", "/draft/rebase"),
+        ("POST", "/targets/try"),
         ("POST", "/draft/apply"),
         ("POST", "/trial/keep"),
         ("POST", "/trial/undo"),

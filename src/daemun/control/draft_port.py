@@ -106,7 +106,8 @@ class DraftEdit:
 
     what: "add", "remove", "enable", "disable", "set" (keys of the gate, a site, or a route), "remove_route".
     host: None: the gate. path, index: of a route; index: of one of several of that path. file: in which a new site is
-    written; None: daemun.yaml. values: as JSON has them. unset: keys that are to go.
+    written; None: daemun.yaml. values: as JSON has them. inputs: as somebody wrote them into a form, "": the key is to
+    go. unset: keys that are to go.
     """
 
     what: str
@@ -117,6 +118,7 @@ class DraftEdit:
     app: str | None = None
     file: str | None = None
     values: collections.abc.Mapping[str, object] = dataclasses.field(default_factory=dict)
+    inputs: collections.abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
     unset: tuple[str, ...] = ()
 
 
@@ -139,6 +141,10 @@ class Drafts(typing.Protocol):
         """All of them, or none."""
         ...
 
+    async def describe(self, operator: str, *, host: str | None, path: str | None, index: int | None) -> Json:
+        """Every key of the gate, a site or a route with what it means, what is set in the draft, and where."""
+        ...
+
     async def discard(self, operator: str, name: str | None) -> DraftReport:
         """name: of one file; None: all."""
         ...
@@ -158,4 +164,24 @@ class Drafts(typing.Protocol):
 
         trial_s: it is undone after so long unless it is confirmed; None: it stays. version: of what was reviewed.
         Raises: DraftConflictError, DraftFaultError, StaleDraftError."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TriedServer:
+    """One address of a target. status: of its answer to one request that changes nothing; None: it has none, or is no
+    server of HTTP."""
+
+    server: str
+    works: bool
+    cause: str | None = None
+    cure: str | None = None
+    status: int | None = None
+
+
+class TargetTrier(typing.Protocol):
+    async def try_target(self, target: str, *, host: str, path: str) -> tuple[TriedServer, ...]:
+        """Try a server that is in no file yet, as nginx would reach it for the site. Empty: a name without addresses.
+
+        Raises: ConfigError for what no file could have, or when too many are tried at once."""
         ...

@@ -110,10 +110,11 @@ class Document:
         return Mark(start.line + line - 1, 1)
 
 
-def load(content: bytes | str, *, is_edited: bool = False) -> Document:
+def load(content: bytes | str, *, is_edited: bool = False, is_literal: bool = False) -> Document:
     """Read a file. Never raises: what is wrong is in `faults`, all duplicate keys at once.
 
-    is_edited: by a command, whose environment may be another than the daemon's: what it lacks is no fault.
+    is_edited: by a command, whose environment may be another than the daemon's: what it lacks is no fault. is_literal:
+    for people: variables of the environment stay as they are written.
     """
     document = Document()
     text = decode(content, document.faults)
@@ -129,7 +130,7 @@ def load(content: bytes | str, *, is_edited: bool = False) -> Document:
         document.faults.append(YamlFault(message=f"cannot be read as YAML: {words.quoted(str(error))}"))
         return document
     if node is not None:
-        _Walk(document, text, is_edited=is_edited).run(node)
+        _Walk(document, text, is_edited=is_edited, is_literal=is_literal).run(node)
     return document
 
 
@@ -195,7 +196,8 @@ class _TooMuchError(Exception):
 class _Walk:
     """Turns nodes into plain values and notes where each came from."""
 
-    def __init__(self, document: Document, text: str, *, is_edited: bool) -> None:
+    def __init__(self, document: Document, text: str, *, is_edited: bool, is_literal: bool = False) -> None:
+        self._is_literal = is_literal
         self._document = document
         self._is_edited = is_edited
         self._text = text
@@ -245,7 +247,7 @@ class _Walk:
     def _text_of(self, node: yaml.nodes.ScalarNode, path: Path) -> object:
         """With what variables of the environment hold."""
         text = str(node.value)
-        if "${" not in text or _is_literal(path) or _is_for_anchors(path):
+        if "${" not in text or self._is_literal or _is_literal(path) or _is_for_anchors(path):
             return text
         expansion = yaml_variables.expand(text, os.environ)
         self._put_in += len(expansion.text)

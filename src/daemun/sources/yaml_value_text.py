@@ -27,6 +27,14 @@ def make(value: object) -> yaml_splice.Lines | yaml_splice.Verbatim:
     return yaml_splice.Verbatim(flow=_write(value, 0))
 
 
+def write(value: object) -> str:
+    """As it may stand in a file of its own: a map has a line for each key."""
+    made = make(value)
+    if isinstance(made, yaml_splice.Verbatim):
+        return made.flow if not made.lines else "\n".join(made.lines)
+    return "\n".join(line for entry in made for line in entry.block(0, 2))
+
+
 def read(value: object) -> object:
     """The value as it is read again: with what variables of the environment hold."""
     return yaml_positions.load(f"value: {_write(value, 0)}", is_edited=True).get(("value",))

@@ -1,16 +1,14 @@
 """The API's endpoints for changing the configuration: an operator's draft, what it would do, and how it goes live."""
 
 import collections.abc
-import re
 import typing
 
 from starlette import exceptions, responses
 
-from daemun.control import draft_port, gate_port, history_port
-from daemun.core import model
+from daemun.control import draft_port, history_port
 from daemun.core.access import dashboard_roles
 from daemun.errors import ConfigError
-from daemun.web import endpoint, json_values, request_body_json, trial_api
+from daemun.web import draft_json, endpoint, request_body_json
 
 Json = dict[str, typing.Any]
 
@@ -18,22 +16,25 @@ COMMAND = "dashboard: draft"
 """What the history has as the author's command."""
 _LARGEST_TEXT_BYTES = 9 << 20
 """A file may have 4 MB, and JSON needs more for some signs."""
+_LARGEST_EDITS_BYTES = 1 << 20
 _LONGEST_TRIAL_S = 1e6
 _LONGEST_MESSAGE = 500
-_PLACE = re.compile(r"(?P<file>.+):(?P<line>[0-9]+):(?P<column>[0-9]+)\Z")
 _EDIT_TEXTS = ("host", "path", "target", "app", "file")
 _OF_EDIT = endpoint.Parameter(
     name="edits",
     meaning="a list, done as a whole or not at all, of {what: add, host, target, path?, app?, file?}, {what: remove, "
     "enable or disable, host}, {what: remove_route, host, path} and {what: set, host?, path?, index?, values?, "
-    "unset?}: keys of a route, of a site without `path`, of the gate without `host`",
+    "inputs? (as written into a form of /options), unset?}: keys of a route, of a site without `path`, of the gate "
+    "without `host`",
     kind="array",
     is_required=True,
 )
 
 
-def endpoints(drafts: draft_port.Drafts, trials: history_port.Trials) -> tuple[endpoint.ApiEndpoint, ...]:
-    handlers = _Handlers(drafts)
+def endpoints(
+    drafts: draft_port.Drafts, trials: history_port.Trials, tries: draft_port.TargetTrier
+) -> tuple[endpoint.ApiEndpoint, ...]:
+    handlers = _Handlers(drafts, tries)
     of_trial = _TrialHandlers(trials)
     look, change = dashboard_roles.Role.LOOK, dashboard_roles.Role.CHANGE
     state = "files (name, text, is_changed, is_new, is_moved, version, refusal), version, began_at, changed_at, others"
@@ -68,6 +69,24 @@ def endpoints(drafts: draft_port.Drafts, trials: history_port.Trials) -> tuple[e
             handler=handlers.edit,
             body=(_OF_EDIT,),
             answer=state,
+            most_body_bytes=_LARGEST_EDITS_BYTES,
+        ),
+        endpoint.ApiEndpoint(
+            method="GET",
+            path="/options",
+            needs=look,
+            summary="List what can be set for the gate, a site or a route, and what your draft sets",
+            handler=handlers.describe,
+            query=(
+                endpoint.Parameter(name="host", meaning="of a site; without: the gate"),
+                endpoint.Parameter(name="path", meaning="of a route, as it is written"),
+                endpoint.Parameter(
+                    name="index", meaning="which of several routes of this path, from 0", kind="integer"
+                ),
+            ),
+            answer="options (key, help, kind, default, levels, beside, control, choices, number, keys, holds_secret, "
+            "value, text, source: file, defaults or a container, file, line), and of a site file, line, containers, "
+            "routes",
         ),
         endpoint.ApiEndpoint(
             method="DELETE",
@@ -115,6 +134,19 @@ def endpoints(drafts: draft_port.Drafts, trials: history_port.Trials) -> tuple[e
             "changed meanwhile, 422 with problems where it cannot go live: the files are as before then",
         ),
         endpoint.ApiEndpoint(
+            method="POST",
+            path="/targets/try",
+            needs=change,
+            summary="Try a server before a site leads to it",
+            handler=handlers.try_target,
+            body=(
+                endpoint.Parameter(name="target", meaning="as in a file, such as http://app:3000", is_required=True),
+                endpoint.Parameter(name="host", meaning="of the site, which the server sees", is_required=True),
+                endpoint.Parameter(name="path", meaning="of the route; / without it"),
+            ),
+            answer="servers (server, works, status, cause, cure), one for each address; works",
+        ),
+        endpoint.ApiEndpoint(
             method="GET",
             path="/trial",
             needs=look,
@@ -142,11 +174,14 @@ def endpoints(drafts: draft_port.Drafts, trials: history_port.Trials) -> tuple[e
 
 
 class _Handlers:
-    def __init__(self, drafts: draft_port.Drafts) -> None:
+    def __init__(self, drafts: draft_port.Drafts, tries: draft_port.TargetTrier) -> None:
         self._drafts = drafts
+        self._tries = tries
 
     async def show(self, call: endpoint.Call) -> Json:
-        return draft_json(await self._drafts.show(find_owner(call.operator), shows_secrets=_sees_all(call.operator)))
+        return draft_json.report_json(
+            await self._drafts.show(find_owner(call.operator), shows_secrets=_sees_all(call.operator))
+        )
 
     async def set_text(self, call: endpoint.Call) -> Json | responses.Response:
         name, text = (request_body_json.take_text(call.body, key) for key in ("file", "text"))
@@ -155,7 +190,7 @@ class _Handlers:
         found = self._drafts.set_text(
             find_owner(call.operator), name, text, shows_secrets=_sees_all(call.operator), version=version
         )
-        return await _answer(found, draft_json)
+        return await _answer(found, draft_json.report_json)
 
     async def edit(self, call: endpoint.Call) -> Json | responses.Response:
         written = call.body.get("edits")
@@ -163,18 +198,35 @@ class _Handlers:
             raise exceptions.HTTPException(400, 'cannot edit: "edits" must be a list of edits')
         edits = [_read_edit(one) for one in written]
         call.target = ", ".join(f"{one.what} {one.host or 'gate'}" for one in edits[:5])[:200]
-        return await _answer(self._drafts.edit(find_owner(call.operator), edits), draft_json)
+        return await _answer(self._drafts.edit(find_owner(call.operator), edits), draft_json.report_json)
+
+    async def describe(self, call: endpoint.Call) -> Json | responses.Response:
+        host, path, index = (call.query(key) or None for key in ("host", "path", "index"))
+        if index is not None and not (index.isascii() and index.isdecimal() and len(index) < 6):
+            raise exceptions.HTTPException(400, "cannot use the query: index must be a number from 0")
+        found = self._drafts.describe(
+            find_owner(call.operator), host=host, path=path, index=None if index is None else int(index)
+        )
+        return await _answer(found, dict)
 
     async def discard(self, call: endpoint.Call) -> Json | responses.Response:
         call.target = "draft"
-        return await _answer(self._drafts.discard(find_owner(call.operator), call.query("file") or None), draft_json)
+        return await _answer(
+            self._drafts.discard(find_owner(call.operator), call.query("file") or None), draft_json.report_json
+        )
 
     async def review(self, call: endpoint.Call) -> Json | responses.Response:
-        return await _answer(self._drafts.review(find_owner(call.operator)), review_json)
+        return await _answer(self._drafts.review(find_owner(call.operator)), draft_json.review_json)
 
     async def rebase(self, call: endpoint.Call) -> Json | responses.Response:
         call.target = "draft"
-        return await _answer(self._drafts.rebase(find_owner(call.operator)), draft_json)
+        return await _answer(self._drafts.rebase(find_owner(call.operator)), draft_json.report_json)
+
+    async def try_target(self, call: endpoint.Call) -> Json | responses.Response:
+        target, host = (request_body_json.take_text(call.body, key) for key in ("target", "host"))
+        path = request_body_json.take_optional_text(call.body, "path") or "/"
+        call.target = target[:200]
+        return await _answer(self._tries.try_target(target, host=host, path=path), draft_json.tried_json)
 
     async def apply(self, call: endpoint.Call) -> Json | responses.Response:
         message = request_body_json.take_optional_text(call.body, "message") or ""
@@ -194,7 +246,7 @@ class _Handlers:
             trial_s=float(min(trial_s, _LONGEST_TRIAL_S)) if trial_s else None,
             version=version,
         )
-        return await _answer(applied, applied_json)
+        return await _answer(applied, draft_json.applied_json)
 
 
 class _TrialHandlers:
@@ -203,17 +255,17 @@ class _TrialHandlers:
 
     async def show(self, _: endpoint.Call) -> Json:
         found = self._trials.find()
-        return {"trial": None if found is None else trial_json(found)}
+        return {"trial": None if found is None else draft_json.trial_json(found)}
 
     async def keep(self, call: endpoint.Call) -> Json:
         found = await self._trials.confirm()
         call.target = f"trial, back to {found.number}"
-        return {"trial": trial_json(found)}
+        return {"trial": draft_json.trial_json(found)}
 
     async def undo(self, call: endpoint.Call) -> Json:
         found = await self._trials.undo()
         call.target = f"trial, back to {found.number}"
-        return {"trial": trial_json(found)}
+        return {"trial": draft_json.trial_json(found)}
 
 
 def find_owner(operator: dashboard_roles.Operator) -> str:
@@ -235,15 +287,17 @@ async def _answer(
     try:
         return as_json(await work)
     except draft_port.DraftConflictError as error:
-        meetings = [_meeting_json(one) for one in error.meetings]
+        meetings = [draft_json.meeting_json(one) for one in error.meetings]
         return responses.JSONResponse({"error": str(error), "meetings": meetings}, status_code=409)
     except draft_port.StaleDraftError as error:
         return responses.JSONResponse({"error": str(error), "is_stale": True}, status_code=409)
     except draft_port.DraftFaultError as error:
-        return responses.JSONResponse({"error": str(error), "problems": problems_json(error.problems)}, status_code=422)
+        return responses.JSONResponse(
+            {"error": str(error), "problems": draft_json.problems_json(error.problems)}, status_code=422
+        )
     except ConfigError as error:
         return responses.JSONResponse(
-            {"error": str(error), "problems": problems_json(getattr(error, "problems", ()))}, status_code=422
+            {"error": str(error), "problems": draft_json.problems_json(getattr(error, "problems", ()))}, status_code=422
         )
 
 
@@ -251,13 +305,16 @@ def _read_edit(written: object) -> draft_port.DraftEdit:
     """Raises: HTTPException 400."""
     if not isinstance(written, dict):
         raise exceptions.HTTPException(400, "cannot edit: an edit must be an object")
-    unknown = written.keys() - {"what", "index", "values", "unset", *_EDIT_TEXTS}
+    unknown = written.keys() - {"what", "index", "values", "inputs", "unset", *_EDIT_TEXTS}
     index, values, unset = written.get("index"), written.get("values", {}), written.get("unset", [])
+    inputs = written.get("inputs", {})
     texts = {key: written.get(key) for key in ("what", *_EDIT_TEXTS)}
     if unknown or not all(isinstance(one, str | None) for one in texts.values()) or not texts["what"]:
         raise exceptions.HTTPException(400, f"cannot edit: {sorted(map(str, unknown)) or 'a key'} is not as expected")
     if not isinstance(values, dict) or isinstance(index, bool) or not isinstance(index, int | None):
         raise exceptions.HTTPException(400, 'cannot edit: "values" must be an object, "index" a number')
+    if not isinstance(inputs, dict) or not all(isinstance(one, str) for one in inputs.values()):
+        raise exceptions.HTTPException(400, 'cannot edit: "inputs" must be an object of texts')
     if not isinstance(unset, list) or not all(isinstance(one, str) for one in unset):
         raise exceptions.HTTPException(400, 'cannot edit: "unset" must be a list of keys')
     return draft_port.DraftEdit(
@@ -269,94 +326,6 @@ def _read_edit(written: object) -> draft_port.DraftEdit:
         app=texts["app"],
         file=texts["file"],
         values=values,
+        inputs=inputs,
         unset=tuple(unset),
     )
-
-
-# --- as JSON: keys may be added, never renamed -----------------------------------------------------------------------
-
-
-def draft_json(report: draft_port.DraftReport) -> Json:
-    return {
-        "files": [
-            {
-                "name": one.name,
-                "text": one.text,
-                "is_changed": one.is_changed,
-                "is_new": one.is_new,
-                "is_moved": one.is_moved,
-                "version": one.version,
-                "refusal": one.refusal,
-            }
-            for one in report.files
-        ],
-        "version": report.version,
-        "began_at": json_values.instant_json(report.began_at),
-        "changed_at": json_values.instant_json(report.changed_at),
-        "others": [
-            {"operator": name, "changed_at": json_values.instant_json(changed)} for name, changed in report.others
-        ],
-    }
-
-
-def review_json(review: draft_port.DraftReview) -> Json:
-    new = frozenset(review.new)
-    return {
-        "version": review.version,
-        "problems": [{**one, "is_new": problem in new} for problem, one in _located(review.problems)],
-        "changes": list(review.changes),
-        "plan": None if review.plan is None else _plan_json(review.plan),
-        "plan_error": review.plan_error,
-        "nginx_files": review.nginx.get("nginx_files", []),
-        "more_nginx_files": review.nginx.get("more_nginx_files", 0),
-        "notes": review.nginx.get("notes", []),
-        "meetings": [_meeting_json(one) for one in review.meetings],
-    }
-
-
-def applied_json(applied: draft_port.AppliedDraft) -> Json:
-    report = json_values.apply_json(applied.report)
-    return {
-        "live": applied.report.waits is None,
-        "waits": report["waits"],
-        "trial": None if applied.trial is None else trial_json(applied.trial),
-        "generation": report["generation"],
-        "reloaded": report["reloaded"],
-        "sites": report["changes"],
-        "streams": report["streams"],
-        "problems": problems_json(applied.report.problems),
-    }
-
-
-def problems_json(problems: tuple[model.Problem, ...]) -> list[Json]:
-    return [one for _, one in _located(problems)]
-
-
-def _located(problems: tuple[model.Problem, ...]) -> collections.abc.Iterator[tuple[model.Problem, Json]]:
-    """With the place as a file, a line and a column, from 1; null where there is none."""
-    for problem, one in zip(problems, json_values.problems_json(problems), strict=True):
-        match = _PLACE.match(problem.origin.place)
-        place = {
-            "file": None if match is None else match["file"],
-            "line": None if match is None else int(match["line"]),
-            "column": None if match is None else int(match["column"]),
-        }
-        yield problem, {**one, **place, "cure": problem.cure or None}
-
-
-def _plan_json(plan: gate_port.PlanReport) -> Json:
-    found = json_values.plan_json(plan)
-    return {"sites": found["changes"], "streams": found["streams"], "reload": plan.reload, "steps": list(plan.steps)}
-
-
-def _meeting_json(one: draft_port.Meeting) -> Json:
-    return {
-        "file": one.file,
-        "mine": list(one.mine),
-        "theirs": list(one.theirs),
-        "can_be_merged": one.can_be_merged,
-    }
-
-
-def trial_json(trial: history_port.TrialReport) -> Json:
-    return {**trial_api.trial_json(trial), "until": json_values.instant_json(trial.until)}

@@ -7,6 +7,7 @@ import dataclasses
 import hmac
 import pathlib
 import secrets
+import typing
 
 from daemun.control import draft_port, gate_port, history_port, ports
 from daemun.core import model
@@ -16,12 +17,15 @@ from daemun.sources.drafts import (
     draft,
     draft_book,
     draft_edits,
+    draft_forms,
     draft_merge,
     draft_overlay,
     draft_review,
     draft_secrets,
 )
 from daemun.sources.history import past_files, trial, way_back
+
+Json = dict[str, typing.Any]
 
 _LONGEST_WAIT_S = 10.0
 """For a command that edits the files."""
@@ -77,6 +81,20 @@ class DraftDesk:
         async with self._editing:
             await asyncio.to_thread(self._edit, operator, edits)
         return await self.show(operator, shows_secrets=False)
+
+    async def describe(self, operator: str, *, host: str | None, path: str | None, index: int | None) -> Json:
+        """See the port."""
+        served = () if host is None else self._gate.status(added=False).of_site(host).sites
+        sites = tuple(one.site for one in served)
+
+        def describe() -> Json:
+            overlay = draft_overlay.DraftOverlay(self._main, self._find(operator))
+            if host is None:
+                return draft_forms.describe_gate(self._main, overlay)
+            route = None if path is None else (path, index)
+            return draft_forms.describe_site(self._main, overlay, host, route=route, served=sites)
+
+        return await asyncio.to_thread(describe)
 
     async def discard(self, operator: str, name: str | None) -> draft_port.DraftReport:
         """See the port."""

@@ -5,10 +5,11 @@ keys set and unset. Blocking.
 import pathlib
 
 from daemun.control import draft_port
+from daemun.core.options import option
 from daemun.core.texts import spellings, words
 from daemun.errors import ConfigError
 from daemun.sources import added_target, yaml_edit, yaml_holder, yaml_set
-from daemun.sources.drafts import draft, draft_overlay
+from daemun.sources.drafts import draft, draft_overlay, draft_secrets, option_forms
 
 MOST_EDITS = 100
 
@@ -51,4 +52,13 @@ def _add(holder: yaml_holder.Holder, host: str, edit: draft_port.DraftEdit) -> N
 
 
 def _changes_of(edit: draft_port.DraftEdit) -> dict[str, object]:
-    return {**edit.values, **dict.fromkeys(edit.unset, yaml_set.UNSET)}
+    level = option.Level.GATE if edit.host is None else option.Level.SITE if edit.path is None else option.Level.ROUTE
+    inputs = {key: option_forms.read_input(level, key, text) for key, text in edit.inputs.items()}
+    changes = {**edit.values, **inputs, **dict.fromkeys(edit.unset, yaml_set.UNSET)}
+    for key, value in changes.items():
+        if draft_secrets.holds_mark(value):
+            raise ConfigError(
+                f"cannot set {words.quoted(key)}: a part of it is (hidden); write the value itself there, or where it "
+                "is ({file: PATH}), or change this in the text of the file"
+            )
+    return changes

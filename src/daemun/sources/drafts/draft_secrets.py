@@ -20,6 +20,15 @@ def show(content: bytes) -> str | None:
     return secret_masks.fill(masked.text, [f"(hidden {number})" for number in range(1, len(masked.secrets) + 1)])
 
 
+def holds_mark(value: object) -> bool:
+    """Whether a text of it, or a part of one, is shown in place of a secret."""
+    if isinstance(value, dict):
+        return any(map(holds_mark, (*value, *value.values())))
+    if isinstance(value, list | tuple):
+        return any(map(holds_mark, value))
+    return isinstance(value, str) and _MARK.search(value) is not None
+
+
 def put_back(shown: str, content: bytes) -> bytes:
     """A text that was edited as `show` gave it. content: what it was made of. Raises: ConfigError."""
     masked = secret_masks.mask(content)
