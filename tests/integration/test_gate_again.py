@@ -8,7 +8,15 @@ import datetime
 
 import pytest
 
-from daemun.control import damage_report, gate, history_port, nginx_upgrade, ports, reconciler, reload_limiter
+from daemun.control import (
+    damage_report,
+    gate,
+    history_port,
+    nginx_port,
+    nginx_upgrade,
+    reconciler,
+    reload_limiter,
+)
 from daemun.core import directive, layout, model, render_environment
 from daemun.core.plan import change_plan
 from daemun.core.served import liveness
@@ -141,14 +149,14 @@ async def test_what_nginx_refuses_for_something_outside_is_tried_again_less_and_
     tries: list[int] = []
     pauses: list[float | None] = []
 
-    async def stage(proxy: worlds.Proxy, files: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
+    async def stage(proxy: worlds.Proxy, files: collections.abc.Mapping[str, bytes]) -> nginx_port.TestFailure | None:
         path = change_plan.site_file("late.test")
         if b"late.example.com" not in files.get(path, b""):
             return await accept(proxy, files)
         tries.append(len(tries))
         if len(tries) > 12:
             return await accept(proxy, files)
-        return ports.TestFailure(message="host not found", file=path, line=1, may_pass=True)
+        return nginx_port.TestFailure(message="host not found", file=path, line=1, may_pass=True)
 
     def find_pause_s(last: reconciler.Outcome | None, number: int) -> float | None:
         pauses.append(real_pause_s(last, number))

@@ -8,8 +8,7 @@ import socket
 import httpx
 import pytest
 
-from daemun.control import ports as ports_
-from daemun.control import switcher
+from daemun.control import nginx_port, switcher
 from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.core.options import catalogue, status_option
@@ -69,7 +68,7 @@ async def test_only_the_site_that_asked_for_the_port_is_set_aside(layout: layout
     )
     nginx = nginx_server.NginxServer(rendered.nginx(), layout, worker_account.choose(None))
 
-    async def make_live(trial: ports_.Listening, *wanted: model.Site) -> switcher.Switched:
+    async def make_live(trial: nginx_port.Listening, *wanted: model.Site) -> switcher.Switched:
         desired = model.Desired(globals=settings, sites=wanted)
         switch = switcher.Switcher(nginx, trial, lambda _: rendered.environment_of(layout), worlds.Admission())
         actual = await nginx.read_actual()
@@ -111,5 +110,5 @@ async def test_a_port_of_the_gate_is_not_set_aside(layout: layout_.Layout) -> No
         desired = model.Desired(globals=settings, sites=(site("a.test", "x"),))
         actual = await nginx.read_actual()
         candidate = await switch.stage(desired, await switch.assemble(desired, actual), actual)
-        with pytest.raises(ports_.ListenError, match="or give another port under `listen:`"):
+        with pytest.raises(nginx_port.ListenError, match="or give another port under `listen:`"):
             await switch.switch(desired, candidate)

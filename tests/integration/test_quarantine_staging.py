@@ -4,7 +4,7 @@ import collections.abc
 
 import pytest
 
-from daemun.control import ports, quarantine_staging
+from daemun.control import nginx_port, quarantine_staging
 from daemun.core import model
 from daemun.core.plan import change_plan, quarantine, shared_sites
 from daemun.core.render import snippets
@@ -21,7 +21,8 @@ class PickyProxy:
         self,
         *,
         names_file: bool = False,
-        refuse: collections.abc.Callable[[collections.abc.Mapping[str, bytes]], ports.TestFailure | None] | None = None,
+        refuse: collections.abc.Callable[[collections.abc.Mapping[str, bytes]], nginx_port.TestFailure | None]
+        | None = None,
     ) -> None:
         self._names_file = names_file
         self._refuse = refuse or self._refuse_bad
@@ -31,7 +32,7 @@ class PickyProxy:
     async def read_actual(self) -> model.Actual:
         return model.Actual()
 
-    async def stage(self, files: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
+    async def stage(self, files: collections.abc.Mapping[str, bytes]) -> nginx_port.TestFailure | None:
         self.stages += 1
         failure = self._refuse(files)
         self.staged = dict(files) if failure is None else None
@@ -43,11 +44,11 @@ class PickyProxy:
     async def stop(self, *, grace_s: float) -> None:
         return None
 
-    def _refuse_bad(self, files: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
+    def _refuse_bad(self, files: collections.abc.Mapping[str, bytes]) -> nginx_port.TestFailure | None:
         for path, content in sorted(files.items()):
             if b"BAD" in content:
                 file, line = (path, 3) if self._names_file else (None, None)
-                return ports.TestFailure(message='unknown "foo" variable', file=file, line=line)
+                return nginx_port.TestFailure(message='unknown "foo" variable', file=file, line=line)
         return None
 
 
@@ -154,8 +155,8 @@ async def test_one_of_ten_thousand_is_found_in_few_runs(at_fault: int, words: st
 
 def _refuse_where(
     tree: collections.abc.Mapping[str, bytes], word: bytes, message: str = "no line"
-) -> ports.TestFailure | None:
-    return ports.TestFailure(message=message) if any(word in content for content in tree.values()) else None
+) -> nginx_port.TestFailure | None:
+    return nginx_port.TestFailure(message=message) if any(word in content for content in tree.values()) else None
 
 
 async def test_several_are_found_and_everything_else_is_served() -> None:
@@ -181,9 +182,9 @@ async def test_a_site_whose_503_page_is_refused_too_is_not_served(names_file: bo
 async def test_the_site_that_changed_is_at_fault_where_nginx_names_another() -> None:
     """Two sites want the same: nginx reads a.test first, and complains of b.test, which is as it was."""
 
-    def refuse(tree: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
+    def refuse(tree: collections.abc.Mapping[str, bytes]) -> nginx_port.TestFailure | None:
         wanting = [path for path, content in sorted(tree.items()) if b"default" in content]
-        return ports.TestFailure(message="a duplicate", file=wanting[1], line=2) if len(wanting) > 1 else None
+        return nginx_port.TestFailure(message="a duplicate", file=wanting[1], line=2) if len(wanting) > 1 else None
 
     good = {"sites/a.test.conf": b"one", "sites/b.test.conf": b"default"}
     files = good | {"sites/a.test.conf": b"default, too"}

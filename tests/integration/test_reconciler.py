@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from daemun.control import ports, reconciler
+from daemun.control import nginx_port, reconciler
 from daemun.core import layout, model, render_environment, worker_generations
 from daemun.core.options import old_workers_option, workers_option
 from daemun.core.plan import change_plan, listeners
@@ -178,8 +178,8 @@ async def test_what_is_wrong_with_certificates_is_told_though_nginx_refuses_the_
     world.snapshot = AFTER
     missing = model.Problem(origin=model.NOWHERE, message="a certificate is missing")
 
-    async def refuse(_: worlds.Proxy, files: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
-        return ports.TestFailure(message="no")
+    async def refuse(_: worlds.Proxy, files: collections.abc.Mapping[str, bytes]) -> nginx_port.TestFailure | None:
+        return nginx_port.TestFailure(message="no")
 
     async def prepare(_: worlds.Certificates, specs: object) -> tuple[model.Problem, ...]:
         return (missing,)

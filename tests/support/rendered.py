@@ -20,8 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from daemun.control import ports as control_ports
-from daemun.control import quarantine_staging
+from daemun.control import nginx_port, quarantine_staging
 from daemun.core import layout as layout_
 from daemun.core import model, render_environment
 from daemun.core.certificates import certificate_choice
@@ -236,7 +235,7 @@ def _quarantine(
 class _Judge:
     layout: layout_.Layout
 
-    async def stage(self, files: collections.abc.Mapping[str, bytes]) -> control_ports.TestFailure | None:
+    async def stage(self, files: collections.abc.Mapping[str, bytes]) -> nginx_port.TestFailure | None:
         refusal = find_refusal(files, self.layout)
         return None if refusal is None else config_test.translate_refusal(refusal, self.layout.generation(1))
 

@@ -7,7 +7,7 @@ import datetime
 import re
 import types
 
-from daemun.control import history_port, ports
+from daemun.control import history_port, nginx_port
 from daemun.core import model, render_environment, worker_generations
 from daemun.core.access import access_levels, banned_networks, judge_policies
 from daemun.core.certificates import on_demand_names
@@ -126,7 +126,7 @@ class Proxy:
             files=None if world.current is None else world.trees[world.current],
         )
 
-    async def stage(self, files: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
+    async def stage(self, files: collections.abc.Mapping[str, bytes]) -> nginx_port.TestFailure | None:
         self._world.step()
         self._staged = max(self._world.trees, default=0) + 1
         self._world.trees[self._staged] = dict(files)
@@ -138,7 +138,7 @@ class Proxy:
         assert number is not None
         world.step()
         for address in sorted(world.taken & _addresses(world.trees[number])):
-            raise ports.ListenError(_taken(address))
+            raise nginx_port.ListenError(_taken(address))
         world.current = number
         world.step()
         for path, content in world.trees[number].items():

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from daemun import errors
-from daemun.control import ports
+from daemun.control import nginx_port
 from daemun.core import layout as layout_
 from daemun.core import render_environment
 from daemun.nginx import config_test, confirmation_socket, error_diagnosis, find_nginx
@@ -75,28 +75,30 @@ def test_missing_modules_are_named() -> None:
         (
             'nginx: [emerg] unknown directive "foo" in /srv/gate/nginx/gen/7/sites/a.example.com.conf:12\n'
             "nginx: configuration file /srv/gate/nginx/gen/7/nginx.conf test failed\n",
-            ports.TestFailure(message='unknown directive "foo"', file="sites/a.example.com.conf", line=12),
+            nginx_port.TestFailure(message='unknown directive "foo"', file="sites/a.example.com.conf", line=12),
         ),
         (
             '2026/11/23 02:01:02 [warn] 7#7: conflicting server name "a" on 0.0.0.0:80, ignored\n'
             '2026/11/23 02:01:02 [emerg] 7#7: unknown "foo" variable\n',
-            ports.TestFailure(message='unknown "foo" variable'),
+            nginx_port.TestFailure(message='unknown "foo" variable'),
         ),
         (
             'nginx: [emerg] invalid number of arguments in "root" directive in /etc/mine.conf:3\n',
-            ports.TestFailure(message='invalid number of arguments in "root" directive', file="/etc/mine.conf", line=3),
+            nginx_port.TestFailure(
+                message='invalid number of arguments in "root" directive', file="/etc/mine.conf", line=3
+            ),
         ),
         (
             'nginx: [emerg] open() "/etc/nothing" failed (2: No such file or directory) in '
             "/srv/gate/nginx/gen/7/nginx.conf:4\n",
-            ports.TestFailure(
+            nginx_port.TestFailure(
                 message='open() "/etc/nothing" failed (2: No such file or directory)', file="nginx.conf", line=4
             ),
         ),
-        ("Segmentation fault\n", ports.TestFailure(message="Segmentation fault")),
+        ("Segmentation fault\n", nginx_port.TestFailure(message="Segmentation fault")),
     ],
 )
-def test_refusal_keeps_the_words_and_finds_the_place(output: str, failure: ports.TestFailure) -> None:
+def test_refusal_keeps_the_words_and_finds_the_place(output: str, failure: nginx_port.TestFailure) -> None:
     assert config_test.translate_refusal(output, "/srv/gate/nginx/gen/7") == failure
 
 

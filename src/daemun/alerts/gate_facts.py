@@ -11,7 +11,7 @@ import socket
 import time
 
 from daemun import errors
-from daemun.control import ports, reconciler
+from daemun.control import nginx_port, ports, reconciler
 from daemun.core import layout, model
 from daemun.core.access import banned_networks
 from daemun.core.alerts import alert_ledger, gate_concerns
@@ -34,7 +34,7 @@ class GateFacts:
     def __init__(
         self,
         paths: layout.Layout,
-        old: ports.OldWorkers,
+        old: nginx_port.OldWorkers,
         clock: ports.Clock,
         *,
         find_last: collections.abc.Callable[[], reconciler.Outcome | None],

@@ -54,7 +54,7 @@ class Guesses(typing.Protocol):
 
 
 class BanKeeper:
-    """Implements `control.ports.Bans`. All methods are called on one event loop."""
+    """Implements `control.access_port.Bans`. All methods are called on one event loop."""
 
     def __init__(
         self,
@@ -117,13 +117,13 @@ class BanKeeper:
         self._configured.set()
 
     def list(self) -> tuple[banned_networks.Ban, ...]:
-        """See ports.Bans."""
+        """See access_port.Bans."""
         now = self._clock.now()
         every = (*self._own.values(), *self._decisions.values())
         return tuple(one for one in every if not one.is_over(now))
 
     def find_attacks(self) -> tuple[banned_networks.Ban, ...]:
-        """See ports.Bans."""
+        """See access_port.Bans."""
         earliest = self._clock.now() - LATELY
         guesses = {one.network: one for one in self._lately if one.since > earliest}
         decisions = (one for one in self._decisions.values() if one.since > earliest)
@@ -131,7 +131,7 @@ class BanKeeper:
         return tuple(found)
 
     def problems(self) -> tuple[model.Problem, ...]:
-        """See ports.Bans."""
+        """See access_port.Bans."""
         found = []
         if self._failure is not None:
             message = f"cannot ban addresses: {self._failure}; what was banned before goes on, and it is tried again"
@@ -145,7 +145,7 @@ class BanKeeper:
         return tuple(found)
 
     async def ban(self, text: str, duration: datetime.timedelta | None) -> tuple[banned_networks.Ban, bool]:
-        """See ports.Bans."""
+        """See access_port.Bans."""
         try:
             network = banned_networks.parse(text)
         except ValueError as error:
@@ -167,7 +167,7 @@ class BanKeeper:
         return one, self._steps > before
 
     async def unban(self, text: str) -> banned_networks.Ban:
-        """See ports.Bans."""
+        """See access_port.Bans."""
         try:
             network = banned_networks.parse(text)
         except ValueError as error:

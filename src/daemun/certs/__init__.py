@@ -8,6 +8,6 @@ dns01/      proofs in DNS
 preflight/  what is looked at before an order (judged in core/issuance/preflight)
 importing/  what other ACME clients left on the disk
 `dns_lookup` finds where a record must be: CNAMEs followed, the zone found, its servers queried.
-`certificate_manager` puts them together as `control.ports.Certificates`; `account_service` answers what people want to
-know of accounts at CAs.
+`certificate_manager` puts them together as `control.certificate_port.Certificates`; `account_service` answers what
+people want to know of accounts at CAs.
 """

@@ -1,4 +1,4 @@
-"""`control.ports.Certificates`: what is served at once, and what is ordered and renewed beside the loop.
+"""`control.certificate_port.Certificates`: what is served at once, and what is ordered and renewed beside the loop.
 
 Memory (`book`) only mirrors the disk: which certificate is served is decided by `served_files` from what is stored,
 what is
@@ -29,7 +29,7 @@ from daemun.certs.served import (
     key_types,
     shown_certificates,
 )
-from daemun.control import ports
+from daemun.control import certificate_port, ports
 from daemun.core import layout, model
 from daemun.core.issuance import budget
 
@@ -63,7 +63,7 @@ class Manager:
         *,
         worker_gid: int | None = None,
         provers: prover_port.Provers = types.MappingProxyType({}),
-        examiner: ports.Examiner | None = None,
+        examiner: certificate_port.Examiner | None = None,
         limits_of: collections.abc.Callable[[str], budget.Limits] = budget.limits_of,
         rng: random.Random | None = None,
         wait: Wait | None = None,
@@ -106,7 +106,7 @@ class Manager:
         self._answered: str | None = None
         self._prepared_for: tuple[model.Authority, ...] | None = None
 
-    # --- control.ports.Certificates --------------------------------------------------------------------------------
+    # --- control.certificate_port.Certificates -----------------------------------------------------------------------
 
     def thumbprint(self) -> str | None:
         if self._thumbprint is None:

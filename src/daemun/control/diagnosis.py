@@ -5,7 +5,7 @@ import collections.abc
 import dataclasses
 import datetime
 
-from daemun.control import gate_port, ports
+from daemun.control import certificate_port, gate_port
 from daemun.core import doctor_findings, model, new_findings
 from daemun.core.certificates import certificate_choice, certificate_faults, on_demand_names
 from daemun.core.served import served_judgement, stream_judgement
@@ -23,7 +23,7 @@ async def diagnose(
     host: str | None,
     status: gate_port.GateStatus,
     desired: model.Desired,
-    examiner: ports.Examiner,
+    examiner: certificate_port.Examiner,
     *,
     added: collections.abc.Sequence[str] = (),
     look: Look = lambda _: None,
@@ -103,7 +103,7 @@ def _explain_streams(host: str | None, status: gate_port.GateStatus) -> collecti
 
 
 async def _examine(
-    orders: collections.abc.Sequence[doctor_findings.PossibleOrder], examiner: ports.Examiner
+    orders: collections.abc.Sequence[doctor_findings.PossibleOrder], examiner: certificate_port.Examiner
 ) -> tuple[model.Finding, ...]:
     at_once = asyncio.Semaphore(_ORDERS_AT_ONCE)
 

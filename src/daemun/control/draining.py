@@ -5,7 +5,7 @@ import collections.abc
 
 import structlog
 
-from daemun.control import ports
+from daemun.control import nginx_port
 from daemun.core import model, worker_generations
 from daemun.core.options import old_workers_option
 from daemun.errors import EnvironmentProblemError
@@ -20,7 +20,7 @@ class Draining:
 
     def __init__(
         self,
-        old: ports.OldWorkers,
+        old: nginx_port.OldWorkers,
         target: model.OldGeneration,
         limits: old_workers_option.OldWorkersBudget,
         now: collections.abc.Callable[[], float],

@@ -6,7 +6,7 @@ import signal
 
 import structlog
 
-from daemun.control import gate, ports, supervisor
+from daemun.control import gate, nginx_port, ports, supervisor
 from daemun.core.worker_generations import Urgency
 from daemun.errors import DaemunError
 
@@ -28,7 +28,7 @@ async def live(
     *,
     front: gate.Gate,
     sources: collections.abc.Sequence[ports.Source],
-    proxy: ports.ReverseProxy,
+    proxy: nginx_port.ReverseProxy,
     is_serving: Check,
     wait_until_gone: Task,
     tasks: collections.abc.Mapping[str, Task],

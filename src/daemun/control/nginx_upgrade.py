@@ -10,7 +10,7 @@ import time
 
 import structlog
 
-from daemun.control import gate_port, ports, reconciler
+from daemun.control import gate_port, nginx_port, reconciler
 from daemun.core import render_environment
 from daemun.core.worker_generations import Urgency
 from daemun.errors import EnvironmentProblemError
@@ -33,7 +33,7 @@ class NginxUpgrade:
 
     def __init__(
         self,
-        proxy: ports.Succession,
+        proxy: nginx_port.Succession,
         *,
         wake: collections.abc.Callable[[], None] = lambda: None,
         now: collections.abc.Callable[[], float] = time.monotonic,

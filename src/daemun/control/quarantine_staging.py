@@ -8,7 +8,7 @@ import asyncio
 import collections.abc
 import dataclasses
 
-from daemun.control import ports
+from daemun.control import nginx_port
 from daemun.core.plan import generation_files, quarantine, variable_definitions
 from daemun.errors import ApplyError
 
@@ -31,7 +31,7 @@ class Staged:
 
 
 async def stage_with_quarantine(
-    proxy: ports.ReverseProxy,
+    proxy: nginx_port.ReverseProxy,
     files: Files,
     *,
     last_good: Files,
@@ -56,7 +56,7 @@ class _Search:
 
     def __init__(
         self,
-        proxy: ports.ReverseProxy,
+        proxy: nginx_port.ReverseProxy,
         files: Files,
         *,
         last_good: Files,
@@ -70,11 +70,11 @@ class _Search:
         self._known = known
         self._parts: dict[str, bytes] = {}
         self._standing: dict[str, bytes] = {}
-        self._refused: dict[str, ports.TestFailure] = {}
+        self._refused: dict[str, nginx_port.TestFailure] = {}
         self._staged: dict[str, bytes] | None = None
         self._runs = 0
 
-    async def run(self, failure: ports.TestFailure) -> Staged:
+    async def run(self, failure: nginx_port.TestFailure) -> Staged:
         self._parts = await asyncio.to_thread(quarantine.find_parts, self._files)
         changed = await asyncio.to_thread(quarantine.find_changed, self._files, self._last_good)
         if not await self._replace_named(changed, failure):
@@ -87,9 +87,9 @@ class _Search:
             refused=tuple(self._describe(path, found) for path, found in self._refused.items()),
         )
 
-    async def _replace_named(self, changed: frozenset[str], failure: ports.TestFailure) -> bool:
+    async def _replace_named(self, changed: frozenset[str], failure: nginx_port.TestFailure) -> bool:
         """Replace the changed parts that nginx names, one after the other. Returns: whether nginx accepts that."""
-        named: ports.TestFailure | None = failure
+        named: nginx_port.TestFailure | None = failure
         while named is not None and self._runs < MOST_RUNS // 2:
             path = named.file or ""
             if path not in changed or path in self._standing:
@@ -98,7 +98,7 @@ class _Search:
             named = await self._judge({**self._standing, path: self._stand_ins(path)[0]}, keep=True)
         return named is None
 
-    async def _search(self, changed: tuple[str, ...], failure: ports.TestFailure) -> None:
+    async def _search(self, changed: tuple[str, ...], failure: nginx_port.TestFailure) -> None:
         """Replace every changed part, every part if that does not help, and put back what nginx accepts."""
         unknown = tuple(path for path in changed if path not in self._refused)
         if await self._judge({path: self._stand_ins(path)[0] for path in changed}) is None:
@@ -122,7 +122,11 @@ class _Search:
             await self._add(tuple(better), versions=better)
 
     async def _add(
-        self, group: tuple[str, ...], failure: ports.TestFailure | None = None, *, versions: Files | None = None
+        self,
+        group: tuple[str, ...],
+        failure: nginx_port.TestFailure | None = None,
+        *,
+        versions: Files | None = None,
     ) -> None:
         """Put parts back as they were wanted, or in these versions. Those that nginx refuses stay as they are.
 
@@ -141,8 +145,8 @@ class _Search:
                 failure = None
 
     async def _bisect(
-        self, suspects: tuple[str, ...], failure: ports.TestFailure, versions: Files | None
-    ) -> tuple[str | None, ports.TestFailure, tuple[str, ...]]:
+        self, suspects: tuple[str, ...], failure: nginx_port.TestFailure, versions: Files | None
+    ) -> tuple[str | None, nginx_port.TestFailure, tuple[str, ...]]:
         """Find the one at fault in a group that nginx refuses, and put back those that it accepts on the way.
 
         Returns: the part, None when the runs are used up; nginx's words about it; those that were not judged.
@@ -160,7 +164,7 @@ class _Search:
         at_fault = failure.file if failure.file in suspects else suspects[0]
         return at_fault, failure, (*(path for path in suspects if path != at_fault), *left)
 
-    def _give_up(self, group: tuple[str, ...], failure: ports.TestFailure | None) -> None:
+    def _give_up(self, group: tuple[str, ...], failure: nginx_port.TestFailure | None) -> None:
         words = "" if failure is None else f": {failure.message}"
         message = (
             f"nginx refuses one of {len(group)} sites, and {MOST_RUNS} tries did not show which{words}"
@@ -168,7 +172,9 @@ class _Search:
             else f"nginx was not tried with it after {MOST_RUNS} tries of other sites{words}"
         )
         for path in group:
-            self._refused.setdefault(path, ports.TestFailure(message=message, cure="mend the sites named beside it"))
+            self._refused.setdefault(
+                path, nginx_port.TestFailure(message=message, cure="mend the sites named beside it")
+            )
 
     def _with(self, group: tuple[str, ...], versions: Files | None) -> dict[str, bytes]:
         if versions is not None:
@@ -176,7 +182,7 @@ class _Search:
         added = frozenset(group)
         return {path: content for path, content in self._standing.items() if path not in added}
 
-    async def _judge(self, standing: dict[str, bytes], *, keep: bool = False) -> ports.TestFailure | None:
+    async def _judge(self, standing: dict[str, bytes], *, keep: bool = False) -> nginx_port.TestFailure | None:
         """Stage the tree with these parts replaced. What is accepted stands from now on; what is not with `keep`."""
         self._runs += 1
         tree = await asyncio.to_thread(self._make_tree, standing)
@@ -194,7 +200,7 @@ class _Search:
             path, self._files.get(path), last_good=self._last_good, unavailable=self._unavailable
         )
 
-    def _describe(self, path: str, failure: ports.TestFailure) -> quarantine.RefusedFile:
+    def _describe(self, path: str, failure: nginx_port.TestFailure) -> quarantine.RefusedFile:
         found = self._find_cause(failure, path)
         return quarantine.RefusedFile(
             path=path,
@@ -213,7 +219,7 @@ class _Search:
             return quarantine.StandIn.LAST_GOOD
         return quarantine.StandIn.UNAVAILABLE if content else quarantine.StandIn.NOTHING
 
-    def _error(self, failure: ports.TestFailure) -> ApplyError:
+    def _error(self, failure: nginx_port.TestFailure) -> ApplyError:
         cause = self._find_cause(failure, failure.file).placed
         return ApplyError(
             f"cannot apply the configuration: nginx refuses it: {cause}",
@@ -222,7 +228,7 @@ class _Search:
             stderr=failure.message,
         )
 
-    def _find_cause(self, failure: ports.TestFailure, path: str | None) -> "_Cause":
+    def _find_cause(self, failure: nginx_port.TestFailure, path: str | None) -> "_Cause":
         """A place in generated files is shown only where no better one is."""
         content = self._files.get(path or "", b"")
         place = quarantine.find_place(content, failure.line if failure.file == path else None, failure.message)
@@ -239,6 +245,6 @@ class _Cause:
         return self.words if self.place is None else f"{self.place}: {self.words}"
 
 
-def _describe(failure: ports.TestFailure) -> str:
+def _describe(failure: nginx_port.TestFailure) -> str:
     place = f" ({failure.file}:{failure.line})" if failure.file and failure.line else ""
     return f"{failure.message}{place}"

@@ -10,7 +10,7 @@ import dataclasses
 import types
 import typing
 
-from daemun.control import ports, switcher
+from daemun.control import access_port, certificate_port, nginx_port, ports, switcher
 from daemun.core import model, site_memory, worker_generations
 from daemun.core.access import access_levels, basic_auth_policies, judge_policies, login_policies
 from daemun.core.certificates import certificate_faults
@@ -111,13 +111,13 @@ class Reconciler:
         self,
         *,
         sources: collections.abc.Sequence[ports.Source],
-        proxy: ports.ReverseProxy,
-        listening: ports.Listening,
-        certificates: ports.Certificates,
-        domains: ports.Domains,
+        proxy: nginx_port.ReverseProxy,
+        listening: nginx_port.Listening,
+        certificates: certificate_port.Certificates,
+        domains: certificate_port.Domains,
         endpoints: ports.Endpoints,
         held_requests: ports.HeldRequests,
-        judge: ports.Judge,
+        judge: access_port.Judge,
         describe_environment: switcher.DescribeEnvironment,
         admission: switcher.Admission,
         configure: Configure = lambda _: None,

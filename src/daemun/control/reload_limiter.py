@@ -11,7 +11,7 @@ import time
 
 import structlog
 
-from daemun.control import draining, gate_port, ports
+from daemun.control import draining, gate_port, nginx_port, ports
 from daemun.core import model, worker_generations
 from daemun.core.options import old_workers_option
 from daemun.core.worker_generations import ReloadVerdict, Urgency
@@ -43,7 +43,7 @@ class ReloadLimiter:
 
     def __init__(
         self,
-        old: ports.OldWorkers,
+        old: nginx_port.OldWorkers,
         clock: ports.Clock,
         *,
         wake: collections.abc.Callable[[], None] = lambda: None,

@@ -10,7 +10,7 @@ import types
 import typing
 
 from daemun import errors
-from daemun.control import ports, quarantine_staging
+from daemun.control import nginx_port, quarantine_staging
 from daemun.core import model, render_environment, worker_generations
 from daemun.core.options import old_workers_option
 from daemun.core.plan import change_plan, listeners, quarantine
@@ -65,8 +65,8 @@ class Switcher:
 
     def __init__(
         self,
-        proxy: ports.ReverseProxy,
-        listening: ports.Listening,
+        proxy: nginx_port.ReverseProxy,
+        listening: nginx_port.Listening,
         describe_environment: DescribeEnvironment,
         admission: Admission,
     ) -> None:
@@ -111,7 +111,7 @@ class Switcher:
         while True:
             try:
                 return await self._stage(assembled, actual)
-            except ports.ListenError as error:
+            except nginx_port.ListenError as error:
                 assembled, actual = await self._set_aside(desired, assembled, error)
 
     async def switch(
@@ -126,12 +126,12 @@ class Switcher:
         while True:
             try:
                 return await self._activate(desired, candidate, urgency)
-            except ports.ListenError as error:
+            except nginx_port.ListenError as error:
                 assembled, actual = await self._set_aside(desired, candidate.assembled, error)
                 candidate = await self.stage(desired, assembled, actual)
 
     async def _set_aside(
-        self, desired: model.Desired, assembled: assembly.Assembled, error: ports.ListenError
+        self, desired: model.Desired, assembled: assembly.Assembled, error: nginx_port.ListenError
     ) -> tuple[assembly.Assembled, model.Actual]:
         """The tree without the sites that want the address. Raises: the error when others need it, too."""
         address = listeners.as_listened(error.denied.address, assembled.files)

@@ -33,7 +33,7 @@ _MOST_SILENT = 2
 
 
 class JudgeKeeper:
-    """Implements `control.ports.Judge`. All methods are called on one event loop."""
+    """Implements `control.access_port.Judge`. All methods are called on one event loop."""
 
     def __init__(self, store: ports.Store, paths: layout.Layout, *, group: int | None, version: str) -> None:
         """group: the number of the workers' group, which may connect; None: nginx runs as daemun does."""
@@ -54,13 +54,13 @@ class JudgeKeeper:
     async def prepare(
         self, wanted: collections.abc.Collection[judge_policies.Known], live: collections.abc.Mapping[str, bytes]
     ) -> tuple[model.Problem, ...]:
-        """See ports.Judge."""
+        """See access_port.Judge."""
         self._wanted = tuple(wanted)
         await self._know(live)
         return self._problems()
 
     async def confirm(self, live: collections.abc.Mapping[str, bytes]) -> None:
-        """See ports.Judge."""
+        """See access_port.Judge."""
         await self._know(live)
 
     async def run(self) -> None:
@@ -147,7 +147,7 @@ class JudgeKeeper:
                     await self._serve()
 
     def problems(self) -> tuple[model.Problem, ...]:
-        """See ports.Judge."""
+        """See access_port.Judge."""
         report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
         for key, cause in sorted(self._unread.items()):
             text = f"{cause}; nobody can sign in with {key} until then"

@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 
-from daemun.control import ports
+from daemun.control import nginx_port
 from daemun.core import layout, model
 from daemun.core.plan import listeners
 from daemun.core.texts import names
@@ -17,7 +17,7 @@ _CERTAIN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 there."""
 
 
-class AddressTrial(ports.Listening):
+class AddressTrial(nginx_port.Listening):
     """The addresses of this machine, for the nginx of one state directory."""
 
     def __init__(self, find_binary: collections.abc.Callable[[], str], paths: layout.Layout) -> None:
@@ -26,7 +26,7 @@ class AddressTrial(ports.Listening):
         self._layout = paths
 
     async def find_denied(self, addresses: collections.abc.Collection[str]) -> tuple[listeners.Denied, ...]:
-        """See ports.Listening."""
+        """See nginx_port.Listening."""
         return await asyncio.to_thread(self._find_denied, sorted(addresses)) if addresses else ()
 
     def _find_denied(self, addresses: collections.abc.Sequence[str]) -> tuple[listeners.Denied, ...]:

@@ -5,14 +5,14 @@ import dataclasses
 import pathlib
 import re
 
-from daemun.control import ports
+from daemun.control import nginx_port
 from daemun.core import layout
 from daemun.nginx import error_diagnosis, nginx_command, unknown_directive
 
 _PLACE = re.compile(r"(?P<words>.*) in (?P<file>/.*):(?P<line>\d+)", re.DOTALL)
 
 
-async def test(binary: str, paths: layout.Layout, number: int) -> ports.TestFailure | None:
+async def test(binary: str, paths: layout.Layout, number: int) -> nginx_port.TestFailure | None:
     """Run `nginx -t` on a generation. None: nginx accepts it.
 
     nginx tries to listen on every address, and passes over those that are in use.
@@ -29,7 +29,7 @@ async def test(binary: str, paths: layout.Layout, number: int) -> ports.TestFail
         raise problem
     if finished.status < 0:
         words = f"nginx was ended by signal {-finished.status}\n{finished.output}".strip()
-        return ports.TestFailure(message=words, cure=error_diagnosis.find_cure(words))
+        return nginx_port.TestFailure(message=words, cure=error_diagnosis.find_cure(words))
     refusal = translate_refusal(finished.output, tree)
     return dataclasses.replace(
         refusal,
@@ -39,15 +39,15 @@ async def test(binary: str, paths: layout.Layout, number: int) -> ports.TestFail
     )
 
 
-def translate_refusal(output: str, tree: str) -> ports.TestFailure:
+def translate_refusal(output: str, tree: str) -> nginx_port.TestFailure:
     """nginx's words about a tree as a value; its `in FILE:LINE` becomes the fields. Pure."""
     words = error_diagnosis.join_emergencies(output)
     match = _PLACE.fullmatch(words)
     if match is None:
-        return ports.TestFailure(message=words)
+        return nginx_port.TestFailure(message=words)
     file = pathlib.PurePosixPath(match["file"])
     inside = file.is_relative_to(tree)
-    return ports.TestFailure(
+    return nginx_port.TestFailure(
         message=match["words"],
         file=str(file.relative_to(tree)) if inside else str(file),
         line=int(match["line"]),

@@ -11,7 +11,7 @@ import re
 import shlex
 
 from daemun import errors
-from daemun.control import ports
+from daemun.control import nginx_port
 from daemun.core import layout
 from daemun.core.plan import listeners
 from daemun.nginx import port_owners
@@ -124,7 +124,7 @@ def machine_problem(
             continue
         if (match := _LISTEN.match(line.words)) is not None:
             address, number = match["address"], int(match["errno"])
-            return ports.ListenError(deny(address, number, line.words, binary=binary, own=own))
+            return nginx_port.ListenError(deny(address, number, line.words, binary=binary, own=own))
         if (problem := _file_problem(line.words, paths)) is not None:
             return errors.EnvironmentProblemError(problem)
     return None

@@ -13,7 +13,7 @@ import signal
 import psutil
 
 from daemun import errors, regular_files
-from daemun.control import ports
+from daemun.control import nginx_port
 from daemun.core import layout, model, render_environment
 from daemun.core.nginx_builds import known_servers
 from daemun.core.options import logs_option
@@ -36,7 +36,7 @@ from daemun.nginx import (
 )
 
 
-class NginxServer(ports.ReverseProxy, ports.Succession):
+class NginxServer(nginx_port.ReverseProxy, nginx_port.Succession):
     """The nginx of one state directory. `stage`, `activate` and `stop` are called by one task at a time; the others by
     any task at any time.
 
@@ -69,15 +69,15 @@ class NginxServer(ports.ReverseProxy, ports.Succession):
 
     @property
     def binary(self) -> render_environment.Nginx:
-        """See ports.Succession."""
+        """See nginx_port.Succession."""
         return self._binaries.judge
 
     def offer(self, successor: render_environment.Nginx | None) -> None:
-        """See ports.Succession."""
+        """See nginx_port.Succession."""
         self._binaries.offer(successor)
 
     async def find_successor(self) -> render_environment.Successor | None:
-        """See ports.Succession."""
+        """See nginx_port.Succession."""
         return await asyncio.to_thread(self._binaries.find_successor)
 
     @property
@@ -147,8 +147,8 @@ class NginxServer(ports.ReverseProxy, ports.Succession):
             has_successor=master is not None and self._binaries.successor is not None,
         )
 
-    async def stage(self, files: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
-        """See ports.ReverseProxy."""
+    async def stage(self, files: collections.abc.Mapping[str, bytes]) -> nginx_port.TestFailure | None:
+        """See nginx_port.ReverseProxy."""
         self._staged = None
         if self._binaries.successor is not None:
             files = known_servers.add(files, self._find_endpoints)
@@ -173,7 +173,7 @@ class NginxServer(ports.ReverseProxy, ports.Succession):
         return failure
 
     async def activate(self) -> int:
-        """See ports.ReverseProxy. With nothing staged, nginx is brought to the generation that `current` names."""
+        """See nginx_port.ReverseProxy. With nothing staged, nginx is brought to the generation that `current` names."""
         before = await asyncio.to_thread(self._generations.read_link)
         staged = self._staged
         number = staged or await asyncio.to_thread(self._generations.current)
@@ -384,8 +384,8 @@ def _error(
     now = "the previous one is live" if restored else "nothing is live"
     if problem is not None:
         text = f"{problem} (generation {number} was not activated, {now})"
-        if isinstance(problem, ports.ListenError):
-            return ports.ListenError(problem.denied, text)
+        if isinstance(problem, nginx_port.ListenError):
+            return nginx_port.ListenError(problem.denied, text)
         return errors.EnvironmentProblemError(text)
     words = error_diagnosis.join_emergencies(refusal.words)
     return errors.ApplyError(

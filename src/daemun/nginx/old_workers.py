@@ -1,18 +1,18 @@
 """The generations of workers that were replaced: what they hold, and how that is ended. Implements
-`control.ports.OldWorkers` for the nginx of one state directory.
+`control.nginx_port.OldWorkers` for the nginx of one state directory.
 """
 
 import asyncio
 import contextlib
 import dataclasses
 
-from daemun.control import ports
+from daemun.control import nginx_port
 from daemun.core import layout, model
 from daemun.errors import EnvironmentProblemError
 from daemun.nginx import foreign_connections, kernel_processes, process, worker_register
 
 
-class OldWorkerGenerations(ports.OldWorkers):
+class OldWorkerGenerations(nginx_port.OldWorkers):
     """Looks when it is called, and only then. Methods may be called by several tasks."""
 
     def __init__(self, paths: layout.Layout, register: worker_register.Register) -> None:
@@ -21,19 +21,19 @@ class OldWorkerGenerations(ports.OldWorkers):
         self._closed: dict[model.OldWorker, frozenset[int]] = {}
 
     async def list_old(self) -> tuple[model.OldGeneration, ...]:
-        """See ports.OldWorkers."""
+        """See nginx_port.OldWorkers."""
         return await asyncio.to_thread(self._list_old)
 
     async def count_sockets(self, old: tuple[model.OldGeneration, ...]) -> tuple[model.OldGeneration, ...]:
-        """See ports.OldWorkers."""
+        """See nginx_port.OldWorkers."""
         return await asyncio.to_thread(self._count_sockets, old) if old else ()
 
     async def close_sockets(self, one: model.OldGeneration, most: int) -> int:
-        """See ports.OldWorkers."""
+        """See nginx_port.OldWorkers."""
         return await asyncio.to_thread(self._close_sockets, one, most)
 
     async def end_worker(self, worker: model.OldWorker) -> None:
-        """See ports.OldWorkers."""
+        """See nginx_port.OldWorkers."""
         try:
             await asyncio.to_thread(foreign_connections.terminate, worker)
         except OSError as error:

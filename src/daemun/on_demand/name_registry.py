@@ -12,7 +12,7 @@ import json
 import structlog
 
 from daemun import errors
-from daemun.control import damaged_keys, ports
+from daemun.control import certificate_port, damaged_keys, ports
 from daemun.core import model
 from daemun.core.certificates import on_demand_names
 from daemun.core.options import on_demand_option
@@ -36,9 +36,11 @@ class Domain:
 
 
 class Registry:
-    """Implements `control.ports.Domains`. All methods are called on one event loop."""
+    """Implements `control.certificate_port.Domains`. All methods are called on one event loop."""
 
-    def __init__(self, store: ports.Store, certificates: ports.SingleCertificates, clock: ports.Clock) -> None:
+    def __init__(
+        self, store: ports.Store, certificates: certificate_port.SingleCertificates, clock: ports.Clock
+    ) -> None:
         self._store = store
         self._certificates = certificates
         self._clock = clock

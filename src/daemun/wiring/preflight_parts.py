@@ -17,7 +17,7 @@ if typing.TYPE_CHECKING:
 
 
 class LazyExaminer:
-    """Implements `control.ports.Examiner`. make: called once, in a thread, so that it may import what is slow."""
+    """Implements `control.certificate_port.Examiner`. make: called once, in a thread: it may import what is slow."""
 
     def __init__(self, make: collections.abc.Callable[[], "examiner.Preflight"]) -> None:
         self._make = make

@@ -21,7 +21,7 @@ from daemun.certs import daemon_thread
 from daemun.certs.acme import order_error, prover_port, request_ledger
 from daemun.certs.orders import ca_outages, ca_places
 from daemun.certs.served import certificate_records, certificate_store
-from daemun.control import ports
+from daemun.control import certificate_port, ports
 from daemun.core import model
 from daemun.core.issuance import budget, renewal_time
 from daemun.core.texts import words
@@ -41,7 +41,7 @@ class Means:
     stored: certificate_store.Stored
     clock: ports.Clock
     provers: prover_port.Provers
-    examiner: ports.Examiner | None
+    examiner: certificate_port.Examiner | None
     limits_of: collections.abc.Callable[[str], budget.Limits]
     pause: collections.abc.Callable[[float, threading.Event], bool] | None = None
     outages: ca_outages.Outages = dataclasses.field(default_factory=ca_outages.Outages)

@@ -21,7 +21,7 @@ from daemun.certs import daemon_thread
 from daemun.certs.managed import certificate_index, schedule
 from daemun.certs.orders import order_attempt
 from daemun.certs.served import certificate_records
-from daemun.control import ports
+from daemun.control import certificate_port, ports
 from daemun.core import model
 from daemun.core.issuance import renewal_advice, renewal_time
 
@@ -47,7 +47,7 @@ class Watch:
         clock: ports.Clock,
         *,
         rng: random.Random,
-        examiner: ports.Examiner | None,
+        examiner: certificate_port.Examiner | None,
         changed: collections.abc.Callable[[], None],
     ) -> None:
         self._index = known

@@ -1,4 +1,4 @@
-"""Everything that is looked at before an order, at once and in seconds (`control.ports.Examiner`)."""
+"""Everything that is looked at before an order, at once and in seconds (`control.certificate_port.Examiner`)."""
 
 import asyncio
 import collections.abc
@@ -45,7 +45,7 @@ class _Look:
 
 
 class Preflight:
-    """Implements `control.ports.Examiner`. One per event loop.
+    """Implements `control.certificate_port.Examiner`. One per event loop.
 
     thumbprint: of the account's key. account: its URL at a CA; None: not made yet. Both may block for milliseconds.
     """
