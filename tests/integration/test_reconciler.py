@@ -242,6 +242,19 @@ async def test_what_a_plan_read_is_not_what_was_applied_last(monkeypatch: pytest
     assert world.reloads == 1
 
 
+async def test_a_plan_of_what_a_source_does_not_want_yet() -> None:
+    """A draft of the file, beside what all others want; the next round knows nothing of it."""
+    world = worlds.World(snapshot=BEFORE)
+    front = daemon(world)
+    assert (await front.run_once()).ok
+    plan, problems = await front.make_plan({BEFORE.source: AFTER})
+    assert {change.host for change in plan.changes} == {"changes.test", "comes.test", "goes.test"}
+    assert problems == ()
+    assert (await front.make_plan())[0].changes == ()
+    assert (await front.run_once()).ok
+    assert world.reloads == 1
+
+
 # --- addresses of single sites ---------------------------------------------------------------------------------
 
 TAKEN = frozenset({"0.0.0.0:8080"})

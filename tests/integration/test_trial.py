@@ -193,6 +193,31 @@ async def test_nothing_keeps_the_gate_from_starting(house: House, monkeypatch: p
     assert house.main.read_bytes() == OLD
 
 
+async def test_it_is_undone_at_once(house: House) -> None:
+    await house.write(OLD)
+    await house.write(NEW)
+    await house.trial.begin(60)
+    assert house.trial.find() is not None
+    assert (await house.trial.undo()).number == 1
+    assert (house.main.read_bytes(), house.trial.find()) == (OLD, None)
+    for end in (house.trial.undo, house.trial.confirm):
+        with pytest.raises(ConfigError, match="nothing is on trial"):
+            await end()
+
+
+async def test_what_is_there_is_what_it_goes_back_to(house: House) -> None:
+    """For a change that comes after it, whatever was applied of what is there."""
+    await house.write(OLD)
+    house.main.write_bytes(NEW)
+    begun = await house.trial.begin_from_present(60)
+    assert begun.number == 1
+    house.main.write_bytes(b"sites: {}\n")
+    with pytest.raises(ConfigError, match="on trial"):
+        await house.trial.begin_from_present(60)
+    await house.trial.undo()
+    assert house.main.read_bytes() == NEW
+
+
 async def test_it_stays_when_it_is_confirmed(house: House) -> None:
     await house.write(OLD)
     await house.write(NEW)

@@ -113,6 +113,10 @@ class ControlClient:
     def confirm_trial(self) -> Json:
         return self._request("POST", "/trial/confirm", timeout_s=PROBE_S)
 
+    def undo_trial(self) -> Json:
+        """Go back now, and wait until that is live."""
+        return self._request("POST", "/trial/undo", timeout_s=APPLY_S)
+
     def upgrade_nginx(self) -> Json:
         """Let another nginx take over, and wait. `ok` in the answer is whether the one that is to serves."""
         return self._request("POST", "/nginx/upgrade", timeout_s=APPLY_S, also_good=422)

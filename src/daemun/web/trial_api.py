@@ -17,6 +17,7 @@ def routes(trials: history_port.Trials) -> list[routing.BaseRoute]:
     return [
         routing.Route("/trial", handlers.begin, methods=["POST"]),
         routing.Route("/trial/confirm", handlers.confirm, methods=["POST"]),
+        routing.Route("/trial/undo", handlers.undo, methods=["POST"]),
     ]
 
 
@@ -36,6 +37,9 @@ class _Handlers:
 
     async def confirm(self, _: requests.Request) -> responses.Response:
         return responses.JSONResponse(trial_json(await self._trials.confirm()))
+
+    async def undo(self, _: requests.Request) -> responses.Response:
+        return responses.JSONResponse(trial_json(await self._trials.undo()))
 
 
 def trial_json(trial: history_port.TrialReport) -> dict[str, typing.Any]:

@@ -20,6 +20,7 @@ Confirm = typing.Annotated[
     ),
 ]
 Confirmed = typing.Annotated[bool, typer.Option("--confirmed", help="Keep what is on trial.")]
+Undo = typing.Annotated[bool, typer.Option("--undo", help="Undo what is on trial now.")]
 Back = typing.Annotated[
     int | None,
     typer.Option("--to", metavar="NUMBER", min=1, help="With --confirm: of `daemun history`, where it goes back to."),
@@ -32,6 +33,7 @@ def apply(
     *,
     confirm: Confirm = None,
     confirmed: Confirmed = False,
+    undo: Undo = False,
     to: Back = None,
     as_json: common_options.AsJson = False,
 ) -> None:
@@ -43,8 +45,10 @@ def apply(
     """
     daemon = control_client.ControlClient(chosen)
     daemon_state.config_of(chosen, daemon.status(""))
-    if confirmed:
-        _confirm(daemon, is_alone=confirm is None and to is None)
+    if confirmed or undo:
+        if (confirm, to) != (None, None) or (confirmed and undo):
+            raise errors.ConfigError(f"cannot apply: `--{'undo' if undo else 'confirmed'}` goes with no other option")
+        _end_trial(daemon, undo=undo)
         return
     seconds = None if confirm is None else _parse(confirm)
     if to is not None and seconds is None:
@@ -65,12 +69,13 @@ def put_live(daemon: control_client.ControlClient, trial_s: float | None, to: in
     return daemon_state.apply_and_wait(daemon), trial
 
 
-def _confirm(daemon: control_client.ControlClient, *, is_alone: bool) -> None:
-    if not is_alone:
-        raise errors.ConfigError("cannot confirm: `--confirmed` goes with no other option")
-    trial = daemon.confirm_trial()
+def _end_trial(daemon: control_client.ControlClient, *, undo: bool) -> None:
+    trial = daemon.undo_trial() if undo else daemon.confirm_trial()
     json_answer.note(trial=trial)
-    output.print_line(f"confirmed: what is live stays, and nothing goes back to number {trial['number']}")
+    if undo:
+        output.print_line(f"undone: the files are as they were before, at number {trial['number']}")
+    else:
+        output.print_line(f"confirmed: what is live stays, and nothing goes back to number {trial['number']}")
 
 
 def _parse(text: str) -> float:
@@ -89,7 +94,7 @@ def trial_lines(trial: Json, within: str) -> list[str]:
     secrets = [f"secrets stay those of now: {', '.join(taken)}"] if taken else []
     return [
         f"on trial for {within}: at {at} everything goes back to number {trial['number']} of `daemun history`",
-        "keep it with `daemun apply --confirmed`",
+        "keep it with `daemun apply --confirmed`, or go back at once with `daemun apply --undo`",
         *secrets,
     ]
 
