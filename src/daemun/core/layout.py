@@ -58,6 +58,11 @@ class Layout:
         return f"{self.store}/~uptime.sqlite"
 
     @property
+    def status_page(self) -> str:
+        """The files of the public status page (`uptime.status_page_writer`). nginx's workers read here."""
+        return f"{self.base}/status-page"
+
+    @property
     def nginx(self) -> str:
         return f"{self.base}/nginx"
 

@@ -95,6 +95,11 @@ class UptimeKeeper:
         self._shares: collections.abc.Mapping[str, error_shares.ErrorShare] = {}
         self._shares_s: float | None = None
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether all sites were looked at since the start, and that is stored."""
+        return self._saved_s is not None
+
     def wake(self) -> None:
         """Something may have changed."""
         self._wake.set()

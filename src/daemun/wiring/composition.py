@@ -120,11 +120,12 @@ class Daemon:
         self._prober, self._stream_prober = probers.make(
             self._layout, account, self._endpoints, self._certificates, self._note_trouble
         )
-        self._uptime = uptime_parts.make(
+        self._uptime, self._status_page = uptime_parts.make(
             self._layout,
             store.damage,
             uptime_parts.Sites(lambda: self._gate, self._prober, self._certificates),
             self._traffic,
+            lambda: self._gate,
         )
         most, most_per_site = hold_limits.limits_of(
             render_environment.count_connections(machine_limits.count_open_files())
@@ -292,6 +293,7 @@ class Daemon:
                 "old workers": self._reload_limits.run,
                 "nginx upgrade": self._gate.watch_nginx,
                 "uptime": self._uptime.run,
+                "status page": self._status_page.run,
                 "visitor": self._prober.run,
                 "client of streams": self._stream_prober.run,
                 "orphans": child_reaper.reap_orphans,

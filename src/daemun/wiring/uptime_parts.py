@@ -1,14 +1,15 @@
-"""What keeps the uptime of sites, with what it looks at."""
+"""What keeps the uptime of sites, with what it looks at, and the public status page."""
 
 import collections.abc
 
 from daemun.certs import certificate_manager
 from daemun.control import damage_report, gate
 from daemun.core import layout, model
+from daemun.core.options import status_page_option
 from daemun.core.uptime import site_condition
 from daemun.probing import prober
 from daemun.traffic import traffic_counter
-from daemun.uptime import uptime_keeper
+from daemun.uptime import status_page_writer, uptime_keeper
 from daemun.wiring import clock
 
 LOOK_S = 12.0
@@ -49,9 +50,22 @@ def make(
     damage: damage_report.DamageReport,
     sites: Sites,
     traffic: traffic_counter.TrafficCounter,
-    changed: collections.abc.Callable[[], None] = lambda: None,
-) -> uptime_keeper.UptimeKeeper:
-    """changed: as of `UptimeKeeper`."""
-    return uptime_keeper.UptimeKeeper(
-        paths, clock.SystemClock(), damage, sites, count_errors=traffic.count_errors, changed=changed
+    find_gate: collections.abc.Callable[[], gate.Gate],
+) -> tuple[uptime_keeper.UptimeKeeper, status_page_writer.StatusPageWriter]:
+    """find_gate: called once it was made."""
+
+    def look() -> status_page_writer.StatusInput | None:
+        last = find_gate().last
+        if last is None:
+            return None
+        return status_page_writer.StatusInput(
+            page=status_page_option.OPTION.of(last.desired.globals),
+            statuses=last.sites,
+            is_watched=keeper.is_watching,
+        )
+
+    writer = status_page_writer.StatusPageWriter(paths, clock.SystemClock(), look)
+    keeper = uptime_keeper.UptimeKeeper(
+        paths, clock.SystemClock(), damage, sites, count_errors=traffic.count_errors, changed=writer.wake
     )
+    return keeper, writer

@@ -29,6 +29,17 @@ def of_gate(settings: model.Globals) -> HeldAccess:
     return _OPEN_GATE if access is None else HeldAccess(access=access, place="gate")
 
 
+def without_judges(settings: model.Globals) -> access_option.Access:
+    """Of a site that daemun serves itself: what holds at the gate but for the conditions of judges."""
+    outer = of_gate(settings).access
+    own = dataclasses.replace(outer, basic_auth=None, forward_auth=None, login=None)
+    if own.any or (own.is_limited and not own.conditions):
+        # To have signed in is enough. Limits alone would leave the conditions of the gate, this site's among them.
+        open_to = (access_option.PUBLIC,) if own.is_limited else ()
+        own = access_option.Access(allow=open_to, rate_limit=outer.rate_limit, connections=outer.connections)
+    return own
+
+
 def of_site(site: model.Site, settings: model.Globals) -> HeldAccess:
     own, outer = access_option.OPTION.of(site), of_gate(settings)
     return outer if own is None else _within(own, outer, names.variable_suffix(site.host, ""))

@@ -20,11 +20,7 @@ def make(settings: model.Globals) -> model.Site | None:
     found = dashboard_option.OPTION.of(settings)
     if found is None or found.host is None:
         return None
-    outer = access_levels.of_gate(settings).access
-    own = dataclasses.replace(outer, basic_auth=None, forward_auth=None, login=None)
-    if own.any or (own.is_limited and not own.conditions):
-        open_to = (access_option.PUBLIC,) if own.is_limited else ()
-        own = access_option.Access(allow=open_to, rate_limit=outer.rate_limit, connections=outer.connections)
+    own = access_levels.without_judges(settings)
     routes = [_route("/", found.host)]
     if dashboard_option.find_login_host(settings) is not None:
         signed_in = dataclasses.replace(own, login=login_rule_form.LoginRule())

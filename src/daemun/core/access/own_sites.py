@@ -1,11 +1,11 @@
-"""The sites that daemun serves itself, which no source has: the sign-in, the dashboard. Pure."""
+"""The sites that daemun serves itself, which no source has: the sign-in, the dashboard, the status page. Pure."""
 
 import collections.abc
 import dataclasses
 
 from daemun.core import model
-from daemun.core.access import dashboard_site, login_site
-from daemun.core.options import dashboard_option, login_option
+from daemun.core.access import dashboard_site, login_site, status_site
+from daemun.core.options import dashboard_option, login_option, status_page_option
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,13 @@ EVERY = (
         use="where the dashboard is (`dashboard` in daemun.yaml)",
         short="the dashboard",
         make=dashboard_site.make,
+    ),
+    OwnSite(
+        origin=status_page_option.ORIGIN,
+        name="the status page (`status_page`)",
+        use="where the status page is (`status_page` in daemun.yaml)",
+        short="the status page",
+        make=status_site.make,
     ),
 )
 

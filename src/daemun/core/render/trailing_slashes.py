@@ -8,7 +8,7 @@ browsers. So are requests that browsers do not follow redirects for: WebSockets 
 import collections.abc
 
 from daemun.core import arguments, directive, model
-from daemun.core.access import dashboard_site, login_site
+from daemun.core.access import dashboard_site, login_site, status_site
 from daemun.core.directive import Expr
 from daemun.core.options import redirect_status_option, trailing_slash_option
 from daemun.core.render import held_access, site_scope
@@ -31,6 +31,7 @@ _PATTERNS = {
 
 def is_on(scope: site_scope.Scope) -> bool:
     is_own = login_site.is_it(scope.site, scope.settings) or dashboard_site.is_it(scope.site)
+    is_own = is_own or status_site.is_it(scope.site)
     return trailing_slash_option.OPTION.of(scope.site) in _PATTERNS and not is_own
 
 
