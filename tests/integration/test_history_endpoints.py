@@ -1,76 +1,19 @@
 """The API of what was applied: the list, what differs, and the way back; with a gate that the test controls."""
 
-import collections.abc
 import pathlib
 
 import pytest
 
-from daemun.control import gate_port, history_port
-from daemun.core import model
 from daemun.core.plan import change_plan, hand_edits
-from daemun.sources import last_good_file
-from daemun.sources.history import applied_configurations, history_book, history_recorder, trial
-from daemun.store import memory_store
-from daemun.web import history_endpoints
-from tests.support import fake_gate, operator_client
-from tests.support.clock import FakeClock
-
-ONE = b"# ours\ncrowdsec: {url: http://x, key: s3cret-one}\nsites:\n  a.test: http://a:1\n"
-TWO = ONE.replace(b"a:1", b"a:2")
-BROKEN = ONE.replace(b"a:1", b"a:9")
-REFUSED = model.Problem(origin=model.Origin(source="file", place="daemun.yaml:4:3"), message="cannot serve a.test: no")
+from daemun.sources.history import applied_configurations, history_book
+from tests.support import history_house, operator_client
+from tests.support.history_house import BROKEN, ONE, TWO
 
 
-class House(fake_gate.FakeGate):
-    """A gate with its history, which refuses what is `BROKEN`."""
-
+class House(history_house.HistoryHouse):
     def __init__(self, folder: pathlib.Path) -> None:
-        super().__init__(config=folder / "daemun.yaml", state=folder)
-        self.main = folder / "daemun.yaml"
-        self.store = memory_store.MemoryStore()
-        self.recorder = history_recorder.Recorder(
-            self.store, FakeClock(), lambda: {"daemun.yaml": self.main.read_bytes()}
-        )
-        self.trials = trial.TrialKeeper(self.store, self.main, self.recorder, lambda caller: self.apply(caller=caller))
-        self.drift: tuple[hand_edits.HandEdit, ...] = ()
-        self.client = operator_client.OperatorClient(
-            history_endpoints.endpoints(
-                applied_configurations.AppliedConfigurations(
-                    self.store,
-                    self.main,
-                    self.trials,
-                    self,
-                    compare_nginx=lambda _, one, other: {"from": one, "to": other, "nginx_files": [], "notes": []},
-                    find_drift=lambda: self.drift,
-                )
-            )
-        )
-
-    async def apply(
-        self,
-        *,
-        seen: collections.abc.Mapping[str, str] | None = None,
-        caller: history_port.Caller | None = None,
-    ) -> gate_port.ApplyReport:
-        content = self.main.read_bytes()
-        problems = (REFUSED,) if content == BROKEN else ()
-        callers = () if caller is None else (caller,)
-        self.recorder.note(
-            history_port.AppliedRound(
-                is_complete=not problems,
-                refused="; ".join(map(str, problems)),
-                changes=("changed a.test",),
-                callers=callers,
-            )
-        )
-        if not problems:
-            self.store.write(last_good_file.KEY, content)
-        return gate_port.ApplyReport(ok=not problems, generation=1, problems=problems)
-
-    async def write(self, content: bytes) -> None:
-        self.main.write_bytes(content)
-        await self.apply()
-        await self.recorder.write_noted()
+        super().__init__(folder)
+        self.client = operator_client.OperatorClient(self.endpoints())
 
 
 @pytest.fixture
@@ -116,7 +59,9 @@ async def test_what_differs(house: House) -> None:
     ]
     assert (await house.client.get("/diff"))["changes"] == []
     assert "nginx_files" in await house.client.get("/diff?from=1&to=now&nginx=true")
-    assert (await house.client.fail("GET", "/diff?from=9"))[0] == 404
+    status, words = await house.client.fail("GET", "/diff?from=9")
+    assert (status, 'cannot find "9"' in words) == (404, True)
+    assert "openapi.json" in (await house.client.fail("GET", "/nothing"))[1]
 
 
 async def test_back_in_one_step(house: House) -> None:

@@ -9,7 +9,8 @@ from starlette import exceptions, responses
 from daemun.control import gate_port
 from daemun.core import model
 from daemun.core.access import dashboard_roles
-from daemun.core.certificates import certificate_lamps, renewal_forecast
+from daemun.core.certificates import renewal_forecast
+from daemun.core.dashboard import certificate_rows
 from daemun.errors import RetryableError
 from daemun.web import endpoint, forecast_json, paging, request_body_json, site_json
 
@@ -78,16 +79,17 @@ class _Handlers:
     async def list(self, call: endpoint.Call) -> Json:
         page, now = paging.read(call), _now()
         wanted, lamp = call.query("q").strip().lower(), call.query("lamp")
-        found = certificate_lamps.sort_by_trouble(self._gate.status().certificates, now)
-        counted = collections.Counter(one.value for one, _ in found)
+        found = certificate_rows.sort_by_trouble(self._gate.status().certificates, now)
+        counted = collections.Counter(row.lamp.light.value for row in found)
         chosen = [
-            (one, status)
-            for one, status in found
-            if lamp in {"", one.value} and any(wanted in name for name in (status.host, *status.names))
+            row
+            for row in found
+            if lamp in {"", row.lamp.light.value}
+            and any(wanted in name for name in (row.status.host, *row.status.names))
         ]
-        shown = [row_json(status, one, now) for one, status in chosen[page.first : page.first + page.size]]
-        lamps = {one.value: counted[one.value] for one in certificate_lamps.Lamp}
-        return {**page.of(shown, total=len(chosen)), "lamps": lamps}
+        shown = [row_json(row, now) for row in chosen[page.first : page.first + page.size]]
+        counts = {light.value: counted[light.value] for light in certificate_rows.LIGHTS}
+        return {**page.of(shown, total=len(chosen)), "lamps": counts}
 
     async def show(self, call: endpoint.Call) -> Json:
         host, now = call.path("host").lower(), _now()
@@ -95,7 +97,7 @@ class _Handlers:
         if not found:
             text = f'cannot show the certificate of "{host[:255]}": no site has one; `daemun certs` lists all'
             raise exceptions.HTTPException(404, text)
-        return {"certificates": [row_json(one, certificate_lamps.judge(one, now), now) for one in found]}
+        return {"certificates": [row_json(certificate_rows.make_row(one, now), now) for one in found]}
 
     async def forecast(self, call: endpoint.Call) -> Json:
         days = paging.read_number(call, "days", FORECAST_DAYS, most=MOST_FORECAST_DAYS)
@@ -117,10 +119,17 @@ class _Handlers:
         return responses.JSONResponse({"host": host}, status_code=202)
 
 
-def row_json(status: model.CertificateStatus, lamp: certificate_lamps.Lamp, now: datetime.datetime) -> Json:
-    """Keys may be added, never renamed."""
+def row_json(row: certificate_rows.CertificateRow, now: datetime.datetime) -> Json:
+    """Keys may be added, never renamed. `why`, `cure`: of the lamp; null when all is well."""
+    status = row.status
     is_orderable = status.kind is not model.CertificateKind.OWN and status.state is not model.CertificateState.LOCAL
-    return {**site_json.certificate_json(status, now), "lamp": lamp.value, "can_be_renewed": is_orderable}
+    return {
+        **site_json.certificate_json(status, now),
+        "lamp": row.lamp.light.value,
+        "why": row.lamp.why or None,
+        "cure": row.cure,
+        "can_be_renewed": is_orderable,
+    }
 
 
 def _now() -> datetime.datetime:

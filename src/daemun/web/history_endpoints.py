@@ -1,6 +1,5 @@
 """The API's endpoints for what was applied: the history, what differs, the way back, and files edited by hand."""
 
-import datetime
 import typing
 
 from starlette import exceptions
@@ -8,7 +7,7 @@ from starlette import exceptions
 from daemun.control import applied_port, history_port
 from daemun.core.access import dashboard_roles
 from daemun.core.plan import hand_edits
-from daemun.web import endpoint, json_values, paging, request_body_json
+from daemun.web import endpoint, paging, request_body_json
 
 Json = dict[str, typing.Any]
 
@@ -84,11 +83,11 @@ class _Handlers:
     async def list(self, call: endpoint.Call) -> Json:
         page = paging.read(call)
         total, rows = await self._applied.list_newest(page.first, page.size)
-        return page.of([_with_instant(row) for row in rows], total=total)
+        return page.of(rows, total=total)
 
     async def show(self, call: endpoint.Call) -> Json:
         try:
-            return _with_instant(await self._applied.show(call.path("number")))
+            return await self._applied.show(call.path("number"))
         except applied_port.UnknownEntryError as error:
             raise exceptions.HTTPException(404, str(error)) from error
 
@@ -135,7 +134,3 @@ class _Handlers:
             "message": None if problem is None else problem.message,
             "cure": None if problem is None else problem.cure,
         }
-
-
-def _with_instant(row: Json) -> Json:
-    return {**row, "at": json_values.instant_json(datetime.datetime.fromisoformat(row["at"]))}

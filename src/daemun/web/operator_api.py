@@ -6,6 +6,7 @@ status; what a person may not see stays in the log.
 
 import collections.abc
 import functools
+import http
 import json
 import typing
 
@@ -116,7 +117,7 @@ async def _describe(description: dict[str, typing.Any], _: requests.Request) -> 
 async def _answer_http_error(request: requests.Request, error: Exception) -> responses.Response:
     assert isinstance(error, exceptions.HTTPException)
     text = error.detail
-    if error.status_code in {404, 405} and not request.path_params:
+    if error.status_code in {404, 405} and text == http.HTTPStatus(error.status_code).phrase:  # of no endpoint's words
         text = f"there is no {request.method} {request.url.path}; {PREFIX}/openapi.json has all there is"
     headers = {**_NEVER_KEPT, **(error.headers or {})}
     return responses.JSONResponse({"error": text}, status_code=error.status_code, headers=headers)

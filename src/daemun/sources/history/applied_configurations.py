@@ -12,6 +12,7 @@ import typing
 from daemun.control import gate_port, history_port, ports
 from daemun.core import model
 from daemun.core.plan import hand_edits
+from daemun.core.texts import durations
 from daemun.errors import DaemunError
 from daemun.sources import edited_file
 from daemun.sources.history import compared_entries, history_book, history_entry, trial, way_back
@@ -126,7 +127,7 @@ class AppliedConfigurations:
         return {
             "live": report.waits is None,
             "waits": None if report.waits is None else report.waits.reason,
-            "trial": None if begun is None else {"number": begun.number, "until": begun.until.isoformat()},
+            "trial": None if begun is None else {"number": begun.number, "until": durations.instant(begun.until)},
         }
 
     async def _end(self, begun: trial.Trial | None) -> None:

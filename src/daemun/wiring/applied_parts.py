@@ -1,0 +1,36 @@
+"""What the API needs to show what was applied, and to go back to it."""
+
+import functools
+import typing
+
+from daemun import settings
+from daemun.control import gate_port, ports
+from daemun.nginx import nginx_server
+from daemun.sources.history import applied_configurations, history_book, trial
+
+Json = dict[str, typing.Any]
+
+
+def make(
+    chosen: settings.Settings,
+    store: ports.Store,
+    trials: trial.TrialKeeper,
+    gate: gate_port.GatePort,
+    nginx: nginx_server.NginxServer,
+) -> applied_configurations.AppliedConfigurations:
+    return applied_configurations.AppliedConfigurations(
+        store,
+        chosen.config,
+        trials,
+        gate,
+        compare_nginx=functools.partial(_compare_nginx, chosen),
+        find_drift=nginx.find_hand_edits,
+    )
+
+
+def _compare_nginx(chosen: settings.Settings, book: history_book.Book, one: str, other: str) -> Json:
+    """What makes nginx's files is imported at the first comparison."""
+    from daemun.wiring.offline import past_diff  # noqa: PLC0415
+
+    found = past_diff.compare(chosen, book, chosen.config, one, other)
+    return {"from": found.before, "to": found.after, **past_diff.diff_json(found)}
