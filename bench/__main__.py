@@ -19,7 +19,21 @@ import sys
 import tempfile
 import time
 
-from bench import access, bursts, figures, machine, plan, plot, report, routes, saved, sites, streams, traffic
+from bench import (
+    access,
+    bursts,
+    dashboard,
+    figures,
+    machine,
+    plan,
+    plot,
+    report,
+    routes,
+    saved,
+    sites,
+    streams,
+    traffic,
+)
 
 HERE = pathlib.Path(__file__).parent
 QUICK = machine.ROOT / ".cache" / "bench-quick"
@@ -31,6 +45,7 @@ MEASUREMENTS: dict[str, collections.abc.Callable[[plan.Plan], figures.Section]] 
     "streams": streams.measure,
     "sites": sites.measure,
     "containers": bursts.measure,
+    "dashboard": dashboard.measure,
 }
 """In the order of the report."""
 

@@ -129,7 +129,7 @@ def test_what_needs_a_person_has_its_cure_and_what_does_it(gate: Daemon) -> None
     needs = {one["title"]: one for one in found["needs"]["rows"]}
     assert {"down.test", "old.test", "held.test", "mqtt", LABELLED} <= needs.keys()
     assert not {"good.test", "shut.test"} & needs.keys()
-    assert needs["down.test"]["actions"] == ["probe"]
+    assert needs["down.test"]["actions"] == ["probe", "maintenance"]
     assert "nothing listens there" in needs["down.test"]["cause"]
     assert needs["held.test"]["actions"] == ["apply"]
     assert len(needs) == len(found["needs"]["rows"]), "each trouble is there once"

@@ -17,6 +17,7 @@ from tests.support.sites import route, site
 
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
+ACTIONS = (needs.NeedAction.PROBE, needs.NeedAction.MAINTENANCE)
 
 
 def live(host: str = "a.test", state: SiteState = SiteState.LIVE, **more: typing.Any) -> model.SiteStatus:
@@ -110,7 +111,7 @@ def test_renewals_that_fail_show_while_visitors_see_the_former_one() -> None:
         (certificate(state=CertificateState.PENDING), {}, Light.WARNING),
         (certificate(state=CertificateState.LOCAL, kind=CertificateKind.LOCAL), {}, Light.GOOD),
         (certificate(state=CertificateState.INVALID), {}, Light.BAD),
-        (certificate(state=CertificateState.INCOMPLETE), {}, Light.WARNING),
+        (certificate(state=CertificateState.INCOMPLETE), {}, Light.BAD),
         (certificate(state=CertificateState.NOT_SERVED, reason="another is shown"), {}, Light.BAD),
         (certificate(not_before=None, not_after=None), {}, Light.GOOD),
     ],
@@ -297,7 +298,7 @@ def test_a_need_has_cause_cure_command_and_what_does_it() -> None:
     )
     (one,) = find(down)
     assert (one.light, one.title, one.cause, one.count) == (Light.BAD, "a.test", "it refuses", 1)
-    assert (one.command, one.actions, one.since) == ("daemun add a.test URL", (needs.NeedAction.PROBE,), NOW)
+    assert (one.command, one.actions, one.since) == ("daemun add a.test URL", ACTIONS, NOW)
     assert one.origin == "daemun.yaml:3:3"
     (other,) = find(dataclasses.replace(down, cure="start it"))
     assert other.command == "daemun status a.test --probe"

@@ -6,10 +6,11 @@ import typing
 
 from starlette import background, datastructures, exceptions, requests, responses, routing
 
+from daemun.control import history_port
 from daemun.core.access import dashboard_roles
 from daemun.core.dashboard import row_choice, site_row
 from daemun.core.texts import words
-from daemun.web import endpoint, overview_json, overview_snapshots
+from daemun.web import endpoint, json_values, overview_json, overview_snapshots
 
 MOST_NEEDS = 50
 _LONGEST_NUMBER = 6
@@ -48,6 +49,14 @@ def endpoints(snapshots: overview_snapshots.OverviewSnapshots) -> tuple[endpoint
             query=PARAMETERS,
             answer="A page of rows; `total` is of all pages, `of` without any filter.",
         ),
+        endpoint.ApiEndpoint(
+            method="POST",
+            path="/apply",
+            needs=dashboard_roles.Role.CHANGE,
+            summary="Read every source again, and apply what they want",
+            handler=handlers.apply,
+            answer="As POST /apply of the control socket; 202 when it waits, 422 when something was refused.",
+        ),
     )
 
 
@@ -71,6 +80,14 @@ class _Handlers:
 
     async def sites(self, call: endpoint.Call) -> responses.Response:
         return await self.answer_sites(call.request)
+
+    async def apply(self, call: endpoint.Call) -> responses.Response:
+        caller = history_port.Caller(command="dashboard: apply", user=call.operator.name)
+        report = await self._snapshots.apply(caller)
+        call.target = "all sources"
+        call.after = f"generation {report.generation}"
+        status = 200 if report.ok else 202 if report.waits is not None else 422
+        return responses.JSONResponse(json_values.apply_json(report), status_code=status)
 
     async def answer_overview(self, _: requests.Request) -> responses.Response:
         snapshot = await self._snapshots.current()

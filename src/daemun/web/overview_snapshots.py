@@ -10,7 +10,7 @@ import dataclasses
 import datetime
 import time
 
-from daemun.control import gate_port, overview_port
+from daemun.control import gate_port, history_port, overview_port
 from daemun.core import model, site_memory
 from daemun.core.dashboard import gate_totals, needs, site_row
 
@@ -56,6 +56,13 @@ class OverviewSnapshots:
         if kept is not None and (age_s < FRESH_S or (self._took_s > QUICK_S and age_s < STALE_S)):
             return kept
         return await self._make()
+
+    async def apply(self, caller: history_port.Caller) -> gate_port.ApplyReport:
+        """See `gate_port.GatePort`; what is shown then is made anew."""
+        try:
+            return await self._gate.apply(caller=caller)
+        finally:
+            self._made_s = float("-inf")
 
     async def refresh(self) -> None:
         """To be called after an answer: what takes long is made anew for the next."""

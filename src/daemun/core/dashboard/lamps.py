@@ -10,7 +10,7 @@ import datetime
 import enum
 
 from daemun.core import model
-from daemun.core.certificates import certificate_faults
+from daemun.core.certificates import certificate_faults, certificate_lamps
 from daemun.core.issuance import renewal_time
 from daemun.core.served import served_judgement
 
@@ -29,20 +29,22 @@ _WORST_FIRST = (Light.BAD, Light.WARNING, Light.UNKNOWN, Light.GOOD)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SiteLamp:
-    """why: in words; "": there is nothing to add."""
+    """why: in words; "": there is nothing to add. is_needless: there is nothing to be judged, as of a site without
+    TLS."""
 
     light: Light
     why: str = ""
+    is_needless: bool = False
 
 
 GOOD = SiteLamp(light=Light.GOOD)
 _OFF = SiteLamp(light=Light.UNKNOWN, why="disabled")
 _NOT_SEEN = SiteLamp(light=Light.UNKNOWN, why="not looked at yet")
-_PLAIN = SiteLamp(light=Light.UNKNOWN, why="no TLS")
+_PLAIN = SiteLamp(light=Light.UNKNOWN, why="no TLS", is_needless=True)
 
 
 def worst(lamps: collections.abc.Iterable[SiteLamp]) -> Light:
-    found = {one.light for one in lamps}
+    found = {one.light for one in lamps if not one.is_needless}
     return next((light for light in _WORST_FIRST if light in found), Light.UNKNOWN)
 
 
@@ -68,7 +70,7 @@ def of_settings(
     return SiteLamp(light=Light.WARNING, why="in maintenance: visitors get a page with 503") if is_closed else GOOD
 
 
-def of_certificate(  # noqa: PLR0911 - a case each
+def of_certificate(
     certificate: model.CertificateStatus | None,
     handshakes: collections.abc.Sequence[model.HandshakeLook],
     now: datetime.datetime,
@@ -86,29 +88,30 @@ def of_certificate(  # noqa: PLR0911 - a case each
         return SiteLamp(light=Light.BAD, why=handshakes[0].cause)
     if certificate is None:
         return _NOT_SEEN
+    light = Light(certificate_lamps.judge(certificate, now).value)
+    return SiteLamp(light=light, why=_why(certificate, now)) if light is not Light.GOOD else _of_life(certificate, now)
+
+
+def _why(certificate: model.CertificateStatus, now: datetime.datetime) -> str:
     fault = certificate_faults.find_fault(certificate, now)
     if fault is not None:
-        return SiteLamp(light=Light.BAD if fault.is_useless else Light.WARNING, why=fault.reason)
-    if certificate.state is model.CertificateState.NOT_SERVED:
-        return SiteLamp(light=Light.BAD, why=certificate.reason or "handshakes do not show it")
-    if certificate.state is model.CertificateState.PENDING:
-        return SiteLamp(
-            light=Light.WARNING, why=certificate.reason or "one of the local CA is shown while it is ordered"
-        )
-    return _of_life(certificate, now)
+        return fault.reason
+    if certificate.not_after is not None and certificate.not_after <= now:
+        return f"it expired on {certificate.not_after:%Y-%m-%d}"
+    if certificate.reason:
+        return certificate.reason
+    is_pending = certificate.state is model.CertificateState.PENDING
+    return "one of the local CA is shown while it is ordered" if is_pending else "handshakes do not show it"
 
 
 def _of_life(certificate: model.CertificateStatus, now: datetime.datetime) -> SiteLamp:
     if certificate.not_before is None or certificate.not_after is None:
         return GOOD
-    if now >= certificate.not_after:
-        return SiteLamp(light=Light.BAD, why=f"it expired on {certificate.not_after:%Y-%m-%d}")
     if now < renewal_time.last_moment(certificate.not_before, certificate.not_after):
         return GOOD
     if certificate.kind is model.CertificateKind.OWN:
-        return SiteLamp(
-            light=Light.WARNING, why=f"it ends on {certificate.not_after:%Y-%m-%d}, and its owner renews it"
-        )
+        why = f"it ends on {certificate.not_after:%Y-%m-%d}, and its owner renews it"
+        return SiteLamp(light=Light.WARNING, why=why)
     return SiteLamp(light=Light.WARNING, why="its renewal is overdue")
 
 

@@ -36,12 +36,12 @@ class NeedKind(enum.Enum):
 
 
 class NeedAction(enum.Enum):
-    """What one request does about it: look again, order the certificate, apply again, open the site."""
+    """What one request does about it: look again, order the certificate, apply again, close the site for a while."""
 
     PROBE = "probe"
     RENEW = "renew"
     APPLY = "apply"
-    REOPEN = "reopen"
+    MAINTENANCE = "maintenance"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +144,8 @@ def _actions(row: site_row.SiteRow) -> tuple[NeedAction, ...]:
         found.append(NeedAction.APPLY)
     else:
         found.append(NeedAction.PROBE)
+    if row.state is model.SiteState.UNREACHABLE and row.origin.source == "file" and not row.is_closed:
+        found.append(NeedAction.MAINTENANCE)
     return tuple(found)
 
 
