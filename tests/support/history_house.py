@@ -44,7 +44,8 @@ class HistoryHouse(fake_gate.FakeGate):
             compare_nginx=_compare_nginx,
             find_drift=lambda: self.drift,
         )
-        of_edits = edit_endpoints.endpoints(typing.cast(draft_port.Drafts, None), self.trials)
+        drafts, tries = typing.cast(draft_port.Drafts, None), typing.cast(draft_port.TargetTrier, None)
+        of_edits = edit_endpoints.endpoints(drafts, self.trials, tries)
         of_trial = [one for one in of_edits if one.path.startswith("/trial")]
         return (*history_endpoints.endpoints(applied), *of_trial)
 
