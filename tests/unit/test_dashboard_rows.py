@@ -111,7 +111,7 @@ def test_renewals_that_fail_show_while_visitors_see_the_former_one() -> None:
         (certificate(state=CertificateState.PENDING), {}, Light.WARNING),
         (certificate(state=CertificateState.LOCAL, kind=CertificateKind.LOCAL), {}, Light.GOOD),
         (certificate(state=CertificateState.INVALID), {}, Light.BAD),
-        (certificate(state=CertificateState.INCOMPLETE), {}, Light.BAD),
+        (certificate(state=CertificateState.INCOMPLETE), {}, Light.WARNING),
         (certificate(state=CertificateState.NOT_SERVED, reason="another is shown"), {}, Light.BAD),
         (certificate(not_before=None, not_after=None), {}, Light.GOOD),
     ],

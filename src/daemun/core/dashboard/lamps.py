@@ -10,7 +10,7 @@ import datetime
 import enum
 
 from daemun.core import model
-from daemun.core.certificates import certificate_faults, certificate_lamps
+from daemun.core.certificates import certificate_faults
 from daemun.core.issuance import renewal_time
 from daemun.core.served import served_judgement
 
@@ -88,8 +88,27 @@ def of_certificate(
         return SiteLamp(light=Light.BAD, why=handshakes[0].cause)
     if certificate is None:
         return _NOT_SEEN
-    light = Light(certificate_lamps.judge(certificate, now).value)
+    light = _light_of(certificate, now)
     return SiteLamp(light=light, why=_why(certificate, now)) if light is not Light.GOOD else _of_life(certificate, now)
+
+
+_STATES = {
+    model.CertificateState.VALID: Light.GOOD,
+    model.CertificateState.LOCAL: Light.GOOD,
+    model.CertificateState.PENDING: Light.WARNING,
+    model.CertificateState.FAILING: Light.WARNING,
+    model.CertificateState.INVALID: Light.BAD,
+    model.CertificateState.INCOMPLETE: Light.WARNING,
+    model.CertificateState.NOT_SERVED: Light.BAD,
+}
+
+
+def _light_of(certificate: model.CertificateStatus, now: datetime.datetime) -> Light:
+    """Bad where some visitors do not get what they should."""
+    fault = certificate_faults.find_fault(certificate, now)
+    is_over = certificate.not_after is not None and certificate.not_after <= now
+    is_useless = is_over or (fault is not None and fault.is_useless)
+    return Light.BAD if is_useless else _STATES[certificate.state]
 
 
 def _why(certificate: model.CertificateStatus, now: datetime.datetime) -> str:
