@@ -39,12 +39,12 @@ def notice(event: AlertEvent = AlertEvent.FAILING, *statuses: model.CertificateS
     return alert_ledger.Notice(event=event, items=() if event is AlertEvent.TEST else tuple(items))
 
 
-def told(event: AlertEvent = AlertEvent.FAILING, *statuses: model.CertificateStatus) -> alert_message.Message:
-    return alert_message.Message(notice=notice(event, *statuses), machine="gate1", version="1.2.3", at=NOW)
+def told(event: AlertEvent = AlertEvent.FAILING, *statuses: model.CertificateStatus) -> alert_message.AlertMessage:
+    return alert_message.AlertMessage(notice=notice(event, *statuses), machine="gate1", version="1.2.3", at=NOW)
 
 
 async def deliver(
-    alerts: alerts_option.Alerts, what: alert_message.Message, context: ssl.SSLContext | None = None
+    alerts: alerts_option.Alerts, what: alert_message.AlertMessage, context: ssl.SSLContext | None = None
 ) -> str | None:
     (target,) = alert_targets.make_targets(alerts)
     assert SECRET not in target.name + target.key
@@ -202,7 +202,7 @@ async def test_what_ntfy_is_sent(receiver: receivers.Receiver, tmp_path: pathlib
     ],
 )
 async def test_how_loud_ntfy_is(
-    receiver: receivers.Receiver, what: alert_message.Message, priority: str, tags: str
+    receiver: receivers.Receiver, what: alert_message.AlertMessage, priority: str, tags: str
 ) -> None:
     await deliver(topic(f"{receiver.url}/t"), what)
     (post,) = receiver.posts

@@ -112,7 +112,7 @@ async def test_what_is_not_wanted_any_more_is_not_renewed(gate: issuing.StateDir
 
 
 class Examiner:
-    """`ports.Examiner` that finds what a test says."""
+    """`certificate_port.Examiner` that finds what a test says."""
 
     def __init__(self, *found: model.Finding) -> None:
         self.found = found

@@ -36,7 +36,7 @@ class HistoryHouse(fake_gate.FakeGate):
 
     def endpoints(self) -> tuple[endpoint.ApiEndpoint, ...]:
         """Of the history, and of what is on trial."""
-        applied = applied_configurations.AppliedConfigurations(
+        applied = applied_configurations.AppliedHistory(
             self.store,
             self.main,
             self.trials,

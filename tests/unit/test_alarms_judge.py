@@ -258,7 +258,7 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_its_end_once() -> None
     assert alert_text.headline(notice) == "/state/store cannot be written"
     assert "no space left on device; free some space" in alert_text.text(notice, "gate1", NOW)
     assert "`daemun status` there shows more" in alert_text.text(notice, "gate1", NOW)
-    body = alert_message.body_json(alert_message.Message(notice=notice, machine="gate1", version="1", at=NOW))
+    body = alert_message.body_json(alert_message.AlertMessage(notice=notice, machine="gate1", version="1", at=NOW))
     assert (body["certificates"], body["sites"]) == ([], [])
     assert [(one["danger"], one["folder"]) for one in body["folders"]] == [("unwritable", "/state/store")]
     found = alert_outbox.note_delivered(found, "me", notice, NOW)

@@ -20,7 +20,7 @@ def test_the_body_of_a_webhook() -> None:
         danger=Danger.FAILING, name=status.name, host=status.host, names=status.names, raised_at=NOW
     )
     notice = alert_ledger.Notice(event=AlertEvent.FAILING, items=(alert_ledger.Item(alarm=alarm, status=status),))
-    body = alert_message.body_json(alert_message.Message(notice=notice, machine="gate1", version="1", at=NOW))
+    body = alert_message.body_json(alert_message.AlertMessage(notice=notice, machine="gate1", version="1", at=NOW))
     assert list(shown) == list(body)
     assert list(shown["daemun"]) == list(body["daemun"])
     assert list(shown["certificates"][0]) == list(body["certificates"][0])

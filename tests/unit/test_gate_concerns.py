@@ -210,7 +210,7 @@ def test_every_danger_has_words_and_an_entry_of_the_body(danger: Danger) -> None
     found = look(alert_ledger.AlertLedger(), 0, concern("x", danger, 0))
     (notice,) = due(found, 1)
     for event in (notice.event, AlertEvent.SOLVED):
-        message = alert_message.Message(
+        message = alert_message.AlertMessage(
             notice=dataclasses.replace(notice, event=event), machine="gate1", version="1", at=NOW
         )
         assert "x" in message.headline and message.headline.isascii()

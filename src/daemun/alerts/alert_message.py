@@ -17,7 +17,7 @@ BODY_VERSION = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class AlertMessage:
     """machine: the name of daemun's host. version: daemun's. at: now, aware UTC. options: of the commands that it names
     (`settings.Settings.options`)."""
 
@@ -55,7 +55,7 @@ def is_urgent(notice: alert_ledger.Notice, now: datetime.datetime) -> bool:
     )
 
 
-def body_json(message: Message) -> Json:
+def body_json(message: AlertMessage) -> Json:
     """The body of a webhook. Instants are RFC 3339 in UTC with whole seconds."""
     items = message.notice.items
     return {
@@ -74,7 +74,7 @@ def body_json(message: Message) -> Json:
     }
 
 
-def _site_json(item: alert_ledger.Item, message: Message) -> Json:
+def _site_json(item: alert_ledger.Item, message: AlertMessage) -> Json:
     return {
         "danger": item.alarm.danger.value,
         "host": item.alarm.host,
@@ -86,7 +86,7 @@ def _site_json(item: alert_ledger.Item, message: Message) -> Json:
     }
 
 
-def _folder_json(item: alert_ledger.Item, message: Message) -> Json:
+def _folder_json(item: alert_ledger.Item, message: AlertMessage) -> Json:
     return {
         "danger": item.alarm.danger.value,
         "folder": item.alarm.host,
@@ -96,7 +96,7 @@ def _folder_json(item: alert_ledger.Item, message: Message) -> Json:
     }
 
 
-def _concern_json(item: alert_ledger.Item, message: Message) -> Json:
+def _concern_json(item: alert_ledger.Item, message: AlertMessage) -> Json:
     return {
         "danger": item.alarm.danger.value,
         "about": item.alarm.host,
@@ -107,7 +107,7 @@ def _concern_json(item: alert_ledger.Item, message: Message) -> Json:
     }
 
 
-def _item_json(item: alert_ledger.Item, message: Message) -> Json:
+def _item_json(item: alert_ledger.Item, message: AlertMessage) -> Json:
     alarm, status = item.alarm, item.status
     not_after = status.not_after if status is not None else None
     return {

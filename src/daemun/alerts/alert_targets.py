@@ -25,7 +25,7 @@ class AlertTarget(typing.Protocol):
     @property
     def name(self) -> str: ...
 
-    async def deliver(self, what: alert_message.Message, context: ssl.SSLContext) -> str | None:
+    async def deliver(self, what: alert_message.AlertMessage, context: ssl.SSLContext) -> str | None:
         """Returns: what a person should know although it was taken. Takes half a minute at most.
 
         Raises: DaemunError with why it was not taken, without any secret; RetryableError with the wait demanded.

@@ -43,7 +43,7 @@ class Smtp:
     name: str
     mail: alerts_option.Mail
 
-    async def deliver(self, what: alert_message.Message, context: ssl.SSLContext) -> str | None:
+    async def deliver(self, what: alert_message.AlertMessage, context: ssl.SSLContext) -> str | None:
         mail = self.mail
         password = None if mail.password is None else await asyncio.to_thread(secret.read, mail.password)
         client = aiosmtplib.SMTP(
@@ -80,7 +80,7 @@ class Smtp:
         return None
 
 
-def compose(mail: alerts_option.Mail, what: alert_message.Message) -> email.message.EmailMessage:
+def compose(mail: alerts_option.Mail, what: alert_message.AlertMessage) -> email.message.EmailMessage:
     """Text in UTF-8. Pure, but for its Message-ID."""
     made = email.message.EmailMessage(policy=email.policy.SMTP)
     made["From"] = mail.sender

@@ -203,7 +203,7 @@ class Notifier:
     async def _try(self, target: alert_targets.AlertTarget, notice: alert_ledger.Notice) -> model.SentAlert:
         """One delivery. Its failure is logged when it is a new one, and noted, so that the next waits."""
         now = self._clock.now()
-        what = alert_message.Message(
+        what = alert_message.AlertMessage(
             notice=notice, machine=self._machine, version=self._version, at=now, options=self._options
         )
         wait_s = None

@@ -82,7 +82,7 @@ class WebhookSender:
     name: str
     url: model.Secret
 
-    async def deliver(self, what: alert_message.Message, context: ssl.SSLContext) -> str | None:
+    async def deliver(self, what: alert_message.AlertMessage, context: ssl.SSLContext) -> str | None:
         content = json.dumps(alert_message.body_json(what), ensure_ascii=False).encode()
         await _post(self.url, content, {"Content-Type": "application/json"}, what, context)
         return None
@@ -96,7 +96,7 @@ class NtfySender:
     name: str
     ntfy: alerts_option.Ntfy
 
-    async def deliver(self, what: alert_message.Message, context: ssl.SSLContext) -> str | None:
+    async def deliver(self, what: alert_message.AlertMessage, context: ssl.SSLContext) -> str | None:
         event = what.notice.event
         headers = {
             "Content-Type": "text/plain; charset=utf-8",
@@ -114,7 +114,7 @@ class NtfySender:
 
 
 async def _post(
-    where: model.Secret, content: bytes, headers: Headers, what: alert_message.Message, context: ssl.SSLContext
+    where: model.Secret, content: bytes, headers: Headers, what: alert_message.AlertMessage, context: ssl.SSLContext
 ) -> None:
     """Raises: ConfigError for a URL that is none; RetryableError when it is not taken."""
     url = await asyncio.to_thread(secret.read, where)
@@ -149,7 +149,7 @@ def _explain(status: int) -> str:
     return f"it answered with HTTP status {status}{phrase}, expected 200 to 299; {cure}"
 
 
-def _seconds(retry_after: str | None, what: alert_message.Message) -> float | None:
+def _seconds(retry_after: str | None, what: alert_message.AlertMessage) -> float | None:
     """RFC 9110 section 10.2.3: seconds, or a date."""
     if retry_after is None:
         return None

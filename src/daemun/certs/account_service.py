@@ -91,7 +91,7 @@ class AccountService:
         held = self._certificates.without_orders(lambda one: one == directory, within_s=PATIENCE_S)
         async with self._alone, held:
             known = acme_accounts.read_registration(self._store, directory)
-            if known is None or known.url is None or known.state is acme_accounts.State.DEACTIVATED:
+            if known is None or known.url is None or known.state is acme_accounts.AccountState.DEACTIVATED:
                 raise errors.ConfigError(_explain_absence(self._store, directory))
             await daemon_thread.run(lambda: self._desk.deactivate(known), name="deactivate an account")
         log.info("the account was deactivated", directory=directory, url=known.url)
@@ -182,7 +182,9 @@ def list_accounts(store: ports.Store) -> account_port.AccountList:
 
 def _explain_absence(store: ports.Store, directory: str) -> str:
     others = [
-        one.directory for one in acme_accounts.list_registrations(store) if one.state is acme_accounts.State.ACTIVE
+        one.directory
+        for one in acme_accounts.list_registrations(store)
+        if one.state is acme_accounts.AccountState.ACTIVE
     ]
     found = f"there are accounts at {', '.join(others)}" if others else "there is none at any CA"
     return f'cannot deactivate the account at "{directory}": daemun has none there ({found})'
@@ -230,7 +232,7 @@ class _Desk:
         account_requests.deactivate(key, known.url, ca)
         retired = acme_accounts.thumbprint(key)
         gone = acme_accounts.Registration(
-            url=known.url, email=known.email, state=acme_accounts.State.DEACTIVATED, retired=retired
+            url=known.url, email=known.email, state=acme_accounts.AccountState.DEACTIVATED, retired=retired
         )
         acme_accounts.write_registration(self.store, known.directory, gone)
 
@@ -241,6 +243,6 @@ class _Desk:
         account_requests.resolve_key(self.store, ca)
         known = acme_accounts.read_registration(self.store, issued.directory)
         signer = None
-        if known is not None and known.url is not None and known.state is acme_accounts.State.ACTIVE:
+        if known is not None and known.url is not None and known.state is acme_accounts.AccountState.ACTIVE:
             signer = acme_accounts.load_key(self.store, issued.directory), known.url
         account_requests.revoke(issued.bundle, reason, signer, ca)

@@ -56,7 +56,7 @@ class BinaryInUse:
             self.serving = found
 
     def find_successor(self) -> render_environment.Successor | None:
-        """See ports.Succession."""
+        """See nginx_port.Succession."""
         master = process.find_master(self._layout)
         if master is None or self._find_next is None:
             return None

@@ -17,8 +17,8 @@ def make(
     trials: trial.TrialKeeper,
     gate: gate_port.GatePort,
     nginx: nginx_server.NginxServer,
-) -> applied_configurations.AppliedConfigurations:
-    return applied_configurations.AppliedConfigurations(
+) -> applied_configurations.AppliedHistory:
+    return applied_configurations.AppliedHistory(
         store,
         chosen.config,
         trials,

@@ -53,12 +53,12 @@ def resolve_key(store: ports.Store, ca: CaAccess) -> None:
     """Find out which key the CA knows, where a change of it was interrupted. Raises: RetryableError."""
     directory = ca.authority.directory
     known = acme_accounts.read_registration(store, directory)
-    if known is None or known.state is not acme_accounts.State.CHANGING:
+    if known is None or known.state is not acme_accounts.AccountState.CHANGING:
         return
     new_pem = store.read(acme_accounts.NEXT)
     is_accepted = find_account(acme_accounts.parse_key(new_pem), ca) is not None
     resolved = dataclasses.replace(
-        known, state=acme_accounts.State.ACTIVE, key_pem=new_pem if is_accepted else known.key_pem
+        known, state=acme_accounts.AccountState.ACTIVE, key_pem=new_pem if is_accepted else known.key_pem
     )
     acme_accounts.write_registration(store, directory, resolved)
 

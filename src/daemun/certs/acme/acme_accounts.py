@@ -33,7 +33,7 @@ _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _MAKING = threading.RLock()
 
 
-class State(enum.Enum):
+class AccountState(enum.Enum):
     """CHANGING: the CA perhaps has the next key: it has to be queried which one it knows.
     DEACTIVATED: the CA does not serve it any more, for good (RFC 8555 section 7.3.6)."""
 
@@ -46,14 +46,14 @@ class State(enum.Enum):
 class Registration:
     """url: the account at one CA (RFC 8555 section 7.3); None: to be looked up by its key.
     email: the contact that the CA has. directory: of the CA.
-    key_pem: its own key; None: the shared one. retired: thumbprint of the key, with State.DEACTIVATED.
+    key_pem: its own key; None: the shared one. retired: thumbprint of the key, with AccountState.DEACTIVATED.
     """
 
     url: str | None
     email: str | None
     directory: str = ""
     key_pem: bytes | None = dataclasses.field(default=None, repr=False)
-    state: State = State.ACTIVE
+    state: AccountState = AccountState.ACTIVE
     retired: str | None = None
 
 
@@ -84,7 +84,7 @@ def load_key(store: ports.Store, directory: str) -> Key:
     """
     with _MAKING:
         known, shared = read_registration(store, directory), load_or_create_key(store)
-        if known is not None and known.state is State.DEACTIVATED:
+        if known is not None and known.state is AccountState.DEACTIVATED:
             if known.retired != thumbprint(shared):
                 forget_registration(store, directory)
                 return shared
@@ -187,7 +187,7 @@ def _parse_registration(content: bytes) -> Registration:
         email=value["email"],
         directory=value["directory"],
         key_pem=key_pem,
-        state=State(value.get("state", State.ACTIVE.value)),
+        state=AccountState(value.get("state", AccountState.ACTIVE.value)),
         retired=value.get("retired"),
     )
 

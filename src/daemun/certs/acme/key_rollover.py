@@ -76,7 +76,7 @@ def _next_key(store: ports.Store) -> bytes:
 
 
 def _is_concerned(store: ports.Store, known: acme_accounts.Registration, new_pem: bytes, *, everything: bool) -> bool:
-    if known.state is acme_accounts.State.DEACTIVATED or known.url is None:
+    if known.state is acme_accounts.AccountState.DEACTIVATED or known.url is None:
         return False
     return everything or known.key_pem == new_pem or not acme_accounts.is_own(store, known)
 
@@ -86,17 +86,17 @@ def _turn(
 ) -> account_port.Turn:
     directory = known.directory
     try:
-        if known.state is acme_accounts.State.CHANGING:
+        if known.state is acme_accounts.AccountState.CHANGING:
             account_requests.resolve_key(store, ca)
             known = acme_accounts.read_registration(store, directory) or known
         if known.key_pem != new_pem:
             assert known.url is not None
             acme_accounts.write_registration(
-                store, directory, dataclasses.replace(known, state=acme_accounts.State.CHANGING)
+                store, directory, dataclasses.replace(known, state=acme_accounts.AccountState.CHANGING)
             )
             old, new = acme_accounts.load_key(store, directory), acme_accounts.parse_key(new_pem)
             account_requests.change_key(old, new, known.url, ca)
-            active = dataclasses.replace(known, state=acme_accounts.State.ACTIVE, key_pem=new_pem)
+            active = dataclasses.replace(known, state=acme_accounts.AccountState.ACTIVE, key_pem=new_pem)
             acme_accounts.write_registration(store, directory, active)
     except errors.RetryableError as error:
         return account_port.Turn(directory=directory, error=str(error))

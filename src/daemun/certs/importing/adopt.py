@@ -46,7 +46,7 @@ def adopt_account(store: ports.Store, found: account_port.ForeignAccount, *, dry
     except ValueError as error:
         return _refuse(str(error))
     known = acme_accounts.read_registration(store, found.directory)
-    if known is not None and known.state is not acme_accounts.State.DEACTIVATED:
+    if known is not None and known.state is not acme_accounts.AccountState.DEACTIVATED:
         if acme_accounts.thumbprint(acme_accounts.load_key(store, found.directory)) == acme_accounts.thumbprint(key):
             return account_port.Adoption(verdict=_KNOWN, text="is used already")
         cure = "to use the one that was found, deactivate that one first (`daemun accounts deactivate`)"

@@ -36,7 +36,8 @@ class StandIn(enum.Enum):
 class RefusedFile:
     """A file that cannot be had. path: in the tree. cause: why, in nginx's words or ours. cure: what to do, or None.
 
-    place: of the hand-written line at fault, where it is known: "daemun.yaml:14:9". may_pass: as in ports.TestFailure.
+    place: of the hand-written line at fault, where it is known: "daemun.yaml:14:9". may_pass: as in
+    nginx_port.TestFailure.
     """
 
     path: str

@@ -17,11 +17,11 @@ from daemun.core.texts import words
 from daemun.sources.docker import (
     container_address,
     container_claims,
-    container_endpoints,
     container_labels,
     container_remarks,
     container_streams,
     containers,
+    pool_endpoints,
     recent_claims,
     route_requests,
     tenants,
@@ -93,7 +93,7 @@ def translate(
     options = _choose_site_options(granted, dialect, report)
     running = next((one for one in listing.containers if one.id == terms.own_id), None)
     place = container_address.NginxLocation(own=running, listing=listing, prefers_ipv6=terms.prefers_ipv6)
-    around = container_endpoints.Surroundings(place=place, leaving=terms.leaving, report=report)
+    around = pool_endpoints.Surroundings(place=place, leaving=terms.leaving, report=report)
     standing, out_of_reach = _find_endpoints(granted, around)
     wanted = {
         key: recent_claims.RecentClaim(
@@ -290,7 +290,7 @@ def _choose_labelled(
 
 def _find_endpoints(
     granted: collections.abc.Mapping[recent_claims.Key, tuple[container_claims.Claim, ...]],
-    around: container_endpoints.Surroundings,
+    around: pool_endpoints.Surroundings,
 ) -> tuple[dict[recent_claims.Key, tuple[model.Endpoint, ...]], frozenset[recent_claims.Key]]:
     """Per host and path, the oldest container first; and the hosts and paths where all that runs is out of reach."""
     found: dict[recent_claims.Key, tuple[model.Endpoint, ...]] = {}
@@ -298,10 +298,10 @@ def _find_endpoints(
     for key, group in granted.items():
         servers = [claim for claim in group if claim.request.scheme is not None]  # a redirect needs none
         active = [claim.container for claim in servers if claim.container.is_active]
-        if active and all(container_endpoints.is_out_of_reach(one, around.place) for one in active):
+        if active and all(pool_endpoints.is_out_of_reach(one, around.place) for one in active):
             out_of_reach.add(key)
         members = (
-            container_endpoints.Member(
+            pool_endpoints.Member(
                 container=claim.container,
                 port=claim.request.port,
                 port_word=claim.request.port_word,
@@ -309,7 +309,7 @@ def _find_endpoints(
             )
             for claim in servers
         )
-        found[key] = container_endpoints.find_endpoints(members, around)
+        found[key] = pool_endpoints.find_endpoints(members, around)
     return found, frozenset(out_of_reach)
 
 

@@ -17,9 +17,9 @@ from daemun.core.texts import words
 from daemun.sources.docker import (
     container_address,
     container_claims,
-    container_endpoints,
     container_remarks,
     containers,
+    pool_endpoints,
     recent_claims,
     route_requests,
     tenants,
@@ -82,7 +82,7 @@ class _Claim:
 def translate(
     requests: _Requests,
     terms: StreamTerms,
-    around: container_endpoints.Surroundings,
+    around: pool_endpoints.Surroundings,
     known: collections.abc.Mapping[str, RecentStream],
     *,
     now_s: float,
@@ -264,15 +264,15 @@ def _remembered(group: collections.abc.Sequence[_Claim]) -> RecentStream:
 
 
 def _find_pool(
-    entry: RecentStream, group: collections.abc.Sequence[_Claim], around: container_endpoints.Surroundings
+    entry: RecentStream, group: collections.abc.Sequence[_Claim], around: pool_endpoints.Surroundings
 ) -> model.Pool:
     members = (
-        container_endpoints.Member(
+        pool_endpoints.Member(
             container=claim.container, port=_find_port(claim), port_word="", weight=claim.request.weight
         )
         for claim in group
     )
-    return model.Pool(name=entry.pool, endpoints=container_endpoints.find_endpoints(members, around))
+    return model.Pool(name=entry.pool, endpoints=pool_endpoints.find_endpoints(members, around))
 
 
 def _find_port(claim: _Claim) -> int:

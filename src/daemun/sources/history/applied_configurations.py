@@ -26,7 +26,7 @@ _LONGEST_WAIT_S = 10.0
 CompareNginx = collections.abc.Callable[[history_book.Book, str, str], Json]
 
 
-class AppliedConfigurations:
+class AppliedHistory:
     """Implements `control.applied_port.AppliedConfigurations`. All methods are called on one event loop."""
 
     def __init__(
