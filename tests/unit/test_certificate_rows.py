@@ -34,7 +34,7 @@ VALID = model.CertificateStatus(
         (dataclasses.replace(VALID, state=States.FAILING, failures=1), "warning", True),
         (dataclasses.replace(VALID, state=States.FAILING, failures=1, kind=Kinds.LOCAL), "bad", True),
         (dataclasses.replace(VALID, state=States.NOT_SERVED), "bad", True),
-        (dataclasses.replace(VALID, state=States.INCOMPLETE), "bad", True),
+        (dataclasses.replace(VALID, state=States.INCOMPLETE), "warning", True),
         (dataclasses.replace(VALID, state=States.INVALID), "bad", True),
     ],
 )
