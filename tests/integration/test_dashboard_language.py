@@ -12,7 +12,7 @@ _TYPE = {"Content-Type": "application/x-www-form-urlencoded"}
 
 async def _send(body: str | bytes, **headers: str) -> httpx.Response:
     app = httpx.ASGITransport(app=applications.Starlette(routes=language_pages.routes(None)))
-    async with httpx.AsyncClient(transport=app, base_url="https://daemun.localhost") as client:
+    async with httpx.AsyncClient(transport=app, base_url="https://daemun.localhost", timeout=60) as client:
         return await client.post("/language", content=body, headers=_TYPE | headers)
 
 
