@@ -13,10 +13,12 @@ import pyotp
 import pytest
 import websockets.asyncio.client
 
+from daemun import settings as settings_
 from daemun.control import operator_port
 from daemun.core import model
 from daemun.core.options import access_option, catalogue, login_option, login_rule_form
 from daemun.core.options.access_option import Access
+from daemun.wiring import people
 from tests.support import clients, daemon, echo, ports, rendered
 from tests.support.login_browser import Browser, find_hidden, find_refresh
 from tests.support.login_house import (
@@ -638,3 +640,13 @@ def test_the_daemon_finds_who_is_signed_in_at_a_site(one_house: House, browser: 
         assert find(secret, host) is None
     one_house.look("POST", "/sessions/end", json.dumps({"id": found.session}).encode())
     assert find(cookie, "home.test") is None
+
+
+def test_the_dashboard_lists_and_ends_sessions_of_users(one_house: House, browser: Browser) -> None:
+    assert browser.sign_in("https://home.test/").status_code == 200
+    chosen = settings_.Settings(config=pathlib.Path("/"), state=pathlib.Path(one_house.gate.layout.state))
+    found = people.LoginPeople(chosen, lambda: None)
+    mine = next(one for one in asyncio.run(found.list_sessions()) if one.address == browser.address)
+    assert (mine.user, mine.provider, mine.hosts) == ("alice", None, ("home.test",))
+    assert asyncio.run(found.end_sessions(number=mine.number)) == (1, True)
+    assert asyncio.run(found.end_sessions(number=mine.number)) == (0, True)

@@ -12,6 +12,7 @@ from daemun.web import json_values, request_body_json
 
 Json = dict[str, typing.Any]
 LONGEST_LIFETIME_S = 3660 * 86400
+NO_LIFETIME = f'cannot use the body: "lifetime_s" must be a number from 1 to {LONGEST_LIFETIME_S}'
 
 
 def link_json(made: operator_port.MadeLink, url: str) -> Json:
@@ -78,16 +79,15 @@ def read_token(body: Json) -> WantedToken:
         names = ", ".join(one.word for one in dashboard_roles.Role)
         raise exceptions.HTTPException(400, f"there is no role {words.quoted(word)}; expected {names}")
     lifetime_s, networks = body.get("lifetime_s"), body.get("networks", [])
-    if lifetime_s is not None and not _is_lifetime(lifetime_s):
-        raise exceptions.HTTPException(
-            400, f'cannot use the body: "lifetime_s" must be a number from 1 to {LONGEST_LIFETIME_S}, or null'
-        )
+    if lifetime_s is not None and not is_lifetime(lifetime_s):
+        raise exceptions.HTTPException(400, f"{NO_LIFETIME}, or null")
     if not isinstance(networks, list) or not all(isinstance(one, str) for one in networks):
         raise exceptions.HTTPException(400, 'cannot use the body: "networks" must be a list of texts')
     name = request_body_json.take_text(body, "name")
     return WantedToken(name=name, role=role, lifetime_s=lifetime_s, networks=tuple(networks))
 
 
-def _is_lifetime(value: object) -> bool:
+def is_lifetime(value: object) -> bool:
+    """Whether it can be one, in seconds."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and 1 <= typing.cast(float, value) <= LONGEST_LIFETIME_S

@@ -18,9 +18,8 @@ from daemun.cli import (
     password_input,
     tables,
 )
-from daemun.core import password_hashes
-from daemun.core.access import login_users
-from daemun.core.texts import account_names, durations, rules
+from daemun.core.access import login_users, user_edits
+from daemun.core.texts import durations
 
 Name = typing.Annotated[str, typer.Argument(metavar="NAME", help="What the user signs in with.")]
 Groups = typing.Annotated[
@@ -63,12 +62,11 @@ def add(
     """
     from daemun.wiring.offline import offline_users
 
-    name = _checked_name(name)
-    _check(groups, email, display)
+    name, facts = user_edits.read_name(name), _facts(groups, email, display)
     with offline_users.editing(chosen) as users:
         if name in users:
             raise errors.ConfigError(f"cannot add the user {name!r}: there is one; see `daemun users passwd` and `set`")
-        added = _make(name, groups, email, display, stamp=offline_users.draw_stamp())
+        added = user_edits.make(name, facts, stamp=offline_users.draw_stamp())
         users[name] = dataclasses.replace(added, hashed=password_input.read_hash())
     json_answer.note(user=name)
     output.print_line(f"{name} can sign in")
@@ -91,21 +89,15 @@ def invite(  # noqa: PLR0917 - Typer's
     """
     from daemun.wiring.offline import offline_users
 
-    name = _checked_name(name)
-    _check(groups, email, display)
+    name, facts = user_edits.read_name(name), _facts(groups, email, display)
     lifetime_s = lifetimes.read(expires, "let an invitation end")
     page = offline_users.find_page(daemon_state.with_daemons_file(chosen))
     secret = secrets.token_urlsafe(32)
     ends_s = datetime.datetime.now(datetime.UTC).timestamp() + lifetime_s
     with offline_users.editing(chosen) as users:
-        if name in users and users[name].invitation is None:
-            raise errors.ConfigError(
-                f"cannot invite {name!r}: there is such a user; see `daemun users passwd` and `set`"
-            )
-        invitation = login_users.Invitation(digest=login_users.digest_invitation(secret), ends_s=ends_s)
-        invited = _make(name, groups, email, display, stamp=offline_users.draw_stamp())
-        users[name] = dataclasses.replace(invited, invitation=invitation)
-    link = f"{page}/invitation?token={secret}"
+        invited = user_edits.make(name, facts, stamp=offline_users.draw_stamp())
+        users[name] = user_edits.invite(users, invited, secret, ends_s)
+    link = user_edits.write_invitation(page, secret)
     json_answer.note(user=name, link=link, ends=durations.instant_of(ends_s))
     output.print_line(f"{name} is invited, until {lifetimes.moment(ends_s)}, by this link:")
     output.print_line(f"  {link}")
@@ -127,16 +119,10 @@ def set_(  # noqa: PLR0917 - Typer's
     """
     from daemun.wiring.offline import offline_users
 
-    _check(groups, email, display)
+    facts = _facts([] if no_groups and groups is None else groups, email, display)
     with offline_users.editing(chosen) as users:
-        user = _find(users, name)
-        if groups is not None or no_groups:
-            user = dataclasses.replace(user, groups=tuple(sorted(set(groups or ()))))
-        if email is not None:
-            user = dataclasses.replace(user, email=email)
-        if display is not None:
-            user = dataclasses.replace(user, display=password_hashes.normalize(display))
-        users[user.name] = user
+        user = user_edits.find(users, name)
+        users[user.name] = user_edits.change(user, facts)
     json_answer.note(user=user.name)
     output.print_line(f"{user.name} is changed")
 
@@ -148,7 +134,7 @@ def rm(chosen: settings.Settings, name: Name) -> None:
     from daemun.wiring.offline import offline_users
 
     with offline_users.editing(chosen) as users:
-        user = _find(users, name)
+        user = user_edits.find(users, name)
         del users[user.name]
     json_answer.note(user=user.name)
     output.print_line(f"{user.name} cannot sign in any more")
@@ -172,7 +158,7 @@ def _switch(chosen: settings.Settings, name: str, *, is_disabled: bool) -> None:
     from daemun.wiring.offline import offline_users
 
     with offline_users.editing(chosen) as users:
-        user = _find(users, name)
+        user = user_edits.find(users, name)
         users[user.name] = dataclasses.replace(user, is_disabled=is_disabled)
     json_answer.note(user=user.name)
     undo = f"is kept out; `daemun users enable {user.name}` lets the user in again"
@@ -185,11 +171,11 @@ def passwd(chosen: settings.Settings, name: Name) -> None:
     """Give a user another password, as `add` does. All sessions of the user end within ten seconds."""
     from daemun.wiring.offline import offline_users
 
-    _find({one.name: one for one in offline_users.list_users(chosen)}, name)
+    user_edits.find({one.name: one for one in offline_users.list_users(chosen)}, name)
     # What the user changes while the password is typed is not overwritten.
     hashed = password_input.read_hash()
     with offline_users.editing(chosen) as users:
-        user = _find(users, name)
+        user = user_edits.find(users, name)
         users[user.name] = dataclasses.replace(user, hashed=hashed, stamp=offline_users.draw_stamp(), invitation=None)
     json_answer.note(user=user.name)
     output.print_line(f"{user.name} signs in with the new password")
@@ -210,7 +196,7 @@ def totp(
 
     secret, codes = one_time_codes.draw_secret(), one_time_codes.draw_recovery()
     with offline_users.editing(chosen) as users:
-        user = _find(users, name)
+        user = user_edits.find(users, name)
         if user.invitation is not None:
             raise errors.ConfigError(f"{user.name} is invited, and sets up one-time codes on the page of the account")
         digests = tuple(login_users.digest_recovery(code) for code in codes)
@@ -242,10 +228,10 @@ def passkeys(
     """The passkeys of a user, who adds them on the page of the account."""
     from daemun.wiring.offline import offline_users
 
-    user = _find({one.name: one for one in offline_users.list_users(chosen)}, name)
+    user = user_edits.find({one.name: one for one in offline_users.list_users(chosen)}, name)
     if off:
         with offline_users.editing(chosen) as users:
-            user = _find(users, name)
+            user = user_edits.find(users, name)
             users[user.name] = dataclasses.replace(user, passkeys=(), stamp=offline_users.draw_stamp())
         json_answer.note(user=user.name, removed=[one.name for one in user.passkeys])
         output.print_line(f"{user.name} has no passkeys any more")
@@ -281,40 +267,8 @@ def _describe(user: login_users.User) -> tuple[str, str, str]:
     return ("no", "0", f"invited until {lifetimes.moment(user.invitation.ends_s)}")
 
 
-def _checked_name(name: str) -> str:
-    normal = password_hashes.normalize(name.strip())
-    cause = password_hashes.check_user(normal)
-    if cause is not None:
-        raise errors.ConfigError(f"cannot name the user {name!r}: it {cause}")
-    return normal
-
-
-def _check(groups: list[str] | None, email: str | None, display: str | None) -> None:
-    for one in groups or ():
-        if (cause := account_names.check_group(one)) is not None:
-            raise errors.ConfigError(f"cannot use the group {one!r}: it {cause}")
-    if email and (cause := rules.check_email(email)) is not None:
-        raise errors.ConfigError(f"cannot use the e-mail address {email!r}: it {cause}")
-    if display and password_hashes.has_controls(display):
-        raise errors.ConfigError("cannot use this full name: it has a character that nobody can type")
-
-
-def _make(
-    name: str, groups: list[str] | None, email: str | None, display: str | None, *, stamp: str
-) -> login_users.User:
-    """A user without a password yet."""
-    return login_users.User(
-        name=name,
-        hashed="",
-        stamp=stamp,
-        display=password_hashes.normalize(display or ""),
-        email=email or "",
-        groups=tuple(sorted(set(groups or ()))),
-    )
-
-
-def _find(users: dict[str, login_users.User], name: str) -> login_users.User:
-    normal = password_hashes.normalize(name.strip())
-    if normal not in users:
-        raise errors.ConfigError(f"there is no user {name!r}; `daemun users` lists them")
-    return users[normal]
+def _facts(groups: list[str] | None, email: str | None, display: str | None) -> user_edits.UserFacts:
+    """Raises: ConfigError."""
+    facts = user_edits.UserFacts(groups=None if groups is None else tuple(groups), email=email, display=display)
+    user_edits.check(facts)
+    return facts
