@@ -245,6 +245,15 @@ async def test_a_text_is_kept_byte_for_byte_but_for_what_browsers_do_to_lines(ho
     assert (back["files"][0]["is_changed"], back["began_at"]) == (False, None)
 
 
+async def test_a_text_is_checked_while_it_is_typed(house: House) -> None:
+    text = (await house.text(role="change")).replace("http://127.0.0.1:2", "htp://x")
+    found = await house.send("POST", "/draft/check", {"file": "daemun.yaml", "text": text})
+    assert [(one["line"], one["column"], one["host"]) for one in found["problems"]] == [(6, 11, "b.test")]
+    assert await house.text() == MAIN
+    assert house.client.noted == []
+    assert (await house.client.get("/schema"))["title"] == "daemun.yaml"
+
+
 async def test_who_does_not_own_the_gate_sees_no_secret_and_loses_none(house: House) -> None:
     shown = await house.text(role="look")
     assert "key: (hidden 1)" in shown
@@ -687,6 +696,7 @@ async def test_who_may_look_changes_nothing(house: House) -> None:
     for method, path in (
         ("PUT", "/draft/file"),
         ("POST", "/draft/edits"),
+        ("POST", "/draft/check"),
         ("DELETE", "/draft"),
         ("POST", "/draft/review"),
         ("POST", "/draft/rebase"),

@@ -137,6 +137,16 @@ class Drafts(typing.Protocol):
         """version: of the text that was edited. Raises: StaleDraftError."""
         ...
 
+    async def check_text(
+        self, operator: str, name: str, text: str, *, shows_secrets: bool
+    ) -> tuple[model.Problem, ...]:
+        """What is wrong with the files, if this one had this text; nothing is kept. For what is being typed."""
+        ...
+
+    async def find_schema(self) -> Json:
+        """The JSON Schema of the file."""
+        ...
+
     async def edit(self, operator: str, edits: collections.abc.Sequence[DraftEdit]) -> DraftReport:
         """All of them, or none."""
         ...

@@ -63,6 +63,28 @@ def endpoints(
         ),
         endpoint.ApiEndpoint(
             method="POST",
+            path="/draft/check",
+            needs=change,
+            summary="Check a text of a file as it is typed, and keep nothing of it",
+            handler=handlers.check,
+            body=(
+                endpoint.Parameter(name="file", meaning="its name, as GET /draft has it", is_required=True),
+                endpoint.Parameter(name="text", meaning="the whole text", is_required=True),
+            ),
+            answer="problems (severity, message, host, file, line, column, cure) of all files",
+            most_body_bytes=_LARGEST_TEXT_BYTES,
+            is_noted=False,
+        ),
+        endpoint.ApiEndpoint(
+            method="GET",
+            path="/schema",
+            needs=look,
+            summary="Show the JSON Schema of daemun.yaml",
+            handler=handlers.schema,
+            answer="as `daemun schema` prints it",
+        ),
+        endpoint.ApiEndpoint(
+            method="POST",
             path="/draft/edits",
             needs=change,
             summary="Change sites, routes and options in your draft",
@@ -191,6 +213,14 @@ class _Handlers:
             find_owner(call.operator), name, text, shows_secrets=_sees_all(call.operator), version=version
         )
         return await _answer(found, draft_json.report_json)
+
+    async def check(self, call: endpoint.Call) -> Json | responses.Response:
+        name, text = (request_body_json.take_text(call.body, key) for key in ("file", "text"))
+        found = self._drafts.check_text(find_owner(call.operator), name, text, shows_secrets=_sees_all(call.operator))
+        return await _answer(found, lambda problems: {"problems": draft_json.problems_json(problems)})
+
+    async def schema(self, _: endpoint.Call) -> Json:
+        return await self._drafts.find_schema()
 
     async def edit(self, call: endpoint.Call) -> Json | responses.Response:
         written = call.body.get("edits")

@@ -12,7 +12,7 @@ import typing
 from daemun.control import draft_port, gate_port, history_port, ports
 from daemun.core import model
 from daemun.errors import ConfigError, DaemunError
-from daemun.sources import edited_file, yaml_holder, yaml_positions
+from daemun.sources import edited_file, yaml_holder, yaml_positions, yaml_schema
 from daemun.sources.drafts import (
     draft,
     draft_book,
@@ -73,6 +73,20 @@ class DraftDesk:
         async with self._editing:
             await asyncio.to_thread(self._set_text, operator, name, text, shows_secrets, version)
         return await self.show(operator, shows_secrets=shows_secrets)
+
+    async def check_text(
+        self, operator: str, name: str, text: str, *, shows_secrets: bool
+    ) -> tuple[model.Problem, ...]:
+        """See the port."""
+        async with self._turn():
+            overlay, secrets_of = await asyncio.to_thread(self._overlay_with, operator, name, text, shows_secrets)
+            async with asyncio.timeout(draft_review.LONGEST_S):
+                found = await asyncio.to_thread(self._parts.read, overlay.texts)
+            return draft_review.hide(found.problems, secrets_of)
+
+    async def find_schema(self) -> Json:
+        """See the port."""
+        return await asyncio.to_thread(yaml_schema.make_schema)
 
     async def edit(
         self, operator: str, edits: collections.abc.Sequence[draft_port.DraftEdit]
@@ -143,7 +157,19 @@ class DraftDesk:
             refusal=edited_file.find_refusal(path),
         )
 
+    def _overlay_with(
+        self, operator: str, name: str, text: str, shows_secrets: bool
+    ) -> tuple[draft_overlay.DraftOverlay, frozenset[str]]:
+        """The draft with another text of a file, which is not kept, and the secrets of all."""
+        overlay = self._write_text(operator, name, text, shows_secrets, None)
+        return overlay, draft_review.find_secrets(overlay.read_all())
+
     def _set_text(self, operator: str, name: str, text: str, shows_secrets: bool, version: str | None) -> None:
+        self._keep(self._write_text(operator, name, text, shows_secrets, version).draft)
+
+    def _write_text(
+        self, operator: str, name: str, text: str, shows_secrets: bool, version: str | None
+    ) -> draft_overlay.DraftOverlay:
         if len(text) > yaml_positions.MAX_BYTES:
             raise ConfigError(f"cannot keep the text: it has more than {yaml_positions.MAX_BYTES >> 20} MB")
         overlay = draft_overlay.DraftOverlay(self._main, self._find(operator))
@@ -164,7 +190,7 @@ class DraftDesk:
         if before.startswith(b"\xef\xbb\xbf") and not content.startswith(b"\xef\xbb\xbf"):
             content = b"\xef\xbb\xbf" + content
         overlay.replace(overlay.path_of(name), content)
-        self._keep(overlay.draft)
+        return overlay
 
     def _edit(self, operator: str, edits: collections.abc.Sequence[draft_port.DraftEdit]) -> None:
         if len(edits) > draft_edits.MOST_EDITS:
@@ -225,13 +251,19 @@ class DraftDesk:
 
     async def review(self, operator: str) -> draft_port.DraftReview:
         """See the port."""
+        async with self._turn():
+            overlay, compared, version = await asyncio.to_thread(self._compare, operator)
+            return await draft_review.review(self._parts, self._gate, overlay, compared, version)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> collections.abc.AsyncIterator[None]:
+        """One draft is looked at a time."""
         if self._waiting >= _MOST_WAITING:
             raise ConfigError("cannot look at the draft now: others are looked at; try again in a moment")
         self._waiting += 1
         try:
             async with self._reviewing:
-                overlay, compared, version = await asyncio.to_thread(self._compare, operator)
-                return await draft_review.review(self._parts, self._gate, overlay, compared, version)
+                yield
         except TimeoutError:
             raise ConfigError(
                 f"cannot look at the draft: it took longer than {draft_review.LONGEST_S:g} s; "

@@ -85,8 +85,8 @@ async def _review(
             error = secret_masks.hide(str(failure), written)
     return draft_port.DraftReview(
         version=version,
-        problems=_hide(problems, written),
-        new=_hide(new, written),
+        problems=hide(problems, written),
+        new=hide(new, written),
         changes=changes,
         plan=plan,
         plan_error=error,
@@ -129,7 +129,14 @@ def _compare_files(
     return tuple(compared_entries.change_json(one) for one in changes), frozenset(written)
 
 
-def _hide(problems: tuple[model.Problem, ...], written: collections.abc.Set[str]) -> tuple[model.Problem, ...]:
+def find_secrets(files: collections.abc.Mapping[str, bytes]) -> frozenset[str]:
+    """As they are written."""
+    masked = kept_secrets.mask_all(files)
+    return frozenset(one.written for file in masked.values() if file for one in file.secrets)
+
+
+def hide(problems: tuple[model.Problem, ...], written: collections.abc.Set[str]) -> tuple[model.Problem, ...]:
+    """Their messages without these secrets."""
     return tuple(dataclasses.replace(one, message=secret_masks.hide(one.message, written)) for one in problems)
 
 
@@ -140,7 +147,7 @@ def _hide_plan(plan: gate_port.PlanReport, written: collections.abc.Set[str]) ->
         changes=tuple(dataclasses.replace(one, lines=()) for one in plan.changes),
         streams=tuple(dataclasses.replace(one, lines=()) for one in plan.streams),
         steps=tuple(secret_masks.hide(one, written) for one in plan.steps),
-        problems=_hide(plan.problems, written),
+        problems=hide(plan.problems, written),
     )
 
 
