@@ -1,6 +1,7 @@
 """A unix socket that listens at a path: for connections, or for what nginx reports there, as syslog's datagrams
 (RFC 3164)."""
 
+import asyncio
 import collections.abc
 import contextlib
 import os
@@ -38,3 +39,13 @@ def opened(
             yield listener
         finally:
             place.unlink(missing_ok=True)
+
+
+async def wait_for_connection(listener: socket.socket) -> None:
+    """Until there is a connection, which is left to whoever listens next."""
+    loop, is_connected = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(listener, is_connected.set)
+    try:
+        await is_connected.wait()
+    finally:
+        loop.remove_reader(listener)

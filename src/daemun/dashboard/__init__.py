@@ -1,5 +1,15 @@
 """The dashboard's pages, in a process of their own: they know the API alone, and decide nothing.
 
+dashboard_keeper   in the daemon: the socket for visitors, and the process behind it while there are any
+__main__           the process: reads all it needs, gives up its rights, serves, and ends when nobody looks
+page_application   the pages as one application: addresses, assets, headers
+pages_app          what holds for all pages: who looks, where changes may come from, what is shown when something fails
+visit              one request, as a page handles it: the API in the visitor's name, and the answers there are
+api_client         the API in the daemon, over its socket
+page_messages      what came of a change, for the next page
+page_warm_up       what is imported and read before the rights are given up
+static_assets      what pages load, in memory
+pages              the pages, an area in a module each
 page_texts         texts of pages in English and Korean, out of texts/LANGUAGE/AREA.toml
 page_frame         what the frame around every page shows: who looks, the entry, messages, the command line
 page_environment   Jinja with all that templates use: filters, addresses of assets
@@ -11,6 +21,11 @@ static             the style, the scripts of our own, and those of others (stati
 
 How to write a page
 ===================
+
+A module `pages/AREA_pages.py` has `routes(pages)`, which gives `pages.page(path, handler)` for each address; a
+handler gets a `visit.Visit` and returns what `one.render(template, ...)` or, after a change, `one.go_to(path,
+message)` gives. `one.get("sites", host)` and `one.send("POST", "sites", host, "probe", body={...})` request the API;
+what that refuses (`api_client.ApiError`) becomes a page by itself unless the handler catches it.
 
 A template extends `base.html`, imports the components (`templates/macros.html` has a guide at its head), and fills the
 blocks `title`, `content` and, for further files, `styles` and `scripts`:

@@ -69,6 +69,8 @@ def _files(paths: layout.Layout) -> tuple[str, ...]:
         paths.hold_socket,
         paths.domains_socket,
         paths.client_links_socket,
+        paths.dashboard_socket,
+        paths.api_socket,
         paths.missed_socket,
         paths.guesses_socket,
     )

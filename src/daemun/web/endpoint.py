@@ -57,8 +57,8 @@ class ApiEndpoint:
     """path: below /api/v1, parts in braces ("/sites/{host}"). needs: the least role. summary: one line, an imperative.
 
     query, body: what may come with it. answer: what comes back, in words. streams: whether the answer goes on
-    (server-sent events). most_body_bytes: of a larger body nothing is read (413). is_noted: whether it stands in the
-    audit log; None: when it needs more than to look.
+    (server-sent events). is_open: whoever reaches it may, and is nobody then. most_body_bytes: of a larger body nothing
+    is read (413). is_noted: whether it stands in the audit log; None: when it needs more than to look.
     """
 
     method: str
@@ -70,5 +70,6 @@ class ApiEndpoint:
     body: tuple[Parameter, ...] = ()
     answer: str = ""
     streams: bool = False
+    is_open: bool = False
     most_body_bytes: int = 64 * 1024
     is_noted: bool | None = None

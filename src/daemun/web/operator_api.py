@@ -36,6 +36,7 @@ def create_app(
         routes=[*routes, routing.Route(f"{PREFIX}/openapi.json", described, methods=["GET"])],
         exception_handlers={
             exceptions.HTTPException: _answer_http_error,
+            operator_port.TooManyGuessesError: _answer_guesses,
             DaemunError: _answer_daemun_error,
             Exception: _answer_defect,
         },
@@ -45,13 +46,13 @@ def create_app(
 async def _answer(
     entry: endpoint.ApiEndpoint, operators: operator_port.OperatorPort, request: requests.Request
 ) -> responses.Response:
-    operator = await _identify(operators, request)
+    operator = await _identify(entry, operators, request)
     if operator is None:
         text = (
             "sign in first: `daemun dashboard` prints a link, `daemun dashboard tokens add` makes a token for programs"
         )
         raise exceptions.HTTPException(401, text, _CHALLENGE)
-    again = functools.partial(_identify, operators, request)
+    again = functools.partial(_identify, entry, operators, request)
     call = endpoint.Call(request=request, operator=operator, body={}, identify=again)
     if operator.role < entry.needs:
         await _note(entry, operators, call, 403)
@@ -74,7 +75,7 @@ async def _answer(
 
 
 async def _identify(
-    operators: operator_port.OperatorPort, request: requests.Request
+    entry: endpoint.ApiEndpoint, operators: operator_port.OperatorPort, request: requests.Request
 ) -> dashboard_roles.Operator | None:
     """The address and the session are named by nginx and the process of the pages, the only ones that can connect."""
     credentials = operator_port.OperatorCredentials(
@@ -83,10 +84,11 @@ async def _identify(
         host=request.headers.get("host", ""),
         address=request.headers.get("x-real-ip", ""),
     )
+    if entry.is_open:
+        role = dashboard_roles.Role.LOOK
+        return dashboard_roles.Operator(name="", role=role, how="", address=credentials.address)
     try:
         return await operators.identify(credentials)
-    except operator_port.TooManyGuessesError as error:
-        raise exceptions.HTTPException(429, str(error), {"Retry-After": str(error.retry_after_s)}) from error
     except EnvironmentProblemError as error:
         raise exceptions.HTTPException(503, str(error), {"Retry-After": "5"}) from error
 
@@ -121,6 +123,12 @@ async def _answer_http_error(request: requests.Request, error: Exception) -> res
         text = f"there is no {request.method} {request.url.path}; {PREFIX}/openapi.json has all there is"
     headers = {**_NEVER_KEPT, **(error.headers or {})}
     return responses.JSONResponse({"error": text}, status_code=error.status_code, headers=headers)
+
+
+async def _answer_guesses(_: requests.Request, error: Exception) -> responses.Response:
+    assert isinstance(error, operator_port.TooManyGuessesError)
+    headers = {**_NEVER_KEPT, "Retry-After": str(error.retry_after_s)}
+    return responses.JSONResponse({"error": str(error)}, status_code=429, headers=headers)
 
 
 async def _answer_daemun_error(_: requests.Request, error: Exception) -> responses.Response:

@@ -29,7 +29,7 @@ async def serve(
     Raises: EnvironmentProblemError when the socket cannot be made.
     """
     with _listen(socket_path, group) as listener:
-        await _wait_for_connection(listener)
+        await unix_socket.wait_for_connection(listener)
         server = await asyncio.to_thread(_make_server, make_app)
         try:
             await server.serve(sockets=[listener])
@@ -45,16 +45,6 @@ def _make_server(make_app: collections.abc.Callable[[], "types.ASGIApp"]) -> "uv
     from daemun.web import asgi  # noqa: PLC0415
 
     return asgi.make_server(make_app(), backlog=BACKLOG)
-
-
-async def _wait_for_connection(listener: socket.socket) -> None:
-    """Until there is a connection, which is left to whoever listens next."""
-    loop, is_connected = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(listener, is_connected.set)
-    try:
-        await is_connected.wait()
-    finally:
-        loop.remove_reader(listener)
 
 
 @contextlib.contextmanager

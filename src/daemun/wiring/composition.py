@@ -19,7 +19,6 @@ from daemun.control import gate, lifecycle, nginx_upgrade, reconciler, reload_li
 from daemun.core import model, render_environment, worker_generations
 from daemun.core.options import alerts_option, docker_option, logs_option, user_option
 from daemun.discovery import endpoints
-from daemun.errors import ConfigError
 from daemun.hold import hold_limits, hold_queue
 from daemun.judge import judge_keeper
 from daemun.nginx import (
@@ -42,7 +41,10 @@ from daemun.store import file_store, instance
 from daemun.traffic import span_feeder, traffic_counter
 from daemun.wiring import (
     clock,
+    dashboard_parts,
     disk_watch,
+    draft_parts,
+    first_settings,
     log_schedule,
     metrics_parts,
     nginx_environment,
@@ -76,7 +78,7 @@ class Daemon:
         known = last_good_file.recall(store, chosen.config, source)
         current = known.globals if known and known.globals else model.Globals()
         account = worker_account.choose_at_start(
-            user_option.OPTION.of(_configured(source) or current), running=process.find_user(self._layout)
+            user_option.OPTION.of(first_settings.read(source) or current), running=process.find_user(self._layout)
         )
         self._disk = disk_watch.DiskWatch(
             self._layout, store.damage, account=account, changed=self._note_trouble, wake=self._wake
@@ -204,7 +206,7 @@ class Daemon:
             alerts=self._alerts,
             examiner=self._preflight,
             old_workers=self._reload_limits,
-            observe=self._observe,
+            observe=lambda: nginx_environment.observe(self._layout, self._nginx.workers),
             look_at_nginx=self._nginx.look_at_liveness,
             damage=store.damage,
             history=self._trial,
@@ -215,6 +217,20 @@ class Daemon:
                 started_at=clock.SystemClock().now(),
             ),
             upgrade=nginx_upgrade.NginxUpgrade(self._nginx, wake=self._wake),
+        )
+        overview = overview_parts.make(self._gate, self._layout, store, self._traffic)
+        self._dashboard = dashboard_parts.DashboardTasks(
+            dashboard_parts.ApiParts(
+                settings=chosen,
+                gate=self._gate,
+                operators=self._operators,
+                overview=overview,
+                trials=self._trial,
+                drafts=draft_parts.DraftParts(
+                    settings=chosen, store=store, known=self._remembering, compatible=self._compatible
+                ),
+                account=account,
+            )
         )
         self._sockets = sockets.Sockets(
             layout=self._layout,
@@ -229,7 +245,7 @@ class Daemon:
             links=self._client_links,
             trials=self._trial,
             operators=self._operators,
-            overview=overview_parts.make(self._gate, self._layout, store, self._traffic),
+            overview=overview,
         )
         self._guard = state_guard.StateGuard(
             layout=self._layout,
@@ -276,6 +292,7 @@ class Daemon:
                 "client links socket": self._sockets.serve_client_links,
                 "client links": self._client_links.run,
                 "operators": self._operators.run,
+                **self._dashboard.list(),
                 "missed handshakes": self._sockets.listen_to_missed,
                 "held requests": self._queue.run,
                 "judge": self._judge.run,
@@ -380,21 +397,3 @@ class Daemon:
     async def _reload(self) -> None:
         """For a new shared key of the accounts: nginx answers CAs with it."""
         await self._gate.apply(worker_generations.Urgency.NEEDED)
-
-    def _observe(self) -> tuple[model.Actual, int]:
-        master = process.find_master(self._layout)
-        workers = old_workers.find_workers(self._layout, self._nginx.workers.read())
-        if master is None:
-            return model.Actual(workers=workers), 0
-        return model.Actual(pid=master.pid, workers=workers), process.read_reloads(self._layout, master)
-
-
-def _configured(source: yaml_file.YamlFile) -> model.Globals | None:
-    """What the file sets for all sites, of which `user:` is needed before anything is built; None: it cannot be read.
-    What is wrong with it is reported by the first round."""
-    try:
-        return source.read_now().globals
-    except yaml_file.InvalidFileError as error:
-        return None if error.good is None else error.good.globals
-    except ConfigError:
-        return None

@@ -11,7 +11,9 @@ from daemun.nginx import (
     judge_cache,
     machine_limits,
     master_program,
+    old_workers,
     process,
+    worker_register,
 )
 from daemun.nginx.builds import installed_builds
 
@@ -74,3 +76,12 @@ class Machine:
             judge_cache=judge_cache.find(self.layout.state),
             keeps_answers=answers_folder.is_possible(self.layout),
         )
+
+
+def observe(paths: layout.Layout, workers: worker_register.Register) -> tuple[model.Actual, int]:
+    """The nginx that runs, and how often it was reloaded. Blocking, milliseconds."""
+    master = process.find_master(paths)
+    found = old_workers.find_workers(paths, workers.read())
+    if master is None:
+        return model.Actual(workers=found), 0
+    return model.Actual(pid=master.pid, workers=found), process.read_reloads(paths, master)

@@ -18,7 +18,7 @@ from daemun.nginx import work_folder
 from daemun.on_demand import ask_program, missed_handshakes
 from daemun.operators import operators
 from daemun.web import overview_snapshots, socket_server
-from daemun.wiring import operator_parts
+from daemun.wiring import dashboard_parts, operator_parts
 
 if typing.TYPE_CHECKING:
     from starlette import types
@@ -36,6 +36,7 @@ def paths_of_tasks(paths: layout.Layout) -> dict[str, str]:
         "client links socket": paths.client_links_socket,
         "missed handshakes": paths.missed_socket,
         "guesses": paths.guesses_socket,
+        **dashboard_parts.paths_of_tasks(paths),
     }
 
 

@@ -1,0 +1,151 @@
+"""The API in the daemon, as the pages request it: each time with what the visitor brought to say who it is.
+
+The pages have no rights of their own, so whoever gets into this process can do no more than its visitors can.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import json
+import typing
+import urllib.parse
+
+import aiohttp
+
+PREFIX = "/api/v1"
+ANSWER_S = 310.0
+"""More than a change may take until nginx has it."""
+_LARGEST_ANSWER_BYTES = 32 << 20
+
+Json = typing.Any
+
+
+class ApiError(Exception):
+    """status: of the answer; 503: the daemon does not answer. message: for people. values: all that the answer held."""
+
+    def __init__(
+        self, status: int, message: str, values: dict[str, Json] | None = None, *, retry_after: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.values = values or {}
+        self.retry_after = retry_after
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class VisitorCredentials:
+    """session: of a link. login: of the sign-in, on `host`. address: the visitor's, as nginx named it."""
+
+    session: str = dataclasses.field(default="", repr=False)
+    login: str = dataclasses.field(default="", repr=False)
+    host: str = ""
+    address: str = ""
+    agent: str = ""
+
+    def headers(self) -> dict[str, str]:
+        found = {"Host": self.host or "daemun", "X-Real-IP": self.address, "User-Agent": self.agent}
+        if self.session:
+            found["Authorization"] = f"Bearer {self.session}"
+        if self.login:
+            found["X-Daemun-Login"] = self.login
+        return found
+
+
+class ApiClient:
+    """One for the process. socket_path: where the daemon listens, relative to the folder that the process lives in."""
+
+    def __init__(self, socket_path: str) -> None:
+        self._socket_path = socket_path
+        self._session: aiohttp.ClientSession | None = None
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        credentials: VisitorCredentials,
+        *,
+        query: collections.abc.Mapping[str, str] | None = None,
+        body: collections.abc.Mapping[str, Json] | None = None,
+    ) -> Json:
+        """The JSON of the answer. path: below /api/v1, its parts quoted (`join`). Raises: ApiError."""
+        async with self._answered(method, path, credentials, query=query, body=body) as answer:
+            content = await answer.content.read(_LARGEST_ANSWER_BYTES + 1)
+            if len(content) > _LARGEST_ANSWER_BYTES:
+                raise ApiError(502, "the daemon's answer is too long to be shown")
+            found = _read(content)
+            if answer.status >= 400:
+                raise _error(answer, found)
+            return found
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self,
+        path: str,
+        credentials: VisitorCredentials,
+        *,
+        query: collections.abc.Mapping[str, str] | None = None,
+        last_event: str = "",
+    ) -> collections.abc.AsyncIterator[collections.abc.AsyncIterator[bytes]]:
+        """Server-sent events as they come. Raises: ApiError."""
+        more = {"Last-Event-ID": last_event} if last_event else {}
+        async with self._answered("GET", path, credentials, query=query, is_lasting=True, more=more) as answer:
+            if answer.status >= 400:
+                raise _error(answer, _read(await answer.content.read(_LARGEST_ANSWER_BYTES)))
+            yield answer.content.iter_any()
+
+    @contextlib.asynccontextmanager
+    async def _answered(
+        self,
+        method: str,
+        path: str,
+        credentials: VisitorCredentials,
+        *,
+        query: collections.abc.Mapping[str, str] | None = None,
+        body: collections.abc.Mapping[str, Json] | None = None,
+        is_lasting: bool = False,
+        more: collections.abc.Mapping[str, str] | None = None,
+    ) -> collections.abc.AsyncIterator[aiohttp.ClientResponse]:
+        try:
+            async with self._opened().request(
+                method,
+                f"http://daemun{PREFIX}{path}",
+                params=query,
+                json=body,
+                headers={**credentials.headers(), **(more or {})},
+                timeout=aiohttp.ClientTimeout(total=None if is_lasting else ANSWER_S, sock_connect=5),
+                allow_redirects=False,
+            ) as answer:
+                yield answer
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            raise ApiError(503, "the daemon does not answer; `daemun status` tells more") from error
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.UnixConnector(self._socket_path, limit=200)
+            # Visitors' cookies are not its own, and what one of them got is for nobody else.
+            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        return self._session
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+def join(*parts: str) -> str:
+    """A path of these parts, each quoted: ("sites", "a/b") is /sites/a%2Fb."""
+    return "".join(f"/{urllib.parse.quote(part, safe='')}" for part in parts)
+
+
+def _read(content: bytes) -> Json:
+    try:
+        return json.loads(content or b"null")
+    except ValueError:
+        return None
+
+
+def _error(answer: aiohttp.ClientResponse, found: Json) -> ApiError:
+    values = found if isinstance(found, dict) else {}
+    message = values.get("error")
+    text = message if isinstance(message, str) else f"the daemon answered with {answer.status}"
+    return ApiError(answer.status, text, values, retry_after=answer.headers.get("Retry-After", ""))

@@ -1,0 +1,87 @@
+"""How somebody comes to the dashboard and leaves it: by a link of `daemun dashboard`, or as a user of the sign-in.
+
+The secret of a link stands behind the "#", which browsers send nowhere, and is used up by the button alone: programs
+that look at links beforehand use none up.
+"""
+
+from starlette import responses, routing
+
+from daemun.core.access import dashboard_site
+from daemun.dashboard import api_client, page_frame, page_texts, pages_app, visit
+
+_YEAR_S = 365 * 86400
+_LONGEST_LINK = 1000
+
+
+def routes(pages: pages_app.PagesApp) -> list[routing.Route]:
+    return [
+        pages.page(pages_app.SIGN_IN, show, is_open=True),
+        pages.page(pages_app.SIGN_IN, enter, method="POST", is_open=True),
+        pages.page(dashboard_site.SIGNED_IN_PATH, come_back, is_open=True),
+        pages.page("/sign-out", leave, method="POST", is_open=True),
+        pages.page("/language", choose_language, method="POST", is_open=True),
+    ]
+
+
+async def show(one: visit.Visit) -> responses.Response:
+    there = visit.local_path(one.query("next", "/"))
+    if one.me:
+        return one.go_to(there)
+    return await _form(one, there)
+
+
+async def enter(one: visit.Visit) -> responses.Response:
+    there = visit.local_path(await one.field("next") or "/")
+    try:
+        found = await one.send("POST", "sign-in", body={"link": (await one.field("link")).strip()[:_LONGEST_LINK]})
+    except api_client.ApiError as error:
+        if error.status not in {401, 429}:
+            raise
+        failed = error.message if error.status == 429 else one.text("sign_in.used")
+        answer = await _form(one, there, status=error.status, failed=failed)
+        if error.retry_after:
+            answer.headers["Retry-After"] = error.retry_after
+        return answer
+    answer = one.go_to(there)
+    answer.set_cookie(visit.SESSION_COOKIE, found["session"], secure=True, httponly=True, samesite="lax")
+    return answer
+
+
+async def _form(one: visit.Visit, there: str, *, status: int = 200, failed: str = "") -> responses.Response:
+    """Raises: ApiError."""
+    ways = await one.get("sign-in")
+    return one.render(
+        "enter.html",
+        status=status,
+        command="daemun dashboard",
+        next=there,
+        has_login=bool(ways.get("login")),
+        failed=failed,
+    )
+
+
+async def come_back(one: visit.Visit) -> responses.Response:
+    """nginx let in who is a user of the sign-in; whether that one may use the dashboard is the API's business."""
+    if not one.me:
+        message = one.text("sign_in.not_for_you") if one.credentials.login else one.text("sign_in.again")
+        raise api_client.ApiError(403, message)
+    return one.go_to("/")
+
+
+async def leave(one: visit.Visit) -> responses.Response:
+    """Of a user of the sign-in, the session on this host; the sign-in itself is left on its own page."""
+    if one.me:
+        await one.send("POST", "sign-out")
+    done = page_frame.Message(tone=page_frame.Tone.DONE, text=one.text("sign_in.left"))
+    answer = one.go_to(pages_app.SIGN_IN, done)
+    for name in (visit.SESSION_COOKIE, visit.LOGIN_COOKIE):
+        answer.delete_cookie(name, secure=True, httponly=True, samesite="lax")
+    return answer
+
+
+async def choose_language(one: visit.Visit) -> responses.Response:
+    answer = one.go_to(visit.local_path(await one.field("back") or "/"))
+    language = await one.field("language")
+    if language in page_texts.LANGUAGES:
+        answer.set_cookie(page_texts.COOKIE, language, max_age=_YEAR_S, secure=True, httponly=True, samesite="lax")
+    return answer

@@ -1,0 +1,122 @@
+"""The API of coming in and leaving: what stands before everything else of the dashboard."""
+
+import collections.abc
+import dataclasses
+import typing
+
+from starlette import exceptions
+
+from daemun.control import operator_port
+from daemun.core.access import dashboard_roles
+from daemun.web import endpoint, json_values, request_body_json
+
+_LOOK = dashboard_roles.Role.LOOK
+_LONGEST_LINK = 1000
+_NO_LINK = "this link is no good, or not any more; `daemun dashboard` prints another"
+
+Json = dict[str, typing.Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GateSummary:
+    """lamp: of everything: "good", "warning", "bad", "unknown". needs_you: how many troubles there are."""
+
+    lamp: str = "unknown"
+    needs_you: int = 0
+
+
+def endpoints(
+    operators: operator_port.OperatorSignIn,
+    *,
+    version: str,
+    has_login: collections.abc.Callable[[], bool],
+    summarise: collections.abc.Callable[[], GateSummary],
+) -> tuple[endpoint.ApiEndpoint, ...]:
+    """has_login: whether users of `login` may come in here. summarise: quick, called for each page."""
+    handlers = _Handlers(operators, version, has_login, summarise)
+    return (
+        endpoint.ApiEndpoint(
+            method="GET",
+            path="/sign-in",
+            needs=_LOOK,
+            is_open=True,
+            summary="List the ways to come in",
+            handler=handlers.ways,
+            answer="login: whether users of daemun's own sign-in may come in.",
+        ),
+        endpoint.ApiEndpoint(
+            method="POST",
+            path="/sign-in",
+            needs=_LOOK,
+            is_open=True,
+            is_noted=True,
+            summary="Come in by a link of daemun dashboard",
+            handler=handlers.begin,
+            body=(
+                endpoint.Parameter(name="link", meaning="the link, or what stands behind its #", is_required=True),
+                endpoint.Parameter(name="former", meaning="the session that ends by this"),
+            ),
+            answer="session: for Authorization: Bearer; ends_at: at the latest.",
+        ),
+        endpoint.ApiEndpoint(
+            method="POST",
+            path="/sign-out",
+            needs=_LOOK,
+            is_noted=True,
+            summary="End the session",
+            handler=handlers.leave,
+        ),
+        endpoint.ApiEndpoint(
+            method="GET",
+            path="/me",
+            needs=_LOOK,
+            summary="Show who requests this, and how the gate is",
+            handler=handlers.me,
+            answer="name, role, how, number, state (a lamp), needs_you, version.",
+        ),
+    )
+
+
+class _Handlers:
+    def __init__(
+        self,
+        operators: operator_port.OperatorSignIn,
+        version: str,
+        has_login: collections.abc.Callable[[], bool],
+        summarise: collections.abc.Callable[[], GateSummary],
+    ) -> None:
+        self._operators = operators
+        self._version = version
+        self._has_login = has_login
+        self._summarise = summarise
+
+    async def ways(self, _: endpoint.Call) -> Json:
+        return {"link": True, "login": self._has_login()}
+
+    async def begin(self, call: endpoint.Call) -> Json:
+        link = request_body_json.take_text(call.body, "link")[:_LONGEST_LINK].rpartition("#")[2].strip()
+        former = request_body_json.take_optional_text(call.body, "former") or ""
+        agent = call.request.headers.get("user-agent", "")
+        begun = await self._operators.begin(link, call.operator.address, agent, former=former)
+        if begun is None:
+            raise exceptions.HTTPException(401, _NO_LINK)
+        call.target = begun.number
+        return {"session": begun.secret, "number": begun.number, "ends_at": json_values.instant_json(begun.ends_at)}
+
+    async def leave(self, call: endpoint.Call) -> Json:
+        ended = 0
+        if call.operator.how == dashboard_roles.LINK:
+            ended = (await self._operators.end_sessions(number=call.operator.number)).ended
+        return {"ended": ended}
+
+    async def me(self, call: endpoint.Call) -> Json:
+        found = self._summarise()
+        return {
+            "name": call.operator.name,
+            "role": call.operator.role.word,
+            "how": call.operator.how,
+            "number": call.operator.number,
+            "state": found.lamp,
+            "needs_you": found.needs_you,
+            "version": self._version,
+        }

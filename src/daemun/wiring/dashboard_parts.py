@@ -1,0 +1,119 @@
+"""The dashboard in the daemon, put together: its API, and the process of its pages."""
+
+import collections.abc
+import contextlib
+import dataclasses
+import pathlib
+import typing
+
+import daemun
+from daemun import settings
+from daemun.control import gate
+from daemun.core import layout, model
+from daemun.core.options import dashboard_option
+from daemun.dashboard import dashboard_keeper
+from daemun.operators import operators
+from daemun.sources.history import trial
+from daemun.web import overview_snapshots, socket_server
+from daemun.wiring import draft_parts
+
+if typing.TYPE_CHECKING:
+    from starlette import types
+
+    from daemun.web import endpoint
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ApiParts:
+    """What the API is made of, all of it the daemon's own. account: of nginx's workers, who may connect; None: nginx
+    runs as daemun does."""
+
+    settings: settings.Settings
+    gate: gate.Gate
+    operators: operators.Operators
+    overview: overview_snapshots.OverviewSnapshots
+    trials: trial.TrialKeeper
+    drafts: draft_parts.DraftParts
+    account: model.WorkerAccount | None
+
+
+class DashboardTasks:
+    """What listens and what serves."""
+
+    def __init__(self, parts: ApiParts) -> None:
+        self._parts = parts
+        self._layout = parts.settings.layout
+        self._group = parts.account.gid if parts.account else None
+        self._account = dashboard_keeper.choose_account(self._layout)
+        self._keeper = dashboard_keeper.DashboardKeeper(self._layout, group=self._group, account=self._account)
+        self._app: types.ASGIApp | None = None
+
+    def list(self) -> dict[str, collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]]:
+        """By their names."""
+        return {"dashboard": self._keeper.run, "API": self._serve_api, "API of pages": self._serve_api_of_pages}
+
+    async def _serve_api(self) -> None:
+        """For nginx, which passes on what programs request."""
+        await socket_server.serve(self._make_app, pathlib.Path(self._layout.api_socket), group=self._group)
+
+    async def _serve_api_of_pages(self) -> None:
+        """The same for the process of the pages."""
+        path = pathlib.Path(self._layout.dashboard_api_socket)
+        with contextlib.suppress(OSError):  # found again, and reported, by whoever opens the socket
+            dashboard_keeper.prepare_folder(path.parent, self._account)
+        await socket_server.serve(self._make_app, path, group=self._account)
+
+    def _make_app(self) -> "types.ASGIApp":
+        """Called in a thread, at the first request: what it imports is slow."""
+        from daemun.web import operator_api  # noqa: PLC0415
+
+        if self._app is None:
+            every = _list_endpoints(self._parts)
+            self._app = operator_api.create_app(every, self._parts.operators, version=daemun.__version__)
+        return self._app
+
+
+def paths_of_tasks(paths: layout.Layout) -> dict[str, str]:
+    """The path that each of these tasks listens on."""
+    return {
+        "dashboard": paths.dashboard_socket,
+        "API": paths.api_socket,
+        "API of pages": paths.dashboard_api_socket,
+    }
+
+
+def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
+    """Everything there is, an area after the other."""
+    from daemun.web import (  # noqa: PLC0415
+        ban_endpoints,
+        certificate_endpoints,
+        container_endpoints,
+        edit_endpoints,
+        operator_endpoints,
+        overview_endpoints,
+        sign_in_endpoints,
+    )
+    from daemun.wiring import site_parts, target_tries  # noqa: PLC0415
+
+    front = parts.gate
+    tries = target_tries.TargetTries(lambda: None if front.last is None else front.last.desired, lambda: parts.account)
+    return (
+        *sign_in_endpoints.endpoints(
+            parts.operators,
+            version=daemun.__version__,
+            has_login=lambda: _has_login(front),
+            summarise=sign_in_endpoints.GateSummary,
+        ),
+        *overview_endpoints.endpoints(parts.overview),
+        *site_parts.endpoints(front, parts.settings, lambda: front.last),
+        *edit_endpoints.endpoints(draft_parts.make_desk(parts.drafts, parts.trials, front), parts.trials, tries),
+        *certificate_endpoints.endpoints(front),
+        *container_endpoints.endpoints(front),
+        *ban_endpoints.endpoints(front),
+        *operator_endpoints.endpoints(parts.operators),
+    )
+
+
+def _has_login(front: gate.Gate) -> bool:
+    last = front.last
+    return last is not None and dashboard_option.find_login_host(last.desired.globals) is not None
