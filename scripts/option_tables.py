@@ -51,10 +51,10 @@ def _docs(
 
 def _beside(name: str, one: option.Option[typing.Any] | None) -> str:
     if one is None:
-        return "" if name in {kind.value for kind in option.Beside} else "all"
+        return "" if name in {kind.value for kind in option.RouteAction} else "all"
     if one.beside == option.EVERY_ACTION:
         return "all"
-    return ", ".join(f"`{kind.value}`" for kind in option.Beside if kind in one.beside)
+    return ", ".join(f"`{kind.value}`" for kind in option.RouteAction if kind in one.beside)
 
 
 def written(text: str) -> str:

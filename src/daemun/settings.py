@@ -31,7 +31,7 @@ class LogFormat(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class GivenOptions:
     """Options of the command line; None: not given."""
 
     config: pathlib.Path | None = None
@@ -79,7 +79,7 @@ class Settings:
 
 
 def resolve(
-    given: Given,
+    given: GivenOptions,
     *,
     environ: collections.abc.Mapping[str, str],
     is_root: bool,

@@ -19,7 +19,7 @@ Json = dict[str, typing.Any]
 @contextlib.contextmanager
 def server(module: str) -> collections.abc.Iterator[str]:
     """The URL of a demo server that runs while the block does."""
-    process = part.Part(module, ["-m", module], announces=True)
+    process = part.DemoProcess(module, ["-m", module], announces=True)
     try:
         yield process.announced()
     finally:

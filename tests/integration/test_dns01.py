@@ -65,7 +65,7 @@ class Order:
         """dns: the servers, or the address of one."""
         self.store = store or memory_store.MemoryStore()
         self.clock = clock.FakeClock()
-        self.held = record_users.Holds()
+        self.held = record_users.RecordUsers()
         self.prover = dns_prover.DnsProver(self.store, self.clock, self.held)
         self.checker = persist_prover.Checker(self.clock)
         self.acme = model.Acme(resolvers=(dns if isinstance(dns, str) else dns.primary,))

@@ -56,7 +56,7 @@ class _Parts:
             try:
                 return draft_review.ReadDraft(
                     problems=error.problems,
-                    snapshot=set_aside.set_aside(error, set_aside.Known(), is_start=False),
+                    snapshot=set_aside.set_aside(error, set_aside.LastGoodEntries(), is_start=False),
                 )
             except yaml_file.InvalidFileError:
                 return draft_review.ReadDraft(problems=error.problems, snapshot=None)

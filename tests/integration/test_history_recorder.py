@@ -86,7 +86,7 @@ def test_each_version_of_a_file_is_masked_once(house: House, monkeypatch: pytest
     house.store.write(last_good_file.KEY, ONE)
     read, mask = list[bytes](), secret_masks.mask
 
-    def note(content: bytes, known: secret_masks.KnownSites) -> secret_masks.Masked | None:
+    def note(content: bytes, known: secret_masks.KnownSites) -> secret_masks.MaskedText | None:
         read.append(content)
         return mask(content, known)
 

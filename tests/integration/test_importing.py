@@ -198,7 +198,7 @@ async def test_without_a_daemon_the_next_start_serves_it(
 ) -> None:
     client.obtain("a.example.com")
     found = read(client.folder)
-    alone = adopt.Alone(gate.store, [issuing.spec("a.example.com")], gate.clock)
+    alone = adopt.OfflineAdopter(gate.store, [issuing.spec("a.example.com")], gate.clock)
     assert alone.adopt_account(found.accounts[0].found, dry=False).verdict is TAKEN
     told = alone.adopt_certificate(found.certificates[0].foreign, dry=False)
     assert (told.verdict, told.text) == (TAKEN, "is served for a.example.com")

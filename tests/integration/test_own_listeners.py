@@ -68,7 +68,7 @@ async def test_only_the_site_that_asked_for_the_port_is_set_aside(layout: layout
     )
     nginx = nginx_server.NginxServer(rendered.nginx(), layout, worker_account.choose(None))
 
-    async def make_live(trial: nginx_port.Listening, *wanted: model.Site) -> switcher.Switched:
+    async def make_live(trial: nginx_port.Listening, *wanted: model.Site) -> switcher.SwitchResult:
         desired = model.Desired(globals=settings, sites=wanted)
         switch = switcher.Switcher(nginx, trial, lambda _: rendered.environment_of(layout), worlds.Admission())
         actual = await nginx.read_actual()

@@ -14,7 +14,9 @@ from tests.support import clock
 
 
 def main(store: str, resolver: str, hook: str, secret: str) -> None:
-    made = dns_prover.DnsProver(file_store.FileStore(pathlib.Path(store)), clock.FakeClock(), record_users.Holds())
+    made = dns_prover.DnsProver(
+        file_store.FileStore(pathlib.Path(store)), clock.FakeClock(), record_users.RecordUsers()
+    )
     made.configure(model.Acme(resolvers=(resolver,)))
     dns = model.Dns(provider=model.HOOK, command=(hook, resolver, secret), wait_s=30)
     challenge = model.Challenge.DNS_01

@@ -76,7 +76,7 @@ def run(
     known_streams: container_streams.Memory | None = None,
 ) -> container_sites.Translated:
     """Translate a listing. own, leaving: names of containers. stream_ports: as in daemun.yaml."""
-    terms = container_sites.Terms(
+    terms = container_sites.TranslationTerms(
         own_id=identity(own) if own is not None else None,
         reserved=reserved,
         leaving=frozenset(identity(name) for name in leaving),

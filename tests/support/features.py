@@ -617,7 +617,7 @@ def _streams() -> Feature:
                 server("tcp://broker:1883", weight=2, max_connections=100),
                 server("tcp://[fd00::1]:1883", backup=True, max_fails=0),
             ),
-            balance=stream_forms.Spread.LEAST_CONN,
+            balance=stream_forms.StreamBalance.LEAST_CONN,
             timeout=stream_forms.StreamTimeouts(connect_s=1.5, idle_s=3600.0),
             allow=("private",),
             deny=("10.0.0.66",),
@@ -632,7 +632,7 @@ def _streams() -> Feature:
             listen=(model.Address(port=2222, host="::1"),),
             tls="mqtt.example.com",
             to=(server("tcp://unix:/run/ssh.sock"), server("tcp://10.0.0.7:22", down=True)),
-            balance=stream_forms.Spread.IP_HASH,
+            balance=stream_forms.StreamBalance.IP_HASH,
         ),
     }
     named = tuple(

@@ -66,7 +66,7 @@ def test_a_certificate_whose_key_is_of_an_unknown_kind() -> None:
     store = memory_store.MemoryStore()
     value = {"fullchain": _unknown_kind(chain).decode(), "key": key.decode(), "directory": DIRECTORY}
     store.write(certificate_records.issued_key("a.test"), json.dumps(value).encode())
-    one = certificate_store.Stored(store)
+    one = certificate_store.CertificateStore(store)
     assert one.own("a.test") is None
     assert one.is_own_damaged("a.test")
 
@@ -98,11 +98,11 @@ def test_what_could_not_be_read_is_read_the_next_time() -> None:
     """Else certificates that are there would be ordered anew."""
     store = _FailsOnce()
     found = local_ca.load_or_create(memory_store.MemoryStore(), NOW).issue(["a.test"], NOW)
-    stored_before = certificate_store.Stored(store)
+    stored_before = certificate_store.CertificateStore(store)
     with pytest.raises(EnvironmentProblemError):
         stored_before.own("a.test")
     stored_before.adopt(certificate_records.Issued(directory=DIRECTORY, bundle=found))
-    one = certificate_store.Stored(store)
+    one = certificate_store.CertificateStore(store)
     store.has_failed = False
     with pytest.raises(EnvironmentProblemError):
         one.covering("a.test", NOW)

@@ -57,7 +57,7 @@ def test_what_the_command_line_named_is_named_again(
 ) -> None:
     """As an absolute path: the next command may be run anywhere."""
     chosen = settings.resolve(
-        settings.Given(config=_path(given.get("config")), state=_path(given.get("state"))),
+        settings.GivenOptions(config=_path(given.get("config")), state=_path(given.get("state"))),
         environ=environ,
         is_root=True,
         working_directory=pathlib.Path("/home/me"),

@@ -8,7 +8,7 @@ RECORD = txt_records.Record(name="_acme-challenge.a.test", zone="a.test", value=
 
 
 def test_what_is_needed_is_not_removed() -> None:
-    held = record_users.Holds()
+    held = record_users.RecordUsers()
     held.take(RECORD)
     held.take(RECORD)
     held.drop(RECORD)
@@ -22,7 +22,7 @@ def test_what_is_needed_is_not_removed() -> None:
 
 
 def test_an_order_waits_for_the_end_of_a_removal() -> None:
-    held = record_users.Holds()
+    held = record_users.RecordUsers()
     taken = threading.Event()
 
     def take() -> None:

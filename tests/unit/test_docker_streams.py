@@ -102,7 +102,7 @@ def test_every_label() -> None:
     one = streams(found)["mqtt"]
     assert [str(address) for address in one.listen] == ["127.0.0.1:8883", "[::1]:8883"]
     assert (one.certificate_host, one.server_name, one.verify.is_on) == ("mqtt.example.com", "broker.internal", True)
-    assert (one.balance, one.timeout.connect_s, one.idle_s) == (stream_forms.Spread.LEAST_CONN, 2.0, 3600.0)
+    assert (one.balance, one.timeout.connect_s, one.idle_s) == (stream_forms.StreamBalance.LEAST_CONN, 2.0, 3600.0)
     assert (one.allow, one.deny, one.connections) == (("private", "203.0.113.7"), ("10.0.0.9",), 5)
     assert one.proxy_protocol
     (pool,) = found.snapshot.pools

@@ -70,7 +70,7 @@ def test_a_site_is_served_without_its_page(file: pathlib.Path) -> None:
     file.write_text(SITE.format(errors="{404: gone.html}"))
     with pytest.raises(yaml_file.InvalidFileError) as refused:
         yaml_file.read_snapshot(file)
-    served = set_aside.set_aside(refused.value, set_aside.Known(), is_start=True)
+    served = set_aside.set_aside(refused.value, set_aside.LastGoodEntries(), is_start=True)
     (site,) = served.sites
     assert (site.fault, dict(site.options)["errors"].pages) == (  # type: ignore[attr-defined]
         None,

@@ -3,13 +3,13 @@
 import datetime
 
 from daemun.core.certificates import renewal_forecast
-from daemun.core.certificates.renewal_forecast import Coming
+from daemun.core.certificates.renewal_forecast import ForecastKind
 from daemun.core.model import CertificateKind as Kind
 from daemun.core.model import CertificateState as State
 from tests.support.standings import DAY, HOUR, NOW, failing, served
 
 
-def events(found: renewal_forecast.Forecast) -> list[tuple[str, Coming, datetime.timedelta]]:
+def events(found: renewal_forecast.Forecast) -> list[tuple[str, ForecastKind, datetime.timedelta]]:
     return [(entry.status.host, entry.coming, entry.at - NOW) for entry in found.entries]
 
 
@@ -24,12 +24,12 @@ def test_in_order_of_time() -> None:
         served("local.test", kind=Kind.LOCAL, state=State.LOCAL, left=31 * DAY),
     ]
     assert events(renewal_forecast.make_forecast(statuses, NOW, 30 * DAY)) == [
-        ("new.test", Coming.ISSUE, 0 * DAY),
-        ("overdue.test", Coming.RENEW, 0 * DAY),
-        ("failing.test", Coming.RETRY, HOUR),
-        ("local.test", Coming.RENEW, DAY),
-        ("soon.test", Coming.RENEW, 10 * DAY),
-        ("later.test", Coming.RENEW, 20 * DAY),
+        ("new.test", ForecastKind.ISSUE, 0 * DAY),
+        ("overdue.test", ForecastKind.RENEW, 0 * DAY),
+        ("failing.test", ForecastKind.RETRY, HOUR),
+        ("local.test", ForecastKind.RENEW, DAY),
+        ("soon.test", ForecastKind.RENEW, 10 * DAY),
+        ("later.test", ForecastKind.RENEW, 20 * DAY),
     ]
 
 
@@ -46,7 +46,7 @@ def test_what_is_not_renewed_is_told_whenever_it_ends() -> None:
     own = served("own.test", kind=Kind.OWN, left=300 * DAY)
     found = renewal_forecast.make_forecast([own], NOW, 30 * DAY)
     assert found.entries == ()
-    assert [(entry.coming, entry.at - NOW) for entry in found.unrenewed] == [(Coming.END, 300 * DAY)]
+    assert [(entry.coming, entry.at - NOW) for entry in found.unrenewed] == [(ForecastKind.END, 300 * DAY)]
 
 
 def test_a_list_ends() -> None:

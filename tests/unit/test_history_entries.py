@@ -170,13 +170,13 @@ def test_what_containers_requested_otherwise() -> None:
 # --- the way back ----------------------------------------------------------------------------------------------
 
 
-def find_past(entry: history_entry.HistoryEntry, present: str, names: dict[str, str]) -> past_files.Past:
+def find_past(entry: history_entry.HistoryEntry, present: str, names: dict[str, str]) -> past_files.RestorableFiles:
     return past_files.find_past(entry, kept_secrets.mask_all({"daemun.yaml": present.encode()}), names)
 
 
 def test_the_file_is_given_back_with_its_secrets() -> None:
     past = find_past(ENTRY, NEW.replace("two", "one"), {"'one'": "7.1"})
-    assert past == past_files.Past(files={"daemun.yaml": OLD.encode()})
+    assert past == past_files.RestorableFiles(files={"daemun.yaml": OLD.encode()})
 
 
 def test_a_secret_is_known_though_it_stands_in_the_file_no_more() -> None:
@@ -209,9 +209,9 @@ def test_a_secret_in_a_comment_keeps_nobody_from_going_back() -> None:
 
 def test_a_secret_of_now_that_would_be_lost_is_named() -> None:
     present = kept_secrets.mask_all({"daemun.yaml": NEW.encode()})
-    kept = past_files.Past(files={"daemun.yaml": b"crowdsec: {url: x, key: 'two'}"})
+    kept = past_files.RestorableFiles(files={"daemun.yaml": b"crowdsec: {url: x, key: 'two'}"})
     assert past_files.find_lost(present, kept) == ()
-    assert past_files.find_lost(present, past_files.Past(files={})) == ("daemun.yaml: crowdsec.key",)
+    assert past_files.find_lost(present, past_files.RestorableFiles(files={})) == ("daemun.yaml: crowdsec.key",)
 
 
 def test_the_same_number_stands_for_the_same_secret() -> None:

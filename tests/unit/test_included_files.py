@@ -221,7 +221,7 @@ def test_the_sites_of_a_file_that_cannot_be_used_go_on_as_they_were(write: Write
     assert caught.value.lost == {"sites/c.yaml", "sites/e.yaml"}
     found = {
         site.host: site
-        for site in set_aside.set_aside(caught.value, set_aside.Known(sites=known), is_start=False).sites
+        for site in set_aside.set_aside(caught.value, set_aside.LastGoodEntries(sites=known), is_start=False).sites
     }
     assert {host for host, site in found.items() if site.fault is None} == {"a.test", "b.test"}
     assert found["a.test"] != known["a.test"]
@@ -232,7 +232,9 @@ def test_the_sites_of_a_file_that_cannot_be_used_go_on_as_they_were(write: Write
         assert "e.yaml" not in fault.reason
         assert found[host].routes == known[host].routes
     # At a start without what was before, those of the other files are served.
-    assert {site.host for site in set_aside.set_aside(caught.value, set_aside.Known(), is_start=True).sites} == {
+    assert {
+        site.host for site in set_aside.set_aside(caught.value, set_aside.LastGoodEntries(), is_start=True).sites
+    } == {
         "a.test",
         "b.test",
     }
@@ -260,7 +262,7 @@ def test_a_site_that_moved_out_of_a_file_that_cannot_be_used(write: Write) -> No
     assert [one.origin.place.partition(":")[0] for one in caught.value.problems] == ["sites/c.yaml"]
     found = {
         site.host: site
-        for site in set_aside.set_aside(caught.value, set_aside.Known(sites=known), is_start=False).sites
+        for site in set_aside.set_aside(caught.value, set_aside.LastGoodEntries(sites=known), is_start=False).sites
     }
     assert found["d.test"].origin.place == "sites/b.yaml:4:3"
     assert {host for host, site in found.items() if site.fault is not None} == {"c.test"}
@@ -282,7 +284,7 @@ def test_a_host_in_two_files_names_both_and_the_first_is_served(write: Write) ->
     ]
     with pytest.raises(yaml_file.InvalidFileError) as caught:
         yaml_file.read_snapshot(path)
-    found = set_aside.set_aside(caught.value, set_aside.Known(), is_start=True).sites
+    found = set_aside.set_aside(caught.value, set_aside.LastGoodEntries(), is_start=True).sites
     assert [(site.host, site.fault) for site in found if site.host in {"a.test", "b.test"}] == [
         ("a.test", None),
         ("b.test", None),

@@ -68,7 +68,7 @@ KEPT = (
 )
 
 
-def mask(text: str) -> secret_masks.Masked:
+def mask(text: str) -> secret_masks.MaskedText:
     found = secret_masks.mask(text.encode())
     assert found is not None
     return found
@@ -173,7 +173,7 @@ def test_sites_that_did_not_change_are_not_read_again(monkeypatch: pytest.Monkey
     monkeypatch.setattr(yaml_positions, "compose", note)
     known = secret_masks.KnownSites()
 
-    def look(sites: list[str]) -> secret_masks.Masked:
+    def look(sites: list[str]) -> secret_masks.MaskedText:
         content = ("crowdsec: {key: crowd}\nsites:\n" + "".join(sites) + "listen: 80\n").encode()
         found = secret_masks.mask(content, known)
         assert found is not None

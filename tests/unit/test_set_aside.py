@@ -16,7 +16,7 @@ def _read(tmp_path: pathlib.Path, wrong: str) -> tuple[model.Site, tuple[model.P
     path.write_text(FILE.format(wrong=wrong))
     with pytest.raises(yaml_file.InvalidFileError) as caught:
         yaml_file.read_snapshot(path)
-    snapshot = set_aside.set_aside(caught.value, set_aside.Known(), is_start=True)
+    snapshot = set_aside.set_aside(caught.value, set_aside.LastGoodEntries(), is_start=True)
     (site,) = (one for one in snapshot.sites if one.host == "b.test")
     return site, snapshot.problems
 
@@ -41,10 +41,10 @@ def test_a_file_of_wrong_sites_alone_is_refused_at_a_start_only(tmp_path: pathli
     with pytest.raises(yaml_file.InvalidFileError) as caught:
         yaml_file.read_snapshot(path)
     with pytest.raises(yaml_file.InvalidFileError):
-        set_aside.set_aside(caught.value, set_aside.Known(), is_start=True)
-    assert [site.host for site in set_aside.set_aside(caught.value, set_aside.Known(), is_start=False).sites] == [
-        "a.test"
-    ]
+        set_aside.set_aside(caught.value, set_aside.LastGoodEntries(), is_start=True)
+    assert [
+        site.host for site in set_aside.set_aside(caught.value, set_aside.LastGoodEntries(), is_start=False).sites
+    ] == ["a.test"]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_key_that_is_no_host_stands_for_the_site_that_it_was(tmp_path: pathlib
         yaml_file.read_snapshot(path)
     sites = {
         site.host: site
-        for site in set_aside.set_aside(caught.value, set_aside.Known(sites=known), is_start=False).sites
+        for site in set_aside.set_aside(caught.value, set_aside.LastGoodEntries(sites=known), is_start=False).sites
     }
     assert sites.keys() == {"a.test", "b.test"}
     fault = sites["b.test"].fault
@@ -77,7 +77,7 @@ def test_a_key_that_is_no_host_takes_nothing_from_the_site_that_it_names(tmp_pat
         yaml_file.read_snapshot(path)
     sites = {
         site.host: site
-        for site in set_aside.set_aside(caught.value, set_aside.Known(sites=known), is_start=False).sites
+        for site in set_aside.set_aside(caught.value, set_aside.LastGoodEntries(sites=known), is_start=False).sites
     }
     assert sites["b.test"].fault is None
     assert sites["b.test"].routes != known["b.test"].routes

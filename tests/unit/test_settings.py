@@ -10,14 +10,14 @@ from daemun.errors import ConfigError
 
 def _resolve(
     tmp_path: pathlib.Path,
-    given: settings.Given | None = None,
+    given: settings.GivenOptions | None = None,
     *,
     is_root: bool = False,
     system_config: pathlib.Path | None = None,
     **environ: str,
 ) -> settings.Settings:
     return settings.resolve(
-        given or settings.Given(),
+        given or settings.GivenOptions(),
         environ=environ,
         is_root=is_root,
         working_directory=tmp_path,
@@ -26,7 +26,7 @@ def _resolve(
 
 
 def test_a_flag_wins_over_the_environment(tmp_path: pathlib.Path) -> None:
-    given = settings.Given(config=pathlib.Path("/flag/c.yaml"), state=pathlib.Path("/flag/s"))
+    given = settings.GivenOptions(config=pathlib.Path("/flag/c.yaml"), state=pathlib.Path("/flag/s"))
     found = _resolve(tmp_path, given, DAEMUN_CONFIG="/env/c.yaml", DAEMUN_STATE="/env/s", DAEMUN_NGINX="/env/nginx")
     assert (found.config, found.config_from) == (pathlib.Path("/flag/c.yaml"), "-c")
     assert (found.state, found.state_from) == (pathlib.Path("/flag/s"), "--state")
@@ -36,7 +36,7 @@ def test_a_flag_wins_over_the_environment(tmp_path: pathlib.Path) -> None:
 
 def test_relative_paths_are_made_absolute(tmp_path: pathlib.Path) -> None:
     found = _resolve(
-        tmp_path, settings.Given(config=pathlib.Path("c.yaml")), DAEMUN_STATE="s", DAEMUN_NGINX="bin/nginx"
+        tmp_path, settings.GivenOptions(config=pathlib.Path("c.yaml")), DAEMUN_STATE="s", DAEMUN_NGINX="bin/nginx"
     )
     assert found.config == tmp_path / "c.yaml"
     assert found.state == tmp_path / "s"

@@ -22,14 +22,14 @@ def write(folder: pathlib.Path, *streams: str, sites: str = "sites: {}", more: s
     return path
 
 
-def know(folder: pathlib.Path, *streams: str) -> set_aside.Known:
+def know(folder: pathlib.Path, *streams: str) -> set_aside.LastGoodEntries:
     """What is known after a good version of the file."""
     snapshot = yaml_file.read_snapshot(write(folder, *streams))
     assert snapshot.globals is not None
-    return set_aside.Known(streams={one.name: one for one in streams_option.OPTION.of(snapshot.globals)})
+    return set_aside.LastGoodEntries(streams={one.name: one for one in streams_option.OPTION.of(snapshot.globals)})
 
 
-def read(path: pathlib.Path, known: set_aside.Known, *, is_start: bool = False) -> model.Snapshot:
+def read(path: pathlib.Path, known: set_aside.LastGoodEntries, *, is_start: bool = False) -> model.Snapshot:
     with pytest.raises(yaml_file.InvalidFileError) as caught:
         yaml_file.read_snapshot(path)
     return set_aside.set_aside(caught.value, known, is_start=is_start)
@@ -90,7 +90,7 @@ def test_it_goes_on_as_it_was_and_all_others_are_as_the_file_says(tmp_path: path
 
 
 def test_one_that_was_never_right_is_not_served(tmp_path: pathlib.Path) -> None:
-    snapshot = read(write(tmp_path, "mqtt: {listen: 1883}", DNS), set_aside.Known(), is_start=True)
+    snapshot = read(write(tmp_path, "mqtt: {listen: 1883}", DNS), set_aside.LastGoodEntries(), is_start=True)
     desired = merge.merge_snapshots([snapshot])
     assembled = assembly.assemble_files(desired, ENVIRONMENT, last_good={"streams/mqtt.conf": b"# of an earlier file"})
     assert "streams/dns.conf" in assembled.files
@@ -107,7 +107,7 @@ def test_one_that_was_never_right_is_not_served(tmp_path: pathlib.Path) -> None:
 def test_nothing_to_serve_is_refused_at_a_start(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path, "mqtt: {listen: 1883}")
     with pytest.raises(yaml_file.InvalidFileError):
-        read(path, set_aside.Known(), is_start=True)
+        read(path, set_aside.LastGoodEntries(), is_start=True)
     known = know(tmp_path, MQTT)
     assert found(read(write(tmp_path, "mqtt: {listen: 1883}"), known, is_start=True))["mqtt"].is_known
 
@@ -132,7 +132,7 @@ def test_what_it_had_belongs_to_whoever_is_right(tmp_path: pathlib.Path, right: 
 
 def test_of_two_at_one_address_the_first_in_the_file_is_served(tmp_path: pathlib.Path) -> None:
     second = MQTT.replace("mqtt", "a.later")
-    streams = found(read(write(tmp_path, MQTT, second), set_aside.Known()))
+    streams = found(read(write(tmp_path, MQTT, second), set_aside.LastGoodEntries()))
     assert streams["mqtt"].fault is None
     fault = streams["a.later"].fault
     assert fault is not None
@@ -152,7 +152,7 @@ def test_what_is_wrong_with_more_than_one_stops_the_file(tmp_path: pathlib.Path,
     path = tmp_path / "daemun.yaml"
     path.write_text(f"sites: {{}}\n{text}\n")
     with pytest.raises(yaml_file.InvalidFileError):
-        read(path, set_aside.Known())
+        read(path, set_aside.LastGoodEntries())
 
 
 # --- files that are included -----------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_included_files_have_streams_with_their_places(tmp_path: pathlib.Path) -
 def test_a_mistake_there_is_told_with_its_place_and_costs_that_stream(tmp_path: pathlib.Path, kind: str) -> None:
     main = "sites: {a.test: http://10.0.0.1:80}\nstreams: {db: {listen: 5432, to: tcp://10.0.0.7:5432}}"
     path = include(tmp_path, main, a=f"streams:\n  {DNS}\n  mqtt: {WRONG[kind]}\n")
-    streams = found(read(path, set_aside.Known()))
+    streams = found(read(path, set_aside.LastGoodEntries()))
     assert {name for name, one in streams.items() if one.fault is not None} == {"mqtt"}
     fault = streams["mqtt"].fault
     assert fault is not None
@@ -188,7 +188,7 @@ def test_a_mistake_there_is_told_with_its_place_and_costs_that_stream(tmp_path: 
 
 def test_of_one_name_in_two_files_the_first_is_served(tmp_path: pathlib.Path) -> None:
     path = include(tmp_path, f"streams:\n  {MQTT}", a="streams:\n  mqtt: {listen: 1884, to: tcp://10.0.0.1:1}\n")
-    snapshot = read(path, set_aside.Known())
+    snapshot = read(path, set_aside.LastGoodEntries())
     assert found(snapshot)["mqtt"].fault is None
     assert found(snapshot)["mqtt"].stream.listen == (model.Address(port=1883),)
     (problem,) = snapshot.problems
@@ -197,7 +197,7 @@ def test_of_one_name_in_two_files_the_first_is_served(tmp_path: pathlib.Path) ->
 
 def test_of_a_file_that_is_wrong_as_a_whole_they_go_on(tmp_path: pathlib.Path) -> None:
     path = include(tmp_path, f"streams:\n  {MQTT}", a=f"streams:\n  {DNS}\n")
-    known = set_aside.Known(streams=found(yaml_file.read_snapshot(path)))
+    known = set_aside.LastGoodEntries(streams=found(yaml_file.read_snapshot(path)))
     include(tmp_path, f"streams:\n  {MQTT}", a="streams: {\n")
     streams = found(read(path, known))
     assert streams["mqtt"].fault is None

@@ -110,6 +110,6 @@ def test_labels_say_the_same(
 ) -> None:
     made = model.Proxy(
         targets=(),
-        options=catalogue.split(label_options.read_route(values).given(catalogue.BY_NAME), option.Beside.TO)[1],
+        options=catalogue.split(label_options.read_route(values).given(catalogue.BY_NAME), option.RouteAction.TO)[1],
     )
     assert (health_option.OPTION.of(made), hold_option.OPTION.of(made)) == (expected, hold_s)

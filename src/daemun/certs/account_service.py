@@ -53,7 +53,7 @@ class AccountService:
     def list_accounts(self) -> account_port.AccountList:
         return list_accounts(self._store)
 
-    async def roll_over(self, *, everything: bool) -> tuple[account_port.Turn, ...]:
+    async def roll_over(self, *, everything: bool) -> tuple[account_port.KeyRolloverResult, ...]:
         async with self._alone:
             try:
                 turns = await self._change_keys(everything)
@@ -64,14 +64,14 @@ class AccountService:
         await self._reload()
         return turns
 
-    async def _change_keys(self, everything: bool) -> tuple[account_port.Turn, ...]:
+    async def _change_keys(self, everything: bool) -> tuple[account_port.KeyRolloverResult, ...]:
         """At all CAs at once, so that one whose orders do not end keeps no other from the new key."""
         concerned = await daemon_thread.run(lambda: self._desk.list_concerned(everything), name="make an account key")
         found = await asyncio.gather(*map(self._change_key, concerned), return_exceptions=True)
         for one in found:
             if isinstance(one, BaseException):
                 raise one
-        turns = tuple(one for one in found if isinstance(one, account_port.Turn))
+        turns = tuple(one for one in found if isinstance(one, account_port.KeyRolloverResult))
         if any(turn.error is not None for turn in turns):
             return turns
         # What is ordered at any other CA may be about to make an account with the old key.
@@ -79,13 +79,13 @@ class AccountService:
             work = functools.partial(self._desk.finish, concerned, everything)
             return turns + await daemon_thread.run(work, name="use the new account key")
 
-    async def _change_key(self, directory: str) -> account_port.Turn:
+    async def _change_key(self, directory: str) -> account_port.KeyRolloverResult:
         try:
             async with self._certificates.without_orders(lambda one: one == directory, within_s=PATIENCE_S):
                 work = functools.partial(self._desk.change_at, directory)
                 return await daemon_thread.run(work, name="change the account key")
         except errors.LockHeldError as error:
-            return account_port.Turn(directory=directory, error=str(error))
+            return account_port.KeyRolloverResult(directory=directory, error=str(error))
 
     async def deactivate(self, directory: str) -> None:
         held = self._certificates.without_orders(lambda one: one == directory, within_s=PATIENCE_S)
@@ -212,12 +212,12 @@ class _Desk:
 
         return key_rollover.list_concerned(self.store, everything=everything)
 
-    def change_at(self, directory: str) -> account_port.Turn:
+    def change_at(self, directory: str) -> account_port.KeyRolloverResult:
         from daemun.certs.acme import key_rollover  # noqa: PLC0415
 
         return key_rollover.change_at(self.store, directory, self.reach)
 
-    def finish(self, changed: tuple[str, ...], everything: bool) -> tuple[account_port.Turn, ...]:
+    def finish(self, changed: tuple[str, ...], everything: bool) -> tuple[account_port.KeyRolloverResult, ...]:
         from daemun.certs.acme import key_rollover  # noqa: PLC0415
 
         return key_rollover.finish(self.store, changed, self.reach, everything=everything)

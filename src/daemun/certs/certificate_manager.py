@@ -82,7 +82,7 @@ class Manager:
         self._served_files = certificate_files.CertificateFiles(
             store, paths, clock, worker_gid=worker_gid, directories_of=self._index.directories
         )
-        means = order_attempt.Means(
+        means = order_attempt.AttemptDependencies(
             store=store,
             stored=self._served_files.stored,
             clock=clock,

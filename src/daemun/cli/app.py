@@ -214,7 +214,7 @@ def before(  # noqa: PLR0917 - Typer's
     as_json: common_options.AsJson = False,
 ) -> None:
     """What stands before a command's name; each command takes the same options after it."""
-    context.obj = settings.Given(config=config, state=state, nginx=nginx)
+    context.obj = settings.GivenOptions(config=config, state=state, nginx=nginx)
 
 
 def print_version(as_json: common_options.AsJson = False) -> None:

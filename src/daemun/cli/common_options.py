@@ -73,10 +73,12 @@ def resolve(
 
 def combine(
     context: typer.Context, *, config: pathlib.Path | None, state: pathlib.Path | None, nginx: pathlib.Path | None
-) -> settings.Given:
+) -> settings.GivenOptions:
     """Options of the command line: what stands after a command's name wins over what stands before it."""
-    before: settings.Given = context.find_root().obj or settings.Given()
-    return settings.Given(config=config or before.config, state=state or before.state, nginx=nginx or before.nginx)
+    before: settings.GivenOptions = context.find_root().obj or settings.GivenOptions()
+    return settings.GivenOptions(
+        config=config or before.config, state=state or before.state, nginx=nginx or before.nginx
+    )
 
 
 def with_settings(

@@ -24,7 +24,7 @@ def complete(context: typer.Context, incomplete: str) -> collections.abc.Iterato
     from daemun.cli import control_client
 
     before = context.find_root().params
-    given = settings.Given(config=before.get("config"), state=before.get("state"))
+    given = settings.GivenOptions(config=before.get("config"), state=before.get("state"))
     try:
         chosen = settings.resolve(
             given, environ=os.environ, is_root=os.geteuid() == 0, working_directory=pathlib.Path.cwd()

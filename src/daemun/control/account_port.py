@@ -40,7 +40,7 @@ class AccountList:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class KeyRolloverResult:
     """What became of the account at one CA. error: why it still has its old key; None: it has the new one."""
 
     directory: str
@@ -89,7 +89,7 @@ class AcmeAccounts(typing.Protocol):
 
     def list_accounts(self) -> AccountList: ...
 
-    async def roll_over(self, *, everything: bool) -> tuple[Turn, ...]:
+    async def roll_over(self, *, everything: bool) -> tuple[KeyRolloverResult, ...]:
         """A new shared key at every CA that knows the old one; everything: at those that know a key of their own, too.
         Holds orders back meanwhile. Calling it again goes on with what failed."""
         ...

@@ -46,7 +46,7 @@ class Candidate:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Switched:
+class SwitchResult:
     """What nginx runs now. refused, denied: what of the desired it does not. activation: what it was made to do.
 
     held: why it does not run `files` yet, although it accepts them; None: it does.
@@ -120,7 +120,7 @@ class Switcher:
         candidate: Candidate,
         *,
         urgency: worker_generations.Urgency = worker_generations.Urgency.NEEDED,
-    ) -> Switched:
+    ) -> SwitchResult:
         """Make nginx run what was staged last. When it cannot listen at an address of only single sites, without
         these."""
         while True:
@@ -160,7 +160,7 @@ class Switcher:
 
     async def _activate(
         self, desired: model.Desired, candidate: Candidate, urgency: worker_generations.Urgency
-    ) -> Switched:
+    ) -> SwitchResult:
         """A tree that has to wait was judged all the same: what is wrong with it is reported at once."""
         activation, held = candidate.activation, None
         refused = (*candidate.assembled.refused, *candidate.refused)
@@ -176,7 +176,7 @@ class Switcher:
         generation = candidate.actual.generation if is_left else await self._proxy.activate()
         if held is None:
             self._refused = frozenset(one.path for one in refused)
-        return Switched(
+        return SwitchResult(
             files=candidate.files,
             refused=refused,
             denied=candidate.assembled.denied,

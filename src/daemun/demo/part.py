@@ -10,7 +10,7 @@ from daemun import errors
 STOP_TIMEOUT_S = 30.0
 
 
-class Part:
+class DemoProcess:
     """A Python program of ours. name: for messages ("chat server")."""
 
     def __init__(self, name: str, arguments: typing.Sequence[str], *, announces: bool = False) -> None:

@@ -58,16 +58,16 @@ def run(
     """
     folder = (state or default_state()).absolute()
     places = layout.Layout(str(folder))
-    parts: list[part.Part] = []
+    parts: list[part.DemoProcess] = []
     with _signals() as stop:
         try:
-            parts.append(page := part.Part("page server", ["-m", "daemun.demo.page"], announces=True))
-            parts.append(chat := part.Part("chat server", ["-m", "daemun.demo.chat"], announces=True))
+            parts.append(page := part.DemoProcess("page server", ["-m", "daemun.demo.page"], announces=True))
+            parts.append(chat := part.DemoProcess("chat server", ["-m", "daemun.demo.chat"], announces=True))
             text = config_text(
                 http_port=http_port, https_port=https_port, page_url=page.announced(), chat_url=chat.announced()
             )
             config = _prepare(places, text, ports=(http_port, https_port))
-            parts.append(part.Part("daemon", _up_arguments(config=config, state=folder, nginx=nginx)))
+            parts.append(part.DemoProcess("daemon", _up_arguments(config=config, state=folder, nginx=nginx)))
             if _wait_until_live(parts, stop, https_port=https_port, root=pathlib.Path(places.root_certificate)):
                 announce(_live(http_port=http_port, https_port=https_port, config=config, state=folder))
                 _wait_until_stopped(parts, stop)
@@ -182,7 +182,7 @@ def _signals() -> collections.abc.Iterator[threading.Event]:
 
 
 def _wait_until_live(
-    parts: collections.abc.Sequence[part.Part], stop: threading.Event, *, https_port: int, root: pathlib.Path
+    parts: collections.abc.Sequence[part.DemoProcess], stop: threading.Event, *, https_port: int, root: pathlib.Path
 ) -> bool:
     """Whether the page answers over HTTPS, with a certificate that `root` vouches for; False: it was to stop before.
 
@@ -218,7 +218,7 @@ def _answers(https_port: int, root: pathlib.Path) -> bool:
         return False
 
 
-def _wait_until_stopped(parts: collections.abc.Sequence[part.Part], stop: threading.Event) -> None:
+def _wait_until_stopped(parts: collections.abc.Sequence[part.DemoProcess], stop: threading.Event) -> None:
     """Raises: EnvironmentProblemError when a part ended before."""
     while not stop.wait(POLL_S):
         for each in parts:

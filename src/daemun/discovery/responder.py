@@ -44,7 +44,7 @@ class Responder:
         self._due: asyncio.TimerHandle | None = None
         table.subscribe(self._release)
 
-    async def listen(self, bound: responder_sockets.Bound) -> None:
+    async def listen(self, bound: responder_sockets.BoundSockets) -> None:
         """Answer what comes to these sockets, too; they are closed by `leave` or `stop`."""
         loop = asyncio.get_running_loop()
         loop.add_reader(bound.udp.fileno(), lambda: self._read_udp(bound))
@@ -86,7 +86,7 @@ class Responder:
         queried, self._queried = self._queried, set()
         return queried
 
-    def _read_udp(self, bound: responder_sockets.Bound) -> None:
+    def _read_udp(self, bound: responder_sockets.BoundSockets) -> None:
         while True:
             try:
                 query, client = bound.udp.recvfrom(4096)
@@ -171,7 +171,7 @@ class Responder:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _OpenPlace:
-    bound: responder_sockets.Bound
+    bound: responder_sockets.BoundSockets
     server: asyncio.Server
 
 

@@ -35,7 +35,7 @@ class LoopbackAddress:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
+class BoundSockets:
     """The two sockets of a place; not blocking."""
 
     place: LoopbackAddress
@@ -64,7 +64,7 @@ def privileged_places(seed: str) -> collections.abc.Iterator[LoopbackAddress]:
         yield LoopbackAddress(host=HOST, port=port)
 
 
-def bind_privileged(seed: str, last: LoopbackAddress | None = None) -> Bound | None:
+def bind_privileged(seed: str, last: LoopbackAddress | None = None) -> BoundSockets | None:
     """The place of the last start if it is free, else the first free one of the seed's; None: daemun lacks the right.
 
     Raises: EnvironmentProblemError when there is no loopback.
@@ -80,7 +80,7 @@ def bind_privileged(seed: str, last: LoopbackAddress | None = None) -> Bound | N
     return None
 
 
-def bind_any(last_port: int | None) -> Bound:
+def bind_any(last_port: int | None) -> BoundSockets:
     """A port of 127.0.0.1: the last one, else one that the kernel gives. Raises: EnvironmentProblemError."""
     for port in ([] if last_port is None else [last_port]) + [0] * _ATTEMPTS:
         try:
@@ -93,7 +93,7 @@ def bind_any(last_port: int | None) -> Bound:
     )
 
 
-def bind(place: LoopbackAddress) -> Bound:
+def bind(place: LoopbackAddress) -> BoundSockets:
     """Port 0: one that the kernel gives. Raises: OSError."""
     tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -109,7 +109,7 @@ def bind(place: LoopbackAddress) -> Bound:
         tcp.close()
         udp.close()
         raise
-    return Bound(place=LoopbackAddress(host=place.host, port=udp.getsockname()[1]), udp=udp, tcp=tcp)
+    return BoundSockets(place=LoopbackAddress(host=place.host, port=udp.getsockname()[1]), udp=udp, tcp=tcp)
 
 
 def _refuse_unless_taken(error: OSError) -> None:

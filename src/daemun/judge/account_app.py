@@ -20,7 +20,7 @@ from daemun.judge import (
 
 Words = login_pages.Words
 Handler = login_http.Handler
-Form = collections.abc.Callable[["Posted"], collections.abc.Awaitable[web.Response]]
+Form = collections.abc.Callable[["PostedForm"], collections.abc.Awaitable[web.Response]]
 _STATUS = {
     account.AccountResult.DONE: 200,
     account.AccountResult.WRONG: 401,
@@ -44,7 +44,7 @@ _WORDS = {
 }
 
 
-class Posted:
+class PostedForm:
     """A form of the page itself, sent by a user who is signed in."""
 
     __slots__ = ("request", "sent", "visit", "words")
@@ -110,7 +110,7 @@ class AccountApp:
                 return login_http.page(login_pages.message(words, "over_title", "again", link="/"), 401)
             if not login_http.is_own(request, sent):
                 return self._page(request, words, visit, problem=words["stale"], status=403)
-            return await handle(Posted(request, words, sent, visit))
+            return await handle(PostedForm(request, words, sent, visit))
 
         return take
 
@@ -120,7 +120,7 @@ class AccountApp:
 
     # --- forms -------------------------------------------------------------------------------------------------
 
-    async def _end_sessions(self, posted: Posted) -> web.Response:
+    async def _end_sessions(self, posted: PostedForm) -> web.Response:
         if "others" in posted.sent:
             outcome, done = await self._account.end_others(posted.visit), "done_others"
         else:
@@ -130,41 +130,41 @@ class AccountApp:
             return await self.respond(posted, outcome, done, problem="unsaved_end")
         return await self.respond(posted, outcome, done)
 
-    async def _confirm(self, posted: Posted) -> web.Response:
+    async def _confirm(self, posted: PostedForm) -> web.Response:
         outcome = await self._account.confirm(posted.visit, posted.sent.get("password", ""))
         return await self.respond(posted, outcome, "done_confirm")
 
-    async def _change_password(self, posted: Posted) -> web.Response:
+    async def _change_password(self, posted: PostedForm) -> web.Response:
         given = (posted.sent.get(key, "") for key in ("present", "new", "again"))
         return await self.respond(posted, await self._account.change_password(posted.visit, *given), "done_password")
 
-    async def _begin_totp(self, posted: Posted) -> web.Response:
+    async def _begin_totp(self, posted: PostedForm) -> web.Response:
         secret = self._account.begin_totp(posted.visit)
         if secret is None:
             return await self.respond(posted, account.AccountOutcome(result=account.AccountResult.UNCONFIRMED), "")
         return self._setup(posted, secret)
 
-    async def _finish_totp(self, posted: Posted) -> web.Response:
+    async def _finish_totp(self, posted: PostedForm) -> web.Response:
         outcome = await self._account.finish_totp(posted.visit, posted.sent.get("code", ""))
         secret = self._account.find_setup(posted.visit)
         if outcome.result is account.AccountResult.WRONG and secret is not None:
             return self._setup(posted, secret, problem=posted.words["wrong_code"], status=401)
         return await self._show_codes(posted, outcome)
 
-    async def _remove_totp(self, posted: Posted) -> web.Response:
+    async def _remove_totp(self, posted: PostedForm) -> web.Response:
         return await self.respond(posted, await self._account.remove_totp(posted.visit), "done_remove")
 
-    async def _renew_recovery(self, posted: Posted) -> web.Response:
+    async def _renew_recovery(self, posted: PostedForm) -> web.Response:
         return await self._show_codes(posted, await self._account.renew_recovery(posted.visit))
 
     # --- answers -----------------------------------------------------------------------------------------------
 
-    async def _show_codes(self, posted: Posted, outcome: account.AccountOutcome) -> web.Response:
+    async def _show_codes(self, posted: PostedForm, outcome: account.AccountOutcome) -> web.Response:
         if not outcome.codes:
             return await self.respond(posted, outcome, "")
         return login_http.page(account_pages.recovery(posted.words, outcome.codes))
 
-    def _setup(self, posted: Posted, secret: str, *, problem: str = "", status: int = 200) -> web.Response:
+    def _setup(self, posted: PostedForm, secret: str, *, problem: str = "", status: int = 200) -> web.Response:
         form = login_http.secret(posted.request, login_http.FORM)
         host = "" if self._judge.host is None else self._judge.host.host
         address = one_time_codes.make_address(secret, posted.visit.user.name, host)
@@ -175,7 +175,7 @@ class AccountApp:
         return login_http.keep(login_http.page(page, status), login_http.FORM, form)
 
     async def respond(
-        self, posted: Posted, outcome: account.AccountOutcome, done: str, problem: str = ""
+        self, posted: PostedForm, outcome: account.AccountOutcome, done: str, problem: str = ""
     ) -> web.Response:
         """done, problem: of the words."""
         words = posted.words

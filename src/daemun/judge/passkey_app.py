@@ -71,11 +71,11 @@ class PasskeyApp:
 
     # --- on the page of the account ----------------------------------------------------------------------------
 
-    async def _begin_creation(self, posted: account_app.Posted) -> web.Response:
+    async def _begin_creation(self, posted: account_app.PostedForm) -> web.Response:
         options = self._passkeys.begin_creation(posted.visit, self._host)
         return web.Response(status=403) if options is None else web.Response(text=options, headers=_JSON)
 
-    async def _finish_creation(self, posted: account_app.Posted) -> web.Response:
+    async def _finish_creation(self, posted: account_app.PostedForm) -> web.Response:
         posted.words = passkey_pages.extend(posted.words)
         if len(posted.visit.user.passkeys) >= login_passkeys.MOST_OF_A_USER:
             outcome = account.AccountOutcome(result=account.AccountResult.GONE)
@@ -86,7 +86,7 @@ class PasskeyApp:
         problem = "passkey_refused" if outcome.result is account.AccountResult.GONE else ""
         return await self._accounts.respond(posted, outcome, "done_passkey", problem=problem)
 
-    async def _remove(self, posted: account_app.Posted) -> web.Response:
+    async def _remove(self, posted: account_app.PostedForm) -> web.Response:
         posted.words = passkey_pages.extend(posted.words)
         outcome = await self._passkeys.remove(posted.visit, posted.sent.get("id", ""))
         return await self._accounts.respond(posted, outcome, "done_passkey_removed")

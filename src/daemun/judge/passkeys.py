@@ -46,7 +46,7 @@ class Challenges:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
+class PasskeyResult:
     """secret: of the new session; "": it was refused. retry_after_s: of an address that guessed too often."""
 
     secret: str = dataclasses.field(default="", repr=False)
@@ -137,20 +137,20 @@ class Passkeys:
 
     async def finish_use(
         self, browser: str, sent: str, visitor: login_judge.SessionVisitor, *, host: str, origin: str
-    ) -> Signed:
+    ) -> PasskeyResult:
         """sent: by the browser, as JSON. origin: of the page, with its port."""
         challenge = self._challenges.take(f"browser {session_book.digest(browser)}", self._now())
         network = guess_limits.network_of(visitor.address)
         counter = (network, f"@login passkey\n{network}")
         wait_s = self._guesses.find_wait_s(*counter)
         if wait_s > 0:
-            return Signed(retry_after_s=math.ceil(wait_s))
+            return PasskeyResult(retry_after_s=math.ceil(wait_s))
         with self._guesses.guess(*counter) as guess:
             user = None if challenge is None else self._verify(sent, challenge.text, host=host, origin=origin)
             guess.was_right = user is not None
         if user is None:
-            return Signed()
-        return Signed(secret=await self._login.begin(user.name, visitor, has_password=False) or "")
+            return PasskeyResult()
+        return PasskeyResult(secret=await self._login.begin(user.name, visitor, has_password=False) or "")
 
     def _verify(self, sent: str, challenge: str, *, host: str, origin: str) -> login_users.User | None:
         """Whose passkey signed; it counted on by this."""

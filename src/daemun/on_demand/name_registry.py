@@ -52,7 +52,7 @@ class Registry:
         self._specs_made_for: tuple[object, ...] = ()
         self._changing = asyncio.Lock()
         self._waiting: dict[str, asyncio.Future[on_demand_names.RefusedName | None]] = {}
-        self.turns = network_budget.Turns()
+        self.turns = network_budget.NetworkBudget()
 
     @property
     def site(self) -> model.Site | None:

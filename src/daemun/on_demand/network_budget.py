@@ -24,7 +24,7 @@ class TurnedAway:
     last_s: float
 
 
-class Turns:
+class NetworkBudget:
     """Not thread-safe."""
 
     def __init__(self) -> None:

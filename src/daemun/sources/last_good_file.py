@@ -79,7 +79,7 @@ class Remembering:
 
     def set_aside(self, error: yaml_file.InvalidFileError, *, is_start: bool = False) -> model.Snapshot:
         """What is served of files with an error, where sites go on as they were. Raises: `error`. Blocking."""
-        known = set_aside.Known(sites=self._sites, streams=self._streams)
+        known = set_aside.LastGoodEntries(sites=self._sites, streams=self._streams)
         return set_aside.set_aside(error, known, is_start=is_start)
 
     async def _note_content(self, before: bytes | None) -> None:

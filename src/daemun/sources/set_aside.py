@@ -15,7 +15,7 @@ from daemun.sources import loaded_files, yaml_file, yaml_file_set
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class LastGoodEntries:
     """What was read last without an error. sites: by host. streams: by name."""
 
     sites: collections.abc.Mapping[str, model.Site] = dataclasses.field(default_factory=dict)
@@ -26,7 +26,7 @@ _BESIDE = frozenset({access_option.OPTION.name, *catalogue.PAGES})
 """Options that a site is served without where a file that they name cannot be read."""
 
 
-def set_aside(error: yaml_file.InvalidFileError, known: Known, *, is_start: bool) -> model.Snapshot:
+def set_aside(error: yaml_file.InvalidFileError, known: LastGoodEntries, *, is_start: bool) -> model.Snapshot:
     """The snapshot of a file in which only single sites and streams are wrong.
 
     is_start: no version of the file was applied yet. Raises: `error`, when something concerns all sites, or when
@@ -59,7 +59,7 @@ def _find_stream_faults(
     error: yaml_file.InvalidFileError,
     errors: collections.abc.Iterable[model.Problem],
     settings: model.Globals,
-    known: Known,
+    known: LastGoodEntries,
 ) -> list[streams_option.NamedStream]:
     """The streams that cannot be served as they are written, as if no earlier version was known."""
     by_name: dict[str, list[model.Problem]] = {}
@@ -80,7 +80,7 @@ def _find_stream_faults(
 def _with_streams(
     settings: model.Globals,
     unknown: collections.abc.Sequence[streams_option.NamedStream],
-    known: Known,
+    known: LastGoodEntries,
     sites: collections.abc.Sequence[model.Site],
 ) -> model.Globals:
     """The same with the last good version of each stream that has an error, unless somebody else has its place now."""

@@ -60,13 +60,13 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def without_secrets(masked: secret_masks.Masked) -> str:
+def without_secrets(masked: secret_masks.MaskedText) -> str:
     """The text with as many lines."""
     hidden = [secret_masks.HIDDEN + "\n" * one.written.count("\n") for one in masked.secrets]
     return secret_masks.fill(masked.text, hidden)
 
 
-def find_values(masked: secret_masks.Masked) -> frozenset[str]:
+def find_values(masked: secret_masks.MaskedText) -> frozenset[str]:
     """The secrets as they are meant, and not as YAML writes them; with their parts, of which another form is made
     where something has to be quoted."""
     values = set[str]()

@@ -109,7 +109,9 @@ def is_meant_as_path(key: str, value: object, *, beside_paths: bool) -> bool:
     if route_paths.is_written(key):
         return False
     known = {*yaml_site.SITE.model_fields, *yaml_route.ROUTE.model_fields}
-    leads = value.keys() & {action.value for action in option.Beside} if isinstance(value, dict) else _is_target(value)
+    leads = (
+        value.keys() & {action.value for action in option.RouteAction} if isinstance(value, dict) else _is_target(value)
+    )
     if "/" in key:  # in no word, here or elsewhere; nginx's own way to write a path has one
         return bool(leads) and not key.startswith("/")
     is_a_word = words.nearest(key, known) is not None or (not beside_paths and other_tools.find_key(key) is not None)
@@ -147,7 +149,7 @@ def _fault(
         owner = _owner(kind, detail["loc"][:-1])
         key = str(detail["loc"][-1])
         home = _home_of(key, owner, detail["input"])
-        if owner is yaml_site.SITE and key in {action.value for action in option.Beside}:
+        if owner is yaml_site.SITE and key in {action.value for action in option.RouteAction}:
             route = yaml_meant.suggest_action(key, detail["input"], document.get(at))
             home = f"{_OF_A_ROUTE}; write `{route}`" if route is not None else home
         elif owner is yaml_site.SITE and key in yaml_route.ROUTE.model_fields:

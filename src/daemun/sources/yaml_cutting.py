@@ -18,7 +18,7 @@ _OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class PartialRead:
     """How a new text is read in part. known: its sites that need not be read, by where they start. kept: those that
     did not change and are read. ranges: the lines that are read. new: the lines among them where a new site may start.
     """
@@ -36,7 +36,7 @@ def can_be_cut(text: str) -> bool:
     return is_simple and _REACHES_FAR.search(text) is None
 
 
-def cut(last: yaml_blocks.BlockText, lines: yaml_blocks.Lines, wanted: frozenset[int]) -> Cut:
+def cut(last: yaml_blocks.BlockText, lines: yaml_blocks.Lines, wanted: frozenset[int]) -> PartialRead:
     """last: with blocks. wanted: where sites start that are read though they did not change."""
     before, by = len(last.lines), len(lines) - len(last.lines)
     same_above = _count_same(zip(last.lines, lines, strict=False))
@@ -53,7 +53,9 @@ def cut(last: yaml_blocks.BlockText, lines: yaml_blocks.Lines, wanted: frozenset
     return _make(same, kept, lines, frozenset(line for gap in gaps for line in gap.lines))
 
 
-def cut_within(blocks: tuple[yaml_blocks.Block, ...], lines: yaml_blocks.Lines, wanted: frozenset[int]) -> Cut | None:
+def cut_within(
+    blocks: tuple[yaml_blocks.Block, ...], lines: yaml_blocks.Lines, wanted: frozenset[int]
+) -> PartialRead | None:
     """As `cut`, for a text that was not read before. None: only the whole text shows what it means.
 
     blocks: lines of which each is a whole site if it is a site. A run of them is left out but for the first and the
@@ -72,7 +74,7 @@ def _make(
     kept: tuple[yaml_blocks.Block, ...],
     lines: yaml_blocks.Lines,
     new: frozenset[int],
-) -> Cut:
+) -> PartialRead:
     starts = {block.start for block in kept}
     known = {block.start: block for block in blocks if block.start not in starts}
     ranges, end = [], 0
@@ -80,7 +82,7 @@ def _make(
         ranges.append(range(end, block.start))
         end = block.end
     ranges.append(range(end, len(lines)))
-    return Cut(known=known, kept=kept, ranges=tuple(one for one in ranges if one), new=new)
+    return PartialRead(known=known, kept=kept, ranges=tuple(one for one in ranges if one), new=new)
 
 
 def _find_again(
@@ -177,7 +179,7 @@ def load(
     return document
 
 
-def fits(document: yaml_positions.Document, cut: Cut, lines: yaml_blocks.Lines, column: int) -> bool:
+def fits(document: yaml_positions.Document, cut: PartialRead, lines: yaml_blocks.Lines, column: int) -> bool:
     """Whether the sites that were read are where they are in the whole text, and all that is in those lines."""
     if yaml_blocks.column_of(document, lines) != column:
         return False

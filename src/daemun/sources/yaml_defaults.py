@@ -37,7 +37,7 @@ class Defaults:
         """given: of the entry."""
         return {name: one for name, one in self._site.items() if name not in entry.model_fields_set} | given
 
-    def for_route(self, entry: yaml_entry.YamlEntry, action: option.Beside) -> None:
+    def for_route(self, entry: yaml_entry.YamlEntry, action: option.RouteAction) -> None:
         """Add what has a meaning for its action, where it sets nothing itself."""
         for name, value in self._route.items():
             if name not in entry.model_fields_set and action in catalogue.BY_NAME[name].beside:

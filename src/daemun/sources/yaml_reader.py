@@ -30,7 +30,7 @@ from daemun.sources import (
     yaml_variables,
 )
 
-_MakeCut = collections.abc.Callable[[frozenset[int]], yaml_cutting.Cut | None]
+_MakeCut = collections.abc.Callable[[frozenset[int]], yaml_cutting.PartialRead | None]
 """Of the starts of sites that must be read. None: the whole text must be."""
 
 

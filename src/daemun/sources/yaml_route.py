@@ -132,9 +132,9 @@ class RouteEntry(yaml_entry.YamlEntry):
     def _short(cls, value: object) -> object:
         return {"to": value} if isinstance(value, str) else value
 
-    def actions(self) -> tuple[option.Beside, ...]:
+    def actions(self) -> tuple[option.RouteAction, ...]:
         """What it leads to: of a good route, one."""
-        return tuple(kind for kind in option.Beside if getattr(self, kind.value) is not None)
+        return tuple(kind for kind in option.RouteAction if getattr(self, kind.value) is not None)
 
     def options(self) -> tuple[model.OptionValues, model.OptionValues]:
         """Those of the route, and those of its action."""
@@ -163,7 +163,7 @@ def has_condition(value: object) -> bool:
 def is_list(value: object) -> bool:
     """Whether a path leads to several routes: a list in which one has conditions, or is a map that leads somewhere.
     Others were meant as something else, such as several servers."""
-    keys = {when_option.OPTION.name, *(kind.value for kind in option.Beside)}
+    keys = {when_option.OPTION.name, *(kind.value for kind in option.RouteAction)}
     return isinstance(value, list) and any(isinstance(one, dict) and not keys.isdisjoint(one) for one in value)
 
 

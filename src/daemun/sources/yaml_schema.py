@@ -30,7 +30,7 @@ def make_schema() -> forms.Json:
     site = _object(yaml_site.SITE.model_json_schema(), definitions)
     route = _object(yaml_route.ROUTE.model_json_schema(), definitions)
     route["properties"]["to"]["minItems"] = 1  # of a list; a schema's word for another type is ignored
-    route["oneOf"] = [{"required": [kind.value]} for kind in option.Beside]
+    route["oneOf"] = [{"required": [kind.value]} for kind in option.RouteAction]
     site["properties"]["routes"] |= _ROUTES
     required = [key for key in site.pop("required") if key != "routes"]
     site["anyOf"] = [{"required": [*required, key]} for key in ("routes", yaml_site.PHP)]

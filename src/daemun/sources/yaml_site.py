@@ -8,7 +8,7 @@ from daemun.core.options import catalogue, option, php_form, site_listen_form
 from daemun.core.texts import route_paths
 from daemun.sources import yaml_entry
 
-PHP = option.Beside.PHP.value
+PHP = option.RouteAction.PHP.value
 
 
 class SiteEntry(yaml_entry.YamlEntry):

@@ -354,10 +354,10 @@ class Translation(yaml_context.Context):
         if len(actions) != 1:
             found = words.listed([f"`{kind.value}`" for kind in actions], last="and") if actions else "none of them"
             if not is_silent:
-                expected = words.listed([f"`{kind.value}`" for kind in option.Beside])
+                expected = words.listed([f"`{kind.value}`" for kind in option.RouteAction])
                 self.report_at(path, f"expected one of {expected}, found {found}", host=host)
             return None, ()
-        if actions[0] is option.Beside.TO and (own := self._find_app(entry, path, host, around=app)) is not None:
+        if actions[0] is option.RouteAction.TO and (own := self._find_app(entry, path, host, around=app)) is not None:
             self._warn_of_repeated(own, entry, path, host)
             urls = [target.url for target in entry.to or ()]
             is_http = all(url.scheme.is_http and url.socket is None for url in urls)

@@ -35,15 +35,19 @@ def list_concerned(store: ports.Store, *, everything: bool = False) -> tuple[str
     )
 
 
-def change_at(store: ports.Store, directory: str, reach: Reach) -> account_port.Turn:
+def change_at(store: ports.Store, directory: str, reach: Reach) -> account_port.KeyRolloverResult:
     """Change the key at one CA. Raises: as `list_concerned`."""
     known = acme_accounts.read_registration(store, directory)
-    return _turn(store, known, _next_key(store), reach(directory)) if known else account_port.Turn(directory=directory)
+    return (
+        _turn(store, known, _next_key(store), reach(directory))
+        if known
+        else account_port.KeyRolloverResult(directory=directory)
+    )
 
 
 def finish(
     store: ports.Store, changed: collections.abc.Container[str], reach: Reach, *, everything: bool = False
-) -> tuple[account_port.Turn, ...]:
+) -> tuple[account_port.KeyRolloverResult, ...]:
     """Change the key where an account was made meanwhile, and make it the shared one where all CAs accepted it.
 
     changed: the CAs that have it. Returns: how it went at the others.
@@ -83,7 +87,7 @@ def _is_concerned(store: ports.Store, known: acme_accounts.Registration, new_pem
 
 def _turn(
     store: ports.Store, known: acme_accounts.Registration, new_pem: bytes, ca: account_requests.CaAccess
-) -> account_port.Turn:
+) -> account_port.KeyRolloverResult:
     directory = known.directory
     try:
         if known.state is acme_accounts.AccountState.CHANGING:
@@ -99,8 +103,8 @@ def _turn(
             active = dataclasses.replace(known, state=acme_accounts.AccountState.ACTIVE, key_pem=new_pem)
             acme_accounts.write_registration(store, directory, active)
     except errors.RetryableError as error:
-        return account_port.Turn(directory=directory, error=str(error))
-    return account_port.Turn(directory=directory)
+        return account_port.KeyRolloverResult(directory=directory, error=str(error))
+    return account_port.KeyRolloverResult(directory=directory)
 
 
 def _share(store: ports.Store, new_pem: bytes) -> None:

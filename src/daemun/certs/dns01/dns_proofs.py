@@ -17,7 +17,7 @@ class DnsProofs:
         clock: ports.Clock,
         specs: collections.abc.Callable[[], collections.abc.Iterable[model.CertificateSpec]],
     ) -> None:
-        held = record_users.Holds()
+        held = record_users.RecordUsers()
         self._acme = model.Acme()
         self._prover = dns_prover.DnsProver(store, clock, held)
         self._checker = persist_prover.Checker(clock)

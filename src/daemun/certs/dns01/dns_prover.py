@@ -25,7 +25,7 @@ LABEL = "_acme-challenge"
 class DnsProver:
     """Implements `prover_port.Prover` for `model.Challenge.DNS_01`. Thread-safe."""
 
-    def __init__(self, store: ports.Store, clock: ports.Clock, held: record_users.Holds) -> None:
+    def __init__(self, store: ports.Store, clock: ports.Clock, held: record_users.RecordUsers) -> None:
         self._store = store
         self._clock = clock
         self._held = held
@@ -90,7 +90,12 @@ class DnsProver:
 
 
 def remove(
-    store: ports.Store, held: record_users.Holds, record: txt_records.Record, dns: model.Dns, *, forget: bool = True
+    store: ports.Store,
+    held: record_users.RecordUsers,
+    record: txt_records.Record,
+    dns: model.Dns,
+    *,
+    forget: bool = True,
 ) -> bool:
     """From DNS, then (forget) from the journal. Returns: False: nothing was done, because an order needs it.
 

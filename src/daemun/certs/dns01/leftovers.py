@@ -36,7 +36,7 @@ class Leftovers:
         self,
         store: ports.Store,
         clock: ports.Clock,
-        held: record_users.Holds,
+        held: record_users.RecordUsers,
         specs: collections.abc.Callable[[], collections.abc.Iterable[model.CertificateSpec]],
         acme: collections.abc.Callable[[], model.Acme],
     ) -> None:

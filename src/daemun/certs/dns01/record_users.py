@@ -11,7 +11,7 @@ import threading
 from daemun.certs.dns01 import txt_records
 
 
-class Holds:
+class RecordUsers:
     """Thread-safe."""
 
     def __init__(self) -> None:

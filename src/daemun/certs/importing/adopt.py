@@ -18,7 +18,7 @@ _TAKEN, _KNOWN, _REFUSED = (
 )
 
 
-class Alone:
+class OfflineAdopter:
     """As `account_port.Adopter`, for a store that no daemon uses. specs: what the sites of the next one need."""
 
     def __init__(
@@ -27,7 +27,7 @@ class Alone:
         self._store = store
         self._specs = key_types.with_seconds(specs)
         self._clock = clock
-        self._pool = certificate_store.Stored(store)
+        self._pool = certificate_store.CertificateStore(store)
 
     def adopt_account(self, found: account_port.ForeignAccount, *, dry: bool) -> account_port.Adoption:
         return adopt_account(self._store, found, dry=dry)
@@ -64,7 +64,7 @@ def adopt_account(store: ports.Store, found: account_port.ForeignAccount, *, dry
 
 def adopt_certificate(
     store: ports.Store,
-    pool: certificate_store.Stored,
+    pool: certificate_store.CertificateStore,
     found: account_port.ForeignCertificate,
     *,
     specs: collections.abc.Sequence[model.CertificateSpec],
@@ -95,7 +95,7 @@ def adopt_certificate(
 
 
 def _takes(
-    pool: certificate_store.Stored, spec: model.CertificateSpec, chain: bundle.Bundle, now: datetime.datetime
+    pool: certificate_store.CertificateStore, spec: model.CertificateSpec, chain: bundle.Bundle, now: datetime.datetime
 ) -> bool:
     """As `CertificateFiles` decides: a name that has a good certificate keeps it."""
     if spec.mode is not model.TlsMode.ACME or _is_served_to(pool, spec, chain):
@@ -115,7 +115,7 @@ def _takes(
     return len(chain.missing(bare)) < len(bare) or (bool(hosts) and not is_complete and not chain.missing(hosts))
 
 
-def _is_served_to(pool: certificate_store.Stored, spec: model.CertificateSpec, chain: bundle.Bundle) -> bool:
+def _is_served_to(pool: certificate_store.CertificateStore, spec: model.CertificateSpec, chain: bundle.Bundle) -> bool:
     own = pool.own(spec.name)
     return own is not None and own.bundle.fingerprint == chain.fingerprint
 

@@ -34,11 +34,11 @@ _OF_ONE_CA = frozenset({"caa", "ca"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class AttemptDependencies:
     """What a try needs besides what it orders. pause: None: really (`acme_network.Pause`). outages: of all tries."""
 
     store: ports.Store
-    stored: certificate_store.Stored
+    stored: certificate_store.CertificateStore
     clock: ports.Clock
     provers: prover_port.Provers
     examiner: certificate_port.Examiner | None
@@ -48,7 +48,7 @@ class Means:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class AttemptInput:
     """before: how it went so far. replaced: what was issued last, which a new one is for. down: the directories of CAs
     that are left out, as they are known to be down."""
 
@@ -89,13 +89,17 @@ class Obtained:
     failed: Failed | None = None
 
 
-async def obtain(wanted: Wanted, means: Means, stop: threading.Event, place: ca_places.OrderPlace) -> Obtained:
+async def obtain(
+    wanted: AttemptInput, means: AttemptDependencies, stop: threading.Event, place: ca_places.OrderPlace
+) -> Obtained:
     """place: moved to each CA before it gets a request."""
     return await _Try(wanted, means, stop, place).run()
 
 
 class _Try:
-    def __init__(self, wanted: Wanted, means: Means, stop: threading.Event, place: ca_places.OrderPlace) -> None:
+    def __init__(
+        self, wanted: AttemptInput, means: AttemptDependencies, stop: threading.Event, place: ca_places.OrderPlace
+    ) -> None:
         self._spec = wanted.spec
         self._wanted = wanted
         self._means = means

@@ -29,7 +29,7 @@ class Orders:
         self,
         known: certificate_index.CertificateIndex,
         served_files: certificate_files.CertificateFiles,
-        means: order_attempt.Means,
+        means: order_attempt.AttemptDependencies,
         hook: deploy_hook.DeployHook,
         *,
         rng: random.Random,
@@ -159,7 +159,7 @@ class Orders:
         is_public = (
             entry.served.kind is shown_certificates.CertificateSource.PUBLIC and entry.served.directory is not None
         )
-        wanted = order_attempt.Wanted(
+        wanted = order_attempt.AttemptInput(
             spec=entry.spec,
             authorities=authorities,
             before=schedule.valid_attempts(entry, authorities),
@@ -198,7 +198,7 @@ class Orders:
         )
         return found is not None and not is_good
 
-    async def _take_stored(self, wanted: order_attempt.Wanted) -> None:
+    async def _take_stored(self, wanted: order_attempt.AttemptInput) -> None:
         """Never raises but when cancelled."""
         name = wanted.spec.name
         try:
@@ -212,7 +212,9 @@ class Orders:
         except errors.DaemunError as error:
             await self._fail(wanted, self._failure(wanted, str(error)))
 
-    async def _order(self, wanted: order_attempt.Wanted, stop: threading.Event, place: ca_places.OrderPlace) -> None:
+    async def _order(
+        self, wanted: order_attempt.AttemptInput, stop: threading.Event, place: ca_places.OrderPlace
+    ) -> None:
         """One try. Never raises but when cancelled: the others go on."""
         spec = wanted.spec
         try:
@@ -238,12 +240,12 @@ class Orders:
             reason = f'cannot get a certificate for "{spec.host}": {type(error).__name__}; see the log, and report it'
             await self._fail(wanted, self._failure(wanted, reason))
 
-    def _failure(self, wanted: order_attempt.Wanted, reason: str) -> order_attempt.Failed:
+    def _failure(self, wanted: order_attempt.AttemptInput, reason: str) -> order_attempt.Failed:
         is_rehearsing = wanted.before is not None and wanted.before.rehearse
         return order_attempt.Failed(reason=reason, is_failure=True, rehearse=is_rehearsing)
 
     async def _succeed(
-        self, wanted: order_attempt.Wanted, issued: certificate_records.Issued, *, is_complete: bool
+        self, wanted: order_attempt.AttemptInput, issued: certificate_records.Issued, *, is_complete: bool
     ) -> None:
         """is_complete: it is for all names that were ordered.
 
@@ -300,7 +302,7 @@ class Orders:
             if served != entry.served:
                 self._index.put(name, dataclasses.replace(entry, served=served))
 
-    async def _fail(self, wanted: order_attempt.Wanted, failed: order_attempt.Failed) -> None:
+    async def _fail(self, wanted: order_attempt.AttemptInput, failed: order_attempt.Failed) -> None:
         spec, before, now = wanted.spec, wanted.before, self._means.clock.now()
         failures = (before.failures if before else 0) + failed.is_failure
         at = now

@@ -38,7 +38,7 @@ class _Look:
     unresolved: str
     authority: model.Authority
     ordering: model.Ordering
-    here: facts.Here
+    here: facts.ThisMachine
     thumbprint: str
     account: str | None
     is_public: bool
@@ -101,7 +101,7 @@ class Preflight:
             unresolved=unresolved,
             authority=ca,
             ordering=ordering,
-            here=facts.Here(
+            here=facts.ThisMachine(
                 addresses=await asyncio.to_thread(own_addresses),
                 listens=any(place.port == 80 for place in self._settings.listen.http),
             ),

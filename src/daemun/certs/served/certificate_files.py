@@ -55,7 +55,7 @@ class CertificateFiles:
         self._temporary: local_ca.LocalCa | None = None
         self._kept: dict[str, datetime.datetime] = {}
         self._facts = facts_file.FactsFile(paths.certificate_facts, clock)
-        self.stored = certificate_store.Stored(store, self._facts.parse)
+        self.stored = certificate_store.CertificateStore(store, self._facts.parse)
         self._chooser = certificate_selection.CertificateSelector(
             self.stored, self._live, clock, directories_of, self._facts.parse
         )

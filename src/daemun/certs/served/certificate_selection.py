@@ -39,7 +39,7 @@ class CertificateSelector:
 
     def __init__(
         self,
-        stored_: certificate_store.Stored,
+        stored_: certificate_store.CertificateStore,
         live_: pathlib.Path,
         clock: ports.Clock,
         directories_of: DirectoriesOf,

@@ -24,7 +24,7 @@ from daemun.core.texts import names
 _FOLDER = "adopted"
 
 
-class Stored:
+class CertificateStore:
     """For all threads. Read once from the store, which no other process changes while a daemon runs."""
 
     def __init__(self, store: ports.Store, parse: live_folder.Parse = bundle.parse) -> None:

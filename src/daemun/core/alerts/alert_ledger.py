@@ -93,7 +93,7 @@ class Concern:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
+class BegunConcern:
     """Since when a concern lasts."""
 
     danger: Danger
@@ -122,7 +122,7 @@ class Alert:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class SentMessage:
     """When a target was last sent a message of this kind."""
 
     target: str
@@ -137,8 +137,8 @@ class AlertLedger:
 
     watched: tuple[Watched, ...] = ()
     alarms: tuple[Alert, ...] = ()
-    sent: tuple[Sent, ...] = ()
-    begun: tuple[Begun, ...] = ()
+    sent: tuple[SentMessage, ...] = ()
+    begun: tuple[BegunConcern, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,7 +80,7 @@ def note_delivered(
         alarms += (dataclasses.replace(alarm, solved_at=now, told=(target,)) for alarm in delivered.values())
     sent = (each for each in ledger.sent if (each.target, each.event) != (target, notice.event))
     return dataclasses.replace(
-        ledger, alarms=tuple(alarms), sent=(*sent, alert_ledger.Sent(target=target, event=notice.event, at=now))
+        ledger, alarms=tuple(alarms), sent=(*sent, alert_ledger.SentMessage(target=target, event=notice.event, at=now))
     )
 
 

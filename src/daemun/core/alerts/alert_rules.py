@@ -121,9 +121,9 @@ def _judge_folders(alarms: "_Alarms", refused: collections.abc.Mapping[str, str]
 def _judge_concerns(
     alarms: "_Alarms",
     concerns: dict[tuple[str, alert_ledger.Danger], alert_ledger.Concern],
-    before: collections.abc.Iterable[alert_ledger.Begun],
+    before: collections.abc.Iterable[alert_ledger.BegunConcern],
     now: datetime.datetime,
-) -> tuple[alert_ledger.Begun, ...]:
+) -> tuple[alert_ledger.BegunConcern, ...]:
     """Returns: since when each of them lasts."""
     since = {(one.name, one.danger): one.at for one in before}
     for name, danger in [*alarms]:
@@ -132,7 +132,7 @@ def _judge_concerns(
     begun = []
     for key, one in concerns.items():
         at = since.get(key, now)
-        begun.append(alert_ledger.Begun(danger=one.danger, name=one.name, at=at))
+        begun.append(alert_ledger.BegunConcern(danger=one.danger, name=one.name, at=at))
         if now - at >= one.patience:
             new = alert_ledger.Alert(
                 danger=one.danger,

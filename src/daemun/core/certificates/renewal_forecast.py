@@ -11,7 +11,7 @@ _MOST_REPEATS = 500
 """Of one certificate: a CA whose certificates live for minutes is no reason for endless lists."""
 
 
-class Coming(enum.Enum):
+class ForecastKind(enum.Enum):
     """RENEW: it is renewed. RETRY: the next try after a failure. ISSUE: the first one is being ordered.
     END: it ends, and daemun does not renew it, because it is a file of the owner."""
 
@@ -27,7 +27,7 @@ class ForecastEvent:
     and will live as long as the one before."""
 
     at: datetime.datetime
-    coming: Coming
+    coming: ForecastKind
     status: model.CertificateStatus
     is_estimated: bool = False
 
@@ -49,7 +49,7 @@ def make_forecast(
     for status in statuses:
         if status.kind is model.CertificateKind.OWN and status.next_attempt is None:
             if status.not_after is not None:
-                unrenewed.append(ForecastEvent(at=status.not_after, coming=Coming.END, status=status))
+                unrenewed.append(ForecastEvent(at=status.not_after, coming=ForecastKind.END, status=status))
             continue
         entries.extend(_find_entries(status, now, now + span))
     return Forecast(entries=tuple(sorted(entries, key=_order)), unrenewed=tuple(sorted(unrenewed, key=_order)))
@@ -73,12 +73,12 @@ def _find_entries(
 ) -> collections.abc.Iterator[ForecastEvent]:
     match status.state:
         case model.CertificateState.PENDING:
-            yield ForecastEvent(at=max(status.next_attempt or now, now), coming=Coming.ISSUE, status=status)
+            yield ForecastEvent(at=max(status.next_attempt or now, now), coming=ForecastKind.ISSUE, status=status)
             return
         case model.CertificateState.FAILING:
             at = max(status.next_attempt or now, now)
             if at <= end:
-                yield ForecastEvent(at=at, coming=Coming.RETRY, status=status)
+                yield ForecastEvent(at=at, coming=ForecastKind.RETRY, status=status)
             return
     if status.renew_at is None:
         return
@@ -87,7 +87,7 @@ def _find_entries(
     for number in range(_MOST_REPEATS):
         if at > end:
             return
-        yield ForecastEvent(at=at, coming=Coming.RENEW, status=status, is_estimated=number > 0)
+        yield ForecastEvent(at=at, coming=ForecastKind.RENEW, status=status, is_estimated=number > 0)
         if period is None or period <= datetime.timedelta(0):
             return
         at += period

@@ -40,7 +40,7 @@ LONGEST_BYTES = 4096
 _FIELDS = frozenset({"time", "client", "host", "method", "uri", "protocol"})
 
 
-class Parts(typing.NamedTuple):
+class ErrorLineParts(typing.NamedTuple):
     """at: in the machine's local time, as nginx writes it; None: it is no time. words: nginx's, before the client.
     rest: what follows the mark of a client; "" without one. is_udp: of a stream of datagrams (ngx_stream_log_error)."""
 
@@ -65,13 +65,13 @@ class RequestErrorLine:
     request: logged_request.LoggedRequest
 
 
-def split(text: str) -> Parts | None:
+def split(text: str) -> ErrorLineParts | None:
     """text: without its end. None: it is no first line of a report."""
     head = _HEAD.match(text)
     if head is None:
         return None
     mark = _CLIENT.search(text, head.end())
-    return Parts(
+    return ErrorLineParts(
         at=_local_time(head[1]),
         level=head[2],
         connection=head[3],
@@ -112,7 +112,7 @@ def find_own(lines: collections.abc.Iterable[bytes], holds: bytes) -> collection
     yield from (line for line, _ in waiting)
 
 
-def is_ambiguous(parts: Parts) -> bool:
+def is_ambiguous(parts: ErrorLineParts) -> bool:
     """Whether a server or a visitor may have written what follows the words: they quote something, and the mark of a
     client stands there twice."""
     return '"' in parts.words and _CLIENT.search(f", {parts.rest}") is not None

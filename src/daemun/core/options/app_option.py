@@ -8,7 +8,7 @@ import pydantic
 
 from daemun.core import model
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, HasOptions, Label, Level, Option, Place
+from daemun.core.options.option import Doc, HasOptions, Label, Level, Option, Place, RouteAction
 from daemun.core.texts import words
 
 NONE = "none"
@@ -45,7 +45,7 @@ OPTION = Option[str | None](
         "proxy is set where the site and its routes set nothing themselves, see [applications.md](applications.md)",
     ),
     levels=frozenset({Level.SITE, Level.ROUTE}),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({RouteAction.TO}),
     label=Label.WORD,
     check=_check,
 )

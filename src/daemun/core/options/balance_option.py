@@ -10,7 +10,7 @@ import pydantic
 
 from daemun.core import render_environment
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Doc, Label, Option, Place, RouteAction
 from daemun.core.texts import rules, variable_rules, words
 
 
@@ -82,7 +82,7 @@ OPTION = Option(
         usual="`round_robin`",
         meaning="how requests are spread; `sticky`: by a cookie",
     ),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({RouteAction.TO}),
     label=Label.VALUE,
     check=_check,
     needs=lambda value: (render_environment.Feature.STICKY,) if value.method is Method.STICKY else (),

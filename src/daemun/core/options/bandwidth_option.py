@@ -11,7 +11,7 @@ import pydantic
 
 from daemun.core import arguments, directive, model
 from daemun.core.options import buffering_option, forms
-from daemun.core.options.option import Doc, Label, Level, Option, Place, Spot
+from daemun.core.options.option import Doc, Label, Level, NginxContext, Option, Place
 from daemun.core.texts import quantity_rules, rules
 
 
@@ -59,7 +59,7 @@ def _find_unlimited(action: model.Proxy) -> str | None:
     return None
 
 
-def _lines(value: Bandwidth, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: Bandwidth, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     # In bytes: nginx takes no "g" here (ngx_parse_size).
     yield arguments.line("limit_rate", str(value.rate))
     yield arguments.line("limit_rate_after", str(value.after))

@@ -1,7 +1,7 @@
 """`buffering`: whether answers and requests wait here for their other end."""
 
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option
+from daemun.core.options.option import Doc, Label, Option, RouteAction
 
 OPTION = Option[bool | None](
     name="buffering",
@@ -15,6 +15,6 @@ OPTION = Option[bool | None](
         meaning="`true`: read answers as fast as the server sends them, up to a megabyte ahead; `false` "
         "written out: no body of a request is held either",
     ),
-    beside=frozenset({Beside.TO, Beside.PHP}),
+    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.VALUE,
 )

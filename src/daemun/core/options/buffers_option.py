@@ -6,7 +6,7 @@ import typing
 
 from daemun.core import arguments, directive
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place, Spot
+from daemun.core.options.option import Doc, Label, NginxContext, Option, Place, RouteAction
 from daemun.core.texts import quantity_rules
 
 _LENGTH = 16 << 10
@@ -37,7 +37,7 @@ def _check(value: Buffers, place: Place) -> None:
             place.add(f"has to be more than twice the header, {quantity_rules.show_size(2 * value.header)}", "ahead")
 
 
-def _lines(value: Buffers, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: Buffers, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     if spot.module is None or spot.module == "memcached":
         return
     if value.header is not None:
@@ -60,7 +60,7 @@ OPTION = Option(
         meaning="the longest header of a server's answer (4k to 256k), and how much of an answer is read ahead where "
         "`buffering` is on (64k to 64m)",
     ),
-    beside=frozenset({Beside.TO, Beside.PHP}),
+    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.VALUE,
     check=_check,
     lines=_lines,

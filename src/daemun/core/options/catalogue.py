@@ -210,7 +210,7 @@ def with_fields(
     return pydantic.create_model(name, __base__=base, __doc__=base.__doc__, **fields)
 
 
-OF_ACTIONS = {kind: tuple(one for one in ROUTE if kind in one.beside) for kind in option.Beside}
+OF_ACTIONS = {kind: tuple(one for one in ROUTE if kind in one.beside) for kind in option.RouteAction}
 
 
 def values(*settings: option.Setting) -> model.OptionValues:
@@ -238,20 +238,20 @@ def with_value(options: model.OptionValues, one: option.Option[_T], value: _T) -
     return values_of({**dict(options), one.name: value})
 
 
-def find_action(action: model.Action) -> option.Beside:
+def find_action(action: model.Action) -> option.RouteAction:
     match action:
         case model.Proxy(php=php):
-            return option.Beside.TO if php is None else option.Beside.PHP
+            return option.RouteAction.TO if php is None else option.RouteAction.PHP
         case model.Redirect():
-            return option.Beside.REDIRECT
+            return option.RouteAction.REDIRECT
         case model.Files():
-            return option.Beside.FILES
+            return option.RouteAction.FILES
         case model.Respond():
-            return option.Beside.RESPOND
+            return option.RouteAction.RESPOND
 
 
 def split(
-    given: collections.abc.Mapping[str, object], action: option.Beside
+    given: collections.abc.Mapping[str, object], action: option.RouteAction
 ) -> tuple[model.OptionValues, model.OptionValues]:
     """The values of a route: those that every action has, which are the route's, and those of its own action.
 
@@ -265,12 +265,12 @@ def split(
 
 
 def find_misplaced(
-    given: collections.abc.Iterable[str], action: option.Beside
+    given: collections.abc.Iterable[str], action: option.RouteAction
 ) -> collections.abc.Iterator[tuple[str, str]]:
     """Options that this action does not look at, and why: to ignore them without a word would surprise."""
     for name in sorted(given):
         if action not in BY_NAME[name].beside:
-            meant = [f"`{kind.value}`" for kind in option.Beside if kind in BY_NAME[name].beside]
+            meant = [f"`{kind.value}`" for kind in option.RouteAction if kind in BY_NAME[name].beside]
             yield name, f"has a meaning only beside {words.listed(meant)}"
 
 
@@ -367,14 +367,16 @@ def find_needs(options: model.OptionValues) -> collections.abc.Iterator[tuple[st
             yield from ((name, feature) for feature in needs(value))
 
 
-def lines(spot: option.Spot, *holders: option.HasOptions) -> collections.abc.Iterator[directive.Directive]:
+def lines(spot: option.NginxContext, *holders: option.HasOptions) -> collections.abc.Iterator[directive.Directive]:
     """What the options that are set here write for themselves. holders: of one level, a route and its action."""
     for name, value in itertools.chain.from_iterable(holder.options for holder in holders):
         if (write := BY_NAME[name].lines) is not None:
             yield from write(value, spot)
 
 
-def lines_of_gate(settings: option.HasOptions, spot: option.Spot) -> collections.abc.Iterator[directive.Directive]:
+def lines_of_gate(
+    settings: option.HasOptions, spot: option.NginxContext
+) -> collections.abc.Iterator[directive.Directive]:
     """What the options of the gate write, set or not: it is what nearer levels inherit."""
     for one in GATE:
         if one.lines is not None:

@@ -10,7 +10,7 @@ import typing
 
 from daemun.core import arguments, directive
 from daemun.core.options import forms
-from daemun.core.options.option import Doc, Level, Option, Place, Spot
+from daemun.core.options.option import Doc, Level, NginxContext, Option, Place
 from daemun.core.texts import quantity_rules
 
 _DAY_S = 86400.0
@@ -41,7 +41,7 @@ def _check(value: ClientTimeout, place: Place) -> None:
             place.add(quantity_rules.check_duration(found, least=least, most=_DAY_S), key)
 
 
-def _lines(value: ClientTimeout, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: ClientTimeout, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     for name, found in (
         ("client_header_timeout", value.header),
         ("send_timeout", value.send),

@@ -8,7 +8,7 @@ import pydantic
 
 from daemun.core import arguments, directive, mime, render_environment
 from daemun.core.options import forms
-from daemun.core.options.option import Doc, Label, Level, Option, Place, Spot, Want
+from daemun.core.options.option import Doc, Label, Level, NginxContext, Option, Place, WantedFeature
 from daemun.core.texts import header_rules, words
 
 
@@ -115,7 +115,7 @@ def off_lines(
     return tuple(arguments.line(name, "off") for name in ("gzip", *further))
 
 
-def _lines(value: Compress, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: Compress, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     if spot.is_named and value.is_on:
         return
     yield arguments.line("gzip", "on" if value.is_on else "off")
@@ -140,16 +140,16 @@ def _lines(value: Compress, spot: Spot) -> collections.abc.Iterator[directive.Di
 _INSTALL = "`daemun nginx install` brings one that has it"
 
 
-def _wants(value: Compress) -> collections.abc.Iterator[Want]:
+def _wants(value: Compress) -> collections.abc.Iterator[WantedFeature]:
     if value.is_on and value.brotli:
         without = f"answers are compressed with gzip alone; {_INSTALL}, or leave `brotli` out"
-        yield Want(feature=render_environment.Feature.BROTLI, without=without)
+        yield WantedFeature(feature=render_environment.Feature.BROTLI, without=without)
     if value.is_on and value.zstd:
         without = "answers are compressed otherwise; leave `zstd` out, or use an nginx with its module"
-        yield Want(feature=render_environment.Feature.ZSTD, without=without)
+        yield WantedFeature(feature=render_environment.Feature.ZSTD, without=without)
     if value.is_on and value.precompressed:
         without = f"files are compressed anew for each request; {_INSTALL}, or leave `precompressed` out"
-        yield Want(feature=render_environment.Feature.GZIP_STATIC, without=without)
+        yield WantedFeature(feature=render_environment.Feature.GZIP_STATIC, without=without)
 
 
 OPTION = Option(

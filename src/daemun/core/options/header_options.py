@@ -9,7 +9,7 @@ import typing
 import pydantic
 
 from daemun.core import model
-from daemun.core.options.option import Beside, Doc, HasOptions, Label, Level, Option, Place
+from daemun.core.options.option import Doc, HasOptions, Label, Level, Option, Place, RouteAction
 from daemun.core.texts import header_rules, rules, variable_rules
 
 _CGI_NAME_CHARACTERS = 40
@@ -115,7 +115,7 @@ REQUEST = Option[tuple[model.Header, ...]](
     default=(),
     doc=Doc(kind="map", usual="`{}`", meaning=f"headers for the server; nothing as value removes one; {_TOGETHER}"),
     levels=frozenset({Level.GATE, Level.SITE, Level.ROUTE}),
-    beside=frozenset({Beside.TO, Beside.PHP}),
+    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.BY_NAME,
     check=_check_request,
 )

@@ -7,7 +7,7 @@ import typing
 import pydantic
 
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Doc, Label, Option, Place, RouteAction
 from daemun.core.texts import quantity_rules, rules, words
 
 _SENT = re.compile(r"/[\x21-\x7e]*\Z")
@@ -122,7 +122,7 @@ OPTION = Option[Health | None](
         usual="`off`",
         meaning="how servers are asked whether they are well; `5s`, `2s`, `2`, `1`, `200-399`",
     ),
-    beside=frozenset({Beside.TO, Beside.PHP}),
+    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.VALUE,
     check=_check,
 )

@@ -6,7 +6,7 @@ import pydantic
 
 from daemun.core import short_texts
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, between
+from daemun.core.options.option import Doc, Label, Option, RouteAction, between
 from daemun.core.texts import quantity_rules
 
 _LONGEST_S = 3600.0
@@ -29,7 +29,7 @@ OPTION = Option(
         usual="`30s`",
         meaning="how long a request waits while no server accepts a connection",
     ),
-    beside=frozenset({Beside.TO, Beside.PHP}),
+    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.VALUE,
     check=between(0, _LONGEST_S, rule=quantity_rules.check_duration),
 )

@@ -2,7 +2,7 @@
 
 from daemun.core import model
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Doc, Label, Option, Place, RouteAction
 from daemun.core.texts import rules
 
 
@@ -19,7 +19,7 @@ OPTION = Option[str | None](
     form=forms.Text,
     default=None,
     doc=Doc(kind="host, host:port", usual="the visitor's", meaning="what the server sees as `Host`"),
-    beside=frozenset({Beside.TO, Beside.PHP}),
+    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.TEXT,
     check=_check,
 )

@@ -8,7 +8,7 @@ import collections.abc
 
 from daemun.core import model, render_environment
 from daemun.core.options import forms
-from daemun.core.options.option import Doc, Level, Option, Place, Want
+from daemun.core.options.option import Doc, Level, Option, Place, WantedFeature
 
 _RELOADS = (
     "makes each change that reloads nginx end connections over HTTP/3 without a word, and visitors wait for seconds; "
@@ -21,10 +21,10 @@ def _check(value: bool, place: Place) -> None:
         place.add(_RELOADS, severity=model.Severity.WARNING)
 
 
-def _wants(value: bool) -> collections.abc.Iterator[Want]:
+def _wants(value: bool) -> collections.abc.Iterator[WantedFeature]:
     if value:
         without = "visitors come over HTTP/2; `daemun nginx install` brings one that has it, or leave `http3` out"
-        yield Want(feature=render_environment.Feature.HTTP_V3, without=without)
+        yield WantedFeature(feature=render_environment.Feature.HTTP_V3, without=without)
 
 
 OPTION = Option(

@@ -5,7 +5,7 @@ import typing
 
 from daemun.core import arguments, directive, model
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place, Spot
+from daemun.core.options.option import Doc, Label, NginxContext, Option, Place, RouteAction
 from daemun.core.texts import rules
 
 _PAGE, _SCRIPT = "index.html", "index.php"
@@ -33,7 +33,7 @@ def _check(value: tuple[str, ...], place: Place) -> None:
         place.add_value(name, cause, index)
 
 
-def _lines(value: tuple[str, ...], spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: tuple[str, ...], spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     if value and spot.module is None:
         yield arguments.line("index", *value)
 
@@ -48,7 +48,7 @@ OPTION = Option[tuple[str, ...]](
         meaning="the script of a folder for FastCGI; with `files` the pages of a folder, of which the first that is "
         "there is shown",
     ),
-    beside=frozenset({Beside.TO, Beside.FILES}),
+    beside=frozenset({RouteAction.TO, RouteAction.FILES}),
     label=Label.TEXT,
     check=_check,
     lines=_lines,

@@ -6,7 +6,7 @@ import typing
 
 from daemun.core import model
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Doc, Label, Option, Place, RouteAction
 from daemun.core.texts import route_paths, words
 
 
@@ -49,7 +49,7 @@ OPTION = Option[Keep | None](
         usual="none",
         meaning="what a redirect takes along: the rest of the path behind the route's, the query, or both",
     ),
-    beside=frozenset({Beside.REDIRECT}),
+    beside=frozenset({RouteAction.REDIRECT}),
     label=Label.VALUE,
     check=_check,
 )

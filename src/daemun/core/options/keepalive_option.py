@@ -2,7 +2,7 @@
 (nginx.org/en/docs/http/ngx_http_upstream_module.html#keepalive)."""
 
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, between
+from daemun.core.options.option import Doc, Label, Option, RouteAction, between
 
 _MOST = 65535
 
@@ -18,7 +18,7 @@ OPTION = Option[int | None](
         "of its own, as always with FastCGI, uwsgi and SCGI. Beyond 200 sites it makes a difference "
         "to write it, see [nginx.md](nginx.md#many-sites)",
     ),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({RouteAction.TO}),
     label=Label.VALUE,
     check=between(0, _MOST),
 )

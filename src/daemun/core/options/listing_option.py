@@ -4,11 +4,11 @@ import collections.abc
 
 from daemun.core import arguments, directive
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Option, Place, Spot
+from daemun.core.options.option import Doc, NginxContext, Option, Place, RouteAction
 from daemun.core.texts import route_paths
 
 
-def _lines(value: bool, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: bool, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     if value:
         yield arguments.line("autoindex", "on")
         yield arguments.line("autoindex_exact_size", "off")
@@ -24,7 +24,7 @@ OPTION = Option(
     form=forms.Flag,
     default=False,
     doc=Doc(kind="true, false", usual="`false`", meaning="show the content of folders"),
-    beside=frozenset({Beside.FILES}),
+    beside=frozenset({RouteAction.FILES}),
     check=_check,
     lines=_lines,
 )

@@ -4,7 +4,7 @@ import collections.abc
 
 from daemun.core import arguments, directive
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Option, Place, Spot
+from daemun.core.options.option import Doc, NginxContext, Option, Place, RouteAction
 from daemun.core.texts import names, words
 
 
@@ -25,7 +25,7 @@ def _check(value: str | None, place: Place) -> None:
             )
 
 
-def _lines(value: str | None, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: str | None, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     found = None if value is None else names.address_of(value)
     if found is not None and spot.module is not None:
         yield arguments.line(f"{spot.module}_bind", found.compressed)
@@ -41,7 +41,7 @@ OPTION = Option[str | None](
         meaning="the address of this machine from which the servers are connected to; health checks come from the "
         "usual one",
     ),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({RouteAction.TO}),
     check=_check,
     lines=_lines,
 )

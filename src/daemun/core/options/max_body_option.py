@@ -4,11 +4,11 @@ import collections.abc
 
 from daemun.core import arguments, directive
 from daemun.core.options import forms
-from daemun.core.options.option import Doc, Label, Option, Spot, between
+from daemun.core.options.option import Doc, Label, NginxContext, Option, between
 from daemun.core.texts import quantity_rules, rules
 
 
-def _lines(value: int, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: int, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     yield arguments.line("client_max_body_size", arguments.size(value))
 
 

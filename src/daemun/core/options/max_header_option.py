@@ -7,13 +7,13 @@ import collections.abc
 
 from daemun.core import arguments, directive
 from daemun.core.options import forms
-from daemun.core.options.option import Doc, Level, Option, Spot, between
+from daemun.core.options.option import Doc, Level, NginxContext, Option, between
 from daemun.core.texts import quantity_rules
 
 _NUMBER = "4"
 
 
-def _lines(value: int, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: int, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     yield arguments.line("large_client_header_buffers", _NUMBER, arguments.size(value))
 
 

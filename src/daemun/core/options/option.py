@@ -27,7 +27,7 @@ class Level(enum.Enum):
     ROUTE = "route"
 
 
-class Beside(enum.Enum):
+class RouteAction(enum.Enum):
     """The actions of a route, by their keys."""
 
     TO = "to"
@@ -38,7 +38,7 @@ class Beside(enum.Enum):
     PHP = "php"
 
 
-EVERY_ACTION = frozenset(Beside)
+EVERY_ACTION = frozenset(RouteAction)
 
 
 class Label(enum.Enum):
@@ -123,7 +123,7 @@ class Doc:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
+class NginxContext:
     """Where in nginx's configuration an option is written, besides the level.
 
     module: which one passes requests on there ("proxy", "grpc", "fastcgi", ...); None: nginx answers itself.
@@ -154,7 +154,7 @@ class NamedFile:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Want:
+class WantedFeature:
     """What nginx should have been built with. without: what is so where it was not, and what to do."""
 
     feature: render_environment.Feature
@@ -198,18 +198,18 @@ class Option(typing.Generic[T]):
     default: T
     doc: Doc | collections.abc.Mapping[str, Doc]
     levels: frozenset[Level] = frozenset({Level.ROUTE})
-    beside: frozenset[Beside] = EVERY_ACTION
+    beside: frozenset[RouteAction] = EVERY_ACTION
     label: Label = Label.NO
     is_never_empty: bool = False
     model_field: str | None = None
     check: collections.abc.Callable[[T, Place], None] | None = None
     needs: collections.abc.Callable[[T], collections.abc.Iterable[render_environment.Feature]] | None = None
-    wants: collections.abc.Callable[[T], collections.abc.Iterable[Want]] | None = None
+    wants: collections.abc.Callable[[T], collections.abc.Iterable[WantedFeature]] | None = None
     files: collections.abc.Callable[[T], collections.abc.Iterable[NamedFile]] | None = None
     digested: collections.abc.Callable[[T, collections.abc.Callable[[str], str]], T] | None = None
     loaded: collections.abc.Callable[[T, collections.abc.Callable[[str], bytes | None]], T] | None = None
     pages: collections.abc.Callable[[T, collections.abc.Callable[[typing.Any], typing.Any]], T] | None = None
-    lines: collections.abc.Callable[[T, Spot], collections.abc.Iterable[directive.Directive]] | None = None
+    lines: collections.abc.Callable[[T, NginxContext], collections.abc.Iterable[directive.Directive]] | None = None
 
     def of(self, *holders: HasOptions) -> T:
         """The value that holds: of the first of these that has it, else the default."""

@@ -2,7 +2,7 @@
 (nginx.org/r/proxy_next_upstream)."""
 
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, between
+from daemun.core.options.option import Doc, Label, Option, RouteAction, between
 
 OPTION = Option(
     name="retries",
@@ -13,7 +13,7 @@ OPTION = Option(
         usual="`2`",
         meaning="further servers tried after a failure, where that is safe; `0`: nothing is sent twice",
     ),
-    beside=frozenset({Beside.TO, Beside.PHP}),
+    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.VALUE,
     check=between(0, 100),
 )

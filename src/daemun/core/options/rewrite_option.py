@@ -7,7 +7,7 @@ import pydantic
 
 from daemun.core import model
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Doc, Label, Option, Place, RouteAction
 from daemun.core.texts import expressions, route_paths, url_rules, words
 
 
@@ -136,7 +136,7 @@ OPTION = Option[Rewrite | None](
         meaning="how the path changes before it reaches the server: a beginning taken off or put there, or an "
         "expression with named groups and what becomes of it, see [Rewriting](#rewriting)",
     ),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({RouteAction.TO}),
     label=Label.VALUE,
     check=_check,
 )

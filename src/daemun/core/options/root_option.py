@@ -2,7 +2,7 @@
 
 from daemun.core import model
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Doc, Label, Option, Place, RouteAction
 from daemun.core.texts import rules
 
 
@@ -17,7 +17,7 @@ OPTION = Option(
     form=forms.Text,
     default="/var/www/html",
     doc=Doc(kind="path", usual="`/var/www/html`", meaning="FastCGI, uwsgi, SCGI: the scripts' folder on the server"),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({RouteAction.TO}),
     label=Label.TEXT,
     check=_check,
 )

@@ -1,7 +1,7 @@
 """`spa`: a path that is no file is answered with the folder's first page, for applications that route by themselves."""
 
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Option, Place
+from daemun.core.options.option import Doc, Option, Place, RouteAction
 from daemun.core.texts import route_paths
 
 
@@ -18,6 +18,6 @@ OPTION = Option(
     form=forms.Flag,
     default=False,
     doc=Doc(kind="true, false", usual="`false`", meaning="what is no file is answered with the first page of `index`"),
-    beside=frozenset({Beside.FILES}),
+    beside=frozenset({RouteAction.FILES}),
     check=_check,
 )

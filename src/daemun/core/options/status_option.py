@@ -1,7 +1,7 @@
 """`status`: of a redirect (RFC 9110 section 15.4)."""
 
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Doc, Label, Option, Place, RouteAction
 from daemun.core.texts import url_rules, words
 
 
@@ -24,7 +24,7 @@ OPTION = Option(
         usual="`301`",
         meaning="301 and 308 are remembered by browsers; 307 and 308 keep the method",
     ),
-    beside=frozenset({Beside.REDIRECT}),
+    beside=frozenset({RouteAction.REDIRECT}),
     label=Label.VALUE,
     check=_check,
 )

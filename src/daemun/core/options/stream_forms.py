@@ -23,7 +23,7 @@ class StreamProtocol(enum.Enum):
     UDP = "udp"
 
 
-class Spread(enum.Enum):
+class StreamBalance(enum.Enum):
     """How connections are spread over servers. IP_HASH: one address always has the same one."""
 
     ROUND_ROBIN = "round_robin"
@@ -218,7 +218,7 @@ class Stream(forms.OptionMap):
     hosts: forms.Hosts = ()
     verify: upstream_tls_options.Form = upstream_tls_options.VERIFY.default
     server_name: forms.Host | None = None
-    balance: typing.Annotated[Spread, forms.choice(Spread)] = Spread.ROUND_ROBIN
+    balance: typing.Annotated[StreamBalance, forms.choice(StreamBalance)] = StreamBalance.ROUND_ROBIN
     timeout: typing.Annotated[StreamTimeouts, pydantic.BeforeValidator(_times), forms.Also(forms.DURATION)] = (
         StreamTimeouts()
     )

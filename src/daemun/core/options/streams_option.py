@@ -15,7 +15,7 @@ from daemun.core.texts import names, quantity_rules, rules, words
 MOST = 500
 """Each has a file and listeners of its own."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
-_WITHOUT_BACKUP = frozenset({stream_forms.Spread.IP_HASH, stream_forms.Spread.RANDOM})
+_WITHOUT_BACKUP = frozenset({stream_forms.StreamBalance.IP_HASH, stream_forms.StreamBalance.RANDOM})
 _ITSELF = frozenset({"localhost", "127.0.0.1", "::1"})
 
 

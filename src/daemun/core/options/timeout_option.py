@@ -6,7 +6,7 @@ import typing
 import pydantic
 
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Doc, Label, Option, Place, RouteAction
 from daemun.core.texts import quantity_rules, rules
 
 
@@ -63,7 +63,7 @@ OPTION = Option(
         "long an idle connection to a server is kept, which must be less than the server does "
         "(gunicorn 2 s, Node.js, uvicorn and Apache 5 s)",
     ),
-    beside=frozenset({Beside.TO, Beside.PHP}),
+    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.VALUE,
     check=_check,
 )

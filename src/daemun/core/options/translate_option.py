@@ -1,7 +1,7 @@
 """`translate`: whether servers' own addresses in redirects and cookies become those that visitors see."""
 
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option
+from daemun.core.options.option import Doc, Label, Option, RouteAction
 
 OPTION = Option(
     name="translate",
@@ -13,6 +13,6 @@ OPTION = Option(
         meaning="whether what a server says of itself (redirects, paths of cookies) becomes what visitors "
         "see, see [nginx.md](nginx.md#paths)",
     ),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({RouteAction.TO}),
     label=Label.VALUE,
 )

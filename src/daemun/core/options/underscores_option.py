@@ -5,10 +5,10 @@ import collections.abc
 
 from daemun.core import arguments, directive
 from daemun.core.options import forms
-from daemun.core.options.option import Doc, Label, Level, Option, Spot
+from daemun.core.options.option import Doc, Label, Level, NginxContext, Option
 
 
-def _lines(value: bool, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: bool, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     if value:
         yield arguments.line("underscores_in_headers", "on")
 

@@ -9,7 +9,7 @@ import pydantic
 
 from daemun.core import model
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, NamedFile, Option, Place
+from daemun.core.options.option import Doc, Label, NamedFile, Option, Place, RouteAction
 from daemun.core.texts import names, rules, words
 
 
@@ -116,7 +116,7 @@ VERIFY = Option(
         usual="`true`",
         meaning="whether an https or grpcs server's certificate is checked, and against which roots",
     ),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({RouteAction.TO}),
     label=Label.VALUE,
     check=_check_verify,
     files=_files,
@@ -131,7 +131,7 @@ SERVER_NAME = Option[str | None](
         usual="the target's host",
         meaning="the name that certificate must carry; needed to verify a server with an IP address",
     ),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({RouteAction.TO}),
     label=Label.TEXT,
     check=_check_name,
 )

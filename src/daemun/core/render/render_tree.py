@@ -222,7 +222,7 @@ def render_unavailable(
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Rest:
+class ReducedSite:
     """A site's file without some of its addresses. is_page: a 503 page is all that it shows."""
 
     content: bytes
@@ -236,7 +236,7 @@ def render_rest(
     denied: frozenset[str],
     is_default: bool = False,
     settings: model.Globals | None = None,
-) -> Rest:
+) -> ReducedSite:
     """Render what is left of a site without these addresses; comments alone when that is nothing. Raises: RenderError.
 
     Where nothing but the HTTPS that is not here would have served it, plain HTTP shows a 503 page: its redirect would
@@ -245,8 +245,8 @@ def render_rest(
     scope = site_scope.Scope(site=one, environment=env, is_default=is_default, settings=settings or model.Globals())
     nodes = logs_with_cache.beside_logs(_listening_somewhere(site_file.nodes(scope), denied), scope.settings, env)
     if scope.is_https_only and without_listeners.has_servers(nodes) and not without_listeners.speaks_tls(nodes):
-        return Rest(content=render_unavailable(one, env, settings=settings, denied=denied), is_page=True)
-    return Rest(content=_serialise(one, nodes), is_page=False)
+        return ReducedSite(content=render_unavailable(one, env, settings=settings, denied=denied), is_page=True)
+    return ReducedSite(content=_serialise(one, nodes), is_page=False)
 
 
 def _listening_somewhere(nodes: tuple[directive.Node, ...], denied: frozenset[str]) -> tuple[directive.Node, ...]:

@@ -168,13 +168,13 @@ def _group(name: str) -> str:
 def _servers(one: streams_option.NamedStream) -> tuple[directive.Node, ...]:
     lines: list[directive.Node] = [arguments.line("zone", f"stream/{one.name}", upstream.ZONE)]
     match one.stream.balance:
-        case stream_forms.Spread.ROUND_ROBIN:
+        case stream_forms.StreamBalance.ROUND_ROBIN:
             pass
-        case stream_forms.Spread.LEAST_CONN:
+        case stream_forms.StreamBalance.LEAST_CONN:
             lines.append(arguments.line("least_conn"))
-        case stream_forms.Spread.IP_HASH:
+        case stream_forms.StreamBalance.IP_HASH:
             lines.append(arguments.line("hash", Expr("$remote_addr"), "consistent"))
-        case stream_forms.Spread.RANDOM:
+        case stream_forms.StreamBalance.RANDOM:
             lines.append(arguments.line("random", "two", "least_conn"))
     return (*lines, *(_one_server(server) for server in one.stream.to))
 

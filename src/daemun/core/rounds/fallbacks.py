@@ -125,11 +125,11 @@ def _render_rest(
     site: model.Site | None,
     path: str,
     gone: frozenset[str],
-) -> render_tree.Rest:
+) -> render_tree.ReducedSite:
     if path.startswith(generation_files.STREAMS):
-        return render_tree.Rest(content=b"", is_page=False)
+        return render_tree.ReducedSite(content=b"", is_page=False)
     if site is None:
-        return render_tree.Rest(
+        return render_tree.ReducedSite(
             content=render_tree.render_snippet(desired.globals, env, path, denied=gone), is_page=False
         )
     chosen = default_server.default_site(desired)
@@ -137,7 +137,7 @@ def _render_rest(
     return render_tree.render_rest(site, env, denied=gone, is_default=is_default, settings=desired.globals)
 
 
-def _choose(rest: render_tree.Rest, good: bytes | None) -> StandIn:
+def _choose(rest: render_tree.ReducedSite, good: bytes | None) -> StandIn:
     """Whichever is reached where the last good version is; a 503 page is never better than that."""
     left = listeners.reach(rest.content)
     if good is not None and (rest.is_page or not listeners.reach(good) <= left):

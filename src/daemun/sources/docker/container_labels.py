@@ -235,7 +235,7 @@ def _action(group: _Group, entry: yaml_route.RouteEntry) -> tuple[model.Action, 
     if app is not None:
         app.for_route(entry, is_of_site=False, is_http=target.scheme.is_http)
     given = entry.given(catalogue.BY_NAME) | label_options.choose_verify(entry, target.scheme)
-    options, own = catalogue.split(given, option.Beside.TO)
+    options, own = catalogue.split(given, option.RouteAction.TO)
     return model.Proxy(targets=(target,), options=own), options
 
 

@@ -31,7 +31,7 @@ LABELS = route_requests.Dialect(read=container_labels.read_requests)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class TranslationTerms:
     """What else decides beside the listing.
 
     own_id: of the container daemun runs in; None on the host. reserved: hosts that no container may claim, in the form
@@ -68,7 +68,7 @@ class Translated:
 
 def translate(
     listing: containers.ContainerListing,
-    terms: Terms,
+    terms: TranslationTerms,
     known: recent_claims.Memory,
     *,
     now_s: float,
@@ -93,7 +93,7 @@ def translate(
     options = _choose_site_options(granted, dialect, report)
     running = next((one for one in listing.containers if one.id == terms.own_id), None)
     place = container_address.NginxLocation(own=running, listing=listing, prefers_ipv6=terms.prefers_ipv6)
-    around = pool_endpoints.Surroundings(place=place, leaving=terms.leaving, report=report)
+    around = pool_endpoints.EndpointContext(place=place, leaving=terms.leaving, report=report)
     standing, out_of_reach = _find_endpoints(granted, around)
     wanted = {
         key: recent_claims.RecentClaim(
@@ -148,7 +148,7 @@ def pool_name(host: str, path: str, scheme: model.Scheme) -> str:
 
 def _find_claims(
     requests: collections.abc.Mapping[containers.EngineContainer, route_requests.ContainerRequests],
-    terms: Terms,
+    terms: TranslationTerms,
     report: container_remarks.RemarkCollector,
 ) -> collections.abc.Iterator[container_claims.Claim]:
     for container, found in requests.items():
@@ -290,7 +290,7 @@ def _choose_labelled(
 
 def _find_endpoints(
     granted: collections.abc.Mapping[recent_claims.Key, tuple[container_claims.Claim, ...]],
-    around: pool_endpoints.Surroundings,
+    around: pool_endpoints.EndpointContext,
 ) -> tuple[dict[recent_claims.Key, tuple[model.Endpoint, ...]], frozenset[recent_claims.Key]]:
     """Per host and path, the oldest container first; and the hosts and paths where all that runs is out of reach."""
     found: dict[recent_claims.Key, tuple[model.Endpoint, ...]] = {}

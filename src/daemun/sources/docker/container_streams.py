@@ -47,7 +47,7 @@ NO_MEMORY: collections.abc.Mapping[str, RecentStream] = types.MappingProxyType({
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StreamTerms:
-    """ports: those that containers may have. The others: as of `container_sites.Terms`."""
+    """ports: those that containers may have. The others: as of `container_sites.TranslationTerms`."""
 
     ports: tuple[docker_option.StreamPorts, ...] = ()
     reserved: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class _Claim:
 def translate(
     requests: _Requests,
     terms: StreamTerms,
-    around: pool_endpoints.Surroundings,
+    around: pool_endpoints.EndpointContext,
     known: collections.abc.Mapping[str, RecentStream],
     *,
     now_s: float,
@@ -264,7 +264,7 @@ def _remembered(group: collections.abc.Sequence[_Claim]) -> RecentStream:
 
 
 def _find_pool(
-    entry: RecentStream, group: collections.abc.Sequence[_Claim], around: pool_endpoints.Surroundings
+    entry: RecentStream, group: collections.abc.Sequence[_Claim], around: pool_endpoints.EndpointContext
 ) -> model.Pool:
     members = (
         pool_endpoints.Member(

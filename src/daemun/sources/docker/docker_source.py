@@ -53,7 +53,7 @@ class _LastTranslation:
     """A translation, and what it follows from."""
 
     listing: containers.ContainerListing
-    terms: container_sites.Terms
+    terms: container_sites.TranslationTerms
     dialect: route_requests.Dialect
     translated: container_sites.Translated
 
@@ -180,7 +180,7 @@ class DockerSource:
         """The last translation again as long as nothing that it follows from has changed."""
         now_s = self._now_s()
         self._leaving = {one: until_s for one, until_s in self._leaving.items() if now_s < until_s}
-        terms = container_sites.Terms(
+        terms = container_sites.TranslationTerms(
             own_id=own_container.find_own_id(self._traces, [one.id for one in listing.containers]),
             reserved=self._reserved,
             leaving=frozenset(self._leaving),

@@ -96,11 +96,11 @@ def read_route(values: Values) -> yaml_route.RouteEntry:
     actions = entry.actions()
     if len(actions) > 1:
         raise OptionError(actions[1].value, f"stands beside {actions[0].value}; use one of them")
-    action = actions[0] if actions else option.Beside.TO
+    action = actions[0] if actions else option.RouteAction.TO
     misplaced = tuple(catalogue.find_misplaced(entry.given(catalogue.BY_NAME), action))
     if misplaced:
-        kind = "server" if action is option.Beside.TO else "fixed answer"
-        kind = "redirect" if action is option.Beside.REDIRECT else kind
+        kind = "server" if action is option.RouteAction.TO else "fixed answer"
+        kind = "redirect" if action is option.RouteAction.REDIRECT else kind
         raise OptionError(misplaced[0][0], f"has no meaning for a {kind}")
     return entry
 

@@ -21,7 +21,7 @@ class Member:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class EndpointContext:
     """leaving: ids of containers that were sent their stop signal."""
 
     place: container_address.NginxLocation
@@ -29,7 +29,7 @@ class Surroundings:
     report: container_remarks.RemarkCollector
 
 
-def find_endpoints(group: collections.abc.Iterable[Member], around: Surroundings) -> tuple[model.Endpoint, ...]:
+def find_endpoints(group: collections.abc.Iterable[Member], around: EndpointContext) -> tuple[model.Endpoint, ...]:
     """The first container first. One whose health check did not succeed yet only counts while there is no other: its
     application may not be ready, but no other is."""
     ready: list[model.Endpoint] = []
@@ -55,7 +55,7 @@ def is_out_of_reach(container: containers.EngineContainer, place: container_addr
     return isinstance(address, container_remarks.Remark) and address.is_lasting
 
 
-def _find_endpoint(member: Member, around: Surroundings) -> model.Endpoint | None:
+def _find_endpoint(member: Member, around: EndpointContext) -> model.Endpoint | None:
     """None, and reported why, when requests cannot go to the container now."""
     container = member.container
     unready = container_address.find_unready(container, is_leaving=container.id in around.leaving)

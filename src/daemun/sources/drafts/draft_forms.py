@@ -224,7 +224,7 @@ def _lead(value: object) -> str:
     """Where a route leads, in one line."""
     if not isinstance(value, dict):
         return str(value)
-    for kind in option.Beside:
+    for kind in option.RouteAction:
         if kind.value in value:
             word = value[kind.value]
             return str(word) if isinstance(word, str) else f"{kind.value}: {word}"

@@ -163,7 +163,7 @@ class Recorder:
 
 
 def _keep(
-    name: str, masked: secret_masks.Masked | None, names: collections.abc.Mapping[str, str]
+    name: str, masked: secret_masks.MaskedText | None, names: collections.abc.Mapping[str, str]
 ) -> history_entry.KeptFile:
     if masked is None:
         return history_entry.KeptFile(name=name, text=None)

@@ -4,13 +4,13 @@ import collections.abc
 
 from daemun.sources.history import history_entry, secret_masks
 
-MaskedFiles = collections.abc.Mapping[str, secret_masks.Masked | None]
+MaskedFiles = collections.abc.Mapping[str, secret_masks.MaskedText | None]
 MaskAll = collections.abc.Callable[[history_entry.Files], MaskedFiles]
 MOST_COMPARED = 20
 """The newest entries that are compared with files."""
 
 
-def mask_all(files: history_entry.Files) -> dict[str, secret_masks.Masked | None]:
+def mask_all(files: history_entry.Files) -> dict[str, secret_masks.MaskedText | None]:
     return {name: secret_masks.mask(content) for name, content in files.items()}
 
 
@@ -20,10 +20,10 @@ class Masker:
 
     def __init__(self) -> None:
         self._files: history_entry.Files = {}
-        self._masked: dict[str, secret_masks.Masked | None] = {}
+        self._masked: dict[str, secret_masks.MaskedText | None] = {}
         self._sites: dict[str, secret_masks.KnownSites] = {}
 
-    def mask_all(self, files: history_entry.Files) -> dict[str, secret_masks.Masked | None]:
+    def mask_all(self, files: history_entry.Files) -> dict[str, secret_masks.MaskedText | None]:
         self._sites = {name: self._sites.get(name) or secret_masks.KnownSites() for name in files}
         self._masked = {
             name: self._masked[name]

@@ -30,7 +30,7 @@ Replaced = bytes | IncludedLink | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class RestorableFiles:
     """files: as they were. taken: the places of secrets that were other ones then, or may have been: what stands there
     now is taken. missing: the places of those that are nowhere any more, without which the files cannot be written.
     blanks: of those in comments."""
@@ -46,7 +46,7 @@ def find_past(
     present: kept_secrets.MaskedFiles,
     names: collections.abc.Mapping[str, str],
     kept_files: kept_secrets.MaskedFiles = types.MappingProxyType({}),
-) -> Past:
+) -> RestorableFiles:
     """entry: whole. present: the files of now. names: of secrets that are known, as they are written. kept_files: the
     last version that could be applied. Pure."""
     by_name = {name: written for written, name in names.items()}
@@ -73,11 +73,11 @@ def find_past(
         again = secret_masks.mask(files[file.name])
         if not missing and not blanks and (again is None or again.text != file.text):
             missing.append(f"{file.name}: a secret, which is written in another way now")
-    return Past(files=files, taken=tuple(taken), missing=tuple(missing), blanks=tuple(blanks))
+    return RestorableFiles(files=files, taken=tuple(taken), missing=tuple(missing), blanks=tuple(blanks))
 
 
 def find_lost(
-    present: kept_secrets.MaskedFiles, past: Past, mask_all: kept_secrets.MaskAll = kept_secrets.mask_all
+    present: kept_secrets.MaskedFiles, past: RestorableFiles, mask_all: kept_secrets.MaskAll = kept_secrets.mask_all
 ) -> tuple[str, ...]:
     """The places of secrets of now that the files would not hold any more, and that nothing else keeps. Pure."""
     kept = {secret.written for one in mask_all(past.files).values() if one for secret in one.secrets}

@@ -87,7 +87,7 @@ class FoundSecret:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Masked:
+class MaskedText:
     """text: with the place of each secret, in their order."""
 
     text: str
@@ -102,7 +102,7 @@ class KnownSites:
         self.spans: dict[str, tuple[_Span, ...]] = {}
 
 
-def mask(content: bytes, known: KnownSites | None = None) -> Masked | None:
+def mask(content: bytes, known: KnownSites | None = None) -> MaskedText | None:
     """None: what is no YAML, in which secrets cannot be found for sure. known: of the file when it was read before."""
     text = yaml_positions.decode(content, [])
     if text is None:
@@ -117,7 +117,7 @@ def mask(content: bytes, known: KnownSites | None = None) -> Masked | None:
         pieces += [text[end:start], f"{_MARK}{len(secrets)}{_MARK}"]
         secrets.append(FoundSecret(path=path, written=text[start:stop]))
         end = stop
-    return Masked(text="".join([*pieces, text[end:]]), secrets=tuple(secrets))
+    return MaskedText(text="".join([*pieces, text[end:]]), secrets=tuple(secrets))
 
 
 def fill(text: str, written: collections.abc.Sequence[str]) -> str:

@@ -245,10 +245,10 @@ class TrialKeeper:
             (name, None if one is None else one.text) for name, one in masked.items()
         ]
 
-    def _find_past(self, entry: history_entry.HistoryEntry) -> past_files.Past:
+    def _find_past(self, entry: history_entry.HistoryEntry) -> past_files.RestorableFiles:
         held = self.recorder.find_held(entry.number)
         if held is not None:
-            return past_files.Past(files=dict(held))
+            return past_files.RestorableFiles(files=dict(held))
         mask_all, name = kept_secrets.Masker().mask_all, self._main.name
         present = mask_all(yaml_holder.read_all(self._main))
         secrets, kept = self._book.find_secrets(name, mask_all), self._book.read_kept(name, mask_all)
@@ -259,7 +259,7 @@ class TrialKeeper:
             present = yaml_holder.read_all(self._main)
             mask_all = kept_secrets.Masker().mask_all
             masked = mask_all(present)
-            lost = past_files.find_lost(masked, past_files.Past(files=trial.files), mask_all)
+            lost = past_files.find_lost(masked, past_files.RestorableFiles(files=trial.files), mask_all)
             for name, content in present.items():
                 is_lost = masked[name] is None or any(one.startswith(f"{name}: ") for one in lost)
                 if is_lost and trial.files.get(name) != content:

@@ -26,7 +26,7 @@ class WayBack:
     main: pathlib.Path
     entry: history_entry.HistoryEntry
     present: dict[str, bytes]
-    past: past_files.Past
+    past: past_files.RestorableFiles
 
     @property
     def others(self) -> list[str]:

@@ -23,7 +23,7 @@ def list_accounts(chosen: settings.Settings) -> account_port.AccountList:
 
 
 @contextlib.contextmanager
-def adopting(chosen: settings.Settings, *, dry: bool) -> collections.abc.Iterator[adopt.Alone]:
+def adopting(chosen: settings.Settings, *, dry: bool) -> collections.abc.Iterator[adopt.OfflineAdopter]:
     """Takes over what others had, into the store of the next `up`. No daemon can start meanwhile. dry: only report.
 
     Raises: LockHeldError when one is starting; EnvironmentProblemError.
@@ -32,7 +32,9 @@ def adopting(chosen: settings.Settings, *, dry: bool) -> collections.abc.Iterato
     with contextlib.suppress(DaemunError):  # without a file, or with a bad one: for sites to come
         specs = merge.certificate_specs(configuration.read(chosen))
     if dry:
-        yield adopt.Alone(configuration.find_store(chosen) or memory_store.MemoryStore(), specs, clock.SystemClock())
+        yield adopt.OfflineAdopter(
+            configuration.find_store(chosen) or memory_store.MemoryStore(), specs, clock.SystemClock()
+        )
         return
     with instance.held_alone(pathlib.Path(chosen.layout.lock)):
-        yield adopt.Alone(file_store.FileStore(pathlib.Path(chosen.layout.store)), specs, clock.SystemClock())
+        yield adopt.OfflineAdopter(file_store.FileStore(pathlib.Path(chosen.layout.store)), specs, clock.SystemClock())

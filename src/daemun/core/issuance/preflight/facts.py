@@ -11,7 +11,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Here:
+class ThisMachine:
     """This machine and its gate.
 
     addresses: of its interfaces. listens: whether the gate itself listens at port 80, where CAs look.

@@ -6,7 +6,7 @@ from daemun.core.issuance.preflight import facts, preflight_words
 TOPIC = "dns"
 
 
-def judge_names(found: facts.Names, context: facts.OrderContext, here: facts.Here) -> tuple[model.Finding, ...]:
+def judge_names(found: facts.Names, context: facts.OrderContext, here: facts.ThisMachine) -> tuple[model.Finding, ...]:
     """Findings about the records of a name that is proved over HTTP."""
     if not found.addresses:
         return (_judge_absence(found, context, here),)
@@ -23,7 +23,9 @@ def judge_names(found: facts.Names, context: facts.OrderContext, here: facts.Her
     return tuple(findings)
 
 
-def judge_literal(context: facts.OrderContext, address: facts.Address, here: facts.Here) -> tuple[model.Finding, ...]:
+def judge_literal(
+    context: facts.OrderContext, address: facts.Address, here: facts.ThisMachine
+) -> tuple[model.Finding, ...]:
     """Findings about a host that is an address itself."""
     if address in here.addresses:
         return (new_findings.good(TOPIC, "it is an address of this machine", context.host),)
@@ -37,7 +39,7 @@ def judge_literal(context: facts.OrderContext, address: facts.Address, here: fac
     )
 
 
-def _judge_absence(found: facts.Names, context: facts.OrderContext, here: facts.Here) -> model.Finding:
+def _judge_absence(found: facts.Names, context: facts.OrderContext, here: facts.ThisMachine) -> model.Finding:
     if found.failures:
         return new_findings.warns(
             TOPIC,
@@ -54,7 +56,7 @@ def _judge_absence(found: facts.Names, context: facts.OrderContext, here: facts.
 
 
 def _judge_addresses(
-    addresses: tuple[facts.Address, ...], context: facts.OrderContext, here: facts.Here
+    addresses: tuple[facts.Address, ...], context: facts.OrderContext, here: facts.ThisMachine
 ) -> model.Finding:
     private = [address for address in addresses if not address.is_global]
     if context.is_public and private:

@@ -43,7 +43,7 @@ _CURES_HERE = {
 
 
 def judge_visits(
-    visits: collections.abc.Sequence[facts.PreflightVisit], context: facts.OrderContext, here: facts.Here
+    visits: collections.abc.Sequence[facts.PreflightVisit], context: facts.OrderContext, here: facts.ThisMachine
 ) -> tuple[model.Finding, ...]:
     """Findings about the addresses of a name (or the address that a host is), each of which was visited."""
     reached = [visit.address for visit in visits if visit.reach is facts.Reach.HERE]
@@ -67,7 +67,7 @@ def _good(reached: list[facts.Address], context: facts.OrderContext) -> model.Fi
     return new_findings.good(TOPIC, f"port 80 of {preflight_words.joined(reached)} leads to this daemun", context.host)
 
 
-def _fails_for_sure(visit: facts.PreflightVisit, here: facts.Here) -> bool:
+def _fails_for_sure(visit: facts.PreflightVisit, here: facts.ThisMachine) -> bool:
     """It is this machine's own address, and its port 80 is closed though daemun has port 80 of another one: nobody
     forwards it then."""
     is_own = visit.address in here.addresses and visit.address.is_global
@@ -75,7 +75,7 @@ def _fails_for_sure(visit: facts.PreflightVisit, here: facts.Here) -> bool:
 
 
 def _judge_stale(
-    visit: facts.PreflightVisit, reached: list[facts.Address], context: facts.OrderContext, here: facts.Here
+    visit: facts.PreflightVisit, reached: list[facts.Address], context: facts.OrderContext, here: facts.ThisMachine
 ) -> model.Finding:
     """Some addresses lead here and this one does not. CAs try IPv6 first, and each of their places may choose anew."""
     is_v6 = visit.address.version == 6
@@ -98,7 +98,7 @@ def _cause(visit: facts.PreflightVisit) -> str:
     return _CAUSES[visit.reach].format(where=where, address=visit.address, detail=visit.detail)
 
 
-def _cure(visit: facts.PreflightVisit, here: facts.Here) -> str:
+def _cure(visit: facts.PreflightVisit, here: facts.ThisMachine) -> str:
     if visit.address in here.addresses:
         return _CURES_HERE.get(visit.reach, _CURE_HERE)
     point_here = f"let the name point to {preflight_words.this_machine(here)}"

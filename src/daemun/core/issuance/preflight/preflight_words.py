@@ -19,7 +19,7 @@ def joined(items: collections.abc.Iterable[object]) -> str:
     return words.listed(map(str, items), last="and")
 
 
-def this_machine(here: facts.Here) -> str:
+def this_machine(here: facts.ThisMachine) -> str:
     """ "this machine", with addresses of it that the internet could know. A router's it does not know."""
     shown = here.public[:_MOST_SHOWN]
     return f"this machine ({joined(shown)})" if shown else "this machine's public address"
