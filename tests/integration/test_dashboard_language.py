@@ -4,14 +4,15 @@ import httpx
 import pytest
 from starlette import applications
 
-from daemun.dashboard import form_body, page_texts
+from daemun.dashboard import api_client, form_body, page_texts, pages_app
 from daemun.dashboard.pages import language_pages
 
-_TYPE = {"Content-Type": "application/x-www-form-urlencoded"}
+_TYPE = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "https://daemun.localhost"}
 
 
 async def _send(body: str | bytes, **headers: str) -> httpx.Response:
-    app = httpx.ASGITransport(app=applications.Starlette(routes=language_pages.routes(None)))
+    pages = pages_app.PagesApp(api_client.ApiClient("nowhere"))
+    app = httpx.ASGITransport(app=applications.Starlette(routes=language_pages.routes(pages)))
     async with httpx.AsyncClient(transport=app, base_url="https://daemun.localhost", timeout=60) as client:
         return await client.post("/language", content=body, headers=_TYPE | headers)
 
@@ -38,4 +39,10 @@ async def test_anything_else_sets_nothing_and_leads_home(body: str | bytes) -> N
 
 async def test_other_kinds_of_bodies_are_no_forms() -> None:
     answer = await _send('{"language": "ko"}', **{"Content-Type": "application/json"})
+    assert "set-cookie" not in answer.headers
+
+
+async def test_a_page_of_another_host_sets_nothing() -> None:
+    answer = await _send("language=ko&back=/sites", Origin="https://a.test")
+    assert answer.status_code == 403
     assert "set-cookie" not in answer.headers

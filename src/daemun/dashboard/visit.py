@@ -8,21 +8,20 @@ import typing
 import urllib.parse
 
 import jinja2
-from starlette import datastructures, requests, responses
+from starlette import requests, responses
 
-from daemun.dashboard import api_client, page_environment, page_frame, page_messages, page_texts
+from daemun.dashboard import api_client, form_body, page_environment, page_frame, page_messages, page_texts
 
 SESSION_COOKIE = "__Host-daemun-dashboard"
 LOGIN_COOKIE = "__Host-daemun-session"
 """Of the sign-in, on this host (`core.render.login_locations`)."""
 _LONGEST_COOKIE, _LONGEST_AGENT = 200, 300
-_MOST_FORM_FIELDS = 1000
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Visit:
     """request: as it came. language: of the answer. nonce: of its scripts. me: what the API knows of who looks; {}
-    before the sign-in."""
+    before the sign-in. read_pairs: of the form, once it was read."""
 
     request: requests.Request
     client: api_client.ApiClient
@@ -32,6 +31,7 @@ class Visit:
     nonce: str
     credentials: api_client.VisitorCredentials
     me: dict[str, typing.Any]
+    read_pairs: list[tuple[str, str]] | None = None
 
     # --- the API -----------------------------------------------------------------------------------------------
 
@@ -86,14 +86,19 @@ class Visit:
     def query(self, name: str, default: str = "") -> str:
         return self.request.query_params.get(name, default)
 
-    async def form(self) -> datastructures.FormData:
-        """Texts alone; files are no part of any form here."""
-        return await self.request.form(max_files=0, max_fields=_MOST_FORM_FIELDS)
+    async def form(self) -> dict[str, str]:
+        """Of fields with one name the last; empty when the body is none, or too large."""
+        return dict(await self.pairs())
+
+    async def pairs(self) -> list[tuple[str, str]]:
+        """The same with every field, in the order of the page."""
+        if self.read_pairs is None:
+            self.read_pairs = await form_body.read_pairs(self.request)
+        return self.read_pairs
 
     async def field(self, name: str) -> str:
         """A text of the form; "" when it is missing."""
-        value = (await self.form()).get(name, "")
-        return value if isinstance(value, str) else ""
+        return (await self.form()).get(name, "")
 
     # --- answers -----------------------------------------------------------------------------------------------
 
@@ -133,7 +138,7 @@ class Visit:
         """To another page, after a change. path: on this host, with its query. message: at its head."""
         if message is not None:
             path = self.messages.add(path, message, self._key())
-        return responses.RedirectResponse(local_path(path), status_code=303)
+        return responses.RedirectResponse(form_body.local_path(path), status_code=303)
 
     def text(self, key: str, **values: object) -> str:
         return page_texts.Texts(self.language)(key, **values)
@@ -163,13 +168,6 @@ def _plain(text: str) -> str:
 
 def draw_nonce() -> str:
     return secrets.token_urlsafe(18)
-
-
-def local_path(path: str) -> str:
-    """The same when it leads to a page of this host, else "/"."""
-    is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    found = urllib.parse.urlsplit(path) if is_local else None
-    return path if found is not None and not found.scheme and not found.netloc and "\\" not in path else "/"
 
 
 def _own_path(request: requests.Request) -> str:

@@ -7,9 +7,8 @@ that look at links beforehand use none up.
 from starlette import responses, routing
 
 from daemun.core.access import dashboard_site
-from daemun.dashboard import api_client, page_frame, page_texts, pages_app, visit
+from daemun.dashboard import api_client, form_body, page_frame, pages_app, visit
 
-_YEAR_S = 365 * 86400
 _LONGEST_LINK = 1000
 
 
@@ -19,19 +18,18 @@ def routes(pages: pages_app.PagesApp) -> list[routing.Route]:
         pages.page(pages_app.SIGN_IN, enter, method="POST", is_open=True),
         pages.page(dashboard_site.SIGNED_IN_PATH, come_back, is_open=True),
         pages.page("/sign-out", leave, method="POST", is_open=True),
-        pages.page("/language", choose_language, method="POST", is_open=True),
     ]
 
 
 async def show(one: visit.Visit) -> responses.Response:
-    there = visit.local_path(one.query("next", "/"))
+    there = form_body.local_path(one.query("next", "/"))
     if one.me:
         return one.go_to(there)
     return await _form(one, there)
 
 
 async def enter(one: visit.Visit) -> responses.Response:
-    there = visit.local_path(await one.field("next") or "/")
+    there = form_body.local_path(await one.field("next") or "/")
     try:
         found = await one.send("POST", "sign-in", body={"link": (await one.field("link")).strip()[:_LONGEST_LINK]})
     except api_client.ApiError as error:
@@ -76,12 +74,4 @@ async def leave(one: visit.Visit) -> responses.Response:
     answer = one.go_to(pages_app.SIGN_IN, done)
     for name in (visit.SESSION_COOKIE, visit.LOGIN_COOKIE):
         answer.delete_cookie(name, secure=True, httponly=True, samesite="lax")
-    return answer
-
-
-async def choose_language(one: visit.Visit) -> responses.Response:
-    answer = one.go_to(visit.local_path(await one.field("back") or "/"))
-    language = await one.field("language")
-    if language in page_texts.LANGUAGES:
-        answer.set_cookie(page_texts.COOKIE, language, max_age=_YEAR_S, secure=True, httponly=True, samesite="lax")
     return answer
