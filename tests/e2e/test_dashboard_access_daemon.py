@@ -4,8 +4,10 @@ import json
 import pathlib
 import typing
 
+import httpx
 import pytest
 
+from tests.support import clients
 from tests.support import daemon as daemon_support
 
 pytestmark = pytest.mark.nginx
@@ -20,6 +22,23 @@ def show(daemon: Run, *words: str) -> dict[str, typing.Any]:
 
 def problems(daemon: Run) -> str:
     return json.dumps(daemon.look()["problems"])
+
+
+FROM_ELSEWHERE = {"name": "z", "role": "own", "networks": ["192.0.2.0/24"]}
+
+
+class Api:
+    def __init__(self, daemon: Run) -> None:
+        self._gate = daemon.gate
+
+    def send(
+        self, method: str, path: str, body: typing.Any = None, *, credential: str = "", agent: str = "x", **headers: str
+    ) -> httpx.Response:
+        sent = {"User-Agent": agent, **headers}
+        if credential:
+            sent["Authorization"] = f"Bearer {credential}"
+        with clients.client(self._gate) as client:
+            return client.request(method, f"https://daemun.localhost/api/v1{path}", json=body, headers=sent)
 
 
 def test_from_a_damaged_file_to_the_last_token(daemon: Run) -> None:
@@ -45,16 +64,39 @@ def test_from_a_damaged_file_to_the_last_token(daemon: Run) -> None:
     (listed,) = show(daemon, "dashboard", "tokens")["tokens"]
     assert (listed["name"], listed["role"], listed["networks"]) == ("deploy", "change", ["192.0.2.0/24"])
     daemon.cli_good("dashboard", "tokens", "rm", "deploy")
-    noted = [(one["summary"], one["target"]) for one in show(daemon, "audit")["entries"]]
+    noted = [(one["summary"], one["target"], one["how"]) for one in show(daemon, "audit")["entries"]]
     assert noted == [
-        ("Withdraw a token of the API", "deploy"),
-        ("Make a link to the dashboard", ""),
-        ("Make a link to the dashboard", ""),
-        ("Make a token of the API", "deploy"),
+        ("Withdraw a token of the API", "deploy", "command"),
+        ("Make a link to the dashboard", "", "command"),
+        ("Make a link to the dashboard", "", "command"),
+        ("Make a token of the API", "deploy", "command"),
     ]
+    # By the API as programs and browsers reach it: the link outlived the daemon that made it.
+    api = Api(daemon)
+    secret = second.partition("#")[2]
+    assert api.send("GET", f"/sign-in?link={secret}").status_code == 200, "a look uses nothing up"
+    assert api.send("POST", "/sign-in", {"link": first}).status_code == 401
+    begun = api.send("POST", "/sign-in", {"link": second}, agent="Firefox")
+    session = begun.json()["session"]
+    assert begun.status_code == 200 and api.send("POST", "/sign-in", {"link": secret}).status_code == 401
+    me = api.send("GET", "/me", credential=session).json()
+    assert (me["role"], me["how"]) == ("own", "link")
+    (row,) = show(daemon, "dashboard", "sessions")["sessions"]
+    assert (row["agent"], row["address"]) == ("Firefox", "127.0.0.1")
+    token = api.send("POST", "/operators/tokens", {"name": "x", "role": "look"}, credential=session).json()["token"]
+    assert api.send("GET", "/audit", credential=token).json()["total"] >= 6
+    assert api.send("POST", "/operators/tokens", {"name": "y", "role": "look"}, credential=token).status_code == 403
+    assert api.send("GET", "/people", credential=session).json()["rows"] == []
+    assert api.send("GET", "/audit").status_code == 401
+    # Nobody names an address, or a session of the sign-in, in a header of the own.
+    elsewhere = api.send("POST", "/operators/tokens", FROM_ELSEWHERE, credential=session).json()["token"]
+    spoofed = {"X-Real-IP": "192.0.2.7", "X-Forwarded-For": "192.0.2.7", "X-Daemun-Login": "x" * 43}
+    assert api.send("GET", "/audit", credential=elsewhere, **spoofed).status_code == 401
+    assert api.send("POST", "/sign-out", credential=session).json()["ended"] == 1
+    assert api.send("GET", "/me", credential=session).status_code == 401
     kept = [path for path in pathlib.Path(daemon.state).rglob("*") if path.is_file()]
     everything = daemon.log_text() + "".join(path.read_text(errors="replace") for path in kept)
-    secrets = [made["token"], first.partition("#")[2], second.partition("#")[2]]
+    secrets = [made["token"], first.partition("#")[2], session, token, elsewhere]
     assert not any(one in everything for one in secrets)
-    written = (folder / "tokens.json", folder / "link.json", pathlib.Path(daemon.state, "logs/audit.log"))
+    written = (folder / "tokens.json", folder / "sessions.json", pathlib.Path(daemon.state, "logs/audit.log"))
     assert {path.stat().st_mode & 0o77 for path in written} == {0}

@@ -32,10 +32,10 @@ def _write(url: str) -> str:
         '<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
         f'<meta http-equiv="refresh" content="0; url={address}"><a href="{address}">daemun</a>\n'
     )
+    folder = os.environ.get("XDG_RUNTIME_DIR", "")
+    folder = folder if pathlib.Path(folder or "/none").is_dir() else tempfile.gettempdir()
     try:
-        descriptor, path = tempfile.mkstemp(
-            prefix="daemun-dashboard-", suffix=".html", dir=os.environ.get("XDG_RUNTIME_DIR")
-        )
+        descriptor, path = tempfile.mkstemp(prefix="daemun-dashboard-", suffix=".html", dir=folder)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:

@@ -10,6 +10,7 @@ import daemun
 from daemun import settings
 from daemun.control import gate
 from daemun.core import layout, model
+from daemun.core.access import login_url
 from daemun.core.options import dashboard_option
 from daemun.dashboard import dashboard_keeper
 from daemun.operators import operators
@@ -91,12 +92,14 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         edit_endpoints,
         operator_endpoints,
         overview_endpoints,
+        people_endpoints,
         sign_in_endpoints,
     )
-    from daemun.wiring import site_parts, target_tries  # noqa: PLC0415
+    from daemun.wiring import people, site_parts, target_tries  # noqa: PLC0415
 
     front = parts.gate
     tries = target_tries.TargetTries(lambda: None if front.last is None else front.last.desired, lambda: parts.account)
+    users = people.LoginPeople(parts.settings, lambda: _find_sign_in(front))
     return (
         *sign_in_endpoints.endpoints(
             parts.operators,
@@ -111,7 +114,14 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         *container_endpoints.endpoints(front),
         *ban_endpoints.endpoints(front),
         *operator_endpoints.endpoints(parts.operators),
+        *people_endpoints.endpoints(users, users, parts.operators),
     )
+
+
+def _find_sign_in(front: gate.Gate) -> str | None:
+    """The URL of the page of the sign-in, without a path."""
+    last = front.last
+    return None if last is None else login_url.find_url(last.desired.globals)
 
 
 def _has_login(front: gate.Gate) -> bool:
