@@ -121,11 +121,11 @@ def measure_caddy(task: Task) -> Measured:
 def measure_certbot(task: Task) -> Measured:
     program = contestants.program("certbot", "certbot")
     folders = [f"--{name}-dir={task.folder / name}" for name in ("config", "work", "logs")]
-    usual = ["--standalone", "--non-interactive", "--agree-tos", "--register-unsafely-without-email", "--quiet"]
+    flags = ["--standalone", "--non-interactive", "--agree-tos", "--register-unsafely-without-email", "--quiet"]
     environment = {**os.environ, "REQUESTS_CA_BUNDLE": str(task.ca.ca_file)}
     began_s, before = time.monotonic(), os.times()
     for name in task.names:
-        command = [program, "certonly", *usual, *folders, f"--server={task.ca.directory}", f"--domain={name}"]
+        command = [program, "certonly", *flags, *folders, f"--server={task.ca.directory}", f"--domain={name}"]
         subprocess.run([*command, f"--http-01-port={task.http}"], check=True, env=environment)
     after = os.times()
     cpu_s = after.children_user - before.children_user + after.children_system - before.children_system

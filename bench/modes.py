@@ -54,9 +54,9 @@ def _take_out_what_is_shared(
         for name, series in seen.items():
             for one, value in zip(series, left[name], strict=True):
                 cells.setdefault(one.cell, []).append(value)
-        usual = {cell: statistics.median(values) for cell, values in cells.items()}
+        default = {cell: statistics.median(values) for cell, values in cells.items()}
         for name, series in seen.items():
-            lower = [value - usual[one.cell] for one, value in zip(series, left[name], strict=True)]
+            lower = [value - default[one.cell] for one, value in zip(series, left[name], strict=True)]
             groups: dict[str, list[float]] = {}
             for one, value in zip(series, lower, strict=True):
                 groups.setdefault(one.group, []).append(value)

@@ -33,9 +33,9 @@ def rows(entry: type[yaml_entry.YamlEntry], level: option.Level | None) -> colle
             one = None  # another key of the same name
         for key, doc in _docs(name, field.metadata, one):
             further = () if level is None or one is None else _FURTHER[level]
-            usual = next((words for wider, words in further if one and wider in one.levels), doc.usual)
+            default = next((words for wider, words in further if one and wider in one.levels), doc.default)
             beside = [_beside(name, one)] if level is option.Level.ROUTE else []
-            cells = [f"`{key}`", *beside, doc.kind, usual, doc.meaning]
+            cells = [f"`{key}`", *beside, doc.kind, default, doc.meaning]
             yield "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
 
 

@@ -12,7 +12,7 @@ import gc
 LONGEST_S = 5.0
 """For so long none is sought at most: what takes longer waits for something, and others work meanwhile."""
 
-_USUAL = gc.get_threshold()
+_DEFAULT = gc.get_threshold()
 _SELDOM = 50_000
 
 
@@ -24,7 +24,7 @@ def seek_seldom() -> None:
 def seek() -> None:
     """In a program that stays; not among what there is already."""
     spare()
-    gc.set_threshold(*_USUAL)
+    gc.set_threshold(*_DEFAULT)
 
 
 def give_back() -> None:

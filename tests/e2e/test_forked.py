@@ -38,11 +38,11 @@ def daemon() -> collections.abc.Iterator[Daemon]:
 )
 def test_a_command(daemon: Daemon, arguments: tuple[str, ...]) -> None:
     command = daemon.command(*arguments)
-    usual = subprocess.run(
+    default = subprocess.run(
         command, env=daemon.environment, cwd=daemon.root, capture_output=True, text=True, check=False, timeout=60
     )
     found = forked.run(command, environment=daemon.environment, folder=daemon.root, within_s=60)
-    assert (found.returncode, found.stdout, found.stderr) == (usual.returncode, usual.stdout, usual.stderr)
+    assert (found.returncode, found.stdout, found.stderr) == (default.returncode, default.stdout, default.stderr)
 
 
 @pytest.mark.skipif(
@@ -98,11 +98,11 @@ def test_a_reader_that_is_gone(daemon: Daemon) -> None:
         stderr=subprocess.PIPE,
         env=daemon.environment,
         cwd=daemon.root,
-    ) as usual:
-        assert usual.stdout is not None
-        usual.stdout.close()
-        assert usual.stderr is not None
-        assert (process.wait(60), complaint) == (usual.wait(60), usual.stderr.read())
+    ) as default:
+        assert default.stdout is not None
+        default.stdout.close()
+        assert default.stderr is not None
+        assert (process.wait(60), complaint) == (default.wait(60), default.stderr.read())
 
 
 def read_facts(daemon: Daemon) -> dict[str, object]:

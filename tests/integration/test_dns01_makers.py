@@ -69,9 +69,9 @@ def test_a_provider_with_dynamic_update() -> None:
 def test_a_provider_that_refuses_says_what_to_do(
     provider: powerdns.PowerDns, name: str, changed: dict[str, str], record: txt_records.Record, told: str
 ) -> None:
-    usual = {"pdns_server": provider.api, "auth_token": provider.token} if name == "powerdns" else {}
+    default = {"pdns_server": provider.api, "auth_token": provider.token} if name == "powerdns" else {}
     with pytest.raises((errors.RetryableError, errors.ConfigError)) as caught:
-        by_lexicon.Lexicon(name, {**usual, **changed}).create(record)
+        by_lexicon.Lexicon(name, {**default, **changed}).create(record)
     assert told in str(caught.value)
     assert provider.token not in str(caught.value)
     assert "not-the-token" not in str(caught.value)

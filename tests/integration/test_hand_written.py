@@ -467,7 +467,7 @@ def test_h3_names_within_conditions(one: echo.EchoServer, two: echo.EchoServer) 
         for path in ("/both/x", "/in/x"):
             _until_said(running, f"https://if.test{path}")
         answer = daemon.wait_for(lambda: _found(running, "https://if.test/both/x", {"X-A": "1"}), "an answer of app")
-        usual = {path: said(fetch(running, f"https://if.test{path}")) for path in paths}
+        default = {path: said(fetch(running, f"https://if.test{path}")) for path in paths}
         other_way = {path: said(fetch(running, f"https://if.test{path}", headers={"X-A": "1"})) for path in paths}
         whole = said(fetch(running, "https://if.test/whole/a%2Fb?c", headers={"X-A": "1"}))
         methods = [said(fetch(running, "https://if.test/method/", method)) for method in ("GET", "POST")]
@@ -477,9 +477,9 @@ def test_h3_names_within_conditions(one: echo.EchoServer, two: echo.EchoServer) 
             for headers in ({}, {"X-A": "1"})
         ]
     assert answer.path == "/both/x"
-    assert {one.server for one in usual.values()} == {"one"}
+    assert {one.server for one in default.values()} == {"one"}
     assert {one.server for one in other_way.values()} == {"two"}
-    hosts = {path: (usual[path].headers["host"], other_way[path].headers["host"]) for path in paths}
+    hosts = {path: (default[path].headers["host"], other_way[path].headers["host"]) for path in paths}
     assert hosts == {
         "/plain/": ("if.test", "if.test"),
         "/in/": ("if.test", "if.test"),

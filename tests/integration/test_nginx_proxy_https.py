@@ -96,12 +96,12 @@ def test_the_method_of_all_hosts(one: echo.EchoServer, method: str, http: int, i
 @pytest.mark.shows(gate="ENABLE_HTTP_ON_MISSING_CERT", container="ENABLE_HTTP_ON_MISSING_CERT")
 def test_a_host_without_a_certificate(one: echo.EchoServer) -> None:
     strict = {"ENABLE_HTTP_ON_MISSING_CERT": "false"}
-    usual = container(one, "usual", VIRTUAL_HOST="usual.test")
-    with gate(usual, container(one, "own", VIRTUAL_HOST="own.test", **strict)) as found:
+    default = container(one, "usual", VIRTUAL_HOST="usual.test")
+    with gate(default, container(one, "own", VIRTUAL_HOST="own.test", **strict)) as found:
         assert found.said("http://usual.test/").server == "one"
         assert found.ask("http://own.test/").status_code == 301
         assert found.said("https://own.test/").server == "one"
-    with gate(usual, environ=strict) as found:
+    with gate(default, environ=strict) as found:
         assert found.ask("http://usual.test/").status_code == 301
 
 

@@ -350,11 +350,11 @@ def test_containers_that_speak_cgi(protocol: str, handler: type[responders.FastC
     with responders.responder(handler) as place:
         port = int(place.rpartition(":")[2])
         with gate(speaking("usual", port), speaking("own", port, VIRTUAL_ROOT="/srv/app")) as found:
-            usual = _parameters(found, "http://usual.test/x.php?y=1")
+            default = _parameters(found, "http://usual.test/x.php?y=1")
             own = _parameters(found, "http://own.test/x.php")
 
-    assert (usual["DOCUMENT_ROOT"], own["DOCUMENT_ROOT"]) == ("/var/www/public", "/srv/app")
-    assert (usual["REQUEST_URI"], usual["HTTP_X_FORWARDED_PROTO"]) == ("/x.php?y=1", "http")
+    assert (default["DOCUMENT_ROOT"], own["DOCUMENT_ROOT"]) == ("/var/www/public", "/srv/app")
+    assert (default["REQUEST_URI"], default["HTTP_X_FORWARDED_PROTO"]) == ("/x.php?y=1", "http")
     if protocol == "fastcgi":
         assert own["SCRIPT_FILENAME"] == "/srv/app/x.php"
 

@@ -93,8 +93,8 @@ async def test_roots_that_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
         retired.append(client)
 
     monkeypatch.setattr(provider_requests.ProviderClient, "retire", retire)
-    usual = provider_requests.ProviderClient(provider_requests.make_trust())
-    providers = provider_sign_in.ProviderSignIn(typing.cast(login_judge.LoginJudge, None), usual, time.time)
+    default = provider_requests.ProviderClient(provider_requests.make_trust())
+    providers = provider_sign_in.ProviderSignIn(typing.cast(login_judge.LoginJudge, None), default, time.time)
     providers.set_policies([HOST])
     for number in range(3):
         await providers.set_secrets({PROVIDER.key: ClientSecret("s", make_root())})
@@ -110,7 +110,7 @@ async def test_roots_that_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert providers._connections == before
     await providers.set_secrets({PROVIDER.key: ClientSecret("s")})
     assert len(retired) == 3
-    assert usual not in retired
+    assert default not in retired
 
 
 # --- sessions ------------------------------------------------------------------------------------------------------

@@ -188,12 +188,12 @@ def test_a_server_gets_no_header_of_a_visitor_but_harmless_ones(
     """Whatever names a program has for its keys: what is kept is what a stranger could have got."""
     url = _new("/languages/unknown")
     own = {"X-Program-Pass": "owner-secret", "X-Forwarded-Something": "/evil", "Referer": "https://a.test/?key=1"}
-    usual = {"Accept": "text/html", "Accept-Language": "ko", "User-Agent": "Browser/1", "X-Shape": "a"}
-    assert gate.ask("GET", url, headers=own | usual).headers["X-Cache"] == "MISS"
-    assert gate.ask("GET", url, headers=usual).headers["X-Cache"] == "HIT"
+    default = {"Accept": "text/html", "Accept-Language": "ko", "User-Agent": "Browser/1", "X-Shape": "a"}
+    assert gate.ask("GET", url, headers=own | default).headers["X-Cache"] == "MISS"
+    assert gate.ask("GET", url, headers=default).headers["X-Cache"] == "HIT"
     (received,) = server.find(url.removeprefix("https://kept.test"))
     assert not {name.lower() for name in own} & received.headers.keys()
-    assert {name: received.headers.get(name.lower()) for name in usual} == usual
+    assert {name: received.headers.get(name.lower()) for name in default} == default
     # Outside the cache nothing is withheld.
     last = _new("/off/unknown")
     assert gate.ask("GET", last, headers=own).status_code == 200

@@ -19,7 +19,7 @@ from tests.support.sites import proxy, route, site
 pytestmark = pytest.mark.nginx
 
 HSTS = "max-age=31536000"
-USUAL = {
+STANDARD = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "strict-origin-when-cross-origin",
@@ -32,7 +32,7 @@ STRICT = (
     "Permissions-Policy",
 )
 PROMISE = "Strict-Transport-Security"
-EVERY = (PROMISE, *USUAL, *STRICT, "X-Robots-Tag")
+EVERY = (PROMISE, *STANDARD, *STRICT, "X-Robots-Tag")
 ON, OFF, FULL = SecurityHeaders.ON, SecurityHeaders.OFF, SecurityHeaders.STRICT
 
 
@@ -91,7 +91,7 @@ def _each(**values: str) -> dict[str, list[str]]:
     return {name.replace("_", "-"): [value] for name, value in values.items()}
 
 
-FULLY = {PROMISE: [HSTS], **{name: [value] for name, value in USUAL.items()}}
+FULLY = {PROMISE: [HSTS], **{name: [value] for name, value in STANDARD.items()}}
 
 
 @pytest.mark.parametrize("is_http2", [False, True])
@@ -174,7 +174,7 @@ def test_hsts_of_the_site_counts(gate: rendered.Running) -> None:
 @pytest.mark.parametrize("url", ["http://both.test/", "https://both.test/", "https://app.localhost/"])
 def test_https_is_promised_only_where_nothing_can_break(gate: rendered.Running, url: str) -> None:
     """`http: serve` is the owner's word that plain HTTP is used; on localhost it would hold for all ports."""
-    assert _seen(gate.get(url)) == {name: [value] for name, value in USUAL.items()}
+    assert _seen(gate.get(url)) == {name: [value] for name, value in STANDARD.items()}
 
 
 def test_nothing_where_it_is_off(gate: rendered.Running) -> None:

@@ -60,7 +60,9 @@ class Popen(subprocess.Popen[typing.Any]):
             start(self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, *rest)
             return
         its_input, _, _, its_output, _, its_errors = pipes
-        streams = [given if given != -1 else usual for usual, given in enumerate((its_input, its_output, its_errors))]
+        streams = [
+            given if given != -1 else default for default, given in enumerate((its_input, its_output, its_errors))
+        ]
         self.pid = server.start(args, environment, str(cwd or pathlib.Path.cwd()), streams)
         inner._child_created = True
         inner._close_pipe_fds(*pipes)
@@ -153,8 +155,8 @@ def is_cloned(arguments: collections.abc.Sequence[str], environment: dict[str, s
 
 def _find_server(arguments: collections.abc.Sequence[str], environment: dict[str, str]) -> _Server | None:
     """None: the command has to be started as usual."""
-    is_usual = tuple(arguments[:3]) == PROGRAM and sum(map(len, arguments)) < fork_server.ROOM_BYTES // 8
-    if not is_usual or platform.machine() != "x86_64" or os.environ.get("DAEMUN_TEST_DEEP"):
+    is_default = tuple(arguments[:3]) == PROGRAM and sum(map(len, arguments)) < fork_server.ROOM_BYTES // 8
+    if not is_default or platform.machine() != "x86_64" or os.environ.get("DAEMUN_TEST_DEEP"):
         return None
     if not is_as_at_first():  # of a test in a network of its own
         return None

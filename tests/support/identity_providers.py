@@ -189,7 +189,7 @@ def pretender(context: ssl.SSLContext | None = None) -> collections.abc.Iterator
             length = int(self.headers.get("Content-Length") or 0)
             form = dict(urllib.parse.parse_qsl(self.rfile.read(length).decode()))
             found.requests.append((path, form, dict(self.headers)))
-            (found.answers.get(path) or usual.get(path, answer_with(404, {})))(self)
+            (found.answers.get(path) or default.get(path, answer_with(404, {})))(self)
 
         do_POST = do_GET  # noqa: N815
 
@@ -208,7 +208,7 @@ def pretender(context: ssl.SSLContext | None = None) -> collections.abc.Iterator
         server.socket = context.wrap_socket(server.socket, server_side=True)
     scheme, host = ("http", "127.0.0.1") if context is None else ("https", "localhost")
     found = Pretender(issuer=f"{scheme}://{host}:{server.server_port}")
-    usual = {
+    default = {
         "/.well-known/openid-configuration": show(found.find_metadata),
         "/jwks": show(lambda: {"keys": found.keys}),
         "/token": show(lambda: {"access_token": "a", "token_type": "Bearer", "id_token": found.make_token()}),

@@ -24,9 +24,9 @@ def rules(text: str) -> alerting_forms.Rules:
 
 
 def test_rules() -> None:
-    usual = alerting_forms.Rules()
-    assert read("")[0] is not None and rules("{}") == usual
-    assert rules("{sites: true, disk: true, changes: true, old_workers: true, nginx: true}") == usual
+    default = alerting_forms.Rules()
+    assert read("")[0] is not None and rules("{}") == default
+    assert rules("{sites: true, disk: true, changes: true, old_workers: true, nginx: true}") == default
     off = rules("{certificates: false, sites: false, disk: false, changes: false, old_workers: false, nginx: false}")
     assert not any((off.certificates, off.sites_s, off.disk, off.changes_s, off.nginx)) and off.old_workers is None
     found = rules("{sites: 10m, disk: 2g, changes: 90s, old_workers: 12, nginx: low, bans: 30}")
@@ -35,7 +35,7 @@ def test_rules() -> None:
     assert found.nginx is alerting_forms.AlertSeverity.LOW
     assert rules("{errors: 5%}").errors_percent == 5 and rules("{errors: false}").errors_percent is None
     assert rules("{disk: 10%}").disk == alerting_forms.FreeSpace(percent=10)
-    assert (usual.bans, rules("{bans: true}").bans) == (None, 20)
+    assert (default.bans, rules("{bans: true}").bans) == (None, 20)
 
 
 def test_quiet_hours() -> None:

@@ -122,8 +122,8 @@ def found_certificate(*names: str, directory: str) -> found_items.FoundCertifica
 
 
 def practice(name: str, **values: object) -> found_items.Practice:
-    usual = found_items.Practice(place=name, names=(name,), directory=model.LETS_ENCRYPT, method="webroot")
-    return dataclasses.replace(usual, **values)  # type: ignore[arg-type]
+    default = found_items.Practice(place=name, names=(name,), directory=model.LETS_ENCRYPT, method="webroot")
+    return dataclasses.replace(default, **values)  # type: ignore[arg-type]
 
 
 def read_back(lines: list[str], folder: pathlib.Path) -> model.Snapshot:

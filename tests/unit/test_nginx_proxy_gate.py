@@ -58,8 +58,8 @@ def test_what_the_file_says_stays() -> None:
 
 
 def test_the_file_may_say_one_part_and_the_environment_another() -> None:
-    (usual,) = model.Acme().authorities
-    private = dataclasses.replace(usual, ca_file="/root.pem")
+    (default,) = model.Acme().authorities
+    private = dataclasses.replace(default, ca_file="/root.pem")
     own = model.Globals(
         acme=model.Acme(authorities=(private,)),
         options=catalogue.values(logs_option.OPTION.set(logs_option.Logs(keep=3))),

@@ -184,7 +184,7 @@ def test_http2_is_laid_open_where_it_is_on(configuration: str, expected: bool) -
 
 def test_what_is_usual_is_in_the_configuration_of_every_gate() -> None:
     golden = (pathlib.Path(__file__).parent / "golden" / "chat.conf").read_bytes()
-    assert nginx_weaknesses.find_conditions(nginx_weaknesses.USUAL, [golden]) == nginx_weaknesses.USUAL
+    assert nginx_weaknesses.find_conditions(nginx_weaknesses.ALWAYS_USED, [golden]) == nginx_weaknesses.ALWAYS_USED
 
 
 @pytest.mark.parametrize("advisory", nginx_weaknesses.read_advisories(), ids=lambda advisory: advisory.cve)

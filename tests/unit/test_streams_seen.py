@@ -26,7 +26,7 @@ def only(stream: str) -> streams_option.NamedStream:
 
 
 def status(look: model.StreamLook | None = None, **values: object) -> model.StreamStatus:
-    usual: dict[str, object] = {
+    default: dict[str, object] = {
         "name": "mqtt",
         "origin": model.Origin(source="file", place="daemun.yaml:3:3"),
         "protocol": "tcp",
@@ -37,7 +37,7 @@ def status(look: model.StreamLook | None = None, **values: object) -> model.Stre
         "state": model.SiteState.LIVE,
         "look": look,
     }
-    return model.StreamStatus(**(usual | values))  # type: ignore[arg-type]
+    return model.StreamStatus(**(default | values))  # type: ignore[arg-type]
 
 
 def test_servers_over_tcp_are_tried_as_nginx_reaches_them() -> None:

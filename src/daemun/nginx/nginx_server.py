@@ -329,14 +329,14 @@ class NginxServer(nginx_port.ReverseProxy, nginx_port.Succession):
     def _choose_confirm_socket(self) -> None:
         """The one that is there. When it was deleted under an nginx that runs, the other one: nginx keeps what it
         listens on across reloads, and makes no new file for it."""
-        usual, other = self._layout.confirm_sockets
-        existing = [path for path in (usual, other) if pathlib.Path(path).exists()]
+        default, other = self._layout.confirm_sockets
+        existing = [path for path in (default, other) if pathlib.Path(path).exists()]
         if existing:
             self._confirm_socket = existing[0]
         elif process.find_master(self._layout) is None:
-            self._confirm_socket = usual
+            self._confirm_socket = default
         else:
-            self._confirm_socket = other if self._confirm_socket == usual else usual
+            self._confirm_socket = other if self._confirm_socket == default else default
 
     def _tidy_generations(self, number: int) -> None:
         """What the disk has to do with a new generation."""

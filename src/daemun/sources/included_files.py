@@ -13,7 +13,7 @@ import pathlib
 
 from daemun import causes, regular_files
 from daemun.core import directive, model
-from daemun.sources import nginx_snippet, usual_includes
+from daemun.sources import nginx_snippet, standard_includes
 
 _MAX_BYTES = 1 << 20
 
@@ -39,9 +39,9 @@ def _expand(node: directive.Node, base: pathlib.Path, seen: tuple[str, ...], *, 
 
     if isinstance(node, directive.Directive) and node.block is not None:
         return (dataclasses.replace(node, block=expand_all(node.block, seen)),)
-    usual = _read_usual(node, base)
-    if usual is not None:
-        return expand_all(usual, seen)
+    standard = _read_standard(node, base)
+    if standard is not None:
+        return expand_all(standard, seen)
     found: list[directive.Node] = []
     is_needed = is_complete and _is_include(node)
     try:
@@ -66,11 +66,11 @@ def _read_whole(node: directive.Node, base: pathlib.Path, seen: tuple[str, ...])
     )
 
 
-def _read_usual(node: directive.Node, base: pathlib.Path) -> model.Snippet | None:
+def _read_standard(node: directive.Node, base: pathlib.Path) -> model.Snippet | None:
     """What is in a file that lies beside most nginx.conf, and is not there."""
     if not isinstance(node, directive.Directive) or not _is_include(node) or os.path.exists(node.args[0].value):  # noqa: PTH110
         return None
-    text = usual_includes.find(node.args[0].value, str(base.absolute()))
+    text = standard_includes.find(node.args[0].value, str(base.absolute()))
     return None if text is None else nginx_snippet.parse_included(text, lambda line, column: node.beside, base)[0]
 
 

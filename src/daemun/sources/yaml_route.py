@@ -27,37 +27,39 @@ class TargetEntry(yaml_entry.YamlEntry):
         pydantic.InstanceOf[model.Target],
         pydantic.BeforeValidator(forms.parse_text(_target)),
         pydantic.WithJsonSchema(forms.TEXT),
-        Doc(kind="target", usual="needed", meaning="the server"),
+        Doc(kind="target", default="needed", meaning="the server"),
     ]
-    weight: typing.Annotated[int, Doc(kind="1 to 65535", usual="`1`", meaning="its share of requests")] = 1
+    weight: typing.Annotated[int, Doc(kind="1 to 65535", default="`1`", meaning="its share of requests")] = 1
     backup: typing.Annotated[
         bool,
         Doc(
             kind="true, false",
-            usual="`false`",
+            default="`false`",
             meaning="used only while no other server is there; not with `hash`, `ip_hash`, `random`",
         ),
     ] = False
-    down: typing.Annotated[bool, Doc(kind="true, false", usual="`false`", meaning="not used for now")] = False
+    down: typing.Annotated[bool, Doc(kind="true, false", default="`false`", meaning="not used for now")] = False
     drain: typing.Annotated[
         bool,
         Doc(
             kind="true, false",
-            usual="`false`",
+            default="`false`",
             meaning="with `balance: sticky`: visitors who came to it before are sent there, and new ones to the others",
         ),
     ] = False
     max_fails: typing.Annotated[
         int,
         Doc(
-            kind="number", usual="`1`", meaning="failures within `fail_timeout` after which it is left out; `0`: never"
+            kind="number",
+            default="`1`",
+            meaning="failures within `fail_timeout` after which it is left out; `0`: never",
         ),
     ] = 1
     fail_timeout: typing.Annotated[
-        forms.Duration, Doc(kind="duration", usual="`10s`", meaning="how long it is left out")
+        forms.Duration, Doc(kind="duration", default="`10s`", meaning="how long it is left out")
     ] = 10.0
     max_connections: typing.Annotated[
-        int, Doc(kind="number", usual="`0`", meaning="at most so many at a time; `0`: no limit")
+        int, Doc(kind="number", default="`0`", meaning="at most so many at a time; `0`: no limit")
     ] = 0
 
     @pydantic.model_validator(mode="before")
@@ -90,14 +92,16 @@ class RouteEntry(yaml_entry.YamlEntry):
     )
     to: typing.Annotated[
         typing.Annotated[list[typing.Annotated[TargetEntry, forms.Also(forms.TEXT)]], forms.ONE_OR_MORE] | None,
-        Doc(kind="target, map, or a list of them", usual="", meaning="the servers"),
+        Doc(kind="target, map, or a list of them", default="", meaning="the servers"),
     ] = None
-    redirect: typing.Annotated[str | None, Doc(kind="URL or path", usual="", meaning="where visitors are sent")] = None
+    redirect: typing.Annotated[str | None, Doc(kind="URL or path", default="", meaning="where visitors are sent")] = (
+        None
+    )
     files: typing.Annotated[
         forms.File | None,
         Doc(
             kind="folder",
-            usual="",
+            default="",
             meaning="static files; the rest of the path is looked up in it. Links inside it lead to files of their own "
             "owner only; a folder that is, holds or lies in the state directory, or holds a private key, is refused",
         ),
@@ -106,25 +110,25 @@ class RouteEntry(yaml_entry.YamlEntry):
         respond_form.Form | None,
         Doc(
             kind="status, or `{status, body, type, file}`",
-            usual="",
+            default="",
             meaning="a fixed answer: a text (`body`, as it is) or a file, and its media type, which is plain text or "
             "what the file's name tells; with neither, a status from 400 on has the gate's page",
         ),
     ] = None
     deny: typing.Annotated[
         respond_form.Deny | None,
-        Doc(kind="true", usual="", meaning="nobody gets anything here: 403 with the gate's page"),
+        Doc(kind="true", default="", meaning="nobody gets anything here: 403 with the gate's page"),
     ] = None
     php: typing.Annotated[
         php_form.Form | None,
         Doc(
             kind="FastCGI server, or `{socket, root, server_root, front, no_code}`",
-            usual="",
+            default="",
             meaning="a PHP application in the folder `root`, see [PHP](#php-applications)",
         ),
     ] = None
     nginx: typing.Annotated[
-        str, Doc(kind="text", usual="none", meaning="hand-written directives for the `location` block")
+        str, Doc(kind="text", default="none", meaning="hand-written directives for the `location` block")
     ] = ""
 
     @pydantic.model_validator(mode="before")

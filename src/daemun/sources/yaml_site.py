@@ -19,19 +19,19 @@ class SiteEntry(yaml_entry.YamlEntry):
         dict[str, typing.Any],
         option.Doc(
             kind="map of paths",
-            usual="needed",
+            default="needed",
             meaning="the site's routes; the short forms are the value of `routes` itself, or its `/` alone",
         ),
     ]
     nginx: typing.Annotated[
-        str, option.Doc(kind="text", usual="none", meaning="hand-written directives for the `server` block")
+        str, option.Doc(kind="text", default="none", meaning="hand-written directives for the `server` block")
     ] = ""
 
     php: typing.Annotated[
         php_form.Form | None,
         option.Doc(
             kind="FastCGI server, or `{socket, root, server_root, front, no_code}`",
-            usual="none",
+            default="none",
             meaning="the route `/` is a PHP application, see [PHP](#php-applications); needs no `routes`",
         ),
     ] = None
@@ -40,7 +40,7 @@ class SiteEntry(yaml_entry.YamlEntry):
         site_listen_form.Form | None,
         option.Doc(
             kind="`{http, https}`",
-            usual="the gate's",
+            default="the gate's",
             meaning="ports of the site's own, at the gate's addresses; it is reached there alone, "
             "see [nginx.md](nginx.md#ports-of-single-sites)",
         ),

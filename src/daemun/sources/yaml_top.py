@@ -18,7 +18,7 @@ class FileEntry(yaml_entry.YamlEntry):
         typing.Any,
         option.Doc(
             kind="map of hosts",
-            usual="needed",
+            default="needed",
             meaning="what is served; `{}` for nothing yet; may be missing beside `include`",
         ),
     ] = None
@@ -26,7 +26,7 @@ class FileEntry(yaml_entry.YamlEntry):
         typing.Annotated[tuple[_Pattern, ...], pydantic.Strict(strict=False), forms.ONE_OR_MORE] | None,
         option.Doc(
             kind="file, pattern or list",
-            usual="`[]`",
+            default="`[]`",
             meaning="files with further sites, such as `sites/*.yaml`, see [above](#several-files)",
         ),
     ] = None
@@ -34,12 +34,12 @@ class FileEntry(yaml_entry.YamlEntry):
         yaml_defaults.DEFAULTS | None,  # type: ignore[valid-type]
         option.Doc(
             kind="map of options",
-            usual="`{}`",
+            default="`{}`",
             meaning="options of sites and routes, for every site of the file that does not set them itself",
         ),
     ] = None
     nginx: typing.Annotated[
-        str, option.Doc(kind="text", usual="none", meaning="hand-written directives for the `http` block")
+        str, option.Doc(kind="text", default="none", meaning="hand-written directives for the `http` block")
     ] = ""
 
     @pydantic.model_validator(mode="before")

@@ -282,17 +282,17 @@ class _Order:
             cause=order_error.OrderErrorCause.DOWN,
         )
 
-    def _choose_chain(self, usual: bundle.Bundle, response: requests.Response, key_pem: bytes) -> bundle.Bundle:
+    def _choose_chain(self, default: bundle.Bundle, response: requests.Response, key_pem: bytes) -> bundle.Bundle:
         """The same certificate with the issuers that the configuration prefers, where the CA offers them."""
         wanted = self._request.ordering.preferred_chain
-        if wanted is None or preferred_chain.leads_to(usual, wanted):
-            return usual
-        offered = [usual]
+        if wanted is None or preferred_chain.leads_to(default, wanted):
+            return default
+        offered = [default]
         for url in _alternates(response)[:_MOST_CHAINS]:
             # The certificate is good with any chain, so it is not given up for one.
             with contextlib.suppress(messages.Error, acme_errors.Error, requests.RequestException, bundle.BundleError):
                 found = bundle.parse(self._get(url).text.encode(), key_pem)
-                offered += [found] if found.leaf == usual.leaf else []
+                offered += [found] if found.leaf == default.leaf else []
         chosen = preferred_chain.choose(offered, wanted)
         if chosen is None:
             log.warning(
@@ -301,7 +301,7 @@ class _Order:
                 preferred_chain=wanted,
                 offered=[preferred_chain.root_of(one) for one in offered],
             )
-        return chosen or usual
+        return chosen or default
 
     def _failure(self, body: messages.Order) -> order_error.OrderError:
         """Why the order failed: of each name that could not be validated, else of the order as a whole."""

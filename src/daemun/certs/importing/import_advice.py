@@ -62,30 +62,30 @@ def _remark_hook(hook: str) -> str:
 def snippet(found: found_items.FoundTree) -> list[str]:
     """Lines for daemun.yaml that keep what matters; none when the defaults do."""
     directories = _counted(one.directory for one in found.certificates)
-    usual = directories[0] if directories else None
-    profiles = _counted(one.profile for one in found.practices if one.directory in {usual, None})
+    default = directories[0] if directories else None
+    profiles = _counted(one.profile for one in found.practices if one.directory in {default, None})
     dns = next((one for one in found.practices if one.is_dns), None)
     lines = []
     emails = _counted(one.found.email for one in found.accounts)
     lines += [f"  email: {_quoted(emails[0])}"] if emails else []
-    if usual is not None and usual != model.LETS_ENCRYPT:
-        lines.append(f"  directory: {_quoted(_NAMED.get(usual, usual))}")
+    if default is not None and default != model.LETS_ENCRYPT:
+        lines.append(f"  directory: {_quoted(_NAMED.get(default, default))}")
     lines += [f"  profile: {_quoted(profiles[0])}"] if profiles else []
     if dns is not None and dns.dns is not None:
         where = f", as in {dns.credentials}" if dns.credentials else ""
         lines += ["  dns:", f"    provider: {dns.dns}", f"    # and its secrets{where} (docs/certificates.md)"]
     lines += [f"  hook: {_command(hook)}" for hook in _hooks(found)[:1]]
-    return [*(["acme:", *lines] if lines else []), *_of_sites(found, usual, profiles[0] if profiles else None)]
+    return [*(["acme:", *lines] if lines else []), *_of_sites(found, default, profiles[0] if profiles else None)]
 
 
-def _of_sites(found: found_items.FoundTree, usual: str | None, profile: str | None) -> list[str]:
+def _of_sites(found: found_items.FoundTree, default: str | None, profile: str | None) -> list[str]:
     """What differs between certificates."""
     lines = []
     known = {one.names: one for one in found.practices}
     for one in found.certificates:
         names, own = one.bundle.names(), known.get(one.bundle.names())
         differs = []
-        if one.directory is not None and one.directory != usual:
+        if one.directory is not None and one.directory != default:
             differs.append(f"directory: {_quoted(_NAMED.get(one.directory, one.directory))}")
         if own is not None and own.profile is not None and own.profile != profile:
             differs.append(f"profile: {_quoted(own.profile)}")

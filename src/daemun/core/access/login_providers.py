@@ -82,14 +82,14 @@ class Identity:
 
 def make(form: login_provider_form.LoginProvider) -> Provider:
     kind = ProviderKind.GITHUB if form.github is not None else ProviderKind.OIDC
-    usual = ("user:email",) if kind is ProviderKind.GITHUB else ("openid", "profile", "email")
+    default = ("user:email",) if kind is ProviderKind.GITHUB else ("openid", "profile", "email")
     return Provider(
         key=form.key,
         kind=kind,
         issuer=form.issuer,
         client_id=form.client_id,
         name=login_provider_form.find_name(form),
-        scopes=tuple(form.scopes) or usual,
+        scopes=tuple(form.scopes) or default,
         groups_claim=form.groups_claim or "",
         ca_file=form.ca_file or "",
         secret=form.client_secret,

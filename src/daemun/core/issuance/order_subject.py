@@ -13,8 +13,8 @@ def authorities_of(spec: model.CertificateSpec, acme: model.Acme) -> tuple[model
     own = spec.ordering.authority
     known = {authority.directory: authority for authority in acme.authorities}
     chosen = acme.authorities if own is None else (known.get(own.directory, own),)
-    usual = acme.authorities[0].email
-    return tuple(dataclasses.replace(one, email=one.email or usual or spec.ordering.email) for one in chosen)
+    default = acme.authorities[0].email
+    return tuple(dataclasses.replace(one, email=one.email or default or spec.ordering.email) for one in chosen)
 
 
 def directories_of(spec: model.CertificateSpec, acme: model.Acme) -> tuple[str, ...]:

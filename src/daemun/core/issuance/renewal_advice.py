@@ -8,7 +8,7 @@ import datetime
 
 from daemun.core.issuance import renewal_time
 
-POLL_USUALLY = datetime.timedelta(hours=6)
+DEFAULT_POLL = datetime.timedelta(hours=6)
 """Without a Retry-After, and after an answer that is no advice (RFC 9773 section 4.3.3)."""
 
 POLL_SOONEST, POLL_LATEST = datetime.timedelta(minutes=1), datetime.timedelta(days=1)
@@ -91,13 +91,13 @@ def renew_at(
 
 def is_moved_up(advice: RenewalAdvice | None, not_before: datetime.datetime, not_after: datetime.datetime) -> bool:
     """Whether the CA wants the certificate to be renewed earlier than is usual: it is going to be revoked, or was."""
-    usual = renewal_time.renew_at(not_before, not_after)
+    default = renewal_time.renew_at(not_before, not_after)
     # A window around the usual moment may begin somewhat before it.
-    return advice is not None and advice.window is not None and advice.window.end < usual
+    return advice is not None and advice.window is not None and advice.window.end < default
 
 
 def _poll_wait(poll_s: float | None) -> datetime.timedelta:
     if poll_s is None:
-        return POLL_USUALLY
+        return DEFAULT_POLL
     longest = POLL_LATEST.total_seconds()
     return max(datetime.timedelta(seconds=min(poll_s, longest)), POLL_SOONEST)

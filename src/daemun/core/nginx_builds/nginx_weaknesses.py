@@ -16,7 +16,7 @@ from daemun.core.nginx_builds import nginx_build
 SEVERITIES = ("major", "medium", "low")
 """nginx's words, the worst first."""
 
-USUAL = frozenset({"http2 on", "listen ssl", "map", "resolver", "ssl_session_cache"})
+ALWAYS_USED = frozenset({"http2 on", "listen ssl", "map", "resolver", "ssl_session_cache"})
 """The conditions that the configuration of every gate fulfils."""
 
 Version = tuple[int, ...]

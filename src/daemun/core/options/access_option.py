@@ -257,8 +257,8 @@ def _check_empty(value: dict[object, object]) -> None:
         is_empty = not one.strip(" ,") if isinstance(one, str) else one is None or one in ([], ())
         if key not in (*CONDITIONS, *LIMITS) or not is_empty:
             continue
-        usual = "; to let nobody in, use `enabled: false`; to let everybody in, write `access: public`"
-        raise ValueError(f"{key}: is empty{usual if key in CONDITIONS else '; remove it, or give it a value'}")
+        advice = "; to let nobody in, use `enabled: false`; to let everybody in, write `access: public`"
+        raise ValueError(f"{key}: is empty{advice if key in CONDITIONS else '; remove it, or give it a value'}")
     if set(value) == {"any"}:
         raise ValueError("any: has no effect: there is no condition beside it; to let everybody in, write public")
 
@@ -377,7 +377,7 @@ OPTION = Option[Access | None](
         "forward_auth: {kind, url, copy, remember}, login: {users, groups, emails}, "
         "client_certificates: {ca, require, revoked}, any, "
         "rate_limit: {rate, burst, by}, connections}`",
-        usual="`public`",
+        default="`public`",
         meaning="who may come in, and how often: see [Access](#access)",
     ),
     levels=frozenset(Level),

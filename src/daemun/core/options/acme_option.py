@@ -27,9 +27,9 @@ class WrittenAcme(ordering_forms.WrittenOrdering):
 
 
 def _make(written: WrittenAcme) -> model.Acme:
-    usual = ("email", "ca_file", "eab", "staging")
+    shared = ("email", "ca_file", "eab", "staging")
     filled = (
-        dataclasses.replace(one, **{name: getattr(one, name) or getattr(written, name) for name in usual})
+        dataclasses.replace(one, **{name: getattr(one, name) or getattr(written, name) for name in shared})
         for one in written.directory
     )
     return model.Acme(
@@ -91,55 +91,55 @@ OPTION = Option(
     form=typing.Annotated[WrittenAcme, pydantic.AfterValidator(_make)],
     default=model.Acme(),
     doc={
-        "email": Doc(kind="text", usual="none", meaning="where the CA may write to"),
+        "email": Doc(kind="text", default="none", meaning="where the CA may write to"),
         "directory": Doc(
             kind="`letsencrypt`, `letsencrypt-staging`, `zerossl`, `google`, https URL, "
             "`{directory, email, ca_file, eab: {kid, hmac_key}, staging}`, or a list of them",
-            usual="`letsencrypt`",
+            default="`letsencrypt`",
             meaning="the CA; of several, the next one is asked when one is down or refuses",
         ),
-        "ca_file": Doc(kind="path", usual="the system's roots", meaning="trust for a private CA's server"),
+        "ca_file": Doc(kind="path", default="the system's roots", meaning="trust for a private CA's server"),
         "eab": Doc(
             kind="`{kid, hmac_key}`",
-            usual="none",
+            default="none",
             meaning="the account at the CA's web page; `zerossl` and `google` need it",
         ),
         "staging": Doc(
             kind="as `acme.directory`",
-            usual="the CA's, if it has one",
+            default="the CA's, if it has one",
             meaning="the CA's test system, where tries go after a failure until one passes",
         ),
         "profile": Doc(
             kind="text",
-            usual="the CA's",
+            default="the CA's",
             meaning="the kind of certificate: `classic`, `tlsserver`, `shortlived` at Let's Encrypt",
         ),
         "challenge": Doc(
             kind="`http-01`, `dns-01`, `dns-persist-01`",
-            usual="`http-01`; for wildcards `dns-01`",
+            default="`http-01`; for wildcards `dns-01`",
             meaning="how a name is proved",
         ),
         "dns": Doc(
             kind="`{provider, command, wait, ...}`",
-            usual="none",
+            default="none",
             meaning="who makes records in DNS, see [certificates.md](certificates.md)",
         ),
         "key_type": Doc(
             kind="`ecdsa-p256`, `ecdsa-p384`, `rsa-2048`, `rsa-3072`, `rsa-4096`, or a list of one of each",
-            usual="`ecdsa-p256`",
+            default="`ecdsa-p256`",
             meaning="the key of a certificate, from its next renewal on; with a list two certificates, of which a "
             "client gets the one it takes, see [certificates.md](certificates.md#keys-and-chains)",
         ),
         "preferred_chain": Doc(
             kind="text",
-            usual="the CA's",
+            default="the CA's",
             meaning="the common name of the root, or of another issuer, that the chain leads to, where the CA offers "
             "several",
         ),
         "hook": Doc(
-            kind="program, or a list of it and its arguments", usual="none", meaning="run after each new certificate"
+            kind="program, or a list of it and its arguments", default="none", meaning="run after each new certificate"
         ),
-        "resolvers": Doc(kind="address or list", usual="the system's", meaning="DNS servers asked before an order"),
+        "resolvers": Doc(kind="address or list", default="the system's", meaning="DNS servers asked before an order"),
     },
     levels=frozenset({Level.GATE}),
     model_field="acme",

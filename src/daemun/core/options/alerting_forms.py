@@ -41,13 +41,13 @@ class AlertSeverity(enum.Enum):
 
 
 def _switch(
-    usual: object, parse: collections.abc.Callable[[object], object]
+    default: object, parse: collections.abc.Callable[[object], object]
 ) -> collections.abc.Callable[[object], object]:
     """A rule is off with false, on as usual with true, and on with a limit of its own."""
 
     def read(value: object) -> object:
         if isinstance(value, bool):
-            return usual if value else None
+            return default if value else None
         return parse(value)
 
     return read

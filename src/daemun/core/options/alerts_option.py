@@ -165,26 +165,26 @@ OPTION = Option(
     doc={
         "webhook": Doc(
             kind="URL, secret, or a list",
-            usual="none",
+            default="none",
             meaning="gets alerts in JSON, see [certificates.md](certificates.md#alerts)",
         ),
         "ntfy": Doc(
-            kind="URL, `{url, token}`, or a list", usual="none", meaning="the same, as a message to a topic of ntfy"
+            kind="URL, `{url, token}`, or a list", default="none", meaning="the same, as a message to a topic of ntfy"
         ),
         "smtp": Doc(
             kind="`{server, port, security, user, password, from, to}`, or a list",
-            usual="none",
+            default="none",
             meaning="the same, as mail; `security`: `starttls` (default), `tls`, `none`",
         ),
         "quiet": Doc(
             kind='`"22:00-07:00"`, `{hours, zone, urgent}`',
-            usual="none",
+            default="none",
             meaning="hours of every day in which only what visitors suffer from now is sent, with `urgent: wait`"
             " nothing; the rest is sent when they end. `zone`: such as `Europe/Berlin`; the machine's",
         ),
         "rules": Doc(
             kind="`{certificates, sites, errors, disk, changes, old_workers, nginx, bans}`",
-            usual="all but `bans`",
+            default="all but `bans`",
             meaning="what is reported: each true, false, or its limit, see"
             " [certificates.md](certificates.md#which-alerts)",
         ),

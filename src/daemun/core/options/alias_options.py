@@ -28,7 +28,7 @@ ALIASES = Option[tuple[str, ...]](
     name="aliases",
     form=forms.Hosts,
     default=(),
-    doc=Doc(kind="host or list", usual="`[]`", meaning="further names"),
+    doc=Doc(kind="host or list", default="`[]`", meaning="further names"),
     levels=frozenset({Level.SITE}),
     model_field="aliases",
     check=_check_aliases,
@@ -37,7 +37,9 @@ REDIRECT = Option(
     name="redirect_aliases",
     form=forms.Flag,
     default=False,
-    doc=Doc(kind="true, false", usual="`false`", meaning="send aliases to the main name (301) instead of serving them"),
+    doc=Doc(
+        kind="true, false", default="`false`", meaning="send aliases to the main name (301) instead of serving them"
+    ),
     levels=frozenset({Level.SITE}),
     check=_check_redirect,
 )

@@ -40,7 +40,7 @@ OPTION = Option[str | None](
     default=None,
     doc=Doc(
         kind="name, `none`",
-        usual="none",
+        default="none",
         meaning="the application behind it, one of those that `daemun apps` lists: what its documentation asks of a "
         "proxy is set where the site and its routes set nothing themselves, see [applications.md](applications.md)",
     ),

@@ -79,7 +79,7 @@ OPTION = Option(
     default=Balance(),
     doc=Doc(
         kind="`round_robin`, `least_conn`, `ip_hash`, `random`, `sticky`, `hash $variable`",
-        usual="`round_robin`",
+        default="`round_robin`",
         meaning="how requests are spread; `sticky`: by a cookie",
     ),
     beside=frozenset({RouteAction.TO}),

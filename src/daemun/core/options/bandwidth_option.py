@@ -73,7 +73,7 @@ OPTION = Option(
     default=Bandwidth(rate=0),
     doc=Doc(
         kind="size for each second, `{rate, after}`, `off`",
-        usual="`off`",
+        default="`off`",
         meaning="how fast an answer is sent, each by itself, behind the first `after` bytes of it, see "
         "[nginx.md](nginx.md#limits-of-connections)",
     ),

@@ -9,7 +9,7 @@ OPTION = Option(
     default=True,
     doc=Doc(
         kind="true, false",
-        usual="`true`",
+        default="`true`",
         meaning="whether an address that sent too many wrong passwords, to the gate or to servers that answer 401, has "
         "to wait on every site, longer each time, see [Bans](#bans)",
     ),

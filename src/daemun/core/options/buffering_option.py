@@ -11,7 +11,7 @@ OPTION = Option[bool | None](
     default=None,
     doc=Doc(
         kind="true, false",
-        usual="`false`; with FastCGI, uwsgi, SCGI: `true`",
+        default="`false`; with FastCGI, uwsgi, SCGI: `true`",
         meaning="`true`: read answers as fast as the server sends them, up to a megabyte ahead; `false` "
         "written out: no body of a request is held either",
     ),

@@ -56,7 +56,7 @@ OPTION = Option(
     default=Buffers(),
     doc=Doc(
         kind="`{header, ahead}`",
-        usual="`64k` (`21k` with musl), `1m`",
+        default="`64k` (`21k` with musl), `1m`",
         meaning="the longest header of a server's answer (4k to 256k), and how much of an answer is read ahead where "
         "`buffering` is on (64k to 64m)",
     ),

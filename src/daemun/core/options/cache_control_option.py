@@ -207,7 +207,7 @@ OPTION = Option[CacheControl | None](
     default=None,
     doc=Doc(
         kind="duration, words of Cache-Control, or `{assets, pages, fonts, images, media, '*.SUFFIX', '*', override}`",
-        usual="none",
+        default="none",
         meaning="how long browsers may keep answers, where the server says nothing of it; `override: true`: whatever "
         "it says, see [nginx.md](nginx.md#how-long-browsers-keep-answers)",
     ),

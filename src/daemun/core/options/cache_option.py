@@ -203,7 +203,7 @@ OPTION = Option(
     default=OFF,
     doc=Doc(
         kind="true, false, duration, `{on, for, stale, key, ignore_cookies}`; at the top `{max_size}`, too",
-        usual="`false`",
+        default="`false`",
         meaning="whether the gate keeps answers that are the same for everybody, as long as the server allows; a "
         "duration: also those of which it says nothing, see [nginx.md](nginx.md#the-response-cache)",
     ),

@@ -57,7 +57,7 @@ OPTION = Option(
     default=ClientTimeout(),
     doc=Doc(
         kind="`{header, send, keepalive}`",
-        usual="`30s`, `60s`, `65s`",
+        default="`30s`, `60s`, `65s`",
         meaning="how long nginx waits for visitors: for the header of a request (at the top alone), for one who takes "
         "nothing of an answer, for the next request of a connection; bodies are `timeout: {body}` of a route",
     ),

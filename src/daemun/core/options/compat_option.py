@@ -25,7 +25,7 @@ OPTION = Option(
     default=False,
     doc=Doc(
         kind="`none`, `nginx-proxy`",
-        usual="`none`",
+        default="`none`",
         meaning="`nginx-proxy`: as nginx-proxy, see [nginx-proxy.md](nginx-proxy.md)",
     ),
     levels=frozenset({Level.GATE}),

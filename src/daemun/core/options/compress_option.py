@@ -158,7 +158,7 @@ OPTION = Option(
     default=Compress(),
     doc=Doc(
         kind="true, false, list of media types, `{types, brotli, zstd, precompressed}`",
-        usual="`true`",
+        default="`true`",
         meaning="which answers are compressed with gzip, besides HTML, and whether with Brotli and Zstandard, too, see "
         "[nginx.md](nginx.md#compression)",
     ),

@@ -17,7 +17,7 @@ _MOST_IN_CURE = 5
 _MOST = 100
 """Of origins, methods or headers: nginx looks through the origins one by one."""
 
-_USUAL_PORTS = {"http": "80", "https": "443"}
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
 _ORIGIN = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,31})://(?P<host>[^/?#@\s:]+|\[[^\]]*\])(?::(?P<port>[0-9]{1,5}))?/?\Z"
 )
@@ -37,7 +37,7 @@ def _origin(text: str) -> str:
     if match is None:
         return text
     scheme, port = match["scheme"].lower(), match["port"]
-    shown = "" if port is None or _USUAL_PORTS.get(scheme) == port else f":{port}"
+    shown = "" if port is None or _DEFAULT_PORTS.get(scheme) == port else f":{port}"
     try:
         return f"{scheme}://{short_texts.parse_host(match['host'])}{shown}"
     except ValueError:
@@ -161,7 +161,7 @@ OPTION = Option[Cors | None](
     default=None,
     doc=Doc(
         kind="true, false, or `{origins, methods, headers, expose, credentials, max_age}`",
-        usual="`false`",
+        default="`false`",
         meaning="which other sites' scripts may read answers; `true`: all of them, without the visitor's cookies, "
         "see [nginx.md](nginx.md#cors)",
     ),

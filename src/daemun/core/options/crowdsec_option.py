@@ -34,7 +34,7 @@ OPTION = Option[CrowdSec | None](
     default=None,
     doc=Doc(
         kind="`{url, key}`; the key a secret",
-        usual="none",
+        default="none",
         meaning="the local API of CrowdSec, whose bans hold for every site within seconds, see [Bans](#bans)",
     ),
     levels=frozenset({Level.GATE}),

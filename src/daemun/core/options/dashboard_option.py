@@ -103,7 +103,7 @@ OPTION = Option[Dashboard | None](
     default=Dashboard(),
     doc=Doc(
         kind="`true`, `false`, host, or `{host, look, change, own}`",
-        usual="`true`",
+        default="`true`",
         meaning="daemun's own pages, see [Dashboard](dashboard.md); nobody comes in without signing in",
     ),
     levels=frozenset({Level.GATE}),

@@ -84,7 +84,7 @@ OPTION = Option(
     default=model.Default(),
     doc=Doc(
         kind="`refuse`, `{site: HOST}`, `{redirect: URL, status: 301}`",
-        usual="`refuse`",
+        default="`refuse`",
         meaning="what a host name that is no site gets",
     ),
     levels=frozenset({Level.GATE}),

@@ -205,7 +205,7 @@ OPTION = Option(
     doc=Doc(
         kind="`auto`, `off`, URL, `{endpoint, tls: {ca, cert, key}, reserve: [hosts], tenants: false, "
         "share: {HOST: [projects]}, stream_ports: [ports] or {PORT: [projects]}}`",
-        usual="`auto`",
+        default="`auto`",
         meaning="the engine whose containers are sites, see [docker.md](docker.md); `reserve`: hosts that no "
         "container may claim; `tenants`: a host belongs to the project that serves it first, until "
         "its owner or `share` lets others in; `stream_ports`: those that streams of containers may have, none by "

@@ -7,7 +7,7 @@ OPTION = Option(
     name="enabled",
     form=forms.Flag,
     default=True,
-    doc=Doc(kind="true, false", usual="`true`", meaning="`false`: the site is known, but not served"),
+    doc=Doc(kind="true, false", default="`true`", meaning="`false`: the site is known, but not served"),
     levels=frozenset({Level.SITE}),
     model_field="enabled",
 )

@@ -135,7 +135,7 @@ OPTION = Option(
     default=ErrorPages(),
     doc=Doc(
         kind="map of statuses, `4xx` and `5xx` to files; `servers: true`",
-        usual="`{}`",
+        default="`{}`",
         meaning="pages of yours for errors of the gate itself, and with `servers: true` for those of servers, see "
         "[nginx.md](nginx.md#error-pages); those of the file, the site and the route add up, and of one status the "
         "nearest counts",

@@ -119,7 +119,7 @@ OPTION = Option[Health | None](
     default=None,
     doc=Doc(
         kind="path, `tcp`, `off`, or `{path, interval, timeout, threshold, recover, status, host}`",
-        usual="`off`",
+        default="`off`",
         meaning="how servers are asked whether they are well; `5s`, `2s`, `2`, `1`, `200-399`",
     ),
     beside=frozenset({RouteAction.TO, RouteAction.PHP}),

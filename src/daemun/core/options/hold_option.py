@@ -26,7 +26,7 @@ OPTION = Option(
     default=30.0,
     doc=Doc(
         kind="duration up to `1h`, `off`",
-        usual="`30s`",
+        default="`30s`",
         meaning="how long a request waits while no server accepts a connection",
     ),
     beside=frozenset({RouteAction.TO, RouteAction.PHP}),

@@ -18,7 +18,7 @@ OPTION = Option[str | None](
     name="host_header",
     form=forms.Text,
     default=None,
-    doc=Doc(kind="host, host:port", usual="the visitor's", meaning="what the server sees as `Host`"),
+    doc=Doc(kind="host, host:port", default="the visitor's", meaning="what the server sees as `Host`"),
     beside=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.TEXT,
     check=_check,

@@ -69,7 +69,7 @@ OPTION = Option[Hsts | None](
     default=None,
     doc=Doc(
         kind="true, false, or `{max_age, include_subdomains, preload}`",
-        usual="`false`",
+        default="`false`",
         meaning="Strict-Transport-Security; `max_age` is a duration of one year by default",
     ),
     levels=frozenset({Level.SITE}),

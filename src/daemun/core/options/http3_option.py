@@ -33,7 +33,7 @@ OPTION = Option(
     default=False,
     doc=Doc(
         kind="true, false",
-        usual="`false`",
+        default="`false`",
         meaning="HTTP/3 for all sites, on the UDP ports of `listen.https`; a reload ends its connections, see "
         "[nginx.md](nginx.md#http3)",
     ),

@@ -30,7 +30,7 @@ OPTION = Option(
     default=model.HttpMode.REDIRECT,
     doc=Doc(
         kind="`redirect`, `serve`, `off`",
-        usual="`redirect`; with `tls: off`: `serve`",
+        default="`redirect`; with `tls: off`: `serve`",
         meaning="what plain HTTP answers: a 301, the site, or 404",
     ),
     levels=frozenset({Level.SITE}),

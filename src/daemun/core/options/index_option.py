@@ -44,7 +44,7 @@ OPTION = Option[tuple[str, ...]](
     default=(),
     doc=Doc(
         kind="file name; with `files` also a list of them",
-        usual="`index.php`, `index.html`",
+        default="`index.php`, `index.html`",
         meaning="the script of a folder for FastCGI; with `files` the pages of a folder, of which the first that is "
         "there is shown",
     ),

@@ -46,7 +46,7 @@ OPTION = Option[Keep | None](
     default=None,
     doc=Doc(
         kind="`path`, `query`, `uri`",
-        usual="none",
+        default="none",
         meaning="what a redirect takes along: the rest of the path behind the route's, the query, or both",
     ),
     beside=frozenset({RouteAction.REDIRECT}),

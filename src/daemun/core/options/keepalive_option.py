@@ -13,7 +13,7 @@ OPTION = Option[int | None](
     default=None,
     doc=Doc(
         kind="0 to 65535",
-        usual="`64`",
+        default="`64`",
         meaning="idle connections to the servers that each worker of nginx keeps; `0`: each request has one "
         "of its own, as always with FastCGI, uwsgi and SCGI. Beyond 200 sites it makes a difference "
         "to write it, see [nginx.md](nginx.md#many-sites)",

@@ -119,11 +119,11 @@ OPTION = Option(
     form=typing.Annotated[WrittenListen, pydantic.BeforeValidator(_parse), pydantic.AfterValidator(_make)],
     default=model.Listen(),
     doc={
-        "http": Doc(kind=_KIND, usual="`80`", meaning="where visitors come in; a port alone: every address"),
-        "https": Doc(kind=_KIND, usual="`443`", meaning="the same, over HTTPS"),
+        "http": Doc(kind=_KIND, default="`80`", meaning="where visitors come in; a port alone: every address"),
+        "https": Doc(kind=_KIND, default="`443`", meaning="the same, over HTTPS"),
         "proxy_protocol": Doc(
             kind="list of networks",
-            usual="`[]`",
+            default="`[]`",
             meaning="of a balancer in front that sends a PROXY line ahead of each connection, which names the visitor, "
             "see [nginx.md](nginx.md#a-balancer-in-front)",
         ),

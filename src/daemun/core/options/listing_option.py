@@ -23,7 +23,7 @@ OPTION = Option(
     name="listing",
     form=forms.Flag,
     default=False,
-    doc=Doc(kind="true, false", usual="`false`", meaning="show the content of folders"),
+    doc=Doc(kind="true, false", default="`false`", meaning="show the content of folders"),
     beside=frozenset({RouteAction.FILES}),
     check=_check,
     lines=_lines,

@@ -37,7 +37,7 @@ OPTION = Option[str | None](
     default=None,
     doc=Doc(
         kind="IP address",
-        usual="the system's choice",
+        default="the system's choice",
         meaning="the address of this machine from which the servers are connected to; health checks come from the "
         "usual one",
     ),

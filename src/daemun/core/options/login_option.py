@@ -66,7 +66,7 @@ OPTION = Option[Login | None](
     doc=Doc(
         kind="host, or `{host, idle, lifetime, providers: [{oidc, github, client_id, client_secret, name, scopes, "
         "groups_claim}]}`",
-        usual="none",
+        default="none",
         meaning="daemun's own sign-in page, for sites whose `access` has `login`, see [Access](#access)",
     ),
     levels=frozenset({Level.GATE}),

@@ -85,18 +85,18 @@ OPTION = Option(
     doc={
         "access": Doc(
             kind="true, false, `stdout`",
-            usual="`true`; in the image `stdout`",
+            default="`true`; in the image `stdout`",
             meaning="whether requests are logged; a line is in the file within a second, as nginx writes many"
             " at once; `stdout`: on daemun's standard output, too",
         ),
         "traffic": Doc(
             kind="true, false",
-            usual="`true`",
+            default="`true`",
             meaning="whether requests, bytes and times of each site and route are counted, for `daemun traffic`",
         ),
-        "format": Doc(kind="`text`, `json`", usual="`text`", meaning="the form of a line"),
-        "max_size": Doc(kind="size", usual="`100m`", meaning="a larger log file is rotated"),
-        "keep": Doc(kind="number", usual="`5`", meaning="rotated files that stay"),
+        "format": Doc(kind="`text`, `json`", default="`text`", meaning="the form of a line"),
+        "max_size": Doc(kind="size", default="`100m`", meaning="a larger log file is rotated"),
+        "keep": Doc(kind="number", default="`5`", meaning="rotated files that stay"),
     },
     levels=frozenset({Level.GATE}),
     check=_check,

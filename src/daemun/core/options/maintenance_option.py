@@ -124,7 +124,7 @@ OPTION = Option(
     default=Maintenance(on=False),
     doc=Doc(
         kind="true, false, a file, or `{on, page, until, allow}`",
-        usual="`false`",
+        default="`false`",
         meaning="close the site for a while: visitors get 503, as `daemun maintenance HOST on` and `off` switch it, "
         "see [nginx.md](nginx.md#maintenance)",
     ),

@@ -17,7 +17,7 @@ OPTION = Option(
     form=forms.Size,
     # What is large is never held here, so it costs nothing but the time of its server.
     default=0,
-    doc=Doc(kind="size, `off`", usual="`off`", meaning="largest request body"),
+    doc=Doc(kind="size, `off`", default="`off`", meaning="largest request body"),
     label=Label.VALUE,
     check=between(0, rules.MAX_BYTES_OF_A_FILE, rule=quantity_rules.check_size),
     lines=_lines,

@@ -23,7 +23,7 @@ OPTION = Option(
     default=16 << 10,
     doc=Doc(
         kind="size, 1k to 1m",
-        usual="`16k`",
+        default="`16k`",
         meaning="the longest line of a request's header, a cookie for instance; four times as much is the longest "
         "header. Longer ones get 400, too long a URL 414",
     ),

@@ -54,7 +54,7 @@ OPTION = Option[Metrics | None](
     default=None,
     doc=Doc(
         kind="`{listen, token}`; `listen`: `IP:port`, `[IPv6]:port`; the token a secret",
-        usual="none",
+        default="none",
         meaning="where Prometheus reads the numbers of the gate, see [Metrics](#metrics); an address that others can"
         " reach needs the `token`",
     ),

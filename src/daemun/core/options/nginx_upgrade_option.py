@@ -26,7 +26,7 @@ OPTION = Option(
     default=False,
     doc=Doc(
         kind="`manual`, `automatic`",
-        usual="`manual`",
+        default="`manual`",
         meaning="`automatic`: another nginx that was chosen, or that an update of the system put in the place of the "
         "one that serves, takes over by itself, unless it is an older one; else `daemun nginx upgrade` lets it, see "
         "[nginx.md](nginx.md)",

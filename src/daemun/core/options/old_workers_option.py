@@ -41,20 +41,20 @@ OPTION = Option(
     doc={
         "generations": Doc(
             kind="number, 1 to 1000",
-            usual="`8`",
+            default="`8`",
             meaning="how many generations of workers may finish their connections before changes that need a "
             "reload are held back, see [nginx.md](nginx.md)",
         ),
-        "memory": Doc(kind="size", usual="`512m`", meaning="the same, by the memory of those workers together"),
+        "memory": Doc(kind="size", default="`512m`", meaning="the same, by the memory of those workers together"),
         "wait": Doc(
             kind="duration, up to `1h`",
-            usual="`1m`",
+            default="`1m`",
             meaning="how long such a change waits for others, and for connections to end, before the oldest "
             "generation is drained",
         ),
         "per_second": Doc(
             kind="number",
-            usual="`5`",
+            default="`5`",
             meaning="how many connections of it are closed a second; more when it has more than 900",
         ),
     },

@@ -57,7 +57,7 @@ OPTION = Option[OnDemand | None](
     default=None,
     doc=Doc(
         kind="true, false, URL, `{ask, per_minute, most}`",
-        usual="`false`",
+        default="`false`",
         meaning="names that are added while daemun runs, see [certificates.md](certificates.md)",
     ),
     levels=frozenset({Level.SITE}),

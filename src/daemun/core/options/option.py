@@ -101,14 +101,14 @@ class Place:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Doc:
-    """A row of the tables in docs/CONFIGURATION.md, as Markdown. kind: what may be written. usual: the default.
+    """A row of the tables in docs/CONFIGURATION.md, as Markdown. kind: what may be written. default: in words.
 
     An option of several levels has as its default, at the nearer ones, the value of the further one.
     Beside a key that is no option, as an annotation, it is the key's description in the JSON Schema, too.
     """
 
     kind: str
-    usual: str
+    default: str
     meaning: str
 
     @property

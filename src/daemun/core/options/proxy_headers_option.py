@@ -37,7 +37,7 @@ OPTION = Option[tuple[str, ...]](
     default=(DEFAULT,),
     doc=Doc(
         kind="header or list",
-        usual="`default`",
+        default="`default`",
         meaning="request headers that only trusted proxies may send, removed from all other requests; "
         "`default` stands for the usual ones, see [nginx.md](nginx.md#headers)",
     ),

@@ -19,7 +19,7 @@ OPTION = Option(
     default=308,
     doc=Doc(
         kind="301, 307, 308",
-        usual="`308`",
+        default="`308`",
         meaning="of the redirect to HTTPS, and of aliases, for requests that are neither GET nor HEAD (those "
         "get 301): after a 301 a POST comes as a GET",
     ),

@@ -10,7 +10,7 @@ OPTION = Option(
     default=2,
     doc=Doc(
         kind="number",
-        usual="`2`",
+        default="`2`",
         meaning="further servers tried after a failure, where that is safe; `0`: nothing is sent twice",
     ),
     beside=frozenset({RouteAction.TO, RouteAction.PHP}),

@@ -132,7 +132,7 @@ OPTION = Option[Rewrite | None](
     default=None,
     doc=Doc(
         kind="`{strip, add}`, or `{match, to}`",
-        usual="none",
+        default="none",
         meaning="how the path changes before it reaches the server: a beginning taken off or put there, or an "
         "expression with named groups and what becomes of it, see [Rewriting](#rewriting)",
     ),

@@ -38,7 +38,7 @@ OPTION = Option(
     default=Robots.ALL,
     doc=Doc(
         kind="`all`, `none`",
-        usual="`all`",
+        default="`all`",
         meaning="`none`: search engines are to leave this alone: `X-Robots-Tag: none`, and for a site a `/robots.txt` "
         "that disallows everything, unless a route has that path",
     ),

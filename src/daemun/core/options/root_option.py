@@ -16,7 +16,7 @@ OPTION = Option(
     name="root",
     form=forms.Text,
     default="/var/www/html",
-    doc=Doc(kind="path", usual="`/var/www/html`", meaning="FastCGI, uwsgi, SCGI: the scripts' folder on the server"),
+    doc=Doc(kind="path", default="`/var/www/html`", meaning="FastCGI, uwsgi, SCGI: the scripts' folder on the server"),
     beside=frozenset({RouteAction.TO}),
     label=Label.TEXT,
     check=_check,

@@ -39,7 +39,7 @@ OPTION = Option(
     default=SecurityHeaders.OFF,
     doc=Doc(
         kind="true, false, `strict`",
-        usual="`false`",
+        default="`false`",
         meaning="add what protects browsers, where the server sends no such header itself; `strict`: also what can "
         "break an application, see [nginx.md](nginx.md#security-headers)",
     ),

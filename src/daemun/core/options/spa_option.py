@@ -17,7 +17,9 @@ OPTION = Option(
     name="spa",
     form=forms.Flag,
     default=False,
-    doc=Doc(kind="true, false", usual="`false`", meaning="what is no file is answered with the first page of `index`"),
+    doc=Doc(
+        kind="true, false", default="`false`", meaning="what is no file is answered with the first page of `index`"
+    ),
     beside=frozenset({RouteAction.FILES}),
     check=_check,
 )

@@ -21,7 +21,7 @@ OPTION = Option(
     default=301,
     doc=Doc(
         kind="301, 302, 303, 307, 308",
-        usual="`301`",
+        default="`301`",
         meaning="301 and 308 are remembered by browsers; 307 and 308 keep the method",
     ),
     beside=frozenset({RouteAction.REDIRECT}),

@@ -172,7 +172,7 @@ OPTION = Option[StatusPage | None](
     default=None,
     doc=Doc(
         kind="`{host, sites, title, days, language, notice}`",
-        usual="none",
+        default="none",
         meaning="a public page with the uptime of chosen sites, see [Status page](#status-page)",
     ),
     levels=frozenset({Level.GATE}),

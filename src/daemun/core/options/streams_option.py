@@ -245,7 +245,7 @@ OPTION = Option[Streams](
         kind="map of names; `{listen, to: [{url, weight, backup, down, max_fails, fail_timeout, max_connections}], "
         "tls, hosts, verify, server_name, balance, timeout: {connect, idle}, allow, deny, connections, proxy_protocol, "
         "responses, enabled}`",
-        usual="`{}`",
+        default="`{}`",
         meaning="what is passed on over TCP and UDP as it comes: see [Streams](#streams)",
     ),
     levels=frozenset({Level.GATE}),

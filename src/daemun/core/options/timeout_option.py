@@ -57,7 +57,7 @@ OPTION = Option(
     default=Timeouts(),
     doc=Doc(
         kind="duration (`read`), or `{connect, read, send, body, idle, keepalive}`",
-        usual="`5s`, `1h`, `60s`, `60s`, `1d`, `1s`",
+        default="`5s`, `1h`, `60s`, `60s`, `1d`, `1s`",
         meaning="`read`: silence of the server; `send`: the server takes nothing of a request; `body`: the "
         "visitor sends nothing of one; `idle`: silence on a WebSocket or in gRPC; `keepalive`: how "
         "long an idle connection to a server is kept, which must be less than the server does "

@@ -147,7 +147,7 @@ OPTION = Option(
     doc=Doc(
         kind="`auto`, `acme`, `local`, `off`, `{certificate, key}`, "
         "`{mode, directory, profile, challenge, dns, key_type, preferred_chain}`; `{min, ciphers}` with either",
-        usual="`auto`",
+        default="`auto`",
         meaning="who signs the certificate, see above; the last form says what differs from `acme`; `min` and "
         "`ciphers`: see [nginx.md](nginx.md#tls)",
     ),

@@ -98,7 +98,7 @@ OPTION = Option[Tracing | None](
     default=None,
     doc=Doc(
         kind="`{endpoint, sample, headers, ca_file, service, query}`; each of `headers` a secret",
-        usual="none; `sample: 1%`",
+        default="none; `sample: 1%`",
         meaning="where a share of the requests is sent as spans of OpenTelemetry, over OTLP/HTTP; servers get a"
         " `traceparent`, see [Traces](#traces)",
     ),

@@ -21,7 +21,7 @@ OPTION = Option(
     default=Slash.KEEP,
     doc=Doc(
         kind="`add`, `remove`, `keep`",
-        usual="`keep`",
+        default="`keep`",
         meaning="a redirect to the path with a slash at its end, or without one, in one step with those to HTTPS and "
         "to the main name, see [nginx.md](nginx.md#redirects-of-a-site)",
     ),

@@ -9,7 +9,7 @@ OPTION = Option(
     default=True,
     doc=Doc(
         kind="true, false",
-        usual="`true`",
+        default="`true`",
         meaning="whether what a server says of itself (redirects, paths of cookies) becomes what visitors "
         "see, see [nginx.md](nginx.md#paths)",
     ),

@@ -18,7 +18,7 @@ OPTION = Option[tuple[str, ...]](
     default=(),
     doc=Doc(
         kind="list of networks",
-        usual="`[]`",
+        default="`[]`",
         meaning="whose `X-Forwarded-*` headers are believed: `10.0.0.0/8`, `fd00::/8`, `192.0.2.1`",
     ),
     levels=frozenset({Level.GATE}),

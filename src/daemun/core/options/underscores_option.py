@@ -19,7 +19,7 @@ OPTION = Option(
     default=False,
     doc=Doc(
         kind="true, false",
-        usual="`false`",
+        default="`false`",
         meaning="pass headers with an underscore in their name to the servers. Many take `X_Real_IP` for "
         "`X-Real-IP`, so such spellings of headers that are set or removed here stay removed",
     ),

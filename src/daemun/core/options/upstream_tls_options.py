@@ -113,7 +113,7 @@ VERIFY = Option(
     default=Verify(),
     doc=Doc(
         kind="true, false, path of a CA file",
-        usual="`true`",
+        default="`true`",
         meaning="whether an https or grpcs server's certificate is checked, and against which roots",
     ),
     beside=frozenset({RouteAction.TO}),
@@ -128,7 +128,7 @@ SERVER_NAME = Option[str | None](
     default=None,
     doc=Doc(
         kind="host",
-        usual="the target's host",
+        default="the target's host",
         meaning="the name that certificate must carry; needed to verify a server with an IP address",
     ),
     beside=frozenset({RouteAction.TO}),

@@ -27,7 +27,7 @@ OPTION = Option[str | None](
     default=None,
     doc=Doc(
         kind="account",
-        usual="chosen",
+        default="chosen",
         meaning="whom nginx's workers run as, when daemun runs as root; a change waits for `daemun stop` and "
         "`daemun up`; where there is no such account, which is an error, daemun's own",
     ),

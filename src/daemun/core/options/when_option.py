@@ -215,7 +215,7 @@ OPTION = Option[When | None](
     default=None,
     doc=Doc(
         kind="`{method, header, query, cookie, address, country, probability}`; `country: {any_of, database}`",
-        usual="none",
+        default="none",
         meaning="which requests the route is for, [of several of one path](#several-routes-of-one-path)",
     ),
     is_never_empty=True,

@@ -16,7 +16,7 @@ OPTION = Option[int | None](
     name="workers",
     form=typing.Annotated[forms.Number | None, pydantic.BeforeValidator(_parse), forms.Also(forms.is_("auto"))],
     default=None,
-    doc=Doc(kind="number, `auto`", usual="`auto`", meaning="nginx worker processes; `auto`: one per core"),
+    doc=Doc(kind="number, `auto`", default="`auto`", meaning="nginx worker processes; `auto`: one per core"),
     levels=frozenset({Level.GATE}),
     check=between(1, 1024),
 )

@@ -48,8 +48,8 @@ def formats(settings: model.Globals, nginx: render_environment.Nginx) -> tuple[d
         return (format_, *others)
     request_id = forwarded_headers.expressions(settings, nginx).request_id
     # A trace has the id, so it is drawn already.
-    usual = request_id if trace_lines.is_on(settings) else "$connection-$connection_requests"
-    named = {FORMAT: usual, _FORMAT_WITH_ID: request_id}
+    default = request_id if trace_lines.is_on(settings) else "$connection-$connection_requests"
+    named = {FORMAT: default, _FORMAT_WITH_ID: request_id}
     written = (
         arguments.line("log_format", name, *escape, Expr(line.replace("$request_id", request)))
         for name, request in named.items()

@@ -12,7 +12,7 @@ from daemun.core.options.security_headers_option import SecurityHeaders
 from daemun.core.render import site_scope
 from daemun.core.texts import route_paths
 
-_USUAL = (
+_STANDARD = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "SAMEORIGIN"),
     ("Referrer-Policy", "strict-origin-when-cross-origin"),
@@ -41,22 +41,22 @@ def variables() -> tuple[directive.Node, ...]:
     """The values of headers that are absent."""
     found = [
         arguments.map_to(f"$sent_http_{_variable_part(name)}", _variable(name), ("", value))
-        for name, value in (*_USUAL, *_STRICT)
+        for name, value in (*_STANDARD, *_STRICT)
         if name != "X-Frame-Options"
     ]
     # Where `frame-ancestors` stands, browsers do not look at the older header (CSP 3 section 6.4.2).
     frames = arguments.map_to(
         "$sent_http_x_frame_options|$sent_http_content_security_policy",
         _variable("X-Frame-Options"),
-        ("|", dict(_USUAL)["X-Frame-Options"]),
-        (r"~*^\|(?!.*frame-ancestors)", dict(_USUAL)["X-Frame-Options"]),
+        ("|", dict(_STANDARD)["X-Frame-Options"]),
+        (r"~*^\|(?!.*frame-ancestors)", dict(_STANDARD)["X-Frame-Options"]),
     )
     # It holds for all ports of a name: on localhost, for whatever else its owner runs there.
-    usual = hsts_option.header_value(hsts_option.Hsts())
+    default = hsts_option.header_value(hsts_option.Hsts())
     promise = arguments.map_to(
         "$sent_http_strict_transport_security|$host",
         _variable(_HSTS),
-        (r"~^\|(?!(?:.*\.)?localhost\z)", usual),
+        (r"~^\|(?!(?:.*\.)?localhost\z)", default),
     )
     return (directive.Comment("What answers carry that have no such header of their own."), *found, frames, promise)
 
@@ -90,7 +90,7 @@ def _protecting(chosen: SecurityHeaders, *, promises_https: bool = False) -> tup
         return ()
     names = [
         *((_HSTS,) if promises_https else ()),
-        *(name for name, _ in (*_USUAL, *(_STRICT if chosen is SecurityHeaders.STRICT else ()))),
+        *(name for name, _ in (*_STANDARD, *(_STRICT if chosen is SecurityHeaders.STRICT else ()))),
     ]
     return tuple(arguments.line("add_header", name, Expr(_variable(name)), "always") for name in names)
 

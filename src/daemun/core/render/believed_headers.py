@@ -15,7 +15,7 @@ ADDRESSES = (
 )
 """The visitor's address."""
 
-USUAL = (
+STANDARD = (
     # The scheme, the host, the path and the method before a proxy changed them.
     "Front-End-Https",
     "X-Forwarded-Context",

@@ -108,8 +108,8 @@ def _fitting(module: str, owned: _Owned, nginx: render_environment.Nginx) -> dic
     )
     all_but_one = (_number(buffers) - 1) * _bytes(buffers)
     most = max(_LEAST, min(bound, all_but_one if busy in owned else all_but_one // 2))
-    usual = arguments.line(first, first_size(nginx))
-    ours = (usual if most >= _bytes(usual) else arguments.line(first, arguments.size(most)), buffers)
+    default = arguments.line(first, first_size(nginx))
+    ours = (default if most >= _bytes(default) else arguments.line(first, arguments.size(most)), buffers)
     return {line.name: line for line in ours if line.name not in owned}
 
 

@@ -166,8 +166,8 @@ def _times(times: timeout_option.Timeouts, tries: int, module: str) -> tuple[dir
 def _lasting(action: model.Proxy) -> tuple[directive.Directive, ...]:
     """A stream may be silent for `timeout.idle`, whoever is silent. A `read` that is written where no `idle` is means
     servers that do not answer."""
-    times, usual_ = timeout_option.OPTION.of(action), timeout_option.Timeouts()
-    written = times.read_s != usual_.read_s and times.idle_s == usual_.idle_s
+    times, defaults = timeout_option.OPTION.of(action), timeout_option.Timeouts()
+    written = times.read_s != defaults.read_s and times.idle_s == defaults.idle_s
     lasting = dataclasses.replace(times, read_s=times.read_s if written else times.idle_s, send_s=times.idle_s)
     return (
         arguments.line("client_body_timeout", arguments.duration(times.idle_s)),

@@ -46,8 +46,8 @@ def shared(
     settings: model.Globals, nginx: render_environment.Nginx, set_header: str
 ) -> tuple[directive.Directive, ...]:
     """The same without what the owner sets at the http level, for there."""
-    usual = standard_headers.standard(set_header, settings, nginx)
-    return _last_wins(outermost=usual, hidden=site_scope.owned(settings.snippet, set_header))
+    standard = standard_headers.standard(set_header, settings, nginx)
+    return _last_wins(outermost=standard, hidden=site_scope.owned(settings.snippet, set_header))
 
 
 def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) -> tuple[directive.Directive, ...]:
@@ -83,13 +83,13 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
     elif set_header == "proxy_set_header" and not translate_option.OPTION.of(route.action):
         connection = (*connection, arguments.line(set_header, "Destination", Expr("$http_destination")))
     identity = tuple(arguments.line(set_header, name, Expr(value)) for name, value in _identity(scope, route))
-    usual = standard_headers.standard(set_header, scope.settings, scope.environment.nginx)
-    removed = tuple(arguments.line(set_header, name, "") for name in _of_all_judges(scope, usual))
+    standard = standard_headers.standard(set_header, scope.settings, scope.environment.nginx)
+    removed = tuple(arguments.line(set_header, name, "") for name in _of_all_judges(scope, standard))
     aliases = _aliases(scope, set_header, (*removed, *identity))
     if not (written or site_wide or given or connection or aliases or identity or removed):
         return ()
     gate_wide = site_scope.owned(scope.settings.snippet, set_header)
-    lines = _last_wins(connection, removed, gate_wide, site_wide, identity, given, outermost=usual, hidden=written)
+    lines = _last_wins(connection, removed, gate_wide, site_wide, identity, given, outermost=standard, hidden=written)
     named = {line.args[0].value.lower() for line in (*lines, *written) if line.args}
     return (*lines, *(alias for alias in aliases if alias.args[0].value.lower() not in named))
 
@@ -106,8 +106,8 @@ def request_lines_between(
     before, after = ([arguments.line(name, one, Expr(value)) for one, value in of.items()] for of in (first, last))
     if found := request_lines(scope, route, name):
         return _last_wins(before, found, after, hidden=())
-    usual = standard_headers.standard(name, scope.settings, scope.environment.nginx)
-    ours = [line for lines in usual.values() for line in lines]
+    standard = standard_headers.standard(name, scope.settings, scope.environment.nginx)
+    ours = [line for lines in standard.values() for line in lines]
     return _last_wins(before, ours, site_scope.owned(scope.settings.snippet, name), after, hidden=())
 
 
@@ -147,8 +147,8 @@ def _aliases(
     if not underscores_option.OPTION.of(scope.site):
         return ()
     found: list[directive.Directive] = []
-    usual = standard_headers.standard(set_header, scope.settings, scope.environment.nginx)
-    named = [line.args[0].value for line in (*itertools.chain.from_iterable(usual.values()), *more)]
+    standard = standard_headers.standard(set_header, scope.settings, scope.environment.nginx)
+    named = [line.args[0].value for line in (*itertools.chain.from_iterable(standard.values()), *more)]
     for original in (*named, "Content-Length", "Transfer-Encoding"):
         parts = original.split("-")
         for joints in itertools.product("-_", repeat=len(parts) - 1):
@@ -166,8 +166,8 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
     assert isinstance(route.action, model.Proxy)
     host = host_header_option.OPTION.of(route.action)
     given: dict[str, directive.Arg] = {"Host": Expr(scope.forwarded.host) if host is None else directive.Text(host)}
-    usual = {**standard_headers.forwarded(scope.forwarded), **standard_headers.further(scope.settings)}
-    given |= {name: Expr(value) for name, value in usual.items()}
+    standard = {**standard_headers.forwarded(scope.forwarded), **standard_headers.further(scope.settings)}
+    given |= {name: Expr(value) for name, value in standard.items()}
     given |= dict.fromkeys(_of_all_judges(scope, {standard_headers.subject(name) for name in given}), Expr(""))
     for name, value in _identity(scope, route):
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
@@ -361,9 +361,9 @@ def response_lines(
         if cors_headers.varies(scope, route) and cors_headers.VARY not in added:
             added.append(cors_headers.VARY)
         if of_server and not (added or written):
-            added = [arguments.line("add_header", _USUAL_NAME, "")]
+            added = [arguments.line("add_header", _ANY_NAME, "")]
     return (*lines, *added)
 
 
-_USUAL_NAME = "X-Content-Type-Options"
+_ANY_NAME = "X-Content-Type-Options"
 """nginx adds no header whose value is empty, and a line of a location's own ends what it inherits."""

@@ -74,17 +74,17 @@ def leave(
         for node in (*scope.settings.snippet, *scope.site.snippet)
         if isinstance(node, directive.Directive) and node.block is None
     }
-    usual = timeout_option.Timeouts()
+    default = timeout_option.Timeouts()
     own = {
         f"{module}_buffering": buffering_option.OPTION.of(proxy) is None,
         f"{module}_request_buffering": buffering_option.OPTION.of(proxy) is None,
     }
     if lasting:
-        is_usual = (timeout_option.OPTION.of(proxy).idle_s, timeout_option.OPTION.of(proxy).read_s) == (
-            usual.idle_s,
-            usual.read_s,
+        is_default = (timeout_option.OPTION.of(proxy).idle_s, timeout_option.OPTION.of(proxy).read_s) == (
+            default.idle_s,
+            default.read_s,
         )
-        own |= {f"{module}_read_timeout": is_usual, f"{module}_send_timeout": is_usual}
+        own |= {f"{module}_read_timeout": is_default, f"{module}_send_timeout": is_default}
     left = {name for name in outer if own.get(name)}
     defaults = _default_lines(scope.environment.nginx)
     return tuple(

@@ -15,7 +15,7 @@ from daemun.core.options import access_option, maintenance_option
 from daemun.core.render import server_blocks, site_scope
 from daemun.core.texts import names
 
-_USUAL_WAIT = "300"
+_DEFAULT_WAIT = "300"
 _WAIT, _STORED = "$daemun_maintenance_wait", "$daemun_maintenance_stored"
 
 
@@ -62,7 +62,7 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     held = find(scope)
     if held is None:
         return ()
-    wait = _USUAL_WAIT if held.until is None else email.utils.format_datetime(held.until, usegmt=True)
+    wait = _DEFAULT_WAIT if held.until is None else email.utils.format_datetime(held.until, usegmt=True)
     closed = (
         arguments.line("set", Expr(_WAIT), wait),
         arguments.line("set", Expr(_STORED), "no-store"),

@@ -68,8 +68,8 @@ def _let_in(value: country_forms.Countries) -> tuple[str, ...]:
     return (*private, *(() if found is None else found.networks))
 
 
-def _geo(variable: str, usual: str, networks: collections.abc.Iterable[str], of_networks: str) -> directive.Directive:
-    block = (arguments.line("default", usual), *(arguments.line(one, of_networks) for one in networks))
+def _geo(variable: str, default: str, networks: collections.abc.Iterable[str], of_networks: str) -> directive.Directive:
+    block = (arguments.line("default", default), *(arguments.line(one, of_networks) for one in networks))
     return arguments.line("geo", Expr(variable), block=block)
 
 

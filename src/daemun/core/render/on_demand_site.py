@@ -149,12 +149,12 @@ def others(desired: model.Desired) -> tuple[directive.Node, ...]:
         if name not in own_names:
             with contextlib.suppress(RenderError):  # the site is refused for it
                 lines.append(arguments.line(arguments.map_host(name), "1"))
-    usual = (arguments.line("hostnames"), arguments.line("default", ""))
+    head = (arguments.line("hostnames"), arguments.line("default", ""))
     return (
         directive.Comment("Whether the name in a handshake, or in a request, is another site's than of the one that"),
         directive.Comment("takes names, also of a site that is disabled."),
         *(
-            arguments.line("map", Expr(source), Expr(variable), block=(*usual, *lines))
+            arguments.line("map", Expr(source), Expr(variable), block=(*head, *lines))
             for source, variable in (("$ssl_server_name", OTHER_SHOWN), ("$host", OTHER_REQUESTED))
         ),
     )

@@ -136,8 +136,8 @@ def _named(
 
 def _in_networks(variable: str, networks: tuple[str, ...]) -> _Condition:
     # nginx warns of a network that is the default once more.
-    usual = [arguments.line(one, "0") for one in _EVERYWHERE if one not in networks]
-    lines = [arguments.line("default", "0")] if len(usual) == len(_EVERYWHERE) else usual
+    others = [arguments.line(one, "0") for one in _EVERYWHERE if one not in networks]
+    lines = [arguments.line("default", "0")] if len(others) == len(_EVERYWHERE) else others
     geo = arguments.line("geo", Expr(variable), block=(*lines, *(arguments.line(one, _HELD) for one in networks)))
     return _Condition(source=variable, keys=(_HELD,), further=(geo,))
 

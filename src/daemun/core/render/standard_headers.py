@@ -61,10 +61,12 @@ def from_proxies(settings: model.Globals, *, is_grpc: bool = False) -> tuple[str
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _each_once(names: tuple[str, ...], *, is_grpc: bool) -> tuple[str, ...]:
-    usual = tuple(name for name in believed_headers.USUAL if not is_grpc or name not in believed_headers.NOT_OF_GRPC)
+    standard_names = tuple(
+        name for name in believed_headers.STANDARD if not is_grpc or name not in believed_headers.NOT_OF_GRPC
+    )
     found: dict[str, str] = {}
     for name in names:
-        for one in usual if name == proxy_headers_option.DEFAULT else (name,):
+        for one in standard_names if name == proxy_headers_option.DEFAULT else (name,):
             found.setdefault(one.lower(), one)
     return tuple(found.values())
 

@@ -43,7 +43,7 @@ def named(
     if env.resolver is None:
         raise RenderError("hand-written nginx names servers, but no resolver answers for names")
     added = _resolver(settings, env)
-    kept = (arguments.line("keepalive", KEPT_CONNECTIONS), _usual_keepalive())
+    kept = (arguments.line("keepalive", KEPT_CONNECTIONS), _default_keepalive())
     return (
         directive.Comment("Servers that hand-written nginx names"),
         *(
@@ -70,10 +70,10 @@ def _closing(node: directive.Node, *, keeps: bool) -> directive.Node:
     is_kept = keeps or bool(site_scope.owned(node.block, "keepalive"))
     if not is_kept or site_scope.owned(node.block, "keepalive_timeout"):
         return node
-    return dataclasses.replace(node, block=(*node.block, _usual_keepalive()))
+    return dataclasses.replace(node, block=(*node.block, _default_keepalive()))
 
 
-def _usual_keepalive() -> directive.Directive:
+def _default_keepalive() -> directive.Directive:
     return arguments.line("keepalive_timeout", arguments.duration(timeout_option.Timeouts().keepalive_s))
 
 

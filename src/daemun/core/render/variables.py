@@ -262,11 +262,11 @@ def _named_port(nginx: render_environment.Nginx) -> directive.Directive:
 
 
 def _port(ours: forwarded_headers.ForwardedHeaders, nginx: render_environment.Nginx) -> directive.Directive:
-    usual = (("http", "80"), ("https", "443"))
+    ports = (("http", "80"), ("https", "443"))
     if render_environment.Feature.REQUEST_PORT in nginx.features:  # found without a regular expression
-        return arguments.map_to(f"{ours.forwarded_proto}$request_port", "$daemun_port", *usual, default="$request_port")
+        return arguments.map_to(f"{ours.forwarded_proto}$request_port", "$daemun_port", *ports, default="$request_port")
     named = (r"~:(?<daemun_only_port>[0-9]+)\z", "$daemun_only_port")
-    return arguments.map_to(f"{ours.forwarded_proto}{ours.named_port}", "$daemun_port", *usual, named, default="80")
+    return arguments.map_to(f"{ours.forwarded_proto}{ours.named_port}", "$daemun_port", *ports, named, default="80")
 
 
 def _proxied(settings: model.Globals) -> tuple[directive.Node, ...]:

@@ -92,10 +92,10 @@ class _Reader:
         if not self._hosts:
             return upstreams
         lines = [directive.Directive(name, (Expr(host),)) for name, host in self._hosts.items()]
-        usual = directive.Directive("default", (Expr("$proxy_host"),))
+        default = directive.Directive("default", (Expr("$proxy_host"),))
         return (
             *upstreams,
-            directive.Directive("map", (Expr("$proxy_host"), Expr(self._host_variable)), (usual, *lines)),
+            directive.Directive("map", (Expr("$proxy_host"), Expr(self._host_variable)), (default, *lines)),
         )
 
     @property
@@ -122,7 +122,7 @@ class _Reader:
                     hosts[goal.module] = self._host(goal, inner)
                     first += (*self._set(goal), *_spell_out(goal, here, lines, hosts[goal.module]))
                 written.append(node if goal is None else self._pass(node, goal))
-                if goal is None and inner and _has_usual_redirect(node, here):
+                if goal is None and inner and _has_common_redirect(node, here):
                     written.append(directive.Directive("proxy_redirect", (Expr("default"),)))
             elif node in partial:
                 written.append(dataclasses.replace(node, block=partial[node][0]))
@@ -176,8 +176,8 @@ class _Reader:
         schemes, scheme = _SCHEMES[line.name], match["scheme"] or ""
         if scheme not in schemes:
             return None
-        usual = schemes[scheme]
-        port = int(match["port"]) if match["port"] else usual
+        default = schemes[scheme]
+        port = int(match["port"]) if match["port"] else default
         host = match["host"].lower()
         if port is None or not self._is_looked_up(host, has_port=match["port"] is not None):
             return None
@@ -186,7 +186,7 @@ class _Reader:
             is_constant=_is_constant(line),
             scheme=scheme,
             service=_service(host, port),
-            authority=host if port == usual else f"{host}:{port}",
+            authority=host if port == default else f"{host}:{port}",
             rest=match["rest"],
         )
 
@@ -255,7 +255,7 @@ def _spell_out(
     return found
 
 
-def _has_usual_redirect(line: directive.Directive, here: _Inherited) -> bool:
+def _has_common_redirect(line: directive.Directive, here: _Inherited) -> bool:
     return line.name == "proxy_pass" and _is_constant(line) and "proxy_redirect" not in here.names
 
 

@@ -329,6 +329,6 @@ _STATUSES = {
 
 def of_status(status: int) -> url_facts.Cause:
     """What a status of the gate alone tells."""
-    usual = ("the gate answers so", "`daemun logs --errors` has nginx's own words")
-    cause, cure = _STATUSES.get(status, usual)
+    default = ("the gate answers so", "`daemun logs --errors` has nginx's own words")
+    cause, cure = _STATUSES.get(status, default)
     return url_facts.Cause(kind=f"status-{status}", cause=f"{cause} ({status})", cure=cure)

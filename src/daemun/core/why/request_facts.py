@@ -10,7 +10,7 @@ from daemun.core.why import route_walk, site_choice, url_facts
 
 _LONGEST_ID = 80
 _ID = re.compile(r"[A-Za-z0-9._:+/=@~-]{1,80}\Z")
-_USUAL = re.compile(r"\d{1,20}-\d{1,20}\Z")
+_CONNECTION_ID = re.compile(r"\d{1,20}-\d{1,20}\Z")
 BEGINNING = re.compile(r"[0-9a-f]{6,31}\Z")
 """Of the id of a page, long enough to be looked for."""
 MARK = re.compile(r"answered (\d{3})(?:, request_id: [^,]*)?\Z")
@@ -30,12 +30,12 @@ def is_servers(request: logged_request.LoggedRequest) -> bool:
     tries = request.tries
     if not tries or tries[-1].status is None or tries[-1].status != request.status:
         return False
-    return is_usual_id(request.request_id or "") or request.status not in {502, 503, 504}
+    return is_connection_id(request.request_id or "") or request.status not in {502, 503, 504}
 
 
-def is_usual_id(text: str) -> bool:
+def is_connection_id(text: str) -> bool:
     """Whether it is of a request that got no page of the gate: connection and number."""
-    return _USUAL.match(text) is not None
+    return _CONNECTION_ID.match(text) is not None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,8 +37,8 @@ class RequestedUrl:
     @property
     def authority(self) -> str:
         """The value of Host."""
-        is_usual = self.effective_port == _PORTS[self.scheme]
-        return self.host if is_usual else f"{self.host}:{self.effective_port}"
+        is_default = self.effective_port == _PORTS[self.scheme]
+        return self.host if is_default else f"{self.host}:{self.effective_port}"
 
     @property
     def query(self) -> str:

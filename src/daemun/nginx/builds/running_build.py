@@ -52,7 +52,7 @@ def judge(
     """The weaknesses of a binary with the configuration that runs, or ran last; with the usual one where none did yet.
     Blocking."""
     wanted = nginx_weaknesses.list_conditions(build)
-    found = nginx_weaknesses.USUAL
+    found = nginx_weaknesses.ALWAYS_USED
     if pathlib.Path(paths.current, "nginx.conf").is_file():
         found = nginx_weaknesses.find_conditions(wanted, _read_files(pathlib.Path(paths.current)))
     return nginx_weaknesses.find_weaknesses(build, found, today=today)

@@ -163,8 +163,8 @@ def choose_verify(entry: yaml_route.RouteEntry, scheme: model.Scheme) -> dict[st
             upstream_tls_options.VERIFY.name: upstream_tls_options.Verify(),
             upstream_tls_options.SERVER_NAME.name: None,
         }
-    usual = upstream_tls_options.Verify(is_on=name is not None)
-    return {upstream_tls_options.VERIFY.name: verify or usual, upstream_tls_options.SERVER_NAME.name: name}
+    default = upstream_tls_options.Verify(is_on=name is not None)
+    return {upstream_tls_options.VERIFY.name: verify or default, upstream_tls_options.SERVER_NAME.name: name}
 
 
 def _read(kind: type[_Entry], values: collections.abc.Mapping[str, object]) -> _Entry:

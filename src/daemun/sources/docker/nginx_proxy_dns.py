@@ -46,7 +46,7 @@ _OPTIONAL = {
     "cloudflare": {"CF_Zone_ID": "zone_id"},
     "ovh": {"OVH_END_POINT": "auth_entrypoint"},
 }
-_USUAL = {"ovh": {"auth_entrypoint": "ovh-eu"}}
+_DEFAULTS = {"ovh": {"auth_entrypoint": "ovh-eu"}}
 """What acme.sh takes where nothing is set."""
 
 
@@ -61,7 +61,7 @@ def read(text: str) -> model.Dns:
         if all(given.get(name) for name in needed):
             option_names = {**needed, **_OPTIONAL.get(provider, {})}
             options = {
-                **_USUAL.get(provider, {}),
+                **_DEFAULTS.get(provider, {}),
                 **{option_names[name]: given[name] for name in option_names if given.get(name)},
             }
             secrets = ((name, model.Secret(text=value)) for name, value in sorted(options.items()))

@@ -125,16 +125,16 @@ class GateEnvironment:
         return settings
 
 
-def _fill(own: object, usual: object, given: collections.abc.Mapping[str, typing.Any]) -> dict[str, typing.Any]:
+def _fill(own: object, default: object, given: collections.abc.Mapping[str, typing.Any]) -> dict[str, typing.Any]:
     """The fields in which an owner's value is only the usual one, as they are given."""
-    return {name: value for name, value in given.items() if getattr(own, name) == getattr(usual, name)}
+    return {name: value for name, value in given.items() if getattr(own, name) == getattr(default, name)}
 
 
 def _fill_acme(own: model.Acme, given: model.Acme) -> model.Acme:
     """The file may name the roots of a CA and the environment its directory; who names several CAs names them all."""
-    (usual,), (other,) = model.Acme().authorities, given.authorities
+    (default,), (other,) = model.Acme().authorities, given.authorities
     parts = _parts(other) if len(own.authorities) == 1 else {"email": other.email}
-    filled = (dataclasses.replace(one, **_fill(one, usual, parts)) for one in own.authorities)
+    filled = (dataclasses.replace(one, **_fill(one, default, parts)) for one in own.authorities)
     return dataclasses.replace(
         own,
         authorities=tuple(filled),
@@ -336,8 +336,8 @@ def read_challenge(text: str) -> ChallengeLocation:
 
 
 def _read_hsts(env: _Environment) -> hsts_option.Hsts | None:
-    usual: hsts_option.Hsts | None = hsts_option.Hsts()
-    return env.get("HSTS", parse.parse_hsts, usual)
+    default: hsts_option.Hsts | None = hsts_option.Hsts()
+    return env.get("HSTS", parse.parse_hsts, default)
 
 
 def _read_root(text: str) -> model.FixedAnswer:

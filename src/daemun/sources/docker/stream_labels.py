@@ -134,8 +134,8 @@ def _make(values: collections.abc.Mapping[str, str], protocol: stream_forms.Stre
         if "verify" in values or not stream.is_encrypted:
             return stream
         # A container is reached by its address, which no certificate carries.
-        usual = upstream_tls_options.Verify(is_on=stream.server_name is not None)
-        return dataclasses.replace(stream, verify=usual)
+        default = upstream_tls_options.Verify(is_on=stream.server_name is not None)
+        return dataclasses.replace(stream, verify=default)
     steps = [step for step in detail["loc"] if isinstance(step, str)]
     key = ".".join(steps) if ".".join(steps) in values else steps[0]
     shape = stream_forms.Stream.shape

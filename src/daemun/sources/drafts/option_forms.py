@@ -66,7 +66,9 @@ def _describe(key: str, schema: Json, definitions: Json, level: option.Level) ->
         "key": key,
         "help": doc.plain if doc is not None else "; ".join(f"{name}: {row.plain}" for name, row in rows.items()),
         "kind": doc.kind if doc is not None else "map",
-        "default": doc.usual if doc is not None else "; ".join(f"{name}: {row.usual}" for name, row in rows.items()),
+        "default": doc.default
+        if doc is not None
+        else "; ".join(f"{name}: {row.default}" for name, row in rows.items()),
         "levels": [at.value for at in option.Level if at in one.levels]
         if one is not None and is_option
         else [level.value],

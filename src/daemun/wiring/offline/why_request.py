@@ -63,9 +63,9 @@ def _search(paths: layout.Layout, wanted: str) -> tuple[request_facts.RequestFac
     mark = _find_mark(paths, wanted, line)
     if line is None and mark is None:
         return None, False
-    is_usual = request_facts.is_usual_id(wanted)
-    is_complete = line is not None and (is_usual or mark is not None or line.status is None or line.status < 400)
-    connection = wanted.partition("-")[0] if is_usual else None
+    has_connection = request_facts.is_connection_id(wanted)
+    is_complete = line is not None and (has_connection or mark is not None or line.status is None or line.status < 400)
+    connection = wanted.partition("-")[0] if has_connection else None
     missing: tuple[str, ...] = ()
     if mark is not None:
         connection = mark.connection

@@ -162,11 +162,11 @@ class Look:
         other = [one for one in facts.other_listening if one.port == url.effective_port]
         if own or other:
             return _reached((own or other)[0])[0], False
-        usual = 443 if url.is_https else 80
+        default = 443 if url.is_https else 80
         if not facts.listening:
             return None, False
         there = _reached(facts.listening[0])[0]
-        if url.effective_port == usual or await self._is_published(url, there):
+        if url.effective_port == default or await self._is_published(url, there):
             return there, True
         return None, False
 
