@@ -15,7 +15,7 @@ import structlog
 from daemun.alerts import alert_message, alert_targets, ledger_store
 from daemun.control import ports
 from daemun.core import model
-from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules
+from daemun.core.alerts import alert_ledger, alert_outbox, alert_report, alert_rules
 from daemun.core.options import alerting_forms, alerts_option
 from daemun.errors import ConfigError, DaemunError, RetryableError
 
@@ -101,6 +101,33 @@ class Notifier:
     def wake(self) -> None:
         """Look now: something may have changed."""
         self._wake.set()
+
+    def report(self) -> alert_report.AlertReport | None:
+        """Who gets alerts, and what is in danger; None: nothing is known yet."""
+        seen = self._look()
+        if seen is None:
+            return None
+        targets = alert_targets.make_targets(seen.alerts)
+        names = {target.key: target.name for target in targets}
+        return alert_report.AlertReport(
+            targets=tuple(self._report_target(target) for target in targets),
+            dangers=tuple(
+                alert_report.DangerReport(alert=one, told=tuple(names[key] for key in one.told if key in names))
+                for one in reversed(self._ledger.alarms)
+            ),
+            wanted=find_dangers(seen.alerts.rules),
+        )
+
+    def _report_target(self, target: alert_targets.AlertTarget) -> alert_report.TargetReport:
+        sent = sorted((one for one in self._ledger.sent if one.target == target.key), key=lambda one: one.at)
+        outage = self._outages.get(target.key)
+        return alert_report.TargetReport(
+            name=target.name,
+            sent=tuple(reversed(sent)),
+            error=None if outage is None else outage.error,
+            failures=0 if outage is None else outage.failures,
+            next_attempt=None if outage is None else outage.until,
+        )
 
     async def test(self) -> tuple[model.SentAlert, ...]:
         seen = self._look()

@@ -1,4 +1,4 @@
-"""Uptime as lines for people and as JSON. Pure."""
+"""Uptime as lines for people. Pure."""
 
 import collections.abc
 import datetime
@@ -12,15 +12,12 @@ if typing.TYPE_CHECKING:
 WIDTH = 80
 LEGEND = "| up   ! disturbed   X down   m maintenance   . not watched"
 _BARS_OF_LIST = 30
-Json = dict[str, typing.Any]
 
 
 def rows_of(sites: "collections.abc.Iterable[uptime_sums.SiteUptime]") -> list[output.Row]:
     """Of the table of all sites, the worst first."""
     from daemun.core.uptime import uptime_sums
 
-    totals = [(one, one.total) for one in sites]
-    totals.sort(key=lambda pair: (_percent(pair[1]), pair[0].site))
     return [
         (
             one.site,
@@ -28,15 +25,8 @@ def rows_of(sites: "collections.abc.Iterable[uptime_sums.SiteUptime]") -> list[o
             span(total.down_s),
             uptime_sums.draw_bars(one.days, _BARS_OF_LIST),
         )
-        for one, total in totals
+        for one, total in uptime_sums.worst_first(sites)
     ]
-
-
-def _percent(total: "uptime_sums.DayUptime") -> float:
-    from daemun.core.uptime import uptime_sums
-
-    found = uptime_sums.percent_up(total)
-    return 101.0 if found is None else found
 
 
 def details_of(one: "uptime_sums.SiteUptime") -> collections.abc.Iterator[str]:
@@ -67,49 +57,6 @@ def incident_rows(
         )
         for one in incidents
     ]
-
-
-def value_of(one: "uptime_sums.SiteUptime", *, with_days: bool) -> Json:
-    """As JSON. with_days: the figures of each."""
-    from daemun.core.uptime import uptime_sums
-
-    found: Json = {
-        "site": one.site,
-        "state": one.condition.value,
-        **_figures(one.total),
-        "bars": uptime_sums.draw_bars(one.days, len(one.days)),
-        "incidents": [
-            {
-                "state": incident.condition.value,
-                "from": stamp(incident.began),
-                "to": None if incident.ended is None else stamp(incident.ended),
-                "watched_s": round(incident.seconds, 1),
-                "cause": incident.cause,
-            }
-            for incident in one.incidents
-        ],
-    }
-    if with_days:
-        found["days"] = [{"day": day.day.isoformat(), **_figures(day)} for day in one.days]
-    return found
-
-
-def _figures(day: "uptime_sums.DayUptime") -> Json:
-    from daemun.core.uptime import uptime_sums
-
-    return {
-        "uptime_percent": uptime_sums.percent_up(day),
-        "watched_s": round(day.watched_s, 1),
-        "up_s": round(day.up_s, 1),
-        "down_s": round(day.down_s, 1),
-        "degraded_s": round(day.degraded_s, 1),
-        "maintenance_s": round(day.maintenance_s, 1),
-        "longest_outage_s": round(day.longest_outage_s, 1),
-    }
-
-
-def stamp(at: datetime.datetime) -> str:
-    return f"{at.astimezone(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def span(seconds: float) -> str:

@@ -62,6 +62,15 @@ class StatusPageWriter:
         """A site came into another condition."""
         self._wake.set()
 
+    def find_state(self) -> status_report.PageState:
+        """What there is of the page. Blocking, some microseconds."""
+        seen = self._look()
+        made_at = None
+        with contextlib.suppress(OSError):
+            changed_s = (self._folder / status_page_locations.DATA.removeprefix("/")).stat().st_mtime
+            made_at = datetime.datetime.fromtimestamp(changed_s, datetime.UTC)
+        return status_report.PageState(page=None if seen is None else seen.page, made_at=made_at, failure=self._failure)
+
     async def run(self) -> None:
         """Never returns."""
         while True:

@@ -2,12 +2,11 @@
 
 import datetime
 import shutil
-import typing
 
 from daemun import errors, settings
 from daemun.core import doctor_findings, model
 from daemun.core.alerts import gate_concerns
-from daemun.core.nginx_builds import nginx_build, nginx_weaknesses
+from daemun.core.nginx_builds import nginx_build
 from daemun.nginx.builds import build_facts, running_build
 from daemun.wiring import nginx_environment
 
@@ -50,18 +49,3 @@ def look_at_allocator(chosen: settings.Settings, path: str) -> tuple[model.Findi
         return judge_allocator(chosen, build_facts.read(path))
     except errors.EnvironmentProblemError:
         return ()
-
-
-def weaknesses_json(weaknesses: tuple[nginx_weaknesses.Weakness, ...]) -> list[dict[str, typing.Any]]:
-    """`fixed` is empty where no nginx has the fix; `applies` is whether the running configuration lays it open."""
-    return [
-        {
-            "name": one.name,
-            "title": one.title,
-            "severity": one.severity,
-            "fixed": list(one.fixed),
-            "applies": one.applies,
-            "meanwhile": one.meanwhile,
-        }
-        for one in weaknesses
-    ]

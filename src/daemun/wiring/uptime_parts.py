@@ -6,7 +6,7 @@ from daemun.certs import certificate_manager
 from daemun.control import damage_report, gate
 from daemun.core import layout, model
 from daemun.core.options import status_page_option
-from daemun.core.uptime import site_condition
+from daemun.core.uptime import site_condition, uptime_sums
 from daemun.probing import prober
 from daemun.traffic import traffic_counter
 from daemun.uptime import status_page_writer, uptime_keeper
@@ -43,6 +43,16 @@ class Sites:
 
     def look(self, host: str) -> model.SiteLook | None:
         return self._looks.look(host)
+
+
+def read(
+    paths: layout.Layout, days: int, sites: collections.abc.Collection[str] | None, most_incidents: int
+) -> uptime_sums.Uptime:
+    """For `web.uptime_endpoints`. Blocking."""
+    from daemun.uptime import uptime_reader  # noqa: PLC0415 - SQLite
+
+    today = clock.SystemClock().now().astimezone().date()
+    return uptime_reader.read(paths, today, days, sites=sites, most_incidents=most_incidents)
 
 
 def make(

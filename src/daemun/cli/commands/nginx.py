@@ -254,7 +254,7 @@ def _fix_of(fixed: tuple[str, ...]) -> str:
 
 
 def _json_of(one: "build_list.Listed") -> Json:
-    from daemun.wiring import nginx_exposure
+    from daemun.web import nginx_json
 
     build = one.build
     return {
@@ -272,5 +272,5 @@ def _json_of(one: "build_list.Listed") -> Json:
         "serves": one.serves,
         "next": one.is_next,
         "gains": list(one.gains),
-        "weaknesses": nginx_exposure.weaknesses_json(one.weaknesses),
+        "weaknesses": nginx_json.weaknesses_json(one.weaknesses),
     }

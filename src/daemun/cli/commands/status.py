@@ -79,6 +79,7 @@ def status(  # noqa: PLR0917 - Typer's
 def _look_at_weaknesses(chosen: settings.Settings) -> tuple[list[Json] | None, list[str]]:
     """Of the nginx that serves: as JSON, null where none serves, and as a line for people."""
     from daemun.core.nginx_builds import nginx_weaknesses
+    from daemun.web import nginx_json
     from daemun.wiring import nginx_exposure
 
     exposure = nginx_exposure.look(chosen)
@@ -86,7 +87,7 @@ def _look_at_weaknesses(chosen: settings.Settings) -> tuple[list[Json] | None, l
         return None, []
     laid_open = [one for one in exposure.weaknesses if one.applies]
     lines = [f"nginx has {nginx_weaknesses.describe(laid_open)}; `daemun nginx list` shows more"] if laid_open else []
-    return nginx_exposure.weaknesses_json(exposure.weaknesses), lines
+    return nginx_json.weaknesses_json(exposure.weaknesses), lines
 
 
 def print_sites(answer: Json) -> None:

@@ -36,9 +36,15 @@ def uptime(
     if name is not None and not found.sites:
         _explain_unknown(chosen, name)
     if as_json:
-        sites = [uptime_lines.value_of(one, with_days=name is not None) for one in found.sites]
-        seen = None if found.seen_at is None else uptime_lines.stamp(found.seen_at)
-        json_answer.print_json({"days": days, "seen_at": seen, "sites": sites})
+        from daemun.core.uptime import uptime_sums
+        from daemun.web import json_values, uptime_json
+
+        sites = (
+            [uptime_json.site_json(*one) for one in uptime_sums.worst_first(found.sites)]
+            if name is None
+            else [uptime_json.details_json(one) for one in found.sites]
+        )
+        json_answer.print_json({"days": days, "seen_at": json_values.instant_json(found.seen_at), "sites": sites})
         return
     if found.seen_at is None:
         output.print_line("no site was watched yet; `daemun up` begins with it once each site had a first look")

@@ -15,6 +15,16 @@ MOST_INCIDENTS = 30
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PageState:
+    """page: None: there is none. made_at: when its files were written last; None: they are not there. failure: why they
+    cannot be written now."""
+
+    page: status_page_option.StatusPage | None
+    made_at: datetime.datetime | None = None
+    failure: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedSite:
     """until: when maintenance ends by itself; None: not known."""
 

@@ -110,6 +110,23 @@ def percent_up(one: DayUptime) -> float | None:
     return min(math.floor(10_000 * (1 - one.down_s / counted_s)) / 100, 99.99)
 
 
+def worst_first(sites: collections.abc.Iterable[SiteUptime]) -> list[tuple[SiteUptime, DayUptime]]:
+    """Each with the total of its days; those of which nothing is known come last."""
+    totals: dict[int, DayUptime] = {}  # many sites have the very same days
+    found = []
+    for one in sites:
+        total = totals.get(id(one.days))
+        if total is None:
+            total = totals[id(one.days)] = one.total
+        found.append((one, total))
+    return sorted(found, key=_badness)
+
+
+def _badness(one: tuple[SiteUptime, DayUptime]) -> tuple[float, str]:
+    percent = percent_up(one[1])
+    return (101.0 if percent is None else percent, one[0].site)
+
+
 def show_percent(percent: float | None) -> str:
     """ "99.98 %"."""
     return "-" if percent is None else "100 %" if percent >= 100 else f"{percent:.2f} %"
