@@ -229,6 +229,7 @@ class Daemon:
                 drafts=draft_parts.DraftParts(
                     settings=chosen, store=store, known=self._remembering, compatible=self._compatible
                 ),
+                nginx=self._nginx,
                 account=account,
             )
         )

@@ -13,6 +13,7 @@ from daemun.core import layout, model
 from daemun.core.access import login_url
 from daemun.core.options import dashboard_option
 from daemun.dashboard import dashboard_keeper
+from daemun.nginx import nginx_server
 from daemun.operators import operators
 from daemun.sources.history import trial
 from daemun.web import overview_snapshots, socket_server
@@ -35,6 +36,7 @@ class ApiParts:
     overview: overview_snapshots.OverviewSnapshots
     trials: trial.TrialKeeper
     drafts: draft_parts.DraftParts
+    nginx: nginx_server.NginxServer
     account: model.WorkerAccount | None
 
 
@@ -90,16 +92,18 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         certificate_endpoints,
         container_endpoints,
         edit_endpoints,
+        history_endpoints,
         operator_endpoints,
         overview_endpoints,
         people_endpoints,
         sign_in_endpoints,
     )
-    from daemun.wiring import people, site_parts, target_tries  # noqa: PLC0415
+    from daemun.wiring import applied_parts, people, site_parts, target_tries  # noqa: PLC0415
 
     front = parts.gate
     tries = target_tries.TargetTries(lambda: None if front.last is None else front.last.desired, lambda: parts.account)
     users = people.LoginPeople(parts.settings, lambda: _find_sign_in(front))
+    applied = applied_parts.make(parts.settings, parts.drafts.store, parts.trials, front, parts.nginx)
     return (
         *sign_in_endpoints.endpoints(
             parts.operators,
@@ -110,6 +114,7 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         *overview_endpoints.endpoints(parts.overview),
         *site_parts.endpoints(front, parts.settings, lambda: front.last),
         *edit_endpoints.endpoints(draft_parts.make_desk(parts.drafts, parts.trials, front), parts.trials, tries),
+        *history_endpoints.endpoints(applied),
         *certificate_endpoints.endpoints(front),
         *container_endpoints.endpoints(front),
         *ban_endpoints.endpoints(front),

@@ -1,0 +1,102 @@
+"""Pages of the dashboard in front of endpoints of the API, in this process, without a daemon."""
+
+import collections.abc
+import typing
+
+import httpx
+from starlette import applications, types
+
+from daemun.control import operator_port
+from daemun.core.access import dashboard_roles
+from daemun.dashboard import api_client, page_application, visit
+from daemun.web import endpoint, operator_api
+from tests.support import operator_client
+
+Json = dict[str, typing.Any]
+
+HOST = "daemun.localhost"
+HOSTILE = "<img src=x onerror=alert(1)>'\"{{7*7}}</script>\u202e"
+ESCAPED = "&lt;img src=x onerror=alert(1)&gt;"
+
+
+class PageHouse:
+    """role: of whoever looks; it is the session, too."""
+
+    def __init__(self, endpoints: collections.abc.Iterable[endpoint.ApiEndpoint]) -> None:
+        self.operators = operator_client.Operators()
+        every = [*endpoints, _me()]
+        api = operator_api.create_app(every, typing.cast(operator_port.OperatorPort, self.operators), version="1.2.3")
+        self.pages: applications.Starlette = page_application.create_app(
+            typing.cast(api_client.ApiClient, _InProcess(api))
+        )
+        self._transport = httpx.ASGITransport(app=self.pages)
+
+    async def request(
+        self, method: str, path: str, form: dict[str, str] | None = None, *, role: str = "own", language: str = "en"
+    ) -> httpx.Response:
+        cookies = f"{visit.SESSION_COOKIE}={role}; __Host-daemun-language={language}"
+        headers = {"Cookie": cookies, "Origin": f"https://{HOST}", "X-Real-IP": operator_client.ADDRESS}
+        async with httpx.AsyncClient(transport=self._transport, base_url=f"https://{HOST}", timeout=60) as client:
+            return await client.request(method, path, data=form, headers=headers)
+
+    async def get(self, path: str, *, role: str = "own", language: str = "en", status: int = 200) -> str:
+        answer = await self.request("GET", path, role=role, language=language)
+        assert answer.status_code == status, answer.text
+        return answer.text
+
+    async def post(self, path: str, form: dict[str, str] | None = None, *, role: str = "own") -> str:
+        """The page that a form leads to, with the message of what came of it."""
+        answer = await self.request("POST", path, form or {}, role=role)
+        assert answer.status_code == 303, answer.text
+        return await self.get(answer.headers["location"], role=role)
+
+
+class _InProcess:
+    """As `api_client.ApiClient`, without a socket."""
+
+    def __init__(self, api: applications.Starlette) -> None:
+        self._transport = httpx.ASGITransport(app=api)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        credentials: api_client.VisitorCredentials,
+        *,
+        query: collections.abc.Mapping[str, str] | None = None,
+        body: collections.abc.Mapping[str, typing.Any] | None = None,
+    ) -> typing.Any:
+        async with httpx.AsyncClient(transport=self._transport, base_url="http://daemun", timeout=60) as client:
+            answer = await client.request(
+                method,
+                f"{api_client.PREFIX}{path}",
+                params=dict(query or {}),
+                json=body,
+                headers={"Authorization": f"Bearer {credentials.session}", "X-Real-IP": credentials.address},
+            )
+        found = answer.json()
+        if answer.status_code >= 400:
+            raise api_client.ApiError(answer.status_code, found["error"], found)
+        return found
+
+
+def _me() -> endpoint.ApiEndpoint:
+    async def show(call: endpoint.Call) -> Json:
+        return {"name": "ann", "role": call.operator.role.word, "state": "good", "needs_you": 0}
+
+    role = dashboard_roles.Role.LOOK
+    return endpoint.ApiEndpoint(method="GET", path="/me", needs=role, summary="Show who looks", handler=show)
+
+
+def signed_in(house: PageHouse, role: str = "own") -> types.ASGIApp:
+    """The pages for a browser on loopback without TLS, as seen by one who is signed in. ?language=ko: in Korean."""
+
+    async def answer(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        if scope["type"] == "http":
+            language = "ko" if b"language=ko" in scope["query_string"] else "en"
+            cookie = f"{visit.SESSION_COOKIE}={role}; __Host-daemun-language={language}"
+            kept = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
+            scope = {**scope, "headers": [*kept, (b"cookie", cookie.encode()), (b"x-forwarded-proto", b"http")]}
+        await house.pages(scope, receive, send)
+
+    return answer
