@@ -158,7 +158,7 @@ async def test_alerts(house: House) -> None:
         cause=HOSTILE,
         cure="start",
     )
-    sent = alert_ledger.Sent(target="k", event=alert_ledger.AlertEvent.UNSERVED, at=at)
+    sent = alert_ledger.SentMessage(target="k", event=alert_ledger.AlertEvent.UNSERVED, at=at)
     house.report = alert_report.AlertReport(
         targets=(alert_report.TargetReport(name="ntfy at ntfy.sh", sent=(sent,), error="timed out", failures=2),),
         dangers=(alert_report.DangerReport(alert=alert, told=("ntfy at ntfy.sh",)),),

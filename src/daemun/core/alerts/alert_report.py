@@ -12,7 +12,7 @@ class TargetReport:
     it did. next_attempt: of what it did not take."""
 
     name: str
-    sent: tuple[alert_ledger.Sent, ...] = ()
+    sent: tuple[alert_ledger.SentMessage, ...] = ()
     error: str | None = None
     failures: int = 0
     next_attempt: datetime.datetime | None = None
