@@ -1,8 +1,7 @@
 """`control.certificate_port.Certificates`: what is served at once, and what is ordered and renewed beside the loop.
 
-Memory (`book`) only mirrors the disk: which certificate is served is decided by `served_files` from what is stored,
-what is
-due by `standing` from what is known.
+Memory (`certificate_index`) only mirrors the disk: which certificate is served is decided by
+`certificate_selection` from what is stored, and what is due by `schedule` from what is known.
 """
 
 import asyncio

@@ -52,7 +52,7 @@ async def stage_with_quarantine(
 
 
 class _Search:
-    """standing: path -> what stands instead of a part. refused: path -> nginx's words about it."""
+    """replacements: path -> what stands instead of a part. refused: path -> nginx's words about it."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class _Search:
         self._unavailable = unavailable
         self._known = known
         self._parts: dict[str, bytes] = {}
-        self._standing: dict[str, bytes] = {}
+        self._replacements: dict[str, bytes] = {}
         self._refused: dict[str, nginx_port.TestFailure] = {}
         self._staged: dict[str, bytes] | None = None
         self._runs = 0
@@ -80,10 +80,10 @@ class _Search:
         if not await self._replace_named(changed, failure):
             await self._search(tuple(path for path in self._parts if path in changed), failure)
         await self._improve()
-        if self._staged != self._standing and (again := await self._judge(self._standing)) is not None:
+        if self._staged != self._replacements and (again := await self._judge(self._replacements)) is not None:
             raise self._error(again)
         return Staged(
-            files=await asyncio.to_thread(self._make_tree, self._standing),
+            files=await asyncio.to_thread(self._make_tree, self._replacements),
             refused=tuple(self._describe(path, found) for path, found in self._refused.items()),
         )
 
@@ -92,10 +92,10 @@ class _Search:
         named: nginx_port.TestFailure | None = failure
         while named is not None and self._runs < MOST_RUNS // 2:
             path = named.file or ""
-            if path not in changed or path in self._standing:
+            if path not in changed or path in self._replacements:
                 return False
             self._refused[path] = named
-            named = await self._judge({**self._standing, path: self._stand_ins(path)[0]}, keep=True)
+            named = await self._judge({**self._replacements, path: self._stand_ins(path)[0]}, keep=True)
         return named is None
 
     async def _search(self, changed: tuple[str, ...], failure: nginx_port.TestFailure) -> None:
@@ -117,7 +117,7 @@ class _Search:
             better: dict[str, bytes] = {}
             for path in self._refused:
                 stand_ins = self._stand_ins(path)
-                if self._standing[path] == stand_ins[-1] and turn < len(stand_ins) - 1:
+                if self._replacements[path] == stand_ins[-1] and turn < len(stand_ins) - 1:
                     better[path] = stand_ins[turn]
             await self._add(tuple(better), versions=better)
 
@@ -178,22 +178,22 @@ class _Search:
 
     def _with(self, group: tuple[str, ...], versions: Files | None) -> dict[str, bytes]:
         if versions is not None:
-            return {**self._standing, **{path: versions[path] for path in group}}
+            return {**self._replacements, **{path: versions[path] for path in group}}
         added = frozenset(group)
-        return {path: content for path, content in self._standing.items() if path not in added}
+        return {path: content for path, content in self._replacements.items() if path not in added}
 
-    async def _judge(self, standing: dict[str, bytes], *, keep: bool = False) -> nginx_port.TestFailure | None:
+    async def _judge(self, replacements: dict[str, bytes], *, keep: bool = False) -> nginx_port.TestFailure | None:
         """Stage the tree with these parts replaced. What is accepted stands from now on; what is not with `keep`."""
         self._runs += 1
-        tree = await asyncio.to_thread(self._make_tree, standing)
+        tree = await asyncio.to_thread(self._make_tree, replacements)
         failure = await self._proxy.stage(tree)
-        self._staged = standing if failure is None else None
+        self._staged = replacements if failure is None else None
         if failure is None or keep:
-            self._standing = standing
+            self._replacements = replacements
         return failure
 
-    def _make_tree(self, standing: Files) -> dict[str, bytes]:
-        return quarantine.replace_parts(self._files, standing, known=self._known)
+    def _make_tree(self, replacements: Files) -> dict[str, bytes]:
+        return quarantine.replace_parts(self._files, replacements, known=self._known)
 
     def _stand_ins(self, path: str) -> tuple[bytes, ...]:
         return quarantine.find_stand_ins(
@@ -212,7 +212,7 @@ class _Search:
         )
 
     def _name_stand_in(self, path: str) -> quarantine.StandIn:
-        content = self._standing[path]
+        content = self._replacements[path]
         if path == generation_files.INTERNAL_CLIENTS:
             return quarantine.StandIn.CLOSED
         if content == self._last_good.get(path):

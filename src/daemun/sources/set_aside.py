@@ -41,9 +41,9 @@ def set_aside(error: yaml_file.InvalidFileError, known: LastGoodEntries, *, is_s
     faults = {_find_meant(host, known.sites.keys() - written): fault for host, fault in faults.items()}
     gone = written | faults.keys()
     faults |= _find_lost(error, {host: site for host, site in known.sites.items() if host not in gone})
-    standing = tuple(_stand_in(host, fault, known.sites) for host, fault in faults.items())
+    stand_ins = tuple(_stand_in(host, fault, known.sites) for host, fault in faults.items())
     # The last ones: a name that moved to a site that is right belongs to that site.
-    all_sites = (*sites, *standing)
+    all_sites = (*sites, *stand_ins)
     settings = _with_streams(good.globals, _find_stream_faults(error, errors, good.globals, known), known, all_sites)
     is_served = any(site.enabled for site in sites) or bool(faults.keys() & known.sites.keys())
     if is_start and not is_served and not streams_option.find_enabled(settings):
@@ -88,17 +88,17 @@ def _with_streams(
         return settings
     names = {one.name for one in unknown}
     kept = tuple(one for one in streams_option.OPTION.of(settings) if one.name not in names)
-    standing = [
+    stand_ins = [
         dataclasses.replace(known.streams[one.name], fault=one.fault, origin=one.origin)
         if one.name in known.streams
         else one
         for one in unknown
     ]
     both = dataclasses.replace(
-        settings, options=catalogue.with_value(settings.options, streams_option.OPTION, (*kept, *standing))
+        settings, options=catalogue.with_value(settings.options, streams_option.OPTION, (*kept, *stand_ins))
     )
     lost = {streams_option.find_name(problem) for problem in validate_streams.find_problems(both, sites)}
-    chosen = [none if one.name in lost else one for one, none in zip(standing, unknown, strict=True)]
+    chosen = [none if one.name in lost else one for one, none in zip(stand_ins, unknown, strict=True)]
     return dataclasses.replace(
         settings, options=catalogue.with_value(settings.options, streams_option.OPTION, (*kept, *chosen))
     )

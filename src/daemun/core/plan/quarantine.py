@@ -164,11 +164,11 @@ def _subject(line: bytes) -> tuple[bytes, ...]:
     return tuple(words[: 2 if words and words[0].endswith(b"_set_header") else 1])
 
 
-def replace_parts(files: Files, standing: Files, *, known: variable_definitions.Definitions) -> dict[str, bytes]:
-    """The tree with other versions of some parts. standing: path -> content; nothing of a site that shares its blocks
-    needs no file. known: the variables that they may use."""
-    if not standing:
+def replace_parts(files: Files, replacements: Files, *, known: variable_definitions.Definitions) -> dict[str, bytes]:
+    """The tree with other versions of some parts. replacements: path -> content; nothing of a site that shares its
+    blocks needs no file. known: the variables that they may use."""
+    if not replacements:
         return dict(files)
-    hosts = shared_sites.read(files).keys() & {change_plan.host_of(path) for path in standing}
-    others = {path: content for path, content in standing.items() if content or path in files}
+    hosts = shared_sites.read(files).keys() & {change_plan.host_of(path) for path in replacements}
+    others = {path: content for path, content in replacements.items() if content or path in files}
     return variable_definitions.complete({**shared_sites.without(files, hosts), **others}, known)

@@ -92,11 +92,11 @@ def assemble_files(
     refused += [_set_stream_aside(files, path, one, good) for path, one in aside.items()]
     if denied:
         rendered = _without(desired, broken)
-        standing = fallbacks.set_aside(rendered, env, files, denied=denied, last_good=good)
-        files |= {item.refused.path: item.content for item in standing}
-        refused += [item.refused for item in standing]
+        used = fallbacks.set_aside(rendered, env, files, denied=denied, last_good=good)
+        files |= {item.refused.path: item.content for item in used}
+        refused += [item.refused for item in used]
         files["nginx.conf"] = fallbacks.render_main(
-            rendered, env, standing, denied=gone, running=last_good, has_shared=shared_sites.MAIN in files
+            rendered, env, used, denied=gone, running=last_good, has_shared=shared_sites.MAIN in files
         )
     # One without an earlier version that runs: that could let in whom this one is to keep out.
     refused += [

@@ -92,7 +92,7 @@ def set_aside(
 def render_main(
     desired: model.Desired,
     env: render_environment.Environment,
-    standing: collections.abc.Sequence[Fallback],
+    used: collections.abc.Sequence[Fallback],
     *,
     denied: frozenset[str],
     running: Files,
@@ -103,7 +103,7 @@ def render_main(
 
     Raises: RenderError.
     """
-    old = {item.refused.path: item.content for item in standing if item.refused.stand_in is StandIn.LAST_GOOD}
+    old = {item.refused.path: item.content for item in used if item.refused.stand_in is StandIn.LAST_GOOD}
     theirs = {address for content in old.values() for address in listeners.addresses(content)}
     kept = tuple(
         (line.written, *line.options)

@@ -94,7 +94,7 @@ def translate(
     running = next((one for one in listing.containers if one.id == terms.own_id), None)
     place = container_address.NginxLocation(own=running, listing=listing, prefers_ipv6=terms.prefers_ipv6)
     around = pool_endpoints.EndpointContext(place=place, leaving=terms.leaving, report=report)
-    standing, out_of_reach = _find_endpoints(granted, around)
+    endpoints_by_claim, out_of_reach = _find_endpoints(granted, around)
     wanted = {
         key: recent_claims.RecentClaim(
             route=_into_pool(group[0].request),
@@ -122,7 +122,9 @@ def translate(
         source=container_remarks.SOURCE,
         sites=_make_sites(kept),
         options=catalogue.values(streams_option.OPTION.set(streams.streams)) if streams.streams else (),
-        pools=tuple(sorted((*_make_pools(kept, standing, out_of_reach), *streams.pools), key=lambda pool: pool.name)),
+        pools=tuple(
+            sorted((*_make_pools(kept, endpoints_by_claim, out_of_reach), *streams.pools), key=lambda pool: pool.name)
+        ),
         containers=report.list_containers(requests),
         problems=tuple(dict.fromkeys(report.problems)),
     )
@@ -354,11 +356,11 @@ def _make_site(host: str, entries: collections.abc.Sequence[recent_claims.Recent
 
 def _make_pools(
     kept: recent_claims.Memory,
-    standing: collections.abc.Mapping[recent_claims.Key, tuple[model.Endpoint, ...]],
+    endpoints_by_claim: collections.abc.Mapping[recent_claims.Key, tuple[model.Endpoint, ...]],
     out_of_reach: frozenset[recent_claims.Key],
 ) -> tuple[model.Pool, ...]:
     return tuple(
-        model.Pool(name=entry.pool, endpoints=standing.get(key, ()), is_out_of_reach=key in out_of_reach)
+        model.Pool(name=entry.pool, endpoints=endpoints_by_claim.get(key, ()), is_out_of_reach=key in out_of_reach)
         for key, entry in kept.items()
         if entry.pool is not None
     )

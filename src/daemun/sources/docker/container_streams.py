@@ -100,11 +100,11 @@ def translate(
     services = frozenset(claim.container.service for group in granted.values() for claim in group)
     kept = recent_claims.remember(known, wanted_now, now_s=now_s, services=services)
     kept = {name: entry for name, entry in kept.items() if _is_allowed_still(entry, terms)}
-    standing = {name: _find_pool(kept[name], group, around) for name, group in granted.items() if name in kept}
+    pools_by_name = {name: _find_pool(kept[name], group, around) for name, group in granted.items() if name in kept}
     return Streams(
         # What is there goes before what is only remembered, where both want one port; then the older.
-        streams=tuple(kept[name].named for name in [*standing, *sorted(kept.keys() - standing.keys())]),
-        pools=tuple(standing.get(name) or model.Pool(name=entry.pool) for name, entry in sorted(kept.items())),
+        streams=tuple(kept[name].named for name in [*pools_by_name, *sorted(kept.keys() - pools_by_name.keys())]),
+        pools=tuple(pools_by_name.get(name) or model.Pool(name=entry.pool) for name, entry in sorted(kept.items())),
         memory=kept,
         owners={
             what: owners[what]
