@@ -164,9 +164,9 @@ async def test_hosts_are_reserved_at_once(docker_engine: engines.DockerEngine) -
 
 def test_what_is_off_from_the_start_is_forgotten() -> None:
     store = memory_store.MemoryStore()
-    listing_store.write_kept(
+    listing_store.write_stored(
         store,
-        listing_store.encode(listing_store.KeptListing(url="unix:///d.sock", listing=containers.ContainerListing())),
+        listing_store.encode(listing_store.StoredListing(url="unix:///d.sock", listing=containers.ContainerListing())),
     )
     source = chosen_engine.ChosenEngine(FakeClock(), store, environ={}, traces=own_container.Traces())
     source.configure(docker_option.Docker(is_on=False))

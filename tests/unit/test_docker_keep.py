@@ -9,16 +9,16 @@ from tests.support.docker_values import GATE, container, run
 SECRET = "com.example.password"
 
 
-def kept(*found: containers.EngineContainer) -> listing_store.KeptListing:
-    return listing_store.KeptListing(
+def kept(*found: containers.EngineContainer) -> listing_store.StoredListing:
+    return listing_store.StoredListing(
         url="unix:///d.sock", listing=containers.ContainerListing(containers=found, networks=(GATE,))
     )
 
 
-def read_back(given: listing_store.KeptListing) -> listing_store.KeptListing:
+def read_back(given: listing_store.StoredListing) -> listing_store.StoredListing:
     store = memory_store.MemoryStore()
-    listing_store.write_kept(store, listing_store.encode(given))
-    found = listing_store.read_kept(store)
+    listing_store.write_stored(store, listing_store.encode(given))
+    found = listing_store.read_stored(store)
     assert found is not None
     return found
 
@@ -52,10 +52,10 @@ def test_labels_that_are_no_text_leave_out_their_container_alone() -> None:
 
 def test_nothing_kept_and_nothing_that_can_be_read() -> None:
     store = memory_store.MemoryStore()
-    assert listing_store.read_kept(store) is None
-    listing_store.write_kept(store, b'{"url": 7}')
-    assert listing_store.read_kept(store) is None
-    listing_store.write_kept(store, b"not JSON")
-    assert listing_store.read_kept(store) is None
+    assert listing_store.read_stored(store) is None
+    listing_store.write_stored(store, b'{"url": 7}')
+    assert listing_store.read_stored(store) is None
+    listing_store.write_stored(store, b"not JSON")
+    assert listing_store.read_stored(store) is None
     listing_store.forget(store)
     listing_store.forget(store)

@@ -229,11 +229,11 @@ def test_a_guest_never_decides_for_its_host() -> None:
 def test_owners_are_kept_for_the_next_daemon() -> None:
     """N12."""
     listing = containers.ContainerListing(containers=(ANN,))
-    kept = listing_store.KeptListing(url="unix:///x", listing=listing, owners=(("a.test", "ann"),))
+    kept = listing_store.StoredListing(url="unix:///x", listing=listing, owners=(("a.test", "ann"),))
     store = memory_store.MemoryStore()
-    listing_store.write_kept(store, listing_store.encode(kept))
+    listing_store.write_stored(store, listing_store.encode(kept))
 
-    found = listing_store.read_kept(store)
+    found = listing_store.read_stored(store)
     assert found is not None
     assert found.owners == kept.owners
     assert found.listing.containers[0].project == "ann"

@@ -91,8 +91,8 @@ class Notifier:
         self._version = version
         self._options = options
         self._ledger = alert_ledger.AlertLedger()
-        self._kept = b""
-        self._unkept: str | None = None
+        self._stored = b""
+        self._unstored: str | None = None
         self._keeping = asyncio.Lock()
         self._outages: dict[str, Outage] = {}
         self._delivering: set[str] = set()
@@ -140,7 +140,7 @@ class Notifier:
     async def run(self) -> None:
         """Look and send alerts until cancelled."""
         self._ledger = await asyncio.to_thread(ledger_store.read, self._store)
-        self._kept = ledger_store.encode(self._ledger)
+        self._stored = ledger_store.encode(self._ledger)
         self._delivering.clear()
         async with asyncio.TaskGroup() as deliveries:
             while True:
@@ -260,16 +260,16 @@ class Notifier:
         """Store the ledger when it changed. Where that fails, the next change tries again."""
         async with self._keeping:
             encoded = await asyncio.to_thread(ledger_store.encode, self._ledger)
-            if encoded == self._kept:
+            if encoded == self._stored:
                 return
             try:
                 await asyncio.to_thread(ledger_store.write, self._store, encoded)
             except DaemunError as error:
-                if str(error) != self._unkept:
+                if str(error) != self._unstored:
                     log.warning("what was sent could not be stored", error=str(error))
-                self._unkept = str(error)
+                self._unstored = str(error)
                 return
-            self._kept, self._unkept = encoded, None
+            self._stored, self._unstored = encoded, None
 
     async def _sleep(self, until: datetime.datetime | None) -> None:
         seconds = LONGEST_SLEEP_S if until is None else (until - self._clock.now()).total_seconds()

@@ -68,7 +68,9 @@ def change(
     host = host_names.normal(host)
     caller.add_subject(host)
     daemon = control_client.ControlClient(chosen)
-    planned = _Edit(edit=edit, into=into, kept={} if is_new else lost_file.read_kept_included(chosen))
+    planned = _Edit(
+        edit=edit, into=into, last_good_included={} if is_new else lost_file.read_included_last_good(chosen)
+    )
     try:
         file = daemon_state.config_of(chosen, daemon.status(host))
     except control_client.NotRunningError:
@@ -86,11 +88,11 @@ def change(
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Edit:
-    """An edit, and where a site that is new is written (`into` of `change`). kept: of `lost_file`."""
+    """An edit, and where a site that is new is written (`into` of `change`). last_good_included: of `lost_file`."""
 
     edit: Edit
     into: str | None
-    kept: collections.abc.Mapping[str, bytes]
+    last_good_included: collections.abc.Mapping[str, bytes]
 
 
 def _change_live(
@@ -173,8 +175,8 @@ def _edit(main: pathlib.Path, host: str, edit: _Edit) -> _Edited:
     from daemun.sources import edited_file, yaml_holder
 
     holder = yaml_holder.find(main, host, file=edit.into)
-    if edit.kept:
-        lost_file.refuse_if_included_lost(edit.kept, holder, host)
+    if edit.last_good_included:
+        lost_file.refuse_if_included_lost(edit.last_good_included, holder, host)
     old = edit.edit(holder)
     file = holder.path
     # The daemon's version is that of daemun.yaml: an edit of another file is in what is read from now on.

@@ -15,7 +15,7 @@ def open_book(chosen: settings.Settings) -> "history_book.Book":
     from daemun.sources.history import history_book
     from daemun.wiring.offline import configuration
 
-    lost_file.find_kept(chosen)  # whether this account may look
+    lost_file.find_last_good(chosen)  # whether this account may look
     store = configuration.find_store(chosen)
     if store is None:
         cause = f"there is none in {chosen.state}, where no daemun has run"

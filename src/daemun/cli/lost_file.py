@@ -19,7 +19,7 @@ def refuse_if_lost(chosen: settings.Settings, file: pathlib.Path) -> None:
     """Raises: ConfigError when `file`, which is to be edited, is missing or holds no sites although there were some: a
     new beginning would take every site of the old one away, and what it listens on."""
     loss = _find_loss(file)
-    kept = find_kept(chosen) if loss is not None else None
+    kept = find_last_good(chosen) if loss is not None else None
     if loss is not None and kept is not None:
         cause, cure = loss
         raise errors.ConfigError(
@@ -53,7 +53,7 @@ def _find_loss(file: pathlib.Path) -> tuple[str, str] | None:
     return "it holds no `sites:`", shlex.join(["mv", str(file), f"{file}.old"]) + f" && {_RESTORE}"
 
 
-def find_kept(chosen: settings.Settings) -> pathlib.Path | None:
+def find_last_good(chosen: settings.Settings) -> pathlib.Path | None:
     """Where the last version of the file is that could be applied; None: there is none.
 
     Raises: EnvironmentProblemError when this account may not look.
@@ -70,7 +70,7 @@ def find_kept(chosen: settings.Settings) -> pathlib.Path | None:
     return path
 
 
-def read_kept_included(chosen: settings.Settings) -> dict[str, bytes]:
+def read_included_last_good(chosen: settings.Settings) -> dict[str, bytes]:
     """What the files held that daemun.yaml included when it could be applied last, by their names from its folder."""
     from daemun.sources import last_good_file
 
@@ -82,7 +82,7 @@ def read_kept_included(chosen: settings.Settings) -> dict[str, bytes]:
 
 def find_lost_included(chosen: settings.Settings, file: pathlib.Path) -> dict[pathlib.Path, bytes]:
     """Of those, what the files held that are gone or empty now. file: daemun.yaml."""
-    found = {file.parent / name: content for name, content in read_kept_included(chosen).items()}
+    found = {file.parent / name: content for name, content in read_included_last_good(chosen).items()}
     return {path: content for path, content in found.items() if _is_lost(path)}
 
 
@@ -94,7 +94,7 @@ def refuse_if_included_lost(kept: collections.abc.Mapping[str, bytes], holder: "
     """Raises: ConfigError when a file that is included had the site, or is to have it, and is missing, empty or cannot
     be read now: a new site in its place would lack all that guards the old one, or take others away.
 
-    kept: of `read_kept_included`. holder: where the site is going to be written.
+    kept: of `read_included_last_good`. holder: where the site is going to be written.
     """
     from daemun.sources import yaml_holder
 

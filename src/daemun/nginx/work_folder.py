@@ -99,7 +99,7 @@ def find_refusal(paths: layout.Layout) -> UnwritableFolder | None:
     return _find_refusal(paths, folders)
 
 
-def find_unkept(paths: layout.Layout) -> UnwritableFolder | None:
+def find_unpersisted(paths: layout.Layout) -> UnwritableFolder | None:
     """Why nothing could be added to the store or to the certificates, which nginx itself does not write; None: it
     could. Blocking, milliseconds."""
     return _find_refusal(paths, ((paths.store, _KEPT_BYTES), (paths.live, _KEPT_BYTES)))

@@ -63,13 +63,13 @@ def find_trusted(folder: str) -> str | None:
     """None: all of it."""
     trusted = pathlib.Path("/")
     for name in pathlib.Path(folder).parts[1:]:
-        if not _is_kept(pathlib.Path(os.path.realpath(trusted), name)):
+        if not _is_ours_alone(pathlib.Path(os.path.realpath(trusted), name)):
             return str(trusted)
         trusted /= name
     return None
 
 
-def _is_kept(path: pathlib.Path) -> bool:
+def _is_ours_alone(path: pathlib.Path) -> bool:
     """Whether nobody else can put something in the place of a path or of a folder above it."""
     return all(_holds_only_ours(one.parent, one) for one in (path, *path.parents) if one != one.parent)
 

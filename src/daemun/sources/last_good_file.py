@@ -149,13 +149,13 @@ def recall(store: ports.Store, path: pathlib.Path, source: yaml_file.YamlFile | 
     if content is None:
         return None
     included = read_included(store)
-    snapshot = (source or yaml_file.YamlFile(path)).parse_kept(content, included)
+    snapshot = (source or yaml_file.YamlFile(path)).parse_stored(content, included)
     if any(problem.severity is model.Severity.ERROR for problem in snapshot.problems):
         return None
     return snapshot
 
 
-def read_kept(store: ports.Store, name: str) -> dict[str, bytes] | None:
+def read_files(store: ports.Store, name: str) -> dict[str, bytes] | None:
     """What the remembered file held, as `name`, and those that it includes, by their names; None: nothing is kept."""
     content = _read(store)
     return None if content is None else {name: content, **read_included(store)}

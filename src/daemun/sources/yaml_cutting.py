@@ -19,12 +19,13 @@ _OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029]")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PartialRead:
-    """How a new text is read in part. known: its sites that need not be read, by where they start. kept: those that
-    did not change and are read. ranges: the lines that are read. new: the lines among them where a new site may start.
+    """How a new text is read in part. known: its sites that need not be read, by where they start. read_again:
+    those that did not change and are read. ranges: the lines that are read. new: the lines among them where a new site
+    may start.
     """
 
     known: dict[int, yaml_blocks.Block]
-    kept: tuple[yaml_blocks.Block, ...]
+    read_again: tuple[yaml_blocks.Block, ...]
     ranges: tuple[range, ...]
     new: frozenset[int]
 
@@ -49,8 +50,8 @@ def cut(last: yaml_blocks.BlockText, lines: yaml_blocks.Lines, wanted: frozenset
     same = [*above, *_find_again(between, last.lines, lines, within), *below]
     gaps = _find_gaps(last, lines, same, same_above=same_above, same_below=same_below)
     beside = {block.start for gap in gaps for block in (gap.above, gap.below) if block is not None}
-    kept = tuple(block for block in same if block.start in beside or block.start in wanted or not block.is_good)
-    return _make(same, kept, lines, frozenset(line for gap in gaps for line in gap.lines))
+    read_again = tuple(block for block in same if block.start in beside or block.start in wanted or not block.is_good)
+    return _make(same, read_again, lines, frozenset(line for gap in gaps for line in gap.lines))
 
 
 def cut_within(
@@ -65,24 +66,28 @@ def cut_within(
     if len({block.key for block in blocks}) < len(blocks):
         return None
     starts = {block.start for block in blocks}
-    kept = tuple(block for block in blocks if block.start in wanted or not {block.start - 1, block.end} <= starts)
-    return _make(blocks, kept, lines, frozenset(range(len(lines))) - starts) if len(kept) < len(blocks) else None
+    read_again = tuple(block for block in blocks if block.start in wanted or not {block.start - 1, block.end} <= starts)
+    return (
+        _make(blocks, read_again, lines, frozenset(range(len(lines))) - starts)
+        if len(read_again) < len(blocks)
+        else None
+    )
 
 
 def _make(
     blocks: collections.abc.Iterable[yaml_blocks.Block],
-    kept: tuple[yaml_blocks.Block, ...],
+    read_again: tuple[yaml_blocks.Block, ...],
     lines: yaml_blocks.Lines,
     new: frozenset[int],
 ) -> PartialRead:
-    starts = {block.start for block in kept}
+    starts = {block.start for block in read_again}
     known = {block.start: block for block in blocks if block.start not in starts}
     ranges, end = [], 0
     for block in known.values():
         ranges.append(range(end, block.start))
         end = block.end
     ranges.append(range(end, len(lines)))
-    return PartialRead(known=known, kept=kept, ranges=tuple(one for one in ranges if one), new=new)
+    return PartialRead(known=known, read_again=read_again, ranges=tuple(one for one in ranges if one), new=new)
 
 
 def _find_again(
@@ -150,10 +155,10 @@ def _count_same(pairs: collections.abc.Iterable[tuple[str, str]]) -> int:
 
 def _join(lines: yaml_blocks.Lines, ranges: collections.abc.Sequence[range]) -> str:
     """The lines of these ranges as one text."""
-    kept = [line for one in ranges for line in lines[one.start : one.stop]]
+    wanted_lines = [line for one in ranges for line in lines[one.start : one.stop]]
     if ranges[-1].stop < len(lines):
-        kept.append("")  # the end of a line, as what follows it begins a new one
-    return "\n".join(kept)
+        wanted_lines.append("")  # the end of a line, as what follows it begins a new one
+    return "\n".join(wanted_lines)
 
 
 def load(
@@ -184,9 +189,9 @@ def fits(document: yaml_positions.Document, cut: PartialRead, lines: yaml_blocks
     if yaml_blocks.column_of(document, lines) != column:
         return False
     starts = {key: document.keys[(yaml_blocks.SITES, key)].line - 1 for key in yaml_blocks.keys_of(document)}
-    kept = {block.key: block.start for block in cut.kept}
+    read_again = {block.key: block.start for block in cut.read_again}
     return (
-        all(starts.get(key) == start for key, start in kept.items())
-        and all(start in cut.new for key, start in starts.items() if key not in kept)
+        all(starts.get(key) == start for key, start in read_again.items())
+        and all(start in cut.new for key, start in starts.items() if key not in read_again)
         and starts.keys().isdisjoint([block.key for block in cut.known.values()])
     )

@@ -141,10 +141,10 @@ class YamlFile:
         self._beside = _find_beside(found, self._state)
         return found
 
-    def parse_kept(self, content: bytes, included: collections.abc.Mapping[str, bytes]) -> model.Snapshot:
+    def parse_stored(self, content: bytes, included: collections.abc.Mapping[str, bytes]) -> model.Snapshot:
         """As `parse`, for contents that the file and those that it includes have had (`included`)."""
         self._read_apps()
-        return self._files.parse_kept(content, included).snapshot
+        return self._files.parse_stored(content, included).snapshot
 
     def _read_apps(self) -> None:
         """With other presets every site may be another."""
@@ -199,7 +199,7 @@ class YamlFile:
         streams = streams_option.OPTION.of(snapshot.globals or model.Globals())
         placed = self._files.place(streams_option.with_origins(named, streams))
         problems = yaml_translate.collect([*snapshot.problems, *placed], order)
-        if not snapshot.sites and state is not None and _is_kept(state):
+        if not snapshot.sites and state is not None and _has_last_good(state):
             problems = tuple(_with_way_back(problem, path, content) for problem in problems)
         read = dataclasses.replace(snapshot, problems=problems)
         read = loaded_files.with_digests(read, path.parent, self._files.folder_of)
@@ -254,12 +254,12 @@ def _nearest_folder(folder: pathlib.Path) -> pathlib.Path:
 
 def _advice_without_file(state: str | None) -> str:
     advice = "write one, or name another with -c"
-    if state is None or not _is_kept(state):
+    if state is None or not _has_last_good(state):
         return advice
     return f"put back what it held last with `daemun restore-file`, {advice}"
 
 
-def _is_kept(state: str) -> bool:
+def _has_last_good(state: str) -> bool:
     return os.path.exists(layout.Layout(state).kept_file)  # noqa: PTH110 - never an error
 
 

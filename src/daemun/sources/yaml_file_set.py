@@ -73,7 +73,7 @@ class FileSet:
         files = yaml_include.read(listing.paths, self._path.parent, self._instead)
         return self._join(main, files, listing.problems)
 
-    def parse_kept(self, content: bytes, included: collections.abc.Mapping[str, bytes]) -> Parsed:
+    def parse_stored(self, content: bytes, included: collections.abc.Mapping[str, bytes]) -> Parsed:
         """With files as they were once. included: what they held, by their names. Never raises."""
         main = self._main.read(content)
         if not main.include:

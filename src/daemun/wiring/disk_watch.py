@@ -79,7 +79,7 @@ class DiskWatch:
             if not work_folder.may_be_full(plain):
                 return None, None
         refusal = work_folder.find_refusal(plain)
-        unkept = work_folder.find_unkept(plain)
+        unkept = work_folder.find_unpersisted(plain)
         return refusal, unkept if refusal is None or self._is_apart(refusal, unkept) else None
 
     def _is_apart(self, refusal: work_folder.UnwritableFolder, unkept: work_folder.UnwritableFolder | None) -> bool:

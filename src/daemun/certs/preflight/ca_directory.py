@@ -32,7 +32,7 @@ class Directories:
 
     def __init__(self, clock: ports.Clock) -> None:
         self._clock = clock
-        self._kept: dict[tuple[str, str | None], tuple[float, facts.CaDirectory]] = {}
+        self._cached: dict[tuple[str, str | None], tuple[float, facts.CaDirectory]] = {}
         self._fetching: dict[tuple[str, str | None], asyncio.Lock] = {}
 
     async def fetch(self, authority: model.Authority) -> facts.CaDirectory:
@@ -40,12 +40,12 @@ class Directories:
         key = (authority.directory, authority.ca_file)
         loop = asyncio.get_running_loop()
         async with self._fetching.setdefault(key, asyncio.Lock()):
-            kept = self._kept.get(key)
+            kept = self._cached.get(key)
             if kept is not None and loop.time() < kept[0]:
                 return kept[1]
             found = await fetch_directory(authority, self._clock)
             if found.answer is facts.CaAnswer.DIRECTORY:
-                self._kept[key] = (loop.time() + KEPT_S, found)
+                self._cached[key] = (loop.time() + KEPT_S, found)
             return found
 
 

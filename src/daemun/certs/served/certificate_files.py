@@ -53,7 +53,7 @@ class CertificateFiles:
         self._worker_gid = worker_gid
         self._changing = threading.Lock()
         self._temporary: local_ca.LocalCa | None = None
-        self._kept: dict[str, datetime.datetime] = {}
+        self._kept_until: dict[str, datetime.datetime] = {}
         self._facts = facts_file.FactsFile(paths.certificate_facts, clock)
         self.stored = certificate_store.CertificateStore(store, self._facts.parse)
         self._chooser = certificate_selection.CertificateSelector(
@@ -227,10 +227,12 @@ class CertificateFiles:
             now = self._clock.now()
             left = live_folder.names(self._live) - needed
             keeps = not any(spec.takes_names for spec in specs)
-            self._kept = {name: until for name, until in self._kept.items() if keeps and name in left and now < until}
-            for name in left - self._kept.keys() if keeps else ():
+            self._kept_until = {
+                name: until for name, until in self._kept_until.items() if keeps and name in left and now < until
+            }
+            for name in left - self._kept_until.keys() if keeps else ():
                 self._keep(name, now)
-            live_folder.remove_except(self._live, needed | self._kept.keys())
+            live_folder.remove_except(self._live, needed | self._kept_until.keys())
         self.flush()
 
     def flush(self) -> None:
@@ -245,7 +247,7 @@ class CertificateFiles:
             # One that it shared with others goes when they have a newer one.
             if live_folder.home_of(self._live, name) != name:
                 live_folder.replace(self._live, name, found, before=None, worker_gid=self._worker_gid, lasting=True)
-            self._kept[name] = found.not_after
+            self._kept_until[name] = found.not_after
 
     def _is_of_a_ca(self, found: bundle.Bundle) -> bool:
         known = self.stored.covering(next(iter(found.names()), ""), self._clock.now())

@@ -21,7 +21,7 @@ def restore_file(chosen: settings.Settings) -> None:
         file = daemon_state.config_of(chosen, control_client.ControlClient(chosen).status())
     except control_client.NotRunningError:
         file = chosen.config
-    kept = lost_file.find_kept(chosen)
+    kept = lost_file.find_last_good(chosen)
     lost = lost_file.find_lost_included(chosen, file)
     is_there = file.exists() and not lost_file.holds_nothing(file)
     json_answer.note(config=str(file), restored=[str(one) for one in ([] if is_there else [file]) + [*lost]])

@@ -37,7 +37,7 @@ def find_owned(settings: model.Globals) -> frozenset[str]:
 def servers(
     desired: model.Desired,
     env: render_environment.Environment,
-    kept: server_blocks.Kept = (),
+    kept: server_blocks.ListenerLines = (),
     *,
     only: frozenset[str] | None = None,
 ) -> tuple[directive.Node, ...]:
@@ -93,7 +93,7 @@ def _https(
     desired: model.Desired,
     env: render_environment.Environment,
     answer: tuple[directive.Node, ...],
-    kept: server_blocks.Kept,
+    kept: server_blocks.ListenerLines,
     only: frozenset[str] | None,
 ) -> tuple[directive.Node, ...]:
     everywhere = server_blocks.default_lines(desired, env, kept, https=True)

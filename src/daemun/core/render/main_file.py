@@ -67,7 +67,7 @@ _TEMP = {
 def nodes(
     desired: model.Desired,
     env: render_environment.Environment,
-    kept: server_blocks.Kept = (),
+    kept: server_blocks.ListenerLines = (),
     *,
     has_shared: bool = False,
 ) -> tuple[directive.Node, ...]:
@@ -297,7 +297,7 @@ def _trailers(env: render_environment.Environment) -> tuple[directive.Directive,
 
 
 def _includes(
-    desired: model.Desired, env: render_environment.Environment, kept: server_blocks.Kept, *, has_shared: bool
+    desired: model.Desired, env: render_environment.Environment, kept: server_blocks.ListenerLines, *, has_shared: bool
 ) -> tuple[directive.Node, ...]:
     return (
         arguments.line("include", "generation.conf"),

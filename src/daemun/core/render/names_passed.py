@@ -40,7 +40,7 @@ def stream_socket(paths: layout.Layout, name: str) -> str:
     return f"unix:{paths.passed_prefix}{hashlib.sha256(name.encode()).hexdigest()[:10]}.sock"
 
 
-def find_kept(desired: model.Desired) -> frozenset[str]:
+def find_own_names(desired: model.Desired) -> frozenset[str]:
     """The names of sites that a wildcard which is passed on would cover."""
     passed = streams_option.find_passed(desired.globals)
     wildcards = frozenset(host.removeprefix("*.") for host in passed if host.startswith("*."))
@@ -65,7 +65,7 @@ def nodes(
     places = {
         host: stream_socket(env.layout, one.name) for host, one in streams_option.find_passed(desired.globals).items()
     }
-    places |= dict.fromkeys(find_kept(desired), sites_socket(env.layout))
+    places |= dict.fromkeys(find_own_names(desired), sites_socket(env.layout))
     entries = (
         arguments.line("hostnames"),
         arguments.line("default", sites_socket(env.layout)),

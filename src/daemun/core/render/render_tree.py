@@ -167,7 +167,7 @@ def render_main(
     env: render_environment.Environment,
     *,
     denied: frozenset[str],
-    kept: server_blocks.Kept,
+    kept: server_blocks.ListenerLines,
     has_shared: bool = False,
 ) -> bytes:
     """Render nginx.conf for a tree in which files of an earlier generation stand in for sites.

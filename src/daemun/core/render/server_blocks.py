@@ -15,7 +15,7 @@ _TOKEN = r"[A-Za-z0-9_-]{16,256}"  # noqa: S105 - RFC 8555 section 8.3: base64ur
 
 _ANSWER, _OURS = "@daemun_challenge", "@daemun_challenge_ours"
 
-Kept = tuple[tuple[str, ...], ...]
+ListenerLines = tuple[tuple[str, ...], ...]
 """The words of `listen` lines that the default servers of an earlier generation have."""
 
 
@@ -200,7 +200,7 @@ def _of_gate(
 
 
 def default_lines(
-    desired: model.Desired, env: render_environment.Environment, kept: Kept = (), *, https: bool
+    desired: model.Desired, env: render_environment.Environment, kept: ListenerLines = (), *, https: bool
 ) -> tuple[directive.Directive, ...]:
     """Where the server for unknown names listens: everywhere that any site does, also one of an earlier generation.
 

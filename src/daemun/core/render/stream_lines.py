@@ -48,7 +48,7 @@ def block(desired: model.Desired, env: render_environment.Environment) -> tuple[
         included.append(arguments.line("include", generation_files.LISTEN_BY_NAME))
     # A name is no longer than 253 characters.
     hashes = [arguments.line("map_hash_bucket_size", "512")]
-    if (kept := len(names_passed.find_kept(desired))) > _FEW_NAMES:
+    if (kept := len(names_passed.find_own_names(desired))) > _FEW_NAMES:
         hashes.append(arguments.line("map_hash_max_size", str(1 << (4 * kept - 1).bit_length())))
     inside = (*resolver, *_tls(desired.globals, env), *hashes, *_counting(env), *included)
     return (arguments.line("stream", block=inside),)

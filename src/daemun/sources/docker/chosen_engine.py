@@ -69,7 +69,7 @@ class ChosenEngine:
         self._compat = nginx_proxy_sites.Compat()
         self._endpoint: engine_place.EngineEndpoint | None = None
         self._source: docker_source.DockerSource | None = None
-        self._kept = b""
+        self._stored = b""
         self._patient_until: float | None = None
         self._following: asyncio.Timeout | None = None
         self._changed = asyncio.Event()
@@ -144,7 +144,7 @@ class ChosenEngine:
         listing, owners = None, {}
         if self._source is not None:
             listing, owners = self._source.listing, dict(self._source.owners)
-        elif wanted.is_on and (kept := listing_store.read_kept(self._store)) is not None:
+        elif wanted.is_on and (kept := listing_store.read_stored(self._store)) is not None:
             listing, owners = kept.listing, dict(kept.owners)
             endpoint = endpoint or engine_place.EngineEndpoint(url=kept.url, is_found=True)
         if endpoint == self._endpoint:
@@ -190,20 +190,20 @@ class ChosenEngine:
         if following.listing is None or self._endpoint is None:
             return
         encoded = listing_store.encode(
-            listing_store.KeptListing(
+            listing_store.StoredListing(
                 url=self._endpoint.url, listing=following.listing, owners=tuple(sorted(following.owners.items()))
             )
         )
-        if encoded == self._kept:
+        if encoded == self._stored:
             return
         try:
-            await asyncio.to_thread(listing_store.write_kept, self._store, encoded)
-            self._kept = encoded
+            await asyncio.to_thread(listing_store.write_stored, self._store, encoded)
+            self._stored = encoded
         except EnvironmentProblemError as error:
             log.warning("the containers are not remembered for a start without the engine", reason=str(error))
 
     def _forget(self) -> None:
-        self._kept = b""
+        self._stored = b""
         try:
             listing_store.forget(self._store)
         except EnvironmentProblemError as error:

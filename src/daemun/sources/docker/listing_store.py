@@ -15,7 +15,7 @@ _KEY = "history/docker.json"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class KeptListing:
+class StoredListing:
     """url: of the engine that was listed. owners: hosts, and which project each belongs to among tenants."""
 
     url: str
@@ -23,10 +23,10 @@ class KeptListing:
     owners: tuple[tuple[str, str], ...] = ()
 
 
-_FORM = pydantic.TypeAdapter(KeptListing)
+_FORM = pydantic.TypeAdapter(StoredListing)
 
 
-def encode(kept: KeptListing) -> bytes:
+def encode(kept: StoredListing) -> bytes:
     """Equal listings give equal bytes. Pure."""
     listing = dataclasses.replace(
         kept.listing, containers=tuple(_strip(one) for one in kept.listing.containers if _is_text(one))
@@ -34,13 +34,13 @@ def encode(kept: KeptListing) -> bytes:
     return json.dumps(_FORM.dump_python(dataclasses.replace(kept, listing=listing), mode="json"), indent=1).encode()
 
 
-def read_kept(store: ports.Store) -> KeptListing | None:
+def read_stored(store: ports.Store) -> StoredListing | None:
     """None when nothing is kept, or nothing that this version reads. Blocking."""
     follows = "the containers that were seen last are forgotten, the engine is queried for them"
     return damaged_keys.read(store, _KEY, _FORM.validate_json, follows=follows)
 
 
-def write_kept(store: ports.Store, encoded: bytes) -> None:
+def write_stored(store: ports.Store, encoded: bytes) -> None:
     """Blocking. Raises: EnvironmentProblemError."""
     store.write(_KEY, encoded)
 

@@ -66,7 +66,7 @@ class Book:
         """The last version of the files that could be applied. name: of daemun.yaml.
 
         Raises: EnvironmentProblemError."""
-        return mask_all(last_good_file.read_kept(self._store, name) or {})
+        return mask_all(last_good_file.read_files(self._store, name) or {})
 
     def find_secrets(self, name: str, mask_all: kept_secrets.MaskAll = kept_secrets.mask_all) -> dict[str, str]:
         """Which name stands for each secret of the last file that could be applied, as it is written there. Empty: it

@@ -25,7 +25,7 @@ def check_can_start(chosen: settings.Settings) -> None:
     if chosen.config_was_chosen or found is not None:
         return
     store = find_store(chosen)
-    if store is not None and listing_store.read_kept(store) is not None:
+    if store is not None and listing_store.read_stored(store) is not None:
         return
     try:
         settings.check_config_exists(chosen)
@@ -102,7 +102,7 @@ def unseen(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Pro
     engine = chosen_engine.find_engine(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
     place = str(engine) if engine is not None else None
     if place is None and wanted.is_on and (store := find_store(chosen)) is not None:
-        kept = listing_store.read_kept(store)
+        kept = listing_store.read_stored(store)
         place = kept.url if kept is not None else None
     if place is None:
         return ()

@@ -45,7 +45,7 @@ def render(
     source = yaml_file.YamlFile(main, state=chosen.layout.state, find_worker=worker_account.choose)
     content, *_ = files.values()
     included = {name: held for name, held in files.items() if name != main.name}
-    snapshot = source.parse_kept(content, included)
+    snapshot = source.parse_stored(content, included)
     snapshot, _ = country_networks.with_networks(snapshot)
     snapshot, _ = client_authorities.with_authorities(snapshot, chosen.layout.state)
     desired = merge.merge_snapshots([snapshot])
