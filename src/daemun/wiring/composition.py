@@ -122,13 +122,8 @@ class Daemon:
         self._prober, self._stream_prober = probers.make(
             self._layout, account, self._endpoints, self._certificates, self._note_trouble
         )
-        self._uptime, self._status_page = uptime_parts.make(
-            self._layout,
-            store.damage,
-            uptime_parts.Sites(lambda: self._gate, self._prober, self._certificates),
-            self._traffic,
-            lambda: self._gate,
-        )
+        sites = uptime_parts.Sites(lambda: self._gate, self._prober, self._certificates)
+        self._uptime, self._status_page = uptime_parts.make(self._layout, store.damage, sites, self._traffic)
         most, most_per_site = hold_limits.limits_of(
             render_environment.count_connections(machine_limits.count_open_files())
         )
@@ -225,6 +220,8 @@ class Daemon:
                 gate=self._gate,
                 operators=self._operators,
                 overview=overview,
+                alerts=self._alerts,
+                status_page=self._status_page,
                 trials=self._trial,
                 drafts=draft_parts.DraftParts(
                     settings=chosen, store=store, known=self._remembering, compatible=self._compatible

@@ -8,6 +8,7 @@ import typing
 
 import daemun
 from daemun import settings
+from daemun.alerts import notifier
 from daemun.control import gate
 from daemun.core import layout, model
 from daemun.core.access import login_url
@@ -16,6 +17,7 @@ from daemun.dashboard import dashboard_keeper
 from daemun.nginx import nginx_server
 from daemun.operators import operators
 from daemun.sources.history import trial
+from daemun.uptime import status_page_writer
 from daemun.web import overview_snapshots, socket_server
 from daemun.wiring import draft_parts
 
@@ -34,6 +36,8 @@ class ApiParts:
     gate: gate.Gate
     operators: operators.Operators
     overview: overview_snapshots.OverviewSnapshots
+    alerts: notifier.Notifier
+    status_page: status_page_writer.StatusPageWriter
     trials: trial.TrialKeeper
     drafts: draft_parts.DraftParts
     nginx: nginx_server.NginxServer
@@ -98,7 +102,7 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         people_endpoints,
         sign_in_endpoints,
     )
-    from daemun.wiring import applied_parts, people, site_parts, target_tries  # noqa: PLC0415
+    from daemun.wiring import applied_parts, machine_parts, people, site_parts, target_tries  # noqa: PLC0415
 
     front = parts.gate
     tries = target_tries.TargetTries(lambda: None if front.last is None else front.last.desired, lambda: parts.account)
@@ -120,6 +124,9 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         *ban_endpoints.endpoints(front),
         *operator_endpoints.endpoints(parts.operators),
         *people_endpoints.endpoints(users, users, parts.operators),
+        *machine_parts.endpoints(
+            front, parts.settings, report_alerts=parts.alerts.report, find_page=parts.status_page.find_state
+        ),
     )
 
 

@@ -41,6 +41,14 @@ class Sites:
         bad = site_condition.find_visible(certificates, clock.SystemClock().now())
         return self._looks.site_judge.find_unserved(last.sites, bad)
 
+    def find_page(self, *, is_watched: bool) -> status_page_writer.StatusInput | None:
+        """What the status page is made of; None: nothing is known yet."""
+        last = self._find_gate().last
+        if last is None:
+            return None
+        page = status_page_option.OPTION.of(last.desired.globals)
+        return status_page_writer.StatusInput(page=page, statuses=last.sites, is_watched=is_watched)
+
     def look(self, host: str) -> model.SiteLook | None:
         return self._looks.look(host)
 
@@ -56,23 +64,10 @@ def read(
 
 
 def make(
-    paths: layout.Layout,
-    damage: damage_report.DamageReport,
-    sites: Sites,
-    traffic: traffic_counter.TrafficCounter,
-    find_gate: collections.abc.Callable[[], gate.Gate],
+    paths: layout.Layout, damage: damage_report.DamageReport, sites: Sites, traffic: traffic_counter.TrafficCounter
 ) -> tuple[uptime_keeper.UptimeKeeper, status_page_writer.StatusPageWriter]:
-    """find_gate: called once it was made."""
-
     def look() -> status_page_writer.StatusInput | None:
-        last = find_gate().last
-        if last is None:
-            return None
-        return status_page_writer.StatusInput(
-            page=status_page_option.OPTION.of(last.desired.globals),
-            statuses=last.sites,
-            is_watched=keeper.is_watching,
-        )
+        return sites.find_page(is_watched=keeper.is_watching)
 
     writer = status_page_writer.StatusPageWriter(paths, clock.SystemClock(), look)
     keeper = uptime_keeper.UptimeKeeper(
