@@ -57,6 +57,10 @@ class OverviewSnapshots:
             return kept
         return await self._make()
 
+    async def summarise(self) -> gate_totals.GateSummary:
+        """For the head of every page."""
+        return gate_totals.summarise((await self.current()).needs)
+
     async def apply(self, caller: history_port.Caller) -> gate_port.ApplyReport:
         """See `gate_port.GatePort`; what is shown then is made anew."""
         try:

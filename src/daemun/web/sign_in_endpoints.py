@@ -1,13 +1,13 @@
 """The API of coming in and leaving: what stands before everything else of the dashboard."""
 
 import collections.abc
-import dataclasses
 import typing
 
 from starlette import exceptions
 
 from daemun.control import operator_port
 from daemun.core.access import dashboard_roles
+from daemun.core.dashboard import gate_totals
 from daemun.web import endpoint, json_values, request_body_json
 
 _LOOK = dashboard_roles.Role.LOOK
@@ -17,20 +17,12 @@ _NO_LINK = "this link is no good, or not any more; `daemun dashboard` prints ano
 Json = dict[str, typing.Any]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class GateSummary:
-    """lamp: of everything: "good", "warning", "bad", "unknown". needs_you: how many troubles there are."""
-
-    lamp: str = "unknown"
-    needs_you: int = 0
-
-
 def endpoints(
     operators: operator_port.OperatorSignIn,
     *,
     version: str,
     has_login: collections.abc.Callable[[], bool],
-    summarise: collections.abc.Callable[[], GateSummary],
+    summarise: collections.abc.Callable[[], collections.abc.Awaitable[gate_totals.GateSummary]],
 ) -> tuple[endpoint.ApiEndpoint, ...]:
     """has_login: whether users of `login` may come in here. summarise: quick, called for each page."""
     handlers = _Handlers(operators, version, has_login, summarise)
@@ -83,7 +75,7 @@ class _Handlers:
         operators: operator_port.OperatorSignIn,
         version: str,
         has_login: collections.abc.Callable[[], bool],
-        summarise: collections.abc.Callable[[], GateSummary],
+        summarise: collections.abc.Callable[[], collections.abc.Awaitable[gate_totals.GateSummary]],
     ) -> None:
         self._operators = operators
         self._version = version
@@ -110,13 +102,13 @@ class _Handlers:
         return {"ended": ended}
 
     async def me(self, call: endpoint.Call) -> Json:
-        found = self._summarise()
+        found = await self._summarise()
         return {
             "name": call.operator.name,
             "role": call.operator.role.word,
             "how": call.operator.how,
             "number": call.operator.number,
-            "state": found.lamp,
+            "state": found.light.value,
             "needs_you": found.needs_you,
             "version": self._version,
         }

@@ -113,7 +113,7 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
             parts.operators,
             version=daemun.__version__,
             has_login=lambda: _has_login(front),
-            summarise=sign_in_endpoints.GateSummary,
+            summarise=parts.overview.summarise,
         ),
         *overview_endpoints.endpoints(parts.overview),
         *site_parts.endpoints(front, parts.settings, lambda: front.last),

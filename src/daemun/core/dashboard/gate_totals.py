@@ -42,6 +42,14 @@ class MachineState:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GateSummary:
+    """light: of everything. needs_you: how many troubles there are."""
+
+    light: lamps.Light = lamps.Light.UNKNOWN
+    needs_you: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NextRenewal:
     """host: of the certificate that is renewed or tried next."""
 
@@ -91,6 +99,11 @@ def add_up(
         bytes_out_per_s=sum(one.bytes_out_per_s for one in rates) if is_counted else None,
         renewals=_find_renewals(certificates)[:most_renewals],
     )
+
+
+def summarise(found: collections.abc.Sequence[needs.Need]) -> GateSummary:
+    """What stands in the head of every page. found: the worst first."""
+    return GateSummary(light=found[0].light if found else lamps.Light.GOOD, needs_you=len(found))
 
 
 def _count(values: collections.abc.Iterable[str]) -> dict[str, int]:

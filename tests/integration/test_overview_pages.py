@@ -1,0 +1,167 @@
+"""The first screen and the list of sites as browsers get them, of values as the daemon's API has them."""
+
+import collections.abc
+import html.parser
+import re
+
+import httpx
+import pytest
+from starlette import applications
+
+from daemun.dashboard import page_application, page_texts, visit
+from tests.support import overview_api, overview_values
+
+
+@pytest.fixture(scope="module", name="pages")
+def make_pages() -> tuple[overview_api.OverviewApi, applications.Starlette]:
+    api = overview_api.OverviewApi()
+    return api, page_application.create_app(api)
+
+
+@pytest.fixture(name="api")
+def find_api(pages: tuple[overview_api.OverviewApi, applications.Starlette]) -> overview_api.OverviewApi:
+    api, _ = pages
+    api.role, api.count, api.is_hurt = "own", 120, True
+    return api
+
+
+@pytest.fixture(name="visitor")
+async def make_visitor(
+    pages: tuple[overview_api.OverviewApi, applications.Starlette], api: overview_api.OverviewApi
+) -> collections.abc.AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=pages[1])
+    headers = {"Cookie": f"{visit.SESSION_COOKIE}=s", "Origin": "https://gate.test"}
+    async with httpx.AsyncClient(transport=transport, base_url="https://gate.test", headers=headers) as client:
+        yield client
+
+
+class _Elements(html.parser.HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def _names(text: str) -> list[str]:
+    """Of the sites in the list."""
+    return re.findall(r'<th role="rowheader"[^>]*>.*?<a href="/sites/([^"]+)">', text, re.S)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+async def test_home_has_the_worst_first_with_causes_cures_and_buttons(
+    visitor: httpx.AsyncClient, language: str
+) -> None:
+    answer = await visitor.get("/", headers={"Accept-Language": language})
+    assert answer.status_code == 200
+    texts = page_texts.Texts(language)
+    text = answer.text
+    assert texts("overview.needs", n=4) in text
+    assert text.index("wiki.example.com") < text.index("late.example.com") < text.index("web-7")
+    for expected in ("10.0.0.9:80 refuses connections", "start the server", "daemun status wiki.example.com --probe"):
+        assert expected in text
+    forms = [values for tag, values in _Elements(text).found if tag == "form" and values.get("method") == "post"]
+    assert {"/do/probe", "/do/renew", "/do/apply", "/do/maintenance"} <= {str(one["action"]) for one in forms}
+    assert "daemun.yaml:77:3" in text
+    assert texts("overview.next_renewals") in text
+
+
+@pytest.mark.parametrize("path", ["/", "/sites"])
+async def test_what_comes_from_outside_is_text(visitor: httpx.AsyncClient, path: str) -> None:
+    text = (await visitor.get(path, params={"q": overview_values.HOSTILE} if path == "/sites" else {})).text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text
+    assert not [tag for tag, _ in _Elements(text).found if tag in {"img", "iframe", "object"}]
+    assert "49" not in re.findall(r"\{\{|\b49\b", text)
+
+
+async def test_who_may_only_look_gets_no_buttons(visitor: httpx.AsyncClient, api: overview_api.OverviewApi) -> None:
+    api.role = "look"
+    for path in ("/", "/sites"):
+        elements = _Elements((await visitor.get(path)).text).found
+        posts = {str(one["action"]) for tag, one in elements if tag == "form" and one.get("method") == "post"}
+        assert posts <= {"/language", "/sign-out", "/sites/selected"}
+        assert not [one for tag, one in elements if tag == "button" and one.get("name") == "what"]
+
+
+async def test_the_list_is_searched_sorted_and_paged_by_its_address(
+    visitor: httpx.AsyncClient, api: overview_api.OverviewApi
+) -> None:
+    first = (await visitor.get("/sites")).text
+    assert len(_names(first)) == 49, "fifty rows, of which one is a stream"
+    assert 'rel="next" href="/sites?page=2"' in first
+    found = (await visitor.get("/sites?q=s00042&state=live")).text
+    assert _names(found) == ["s00042.d2.example.com"]
+    assert 'value="s00042"' in found
+    assert 'href="/sites?state=live"' in found, "each filter can be taken away"
+    await visitor.get("/sites?sort=-requests&page=2&origin=docker&group=domain")
+    assert api.requests[-1].query == {
+        "origin": "docker",
+        "group": "domain",
+        "sort": "requests",
+        "order": "desc",
+        "page": "2",
+        "size": "50",
+    }
+    assert "daemun sites --numbers --search &#39;a b&#39;" in (await visitor.get("/sites?q=a+b")).text
+
+
+async def test_a_list_without_rows(visitor: httpx.AsyncClient, api: overview_api.OverviewApi) -> None:
+    text = (await visitor.get("/sites?q=nothing-is-named-so")).text
+    assert page_texts.Texts("en")("overview.none_found") in text
+    api.count, api.is_hurt = 0, False
+    for path in ("/", "/sites"):
+        assert "daemun add shop.example.com" in (await visitor.get(path)).text
+
+
+async def test_what_a_button_does(visitor: httpx.AsyncClient, api: overview_api.OverviewApi) -> None:
+    async def press(action: str, host: str = "a.test", back: str = "/sites?q=a") -> str:
+        answer = await visitor.post(f"/do/{action}", data={"host": host, "back": back})
+        assert answer.status_code == 303
+        return answer.headers["location"]
+
+    assert (await press("probe")).startswith("/sites?q=a&done=")
+    assert api.requests[-1].path == "/sites/a.test/probe"
+    there = await press("renew", host="*.a/b.test")
+    assert api.requests[-1].path == "/certificates/%2A.a%2Fb.test/renew"
+    assert page_texts.Texts("en")("overview.renewing", host="*.a/b.test") in (await visitor.get(there)).text
+    assert (await press("apply", back="//evil.test/")).startswith("/?done=")
+    assert api.requests[-1].path == "/apply"
+    assert (await press("maintenance")).startswith("/changes?done=")
+    edits = [{"what": "set", "host": "a.test", "values": {"maintenance": True}}]
+    assert (api.requests[-1].path, api.requests[-1].body) == ("/draft/edits", {"edits": edits})
+    assert (await visitor.post("/do/stop", data={"host": "a.test"})).status_code == 404
+
+
+async def test_what_is_not_live_is_not_reported_as_live(
+    visitor: httpx.AsyncClient, api: overview_api.OverviewApi
+) -> None:
+    problem = {"severity": "error", "message": overview_values.HOSTILE}
+    api.apply = {"ok": False, "error": None, "waits": None, "problems": [problem]}
+    there = (await visitor.post("/do/apply", data={"back": "/"})).headers["location"]
+    text = (await visitor.get(there)).text
+    assert page_texts.Texts("en")("overview.not_applied") in text
+    assert page_texts.Texts("en")("overview.applied") not in text
+
+
+async def test_sites_that_were_selected_are_changed_in_the_draft(
+    visitor: httpx.AsyncClient, api: overview_api.OverviewApi
+) -> None:
+    form = {"host": ["a.test", "b.test"], "what": "disable", "back": "/sites?page=2"}
+    answer = await visitor.post("/sites/selected", data=form)
+    assert answer.headers["location"].startswith("/changes?done=")
+    edits = [{"what": "disable", "host": host} for host in ("a.test", "b.test")]
+    assert api.requests[-1].body == {"edits": edits}
+    nobody = await visitor.post("/sites/selected", data={"what": "enable", "back": "/sites?page=2"})
+    assert nobody.headers["location"].startswith("/sites?page=2&done=")
+    assert (await visitor.post("/sites/selected", data={"what": "rm", "host": "a.test"})).status_code == 404
+    foreign = await visitor.post("/sites/selected", data=form, headers={"Origin": "https://evil.test"})
+    assert foreign.status_code == 403
+
+
+async def test_a_page_of_thousands_of_sites(visitor: httpx.AsyncClient, api: overview_api.OverviewApi) -> None:
+    api.count = 2000
+    answer = await visitor.get("/sites?q=d7.example.com&sort=-errors")
+    assert len(_names(answer.text)) == 50
+    assert len(answer.content) < 250_000
