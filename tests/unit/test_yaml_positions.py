@@ -4,7 +4,7 @@ import pytest
 
 from daemun.sources import yaml_positions
 
-Mark = yaml_positions.Mark
+TextPosition = yaml_positions.TextPosition
 
 
 def faults(content: bytes | str) -> list[str]:
@@ -20,12 +20,14 @@ def test_values_and_places() -> None:
         "d": "one\ntwo\n",
         "e": "2020-01-01",
     }
-    assert document.keys[("b", 1, "404")] == Mark(4, 15)
-    assert document.values[("b", 1, "404", 1)] == Mark(4, 27)
-    assert document.text_mark(("d",), 2) == Mark(7, 3)
-    assert document.locate(("a",)) == Mark(1, 4)
-    assert document.locate(("b",)) == Mark(2, 1), "a value that spans lines is named by its key"
-    assert document.locate(("b", "long", 1, "form", "c")) == Mark(4, 6), "steps that are not written are left out"
+    assert document.keys[("b", 1, "404")] == TextPosition(4, 15)
+    assert document.values[("b", 1, "404", 1)] == TextPosition(4, 27)
+    assert document.text_mark(("d",), 2) == TextPosition(7, 3)
+    assert document.locate(("a",)) == TextPosition(1, 4)
+    assert document.locate(("b",)) == TextPosition(2, 1), "a value that spans lines is named by its key"
+    assert document.locate(("b", "long", 1, "form", "c")) == TextPosition(4, 6), (
+        "steps that are not written are left out"
+    )
 
 
 def test_aliases_and_merges() -> None:
@@ -33,7 +35,7 @@ def test_aliases_and_merges() -> None:
     document = yaml_positions.load(text)
     assert document.value == {"base": {"x": 1, "y": 2}, "z": {"x": 1, "y": 2}, "m": {"y": 3, "x": 1, "w": 4}}
     assert not document.faults
-    assert document.keys[("m", "x")] == Mark(1, 11)
+    assert document.keys[("m", "x")] == TextPosition(1, 11)
 
 
 def test_every_duplicate_key_is_found() -> None:
@@ -99,7 +101,7 @@ def test_nothing_is_no_value_and_no_fault(content: bytes) -> None:
 def test_a_byte_order_mark_and_crlf() -> None:
     document = yaml_positions.load(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n")
     assert document.value == {"a": 1, "b": 2}
-    assert document.keys[("b",)] == Mark(2, 1)
+    assert document.keys[("b",)] == TextPosition(2, 1)
 
 
 def test_an_anchor_of_the_same_name_twice_is_no_warning() -> None:

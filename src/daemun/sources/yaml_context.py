@@ -11,7 +11,7 @@ SOURCE = "file"
 _T = typing.TypeVar("_T", bound=yaml_entry.YamlEntry)
 
 
-def make_origin(file_name: str, mark: yaml_positions.Mark) -> model.Origin:
+def make_origin(file_name: str, mark: yaml_positions.TextPosition) -> model.Origin:
     return model.Origin(source=SOURCE, place=f"{file_name}:{mark}")
 
 
@@ -34,7 +34,7 @@ class Context:
         """As `yaml_check.read_part`."""
         return yaml_check.read_part(kind, self.document, path, folder=str(self._base_dir), instead=instead)
 
-    def origin(self, mark: yaml_positions.Mark) -> model.Origin:
+    def origin(self, mark: yaml_positions.TextPosition) -> model.Origin:
         return make_origin(self._file_name, mark)
 
     def report(
@@ -54,7 +54,7 @@ class Context:
         cause: str,
         *,
         host: str | None = None,
-        mark: yaml_positions.Mark | None = None,
+        mark: yaml_positions.TextPosition | None = None,
         severity: model.Severity = model.Severity.ERROR,
     ) -> None:
         """A problem of the value at a path of the file, as rules say it. mark: where it is, if not there."""

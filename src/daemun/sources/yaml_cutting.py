@@ -175,9 +175,9 @@ def load(
         firsts.append(first)
         first += len(one)
 
-    def place(mark: yaml_positions.Mark) -> yaml_positions.Mark:
+    def place(mark: yaml_positions.TextPosition) -> yaml_positions.TextPosition:
         index = bisect.bisect_right(firsts, mark.line - 1) - 1
-        return yaml_positions.Mark(mark.line - firsts[index] + ranges[index].start, mark.column)
+        return yaml_positions.TextPosition(mark.line - firsts[index] + ranges[index].start, mark.column)
 
     document.keys = {path: place(mark) for path, mark in document.keys.items()}
     document.values = {path: place(mark) for path, mark in document.values.items()}

@@ -32,7 +32,7 @@ def find_blocks(lines: yaml_blocks.Lines, example: model.Site, file_name: str) -
             actions[target] = _make_action(example, target)
         action = actions[target]
         if action is not None and match[1] == indent and _is_good(host):
-            origin = yaml_context.make_origin(file_name, yaml_positions.Mark(number + 1, len(indent) + 1))
+            origin = yaml_context.make_origin(file_name, yaml_positions.TextPosition(number + 1, len(indent) + 1))
             site = _make_site(example, host, action, origin)
             blocks.append(yaml_blocks.Block(key=host, start=number, end=number + 1, size=1, site=site, is_good=True))
     return tuple(blocks)

@@ -32,7 +32,7 @@ _INDENTED_OTHERWISE = re.compile("^ *([\xa0\u1680\u2000-\u200b\u202f\u205f\u3000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
-class Mark:
+class TextPosition:
     """A place in the file. Both count from 1; columns are characters."""
 
     line: int
@@ -42,7 +42,7 @@ class Mark:
         return f"{self.line}:{self.column}"
 
 
-START = Mark(1, 1)
+START = TextPosition(1, 1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class YamlFault:
     """Something wrong with the file, and where. path: of the value it is in; () when it concerns the whole file."""
 
     message: str
-    mark: Mark = START
+    mark: TextPosition = START
     path: Path = ()
 
 
@@ -65,8 +65,8 @@ class Document:
     """
 
     value: object = None
-    keys: dict[Path, Mark] = dataclasses.field(default_factory=dict)
-    values: dict[Path, Mark] = dataclasses.field(default_factory=dict)
+    keys: dict[Path, TextPosition] = dataclasses.field(default_factory=dict)
+    values: dict[Path, TextPosition] = dataclasses.field(default_factory=dict)
     blocks: dict[Path, int] = dataclasses.field(default_factory=dict)
     quoted: set[Path] = dataclasses.field(default_factory=set)
     braces: set[Path] = dataclasses.field(default_factory=set)
@@ -85,7 +85,7 @@ class Document:
                 found = (*found, step)
         return found
 
-    def locate(self, path: Path, *, key: bool = False) -> Mark:
+    def locate(self, path: Path, *, key: bool = False) -> TextPosition:
         """Where a person should look: the value when it is a plain one, else (or on request) its key."""
         found = self.find(path)
         mark = self.values.get(found, START)
@@ -100,14 +100,14 @@ class Document:
             value = value[step]  # type: ignore[index]  # a str into a dict, an int into a list, by construction
         return value
 
-    def text_mark(self, path: Path, line: int, column: int = 1) -> Mark:
+    def text_mark(self, path: Path, line: int, column: int = 1) -> TextPosition:
         """Where a line and a column (from 1) of a text stand; of one in quotes over several lines about there."""
         start = self.values.get(path, START)
         if path in self.blocks:
-            return Mark(start.line + line, self.blocks[path] + column)
+            return TextPosition(start.line + line, self.blocks[path] + column)
         if line == 1:
-            return Mark(start.line, start.column + (path in self.quoted) + column - 1)
-        return Mark(start.line + line - 1, 1)
+            return TextPosition(start.line, start.column + (path in self.quoted) + column - 1)
+        return TextPosition(start.line + line - 1, 1)
 
 
 def load(content: bytes | str, *, is_edited: bool = False, is_literal: bool = False) -> Document:
@@ -124,7 +124,7 @@ def load(content: bytes | str, *, is_edited: bool = False, is_literal: bool = Fa
         node = compose(text)
     except yaml.error.MarkedYAMLError as error:
         (line, column), message = yaml_syntax.explain(error, text)
-        document.faults.append(YamlFault(message=message, mark=Mark(line, column)))
+        document.faults.append(YamlFault(message=message, mark=TextPosition(line, column)))
         return document
     except Exception as error:  # ruamel.yaml answers some malformed texts with errors of its own code
         document.faults.append(YamlFault(message=f"cannot be read as YAML: {words.quoted(str(error))}"))
@@ -176,14 +176,14 @@ def compose(text: str) -> yaml.nodes.Node | None:
     return node
 
 
-def _mark(place: yaml.error.StreamMark | None) -> Mark:
-    return START if place is None else Mark(place.line + 1, place.column + 1)
+def _mark(place: yaml.error.StreamMark | None) -> TextPosition:
+    return START if place is None else TextPosition(place.line + 1, place.column + 1)
 
 
-def _mark_at(before: str) -> Mark:
+def _mark_at(before: str) -> TextPosition:
     """The place after this text."""
     lines = re.split("\r\n|\r|\n", before)
-    return Mark(len(lines), len(lines[-1]) + 1)
+    return TextPosition(len(lines), len(lines[-1]) + 1)
 
 
 _Entry = tuple[yaml.nodes.ScalarNode, yaml.nodes.Node]

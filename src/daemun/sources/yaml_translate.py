@@ -365,7 +365,7 @@ class Translation(yaml_context.Context):
         self.defaults.for_route(entry, actions[0])
         return entry.make_action()
 
-    def _key_mark(self, path: yaml_positions.Path) -> yaml_positions.Mark:
+    def _key_mark(self, path: yaml_positions.Path) -> yaml_positions.TextPosition:
         return self.document.keys.get(path, self.document.locate(path))
 
 

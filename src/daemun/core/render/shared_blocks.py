@@ -32,12 +32,12 @@ from daemun.core.render import (
     error_pages,
     forward_auth,
     header_directives,
+    https_redirects,
     judge_locations,
     logs_with_cache,
     response_cache,
     route_locations,
     server_blocks,
-    site_file,
     site_scope,
     tls,
     traffic_routes,
@@ -334,9 +334,12 @@ def _http(scope: site_scope.Scope) -> directive.Directive:
         ban_lines.included(),
         server_blocks.challenge(),
         *(
-            (*site_file.to_https_unless_there(site_file.to_https(scope.site)), *_content(scope, https=False))
-            if site_file.believes_https(scope.settings)
-            else (arguments.line("location", "/", block=site_file.to_https(scope.site)),)
+            (
+                *https_redirects.to_https_unless_there(https_redirects.to_https(scope.site)),
+                *_content(scope, https=False),
+            )
+            if https_redirects.believes_https(scope.settings)
+            else (arguments.line("location", "/", block=https_redirects.to_https(scope.site)),)
         ),
         *error_pages.lines(scope, https=False),
     )

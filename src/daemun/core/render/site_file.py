@@ -4,42 +4,34 @@ Nothing in it sets which server is the default of a port, and where servers list
 file that is kept from an earlier generation goes together with the nginx.conf of any later one.
 """
 
-import collections.abc
 import dataclasses
 
 from daemun.core import arguments, directive, model
 from daemun.core.certificates import certificate_choice
 from daemun.core.directive import Expr
-from daemun.core.options import alias_options, hsts_option, redirect_status_option, trusted_proxies_option
+from daemun.core.options import alias_options, hsts_option
 from daemun.core.render import (
-    accel_redirect,
     access,
-    answer_headers,
     ban_lines,
-    buffer_sizes,
     cache_headers,
     client_certificates,
     client_link_location,
     cors_headers,
     custom_pages,
-    early_answers,
     error_pages,
-    expression_groups,
     forward_auth,
     header_directives,
-    held_access,
-    judge_locations,
+    https_redirects,
     maintenance_lines,
     misdirected_requests,
     on_demand_site,
     option_lines,
-    own_site_content,
     response_cache,
     route_choice,
     route_locations,
     server_blocks,
+    site_content,
     site_scope,
-    static_files,
     tls,
     traffic_routes,
     trailing_slashes,
@@ -47,7 +39,7 @@ from daemun.core.render import (
     variables,
 )
 from daemun.core.services import named_servers
-from daemun.core.texts import route_paths, words
+from daemun.core.texts import words
 from daemun.core.validation import validate
 from daemun.errors import RenderError
 
@@ -145,7 +137,7 @@ def _servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
             *client_link_location.server_lines(scope),
             *misdirected_requests.refuse(scope),
             *_challenge(scope),
-            *_content(scope, https=True),
+            *site_content.nodes(scope, https=True),
         )
         servers.append(_https(scope, given, inside, snippet=site.snippet))
     elif site.refuses_tls:
@@ -225,72 +217,50 @@ def _plain(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     site = scope.site
     challenge = _challenge(scope)
     if on_demand_site.is_on(site):
-        challenge = (*on_demand_site.http_lines(scope, to_https(site, trailing_slashes.request_uri(scope))), *challenge)
+        challenge = (
+            *on_demand_site.http_lines(scope, https_redirects.to_https(site, trailing_slashes.request_uri(scope))),
+            *challenge,
+        )
     if not site_scope.has_tls(site):
-        return (*challenge, *_content(scope, https=False))
+        return (*challenge, *site_content.nodes(scope, https=False))
     off = arguments.line("return", str(scope.settings.default.status))
-    link: tuple[directive.Node, ...] = (off,) if site.http is model.HttpMode.OFF else to_https(site)
-    if believes_https(scope.settings) and site.http is not model.HttpMode.OFF:
-        link = (*to_https_unless_there(link), arguments.line("return", "404"))
+    link: tuple[directive.Node, ...] = (off,) if site.http is model.HttpMode.OFF else https_redirects.to_https(site)
+    if https_redirects.believes_https(scope.settings) and site.http is not model.HttpMode.OFF:
+        link = (*https_redirects.to_https_unless_there(link), arguments.line("return", "404"))
     challenge = (*challenge, *client_link_location.http_lines(scope, link))
     if site.http is model.HttpMode.SERVE:
-        return (*challenge, *_content(scope, https=False))
+        return (*challenge, *site_content.nodes(scope, https=False))
     if site.http is model.HttpMode.OFF:
         return (*challenge, server_blocks.anything(off))
     uri = trailing_slashes.request_uri(scope)
-    if believes_https(scope.settings):
-        return (*challenge, *to_https_unless_there(to_https(site, uri)), *_content(scope, https=False))
-    return (*challenge, arguments.line("location", "/", block=to_https(site, uri)))
-
-
-def believes_https(settings: model.Globals) -> bool:
-    """Whether a proxy in front that sends plain HTTP may state that its visitor came over HTTPS: to send that one there
-    again would never end."""
-    return bool(trusted_proxies_option.OPTION.of(settings)) and not settings.believes_clients
-
-
-def to_https_unless_there(redirects: tuple[directive.Node, ...]) -> tuple[directive.Node, ...]:
-    """For a server that has the site's content for visitors of a trusted proxy. redirects: as `to_https` has them."""
-    there, other = redirects[-1], redirects[:-1]
-    lines: list[directive.Node] = []
-    if other:
-        (unsafe,) = other
-        assert isinstance(unsafe, directive.Directive)
-        lines.append(arguments.line("if", Expr("$daemun_other_insecure"), block=unsafe.block or ()))
-    return (*lines, arguments.line("if", Expr("$daemun_insecure"), block=(there,)))
-
-
-def to_https(site: model.Site, uri: str = "$request_uri", host: str = "$host") -> tuple[directive.Node, ...]:
-    """Permanently; what is neither GET nor HEAD comes as it is (308, RFC 9110 section 15.4.9): after a 301 browsers and
-    programs send a GET instead."""
-    port = "$daemun_https_port"
-    if site.https_port is not None:
-        port = "" if site.https_port == 443 else f":{site.https_port}"
-    return _moved(site, Expr(f"https://{host}{port}{uri}"))
-
-
-def _moved(site: model.Site, there: Expr) -> tuple[directive.Node, ...]:
-    always = arguments.line("return", "301", there)
-    status = redirect_status_option.OPTION.of(site)
-    if status == 301:
-        return (always,)
-    other = arguments.line("return", str(status), there)
-    return (arguments.line("if", Expr("$request_method"), "!~", r"^(?:GET|HEAD)\z", block=(other,)), always)
+    if https_redirects.believes_https(scope.settings):
+        return (
+            *challenge,
+            *https_redirects.to_https_unless_there(https_redirects.to_https(site, uri)),
+            *site_content.nodes(scope, https=False),
+        )
+    return (*challenge, arguments.line("location", "/", block=https_redirects.to_https(site, uri)))
 
 
 def _alias_servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """To the main name, from plain HTTP to HTTPS in the same step. Scheme, port and path stay as they are otherwise."""
     site, uri = scope.site, trailing_slashes.request_uri(scope)
     given, host = _names(site.aliases), arguments.host(site.host).value
-    moved = _moved(site, Expr(f"{scope.forwarded.forwarded_proto}://{host}{scope.forwarded.named_port}{uri}"))
+    moved = https_redirects.moved(
+        site, Expr(f"{scope.forwarded.forwarded_proto}://{host}{scope.forwarded.named_port}{uri}")
+    )
     answer = plain = server_blocks.anything(*moved)
     if site_scope.has_tls(site) and site.http is model.HttpMode.OFF:
         plain = server_blocks.anything(arguments.line("return", str(scope.settings.default.status)))
     elif site_scope.has_tls(site) and site.http is model.HttpMode.REDIRECT:
         hsts = hsts_option.OPTION.of(site)
         # The list that browsers bring along wants a redirect to HTTPS of the same name first (hstspreload.org).
-        redirects = to_https(site, uri, host if hsts is None or not hsts.preload else "$host")
-        there = (*to_https_unless_there(redirects), *moved) if believes_https(scope.settings) else redirects
+        redirects = https_redirects.to_https(site, uri, host if hsts is None or not hsts.preload else "$host")
+        there = (
+            (*https_redirects.to_https_unless_there(redirects), *moved)
+            if https_redirects.believes_https(scope.settings)
+            else redirects
+        )
         plain = server_blocks.anything(*there)
     counted = traffic_routes.of_site(scope)
     servers: list[directive.Node] = [directive.Comment(f"Aliases lead to {site.host}.")]
@@ -313,83 +283,7 @@ def _names(hosts: tuple[str, ...], *, is_default: bool = False) -> tuple[directi
     return (*(arguments.host(host) for host in hosts), *((Expr(_HIGHEST),) if is_default else ()))
 
 
-def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
-    """What an owner wrote for the server, and the locations of the routes."""
-    closed = (*maintenance_lines.server_lines(scope), *trailing_slashes.server_lines(scope))
-    if own_site_content.is_one(scope):
-        return (*closed, *own_site_content.content(scope))
-    if _has_snippets(scope.site):
-        scope = buffer_sizes.fit_site(header_directives.keep_in_site(scope, https=https))
-    content = (
-        *accel_redirect.lines(scope),
-        *access.server_lines(scope),
-        *client_certificates.before_judges(scope, forward_auth.server_lines(scope)),
-        *client_certificates.judge_locations(scope),
-        *client_certificates.before_judges(
-            scope,
-            judge_locations.server_lines(scope, has_pages=error_pages.is_on(scope.settings, scope.site.snippet)),
-        ),
-        *static_files.around(scope),
-        *access.guarded_beside(scope, scope.site.snippet),
-        *_locations(scope, https=https),
-    )
-    counted = traffic_routes.of_routes(scope, early_answers.behind_guards(scope, content))
-    return (*closed, *expression_groups.in_groups(scope.site, counted))
-
-
-def _has_snippets(site: model.Site) -> bool:
-    return bool(site.snippet) or any(one.snippet for one in site.routes)
-
-
 def _writes_challenge(site: model.Site) -> bool:
     """Whether an owner answers the challenge, which nginx lets one location do."""
     written = {site_scope.location_name(node) for node in site_scope.owned(site.snippet, "location")}
     return server_blocks.CHALLENGE_PATH in written | {one.path for one in site.routes}
-
-
-def _locations(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
-    """Where an owner wrote a location of the same name, it stands instead of ours. Raises: RenderError."""
-    site = scope.site
-    own = {site_scope.location_name(node) for node in site_scope.owned(site.snippet, "location")}
-    _check_guards(scope, own)
-    written = [
-        node
-        for node in _of_routes(scope, https=https)
-        if isinstance(node, directive.Comment) or site_scope.location_name(node) not in own
-    ]
-    taken = {one.path for one in site.routes} | own
-    has_robots = any(route_paths.takes(one.path, answer_headers.ROBOTS_PATH) for one in site.routes)
-    if not has_robots and not {answer_headers.ROBOTS_PATH, f"= {answer_headers.ROBOTS_PATH}"} & own:
-        written += answer_headers.robots_file(scope)
-    if "/" not in taken:
-        rest = access.guarded_beside(scope, (server_blocks.anything(_answer(site.otherwise)),))
-        written += [directive.Comment("No route has the other paths."), *rest]
-    return tuple(written)
-
-
-def _of_routes(scope: site_scope.Scope, *, https: bool) -> collections.abc.Iterator[directive.Node]:
-    """In the order of the file, which decides between expressions: what chooses of a list stands before its routes."""
-    lists = {entries[0].name: entries for entries in route_choice.find_lists(scope.site)}
-    for one in scope.site.routes:
-        if one.name in lists:
-            yield from route_choice.locations(scope, lists[one.name])
-        yield from route_locations.locations(scope, one, https=https)
-
-
-def _check_guards(scope: site_scope.Scope, own: set[str]) -> None:
-    """own: the hand-written locations of the site. Raises: RenderError where one takes the place of a guarded route."""
-    for one in scope.site.routes:
-        is_replaced = {one.path, f"{one.path.rstrip('/')}/"} & own
-        if is_replaced and held_access.of_route(scope, one) != held_access.of_site(scope):
-            raise RenderError(
-                f"the `access` of route {words.quoted(one.path)} cannot hold: hand-written nginx of the site has a "
-                "location of that path, which replaces it; write its lines in the route's own `nginx:`"
-            )
-
-
-def _answer(answer: model.FixedAnswer) -> directive.Directive:
-    if answer.text is None:
-        return arguments.line("return", str(answer.status))
-    is_redirect = 300 <= answer.status < 400
-    text = arguments.redirection(answer.text, is_rewritten=False) if is_redirect else arguments.expression(answer.text)
-    return arguments.line("return", str(answer.status), text)
