@@ -9,7 +9,7 @@ from daemun.operators import operators
 
 def configure(found: operators.Operators, settings: model.Globals) -> None:
     """Follow the settings, in each round."""
-    dashboard, host = dashboard_option.OPTION.of(settings), dashboard_option.find_login_host(settings)
+    dashboard, host = dashboard_option.find(settings), dashboard_option.find_login_host(settings)
     if dashboard is None or host is None:
         found.configure(dashboard_roles.NO_RIGHTS)
         return

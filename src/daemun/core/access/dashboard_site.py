@@ -17,7 +17,7 @@ _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 def make(settings: model.Globals) -> model.Site | None:
     """With a host of its own. Conditions of the gate that a judge has no part in hold there, too. None: it has none."""
-    found = dashboard_option.OPTION.of(settings)
+    found = dashboard_option.find(settings)
     if found is None or found.host is None:
         return None
     own = access_levels.without_judges(settings)
@@ -32,7 +32,7 @@ def make(settings: model.Globals) -> model.Site | None:
 def make_local(desired: model.Desired) -> model.Site | None:
     """For browsers on this machine. None: it has a host, or there is none, or a site has the name."""
     settings, host = desired.globals, dashboard_option.LOCAL_HOST
-    found = dashboard_option.OPTION.of(settings)
+    found = dashboard_option.find(settings)
     if found is None or found.host is not None or settings.like_nginx_proxy:
         return None
     if any(host in site.names for site in desired.sites):

@@ -1,6 +1,5 @@
 """`dashboard`: daemun's own pages, and who of the sign-in's users may use them for what."""
 
-import collections.abc
 import dataclasses
 import typing
 
@@ -15,6 +14,8 @@ ORIGIN = model.Origin(source="dashboard")
 """Of the site that daemun makes of it (`core.access.dashboard_site`)."""
 LOCAL_HOST = "daemun.localhost"
 """Where it is when no host is set: a name that means this machine to browsers (RFC 6761 section 6.3)."""
+_OFF = "off"
+"""In place of a host: there is no dashboard. The value of an option that is set is never None."""
 _SHAPE = "true, false, a host, or a map such as {host: gate.example.com, own: [ann]}"
 
 
@@ -51,16 +52,20 @@ class Dashboard(forms.OptionMap):
 def _parse(value: object) -> object:
     if value is True:
         return {}
-    if value is False or value == "off":
-        return None
+    if value is False or value == _OFF:
+        return {"host": _OFF}
     if value is None or (flag := forms.hint_flag(value)):
         cure = "" if value is None else flag
         raise ValueError(f"expected {_SHAPE}, found {words.describe(value)}{cure}")
-    return {"host": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"host": value}
+    if not isinstance(value, dict):
+        raise ValueError(f"expected {_SHAPE}, found {words.describe(value)}")  # noqa: TRY004 - for pydantic
+    return value
 
 
-def _check(value: Dashboard | None, place: Place) -> None:
-    if value is None:
+def _check(value: Dashboard, place: Place) -> None:
+    if value.host == _OFF:
         return
     if value.host is not None:
         cause = rules.check_host(value.host)
@@ -76,16 +81,22 @@ def _check(value: Dashboard | None, place: Place) -> None:
             place.add_value(one, find_cause(one.removeprefix("@")), key, index)
 
 
+def find(settings: model.Globals) -> Dashboard | None:
+    """None: there is none."""
+    value = OPTION.of(settings)
+    return None if value.host == _OFF else value
+
+
 def find_login_host(settings: model.Globals) -> str | None:
     """Where users of the sign-in use the dashboard; None: nobody comes in that way."""
-    found = OPTION.of(settings)
+    found = find(settings)
     is_used = found is not None and found.has_users and login_option.OPTION.of(settings) is not None
     return found.host if is_used and found is not None else None
 
 
 def find_lack(settings: model.Globals) -> str | None:
     """Why users of the sign-in that are named cannot use it."""
-    found = OPTION.of(settings)
+    found = find(settings)
     if found is None or not found.has_users:
         return None
     if login_option.OPTION.of(settings) is None:
@@ -95,11 +106,9 @@ def find_lack(settings: model.Globals) -> str | None:
     return None
 
 
-OPTION = Option[Dashboard | None](
+OPTION = Option[Dashboard](
     name="dashboard",
-    form=typing.Annotated[
-        Dashboard | None, pydantic.BeforeValidator(_parse), forms.Also(forms.TEXT, {"type": "boolean"})
-    ],
+    form=typing.Annotated[Dashboard, pydantic.BeforeValidator(_parse), forms.Also(forms.TEXT, {"type": "boolean"})],
     default=Dashboard(),
     doc=Doc(
         kind="`true`, `false`, host, or `{host, look, change, own}`",
@@ -109,11 +118,4 @@ OPTION = Option[Dashboard | None](
     levels=frozenset({Level.GATE}),
     check=_check,
 )
-"""None: there is none."""
-
-
-def list_users(value: Dashboard) -> collections.abc.Iterator[tuple[str, int, str]]:
-    """Key, index and name of each entry."""
-    for key in ("look", "change", "own"):
-        for index, one in enumerate(getattr(value, key)):
-            yield key, index, one
+"""`find` has what it means."""

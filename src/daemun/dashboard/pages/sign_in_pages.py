@@ -70,6 +70,7 @@ async def leave(one: visit.Visit) -> responses.Response:
     """Of a user of the sign-in, the session on this host; the sign-in itself is left on its own page."""
     if one.me:
         await one.send("POST", "sign-out")
+    one.credentials = api_client.VisitorCredentials(address=one.credentials.address)  # whose message it is
     done = page_frame.Message(tone=page_frame.Tone.DONE, text=one.text("sign_in.left"))
     answer = one.go_to(pages_app.SIGN_IN, done)
     for name in (visit.SESSION_COOKIE, visit.LOGIN_COOKIE):

@@ -1,0 +1,172 @@
+"""The dashboard through nginx: who comes in and how, what is sent with each page, and the process behind the pages."""
+
+import collections.abc
+import json
+import pathlib
+import re
+
+import psutil
+import pytest
+
+from tests.support import daemon as daemon_support
+from tests.support.dashboard_visitor import DashboardVisitor, visiting
+
+pytestmark = pytest.mark.nginx
+
+_SITES = "sites: {a.test: {routes: {/: {respond: {body: hello}}}}}"
+
+
+@pytest.fixture(scope="module")
+def gate() -> collections.abc.Iterator[daemon_support.Daemon]:
+    with daemon_support.new_daemon() as new:
+        new.write(_SITES)
+        new.up("https://a.test/")
+        yield new
+
+
+@pytest.fixture
+def visitor(gate: daemon_support.Daemon) -> collections.abc.Iterator[DashboardVisitor]:
+    with visiting(gate) as found:
+        yield found
+
+
+def find_processes(daemon: daemon_support.Daemon) -> list[psutil.Process]:
+    found = psutil.Process(daemon.pid).children(recursive=True)
+    return [one for one in found if "daemun.dashboard" in _words(one)]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def test_nobody_comes_in_without_signing_in(visitor: DashboardVisitor) -> None:
+    for path in ("/", "/sign-out", "/nothing?a=b"):
+        answer = visitor.get(path)
+        assert answer.status_code in {303, 404}, path
+        assert "a.test" not in answer.text
+    assert visitor.get("/api/v1/status").status_code in {401, 404}
+    assert visitor.get("/api/v1/overview").status_code == 401
+    assert "daemun dashboard" in visitor.page("/enter")
+
+
+def test_a_link_lets_in_once_and_by_the_button_alone(gate: daemon_support.Daemon, visitor: DashboardVisitor) -> None:
+    secret = visitor.make_link()
+    assert visitor.get(f"/enter?link={secret}").status_code == 200
+    assert visitor.get(f"/enter/{secret}").status_code == 404
+    assert visitor.session == ""
+    assert visitor.post("/enter", {"link": secret}).headers["location"] == "/"
+    assert visitor.api("/me")["role"] == "own"
+    with visiting(gate) as other:
+        again = other.post("/enter", {"link": secret})
+        assert (again.status_code, other.session) == (401, "")
+        assert "used" in again.text
+    first = visitor.session
+    assert first not in pathlib.Path(gate.state, "logs", "access.log").read_text()
+    assert secret not in pathlib.Path(gate.state, "logs", "access.log").read_text()
+
+
+def test_a_session_is_another_at_each_sign_in_and_ends_for_good(
+    gate: daemon_support.Daemon, visitor: DashboardVisitor
+) -> None:
+    fixed = "daemun_session_" + "a" * 43
+    visitor.cookies["__Host-daemun-dashboard"] = fixed
+    visitor.enter()
+    assert visitor.session != fixed
+    kept = visitor.session
+    left = visitor.post("/sign-out")
+    assert left.status_code == 303
+    assert visitor.session == ""
+    assert "signed out" in visitor.follow(left).text
+    with visiting(gate) as thief:
+        thief.cookies["__Host-daemun-dashboard"] = kept
+        assert thief.get("/api/v1/me", Authorization=f"Bearer {kept}").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.test"},
+        {"Origin": "null"},
+        {"Origin": "http://daemun.localhost"},
+        {"Origin": "https://daemun.localhost.evil.test"},
+        {"Origin": "", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "", "Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_changes_come_from_its_own_pages_alone(visitor: DashboardVisitor, headers: dict[str, str]) -> None:
+    visitor.enter()
+    assert visitor.post("/sign-out", **headers).status_code == 403
+    assert visitor.api("/me")["role"] == "own"
+
+
+@pytest.mark.parametrize(
+    "there", ["https://evil.test/", "//evil.test", "/\\evil.test", "/\t/evil.test", "javascript:alert(1)", "evil.test"]
+)
+def test_no_sign_in_leads_elsewhere(visitor: DashboardVisitor, there: str) -> None:
+    assert visitor.post("/enter", {"link": visitor.make_link(), "next": there}).headers["location"] == "/"
+
+
+@pytest.mark.parametrize("path", ["/", "/enter", "/nothing", "/static/dashboard.css", "/api/v1/me"])
+def test_every_answer_is_for_its_own_host_alone(visitor: DashboardVisitor, path: str) -> None:
+    headers = visitor.get(path).headers
+    if path.startswith("/api/"):
+        assert headers["cache-control"] == "no-store"
+        return
+    policy = headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in policy and "unsafe" not in policy and "http" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["referrer-policy"] == "same-origin"
+
+
+def test_what_visitors_say_of_themselves_is_not_believed(visitor: DashboardVisitor) -> None:
+    """The address and the session of the sign-in are nginx's and the pages' to name."""
+    forged = {"X-Daemun-Login": "a" * 43, "X-Real-IP": "203.0.113.9", "Remote-User": "root", "X-Forwarded-User": "root"}
+    assert visitor.get("/api/v1/me", **forged).status_code == 401
+    assert visitor.get("/", **forged).status_code in {303, 404}
+    visitor.enter()
+    (noted, *_) = visitor.api("/audit")["rows"]
+    assert noted["address"] == "127.0.0.1"
+
+
+def test_the_process_has_no_rights_and_ends_with_its_daemon(
+    gate: daemon_support.Daemon, visitor: DashboardVisitor
+) -> None:
+    visitor.page("/enter")
+    (process,) = find_processes(gate)
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    if psutil.Process(gate.pid).uids().real == 0:
+        assert process.uids().real not in {0, 65534}
+        assert re.search(r"^CapEff:\t0+$", status, re.MULTILINE)
+    assert re.search(r"^NoNewPrivs:\t1$", status, re.MULTILINE)
+    process.kill()
+    gate.wait(lambda: process not in find_processes(gate), "the process is gone")
+    gate.wait(lambda: visitor.get("/enter").status_code == 200, "another one answers")
+    (process,) = find_processes(gate)
+    gate.kill()
+    psutil.wait_procs([process], timeout=60)
+    assert not process.is_running()
+    gate.start()
+    gate.wait_ready()
+
+
+def test_the_api_documents_what_it_has(visitor: DashboardVisitor) -> None:
+    found = json.loads(visitor.get("/api/v1/openapi.json").text)
+    assert found["openapi"] == "3.1.1"
+    assert {"/me", "/overview", "/sites/{host}", "/draft/apply"} <= found["paths"].keys()
+
+
+def test_a_host_of_its_own_stands_behind_the_conditions_of_the_gate() -> None:
+    with daemon_support.new_daemon() as daemon:
+        daemon.write(f"dashboard: gate.test\naccess: {{allow: 127.0.0.1}}\n{_SITES}")
+        daemon.up("https://a.test/", "https://gate.test/enter")
+        with visiting(daemon, "gate.test") as found:
+            assert found.enter().api("/me")["role"] == "own"
+        assert daemon.cli_good("dashboard").startswith("https://gate.test")
+        daemon.write(f"dashboard: gate.test\naccess: {{allow: 192.0.2.1}}\n{_SITES}")
+        daemon.wait(lambda: daemon.get("https://gate.test/enter").status_code == 403, "others are refused")
+        daemon.write(f"dashboard: off\n{_SITES}")
+        daemon.wait(lambda: daemon.cli("dashboard").returncode == 1, "there is none")
