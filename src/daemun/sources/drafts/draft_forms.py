@@ -73,7 +73,17 @@ def describe_gate(main: pathlib.Path, files: file_access.EditedFiles) -> Json:
         _with_text(field, _find_value(written, main.name, (field["key"],)))
         for field in option_forms.list_fields(option.Level.GATE)
     ]
-    return {"level": option.Level.GATE.value, "file": main.name, "options": fields}
+    return {
+        "level": option.Level.GATE.value,
+        "host": None,
+        "path": None,
+        "index": None,
+        "file": main.name,
+        "line": None,
+        "containers": [],
+        "routes": [],
+        "options": fields,
+    }
 
 
 def describe_site(
