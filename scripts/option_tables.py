@@ -52,9 +52,9 @@ def _docs(
 def _beside(name: str, one: option.Option[typing.Any] | None) -> str:
     if one is None:
         return "" if name in {kind.value for kind in option.RouteAction} else "all"
-    if one.beside == option.EVERY_ACTION:
+    if one.actions == option.EVERY_ACTION:
         return "all"
-    return ", ".join(f"`{kind.value}`" for kind in option.RouteAction if kind in one.beside)
+    return ", ".join(f"`{kind.value}`" for kind in option.RouteAction if kind in one.actions)
 
 
 def written(text: str) -> str:

@@ -26,7 +26,7 @@ def test_as_if_every_rule_had_looked(name: str) -> None:
             )
             option_rules.check_route(route, here)
             for one in catalogue.OF_ACTIONS[catalogue.find_action(route.action)]:
-                _check_all(one, route if one.beside == option.EVERY_ACTION else route.action, there)
+                _check_all(one, route if one.actions == option.EVERY_ACTION else route.action, there)
             assert found.problems == expected.problems
 
 

@@ -325,7 +325,7 @@ def _without(site: model.Site, field: tuple[str | int, ...]) -> model.Site:
 def _mended(route: model.Route, rest: list[str | int]) -> model.Route:
     if not rest:
         return dataclasses.replace(route, path="/", entry=None, snippet=())
-    if rest[0] in catalogue.BY_NAME and catalogue.BY_NAME[str(rest[0])].beside == option.EVERY_ACTION:
+    if rest[0] in catalogue.BY_NAME and catalogue.BY_NAME[str(rest[0])].actions == option.EVERY_ACTION:
         return dataclasses.replace(route, options=())
     if rest[0] in catalogue.BY_NAME:
         kept = tuple(one for one in route.action.options if one[0] != rest[0])

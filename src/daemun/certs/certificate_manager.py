@@ -81,7 +81,7 @@ class Manager:
         self._served_files = certificate_files.CertificateFiles(
             store, paths, clock, worker_gid=worker_gid, directories_of=self._index.directories
         )
-        means = order_attempt.AttemptDependencies(
+        needs = order_attempt.AttemptNeeds(
             store=store,
             stored=self._served_files.stored,
             clock=clock,
@@ -97,7 +97,7 @@ class Manager:
         )
         self.live_repair = live_repair.LiveRepair(self._index, self._served_files, changed=self._changed)
         self._orders = order_loop.Orders(
-            self._index, self._served_files, means, self.hook, rng=rng, changed=self._changed
+            self._index, self._served_files, needs, self.hook, rng=rng, changed=self._changed
         )
         self._watch = renewal_watch.Watch(self._index, store, clock, rng=rng, examiner=examiner, changed=self._changed)
         self._wake = asyncio.Event()

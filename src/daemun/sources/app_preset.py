@@ -21,7 +21,7 @@ _OWN = frozenset({access_option.OPTION.name, app_option.OPTION.name, when_option
 OPTIONS = tuple(
     one
     for one in catalogue.ROUTE
-    if option.RouteAction.TO in one.beside and one.name not in _OWN and one.files is None and one.pages is None
+    if option.RouteAction.TO in one.actions and one.name not in _OWN and one.files is None and one.pages is None
 )
 _OF_SITES = frozenset(one.name for one in OPTIONS if option.Level.SITE in one.levels)
 _THAT_ADD_UP = frozenset({header_options.REQUEST.name, header_options.RESPONSE.name})

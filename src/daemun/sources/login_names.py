@@ -82,6 +82,6 @@ def _find_cause(
     return f"no user has the group {quoted}{guess or cure}"
 
 
-def _warn(held: catalogue.Held, below: tuple[str | int, ...], cause: str) -> model.Problem:
+def _warn(held: catalogue.SetOption, below: tuple[str | int, ...], cause: str) -> model.Problem:
     field = (*held.field, "login", *below)
     return problem_report.describe(held.site, field, cause, severity=model.Severity.WARNING)

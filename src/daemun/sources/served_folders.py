@@ -38,7 +38,7 @@ def find_problems(snapshot: model.Snapshot, find_worker: snippet_files.FindWorke
 
 
 def _judge_page(
-    page: page_file.PageFile, held: catalogue.Held, worker: model.WorkerAccount | None
+    page: page_file.PageFile, held: catalogue.SetOption, worker: model.WorkerAccount | None
 ) -> model.Problem | None:
     """Of one that is not there, the source has an error."""
     try:

@@ -40,7 +40,7 @@ class Defaults:
     def for_route(self, entry: yaml_entry.YamlEntry, action: option.RouteAction) -> None:
         """Add what has a meaning for its action, where it sets nothing itself."""
         for name, value in self._route.items():
-            if name not in entry.model_fields_set and action in catalogue.BY_NAME[name].beside:
+            if name not in entry.model_fields_set and action in catalogue.BY_NAME[name].actions:
                 setattr(entry, name, value)
 
 

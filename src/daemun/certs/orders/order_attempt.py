@@ -34,7 +34,7 @@ _OF_ONE_CA = frozenset({"caa", "ca"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptDependencies:
+class AttemptNeeds:
     """What a try needs besides what it orders. pause: None: really (`acme_network.Pause`). outages: of all tries."""
 
     store: ports.Store
@@ -90,28 +90,28 @@ class Obtained:
 
 
 async def obtain(
-    wanted: AttemptInput, means: AttemptDependencies, stop: threading.Event, place: ca_places.OrderPlace
+    wanted: AttemptInput, needs: AttemptNeeds, stop: threading.Event, place: ca_places.OrderPlace
 ) -> Obtained:
     """place: moved to each CA before it gets a request."""
-    return await _Try(wanted, means, stop, place).run()
+    return await _Try(wanted, needs, stop, place).run()
 
 
 class _Try:
     def __init__(
-        self, wanted: AttemptInput, means: AttemptDependencies, stop: threading.Event, place: ca_places.OrderPlace
+        self, wanted: AttemptInput, needs: AttemptNeeds, stop: threading.Event, place: ca_places.OrderPlace
     ) -> None:
         self._spec = wanted.spec
         self._wanted = wanted
-        self._means = means
+        self._needs = needs
         self._stop = stop
         self._place = place
         self._hosts = renewal_time.hosts_to_order(wanted.spec)
         before = wanted.before
         self._failures = before.failures if before is not None else 0
         self._rehearse = before is not None and before.rehearse
-        now = means.clock.now()
+        now = needs.clock.now()
         self._holds = {name: until for name, until in (before.holds if before else ()) if until > now}
-        begun = certificate_records.read_order(means.store, wanted.spec.name)
+        begun = certificate_records.read_order(needs.store, wanted.spec.name)
         self._begun = begun if begun is not None and set(begun.hosts) <= set(self._hosts) else None
         self._seen: str | None = None
         self._warnings: tuple[str, ...] = ()
@@ -144,7 +144,7 @@ class _Try:
             held = self._holds.get(authority.directory)
             if held is not None:
                 reasons.append(self._explain_hold(authority, held))
-                self._means.outages.withdraw(authority.directory, self._means.clock.now())
+                self._needs.outages.withdraw(authority.directory, self._needs.clock.now())
                 continue
             if authority.directory in self._wanted.down or await self._finds_down(authority.directory):
                 reasons.append(f"the CA at {authority.directory} is down")
@@ -152,7 +152,7 @@ class _Try:
             try:
                 issued = await self._obtain_at(authority)
             except request_ledger.OverBudgetError as error:
-                self._means.outages.withdraw(authority.directory, self._means.clock.now())
+                self._needs.outages.withdraw(authority.directory, self._needs.clock.now())
                 self._note_over_budget(authority, error, self._hosts)
                 reasons.append(str(error))
             except order_error.OrderError as error:
@@ -172,11 +172,11 @@ class _Try:
                     break
             except errors.DaemunError as error:  # of this machine: no CA is to blame
                 is_failure = True
-                self._means.outages.withdraw(authority.directory, self._means.clock.now())
+                self._needs.outages.withdraw(authority.directory, self._needs.clock.now())
                 reasons.append(str(error))
                 break
             else:
-                self._means.outages.end(authority.directory)
+                self._needs.outages.end(authority.directory)
                 return issued
         return self._fail("; ".join(reasons), is_failure=is_failure)
 
@@ -222,7 +222,7 @@ class _Try:
 
     def _is_stored(self, hosts: tuple[str, ...]) -> bool:
         directories = {authority.directory for authority in self._wanted.authorities}
-        return self._means.stored.find(hosts, self._means.clock.now(), directories, of=self._spec) is not None
+        return self._needs.stored.find(hosts, self._needs.clock.now(), directories, of=self._spec) is not None
 
     def _rests(self) -> list[tuple[str, ...]]:
         return [tuple(host for host in self._hosts if host not in blamed) for blamed in self._blamed.values() if blamed]
@@ -268,7 +268,7 @@ class _Try:
     async def _finds_down(self, directory: str) -> bool:
         """Take a place at a CA. Returns: whether others found it to be down while a place was waited for."""
         has_waited = await self._place.move(directory)
-        return has_waited and self._means.outages.until((directory,), self._means.clock.now()) is not None
+        return has_waited and self._needs.outages.until((directory,), self._needs.clock.now()) is not None
 
     async def _obtain_at(self, authority: model.Authority) -> certificate_records.Issued:
         await self._examine(authority)
@@ -283,7 +283,7 @@ class _Try:
 
     async def _examine(self, authority: model.Authority) -> None:
         """Raises: OrderError: the CA would refuse; RetryableError: every CA would."""
-        examiner = self._means.examiner
+        examiner = self._needs.examiner
         if examiner is None or self._is_begun(authority):
             return
         looked = await examiner.examine(self._hosts, authority, self._spec.ordering)
@@ -339,20 +339,20 @@ class _Try:
         # Here, in the order's thread, so that `daemun up` serves before these slow imports (acme, requests) are made.
         from daemun.certs.acme import acme_issuer, acme_network  # noqa: PLC0415
 
-        means = self._means
+        needs = self._needs
         try:
             return acme_issuer.obtain(
                 self._request(authority, hosts, is_rehearsal=is_rehearsal),
-                store=means.store,
-                clock=means.clock,
+                store=needs.store,
+                clock=needs.clock,
                 stop=self._stop,
-                provers=means.provers,
-                limits_of=means.limits_of,
-                pause=means.pause or acme_network.pause_really,
+                provers=needs.provers,
+                limits_of=needs.limits_of,
+                pause=needs.pause or acme_network.pause_really,
             )
         finally:
             if is_rehearsal:  # what came of it is worth nothing to a browser
-                certificate_records.delete_order(means.store, self._spec.name)
+                certificate_records.delete_order(needs.store, self._spec.name)
 
     def _request(
         self, authority: model.Authority, hosts: tuple[str, ...], *, is_rehearsal: bool
@@ -377,12 +377,12 @@ class _Try:
 
     def _note_outage(self, directory: str, error: order_error.OrderError) -> None:
         if error.is_outage:
-            self._means.outages.note(directory, self._means.clock.now(), error.retry_after_s)
+            self._needs.outages.note(directory, self._needs.clock.now(), error.retry_after_s)
         elif error.cause is not order_error.OrderErrorCause.DOWN:
-            self._means.outages.end(directory)
+            self._needs.outages.end(directory)
 
     def _note_hold(self, directory: str, retry_after_s: float | None) -> None:
-        until = renewal_time.hold_until(self._means.clock.now(), retry_after_s)
+        until = renewal_time.hold_until(self._needs.clock.now(), retry_after_s)
         if until is not None:
             self._holds[directory] = until
 

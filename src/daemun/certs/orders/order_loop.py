@@ -29,7 +29,7 @@ class Orders:
         self,
         known: certificate_index.CertificateIndex,
         served_files: certificate_files.CertificateFiles,
-        means: order_attempt.AttemptDependencies,
+        needs: order_attempt.AttemptNeeds,
         hook: deploy_hook.DeployHook,
         *,
         rng: random.Random,
@@ -37,7 +37,7 @@ class Orders:
     ) -> None:
         self._index = known
         self._served_files = served_files
-        self._means = means
+        self._needs = needs
         self._hook = hook
         self._rng = rng
         self._changed = changed
@@ -52,14 +52,14 @@ class Orders:
     async def start(self, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
         """Begin what is due, the longest due first, where its CA has a place. Waits for nothing. stop: set when the
         orders are to end."""
-        now = self._means.clock.now()
+        now = self._needs.clock.now()
         for _, name, first in sorted(turn for turn in self._turns(now) if turn[0] <= now):
             if not self._places.has_free(first):
                 continue
             down = frozenset[str]()
             if name not in self._index.forced:
                 directories = self._index.directories(self._index.entries[name].spec)
-                down = frozenset(one for one in directories if not self._means.outages.admit(one, now))
+                down = frozenset(one for one in directories if not self._needs.outages.admit(one, now))
                 if len(down) == len(directories):
                     continue
             self._start(name, tasks, stop, down, await self._places.take(first))
@@ -76,7 +76,7 @@ class Orders:
         ):
             return status
         directories = self._index.directories(spec)
-        until = self._means.outages.until(directories, now)
+        until = self._needs.outages.until(directories, now)
         if until is None:
             return status
         why = f"the CA at {words.listed(directories, last='and')} is down and will be asked again by itself"
@@ -123,7 +123,7 @@ class Orders:
                 continue
             entry = self._index.entries[name]
             directories = self._index.directories(entry.spec)
-            outage = None if is_forced else self._means.outages.until(directories, now)
+            outage = None if is_forced else self._needs.outages.until(directories, now)
             if outage is not None:
                 yield outage, name, ""
                 continue
@@ -136,7 +136,7 @@ class Orders:
     ) -> str:
         holds = dict(entry.attempts.holds) if entry.attempts is not None else {}
         for directory in directories:
-            if holds.get(directory, now) <= now and self._means.outages.until((directory,), now) is None:
+            if holds.get(directory, now) <= now and self._needs.outages.until((directory,), now) is None:
                 return directory
         return directories[0]
 
@@ -172,7 +172,7 @@ class Orders:
         )
         if not is_forced and self._has_better(entry, authorities):
             for directory in {authority.directory for authority in authorities} - down:
-                self._means.outages.withdraw(directory, self._means.clock.now())
+                self._needs.outages.withdraw(directory, self._needs.clock.now())
             work, kind = self._take_stored(wanted), "take"
         else:
             work, kind = self._order(wanted, stop, place), "order"
@@ -187,9 +187,9 @@ class Orders:
 
     def _has_better(self, entry: schedule.ManagedCertificate, authorities: schedule.Authorities) -> bool:
         """Whether the store holds what would be ordered, as when names went from one site to another."""
-        now, served, hosts = self._means.clock.now(), entry.served, renewal_time.hosts_to_order(entry.spec)
+        now, served, hosts = self._needs.clock.now(), entry.served, renewal_time.hosts_to_order(entry.spec)
         directories = {authority.directory for authority in authorities}
-        found = self._means.stored.find(hosts, now, directories, of=entry.spec)
+        found = self._needs.stored.find(hosts, now, directories, of=entry.spec)
         is_good = (
             served.kind is shown_certificates.CertificateSource.PUBLIC
             and served.directory in directories
@@ -208,7 +208,7 @@ class Orders:
                     served = await asyncio.to_thread(self._served_files.update_live, entry.spec)
                     self._index.put(name, dataclasses.replace(entry, served=served, attempts=None))
                     await self._update_live(self._index.beside(name))
-                    await asyncio.to_thread(certificate_records.delete_attempts, self._means.store, name)
+                    await asyncio.to_thread(certificate_records.delete_attempts, self._needs.store, name)
         except errors.DaemunError as error:
             await self._fail(wanted, self._failure(wanted, str(error)))
 
@@ -218,7 +218,7 @@ class Orders:
         """One try. Never raises but when cancelled: the others go on."""
         spec = wanted.spec
         try:
-            obtained = await order_attempt.obtain(wanted, self._means, stop, place)
+            obtained = await order_attempt.obtain(wanted, self._needs, stop, place)
             issued = obtained.issued
             if issued is not None:
                 await self._succeed(wanted, issued, is_complete=obtained.failed is None)
@@ -261,7 +261,7 @@ class Orders:
             if entry is not None:
                 served = await asyncio.to_thread(self._served_files.update_live, entry.spec)
                 new = schedule.ManagedCertificate(spec=entry.spec, served=served, advice=entry.advice)
-                now = self._means.clock.now()
+                now = self._needs.clock.now()
                 at = schedule.order_at(new, wanted.authorities, now)
                 is_due_again = is_complete and entry.spec == spec and at is not None and at <= now
                 # Then the failures so far count on, and the ladder goes up.
@@ -269,13 +269,13 @@ class Orders:
                 self._index.put(spec.name, dataclasses.replace(entry, served=served) if counts_on else new)
             await self._show_to_others(spec, issued)
             if is_complete and not is_due_again:
-                await asyncio.to_thread(certificate_records.delete_attempts, self._means.store, spec.name)
+                await asyncio.to_thread(certificate_records.delete_attempts, self._needs.store, spec.name)
         if entry is not None:
             self._hook.notify(spec.name)
         if is_due_again:
             raise errors.RetryableError(
                 f'cannot rely on the new certificate of "{spec.host}": it is valid from {issued.bundle.not_before} to '
-                f"{issued.bundle.not_after}, and this machine's clock says {self._means.clock.now()}; set the clock"
+                f"{issued.bundle.not_after}, and this machine's clock says {self._needs.clock.now()}; set the clock"
             )
 
     async def _show_to_others(self, spec: model.CertificateSpec, issued: certificate_records.Issued) -> None:
@@ -303,7 +303,7 @@ class Orders:
                 self._index.put(name, dataclasses.replace(entry, served=served))
 
     async def _fail(self, wanted: order_attempt.AttemptInput, failed: order_attempt.Failed) -> None:
-        spec, before, now = wanted.spec, wanted.before, self._means.clock.now()
+        spec, before, now = wanted.spec, wanted.before, self._needs.clock.now()
         failures = (before.failures if before else 0) + failed.is_failure
         at = now
         if failed.is_failure:
@@ -334,6 +334,6 @@ class Orders:
                 "certificate not obtained", host=spec.host, reason=failed.reason, failures=failures, next_attempt=at
             )
             try:
-                await asyncio.to_thread(certificate_records.write_attempts, self._means.store, spec.name, attempts)
+                await asyncio.to_thread(certificate_records.write_attempts, self._needs.store, spec.name, attempts)
             except errors.DaemunError as error:  # a restart would then try earlier: no harm
                 log.warning("the failure could not be stored", host=spec.host, error=str(error))

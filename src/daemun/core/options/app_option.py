@@ -45,7 +45,7 @@ OPTION = Option[str | None](
         "proxy is set where the site and its routes set nothing themselves, see [applications.md](applications.md)",
     ),
     levels=frozenset({Level.SITE, Level.ROUTE}),
-    beside=frozenset({RouteAction.TO}),
+    actions=frozenset({RouteAction.TO}),
     label=Label.WORD,
     check=_check,
 )

@@ -82,7 +82,7 @@ OPTION = Option(
         default="`round_robin`",
         meaning="how requests are spread; `sticky`: by a cookie",
     ),
-    beside=frozenset({RouteAction.TO}),
+    actions=frozenset({RouteAction.TO}),
     label=Label.VALUE,
     check=_check,
     needs=lambda value: (render_environment.Feature.STICKY,) if value.method is Method.STICKY else (),

@@ -59,7 +59,7 @@ def _find_unlimited(action: model.Proxy) -> str | None:
     return None
 
 
-def _lines(value: Bandwidth, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: Bandwidth, context: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     # In bytes: nginx takes no "g" here (ngx_parse_size).
     yield arguments.line("limit_rate", str(value.rate))
     yield arguments.line("limit_rate_after", str(value.after))

@@ -15,6 +15,6 @@ OPTION = Option[bool | None](
         meaning="`true`: read answers as fast as the server sends them, up to a megabyte ahead; `false` "
         "written out: no body of a request is held either",
     ),
-    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
+    actions=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.VALUE,
 )

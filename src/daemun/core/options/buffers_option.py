@@ -37,17 +37,17 @@ def _check(value: Buffers, place: Place) -> None:
             place.add(f"has to be more than twice the header, {quantity_rules.show_size(2 * value.header)}", "ahead")
 
 
-def _lines(value: Buffers, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
-    if spot.module is None or spot.module == "memcached":
+def _lines(value: Buffers, context: NginxContext) -> collections.abc.Iterator[directive.Directive]:
+    if context.module is None or context.module == "memcached":
         return
     if value.header is not None:
-        yield arguments.line(f"{spot.module}_buffer_size", arguments.size(value.header))
-    if spot.module == "grpc" or value.ahead is None:
+        yield arguments.line(f"{context.module}_buffer_size", arguments.size(value.header))
+    if context.module == "grpc" or value.ahead is None:
         return
-    yield arguments.line(f"{spot.module}_buffers", str(value.ahead // _LENGTH), arguments.size(_LENGTH))
+    yield arguments.line(f"{context.module}_buffers", str(value.ahead // _LENGTH), arguments.size(_LENGTH))
     if value.header is None:
         # The usual first buffer may be too large for few of the others.
-        yield arguments.line(f"{spot.module}_buffer_size", arguments.size(_LENGTH))
+        yield arguments.line(f"{context.module}_buffer_size", arguments.size(_LENGTH))
 
 
 OPTION = Option(
@@ -60,7 +60,7 @@ OPTION = Option(
         meaning="the longest header of a server's answer (4k to 256k), and how much of an answer is read ahead where "
         "`buffering` is on (64k to 64m)",
     ),
-    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
+    actions=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.VALUE,
     check=_check,
     lines=_lines,

@@ -210,7 +210,7 @@ def with_fields(
     return pydantic.create_model(name, __base__=base, __doc__=base.__doc__, **fields)
 
 
-OF_ACTIONS = {kind: tuple(one for one in ROUTE if kind in one.beside) for kind in option.RouteAction}
+OF_ACTIONS = {kind: tuple(one for one in ROUTE if kind in one.actions) for kind in option.RouteAction}
 
 
 def values(*settings: option.Setting) -> model.OptionValues:
@@ -257,7 +257,7 @@ def split(
 
     What the action has no use for stays there, even when it is the default, so that `check_route` finds it.
     """
-    common = {name: value for name, value in given.items() if BY_NAME[name].beside == option.EVERY_ACTION}
+    common = {name: value for name, value in given.items() if BY_NAME[name].actions == option.EVERY_ACTION}
     own = {name: value for name, value in given.items() if name not in common}
     misplaced = {name for name, _ in find_misplaced(own, action)}
     used = {name: value for name, value in own.items() if name not in misplaced}
@@ -269,13 +269,13 @@ def find_misplaced(
 ) -> collections.abc.Iterator[tuple[str, str]]:
     """Options that this action does not look at, and why: to ignore them without a word would surprise."""
     for name in sorted(given):
-        if action not in BY_NAME[name].beside:
-            meant = [f"`{kind.value}`" for kind in option.RouteAction if kind in BY_NAME[name].beside]
+        if action not in BY_NAME[name].actions:
+            meant = [f"`{kind.value}`" for kind in option.RouteAction if kind in BY_NAME[name].actions]
             yield name, f"has a meaning only beside {words.listed(meant)}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Held:
+class SetOption:
     """The value of an option, and where it is: `Problem.field`, and the site; None: the gate."""
 
     option: option.Option[typing.Any]
@@ -288,24 +288,26 @@ _LOADED = frozenset(one.name for one in EVERY if one.loaded is not None)
 _FILES = frozenset(one.name for one in EVERY if one.files is not None)
 
 
-def find_values(snapshot: model.Snapshot, names: typing.Container[str] = BY_NAME) -> collections.abc.Iterator[Held]:
+def find_values(
+    snapshot: model.Snapshot, names: typing.Container[str] = BY_NAME
+) -> collections.abc.Iterator[SetOption]:
     """What the options with these names are set to, wherever they are."""
     fields = {
         level: [one for one in at(level) if one.model_field is not None and one.name in names] for level in option.Level
     }
     if snapshot.globals is not None:
         for one, value in _find_set(snapshot.globals, fields[option.Level.GATE], names):
-            yield Held(one, value, (one.name,))
+            yield SetOption(one, value, (one.name,))
     of_site = fields[option.Level.SITE]
     for site in snapshot.sites:  # of ten thousand most set nothing
         if of_site or site.options:
             for one, value in _find_set(site, of_site, names):
-                yield Held(one, value, (one.name,), site)
+                yield SetOption(one, value, (one.name,), site)
         for route in site.routes:
             for holder in (route, route.action):
                 if holder.options:
                     for one, value in _find_set(holder, (), names):
-                        yield Held(one, value, (*route.field, one.name), site)
+                        yield SetOption(one, value, (*route.field, one.name), site)
 
 
 def _find_set(
@@ -317,7 +319,7 @@ def _find_set(
     yield from ((BY_NAME[name], value) for name, value in holder.options if name in names)
 
 
-def find_files(snapshot: model.Snapshot) -> collections.abc.Iterator[tuple[option.NamedFile, Held]]:
+def find_files(snapshot: model.Snapshot) -> collections.abc.Iterator[tuple[option.NamedFile, SetOption]]:
     """The files that options name (`Option.files`)."""
     for held in find_values(snapshot, _FILES):
         if held.option.files is not None:
@@ -327,7 +329,7 @@ def find_files(snapshot: model.Snapshot) -> collections.abc.Iterator[tuple[optio
 PAGES = frozenset(one.name for one in EVERY if one.pages is not None)
 
 
-def find_pages(snapshot: model.Snapshot) -> collections.abc.Iterator[tuple[page_file.PageFile, Held]]:
+def find_pages(snapshot: model.Snapshot) -> collections.abc.Iterator[tuple[page_file.PageFile, SetOption]]:
     """The files that visitors are shown (`Option.pages`)."""
     for held in find_values(snapshot, PAGES):
         found: list[page_file.PageFile] = []
@@ -367,17 +369,17 @@ def find_needs(options: model.OptionValues) -> collections.abc.Iterator[tuple[st
             yield from ((name, feature) for feature in needs(value))
 
 
-def lines(spot: option.NginxContext, *holders: option.HasOptions) -> collections.abc.Iterator[directive.Directive]:
+def lines(context: option.NginxContext, *holders: option.HasOptions) -> collections.abc.Iterator[directive.Directive]:
     """What the options that are set here write for themselves. holders: of one level, a route and its action."""
     for name, value in itertools.chain.from_iterable(holder.options for holder in holders):
         if (write := BY_NAME[name].lines) is not None:
-            yield from write(value, spot)
+            yield from write(value, context)
 
 
 def lines_of_gate(
-    settings: option.HasOptions, spot: option.NginxContext
+    settings: option.HasOptions, context: option.NginxContext
 ) -> collections.abc.Iterator[directive.Directive]:
     """What the options of the gate write, set or not: it is what nearer levels inherit."""
     for one in GATE:
         if one.lines is not None:
-            yield from one.lines(one.of(settings), spot)
+            yield from one.lines(one.of(settings), context)

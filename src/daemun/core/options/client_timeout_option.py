@@ -41,7 +41,7 @@ def _check(value: ClientTimeout, place: Place) -> None:
             place.add(quantity_rules.check_duration(found, least=least, most=_DAY_S), key)
 
 
-def _lines(value: ClientTimeout, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: ClientTimeout, context: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     for name, found in (
         ("client_header_timeout", value.header),
         ("send_timeout", value.send),

@@ -115,25 +115,25 @@ def off_lines(
     return tuple(arguments.line(name, "off") for name in ("gzip", *further))
 
 
-def _lines(value: Compress, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
-    if spot.is_named and value.is_on:
+def _lines(value: Compress, context: NginxContext) -> collections.abc.Iterator[directive.Directive]:
+    if context.is_named and value.is_on:
         return
     yield arguments.line("gzip", "on" if value.is_on else "off")
     types = value.types or mime.COMPRESSED
     if value.is_on:
         yield arguments.line("gzip_types", *types)
-    if spot.is_gate and value == OPTION.default:
+    if context.is_gate and value == OPTION.default:
         return  # off, as nothing further out has it
     for name, (feature, level) in _ENCODERS.items():
         is_on = value.is_on and getattr(value, name)
-        if feature in spot.features:
+        if feature in context.features:
             yield arguments.line(name, "on" if is_on else "off")
-        if is_on and feature in spot.features:
+        if is_on and feature in context.features:
             yield arguments.line(f"{name}_comp_level", level)
             yield arguments.line(f"{name}_min_length", "1024")
             yield arguments.line(f"{name}_types", *types)
     for name, feature in _OF_FILES.items():
-        if feature in spot.features:
+        if feature in context.features:
             yield arguments.line(name, "on" if value.is_on and value.precompressed else "off")
 
 

@@ -115,7 +115,7 @@ REQUEST = Option[tuple[model.Header, ...]](
     default=(),
     doc=Doc(kind="map", default="`{}`", meaning=f"headers for the server; nothing as value removes one; {_TOGETHER}"),
     levels=frozenset({Level.GATE, Level.SITE, Level.ROUTE}),
-    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
+    actions=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.BY_NAME,
     check=_check_request,
 )

@@ -122,7 +122,7 @@ OPTION = Option[Health | None](
         default="`off`",
         meaning="how servers are asked whether they are well; `5s`, `2s`, `2`, `1`, `200-399`",
     ),
-    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
+    actions=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.VALUE,
     check=_check,
 )

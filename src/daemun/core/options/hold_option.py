@@ -29,7 +29,7 @@ OPTION = Option(
         default="`30s`",
         meaning="how long a request waits while no server accepts a connection",
     ),
-    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
+    actions=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.VALUE,
     check=between(0, _LONGEST_S, rule=quantity_rules.check_duration),
 )

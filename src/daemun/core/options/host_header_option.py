@@ -19,7 +19,7 @@ OPTION = Option[str | None](
     form=forms.Text,
     default=None,
     doc=Doc(kind="host, host:port", default="the visitor's", meaning="what the server sees as `Host`"),
-    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
+    actions=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.TEXT,
     check=_check,
 )

@@ -33,8 +33,8 @@ def _check(value: tuple[str, ...], place: Place) -> None:
         place.add_value(name, cause, index)
 
 
-def _lines(value: tuple[str, ...], spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
-    if value and spot.module is None:
+def _lines(value: tuple[str, ...], context: NginxContext) -> collections.abc.Iterator[directive.Directive]:
+    if value and context.module is None:
         yield arguments.line("index", *value)
 
 
@@ -48,7 +48,7 @@ OPTION = Option[tuple[str, ...]](
         meaning="the script of a folder for FastCGI; with `files` the pages of a folder, of which the first that is "
         "there is shown",
     ),
-    beside=frozenset({RouteAction.TO, RouteAction.FILES}),
+    actions=frozenset({RouteAction.TO, RouteAction.FILES}),
     label=Label.TEXT,
     check=_check,
     lines=_lines,

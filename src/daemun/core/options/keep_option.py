@@ -49,7 +49,7 @@ OPTION = Option[Keep | None](
         default="none",
         meaning="what a redirect takes along: the rest of the path behind the route's, the query, or both",
     ),
-    beside=frozenset({RouteAction.REDIRECT}),
+    actions=frozenset({RouteAction.REDIRECT}),
     label=Label.VALUE,
     check=_check,
 )

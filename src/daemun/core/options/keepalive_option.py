@@ -18,7 +18,7 @@ OPTION = Option[int | None](
         "of its own, as always with FastCGI, uwsgi and SCGI. Beyond 200 sites it makes a difference "
         "to write it, see [nginx.md](nginx.md#many-sites)",
     ),
-    beside=frozenset({RouteAction.TO}),
+    actions=frozenset({RouteAction.TO}),
     label=Label.VALUE,
     check=between(0, _MOST),
 )

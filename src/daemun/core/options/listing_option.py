@@ -8,7 +8,7 @@ from daemun.core.options.option import Doc, NginxContext, Option, Place, RouteAc
 from daemun.core.texts import route_paths
 
 
-def _lines(value: bool, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: bool, context: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     if value:
         yield arguments.line("autoindex", "on")
         yield arguments.line("autoindex_exact_size", "off")
@@ -24,7 +24,7 @@ OPTION = Option(
     form=forms.Flag,
     default=False,
     doc=Doc(kind="true, false", default="`false`", meaning="show the content of folders"),
-    beside=frozenset({RouteAction.FILES}),
+    actions=frozenset({RouteAction.FILES}),
     check=_check,
     lines=_lines,
 )

@@ -25,10 +25,10 @@ def _check(value: str | None, place: Place) -> None:
             )
 
 
-def _lines(value: str | None, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: str | None, context: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     found = None if value is None else names.address_of(value)
-    if found is not None and spot.module is not None:
-        yield arguments.line(f"{spot.module}_bind", found.compressed)
+    if found is not None and context.module is not None:
+        yield arguments.line(f"{context.module}_bind", found.compressed)
 
 
 OPTION = Option[str | None](
@@ -41,7 +41,7 @@ OPTION = Option[str | None](
         meaning="the address of this machine from which the servers are connected to; health checks come from the "
         "usual one",
     ),
-    beside=frozenset({RouteAction.TO}),
+    actions=frozenset({RouteAction.TO}),
     check=_check,
     lines=_lines,
 )

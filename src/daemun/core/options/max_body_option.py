@@ -8,7 +8,7 @@ from daemun.core.options.option import Doc, Label, NginxContext, Option, between
 from daemun.core.texts import quantity_rules, rules
 
 
-def _lines(value: int, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: int, context: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     yield arguments.line("client_max_body_size", arguments.size(value))
 
 

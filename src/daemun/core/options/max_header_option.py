@@ -13,7 +13,7 @@ from daemun.core.texts import quantity_rules
 _NUMBER = "4"
 
 
-def _lines(value: int, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: int, context: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     yield arguments.line("large_client_header_buffers", _NUMBER, arguments.size(value))
 
 

@@ -179,7 +179,7 @@ class Option(typing.Generic[T]):
 
     name: the key. form: a type with pydantic's annotations that makes a T of what YAML holds (`forms`). default: what
     holds where it is not set. doc: for the documentation; of a map that has a row for each key, by these.
-    levels: where it may stand. beside: on a route, which actions it has a meaning for.
+    levels: where it may stand. actions: on a route, those that it has a meaning for.
     check: its rule, for the value that holds, set or not: adds every problem to the place.
     is_never_empty: whether a key with nothing behind it is an error where the default is None, as it opens something.
     model_field: of the holder, which has the value, because `core.model` itself or several sources decide with it;
@@ -190,7 +190,7 @@ class Option(typing.Generic[T]):
     digested: of what names files that nginx loads once: the value with the digests of what they hold.
     loaded: of what names files that daemun reads: the value with what they hold; None for one that cannot be read.
     pages: of what names files that visitors are shown: the value with each of them replaced.
-    lines: what it writes in nginx at a spot; None: it is part of what others write.
+    lines: what it writes in nginx in a context; None: it is part of what others write.
     """
 
     name: str
@@ -198,7 +198,7 @@ class Option(typing.Generic[T]):
     default: T
     doc: Doc | collections.abc.Mapping[str, Doc]
     levels: frozenset[Level] = frozenset({Level.ROUTE})
-    beside: frozenset[RouteAction] = EVERY_ACTION
+    actions: frozenset[RouteAction] = EVERY_ACTION
     label: Label = Label.NO
     is_never_empty: bool = False
     model_field: str | None = None

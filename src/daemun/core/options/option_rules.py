@@ -43,7 +43,7 @@ def check_route(route: model.Route, place: option.Place) -> None:
     of_action = {name for name, _ in route.action.options}
     always = _find_loud()
     for one in catalogue.OF_ACTIONS[action]:
-        is_of_route = one.beside == option.EVERY_ACTION
+        is_of_route = one.actions == option.EVERY_ACTION
         if one.name in always or one.name in (own if is_of_route else of_action):
             _check(one, route if is_of_route else route.action, place)
 

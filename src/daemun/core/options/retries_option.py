@@ -13,7 +13,7 @@ OPTION = Option(
         default="`2`",
         meaning="further servers tried after a failure, where that is safe; `0`: nothing is sent twice",
     ),
-    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
+    actions=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.VALUE,
     check=between(0, 100),
 )

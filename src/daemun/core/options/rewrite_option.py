@@ -136,7 +136,7 @@ OPTION = Option[Rewrite | None](
         meaning="how the path changes before it reaches the server: a beginning taken off or put there, or an "
         "expression with named groups and what becomes of it, see [Rewriting](#rewriting)",
     ),
-    beside=frozenset({RouteAction.TO}),
+    actions=frozenset({RouteAction.TO}),
     label=Label.VALUE,
     check=_check,
 )

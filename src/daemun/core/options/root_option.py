@@ -17,7 +17,7 @@ OPTION = Option(
     form=forms.Text,
     default="/var/www/html",
     doc=Doc(kind="path", default="`/var/www/html`", meaning="FastCGI, uwsgi, SCGI: the scripts' folder on the server"),
-    beside=frozenset({RouteAction.TO}),
+    actions=frozenset({RouteAction.TO}),
     label=Label.TEXT,
     check=_check,
 )

@@ -20,6 +20,6 @@ OPTION = Option(
     doc=Doc(
         kind="true, false", default="`false`", meaning="what is no file is answered with the first page of `index`"
     ),
-    beside=frozenset({RouteAction.FILES}),
+    actions=frozenset({RouteAction.FILES}),
     check=_check,
 )

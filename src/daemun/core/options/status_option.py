@@ -24,7 +24,7 @@ OPTION = Option(
         default="`301`",
         meaning="301 and 308 are remembered by browsers; 307 and 308 keep the method",
     ),
-    beside=frozenset({RouteAction.REDIRECT}),
+    actions=frozenset({RouteAction.REDIRECT}),
     label=Label.VALUE,
     check=_check,
 )

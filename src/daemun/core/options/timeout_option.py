@@ -63,7 +63,7 @@ OPTION = Option(
         "long an idle connection to a server is kept, which must be less than the server does "
         "(gunicorn 2 s, Node.js, uvicorn and Apache 5 s)",
     ),
-    beside=frozenset({RouteAction.TO, RouteAction.PHP}),
+    actions=frozenset({RouteAction.TO, RouteAction.PHP}),
     label=Label.VALUE,
     check=_check,
 )

@@ -13,6 +13,6 @@ OPTION = Option(
         meaning="whether what a server says of itself (redirects, paths of cookies) becomes what visitors "
         "see, see [nginx.md](nginx.md#paths)",
     ),
-    beside=frozenset({RouteAction.TO}),
+    actions=frozenset({RouteAction.TO}),
     label=Label.VALUE,
 )

@@ -8,7 +8,7 @@ from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Level, NginxContext, Option
 
 
-def _lines(value: bool, spot: NginxContext) -> collections.abc.Iterator[directive.Directive]:
+def _lines(value: bool, context: NginxContext) -> collections.abc.Iterator[directive.Directive]:
     if value:
         yield arguments.line("underscores_in_headers", "on")
 

@@ -116,7 +116,7 @@ VERIFY = Option(
         default="`true`",
         meaning="whether an https or grpcs server's certificate is checked, and against which roots",
     ),
-    beside=frozenset({RouteAction.TO}),
+    actions=frozenset({RouteAction.TO}),
     label=Label.VALUE,
     check=_check_verify,
     files=_files,
@@ -131,7 +131,7 @@ SERVER_NAME = Option[str | None](
         default="the target's host",
         meaning="the name that certificate must carry; needed to verify a server with an IP address",
     ),
-    beside=frozenset({RouteAction.TO}),
+    actions=frozenset({RouteAction.TO}),
     label=Label.TEXT,
     check=_check_name,
 )

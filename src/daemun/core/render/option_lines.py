@@ -20,5 +20,5 @@ def of_route(
 ) -> tuple[directive.Directive, ...]:
     """For its locations. module: which one passes requests on there; None: nginx answers itself. is_named: as in
     `option.NginxContext`."""
-    spot = option.NginxContext(module=module, is_named=is_named, features=scope.environment.nginx.features)
-    return tuple(catalogue.lines(spot, route, route.action))
+    context = option.NginxContext(module=module, is_named=is_named, features=scope.environment.nginx.features)
+    return tuple(catalogue.lines(context, route, route.action))

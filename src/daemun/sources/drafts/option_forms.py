@@ -72,7 +72,7 @@ def _describe(key: str, schema: Json, definitions: Json, level: option.Level) ->
         "levels": [at.value for at in option.Level if at in one.levels]
         if one is not None and is_option
         else [level.value],
-        "beside": [kind.value for kind in option.RouteAction if one is not None and is_option and kind in one.beside]
+        "beside": [kind.value for kind in option.RouteAction if one is not None and is_option and kind in one.actions]
         if level is option.Level.ROUTE and is_option
         else [],
         "control": (Control.SNIPPET if key == "nginx" else found.control).value,
