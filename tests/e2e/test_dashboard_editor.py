@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from tests.support import axe, browser, gallery
+from tests.support import axe, browser, gallery, seen_page
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ def address() -> collections.abc.Iterator[str]:
 async def _editor(url: str, folder: pathlib.Path) -> collections.abc.AsyncIterator[browser.Page]:
     async with browser.chromium(folder) as chromium, chromium.open("about:blank") as page:
         await page.call("Page.enable")
-        await page.call("Page.addScriptToEvaluateOnNewDocument", source=gallery.NOTE_REFUSED)
+        await page.call("Page.addScriptToEvaluateOnNewDocument", source=seen_page.NOTE_REFUSED)
         await page.call("Page.navigate", url=url)
         await page.until("document.querySelector('.cm-content') !== null && document.readyState === 'complete'")
         yield page

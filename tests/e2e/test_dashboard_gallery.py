@@ -6,27 +6,9 @@ import pathlib
 
 import pytest
 
-from tests.support import axe, browser, gallery
+from tests.support import axe, browser, gallery, seen_page
 
 pytestmark = pytest.mark.browser
-
-_CUT = """(() => [...document.querySelectorAll("main *, header *, footer *")].filter((one) => {
-  const box = one.getBoundingClientRect();
-  return box.width && getComputedStyle(one).position !== "absolute" && !one.closest(".visually-hidden")
-    && (box.right > innerWidth + 1 || box.left < -1) && !one.closest(".code, .tabs, .scroll, thead, pre, .u-wrap");
-}).map((one) => one.outerHTML.slice(0, 150)))()"""
-"""Elements that reach beyond the screen, but for those in parts that scroll by themselves."""
-
-_COVERED = """(() => [...document.querySelectorAll("main :is(a, button, input, select, summary), header a")]
-  .filter((one) => {
-    const closed = "details:not([open]) > :not(summary)";
-    if (!one.checkVisibility() || one.closest(`.visually-hidden, .tabs, thead, ${closed}`)) return false;
-    one.scrollIntoView({ block: "center" });
-    const box = one.getClientRects()[0];
-    const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-    return !(top && (one.contains(top) || top.contains(one) || one.closest("label")?.contains(top)));
-  }).map((one) => one.outerHTML.slice(0, 150)))()"""
-"""What can be pressed, and has something else in front of it."""
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +19,9 @@ def address() -> collections.abc.Iterator[str]:
 
 
 async def _visit(page: browser.Page, url: str, *, width: int = 1280, scheme: str = "light") -> None:
-    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-    await page.call("Emulation.setDeviceMetricsOverride", **size)
-    colours = [{"name": "prefers-color-scheme", "value": scheme}]
-    await page.call("Emulation.setEmulatedMedia", features=colours)
+    await seen_page.resize(page, width, scheme)
     await page.call("Page.enable")
-    await page.call("Page.addScriptToEvaluateOnNewDocument", source=gallery.NOTE_REFUSED)
+    await page.call("Page.addScriptToEvaluateOnNewDocument", source=seen_page.NOTE_REFUSED)
     await page.call("Page.navigate", url=url)
     await page.until("document.readyState === 'complete' && document.querySelector('traffic-graph canvas') !== null")
 
@@ -56,9 +35,7 @@ async def test_components_at_every_size_and_in_both_colours(address: str, tmp_pa
             (1280, "dark", "ko"),
         ):
             await _visit(page, f"{address}?language={language}", width=width, scheme=scheme)
-            assert await page.value("document.documentElement.scrollWidth <= innerWidth"), width
-            assert await page.value(_CUT) == []
-            assert await page.value(_COVERED) == []
+            assert await seen_page.find_faults(page) == []
             await page.value("document.querySelector('.menu').open = true")
             assert await axe.find_faults(page) == []
             assert await page.value("window.refused") == []

@@ -105,6 +105,18 @@ def test_a_value_that_a_template_lacks_is_an_error() -> None:
         gallery.environment().from_string("{{ nothing }}").render()
 
 
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_every_class_has_a_style(path: pathlib.Path) -> None:
+    """A word that the style does not know looks like nothing: most often it is one that this house writes otherwise."""
+    styles = "".join(one.read_text() for one in (FOLDER / "static").glob("*.css"))
+    known = set(re.findall(r"\.([a-z][a-z0-9-]*)", styles))
+    text = re.sub(r"\{#.*?#\}", "", path.read_text(), flags=re.S)
+    # What is put together of values is left out.
+    text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "\0", text, flags=re.S)
+    names = " ".join(re.findall(r'\bclass="([^"]*)"', text)).split()
+    assert {name for name in names if "\0" not in name} - known == set()
+
+
 LIGHTEST = 60_000
 """Bytes of scripts and styles that a page may load, compressed; the editor's page has more."""
 

@@ -1,6 +1,7 @@
 """What holds for all pages: who looks, where changes may come from, and what is sent when something fails."""
 
 import collections.abc
+import contextlib
 import urllib.parse
 
 import jinja2
@@ -90,7 +91,10 @@ class PagesApp:
         return answer
 
     async def not_found(self, request: requests.Request, _: Exception) -> responses.Response:
+        """With the entries for who is signed in."""
         one = self._begin(request)
+        with contextlib.suppress(api_client.ApiError):
+            await self._look_who(one, is_open=True)
         return self._answer_error(one, api_client.ApiError(404, one.text("base.no_page", path=request.url.path)))
 
     async def defect(self, request: requests.Request, error: Exception) -> responses.Response:

@@ -30,9 +30,6 @@ sites:
     routes:
       /: http://127.0.0.1:3000
 """
-NOTE_REFUSED = """window.refused = [];
-document.addEventListener("securitypolicyviolation", (event) => refused.push(event.blockedURI));"""
-"""A script for a browser's tab: what the policy refused is in `refused`."""
 NOW = datetime.datetime(2026, 11, 30, 9, 10, 11, tzinfo=datetime.UTC)
 _SCHEMA = pathlib.Path(__file__).parents[3] / "docs/daemun.schema.json"
 TEMPLATE = pathlib.Path(__file__).with_name("gallery.html")

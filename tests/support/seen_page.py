@@ -1,0 +1,45 @@
+"""How a page looks in a real browser: what reaches beyond the screen, and what lies over what can be pressed."""
+
+from tests.support import browser
+
+NOTE_REFUSED = """window.refused = [];
+document.addEventListener("securitypolicyviolation", (event) => {
+  refused.push(`${event.violatedDirective} ${event.blockedURI}`);
+});"""
+"""A script for a browser's tab: what the policy refused is in `refused`."""
+
+_CUT = """(() => [...document.querySelectorAll("main *, header *, footer *")].filter((one) => {
+  const box = one.getBoundingClientRect();
+  return box.width && one.checkVisibility() && getComputedStyle(one).position !== "absolute"
+    && !one.closest(".visually-hidden") && (box.right > innerWidth + 1 || box.left < -1)
+    && !one.closest(".code, .scroll, thead, pre, .u-wrap, .cm-editor");
+}).map((one) => one.outerHTML.slice(0, 150)))()"""
+"""Elements that reach beyond the screen, but for those in parts that scroll by themselves."""
+
+_COVERED = """(() => [...document.querySelectorAll("main :is(a, button, input, select, summary), header a")]
+  .filter((one) => {
+    const closed = "details:not([open]) > :not(summary)";
+    if (!one.checkVisibility() || one.closest(`.visually-hidden, thead, .cm-editor, ${closed}`)) return false;
+    one.scrollIntoView({ block: "center" });
+    const box = one.getClientRects()[0];
+    if (!box) return false;
+    const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+    return !(top && (one.contains(top) || top.contains(one) || one.closest("label")?.contains(top)));
+  }).map((one) => one.outerHTML.slice(0, 150)))()"""
+"""What can be pressed, and has something else in front of it."""
+
+
+async def resize(page: browser.Page, width: int, scheme: str) -> None:
+    """width: of the screen in pixels; a phone below 500. scheme: light or dark."""
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    await page.call("Emulation.setDeviceMetricsOverride", **size)
+    await page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+
+async def find_faults(page: browser.Page) -> list[str]:
+    """What nobody wants to see, in the page as it is now."""
+    found = [f"beyond the screen: {one}" for one in await page.value(_CUT)]
+    found += [f"covered: {one}" for one in await page.value(_COVERED)]
+    if await page.value("document.documentElement.scrollWidth > innerWidth"):
+        found.append("the page scrolls sideways")
+    return found
