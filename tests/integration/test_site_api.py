@@ -129,6 +129,12 @@ async def test_the_site_itself(house: Gate) -> None:
     assert (found["host"], found["state"], found["aliases"]) == ("a.test", "live", ["www.a.test"])
     assert [one["message"] for one in found["problems"]] == ["odd"]
     assert found["certificate"]["state"] == "local"
+    assert found["lamps"]["settings"]["why"] == "odd"
+    assert {name: one["lamp"] for name, one in found["lamps"].items()} == {
+        "settings": "bad",
+        "certificate": "bad",
+        "server": "unknown",
+    }
 
 
 async def test_servers_and_their_history(house: Gate) -> None:

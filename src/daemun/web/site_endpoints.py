@@ -11,10 +11,10 @@ from daemun.control import gate_port, site_port
 from daemun.core import model
 from daemun.core.access import dashboard_roles
 from daemun.core.certificates import certificate_choice
-from daemun.core.dashboard import access_rules, route_picture
+from daemun.core.dashboard import access_rules, route_picture, site_row
 from daemun.core.texts import words
 from daemun.core.traffic import traffic_series, traffic_sums
-from daemun.web import container_json, endpoint, json_values, request_body_json, site_json
+from daemun.web import container_json, endpoint, json_values, overview_json, request_body_json, site_json
 
 _LOOK, _CHANGE = dashboard_roles.Role.LOOK, dashboard_roles.Role.CHANGE
 _MOST_ROUTES = 50
@@ -118,11 +118,25 @@ class _Handlers:
         problems = tuple(one for one in status.problems if one.host == item.site.host)
         return {
             **shown,
+            "lamps": self._find_lamps(status, item),
             "problems": json_values.problems_json(problems),
             "containers": [container_json.container_json(one) for one in status.containers],
             "config": status.config_path,
             "as_of": json_values.instant_json(_now()),
         }
+
+    def _find_lamps(self, status: gate_port.GateStatus, item: model.SiteStatus) -> Json:
+        """As in the list of sites."""
+        look = self._gate.look(item.site.host)
+        seen = site_row.SeenGate(
+            sites=(item,),
+            certificates=status.certificates,
+            problems=status.problems,
+            looks={} if look is None else {item.site.host: look},
+        )
+        [row] = site_row.make_rows(seen, _now())
+        found: Json = overview_json.row_json(row, None, None, is_counted=False)["lamps"]
+        return found
 
     async def traffic(self, call: endpoint.Call) -> Json:
         _, item = find(self._gate, call.path("host"))
@@ -133,7 +147,7 @@ class _Handlers:
         begin_s, end_s = traffic_series.bounds(span, step_s, now_s)
         is_by_hour = span in {traffic_series.GraphSpan.MONTH, traffic_series.GraphSpan.QUARTER}
         rows = await asyncio.to_thread(
-            self._records.read_traffic, item.site.host, begin_s, now_s, is_by_hour=is_by_hour
+            self._records.read_traffic, site_row.traffic_name(item.site.host), begin_s, now_s, is_by_hour=is_by_hour
         )
         of_route = rows if route is None else [row for row in rows if row[1].route == route]
         return {

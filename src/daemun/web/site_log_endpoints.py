@@ -14,7 +14,7 @@ from daemun.web import endpoint, event_stream, json_values, site_endpoints
 
 MOST_ROWS = 200
 POLL_S = 0.5
-BEAT_S = 10.0
+BEAT_S = 5.0
 """A sign of life as often, and a look whether the reader still may look."""
 
 Json = dict[str, typing.Any]

@@ -13,8 +13,8 @@ from daemun.core.options import when_option
 
 MOST_ROUTES, MOST_SERVERS = 40, 8
 """Of a picture; what is beyond is counted, and the list has all of it."""
-WIDTH = 960
-_COLUMNS = {"host": (0, 190), "path": (240, 190), "rule": (480, 170), "server": (700, 260)}
+WIDTH = 1180
+_COLUMNS = {"host": (0, 210), "path": (260, 230), "rule": (540, 270), "server": (860, 320)}
 """The left edge of each, and its width."""
 ROW, _HEIGHT, _MARGIN = 44, 30, 7
 _SIGN_WIDTH, _PADDING = 7.3, 24
