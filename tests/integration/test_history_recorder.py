@@ -10,7 +10,14 @@ import pytest
 from daemun.control import history_port
 from daemun.errors import EnvironmentProblemError
 from daemun.sources import last_good_file
-from daemun.sources.history import history_book, history_entry, history_recorder, kept_secrets, past_files, secret_masks
+from daemun.sources.history import (
+    hidden_secrets,
+    history_book,
+    history_entry,
+    history_recorder,
+    past_files,
+    secret_masks,
+)
 from daemun.store import memory_store
 from tests.support.clock import FakeClock
 
@@ -138,9 +145,9 @@ def test_a_secret_has_its_number_after_a_restart(house: House) -> None:
     house.note(ONE)
     house.store.write(last_good_file.KEY, ONE)
     again = House(house.store)
-    assert kept_secrets.show_entry(again.note(TWO))["daemun.yaml"].count("(hidden 1.1)") == 1
+    assert hidden_secrets.show_entry(again.note(TWO))["daemun.yaml"].count("(hidden 1.1)") == 1
     other = again.note(TWO.replace(b"s3cret-one", b"s3cret-two"))
-    assert kept_secrets.show_entry(other)["daemun.yaml"].count("(hidden 3.1)") == 1
+    assert hidden_secrets.show_entry(other)["daemun.yaml"].count("(hidden 3.1)") == 1
 
 
 def test_a_file_that_changed_meanwhile_is_left_to_the_next_round(house: House) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from daemun.control import history_port
 from daemun.core.plan import change_plan
-from daemun.sources.history import file_changes, history_book, history_entry, kept_secrets, past_files
+from daemun.sources.history import file_changes, hidden_secrets, history_book, history_entry, past_files
 
 NOW = datetime.datetime(2026, 11, 30, 12, 0, tzinfo=datetime.UTC)
 OLD = "crowdsec: {url: http://127.0.0.1:1, key: 'one'}  # ours\nsites:\n  a.test: http://a:1\n  b.test: http://b:1\n"
@@ -17,10 +17,10 @@ NEW = "crowdsec: {url: http://127.0.0.1:2, key: 'two'}\nsites:\n  b.test: http:/
 
 def entry_of(number: int, texts: dict[str, str], names: dict[str, str]) -> history_entry.HistoryEntry:
     files = []
-    for name, one in kept_secrets.mask_all({name: text.encode() for name, text in texts.items()}).items():
+    for name, one in hidden_secrets.mask_all({name: text.encode() for name, text in texts.items()}).items():
         assert one is not None
-        secrets = (history_entry.KeptSecret(name=names[kept.written], path=kept.path) for kept in one.secrets)
-        files.append(history_entry.KeptFile(name=name, text=one.text, secrets=tuple(secrets)))
+        secrets = (history_entry.HiddenSecret(name=names[kept.written], path=kept.path) for kept in one.secrets)
+        files.append(history_entry.HistoryFile(name=name, text=one.text, secrets=tuple(secrets)))
     return history_entry.HistoryEntry(
         number=number,
         at=NOW,
@@ -171,7 +171,7 @@ def test_what_containers_requested_otherwise() -> None:
 
 
 def find_past(entry: history_entry.HistoryEntry, present: str, names: dict[str, str]) -> past_files.RestorableFiles:
-    return past_files.find_past(entry, kept_secrets.mask_all({"daemun.yaml": present.encode()}), names)
+    return past_files.find_past(entry, hidden_secrets.mask_all({"daemun.yaml": present.encode()}), names)
 
 
 def test_the_file_is_given_back_with_its_secrets() -> None:
@@ -185,7 +185,7 @@ def test_a_secret_is_known_though_it_stands_in_the_file_no_more() -> None:
 
 
 def test_where_the_file_cannot_be_read_the_last_good_one_has_the_places() -> None:
-    kept = kept_secrets.mask_all({"daemun.yaml": NEW.encode()})
+    kept = hidden_secrets.mask_all({"daemun.yaml": NEW.encode()})
     past = past_files.find_past(ENTRY, {"daemun.yaml": None}, {}, kept)
     assert past.files["daemun.yaml"] == OLD.replace("one", "two").encode()
 
@@ -208,15 +208,15 @@ def test_a_secret_in_a_comment_keeps_nobody_from_going_back() -> None:
 
 
 def test_a_secret_of_now_that_would_be_lost_is_named() -> None:
-    present = kept_secrets.mask_all({"daemun.yaml": NEW.encode()})
+    present = hidden_secrets.mask_all({"daemun.yaml": NEW.encode()})
     kept = past_files.RestorableFiles(files={"daemun.yaml": b"crowdsec: {url: x, key: 'two'}"})
     assert past_files.find_lost(present, kept) == ()
     assert past_files.find_lost(present, past_files.RestorableFiles(files={})) == ("daemun.yaml: crowdsec.key",)
 
 
 def test_the_same_number_stands_for_the_same_secret() -> None:
-    present = kept_secrets.mask_all({"daemun.yaml": OLD.encode()})
-    assert kept_secrets.find_names(ENTRY, present) == {"'one'": "7.1"}
-    assert kept_secrets.find_names(ENTRY, kept_secrets.mask_all({"daemun.yaml": NEW.encode()})) is None
-    assert "(hidden 7.1)" in kept_secrets.show_entry(ENTRY)["daemun.yaml"]
-    assert "(hidden, new)" in kept_secrets.show_files(present, {})["daemun.yaml"]
+    present = hidden_secrets.mask_all({"daemun.yaml": OLD.encode()})
+    assert hidden_secrets.find_names(ENTRY, present) == {"'one'": "7.1"}
+    assert hidden_secrets.find_names(ENTRY, hidden_secrets.mask_all({"daemun.yaml": NEW.encode()})) is None
+    assert "(hidden 7.1)" in hidden_secrets.show_entry(ENTRY)["daemun.yaml"]
+    assert "(hidden, new)" in hidden_secrets.show_files(present, {})["daemun.yaml"]

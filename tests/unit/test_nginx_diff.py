@@ -8,7 +8,7 @@ import pytest
 from daemun.cli import nginx_lines
 from daemun.core.plan import nginx_diff
 from daemun.sources import yaml_file
-from daemun.sources.history import history_entry, kept_secrets, secret_stand_ins
+from daemun.sources.history import hidden_secrets, history_entry, secret_stand_ins
 from daemun.wiring.offline import past_diff, past_rendering
 
 HASH = "$2y$05$" + "a" * 53
@@ -94,11 +94,11 @@ def test_a_diff_is_bounded() -> None:
 def test_stand_ins_are_no_secrets_and_make_a_configuration_without_a_fault(
     *, is_known: bool, tmp_path: pathlib.Path
 ) -> None:
-    masked = kept_secrets.mask_all({"daemun.yaml": TEXT.encode()})
+    masked = hidden_secrets.mask_all({"daemun.yaml": TEXT.encode()})
     one = masked["daemun.yaml"]
     assert one is not None
     names = {held.written: f"7.{number}" for number, held in enumerate(one.secrets, start=1)}
-    kept = tuple(history_entry.KeptSecret(name=names[held.written], path=held.path) for held in one.secrets)
+    kept = tuple(history_entry.HiddenSecret(name=names[held.written], path=held.path) for held in one.secrets)
     entry = history_entry.decode(
         history_entry.encode(
             history_entry.HistoryEntry(
@@ -106,7 +106,7 @@ def test_stand_ins_are_no_secrets_and_make_a_configuration_without_a_fault(
                 at=datetime.datetime(2026, 11, 30, tzinfo=datetime.UTC),
                 author=history_entry.Author(what="start"),
                 state=history_entry.EntryState.LIVE,
-                files=(history_entry.KeptFile(name="daemun.yaml", text=one.text, secrets=kept),),
+                files=(history_entry.HistoryFile(name="daemun.yaml", text=one.text, secrets=kept),),
             )
         )
     )

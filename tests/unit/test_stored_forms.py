@@ -62,10 +62,12 @@ ENTRY = history_entry.HistoryEntry(
     reason="b.test: no",
     generation=3,
     files=(
-        history_entry.KeptFile(
-            name="daemun.yaml", text="sites: {}\n", secrets=(history_entry.KeptSecret(name="7.1", path="crowdsec.key"),)
+        history_entry.HistoryFile(
+            name="daemun.yaml",
+            text="sites: {}\n",
+            secrets=(history_entry.HiddenSecret(name="7.1", path="crowdsec.key"),),
         ),
-        history_entry.KeptFile(name="sites/b.yaml", text=None),
+        history_entry.HistoryFile(name="sites/b.yaml", text=None),
     ),
     routes=(history_port.ContainerRoute(host="web.test", path="/", origin="container web-1"),),
     changes=("added a.test",),

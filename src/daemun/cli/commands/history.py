@@ -49,12 +49,12 @@ def history(
 
 
 def _show(entry: "history_entry.HistoryEntry", *, as_json: bool) -> None:
-    from daemun.sources.history import compared_entries, kept_secrets
+    from daemun.sources.history import compared_entries, hidden_secrets
 
     if as_json:
         json_answer.print_json(compared_entries.entry_json(entry))
         return
-    texts = kept_secrets.show_entry(entry)
+    texts = hidden_secrets.show_entry(entry)
     changed = ", ".join(entry.changes) + (f" and {entry.more} more" if entry.more else "")
     facts = [
         f"number {entry.number}, {entry.state.value}, {entry.at:%Y-%m-%d %H:%M:%SZ}, by {entry.author}",

@@ -82,13 +82,13 @@ def _hide_secrets(chosen: settings.Settings, report: Json) -> Json:
     if not any(change.get("lines") for change in (*report["changes"], *report.get("streams", ()))):
         return report
     from daemun.sources import yaml_holder
-    from daemun.sources.history import kept_secrets
+    from daemun.sources.history import hidden_secrets
 
-    known: list[kept_secrets.MaskedFiles] = []
+    known: list[hidden_secrets.MaskedFiles] = []
     with contextlib.suppress(errors.DaemunError):
         file = history_access.file_of(chosen)
-        known.append(kept_secrets.mask_all(yaml_holder.read_all(file)))
-        known.append(history_access.open_book(chosen).read_kept(file.name))
+        known.append(hidden_secrets.mask_all(yaml_holder.read_all(file)))
+        known.append(history_access.open_book(chosen).read_last_good(file.name))
     written = {secret.written for files in known for one in files.values() if one is not None for secret in one.secrets}
 
     return hide(report, written)

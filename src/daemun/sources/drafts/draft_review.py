@@ -11,7 +11,7 @@ from daemun.control import draft_port, gate_port
 from daemun.core import model
 from daemun.errors import DaemunError
 from daemun.sources.drafts import draft, draft_merge, draft_overlay
-from daemun.sources.history import compared_entries, file_changes, kept_secrets, secret_masks
+from daemun.sources.history import compared_entries, file_changes, hidden_secrets, secret_masks
 
 Texts = collections.abc.Mapping[pathlib.Path, bytes]
 Json = dict[str, typing.Any]
@@ -117,12 +117,12 @@ def _compare_files(
     before: collections.abc.Mapping[str, bytes], after: collections.abc.Mapping[str, bytes]
 ) -> tuple[tuple[Json, ...], frozenset[str]]:
     """What differs, and the secrets of both."""
-    old, new = kept_secrets.mask_all(before), kept_secrets.mask_all(after)
+    old, new = hidden_secrets.mask_all(before), hidden_secrets.mask_all(after)
     readable = {name for name in {**old, **new} if old.get(name, "") is not None and new.get(name, "") is not None}
     written = [one.written for masked in (old, new) for file in masked.values() if file for one in file.secrets]
     names = {one: str(number) for number, one in enumerate(dict.fromkeys(written), start=1)}
     sides = [
-        kept_secrets.show_files({name: one for name, one in masked.items() if name in readable}, names)
+        hidden_secrets.show_files({name: one for name, one in masked.items() if name in readable}, names)
         for masked in (old, new)
     ]
     changes = file_changes.compare(*sides)
@@ -131,7 +131,7 @@ def _compare_files(
 
 def find_secrets(files: collections.abc.Mapping[str, bytes]) -> frozenset[str]:
     """As they are written."""
-    masked = kept_secrets.mask_all(files)
+    masked = hidden_secrets.mask_all(files)
     return frozenset(one.written for file in masked.values() if file for one in file.secrets)
 
 

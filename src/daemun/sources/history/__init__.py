@@ -1,6 +1,6 @@
 """Which configurations were applied (`daemun history`), and the way back to them.
 
-secret_masks: the text of a file without its secrets, and with them again. kept_secrets: which secret is the same.
+secret_masks: the text of a file without its secrets, and with them again. hidden_secrets: which secret is the same.
 history_entry: one applied configuration, as a value. history_book: those that are kept, in the store.
 history_recorder: adds one after a round that changed something. file_changes: what differs between two of them, for
 people. past_files: the files as they were, and writing them. trial: a change that is undone unless it is confirmed.

@@ -10,7 +10,7 @@ import typing
 from daemun import errors
 from daemun.control import applied_port
 from daemun.sources import yaml_holder
-from daemun.sources.history import file_changes, history_book, history_entry, kept_secrets
+from daemun.sources.history import file_changes, hidden_secrets, history_book, history_entry
 
 Json = dict[str, typing.Any]
 
@@ -61,15 +61,15 @@ def find_side(book: history_book.Book, word: str, main: pathlib.Path) -> Compare
     """main: daemun.yaml. Raises: ConfigError, EnvironmentProblemError."""
     if word != FILE:
         entry = find(book, word)
-        return ComparedSide(what=f"number {entry.number}", files=kept_secrets.show_entry(entry), entry=entry)
+        return ComparedSide(what=f"number {entry.number}", files=hidden_secrets.show_entry(entry), entry=entry)
     files = mask_file(main)
     names = book.find_secrets(main.name)
-    return ComparedSide(what=str(main), files=kept_secrets.show_files(files, names), entry=None)
+    return ComparedSide(what=str(main), files=hidden_secrets.show_files(files, names), entry=None)
 
 
-def mask_file(main: pathlib.Path) -> kept_secrets.MaskedFiles:
+def mask_file(main: pathlib.Path) -> hidden_secrets.MaskedFiles:
     """daemun.yaml and what it includes, as they are now. Raises: ConfigError, EnvironmentProblemError."""
-    files = kept_secrets.mask_all(yaml_holder.read_all(main))
+    files = hidden_secrets.mask_all(yaml_holder.read_all(main))
     unread = [name for name, one in files.items() if one is None]
     if unread:
         raise errors.ConfigError(
@@ -94,7 +94,7 @@ def compare(book: history_book.Book, one: str, other: str, main: pathlib.Path) -
 
 def entry_json(entry: history_entry.HistoryEntry) -> Json:
     """All that is known of an entry. `content`: null of a file that was no YAML."""
-    texts = kept_secrets.show_entry(entry)
+    texts = hidden_secrets.show_entry(entry)
     routes = [{"host": one.host, "path": one.path, "container": one.origin} for one in entry.routes]
     held = {one.name: texts[one.name] if one.text is not None else None for one in entry.files}
     return {**history_entry.summary_json(entry), "content": held, "containers": routes}

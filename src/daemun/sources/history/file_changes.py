@@ -1,6 +1,6 @@
 """What differs between two versions of daemun.yaml and the files that it includes, for people: sites first. Pure.
 
-Secrets are hidden in both (`kept_secrets`).
+Secrets are hidden in both (`hidden_secrets`).
 """
 
 import collections.abc

@@ -10,7 +10,7 @@ import re
 from daemun.control import damage_report, damaged_keys, ports
 from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
 from daemun.sources import last_good_file
-from daemun.sources.history import history_entry, kept_secrets
+from daemun.sources.history import hidden_secrets, history_entry
 
 PREFIX = "history/applied"
 MOST_ENTRIES = 200
@@ -62,20 +62,22 @@ class Book:
         """What was found damaged."""
         return self._store.damage
 
-    def read_kept(self, name: str, mask_all: kept_secrets.MaskAll = kept_secrets.mask_all) -> kept_secrets.MaskedFiles:
+    def read_last_good(
+        self, name: str, mask_all: hidden_secrets.MaskAll = hidden_secrets.mask_all
+    ) -> hidden_secrets.MaskedFiles:
         """The last version of the files that could be applied. name: of daemun.yaml.
 
         Raises: EnvironmentProblemError."""
         return mask_all(last_good_file.read_files(self._store, name) or {})
 
-    def find_secrets(self, name: str, mask_all: kept_secrets.MaskAll = kept_secrets.mask_all) -> dict[str, str]:
+    def find_secrets(self, name: str, mask_all: hidden_secrets.MaskAll = hidden_secrets.mask_all) -> dict[str, str]:
         """Which name stands for each secret of the last file that could be applied, as it is written there. Empty: it
         is not known. name: of daemun.yaml. Raises: EnvironmentProblemError."""
-        masked = self.read_kept(name, mask_all)
+        masked = self.read_last_good(name, mask_all)
         if not masked:
             return {}
-        compared = itertools.islice(self.newest(), kept_secrets.MOST_COMPARED)
-        found = (kept_secrets.find_names(entry, masked) for entry in compared)
+        compared = itertools.islice(self.newest(), hidden_secrets.MOST_COMPARED)
+        found = (hidden_secrets.find_names(entry, masked) for entry in compared)
         return next((one for one in found if one is not None), {})
 
     def write(self, entry: history_entry.HistoryEntry) -> None:

@@ -53,7 +53,7 @@ class Author:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class KeptSecret:
+class HiddenSecret:
     """name: of its text. path: where it stands."""
 
     name: str
@@ -61,12 +61,12 @@ class KeptSecret:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class KeptFile:
+class HistoryFile:
     """name: from the folder of daemun.yaml. text: of `secret_masks.mask`; None: it is no YAML, and was not kept."""
 
     name: str
     text: str | None
-    secrets: tuple[KeptSecret, ...] = ()
+    secrets: tuple[HiddenSecret, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class HistoryEntry:
     state: EntryState
     reason: str = ""
     generation: int | None = None
-    files: tuple[KeptFile, ...] = ()
+    files: tuple[HistoryFile, ...] = ()
     routes: tuple[history_port.ContainerRoute, ...] = ()
     changes: tuple[str, ...] = ()
     more: int = 0
@@ -96,7 +96,7 @@ class HistoryEntry:
         """Whether both are of the same configuration."""
         return self.files == other.files and self.routes == other.routes
 
-    def find_file(self, name: str) -> KeptFile | None:
+    def find_file(self, name: str) -> HistoryFile | None:
         return next((one for one in self.files if one.name == name), None)
 
 
@@ -140,9 +140,9 @@ def decode(content: bytes) -> HistoryEntry:
     )
 
 
-def _decode_file(held: Json) -> KeptFile:
-    secrets = tuple(KeptSecret(name=_text(one["name"]), path=_text(one["path"])) for one in held["secrets"])
-    return KeptFile(
+def _decode_file(held: Json) -> HistoryFile:
+    secrets = tuple(HiddenSecret(name=_text(one["name"]), path=_text(one["path"])) for one in held["secrets"])
+    return HistoryFile(
         name=_text(held["name"]), text=None if held["text"] is None else _text(held["text"]), secrets=secrets
     )
 

@@ -14,7 +14,7 @@ import structlog
 
 from daemun.control import history_port, ports
 from daemun.errors import DaemunError
-from daemun.sources.history import history_book, history_entry, kept_secrets, secret_masks
+from daemun.sources.history import hidden_secrets, history_book, history_entry, secret_masks
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -51,7 +51,7 @@ class Recorder:
         self._next = 1
         self._names: dict[str, str] = {}
         """What stands for each secret of the last files, as it is written there."""
-        self._masker = kept_secrets.Masker()
+        self._masker = hidden_secrets.Masker()
         self._failure: str | None = None
         self._writing = asyncio.Lock()
         self._held: dict[int, history_entry.Files] = {}
@@ -164,11 +164,11 @@ class Recorder:
 
 def _keep(
     name: str, masked: secret_masks.MaskedText | None, names: collections.abc.Mapping[str, str]
-) -> history_entry.KeptFile:
+) -> history_entry.HistoryFile:
     if masked is None:
-        return history_entry.KeptFile(name=name, text=None)
-    secrets = tuple(history_entry.KeptSecret(name=names[one.written], path=one.path) for one in masked.secrets)
-    return history_entry.KeptFile(name=name, text=masked.text, secrets=secrets)
+        return history_entry.HistoryFile(name=name, text=None)
+    secrets = tuple(history_entry.HiddenSecret(name=names[one.written], path=one.path) for one in masked.secrets)
+    return history_entry.HistoryFile(name=name, text=masked.text, secrets=secrets)
 
 
 def _judge(applied: history_port.AppliedRound) -> history_entry.EntryState:

@@ -12,7 +12,7 @@ import types
 import typing
 
 from daemun.sources import edited_file
-from daemun.sources.history import history_entry, kept_secrets, secret_masks
+from daemun.sources.history import hidden_secrets, history_entry, secret_masks
 
 NEW_FILE_MODE = 0o600
 NOT_KEPT = "(not kept)"
@@ -43,9 +43,9 @@ class RestorableFiles:
 
 def find_past(
     entry: history_entry.HistoryEntry,
-    present: kept_secrets.MaskedFiles,
+    present: hidden_secrets.MaskedFiles,
     names: collections.abc.Mapping[str, str],
-    kept_files: kept_secrets.MaskedFiles = types.MappingProxyType({}),
+    kept_files: hidden_secrets.MaskedFiles = types.MappingProxyType({}),
 ) -> RestorableFiles:
     """entry: whole. present: the files of now. names: of secrets that are known, as they are written. kept_files: the
     last version that could be applied. Pure."""
@@ -77,7 +77,9 @@ def find_past(
 
 
 def find_lost(
-    present: kept_secrets.MaskedFiles, past: RestorableFiles, mask_all: kept_secrets.MaskAll = kept_secrets.mask_all
+    present: hidden_secrets.MaskedFiles,
+    past: RestorableFiles,
+    mask_all: hidden_secrets.MaskAll = hidden_secrets.mask_all,
 ) -> tuple[str, ...]:
     """The places of secrets of now that the files would not hold any more, and that nothing else keeps. Pure."""
     kept = {secret.written for one in mask_all(past.files).values() if one for secret in one.secrets}

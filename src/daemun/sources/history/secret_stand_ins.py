@@ -8,7 +8,7 @@ same stand-in, so that a change shows, but for hashes: nginx has none of them.
 import collections.abc
 import re
 
-from daemun.sources.history import history_entry, kept_secrets, secret_masks
+from daemun.sources.history import hidden_secrets, history_entry, secret_masks
 
 _HASH = "$2y$05$" + "." * 53
 """Has the form of a hashed password, and is that of none."""
@@ -27,7 +27,7 @@ def fill_entry(entry: history_entry.HistoryEntry, names: collections.abc.Mapping
     }
 
 
-def fill_files(masked: kept_secrets.MaskedFiles, names: collections.abc.Mapping[str, str]) -> dict[str, bytes]:
+def fill_files(masked: hidden_secrets.MaskedFiles, names: collections.abc.Mapping[str, str]) -> dict[str, bytes]:
     """The same of files that are YAML."""
     return {
         name: secret_masks.fill(

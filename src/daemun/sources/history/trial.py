@@ -19,7 +19,14 @@ from daemun.control import damaged_keys, gate_port, history_port, ports
 from daemun.core import model
 from daemun.errors import ConfigError
 from daemun.sources import edited_file, yaml_holder
-from daemun.sources.history import history_book, history_entry, history_recorder, kept_secrets, past_files, secret_masks
+from daemun.sources.history import (
+    hidden_secrets,
+    history_book,
+    history_entry,
+    history_recorder,
+    past_files,
+    secret_masks,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -240,7 +247,7 @@ class TrialKeeper:
         held = self.recorder.find_held(entry.number)
         if held is not None:
             return held == present
-        masked = kept_secrets.mask_all(present)
+        masked = hidden_secrets.mask_all(present)
         return [(one.name, one.text) for one in entry.files] == [
             (name, None if one is None else one.text) for name, one in masked.items()
         ]
@@ -249,15 +256,15 @@ class TrialKeeper:
         held = self.recorder.find_held(entry.number)
         if held is not None:
             return past_files.RestorableFiles(files=dict(held))
-        mask_all, name = kept_secrets.Masker().mask_all, self._main.name
+        mask_all, name = hidden_secrets.Masker().mask_all, self._main.name
         present = mask_all(yaml_holder.read_all(self._main))
-        secrets, kept = self._book.find_secrets(name, mask_all), self._book.read_kept(name, mask_all)
+        secrets, kept = self._book.find_secrets(name, mask_all), self._book.read_last_good(name, mask_all)
         return past_files.find_past(entry, present, secrets, kept)
 
     def _go_back(self, trial: Trial, *, longest_s: float = edited_file.LONGEST_EDIT_S) -> None:
         with edited_file.alone(self._main, longest_s=longest_s):
             present = yaml_holder.read_all(self._main)
-            mask_all = kept_secrets.Masker().mask_all
+            mask_all = hidden_secrets.Masker().mask_all
             masked = mask_all(present)
             lost = past_files.find_lost(masked, past_files.RestorableFiles(files=trial.files), mask_all)
             for name, content in present.items():

@@ -9,7 +9,7 @@ import typing
 
 from daemun.errors import ConfigError
 from daemun.sources import yaml_holder
-from daemun.sources.history import file_changes, history_book, history_entry, kept_secrets, past_files
+from daemun.sources.history import file_changes, hidden_secrets, history_book, history_entry, past_files
 
 Json = dict[str, typing.Any]
 
@@ -69,9 +69,9 @@ def find(
 
     Raises: ConfigError when something would be lost, or a secret is nowhere any more."""
     files = yaml_holder.read_all(main)
-    mask_all = kept_secrets.Masker().mask_all  # most sites are the same in all of them
+    mask_all = hidden_secrets.Masker().mask_all  # most sites are the same in all of them
     present = mask_all(files)
-    names, kept = book.find_secrets(main.name, mask_all), book.read_kept(main.name, mask_all)
+    names, kept = book.find_secrets(main.name, mask_all), book.read_last_good(main.name, mask_all)
     past = past_files.find_past(entry, present, names, kept)
     what = f"cannot go back to number {entry.number}"
     if past.missing:
@@ -93,7 +93,7 @@ def find(
     return WayBack(main=main, entry=entry, present=files, past=past)
 
 
-def _find_unrecorded(book: history_book.Book, present: kept_secrets.MaskedFiles, *, within_s: float) -> list[str]:
+def _find_unrecorded(book: history_book.Book, present: hidden_secrets.MaskedFiles, *, within_s: float) -> list[str]:
     """The files of which the content of now is not in the history."""
     deadline = time.monotonic() + within_s
     while True:

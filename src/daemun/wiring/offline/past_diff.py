@@ -8,7 +8,7 @@ import typing
 
 from daemun import errors, settings
 from daemun.core.plan import nginx_diff
-from daemun.sources.history import compared_entries, history_book, kept_secrets, secret_stand_ins
+from daemun.sources.history import compared_entries, hidden_secrets, history_book, secret_stand_ins
 from daemun.wiring.offline import past_rendering
 
 Json = dict[str, typing.Any]
@@ -63,7 +63,7 @@ def compare_files(
 ) -> NginxDiff:
     """What files hold, by their names, daemun.yaml (`main`) first, with what they are to hold. Raises: DaemunError."""
     names = book.find_secrets(main.name)
-    sides = [kept_secrets.mask_all(files) for files in (before, after)]
+    sides = [hidden_secrets.mask_all(files) for files in (before, after)]
     if unread := [name for masked in sides for name, one in masked.items() if one is None]:
         raise errors.ConfigError(f"cannot compare {', '.join(unread)}: it is no YAML that can be read")
     old, new = (secret_stand_ins.fill_files(masked, names) for masked in sides)
