@@ -7,7 +7,7 @@ import pytest
 
 from daemun.core.access import login_changes, login_users
 from daemun.core.access.login_users import User
-from daemun.judge import browser_names
+from daemun.core.texts import browser_names
 
 ALICE = User(name="alice", hashed="h0", stamp="s0", groups=("family",))
 

@@ -59,6 +59,7 @@ def editor_words(texts: page_texts.Texts) -> dict[str, str]:
     return {word: texts(key) for word, key in _EDITOR_WORDS.items()}
 
 
+@functools.cache
 def make() -> jinja2.Environment:
     """One for the process: it keeps the templates that it has compiled."""
     environment = jinja2.Environment(

@@ -8,7 +8,7 @@ token_judge        which script may come in by its token
 login_app          the sign-in as pages, and the ways there and back
 known_users        who can sign in: users of the store, with what they changed themselves
 account            what users do with their own accounts
-account_app        the same as a page (account_pages, account_words, browser_names)
+account_app        the same as a page (account_pages, account_words)
 invitations        how who was invited becomes a user
 invitation_app     the same as a page (invitation_pages)
 passkeys           made by users, and used to sign in

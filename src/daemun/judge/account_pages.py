@@ -6,7 +6,8 @@ import datetime
 import html
 
 from daemun.core.access import login_users
-from daemun.judge import browser_names, login_pages, session_book
+from daemun.core.texts import browser_names
+from daemun.judge import login_pages, session_book
 
 Words = login_pages.Words
 _AUTOCOMPLETE = {"present": "current-password", "password": "current-password", "new": "new-password"}
