@@ -90,7 +90,8 @@ class YamlEditor extends HTMLElement {
   extensions(label) {
     const nonce = document.querySelector("script[nonce]")?.nonce ?? "";
     const described = this.area.getAttribute("aria-describedby");
-    const content = { "aria-label": label?.textContent.trim() ?? this.area.name, ...(described && { "aria-describedby": described }) };
+    // With a tabindex axe-core knows that what scrolls beside long lines can be reached by keys.
+    const content = { "aria-label": label?.textContent.trim() ?? this.area.name, tabindex: "0", ...(described && { "aria-describedby": described }) };
     return [
       EditorView.cspNonce.of(nonce),
       EditorState.phrases.of(this.read("phrases") ?? {}),
