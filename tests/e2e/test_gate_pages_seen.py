@@ -20,6 +20,7 @@ pytestmark = pytest.mark.browser
 ALL_PATHS = (
     "/certificates",
     "/certificates/bad.example.com",
+    "/settings",
     "/settings/containers",
     "/settings/bans",
     "/settings/bans/attacks",

@@ -8,6 +8,7 @@ import pytest
 
 from daemun.core import model
 from daemun.core.access import banned_networks
+from daemun.dashboard.pages import settings_pages
 from daemun.errors import RetryableError
 from daemun.web import ban_endpoints, certificate_endpoints, container_endpoints
 from tests.support import fake_gate, page_house
@@ -53,6 +54,16 @@ def failing_certificate() -> model.CertificateStatus:
         next_attempt=now() + datetime.timedelta(hours=2, minutes=30),
         held_until=now() + datetime.timedelta(hours=1),
     )
+
+
+async def test_settings_lead_to_all_there_is(house: House) -> None:
+    page = await house.pages.get("/settings")
+    assert 'href="/settings/containers"' in page and 'href="/settings/bans"' in page
+    there = {getattr(route, "path", "") for route in house.pages.pages.routes}
+    missing = [part.path for part in settings_pages.PARTS if part.path not in there]
+    assert not [path for path in missing if f'href="{path}"' in page]
+    few = await house.pages.get("/settings", role="look", language="ko")
+    assert "/settings/tokens" not in few and "/settings/bans" in few
 
 
 # --- certificates ------------------------------------------------------------------------------------------------

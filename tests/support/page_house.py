@@ -1,6 +1,7 @@
 """Pages of the dashboard in front of endpoints of the API, in this process, without a daemon."""
 
 import collections.abc
+import functools
 import typing
 
 import httpx
@@ -26,17 +27,22 @@ class PageHouse:
         self.operators = operator_client.Operators()
         every = [*endpoints, _me()]
         api = operator_api.create_app(every, typing.cast(operator_port.OperatorPort, self.operators), version="1.2.3")
-        self.pages: applications.Starlette = page_application.create_app(
-            typing.cast(api_client.ApiClient, _InProcess(api))
-        )
-        self._transport = httpx.ASGITransport(app=self.pages)
+        self._api = httpx.ASGITransport(app=api)
+
+    @property
+    def pages(self) -> applications.Starlette:
+        """Of this house until another one is asked for its pages."""
+        _CLIENT.api = self._api
+        return _make_pages()
 
     async def request(
         self, method: str, path: str, form: dict[str, str] | None = None, *, role: str = "own", language: str = "en"
     ) -> httpx.Response:
         cookies = f"{visit.SESSION_COOKIE}={role}; __Host-daemun-language={language}"
         headers = {"Cookie": cookies, "Origin": f"https://{HOST}", "X-Real-IP": operator_client.ADDRESS}
-        async with httpx.AsyncClient(transport=self._transport, base_url=f"https://{HOST}", timeout=60) as client:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=self.pages), base_url=f"https://{HOST}", timeout=60
+        ) as client:
             return await client.request(method, path, data=form, headers=headers)
 
     async def get(self, path: str, *, role: str = "own", language: str = "en", status: int = 200) -> str:
@@ -54,8 +60,7 @@ class PageHouse:
 class _InProcess:
     """As `api_client.ApiClient`, without a socket."""
 
-    def __init__(self, api: applications.Starlette) -> None:
-        self._transport = httpx.ASGITransport(app=api)
+    api: httpx.ASGITransport
 
     async def request(
         self,
@@ -66,7 +71,7 @@ class _InProcess:
         query: collections.abc.Mapping[str, str] | None = None,
         body: collections.abc.Mapping[str, typing.Any] | None = None,
     ) -> typing.Any:
-        async with httpx.AsyncClient(transport=self._transport, base_url="http://daemun", timeout=60) as client:
+        async with httpx.AsyncClient(transport=self.api, base_url="http://daemun", timeout=60) as client:
             answer = await client.request(
                 method,
                 f"{api_client.PREFIX}{path}",
@@ -78,6 +83,15 @@ class _InProcess:
         if answer.status_code >= 400:
             raise api_client.ApiError(answer.status_code, found["error"], found)
         return found
+
+
+_CLIENT = _InProcess()
+
+
+@functools.cache
+def _make_pages() -> applications.Starlette:
+    """Once for all tests of a process: its templates take a second to compile."""
+    return page_application.create_app(typing.cast(api_client.ApiClient, _CLIENT))
 
 
 def _me() -> endpoint.ApiEndpoint:
