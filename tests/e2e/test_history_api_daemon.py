@@ -88,7 +88,7 @@ def test_forth_and_back(house: House) -> None:
     newest = house.rows()[0]
     assert (newest["by"], newest["user"]) == (f"dashboard: rollback {first}", "deploy, 127.0.0.1")
     assert house.get("/trial")["trial"]["number"] == second
-    undone = house.page("POST", "/changes/history/undo", {})
+    undone = house.page("POST", "/changes/undo", {})
     assert undone.status_code == 303
     house.daemon.wait_sign("b.test", "b")
     assert house.get("/trial")["trial"] is None

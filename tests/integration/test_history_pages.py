@@ -81,26 +81,19 @@ async def test_what_cannot_be_compared_says_why(house: House) -> None:
     assert "<b>" not in page
 
 
-async def test_back_and_kept(house: House) -> None:
+async def test_back_on_trial_and_kept(house: House) -> None:
     page = await house.pages.post("/changes/history/1/rollback", {"confirm": "true"})
     assert house.main.read_bytes() == ONE
-    assert "It is undone in 60 s unless you keep it." in page
-    assert "A change is on trial" in page
-    page = await house.pages.post("/changes/history/keep")
-    assert "It stays." in page and "A change is on trial" not in page
-    assert "nothing is on trial" in await house.pages.post("/changes/history/keep")
-
-
-async def test_back_and_undone(house: House) -> None:
-    await house.pages.post("/changes/history/1/rollback", {"confirm": "true"})
-    page = await house.pages.post("/changes/history/undo")
-    assert "It is undone." in page
-    assert house.main.read_bytes() == TWO
+    assert "as they were at number 1" in page and "<time-left" in page
+    assert "<time-left" in await house.pages.get("/changes/history")
+    await house.pages.request("POST", "/changes/keep", {})
+    assert "<time-left" not in await house.pages.get("/changes/history/1")
+    assert house.main.read_bytes() == ONE
 
 
 async def test_back_for_good(house: House) -> None:
     page = await house.pages.post("/changes/history/1/rollback")
-    assert "as they were at number 1" in page and "A change is on trial" not in page
+    assert "as they were at number 1" in page and "<time-left" not in page
     assert "Nothing to do" in await house.pages.post("/changes/history/1/rollback")
 
 
@@ -110,7 +103,7 @@ async def test_what_cannot_go_live_says_why_and_that_all_is_as_before(house: Hou
     page = await house.pages.post("/changes/history/3/rollback", {"confirm": "true"})
     assert "cannot serve a.test: no" in page and "as it was before" in page
     assert "not live, undone" in page
-    assert "A change is on trial" not in page
+    assert "<time-left" not in page
     assert house.main.read_bytes() == TWO
     assert "cannot find" in await house.pages.post("/changes/history/99/rollback")
 

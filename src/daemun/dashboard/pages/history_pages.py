@@ -8,7 +8,7 @@ from daemun.dashboard import api_client, list_view, page_frame, pages_app, visit
 
 Json = dict[str, typing.Any]
 
-LIST = "/changes/history"
+LIST, TRIAL = "/changes/history", "/changes/trial"
 TRIAL_S = 60
 _SIZE = 25
 _MOST_CHOICES = 100
@@ -19,8 +19,6 @@ _MOST_LINES = 1000
 def routes(pages: pages_app.PagesApp) -> list[routing.Route]:
     return [
         pages.page(LIST, show_list),
-        pages.page(f"{LIST}/keep", keep, method="POST"),
-        pages.page(f"{LIST}/undo", undo, method="POST"),
         pages.page(f"{LIST}/{{number}}", show_entry),
         pages.page(f"{LIST}/{{number}}/rollback", roll_back, method="POST"),
         pages.page("/changes/compare", compare),
@@ -106,25 +104,7 @@ async def roll_back(one: visit.Visit) -> responses.Response:
         cause, _, details = error.message.partition("\n")
         text = one.text("history.back_failed", reason=cause)
         return one.go_to(LIST, page_frame.Message(tone=page_frame.Tone.FAILED, text=text, details=details))
-    return one.go_to(LIST, _describe_way(one, report))
-
-
-async def keep(one: visit.Visit) -> responses.Response:
-    return await _end_trial(one, "keep", "history.kept")
-
-
-async def undo(one: visit.Visit) -> responses.Response:
-    return await _end_trial(one, "undo", "history.undone")
-
-
-async def _end_trial(one: visit.Visit, what: str, done: str) -> responses.Response:
-    try:
-        await one.send("POST", "trial", what)
-    except api_client.ApiError as error:
-        if error.status != 409:
-            raise
-        return one.go_to(LIST, page_frame.Message(tone=page_frame.Tone.FAILED, text=error.message))
-    return one.go_to(LIST, page_frame.Message(tone=page_frame.Tone.DONE, text=one.text(done)))
+    return one.go_to(TRIAL if report["trial"] else LIST, _describe_way(one, report))
 
 
 def _describe_way(one: visit.Visit, report: Json) -> page_frame.Message:
@@ -143,9 +123,7 @@ def _describe_way(one: visit.Visit, report: Json) -> page_frame.Message:
         if report["live"]
         else one.text("history.back_waits", reason=report["waits"])
     )
-    if report["trial"]:
-        text = f"{text} {one.text('history.back_trial', n=TRIAL_S)}"
-    tone = page_frame.Tone.DONE if report["live"] and not report["trial"] else page_frame.Tone.WARNING
+    tone = page_frame.Tone.DONE if report["live"] else page_frame.Tone.WARNING
     return page_frame.Message(tone=tone, text=text, details=details)
 
 
