@@ -271,13 +271,40 @@ def test_pages() -> None:
 
 
 def test_what_follows_from_a_site_is_remembered_and_not_mistaken_for_another() -> None:
-    memory = site_row.Memory()
+    memory = site_row.RowMemory()
     before = site_row.make_rows(site_row.SeenGate(sites=(live(),)), NOW, memory)
     assert site_row.make_rows(site_row.SeenGate(sites=(live(),)), NOW, memory) == before
     other = model.SiteStatus(site=site("a.test", "http://10.9.9.9:80"), state=SiteState.LIVE)
     (row,) = site_row.make_rows(site_row.SeenGate(sites=(other,)), NOW, memory)
     assert "10.9.9.9" in row.words
     assert row.to == ("http://10.9.9.9",)
+
+
+def test_rows_with_a_memory_are_those_without() -> None:
+    memory, one, other = site_row.RowMemory(), live(), live("b.test")
+    base = site_row.SeenGate(sites=(one, other), certificates=(certificate(), certificate("b.test")))
+    changes: dict[str, typing.Any] = {
+        "sites": (dataclasses.replace(one, state=SiteState.DEGRADED), other),
+        "certificates": (certificate(state=CertificateState.INVALID), certificate("b.test")),
+        "looks": {"a.test": look(server(trouble=Trouble.REFUSED))},
+        "rates": {"a.test": rate("a.test")},
+        "changes": {"a.test": site_row.LastChange(number=1, at=NOW, what="added", by="start")},
+        "problems": (model.Problem(origin=model.NOWHERE, message="no", host="a.test"),),
+    }
+    for name, value in changes.items():
+        site_row.make_rows(base, NOW, memory)
+        changed = dataclasses.replace(base, **{name: value})
+        found = site_row.make_rows(changed, NOW, memory)
+        assert found == site_row.make_rows(changed, NOW) != site_row.make_rows(base, NOW), name
+    fewer = dataclasses.replace(base, sites=(other,))
+    assert [row.name for row in site_row.make_rows(fewer, NOW, memory)] == ["b.test"]
+
+
+def test_what_time_alone_changes_is_seen_with_a_memory_too() -> None:
+    memory, seen = site_row.RowMemory(), site_row.SeenGate(sites=(live(),), certificates=(certificate(),))
+    site_row.make_rows(seen, NOW, memory)
+    (row,) = site_row.make_rows(seen, NOW + 81 * DAY, memory)
+    assert row.certified.light is Light.BAD
 
 
 # --- what needs a person -------------------------------------------------------------------------------------------

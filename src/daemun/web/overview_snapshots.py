@@ -11,13 +11,14 @@ import datetime
 import time
 
 from daemun.control import gate_port, history_port, overview_port
-from daemun.core import model, site_memory
+from daemun.core import model
 from daemun.core.dashboard import gate_totals, needs, site_row
 
 FRESH_S = 1.0
 QUICK_S = 0.2
 """What takes no longer is made before the answer."""
 STALE_S = 20.0
+FORGOTTEN_S = 120.0
 _DUTY = 4
 """It takes at most this part of the time."""
 _LOOKS_AT_ONCE = 250
@@ -45,10 +46,11 @@ class OverviewSnapshots:
         self.facts = facts
         self._gate = gate
         self._lock = asyncio.Lock()
-        self._memory: site_row.Memory = site_memory.PerSite()
+        self._memory = site_row.RowMemory()
         self._kept: OverviewSnapshot | None = None
         self._made_s = float("-inf")
         self._took_s = 0.0
+        self._forgetting: asyncio.TimerHandle | None = None
 
     async def current(self) -> OverviewSnapshot:
         kept = self._kept
@@ -91,9 +93,15 @@ class OverviewSnapshots:
                 if look is not None:
                     looks[one.site.host] = look
             self._kept = await asyncio.to_thread(self._put_together, status, old, looks)
-            ended_s = time.monotonic()
-            self._made_s, self._took_s = began_s, ended_s - began_s
-            return self._kept
+            kept, self._made_s, self._took_s = self._kept, began_s, time.monotonic() - began_s
+            if self._forgetting is not None:
+                self._forgetting.cancel()
+            self._forgetting = asyncio.get_running_loop().call_later(FORGOTTEN_S, self._forget)
+            return kept
+
+    def _forget(self) -> None:
+        """Nobody looks any more: of ten thousand sites it is some megabytes."""
+        self._kept, self._memory = None, site_row.RowMemory()
 
     def _put_together(
         self,

@@ -44,8 +44,11 @@ _PLAIN = SiteLamp(light=Light.UNKNOWN, why="no TLS", is_needless=True)
 
 
 def worst(lamps: collections.abc.Iterable[SiteLamp]) -> Light:
-    found = {one.light for one in lamps if not one.is_needless}
-    return next((light for light in _WORST_FIRST if light in found), Light.UNKNOWN)
+    found = [one.light for one in lamps if not one.is_needless]
+    for light in _WORST_FIRST:
+        if light in found:
+            return light
+    return Light.UNKNOWN
 
 
 def of_settings(
@@ -63,7 +66,9 @@ def of_settings(
             return SiteLamp(light=Light.BAD, why=reason or "nginx refuses it; its last good version is served")
         case model.SiteState.PENDING:
             return SiteLamp(light=Light.WARNING, why=reason or "it is not live yet")
-    for severity, light in ((model.Severity.ERROR, Light.BAD), (model.Severity.WARNING, Light.WARNING)):
+    for severity, light in (
+        ((model.Severity.ERROR, Light.BAD), (model.Severity.WARNING, Light.WARNING)) if problems else ()
+    ):
         found = next((one.message for one in problems if one.severity is severity), None)
         if found is not None:
             return SiteLamp(light=light, why=found)

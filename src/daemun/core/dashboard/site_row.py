@@ -4,6 +4,7 @@ import collections.abc
 import dataclasses
 import datetime
 import enum
+import re
 
 from daemun.core import model, site_memory
 from daemun.core.certificates import certificate_choice, certificate_faults
@@ -73,10 +74,11 @@ class SiteRow:
     rate: traffic_rates.TrafficRate | None
     changed: LastChange | None
     words: str
+    worst: lamps.Light = dataclasses.field(init=False)
 
-    @property
-    def worst(self) -> lamps.Light:
-        return lamps.worst((self.settings, self.certified, self.server))
+    def __post_init__(self) -> None:
+        # Lists of thousands are sorted by it.
+        object.__setattr__(self, "worst", lamps.worst((self.settings, self.certified, self.server)))
 
     @property
     def error_share(self) -> float | None:
@@ -111,13 +113,50 @@ class SiteFacts:
     has_servers: bool
 
 
-Memory = site_memory.PerSite[SiteFacts]
+SAME_FOR = datetime.timedelta(seconds=30)
+"""A row of which nothing changed is not made anew for so long: what time alone changes of a lamp, which are days, comes
+with the next."""
+_TURNS = 16
+_USUAL_HOST = re.compile(r"[a-z0-9.-]{1,253}")
+_Inputs = tuple[
+    model.SiteStatus,
+    model.CertificateStatus | None,
+    model.SiteLook | None,
+    traffic_rates.TrafficRate | None,
+    LastChange | None,
+    collections.abc.Sequence[model.Problem],
+]
 
 
-def make_rows(seen: SeenGate, now: datetime.datetime, memory: Memory | None = None) -> tuple[SiteRow, ...]:
+@dataclasses.dataclass(slots=True)
+class _KnownRow:
+    inputs: _Inputs
+    made_at: datetime.datetime
+    row: SiteRow
+
+    def is_of(self, inputs: _Inputs, now: datetime.datetime) -> bool:
+        """What is compared deeply is small."""
+        known = self.inputs
+        return (
+            known[0] is inputs[0]
+            and known[1] is inputs[1]
+            and known[2:] == inputs[2:]
+            and now - self.made_at < SAME_FOR
+        )
+
+
+class RowMemory:
+    """What was worked out before: of ten thousand sites few change between two looks. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self.facts: site_memory.PerSite[SiteFacts] = site_memory.PerSite()
+        self.rows: dict[str, _KnownRow] = {}
+
+
+def make_rows(seen: SeenGate, now: datetime.datetime, memory: RowMemory | None = None) -> tuple[SiteRow, ...]:
     """Of every site, then of every stream. memory: of earlier calls."""
-    memory = memory or site_memory.PerSite()
-    memory.enter(None)
+    memory = memory or RowMemory()
+    memory.facts.enter(None)
     by_host: dict[str, model.CertificateStatus] = {}
     by_name: dict[str, model.CertificateStatus] = {}
     for one in seen.certificates:
@@ -130,38 +169,41 @@ def make_rows(seen: SeenGate, now: datetime.datetime, memory: Memory | None = No
     for problem in seen.problems:
         if problem.host is not None:
             problems.setdefault(problem.host, []).append(problem)
-    sites = (
-        _row_of_site(
+    before, memory.rows = memory.rows, {}
+    for status in seen.sites:
+        host = status.site.host
+        facts = memory.facts.get(status.site, _find_facts)
+        inputs: _Inputs = (
             status,
-            by_host.get(status.site.host) or by_name.get(certificate_choice.name_of(status.site)),
-            problems.get(status.site.host, ()),
-            seen,
-            now,
-            memory.get(status.site, _find_facts),
+            by_host.get(host) or by_name.get(certificate_choice.name_of(status.site)),
+            seen.looks.get(host),
+            seen.rates.get(facts.traffic_name),
+            seen.changes.get(host),
+            problems.get(host, ()),
         )
-        for status in seen.sites
-    )
+        former = before.get(host)
+        if former is None or not former.is_of(inputs, now):
+            # Not all of them at the same look.
+            made_at = now - SAME_FOR * (len(memory.rows) % _TURNS / _TURNS)
+            former = _KnownRow(inputs, made_at, _row_of_site(inputs, facts, now))
+        memory.rows[host] = former
     streams = (_row_of_stream(one, seen, now) for one in seen.streams)
-    return (*sites, *streams)
+    return (*(one.row for one in memory.rows.values()), *streams)
 
 
 def traffic_name(host: str) -> str:
     """The site of a host in counted lines, where a very long name is cut."""
+    if _USUAL_HOST.fullmatch(host) is not None:
+        return host
     return traffic_names.decode(traffic_names.encode(host))[0]
 
 
-def _row_of_site(  # noqa: PLR0917 - of one call
-    status: model.SiteStatus,
-    certificate: model.CertificateStatus | None,
-    problems: collections.abc.Sequence[model.Problem],
-    seen: SeenGate,
-    now: datetime.datetime,
-    facts: SiteFacts,
-) -> SiteRow:
-    site, look = status.site, seen.looks.get(status.site.host)
+def _row_of_site(inputs: _Inputs, facts: SiteFacts, now: datetime.datetime) -> SiteRow:
+    status, certificate, look, rate, changed, problems = inputs
+    site = status.site
     is_closed = maintenance_option.OPTION.of(site).is_closed(now)
     statuses = () if certificate is None else (certificate,)
-    own = [one for one in problems if not certificate_faults.is_reported(one, statuses)]
+    own = [one for one in problems if not certificate_faults.is_reported(one, statuses)] if problems else []
     return SiteRow(
         kind=RowKind.SITE,
         name=site.host,
@@ -185,8 +227,8 @@ def _row_of_site(  # noqa: PLR0917 - of one call
         server=lamps.of_servers(look, now, has_servers=facts.has_servers, is_enabled=site.enabled),
         servers=lamps.count_servers(look.routes) if look is not None else lamps.NO_SERVERS,
         certificate=_certificate(certificate) if certificate is not None and site.enabled else None,
-        rate=seen.rates.get(facts.traffic_name),
-        changed=seen.changes.get(site.host),
+        rate=rate,
+        changed=changed,
         words=facts.words,
     )
 
