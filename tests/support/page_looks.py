@@ -14,7 +14,8 @@ from tests.support import axe, browser
 CUT = """(() => [...document.querySelectorAll("main *, header *, footer *")].filter((one) => {
   const box = one.getBoundingClientRect();
   return box.width && getComputedStyle(one).position !== "absolute" && !one.closest(".visually-hidden")
-    && (box.right > innerWidth + 1 || box.left < -1) && !one.closest(".code, .tabs, .scroll, thead, pre, .u-wrap, .cm-scroller");
+    && (box.right > innerWidth + 1 || box.left < -1)
+    && !one.closest(".code, .tabs, .scroll, thead, pre, .u-wrap, .cm-scroller");
 }).map((one) => one.outerHTML.slice(0, 150)))()"""
 """Elements that reach beyond the screen, but for those in parts that scroll by themselves."""
 
