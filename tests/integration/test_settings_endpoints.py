@@ -1,89 +1,26 @@
 """The API of uptime, the status page, the machine and alerts; with a gate that the test controls."""
 
-import dataclasses
 import datetime
 import pathlib
 
 import pytest
 
-from daemun.control import machine_port
-from daemun.core import layout, model
-from daemun.core.alerts import alert_ledger, alert_report, gate_concerns
-from daemun.core.nginx_builds import nginx_weaknesses
+from daemun.core import model
+from daemun.core.alerts import alert_ledger, alert_report
 from daemun.core.options import status_page_option
-from daemun.core.uptime import site_condition, status_report, uptime_sums, watch_account
+from daemun.core.uptime import status_report, uptime_sums
 from daemun.core.uptime.site_condition import Condition
 from daemun.settings import Settings
-from daemun.uptime import uptime_store
-from daemun.web import alert_endpoints, machine_endpoints, uptime_endpoints
-from daemun.wiring import machine_parts, uptime_parts
-from tests.support import fake_gate, operator_client
+from daemun.wiring import machine_parts
+from tests.support import settings_house
 
-HOSTILE = "<script>alert(1)</script>"
-
-
-class Machine:
-    looks = 0
-
-    def look(self) -> machine_port.MachineReport:
-        self.looks += 1
-        weakness = nginx_weaknesses.Weakness(name="CVE-1", title=HOSTILE, severity="major", fixed=("1.31.4",))
-        return machine_port.MachineReport(
-            nginx=gate_concerns.ServingNginx(name="nginx 1.31.3", weaknesses=(weakness,)),
-            disks=(gate_concerns.DiskSpace(folder="/var/lib/daemun", free_bytes=1, total_bytes=10),),
-            daemon_bytes=60 << 20,
-            nginx_bytes=None,
-            total_bytes=1 << 30,
-            available_bytes=1 << 29,
-            cores=2,
-            load=(0.123, 0.2, 0.3),
-        )
-
-
-@dataclasses.dataclass(slots=True)
-class House:
-    paths: layout.Layout
-    gate: fake_gate.FakeGate
-    report: alert_report.AlertReport | None = None
-    page: status_report.PageState = dataclasses.field(default_factory=lambda: status_report.PageState(page=None))
-    client: operator_client.OperatorClient = dataclasses.field(init=False)
-
-    def __post_init__(self) -> None:
-        self.client = operator_client.OperatorClient(
-            [
-                *uptime_endpoints.endpoints(
-                    lambda days, sites, most: uptime_parts.read(self.paths, days, sites, most), lambda: self.page
-                ),
-                *machine_endpoints.endpoints(self.gate, Machine()),
-                *alert_endpoints.endpoints(self.gate, lambda: self.report),
-            ]
-        )
-
-    def watch(self, **down_s: float) -> None:
-        """Sites by their names without `.test`, watched for an hour."""
-        now = datetime.datetime.now().astimezone()
-        store = uptime_store.UptimeStore(pathlib.Path(self.paths.uptime_store))
-        account = watch_account.WatchAccount()
-        names = [f"{name}.test" for name in down_s]
-        now_s, today = now.timestamp(), now.toordinal()
-        down = site_condition.Seen(condition=Condition.DOWN, cause=f"it refuses {HOSTILE}")
-        seen = {f"{name}.test": down for name, seconds in down_s.items() if seconds}
-        store.add(account, now_s=now_s - 3600, today=today, seen=seen, served=names, is_first=True)
-        account.days[today] = 3600.0
-        account.parts = {
-            (today, f"{name}.test"): watch_account.SiteSeconds(down=seconds)
-            for name, seconds in down_s.items()
-            if seconds
-        }
-        store.add(account, now_s=now_s, today=today, seen={}, served=None)
-        store.close()
+House = settings_house.SettingsHouse
+HOSTILE = settings_house.HOSTILE
 
 
 @pytest.fixture
 def house(tmp_path: pathlib.Path) -> House:
-    paths = layout.Layout(str(tmp_path))
-    pathlib.Path(paths.store).mkdir()
-    return House(paths, fake_gate.FakeGate(config=tmp_path / "daemun.yaml", state=tmp_path))
+    return settings_house.make(tmp_path)
 
 
 async def test_uptime_of_all_and_of_one(house: House) -> None:

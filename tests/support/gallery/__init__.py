@@ -37,7 +37,7 @@ _STATIC = pathlib.Path(page_environment.__file__).with_name("static")
 
 
 def environment() -> jinja2.Environment:
-    found = page_environment.make()
+    found = page_environment.make().overlay()  # the other is of all pages of this process
     assert found.loader is not None
     found.loader = jinja2.ChoiceLoader([found.loader, jinja2.FileSystemLoader(pathlib.Path(__file__).parent)])
     return found
