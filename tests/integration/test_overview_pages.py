@@ -165,3 +165,18 @@ async def test_a_page_of_thousands_of_sites(visitor: httpx.AsyncClient, api: ove
     answer = await visitor.get("/sites?q=d7.example.com&sort=-errors")
     assert len(_names(answer.text)) == 50
     assert len(answer.content) < 250_000
+
+
+async def test_the_search_of_every_page(visitor: httpx.AsyncClient) -> None:
+    found = (await visitor.get("/search?q=mail")).text
+    assert 'href="/certificates/mail.example.com"' in found
+    assert 'value="mail"' in found
+    many = (await visitor.get("/search?q=example.com")).text
+    assert 'href="/sites?q=example.com"' in many
+    assert 'href="/settings/bans"' in (await visitor.get("/search?q=bans")).text
+    exact = await visitor.get("/search?q=Wiki.example.com")
+    assert exact.headers["location"] == "/sites/wiki.example.com"
+    assert (await visitor.get("/search?q=+")).headers["location"] == "/sites"
+    nothing = (await visitor.get("/search", params={"q": overview_values.HOSTILE})).text
+    assert page_texts.Texts("en")("search.nothing") in nothing
+    assert "&lt;img src=x onerror=alert(1)&gt;" in nothing

@@ -31,6 +31,7 @@ class OverviewApi(api_client.ApiClient):
         self.requests: list[ApiRequest] = []
         self.apply: Json = {"ok": True, "error": None, "waits": None, "problems": []}
         self.count, self.is_hurt = 120, True
+        self.certificates = ("wiki.example.com", "mail.example.com")
 
     @property
     def snapshot(self) -> overview_snapshots.OverviewSnapshot:
@@ -53,4 +54,7 @@ class OverviewApi(api_client.ApiClient):
         if (method, path) == ("GET", "/sites"):
             choice = overview_endpoints.read_choice(datastructures.QueryParams(dict(query or {})))
             return overview_values.rows(self.snapshot, choice)
+        if path == "/certificates":
+            hosts = [host for host in self.certificates if dict(query or {})["q"] in host]
+            return {"total": len(hosts), "rows": [{"host": host, "lamp": "good"} for host in hosts[:10]]}
         return self.apply if path == "/apply" else {}
