@@ -7,8 +7,9 @@ import typing
 import httpx
 import pytest
 
-from tests.support import clients
+from tests.support import clients, passwords
 from tests.support import daemon as daemon_support
+from tests.support.login_browser import Browser
 
 pytestmark = pytest.mark.nginx
 
@@ -100,3 +101,49 @@ def test_from_a_damaged_file_to_the_last_token(daemon: Run) -> None:
     assert not any(one in everything for one in secrets)
     written = (folder / "tokens.json", folder / "sessions.json", pathlib.Path(daemon.state, "logs/audit.log"))
     assert {path.stat().st_mode & 0o77 for path in written} == {0}
+
+
+def test_a_user_of_the_sign_in_has_a_role_until_the_owner_ends_it(daemon: Run) -> None:
+    daemon.write("""
+        login: {host: auth.test}
+        dashboard: {host: gate.test, look: ["@family"], own: [ann]}
+        sites: {a.test: {access: {login: true}, routes: {/: {redirect: https://b.test/}}}}
+    """)
+    for name, *more in (("ann",), ("bob", "--group", "family"), ("eve",)):
+        passwords.run_with(daemon, "pw", "users", "add", name, *more).check_returncode()
+    daemon.up("https://auth.test/")
+    assert show(daemon, "dashboard")["url"].startswith("https://gate.test")
+    browsers = {name: Browser(daemon.gate) for name in ("ann", "bob", "eve")}
+    for name, browser in browsers.items():
+        found = browser.sign_in("https://gate.test/sign-in/account", name, "pw")
+        assert found.status_code == (403 if name == "eve" else 200), (name, browser.seen)
+    people = {name: browser.send("https://gate.test/settings/people") for name, browser in browsers.items()}
+    assert [one.status_code for one in people.values()] == [200, 403, 303]
+    assert "bob" in people["ann"].text
+    assert browsers["bob"].send("https://gate.test/settings/audit").status_code == 200
+    # The cookie of a site is none of the dashboard's, nor the dashboard's one of a site.
+    stolen = Browser(daemon.gate)
+    stolen.jar["a.test"] = stolen.jar["gate.test"] = browsers["eve"].jar["auth.test"]
+    assert stolen.send("https://gate.test/settings/audit").status_code == 303
+    stolen.jar["gate.test"] = {}
+    stolen.jar["a.test"] = browsers["ann"].jar["gate.test"]
+    assert stolen.send("https://a.test/").headers["location"].startswith("/.daemun/login/start")
+    # A form of another page changes nothing, whoever is signed in.
+    form = {"name": "bob"}
+    foreign = browsers["ann"].send(
+        "https://gate.test/settings/people/remove", "POST", data=form, Origin="https://evil.test"
+    )
+    assert foreign.status_code == 403
+    switched = browsers["ann"].send(
+        "https://gate.test/settings/people/edit/switch", "POST", data={"name": "bob", "what": "disable"}
+    )
+    assert switched.status_code == 303
+    daemon.wait(
+        lambda: browsers["bob"].send("https://gate.test/settings/audit").status_code == 303, "the user is kept out"
+    )
+    (noted,) = [one for one in show(daemon, "audit")["entries"] if one["target"] == "bob"]
+    assert (noted["who"], noted["how"], noted["role"]) == ("ann", "login", "own")
+    assert (noted["before"], noted["after"]) == ("state: active", "state: disabled")
+    ended = show(daemon, "sessions", "end", "--user", "ann")["ended"]
+    daemon.wait(lambda: browsers["ann"].send("https://gate.test/settings/people").status_code == 303, "it is over")
+    assert ended == 1

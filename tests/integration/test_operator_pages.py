@@ -14,7 +14,7 @@ from daemun.core.access.dashboard_roles import DashboardRights, Role
 from daemun.dashboard.pages import people_pages
 from daemun.operators.operators import Operators
 from daemun.store import memory_store
-from daemun.web import operator_endpoints, people_endpoints
+from daemun.web import endpoint, operator_endpoints, people_endpoints, sign_in_endpoints
 from daemun.wiring import people
 from daemun.wiring.offline import offline_users
 from tests.support import clock, page_house
@@ -62,7 +62,16 @@ class House:
             (
                 *operator_endpoints.endpoints(self.operators),
                 *people_endpoints.endpoints(users, self.sessions, self.operators),
+                *(one for one in self._list_ways_in() if one.path != "/me"),
             )
+        )
+
+    def _list_ways_in(self) -> tuple[endpoint.ApiEndpoint, ...]:
+        async def summarise() -> typing.Never:
+            raise NotImplementedError
+
+        return sign_in_endpoints.endpoints(
+            self.operators, version="1.2.3", has_login=lambda: False, summarise=summarise
         )
 
     async def _find(self, _: str, __: str) -> operator_port.SignedInUser | None:
@@ -168,6 +177,28 @@ async def test_a_wrong_token_says_why_and_keeps_what_was_typed(house: House) -> 
         assert answer.status_code == 422 and words in answer.text
         assert all(f'value="{form[name]}"' in answer.text for name in ("name", "networks") if form.get(name))
     assert await house.operators.list_tokens() == ()
+
+
+async def test_a_link_is_used_up_by_the_button_and_the_session_before_it_ends(house: House) -> None:
+    link = await house.operators.make_link("root")
+    for method, path in (("GET", "/enter"), ("HEAD", "/enter"), ("GET", f"/enter?link={link.secret}")):
+        answer = await house.pages.request(method, path, role="")
+        assert answer.status_code < 500 and "set-cookie" not in answer.headers
+    first = await house.pages.request("POST", "/enter", {"link": link.secret}, role="")
+    cookie = first.headers["set-cookie"]
+    assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; ")) and "samesite=lax" in cookie.lower()
+    again = await house.pages.request("POST", "/enter", {"link": link.secret}, role="")
+    assert again.status_code == 401 and "set-cookie" not in again.headers
+    session = cookie.partition("=")[2].partition(";")[0]
+    link = await house.operators.make_link("root")
+    second = await house.pages.request("POST", "/enter", {"link": f"https://x/enter#{link.secret}"}, role=session)
+    assert second.status_code == 303 and session not in second.headers["set-cookie"]
+    assert len(await house.operators.list_sessions()) == 1
+    # Where it leads to is a page of this host, whatever a link names.
+    for there in ("https://evil.test/", "//evil.test", "/\\evil.test", "javascript:alert(1)"):
+        link = await house.operators.make_link("root")
+        answer = await house.pages.request("POST", "/enter", {"link": link.secret, "next": there}, role="")
+        assert answer.headers["location"] == "/"
 
 
 async def test_sessions_are_ended(house: House) -> None:

@@ -31,7 +31,8 @@ async def show(one: visit.Visit) -> responses.Response:
 async def enter(one: visit.Visit) -> responses.Response:
     there = form_body.local_path(await one.field("next") or "/")
     try:
-        found = await one.send("POST", "sign-in", body={"link": (await one.field("link")).strip()[:_LONGEST_LINK]})
+        link = (await one.field("link")).strip()[:_LONGEST_LINK]
+        found = await one.send("POST", "sign-in", body={"link": link, "former": one.credentials.session})
     except api_client.ApiError as error:
         if error.status not in {401, 429}:
             raise
