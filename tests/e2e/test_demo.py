@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -137,6 +138,14 @@ def test_page_is_served_over_https_that_the_local_ca_vouches_for(demo: Demo) -> 
     assert page.status_code == 200
     assert "<title>Gate chat" in page.text
     assert clients.get(demo.gate, f"https://{HOST}:{demo.gate.https}/chat.js").status_code == 200
+    link = re.search(rf"https://(daemun\.localhost):{demo.gate.https}/enter#(\S+)", demo.output)
+    assert link is not None, demo.output
+    base = f"https://{link[1]}:{demo.gate.https}"
+    with clients.client(demo.gate) as client:
+        entered = client.post(f"{base}/enter", data={"link": link[2]}, headers={"Origin": base})
+        assert entered.status_code == 303, entered.text
+        kept = {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
+        assert HOST in client.get(f"{base}/sites", headers=kept).text
     moved = clients.get(demo.gate, f"http://{HOST}:{demo.gate.http}/")
     assert (moved.status_code, moved.headers["Location"]) == (301, f"https://{HOST}:{demo.gate.https}/")
 

@@ -30,13 +30,16 @@ ANSWER_S = 5.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """A demo that is live. http: redirects to `page`. trust: the command that makes this machine trust its CA."""
+    """A demo that is live. http: redirects to `page`. dashboard: the command that prints a link into it. trust: the
+    command that makes this machine trust its CA."""
 
     page: str
     http: str
     websocket: str
+    dashboard: str
     trust: str
     config: str
+    state: str
 
 
 def run(
@@ -97,25 +100,39 @@ sites:
 
 
 def _live(*, http_port: int, https_port: int, config: pathlib.Path, state: pathlib.Path) -> Live:
-    daemun = pathlib.Path(sys.executable).with_name("daemun")
+    rights = [] if os.geteuid() == 0 else ["sudo"]
+    daemun, where = str(pathlib.Path(sys.executable).with_name("daemun")), ["--state", str(state)]
     return Live(
         page=f"https://{HOST}:{https_port}/",
         http=f"http://{HOST}:{http_port}/",
         websocket=f"wss://{HOST}:{https_port}/websocket/",
-        trust=shlex.join([*([] if os.geteuid() == 0 else ["sudo"]), str(daemun), "--state", str(state), "trust"]),
+        dashboard=shlex.join([daemun, *where, "-c", str(config), "dashboard"]),
+        trust=shlex.join([*rights, daemun, *where, "trust"]),
         config=str(config),
+        state=str(state),
     )
 
 
-def welcome(live: Live) -> str:
-    """What the demo prints once it is live."""
+def welcome(live: Live, link: str | None) -> str:
+    """What the demo prints once it is live. link: into the dashboard; None: none could be made."""
+    shown = (
+        ""
+        if link is None
+        else f"""
+What passes through, and why, is on the dashboard; this link lets one browser in, within ten minutes:
+
+    {link}
+
+Another one: {live.dashboard}
+"""
+    )
     return f"""
 The chat is live:
 
     {live.page}
     {live.http}            (redirects to https)
     {live.websocket}
-
+{shown}
 Its certificate comes from a CA of this machine alone, so a browser warns. To trust it, once:
 
     {live.trust}

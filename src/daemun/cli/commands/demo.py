@@ -1,11 +1,14 @@
 """`daemun demo`."""
 
+import contextlib
 import dataclasses
+import pathlib
 import typing
 
 import typer
 
-from daemun.cli import common_options, json_answer
+from daemun import errors
+from daemun.cli import common_options, control_client, json_answer
 
 
 def demo(  # noqa: PLR0917 - Typer's
@@ -25,10 +28,15 @@ def demo(  # noqa: PLR0917 - Typer's
     chosen = common_options.combine(context, config=None, state=state, nginx=nginx)
 
     def announce(live: chat.Live) -> None:
+        config, place = pathlib.Path(live.config), pathlib.Path(live.state)
+        found = common_options.resolve(context, config=config, state=place, nginx=None)
+        link: str | None = None
+        with contextlib.suppress(errors.DaemunError):  # the chat is there without it
+            link = control_client.ControlClient(found).make_dashboard_link()["url"]
         if as_json:
-            json_answer.print_json(dataclasses.asdict(live), is_line=True)
+            json_answer.print_json({**dataclasses.asdict(live), "dashboard_link": link}, is_line=True)
         else:
-            print(chat.welcome(live), flush=True)
+            print(chat.welcome(live, link), flush=True)
 
     code = chat.run(http_port=http, https_port=https, state=chosen.state, nginx=chosen.nginx, announce=announce)
     raise typer.Exit(code)
