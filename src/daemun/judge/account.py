@@ -184,7 +184,7 @@ class UserAccount:
             return _GONE
         after = dataclasses.replace(visit.user, **values)  # type: ignore[arg-type]
         try:
-            is_done = await self._known.change(visit.user, after, kept=visit.key, also=also)
+            is_done = await self._known.change(visit.user, after, kept_session=visit.key, also=also)
         except saved_sessions.NotSavedError:
             return AccountOutcome(result=AccountResult.UNSAVED)
         return _DONE if is_done else _GONE

@@ -54,7 +54,7 @@ class Invitations:
             return account.AccountOutcome(result=account.AccountResult.GONE)
         after = dataclasses.replace(user, hashed=hashed, stamp=account.draw_stamp(), invitation=None)
         try:
-            is_done = await self._known.change(user, after, kept="")
+            is_done = await self._known.change(user, after, kept_session="")
         except saved_sessions.NotSavedError:
             return account.AccountOutcome(result=account.AccountResult.UNSAVED)
         return account.AccountOutcome(result=account.AccountResult.DONE if is_done else account.AccountResult.GONE)

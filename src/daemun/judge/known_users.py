@@ -83,14 +83,14 @@ class KnownUsers:
         return session.identity is not None and self._stamps.get(session.identity.provider) == session.stamp
 
     async def change(
-        self, before: login_users.User, after: login_users.User, *, kept: str, also: Alter = lambda _: None
+        self, before: login_users.User, after: login_users.User, *, kept_session: str, also: Alter = lambda _: None
     ) -> bool:
-        """Change an account, and all that `also` does, or nothing. kept: the key of the session that goes on. Returns:
-        False: the account is another meanwhile. Raises: saved_sessions.NotSavedError."""
+        """Change an account, and all that `also` does, or nothing. kept_session: the key of the session that goes
+        on. Returns: False: the account is another meanwhile. Raises: saved_sessions.NotSavedError."""
         after = dataclasses.replace(after, revision=before.revision + 1)
 
         def alter(book: session_book.SessionBook) -> None:
-            book.change_user(before, after, kept=kept)
+            book.change_user(before, after, kept_session=kept_session)
             also(book)
 
         return await self._sessions.commit(alter, is_due=lambda: self._has(before))

@@ -191,7 +191,7 @@ class SessionBook:
 
     # --- what users change of their accounts -------------------------------------------------------------------
 
-    def change_user(self, before: login_users.User, after: login_users.User, *, kept: str) -> None:
+    def change_user(self, before: login_users.User, after: login_users.User, *, kept_session: str) -> None:
         """after: with the next revision; another stamp ends all sessions of the user but one. kept: its key."""
         name = before.name
         self.changes = {**self.changes, name: login_changes.follow(self.changes.get(name), before, after)}
@@ -200,7 +200,7 @@ class SessionBook:
             return
         ours = [key for key, one in self._sessions.items() if one.user == name]
         for key in ours:
-            if key != kept:
+            if key != kept_session:
                 self._remove(key)
             else:
                 self._sessions[key].stamp = after.stamp

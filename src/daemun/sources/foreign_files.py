@@ -9,7 +9,7 @@ import re
 
 from daemun.core import short_texts
 from daemun.core.texts import rules, spellings
-from daemun.sources import yaml_meant, yaml_top, yaml_words
+from daemun.sources import yaml_suggestions, yaml_top, yaml_words
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ def _find_beginning(kind: _Kind, text: str) -> str:
     server = short_texts.find_meant(target) if target else None
     if not hosts or server is None:
         return yaml_words.MINIMAL_FILE
-    return f"`{yaml_meant.write_flow({'sites': {hosts[0]: server}})}`, and so on for the others"
+    return f"`{yaml_suggestions.write_flow({'sites': {hosts[0]: server}})}`, and so on for the others"
 
 
 def _find(pattern: re.Pattern[str] | None, text: str) -> str | None:

@@ -16,10 +16,10 @@ from daemun.sources import (
     yaml_defaults,
     yaml_entry,
     yaml_include,
-    yaml_meant,
     yaml_positions,
     yaml_route,
     yaml_site,
+    yaml_suggestions,
     yaml_top,
     yaml_words,
 )
@@ -150,20 +150,20 @@ def _fault(
         key = str(detail["loc"][-1])
         home = _home_of(key, owner, detail["input"])
         if owner is yaml_site.SITE and key in {action.value for action in option.RouteAction}:
-            route = yaml_meant.suggest_action(key, detail["input"], document.get(at))
+            route = yaml_suggestions.suggest_action(key, detail["input"], document.get(at))
             home = f"{_OF_A_ROUTE}; write `{route}`" if route is not None else home
         elif owner is yaml_site.SITE and key in yaml_route.ROUTE.model_fields:
-            both = yaml_meant.suggest_beside_php(key, detail["input"], document.get(at))
+            both = yaml_suggestions.suggest_beside_php(key, detail["input"], document.get(at))
             home = f"{_OF_A_ROUTE}; write `{both}` in place of `php`" if both is not None else home
         elif key == login_option.OPTION.name and owner in {yaml_site.SITE, yaml_route.ROUTE}:
-            rule = yaml_meant.suggest_login(detail["input"], document.get(path[:-1]))
+            rule = yaml_suggestions.suggest_login(detail["input"], document.get(path[:-1]))
             home = f"is a condition of `access`; write `access: {rule}`" if rule is not None else home
         if owner is yaml_route.ROUTE and key in forms.keys(respond_form.RespondMap) and len(detail["loc"]) == 1:
-            answer = yaml_meant.suggest_response(document.get(at))
+            answer = yaml_suggestions.suggest_response(document.get(at))
             home = f"{_OF_AN_ANSWER}; write `{answer}`" if answer is not None else home
         is_in_list = bool(at) and isinstance(at[-1], int)
         if is_in_list and owner is yaml_route.ROUTE and key in forms.keys(when_option.When):
-            condition = yaml_meant.suggest_condition(key, detail["input"])
+            condition = yaml_suggestions.suggest_condition(key, detail["input"])
             home = f"is a condition; write `{condition}`" if condition is not None else home
         message = yaml_words.unknown_key(key, _keys(owner), elsewhere=home, of_other_tools=owner in _OF_OTHER_TOOLS)
         if owner is yaml_site.SITE and home is None and _may_be_path(key, detail["input"]):
@@ -177,7 +177,7 @@ def _fault(
     )
     error = detail.get("ctx", {}).get("error")
     if isinstance(error, short_texts.NotOneServerError):
-        cure = yaml_meant.suggest_instead(error.entry, path, document.find(at))
+        cure = yaml_suggestions.suggest_instead(error.entry, path, document.find(at))
         message = f"{yaml_words.label(path)}: {error.cause}: {cure}"
     elif (group := _find_group_cause(path, detail)) is not None:
         message = f"{yaml_words.label(path)}: {group}"
@@ -206,14 +206,14 @@ def _suggest(kind: _Map, detail: typing.Any) -> str | None:
     """What a list, or a status, was meant to be where a map is expected."""
     found, loc = detail["input"], detail["loc"]
     if kind in {yaml_site.SITE, yaml_route.ROUTE} and loc == () and isinstance(found, int):
-        return yaml_meant.suggest_answer(found, is_site=kind is yaml_site.SITE)
+        return yaml_suggestions.suggest_answer(found, is_site=kind is yaml_site.SITE)
     if not isinstance(found, list):
         return None
     if kind is yaml_site.SITE and loc == ():
-        return yaml_meant.suggest_site(found)
+        return yaml_suggestions.suggest_site(found)
     if kind is yaml_site.SITE and loc == ("routes",):
-        return yaml_meant.suggest_routes(found)
-    return yaml_meant.suggest_route(found) if kind is yaml_route.ROUTE and loc == () else None
+        return yaml_suggestions.suggest_routes(found)
+    return yaml_suggestions.suggest_route(found) if kind is yaml_route.ROUTE and loc == () else None
 
 
 def _keys(kind: _Map) -> collections.abc.Mapping[str, object]:

@@ -27,10 +27,10 @@ from daemun.sources import (
     yaml_entry,
     yaml_globals,
     yaml_include,
-    yaml_meant,
     yaml_positions,
     yaml_route,
     yaml_site,
+    yaml_suggestions,
     yaml_words,
 )
 
@@ -116,7 +116,7 @@ class Translation(yaml_context.Context):
             mark = self._key_mark((stray[0],))
         if "sites" in raw:
             cure = yaml_words.hint_at_colon(found) or "; none at all is `sites: {}`"
-            if yaml_meant.is_map_behind_dashes(found):
+            if yaml_suggestions.is_map_behind_dashes(found):
                 cure = '; leave out the "-" before each host'
             message = f"sites: expected a map of host names, found {words.describe(found)}{cure}"
         self.report(yaml_positions.YamlFault(message=message, mark=mark, path=("sites",)))

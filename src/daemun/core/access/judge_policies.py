@@ -142,22 +142,22 @@ def find_named(files: collections.abc.Mapping[str, bytes]) -> frozenset[tuple[st
 
 def choose(
     wanted: collections.abc.Iterable[Known],
-    kept: collections.abc.Iterable[Known],
+    earlier: collections.abc.Iterable[Known],
     named: collections.abc.Container[tuple[str, str]],
 ) -> tuple[Known, ...]:
     """What the judge is to know: all that is wanted, and before them those of before that nginx's files still name, as
     the files of a site that is kept at its last good version do."""
     current = {(one.name, one.digest): one for one in wanted}
-    before = {key: one for one in kept if (key := (one.name, one.digest)) in named and key not in current}
+    before = {key: one for one in earlier if (key := (one.name, one.digest)) in named and key not in current}
     return tuple(found[key] for found in (before, current) for key in sorted(found))
 
 
-def restrict(kept: Known, current: Known) -> Known:
+def restrict(earlier: Known, current: Known) -> Known:
     """What holds for files that name an older policy of a place: whom that one lets in and the current one, too, with
     today's password. Neither one who was removed since, nor one who was added for what is not served yet."""
-    if isinstance(kept, LoginPolicy) and isinstance(current, LoginPolicy):
-        return dataclasses.replace(kept, also=None if kept == current else current)
-    if not isinstance(kept, Policy) or not isinstance(current, Policy):
-        return kept
-    known = {user for user, _ in kept.users}
-    return dataclasses.replace(kept, users=tuple(one for one in current.users if one[0] in known))
+    if isinstance(earlier, LoginPolicy) and isinstance(current, LoginPolicy):
+        return dataclasses.replace(earlier, also=None if earlier == current else current)
+    if not isinstance(earlier, Policy) or not isinstance(current, Policy):
+        return earlier
+    known = {user for user, _ in earlier.users}
+    return dataclasses.replace(earlier, users=tuple(one for one in current.users if one[0] in known))

@@ -37,13 +37,13 @@ def find_owned(settings: model.Globals) -> frozenset[str]:
 def servers(
     desired: model.Desired,
     env: render_environment.Environment,
-    kept: server_blocks.ListenerLines = (),
+    earlier: server_blocks.ListenerLines = (),
     *,
     only: frozenset[str] | None = None,
 ) -> tuple[directive.Node, ...]:
     """The default server of each kind of port, and for HTTPS one that refuses unknown names; none where an owner's is.
 
-    kept: where sites of an earlier generation still listen. only: at these addresses alone. Raises: RenderError.
+    earlier: where sites of an earlier generation still listen. only: at these addresses alone. Raises: RenderError.
     """
     try:
         answer = server_blocks.anything(_answer(desired.globals.default))
@@ -51,7 +51,7 @@ def servers(
         raise RenderError(
             f"cannot render default{site_scope.place(desired.globals.default.origin)}: {error}"
         ) from error
-    listen = _ours(server_blocks.default_lines(desired, env, kept, https=False), desired.globals, only)
+    listen = _ours(server_blocks.default_lines(desired, env, earlier, https=False), desired.globals, only)
     page = (
         *header_directives.default_lines(desired.globals),
         *_page(desired.globals.default),
@@ -59,7 +59,7 @@ def servers(
     )
     inside = (*server_blocks.challenge_of_unknown(env, desired.globals), *page, answer)
     plain = (directive.Comment("Plain HTTP for unknown names."), _server(listen, "_", inside)) if listen else ()
-    return (*plain, *_https(desired, env, inside, kept, only))
+    return (*plain, *_https(desired, env, inside, earlier, only))
 
 
 def _ours(
@@ -93,10 +93,10 @@ def _https(
     desired: model.Desired,
     env: render_environment.Environment,
     answer: tuple[directive.Node, ...],
-    kept: server_blocks.ListenerLines,
+    earlier: server_blocks.ListenerLines,
     only: frozenset[str] | None,
 ) -> tuple[directive.Node, ...]:
-    everywhere = server_blocks.default_lines(desired, env, kept, https=True)
+    everywhere = server_blocks.default_lines(desired, env, earlier, https=True)
     listen = _ours(everywhere, desired.globals, only)
     if not listen:
         return ()
@@ -121,7 +121,7 @@ def _https(
         nodes.append(directive.Comment(f"Handshakes for unknown names {what}. Regular expressions are tried last."))
         nodes.append(
             _server(
-                _again(desired, listen, is_common=listen == everywhere and not kept),
+                _again(desired, listen, is_common=listen == everywhere and not earlier),
                 "~.",
                 (*_unknown(desired), *answer),
             )

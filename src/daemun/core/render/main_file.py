@@ -67,11 +67,11 @@ _TEMP = {
 def nodes(
     desired: model.Desired,
     env: render_environment.Environment,
-    kept: server_blocks.ListenerLines = (),
+    earlier: server_blocks.ListenerLines = (),
     *,
     has_shared: bool = False,
 ) -> tuple[directive.Node, ...]:
-    """kept: where sites of an earlier generation still listen. has_shared: whether any sites share their blocks.
+    """earlier: where sites of an earlier generation still listen. has_shared: whether any sites share their blocks.
 
     Raises: RenderError.
     """
@@ -79,7 +79,7 @@ def nodes(
     ours = _http(desired, env, has_shared=has_shared)
     http = (
         *site_scope.yielding(ours, desired.globals.snippet),
-        *_includes(desired, env, kept, has_shared=has_shared),
+        *_includes(desired, env, earlier, has_shared=has_shared),
     )
     account = tuple(name for name in (env.user, env.group) if name is not None) if env.user is not None else ()
     return (
@@ -297,13 +297,17 @@ def _trailers(env: render_environment.Environment) -> tuple[directive.Directive,
 
 
 def _includes(
-    desired: model.Desired, env: render_environment.Environment, kept: server_blocks.ListenerLines, *, has_shared: bool
+    desired: model.Desired,
+    env: render_environment.Environment,
+    earlier: server_blocks.ListenerLines,
+    *,
+    has_shared: bool,
 ) -> tuple[directive.Node, ...]:
     return (
         arguments.line("include", "generation.conf"),
         arguments.line("include", "sites/*.conf"),
         *((arguments.line("include", shared_sites.MAIN),) if has_shared else ()),
-        *default_server.servers(desired, env, kept),
+        *default_server.servers(desired, env, earlier),
         *_local_dashboard(desired, env),
     )
 

@@ -167,15 +167,15 @@ def render_main(
     env: render_environment.Environment,
     *,
     denied: frozenset[str],
-    kept: server_blocks.ListenerLines,
+    earlier: server_blocks.ListenerLines,
     has_shared: bool = False,
 ) -> bytes:
     """Render nginx.conf for a tree in which files of an earlier generation stand in for sites.
 
-    denied: addresses that nginx cannot listen on. kept: where else the default servers listen, for those sites.
+    denied: addresses that nginx cannot listen on. earlier: where else the default servers listen, for those sites.
     has_shared: whether sites of the tree share their blocks. Raises: RenderError.
     """
-    nodes = traffic_log.beside_logs(main_file.nodes(desired, env, kept, has_shared=has_shared), desired.globals, env)
+    nodes = traffic_log.beside_logs(main_file.nodes(desired, env, earlier, has_shared=has_shared), desired.globals, env)
     return serialise.serialise(without_listeners.without(nodes, denied))
 
 

@@ -200,7 +200,7 @@ def _of_gate(
 
 
 def default_lines(
-    desired: model.Desired, env: render_environment.Environment, kept: ListenerLines = (), *, https: bool
+    desired: model.Desired, env: render_environment.Environment, earlier: ListenerLines = (), *, https: bool
 ) -> tuple[directive.Directive, ...]:
     """Where the server for unknown names listens: everywhere that any site does, also one of an earlier generation.
 
@@ -215,6 +215,6 @@ def default_lines(
     places = tuple(place for port in own for place in own_addresses(addresses, port))
     lines = tuple(dict.fromkeys((*ours, *listen_lines(places, *options, ipv6=env.ipv6))))
     taken = {line.args[0].value for line in lines}
-    more = [words for words in kept if ("ssl" in words) == https and words[0] not in taken and "quic" not in words]
+    more = [words for words in earlier if ("ssl" in words) == https and words[0] not in taken and "quic" not in words]
     datagrams = _datagrams(settings, env, is_default=True) if https else ()
     return (*lines, *(arguments.line("listen", *words) for words in more), *datagrams)

@@ -105,7 +105,7 @@ def render_main(
     """
     old = {item.refused.path: item.content for item in used if item.refused.stand_in is StandIn.LAST_GOOD}
     theirs = {address for content in old.values() for address in listeners.addresses(content)}
-    kept = tuple(
+    earlier = tuple(
         (line.written, *line.options)
         for line in dict.fromkeys(listeners.read(running.get("nginx.conf", b"")))
         if "default_server" in line.options and not theirs.isdisjoint(line.addresses)
@@ -115,7 +115,7 @@ def render_main(
         for site in desired.sites
     )
     return render_tree.render_main(
-        dataclasses.replace(desired, sites=sites), env, denied=denied, kept=kept, has_shared=has_shared
+        dataclasses.replace(desired, sites=sites), env, denied=denied, earlier=earlier, has_shared=has_shared
     )
 
 
