@@ -29,7 +29,7 @@ sites:
   chat.test:
     routes:
       /: http://127.0.0.1:3000
-"""
+{"# More than a screen shows." + chr(10) * 60}"""
 NOW = datetime.datetime(2026, 11, 30, 9, 10, 11, tzinfo=datetime.UTC)
 _SCHEMA = pathlib.Path(__file__).parents[3] / "docs/daemun.schema.json"
 TEMPLATE = pathlib.Path(__file__).with_name("gallery.html")
