@@ -176,6 +176,26 @@ async def test_drafts_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch)
     await house.desk.edit("login:bob", [edit_endpoints._read_edit(ADD)])
     status, words = await house.client.fail("POST", "/draft/edits", {"edits": [ADD]})
     assert (status, "apply or discard" in words) == (422, True)
+    # Nobody comes back to what was forgotten, and the owner of the gate need not wait for that.
+    house.clock.advance(draft_book.FORGOTTEN)
+    await house.edit(ADD)
+    assert (await house.client.get("/draft"))["others"] == []
+    status, _ = await house.client.fail("DELETE", "/draft?of=token:ann")
+    assert status == 403
+    assert await house.send("DELETE", "/draft?of=token:ann", role="own") == {}
+    assert "new.test" not in await house.text()
+
+
+async def test_the_first_site_of_all_makes_the_file(house: House) -> None:
+    house.main.unlink()
+    house.more.unlink()
+    await house.edit(ADD)
+    review = await house.send("POST", "/draft/review")
+    assert [one["host"] for one in review["changes"]] == ["new.test"]
+    assert (await house.apply_draft())[0] == 200
+    assert "new.test" in house.main.read_text()
+    await house.send("POST", "/trial/undo")
+    assert house.main.read_text() == "sites: {}\n"
 
 
 # --- forms ---------------------------------------------------------------------------------------------------------

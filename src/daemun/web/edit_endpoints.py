@@ -18,6 +18,7 @@ _LARGEST_TEXT_BYTES = 9 << 20
 """A file may have 4 MB, and JSON needs more for some signs."""
 _LARGEST_EDITS_BYTES = 1 << 20
 _LONGEST_TRIAL_S = 1e6
+_LONGEST_OWNER = 1000
 _LONGEST_MESSAGE = 500
 _EDIT_TEXTS = ("host", "path", "target", "app", "file")
 _OF_EDIT = endpoint.Parameter(
@@ -116,7 +117,10 @@ def endpoints(
             needs=change,
             summary="Discard your draft",
             handler=handlers.discard,
-            query=(endpoint.Parameter(name="file", meaning="what it changes in this file alone"),),
+            query=(
+                endpoint.Parameter(name="file", meaning="what it changes in this file alone"),
+                endpoint.Parameter(name="of", meaning="that of another operator, as GET /draft names it; needs `own`"),
+            ),
             answer=state,
         ),
         endpoint.ApiEndpoint(
@@ -240,10 +244,12 @@ class _Handlers:
         return await _answer(found, dict)
 
     async def discard(self, call: endpoint.Call) -> Json | responses.Response:
-        call.target = "draft"
-        return await _answer(
-            self._drafts.discard(find_owner(call.operator), call.query("file") or None), draft_json.report_json
-        )
+        owner = call.query("of")[:_LONGEST_OWNER]
+        if owner and not _sees_all(call.operator):
+            raise exceptions.HTTPException(403, "this needs the role `own`: the draft is another operator's")
+        call.target = f"draft of {owner}" if owner else "draft"
+        found = self._drafts.discard(owner or find_owner(call.operator), call.query("file") or None)
+        return await _answer(found, lambda report: {} if owner else draft_json.report_json(report))
 
     async def review(self, call: endpoint.Call) -> Json | responses.Response:
         return await _answer(self._drafts.review(find_owner(call.operator)), draft_json.review_json)

@@ -113,7 +113,7 @@ async def apply(one: visit.Visit) -> responses.Response:
 
 
 async def discard(one: visit.Visit) -> responses.Response:
-    await one.send("DELETE", "draft", file=await one.field("file"))
+    await one.send("DELETE", "draft", file=await one.field("file"), of=await one.field("of"))
     return one.go_to(HOME, page_frame.Message(tone=page_frame.Tone.DONE, text=one.text("draft.discarded")))
 
 

@@ -3,6 +3,7 @@ daemun's account alone. Blocking.
 """
 
 import contextlib
+import datetime
 import hashlib
 
 from daemun.control import damaged_keys, ports
@@ -11,6 +12,7 @@ from daemun.sources.drafts import draft
 
 PREFIX = "drafts"
 MOST_DRAFTS = 50
+FORGOTTEN = datetime.timedelta(days=30)
 _FOLLOWS = "that draft is lost; delete the file"
 
 
@@ -37,11 +39,20 @@ class DraftBook:
         if len(one.files) > draft.MOST_FILES:
             raise ConfigError(f"cannot keep the draft: it changes more than {draft.MOST_FILES} files; apply it first")
         key = _key(one.operator)
-        if len(keys := self._store.list(PREFIX)) >= MOST_DRAFTS and key not in keys:
+        if len(keys := self._store.list(PREFIX)) >= MOST_DRAFTS and key not in keys and not self._drop_forgotten(one):
             raise ConfigError(
-                f"cannot keep the draft: {MOST_DRAFTS} operators have one already; let somebody apply or discard one"
+                f"cannot keep the draft: {MOST_DRAFTS} operators have one already; let somebody apply or "
+                "discard one, which the role `own` can do for others"
             )
         self._store.write(key, draft.encode(one))
+
+    def _drop_forgotten(self, new: draft.Draft) -> bool:
+        """Delete the draft that nobody changed for longest, where that is long ago: its operator may be gone."""
+        oldest = next(reversed(self.list_all()), None)
+        if oldest is None or new.changed_at - oldest.changed_at < FORGOTTEN:
+            return False
+        self.delete(oldest.operator)
+        return True
 
     def delete(self, operator: str) -> None:
         """Nothing happens where there is none."""

@@ -37,6 +37,7 @@ SHORTEST_S, LONGEST_S = 5.0, 86400.0
 UNDONE = ".undone"
 """How the copy of a file ends that the history cannot give back."""
 _RETRY_S = 15.0
+_NO_SITES = b"sites: {}\n"
 _LONGEST_AT_START_S = 1.0
 """How long a start waits for a command that edits the files; then the task goes back."""
 _FOLLOWS = "a configuration that was on trial stays as it is; delete the file"
@@ -203,7 +204,8 @@ class TrialKeeper:
 
     def _write_down_present(self, until: datetime.datetime) -> Trial:
         newest = next(iter(self._book.newest()), None)
-        files = yaml_holder.read_all(self._main)
+        # Without a file the daemon would go on with what it read of it last.
+        files = yaml_holder.read_all(self._main) or {self._main.name: _NO_SITES}
         trial = Trial(number=0 if newest is None else newest.number, until=until, files=files)
         self._store.write(KEY, _encode(trial))
         return trial
