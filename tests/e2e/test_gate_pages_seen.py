@@ -1,4 +1,4 @@
-"""The pages of history, certificates, containers and bans in a real browser: nothing is cut, covered or unusable."""
+"""The pages of history, certificates and settings in a real browser: nothing is cut, covered or unusable."""
 
 import base64
 import collections.abc
@@ -13,7 +13,7 @@ from daemun.core import model
 from daemun.core.access import banned_networks
 from daemun.core.plan import change_plan, hand_edits
 from daemun.web import ban_endpoints, certificate_endpoints, container_endpoints
-from tests.support import browser, fake_gate, history_house, page_house, page_looks
+from tests.support import browser, fake_gate, history_house, page_house, page_looks, settings_house
 
 pytestmark = pytest.mark.browser
 
@@ -24,13 +24,18 @@ ALL_PATHS = (
     "/settings/containers",
     "/settings/bans",
     "/settings/bans/attacks",
+    "/settings/uptime?days=90",
+    "/settings/uptime/bad.test",
+    "/settings/status-page",
+    "/settings/machine?look=1",
+    "/settings/alerts",
     "/changes/history",
     "/changes/history/2",
     "/changes/compare?from=1&to=3",
     "/changes/compare?from=1&to=2&of=nginx",
     "/changes/drift",
 )
-PATHS = [path for path in ALL_PATHS if not path.endswith(("nginx", "attacks", "/2"))]
+PATHS = [path for path in ALL_PATHS if not path.endswith(("nginx", "attacks", "/2", "status-page"))]
 """Others have the same parts."""
 LONG = "a-very-long-name-of-a-site-that-somebody-chose.internal.example.com"
 
@@ -95,9 +100,13 @@ async def house(tmp_path: pathlib.Path) -> history_house.HistoryHouse:
 
 
 @pytest.fixture
-def address(house: history_house.HistoryHouse) -> collections.abc.Iterator[str]:
+def address(house: history_house.HistoryHouse, tmp_path: pathlib.Path) -> collections.abc.Iterator[str]:
     modules = (certificate_endpoints, container_endpoints, ban_endpoints)
-    pages = page_house.PageHouse([*house.endpoints(), *(one for module in modules for one in module.endpoints(house))])
+    (tmp_path / "gate").mkdir()
+    of_settings = settings_house.make(tmp_path / "gate")
+    of_settings.fill()
+    every = [*house.endpoints(), *of_settings.endpoints()]
+    pages = page_house.PageHouse([*every, *(one for module in modules for one in module.endpoints(house))])
     with page_looks.serving(page_house.signed_in(pages)) as found:
         yield found
 

@@ -5,9 +5,10 @@ import datetime
 import pathlib
 
 from daemun.control import machine_port
-from daemun.core import layout
-from daemun.core.alerts import alert_report, gate_concerns
+from daemun.core import layout, model
+from daemun.core.alerts import alert_ledger, alert_report, gate_concerns
 from daemun.core.nginx_builds import nginx_weaknesses
+from daemun.core.options import status_page_option
 from daemun.core.uptime import site_condition, status_report, watch_account
 from daemun.core.uptime.site_condition import Condition
 from daemun.uptime import uptime_store
@@ -57,6 +58,41 @@ class SettingsHouse:
             *machine_endpoints.endpoints(self.gate, Machine()),
             *alert_endpoints.endpoints(self.gate, lambda: self.report),
         ]
+
+    def fill(self) -> None:
+        """With something of everything."""
+        self.watch(good=0.0, bad=360.0, **{"a-long-name-of-a-site.that-somebody-chose.internal": 1800.0})
+        at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=5)
+        alert = alert_ledger.Alert(
+            danger=alert_ledger.Danger.UNSERVED,
+            name="bad.test",
+            host="bad.test",
+            names=(),
+            raised_at=at,
+            cause="10.0.0.7:8080 refuses connections",
+            cure="start its server, or correct the target in daemun.yaml",
+        )
+        sent = alert_ledger.SentMessage(target="k", event=alert_ledger.AlertEvent.UNSERVED, at=at)
+        targets = (
+            alert_report.TargetReport(name="ntfy at ntfy.sh", sent=(sent,)),
+            alert_report.TargetReport(
+                name="mail to ann@example.com", error="it timed out", failures=3, next_attempt=at
+            ),
+        )
+        self.report = alert_report.AlertReport(
+            targets=targets,
+            dangers=(alert_report.DangerReport(alert=alert, told=("ntfy at ntfy.sh",)),),
+            wanted=frozenset({alert_ledger.Danger.UNSERVED}),
+        )
+        entry = status_page_option.ShownEntry(
+            title="Inside", sites=(status_page_option.ShownSite(host="bad.test", name="Chat"),)
+        )
+        page = status_page_option.StatusPage(host="status.example.com", sites=(entry,), notice="Sunday")
+        self.page = status_report.PageState(page=page, made_at=at)
+        self.gate.findings = (
+            model.Finding(topic="dns", weight=model.Weight.BLOCKS, message="it leads elsewhere", cure="correct it"),
+            model.Finding(topic="clock", weight=model.Weight.GOOD, message="the clock is right"),
+        )
 
     def clear(self) -> None:
         """Nothing is known any more."""

@@ -113,6 +113,11 @@ class Prober:
             return None
         return self.site_judge.find_troubles(sites, certificates)
 
+    @property
+    def is_trying(self) -> bool:
+        """Whether servers are being tried, or are about to."""
+        return self._servers.is_trying
+
     def looks_since_s(self) -> float:
         """How long ago the first look at the last site began; -1: it has not."""
         return -1.0 if self._all_begun_s is None else asyncio.get_running_loop().time() - self._all_begun_s

@@ -100,6 +100,10 @@ class ServerTurns:
         """Those of `add` that were not begun yet."""
         return self._waiting.keys()
 
+    @property
+    def is_trying(self) -> bool:
+        return bool(self._waiting or self._under_way)
+
     def add(self, keys: collections.abc.Iterable[observations.Key]) -> None:
         """Try these soon."""
         self._waiting |= dict.fromkeys(keys)

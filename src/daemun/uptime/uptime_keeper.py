@@ -133,8 +133,9 @@ class UptimeKeeper:
         is_changed = _essence(seen) != _essence(self._seen)
         self._seen, self._looked_s = seen, now_s
         if is_changed or self._is_unstored(now_s):
+            was_watching = self.is_watching
             await asyncio.to_thread(self._save, now)
-            if is_changed:
+            if is_changed or self.is_watching is not was_watching:
                 self._changed()
 
     def _is_unstored(self, now_s: float) -> bool:

@@ -12,8 +12,9 @@ from daemun.traffic import traffic_counter
 from daemun.uptime import status_page_writer, uptime_keeper
 from daemun.wiring import clock
 
-LOOK_S = 12.0
-"""So long a look takes at most, but for servers that trickle: before that a site may be thought to be up."""
+LOOK_S, LEAST_LOOK_S = 12.0, 2.0
+"""So long a look takes at most, but for servers that trickle: before that a site may be thought to be up. Where nothing
+is under way all looks are over sooner, handshakes, too."""
 
 
 class Sites:
@@ -30,8 +31,9 @@ class Sites:
         self._certificates = certificates
 
     def find_sites(self) -> tuple[model.SiteStatus, ...] | None:
-        last = self._find_gate().last
-        return None if last is None or self._looks.looks_since_s() < LOOK_S else last.sites
+        last, since_s = self._find_gate().last, self._looks.looks_since_s()
+        is_over = since_s >= LOOK_S or (since_s >= LEAST_LOOK_S and not self._looks.is_trying)
+        return last.sites if last is not None and is_over else None
 
     def find_troubles(self) -> tuple[model.SiteStatus, ...]:
         last = self._find_gate().last
