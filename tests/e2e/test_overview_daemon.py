@@ -10,7 +10,7 @@ import pytest
 
 from bench.engine import replayed
 from daemun.errors import DaemunError
-from tests.support import bad_servers, own_certificates, ports
+from tests.support import bad_servers, dashboard_visitor, own_certificates, ports
 from tests.support.daemon import Daemon, new_daemon
 
 pytestmark = pytest.mark.nginx
@@ -64,7 +64,8 @@ def wait_row(gate: Daemon, name: str, is_so: collections.abc.Callable[[Json], bo
         found = [one for one in read(gate, "/sites")["rows"] if one["name"] == name]
         return found[0] if found and is_so(found[0]) else None
 
-    return gate.wait(look, what)
+    # Requests are stored seldom where storing takes long, as on a busy machine.
+    return gate.wait(look, what, within_s=180)
 
 
 def lamps(one: Json) -> list[str]:
@@ -149,6 +150,29 @@ def test_a_change_is_on_the_row_with_who_made_it(gate: Daemon) -> None:
     assert found["changed"]["by"].startswith("daemun add new.test")
     (first, *_) = read(gate, "")["changes"]
     assert "added new.test" in first["changes"]
+
+
+def test_pages_show_it_and_do_what_the_buttons_say(gate: Daemon) -> None:
+    wait_row(gate, "down.test", lambda one: one["state"] == "unreachable", "the dead server")
+    with dashboard_visitor.visiting(gate) as visitor:
+        visitor.enter()
+        home = visitor.page("/")
+        assert "nothing listens there" in home
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in home
+        assert "<script>alert" not in home
+        assert "down.test was tried again" in visitor.follow(visitor.post("/do/probe", {"host": "down.test"})).text
+        refused = visitor.follow(visitor.post("/do/apply", {"back": "/sites"})).text
+        assert "All of it is live" not in refused
+        assert "unknown directive" in refused
+        found = visitor.page("/sites?q=www.good")
+        assert 'href="/sites/good.test"' in found
+        assert 'href="/sites/down.test"' not in found
+        assert visitor.get("/search?q=down.test").headers["location"] == "/sites/down.test"
+        changed = visitor.follow(visitor.post("/sites/selected", {"host": "good.test", "what": "maintenance_on"})).text
+        assert "good.test" in changed
+        assert gate.get("https://good.test/").status_code == 200, "a draft changes nothing yet"
+        draft = visitor.api("/draft")["files"][0]["text"]
+        assert "maintenance: true" in draft
 
 
 def test_the_command_line_shows_what_the_page_shows(gate: Daemon) -> None:

@@ -57,4 +57,6 @@ class OverviewApi(api_client.ApiClient):
         if path == "/certificates":
             hosts = [host for host in self.certificates if dict(query or {})["q"] in host]
             return {"total": len(hosts), "rows": [{"host": host, "lamp": "good"} for host in hosts[:10]]}
+        if path == "/apply" and not self.apply["ok"]:
+            raise api_client.ApiError(422, "the daemon answered with 422", self.apply)
         return self.apply if path == "/apply" else {}

@@ -7,7 +7,7 @@ import typing
 
 from starlette import exceptions, responses, routing
 
-from daemun.dashboard import figures, form_body, list_view, page_frame, pages_app, visit
+from daemun.dashboard import api_client, figures, form_body, list_view, page_frame, pages_app, visit
 
 Json = typing.Any
 
@@ -140,8 +140,18 @@ async def do(one: visit.Visit) -> responses.Response:
         case "maintenance" if host:
             return await _edit(one, "maintenance_on", [host])
         case "apply":
-            return one.go_to(back, _applied(one, await one.send("POST", "apply")))
+            return one.go_to(back, _applied(one, await _apply(one)))
     raise exceptions.HTTPException(404, one.text("base.no_page", path=one.request.url.path))
+
+
+async def _apply(one: visit.Visit) -> Json:
+    """The report, also of what was refused. Raises: ApiError."""
+    try:
+        return await one.send("POST", "apply")
+    except api_client.ApiError as error:
+        if "ok" not in error.values:
+            raise
+        return error.values
 
 
 def _done(text: str) -> page_frame.Message:
