@@ -25,7 +25,7 @@ from daemun.errors import DaemunError
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 EVERY_S = 60.0
-LEAST_PAUSE_S = 5.0
+LEAST_PAUSE_S = 2.0
 _HERE = pathlib.Path(__file__).parent
 
 

@@ -29,6 +29,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 EVERY_S = 60.0
 LEAST_PAUSE_S = 5.0
 """Between two looks, however often something changes."""
+FIRST_PAUSE_S = 1.0
+"""Until all sites were looked at."""
 SAVED_EVERY_S = 300.0
 """While nothing changes: so much may be lost of what was watched, if the machine fails."""
 LONGEST_GAP_S = 150.0
@@ -111,10 +113,11 @@ class UptimeKeeper:
                 self._wake.clear()
                 began_s = self._monotonic()
                 await self.look()
-                await asyncio.sleep(max(LEAST_PAUSE_S, _REST * (self._monotonic() - began_s)))
+                pause_s = LEAST_PAUSE_S if self.is_watching else FIRST_PAUSE_S
+                await asyncio.sleep(max(pause_s, _REST * (self._monotonic() - began_s)))
                 while self._monotonic() - began_s < EVERY_S and self._sites.find_sites() is self._statuses:
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(LEAST_PAUSE_S):
+                        async with asyncio.timeout(pause_s):
                             await self._wake.wait()
                             break
         finally:
