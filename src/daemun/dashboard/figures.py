@@ -4,6 +4,8 @@ import collections.abc
 import datetime
 import typing
 
+from daemun.core.texts import durations
+
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 MAX_ROWS = 24
@@ -82,7 +84,7 @@ def moment(value: datetime.datetime | str | None) -> datetime.datetime | None:
 
 def stamp(value: datetime.datetime) -> str:
     """As machines read it: 2026-11-30T09:10:11Z."""
-    return value.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return durations.instant(value)
 
 
 def polylines(

@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 
 from daemun.core import model
+from daemun.core.texts import durations
 
 SLOW = datetime.timedelta(seconds=10)
 """Ten thousand new sites take less."""
@@ -41,7 +42,7 @@ def find_problems(
     if applying_since is not None and now - applying_since >= SLOW:
         seconds = round((now - applying_since).total_seconds())
         yield _problem(
-            f"a change has been applied since {applying_since:%Y-%m-%dT%H:%M:%SZ} ({seconds} s), and is not live yet; "
+            f"a change has been applied since {durations.instant(applying_since)} ({seconds} s), and is not live yet; "
             "what is shown is what was live before. nginx may wait for a file that is read while it is tested (a pipe, "
             "a network file system) or for a name to resolve"
         )

@@ -6,6 +6,7 @@ import typing
 import xml.sax.saxutils
 
 from daemun.core.render import status_page_locations
+from daemun.core.texts import durations
 from daemun.core.uptime import status_report, status_words, uptime_sums
 
 Json = dict[str, typing.Any]
@@ -18,7 +19,7 @@ _PRINTED = {
 def as_json(report: status_report.StatusReport) -> str:
     found: Json = {
         "title": report.title,
-        "as_of": _stamp(report.made),
+        "as_of": durations.instant(report.made),
         "state": report.condition.value,
         "notice": report.notice,
         "days": report.days,
@@ -27,8 +28,8 @@ def as_json(report: status_report.StatusReport) -> str:
             {
                 "name": one.name,
                 "state": one.condition.value,
-                "from": _stamp(one.began),
-                "to": None if one.ended is None else _stamp(one.ended),
+                "from": durations.instant(one.began),
+                "to": None if one.ended is None else durations.instant(one.ended),
             }
             for one in report.incidents
         ],
@@ -41,7 +42,7 @@ def _site(one: status_report.ReportedSite) -> Json:
         "name": one.name,
         "state": one.condition.value,
         "uptime_percent": one.percent,
-        "maintenance_until": None if one.until is None else _stamp(one.until),
+        "maintenance_until": None if one.until is None else durations.instant(one.until),
         "from_day": one.days[0].day.isoformat(),
         "bars": uptime_sums.draw_bars(one.days, len(one.days)),
     }
@@ -55,7 +56,7 @@ def as_atom(report: status_report.StatusReport, words: status_words.StatusWords)
         f'<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="{words.language}">',
         f"<title>{_text(report.title or words.title)}</title>",
         f"<id>{_text(base)}/</id>",
-        f"<updated>{_stamp(updated)}</updated>",
+        f"<updated>{durations.instant(updated)}</updated>",
         f'<link rel="self" href="{_text(base + status_page_locations.FEED)}"/>',
         f'<link href="{_text(base)}/"/>',
         f"<author><name>{_text(report.title or report.host)}</name></author>",
@@ -69,8 +70,8 @@ def as_atom(report: status_report.StatusReport, words: status_words.StatusWords)
             "<entry>",
             f"<title>{_text(f'{one.name}: {words.now[one.condition]}')}</title>",
             f"<id>tag:{_text(report.host)},{one.began:%Y-%m-%d}:incident/{one.number}</id>",
-            f"<published>{_stamp(one.began)}</published>",
-            f"<updated>{_stamp(one.ended or one.began)}</updated>",
+            f"<published>{durations.instant(one.began)}</published>",
+            f"<updated>{durations.instant(one.ended or one.began)}</updated>",
             f'<link href="{_text(base)}/"/>',
             f"<content>{_text(f'{words.happened[one.condition]} {when}')}</content>",
             "</entry>",
@@ -81,7 +82,3 @@ def as_atom(report: status_report.StatusReport, words: status_words.StatusWords)
 def _text(text: str) -> str:
     """Also in an attribute. XML has no place for control characters (w3.org/TR/xml, section 2.2)."""
     return xml.sax.saxutils.escape("".join(one if one.isprintable() else " " for one in text), _PRINTED)
-
-
-def _stamp(at: datetime.datetime) -> str:
-    return f"{at.astimezone(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
