@@ -3,6 +3,7 @@
 import collections.abc
 import functools
 import re
+import shlex
 import typing
 import urllib.parse
 
@@ -113,9 +114,9 @@ def of_certificate(found: Json, texts: page_texts.Texts) -> Json:
     return {"found": found, "certificate_facts": facts}
 
 
-def command_of(part: str, host: str, query: collections.abc.Mapping[str, str]) -> str:
-    """The command line that shows the same."""
-    shown = host if host.replace(".", "").replace("-", "").isalnum() else f"'{host}'"
+def command_of(part: str, host: str, query: collections.abc.Mapping[str, str], subject: str = "") -> str:
+    """The command line that shows the same. subject: of `daemun why`."""
+    shown = shlex.quote(host)
     match part:
         case "traffic":
             since = {"hour": "1h", "day": "24h", "30d": "30d", "90d": "90d"}.get(query.get("span", ""), "24h")
@@ -128,7 +129,7 @@ def command_of(part: str, host: str, query: collections.abc.Mapping[str, str]) -
         case "files":
             return "daemun render"
         case "why":
-            return f"daemun why https://{host}" if shown == host else "daemun why"
+            return f"daemun why {shlex.quote(subject or f'https://{host}/')}"
     return f"daemun status {shown}"
 
 

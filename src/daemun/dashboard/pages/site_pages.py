@@ -158,7 +158,7 @@ def _render(one: visit.Visit, site: Json, part: str, values: Json, *, status: in
     return one.render(
         f"site_{part}.html",
         entry="sites",
-        command=site_values.command_of(part, site["host"], one.request.query_params),
+        command=site_values.command_of(part, site["host"], one.request.query_params, values.get("subject", "")),
         status=status,
         as_of=site_values.as_of(site),
         **site_values.of_frame(site, part, _texts(one)),

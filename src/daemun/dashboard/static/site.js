@@ -14,7 +14,7 @@ class LiveLog extends HTMLElement {
     this.lost = this.bar.querySelector(".skipped");
     this.button = this.bar.querySelector("button");
     this.body = this.querySelector("tbody");
-    this.none = this.querySelector(".none");
+    this.none = this.querySelector(".log-none");
     this.most = Number(this.getAttribute("most"));
     this.waiting = [];
     this.skipped = 0;
@@ -36,7 +36,10 @@ class LiveLog extends HTMLElement {
     this.source = new EventSource(this.getAttribute("src"));
     this.source.addEventListener("row", (event) => this.take(JSON.parse(event.data)));
     this.source.addEventListener("skipped", (event) => this.skip(JSON.parse(event.data).count));
-    this.source.addEventListener("beat", () => this.state());
+    this.source.addEventListener("beat", () => {
+      document.querySelector("as-of")?.setAttribute("age", "0");
+      this.state();
+    });
     this.source.addEventListener("end", (event) => {
       this.ended = JSON.parse(event.data).why;
       this.close();
