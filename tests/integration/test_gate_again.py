@@ -264,10 +264,10 @@ class _File(worlds.Source):
 
 
 @contextlib.asynccontextmanager
-async def watched() -> collections.abc.AsyncIterator[tuple[_File, gate.Gate]]:
+async def watched(history: worlds.History | None = None) -> collections.abc.AsyncIterator[tuple[_File, gate.Gate]]:
     """After the first round."""
     source = _File(world := worlds.World(snapshot=model.Snapshot(source="file", globals=model.Globals())))
-    front = make_gate(source, world, worlds.Certificates(world), last_good=False)
+    front = make_gate(source, world, worlds.Certificates(world), last_good=False, history=history)
     assert (await front.apply()).ok
     source.readings.clear()
     tasks = [asyncio.create_task(front.run()), asyncio.create_task(front.watch(source))]
@@ -317,6 +317,23 @@ async def test_an_edit_costs_one_round_if_the_change_is_noticed_before_it_is_app
         assert (await asked).ok
         await settle(front)
         assert source.readings == ["2"]
+
+
+async def test_a_change_that_was_noticed_before_is_credited_at_once() -> None:
+    """Not with the next round, which may be of something else: of files that were put back, say."""
+    history = worlds.History()
+    async with watched(history) as (source, front):
+        source.version = "2"
+        source.notice()
+        while source.readings != ["2"]:
+            await asyncio.sleep(0)
+        await settle(front)
+        caller = history_port.Caller(command="daemun rollback 1")
+        assert (await front.apply(seen={"file": "2"}, caller=caller)).ok
+        assert source.readings == ["2"]
+        assert history.noted[-1].callers == (caller,)
+        await front.apply()
+        assert history.noted[-1].callers == ()
 
 
 async def test_a_round_that_read_an_earlier_version_does_not_count() -> None:

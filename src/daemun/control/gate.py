@@ -277,7 +277,7 @@ class Gate:
         async with self._round_lock:
             if self._last is not None and self._last.has_applied(seen or {}):
                 self._pending.pop(mine, None)
-                self._history.note(self._last, done=self._done)
+                self._history.note(self._last, done=self._done, also=mine)
             # A round that began after this call already saw what the caller means.
             elif self._last is None or self._done < mine:
                 self._wake.clear()

@@ -26,13 +26,14 @@ class RoundHistory:
     def problems(self) -> tuple[model.Problem, ...]:
         return self._history.problems()
 
-    def note(self, last: reconciler.Outcome, *, done: int) -> None:
+    def note(self, last: reconciler.Outcome, *, done: int, also: int | None = None) -> None:
         """Nothing is where a source could not be read: what it held before was applied once more.
 
         done: the last request that was made before this round began. Who requested one since waits for the next.
+        also: one of those, whose change this round saw all the same.
         """
-        callers = tuple(caller for request, caller in self._callers if request <= done)
-        self._callers = tuple(one for one in self._callers if one[0] > done)
+        callers = tuple(caller for request, caller in self._callers if request <= done or request == also)
+        self._callers = tuple(one for one in self._callers if one[0] > done and one[0] != also)
         if last.unread:
             return
         if self._desired is None or self._desired.sites != last.desired.sites:
