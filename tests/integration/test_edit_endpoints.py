@@ -234,6 +234,16 @@ async def test_every_key_has_a_form(house: House) -> None:
     assert (await house.client.fail("GET", "/options?host=a.test&index=x"))[0] == 400
 
 
+async def test_forms_of_a_long_file_without_further_ones(house: House) -> None:
+    """Most of its sites are not read; lines are those of the file all the same."""
+    many = "".join(f"  s{number}.test: http://127.0.0.1:1\n" for number in range(600))
+    house.main.write_text("logs: {keep: 3}\nsites:\n" + many)
+    await house.edit({"what": "set", "host": "s444.test", "values": {"robots": "none"}})
+    found = await house.client.get("/options?host=s444.test", role="change")
+    assert (found["file"], found["line"], of_key(found, "robots")["line"]) == ("daemun.yaml", 447, 448)
+    assert of_key(await house.client.get("/options", role="change"), "logs")["text"] == "keep: 3"
+
+
 async def test_what_somebody_wrote_into_a_form(house: House) -> None:
     inputs = {
         "aliases": "www.a.test\r\n\r\n shop.test ",

@@ -101,12 +101,12 @@ def describe_site(
     paths and where they lead. Raises: ConfigError when there is no such site or route."""
     holder = yaml_holder.find(main, host, files=files)
     of_containers = [site for site in served if any(True for _ in _origins_of(site))]
-    if not holder.has_site and not of_containers:
-        raise ConfigError(f'cannot make a form of "{host}": there is no such site; add it first')
     wanted = yaml_holder.host_of(host)
     written = _Written(files.read(holder.path) or b"", lambda key: yaml_holder.host_of(key) == wanted)
     keys = yaml_blocks.keys_of(written.document)
     key = next((one for one in keys if yaml_holder.host_of(one) == wanted), None)
+    if key is None and not of_containers:
+        raise ConfigError(f'cannot make a form of "{host}": there is no such site; add it first')
     site = _SiteValues(written, holder.name, key)
     path, index = (None, None) if route is None else route
     at = site.place if path is None else site.find_route(path, index)
