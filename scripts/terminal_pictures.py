@@ -107,7 +107,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def _serving() -> collections.abc.Iterator[None]:
+def serving() -> collections.abc.Iterator[None]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -117,7 +117,7 @@ def _serving() -> collections.abc.Iterator[None]:
 
 
 @contextlib.contextmanager
-def _visitors(gate: daemon.Daemon) -> collections.abc.Iterator[None]:
+def visitors(gate: daemon.Daemon) -> collections.abc.Iterator[None]:
     is_over = threading.Event()
 
     def visit(name: str) -> None:
@@ -168,7 +168,7 @@ def draw(shown: str, title: str) -> str:
 
 
 def make(folder: pathlib.Path) -> None:
-    with daemon.new_daemon() as gate, _serving():
+    with daemon.new_daemon() as gate, serving():
         gate.http, gate.https = 8080, 8443
         gate.write(SITES)
         gate.start()
@@ -176,7 +176,7 @@ def make(folder: pathlib.Path) -> None:
         gate.write(SITES.replace("1/s", "2/s") + MORE)
         gate.wait_answer("https://notes.home.arpa/", lambda answer: answer.status_code == 200)
         gate.wait_settled()
-        with _visitors(gate):
+        with visitors(gate):
             commands = {
                 "top": run(gate, "top", keys=("e", "q")),
                 "logs": run(gate, "logs", "-n", "18"),
