@@ -115,3 +115,18 @@ async def test_a_full_disk_is_reported_until_it_has_room(paths: layout.Layout) -
     await keeper.note(entry(3))
     assert damage.problems() == ()
     assert [one.target for one in audit_log.read(paths)] == ["3", "1"]
+
+
+async def test_who_is_refused_again_and_again_pushes_nobody_out(paths: layout.Layout) -> None:
+    seconds = [0.0]
+    keeper = audit_keeper.AuditKeeper(paths, damage_report.DamageReport(), lambda: seconds[0])
+    for number in range(100):
+        await keeper.note(dataclasses.replace(entry(number), status=403))
+        await keeper.note(dataclasses.replace(entry(number), status=403, who="ben"))
+    assert [(one.target, one.who) for one in audit_log.read(paths)] == [("0", "ben"), ("0", "ann")]
+    for number in range(3):
+        await keeper.note(entry(number))  # what was done stands there each time
+    seconds[0] = 61.0
+    await keeper.note(dataclasses.replace(entry(5), status=403))
+    found = [one.summary for one in audit_log.read(paths)]
+    assert len(found) == 6 and found[0] == "Add a site (99 more like this since the last line)"

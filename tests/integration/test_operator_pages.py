@@ -194,6 +194,9 @@ async def test_a_link_is_used_up_by_the_button_and_the_session_before_it_ends(ho
     second = await house.pages.request("POST", "/enter", {"link": f"https://x/enter#{link.secret}"}, role=session)
     assert second.status_code == 303 and session not in second.headers["set-cookie"]
     assert len(await house.operators.list_sessions()) == 1
+    # What nobody did is not noted, and who came in is.
+    noted = [(one.operator.name, one.operator.how, one.status) for one in house.pages.operators.noted]
+    assert noted == [("root", "link", 200), ("root", "link", 200)]
     # Where it leads to is a page of this host, whatever a link names.
     for there in ("https://evil.test/", "//evil.test", "/\\evil.test", "javascript:alert(1)"):
         link = await house.operators.make_link("root")

@@ -57,10 +57,12 @@ class MadeLink:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BegunSession:
-    """secret: for `Authorization: Bearer`, known from here alone. ends_at: at the latest."""
+    """secret: for `Authorization: Bearer`, known from here alone. name: of the account that made the link. ends_at: at
+    the latest."""
 
     secret: str = dataclasses.field(repr=False)
     number: str
+    name: str
     ends_at: datetime.datetime
 
 

@@ -59,7 +59,9 @@ class SessionKeeper:
         )
         await self.save()
         ends_s = session.created_s + operator_sessions.LIFETIME_S
-        return operator_port.BegunSession(secret=secret, number=session.number, ends_at=moments.of(ends_s))
+        return operator_port.BegunSession(
+            secret=secret, number=session.number, name=session.name, ends_at=moments.of(ends_s)
+        )
 
     async def find(self, secret: str) -> operator_sessions.OperatorSession | None:
         """Whose secret it is, who uses the session by this."""

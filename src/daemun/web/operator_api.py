@@ -97,6 +97,8 @@ async def _note(
     entry: endpoint.ApiEndpoint, operators: operator_port.OperatorPort, call: endpoint.Call, status: int
 ) -> None:
     is_noted = entry.needs > dashboard_roles.Role.LOOK if entry.is_noted is None else entry.is_noted
+    if entry.is_open and status >= 400:  # anybody could fill the log, and with it push out what operators did
+        return
     if is_noted:
         noted = operator_port.NotedRequest(
             operator=call.operator,

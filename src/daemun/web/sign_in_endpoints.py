@@ -93,6 +93,13 @@ class _Handlers:
         if begun is None:
             raise exceptions.HTTPException(401, _NO_LINK)
         call.target = begun.number
+        call.operator = dashboard_roles.Operator(
+            name=begun.name,
+            role=dashboard_roles.Role.OWN,
+            how=dashboard_roles.LINK,
+            number=begun.number,
+            address=call.operator.address,
+        )
         return {"session": begun.secret, "number": begun.number, "ends_at": json_values.instant_json(begun.ends_at)}
 
     async def leave(self, call: endpoint.Call) -> Json:
