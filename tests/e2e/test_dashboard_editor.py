@@ -7,15 +7,15 @@ import pathlib
 
 import pytest
 
-from tests.support import axe, browser, gallery, seen_page
+from tests.support import axe, browser, gallery, page_looks, seen_page
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def address() -> collections.abc.Iterator[str]:
-    with gallery.serve() as url:
-        yield f"{url}editor"
+    with page_looks.serving(gallery.app()) as url:
+        yield f"{url}/editor"
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from tests.support import axe, browser, gallery, seen_page
+from tests.support import axe, browser, gallery, page_looks, seen_page
 
 pytestmark = pytest.mark.browser
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def address() -> collections.abc.Iterator[str]:
     """Of the gallery on a server of its own."""
-    with gallery.serve() as url:
-        yield url
+    with page_looks.serving(gallery.app()) as url:
+        yield f"{url}/"
 
 
 async def _visit(page: browser.Page, url: str, *, width: int = 1280, scheme: str = "light") -> None:

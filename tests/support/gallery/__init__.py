@@ -1,14 +1,10 @@
 """Every component of the dashboard's pages on one page, rendered by Jinja alone, and served as the dashboard does."""
 
-import collections.abc
-import contextlib
 import datetime
 import json
 import math
 import pathlib
 import secrets
-import socket
-import threading
 import typing
 
 import jinja2
@@ -17,7 +13,6 @@ import starlette.requests
 import starlette.responses
 import starlette.routing
 import starlette.staticfiles
-import uvicorn
 
 from daemun.dashboard import completion, form_body, list_view, page_environment, page_frame, page_texts
 
@@ -187,18 +182,3 @@ _PART = """\
 def _nonce(*, styles: bool = False) -> tuple[str, dict[str, str]]:
     nonce = secrets.token_urlsafe(16)
     return nonce, {"Content-Security-Policy": page_frame.content_security_policy(nonce, styles=styles)}
-
-
-@contextlib.contextmanager
-def serve() -> collections.abc.Iterator[str]:
-    """`app` on a server of its own: its address, until the block ends."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app(), log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()
