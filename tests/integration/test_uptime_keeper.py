@@ -420,7 +420,8 @@ def test_a_damaged_file_is_reported_by_who_reads_it(tmp_path: pathlib.Path) -> N
         house.read()
 
 
-def test_many_parts_are_given_up_together() -> None:
+def test_many_parts_are_given_up_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_account, "MOST_PARTS", 10)
     account = watch_account.WatchAccount()
     seen = {
         f"{number}.test": site_condition.Seen(condition=Condition.DOWN)

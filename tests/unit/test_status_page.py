@@ -99,6 +99,30 @@ def test_the_page_is_a_site_whose_files_nginx_has() -> None:
     assert "unsafe" not in rendered
 
 
+@pytest.mark.parametrize(
+    ("language", "first", "is_chosen"), [("auto", "en", True), ("en", "en", False), ("ko", "ko", False)]
+)
+def test_the_language_of_the_first_page(language: str, first: str, *, is_chosen: bool) -> None:
+    text = f"status_page: {{host: s.test, sites: all, language: {language}}}\nsites: {{a.test: 'http://127.0.0.1:1'}}\n"
+    merged = merge.merge_snapshots([yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")])
+    rendered = render_tree.render_files(merged, ENVIRONMENT)["sites/s.test.conf"].decode()
+    page = rendered.partition("location = / {")[2].partition("\n    }")[0]
+    assert f"try_files /{first}.html =503;" in page
+    assert ("return 302 /ko;" in page) is is_chosen
+
+
+def test_conditions_of_the_gate_hold_there_but_for_those_of_a_judge() -> None:
+    text = (
+        "access: {allow: [private], basic_auth: {users: {ann: '$2y$05$"
+        + "x" * 53
+        + "'}}}\nstatus_page: {host: s.test, sites: all}\nsites: {a.test: 'http://127.0.0.1:1'}\n"
+    )
+    merged = merge.merge_snapshots([yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")])
+    rendered = render_tree.render_files(merged, ENVIRONMENT)["sites/s.test.conf"].decode()
+    assert "deny all;" in rendered
+    assert "auth_request" not in rendered
+
+
 def test_no_container_takes_its_host() -> None:
     page = status_page_option.OPTION.set(StatusPage(host="s.test", sites=()))
     settings = model.Globals(options=(page,))

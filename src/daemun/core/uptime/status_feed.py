@@ -44,7 +44,7 @@ def _site(one: status_report.ReportedSite) -> Json:
         "uptime_percent": one.percent,
         "maintenance_until": None if one.until is None else durations.instant(one.until),
         "from_day": one.days[0].day.isoformat(),
-        "bars": uptime_sums.draw_bars(one.days, len(one.days)),
+        "bars": "".join(uptime_sums.BARS[day] for day in one.conditions),
     }
 
 

@@ -138,7 +138,7 @@ def _site(site: status_report.ReportedSite, report: status_report.StatusReport, 
     return (
         f'<li>\n<h3>{_text(site.name)}</h3>\n<p class="now {kind}"><span aria-hidden="true">{LAMPS[site.condition]}'
         f"</span> {_text(words.now[site.condition] + until)}</p>\n"
-        f"{percent}{draw(site.days, _label(site, report, words))}\n"
+        f"{percent}{draw(site.conditions, _label(site, report, words))}\n"
         f'<p class="ends" aria-hidden="true"><span>{_text(words.first_day.format(report.days - 1))}</span> '
         f"<span>{_text(words.today)}</span></p>\n</li>\n"
     )
@@ -148,7 +148,8 @@ def _label(
     site: status_report.ReportedSite, report: status_report.StatusReport, words: status_words.StatusWords
 ) -> str:
     """What the bars show, for who cannot see them."""
-    bad = [words.day.format(one.day) for one in site.days if one.condition is Condition.DOWN]
+    days = zip(site.days, site.conditions, strict=True)
+    bad = [words.day.format(one.day) for one, condition in days if condition is Condition.DOWN]
     shown = words.now[Condition.UNWATCHED] if site.percent is None else _percent(site, report, words)
     return f"{shown}; {words.bad_days.format(', '.join(bad))}" if bad else shown
 
@@ -159,12 +160,12 @@ def _percent(
     return words.percent.format(uptime_sums.show_percent(site.percent).replace(" ", words.before_sign), report.days)
 
 
-def draw(days: collections.abc.Sequence[uptime_sums.DayUptime], label: str) -> str:
+def draw(days: collections.abc.Sequence[Condition], label: str) -> str:
     """A bar for each day, all of a kind as one line of an SVG."""
     width = _STEP * len(days)
     lines = []
     for condition, kind in _CLASSES.items():
-        places = [index for index, one in enumerate(days) if one.condition is condition]
+        places = [index for index, one in enumerate(days) if one is condition]
         if places:
             top = _TOPS[condition]
             path = "".join(f"M{index * _STEP + _STEP // 2} {top}V{_HEIGHT}" for index in places)

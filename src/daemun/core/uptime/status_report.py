@@ -26,11 +26,12 @@ class PageState:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedSite:
-    """until: when maintenance ends by itself; None: not known."""
+    """conditions: of the days. until: when maintenance ends by itself; None: not known."""
 
     name: str
     condition: Condition
     days: tuple[uptime_sums.DayUptime, ...]
+    conditions: tuple[Condition, ...]
     percent: float | None
     until: datetime.datetime | None = None
 
@@ -107,9 +108,11 @@ def make(
     """chosen: see `choose`. uptime: of these sites at least. made: in the zone that times are shown in."""
     known = {one.site: one for one in uptime.sites}
     untils = {one.site.host: maintenance_option.OPTION.of(one.site).until for one in statuses}
+    figures = _Figures(made.date(), page.days)
     groups = tuple(
         ReportedGroup(
-            title=title, sites=tuple(_site(one, known.get(one.host), untils.get(one.host), page, made) for one in sites)
+            title=title,
+            sites=tuple(_site(one, known.get(one.host), untils.get(one.host), figures, made) for one in sites),
         )
         for title, sites in chosen
     )
@@ -140,18 +143,38 @@ def _site(
     shown: status_page_option.ShownSite,
     found: uptime_sums.SiteUptime | None,
     until: datetime.datetime | None,
-    page: status_page_option.StatusPage,
+    figures: "_Figures",
     made: datetime.datetime,
 ) -> ReportedSite:
     if found is None:
-        dates = (made.date() - datetime.timedelta(days=number) for number in reversed(range(page.days)))
-        days = tuple(uptime_sums.DayUptime(day=day) for day in dates)
-        return ReportedSite(name=shown.shown, condition=Condition.UNWATCHED, days=days, percent=None)
+        days = figures.unknown
+        conditions = (Condition.UNWATCHED,) * len(days)
+        return ReportedSite(
+            name=shown.shown, condition=Condition.UNWATCHED, days=days, conditions=conditions, percent=None
+        )
+    conditions, percent = figures.find(found)
     is_closed = found.condition is Condition.MAINTENANCE
     return ReportedSite(
         name=shown.shown,
         condition=found.condition,
         days=found.days,
-        percent=uptime_sums.percent_up(found.total),
+        conditions=conditions,
+        percent=percent,
         until=until if is_closed and until is not None and until > made else None,
     )
+
+
+class _Figures:
+    """Of each site; many have the very same days. unknown: the days of a site of which nothing is known."""
+
+    def __init__(self, today: datetime.date, count: int) -> None:
+        dates = (today - datetime.timedelta(days=number) for number in reversed(range(count)))
+        self.unknown = tuple(uptime_sums.DayUptime(day=day) for day in dates)
+        self._known: dict[int, tuple[tuple[Condition, ...], float | None]] = {}
+
+    def find(self, one: uptime_sums.SiteUptime) -> tuple[tuple[Condition, ...], float | None]:
+        known = self._known.get(id(one.days))
+        if known is None:
+            conditions = tuple(day.condition for day in one.days)
+            known = self._known[id(one.days)] = (conditions, uptime_sums.percent_up(one.total))
+        return known
