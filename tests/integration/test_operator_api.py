@@ -171,3 +171,30 @@ async def test_unknown_paths_lead_to_the_documentation(client: _Client) -> None:
     answer = await client.get("/api/v1/nothing", headers=_as("own"))
     assert answer.status_code == 404
     assert "openapi.json" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({}, 201),
+        ({"Origin": "http://gate"}, 201),
+        ({"Origin": "https://GATE:8443"}, 201),
+        ({"Origin": "https://evil.test"}, 403),
+        ({"Origin": "https://gate.evil.test"}, 403),
+        ({"Origin": "https://evil.test:gate"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": ""}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 201),
+    ],
+)
+async def test_pages_of_other_hosts_change_nothing(
+    client: _Client, operators: _Operators, sent: dict[str, str], status: int
+) -> None:
+    answer = await client.post("/api/v1/sites", content=b"{}", headers={**_as("own"), **sent})
+    assert answer.status_code == status
+    if status == 403:
+        assert operators.noted == []
+    # What only shows something is shown to whoever says who it is; another page cannot read it.
+    assert (await client.get("/api/v1/sites/a", headers={**_as("look"), **sent})).status_code == 200

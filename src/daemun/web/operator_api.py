@@ -46,6 +46,8 @@ def create_app(
 async def _answer(
     entry: endpoint.ApiEndpoint, operators: operator_port.OperatorPort, request: requests.Request
 ) -> responses.Response:
+    if _is_foreign(request):
+        raise exceptions.HTTPException(403, "this request comes from a page of another host")
     operator = await _identify(entry, operators, request)
     if operator is None:
         text = (
@@ -72,6 +74,19 @@ async def _answer(
     await _note(entry, operators, call, answer.status_code)
     answer.headers.update({name: value for name, value in _NEVER_KEPT.items() if name not in answer.headers})
     return answer
+
+
+def _is_foreign(request: requests.Request) -> bool:
+    """A page elsewhere can let its visitors' browsers send a body here, though nothing that says who they are: with a
+    hundred wrong links it would have their network wait, or banned. Programs send no `Origin` (RFC 6454 section 7)."""
+    if request.method in {"GET", "HEAD"}:
+        return False
+    origin = request.headers.get("origin")
+    if origin is None:
+        return request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+    host = request.headers.get("host", "").rpartition("@")[2].partition(":")[0].lower()
+    scheme, _, place = origin.lower().partition("://")
+    return scheme not in {"https", "http"} or place.partition(":")[0] != host
 
 
 async def _identify(
