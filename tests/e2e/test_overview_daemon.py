@@ -138,6 +138,7 @@ def test_what_needs_a_person_has_its_cure_and_what_does_it(gate: Daemon) -> None
     assert all(one["cause"] and one["command"] for one in needs.values())
     assert found["totals"]["states"]["disabled"] == 1
     assert found["machine"]["nginx"]["answers"] is True
+    assert found["totals"]["open_connections"] >= 0
     assert found["machine"]["disks"]
     as_of = datetime.datetime.fromisoformat(found["as_of"])
     assert abs(datetime.datetime.now(datetime.UTC) - as_of) < datetime.timedelta(minutes=5)

@@ -119,6 +119,7 @@ def snapshot(count: int, now: datetime.datetime, *, is_hurt: bool = True) -> ove
         changes=overview_port.KnownChanges(newest=_changes(now)),
         containers=containers,
         status=gate_status(now),
+        open_connections=37,
     )
 
 

@@ -60,6 +60,10 @@ class OverviewFacts(typing.Protocol):
         """The registered domain of a host; the host where it has none."""
         ...
 
+    def count_open(self) -> int | None:
+        """Connections of visitors that are open now; None: it is not known."""
+        ...
+
     def measure_rooms(self) -> tuple[gate_totals.DiskRoom, ...]: ...
 
 

@@ -38,6 +38,7 @@ def overview_json(one: overview_snapshots.OverviewSnapshot, *, most_needs: int) 
             "requests_per_s": _rounded(totals.requests_per_s),
             "error_share": _rounded(totals.error_share, 5),
             "bytes_out_per_s": _rounded(totals.bytes_out_per_s, 0),
+            "open_connections": one.open_connections,
             "traffic_span_s": None if one.traffic is None else round(one.traffic.span_s),
             "waiting_requests": one.status.waiting,
             "bans": one.status.bans,

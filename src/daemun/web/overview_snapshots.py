@@ -26,7 +26,7 @@ _LOOKS_AT_ONCE = 250
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewSnapshot:
-    """as_of: aware UTC. traffic: None: requests are not counted."""
+    """as_of: aware UTC. traffic: None: requests are not counted. open_connections: of visitors; None: not known."""
 
     as_of: datetime.datetime
     rows: tuple[site_row.SiteRow, ...]
@@ -37,6 +37,7 @@ class OverviewSnapshot:
     changes: overview_port.KnownChanges
     containers: tuple[model.ContainerStatus, ...]
     status: gate_port.GateStatus
+    open_connections: int | None = None
 
 
 class OverviewSnapshots:
@@ -142,4 +143,5 @@ class OverviewSnapshots:
             changes=changes,
             containers=tuple(one for one in status.containers if not one.is_served),
             status=status,
+            open_connections=self.facts.count_open(),
         )

@@ -7,6 +7,7 @@ from daemun.alerts import gate_facts
 from daemun.control import gate_port, overview_port, ports
 from daemun.core import layout
 from daemun.core.dashboard import gate_totals
+from daemun.nginx import kernel_processes, worker_register
 from daemun.sources.history import history_book, recent_changes
 from daemun.traffic import traffic_counter
 from daemun.web import overview_snapshots
@@ -25,6 +26,7 @@ class GateOverviewFacts:
 
     def __init__(self, paths: layout.Layout, store: ports.Store, counter: traffic_counter.TrafficCounter) -> None:
         self._folders = (paths.state, paths.store, paths.live, paths.logs, paths.run)
+        self._layout = paths
         self._counter = counter
         self._domains: dict[str, str] = {}
         self._changes = recent_changes.RecentChanges(history_book.Book(store))
@@ -51,6 +53,13 @@ class GateOverviewFacts:
                 self._domains.clear()
             known = self._domains[host] = min(rate_limit_domains.domains_of([host]))
         return known
+
+    def count_open(self) -> int | None:
+        try:
+            ports_of_nginx = worker_register.Register(self._layout).read().ports
+            return sum(kernel_processes.count_established(ports_of_nginx).values())
+        except OSError:
+            return None
 
     def measure_rooms(self) -> tuple[gate_totals.DiskRoom, ...]:
         return tuple(
