@@ -21,7 +21,7 @@ from daemun.wiring import target_tries
 from tests.support import draft_house, fake_gate, operator_client
 
 Json = dict[str, typing.Any]
-MAIN, MORE = draft_house.MAIN, draft_house.MORE
+MAIN, MORE, REFUSED = draft_house.MAIN, draft_house.MORE, draft_house.REFUSED
 House = draft_house.DraftHouse
 ADD = {"what": "add", "host": "new.test", "target": "http://127.0.0.1:9"}
 
@@ -579,6 +579,15 @@ async def test_what_cannot_go_live_is_put_back_and_the_draft_stays(house: House)
     assert "666" in await house.text()
     rows = list(history_book.Book(house.store).newest())
     assert [one.state.value for one in rows] == ["not live, undone", "not live, undone", "live"]
+
+
+async def test_no_refusal_quotes_a_secret(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    quoting = dataclasses.replace(REFUSED, message="cannot serve a.test: s3cret-of-crowdsec is no port")
+    monkeypatch.setattr(draft_house, "REFUSED", quoting)
+    await house.edit({"what": "set", "host": "a.test", "path": "/", "values": {"to": "http://127.0.0.1:666"}})
+    status, refused = await house.apply_draft()
+    assert (status, refused["problems"][0]["message"]) == (422, "cannot serve a.test: (hidden) is no port")
+    assert "s3cret" not in str(refused)
 
 
 async def test_a_file_that_daemun_may_not_write(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

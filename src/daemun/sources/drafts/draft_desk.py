@@ -294,14 +294,21 @@ class DraftDesk:
             await asyncio.to_thread(alone.__enter__)
             stack.push(alone)
             one = await asyncio.to_thread(self._check, operator, version)
-            found = await asyncio.to_thread(self._parts.read, draft_overlay.DraftOverlay(self._main, one).texts)
-            if (new := await draft_review.find_new(self._parts, found)) or found.snapshot is None:
-                raise draft_port.DraftFaultError(
-                    "cannot apply the draft: " + "; ".join(map(str, new or found.problems)), new or found.problems
-                )
-            report, begun = await self._go(one, trial_s, caller)
+            overlay = draft_overlay.DraftOverlay(self._main, one)
+            try:
+                await self._check_files(overlay)
+                report, begun = await self._go(one, trial_s, caller)
+            except draft_port.DraftFaultError as fault:
+                raise await asyncio.to_thread(draft_review.without_secrets, fault, overlay) from None
             await asyncio.to_thread(self._book.delete, operator)
             return draft_port.AppliedDraft(report=report, trial=begun)
+
+    async def _check_files(self, overlay: draft_overlay.DraftOverlay) -> None:
+        """Whether the files can be used as the draft has them. Raises: DraftFaultError."""
+        found = await asyncio.to_thread(self._parts.read, overlay.texts)
+        if (new := await draft_review.find_new(self._parts, found)) or found.snapshot is None:
+            reasons = new or found.problems
+            raise draft_port.DraftFaultError(f"cannot apply the draft: {'; '.join(map(str, reasons))}", reasons)
 
     def _check(self, operator: str, version: str | None) -> draft.Draft:
         """The draft that is to be applied. Raises: ConfigError."""

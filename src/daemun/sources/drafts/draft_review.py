@@ -140,6 +140,14 @@ def hide(problems: tuple[model.Problem, ...], written: collections.abc.Set[str])
     return tuple(dataclasses.replace(one, message=secret_masks.hide(one.message, written)) for one in problems)
 
 
+def without_secrets(
+    fault: draft_port.DraftFaultError, overlay: draft_overlay.DraftOverlay
+) -> draft_port.DraftFaultError:
+    """Its words may quote lines, and whoever applies a draft need not see all that is in the files."""
+    written = find_secrets(overlay.read_all())
+    return draft_port.DraftFaultError(secret_masks.hide(str(fault), written), hide(fault.problems, written))
+
+
 def _hide_plan(plan: gate_port.PlanReport, written: collections.abc.Set[str]) -> gate_port.PlanReport:
     """Without lines of nginx: `compare_nginx` has them, with stand-ins for secrets."""
     return dataclasses.replace(
