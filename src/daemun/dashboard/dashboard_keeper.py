@@ -43,6 +43,7 @@ class DashboardKeeper:
             while True:
                 await unix_socket.wait_for_connection(listener)
                 if not await self._serve(listener):
+                    _refuse(listener)
                     await asyncio.sleep(RETRY_S)
 
     async def _serve(self, listener: socket.socket) -> bool:
@@ -78,6 +79,13 @@ class DashboardKeeper:
                 env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
                 start_new_session=True,
             )
+
+
+def _refuse(listener: socket.socket) -> None:
+    """End what waits: nginx answers at once then, and not when it has waited long enough."""
+    with contextlib.suppress(OSError):  # BlockingIOError: no more
+        while True:
+            listener.accept()[0].close()
 
 
 def prepare_folder(folder: pathlib.Path, account: int | None) -> None:
