@@ -31,7 +31,9 @@ async def make_visitor(
 ) -> collections.abc.AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=pages[1])
     headers = {"Cookie": f"{visit.SESSION_COOKIE}=s", "Origin": "https://gate.test"}
-    async with httpx.AsyncClient(transport=transport, base_url="https://gate.test", headers=headers) as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="https://gate.test", headers=headers, timeout=60
+    ) as client:
         yield client
 
 
