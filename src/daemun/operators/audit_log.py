@@ -92,7 +92,12 @@ def read(paths: layout.Layout) -> collections.abc.Iterator[audit_entries.AuditEn
                     if entry is not None:
                         yield entry
         except OSError as error:
-            raise EnvironmentProblemError(f'cannot read the audit log "{name}": {causes.describe(error)}') from error
+            cure = (
+                "; it is for the account that runs daemun alone: use sudo" if isinstance(error, PermissionError) else ""
+            )
+            raise EnvironmentProblemError(
+                f'cannot read the audit log "{name}": {causes.describe(error)}{cure}'
+            ) from error
 
 
 def choose(
