@@ -11,7 +11,8 @@ import pytest
 from tests.support import axe, browser, seen_page
 from tests.support import daemon as daemon_support
 
-pytestmark = [pytest.mark.nginx, pytest.mark.browser]
+# Some thirty pages, each looked at twice and by axe-core, beside other browsers.
+pytestmark = [pytest.mark.nginx, pytest.mark.browser, pytest.mark.timeout(900)]
 
 HOST = "daemun.localhost"
 MOST = 60
