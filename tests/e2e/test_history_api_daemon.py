@@ -131,6 +131,8 @@ def test_what_else_the_gate_knows(house: House) -> None:
     assert [row["address"] for row in house.get("/bans")["rows"]] == ["203.0.113.7"]
     assert house.request("POST", "/bans/remove", {"address": "203.0.113.7"}).status_code == 200
     assert house.get("/attacks")["total"] == 0
+    assert json.loads(house.daemon.cli_good("bans", "--attacks", "--json")) == {"attacks": []}
+    assert "no attack was seen" in house.daemon.cli_good("bans", "--attacks")
     stray = house.daemon.state / "nginx" / "current" / "sites" / "x.test.conf"
 
     def look() -> list[Json]:

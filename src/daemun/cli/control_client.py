@@ -135,6 +135,10 @@ class ControlClient:
         found: list[Json] = self._request("GET", "/bans", timeout_s=PROBE_S)["bans"]
         return found
 
+    def attacks(self) -> list[Json]:
+        found: list[Json] = self._request("GET", "/attacks", timeout_s=PROBE_S)["attacks"]
+        return found
+
     def ban(self, address: str, seconds: int | None) -> Json:
         """seconds: None: for good."""
         return self._request("POST", "/bans", timeout_s=APPLY_S, body={"address": address, "seconds": seconds})

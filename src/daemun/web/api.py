@@ -37,6 +37,7 @@ def create_app(
             routing.Route("/domains/{host}", handlers.remove_domain, methods=["DELETE"]),
             routing.Route("/bans", handlers.bans, methods=["GET"]),
             routing.Route("/bans", handlers.ban, methods=["POST"]),
+            routing.Route("/attacks", handlers.attacks, methods=["GET"]),
             routing.Route("/bans/remove", handlers.unban, methods=["POST"]),
             routing.Route("/alerts/test", handlers.test_alerts, methods=["POST"]),
             routing.Route("/plan", handlers.plan, methods=["GET"]),
@@ -132,6 +133,9 @@ class _Handlers:
 
     async def bans(self, _: requests.Request) -> responses.Response:
         return responses.JSONResponse({"bans": [json_values.ban_json(one) for one in self._gate.bans()]})
+
+    async def attacks(self, _: requests.Request) -> responses.Response:
+        return responses.JSONResponse({"attacks": [json_values.ban_json(one) for one in self._gate.find_attacks()]})
 
     async def ban(self, request: requests.Request) -> responses.Response:
         """{"address": "203.0.113.7", "seconds": 3600}; without `seconds`, or null: for good."""

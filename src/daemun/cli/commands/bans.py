@@ -11,20 +11,25 @@ from daemun.cli import common_options, control_client, json_answer, output, tabl
 from daemun.core.texts import durations
 
 Address = typing.Annotated[str, typer.Argument(help="An address or a network: 203.0.113.7, 203.0.113.0/24.")]
+Attacks = typing.Annotated[
+    bool,
+    typer.Option("--attacks", help="Who guessed passwords, and whom CrowdSec had refused, in the last day instead."),
+]
 _FOR = re.compile(r"([1-9][0-9]{0,8})\s*([smhd])\Z")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _REASONS = {"owner": "daemun ban", "guesses": "wrong passwords", "crowdsec": "CrowdSec"}
 
 
 @common_options.with_settings
-def bans(chosen: settings.Settings, as_json: common_options.AsJson = False) -> None:
+def bans(chosen: settings.Settings, attacks: Attacks = False, as_json: common_options.AsJson = False) -> None:
     """The addresses that are refused on every site: why, since when, and until when."""
-    found = control_client.ControlClient(chosen).bans()
+    daemon = control_client.ControlClient(chosen)
+    found = daemon.attacks() if attacks else daemon.bans()
     if as_json:
-        json_answer.print_json({"bans": found})
+        json_answer.print_json({"attacks" if attacks else "bans": found})
         return
     if not found:
-        output.print_line("no address is banned")
+        output.print_line("no attack was seen in the last day" if attacks else "no address is banned")
         return
     rows = [(one["address"], _reason(one), _moment(one["since"]), _moment(one["until"])) for one in found]
     tables.print_table(("ADDRESS", "WHY", "SINCE", "UNTIL"), rows)

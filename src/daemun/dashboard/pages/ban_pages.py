@@ -48,7 +48,7 @@ async def show_attacks(one: visit.Visit) -> responses.Response:
     return one.render(
         "attacks.html",
         entry="settings",
-        command="daemun bans",
+        command="daemun bans --attacks",
         list=listed.with_total(found["total"]),
         columns=_columns(one, "address", "reason", "since", "until"),
         rows=found["rows"],
