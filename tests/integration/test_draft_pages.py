@@ -253,7 +253,7 @@ async def test_a_target_is_tried_from_the_form(house: House) -> None:
 
 async def test_others_are_named_with_their_drafts(house: House) -> None:
     edit = edit_endpoints._read_edit({"what": "disable", "host": "a.test"})
-    await house.desk.edit(f"login:{HOSTILE}", [edit])
+    await house.desk.edit(f"login:{HOSTILE}", [edit], shows_secrets=False)
     page = await house.pages.get("/changes")
     assert ESCAPED in page
     assert "onerror=alert(1)>" not in page

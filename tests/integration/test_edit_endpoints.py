@@ -172,8 +172,8 @@ async def test_drafts_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch)
     assert (await house.client.fail("PUT", "/draft/file", body))[0] == 422
     monkeypatch.setattr(draft_book, "MOST_DRAFTS", 1)
     await house.edit(ADD)
-    await house.desk.discard("token:ann", None)
-    await house.desk.edit("login:bob", [edit_endpoints._read_edit(ADD)])
+    await house.desk.discard("token:ann", None, shows_secrets=False)
+    await house.desk.edit("login:bob", [edit_endpoints._read_edit(ADD)], shows_secrets=False)
     status, words = await house.client.fail("POST", "/draft/edits", {"edits": [ADD]})
     assert (status, "apply or discard" in words) == (422, True)
     # Nobody comes back to what was forgotten, and the owner of the gate need not wait for that.
@@ -483,7 +483,11 @@ async def test_an_edit_by_hand_meanwhile_is_not_overwritten(house: House) -> Non
 async def test_two_operators_who_change_the_same_line(house: House) -> None:
     change = {"what": "set", "host": "b.test", "path": "/"}
     await house.edit({**change, "values": {"to": "http://127.0.0.1:20"}})
-    await house.desk.edit("login:bob", [edit_endpoints._read_edit({**change, "values": {"to": "http://127.0.0.1:30"}})])
+    await house.desk.edit(
+        "login:bob",
+        [edit_endpoints._read_edit({**change, "values": {"to": "http://127.0.0.1:30"}})],
+        shows_secrets=False,
+    )
     assert [one["operator"] for one in (await house.client.get("/draft"))["others"]] == ["login:bob"]
     caller = history_port.Caller(command="dashboard: draft", user="bob")
     await house.desk.apply("login:bob", caller=caller, trial_s=None, version=None)
@@ -637,3 +641,16 @@ async def test_who_may_look_changes_nothing(house: House) -> None:
         assert (await house.client.fail(method, path, {}, role="look"))[0] == 403
     for body in ({"confirm_s": "60"}, {"confirm_s": True}, {"confirm_s": -1}, {"message": 1}):
         assert (await house.client.fail("POST", "/draft/apply", body))[0] == 400
+
+
+async def test_an_owner_edits_what_it_was_shown_and_loses_no_secret(house: House) -> None:
+    """Who sees secrets sees them in each answer: a text with marks in their place would be kept as it is."""
+    house.main.write_text(f"login: {{host: auth.test}}\nmetrics: {{listen: 9180, token: very-secret}}\n{MAIN}")
+    edited = await house.edit(ADD, role="own")
+    (file,) = (one for one in edited["files"] if one["name"] == "daemun.yaml")
+    assert "very-secret" in file["text"]
+    sent = {"file": "daemun.yaml", "text": f"{file['text']}# more\n", "version": file["version"]}
+    await house.send("PUT", "/draft/file", sent, role="own")
+    assert "token: very-secret" in await house.text()
+    rebased = await house.send("POST", "/draft/rebase", role="own")
+    assert any("very-secret" in one["text"] for one in rebased["files"])

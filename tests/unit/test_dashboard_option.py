@@ -104,3 +104,10 @@ def test_nobody_else_gets_its_host() -> None:
     desired = merge.merge_snapshots([file, model.Snapshot(source="docker", sites=(theirs,))])
     assert [one.origin.source for one in desired.sites if one.host == "gate.test"] == ["dashboard"]
     assert any("give the container or the dashboard another host" in one.message for one in desired.problems)
+
+
+def test_its_own_certificate_is_listed_only_when_something_is_wrong_with_it() -> None:
+    states = (model.CertificateState.LOCAL, model.CertificateState.NOT_SERVED, model.CertificateState.PENDING)
+    ours = tuple(model.CertificateStatus(name="d", host="daemun.localhost", names=(), state=one) for one in states)
+    other = model.CertificateStatus(name="a", host="a.test", names=("a.test",), state=states[0])
+    assert dashboard_site.without_local((*ours, other)) == (*ours[1:], other)

@@ -147,7 +147,9 @@ class Drafts(typing.Protocol):
         """The JSON Schema of the file."""
         ...
 
-    async def edit(self, operator: str, edits: collections.abc.Sequence[DraftEdit]) -> DraftReport:
+    async def edit(
+        self, operator: str, edits: collections.abc.Sequence[DraftEdit], *, shows_secrets: bool
+    ) -> DraftReport:
         """All of them, or none."""
         ...
 
@@ -155,7 +157,7 @@ class Drafts(typing.Protocol):
         """Every key of the gate, a site or a route with what it means, what is set in the draft, and where."""
         ...
 
-    async def discard(self, operator: str, name: str | None) -> DraftReport:
+    async def discard(self, operator: str, name: str | None, *, shows_secrets: bool) -> DraftReport:
         """name: of one file; None: all."""
         ...
 
@@ -163,7 +165,7 @@ class Drafts(typing.Protocol):
         """Takes as long as reading the files and making nginx's; one at a time."""
         ...
 
-    async def rebase(self, operator: str) -> DraftReport:
+    async def rebase(self, operator: str, *, shows_secrets: bool) -> DraftReport:
         """Let the draft begin with the files as they are now. Raises: DraftConflictError."""
         ...
 

@@ -27,7 +27,7 @@ from daemun.control import (
     stream_port,
 )
 from daemun.core import model
-from daemun.core.access import banned_networks
+from daemun.core.access import banned_networks, dashboard_site
 from daemun.core.certificates import certificate_faults, on_demand_names
 from daemun.core.options import nginx_upgrade_option
 from daemun.core.plan import change_plan
@@ -203,7 +203,7 @@ class Gate:
             workers=sum(not worker.draining for worker in actual.workers),
             draining_workers=sum(worker.draining for worker in actual.workers),
             sites=self._judge_sites(last, certificates) if last else (),
-            certificates=self._served.judge_certificates(certificates),
+            certificates=dashboard_site.without_local(self._served.judge_certificates(certificates)),
             streams=self._streams.judge(last.streams, certificates) if last else (),
             containers=last.desired.containers if last else (),
             pools=last.desired.pools if last else (),

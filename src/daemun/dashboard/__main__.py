@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import resource
 import socket
 import sys
 import time
@@ -20,6 +21,7 @@ from daemun.dashboard import api_client, page_application
 
 IDLE_S = 600.0
 _LOOK_S = 5.0
+_LARGEST_LOG_BYTES = 2 << 20
 _GRACE_S = 2
 _WARMING = ("/enter", "/nothing", "/static/dashboard.css", "/language")
 
@@ -40,6 +42,8 @@ async def _serve(found: argparse.Namespace) -> None:
     client = api_client.ApiClient("api.sock")
     activity = _Activity(page_application.create_app(client))
     await _warm_up(activity)
+    # Whatever fails at each request of a stranger must not fill the disk with traces (setrlimit(2)).
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_LOG_BYTES, _LARGEST_LOG_BYTES))
     unprivileged.give_up_rights(found.account)
     server = uvicorn.Server(_configure(activity))
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _end_with_daemon, server)

@@ -70,10 +70,7 @@ class ApiClient:
     ) -> Json:
         """The JSON of the answer. path: below /api/v1, its parts quoted (`join`). Raises: ApiError."""
         async with self._answered(method, path, credentials, query=query, body=body) as answer:
-            content = await answer.content.read(_LARGEST_ANSWER_BYTES + 1)
-            if len(content) > _LARGEST_ANSWER_BYTES:
-                raise ApiError(502, "the daemon's answer is too long to be shown")
-            found = _read(content)
+            found = await _read(answer)
             if answer.status >= 400:
                 raise _error(answer, found)
             return found
@@ -91,7 +88,7 @@ class ApiClient:
         more = {"Last-Event-ID": last_event} if last_event else {}
         async with self._answered("GET", path, credentials, query=query, is_lasting=True, more=more) as answer:
             if answer.status >= 400:
-                raise _error(answer, _read(await answer.content.read(_LARGEST_ANSWER_BYTES)))
+                raise _error(answer, await _read(answer))
             yield answer.content.iter_any()
 
     @contextlib.asynccontextmanager
@@ -137,11 +134,19 @@ def join(*parts: str) -> str:
     return "".join(f"/{urllib.parse.quote(part, safe='')}" for part in parts)
 
 
-def _read(content: bytes) -> Json:
+async def _read(answer: aiohttp.ClientResponse) -> Json:
+    """All of it. Raises: ApiError where it is no JSON, or too long."""
+    content = bytearray()
+    async for chunk in answer.content.iter_any():
+        content += chunk
+        if len(content) > _LARGEST_ANSWER_BYTES:
+            raise ApiError(502, "the daemon's answer is too long to be shown")
     try:
         return json.loads(content or b"null")
-    except ValueError:
-        return None
+    except ValueError as error:
+        if answer.status >= 400:
+            return None
+        raise ApiError(502, "the daemon's answer cannot be read; its log tells more") from error
 
 
 def _error(answer: aiohttp.ClientResponse, found: Json) -> ApiError:

@@ -2,13 +2,14 @@
 
 import urllib.parse
 
-from starlette import requests
+from starlette import exceptions, requests
 
 LARGEST, MOST_FIELDS = 1024 * 1024, 1000
 
 
 async def read_form(request: requests.Request, *, largest: int = LARGEST) -> dict[str, str]:
-    """name -> value; of fields of one name the last. Empty when it is none, or too large (bytes)."""
+    """name -> value; of fields of one name the last. Raises: HTTPException 400 when it is none, 413 when it is larger
+    than that many bytes: taken for an empty one it would change what nobody meant to."""
     pairs = await read_pairs(request, largest=largest)
     return dict(pairs)
 
@@ -16,17 +17,19 @@ async def read_form(request: requests.Request, *, largest: int = LARGEST) -> dic
 async def read_pairs(request: requests.Request, *, largest: int = LARGEST) -> list[tuple[str, str]]:
     """The same with every field, in the order of the page."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        return []
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > largest:
-            return []
+            raise exceptions.HTTPException(413, f"the form is too large: more than {largest >> 10} kB")
+    if not body:
+        return []
+    if kind != "application/x-www-form-urlencoded":
+        raise exceptions.HTTPException(400, "this is no form of a page")
     try:
         return urllib.parse.parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except ValueError:  # UnicodeDecodeError is one
-        return []
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise exceptions.HTTPException(400, "this form cannot be read") from error
 
 
 def local_path(address: str, otherwise: str = "/") -> str:

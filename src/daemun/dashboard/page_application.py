@@ -26,6 +26,7 @@ def create_app(client: api_client.ApiClient) -> applications.Starlette:
         middleware=[middleware.Middleware(_Headers)],
         exception_handlers={404: pages.not_found, 405: pages.not_found, Exception: pages.defect},
     )
+    found.router.redirect_slashes = False  # it would lead to http://, with what a form holds
     page_warm_up.load_templates(pages.environment)
     return found
 

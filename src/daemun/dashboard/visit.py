@@ -60,8 +60,8 @@ class Visit:
         )
 
         async def send() -> collections.abc.AsyncIterator[bytes]:
-            async with stack:
-                with contextlib.suppress(api_client.ApiError):  # the daemon ended; the browser comes again
+            with contextlib.suppress(api_client.ApiError):  # the daemon ended; the browser comes again
+                async with stack:
                     async for chunk in chunks:
                         yield chunk
 
@@ -154,8 +154,8 @@ class Visit:
 def read_credentials(request: requests.Request) -> api_client.VisitorCredentials:
     """What nginx named, and what is in the visitor's cookies; nothing of it is believed here."""
     return api_client.VisitorCredentials(
-        session=request.cookies.get(SESSION_COOKIE, "")[:_LONGEST_COOKIE],
-        login=request.cookies.get(LOGIN_COOKIE, "")[:_LONGEST_COOKIE],
+        session=_plain(request.cookies.get(SESSION_COOKIE, ""))[:_LONGEST_COOKIE],
+        login=_plain(request.cookies.get(LOGIN_COOKIE, ""))[:_LONGEST_COOKIE],
         host=request.url.hostname or "",
         address=request.headers.get("x-real-ip", ""),
         agent=_plain(request.headers.get("user-agent", ""))[:_LONGEST_AGENT],

@@ -12,6 +12,8 @@ from daemun.core.texts import words
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.operators import moments
 
+RETRY_S = 5.0
+
 
 class TokenKeeper:
     """All methods are called on one event loop."""
@@ -32,11 +34,15 @@ class TokenKeeper:
         while True:
             await self._used.wait()
             self._used.clear()
+            is_written = True
             async with self._lock:
                 try:
                     await self._write(self._tokens)
                 except EnvironmentProblemError:
-                    continue  # the next use brings it
+                    is_written = False
+            if not is_written:  # one that was withdrawn must not be back after a restart
+                self._used.set()
+                await asyncio.sleep(RETRY_S)
 
     async def find(self, secret: str, address: str) -> api_tokens.ApiToken | None:
         """Whose secret it is, if it is good now and from there."""

@@ -114,7 +114,8 @@ class UptimeKeeper:
                 began_s = self._monotonic()
                 await self.look()
                 pause_s = LEAST_PAUSE_S if self.is_watching else FIRST_PAUSE_S
-                await asyncio.sleep(max(pause_s, _REST * (self._monotonic() - began_s)))
+                # However long a look takes, a further one has to come before the time between counts as not watched.
+                await asyncio.sleep(min(EVERY_S, max(pause_s, _REST * (self._monotonic() - began_s))))
                 while self._monotonic() - began_s < EVERY_S and self._sites.find_sites() is self._statuses:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(pause_s):

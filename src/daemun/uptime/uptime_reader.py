@@ -148,7 +148,7 @@ def _read_incidents(
 ) -> dict[str, list[uptime_sums.Incident]]:
     since_s = (datetime.date.fromordinal(first_day) - _EPOCH.date()).total_seconds() - 86400
     if sites is None:
-        rows = database.execute(_INCIDENTS.format(where=""), (since_s, most)).fetchall()
+        rows = database.execute(_INCIDENTS.format(where="AND site.left IS NULL"), (since_s, most)).fetchall()
     else:
         query = _INCIDENTS.format(where="AND site = ?")
         rows = [row for site in sites for row in database.execute(query, (since_s, site, most))]

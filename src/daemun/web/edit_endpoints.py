@@ -232,7 +232,8 @@ class _Handlers:
             raise exceptions.HTTPException(400, 'cannot edit: "edits" must be a list of edits')
         edits = [_read_edit(one) for one in written]
         call.target = ", ".join(f"{one.what} {one.host or 'gate'}" for one in edits[:5])[:200]
-        return await _answer(self._drafts.edit(find_owner(call.operator), edits), draft_json.report_json)
+        found = self._drafts.edit(find_owner(call.operator), edits, shows_secrets=_sees_all(call.operator))
+        return await _answer(found, draft_json.report_json)
 
     async def describe(self, call: endpoint.Call) -> Json | responses.Response:
         host, path, index = (call.query(key) or None for key in ("host", "path", "index"))
@@ -248,7 +249,9 @@ class _Handlers:
         if owner and not _sees_all(call.operator):
             raise exceptions.HTTPException(403, "this needs the role `own`: the draft is another operator's")
         call.target = f"draft of {owner}" if owner else "draft"
-        found = self._drafts.discard(owner or find_owner(call.operator), call.query("file") or None)
+        found = self._drafts.discard(
+            owner or find_owner(call.operator), call.query("file") or None, shows_secrets=_sees_all(call.operator)
+        )
         return await _answer(found, lambda report: {} if owner else draft_json.report_json(report))
 
     async def review(self, call: endpoint.Call) -> Json | responses.Response:
@@ -256,7 +259,8 @@ class _Handlers:
 
     async def rebase(self, call: endpoint.Call) -> Json | responses.Response:
         call.target = "draft"
-        return await _answer(self._drafts.rebase(find_owner(call.operator)), draft_json.report_json)
+        found = self._drafts.rebase(find_owner(call.operator), shows_secrets=_sees_all(call.operator))
+        return await _answer(found, draft_json.report_json)
 
     async def try_target(self, call: endpoint.Call) -> Json | responses.Response:
         target, host = (request_body_json.take_text(call.body, key) for key in ("target", "host"))

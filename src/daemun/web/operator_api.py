@@ -32,7 +32,7 @@ def create_app(
         routing.Route(PREFIX + one.path, functools.partial(_answer, one, operators), methods=[one.method])
         for one in every
     ]
-    return applications.Starlette(
+    found = applications.Starlette(
         routes=[*routes, routing.Route(f"{PREFIX}/openapi.json", described, methods=["GET"])],
         exception_handlers={
             exceptions.HTTPException: _answer_http_error,
@@ -41,6 +41,8 @@ def create_app(
             Exception: _answer_defect,
         },
     )
+    found.router.redirect_slashes = False  # it would lead to http://, with what a body holds
+    return found
 
 
 async def _answer(

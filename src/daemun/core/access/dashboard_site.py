@@ -40,6 +40,13 @@ def make_local(desired: model.Desired) -> model.Site | None:
     return _site(host, access_option.Access(allow=_LOOPBACK), _route("/", host))
 
 
+def without_local(certificates: tuple[model.CertificateStatus, ...]) -> tuple[model.CertificateStatus, ...]:
+    """Those that people have to know of: nobody asked for the one of `make_local`, which is listed when something is
+    wrong with it. A site of that name is listed with the sites."""
+    good = (dashboard_option.LOCAL_HOST, model.CertificateState.LOCAL)
+    return tuple(one for one in certificates if (one.host, one.state) != good)
+
+
 def is_it(site: model.Site) -> bool:
     return site.origin == dashboard_option.ORIGIN
 

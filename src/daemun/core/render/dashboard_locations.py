@@ -12,8 +12,8 @@ from daemun.core.render import access, judge_locations, site_scope
 
 _PAGES, _API = "daemun_dashboard", "daemun_api"
 _API_PATH = "/api/"
-_LARGEST_BODY = "4m"
-"""A file of sites as its owner edits it."""
+_LARGEST_BODY = "14m"
+"""A file of sites as its owner edits it: 4 MB, for some of whose bytes a form has three."""
 
 
 def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:

@@ -4,6 +4,8 @@ The secret of a link stands behind the "#", which browsers send nowhere, and is 
 that look at links beforehand use none up.
 """
 
+import contextlib
+
 from starlette import responses, routing
 
 from daemun.core.access import dashboard_site
@@ -69,8 +71,9 @@ async def come_back(one: visit.Visit) -> responses.Response:
 
 async def leave(one: visit.Visit) -> responses.Response:
     """Of a user of the sign-in, the session on this host; the sign-in itself is left on its own page."""
-    if one.me:
-        await one.send("POST", "sign-out")
+    if one.me or one.credentials.session:
+        with contextlib.suppress(api_client.ApiError):  # the browser forgets it in any case
+            await one.send("POST", "sign-out")
     one.credentials = api_client.VisitorCredentials(address=one.credentials.address)  # whose message it is
     done = page_frame.Message(tone=page_frame.Tone.DONE, text=one.text("sign_in.left"))
     answer = one.go_to(pages_app.SIGN_IN, done)

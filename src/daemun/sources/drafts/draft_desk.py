@@ -89,12 +89,12 @@ class DraftDesk:
         return await asyncio.to_thread(yaml_schema.make_schema)
 
     async def edit(
-        self, operator: str, edits: collections.abc.Sequence[draft_port.DraftEdit]
+        self, operator: str, edits: collections.abc.Sequence[draft_port.DraftEdit], *, shows_secrets: bool
     ) -> draft_port.DraftReport:
         """See the port."""
         async with self._editing:
             await asyncio.to_thread(self._edit, operator, edits)
-        return await self.show(operator, shows_secrets=False)
+        return await self.show(operator, shows_secrets=shows_secrets)
 
     async def describe(self, operator: str, *, host: str | None, path: str | None, index: int | None) -> Json:
         """See the port."""
@@ -110,11 +110,11 @@ class DraftDesk:
 
         return await asyncio.to_thread(describe)
 
-    async def discard(self, operator: str, name: str | None) -> draft_port.DraftReport:
+    async def discard(self, operator: str, name: str | None, *, shows_secrets: bool) -> draft_port.DraftReport:
         """See the port."""
         async with self._editing:
             await asyncio.to_thread(self._discard, operator, name)
-        return await self.show(operator, shows_secrets=False)
+        return await self.show(operator, shows_secrets=shows_secrets)
 
     def _find(self, operator: str) -> draft.Draft:
         now = self._clock.now()
@@ -170,7 +170,7 @@ class DraftDesk:
     def _write_text(
         self, operator: str, name: str, text: str, shows_secrets: bool, version: str | None
     ) -> draft_overlay.DraftOverlay:
-        if len(text) > yaml_positions.MAX_BYTES:
+        if len(text.encode("utf-8", "surrogatepass")) > yaml_positions.MAX_BYTES:
             raise ConfigError(f"cannot keep the text: it has more than {yaml_positions.MAX_BYTES >> 20} MB")
         overlay = draft_overlay.DraftOverlay(self._main, self._find(operator))
         known = overlay.read_all()
@@ -220,11 +220,11 @@ class DraftDesk:
 
     # --- what others changed ---------------------------------------------------------------------------------------
 
-    async def rebase(self, operator: str) -> draft_port.DraftReport:
+    async def rebase(self, operator: str, *, shows_secrets: bool) -> draft_port.DraftReport:
         """See the port."""
         async with self._editing:
             await asyncio.to_thread(self._rebase, operator)
-        return await self.show(operator, shows_secrets=False)
+        return await self.show(operator, shows_secrets=shows_secrets)
 
     def _rebase(self, operator: str) -> None:
         one = self._find(operator)

@@ -133,7 +133,8 @@ class AppliedHistory:
     async def _end(self, begun: trial.Trial | None) -> None:
         """Of what was put back nothing has to be undone."""
         if begun is not None:
-            await self._trials.confirm()
+            with contextlib.suppress(DaemunError):  # it is over already; why it came so far is what counts
+                await self._trials.confirm()
 
     def _find_newest(self) -> int | None:
         return next((one.number for one in self._open().newest()), None)
