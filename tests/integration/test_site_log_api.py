@@ -140,6 +140,32 @@ async def test_filters(house: House, query: str, uris: list[str]) -> None:
     assert await house.uris(f"?{query}") == uris
 
 
+@pytest.mark.parametrize(
+    ("query", "of_look", "of_own"),
+    [
+        ("text=token%3Dsup", 0, 1),
+        ("text=supersecret", 0, 1),
+        ("path=/in%3Ftoken%3Ds", 0, 1),
+        ("text=token%3D(hidden)", 1, 0),
+        ("text=GET%20/in", 1, 1),
+        ("path=/in", 1, 1),
+        ("path=/in&text=nothing", 0, 0),
+    ],
+)
+async def test_nothing_hidden_is_found_by_looking_for_it(house: House, query: str, of_look: int, of_own: int) -> None:
+    house.write(line("/in?token=supersecretvalue"), line("/other"))
+    assert [len(await house.uris(f"?{query}", role=role)) for role in ("look", "own")] == [of_look, of_own]
+
+
+async def test_nothing_hidden_is_found_in_errors(house: House) -> None:
+    error = ERROR.format(host="a.test").replace("GET /x", "GET /x?token=secretvalue")
+    house.write(error.replace(":80/", ":80/x?token=secretvalue"), name="error.log")
+    found = await house.client.get("/sites/a.test/log")
+    assert [one["upstream"] for one in found["rows"]] == ["http://10.0.0.5:80/x?token=(hidden)"]
+    assert await house.uris("?text=secretv") == []
+    assert await house.uris("?text=secretv", role="own") == ["/x?token=secretvalue"]
+
+
 async def test_no_more_than_two_hundred(house: House) -> None:
     house.write(*(line(f"/{number}") for number in range(500)))
     found = await house.uris()
@@ -180,6 +206,16 @@ async def test_lines_come_as_they_are_written(house: House) -> None:
         _, row = await reader.next("row")
         assert (row["uri"], row["status"]) == ("/missing", 404)
         assert (await reader.next("beat"))[1]["as_of"].endswith("Z")
+
+
+async def test_nothing_hidden_is_found_in_lines_that_come(house: House) -> None:
+    async with house.served(), house.follow("?text=e") as all_of_them, house.follow("?text=token%3Ds") as guessed:
+        for reader in (all_of_them, guessed):
+            await reader.next("beat")
+        house.write(line("/in?token=secretvalue"))
+        house.write(line("/token=s"))
+        assert (await guessed.next("row"))[1]["uri"] == "/token=s"
+        assert (await all_of_them.next("row"))[1]["uri"] == "/in?token=(hidden)"
 
 
 async def test_what_comes_too_fast_is_counted(house: House) -> None:

@@ -1,6 +1,7 @@
 """The log of one site for its page (`control.site_port`): access and error lines together, as values."""
 
 import collections.abc
+import dataclasses
 import functools
 import pathlib
 import threading
@@ -24,7 +25,7 @@ class SiteLogReader:
         """Without a log there are no rows: `logs: {access: false}`, or nobody came yet."""
         rows = list[dict[str, object]]()
         is_whole = True
-        for path, wanted, is_of_errors in _find_logs(self._layout, query):
+        for path, wanted, is_of_errors in _find_logs(self._layout, query, shows_secrets=shows_secrets):
             try:
                 found = log_tail.read_last(path, wanted, most, is_of_errors=is_of_errors)
             except FileNotFoundError:
@@ -37,7 +38,8 @@ class SiteLogReader:
         return site_port.LogRows(rows=tuple(rows[-most:]), is_whole=is_whole)
 
     def follow(self, query: log_query.LogQuery, *, shows_secrets: bool) -> "FollowedLogs":
-        return FollowedLogs(_find_logs(self._layout, query), shows_secrets=shows_secrets)
+        found = _find_logs(self._layout, query, shows_secrets=shows_secrets)
+        return FollowedLogs(found, shows_secrets=shows_secrets)
 
 
 class FollowedLogs:
@@ -72,15 +74,25 @@ class FollowedLogs:
 _Log = tuple[pathlib.Path, line_filter.LineFilter, bool]
 
 
-def _find_logs(paths: layout.Layout, query: log_query.LogQuery) -> list[_Log]:
-    """Each with its filter, and whether it is nginx's error log."""
-    holds = query.text.encode("utf-8", "surrogateescape")
-    of_requests = line_filter.LineFilter(read=request_log.make_reader(paths).read, wanted=query.wanted, holds=holds)
+def _find_logs(paths: layout.Layout, query: log_query.LogQuery, *, shows_secrets: bool) -> list[_Log]:
+    """Each with its filter, and whether it is nginx's error log. Who sees no secrets looks for nothing but what is
+    shown."""
+    wanted, holds = query.wanted, query.text.encode("utf-8", "surrogateescape")
+    fits: collections.abc.Callable[[line_filter.Found], bool] | None = None
+    if not shows_secrets and (query.text or wanted.path):
+        fits = functools.partial(_fits, query.text, wanted.path)
+        wanted, holds = dataclasses.replace(wanted, path=""), b""
+    read = request_log.make_reader(paths).read
+    of_requests = line_filter.LineFilter(read=read, wanted=wanted, holds=holds, fits=fits)
     found: list[_Log] = [(request_log.path_of(paths), of_requests, False)]
     if query.has_errors:
-        of_errors = line_filter.LineFilter(read=error_line.read, wanted=query.wanted, holds=holds)
+        of_errors = line_filter.LineFilter(read=error_line.read, wanted=wanted, holds=holds, fits=fits)
         found.append((pathlib.Path(paths.logs, "error.log"), of_errors, True))
     return found
+
+
+def _fits(text: str, path: str, found: line_filter.Found) -> bool:
+    return log_rows.shows(log_rows.row_of(found, _hide), text=text, path=path)
 
 
 def _rows_of(

@@ -17,11 +17,12 @@ it."""
 @dataclasses.dataclass(slots=True, kw_only=True)
 class LineFilter:
     """Which lines are wanted. passed: how many were not taken because their form has not what the filter looks at, by
-    the field; "": it is no form that is known."""
+    the field; "": it is no form that is known. fits: whether what was read of a line is wanted, too."""
 
     read: collections.abc.Callable[[bytes], Found]
     wanted: request_filter.RequestFilter
     holds: bytes
+    fits: collections.abc.Callable[[Found], bool] | None = None
     passed: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     _may_be: re.Pattern[bytes] | None = dataclasses.field(init=False, default=None)
 
@@ -31,16 +32,17 @@ class LineFilter:
     def takes(self, line: bytes) -> bool:
         if self.holds not in line or (self._may_be is not None and self._may_be.search(line) is None):
             return False
-        if not self.wanted.needs:
+        if not self.wanted.needs and self.fits is None:
             return True
-        request = request_of(self.read(line))
+        found = self.read(line)
+        request = request_of(found)
         if request is None:
             self.passed[""] += 1
             return False
         if lacking := self.wanted.needs - request.fields:
             self.passed.update(lacking)
             return False
-        return self.wanted.takes(request)
+        return self.wanted.takes(request) and (self.fits is None or self.fits(found))
 
     def is_before(self, line: bytes) -> bool | None:
         request = request_of(self.read(line))

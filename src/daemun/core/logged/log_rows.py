@@ -12,8 +12,6 @@ Json = dict[str, typing.Any]
 Hide = collections.abc.Callable[[str], str]
 """Takes secrets out of a text."""
 
-_MAY_HOLD_SECRETS = frozenset({"uri", "referer", "message"})
-
 
 def row_of(found: line_filter.Found, hide: Hide | None = None) -> Json | None:
     """Values by the names of `daemun logs --json`, and `kind`: "request" or "error". None: a line of no form that is
@@ -26,12 +24,19 @@ def row_of(found: line_filter.Found, hide: Hide | None = None) -> Json | None:
         case logged_request.LoggedRequest():
             kind, values = "request", logged_request.to_json(found)
     shown = {
-        name: _shorten(hide(value) if hide is not None and name in _MAY_HOLD_SECRETS else value)
-        if isinstance(value, str)
-        else value
+        name: _shorten(value if hide is None else hide(value)) if isinstance(value, str) else value
         for name, value in values.items()
     }
     return {"kind": kind, **shown}
+
+
+def shows(row: Json | None, *, text: str, path: str) -> bool:
+    """Whether a row has this text, and a path that begins so. For who may not see secrets: compared with the line
+    itself, a text that is tried again and again would find out what is hidden, sign by sign."""
+    if row is None:
+        return False
+    values = " ".join(str(value) for value in row.values() if value is not None)
+    return text in values and str(row["uri"] or "").partition("?")[0].startswith(path)
 
 
 def _shorten(text: str) -> str:
