@@ -177,7 +177,7 @@ async def test_nothing_keeps_the_gate_from_starting(house: House, monkeypatch: p
     await house.trial.begin(60)
     house.clock.advance(datetime.timedelta(seconds=61))
     again = House(house.main.parent, house.store, house.clock)
-    monkeypatch.setattr(trial, "_LONGEST_AT_START_S", 0.0)
+    monkeypatch.setattr(trial, "_LONGEST_LOCK_S", 0.0)
     with edited_file.alone(house.main):
         again.trial.go_back_if_overdue()
     assert (house.main.read_bytes(), bool(again.trial.problems())) == (NEW, True)
@@ -209,13 +209,74 @@ async def test_what_is_there_is_what_it_goes_back_to(house: House) -> None:
     """For a change that comes after it, whatever was applied of what is there."""
     await house.write(OLD)
     house.main.write_bytes(NEW)
-    begun = await house.trial.begin_from_present(60)
+    written = {"daemun.yaml": b"sites: {}\n"}
+    begun = await house.trial.begin_from_present(60, written)
     assert begun.number == 1
     house.main.write_bytes(b"sites: {}\n")
     with pytest.raises(ConfigError, match="on trial"):
-        await house.trial.begin_from_present(60)
+        await house.trial.begin_from_present(60, written)
     await house.trial.undo()
     assert house.main.read_bytes() == NEW
+
+
+async def test_files_of_others_stay_when_it_is_undone(house: House, tmp_path: pathlib.Path) -> None:
+    """Those that `include` came to name are as they were, also what was written over; what is new goes."""
+    wiki, mail, new = (tmp_path / f"{name}.yaml" for name in ("wiki", "mail", "new"))
+    for one in (wiki, mail):
+        one.write_bytes(b"\xff# the owner's own\n")
+    await house.write(OLD)
+    written = {"daemun.yaml": b"include: '*.yaml'\n" + OLD, "wiki.yaml": b"sites: {}\n", "new.yaml": b"sites: {}\n"}
+    await house.trial.begin_from_present(60, written)
+    for name, content in written.items():
+        (tmp_path / name).write_bytes(content)
+    again = House(tmp_path, house.store, house.clock)
+    house.clock.advance(datetime.timedelta(seconds=61))
+    again.trial.go_back_if_overdue()
+    assert (house.main.read_bytes(), new.exists()) == (OLD, False)
+    assert {one.read_bytes() for one in (wiki, mail)} == {b"\xff# the owner's own\n"}
+
+
+async def test_a_file_that_is_not_included_then_stays(house: House, tmp_path: pathlib.Path) -> None:
+    """As for a way back to any number of the history."""
+    wiki = tmp_path / "wiki.yaml"
+    wiki.write_bytes(b"sites: {w.test: http://w:1}\n")
+    await house.write(OLD)
+    await house.write(b"include: wiki.yaml\n" + OLD)
+    await house.trial.begin(60, 1)
+    await house.trial.undo()
+    assert (house.main.read_bytes(), wiki.exists()) == (OLD, True)
+
+
+async def test_what_others_write_meanwhile_stays(house: House, tmp_path: pathlib.Path) -> None:
+    lines = b"sites:\n  a.test: http://a:1\n\n  b.test: http://b:1\n\n  c.test: http://c:1\n"
+    drafted = lines.replace(b"a:1", b"a:2")
+    files = {"daemun.yaml": drafted, "both.yaml": drafted, "new.yaml": b"sites: {}\n"}
+    for name in ("daemun.yaml", "both.yaml"):
+        (tmp_path / name).write_bytes(lines)
+    await house.trial.begin_from_present(60, files)
+    (tmp_path / "daemun.yaml").write_bytes(drafted + b"  d.test: http://d:1\n")
+    (tmp_path / "both.yaml").write_bytes(drafted.replace(b"a:2", b"a:3"))
+    (tmp_path / "new.yaml").write_bytes(b"sites: {e.test: http://e:1}\n")
+    with structlog.testing.capture_logs() as logged:
+        await house.trial.undo()
+    assert house.main.read_bytes() == lines + b"  d.test: http://d:1\n"
+    assert (tmp_path / "both.yaml").read_bytes() == lines
+    assert not (tmp_path / "new.yaml").exists()
+    assert b"a:3" in (tmp_path / "both.yaml.undone").read_bytes()
+    assert b"e.test" in (tmp_path / "new.yaml.undone").read_bytes()
+    assert sum("changed while it was on trial" in one["event"] for one in logged) == 2
+
+
+async def test_what_edits_the_files_does_not_wait_for_an_undo(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may need the trial itself, while it holds the folder."""
+    await house.write(OLD)
+    await house.trial.begin_from_present(60, {"daemun.yaml": NEW})
+    house.main.write_bytes(NEW)
+    monkeypatch.setattr(trial, "_LONGEST_LOCK_S", 0.0)
+    with edited_file.alone(house.main), pytest.raises(ConfigError, match="tried again"):
+        await house.trial.undo()
+    await house.trial.undo()
+    assert house.main.read_bytes() == OLD
 
 
 async def test_it_stays_when_it_is_confirmed(house: House) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from daemun.errors import ConfigError
-from daemun.sources.drafts import draft_merge, draft_secrets
+from daemun.sources import line_merge
+from daemun.sources.drafts import draft_secrets
 
 BASE = b"a\nb\nc\nd\ne\nf\n"
 
@@ -25,13 +26,13 @@ BASE = b"a\nb\nc\nd\ne\nf\n"
     ],
 )
 def test_what_does_not_meet_is_put_together(mine: bytes, theirs: bytes, merged: bytes | None) -> None:
-    assert draft_merge.merge(BASE, mine, theirs) == merged
-    assert draft_merge.merge(BASE, theirs, mine) == merged
+    assert line_merge.merge(BASE, mine, theirs) == merged
+    assert line_merge.merge(BASE, theirs, mine) == merged
 
 
 def test_texts_that_would_take_minutes_to_compare_meet() -> None:
     base, mine, theirs = (b"".join(b"%s%d\n" % (sign, n) for n in range(9000)) for sign in (b"a", b"b", b"c"))
-    assert draft_merge.merge(base, mine, theirs) is None
+    assert line_merge.merge(base, mine, theirs) is None
 
 
 TEXT = b"""\

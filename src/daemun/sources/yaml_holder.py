@@ -100,7 +100,12 @@ def _name(path: pathlib.Path, main: pathlib.Path) -> str:
 
 def find_patterns(main: pathlib.Path, files: file_access.EditedFiles) -> tuple[yaml_include.Pattern, ...]:
     """Of `include` in daemun.yaml. Raises: EnvironmentProblemError."""
-    text = yaml_positions.decode(files.read(main) or b"", [])
+    return find_patterns_of(main, files.read(main) or b"")
+
+
+def find_patterns_of(main: pathlib.Path, content: bytes) -> tuple[yaml_include.Pattern, ...]:
+    """content: of daemun.yaml."""
+    text = yaml_positions.decode(content, [])
     if text is None or yaml_include.KEY not in text:
         return ()
     excerpt = yaml_excerpt.make(text, lambda _: False)

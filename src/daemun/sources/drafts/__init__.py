@@ -2,6 +2,6 @@
 
 draft: one operator's, as a value. draft_book: those that are kept, in the store. draft_overlay: the files as the draft
 has them, for edits. draft_edits: what can be done to it. draft_secrets: its texts for those who may not see secrets.
-draft_merge: what others changed meanwhile, put together with it. draft_review: what is wrong with it, and what it would
-change. draft_desk: all of it for the API (`control.draft_port`), and how it goes live.
+draft_review: what is wrong with it, and what it would change. draft_desk: all of it for the API (`control.draft_port`),
+and how it goes live. What others changed meanwhile is put together with it by `sources.line_merge`.
 """

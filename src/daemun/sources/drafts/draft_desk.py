@@ -12,13 +12,12 @@ import typing
 from daemun.control import draft_port, gate_port, history_port, ports
 from daemun.core import model
 from daemun.errors import ConfigError, DaemunError
-from daemun.sources import edited_file, yaml_holder, yaml_positions, yaml_schema
+from daemun.sources import edited_file, line_merge, yaml_holder, yaml_positions, yaml_schema
 from daemun.sources.drafts import (
     draft,
     draft_book,
     draft_edits,
     draft_forms,
-    draft_merge,
     draft_overlay,
     draft_review,
     draft_secrets,
@@ -238,7 +237,7 @@ class DraftDesk:
         files = []
         for file in one.files:
             now = edited_file.read(self._main.parent / file.name)
-            text = file.text if now is None else draft_merge.merge(file.base or b"", file.text, now)
+            text = file.text if now is None else line_merge.merge(file.base or b"", file.text, now)
             assert text is not None
             if text != now:
                 files.append(draft.DraftFile(name=file.name, base=now, text=text))
@@ -341,9 +340,9 @@ class DraftDesk:
     ) -> tuple[gate_port.ApplyReport, trial.Trial | None]:
         """The way back is written down before anything else is."""
         known = {problem.message for problem in _find_errors(self._gate.status(added=False).problems)}
-        begun = None if trial_s is None else await self._trials.begin_from_present(trial_s)
+        texts = {file.name: file.text for file in one.files}
+        begun = None if trial_s is None else await self._trials.begin_from_present(trial_s, texts)
         try:
-            texts = {file.name: file.text for file in one.files}
             replaced = await asyncio.to_thread(past_files.write, self._main, texts)
         except BaseException:
             await self._end(begun)

@@ -10,7 +10,8 @@ import typing
 from daemun.control import draft_port, gate_port
 from daemun.core import model
 from daemun.errors import DaemunError
-from daemun.sources.drafts import draft, draft_merge, draft_overlay
+from daemun.sources import line_merge
+from daemun.sources.drafts import draft, draft_overlay
 from daemun.sources.history import compared_entries, file_changes, hidden_secrets, secret_masks
 
 Texts = collections.abc.Mapping[pathlib.Path, bytes]
@@ -175,5 +176,5 @@ def _describe(file: draft.DraftFile, now: bytes | None) -> draft_port.Meeting:
     base = file.base or b""
     mine, _ = _compare_files({file.name: base}, {file.name: file.text})
     theirs, _ = _compare_files({file.name: base}, {file.name: now or b""})
-    can_be_merged = file.base is not None and now is not None and draft_merge.merge(base, file.text, now) is not None
+    can_be_merged = file.base is not None and now is not None and line_merge.merge(base, file.text, now) is not None
     return draft_port.Meeting(file=file.name, mine=mine, theirs=theirs, can_be_merged=can_be_merged)

@@ -3,7 +3,8 @@
 secret_masks: the text of a file without its secrets, and with them again. hidden_secrets: which secret is the same.
 history_entry: one applied configuration, as a value. history_book: those that are kept, in the store.
 history_recorder: adds one after a round that changed something. file_changes: what differs between two of them, for
-people. past_files: the files as they were, and writing them. trial: a change that is undone unless it is confirmed.
+people. past_files: the files as they were, and writing them. trial: a change that is undone unless it is confirmed;
+way_of_file: what a file is to hold then.
 compared_entries, way_back: what commands and the API show of them, and how one goes back; applied_configurations: that
 for the API, while the daemon runs.
 """

@@ -11,7 +11,7 @@ import pathlib
 import types
 import typing
 
-from daemun.sources import edited_file
+from daemun.sources import edited_file, yaml_holder, yaml_include
 from daemun.sources.history import hidden_secrets, history_entry, secret_masks
 
 NEW_FILE_MODE = 0o600
@@ -90,6 +90,17 @@ def find_lost(
         for secret in one.secrets
         if secret.written not in kept and not secret.is_in_comment
     )
+
+
+def find_others(main: pathlib.Path, present: collections.abc.Iterable[str], files: history_entry.Files) -> list[str]:
+    """Those of the present files that are to go when these are written, which would include them otherwise. What these
+    do not include stays: it may be somebody's own file, which `include` came to name by a mistake."""
+    patterns = yaml_holder.find_patterns_of(main, files.get(main.name, b""))
+    return [
+        name
+        for name in present
+        if name not in files and any(yaml_include.fits(one, main.parent / name, main) for one in patterns)
+    ]
 
 
 def write(

@@ -26,6 +26,7 @@ from daemun.sources.history import (
     history_recorder,
     past_files,
     secret_masks,
+    way_of_file,
 )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -38,8 +39,8 @@ UNDONE = ".undone"
 """How the copy of a file ends that the history cannot give back."""
 _RETRY_S = 15.0
 _NO_SITES = b"sites: {}\n"
-_LONGEST_AT_START_S = 1.0
-"""How long a start waits for a command that edits the files; then the task goes back."""
+_LONGEST_LOCK_S = 1.0
+"""How long it waits for what edits the files; then it is tried again. Whatever needs the trial meanwhile waits, too."""
 _FOLLOWS = "a configuration that was on trial stays as it is; delete the file"
 
 Apply = collections.abc.Callable[[history_port.Caller], collections.abc.Awaitable[gate_port.ApplyReport]]
@@ -47,9 +48,11 @@ Apply = collections.abc.Callable[[history_port.Caller], collections.abc.Awaitabl
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Trial(history_port.TrialReport):
-    """files: what they are to hold again, by their names."""
+    """files: what they are to hold again, by their names. written: what the caller wrote since, by their names; those
+    of them that `files` has not are new. None: it is not known, and all files go back to what `files` has."""
 
     files: dict[str, bytes]
+    written: dict[str, bytes] | None = None
 
 
 class TrialKeeper:
@@ -89,7 +92,7 @@ class TrialKeeper:
             trial = _read(self._store)
             self._take(trial)
             if trial is not None and self._find_left_s() <= 0:
-                self._go_back(trial, longest_s=_LONGEST_AT_START_S)
+                self._go_back(trial)
                 self._end()
         except Exception as error:  # whatever it is, the gate starts
             log.error("a configuration that was on trial is not undone yet", reason=str(error))  # noqa: TRY400
@@ -114,15 +117,15 @@ class TrialKeeper:
             self._changed.set()
             return trial
 
-    async def begin_from_present(self, seconds: float) -> Trial:
-        """Before the caller changes the files: what they hold now is what they go back to, applied or not. Raises: as
-        `begin`."""
+    async def begin_from_present(self, seconds: float, written: collections.abc.Mapping[str, bytes]) -> Trial:
+        """Before the caller changes files: what they hold now is what they go back to, applied or not. written: what
+        they are to hold, by their names. No other file is touched. Raises: as `begin`."""
         async with self._guard:
             await self.recorder.write_noted()
             self._check(seconds)
             until = self._clock.now() + datetime.timedelta(seconds=seconds)
             self._ends_at = self._monotonic() + seconds
-            self._trial = await asyncio.to_thread(self._write_down_present, until)
+            self._trial = await asyncio.to_thread(self._write_down_present, until, dict(written))
             self._changed.set()
             return self._trial
 
@@ -202,11 +205,14 @@ class TrialKeeper:
 
     # --- blocking ---
 
-    def _write_down_present(self, until: datetime.datetime) -> Trial:
+    def _write_down_present(self, until: datetime.datetime, written: dict[str, bytes]) -> Trial:
         newest = next(iter(self._book.newest()), None)
-        # Without a file the daemon would go on with what it read of it last.
-        files = yaml_holder.read_all(self._main) or {self._main.name: _NO_SITES}
-        trial = Trial(number=0 if newest is None else newest.number, until=until, files=files)
+        present = {name: edited_file.read(self._main.parent / name) for name in written}
+        files = {name: content for name, content in present.items() if content is not None}
+        if self._main.name in written:
+            # Without a file the daemon would go on with what it read of it last.
+            files.setdefault(self._main.name, _NO_SITES)
+        trial = Trial(number=0 if newest is None else newest.number, until=until, files=files, written=written)
         self._store.write(KEY, _encode(trial))
         return trial
 
@@ -263,19 +269,40 @@ class TrialKeeper:
         secrets, kept = self._book.find_secrets(name, mask_all), self._book.read_last_good(name, mask_all)
         return past_files.find_past(entry, present, secrets, kept)
 
-    def _go_back(self, trial: Trial, *, longest_s: float = edited_file.LONGEST_EDIT_S) -> None:
-        with edited_file.alone(self._main, longest_s=longest_s):
-            present = yaml_holder.read_all(self._main)
-            mask_all = hidden_secrets.Masker().mask_all
-            masked = mask_all(present)
-            lost = past_files.find_lost(masked, past_files.RestorableFiles(files=trial.files), mask_all)
-            for name, content in present.items():
-                is_lost = masked[name] is None or any(one.startswith(f"{name}: ") for one in lost)
-                if is_lost and trial.files.get(name) != content:
-                    path = self._main.parent / f"{name}{UNDONE}"
-                    edited_file.replace(path, content, past_files.NEW_FILE_MODE)
-                    log.warning(f"what {name} held is in {path}, as the history cannot give it back")
-            past_files.write(self._main, trial.files, others=[name for name in present if name not in trial.files])
+    def _go_back(self, trial: Trial) -> None:
+        with edited_file.alone(self._main, longest_s=_LONGEST_LOCK_S):
+            if trial.written is None:
+                self._go_back_to_applied(trial)
+            else:
+                self._go_back_to_present(trial.files, trial.written)
+
+    def _go_back_to_present(self, files: dict[str, bytes], written: dict[str, bytes]) -> None:
+        """With what others wrote meanwhile, where that can be told from what was on trial."""
+        present = {name: edited_file.read(self._main.parent / name) for name in written}
+        wanted = {name: way_of_file.find(files.get(name), written[name], now) for name, now in present.items()}
+        for name, way in wanted.items():
+            now = present[name]
+            if way.loses_others and now is not None:
+                self._keep_beside(name, now, "it was changed while it was on trial")
+        contents = {name: way.content for name, way in wanted.items() if way.content is not None}
+        others = [name for name in wanted if name not in contents and present[name] is not None]
+        past_files.write(self._main, contents, others=others)
+
+    def _go_back_to_applied(self, trial: Trial) -> None:
+        present = yaml_holder.read_all(self._main)
+        mask_all = hidden_secrets.Masker().mask_all
+        masked = mask_all(present)
+        lost = past_files.find_lost(masked, past_files.RestorableFiles(files=trial.files), mask_all)
+        for name, content in present.items():
+            is_lost = masked[name] is None or any(one.startswith(f"{name}: ") for one in lost)
+            if is_lost and trial.files.get(name) != content:
+                self._keep_beside(name, content, "the history cannot give it back")
+        past_files.write(self._main, trial.files, others=past_files.find_others(self._main, present, trial.files))
+
+    def _keep_beside(self, name: str, content: bytes, cause: str) -> None:
+        path = self._main.parent / f"{name}{UNDONE}"
+        edited_file.replace(path, content, past_files.NEW_FILE_MODE)
+        log.warning(f"what {name} held is in {path}, as {cause}")
 
     def _confirm(self) -> None:
         newest = next(iter(self._book.newest()), None)
@@ -309,8 +336,19 @@ def describe(trial: Trial) -> str:
 
 
 def _encode(trial: Trial) -> bytes:
-    files = {name: content.decode() for name, content in trial.files.items()}
-    return json.dumps({"number": trial.number, "until": trial.until.isoformat(), "files": files}).encode()
+    held = {"number": trial.number, "until": trial.until.isoformat(), "files": _texts(trial.files)}
+    if trial.written is not None:
+        held["written"] = _texts(trial.written)
+    return json.dumps(held).encode()
+
+
+def _texts(files: dict[str, bytes]) -> dict[str, str]:
+    """A file that is no text comes back as it was, too."""
+    return {name: content.decode("utf-8", "surrogateescape") for name, content in files.items()}
+
+
+def _contents(texts: dict[str, str]) -> dict[str, bytes]:
+    return {str(name): text.encode("utf-8", "surrogateescape") for name, text in texts.items()}
 
 
 def _decode(content: bytes) -> Trial:
@@ -318,8 +356,13 @@ def _decode(content: bytes) -> Trial:
     until = datetime.datetime.fromisoformat(held["until"])
     if until.tzinfo is None:
         raise ValueError("a time without a zone")
-    files = {str(name): text.encode() for name, text in held["files"].items()}
-    return Trial(number=int(held["number"]), until=until, files=files)
+    written = held.get("written")
+    return Trial(
+        number=int(held["number"]),
+        until=until,
+        files=_contents(held["files"]),
+        written=None if written is None else _contents(written),
+    )
 
 
 def _read(store: ports.Store) -> Trial | None:

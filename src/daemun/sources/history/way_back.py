@@ -21,7 +21,8 @@ FILE = "file"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WayBack:
-    """main: daemun.yaml. present: what the files hold now. others: those that were not included then."""
+    """main: daemun.yaml. present: what the files hold now. others: those that were not there then, though
+    they would have been included."""
 
     main: pathlib.Path
     entry: history_entry.HistoryEntry
@@ -30,7 +31,7 @@ class WayBack:
 
     @property
     def others(self) -> list[str]:
-        return [name for name in self.present if name not in self.past.files]
+        return past_files.find_others(self.main, self.present, self.past.files)
 
     @property
     def is_done(self) -> bool:
@@ -80,17 +81,19 @@ def find(
             f"them at their places into {main}, and try again, or write the file by hand from "
             f"`daemun history {entry.number}`"
         )
+    way = WayBack(main=main, entry=entry, present=files, past=past)
     if not force and past.files != files:
+        touched = {name: one for name, one in present.items() if name in past.files or name in way.others}
         lost = [
-            *_find_unrecorded(book, present, within_s=recorded_within_s),
-            *past_files.find_lost(present, past, mask_all),
+            *_find_unrecorded(book, touched, within_s=recorded_within_s),
+            *past_files.find_lost(touched, past, mask_all),
         ]
         if lost:
             raise ConfigError(
                 f"{what}: this would be lost, as the history does not have it: {name_places(tuple(lost))}; "
                 f"note it and say `daemun rollback {entry.number} --force`"
             )
-    return WayBack(main=main, entry=entry, present=files, past=past)
+    return way
 
 
 def _find_unrecorded(book: history_book.Book, present: hidden_secrets.MaskedFiles, *, within_s: float) -> list[str]:

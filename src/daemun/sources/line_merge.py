@@ -1,4 +1,5 @@
-"""What a draft changed and what others changed meanwhile, put together line by line where they do not meet. Pure."""
+"""Two changes of a text, such as a draft's and what others wrote meanwhile, put together line by line where they do not
+meet. Pure."""
 
 import collections.abc
 import dataclasses
