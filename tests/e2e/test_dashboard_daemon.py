@@ -1,6 +1,7 @@
 """The dashboard through nginx: who comes in and how, what is sent with each page, and the process behind the pages."""
 
 import collections.abc
+import html
 import json
 import pathlib
 import re
@@ -170,3 +171,21 @@ def test_a_host_of_its_own_stands_behind_the_conditions_of_the_gate() -> None:
         daemon.wait(lambda: daemon.get("https://gate.test/enter").status_code == 403, "others are refused")
         daemon.write(f"dashboard: off\n{_SITES}")
         daemon.wait(lambda: daemon.cli("dashboard").returncode == 1, "there is none")
+
+
+def test_commands_that_pages_show_are_safe_to_paste(gate: daemon_support.Daemon, visitor: DashboardVisitor) -> None:
+    """A link to a page may hold anything."""
+    visitor.enter()
+    page = html.unescape(visitor.page("/changes/add?host=x%3Bid&target=http://a%3Bid%20%60id%60"))
+    assert "daemun add 'x;id' 'http://a;id `id`'" in page
+    found = html.unescape(visitor.get("/sites/a.test/why", Host=f"daemun.localhost:{gate.https}").text)
+    assert f"daemun why https://a.test:{gate.https}/" in found
+
+
+def test_what_is_not_there_is_named(gate: daemon_support.Daemon) -> None:
+    refused = gate.cli("dashboard", "tokens", "rm", "nosuch")
+    assert refused.returncode == 1
+    assert "nosuch" in refused.stderr and "there is no POST" not in refused.stderr
+    before = json.loads(gate.cli_good("audit", "--json"))["entries"]
+    gate.cli("dashboard", "sessions", "end", "zzz")
+    assert json.loads(gate.cli_good("audit", "--json"))["entries"] == before

@@ -100,6 +100,11 @@ class Visit:
         """A text of the form; "" when it is missing."""
         return (await self.form()).get(name, "")
 
+    def url_of(self, host: str) -> str:
+        """Where visitors reach a site: by the port that this one was reached by. Of a pattern one of its names."""
+        port = self.request.url.port
+        return f"https://{host.replace('*', 'www', 1)}{'' if port in {None, 443} else f':{port}'}/"
+
     # --- answers -----------------------------------------------------------------------------------------------
 
     def render(

@@ -6,6 +6,7 @@ Every error is {"error": "..."} with a fitting status; what a person may not see
 
 import collections.abc
 import datetime
+import http
 
 from starlette import applications, exceptions, requests, responses, routing
 
@@ -194,7 +195,7 @@ def _line(text: str) -> str:
 async def _answer_http_error(request: requests.Request, error: Exception) -> responses.Response:
     assert isinstance(error, exceptions.HTTPException)
     text = error.detail
-    if error.status_code in {404, 405} and not request.path_params:
+    if error.status_code in {404, 405} and text == http.HTTPStatus(error.status_code).phrase:  # of no route's words
         text = f"there is no {request.method} {request.url.path}"
     return responses.JSONResponse({"error": text}, status_code=error.status_code, headers=error.headers)
 

@@ -57,7 +57,8 @@ class _Handlers:
         body = await request_body_json.read_object(request)
         number = request_body_json.take_optional_text(body, "number")
         ended = await self._access.end_sessions(number=number)
-        await self._note(request, _find_user(body), "End sessions of the dashboard", target=number or "all")
+        if ended.ended:
+            await self._note(request, _find_user(body), "End sessions of the dashboard", target=number or "all")
         return responses.JSONResponse({"ended": ended.ended, "saved": ended.is_saved})
 
     async def list_tokens(self, _: requests.Request) -> responses.Response:

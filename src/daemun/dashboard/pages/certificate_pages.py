@@ -1,6 +1,7 @@
 """Certificates: trouble first, what comes as a timeline, and a renewal."""
 
 import datetime
+import shlex
 import typing
 
 from starlette import responses, routing
@@ -67,7 +68,7 @@ async def show_one(one: visit.Visit) -> responses.Response:
         "certificate.html",
         status=200 if rows else 404,
         entry="certificates",
-        command=f"daemun certs show {host}" if rows else "daemun certs",
+        command=shlex.join(["daemun", "certs", "show", host]) if rows else "daemun certs",
         host=host,
         rows=rows,
         drawn=[timelines.draw_line([step["at"] for step in row["story"]], now) for row in rows],

@@ -1,5 +1,6 @@
 """Under Changes: forms of every key of the gate, a site or a route, made of what the API knows of it; a new site."""
 
+import shlex
 import typing
 import urllib.parse
 
@@ -40,13 +41,13 @@ async def _show_new(
     refused: api_client.ApiError | None = None,
 ) -> responses.Response:
     draft = await one.get("draft")
-    command = ["daemun add", given["host"] or "shop.example.com", given["target"] or "http://127.0.0.1:3000"]
+    command = ["daemun", "add", given["host"] or "shop.example.com", given["target"] or "http://127.0.0.1:3000"]
     if given["path"] not in {"", "/"}:
         command += ["--path", given["path"]]
     return one.render(
         "site_new.html",
         entry="changes",
-        command=" ".join(command),
+        command=shlex.join(command),
         status=200 if refused is None else refused.status,
         given=given,
         files=[file["name"] for file in draft["files"]],
@@ -102,7 +103,7 @@ async def _show_form(
     return one.render(
         "option_form.html",
         entry="changes",
-        command=f"daemun sites {place['host']}" if place["host"] else "daemun check",
+        command=shlex.join(["daemun", "sites", place["host"]]) if place["host"] else "daemun check",
         status=200 if refused is None else refused.status,
         found=found,
         place=place,

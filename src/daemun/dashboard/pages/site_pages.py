@@ -96,7 +96,7 @@ async def show_why(one: visit.Visit) -> responses.Response:
     site, subject = await one.get("sites", one.part("host")), one.query("subject")
     if site_values.is_request_id(subject):
         return await _tell(one, site, subject)
-    return _render(one, site, "why", _of_why(subject or f"https://{site['host']}/"))
+    return _render(one, site, "why", _of_why(subject or one.url_of(site["host"])))
 
 
 async def find_why(one: visit.Visit) -> responses.Response:

@@ -1,6 +1,7 @@
 """Under Settings: how long each site was up, what happened to one, and the public status page."""
 
 import datetime
+import shlex
 import typing
 
 from starlette import responses, routing
@@ -48,7 +49,7 @@ async def show_site(one: visit.Visit) -> responses.Response:
     return one.render(
         "uptime_site.html",
         entry="settings",
-        command=f"daemun uptime {found['site']}",
+        command=shlex.join(["daemun", "uptime", found["site"]]),
         one=found,
         lamp=lamp_of(found["state"]),
         drawn=draw(one, found),
@@ -68,7 +69,7 @@ async def show_page(one: visit.Visit) -> responses.Response:
         command="daemun uptime",
         columns=_columns(one, "site", "shown_as", "group"),
         public=found["page"],
-        address="" if found["page"] is None else f"https://{found['page']['host']}/",
+        address="" if found["page"] is None else one.url_of(found["page"]["host"]),
         made_at=found["made_at"],
         failure=found["failure"],
     )
