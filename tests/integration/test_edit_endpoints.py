@@ -321,6 +321,19 @@ async def test_a_site_of_a_container_is_shown_with_it(house: House) -> None:
     assert (await house.client.fail("GET", "/options?host=web.test&path=/no"))[0] == 422
 
 
+async def test_secrets_of_a_container_are_in_no_form(house: House) -> None:
+    origin = model.Origin(source="docker", place="container web-1")
+    target = model.Target(scheme=model.Scheme.HTTP, host="h", port=80, path="/a?api_key=s3cret")
+    route = model.Route(path="/", action=model.Proxy(targets=(target,)), origin=origin)
+    made = dataclasses.replace(fake_gate.proxy_site("web.test"), origin=origin, routes=(route,))
+    house.told = dataclasses.replace(house.told, sites=(fake_gate.live(made),))
+    for role in ("look", "own"):
+        found = await house.client.get("/options?host=web.test&path=/", role=role)
+        assert [one["to"] for one in found["routes"]] == ["http://h/a?api_key=(hidden)"]
+        # What stands in a form is written into the file when it comes back.
+        assert (of_key(found, "to")["source"], of_key(found, "to")["text"]) == ("container web-1", "")
+
+
 # --- trying a target -----------------------------------------------------------------------------------------------
 
 

@@ -48,6 +48,27 @@ async def _fail(call: endpoint.Call) -> None:
     raise RuntimeError("secret")
 
 
+_HOOKS = {
+    "rows": [{"to": "https://me:S3cret@hooks.example.com/in?token=S3cret&a=b", "count": 3}],
+    "http://h/?token=S3cret": None,
+    "as_of": "2026-11-30T09:10:11Z",
+    "problem": "to: cannot use http://h/a?api_key=S3cret: no server",
+}
+
+
+async def _show_hooks(_: endpoint.Call) -> typing.Any:
+    return _HOOKS
+
+
+async def _set_hooks(call: endpoint.Call) -> responses.Response:
+    call.target, call.before, call.after = "http://me:S3cret@h", "/x?token=S3cret", "$2y$05$S3cret"
+    if "status" in call.body:
+        raise exceptions.HTTPException(call.body["status"], "expected a URL, found http://h/?token=S3cret")
+    if "words" in call.body:
+        raise DaemunError("cannot reach http://h/a?api_key=S3cret")
+    return responses.JSONResponse(_HOOKS, status_code=201, headers={"X-Own": "1"})
+
+
 _ENDPOINTS = (
     endpoint.ApiEndpoint(
         method="GET",
@@ -66,6 +87,11 @@ _ENDPOINTS = (
         body=(endpoint.Parameter(name="host", meaning="its name", is_required=True),),
         most_body_bytes=100,
     ),
+    endpoint.ApiEndpoint(method="GET", path="/hooks", needs=Role.LOOK, summary="Show hooks", handler=_show_hooks),
+    endpoint.ApiEndpoint(
+        method="GET", path="/draft", needs=Role.LOOK, summary="Show", handler=_show_hooks, hides_secrets=True
+    ),
+    endpoint.ApiEndpoint(method="POST", path="/hooks", needs=Role.CHANGE, summary="Set hooks", handler=_set_hooks),
     endpoint.ApiEndpoint(method="POST", path="/fail", needs=Role.OWN, summary="Fail", handler=_fail),
 )
 
@@ -198,3 +224,25 @@ async def test_pages_of_other_hosts_change_nothing(
         assert operators.noted == []
     # What only shows something is shown to whoever says who it is; another page cannot read it.
     assert (await client.get("/api/v1/sites/a", headers={**_as("look"), **sent})).status_code == 200
+
+
+async def test_owners_alone_see_what_looks_like_a_secret(client: _Client, operators: _Operators) -> None:
+    assert (await client.get("/api/v1/hooks", headers=_as("own"))).json() == _HOOKS
+    assert (await client.get("/api/v1/hooks", headers=_as("look"))).json() == {
+        "rows": [{"to": "https://me:(hidden)@hooks.example.com/in?token=(hidden)&a=b", "count": 3}],
+        "http://h/?token=(hidden)": None,
+        "as_of": "2026-11-30T09:10:11Z",
+        "problem": "to: cannot use http://h/a?api_key=(hidden) no server",
+    }
+    for body in ({}, {"status": 422}, {"words": True}):
+        answer = await client.post("/api/v1/hooks", json=body, headers=_as("change"))
+        assert "(hidden)" in answer.text
+        assert "S3cret" not in answer.text
+        assert "S3cret" in (await client.post("/api/v1/hooks", json=body, headers=_as("own"))).text
+    assert {one.status for one in operators.noted} == {201, 422, 409}
+    noted = {(one.target, one.before, one.after) for one in operators.noted}
+    assert noted == {("http://me:(hidden)@h", "/x?token=(hidden)", "(hidden)")}
+
+
+async def test_what_hides_its_secrets_stays(client: _Client) -> None:
+    assert (await client.get("/api/v1/draft", headers=_as("look"))).json() == _HOOKS

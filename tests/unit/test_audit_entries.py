@@ -64,3 +64,16 @@ def test_what_is_long_is_cut() -> None:
 )
 def test_what_is_no_entry_is_none(line: bytes) -> None:
     assert audit_entries.decode(line) is None
+
+
+@pytest.mark.parametrize("length", [0, 280, 295, 1990, 5000])
+@pytest.mark.parametrize(
+    "secret", ["http://me:S3cret@host", f"http://me:{'S3cret' * 100}@host", "shop.test/x?token=S3cret"]
+)
+def test_no_secret_in_a_url_is_written_nor_read(secret: str, length: int) -> None:
+    entry = full_of("x" * length + f" {secret}")
+    assert b"S3cret" not in audit_entries.encode(entry)
+    # Lines that an earlier version wrote.
+    value = {**json.loads(audit_entries.encode(entry)), "target": secret}
+    found = audit_entries.decode(json.dumps(value).encode())
+    assert found is not None and "(hidden)" in found.target and "S3cret" not in found.target

@@ -413,3 +413,12 @@ def test_rows_of_long_and_odd_names() -> None:
     (row,) = rows(model.SiteStatus(site=odd, state=SiteState.LIVE))
     assert row.name.startswith("~")
     assert site_row.traffic_name("x" * 600).startswith("x" * 100)
+
+
+def test_no_secret_is_found_by_a_search_for_its_beginning() -> None:
+    action = model.Redirect(to="https://hooks.example.com/in?token=s3cret")
+    redirect = route("/", action)
+    made = dataclasses.replace(live("a.test").site, routes=(redirect,))
+    some = rows(model.SiteStatus(site=made, state=SiteState.LIVE))
+    assert names(some, query="hooks.example.com/in?token=") == ["a.test"]
+    assert names(some, query="token=s3") == []

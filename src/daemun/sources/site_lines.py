@@ -5,6 +5,7 @@ import re
 
 from ruamel import yaml
 
+from daemun.core.texts import secret_forms
 from daemun.sources import yaml_positions
 from daemun.sources.history import secret_masks
 
@@ -62,7 +63,7 @@ def _indent(line: str) -> int:
 
 def without_secrets(masked: secret_masks.MaskedText) -> str:
     """The text with as many lines."""
-    hidden = [secret_masks.HIDDEN + "\n" * one.written.count("\n") for one in masked.secrets]
+    hidden = [secret_forms.HIDDEN + "\n" * one.written.count("\n") for one in masked.secrets]
     return secret_masks.fill(masked.text, hidden)
 
 
@@ -89,7 +90,7 @@ def hide_in_nginx(text: str, values: frozenset[str]) -> str:
     for value in sorted(values, key=len, reverse=True):
         for form in dict.fromkeys((value, value.replace("\\", "\\\\").replace('"', '\\"'))):
             if len(form) >= _SHORT:
-                text = text.replace(form, secret_masks.HIDDEN)
+                text = text.replace(form, secret_forms.HIDDEN)
             else:
-                text = re.sub(rf"(?<![\w-]){re.escape(form)}(?![\w-])", lambda _: secret_masks.HIDDEN, text)
-    return secret_masks.hide(text, ())
+                text = re.sub(rf"(?<![\w-]){re.escape(form)}(?![\w-])", lambda _: secret_forms.HIDDEN, text)
+    return secret_forms.hide(text)

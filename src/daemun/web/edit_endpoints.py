@@ -46,6 +46,7 @@ def endpoints(
             needs=look,
             summary="Show the files of the configuration as your draft has them",
             handler=handlers.show,
+            hides_secrets=True,
             answer=f"{state}; without the role `own`, secrets are shown as (hidden 1), and are put back by themselves",
         ),
         endpoint.ApiEndpoint(
@@ -54,6 +55,7 @@ def endpoints(
             needs=change,
             summary="Set the text of a file in your draft",
             handler=handlers.set_text,
+            hides_secrets=True,
             body=(
                 endpoint.Parameter(name="file", meaning="its name, as GET /draft has it", is_required=True),
                 endpoint.Parameter(name="text", meaning="the whole text", is_required=True),
@@ -68,6 +70,7 @@ def endpoints(
             needs=change,
             summary="Check a text of a file as it is typed, and keep nothing of it",
             handler=handlers.check,
+            hides_secrets=True,
             body=(
                 endpoint.Parameter(name="file", meaning="its name, as GET /draft has it", is_required=True),
                 endpoint.Parameter(name="text", meaning="the whole text", is_required=True),
@@ -82,6 +85,7 @@ def endpoints(
             needs=look,
             summary="Show the JSON Schema of daemun.yaml",
             handler=handlers.schema,
+            hides_secrets=True,
             answer="as `daemun schema` prints it",
         ),
         endpoint.ApiEndpoint(
@@ -90,6 +94,7 @@ def endpoints(
             needs=change,
             summary="Change sites, routes and options in your draft",
             handler=handlers.edit,
+            hides_secrets=True,
             body=(_OF_EDIT,),
             answer=state,
             most_body_bytes=_LARGEST_EDITS_BYTES,
@@ -100,6 +105,7 @@ def endpoints(
             needs=look,
             summary="List what can be set for the gate, a site or a route, and what your draft sets",
             handler=handlers.describe,
+            hides_secrets=True,
             query=(
                 endpoint.Parameter(name="host", meaning="of a site; without: the gate"),
                 endpoint.Parameter(name="path", meaning="of a route, as it is written"),
@@ -117,6 +123,7 @@ def endpoints(
             needs=change,
             summary="Discard your draft",
             handler=handlers.discard,
+            hides_secrets=True,
             query=(
                 endpoint.Parameter(name="file", meaning="what it changes in this file alone"),
                 endpoint.Parameter(name="of", meaning="that of another operator, as GET /draft names it; needs `own`"),
@@ -129,6 +136,7 @@ def endpoints(
             needs=change,
             summary="Check your draft, and show what it would change",
             handler=handlers.review,
+            hides_secrets=True,
             answer="version, problems (severity, message, host, file, line, column, is_new), changes (as /diff), plan "
             "(sites, streams, reload, steps), plan_error, nginx_files, more_nginx_files, notes, meetings",
             is_noted=False,
@@ -139,6 +147,7 @@ def endpoints(
             needs=change,
             summary="Put your draft and what others changed meanwhile together",
             handler=handlers.rebase,
+            hides_secrets=True,
             answer=f"{state}; 409 with meetings (file, mine, theirs, can_be_merged) where both change the same lines",
         ),
         endpoint.ApiEndpoint(
@@ -147,6 +156,7 @@ def endpoints(
             needs=change,
             summary="Apply your draft",
             handler=handlers.apply,
+            hides_secrets=True,
             body=(
                 endpoint.Parameter(name="message", meaning="why, for the history"),
                 endpoint.Parameter(
@@ -231,7 +241,7 @@ class _Handlers:
         if not isinstance(written, list) or not written:
             raise exceptions.HTTPException(400, 'cannot edit: "edits" must be a list of edits')
         edits = [_read_edit(one) for one in written]
-        call.target = ", ".join(f"{one.what} {one.host or 'gate'}" for one in edits[:5])[:200]
+        call.target = ", ".join(f"{one.what} {one.host or 'gate'}" for one in edits[:5])
         found = self._drafts.edit(find_owner(call.operator), edits, shows_secrets=_sees_all(call.operator))
         return await _answer(found, draft_json.report_json)
 
@@ -265,7 +275,7 @@ class _Handlers:
     async def try_target(self, call: endpoint.Call) -> Json | responses.Response:
         target, host = (request_body_json.take_text(call.body, key) for key in ("target", "host"))
         path = request_body_json.take_optional_text(call.body, "path") or "/"
-        call.target = target[:200]
+        call.target = target
         return await _answer(self._tries.try_target(target, host=host, path=path), draft_json.tried_json)
 
     async def apply(self, call: endpoint.Call) -> Json | responses.Response:

@@ -59,6 +59,8 @@ class ApiEndpoint:
     query, body: what may come with it. answer: what comes back, in words. streams: whether the answer goes on
     (server-sent events). is_open: whoever reaches it may, and is nobody then. most_body_bytes: of a larger body nothing
     is read (413). is_noted: whether it stands in the audit log; None: when it needs more than to look.
+    hides_secrets: whether an answer that is good has none for who may not see them; of others everything that looks
+    like one is hidden (`core.texts.secret_forms`).
     """
 
     method: str
@@ -73,3 +75,4 @@ class ApiEndpoint:
     is_open: bool = False
     most_body_bytes: int = 64 * 1024
     is_noted: bool | None = None
+    hides_secrets: bool = False

@@ -34,6 +34,7 @@ def endpoints(applied: applied_port.AppliedConfigurations) -> tuple[endpoint.Api
             needs=look,
             summary="Show one of them with what its files held",
             handler=handlers.show,
+            hides_secrets=True,
             answer="as a row of the list, with content (texts by file, without secrets) and containers",
         ),
         endpoint.ApiEndpoint(
@@ -42,6 +43,7 @@ def endpoints(applied: applied_port.AppliedConfigurations) -> tuple[endpoint.Api
             needs=look,
             summary="Show what differs between two configurations",
             handler=handlers.compare,
+            hides_secrets=True,
             query=(
                 endpoint.Parameter(name="from", meaning="a number, now (the default) or file"),
                 endpoint.Parameter(name="to", meaning="a number, now or file (the default)"),

@@ -14,6 +14,7 @@ from starlette import applications, exceptions, requests, responses, routing
 
 from daemun.control import operator_port
 from daemun.core.access import dashboard_roles
+from daemun.core.texts import secret_forms
 from daemun.errors import DaemunError, EnvironmentProblemError
 from daemun.web import endpoint, openapi, request_body_json
 
@@ -56,6 +57,7 @@ async def _answer(
             "sign in first: `daemun dashboard` prints a link, `daemun dashboard tokens add` makes a token for programs"
         )
         raise exceptions.HTTPException(401, text, _CHALLENGE)
+    request.state.hides_secrets = _hides_from(operator)
     again = functools.partial(_identify, entry, operators, request)
     call = endpoint.Call(request=request, operator=operator, body={}, identify=again)
     if operator.role < entry.needs:
@@ -73,9 +75,22 @@ async def _answer(
         await _note(entry, operators, call, 409 if isinstance(error, DaemunError) else 500)
         raise
     answer = found if isinstance(found, responses.Response) else responses.JSONResponse(found)
+    if _hides_from(call.operator) and not (entry.hides_secrets and answer.status_code < 400):
+        _hide_secrets(answer)
     await _note(entry, operators, call, answer.status_code)
     answer.headers.update({name: value for name, value in _NEVER_KEPT.items() if name not in answer.headers})
     return answer
+
+
+def _hides_from(operator: dashboard_roles.Operator) -> bool:
+    return operator.role < dashboard_roles.Role.OWN
+
+
+def _hide_secrets(answer: responses.Response) -> None:
+    """Streams hide what is secret in each event."""
+    if isinstance(answer, responses.JSONResponse):
+        answer.body = answer.render(secret_forms.hide_in(json.loads(bytes(answer.body))))
+        answer.headers["Content-Length"] = str(len(answer.body))
 
 
 def _is_foreign(request: requests.Request) -> bool:
@@ -123,9 +138,9 @@ async def _note(
             path=call.request.url.path,
             summary=entry.summary,
             status=status,
-            target=call.target,
-            before=call.before,
-            after=call.after,
+            target=secret_forms.hide(call.target),
+            before=secret_forms.hide(call.before),
+            after=secret_forms.hide(call.after),
         )
         await operators.note(noted)
 
@@ -141,7 +156,7 @@ async def _answer_http_error(request: requests.Request, error: Exception) -> res
     if error.status_code in {404, 405} and text == http.HTTPStatus(error.status_code).phrase:  # of no endpoint's words
         text = f"there is no {request.method} {request.url.path}; {PREFIX}/openapi.json has all there is"
     headers = {**_NEVER_KEPT, **(error.headers or {})}
-    return responses.JSONResponse({"error": text}, status_code=error.status_code, headers=headers)
+    return responses.JSONResponse({"error": _shown(text, request)}, status_code=error.status_code, headers=headers)
 
 
 async def _answer_guesses(_: requests.Request, error: Exception) -> responses.Response:
@@ -150,8 +165,13 @@ async def _answer_guesses(_: requests.Request, error: Exception) -> responses.Re
     return responses.JSONResponse({"error": str(error)}, status_code=429, headers=headers)
 
 
-async def _answer_daemun_error(_: requests.Request, error: Exception) -> responses.Response:
-    return responses.JSONResponse({"error": str(error)}, status_code=409, headers=dict(_NEVER_KEPT))
+async def _answer_daemun_error(request: requests.Request, error: Exception) -> responses.Response:
+    text = _shown(str(error), request)
+    return responses.JSONResponse({"error": text}, status_code=409, headers=dict(_NEVER_KEPT))
+
+
+def _shown(text: str, request: requests.Request) -> str:
+    return secret_forms.hide(text) if getattr(request.state, "hides_secrets", True) else text
 
 
 async def _answer_defect(_: requests.Request, error: Exception) -> responses.Response:

@@ -19,7 +19,6 @@ from daemun.web import container_json, endpoint, json_values, overview_json, req
 _LOOK, _CHANGE = dashboard_roles.Role.LOOK, dashboard_roles.Role.CHANGE
 _MOST_ROUTES = 50
 """In the list of who was used most."""
-_LONGEST_TARGET = 300
 
 Json = dict[str, typing.Any]
 
@@ -196,7 +195,7 @@ class _Handlers:
     async def purge(self, call: endpoint.Call) -> Json:
         _, item = find(self._gate, call.path("host"))
         path = request_body_json.take_optional_text(call.body, "path") or None
-        call.target = f"{item.site.host}{path or ''}"[:_LONGEST_TARGET]
+        call.target = f"{item.site.host}{path or ''}"
         return {"purged": await asyncio.to_thread(self._records.purge, item.site.host, path)}
 
 

@@ -18,6 +18,7 @@ def endpoints(gate: gate_port.GatePort, files: site_port.SiteFiles) -> tuple[end
             needs=dashboard_roles.Role.LOOK,
             summary="Show nginx's file of a site, and the lines of daemun.yaml that it comes from",
             handler=_Handler(gate, files).show,
+            hides_secrets=True,
             answer="`nginx`, `source`: parts of files with their first lines; owners see secrets. `containers`: names.",
         ),
     )

@@ -10,11 +10,9 @@ from daemun import causes
 from daemun.control import site_port
 from daemun.core import layout
 from daemun.core.logged import error_line, line_filter, log_query, log_rows
+from daemun.core.texts import secret_forms
 from daemun.errors import EnvironmentProblemError
 from daemun.nginx import log_tail, request_log
-from daemun.sources.history import secret_masks
-
-_hide = functools.partial(secret_masks.hide, written=())
 
 
 class SiteLogReader:
@@ -92,13 +90,13 @@ def _find_logs(paths: layout.Layout, query: log_query.LogQuery, *, shows_secrets
 
 
 def _fits(text: str, path: str, found: line_filter.Found) -> bool:
-    return log_rows.shows(log_rows.row_of(found, _hide), text=text, path=path)
+    return log_rows.shows(log_rows.row_of(found, secret_forms.hide), text=text, path=path)
 
 
 def _rows_of(
     lines: collections.abc.Iterable[bytes], wanted: line_filter.LineFilter, *, shows_secrets: bool
 ) -> list[dict[str, object]]:
-    rows = (log_rows.row_of(wanted.read(line), None if shows_secrets else _hide) for line in lines)
+    rows = (log_rows.row_of(wanted.read(line), None if shows_secrets else secret_forms.hide) for line in lines)
     return [row for row in rows if row is not None]
 
 

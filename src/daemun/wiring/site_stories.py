@@ -5,9 +5,8 @@ import typing
 from daemun import settings
 from daemun.control import site_port
 from daemun.core import model
-from daemun.core.texts import words
+from daemun.core.texts import secret_forms, words
 from daemun.core.why import requested_url, site_choice, story_json
-from daemun.sources.history import secret_masks
 from daemun.web import json_values
 from daemun.wiring.offline import why_daemon, why_teller
 
@@ -33,7 +32,7 @@ class SiteStories:
 
 
 def _hide(text: str) -> str:
-    return secret_masks.hide(story_json.on_one_line(text), ())
+    return secret_forms.hide(story_json.on_one_line(text))
 
 
 class _Told:

@@ -1,7 +1,7 @@
 """What the audit log has of each change that was requested by the dashboard or its API. Pure.
 
 A line is one JSON object, bounded in its length. Secrets never belong there; what looks like one of daemun's own is
-left out all the same.
+left out all the same, and so is what has the form of another's.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import json
 import re
 import typing
 
-from daemun.core.texts import durations
+from daemun.core.texts import durations, secret_forms
 
 LONGEST_VALUE = 2000
 """Characters of what was there before, and after."""
@@ -18,6 +18,8 @@ LONGEST_TEXT = 300
 _SECRET = re.compile(r"(daemun_(?:[a-z]+_)?)[A-Za-z0-9_-]{43}")
 """Sessions of the dashboard, tokens of its API, and tokens of sites."""
 _LEFT_OUT = "(left out)"
+_LOOKED_AT = 20_000
+"""Characters behind the cut, where the end of a secret may stand."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ def decode(line: bytes) -> AuditEntry | None:
     """None: it is no entry."""
     try:
         value = json.loads(line)
-        texts = {name: str(value[name]) for name in _TEXTS}
+        texts = {name: secret_forms.hide(str(value[name])) for name in _TEXTS}
         at = datetime.datetime.fromisoformat(str(value["at"])).astimezone(datetime.UTC)
         return AuditEntry(at=at, status=int(value["status"]), **texts)
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -66,8 +68,8 @@ def decode(line: bytes) -> AuditEntry | None:
 
 
 def clean(text: str, most: int) -> str:
-    """Without secrets of daemun's, and cut where it is too long."""
-    found = _SECRET.sub(rf"\1{_LEFT_OUT}", text[: most + 200])
+    """Without secrets, and cut where it is too long."""
+    found = secret_forms.hide(_SECRET.sub(rf"\1{_LEFT_OUT}", text[: most + _LOOKED_AT]))
     return found if len(text) <= most else f"{found[:most]}... ({len(text)} characters)"
 
 

@@ -11,6 +11,7 @@ from daemun.core.certificates import certificate_choice, certificate_faults
 from daemun.core.dashboard import lamps
 from daemun.core.options import maintenance_option
 from daemun.core.served import stream_judgement
+from daemun.core.texts import secret_forms
 from daemun.core.traffic import traffic_names, traffic_rates
 
 
@@ -238,10 +239,15 @@ def _find_facts(site: model.Site) -> SiteFacts:
     return SiteFacts(
         to=to,
         listen=tuple(str(port) for port in (site.http_port, site.https_port) if port is not None),
-        words=" ".join((site.host, *site.aliases, *to, str(site.origin))).lower(),
+        words=_searched(site.host, *site.aliases, *to, str(site.origin)),
         traffic_name=traffic_name(site.host),
         has_servers=any(isinstance(one.action, model.Proxy) for one in site.routes),
     )
+
+
+def _searched(*texts: str) -> str:
+    """Without secrets: a search that is tried again and again would find them out, sign by sign."""
+    return " ".join(map(secret_forms.hide, texts)).lower()
 
 
 def _leads_to(route: model.Route) -> tuple[str, ...]:
@@ -285,7 +291,7 @@ def _row_of_stream(status: model.StreamStatus, seen: SeenGate, now: datetime.dat
         certificate=_certificate(certificate) if certificate is not None and is_enabled else None,
         rate=None,
         changed=seen.changes.get(f"stream {status.name}"),
-        words=" ".join((status.name, *status.hosts, *status.listen, *status.to, str(status.origin))).lower(),
+        words=_searched(status.name, *status.hosts, *status.listen, *status.to, str(status.origin)),
     )
 
 

@@ -7,7 +7,8 @@ import pathlib
 import typing
 
 from daemun.core import model
-from daemun.core.options import catalogue, option
+from daemun.core.options import catalogue, option, secret_fields
+from daemun.core.texts import secret_forms
 from daemun.errors import ConfigError
 from daemun.sources import (
     file_access,
@@ -272,14 +273,26 @@ def _find_served(sites: collections.abc.Sequence[model.Site], path: str | None) 
             for name, value in options:
                 if name in catalogue.BY_NAME:
                     plain = value.value if isinstance(value, enum.Enum) else value
-                    shown = plain if isinstance(plain, _PLAIN) else None
+                    shown = _without_secret(name, plain) if isinstance(plain, _PLAIN) else None
                     found[name] = {"value": shown, "source": str(origin), "file": None, "line": None}
         if path is not None:
             for route in routes:
                 if isinstance(route.action, model.Proxy):
-                    to = ", ".join(map(str, route.action.targets))
+                    to = _without_secret("to", _targets_of(route))
                     found["to"] = {"value": to, "source": str(route.origin), "file": None, "line": None}
     return found
+
+
+def _without_secret(name: str, value: object) -> object:
+    """None: it is or has one. What stands in a form may come back, and would be written."""
+    secret = secret_fields.find_all().get(name)
+    is_secret = secret is not None and (secret.is_secret or secret.can_be_short)
+    return None if is_secret or (isinstance(value, str) and secret_forms.hide(value) != value) else value
+
+
+def _targets_of(route: model.Route) -> str:
+    targets = route.action.targets if isinstance(route.action, model.Proxy) else ()
+    return ", ".join(map(str, targets))
 
 
 def _origins_of(site: model.Site) -> collections.abc.Iterator[model.Origin]:
@@ -292,7 +305,7 @@ def _list_served(sites: collections.abc.Sequence[model.Site]) -> list[Json]:
         {
             "path": route.path,
             "index": None,
-            "to": ", ".join(map(str, route.action.targets)) if isinstance(route.action, model.Proxy) else "",
+            "to": secret_forms.hide(_targets_of(route)),
             "line": None,
             "container": str(route.origin),
         }

@@ -16,6 +16,7 @@ import typing
 from ruamel import yaml
 
 from daemun.core.options import secret_fields
+from daemun.core.texts import secret_forms
 from daemun.sources import yaml_cutting, yaml_excerpt, yaml_positions
 
 _Span = tuple[int, int, str]
@@ -28,42 +29,6 @@ _PLACE = re.compile(
 )
 _PLACES = frozenset({"env", "file"})
 _NAMES_OF_HOSTS = frozenset({"sites", "streams"})
-_PRESENT = r"[\w-]*(?:authorization|cookie|token|secret|passw|api-?key)"
-_KEY_OF_NGINX = r"(?:passw|secret|token|api_?key)"
-_BY_FORM = (
-    re.compile(
-        r"-----BEGIN [A-Z ]*+(?<=PRIVATE KEY)-----(?P<secret>[^-]*+(?:-(?!----(?:BEGIN |END))[^-]*+)*+)-----END"
-    ),
-    re.compile(r"://[^\s/@:\"']*+:(?P<secret>[^\s/@\"']++)@"),
-    re.compile(r"\b(?:Bearer|Basic)\s++(?P<secret>[A-Za-z0-9._~+/=-]{6,})"),
-    re.compile(
-        r"(?P<secret>\$(?:argon2|2[abxy]|apr1|[1567]|y|gy|scrypt|s0|bcrypt|pbkdf2)[\w-]*+\$[^\s\"'\\;}\]]++|"
-        r"\{S?SHA[0-9]*+\}[A-Za-z0-9+/=]++)"
-    ),
-    re.compile(r"://(?P<secret>[^\s/@:\"'?#]{16,}+)@"),
-    re.compile(
-        r"[?&](?:[\w-]*(?:token|secret|passw|password|passwd|pwd|(?:api|access|private)[_-]?key)|key|pass|auth|sig|signature)="
-        r"(?P<secret>[^&\s\"'#]++)",
-        re.IGNORECASE,
-    ),
-    re.compile(
-        rf"\b(?:set|env|\w+_param)\s++(?=[$\w-]*{_KEY_OF_NGINX})[$\w-]++[\s=]\s*+(?P<secret>[^;\n]++)", re.IGNORECASE
-    ),
-    re.compile(
-        rf"\$(?:http|arg|cookie)_(?=\w*(?:{_KEY_OF_NGINX}|key|auth))\w++\s*+!?[=~]\*?\s*+[\"']?(?P<secret>[^\"')\s]++)",
-        re.IGNORECASE,
-    ),
-    re.compile(r"\bsecure_link_md5\s++(?P<secret>[^;\n]++)"),
-    re.compile(rf"\b\w+_set_header\s++[\"']?(?={_PRESENT})[\w-]++[\"']?\s++(?P<secret>[^;\n]++)", re.IGNORECASE),
-)
-"""Each takes a time that grows with the text alone: what repeats gives nothing back (`*+`), or ends where the next one
-could begin."""
-_COMMENT = re.compile("#[^\n]*+")
-_IN_COMMENT = re.compile(
-    r"(?<![\w.-])(?=[\w.-]*(?:passw|passphrase|secret|token|api[_-]?key|hmac_?key))[\w.-]++[\"']?"
-    r"[ \t]*+(?:[:=]|is\b)[ \t]*+(?P<secret>[^\s#][^\n]*+)",
-    re.IGNORECASE,
-)
 _TELLING = re.compile(r"(?!.*\.[a-z]{2,}\Z)[^\s@:]{8,}")
 """A secret that is looked for in the whole text: no host, no address of mail, no URL."""
 _HINTS = ("pass", "secret", "token", "key", "credential", "authorization", "cookie", '":', "':")
@@ -125,19 +90,12 @@ def fill(text: str, written: collections.abc.Sequence[str]) -> str:
     return _MARKED.sub(lambda match: written[int(match[1])], text)
 
 
-HIDDEN = "(hidden)"
-
-
 def hide(message: str, written: collections.abc.Iterable[str]) -> str:
     """A message without secrets. written: those of the files, as they are written there."""
     for one in sorted({text.strip("\"'") for text in written}, key=len, reverse=True):
         if _TELLING.fullmatch(one):
-            message = message.replace(one, HIDDEN)
-    pieces, end = [], 0
-    for start, stop, _ in _join(dict.fromkeys(_find_by_form(message))):
-        pieces += [message[end:start], HIDDEN]
-        end = stop
-    return "".join([*pieces, message[end:]])
+            message = message.replace(one, secret_forms.HIDDEN)
+    return secret_forms.hide(message)
 
 
 # --- where they stand ------------------------------------------------------------------------------------------
@@ -149,7 +107,7 @@ def _find(text: str, known: KnownSites) -> list[_Span]:
     values = {value for start, stop in spans if _TELLING.fullmatch(value := text[start:stop].strip("\"'"))}
     for span in _find_values(text, values):
         spans.setdefault(span)
-    for start, stop in _find_by_form(text):
+    for start, stop in secret_forms.find(text):
         if _PLACE.fullmatch(text[start:stop].strip("\"' \t}],")) is None:
             spans.setdefault((start, stop))
     found, end = list[_Span](), 0
@@ -157,16 +115,6 @@ def _find(text: str, known: KnownSites) -> list[_Span]:
         found.append((start, stop, path or _line_before(text, start, end)))
         end = stop
     return found
-
-
-def _find_by_form(text: str) -> collections.abc.Iterator[tuple[int, int]]:
-    for pattern in _BY_FORM:
-        for match in pattern.finditer(text):
-            yield match.span("secret")
-    for comment in _COMMENT.finditer(text):
-        found = _IN_COMMENT.search(text, *comment.span())
-        if found is not None:
-            yield found.span("secret")
 
 
 def _find_values(text: str, values: collections.abc.Set[str]) -> collections.abc.Iterator[tuple[int, int]]:
