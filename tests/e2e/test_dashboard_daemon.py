@@ -180,6 +180,8 @@ def test_commands_that_pages_show_are_safe_to_paste(gate: daemon_support.Daemon,
     assert "daemun add 'x;id' 'http://a;id `id`'" in page
     found = html.unescape(visitor.get("/sites/a.test/why", Host=f"daemun.localhost:{gate.https}").text)
     assert f"daemun why https://a.test:{gate.https}/" in found
+    options = visitor.api("/me")["command_options"]
+    assert options and f"daemun status {options}" in html.unescape(visitor.page("/"))
 
 
 def test_what_is_not_there_is_named(gate: daemon_support.Daemon) -> None:

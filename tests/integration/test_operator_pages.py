@@ -71,7 +71,7 @@ class House:
             raise NotImplementedError
 
         return sign_in_endpoints.endpoints(
-            self.operators, version="1.2.3", has_login=lambda: False, summarise=summarise
+            self.operators, version="1.2.3", command_options="", has_login=lambda: False, summarise=summarise
         )
 
     async def _find(self, _: str, __: str) -> operator_port.SignedInUser | None:

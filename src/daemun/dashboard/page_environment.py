@@ -8,6 +8,7 @@ import typing
 import jinja2
 
 from daemun import package_data
+from daemun.core.texts import cures
 from daemun.dashboard import figures, page_frame, page_texts
 
 STATIC = "/static"
@@ -77,6 +78,7 @@ def make() -> jinja2.Environment:
         seconds=figures.seconds,
         moment=figures.moment,
         stamp=figures.stamp,
+        complete=cures.complete,
     )
     environment.globals.update(
         asset=asset,

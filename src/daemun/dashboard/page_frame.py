@@ -78,6 +78,8 @@ class Frame:
     """When the daemon found what the page shows; None for pages without such."""
     command: str = ""
     """The command line that shows or does the same."""
+    command_options: str = ""
+    """What commands need to reach this gate; empty where they find it by themselves."""
     search: str = ""
     messages: tuple[Message, ...] = ()
 

@@ -132,6 +132,7 @@ class Visit:
             needs_you=int(self.me.get("needs_you") or 0),
             as_of=values.pop("as_of", None),
             command=command,
+            command_options=str(self.me.get("command_options") or ""),
             search=search,
             messages=(*self._take_messages(), *messages),
         )

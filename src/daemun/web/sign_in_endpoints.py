@@ -21,11 +21,13 @@ def endpoints(
     operators: operator_port.OperatorSignIn,
     *,
     version: str,
+    command_options: str,
     has_login: collections.abc.Callable[[], bool],
     summarise: collections.abc.Callable[[], collections.abc.Awaitable[gate_totals.GateSummary]],
 ) -> tuple[endpoint.ApiEndpoint, ...]:
-    """has_login: whether users of `login` may come in here. summarise: quick, called for each page."""
-    handlers = _Handlers(operators, version, has_login, summarise)
+    """command_options: what commands need to reach this gate. has_login: whether users of `login` may come in here.
+    summarise: quick, called for each page."""
+    handlers = _Handlers(operators, version, command_options, has_login, summarise)
     return (
         endpoint.ApiEndpoint(
             method="GET",
@@ -64,7 +66,7 @@ def endpoints(
             needs=_LOOK,
             summary="Show who requests this, and how the gate is",
             handler=handlers.me,
-            answer="name, role, how, number, state (a lamp), needs_you, version.",
+            answer="name, role, how, number, state (a lamp), needs_you, version, command_options (for this gate).",
         ),
     )
 
@@ -74,11 +76,13 @@ class _Handlers:
         self,
         operators: operator_port.OperatorSignIn,
         version: str,
+        command_options: str,
         has_login: collections.abc.Callable[[], bool],
         summarise: collections.abc.Callable[[], collections.abc.Awaitable[gate_totals.GateSummary]],
     ) -> None:
         self._operators = operators
         self._version = version
+        self._command_options = command_options
         self._has_login = has_login
         self._summarise = summarise
 
@@ -118,4 +122,5 @@ class _Handlers:
             "state": found.light.value,
             "needs_you": found.needs_you,
             "version": self._version,
+            "command_options": self._command_options,
         }

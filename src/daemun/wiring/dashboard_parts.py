@@ -112,6 +112,7 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         *sign_in_endpoints.endpoints(
             parts.operators,
             version=daemun.__version__,
+            command_options=parts.settings.options,
             has_login=lambda: _has_login(front),
             summarise=parts.overview.summarise,
         ),

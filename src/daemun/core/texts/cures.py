@@ -21,6 +21,11 @@ def with_options(text: str, options: str) -> str:
     return _COMMAND.sub(lambda found: f"`{_with(found.group(1), options)}`", text)
 
 
+def complete(command: str, options: str) -> str:
+    """The same for a command alone."""
+    return _with(command, options) if options and command.startswith("daemun ") else command
+
+
 def _with(command: str, options: str) -> str:
     """A command that names one of them itself keeps its own."""
     own = command.split()
