@@ -167,6 +167,69 @@ async def test_a_file_beside_the_configuration_cannot_be_written(house: House) -
         assert status == 422
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "include: [sites/*.yaml, secret.yaml]",
+        "include: secret.*",
+        '"include": [sites/*.yaml, secret.yaml]',
+        "x-all: &all {include: secret.yaml}\n<<: *all",
+        "? include\n: secret.yaml",
+    ],
+)
+async def test_who_does_not_own_the_gate_chooses_no_files(house: House, text: str) -> None:
+    """`include` would show any file of the machine, and have it written over."""
+    secret = house.main.parent / "secret.yaml"
+    secret.write_text("top-s3cret")
+    body = {"file": "daemun.yaml", "text": (await house.text(role="look")).replace("include: sites/*.yaml", text)}
+    for path, method in (("/draft/file", "PUT"), ("/draft/check", "POST")):
+        status, words = await house.client.fail(method, path, body)
+        assert (status, "needs the role `own`" in words, "top-s3cret" in words) == (422, True, False)
+    edit = {**ADD, "file": "secret.yaml"}
+    assert (await house.client.fail("POST", "/draft/edits", {"edits": [edit]}))[0] == 422
+    assert "secret.yaml" not in [one["name"] for one in (await house.client.get("/draft"))["files"]]
+    await house.send("PUT", "/draft/file", body, role="own")
+    assert "top-s3cret" in await house.text("secret.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dashboard: {host: gate.test, own: [bob]}\n",
+        "login: {host: auth.test, users: {bob: x}}\n",
+        "metrics: {listen: 127.0.0.1:9999}\n",
+        "user: root\n",
+        "x-all: &all {dashboard: {host: gate.test, own: [bob]}}\n<<: *all\n",
+        '"dash\\u0062oard": {host: gate.test, own: [bob]}\n',
+    ],
+)
+async def test_who_does_not_own_the_gate_makes_no_owner(house: House, text: str) -> None:
+    body = {"file": "daemun.yaml", "text": text + await house.text(role="look")}
+    typed = (await house.send("POST", "/draft/check", body))["problems"]
+    assert any("needs the role `own`" in one["message"] for one in typed)
+    await house.send("PUT", "/draft/file", body)
+    review = await house.send("POST", "/draft/review")
+    assert any(one["is_new"] and "needs the role `own`" in one["message"] for one in review["problems"])
+    status, refused = await house.apply_draft(confirm_s=0)
+    assert (status, "needs the role `own`" in refused["error"]) == (422, True)
+    assert house.main.read_text() == MAIN
+
+
+async def test_what_only_owners_change_may_be_there(house: House) -> None:
+    """All else of the file can be changed, and an owner changes that, too."""
+    owned = "dashboard: {host: gate.test, own: [ann]}\nmetrics: {listen: '127.0.0.1:${PORT_OF_METRICS:-9}'}\n"
+    house.main.write_text(owned + MAIN)
+    await house.edit({"what": "disable", "host": "a.test"}, ADD)
+    assert (await house.apply_draft(confirm_s=0))[0] == 200
+    gone = {"file": "daemun.yaml", "text": (await house.text(role="look")).replace(owned, "")}
+    await house.send("PUT", "/draft/file", gone)
+    assert (await house.apply_draft(confirm_s=0))[0] == 422
+    await house.send("DELETE", "/draft")
+    await house.send("PUT", "/draft/file", {**gone, "text": house.main.read_text().replace(owned, "")}, role="own")
+    answer = await house.client.request("POST", "/draft/apply", {"confirm_s": 0}, role="own")
+    assert (answer.status_code, "dashboard" in house.main.read_text()) == (200, False)
+
+
 async def test_drafts_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     body = {"file": "daemun.yaml", "text": "#" * ((4 << 20) + 1)}
     assert (await house.client.fail("PUT", "/draft/file", body))[0] == 422
@@ -503,7 +566,7 @@ async def test_two_operators_who_change_the_same_line(house: House) -> None:
     )
     assert [one["operator"] for one in (await house.client.get("/draft"))["others"]] == ["login:bob"]
     caller = history_port.Caller(command="dashboard: draft", user="bob")
-    await house.desk.apply("login:bob", caller=caller, trial_s=None, version=None)
+    await house.desk.apply("login:bob", shows_secrets=False, caller=caller, trial_s=None, version=None)
     bobs = house.main.read_text()
     status, refused = await house.apply_draft()
     assert (status, refused["meetings"][0]["can_be_merged"]) == (409, False)
@@ -583,7 +646,7 @@ async def test_a_daemon_that_is_killed_between_writing_and_applying(
     monkeypatch.setattr(house.trials, "confirm", die)
     with pytest.raises(_KilledError):
         caller = history_port.Caller(command="dashboard: draft")
-        await house.desk.apply("token:ann", caller=caller, trial_s=60.0, version=None)
+        await house.desk.apply("token:ann", shows_secrets=False, caller=caller, trial_s=60.0, version=None)
     monkeypatch.undo()
     assert "new.test" in house.main.read_text()
     house.begin()

@@ -143,3 +143,12 @@ async def test_a_damaged_entry_is_missing_alone(house: House) -> None:
     house.store.write(f"{history_book.PREFIX}/1", b"damaged")
     found = await house.client.get("/history")
     assert (found["total"], [row["number"] for row in found["rows"]]) == (2, [2])
+
+
+async def test_only_an_owner_brings_back_who_was_an_operator(house: House) -> None:
+    await house.write(ONE + b"dashboard: {host: gate.test, own: [bob]}\n")
+    await house.write(TWO)
+    status, words = await house.client.fail("POST", "/history/3/rollback", {})
+    assert (status, "needs the role `own`" in words, house.main.read_bytes()) == (409, True, TWO)
+    assert (await house.client.request("POST", "/history/3/rollback", {}, role="own")).status_code == 200
+    assert b"own: [bob]" in house.main.read_bytes()

@@ -510,3 +510,27 @@ def test_a_name_that_cannot_be_printed_is_reported_in_one_line(write: Write, nam
     assert problem.isprintable()
     assert "signs in its name that cannot be printed" in problem
     assert [*yaml_holder.read_all(path)] == ["daemun.yaml", "sites/b.yaml"]
+
+
+@pytest.mark.parametrize(("main", "is_refused"), [("etc", True), ("state", True), ("other", False)])
+def test_nothing_of_the_state_directory_is_included(tmp_path: pathlib.Path, main: str, is_refused: bool) -> None:
+    """daemun.yaml may lie in it, and what is beside it may be included; by no link either."""
+    state = tmp_path / "state"
+    for folder in (state / "store" / "keys", tmp_path / "etc"):
+        folder.mkdir(parents=True)
+    secret = state / "store" / "keys" / "one.yaml"
+    secret.write_text("s3cret: of the store\n")
+    (tmp_path / "etc" / "link.yaml").symlink_to(secret)
+    (state / "beside.yaml").write_text("sites: {b.test: http://b}\n")
+    path = tmp_path / ("etc" if main == "etc" else "state") / "daemun.yaml"
+    named = {"etc": "link.yaml", "state": "store/*/*.yaml", "other": "beside.yaml"}[main]
+    path.write_text(f"include: {named}\nsites: {{}}\n")
+    source = yaml_file.YamlFile(path, state=str(state))
+    if not is_refused:
+        assert [one.host for one in source.read_now().sites] == ["b.test"]
+        return
+    with pytest.raises(yaml_file.InvalidFileError) as caught:
+        source.read_now()
+    (problem,) = caught.value.problems
+    assert "daemun's state directory" in problem.message
+    assert "s3cret" not in str(caught.value)

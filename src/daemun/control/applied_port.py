@@ -38,9 +38,12 @@ class AppliedConfigurations(typing.Protocol):
         """What differs in nginx's files of both, as they would be made now."""
         ...
 
-    async def roll_back(self, number: int, *, force: bool, trial_s: float | None, caller: history_port.Caller) -> Json:
+    async def roll_back(
+        self, number: int, *, is_owner: bool, force: bool, trial_s: float | None, caller: history_port.Caller
+    ) -> Json:
         """Write the files as they were, and apply them. Where that cannot go live, they are put back (ConfigError).
 
+        is_owner: whether what `sources.owned_keys` has may change, which is a ConfigError else.
         force: also when something would be lost that the history does not have. trial_s: it is undone after so long
         unless it is confirmed; None: it stays."""
         ...

@@ -124,7 +124,7 @@ class DraftEdit:
 
 class Drafts(typing.Protocol):
     """operator: whose draft, in one form for each (`dashboard_roles.Operator` by how and name). shows_secrets: whether
-    that operator may see those of the files.
+    that operator has the role `own`, and with it may see those of the files, and change what `sources.owned_keys` has.
 
     All methods raise: ConfigError, EnvironmentProblemError.
     """
@@ -161,7 +161,7 @@ class Drafts(typing.Protocol):
         """name: of one file; None: all."""
         ...
 
-    async def review(self, operator: str) -> DraftReview:
+    async def review(self, operator: str, *, shows_secrets: bool) -> DraftReview:
         """Takes as long as reading the files and making nginx's; one at a time."""
         ...
 
@@ -170,7 +170,13 @@ class Drafts(typing.Protocol):
         ...
 
     async def apply(
-        self, operator: str, *, caller: history_port.Caller, trial_s: float | None, version: str | None
+        self,
+        operator: str,
+        *,
+        shows_secrets: bool,
+        caller: history_port.Caller,
+        trial_s: float | None,
+        version: str | None,
     ) -> AppliedDraft:
         """Write the files, and wait until they are live. Where they cannot be, they are put back, and the draft stays.
 

@@ -114,7 +114,7 @@ class YamlFile:
         self._own_apps: tuple[known_apps.OwnFile, ...] = ()
         self._apps = known_apps.BUILT_IN
         self._seen = self._look()
-        self._files = yaml_file_set.FileSet(self._path, instead)
+        self._files = yaml_file_set.FileSet(self._path, instead, state)
 
     @property
     def name(self) -> str:

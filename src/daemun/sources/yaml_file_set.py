@@ -6,11 +6,12 @@ with one as a whole costs its sites alone, and a host that an earlier file has c
 
 import collections.abc
 import dataclasses
+import os
 import pathlib
 import threading
 import types
 
-from daemun.core import model, site_memory
+from daemun.core import layout, model, site_memory
 from daemun.core.options import catalogue, streams_option
 from daemun.core.texts import words
 from daemun.core.validation import validate
@@ -39,12 +40,17 @@ class Parsed:
 
 
 class FileSet:
-    """path: of daemun.yaml. instead: of what files hold (`yaml_include.read`). For all threads."""
+    """path: of daemun.yaml. instead: of what files hold (`yaml_include.read`). state: the state directory, of which
+    nothing is included. For all threads."""
 
     def __init__(
-        self, path: pathlib.Path, instead: collections.abc.Mapping[pathlib.Path, bytes] = types.MappingProxyType({})
+        self,
+        path: pathlib.Path,
+        instead: collections.abc.Mapping[pathlib.Path, bytes] = types.MappingProxyType({}),
+        state: str | None = None,
     ) -> None:
         self._path = path
+        self._state = None if state is None else layout.Layout(state)
         self._instead = instead
         self._apps = known_apps.BUILT_IN
         self._main = yaml_reader.Reader(path.name, path.parent)
@@ -71,7 +77,20 @@ class FileSet:
             served = [self._path.parent / name for name in self._known]
         listing = yaml_include.list_files(main.include, self._path, served, self._instead.keys())
         files = yaml_include.read(listing.paths, self._path.parent, self._instead)
-        return self._join(main, files, listing.problems)
+        return self._join(main, [self._without_state(one) for one in files], listing.problems)
+
+    def _without_state(self, one: yaml_include.Included) -> yaml_include.Included:
+        """Quotes of it would show secrets, and edits would damage what daemun keeps. daemun.yaml, and what lies beside
+        it, may be in the state directory itself."""
+        if self._state is None:
+            return one
+        real, state = os.path.realpath(one.path), os.path.realpath(self._state.state)
+        is_beside = pathlib.Path(os.path.realpath(self._path)).is_relative_to(state)
+        kept = os.path.realpath(self._state.store) if is_beside else state
+        if not pathlib.Path(real).is_relative_to(kept):
+            return one
+        cause = f"it is in daemun's state directory ({kept}), of which nothing is included; put it elsewhere"
+        return dataclasses.replace(one, content=None, cause=cause)
 
     def parse_stored(self, content: bytes, included: collections.abc.Mapping[str, bytes]) -> Parsed:
         """With files as they were once. included: what they held, by their names. Never raises."""

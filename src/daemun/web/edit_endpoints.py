@@ -265,7 +265,8 @@ class _Handlers:
         return await _answer(found, lambda report: {} if owner else draft_json.report_json(report))
 
     async def review(self, call: endpoint.Call) -> Json | responses.Response:
-        return await _answer(self._drafts.review(find_owner(call.operator)), draft_json.review_json)
+        found = self._drafts.review(find_owner(call.operator), shows_secrets=_sees_all(call.operator))
+        return await _answer(found, draft_json.review_json)
 
     async def rebase(self, call: endpoint.Call) -> Json | responses.Response:
         call.target = "draft"
@@ -292,6 +293,7 @@ class _Handlers:
         )
         applied = self._drafts.apply(
             find_owner(call.operator),
+            shows_secrets=_sees_all(call.operator),
             caller=caller,
             trial_s=float(min(trial_s, _LONGEST_TRIAL_S)) if trial_s else None,
             version=version,

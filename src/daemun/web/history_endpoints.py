@@ -118,6 +118,7 @@ class _Handlers:
         try:
             report = await self._applied.roll_back(
                 int(text),
+                is_owner=call.operator.role >= dashboard_roles.Role.OWN,
                 force=force,
                 trial_s=None if trial_s is None else float(min(trial_s, _LONGEST_TRIAL_S)),
                 caller=caller,

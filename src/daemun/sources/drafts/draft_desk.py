@@ -81,7 +81,8 @@ class DraftDesk:
             overlay, secrets_of = await asyncio.to_thread(self._overlay_with, operator, name, text, shows_secrets)
             async with asyncio.timeout(draft_review.LONGEST_S):
                 found = await asyncio.to_thread(self._parts.read, overlay.texts)
-            return draft_review.hide(found.problems, secrets_of)
+            owned = await asyncio.to_thread(_find_owned, overlay, shows_secrets)
+            return (*owned, *draft_review.hide(found.problems, secrets_of))
 
     async def find_schema(self) -> Json:
         """See the port."""
@@ -92,7 +93,7 @@ class DraftDesk:
     ) -> draft_port.DraftReport:
         """See the port."""
         async with self._editing:
-            await asyncio.to_thread(self._edit, operator, edits)
+            await asyncio.to_thread(self._edit, operator, edits, shows_secrets)
         return await self.show(operator, shows_secrets=shows_secrets)
 
     async def describe(self, operator: str, *, host: str | None, path: str | None, index: int | None) -> Json:
@@ -189,14 +190,16 @@ class DraftDesk:
         if before.startswith(b"\xef\xbb\xbf") and not content.startswith(b"\xef\xbb\xbf"):
             content = b"\xef\xbb\xbf" + content
         overlay.replace(overlay.path_of(name), content)
+        overlay.check_include(is_owner=shows_secrets)
         return overlay
 
-    def _edit(self, operator: str, edits: collections.abc.Sequence[draft_port.DraftEdit]) -> None:
+    def _edit(self, operator: str, edits: collections.abc.Sequence[draft_port.DraftEdit], shows_secrets: bool) -> None:
         if len(edits) > draft_edits.MOST_EDITS:
             raise ConfigError(f"cannot edit: more than {draft_edits.MOST_EDITS} edits at once")
         one = self._find(operator)
         for edit in edits:
             one = draft_edits.apply(self._main, one, edit)
+        draft_overlay.DraftOverlay(self._main, one).check_include(is_owner=shows_secrets)
         self._keep(one)
 
     def _discard(self, operator: str, name: str | None) -> None:
@@ -248,11 +251,14 @@ class DraftDesk:
 
     # --- review and apply ------------------------------------------------------------------------------------------
 
-    async def review(self, operator: str) -> draft_port.DraftReview:
+    async def review(self, operator: str, *, shows_secrets: bool) -> draft_port.DraftReview:
         """See the port."""
         async with self._turn():
             overlay, compared, version = await asyncio.to_thread(self._compare, operator)
-            return await draft_review.review(self._parts, self._gate, overlay, compared, version)
+            await asyncio.to_thread(overlay.check_include, is_owner=shows_secrets)
+            owned = await asyncio.to_thread(_find_owned, overlay, shows_secrets)
+            found = await draft_review.review(self._parts, self._gate, overlay, compared, version)
+            return dataclasses.replace(found, problems=(*owned, *found.problems), new=(*owned, *found.new))
 
     @contextlib.asynccontextmanager
     async def _turn(self) -> collections.abc.AsyncIterator[None]:
@@ -283,7 +289,13 @@ class DraftDesk:
         return overlay, compared, self._sign_all(one, after | {file.name: file.text for file in one.files})
 
     async def apply(
-        self, operator: str, *, caller: history_port.Caller, trial_s: float | None, version: str | None
+        self,
+        operator: str,
+        *,
+        shows_secrets: bool,
+        caller: history_port.Caller,
+        trial_s: float | None,
+        version: str | None,
     ) -> draft_port.AppliedDraft:
         """See the port."""
         if self._applying.locked():
@@ -292,7 +304,7 @@ class DraftDesk:
             alone = edited_file.alone(self._main, longest_s=_LONGEST_WAIT_S)
             await asyncio.to_thread(alone.__enter__)
             stack.push(alone)
-            one = await asyncio.to_thread(self._check, operator, version)
+            one = await asyncio.to_thread(self._check, operator, version, shows_secrets)
             overlay = draft_overlay.DraftOverlay(self._main, one)
             try:
                 await self._check_files(overlay)
@@ -309,7 +321,7 @@ class DraftDesk:
             reasons = new or found.problems
             raise draft_port.DraftFaultError(f"cannot apply the draft: {'; '.join(map(str, reasons))}", reasons)
 
-    def _check(self, operator: str, version: str | None) -> draft.Draft:
+    def _check(self, operator: str, version: str | None, is_owner: bool) -> draft.Draft:
         """The draft that is to be applied. Raises: ConfigError."""
         _, compared, now = self._compare(operator)
         one = self._find(operator)
@@ -328,6 +340,8 @@ class DraftDesk:
             raise draft_port.StaleDraftError(
                 "cannot apply the draft: it, or a file, is not what it was when you looked at it; look at it again"
             )
+        if owned := draft_overlay.DraftOverlay(self._main, one).find_owned(is_owner=is_owner):
+            raise draft_port.DraftFaultError(f"cannot apply the draft: {'; '.join(map(str, owned))}", owned)
         for file in one.files:
             if (refusal := edited_file.find_refusal(self._main.parent / file.name)) is not None:
                 raise draft_port.DraftFaultError(
@@ -370,6 +384,14 @@ class DraftDesk:
         if begun is not None:
             with contextlib.suppress(DaemunError):  # its time is over
                 await self._trials.confirm()
+
+
+def _find_owned(overlay: draft_overlay.DraftOverlay, is_owner: bool) -> tuple[model.Problem, ...]:
+    """What cannot be read has problems of its own."""
+    try:
+        return overlay.find_owned(is_owner=is_owner)
+    except ConfigError:
+        return ()
 
 
 def _find_errors(problems: collections.abc.Iterable[model.Problem]) -> list[model.Problem]:

@@ -4,8 +4,9 @@ import collections.abc
 import os
 import pathlib
 
+from daemun.core import model
 from daemun.errors import ConfigError
-from daemun.sources import edited_file, yaml_holder, yaml_include
+from daemun.sources import edited_file, owned_keys, yaml_holder, yaml_include
 from daemun.sources.drafts import draft
 
 
@@ -45,6 +46,19 @@ class DraftOverlay:
         included = yaml_include.read(paths, self._main.parent, self.texts)
         found = {one.name: one.content for one in included if one.content is not None}
         return ({} if content is None else {self._main.name: content}) | found
+
+    def check_include(self, *, is_owner: bool) -> None:
+        """Before files are read that the draft names. Raises: ConfigError."""
+        main = self.draft.find(self._main.name)
+        if main is not None and not is_owner:
+            owned_keys.check_include(main.name, edited_file.read(self._main), main.text)
+
+    def find_owned(self, *, is_owner: bool) -> tuple[model.Problem, ...]:
+        """What the operator may not change. Raises: ConfigError when it cannot be read."""
+        main = self.draft.find(self._main.name)
+        if main is None or is_owner:
+            return ()
+        return owned_keys.find_changes(main.name, edited_file.read(self._main), main.text)
 
     def _name(self, path: pathlib.Path) -> str:
         return yaml_include.name_of(pathlib.Path(os.path.normpath(path)), self._main.parent)

@@ -13,8 +13,8 @@ from daemun.control import gate_port, history_port, ports
 from daemun.core import model
 from daemun.core.plan import hand_edits
 from daemun.core.texts import durations
-from daemun.errors import DaemunError
-from daemun.sources import edited_file
+from daemun.errors import ConfigError, DaemunError
+from daemun.sources import edited_file, owned_keys
 from daemun.sources.history import compared_entries, history_book, history_entry, trial, way_back
 
 Json = dict[str, typing.Any]
@@ -79,7 +79,9 @@ class AppliedHistory:
         """See the port."""
         return await asyncio.to_thread(self._find_drift)
 
-    async def roll_back(self, number: int, *, force: bool, trial_s: float | None, caller: history_port.Caller) -> Json:
+    async def roll_back(
+        self, number: int, *, is_owner: bool, force: bool, trial_s: float | None, caller: history_port.Caller
+    ) -> Json:
         """See the port."""
         async with self._going_back, contextlib.AsyncExitStack() as stack:
             await self._trials.recorder.write_noted()
@@ -87,6 +89,8 @@ class AppliedHistory:
             await asyncio.to_thread(alone.__enter__)
             stack.push(alone)
             way = await asyncio.to_thread(self._find_way, number, force)
+            if not is_owner:
+                await asyncio.to_thread(self._check_owned, way)
             report: Json = {"live": True, "waits": None, "trial": None, "changed": not way.is_done}
             if not way.is_done:
                 report |= await self._go(way, trial_s, caller)
@@ -98,6 +102,11 @@ class AppliedHistory:
         entry = compared_entries.find(book, str(number))
         way_back.check(entry)
         return way_back.find(book, entry, self._main, recorded_within_s=RECORDED_WITHIN_S, force=force)
+
+    def _check_owned(self, way: way_back.WayBack) -> None:
+        name = self._main.name
+        if owned := owned_keys.find_changes(name, way.present.get(name), way.past.files.get(name)):
+            raise ConfigError(f"cannot go back to number {way.entry.number}: {'; '.join(map(str, owned))}")
 
     async def _go(self, way: way_back.WayBack, trial_s: float | None, caller: history_port.Caller) -> Json:
         """The way back from there is written down before anything is."""
