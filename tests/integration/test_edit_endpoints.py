@@ -63,6 +63,8 @@ async def test_edits_are_in_the_draft_alone_until_it_is_applied(house: House) ->
     assert str(newest.author) == f"dashboard: draft (ann, {operator_client.ADDRESS}): a new shop"
     assert (await house.client.get("/draft"))["began_at"] is None
     assert house.client.noted[-1] == ("/draft/apply", "draft", 200)
+    noted = house.client.operators.noted[-1]
+    assert (noted.before, noted.after) == (f"number {newest.number - 1}", f"number {newest.number}")
 
 
 async def test_a_list_of_edits_is_done_as_a_whole_or_not_at_all(house: House) -> None:

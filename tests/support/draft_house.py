@@ -10,7 +10,7 @@ from daemun.core import model
 from daemun.core.plan import change_plan
 from daemun.sources import last_good_file, set_aside, yaml_file
 from daemun.sources.drafts import draft_desk, draft_review
-from daemun.sources.history import history_recorder, trial
+from daemun.sources.history import applied_configurations, history_recorder, trial
 from daemun.store import memory_store
 from daemun.web import edit_endpoints, endpoint
 from daemun.wiring import target_tries
@@ -85,7 +85,15 @@ class DraftHouse(fake_gate.FakeGate):
 
     def endpoints(self) -> tuple[endpoint.ApiEndpoint, ...]:
         tries = target_tries.TargetTries(lambda: None, lambda: None)
-        return edit_endpoints.endpoints(self.desk, self.trials, tries)
+        applied = applied_configurations.AppliedHistory(
+            self.store,
+            self.main,
+            self.trials,
+            self,
+            compare_nginx=lambda *_: {},
+            find_drift=lambda: (),
+        )
+        return edit_endpoints.endpoints(self.desk, self.trials, tries, applied)
 
     async def start(self) -> None:
         """With files that are live and in the history."""

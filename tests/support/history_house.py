@@ -45,7 +45,7 @@ class HistoryHouse(fake_gate.FakeGate):
             find_drift=lambda: self.drift,
         )
         drafts, tries = typing.cast(draft_port.Drafts, None), typing.cast(draft_port.TargetTrier, None)
-        of_edits = edit_endpoints.endpoints(drafts, self.trials, tries)
+        of_edits = edit_endpoints.endpoints(drafts, self.trials, tries, applied)
         of_trial = [one for one in of_edits if one.path.startswith("/trial")]
         return (*history_endpoints.endpoints(applied), *of_trial)
 

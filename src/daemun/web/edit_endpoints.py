@@ -5,10 +5,10 @@ import typing
 
 from starlette import exceptions, responses
 
-from daemun.control import draft_port, history_port
+from daemun.control import applied_port, draft_port, history_port
 from daemun.core.access import dashboard_roles
 from daemun.errors import ConfigError
-from daemun.web import draft_json, endpoint, request_body_json
+from daemun.web import draft_json, endpoint, history_endpoints, request_body_json
 
 Json = dict[str, typing.Any]
 
@@ -33,9 +33,12 @@ _OF_EDIT = endpoint.Parameter(
 
 
 def endpoints(
-    drafts: draft_port.Drafts, trials: history_port.Trials, tries: draft_port.TargetTrier
+    drafts: draft_port.Drafts,
+    trials: history_port.Trials,
+    tries: draft_port.TargetTrier,
+    applied: applied_port.AppliedConfigurations,
 ) -> tuple[endpoint.ApiEndpoint, ...]:
-    handlers = _Handlers(drafts, tries)
+    handlers = _Handlers(drafts, tries, applied)
     of_trial = _TrialHandlers(trials)
     look, change = dashboard_roles.Role.LOOK, dashboard_roles.Role.CHANGE
     state = "files (name, text, is_changed, is_new, is_moved, version, refusal), version, began_at, changed_at, others"
@@ -210,9 +213,12 @@ def endpoints(
 
 
 class _Handlers:
-    def __init__(self, drafts: draft_port.Drafts, tries: draft_port.TargetTrier) -> None:
+    def __init__(
+        self, drafts: draft_port.Drafts, tries: draft_port.TargetTrier, applied: applied_port.AppliedConfigurations
+    ) -> None:
         self._drafts = drafts
         self._tries = tries
+        self._applied = applied
 
     async def show(self, call: endpoint.Call) -> Json:
         return draft_json.report_json(
@@ -291,6 +297,7 @@ class _Handlers:
             user=", ".join(filter(None, (call.operator.name, call.operator.address))),
             message="".join(sign for sign in message[:_LONGEST_MESSAGE] if sign.isprintable()),
         )
+        call.before = await history_endpoints.name_newest(self._applied)
         applied = self._drafts.apply(
             find_owner(call.operator),
             shows_secrets=_sees_all(call.operator),
@@ -298,7 +305,10 @@ class _Handlers:
             trial_s=float(min(trial_s, _LONGEST_TRIAL_S)) if trial_s else None,
             version=version,
         )
-        return await _answer(applied, draft_json.applied_json)
+        answer = await _answer(applied, draft_json.applied_json)
+        if not isinstance(answer, responses.Response):
+            call.after = await history_endpoints.name_newest(self._applied)
+        return answer
 
 
 class _TrialHandlers:

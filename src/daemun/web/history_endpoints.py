@@ -7,6 +7,7 @@ from starlette import exceptions
 from daemun.control import applied_port, history_port
 from daemun.core.access import dashboard_roles
 from daemun.core.plan import hand_edits
+from daemun.errors import DaemunError
 from daemun.web import endpoint, paging, request_body_json
 
 Json = dict[str, typing.Any]
@@ -109,8 +110,7 @@ class _Handlers:
         if not text.isascii() or not text.isdecimal() or len(text) > 15:
             raise exceptions.HTTPException(404, f'cannot go back to "{text[:50]}": expected a number of the history')
         call.target = f"number {text}"
-        _, newest = await self._applied.list_newest(0, 1)
-        call.before = f"number {newest[0]['number']}" if newest else ""
+        call.before = await name_newest(self._applied)
         caller = history_port.Caller(
             command=f"dashboard: rollback {int(text)}",
             user=", ".join(filter(None, (call.operator.name, call.operator.address))),
@@ -125,8 +125,7 @@ class _Handlers:
             )
         except applied_port.UnknownEntryError as error:
             raise exceptions.HTTPException(404, str(error)) from error
-        _, newest = await self._applied.list_newest(0, 1)
-        call.after = f"number {newest[0]['number']}" if newest else ""
+        call.after = await name_newest(self._applied)
         return report
 
     async def drift(self, _: endpoint.Call) -> Json:
@@ -137,3 +136,12 @@ class _Handlers:
             "message": None if problem is None else problem.message,
             "cure": None if problem is None else problem.cure,
         }
+
+
+async def name_newest(applied: applied_port.AppliedConfigurations) -> str:
+    """What was applied last, for the audit log. "": nothing was, or the history cannot be read."""
+    try:
+        _, newest = await applied.list_newest(0, 1)
+    except DaemunError:
+        return ""
+    return f"number {newest[0]['number']}" if newest else ""

@@ -118,7 +118,9 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         ),
         *overview_endpoints.endpoints(parts.overview),
         *site_parts.endpoints(front, parts.settings, lambda: front.last),
-        *edit_endpoints.endpoints(draft_parts.make_desk(parts.drafts, parts.trials, front), parts.trials, tries),
+        *edit_endpoints.endpoints(
+            draft_parts.make_desk(parts.drafts, parts.trials, front), parts.trials, tries, applied
+        ),
         *history_endpoints.endpoints(applied),
         *certificate_endpoints.endpoints(front),
         *container_endpoints.endpoints(front),
