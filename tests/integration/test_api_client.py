@@ -121,6 +121,28 @@ async def test_no_cookie_is_a_defect(tmp_path: pathlib.Path, name: str, cookie: 
         assert (answer.status_code, answer.headers["location"]) == (303, "/enter")
 
 
+@pytest.mark.parametrize(
+    ("session", "sent"),
+    [
+        ("daemun_session_abc", "Bearer daemun_session_abc"),
+        ("daemun_api_abc", None),
+        ("x daemun_session_abc", None),
+        ("", None),
+    ],
+)
+async def test_a_session_alone_is_sent_as_one(tmp_path: pathlib.Path, session: str, sent: str | None) -> None:
+    """The cookie of a page lets nobody in by a token of the API."""
+    seen: list[tuple[str | None, str | None]] = []
+
+    def answer(request: requests.Request) -> responses.Response:
+        seen.append((request.headers.get("authorization"), request.headers.get("x-daemun-login")))
+        return responses.JSONResponse({})
+
+    async with answering(tmp_path, answer) as client:
+        await client.request("GET", "/me", api_client.VisitorCredentials(session=session, login="of-login"))
+    assert seen == [(sent, "of-login")]
+
+
 @pytest.mark.parametrize("path", ["/enter/", "/sites/", "/static/dashboard.css/"])
 async def test_nothing_leads_away_from_https(path: str) -> None:
     client = api_client.ApiClient("nowhere")

@@ -1,5 +1,6 @@
 """The API for dashboards: who may request what, and what is noted of it."""
 
+import json
 import typing
 
 import httpx
@@ -191,6 +192,15 @@ async def test_the_api_documents_itself(client: _Client) -> None:
     assert found["paths"]["/sites"]["post"]["requestBody"]["required"] is True
     names = [one["operationId"] for path in found["paths"].values() for one in path.values()]
     assert len(set(names)) == len(names)
+
+
+async def test_the_documentation_is_made_once(client: _Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dumps(*_: object, **__: object) -> str:
+        raise AssertionError("serialised for a stranger")
+
+    monkeypatch.setattr(json, "dumps", dumps)
+    answer = await client.get("/api/v1/openapi.json")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
 
 
 async def test_unknown_paths_lead_to_the_documentation(client: _Client) -> None:

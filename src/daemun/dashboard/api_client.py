@@ -12,6 +12,8 @@ import urllib.parse
 
 import aiohttp
 
+from daemun.core.access import operator_sessions
+
 PREFIX = "/api/v1"
 ANSWER_S = 310.0
 """More than a change may take until nginx has it."""
@@ -35,7 +37,8 @@ class ApiError(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class VisitorCredentials:
-    """session: of a link. login: of the sign-in, on `host`. address: the visitor's, as nginx named it."""
+    """session: of a link; of anything else that stands in the cookie, such as a token of the API, nothing is sent.
+    login: of the sign-in, on `host`. address: the visitor's, as nginx named it."""
 
     session: str = dataclasses.field(default="", repr=False)
     login: str = dataclasses.field(default="", repr=False)
@@ -45,7 +48,7 @@ class VisitorCredentials:
 
     def headers(self) -> dict[str, str]:
         found = {"Host": self.host or "daemun", "X-Real-IP": self.address, "User-Agent": self.agent}
-        if self.session:
+        if self.session.startswith(operator_sessions.PREFIX):
             found["Authorization"] = f"Bearer {self.session}"
         if self.login:
             found["X-Daemun-Login"] = self.login

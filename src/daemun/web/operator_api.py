@@ -8,7 +8,6 @@ import collections.abc
 import functools
 import http
 import json
-import typing
 
 from starlette import applications, exceptions, requests, responses, routing
 
@@ -28,7 +27,8 @@ def create_app(
 ) -> applications.Starlette:
     """version: daemun's, for the documentation."""
     every = tuple(endpoints)
-    described = functools.partial(_describe, openapi.describe(every, version=version))
+    # Whoever reaches this gets it, so it is made once.
+    described = functools.partial(_describe, json.dumps(openapi.describe(every, version=version)).encode())
     routes = [
         routing.Route(PREFIX + one.path, functools.partial(_answer, one, operators), methods=[one.method])
         for one in every
@@ -145,9 +145,9 @@ async def _note(
         await operators.note(noted)
 
 
-async def _describe(description: dict[str, typing.Any], _: requests.Request) -> responses.Response:
+async def _describe(description: bytes, _: requests.Request) -> responses.Response:
     """Open to all: it says nothing of this gate."""
-    return responses.Response(json.dumps(description), media_type="application/json", headers=dict(_NEVER_KEPT))
+    return responses.Response(description, media_type="application/json", headers=dict(_NEVER_KEPT))
 
 
 async def _answer_http_error(request: requests.Request, error: Exception) -> responses.Response:
