@@ -80,3 +80,34 @@ def test_a_secret_stays_where_it_is(old: str, new: str, cause: str) -> None:
     assert cause in str(refused.value)
     for secret in ("s3cret", "0123456789"):
         assert secret not in str(refused.value)
+
+
+_ANCHORED = b"""\
+x-auth: &auth {Authorization: Bearer 0123456789abcdef}
+sites:
+  a.test: {request_headers: *auth, to: http://a:1}
+  b.test: {request_headers: {Authorization: Bearer fedcba9876543210}, to: http://b:1}
+"""
+_WHOLE = "b.test: &b {request_headers: {Authorization: (hidden 2)}, to: http://b:1}\n  c.test: *b"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a.test: {request_headers: *auth,", "a.test: {request_headers: *auth, response_headers: *auth,"),
+        ("b.test: {", "b.test: {response_headers: *auth, "),
+        ("b.test: {", "b.test: {response_headers: {<<: *auth}, "),
+        ("b.test: {", "b.test: {response_headers: {<<: [*auth, {}]}, "),
+        ("request_headers: {Authorization: (hidden 2)}", "request_headers: &b {Authorization: (hidden 2)}, errors: *b"),
+        ("b.test: {request_headers: {Authorization: (hidden 2)}, to: http://b:1}", _WHOLE),
+        ("{Authorization: (hidden 2)}", "{Authorization: &s (hidden 2), X-Other: *s}"),
+    ],
+)
+def test_no_alias_brings_a_secret_to_another_place(old: str, new: str) -> None:
+    for content in (_ANCHORED, b"\xef\xbb\xbf" + _ANCHORED):
+        shown = draft_secrets.show(content)
+        assert shown is not None
+        assert draft_secrets.put_back(shown.replace("a:1", "a:2"), content) == content.replace(b"a:1", b"a:2")
+        assert old in shown
+        with pytest.raises(ConfigError, match=r"an alias|does not hide it"):
+            draft_secrets.put_back(shown.replace(old, new), content)
