@@ -2,9 +2,10 @@
 
 import pytest
 
+from daemun.core import model
 from daemun.errors import ConfigError
 from daemun.sources import line_merge
-from daemun.sources.drafts import draft_secrets
+from daemun.sources.drafts import draft_review, draft_secrets
 
 BASE = b"a\nb\nc\nd\ne\nf\n"
 
@@ -111,3 +112,11 @@ def test_no_alias_brings_a_secret_to_another_place(old: str, new: str) -> None:
         assert old in shown
         with pytest.raises(ConfigError, match=r"an alias|does not hide it"):
             draft_secrets.put_back(shown.replace(old, new), content)
+
+
+def test_problems_have_no_secret_in_what_was_found_nor_in_what_to_do() -> None:
+    cure = "write http://h:80/a?token=abc and own-secret-1"
+    found = model.Problem(origin=model.Origin(source="file", place="x"), message=f"cannot use it; {cure}", cure=cure)
+    [hidden] = draft_review.hide((found,), frozenset({"own-secret-1"}))
+    assert hidden.cure == "write http://h:80/a?token=(hidden) and (hidden)"
+    assert hidden.reason == "cannot use it"

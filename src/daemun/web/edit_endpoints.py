@@ -73,7 +73,6 @@ def endpoints(
             needs=change,
             summary="Check a text of a file as it is typed, and keep nothing of it",
             handler=handlers.check,
-            hides_secrets=True,
             body=(
                 endpoint.Parameter(name="file", meaning="its name, as GET /draft has it", is_required=True),
                 endpoint.Parameter(name="text", meaning="the whole text", is_required=True),
@@ -159,7 +158,6 @@ def endpoints(
             needs=change,
             summary="Apply your draft",
             handler=handlers.apply,
-            hides_secrets=True,
             body=(
                 endpoint.Parameter(name="message", meaning="why, for the history"),
                 endpoint.Parameter(

@@ -137,8 +137,13 @@ def find_secrets(files: collections.abc.Mapping[str, bytes]) -> frozenset[str]:
 
 
 def hide(problems: tuple[model.Problem, ...], written: collections.abc.Set[str]) -> tuple[model.Problem, ...]:
-    """Their messages without these secrets."""
-    return tuple(dataclasses.replace(one, message=secret_masks.hide(one.message, written)) for one in problems)
+    """Without these secrets."""
+    return tuple(
+        dataclasses.replace(
+            one, message=secret_masks.hide(one.message, written), cure=secret_masks.hide(one.cure, written)
+        )
+        for one in problems
+    )
 
 
 def without_secrets(
