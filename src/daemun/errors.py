@@ -28,6 +28,18 @@ class RetryableError(DaemunError):
         self.retry_after_s = retry_after_s
 
 
+class BusyError(DaemunError):
+    """Too much of the same is under way; nothing is wrong with what was requested.
+
+    Attributes:
+        retry_after_s: when it may be requested again.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class ApplyError(DaemunError):
     """nginx refused a generation.
 

@@ -445,7 +445,7 @@ async def test_what_no_file_could_have_is_not_tried(house: House, body: Json) ->
 async def test_tries_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(target_tries, "MOST_AT_ONCE", 0)
     status, words = await house.client.fail("POST", "/targets/try", {"target": "http://127.0.0.1:1", "host": "a.test"})
-    assert (status, "try again" in words) == (422, True)
+    assert (status, "try again" in words) == (429, True)
 
 
 # --- review --------------------------------------------------------------------------------------------------------
@@ -530,8 +530,9 @@ async def test_aliases_of_aliases_end(house: House) -> None:
 
 async def test_reviews_wait_for_each_other_and_not_without_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(draft_desk, "_MOST_WAITING", 0)
-    status, words = await house.client.fail("POST", "/draft/review", {})
-    assert (status, "try again" in words) == (422, True)
+    answer = await house.client.request("POST", "/draft/review", {})
+    assert (answer.status_code, "try again" in answer.json()["error"]) == (429, True)
+    assert int(answer.headers["Retry-After"]) > 0
     monkeypatch.undo()
     monkeypatch.setattr(draft_review, "LONGEST_S", 0.0)
     status, words = await house.client.fail("POST", "/draft/review", {})
@@ -593,7 +594,7 @@ async def test_one_draft_is_applied_at_a_time(house: House) -> None:
     await house.edit(ADD)
     async with house.desk._applying:
         status, refused = await house.apply_draft()
-    assert (status, "another one is being applied" in refused["error"]) == (422, True)
+    assert (status, "another one is being applied" in refused["error"]) == (429, True)
 
 
 # --- live ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from starlette import applications, exceptions, requests, responses, routing
 from daemun.control import operator_port
 from daemun.core.access import dashboard_roles
 from daemun.core.texts import secret_forms
-from daemun.errors import DaemunError, EnvironmentProblemError
+from daemun.errors import BusyError, DaemunError, EnvironmentProblemError
 from daemun.web import endpoint, openapi, request_body_json
 
 PREFIX = "/api/v1"
@@ -38,6 +38,7 @@ def create_app(
         exception_handlers={
             exceptions.HTTPException: _answer_http_error,
             operator_port.TooManyGuessesError: _answer_guesses,
+            BusyError: _answer_busy,
             DaemunError: _answer_daemun_error,
             Exception: _answer_defect,
         },
@@ -72,7 +73,7 @@ async def _answer(
         await _note(entry, operators, call, error.status_code)
         raise
     except Exception as error:
-        await _note(entry, operators, call, 409 if isinstance(error, DaemunError) else 500)
+        await _note(entry, operators, call, _status_of(error))
         raise
     answer = found if isinstance(found, responses.Response) else responses.JSONResponse(found)
     if _hides_from(call.operator) and not (entry.hides_secrets and answer.status_code < 400):
@@ -165,6 +166,12 @@ async def _answer_guesses(_: requests.Request, error: Exception) -> responses.Re
     return responses.JSONResponse({"error": str(error)}, status_code=429, headers=headers)
 
 
+async def _answer_busy(request: requests.Request, error: Exception) -> responses.Response:
+    assert isinstance(error, BusyError)
+    headers = {**_NEVER_KEPT, "Retry-After": str(error.retry_after_s)}
+    return responses.JSONResponse({"error": _shown(str(error), request)}, status_code=429, headers=headers)
+
+
 async def _answer_daemun_error(request: requests.Request, error: Exception) -> responses.Response:
     text = _shown(str(error), request)
     return responses.JSONResponse({"error": text}, status_code=409, headers=dict(_NEVER_KEPT))
@@ -172,6 +179,12 @@ async def _answer_daemun_error(request: requests.Request, error: Exception) -> r
 
 def _shown(text: str, request: requests.Request) -> str:
     return secret_forms.hide(text) if getattr(request.state, "hides_secrets", True) else text
+
+
+def _status_of(error: Exception) -> int:
+    if isinstance(error, BusyError):
+        return 429
+    return 409 if isinstance(error, DaemunError) else 500
 
 
 async def _answer_defect(_: requests.Request, error: Exception) -> responses.Response:

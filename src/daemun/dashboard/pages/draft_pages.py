@@ -40,7 +40,7 @@ async def show_draft(one: visit.Visit, *, refused: api_client.ApiError | None = 
         try:
             review = await one.send("POST", "draft", "review")
         except api_client.ApiError as failure:
-            if failure.status not in {409, 422}:
+            if failure.status not in {409, 422, 429}:
                 raise
             error = error or failure.message
     return one.render(
@@ -101,7 +101,7 @@ async def apply(one: visit.Visit) -> responses.Response:
     try:
         applied = await one.send("POST", "draft", "apply", body=body)
     except api_client.ApiError as refused:
-        if refused.status not in {409, 422}:
+        if refused.status not in {409, 422, 429}:
             raise
         return await show_draft(one, refused=refused)
     if applied["trial"] is not None:
