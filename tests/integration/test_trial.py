@@ -247,6 +247,34 @@ async def test_a_file_that_is_not_included_then_stays(house: House, tmp_path: pa
     assert (house.main.read_bytes(), wiki.exists()) == (OLD, True)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "copy"), [("sites/*.yaml", "sites/wiki.yaml.undone"), ("sites/*", "sites/.wiki.yaml.undone")]
+)
+async def test_a_file_that_was_not_there_then_goes_and_a_copy_stays(
+    house: House, tmp_path: pathlib.Path, pattern: str, copy: str
+) -> None:
+    """`include` does not name the copy."""
+    old = f"include: {pattern}\n".encode() + OLD
+    await house.write(old)
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites/wiki.yaml").write_bytes(b"sites: {w.test: http://w:1}\n")
+    await house.write(old.replace(b"a:1", b"a:2"))
+    await house.trial.begin(60, 1)
+    await house.trial.undo()
+    assert [*yaml_holder.read_all(house.main).values()] == [old]
+    assert (tmp_path / copy).read_bytes() == b"sites: {w.test: http://w:1}\n"
+
+
+async def test_what_was_never_applied_is_copied(house: House) -> None:
+    await house.write(OLD)
+    await house.write(NEW)
+    await house.trial.begin(60)
+    house.main.write_bytes(NEW.replace(b"a:2", b"a:7"))
+    await house.trial.undo()
+    assert house.main.read_bytes() == OLD
+    assert b"a:7" in house.main.with_name("daemun.yaml.undone").read_bytes()
+
+
 async def test_what_others_write_meanwhile_stays(house: House, tmp_path: pathlib.Path) -> None:
     lines = b"sites:\n  a.test: http://a:1\n\n  b.test: http://b:1\n\n  c.test: http://c:1\n"
     drafted = lines.replace(b"a:1", b"a:2")

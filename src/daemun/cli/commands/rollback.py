@@ -133,7 +133,8 @@ def _report(
         if isinstance(held, past_files.IncludedLink):
             output.print_line(f"{name}, a link to {held.target}, was not included then and is deleted; that file stays")
         else:
-            output.print_line(f"{name} was not included then and is deleted; the history has it")
+            copy = past_files.name_copy(way.main, name, way.past.files)
+            output.print_line(f"{name} was not included then and is deleted; {copy} has what it held")
     if way.past.taken:
         output.print_line(f"secrets are those of now, not of then: {way_back.name_places(way.past.taken)}")
     if way.past.blanks:

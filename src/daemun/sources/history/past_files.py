@@ -15,6 +15,8 @@ from daemun.sources import edited_file, yaml_holder, yaml_include
 from daemun.sources.history import hidden_secrets, history_entry, secret_masks
 
 NEW_FILE_MODE = 0o600
+UNDONE = ".undone"
+"""How the copy of a file ends that is not there any more, or not as it was."""
 NOT_KEPT = "(not kept)"
 """Stands in a comment where a secret was that is nowhere any more."""
 
@@ -103,16 +105,32 @@ def find_others(main: pathlib.Path, present: collections.abc.Iterable[str], file
     ]
 
 
+def name_copy(main: pathlib.Path, name: str, files: history_entry.Files) -> str:
+    """Of a file beside it, which daemun.yaml does not include as `files` has it."""
+    copy = pathlib.PurePath(f"{name}{UNDONE}")
+    patterns = yaml_holder.find_patterns_of(main, files.get(main.name, b""))
+    is_included = any(yaml_include.fits(one, main.parent / copy, main) for one in patterns)
+    return str(copy.with_name(f".{copy.name}") if is_included else copy)
+
+
 def write(
-    main: pathlib.Path, files: history_entry.Files, *, others: collections.abc.Iterable[str] = ()
+    main: pathlib.Path,
+    files: history_entry.Files,
+    *,
+    others: collections.abc.Iterable[str] = (),
+    keeps_others: bool = False,
 ) -> dict[str, Replaced]:
     """Write what differs, what daemun.yaml includes first. others: files that are included now, and were not then: they
-    are deleted. Blocking, under `edited_file.alone`.
+    are deleted. keeps_others: with a copy of each beside it, but for links. Blocking, under `edited_file.alone`.
 
     Returns: what was replaced, for `put_back`. Raises: EnvironmentProblemError, after what was done was undone.
     """
     before: dict[str, Replaced] = {}
     wanted: dict[str, bytes | None] = {name: content for name, content in files.items() if name != main.name}
+    others = [*others]
+    if keeps_others:
+        kept = {name: edited_file.read(main.parent / name) for name in others if not (main.parent / name).is_symlink()}
+        wanted |= {name_copy(main, name, files): content for name, content in kept.items() if content is not None}
     wanted |= dict.fromkeys(others)
     if main.name in files:
         wanted[main.name] = files[main.name]

@@ -35,8 +35,6 @@ KEY = "history/trial"
 FRESH = datetime.timedelta(minutes=10)
 """A change of the files that came so long before is on trial; else what comes from then on."""
 SHORTEST_S, LONGEST_S = 5.0, 86400.0
-UNDONE = ".undone"
-"""How the copy of a file ends that the history cannot give back."""
 _RETRY_S = 15.0
 _NO_SITES = b"sites: {}\n"
 _LONGEST_LOCK_S = 1.0
@@ -283,7 +281,7 @@ class TrialKeeper:
         for name, way in wanted.items():
             now = present[name]
             if way.loses_others and now is not None:
-                self._keep_beside(name, now, "it was changed while it was on trial")
+                self._keep_beside(name, now, files, "it was changed while it was on trial")
         contents = {name: way.content for name, way in wanted.items() if way.content is not None}
         others = [name for name in wanted if name not in contents and present[name] is not None]
         past_files.write(self._main, contents, others=others)
@@ -293,14 +291,24 @@ class TrialKeeper:
         mask_all = hidden_secrets.Masker().mask_all
         masked = mask_all(present)
         lost = past_files.find_lost(masked, past_files.RestorableFiles(files=trial.files), mask_all)
+        texts = {name: None if one is None else one.text for name, one in masked.items()}
+        recorded = {
+            file.name
+            for entry in self._book.newest()
+            for file in entry.files
+            if file.text is not None and file.text == texts.get(file.name)
+        }
         for name, content in present.items():
-            is_lost = masked[name] is None or any(one.startswith(f"{name}: ") for one in lost)
+            is_lost = name not in recorded or any(one.startswith(f"{name}: ") for one in lost)
             if is_lost and trial.files.get(name) != content:
-                self._keep_beside(name, content, "the history cannot give it back")
-        past_files.write(self._main, trial.files, others=past_files.find_others(self._main, present, trial.files))
+                self._keep_beside(name, content, trial.files, "the history cannot give it back")
+        others = past_files.find_others(self._main, present, trial.files)
+        past_files.write(self._main, trial.files, others=others, keeps_others=True)
 
-    def _keep_beside(self, name: str, content: bytes, cause: str) -> None:
-        path = self._main.parent / f"{name}{UNDONE}"
+    def _keep_beside(self, name: str, content: bytes, files: history_entry.Files, cause: str) -> None:
+        """files: as they are to be."""
+        main = files if self._main.name in files else yaml_holder.read_all(self._main)
+        path = self._main.parent / past_files.name_copy(self._main, name, main)
         edited_file.replace(path, content, past_files.NEW_FILE_MODE)
         log.warning(f"what {name} held is in {path}, as {cause}")
 

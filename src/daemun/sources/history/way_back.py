@@ -39,7 +39,7 @@ class WayBack:
 
     def write(self) -> dict[str, past_files.Replaced]:
         """Returns: what was replaced, for `put_back`. Raises: EnvironmentProblemError."""
-        return past_files.write(self.main, self.past.files, others=self.others)
+        return past_files.write(self.main, self.past.files, others=self.others, keeps_others=True)
 
     def put_back(self, replaced: collections.abc.Mapping[str, past_files.Replaced]) -> None:
         past_files.put_back(self.main, replaced)
