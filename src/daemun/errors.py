@@ -28,7 +28,7 @@ class RetryableError(DaemunError):
         self.retry_after_s = retry_after_s
 
 
-class BusyError(DaemunError):
+class TooManyAtOnceError(DaemunError):
     """Too much of the same is under way; nothing is wrong with what was requested.
 
     Attributes:

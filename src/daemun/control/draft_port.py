@@ -126,7 +126,7 @@ class Drafts(typing.Protocol):
     """operator: whose draft, in one form for each (`dashboard_roles.Operator` by how and name). shows_secrets: whether
     that operator has the role `own`, and with it may see those of the files, and change what `sources.owned_keys` has.
 
-    All methods raise: ConfigError, EnvironmentProblemError, BusyError.
+    All methods raise: ConfigError, EnvironmentProblemError, TooManyAtOnceError.
     """
 
     async def show(self, operator: str, *, shows_secrets: bool) -> DraftReport: ...
@@ -201,5 +201,5 @@ class TargetTrier(typing.Protocol):
     async def try_target(self, target: str, *, host: str, path: str) -> tuple[TriedServer, ...]:
         """Try a server that is in no file yet, as nginx would reach it for the site. Empty: a name without addresses.
 
-        Raises: ConfigError for what no file could have; BusyError when too many are tried at once."""
+        Raises: ConfigError for what no file could have; TooManyAtOnceError when too many are tried at once."""
         ...

@@ -14,7 +14,7 @@ from starlette import applications, exceptions, requests, responses, routing
 from daemun.control import operator_port
 from daemun.core.access import dashboard_roles
 from daemun.core.texts import secret_forms
-from daemun.errors import BusyError, DaemunError, EnvironmentProblemError
+from daemun.errors import DaemunError, EnvironmentProblemError, TooManyAtOnceError
 from daemun.web import endpoint, openapi, request_body_json
 
 PREFIX = "/api/v1"
@@ -38,7 +38,7 @@ def create_app(
         exception_handlers={
             exceptions.HTTPException: _answer_http_error,
             operator_port.TooManyGuessesError: _answer_guesses,
-            BusyError: _answer_busy,
+            TooManyAtOnceError: _answer_busy,
             DaemunError: _answer_daemun_error,
             Exception: _answer_defect,
         },
@@ -167,7 +167,7 @@ async def _answer_guesses(_: requests.Request, error: Exception) -> responses.Re
 
 
 async def _answer_busy(request: requests.Request, error: Exception) -> responses.Response:
-    assert isinstance(error, BusyError)
+    assert isinstance(error, TooManyAtOnceError)
     headers = {**_NEVER_KEPT, "Retry-After": str(error.retry_after_s)}
     return responses.JSONResponse({"error": _shown(str(error), request)}, status_code=429, headers=headers)
 
@@ -182,7 +182,7 @@ def _shown(text: str, request: requests.Request) -> str:
 
 
 def _status_of(error: Exception) -> int:
-    if isinstance(error, BusyError):
+    if isinstance(error, TooManyAtOnceError):
         return 429
     return 409 if isinstance(error, DaemunError) else 500
 

@@ -12,7 +12,7 @@ from daemun.core import model, short_texts
 from daemun.core.texts import words
 from daemun.core.validation import validate
 from daemun.core.why import condition_match, requested_url, url_facts
-from daemun.errors import BusyError, ConfigError
+from daemun.errors import ConfigError, TooManyAtOnceError
 from daemun.wiring.offline import why_servers
 
 LONGEST_S = 20.0
@@ -36,7 +36,7 @@ class TargetTries:
         """See the port."""
         site, url = _make_site(target, host, path)
         if self._running >= MOST_AT_ONCE:
-            raise BusyError(f"cannot try {words.quoted(target)}: others are tried now; try again in a moment")
+            raise TooManyAtOnceError(f"cannot try {words.quoted(target)}: others are tried now; try again in a moment")
         self._running += 1
         try:
             async with asyncio.timeout(LONGEST_S):

@@ -11,7 +11,7 @@ import typing
 
 from daemun.control import draft_port, gate_port, history_port, ports
 from daemun.core import model
-from daemun.errors import BusyError, ConfigError, DaemunError
+from daemun.errors import ConfigError, DaemunError, TooManyAtOnceError
 from daemun.sources import edited_file, line_merge, yaml_holder, yaml_positions, yaml_schema
 from daemun.sources.drafts import (
     draft,
@@ -264,7 +264,7 @@ class DraftDesk:
     async def _turn(self) -> collections.abc.AsyncIterator[None]:
         """One draft is looked at a time."""
         if self._waiting >= _MOST_WAITING:
-            raise BusyError("cannot look at the draft now: others are looked at; try again in a moment")
+            raise TooManyAtOnceError("cannot look at the draft now: others are looked at; try again in a moment")
         self._waiting += 1
         try:
             async with self._reviewing:
@@ -299,7 +299,9 @@ class DraftDesk:
     ) -> draft_port.AppliedDraft:
         """See the port."""
         if self._applying.locked():
-            raise BusyError("cannot apply the draft: another one is being applied; try again when that is done")
+            raise TooManyAtOnceError(
+                "cannot apply the draft: another one is being applied; try again when that is done"
+            )
         async with self._applying, self._editing, contextlib.AsyncExitStack() as stack:
             alone = edited_file.alone(self._main, longest_s=_LONGEST_WAIT_S)
             await asyncio.to_thread(alone.__enter__)
