@@ -4,7 +4,7 @@ import pytest
 
 from daemun.core import model
 from daemun.errors import ConfigError
-from daemun.sources import line_merge
+from daemun.sources import line_merge, owned_keys
 from daemun.sources.drafts import draft_review, draft_secrets
 
 BASE = b"a\nb\nc\nd\ne\nf\n"
@@ -120,3 +120,29 @@ def test_problems_have_no_secret_in_what_was_found_nor_in_what_to_do() -> None:
     [hidden] = draft_review.hide((found,), frozenset({"own-secret-1"}))
     assert hidden.cure == "write http://h:80/a?token=(hidden) and (hidden)"
     assert hidden.reason == "cannot use it"
+
+
+_SITES = "".join(f"  s{number}.test: http://b\n" for number in range(250))
+_QUOTED = (
+    f'{{x-a: "\nsites:\n  first.test: http://x\n{_SITES}'
+    '  # ", dashboard: {own: [bob]}, include: /etc/shadow, sites: {}, x-b: "\n'
+    f'{_SITES}"}}\n'
+)
+
+
+def test_what_is_left_out_of_a_long_text_hides_no_key() -> None:
+    """The excerpt of it lacked the line in which a text in quotes ended."""
+    found = owned_keys.find_changes("daemun.yaml", b"sites: {}\n", _QUOTED.encode())
+    assert {one.message.partition(":")[0] for one in found} == {"dashboard", "include"}
+    with pytest.raises(ConfigError, match="include"):
+        owned_keys.check_include("daemun.yaml", b"sites: {}\n", _QUOTED.encode())
+
+
+def test_no_quote_brings_a_secret_of_a_long_text_to_another_place() -> None:
+    content = f"x-a: {{token: abc}}\nsites:\n  first.test: http://x\n{_SITES}{_SITES.replace('  s', '  t')}  last.test: http://z\n".encode()
+    shown = draft_secrets.show(content)
+    assert shown is not None
+    assert draft_secrets.put_back(shown.replace("//x", "//y"), content) == content.replace(b"//x", b"//y")
+    turned = shown.replace("x-a:", 'x-b: "\nx-a:').replace("  s7.test", '  # "\n# {').replace("abc", "")
+    with pytest.raises(ConfigError):
+        draft_secrets.put_back(turned, content)

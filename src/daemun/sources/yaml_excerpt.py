@@ -18,7 +18,8 @@ FEW_LINES = 400
 _TOP_KEY = re.compile(r"[^\s#]")
 _KEY = r"[A-Za-z0-9*._/][A-Za-z0-9*._/-]*"
 _VALUE = r"""[A-Za-z0-9./][^\s:#{}\[\]"'|>,]*(?::[^\s:#{}\[\]"'|>,]+)*"""
-_PLAIN_LINE = re.compile(rf" *(?:#.*)?| *{_KEY}:(?: +{_VALUE})? *")
+_PLAIN_LINE = re.compile(rf""" *(?:#[^"']*)?| *{_KEY}:(?: +{_VALUE})? *""")
+"""A comment with a quote may be none: where a text in quotes began above, it ends there."""
 _MARK = "#  -- {} more sites, left out of the excerpt: {} --"
 
 

@@ -11,7 +11,7 @@ import re
 from ruamel import yaml
 
 from daemun.errors import ConfigError
-from daemun.sources import yaml_positions
+from daemun.sources import yaml_excerpt, yaml_positions
 from daemun.sources.history import secret_masks
 
 _MARK = re.compile(r"\(hidden ([0-9]{1,6})\)")
@@ -68,10 +68,12 @@ def put_back(shown: str, content: bytes) -> bytes:
     # A short secret is found by its place alone: one mark too many is shown somewhere.
     if sum((one.written, one.path) in places for one in again.secrets) != len(used):
         raise ConfigError("cannot use the text: what is (hidden) stands at a place that does not hide it")
-    if _may_have_aliases(text) and _find_reaches(text, spans) - _find_reaches(*_fill(masked.text, _KEPT, written)):
+    # Of a long text parts were looked at, which quotes may turn into something else.
+    is_read_whole = text.count("\n") >= yaml_excerpt.FEW_LINES or _may_have_aliases(text)
+    if is_read_whole and _find_reaches(text, spans) - _find_reaches(*_fill(masked.text, _KEPT, written)):
         raise ConfigError(
-            "cannot use the text: an alias (`*`) or a merge (`<<`) of an anchor around what is (hidden) brings it to "
-            "another place; write the value itself there"
+            "cannot use the text: an alias (`*`) or a merge (`<<`) of an anchor around what is (hidden), or a quote, "
+            "brings it to another place; write the value itself there"
         )
     return found
 
