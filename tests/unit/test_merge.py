@@ -6,7 +6,7 @@ import typing
 import pytest
 
 from daemun.core import model, site_memory
-from daemun.core.options import alias_options, catalogue, dashboard_option, login_option, workers_option
+from daemun.core.options import alias_options, catalogue, login_option, workers_option
 from daemun.core.rounds import merge
 from daemun.core.texts import names
 
@@ -143,11 +143,6 @@ def test_unknown_hosts_are_refused_without_the_default_site(
     assert len(desired.problems) == problems
 
 
-def _of_sites(desired: model.Desired) -> list[model.CertificateSpec]:
-    """Without that of the dashboard."""
-    return [spec for spec in merge.certificate_specs(desired) if spec.host != dashboard_option.LOCAL_HOST]
-
-
 @pytest.mark.parametrize(
     ("host", "aliases", "tls", "mode"),
     [
@@ -164,7 +159,7 @@ def _of_sites(desired: model.Desired) -> list[model.CertificateSpec]:
 )
 def test_who_signs(host: str, aliases: tuple[str, ...], tls: model.TlsMode, mode: model.TlsMode | None) -> None:
     desired = merge.merge_snapshots([snapshot(site(host, aliases=aliases, tls=model.Tls(mode=tls)))])
-    specs = _of_sites(desired)
+    specs = merge.certificate_specs(desired)
     assert [(spec.host, spec.names, spec.mode) for spec in specs] == (
         [] if mode is None else [(host, (host, *aliases), mode)]
     )
@@ -174,7 +169,7 @@ def test_who_makes_records_in_dns_makes_a_ca_sign_wildcards() -> None:
     acme = model.Acme(dns=model.Dns(provider="cloudflare"))
     sites = (site("*.a.com", aliases=("a.com",)), site("*.a.test"))
     desired = merge.merge_snapshots([snapshot(*sites, globals=model.Globals(acme=acme))])
-    specs = _of_sites(desired)
+    specs = merge.certificate_specs(desired)
     assert {spec.host: spec.mode for spec in specs} == {"*.a.com": model.TlsMode.ACME, "*.a.test": model.TlsMode.LOCAL}
     assert {spec.ordering.dns for spec in specs} == {acme.dns}
 
@@ -182,7 +177,7 @@ def test_who_makes_records_in_dns_makes_a_ca_sign_wildcards() -> None:
 def test_an_own_certificate_and_a_disabled_site() -> None:
     own = model.Tls(mode=model.TlsMode.FILES, certificate="/c.pem", key="/k.pem")
     desired = merge.merge_snapshots([snapshot(site("a.com", tls=own), site("b.com", enabled=False))])
-    (spec,) = _of_sites(desired)
+    (spec,) = merge.certificate_specs(desired)
     assert (spec.name, spec.certificate, spec.key) == (names.slug("a.com"), "/c.pem", "/k.pem")
 
 

@@ -241,7 +241,6 @@ def test_certificates_of_streams_are_those_of_sites_or_their_own() -> None:
         "a.test": "local",
         "mqtt.example.com": "acme",
         "plain.test": "local",
-        "daemun.localhost": "local",
     }
     assert specs["mqtt.example.com"].origin.place.startswith("daemun.yaml:")
     shown = certificate_choice.find_of_streams(desired)

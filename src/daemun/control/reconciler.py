@@ -13,7 +13,7 @@ import typing
 from daemun.control import access_port, certificate_port, nginx_port, ports, switcher
 from daemun.core import model, site_memory, worker_generations
 from daemun.core.access import access_levels, basic_auth_policies, judge_policies, login_policies
-from daemun.core.certificates import certificate_faults
+from daemun.core.certificates import certificate_choice, certificate_faults
 from daemun.core.plan import change_plan
 from daemun.core.rounds import assembly, merge, outcome
 from daemun.core.services import dns_service, hold_policy
@@ -277,7 +277,7 @@ class Reconciler:
         desired = merge.merge_snapshots(snapshots, self._merged)
         return _Gathered(
             desired=desired,
-            specs=merge.certificate_specs(desired, self._specs),
+            specs=(*merge.certificate_specs(desired, self._specs), *certificate_choice.find_own_specs(desired)),
             services=merge.services(desired),
             named=access_levels.find_names(desired),
             problems=(*problems, *desired.problems),

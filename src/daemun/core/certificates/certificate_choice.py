@@ -106,8 +106,7 @@ def find_specs(
     memory = memory or site_memory.PerSite()
     memory.enter(desired.globals.acme)
     make = functools.partial(_make_spec, desired.globals.acme)
-    local = dashboard_site.make_local(desired)
-    for site in (*desired.enabled, *(() if local is None else (local,))):
+    for site in desired.enabled:
         spec = memory.get(site, make)
         if spec is not None:
             known = specs.get(spec.name)
@@ -130,6 +129,13 @@ def find_specs(
             origin=default.origin,
         )
     return tuple(specs.values())
+
+
+def find_own_specs(desired: model.Desired) -> tuple[model.CertificateSpec, ...]:
+    """That of the dashboard for browsers on this machine, which no site has and nobody ordered."""
+    site = dashboard_site.make_local(desired)
+    spec = None if site is None else _make_spec(desired.globals.acme, site)
+    return () if spec is None else (spec,)
 
 
 def _join(one: model.CertificateSpec, other: model.CertificateSpec) -> model.CertificateSpec:
