@@ -98,7 +98,7 @@ async def test_alerts(house: House) -> None:
     sent = alert_ledger.SentMessage(target="k", event=alert_ledger.AlertEvent.UNSERVED, at=at)
     house.report = alert_report.AlertReport(
         targets=(alert_report.TargetReport(name="ntfy at ntfy.sh", sent=(sent,), error="timed out", failures=2),),
-        dangers=(alert_report.DangerReport(alert=alert, told=("ntfy at ntfy.sh",)),),
+        dangers=(alert_report.DangerReport(alert=alert, sent_to=("ntfy at ntfy.sh",)),),
         wanted=frozenset({alert_ledger.Danger.UNSERVED}),
     )
     found = await house.client.get("/alerts")

@@ -51,7 +51,7 @@ async def test_every_page_in_both_languages_with_nothing_and_with_something(
     )
     house.report = alert_report.AlertReport(
         targets=(alert_report.TargetReport(name=HOSTILE, error=HOSTILE, failures=2, next_attempt=AT),),
-        dangers=(alert_report.DangerReport(alert=alert, told=(HOSTILE,)),),
+        dangers=(alert_report.DangerReport(alert=alert, sent_to=(HOSTILE,)),),
     )
     entry = status_page_option.ShownEntry(
         title=HOSTILE, sites=(status_page_option.ShownSite(host="a.test", name=HOSTILE),)

@@ -81,7 +81,7 @@ class SettingsHouse:
         )
         self.report = alert_report.AlertReport(
             targets=targets,
-            dangers=(alert_report.DangerReport(alert=alert, told=("ntfy at ntfy.sh",)),),
+            dangers=(alert_report.DangerReport(alert=alert, sent_to=("ntfy at ntfy.sh",)),),
             wanted=frozenset({alert_ledger.Danger.UNSERVED}),
         )
         entry = status_page_option.ShownEntry(

@@ -112,7 +112,7 @@ class Notifier:
         return alert_report.AlertReport(
             targets=tuple(self._report_target(target) for target in targets),
             dangers=tuple(
-                alert_report.DangerReport(alert=one, told=tuple(names[key] for key in one.told if key in names))
+                alert_report.DangerReport(alert=one, sent_to=tuple(names[key] for key in one.told if key in names))
                 for one in reversed(self._ledger.alarms)
             ),
             wanted=find_dangers(seen.alerts.rules),

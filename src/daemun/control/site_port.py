@@ -61,7 +61,7 @@ class SiteLog(typing.Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ToldGate:
+class GateReport:
     """What a running gate reports of itself. bans: networks, each with why."""
 
     status: gate_port.GateStatus
@@ -74,7 +74,7 @@ class ForeignUrlError(ConfigError):
 
 
 class StoryTeller(typing.Protocol):
-    def tell(self, subject: str, told: ToldGate, *, is_owner: bool) -> dict[str, typing.Any]:
+    def tell(self, subject: str, report: GateReport, *, is_owner: bool) -> dict[str, typing.Any]:
         """The story of a URL, of the id of a request, or of a stream, as JSON of `daemun why`. Blocking, for seconds.
         is_owner: other hosts than the gate's may be looked at, and secrets of what visitors sent may be shown.
 

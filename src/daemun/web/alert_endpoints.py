@@ -84,5 +84,5 @@ def _danger_json(one: alert_report.DangerReport) -> Json:
         "solved_at": json_values.instant_json(one.alert.solved_at),
         "cause": one.alert.cause,
         "cure": one.alert.cure,
-        "told": list(one.told),
+        "sent_to": list(one.sent_to),
     }

@@ -61,9 +61,9 @@ class _Handler:
             self._waiting -= 1
 
     async def _tell(self, subject: str, *, is_owner: bool) -> Json:
-        told = site_port.ToldGate(
+        report = site_port.GateReport(
             status=self._gate.status(added=False),
             old=await self._gate.look_at_old_workers(),
             bans=tuple((one.network, one.note or one.reason.value) for one in self._gate.bans()),
         )
-        return await asyncio.to_thread(self._teller.tell, subject, told, is_owner=is_owner)
+        return await asyncio.to_thread(self._teller.tell, subject, report, is_owner=is_owner)

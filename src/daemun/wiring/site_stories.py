@@ -19,15 +19,15 @@ class SiteStories:
     def __init__(self, chosen: settings.Settings) -> None:
         self._settings = chosen
 
-    def tell(self, subject: str, told: site_port.ToldGate, *, is_owner: bool) -> Json:
-        report = json_values.status_json(told.status, told.old)
+    def tell(self, subject: str, known: site_port.GateReport, *, is_owner: bool) -> Json:
+        report = json_values.status_json(known.status, known.old)
 
         def check(url: requested_url.RequestedUrl, desired: model.Desired | None) -> None:
             if not is_owner:
                 _check_own(url, desired, report)
 
         question = why_teller.WhyQuestion(subject=subject, check=check)
-        story = why_teller.tell(self._settings, _Told(report, told.bans), question)
+        story = why_teller.tell(self._settings, _KnownGate(report, known.bans), question)
         return story_json.to_json(story, story_json.on_one_line if is_owner else _hide)
 
 
@@ -35,7 +35,7 @@ def _hide(text: str) -> str:
     return secret_forms.hide(story_json.on_one_line(text))
 
 
-class _Told:
+class _KnownGate:
     def __init__(self, report: Json, bans: tuple[tuple[str, str], ...]) -> None:
         self._report = report
         self._bans = bans

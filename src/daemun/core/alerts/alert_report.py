@@ -20,10 +20,10 @@ class TargetReport:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DangerReport:
-    """told: the names of the targets that know of it."""
+    """sent_to: the names of the targets that know of it."""
 
     alert: alert_ledger.Alert
-    told: tuple[str, ...]
+    sent_to: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,14 +76,14 @@ def find_needs(
 ) -> tuple[Need, ...]:
     """machine: what is found of the machine and of nginx."""
     every = tuple(rows)
-    told = {one.name for one in every if one.state not in _AT_REST}
+    reported = {one.name for one in every if one.state not in _AT_REST}
     found = [
         *machine,
         *_of_rows(every, seen.problems),
-        *_of_certificates(seen.certificates, told, now),
-        *_of_errors(every, told),
+        *_of_certificates(seen.certificates, reported, now),
+        *_of_errors(every, reported),
         *_of_problems(seen.problems, every),
-        *_of_containers(seen.containers, told),
+        *_of_containers(seen.containers, reported),
     ]
     return tuple(sorted(found, key=_order))
 
@@ -151,11 +151,11 @@ def _actions(row: site_row.SiteRow) -> tuple[NeedAction, ...]:
 
 def _of_certificates(
     certificates: collections.abc.Iterable[model.CertificateStatus],
-    told: collections.abc.Container[str],
+    reported: collections.abc.Container[str],
     now: datetime.datetime,
 ) -> collections.abc.Iterator[Need]:
     for one in certificates:
-        if one.host in told:
+        if one.host in reported:
             continue
         fault = certificate_faults.find_fault(one, now)
         if fault is not None:
@@ -174,12 +174,12 @@ def _of_certificates(
 
 
 def _of_errors(
-    rows: collections.abc.Iterable[site_row.SiteRow], told: collections.abc.Container[str]
+    rows: collections.abc.Iterable[site_row.SiteRow], reported: collections.abc.Container[str]
 ) -> collections.abc.Iterator[Need]:
     """A site that is closed is meant to answer with 503."""
     for row in rows:
         share, rate = row.error_share, row.rate
-        if rate is None or share is None or row.is_closed or row.name in told:
+        if rate is None or share is None or row.is_closed or row.name in reported:
             continue
         if rate.requests >= LEAST_REQUESTS and share >= ERROR_SHARE:
             yield Need(
@@ -224,11 +224,11 @@ def _essence(message: str, cure: str) -> str:
 
 
 def _of_containers(
-    containers: collections.abc.Iterable[model.ContainerStatus], told: collections.abc.Container[str]
+    containers: collections.abc.Iterable[model.ContainerStatus], reported: collections.abc.Container[str]
 ) -> collections.abc.Iterator[Need]:
     """A site that is reported already has the reason of its container."""
     for one in containers:
-        if one.is_served or one.why is None or any(host in told for host in one.hosts):
+        if one.is_served or one.why is None or any(host in reported for host in one.hosts):
             continue
         yield Need(
             kind=NeedKind.CONTAINER,

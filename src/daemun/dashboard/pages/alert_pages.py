@@ -20,7 +20,7 @@ async def show(one: visit.Visit) -> responses.Response:
         command="daemun alerts test",
         list=listed.with_total(found["total"]),
         target_columns=_columns(one, "target", "state", "sent"),
-        danger_columns=_columns(one, "about", "kind", "raised", "why", "told"),
+        danger_columns=_columns(one, "about", "kind", "raised", "why", "sent_to"),
         rows=found["rows"],
         targets=found["targets"],
         kinds=found["kinds"],
@@ -34,17 +34,17 @@ async def test(one: visit.Visit) -> responses.Response:
         if error.status not in {400, 409}:
             raise
         return one.go_to(PATH, page_frame.Message(tone=page_frame.Tone.FAILED, text=error.message))
-    told = found["told"]
-    failed = [each for each in told if each["error"]]
+    results = found["told"]
+    failed = [each for each in results if each["error"]]
     details = "\n".join(
-        f"{each['target']}: {each['error'] or each['remark'] or one.text('alerts.taken')}" for each in told
+        f"{each['target']}: {each['error'] or each['remark'] or one.text('alerts.taken')}" for each in results
     )
-    if not told:
+    if not results:
         tone, text = page_frame.Tone.FAILED, one.text("alerts.nobody")
     elif failed:
-        tone, text = page_frame.Tone.FAILED, one.text("alerts.test_failed", n=len(failed), total=len(told))
+        tone, text = page_frame.Tone.FAILED, one.text("alerts.test_failed", n=len(failed), total=len(results))
     else:
-        tone, text = page_frame.Tone.DONE, one.text("alerts.test_done", n=len(told))
+        tone, text = page_frame.Tone.DONE, one.text("alerts.test_done", n=len(results))
     return one.go_to(PATH, page_frame.Message(tone=tone, text=text, details=details))
 
 
