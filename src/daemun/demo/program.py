@@ -133,7 +133,7 @@ The chat is live:
     {live.http}            (redirects to https)
     {live.websocket}
 {shown}
-Its certificate comes from a CA of this machine alone, so a browser warns. To trust it, once:
+The certificates come from a CA of this machine alone, so a browser warns. To trust it, once:
 
     {live.trust}
 
