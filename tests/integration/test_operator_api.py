@@ -213,8 +213,9 @@ async def test_unknown_paths_lead_to_the_documentation(client: _Client) -> None:
     ("sent", "status"),
     [
         ({}, 201),
-        ({"Origin": "http://gate"}, 201),
-        ({"Origin": "https://GATE:8443"}, 201),
+        ({"Origin": "https://GATE"}, 201),
+        ({"Origin": "http://gate"}, 403),
+        ({"Origin": "https://GATE:8443"}, 403),
         ({"Origin": "https://evil.test"}, 403),
         ({"Origin": "https://gate.evil.test"}, 403),
         ({"Origin": "https://evil.test:gate"}, 403),

@@ -7,6 +7,7 @@ import urllib.parse
 import jinja2
 from starlette import exceptions, requests, responses, routing
 
+from daemun.core.access import request_origin
 from daemun.dashboard import (
     api_client,
     page_environment,
@@ -18,7 +19,6 @@ from daemun.dashboard import (
 PageHandler = collections.abc.Callable[[visit.Visit], collections.abc.Awaitable[responses.Response]]
 
 SIGN_IN = "/enter"
-_SAFE = {"GET", "HEAD"}
 
 
 class PagesApp:
@@ -104,23 +104,20 @@ class PagesApp:
 
 
 def _find_foreign(request: requests.Request) -> responses.Response | None:
-    """Changes come from pages of this host alone, whatever cookies a browser sends along (CSRF): by `Origin` (RFC 6454
-    section 7), or where a browser sends none by `Sec-Fetch-Site` (w3.org/TR/fetch-metadata)."""
-    if request.method in _SAFE:
-        return None
-    origin, ours = request.headers.get("origin"), f"{_scheme(request)}://{request.headers.get('host', '')}"
-    is_ours = origin == ours if origin is not None else request.headers.get("sec-fetch-site") == "same-origin"
-    if is_ours:
+    given = request.headers
+    is_foreign = request_origin.is_foreign(
+        request.method,
+        origin=given.get("origin"),
+        fetch_site=given.get("sec-fetch-site"),
+        ours=request_origin.make_ours(given.get("x-forwarded-proto"), given.get("host", "")),
+    )
+    if not is_foreign:
         return None
     return responses.PlainTextResponse("This form belongs to another page. Open the dashboard anew.\n", 403)
 
 
-def _scheme(request: requests.Request) -> str:
-    return "http" if request.headers.get("x-forwarded-proto") == "http" else "https"
-
-
 def _sign_in_path(request: requests.Request) -> str:
-    if request.method not in _SAFE or request.headers.get("hx-request") == "true":
+    if request.method not in request_origin.SAFE_METHODS or request.headers.get("hx-request") == "true":
         return SIGN_IN
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return SIGN_IN if path == "/" else f"{SIGN_IN}?{urllib.parse.urlencode({'next': path})}"

@@ -12,7 +12,7 @@ import json
 from starlette import applications, exceptions, requests, responses, routing
 
 from daemun.control import operator_port
-from daemun.core.access import dashboard_roles
+from daemun.core.access import dashboard_roles, request_origin
 from daemun.core.texts import secret_forms
 from daemun.errors import DaemunError, EnvironmentProblemError, TooManyAtOnceError
 from daemun.web import endpoint, openapi, request_body_json
@@ -96,15 +96,15 @@ def _hide_secrets(answer: responses.Response) -> None:
 
 def _is_foreign(request: requests.Request) -> bool:
     """A page elsewhere can let its visitors' browsers send a body here, though nothing that says who they are: with a
-    hundred wrong links it would have their network wait, or banned. Programs send no `Origin` (RFC 6454 section 7)."""
-    if request.method in {"GET", "HEAD"}:
-        return False
-    origin = request.headers.get("origin")
-    if origin is None:
-        return request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
-    host = request.headers.get("host", "").rpartition("@")[2].partition(":")[0].lower()
-    scheme, _, place = origin.lower().partition("://")
-    return scheme not in {"https", "http"} or place.partition(":")[0] != host
+    hundred wrong links it would have their network wait, or banned."""
+    given = request.headers
+    return request_origin.is_foreign(
+        request.method,
+        origin=given.get("origin"),
+        fetch_site=given.get("sec-fetch-site"),
+        ours=request_origin.make_ours(given.get("x-forwarded-proto"), given.get("host", "")),
+        takes_programs=True,
+    )
 
 
 async def _identify(
