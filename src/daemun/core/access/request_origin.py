@@ -10,8 +10,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD"})
 def is_foreign(
     method: str, *, origin: str | None, fetch_site: str | None, ours: str, takes_programs: bool = False
 ) -> bool:
-    """origin, fetch_site: the headers; None: not sent. ours: what the request was for, as `Origin` has it: scheme, host,
-    port. takes_programs: programs, which send neither header, may request it, too."""
+    """origin, fetch_site: the headers; None: not sent. ours: what the request was for, in the form of `Origin`: scheme,
+    host, port. takes_programs: programs, which send neither header, may request it, too."""
     if method in SAFE_METHODS:
         return False
     if origin is not None:
