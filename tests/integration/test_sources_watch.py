@@ -182,6 +182,50 @@ async def test_a_change_of_the_passwords_has_no_version(file: pathlib.Path) -> N
             assert await anext(changes) == ""
 
 
+GUARDED = "routes: {/: {to: 'http://one', access: {basic_auth: {file: secrets/htpasswd}}}}"
+FAULTS = {
+    "a wrong key of the site": f"sites: {{a.test: {{acces: true, {GUARDED}}}, b.test: http://b}}\n",
+    "a wrong value of the site": "sites: {a.test: {routes: {/: {to: 'ftp://one'}}}, b.test: http://b}\n",
+    "a wrong key for all": f"hsst: true\nsites: {{a.test: {{{GUARDED}}}}}\n",
+    "no list of sites": "sites: 3\n",
+    "no YAML": "sites: {",
+}
+
+
+@pytest.mark.parametrize("is_start", [False, True], ids=["while running", "at a start"])
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_passwords_of_a_site_with_an_error_that_goes_on_as_it_was(
+    file: pathlib.Path, fault: str, *, is_start: bool
+) -> None:
+    """Whoever is taken out of the file is out, also after many looks and a second change."""
+    good = f"sites: {{a.test: {{{GUARDED}}}, b.test: http://b}}\n"
+    file.write_text(good)
+    passwords = file.parent / "secrets" / "htpasswd"
+    passwords.parent.mkdir()
+    passwords.write_text("")
+    source = yaml_file.YamlFile(file)
+    if not is_start:
+        with contextlib.suppress(ConfigError):
+            source.read_now()
+    file.write_text(FAULTS[fault])
+    if is_start:
+        source.parse_stored(good.encode(), {})
+    async with contextlib.aclosing(source.changes()) as changes:  # type: ignore[type-var]
+        async with asyncio.timeout(LIMIT_S):
+            await anext(changes)
+            for number in range(2):
+                with contextlib.suppress(ConfigError):
+                    source.read_now()
+                following = asyncio.ensure_future(anext(changes))
+                # Something else that happens in the folder: everything is looked at.
+                file.with_name("other").write_text(str(number))
+                await asyncio.wait([following], timeout=0.2)
+                if following.done():  # the file with passwords came into sight
+                    following = asyncio.ensure_future(anext(changes))
+                passwords.write_text(f"# {number}\n")
+                assert await following == ""
+
+
 async def test_files_that_are_included(file: pathlib.Path) -> None:
     """They come, change, are exchanged and go; and so does their folder."""
     file.write_text("include: sites/*.yaml\n")

@@ -136,7 +136,8 @@ class YamlFile:
             found = self._read()
         except InvalidFileError as error:
             if error.good is not None:
-                self._beside = _find_beside(error.good, self._state)
+                # What has an error may be served as it was, and still lets in whom its files name.
+                self._beside = tuple(dict.fromkeys((*_find_beside(error.good, self._state), *self._beside)))
             raise
         self._beside = _find_beside(found, self._state)
         return found
@@ -144,7 +145,9 @@ class YamlFile:
     def parse_stored(self, content: bytes, included: collections.abc.Mapping[str, bytes]) -> model.Snapshot:
         """As `parse`, for contents that the file and those that it includes have had (`included`)."""
         self._read_apps()
-        return self._files.parse_stored(content, included).snapshot
+        snapshot = self._files.parse_stored(content, included).snapshot
+        self._beside = _find_beside(snapshot, self._state)
+        return snapshot
 
     def _read_apps(self) -> None:
         """With other presets every site may be another."""
