@@ -11,15 +11,6 @@ from tests.support.passwords import run_with
 
 pytestmark = [pytest.mark.nginx, pytest.mark.browser]
 
-_AUTHENTICATOR = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-    "automaticPresenceSimulation": True,
-}
-
 
 async def test_a_passkey_in_a_real_browser(daemon: daemon_support.Daemon, tmp_path: pathlib.Path) -> None:
     with servers.running("home") as server:
@@ -35,7 +26,7 @@ async def test_a_passkey_in_a_real_browser(daemon: daemon_support.Daemon, tmp_pa
         options = ("--ignore-certificate-errors", "--host-resolver-rules=MAP * 127.0.0.1")
         async with chromium_browser.chromium(tmp_path, *options) as chromium, chromium.open(f"{auth}/") as page:
             await page.call("WebAuthn.enable")
-            made = await page.call("WebAuthn.addVirtualAuthenticator", options=_AUTHENTICATOR)
+            made = await page.call("WebAuthn.addVirtualAuthenticator", options=chromium_browser.AUTHENTICATOR)
             authenticator = {"authenticatorId": made["authenticatorId"]}
 
             async def sign_in() -> None:

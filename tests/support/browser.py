@@ -15,6 +15,15 @@ import websockets.asyncio.client
 from tests.support import binaries
 
 WAIT_S = 60
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+"""For `WebAuthn.addVirtualAuthenticator`: a device with a fingerprint reader, whose owner is there."""
 _MOVING = re.compile("execution context|navigated|Cannot find context")
 
 

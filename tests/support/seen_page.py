@@ -28,6 +28,11 @@ _COVERED = """(() => [...document.querySelectorAll("main :is(a, button, input, s
   }).map((one) => one.outerHTML.slice(0, 150)))()"""
 """What can be pressed, and has something else in front of it."""
 
+_UNSTYLED = """(() => [...document.querySelectorAll("main svg :is(rect, circle, ellipse, polygon, text)")]
+  .filter((one) => one.checkVisibility() && getComputedStyle(one).fill === "rgb(0, 0, 0)")
+  .map((one) => one.outerHTML.slice(0, 150)))()"""
+"""What is drawn and no style is for: black, which no colour of the pages is."""
+
 
 async def resize(page: browser.Page, width: int, scheme: str) -> None:
     """width: of the screen in pixels; a phone below 500. scheme: light or dark."""
@@ -40,6 +45,7 @@ async def find_faults(page: browser.Page) -> list[str]:
     """What nobody wants to see, in the page as it is now."""
     found = [f"beyond the screen: {one}" for one in await page.value(_CUT)]
     found += [f"covered: {one}" for one in await page.value(_COVERED)]
+    found += [f"without a colour of its own: {one}" for one in await page.value(_UNSTYLED)]
     if await page.value("document.documentElement.scrollWidth > innerWidth"):
         found.append("the page scrolls sideways")
     return found

@@ -118,8 +118,9 @@ def document(words: Words, title: str, *parts: str, head: str = "") -> str:
     return (
         f'<!doctype html>\n<html lang="{words["language"]}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="robots" content="noindex">\n'
-        f"{head}<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{html.escape(title)}</h1>\n{''.join(f'{part}{chr(10)}' for part in parts if part)}</body>\n</html>\n"
+        f"{head}<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<h1>{html.escape(title)}</h1>\n{''.join(f'{part}{chr(10)}' for part in parts if part)}"
+        "</main>\n</body>\n</html>\n"
     )
 
 
