@@ -11,11 +11,11 @@ import typing
 
 import pytest
 
-from daemun.control import gate_port, history_port
+from daemun.control import history_port
 from daemun.core import model
 from daemun.core.options import catalogue, robots_option
 from daemun.sources.drafts import draft_book, draft_desk, draft_review
-from daemun.sources.history import history_book, past_files
+from daemun.sources.history import history_book
 from daemun.web import edit_endpoints
 from daemun.wiring import target_tries
 from tests.support import draft_house, fake_gate, operator_client
@@ -592,9 +592,9 @@ async def test_a_file_that_the_draft_does_not_touch_may_change(house: House) -> 
 
 async def test_one_draft_is_applied_at_a_time(house: House) -> None:
     await house.edit(ADD)
-    async with house.desk._applying:
+    async with house.changes._busy:
         status, refused = await house.apply_draft()
-    assert (status, "another one is being applied" in refused["error"]) == (429, True)
+    assert (status, "another change is being applied" in refused["error"]) == (429, True)
 
 
 # --- live ----------------------------------------------------------------------------------------------------------
@@ -630,33 +630,6 @@ async def test_what_was_not_applied_before_comes_back_too(house: House) -> None:
     assert (await house.apply_draft())[0] == 200
     await house.send("POST", "/trial/undo")
     assert house.main.read_text() == MAIN.replace(":2\n", ":5\n")
-
-
-async def test_a_daemon_that_is_killed_between_writing_and_applying(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The next one goes back at the time that was written down before."""
-
-    class _KilledError(BaseException):
-        pass
-
-    async def die(**_: object) -> gate_port.ApplyReport:
-        raise _KilledError
-
-    await house.edit(ADD)
-    monkeypatch.setattr(house, "apply", die)
-    monkeypatch.setattr(past_files, "put_back", lambda *_: None)
-    monkeypatch.setattr(house.trials, "confirm", die)
-    with pytest.raises(_KilledError):
-        caller = history_port.Caller(command="dashboard: draft")
-        await house.desk.apply("token:ann", shows_secrets=False, caller=caller, trial_s=60.0, version=None)
-    monkeypatch.undo()
-    assert "new.test" in house.main.read_text()
-    house.begin()
-    house.clock.advance(datetime.timedelta(minutes=2))
-    house.trials.go_back_if_overdue()
-    assert house.main.read_text() == MAIN
-    assert "new.test" in await house.text()  # the draft is there
 
 
 async def test_what_cannot_go_live_is_put_back_and_the_draft_stays(house: House) -> None:

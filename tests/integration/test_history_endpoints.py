@@ -94,7 +94,7 @@ async def test_what_cannot_go_live_is_put_back_and_not_on_trial(house: House) ->
     await house.write(TWO)
     for body in ({}, {"confirm_s": 60}):
         status, words = await house.client.fail("POST", "/history/3/rollback", body)
-        assert (status, "cannot serve a.test: no" in words, "as it was before" in words) == (409, True, True)
+        assert (status, "cannot serve a.test: no" in words, "as they were before" in words) == (409, True, True)
         assert house.main.read_bytes() == TWO
         assert house.trials.problems() == ()
     rows = (await house.client.get("/history"))["rows"]

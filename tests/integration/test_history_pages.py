@@ -101,7 +101,7 @@ async def test_what_cannot_go_live_says_why_and_that_all_is_as_before(house: Hou
     await house.write(BROKEN)
     await house.write(TWO)
     page = await house.pages.post("/changes/history/3/rollback", {"confirm": "true"})
-    assert "cannot serve a.test: no" in page and "as it was before" in page
+    assert "cannot serve a.test: no" in page and "as they were before" in page
     assert "not live, undone" in page
     assert "<time-left" not in page
     assert house.main.read_bytes() == TWO

@@ -17,6 +17,7 @@ from daemun.sources.history import (
     history_recorder,
     past_files,
     secret_masks,
+    written_files,
 )
 from daemun.store import memory_store
 from tests.support.clock import FakeClock
@@ -247,9 +248,12 @@ def test_a_link_comes_back_as_a_link(tmp_path: pathlib.Path) -> None:
     (tmp_path / "one.yaml").write_bytes(TWO)
     link.symlink_to("../one.yaml")
     main.write_bytes(ONE)
-    replaced = past_files.write(main, {"daemun.yaml": TWO}, others=["sites/one.yaml"])
-    assert replaced["sites/one.yaml"] == past_files.IncludedLink("../one.yaml")
+    files = written_files.plan(main, past_files.find_wanted(main, {"daemun.yaml": TWO}, ["sites/one.yaml"]))
+    assert files["sites/one.yaml"].before == written_files.IncludedLink("../one.yaml")
+    written_files.undo(main, files)
+    assert link.is_symlink(), "nothing was written yet"
+    written_files.write(main, files)
     assert not link.is_symlink()
-    past_files.put_back(main, replaced)
+    written_files.undo(main, files)
     assert str(link.readlink()) == "../one.yaml"
     assert (link.read_bytes(), main.read_bytes()) == (TWO, ONE)

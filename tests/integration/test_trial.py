@@ -14,7 +14,7 @@ from daemun.cli.commands import apply
 from daemun.control import gate_port, history_port, supervisor
 from daemun.errors import ConfigError
 from daemun.sources import edited_file, last_good_file, yaml_holder
-from daemun.sources.history import history_recorder, trial
+from daemun.sources.history import history_recorder, trial, trial_record, written_files
 from daemun.store import memory_store
 from tests.support.clock import FakeClock
 
@@ -54,6 +54,13 @@ class House:
         assert not self.trial.problems()
         return found
 
+    async def begin_from_present(self, contents: dict[str, bytes]) -> trial.Trial:
+        """A trial of what is written as a whole after it."""
+        await self.trial.prepare(written_files.plan(self.main, contents), 60)
+        begun = await self.trial.begin_prepared(60)
+        assert begun is not None
+        return begun
+
     async def write(self, content: bytes) -> None:
         """A change of the file that becomes live, too."""
         self.main.write_bytes(content)
@@ -79,7 +86,7 @@ async def test_it_is_undone_at_its_time(house: House) -> None:
     await house.run_until_undone()
     assert house.main.read_bytes() == OLD
     assert house.callers == ["trial not confirmed, back to 1"]
-    assert trial.KEY not in house.store.list("history")
+    assert trial_record.KEY not in house.store.list("history")
 
 
 async def test_a_clock_that_is_set_ahead_ends_nothing(house: House) -> None:
@@ -210,11 +217,11 @@ async def test_what_is_there_is_what_it_goes_back_to(house: House) -> None:
     await house.write(OLD)
     house.main.write_bytes(NEW)
     written = {"daemun.yaml": b"sites: {}\n"}
-    begun = await house.trial.begin_from_present(60, written)
+    begun = await house.begin_from_present(written)
     assert begun.number == 1
     house.main.write_bytes(b"sites: {}\n")
     with pytest.raises(ConfigError, match="on trial"):
-        await house.trial.begin_from_present(60, written)
+        await house.begin_from_present(written)
     await house.trial.undo()
     assert house.main.read_bytes() == NEW
 
@@ -226,7 +233,7 @@ async def test_files_of_others_stay_when_it_is_undone(house: House, tmp_path: pa
         one.write_bytes(b"\xff# the owner's own\n")
     await house.write(OLD)
     written = {"daemun.yaml": b"include: '*.yaml'\n" + OLD, "wiki.yaml": b"sites: {}\n", "new.yaml": b"sites: {}\n"}
-    await house.trial.begin_from_present(60, written)
+    await house.begin_from_present(written)
     for name, content in written.items():
         (tmp_path / name).write_bytes(content)
     again = House(tmp_path, house.store, house.clock)
@@ -281,7 +288,8 @@ async def test_what_others_write_meanwhile_stays(house: House, tmp_path: pathlib
     files = {"daemun.yaml": drafted, "both.yaml": drafted, "new.yaml": b"sites: {}\n"}
     for name in ("daemun.yaml", "both.yaml"):
         (tmp_path / name).write_bytes(lines)
-    await house.trial.begin_from_present(60, files)
+    await house.begin_from_present(files)
+    await house.write(drafted)
     (tmp_path / "daemun.yaml").write_bytes(drafted + b"  d.test: http://d:1\n")
     (tmp_path / "both.yaml").write_bytes(drafted.replace(b"a:2", b"a:3"))
     (tmp_path / "new.yaml").write_bytes(b"sites: {e.test: http://e:1}\n")
@@ -292,13 +300,14 @@ async def test_what_others_write_meanwhile_stays(house: House, tmp_path: pathlib
     assert not (tmp_path / "new.yaml").exists()
     assert b"a:3" in (tmp_path / "both.yaml.undone").read_bytes()
     assert b"e.test" in (tmp_path / "new.yaml.undone").read_bytes()
-    assert sum("changed while it was on trial" in one["event"] for one in logged) == 2
+    assert sum("changed on trial" in one["event"] for one in logged) == 2
+    assert not (tmp_path / "daemun.yaml.undone").exists()
 
 
 async def test_what_edits_the_files_does_not_wait_for_an_undo(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may need the trial itself, while it holds the folder."""
     await house.write(OLD)
-    await house.trial.begin_from_present(60, {"daemun.yaml": NEW})
+    await house.begin_from_present({"daemun.yaml": NEW})
     house.main.write_bytes(NEW)
     monkeypatch.setattr(trial, "_LONGEST_LOCK_S", 0.0)
     with edited_file.alone(house.main), pytest.raises(ConfigError, match="tried again"):
@@ -366,7 +375,7 @@ async def test_what_the_history_cannot_give_back_is_copied(house: House) -> None
 
 def test_a_damaged_note_is_its_own_trouble(house: House) -> None:
     house.main.write_bytes(NEW)
-    house.store.write(trial.KEY, b"{")
+    house.store.write(trial_record.KEY, b"{")
     house.trial.go_back_if_overdue()
     assert house.main.read_bytes() == NEW
     assert any("trial" in problem.message for problem in house.store.damage.problems())

@@ -10,7 +10,7 @@ from daemun.core import model
 from daemun.core.plan import change_plan
 from daemun.sources import last_good_file, set_aside, yaml_file
 from daemun.sources.drafts import draft_desk, draft_review
-from daemun.sources.history import applied_configurations, history_recorder, trial
+from daemun.sources.history import applied_configurations, history_recorder, live_changes, trial
 from daemun.store import memory_store
 from daemun.web import edit_endpoints, endpoint
 from daemun.wiring import target_tries
@@ -80,7 +80,8 @@ class DraftHouse(fake_gate.FakeGate):
             self.store, self.main, self.recorder, lambda caller: self.apply(caller=caller), lambda: self.passed_s
         )
         self.parts = PartsWithoutNginx(self.main)
-        self.desk = draft_desk.DraftDesk(self.store, self.main, self.trials, self, clock=self.clock, parts=self.parts)
+        self.changes = live_changes.LiveChanges(self.main, self.trials, self)
+        self.desk = draft_desk.DraftDesk(self.store, self.main, self.changes, self, clock=self.clock, parts=self.parts)
         self.client = operator_client.OperatorClient(self.endpoints())
 
     def endpoints(self) -> tuple[endpoint.ApiEndpoint, ...]:
@@ -89,7 +90,7 @@ class DraftHouse(fake_gate.FakeGate):
             self.store,
             self.main,
             self.trials,
-            self,
+            self.changes,
             compare_nginx=lambda *_: {},
             find_drift=lambda: (),
         )

@@ -8,7 +8,7 @@ from daemun.control import draft_port, gate_port, history_port
 from daemun.core import model
 from daemun.core.plan import hand_edits
 from daemun.sources import last_good_file
-from daemun.sources.history import applied_configurations, history_book, history_recorder, trial
+from daemun.sources.history import applied_configurations, history_book, history_recorder, live_changes, trial
 from daemun.store import memory_store
 from daemun.web import edit_endpoints, endpoint, history_endpoints
 from tests.support import fake_gate
@@ -31,6 +31,7 @@ class HistoryHouse(fake_gate.FakeGate):
             self.store, FakeClock(), lambda: {"daemun.yaml": self.main.read_bytes()}
         )
         self.trials = trial.TrialKeeper(self.store, self.main, self.recorder, lambda caller: self.apply(caller=caller))
+        self.changes_made = live_changes.LiveChanges(self.main, self.trials, self)
         self.drift: tuple[hand_edits.HandEdit, ...] = ()
         self.changes: tuple[str, ...] = ("changed a.test",)
 
@@ -40,7 +41,7 @@ class HistoryHouse(fake_gate.FakeGate):
             self.store,
             self.main,
             self.trials,
-            self,
+            self.changes_made,
             compare_nginx=_compare_nginx,
             find_drift=lambda: self.drift,
         )

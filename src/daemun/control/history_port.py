@@ -5,6 +5,7 @@ import datetime
 import typing
 
 from daemun.core import model
+from daemun.core.texts import durations
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,13 @@ class TrialReport:
     number: int
     until: datetime.datetime
     taken: tuple[str, ...] = ()
+
+
+def trial_json(trial: TrialReport | None) -> dict[str, typing.Any] | None:
+    """None: nothing is on trial. Keys may be added, never renamed."""
+    if trial is None:
+        return None
+    return {"number": trial.number, "until": durations.instant(trial.until), "taken": list(trial.taken)}
 
 
 class Trials(typing.Protocol):

@@ -6,7 +6,7 @@ import typing
 
 from daemun.control import draft_port, gate_port, history_port
 from daemun.core import model
-from daemun.web import json_values, trial_api
+from daemun.web import json_values
 
 Json = dict[str, typing.Any]
 
@@ -56,7 +56,7 @@ def applied_json(applied: draft_port.AppliedDraft) -> Json:
     return {
         "live": applied.report.waits is None,
         "waits": report["waits"],
-        "trial": None if applied.trial is None else trial_json(applied.trial),
+        "trial": history_port.trial_json(applied.trial),
         "generation": report["generation"],
         "reloaded": report["reloaded"],
         "sites": report["changes"],
@@ -101,7 +101,3 @@ def meeting_json(one: draft_port.Meeting) -> Json:
         "theirs": list(one.theirs),
         "can_be_merged": one.can_be_merged,
     }
-
-
-def trial_json(trial: history_port.TrialReport) -> Json:
-    return {**trial_api.trial_json(trial), "until": json_values.instant_json(trial.until)}

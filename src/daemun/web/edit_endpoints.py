@@ -314,18 +314,17 @@ class _TrialHandlers:
         self._trials = trials
 
     async def show(self, _: endpoint.Call) -> Json:
-        found = self._trials.find()
-        return {"trial": None if found is None else draft_json.trial_json(found)}
+        return {"trial": history_port.trial_json(self._trials.find())}
 
     async def keep(self, call: endpoint.Call) -> Json:
         found = await self._trials.confirm()
         call.target = f"trial, back to {found.number}"
-        return {"trial": draft_json.trial_json(found)}
+        return {"trial": history_port.trial_json(found)}
 
     async def undo(self, call: endpoint.Call) -> Json:
         found = await self._trials.undo()
         call.target = f"trial, back to {found.number}"
-        return {"trial": draft_json.trial_json(found)}
+        return {"trial": history_port.trial_json(found)}
 
 
 def find_owner(operator: dashboard_roles.Operator) -> str:

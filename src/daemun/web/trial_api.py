@@ -1,11 +1,8 @@
 """Configurations on trial, on the control socket: beside the routes of `web.api`."""
 
-import typing
-
 from starlette import exceptions, requests, responses, routing
 
 from daemun.control import history_port
-from daemun.core.texts import durations
 from daemun.web import request_body_json
 
 _LONGEST_S = 1e9
@@ -33,15 +30,10 @@ class _Handlers:
         if is_flag or not isinstance(seconds, int | float) or not isinstance(number, int | None):
             raise exceptions.HTTPException(400, 'cannot begin a trial: expected {"seconds": 60, "number": 11}')
         trial = await self._trials.begin(float(min(seconds, _LONGEST_S)), number)
-        return responses.JSONResponse(trial_json(trial), status_code=201)
+        return responses.JSONResponse(history_port.trial_json(trial), status_code=201)
 
     async def confirm(self, _: requests.Request) -> responses.Response:
-        return responses.JSONResponse(trial_json(await self._trials.confirm()))
+        return responses.JSONResponse(history_port.trial_json(await self._trials.confirm()))
 
     async def undo(self, _: requests.Request) -> responses.Response:
-        return responses.JSONResponse(trial_json(await self._trials.undo()))
-
-
-def trial_json(trial: history_port.TrialReport) -> dict[str, typing.Any]:
-    """Keys may be added, never renamed."""
-    return {"number": trial.number, "until": durations.instant(trial.until), "taken": list(trial.taken)}
+        return responses.JSONResponse(history_port.trial_json(await self._trials.undo()))

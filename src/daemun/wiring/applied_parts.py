@@ -4,9 +4,9 @@ import functools
 import typing
 
 from daemun import settings
-from daemun.control import gate_port, ports
+from daemun.control import ports
 from daemun.nginx import nginx_server
-from daemun.sources.history import applied_configurations, history_book, trial
+from daemun.sources.history import applied_configurations, history_book, live_changes, trial
 
 Json = dict[str, typing.Any]
 
@@ -15,14 +15,14 @@ def make(
     chosen: settings.Settings,
     store: ports.Store,
     trials: trial.TrialKeeper,
-    gate: gate_port.GatePort,
+    changes: live_changes.LiveChanges,
     nginx: nginx_server.NginxServer,
 ) -> applied_configurations.AppliedHistory:
     return applied_configurations.AppliedHistory(
         store,
         chosen.config,
         trials,
-        gate,
+        changes,
         compare_nginx=functools.partial(_compare_nginx, chosen),
         find_drift=nginx.find_hand_edits,
     )

@@ -16,7 +16,7 @@ from daemun.core.options import dashboard_option
 from daemun.dashboard import dashboard_keeper
 from daemun.nginx import nginx_server
 from daemun.operators import operators
-from daemun.sources.history import trial
+from daemun.sources.history import live_changes, trial
 from daemun.uptime import status_page_writer
 from daemun.web import overview_snapshots, socket_server
 from daemun.wiring import draft_parts
@@ -107,7 +107,8 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
     front = parts.gate
     tries = target_tries.TargetTries(lambda: None if front.last is None else front.last.desired, lambda: parts.account)
     users = people.LoginPeople(parts.settings, lambda: _find_sign_in(front))
-    applied = applied_parts.make(parts.settings, parts.drafts.store, parts.trials, front, parts.nginx)
+    changes = live_changes.LiveChanges(parts.settings.config, parts.trials, front)
+    applied = applied_parts.make(parts.settings, parts.drafts.store, parts.trials, changes, parts.nginx)
     return (
         *sign_in_endpoints.endpoints(
             parts.operators,
@@ -118,9 +119,7 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         ),
         *overview_endpoints.endpoints(parts.overview),
         *site_parts.endpoints(front, parts.settings, lambda: front.last),
-        *edit_endpoints.endpoints(
-            draft_parts.make_desk(parts.drafts, parts.trials, front), parts.trials, tries, applied
-        ),
+        *edit_endpoints.endpoints(draft_parts.make_desk(parts.drafts, changes, front), parts.trials, tries, applied),
         *history_endpoints.endpoints(applied),
         *certificate_endpoints.endpoints(front),
         *container_endpoints.endpoints(front),

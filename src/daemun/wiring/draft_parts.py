@@ -13,7 +13,7 @@ from daemun.nginx import worker_account
 from daemun.sources import last_good_file, yaml_file
 from daemun.sources.docker import nginx_proxy_mode
 from daemun.sources.drafts import draft_desk, draft_review
-from daemun.sources.history import history_book, trial
+from daemun.sources.history import history_book, live_changes
 from daemun.wiring import clock
 
 Json = dict[str, typing.Any]
@@ -70,8 +70,8 @@ class DraftParts:
         return past_diff.diff_json(found)
 
 
-def make_desk(parts: DraftParts, trials: trial.TrialKeeper, gate: gate_port.GatePort) -> draft_desk.DraftDesk:
+def make_desk(parts: DraftParts, changes: live_changes.LiveChanges, gate: gate_port.GatePort) -> draft_desk.DraftDesk:
     """Costs nothing before the first request."""
     return draft_desk.DraftDesk(
-        parts.store, parts.settings.config, trials, gate, clock=clock.SystemClock(), parts=parts
+        parts.store, parts.settings.config, changes, gate, clock=clock.SystemClock(), parts=parts
     )

@@ -40,8 +40,9 @@ def apply(
     """Apply the file now and wait until all of it is live, or say what is not.
 
     A running daemon applies each change by itself; this tells when it is done, and whether it went well. With --confirm
-    the last change of the file, if it came within ten minutes, and all that comes until then is undone at the end of
-    that time, also when daemun or your connection ended meanwhile.
+    the last change of the files, if it came within ten minutes, is undone at the end of that time, also when daemun or
+    your connection ended meanwhile; what others write until then stays. Where nothing was changed yet, all that comes
+    until then is undone.
     """
     daemon = control_client.ControlClient(chosen)
     daemon_state.config_of(chosen, daemon.status(""))

@@ -6,7 +6,7 @@ import typing
 
 import typer
 
-from daemun import errors, settings
+from daemun import settings
 from daemun.cli import (
     caller,
     common_options,
@@ -19,7 +19,7 @@ from daemun.cli import (
 )
 
 if typing.TYPE_CHECKING:
-    from daemun.sources.history import past_files, way_back
+    from daemun.sources.history import guarded_apply, way_back, written_files
 
 Json = dict[str, typing.Any]
 
@@ -40,7 +40,7 @@ def rollback(chosen: settings.Settings, number: Number, force: Force = False) ->
     When it cannot go live, the files are put back as they are now. Containers are as they are.
     """
     from daemun.sources import edited_file
-    from daemun.sources.history import compared_entries, way_back
+    from daemun.sources.history import compared_entries, guarded_apply, way_back, written_files
 
     caller.add_subject(number)
     book = history_access.open_book(chosen)
@@ -53,8 +53,9 @@ def rollback(chosen: settings.Settings, number: Number, force: Force = False) ->
         if way.is_done:
             output.print_line(f"nothing to do: {main} is as it was at number {entry.number}")
             return
-        replaced = _go_alone(chosen, way) if daemon is None else _go(daemon, way)
-    _report(way, way_back.report_json(way, book, is_running=daemon is not None), replaced)
+        files = written_files.plan(main, way.find_wanted())
+        guarded_apply.apply(main, files, _LiveAlone(chosen, main) if daemon is None else _LiveDaemon(daemon))
+    _report(way, way_back.report_json(way, book, is_running=daemon is not None), files)
 
 
 def _find_daemon(chosen: settings.Settings) -> tuple[control_client.ControlClient | None, pathlib.Path]:
@@ -66,74 +67,69 @@ def _find_daemon(chosen: settings.Settings) -> tuple[control_client.ControlClien
         return None, chosen.config
 
 
-def _go(daemon: control_client.ControlClient, way: "way_back.WayBack") -> "dict[str, past_files.Replaced]":
-    """With the daemon that reads the file. Returns: what was replaced."""
-    from daemun.sources import edited_file
-    from daemun.sources.history import way_back
+class _LiveDaemon:
+    """The daemon that reads the files. Implements `guarded_apply.FileApplier`."""
 
-    before = daemon.status("")["problems"]
-    replaced = way.write()
-    # The daemon's version is that of daemun.yaml: another file that changed is in what is read from now on.
-    version = edited_file.find_version(way.main) if [*replaced] == [way.main.name] else ""
-    try:
-        report = daemon_state.apply_and_wait(daemon, file=version)
-        refusal = way_back.find_refusal(
-            _describe(report["problems"]), _describe(before).keys(), error=report["error"], unread=report["unread"]
+    def __init__(self, daemon: control_client.ControlClient) -> None:
+        self._daemon = daemon
+
+    def find_known(self) -> collections.abc.Collection[str]:
+        return _describe(self._daemon.status("")["problems"]).keys()
+
+    def apply(self, version: str) -> "guarded_apply.AppliedFiles":
+        from daemun.sources.history import guarded_apply
+
+        report = daemon_state.apply_and_wait(self._daemon, file=version)
+        return guarded_apply.AppliedFiles(
+            errors=_describe(report["problems"]), error=report["error"], unread=report["unread"]
         )
-    except errors.DaemunError as error:
-        way.put_back(replaced)
-        raise errors.DaemunError(f"{error}\n{way.as_before}") from error
-    except BaseException:
-        way.put_back(replaced)
-        raise
-    if refusal is not None:
-        way.put_back(replaced)
-        daemon.apply()
-        raise errors.DaemunError(f"{refusal}\n{way.as_before}")
-    return replaced
+
+    def apply_again(self) -> None:
+        self._daemon.apply()
+
+
+class _LiveAlone:
+    """Without a daemon: whether the files could be live. Implements `guarded_apply.FileApplier`."""
+
+    def __init__(self, chosen: settings.Settings, main: pathlib.Path) -> None:
+        self._chosen = chosen
+        self._main = main
+
+    def find_known(self) -> collections.abc.Collection[str]:
+        return self._check().keys() if self._main.exists() else ()
+
+    def apply(self, version: str) -> "guarded_apply.AppliedFiles":
+        from daemun.sources.history import guarded_apply
+
+        return guarded_apply.AppliedFiles(errors=self._check())
+
+    def apply_again(self) -> None:
+        """Nothing is live."""
+
+    def _check(self) -> dict[str, str]:
+        from daemun.web import json_values
+        from daemun.wiring.offline import checking
+
+        return _describe(json_values.problems_json(checking.check(self._chosen)))
 
 
 def _describe(problems: collections.abc.Iterable[Json]) -> dict[str, str]:
     return {one["message"]: problem_lines.describe(one) for one in problem_lines.errors_of(problems)}
 
 
-def _go_alone(chosen: settings.Settings, way: "way_back.WayBack") -> "dict[str, past_files.Replaced]":
-    """Without a daemon. Returns: what was replaced."""
-    from daemun.sources.history import way_back
-    from daemun.web import json_values
-    from daemun.wiring.offline import checking
-
-    def check() -> dict[str, str]:
-        return _describe(json_values.problems_json(checking.check(chosen)))
-
-    before = check() if way.main.exists() else {}
-    replaced = way.write()
-    try:
-        refusal = way_back.find_refusal(check(), before.keys())
-    except BaseException:
-        way.put_back(replaced)
-        raise
-    if refusal is not None:
-        way.put_back(replaced)
-        raise errors.ConfigError(f"{refusal}\n{way.as_before}")
-    return replaced
-
-
-def _report(
-    way: "way_back.WayBack", report: Json, replaced: "collections.abc.Mapping[str, past_files.Replaced]"
-) -> None:
-    from daemun.sources.history import past_files, way_back
+def _report(way: "way_back.WayBack", report: Json, files: "written_files.WrittenFiles") -> None:
+    from daemun.sources.history import past_files, way_back, written_files
 
     json_answer.note(**report)
     is_running, apart = report["running"], report["not_undone"]
     end = "live" if is_running else "saved; no daemon is running, so it becomes live with the next `daemun up`"
     output.print_line(f"{end}: {way.main} is as it was at number {way.entry.number}")
     for name in way.others:
-        held = replaced.get(name)
-        if isinstance(held, past_files.IncludedLink):
+        held = files[name].before if name in files else None
+        if isinstance(held, written_files.IncludedLink):
             output.print_line(f"{name}, a link to {held.target}, was not included then and is deleted; that file stays")
         else:
-            copy = past_files.name_copy(way.main, name, way.past.files)
+            copy = written_files.name_copy(way.main, name, way.past.files.get(way.main.name, b""))
             output.print_line(f"{name} was not included then and is deleted; {copy} has what it held")
     if way.past.taken:
         output.print_line(f"secrets are those of now, not of then: {way_back.name_places(way.past.taken)}")

@@ -11,7 +11,7 @@ import typing
 
 from daemun.control import draft_port, gate_port, history_port, ports
 from daemun.core import model
-from daemun.errors import ConfigError, DaemunError, TooManyAtOnceError
+from daemun.errors import ConfigError, TooManyAtOnceError
 from daemun.sources import edited_file, line_merge, yaml_holder, yaml_positions, yaml_schema
 from daemun.sources.drafts import (
     draft,
@@ -22,12 +22,10 @@ from daemun.sources.drafts import (
     draft_review,
     draft_secrets,
 )
-from daemun.sources.history import past_files, trial, way_back
+from daemun.sources.history import guarded_apply, live_changes
 
 Json = dict[str, typing.Any]
 
-_LONGEST_WAIT_S = 10.0
-"""For a command that edits the files."""
 _MOST_WAITING = 4
 """Reviews that wait for their turn."""
 
@@ -40,7 +38,7 @@ class DraftDesk:
         self,
         store: ports.Store,
         main: pathlib.Path,
-        trials: trial.TrialKeeper,
+        changes: live_changes.LiveChanges,
         gate: gate_port.GatePort,
         *,
         clock: ports.Clock,
@@ -49,7 +47,7 @@ class DraftDesk:
         """main: daemun.yaml."""
         self._book = draft_book.DraftBook(store)
         self._main = main.absolute()
-        self._trials = trials
+        self._changes = changes
         self._gate = gate
         self._clock = clock
         self._parts = parts
@@ -57,7 +55,6 @@ class DraftDesk:
         self._editing = asyncio.Lock()
         self._reviewing = asyncio.Lock()
         self._waiting = 0
-        self._applying = asyncio.Lock()
 
     # --- a draft ---------------------------------------------------------------------------------------------------
 
@@ -298,28 +295,37 @@ class DraftDesk:
         version: str | None,
     ) -> draft_port.AppliedDraft:
         """See the port."""
-        if self._applying.locked():
-            raise TooManyAtOnceError(
-                "cannot apply the draft: another one is being applied; try again when that is done"
-            )
-        async with self._applying, self._editing, contextlib.AsyncExitStack() as stack:
-            alone = edited_file.alone(self._main, longest_s=_LONGEST_WAIT_S)
-            await asyncio.to_thread(alone.__enter__)
-            stack.push(alone)
-            one = await asyncio.to_thread(self._check, operator, version, shows_secrets)
-            overlay = draft_overlay.DraftOverlay(self._main, one)
-            try:
-                await self._check_files(overlay)
-                report, begun = await self._go(one, trial_s, caller)
-            except draft_port.DraftFaultError as fault:
-                raise await asyncio.to_thread(draft_review.without_secrets, fault, overlay) from None
-            await asyncio.to_thread(self._book.delete, operator)
-            return draft_port.AppliedDraft(report=report, trial=begun)
+        self._changes.check_free()
 
-    async def _check_files(self, overlay: draft_overlay.DraftOverlay) -> None:
+        def find() -> dict[str, bytes | None]:
+            one = self._check(operator, version, shows_secrets)
+            self._check_files(draft_overlay.DraftOverlay(self._main, one))
+            return {file.name: file.text for file in one.files}
+
+        async with self._editing:
+            try:
+                made = await self._changes.make(find, trial_s=trial_s, caller=caller)
+            except (guarded_apply.NotLiveError, draft_port.DraftFaultError) as error:
+                raise await asyncio.to_thread(self._explain, operator, error) from None
+            if made is None:
+                raise ConfigError("cannot apply the draft: the files are as it has them already; discard it")
+            await asyncio.to_thread(self._book.delete, operator)
+            return draft_port.AppliedDraft(report=made.report, trial=made.trial)
+
+    def _explain(
+        self, operator: str, error: guarded_apply.NotLiveError | draft_port.DraftFaultError
+    ) -> draft_port.DraftFaultError:
+        fault = error
+        if isinstance(fault, guarded_apply.NotLiveError):
+            problems = tuple(one for one in fault.errors if isinstance(one, model.Problem))
+            fault = draft_port.DraftFaultError(f"{fault}, and the draft is kept", problems)
+        overlay = draft_overlay.DraftOverlay(self._main, self._find(operator))
+        return draft_review.without_secrets(fault, overlay)
+
+    def _check_files(self, overlay: draft_overlay.DraftOverlay) -> None:
         """Whether the files can be used as the draft has them. Raises: DraftFaultError."""
-        found = await asyncio.to_thread(self._parts.read, overlay.texts)
-        if (new := await draft_review.find_new(self._parts, found)) or found.snapshot is None:
+        found = self._parts.read(overlay.texts)
+        if (new := draft_review.find_new(self._parts, found)) or found.snapshot is None:
             reasons = new or found.problems
             raise draft_port.DraftFaultError(f"cannot apply the draft: {'; '.join(map(str, reasons))}", reasons)
 
@@ -329,8 +335,6 @@ class DraftDesk:
         one = self._find(operator)
         if not one.files:
             raise ConfigError("cannot apply the draft: it changes nothing")
-        if on_trial := self._trials.problems():
-            raise ConfigError(f"cannot apply the draft: {on_trial[0].message}")
         if compared.meetings:
             named = ", ".join(meeting.file for meeting in compared.meetings)
             raise draft_port.DraftConflictError(
@@ -351,42 +355,6 @@ class DraftDesk:
                 )
         return one
 
-    async def _go(
-        self, one: draft.Draft, trial_s: float | None, caller: history_port.Caller
-    ) -> tuple[gate_port.ApplyReport, trial.Trial | None]:
-        """The way back is written down before anything else is."""
-        known = {problem.message for problem in _find_errors(self._gate.status(added=False).problems)}
-        texts = {file.name: file.text for file in one.files}
-        begun = None if trial_s is None else await self._trials.begin_from_present(trial_s, texts)
-        try:
-            replaced = await asyncio.to_thread(past_files.write, self._main, texts)
-        except BaseException:
-            await self._end(begun)
-            raise
-        try:
-            version = edited_file.find_version(self._main) if [*replaced] == [self._main.name] else ""
-            report = await self._gate.apply(seen={"file": version} if version else None, caller=caller)
-        except BaseException:
-            await asyncio.to_thread(past_files.put_back, self._main, replaced)
-            await self._end(begun)
-            raise
-        problems = _find_errors(report.problems)
-        shown = {problem.message: str(problem) for problem in problems}
-        refusal = way_back.find_refusal(shown, known, error=report.error, unread=report.unread)
-        if refusal is None:
-            return report, begun
-        await asyncio.to_thread(past_files.put_back, self._main, replaced)
-        await self._gate.apply(caller=caller)
-        await self._end(begun)
-        new = tuple(problem for problem in problems if problem.message not in known)
-        raise draft_port.DraftFaultError(f"{refusal}\nthe files are as they were before, and the draft is kept", new)
-
-    async def _end(self, begun: trial.Trial | None) -> None:
-        """Of what was put back nothing has to be undone."""
-        if begun is not None:
-            with contextlib.suppress(DaemunError):  # its time is over
-                await self._trials.confirm()
-
 
 def _find_owned(overlay: draft_overlay.DraftOverlay, is_owner: bool) -> tuple[model.Problem, ...]:
     """What cannot be read has problems of its own."""
@@ -394,7 +362,3 @@ def _find_owned(overlay: draft_overlay.DraftOverlay, is_owner: bool) -> tuple[mo
         return overlay.find_owned(is_owner=is_owner)
     except ConfigError:
         return ()
-
-
-def _find_errors(problems: collections.abc.Iterable[model.Problem]) -> list[model.Problem]:
-    return [one for one in problems if one.severity is model.Severity.ERROR]

@@ -68,7 +68,7 @@ async def _review(
 ) -> draft_port.DraftReview:
     changes, written = await asyncio.to_thread(_compare_files, compared.before, compared.after)
     found = await asyncio.to_thread(parts.read, overlay.texts)
-    new = await find_new(parts, found)
+    new = await asyncio.to_thread(find_new, parts, found)
     problems, plan, error = found.problems, None, None
     nginx: Json = {}
     if found.snapshot is None or new:
@@ -96,12 +96,12 @@ async def _review(
     )
 
 
-async def find_new(parts: ReviewParts, found: ReadDraft) -> tuple[model.Problem, ...]:
-    """The errors that the files have not as they are now."""
+def find_new(parts: ReviewParts, found: ReadDraft) -> tuple[model.Problem, ...]:
+    """The errors that the files have not as they are now. Blocking."""
     errors = tuple(one for one in found.problems if one.severity is model.Severity.ERROR)
     if not errors:
         return ()
-    present = await asyncio.to_thread(parts.read, {})
+    present = parts.read({})
     known = {_sign(one) for one in present.problems}
     return tuple(one for one in errors if _sign(one) not in known)
 

@@ -1,34 +1,19 @@
-"""What the files held when a configuration was applied, with their secrets again, and writing that.
+"""What the files held when a configuration was applied, with their secrets again.
 
 Nothing but files that hold them now has the secrets: the last version that could be applied, or what stands at the
 same place of the present ones.
 """
 
 import collections.abc
-import contextlib
 import dataclasses
 import pathlib
 import types
-import typing
 
 from daemun.sources import edited_file, yaml_holder, yaml_include
-from daemun.sources.history import hidden_secrets, history_entry, secret_masks
+from daemun.sources.history import hidden_secrets, history_entry, secret_masks, written_files
 
-NEW_FILE_MODE = 0o600
-UNDONE = ".undone"
-"""How the copy of a file ends that is not there any more, or not as it was."""
 NOT_KEPT = "(not kept)"
 """Stands in a comment where a secret was that is nowhere any more."""
-
-
-class IncludedLink(typing.NamedTuple):
-    """An included file that was a link, and is deleted: what it leads to stays as it is."""
-
-    target: str
-
-
-Replaced = bytes | IncludedLink | None
-"""What stood at a path; None: nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,56 +90,25 @@ def find_others(main: pathlib.Path, present: collections.abc.Iterable[str], file
     ]
 
 
-def name_copy(main: pathlib.Path, name: str, files: history_entry.Files) -> str:
-    """Of a file beside it, which daemun.yaml does not include as `files` has it."""
-    copy = pathlib.PurePath(f"{name}{UNDONE}")
-    patterns = yaml_holder.find_patterns_of(main, files.get(main.name, b""))
-    is_included = any(yaml_include.fits(one, main.parent / copy, main) for one in patterns)
-    return str(copy.with_name(f".{copy.name}") if is_included else copy)
-
-
-def write(
-    main: pathlib.Path,
-    files: history_entry.Files,
-    *,
-    others: collections.abc.Iterable[str] = (),
-    keeps_others: bool = False,
-) -> dict[str, Replaced]:
-    """Write what differs, what daemun.yaml includes first. others: files that are included now, and were not then: they
-    are deleted. keeps_others: with a copy of each beside it, but for links. Blocking, under `edited_file.alone`.
-
-    Returns: what was replaced, for `put_back`. Raises: EnvironmentProblemError, after what was done was undone.
-    """
-    before: dict[str, Replaced] = {}
-    wanted: dict[str, bytes | None] = {name: content for name, content in files.items() if name != main.name}
+def find_wanted(
+    main: pathlib.Path, files: history_entry.Files, others: collections.abc.Iterable[str]
+) -> dict[str, bytes | None]:
+    """What is written so that the files are as they were. others: of `find_others`: they go, with a copy of each beside
+    it, but for links. Blocking. Raises: EnvironmentProblemError."""
     others = [*others]
-    if keeps_others:
-        kept = {name: edited_file.read(main.parent / name) for name in others if not (main.parent / name).is_symlink()}
-        wanted |= {name_copy(main, name, files): content for name, content in kept.items() if content is not None}
-    wanted |= dict.fromkeys(others)
-    if main.name in files:
-        wanted[main.name] = files[main.name]
-    try:
-        for name, content in wanted.items():
-            path = main.parent / name
-            held: Replaced = edited_file.read(path)
-            if content is None and path.is_symlink():
-                held = IncludedLink(str(path.readlink()))
-            if held != content:
-                with contextlib.suppress(OSError):  # which is reported when the file is written
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                edited_file.restore(path, content, mode=NEW_FILE_MODE)
-                before[name] = held
-    except BaseException:
-        put_back(main, before)
-        raise
-    return before
+    held = files.get(main.name, b"")
+    kept = {name: edited_file.read(main.parent / name) for name in others if not (main.parent / name).is_symlink()}
+    copies = {written_files.name_copy(main, name, held): one for name, one in kept.items() if one is not None}
+    return {**files, **copies, **dict.fromkeys(others)}
 
 
-def put_back(main: pathlib.Path, before: collections.abc.Mapping[str, Replaced]) -> None:
-    """Undo `write`. Blocking. Raises: EnvironmentProblemError."""
-    for name, held in reversed([*before.items()]):
-        if isinstance(held, IncludedLink):
-            edited_file.restore_link(main.parent / name, held.target)
-        else:
-            edited_file.restore(main.parent / name, held, mode=NEW_FILE_MODE)
+def find_since(main: pathlib.Path, files: history_entry.Files) -> dict[str, written_files.WrittenFile]:
+    """What was changed since the files were as `files` has them. Blocking. Raises: EnvironmentProblemError."""
+    others = find_others(main, yaml_holder.read_all(main), files)
+    names = sorted((*files, *others), key=lambda name: name == main.name)
+    present = {name: edited_file.read(main.parent / name) for name in names}
+    return {
+        name: written_files.WrittenFile(before=files.get(name), written=now)
+        for name, now in present.items()
+        if now != files.get(name)
+    }

@@ -9,16 +9,15 @@ import collections.abc
 import contextlib
 import dataclasses
 import datetime
-import json
 import pathlib
 import time
 
 import structlog
 
-from daemun.control import damaged_keys, gate_port, history_port, ports
+from daemun.control import gate_port, history_port, ports
 from daemun.core import model
 from daemun.errors import ConfigError
-from daemun.sources import edited_file, yaml_holder
+from daemun.sources import edited_file, whole_work, yaml_holder
 from daemun.sources.history import (
     hidden_secrets,
     history_book,
@@ -26,12 +25,12 @@ from daemun.sources.history import (
     history_recorder,
     past_files,
     secret_masks,
-    way_of_file,
+    trial_record,
+    written_files,
 )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-KEY = "history/trial"
 FRESH = datetime.timedelta(minutes=10)
 """A change of the files that came so long before is on trial; else what comes from then on."""
 SHORTEST_S, LONGEST_S = 5.0, 86400.0
@@ -39,18 +38,10 @@ _RETRY_S = 15.0
 _NO_SITES = b"sites: {}\n"
 _LONGEST_LOCK_S = 1.0
 """How long it waits for what edits the files; then it is tried again. Whatever needs the trial meanwhile waits, too."""
-_FOLLOWS = "a configuration that was on trial stays as it is; delete the file"
+_NOT_YET = "a configuration that was on trial is not undone yet"
 
 Apply = collections.abc.Callable[[history_port.Caller], collections.abc.Awaitable[gate_port.ApplyReport]]
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Trial(history_port.TrialReport):
-    """files: what they are to hold again, by their names. written: what the caller wrote since, by their names; those
-    of them that `files` has not are new. None: it is not known, and all files go back to what `files` has."""
-
-    files: dict[str, bytes]
-    written: dict[str, bytes] | None = None
+Trial = trial_record.Trial
 
 
 class TrialKeeper:
@@ -78,6 +69,8 @@ class TrialKeeper:
         self._changed = asyncio.Event()
         self._guard = asyncio.Lock()
         self._trial: Trial | None = None
+        self._prepared: Trial | None = None
+        """Of a change that is being made."""
         self._monotonic = monotonic
         self._ends_at = 0.0
         """Of the monotonic clock."""
@@ -87,13 +80,13 @@ class TrialKeeper:
     def go_back_if_overdue(self) -> None:
         """Before the files are read at a start. Blocking. Never raises."""
         try:
-            trial = _read(self._store)
+            trial = trial_record.read(self._store)
             self._take(trial)
             if trial is not None and self._find_left_s() <= 0:
                 self._go_back(trial)
                 self._end()
         except Exception as error:  # whatever it is, the gate starts
-            log.error("a configuration that was on trial is not undone yet", reason=str(error))  # noqa: TRY400
+            log.error(_NOT_YET, reason=str(error))  # noqa: TRY400
 
     def _take(self, trial: Trial | None) -> None:
         self._trial = trial
@@ -115,26 +108,61 @@ class TrialKeeper:
             self._changed.set()
             return trial
 
-    async def begin_from_present(self, seconds: float, written: collections.abc.Mapping[str, bytes]) -> Trial:
-        """Before the caller changes files: what they hold now is what they go back to, applied or not. written: what
-        they are to hold, by their names. No other file is touched. Raises: as `begin`."""
+    async def prepare(self, files: written_files.WrittenFiles, seconds: float | None) -> None:
+        """Before the caller writes these files: whatever becomes of it, they can be what they were. No other file is
+        touched then. `begin_prepared` or `drop_prepared` is to follow. seconds: of the trial that is to begin; None:
+        there is to be none. Raises: as `begin`."""
         async with self._guard:
             await self.recorder.write_noted()
-            self._check(seconds)
+            self._check(seconds, "apply this")
+            self._prepared = await asyncio.to_thread(self._make_prepared, files)
+            await self._write(self._prepared)
+
+    async def begin_prepared(self, seconds: float | None) -> Trial | None:
+        """The files are written, and live. Raises: EnvironmentProblemError."""
+        async with self._guard:
+            assert self._prepared is not None
+            if seconds is None:
+                await whole_work.run(lambda _: trial_record.delete(self._store))
+                self._prepared = None
+                return None
             until = self._clock.now() + datetime.timedelta(seconds=seconds)
-            self._ends_at = self._monotonic() + seconds
-            self._trial = await asyncio.to_thread(self._write_down_present, until, dict(written))
+            trial = dataclasses.replace(self._prepared, until=until, is_ready=True)
+            await self._write(trial)
+            self._trial, self._prepared, self._ends_at = trial, None, self._monotonic() + seconds
             self._changed.set()
-            return self._trial
+            return trial
+
+    async def drop_prepared(self, *, is_undone: bool) -> None:
+        """is_undone: the files are what they were; else it is tried until they are. Nothing happens where nothing is
+        prepared. Never raises."""
+        async with self._guard:
+            prepared, self._prepared = self._prepared, None
+            if prepared is None:
+                return
+            try:
+                if not is_undone:
+                    await asyncio.to_thread(self._go_back, prepared)
+                await whole_work.run(lambda _: trial_record.delete(self._store))
+                await self.recorder.write_noted()
+            except Exception as error:  # whatever it is, it is tried again
+                log.error(_NOT_YET, reason=str(error))  # noqa: TRY400
+                self._trial, self._ends_at = prepared, self._monotonic() + _RETRY_S
+                self._changed.set()
+
+    async def _write(self, trial: Trial) -> None:
+        """When it returns, whatever it is, nothing writes any more."""
+        await whole_work.run(lambda _: trial_record.write(self._store, trial))
 
     async def undo(self) -> Trial:
         """Go back now, and wait until that is live. Raises: ConfigError when nothing is on trial, or when it is not
         done yet: it is tried again."""
         async with self._guard:
-            begun = self._trial
+            begun = self.find()
             if begun is None:
                 raise ConfigError("cannot undo: nothing is on trial; `daemun rollback` goes back to any number")
-            self._ends_at = self._monotonic()
+            self._trial, self._ends_at = dataclasses.replace(begun, until=self._clock.now()), self._monotonic()
+            await self._write(self._trial)  # also a daemon that comes after this one goes on with it
         left_s = await self._undo()
         self._changed.set()
         if left_s is not None:
@@ -144,7 +172,7 @@ class TrialKeeper:
     async def confirm(self) -> Trial:
         """What is live stays. Raises: ConfigError when nothing is on trial."""
         async with self._guard:
-            trial = self._trial
+            trial = self.find()
             if trial is None:
                 raise ConfigError(
                     "cannot confirm: nothing is on trial; it was undone before, or `daemun apply --confirm 60s` never "
@@ -156,7 +184,7 @@ class TrialKeeper:
             return trial
 
     def find(self) -> Trial | None:
-        return self._trial
+        return self._trial if self._trial is not None and self._trial.is_ready else None
 
     def note(self, applied: history_port.AppliedRound) -> None:
         self.recorder.note(applied)
@@ -188,31 +216,27 @@ class TrialKeeper:
                 report = await self._apply(history_port.Caller(command=f"trial not confirmed, back to {trial.number}"))
                 await asyncio.to_thread(self._end)
             except Exception as error:  # whatever it is, it is tried again
-                log.error("a configuration that was on trial is not undone yet", reason=str(error))  # noqa: TRY400
+                log.error(_NOT_YET, reason=str(error))  # noqa: TRY400
                 return _RETRY_S
         _log_undone(trial, report)
         return None
 
-    def _check(self, seconds: float) -> None:
+    def _check(self, seconds: float | None, what: str = "begin a trial") -> None:
         """Whether one can begin."""
+        if self._prepared is not None:
+            raise ConfigError(f"cannot {what}: a change is being applied; try again when that is done")
         if self._trial is not None:
-            raise ConfigError(f"cannot begin a trial: {describe(self._trial)}")
-        if not SHORTEST_S <= seconds <= LONGEST_S:
+            raise ConfigError(f"cannot {what}: {describe(self._trial)}")
+        if seconds is not None and not SHORTEST_S <= seconds <= LONGEST_S:
             expected = f"{SHORTEST_S:g} s to {LONGEST_S:g} s"
             raise ConfigError(f"cannot begin a trial of {seconds:g} s; expected {expected}")
 
     # --- blocking ---
 
-    def _write_down_present(self, until: datetime.datetime, written: dict[str, bytes]) -> Trial:
+    def _make_prepared(self, files: written_files.WrittenFiles) -> Trial:
         newest = next(iter(self._book.newest()), None)
-        present = {name: edited_file.read(self._main.parent / name) for name in written}
-        files = {name: content for name, content in present.items() if content is not None}
-        if self._main.name in written:
-            # Without a file the daemon would go on with what it read of it last.
-            files.setdefault(self._main.name, _NO_SITES)
-        trial = Trial(number=0 if newest is None else newest.number, until=until, files=files, written=written)
-        self._store.write(KEY, _encode(trial))
-        return trial
+        number = 0 if newest is None else newest.number
+        return Trial(number=number, until=self._clock.now(), files=files, is_ready=False)
 
     def _write_down(self, until: datetime.datetime, number: int | None) -> Trial:
         entry = self._book.read(number) if number is not None else self._find_base()
@@ -226,8 +250,11 @@ class TrialKeeper:
         if past.missing:
             cause = f"these secrets of number {entry.number} are nowhere any more: {', '.join(past.missing)}"
             raise ConfigError(f"cannot begin a trial: {cause}; name another number to go back to with `--to`")
-        trial = Trial(number=entry.number, until=until, files=past.files, taken=past.taken)
-        self._store.write(KEY, _encode(trial))
+        # Where nothing differs yet, what comes until the end is on trial.
+        files = past_files.find_since(self._main, past.files)
+        base = None if files else past.files
+        trial = Trial(number=entry.number, until=until, files=files, base=base, taken=past.taken)
+        trial_record.write(self._store, trial)
         return trial
 
     def _find_base(self) -> history_entry.HistoryEntry | None:
@@ -268,49 +295,37 @@ class TrialKeeper:
         return past_files.find_past(entry, present, secrets, kept)
 
     def _go_back(self, trial: Trial) -> None:
+        """File by file, with what others wrote meanwhile, where that can be told from what was on trial."""
         with edited_file.alone(self._main, longest_s=_LONGEST_LOCK_S):
-            if trial.written is None:
-                self._go_back_to_applied(trial)
-            else:
-                self._go_back_to_present(trial.files, trial.written)
+            files = dict(trial.files if trial.base is None else past_files.find_since(self._main, trial.base))
+            main = files.get(self._main.name)
+            if main is not None and main.before is None and trial.is_ready:
+                # Without a file the daemon would go on with what it read of it last.
+                files[self._main.name] = dataclasses.replace(main, before=_NO_SITES)
+            find_unkept = self._find_unkept if trial.is_ready else lambda *_: ()
+            for name, path in written_files.undo(self._main, files, find_unkept).items():
+                log.warning(f"what {name} held is in {path}, as it was changed on trial")
 
-    def _go_back_to_present(self, files: dict[str, bytes], written: dict[str, bytes]) -> None:
-        """With what others wrote meanwhile, where that can be told from what was on trial."""
-        present = {name: edited_file.read(self._main.parent / name) for name in written}
-        wanted = {name: way_of_file.find(files.get(name), written[name], now) for name, now in present.items()}
-        for name, way in wanted.items():
-            now = present[name]
-            if way.loses_others and now is not None:
-                self._keep_beside(name, now, files, "it was changed while it was on trial")
-        contents = {name: way.content for name, way in wanted.items() if way.content is not None}
-        others = [name for name in wanted if name not in contents and present[name] is not None]
-        past_files.write(self._main, contents, others=others)
-
-    def _go_back_to_applied(self, trial: Trial) -> None:
-        present = yaml_holder.read_all(self._main)
+    def _find_unkept(
+        self, goes: collections.abc.Mapping[str, bytes], comes: collections.abc.Mapping[str, bytes]
+    ) -> set[str]:
+        """Of what is replaced, that which the history cannot give back, and files that are there no more."""
         mask_all = hidden_secrets.Masker().mask_all
-        masked = mask_all(present)
-        lost = past_files.find_lost(masked, past_files.RestorableFiles(files=trial.files), mask_all)
-        texts = {name: None if one is None else one.text for name, one in masked.items()}
+        masked = mask_all(goes)
+        left = {**yaml_holder.read_all(self._main), **dict.fromkeys(goes, b""), **comes}
+        lost = past_files.find_lost(masked, past_files.RestorableFiles(files=left), mask_all)
         recorded = {
             file.name
             for entry in self._book.newest()
             for file in entry.files
-            if file.text is not None and file.text == texts.get(file.name)
+            if (one := masked.get(file.name)) is not None and file.text == one.text
         }
-        for name, content in present.items():
-            is_lost = name not in recorded or any(one.startswith(f"{name}: ") for one in lost)
-            if is_lost and trial.files.get(name) != content:
-                self._keep_beside(name, content, trial.files, "the history cannot give it back")
-        others = past_files.find_others(self._main, present, trial.files)
-        past_files.write(self._main, trial.files, others=others, keeps_others=True)
-
-    def _keep_beside(self, name: str, content: bytes, files: history_entry.Files, cause: str) -> None:
-        """files: as they are to be."""
-        main = files if self._main.name in files else yaml_holder.read_all(self._main)
-        path = self._main.parent / past_files.name_copy(self._main, name, main)
-        edited_file.replace(path, content, past_files.NEW_FILE_MODE)
-        log.warning(f"what {name} held is in {path}, as {cause}")
+        return {
+            name
+            for name, content in goes.items()
+            if content not in comes.values()
+            and (name not in comes or name not in recorded or any(place.startswith(f"{name}: ") for place in lost))
+        }
 
     def _confirm(self) -> None:
         newest = next(iter(self._book.newest()), None)
@@ -318,11 +333,14 @@ class TrialKeeper:
         self._end()
 
     def _end(self) -> None:
-        self._store.delete(KEY)
+        trial_record.delete(self._store)
         self._trial = None
 
 
 def _log_undone(trial: Trial, report: gate_port.ApplyReport) -> None:
+    if not trial.is_ready:
+        log.warning("the files that could not go live are as they were before")
+        return
     if report.ok:
         log.warning("nobody confirmed the configuration that was on trial, so it is undone", number=trial.number)
         return
@@ -337,41 +355,9 @@ def _log_undone(trial: Trial, report: gate_port.ApplyReport) -> None:
 
 
 def describe(trial: Trial) -> str:
+    if not trial.is_ready:
+        return "files that could not go live are not as they were yet, which is tried again; daemun's log says why"
     return (
         f"a configuration is on trial: it is undone at {trial.until:%H:%M:%SZ}, back to number {trial.number} of "
         "`daemun history`, unless `daemun apply --confirmed` comes before"
     )
-
-
-def _encode(trial: Trial) -> bytes:
-    held = {"number": trial.number, "until": trial.until.isoformat(), "files": _texts(trial.files)}
-    if trial.written is not None:
-        held["written"] = _texts(trial.written)
-    return json.dumps(held).encode()
-
-
-def _texts(files: dict[str, bytes]) -> dict[str, str]:
-    """A file that is no text comes back as it was, too."""
-    return {name: content.decode("utf-8", "surrogateescape") for name, content in files.items()}
-
-
-def _contents(texts: dict[str, str]) -> dict[str, bytes]:
-    return {str(name): text.encode("utf-8", "surrogateescape") for name, text in texts.items()}
-
-
-def _decode(content: bytes) -> Trial:
-    held = json.loads(content)
-    until = datetime.datetime.fromisoformat(held["until"])
-    if until.tzinfo is None:
-        raise ValueError("a time without a zone")
-    written = held.get("written")
-    return Trial(
-        number=int(held["number"]),
-        until=until,
-        files=_contents(held["files"]),
-        written=None if written is None else _contents(written),
-    )
-
-
-def _read(store: ports.Store) -> Trial | None:
-    return damaged_keys.read(store, KEY, _decode, follows=_FOLLOWS)

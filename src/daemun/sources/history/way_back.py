@@ -1,5 +1,6 @@
-"""The way back to an applied configuration: what is written, what would be lost, and how it ended. For commands and the
-API. Blocking."""
+"""The way back to an applied configuration: what is written, and what would be lost. For commands and the API.
+Blocking.
+"""
 
 import collections.abc
 import dataclasses
@@ -15,8 +16,6 @@ Json = dict[str, typing.Any]
 
 MOST_NAMED = 10
 _POLL_S = 0.5
-FILE = "file"
-"""The source that is not read where daemun.yaml is damaged."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +36,9 @@ class WayBack:
     def is_done(self) -> bool:
         return self.past.files == self.present
 
-    def write(self) -> dict[str, past_files.Replaced]:
-        """Returns: what was replaced, for `put_back`. Raises: EnvironmentProblemError."""
-        return past_files.write(self.main, self.past.files, others=self.others, keeps_others=True)
-
-    def put_back(self, replaced: collections.abc.Mapping[str, past_files.Replaced]) -> None:
-        past_files.put_back(self.main, replaced)
-
-    @property
-    def as_before(self) -> str:
-        return f"{self.main} is as it was before"
+    def find_wanted(self) -> dict[str, bytes | None]:
+        """What is to be written (`past_files.find_wanted`)."""
+        return past_files.find_wanted(self.main, self.past.files, self.others)
 
 
 def check(entry: history_entry.HistoryEntry) -> None:
@@ -111,27 +103,6 @@ def _find_unrecorded(book: history_book.Book, present: hidden_secrets.MaskedFile
         if not found or not is_readable or time.monotonic() > deadline:
             return found
         time.sleep(_POLL_S)
-
-
-def find_refusal(
-    errors: collections.abc.Mapping[str, str],
-    known: collections.abc.Set[str],
-    *,
-    error: str | None = None,
-    unread: collections.abc.Collection[str] = (),
-) -> str | None:
-    """Why the old files are not live; None: they are. Pure.
-
-    errors: problems that keep something from being live, as they are shown, by their messages. known: the messages of
-    those that were there before. error, unread: as of `gate_port.ApplyReport`."""
-    found = [shown for message, shown in errors.items() if message not in known]
-    if found:
-        return "\n".join(found)
-    if error:
-        return error
-    if FILE in unread:
-        return "the file cannot be read as it was at that time; `daemun check` says why"
-    return None
 
 
 def report_json(way: WayBack, book: history_book.Book, *, is_running: bool) -> Json:

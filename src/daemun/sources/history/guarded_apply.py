@@ -1,0 +1,103 @@
+"""Files that are live when they were written, or are what they were before: for commands and for the API. Blocking."""
+
+import collections.abc
+import dataclasses
+import pathlib
+import typing
+
+from daemun.errors import DaemunError, EnvironmentProblemError
+from daemun.sources import edited_file
+from daemun.sources.history import written_files
+
+FILE = "file"
+"""The source that is not read where daemun.yaml is damaged."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedFiles:
+    """errors: what keeps something from being live, by its message; as text it is what people see. error, unread: as of
+    `gate_port.ApplyReport`."""
+
+    errors: collections.abc.Mapping[str, object]
+    error: str | None = None
+    unread: collections.abc.Collection[str] = ()
+
+
+class FileApplier(typing.Protocol):
+    """Who lets files become live. Raises: DaemunError."""
+
+    def find_known(self) -> collections.abc.Collection[str]:
+        """The messages of the errors that there are before."""
+        ...
+
+    def apply(self, version: str) -> AppliedFiles:
+        """version: of daemun.yaml, where that alone was written (`edited_file.find_version`); else ""."""
+        ...
+
+    def apply_again(self) -> None:
+        """The files as they were before."""
+        ...
+
+
+class NotLiveError(DaemunError):
+    """The files cannot go live, and are as they were. errors: those that were not there before, as `AppliedFiles` has
+    them."""
+
+    def __init__(self, message: str, errors: tuple[object, ...]) -> None:
+        super().__init__(message)
+        self.errors = errors
+
+
+class NotUndoneError(DaemunError):
+    """The files cannot go live, and could not be put back, or not all of them."""
+
+
+def apply(
+    main: pathlib.Path,
+    files: written_files.WrittenFiles,
+    live: FileApplier,
+    settle: collections.abc.Callable[[], None] = lambda: None,
+) -> None:
+    """Under `edited_file.alone`. main: daemun.yaml. settle: the last that has to go well.
+
+    Raises: NotLiveError; DaemunError when they cannot be written, or where `live` or `settle` raise one. Whatever it
+    is, the files are as they were then, with what others wrote meanwhile, but for NotUndoneError."""
+    known = frozenset(live.find_known())
+    try:
+        written_files.write(main, files)
+        version = edited_file.find_version(main) if [*files] == [main.name] else ""
+        applied = live.apply(version)
+        refusal = find_refusal(applied, known)
+        if refusal is None:
+            settle()
+            return
+    except DaemunError as error:
+        raise DaemunError(f"{error}\n{_undo(main, files)}") from error
+    except BaseException:
+        _undo(main, files)
+        raise
+    undone = _undo(main, files)
+    live.apply_again()
+    errors = tuple(one for message, one in applied.errors.items() if message not in known)
+    raise NotLiveError(f"{refusal}\n{undone}", errors)
+
+
+def _undo(main: pathlib.Path, files: written_files.WrittenFiles) -> str:
+    try:
+        copies = written_files.undo(main, files)
+    except EnvironmentProblemError as error:
+        raise NotUndoneError(f"the files could not be put back: {error}") from error
+    others = "".join(f"; what was written into {name} meanwhile is in {path}" for name, path in copies.items())
+    return f"the files are as they were before{others}"
+
+
+def find_refusal(applied: AppliedFiles, known: collections.abc.Set[str]) -> str | None:
+    """Why the files are not live; None: they are. Pure. known: the messages of errors that were there before."""
+    found = [str(one) for message, one in applied.errors.items() if message not in known]
+    if found:
+        return "\n".join(found)
+    if applied.error:
+        return applied.error
+    if FILE in applied.unread:
+        return "the file cannot be read; `daemun check` says why"
+    return None
