@@ -12,6 +12,18 @@ class ConfigError(DaemunError):
     """The user's input is wrong: the text names the place, what was found and what was expected."""
 
 
+class NotFoundError(ConfigError):
+    """What was named is not there."""
+
+
+class ConflictError(ConfigError):
+    """It does not fit how things are now: something was changed meanwhile, is there already, or is on trial."""
+
+
+class ForbiddenError(ConfigError):
+    """Another role is needed for it."""
+
+
 class EnvironmentProblemError(DaemunError):
     """The machine is not as needed: a port is taken, nginx is missing or too old, no permission, a full disk."""
 

@@ -96,10 +96,10 @@ def test_a_command_meanwhile_is_not_overwritten(house: House) -> None:
     house.daemon.cli_good("disable", "a.test")
     answer = house.request("POST", "/draft/apply", {"confirm_s": 0})
     assert answer.status_code == 409, answer.text
-    (meeting,) = answer.json()["meetings"]
-    assert (meeting["theirs"][0]["host"], meeting["mine"][0]["host"]) == ("a.test", "c.test")
+    (conflict,) = answer.json()["conflicts"]
+    assert (conflict["theirs"][0]["host"], conflict["mine"][0]["host"]) == ("a.test", "c.test")
     # Both stand beside each other in the file, so a person decides.
-    assert meeting["can_be_merged"] is False
+    assert conflict["can_be_merged"] is False
     house.send("DELETE", "/draft")
     house.daemon.cli_good("enable", "a.test")
     house.before = house.daemon.config.read_text()

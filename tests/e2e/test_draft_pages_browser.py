@@ -76,6 +76,6 @@ async def test_pages_at_every_size(tmp_path: pathlib.Path) -> None:
         counting = "/\\d+ s/.test(document.querySelector('time-left')?.textContent)"
         await page.until(f"location.pathname === '/changes/trial' && {counting}")
         assert await page_looks.find_faults(page) == []
-        await page.value("document.querySelector('form[action=\"/changes/keep\"]').requestSubmit()")
+        await page.value("document.querySelector('form[action=\"/changes/confirm\"]').requestSubmit()")
         await page.until("location.pathname === '/changes' && document.querySelector('.message.done') !== null")
     assert "max_body: 3m" in house.main.read_text()

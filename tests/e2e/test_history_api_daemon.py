@@ -112,7 +112,7 @@ def test_a_way_back_that_nginx_refuses_is_one_entry(house: House) -> None:
             assert (failed.returncode, "no_such_directive" in failed.stderr) == (1, True)
         else:
             answer = house.request("POST", f"/history/{refused['number']}/rollback", {"confirm_s": 60})
-            assert (answer.status_code, "no_such_directive" in answer.json()["error"]) == (409, True)
+            assert (answer.status_code, "no_such_directive" in answer.json()["error"]) == (422, True)
         assert house.daemon.config.read_bytes() == before
         row = house.daemon.wait(lambda: house.find_undone(known), "the entry")  # noqa: B023 - it is awaited here
         assert (row["number"], row["by"]) == (known + 1, f"{by} {refused['number']}")
@@ -127,7 +127,7 @@ def test_what_else_the_gate_knows(house: House) -> None:
     assert house.get("/certificates/forecast")["more_entries"] == 0
     assert house.get("/containers")["rows"] == []
     assert house.request("POST", "/bans", {"address": "203.0.113.7", "seconds": 3600}).status_code == 201
-    assert house.request("POST", "/bans", {"address": "127.0.0.1"}).status_code == 409
+    assert house.request("POST", "/bans", {"address": "127.0.0.1"}).status_code == 422
     assert [row["address"] for row in house.get("/bans")["rows"]] == ["203.0.113.7"]
     assert house.request("POST", "/bans/remove", {"address": "203.0.113.7"}).status_code == 200
     assert house.get("/attacks")["total"] == 0

@@ -48,14 +48,14 @@ sites:
         assert found.faults() == []
         return found
 
-    def wait_row(self, uri: str) -> None:
-        """nginx answers before its line is in the log."""
+    def wait_row(self, beginning: str) -> None:
+        """nginx answers before its line is in the log, and its workers write each for itself."""
 
         def is_there() -> bool:
             rows = self.visitor.api("/sites/chat.test/log")["rows"]
-            return uri in [one["uri"] for one in rows if one["kind"] == "request"]
+            return any(one["uri"].startswith(beginning) for one in rows if one["kind"] == "request")
 
-        self.daemon.wait(is_there, f"the line of {uri}")
+        self.daemon.wait(is_there, f"the line of {beginning[:50]}")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,8 @@ def test_hostile_lines_are_text(place: Place) -> None:
     place.daemon.get(f"https://chat.test{path}", User_Agent=HOSTILE.replace("\x1b", ""))
     place.daemon.get(f"https://chat.test/{'a' * 3000}")
     place.daemon.get("https://chat.test/?token=verysecretvalue")
-    place.wait_row("/?token=verysecretvalue")
+    for beginning in ("/?token=verysecretvalue", f"/{'a' * 400}"):
+        place.wait_row(beginning)
     # What a server or a fault of nginx writes raw.
     log = pathlib.Path(place.daemon.state, "logs", "error.log")
     with log.open("a") as out:
@@ -178,7 +179,7 @@ def test_a_url_is_explained_and_a_hostile_one_refused(place: Place) -> None:
     assert page.faults() == []
     assert "The cause" in page.text
     refused = place.visitor.post("/sites/chat.test/why", {"subject": f"file:///etc/passwd {HOSTILE}"})
-    assert refused.status_code in {400, 409}
+    assert refused.status_code in {400, 422}
     assert Elements(refused.text).faults() == []
     assert "<script>alert" not in refused.text
 

@@ -100,7 +100,7 @@ async def test_it_stays_when_it_is_kept_or_applied_for_good(house: House) -> Non
     await add(house)
     form = read_form(await house.pages.get("/changes"), "/changes/apply")
     await house.pages.request("POST", "/changes/apply", form)
-    assert "stays" in await house.pages.post("/changes/keep")
+    assert "stays" in await house.pages.post("/changes/confirm")
     await add(house, host="other.test")
     form = read_form(await house.pages.get("/changes"), "/changes/apply")
     del form["confirm"]  # a box that is not checked is not sent
@@ -226,7 +226,7 @@ async def test_a_form_that_is_refused_keeps_what_was_written(house: House) -> No
     assert read_form(answer.text, "/changes/form")["key.hsts"].replace("\r\n", "\n") == written.replace("''", "'")
     for place in ("host=nowhere.test", "host=a.test&path=/no", f"host={HOSTILE}"):
         answer = await house.pages.request("GET", f"/changes/form?{place}")
-        assert (answer.status_code, "onerror=alert(1)>" in answer.text) == (422, False)
+        assert (answer.status_code, "onerror=alert(1)>" in answer.text) == (404, False)
 
 
 async def test_sites_are_switched_and_removed_in_the_draft(house: House) -> None:
@@ -259,12 +259,18 @@ async def test_others_are_named_with_their_drafts(house: House) -> None:
     assert "onerror=alert(1)>" not in page
 
 
+async def test_the_address_of_a_form_shows_nothing_by_itself(house: House) -> None:
+    answer = await house.pages.request("GET", "/changes/apply")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert "takes what a form sends" in answer.text and answer.text.count("<h1") == 1
+
+
 async def test_who_may_look_is_offered_nothing(house: House) -> None:
     await add(house)
     for address in ("/changes", "/changes/form", "/changes/form?host=a.test", "/changes/file"):
         page = await house.pages.get(address, role="look")
         assert not re.search(r'type="submit" class="main"|class="main" type="submit"', page)
-    for address in ("apply", "discard", "rebase", "keep", "undo", "file", "form", "switch", "add"):
+    for address in ("apply", "discard", "rebase", "confirm", "undo", "file", "form", "switch", "add"):
         form = {"host": "x.test", "target": "http://x", "key.hsts": "true", "do": "add", "what": "remove"}
         assert (await house.pages.request("POST", f"/changes/{address}", form, role="look")).status_code == 403
     assert house.main.read_text() == draft_house.MAIN

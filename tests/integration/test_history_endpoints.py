@@ -94,7 +94,7 @@ async def test_what_cannot_go_live_is_put_back_and_not_on_trial(house: House) ->
     await house.write(TWO)
     for body in ({}, {"confirm_s": 60}):
         status, words = await house.client.fail("POST", "/history/3/rollback", body)
-        assert (status, "cannot serve a.test: no" in words, "as they were before" in words) == (409, True, True)
+        assert (status, "cannot serve a.test: no" in words, "as they were before" in words) == (422, True, True)
         assert house.main.read_bytes() == TWO
         assert house.trials.problems() == ()
     rows = (await house.client.get("/history"))["rows"]
@@ -149,6 +149,6 @@ async def test_only_an_owner_brings_back_who_was_an_operator(house: House) -> No
     await house.write(ONE + b"dashboard: {host: gate.test, own: [bob]}\n")
     await house.write(TWO)
     status, words = await house.client.fail("POST", "/history/3/rollback", {})
-    assert (status, "needs the role `own`" in words, house.main.read_bytes()) == (409, True, TWO)
+    assert (status, "needs the role `own`" in words, house.main.read_bytes()) == (403, True, TWO)
     assert (await house.client.request("POST", "/history/3/rollback", {}, role="own")).status_code == 200
     assert b"own: [bob]" in house.main.read_bytes()

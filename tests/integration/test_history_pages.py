@@ -86,7 +86,7 @@ async def test_back_on_trial_and_kept(house: House) -> None:
     assert house.main.read_bytes() == ONE
     assert "as they were at number 1" in page and "<time-left" in page
     assert "<time-left" in await house.pages.get("/changes/history")
-    await house.pages.request("POST", "/changes/keep", {})
+    await house.pages.request("POST", "/changes/confirm", {})
     assert "<time-left" not in await house.pages.get("/changes/history/1")
     assert house.main.read_bytes() == ONE
 

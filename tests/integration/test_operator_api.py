@@ -10,7 +10,7 @@ from starlette import exceptions, responses
 from daemun.control import operator_port
 from daemun.core.access import dashboard_roles
 from daemun.core.access.dashboard_roles import Role
-from daemun.errors import DaemunError
+from daemun.errors import DaemunError, RetryableError
 from daemun.web import endpoint, openapi, operator_api
 
 
@@ -44,6 +44,8 @@ async def _change(call: endpoint.Call) -> responses.Response:
 async def _fail(call: endpoint.Call) -> None:
     if call.body.get("how") == "words":
         raise DaemunError("the file is gone")
+    if call.body.get("how") == "wait":
+        raise RetryableError("the CA demands a wait", retry_after_s=6.2)
     if call.body.get("how") == "status":
         raise exceptions.HTTPException(422, "cannot do that")
     raise RuntimeError("secret")
@@ -165,7 +167,12 @@ async def test_looking_is_not_noted_and_what_changes_is(client: _Client, operato
 
 @pytest.mark.parametrize(
     ("how", "status", "words"),
-    [("words", 409, "the file is gone"), ("status", 422, "cannot do that"), ("", 500, "log")],
+    [
+        ("words", 409, "the file is gone"),
+        ("status", 422, "cannot do that"),
+        ("wait", 503, "demands a wait"),
+        ("", 500, "log"),
+    ],
 )
 async def test_what_fails_says_why_and_is_noted(
     client: _Client, operators: _Operators, how: str, status: int, words: str
@@ -175,6 +182,7 @@ async def test_what_fails_says_why_and_is_noted(
     assert words in answer.json()["error"]
     assert "secret" not in answer.text
     assert [one.status for one in operators.noted] == [status]
+    assert answer.headers.get("retry-after") == ("7" if how == "wait" else None)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +198,8 @@ async def test_the_api_documents_itself(client: _Client) -> None:
     assert found == openapi.describe(_ENDPOINTS, version="1.2")
     assert found["paths"]["/sites/{host}"]["get"]["parameters"][0]["in"] == "path"
     assert found["paths"]["/sites"]["post"]["requestBody"]["required"] is True
+    refusals = {number for path in found["paths"].values() for one in path.values() for number in one["responses"]}
+    assert refusals - {"2XX"} <= set(found["components"]["responses"])
     names = [one["operationId"] for path in found["paths"].values() for one in path.values()]
     assert len(set(names)) == len(names)
 
@@ -207,6 +217,23 @@ async def test_unknown_paths_lead_to_the_documentation(client: _Client) -> None:
     answer = await client.get("/api/v1/nothing", headers=_as("own"))
     assert answer.status_code == 404
     assert "openapi.json" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/hooks", "GET, HEAD, POST"),
+        ("GET", "/sites", "POST"),
+        ("POST", "/sites/a", "GET, HEAD"),
+        ("POST", "/openapi.json", "GET, HEAD"),
+    ],
+)
+async def test_another_method_is_refused_with_those_there_are(
+    client: _Client, method: str, path: str, allowed: str
+) -> None:
+    answer = await client.request(method, f"/api/v1{path}", headers=_as("own"))
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert f"takes {allowed}, not {method}" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ async def test_uptime_of_all_and_of_one(house: House) -> None:
 async def test_a_damaged_file_is_an_error_with_a_cure(house: House) -> None:
     pathlib.Path(house.paths.uptime_store).write_bytes(b"no database" * 1000)
     status, words = await house.client.fail("GET", "/uptime")
-    assert (status, "set aside when `daemun up` starts anew" in words) == (409, True)
+    assert (status, "set aside when `daemun up` starts anew" in words) == (503, True)
 
 
 async def test_the_status_page(house: House) -> None:
@@ -111,7 +111,7 @@ async def test_a_test_of_alerts_needs_to_change(house: House) -> None:
     assert (await house.client.fail("POST", "/alerts/test", {}, role="look"))[0] == 403
     house.gate.told_alerts = (model.SentAlert(target="mail to a@b.test", error="refused"),)
     answer = await house.client.request("POST", "/alerts/test", {})
-    assert answer.json()["told"] == [{"target": "mail to a@b.test", "error": "refused", "remark": None}]
+    assert answer.json()["results"] == [{"target": "mail to a@b.test", "error": "refused", "remark": None}]
     assert house.client.noted[-1] == ("/alerts/test", "mail to a@b.test", 200)
 
 

@@ -394,7 +394,7 @@ async def test_alerts(gate: fake_gate.FakeGate) -> None:
     async with _client(gate) as client:
         answer = await client.post("/alerts/test")
     assert answer.json() == {
-        "told": [
+        "results": [
             {"target": "webhook at x.test", "error": None, "remark": None},
             {"target": "ntfy at y.test", "error": "no", "remark": None},
         ]
@@ -415,13 +415,17 @@ async def test_stop(gate: fake_gate.FakeGate) -> None:
 
 async def test_errors_are_json_and_never_a_trace(gate: fake_gate.FakeGate) -> None:
     async with _client(gate) as client:
-        for method, path, status in (("GET", "/nothing", 404), ("GET", "/apply", 405), ("DELETE", "/status", 405)):
+        for method, path, status, words in (
+            ("GET", "/nothing", 404, "there is no /nothing"),
+            ("GET", "/apply", 405, "/apply takes POST, not GET"),
+            ("DELETE", "/bans", 405, "/bans takes GET, HEAD, POST, not DELETE"),
+        ):
             answer = await client.request(method, path)
             assert answer.status_code == status
-            assert answer.json() == {"error": f"there is no {method} {path}"}
+            assert answer.json() == {"error": words}
         gate.failure = ConfigError("cannot read daemun.yaml: it is a folder")
         answer = await client.get("/status")
-        assert (answer.status_code, answer.json()) == (409, {"error": "cannot read daemun.yaml: it is a folder"})
+        assert (answer.status_code, answer.json()) == (422, {"error": "cannot read daemun.yaml: it is a folder"})
         gate.failure = RuntimeError("the secret is 1234")
         answer = await client.get("/status")
         assert answer.status_code == 500

@@ -302,7 +302,7 @@ async def test_alerts_test(gate: fake_gate.FakeGate, run: Run) -> None:
         "mail to me@x.test: you@x.test is refused: 550 no",
     ]
     assert bad.out.splitlines()[-1] == "ntfy at ntfy.test: not taken: connection refused; start it"
-    assert json.loads(as_json.out)["told"][2]["error"] == "connection refused; start it"
+    assert json.loads(as_json.out)["results"][2]["error"] == "connection refused; start it"
 
 
 async def test_certificates_on_a_terminal(gate: fake_gate.FakeGate, folder: pathlib.Path) -> None:

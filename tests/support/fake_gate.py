@@ -16,7 +16,7 @@ from daemun.core import model, worker_generations
 from daemun.core.access import banned_networks
 from daemun.core.certificates import on_demand_names
 from daemun.core.options import old_workers_option
-from daemun.errors import ConfigError
+from daemun.errors import NotFoundError
 from daemun.web import api, socket_server
 from tests.support import forked
 
@@ -130,7 +130,7 @@ class FakeGate:
 
     async def unban(self, address: str) -> banned_networks.Ban:
         if address not in self.banned:
-            raise ConfigError(f"cannot unban {address}: it is not banned")
+            raise NotFoundError(f"cannot unban {address}: it is not banned")
         return self.banned.pop(address)
 
     async def look_at_nginx(self) -> None:

@@ -17,7 +17,7 @@ from daemun.control import ports
 from daemun.core import model
 from daemun.core.alerts import alert_ledger, alert_outbox, alert_report, alert_rules
 from daemun.core.options import alerting_forms, alerts_option
-from daemun.errors import ConfigError, DaemunError, RetryableError
+from daemun.errors import ConflictError, DaemunError, RetryableError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -132,7 +132,7 @@ class Notifier:
     async def test(self) -> tuple[model.SentAlert, ...]:
         seen = self._look()
         if seen is None:
-            raise ConfigError("cannot test the alerts: daemun has not read its configuration yet; try again")
+            raise ConflictError("cannot test the alerts: daemun has not read its configuration yet; try again")
         notice = alert_ledger.Notice(event=alert_ledger.AlertEvent.TEST)
         sent = (self._try(target, notice) for target in alert_targets.make_targets(seen.alerts))
         return tuple(await asyncio.gather(*sent))

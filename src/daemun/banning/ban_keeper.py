@@ -19,7 +19,7 @@ from daemun.control import damaged_keys, ports
 from daemun.core import layout, model
 from daemun.core.access import banned_networks, guess_limits
 from daemun.core.options import bans_option, crowdsec_option, trusted_proxies_option
-from daemun.errors import ConfigError, DaemunError
+from daemun.errors import ConfigError, ConflictError, DaemunError, NotFoundError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -182,13 +182,13 @@ class BanKeeper:
                 self._own.pop(name, None)  # it may have ended meanwhile
             await self._note_own()
         if name in self._decisions:
-            raise ConfigError(f"cannot unban {name}: CrowdSec decided it; run `cscli decisions delete --ip {name}`")
+            raise ConflictError(f"cannot unban {name}: CrowdSec decided it; run `cscli decisions delete --ip {name}`")
         if found is None:
             around = next((one for one in self.list() if _contains(one.network, network)), None)
             more = (
                 "" if around is None else f"; it is part of {around.network}, which is: `daemun unban {around.network}`"
             )
-            raise ConfigError(f"cannot unban {name}: it is not banned{more}")
+            raise NotFoundError(f"cannot unban {name}: it is not banned{more}")
         return found
 
     # --- the loop ----------------------------------------------------------------------------------------------

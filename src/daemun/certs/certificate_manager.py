@@ -165,7 +165,8 @@ class Manager:
                 raise errors.RetryableError(
                     f'cannot renew the certificate of "{entry.spec.host}" before {until}, as the CA asked or its '
                     "limits say: who comes sooner may be locked out for longer; nothing to do, daemun tries "
-                    f"again by itself then (`--force` asks now). {status.reason or ''}"
+                    f"again by itself then (`--force` asks now). {status.reason or ''}",
+                    retry_after_s=(status.held_until - now).total_seconds(),
                 )
         for name, entry in found.items():
             if name not in self._orders.under_way:

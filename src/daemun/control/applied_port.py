@@ -4,14 +4,14 @@ import typing
 
 from daemun.control import history_port
 from daemun.core.plan import hand_edits
-from daemun.errors import ConfigError
+from daemun.errors import NotFoundError
 
 Json = dict[str, typing.Any]
 """As `daemun history --json`, `daemun diff --json` and `daemun rollback --json` have it: keys may be added, never
 renamed."""
 
 
-class UnknownEntryError(ConfigError):
+class UnknownEntryError(NotFoundError):
     """The history has no such number."""
 
 

@@ -7,19 +7,19 @@ import typing
 
 from daemun.control import gate_port, history_port
 from daemun.core import model
-from daemun.errors import ConfigError
+from daemun.errors import ConfigError, ConflictError, ForbiddenError
 
 Json = dict[str, typing.Any]
 
 USUAL_TRIAL_S = 60.0
 
 
-class DraftConflictError(ConfigError):
-    """Files were changed by others since the draft began to change them. meetings: what both changed."""
+class DraftConflictError(ConflictError):
+    """Files were changed by others since the draft began to change them. conflicts: what both changed."""
 
-    def __init__(self, message: str, meetings: tuple["Meeting", ...]) -> None:
+    def __init__(self, message: str, conflicts: tuple["FileConflict", ...]) -> None:
         super().__init__(message)
-        self.meetings = meetings
+        self.conflicts = conflicts
 
 
 class DraftFaultError(ConfigError):
@@ -30,12 +30,20 @@ class DraftFaultError(ConfigError):
         self.problems = problems
 
 
-class StaleDraftError(ConfigError):
+class ForbiddenDraftError(ForbiddenError):
+    """The draft changes what another role may change. problems: what."""
+
+    def __init__(self, message: str, problems: tuple[model.Problem, ...]) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class StaleDraftError(ConflictError):
     """The draft, or a file, is not what it was when the caller looked at it last."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Meeting:
+class FileConflict:
     """One file that the draft and others changed. mine, theirs: what, as `daemun diff --json` has it.
     can_be_merged: whether no change of the one meets one of the other."""
 
@@ -48,14 +56,14 @@ class Meeting:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DraftedFile:
     """One file of the configuration. text: None: it is no text, or may not be shown. is_changed: by the draft.
-    is_new: it is not there yet. is_moved: others changed it since. version: differs whenever the text does.
+    is_new: it is not there yet. is_changed_by_others: others changed it since. version: differs whenever the text does.
     refusal: why daemun cannot write it; None: it can."""
 
     name: str
     text: str | None
     is_changed: bool
     is_new: bool
-    is_moved: bool
+    is_changed_by_others: bool
     version: str
     refusal: str | None
 
@@ -78,8 +86,8 @@ class DraftReview:
 
     problems: of all files as the draft has them. new: those of them that keep it from going live: the files have them
     not as they are. changes: of the files, as `daemun diff --json` has them. plan: None: it cannot be made, for
-    `plan_error`. nginx: what differs in nginx's files, as `daemun diff --nginx-files --json` has it. meetings: of files
-    that others changed since. version: of what was looked at.
+    `plan_error`. nginx: what differs in nginx's files, as `daemun diff --nginx-files --json` has it. conflicts: of
+    files that others changed since. version: of what was looked at.
     """
 
     version: str
@@ -89,7 +97,7 @@ class DraftReview:
     plan: gate_port.PlanReport | None = None
     plan_error: str | None = None
     nginx: Json = dataclasses.field(default_factory=dict)
-    meetings: tuple[Meeting, ...] = ()
+    conflicts: tuple[FileConflict, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +189,7 @@ class Drafts(typing.Protocol):
         """Write the files, and wait until they are live. Where they cannot be, they are put back, and the draft stays.
 
         trial_s: it is undone after so long unless it is confirmed; None: it stays. version: of what was reviewed.
-        Raises: DraftConflictError, DraftFaultError, StaleDraftError."""
+        Raises: DraftConflictError, DraftFaultError, ForbiddenDraftError, StaleDraftError."""
         ...
 
 

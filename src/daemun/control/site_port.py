@@ -7,7 +7,7 @@ from daemun.control import gate_port
 from daemun.core import model
 from daemun.core.logged import log_query
 from daemun.core.traffic import traffic_series
-from daemun.errors import ConfigError
+from daemun.errors import ForbiddenError
 
 
 class SiteRecords(typing.Protocol):
@@ -69,7 +69,7 @@ class GateReport:
     bans: tuple[tuple[str, str], ...] = ()
 
 
-class ForeignUrlError(ConfigError):
+class ForeignUrlError(ForbiddenError):
     """It is none of this gate's, and only an owner may look at others."""
 
 

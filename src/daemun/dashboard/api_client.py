@@ -34,6 +34,14 @@ class ApiError(Exception):
         self.values = values or {}
         self.retry_after = retry_after
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the daemon refused just this, in words for whoever requested it: to be shown where it was. Not
+        where the visitor is unknown or has another role, the daemon does not answer, or has a defect."""
+        if self.status == 403:
+            return bool(self.values) and "needs" not in self.values
+        return self.status in {400, 404, 409, 413, 422, 429} or (self.status == 503 and bool(self.values))
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class VisitorCredentials:

@@ -24,7 +24,7 @@ def create_app(client: api_client.ApiClient) -> applications.Starlette:
     found = applications.Starlette(
         routes=[*routes, routing.Route("/static/{name:path}", static_assets.answer, methods=["GET"])],
         middleware=[middleware.Middleware(_Headers)],
-        exception_handlers={404: pages.not_found, 405: pages.not_found, Exception: pages.defect},
+        exception_handlers={404: pages.not_found, 405: pages.wrong_method, Exception: pages.defect},
     )
     found.router.redirect_slashes = False  # it would lead to http://, with what a form holds
     page_warm_up.load_templates(pages.environment)

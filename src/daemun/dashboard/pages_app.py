@@ -85,7 +85,7 @@ class PagesApp:
             problem_status=error.status,
             message=error.message,
             is_refused=error.status == 403,
-            is_away=error.status == 503,
+            is_away=error.status == 503 and not error.values,
         )
         answer.headers.update(headers)
         return answer
@@ -96,6 +96,15 @@ class PagesApp:
         with contextlib.suppress(api_client.ApiError):
             await self._look_who(one, is_open=True)
         return self._answer_error(one, api_client.ApiError(404, one.text("base.no_page", path=request.url.path)))
+
+    async def wrong_method(self, request: requests.Request, error: Exception) -> responses.Response:
+        """Such as the address of a form that was sent before, opened anew."""
+        one = self._begin(request)
+        with contextlib.suppress(api_client.ApiError):
+            await self._look_who(one, is_open=True)
+        answer = self._answer_error(one, api_client.ApiError(405, one.text("base.wrong_method")))
+        answer.headers.update(getattr(error, "headers", None) or {})
+        return answer
 
     async def defect(self, request: requests.Request, error: Exception) -> responses.Response:
         """Its trace goes to the log of the process, and nothing of it to the visitor."""

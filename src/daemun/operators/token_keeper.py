@@ -9,7 +9,7 @@ import secrets
 from daemun.control import damaged_keys, operator_port, ports
 from daemun.core.access import access_tokens, api_tokens, dashboard_roles
 from daemun.core.texts import words
-from daemun.errors import ConfigError, EnvironmentProblemError
+from daemun.errors import ConfigError, ConflictError, EnvironmentProblemError
 from daemun.operators import moments
 
 RETRY_S = 5.0
@@ -96,9 +96,9 @@ class TokenKeeper:
         async with self._lock:
             await self._read_well()
             if any(one.name == name for one in self._tokens.values()):
-                raise ConfigError(f'there is a token "{name}"; `daemun dashboard tokens rm {name}` withdraws it')
+                raise ConflictError(f'there is a token "{name}"; `daemun dashboard tokens rm {name}` withdraws it')
             if len(self._tokens) >= api_tokens.MOST:
-                raise ConfigError(f"there are {len(self._tokens)} tokens, as many as there may be; remove one first")
+                raise ConflictError(f"there are {len(self._tokens)} tokens, as many as there may be; remove one first")
             await self._write({**self._tokens, made.digest: made})
             self._tokens[made.digest] = made
         return operator_port.MadeToken(secret=secret, token=self._describe(made))

@@ -8,7 +8,7 @@ import collections.abc
 
 from daemun.core import model
 from daemun.core.options import dashboard_option, login_option, metrics_option, user_option
-from daemun.errors import ConfigError
+from daemun.errors import ConfigError, ForbiddenError
 from daemun.sources import yaml_context, yaml_excerpt, yaml_include, yaml_positions
 
 _REASONS = {
@@ -37,10 +37,10 @@ def find_changes(main: str, before: bytes | None, after: bytes | None) -> tuple[
 
 
 def check_include(main: str, before: bytes | None, after: bytes | None) -> None:
-    """What cannot be read includes nothing. Raises: ConfigError."""
+    """What cannot be read includes nothing. Raises: ForbiddenError."""
     key = yaml_include.KEY
     if before != after and (_read(after) or {}).get(key) not in (None, (_read(before) or {}).get(key)):
-        raise ConfigError(f"cannot change {main}: `{key}` {_REASONS[key]}, which needs the role `own`")
+        raise ForbiddenError(f"cannot change {main}: `{key}` {_REASONS[key]}, which needs the role `own`")
 
 
 def _read(content: bytes | None) -> collections.abc.Mapping[str, object] | None:

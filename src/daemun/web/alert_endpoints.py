@@ -33,9 +33,9 @@ def endpoints(
             method="POST",
             path="/alerts/test",
             needs=dashboard_roles.Role.CHANGE,
-            summary="Send a test to everybody who gets alerts",
+            summary="Send a test to every target of alerts",
             handler=handlers.test,
-            answer="told: target, error (null: it was taken), remark",
+            answer="results: target, error (null: it was accepted), remark",
         ),
     )
 

@@ -6,14 +6,13 @@ Every error is {"error": "..."} with a fitting status; what a person may not see
 
 import collections.abc
 import datetime
-import http
 
 from starlette import applications, exceptions, requests, responses, routing
 
 from daemun.control import gate_port, history_port
 from daemun.core.certificates import on_demand_names, renewal_forecast
-from daemun.errors import DaemunError, RetryableError
-from daemun.web import forecast_json, json_values, request_body_json
+from daemun.errors import DaemunError
+from daemun.web import error_answers, forecast_json, json_values, request_body_json
 
 FORECAST_DAYS = 30
 MOST_FORECAST_DAYS = 3650
@@ -27,31 +26,33 @@ def create_app(
     """The API in front of a gate, to be run on the gate's event loop. more: routes that others answer."""
     handlers = _Handlers(gate)
     return applications.Starlette(
-        routes=[
-            routing.Route("/status", handlers.status, methods=["GET"]),
-            routing.Route("/probe", handlers.probe, methods=["POST"]),
-            routing.Route("/certs", handlers.certificates, methods=["GET"]),
-            routing.Route("/certs/forecast", handlers.forecast, methods=["GET"]),
-            routing.Route("/certs/{host}/renew", handlers.renew, methods=["POST"]),
-            routing.Route("/domains", handlers.domains, methods=["GET"]),
-            routing.Route("/domains", handlers.add_domain, methods=["POST"]),
-            routing.Route("/domains/{host}", handlers.remove_domain, methods=["DELETE"]),
-            routing.Route("/bans", handlers.bans, methods=["GET"]),
-            routing.Route("/bans", handlers.ban, methods=["POST"]),
-            routing.Route("/attacks", handlers.attacks, methods=["GET"]),
-            routing.Route("/bans/remove", handlers.unban, methods=["POST"]),
-            routing.Route("/alerts/test", handlers.test_alerts, methods=["POST"]),
-            routing.Route("/plan", handlers.plan, methods=["GET"]),
-            routing.Route("/apply", handlers.apply, methods=["POST"]),
-            routing.Route("/nginx/upgrade", handlers.upgrade_nginx, methods=["POST"]),
-            routing.Route("/doctor", handlers.doctor, methods=["GET"]),
-            routing.Route("/stop", handlers.stop, methods=["POST"]),
-            *more,
-        ],
+        routes=error_answers.with_refusals(
+            [
+                routing.Route("/status", handlers.status, methods=["GET"]),
+                routing.Route("/probe", handlers.probe, methods=["POST"]),
+                routing.Route("/certs", handlers.certificates, methods=["GET"]),
+                routing.Route("/certs/forecast", handlers.forecast, methods=["GET"]),
+                routing.Route("/certs/{host}/renew", handlers.renew, methods=["POST"]),
+                routing.Route("/domains", handlers.domains, methods=["GET"]),
+                routing.Route("/domains", handlers.add_domain, methods=["POST"]),
+                routing.Route("/domains/{host}", handlers.remove_domain, methods=["DELETE"]),
+                routing.Route("/bans", handlers.bans, methods=["GET"]),
+                routing.Route("/bans", handlers.ban, methods=["POST"]),
+                routing.Route("/attacks", handlers.attacks, methods=["GET"]),
+                routing.Route("/bans/remove", handlers.unban, methods=["POST"]),
+                routing.Route("/alerts/test", handlers.test_alerts, methods=["POST"]),
+                routing.Route("/plan", handlers.plan, methods=["GET"]),
+                routing.Route("/apply", handlers.apply, methods=["POST"]),
+                routing.Route("/nginx/upgrade", handlers.upgrade_nginx, methods=["POST"]),
+                routing.Route("/doctor", handlers.doctor, methods=["GET"]),
+                routing.Route("/stop", handlers.stop, methods=["POST"]),
+                *more,
+            ]
+        ),
         exception_handlers={
-            exceptions.HTTPException: _answer_http_error,
-            DaemunError: _answer_daemun_error,
-            Exception: _answer_defect,
+            exceptions.HTTPException: _answer_error,
+            DaemunError: _answer_error,
+            Exception: _answer_error,  # which Starlette raises again after it, and uvicorn logs with its trace
         },
     )
 
@@ -103,10 +104,7 @@ class _Handlers:
 
     async def renew(self, request: requests.Request) -> responses.Response:
         host = request.path_params["host"]
-        try:
-            is_found = await self._gate.renew(host, force=request.query_params.get("force") == "true")
-        except RetryableError as error:
-            raise exceptions.HTTPException(409, str(error)) from error
+        is_found = await self._gate.renew(host, force=request.query_params.get("force") == "true")
         if not is_found:
             raise exceptions.HTTPException(404, f'cannot renew "{host}": no certificate of a CA belongs to it')
         return responses.JSONResponse({"host": host}, status_code=202)
@@ -192,19 +190,5 @@ def _line(text: str) -> str:
     return "".join(sign for sign in text[:_LONGEST_CALLER] if sign.isprintable())
 
 
-async def _answer_http_error(request: requests.Request, error: Exception) -> responses.Response:
-    assert isinstance(error, exceptions.HTTPException)
-    text = error.detail
-    if error.status_code in {404, 405} and text == http.HTTPStatus(error.status_code).phrase:  # of no route's words
-        text = f"there is no {request.method} {request.url.path}"
-    return responses.JSONResponse({"error": text}, status_code=error.status_code, headers=error.headers)
-
-
-async def _answer_daemun_error(_: requests.Request, error: Exception) -> responses.Response:
-    return responses.JSONResponse({"error": str(error)}, status_code=409)
-
-
-async def _answer_defect(_: requests.Request, error: Exception) -> responses.Response:
-    """Starlette raises the exception again after this answer, and uvicorn logs it with its trace."""
-    text = f"this is a defect in daemun ({type(error).__name__}); its log tells more"
-    return responses.JSONResponse({"error": text}, status_code=500)
+async def _answer_error(request: requests.Request, error: Exception) -> responses.Response:
+    return error_answers.answer(error, error_answers.text_of(error, request))

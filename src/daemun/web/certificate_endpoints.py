@@ -11,7 +11,6 @@ from daemun.core import model
 from daemun.core.access import dashboard_roles
 from daemun.core.certificates import renewal_forecast
 from daemun.core.dashboard import certificate_rows
-from daemun.errors import RetryableError
 from daemun.web import endpoint, forecast_json, paging, request_body_json, site_json
 
 Json = dict[str, typing.Any]
@@ -110,10 +109,7 @@ class _Handlers:
     async def renew(self, call: endpoint.Call) -> responses.Response:
         host = call.path("host").lower()
         call.target = host[:255]
-        try:
-            is_found = await self._gate.renew(host, force=request_body_json.take_flag(call.body, "force"))
-        except RetryableError as error:
-            raise exceptions.HTTPException(409, str(error)) from error
+        is_found = await self._gate.renew(host, force=request_body_json.take_flag(call.body, "force"))
         if not is_found:
             raise exceptions.HTTPException(404, f'cannot renew "{host[:255]}": no certificate of a CA belongs to it')
         return responses.JSONResponse({"host": host}, status_code=202)

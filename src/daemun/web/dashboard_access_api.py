@@ -9,7 +9,7 @@ from starlette import exceptions, requests, responses, routing
 
 from daemun.control import operator_port
 from daemun.core.access import dashboard_roles
-from daemun.errors import ConfigError
+from daemun.errors import ConflictError
 from daemun.web import operator_json, request_body_json
 
 FindUrl = collections.abc.Callable[[], str | None]
@@ -40,7 +40,7 @@ class _Handlers:
         user = _find_user(await request_body_json.read_object(request))
         url = self._find_url()
         if url is None:
-            raise ConfigError(
+            raise ConflictError(
                 "cannot make a link: there is no dashboard; take `dashboard: false` out of daemun.yaml, or wait "
                 "where daemun is just starting"
             )

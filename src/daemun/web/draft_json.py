@@ -21,7 +21,7 @@ def report_json(report: draft_port.DraftReport) -> Json:
                 "text": one.text,
                 "is_changed": one.is_changed,
                 "is_new": one.is_new,
-                "is_moved": one.is_moved,
+                "is_changed_by_others": one.is_changed_by_others,
                 "version": one.version,
                 "refusal": one.refusal,
             }
@@ -47,7 +47,7 @@ def review_json(review: draft_port.DraftReview) -> Json:
         "nginx_files": review.nginx.get("nginx_files", []),
         "more_nginx_files": review.nginx.get("more_nginx_files", 0),
         "notes": review.nginx.get("notes", []),
-        "meetings": [meeting_json(one) for one in review.meetings],
+        "conflicts": [conflict_json(one) for one in review.conflicts],
     }
 
 
@@ -94,7 +94,7 @@ def _plan_json(plan: gate_port.PlanReport) -> Json:
     return {"sites": found["changes"], "streams": found["streams"], "reload": plan.reload, "steps": list(plan.steps)}
 
 
-def meeting_json(one: draft_port.Meeting) -> Json:
+def conflict_json(one: draft_port.FileConflict) -> Json:
     return {
         "file": one.file,
         "mine": list(one.mine),

@@ -8,7 +8,7 @@ from starlette import exceptions, responses
 from daemun.control import applied_port, draft_port, history_port
 from daemun.core.access import dashboard_roles
 from daemun.errors import ConfigError
-from daemun.web import draft_json, endpoint, history_endpoints, request_body_json
+from daemun.web import draft_json, endpoint, error_answers, history_endpoints, request_body_json
 
 Json = dict[str, typing.Any]
 
@@ -41,7 +41,10 @@ def endpoints(
     handlers = _Handlers(drafts, tries, applied)
     of_trial = _TrialHandlers(trials)
     look, change = dashboard_roles.Role.LOOK, dashboard_roles.Role.CHANGE
-    state = "files (name, text, is_changed, is_new, is_moved, version, refusal), version, began_at, changed_at, others"
+    state = (
+        "files (name, text, is_changed, is_new, is_changed_by_others, version, refusal), version, began_at, "
+        "changed_at, others"
+    )
     return (
         endpoint.ApiEndpoint(
             method="GET",
@@ -140,7 +143,7 @@ def endpoints(
             handler=handlers.review,
             hides_secrets=True,
             answer="version, problems (severity, message, host, file, line, column, is_new), changes (as /diff), plan "
-            "(sites, streams, reload, steps), plan_error, nginx_files, more_nginx_files, notes, meetings",
+            "(sites, streams, reload, steps), plan_error, nginx_files, more_nginx_files, notes, conflicts",
             is_noted=False,
         ),
         endpoint.ApiEndpoint(
@@ -150,7 +153,7 @@ def endpoints(
             summary="Put your draft and what others changed meanwhile together",
             handler=handlers.rebase,
             hides_secrets=True,
-            answer=f"{state}; 409 with meetings (file, mine, theirs, can_be_merged) where both change the same lines",
+            answer=f"{state}; 409 with conflicts (file, mine, theirs, can_be_merged) where both change the same lines",
         ),
         endpoint.ApiEndpoint(
             method="POST",
@@ -167,7 +170,7 @@ def endpoints(
                 ),
                 endpoint.Parameter(name="version", meaning="of the review; 409 where something is another by now"),
             ),
-            answer="live, waits, trial (number, until), sites, streams, problems; 409 with meetings where files were "
+            answer="live, waits, trial (number, until), sites, streams, problems; 409 with conflicts where files were "
             "changed meanwhile, 422 with problems where it cannot go live: the files are as before then",
         ),
         endpoint.ApiEndpoint(
@@ -193,10 +196,10 @@ def endpoints(
         ),
         endpoint.ApiEndpoint(
             method="POST",
-            path="/trial/keep",
+            path="/trial/confirm",
             needs=change,
             summary="Keep what is on trial",
-            handler=of_trial.keep,
+            handler=of_trial.confirm,
             answer="trial, as it was",
         ),
         endpoint.ApiEndpoint(
@@ -316,7 +319,7 @@ class _TrialHandlers:
     async def show(self, _: endpoint.Call) -> Json:
         return {"trial": history_port.trial_json(self._trials.find())}
 
-    async def keep(self, call: endpoint.Call) -> Json:
+    async def confirm(self, call: endpoint.Call) -> Json:
         found = await self._trials.confirm()
         call.target = f"trial, back to {found.number}"
         return {"trial": history_port.trial_json(found)}
@@ -345,19 +348,18 @@ async def _answer(
     """With what a person needs to go on, beside the words of an error."""
     try:
         return as_json(await work)
-    except draft_port.DraftConflictError as error:
-        meetings = [draft_json.meeting_json(one) for one in error.meetings]
-        return responses.JSONResponse({"error": str(error), "meetings": meetings}, status_code=409)
-    except draft_port.StaleDraftError as error:
-        return responses.JSONResponse({"error": str(error), "is_stale": True}, status_code=409)
-    except draft_port.DraftFaultError as error:
-        return responses.JSONResponse(
-            {"error": str(error), "problems": draft_json.problems_json(error.problems)}, status_code=422
-        )
     except ConfigError as error:
         return responses.JSONResponse(
-            {"error": str(error), "problems": draft_json.problems_json(getattr(error, "problems", ()))}, status_code=422
+            {"error": str(error), **_details_of(error)}, status_code=error_answers.status_of(error)
         )
+
+
+def _details_of(error: ConfigError) -> Json:
+    if isinstance(error, draft_port.DraftConflictError):
+        return {"conflicts": [draft_json.conflict_json(one) for one in error.conflicts]}
+    if isinstance(error, draft_port.StaleDraftError):
+        return {"is_stale": True}
+    return {"problems": draft_json.problems_json(getattr(error, "problems", ()))}
 
 
 def _read_edit(written: object) -> draft_port.DraftEdit:

@@ -89,18 +89,12 @@ class _Handlers:
         return page.of(rows, total=total)
 
     async def show(self, call: endpoint.Call) -> Json:
-        try:
-            return await self._applied.show(call.path("number"))
-        except applied_port.UnknownEntryError as error:
-            raise exceptions.HTTPException(404, str(error)) from error
+        return await self._applied.show(call.path("number"))
 
     async def compare(self, call: endpoint.Call) -> Json:
         one, other = call.query("from", "now"), call.query("to", "file")
         of_nginx = call.query("nginx") == "true"
-        try:
-            return await (self._applied.compare_nginx if of_nginx else self._applied.compare)(one, other)
-        except applied_port.UnknownEntryError as error:
-            raise exceptions.HTTPException(404, str(error)) from error
+        return await (self._applied.compare_nginx if of_nginx else self._applied.compare)(one, other)
 
     async def roll_back(self, call: endpoint.Call) -> Json:
         text, force = call.path("number"), request_body_json.take_flag(call.body, "force")
@@ -115,16 +109,13 @@ class _Handlers:
             command=f"dashboard: rollback {int(text)}",
             user=", ".join(filter(None, (call.operator.name, call.operator.address))),
         )
-        try:
-            report = await self._applied.roll_back(
-                int(text),
-                is_owner=call.operator.role >= dashboard_roles.Role.OWN,
-                force=force,
-                trial_s=None if trial_s is None else float(min(trial_s, _LONGEST_TRIAL_S)),
-                caller=caller,
-            )
-        except applied_port.UnknownEntryError as error:
-            raise exceptions.HTTPException(404, str(error)) from error
+        report = await self._applied.roll_back(
+            int(text),
+            is_owner=call.operator.role >= dashboard_roles.Role.OWN,
+            force=force,
+            trial_s=None if trial_s is None else float(min(trial_s, _LONGEST_TRIAL_S)),
+            caller=caller,
+        )
         call.after = await name_newest(self._applied)
         return report
 

@@ -264,7 +264,7 @@ def certificates_json(certificates: tuple[model.CertificateStatus, ...]) -> Json
 
 def sent_alerts_json(sent: collections.abc.Iterable[model.SentAlert]) -> Json:
     """The whole of POST /alerts/test. `error` is null where the message was taken."""
-    return {"told": [{"target": one.target, "error": one.error, "remark": one.remark} for one in sent]}
+    return {"results": [{"target": one.target, "error": one.error, "remark": one.remark} for one in sent]}
 
 
 def plan_json(plan: gate_port.PlanReport) -> Json:

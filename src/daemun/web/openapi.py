@@ -4,7 +4,7 @@ import collections.abc
 import re
 import typing
 
-from daemun.web import endpoint
+from daemun.web import endpoint, error_answers
 
 _PART = re.compile(r"\{([a-z_]+)(?::[a-z]+)?\}")
 
@@ -31,6 +31,7 @@ def describe(endpoints: collections.abc.Iterable[endpoint.ApiEndpoint], *, versi
             "schemas": {
                 "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
             },
+            "responses": {str(status): _refusal(meaning) for status, meaning in error_answers.MEANINGS.items()},
         },
         "paths": paths,
     }
@@ -46,7 +47,10 @@ def _operation(one: endpoint.ApiEndpoint) -> dict[str, typing.Any]:
         "summary": one.summary,
         "description": f"Needs the role `{one.needs.word}`.",
         "parameters": [*parts, *queries],
-        "responses": {"2XX": answered, "default": _REFUSED},
+        "responses": {
+            "2XX": answered,
+            **{str(status): {"$ref": f"#/components/responses/{status}"} for status in _refusals_of(one)},
+        },
         "tags": [one.path.split("/")[1]],
     }
     if one.body:
@@ -60,10 +64,19 @@ def _operation(one: endpoint.ApiEndpoint) -> dict[str, typing.Any]:
     return found
 
 
-_REFUSED = {
-    "description": "Refused, and why.",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-}
+def _refusal(meaning: str) -> dict[str, typing.Any]:
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {"description": meaning, "content": content}
+
+
+def _refusals_of(one: endpoint.ApiEndpoint) -> list[int]:
+    """The statuses of `error_answers.MEANINGS` that it can answer with."""
+    found = {400, 401, 403, 404, 409, 422, 429, 500, 503}
+    if one.method not in {"GET", "HEAD"}:
+        found.add(413)
+    if one.is_open and one.method == "GET":
+        found -= {401}
+    return sorted(found)
 
 
 def _identifier(one: endpoint.ApiEndpoint) -> str:

@@ -6,7 +6,6 @@ status; what a person may not see stays in the log.
 
 import collections.abc
 import functools
-import http
 import json
 
 from starlette import applications, exceptions, requests, responses, routing
@@ -14,8 +13,8 @@ from starlette import applications, exceptions, requests, responses, routing
 from daemun.control import operator_port
 from daemun.core.access import dashboard_roles, request_origin
 from daemun.core.texts import secret_forms
-from daemun.errors import DaemunError, EnvironmentProblemError, TooManyAtOnceError
-from daemun.web import endpoint, openapi, request_body_json
+from daemun.errors import DaemunError, EnvironmentProblemError
+from daemun.web import endpoint, error_answers, openapi, request_body_json
 
 PREFIX = "/api/v1"
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="daemun"'}
@@ -34,13 +33,13 @@ def create_app(
         for one in every
     ]
     found = applications.Starlette(
-        routes=[*routes, routing.Route(f"{PREFIX}/openapi.json", described, methods=["GET"])],
+        routes=error_answers.with_refusals(
+            [*routes, routing.Route(f"{PREFIX}/openapi.json", described, methods=["GET"])]
+        ),
         exception_handlers={
-            exceptions.HTTPException: _answer_http_error,
-            operator_port.TooManyGuessesError: _answer_guesses,
-            TooManyAtOnceError: _answer_busy,
-            DaemunError: _answer_daemun_error,
-            Exception: _answer_defect,
+            exceptions.HTTPException: _answer_error,
+            DaemunError: _answer_error,
+            Exception: _answer_error,
         },
     )
     found.router.redirect_slashes = False  # it would lead to http://, with what a body holds
@@ -64,16 +63,14 @@ async def _answer(
     if operator.role < entry.needs:
         await _note(entry, operators, call, 403)
         text = f"this needs the role `{entry.needs.word}`, and {operator.name} has `{operator.role.word}`"
-        raise exceptions.HTTPException(403, text)
+        needed = {"error": text, "needs": entry.needs.word}
+        return responses.JSONResponse(needed, status_code=403, headers=dict(_NEVER_KEPT))
     try:
         if request.method not in {"GET", "HEAD"}:
             call.body = await request_body_json.read_object(request, most_bytes=entry.most_body_bytes)
         found = await entry.handler(call)
-    except exceptions.HTTPException as error:
-        await _note(entry, operators, call, error.status_code)
-        raise
     except Exception as error:
-        await _note(entry, operators, call, _status_of(error))
+        await _note(entry, operators, call, error_answers.status_of(error))
         raise
     answer = found if isinstance(found, responses.Response) else responses.JSONResponse(found)
     if _hides_from(call.operator) and not (entry.hides_secrets and answer.status_code < 400):
@@ -151,43 +148,11 @@ async def _describe(description: bytes, _: requests.Request) -> responses.Respon
     return responses.Response(description, media_type="application/json", headers=dict(_NEVER_KEPT))
 
 
-async def _answer_http_error(request: requests.Request, error: Exception) -> responses.Response:
-    assert isinstance(error, exceptions.HTTPException)
-    text = error.detail
-    if error.status_code in {404, 405} and text == http.HTTPStatus(error.status_code).phrase:  # of no endpoint's words
-        text = f"there is no {request.method} {request.url.path}; {PREFIX}/openapi.json has all there is"
-    headers = {**_NEVER_KEPT, **(error.headers or {})}
-    return responses.JSONResponse({"error": _shown(text, request)}, status_code=error.status_code, headers=headers)
-
-
-async def _answer_guesses(_: requests.Request, error: Exception) -> responses.Response:
-    assert isinstance(error, operator_port.TooManyGuessesError)
-    headers = {**_NEVER_KEPT, "Retry-After": str(error.retry_after_s)}
-    return responses.JSONResponse({"error": str(error)}, status_code=429, headers=headers)
-
-
-async def _answer_busy(request: requests.Request, error: Exception) -> responses.Response:
-    assert isinstance(error, TooManyAtOnceError)
-    headers = {**_NEVER_KEPT, "Retry-After": str(error.retry_after_s)}
-    return responses.JSONResponse({"error": _shown(str(error), request)}, status_code=429, headers=headers)
-
-
-async def _answer_daemun_error(request: requests.Request, error: Exception) -> responses.Response:
-    text = _shown(str(error), request)
-    return responses.JSONResponse({"error": text}, status_code=409, headers=dict(_NEVER_KEPT))
+async def _answer_error(request: requests.Request, error: Exception) -> responses.Response:
+    """Of a defect Starlette raises the exception again after this answer, and uvicorn logs it with its trace."""
+    text = error_answers.text_of(error, request, hint=f"; {PREFIX}/openapi.json has all there is")
+    return error_answers.answer(error, _shown(text, request), headers=_NEVER_KEPT)
 
 
 def _shown(text: str, request: requests.Request) -> str:
     return secret_forms.hide(text) if getattr(request.state, "hides_secrets", True) else text
-
-
-def _status_of(error: Exception) -> int:
-    if isinstance(error, TooManyAtOnceError):
-        return 429
-    return 409 if isinstance(error, DaemunError) else 500
-
-
-async def _answer_defect(_: requests.Request, error: Exception) -> responses.Response:
-    """Starlette raises the exception again after this answer, and uvicorn logs it with its trace."""
-    text = f"this is a defect in daemun ({type(error).__name__}); its log tells more"
-    return responses.JSONResponse({"error": text}, status_code=500, headers=dict(_NEVER_KEPT))

@@ -55,8 +55,6 @@ class _Handler:
         try:
             async with self._places:
                 return await self._tell(subject, is_owner=call.operator.role >= dashboard_roles.Role.OWN)
-        except site_port.ForeignUrlError as error:
-            raise exceptions.HTTPException(403, str(error)) from error
         finally:
             self._waiting -= 1
 

@@ -11,7 +11,7 @@ import typing
 from daemun import settings
 from daemun.control import people_port, ports
 from daemun.core.access import login_users, user_edits
-from daemun.errors import ConfigError
+from daemun.errors import ConflictError
 from daemun.judge import judge_process
 from daemun.wiring import clock
 
@@ -45,7 +45,7 @@ class LoginPeople:
         """See people_port.People."""
         page = self._find_page()
         if page is None:
-            raise ConfigError(
+            raise ConflictError(
                 "cannot invite anybody: there is no page to sign in on; write `login: {host: auth.example.com}` in "
                 "daemun.yaml"
             )

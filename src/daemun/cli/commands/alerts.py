@@ -17,7 +17,7 @@ def test(chosen: settings.Settings, as_json: common_options.AsJson = False) -> N
     """
     sent = daemon_state.or_not_live(chosen, control_client.ControlClient(chosen).test_alerts)
     if as_json:
-        json_answer.print_json({"told": sent})
+        json_answer.print_json({"results": sent})
     for one in () if as_json else sent:
         output.print_line(
             f"{one['target']}: {'not taken: ' + one['error'] if one['error'] else one['remark'] or 'taken'}"

@@ -6,7 +6,7 @@ import dataclasses
 from daemun.core import password_hashes
 from daemun.core.access import login_users
 from daemun.core.texts import account_names, rules
-from daemun.errors import ConfigError
+from daemun.errors import ConfigError, ConflictError, NotFoundError
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,9 @@ def invite(
     ConfigError: there is such a user."""
     before = users.get(invited.name)
     if before is not None and before.invitation is None:
-        raise ConfigError(f"cannot invite {invited.name!r}: there is such a user; see `daemun users passwd` and `set`")
+        raise ConflictError(
+            f"cannot invite {invited.name!r}: there is such a user; see `daemun users passwd` and `set`"
+        )
     invitation = login_users.Invitation(digest=login_users.digest_invitation(secret), ends_s=ends_s)
     return dataclasses.replace(invited, invitation=invitation)
 
@@ -73,5 +75,5 @@ def find(users: collections.abc.Mapping[str, login_users.User], name: str) -> lo
     """Raises: ConfigError."""
     normal = password_hashes.normalize(name.strip())
     if normal not in users:
-        raise ConfigError(f"there is no user {name!r}; `daemun users` lists them")
+        raise NotFoundError(f"there is no user {name!r}; `daemun users` lists them")
     return users[normal]

@@ -31,10 +31,10 @@ async def test(one: visit.Visit) -> responses.Response:
     try:
         found = await one.send("POST", "alerts", "test")
     except api_client.ApiError as error:
-        if error.status not in {400, 409}:
+        if not error.is_refusal:
             raise
         return one.go_to(PATH, page_frame.Message(tone=page_frame.Tone.FAILED, text=error.message))
-    results = found["told"]
+    results = found["results"]
     failed = [each for each in results if each["error"]]
     details = "\n".join(
         f"{each['target']}: {each['error'] or each['remark'] or one.text('alerts.taken')}" for each in results

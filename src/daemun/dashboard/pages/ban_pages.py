@@ -65,7 +65,7 @@ async def ban(one: visit.Visit) -> responses.Response:
     try:
         made = await one.send("POST", "bans", body={"address": address, "seconds": seconds})
     except api_client.ApiError as error:
-        if error.status not in {400, 409}:
+        if not error.is_refusal:
             raise
         return await _show(one, address=address, error=one.text("bans.ban_failed", reason=error.message))
     text = one.text("bans.ban_done", address=made["address"])
@@ -77,7 +77,7 @@ async def unban(one: visit.Visit) -> responses.Response:
     try:
         await one.send("POST", "bans", "remove", body={"address": address})
     except api_client.ApiError as error:
-        if error.status not in {400, 409}:
+        if not error.is_refusal:
             raise
         text, tone = one.text("bans.unban_failed", reason=error.message), page_frame.Tone.FAILED
     else:

@@ -80,7 +80,7 @@ async def renew(one: visit.Visit) -> responses.Response:
     try:
         await one.send("POST", "certificates", host, "renew", body={"force": await one.field("force") == "true"})
     except api_client.ApiError as error:
-        if error.status not in {404, 409}:
+        if not error.is_refusal:
             raise
         text = one.text("certificates.renew_failed", reason=error.message)
         message = page_frame.Message(tone=page_frame.Tone.FAILED, text=text)

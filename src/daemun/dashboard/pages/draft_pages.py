@@ -21,7 +21,7 @@ def routes(pages: pages_app.PagesApp) -> list[routing.Route]:
         pages.page(f"{HOME}/discard", discard, method="POST"),
         pages.page(f"{HOME}/rebase", rebase, method="POST"),
         pages.page(f"{HOME}/trial", show_trial),
-        pages.page(f"{HOME}/keep", keep, method="POST"),
+        pages.page(f"{HOME}/confirm", confirm, method="POST"),
         pages.page(f"{HOME}/undo", undo, method="POST"),
     ]
 
@@ -40,7 +40,7 @@ async def show_draft(one: visit.Visit, *, refused: api_client.ApiError | None = 
         try:
             review = await one.send("POST", "draft", "review")
         except api_client.ApiError as failure:
-            if failure.status not in {409, 422, 429}:
+            if not failure.is_refusal:
                 raise
             error = error or failure.message
     return one.render(
@@ -51,7 +51,7 @@ async def show_draft(one: visit.Visit, *, refused: api_client.ApiError | None = 
         draft=draft,
         changed=changed,
         review=None if review is None else arrange(review),
-        meetings=[arrange_meeting(meeting) for meeting in (review or {}).get("meetings", [])],
+        conflicts=[arrange_conflict(conflict) for conflict in (review or {}).get("conflicts", [])],
         refusals=[] if refused is None else refused.values.get("problems", []),
         error=error,
         trial=(await one.get("trial"))["trial"],
@@ -90,9 +90,9 @@ def arrange_part(part: Json) -> Json:
     }
 
 
-def arrange_meeting(meeting: Json) -> Json:
+def arrange_conflict(conflict: Json) -> Json:
     """Pure."""
-    return {**meeting, **{side: [arrange_part(part) for part in meeting[side]] for side in ("mine", "theirs")}}
+    return {**conflict, **{side: [arrange_part(part) for part in conflict[side]] for side in ("mine", "theirs")}}
 
 
 async def apply(one: visit.Visit) -> responses.Response:
@@ -101,7 +101,7 @@ async def apply(one: visit.Visit) -> responses.Response:
     try:
         applied = await one.send("POST", "draft", "apply", body=body)
     except api_client.ApiError as refused:
-        if refused.status not in {409, 422, 429}:
+        if not refused.is_refusal:
             raise
         return await show_draft(one, refused=refused)
     if applied["trial"] is not None:
@@ -121,7 +121,7 @@ async def rebase(one: visit.Visit) -> responses.Response:
     try:
         await one.send("POST", "draft", "rebase")
     except api_client.ApiError as refused:
-        if refused.status != 409:
+        if not refused.is_refusal:
             raise
         return await show_draft(one, refused=refused)
     return one.go_to(HOME, page_frame.Message(tone=page_frame.Tone.DONE, text=one.text("draft.rebased")))
@@ -139,7 +139,7 @@ async def show_trial(one: visit.Visit) -> responses.Response:
         try:
             found = await one.get("sites", q=host, size=20)
         except api_client.ApiError as error:
-            if error.status not in {400, 404}:
+            if not error.is_refusal:
                 raise
             continue
         sites += [row for row in found["rows"] if row["name"] == host]
@@ -153,8 +153,8 @@ async def show_trial(one: visit.Visit) -> responses.Response:
     )
 
 
-async def keep(one: visit.Visit) -> responses.Response:
-    return await _end(one, "keep", "draft.kept")
+async def confirm(one: visit.Visit) -> responses.Response:
+    return await _end(one, "confirm", "draft.kept")
 
 
 async def undo(one: visit.Visit) -> responses.Response:
@@ -165,7 +165,7 @@ async def _end(one: visit.Visit, what: str, done: str) -> responses.Response:
     try:
         await one.send("POST", "trial", what)
     except api_client.ApiError as refused:
-        if refused.status != 409:
+        if not refused.is_refusal:
             raise
         return one.go_to(HOME, page_frame.Message(tone=page_frame.Tone.WARNING, text=refused.message))
     return one.go_to(HOME, page_frame.Message(tone=page_frame.Tone.DONE, text=one.text(done)))

@@ -66,7 +66,7 @@ async def save(one: visit.Visit) -> responses.Response:
     try:
         await one.send("PUT", "draft", "file", body={"file": name, "text": text, "version": version or None})
     except api_client.ApiError as refused:
-        if refused.status not in {409, 413, 422, 429}:
+        if not refused.is_refusal:
             raise
         return await _show(one, name, text=text, version=version, refused=refused)
     return one.go_to("/changes", page_frame.Message(tone=page_frame.Tone.DONE, text=one.text("file.saved")))
@@ -79,7 +79,7 @@ async def check(one: visit.Visit) -> responses.Response:
     try:
         found = await one.send("POST", "draft", "check", body={"file": name, "text": text})
     except api_client.ApiError as refused:
-        if refused.status not in {409, 422, 429}:
+        if not refused.is_refusal:
             raise
         place = {"severity": "error", "message": refused.message, "line": 1, "column": 1}
         return responses.JSONResponse({"problems": [place]})

@@ -65,7 +65,7 @@ async def compare(one: visit.Visit) -> responses.Response:
         found = await one.get("diff", **{"from": before, "to": after}, nginx="true" if of == "nginx" else "")
         shown = arrange(found)
     except api_client.ApiError as refusal:
-        if refusal.status not in {404, 409}:
+        if not refusal.is_refusal:
             raise
         shown, error = None, refusal.message
     rows = (await one.get("history", size=_MOST_CHOICES))["rows"]
@@ -99,7 +99,7 @@ async def roll_back(one: visit.Visit) -> responses.Response:
     try:
         report = await one.send("POST", "history", number, "rollback", body=body)
     except api_client.ApiError as error:
-        if error.status not in {400, 404, 409}:
+        if not error.is_refusal:
             raise
         cause, _, details = error.message.partition("\n")
         text = one.text("history.back_failed", reason=cause)

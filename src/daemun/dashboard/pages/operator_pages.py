@@ -9,8 +9,6 @@ from daemun.dashboard import api_client, list_view, page_frame, pages_app, visit
 
 SESSIONS, TOKENS, AUDIT = "/settings/sessions", "/settings/tokens", "/settings/audit"
 _DAY_S = 86400
-_REFUSED = {400, 404, 409}
-"""What is wrong with what was requested, in words for who requested it."""
 
 
 def routes(pages: pages_app.PagesApp) -> list[routing.Route]:
@@ -98,7 +96,7 @@ async def add_token(one: visit.Visit) -> responses.Response:
     try:
         made = await one.send("POST", "operators", "tokens", body=body)
     except api_client.ApiError as error:
-        if error.status not in _REFUSED:
+        if not error.is_refusal:
             raise
         return await _show_tokens(one, form, error=error.message)
     return await _show_tokens(one, {}, made=made)
@@ -121,7 +119,7 @@ async def show_audit(one: visit.Visit) -> responses.Response:
     try:
         found = await one.get("audit", page=listed.page, size=listed.size, **wanted)
     except api_client.ApiError as failure:
-        if failure.status != 400:
+        if not failure.is_refusal:
             raise
         error = failure.message
     return one.render(
@@ -149,7 +147,7 @@ async def change(
     try:
         found = await one.send("POST", *parts, body=body)
     except api_client.ApiError as error:
-        if error.status not in _REFUSED:
+        if not error.is_refusal:
             raise
         tone, text = page_frame.Tone.FAILED, error.message
     else:

@@ -66,7 +66,7 @@ async def add(one: visit.Visit) -> responses.Response:
         edit = {"what": "add", **{key: value for key, value in given.items() if value}}
         await one.send("POST", "draft", "edits", body={"edits": [edit]})
     except api_client.ApiError as refused:
-        if refused.status not in {400, 409, 422}:
+        if not refused.is_refusal:
             raise
         return await _show_new(one, given, refused=refused)
     text = one.text("option.added", host=given["host"])
@@ -147,7 +147,7 @@ async def save(one: visit.Visit) -> responses.Response:
     try:
         await one.send("POST", "draft", "edits", body={"edits": [edit]})
     except api_client.ApiError as refused:
-        if refused.status not in {400, 409, 422}:
+        if not refused.is_refusal:
             raise
         return await _show_form(one, place, inputs=written, refused=refused)
     message = page_frame.Message(
@@ -173,7 +173,7 @@ async def switch(one: visit.Visit) -> responses.Response:
     try:
         await one.send("POST", "draft", "edits", body={"edits": [edit]})
     except api_client.ApiError as refused:
-        if refused.status not in {400, 409, 422}:
+        if not refused.is_refusal:
             raise
         return one.go_to("/changes", page_frame.Message(tone=page_frame.Tone.FAILED, text=refused.message))
     return one.go_to(

@@ -12,7 +12,6 @@ from daemun.dashboard.pages import operator_pages
 PEOPLE = "/settings/people"
 PERSON = f"{PEOPLE}/edit"
 _DAY_S = 86400
-_REFUSED = {400, 404, 409}
 _SWITCHES: dict[str, dict[str, typing.Any]] = {
     "disable": {"is_disabled": True},
     "enable": {"is_disabled": False},
@@ -71,7 +70,7 @@ async def invite(one: visit.Visit) -> responses.Response:
     try:
         made = await one.send("POST", "people", body=body)
     except api_client.ApiError as error:
-        if error.status not in _REFUSED:
+        if not error.is_refusal:
             raise
         return await _show_list(one, form, error=error.message)
     return await _show_list(one, {}, made=made)
@@ -118,7 +117,7 @@ async def save(one: visit.Visit) -> responses.Response:
     try:
         await one.send("POST", "people", "change", body={"name": name, **_facts(form)})
     except api_client.ApiError as error:
-        if error.status not in _REFUSED:
+        if not error.is_refusal:
             raise
         return await _show_person(one, name, form, error=error.message)
     return one.go_to(person_url(name), operator_pages.done(one.text("people.changed", name=name)))

@@ -64,15 +64,15 @@ async def show_log(one: visit.Visit) -> responses.Response:
     """A filter that cannot be used is reported above the form, which keeps what was written."""
     host = one.part("host")
     site = await one.get("sites", host)
-    found, problem = None, None
+    found, problem, status = None, None, 200
     try:
         found = await one.get("sites", host, "log", **_log_query(one))
     except api_client.ApiError as error:
-        if error.status != 400:
+        if not error.is_refusal:
             raise
-        problem = error.message
+        problem, status = error.message, error.status
     values = site_values.of_log(found, one.request.query_params, problem, _texts(one))
-    return _render(one, site, "log", values, status=200 if problem is None else 400)
+    return _render(one, site, "log", values, status=status)
 
 
 async def follow_log(one: visit.Visit) -> responses.Response:
@@ -107,7 +107,7 @@ async def _tell(one: visit.Visit, site: Json, subject: str) -> responses.Respons
     try:
         story = await one.send("POST", "why", body={"subject": subject})
     except api_client.ApiError as error:
-        if error.status in {401, 503}:
+        if not error.is_refusal:
             raise
         return _render(one, site, "why", _of_why(subject, problem=error.message), status=error.status)
     return _render(one, site, "why", _of_why(subject, story))

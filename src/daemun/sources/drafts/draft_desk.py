@@ -11,7 +11,7 @@ import typing
 
 from daemun.control import draft_port, gate_port, history_port, ports
 from daemun.core import model
-from daemun.errors import ConfigError, TooManyAtOnceError
+from daemun.errors import ConfigError, ConflictError, TooManyAtOnceError
 from daemun.sources import edited_file, line_merge, yaml_holder, yaml_positions, yaml_schema
 from daemun.sources.drafts import (
     draft,
@@ -149,7 +149,7 @@ class DraftDesk:
             text=yaml_positions.decode(text, []) if shows_secrets else draft_secrets.show(text),
             is_changed=known is not None,
             is_new=known is not None and known.base is None,
-            is_moved=known is not None and now not in {known.base, known.text},
+            is_changed_by_others=known is not None and now not in {known.base, known.text},
             version=self._sign(text),
             refusal=edited_file.find_refusal(path),
         )
@@ -202,7 +202,7 @@ class DraftDesk:
     def _discard(self, operator: str, name: str | None) -> None:
         one = self._find(operator)
         if name is not None and one.find(name) is None:
-            raise ConfigError(f'cannot discard the changes of "{name[:100]}": the draft does not change it')
+            raise ConflictError(f'cannot discard the changes of "{name[:100]}": the draft does not change it')
         files = () if name is None else tuple(file for file in one.files if file.name != name)
         self._keep(dataclasses.replace(one, files=files))
 
@@ -227,12 +227,12 @@ class DraftDesk:
 
     def _rebase(self, operator: str) -> None:
         one = self._find(operator)
-        meetings = draft_review.find_meetings(one, self._read_present(one))
-        if bad := [meeting for meeting in meetings if not meeting.can_be_merged]:
+        conflicts = draft_review.find_conflicts(one, self._read_present(one))
+        if bad := [conflict for conflict in conflicts if not conflict.can_be_merged]:
             raise draft_port.DraftConflictError(
                 f"cannot put the draft and the files together: both change the same lines of "
-                f"{', '.join(meeting.file for meeting in bad)}; choose one of them there, in the text",
-                meetings,
+                f"{', '.join(conflict.file for conflict in bad)}; choose one of them there, in the text",
+                conflicts,
             )
         files = []
         for file in one.files:
@@ -281,7 +281,7 @@ class DraftDesk:
         compared = draft_review.Compared(
             before=yaml_holder.read_all(self._main),
             after=after,
-            meetings=draft_review.find_meetings(one, self._read_present(one)),
+            conflicts=draft_review.find_conflicts(one, self._read_present(one)),
         )
         return overlay, compared, self._sign_all(one, after | {file.name: file.text for file in one.files})
 
@@ -308,7 +308,7 @@ class DraftDesk:
             except (guarded_apply.NotLiveError, draft_port.DraftFaultError) as error:
                 raise await asyncio.to_thread(self._explain, operator, error) from None
             if made is None:
-                raise ConfigError("cannot apply the draft: the files are as it has them already; discard it")
+                raise ConflictError("cannot apply the draft: the files are as it has them already; discard it")
             await asyncio.to_thread(self._book.delete, operator)
             return draft_port.AppliedDraft(report=made.report, trial=made.trial)
 
@@ -334,20 +334,20 @@ class DraftDesk:
         _, compared, now = self._compare(operator)
         one = self._find(operator)
         if not one.files:
-            raise ConfigError("cannot apply the draft: it changes nothing")
-        if compared.meetings:
-            named = ", ".join(meeting.file for meeting in compared.meetings)
+            raise ConflictError("cannot apply the draft: it changes nothing")
+        if compared.conflicts:
+            named = ", ".join(conflict.file for conflict in compared.conflicts)
             raise draft_port.DraftConflictError(
                 f"cannot apply the draft: {named} was changed meanwhile, by hand, by a command or by another operator; "
                 "put the draft and that together, look at it again, and apply it then",
-                compared.meetings,
+                compared.conflicts,
             )
         if version is not None and version != now:
             raise draft_port.StaleDraftError(
                 "cannot apply the draft: it, or a file, is not what it was when you looked at it; look at it again"
             )
         if owned := draft_overlay.DraftOverlay(self._main, one).find_owned(is_owner=is_owner):
-            raise draft_port.DraftFaultError(f"cannot apply the draft: {'; '.join(map(str, owned))}", owned)
+            raise draft_port.ForbiddenDraftError(f"cannot apply the draft: {'; '.join(map(str, owned))}", owned)
         for file in one.files:
             if (refusal := edited_file.find_refusal(self._main.parent / file.name)) is not None:
                 raise draft_port.DraftFaultError(

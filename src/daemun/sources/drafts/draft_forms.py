@@ -9,7 +9,7 @@ import typing
 from daemun.core import model
 from daemun.core.options import catalogue, option, secret_fields
 from daemun.core.texts import secret_forms
-from daemun.errors import ConfigError
+from daemun.errors import ConfigError, NotFoundError
 from daemun.sources import (
     file_access,
     yaml_blocks,
@@ -107,12 +107,12 @@ def describe_site(
     keys = yaml_blocks.keys_of(written.document)
     key = next((one for one in keys if yaml_holder.host_of(one) == wanted), None)
     if key is None and not of_containers:
-        raise ConfigError(f'cannot make a form of "{host}": there is no such site; add it first')
+        raise NotFoundError(f'cannot make a form of "{host}": there is no such site; add it first')
     site = _SiteValues(written, holder.name, key)
     path, index = (None, None) if route is None else route
     at = site.place if path is None else site.find_route(path, index)
     if path is not None and at is None and not any(one.path == path for held in of_containers for one in held.routes):
-        raise ConfigError(f'cannot make a form of "{host}": there is no route "{path}"')
+        raise NotFoundError(f'cannot make a form of "{host}": there is no route "{path}"')
     level = option.Level.SITE if route is None else option.Level.ROUTE
     further = _Further(_Defaults(main, files), _find_served(of_containers, path))
     fields = []

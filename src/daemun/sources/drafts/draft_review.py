@@ -52,7 +52,7 @@ class Compared:
 
     before: dict[str, bytes]
     after: dict[str, bytes]
-    meetings: tuple[draft_port.Meeting, ...]
+    conflicts: tuple[draft_port.FileConflict, ...]
 
 
 async def review(
@@ -92,7 +92,7 @@ async def _review(
         plan=plan,
         plan_error=error,
         nginx=nginx,
-        meetings=compared.meetings,
+        conflicts=compared.conflicts,
     )
 
 
@@ -168,18 +168,18 @@ def _hide_plan(plan: gate_port.PlanReport, written: collections.abc.Set[str]) ->
 # --- what others changed ---------------------------------------------------------------------------------------
 
 
-def find_meetings(
+def find_conflicts(
     one: draft.Draft, present: collections.abc.Mapping[str, bytes | None]
-) -> tuple[draft_port.Meeting, ...]:
+) -> tuple[draft_port.FileConflict, ...]:
     """Files of the draft that others changed since. present: what they hold now."""
     return tuple(
         _describe(file, now) for file in one.files if (now := present.get(file.name)) not in (file.base, file.text)
     )
 
 
-def _describe(file: draft.DraftFile, now: bytes | None) -> draft_port.Meeting:
+def _describe(file: draft.DraftFile, now: bytes | None) -> draft_port.FileConflict:
     base = file.base or b""
     mine, _ = _compare_files({file.name: base}, {file.name: file.text})
     theirs, _ = _compare_files({file.name: base}, {file.name: now or b""})
     can_be_merged = file.base is not None and now is not None and line_merge.merge(base, file.text, now) is not None
-    return draft_port.Meeting(file=file.name, mine=mine, theirs=theirs, can_be_merged=can_be_merged)
+    return draft_port.FileConflict(file=file.name, mine=mine, theirs=theirs, can_be_merged=can_be_merged)

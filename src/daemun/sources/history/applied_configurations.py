@@ -10,7 +10,7 @@ import typing
 
 from daemun.control import history_port, ports
 from daemun.core.plan import hand_edits
-from daemun.errors import ConfigError
+from daemun.errors import ForbiddenError
 from daemun.sources import owned_keys
 from daemun.sources.history import compared_entries, history_book, history_entry, live_changes, trial, way_back
 
@@ -106,7 +106,7 @@ class AppliedHistory:
     def _check_owned(self, way: way_back.WayBack) -> None:
         name = self._main.name
         if owned := owned_keys.find_changes(name, way.present.get(name), way.past.files.get(name)):
-            raise ConfigError(f"cannot go back to number {way.entry.number}: {'; '.join(map(str, owned))}")
+            raise ForbiddenError(f"cannot go back to number {way.entry.number}: {'; '.join(map(str, owned))}")
 
     def _open(self) -> history_book.Book:
         return history_book.Book(self._store)

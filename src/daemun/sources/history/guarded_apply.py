@@ -5,7 +5,7 @@ import dataclasses
 import pathlib
 import typing
 
-from daemun.errors import DaemunError, EnvironmentProblemError
+from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.sources import edited_file
 from daemun.sources.history import written_files
 
@@ -39,7 +39,7 @@ class FileApplier(typing.Protocol):
         ...
 
 
-class NotLiveError(DaemunError):
+class NotLiveError(ConfigError):
     """The files cannot go live, and are as they were. errors: those that were not there before, as `AppliedFiles` has
     them."""
 
@@ -48,7 +48,7 @@ class NotLiveError(DaemunError):
         self.errors = errors
 
 
-class NotUndoneError(DaemunError):
+class NotUndoneError(EnvironmentProblemError):
     """The files cannot go live, and could not be put back, or not all of them."""
 
 
@@ -72,7 +72,8 @@ def apply(
             settle()
             return
     except DaemunError as error:
-        raise DaemunError(f"{error}\n{_undo(main, files)}") from error
+        kind = EnvironmentProblemError if isinstance(error, EnvironmentProblemError) else DaemunError
+        raise kind(f"{error}\n{_undo(main, files)}") from error
     except BaseException:
         _undo(main, files)
         raise

@@ -16,7 +16,7 @@ import structlog
 
 from daemun.control import gate_port, history_port, ports
 from daemun.core import model
-from daemun.errors import ConfigError
+from daemun.errors import ConfigError, ConflictError
 from daemun.sources import edited_file, whole_work, yaml_holder
 from daemun.sources.history import (
     hidden_secrets,
@@ -160,13 +160,13 @@ class TrialKeeper:
         async with self._guard:
             begun = self.find()
             if begun is None:
-                raise ConfigError("cannot undo: nothing is on trial; `daemun rollback` goes back to any number")
+                raise ConflictError("cannot undo: nothing is on trial; `daemun rollback` goes back to any number")
             self._trial, self._ends_at = dataclasses.replace(begun, until=self._clock.now()), self._monotonic()
             await self._write(self._trial)  # also a daemon that comes after this one goes on with it
         left_s = await self._undo()
         self._changed.set()
         if left_s is not None:
-            raise ConfigError(f"it is not undone yet, and is tried again in {left_s:g} s; daemun's log says why")
+            raise ConflictError(f"it is not undone yet, and is tried again in {left_s:g} s; daemun's log says why")
         return begun
 
     async def confirm(self) -> Trial:
@@ -174,7 +174,7 @@ class TrialKeeper:
         async with self._guard:
             trial = self.find()
             if trial is None:
-                raise ConfigError(
+                raise ConflictError(
                     "cannot confirm: nothing is on trial; it was undone before, or `daemun apply --confirm 60s` never "
                     "came; `daemun history` shows what happened"
                 )
@@ -224,9 +224,9 @@ class TrialKeeper:
     def _check(self, seconds: float | None, what: str = "begin a trial") -> None:
         """Whether one can begin."""
         if self._prepared is not None:
-            raise ConfigError(f"cannot {what}: a change is being applied; try again when that is done")
+            raise ConflictError(f"cannot {what}: a change is being applied; try again when that is done")
         if self._trial is not None:
-            raise ConfigError(f"cannot {what}: {describe(self._trial)}")
+            raise ConflictError(f"cannot {what}: {describe(self._trial)}")
         if seconds is not None and not SHORTEST_S <= seconds <= LONGEST_S:
             expected = f"{SHORTEST_S:g} s to {LONGEST_S:g} s"
             raise ConfigError(f"cannot begin a trial of {seconds:g} s; expected {expected}")

@@ -8,7 +8,7 @@ import pathlib
 import time
 import typing
 
-from daemun.errors import ConfigError
+from daemun.errors import ConfigError, ConflictError
 from daemun.sources import yaml_holder
 from daemun.sources.history import file_changes, hidden_secrets, history_book, history_entry, past_files
 
@@ -81,7 +81,7 @@ def find(
             *past_files.find_lost(touched, past, mask_all),
         ]
         if lost:
-            raise ConfigError(
+            raise ConflictError(
                 f"{what}: this would be lost, as the history does not have it: {name_places(tuple(lost))}; "
                 f"note it and say `daemun rollback {entry.number} --force`"
             )

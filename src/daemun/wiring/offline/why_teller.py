@@ -115,7 +115,7 @@ def _of_request(chosen: settings.Settings, daemon: RunningDaemon, wanted: str) -
             f"cannot read {place}: {causes.describe(error)}; run this as the owner of daemun"
         ) from error
     if facts is None:
-        raise errors.EnvironmentProblemError(
+        raise errors.NotFoundError(
             f"cannot find the request {words.quoted(wanted)}: no line in {chosen.layout.logs} has this id, or it is "
             "the beginning of more than one; write it as the error page shows it, or a URL with https:// to look at "
             "that; old logs are removed (`logs: {keep}`)"
