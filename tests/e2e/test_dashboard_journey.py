@@ -110,10 +110,13 @@ class Owner:
         assert host in await self.text()
         await self.station("draft")
 
-    async def apply(self) -> None:
-        """What is drafted, on trial, and keep it."""
+    async def apply(self, *, is_good: bool = True) -> None:
+        """What is drafted, on trial, and keep it. is_good: whether the server behind answers."""
         await self.fill(message="as we said")
         await self.press("form[action='/changes/apply'] button", "location.pathname === '/changes/trial'")
+        # What is known of its server is of the one that it leads to now.
+        lamp = await self.page.value("document.querySelector('main li .lamp:last-of-type').className")
+        assert ("good" in lamp) <= is_good
         await self.station("trial")
         await self.press("form[action='/changes/keep'] button", "document.querySelector('.message.done') !== null")
 
@@ -152,6 +155,7 @@ class Owner:
         cause, cure = await self.page.value(f"[...document.querySelectorAll('{trouble}')].map((one) => one.innerText)")
         assert "nothing listens there" in cause
         assert "start" in cure
+        assert await self.page.value("document.querySelector('#overall').dataset.state") == "bad"
         await self.station("broken")
         await self.visit("/")
         await self.page.until(f"document.querySelector('#needs-you').innerText.includes({json.dumps(host)})")
@@ -230,7 +234,7 @@ async def _break_and_roll_back(owner: Owner, target: str) -> None:
         "main form[action='/changes/form'] button.main", "document.querySelector('.message.done') !== null"
     )
     await owner.press(".message.done a", "location.pathname === '/changes'")
-    await owner.apply()
+    await owner.apply(is_good=False)
     await owner.receives("wiki.test", 502)
     await owner.see_broken("wiki.test")
     await owner.roll_back("wiki.test")

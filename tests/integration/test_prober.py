@@ -178,6 +178,21 @@ async def test_a_look_at_an_alias_is_one_at_its_site(tmp_path: pathlib.Path) -> 
     assert await looking.probe("c.test", within_s=60) == 0
 
 
+async def test_what_was_found_is_of_the_target_of_now(tmp_path: pathlib.Path) -> None:
+    """Who changed a target looks at once, and must not read of the server that was there before."""
+    off, looking = model.Tls(mode=model.TlsMode.OFF), _prober(tmp_path)
+    before, after = (site("a.test", f"http://127.0.0.1:{ports.free_port()}", tls=off) for _ in range(2))
+    looking.publish(model.Desired(globals=model.Globals(), sites=(before,)), ())
+    assert await looking.probe("a.test", within_s=60) == 0
+    seen, revision = looking.look("a.test"), looking.revision
+    assert seen is not None and seen.routes[0].servers
+    looking.publish(model.Desired(globals=model.Globals(), sites=(after,)), ())
+    await looking.absorb()
+    now = looking.look("a.test")
+    assert now is not None and not now.routes[0].servers
+    assert looking.revision > revision
+
+
 @contextlib.asynccontextmanager
 async def _silent() -> collections.abc.AsyncIterator[int]:
     """A server that takes connections and says nothing."""

@@ -277,6 +277,9 @@ class Served:
     def publish(self, desired: model.Desired, sites: collections.abc.Iterable[model.SiteStatus]) -> None:
         pass
 
+    async def absorb(self) -> None:
+        pass
+
     def judge(
         self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> tuple[model.SiteStatus, ...]:

@@ -296,6 +296,7 @@ class Gate:
                 self._streams.publish(self._last.desired, self._last.streams)
                 self._log_outcome(self._last)
                 self._history.note(self._last, done=self._done)
+                await self._served.absorb()
             return round_reports.report_apply(self._last, self._live_since)
 
     async def upgrade_nginx(self) -> gate_port.UpgradeReport:

@@ -64,6 +64,10 @@ class OverviewFacts(typing.Protocol):
         """Connections of visitors that are open now; None: it is not known."""
         ...
 
+    def count_revisions(self) -> int:
+        """Another number after each round and each look on request: what was made before is of another moment."""
+        ...
+
     def measure_rooms(self) -> tuple[gate_totals.DiskRoom, ...]: ...
 
 

@@ -88,6 +88,10 @@ class Served(typing.Protocol):
         """What a round came to. What is new in it is looked at soon."""
         ...
 
+    async def absorb(self) -> None:
+        """Return when `look` is of what was published last, and of no target that a site led to before."""
+        ...
+
     def judge(
         self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> tuple[model.SiteStatus, ...]:

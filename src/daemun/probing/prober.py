@@ -78,6 +78,8 @@ class Prober:
         self._pools: dict[str, model.Pool] = {}
         self._absorbing = asyncio.Lock()
         self._absorbed: model.Desired | None = None
+        self.revision = 0
+        """Counts what was published, and looks on request that are over: what was made of earlier ones is of before."""
         self._tried: dict[tuple[object, ...], tuple[float, tuple[server_turns.Finding, ...]]] = {}
         self._servers = server_turns.ServerTurns(self, "host")
         self._turns = handshake_turns.HandshakeTurns()
@@ -126,7 +128,7 @@ class Prober:
         return self._looks.find_fault(upstream)
 
     async def probe(self, host: str | None, *, within_s: float) -> int:
-        await self._absorb()
+        await self.absorb()
         owner = None if host is None else self._looks.owner(host)
         hosts = list(self._looks.hosts()) if host is None else [owner] if owner is not None else []
         keys = [key for one in hosts for key in self._looks.keys(one)]
@@ -139,7 +141,9 @@ class Prober:
             for name in probe_targets.handshake_names(found)
         ]
         work = [self._servers.try_now(key, is_requested=True) for key in keys] + [self._shake(*one) for one in shakes]
-        return await server_turns.run_within(within_s, work)
+        left = await server_turns.run_within(within_s, work)
+        self.revision += 1
+        return left
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -148,7 +152,7 @@ class Prober:
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
-                    await self._absorb()
+                    await self.absorb()
                     self._read_log()
                     now_s = asyncio.get_running_loop().time()
                     self._servers.start(group, now_s, functools.partial(self._is_known_from_others, now_s=now_s))
@@ -160,8 +164,8 @@ class Prober:
 
     # --- what there is ---------------------------------------------------------------------------------------------
 
-    async def _absorb(self) -> None:
-        """Take over what was published last. Thousands of sites take a while, and others have their turn meanwhile."""
+    async def absorb(self) -> None:
+        """See `control.ports.Served`. Thousands of sites take a while, and others have their turn meanwhile."""
         async with self._absorbing:
             desired = self._desired
             if desired is None or desired is self._absorbed:
@@ -188,6 +192,7 @@ class Prober:
             if self._absorbed is None:
                 self._not_begun = [*self._servers.waiting, *self._turns.waiting]
             self._absorbed = desired
+            self.revision += 1
             self._turns.follow(
                 (host, name) for host, site in wanted.items() for name in probe_targets.handshake_names(site)
             )

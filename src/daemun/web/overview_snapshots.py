@@ -1,7 +1,8 @@
 """The first screen's data, as of a moment: made anew when somebody looks and it is older than a second.
 
 Of ten thousand sites that is half a second of work, beside the event loop. Then visitors get what is there, up to
-STALE_S old, and it is made anew after they have their answer.
+STALE_S old, and it is made anew after they have their answer. But what a round or a look on request came to is never
+kept from whoever looks after it.
 """
 
 import asyncio
@@ -51,12 +52,14 @@ class OverviewSnapshots:
         self._kept: OverviewSnapshot | None = None
         self._made_s = float("-inf")
         self._took_s = 0.0
+        self._revision = 0
         self._forgetting: asyncio.TimerHandle | None = None
 
     async def current(self) -> OverviewSnapshot:
         kept = self._kept
         age_s = time.monotonic() - self._made_s
-        if kept is not None and (age_s < FRESH_S or (self._took_s > QUICK_S and age_s < STALE_S)):
+        is_of_now = self._revision == self.facts.count_revisions()
+        if kept is not None and is_of_now and (age_s < FRESH_S or (self._took_s > QUICK_S and age_s < STALE_S)):
             return kept
         return await self._make()
 
@@ -82,7 +85,7 @@ class OverviewSnapshots:
         async with self._lock:
             if self._kept is not None and self._made_s >= called_s:  # meanwhile, for somebody else
                 return self._kept
-            began_s = time.monotonic()
+            began_s, revision = time.monotonic(), self.facts.count_revisions()
             await self._gate.look_at_nginx()
             old = await self._gate.look_at_old_workers()
             status = self._gate.status(added=False)
@@ -95,6 +98,7 @@ class OverviewSnapshots:
                     looks[one.site.host] = look
             self._kept = await asyncio.to_thread(self._put_together, status, old, looks)
             kept, self._made_s, self._took_s = self._kept, began_s, time.monotonic() - began_s
+            self._revision = revision
             if self._forgetting is not None:
                 self._forgetting.cancel()
             self._forgetting = asyncio.get_running_loop().call_later(FORGOTTEN_S, self._forget)

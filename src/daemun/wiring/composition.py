@@ -213,7 +213,7 @@ class Daemon:
             ),
             upgrade=nginx_upgrade.NginxUpgrade(self._nginx, wake=self._wake),
         )
-        overview = overview_parts.make(self._gate, self._layout, store, self._traffic)
+        overview = overview_parts.make(self._gate, self._layout, store, self._traffic, lambda: self._prober.revision)
         self._dashboard = dashboard_parts.DashboardTasks(
             dashboard_parts.ApiParts(
                 settings=chosen,

@@ -16,15 +16,27 @@ _MOST_DOMAINS = 100_000
 
 
 def make(
-    gate: gate_port.GatePort, paths: layout.Layout, store: ports.Store, counter: traffic_counter.TrafficCounter
+    gate: gate_port.GatePort,
+    paths: layout.Layout,
+    store: ports.Store,
+    counter: traffic_counter.TrafficCounter,
+    count_revisions: collections.abc.Callable[[], int],
 ) -> overview_snapshots.OverviewSnapshots:
-    return overview_snapshots.OverviewSnapshots(gate, GateOverviewFacts(paths, store, counter))
+    facts = GateOverviewFacts(paths, store, counter, count_revisions)
+    return overview_snapshots.OverviewSnapshots(gate, facts)
 
 
 class GateOverviewFacts:
     """Implements `control.overview_port.OverviewFacts`."""
 
-    def __init__(self, paths: layout.Layout, store: ports.Store, counter: traffic_counter.TrafficCounter) -> None:
+    def __init__(
+        self,
+        paths: layout.Layout,
+        store: ports.Store,
+        counter: traffic_counter.TrafficCounter,
+        count_revisions: collections.abc.Callable[[], int],
+    ) -> None:
+        self.count_revisions = count_revisions
         self._folders = (paths.state, paths.store, paths.live, paths.logs, paths.run)
         self._layout = paths
         self._counter = counter
