@@ -382,6 +382,7 @@ FILE_ONLY = {
     "redirect_aliases": "daemun.redirect sends one name to another",
     "on_demand": "spends the gate's budget of certificates",
     "enabled": "a container is stopped instead",
+    "from": "containers are beneath what the file sets",
     "when": "containers have no order among each other",
 }
 

@@ -28,6 +28,7 @@ STYLES = {
     "wrong certificate": "red",
     "degraded": "yellow",
     "disabled": "dim",
+    "waiting": "dim",
 }
 """Colours of the states, on a terminal."""
 

@@ -4,7 +4,7 @@ argument."""
 import datetime
 import typing
 
-from daemun.cli import output, traffic_cells
+from daemun.cli import output, traffic_cells, verdict
 from daemun.core.texts import durations
 
 Json = dict[str, typing.Any]
@@ -51,7 +51,7 @@ def reasons_of(rows: list[Json]) -> list[str]:
     return [
         f"{one['name']}: {one['reason']}" + (f"; {one['cure']}" if one["cure"] else "")
         for one in rows
-        if one["reason"] and one["state"] not in {"live", "disabled"}
+        if one["reason"] and one["state"] not in verdict.AT_REST
     ]
 
 

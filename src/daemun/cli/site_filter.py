@@ -8,11 +8,11 @@ import typing
 import typer
 
 from daemun import errors
-from daemun.cli import host_names, stream_rows
+from daemun.cli import host_names, stream_rows, verdict
 
 Json = dict[str, typing.Any]
 
-STATES = ("live", "unreachable", "degraded", "wrong certificate", "pending", "held back", "disabled")
+STATES = ("live", "unreachable", "degraded", "wrong certificate", "pending", "held back", "waiting", "disabled")
 NOT_LIVE = "not-live"
 
 Hosts = typing.Annotated[
@@ -67,7 +67,7 @@ def state_of(text: str) -> str:
 
 
 def _is_in(site: Json, states: collections.abc.Collection[str]) -> bool:
-    is_at_rest = site["state"] in {"live", "disabled"}
+    is_at_rest = site["state"] in verdict.AT_REST
     return not states or site["state"] in states or (NOT_LIVE in states and not is_at_rest)
 
 

@@ -9,7 +9,7 @@ Json = dict[str, typing.Any]
 NOT_LIVE = 3
 """Also what LSB's "status" action means by 3: not running. Source: LSB Core 5.0, Init Script Actions."""
 
-AT_REST = {"live", "disabled"}
+AT_REST = {"live", "disabled", "waiting"}
 NOT_YET = {"pending", "quarantined"}
 _MOST_NAMED = 3
 """Of sites that have the same trouble."""

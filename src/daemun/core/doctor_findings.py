@@ -17,6 +17,7 @@ from daemun.core.served import served_judgement
 from daemun.core.validation import validate_acme
 
 _MOST_NAMED = 20
+_QUIET = frozenset({model.SiteState.DISABLED, model.SiteState.WAITING})
 """Of more certificates, the good ones are counted."""
 _MANY_GENERATIONS = 4
 """Old workers for each one of now, from which on they deserve a look: each holds memory."""
@@ -131,7 +132,7 @@ def judge_sites(
             return ()
         cure = f"`daemun add {host} TARGET` makes one"
         return (new_findings.warns("site", "no site of the gate has this name", cure, host),)
-    enabled = [item for item in chosen if item.state is not model.SiteState.DISABLED]
+    enabled = [item for item in chosen if item.state not in _QUIET]
     live = [item for item in enabled if item.state is model.SiteState.LIVE]
     found = [_judge_site(item) for item in chosen if _deserves_a_look(item, host) and item.site.host not in reported]
     if host is not None:
@@ -142,7 +143,7 @@ def judge_sites(
 def _deserves_a_look(item: model.SiteStatus, host: str | None) -> bool:
     """A site that was switched off does so only where a person names it. Why visitors are not served is reported of
     each server and handshake (`served_judgement.find_findings`), or certificate."""
-    if item.state is model.SiteState.DISABLED:
+    if item.state in _QUIET:
         return host is not None
     return item.state is not model.SiteState.LIVE and item.state not in served_judgement.STATES
 
@@ -261,6 +262,8 @@ def _judge_site(item: model.SiteStatus) -> model.Finding:
     host = item.site.host
     if item.state is model.SiteState.DISABLED:
         return new_findings.warns("site", "its site is switched off", f"`daemun enable {host}` switches it on", host)
+    if item.state is model.SiteState.WAITING:
+        return new_findings.warns("site", f"its site waits: {item.reason}", item.cure or "", host)
     message = f"its site is {item.state.words}: {item.reason or 'no reason is known'}"
     return new_findings.blocks(
         "site", message, "`daemun status` tells what is served instead; correct its source", host

@@ -23,5 +23,11 @@ _BY_SOURCE = {
 }
 
 
-def of(origin: model.Origin) -> Abilities:
-    return _BY_SOURCE.get(origin.source, Abilities())
+def of_site(site: model.Site) -> Abilities:
+    """One of the file that lies over one of containers has what either may hold."""
+    own = _BY_SOURCE.get(site.origin.source, Abilities())
+    if site.overlay is None:
+        return own
+    beneath = _BY_SOURCE[model.CONTAINERS]
+    has_patterns = own.patterns or (beneath.patterns and not site.waits_for_container)
+    return dataclasses.replace(own, patterns=has_patterns, pools=True)

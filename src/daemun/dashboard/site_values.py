@@ -57,6 +57,7 @@ def of_overview(found: collections.abc.Mapping[str, Json], now: typing.Any, text
             (texts("site.fact_state"), state_text),
             (texts("site.fact_names"), ", ".join([site["host"], *site["aliases"]])),
             (texts("site.fact_origin"), site["origin"]),
+            (texts("site.fact_over"), site["over"]),
             (texts("site.fact_tls"), site["tls"]),
             (texts("site.fact_http"), site["http"]),
             (texts("site.fact_app"), site["app"]),

@@ -10,7 +10,7 @@ from daemun.core.options import catalogue, option
 from daemun.sources import yaml_entry
 
 KEY = "defaults"
-_OWN = frozenset({"aliases", "app", "enabled", "maintenance", "on_demand", "when"})
+_OWN = frozenset({"aliases", "app", "enabled", "from", "maintenance", "on_demand", "when"})
 _OPTIONS = tuple(
     one for one in catalogue.EVERY if option.Level.GATE not in one.levels and one.name not in _OWN
 )  # each of them is of a site or of a route, and none of both

@@ -6,7 +6,7 @@ several keys, so a file that is good for it may still have problems, which `daem
 
 import typing
 
-from daemun.core.options import forms, option
+from daemun.core.options import forms, from_option, option
 from daemun.sources import yaml_include, yaml_route, yaml_site, yaml_top
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -16,6 +16,11 @@ _ROUTES: forms.Json = {
     "additionalProperties": False,
     "minProperties": 1,
 }
+_ROUTES_OVER: forms.Json = {
+    **_ROUTES,
+    "patternProperties": {r"^(/|=\s*/|~|\*\.)": {"anyOf": [{"$ref": "#/$defs/Route"}, {"$ref": "#/$defs/RouteKeys"}]}},
+}
+"""Of a site that lies over one of containers: a route needs no action."""
 _FOR_SOME: forms.Json = {"type": "object", "required": ["when"]}
 _VARIABLE = r"\$\{[A-Z_][A-Z0-9_]*(:-[^}]*)?\}"
 """`${NAME}` or `${NAME:-text}`, as `yaml_variables` reads them."""
@@ -30,14 +35,21 @@ def make_schema() -> forms.Json:
     site = _object(yaml_site.SITE.model_json_schema(), definitions)
     route = _object(yaml_route.ROUTE.model_json_schema(), definitions)
     route["properties"]["to"]["minItems"] = 1  # of a list; a schema's word for another type is ignored
-    route["oneOf"] = [{"required": [kind.value]} for kind in option.RouteAction]
-    site["properties"]["routes"] |= _ROUTES
+    routes = {**site["properties"]["routes"], **_ROUTES}
+    site["properties"]["routes"] |= _ROUTES_OVER
     required = [key for key in site.pop("required") if key != "routes"]
-    site["anyOf"] = [{"required": [*required, key]} for key in ("routes", yaml_site.PHP)]
+    site["anyOf"] = [
+        {"required": [*required, "routes"], "properties": {"routes": routes}},
+        *({"required": [*required, key]} for key in (yaml_site.PHP, from_option.OPTION.name)),
+    ]
     file["properties"]["sites"] |= {"type": "object", "additionalProperties": {"$ref": "#/$defs/Site"}}
     file |= {"anyOf": [{"required": ["sites"]}, {"required": [yaml_include.KEY]}], "patternProperties": {"^x-": {}}}
     one: forms.Json = {"anyOf": [forms.TEXT, {"$ref": "#/$defs/RouteMap"}]}
-    definitions["RouteMap"] = route
+    definitions["RouteKeys"] = route
+    definitions["RouteMap"] = {
+        "allOf": [{"$ref": "#/$defs/RouteKeys"}],
+        "oneOf": [{"required": [kind.value]} for kind in option.RouteAction],
+    }
     definitions["Route"] = {
         "anyOf": [*one["anyOf"], {"type": "array", "items": one, "contains": _FOR_SOME}],
         "description": "a target, a map with to, redirect, files, respond, deny or php, or a list of them, of which "

@@ -4,7 +4,7 @@ import typing
 
 import pydantic
 
-from daemun.core.options import catalogue, option, php_form, site_listen_form
+from daemun.core.options import catalogue, from_option, option, php_form, site_listen_form
 from daemun.core.texts import route_paths
 from daemun.sources import yaml_entry
 
@@ -57,7 +57,7 @@ class SiteEntry(yaml_entry.YamlEntry):
             and all(isinstance(key, str) and route_paths.is_written(key) for key in value)
         ):
             return {"routes": value}
-        if isinstance(value, dict) and value.get(PHP) is not None:
+        if isinstance(value, dict) and (value.get(PHP) is not None or value.get(from_option.OPTION.name) is not None):
             return {"routes": {}, **value}
         return value
 

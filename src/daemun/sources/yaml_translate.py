@@ -9,6 +9,7 @@ from daemun.core import model, short_texts
 from daemun.core.options import (
     app_option,
     catalogue,
+    from_option,
     http_option,
     option,
     rewrite_option,
@@ -27,6 +28,7 @@ from daemun.sources import (
     yaml_entry,
     yaml_globals,
     yaml_include,
+    yaml_over_containers,
     yaml_positions,
     yaml_route,
     yaml_site,
@@ -139,9 +141,12 @@ class Translation(yaml_context.Context):
             return model.Site(host=host, enabled=not self._is_off(path), origin=origin)
         self._report_same_paths(path, entry.routes, host)
         app = self._find_app(entry, path, host)
+        self._over = yaml_over_containers.KeysOver(entry)
         routes = [one for route_path in entry.routes for one in self._routes(path, route_path, host=host, app=app)]
         if entry.php is not None:
             routes.append(self._php_route(path, entry, host, app))
+        elif self._over.lies_over and app is not None and "/" not in entry.routes:
+            routes.append(self._route(path, "/", host, None, app=app, instead={}))
         if None in routes:
             self.incomplete.add(origin.place)
         own = [route for route in routes if route is not None]
@@ -154,6 +159,7 @@ class Translation(yaml_context.Context):
         listen = self._listen(entry.listen, given, path, host)
         if listen.https is not None and listen.http is None:
             given.setdefault(http_option.OPTION.name, model.HttpMode.OFF)
+        given[from_option.OPTION.name] = self._over.make_overlay(given)
         given[http_option.OPTION.name] = self._http(given, path, host)
         return model.Site(
             host=host,
@@ -322,7 +328,7 @@ class Translation(yaml_context.Context):
         at = len(path)
         if entry is None or any(fault.path[at : at + 1] == (when_option.OPTION.name,) for fault in faults):
             return None  # without its conditions it would seem to take what others are for
-        action, options = self._action(entry, path, host, is_silent=bool(faults), app=app)
+        action, options = self._action(entry, path, prefix, host, number, is_silent=bool(faults), app=app)
         snippet = self.snippet(entry.nginx, (*path, "nginx"), host=host)
         if action is None:
             return None
@@ -343,14 +349,17 @@ class Translation(yaml_context.Context):
         self,
         entry: yaml_route.RouteEntry,
         path: yaml_positions.Path,
+        prefix: str,
         host: str,
+        number: int | None,
         *,
         is_silent: bool,
         app: app_preset.Preset | None,
     ) -> tuple[model.Action | None, model.OptionValues]:
-        """What a route leads to, and the options of the route itself. is_silent: what is wrong is reported already.
-        app: of the site."""
-        actions = entry.actions()
+        """What a route leads to, and the options of the route itself. number: its place among those of its path.
+        is_silent: what is wrong is reported already. app: of the site."""
+        is_open = self._over.lacks_action(entry, number)
+        actions = (option.RouteAction.TO,) if is_open else entry.actions()
         if len(actions) != 1:
             found = words.listed([f"`{kind.value}`" for kind in actions], last="and") if actions else "none of them"
             if not is_silent:
@@ -363,7 +372,7 @@ class Translation(yaml_context.Context):
             is_http = all(url.scheme.is_http and url.socket is None for url in urls)
             own.for_route(entry, is_of_site=own is app, is_http=is_http)
         self.defaults.for_route(entry, actions[0])
-        return entry.make_action()
+        return self._over.make_action(entry, prefix) if is_open else entry.make_action()
 
     def _key_mark(self, path: yaml_positions.Path) -> yaml_positions.TextPosition:
         return self.document.keys.get(path, self.document.locate(path))

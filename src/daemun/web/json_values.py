@@ -113,6 +113,7 @@ def site_json(
         "aliases": list(site.aliases),
         "origin": str(site.origin),
         "source": site.origin.source,
+        "over": None if site.overlay is None or site.overlay.beneath is None else str(site.overlay.beneath),
         "enabled": site.enabled,
         "maintenance": maintenance_option.OPTION.of(site).is_closed(datetime.datetime.now(datetime.UTC)),
         "state": item.state.value,

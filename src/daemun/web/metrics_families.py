@@ -105,7 +105,7 @@ def _of_gate(numbers: GateNumbers) -> Families:
 def _of_sites(numbers: GateNumbers) -> Families:
     up = metrics_core.GaugeMetricFamily("daemun_site_up", "Whether visitors of the site are served.", labels=["site"])
     for one in numbers.status.sites[: traffic_totals.MOST_SITES]:
-        if one.state is not model.SiteState.DISABLED:
+        if one.state not in {model.SiteState.DISABLED, model.SiteState.WAITING}:
             up.add_metric([one.site.host], is_site_up(one))
     yield up
     about = "Whether the server of a site answered when it was last looked at."

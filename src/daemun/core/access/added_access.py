@@ -9,7 +9,7 @@ from daemun.core.options import access_option, catalogue
 def tighten(site: model.Site, settings: model.Globals) -> tuple[model.Site, tuple[model.Problem, ...]]:
     """The site with both in each of its routes, and what cannot be combined."""
     outer = access_option.OPTION.of(settings)
-    if outer is None or outer == access_option.Access() or source_abilities.of(site.origin).opens_access:
+    if outer is None or outer == access_option.Access() or source_abilities.of_site(site).opens_access:
         return site, ()
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
     routes = tuple(_tighten(route, outer, report) for route in site.routes)

@@ -66,6 +66,8 @@ def of_settings(
             return SiteLamp(light=Light.BAD, why=reason or "nginx refuses it; its last good version is served")
         case model.SiteState.PENDING:
             return SiteLamp(light=Light.WARNING, why=reason or "it is not live yet")
+        case model.SiteState.WAITING:
+            return SiteLamp(light=Light.UNKNOWN, why=reason or "it waits for its container")
     for severity, light in (
         ((model.Severity.ERROR, Light.BAD), (model.Severity.WARNING, Light.WARNING)) if problems else ()
     ):

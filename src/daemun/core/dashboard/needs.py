@@ -65,7 +65,6 @@ class Need:
 
 _BAD_STATES = frozenset({model.SiteState.UNREACHABLE, model.SiteState.WRONG_CERTIFICATE, model.SiteState.QUARANTINED})
 _NOT_YET = frozenset({model.SiteState.QUARANTINED, model.SiteState.PENDING})
-_AT_REST = frozenset({model.SiteState.LIVE, model.SiteState.DISABLED})
 
 
 def find_needs(
@@ -76,7 +75,7 @@ def find_needs(
 ) -> tuple[Need, ...]:
     """machine: what is found of the machine and of nginx."""
     every = tuple(rows)
-    reported = {one.name for one in every if one.state not in _AT_REST}
+    reported = {one.name for one in every if not one.state.is_at_rest}
     found = [
         *machine,
         *_of_rows(every, seen.problems),
@@ -108,7 +107,7 @@ def _of_rows(
 ) -> collections.abc.Iterator[Need]:
     alike: dict[tuple[object, ...], list[site_row.SiteRow]] = {}
     for row in rows:
-        if row.state not in _AT_REST:
+        if not row.state.is_at_rest:
             alike.setdefault((row.kind, row.state, row.reason, row.cure), []).append(row)
     errors = {one.host: one for one in problems if one.severity is model.Severity.ERROR}
     for group in alike.values():

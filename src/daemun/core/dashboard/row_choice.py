@@ -18,7 +18,6 @@ TROUBLE = "trouble"
 """A state that no site has by itself: one of its lamps is not as it should be."""
 HELD_BACK = "held back"
 STATES = (*(one.value for one in model.SiteState), HELD_BACK, NOT_LIVE, MAINTENANCE, TROUBLE)
-_AT_REST = frozenset({model.SiteState.LIVE, model.SiteState.DISABLED})
 _IN_TROUBLE = frozenset({lamps.Light.BAD, lamps.Light.WARNING})
 
 FindDomain = collections.abc.Callable[[str], str]
@@ -97,7 +96,7 @@ def _is_wanted(row: site_row.SiteRow, choice: RowChoice) -> bool:
 def has_state(row: site_row.SiteRow, state: str) -> bool:
     match state:
         case "not-live":
-            return row.state not in _AT_REST
+            return not row.state.is_at_rest
         case "maintenance":
             return row.is_closed
         case "trouble":
@@ -124,6 +123,7 @@ _STATES = (
     model.SiteState.QUARANTINED,
     model.SiteState.DEGRADED,
     model.SiteState.PENDING,
+    model.SiteState.WAITING,
     model.SiteState.LIVE,
     model.SiteState.DISABLED,
 )

@@ -239,7 +239,7 @@ def _find_facts(site: model.Site) -> SiteFacts:
     return SiteFacts(
         to=to,
         listen=tuple(str(port) for port in (site.http_port, site.https_port) if port is not None),
-        words=_searched(site.host, *site.aliases, *to, str(site.origin)),
+        words=_searched(site.host, *site.aliases, *to, site.place),
         traffic_name=traffic_name(site.host),
         has_servers=any(isinstance(one.action, model.Proxy) for one in site.routes),
     )

@@ -77,6 +77,7 @@ class SiteState(enum.Enum):
     nginx runs the others as they were wanted, and a visitor is not served: UNREACHABLE: no server answers, or no
     handshake comes about; WRONG_CERTIFICATE: visitors get one that they refuse; DEGRADED: some of it, or its
     certificate is not as wanted, which no visitor sees yet.
+    WAITING: it lies over a site of containers (`core.site_overlays`), and none has it: visitors get a 503 page.
     """
 
     LIVE = "live"
@@ -86,11 +87,18 @@ class SiteState(enum.Enum):
     UNREACHABLE = "unreachable"
     DEGRADED = "degraded"
     WRONG_CERTIFICATE = "wrong certificate"
+    WAITING = "waiting"
 
     @property
     def words(self) -> str:
         """For people. The value is for programs, and never changes."""
-        return "held back" if self is SiteState.QUARANTINED else self.value
+        words = {SiteState.QUARANTINED: "held back", SiteState.WAITING: "waiting for its container"}
+        return words.get(self, self.value)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether it is as its owner wants it, and nobody has to do something."""
+        return self in {SiteState.LIVE, SiteState.DISABLED, SiteState.WAITING}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

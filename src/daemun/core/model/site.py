@@ -90,6 +90,19 @@ class SetAside:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """A site of the file lies over the one that containers have of the same host: their routes are its own, and what it
+    sets holds instead of what they set.
+
+    keys: what it sets, as of `Problem.field`: ("hsts",), ("listen",), ("routes", "/api/", "timeout").
+    beneath: where the containers' site comes from; None: there is none, or sources are not merged yet.
+    """
+
+    keys: frozenset[tuple[str | int, ...]] = frozenset()
+    beneath: Origin | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """One host name with its routes.
 
@@ -103,6 +116,7 @@ class Site:
     challenge: whether daemun answers the ACME challenge on plain HTTP, and not the site.
     otherwise: what answers paths that no route has.
     fault: it is set aside: what runs of it goes on, or a 503 page is served. None: nothing is wrong with it.
+    overlay: None: its routes are its own alone.
     """
 
     host: str
@@ -121,7 +135,20 @@ class Site:
     otherwise: FixedAnswer = FixedAnswer()
     snippet: Snippet = ()
     fault: SetAside | None = None
+    overlay: Overlay | None = None
     origin: Origin = NOWHERE
+
+    @property
+    def waits_for_container(self) -> bool:
+        """Whether it lies over a site that no container has now."""
+        return self.overlay is not None and self.overlay.beneath is None
+
+    @property
+    def place(self) -> str:
+        """Where it comes from, for messages: "daemun.yaml:14:3 over container chat-1"."""
+        if self.overlay is None or self.overlay.beneath is None:
+            return str(self.origin)
+        return f"{self.origin} over {self.overlay.beneath}"
 
     @property
     def names(self) -> tuple[str, ...]:

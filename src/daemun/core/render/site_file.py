@@ -115,7 +115,7 @@ def _named(site: model.Site, error: RenderError) -> RenderError:
 
 def _title(site: model.Site) -> tuple[directive.Node, ...]:
     return (
-        directive.Comment(f"{site.host}{site_scope.place(site.origin)}"),
+        directive.Comment(f"{site.host}{'' if site.origin == model.NOWHERE else f' ({site.place})'}"),
         directive.Comment("Written by daemun; changes here are lost. The variables $daemun_* are in variables.conf."),
     )
 

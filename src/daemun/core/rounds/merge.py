@@ -1,6 +1,7 @@
 """The snapshots of all sources become what the gate is to be. Pure.
 
-The first source wins: the file comes before the others, and two claims on one host are a problem of the later one.
+The first source wins: the file comes before the others, and two claims on one host are a problem of the later one. A
+site of the file that lies over one of containers (`core.site_overlays`) has their routes; without them it waits.
 daemun's own sites (`core.access.own_sites`) come behind the file that names their hosts, and before the others.
 """
 
@@ -8,7 +9,7 @@ import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import model, site_memory
+from daemun.core import model, site_memory, site_overlays
 from daemun.core.access import added_access, own_sites
 from daemun.core.certificates import certificate_choice
 from daemun.core.options import access_option, catalogue, on_demand_option, streams_option
@@ -56,6 +57,13 @@ def _judge_site(settings: model.Globals, site: model.Site) -> Judged:
     return Judged(problems=(*problems, *loose), is_refused=bool(loose), merged=_in_order(tightened))
 
 
+def _judge_beneath(settings: model.Globals, site: model.Site) -> Judged:
+    """A site of containers as it is, for what lies over it to guard."""
+    problems = validate.find_site_problems(site)
+    is_refused = any(problem.severity is model.Severity.ERROR for problem in problems)
+    return Judged(problems=problems, is_refused=is_refused, merged=site)
+
+
 def _accept(site: model.Site) -> Judged:
     return Judged(problems=(), is_refused=False, merged=_in_order(site))
 
@@ -87,10 +95,21 @@ def merge_snapshots(
     owners: dict[str, model.Site] = {}
     ports, passed = _Ports.of(settings), streams_option.find_passed(settings)
     sites: list[model.Site] = []
+    overlays: dict[str, model.Site] = {}
     for snapshot in snapshots:
         problems += snapshot.problems
         known = {(problem.host, problem.field, problem.message) for problem in snapshot.problems}
         for site in snapshot.sites:
+            if site.origin.source == model.CONTAINERS and site.host in overlays:
+                laid, found = _lay_over(overlays[site.host], site, settings, memory)
+                problems += [item for item in found if (item.host, item.field, item.message) not in known]
+                if laid is not None and (clash := ports.find_clash(laid)) is None:
+                    ports.take(laid)
+                    owners.update(dict.fromkeys(laid.names, laid))
+                    overlays[site.host] = laid
+                elif laid is not None and clash is not None:
+                    problems.append(clash)
+                continue
             judged = memory.get(site, judge) if snapshot.source != validated else _accept(site)
             problems += [item for item in judged.problems if (item.host, item.field, item.message) not in known]
             clash = (
@@ -104,13 +123,17 @@ def merge_snapshots(
             elif not judged.is_refused:
                 owners.update(dict.fromkeys(site.names, site))
                 ports.take(site)
-                sites.append(judged.merged)
+                if site.overlay is not None:
+                    overlays[site.host] = judged.merged
+                else:
+                    sites.append(judged.merged)
         for _, own in own_sites.find_all(settings) if snapshot.globals is settings else ():
             if (clash := _find_clash(own, owners)) is None:
                 owners[own.host] = own
                 sites.append(own)
             else:
                 problems.append(clash)
+    sites += (site_overlays.wait(site) if site.waits_for_container else site for site in overlays.values())
     sites.sort(key=lambda site: site.host)
     settings, lost = _with_possible_default(settings, sites)
     settings, refused = _with_more_streams(settings, snapshots, sites)
@@ -127,6 +150,19 @@ def merge_snapshots(
         ),
         problems=(*problems, *lost),
     )
+
+
+def _lay_over(
+    site: model.Site, beneath: model.Site, settings: model.Globals, memory: site_memory.PerSite[Judged]
+) -> tuple[model.Site | None, tuple[model.Problem, ...]]:
+    """The site of the file over that of containers, and what is wrong with either; None: it waits for another."""
+    below = memory.get(beneath, functools.partial(_judge_beneath, settings), variant="beneath")
+    if below.is_refused:
+        return None, below.problems
+    laid, problems = site_overlays.lay_over(site, beneath, settings)
+    judged = memory.get(laid, functools.partial(_judge_site, settings), variant="over containers")
+    is_refused = judged.is_refused or any(one.severity is model.Severity.ERROR for one in problems)
+    return None if is_refused else judged.merged, (*problems, *judged.problems)
 
 
 def _path(route: model.Route) -> tuple[bool, str]:
@@ -232,17 +268,25 @@ def _judge(
     problems: collections.abc.Sequence[model.Problem],
 ) -> model.ContainerStatus:
     """Its source knows what keeps requests from a container itself, but not whether its hosts were granted."""
-    lost = next((host for host in container.hosts if host not in owners or owners[host].origin.source != source), None)
+    lost = next((host for host in container.hosts if host not in owners or not _has(owners[host], source)), None)
     if lost is None or not container.is_served:
         return container
     if lost in owners and (own := own_sites.find(owners[lost])) is not None:
         return dataclasses.replace(container, is_served=False, why=_of_own(lost, own), cure=_another_host_than(own))
-    if lost in owners:
+    if lost in owners and owners[lost].overlay is None:
         why = f"host {words.quoted(lost)} already belongs to {_full_name(owners[lost])} ({owners[lost].origin})"
         return dataclasses.replace(container, is_served=False, why=why, cure=_ANOTHER_HOST)
-    refusals = (problem for problem in problems if problem.host == lost and problem.origin.source == source)
+    errors = [problem for problem in problems if problem.host == lost and problem.severity is model.Severity.ERROR]
+    refusals = (problem for problem in errors if problem.origin.source == source or lost in owners)
     why = next((problem.message for problem in refusals), "its site was refused")
     return dataclasses.replace(container, is_served=False, why=why, cure=None)
+
+
+def _has(site: model.Site, source: str) -> bool:
+    """Whether requests for the site go to what a source requests."""
+    return site.origin.source == source or (
+        source == model.CONTAINERS and site.overlay is not None and not site.waits_for_container
+    )
 
 
 def _judge_streams(

@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import model
+from daemun.core import model, site_overlays
 from daemun.core.options import stream_forms, streams_option
 from daemun.core.plan import change_plan, generation_files, quarantine
 from daemun.core.render import snippets
@@ -53,6 +53,13 @@ def _status(
             has_page=not refused[path].stand_in.is_serving,
         )
     if path in live and (path in moved or change_plan.is_same(wanted.get(path), live[path])):
+        if site.waits_for_container:
+            return model.SiteStatus(
+                site=site,
+                state=model.SiteState.WAITING,
+                reason=site_overlays.why_it_waits(site),
+                cure=site_overlays.how_to_serve(site),
+            )
         return model.SiteStatus(site=site, state=model.SiteState.LIVE)
     return model.SiteStatus(site=site, state=model.SiteState.PENDING, reason=error or "not applied yet")
 

@@ -40,10 +40,11 @@ def count_states(sites: collections.abc.Sequence[str], streams: collections.abc.
 
 def _count(states: collections.abc.Iterable[str], noun: str) -> str:
     counts = collections.Counter(states)
-    disabled = counts.pop(model.SiteState.DISABLED.value, 0)
+    disabled, waiting = (counts.pop(one.value, 0) for one in (model.SiteState.DISABLED, model.SiteState.WAITING))
     enabled, live = sum(counts.values()), counts.pop(model.SiteState.LIVE.value, 0)
     parts = [f"{live} of {enabled} {noun if enabled == 1 else f'{noun}s'} live"]
     parts += (f"{count} {model.SiteState(state).words}" for state, count in sorted(counts.items()))
+    parts += [f"{waiting} {model.SiteState.WAITING.words}"] if waiting else []
     return ", ".join([*parts, *([f"{disabled} disabled"] if disabled else [])])
 
 

@@ -46,8 +46,8 @@ class Seen:
 
 
 def find_listed(status: model.SiteStatus, now: datetime.datetime) -> Seen | None:
-    """What follows from the configuration alone. None: the site is disabled, so it has no uptime."""
-    if status.state is model.SiteState.DISABLED:
+    """What follows from the configuration alone. None: the site is disabled or waits, so it has no uptime."""
+    if status.state in {model.SiteState.DISABLED, model.SiteState.WAITING}:
         return None
     if maintenance_option.OPTION.of(status.site).is_closed(now):
         return Seen(condition=Condition.MAINTENANCE)

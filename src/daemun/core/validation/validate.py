@@ -46,10 +46,10 @@ def find_errors(site: model.Site) -> tuple[model.Problem, ...]:
 def find_site_problems(site: model.Site, can: source_abilities.Abilities | None = None) -> tuple[model.Problem, ...]:
     """What is wrong with one site, seen alone. can: what its source may; None: as its origin allows."""
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
-    can = can or source_abilities.of(site.origin)
+    can = can or source_abilities.of_site(site)
     _check_host(site, report, can)
     validate_site.check_details(site, report)
-    if not site.routes:
+    if not site.routes and site.overlay is None:
         report.add("is empty; expected at least one path with a target", "routes")
     counted = collections.Counter(route.name for route in site.routes)
     for name in (name for name, count in counted.items() if count > 1):

@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 import urllib.parse
 
-from daemun.core import model
+from daemun.core import model, site_overlays
 from daemun.core.options import login_option, maintenance_option, max_body_option
 from daemun.core.texts import words
 from daemun.core.why import access_walk, logged_errors, server_causes, url_facts
@@ -221,8 +221,11 @@ def of_own_answer(facts: url_facts.UrlFacts) -> Causes:
         if answer.status == (404 if facts.site is None else facts.site.otherwise.status):
             yield from _of_missing_route(facts)
         return
-    action = route.action
-    if isinstance(action, model.Respond) and action.status == answer.status:
+    action, site = route.action, facts.site
+    if site is not None and site.waits_for_container and action == site_overlays.NO_ANSWER:
+        cause, cure = site_overlays.why_it_waits(site), site_overlays.how_to_serve(site)
+        yield url_facts.Cause(kind="waits-for-container", cause=cause, cure=cure)
+    elif isinstance(action, model.Respond) and action.status == answer.status:
         how = "`deny`" if action.status == 403 and action.refuses else "`respond`"
         yield url_facts.Cause(
             kind="fixed-answer",

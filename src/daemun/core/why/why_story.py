@@ -116,7 +116,7 @@ def _of_site(facts: url_facts.UrlFacts) -> Steps:
         how = f"{how} {words.quoted(choice.name)}"
     weight = _GOOD if choice.match is not site_choice.Match.DEFAULT else _WARNS
     near = f"; near is {choice.near}" if choice.match is site_choice.Match.DEFAULT and choice.near else ""
-    yield _step("site", weight, f"{choice.site.host} ({choice.site.origin}) takes it by {how}{near}")
+    yield _step("site", weight, f"{choice.site.host} ({choice.site.place}) takes it by {how}{near}")
     view = facts.daemon
     if view is not None and view.state not in {None, "live"}:
         yield _step("site", _WARNS, f"daemun has it as {view.state}{f': {view.reason}' if view.reason else ''}")

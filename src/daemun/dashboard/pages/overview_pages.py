@@ -22,6 +22,7 @@ _STATES = (
     "degraded",
     "held back",
     "pending",
+    "waiting",
     "disabled",
     "maintenance",
 )

@@ -1,0 +1,267 @@
+"""A site of the file over the one that containers have of the same host (`from: docker`). Pure.
+
+What the file sets holds instead of what labels set. Where both name who may come in, both hold, unless the file opens
+the place with `public`. Routes of containers stay, beside those of the file; at one path the file's action wins. A
+route of the file without an action leads where the containers' own would lead.
+"""
+
+import collections.abc
+import dataclasses
+import typing
+
+from daemun.core import model, problem_report
+from daemun.core.options import (
+    access_option,
+    catalogue,
+    header_options,
+    http_option,
+    listen_option,
+    option,
+    rewrite_option,
+    tls_option,
+)
+from daemun.core.texts import route_paths, words
+
+_POOL = "container"
+UNKNOWN = model.Proxy(targets=(model.Target(scheme=model.Scheme.HTTP, pool=_POOL),))
+"""The action of a route that leads where the containers' would: it is replaced before anything is rendered."""
+_HEADERS = (header_options.REQUEST, header_options.RESPONSE)
+_BOTH_HOLD = frozenset({access_option.OPTION.name, *(one.name for one in _HEADERS)})
+_FIELDS = tuple((one.name, one.model_field) for one in catalogue.SITE if one.model_field is not None)
+_OWN_FIELDS = frozenset({"aliases", "enabled", "overlay"})
+NO_ANSWER = model.Respond(status=503)
+"""While no container is there."""
+_Values = dict[str, typing.Any]
+
+
+def is_open(route: model.Route) -> bool:
+    """Whether it leads where the containers' would."""
+    return isinstance(route.action, model.Proxy) and any(one.pool == _POOL for one in route.action.targets)
+
+
+def wait(site: model.Site) -> model.Site:
+    """While no container has the host: what leads to it is answered with 503, and whom the site keeps out stays out."""
+    routes = [
+        dataclasses.replace(route, action=NO_ANSWER, options=catalogue.split(_values(route), _DENIES)[0])
+        if is_open(route)
+        else route
+        for route in site.routes
+    ]
+    if not any(route.path == "/" for route in routes):
+        routes.append(model.Route(path="/", action=NO_ANSWER, origin=site.origin))
+    return dataclasses.replace(site, routes=tuple(sorted(routes, key=lambda one: route_paths.order(one.path))))
+
+
+_DENIES = option.RouteAction.RESPOND
+
+
+def why_it_waits(site: model.Site) -> str:
+    return f"no container has the host {words.quoted(site.host)}, and the site has the routes of containers (`from`)"
+
+
+def how_to_serve(site: model.Site) -> str:
+    return f"start a container with the label `daemun.host={site.host}`, or give the site routes of its own"
+
+
+def lay_over(
+    site: model.Site, beneath: model.Site, settings: model.Globals
+) -> tuple[model.Site, tuple[model.Problem, ...]]:
+    """The file's site over that of containers, and what cannot be combined. site: with an overlay."""
+    assert site.overlay is not None
+    report = problem_report.ProblemReport(host=site.host, origin=site.origin)
+    laid = dataclasses.replace(
+        beneath,
+        **_fields(site, beneath),
+        options=_merged(dict(beneath.options), dict(site.options), _keys(site)),
+        routes=tuple(_lay_routes(site, beneath, settings, report)),
+        snippet=(*beneath.snippet, *site.snippet),
+        fault=site.fault,
+        overlay=dataclasses.replace(site.overlay, beneath=beneath.origin),
+        origin=site.origin,
+    )
+    return laid, tuple(report.problems)
+
+
+def _keys(site: model.Site, *place: str | int) -> frozenset[str]:
+    """What the file sets at the site, or at one of its routes: a value that is the default is in no options."""
+    found = () if site.overlay is None else site.overlay.keys
+    return frozenset(str(one[-1]) for one in found if one[:-1] == place)
+
+
+def _fields(site: model.Site, beneath: model.Site) -> _Values:
+    keys = _keys(site)
+    of_file = {field for name, field in _FIELDS if name in keys or field in _OWN_FIELDS}
+    if listen_option.OPTION.name in keys:
+        of_file |= {"http_port", "https_port"}
+    is_https_of_file = tls_option.OPTION.name in keys
+    if is_https_of_file:
+        of_file.add("refuses_tls")
+    found: _Values = {field: getattr(site, field) for field in of_file if field != "overlay"}
+    tls, http = found.get("tls", beneath.tls), found.get("http", beneath.http)
+    if http_option.find_cause(http, tls) is not None:
+        # What the file sets of the two holds, and the other is as if labels had set nothing.
+        found |= {"http": http_option.choose(None, tls)} if is_https_of_file else {"tls": site.tls}
+    return found
+
+
+def _lay_routes(
+    site: model.Site, beneath: model.Site, settings: model.Globals, report: problem_report.ProblemReport
+) -> collections.abc.Iterator[model.Route]:
+    own = {route.path for route in site.routes}
+    for route in beneath.routes:
+        around = _find_around(route, site) if route.path not in own else ()
+        denying = next((one for one in around if isinstance(one.action, model.Respond) and one.action.refuses), None)
+        if denying is not None:
+            cause = f"is left out: {denying.origin} denies {words.quoted(denying.path)}"
+            report.at(route.origin).add(cause, *route.field, severity=model.Severity.WARNING)
+        elif route.path not in own:
+            yield _lay(route, None, site, settings, report, around=around)
+    for route in site.routes:
+        below = _find_below(route, beneath) if is_open(route) else None
+        if below is not None:
+            yield _lay(below, route, site, settings, report)
+        elif is_open(route):
+            yield dataclasses.replace(route, action=NO_ANSWER, options=catalogue.split(_values(route), _DENIES)[0])
+        else:
+            yield route
+
+
+def _find_around(route: model.Route, site: model.Site) -> tuple[model.Route, ...]:
+    """The routes of the file from which one of containers takes requests: the one that they would go to; of an
+    expression, any."""
+    literal = route_paths.find_literal(route.path)
+    if literal is None:
+        return site.routes
+    index = route_paths.choose([one.path for one in site.routes], literal)
+    return () if index is None else (site.routes[index],)
+
+
+def _find_below(route: model.Route, beneath: model.Site) -> model.Route | None:
+    """The containers' route of this path, else the one that its requests would go to, with its path."""
+    same = next((one for one in beneath.routes if one.path == route.path), None)
+    literal = route_paths.find_literal(route.path)
+    if same is not None:
+        return same
+    prefixes = [one for one in beneath.routes if route_paths.is_prefix(one.path)]
+    index = route_paths.choose([one.path for one in prefixes], literal or "/")
+    if index is None:
+        return None
+    found = prefixes[index]
+    if literal is None or not isinstance(found.action, model.Proxy):
+        return found
+    rest = literal.removeprefix(found.path)
+    targets = tuple(
+        one if one.path is None else dataclasses.replace(one, path=one.path + rest) for one in found.action.targets
+    )
+    return dataclasses.replace(found, action=dataclasses.replace(found.action, targets=targets))
+
+
+def _lay(
+    below: model.Route,
+    over: model.Route | None,
+    site: model.Site,
+    settings: model.Globals,
+    report: problem_report.ProblemReport,
+    *,
+    around: collections.abc.Iterable[model.Route] = (),
+) -> model.Route:
+    """A route of containers with what the file sets for the site, and for this route (over). around: routes of the file
+    that guard what this one takes from them."""
+    keys = _keys(site)
+    theirs = {name: value for name, value in _values(below).items() if name not in keys or name in _BOTH_HOLD}
+    for header in _HEADERS:
+        if header.name in theirs:
+            theirs[header.name] = _without(theirs[header.name], header.of(site))
+    ours = {} if over is None else _values(over)
+    action = catalogue.find_action(below.action)
+    origin = below.origin if over is None else over.origin
+    field = below.field if over is None else over.field
+    for name, cause in tuple(catalogue.find_misplaced(ours, action)):
+        reason = f"{cause}, and {below.origin} has `{action.value}`; it has no effect"
+        report.at(origin).add(reason, *field, name, severity=model.Severity.WARNING)
+        del ours[name]
+    given = dict(_merged(theirs, ours, frozenset() if over is None else _keys(site, *over.field)))
+    access = access_option.OPTION.name
+    given.pop(access, None)
+    try:
+        held = _hold_both(settings, site, ours.get(access), theirs.get(access))
+        for one in map(access_option.OPTION.of, around):
+            held = held if one in {None, access_option.Access()} else _hold_both(settings, site, one, held)
+    except ValueError as error:
+        cause = f"{error}; {below.origin} cannot be combined with {site.origin}: change one of them"
+        report.at(below.origin).add(cause, *field, access)
+        held = ours.get(access)
+    if held is not None:
+        given[access] = held
+    options, own = catalogue.split(given, action)
+    path = below.path if over is None else over.path
+    return dataclasses.replace(
+        below,
+        path=path,
+        options=options,
+        action=_place(path, dataclasses.replace(below.action, options=own), is_new=rewrite_option.OPTION.name in ours),
+        snippet=below.snippet if over is None else (*below.snippet, *over.snippet),
+        origin=origin,
+    )
+
+
+def _place(path: str, action: model.Action, *, is_new: bool) -> model.Action:
+    """With the path of its servers, where the file changes how paths are rewritten (is_new)."""
+    if not is_new or not isinstance(action, model.Proxy):
+        return action
+    targets = tuple(dataclasses.replace(one, path=None) for one in action.targets)
+    return rewrite_option.place_path(path, dataclasses.replace(action, targets=targets))
+
+
+def _values(route: model.Route) -> _Values:
+    return {**dict(route.options), **dict(route.action.options)}
+
+
+def _merged(theirs: _Values, ours: _Values, keys: collections.abc.Set[str]) -> model.OptionValues:
+    """What the file sets holds; headers add up. keys: what it sets."""
+    given = {**{name: value for name, value in theirs.items() if name not in keys}, **ours}
+    for header in _HEADERS:
+        if header.name in theirs and header.name in ours:
+            given[header.name] = (*_without(theirs[header.name], ours[header.name]), *ours[header.name])
+    return catalogue.values_of(given)
+
+
+def _without(
+    headers: collections.abc.Iterable[model.Header], others: collections.abc.Iterable[model.Header]
+) -> tuple[model.Header, ...]:
+    names = {name.lower() for name, _ in others}
+    return tuple(one for one in headers if one[0].lower() not in names)
+
+
+# --- who may come in -------------------------------------------------------------------------------------------
+
+
+def _stack(outer: access_option.Access | None, inner: access_option.Access | None) -> access_option.Access | None:
+    """What holds of two levels of the file: limits alone leave the conditions from further out as they are."""
+    if inner is None or outer is None:
+        return outer if inner is None else inner
+    if inner.conditions or inner.client_certificates is not None or not inner.is_limited:
+        return inner
+    return dataclasses.replace(
+        outer,
+        rate_limit=inner.rate_limit or outer.rate_limit,
+        connections=inner.connections or outer.connections,
+    )
+
+
+def _hold_both(
+    settings: model.Globals,
+    site: model.Site,
+    own: access_option.Access | None,
+    theirs: access_option.Access | None,
+) -> access_option.Access | None:
+    """own: of the file, for the route. Raises: ValueError."""
+    of_site = access_option.OPTION.of(site)
+    if theirs is None or theirs == access_option.Access() or _stack(of_site, own) == access_option.Access():
+        return own  # no label opens what the file guards, and what the file says is public is
+    of_file = _stack(_stack(access_option.OPTION.of(settings), of_site), own)
+    if of_file is None or of_file == access_option.Access():
+        return theirs
+    if of_file.rate_limit is not None:
+        theirs = dataclasses.replace(theirs, rate_limit=None)
+    return own if theirs == access_option.Access() else access_option.tighten(of_file, theirs)

@@ -1,0 +1,262 @@
+"""Sites of the file over those of containers: what holds of both, and what is served while there is none."""
+
+import pytest
+
+from daemun.core import model
+from daemun.core.options import access_option, catalogue, header_options, hsts_option, http_option, timeout_option
+from daemun.core.rounds import merge, outcome
+from daemun.sources import yaml_file
+from tests.support import docker_values
+
+PLACE = "container web-1"
+
+
+def file(site: str, top: str = "") -> model.Snapshot:
+    """site: in braces."""
+    text = f"{top}\nsites:\n  a.test: {site}\n"
+    found = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")
+    assert [str(one) for one in found.problems] == []
+    return found
+
+
+def containers(*labels: dict[str, str]) -> model.Snapshot:
+    found = [
+        docker_values.container(f"web-{number}", {"daemun.host": "a.test", **one}, ip=f"10.0.0.{number + 1}")
+        for number, one in enumerate(labels, 1)
+    ]
+    return docker_values.run(*found).snapshot
+
+
+def merged(site: str, *labels: dict[str, str], top: str = "") -> model.Desired:
+    return merge.merge_snapshots([file(site, top), containers(*labels)])
+
+
+def served(site: str, *labels: dict[str, str], top: str = "") -> model.Site:
+    desired = merged(site, *labels, top=top)
+    assert [str(one) for one in desired.problems] == []
+    (found,) = desired.sites
+    return found
+
+
+def route(site: model.Site, path: str = "/") -> model.Route:
+    (found,) = [one for one in site.routes if one.path == path]
+    return found
+
+
+def access(site: model.Site, path: str = "/") -> access_option.Access | None:
+    return access_option.OPTION.of(route(site, path))
+
+
+def test_the_routes_are_those_of_the_containers() -> None:
+    site = served("{from: docker, hsts: true}", {}, {"daemun.path": "/api/"})
+    assert [(one.path, one.origin.place) for one in site.routes] == [("/", PLACE), ("/api/", "container web-2")]
+    assert site.origin.place.startswith("daemun.yaml:3")
+    assert site.place == f"{site.origin} over {PLACE}"
+    assert hsts_option.OPTION.of(site) == hsts_option.Hsts()
+
+
+def test_both_containers_are_served() -> None:
+    assert [one.is_served for one in merged("{from: docker}", {}, {"daemun.path": "/api/"}).containers] == [True, True]
+
+
+def test_without_from_the_host_is_the_files_alone() -> None:
+    desired = merged("http://127.0.0.1:1", {})
+    assert [one.why for one in desired.containers] == [
+        'host "a.test" already belongs to "a.test@file" (daemun.yaml:3:3)'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "labels", "expected"),
+    [
+        ("", {"daemun.http": "serve"}, model.HttpMode.SERVE),
+        ("http: redirect", {"daemun.http": "serve"}, model.HttpMode.REDIRECT),
+        ("tls: 'off'", {"daemun.http": "redirect"}, model.HttpMode.SERVE),
+    ],
+)
+def test_the_file_goes_before_labels(written: str, labels: dict[str, str], expected: model.HttpMode) -> None:
+    assert served(f"{{from: docker, {written}}}", labels).http is expected
+
+
+def test_redirects_of_the_file_need_tls_whatever_labels_set() -> None:
+    site = served("{from: docker, http: redirect}", {"daemun.tls": "off"})
+    assert (site.http, site.tls.mode) == (model.HttpMode.REDIRECT, model.TlsMode.AUTO)
+    assert http_option.find_cause(site.http, site.tls) is None
+
+
+def test_a_default_that_the_file_writes_holds_too() -> None:
+    assert hsts_option.OPTION.of(served("{from: docker, hsts: false}", {"daemun.hsts": "true"})) is None
+    site = served(
+        "{from: docker, routes: {/: {timeout: {connect: 5s, read: 60s, send: 60s}}}}", {"daemun.timeout.read": "9"}
+    )
+    assert timeout_option.OPTION.of(route(site).action).read_s == 60
+
+
+def test_a_route_without_a_target_leads_where_the_containers_would() -> None:
+    site = served(
+        "{from: docker, routes: {/: {timeout: 5m}, /admin/: {access: {allow: [10.0.0.0/8]}}, "
+        "'= /old': {redirect: /new}}}",
+        {"daemun.to": "/app/", "daemun.max_body": "7"},
+    )
+    assert [one.path for one in site.routes] == ["/", "/admin/", "= /old"]
+    root, admin = route(site).action, route(site, "/admin/").action
+    assert isinstance(root, model.Proxy)
+    assert isinstance(admin, model.Proxy)
+    assert root.targets[0].pool == admin.targets[0].pool
+    assert (root.targets[0].path, admin.targets[0].path) == ("/app/", "/app/admin/")
+    assert timeout_option.OPTION.of(root).read_s == 300
+    # What labels set for the route beneath holds, too.
+    assert dict(route(site, "/admin/").options)["max_body"] == 7
+    assert access(site, "/admin/") == access_option.Access(allow=("10.0.0.0/8",))
+
+
+def test_headers_add_up_and_the_files_hold() -> None:
+    site = served(
+        "{from: docker, response_headers: {X-Both: file}}",
+        {"daemun.response_headers.X-Own": "label", "daemun.response_headers.x-both": "label"},
+    )
+    assert header_options.merged(header_options.RESPONSE, route(site), site) == (
+        ("X-Both", "file"),
+        ("X-Own", "label"),
+    )
+
+
+NET = "10.0.0.0/8"
+
+
+@pytest.mark.parametrize(
+    ("site", "label", "expected"),
+    [
+        # Both hold.
+        ("access: {allow: [10.0.0.0/8]}", {"daemun.access.allow": "10.1.0.0/16"}, ("10.1.0.0/16",)),
+        ("access: {allow: [10.1.0.0/16]}", {"daemun.access.allow": "10.0.0.0/8"}, ("10.1.0.0/16",)),
+        # No label opens; what is around holds.
+        ("access: {allow: [10.0.0.0/8]}", {"daemun.access": "public"}, None),
+        ("access: {allow: [10.0.0.0/8]}", {}, None),
+        # The file opens.
+        ("access: public", {"daemun.access.allow": "10.1.0.0/16"}, None),
+        ("routes: {/: {access: public}}", {"daemun.access.allow": "10.1.0.0/16"}, ()),
+        # Limits alone open nothing.
+        ("access: {rate_limit: 9/s}", {"daemun.access.allow": "10.1.0.0/16"}, ("10.1.0.0/16",)),
+        ("routes: {/: {access: {allow: [10.0.0.0/8]}}}", {"daemun.access.allow": "10.1.0.0/16"}, ("10.1.0.0/16",)),
+    ],
+)
+def test_who_may_come_in(site: str, label: dict[str, str], expected: tuple[str, ...] | None) -> None:
+    found = access(served(f"{{from: docker, {site}}}", label))
+    assert (None if found is None else found.allow) == expected
+
+
+def test_what_guards_every_site_holds_over_labels() -> None:
+    top = "access: {allow: [10.0.0.0/8]}"
+    assert access(served("{from: docker}", {"daemun.access": "public"}, top=top)) is None
+    found = access(served("{from: docker, hsts: true}", {"daemun.access.allow": "10.1.0.0/16"}, top=top))
+    assert found is not None
+    assert found.allow == ("10.1.0.0/16",)
+
+
+@pytest.mark.parametrize("path", ["/admin/x/", "/admin/x", "/admin/../y"])
+def test_no_label_gets_around_a_guarded_path(path: str) -> None:
+    written = "{from: docker, routes: {/admin/: {access: {allow: [10.0.0.0/8]}}}}"
+    desired = merged(written, {}, {"daemun.path": path, "daemun.access": "public"})
+    (site,) = desired.sites
+    inner = [one for one in site.routes if one.path not in {"/", "/admin/"}]
+    assert all(access_option.OPTION.of(one) == access_option.Access(allow=(NET,)) for one in inner)
+    assert access(site, "/admin/") == access_option.Access(allow=(NET,))
+
+
+def test_no_label_gets_around_a_denied_path() -> None:
+    desired = merged("{from: docker, routes: {/x/: {deny: true}}}", {}, {"daemun.path": "/x/y/"})
+    (site,) = desired.sites
+    assert [one.path for one in site.routes] == ["/", "/x/"]
+    (problem,) = desired.problems
+    assert str(problem) == ('container web-2: site "a.test", route "/x/y/": is left out: daemun.yaml:3:35 denies "/x/"')
+    assert problem.severity is model.Severity.WARNING
+
+
+def test_what_cannot_both_hold_closes_the_site_and_names_both() -> None:
+    desired = merged("{from: docker, access: {allow: [10.0.0.0/8]}}", {"daemun.access.allow": "192.0.2.0/24"})
+    (site,) = desired.sites
+    assert site.waits_for_container
+    assert [one.action for one in site.routes] == [model.Respond(status=503)]
+    (problem,) = desired.problems
+    assert str(problem) == (
+        'container web-1: site "a.test", route "/", access: allow: none of these is among those that the file lets in; '
+        "container web-1 cannot be combined with daemun.yaml:3:3: change one of them"
+    )
+    assert [(one.is_served, one.why) for one in desired.containers] == [(False, problem.message)]
+
+
+def test_an_option_that_the_containers_route_has_no_use_for() -> None:
+    written = "{from: docker, routes: {/: {timeout: 5m}}}"
+    desired = merged(written, {"daemun.redirect": "https://b.test/"})
+    assert [str(one) for one in desired.problems] == [
+        'daemun.yaml:3:35: site "a.test", route "/", timeout: has a meaning only beside `to` or `php`, and container '
+        "web-1 has `redirect`; it has no effect"
+    ]
+    assert [type(one.action) for one in desired.sites[0].routes] == [model.Redirect]
+
+
+# --- while there is none -----------------------------------------------------------------------------------------
+
+
+def test_without_a_container_it_waits_and_what_guards_it_stays() -> None:
+    site = served(
+        "{from: docker, access: {allow: [10.0.0.0/8]}, "
+        "routes: {/admin/: {access: {deny: [10.1.0.0/16]}, timeout: 5m}, '= /old': {redirect: /new}}}"
+    )
+    assert [(one.path, type(one.action).__name__) for one in site.routes] == [
+        ("/", "Respond"),
+        ("/admin/", "Respond"),
+        ("= /old", "Redirect"),
+    ]
+    assert access_option.OPTION.of(site) == access_option.Access(allow=(NET,))
+    assert access(site, "/admin/") == access_option.Access(deny=("10.1.0.0/16",))
+
+
+def test_waiting_is_quiet() -> None:
+    desired = merged("{from: docker}")
+    files = {"sites/a.test.conf": b""}
+    (status,) = outcome.site_statuses(desired, live=files, wanted=files)
+    assert (status.state, desired.problems) == (model.SiteState.WAITING, ())
+    assert status.state.is_at_rest
+    assert status.reason == 'no container has the host "a.test", and the site has the routes of containers (`from`)'
+    assert status.cure is not None
+    assert "daemun.host=a.test" in status.cure
+    (status,) = outcome.site_statuses(merged("{from: docker}", {}), live=files, wanted=files)
+    assert status.state is model.SiteState.LIVE
+
+
+def test_one_that_is_switched_off_stays_off() -> None:
+    (site,) = merged("{from: docker, enabled: false}", {}).sites
+    assert not site.enabled
+
+
+# --- how it is written ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "cause"),
+    [
+        ("{from: file}", 'site "a.test", from: expected docker, found "file"'),
+        ("{hsts: true, routes: {/: {timeout: 5m}}}", "expected one of `to`"),
+        ("{from: docker, routes: {/: [{when: {method: [GET]}, timeout: 5m}]}}", "expected one of `to`"),
+        ("{from: docker, hst: true}", "hsts"),
+    ],
+)
+def test_mistakes(written: str, cause: str) -> None:
+    text = f"sites:\n  a.test: {written}\n"
+    problems = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/").problems
+    assert any(cause in str(one) for one in problems), problems
+
+
+def test_an_application_is_that_of_the_containers() -> None:
+    site = served("{from: docker, app: nextcloud}", {})
+    assert isinstance(route(site).action, model.Proxy)
+    assert "/.well-known/carddav" in {one.path.removeprefix("= ") for one in site.routes}
+
+
+def test_every_key_is_of_an_option() -> None:
+    (site,) = file("{from: docker, listen: {http: 8080, https: 8443}, routes: {/api/*: {timeout: 5m}}}").sites
+    assert site.overlay is not None
+    assert {key[-1] for key in site.overlay.keys} <= catalogue.BY_NAME.keys()
+    assert ("routes", "/api/", "timeout") in site.overlay.keys
