@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemun.discovery import dns_answers, service_table
+from daemun.discovery import dns_answers, responder_sockets, service_table
 from tests.unit.test_discovery_table import endpoint
 
 
@@ -101,7 +101,7 @@ def test_what_is_not_here(
 def test_an_answer_that_does_not_fit_says_so(table: service_table.Table) -> None:
     cut, _ = ask(table, "_http._tcp.big.daemun", "SRV")
     assert cut.flags & dns.flags.TC
-    whole, _ = ask(table, "_http._tcp.big.daemun", "SRV", max_bytes=dns_answers.TCP_BYTES)
+    whole, _ = ask(table, "_http._tcp.big.daemun", "SRV", max_bytes=responder_sockets.TCP_BYTES)
     assert not whole.flags & dns.flags.TC
     assert len(texts(whole)) == 100
 

@@ -18,7 +18,7 @@ from daemun.core.uptime import status_report, uptime_sums
 from daemun.core.uptime.site_condition import Condition
 from daemun.core.validation import validate
 from daemun.sources import yaml_file
-from daemun.uptime import status_page_writer
+from daemun.uptime import status_page_files
 
 ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout(state="/var/lib/daemun"),
@@ -183,7 +183,7 @@ def report(page: StatusPage = PAGE) -> status_report.StatusReport:
 
 
 def files(page: StatusPage = PAGE) -> dict[str, str]:
-    return {name: content.decode() for name, content in status_page_writer.render(report(page), page.language).items()}
+    return {name: content.decode() for name, content in status_page_files.render(report(page), page.language).items()}
 
 
 class Elements(html.parser.HTMLParser):

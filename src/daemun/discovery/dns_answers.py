@@ -25,7 +25,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from daemun.discovery import service_table
+from daemun.discovery import responder_sockets, service_table
 
 ZONE = dns.name.from_text("daemun.")
 _ADDRESSES = dns.name.from_text("ep.daemun.")
@@ -36,18 +36,13 @@ SERVICE_TTL_S = 0
 ADDRESS_TTL_S = 86400
 """An address is part of its name."""
 
-UDP_BYTES = 512
-"""The largest answer without EDNS (RFC 1035 section 4.2.1). nginx does not speak EDNS."""
-
-TCP_BYTES = 65535
-
 
 def answer(table: service_table.Table, query: bytes, *, max_bytes: int) -> tuple[bytes, str | None] | None:
     """Returns: the answer and the service it is about (None: about something else), or None for what is no question:
     that is dropped, for an answer to an answer would go on for ever."""
     try:
         question = dns.message.from_wire(query)
-        response = dns.message.make_response(question, our_payload=UDP_BYTES)
+        response = dns.message.make_response(question, our_payload=responder_sockets.UDP_BYTES)
     except (dns.exception.DNSException, ValueError):
         return None
     service = None

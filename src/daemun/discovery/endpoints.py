@@ -136,11 +136,15 @@ class Discovery:
         self._naming = named
         for name in self._named.follow(named):
             self._named.note(name, self._host(name).addresses)
-        waiting = [self._host(name).first.wait() for name in (*filter(None, map(_looked_up, services)), *named)]
+        waiting: list[collections.abc.Awaitable[object]] = [
+            self._host(name).first.wait() for name in (*filter(None, map(_looked_up, services)), *named)
+        ]
         # Also what only an old generation still names: its pool may have other endpoints now.
         for service in self._services:
             self._fill(service)
         self._follow()
+        if services:
+            waiting.append(asyncio.to_thread(self._responder.prepare))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_LOOKUP_S):
                 await asyncio.gather(*waiting)

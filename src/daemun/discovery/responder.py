@@ -15,7 +15,7 @@ import contextlib
 import dataclasses
 import typing
 
-from daemun.discovery import dns_answers, held_questions, responder_sockets, service_table
+from daemun.discovery import held_questions, responder_sockets, service_table
 
 _KEPT_ANSWERS = 1 << 16
 """For ten thousand services, each with several addresses."""
@@ -70,6 +70,12 @@ class Responder:
         for server in servers:
             await server.wait_closed()
 
+    @staticmethod
+    def prepare() -> None:
+        """Import what makes answers, so that the first one waits for nothing. Where no server can move nginx queries
+        nothing, and a twentieth of the daemon's memory would be for nothing. Blocking."""
+        from daemun.discovery import dns_answers  # noqa: F401, PLC0415
+
     def open(self) -> None:
         """The table is filled: answer, first those who wait."""
         self._is_open = True
@@ -102,7 +108,7 @@ class Responder:
 
     def _hear(self, question: held_questions.Question) -> None:
         """Answer now, or once the answer changes."""
-        found = self._find(question.query, dns_answers.UDP_BYTES)
+        found = self._find(question.query, responder_sockets.UDP_BYTES)
         if found is None:
             return
         now = asyncio.get_running_loop().time()
@@ -135,7 +141,7 @@ class Responder:
     def _answer_all(self, questions: collections.abc.Iterable[held_questions.Question]) -> None:
         now = asyncio.get_running_loop().time()
         for question in questions:
-            found = self._find(question.query, dns_answers.UDP_BYTES)
+            found = self._find(question.query, responder_sockets.UDP_BYTES)
             if found is not None:
                 self._held.note_answer(question, found.mark, now)
                 self._send(question, found)
@@ -147,7 +153,7 @@ class Responder:
                 udp.sendto(question.identifier + found.rest, question.client)
 
     def _answer_tcp(self, query: bytes) -> bytes | None:
-        found = self._find(query, dns_answers.TCP_BYTES) if self._is_open else None
+        found = self._find(query, responder_sockets.TCP_BYTES) if self._is_open else None
         return query[:2] + found.rest if found is not None else None
 
     def _find(self, query: bytes, max_bytes: int) -> "_Answer | None":
@@ -156,6 +162,8 @@ class Responder:
         key = (max_bytes, query[2:])
         kept = self._answers.get(key)
         if kept is None or kept.mark != self._table.mark(kept.service):
+            from daemun.discovery import dns_answers  # noqa: PLC0415 - see `prepare`
+
             made = dns_answers.answer(self._table, query, max_bytes=max_bytes)
             if made is None:
                 return None

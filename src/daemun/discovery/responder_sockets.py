@@ -18,6 +18,9 @@ HOST = "127.0.0.1"
 PORTS = (36, 34, 32, 30, 28, 26)
 """Unassigned (IANA, Service Name and Transport Protocol Port Number Registry), and below 53 and 80, at which machines
 that let every account have web or DNS ports set ip_unprivileged_port_start."""
+UDP_BYTES = 512
+"""The largest answer without EDNS (RFC 1035 section 4.2.1). nginx does not speak EDNS."""
+TCP_BYTES = 65535
 _RECEIVE_BUFFER_BYTES = 1 << 20
 _ATTEMPTS = 50
 _TAKEN = {errno.EADDRINUSE, errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL}

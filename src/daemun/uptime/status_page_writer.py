@@ -19,14 +19,13 @@ from daemun.control import ports
 from daemun.core import layout, model
 from daemun.core.options import status_page_option
 from daemun.core.render import status_page_locations
-from daemun.core.uptime import status_feed, status_html, status_report, status_words
+from daemun.core.uptime import status_report
 from daemun.errors import DaemunError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 EVERY_S = 60.0
 LEAST_PAUSE_S = 2.0
-_HERE = pathlib.Path(__file__).parent
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +106,14 @@ class StatusPageWriter:
         """In a thread. What was written before a restart stays until the sites were looked at again."""
         if not seen.is_watched and (self._folder / "status.json").exists():
             return
-        from daemun.uptime import uptime_reader  # noqa: PLC0415 - SQLite, which few gates need before
+        from daemun.uptime import status_page_files, uptime_reader  # noqa: PLC0415 - most gates have no page
 
         now = self._clock.now().astimezone(self._zone)
         chosen = status_report.choose(page, seen.statuses)
         hosts = [one.host for _, sites in chosen for one in sites]
         uptime = uptime_reader.read(self._layout, now.date(), page.days, sites=hosts)
         report = status_report.make(page, chosen, uptime, seen.statuses, now)
-        files = render(report, page.language)
+        files = status_page_files.render(report, page.language)
         self._folder.mkdir(mode=0o755, exist_ok=True)
         self._folder.chmod(0o755)
         for name, content in files.items():
@@ -123,20 +122,6 @@ class StatusPageWriter:
     def _remove(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self._folder)
-
-
-def render(report: status_report.StatusReport, language: status_page_option.Language) -> dict[str, bytes]:
-    """All files of the page, by name."""
-    is_korean = language is status_page_option.Language.KOREAN
-    feed = status_feed.as_atom(report, status_words.KOREAN if is_korean else status_words.ENGLISH)
-    texts = {
-        status_page_locations.file_of(status_page_locations.PAGES[words.language]): status_html.render(report, words)
-        for words in status_words.EVERY
-    }
-    texts |= {status_page_locations.DATA: status_feed.as_json(report), status_page_locations.FEED: feed}
-    for path in (status_page_locations.STYLE, status_page_locations.SCRIPT):
-        texts[path] = (_HERE / path.removeprefix("/")).read_text(encoding="utf-8")
-    return {path.removeprefix("/"): text.encode("utf-8", "replace") for path, text in texts.items()}
 
 
 def _replace(path: pathlib.Path, content: bytes) -> None:

@@ -43,7 +43,6 @@ from daemun.wiring import (
     clock,
     dashboard_parts,
     disk_watch,
-    draft_parts,
     first_settings,
     log_schedule,
     metrics_parts,
@@ -223,9 +222,9 @@ class Daemon:
                 alerts=self._alerts,
                 status_page=self._status_page,
                 trials=self._trial,
-                drafts=draft_parts.DraftParts(
-                    settings=chosen, store=store, known=self._remembering, compatible=self._compatible
-                ),
+                store=store,
+                known=self._remembering,
+                compatible=self._compatible,
                 nginx=self._nginx,
                 account=account,
             )

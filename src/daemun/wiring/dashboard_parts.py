@@ -9,17 +9,18 @@ import typing
 import daemun
 from daemun import settings
 from daemun.alerts import notifier
-from daemun.control import gate
+from daemun.control import gate, ports
 from daemun.core import layout, model
 from daemun.core.access import login_url
 from daemun.core.options import dashboard_option
 from daemun.dashboard import dashboard_keeper
 from daemun.nginx import nginx_server
 from daemun.operators import operators
-from daemun.sources.history import live_changes, trial
+from daemun.sources import last_good_file
+from daemun.sources.docker import nginx_proxy_mode
+from daemun.sources.history import trial
 from daemun.uptime import status_page_writer
 from daemun.web import overview_snapshots, socket_server
-from daemun.wiring import draft_parts
 
 if typing.TYPE_CHECKING:
     from starlette import types
@@ -39,7 +40,9 @@ class ApiParts:
     alerts: notifier.Notifier
     status_page: status_page_writer.StatusPageWriter
     trials: trial.TrialKeeper
-    drafts: draft_parts.DraftParts
+    store: ports.Store
+    known: last_good_file.Remembering
+    compatible: nginx_proxy_mode.Compatible
     nginx: nginx_server.NginxServer
     account: model.WorkerAccount | None
 
@@ -91,6 +94,7 @@ def paths_of_tasks(paths: layout.Layout) -> dict[str, str]:
 
 def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
     """Everything there is, an area after the other."""
+    from daemun.sources.history import live_changes  # noqa: PLC0415
     from daemun.web import (  # noqa: PLC0415
         ban_endpoints,
         certificate_endpoints,
@@ -102,13 +106,16 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         people_endpoints,
         sign_in_endpoints,
     )
-    from daemun.wiring import applied_parts, machine_parts, people, site_parts, target_tries  # noqa: PLC0415
+    from daemun.wiring import applied_parts, draft_parts, machine_parts, people, site_parts, target_tries  # noqa: PLC0415
 
     front = parts.gate
     tries = target_tries.TargetTries(lambda: None if front.last is None else front.last.desired, lambda: parts.account)
     users = people.LoginPeople(parts.settings, lambda: _find_sign_in(front))
+    drafts = draft_parts.DraftParts(
+        settings=parts.settings, store=parts.store, known=parts.known, compatible=parts.compatible
+    )
     changes = live_changes.LiveChanges(parts.settings.config, parts.trials, front)
-    applied = applied_parts.make(parts.settings, parts.drafts.store, parts.trials, changes, parts.nginx)
+    applied = applied_parts.make(parts.settings, parts.store, parts.trials, changes, parts.nginx)
     return (
         *sign_in_endpoints.endpoints(
             parts.operators,
@@ -119,7 +126,7 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         ),
         *overview_endpoints.endpoints(parts.overview),
         *site_parts.endpoints(front, parts.settings, lambda: front.last),
-        *edit_endpoints.endpoints(draft_parts.make_desk(parts.drafts, changes, front), parts.trials, tries, applied),
+        *edit_endpoints.endpoints(draft_parts.make_desk(drafts, changes, front), parts.trials, tries, applied),
         *history_endpoints.endpoints(applied),
         *certificate_endpoints.endpoints(front),
         *container_endpoints.endpoints(front),
