@@ -160,7 +160,7 @@ def test_once_when_it_lasts_and_once_more_when_it_is_over() -> None:
     assert (notice.event, alert_text.headline(notice)) == (AlertEvent.UNAPPLIED, "a change is not live: a.test")
     text = alert_text.text(notice, "gate1", NOW)
     assert "a.test:\n  it is wrong\n  Mend it.\n" in text and "`daemun status`" in text
-    found = ledger_store._FORM.validate_json(ledger_store.encode(found))  # a restart
+    found = ledger_store.decode(ledger_store.encode(found))  # a restart
     found = alert_outbox.note_delivered(found, "t", notice, NOW + 6 * MINUTE)
     assert due(look(found, 7, concern()), 60) == []
     (end,) = due(look(found, 20), 60)

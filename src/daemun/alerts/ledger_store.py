@@ -5,6 +5,7 @@ more.
 """
 
 import dataclasses
+import functools
 import json
 
 import pydantic
@@ -13,19 +14,35 @@ from daemun.control import damaged_keys, ports
 from daemun.core.alerts import alert_ledger
 
 _KEY = "alerts/ledger.json"
-_FORM = pydantic.TypeAdapter(alert_ledger.AlertLedger)
+
+
+@functools.cache
+def _form() -> pydantic.TypeAdapter[alert_ledger.AlertLedger]:
+    """Made when there is a ledger: most gates have had no alert."""
+    return pydantic.TypeAdapter(alert_ledger.AlertLedger)
+
+
+def leave_out_own(ledger: alert_ledger.AlertLedger) -> alert_ledger.AlertLedger:
+    """Without what this process alone remembers. Pure."""
+    return dataclasses.replace(
+        ledger, watched=tuple(dataclasses.replace(one, calm_since=None) for one in ledger.watched)
+    )
 
 
 def encode(ledger: alert_ledger.AlertLedger) -> bytes:
     """Equal ledgers give equal bytes, whatever this process alone remembers. Pure."""
-    watched = tuple(dataclasses.replace(one, calm_since=None) for one in ledger.watched)
-    return json.dumps(_FORM.dump_python(dataclasses.replace(ledger, watched=watched), mode="json"), indent=1).encode()
+    return json.dumps(_form().dump_python(leave_out_own(ledger), mode="json"), indent=1).encode()
+
+
+def decode(content: bytes) -> alert_ledger.AlertLedger:
+    """What `encode` made. Raises: ValueError. Pure."""
+    return _form().validate_json(content)
 
 
 def read(store: ports.Store) -> alert_ledger.AlertLedger:
     """Blocking."""
     follows = "dangers that are present are reported once more, nothing is to do"
-    return damaged_keys.read(store, _KEY, _FORM.validate_json, follows=follows) or alert_ledger.AlertLedger()
+    return damaged_keys.read(store, _KEY, decode, follows=follows) or alert_ledger.AlertLedger()
 
 
 def write(store: ports.Store, encoded: bytes) -> None:

@@ -91,7 +91,7 @@ class Notifier:
         self._version = version
         self._options = options
         self._ledger = alert_ledger.AlertLedger()
-        self._stored = b""
+        self._stored = alert_ledger.AlertLedger()
         self._unstored: str | None = None
         self._keeping = asyncio.Lock()
         self._outages: dict[str, Outage] = {}
@@ -140,7 +140,7 @@ class Notifier:
     async def run(self) -> None:
         """Look and send alerts until cancelled."""
         self._ledger = await asyncio.to_thread(ledger_store.read, self._store)
-        self._stored = ledger_store.encode(self._ledger)
+        self._stored = ledger_store.leave_out_own(self._ledger)
         self._delivering.clear()
         async with asyncio.TaskGroup() as deliveries:
             while True:
@@ -259,17 +259,18 @@ class Notifier:
     async def _keep(self) -> None:
         """Store the ledger when it changed. Where that fails, the next change tries again."""
         async with self._keeping:
-            encoded = await asyncio.to_thread(ledger_store.encode, self._ledger)
-            if encoded == self._stored:
+            kept = await asyncio.to_thread(ledger_store.leave_out_own, self._ledger)
+            if kept == self._stored:
                 return
             try:
+                encoded = await asyncio.to_thread(ledger_store.encode, kept)
                 await asyncio.to_thread(ledger_store.write, self._store, encoded)
             except DaemunError as error:
                 if str(error) != self._unstored:
                     log.warning("what was sent could not be stored", error=str(error))
                 self._unstored = str(error)
                 return
-            self._stored, self._unstored = encoded, None
+            self._stored, self._unstored = kept, None
 
     async def _sleep(self, until: datetime.datetime | None) -> None:
         seconds = LONGEST_SLEEP_S if until is None else (until - self._clock.now()).total_seconds()

@@ -4,6 +4,7 @@ Only what daemun reads of a container is kept, so that no other label of it, whi
 """
 
 import dataclasses
+import functools
 import json
 
 import pydantic
@@ -23,7 +24,10 @@ class StoredListing:
     owners: tuple[tuple[str, str], ...] = ()
 
 
-_FORM = pydantic.TypeAdapter(StoredListing)
+@functools.cache
+def _form() -> pydantic.TypeAdapter[StoredListing]:
+    """Made when there is a listing: a gate without an engine has none."""
+    return pydantic.TypeAdapter(StoredListing)
 
 
 def encode(kept: StoredListing) -> bytes:
@@ -31,13 +35,13 @@ def encode(kept: StoredListing) -> bytes:
     listing = dataclasses.replace(
         kept.listing, containers=tuple(_strip(one) for one in kept.listing.containers if _is_text(one))
     )
-    return json.dumps(_FORM.dump_python(dataclasses.replace(kept, listing=listing), mode="json"), indent=1).encode()
+    return json.dumps(_form().dump_python(dataclasses.replace(kept, listing=listing), mode="json"), indent=1).encode()
 
 
 def read_stored(store: ports.Store) -> StoredListing | None:
     """None when nothing is kept, or nothing that this version reads. Blocking."""
     follows = "the containers that were seen last are forgotten, the engine is queried for them"
-    return damaged_keys.read(store, _KEY, _FORM.validate_json, follows=follows)
+    return damaged_keys.read(store, _KEY, lambda content: _form().validate_json(content), follows=follows)
 
 
 def write_stored(store: ports.Store, encoded: bytes) -> None:

@@ -6,6 +6,7 @@ be looked up for ever, is no label.
 
 import collections.abc
 import dataclasses
+import functools
 import re
 import typing
 
@@ -45,7 +46,12 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _LISTS = frozenset({"listen", "hosts"})
 _TEXTS = frozenset({"allow", "deny", "tls", "server_name", "balance"})
 _OF_CONTAINER = frozenset({"port", "scheme", "weight"})
-_FORM = pydantic.TypeAdapter(stream_forms.Stream)
+
+
+@functools.cache
+def _form() -> pydantic.TypeAdapter[stream_forms.Stream]:
+    """Made for the first stream of a container."""
+    return pydantic.TypeAdapter(stream_forms.Stream)
 
 
 class StreamLabelError(ValueError):
@@ -126,7 +132,7 @@ def _make(values: collections.abc.Mapping[str, str], protocol: stream_forms.Stre
         raise _KeyError("verify", "needs server_name, the name that the container's certificate carries")
     target = stream_forms.StreamTarget(protocol=protocol, pool="")
     try:
-        read = _FORM.validate_python({**written, "to": "tcp://container:1"})
+        read = _form().validate_python({**written, "to": "tcp://container:1"})
     except pydantic.ValidationError as error:
         detail = error.errors(include_url=False)[0]
     else:
