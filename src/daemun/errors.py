@@ -78,3 +78,32 @@ class NotFoundInStoreError(DaemunError):
 
 class LockHeldError(DaemunError):
     """Another process holds the lock; the text names its owner."""
+
+
+class StoreUnreachableError(EnvironmentProblemError):
+    """What holds the store does not answer: nothing is known of what it has, and nothing was changed."""
+
+
+class OutcomeUnknownError(EnvironmentProblemError):
+    """The connection to the store broke while it changed something: that may be done or not. Read it again."""
+
+
+class UnreadableValueError(EnvironmentProblemError):
+    """A value is in the store and cannot be read: damaged, or encrypted with another key. It is neither missing nor
+    empty, so nothing is made anew in its place."""
+
+
+class StoreConflictError(DaemunError):
+    """A key was changed by another since it was read: nothing of what belongs together was written.
+
+    Attributes:
+        key: the first such one.
+    """
+
+    def __init__(self, message: str, *, key: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class LeaseLostError(DaemunError):
+    """What is held for a time (a lock) ended before the work did, and may be another's by now: the work must stop."""

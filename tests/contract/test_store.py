@@ -10,11 +10,12 @@ import stat
 import subprocess
 import sys
 import threading
+import typing
 
 import pytest
 
 from daemun import errors
-from daemun.control import ports
+from daemun.control import guarded_store, ports, stored_values
 from daemun.store import file_store, memory_store
 from tests.support import store_writer
 
@@ -29,13 +30,30 @@ class Now:
         return self.value
 
 
+class Renewed(ports.Store, typing.Protocol):
+    def renew_now(self) -> None: ...
+
+
+Wait = collections.abc.Callable[[float], None]
+
+
 @pytest.fixture
 def now() -> Now:
     return Now()
 
 
+@pytest.fixture
+def wait_s(now: Now) -> Wait:
+    """Let time pass for leases."""
+
+    def wait(seconds: float) -> None:
+        now.value += seconds
+
+    return wait
+
+
 @pytest.fixture(params=["file", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: pathlib.Path, now: Now) -> ports.Store:
+def store(request: pytest.FixtureRequest, tmp_path: pathlib.Path, now: Now) -> Renewed:
     if request.param == "file":
         return file_store.FileStore(tmp_path / "store", now=now, rescan_s=0.2)
     return memory_store.MemoryStore(now=now)
@@ -108,6 +126,7 @@ def test_a_bad_key_is_refused_with_what_was_expected(store: ports.Store, key: st
     ]
     if key:
         calls.append(lambda: store.list(key))
+    calls += [lambda: store.commit([stored_values.KeyChange(key=key, value=b"")]), lambda: store.read_many([key])]
     for call in calls:
         with pytest.raises(ValueError, match="as a key: expected parts of a-z"):
             call()
@@ -165,6 +184,86 @@ def test_writers_and_deleters_of_one_folder_do_not_hinder_each_other(store: port
     assert store.list("") == []
 
 
+# --- changes that depend on something ------------------------------------------------------------------------------
+
+
+def change(key: str, value: bytes | None, expected: str | None = None) -> stored_values.KeyChange:
+    return stored_values.KeyChange(key=key, value=value, expected=expected)
+
+
+def revision(store: ports.Store, key: str) -> str:
+    return store.read_many([key]).revision(key)
+
+
+def test_many_are_read_at_once(store: ports.Store) -> None:
+    values = {"a/1": b"1", "a/b/2": b"", "c": b"3"}
+    store.write_all(values)
+    read = store.read_many(["c", "missing", "c"], under="a")
+    assert {key: one.value for key, one in read.found.items()} == values
+    assert read.unreadable == {}
+    assert {key: one.value for key, one in store.read_many(under="").found.items()} == values
+    assert store.read_many().found == {}
+    assert store.read_many(["a", "c/d"], under="missing").found == {}
+
+
+def test_a_key_is_created_once(store: ports.Store) -> None:
+    assert revision(store, "a/key") == stored_values.ABSENT
+    store.commit([change("a/key", b"first", stored_values.ABSENT)])
+    with pytest.raises(errors.StoreConflictError, match='cannot write "a/key": it was changed by another') as refused:
+        store.commit([change("a/key", b"second", stored_values.ABSENT)])
+    assert refused.value.key == "a/key"
+    assert store.read("a/key") == b"first"
+
+
+def test_a_value_is_replaced_only_as_it_was_read(store: ports.Store) -> None:
+    store.write("a", b"1")
+    read = revision(store, "a")
+    store.commit([change("a", b"2", read)])
+    for late in (b"3", None):
+        with pytest.raises(errors.StoreConflictError):
+            store.commit([change("a", late, read)])
+    assert store.read("a") == b"2"
+    store.commit([change("a", None, revision(store, "a"))])
+    assert store.list("") == []
+    with pytest.raises(errors.StoreConflictError):
+        store.commit([change("a", b"4", read)])
+
+
+def test_several_keys_change_together_or_not_at_all(store: ports.Store) -> None:
+    store.write_all({"a/old": b"old", "b": b"1", "folder/x": b"x"})
+    with pytest.raises(errors.StoreConflictError):
+        store.commit([change("a/old", None), change("b", b"2", "another"), change("c/d", b"3")])
+    with pytest.raises(ValueError, match='cannot write "folder": "folder/x" holds a value'):
+        store.commit([change("b", b"2"), change("folder", b"3")])
+    with pytest.raises(ValueError, match='cannot write "n/1": "n" holds a value'):
+        store.commit([change("n/1", b""), change("n", b"")])
+    with pytest.raises(ValueError, match="twice"):
+        store.commit([change("b", b"2"), change("b", b"3")])
+    assert {key: store.read(key) for key in store.list("")} == {"a/old": b"old", "b": b"1", "folder/x": b"x"}
+    # What one of them deletes makes room for another.
+    store.commit([change("folder", b"value"), change("folder/x", None), change("b", b"2", revision(store, "b"))])
+    store.commit([])
+    assert {key: store.read(key) for key in store.list("")} == {"a/old": b"old", "b": b"2", "folder": b"value"}
+
+
+def test_of_several_that_count_none_is_lost(store: ports.Store) -> None:
+    def count() -> None:
+        for _ in range(10):
+            while True:
+                read = store.read_many(["n"])
+                number = int(read.found["n"].value) if "n" in read.found else 0
+                with contextlib.suppress(errors.StoreConflictError):
+                    store.commit([change("n", str(number + 1).encode(), read.revision("n"))])
+                    break
+
+    threads = [threading.Thread(target=count) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.read("n") == b"30"
+
+
 # --- locks -----------------------------------------------------------------------------------------------------
 
 
@@ -188,13 +287,23 @@ def test_a_lock_is_released_by_an_error(store: ports.Store) -> None:
         pass
 
 
-def test_an_expired_lease_is_taken_over_and_its_old_owner_releases_nothing(store: ports.Store, now: Now) -> None:
+def test_tokens_rise(store: ports.Store) -> None:
+    tokens = []
+    for name in ("a", "b", "a", "a"):
+        with store.lock(name) as held:
+            assert (held.name, held.is_held) == (name, True)
+            tokens.append(held.token)
+        assert not held.is_held
+    assert tokens[0] < tokens[2] < tokens[3]
+
+
+def test_an_expired_lease_is_taken_over_and_its_old_owner_releases_nothing(store: ports.Store, wait_s: Wait) -> None:
     with contextlib.ExitStack() as second:
         with store.lock("a", lease_s=60):
-            now.value += 59
+            wait_s(59)
             with pytest.raises(errors.LockHeldError), store.lock("a", lease_s=60):
                 pass
-            now.value += 1
+            wait_s(1)
             second.enter_context(store.lock("a", lease_s=60))
         with pytest.raises(errors.LockHeldError), store.lock("a", lease_s=60):
             pass
@@ -202,34 +311,108 @@ def test_an_expired_lease_is_taken_over_and_its_old_owner_releases_nothing(store
         pass
 
 
+def test_who_lost_a_lease_writes_nothing_more(store: ports.Store, wait_s: Wait) -> None:
+    with store.lock("order") as old:
+        guarded = guarded_store.GuardedStore(store, old)
+        guarded.write("certs/order", b"old")
+        wait_s(60)
+        # Nobody has it yet.
+        with pytest.raises(errors.LeaseLostError, match='cannot go on with "order"'):
+            guarded.write("certs/order", b"late")
+        with store.lock("order") as new:
+            assert new.token > old.token
+            guarded_store.GuardedStore(store, new).write("certs/order", b"new")
+            with pytest.raises(errors.LeaseLostError):
+                guarded.write("certs/order", b"late")
+            with pytest.raises(errors.LeaseLostError):
+                guarded.delete("certs/order")
+            with pytest.raises(errors.LeaseLostError):
+                guarded.write_all({"certs/order": b"late"})
+        assert not old.is_held
+        with pytest.raises(errors.LeaseLostError):
+            guarded_store.GuardedStore(store, new).write("certs/order", b"later")
+    assert store.read("certs/order") == b"new"
+
+
+def test_a_lease_that_is_renewed_stays(store: Renewed, wait_s: Wait) -> None:
+    with store.lock("a") as held:
+        for _ in range(3):
+            wait_s(40)
+            store.renew_now()
+        with pytest.raises(errors.LockHeldError), store.lock("a"):
+            pass
+        store.commit([change("n", b"1")], lease=held)
+        wait_s(60)
+        with store.lock("a"):
+            lost = threading.Event()
+            with held.calling_when_lost(lost.set):
+                store.renew_now()
+            assert lost.is_set()
+            with pytest.raises(errors.LeaseLostError):
+                held.check()
+
+
 # --- changes ---------------------------------------------------------------------------------------------------
 
 
-async def test_watch_tells_of_everything_since_it_was_called(store: ports.Store) -> None:
+class Watched:
+    """What a watch reports, one key after the other."""
+
+    def __init__(self, changes: collections.abc.AsyncIterator[stored_values.ChangedKeys]) -> None:
+        self._changes = changes
+        self._keys: list[stored_values.ChangedKey] = []
+        self.cursor: stored_values.Cursor | None = None
+
+    async def next(self) -> str:
+        while not self._keys:
+            found = await anext(self._changes)
+            self._keys, self.cursor = list(found.keys), found.cursor
+        one = self._keys.pop(0)
+        return f"-{one.key}" if one.is_deleted else one.key
+
+
+async def test_watch_reports_everything_since_it_was_called(store: ports.Store) -> None:
     store.write("certs/old", b"1")
     store.write("certs/gone", b"1")
     async with asyncio.timeout(60):
-        changes = store.watch("certs")
+        changes = Watched(store.watch("certs"))
         await asyncio.to_thread(store.write, "certs/new", b"1")
         await asyncio.to_thread(store.write, "other/new", b"1")
-        assert await anext(changes) == "certs/new"
+        assert await changes.next() == "certs/new"
         await asyncio.to_thread(store.write, "certs/old", b"2")
-        assert await anext(changes) == "certs/old"
+        assert await changes.next() == "certs/old"
         await asyncio.to_thread(store.delete, "certs/gone")
         await asyncio.to_thread(store.delete, "certs/gone")
-        assert await anext(changes) == "certs/gone"
+        assert await changes.next() == "-certs/gone"
         await asyncio.to_thread(store.write, "certs/last", b"2")
-        assert await anext(changes) == "certs/last"
+        assert await changes.next() == "certs/last"
+
+
+async def test_a_watch_goes_on_where_another_ended(store: ports.Store) -> None:
+    async with asyncio.timeout(60):
+        first = Watched(store.watch(""))
+        await asyncio.to_thread(store.write_all, {"a": b"1", "b": b"1"})
+        assert await first.next() in {"a", "b"}
+        while first.cursor is None or store.list("") != ["a", "b"]:
+            await first.next()
+        seen = first.cursor
+        await asyncio.to_thread(store.delete, "a")
+        await asyncio.to_thread(store.write, "c", b"1")
+        second = Watched(store.watch("", after=seen))
+        reported: set[str] = set()
+        while not {"-a", "c"} <= reported:
+            reported.add(await second.next())
+        assert "a" not in reported
 
 
 async def test_two_watchers_do_not_hinder_each_other(store: ports.Store) -> None:
     async with asyncio.timeout(60):
-        everything, certificates = store.watch(""), store.watch("certs")
+        everything, certificates = Watched(store.watch("")), Watched(store.watch("certs"))
         await asyncio.to_thread(store.write, "a", b"1")
-        assert await anext(everything) == "a"
+        assert await everything.next() == "a"
         await asyncio.to_thread(store.write, "certs/a", b"1")
-        assert await anext(everything) == "certs/a"
-        assert await anext(certificates) == "certs/a"
+        assert await everything.next() == "certs/a"
+        assert await certificates.next() == "certs/a"
 
 
 # --- files only ------------------------------------------------------------------------------------------------
@@ -300,6 +483,50 @@ def test_a_killed_writer_leaves_whole_values(tmp_path: pathlib.Path) -> None:
         assert [path.name for path in (tmp_path / "a").iterdir()] == ["value"]
 
 
+INTERRUPTED = """
+import os, pathlib, sys
+from daemun.control import stored_values
+from daemun.store import file_store
+
+left = int(sys.argv[2])
+
+def stop_at(event, arguments):
+    global left
+    if event == "os.rename":
+        left -= 1
+        if left < 0:
+            os._exit(9)
+
+store = file_store.FileStore(pathlib.Path(sys.argv[1]))
+sys.addaudithook(stop_at)
+changes = [("a/1", b"new"), ("b", None), ("c/d", b"new"), ("b/2", b"new")]
+store.commit([stored_values.KeyChange(key=key, value=value) for key, value in changes])
+os._exit(0)
+"""
+
+
+def test_what_belongs_together_is_whole_wherever_its_writer_ends(tmp_path: pathlib.Path) -> None:
+    before = {"a/1": b"old", "b": b"old"}
+    after = {"a/1": b"new", "b/2": b"new", "c/d": b"new"}
+    found = []
+    for renames in range(6):
+        store = file_store.FileStore(tmp_path / str(renames))
+        store.write_all(before)
+        run = subprocess.run([sys.executable, "-c", INTERRUPTED, tmp_path / str(renames), str(renames)], check=False)
+        # By an opened store and by one that was open before, and only files that belong there are left.
+        for reader in (store, file_store.FileStore(tmp_path / str(renames))):
+            found.append({key: one.value for key, one in reader.read_many(under="").found.items()})
+            store.write("later", b"")
+            store.delete("later")
+        files = {str(path.relative_to(tmp_path / str(renames))) for path in (tmp_path / str(renames)).rglob("*")}
+        assert not [name for name in files if "~" in name and not name.startswith("~locks")]
+        if run.returncode == 0:
+            break
+    assert run.returncode == 0
+    assert [before, before] == found[:2]
+    assert all(one == after for one in found[2:])
+
+
 def test_opening_a_store_leaves_the_writes_of_others_alone(tmp_path: pathlib.Path) -> None:
     with _process(str(tmp_path), "value") as writer:
         for _ in range(200):
@@ -311,7 +538,7 @@ async def test_watch_sees_other_processes(tmp_path: pathlib.Path) -> None:
     async with asyncio.timeout(60):
         changes = file_store.FileStore(tmp_path).watch("")
         with _process(str(tmp_path), "from/another"):
-            assert await anext(changes) == "from/another"
+            assert [one.key for one in (await anext(changes)).keys] == ["from/another"]
 
 
 def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path: pathlib.Path) -> None:

@@ -9,7 +9,12 @@ import typing
 
 from daemun.control import ports
 from daemun.core import model
-from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
+from daemun.errors import (
+    EnvironmentProblemError,
+    NotFoundInStoreError,
+    StoreUnreachableError,
+    UnreadableValueError,
+)
 
 _T = typing.TypeVar("_T")
 
@@ -26,12 +31,17 @@ def read(
 
     parse: raises ValueError, or what comes of taking apart something else than was written. follows: what happens
     without the value, and what to do.
+    Raises: StoreUnreachableError, UnreadableValueError: what it is cannot be known now.
     """
     try:
         content = store.read(key)
     except NotFoundInStoreError:
         store.damage.clear(key)
         return None
+    except (StoreUnreachableError, UnreadableValueError) as error:
+        # What the value was is known elsewhere: made anew it would be ordered, or counted, twice.
+        store.damage.note(key, str(error), severity=severity)
+        raise
     except EnvironmentProblemError as error:
         store.damage.note(key, f"{error}; {follows}", severity=severity)
         return None

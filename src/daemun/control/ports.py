@@ -10,7 +10,8 @@ import contextlib
 import datetime
 import typing
 
-from daemun.control import damage_report
+from daemun.control import damage_report, stored_values
+from daemun.control.lease import LEASE_S, Lease
 from daemun.core import model
 from daemun.core.access import access_levels
 from daemun.core.services import dns_service
@@ -126,8 +127,13 @@ class AlertSender(typing.Protocol):
 class Store(typing.Protocol):
     """Keys to bytes (`daemun.store`). Keys are relative paths of [a-z0-9._-] parts ("accounts/key.pem").
 
-    A write is seen whole or not at all, also after a power cut. Blocking: called through asyncio.to_thread where it
-    could matter.
+    A write is seen whole or not at all, also after a power cut. Blocking, for seconds at most: called through
+    asyncio.to_thread where it could matter.
+
+    Every method raises EnvironmentProblemError where the machine does not let it, of which StoreUnreachableError is for
+    a store elsewhere that does not answer, UnreadableValueError for a value that is there and cannot be read (neither
+    missing nor empty: nothing may be made anew in its place), and OutcomeUnknownError for a change that may have been
+    made: what follows from it waits until it was read again.
     """
 
     @property
@@ -143,12 +149,29 @@ class Store(typing.Protocol):
         """Raises: NotFoundInStoreError."""
         ...
 
+    def read_many(
+        self, some: collections.abc.Iterable[str] = (), *, under: str | None = None
+    ) -> stored_values.ReadValues:
+        """These keys, and those that start with `under/` (all for ""), as they are at one moment: never with a part of
+        a `commit`. One value that cannot be read does not keep the others back."""
+        ...
+
     def write(self, key: str, value: bytes) -> None: ...
 
     def write_all(
         self, values: collections.abc.Mapping[str, bytes]
     ) -> collections.abc.Mapping[str, EnvironmentProblemError]:
         """As `write` of each, in a part of the time where they are many. Returns: why those failed that did."""
+        ...
+
+    def commit(
+        self, changes: collections.abc.Collection[stored_values.KeyChange], *, lease: Lease | None = None
+    ) -> None:
+        """Make all these changes, each of another key, or none, also where power fails in between.
+
+        lease: they are made only while it is held.
+        Raises: StoreConflictError where a key is not at the revision that was expected; LeaseLostError.
+        """
         ...
 
     def delete(self, key: str) -> None:
@@ -159,13 +182,18 @@ class Store(typing.Protocol):
         """Keys that start with `prefix/` (all keys for ""), sorted."""
         ...
 
-    def lock(self, name: str, *, lease_s: float) -> contextlib.AbstractContextManager[None]:
-        """Hold `name` while the block runs; after lease_s without a release others may take it.
+    def lock(self, name: str, *, lease_s: float = LEASE_S) -> contextlib.AbstractContextManager[Lease]:
+        """Hold `name` while the block runs: it is renewed in time, by another thread. Others may take it lease_s after
+        the last renewal; the holder notices before, and its `commit`s are refused.
 
         Raises: LockHeldError at once when another process (or task) holds it.
         """
         ...
 
-    def watch(self, prefix: str) -> collections.abc.AsyncIterator[str]:
-        """Yields each key under the prefix that was written or deleted, by any process, from now on."""
+    def watch(
+        self, prefix: str, *, after: stored_values.Cursor | None = None
+    ) -> collections.abc.AsyncIterator[stored_values.ChangedKeys]:
+        """Yields which keys under the prefix were written or deleted since `after` (None: since this call), by any
+        process. A key that changed several times may be reported once, one that came and went may not be. Goes on by
+        itself after the store could not be reached, and misses nothing."""
         ...

@@ -13,23 +13,20 @@ import concurrent.futures
 import contextlib
 import errno
 import fcntl
-import json
-import math
+import hashlib
 import os
 import pathlib
 import secrets
-import socket
 import stat
 import time
-import typing
 
 from daemun import causes, durable, errors, folders, regular_files
-from daemun.control import damage_report
-from daemun.store import keys
+from daemun.control import damage_report, stored_values
+from daemun.control.lease import LEASE_S, Lease
+from daemun.store import file_commits, file_leases, keys
+from daemun.store.file_problems import explained
 
 _TEMPORARY = "~new-"
-_LOCKS = "~locks"
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 _ATTEMPTS = 100
 _WAITING_AT_ONCE = 16
 
@@ -46,16 +43,18 @@ class FileStore:
         self, root: pathlib.Path, *, now: collections.abc.Callable[[], float] = time.time, rescan_s: float = 5.0
     ) -> None:
         self._root = root.absolute()
-        self._now = now
+        self._leases = file_leases.FileLeases(self._root, now=now)
+        self._commits = file_commits.FileCommits(self._root, self)
         self._rescan_s = rescan_s
         self.damage = damage_report.DamageReport()
-        with _explained("open the store", self._root):
+        with explained("open the store", self._root):
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Nothing is changed that is right already: a file system that cannot be written can be read.
             if stat.S_IMODE(self._root.stat().st_mode) != 0o700:
                 self._root.chmod(0o700)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, errors.EnvironmentProblemError):
             self._remove_leftovers()
+            self._commits.complete()
 
     def locate(self, key: str) -> str:
         return str(self._path(key))
@@ -68,13 +67,29 @@ class FileStore:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise errors.NotFoundInStoreError(f'cannot read "{key}": it is not in {self._root}') from None
         except OSError:
-            with _explained("read", self._path(key)):
+            with explained("read", self._path(key)):
                 raise
 
+    def read_many(
+        self, some: collections.abc.Iterable[str] = (), *, under: str | None = None
+    ) -> stored_values.ReadValues:
+        found: dict[str, stored_values.VersionedValue] = {}
+        unreadable: dict[str, errors.EnvironmentProblemError] = {}
+        with self._commits.none_halfway():
+            for key in dict.fromkeys((*some, *(() if under is None else self.list(under)))):
+                try:
+                    value = self.read(key)
+                except errors.NotFoundInStoreError:
+                    continue
+                except errors.EnvironmentProblemError as error:
+                    unreadable[key] = error
+                else:
+                    found[key] = stored_values.VersionedValue(value=value, revision=_revision(value))
+        return stored_values.ReadValues(found=found, unreadable=unreadable)
+
     def write(self, key: str, value: bytes) -> None:
-        self._put(key, value)
-        with _explained("write", self._path(key)), contextlib.suppress(FileNotFoundError):
-            durable.sync_directory(self._path(key).parent)
+        with self._commits.none_halfway():
+            self._put_synced(key, value)
 
     def write_all(
         self, values: collections.abc.Mapping[str, bytes]
@@ -88,21 +103,26 @@ class FileStore:
                 failed[key] = error
 
         # What waits for the disk at the same time waits once: a file system has one journal.
-        with concurrent.futures.ThreadPoolExecutor(_WAITING_AT_ONCE) as pool:
+        with self._commits.none_halfway(), concurrent.futures.ThreadPoolExecutor(_WAITING_AT_ONCE) as pool:
             collections.deque(pool.map(put, values), maxlen=0)
         for folder in {self._path(key).parent for key in values.keys() - failed.keys()}:
             try:
-                with _explained("write", folder), contextlib.suppress(FileNotFoundError):
+                with explained("write", folder), contextlib.suppress(FileNotFoundError):
                     durable.sync_directory(folder)
             except errors.EnvironmentProblemError as error:
                 failed |= {key: error for key in values if self._path(key).parent == folder}
         return failed
 
+    def _put_synced(self, key: str, value: bytes) -> None:
+        self._put(key, value)
+        with explained("write", self._path(key)), contextlib.suppress(FileNotFoundError):
+            durable.sync_directory(self._path(key).parent)
+
     def _put(self, key: str, value: bytes) -> None:
         """Everything but the wait for the directory, which may be gone again with what was put there."""
         path = self._path(key)
         self._refuse_conflict(key)
-        with _explained("write", path):
+        with explained("write", path):
             for _ in range(_ATTEMPTS):
                 # A delete may remove the directory that just became empty, and a store that is opened right now may
                 # take the new temporary file, not yet locked, for a leftover. Either way: once more.
@@ -112,9 +132,39 @@ class FileStore:
                     return
             raise FileNotFoundError(errno.ENOENT, "its directory disappears again and again")
 
+    def commit(
+        self, changes: collections.abc.Collection[stored_values.KeyChange], *, lease: Lease | None = None
+    ) -> None:
+        keys.check_changes(changes)
+        with explained("write", self._root):
+            self._make_directory(self._root)
+            with self._commits.alone(), self._leases.holding(lease):
+                for change in changes:
+                    self._refuse_unexpected(change)
+                deleted = {change.key for change in changes if change.value is None}
+                for change in changes:
+                    if change.value is not None:
+                        self._refuse_conflict(change.key, deleted)
+                self._make(changes)
+
+    def _make(self, changes: collections.abc.Collection[stored_values.KeyChange]) -> None:
+        if len(changes) > 1:
+            self._commits.make(changes)
+            return
+        for change in changes:
+            if change.value is None:
+                self.remove(change.key)
+            else:
+                self._put_synced(change.key, change.value)
+
     def delete(self, key: str) -> None:
+        with self._commits.none_halfway():
+            self.remove(key)
+
+    def remove(self, key: str) -> None:
+        """For `file_commits`: without its lock."""
         path = self._path(key)
-        with _explained("delete", path):
+        with explained("delete", path):
             try:
                 path.unlink()
             except (FileNotFoundError, NotADirectoryError):
@@ -128,36 +178,41 @@ class FileStore:
     def list(self, prefix: str) -> list[str]:
         return sorted(key for key, _ in self._walk(keys.check_prefix(prefix)))
 
-    @contextlib.contextmanager
-    def lock(self, name: str, *, lease_s: float) -> collections.abc.Iterator[None]:
-        """Hold `name`. Besides an expired lease, one whose process has ended is taken over, at once."""
-        path = self._root / _LOCKS / keys.check(name).replace("/", "+")
-        with _explained("lock", path):
-            held = self._take(name, path, lease_s)
-        try:
-            yield
-        finally:
-            with _explained("unlock", path), self._guarded():
-                # After the lease ended another process may have put its own file in the place of ours.
-                if _is_same(path, held):
-                    path.unlink()
-                os.close(held)
+    def lock(self, name: str, *, lease_s: float = LEASE_S) -> contextlib.AbstractContextManager[Lease]:
+        return self._leases.lock(name, lease_s=lease_s)
 
-    def watch(self, prefix: str) -> collections.abc.AsyncIterator[str]:
+    def renew_now(self) -> None:
+        """Every lock that this process holds, whether it is due or not."""
+        self._leases.renewal.renew_now()
+
+    def watch(
+        self, prefix: str, *, after: stored_values.Cursor | None = None
+    ) -> collections.abc.AsyncIterator[stored_values.ChangedKeys]:
         # The snapshot is taken now, so that nothing is missed until the iteration starts.
-        return self._changes(prefix, self._scan(keys.check_prefix(prefix)))
+        return self._changes(prefix, self._scan(keys.check_prefix(prefix)) if after is None else after.seen)
 
     # --- keys and files ------------------------------------------------------------------------------------------
 
     def _path(self, key: str) -> pathlib.Path:
         return self._root / keys.check(key)
 
-    def _refuse_conflict(self, key: str) -> None:
+    def _refuse_unexpected(self, change: stored_values.KeyChange) -> None:
+        if change.expected is None:
+            return
+        try:
+            is_expected = _revision(self.read(change.key)) == change.expected
+        except errors.NotFoundInStoreError:
+            is_expected = change.expected == stored_values.ABSENT
+        if not is_expected:
+            raise keys.conflict(change.key)
+
+    def _refuse_conflict(self, key: str, deleted: collections.abc.Container[str] = ()) -> None:
         for parent in keys.parents(key):
-            if self._path(parent).is_file():
+            if parent not in deleted and self._path(parent).is_file():
                 raise ValueError(f'cannot write "{key}": "{parent}" holds a value')
         for other in self._scan(key):
-            raise ValueError(f'cannot write "{key}": "{other}" holds a value')
+            if other not in deleted:
+                raise ValueError(f'cannot write "{key}": "{other}" holds a value')
 
     def _scan(self, prefix: str) -> dict[str, tuple[int, int]]:
         """Every key under the prefix with what distinguishes one version of its file from the next (inode, time)."""
@@ -197,6 +252,12 @@ class FileStore:
         else:
             self.damage.clear(directory)
 
+    def make_folder(self, key: str) -> pathlib.Path:
+        """For `file_commits`: of the key's file, which it returns. Raises: OSError."""
+        path = self._path(key)
+        self._make_directory(path.parent)
+        return path
+
     def _make_directory(self, directory: pathlib.Path) -> None:
         if directory.is_dir():
             return
@@ -223,59 +284,11 @@ class FileStore:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     path.unlink()
 
-    # --- locks ---------------------------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _guarded(self) -> collections.abc.Iterator[None]:
-        """One at a time looks at the locks and changes them; held for microseconds."""
-        directory = self._root / _LOCKS
-        directory.mkdir(mode=0o700, exist_ok=True)
-        with (directory / "~guard").open("ab") as guard:
-            fcntl.flock(guard, fcntl.LOCK_EX)
-            yield
-
-    def _take(self, name: str, path: pathlib.Path, lease_s: float) -> int:
-        """Returns: the descriptor of the lease. The kernel's lock on it ends with the process that holds it."""
-        with self._guarded():
-            self._refuse_held(name, path)
-            path.unlink(missing_ok=True)
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                owner = f"process {os.getpid()} on {socket.gethostname()}"
-                lease = {"owner": owner, "expires_at": self._now() + lease_s}
-                os.write(descriptor, json.dumps(lease).encode())
-            except OSError:  # a full disk: a lock without its lease would be held until this process ends
-                os.close(descriptor)
-                path.unlink(missing_ok=True)
-                raise
-            return descriptor
-
-    def _refuse_held(self, name: str, path: pathlib.Path) -> None:
-        with contextlib.suppress(FileNotFoundError), regular_files.open_for_reading(path) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                owner, left_s = self._read_lease(file)
-                if left_s > 0:
-                    raise errors.LockHeldError(
-                        f'cannot lock "{name}": {owner} holds it, for at most {left_s:.0f} s more; '
-                        "wait, or end that process"
-                    ) from None
-
-    def _read_lease(self, file: typing.BinaryIO) -> tuple[str, float]:
-        """Who holds a lock, and for how many seconds at most. One whose lease is damaged ends with its process."""
-        try:
-            lease = json.load(file)
-            return str(lease["owner"]), float(lease["expires_at"]) - self._now()
-        except (ValueError, KeyError, TypeError):
-            return "another process", math.inf
-
     # --- changes -------------------------------------------------------------------------------------------------
 
     async def _changes(
-        self, prefix: str, before: dict[str, tuple[int, int]]
-    ) -> collections.abc.AsyncGenerator[str, None]:
+        self, prefix: str, before: collections.abc.Mapping[str, object]
+    ) -> collections.abc.AsyncGenerator[stored_values.ChangedKeys, None]:
         """Events are only the moment to look; what changed follows from comparing with the last look. That also finds
         what no event had: changes before the first one, or while the kernel's queue was full. A key that was written
         and deleted between two looks counts as unchanged."""
@@ -285,8 +298,9 @@ class FileStore:
                 now = self._scan(prefix)
                 changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
                 before = now
-                for key in changed:
-                    yield key
+                if changed:
+                    found = tuple(stored_values.ChangedKey(key=key, is_deleted=key not in now) for key in changed)
+                    yield stored_values.ChangedKeys(keys=found, cursor=stored_values.Cursor(seen=now))
 
     def _folders(self, prefix: str) -> collections.abc.Iterator[pathlib.Path]:
         """Where something happens when a key under the prefix changes, or comes to be."""
@@ -294,6 +308,11 @@ class FileStore:
         for folder, inner, _ in os.walk(self._root / prefix):
             inner[:] = filter(keys.is_key, inner)
             yield pathlib.Path(folder)
+
+
+def _revision(value: bytes) -> str:
+    """Of a value, not of a write: one that came back is as before."""
+    return hashlib.sha256(value).hexdigest()
 
 
 def _replace(path: pathlib.Path, value: bytes) -> None:
@@ -310,26 +329,3 @@ def _replace(path: pathlib.Path, value: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _is_same(path: pathlib.Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-@contextlib.contextmanager
-def _explained(verb: str, path: pathlib.Path) -> collections.abc.Iterator[None]:
-    """Raise what the file system refused, and what a person can do about it."""
-    try:
-        yield
-    except OSError as error:
-        cause = causes.describe(error)
-        if error.errno in _FULL:
-            advice = "the disk is full; free some space, then it goes on by itself"
-        elif isinstance(error, PermissionError):
-            advice = f"{cause}; run daemun as the owner of the state directory, or choose another with --state"
-        else:
-            advice = f"{cause}; look at the file system that holds the state directory"
-        raise errors.EnvironmentProblemError(f'cannot {verb} "{path}": {advice}') from error

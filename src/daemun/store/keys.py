@@ -4,7 +4,11 @@ A part is at most 200 characters of [a-z0-9._-], so that a file system (255 byte
 keeps it as it is and has room for a temporary name; `~` and `+` stay free for names of a backend's own.
 """
 
+import collections.abc
 import re
+
+from daemun import errors
+from daemun.control import stored_values
 
 _PART = re.compile(r"[a-z0-9._-]{1,200}\Z")
 
@@ -36,3 +40,19 @@ def parents(key: str) -> list[str]:
     """The keys that cannot hold values while this one does: "a/b/c" -> ["a", "a/b"]."""
     parts = key.split("/")
     return ["/".join(parts[:length]) for length in range(1, len(parts))]
+
+
+def check_changes(changes: collections.abc.Collection[stored_values.KeyChange]) -> None:
+    """Raises: ValueError: a key is none, is there twice, or would hold a value and be a folder."""
+    written = {check(change.key) for change in changes if change.value is not None}
+    if len({check(change.key) for change in changes}) != len(changes):
+        raise ValueError("cannot change a key twice at once")
+    for key in written:
+        for parent in written.intersection(parents(key)):
+            raise ValueError(f'cannot write "{key}": "{parent}" holds a value')
+
+
+def conflict(key: str) -> errors.StoreConflictError:
+    return errors.StoreConflictError(
+        f'cannot write "{key}": it was changed by another since it was read; nothing to do, it is tried again', key=key
+    )

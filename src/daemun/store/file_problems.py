@@ -1,0 +1,26 @@
+"""What a file system refuses, in words, with what a person can do about it."""
+
+import collections.abc
+import contextlib
+import errno
+import pathlib
+
+from daemun import causes, errors
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@contextlib.contextmanager
+def explained(verb: str, path: pathlib.Path) -> collections.abc.Iterator[None]:
+    """Raises: EnvironmentProblemError for each OSError of the block."""
+    try:
+        yield
+    except OSError as error:
+        cause = causes.describe(error)
+        if error.errno in _FULL:
+            advice = "the disk is full; free some space, then it goes on by itself"
+        elif isinstance(error, PermissionError):
+            advice = f"{cause}; run daemun as the owner of the state directory, or choose another with --state"
+        else:
+            advice = f"{cause}; look at the file system that holds the state directory"
+        raise errors.EnvironmentProblemError(f'cannot {verb} "{path}": {advice}') from error
