@@ -11,6 +11,8 @@ import pytest
 from daemun import errors
 from daemun.certs.acme import acme_issuer, request_ledger
 from daemun.certs.served import certificate_records
+from daemun.control import stored_values
+from daemun.control.lease import Lease
 from daemun.core import model
 from daemun.core.issuance import budget
 from daemun.store import file_store
@@ -177,9 +179,11 @@ async def test_a_finding_about_one_ca_leaves_the_next_one(gate: issuing.StateDir
 class StoreThatFails(file_store.FileStore):
     """As if daemun were killed right after an order was counted."""
 
-    def write(self, key: str, value: bytes) -> None:
-        super().write(key, value)
-        if key.startswith("budget/"):
+    def commit(
+        self, changes: collections.abc.Collection[stored_values.KeyChange], *, lease: Lease | None = None
+    ) -> None:
+        super().commit(changes, lease=lease)
+        if any(change.key.startswith("budget/") for change in changes):
             raise KilledError
 
 

@@ -9,6 +9,8 @@ import typer.testing
 
 from daemun import settings
 from daemun.cli import app, control_client
+from daemun.control import stored_values
+from daemun.control.lease import Lease
 from daemun.core.access import access_tokens, login_users
 from daemun.errors import LockHeldError
 from daemun.store import file_store
@@ -61,14 +63,16 @@ def test_a_user_whose_tokens_cannot_be_withdrawn_stays(chosen: settings.Settings
 def test_what_ends_a_command_leaves_no_tokens_of_nobody(
     chosen: settings.Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = file_store.FileStore.write
+    commit = file_store.FileStore.commit
 
-    def end(store: file_store.FileStore, key: str, content: bytes) -> None:
-        write(store, key, content)
-        if key == login_users.KEY:
+    def end(
+        store: file_store.FileStore, changes: collections.abc.Collection[stored_values.KeyChange], *, lease: Lease
+    ) -> None:
+        commit(store, changes, lease=lease)
+        if any(change.key == login_users.KEY for change in changes):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(file_store.FileStore, "write", end)
+    monkeypatch.setattr(file_store.FileStore, "commit", end)
     with pytest.raises(KeyboardInterrupt):
         remove(chosen)
     assert names(chosen) == (["bob"], [])

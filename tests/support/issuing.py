@@ -1,5 +1,6 @@
 """A state directory with managers that come and go on it, and what they ask of CAs."""
 
+import collections.abc
 import pathlib
 import threading
 import typing
@@ -10,6 +11,8 @@ from daemun.certs import certificate_manager
 from daemun.certs.acme import acme_accounts
 from daemun.certs.served import bundle as bundle_
 from daemun.certs.served import live_folder
+from daemun.control import stored_values
+from daemun.control.lease import Lease
 from daemun.core import layout, model
 from daemun.store import file_store
 from tests.support import clock, pebble
@@ -70,9 +73,11 @@ class StoreThatStops(file_store.FileStore):
         super().__init__(pathlib.Path(of.paths.store))
         self.stop = threading.Event()
 
-    def write(self, key: str, value: bytes) -> None:
-        super().write(key, value)
-        if key.endswith("order.json"):
+    def commit(
+        self, changes: collections.abc.Collection[stored_values.KeyChange], *, lease: Lease | None = None
+    ) -> None:
+        super().commit(changes, lease=lease)
+        if any(change.key.endswith("order.json") for change in changes):
             self.stop.set()
 
 

@@ -7,13 +7,13 @@ import contextlib
 import json
 import os
 
-from daemun.control import ports
+from daemun.control import guarded_store, ports
 from daemun.core import layout
 from daemun.core.access import login_changes, login_users
 from daemun.errors import NotFoundInStoreError
 from daemun.judge import session_book, session_file
 
-LOCK, LEASE_S = "login-users", 60.0
+LOCK = "login-users"
 """Of the store, for whoever changes its users."""
 
 
@@ -35,11 +35,11 @@ def read(paths: layout.Layout) -> login_changes.Changes:
 
 def take_over(store: ports.Store, paths: layout.Layout) -> None:
     """Write the users as they are now. Raises: EnvironmentProblemError; LockHeldError while a command changes them."""
-    with store.lock(LOCK, lease_s=LEASE_S):
+    with store.lock(LOCK) as lease:
         try:
             stored = login_users.decode(store.read(login_users.KEY))
         except (NotFoundInStoreError, ValueError, LookupError, TypeError, AttributeError):
             return  # damaged: reported elsewhere, and may be put back
         folded = login_changes.fold(stored, read(paths))
         if folded != stored:
-            store.write(login_users.KEY, login_users.encode(folded))
+            guarded_store.GuardedStore(store, lease).write(login_users.KEY, login_users.encode(folded))

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemun import errors
 from daemun.certs.served import local_ca
-from daemun.control import damaged_keys, ports
+from daemun.control import damaged_keys, ports, stored_values
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -63,17 +63,15 @@ class Registration:
 def load_or_create_key(store: ports.Store) -> ec.EllipticCurvePrivateKey:
     """The shared key (P-256), made on first use.
 
-    Raises: EnvironmentProblemError when the stored one is damaged; LockHeldError when another process makes it now.
+    Raises: EnvironmentProblemError when the stored one is damaged.
     """
     with _MAKING:
         with contextlib.suppress(errors.NotFoundInStoreError):
             return _load_shared(store)
-        with store.lock("accounts", lease_s=60):
-            with contextlib.suppress(errors.NotFoundInStoreError):
-                return _load_shared(store)
-            key = ec.generate_private_key(ec.SECP256R1())
-            store.write(SHARED, local_ca.private_pem(key))
-            return key
+        new = local_ca.private_pem(ec.generate_private_key(ec.SECP256R1()))
+        with contextlib.suppress(errors.StoreConflictError):  # another process was first
+            store.commit([stored_values.KeyChange(key=SHARED, value=new, expected=stored_values.ABSENT)])
+        return _load_shared(store)
 
 
 def load_key(store: ports.Store, directory: str) -> Key:
@@ -153,10 +151,19 @@ def list_registrations(store: ports.Store) -> tuple[Registration, ...]:
 
 
 def write_registration(store: ports.Store, directory: str, registration: Registration) -> None:
+    store.write(_registration_key(directory), _encode(dataclasses.replace(registration, directory=directory)))
+
+
+def change_registration(registration: Registration) -> stored_values.KeyChange:
+    """For those that are changed together with others."""
+    return stored_values.KeyChange(key=_registration_key(registration.directory), value=_encode(registration))
+
+
+def _encode(registration: Registration) -> bytes:
     own = None if registration.key_pem is None else registration.key_pem.decode()
-    value = {"directory": directory, "url": registration.url, "email": registration.email}
+    value = {"directory": registration.directory, "url": registration.url, "email": registration.email}
     more = {"key": own, "state": registration.state.value, "retired": registration.retired}
-    store.write(_registration_key(directory), json.dumps({**value, **more}).encode())
+    return json.dumps({**value, **more}).encode()
 
 
 def forget_registration(store: ports.Store, directory: str) -> None:

@@ -35,7 +35,7 @@ from daemun.certs.acme import (
     request_ledger,
 )
 from daemun.certs.served import bundle, certificate_records
-from daemun.control import ports
+from daemun.control import guarded_store, ports
 from daemun.core.issuance import budget, challenge_choice
 from daemun.core.texts import names
 
@@ -76,30 +76,36 @@ def obtain(
     stop: set from outside to give up before the next step; the order is then continued by the next call.
     provers: who makes proofs visible that nginx does not. limits_of: what daemun itself does not exceed.
     Raises: OrderError when the CA gave none, with what to do; OverBudgetError when no request was sent;
-    RetryableError, ConfigError when it is this machine's; LockHeldError when another process orders this certificate.
+    RetryableError, ConfigError when it is this machine's; LockHeldError when another process orders this certificate;
+    LeaseLostError when it may do so since.
     """
     authority = request.authority
 
     def spent_at(directory: str) -> request_ledger.RequestLedger:
         return request_ledger.RequestLedger(store, clock, directory, limits_of(directory))
 
-    dns_s = 2 * request.ordering.dns.wait_s if request.ordering.dns is not None else 0.0
-    with store.lock(f"order-{request.name}", lease_s=POLLS * LONGEST_RETRY_AFTER_S + 300 + dns_s):
-        ca = account_requests.CaAccess(authority=authority, clock=clock, stop=stop, pause=pause)
+    with store.lock(f"order-{request.name}") as lease:
+
+        def pause_while_held(seconds: float, over: threading.Event) -> bool:
+            lease.check()  # before each request, too
+            return pause(seconds, over)
+
+        records = guarded_store.GuardedStore(store, lease)
+        ca = account_requests.CaAccess(authority=authority, clock=clock, stop=stop, pause=pause_while_held)
         account_requests.resolve_key(store, ca)
         with _connected(ca, store, request.hosts) as network:
             try:
-                return _Order(request, network, store, provers, spent_at).run()
+                return _Order(request, network, store, records=records, provers=provers, spent_at=spent_at).run()
             except messages.Error as problem:
                 if acme_network.code_of(problem) not in _PASSING:
-                    certificate_records.delete_order(store, request.name)
+                    certificate_records.delete_order(records, request.name)
                 if acme_network.code_of(problem) != "accountDoesNotExist":
                     raise
         # The CA lost it (a test server that was restarted) or deleted it for disuse: register once more, by the
         # shared key.
         acme_accounts.forget_registration(store, authority.directory)
         with _connected(ca, store, request.hosts) as network:
-            return _Order(request, network, store, provers, spent_at).run()
+            return _Order(request, network, store, records=records, provers=provers, spent_at=spent_at).run()
 
 
 @contextlib.contextmanager
@@ -121,6 +127,8 @@ class _Order:
         request: Request,
         network: acme_network.AcmeNetwork,
         store: ports.Store,
+        *,
+        records: ports.Store,
         provers: prover_port.Provers,
         spent_at: collections.abc.Callable[[str], request_ledger.RequestLedger],
     ) -> None:
@@ -129,6 +137,7 @@ class _Order:
         self._request = request
         self._network = network
         self._store = store
+        self._records = records
         self._spent_at = spent_at
         self._spent = spent_at(request.authority.directory)
         self._answered: set[str] = set()
@@ -148,7 +157,7 @@ class _Order:
 
     def _resume(self) -> certificate_records.PendingOrder | None:
         """The order in the store, if it is for this and the CA still works on it."""
-        order = certificate_records.read_order(self._store, self._request.name)
+        order = certificate_records.read_order(self._records, self._request.name)
         if order is None:
             return None
         is_same = order.directory == self._request.authority.directory and set(order.hosts) == set(self._request.hosts)
@@ -164,7 +173,7 @@ class _Order:
             if acme_network.code_of(problem) in {*_PASSING, "accountDoesNotExist"}:
                 raise
             # The CA forgot the order: it is too old.
-        certificate_records.delete_order(self._store, self._request.name)
+        certificate_records.delete_order(self._records, self._request.name)
         # Whether another one became a certificate, and which name failed, is unknown: the worse is counted.
         worst = frozenset(map(budget.failing_name, order.hosts))
         self._spent_at(order.directory).close_order(self._request.name, is_issued=not has_failed, failed=worst)
@@ -175,7 +184,7 @@ class _Order:
         if certificate_key.type_of_pem(order.key_pem) is certificate_key.wanted_type(self._request.ordering):
             return order
         order = dataclasses.replace(order, key_pem=certificate_key.make_pem(self._request.ordering))
-        certificate_records.write_order(self._store, self._request.name, order)
+        certificate_records.write_order(self._records, self._request.name, order)
         return order
 
     def _start(self) -> certificate_records.PendingOrder:
@@ -184,7 +193,7 @@ class _Order:
         order = certificate_records.PendingOrder(
             directory=self._request.authority.directory, hosts=self._request.hosts, url=url, key_pem=key_pem
         )
-        certificate_records.write_order(self._store, self._request.name, order)
+        certificate_records.write_order(self._records, self._request.name, order)
         return order
 
     def _finish(self, order: certificate_records.PendingOrder) -> certificate_records.Issued:
@@ -274,7 +283,7 @@ class _Order:
                 chosen = self._choose_chain(issued, response, order.key_pem)
                 return certificate_records.Issued(directory=order.directory, bundle=chosen)
             cause = f"it is not for {', '.join(missing)}"
-        certificate_records.delete_order(self._store, self._request.name)
+        certificate_records.delete_order(self._records, self._request.name)
         self._spent.close_order(self._request.name, is_issued=True)
         raise order_error.OrderError(
             f"cannot use the certificate that the CA issued for {self._hosts}: {cause}; "
@@ -312,7 +321,7 @@ class _Order:
 
     def _forget(self, failed: frozenset[str] = frozenset()) -> None:
         """The order will not become a certificate. failed: names that the CA could not validate."""
-        certificate_records.delete_order(self._store, self._request.name)
+        certificate_records.delete_order(self._records, self._request.name)
         self._spent.close_order(self._request.name, is_issued=False, failed=failed)
 
     # --- requests --------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ came. When all are changed, the new key becomes the shared one. Doing it again g
 """
 
 import collections.abc
+import contextlib
 import dataclasses
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from daemun import errors
 from daemun.certs.acme import account_requests, acme_accounts
 from daemun.certs.served import local_ca
-from daemun.control import account_port, ports
+from daemun.control import account_port, ports, stored_values
 
 Reach = collections.abc.Callable[[str], account_requests.CaAccess]
 """How the CA with a directory URL is reached."""
@@ -74,9 +75,10 @@ def _next_key(store: ports.Store) -> bytes:
         ) from error
     else:
         return pem
-    pem = local_ca.private_pem(ec.generate_private_key(ec.SECP256R1()))
-    store.write(acme_accounts.NEXT, pem)
-    return pem
+    new = local_ca.private_pem(ec.generate_private_key(ec.SECP256R1()))
+    with contextlib.suppress(errors.StoreConflictError):  # another process was first
+        store.commit([stored_values.KeyChange(key=acme_accounts.NEXT, value=new, expected=stored_values.ABSENT)])
+    return store.read(acme_accounts.NEXT)
 
 
 def _is_concerned(store: ports.Store, known: acme_accounts.Registration, new_pem: bytes, *, everything: bool) -> bool:
@@ -108,9 +110,8 @@ def _turn(
 
 
 def _share(store: ports.Store, new_pem: bytes) -> None:
-    """The next key becomes the shared one. Until the last step both names of it lead to the same key."""
-    store.write(acme_accounts.SHARED, new_pem)
-    for known in acme_accounts.list_registrations(store):
-        if known.key_pem == new_pem:
-            acme_accounts.write_registration(store, known.directory, dataclasses.replace(known, key_pem=None))
-    store.delete(acme_accounts.NEXT)
+    """The next key becomes the shared one."""
+    own = [known for known in acme_accounts.list_registrations(store) if known.key_pem == new_pem]
+    shared = [acme_accounts.change_registration(dataclasses.replace(known, key_pem=None)) for known in own]
+    key = stored_values.KeyChange(key=acme_accounts.SHARED, value=new_pem)
+    store.commit([key, *shared, stored_values.KeyChange(key=acme_accounts.NEXT, value=None)])

@@ -16,7 +16,7 @@ import time
 
 from daemun import errors
 from daemun.certs.acme import rate_limit_domains
-from daemun.control import damaged_keys, ports
+from daemun.control import damaged_keys, guarded_store, ports
 from daemun.core import model, new_findings
 from daemun.core.issuance import budget
 
@@ -49,12 +49,12 @@ class RequestLedger:
         """Count an order that is sent next. Raises: OverBudgetError; EnvironmentProblemError."""
         if not self._limits:
             return
-        with self._held() as now:
+        with self._held() as (now, store):
             ledger = self._read(now)
             refusal = budget.find_refusal(ledger, order, self._limits, now)
             if refusal is not None:
                 raise OverBudgetError(explain(order.hosts, self._directory, refusal), refusal)
-            self._write(budget.reserve(ledger, order, self._limits, now))
+            self._write(store, budget.reserve(ledger, order, self._limits, now))
 
     def reserve_failures(self, by: str, hosts: tuple[str, ...]) -> None:
         """The next request makes the CA validate these names."""
@@ -71,24 +71,24 @@ class RequestLedger:
 
     def _change(self, change: collections.abc.Callable[[budget.Ledger, datetime.datetime], budget.Ledger]) -> None:
         if self._limits:
-            with self._held() as now:
+            with self._held() as (now, store):
                 before = self._read(now)
                 after = change(before, now)
                 if after != before:
-                    self._write(after)
+                    self._write(store, after)
 
     @contextlib.contextmanager
-    def _held(self) -> collections.abc.Iterator[datetime.datetime]:
+    def _held(self) -> collections.abc.Iterator[tuple[datetime.datetime, ports.Store]]:
         with _changing, contextlib.ExitStack() as stack:
             for left in reversed(range(_LOCK_TRIES)):
                 try:
-                    stack.enter_context(self._store.lock(f"budget-{self._digest}", lease_s=60))
+                    lease = stack.enter_context(self._store.lock(f"budget-{self._digest}"))
                     break
                 except errors.LockHeldError:
                     if not left:
                         raise
                     time.sleep(_LOCK_PAUSE_S)
-            yield self._clock.now()
+            yield self._clock.now(), guarded_store.GuardedStore(self._store, lease)
 
     def _read(self, now: datetime.datetime) -> budget.Ledger:
         """A ledger that cannot be read is begun anew: not knowing what was spent must not end renewal."""
@@ -96,9 +96,9 @@ class RequestLedger:
         spends = damaged_keys.read(self._store, self._key, _parse_spends, follows=follows)
         return budget.prune(spends or (), self._limits, now)
 
-    def _write(self, ledger: budget.Ledger) -> None:
+    def _write(self, store: ports.Store, ledger: budget.Ledger) -> None:
         rows = [[spend.counted.name, spend.key, spend.at.timestamp(), spend.by] for spend in ledger]
-        self._store.write(self._key, json.dumps({"directory": self._directory, "spent": rows}).encode())
+        store.write(self._key, json.dumps({"directory": self._directory, "spent": rows}).encode())
 
     @property
     def _digest(self) -> str:

@@ -23,13 +23,13 @@ from cryptography.x509 import oid
 
 from daemun import durable, errors
 from daemun.certs.served import bundle, local_ca
-from daemun.control import ports
+from daemun.control import guarded_store, ports, stored_values
 from daemun.core import layout
 
 LIFETIME = datetime.timedelta(days=20 * 365)
 STORE_KEY = "clients/ca.pem"
 _ISSUED = "clients/issued"
-_LOCK, _LEASE_S = "clients", 60.0
+_LOCK = "clients"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
 _LONGEST_COMMON_NAME = 64  # RFC 5280, ub-common-name
 _SIGNS = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -80,7 +80,8 @@ class ClientCa:
     def add(self, name: str, *, days: int, now: datetime.datetime) -> IssuedClient:
         """Raises: ConfigError; EnvironmentProblemError."""
         check_name(name)
-        with self._store.lock(_LOCK, lease_s=_LEASE_S):
+        with self._store.lock(_LOCK) as lease:
+            store = guarded_store.GuardedStore(self._store, lease)
             if any(one.name == name and _is_taken(one, now) for one in self.list_clients()):
                 raise errors.ConfigError(
                     f"there is a client {name} already; choose another name, or withdraw that one first: "
@@ -88,7 +89,7 @@ class ClientCa:
                 )
             certificate, key = self._load_or_create(now)
             client, own, own_key = _sign(name, certificate, key, now=now, days=days)
-            self._store.write(f"{_ISSUED}/{client.serial}", _format(client))
+            store.write(f"{_ISSUED}/{client.serial}", _format(client))
             self._publish(certificate, key, now)
         password = "-".join("".join(secrets.choice(_SIGNS) for _ in range(5)) for _ in range(4))
         return IssuedClient(client=client, p12=_pack(name, own, own_key, certificate, password), password=password)
@@ -96,14 +97,14 @@ class ClientCa:
     def revoke(self, name: str, now: datetime.datetime) -> tuple[ClientCertificate, ...]:
         """Every certificate of this name. Returns: those that were taken until now. Raises: ConfigError;
         EnvironmentProblemError."""
-        with self._store.lock(_LOCK, lease_s=_LEASE_S):
+        with self._store.lock(_LOCK) as lease:
+            store = guarded_store.GuardedStore(self._store, lease)
             known = self.list_clients()
             if all(one.name != name for one in known):
                 names = ", ".join(dict.fromkeys(one.name for one in known)) or "none"
                 raise errors.ConfigError(f"there is no client {name!r}; known are: {names}")
             found = [dataclasses.replace(one, revoked_at=now) for one in known if _is_open(one, name)]
-            for one in found:
-                self._store.write(f"{_ISSUED}/{one.serial}", _format(one))
+            store.write_all({f"{_ISSUED}/{one.serial}": _format(one) for one in found})
             self._publish(*self._load_or_create(now), now)
         return tuple(found)
 
@@ -114,8 +115,11 @@ class ClientCa:
             return _load(self._store.read(STORE_KEY), self._store.locate(STORE_KEY))
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = _sign_root(key, now)
-        self._store.write(STORE_KEY, local_ca.private_pem(key) + _pem(certificate))
-        return certificate, key
+        new = local_ca.private_pem(key) + _pem(certificate)
+        change = stored_values.KeyChange(key=STORE_KEY, value=new, expected=stored_values.ABSENT)
+        with contextlib.suppress(errors.StoreConflictError):  # another process was first
+            self._store.commit([change])
+        return _load(self._store.read(STORE_KEY), self._store.locate(STORE_KEY))
 
     def _publish(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, now: datetime.datetime) -> None:
         """For nginx. Without the list nobody comes in, so it is there before the CA."""

@@ -19,7 +19,7 @@ from cryptography.x509 import oid
 
 from daemun import errors, regular_files
 from daemun.certs.served import bundle
-from daemun.control import ports
+from daemun.control import ports, stored_values
 
 ROOT_LIFETIME = datetime.timedelta(days=3650)
 LEAF_LIFETIME = datetime.timedelta(days=90)
@@ -104,14 +104,16 @@ def load_or_create(store: ports.Store, now: datetime.datetime) -> LocalCa:
 
     Raises: EnvironmentProblemError when what is stored is not a root (restored from a broken backup, say).
     """
-    with contextlib.suppress(errors.NotFoundInStoreError):
+    before = store.read_many([STORE_KEY]).revision(STORE_KEY)
+    if before != stored_values.ABSENT:
         ca = _load(store)
         if ca.certificate.not_valid_after_utc - now > 2 * LEAF_LIFETIME:
             return ca
     key = ec.generate_private_key(ec.SECP256R1())
-    ca = LocalCa(_sign_root(key, now), key)
-    store.write(STORE_KEY, private_pem(key) + ca.root_pem)
-    return ca
+    new = private_pem(key) + LocalCa(_sign_root(key, now), key).root_pem
+    with contextlib.suppress(errors.StoreConflictError):  # another process was first
+        store.commit([stored_values.KeyChange(key=STORE_KEY, value=new, expected=before)])
+    return _load(store)
 
 
 def write_root(ca: LocalCa, path: pathlib.Path) -> None:

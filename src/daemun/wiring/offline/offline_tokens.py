@@ -5,12 +5,12 @@ import contextlib
 import pathlib
 
 from daemun import settings
-from daemun.control import ports
+from daemun.control import guarded_store, ports
 from daemun.core.access import access_tokens
 from daemun.store import file_store
 from daemun.wiring.offline import configuration, judge_store
 
-_LOCK, _LEASE_S = "login-tokens", 60.0
+_LOCK = "login-tokens"
 Tokens = dict[str, access_tokens.Token]
 
 
@@ -26,11 +26,11 @@ def editing(chosen: settings.Settings) -> collections.abc.Iterator[Tokens]:
 
     Raises: EnvironmentProblemError; LockHeldError while another command does the same."""
     store = file_store.FileStore(pathlib.Path(chosen.layout.store))
-    with store.lock(_LOCK, lease_s=_LEASE_S):
+    with store.lock(_LOCK) as lease:
         before = _read(store)
         tokens = dict(before)
         yield tokens
-        _write(chosen, store, before, tokens)
+        _write(chosen, guarded_store.GuardedStore(store, lease), before, tokens)
 
 
 @contextlib.contextmanager
@@ -38,9 +38,14 @@ def withdrawing(chosen: settings.Settings, users: collections.abc.Collection[str
     """The tokens of these users are withdrawn before the block, in which nobody can make one: another user of the same
     name must not get them, whatever ends the command in between. Raises: as `editing`."""
     store = file_store.FileStore(pathlib.Path(chosen.layout.store))
-    with store.lock(_LOCK, lease_s=_LEASE_S):
+    with store.lock(_LOCK) as lease:
         before = _read(store)
-        _write(chosen, store, before, {name: one for name, one in before.items() if one.user not in users})
+        _write(
+            chosen,
+            guarded_store.GuardedStore(store, lease),
+            before,
+            {name: one for name, one in before.items() if one.user not in users},
+        )
         yield
 
 

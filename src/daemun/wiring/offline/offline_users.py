@@ -6,7 +6,7 @@ import pathlib
 import secrets
 
 from daemun import settings
-from daemun.control import ports
+from daemun.control import guarded_store, ports
 from daemun.core.access import login_changes, login_url, login_users
 from daemun.errors import ConfigError
 from daemun.judge import user_changes
@@ -41,7 +41,7 @@ def editing(chosen: settings.Settings) -> collections.abc.Iterator[Users]:
 
     Raises: EnvironmentProblemError; LockHeldError while another command does the same, or changes tokens."""
     store = file_store.FileStore(pathlib.Path(chosen.layout.store))
-    with store.lock(user_changes.LOCK, lease_s=user_changes.LEASE_S):
+    with store.lock(user_changes.LOCK) as lease:
         before = _read(store)
         users = _fold(chosen, before)
         yield users
@@ -50,7 +50,7 @@ def editing(chosen: settings.Settings) -> collections.abc.Iterator[Users]:
         content = login_users.encode(users.values())
         # Of who is new, too: an earlier version may have left tokens of that name.
         with offline_tokens.withdrawing(chosen, before.keys() ^ users.keys()):
-            store.write(login_users.KEY, content)
+            guarded_store.GuardedStore(store, lease).write(login_users.KEY, content)
         judge_store.send(chosen.layout, "/users", content)
 
 
