@@ -1,11 +1,15 @@
 """What the review of a draft looks at with the rest of daemun: all of it as `daemun check` and `daemun plan` see it."""
 
+import asyncio
+import errno
 import os
 import pathlib
 
+import pytest
+
 from daemun import settings
 from daemun.core import model
-from daemun.sources import environment_source, last_good_file, yaml_file
+from daemun.sources import environment_source, last_good_file, whole_work, yaml_file
 from daemun.sources.docker import nginx_proxy_mode
 from daemun.store import file_store
 from daemun.wiring import draft_parts
@@ -36,18 +40,48 @@ def with_site(lines: str) -> bytes:
     return f"{MAIN}  b.test: {lines}\n".encode()
 
 
-def test_it_sees_what_nginx_alone_finds(tmp_path: pathlib.Path) -> None:
+async def test_it_sees_what_nginx_alone_finds(tmp_path: pathlib.Path) -> None:
     parts, main = make(tmp_path), tmp_path / "daemun.yaml"
     read = parts.read({main: with_site('{tls: off, nginx: "add_header X-A;", routes: {/: http://127.0.0.1:2}}')})
     assert read.problems == ()
-    assert read.snapshot is not None
-    (problem,) = parts.test(read.snapshot)
+    bad = read.snapshot
+    assert bad is not None
+    (problem,) = await whole_work.run(lambda thread: parts.test(bad, thread))
     assert (problem.host, problem.severity) == ("b.test", model.Severity.ERROR)
     assert "invalid number of arguments" in problem.message
-    good = parts.read({main: with_site("{tls: off, routes: {/: http://127.0.0.1:2}}")})
-    assert good.snapshot is not None
-    assert parts.test(good.snapshot) == ()
+    good = parts.read({main: with_site("{tls: off, routes: {/: http://127.0.0.1:2}}")}).snapshot
+    assert good is not None
+    assert await whole_work.run(lambda thread: parts.test(good, thread)) == ()
     assert main.read_text() == MAIN
+
+
+async def test_nginx_that_waits_for_a_file_ends_with_the_work(tmp_path: pathlib.Path) -> None:
+    parts, main = make(tmp_path), tmp_path / "daemun.yaml"
+    pipe, included = tmp_path / "pipe", tmp_path / "included.conf"
+    os.mkfifo(pipe)
+    included.write_text(f"include {pipe};\n")
+    snapshot = parts.read(
+        {main: with_site(f'{{tls: off, nginx: "include {included};", routes: {{/: http://127.0.0.1:2}}}}')}
+    ).snapshot
+    assert snapshot is not None
+    task = asyncio.ensure_future(whole_work.run(lambda thread: parts.test(snapshot, thread)))
+    async with asyncio.timeout(60):
+        while (writer := open_for_reader(pipe)) is None:
+            await asyncio.sleep(0.02)
+    with os.fdopen(writer, "wb"):
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert open_for_reader(pipe) is None
+
+
+def open_for_reader(pipe: pathlib.Path) -> int | None:
+    """None: nobody reads it."""
+    try:
+        return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        assert error.errno == errno.ENXIO
+        return None
 
 
 def test_a_site_with_a_mistake_is_read_without_it(tmp_path: pathlib.Path) -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import os
 import pathlib
+import threading
 import typing
 
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from daemun.control import history_port
 from daemun.core import model
 from daemun.core.options import catalogue, robots_option
-from daemun.sources.drafts import draft_book, draft_desk, draft_review
+from daemun.sources import whole_work
+from daemun.sources.drafts import draft_book, review_turns
 from daemun.sources.history import history_book
 from daemun.web import edit_endpoints
 from daemun.wiring import target_tries
@@ -529,14 +531,46 @@ async def test_aliases_of_aliases_end(house: House) -> None:
 
 
 async def test_reviews_wait_for_each_other_and_not_without_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draft_desk, "_MOST_WAITING", 0)
+    monkeypatch.setattr(review_turns, "_MOST_WAITING", 0)
     answer = await house.client.request("POST", "/draft/review", {})
     assert (answer.status_code, "try again" in answer.json()["error"]) == (429, True)
     assert int(answer.headers["Retry-After"]) > 0
     monkeypatch.undo()
-    monkeypatch.setattr(draft_review, "LONGEST_S", 0.0)
+    monkeypatch.setattr(review_turns, "LONGEST_S", 0.0)
     status, words = await house.client.fail("POST", "/draft/review", {})
     assert (status, "took longer" in words) == (422, True)
+
+
+async def test_the_thread_of_a_review_that_nobody_waits_for_ends(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nginx never ends its test; the next review waits for that."""
+    is_testing = threading.Event()
+
+    def hang(_: model.Snapshot, thread: whole_work.WorkingThread) -> tuple[model.Problem, ...]:
+        is_testing.set()
+        thread.run_apart(asyncio.Event().wait())
+        raise AssertionError
+
+    with monkeypatch.context() as hanging:
+        hanging.setattr(house.parts, "test", hang)
+        task = asyncio.ensure_future(house.desk.review("token:ann", shows_secrets=False))
+        assert await asyncio.to_thread(is_testing.wait, 60)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert (await house.send("POST", "/draft/review"))["plan"] is not None
+
+
+async def test_what_is_misspelled_is_not_applied(house: House) -> None:
+    """A trial that nobody begins, for one."""
+    await house.edit(ADD)
+    status, words = await house.client.fail("POST", "/draft/apply", {"confirm": 60})
+    assert (status, '"confirm" is not known; expected "message"' in words) == (400, True)
+    assert words.endswith('did you mean "confirm_s"?')
+    status, words = await house.client.fail("POST", "/trial/keep", {"x": 1})
+    assert (status, '"x" is not known; expected nothing' in words) == (400, True)
+    status, words = await house.client.fail("POST", "/draft/edits", {"edits": [{"what": "set", "to": "http://a"}]})
+    assert (status, words.startswith('cannot edit: "to" is no key of an edit')) == (400, True)
+    assert house.main.read_text() == MAIN
 
 
 # --- others meanwhile ----------------------------------------------------------------------------------------------

@@ -94,8 +94,25 @@ _ENDPOINTS = (
     endpoint.ApiEndpoint(
         method="GET", path="/draft", needs=Role.LOOK, summary="Show", handler=_show_hooks, hides_secrets=True
     ),
-    endpoint.ApiEndpoint(method="POST", path="/hooks", needs=Role.CHANGE, summary="Set hooks", handler=_set_hooks),
-    endpoint.ApiEndpoint(method="POST", path="/fail", needs=Role.OWN, summary="Fail", handler=_fail),
+    endpoint.ApiEndpoint(
+        method="POST",
+        path="/hooks",
+        needs=Role.CHANGE,
+        summary="Set hooks",
+        handler=_set_hooks,
+        body=(
+            endpoint.Parameter(name="status", meaning="of the answer", kind="integer"),
+            endpoint.Parameter(name="words", meaning="of an error", kind="boolean"),
+        ),
+    ),
+    endpoint.ApiEndpoint(
+        method="POST",
+        path="/fail",
+        needs=Role.OWN,
+        summary="Fail",
+        handler=_fail,
+        body=(endpoint.Parameter(name="how", meaning="words or status"),),
+    ),
 )
 
 

@@ -13,13 +13,14 @@ EndedError = concurrent.futures.CancelledError
 
 
 class WorkingThread:
-    """What the work gets. Thread-safe."""
+    """What the work gets. `end` may be called by any thread, all else by this one."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._lock = threading.Lock()
         self._is_over = False
-        self._waits_for: concurrent.futures.Future[typing.Any] | None = None
+        self._stop: collections.abc.Callable[[], object] = lambda: None
+        """Ends what the thread waits for."""
 
     def check(self) -> None:
         """Raises: EndedError."""
@@ -31,15 +32,36 @@ class WorkingThread:
         with self._lock:
             self.check()
             future = asyncio.run_coroutine_threadsafe(begin(), self._loop)
-            self._waits_for = future
+            self._stop = future.cancel
         return future.result()
+
+    def run_apart(self, work: collections.abc.Coroutine[typing.Any, typing.Any, _T]) -> _T:
+        """Run a coroutine in an event loop of this thread's own. Raises: what it raises; EndedError."""
+
+        async def run() -> _T:
+            task, loop = asyncio.current_task(), asyncio.get_running_loop()
+            assert task is not None
+            with self._lock:
+                is_over = self._is_over
+                self._stop = lambda: loop.call_soon_threadsafe(task.cancel)
+            try:
+                if is_over:
+                    task.cancel()
+                return await work
+            finally:
+                with self._lock:  # the loop is closed after this
+                    self._stop = lambda: None
+
+        try:
+            return asyncio.run(run())
+        except asyncio.CancelledError:
+            raise EndedError from None
 
     def end(self) -> None:
         """What it waits for is cancelled, and nothing more begins."""
         with self._lock:
             self._is_over = True
-            if self._waits_for is not None:
-                self._waits_for.cancel()
+            self._stop()
 
 
 async def run(work: collections.abc.Callable[[WorkingThread], _T]) -> _T:
@@ -57,3 +79,26 @@ async def run(work: collections.abc.Callable[[WorkingThread], _T]) -> _T:
         with contextlib.suppress(Exception):  # of what was cancelled
             job.result()
         raise
+
+
+async def run_for(
+    longest_s: float,
+    work: collections.abc.Callable[[WorkingThread], _T],
+    *,
+    ended: collections.abc.Callable[[], None],
+) -> _T:
+    """ended: called when the thread has ended, which may be after this has. Raises: TimeoutError, and what the work
+    raises."""
+    loop = asyncio.get_running_loop()
+    thread = WorkingThread(loop)
+    job = loop.run_in_executor(None, work, thread)
+    job.add_done_callback(lambda _: ended())
+    try:
+        done, _ = await asyncio.wait([job], timeout=longest_s)
+    finally:
+        if not job.done():
+            thread.end()
+            job.add_done_callback(lambda one: one.exception())  # nobody waits for it
+    if not done:
+        raise TimeoutError
+    return job.result()

@@ -7,6 +7,7 @@ from starlette import exceptions, responses
 
 from daemun.control import applied_port, draft_port, history_port
 from daemun.core.access import dashboard_roles
+from daemun.core.texts import words
 from daemun.errors import ConfigError
 from daemun.web import draft_json, endpoint, error_answers, history_endpoints, request_body_json
 
@@ -21,6 +22,7 @@ _LONGEST_TRIAL_S = 1e6
 _LONGEST_OWNER = 1000
 _LONGEST_MESSAGE = 500
 _EDIT_TEXTS = ("host", "path", "target", "app", "file")
+_EDIT_KEYS = ("what", *_EDIT_TEXTS, "index", "values", "inputs", "unset")
 _OF_EDIT = endpoint.Parameter(
     name="edits",
     meaning="a list, done as a whole or not at all, of {what: add, host, target, path?, app?, file?}, {what: remove, "
@@ -366,12 +368,16 @@ def _read_edit(written: object) -> draft_port.DraftEdit:
     """Raises: HTTPException 400."""
     if not isinstance(written, dict):
         raise exceptions.HTTPException(400, "cannot edit: an edit must be an object")
-    unknown = written.keys() - {"what", "index", "values", "inputs", "unset", *_EDIT_TEXTS}
     index, values, unset = written.get("index"), written.get("values", {}), written.get("unset", [])
     inputs = written.get("inputs", {})
     texts = {key: written.get(key) for key in ("what", *_EDIT_TEXTS)}
-    if unknown or not all(isinstance(one, str | None) for one in texts.values()) or not texts["what"]:
-        raise exceptions.HTTPException(400, f"cannot edit: {sorted(map(str, unknown)) or 'a key'} is not as expected")
+    for key in written:
+        if key not in _EDIT_KEYS:
+            cause = f"{words.quoted(key)} is no key of an edit{words.guess(key, _EDIT_KEYS)}"
+            raise exceptions.HTTPException(400, f'cannot edit: {cause}; what a file is to have stands in "values"')
+    for key, text in texts.items():
+        if not isinstance(text, str | None) or (key == "what" and not text):
+            raise exceptions.HTTPException(400, f'cannot edit: "{key}" must be a text')
     if not isinstance(values, dict) or isinstance(index, bool) or not isinstance(index, int | None):
         raise exceptions.HTTPException(400, 'cannot edit: "values" must be an object, "index" a number')
     if not isinstance(inputs, dict) or not all(isinstance(one, str) for one in inputs.values()):

@@ -68,6 +68,7 @@ async def _answer(
     try:
         if request.method not in {"GET", "HEAD"}:
             call.body = await request_body_json.read_object(request, most_bytes=entry.most_body_bytes)
+            request_body_json.check_keys(call.body, [one.name for one in entry.body])
         found = await entry.handler(call)
     except Exception as error:
         await _note(entry, operators, call, error_answers.status_of(error))

@@ -1,9 +1,12 @@
 """What a request to the API brings, read and checked."""
 
+import collections.abc
 import json
 import typing
 
 from starlette import exceptions, requests
+
+from daemun.core.texts import words
 
 LARGEST_BODY_BYTES = 64 << 10
 
@@ -27,6 +30,15 @@ async def read_object(request: requests.Request, *, most_bytes: int = LARGEST_BO
     if not isinstance(value, dict):
         raise exceptions.HTTPException(400, "cannot read the body: a JSON object is expected")
     return value
+
+
+def check_keys(body: Json, known: collections.abc.Sequence[str]) -> None:
+    """What a key does that is not known would not be done. Raises: HTTPException 400."""
+    unknown = next((one for one in body if one not in known), None)
+    if unknown is not None:
+        expected = words.listed([words.quoted(one) for one in known]) if known else "nothing"
+        cause = f"{words.quoted(unknown)} is not known; expected {expected}{words.guess(unknown, known)}"
+        raise exceptions.HTTPException(400, f"cannot use the body: {cause}")
 
 
 def take_text(body: Json, key: str) -> str:

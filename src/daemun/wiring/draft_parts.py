@@ -10,7 +10,7 @@ from daemun.control import gate_port, ports
 from daemun.core import model
 from daemun.errors import ConfigError
 from daemun.nginx import worker_account
-from daemun.sources import last_good_file, yaml_file
+from daemun.sources import last_good_file, whole_work, yaml_file
 from daemun.sources.docker import nginx_proxy_mode
 from daemun.sources.drafts import draft_desk, draft_review
 from daemun.sources.history import history_book, live_changes
@@ -55,10 +55,11 @@ class DraftParts:
 
     # What makes nginx's files is imported at the first review.
 
-    def test(self, snapshot: model.Snapshot) -> tuple[model.Problem, ...]:
+    def test(self, snapshot: model.Snapshot, thread: whole_work.WorkingThread) -> tuple[model.Problem, ...]:
         from daemun.wiring.offline import checking, configuration  # noqa: PLC0415
 
-        return checking.find_problems(self.settings, configuration.merge_alone(self.settings, snapshot))
+        desired = configuration.merge_alone(self.settings, snapshot)
+        return checking.find_problems(self.settings, desired, run=thread.run_apart)
 
     def compare_nginx(
         self, before: collections.abc.Mapping[str, bytes], after: collections.abc.Mapping[str, bytes]

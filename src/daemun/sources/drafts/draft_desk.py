@@ -2,7 +2,6 @@
 
 import asyncio
 import collections.abc
-import contextlib
 import dataclasses
 import hmac
 import pathlib
@@ -11,8 +10,8 @@ import typing
 
 from daemun.control import draft_port, gate_port, history_port, ports
 from daemun.core import model
-from daemun.errors import ConfigError, ConflictError, TooManyAtOnceError
-from daemun.sources import edited_file, line_merge, yaml_holder, yaml_positions, yaml_schema
+from daemun.errors import ConfigError, ConflictError
+from daemun.sources import edited_file, line_merge, whole_work, yaml_holder, yaml_positions, yaml_schema
 from daemun.sources.drafts import (
     draft,
     draft_book,
@@ -21,13 +20,11 @@ from daemun.sources.drafts import (
     draft_overlay,
     draft_review,
     draft_secrets,
+    review_turns,
 )
 from daemun.sources.history import guarded_apply, live_changes
 
 Json = dict[str, typing.Any]
-
-_MOST_WAITING = 4
-"""Reviews that wait for their turn."""
 
 
 class DraftDesk:
@@ -53,8 +50,7 @@ class DraftDesk:
         self._parts = parts
         self._key = secrets.token_bytes(32)
         self._editing = asyncio.Lock()
-        self._reviewing = asyncio.Lock()
-        self._waiting = 0
+        self._turns = review_turns.ReviewTurns()
 
     # --- a draft ---------------------------------------------------------------------------------------------------
 
@@ -67,19 +63,21 @@ class DraftDesk:
     ) -> draft_port.DraftReport:
         """See the port."""
         async with self._editing:
-            await asyncio.to_thread(self._set_text, operator, name, text, shows_secrets, version)
+            await whole_work.run(lambda _: self._set_text(operator, name, text, shows_secrets, version))
         return await self.show(operator, shows_secrets=shows_secrets)
 
     async def check_text(
         self, operator: str, name: str, text: str, *, shows_secrets: bool
     ) -> tuple[model.Problem, ...]:
         """See the port."""
-        async with self._turn():
-            overlay, secrets_of = await asyncio.to_thread(self._overlay_with, operator, name, text, shows_secrets)
-            async with asyncio.timeout(draft_review.LONGEST_S):
-                found = await asyncio.to_thread(self._parts.read, overlay.texts)
-            owned = await asyncio.to_thread(_find_owned, overlay, shows_secrets)
-            return (*owned, *draft_review.hide(found.problems, secrets_of))
+
+        def check(_: whole_work.WorkingThread) -> tuple[model.Problem, ...]:
+            overlay = self._write_text(operator, name, text, shows_secrets, None)
+            hidden = draft_review.find_secrets(overlay.read_all())
+            found = self._parts.read(overlay.texts)
+            return (*_find_owned(overlay, shows_secrets), *draft_review.hide(found.problems, hidden))
+
+        return await self._turns.look(check)
 
     async def find_schema(self) -> Json:
         """See the port."""
@@ -90,7 +88,7 @@ class DraftDesk:
     ) -> draft_port.DraftReport:
         """See the port."""
         async with self._editing:
-            await asyncio.to_thread(self._edit, operator, edits, shows_secrets)
+            await whole_work.run(lambda _: self._edit(operator, edits, shows_secrets))
         return await self.show(operator, shows_secrets=shows_secrets)
 
     async def describe(self, operator: str, *, host: str | None, path: str | None, index: int | None) -> Json:
@@ -110,7 +108,7 @@ class DraftDesk:
     async def discard(self, operator: str, name: str | None, *, shows_secrets: bool) -> draft_port.DraftReport:
         """See the port."""
         async with self._editing:
-            await asyncio.to_thread(self._discard, operator, name)
+            await whole_work.run(lambda _: self._discard(operator, name))
         return await self.show(operator, shows_secrets=shows_secrets)
 
     def _find(self, operator: str) -> draft.Draft:
@@ -153,13 +151,6 @@ class DraftDesk:
             version=self._sign(text),
             refusal=edited_file.find_refusal(path),
         )
-
-    def _overlay_with(
-        self, operator: str, name: str, text: str, shows_secrets: bool
-    ) -> tuple[draft_overlay.DraftOverlay, frozenset[str]]:
-        """The draft with another text of a file, which is not kept, and the secrets of all."""
-        overlay = self._write_text(operator, name, text, shows_secrets, None)
-        return overlay, draft_review.find_secrets(overlay.read_all())
 
     def _set_text(self, operator: str, name: str, text: str, shows_secrets: bool, version: str | None) -> None:
         self._keep(self._write_text(operator, name, text, shows_secrets, version).draft)
@@ -222,7 +213,7 @@ class DraftDesk:
     async def rebase(self, operator: str, *, shows_secrets: bool) -> draft_port.DraftReport:
         """See the port."""
         async with self._editing:
-            await asyncio.to_thread(self._rebase, operator)
+            await whole_work.run(lambda _: self._rebase(operator))
         return await self.show(operator, shows_secrets=shows_secrets)
 
     def _rebase(self, operator: str) -> None:
@@ -250,31 +241,17 @@ class DraftDesk:
 
     async def review(self, operator: str, *, shows_secrets: bool) -> draft_port.DraftReview:
         """See the port."""
-        async with self._turn():
-            overlay, compared, version = await asyncio.to_thread(self._compare, operator)
-            await asyncio.to_thread(overlay.check_include, is_owner=shows_secrets)
-            owned = await asyncio.to_thread(_find_owned, overlay, shows_secrets)
-            found = await draft_review.review(self._parts, self._gate, overlay, compared, version)
+
+        def review(thread: whole_work.WorkingThread) -> draft_port.DraftReview:
+            overlay, compared = self._compare(operator)
+            overlay.check_include(is_owner=shows_secrets)
+            owned = _find_owned(overlay, shows_secrets)
+            found = draft_review.review(self._parts, self._gate, overlay, compared, thread)
             return dataclasses.replace(found, problems=(*owned, *found.problems), new=(*owned, *found.new))
 
-    @contextlib.asynccontextmanager
-    async def _turn(self) -> collections.abc.AsyncIterator[None]:
-        """One draft is looked at a time."""
-        if self._waiting >= _MOST_WAITING:
-            raise TooManyAtOnceError("cannot look at the draft now: others are looked at; try again in a moment")
-        self._waiting += 1
-        try:
-            async with self._reviewing:
-                yield
-        except TimeoutError:
-            raise ConfigError(
-                f"cannot look at the draft: it took longer than {draft_review.LONGEST_S:g} s; "
-                "`daemun check` has no limit"
-            ) from None
-        finally:
-            self._waiting -= 1
+        return await self._turns.look(review)
 
-    def _compare(self, operator: str) -> tuple[draft_overlay.DraftOverlay, draft_review.Compared, str]:
+    def _compare(self, operator: str) -> tuple[draft_overlay.DraftOverlay, draft_review.Compared]:
         one = self._find(operator)
         overlay = draft_overlay.DraftOverlay(self._main, one)
         after = overlay.read_all()
@@ -282,8 +259,9 @@ class DraftDesk:
             before=yaml_holder.read_all(self._main),
             after=after,
             conflicts=draft_review.find_conflicts(one, self._read_present(one)),
+            version=self._sign_all(one, after | {file.name: file.text for file in one.files}),
         )
-        return overlay, compared, self._sign_all(one, after | {file.name: file.text for file in one.files})
+        return overlay, compared
 
     async def apply(
         self,
@@ -331,7 +309,7 @@ class DraftDesk:
 
     def _check(self, operator: str, version: str | None, is_owner: bool) -> draft.Draft:
         """The draft that is to be applied. Raises: ConfigError."""
-        _, compared, now = self._compare(operator)
+        _, compared = self._compare(operator)
         one = self._find(operator)
         if not one.files:
             raise ConflictError("cannot apply the draft: it changes nothing")
@@ -342,7 +320,7 @@ class DraftDesk:
                 "put the draft and that together, look at it again, and apply it then",
                 compared.conflicts,
             )
-        if version is not None and version != now:
+        if version is not None and version != compared.version:
             raise draft_port.StaleDraftError(
                 "cannot apply the draft: it, or a file, is not what it was when you looked at it; look at it again"
             )

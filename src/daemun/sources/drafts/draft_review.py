@@ -1,6 +1,5 @@
 """What is wrong with a draft, and what it would change. Nothing that runs is touched."""
 
-import asyncio
 import collections.abc
 import dataclasses
 import pathlib
@@ -10,14 +9,12 @@ import typing
 from daemun.control import draft_port, gate_port
 from daemun.core import model
 from daemun.errors import DaemunError
-from daemun.sources import line_merge
+from daemun.sources import line_merge, whole_work
 from daemun.sources.drafts import draft, draft_overlay
 from daemun.sources.history import compared_entries, file_changes, hidden_secrets, secret_masks
 
 Texts = collections.abc.Mapping[pathlib.Path, bytes]
 Json = dict[str, typing.Any]
-
-LONGEST_S = 120.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +32,8 @@ class ReviewParts(typing.Protocol):
         """The files with these texts instead of what they hold, as the daemon would read them."""
         ...
 
-    def test(self, snapshot: model.Snapshot) -> tuple[model.Problem, ...]:
-        """What `daemun check` finds beyond reading: certificates, and nginx's verdict."""
+    def test(self, snapshot: model.Snapshot, thread: whole_work.WorkingThread) -> tuple[model.Problem, ...]:
+        """What `daemun check` finds beyond reading: certificates, and nginx's verdict. Raises: EndedError."""
         ...
 
     def compare_nginx(
@@ -48,44 +45,47 @@ class ReviewParts(typing.Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """before, after: what all files hold, and are to hold."""
+    """before, after: what all files hold, and are to hold. version: of all that."""
 
     before: dict[str, bytes]
     after: dict[str, bytes]
     conflicts: tuple[draft_port.FileConflict, ...]
+    version: str
 
 
-async def review(
-    parts: ReviewParts, gate: gate_port.GatePort, overlay: draft_overlay.DraftOverlay, compared: Compared, version: str
+def review(
+    parts: ReviewParts,
+    gate: gate_port.GatePort,
+    overlay: draft_overlay.DraftOverlay,
+    compared: Compared,
+    thread: whole_work.WorkingThread,
 ) -> draft_port.DraftReview:
-    """Raises: TimeoutError."""
-    async with asyncio.timeout(LONGEST_S):
-        return await _review(parts, gate, overlay, compared, version)
-
-
-async def _review(
-    parts: ReviewParts, gate: gate_port.GatePort, overlay: draft_overlay.DraftOverlay, compared: Compared, version: str
-) -> draft_port.DraftReview:
-    changes, written = await asyncio.to_thread(_compare_files, compared.before, compared.after)
-    found = await asyncio.to_thread(parts.read, overlay.texts)
-    new = await asyncio.to_thread(find_new, parts, found)
+    """Blocking. Raises: EndedError."""
+    changes, written = _compare_files(compared.before, compared.after)
+    thread.check()
+    found = parts.read(overlay.texts)
+    thread.check()
+    new = find_new(parts, found)
     problems, plan, error = found.problems, None, None
     nginx: Json = {}
-    if found.snapshot is None or new:
+    snapshot = found.snapshot
+    if snapshot is None or new:
         error = "it cannot be planned before that is corrected"
     else:
-        tested = await asyncio.to_thread(parts.test, found.snapshot)
+        thread.check()
+        tested = parts.test(snapshot, thread)
         known = {_sign(one) for one in found.problems}
         tested = tuple(one for one in tested if _sign(one) not in known)
         problems = (*problems, *tested)
         new = tuple(one for one in tested if one.severity is model.Severity.ERROR)
         try:
-            plan = _hide_plan(await gate.plan(instead={found.snapshot.source: found.snapshot}), written)
-            nginx = await asyncio.to_thread(parts.compare_nginx, compared.before, compared.after)
+            plan = _hide_plan(thread.wait(lambda: gate.plan(instead={snapshot.source: snapshot})), written)
+            thread.check()
+            nginx = parts.compare_nginx(compared.before, compared.after)
         except DaemunError as failure:
             error = secret_masks.hide(str(failure), written)
     return draft_port.DraftReview(
-        version=version,
+        version=compared.version,
         problems=hide(problems, written),
         new=hide(new, written),
         changes=changes,

@@ -1,8 +1,10 @@
 """What is wrong with the file."""
 
+import collections.abc
 import dataclasses
 import pathlib
 import tempfile
+import typing
 
 from cryptography import x509
 
@@ -19,6 +21,10 @@ from daemun.nginx import nginx_server
 from daemun.wiring import clock, nginx_environment
 from daemun.wiring.offline import configuration, rendering, run_async
 
+RunTest = collections.abc.Callable[
+    [collections.abc.Coroutine[typing.Any, typing.Any, tuple[model.Problem, ...]]], tuple[model.Problem, ...]
+]
+
 
 def check(chosen: settings.Settings) -> tuple[model.Problem, ...]:
     """Every problem of the file, also those only nginx finds in hand-written nginx. Touches nothing that runs."""
@@ -34,15 +40,17 @@ def look(chosen: settings.Settings) -> tuple[tuple[model.Problem, ...], model.De
     return find_problems(chosen, desired), desired
 
 
-def find_problems(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
-    """The same of a configuration that was read."""
+def find_problems(
+    chosen: settings.Settings, desired: model.Desired, *, run: RunTest = run_async.run
+) -> tuple[model.Problem, ...]:
+    """The same of a configuration that was read. run: waits for nginx's test."""
     if any(problem.severity is model.Severity.ERROR for problem in desired.problems):
         return desired.problems
     # In nginx-proxy's place almost everything comes from containers, so "good" alone would be too much.
     unseen = configuration.unseen(chosen, desired) if desired.globals.like_nginx_proxy else ()
     found = (*desired.problems, *unseen, *_read_certificates(chosen, desired), *_read_provider_roots(desired))
     found = (*found, *_find_over(desired))
-    return (*found, *_test_files(chosen, desired))
+    return (*found, *_test_files(chosen, desired, run))
 
 
 def _find_over(desired: model.Desired) -> tuple[model.Problem, ...]:
@@ -92,7 +100,7 @@ def _read_root(path: pathlib.Path) -> tuple[x509.Name, ...]:
         return ()
 
 
-def _test_files(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
+def _test_files(chosen: settings.Settings, desired: model.Desired, run: RunTest) -> tuple[model.Problem, ...]:
     """nginx's verdict on the whole configuration, tested in a folder of its own. A machine that lacks something
     (nginx, a right to port 80) is not a problem of the file."""
     try:
@@ -100,7 +108,7 @@ def _test_files(chosen: settings.Settings, desired: model.Desired) -> tuple[mode
         with tempfile.TemporaryDirectory(prefix="daemun-") as folder:
             apart = dataclasses.replace(chosen, state=pathlib.Path(folder))
             assembled = rendering.assemble(apart, desired, binary, last_good={})
-            return run_async.run(_find_refused(nginx_server.NginxServer(binary, apart.layout), desired, assembled))
+            return run(_find_refused(nginx_server.NginxServer(binary, apart.layout), desired, assembled))
     except EnvironmentProblemError:
         return ()
     except DaemunError as error:
