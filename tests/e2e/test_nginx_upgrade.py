@@ -76,6 +76,7 @@ async def visited(daemon: Daemon) -> collections.abc.AsyncIterator["Visitors"]:
     with servers.running("html") as html, servers.running("chat") as chat:
         by_name = chat.url.replace("127.0.0.1", "localhost")
         sites = f"sites:\n  chat.test:\n    /: {html.url}\n    /named/: {by_name}/\n    /websocket/: {by_name}/\n"
+        sites += signpost("counted.test", "here")
         daemon.preamble += "old_workers: {generations: 1000, memory: 16g}\n"
         daemon.write(sites + signpost("other.test", "start"))
         daemon.start()
@@ -97,6 +98,7 @@ class Visitors:
         self._daemon = daemon
         self._sites = sites
         self._sockets = sockets
+        self._counted = 0
         self.loads = [
             clients.Load(daemon.gate, "https://chat.test/", visitors=3, pause_s=0.005, patience_s=60),
             clients.Load(daemon.gate, "https://chat.test/named/", visitors=2, pause_s=0.01, patience_s=60),
@@ -112,6 +114,10 @@ class Visitors:
 
     async def assert_well(self, word: str) -> None:
         await clients.echo_all(self._sockets, word)
+        for number in range(5):
+            answer = await asyncio.to_thread(self._daemon.get, f"https://counted.test/{number}")
+            assert answer.status_code == 302
+        self._counted += 5
         assert [dict(load.failures) for load in self.loads] == [{}, {}, {}, {}], word
 
     async def assert_nothing_was_lost(self) -> None:
@@ -122,8 +128,15 @@ class Visitors:
                 await asyncio.sleep(0.05)
         await self.assert_well("at the end")
         assert all(socket.close_code is None for socket in self._sockets)
+        await asyncio.to_thread(self._daemon.wait, lambda: _count(self._daemon) == self._counted, "each counted once")
         answered = sum(load.answered for load in self.loads)
         print(f"\n{len(self._sockets)} sockets open, {answered} requests answered, 0 failed")
+
+
+def _count(daemon: Daemon) -> int:
+    """Requests of `Visitors`, by whichever nginx, as `daemun traffic` has them."""
+    found = json.loads(daemon.cli_good("traffic", "--json"))["sites"]
+    return sum(one["requests"] for one in found if one["site"] == "counted.test")
 
 
 @pytest.mark.walk
