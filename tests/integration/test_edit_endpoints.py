@@ -566,7 +566,7 @@ async def test_what_is_misspelled_is_not_applied(house: House) -> None:
     status, words = await house.client.fail("POST", "/draft/apply", {"confirm": 60})
     assert (status, '"confirm" is not known; expected "message"' in words) == (400, True)
     assert words.endswith('did you mean "confirm_s"?')
-    status, words = await house.client.fail("POST", "/trial/keep", {"x": 1})
+    status, words = await house.client.fail("POST", "/trial/confirm", {"x": 1})
     assert (status, '"x" is not known; expected nothing' in words) == (400, True)
     status, words = await house.client.fail("POST", "/draft/edits", {"edits": [{"what": "set", "to": "http://a"}]})
     assert (status, words.startswith('cannot edit: "to" is no key of an edit')) == (400, True)
