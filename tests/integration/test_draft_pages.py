@@ -1,5 +1,6 @@
 """The pages of changes: the draft with its review, the countdown, files, forms of every key; without a daemon."""
 
+import dataclasses
 import html
 import pathlib
 import re
@@ -9,7 +10,7 @@ import pytest
 
 from daemun.core.access import dashboard_roles
 from daemun.web import edit_endpoints, endpoint
-from tests.support import draft_house, page_house
+from tests.support import docker_values, draft_house, fake_gate, page_house
 
 Json = dict[str, typing.Any]
 HOSTILE, ESCAPED = page_house.HOSTILE, page_house.ESCAPED
@@ -274,3 +275,22 @@ async def test_who_may_look_is_offered_nothing(house: House) -> None:
         form = {"host": "x.test", "target": "http://x", "key.hsts": "true", "do": "add", "what": "remove"}
         assert (await house.pages.request("POST", f"/changes/{address}", form, role="look")).status_code == 403
     assert house.main.read_text() == draft_house.MAIN
+
+
+async def test_a_change_of_a_site_of_containers_is_written_over_it(house: House) -> None:
+    labels = {"daemun.host": "chat.test", "daemun.max_body": "1m", "daemun.http": "serve"}
+    snapshot = docker_values.run(docker_values.container("chat-1", labels)).snapshot
+    sites = tuple(fake_gate.live(site) for site in snapshot.sites)
+    house.told = dataclasses.replace(house.told, sites=(*house.told.sites, *sites))
+    page = await house.pages.get("/changes/form?host=chat.test")
+    assert "Labels of container chat-1 set this site" in page
+    form = read_form(page, "/changes/form")
+    await house.pages.post("/changes/form", {**form, "key.hsts": "true"})
+    form = read_form(await house.pages.get("/changes/form?host=chat.test&path=/"), "/changes/form")
+    await house.pages.post("/changes/form", {**form, "key.max_body": "9m"})
+    written = "\n  chat.test:\n    hsts: true\n    from: docker\n    routes:\n      /:\n        max_body: 9m\n"
+    assert written in await house.draft()
+    assert "What the file sets holds over their labels" in await house.pages.get("/changes/form?host=chat.test")
+    # It is a site of the draft by now.
+    await house.pages.post("/changes/switch", {"host": "chat.test", "what": "disable"})
+    assert "enabled: false" in await house.draft()

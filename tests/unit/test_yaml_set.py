@@ -217,3 +217,34 @@ def test_a_wrong_setting_of_the_gate_can_be_corrected(tmp_path: pathlib.Path) ->
     yaml_set.set_of_gate(yaml_holder.of_path(path), {"max_header": "16k"})
     assert path.read_text() == "max_header: 16k\nsites: {a.test: http://x}\n"
     yaml_edit.set_enabled(path, "a.test", enabled=False)
+
+
+# --- over containers ---------------------------------------------------------------------------------------------
+
+
+def test_a_site_over_containers_from_its_first_key_to_its_last(file: pathlib.Path) -> None:
+    yaml_edit.lay_over_containers(yaml_holder.of_path(file), "chat.test")
+    assert file.read_text() == f"{OWNERS}    chat.test:\n        from: docker\n"
+    set_site(file, "chat.test", hsts=True)
+    text = set_site(file, "chat.test", "/admin/", timeout="5m", access={"allow": ["private"]})
+    assert value_of(file, "sites", "chat.test") == {
+        "hsts": True,
+        "from": "docker",
+        "routes": {"/admin/": {"timeout": "5m", "access": {"allow": ["private"]}}},
+    }
+    assert text.startswith(OWNERS)
+    set_site(file, "chat.test", "/ws/", max_body="1m")
+    set_site(file, "chat.test", "/admin/", timeout=yaml_set.UNSET, access=yaml_set.UNSET)
+    assert value_of(file, "sites", "chat.test", "routes") == {"/ws/": {"max_body": "1m"}}
+    yaml_edit.remove_route(file, "chat.test", "/ws/")
+    assert value_of(file, "sites", "chat.test") == {"hsts": True, "from": "docker"}
+    assert set_site(file, "chat.test", "/ws/", max_body=yaml_set.UNSET) == file.read_text()
+    yaml_edit.add_route(file, "chat.test", "http://127.0.0.1:9", route_path="/own/")
+    assert value_of(file, "sites", "chat.test", "routes") == {"/own/": "http://127.0.0.1:9"}
+
+
+def test_only_over_containers_a_route_needs_no_target(file: pathlib.Path) -> None:
+    with pytest.raises(ConfigError, match="there is no such route"):
+        set_site(file, "c.test", "/new/", max_body="1m")
+    with pytest.raises(ConfigError, match="cannot lay"):
+        yaml_edit.lay_over_containers(yaml_holder.of_path(file), "c.test")

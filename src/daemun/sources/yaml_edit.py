@@ -16,7 +16,7 @@ import re
 import typing
 
 from daemun.core import model, short_texts
-from daemun.core.options import maintenance_option, streams_option
+from daemun.core.options import from_option, maintenance_option, streams_option
 from daemun.core.texts import route_paths, spellings, url_rules, words
 from daemun.errors import ConfigError
 from daemun.sources import (
@@ -87,6 +87,14 @@ def add_route(file: File, host: str, target: str, *, route_path: str = "/", app:
     return edit.write(edit.places.with_route(route_path, lines), edit.entry.with_route(route_path, value))
 
 
+def lay_over_containers(file: File, host: str) -> bytes | None:
+    """Make a site that lies over the one that containers have of its host."""
+    edit = SiteEdit(file, host, f"cannot lay {words.quoted(host)} over its containers")
+    key = from_option.OPTION.name
+    text = edit.places.with_site((yaml_splice.NewEntry(key, model.CONTAINERS),))
+    return edit.write(text, {key: model.CONTAINERS})
+
+
 def remove_site(file: File, host: str) -> bytes | None:
     """Take a site with all its routes out of the file."""
     edit = SiteEdit(file, host, f"cannot remove {words.quoted(host)}")
@@ -105,7 +113,7 @@ def remove_route(file: File, host: str, route_path: str) -> bytes | None:
     if route_path not in known:
         listed = f", only {words.listed(map(words.quoted, known), last='and')}" if known else ""
         raise edit.refused(f"there is no such route{listed}{words.guess(route_path, known)}")
-    if len(known) == 1:
+    if len(known) == 1 and not edit.entry.lies_over:
         raise edit.refused("it is the only one; remove the whole site instead")
     return edit.write(edit.places.without_route(route_path), edit.entry.without_route(route_path))
 

@@ -7,7 +7,7 @@ is known to have changed nothing else.
 import collections.abc
 import dataclasses
 
-from daemun.core.options import forms
+from daemun.core.options import forms, from_option
 from daemun.core.texts import route_paths
 from daemun.sources import yaml_blocks, yaml_positions
 
@@ -22,6 +22,16 @@ class SiteValue:
     """value: as it is written: a target, a map of paths, or a map of options; NOTHING when it is not there."""
 
     value: object
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What is written of it, by its keys; of a target none."""
+        return self.value if isinstance(self.value, dict) else {}
+
+    @property
+    def lies_over(self) -> bool:
+        """Whether it has the routes of containers, so that it needs none of its own."""
+        return self.fields.get(from_option.OPTION.name) is not None
 
     def is_enabled(self) -> bool:
         return not (isinstance(self.value, dict) and self.value.get("enabled") is False)
@@ -49,10 +59,14 @@ class SiteValue:
         if isinstance(self.value, str):
             return {"/": self.value, path: target}
         routes = self._routes()
+        if routes is None and self.lies_over and "routes" not in self.fields:
+            return {**self.fields, "routes": {path: target}}
         return _UNKNOWN if routes is None else self._with_routes({**routes, path: target})
 
     def without_route(self, path: str) -> object:
         routes = self._routes()
+        if routes is not None and self.lies_over and [*routes] == [path]:
+            return {key: one for key, one in self.fields.items() if key != "routes"}
         return _UNKNOWN if routes is None else self._with_routes({key: routes[key] for key in routes if key != path})
 
     def with_enabled(self, *, enabled: bool) -> object:

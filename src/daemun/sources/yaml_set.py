@@ -51,7 +51,8 @@ def set_of_site(
     edit.check_known()
     kind = yaml_site.SITE if route is None else yaml_route.ROUTE
     _check_keys(changes, kind.model_fields, edit.refused)
-    if route is not None and route.path not in edit.entry.paths():
+    is_new = route is not None and route.index is None and edit.entry.lies_over
+    if route is not None and route.path not in edit.entry.paths() and not is_new:
         raise edit.refused(f"there is no such route{words.guess(route.path, sorted(edit.entry.paths()))}")
     text: str | None = edit.text
     wanted = edit.entry
@@ -59,7 +60,13 @@ def set_of_site(
         places = yaml_site_places.SitePlaces(text or "", edit.host)
         written = None if value is UNSET else _written(key, value, edit.refused)
         read = UNSET if value is UNSET else yaml_value_text.read(value)
-        if route is not None:
+        if route is not None and is_new and (route.path not in wanted.paths() or _is_last(wanted, route, key, value)):
+            if value is UNSET and route.path not in wanted.paths():
+                continue
+            entry = None if written is None else yaml_splice.NewEntry(key, written)
+            text, after = _change_whole(places, wanted, route.path, entry, read)
+            wanted = yaml_meaning.SiteValue(after)
+        elif route is not None:
             text = places.with_route_value(route.path, route.index, key, written)
             wanted = yaml_meaning.SiteValue(wanted.with_route_value(route.path, route.index, key, read))
         elif written is None:
@@ -71,6 +78,25 @@ def set_of_site(
         if text is None:
             break
     return edit.write(text, wanted.value)
+
+
+def _is_last(site: yaml_meaning.SiteValue, route: RoutePlace, key: str, value: object) -> bool:
+    """Whether nothing is left of a route that has no target, so that it is none."""
+    found = site.find_route(route.path)
+    return value is UNSET and isinstance(found, dict) and [*found] == [key]
+
+
+def _change_whole(
+    places: yaml_site_places.SitePlaces,
+    site: yaml_meaning.SiteValue,
+    path: str,
+    entry: yaml_splice.NewEntry | None,
+    read: object,
+) -> tuple[str | None, object]:
+    """A route without a target, which comes with its first key and goes with its last (entry: None)."""
+    if entry is None:
+        return places.without_route(path), site.without_route(path)
+    return places.with_route(path, (entry,)), site.with_route(path, {entry.key: read})
 
 
 def set_of_gate(file: yaml_holder.Holder, changes: Changes) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from ruamel import yaml
 
+from daemun.core.options import from_option
 from daemun.core.texts import route_paths
 from daemun.sources import yaml_holder, yaml_meaning, yaml_positions, yaml_splice
 
@@ -37,7 +38,18 @@ class SitePlaces:
         if (old := self._only_target()) is not None:
             return self._text.replace(self._site, (yaml_splice.NewEntry("/", old), line))
         holder = self._routes()
+        if holder is None and self._has(from_option.OPTION.name) and not self._has("routes"):
+            return self._text.insert(self._site, yaml_splice.NewEntry("routes", (line,)))
         return None if holder is None else self._text.insert(holder, line)
+
+    def with_site(self, lines: yaml_splice.Lines) -> str | None:
+        """With a site that is not there yet."""
+        if self._sites is None or self._site is not None:
+            return None
+        return self._text.insert(self._sites, yaml_splice.NewEntry(self._host, lines))
+
+    def _has(self, key: str) -> bool:
+        return self._site is not None and any(one.name == key for one in yaml_splice.entries(self._site.value))
 
     def without_site(self) -> str | None:
         if self._site is None or self._sites is None:
@@ -46,6 +58,8 @@ class SitePlaces:
 
     def without_route(self, route_path: str) -> str | None:
         holder = self._routes()
+        if holder is not None and self._has(from_option.OPTION.name) and len(yaml_splice.entries(holder.value)) == 1:
+            return self.without_value("routes")
         found = [entry for entry in yaml_splice.entries(holder.value) if entry.name == route_path] if holder else []
         return self._text.remove(found[0], holder=holder) if found and holder else None
 

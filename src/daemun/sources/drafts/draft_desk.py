@@ -87,6 +87,7 @@ class DraftDesk:
         self, operator: str, edits: collections.abc.Sequence[draft_port.DraftEdit], *, shows_secrets: bool
     ) -> draft_port.DraftReport:
         """See the port."""
+        edits = draft_edits.with_overlays(edits, (one.site for one in self._gate.status(added=False).sites))
         async with self._editing:
             await whole_work.run(lambda _: self._edit(operator, edits, shows_secrets))
         return await self.show(operator, shows_secrets=shows_secrets)

@@ -2,9 +2,11 @@
 keys set and unset. Blocking.
 """
 
+import collections.abc
 import pathlib
 
 from daemun.control import draft_port
+from daemun.core import model
 from daemun.core.options import option
 from daemun.core.texts import spellings, words
 from daemun.errors import ConfigError
@@ -12,6 +14,7 @@ from daemun.sources import added_target, yaml_edit, yaml_holder, yaml_set
 from daemun.sources.drafts import draft, draft_overlay, draft_secrets, option_forms
 
 MOST_EDITS = 100
+_OVER = frozenset({"set", "enable", "disable"})
 
 
 def apply(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> draft.Draft:
@@ -32,12 +35,29 @@ def apply(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> d
             yaml_edit.remove_route(holder, edit.host, edit.path or "/")
         case "enable" | "disable":
             yaml_edit.set_enabled(holder, edit.host, enabled=edit.what == "enable")
+        case "lay_over":
+            if not holder.has_site:
+                yaml_edit.lay_over_containers(holder, edit.host)
         case "set":
             place = None if edit.path is None else yaml_set.RoutePlace(path=edit.path, index=edit.index)
             yaml_set.set_of_site(holder, edit.host, _changes_of(edit), route=place)
         case _:
             raise ConfigError(f"cannot edit: {words.quoted(edit.what)} is no edit that is known")
     return overlay.draft
+
+
+def with_overlays(
+    edits: collections.abc.Iterable[draft_port.DraftEdit], sites: collections.abc.Iterable[model.Site]
+) -> tuple[draft_port.DraftEdit, ...]:
+    """What is set of a site that containers alone have is set over it (`from`), unless a file of the draft has it.
+    sites: that the gate has."""
+    hosts = {site.host for site in sites if site.origin.source == model.CONTAINERS}
+    found: list[draft_port.DraftEdit] = []
+    for edit in edits:
+        if edit.what in _OVER and edit.host is not None and yaml_holder.host_of(edit.host) in hosts:
+            found.append(draft_port.DraftEdit(what="lay_over", host=edit.host))
+        found.append(edit)
+    return tuple(found)
 
 
 def _add(holder: yaml_holder.Holder, host: str, edit: draft_port.DraftEdit) -> None:

@@ -264,10 +264,18 @@ def _find_served(sites: collections.abc.Sequence[model.Site], path: str | None) 
     found: dict[str, Json] = {}
     for site in sites:
         routes = [route for route in site.routes if route.path == path]
+        beneath = None if site.overlay is None else site.overlay.beneath
+        own = frozenset() if site.overlay is None else site.overlay.keys
         holders = (
-            [(site.origin, site.options)]
+            [(beneath or site.origin, tuple(one for one in site.options if (one[0],) not in own))]
             if path is None
-            else [(route.origin, (*route.options, *route.action.options)) for route in routes]
+            else [
+                (
+                    beneath or route.origin,
+                    tuple(one for one in (*route.options, *route.action.options) if (*route.field, one[0]) not in own),
+                )
+                for route in routes
+            ]
         )
         for origin, options in holders:
             for name, value in options:
@@ -279,7 +287,7 @@ def _find_served(sites: collections.abc.Sequence[model.Site], path: str | None) 
             for route in routes:
                 if isinstance(route.action, model.Proxy):
                     to = _without_secret("to", _targets_of(route))
-                    found["to"] = {"value": to, "source": str(route.origin), "file": None, "line": None}
+                    found["to"] = {"value": to, "source": str(beneath or route.origin), "file": None, "line": None}
     return found
 
 
@@ -296,7 +304,10 @@ def _targets_of(route: model.Route) -> str:
 
 
 def _origins_of(site: model.Site) -> collections.abc.Iterator[model.Origin]:
-    yield from (route.origin for route in site.routes if route.origin.source == "docker")
+    """Of containers, beneath a site of the file, too."""
+    yield from (route.origin for route in site.routes if route.origin.source == model.CONTAINERS)
+    if site.overlay is not None and site.overlay.beneath is not None:
+        yield site.overlay.beneath
 
 
 def _list_served(sites: collections.abc.Sequence[model.Site]) -> list[Json]:
