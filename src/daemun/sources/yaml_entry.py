@@ -8,8 +8,7 @@ import pydantic
 class YamlEntry(pydantic.BaseModel):
     """A map with known keys. Values are taken as written: "2" is not 2."""
 
-    # Built when the first map of its kind is read: most files have few kinds, and all of them take 3 MB.
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True, defer_build=True)
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
     shape: typing.ClassVar[str] = "a map (`key: value` lines)"
     """What can stand there, in words."""
 
