@@ -27,11 +27,13 @@ def seek() -> None:
     gc.set_threshold(*_DEFAULT)
 
 
-def give_back() -> None:
+def give_back(*, seek_first: bool = False) -> None:
     """Let the system have what the C library keeps for later (malloc_trim(3)): a start needs more than the time after
-    it. Only glibc keeps so much that it has a function for that."""
+    it. Only glibc keeps so much that it has a function for that. seek_first: garbage, too, which takes its time."""
     import ctypes  # noqa: PLC0415 - no command needs it
 
+    if seek_first:
+        gc.collect()
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -14,8 +14,6 @@ import os
 import pwd
 import resource
 
-import psutil
-
 FIRST, LAST = 60706, 61183
 _NOBODY = 65534
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
@@ -26,6 +24,8 @@ def choose(state: str) -> int | None:
     root, and the process runs as it does. Blocking, some 10 ms."""
     if os.geteuid() != 0:
         return None
+    import psutil  # noqa: PLC0415 - the processes themselves have no use for it
+
     count = LAST - FIRST + 1
     first = int.from_bytes(hashlib.sha256(os.path.realpath(state).encode()).digest()[:4], "big")
     taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}

@@ -16,7 +16,8 @@ def imported_by(statement: str) -> set[str]:
 
 def test_a_gate_is_live_before_the_libraries_of_what_most_gates_do_not_do() -> None:
     late = {"acme", "aiodocker", "aiohttp", "aiosmtplib", "httpx", "josepy", "lexicon", "requests", "uvicorn"}
-    late |= {"crossplane", "prometheus_client", "sqlite3", "starlette"}
+    late |= {"crossplane", "dns", "prometheus_client", "sqlite3", "starlette", "xml"}
+    late |= {"daemun.sources.drafts.draft_desk", "daemun.uptime.status_page_files"}
     everything = "from daemun.wiring import composition, start\n"
     names = "offline_accounts, checking, rendering, configuration"
     everything += f"from daemun.wiring.offline import {names}"
@@ -26,6 +27,12 @@ def test_a_gate_is_live_before_the_libraries_of_what_most_gates_do_not_do() -> N
 def test_a_daemon_holds_nothing_of_the_command_line() -> None:
     statement = "from daemun.cli import daemon; from daemun import log; from daemun.wiring import start"
     assert not {"click", "pygments", "rich", "typer"} & imported_by(statement)
+
+
+def test_the_process_of_the_pages_holds_nothing_of_the_configuration() -> None:
+    statement = "from daemun.dashboard import __main__, page_application, page_warm_up; page_warm_up.load_pages()"
+    held = imported_by(statement)
+    assert not {"cryptography", "psutil", "pydantic", "ruamel", "structlog", "daemun.core.model"} & held
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["status", "--help"]])

@@ -16,7 +16,7 @@ import time
 import uvicorn
 from starlette import types
 
-from daemun import unprivileged
+from daemun import garbage, unprivileged
 from daemun.dashboard import api_client, page_application
 
 IDLE_S = 600.0
@@ -42,6 +42,8 @@ async def _serve(found: argparse.Namespace) -> None:
     client = api_client.ApiClient("api.sock")
     activity = _Activity(page_application.create_app(client))
     await _warm_up(activity)
+    garbage.give_back(seek_first=True)  # what templates were compiled with
+    garbage.seek()
     # Whatever fails at each request of a stranger must not fill the disk with traces (setrlimit(2)).
     resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_LOG_BYTES, _LARGEST_LOG_BYTES))
     unprivileged.give_up_rights(found.account)
@@ -138,4 +140,5 @@ async def _warm_up(application: types.ASGIApp) -> None:
 
 
 if __name__ == "__main__":
+    garbage.seek_seldom()
     sys.exit(main())

@@ -16,10 +16,10 @@ _COMPRESSED = (".css", ".js", ".svg", ".json", ".txt")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StaticAsset:
-    """gzipped: None: it is compressed already."""
+    """stored: as most browsers get it, compressed with gzip where is_gzipped, else as it is: such as pictures."""
 
-    content: bytes
-    gzipped: bytes | None
+    stored: bytes
+    is_gzipped: bool
     kind: str
 
 
@@ -37,9 +37,10 @@ def _walk(folder: importlib.resources.abc.Traversable, prefix: str) -> list[tupl
             found += _walk(one, f"{path}/")
             continue
         content = one.read_bytes()
-        gzipped = gzip.compress(content, mtime=0) if path.endswith(_COMPRESSED) else None
+        is_gzipped = path.endswith(_COMPRESSED)
+        stored = gzip.compress(content, mtime=0) if is_gzipped else content
         kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-        found.append((path, StaticAsset(content=content, gzipped=gzipped, kind=kind)))
+        found.append((path, StaticAsset(stored=stored, is_gzipped=is_gzipped, kind=kind)))
     return found
 
 
@@ -48,6 +49,8 @@ async def answer(request: requests.Request) -> responses.Response:
     if found is None:
         raise exceptions.HTTPException(404)
     headers = {"Cache-Control": _FOREVER, "Vary": "Accept-Encoding"}
-    if found.gzipped is not None and "gzip" in request.headers.get("accept-encoding", ""):
-        return responses.Response(found.gzipped, media_type=found.kind, headers={**headers, "Content-Encoding": "gzip"})
-    return responses.Response(found.content, media_type=found.kind, headers=headers)
+    if not found.is_gzipped:
+        return responses.Response(found.stored, media_type=found.kind, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return responses.Response(found.stored, media_type=found.kind, headers={**headers, "Content-Encoding": "gzip"})
+    return responses.Response(gzip.decompress(found.stored), media_type=found.kind, headers=headers)

@@ -7,11 +7,9 @@ who lists sites: it stands in a file of its own, and never in the way of one of 
 import dataclasses
 
 from daemun.core import model
-from daemun.core.access import access_levels
+from daemun.core.access import access_levels, dashboard_paths
 from daemun.core.options import access_option, catalogue, dashboard_option, login_rule_form
 
-SIGNED_IN_PATH = "/sign-in/account"
-"""Whom the judge lets in there is a user of the sign-in, with a session on this host."""
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
@@ -25,7 +23,7 @@ def make(settings: model.Globals) -> model.Site | None:
     if dashboard_option.find_login_host(settings) is not None:
         signed_in = dataclasses.replace(own, login=login_rule_form.LoginRule())
         options = catalogue.values(access_option.OPTION.set(signed_in))
-        routes.append(dataclasses.replace(_route(SIGNED_IN_PATH, found.host), options=options))
+        routes.append(dataclasses.replace(_route(dashboard_paths.SIGNED_IN, found.host), options=options))
     return _site(found.host, own, *routes)
 
 

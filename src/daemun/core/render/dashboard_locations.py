@@ -6,7 +6,7 @@ buffers off themselves (X-Accel-Buffering, nginx.org/r/proxy_buffering).
 """
 
 from daemun.core import arguments, directive, layout
-from daemun.core.access import dashboard_site
+from daemun.core.access import dashboard_paths
 from daemun.core.directive import Expr
 from daemun.core.render import access, judge_locations, site_scope
 
@@ -35,7 +35,7 @@ def content(scope: site_scope.Scope, *, has_pages: bool) -> tuple[directive.Node
     found = [*access.server_lines(scope), *judge_locations.server_lines(scope, has_pages=has_pages)]
     found += access.guarded(scope, first, locations, ())
     for route in others:
-        there = arguments.line("location", "=", dashboard_site.SIGNED_IN_PATH, block=_passing(scope, _PAGES))
+        there = arguments.line("location", "=", dashboard_paths.SIGNED_IN, block=_passing(scope, _PAGES))
         found += access.guarded(scope, route, (there,), ())
     return tuple(found)
 

@@ -8,7 +8,7 @@ import contextlib
 
 from starlette import responses, routing
 
-from daemun.core.access import dashboard_site
+from daemun.core.access import dashboard_paths
 from daemun.dashboard import api_client, form_body, page_frame, pages_app, visit
 
 _LONGEST_LINK = 1000
@@ -18,7 +18,7 @@ def routes(pages: pages_app.PagesApp) -> list[routing.Route]:
     return [
         pages.page(pages_app.SIGN_IN, show, is_open=True),
         pages.page(pages_app.SIGN_IN, enter, method="POST", is_open=True),
-        pages.page(dashboard_site.SIGNED_IN_PATH, come_back, is_open=True),
+        pages.page(dashboard_paths.SIGNED_IN, come_back, is_open=True),
         pages.page("/sign-out", leave, method="POST", is_open=True),
     ]
 
