@@ -23,7 +23,7 @@ RUN python3 -m venv tools \
 FROM ${BASE}
 COPY scripts/apt-install /tmp/
 # Workers of nginx run as this account; daemun itself needs root for that, and for the engine's socket.
-RUN /tmp/apt-install python3 ca-certificates \
+RUN /tmp/apt-install python3 ca-certificates openssh-client \
     && rm -rf /tmp/apt-install /var/lib/apt/lists/* \
     && useradd --system --no-create-home --shell /usr/sbin/nologin daemun \
     && mkdir /etc/daemun

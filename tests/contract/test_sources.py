@@ -111,7 +111,7 @@ def of_completed_file(file: File) -> ports.Source:
 
 def of_engine(engine: Engine) -> ports.Source:
     endpoint = engine_place.EngineEndpoint(url=engine.url)
-    return docker_source.DockerSource(endpoint, FakeClock(), traces=own_container.Traces())
+    return docker_source.DockerSource((endpoint,), FakeClock(), traces=own_container.Traces())
 
 
 def of_chosen_engine(engine: Engine) -> ports.Source:

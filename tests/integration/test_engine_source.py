@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from daemun.errors import RetryableError
-from daemun.sources.docker import containers, docker_source, engine_client, engine_place, own_container
+from daemun.sources.docker import containers, engine_client, engine_place, engine_watch, own_container
 from tests.support import container_engine
 from tests.support.docker_values import endpoints
 from tests.support.followed import SERVE, following, get, source_of, warnings
@@ -105,7 +105,7 @@ async def test_a_look_that_fails_late_does_not_replace_what_was_followed_meanwhi
 async def test_an_engine_that_hangs_is_told_of(
     engine: container_engine.ContainerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker_source, "LOOK_AGAIN_S", 0.2)
+    monkeypatch.setattr(engine_watch, "LOOK_AGAIN_S", 0.2)
     engine.run("web-1", *SERVE, labels=A)
     here = f"{engine.address('web-1')}:80"
 

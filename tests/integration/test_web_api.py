@@ -215,6 +215,7 @@ async def test_containers_and_where_their_sites_go_now(gate: fake_gate.FakeGate)
             "state": "running",
             "health": "healthy",
             "restarts": 3,
+            "engine": None,
         },
         {
             "name": "bad",
@@ -227,6 +228,7 @@ async def test_containers_and_where_their_sites_go_now(gate: fake_gate.FakeGate)
             "state": None,
             "health": None,
             "restarts": 0,
+            "engine": None,
         },
     ]
 

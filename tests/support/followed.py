@@ -24,7 +24,7 @@ def source_of(
 ) -> docker_source.DockerSource:
     """The containers of an engine, as a daemun sees them that is in none of them. url: instead of the engine's own."""
     endpoint = engine_place.EngineEndpoint(url=url or engine.url, tls=tls)
-    return docker_source.DockerSource(endpoint, clock.FakeClock(), traces=own_container.Traces())
+    return docker_source.DockerSource((endpoint,), clock.FakeClock(), traces=own_container.Traces())
 
 
 class Followed:
@@ -48,9 +48,10 @@ class Followed:
 
     async def _follow(self) -> None:
         try:
-            async for _ in self.source.changes():
-                self.changes += 1
-                self._changed.set()
+            async with contextlib.aclosing(self.source.changes()) as changes:
+                async for _ in changes:
+                    self.changes += 1
+                    self._changed.set()
         finally:
             self._changed.set()
 
@@ -81,7 +82,7 @@ class Followed:
         """Tells an engine that hangs from a source that does."""
         begin_s = time.monotonic()
         try:
-            async with engine_client.connect(self.source._endpoint) as engine:
+            async with engine_client.connect(self.source._watches[0].endpoint) as engine:
                 listing = await engine.fetch_listing()
         except (RetryableError, ConfigError) as error:
             return str(error)

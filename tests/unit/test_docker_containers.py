@@ -47,6 +47,7 @@ def test_a_container_as_docker_tells_of_it() -> None:
         health=containers.ContainerHealth.STARTING,
         restarts=3,
         stop_signal=3,
+        published=(containers.PublishedPort(port=80, host_port=8080, address="0.0.0.0"),),
     )
     assert found.created_at.isoformat() == "2026-03-01T12:00:00.123456+00:00"
 

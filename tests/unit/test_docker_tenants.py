@@ -244,10 +244,10 @@ def test_what_an_earlier_daemon_knew_of_owners_holds_while_a_removed_container_i
     now_s = 100.0
     bob = made("bob", name="bob-web-1")
     known = docker_source.DockerSource(
-        engine_place.EngineEndpoint(url="unix:///x"),
+        (engine_place.EngineEndpoint(url="unix:///x"),),
         clock.FakeClock(),
         traces=own_container.Traces(),
-        listing=containers.ContainerListing(containers=(bob,)),
+        known={"unix:///x": docker_source.KnownEngine(listing=containers.ContainerListing(containers=(bob,)))},
         policy=ON,
         owners={"a.test": "ann"},
         now_s=lambda: now_s,

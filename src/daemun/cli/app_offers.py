@@ -20,8 +20,9 @@ def lines_of(answer: Json, known: collections.abc.Collection[str]) -> list[str]:
 
 
 def _of_container(one: Json) -> str:
+    name = f"{one['name']}@{one['engine']}" if one.get("engine") else one["name"]
     return (
-        f"container {one['name']} has an image of {one['app']}: `daemun apps show {one['app']}` shows what that "
+        f"container {name} has an image of {one['app']}: `daemun apps show {one['app']}` shows what that "
         f"needs of a proxy, which the label daemun.app={one['app']} sets (daemun.app=none: it is not wanted)"
     )
 

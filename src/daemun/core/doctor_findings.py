@@ -159,7 +159,9 @@ def judge_containers(
     chosen = [one for one in containers if host is None or host in one.hosts]
     served = [one for one in chosen if one.is_served]
     found = [
-        new_findings.warns("engine", f"the container {one.name}: {one.why}", one.cure or "`daemun status` tells more")
+        new_findings.warns(
+            "engine", f"the container {one.full_name}: {one.why}", one.cure or "`daemun status` tells more"
+        )
         for one in chosen
         if one.why is not None
     ]

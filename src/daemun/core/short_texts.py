@@ -12,7 +12,7 @@ import unicodedata
 import idna
 
 from daemun.core import model
-from daemun.core.texts import cures, expressions, names, rules, spellings, url_rules, words
+from daemun.core.texts import cures, engine_urls, expressions, names, rules, spellings, url_rules, words
 
 _MOST_S = 10**18
 _DURATION = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*(ms|s|m|h|d|w)\Z")
@@ -98,12 +98,16 @@ def parse_address(value: object) -> model.Address:
 
 
 def parse_engine(text: str) -> str:
-    """The URL of a Docker engine: "unix:///var/run/docker.sock" or "tcp://host:2375"."""
+    """The URL of a Docker engine: "unix:///var/run/docker.sock", "tcp://host:2375" or "ssh://user@host"."""
     scheme, separator, rest = text.strip().partition("://")
     if separator and scheme in {"unix", "tcp", "http", "https"} and rest.strip("/"):
         return f"{scheme}://{rest}"
-    hint = "; a machine reached by ssh is not asked" if scheme == "ssh" else ""
-    raise ValueError(f'expected "unix:///var/run/docker.sock" or "tcp://host:2375", found {words.quoted(text)}{hint}')
+    if separator and scheme == "ssh":
+        engine_urls.parse_ssh(f"ssh://{rest}")
+        return f"ssh://{rest}"
+    raise ValueError(
+        f'expected "unix:///var/run/docker.sock", "tcp://host:2375" or "ssh://nas", found {words.quoted(text)}'
+    )
 
 
 class NotOneServerError(ValueError):

@@ -26,12 +26,12 @@ def endpoints(gate: gate_port.GatePort) -> tuple[endpoint.ApiEndpoint, ...]:
             handler=handlers.list,
             query=(
                 *paging.QUERY,
-                endpoint.Parameter(name="q", meaning="a part of the name or of a host"),
+                endpoint.Parameter(name="q", meaning="a part of the name, of its engine or of a host"),
                 endpoint.Parameter(name="lamp", meaning="bad, warning or good: those alone"),
             ),
             answer=(
-                "name, hosts, streams, served, why and cure, state, health, restarts, started_at, lamp; lamps: how "
-                "many of each there are; problems: what is wrong with the engine, or with what containers request"
+                "name, engine, hosts, streams, served, why and cure, state, health, restarts, started_at, lamp; lamps: "
+                "how many of each there are; problems: what is wrong with the engine, or with what containers request"
             ),
         ),
     )
@@ -45,12 +45,13 @@ class _Handlers:
         page, status = paging.read(call), self._gate.status(added=False)
         wanted, lamp = call.query("q").strip().lower(), call.query("lamp")
         found = sorted(
-            ((judge(one), one) for one in status.containers), key=lambda item: (_LAMPS.index(item[0]), item[1].name)
+            ((judge(one), one) for one in status.containers),
+            key=lambda item: (_LAMPS.index(item[0]), item[1].full_name),
         )
         chosen = [
             row_json(one, shown)
             for shown, one in found
-            if lamp in {"", shown} and any(wanted in text.lower() for text in (one.name, *one.hosts, *one.streams))
+            if lamp in {"", shown} and any(wanted in text.lower() for text in (one.full_name, *one.hosts, *one.streams))
         ]
         counted = collections.Counter(shown for shown, _ in found)
         problems = tuple(one for one in status.problems if one.origin.source == model.CONTAINERS)

@@ -10,9 +10,10 @@ Json = dict[str, typing.Any]
 def container_json(container: model.ContainerStatus) -> Json:
     """One container that requests to be reached. `cure` is what to do about `why`; `app` is the application that its
     image is made for, where its labels name none. `state`, `health`: the engine's words, null where it has none.
-    `restarts`: by its restart policy."""
+    `restarts`: by its restart policy. `engine`: the name of its engine, null where there is but one."""
     return {
         "name": container.name,
+        "engine": container.engine or None,
         "hosts": list(container.hosts),
         "streams": list(container.streams),
         "served": container.is_served,

@@ -41,7 +41,7 @@ class _Handler:
             "generation": status.generation,
             "nginx": list(map(_text_json, nginx)),
             "source": list(map(_text_json, source)),
-            "containers": [one.name for one in status.containers],
+            "containers": [one.full_name for one in status.containers],
         }
 
 

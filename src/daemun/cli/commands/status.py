@@ -215,7 +215,12 @@ def _stream_row_of(stream: Json, now: datetime.datetime) -> tuple[str, ...]:
 
 def _container_row_of(container: Json) -> tuple[str, ...]:
     streams = (f"stream:{name}" for name in container.get("streams", ()))
-    return (container["name"], " ".join([*container["hosts"], *streams]), "yes" if container["served"] else "no")
+    engine = f"@{container['engine']}" if container.get("engine") else ""
+    return (
+        f"{container['name']}{engine}",
+        " ".join([*container["hosts"], *streams]),
+        "yes" if container["served"] else "no",
+    )
 
 
 def _certificate_of(site: Json) -> str:

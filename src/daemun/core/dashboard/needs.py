@@ -232,12 +232,12 @@ def _of_containers(
         yield Need(
             kind=NeedKind.CONTAINER,
             light=lamps.Light.WARNING,
-            title=one.name,
+            title=one.full_name,
             cause=one.why,
             cure=one.cure or "",
             command=command_in(one.cure or "") or "daemun status",
-            names=(one.name,),
-            origin=f"container {one.name}",
+            names=(one.full_name,),
+            origin=f"container {one.full_name}",
         )
 
 

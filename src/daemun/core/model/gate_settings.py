@@ -152,10 +152,11 @@ class ContainerStatus:
     well.
     app: the application that its image is made for, where its labels say nothing of one; None: not known.
     state: the engine's word ("running"); health: of its HEALTHCHECK ("healthy"); "": it has none, or it is not known.
-    restarts: by its restart policy, since it was made. started_at: aware.
+    restarts: by its restart policy, since it was made. started_at: aware. engine: its name; "": there is but one.
     """
 
     name: str
+    engine: str = ""
     hosts: tuple[str, ...] = ()
     streams: tuple[str, ...] = ()
     is_served: bool = True
@@ -166,6 +167,11 @@ class ContainerStatus:
     health: str = ""
     restarts: int = 0
     started_at: datetime.datetime | None = None
+
+    @property
+    def full_name(self) -> str:
+        """As messages name it: "web-1", of one of several engines "web-1@nas"."""
+        return f"{self.name}@{self.engine}" if self.engine else self.name
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""`docker`: the engine whose containers request sites."""
+"""`docker`: the engine, or the engines, whose containers request sites."""
 
 import collections.abc
 import dataclasses
@@ -10,7 +10,7 @@ import pydantic
 from daemun.core import short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
-from daemun.core.texts import rules, words
+from daemun.core.texts import engine_urls, names, rules, words
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +41,26 @@ class StreamPorts:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EngineChoice:
+    """One of several engines.
+
+    name: as messages show it, unique. address: where the ports are that its containers publish; None: the URL's host.
+    networks: those of its networks whose addresses this machine reaches, beside what is reached in any case.
+    """
+
+    name: str
+    endpoint: str
+    tls: DockerTls | None = None
+    address: str | None = None
+    networks: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Docker:
     """is_on: False: no engine is queried.
 
-    endpoint: its URL; None: what DOCKER_HOST names, else a usual socket if there is one.
+    endpoint: its URL; None: what DOCKER_HOST names, else a usual socket if there is one. tls, address, networks: as of
+    `EngineChoice`. engines: where there are several; then the endpoint is None.
     reserved: hosts that no container may claim, in the form of `Site.host`.
     tenants: a host belongs to the project that serves it first. shared: hosts, and the projects that may join there.
     stream_ports: those that containers may have.
@@ -53,6 +69,9 @@ class Docker:
     is_on: bool = True
     endpoint: str | None = None
     tls: DockerTls | None = None
+    address: str | None = None
+    networks: tuple[str, ...] = ()
+    engines: tuple[EngineChoice, ...] = ()
     reserved: tuple[str, ...] = ()
     tenants: bool = False
     shared: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -70,6 +89,40 @@ def _engine(value: object) -> object:
     known = ["auto", "off", "a URL such as unix:///var/run/docker.sock"]
     guess = words.guess(value, known[:2]) if isinstance(value, str) else ""
     raise ValueError(f"expected {words.listed(known)}, found {words.describe(value)}{guess}")
+
+
+def _engine_url(value: object) -> object:
+    """Of one of several: where it is."""
+    if isinstance(value, str) and "://" in value:
+        return short_texts.parse_engine(value)
+    known = ["unix:///var/run/docker.sock", "ssh://nas", "tcp://nas:2376"]
+    raise ValueError(f"expected {words.listed(known)}, found {words.describe(value)}")
+
+
+def _address(value: object) -> object:
+    """Raises: ValueError."""
+    found = names.address_of(value) if isinstance(value, str) else None
+    if found is not None and not (found.is_unspecified or found.is_multicast or found.is_link_local):
+        return str(found)
+    if found is None and isinstance(value, str) and _HOST.match(value):
+        return value.lower()
+    raise ValueError(f"expected the address or the name of the engine's machine, found {words.describe(value)}")
+
+
+def _name(value: object) -> object:
+    """Raises: ValueError."""
+    if isinstance(value, str) and _NAME.match(value):
+        return value
+    raise ValueError(f"expected 1 to 64 of A-Z, a-z, 0-9, _, ., : and -, found {words.describe(value)}")
+
+
+def _find_name(url: str) -> str:
+    """What an engine without a name is called: as its machine; this one "local", or as the socket of another engine."""
+    host = engine_urls.find_host(url)
+    if host is not None:
+        return host
+    stem = url.rpartition("/")[2].removesuffix(".sock")
+    return "local" if stem == "docker" or not _NAME.match(stem) else stem
 
 
 def _normal(host: str) -> str:
@@ -131,15 +184,65 @@ _WRITTEN_PORTS: forms.Json = {
     ]
 }
 _PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}\Z")
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\Z")
+_NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
+MOST_ENGINES = 50
 _ENDPOINT: forms.Json = {"anyOf": [{"enum": ["auto", "off", False]}, {"type": "string", "pattern": "://"}]}
+_LIST: forms.Json = {
+    "type": "array",
+    "items": {"anyOf": [{"type": "string", "pattern": "://"}, {"type": "object", "required": ["endpoint"]}]},
+}
+
+
+_MEANING_OF_ADDRESS = (
+    "the address, or the name, of the engine's machine, where the ports are that its containers publish"
+)
+_MEANING_OF_NETWORKS = "networks of the engine whose addresses this machine reaches"
+_Address = typing.Annotated[str, pydantic.BeforeValidator(_address), pydantic.WithJsonSchema({"type": "string"})]
+_Networks = typing.Annotated[forms.Texts, forms.ONE_OR_MORE]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenEngine(forms.OptionMap):
+    shape: typing.ClassVar[str] = "a URL or a map"
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "endpoint": "where the engine is: a URL such as ssh://user@host",
+        "name": "what messages call it; by default the host of the URL",
+        "tls": "the files for an engine that is reached over TLS",
+        "address": _MEANING_OF_ADDRESS,
+        "networks": _MEANING_OF_NETWORKS,
+    }
+    endpoint: typing.Annotated[
+        str, pydantic.BeforeValidator(_engine_url), pydantic.WithJsonSchema({"type": "string", "pattern": "://"})
+    ]
+    name: typing.Annotated[str, pydantic.BeforeValidator(_name), pydantic.WithJsonSchema({"type": "string"})] | None = (
+        None
+    )
+    tls: DockerTls | None = None
+    address: _Address | None = None
+    networks: _Networks = ()
+
+
+def _short_engine(value: object) -> object:
+    return value if isinstance(value, dict) else {"endpoint": value}
+
+
+_Engine = typing.Annotated[
+    WrittenEngine, pydantic.BeforeValidator(_short_engine), forms.Also({"type": "string", "pattern": "://"})
+]
+_Engines = typing.Annotated[tuple[_Engine, ...], pydantic.Strict(strict=False)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenDocker(forms.OptionMap):
-    shape: typing.ClassVar[str] = "auto, off, a URL or a map"
+    shape: typing.ClassVar[str] = "auto, off, a URL, a list of engines or a map"
     meanings: typing.ClassVar[dict[str, str]] = {
         "endpoint": "where the engine is: auto, off, or a URL such as tcp://host:2376",
         "tls": "the files for an engine that is reached over TLS",
+        "address": _MEANING_OF_ADDRESS,
+        "networks": _MEANING_OF_NETWORKS,
+        "engines": "several engines instead of one `endpoint`: each a URL or a map",
         "reserve": "hosts that no container may claim",
         "tenants": "whether a host belongs to the project that serves it first",
         "share": "of hosts, the projects that may join there",
@@ -147,6 +250,9 @@ class WrittenDocker(forms.OptionMap):
     }
     endpoint: typing.Annotated[str, pydantic.BeforeValidator(_engine), pydantic.WithJsonSchema(_ENDPOINT)] = "auto"
     tls: DockerTls | None = None
+    address: _Address | None = None
+    networks: _Networks = ()
+    engines: _Engines = ()
     reserve: forms.Hosts = ()
     tenants: forms.Flag = False
     share: typing.Annotated[
@@ -161,14 +267,33 @@ class WrittenDocker(forms.OptionMap):
 
 
 def _short(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return {"engines": value}
     return value if isinstance(value, dict) else {"endpoint": value}
 
 
 def _make(written: WrittenDocker) -> Docker:
+    """Raises: ValueError."""
+    if written.engines and (written.endpoint != "auto" or written.tls or written.address or written.networks):
+        raise ValueError("`engines` stands for `endpoint`, `tls`, `address` and `networks`; write them for each engine")
+    if len(written.engines) > MOST_ENGINES:
+        raise ValueError(f"expected at most {MOST_ENGINES} engines, found {len(written.engines)}")
     return Docker(
         is_on=written.endpoint != "off",
         endpoint=None if written.endpoint in {"auto", "off"} else written.endpoint,
         tls=written.tls,
+        address=written.address,
+        networks=written.networks,
+        engines=tuple(
+            EngineChoice(
+                name=one.name or _find_name(one.endpoint),
+                endpoint=one.endpoint,
+                tls=one.tls,
+                address=one.address,
+                networks=one.networks,
+            )
+            for one in written.engines
+        ),
         reserved=written.reserve,
         tenants=written.tenants,
         shared=tuple(written.share.items()),
@@ -177,8 +302,18 @@ def _make(written: WrittenDocker) -> Docker:
 
 
 def _check(value: Docker, place: Place) -> None:
-    if value.tls is not None and (value.endpoint is None or value.endpoint.startswith("unix:")):
+    if value.tls is not None and (value.endpoint is None or value.endpoint.startswith(_NEVER_TLS)):
         place.add("needs `endpoint`, the tcp:// URL of the engine that it is for", "tls")
+    _check_networks(value.networks, place, "networks")
+    seen: set[str] = set()
+    for index, engine in enumerate(value.engines):
+        if engine.tls is not None and engine.endpoint.startswith(_NEVER_TLS):
+            place.add("needs `endpoint`, the tcp:// URL of the engine that it is for", "engines", index, "tls")
+        if engine.name in seen:
+            cause = f"two engines are called {words.quoted(engine.name)}; give one of them a `name` of its own"
+            place.add(cause, "engines", index)
+        seen.add(engine.name)
+        _check_networks(engine.networks, place, "engines", index, "networks")
     for index, host in enumerate(value.reserved):
         place.add_value(host, rules.check_host(host), "reserve", index)
     for host, projects in value.shared:
@@ -189,27 +324,47 @@ def _check(value: Docker, place: Place) -> None:
                 place.add_value(project, cause, "share", host, index)
 
 
+_NEVER_TLS = ("unix:", "ssh:")
+
+
+def _check_networks(networks: tuple[str, ...], place: Place, *below: str | int) -> None:
+    for index, network in enumerate(networks):
+        if not _NETWORK.match(network):
+            place.add_value(network, "is not the name of a network: letters, digits, _, . and -", *below, index)
+
+
 def _files(value: Docker) -> collections.abc.Iterator[NamedFile]:
-    if value.tls is not None:
-        yield NamedFile(path=value.tls.ca, below=("tls", "ca"))
-        yield NamedFile(path=value.tls.certificate, below=("tls", "cert"))
-        yield NamedFile(path=value.tls.key, below=("tls", "key"), is_private_key=True)
+    yield from _files_of(value.tls, "tls")
+    for index, engine in enumerate(value.engines):
+        yield from _files_of(engine.tls, "engines", index, "tls")
+
+
+def _files_of(tls: DockerTls | None, *below: str | int) -> collections.abc.Iterator[NamedFile]:
+    if tls is not None:
+        yield NamedFile(path=tls.ca, below=(*below, "ca"))
+        yield NamedFile(path=tls.certificate, below=(*below, "cert"))
+        yield NamedFile(path=tls.key, below=(*below, "key"), is_private_key=True)
 
 
 OPTION = Option(
     name="docker",
     form=typing.Annotated[
-        WrittenDocker, pydantic.BeforeValidator(_short), pydantic.AfterValidator(_make), forms.Also(_ENDPOINT)
+        WrittenDocker,
+        pydantic.BeforeValidator(_short),
+        pydantic.AfterValidator(_make),
+        forms.Also(_ENDPOINT, _LIST),
     ],
     default=Docker(),
     doc=Doc(
-        kind="`auto`, `off`, URL, `{endpoint, tls: {ca, cert, key}, reserve: [hosts], tenants: false, "
-        "share: {HOST: [projects]}, stream_ports: [ports] or {PORT: [projects]}}`",
+        kind="`auto`, `off`, URL, a list of engines (URL or `{endpoint, name, tls, address, networks}`), "
+        "`{endpoint, tls: {ca, cert, key}, address, networks: [names], engines: [...], reserve: [hosts], "
+        "tenants: false, share: {HOST: [projects]}, stream_ports: [ports] or {PORT: [projects]}}`",
         default="`auto`",
-        meaning="the engine whose containers are sites, see [docker.md](docker.md); `reserve`: hosts that no "
-        "container may claim; `tenants`: a host belongs to the project that serves it first, until "
-        "its owner or `share` lets others in; `stream_ports`: those that streams of containers may have, none by "
-        "default",
+        meaning="the engine whose containers are sites, or [several](docker.md#several-engines), see "
+        "[docker.md](docker.md); `address`, `networks`: how containers of another machine are reached; "
+        "`reserve`: hosts that no container may claim; `tenants`: a host belongs to the project that serves it "
+        "first, until its owner or `share` lets others in; `stream_ports`: those that streams of containers may "
+        "have, none by default",
     ),
     levels=frozenset({Level.GATE}),
     check=_check,

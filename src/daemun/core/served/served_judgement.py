@@ -81,7 +81,7 @@ def with_containers(
         return status
     for one in containers:
         if status.site.host in one.hosts and not one.is_served and one.why:
-            named = f"{server_answers.NO_CONTAINER}: {words.quoted(one.name)} {one.why}"
+            named = f"{server_answers.NO_CONTAINER}: {words.quoted(one.full_name)} {one.why}"
             reason = status.reason.replace(server_answers.NO_CONTAINER, named, 1)
             return dataclasses.replace(status, reason=reason, cure=one.cure)
     return status

@@ -1,4 +1,4 @@
-"""The containers of the engine that `docker:` chooses: it may be another one tomorrow, or none, or not there yet."""
+"""The containers of the engines that `docker:` chooses: others tomorrow, or none, or ones that are not there yet."""
 
 import asyncio
 import collections.abc
@@ -32,23 +32,12 @@ LOOK_FOR_S = 2.0
 """How often the usual sockets are looked for while there is none."""
 
 
-def find_engine(
-    wanted: docker_option.Docker, environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool
-) -> engine_place.EngineEndpoint | None:
-    """The engine to query; None when there is none, or none is to be queried. Queries nothing itself."""
-    if not wanted.is_on:
-        return None
-    if wanted.endpoint is None:
-        return engine_place.find_endpoint(environ, like_nginx_proxy=like_nginx_proxy)
-    return engine_place.EngineEndpoint(url=wanted.endpoint, tls=wanted.tls)
-
-
 def _policy(wanted: docker_option.Docker) -> tenants.TenantPolicy:
     return tenants.TenantPolicy(is_on=wanted.tenants, shared=wanted.shared)
 
 
 class ChosenEngine:
-    """Implements `control.ports.Source`. `run` follows the engine; without it nothing is ever seen.
+    """Implements `control.ports.Source`. `run` follows the engines; without it nothing is ever seen.
 
     environ: of the process, for DOCKER_HOST. traces: of the container that daemun runs in.
     """
@@ -67,12 +56,13 @@ class ChosenEngine:
         self._traces = traces
         self._wanted: docker_option.Docker | None = None
         self._compat = nginx_proxy_sites.Compat()
-        self._endpoint: engine_place.EngineEndpoint | None = None
+        self._endpoints: tuple[engine_place.EngineEndpoint, ...] = ()
         self._source: docker_source.DockerSource | None = None
         self._stored = b""
         self._patient_until: float | None = None
         self._following: asyncio.Timeout | None = None
         self._changed = asyncio.Event()
+        self._unstored = asyncio.Event()
 
     @property
     def name(self) -> str:
@@ -105,7 +95,8 @@ class ChosenEngine:
                 self._source.set_compat(compat)
 
     async def read(self) -> model.Snapshot:
-        """Raises nothing: an engine that was never seen gives no sites, and a problem."""
+        """Raises nothing: an engine that was never seen gives no sites, and a problem. All of them together may take
+        no longer than one."""
         if self._source is None:
             return model.Snapshot(source=self.name)
         if self._patient_until is None:
@@ -115,8 +106,8 @@ class ChosenEngine:
                 await self._source.wait_until_looked()
         try:
             return self._source.latest()
-        except ConfigError as error:
-            return model.Snapshot(source=self.name, problems=(self._never_seen(error),))
+        except ConfigError:
+            return self._source.explain_silence()
 
     async def changes(self) -> collections.abc.AsyncIterator[str]:
         while True:
@@ -125,7 +116,7 @@ class ChosenEngine:
             yield ""
 
     async def run(self) -> None:
-        """Follow the engine, whichever it is. Never returns."""
+        """Follow the engines, whichever they are. Never returns."""
         while True:
             following = self._source
             with contextlib.suppress(TimeoutError):
@@ -136,64 +127,71 @@ class ChosenEngine:
             if self._source is None and self._wanted is not None:
                 self._choose(self._wanted)
 
-    # --- which engine ---
+    # --- which engines ---
 
     def _choose(self, wanted: docker_option.Docker) -> None:
         """A new choice begins with what was known before: a mistake in its URL is not to take every site down."""
-        endpoint = find_engine(wanted, self._environ, like_nginx_proxy=self._compat.is_on)
-        listing, owners = None, {}
-        if self._source is not None:
-            listing, owners = self._source.listing, dict(self._source.owners)
-        elif wanted.is_on and (kept := listing_store.read_stored(self._store)) is not None:
-            listing, owners = kept.listing, dict(kept.owners)
-            endpoint = endpoint or engine_place.EngineEndpoint(url=kept.url, is_found=True)
-        if endpoint == self._endpoint:
+        endpoints = engine_place.find_endpoints(wanted, self._environ, like_nginx_proxy=self._compat.is_on)
+        stored = self._find_last(wanted)
+        if not endpoints and stored is not None and wanted.is_on and self._source is None:
+            found = engine_place.EngineEndpoint(url=stored.url, is_found=True)
+            endpoints = (engine_place.complete(found, wanted),)
+        if endpoints == self._endpoints:
             return
-        self._endpoint, self._source, self._patient_until = endpoint, None, None
-        if endpoint is not None:
+        self._endpoints, self._source, self._patient_until = endpoints, None, None
+        if endpoints:
             # Here, so that those without an engine do not wait for its client (aiohttp), nor have it in memory.
             from daemun.sources.docker import docker_source  # noqa: PLC0415
 
+            known = _inherit(endpoints, stored.engines) if stored is not None else {}
             self._source = docker_source.DockerSource(
-                endpoint,
+                endpoints,
                 self._clock,
                 reserved=wanted.reserved,
                 traces=self._traces,
-                listing=listing,
+                known={
+                    url: docker_source.KnownEngine(listing=one.listing, addresses=one.addresses)
+                    for url, one in known.items()
+                },
                 compat=self._compat,
                 policy=_policy(wanted),
                 stream_ports=wanted.stream_ports,
-                owners=owners,
+                owners=dict(stored.owners) if stored is not None else {},
             )
         self._changed.set()
         if self._following is not None:
             self._following.reschedule(asyncio.get_running_loop().time())
 
-    def _never_seen(self, error: ConfigError) -> model.Problem:
-        """Only a warning for an engine that was found but not configured: nothing that was configured is missing."""
-        assert self._endpoint is not None
-        cure = "does it run, and may daemun's account use it? `docker: off` in daemun.yaml asks none"
-        severity = model.Severity.WARNING if self._endpoint.is_found else model.Severity.ERROR
-        origin = model.Origin(source=self.name, place=str(self._endpoint))
-        return model.Problem(origin=origin, message=f"{error}; {cure}", severity=severity)
-
     # --- its changes ---
 
     async def _follow(self, following: "docker_source.DockerSource") -> None:
-        async with contextlib.aclosing(following.changes()) as changes:
-            async for _ in changes:
-                self._changed.set()
-                await self._keep(following)
+        self._unstored.clear()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(following.follow(self._announce))
+            group.create_task(self._keep_stored(following))
+
+    def _announce(self) -> None:
+        """Waits for no disk."""
+        self._changed.set()
+        self._unstored.set()
+
+    async def _keep_stored(self, following: "docker_source.DockerSource") -> None:
+        while True:
+            await self._unstored.wait()
+            self._unstored.clear()
+            await self._keep(following)
+
+    def _find_last(self, wanted: docker_option.Docker) -> listing_store.StoredListing | None:
+        """What was seen last of the engines; None when none was."""
+        if self._source is not None:
+            return _describe(self._source)
+        return listing_store.read_stored(self._store) if wanted.is_on else None
 
     async def _keep(self, following: "docker_source.DockerSource") -> None:
-        """Called after the change was announced, which waits for no disk."""
-        if following.listing is None or self._endpoint is None:
+        seen = _describe(following)
+        if seen is None:
             return
-        encoded = listing_store.encode(
-            listing_store.StoredListing(
-                url=self._endpoint.url, listing=following.listing, owners=tuple(sorted(following.owners.items()))
-            )
-        )
+        encoded = listing_store.encode(seen)
         if encoded == self._stored:
             return
         try:
@@ -208,3 +206,38 @@ class ChosenEngine:
             listing_store.forget(self._store)
         except EnvironmentProblemError as error:
             log.warning("the containers that were known last are not forgotten", reason=str(error))
+
+
+def _describe(source: "docker_source.DockerSource") -> listing_store.StoredListing | None:
+    """None: none of its engines ever answered."""
+    engines = [
+        listing_store.StoredEngine(
+            url=endpoint.url, name=endpoint.name, listing=known.listing, addresses=known.addresses
+        )
+        for endpoint, known in source.known.items()
+    ]
+    if not engines:
+        return None
+    first = engines[0]
+    return listing_store.StoredListing(
+        url=first.url,
+        name=first.name,
+        listing=first.listing,
+        addresses=first.addresses,
+        owners=tuple(sorted(source.owners.items())),
+        others=tuple(engines[1:]),
+    )
+
+
+def _inherit(
+    endpoints: collections.abc.Sequence[engine_place.EngineEndpoint],
+    stored: collections.abc.Sequence[listing_store.StoredEngine],
+) -> dict[str, listing_store.StoredEngine]:
+    """By the URL of each engine: what was seen last of it. A name goes before a URL. An engine that is the only one
+    of this machine, before and now, is taken for the same."""
+    by_name = {one.name: one for one in stored if one.name}
+    by_url = {one.url: one for one in stored}
+    found = {one.url: by_name.get(one.name) or by_url.get(one.url) for one in endpoints}
+    if len(endpoints) == len(stored) == 1 and endpoints[0].machine is None and not stored[0].addresses:
+        found[endpoints[0].url] = stored[0]
+    return {url: one for url, one in found.items() if one is not None}

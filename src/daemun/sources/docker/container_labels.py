@@ -46,7 +46,7 @@ def read_requests(container: containers.EngineContainer) -> route_requests.Conta
         expected = "true, or names of projects, separated by commas"
         fault = f'label "{SHARE}": expected {expected}, found {words.describe(shared)}'
         return route_requests.ContainerRequests(faults=(fault,))
-    origin = model.Origin(source="docker", place=f"container {container.name}")
+    origin = model.Origin(source="docker", place=f"container {container.full_name}")
     try:
         of_streams = _take_streams(given)
         found = tuple(_read_all(_group(given), origin))

@@ -51,19 +51,19 @@ class RemarkCollector:
         self.leave_out(container)
         where = "" if request is None else f" at {words.quoted(request.host + request.route.path)}"
         where = where if stream is None else f" as stream {words.quoted(stream)}"
-        subject = f"cannot serve container {words.quoted(container.name)}{where}: "
+        subject = f"cannot serve container {words.quoted(container.full_name)}{where}: "
         remark = Remark(reason=cause, cure=cure, is_error=True)
         self.add(container, subject, remark, host=None if request is None else request.host)
 
     def remark(self, container: containers.EngineContainer, remark: Remark) -> None:
-        self.add(container, f"container {words.quoted(container.name)} ", remark)
+        self.add(container, f"container {words.quoted(container.full_name)} ", remark)
 
     def add(
         self, container: containers.EngineContainer, subject: str, remark: Remark, *, host: str | None = None
     ) -> None:
         """subject: how the message begins. The first remark is the one that the list of containers shows."""
         self._first.setdefault(container.id, remark)
-        origin = model.Origin(source=SOURCE, place=f"container {container.name}")
+        origin = model.Origin(source=SOURCE, place=f"container {container.full_name}")
         severity = model.Severity.ERROR if remark.is_error else model.Severity.WARNING
         message = words.without_credentials(f"{subject}{remark}")
         self.problems.append(model.Problem(origin=origin, message=message, host=host, severity=severity))
@@ -78,11 +78,11 @@ class RemarkCollector:
     def list_containers(
         self, requests: collections.abc.Mapping[containers.EngineContainer, route_requests.ContainerRequests]
     ) -> tuple[model.ContainerStatus, ...]:
-        """Every container that requests something, also in vain, sorted by name."""
+        """Every container that requests something, also in vain, sorted by name and engine."""
         found = [container for container, one in requests.items() if one.requests or one.streams or one.faults]
         return tuple(
             self._list(container, requests[container])
-            for container in sorted(found, key=lambda container: container.name)
+            for container in sorted(found, key=lambda container: (container.name, container.engine.name))
         )
 
     def _list(
@@ -91,6 +91,7 @@ class RemarkCollector:
         remark = self._first.get(container.id)
         return model.ContainerStatus(
             name=container.name,
+            engine=container.engine.name,
             hosts=tuple(sorted({request.host for request in found.requests})),
             streams=tuple(sorted(request.name for request in found.streams)),
             is_served=container.id not in self._left_out,

@@ -21,6 +21,7 @@ from daemun.sources.docker import (
     container_remarks,
     container_streams,
     containers,
+    engine_reach,
     pool_endpoints,
     recent_claims,
     route_requests,
@@ -37,7 +38,7 @@ class TranslationTerms:
     own_id: of the container daemun runs in; None on the host. reserved: hosts that no container may claim, in the form
     of `model.Site.host`; "*.name" stands for every host under a name. leaving: ids of containers that were sent their
     stop signal. prefers_ipv6: which of two addresses of a container is used. policy: the owners of hosts.
-    stream_ports: those that containers may have.
+    stream_ports: those that containers may have. reaches: as of `container_address.NginxLocation`.
     """
 
     own_id: str | None = None
@@ -46,6 +47,7 @@ class TranslationTerms:
     prefers_ipv6: bool = False
     policy: tenants.TenantPolicy = tenants.ONE_OWNER
     stream_ports: tuple[docker_option.StreamPorts, ...] = ()
+    reaches: collections.abc.Mapping[str, engine_reach.EngineReach] = dataclasses.field(default_factory=dict)
 
 
 Readings = collections.abc.Mapping[containers.EngineContainer, route_requests.ContainerRequests]
@@ -92,7 +94,9 @@ def translate(
     tenants.report_mixed_services(granted, report)
     options = _choose_site_options(granted, dialect, report)
     running = next((one for one in listing.containers if one.id == terms.own_id), None)
-    place = container_address.NginxLocation(own=running, listing=listing, prefers_ipv6=terms.prefers_ipv6)
+    place = container_address.NginxLocation(
+        own=running, listing=listing, prefers_ipv6=terms.prefers_ipv6, reaches=terms.reaches
+    )
     around = pool_endpoints.EndpointContext(place=place, leaving=terms.leaving, report=report)
     endpoints_by_claim, out_of_reach = _find_endpoints(granted, around)
     wanted = {
@@ -157,7 +161,9 @@ def _find_claims(
         for fault in found.faults:
             report.refuse(container, fault, cure=f"correct its {found.words}, and make it anew with them")
         for note in found.notes:
-            report.add(container, f"container {words.quoted(container.name)}: ", container_remarks.Remark(reason=note))
+            report.add(
+                container, f"container {words.quoted(container.full_name)}: ", container_remarks.Remark(reason=note)
+            )
         for request in found.requests:
             reservation = container_claims.find_reservation(request.host, terms.reserved)
             if reservation is None:
@@ -200,9 +206,9 @@ def _report_disagreements(
                 )
                 reason = (
                     f"sets {name} for {where} otherwise than the older container "
-                    f"{words.quoted(owner.container.name)}, which decides"
+                    f"{words.quoted(owner.container.full_name)}, which decides"
                 )
-                subject = f"container {words.quoted(claim.container.name)} "
+                subject = f"container {words.quoted(claim.container.full_name)} "
                 remark = container_remarks.Remark(reason=reason, cure="give both the same")
                 report.add(claim.container, subject, remark, host=claim.request.host)
     return {name: value for name, (_, value) in owners.items()}
@@ -218,7 +224,7 @@ def _grant(
         if not group or _same(group[0].request.route, claim.request.route):
             group.append(claim)
         elif claim.container.is_running:
-            owner = words.quoted(group[0].container.name)
+            owner = words.quoted(group[0].container.full_name)
             cause = f"the older container {owner} serves it with other settings"
             report.refuse(
                 claim.container,
@@ -275,9 +281,9 @@ def _choose_labelled(
             continue
         owner = chosen.setdefault(claim.request.host, claim)
         if owner.request.site != claim.request.site and claim.container.is_running:
-            name = words.quoted(owner.container.name)
+            name = words.quoted(owner.container.full_name)
             subject = (
-                f"cannot use the tls, http and hsts labels of container {words.quoted(claim.container.name)} for "
+                f"cannot use the tls, http and hsts labels of container {words.quoted(claim.container.full_name)} for "
                 f"{words.quoted(claim.request.host)}: "
             )
             remark = container_remarks.Remark(
@@ -298,19 +304,19 @@ def _find_endpoints(
     found: dict[recent_claims.Key, tuple[model.Endpoint, ...]] = {}
     out_of_reach: set[recent_claims.Key] = set()
     for key, group in granted.items():
-        servers = [claim for claim in group if claim.request.scheme is not None]  # a redirect needs none
-        active = [claim.container for claim in servers if claim.container.is_active]
-        if active and all(pool_endpoints.is_out_of_reach(one, around.place) for one in active):
-            out_of_reach.add(key)
-        members = (
+        members = [
             pool_endpoints.Member(
                 container=claim.container,
                 port=claim.request.port,
                 port_word=claim.request.port_word,
                 weight=claim.request.weight,
             )
-            for claim in servers
-        )
+            for claim in group
+            if claim.request.scheme is not None  # a redirect needs none
+        ]
+        active = [one for one in members if one.container.is_active]
+        if active and all(pool_endpoints.is_out_of_reach(one, around.place) for one in active):
+            out_of_reach.add(key)
         found[key] = pool_endpoints.find_endpoints(members, around)
     return found, frozenset(out_of_reach)
 

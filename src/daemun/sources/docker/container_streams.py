@@ -237,7 +237,7 @@ def _grant(
         if not group or group[0].request.stream == claim.request.stream:
             group.append(claim)
         elif claim.container.is_running:
-            owner = words.quoted(group[0].container.name)
+            owner = words.quoted(group[0].container.full_name)
             cause = f"the older container {owner} has a stream of this name with other settings"
             cure = "give both the same labels, or one of them another name"
             report.refuse(claim.container, cause, cure=cure, stream=claim.request.name)
@@ -258,7 +258,7 @@ def _remembered(group: collections.abc.Sequence[_Claim]) -> RecentStream:
     named = streams_option.NamedStream(
         name=first.request.name,
         stream=dataclasses.replace(stream, to=(pooled,)),
-        origin=model.Origin(source=container_remarks.SOURCE, place=f"container {first.container.name}"),
+        origin=model.Origin(source=container_remarks.SOURCE, place=f"container {first.container.full_name}"),
     )
     return RecentStream(named=named, services=frozenset(claim.container.service for claim in group))
 
@@ -268,7 +268,11 @@ def _find_pool(
 ) -> model.Pool:
     members = (
         pool_endpoints.Member(
-            container=claim.container, port=_find_port(claim), port_word="", weight=claim.request.weight
+            container=claim.container,
+            port=_find_port(claim),
+            port_word="",
+            weight=claim.request.weight,
+            is_udp=claim.request.stream.is_udp,
         )
         for claim in group
     )

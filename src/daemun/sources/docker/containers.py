@@ -24,6 +24,8 @@ _SECRET = re.compile(r".*(?:KEY|KID|CONFIG|HOOK)\Z")
 _HIDDEN = "(hidden)"
 _LONGEST_IMAGE = 255
 _MOST_RESTARTS = 10**9
+_MOST_BINDINGS = 100
+"""Of one port."""
 PROJECT_LABELS = ("com.docker.compose.project", "com.docker.stack.namespace", "io.podman.compose.project")
 SERVICE_LABELS = ("com.docker.compose.service", "com.docker.swarm.service.name", "io.podman.compose.service")
 """Where Compose, Swarm and podman-compose put which project a container belongs to."""
@@ -54,6 +56,30 @@ class Attachment:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedPort:
+    """A port of a container as a port of its machine. address: where it listens, such as 0.0.0.0 and ::."""
+
+    port: int
+    host_port: int
+    address: str
+    is_udp: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EngineMark:
+    """Which engine a container is of.
+
+    name: "": there is but one. command: how a person runs `docker` with it.
+    """
+
+    name: str = ""
+    command: str = "docker"
+
+
+ONLY_ENGINE = EngineMark()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EngineContainer:
     """One container.
 
@@ -63,6 +89,7 @@ class EngineContainer:
     ports: TCP ports that it exposes, sorted. network_mode: "host", "none", "container:ID", or a network's name.
     attachments: sorted by the network's name. state: the engine's word, such as "running". restarts: by its policy.
     stop_signal: the number of the signal that stops it; None when it is one that this system has no name for.
+    published: ports that are its machine's, sorted. engine: the engine does not report it itself.
     """
 
     id: str
@@ -79,6 +106,13 @@ class EngineContainer:
     health: ContainerHealth = ContainerHealth.NONE
     restarts: int = 0
     stop_signal: int | None = 15
+    published: tuple[PublishedPort, ...] = ()
+    engine: EngineMark = ONLY_ENGINE
+
+    @property
+    def full_name(self) -> str:
+        """As messages name it: "web-1", of one of several engines "web-1@nas"."""
+        return f"{self.name}@{self.engine.name}" if self.engine.name else self.name
 
     @property
     def is_running(self) -> bool:
@@ -99,7 +133,7 @@ class EngineContainer:
     def service(self) -> str:
         """The same for a container and the one that replaces it."""
         service = self._find_label(SERVICE_LABELS)
-        return f"container {self.name}" if service is None else f"{self.project}/{service}"
+        return f"container {self.full_name}" if service is None else f"{self.project}/{service}"
 
     @property
     def has_service(self) -> bool:
@@ -118,22 +152,25 @@ class EngineContainer:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ListedContainer:
     """What the list of all containers shows of one: what can change while it is there, all but the health that
-    Podman keeps to itself. name, attachments, state: as of `EngineContainer`. health: None when it is not listed."""
+    Podman keeps to itself. name, attachments, state: as of `EngineContainer`. health: None when it is not listed.
+    published: ports of the machine, sorted."""
 
     id: str
     name: str
     attachments: tuple[Attachment, ...] = ()
     state: str = "running"
     health: ContainerHealth | None = None
+    published: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerNetwork:
-    """driver: "bridge", "overlay", "macvlan", ..."""
+    """driver: "bridge", "overlay", "macvlan", ... engine: as `EngineMark.name`."""
 
     id: str
     name: str
     driver: str = "bridge"
+    engine: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +201,7 @@ def parse_container(raw: object) -> EngineContainer:
         health=_health(_map(state, "Health") or _map(state, "Healthcheck")),
         restarts=_count(_get(raw, "RestartCount")),
         stop_signal=parse_signal(_get(config, "StopSignal") or "SIGTERM"),
+        published=_published(_map(settings, "Ports")),
     )
 
 
@@ -178,6 +216,7 @@ def parse_row(raw: object) -> ListedContainer:
         attachments=_attachments(_map(_map(raw, "NetworkSettings"), "Networks")),
         state=_text(_get(raw, "State")) or "unknown",
         health=_parse_health(_text(_get(raw, "Status"))),
+        published=_listed_ports(_get(raw, "Ports")),
     )
 
 
@@ -239,6 +278,28 @@ def _tcp_port(text: str) -> int | None:
     number, _, protocol = text.partition("/")
     good = protocol in {"", "tcp"} and number.isascii() and number.isdigit() and len(number) <= 5
     return int(number) if good and 1 <= int(number) <= 65535 else None
+
+
+def _published(raw: collections.abc.Mapping[str, object]) -> tuple[PublishedPort, ...]:
+    """Of {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]}. An empty address stands for every one of IPv4."""
+    found = set()
+    for text, bindings in raw.items():
+        number, _, protocol = text.partition("/")
+        port = _tcp_port(number)
+        if port is None or protocol not in {"", "tcp", "udp"} or not isinstance(bindings, list):
+            continue
+        for binding in bindings[:_MOST_BINDINGS]:
+            host_port = _tcp_port(_text(_get(binding, "HostPort")))
+            address = _address(_text(_get(binding, "HostIp")) or "0.0.0.0")  # noqa: S104 - what the engine means
+            if host_port is not None and address is not None:
+                found.add(PublishedPort(port=port, host_port=host_port, address=address, is_udp=protocol == "udp"))
+    return tuple(sorted(found, key=lambda one: (one.port, one.is_udp, one.address, one.host_port)))
+
+
+def _listed_ports(raw: object) -> tuple[int, ...]:
+    """Of [{"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}]."""
+    found = [_get(one, "PublicPort") for one in raw] if isinstance(raw, list) else []
+    return tuple(sorted({port for port in found if isinstance(port, int) and 1 <= port <= 65535}))
 
 
 def _count(value: object) -> int:

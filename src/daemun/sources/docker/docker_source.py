@@ -1,26 +1,23 @@
-"""Containers as a source of sites: look at the engine, follow its events, report when it is gone."""
+"""Containers as a source of sites: look at the engines, follow their events, report when one is gone."""
 
 import asyncio
 import collections.abc
 import contextlib
 import dataclasses
-import datetime
-import math
 import time
 
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.options import docker_option
-from daemun.errors import ConfigError, DaemunError, RetryableError
+from daemun.core.texts import words
+from daemun.errors import ConfigError
 from daemun.sources.docker import (
     container_remarks,
     container_sites,
     container_streams,
     containers,
-    engine_client,
-    engine_events,
     engine_place,
-    engine_state,
+    engine_watch,
     nginx_proxy,
     nginx_proxy_sites,
     own_container,
@@ -29,23 +26,13 @@ from daemun.sources.docker import (
     tenants,
 )
 
-LOOK_AGAIN_S = 15.0
-"""How often the engine is looked at without an event: it shows that it does not hang, and what no event reported."""
-SOON_S = 1.0
-"""The same, right after connecting: an event between the subscription and the first look may have been lost."""
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 2.0
-LEAVING_S = 30.0
-"""How long a container that was sent its stop signal gets no requests. One that still runs then did not mean to
-stop."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Failure:
-    """since: aware UTC, when the engine answered no more. message: what happened last."""
+class KnownEngine:
+    """What was seen last of one engine. addresses: of its machine, where that is another one."""
 
-    since: datetime.datetime
-    message: str
+    listing: containers.ContainerListing
+    addresses: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,43 +48,48 @@ class _LastTranslation:
         return self.translated.readings if dialect is self.dialect else container_sites.NO_READINGS
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Merged:
+    """All engines' containers. parts: the listing of each engine, which it was made of. repeated: engines that list the
+    containers of another one, with the name of that."""
+
+    parts: tuple[containers.ContainerListing | None, ...]
+    listing: containers.ContainerListing
+    repeated: tuple[tuple[engine_place.EngineEndpoint, str], ...]
+
+
 class DockerSource:
-    """Implements `control.ports.Source`. `changes` keeps what `read` returns up to date; without it `read` looks anew.
+    """Implements `control.ports.Source`. `follow` keeps what `read` returns up to date; without it `read` looks anew.
+    Of a single engine `changes` does the same.
 
     reserved: hosts that no container may claim. traces: of the container that daemun runs in.
-    listing: what an earlier daemon saw last; taken as it is until the engine answers.
+    known: what an earlier daemon saw last, by the engine's URL; taken as it is until the engine answers.
     compat: how nginx-proxy's variables are read; None: not at all. policy: the owners of hosts; owners: as an
     earlier daemon knew them. stream_ports: those that containers may have. now_s: monotonic seconds.
     """
 
     def __init__(
         self,
-        endpoint: engine_place.EngineEndpoint,
+        endpoints: collections.abc.Sequence[engine_place.EngineEndpoint],
         clock: ports.Clock,
         *,
         reserved: tuple[str, ...] = (),
         traces: own_container.Traces,
-        listing: containers.ContainerListing | None = None,
+        known: collections.abc.Mapping[str, KnownEngine] | None = None,
         compat: nginx_proxy_sites.Compat | None = None,
         policy: tenants.TenantPolicy = tenants.ONE_OWNER,
         stream_ports: tuple[docker_option.StreamPorts, ...] = (),
         owners: tenants.Owners = container_sites.NO_OWNERS,
         now_s: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:
-        self._endpoint = endpoint
-        self._clock = clock
+        known = known or {}
+        self._watches = tuple(_make_watch(one, clock, known.get(one.url), now_s) for one in endpoints)
         self._traces = traces
         self._now_s = now_s
         self._reserved = reserved
-        self._listing = listing
-        self._looked = asyncio.Event()
-        self._failure: _Failure | None = None
+        self._merged: _Merged | None = None
+        self._announced: model.Snapshot | str | None = None
         self._last: _LastTranslation | None = None
-        self._leaving: dict[str, float] = {}
-        self._is_followed = False
-        self._has_settled = False
-        self._seen = engine_state.EngineState()
-        self._doubted_at_s = -math.inf
         self._dialect = container_sites.LABELS
         self._prefers_ipv6 = False
         self._tenants = policy
@@ -106,7 +98,7 @@ class DockerSource:
         self._inherited_until_s = now_s() + recent_claims.KEPT_S
         if compat is not None:
             self.set_compat(compat)
-        if listing is not None:
+        if known and any(one.listing is not None for one in self._watches):
             self.latest()  # its sites are remembered from now on
 
     @property
@@ -114,9 +106,13 @@ class DockerSource:
         return container_remarks.SOURCE
 
     @property
-    def listing(self) -> containers.ContainerListing | None:
-        """What the engine listed last; None when it never did."""
-        return self._listing
+    def known(self) -> collections.abc.Mapping[engine_place.EngineEndpoint, KnownEngine]:
+        """Of each engine that ever answered: what it listed last."""
+        return {
+            one.endpoint: KnownEngine(listing=one.listing, addresses=one.addresses)
+            for one in self._watches
+            if one.listing is not None
+        }
 
     def reserve(self, hosts: tuple[str, ...]) -> None:
         """Which hosts no container may claim from now on."""
@@ -144,49 +140,70 @@ class DockerSource:
         self._dialect = nginx_proxy.make_dialect(compat)
         self._prefers_ipv6 = compat.gate.prefers_ipv6
 
-    async def read(self) -> model.Snapshot:
-        """What the containers request. While the engine does not answer: what they requested last, and a warning.
+    # --- what the containers request ---
 
-        Raises: ConfigError while the engine never answered yet.
+    async def read(self) -> model.Snapshot:
+        """What the containers request. While an engine does not answer: what its own requested last, and a warning.
+
+        Raises: ConfigError while the only engine never answered yet.
         """
-        if not self._is_followed:
-            await self._look_once()
+        async with asyncio.TaskGroup() as group:
+            for one in self._watches:
+                group.create_task(one.look_once())
         return self.latest()
 
-    async def _look_once(self) -> None:
-        """What `changes` saw meanwhile is newer, and nothing would replace an older failure there: it reports only
-        what differs from its own last look."""
-        try:
-            async with engine_client.connect(self._endpoint) as engine:
-                listing = await engine.fetch_listing()
-        except (RetryableError, ConfigError) as error:
-            if not self._is_followed:
-                self._fail(error)
-            return
-        if not self._is_followed:
-            self._listing, self._failure = listing, None
-            self._looked.set()
-
     def latest(self) -> model.Snapshot:
-        """As `read`, from what is known, without a look at the engine."""
-        if self._listing is None:
-            raise ConfigError(self._failure.message if self._failure is not None else self._silence())
-        snapshot = self._translate(self._listing)
-        if self._failure is None and self._looked.is_set():
-            return snapshot
-        return dataclasses.replace(snapshot, problems=(self._outage(), *snapshot.problems))
+        """As `read`, from what is known, without a look at the engines."""
+        if len(self._watches) == 1 and self._watches[0].listing is None:
+            raise ConfigError(self._watches[0].cause)
+        merged = self._merge()
+        snapshot = self._translate(merged.listing)
+        found = [problem for one in self._watches if (problem := one.find_problem()) is not None]
+        found += [_tell_of_repetition(endpoint, other) for endpoint, other in merged.repeated]
+        return dataclasses.replace(snapshot, problems=(*found, *snapshot.problems)) if found else snapshot
+
+    def explain_silence(self) -> model.Snapshot:
+        """Of engines of which none was ever seen."""
+        problems = tuple(problem for one in self._watches if (problem := one.find_problem()) is not None)
+        return model.Snapshot(source=self.name, problems=problems)
+
+    def _merge(self) -> _Merged:
+        """The last one again as long as no engine lists anything else. An engine that is named twice counts once."""
+        parts = tuple(one.find_marked() for one in self._watches)
+        before = self._merged
+        if before is not None and all(map(_is_same, parts, before.parts)):
+            return before
+        found: dict[str, containers.EngineContainer] = {}
+        networks: list[containers.ContainerNetwork] = []
+        repeated: list[tuple[engine_place.EngineEndpoint, str]] = []
+        for watch, part in zip(self._watches, parts, strict=True):
+            if part is None:
+                continue
+            twice = next((found[one.id] for one in part.containers if one.id in found), None)
+            if twice is not None:
+                repeated.append((watch.endpoint, twice.engine.name))
+            for one in part.containers:
+                found.setdefault(one.id, one)
+            networks += part.networks
+        if len(parts) == 1 and parts[0] is not None:
+            listing = parts[0]
+        else:
+            ordered = sorted(found.values(), key=lambda one: one.age)
+            listing = containers.ContainerListing(containers=tuple(ordered), networks=tuple(networks))
+        self._merged = _Merged(parts=parts, listing=listing, repeated=tuple(repeated))
+        return self._merged
 
     def _translate(self, listing: containers.ContainerListing) -> model.Snapshot:
         """The last translation again as long as nothing that it follows from has changed."""
         now_s = self._now_s()
-        self._leaving = {one: until_s for one, until_s in self._leaving.items() if now_s < until_s}
         terms = container_sites.TranslationTerms(
             own_id=own_container.find_own_id(self._traces, [one.id for one in listing.containers]),
             reserved=self._reserved,
-            leaving=frozenset(self._leaving),
+            leaving=frozenset().union(*(one.find_leaving() for one in self._watches)),
             prefers_ipv6=self._prefers_ipv6,
             policy=self._tenants,
             stream_ports=self._stream_ports,
+            reaches={one.endpoint.name: reach for one in self._watches if (reach := one.reach) is not None},
         )
         before = self._last
         has_ended = bool(self._inherited) and now_s >= self._inherited_until_s
@@ -212,81 +229,38 @@ class DockerSource:
         self._last = _LastTranslation(listing=listing, terms=terms, dialect=self._dialect, translated=translated)
         return translated.snapshot
 
+    # --- its changes ---
+
     async def wait_until_looked(self) -> None:
-        """Until `changes` has looked at the engine, with or without success."""
-        await self._looked.wait()
+        """Until every engine was looked at by whoever follows, with or without success."""
+        for one in self._watches:
+            await one.wait_until_looked()
 
     async def changes(self) -> collections.abc.AsyncGenerator[str, None]:
-        before: model.Snapshot | str | None = None
-        pause_s = FIRST_PAUSE_S
-        try:
-            while True:
-                async with contextlib.aclosing(self._looks()) as looks:
-                    async for _ in looks:
-                        self._is_followed = True
-                        pause_s = FIRST_PAUSE_S if self._has_settled else pause_s
-                        if (now := self._snapshot_or_cause()) != before:
-                            before = now
-                            yield ""
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        finally:
-            self._is_followed = False
+        """Of the only engine."""
+        (watch,) = self._watches
+        self._announced = None
+        async with contextlib.aclosing(watch.looks()) as looks:
+            async for _ in looks:
+                if self._has_changed():
+                    yield ""
 
-    async def _looks(self) -> collections.abc.AsyncGenerator[None, None]:
-        """Connect, and yield each time the engine was looked at; the last time when it is gone."""
-        self._leaving.clear()
-        self._has_settled = False
-        try:
-            async with (
-                engine_client.connect(self._endpoint) as engine,
-                contextlib.aclosing(engine.follow(self._patience_s)) as happenings,
-            ):
-                async for happened in happenings:
-                    self._note(happened)
-                    await engine.catch_up(self._seen)
-                    self._listing = self._seen.listing
-                    self._looked.set()
-                    if engine.is_followed:  # else its refusal of events stays a failure, but it can be looked at
-                        self._failure = None
-                    yield
-                    self._has_settled = True
-        except (RetryableError, ConfigError) as error:
-            self._fail(error)
-            yield
+    async def follow(self, announce: collections.abc.Callable[[], None]) -> None:
+        """Each engine apart from the others. announce: called after each change. Never returns."""
+        self._announced = None
+        async with asyncio.TaskGroup() as group:
+            for watch in self._watches:
+                group.create_task(self._follow(watch, announce))
 
-    def _fail(self, error: DaemunError) -> None:
-        since = self._failure.since if self._failure is not None else self._clock.now()
-        self._failure = _Failure(since=since, message=str(error))
-        self._looked.set()
+    async def _follow(self, watch: engine_watch.EngineWatch, announce: collections.abc.Callable[[], None]) -> None:
+        async with contextlib.aclosing(watch.looks()) as looks:
+            async for _ in looks:
+                if self._has_changed():
+                    announce()
 
-    # --- containers that are stopping ---
-
-    def _note(self, happened: collections.abc.Sequence[engine_events.EngineEvent]) -> None:
-        """A container that was sent its stop signal gets no new requests from now on, while it still answers the old
-        ones."""
-        now_s = self._now_s()
-        self._seen.note(happened)
-        if not happened or now_s - self._doubted_at_s >= LOOK_AGAIN_S:
-            self._seen.doubt_all()
-            self._doubted_at_s = now_s
-        signals = {one.id: one.stop_signal for one in self._listing.containers} if self._listing is not None else {}
-        for event in happened:
-            if event.container is None:
-                continue
-            if event.action == "kill" and event.signal is not None and event.signal == signals.get(event.container):
-                self._leaving[event.container] = now_s + LEAVING_S
-            elif event.action in {"start", "die", "died"}:
-                self._leaving.pop(event.container, None)
-
-    def _patience_s(self) -> float:
-        """How long to wait for an event before looking again."""
-        if not self._has_settled:
-            return SOON_S
-        left_s = [until_s - self._now_s() for until_s in self._leaving.values()]
-        return max(0.0, min([LOOK_AGAIN_S, *left_s]))
-
-    # --- what it comes to ---
+    def _has_changed(self) -> bool:
+        before, self._announced = self._announced, self._snapshot_or_cause()
+        return before != self._announced
 
     def _snapshot_or_cause(self) -> model.Snapshot | str:
         """The snapshot, or why there is none."""
@@ -295,16 +269,25 @@ class DockerSource:
         except ConfigError as error:
             return str(error)
 
-    def _silence(self) -> str:
-        return f"cannot see the containers of {self._endpoint} yet: it did not answer"
 
-    def _outage(self) -> model.Problem:
-        if self._failure is None:
-            message = f"{self._silence()}; those that were known last are taken as unchanged"
-        else:
-            since = self._failure.since.strftime("%Y-%m-%d %H:%M:%S UTC")
-            message = (
-                f"{self._failure.message}; since {since} the containers that it listed last are taken as unchanged"
-            )
-        origin = model.Origin(source=container_remarks.SOURCE, place=str(self._endpoint))
-        return model.Problem(origin=origin, message=message, severity=model.Severity.WARNING)
+def _make_watch(
+    endpoint: engine_place.EngineEndpoint,
+    clock: ports.Clock,
+    known: KnownEngine | None,
+    now_s: collections.abc.Callable[[], float],
+) -> engine_watch.EngineWatch:
+    listing, addresses = (known.listing, known.addresses) if known is not None else (None, ())
+    return engine_watch.EngineWatch(endpoint, clock, listing=listing, addresses=addresses, now_s=now_s)
+
+
+def _is_same(one: object, other: object) -> bool:
+    return one is other
+
+
+def _tell_of_repetition(endpoint: engine_place.EngineEndpoint, other: str) -> model.Problem:
+    return model.Problem(
+        origin=model.Origin(source=container_remarks.SOURCE, place=endpoint.place),
+        message=f"{endpoint.shown} has containers of the engine {words.quoted(other)}: it is the same one, and counts "
+        "once; take one of the two out of `docker` in daemun.yaml",
+        severity=model.Severity.WARNING,
+    )

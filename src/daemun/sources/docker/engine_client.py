@@ -18,8 +18,9 @@ import aiohttp
 
 from daemun import regular_files
 from daemun.core import short_texts
+from daemun.core.texts import engine_urls
 from daemun.errors import ConfigError, RetryableError
-from daemun.sources.docker import containers, engine_events, engine_place, engine_state
+from daemun.sources.docker import containers, engine_events, engine_place, engine_state, ssh_connector
 
 ANSWER_S = 5.0
 """An engine that takes longer for an answer hangs."""
@@ -133,14 +134,14 @@ class Engine:
         await asyncio.wait({self._events.task})
         with self._as_retryable("tell its events"):
             self._events.task.result()  # raises what ended it
-        raise RetryableError(f"cannot follow the engine at {self._endpoint}: it ended the stream of events")
+        raise RetryableError(f"cannot follow {self._endpoint.shown}: it ended the stream of events")
 
     @contextlib.contextmanager
     def _as_retryable(self, what: str) -> collections.abc.Iterator[None]:
         try:
             yield
         except _TROUBLE as error:
-            raise RetryableError(f"cannot make the engine at {self._endpoint} {what}: {_cause(error)}") from error
+            raise RetryableError(f"cannot make {self._endpoint.shown} {what}: {_cause(error)}") from error
 
 
 _SUBSCRIBED_STEP_S = 0.005
@@ -152,6 +153,10 @@ _SUBSCRIBED_WITHIN = 200
 async def connect(endpoint: engine_place.EngineEndpoint) -> collections.abc.AsyncIterator[Engine]:
     """The engine; its API version is negotiated with the first request. Raises: ConfigError when the endpoint is no
     good."""
+    if endpoint.url.startswith("ssh:"):
+        async with _connect_through_ssh(endpoint) as engine:
+            yield engine
+        return
     context = _tls_context(endpoint)
     docker = aiodocker.Docker(
         url=_url(endpoint, encrypted=context is not None),
@@ -162,6 +167,27 @@ async def connect(endpoint: engine_place.EngineEndpoint) -> collections.abc.Asyn
         yield Engine(docker, endpoint)
     finally:
         await _close(docker)
+
+
+@contextlib.asynccontextmanager
+async def _connect_through_ssh(endpoint: engine_place.EngineEndpoint) -> collections.abc.AsyncIterator[Engine]:
+    """As `connect`. What fails is told in the words of ssh, where it has some."""
+    connector = ssh_connector.SshConnector(_parse_ssh(endpoint))
+    docker = aiodocker.Docker(
+        url="unix://localhost", connector=connector, timeout=aiohttp.ClientTimeout(total=ssh_connector.ANSWER_S)
+    )
+    try:
+        yield Engine(docker, endpoint)
+    except RetryableError as error:
+        cause = await connector.explain()
+        if cause is None:
+            raise
+        raise RetryableError(f"cannot reach {endpoint.shown}: {cause}") from error
+    finally:
+        try:
+            await _close(docker)
+        finally:
+            await connector.end()
 
 
 async def _close(docker: aiodocker.Docker) -> None:
@@ -192,6 +218,14 @@ def _cause(error: BaseException) -> str:
             return f"{error.message.strip()} ({error.status})"
         case _:
             return str(error) or type(error).__name__
+
+
+def _parse_ssh(endpoint: engine_place.EngineEndpoint) -> engine_urls.SshUrl:
+    """Raises: ConfigError."""
+    try:
+        return engine_urls.parse_ssh(endpoint.url)
+    except ValueError as error:
+        raise ConfigError(f"cannot use the engine: {error}") from error
 
 
 def _url(endpoint: engine_place.EngineEndpoint, *, encrypted: bool) -> str:

@@ -1,11 +1,14 @@
-"""Where the engine is whose containers are served."""
+"""Where the engines are whose containers are served."""
 
 import collections.abc
 import dataclasses
 import os
 import pathlib
+import shlex
 
 from daemun.core.options import docker_option
+from daemun.core.texts import engine_urls
+from daemun.sources.docker import containers
 
 SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
 NGINX_PROXYS_SOCKET = "/tmp/docker.sock"  # noqa: S108 - never trusted without a look at its owner
@@ -16,16 +19,97 @@ NGINX_PROXYS_SOCKET = "/tmp/docker.sock"  # noqa: S108 - never trusted without a
 class EngineEndpoint:
     """Where the engine is queried.
 
-    url: "unix:///path" or "tcp://host:port". tls: None: without TLS.
+    url: "unix:///path", "tcp://host:port" or "ssh://user@host". tls: None: without TLS.
     is_found: it was not configured; its socket was there.
+    name: among several engines; "": it is the only one. machine: the address or the name of another machine, where its
+    containers publish their ports; None: their own addresses are reached from here.
+    networks: of its networks, those whose addresses are reached all the same.
     """
 
     url: str
     tls: docker_option.DockerTls | None = None
     is_found: bool = False
+    name: str = ""
+    machine: str | None = None
+    networks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return self.url
+        """What an error may name."""
+        try:
+            return str(engine_urls.parse_ssh(self.url)) if self.url.startswith("ssh://") else self.url
+        except ValueError:
+            return "ssh://..."
+
+    @property
+    def shown(self) -> str:
+        """For messages: "the engine nas at ssh://nas"."""
+        return f"the engine {self.name} at {self}" if self.name else f"the engine at {self}"
+
+    @property
+    def place(self) -> str:
+        """As `Origin.place`."""
+        return f"engine {self.name} ({self})" if self.name else str(self)
+
+    @property
+    def mark(self) -> containers.EngineMark:
+        """What its containers bear."""
+        return containers.EngineMark(name=self.name, command=self._command())
+
+    def _command(self) -> str:
+        if self.url.startswith("ssh://"):
+            try:
+                ssh = engine_urls.parse_ssh(self.url)
+            except ValueError:  # whoever connects to it reports that
+                return "docker"
+            socket = f" --host unix://{ssh.socket}" if ssh.socket is not None else ""
+            return f"ssh {engine_urls.name_machine(ssh)} docker{socket}"
+        if not self.name or self.url.removeprefix("unix://") in SOCKETS[:2]:
+            return "docker"
+        words = ["docker", "--host", self.url]
+        if self.tls is not None:
+            words += ["--tlsverify", "--tlscacert", self.tls.ca, "--tlscert", self.tls.certificate]
+            words += ["--tlskey", self.tls.key]
+        return shlex.join(words)
+
+
+def find_endpoints(
+    wanted: docker_option.Docker, environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool
+) -> tuple[EngineEndpoint, ...]:
+    """The engines to query; none when there is none, or none is to be queried. Queries nothing itself."""
+    if not wanted.is_on:
+        return ()
+    if wanted.engines:
+        is_one = len(wanted.engines) == 1
+        return tuple(
+            EngineEndpoint(
+                url=one.endpoint,
+                tls=one.tls,
+                name="" if is_one else one.name,
+                machine=one.address or _find_machine(one.endpoint),
+                networks=one.networks,
+            )
+            for one in wanted.engines
+        )
+    found = find_endpoint(environ, like_nginx_proxy=like_nginx_proxy) if wanted.endpoint is None else None
+    if wanted.endpoint is not None:
+        found = EngineEndpoint(url=wanted.endpoint, tls=wanted.tls)
+    return () if found is None else (complete(found, wanted),)
+
+
+def complete(endpoint: EngineEndpoint, wanted: docker_option.Docker) -> EngineEndpoint:
+    """The only engine, with how its containers are reached. One of tcp:// may be this machine's, behind a proxy of its
+    socket, where no address is set."""
+    machine = wanted.address or (_find_machine(endpoint.url) if endpoint.url.startswith("ssh://") else None)
+    return dataclasses.replace(endpoint, machine=machine, networks=wanted.networks)
+
+
+def _find_machine(url: str) -> str | None:
+    """None: it is this one. Also for a URL that is refused when it is connected to."""
+    try:
+        host = engine_urls.find_host(url)
+    except ValueError:
+        return None
+    return None if host is None or engine_urls.is_of_this_machine(host) else host
 
 
 def find_endpoint(

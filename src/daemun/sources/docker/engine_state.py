@@ -77,4 +77,10 @@ def _agrees(row: containers.ListedContainer, known: containers.EngineContainer |
     # Docker lists how healthy a container is while it runs. Podman does not, so it has to be queried.
     may_be_missing = not known.is_running or known.health is containers.ContainerHealth.NONE
     same_health = row.health is known.health or (row.health is None and may_be_missing)
-    return same_health and (row.name, row.state, row.attachments) == (known.name, known.state, known.attachments)
+    published = tuple(sorted({one.host_port for one in known.published}))
+    same_ports = row.published == published or not known.is_running
+    return (
+        same_health
+        and same_ports
+        and (row.name, row.state, row.attachments) == (known.name, known.state, known.attachments)
+    )

@@ -1,4 +1,4 @@
-"""The last listing, kept in the store: a daemon that starts while the engine is away knows what was served.
+"""The last listings, kept in the store: a daemon that starts while an engine is away knows what was served.
 
 Only what daemun reads of a container is kept, so that no other label of it, which may hold a secret, is copied.
 """
@@ -16,12 +16,25 @@ _KEY = "history/docker.json"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class StoredListing:
-    """url: of the engine that was listed. owners: hosts, and which project each belongs to among tenants."""
+class StoredEngine:
+    """url: of the engine that was listed. name, addresses: as of `EngineEndpoint` and `EngineReach`."""
 
     url: str
     listing: containers.ContainerListing
+    name: str = ""
+    addresses: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StoredListing(StoredEngine):
+    """owners: hosts, and which project each belongs to among tenants. others: where there are several engines."""
+
     owners: tuple[tuple[str, str], ...] = ()
+    others: tuple[StoredEngine, ...] = ()
+
+    @property
+    def engines(self) -> tuple[StoredEngine, ...]:
+        return (self, *self.others)
 
 
 @functools.cache
@@ -32,10 +45,9 @@ def _form() -> pydantic.TypeAdapter[StoredListing]:
 
 def encode(kept: StoredListing) -> bytes:
     """Equal listings give equal bytes. Pure."""
-    listing = dataclasses.replace(
-        kept.listing, containers=tuple(_strip(one) for one in kept.listing.containers if _is_text(one))
-    )
-    return json.dumps(_form().dump_python(dataclasses.replace(kept, listing=listing), mode="json"), indent=1).encode()
+    others = tuple(dataclasses.replace(one, listing=_strip_all(one.listing)) for one in kept.others)
+    stripped = dataclasses.replace(kept, listing=_strip_all(kept.listing), others=others)
+    return json.dumps(_form().dump_python(stripped, mode="json"), indent=1).encode()
 
 
 def read_stored(store: ports.Store) -> StoredListing | None:
@@ -52,6 +64,11 @@ def write_stored(store: ports.Store, encoded: bytes) -> None:
 def forget(store: ports.Store) -> None:
     """Blocking. Raises: EnvironmentProblemError."""
     store.delete(_KEY)
+
+
+def _strip_all(listing: containers.ContainerListing) -> containers.ContainerListing:
+    kept = tuple(_strip(one) for one in listing.containers if _is_text(one))
+    return dataclasses.replace(listing, containers=kept)
 
 
 def _strip(container: containers.EngineContainer) -> containers.EngineContainer:

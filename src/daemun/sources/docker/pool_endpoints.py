@@ -18,6 +18,11 @@ class Member:
     port: int | None
     port_word: str
     weight: int = 1
+    is_udp: bool = False
+
+    @property
+    def wanted(self) -> container_address.WantedPort:
+        return container_address.WantedPort(port=self.port, word=self.port_word, is_udp=self.is_udp)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +54,10 @@ def find_endpoints(group: collections.abc.Iterable[Member], around: EndpointCont
     return tuple(dict.fromkeys(ready or [endpoint for _, endpoint in starting]))
 
 
-def is_out_of_reach(container: containers.EngineContainer, place: container_address.NginxLocation) -> bool:
-    """Whether requests reach the container only once its networks, or ours, are changed."""
-    address = container_address.find_address(container, place)
-    return isinstance(address, container_remarks.Remark) and address.is_lasting
+def is_out_of_reach(member: Member, place: container_address.NginxLocation) -> bool:
+    """Whether requests reach the container only once its networks or ports, or our networks, are changed."""
+    found = container_address.find_server(member.container, place, member.wanted)
+    return isinstance(found, container_remarks.Remark) and found.is_lasting
 
 
 def _find_endpoint(member: Member, around: EndpointContext) -> model.Endpoint | None:
@@ -62,11 +67,10 @@ def _find_endpoint(member: Member, around: EndpointContext) -> model.Endpoint | 
     if unready is not None:
         around.report.remark(container, unready)
         return None
-    address = container_address.find_address(container, around.place)
-    if isinstance(address, container_remarks.Remark):
-        around.report.remark(container, address)
+    found = container_address.find_server(container, around.place, member.wanted)
+    if isinstance(found, container_remarks.Remark):
+        around.report.remark(container, found)
         return None
-    port, guessed = container_address.choose_port(container, member.port, word=member.port_word)
-    if guessed is not None:
-        around.report.remark(container, guessed)
-    return model.Endpoint(address=address, port=port, weight=member.weight)
+    if found.guess is not None:
+        around.report.remark(container, found.guess)
+    return model.Endpoint(address=found.address, port=found.port, weight=member.weight)

@@ -31,7 +31,7 @@ ONE_OWNER = TenantPolicy()
 
 
 def find_tenant(container: containers.EngineContainer) -> str:
-    return container.project or f"container {container.name}"
+    return container.project or f"container {container.full_name}"
 
 
 def name(tenant: str) -> str:
@@ -128,14 +128,14 @@ def report_mixed_services(
             is_within = first.project == other.project
             reason = (
                 f"{_origin(other, is_within=is_within).lstrip()}serves {words.quoted(host + path)} beside container "
-                f"{words.quoted(first.name)}{_origin(first, is_within=is_within).rstrip()}, "
+                f"{words.quoted(first.full_name)}{_origin(first, is_within=is_within).rstrip()}, "
                 "so requests go to both in turn"
             )
             cure = (
                 "give one of them another host or path; where it is meant, give the older one the label "
                 f"`{container_labels.SHARE}: {other.project or other.name}`"
             )
-            subject = f"container {words.quoted(other.name)} "
+            subject = f"container {words.quoted(other.full_name)} "
             report.add(other, subject, container_remarks.Remark(reason=reason, cure=cure), host=host)
 
 

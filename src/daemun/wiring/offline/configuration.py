@@ -13,7 +13,7 @@ from daemun.core.rounds import merge
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.nginx import worker_account
 from daemun.sources import environment_source, last_good_file, yaml_file
-from daemun.sources.docker import chosen_engine, engine_place, listing_store, nginx_proxy_mode
+from daemun.sources.docker import engine_place, listing_store, nginx_proxy_mode
 from daemun.store import file_store
 from daemun.wiring.offline import run_async
 
@@ -99,8 +99,8 @@ def read_if_good(chosen: settings.Settings) -> model.Desired | None:
 def unseen(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
     """Without a daemon no engine is queried, so what containers request is unknown; a warning reports it."""
     wanted = docker_option.OPTION.of(desired.globals)
-    engine = chosen_engine.find_engine(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
-    place = str(engine) if engine is not None else None
+    engines = engine_place.find_endpoints(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
+    place = ", ".join(one.place for one in engines) or None
     if place is None and wanted.is_on and (store := find_store(chosen)) is not None:
         kept = listing_store.read_stored(store)
         place = kept.url if kept is not None else None
