@@ -16,7 +16,7 @@ import pytest
 
 from daemun import errors
 from daemun.control import guarded_store, ports, stored_values
-from daemun.store import file_store, memory_store
+from daemun.store import file_store, memory_store, mirrored_store
 from tests.support import store_writer
 
 
@@ -52,8 +52,17 @@ def wait_s(now: Now) -> Wait:
     return wait
 
 
-@pytest.fixture(params=["file", "memory"])
+class Mirrored(mirrored_store.MirroredStore):
+    def __init__(self, own: file_store.FileStore, shared: memory_store.MemoryStore) -> None:
+        super().__init__(own, shared)
+        self.renew_now = shared.renew_now
+
+
+@pytest.fixture(params=["file", "memory", "mirrored"])
 def store(request: pytest.FixtureRequest, tmp_path: pathlib.Path, now: Now) -> Renewed:
+    if request.param == "mirrored":
+        own = file_store.FileStore(tmp_path / "store", now=now, rescan_s=0.2)
+        return Mirrored(own, memory_store.MemoryStore(now=now))
     if request.param == "file":
         return file_store.FileStore(tmp_path / "store", now=now, rescan_s=0.2)
     return memory_store.MemoryStore(now=now)

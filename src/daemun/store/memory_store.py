@@ -109,14 +109,15 @@ class MemoryStore:
         self, prefix: str, *, after: stored_values.Cursor | None = None
     ) -> collections.abc.AsyncIterator[stored_values.ChangedKeys]:
         with self._guard:
-            watch = _Watch(self, keys.check_prefix(prefix), self._revision if after is None else after.revision)
+            cursor = stored_values.Cursor(revision=self._revision) if after is None else after
+            watch = _Watch(self, keys.check_prefix(prefix), cursor)
             self._watches.add(watch)
         return watch
 
-    def changes(self, prefix: str, after: int) -> stored_values.ChangedKeys:
-        """What changed since a revision, in the order of the changes."""
+    def read_changes(self, prefix: str, after: stored_values.Cursor) -> stored_values.ChangedKeys:
+        """What changed since then, in the order of the changes."""
         with self._guard:
-            found = [key for key, at in self._changed.items() if at > after and keys.is_under(key, prefix)]
+            found = [key for key, at in self._changed.items() if at > after.revision and keys.is_under(key, prefix)]
             rows = (stored_values.ChangedKey(key=key, is_deleted=key not in self._values) for key in found)
             return stored_values.ChangedKeys(keys=tuple(rows), cursor=stored_values.Cursor(revision=self._revision))
 
@@ -169,7 +170,7 @@ class _Held:
 class _Watch:
     """An endless iterator over changes. Writers may live in other threads than its event loop."""
 
-    def __init__(self, store: MemoryStore, prefix: str, after: int) -> None:
+    def __init__(self, store: MemoryStore, prefix: str, after: stored_values.Cursor) -> None:
         self._store = store
         self._prefix = prefix
         self._after = after
@@ -186,8 +187,8 @@ class _Watch:
     async def __anext__(self) -> stored_values.ChangedKeys:
         while True:
             self._changed.clear()
-            found = self._store.changes(self._prefix, self._after)
-            self._after = found.cursor.revision
+            found = self._store.read_changes(self._prefix, self._after)
+            self._after = found.cursor
             if found.keys:
                 return found
             await self._changed.wait()

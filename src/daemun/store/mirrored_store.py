@@ -1,0 +1,218 @@
+"""A fleet's store, as one machine uses it: all is read from the machine's own disk, and written to where it is shared.
+
+The own store has a copy of every shared key, under the same name: serving, a start, and commands that only look never
+wait for a database, and a machine that leaves its fleet, or cannot reach the database, has what it knew last. `run`
+keeps the copy current. What is decided under a lock is decided with what is shared: taking one brings the copy up to
+date first, for a holder with an old copy would order what another has ordered.
+"""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import json
+import threading
+import typing
+
+import structlog
+
+from daemun import errors
+from daemun.control import damage_report, ports, stored_values
+from daemun.control.lease import LEASE_S, Lease
+from daemun.store import key_owners
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+KEY_CURSOR = "node/cursor"
+"""In the own store: how far it has followed."""
+_AT_ONCE = 500
+_AGAIN_S = 1.0
+
+_Change = stored_values.KeyChange
+
+
+class SharedStore(ports.Store, typing.Protocol):
+    """What machines share."""
+
+    def read_changes(self, prefix: str, after: stored_values.Cursor) -> stored_values.ChangedKeys:
+        """What `watch` would yield next; no keys: nothing changed since. Raises: EnvironmentProblemError."""
+        ...
+
+
+class MirroredStore:
+    """`control.ports.Store`. own: may be read by other processes; only those that share it change shared keys there."""
+
+    def __init__(self, own: ports.Store, shared: SharedStore) -> None:
+        self._own = own
+        self._shared = shared
+        # What was read of the shared store is not written over what this machine has written there since.
+        self._order = threading.RLock()
+        self._cursor = _read_cursor(own)
+
+    @property
+    def damage(self) -> damage_report.DamageReport:
+        return self._own.damage
+
+    def locate(self, key: str) -> str:
+        """Of the own copy, which a person can look at."""
+        return self._own.locate(key)
+
+    def read(self, key: str) -> bytes:
+        return self._own.read(key)
+
+    def list(self, prefix: str) -> list[str]:
+        return [key for key in self._own.list(prefix) if key != KEY_CURSOR]
+
+    def read_many(
+        self, some: collections.abc.Iterable[str] = (), *, under: str | None = None
+    ) -> stored_values.ReadValues:
+        """Shared keys as they are shared, whose revisions decide what may be written. Raises also:
+        StoreUnreachableError."""
+        shared, own = _split(some, key=str)
+        found = [self._own.read_many(own)] if own else []
+        if under is not None:
+            of_node = [key for key in self._own.list(under) if key_owners.is_of_node(key)]
+            found += [self._own.read_many(of_node), self._shared.read_many(shared, under=under)]
+        elif shared:
+            found.append(self._shared.read_many(shared))
+        return stored_values.ReadValues(
+            found={key: value for one in found for key, value in one.found.items()},
+            unreadable={key: error for one in found for key, error in one.unreadable.items()},
+        )
+
+    def write(self, key: str, value: bytes) -> None:
+        self.commit([_Change(key=key, value=value)])
+
+    def write_all(
+        self, values: collections.abc.Mapping[str, bytes]
+    ) -> collections.abc.Mapping[str, errors.EnvironmentProblemError]:
+        shared, own = _split(values, key=str)
+        with self._order:
+            failed = self._shared.write_all({key: values[key] for key in shared}) if shared else {}
+            written = [key for key in (*own, *shared) if key not in failed]
+            return {**failed, **self._own.write_all({key: values[key] for key in written})}
+
+    def delete(self, key: str) -> None:
+        self.commit([_Change(key=key, value=None)])
+
+    def commit(self, changes: collections.abc.Collection[_Change], *, lease: Lease | None = None) -> None:
+        """Raises also: ValueError: some are shared and some are not, which nothing can change at one moment;
+        StoreUnreachableError."""
+        shared, own = _split(changes, key=lambda change: change.key)
+        if shared and own:
+            raise ValueError(f'cannot change "{shared[0].key}" and "{own[0].key}" at once: one of them is not shared')
+        if own:
+            if lease is not None:  # which the shared store gave
+                lease.check()
+            self._own.commit(own)
+            return
+        with self._order:
+            try:
+                self._shared.commit(shared, lease=lease)
+            except errors.OutcomeUnknownError:
+                # Whatever it was is seen by `run`, or now.
+                with contextlib.suppress(errors.DaemunError):
+                    self._take([change.key for change in shared])
+                raise
+            try:
+                self._copy({change.key: change.value for change in shared})
+            except errors.EnvironmentProblemError as error:
+                raise errors.OutcomeUnknownError(f"{error}; it is shared, and copied when that is over") from error
+
+    @contextlib.contextmanager
+    def lock(self, name: str, *, lease_s: float = LEASE_S) -> collections.abc.Iterator[Lease]:
+        """Raises also: StoreUnreachableError."""
+        with self._shared.lock(name, lease_s=lease_s) as lease:
+            self.follow_now()
+            yield lease
+
+    def watch(
+        self, prefix: str, *, after: stored_values.Cursor | None = None
+    ) -> collections.abc.AsyncIterator[stored_values.ChangedKeys]:
+        """Of the own copy."""
+        return self._own.watch(prefix, after=after)
+
+    # --- the copy --------------------------------------------------------------------------------------------------
+
+    def follow_now(self) -> None:
+        """Bring the copy up to what is shared. Raises: EnvironmentProblemError."""
+        with self._order:
+            while True:
+                found = self._shared.read_changes("", self._cursor)
+                self._follow(found)
+                if not found.keys or found.is_complete:
+                    return
+
+    async def run(self) -> None:
+        """Keep the copy current. Never returns."""
+        while True:
+            try:
+                await asyncio.to_thread(self.follow_now)
+                watch = self._shared.watch("", after=self._cursor)
+                async with contextlib.aclosing(watch) as changes:  # type: ignore[type-var]
+                    async for found in changes:
+                        await asyncio.to_thread(self._follow, found)
+            except errors.EnvironmentProblemError as error:
+                log.debug("what the fleet shares is not followed; it is tried again", reason=str(error))
+                await asyncio.sleep(_AGAIN_S)
+
+    def _follow(self, found: stored_values.ChangedKeys) -> None:
+        with self._order:
+            changed = [one for one in found.keys if not key_owners.is_of_node(one.key)]
+            gone = {one.key for one in changed if one.is_deleted}
+            if found.is_complete:
+                there = {one.key for one in changed}
+                gone |= {key for key in self._own.list("") if not key_owners.is_of_node(key)} - there
+            self._copy(dict.fromkeys(gone))
+            there_now = [one.key for one in changed if not one.is_deleted]
+            for begin in range(0, len(there_now), _AT_ONCE):
+                self._take(there_now[begin : begin + _AT_ONCE])
+            if found.cursor != self._cursor:
+                self._cursor = found.cursor
+                # Without it a start reads everything once.
+                self._own.write(KEY_CURSOR, json.dumps(dataclasses.asdict(found.cursor)).encode())
+
+    def _take(self, keys: collections.abc.Sequence[str]) -> None:
+        """Copy what these keys are now. What cannot be read stays as it was known."""
+        read = self._shared.read_many(keys)
+        for key, error in read.unreadable.items():
+            self.damage.note(key, str(error))
+        for key in read.found:
+            self.damage.clear(key)
+        values = {key: read.found[key].value if key in read.found else None for key in keys}
+        self._copy({key: value for key, value in values.items() if key not in read.unreadable})
+
+    def _copy(self, values: collections.abc.Mapping[str, bytes | None]) -> None:
+        """What is the same stays untouched: whoever watches would look again. Raises: EnvironmentProblemError."""
+        for key in (key for key, value in values.items() if value is None):
+            self._own.delete(key)
+        new = {key: value for key, value in values.items() if value is not None and not self._is_there(key, value)}
+        for error in self._own.write_all(new).values():
+            raise error
+
+    def _is_there(self, key: str, value: bytes) -> bool:
+        try:
+            return self._own.read(key) == value
+        except (errors.NotFoundInStoreError, errors.EnvironmentProblemError):
+            return False
+
+
+_Item = typing.TypeVar("_Item")
+
+
+def _split(
+    items: collections.abc.Iterable[_Item], *, key: collections.abc.Callable[[_Item], str]
+) -> tuple[list[_Item], list[_Item]]:
+    """Those that are shared, those that are the machine's own."""
+    listed = list(items)
+    own = [one for one in listed if key_owners.is_of_node(key(one))]
+    return [one for one in listed if not key_owners.is_of_node(key(one))], own
+
+
+def _read_cursor(own: ports.Store) -> stored_values.Cursor:
+    """Everything is read anew where it is not there, or damaged."""
+    try:
+        fields = json.loads(own.read(KEY_CURSOR))
+        return stored_values.Cursor(revision=int(fields["revision"]), epoch=int(fields["epoch"]))
+    except (errors.NotFoundInStoreError, errors.EnvironmentProblemError, ValueError, KeyError, TypeError):
+        return stored_values.Cursor(revision=0, epoch=-1)

@@ -1,0 +1,259 @@
+"""What machines share is on each one's own disk: with its shared store out of reach, at a start, and after an hour of
+others' changes."""
+
+import asyncio
+import collections.abc
+import contextlib
+import pathlib
+import typing
+
+import pytest
+
+from daemun import errors
+from daemun.control import lease as lease_
+from daemun.control import stored_values
+from daemun.store import file_store, memory_store, mirrored_store
+
+CHAIN = "certs/a.test/certificate.json"
+KEEP = [
+    "discovery/known.json",
+    "history/daemun.yaml",
+    "history/trial.json",
+    "judge/policies",
+    "certs/a.test/hook.json",
+    "alerts/ledger.json",
+    "node/anything",
+]
+
+
+class Shared(memory_store.MemoryStore):
+    """One that can be out of reach, and hold values that cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_reachable = True
+        self.breaks_after_commit = False
+        self.unreadable: set[str] = set()
+
+    def _reach(self) -> None:
+        if not self.is_reachable:
+            raise errors.StoreUnreachableError("cannot reach the fleet's database")
+
+    def read_many(
+        self, some: collections.abc.Iterable[str] = (), *, under: str | None = None
+    ) -> stored_values.ReadValues:
+        self._reach()
+        read = super().read_many(some, under=under)
+        broken = {key: errors.UnreadableValueError(f"cannot read {key}") for key in read.found.keys() & self.unreadable}
+        return stored_values.ReadValues(
+            found={key: value for key, value in read.found.items() if key not in broken}, unreadable=broken
+        )
+
+    def write_all(
+        self, values: collections.abc.Mapping[str, bytes]
+    ) -> collections.abc.Mapping[str, errors.EnvironmentProblemError]:
+        if not self.is_reachable:
+            return dict.fromkeys(values, errors.StoreUnreachableError("cannot reach the fleet's database"))
+        return super().write_all(values)
+
+    def commit(
+        self, changes: collections.abc.Collection[stored_values.KeyChange], *, lease: lease_.Lease | None = None
+    ) -> None:
+        self._reach()
+        super().commit(changes, lease=lease)
+        if self.breaks_after_commit:
+            raise errors.OutcomeUnknownError("the connection broke")
+
+    def read_changes(self, prefix: str, after: stored_values.Cursor) -> stored_values.ChangedKeys:
+        self._reach()
+        return super().read_changes(prefix, after)
+
+    def lock(self, name: str, *, lease_s: float = lease_.LEASE_S) -> contextlib.AbstractContextManager[lease_.Lease]:
+        self._reach()
+        return super().lock(name, lease_s=lease_s)
+
+
+class Node:
+    def __init__(self, root: pathlib.Path, shared: Shared) -> None:
+        self.own = file_store.FileStore(root, rescan_s=0.2)
+        self.store = mirrored_store.MirroredStore(self.own, shared)
+
+    def has(self, key: str) -> bytes | None:
+        with contextlib.suppress(errors.NotFoundInStoreError):
+            return self.store.read(key)
+        return None
+
+
+Make = collections.abc.Callable[[str], Node]
+
+
+@pytest.fixture
+def shared() -> Shared:
+    return Shared()
+
+
+@pytest.fixture
+def make(tmp_path: pathlib.Path, shared: Shared) -> Make:
+    return lambda name: Node(tmp_path / name, shared)
+
+
+@contextlib.asynccontextmanager
+async def following(*nodes: Node) -> collections.abc.AsyncIterator[None]:
+    tasks = [asyncio.create_task(node.store.run()) for node in nodes]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(is_so: collections.abc.Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+
+async def test_what_one_writes_all_have(make: Make) -> None:
+    one, two = make("one"), make("two")
+    async with following(one, two):
+        one.store.write(CHAIN, b"first")
+        assert one.has(CHAIN) == b"first", "whoever wrote it has it at once"
+        await until(lambda: two.has(CHAIN) == b"first")
+        two.store.write(CHAIN, b"second")
+        two.store.write_all({f"users/u{number}": b"x" for number in range(30)})
+        await until(lambda: (one.has(CHAIN), len(one.store.list("users"))) == (b"second", 30))
+        one.store.delete(CHAIN)
+        await until(lambda: two.has(CHAIN) is None)
+        assert one.has(CHAIN) is None
+
+
+@pytest.mark.parametrize("key", KEEP)
+async def test_what_is_a_machines_own_stays_there(make: Make, shared: Shared, key: str) -> None:
+    one, two = make("one"), make("two")
+    one.store.write(key, b"mine")
+    one.store.commit(
+        [stored_values.KeyChange(key=key, value=b"mine", expected=one.store.read_many([key]).revision(key))]
+    )
+    two.store.follow_now()
+    assert shared.list("") == []
+    assert (one.has(key), two.has(key)) == (b"mine", None)
+    assert one.store.read_many(under="").found.keys() >= {key}
+    with pytest.raises(ValueError, match="one of them is not shared"):
+        one.store.commit([stored_values.KeyChange(key=key, value=b""), stored_values.KeyChange(key=CHAIN, value=b"")])
+    with one.store.lock("order-a.test") as lease:
+        one.store.commit([stored_values.KeyChange(key=key, value=b"under a lock")], lease=lease)
+    assert one.has(key) == b"under a lock"
+
+
+async def test_out_of_reach_all_is_read_and_nothing_is_written(make: Make, shared: Shared) -> None:
+    one, two = make("one"), make("two")
+    one.store.write(CHAIN, b"first")
+    two.store.follow_now()
+    shared.is_reachable = False
+    again = make("two")  # a start
+    assert (again.has(CHAIN), again.store.list("certs")) == (b"first", [CHAIN])
+    writes: list[collections.abc.Callable[[], typing.Any]] = [
+        lambda: again.store.write(CHAIN, b"second"),
+        lambda: again.store.delete(CHAIN),
+        lambda: again.store.read_many([CHAIN]),
+        lambda: again.store.lock("order-a.test").__enter__(),
+    ]
+    for write in writes:
+        with pytest.raises(errors.StoreUnreachableError):
+            write()
+    assert list(again.store.write_all({CHAIN: b"second", "discovery/own": b"written"})) == [CHAIN]
+    assert (again.has(CHAIN), again.has("discovery/own")) == (b"first", b"written")
+    async with following(again):
+        await asyncio.sleep(0)
+        shared.is_reachable = True
+        one.store.write(CHAIN, b"third")
+        await until(lambda: again.has(CHAIN) == b"third")
+
+
+async def test_a_lock_is_taken_with_all_that_is_shared(make: Make) -> None:
+    """Whoever orders looks first whether another has done it, though nothing was reported to it yet."""
+    one, two = make("one"), make("two")
+    with one.store.lock("order-a.test") as lease:
+        one.store.commit([stored_values.KeyChange(key=CHAIN, value=b"ordered")], lease=lease)
+        with pytest.raises(errors.LockHeldError), two.store.lock("order-a.test"):
+            pass
+    assert two.has(CHAIN) is None
+    with two.store.lock("order-a.test"):
+        assert two.has(CHAIN) == b"ordered"
+
+
+async def test_the_first_of_two_changes_holds(make: Make) -> None:
+    one, two = make("one"), make("two")
+    one.store.write("users/login", b"start")
+    two.store.follow_now()
+    before = two.store.read_many(["users/login"]).revision("users/login")
+    one.store.write("users/login", b"one")
+    with pytest.raises(errors.StoreConflictError):
+        two.store.commit([stored_values.KeyChange(key="users/login", value=b"two", expected=before)])
+    two.store.follow_now()
+    assert (one.has("users/login"), two.has("users/login")) == (b"one", b"one")
+
+
+async def test_an_outcome_that_is_not_known_is_read_again(make: Make, shared: Shared) -> None:
+    one = make("one")
+    shared.breaks_after_commit = True
+    with pytest.raises(errors.OutcomeUnknownError):
+        one.store.write(CHAIN, b"was written")
+    assert one.has(CHAIN) == b"was written"
+
+
+async def test_what_cannot_be_read_stays_as_it_was_known_and_is_reported(make: Make, shared: Shared) -> None:
+    one, two = make("one"), make("two")
+    one.store.write(CHAIN, b"good")
+    two.store.follow_now()
+    one.store.write(CHAIN, b"\0 with another key")
+    one.store.write("users/login", b"readable")
+    shared.unreadable.add(CHAIN)
+    two.store.follow_now()
+    assert (two.has(CHAIN), two.has("users/login")) == (b"good", b"readable")
+    assert CHAIN in str(two.store.damage.problems())
+    shared.unreadable.clear()
+    one.store.write(CHAIN, b"good again")
+    two.store.follow_now()
+    assert (two.has(CHAIN), two.store.damage.problems()) == (b"good again", ())
+
+
+async def test_a_list_of_all_removes_what_is_gone(make: Make, shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failover, or when what was deleted is not known any more."""
+    one = make("one")
+    one.store.write(CHAIN, b"stays")
+    one.store.write("users/login", b"goes")
+    one.store.write("history/daemun.yaml", b"own")
+    shared.delete("users/login")
+    everything = stored_values.ChangedKeys(
+        keys=(stored_values.ChangedKey(key=CHAIN, is_deleted=False),),
+        cursor=stored_values.Cursor(revision=9, epoch=1),
+        is_complete=True,
+    )
+    monkeypatch.setattr(shared, "read_changes", lambda _prefix, _after: everything)
+    one.store.follow_now()
+    assert one.store.list("") == [CHAIN, "history/daemun.yaml"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"revision": "x"}', b'{"revision": 3}', b"\xff"])
+async def test_a_damaged_cursor_reads_everything_once(make: Make, content: bytes) -> None:
+    one, two = make("one"), make("two")
+    one.store.write(CHAIN, b"there")
+    two.own.write(mirrored_store.KEY_CURSOR, content)
+    two = make("two")
+    two.store.follow_now()
+    assert two.has(CHAIN) == b"there"
+
+
+async def test_what_did_not_change_is_not_touched(make: Make) -> None:
+    """Whoever watches a file would deploy a certificate again."""
+    one, two = make("one"), make("two")
+    one.store.write(CHAIN, b"same")
+    two.store.follow_now()
+    before = pathlib.Path(two.own.locate(CHAIN)).stat()
+    one.store.write(CHAIN, b"same")
+    two.store.follow_now()
+    two = make("two")
+    two.store.follow_now()
+    assert pathlib.Path(two.own.locate(CHAIN)).stat().st_ino == before.st_ino
