@@ -68,9 +68,11 @@ class Shared(memory_store.MemoryStore):
         self._reach()
         return super().read_changes(prefix, after)
 
-    def lock(self, name: str, *, lease_s: float = lease_.LEASE_S) -> contextlib.AbstractContextManager[lease_.Lease]:
+    @contextlib.contextmanager
+    def lock(self, name: str, *, lease_s: float = lease_.LEASE_S) -> collections.abc.Iterator[lease_.Lease]:
         self._reach()
-        return super().lock(name, lease_s=lease_s)
+        with super().lock(name, lease_s=lease_s) as lease:
+            yield lease
 
 
 class Node:
