@@ -84,7 +84,7 @@ class TargetEntry(yaml_entry.YamlEntry):
         )
 
 
-class RouteEntry(yaml_entry.YamlEntry):
+class RouteEntry(yaml_entry.YamlEntry, defer_build=True):
     """A target's text, or this map with one of `to`, `redirect`, `files`, `respond`, `deny`, `php`."""
 
     shape = (

@@ -7,7 +7,7 @@ several keys, so a file that is good for it may still have problems, which `daem
 import typing
 
 from daemun.core.options import forms, from_option, option
-from daemun.sources import yaml_entry, yaml_include, yaml_route, yaml_site, yaml_top
+from daemun.sources import yaml_include, yaml_route, yaml_site, yaml_top
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _ROUTES: forms.Json = {
@@ -31,9 +31,9 @@ _PLAIN = {"integer", "number", "boolean"}
 def make_schema() -> forms.Json:
     """Fit for `json.dumps`; the same for the same version."""
     definitions: forms.Json = {}
-    file = _object(yaml_entry.make_schema(yaml_top.FILE), definitions)
-    site = _object(yaml_entry.make_schema(yaml_site.SITE), definitions)
-    route = _object(yaml_entry.make_schema(yaml_route.ROUTE), definitions)
+    file = _object(yaml_top.FILE.model_json_schema(), definitions)
+    site = _object(yaml_site.SITE.model_json_schema(), definitions)
+    route = _object(yaml_route.ROUTE.model_json_schema(), definitions)
     route["properties"]["to"]["minItems"] = 1  # of a list; a schema's word for another type is ignored
     routes = {**site["properties"]["routes"], **_ROUTES}
     site["properties"]["routes"] |= _ROUTES_OVER

@@ -11,7 +11,7 @@ from daemun.sources import yaml_entry
 PHP = option.RouteAction.PHP.value
 
 
-class SiteEntry(yaml_entry.YamlEntry):
+class SiteEntry(yaml_entry.YamlEntry, defer_build=True):
     """A target's text, a map of paths, or this map. Routes are checked one by one, as `yaml_route.ROUTE`."""
 
     shape = 'a target such as "http://127.0.0.1:8000", a map of paths, or a map with `routes`'

@@ -44,7 +44,7 @@ def list_fields(level: option.Level) -> tuple[Json, ...]:
     """In the order of the documentation. key, help, kind (what may be written), default, in words; levels: where else
     it may stand; beside: what a route must lead to for it; control (`Control`), choices, number (whether one is good
     for it), keys of a map (key, help), holds_secret."""
-    schema = yaml_entry.make_schema(_KINDS[level])
+    schema = _KINDS[level].model_json_schema()
     definitions = schema.get("$defs", {})
     return tuple(
         _describe(key, schema["properties"][key], definitions, level)
