@@ -5,10 +5,13 @@ import html
 import json
 import pathlib
 import re
+import socket
 
+import httpx
 import psutil
 import pytest
 
+from daemun.core import layout
 from tests.support import daemon as daemon_support
 from tests.support.dashboard_visitor import DashboardVisitor, visiting
 
@@ -46,7 +49,7 @@ def _words(process: psutil.Process) -> list[str]:
 def test_nobody_comes_in_without_signing_in(visitor: DashboardVisitor) -> None:
     for path in ("/", "/sign-out", "/nothing?a=b"):
         answer = visitor.get(path)
-        assert answer.status_code in {303, 404}, path
+        assert answer.status_code in {303, 404, 405}, path
         assert "a.test" not in answer.text
     assert visitor.get("/api/v1/status").status_code in {401, 404}
     assert visitor.get("/api/v1/overview").status_code == 401
@@ -72,6 +75,7 @@ def test_a_link_lets_in_once_and_by_the_button_alone(gate: daemon_support.Daemon
 def test_a_session_is_another_at_each_sign_in_and_ends_for_good(
     gate: daemon_support.Daemon, visitor: DashboardVisitor
 ) -> None:
+    """Session fixation (CWE-384), which BunkerWeb 1.6.12 mended: its session kept its number across the sign-in."""
     fixed = "daemun_session_" + "a" * 43
     visitor.cookies["__Host-daemun-dashboard"] = fixed
     visitor.enter()
@@ -98,15 +102,20 @@ def test_a_session_is_another_at_each_sign_in_and_ends_for_good(
     ],
 )
 def test_changes_come_from_its_own_pages_alone(visitor: DashboardVisitor, headers: dict[str, str]) -> None:
+    """Caddy took a whole configuration from any page that its owner's browser opened (CVE-2026-27589). The same of the
+    API: `test_operator_api.test_pages_of_other_hosts_change_nothing`; in a browser: `test_dashboard_journey`."""
     visitor.enter()
     assert visitor.post("/sign-out", **headers).status_code == 403
     assert visitor.api("/me")["role"] == "own"
 
 
 @pytest.mark.parametrize(
-    "there", ["https://evil.test/", "//evil.test", "/\\evil.test", "/\t/evil.test", "javascript:alert(1)", "evil.test"]
-)
+    "there",
+    ["https://evil.test/", "//evil.test", "/\\evil.test", "/\t/evil.test", "javascript:alert(1)", "evil.test",
+     "/..//evil.test", "/.//evil.test", "/%2e%2e//evil.test", "/sites/..//evil.test"],
+)  # fmt: skip
 def test_no_sign_in_leads_elsewhere(visitor: DashboardVisitor, there: str) -> None:
+    """The last ones are of BunkerWeb 1.6.12: what stands before `//` goes when a browser takes the dots away."""
     assert visitor.post("/enter", {"link": visitor.make_link(), "next": there}).headers["location"] == "/"
 
 
@@ -158,6 +167,58 @@ def test_the_api_documents_what_it_has(visitor: DashboardVisitor) -> None:
     found = json.loads(visitor.get("/api/v1/openapi.json").text)
     assert found["openapi"] == "3.1.1"
     assert {"/me", "/overview", "/sites/{host}", "/draft/apply"} <= found["paths"].keys()
+
+
+def find_operations(visitor: DashboardVisitor) -> list[tuple[str, str]]:
+    """Every method and path of the API, with names that nothing has in place of those in braces."""
+    paths = json.loads(visitor.get("/api/v1/openapi.json").text)["paths"]
+    found = [
+        (method.upper(), re.sub(r"{[^}]*}", "none", path)) for path, methods in paths.items() for method in methods
+    ]
+    assert len(found) > 60
+    return found
+
+
+def test_no_listener_of_the_api_takes_nobody_for_somebody(
+    gate: daemon_support.Daemon, visitor: DashboardVisitor
+) -> None:
+    """HAProxy's Data Plane API demanded no password at any of its listeners once one of them verified certificates of
+    clients (haproxytech/dataplaneapi, 51a67658). Here who requests is found behind all of them, and a cookie of the
+    pages is nobody at the API."""
+    visitor.enter()
+    (session,) = visitor.cookies.items()
+    operations = [one for one in find_operations(visitor) if one[1] != "/sign-in"]
+    paths = layout.Layout(str(gate.state))
+    for name in (paths.api_socket, paths.dashboard_api_socket):
+        transport = httpx.HTTPTransport(uds=name)
+        with httpx.Client(transport=transport, base_url="http://daemun.localhost", timeout=60) as client:
+            for method, path in operations:
+                sent = {"Cookie": "=".join(session), "X-Real-IP": "127.0.0.1"}
+                assert client.request(method, f"/api/v1{path}", headers=sent).status_code == 401, (name, method, path)
+    for method, path in operations:
+        sent = {"Cookie": "=".join(session), "Connection": "close"}
+        answer = visitor.client.request(method, f"{visitor.base}/api/v1{path}", headers=sent, json={})
+        assert answer.status_code == 401, (method, path)
+    family = [psutil.Process(gate.pid), *psutil.Process(gate.pid).children(recursive=True)]
+    found = [one for each in family for one in each.net_connections("inet")]
+    listening = {one.laddr for one in found if one.status == psutil.CONN_LISTEN}
+    datagrams = {one.laddr for one in found if one.type == socket.SOCK_DGRAM}
+    assert listening <= datagrams, "the DNS responder alone takes connections over TCP"
+    for path in gate.state.rglob("*.sock"):
+        assert path.stat().st_mode & 0o007 == 0 or path.parent.stat().st_mode & 0o001 == 0, f"all may connect to {path}"
+
+
+def test_who_may_look_changes_nothing_by_any_path(gate: daemon_support.Daemon, visitor: DashboardVisitor) -> None:
+    """BunkerWeb's readers could empty its cache, for that was no request to write where roles were judged (1.6.12)."""
+    made = json.loads(gate.cli_good("dashboard", "tokens", "add", "reader", "--role", "look", "--json"))
+    may = {"/sign-in", "/sign-out", "/why"}
+    """They change nothing but one's own session."""
+    changing = [one for one in find_operations(visitor) if one[0] != "GET" and one[1] not in may]
+    for method, path in changing:
+        sent = {"Authorization": f"Bearer {made['token']}", "Connection": "close"}
+        answer = visitor.client.request(method, f"{visitor.base}/api/v1{path}", headers=sent, json={})
+        assert answer.status_code == 403, (method, path, answer.text)
+    gate.cli_good("dashboard", "tokens", "rm", "reader")
 
 
 def test_a_host_of_its_own_stands_behind_the_conditions_of_the_gate() -> None:

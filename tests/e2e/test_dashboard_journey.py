@@ -18,10 +18,36 @@ from tests.support import daemon as daemon_support
 
 pytestmark = [pytest.mark.nginx, pytest.mark.browser, pytest.mark.timeout(600)]
 
-HOST, LOGIN = "gate.test", "auth.test"
+HOST, LOGIN = "gate.home.test", "auth.home.test"
+"""Of one domain with the sites: browsers send cookies with what pages of these request of the dashboard."""
 DESKTOP, PHONE = 1280, 360
 
 _OPTIONS = ("--ignore-certificate-errors", "--host-resolver-rules=MAP * 127.0.0.1")
+
+_ATTACKS = """(async (gate) => {
+  const body = new URLSearchParams({ version: "0", confirm: "true" });
+  for (const path of ["/api/v1/apply", "/api/v1/draft/apply", "/changes/apply", "/changes/discard", "/sign-out"]) {
+    for (const sent of [body, "{}", new Blob(["{}"], { type: "text/plain" })]) {
+      await fetch(gate + path, { method: "POST", mode: "no-cors", credentials: "include", body: sent })
+        .catch(() => {}); // the answer is kept from it
+    }
+  }
+  const read = [];
+  for (const path of ["/", "/api/v1/me", "/api/v1/openapi.json", "/changes/file"]) {
+    await fetch(gate + path, { credentials: "include" }).then(() => read.push(path), () => {});
+  }
+  return read;
+})"""
+"""What a page elsewhere tries with the cookies of who opened it. Returns: what it could read."""
+_LEADING_AWAY = """(async () => {
+  const hosts = [];
+  for (const there of ["//evil.test", "/..//evil.test", "/.//evil.test", "/%2e%2e//evil.test", "/\\\\evil.test",
+                       "https://evil.test", "/\\t/evil.test", "/%5cevil.test", "/%2fevil.test"]) {
+    hosts.push(new URL((await fetch("/enter?next=" + encodeURIComponent(there))).url).host);
+  }
+  return hosts;
+})()"""
+"""Where a link to the sign-in leads who is signed in."""
 
 
 def _greet(_: str, __: collections.abc.Mapping[str, str]) -> bytes:
@@ -99,6 +125,24 @@ class Owner:
     async def leave(self) -> None:
         await self.press("form[action='/sign-out'] button", "location.pathname === '/enter'")
 
+    # --- what others try ------------------------------------------------------------------------------------------
+
+    async def withstand_pages_elsewhere(self) -> None:
+        """Caddy took a whole configuration from any page that its owner's browser opened (CVE-2026-27589), and
+        BunkerWeb led elsewhere after the sign-in (1.6.12, CWE-601)."""
+        before = self.daemon.config.read_bytes(), self.read_audit()
+        await self.visit(f"https://www.home.test:{self.daemon.https}/")
+        assert await self.page.value(f"{_ATTACKS}({json.dumps(self.base)})") == []
+        log = self.daemon.state / "logs" / "access.log"
+        await asyncio.to_thread(self.daemon.wait, lambda: log.read_text().count("/sign-out") >= 3, "all were sent")
+        assert (self.daemon.config.read_bytes(), self.read_audit()) == before
+        await self.visit("/")
+        assert await self.page.value(_LEADING_AWAY) == [f"{HOST}:{self.daemon.https}"] * 9
+
+    def read_audit(self) -> list[object]:
+        found: list[object] = json.loads(self.daemon.cli_good("audit", "--json"))["entries"]
+        return found
+
     # --- changes --------------------------------------------------------------------------------------------------
 
     async def add(self, host: str, target: str) -> None:
@@ -118,7 +162,7 @@ class Owner:
         lamp = await self.page.value("document.querySelector('main li .lamp:last-of-type').className")
         assert ("good" in lamp) <= is_good
         await self.station("trial")
-        await self.press("form[action='/changes/keep'] button", "document.querySelector('.message.done') !== null")
+        await self.press("form[action='/changes/confirm'] button", "document.querySelector('.message.done') !== null")
 
     async def roll_back(self, host: str) -> None:
         """To what was before the newest."""
@@ -128,7 +172,7 @@ class Owner:
         await self.page.value(f"document.querySelector('{confirm}').open = true, 1")
         assert host in await self.page.value("document.querySelector('tbody tr').innerText")
         await self.press(f"{confirm} button", "location.pathname === '/changes/trial'")
-        await self.press("form[action='/changes/keep'] button", "document.querySelector('.message.done') !== null")
+        await self.press("form[action='/changes/confirm'] button", "document.querySelector('.message.done') !== null")
 
     # --- a site ---------------------------------------------------------------------------------------------------
 
@@ -192,9 +236,9 @@ def daemon() -> collections.abc.Iterator[daemon_support.Daemon]:
             defaults: {{hold: off}}
             sites:
               # the first of all
-              home.test: {{routes: {{/: {{respond: {{body: home}}}}}}}}
+              www.home.test: {{routes: {{/: {{respond: {{body: home}}}}}}}}
         """)
-        new.up("https://home.test/", f"https://{LOGIN}/", f"https://{HOST}/enter")
+        new.up("https://www.home.test/", f"https://{LOGIN}/", f"https://{HOST}/enter")
         yield new
 
 
@@ -211,10 +255,10 @@ async def test_an_owner_at_a_desktop_and_on_a_phone(daemon: daemon_support.Daemo
             await _break_and_roll_back(desktop, f"http://127.0.0.1:{server.port}")
             passkey = await _make_passkey(desktop)
             await _enter_with(phone, passkey)
-            await phone.follow("wiki.test")
+            await phone.follow("wiki.home.test")
         await _mend(phone)
         for owner in (desktop, phone):
-            await owner.see_graphs("wiki.test")
+            await owner.see_graphs("wiki.home.test")
         for one in (desktop, phone):
             assert one.faults == []
 
@@ -223,23 +267,24 @@ async def _break_and_roll_back(owner: Owner, target: str) -> None:
     """By a wrong target, at a desktop."""
     await owner.enter_by_link()
     await owner.station("home")
-    await owner.add("wiki.test", target)
+    await owner.withstand_pages_elsewhere()
+    await owner.add("wiki.home.test", target)
     await owner.apply()
-    await owner.see_live("wiki.test")
-    await owner.receives("wiki.test", 200, "hello")
+    await owner.see_live("wiki.home.test")
+    await owner.receives("wiki.home.test", 200, "hello")
     wrong = f"http://127.0.0.1:{ports.free_port()}"
-    await owner.visit("/changes/form?host=wiki.test&path=/")
+    await owner.visit("/changes/form?host=wiki.home.test&path=/")
     await owner.fill(**{"key.to": wrong})
     await owner.press(
         "main form[action='/changes/form'] button.main", "document.querySelector('.message.done') !== null"
     )
     await owner.press(".message.done a", "location.pathname === '/changes'")
     await owner.apply(is_good=False)
-    await owner.receives("wiki.test", 502)
-    await owner.see_broken("wiki.test")
-    await owner.roll_back("wiki.test")
-    await owner.see_live("wiki.test")
-    await owner.receives("wiki.test", 200, "hello")
+    await owner.receives("wiki.home.test", 502)
+    await owner.see_broken("wiki.home.test")
+    await owner.roll_back("wiki.home.test")
+    await owner.see_live("wiki.home.test")
+    await owner.receives("wiki.home.test", 200, "hello")
     assert "# the first of all" in owner.daemon.config.read_text()
 
 
@@ -270,16 +315,16 @@ async def _enter_with(owner: Owner, passkey: dict[str, object]) -> None:
 async def _mend(owner: Owner) -> None:
     """A site is added on a phone; its server ends, and begins again."""
     with bad_servers.running(_greet) as server:
-        await owner.add("blog.test", f"http://127.0.0.1:{server.port}")
+        await owner.add("blog.home.test", f"http://127.0.0.1:{server.port}")
         await owner.apply()
-        await owner.see_live("blog.test")
-        await owner.receives("blog.test", 200, "hello")
-    await owner.receives("blog.test", 502)
-    await owner.see_broken("blog.test")
+        await owner.see_live("blog.home.test")
+        await owner.receives("blog.home.test", 200, "hello")
+    await owner.receives("blog.home.test", 502)
+    await owner.see_broken("blog.home.test")
     with bad_servers.running(_greet, port=server.port):
-        await owner.visit("/sites/blog.test")
+        await owner.visit("/sites/blog.home.test")
         await owner.try_now()
-        await owner.see_live("blog.test")
-    await owner.roll_back("blog.test")
-    await owner.visit("/sites?q=blog.test")
-    await owner.page.until("document.querySelector('a[href=\"/sites/blog.test\"]') === null")
+        await owner.see_live("blog.home.test")
+    await owner.roll_back("blog.home.test")
+    await owner.visit("/sites?q=blog.home.test")
+    await owner.page.until("document.querySelector('a[href=\"/sites/blog.home.test\"]') === null")

@@ -184,6 +184,32 @@ def test_another_password(one_house: House, user: User) -> None:
     assert stored.hashed.startswith("$argon2id$")
 
 
+def test_half_a_sign_in_opens_no_page(one_house: House, user: User) -> None:
+    """BunkerWeb let whoever had a password alone draw new recovery codes, for the page's path had that of the second
+    step within it (1.6.13, GHSA-j63f-j59c-q626). Here there is no session before the second step."""
+    mine, page = enter(one_house, user)
+    _, _, recovery = set_up(mine, page)
+    thief = Browser(one_house.gate.clients)
+    page = thief.fill(thief.open("https://home.test/"), user=user.name, password="password")
+    hidden = login_forms.find(page, "/").hidden
+    assert "pending" in hidden
+    before = one_house.look("GET", "/sessions")
+    for kept in ("", hidden["pending"]):
+        for host in ("auth.test", "home.test"):
+            thief.jar.setdefault(host, {}).pop("__Host-daemun-session", None)
+            if kept:
+                thief.jar[host]["__Host-daemun-session"] = kept
+        for name in ("sessions", "confirm", "password", "totp", "totp/finish", "totp/remove", "recovery"):
+            sent = {**hidden, "present": "password", "password": "password", "new": "n" * 12, "again": "n" * 12}
+            assert thief.send(f"{ACCOUNT}/{name}", "POST", data=sent).status_code == 401, name
+        for path in ("/account", "/account?/totp", "/account/totp", "/account/totp/finish"):
+            assert thief.send(f"https://auth.test{path}").headers["Location"] in {"/", "/account"}, path
+        for path in ("/totp", "/account/totp/finish", "/x?/totp"):
+            assert thief.send(f"https://home.test{path}").status_code == 302, path
+    assert one_house.look("GET", "/sessions") == before
+    assert answer_code(one_house, user, recovery[0]) == 200
+
+
 def test_guesses_of_the_present_password(one_house: House, user: User) -> None:
     """A session that was left open is no way around."""
     mine, page = enter(one_house, user)

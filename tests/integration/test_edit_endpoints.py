@@ -428,6 +428,17 @@ async def test_a_target_is_tried(house: House) -> None:
     assert one["cure"]
 
 
+_METACHARACTERS_OF_TARGETS = (
+    "http://10.0.0.1:80@127.0.0.1:1", "http://a.test;b", "http://a.test%00", "http://a%2f@b.test", "http://$host",
+    "http://{a}", "http://a.test\\@b.test", "http://[::1", "http://[::1]x:80", "http://a.test:", "http://:80",
+    "http://a b", "http://a.test#b", "//a.test", "http:///a.test", "unix:/run/x;y",
+)  # fmt: skip
+_METACHARACTERS_OF_HOSTS = (
+    "a.test;", "a.test/../b", "a@b.test", "a.test:1", "{a}.test", "$host", "a.test%00", "a test", "a.test\\b", "",
+    "`id`.test", "a.test\x00", "a.test'",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -438,9 +449,12 @@ async def test_a_target_is_tried(house: House) -> None:
         {"target": "/etc/passwd", "host": "a.test"},
         {"target": "http://127.0.0.1:1", "host": "a.test", "path": "/" * 2000},
         {"target": "gopher://x", "host": "a.test"},
+        *({"target": target, "host": "a.test"} for target in _METACHARACTERS_OF_TARGETS),
+        *({"target": "http://127.0.0.1:1", "host": host} for host in _METACHARACTERS_OF_HOSTS),
     ],
 )
 async def test_what_no_file_could_have_is_not_tried(house: House, body: Json) -> None:
+    """BunkerWeb sent requests to instances whose names it had not looked through (1.6.12, GHSA-rwch-jhxx-cx5f)."""
     assert (await house.client.fail("POST", "/targets/try", body))[0] == 422
 
 

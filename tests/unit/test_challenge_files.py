@@ -12,6 +12,8 @@ from daemun.core import model
 
 
 def test_a_proof_that_nginx_gives_by_itself_needs_no_file(tmp_path: pathlib.Path) -> None:
+    """Nor does a token lead out of the folder, as one did of BunkerWeb's (GHSA-79fm-4xj6-pp5g)."""
+
     def proof(token: str, thumbprint: str) -> prover_port.Proof:
         kind = model.Challenge.HTTP_01
         return prover_port.Proof(host="a.test", challenge=kind, token=token, content=f"{token}.{thumbprint}")

@@ -36,7 +36,8 @@ def local_path(address: str, otherwise: str = "/") -> str:
     """An address that a form or a query names, when it leads to a page of this host; else `otherwise`.
 
     Browsers take `//host`, `/\\\\host` and the same with tabs and line breaks between the signs for another host
-    (url.spec.whatwg.org).
+    (url.spec.whatwg.org), and make `//host` of `/..//host`.
     """
-    safe = address.startswith("/") and not address.startswith("//") and address.isascii() and len(address) <= 2000
+    path = address.partition("?")[0]
+    safe = path.startswith("/") and "//" not in path and address.isascii() and len(address) <= 2000
     return address if safe and not any(sign <= " " or sign in '\\"<>`\x7f' for sign in address) else otherwise
