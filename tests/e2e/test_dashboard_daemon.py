@@ -204,8 +204,8 @@ def test_no_listener_of_the_api_takes_nobody_for_somebody(
     listening = {one.laddr for one in found if one.status == psutil.CONN_LISTEN}
     datagrams = {one.laddr for one in found if one.type == socket.SOCK_DGRAM}
     assert listening <= datagrams, "the DNS responder alone takes connections over TCP"
-    for path in gate.state.rglob("*.sock"):
-        assert path.stat().st_mode & 0o007 == 0 or path.parent.stat().st_mode & 0o001 == 0, f"all may connect to {path}"
+    for file in gate.state.rglob("*.sock"):
+        assert file.stat().st_mode & 0o007 == 0 or file.parent.stat().st_mode & 0o001 == 0, f"all may connect to {file}"
 
 
 def test_who_may_look_changes_nothing_by_any_path(gate: daemon_support.Daemon, visitor: DashboardVisitor) -> None:
