@@ -74,6 +74,8 @@ def test_a_draft_goes_live_on_trial_and_back(house: House) -> None:
     )
     house.daemon.cli_good("apply", "--undo")
     house.daemon.wait(lambda: house.daemon.sign("b.test") is None, "b.test to be gone")
+    undone = f"daemun apply --undo, back to {applied['trial']['number']}"
+    house.daemon.wait(lambda: house.send("GET", "/history")["rows"][0]["by"] == undone, "who undid it in the history")
     assert house.daemon.config.read_text() == house.before
 
 

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
+import json
 import os
 import pathlib
 import threading
@@ -754,3 +755,38 @@ async def test_an_owner_edits_what_it_was_shown_and_loses_no_secret(house: House
     assert "token: very-secret" in await house.text()
     rebased = await house.send("POST", "/draft/rebase", role="own")
     assert any("very-secret" in one["text"] for one in rebased["files"])
+
+
+@pytest.mark.parametrize(
+    ("edit", "field"),
+    [
+        ({"host": "new test", "target": "http://127.0.0.1:9"}, "host"),
+        ({"host": "new.test", "target": "htp://127.0.0.1:9"}, "target"),
+        ({"host": "new.test", "target": "file:www"}, "target"),
+        ({"host": "new.test", "target": "/nowhere/at/all"}, "target"),
+        ({"host": "new.test", "target": "http://127.0.0.1:9", "path": "a b"}, "path"),
+        ({"host": "a.test", "target": "http://127.0.0.1:9"}, "path"),
+        ({"host": "new.test", "target": "http://127.0.0.1:9", "file": "../etc/x.yaml"}, "file"),
+    ],
+)
+async def test_a_refusal_names_the_field(house: House, edit: Json, field: str) -> None:
+    answer = await house.client.request("POST", "/draft/edits", {"edits": [{"what": "add", **edit}]})
+    assert (answer.status_code, answer.json().get("field")) == (422, field), answer.text
+
+
+async def test_routes_are_listed_in_words_of_the_file(house: House) -> None:
+    routes = {
+        "/": ["http://127.0.0.1:1", "http://127.0.0.1:2"],
+        "/a": {"to": ["http://127.0.0.1:1", "http://127.0.0.1:2"]},
+        "/b": {"respond": {"status": 200, "text": "it is fine"}},
+        "/c": {"deny": True},
+        "/d": {"redirect": "https://a.test"},
+    }
+    house.main.write_text(f"sites: {json.dumps({'r.test': {'routes': routes}})}\n")
+    found = await house.client.get("/options?host=r.test")
+    assert {one["path"]: one["to"] for one in found["routes"] if one["path"] != "/"} == {
+        "/a": "http://127.0.0.1:1, http://127.0.0.1:2",
+        "/b": 'respond: {status: 200, text: "it is fine"}',
+        "/c": "deny: true",
+        "/d": "redirect: https://a.test",
+    }

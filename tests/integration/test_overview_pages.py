@@ -21,7 +21,7 @@ def make_pages() -> tuple[overview_api.OverviewApi, applications.Starlette]:
 @pytest.fixture(name="api")
 def find_api(pages: tuple[overview_api.OverviewApi, applications.Starlette]) -> overview_api.OverviewApi:
     api, _ = pages
-    api.role, api.count, api.is_hurt = "own", 120, True
+    api.role, api.count, api.is_hurt, api.trial = "own", 120, True, None
     return api
 
 
@@ -68,6 +68,25 @@ async def test_home_has_the_worst_first_with_causes_cures_and_buttons(
     assert {"/do/probe", "/do/renew", "/do/apply", "/do/maintenance"} <= {str(one["action"]) for one in forms}
     assert "daemun.yaml:77:3" in text
     assert texts("overview.next_renewals") in text
+
+
+@pytest.mark.parametrize("role", ["look", "change"])
+async def test_home_shows_what_is_on_trial(
+    visitor: httpx.AsyncClient, api: overview_api.OverviewApi, role: str
+) -> None:
+    """With its end for who may, and back to here."""
+    texts = page_texts.Texts("en")
+    assert texts("draft.trial") not in (await visitor.get("/")).text
+    api.role, api.trial = role, {"number": 7, "until": "2026-11-30T09:10:11Z", "taken": []}
+    text = (await visitor.get("/")).text
+    assert texts("draft.trial") in text
+    assert 'until="2026-11-30T09:10:11Z" then="/"' in text
+    forms = {str(values.get("action")) for tag, values in _Elements(text).found if tag == "form"}
+    assert ({"/changes/confirm", "/changes/undo"} <= forms) is (role == "change")
+    for what in ("confirm", "undo") if role == "change" else ():
+        answer = await visitor.post(f"/changes/{what}", data={"back": "/"})
+        assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (303, "/")
+        assert (api.requests[-1].method, api.requests[-1].path) == ("POST", f"/trial/{what}")
 
 
 @pytest.mark.parametrize("path", ["/", "/sites"])

@@ -1,6 +1,7 @@
 """A configuration on trial: undone at its time, kept when it is confirmed, also by another daemon than began it."""
 
 import asyncio
+import dataclasses
 import datetime
 import pathlib
 import typing
@@ -14,7 +15,7 @@ from daemun.cli.commands import apply
 from daemun.control import gate_port, history_port, supervisor
 from daemun.errors import ConfigError
 from daemun.sources import edited_file, last_good_file, yaml_holder
-from daemun.sources.history import history_recorder, trial, trial_record, written_files
+from daemun.sources.history import history_book, history_recorder, trial, trial_record, written_files
 from daemun.store import memory_store
 from tests.support.clock import FakeClock
 
@@ -37,7 +38,7 @@ class House:
 
     async def _apply(self, caller: history_port.Caller) -> gate_port.ApplyReport:
         self.callers.append(caller.command)
-        self.trial.note(LIVE)
+        self.trial.note(dataclasses.replace(LIVE, callers=(caller,)))
         return self.report
 
     async def run_until_undone(self) -> list[str]:
@@ -162,7 +163,7 @@ async def test_what_never_came_live_is_nothing_to_go_back_to(house: House) -> No
 @pytest.mark.parametrize(
     ("report", "expected"),
     [
-        (gate_port.ApplyReport(ok=True, generation=2), "so it is undone"),
+        (gate_port.ApplyReport(ok=True, generation=2), "so its files are as they were"),
         (gate_port.ApplyReport(ok=False, generation=1, error="nginx: [emerg] no"), "nginx: [emerg] no"),
     ],
 )
@@ -173,7 +174,7 @@ async def test_whether_it_is_live_again_is_logged(house: House, report: gate_por
     house.report, house.passed_s = report, 60
     (line,) = await house.run_until_undone()
     assert expected in line
-    assert ("so it is undone" in line) is report.ok
+    assert ("so its files are as they were" in line) is report.ok
     assert house.main.read_bytes() == OLD
 
 
@@ -205,8 +206,14 @@ async def test_it_is_undone_at_once(house: House) -> None:
     await house.write(NEW)
     await house.trial.begin(60)
     assert house.trial.find() is not None
-    assert (await house.trial.undo()).number == 1
+    with structlog.testing.capture_logs() as logged:
+        undone = await house.trial.undo(history_port.Caller(command="daemun apply --undo", user="ann"))
+    assert undone.number == 1
     assert (house.main.read_bytes(), house.trial.find()) == (OLD, None)
+    await house.recorder.write_noted()
+    newest = next(history_book.Book(house.store).newest())
+    assert str(newest.author) == "daemun apply --undo, back to 1 (ann)"
+    assert "undone by daemun apply --undo (ann)" in logged[-1]["event"]
     for end in (house.trial.undo, house.trial.confirm):
         with pytest.raises(ConfigError, match="nothing is on trial"):
             await end()
@@ -340,6 +347,10 @@ async def test_another_daemon_ends_it(house: House, later_s: int, expected: byte
     again.trial.go_back_if_overdue()
     assert house.main.read_bytes() == expected
     assert bool(again.trial.problems()) is (expected == NEW)
+    again.trial.note(LIVE)
+    await again.recorder.write_noted()
+    newest = next(history_book.Book(house.store).newest())
+    assert (newest.author.what == "trial not confirmed, back to 1") is (expected == OLD)
 
 
 async def test_what_was_changed_long_ago_is_not_on_trial(house: House) -> None:

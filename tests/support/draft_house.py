@@ -12,7 +12,7 @@ from daemun.sources import last_good_file, set_aside, whole_work, yaml_file
 from daemun.sources.drafts import draft_desk, draft_review
 from daemun.sources.history import applied_configurations, history_recorder, live_changes, trial
 from daemun.store import memory_store
-from daemun.web import edit_endpoints, endpoint
+from daemun.web import edit_endpoints, endpoint, trial_endpoints
 from daemun.wiring import target_tries
 from tests.support import fake_gate, operator_client
 from tests.support.clock import FakeClock
@@ -95,7 +95,7 @@ class DraftHouse(fake_gate.FakeGate):
             compare_nginx=lambda *_: {},
             find_drift=lambda: (),
         )
-        return edit_endpoints.endpoints(self.desk, self.trials, tries, applied)
+        return (*edit_endpoints.endpoints(self.desk, tries, applied), *trial_endpoints.endpoints(self.trials))
 
     async def start(self) -> None:
         """With files that are live and in the history."""

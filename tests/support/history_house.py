@@ -4,13 +4,13 @@ import collections.abc
 import pathlib
 import typing
 
-from daemun.control import draft_port, gate_port, history_port
+from daemun.control import gate_port, history_port
 from daemun.core import model
 from daemun.core.plan import hand_edits
 from daemun.sources import last_good_file
 from daemun.sources.history import applied_configurations, history_book, history_recorder, live_changes, trial
 from daemun.store import memory_store
-from daemun.web import edit_endpoints, endpoint, history_endpoints
+from daemun.web import endpoint, history_endpoints, trial_endpoints
 from tests.support import fake_gate
 from tests.support.clock import FakeClock
 
@@ -45,10 +45,7 @@ class HistoryHouse(fake_gate.FakeGate):
             compare_nginx=_compare_nginx,
             find_drift=lambda: self.drift,
         )
-        drafts, tries = typing.cast(draft_port.Drafts, None), typing.cast(draft_port.TargetTrier, None)
-        of_edits = edit_endpoints.endpoints(drafts, self.trials, tries, applied)
-        of_trial = [one for one in of_edits if one.path.startswith("/trial")]
-        return (*history_endpoints.endpoints(applied), *of_trial)
+        return (*history_endpoints.endpoints(applied), *trial_endpoints.endpoints(self.trials))
 
     async def apply(
         self,

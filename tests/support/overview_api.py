@@ -31,6 +31,7 @@ class OverviewApi(api_client.ApiClient):
         self.requests: list[ApiRequest] = []
         self.apply: Json = {"ok": True, "error": None, "waits": None, "problems": []}
         self.count, self.is_hurt = 120, True
+        self.trial: Json | None = None
         self.certificates = ("wiki.example.com", "mail.example.com")
 
     @property
@@ -48,6 +49,8 @@ class OverviewApi(api_client.ApiClient):
     ) -> typing.Any:
         if path == "/me":
             return {"name": overview_values.HOSTILE, "role": self.role, "state": "bad", "needs_you": 4}
+        if (method, path) == ("GET", "/trial"):
+            return {"trial": self.trial}
         self.requests.append(ApiRequest(method, path, dict(query or {}), body))
         if path == "/overview":
             return overview_values.overview(self.snapshot)

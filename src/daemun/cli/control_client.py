@@ -115,7 +115,8 @@ class ControlClient:
 
     def undo_trial(self) -> Json:
         """Go back now, and wait until that is live."""
-        return self._request("POST", "/trial/undo", timeout_s=APPLY_S)
+        values = {"by": caller.find_command(), "user": caller.find_user()}
+        return self._request("POST", f"/trial/undo?{urllib.parse.urlencode(values)}", timeout_s=APPLY_S)
 
     def upgrade_nginx(self) -> Json:
         """Let another nginx take over, and wait. `ok` in the answer is whether the one that is to serves."""

@@ -38,6 +38,14 @@ class ForbiddenDraftError(ForbiddenError):
         self.problems = problems
 
 
+class RefusedInputError(ConfigError):
+    """A site cannot be added as somebody wrote it. field: of `DraftEdit`, where it is wrong; "": of no one."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 class StaleDraftError(ConflictError):
     """The draft, or a file, is not what it was when the caller looked at it last."""
 

@@ -84,9 +84,10 @@ class Trials(typing.Protocol):
         """What is live stays. Raises: ConfigError when nothing is on trial."""
         ...
 
-    async def undo(self) -> TrialReport:
-        """Go back now, and wait until that is live. Raises: ConfigError when nothing is on trial, or it is not done
-        yet."""
+    async def undo(self, caller: Caller | None = None) -> TrialReport:
+        """Go back now, and wait until that is live. caller: who wants it, for the history.
+
+        Raises: ConfigError when nothing is on trial, or it is not done yet."""
         ...
 
     def find(self) -> TrialReport | None:

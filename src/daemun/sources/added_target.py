@@ -34,8 +34,8 @@ _BARE_URL = re.compile(r"https?://(?:[^\W_]|-|\.)+\.[^\W\d_][^:/.]+/?\Z", re.IGN
 def find_swapped(host: str, target: str, route_path: str) -> str | None:
     """The command that was meant where the target stands before the host; None: it does not. A name without a dot may
     be a folder."""
-    is_name = "." in target and _is_good_host(target) and names.address_of(target) is None
-    if not is_name or is_folder(target) or _is_good_host(host) or _BARE_URL.match(host):
+    is_name = "." in target and is_good_host(target) and names.address_of(target) is None
+    if not is_name or is_folder(target) or is_good_host(host) or _BARE_URL.match(host):
         return None
     meant = spellings.folder(host) or short_texts.find_meant(host)
     path = () if route_path == "/" else ("--path", route_path)
@@ -50,5 +50,5 @@ def is_host(text: str) -> bool:
     return True
 
 
-def _is_good_host(text: str) -> bool:
+def is_good_host(text: str) -> bool:
     return is_host(text) and rules.check_host(short_texts.parse_host(text)) is None

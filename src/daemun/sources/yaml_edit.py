@@ -44,6 +44,14 @@ File = StrPath | yaml_holder.Holder
 """daemun.yaml, or the one of its files that is edited."""
 
 
+class RefusedPartError(ConfigError):
+    """part: which part of what was to be added is wrong: "host", "target" or "path"."""
+
+    def __init__(self, message: str, part: str) -> None:
+        super().__init__(message)
+        self.part = part
+
+
 def add_route(file: File, host: str, target: str, *, route_path: str = "/", app: str | None = None) -> bytes | None:
     """Let a site lead to a target, or to a folder of files. A site that is not there yet is made, and so is the file.
     app: the application that the target is.
@@ -51,16 +59,17 @@ def add_route(file: File, host: str, target: str, *, route_path: str = "/", app:
     The same route again changes nothing.
     """
     if (cure := added_target.find_swapped(host, target, route_path)) is not None:
-        raise ConfigError(f"cannot add {words.quoted(host)}: the name comes first, then where it goes; write `{cure}`")
+        swapped = f"the name comes first, then where it goes; write `{cure}`"
+        raise RefusedPartError(f"cannot add {words.quoted(host)}: {swapped}", "host")
     edit = SiteEdit(file, host, f"cannot add {words.quoted(host)}")
     route_path = route_paths.normal(route_path)
     if (cause := url_rules.check_route_path(route_path)) is not None:
-        raise edit.refused(f"path {words.quoted(route_path)} {cause}")
+        raise edit.refused(f"path {words.quoted(route_path)} {cause}", "path")
     folder = spellings.folder(target) or (target if added_target.is_folder(target) else None)
     if folder is not None:
         folder = os.path.normpath(pathlib.Path(folder).absolute())
         if not pathlib.Path(folder).is_dir():
-            raise edit.refused(f"target {words.quoted(target)} is a folder, and there is none; make it first")
+            raise edit.refused(f"target {words.quoted(target)} is a folder, and there is none; make it first", "target")
     if edit.is_broken:
         raise edit.refused(f"{edit.mistakes()}; correct that first, or remove the site")
     route = model.Route(
@@ -76,11 +85,11 @@ def add_route(file: File, host: str, target: str, *, route_path: str = "/", app:
     value: str | dict[str, str] = target if folder is None else {"files": folder}
     if app is not None:
         if folder is not None:
-            raise edit.refused(f"target {words.quoted(target)} is a folder, and `app` is for a server")
+            raise edit.refused(f"target {words.quoted(target)} is a folder, and `app` is for a server", "target")
         value = {"to": target, "app": app}
     is_there = there == route if app is None else edit.entry.find_route(route_path) == value
     if there is not None and not is_there:
-        raise edit.refused(f"it already has a route {words.quoted(route_path)}; remove that one first")
+        raise edit.refused(f"it already has a route {words.quoted(route_path)}; remove that one first", "path")
     if there is not None:
         return edit.before
     lines = value if isinstance(value, str) else tuple(yaml_splice.NewEntry(key, one) for key, one in value.items())
@@ -210,14 +219,16 @@ class SiteEdit:
                 cause += f"; {unread} cannot be read, see `daemun check`"
             raise self.refused(cause)
 
-    def parsed(self, parse: collections.abc.Callable[[str], _T], text: str) -> _T:
+    def parsed(self, parse: collections.abc.Callable[[str], _T], text: str, part: str = "target") -> _T:
         try:
             return parse(text)
         except ValueError as error:
-            raise self.refused(str(error)) from error
+            raise self.refused(str(error), part) from error
 
-    def refused(self, cause: str) -> ConfigError:
-        return ConfigError(f"{self._what}: {cause}")
+    def refused(self, cause: str, part: str | None = None) -> ConfigError:
+        """part: of `RefusedPartError`."""
+        text = f"{self._what}: {cause}"
+        return ConfigError(text) if part is None else RefusedPartError(text, part)
 
     def write(self, text: str | None, wanted: object) -> bytes | None:
         """Write the text, if it has for the host what is `wanted` (plain values), and the same as before of all else.
@@ -243,7 +254,7 @@ class SiteEdit:
     def _find_host(self, host: str, text: str) -> str:
         """What is no host name may be the key of a site all the same, which has to be removed."""
         keys = yaml_blocks.keys_of(yaml_positions.load(text)) if not added_target.is_host(host) else []
-        return host if host in keys else self.parsed(short_texts.parse_host, host)
+        return host if host in keys else self.parsed(short_texts.parse_host, host, "host")
 
     def _is_of_all(self, problem: model.Problem) -> bool:
         """Whether it keeps the whole file from being applied."""

@@ -35,6 +35,11 @@ def write(value: object) -> str:
     return "\n".join(line for entry in made for line in entry.block(0, 2))
 
 
+def make_flow(value: object) -> str:
+    """In one line. Raises: ConfigError for what YAML cannot hold."""
+    return _write(value, 0)
+
+
 def read(value: object) -> object:
     """The value as it is read again: with what variables of the environment hold."""
     return yaml_positions.load(f"value: {_write(value, 0)}", is_edited=True).get(("value",))

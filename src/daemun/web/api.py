@@ -156,7 +156,7 @@ class _Handlers:
         status alone is right. ?file=VERSION: a run that read just that version of daemun.yaml counts.
         ?by=COMMAND&user=NAME: who requests it."""
         version = request.query_params.get("file")
-        caller = _find_caller(request)
+        caller = find_caller(request)
         report = await self._gate.apply(seen={"file": version} if version else None, caller=caller)
         status = 200 if report.ok else 202 if report.waits is not None else 422
         return responses.JSONResponse(json_values.apply_json(report), status_code=status)
@@ -181,7 +181,7 @@ class _Handlers:
         return responses.JSONResponse({"stopping": True, "keep_traffic": keep_traffic}, status_code=202)
 
 
-def _find_caller(request: requests.Request) -> history_port.Caller | None:
+def find_caller(request: requests.Request) -> history_port.Caller | None:
     command, user = (_line(request.query_params.get(key, "")) for key in ("by", "user"))
     return history_port.Caller(command=command, user=user) if command else None
 

@@ -36,12 +36,10 @@ _OF_EDIT = endpoint.Parameter(
 
 def endpoints(
     drafts: draft_port.Drafts,
-    trials: history_port.Trials,
     tries: draft_port.TargetTrier,
     applied: applied_port.AppliedConfigurations,
 ) -> tuple[endpoint.ApiEndpoint, ...]:
     handlers = _Handlers(drafts, tries, applied)
-    of_trial = _TrialHandlers(trials)
     look, change = dashboard_roles.Role.LOOK, dashboard_roles.Role.CHANGE
     state = (
         "files (name, text, is_changed, is_new, is_changed_by_others, version, refusal), version, began_at, "
@@ -188,30 +186,6 @@ def endpoints(
             ),
             answer="servers (server, works, status, cause, cure), one for each address; works",
         ),
-        endpoint.ApiEndpoint(
-            method="GET",
-            path="/trial",
-            needs=look,
-            summary="Show what is on trial",
-            handler=of_trial.show,
-            answer="trial (number, until), or null",
-        ),
-        endpoint.ApiEndpoint(
-            method="POST",
-            path="/trial/confirm",
-            needs=change,
-            summary="Keep what is on trial",
-            handler=of_trial.confirm,
-            answer="trial, as it was",
-        ),
-        endpoint.ApiEndpoint(
-            method="POST",
-            path="/trial/undo",
-            needs=change,
-            summary="Undo what is on trial now",
-            handler=of_trial.undo,
-            answer="trial, as it was",
-        ),
     )
 
 
@@ -297,7 +271,7 @@ class _Handlers:
         call.target = "draft"
         caller = history_port.Caller(
             command=COMMAND,
-            user=", ".join(filter(None, (call.operator.name, call.operator.address))),
+            user=history_endpoints.name_user(call.operator),
             message="".join(sign for sign in message[:_LONGEST_MESSAGE] if sign.isprintable()),
         )
         call.before = await history_endpoints.name_newest(self._applied)
@@ -312,24 +286,6 @@ class _Handlers:
         if not isinstance(answer, responses.Response):
             call.after = await history_endpoints.name_newest(self._applied)
         return answer
-
-
-class _TrialHandlers:
-    def __init__(self, trials: history_port.Trials) -> None:
-        self._trials = trials
-
-    async def show(self, _: endpoint.Call) -> Json:
-        return {"trial": history_port.trial_json(self._trials.find())}
-
-    async def confirm(self, call: endpoint.Call) -> Json:
-        found = await self._trials.confirm()
-        call.target = f"trial, back to {found.number}"
-        return {"trial": history_port.trial_json(found)}
-
-    async def undo(self, call: endpoint.Call) -> Json:
-        found = await self._trials.undo()
-        call.target = f"trial, back to {found.number}"
-        return {"trial": history_port.trial_json(found)}
 
 
 def find_owner(operator: dashboard_roles.Operator) -> str:
@@ -361,6 +317,8 @@ def _details_of(error: ConfigError) -> Json:
         return {"conflicts": [draft_json.conflict_json(one) for one in error.conflicts]}
     if isinstance(error, draft_port.StaleDraftError):
         return {"is_stale": True}
+    if isinstance(error, draft_port.RefusedInputError):
+        return {"field": error.field}
     return {"problems": draft_json.problems_json(getattr(error, "problems", ()))}
 
 

@@ -107,7 +107,7 @@ class _Handlers:
         call.before = await name_newest(self._applied)
         caller = history_port.Caller(
             command=f"dashboard: rollback {int(text)}",
-            user=", ".join(filter(None, (call.operator.name, call.operator.address))),
+            user=name_user(call.operator),
         )
         report = await self._applied.roll_back(
             int(text),
@@ -127,6 +127,11 @@ class _Handlers:
             "message": None if problem is None else problem.message,
             "cure": None if problem is None else problem.cure,
         }
+
+
+def name_user(operator: dashboard_roles.Operator) -> str:
+    """Who it is, for the history."""
+    return ", ".join(filter(None, (operator.name, operator.address)))
 
 
 async def name_newest(applied: applied_port.AppliedConfigurations) -> str:

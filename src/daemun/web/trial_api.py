@@ -3,7 +3,7 @@
 from starlette import exceptions, requests, responses, routing
 
 from daemun.control import history_port
-from daemun.web import request_body_json
+from daemun.web import api, request_body_json
 
 _LONGEST_S = 1e9
 """What is longer is refused all the same."""
@@ -35,5 +35,6 @@ class _Handlers:
     async def confirm(self, _: requests.Request) -> responses.Response:
         return responses.JSONResponse(history_port.trial_json(await self._trials.confirm()))
 
-    async def undo(self, _: requests.Request) -> responses.Response:
-        return responses.JSONResponse(history_port.trial_json(await self._trials.undo()))
+    async def undo(self, request: requests.Request) -> responses.Response:
+        """?by=COMMAND&user=NAME: who requests it."""
+        return responses.JSONResponse(history_port.trial_json(await self._trials.undo(api.find_caller(request))))

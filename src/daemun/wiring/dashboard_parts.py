@@ -105,6 +105,7 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         overview_endpoints,
         people_endpoints,
         sign_in_endpoints,
+        trial_endpoints,
     )
     from daemun.wiring import applied_parts, draft_parts, machine_parts, people, site_parts, target_tries  # noqa: PLC0415
 
@@ -126,7 +127,8 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         ),
         *overview_endpoints.endpoints(parts.overview),
         *site_parts.endpoints(front, parts.settings, lambda: front.last),
-        *edit_endpoints.endpoints(draft_parts.make_desk(drafts, changes, front), parts.trials, tries, applied),
+        *edit_endpoints.endpoints(draft_parts.make_desk(drafts, changes, front), tries, applied),
+        *trial_endpoints.endpoints(parts.trials),
         *history_endpoints.endpoints(applied),
         *certificate_endpoints.endpoints(front),
         *container_endpoints.endpoints(front),

@@ -6,7 +6,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import common_options, control_client, daemon_state, json_answer, output, problem_lines
+from daemun.cli import caller, common_options, control_client, daemon_state, json_answer, output, problem_lines
 
 Json = dict[str, typing.Any]
 
@@ -71,6 +71,8 @@ def put_live(daemon: control_client.ControlClient, trial_s: float | None, to: in
 
 
 def _end_trial(daemon: control_client.ControlClient, *, undo: bool) -> None:
+    if undo:
+        caller.add_subject("--undo")
     trial = daemon.undo_trial() if undo else daemon.confirm_trial()
     json_answer.note(trial=trial)
     if undo:

@@ -123,9 +123,10 @@ def _texts_of(target: stream_forms.StreamTarget, pools: collections.abc.Mapping[
 
 
 def refusal_problems(
-    desired: model.Desired, refused: collections.abc.Sequence[quarantine.RefusedFile]
+    desired: model.Desired, refused: collections.abc.Sequence[quarantine.RefusedFile], *, is_applied: bool = True
 ) -> tuple[model.Problem, ...]:
-    """A problem for each file that cannot be had, naming the line of the source that it came from."""
+    """A problem for each file that cannot be had, naming the line of the source that it came from. is_applied: whether
+    what stands in for it is live by this; else it was a test, and nobody knows what will be."""
     sites = {change_plan.site_file(site.host): site for site in desired.sites}
     streams = {one.name: one for one in streams_option.OPTION.of(desired.globals)}
     problems: list[model.Problem] = []
@@ -134,22 +135,25 @@ def refusal_problems(
         if stream is not None and stream.fault is not None:
             continue  # its source reports it, with the place
         if stream is not None:
-            message = f'cannot apply stream "{stream.name}": {item.reason}; {item.stand_in.value}, and all else is live'
+            instead = f"; {item.stand_in.value}, and all else is live" if is_applied else ""
+            message = f'cannot apply stream "{stream.name}": {item.reason}{instead}'
             problems.append(model.Problem(origin=_origin(item, stream.origin), message=message))
             continue
         site = sites.get(item.path)
         if item.path == generation_files.INTERNAL_CLIENTS:
-            message = f"cannot use the hand-written nginx: {item.reason}; {item.stand_in.value}"
+            instead = f"; {item.stand_in.value}" if is_applied else ""
+            message = f"cannot use the hand-written nginx: {item.reason}{instead}"
             problems.append(model.Problem(origin=desired.globals.internal_origin, message=message))
         elif site is None:
             part = snippets.find_part(desired.globals, item.path)
             origin = desired.globals.snippet_origin if part is None else model.Origin(source="docker", place=part.place)
             what = "of the whole file" if part is None else "in it"
-            message = f"cannot use the hand-written nginx {what}: {item.reason}; the rest is live"
+            instead = "; the rest is live" if is_applied else ""
+            message = f"cannot use the hand-written nginx {what}: {item.reason}{instead}"
             problems.append(model.Problem(origin=_origin(item, origin), message=message))
         elif site.fault is None:  # else its source reports it, with the place
-            instead = item.stand_in.value
-            message = f'cannot apply site "{site.host}": {item.reason}; {instead}, and all other sites are live'
+            instead = f"; {item.stand_in.value}, and all other sites are live" if is_applied else ""
+            message = f'cannot apply site "{site.host}": {item.reason}{instead}'
             problems.append(model.Problem(origin=_origin(item, site.origin), message=message, host=site.host))
     return tuple(problems)
 

@@ -4,7 +4,7 @@ import typing
 
 from starlette import responses, routing
 
-from daemun.dashboard import api_client, page_frame, pages_app, visit
+from daemun.dashboard import api_client, form_body, page_frame, pages_app, visit
 
 Json = dict[str, typing.Any]
 
@@ -162,10 +162,11 @@ async def undo(one: visit.Visit) -> responses.Response:
 
 
 async def _end(one: visit.Visit, what: str, done: str) -> responses.Response:
+    back = form_body.local_path(await one.field("back"), HOME)
     try:
         await one.send("POST", "trial", what)
     except api_client.ApiError as refused:
         if not refused.is_refusal:
             raise
-        return one.go_to(HOME, page_frame.Message(tone=page_frame.Tone.WARNING, text=refused.message))
-    return one.go_to(HOME, page_frame.Message(tone=page_frame.Tone.DONE, text=one.text(done)))
+        return one.go_to(back, page_frame.Message(tone=page_frame.Tone.WARNING, text=refused.message))
+    return one.go_to(back, page_frame.Message(tone=page_frame.Tone.DONE, text=one.text(done)))

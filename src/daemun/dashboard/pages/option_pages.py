@@ -39,6 +39,7 @@ async def _show_new(
     *,
     tried: Json | None = None,
     refused: api_client.ApiError | None = None,
+    is_try: bool = False,
 ) -> responses.Response:
     draft = await one.get("draft")
     command = ["daemun", "add", given["host"] or "shop.example.com", given["target"] or "http://127.0.0.1:3000"]
@@ -53,14 +54,22 @@ async def _show_new(
         files=[file["name"] for file in draft["files"]],
         tried=tried,
         error="" if refused is None else refused.message,
+        wrong="" if refused is None else "target" if is_try else _find_wrong(refused, given),
     )
+
+
+def _find_wrong(refused: api_client.ApiError, given: dict[str, str]) -> str:
+    """The field that a refusal is about; "": no one."""
+    field = refused.values.get("field")
+    return field if isinstance(field, str) and field in given else ""
 
 
 async def add(one: visit.Visit) -> responses.Response:
     """Tries the target, or adds the site to the draft."""
     given = {key: (await one.field(key)).strip() for key in ("host", "target", "path", "file")}
+    is_try = await one.field("do") == "try"
     try:
-        if await one.field("do") == "try":
+        if is_try:
             body = {"target": given["target"], "host": given["host"] or "example.com", "path": given["path"] or "/"}
             return await _show_new(one, given, tried=await one.send("POST", "targets", "try", body=body))
         edit = {"what": "add", **{key: value for key, value in given.items() if value}}
@@ -68,7 +77,7 @@ async def add(one: visit.Visit) -> responses.Response:
     except api_client.ApiError as refused:
         if not refused.is_refusal:
             raise
-        return await _show_new(one, given, refused=refused)
+        return await _show_new(one, given, refused=refused, is_try=is_try)
     text = one.text("option.added", host=given["host"])
     return one.go_to("/changes", page_frame.Message(tone=page_frame.Tone.DONE, text=text))
 

@@ -73,6 +73,7 @@ async def show_home(one: visit.Visit) -> responses.Response:
         command="daemun status",
         as_of=figures.moment(overview["as_of"]),
         overview=overview,
+        trial=(await one.get("trial"))["trial"],
         sites=sites,
         glance_columns=_columns(one, _GLANCE_COLUMNS, sortable=False),
     )

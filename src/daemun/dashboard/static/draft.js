@@ -18,7 +18,7 @@ class TimeLeft extends HTMLElement {
     this.textContent = this.getAttribute("text").replace("{n}", Math.max(0, left));
     if (left > -3) return;
     clearInterval(this.timer);
-    location.assign("/changes");
+    location.assign(this.getAttribute("then"));
   }
 }
 customElements.define("time-left", TimeLeft);

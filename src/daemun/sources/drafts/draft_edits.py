@@ -25,10 +25,11 @@ def apply(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> d
             raise ConfigError(f"cannot {edit.what}: the host is missing")
         yaml_set.set_of_gate(yaml_holder.Holder(path=main, name=main.name, main=main, files=overlay), _changes_of(edit))
         return overlay.draft
-    holder = yaml_holder.find(main, edit.host, file=edit.file if edit.what == "add" else None, files=overlay)
+    if edit.what == "add":
+        _add(main, edit.host, edit, overlay)
+        return overlay.draft
+    holder = yaml_holder.find(main, edit.host, files=overlay)
     match edit.what:
-        case "add":
-            _add(holder, edit.host, edit)
         case "remove":
             yaml_edit.remove_site(holder, edit.host)
         case "remove_route":
@@ -60,15 +61,27 @@ def with_overlays(
     return tuple(found)
 
 
-def _add(holder: yaml_holder.Holder, host: str, edit: draft_port.DraftEdit) -> None:
+def _add(main: pathlib.Path, host: str, edit: draft_port.DraftEdit, files: draft_overlay.DraftOverlay) -> None:
+    """Raises: RefusedInputError."""
     target = edit.target
     is_folder = spellings.folder(target) is not None or added_target.is_folder(target)
     if is_folder and not target.startswith("/"):
-        raise ConfigError(
+        raise draft_port.RefusedInputError(
             f"cannot add {words.quoted(host)}: {words.quoted(target)} starts where daemun was started, which this page "
-            "does not show; write the whole path, as in /srv/www"
+            "does not show; write the whole path, as in /srv/www",
+            "target",
         )
-    yaml_edit.add_route(holder, host, target, route_path=edit.path or "/", app=edit.app or None)
+    field = "file" if edit.file else ""
+    try:
+        holder = yaml_holder.find(main, host, file=edit.file, files=files)
+        field = "" if added_target.is_good_host(host) else "host"
+        yaml_edit.add_route(holder, host, target, route_path=edit.path or "/", app=edit.app or None)
+    except yaml_edit.RefusedPartError as error:
+        raise draft_port.RefusedInputError(str(error), error.part) from error
+    except ConfigError as error:
+        if field:
+            raise draft_port.RefusedInputError(str(error), field) from error
+        raise
 
 
 def _changes_of(edit: draft_port.DraftEdit) -> dict[str, object]:

@@ -8,7 +8,7 @@ import typing
 
 from daemun.core import model
 from daemun.core.options import catalogue, option, secret_fields
-from daemun.core.texts import secret_forms
+from daemun.core.texts import secret_forms, words
 from daemun.errors import ConfigError, NotFoundError
 from daemun.sources import (
     file_access,
@@ -232,14 +232,25 @@ class _SiteValues:
 
 
 def _lead(value: object) -> str:
-    """Where a route leads, in one line."""
+    """Where a route leads, in one line, as a file has it."""
     if not isinstance(value, dict):
-        return str(value)
+        return _in_words(value)
     for kind in option.RouteAction:
         if kind.value in value:
-            word = value[kind.value]
-            return str(word) if isinstance(word, str) else f"{kind.value}: {word}"
+            text = _in_words(value[kind.value])
+            return text if kind is option.RouteAction.TO else f"{kind.value}: {text}"
     return ""
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    try:
+        return yaml_value_text.make_flow(value)
+    except ConfigError:  # a date, for one
+        return words.describe(value)
 
 
 class _Defaults:

@@ -48,6 +48,7 @@ class Recorder:
         self._last: history_entry.HistoryEntry | None = None
         self._is_loaded = False
         self._is_first = True
+        self._starter: history_port.Caller | None = None
         self._next = 1
         self._names: dict[str, str] = {}
         """What stands for each secret of the last files, as it is written there."""
@@ -56,6 +57,10 @@ class Recorder:
         self._writing = asyncio.Lock()
         self._held: dict[int, history_entry.Files] = {}
         """What the files of the last two entries held, with their secrets; in memory only."""
+
+    def credit_start(self, caller: history_port.Caller) -> None:
+        """Who changed the files before the first round."""
+        self._starter = caller
 
     def note(self, applied: history_port.AppliedRound) -> None:
         files = self._find_files()
@@ -112,6 +117,8 @@ class Recorder:
     ) -> history_entry.HistoryEntry | None:
         """The entry that is to be written; None: all is there."""
         last, masked = self._last, self._masker.mask_all(files)
+        if self._is_first and self._starter is not None and not applied.callers:
+            applied = dataclasses.replace(applied, callers=(self._starter,))
         written = [secret.written for one in masked.values() if one is not None for secret in one.secrets]
         new = [one for one in dict.fromkeys(written) if one not in self._names]
         names = {one: self._names[one] for one in written if one in self._names}

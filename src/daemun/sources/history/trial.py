@@ -71,6 +71,8 @@ class TrialKeeper:
         self._trial: Trial | None = None
         self._prepared: Trial | None = None
         """Of a change that is being made."""
+        self._undoer: history_port.Caller | None = None
+        """Who undid it before its time."""
         self._monotonic = monotonic
         self._ends_at = 0.0
         """Of the monotonic clock."""
@@ -84,6 +86,7 @@ class TrialKeeper:
             self._take(trial)
             if trial is not None and self._find_left_s() <= 0:
                 self._go_back(trial)
+                self.recorder.credit_start(_name(trial, None))
                 self._end()
         except Exception as error:  # whatever it is, the gate starts
             log.error(_NOT_YET, reason=str(error))  # noqa: TRY400
@@ -154,14 +157,15 @@ class TrialKeeper:
         """When it returns, whatever it is, nothing writes any more."""
         await whole_work.run(lambda _: trial_record.write(self._store, trial))
 
-    async def undo(self) -> Trial:
-        """Go back now, and wait until that is live. Raises: ConfigError when nothing is on trial, or when it is not
-        done yet: it is tried again."""
+    async def undo(self, caller: history_port.Caller | None = None) -> Trial:
+        """Go back now, and wait until that is live. caller: who wants it. Raises: ConfigError when nothing is on trial,
+        or when it is not done yet: it is tried again."""
         async with self._guard:
             begun = self.find()
             if begun is None:
                 raise ConflictError("cannot undo: nothing is on trial; `daemun rollback` goes back to any number")
             self._trial, self._ends_at = dataclasses.replace(begun, until=self._clock.now()), self._monotonic()
+            self._undoer = caller
             await self._write(self._trial)  # also a daemon that comes after this one goes on with it
         left_s = await self._undo()
         self._changed.set()
@@ -213,12 +217,14 @@ class TrialKeeper:
                 return None
             try:
                 await asyncio.to_thread(self._go_back, trial)
-                report = await self._apply(history_port.Caller(command=f"trial not confirmed, back to {trial.number}"))
+                undoer = self._undoer
+                report = await self._apply(_name(trial, undoer))
                 await asyncio.to_thread(self._end)
+                self._undoer = None
             except Exception as error:  # whatever it is, it is tried again
                 log.error(_NOT_YET, reason=str(error))  # noqa: TRY400
                 return _RETRY_S
-        _log_undone(trial, report)
+        _log_undone(trial, report, undoer)
         return None
 
     def _check(self, seconds: float | None, what: str = "begin a trial") -> None:
@@ -337,18 +343,31 @@ class TrialKeeper:
         self._trial = None
 
 
-def _log_undone(trial: Trial, report: gate_port.ApplyReport) -> None:
+def _name(trial: Trial, undoer: history_port.Caller | None) -> history_port.Caller:
+    """Who undoes it, for the history."""
+    if not trial.is_ready:
+        return history_port.Caller(command="change that could not go live, undone")
+    if undoer is not None:
+        return dataclasses.replace(undoer, command=f"{undoer.command}, back to {trial.number}")
+    return history_port.Caller(command=f"trial not confirmed, back to {trial.number}")
+
+
+def _log_undone(trial: Trial, report: gate_port.ApplyReport, undoer: history_port.Caller | None) -> None:
     if not trial.is_ready:
         log.warning("the files that could not go live are as they were before")
         return
+    why = "nobody confirmed the configuration that was on trial"
+    if undoer is not None:
+        by = f"{undoer.command} ({undoer.user})" if undoer.user else undoer.command
+        why = f"the configuration that was on trial was undone by {by}"
     if report.ok:
-        log.warning("nobody confirmed the configuration that was on trial, so it is undone", number=trial.number)
+        log.warning(f"{why}, so its files are as they were before", number=trial.number)
         return
     waits = "" if report.waits is None else f"what needs a reload waits: {report.waits.reason}"
     errors = (one.message for one in report.problems if one.severity is model.Severity.ERROR)
     reason = report.error or waits or next(errors, "see `daemun status`")
     log.error(
-        "nobody confirmed the configuration that was on trial: its files are as they were, but not all of them is live",
+        f"{why}: its files are as they were, but not all of them is live",
         number=trial.number,
         reason=secret_masks.hide(reason, []),
     )

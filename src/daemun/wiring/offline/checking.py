@@ -125,7 +125,7 @@ async def _find_refused(
         unavailable=assembled.unavailable,
         known=assembled.definitions,
     )
-    refusals = outcome.refusal_problems(desired, (*assembled.refused, *staged.refused))
+    refusals = outcome.refusal_problems(desired, (*assembled.refused, *staged.refused), is_applied=False)
     return (*assembled.problems, *refusals)
 
 
