@@ -299,6 +299,9 @@ def test_other_forms_of_the_top() -> None:
     [
         ("auto", docker_option.Docker()),
         ("off", docker_option.Docker(is_on=False)),
+        ("{swarm: auto}", docker_option.Docker()),
+        ("{swarm: true}", docker_option.Docker(swarm=True)),
+        ("{swarm: false}", docker_option.Docker(swarm=False)),
         ("tcp://socket-proxy:2375", docker_option.Docker(endpoint="tcp://socket-proxy:2375")),
         ("{endpoint: off, reserve: A.test}", docker_option.Docker(is_on=False, reserved=("a.test",))),
         (
@@ -336,6 +339,7 @@ def test_where_the_engine_is(written: str, expected: docker_option.Docker) -> No
         ("2375", "found the number 2375"),
         ("{endpont: off}", 'did you mean "endpoint"?'),
         ("{reserve: [a..test]}", '"a..test" is not a host name'),
+        ("{swarm: atuo}", 'docker.swarm: expected auto, true or false, found the text "atuo"; did you mean "auto"?'),
         ("{tls: {ca: a, cert: b, key: c}}", "docker.tls: needs `endpoint`"),
         ("{endpoint: 'unix:///d.sock', tls: {ca: a, cert: b, key: c}}", "docker.tls: needs `endpoint`"),
         ("{endpoint: 'tcp://d', tls: {ca: a}}", '"cert" is missing'),

@@ -63,7 +63,8 @@ class Docker:
     `EngineChoice`. engines: where there are several; then the endpoint is None.
     reserved: hosts that no container may claim, in the form of `Site.host`.
     tenants: a host belongs to the project that serves it first. shared: hosts, and the projects that may join there.
-    stream_ports: those that containers may have.
+    stream_ports: those that containers may have. swarm: whether services of Docker Swarm are sites, too; None: where
+    the engine is one of a swarm's managers.
     """
 
     is_on: bool = True
@@ -76,6 +77,7 @@ class Docker:
     tenants: bool = False
     shared: tuple[tuple[str, tuple[str, ...]], ...] = ()
     stream_ports: tuple[StreamPorts, ...] = ()
+    swarm: bool | None = None
 
 
 def _engine(value: object) -> object:
@@ -170,6 +172,15 @@ def _parse_ports(value: object, projects: object = True) -> StreamPorts:
     return StreamPorts(first=first, last=last, projects=tuple(listed))
 
 
+def _swarm(value: object) -> object:
+    if value == "auto":
+        return None
+    if isinstance(value, bool):
+        return value
+    guess = words.guess(value, ["auto"]) if isinstance(value, str) else ""
+    raise ValueError(f"expected auto, true or false, found {words.describe(value)}{guess}")
+
+
 _A_PORT: forms.Json = {"type": ["integer", "string"]}
 _WRITTEN_PORTS: forms.Json = {
     "anyOf": [
@@ -247,6 +258,7 @@ class WrittenDocker(forms.OptionMap):
         "tenants": "whether a host belongs to the project that serves it first",
         "share": "of hosts, the projects that may join there",
         "stream_ports": "the ports that streams of containers may have: a list, or a map of them to projects",
+        "swarm": "whether services of Docker Swarm are sites, too: auto (where the engine is a manager's), true, false",
     }
     endpoint: typing.Annotated[str, pydantic.BeforeValidator(_engine), pydantic.WithJsonSchema(_ENDPOINT)] = "auto"
     tls: DockerTls | None = None
@@ -264,6 +276,9 @@ class WrittenDocker(forms.OptionMap):
         pydantic.BeforeValidator(parse_stream_ports),
         pydantic.WithJsonSchema(_WRITTEN_PORTS),
     ] = ()
+    swarm: typing.Annotated[
+        forms.Flag | None, pydantic.BeforeValidator(_swarm), pydantic.WithJsonSchema({"enum": ["auto", True, False]})
+    ] = None
 
 
 def _short(value: object) -> object:
@@ -298,6 +313,7 @@ def _make(written: WrittenDocker) -> Docker:
         tenants=written.tenants,
         shared=tuple(written.share.items()),
         stream_ports=written.stream_ports,
+        swarm=written.swarm,
     )
 
 
@@ -358,13 +374,14 @@ OPTION = Option(
     doc=Doc(
         kind="`auto`, `off`, URL, a list of engines (URL or `{endpoint, name, tls, address, networks}`), "
         "`{endpoint, tls: {ca, cert, key}, address, networks: [names], engines: [...], reserve: [hosts], "
-        "tenants: false, share: {HOST: [projects]}, stream_ports: [ports] or {PORT: [projects]}}`",
+        "tenants: false, share: {HOST: [projects]}, stream_ports: [ports] or {PORT: [projects]}, swarm: auto}`",
         default="`auto`",
         meaning="the engine whose containers are sites, or [several](docker.md#several-engines), see "
         "[docker.md](docker.md); `address`, `networks`: how containers of another machine are reached; "
         "`reserve`: hosts that no container may claim; `tenants`: a host belongs to the project that serves it "
         "first, until its owner or `share` lets others in; `stream_ports`: those that streams of containers may "
-        "have, none by default",
+        "have, none by default; `swarm`: whether [services of Docker Swarm](docker.md#docker-swarm) are sites, too: "
+        "`true`, `false`, or `auto`, where the engine is a manager's",
     ),
     levels=frozenset({Level.GATE}),
     check=_check,

@@ -111,6 +111,9 @@ def find_unready(container: containers.EngineContainer, *, is_leaving: bool) -> 
     signal."""
     if is_leaving:
         return container_remarks.Remark(reason="is being stopped, so it gets no new requests")
+    if container.task is not None:
+        unready = container.task.unready
+        return None if unready is None else container_remarks.Remark(reason=unready, cure=container.task.cure)
     if not container.is_running:
         reason = f"is not running: its state is {words.quoted(container.state)}"
         return container_remarks.Remark(reason=reason, cure=_way_to_run(container))
@@ -148,7 +151,7 @@ def find_server(
     container: containers.EngineContainer, place: NginxLocation, wanted: WantedPort
 ) -> ContainerServer | container_remarks.Remark:
     """Where nginx reaches the container's port."""
-    reach = place.find_reach(container)
+    reach = place.find_reach(container) if container.task is None else None
     address = find_address(container, place) if reach is None else _find_elsewhere(container, place, reach)
     if isinstance(address, container_remarks.Remark):
         return address
@@ -192,6 +195,12 @@ def _find_elsewhere(
 
 def find_address(container: containers.EngineContainer, place: NginxLocation) -> str | container_remarks.Remark:
     """The address at which nginx reaches a container of this machine, on the first common network by name."""
+    if container.task is not None:
+        return _of_task(container, container.task, place)
+    return _of_container(container, place)
+
+
+def _of_container(container: containers.EngineContainer, place: NginxLocation) -> str | container_remarks.Remark:
     holder = _find_holder(container, place)
     if isinstance(holder, container_remarks.Remark):
         return holder
@@ -293,6 +302,37 @@ def _from_a_container(
             return address
     cause = f"shares no network with daemun: it is on {_names(container)}, daemun on {_names(own)}"
     return container_remarks.Remark(reason=cause, cure="attach both to one network", is_error=True, is_lasting=True)
+
+
+def _of_task(
+    container: containers.EngineContainer, task: containers.SwarmTask, place: NginxLocation
+) -> str | container_remarks.Remark:
+    """Tasks of Swarm may run on any machine. Only containers have a part in overlay networks."""
+    own, docker = place.own_holder, container.engine.command
+    if container.network_mode == "host":
+        if task.node_address is not None:
+            return task.node_address
+        cause = "uses the network of its node, whose address is not known"
+        return container_remarks.Remark(reason=cause, cure=f"`{docker} node ls` shows the nodes", is_error=True)
+    if task.unready is not None and not container.attachments:
+        return container_remarks.Remark(reason=task.unready, cure=task.cure)
+    mine = {} if own is None else {one.network: one for one in own.attachments if one.name != _INGRESS}
+    for attachment in container.attachments:
+        address = place.choose(attachment)
+        if attachment.network in mine and address is not None:
+            return address
+    cause = f"shares no network with daemun: it is on {_names(container)}, daemun "
+    if own is None or own.network_mode == "host":
+        cause += "on the host, which has no part in networks of Swarm"
+        cure = "run daemun as a service on one of them, as examples/swarm shows"
+    else:
+        cause += f"on {_names(own)}"
+        cure = "run daemun on one of them"
+        found = (one.name for one in mine.values() if place.find_driver(own, one) == _OF_SEVERAL_MACHINES)
+        shared = next(found, None)
+        if shared is not None:
+            cure = f"attach it with `{docker} service update --network-add {shared} {task.service}`"
+    return container_remarks.Remark(reason=cause, cure=cure, is_error=True, is_lasting=True)
 
 
 def _names(container: containers.EngineContainer) -> str:

@@ -17,9 +17,12 @@ from daemun.sources import app_preset, known_apps, yaml_route
 from daemun.sources.docker import containers, label_options, route_requests, stream_labels
 
 PREFIX = "daemun."
-KEYS = frozenset({"host", "path", "port", "scheme", "share", "to", "weight"})
+KEYS = frozenset({"host", "path", "port", "scheme", "share", "swarm", "to", "weight"})
 SHARE = "daemun.share"
 """The projects that a container lets share its hosts. It concerns the container as a whole."""
+SWARM = "daemun.swarm"
+"""Where requests for a service of Docker Swarm go, one of `SWARM_WAYS`. It concerns the service as a whole."""
+SWARM_WAYS = ("tasks", "vip")
 MAX_LABELS = 200
 MAX_VALUE_CHARACTERS = 4096
 MAX_ROUTES = 100
@@ -46,7 +49,11 @@ def read_requests(container: containers.EngineContainer) -> route_requests.Conta
         expected = "true, or names of projects, separated by commas"
         fault = f'label "{SHARE}": expected {expected}, found {words.describe(shared)}'
         return route_requests.ContainerRequests(faults=(fault,))
-    origin = model.Origin(source="docker", place=f"container {container.full_name}")
+    way = given.pop("swarm", SWARM_WAYS[0]).strip()
+    if way not in SWARM_WAYS:
+        expected = f"expected {words.listed(SWARM_WAYS)}, found {words.describe(way)}{words.guess(way, SWARM_WAYS)}"
+        return route_requests.ContainerRequests(faults=(f'label "{SWARM}": {expected}',))
+    origin = model.Origin(source="docker", place=container.place)
     try:
         of_streams = _take_streams(given)
         found = tuple(_read_all(_group(given), origin))
@@ -136,8 +143,8 @@ def _group(given: collections.abc.Mapping[str, str]) -> list[_Group]:
 def _add(group: _Group, path: str, value: str) -> None:
     key, dot, part = path.partition(".")
     label = group.label(path)
-    if key == "share":
-        raise _LabelError(f"{label} concerns the whole container; write {words.quoted(SHARE)}")
+    if key in {"share", "swarm"}:
+        raise _LabelError(f"{label} concerns the whole container; write {words.quoted(PREFIX + key)}")
     if key in label_options.FOR_THE_FILE_ONLY or label_options.is_for_the_file(key, part):
         raise _LabelError(f"{label} is not for labels, because it could reach beyond its container; use daemun.yaml")
     if key not in _KNOWN:

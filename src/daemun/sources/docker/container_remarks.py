@@ -51,19 +51,19 @@ class RemarkCollector:
         self.leave_out(container)
         where = "" if request is None else f" at {words.quoted(request.host + request.route.path)}"
         where = where if stream is None else f" as stream {words.quoted(stream)}"
-        subject = f"cannot serve container {words.quoted(container.full_name)}{where}: "
+        subject = f"cannot serve {container.title}{where}: "
         remark = Remark(reason=cause, cure=cure, is_error=True)
         self.add(container, subject, remark, host=None if request is None else request.host)
 
     def remark(self, container: containers.EngineContainer, remark: Remark) -> None:
-        self.add(container, f"container {words.quoted(container.full_name)} ", remark)
+        self.add(container, f"{container.title} ", remark)
 
     def add(
         self, container: containers.EngineContainer, subject: str, remark: Remark, *, host: str | None = None
     ) -> None:
         """subject: how the message begins. The first remark is the one that the list of containers shows."""
         self._first.setdefault(container.id, remark)
-        origin = model.Origin(source=SOURCE, place=f"container {container.full_name}")
+        origin = model.Origin(source=SOURCE, place=container.place)
         severity = model.Severity.ERROR if remark.is_error else model.Severity.WARNING
         message = words.without_credentials(f"{subject}{remark}")
         self.problems.append(model.Problem(origin=origin, message=message, host=host, severity=severity))

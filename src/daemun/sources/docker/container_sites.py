@@ -159,11 +159,10 @@ def _find_claims(
 ) -> collections.abc.Iterator[container_claims.Claim]:
     for container, found in requests.items():
         for fault in found.faults:
-            report.refuse(container, fault, cure=f"correct its {found.words}, and make it anew with them")
+            again = "make it anew with them" if container.task is None else "deploy it again"
+            report.refuse(container, fault, cure=f"correct its {found.words}, and {again}")
         for note in found.notes:
-            report.add(
-                container, f"container {words.quoted(container.full_name)}: ", container_remarks.Remark(reason=note)
-            )
+            report.add(container, f"{container.title}: ", container_remarks.Remark(reason=note))
         for request in found.requests:
             reservation = container_claims.find_reservation(request.host, terms.reserved)
             if reservation is None:
@@ -204,11 +203,8 @@ def _report_disagreements(
                 where = words.quoted(
                     claim.request.host if of == "host_variables" else claim.request.host + claim.request.route.path
                 )
-                reason = (
-                    f"sets {name} for {where} otherwise than the older container "
-                    f"{words.quoted(owner.container.full_name)}, which decides"
-                )
-                subject = f"container {words.quoted(claim.container.full_name)} "
+                reason = f"sets {name} for {where} otherwise than the older {owner.container.title}, which decides"
+                subject = f"{claim.container.title} "
                 remark = container_remarks.Remark(reason=reason, cure="give both the same")
                 report.add(claim.container, subject, remark, host=claim.request.host)
     return {name: value for name, (_, value) in owners.items()}
@@ -224,8 +220,8 @@ def _grant(
         if not group or _same(group[0].request.route, claim.request.route):
             group.append(claim)
         elif claim.container.is_running:
-            owner = words.quoted(group[0].container.full_name)
-            cause = f"the older container {owner} serves it with other settings"
+            owner = group[0].container.title
+            cause = f"the older {owner} serves it with other settings"
             report.refuse(
                 claim.container,
                 cause,
@@ -281,14 +277,12 @@ def _choose_labelled(
             continue
         owner = chosen.setdefault(claim.request.host, claim)
         if owner.request.site != claim.request.site and claim.container.is_running:
-            name = words.quoted(owner.container.full_name)
+            name = owner.container.title
             subject = (
-                f"cannot use the tls, http and hsts labels of container {words.quoted(claim.container.full_name)} for "
+                f"cannot use the tls, http and hsts labels of {claim.container.title} for "
                 f"{words.quoted(claim.request.host)}: "
             )
-            remark = container_remarks.Remark(
-                reason=f"the older container {name} has set others", cure="give both the same"
-            )
+            remark = container_remarks.Remark(reason=f"the older {name} has set others", cure="give both the same")
             report.add(claim.container, subject, remark, host=claim.request.host)
     return {host: claim.request.site for host, claim in chosen.items() if claim.request.site is not None}
 

@@ -130,7 +130,7 @@ def _find_claims(
 ) -> collections.abc.Iterator[_Claim]:
     for container, found in requests.items():
         for request in found.streams:
-            cause, cure = _find_cause(container.project or container.name, request, terms)
+            cause, cure = _find_cause(container.project or container.lasting_name, request, terms)
             if cause is None:
                 yield _Claim(container=container, request=request)
             else:
@@ -222,7 +222,7 @@ def _find_way_in(claim: _Claim, strange: str) -> str:
     kind, space, _ = strange.partition(" ")
     if not space:
         return tenants.way_in(claim.container, strange)
-    guest = claim.container.project or claim.container.name
+    guest = claim.container.project or claim.container.lasting_name
     other = "another name" if kind == "stream" else "another port"
     return f"give it {other}, or its owner lets it in with the label `daemun.share: {guest}`"
 
@@ -237,8 +237,8 @@ def _grant(
         if not group or group[0].request.stream == claim.request.stream:
             group.append(claim)
         elif claim.container.is_running:
-            owner = words.quoted(group[0].container.full_name)
-            cause = f"the older container {owner} has a stream of this name with other settings"
+            owner = group[0].container.title
+            cause = f"the older {owner} has a stream of this name with other settings"
             cure = "give both the same labels, or one of them another name"
             report.refuse(claim.container, cause, cure=cure, stream=claim.request.name)
         else:
@@ -258,7 +258,7 @@ def _remembered(group: collections.abc.Sequence[_Claim]) -> RecentStream:
     named = streams_option.NamedStream(
         name=first.request.name,
         stream=dataclasses.replace(stream, to=(pooled,)),
-        origin=model.Origin(source=container_remarks.SOURCE, place=f"container {first.container.full_name}"),
+        origin=model.Origin(source=container_remarks.SOURCE, place=first.container.place),
     )
     return RecentStream(named=named, services=frozenset(claim.container.service for claim in group))
 

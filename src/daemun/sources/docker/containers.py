@@ -12,7 +12,7 @@ import enum
 import re
 import signal
 
-from daemun.core.texts import names
+from daemun.core.texts import names, words
 
 NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 _READ = re.compile(
@@ -22,7 +22,7 @@ _READ = re.compile(
 """Variables of containers that mean something here (`nginx_proxy`)."""
 _SECRET = re.compile(r".*(?:KEY|KID|CONFIG|HOOK)\Z")
 _HIDDEN = "(hidden)"
-_LONGEST_IMAGE = 255
+LONGEST_IMAGE = 255
 _MOST_RESTARTS = 10**9
 _MOST_BINDINGS = 100
 """Of one port."""
@@ -80,8 +80,25 @@ ONLY_ENGINE = EngineMark()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SwarmTask:
+    """What makes a container a task of a service of Docker Swarm, or stand for the service as a whole.
+
+    service: its name. container: the id of the task's container, on whichever node; None: there is none.
+    node_address: of the machine that it runs on. unready: why it gets no requests now, and cure: what to do; None: it
+    may get some. is_wanted: whether it is meant to run.
+    """
+
+    service: str
+    container: str | None = None
+    node_address: str | None = None
+    unready: str | None = None
+    cure: str | None = None
+    is_wanted: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EngineContainer:
-    """One container.
+    """One container, or one task of a service of Docker Swarm.
 
     image: as it was named when the container was made.
     created_at, started_at: aware; `NEVER` when the engine did not report it. labels: name and value, sorted.
@@ -90,6 +107,7 @@ class EngineContainer:
     attachments: sorted by the network's name. state: the engine's word, such as "running". restarts: by its policy.
     stop_signal: the number of the signal that stops it; None when it is one that this system has no name for.
     published: ports that are its machine's, sorted. engine: the engine does not report it itself.
+    task: of Swarm, as its managers know it; None: a container, as its engine knows it.
     """
 
     id: str
@@ -108,11 +126,27 @@ class EngineContainer:
     stop_signal: int | None = 15
     published: tuple[PublishedPort, ...] = ()
     engine: EngineMark = ONLY_ENGINE
+    task: SwarmTask | None = None
+
+    @property
+    def lasting_name(self) -> str:
+        """The service's of a task: tasks come and go."""
+        return self.name if self.task is None else self.task.service
 
     @property
     def full_name(self) -> str:
         """As messages name it: "web-1", of one of several engines "web-1@nas"."""
-        return f"{self.name}@{self.engine.name}" if self.engine.name else self.name
+        return f"{self.lasting_name}@{self.engine.name}" if self.engine.name else self.lasting_name
+
+    @property
+    def place(self) -> str:
+        """For origins: "container web-1", "service shop_web"."""
+        return f"{'container' if self.task is None else 'service'} {self.full_name}"
+
+    @property
+    def title(self) -> str:
+        """For messages: the same with the name quoted."""
+        return f"{'container' if self.task is None else 'service'} {words.quoted(self.full_name)}"
 
     @property
     def is_running(self) -> bool:
@@ -122,6 +156,8 @@ class EngineContainer:
     def is_active(self) -> bool:
         """Whether it is meant to run: also between two tries of its restart policy, so that a container that crashes
         again and again does not change who decides each time."""
+        if self.task is not None:
+            return self.task.is_wanted
         return self.state in {"running", "restarting", "paused"}
 
     @property
@@ -133,7 +169,7 @@ class EngineContainer:
     def service(self) -> str:
         """The same for a container and the one that replaces it."""
         service = self._find_label(SERVICE_LABELS)
-        return f"container {self.full_name}" if service is None else f"{self.project}/{service}"
+        return self.place if service is None else f"{self.project}/{service}"
 
     @property
     def has_service(self) -> bool:
@@ -189,11 +225,11 @@ def parse_container(raw: object) -> EngineContainer:
     return EngineContainer(
         id=identity,
         name=_name(_get(raw, "Name"), identity),
-        image=_text(_get(config, "Image"))[:_LONGEST_IMAGE],
-        created_at=_instant(_get(raw, "Created")),
-        started_at=_instant(_get(state, "StartedAt")),
+        image=_text(_get(config, "Image"))[:LONGEST_IMAGE],
+        created_at=parse_instant(_get(raw, "Created")),
+        started_at=parse_instant(_get(state, "StartedAt")),
         labels=tuple(sorted((key, _text(value)) for key, value in _map(config, "Labels").items())),
-        environment=_environment(_get(config, "Env")),
+        environment=parse_environment(_get(config, "Env")),
         ports=tuple(sorted({port for text in exposed if (port := _tcp_port(text)) is not None})),
         network_mode=_text(_get(_map(raw, "HostConfig"), "NetworkMode")),
         attachments=_attachments(_map(settings, "Networks")),
@@ -238,10 +274,15 @@ def parse_signal(value: object) -> int | None:
 def _name(raw: object, identity: str) -> str:
     """Names are the engine's to check; one that is not shaped like one is not repeated in files and logs."""
     name = _text(raw).removeprefix("/")
-    return name if _NAME.match(name) else identity[:12]
+    return name if is_name(name) else identity[:12]
 
 
-def _environment(raw: object) -> tuple[tuple[str, str], ...]:
+def is_name(text: str) -> bool:
+    """Whether it is shaped like the name of a container, a service or a node."""
+    return _NAME.match(text) is not None
+
+
+def parse_environment(raw: object) -> tuple[tuple[str, str], ...]:
     """Of "NAME=value" texts; the last of a name counts, as for the container itself. Only what is read here is kept:
     the others may be secrets, and of some of ours it only matters that they are there."""
     pairs = [item.partition("=") for item in raw if isinstance(item, str)] if isinstance(raw, list) else []
@@ -311,7 +352,7 @@ def _address(value: object) -> str | None:
     return None if found is None else str(found)
 
 
-def _instant(value: object) -> datetime.datetime:
+def parse_instant(value: object) -> datetime.datetime:
     try:
         found = datetime.datetime.fromisoformat(_text(value))
     except ValueError:

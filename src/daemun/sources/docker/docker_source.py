@@ -159,6 +159,7 @@ class DockerSource:
         merged = self._merge()
         snapshot = self._translate(merged.listing)
         found = [problem for one in self._watches if (problem := one.find_problem()) is not None]
+        found += [problem for one in self._watches for problem in one.swarm_problems]
         found += [_tell_of_repetition(endpoint, other) for endpoint, other in merged.repeated]
         return dataclasses.replace(snapshot, problems=(*found, *snapshot.problems)) if found else snapshot
 
@@ -179,7 +180,7 @@ class DockerSource:
         for watch, part in zip(self._watches, parts, strict=True):
             if part is None:
                 continue
-            twice = next((found[one.id] for one in part.containers if one.id in found), None)
+            twice = next((found[one.id] for one in part.containers if one.id in found and one.task is None), None)
             if twice is not None:
                 repeated.append((watch.endpoint, twice.engine.name))
             for one in part.containers:
@@ -197,7 +198,7 @@ class DockerSource:
         """The last translation again as long as nothing that it follows from has changed."""
         now_s = self._now_s()
         terms = container_sites.TranslationTerms(
-            own_id=own_container.find_own_id(self._traces, [one.id for one in listing.containers]),
+            own_id=own_container.find_own(self._traces, listing.containers),
             reserved=self._reserved,
             leaving=frozenset().union(*(one.find_leaving() for one in self._watches)),
             prefers_ipv6=self._prefers_ipv6,

@@ -1,7 +1,9 @@
-"""The engine's API, as far as daemun needs it: versions, containers, networks and events, only ever read.
+"""The engine's API, as far as daemun needs it: versions, containers, networks and events, of a manager of Docker Swarm
+also services, tasks and nodes, only ever read.
 
 A filtering socket proxy has to let through GET of /version, /containers/json, /containers/ID/json, /networks and
-/events. Docker's API is used in the newest version that the engine knows; Podman's compatible one does as well.
+/events, and for services GET of /services, /tasks and /nodes.
+ Docker's API is used in the newest version that the engine knows; Podman's compatible one does as well.
 Source: docs.docker.com/reference/api/engine
 """
 
@@ -9,6 +11,7 @@ import asyncio
 import collections
 import collections.abc
 import contextlib
+import dataclasses
 import math
 import ssl
 import typing
@@ -20,7 +23,7 @@ from daemun import regular_files
 from daemun.core import short_texts
 from daemun.core.texts import engine_urls
 from daemun.errors import ConfigError, RetryableError
-from daemun.sources.docker import containers, engine_events, engine_place, engine_state, ssh_connector
+from daemun.sources.docker import containers, engine_events, engine_place, engine_state, ssh_connector, swarm_listing
 
 ANSWER_S = 5.0
 """An engine that takes longer for an answer hangs."""
@@ -87,6 +90,30 @@ class Engine:
                 found = None  # it went away meanwhile
             seen.take(id_, found)
 
+    async def fetch_swarm(self) -> swarm_listing.SwarmListing | swarm_listing.Absence:
+        """Services, their tasks that are meant to run, and nodes. Of a service without such tasks the others, too."""
+        with self._as_retryable("list the services of its swarm"):
+            try:
+                found = await self._docker.services.list()
+            except aiodocker.DockerError as error:
+                absence = swarm_listing.find_absence(error.status, error.message)
+                if absence is None:
+                    raise
+                return absence
+            services = tuple(swarm_listing.parse_service(raw) for raw in found)
+            tasks = await self._docker.tasks.list(filters={"desired-state": [swarm_listing.RUNNING]}) if found else []
+            nodes = await self._docker.nodes.list() if found else []
+            listing = swarm_listing.SwarmListing(
+                services=services,
+                tasks=tuple(swarm_listing.parse_task(raw) for raw in tasks),
+                nodes=tuple(swarm_listing.parse_node(raw) for raw in nodes),
+            )
+            if not listing.without_tasks:
+                return listing
+            others = await self._docker.tasks.list(filters={"service": [*listing.without_tasks]})
+            more = tuple(swarm_listing.parse_task(raw) for raw in others)
+            return dataclasses.replace(listing, tasks=listing.tasks + more)
+
     @property
     def is_followed(self) -> bool:
         """Whether the engine sends its events now."""
@@ -97,7 +124,7 @@ class Engine:
     ) -> collections.abc.AsyncGenerator[tuple[engine_events.EngineEvent, ...], None]:
         """Yields at once, and then each time something that matters happened, or for `patience_s()` seconds nothing
         did. Never ends but by raising."""
-        subscription = self._events.subscribe(filters='{"type":["container","network"]}')
+        subscription = self._events.subscribe(filters='{"type":["container","network","service","node"]}')
         await self._wait_until_subscribed()
         yield ()
         while True:

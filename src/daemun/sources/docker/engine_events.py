@@ -11,6 +11,9 @@ _IRRELEVANT = ("exec", "attach", "commit", "copy", "detach", "export", "extract"
 """Actions that change nothing daemun looks at. Health checks are `exec_...` events (Podman's `exec`, too), every few
 seconds; their outcome is one of its own."""
 
+_TASK = "com.docker.swarm.task.id"
+"""A label of each container that is a task's; events have its labels."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EngineEvent:
@@ -18,12 +21,14 @@ class EngineEvent:
 
     container: the id of the one that it was about, or that joined or left a network; None when none is named.
     of_network: it was about a network. signal: the number, of a `kill`.
+    of_swarm: it was about a service, a node, or the container of a task.
     """
 
     action: str
     container: str | None = None
     of_network: bool = False
     signal: int | None = None
+    of_swarm: bool = False
 
     @property
     def is_relevant(self) -> bool:
@@ -42,6 +47,7 @@ def parse_event(raw: object) -> EngineEvent:
         container=named if isinstance(named, str) and named else None,
         of_network=of_network,
         signal=containers.parse_signal(signal) if signal is not None else None,
+        of_swarm=found.get("Type") in {"service", "node"} or _TASK in attributes,
     )
 
 

@@ -24,6 +24,7 @@ class EngineEndpoint:
     name: among several engines; "": it is the only one. machine: the address or the name of another machine, where its
     containers publish their ports; None: their own addresses are reached from here.
     networks: of its networks, those whose addresses are reached all the same.
+    swarm: whether services of Docker Swarm are wanted; None: where it is one of a swarm's managers.
     """
 
     url: str
@@ -32,6 +33,7 @@ class EngineEndpoint:
     name: str = ""
     machine: str | None = None
     networks: tuple[str, ...] = ()
+    swarm: bool | None = None
 
     def __str__(self) -> str:
         """What an error may name."""
@@ -87,6 +89,7 @@ def find_endpoints(
                 name="" if is_one else one.name,
                 machine=one.address or _find_machine(one.endpoint),
                 networks=one.networks,
+                swarm=wanted.swarm,
             )
             for one in wanted.engines
         )
@@ -100,7 +103,7 @@ def complete(endpoint: EngineEndpoint, wanted: docker_option.Docker) -> EngineEn
     """The only engine, with how its containers are reached. One of tcp:// may be this machine's, behind a proxy of its
     socket, where no address is set."""
     machine = wanted.address or (_find_machine(endpoint.url) if endpoint.url.startswith("ssh://") else None)
-    return dataclasses.replace(endpoint, machine=machine, networks=wanted.networks)
+    return dataclasses.replace(endpoint, machine=machine, networks=wanted.networks, swarm=wanted.swarm)
 
 
 def _find_machine(url: str) -> str | None:

@@ -27,6 +27,11 @@ class EngineState:
         return containers.ContainerListing(containers=tuple(found), networks=self._networks)
 
     @property
+    def stop_signals(self) -> dict[str, int | None]:
+        """By the ids of containers."""
+        return {id_: one.stop_signal for id_, one in self._containers.items()}
+
+    @property
     def doubted(self) -> tuple[str, ...]:
         """Ids of the containers that have to be queried, once the rows were taken where all are in doubt."""
         return tuple(self._doubted)

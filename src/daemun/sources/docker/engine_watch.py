@@ -20,6 +20,7 @@ from daemun.sources.docker import (
     engine_reach,
     engine_state,
     machine_lookup,
+    swarm_follower,
 )
 
 LOOK_AGAIN_S = 15.0
@@ -70,6 +71,11 @@ class EngineWatch:
         self._leaving: dict[str, float] = {}
         self._is_followed = False
         self._has_settled = False
+        self._swarm = swarm_follower.SwarmFollower(
+            endpoint,
+            clock,
+            known=(one for one in (listing.containers if listing is not None else ()) if one.task is not None),
+        )
         self._seen = engine_state.EngineState()
         self._doubted_at_s = -math.inf
 
@@ -124,6 +130,11 @@ class EngineWatch:
         return None if self._failure is None and self._looked.is_set() else self._outage()
 
     @property
+    def swarm_problems(self) -> tuple[model.Problem, ...]:
+        """What keeps services of Docker Swarm from being seen as they are now."""
+        return self._swarm.problems
+
+    @property
     def cause(self) -> str:
         """Why it was never seen."""
         return self._failure.message if self._failure is not None else self._silence()
@@ -143,7 +154,9 @@ class EngineWatch:
             await self._lookup.refresh()
         try:
             async with engine_client.connect(self.endpoint) as engine:
-                listing = await engine.fetch_listing()
+                seen = await engine.fetch_listing()
+                await self._swarm.look(engine, seen, self._now_s())
+                listing = self._swarm.merge(seen)
         except (RetryableError, ConfigError) as error:
             if not self._is_followed:
                 self._fail(error)
@@ -181,7 +194,8 @@ class EngineWatch:
                     if self._lookup is not None and not happened:
                         await self._lookup.refresh()
                     await engine.catch_up(self._seen)
-                    self._take(self._seen.listing)
+                    await self._swarm.look(engine, self._seen.listing, self._now_s())
+                    self._take(self._swarm.merge(self._seen.listing))
                     self._looked.set()
                     if engine.is_followed:  # else its refusal of events stays a failure, but it can be looked at
                         self._failure = None
@@ -208,24 +222,27 @@ class EngineWatch:
         ones."""
         now_s = self._now_s()
         self._seen.note(happened)
-        if not happened or now_s - self._doubted_at_s >= LOOK_AGAIN_S:
+        self._swarm.note(happened, now_s)
+        is_for_swarm = not happened and self._has_settled and self._swarm.left_s(now_s) == 0.0
+        if not (happened or is_for_swarm) or now_s - self._doubted_at_s >= LOOK_AGAIN_S:
             self._seen.doubt_all()
             self._doubted_at_s = now_s
-        signals = {one.id: one.stop_signal for one in self._listing.containers} if self._listing is not None else {}
+        signals = self._seen.stop_signals if happened else {}
         for event in happened:
             if event.container is None:
                 continue
+            identity = self._swarm.find_task(event.container) or event.container
             if event.action == "kill" and event.signal is not None and event.signal == signals.get(event.container):
-                self._leaving[event.container] = now_s + LEAVING_S
+                self._leaving[identity] = now_s + LEAVING_S
             elif event.action in {"start", "die", "died"}:
-                self._leaving.pop(event.container, None)
+                self._leaving.pop(identity, None)
 
     def _patience_s(self) -> float:
         """How long to wait for an event before looking again."""
         if not self._has_settled:
             return SOON_S
         left_s = [until_s - self._now_s() for until_s in self._leaving.values()]
-        return max(0.0, min([LOOK_AGAIN_S, *left_s]))
+        return max(0.0, min([LOOK_AGAIN_S, self._swarm.left_s(self._now_s()), *left_s]))
 
     # --- what is wrong ---
 

@@ -100,7 +100,7 @@ class _VariableReader:
         """Raises: ValueError that names the variable."""
         if not self._requests_routes():
             return
-        origin = model.Origin(source="docker", place=f"container {self._container.full_name}")
+        origin = model.Origin(source="docker", place=self._container.place)
         of_all, of_paths = self._read_host(), self._read_path()
         for place in self._read_places():
             host_variables = self._trusted({**of_all, **place.variables})

@@ -6,6 +6,8 @@ import pathlib
 import re
 import socket
 
+from daemun.sources.docker import containers
+
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _SHORT_ID = re.compile(r"[0-9a-f]{12,64}\Z")
 _MADE_BY_THE_ENGINE = frozenset({"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"})
@@ -28,6 +30,14 @@ def read_traces() -> Traces:
     return Traces(
         mountinfo=_read("/proc/self/mountinfo"), cgroup=_read("/proc/self/cgroup"), hostname=socket.gethostname()
     )
+
+
+def find_own(traces: Traces, found: collections.abc.Collection[containers.EngineContainer]) -> str | None:
+    """The id of the container, or of the task, that daemun runs in, of this machine or, as a task, of another one."""
+    own_ids = {one.id: one.id for one in found if one.task is None}
+    ids = {one.task.container: one.id for one in found if one.task is not None and one.task.container} | own_ids
+    own = find_own_id(traces, ids)
+    return None if own is None else ids[own]
 
 
 def find_own_id(traces: Traces, ids: collections.abc.Collection[str]) -> str | None:

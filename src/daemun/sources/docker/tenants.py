@@ -31,12 +31,12 @@ ONE_OWNER = TenantPolicy()
 
 
 def find_tenant(container: containers.EngineContainer) -> str:
-    return container.project or f"container {container.full_name}"
+    return container.project or container.place
 
 
 def name(tenant: str) -> str:
     """For messages."""
-    return tenant if tenant.startswith("container ") else f"project {tenant}"
+    return tenant if tenant.startswith(("container ", "service ")) else f"project {tenant}"
 
 
 def is_guest_welcome(
@@ -46,7 +46,7 @@ def is_guest_welcome(
 ) -> bool:
     """Whether a container may join the hosts of others. allowed: projects that the file lets join."""
     shared = {part.strip() for one in hosts for part in dict(one.labels).get(container_labels.SHARE, "").split(",")}
-    return not {ANY, guest.project or guest.name}.isdisjoint({*shared, *allowed})
+    return not {ANY, guest.project or guest.lasting_name}.isdisjoint({*shared, *allowed})
 
 
 def find_owners(claims: collections.abc.Sequence[container_claims.Claim], known: Owners) -> Owners:
@@ -102,7 +102,7 @@ def refuse_strangers(
 
 def way_in(guest: containers.EngineContainer, host: str) -> str:
     """How a container comes to a host of others."""
-    project = guest.project or guest.name
+    project = guest.project or guest.lasting_name
     return (
         f"its owner lets it in with the label `{container_labels.SHARE}: {project}`, and yours does in "
         f'daemun.yaml with `docker: {{tenants: true, share: {{"{host}": {project}}}}}`'
@@ -127,15 +127,15 @@ def report_mixed_services(
                 continue
             is_within = first.project == other.project
             reason = (
-                f"{_origin(other, is_within=is_within).lstrip()}serves {words.quoted(host + path)} beside container "
-                f"{words.quoted(first.full_name)}{_origin(first, is_within=is_within).rstrip()}, "
+                f"{_origin(other, is_within=is_within).lstrip()}serves {words.quoted(host + path)} beside "
+                f"{first.title}{_origin(first, is_within=is_within).rstrip()}, "
                 "so requests go to both in turn"
             )
             cure = (
                 "give one of them another host or path; where it is meant, give the older one the label "
-                f"`{container_labels.SHARE}: {other.project or other.name}`"
+                f"`{container_labels.SHARE}: {other.project or other.lasting_name}`"
             )
-            subject = f"container {words.quoted(other.full_name)} "
+            subject = f"{other.title} "
             report.add(other, subject, container_remarks.Remark(reason=reason, cure=cure), host=host)
 
 
