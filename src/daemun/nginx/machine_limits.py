@@ -26,9 +26,20 @@ _MOST_OWN_FILES = 1 << 20
 @functools.cache
 def has_ipv6() -> bool:
     """Whether an IPv6 socket can listen here; without it `listen [::]` would keep nginx from starting."""
+    return _can_listen("::")
+
+
+@functools.cache
+def has_ipv6_loopback() -> bool:
+    """Whether this machine reaches itself at ::1. In a container whose networks have no IPv6, Docker takes it from
+    loopback, too, and sockets still listen at [::]."""
+    return _can_listen("::1")
+
+
+def _can_listen(address: str) -> bool:
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::", 0))
+            probe.bind((address, 0))
     except OSError:
         return False
     return True

@@ -22,7 +22,7 @@ def make(
         in_container=machine_limits.is_container(),
         worker=account,
     )
-    ca_bundle, has_ipv6 = machine_limits.find_ca_bundle(), machine_limits.has_ipv6()
+    ca_bundle, has_ipv6 = machine_limits.find_ca_bundle(), machine_limits.has_ipv6_loopback()
 
     def find_certificates() -> tuple[model.CertificateStatus, ...]:
         return certificates.status(added=False)
