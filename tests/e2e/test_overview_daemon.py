@@ -2,7 +2,10 @@
 
 import collections.abc
 import datetime
+import html
 import json
+import re
+import shlex
 import typing
 import urllib.parse
 
@@ -184,3 +187,93 @@ def test_the_command_line_shows_what_the_page_shows(gate: Daemon) -> None:
     assert text.index("good.test") < text.index("shut.test")
     assert "SETTINGS" in text.splitlines()[0]
     assert "wrong certificate" in gate.cli("sites", "--search", "old.test").stdout
+
+
+def shown_command(gate: Daemon, text: str) -> list[str]:
+    """That of the foot of a page, without daemun and without what goes on for ever."""
+    (line,) = re.findall(r'class="foot-command".*?<code[^>]*>(.*?)</code>', text, re.DOTALL)
+    words = shlex.split(html.unescape(line))
+    assert words[0] == "daemun"
+    assert str(gate.state) in words, "of this gate"
+    return [word for word in words[1:] if word != "-f"]
+
+
+SITES = (
+    "q=www.good",
+    "q=test&sort=-requests",
+    "q=%27+%24%28id%29+-x",
+    "state=disabled",
+    "state=maintenance",
+    "state=trouble",
+    "state=wrong+certificate,disabled",
+    "origin=docker",
+    "origin=daemun.yaml",
+    "kind=site&group=domain&sort=name",
+    "state=live&origin=file&kind=site&sort=-changed",
+)
+
+
+def test_the_command_of_a_list_of_sites_has_its_filters(gate: Daemon) -> None:
+    with dashboard_visitor.visiting(gate) as visitor:
+        visitor.enter()
+        for query in SITES:
+            given = dict(urllib.parse.parse_qsl(query))
+            sort = given.pop("sort", "")
+            order = {"sort": sort.removeprefix("-"), "order": "desc"} if sort.startswith("-") else {"sort": sort}
+            wanted = urllib.parse.urlencode({**given, **{name: word for name, word in order.items() if word}})
+            done = gate.cli(*shown_command(gate, visitor.page(f"/sites?{query}")), "--json")
+            assert done.returncode in {0, 3}, (query, done.stderr)
+            found = [one["name"] for one in json.loads(done.stdout)["rows"]]
+            assert found == [one["name"] for one in visitor.api(f"/sites?{wanted}")["rows"]], query
+
+
+PAGES = (
+    "/",
+    "/search?q=test",
+    "/sites/good.test",
+    "/sites/good.test/traffic?span=hour&route=/api",
+    "/sites/good.test/log?status=4xx,5xx&slow=250ms&method=GET&text=%27a+b%27",
+    "/sites/good.test/log?text=-x",
+    "/sites/good.test/files",
+    "/sites/good.test/why",
+    "/certificates",
+    "/certificates?q=old&lamp=bad",
+    "/certificates?days=90",
+    "/certificates/good.test",
+    "/changes",
+    "/changes/history",
+    "/changes/history/1",
+    "/changes/compare?from=1&to=file",
+    "/changes/file",
+    "/changes/form?host=good.test",
+    "/settings",
+    "/settings/containers?q=web&lamp=bad",
+    "/settings/bans?q=203&reason=guesses",
+    "/settings/bans/attacks",
+    "/settings/machine",
+    "/settings/uptime?q=good&days=7",
+    "/settings/uptime/good.test?days=30",
+    "/settings/people?q=ann",
+    "/settings/sessions",
+    "/settings/tokens",
+    "/settings/audit?q=sign&who=ann&since=1h",
+)
+_FILTERS = {"q", "lamp", "status", "slow", "method", "text", "reason", "who", "since", "days"}
+
+
+_EXIT_WITH_1 = {"check", "diff", "doctor", "traffic", "why"}
+"""Where they find something, or nothing at all."""
+
+
+def test_the_command_of_every_page_works_and_has_its_filters(gate: Daemon) -> None:
+    with dashboard_visitor.visiting(gate) as visitor:
+        visitor.enter()
+        for path in PAGES:
+            words = shown_command(gate, visitor.page(path))
+            done = gate.cli(*words)
+            codes = {0, 1, 3} if words[0] in _EXIT_WITH_1 else {0, 3}
+            assert done.returncode in codes, (path, words, done.stderr)
+            values = dict(urllib.parse.parse_qsl(path.partition("?")[2]))
+            told = " ".join(words)
+            for name in values.keys() & _FILTERS:
+                assert values[name].strip("'") in told, (path, name, words)

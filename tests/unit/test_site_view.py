@@ -97,7 +97,7 @@ def test_every_rule_and_event_has_a_text(language: str) -> None:
             {"status": "4xx,5xx", "method": "POST"},
             "daemun logs a.test -f --status 4xx,5xx --method POST",
         ),
-        ("log", "a.test", {"status": "5xx; reboot"}, "daemun logs a.test -f"),
+        ("log", "a.test", {"status": "5xx; reboot"}, "daemun logs a.test -f --status '5xx; reboot'"),
     ],
 )
 def test_commands_are_quoted(part: str, host: str, query: dict[str, str], command: str) -> None:

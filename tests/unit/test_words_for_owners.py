@@ -90,7 +90,9 @@ def test_a_long_reason_is_told_in_parts() -> None:
 def test_no_jargon_in_what_owners_read() -> None:
     """K13."""
     assert output.state_of("quarantined") == model.SiteState.QUARANTINED.words == "held back"
-    assert {state.words for state in model.SiteState} == set(site_filter.STATES), "what `--only` takes"
+    taken = {site_filter.state_of(one) for one in site_filter.STATES}
+    assert taken == {state.value for state in model.SiteState}, "what `--only` takes"
+    assert {site_filter.state_of(state.words) for state in model.SiteState} == taken, "as it is shown, too"
     assert str(change_plan.PublishEndpoints(services=())) == "look up no addresses"
 
 

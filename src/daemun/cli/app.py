@@ -59,6 +59,7 @@ _COMMANDS = {
     "What is live": (
         "status",
         "sites",
+        "containers",
         "doctor",
         "why",
         "logs",
@@ -89,8 +90,8 @@ _GROUPS = (
 )
 """Commands that have commands: `group` in the module of its name."""
 
-_ELSEWHERE = {"ban": "bans", "unban": "bans"}
-"""The module of a command that shares one."""
+_ELSEWHERE = {"ban": "bans", "unban": "bans", "containers": "container_list"}
+"""The module of a command that shares one, or has another name."""
 
 _FURTHER = {"certs": {"import": "certs_import.import_", "revoke": "certs_revoke.revoke", "dns": "certs_dns.dns"}}
 """Commands of a group that have modules of their own."""

@@ -83,8 +83,10 @@ class ControlClient:
         ]
         return left
 
-    def certificates(self) -> list[Json]:
-        found: list[Json] = self._request("GET", "/certs", timeout_s=QUICK_S)["certificates"]
+    def certificates(self, query: dict[str, str] | None = None) -> list[Json]:
+        """query: `q`, a part of a name; `lamp`."""
+        words = f"?{urllib.parse.urlencode(query)}" if query else ""
+        found: list[Json] = self._request("GET", f"/certs{words}", timeout_s=QUICK_S)["certificates"]
         return found
 
     def forecast(self, days: int) -> Json:

@@ -13,7 +13,7 @@ from daemun.cli import host_names, stream_rows, verdict
 Json = dict[str, typing.Any]
 
 STATES = ("live", "unreachable", "degraded", "wrong certificate", "pending", "held back", "waiting", "disabled")
-NOT_LIVE = "not-live"
+NOT_LIVE, MAINTENANCE, TROUBLE = "not-live", "maintenance", "trouble"
 
 Hosts = typing.Annotated[
     list[str] | None,
@@ -21,7 +21,9 @@ Hosts = typing.Annotated[
 ]
 States = typing.Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="STATE", help=f"Only sites in this state: {', '.join(STATES)}, or {NOT_LIVE}."),
+    typer.Option(
+        "--only", metavar="STATE", help=f"Only sites in this state: {', '.join(STATES)}, {MAINTENANCE} or {NOT_LIVE}."
+    ),
 ]
 
 
@@ -57,18 +59,27 @@ def state_of(text: str) -> str:
     known = {
         **{one: one for one in STATES},
         "not live": NOT_LIVE,
+        MAINTENANCE: MAINTENANCE,
+        TROUBLE: TROUBLE,
         "held back": "quarantined",
+        "waiting for its container": "waiting",
         "quarantined": "quarantined",
     }
     if state not in known:
-        expected = ", ".join(f'"{one}"' for one in (*STATES, NOT_LIVE))
+        expected = ", ".join(f'"{one}"' for one in (*STATES, MAINTENANCE, NOT_LIVE))
         raise errors.ConfigError(f'"{text}" is no state of a site; expected one of {expected}')
     return known[state]
 
 
 def _is_in(site: Json, states: collections.abc.Collection[str]) -> bool:
     is_at_rest = site["state"] in verdict.AT_REST
-    return not states or site["state"] in states or (NOT_LIVE in states and not is_at_rest)
+    is_closed = bool(site.get("maintenance"))
+    return (
+        not states
+        or site["state"] in states
+        or (NOT_LIVE in states and not is_at_rest)
+        or (MAINTENANCE in states and is_closed)
+    )
 
 
 def _has_name(site: Json, pattern: str) -> bool:

@@ -13,6 +13,7 @@ pages              the pages, an area in a module each
 page_texts         texts of pages in English and Korean, out of texts/LANGUAGE/AREA.toml
 page_frame         what the frame around every page shows: who looks, the entry, messages, the command line
 page_environment   Jinja with all that templates use: filters, addresses of assets
+page_commands      the command line that shows the same as a page
 list_view          a sorted list in pages, with its state in the address
 completion         what the editor of daemun.yaml completes, out of its JSON Schema
 form_body          forms that a page sent back, and where they may lead

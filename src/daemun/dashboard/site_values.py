@@ -3,11 +3,10 @@
 import collections.abc
 import functools
 import re
-import shlex
 import typing
 import urllib.parse
 
-from daemun.dashboard import figures, list_view, page_texts, site_view
+from daemun.dashboard import figures, list_view, page_commands, page_texts, site_view
 
 Json = dict[str, typing.Any]
 
@@ -117,25 +116,18 @@ def of_certificate(found: Json, texts: page_texts.Texts) -> Json:
 
 def command_of(part: str, host: str, query: collections.abc.Mapping[str, str], subject: str = "") -> str:
     """The command line that shows the same. subject: of `daemun why`."""
-    shown = shlex.quote(host)
     match part:
         case "traffic":
-            since = {"hour": "1h", "day": "24h", "30d": "30d", "90d": "90d"}.get(query.get("span", ""), "24h")
-            return f"daemun traffic {shown} --since {since}"
+            return page_commands.of_traffic(host, query)
         case "log":
-            options = [f"--{name} {query[name]}" for name in ("status", "slow", "method") if _is_plain(query.get(name))]
-            return " ".join([f"daemun logs {shown} -f", *options])
+            return page_commands.of_log(host, {name: query.get(name, "") for name in QUERY})
         case "certificate":
-            return f"daemun certs show {shown}"
+            return page_commands.write("certs", "show", host)
         case "files":
-            return "daemun render"
+            return page_commands.write("render")
         case "why":
-            return f"daemun why {shlex.quote(subject or f'https://{host}/')}"
-    return f"daemun status {shown}"
-
-
-def _is_plain(text: str | None) -> bool:
-    return bool(text) and str(text).replace(",", "").isalnum()
+            return page_commands.write("why", subject or f"https://{host}/")
+    return page_commands.write("status", host)
 
 
 def _choices(every: tuple[str, str], known: tuple[str, ...], chosen: str) -> list[tuple[str, str]]:

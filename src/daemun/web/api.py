@@ -11,6 +11,7 @@ from starlette import applications, exceptions, requests, responses, routing
 
 from daemun.control import gate_port, history_port
 from daemun.core.certificates import on_demand_names, renewal_forecast
+from daemun.core.dashboard import certificate_rows
 from daemun.errors import DaemunError
 from daemun.web import error_answers, forecast_json, json_values, request_body_json
 
@@ -81,9 +82,13 @@ class _Handlers:
         return responses.JSONResponse({"left": await self._gate.probe(host)})
 
     async def certificates(self, request: requests.Request) -> responses.Response:
-        """?state=local: those alone. ?most=1: no more of them."""
+        """?state=local: those alone. ?most=1: no more of them. ?q=shop&lamp=bad: as in the list of the dashboard."""
         state, most = request.query_params.get("state"), request.query_params.get("most", "")
+        text, lamp = request.query_params.get("q", "").strip().lower(), request.query_params.get("lamp", "")
         chosen = [one for one in self._gate.status().certificates if state is None or one.state.value == state]
+        if text or lamp:
+            rows = certificate_rows.sort_by_trouble(chosen, datetime.datetime.now(datetime.UTC))
+            chosen = [row.status for row in certificate_rows.choose(rows, text=text, lamp=lamp)]
         if most.isascii() and most.isdecimal():
             chosen = chosen[: int(most[:9])]
         return responses.JSONResponse(json_values.certificates_json(tuple(chosen)))

@@ -80,12 +80,7 @@ class _Handlers:
         wanted, lamp = call.query("q").strip().lower(), call.query("lamp")
         found = certificate_rows.sort_by_trouble(self._gate.status().certificates, now)
         counted = collections.Counter(row.lamp.light.value for row in found)
-        chosen = [
-            row
-            for row in found
-            if lamp in {"", row.lamp.light.value}
-            and any(wanted in name for name in (row.status.host, *row.status.names))
-        ]
+        chosen = certificate_rows.choose(found, text=wanted, lamp=lamp)
         shown = [row_json(row, now) for row in chosen[page.first : page.first + page.size]]
         counts = {light.value: counted[light.value] for light in certificate_rows.LIGHTS}
         return {**page.of(shown, total=len(chosen)), "lamps": counts}

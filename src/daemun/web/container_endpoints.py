@@ -10,8 +10,6 @@ from daemun.web import container_json, endpoint, json_values, paging
 
 Json = dict[str, typing.Any]
 
-BAD, WARNING, GOOD = "bad", "warning", "good"
-_LAMPS = (BAD, WARNING, GOOD)
 MOST_PROBLEMS = 100
 
 
@@ -45,11 +43,11 @@ class _Handlers:
         page, status = paging.read(call), self._gate.status(added=False)
         wanted, lamp = call.query("q").strip().lower(), call.query("lamp")
         found = sorted(
-            ((judge(one), one) for one in status.containers),
-            key=lambda item: (_LAMPS.index(item[0]), item[1].full_name),
+            ((container_json.lamp_of(one), one) for one in status.containers),
+            key=lambda item: (container_json.LAMPS.index(item[0]), item[1].full_name),
         )
         chosen = [
-            row_json(one, shown)
+            row_json(one)
             for shown, one in found
             if lamp in {"", shown} and any(wanted in text.lower() for text in (one.full_name, *one.hosts, *one.streams))
         ]
@@ -57,17 +55,12 @@ class _Handlers:
         problems = tuple(one for one in status.problems if one.origin.source == model.CONTAINERS)
         return {
             **page.cut(chosen),
-            "lamps": {one: counted[one] for one in _LAMPS},
+            "lamps": {one: counted[one] for one in container_json.LAMPS},
             "problems": json_values.problems_json(problems[:MOST_PROBLEMS]),
         }
 
 
-def judge(container: model.ContainerStatus) -> str:
-    """BAD: it does not get what it requests. WARNING: something of it deserves a look."""
-    return BAD if not container.is_served else WARNING if container.why else GOOD
-
-
-def row_json(container: model.ContainerStatus, lamp: str) -> Json:
+def row_json(container: model.ContainerStatus) -> Json:
     """Keys may be added, never renamed."""
     started_at = json_values.instant_json(container.started_at)
-    return {**container_json.container_json(container), "started_at": started_at, "lamp": lamp}
+    return {**container_json.container_json(container), "started_at": started_at}

@@ -7,6 +7,15 @@ from daemun.core import model
 Json = dict[str, typing.Any]
 
 
+BAD, WARNING, GOOD = LAMPS = ("bad", "warning", "good")
+"""The worst first."""
+
+
+def lamp_of(container: model.ContainerStatus) -> str:
+    """BAD: it does not get what it requests. WARNING: something of it deserves a look."""
+    return BAD if not container.is_served else WARNING if container.why else GOOD
+
+
 def container_json(container: model.ContainerStatus) -> Json:
     """One container that requests to be reached. `cure` is what to do about `why`; `app` is the application that its
     image is made for, where its labels name none. `state`, `health`: the engine's words, null where it has none.
@@ -17,6 +26,7 @@ def container_json(container: model.ContainerStatus) -> Json:
         "hosts": list(container.hosts),
         "streams": list(container.streams),
         "served": container.is_served,
+        "lamp": lamp_of(container),
         "why": container.why,
         "cure": container.cure,
         "app": container.app,

@@ -5,7 +5,7 @@ import typing
 from starlette import exceptions, responses
 
 from daemun.control import operator_port, people_port
-from daemun.core.access import dashboard_roles
+from daemun.core.access import dashboard_roles, user_edits
 from daemun.web import endpoint, json_values, operator_json, paging, request_body_json
 
 Json = dict[str, typing.Any]
@@ -107,8 +107,8 @@ class _Handlers:
         self._records = records
 
     async def list_people(self, call: endpoint.Call) -> Json:
-        sought = call.query("q").strip().casefold()
-        found = [one for one in await self._people.list_people() if sought in _searched(one)]
+        sought = call.query("q")
+        found = [one for one in await self._people.list_people() if user_edits.holds(one, sought)]
         page = paging.read(call)
         shown = found[page.first : page.first + page.size]
         return page.of([self._row(one) for one in shown], total=len(found))
@@ -190,10 +190,6 @@ def _read_change(body: Json) -> people_port.PersonChange:
         removes_codes=request_body_json.take_flag(body, "removes_codes"),
         removes_passkeys=request_body_json.take_flag(body, "removes_passkeys"),
     )
-
-
-def _searched(person: people_port.Person) -> str:
-    return "\n".join((person.name, person.display, person.email, *person.groups)).casefold()
 
 
 def _facts_of(person: people_port.Person) -> dict[str, str]:

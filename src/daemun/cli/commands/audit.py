@@ -23,10 +23,18 @@ Lines = typing.Annotated[
 ]
 
 
+Who = typing.Annotated[str, typer.Option("--who", metavar="NAME", help="Only what this operator did.")]
+Search = typing.Annotated[
+    str, typer.Option("--search", metavar="TEXT", help="Only entries with this in what was requested, or of what.")
+]
+
+
 @common_options.with_settings
-def audit(
+def audit(  # noqa: PLR0917 - Typer's
     chosen: settings.Settings,
     since: Since = None,
+    who: Who = "",
+    search: Search = "",
     lines: Lines = None,
     as_json: common_options.AsJson = False,
 ) -> None:
@@ -40,7 +48,9 @@ def audit(
 
     moment = _read_moment(since)
     most = USUAL_LINES if lines is None and since is None else lines or None
-    found = itertools.islice(audit_log.choose(audit_log.read(chosen.layout), since=moment), most)
+    found = itertools.islice(
+        audit_log.choose(audit_log.read(chosen.layout), since=moment, who=who, text=search.strip()), most
+    )
     if as_json:
         json_answer.print_list("entries", map(audit_entries.value_of, found))
         return
@@ -48,7 +58,9 @@ def audit(
     if rows:
         tables.print_table(("WHEN", "WHO", "ROLE", "BY", "FROM", "STATUS", "WHAT"), rows)
     else:
-        output.print_line("nothing was changed by the dashboard or its API" + (f" since {since}" if since else ""))
+        wanted = " of what is looked for" if who or search else ""
+        since_text = f" since {since}" if since else ""
+        output.print_line(f"nothing{wanted} was changed by the dashboard or its API{since_text}")
 
 
 def _row(entry: "audit_entries.AuditEntry") -> output.Row:

@@ -8,7 +8,9 @@ import typer
 
 from daemun import errors, settings
 from daemun.cli import common_options, control_client, json_answer, output, tables
-from daemun.core.texts import durations
+from daemun.core.texts import durations, words
+
+_REASONS = {"owner": "daemun ban", "guesses": "wrong passwords", "crowdsec": "CrowdSec"}
 
 Address = typing.Annotated[str, typer.Argument(help="An address or a network: 203.0.113.7, 203.0.113.0/24.")]
 Attacks = typing.Annotated[
@@ -17,19 +19,39 @@ Attacks = typing.Annotated[
 ]
 _FOR = re.compile(r"([1-9][0-9]{0,8})\s*([smhd])\Z")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_REASONS = {"owner": "daemun ban", "guesses": "wrong passwords", "crowdsec": "CrowdSec"}
+
+
+Search = typing.Annotated[
+    str, typer.Option("--search", metavar="TEXT", help="Only those with this in their address or note.")
+]
+Reason = typing.Annotated[
+    str | None, typer.Option("--reason", metavar="REASON", help=f"Only those by {words.listed(_REASONS)}.")
+]
 
 
 @common_options.with_settings
-def bans(chosen: settings.Settings, attacks: Attacks = False, as_json: common_options.AsJson = False) -> None:
+def bans(
+    chosen: settings.Settings,
+    attacks: Attacks = False,
+    search: Search = "",
+    reason: Reason = None,
+    as_json: common_options.AsJson = False,
+) -> None:
     """The addresses that are refused on every site: why, since when, and until when."""
-    daemon = control_client.ControlClient(chosen)
-    found = daemon.attacks() if attacks else daemon.bans()
+    if reason is not None and reason not in _REASONS:
+        raise errors.ConfigError(f"cannot list bans by {words.quoted(reason)}; expected {words.listed(_REASONS)}")
+    daemon, wanted = control_client.ControlClient(chosen), search.strip().lower()
+    found = [
+        one
+        for one in (daemon.attacks() if attacks else daemon.bans())
+        if reason in {None, one["reason"]} and (wanted in one["address"] or wanted in (one["note"] or "").lower())
+    ]
     if as_json:
         json_answer.print_json({"attacks" if attacks else "bans": found})
         return
     if not found:
-        output.print_line("no attack was seen in the last day" if attacks else "no address is banned")
+        what = " of what is looked for" if wanted or reason else ""
+        output.print_line(f"no attack{what} was seen in the last day" if attacks else f"no address{what} is banned")
         return
     rows = [(one["address"], _reason(one), _moment(one["since"]), _moment(one["until"])) for one in found]
     tables.print_table(("ADDRESS", "WHY", "SINCE", "UNTIL"), rows)

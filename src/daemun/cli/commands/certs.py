@@ -21,6 +21,9 @@ from daemun.cli import (
     tables,
     verdict,
 )
+from daemun.core.texts import words
+
+_LAMPS = ("bad", "warning", "good")
 
 
 def show(chosen: settings.Settings, *, as_json: bool) -> None:
@@ -28,11 +31,39 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
 
     Exits with 3 when a site is not served with the certificate that it should have, or when no daemon runs.
     """
-    found = daemon_state.or_not_live(chosen, control_client.ControlClient(chosen).certificates)
+    _show(chosen, {}, as_json=as_json)
+
+
+def list_(
+    chosen: settings.Settings,
+    search: typing.Annotated[str, typer.Option("--search", metavar="TEXT", help="Only with this in a name.")] = "",
+    only: typing.Annotated[
+        str | None, typer.Option("--only", metavar="LAMP", help="Only those that are bad, warning or good.")
+    ] = None,
+    as_json: common_options.AsJson = False,
+) -> None:
+    """The same as `daemun certs`, of those that are looked for.
+
+    Exits as `daemun certs` does, for those alone.
+    """
+    if only is not None and only not in _LAMPS:
+        raise errors.ConfigError(
+            f"cannot list certificates that are {words.quoted(only)}; expected {words.listed(_LAMPS)}"
+        )
+    _show(chosen, {"q": search.strip(), "lamp": only or ""}, as_json=as_json)
+
+
+def _show(chosen: settings.Settings, query: dict[str, str], *, as_json: bool) -> None:
+    """query: of the daemon's API."""
+    given = {key: value for key, value in query.items() if value}
+    client = control_client.ControlClient(chosen)
+    found = daemon_state.or_not_live(chosen, lambda: client.certificates(given))
     if as_json:
         json_answer.print_json({"certificates": found})
     elif not found:
-        output.print_line("no site needs a certificate")
+        output.print_line(
+            "there is no such certificate; `daemun certs` lists all" if given else "no site needs a certificate"
+        )
     elif sys.stdout.isatty():
         output.print_lines(certificate_table.lines_of(found, _now(), shutil.get_terminal_size().columns))
     else:
@@ -41,7 +72,9 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
     raise typer.Exit(0 if verdict.all_served(found) else verdict.NOT_LIVE)
 
 
-group = command_groups.make_group("certs", show, about="Show the certificates and what comes, or renew one.")
+group = command_groups.make_group(
+    "certs", show, about="Show the certificates and what comes, or renew one.", lists=list_
+)
 
 
 @group.command()

@@ -14,7 +14,21 @@ Json = dict[str, typing.Any]
 
 def show(chosen: settings.Settings, *, as_json: bool) -> None:
     """Who is signed in, a line for each browser. Works while the daemon is away, too."""
-    found = _request(chosen, "GET", "/sessions")["sessions"]
+    _show(chosen, None, as_json=as_json)
+
+
+def list_(
+    chosen: settings.Settings,
+    user: typing.Annotated[str | None, typer.Option("--user", metavar="NAME", help="Only those of a user.")] = None,
+    as_json: common_options.AsJson = False,
+) -> None:
+    """The same as `daemun sessions`, of one user. Works while the daemon is away, too."""
+    _show(chosen, user, as_json=as_json)
+
+
+def _show(chosen: settings.Settings, user: str | None, *, as_json: bool) -> None:
+    every = _request(chosen, "GET", "/sessions")["sessions"]
+    found = [one for one in every if user in {None, one["user"]}]
     if as_json:
         json_answer.print_json(
             {"sessions": [{**one, "created": durations.instant_of(one["created_s"])} for one in found]}
@@ -33,10 +47,12 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
         ]
         tables.print_table(("ID", "USER", "SINCE", "LAST USED", "ADDRESS", "BROWSER"), rows)
     else:
-        output.print_line("nobody is signed in")
+        output.print_line(f"there is no session{f' of {user}' if user else ''}")
 
 
-group = command_groups.make_group("sessions", show, about="The sessions of daemun's own sign-in (`login`).")
+group = command_groups.make_group(
+    "sessions", show, about="The sessions of daemun's own sign-in (`login`).", lists=list_
+)
 
 
 @group.command()

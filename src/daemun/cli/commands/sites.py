@@ -23,6 +23,9 @@ from daemun.cli import (
 
 Json = dict[str, typing.Any]
 
+_NO_SITE = ""
+"""Of this name: the daemon answers without all sites, which is quick."""
+
 Search = typing.Annotated[
     str | None,
     typer.Option("--search", metavar="TEXT", help="Only those with these words in their names, targets or origins."),
@@ -37,6 +40,16 @@ SortBy = typing.Annotated[
     ),
 ]
 Reverse = typing.Annotated[bool, typer.Option("--reverse", help="The other way round.")]
+Origin = typing.Annotated[
+    str | None,
+    typer.Option(
+        "--origin",
+        metavar="SOURCE",
+        help="Only those of a source (file, docker), or whose origin begins so (sites/shop.yaml).",
+    ),
+]
+Kind = typing.Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only these: site or stream.")]
+ByDomain = typing.Annotated[bool, typer.Option("--by-domain", help="Those of one registered domain stand together.")]
 Numbers = typing.Annotated[
     bool,
     typer.Option("--numbers", help="A row for each with its lamps and numbers, as the dashboard shows them."),
@@ -49,6 +62,9 @@ def sites(  # noqa: PLR0917 - Typer's
     hosts: site_filter.Hosts = None,
     only: site_filter.States = None,
     search: Search = None,
+    origin: Origin = None,
+    kind: Kind = None,
+    by_domain: ByDomain = False,
     numbers: Numbers = False,
     sort: SortBy = None,
     reverse: Reverse = False,
@@ -56,12 +72,23 @@ def sites(  # noqa: PLR0917 - Typer's
 ) -> None:
     """List the sites and streams: their names, where they come from, their state and their routes.
 
-    With --numbers, --search or --sort: their lamps, requests, renewals and last changes instead of routes.
+    With --numbers, or what it needs (--search, --origin, --kind, --by-domain, --sort, `--only trouble`): their lamps,
+    requests, renewals and last changes instead of routes.
 
     Exits with 3 when something is not live, or when no daemon runs that could tell.
     """
-    if numbers or search is not None or sort is not None or reverse:
-        _show_numbers(chosen, hosts, only, search or "", sort, is_reversed=reverse, as_json=as_json)
+    states = [site_filter.state_of(one) for one in only or ()]
+    query = {
+        "q": search,
+        "origin": origin,
+        "kind": kind,
+        "group": "domain" if by_domain else None,
+        "sort": sort,
+        "order": "desc" if reverse else None,
+    }
+    given = {key: value for key, value in query.items() if value is not None}
+    if numbers or given or site_filter.TROUBLE in states:
+        _show_numbers(chosen, hosts, {**given, "state": ",".join(states)}, as_json=as_json)
     answer = site_filter.choose(
         daemon_state.or_not_live(chosen, control_client.ControlClient(chosen).status), hosts, only
     )
@@ -85,23 +112,14 @@ def sites(  # noqa: PLR0917 - Typer's
 def _show_numbers(
     chosen: settings.Settings,
     hosts: list[str] | None,
-    only: list[str] | None,
-    search: str,
-    sort: str | None,
+    query: dict[str, str],
     *,
-    is_reversed: bool,
     as_json: bool,
 ) -> typing.NoReturn:
-    """Ends the command."""
+    """query: of the API. Ends the command, with the same exit codes as without numbers."""
     if hosts:
         raise errors.ConfigError("a table of numbers takes no names; `daemun sites --search NAME` finds them")
     client = control_client.ControlClient(chosen)
-    query = {
-        "q": search,
-        "state": ",".join(site_filter.state_of(one) for one in only or ()),
-        "sort": sort or "worst",
-        "order": "desc" if is_reversed else "asc",
-    }
     found = daemon_state.or_not_live(chosen, lambda: client.find_rows(query))
     if as_json:
         json_answer.print_json(found)
@@ -110,8 +128,15 @@ def _show_numbers(
         tables.print_table(overview_rows.TITLES, [overview_rows.row_of(one, now) for one in found["rows"]])
         for line in overview_rows.reasons_of(found["rows"]):
             output.print_line(line)
-    is_live = all(one["state"] in verdict.AT_REST for one in found["rows"])
-    raise typer.Exit(0 if is_live else verdict.NOT_LIVE)
+    gate = daemon_state.or_not_live(chosen, lambda: client.status(_NO_SITE))
+    raise typer.Exit(0 if verdict.all_live(_with_rows(gate, found["rows"])) else verdict.NOT_LIVE)
+
+
+def _with_rows(gate: Json, rows: list[Json]) -> Json:
+    """The status of the gate as if it had these sites and streams alone, with the problems that concern them."""
+    names = {name for one in rows for name in (one["name"], *one["aliases"])}
+    problems = [one for one in gate["problems"] if one["host"] is None or one["host"] in names]
+    return {**gate, "sites": rows, "streams": [], "problems": problems}
 
 
 def rows_of(site: Json) -> list[tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """`daemun uptime`."""
 
+import dataclasses
 import datetime
 import typing
 
@@ -17,9 +18,18 @@ Days = typing.Annotated[
 ]
 
 
+Search = typing.Annotated[
+    str | None, typer.Option("--search", metavar="TEXT", help="Only sites with this in their names.")
+]
+
+
 @common_options.with_settings
 def uptime(
-    chosen: settings.Settings, host: Host = None, days: Days = 90, as_json: common_options.AsJson = False
+    chosen: settings.Settings,
+    host: Host = None,
+    days: Days = 90,
+    search: Search = None,
+    as_json: common_options.AsJson = False,
 ) -> None:
     """Show how long each site was up, the worst first, with a bar for each day. Needs no daemon.
 
@@ -35,6 +45,9 @@ def uptime(
     found = uptime_reader.read(chosen.layout, today, days, sites=None if name is None else [name])
     if name is not None and not found.sites:
         _explain_unknown(chosen, name)
+    if search is not None:
+        wanted = search.strip().lower()
+        found = dataclasses.replace(found, sites=tuple(one for one in found.sites if wanted in one.site))
     if as_json:
         from daemun.core.uptime import uptime_sums
         from daemun.web import json_values, uptime_json

@@ -31,21 +31,38 @@ Display = typing.Annotated[str | None, typer.Option("--name", metavar="TEXT", he
 
 def show(chosen: settings.Settings, *, as_json: bool) -> None:
     """Who can sign in, a line each. Needs no daemon."""
+    _show(chosen, "", as_json=as_json)
+
+
+def list_(
+    chosen: settings.Settings,
+    search: typing.Annotated[
+        str, typer.Option("--search", metavar="TEXT", help="Only with this in a name, an e-mail address or a group.")
+    ] = "",
+    as_json: common_options.AsJson = False,
+) -> None:
+    """The same as `daemun users`, of those that are looked for. Needs no daemon."""
+    _show(chosen, search, as_json=as_json)
+
+
+def _show(chosen: settings.Settings, search: str, *, as_json: bool) -> None:
     from daemun.wiring.offline import offline_users
 
-    found = offline_users.list_users(chosen)
+    found = [one for one in offline_users.list_users(chosen) if user_edits.holds(one, search)]
     if as_json:
         json_answer.print_json({"users": [_json(user) for user in found]})
     elif found:
         rows = [(user.name, user.display, user.email, " ".join(user.groups), *_describe(user)) for user in found]
         tables.print_table(("USER", "NAME", "E-MAIL", "GROUPS", "ONE-TIME CODES", "PASSKEYS", "STATE"), rows)
+    elif search:
+        output.print_line("there is no such user; `daemun users` lists all")
     else:
         output.print_line(
             "there are no users; `daemun users add NAME` adds one, `daemun users invite NAME` invites one"
         )
 
 
-group = command_groups.make_group("users", show, about="The users of daemun's own sign-in (`login`).")
+group = command_groups.make_group("users", show, about="The users of daemun's own sign-in (`login`).", lists=list_)
 
 
 @group.command()

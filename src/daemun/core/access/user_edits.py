@@ -2,6 +2,7 @@
 
 import collections.abc
 import dataclasses
+import typing
 
 from daemun.core import password_hashes
 from daemun.core.access import login_users
@@ -16,6 +17,24 @@ class UserFacts:
     groups: tuple[str, ...] | None = None
     email: str | None = None
     display: str | None = None
+
+
+class DescribedUser(typing.Protocol):
+    """What a user is looked for by."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def display(self) -> str: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def groups(self) -> tuple[str, ...]: ...
+
+
+def holds(user: DescribedUser, text: str) -> bool:
+    """Whether a text is a part of a name, the e-mail address or a group, in capitals or not."""
+    return text.strip().casefold() in "\n".join((user.name, user.display, user.email, *user.groups)).casefold()
 
 
 def read_name(name: str) -> str:

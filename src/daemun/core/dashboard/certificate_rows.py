@@ -37,6 +37,15 @@ def sort_by_trouble(
     )
 
 
+def choose(rows: collections.abc.Iterable[CertificateRow], *, text: str = "", lamp: str = "") -> list[CertificateRow]:
+    """Those with a part of a name, in small letters, and with a lamp."""
+    return [
+        row
+        for row in rows
+        if lamp in {"", row.lamp.light.value} and any(text in name for name in (row.status.host, *row.status.names))
+    ]
+
+
 def _find_cure(status: model.CertificateStatus, now: datetime.datetime) -> str | None:
     fault = certificate_faults.find_fault(status, now)
     if fault is not None:

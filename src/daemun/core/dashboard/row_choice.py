@@ -8,6 +8,7 @@ import typing
 
 from daemun.core import model
 from daemun.core.dashboard import lamps, site_row
+from daemun.core.traffic import traffic_rates
 
 MOST_ROWS = 500
 """Of a page."""
@@ -139,6 +140,13 @@ def _number(value: float | None) -> Key:
     return (_NOTHING if value is None else value,)
 
 
+def _rate(row: site_row.SiteRow, read: collections.abc.Callable[[traffic_rates.TrafficRate], float]) -> Key:
+    """A site without a rate had no request, which is 0 as it is shown; streams have no requests."""
+    if row.rate is not None:
+        return _number(read(row.rate))
+    return _number(0.0 if row.kind is site_row.RowKind.SITE else None)
+
+
 def _moment(value: datetime.datetime | None) -> Key:
     return _number(None if value is None else value.timestamp())
 
@@ -149,10 +157,10 @@ _KEYS: dict[Sort, collections.abc.Callable[[site_row.SiteRow], Key]] = {
     Sort.STATE: lambda one: (_STATE_RANK[one.state],),
     Sort.ORIGIN: lambda one: (one.origin.source, str(one.origin)),
     Sort.SERVERS: lambda one: _number(one.servers.up / one.servers.total if one.servers.total else None),
-    Sort.REQUESTS: lambda one: _number(one.rate.requests_per_s if one.rate else None),
+    Sort.REQUESTS: lambda one: _rate(one, lambda rate: rate.requests_per_s),
     Sort.TIME: lambda one: _number(one.rate.p95_s if one.rate else None),
     Sort.ERRORS: lambda one: _number(one.error_share),
-    Sort.BYTES: lambda one: _number(one.rate.bytes_out_per_s + one.rate.bytes_in_per_s if one.rate else None),
+    Sort.BYTES: lambda one: _rate(one, lambda rate: rate.bytes_out_per_s + rate.bytes_in_per_s),
     Sort.CERTIFICATE: lambda one: _moment(one.certificate.renew_at if one.certificate else None),
     Sort.CHANGED: lambda one: _moment(one.changed.at if one.changed else None),
 }

@@ -2,7 +2,7 @@
 
 from starlette import responses, routing
 
-from daemun.dashboard import api_client, list_view, page_frame, pages_app, visit
+from daemun.dashboard import api_client, list_view, page_commands, page_frame, pages_app, visit
 
 LIST = "/settings/bans"
 _LONGEST_ADDRESS = 64
@@ -30,7 +30,7 @@ async def _show(one: visit.Visit, *, address: str = "", error: str = "") -> resp
         "bans.html",
         status=422 if error else 200,
         entry="settings",
-        command="daemun bans",
+        command=page_commands.write("bans", search=wanted.strip(), reason=reason),
         list=listed.with_total(found["total"]),
         columns=_columns(one, "address", "reason", "since", "until", "action"),
         rows=found["rows"],

@@ -1,12 +1,11 @@
 """Certificates: trouble first, what comes as a timeline, and a renewal."""
 
 import datetime
-import shlex
 import typing
 
 from starlette import responses, routing
 
-from daemun.dashboard import api_client, figures, list_view, page_frame, pages_app, timelines, visit
+from daemun.dashboard import api_client, figures, list_view, page_commands, page_frame, pages_app, timelines, visit
 
 Json = dict[str, typing.Any]
 
@@ -42,7 +41,7 @@ async def show_list(one: visit.Visit) -> responses.Response:
     return one.render(
         "certificates.html",
         entry="certificates",
-        command="daemun certs" if is_first and days == DAYS[0] else f"daemun certs forecast --days {days}",
+        command=page_commands.of_certificates(text=wanted, lamp=lamp, days=None if days == DAYS[0] else days),
         list=listed.with_total(found["total"]),
         columns=columns,
         rows=found["rows"],
@@ -68,7 +67,7 @@ async def show_one(one: visit.Visit) -> responses.Response:
         "certificate.html",
         status=200 if rows else 404,
         entry="certificates",
-        command=shlex.join(["daemun", "certs", "show", host]) if rows else "daemun certs",
+        command=page_commands.write("certs", "show", host) if rows else page_commands.write("certs"),
         host=host,
         rows=rows,
         drawn=[timelines.draw_line([step["at"] for step in row["story"]], now) for row in rows],

@@ -2,7 +2,7 @@
 
 from starlette import responses, routing
 
-from daemun.dashboard import list_view, pages_app, visit
+from daemun.dashboard import list_view, page_commands, pages_app, visit
 
 LIST = "/settings/containers"
 
@@ -22,7 +22,7 @@ async def show_list(one: visit.Visit) -> responses.Response:
     return one.render(
         "containers.html",
         entry="settings",
-        command="daemun status",
+        command=page_commands.write("containers", search=wanted.strip(), only=lamp),
         list=listed.with_total(found["total"]),
         columns=columns,
         rows=found["rows"],

@@ -4,7 +4,7 @@ import typing
 
 from starlette import responses, routing
 
-from daemun.dashboard import api_client, list_view, page_frame, pages_app, visit
+from daemun.dashboard import api_client, list_view, page_commands, page_frame, pages_app, visit
 
 Json = dict[str, typing.Any]
 
@@ -74,11 +74,12 @@ async def compare(one: visit.Visit) -> responses.Response:
     for word in (before, after):
         if word not in dict(choices):
             choices.append((word[:50], word[:50]))
-    option = " --nginx-files" if of == "nginx" else ""
     return one.render(
         "history_compare.html",
         entry="changes",
-        command=f"daemun diff {before} {after}{option}" if shown is not None else "daemun diff",
+        command=page_commands.write("diff", before, after, nginx_files=of == "nginx")
+        if shown is not None
+        else page_commands.write("diff"),
         found=shown,
         one=before,
         other=after,

@@ -5,7 +5,7 @@ import typing
 from starlette import responses, routing
 
 from daemun.core.texts import browser_names
-from daemun.dashboard import api_client, list_view, page_frame, pages_app, visit
+from daemun.dashboard import api_client, list_view, page_commands, page_frame, pages_app, visit
 
 SESSIONS, TOKENS, AUDIT = "/settings/sessions", "/settings/tokens", "/settings/audit"
 _DAY_S = 86400
@@ -34,7 +34,7 @@ async def show_sessions(one: visit.Visit) -> responses.Response:
     return one.render(
         "sessions.html",
         entry="settings",
-        command="daemun dashboard sessions",
+        command=page_commands.of_sessions(user),
         browser_name=browser_names.find_name,
         list=listed.with_total(by_login["total"]),
         links=by_link["rows"],
@@ -126,7 +126,7 @@ async def show_audit(one: visit.Visit) -> responses.Response:
         "audit.html",
         status=422 if error else 200,
         entry="settings",
-        command="daemun audit",
+        command=page_commands.write("audit", since=wanted["since"], who=wanted["who"], search=wanted["q"].strip()),
         list=listed.with_total(found["total"]),
         rows=found["rows"],
         columns=columns(one, "operators", "when", "who", "what", "result"),

@@ -1,12 +1,11 @@
 """Under Changes: forms of every key of the gate, a site or a route, made of what the API knows of it; a new site."""
 
-import shlex
 import typing
 import urllib.parse
 
 from starlette import responses, routing
 
-from daemun.dashboard import api_client, page_frame, pages_app, visit
+from daemun.dashboard import api_client, page_commands, page_frame, pages_app, visit
 
 Json = dict[str, typing.Any]
 
@@ -42,13 +41,16 @@ async def _show_new(
     is_try: bool = False,
 ) -> responses.Response:
     draft = await one.get("draft")
-    command = ["daemun", "add", given["host"] or "shop.example.com", given["target"] or "http://127.0.0.1:3000"]
-    if given["path"] not in {"", "/"}:
-        command += ["--path", given["path"]]
     return one.render(
         "site_new.html",
         entry="changes",
-        command=shlex.join(command),
+        command=page_commands.write(
+            "add",
+            given["host"] or "shop.example.com",
+            given["target"] or "http://127.0.0.1:3000",
+            path=given["path"] if given["path"] != "/" else None,
+            file=given["file"],
+        ),
         status=200 if refused is None else refused.status,
         given=given,
         files=[file["name"] for file in draft["files"]],
@@ -112,7 +114,7 @@ async def _show_form(
     return one.render(
         "option_form.html",
         entry="changes",
-        command=shlex.join(["daemun", "sites", place["host"]]) if place["host"] else "daemun check",
+        command=page_commands.write("sites", place["host"]) if place["host"] else page_commands.write("check"),
         status=200 if refused is None else refused.status,
         found=found,
         place=place,

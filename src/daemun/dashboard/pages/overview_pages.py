@@ -2,12 +2,11 @@
 does about a trouble."""
 
 import collections.abc
-import shlex
 import typing
 
 from starlette import exceptions, responses, routing
 
-from daemun.dashboard import api_client, figures, form_body, list_view, page_frame, pages_app, visit
+from daemun.dashboard import api_client, figures, form_body, list_view, page_commands, page_frame, pages_app, visit
 
 Json = typing.Any
 
@@ -91,7 +90,7 @@ async def show_sites(one: visit.Visit) -> responses.Response:
     return one.render(
         "overview_sites.html",
         entry="sites",
-        command=_command(kept, shown),
+        command=page_commands.of_sites(kept, sort=shown.sort, descending=shown.descending),
         as_of=figures.moment(found["as_of"]),
         sites=found,
         list=list_view.read_list(
@@ -114,18 +113,6 @@ def _columns(
         list_view.Column(key=key, label=one.text(f"overview.{text}"), sortable=sortable, number=is_number)
         for key, text, is_number in columns
     )
-
-
-def _command(kept: collections.abc.Mapping[str, str], shown: list_view.ListView) -> str:
-    """Which shows the same. What a shell would read otherwise is quoted."""
-    words = ["daemun", "sites", "--numbers"]
-    if "q" in kept:
-        words += ["--search", shlex.quote(kept["q"])]
-    if kept.get("state") in _STATES[1:-1]:
-        words += ["--only", shlex.quote(kept["state"])]
-    if shown.sort:
-        words += ["--sort", shown.sort, *(["--reverse"] if shown.descending else [])]
-    return " ".join(words)
 
 
 async def do(one: visit.Visit) -> responses.Response:

@@ -1,12 +1,11 @@
 """Under Settings: the users of the sign-in, invite, change, keep out, remove."""
 
-import shlex
 import typing
 import urllib.parse
 
 from starlette import responses, routing
 
-from daemun.dashboard import api_client, list_view, pages_app, visit
+from daemun.dashboard import api_client, list_view, page_commands, pages_app, visit
 from daemun.dashboard.pages import operator_pages
 
 PEOPLE = "/settings/people"
@@ -41,13 +40,14 @@ async def _show_list(
 ) -> responses.Response:
     """typed, error: of the form of an invitation, and why it was refused. made: its link, this once."""
     listed = list_view.read_list(PEOPLE, one.request.query_params, sorts=(), filters=("q",))
-    found = await one.get("people", page=listed.page, size=listed.size, q=one.query("q")[:200])
+    wanted = one.query("q")[:200].strip()
+    found = await one.get("people", page=listed.page, size=listed.size, q=wanted)
     rights = await one.get("operators")
     return one.render(
         "people.html",
         status=422 if error else 200,
         entry="settings",
-        command="daemun users",
+        command=page_commands.write("users", *(["list"] if wanted else []), search=wanted),
         list=listed.with_total(found["total"]),
         rows=found["rows"],
         rights=rights["rows"],
@@ -89,7 +89,7 @@ async def _show_person(one: visit.Visit, name: str, typed: dict[str, str], *, er
         "person.html",
         status=422 if error else 200,
         entry="settings",
-        command=f"daemun users set {shlex.quote(name)}",
+        command=page_commands.write("users", "set", name),
         person=person,
         sessions=sessions["total"],
         typed={**known, **typed},

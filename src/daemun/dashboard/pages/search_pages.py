@@ -1,10 +1,8 @@
 """/search: what a word stands in: names, targets and origins of sites, names of certificates, parts of the settings."""
 
-import shlex
-
 from starlette import responses, routing
 
-from daemun.dashboard import api_client, figures, pages_app, visit
+from daemun.dashboard import api_client, figures, page_commands, pages_app, visit
 from daemun.dashboard.pages import settings_pages
 
 PATH = "/search"
@@ -30,7 +28,7 @@ async def show(one: visit.Visit) -> responses.Response:
         "search.html",
         entry="sites",
         search=query,
-        command=f"daemun sites --numbers --search {shlex.quote(query)}",
+        command=page_commands.of_sites({"q": query}),
         as_of=figures.moment(sites["as_of"]),
         query=query,
         sites=sites,

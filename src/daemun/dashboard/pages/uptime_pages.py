@@ -1,12 +1,11 @@
 """Under Settings: how long each site was up, what happened to one, and the public status page."""
 
 import datetime
-import shlex
 import typing
 
 from starlette import responses, routing
 
-from daemun.dashboard import list_view, pages_app, visit
+from daemun.dashboard import list_view, page_commands, pages_app, visit
 
 LIST, PAGE = "/settings/uptime", "/settings/status-page"
 SPANS = (7, 30, 90)
@@ -32,7 +31,7 @@ async def show_list(one: visit.Visit) -> responses.Response:
     return one.render(
         "uptime.html",
         entry="settings",
-        command="daemun uptime",
+        command=page_commands.write("uptime", days=str(days), search=wanted.strip()),
         list=listed.with_total(found["total"]),
         columns=_columns(one, *keys, numbers=("percent", "down", "longest")),
         rows=[{**row, "lamp": lamp_of(row["state"]), "drawn": draw(one, row)} for row in found["rows"]],
@@ -49,7 +48,7 @@ async def show_site(one: visit.Visit) -> responses.Response:
     return one.render(
         "uptime_site.html",
         entry="settings",
-        command=shlex.join(["daemun", "uptime", found["site"]]),
+        command=page_commands.write("uptime", found["site"], days=str(days)),
         one=found,
         lamp=lamp_of(found["state"]),
         drawn=draw(one, found),
