@@ -8,7 +8,14 @@ Json = dict[str, typing.Any]
 
 
 def container(name: str, lamp: str, **more: typing.Any) -> Json:
-    usual = {"engine": None, "hosts": [f"{name}.test"], "streams": [], "served": lamp != "bad", "why": None, "cure": None}
+    usual = {
+        "engine": None,
+        "hosts": [f"{name}.test"],
+        "streams": [],
+        "served": lamp != "bad",
+        "why": None,
+        "cure": None,
+    }
     return {"name": name, "lamp": lamp, "state": "running", "health": None, "restarts": 0, **usual, **more}
 
 
