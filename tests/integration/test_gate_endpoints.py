@@ -126,6 +126,37 @@ async def test_containers_that_are_not_served_come_first(house: House) -> None:
     assert [one["message"] for one in found["problems"]] == [HOSTILE]
     assert (await house.client.get("/containers?q=B.TEST"))["total"] == 1
     assert (await house.client.get("/containers?lamp=good"))["rows"][0]["name"] == "a"
+    assert found["engines"] == []
+
+
+async def test_engines_with_how_many_of_their_containers_are_served(house: House) -> None:
+    since = datetime.datetime(2026, 11, 30, 9, 10, 11, tzinfo=datetime.UTC)
+    house.gate.tell(
+        engines=(
+            model.EngineStatus(name="local", place="unix:///d.sock"),
+            model.EngineStatus(name="nas", place="ssh://nas", answers=False, since=since, why=HOSTILE),
+        ),
+        containers=(
+            model.ContainerStatus(name="web-1", engine="nas", hosts=("a.test",)),
+            model.ContainerStatus(name="web-1", engine="local", hosts=("a.test",)),
+            model.ContainerStatus(name="web-2", engine="nas", is_served=False),
+        ),
+    )
+    found = await house.client.get("/containers")
+    local, nas = found["engines"]
+    assert (local["name"], local["answers"], local["since"], local["containers"], local["served"]) == (
+        *("local", True, None),
+        *(1, 1),
+    )
+    assert (nas["endpoint"], nas["answers"], nas["since"], nas["why"]) == (
+        *("ssh://nas", False),
+        *("2026-11-30T09:10:11Z", HOSTILE),
+    )
+    assert (nas["containers"], nas["served"]) == (2, 1)
+    assert [(one["name"], one["engine"]) for one in (await house.client.get("/containers?q=@nas"))["rows"]] == [
+        ("web-2", "nas"),
+        ("web-1", "nas"),
+    ]
 
 
 # --- bans --------------------------------------------------------------------------------------------------------

@@ -115,6 +115,7 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
                 "aliases": [],
                 "origin": "daemun.yaml:2:3",
                 "source": "file",
+                "over": None,
                 "enabled": True,
                 "maintenance": False,
                 "state": "live",
@@ -160,6 +161,7 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
                 "aliases": ["www.b.test"],
                 "origin": "daemun.yaml:9:3",
                 "source": "file",
+                "over": None,
                 "enabled": True,
                 "maintenance": False,
                 "state": "quarantined",
@@ -179,6 +181,7 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
         "requests": {"waiting": 0, "waited": 0},
         "streams": [],
         "containers": [],
+        "engines": [],
         "problems": [{"severity": "error", "origin": "daemun.yaml:9:3", "message": "cannot", "host": "b.test"}],
     }
 

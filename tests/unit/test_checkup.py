@@ -160,6 +160,12 @@ def test_containers() -> None:
     ]
     assert doctor_findings.judge_containers(containers, "other.test") == ()
     assert doctor_findings.judge_containers(()) == ()
+    engines = (
+        model.EngineStatus(name="local", place="unix:///d.sock"),
+        model.EngineStatus(name="nas", place="ssh://nas", answers=False),
+    )
+    assert doctor_findings.judge_engines(engines[:1]) == ()
+    assert [one.message for one in doctor_findings.judge_engines(engines)] == ["1 of 2 engines answer: local"]
 
 
 def test_certificates() -> None:

@@ -70,8 +70,9 @@ def test_changes_that_are_not_live() -> None:
         error: str | None = None,
         unread: tuple[str, ...] = (),
         problems: tuple[model.Problem, ...] = (),
+        engines: tuple[model.EngineStatus, ...] = (),
     ) -> list[tuple[str, str]]:
-        found = gate_concerns.of_changes(sites, error, unread, problems, RULES)
+        found = gate_concerns.of_changes(sites, error, unread, problems, RULES, engines=engines)
         return [(one.about, one.cause) for one in found]
 
     assert find(HELD) == [("a.test", "nginx does not know x")]
@@ -82,6 +83,12 @@ def test_changes_that_are_not_live() -> None:
     problem = model.Problem(origin=origin, message="cannot read it; mend it", cure="mend it")
     assert find(unread=("file",), problems=(problem,)) == [("source file", f"{origin}: cannot read it")]
     assert find(unread=("docker",)) == [("source docker", "it cannot be read")]
+    away = model.EngineStatus(name="nas", place="ssh://nas", answers=False, why="it did not answer in time")
+    assert find(engines=(away, model.EngineStatus(name="local", place="unix:///d.sock"))) == [
+        ("engine nas", "it did not answer in time")
+    ]
+    assert find(engines=(dataclasses.replace(away, name=""),))[0][0] == "engine ssh://nas"
+    assert find(engines=(dataclasses.replace(away, is_wanted=False),)) == [], "its socket lies there, and is nobody's"
     assert not list(gate_concerns.of_changes([HELD], "x", (), (), dataclasses.replace(RULES, changes_s=None)))
 
 

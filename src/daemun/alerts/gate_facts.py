@@ -84,7 +84,9 @@ class GateFacts:
                 are_logged=logs_option.OPTION.of(settings).access,
                 now=now,
             ),
-            *gate_concerns.of_changes(last.sites, last.error, last.unread, last.problems, rules),
+            *gate_concerns.of_changes(
+                last.sites, last.error, last.unread, last.problems, rules, engines=last.desired.engines
+            ),
             *gate_concerns.of_bans(list_bans, rules, socket.gethostname(), now),
         )
 

@@ -68,6 +68,7 @@ def _look_at_gate(
         *doctor_findings.judge_nginx(status.nginx_version, model.Actual(pid=status.nginx_pid, workers=workers)),
         *doctor_findings.judge_sites(status.sites, site, streams=status.streams, reported=reported),
         *doctor_findings.judge_problems(problems, site),
+        *(doctor_findings.judge_engines(status.engines) if host is None else ()),
         *doctor_findings.judge_containers(status.containers, site),
         *(doctor_findings.judge_certificates(shown) if host is None else map(doctor_findings.judge_certificate, shown)),
     )

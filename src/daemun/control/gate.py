@@ -206,6 +206,7 @@ class Gate:
             certificates=dashboard_site.without_local(self._served.judge_certificates(certificates)),
             streams=self._streams.judge(last.streams, certificates) if last else (),
             containers=last.desired.containers if last else (),
+            engines=last.desired.engines if last else (),
             pools=last.desired.pools if last else (),
             problems=(
                 *stuck,

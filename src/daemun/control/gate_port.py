@@ -55,6 +55,7 @@ class GateStatus:
     bans: int = 0
     streams: tuple[model.StreamStatus, ...] = ()
     containers: tuple[model.ContainerStatus, ...] = ()
+    engines: tuple[model.EngineStatus, ...] = ()
     pools: tuple[model.Pool, ...] = ()
     nginx_path: str = ""
     successor: render_environment.Successor | None = None

@@ -170,6 +170,15 @@ def judge_containers(
     return tuple(found)
 
 
+def judge_engines(engines: tuple[model.EngineStatus, ...]) -> tuple[model.Finding, ...]:
+    """Those of several that answer. What is wrong with another one is a problem already."""
+    if len(engines) < 2:
+        return ()
+    answering = [one.name for one in engines if one.answers]
+    names = f": {', '.join(answering)}" if answering else ""
+    return (new_findings.good("engine", f"{len(answering)} of {len(engines)} engines answer{names}"),)
+
+
 def judge_certificates(statuses: collections.abc.Sequence[model.CertificateStatus]) -> tuple[model.Finding, ...]:
     """Each that is not as wanted, and a sum of those that are: each of ten thousand would not be read."""
     judged = [judge_certificate(status) for status in statuses]

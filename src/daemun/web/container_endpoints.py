@@ -29,7 +29,9 @@ def endpoints(gate: gate_port.GatePort) -> tuple[endpoint.ApiEndpoint, ...]:
             ),
             answer=(
                 "name, engine, hosts, streams, served, why and cure, state, health, restarts, started_at, lamp; lamps: "
-                "how many of each there are; problems: what is wrong with the engine, or with what containers request"
+                "how many of each there are; engines: name, endpoint, answers, since and why, and how many containers "
+                "of it there are (containers) and are served; problems: what is wrong with an engine, or with what "
+                "containers request"
             ),
         ),
     )
@@ -56,8 +58,16 @@ class _Handlers:
         return {
             **page.cut(chosen),
             "lamps": {one: counted[one] for one in container_json.LAMPS},
+            "engines": [_engine_json(one, status.containers) for one in status.engines],
             "problems": json_values.problems_json(problems[:MOST_PROBLEMS]),
         }
+
+
+def _engine_json(engine: model.EngineStatus, containers: tuple[model.ContainerStatus, ...]) -> Json:
+    """With how many containers of it request something, and how many of those are served."""
+    own = [one for one in containers if one.engine == engine.name]
+    counted = {"containers": len(own), "served": sum(one.is_served for one in own)}
+    return {**container_json.engine_json(engine), **counted}
 
 
 def row_json(container: model.ContainerStatus) -> Json:

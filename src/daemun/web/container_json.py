@@ -1,8 +1,9 @@
-"""A container of the status, as JSON."""
+"""A container of the status, and an engine, as JSON."""
 
 import typing
 
 from daemun.core import model
+from daemun.core.texts import durations
 
 Json = dict[str, typing.Any]
 
@@ -33,4 +34,15 @@ def container_json(container: model.ContainerStatus) -> Json:
         "state": container.state or None,
         "health": container.health or None,
         "restarts": container.restarts,
+    }
+
+
+def engine_json(engine: model.EngineStatus) -> Json:
+    """`name` is null where there is but one. `since`: when it answered no more; null where it does, or never did."""
+    return {
+        "name": engine.name or None,
+        "endpoint": engine.place,
+        "answers": engine.answers,
+        "since": None if engine.since is None else durations.instant(engine.since),
+        "why": engine.why,
     }

@@ -57,6 +57,7 @@ def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport, l
             stream_json(item, stream_judgement.find_certificate(item, status.certificates)) for item in status.streams
         ],
         "containers": [container_json.container_json(item) for item in status.containers],
+        "engines": [container_json.engine_json(item) for item in status.engines],
         "problems": problems_json(status.problems),
     }
 

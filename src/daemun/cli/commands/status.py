@@ -102,6 +102,9 @@ def print_sites(answer: Json) -> None:
         tables.print_table(of_streams, [_stream_row_of(one, now) for one in answer["streams"]])
     if answer["containers"]:
         tables.print_table(("CONTAINER", "HOSTS", "SERVED"), [_container_row_of(one) for one in answer["containers"]])
+    if len(answer.get("engines", ())) > 1:
+        rows = [_engine_row_of(one, answer["containers"]) for one in answer["engines"]]
+        tables.print_table(("ENGINE", "ENDPOINT", "ANSWERS", "SERVED"), rows)
     for line in (*verdict.reasons(answer), *app_offers.lines_of(answer, package_data.list_names("apps", ".yaml"))):
         output.print_line(line)
     problem_lines.print_all(answer["problems"])
@@ -211,6 +214,14 @@ def _stream_row_of(stream: Json, now: datetime.datetime) -> tuple[str, ...]:
         stream_rows.listen_of(stream),
         stream_rows.servers_of(stream),
     )
+
+
+def _engine_row_of(engine: Json, containers: list[Json]) -> tuple[str, ...]:
+    own = [one for one in containers if one.get("engine") == engine["name"]]
+    served = sum(one["served"] for one in own)
+    since = f", since {engine['since'][:16].replace('T', ' ')}" if engine["since"] else ""
+    answers = "yes" if engine["answers"] else f"no{since}"
+    return (engine["name"] or "", engine["endpoint"], answers, f"{served} of {len(own)}")
 
 
 def _container_row_of(container: Json) -> tuple[str, ...]:

@@ -147,6 +147,8 @@ def of_changes(
     unread: collections.abc.Iterable[str],
     problems: collections.abc.Iterable[model.Problem],
     rules: alerting_forms.Rules,
+    *,
+    engines: collections.abc.Iterable[model.EngineStatus] = (),
 ) -> Concerns:
     """Of a round that did not make everything live. A site that visitors get a 503 page of is unserved instead."""
     if rules.changes_s is None:
@@ -170,6 +172,11 @@ def of_changes(
         first = next((one for one in found if one.severity is model.Severity.ERROR), None)
         cause = "it cannot be read" if first is None else model.located(str(first.origin), first.reason)
         yield make(f"source {source}", f"source {source}", cause, first.cure if first is not None else None)
+    for engine in engines:
+        if not engine.answers and engine.is_wanted:
+            about = f"engine {engine.name or engine.place}"
+            cause = engine.why or "no reason is known"
+            yield make(f"engine {engine.name}", about, cause, "`daemun status` shows what is served of it.")
     for one in sites:
         if one.state is model.SiteState.QUARANTINED and not one.has_page:
             yield make(one.site.host, one.site.host, one.reason or "no reason is known", one.cure)

@@ -175,18 +175,35 @@ class ContainerStatus:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStatus:
+    """An engine whose containers are served. name: "": there is but one. place: where it is, as it is shown.
+
+    answers: whether it did when it was looked at last. since: aware UTC, when it answered no more; None: it never did,
+    or does. why: what keeps it from being seen. is_wanted: it was configured, or seen before.
+    """
+
+    name: str
+    place: str
+    answers: bool = True
+    since: datetime.datetime | None = None
+    why: str | None = None
+    is_wanted: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """All that one source wants at one moment. globals: only from the file. pools: what its targets refer to. options:
     what is added to those of the file, such as streams of containers.
 
-    containers: every one that requests something, sorted by name. version: of what it was read from, another one after
-    each change, whatever it means; "": not known.
+    containers: every one that requests something, sorted by name. engines: that containers are of.
+    version: of what it was read from, another one after each change, whatever it means; "": not known.
     """
 
     source: str
     sites: tuple[Site, ...] = ()
     pools: tuple[Pool, ...] = ()
     containers: tuple[ContainerStatus, ...] = ()
+    engines: tuple[EngineStatus, ...] = ()
     globals: Globals | None = None
     options: OptionValues = ()
     problems: tuple[Problem, ...] = ()
@@ -200,7 +217,7 @@ _IS_ENABLED = operator.attrgetter("enabled")
 class Desired:
     """What the gate is to be: merged from every source, valid, sites sorted by host.
 
-    sites: also the disabled ones (they are shown, not rendered). pools, containers: of every source.
+    sites: also the disabled ones (they are shown, not rendered). pools, containers, engines: of every source.
     problems: what was refused or deserves a look, each with its origin.
     """
 
@@ -208,6 +225,7 @@ class Desired:
     sites: tuple[Site, ...] = ()
     pools: tuple[Pool, ...] = ()
     containers: tuple[ContainerStatus, ...] = ()
+    engines: tuple[EngineStatus, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property

@@ -148,6 +148,7 @@ def merge_snapshots(
             for snapshot in snapshots
             for container in snapshot.containers
         ),
+        engines=tuple(engine for snapshot in snapshots for engine in snapshot.engines),
         problems=(*problems, *lost),
     )
 

@@ -28,6 +28,7 @@ async def show_list(one: visit.Visit) -> responses.Response:
         rows=found["rows"],
         lamps=found["lamps"],
         problems=found["problems"],
+        engines=found["engines"],
         q=wanted,
         lamp=lamp,
     )

@@ -161,12 +161,15 @@ class DockerSource:
         found = [problem for one in self._watches if (problem := one.find_problem()) is not None]
         found += [problem for one in self._watches for problem in one.swarm_problems]
         found += [_tell_of_repetition(endpoint, other) for endpoint, other in merged.repeated]
-        return dataclasses.replace(snapshot, problems=(*found, *snapshot.problems)) if found else snapshot
+        return dataclasses.replace(snapshot, problems=(*found, *snapshot.problems), engines=self._describe_engines())
 
     def explain_silence(self) -> model.Snapshot:
         """Of engines of which none was ever seen."""
         problems = tuple(problem for one in self._watches if (problem := one.find_problem()) is not None)
-        return model.Snapshot(source=self.name, problems=problems)
+        return model.Snapshot(source=self.name, problems=problems, engines=self._describe_engines())
+
+    def _describe_engines(self) -> tuple[model.EngineStatus, ...]:
+        return tuple(one.describe() for one in self._watches)
 
     def _merge(self) -> _Merged:
         """The last one again as long as no engine lists anything else. An engine that is named twice counts once."""

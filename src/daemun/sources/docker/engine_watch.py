@@ -10,6 +10,7 @@ import time
 
 from daemun.control import ports
 from daemun.core import model
+from daemun.core.texts import words
 from daemun.errors import ConfigError, DaemunError, RetryableError
 from daemun.sources.docker import (
     container_remarks,
@@ -129,6 +130,20 @@ class EngineWatch:
             return self._never_seen()
         return None if self._failure is None and self._looked.is_set() else self._outage()
 
+    def describe(self) -> model.EngineStatus:
+        """For the status."""
+        was_seen = self._listing is not None
+        problem = self.find_problem()
+        why = None if problem is None else self.cause
+        return model.EngineStatus(
+            name=self.endpoint.name,
+            place=words.without_credentials(str(self.endpoint)),
+            answers=problem is None,
+            since=self._failure.since if problem is not None and was_seen and self._failure is not None else None,
+            why=why,
+            is_wanted=was_seen or not self.endpoint.is_found,
+        )
+
     @property
     def swarm_problems(self) -> tuple[model.Problem, ...]:
         """What keeps services of Docker Swarm from being seen as they are now."""
@@ -136,7 +151,7 @@ class EngineWatch:
 
     @property
     def cause(self) -> str:
-        """Why it was never seen."""
+        """Why it is not seen."""
         return self._failure.message if self._failure is not None else self._silence()
 
     # --- looking ---
