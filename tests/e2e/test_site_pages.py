@@ -12,7 +12,7 @@ import pytest
 from daemun.dashboard import site_view
 from tests.e2e import servers
 from tests.support import daemon as daemon_support
-from tests.support import dashboard_visitor, site_visitor
+from tests.support import dashboard_visitor, english_words, site_visitor
 
 pytestmark = pytest.mark.nginx
 
@@ -220,3 +220,52 @@ def test_a_site_that_vanishes_while_somebody_looks(place: Place) -> None:
         answer = place.visitor.get(f"/sites/other.test{part}")
         assert answer.status_code == 404, part
         assert Elements(answer.text).faults() == []
+
+
+ADDRESSES = (
+    "/",
+    "/sites",
+    "/sites?state=trouble",
+    "/certificates",
+    "/certificates/chat.test",
+    "/changes",
+    "/changes/file",
+    "/changes/form",
+    "/changes/form?host=chat.test",
+    "/changes/form?host=chat.test&path=/dead/",
+    "/changes/add",
+    "/changes/history",
+    "/changes/drift",
+    "/changes/compare",
+    "/settings",
+    "/settings/containers",
+    "/settings/bans",
+    "/settings/bans/attacks",
+    "/settings/uptime",
+    "/settings/uptime/chat.test",
+    "/settings/status-page",
+    "/settings/machine",
+    "/settings/alerts",
+    "/settings/people",
+    "/settings/tokens",
+    "/settings/audit",
+    "/settings/sessions",
+    "/search?q=chat",
+    *(f"/sites/chat.test{part}" for part in PARTS),
+)
+OF_THE_DAEMON = (
+    "refuses connections: nothing listens",
+    "it refused the connection",
+    "start the server, or correct the port",
+    "gets no fixes since",
+    "while connecting to upstream",
+)
+"""Its messages, and nginx's, which are in English."""
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_korean_page_has_no_english_sentence(place: Place, address: str) -> None:
+    answer = place.visitor.get(address, **{"Accept-Language": "ko"})
+    assert answer.status_code == 200
+    found = english_words.find(answer.text)
+    assert {text for text in found if not any(message in text for message in OF_THE_DAEMON)} == set()

@@ -34,7 +34,7 @@ async def test_the_list_shows_who_changed_what_and_escapes_it(house: House, lang
     assert "onerror=alert(1)>" not in page
     assert ESCAPED in page
     assert page.index("/changes/history/2") < page.index("/changes/history/1")
-    assert "edit of daemun.yaml" in page
+    assert {"en": "edit of daemun.yaml", "ko": "daemun.yaml 편집"}[language] in page
     assert ("added" if language == "en" else "추가됨") in page
     assert "daemun history" in page
 

@@ -14,6 +14,7 @@ import typing
 
 Schema = collections.abc.Mapping[str, typing.Any]
 
+Translate = collections.abc.Callable[[str], str]
 _DEEPEST = 12
 _LONGEST = 400
 
@@ -21,6 +22,7 @@ _LONGEST = 400
 @dataclasses.dataclass(slots=True)
 class _Nodes:
     definitions: Schema
+    translate: Translate
     nodes: list[dict[str, typing.Any]] = dataclasses.field(default_factory=list)
     by_name: dict[str, int] = dataclasses.field(default_factory=dict)
     by_text: dict[str, int] = dataclasses.field(default_factory=dict)
@@ -58,7 +60,9 @@ class _Nodes:
             values |= dict.fromkeys(_words(schema))
         node: dict[str, typing.Any] = {}
         if keys and depth < _DEEPEST:
-            node["keys"] = {key: [_meaning(found), self.add(found, depth + 1)] for key, found in keys.items()}
+            node["keys"] = {
+                key: [_meaning(found, self.translate), self.add(found, depth + 1)] for key, found in keys.items()
+            }
         if others and depth < _DEEPEST:
             node["any"] = self.add(others, depth + 1)
         if values:
@@ -79,9 +83,9 @@ class _Nodes:
             yield from self._flat(further, depth + 1)
 
 
-def reduce_schema(schema: Schema) -> dict[str, typing.Any]:
-    """Raises: KeyError when it refers to a definition that it lacks."""
-    nodes = _Nodes(definitions=schema.get("$defs", {}))
+def reduce_schema(schema: Schema, translate: Translate = str) -> dict[str, typing.Any]:
+    """translate: of descriptions. Raises: KeyError when it refers to a definition that it lacks."""
+    nodes = _Nodes(definitions=schema.get("$defs", {}), translate=translate)
     root = nodes.add([schema])
     return {"root": root, "nodes": nodes.nodes}
 
@@ -95,6 +99,6 @@ def _words(schema: Schema) -> collections.abc.Iterator[str]:
         yield from ("true", "false")
 
 
-def _meaning(schemas: collections.abc.Sequence[Schema]) -> str:
-    found = next((str(one["description"]) for one in schemas if one.get("description")), "")
+def _meaning(schemas: collections.abc.Sequence[Schema], translate: Translate) -> str:
+    found = translate(next((str(one["description"]) for one in schemas if one.get("description")), ""))
     return found if len(found) <= _LONGEST else f"{found[: _LONGEST - 1]}…"

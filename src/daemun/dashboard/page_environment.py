@@ -9,7 +9,7 @@ import jinja2
 
 from daemun import package_data
 from daemun.core.texts import cures
-from daemun.dashboard import figures, page_frame, page_texts
+from daemun.dashboard import change_authors, declared_texts, figures, page_frame, page_texts
 
 STATIC = "/static"
 """Where the files of the folder static are, by the names that `asset` gives."""
@@ -82,6 +82,7 @@ def make() -> jinja2.Environment:
     )
     environment.globals.update(
         asset=asset,
+        author=change_authors.describe,
         polylines=figures.polylines,
         graph_rows=figures.graph_rows,
         span=figures.span,
@@ -103,4 +104,6 @@ def render(
     """A page. now: for what says how long ago something was."""
     texts = page_texts.Texts(page.language)
     now = now or datetime.datetime.now(datetime.UTC)
-    return environment.get_template(template).render(page=page, t=texts, nonce=page.nonce, now=now, **values)
+    declared = functools.partial(declared_texts.translate, language=page.language)
+    found = {"page": page, "t": texts, "declared": declared, "nonce": page.nonce, "now": now}
+    return environment.get_template(template).render(**found, **values)

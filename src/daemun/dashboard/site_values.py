@@ -43,7 +43,7 @@ def of_overview(found: collections.abc.Mapping[str, Json], now: typing.Any, text
     word = texts("site.state_maintenance") if site["maintenance"] and not site["reason"] else None
     state_text = word or (texts(key) if texts.has(key) else site["state"])
     return {
-        "routes": found["routes"],
+        "routes": {**found["routes"], "picture": site_view.picture_in_words(found["routes"], texts)},
         "route_columns": _columns(texts("site.route"), texts("site.access"), texts("site.leads_to")),
         "servers": found["servers"],
         "slots": slots,

@@ -13,6 +13,8 @@ PARTS = ("overview", "traffic", "log", "certificate", "files", "why")
 SPANS = ("hour", "day", "30d", "90d")
 SLOTS = 48
 """Of a bar of a server's last day."""
+_WIDE_SIGNS = 20
+"""Of a language with wide signs, so many fit into a box of the picture of routes."""
 _DAY_S = 24 * 3600
 
 
@@ -140,6 +142,20 @@ def rule_text(rule: Json, texts: page_texts.Texts) -> str:
         return str(rule["text"])
     listed = [*rule["values"], *([texts("site.more", n=rule["more"])] if rule["more"] else [])]
     return texts(key, values=", ".join(listed)) if listed else texts(key)
+
+
+def picture_in_words(routes: Json, texts: page_texts.Texts) -> Json:
+    """The picture with who may come in, in the language of the page: a box for each route that has rules."""
+    guarded = iter([row["rules"] for row in routes["rows"] if row["rules"]])
+    boxes = []
+    for box in routes["picture"]["boxes"]:
+        rules: list[Json] = next(guarded, []) if box["kind"] == "rule" else []
+        if rules and texts.language != "en":
+            whole = ", ".join(rule_text(rule, texts) for rule in rules)
+            short = whole if len(whole) <= _WIDE_SIGNS else f"{whole[: _WIDE_SIGNS - 1]}…"
+            box = {**box, "whole": whole, "text": short}  # noqa: PLW2901
+        boxes.append(box)
+    return {**routes["picture"], "boxes": boxes}
 
 
 def event_text(event: Json, texts: page_texts.Texts) -> str:

@@ -10,7 +10,15 @@ import urllib.parse
 import jinja2
 from starlette import requests, responses
 
-from daemun.dashboard import api_client, form_body, page_environment, page_frame, page_messages, page_texts
+from daemun.dashboard import (
+    api_client,
+    declared_texts,
+    form_body,
+    page_environment,
+    page_frame,
+    page_messages,
+    page_texts,
+)
 
 SESSION_COOKIE = "__Host-daemun-dashboard"
 LOGIN_COOKIE = "__Host-daemun-session"
@@ -148,6 +156,10 @@ class Visit:
 
     def text(self, key: str, **values: object) -> str:
         return page_texts.Texts(self.language)(key, **values)
+
+    def declared(self, text: str) -> str:
+        """What a declaration has in English, in the visitor's language."""
+        return declared_texts.translate(text, self.language)
 
     def _take_messages(self) -> tuple[page_frame.Message, ...]:
         return self.messages.take(self.query(page_messages.PARAMETER), self._key())

@@ -92,4 +92,4 @@ async def _read_form(one: visit.Visit) -> dict[str, str]:
 
 
 async def show_schema(one: visit.Visit) -> responses.Response:
-    return responses.JSONResponse(completion.reduce_schema(await one.get("schema")))
+    return responses.JSONResponse(completion.reduce_schema(await one.get("schema"), one.declared))

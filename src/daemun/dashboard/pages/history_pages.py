@@ -4,7 +4,16 @@ import typing
 
 from starlette import responses, routing
 
-from daemun.dashboard import api_client, list_view, page_commands, page_frame, pages_app, visit
+from daemun.dashboard import (
+    api_client,
+    change_authors,
+    list_view,
+    page_commands,
+    page_frame,
+    page_texts,
+    pages_app,
+    visit,
+)
 
 Json = dict[str, typing.Any]
 
@@ -140,7 +149,8 @@ async def _find_before(one: visit.Visit, number: int) -> int | None:
 
 
 def _name(one: visit.Visit, row: Json) -> str:
-    return f"{one.text('history.entry', number=row['number'])}, {row['at'][:16].replace('T', ' ')}, {row['by'][:60]}"
+    by = change_authors.describe(row["by"], page_texts.Texts(one.language))
+    return f"{one.text('history.entry', number=row['number'])}, {row['at'][:16].replace('T', ' ')}, {by[:60]}"
 
 
 def arrange(found: Json) -> Json:

@@ -102,7 +102,7 @@ async def _show_form(
     found = await one.get("options", **place)
     rows = [
         {
-            **field,
+            **_in_words(one, field),
             "text": (inputs or {}).get(field["key"], field["text"]),
             "before": field["text"],
             **_find_form(one, field),
@@ -124,6 +124,12 @@ async def _show_form(
         route_links=[{**route, "href": _address(place["host"], route)} for route in found.get("routes", [])],
         error="" if refused is None else refused.message,
     )
+
+
+def _in_words(one: visit.Visit, field: Json) -> Json:
+    """In the visitor's language. Pure."""
+    keys = [{**inner, "help": one.declared(inner["help"])} for inner in field["keys"]]
+    return {**field, **{name: one.declared(field[name]) for name in ("help", "kind", "default")}, "keys": keys}
 
 
 def _find_form(one: visit.Visit, field: Json) -> Json:
