@@ -25,10 +25,14 @@ _BRIDGE_ADDRESS = "10.213.255.1/24"
 
 
 class DockerEngine(container_engine.ContainerEngine):
-    """dockerd in a folder. `stop` and `start` again keep its containers."""
+    """dockerd in a folder. `stop` and `start` again keep its containers.
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    inside: a command that runs others in the engine's network, such as nsenter(1); default: in this one.
+    """
+
+    def __init__(self, folder: pathlib.Path, inside: collections.abc.Sequence[str] = ()) -> None:
         super().__init__(folder, folder / "docker.sock", image=IMAGE, network=NETWORK)
+        self._inside = tuple(inside)
         self._dockerd = binaries.program("dockerd", "docker.io")
         self._docker = binaries.program("docker", "docker.io")
         self._busybox = pathlib.Path(binaries.program("busybox", "busybox-static"))
@@ -39,8 +43,8 @@ class DockerEngine(container_engine.ContainerEngine):
 
     def prepare(self) -> None:
         """Start for the first time, with an image and a network."""
-        subprocess.run([self._ip, "link", "add", self._bridge, "type", "bridge"], check=True)
-        subprocess.run([self._ip, "address", "add", _BRIDGE_ADDRESS, "dev", self._bridge], check=True)
+        subprocess.run([*self._inside, self._ip, "link", "add", self._bridge, "type", "bridge"], check=True)
+        subprocess.run([*self._inside, self._ip, "address", "add", _BRIDGE_ADDRESS, "dev", self._bridge], check=True)
         # Another engine, also one that has ended, makes the kernel drop what bridges forward.
         self._allow("--insert")
         self.start()
@@ -68,12 +72,14 @@ class DockerEngine(container_engine.ContainerEngine):
         # dockerd leaves the namespace of containers with the host's network mounted.
         for mount in (self._folder / "exec" / "netns").glob("*"):
             subprocess.run([self._umount, str(mount)], check=False, capture_output=True)
-        subprocess.run([self._ip, "link", "delete", self._bridge], check=False, capture_output=True)
+        deletion = [self._ip, "link", "delete", self._bridge]
+        subprocess.run([*self._inside, *deletion], check=False, capture_output=True)
         self._allow("--delete")
 
     def _allow(self, change: str) -> None:
         rule = ["--source", _POOL, "--destination", _POOL, "--jump", "ACCEPT"]
-        subprocess.run([self._iptables, "--wait", change, "FORWARD", *rule], check=False, capture_output=True)
+        command = [*self._inside, self._iptables, "--wait", change, "FORWARD", *rule]
+        subprocess.run(command, check=False, capture_output=True)
 
     def load_filesystem(self, tar: typing.BinaryIO, image: str) -> None:
         """Make an image of the files in a tar."""
@@ -102,6 +108,7 @@ class DockerEngine(container_engine.ContainerEngine):
 
     def _service(self) -> list[str]:
         return [
+            *self._inside,
             self._dockerd,
             *("--data-root", str(self._folder / "data"), "--exec-root", str(self._folder / "exec")),
             *("--host", self.url, "--pidfile", str(self._folder / "pid")),
