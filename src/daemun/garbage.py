@@ -45,10 +45,13 @@ def spare() -> None:
 
 @contextlib.contextmanager
 def unsought() -> collections.abc.Iterator[None]:
-    """None is sought while the block runs, in no thread, nor LONGEST_S after it began. In a running event loop; one
-    block at a time."""
+    """None is sought while the block runs, in no thread, nor LONGEST_S after it began. In a running event
+    loop; of blocks that overlap the first one counts."""
     import asyncio  # noqa: PLC0415 - only who has an event loop loads it
 
+    if not gc.isenabled():  # by a block that is under way
+        yield
+        return
     late = asyncio.get_running_loop().call_later(LONGEST_S, gc.enable)
     gc.disable()
     try:

@@ -16,6 +16,14 @@ async def test_none_is_sought_while_a_change_is_on_its_way() -> None:
     assert gc.isenabled()
 
 
+async def test_of_changes_that_overlap_the_first_counts() -> None:
+    with garbage.unsought():
+        with garbage.unsought():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
 async def test_nor_is_it_left_out_when_that_failed() -> None:
     with pytest.raises(ZeroDivisionError), garbage.unsought():
         raise ZeroDivisionError

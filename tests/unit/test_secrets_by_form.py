@@ -1,6 +1,8 @@
 """What looks like a secret is hidden in a text, once; all else stays."""
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from daemun.core.texts import secret_forms
 
@@ -38,6 +40,30 @@ def test_secrets_are_hidden_once(text: str, shown: str) -> None:
 )
 def test_all_else_stays(text: str) -> None:
     assert secret_forms.hide(text) == text
+
+
+_PIECES = (
+    "://",
+    "/",
+    ":",
+    "-----",
+    "BEGIN",
+    "PRIVATE",
+    "KEY",
+    "token",
+    "secret_link_md5",
+    "Bearer",
+    "a1.",
+    "me@",
+    "*,+",
+)
+
+
+@hypothesis.given(strategies.lists(strategies.sampled_from(_PIECES), max_size=12))
+def test_no_secret_has_the_form_that_most_texts_have(pieces: list[str]) -> None:
+    """What is not searched has nothing to find."""
+    text = "".join(pieces)
+    assert secret_forms._PLAIN.fullmatch(text) is None or list(secret_forms.find(text)) == []
 
 
 def test_values_of_json() -> None:

@@ -90,6 +90,11 @@ class Prober:
         self._desired = desired
         self._live = frozenset(one.site.host for one in sites if one.state is model.SiteState.LIVE)
 
+    async def absorb(self) -> None:
+        """What was never looked at before waits for its turn: of ten thousand sites that is seconds."""
+        if self._absorbed is not None:
+            await self._absorb()
+
     def note_certificates(self) -> None:
         """Others may be served now."""
         self._expected.note_change()
@@ -128,7 +133,7 @@ class Prober:
         return self._looks.find_fault(upstream)
 
     async def probe(self, host: str | None, *, within_s: float) -> int:
-        await self.absorb()
+        await self._absorb()
         owner = None if host is None else self._looks.owner(host)
         hosts = list(self._looks.hosts()) if host is None else [owner] if owner is not None else []
         keys = [key for one in hosts for key in self._looks.keys(one)]
@@ -152,7 +157,7 @@ class Prober:
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
-                    await self.absorb()
+                    await self._absorb()
                     self._read_log()
                     now_s = asyncio.get_running_loop().time()
                     self._servers.start(group, now_s, functools.partial(self._is_known_from_others, now_s=now_s))
@@ -164,8 +169,8 @@ class Prober:
 
     # --- what there is ---------------------------------------------------------------------------------------------
 
-    async def absorb(self) -> None:
-        """See `control.ports.Served`. Thousands of sites take a while, and others have their turn meanwhile."""
+    async def _absorb(self) -> None:
+        """Take over what was published last. Thousands of sites take a while, and others have their turn meanwhile."""
         async with self._absorbing:
             desired = self._desired
             if desired is None or desired is self._absorbed:

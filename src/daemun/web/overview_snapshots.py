@@ -11,6 +11,7 @@ import dataclasses
 import datetime
 import time
 
+from daemun import garbage
 from daemun.control import gate_port, history_port, overview_port
 from daemun.core import model
 from daemun.core.dashboard import gate_totals, needs, site_row
@@ -96,7 +97,8 @@ class OverviewSnapshots:
                 look = self._gate.look(one.site.host)
                 if look is not None:
                     looks[one.site.host] = look
-            self._kept = await asyncio.to_thread(self._put_together, status, old, looks)
+            with garbage.unsought():
+                self._kept = await asyncio.to_thread(self._put_together, status, old, looks)
             kept, self._made_s, self._took_s = self._kept, began_s, time.monotonic() - began_s
             self._revision = revision
             if self._forgetting is not None:

@@ -9,8 +9,9 @@ HIDDEN = "(hidden)"
 _HIDDEN = re.compile(r"\(hidden[^()]*+\)?")
 """Drafts and the history number what they hide; a form may end before the number."""
 
-_PLAIN = re.compile(r"(?:[\w.,*@+-]|/|:(?!//))*+")
-"""No secret has such a form. Most texts are so, and this is found many times as fast."""
+_PLAIN = re.compile(r"(?:[\w.,*@+-]|/|:(?!//))*+|[\w.,*+/:-]*+")
+"""No secret has such a form, nor has a URL without `@` and `?`. Most texts are so, and this is found many times as
+fast."""
 _PRESENT = r"[\w-]*(?:authorization|cookie|token|secret|passw|api-?key)"
 _KEY_OF_NGINX = r"(?:passw|secret|token|api_?key)"
 _BY_FORM = (
