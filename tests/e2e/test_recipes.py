@@ -79,6 +79,13 @@ def test_undo_a_change() -> None:
     assert commands == ["history", "diff", "rollback", "apply", "apply"]
 
 
+def test_containers_of_another_machine(daemon: Daemon) -> None:
+    """tests/e2e/test_several_engines_served.py serves them."""
+    text, _ = re.findall(r"^```yaml\n(.*?)^```", RECIPES["Containers of another machine"], re.MULTILINE | re.DOTALL)
+    daemon.write(text)
+    assert daemon.cli_good("check").endswith(": good\n")
+
+
 def test_a_password(daemon: Daemon, server: backend.Backend) -> None:
     (daemon.root / "htpasswd").write_text("alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
     serve(daemon, "A password", server)

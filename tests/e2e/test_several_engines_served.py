@@ -15,6 +15,8 @@ from tests.support.podman_engine import PodmanEngine
 
 pytestmark = [pytest.mark.nginx, pytest.mark.docker, pytest.mark.podman, pytest.mark.timeout(600)]
 
+TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
+RECIPE = TEXT.split("## Containers of another machine\n")[1].split("```yaml\n")[1].split("```\n")[0]
 BOTH = {"daemun.host": "both.test"}
 
 
@@ -40,11 +42,8 @@ def test_one_site_is_served_by_both_and_the_engine_is_named_everywhere(
     podman_engine.run("web", *page("there"), labels=BOTH, options=["--publish=127.0.0.1::80"])
     podman_engine.run("inner", *page("inner"), labels={"daemun.host": "inner.test"})
     daemon.environment["PATH"] = f"{ssh.path}:{os.environ['PATH']}"
-    daemon.preamble = (
-        f"docker:\n  - {{endpoint: '{docker_engine.url}', name: local}}\n"
-        f"  - {{endpoint: 'ssh://{ssh_server.ALIAS}{podman_engine.socket}', address: 127.0.0.1}}\n"
-    )
-    daemon.write("sites: {}\n")
+    recipe = RECIPE.replace("unix:///var/run/docker.sock", docker_engine.url).replace("10.0.0.7", "127.0.0.1")
+    daemon.write(recipe.replace("ssh://me@nas", f"ssh://{ssh_server.ALIAS}{podman_engine.socket}"))
     daemon.start()
     daemon.wait_ready()
 

@@ -321,6 +321,26 @@ def test_where_the_engine_is(written: str, expected: docker_option.Docker) -> No
     assert docker_option.OPTION.of(settings(f"docker: {written}")) == expected
 
 
+def test_several_engines_in_a_list_or_beside_other_keys() -> None:
+    listed = (
+        "[unix:///var/run/docker.sock, {endpoint: 'tcp://10.0.0.7:2376', tls: {ca: a, cert: b, key: c}, name: attic}]"
+    )
+    found = docker_option.OPTION.of(settings(f"docker: {listed}"))
+    beside = docker_option.OPTION.of(settings(f"docker: {{engines: {listed}, reserve: [a.test]}}"))
+
+    assert [(one.name, one.endpoint) for one in found.engines] == [
+        ("local", "unix:///var/run/docker.sock"),
+        ("attic", "tcp://10.0.0.7:2376"),
+    ]
+    assert found.engines[1].tls == docker_option.DockerTls(
+        ca="/etc/daemun/a", certificate="/etc/daemun/b", key="/etc/daemun/c"
+    )
+    assert (found.endpoint, found.is_on, found.reserved) == (None, True, ())
+    assert (beside.engines, beside.reserved) == (found.engines, ("a.test",))
+    single = docker_option.OPTION.of(settings("docker: {endpoint: 'ssh://me@nas', address: NAS.lan, networks: lan}"))
+    assert (single.endpoint, single.address, single.networks) == ("ssh://me@nas", "nas.lan", ("lan",))
+
+
 @pytest.mark.parametrize(
     ("written", "told"),
     [

@@ -4,6 +4,7 @@ import asyncio
 import collections.abc
 import contextlib
 import ipaddress
+import math
 import socket
 import threading
 
@@ -12,6 +13,8 @@ from daemun.core.texts import names
 
 WITHIN_S = 2.0
 """How long a look at the engine waits for the resolver. What it finds later counts at the next one."""
+AGAIN_S = 10.0
+"""So long what was found is used before it is looked up again."""
 _MOST = 4
 
 Resolve = collections.abc.Callable[[str], collections.abc.Iterable[str]]
@@ -32,12 +35,13 @@ class MachineLookup:
         self._is_name = found is None
         self._resolve = resolve
         self._running: asyncio.Future[None] | None = None
+        self._fresh_until_s = -math.inf
         self.addresses: tuple[str, ...] = known if found is None else (str(found),)
         self.failure = "it was not looked up yet"
 
     async def refresh(self) -> None:
         """Look it up, at most once at a time. What was known stays when there is no answer."""
-        if not self._is_name:
+        if not self._is_name or asyncio.get_running_loop().time() < self._fresh_until_s:
             return
         if self._running is None or self._running.done():
             self._running = asyncio.get_running_loop().create_future()
@@ -61,6 +65,8 @@ class MachineLookup:
 
     def _take(self, addresses: tuple[str, ...], failure: str, done: asyncio.Future[None]) -> None:
         self.addresses, self.failure = addresses or self.addresses, failure
+        if addresses:
+            self._fresh_until_s = done.get_loop().time() + AGAIN_S
         if not done.done():
             done.set_result(None)
 
