@@ -117,10 +117,18 @@ def test_a_user_of_the_sign_in_has_a_role_until_the_owner_ends_it(daemon: Run) -
     for name, browser in browsers.items():
         found = browser.sign_in("https://gate.test/sign-in/account", name, "pw")
         assert found.status_code == (403 if name == "eve" else 200), (name, browser.seen)
+        assert 'action="/sign-out"' in found.text, "who has no role leaves, too"
     people = {name: browser.send("https://gate.test/settings/people") for name, browser in browsers.items()}
     assert [one.status_code for one in people.values()] == [200, 403, 303]
     assert "bob" in people["ann"].text
     assert browsers["bob"].send("https://gate.test/settings/audit").status_code == 200
+    # Who leaves the dashboard leaves the sign-in on every site, at once.
+    taken = Browser(daemon.gate)
+    taken.jar["gate.test"], taken.jar["auth.test"] = dict(browsers["eve"].jar["gate.test"]), {}
+    left = taken.send("https://gate.test/sign-out", "POST", data={})
+    assert (left.status_code, left.headers["location"].partition("?")[0]) == (303, "/enter")
+    assert [one["user"] for one in show(daemon, "sessions")["sessions"] if one["user"] == "eve"] == []
+    assert show(daemon, "audit")["entries"][0]["who"] != "eve", "what no operator does is not noted"
     # The cookie of a site is none of the dashboard's, nor the dashboard's one of a site.
     stolen = Browser(daemon.gate)
     stolen.jar["a.test"] = stolen.jar["gate.test"] = browsers["eve"].jar["auth.test"]

@@ -30,8 +30,11 @@ class Gate:
         self.layout = layout.Layout(str(self.state))
         pathlib.Path(self.layout.logs).mkdir(parents=True)
         self.clock = clock.FakeClock()
-        self.operators = Operators(memory_store.MemoryStore(), self.layout, self.clock, self._find)
+        self.operators = Operators(memory_store.MemoryStore(), self.layout, self.clock, self._find, self._end)
         self.url: str | None = URL
+
+    async def _end(self, _: str) -> tuple[int, bool]:
+        return 0, True
 
     async def _find(self, _: str, __: str) -> operator_port.SignedInUser | None:
         return None

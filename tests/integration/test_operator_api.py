@@ -7,29 +7,10 @@ import httpx
 import pytest
 from starlette import exceptions, responses
 
-from daemun.control import operator_port
-from daemun.core.access import dashboard_roles
 from daemun.core.access.dashboard_roles import Role
 from daemun.errors import DaemunError, RetryableError
 from daemun.web import endpoint, openapi, operator_api
-
-
-class _Operators:
-    """Who sends a role as bearer has it."""
-
-    def __init__(self) -> None:
-        self.noted: list[operator_port.NotedRequest] = []
-
-    async def identify(self, credentials: operator_port.OperatorCredentials) -> dashboard_roles.Operator | None:
-        word = credentials.authorization.removeprefix("Bearer ")
-        if word == "guess":
-            raise operator_port.TooManyGuessesError(7)
-        if word not in {role.word for role in Role}:
-            return None
-        return dashboard_roles.Operator(name="ann", role=Role[word.upper()], how="token", address=credentials.address)
-
-    async def note(self, noted: operator_port.NotedRequest) -> None:
-        self.noted.append(noted)
+from tests.support import operator_client
 
 
 async def _look(call: endpoint.Call) -> dict[str, str]:
@@ -117,7 +98,7 @@ _ENDPOINTS = (
 
 
 class _Client:
-    def __init__(self, operators: _Operators) -> None:
+    def __init__(self, operators: operator_client.Operators) -> None:
         app = operator_api.create_app(_ENDPOINTS, operators, version="1.2")
         self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
 
@@ -133,12 +114,12 @@ class _Client:
 
 
 @pytest.fixture
-def operators() -> _Operators:
-    return _Operators()
+def operators() -> operator_client.Operators:
+    return operator_client.Operators()
 
 
 @pytest.fixture
-def client(operators: _Operators) -> _Client:
+def client(operators: operator_client.Operators) -> _Client:
     return _Client(operators)
 
 
@@ -147,7 +128,9 @@ def _as(role: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("credential", [{}, {"Authorization": "Bearer nobody"}, {"Authorization": "Basic look"}])
-async def test_nobody_gets_nothing(client: _Client, operators: _Operators, credential: dict[str, str]) -> None:
+async def test_nobody_gets_nothing(
+    client: _Client, operators: operator_client.Operators, credential: dict[str, str]
+) -> None:
     for method, path in (("GET", "/api/v1/sites/a"), ("POST", "/api/v1/sites"), ("POST", "/api/v1/fail")):
         answer = await client.request(method, path, headers=credential)
         assert answer.status_code == 401
@@ -171,7 +154,7 @@ async def test_each_role_does_what_it_may(client: _Client, role: str, statuses: 
     assert [one.status_code for one in answers] == statuses
 
 
-async def test_looking_is_not_noted_and_what_changes_is(client: _Client, operators: _Operators) -> None:
+async def test_looking_is_not_noted_and_what_changes_is(client: _Client, operators: operator_client.Operators) -> None:
     found = await client.get("/api/v1/sites/shop.example.com?q=x", headers=_as("look"))
     assert found.json() == {"host": "shop.example.com", "q": "x", "address": "192.0.2.7"}
     assert found.headers["cache-control"] == "no-store"
@@ -192,7 +175,7 @@ async def test_looking_is_not_noted_and_what_changes_is(client: _Client, operato
     ],
 )
 async def test_what_fails_says_why_and_is_noted(
-    client: _Client, operators: _Operators, how: str, status: int, words: str
+    client: _Client, operators: operator_client.Operators, how: str, status: int, words: str
 ) -> None:
     answer = await client.post("/api/v1/fail", json={"how": how}, headers=_as("own"))
     assert answer.status_code == status
@@ -271,7 +254,7 @@ async def test_another_method_is_refused_with_those_there_are(
     ],
 )
 async def test_pages_of_other_hosts_change_nothing(
-    client: _Client, operators: _Operators, sent: dict[str, str], status: int
+    client: _Client, operators: operator_client.Operators, sent: dict[str, str], status: int
 ) -> None:
     answer = await client.post("/api/v1/sites", content=b"{}", headers={**_as("own"), **sent})
     assert answer.status_code == status
@@ -281,7 +264,7 @@ async def test_pages_of_other_hosts_change_nothing(
     assert (await client.get("/api/v1/sites/a", headers={**_as("look"), **sent})).status_code == 200
 
 
-async def test_owners_alone_see_what_looks_like_a_secret(client: _Client, operators: _Operators) -> None:
+async def test_owners_alone_see_what_looks_like_a_secret(client: _Client, operators: operator_client.Operators) -> None:
     assert (await client.get("/api/v1/hooks", headers=_as("own"))).json() == _HOOKS
     assert (await client.get("/api/v1/hooks", headers=_as("look"))).json() == {
         "rows": [{"to": "https://me:(hidden)@hooks.example.com/in?token=(hidden)&a=b", "count": 3}],

@@ -55,7 +55,7 @@ class House:
         self.settings = settings.Settings(config=folder / "daemun.yaml", state=folder / "s")
         pathlib.Path(self.settings.layout.logs).mkdir(parents=True)
         self.clock = clock.FakeClock()
-        self.operators = Operators(memory_store.MemoryStore(), self.settings.layout, self.clock, self._find)
+        self.operators = Operators(memory_store.MemoryStore(), self.settings.layout, self.clock, self._find, self._end)
         self.sessions = Sessions(self.clock)
         users = people.LoginPeople(self.settings, lambda: "https://auth.test", self.clock)
         self.pages = page_house.PageHouse(
@@ -73,6 +73,9 @@ class House:
         return sign_in_endpoints.endpoints(
             self.operators, version="1.2.3", command_options="", has_login=lambda: False, summarise=summarise
         )
+
+    async def _end(self, _: str) -> tuple[int, bool]:
+        return 0, True
 
     async def _find(self, _: str, __: str) -> operator_port.SignedInUser | None:
         return None

@@ -53,11 +53,17 @@ class House:
         self.start()
 
     def start(self) -> None:
-        self.operators = Operators(self.store, self.layout, self.clock, self.find)
+        self.operators = Operators(self.store, self.layout, self.clock, self.find, self.end)
 
     async def find(self, secret: str, host: str) -> operator_port.SignedInUser | None:
         self.queries += 1
         return self.judge.get((secret, host))
+
+    async def end(self, number: str) -> tuple[int, bool]:
+        found = [key for key, user in self.judge.items() if user.session == number]
+        for key in found:
+            del self.judge[key]
+        return len(found), True
 
     async def identify(self, credential: str, address: str = HOME) -> dashboard_roles.Operator | None:
         sent = operator_port.OperatorCredentials(authorization=f"Bearer {credential}", address=address)
@@ -481,6 +487,38 @@ async def test_a_sign_out_holds_within_ten_seconds(login_house: House) -> None:
     login_house.advance(seconds=1)
     assert await login_house.identify_login(SITE_SECRET, "gate.test") is None
     assert login_house.queries == 2
+
+
+async def test_who_signs_out_is_out_at_the_judge_at_once(login_house: House) -> None:
+    """On every site, as by the sign-in's own page; whoever took the cookie is out, too."""
+    assert await login_house.identify_login(SITE_SECRET, "gate.test") is not None
+    sent = operator_port.OperatorCredentials(login=SITE_SECRET, host="gate.test", address=HOME)
+    found = await login_house.operators.sign_out(sent)
+    assert (found.ended, found.is_saved, found.operator and found.operator.name) == (1, True, "bob")
+    assert login_house.judge == {}
+    assert await login_house.identify_login(SITE_SECRET, "gate.test") is None
+    assert (await login_house.operators.sign_out(sent)).ended == 0
+
+
+async def test_who_has_no_role_signs_out_too(login_house: House) -> None:
+    login_house.operators.configure(DashboardRights(host="gate.test"))
+    sent = operator_port.OperatorCredentials(login=SITE_SECRET, host="gate.test", address=HOME)
+    assert await login_house.operators.sign_out(sent) == operator_port.SignedOut(ended=1)
+
+
+async def test_both_sessions_of_a_browser_end_and_no_token(login_house: House) -> None:
+    begun = await login_house.begin()
+    both = operator_port.OperatorCredentials(
+        authorization=f"Bearer {begun.secret}", login=SITE_SECRET, host="gate.test", address=HOME
+    )
+    assert (await login_house.operators.sign_out(both)).ended == 2
+    assert await login_house.identify(begun.secret) is None
+    made = await login_house.operators.add_token("t", Role.LOOK, lifetime_s=None, by="root")
+    token = operator_port.OperatorCredentials(authorization=f"Bearer {made.secret}", address=HOME)
+    assert (await login_house.operators.sign_out(token)).ended == 0
+    assert await login_house.identify(made.secret) is not None
+    elsewhere = operator_port.OperatorCredentials(login=SITE_SECRET, host="shop.test", address=HOME)
+    assert (await login_house.operators.sign_out(elsewhere)).ended == 0
 
 
 async def test_the_cookie_of_another_site_is_no_credential(login_house: House) -> None:

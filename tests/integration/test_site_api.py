@@ -12,7 +12,7 @@ from daemun.core.traffic import traffic_series, traffic_sums
 from daemun.sources import yaml_file
 from daemun.traffic import traffic_files, traffic_store
 from daemun.web import site_endpoints
-from tests.support import fake_gate, site_api
+from tests.support import fake_gate, operator_client, site_api
 
 FILE = """
 sites:
@@ -31,7 +31,7 @@ class Gate:
         site = yaml_file.parse(FILE, file_name="daemun.yaml", base_dir=folder).sites[0]
         self.gate = site_api.gate_of(folder, site)
         self.records = site_api.Records(folder / "state")
-        self.operators = site_api.Operators()
+        self.operators = operator_client.Operators()
         self.client = site_api.Client(site_endpoints.endpoints(self.gate, self.records), self.operators)
 
     def count(self, *rows: tuple[float, str, traffic_sums.Sums]) -> None:

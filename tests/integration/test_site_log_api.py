@@ -12,7 +12,7 @@ import pytest
 from daemun.core import layout
 from daemun.web import operator_api, site_log_endpoints, socket_server
 from daemun.wiring import site_log
-from tests.support import fake_gate, site_api
+from tests.support import fake_gate, operator_client, site_api
 
 REQUEST = (
     '192.0.2.1 - - [30/Nov/2026:09:00:{second:02} +0000] "{method} {uri} HTTP/1.1" {status} 12 "-" "curl" '
@@ -36,7 +36,7 @@ class House:
         paths = layout.Layout(str(folder / "state"))
         self.logs = pathlib.Path(paths.logs)
         self.logs.mkdir(parents=True)
-        self.operators = site_api.Operators()
+        self.operators = operator_client.Operators()
         log = site_log.SiteLogReader(paths)
         self.endpoints = site_log_endpoints.endpoints(self.gate, log, poll_s=0.01, beat_s=0.02)
         self.client = site_api.Client(self.endpoints, self.operators)
@@ -236,6 +236,16 @@ async def test_it_ends_with_the_session(house: House) -> None:
         house.operators.has_ended = True
         assert (await reader.next("end"))[1] == {"why": "your session ended; sign in again"}
         await reader.end()
+
+
+async def test_it_ends_with_words_where_the_network_of_its_reader_has_to_wait(house: House) -> None:
+    async with house.served(), house.follow() as reader:
+        await reader.next("beat")
+        house.operators.has_guessed = True
+        why = "too many wrong credentials came from your network; try again in 7 s"
+        assert (await reader.next("end"))[1] == {"why": why}
+    answer = await house.client.request("GET", "/sites/a.test/log/live")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
 
 
 async def test_it_ends_when_the_site_is_gone(house: House) -> None:

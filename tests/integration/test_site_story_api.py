@@ -9,7 +9,7 @@ from daemun import settings
 from daemun.sources import yaml_file
 from daemun.web import site_file_endpoints, why_endpoints
 from daemun.wiring import site_files, site_stories
-from tests.support import ports, site_api
+from tests.support import operator_client, ports, site_api
 
 FILE = """\
 listen: {{http: "127.0.0.1:{http}", https: "127.0.0.1:{https}"}}
@@ -37,7 +37,7 @@ class Place:
         (self.current / "sites" / "a.test.conf").write_text(NGINX)
         snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir=folder)
         self.gate = site_api.gate_of(folder, *snapshot.sites)
-        self.operators = site_api.Operators()
+        self.operators = operator_client.Operators()
         endpoints = (
             *why_endpoints.endpoints(self.gate, site_stories.SiteStories(chosen)),
             *site_file_endpoints.endpoints(self.gate, site_files.SiteFileReader(chosen)),

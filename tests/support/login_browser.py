@@ -48,11 +48,11 @@ class Browser:
     def _keep(self, host: str, cookie: str) -> None:
         name, _, value = cookie.partition(";")[0].partition("=")
         assert name.startswith("__Host-daemun-")
-        flags = {part.strip() for part in cookie.split(";")[1:]}
-        assert {"Path=/", "Secure", "HttpOnly", "SameSite=Lax"} <= flags
-        assert not any(flag.startswith("Domain") for flag in flags)
+        flags = {part.strip().lower() for part in cookie.split(";")[1:]}
+        assert {"path=/", "secure", "httponly", "samesite=lax"} <= flags
+        assert not any(flag.startswith("domain") for flag in flags)
         self.jar.setdefault(host, {})[name] = value
-        if "Max-Age=0" in flags:
+        if "max-age=0" in flags:
             del self.jar[host][name]
 
     def open(self, url: str) -> httpx.Response:

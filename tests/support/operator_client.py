@@ -15,17 +15,21 @@ ADDRESS = "192.0.2.7"
 
 
 class Operators:
-    """Whoever sends the word of a role has it. noted: what the audit log got."""
+    """Whoever sends the word of a role has it, until `has_ended`; who sends "guess" has to wait, and all when
+    `has_guessed`. noted: what the audit log got."""
 
     def __init__(self) -> None:
         self.noted: list[operator_port.NotedRequest] = []
+        self.has_ended = self.has_guessed = False
 
     async def identify(self, credentials: operator_port.OperatorCredentials) -> dashboard_roles.Operator | None:
         word = credentials.authorization.removeprefix("Bearer ")
-        if word not in {role.word for role in dashboard_roles.Role}:
+        if self.has_guessed or word == "guess":
+            raise operator_port.TooManyGuessesError(7)
+        if self.has_ended or word not in {role.word for role in dashboard_roles.Role}:
             return None
         role = dashboard_roles.Role[word.upper()]
-        return dashboard_roles.Operator(name="ann", role=role, how="token", address=credentials.address)
+        return dashboard_roles.Operator(name="ann", role=role, how="token", number="7", address=credentials.address)
 
     async def note(self, noted: operator_port.NotedRequest) -> None:
         self.noted.append(noted)

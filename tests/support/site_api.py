@@ -6,29 +6,10 @@ import typing
 
 import httpx
 
-from daemun.control import operator_port
 from daemun.core import layout, model
-from daemun.core.access import dashboard_roles
 from daemun.web import endpoint, operator_api
 from daemun.wiring import site_records
-from tests.support import fake_gate
-
-
-class Operators:
-    """Whoever sends a role as bearer has it, until `ended`."""
-
-    def __init__(self) -> None:
-        self.noted: list[operator_port.NotedRequest] = []
-        self.has_ended = False
-
-    async def identify(self, credentials: operator_port.OperatorCredentials) -> dashboard_roles.Operator | None:
-        word = credentials.authorization.removeprefix("Bearer ").upper()
-        if self.has_ended or word not in dashboard_roles.Role.__members__:
-            return None
-        return dashboard_roles.Operator(name="ann", role=dashboard_roles.Role[word], how="token", number="7")
-
-    async def note(self, noted: operator_port.NotedRequest) -> None:
-        self.noted.append(noted)
+from tests.support import fake_gate, operator_client
 
 
 class Records(site_records.SiteRecordReader):
@@ -49,7 +30,7 @@ Endpoints = collections.abc.Iterable[endpoint.ApiEndpoint]
 class Client:
     """role: None: without a credential."""
 
-    def __init__(self, endpoints: Endpoints, operators: Operators) -> None:
+    def __init__(self, endpoints: Endpoints, operators: operator_client.Operators) -> None:
         self.app = operator_api.create_app(endpoints, operators, version="1.2")
 
     async def request(self, method: str, path: str, *, role: str | None = "look", **more: typing.Any) -> httpx.Response:

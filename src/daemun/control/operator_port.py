@@ -130,6 +130,16 @@ class AuditPage:
     total: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOut:
+    """operator: who it was; None: nobody with a role. ended: how many sessions, of a link or of `login`. is_saved:
+    False: those may be back after a start of what keeps them."""
+
+    operator: dashboard_roles.Operator | None = None
+    ended: int = 0
+    is_saved: bool = True
+
+
 class TooManyGuessesError(errors.DaemunError):
     """Somebody tried too many credentials that nobody has. retry_after_s: seconds."""
 
@@ -159,6 +169,11 @@ class OperatorSignIn(typing.Protocol):
 
         Raises: TooManyGuessesError: of the visitor's network. EnvironmentProblemError: that it was used cannot be
         written, so nobody comes in."""
+        ...
+
+    async def sign_out(self, credentials: OperatorCredentials) -> SignedOut:
+        """End the sessions of these credentials at once: that of a link, and that of `login`, on every site. Raises:
+        TooManyGuessesError; EnvironmentProblemError: the judge of sign-ins does not answer, so that one goes on."""
         ...
 
     async def list_sessions(self) -> tuple[KnownSession, ...]:

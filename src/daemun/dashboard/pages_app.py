@@ -85,6 +85,7 @@ class PagesApp:
             problem_status=error.status,
             message=error.message,
             is_refused=error.status == 403,
+            can_leave=not one.me and bool(one.credentials.session or one.credentials.login),
             is_away=error.status == 503 and not error.values,
         )
         answer.headers.update(headers)

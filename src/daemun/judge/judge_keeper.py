@@ -139,6 +139,11 @@ class JudgeKeeper:
             return None
         return await self._process.find_signed_in(secret, host)
 
+    async def end_session(self, number: str) -> tuple[int, bool]:
+        """End a session of the sign-in on every site. How many there were, and whether that is stored. Raises:
+        EnvironmentProblemError."""
+        return await self._process.end_session(number) if self._process.is_known else (0, True)
+
     async def watch_users(self) -> None:
         """Bring changes of the sign-in's users and tokens to the process. Never returns."""
         async for _ in self._store.watch(login_users.KEY.partition("/")[0]):

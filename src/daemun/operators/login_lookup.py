@@ -19,6 +19,10 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{20,200}\Z")
 FindSignedIn = collections.abc.Callable[[str, str], collections.abc.Awaitable[operator_port.SignedInUser | None]]
 """Of the secret of a site's cookie, and its host. Raises: EnvironmentProblemError."""
 
+EndSignedIn = collections.abc.Callable[[str], collections.abc.Awaitable[tuple[int, bool]]]
+"""End a session by its number, on every site. How many there were, and whether that is stored. Raises:
+EnvironmentProblemError."""
+
 
 class LoginLookup:
     """All methods are called on one event loop. now: monotonic seconds."""
@@ -45,3 +49,8 @@ class LoginLookup:
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.popitem(last=False)
         return found
+
+    def forget(self, session: str) -> None:
+        """Of a session that ended, by its number."""
+        for key in [key for key, (_, user) in self._remembered.items() if user is not None and user.session == session]:
+            del self._remembered[key]

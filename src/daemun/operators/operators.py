@@ -35,6 +35,7 @@ class Operators:
         paths: layout.Layout,
         clock: ports.Clock,
         find_signed_in: login_lookup.FindSignedIn,
+        end_signed_in: login_lookup.EndSignedIn,
     ) -> None:
         self._clock, self._layout = clock, paths
         self._audit = audit_keeper.AuditKeeper(paths, store.damage)
@@ -43,6 +44,7 @@ class Operators:
         self._sessions = session_keeper.SessionKeeper(store, clock)
         self._tokens = token_keeper.TokenKeeper(store, clock)
         self._logins = login_lookup.LoginLookup(find_signed_in)
+        self._end_signed_in = end_signed_in
         self._rights = dashboard_roles.NO_RIGHTS
 
     async def run(self) -> None:
@@ -63,10 +65,13 @@ class Operators:
         Raises: also EnvironmentProblemError: the judge of sign-ins does not answer."""
         if credentials.authorization:
             return await self._identify_bearer(credentials.authorization, credentials.address)
-        if credentials.login:
-            host = credentials.host.partition(":")[0].lower()
-            return await self._identify_login(credentials.login, host, credentials.address)
-        return None
+        user = await self._find_signed_in(credentials)
+        role = None if user is None else dashboard_roles.find_role(self._rights, user.name, user.groups)
+        if user is None or role is None:
+            return None
+        return dashboard_roles.Operator(
+            name=user.name, role=role, how=dashboard_roles.LOGIN, number=user.session, address=credentials.address
+        )
 
     async def _identify_bearer(self, header: str, address: str) -> dashboard_roles.Operator | None:
         match = _BEARER.match(header)
@@ -92,17 +97,15 @@ class Operators:
         self.guesses.count("credential", header[:_LONGEST_CREDENTIAL], address)
         return None
 
-    async def _identify_login(self, secret: str, host: str, address: str) -> dashboard_roles.Operator | None:
+    async def _find_signed_in(
+        self, credentials: operator_port.OperatorCredentials
+    ) -> operator_port.SignedInUser | None:
+        """Whether or not the user has a role."""
+        host = credentials.host.partition(":")[0].lower()
         # The cookie of another site is no credential here, whoever got hold of it.
-        if host != self._rights.host:
+        if not credentials.login or host != self._rights.host:
             return None
-        user = await self._logins.find(secret, host)
-        role = None if user is None else dashboard_roles.find_role(self._rights, user.name, user.groups)
-        if user is None or role is None:
-            return None
-        return dashboard_roles.Operator(
-            name=user.name, role=role, how=dashboard_roles.LOGIN, number=user.session, address=address
-        )
+        return await self._logins.find(credentials.login, host)
 
     async def note(self, noted: operator_port.NotedRequest) -> None:
         """See operator_port.OperatorPort."""
@@ -147,6 +150,20 @@ class Operators:
             self.guesses.count("link", link_secret[:_LONGEST_CREDENTIAL], address)
             return None
         return await self._sessions.begin(name=link.name, address=address, agent=agent, former=former)
+
+    async def sign_out(self, credentials: operator_port.OperatorCredentials) -> operator_port.SignedOut:
+        """See operator_port.OperatorSignIn."""
+        operator = await self.identify(credentials)
+        ended, is_saved = 0, True
+        if operator is not None and operator.how == dashboard_roles.LINK:
+            of_link = await self.end_sessions(number=operator.number)
+            ended, is_saved = of_link.ended, of_link.is_saved
+        user = await self._find_signed_in(credentials)
+        if user is not None:
+            of_login, is_kept = await self._end_signed_in(user.session)
+            self._logins.forget(user.session)
+            ended, is_saved = ended + of_login, is_saved and is_kept
+        return operator_port.SignedOut(operator=operator, ended=ended, is_saved=is_saved)
 
     async def list_sessions(self) -> tuple[operator_port.KnownSession, ...]:
         """See operator_port.OperatorSignIn."""

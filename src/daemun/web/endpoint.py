@@ -10,6 +10,7 @@ import typing
 
 from starlette import requests, responses
 
+from daemun.control import operator_port
 from daemun.core.access import dashboard_roles
 
 Handler = collections.abc.Callable[["Call"], collections.abc.Awaitable[responses.Response | typing.Any]]
@@ -21,6 +22,7 @@ class Call:
     """A request whose operator may make it. body: the JSON object that came; {} when there was none.
 
     identify: who sends these credentials now, for answers that go on; None: nobody any more.
+    credentials: that came, for who signs out.
     target, before, after: what the audit log notes of a change beside the request itself; set by the handler. Never a
     secret.
     """
@@ -29,6 +31,7 @@ class Call:
     operator: dashboard_roles.Operator
     body: dict[str, typing.Any]
     identify: collections.abc.Callable[[], collections.abc.Awaitable[dashboard_roles.Operator | None]]
+    credentials: operator_port.OperatorCredentials = operator_port.OperatorCredentials()
     target: str = ""
     before: str = ""
     after: str = ""

@@ -59,7 +59,9 @@ async def _answer(
         raise exceptions.HTTPException(401, text, _CHALLENGE)
     request.state.hides_secrets = _hides_from(operator)
     again = functools.partial(_identify, entry, operators, request)
-    call = endpoint.Call(request=request, operator=operator, body={}, identify=again)
+    call = endpoint.Call(
+        request=request, operator=operator, body={}, identify=again, credentials=_read_credentials(request)
+    )
     if operator.role < entry.needs:
         await _note(entry, operators, call, 403)
         text = f"this needs the role `{entry.needs.word}`, and {operator.name} has `{operator.role.word}`"
@@ -105,16 +107,20 @@ def _is_foreign(request: requests.Request) -> bool:
     )
 
 
-async def _identify(
-    entry: endpoint.ApiEndpoint, operators: operator_port.OperatorPort, request: requests.Request
-) -> dashboard_roles.Operator | None:
+def _read_credentials(request: requests.Request) -> operator_port.OperatorCredentials:
     """The address and the session are named by nginx and the process of the pages, the only ones that can connect."""
-    credentials = operator_port.OperatorCredentials(
+    return operator_port.OperatorCredentials(
         authorization=request.headers.get("authorization", ""),
         login=request.headers.get("x-daemun-login", ""),
         host=request.headers.get("host", ""),
         address=request.headers.get("x-real-ip", ""),
     )
+
+
+async def _identify(
+    entry: endpoint.ApiEndpoint, operators: operator_port.OperatorPort, request: requests.Request
+) -> dashboard_roles.Operator | None:
+    credentials = _read_credentials(request)
     if entry.is_open:
         role = dashboard_roles.Role.LOOK
         return dashboard_roles.Operator(name="", role=role, how="", address=credentials.address)
@@ -128,7 +134,8 @@ async def _note(
     entry: endpoint.ApiEndpoint, operators: operator_port.OperatorPort, call: endpoint.Call, status: int
 ) -> None:
     is_noted = entry.needs > dashboard_roles.Role.LOOK if entry.is_noted is None else entry.is_noted
-    if entry.is_open and status >= 400:  # anybody could fill the log, and with it push out what operators did
+    if entry.is_open and (status >= 400 or not call.operator.name):
+        # Whoever reaches it could fill the log, and with it push out what operators did.
         return
     if is_noted:
         noted = operator_port.NotedRequest(

@@ -56,9 +56,12 @@ def endpoints(
             method="POST",
             path="/sign-out",
             needs=_LOOK,
+            is_open=True,
             is_noted=True,
             summary="End the session",
             handler=handlers.leave,
+            answer="ended: how many sessions, that of a link and that of login; is_saved: false: they may be back "
+            "after a start. Also for who is signed in by login and has no role.",
         ),
         endpoint.ApiEndpoint(
             method="GET",
@@ -107,10 +110,11 @@ class _Handlers:
         return {"session": begun.secret, "number": begun.number, "ends_at": json_values.instant_json(begun.ends_at)}
 
     async def leave(self, call: endpoint.Call) -> Json:
-        ended = 0
-        if call.operator.how == dashboard_roles.LINK:
-            ended = (await self._operators.end_sessions(number=call.operator.number)).ended
-        return {"ended": ended}
+        found = await self._operators.sign_out(call.credentials)
+        if found.operator is None and not found.ended:
+            raise exceptions.HTTPException(401, "there is no session to end")
+        call.operator = found.operator or call.operator
+        return {"ended": found.ended, "is_saved": found.is_saved}
 
     async def me(self, call: endpoint.Call) -> Json:
         found = await self._summarise()

@@ -110,6 +110,8 @@ class _Handlers:
             site_endpoints.find(self._gate, call.path("host"))
         except exceptions.HTTPException as error:
             return error.detail
+        except DaemunError as error:  # such as too many wrong credentials of the same network: it answered 200 before
+            return str(error)
         return None
 
     def _find_query(self, call: endpoint.Call) -> log_query.LogQuery:

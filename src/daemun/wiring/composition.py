@@ -136,7 +136,9 @@ class Daemon:
             store, self._layout, group=account.gid if account else None, version=daemun.__version__
         )
         self._guess_reports = guess_reports.GuessReports(self._layout)
-        self._operators = operators.Operators(store, self._layout, clock.SystemClock(), self._judge.find_signed_in)
+        self._operators = operators.Operators(
+            store, self._layout, clock.SystemClock(), self._judge.find_signed_in, self._judge.end_session
+        )
         self._client_links = client_links.ClientLinks(store, clock.SystemClock())
         self._bans = ban_keeper.BanKeeper(
             store,

@@ -4,8 +4,6 @@ The secret of a link stands behind the "#", which browsers send nowhere, and is 
 that look at links beforehand use none up.
 """
 
-import contextlib
-
 from starlette import responses, routing
 
 from daemun.core.access import dashboard_paths
@@ -70,12 +68,19 @@ async def come_back(one: visit.Visit) -> responses.Response:
 
 
 async def leave(one: visit.Visit) -> responses.Response:
-    """Of a user of the sign-in, the session on this host; the sign-in itself is left on its own page."""
-    if one.me or one.credentials.session:
-        with contextlib.suppress(api_client.ApiError):  # the browser forgets it in any case
-            await one.send("POST", "sign-out")
-    one.credentials = api_client.VisitorCredentials(address=one.credentials.address)  # whose message it is
+    """Of a user of the sign-in on every site, as by the sign-in's own page. The browser forgets it in any case."""
     done = page_frame.Message(tone=page_frame.Tone.DONE, text=one.text("sign_in.left"))
+    if one.credentials.session or one.credentials.login:
+        try:
+            found = await one.send("POST", "sign-out")
+        except api_client.ApiError as error:
+            if error.status != 401:  # whose session ended before is out
+                text = one.text("sign_in.left_here", reason=error.message)
+                done = page_frame.Message(tone=page_frame.Tone.WARNING, text=text)
+        else:
+            if found.get("is_saved") is False:
+                done = page_frame.Message(tone=page_frame.Tone.WARNING, text=one.text("operators.unsaved"))
+    one.credentials = api_client.VisitorCredentials(address=one.credentials.address)  # whose message it is
     answer = one.go_to(pages_app.SIGN_IN, done)
     for name in (visit.SESSION_COOKIE, visit.LOGIN_COOKIE):
         answer.delete_cookie(name, secure=True, httponly=True, samesite="lax")
