@@ -337,6 +337,8 @@ def test_several_engines_in_a_list_or_beside_other_keys() -> None:
     )
     assert (found.endpoint, found.is_on, found.reserved) == (None, True, ())
     assert (beside.engines, beside.reserved) == (found.engines, ("a.test",))
+    one = docker_option.OPTION.of(settings("docker: {engines: 'ssh://me@nas'}"))
+    assert [engine.name for engine in one.engines] == ["nas"]
     single = docker_option.OPTION.of(settings("docker: {endpoint: 'ssh://me@nas', address: NAS.lan, networks: lan}"))
     assert (single.endpoint, single.address, single.networks) == ("ssh://me@nas", "nas.lan", ("lan",))
 
@@ -350,6 +352,8 @@ def test_several_engines_in_a_list_or_beside_other_keys() -> None:
         ("ssh://nas/run/$(x).sock", "expected the path of a socket"),
         ("ssh://a$b@nas", "as the user before the host"),
         ("[ssh://nas, ssh://me@nas]", 'two engines are called "nas"; give one of them a `name`'),
+        ("[]", "expected at least one engine, found an empty list"),
+        ("{engines: []}", "expected at least one engine, found an empty list"),
         ("[auto]", 'expected unix:///var/run/docker.sock, ssh://nas or tcp://nas:2376, found the text "auto"'),
         ("[{endpoint: 'ssh://nas', address: 0.0.0.0}]", "expected the address or the name of the engine's machine"),
         ("[{endpoint: 'ssh://nas', networks: [-x]}]", "is not the name of a network"),

@@ -242,7 +242,17 @@ def _short_engine(value: object) -> object:
 _Engine = typing.Annotated[
     WrittenEngine, pydantic.BeforeValidator(_short_engine), forms.Also({"type": "string", "pattern": "://"})
 ]
-_Engines = typing.Annotated[tuple[_Engine, ...], pydantic.Strict(strict=False)]
+
+
+def _some(value: object) -> object:
+    if isinstance(value, list | tuple) and not value:
+        raise ValueError("expected at least one engine, found an empty list; `docker: off` serves no containers")
+    return value
+
+
+_Engines = typing.Annotated[
+    tuple[_Engine, ...], pydantic.Strict(strict=False), forms.ONE_OR_MORE, pydantic.BeforeValidator(_some)
+]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
