@@ -23,7 +23,7 @@ IMAGE = "daemun-test/daemun:latest"
 BASE = "daemun-test/base:latest"
 ROOT = pathlib.Path(__file__).parents[2]
 CACHE = pathlib.Path(os.environ["XDG_CACHE_HOME"], "daemun") if os.environ.get("XDG_CACHE_HOME") else ROOT / ".cache"
-PACKAGES = "python3,python3-venv,ca-certificates"
+PACKAGES = "python3,python3-venv,ca-certificates,openssh-client"
 _FILES = ("Dockerfile", ".dockerignore", "LICENSE", "README.md", "constraints.txt", "hatch_build.py", "pyproject.toml")
 _FOLDERS = ("frontend", "scripts", "src")
 
