@@ -123,7 +123,6 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
                 "tls": "auto",
                 "http": "redirect",
                 "app": None,
-                "over": None,
                 "certificate": {
                     "name": "a.test",
                     "host": "a.test",
@@ -170,7 +169,6 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
                 "tls": "off",
                 "http": "serve",
                 "app": None,
-                "over": None,
                 "certificate": None,
                 "routes": [
                     {"path": "/", "kind": "redirect", "to": ["https://a.test/"], **nine},

@@ -31,7 +31,9 @@ class Call:
     operator: dashboard_roles.Operator
     body: dict[str, typing.Any]
     identify: collections.abc.Callable[[], collections.abc.Awaitable[dashboard_roles.Operator | None]]
-    credentials: operator_port.OperatorCredentials = operator_port.OperatorCredentials()
+    credentials: operator_port.OperatorCredentials = dataclasses.field(
+        default_factory=operator_port.OperatorCredentials
+    )
     target: str = ""
     before: str = ""
     after: str = ""
