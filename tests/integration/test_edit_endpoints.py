@@ -790,3 +790,70 @@ async def test_routes_are_listed_in_words_of_the_file(house: House) -> None:
         "/c": "deny: true",
         "/d": "redirect: https://a.test",
     }
+
+
+# --- many at once ---------------------------------------------------------------------------------------------------
+
+
+def many(count: int) -> str:
+    """Sites as people write them."""
+    forms = (
+        "  {0}: http://127.0.0.1:1   # the {1}th",
+        "  # of {0}\n  {0}: {{/: http://127.0.0.1:1, /a: http://127.0.0.1:2}}",
+        "  {0}:\n    routes:\n      /: http://127.0.0.1:1\n\n  # below",
+        "  '{0}':\n    maintenance: {{on: false, page: /srv/closed.html}}\n    routes: {{/: http://127.0.0.1:1}}",
+    )
+    return "".join(forms[number % 4].format(f"m{number}.test", number) + "\n" for number in range(count))
+
+
+async def test_many_sites_are_switched_at_once(house: House) -> None:
+    """In several files, and everything else stays as it is written."""
+    house.main.write_text(MAIN + many(60))
+    house.more.write_text(MORE + many(64).replace(" m", " n").replace("'m", "'n").replace(" naint", " maint"))
+    before = house.main.read_text()
+    hosts = [*(f"m{number}.test" for number in range(60)), *(f"n{number}.test" for number in range(64))]
+    report = await house.edit({"what": "disable", "hosts": [*hosts, "c.test", "A.test"]})
+    assert [one["name"] for one in report["files"] if one["is_changed"]] == ["daemun.yaml", "sites/c.yaml"]
+    text = await house.text()
+    assert text.count("enabled: false") == 61
+    assert "  # of m1.test\n" in text
+    assert "# the 0th" in text
+    assert "# the owner's own words" in text
+    await house.edit({"what": "enable", "hosts": [*hosts, "c.test", "a.test"]})
+    assert "enabled: false" not in await house.text()
+    await house.send("DELETE", "/draft")
+    await house.edit({"what": "maintenance_on", "hosts": hosts})
+    text = await house.text()
+    assert text.count("maintenance: true") + text.count("{on: true, page: /srv/closed.html}") == 60
+    await house.edit({"what": "maintenance_off", "hosts": hosts})
+    assert "on: true" not in await house.text()
+    review = await house.send("POST", "/draft/review")
+    assert review["plan"] is not None
+    assert house.main.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("edit", "cause"),
+    [
+        ({"what": "disable", "hosts": ["a.test", "no.test"]}, 'cannot edit "no.test": daemun.yaml and the files'),
+        ({"what": "remove", "hosts": ["a.test"]}, "cannot remove many sites at once"),
+        ({"what": "disable", "hosts": ["a.test"], "host": "b.test"}, "found both"),
+        ({"what": "disable", "hosts": "a.test"}, "must be a list of hosts"),
+        ({"what": "disable", "hosts": [f"x{number}.test" for number in range(10_001)]}, "expected 10000 at most"),
+    ],
+)
+async def test_many_at_once_are_done_as_a_whole(house: House, edit: Json, cause: str) -> None:
+    answer = await house.client.request("POST", "/draft/edits", {"edits": [edit]})
+    assert (answer.status_code in {400, 404, 422}, cause in answer.json()["error"]) == (True, True), answer.text
+    assert await house.text() == MAIN
+
+
+async def test_sites_that_only_a_person_can_change_are_changed_one_by_one(house: House) -> None:
+    """With anchors, or in braces; not too many of them."""
+    flow = ", ".join(f"f{number}.test: http://127.0.0.1:1" for number in range(60))
+    house.main.write_text(f"sites: {{{flow}, one.test: &one http://127.0.0.1:1, other.test: *one}}\n")
+    hosts = [f"f{number}.test" for number in range(60)]
+    _, words = await house.client.fail("POST", "/draft/edits", {"edits": [{"what": "disable", "hosts": hosts}]})
+    assert "one by one; choose 50 at most" in words
+    await house.edit({"what": "disable", "hosts": hosts[:2]})
+    assert (await house.text()).count("enabled: false") == 2

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette import applications
 
-from daemun.dashboard import page_application, page_texts, visit
+from daemun.dashboard import api_client, page_application, page_texts, visit
 from tests.support import overview_api, overview_values
 
 
@@ -150,7 +150,7 @@ async def test_what_a_button_does(visitor: httpx.AsyncClient, api: overview_api.
     assert (await press("apply", back="//evil.test/")).startswith("/?done=")
     assert api.requests[-1].path == "/apply"
     assert (await press("maintenance")).startswith("/changes?done=")
-    edits = [{"what": "set", "host": "a.test", "values": {"maintenance": True}}]
+    edits = [{"what": "maintenance_on", "host": "a.test"}]
     assert (api.requests[-1].path, api.requests[-1].body) == ("/draft/edits", {"edits": edits})
     assert (await visitor.post("/do/stop", data={"host": "a.test"})).status_code == 404
 
@@ -172,13 +172,34 @@ async def test_sites_that_were_selected_are_changed_in_the_draft(
     form = {"host": ["a.test", "b.test"], "what": "disable", "back": "/sites?page=2"}
     answer = await visitor.post("/sites/selected", data=form)
     assert answer.headers["location"].startswith("/changes?done=")
-    edits = [{"what": "disable", "host": host} for host in ("a.test", "b.test")]
-    assert api.requests[-1].body == {"edits": edits}
+    assert api.requests[-1].body == {"edits": [{"what": "disable", "hosts": ["a.test", "b.test"]}]}
     nobody = await visitor.post("/sites/selected", data={"what": "enable", "back": "/sites?page=2"})
     assert nobody.headers["location"].startswith("/sites?page=2&done=")
     assert (await visitor.post("/sites/selected", data={"what": "rm", "host": "a.test"})).status_code == 404
     foreign = await visitor.post("/sites/selected", data=form, headers={"Origin": "https://evil.test"})
     assert foreign.status_code == 403
+
+
+async def test_all_that_match_the_filter_are_changed_at_once(
+    visitor: httpx.AsyncClient, api: overview_api.OverviewApi
+) -> None:
+    """Also those of other pages; what containers have is left out, as it has no box."""
+    texts = page_texts.Texts("en")
+    page = (await visitor.get("/sites?q=example.com")).text
+    total = (await api.request("GET", "/sites", api_client.VisitorCredentials(), query={"q": "example.com"}))["total"]
+    assert total > 50
+    assert texts("overview.all_matching", n=total) in page
+    assert '<input type="hidden" name="filter.q" value="example.com">' in page
+    assert texts("overview.all_matching", n=1) not in (await visitor.get("/sites?q=s00042")).text
+    form = {"what": "disable", "all": "true", "filter.q": "example.com", "host": "a.test"}
+    assert (await visitor.post("/sites/selected", data=form)).headers["location"].startswith("/changes?done=")
+    asked, edited = api.requests[-2:]
+    assert asked.query == {"q": "example.com", "only": "names"}
+    (edit,) = edited.body["edits"]
+    assert (edit["what"], len(edit["hosts"]) > 50) == ("disable", True)
+    assert not [host for host in edit["hosts"] if not host.endswith("example.com")]
+    nothing = {**form, "filter.q": "no-such-site"}
+    assert (await visitor.post("/sites/selected", data=nothing)).headers["location"].startswith("/sites?done=")
 
 
 async def test_a_page_of_thousands_of_sites(visitor: httpx.AsyncClient, api: overview_api.OverviewApi) -> None:

@@ -56,6 +56,8 @@ class OverviewApi(api_client.ApiClient):
             return overview_values.overview(self.snapshot)
         if (method, path) == ("GET", "/sites"):
             choice = overview_endpoints.read_choice(datastructures.QueryParams(dict(query or {})))
+            if dict(query or {}).get("only"):
+                return overview_endpoints.list_names(self.snapshot, choice)
             return overview_values.rows(self.snapshot, choice)
         if path == "/certificates":
             hosts = [host for host in self.certificates if dict(query or {})["q"] in host]

@@ -120,14 +120,16 @@ class AppliedDraft:
 class DraftEdit:
     """One edit of a draft, checked for its form alone.
 
-    what: "add", "remove", "enable", "disable", "set" (keys of the gate, a site, or a route), "remove_route".
-    host: None: the gate. path, index: of a route; index: of one of several of that path. file: in which a new site is
-    written; None: daemun.yaml. values: as JSON has them. inputs: as somebody wrote them into a form, "": the key is to
-    go. unset: keys that are to go.
+    what: "add", "remove", "enable", "disable", "maintenance_on", "maintenance_off", "set" (keys of the gate, a site, or
+    a route), "remove_route". host: None: the gate. hosts: instead of it: many sites that are switched at once.
+    path, index: of a route; index: of one of several of that path. file: in which a new site is written; None:
+    daemun.yaml. values: as JSON has them. inputs: as somebody wrote them into a form, "": the key is to go. unset: keys
+    that are to go.
     """
 
     what: str
     host: str | None = None
+    hosts: tuple[str, ...] = ()
     path: str | None = None
     index: int | None = None
     target: str = ""

@@ -36,7 +36,7 @@ from daemun.sources import (
 )
 
 _MOST_NAMED = 3
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _T = typing.TypeVar("_T")
 
 StrPath = str | os.PathLike[str]
@@ -176,7 +176,7 @@ class SiteEdit:
         self.host = self._find_host(host, whole)
         self._excerpt = yaml_excerpt.make(whole, self._is_its_key)
         self._text = _with_sites(whole) if self._excerpt is None else self._excerpt.text
-        parsed = self._parse(self._text)
+        parsed = parse(self._file, self._text)
         self._errors = [item for item in parsed.problems if item.severity is model.Severity.ERROR]
         self._document = yaml_positions.load(self._text, is_edited=True)
         if of_all := [item for item in self._errors if self._is_of_all(item)]:
@@ -239,17 +239,13 @@ class SiteEdit:
         if text is None or whole is None or after is None or expected != after.value:
             cause = "is written with aliases, tags or other YAML that only a person can change"
             raise self.refused(f"site {words.quoted(self.host)} {cause}; edit {self._path} by hand")
-        known = {self._without_place(item) for item in self._errors}
-        errors = [item for item in self._parse(text).problems if item.severity is model.Severity.ERROR]
-        if causes := [item.message for item in errors if self._without_place(item) not in known]:
+        known = {without_place(item, self._path) for item in self._errors}
+        errors = [item for item in parse(self._file, text).problems if item.severity is model.Severity.ERROR]
+        if causes := [item.message for item in errors if without_place(item, self._path) not in known]:
             raise self.refused("; ".join(causes))
-        bom = _BOM if (self.before or b"").startswith(_BOM) else b""
+        bom = BOM if (self.before or b"").startswith(BOM) else b""
         self._file.files.replace(self._path, bom + whole.encode())
         return self.before
-
-    def _without_place(self, problem: model.Problem) -> tuple[str | None, str]:
-        """The same before and after an edit that moves lines."""
-        return problem.host, re.sub(rf"({re.escape(self._path.name)}:|line )\d+(:\d+)?", "", problem.message)
 
     def _find_host(self, host: str, text: str) -> str:
         """What is no host name may be the key of a site all the same, which has to be removed."""
@@ -275,15 +271,22 @@ class SiteEdit:
             raise ConfigError(f"cannot edit {self._path}: it {faults[0].message}")
         return text
 
-    def _parse(self, text: str) -> model.Snapshot:
-        return yaml_file.parse(
-            text,
-            file_name=self._file.name,
-            base_dir=self._path.absolute().parent,
-            is_edited=True,
-            is_included=self._file.is_included,
-            apps=known_apps.read(self._file.main),
-        )
+
+def parse(file: yaml_holder.Holder, text: str) -> model.Snapshot:
+    """What a text of the file means, and what is wrong with it."""
+    return yaml_file.parse(
+        text,
+        file_name=file.name,
+        base_dir=file.path.absolute().parent,
+        is_edited=True,
+        is_included=file.is_included,
+        apps=known_apps.read(file.main),
+    )
+
+
+def without_place(problem: model.Problem, path: pathlib.Path) -> tuple[str | None, str]:
+    """The same before and after an edit that moves lines."""
+    return problem.host, re.sub(rf"({re.escape(path.name)}:|line )\d+(:\d+)?", "", problem.message)
 
 
 # --- the text --------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Which file a command edits: daemun.yaml, or the one of those that it includes which holds the site. Blocking."""
 
+import collections
 import collections.abc
 import dataclasses
 import os
@@ -75,6 +76,34 @@ def find(
         unread=tuple(_name(path, main) for path, hosts in held.items() if hosts is None),
         files=files,
     )
+
+
+def find_all(
+    main: pathlib.Path, hosts: collections.abc.Iterable[str], *, files: file_access.EditedFiles = file_access.DISK
+) -> list[tuple[Holder, frozenset[str]]]:
+    """The files that hold these sites, each with its own of them, as `host_of` has them.
+
+    Raises: ConfigError when one of them is in no file, or in two; EnvironmentProblemError."""
+    wanted = frozenset(map(host_of, hosts))
+    paths = (main, *files.list_included(find_patterns(main, files), main))
+    held = {path: found for path in paths if (found := _find_hosts(path, files)) is not None}
+    counts = collections.Counter(host for found in held.values() for host in found & wanted)
+    if missing := sorted(wanted - counts.keys()):
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise ConfigError(
+            f"cannot edit {words.listed(map(words.quoted, missing[:3]), last='and')}{more}: {main.name} and the files "
+            "that it includes have no such site"
+        )
+    if twice := next((host for host, count in counts.items() if count > 1), None):
+        raise ConfigError(f"cannot edit {words.quoted(twice)}: two files have it; take it out of one by hand")
+    return [
+        (
+            Holder(path=path, name=_name(path, main), main=main, is_included=path != main, has_site=True, files=files),
+            found & wanted,
+        )
+        for path, found in held.items()
+        if found & wanted
+    ]
 
 
 def read_all(main: pathlib.Path) -> dict[str, bytes]:

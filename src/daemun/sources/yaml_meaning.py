@@ -13,7 +13,7 @@ from daemun.sources import yaml_blocks, yaml_positions
 
 NOTHING = object()
 """Instead of a value: the site is not there."""
-_UNKNOWN = object()
+UNKNOWN = object()
 """Equals no value: only a person can decide what it is to be."""
 
 
@@ -61,13 +61,13 @@ class SiteValue:
         routes = self._routes()
         if routes is None and self.lies_over and "routes" not in self.fields:
             return {**self.fields, "routes": {path: target}}
-        return _UNKNOWN if routes is None else self._with_routes({**routes, path: target})
+        return UNKNOWN if routes is None else self._with_routes({**routes, path: target})
 
     def without_route(self, path: str) -> object:
         routes = self._routes()
         if routes is not None and self.lies_over and [*routes] == [path]:
             return {key: one for key, one in self.fields.items() if key != "routes"}
-        return _UNKNOWN if routes is None else self._with_routes({key: routes[key] for key in routes if key != path})
+        return UNKNOWN if routes is None else self._with_routes({key: routes[key] for key in routes if key != path})
 
     def with_enabled(self, *, enabled: bool) -> object:
         return self._with_option("enabled", enabled)
@@ -77,7 +77,7 @@ class SiteValue:
         if isinstance(old, dict):
             return self._with_option("maintenance", {**old, "on": is_on})
         if isinstance(old, list):  # a mistake, and what was meant is unknown
-            return _UNKNOWN
+            return UNKNOWN
         page = find_page(old)
         return self._with_option("maintenance", is_on if page is None else {"on": is_on, "page": page})
 
@@ -96,12 +96,12 @@ class SiteValue:
             return route if isinstance(route, str) else {"/": route}
         routes = self._routes()
         if routes is None or path not in routes:
-            return _UNKNOWN
+            return UNKNOWN
         several = routes[path]
         if index is None:
             return self._with_routes({**routes, path: _with_key(several, name, value)})
         if not isinstance(several, list) or not 0 <= index < len(several):
-            return _UNKNOWN
+            return UNKNOWN
         changed = [*several[:index], _with_key(several[index], name, value), *several[index + 1 :]]
         return self._with_routes({**routes, path: changed})
 
@@ -109,7 +109,7 @@ class SiteValue:
         if isinstance(self.value, str):
             return {name: value, "routes": {"/": self.value}}
         if not isinstance(self.value, dict):
-            return _UNKNOWN
+            return UNKNOWN
         if self._is_short():
             return {name: value, "routes": self.value}
         return {**self.value, name: value}
@@ -135,7 +135,7 @@ def _with_key(route: object, name: str, value: object) -> object:
         return route
     found = {"to": route} if isinstance(route, str) else route
     if not isinstance(found, dict):
-        return _UNKNOWN
+        return UNKNOWN
     others = {key: one for key, one in found.items() if key != name}
     return others if value is NOTHING else {**others, name: value}
 

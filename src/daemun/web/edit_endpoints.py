@@ -22,13 +22,13 @@ _LONGEST_TRIAL_S = 1e6
 _LONGEST_OWNER = 1000
 _LONGEST_MESSAGE = 500
 _EDIT_TEXTS = ("host", "path", "target", "app", "file")
-_EDIT_KEYS = ("what", *_EDIT_TEXTS, "index", "values", "inputs", "unset")
+_EDIT_KEYS = ("what", *_EDIT_TEXTS, "hosts", "index", "values", "inputs", "unset")
 _OF_EDIT = endpoint.Parameter(
     name="edits",
     meaning="a list, done as a whole or not at all, of {what: add, host, target, path?, app?, file?}, {what: remove, "
-    "enable or disable, host}, {what: remove_route, host, path} and {what: set, host?, path?, index?, values?, "
-    "inputs? (as written into a form of /options), unset?}: keys of a route, of a site without `path`, of the gate "
-    "without `host`",
+    "host}, {what: enable, disable, maintenance_on or maintenance_off, host or hosts (a list of all that are "
+    "switched)}, {what: remove_route, host, path} and {what: set, host?, path?, index?, values?, inputs? (as written "
+    "into a form of /options), unset?}: keys of a route, of a site without `path`, of the gate without `host`",
     kind="array",
     is_required=True,
 )
@@ -224,7 +224,7 @@ class _Handlers:
         if not isinstance(written, list) or not written:
             raise exceptions.HTTPException(400, 'cannot edit: "edits" must be a list of edits')
         edits = [_read_edit(one) for one in written]
-        call.target = ", ".join(f"{one.what} {one.host or 'gate'}" for one in edits[:5])
+        call.target = ", ".join(f"{one.what} {_name_place(one)}" for one in edits[:5])
         found = self._drafts.edit(find_owner(call.operator), edits, shows_secrets=_sees_all(call.operator))
         return await _answer(found, draft_json.report_json)
 
@@ -322,6 +322,11 @@ def _details_of(error: ConfigError) -> Json:
     return {"problems": draft_json.problems_json(getattr(error, "problems", ()))}
 
 
+def _name_place(edit: draft_port.DraftEdit) -> str:
+    """For the audit log."""
+    return f"{len(edit.hosts)} sites" if edit.hosts else edit.host or "gate"
+
+
 def _read_edit(written: object) -> draft_port.DraftEdit:
     """Raises: HTTPException 400."""
     if not isinstance(written, dict):
@@ -340,11 +345,17 @@ def _read_edit(written: object) -> draft_port.DraftEdit:
         raise exceptions.HTTPException(400, 'cannot edit: "values" must be an object, "index" a number')
     if not isinstance(inputs, dict) or not all(isinstance(one, str) for one in inputs.values()):
         raise exceptions.HTTPException(400, 'cannot edit: "inputs" must be an object of texts')
+    hosts = written.get("hosts", [])
+    if not isinstance(hosts, list) or not all(isinstance(one, str) for one in hosts):
+        raise exceptions.HTTPException(400, 'cannot edit: "hosts" must be a list of hosts')
+    if hosts and texts["host"]:
+        raise exceptions.HTTPException(400, 'cannot edit: expected "host" or "hosts", found both')
     if not isinstance(unset, list) or not all(isinstance(one, str) for one in unset):
         raise exceptions.HTTPException(400, 'cannot edit: "unset" must be a list of keys')
     return draft_port.DraftEdit(
         what=str(texts["what"]),
         host=texts["host"],
+        hosts=tuple(hosts),
         path=texts["path"],
         index=index,
         target=texts["target"] or "",

@@ -24,6 +24,7 @@ PARAMETERS = (
     endpoint.Parameter(name="group", meaning="`domain`: rows of one registered domain stand together"),
     endpoint.Parameter(name="sort", meaning=", ".join(one.value for one in row_choice.Sort)),
     endpoint.Parameter(name="order", meaning="`asc` or `desc`"),
+    endpoint.Parameter(name="only", meaning="`names`: of all sites, without pages: name and source alone"),
     endpoint.Parameter(name="page", meaning="from 1", kind="integer"),
     endpoint.Parameter(name="size", meaning=f"rows of a page, {row_choice.MOST_ROWS} at most", kind="integer"),
 )
@@ -95,7 +96,10 @@ class _Handlers:
 
     async def answer_sites(self, request: requests.Request) -> responses.Response:
         choice = read_choice(request.query_params)
+        _check("only", request.query_params.get("only", ""), ("", "names"))
         snapshot = await self._snapshots.current()
+        if request.query_params.get("only"):
+            return self._answer(await asyncio.to_thread(list_names, snapshot, choice))
         return self._answer(await asyncio.to_thread(self._list, choice, snapshot))
 
     def _list(
@@ -111,6 +115,12 @@ class _Handlers:
 
     def _answer(self, found: dict[str, typing.Any]) -> responses.Response:
         return responses.JSONResponse(found, background=background.BackgroundTask(self._snapshots.refresh))
+
+
+def list_names(snapshot: overview_snapshots.OverviewSnapshot, choice: row_choice.RowChoice) -> dict[str, typing.Any]:
+    """Of all sites that are chosen, on any page."""
+    found = [one for one in row_choice.choose_all(snapshot.rows, choice) if one.kind is site_row.RowKind.SITE]
+    return {"total": len(found), "rows": [{"name": one.name, "source": one.origin.source} for one in found]}
 
 
 def read_choice(query: datastructures.QueryParams) -> row_choice.RowChoice:

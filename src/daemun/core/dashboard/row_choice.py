@@ -70,8 +70,7 @@ class ChosenRows:
 
 def choose(rows: collections.abc.Iterable[site_row.SiteRow], choice: RowChoice, find_domain: FindDomain) -> ChosenRows:
     """A page beyond the last is the last: rows may have gone meanwhile."""
-    found = [one for one in rows if _is_wanted(one, choice)]
-    found.sort(key=_by_name)
+    found = choose_all(rows, choice)
     found.sort(key=_KEYS[choice.sort], reverse=choice.descending)
     if choice.sort in _NONE_LAST:  # in either direction
         found.sort(key=lambda one: _KEYS[choice.sort](one)[0] == _NOTHING)
@@ -82,6 +81,11 @@ def choose(rows: collections.abc.Iterable[site_row.SiteRow], choice: RowChoice, 
     shown = tuple(found[(page - 1) * choice.size : page * choice.size])
     domains = tuple(_domain_of(one, find_domain) for one in shown) if choice.by_domain else ()
     return ChosenRows(total=len(found), page=page, rows=shown, domains=domains)
+
+
+def choose_all(rows: collections.abc.Iterable[site_row.SiteRow], choice: RowChoice) -> list[site_row.SiteRow]:
+    """Of all pages, by name."""
+    return sorted((one for one in rows if _is_wanted(one, choice)), key=_by_name)
 
 
 def _is_wanted(row: site_row.SiteRow, choice: RowChoice) -> bool:

@@ -45,13 +45,9 @@ _GLANCE_COLUMNS = (
     ("requests", "requests_per_s", True),
     ("errors", "errors", True),
 )
-_EDITS: dict[str, dict[str, Json]] = {
-    "enable": {"what": "enable"},
-    "disable": {"what": "disable"},
-    "maintenance_on": {"what": "set", "values": {"maintenance": True}},
-    "maintenance_off": {"what": "set", "unset": ["maintenance"]},
-}
-_MOST_SELECTED = 200
+_SWITCHES = ("maintenance_on", "maintenance_off", "enable", "disable")
+_MOST_SELECTED = 500
+"""Of one page; without a bound of their own are all that match the filter."""
 
 
 def routes(pages: pages_app.PagesApp) -> list[routing.Route]:
@@ -101,6 +97,7 @@ async def show_sites(one: visit.Visit) -> responses.Response:
         ).with_total(found["total"]),
         columns=_columns(one, _COLUMNS),
         filters=kept,
+        switches=_SWITCHES,
         states=_STATES,
         filter_names={name: one.text(f"overview.{key}") for name, key in _FILTERS.items()},
     )
@@ -159,17 +156,33 @@ def _applied(one: visit.Visit, report: Json) -> page_frame.Message:
 async def edit_selected(one: visit.Visit) -> responses.Response:
     """Of the sites that were marked: into the draft, which is reviewed before it goes live."""
     back = form_body.local_path(await one.field("back"), "/sites")
-    hosts = [value for name, value in await one.pairs() if name == "host"][:_MOST_SELECTED]
     what = await one.field("what")
-    if what not in _EDITS:
+    if what not in _SWITCHES:
         raise exceptions.HTTPException(404, one.text("base.no_page", path=one.request.url.path))
+    if await one.field("all") == "true":
+        hosts = await _find_matching(one)
+    else:
+        hosts = [value for name, value in await one.pairs() if name == "host"][:_MOST_SELECTED]
     if not hosts:
         return one.go_to(
             back, page_frame.Message(tone=page_frame.Tone.WARNING, text=one.text("overview.none_selected"))
         )
-    return await _edit(one, what, hosts)
+    try:
+        return await _edit(one, what, hosts)
+    except api_client.ApiError as refused:
+        if not refused.is_refusal:
+            raise
+        return one.go_to(back, page_frame.Message(tone=page_frame.Tone.FAILED, text=refused.message))
+
+
+async def _find_matching(one: visit.Visit) -> list[str]:
+    """The sites of files that match the filter, of all pages."""
+    wanted = {name: await one.field(f"filter.{name}") for name in _FILTERS if name != "group"}
+    found = await one.get("sites", **{name: value for name, value in wanted.items() if value}, only="names")
+    return [row["name"] for row in found["rows"] if row["source"] == "file"]
 
 
 async def _edit(one: visit.Visit, what: str, hosts: list[str]) -> responses.Response:
-    await one.send("POST", "draft", "edits", body={"edits": [{**_EDITS[what], "host": host} for host in hosts]})
+    edit: Json = {"what": what, **({"host": hosts[0]} if len(hosts) == 1 else {"hosts": hosts})}
+    await one.send("POST", "draft", "edits", body={"edits": [edit]})
     return one.go_to("/changes", _done(one.text("overview.in_draft", n=len(hosts))))

@@ -11,8 +11,8 @@ from daemun.dashboard import api_client, page_frame, page_texts, pages_app, site
 Json = dict[str, typing.Any]
 
 _EDITS: dict[str, Json] = {
-    "close": {"what": "set", "values": {"maintenance": True}},
-    "open": {"what": "set", "unset": ["maintenance"]},
+    "close": {"what": "maintenance_on"},
+    "open": {"what": "maintenance_off"},
     "enable": {"what": "enable"},
     "disable": {"what": "disable"},
 }

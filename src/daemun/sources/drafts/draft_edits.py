@@ -10,16 +10,58 @@ from daemun.core import model
 from daemun.core.options import option
 from daemun.core.texts import spellings, words
 from daemun.errors import ConfigError
-from daemun.sources import added_target, yaml_edit, yaml_holder, yaml_set
+from daemun.sources import added_target, yaml_bulk, yaml_edit, yaml_holder, yaml_meaning, yaml_set
 from daemun.sources.drafts import draft, draft_overlay, draft_secrets, option_forms
 
 MOST_EDITS = 100
-_OVER = frozenset({"set", "enable", "disable"})
+MOST_HOSTS = 10_000
+"""Of one edit."""
+_OVER = frozenset({"set", "enable", "disable", "maintenance_on", "maintenance_off"})
+
+
+def _find_closed(site: yaml_meaning.SiteValue) -> object:
+    """What a site means with maintenance; UNKNOWN: it depends on the time."""
+    fields = site.value.get("maintenance") if isinstance(site.value, dict) else None
+    if isinstance(fields, dict) and "until" in fields:
+        return yaml_meaning.UNKNOWN
+    return site.value if site.is_in_maintenance() else site.with_maintenance(is_on=True)
+
+
+_SWITCHES = {
+    "enable": yaml_bulk.SiteSwitch(
+        what="enable",
+        write=lambda places: places.with_enabled(enabled=True),
+        read=lambda site: site.value if site.is_enabled() else site.with_enabled(enabled=True),
+        alone=lambda file, host: yaml_edit.set_enabled(file, host, enabled=True),
+    ),
+    "disable": yaml_bulk.SiteSwitch(
+        what="disable",
+        write=lambda places: places.with_enabled(enabled=False),
+        read=lambda site: site.with_enabled(enabled=False) if site.is_enabled() else site.value,
+        alone=lambda file, host: yaml_edit.set_enabled(file, host, enabled=False),
+    ),
+    "maintenance_on": yaml_bulk.SiteSwitch(
+        what="close",
+        write=lambda places: places.with_maintenance(is_on=True),
+        read=_find_closed,
+        alone=lambda file, host: yaml_edit.set_maintenance(file, host, is_on=True),
+    ),
+    "maintenance_off": yaml_bulk.SiteSwitch(
+        what="open",
+        write=lambda places: places.with_maintenance(is_on=False),
+        read=lambda site: site.with_maintenance(is_on=False) if site.is_in_maintenance() else site.value,
+        alone=lambda file, host: yaml_edit.set_maintenance(file, host, is_on=False),
+    ),
+}
+"""What can be done to many sites at once."""
 
 
 def apply(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> draft.Draft:
     """Raises: ConfigError, EnvironmentProblemError."""
     overlay = draft_overlay.DraftOverlay(main, one)
+    if edit.hosts:
+        _switch(main, edit, overlay)
+        return overlay.draft
     if edit.host is None:
         if edit.what != "set":
             raise ConfigError(f"cannot {edit.what}: the host is missing")
@@ -36,6 +78,8 @@ def apply(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> d
             yaml_edit.remove_route(holder, edit.host, edit.path or "/")
         case "enable" | "disable":
             yaml_edit.set_enabled(holder, edit.host, enabled=edit.what == "enable")
+        case "maintenance_on" | "maintenance_off":
+            yaml_edit.set_maintenance(holder, edit.host, is_on=edit.what == "maintenance_on")
         case "lay_over":
             if not holder.has_site:
                 yaml_edit.lay_over_containers(holder, edit.host)
@@ -47,6 +91,18 @@ def apply(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> d
     return overlay.draft
 
 
+def _switch(main: pathlib.Path, edit: draft_port.DraftEdit, files: draft_overlay.DraftOverlay) -> None:
+    made = _SWITCHES.get(edit.what)
+    if made is None:
+        raise ConfigError(
+            f"cannot {edit.what} many sites at once; expected {words.listed(map(words.quoted, _SWITCHES))}"
+        )
+    if len(edit.hosts) > MOST_HOSTS:
+        raise ConfigError(f"cannot {made.what} {len(edit.hosts)} sites at once; expected {MOST_HOSTS} at most")
+    for holder, hosts in yaml_holder.find_all(main, edit.hosts, files=files):
+        yaml_bulk.change(holder, hosts, made)
+
+
 def with_overlays(
     edits: collections.abc.Iterable[draft_port.DraftEdit], sites: collections.abc.Iterable[model.Site]
 ) -> tuple[draft_port.DraftEdit, ...]:
@@ -55,8 +111,13 @@ def with_overlays(
     hosts = {site.host for site in sites if site.origin.source == model.CONTAINERS}
     found: list[draft_port.DraftEdit] = []
     for edit in edits:
-        if edit.what in _OVER and edit.host is not None and yaml_holder.host_of(edit.host) in hosts:
-            found.append(draft_port.DraftEdit(what="lay_over", host=edit.host))
+        named = (*edit.hosts, *(() if edit.host is None else (edit.host,))) if edit.what in _OVER else ()
+        over = [one for one in named if yaml_holder.host_of(one) in hosts]
+        if len(over) > yaml_bulk.MOST_ALONE:
+            raise ConfigError(
+                f"cannot {edit.what} {len(over)} sites of containers at once; choose {yaml_bulk.MOST_ALONE} at most"
+            )
+        found += [draft_port.DraftEdit(what="lay_over", host=one) for one in over]
         found.append(edit)
     return tuple(found)
 
