@@ -160,7 +160,7 @@ class DockerSource:
         snapshot = self._translate(merged.listing)
         found = [problem for one in self._watches if (problem := one.find_problem()) is not None]
         found += [problem for one in self._watches for problem in one.swarm_problems]
-        found += [_tell_of_repetition(endpoint, other) for endpoint, other in merged.repeated]
+        found += [_report_repetition(endpoint, other) for endpoint, other in merged.repeated]
         return dataclasses.replace(snapshot, problems=(*found, *snapshot.problems), engines=self._describe_engines())
 
     def explain_silence(self) -> model.Snapshot:
@@ -288,7 +288,7 @@ def _is_same(one: object, other: object) -> bool:
     return one is other
 
 
-def _tell_of_repetition(endpoint: engine_place.EngineEndpoint, other: str) -> model.Problem:
+def _report_repetition(endpoint: engine_place.EngineEndpoint, other: str) -> model.Problem:
     return model.Problem(
         origin=model.Origin(source=container_remarks.SOURCE, place=endpoint.place),
         message=f"{endpoint.shown} has containers of the engine {words.quoted(other)}: it is the same one, and counts "

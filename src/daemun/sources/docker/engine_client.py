@@ -198,7 +198,7 @@ async def connect(endpoint: engine_place.EngineEndpoint) -> collections.abc.Asyn
 
 @contextlib.asynccontextmanager
 async def _connect_through_ssh(endpoint: engine_place.EngineEndpoint) -> collections.abc.AsyncIterator[Engine]:
-    """As `connect`. What fails is told in the words of ssh, where it has some."""
+    """As `connect`. A failure is reported in the words of ssh, where it has some."""
     connector = ssh_connector.SshConnector(_parse_ssh(endpoint))
     docker = aiodocker.Docker(
         url="unix://localhost", connector=connector, timeout=aiohttp.ClientTimeout(total=ssh_connector.ANSWER_S)

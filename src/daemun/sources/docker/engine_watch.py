@@ -272,14 +272,14 @@ class EngineWatch:
         """Only a warning for an engine that was found but not configured: nothing that was configured is missing."""
         cure = "does it run, and may daemun's account use it? "
         cure += (
-            "Take it out of `docker` in daemun.yaml, and none of it is asked"
+            "Take it out of `docker` in daemun.yaml where it is not meant"
             if self.endpoint.name
             else ("`docker: off` in daemun.yaml asks none")
         )
         # What ssh reports ends in what to do.
-        is_told = self.endpoint.url.startswith("ssh:") and "; " in self.cause
+        has_cure = self.endpoint.url.startswith("ssh:") and "; " in self.cause
         severity = model.Severity.WARNING if self.endpoint.is_found else model.Severity.ERROR
-        message = self.cause if is_told else f"{self.cause}; {cure}"
+        message = self.cause if has_cure else f"{self.cause}; {cure}"
         return model.Problem(origin=self._origin, message=message, severity=severity)
 
     def _outage(self) -> model.Problem:
