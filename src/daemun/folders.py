@@ -8,6 +8,8 @@ import pathlib
 import asyncinotify
 import structlog
 
+from daemun import ticks
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 AT_MOST_EVERY_S = 0.01
@@ -69,7 +71,7 @@ def _open(stack: contextlib.ExitStack, look_again_s: float) -> asyncinotify.Inot
 async def _wait(notices: asyncinotify.Inotify, look_again_s: float, *, noticed_at_s: float) -> None:
     """Until something happened since noticed_at_s. What is known by then is one."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(look_again_s):
+        async with ticks.timeout(look_again_s):
             await notices.get()
         await asyncio.sleep(noticed_at_s + AT_MOST_EVERY_S - asyncio.get_running_loop().time())
         async with asyncio.timeout(_DRAIN_S):

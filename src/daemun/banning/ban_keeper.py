@@ -13,7 +13,7 @@ import typing
 
 import structlog
 
-from daemun import causes
+from daemun import causes, ticks
 from daemun.banning import ban_folder, crowdsec_stream, stored_bans
 from daemun.control import damaged_keys, ports
 from daemun.core import layout, model
@@ -206,7 +206,7 @@ class BanKeeper:
                 self._are_decisions_stored = await self._put(CROWDSEC_KEY, self._decisions)
                 stored_s = loop.time()
             try:
-                async with asyncio.timeout(LOOK_S):
+                async with ticks.timeout(LOOK_S):
                     await self._changed.wait()
             except TimeoutError:
                 pass
@@ -231,7 +231,7 @@ class BanKeeper:
                     followed, self._crowdsec_failure = crowdsec, None
                     if crowdsec == self._crowdsec:
                         await self._take_decisions(changes)
-            await asyncio.sleep(POLL_S)
+            await ticks.sleep(POLL_S)
 
     async def _take_decisions(self, changes: crowdsec_stream.Changes) -> None:
         if not changes.new and not changes.deleted and not changes.is_all:

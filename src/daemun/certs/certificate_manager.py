@@ -16,7 +16,7 @@ import threading
 import time
 import types
 
-from daemun import errors
+from daemun import errors, ticks
 from daemun.certs.acme import acme_accounts, challenge_files, prover_port
 from daemun.certs.managed import certificate_index, first_certificates, live_repair, local_renewal, schedule
 from daemun.certs.orders import order_attempt, order_loop, renewal_watch
@@ -328,7 +328,7 @@ class Manager:
         until_s = began_s + min(max(seconds, _SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
         while not woken.is_set() and loop.time() < until_s:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(min(until_s, loop.time() + _CLOCK_READ_EVERY_S)):
+                async with asyncio.timeout_at(min(until_s, ticks.find_end(loop.time(), _CLOCK_READ_EVERY_S))):
                     await woken.wait()
             passed_s = (self._clock.now() - began).total_seconds()
             if abs(passed_s - (loop.time() - began_s)) > _JUMP_S:

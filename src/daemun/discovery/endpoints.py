@@ -21,7 +21,7 @@ import datetime
 import time
 import types
 
-from daemun import errors
+from daemun import errors, ticks
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.access import access_levels
@@ -237,7 +237,7 @@ class Discovery:
         look_at_use_at = self._now() + _LOOK_AT_USE_S
         try:
             while True:
-                await asyncio.sleep(_TICK_S)
+                await ticks.sleep(_TICK_S)
                 self.refresh()
                 await self.save()
                 await self._places.leave_unused(self._now())

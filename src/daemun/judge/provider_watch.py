@@ -4,6 +4,7 @@ import asyncio
 import collections.abc
 import math
 
+from daemun import ticks
 from daemun.core import model, problem_report
 from daemun.core.access import login_providers
 
@@ -43,7 +44,7 @@ class ProviderWatch:
                 self._looked_at = providers
                 self._troubles = await _try_all(providers)
                 due_s = loop.time() + (AGAIN_S if self._troubles else LOOK_S)
-            await asyncio.sleep(NEW_S)
+            await ticks.sleep(NEW_S)
 
 
 async def _try_all(providers: Providers) -> dict[str, str]:

@@ -16,6 +16,7 @@ import traceback
 
 import structlog
 
+from daemun import ticks
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.served import probe_targets, server_answers, upstream_errors
@@ -163,7 +164,8 @@ class Prober:
                     self._servers.start(group, now_s, functools.partial(self._is_known_from_others, now_s=now_s))
                     self._start_handshakes(group)
                     self._note_begun()
-                    await asyncio.sleep(TICK_S if self._servers.waiting or self._turns.waiting else REST_S)
+                    is_waiting = self._servers.waiting or self._turns.waiting
+                    await (asyncio.sleep(TICK_S) if is_waiting else ticks.sleep(REST_S))
         finally:
             self._log.close()
 

@@ -8,6 +8,7 @@ import pathlib
 import threading
 import typing
 
+from daemun import ticks
 from daemun.control import damage_report
 from daemun.core import layout
 from daemun.core.traffic import error_shares, traffic_rates, traffic_totals
@@ -104,7 +105,7 @@ class TrafficCounter:
                     more, reopens = await asyncio.to_thread(self._work)
                     if reopens:
                         await self._reopen()
-                    await asyncio.sleep(0 if more else EVERY_S)
+                    await ticks.sleep(0 if more else EVERY_S)
                 else:
                     await self._finish()
         finally:

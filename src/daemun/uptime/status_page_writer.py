@@ -14,7 +14,7 @@ import shutil
 
 import structlog
 
-from daemun import causes
+from daemun import causes, ticks
 from daemun.control import ports
 from daemun.core import layout, model
 from daemun.core.options import status_page_option
@@ -78,10 +78,10 @@ class StatusPageWriter:
             began_s = asyncio.get_running_loop().time()
             if seen is not None:
                 await self.follow(seen)
-            await asyncio.sleep(LEAST_PAUSE_S)
+            await ticks.sleep(LEAST_PAUSE_S)
             while asyncio.get_running_loop().time() - began_s < EVERY_S and not _is_changed(seen, self._look()):
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LEAST_PAUSE_S):
+                    async with ticks.timeout(LEAST_PAUSE_S):
                         await self._wake.wait()
                         break
 

@@ -45,8 +45,8 @@ class StateGuard:
 
     async def run(self, restart: lifecycle.Restart) -> None:
         """Never returns. restart: starts the task again that has lost its socket."""
-        async with contextlib.aclosing(folders.watch(self._watched)) as ticks:
-            async for _ in ticks:
+        async with contextlib.aclosing(folders.watch(self._watched)) as events:
+            async for _ in events:
                 missing = await self._find_lasting()
                 if missing:
                     await self._mend(missing, restart)

@@ -14,7 +14,7 @@ import time
 
 import structlog
 
-from daemun import errors
+from daemun import errors, ticks
 from daemun.certs.managed import certificate_index, schedule
 from daemun.certs.served import certificate_files, shown_certificates
 
@@ -53,7 +53,7 @@ class LiveRepair:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await ticks.sleep(LOOK_EVERY_S)
             await self.look()
 
     async def look(self) -> None:

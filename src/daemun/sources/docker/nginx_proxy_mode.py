@@ -7,6 +7,7 @@ import asyncio
 import collections.abc
 import dataclasses
 
+from daemun import ticks
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.texts import words
@@ -91,7 +92,7 @@ class Compatible:
         """Never returns."""
         before = await asyncio.to_thread(self._folders.sign)
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await ticks.sleep(LOOK_EVERY_S)
             if not self._is_on:
                 continue
             now = await asyncio.to_thread(self._folders.sign)
