@@ -4,10 +4,12 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import threading
 import typing
 
 import structlog
 
+from daemun import ticks
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.options import docker_option
@@ -59,6 +61,7 @@ class ChosenEngine:
         self._endpoints: tuple[engine_place.EngineEndpoint, ...] = ()
         self._source: docker_source.DockerSource | None = None
         self._stored = b""
+        self._storing = threading.Lock()
         self._patient_until: float | None = None
         self._following: asyncio.Timeout | None = None
         self._changed = asyncio.Event()
@@ -121,7 +124,7 @@ class ChosenEngine:
             following = self._source
             with contextlib.suppress(TimeoutError):
                 # `configure` ends it.
-                async with asyncio.timeout(LOOK_FOR_S if following is None else None) as self._following:
+                async with ticks.timeout(LOOK_FOR_S) if following is None else asyncio.timeout(None) as self._following:
                     await (self._follow(following) if following is not None else asyncio.Event().wait())
             self._following = None
             if self._source is None and self._wanted is not None:
@@ -195,15 +198,25 @@ class ChosenEngine:
         if encoded == self._stored:
             return
         try:
-            await asyncio.to_thread(listing_store.write_stored, self._store, encoded)
-            self._stored = encoded
+            if await asyncio.to_thread(self._write_stored, encoded):
+                self._stored = encoded
         except EnvironmentProblemError as error:
             log.warning("the containers are not remembered for a start without the engine", reason=str(error))
+
+    def _write_stored(self, encoded: bytes) -> bool:
+        """Not once it is to be forgotten: who follows is cancelled then, but not this thread. Raises:
+        EnvironmentProblemError."""
+        with self._storing:
+            is_kept = self._wanted is not None and self._wanted.is_on
+            if is_kept:
+                listing_store.write_stored(self._store, encoded)
+            return is_kept
 
     def _forget(self) -> None:
         self._stored = b""
         try:
-            listing_store.forget(self._store)
+            with self._storing:
+                listing_store.forget(self._store)
         except EnvironmentProblemError as error:
             log.warning("the containers that were known last are not forgotten", reason=str(error))
 
