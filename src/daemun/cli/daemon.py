@@ -83,4 +83,5 @@ def read_settings(text: str) -> settings.Settings:
 
 if __name__ == "__main__":
     garbage.seek_seldom()
+    garbage.share_heap()
     main()

@@ -141,4 +141,5 @@ async def _warm_up(application: types.ASGIApp) -> None:
 
 if __name__ == "__main__":
     garbage.seek_seldom()
+    garbage.share_heap()
     sys.exit(main())

@@ -107,8 +107,10 @@ class OverviewSnapshots:
             return kept
 
     def _forget(self) -> None:
-        """Nobody looks any more: of ten thousand sites it is some megabytes."""
+        """Nobody looks any more: of ten thousand sites it is some megabytes, and with what answers were made of the C
+        library keeps more than that."""
         self._kept, self._memory = None, site_row.RowMemory()
+        asyncio.get_running_loop().run_in_executor(None, garbage.give_back)
 
     def _put_together(
         self,
