@@ -19,7 +19,7 @@ import types
 from daemun import errors, ticks
 from daemun.certs.acme import acme_accounts, challenge_files, prover_port
 from daemun.certs.managed import certificate_index, first_certificates, live_repair, local_renewal, schedule
-from daemun.certs.orders import order_attempt, order_loop, renewal_watch
+from daemun.certs.orders import attempt_values, order_loop, other_machines, renewal_watch
 from daemun.certs.served import (
     bundle,
     certificate_files,
@@ -81,7 +81,7 @@ class Manager:
         self._served_files = certificate_files.CertificateFiles(
             store, paths, clock, worker_gid=worker_gid, directories_of=self._index.directories
         )
-        needs = order_attempt.AttemptNeeds(
+        needs = attempt_values.AttemptNeeds(
             store=store,
             stored=self._served_files.stored,
             clock=clock,
@@ -98,6 +98,9 @@ class Manager:
         self.live_repair = live_repair.LiveRepair(self._index, self._served_files, changed=self._changed)
         self._orders = order_loop.Orders(
             self._index, self._served_files, needs, self.hook, rng=rng, changed=self._changed
+        )
+        self.other_machines = other_machines.OtherMachines(
+            self._index, store, self._served_files.stored, self._orders, changed=self._changed
         )
         self._watch = renewal_watch.Watch(self._index, store, clock, rng=rng, examiner=examiner, changed=self._changed)
         self._wake = asyncio.Event()
@@ -241,8 +244,7 @@ class Manager:
             stop.set()
             self._served_files.flush()
 
-    # --- for `certs.account_service`
-    # -----------------------------------------------------------------------------------------
+    # --- for `certs.account_service` -------------------------------------------------------------------------------
 
     def forget_thumbprint(self) -> None:
         """The shared key is another now; nginx learns of it with the next round."""

@@ -66,15 +66,19 @@ class MirroredStore:
     def read_many(
         self, some: collections.abc.Iterable[str] = (), *, under: str | None = None
     ) -> stored_values.ReadValues:
-        """Shared keys as they are shared, whose revisions decide what may be written. Raises also:
-        StoreUnreachableError."""
+        """Shared keys as they are shared, whose revisions decide what may be written; the copy has them then. Raises
+        also: StoreUnreachableError."""
         shared, own = _split(some, key=str)
-        found = [self._own.read_many(own)] if own else []
+        found = []
         if under is not None:
-            of_node = [key for key in self._own.list(under) if key_owners.is_of_node(key)]
-            found += [self._own.read_many(of_node), self._shared.read_many(shared, under=under)]
-        elif shared:
-            found.append(self._shared.read_many(shared))
+            own += [key for key in self._own.list(under) if key_owners.is_of_node(key)]
+        if own:
+            found.append(self._own.read_many(own))
+        if shared or under is not None:
+            with self._order:
+                read = self._shared.read_many(shared, under=under)
+                self._copy({key: one.value for key, one in read.found.items()})
+            found.append(read)
         return stored_values.ReadValues(
             found={key: value for one in found for key, value in one.found.items()},
             unreadable={key: error for one in found for key, error in one.unreadable.items()},
@@ -109,8 +113,8 @@ class MirroredStore:
         with self._order:
             try:
                 self._shared.commit(shared, lease=lease)
-            except errors.OutcomeUnknownError:
-                # Whatever it was is seen by `run`, or now.
+            except (errors.OutcomeUnknownError, errors.StoreConflictError):
+                # Whoever reads it again finds what it is now; where that fails, `run` brings it.
                 with contextlib.suppress(errors.DaemunError):
                     self._take([change.key for change in shared])
                 raise

@@ -70,11 +70,15 @@ def obtain(
     provers: prover_port.Provers = types.MappingProxyType({}),
     limits_of: LimitsOf = budget.limits_of,
     pause: acme_network.Pause = acme_network.pause_really,
+    find_done: collections.abc.Callable[[], certificate_records.Issued | None] = lambda: None,
+    keep: collections.abc.Callable[[certificate_records.Issued], object] = lambda _: None,
 ) -> certificate_records.Issued:
     """Get the certificate, going on with the order that the store has for it. Takes seconds to minutes.
 
     stop: set from outside to give up before the next step; the order is then continued by the next call.
     provers: who makes proofs visible that nginx does not. limits_of: what daemun itself does not exceed.
+    find_done: what another process got of it before no other ordered it any more; then nothing is ordered. keep: called
+    with what was got before another may order it.
     Raises: OrderError when the CA gave none, with what to do; OverBudgetError when no request was sent;
     RetryableError, ConfigError when it is this machine's; LockHeldError when another process orders this certificate;
     LeaseLostError when it may do so since.
@@ -85,17 +89,28 @@ def obtain(
         return request_ledger.RequestLedger(store, clock, directory, limits_of(directory))
 
     with store.lock(f"order-{request.name}") as lease:
+        if (done := find_done()) is not None:
+            keep(done)
+            return done
 
         def pause_while_held(seconds: float, over: threading.Event) -> bool:
             lease.check()  # before each request, too
             return pause(seconds, over)
 
         records = guarded_store.GuardedStore(store, lease)
+
+        def order_at(network: acme_network.AcmeNetwork) -> certificate_records.Issued:
+            order = _Order(request, network, store, records=records, provers=provers, spent_at=spent_at)
+            issued = order.run()
+            lease.check()
+            keep(issued)
+            return issued
+
         ca = account_requests.CaAccess(authority=authority, clock=clock, stop=stop, pause=pause_while_held)
         account_requests.resolve_key(store, ca)
         with _connected(ca, store, request.hosts) as network:
             try:
-                return _Order(request, network, store, records=records, provers=provers, spent_at=spent_at).run()
+                return order_at(network)
             except messages.Error as problem:
                 if acme_network.code_of(problem) not in _PASSING:
                     certificate_records.delete_order(records, request.name)
@@ -105,7 +120,7 @@ def obtain(
         # shared key.
         acme_accounts.forget_registration(store, authority.directory)
         with _connected(ca, store, request.hosts) as network:
-            return _Order(request, network, store, records=records, provers=provers, spent_at=spent_at).run()
+            return order_at(network)
 
 
 @contextlib.contextmanager

@@ -12,16 +12,14 @@ import contextlib
 import dataclasses
 import datetime
 import functools
-import hashlib
 import threading
 import typing
 
 from daemun import errors
 from daemun.certs import daemon_thread
-from daemun.certs.acme import order_error, prover_port, request_ledger
-from daemun.certs.orders import ca_outages, ca_places
-from daemun.certs.served import certificate_records, certificate_store
-from daemun.control import certificate_port, ports
+from daemun.certs.acme import order_error, request_ledger
+from daemun.certs.orders import attempt_values, blamed_names, ca_places, dns_looks
+from daemun.certs.served import certificate_records
 from daemun.core import model
 from daemun.core.issuance import budget, renewal_time
 from daemun.core.texts import words
@@ -33,73 +31,37 @@ _OF_ONE_CA = frozenset({"caa", "ca"})
 """Topics of findings that another CA may not mind."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptNeeds:
-    """What a try needs besides what it orders. pause: None: really (`acme_network.Pause`). outages: of all tries."""
-
-    store: ports.Store
-    stored: certificate_store.CertificateStore
-    clock: ports.Clock
-    provers: prover_port.Provers
-    examiner: certificate_port.Examiner | None
-    limits_of: collections.abc.Callable[[str], budget.Limits]
-    pause: collections.abc.Callable[[float, threading.Event], bool] | None = None
-    outages: ca_outages.Outages = dataclasses.field(default_factory=ca_outages.Outages)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptInput:
-    """before: how it went so far. replaced: what was issued last, which a new one is for. down: the directories of CAs
-    that are left out, as they are known to be down."""
-
-    spec: model.CertificateSpec
-    authorities: tuple[model.Authority, ...]
-    before: certificate_records.Attempts | None
-    replaced: certificate_records.Issued | None
-    down: frozenset[str] = frozenset()
-
-
+_ELSEWHERE = (
+    errors.LockHeldError,
+    errors.LeaseLostError,
+    errors.StoreUnreachableError,
+    errors.OutcomeUnknownError,
+)
 _MOST_ROUNDS = 10
 """A CA may name one bad name after the other."""
-_MOST_NAMED = 3
-"""Of many names that fail, so many are shown with the reason, the others by their names."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """No CA gave a certificate for all names. is_failure: False: none was tried, there is only a wait.
-
-    reason: of each CA, in words. holds: as `certificate_records.Attempts.holds`. rehearse: whether test systems are
-    tried next.
-    seen: a fingerprint of what was found in DNS; None: without a look.
-    """
-
-    reason: str
-    is_failure: bool
-    holds: tuple[tuple[str, datetime.datetime], ...] = ()
-    rehearse: bool = False
-    seen: str | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Obtained:
-    """issued: of a CA; None: the store has all that can be had. failed: why it is not for all names; None: it is."""
-
-    issued: certificate_records.Issued | None
-    failed: Failed | None = None
 
 
 async def obtain(
-    wanted: AttemptInput, needs: AttemptNeeds, stop: threading.Event, place: ca_places.OrderPlace
-) -> Obtained:
-    """place: moved to each CA before it gets a request."""
-    return await _Try(wanted, needs, stop, place).run()
+    wanted: attempt_values.AttemptInput,
+    needs: attempt_values.AttemptNeeds,
+    stop: threading.Event,
+    place: ca_places.OrderPlace,
+    keep: collections.abc.Callable[[certificate_records.Issued], object],
+) -> attempt_values.Obtained:
+    """place: moved to each CA before it gets a request. keep: as of `acme_issuer.obtain`, in a thread."""
+    return await _Try(wanted, needs, stop, place, keep).run()
 
 
 class _Try:
     def __init__(
-        self, wanted: AttemptInput, needs: AttemptNeeds, stop: threading.Event, place: ca_places.OrderPlace
+        self,
+        wanted: attempt_values.AttemptInput,
+        needs: attempt_values.AttemptNeeds,
+        stop: threading.Event,
+        place: ca_places.OrderPlace,
+        keep: collections.abc.Callable[[certificate_records.Issued], object],
     ) -> None:
+        self._keep = keep
         self._spec = wanted.spec
         self._wanted = wanted
         self._needs = needs
@@ -120,23 +82,27 @@ class _Try:
         self._waits: dict[str, datetime.datetime] = {}
         """CAs that get no order for all names before a moment, but for those that are left."""
 
-    async def run(self) -> Obtained:
+    async def run(self) -> attempt_values.Obtained:
         part = await self._end_part()
         whole = await self._obtain_all()
         if isinstance(whole, certificate_records.Issued):
-            return Obtained(issued=whole)
+            return attempt_values.Obtained(issued=whole)
+        if whole.is_elsewhere:
+            return attempt_values.Obtained(issued=part, failed=whole)
         if part is None and self._blamed:
             part = await self._obtain_rest()
         reason = whole.reason if self._is_all_blamed() else self._explain_blame(is_served=part is not None)
         for directory, until in self._waits.items():
             self._holds[directory] = max(until, self._holds.get(directory, until))
-        return Obtained(issued=part, failed=self._fail(reason, is_failure=whole.is_failure))
+        return attempt_values.Obtained(issued=part, failed=self._fail(reason, is_failure=whole.is_failure))
 
-    def _fail(self, reason: str, *, is_failure: bool) -> Failed:
+    def _fail(self, reason: str, *, is_failure: bool) -> attempt_values.Failed:
         holds = tuple(sorted(self._holds.items()))
-        return Failed(reason=reason, is_failure=is_failure, holds=holds, rehearse=self._rehearse, seen=self._seen)
+        return attempt_values.Failed(
+            reason=reason, is_failure=is_failure, holds=holds, rehearse=self._rehearse, seen=self._seen
+        )
 
-    async def _obtain_all(self) -> certificate_records.Issued | Failed:
+    async def _obtain_all(self) -> certificate_records.Issued | attempt_values.Failed:
         reasons: list[str] = []
         is_failure = False
         # What was begun (before a SIGKILL, say) is ended first: a second order would be one too many.
@@ -170,6 +136,9 @@ class _Try:
                             "proof, tries go there"
                         )
                     break
+            except _ELSEWHERE as error:
+                self._needs.outages.withdraw(authority.directory, self._needs.clock.now())
+                return dataclasses.replace(self._fail(str(error), is_failure=False), is_elsewhere=True)
             except errors.DaemunError as error:  # of this machine: no CA is to blame
                 is_failure = True
                 self._needs.outages.withdraw(authority.directory, self._needs.clock.now())
@@ -246,23 +215,6 @@ class _Try:
         self._blamed.setdefault(authority.directory, {}).update(over)
         self._waits[authority.directory] = error.refusal.until
 
-    def _explain_blame(self, *, is_served: bool) -> str:
-        blamed = {host: why for found in self._blamed.values() for host, why in found.items()}
-        texts = [self._explain_one(host, why) for host, why in list(blamed.items())[:_MOST_NAMED]]
-        texts[1:] = [text.partition(". The CA says")[0] for text in texts[1:]]
-        if more := list(blamed)[_MOST_NAMED:]:
-            texts.append(f"the same kind of trouble with {words.listed(map(words.quoted, more), last='and')}")
-        if is_served or any(self._is_stored(rest) for rest in self._rests() if rest):
-            texts.append("the other names have their certificate, and these join it when they can")
-        return "; ".join(texts)
-
-    def _explain_one(self, host: str, why: str) -> str:
-        text = why if host in why else f"{host}: {why}"
-        if host == self._spec.host:
-            return text
-        what, separator, detail = text.partition(". The CA says")
-        return f"{what.removesuffix('.')}; or take {words.quoted(host)} out of `aliases`{separator}{detail}"
-
     # --- one CA ----------------------------------------------------------------------------------------------------
 
     async def _finds_down(self, directory: str) -> bool:
@@ -289,7 +241,7 @@ class _Try:
         looked = await examiner.examine(self._hosts, authority, self._spec.ordering)
         # The limits are checked when an order is counted: there it is known what it replaces.
         found = [one for one in looked if one.topic != request_ledger.TOPIC]
-        self._seen = fingerprint(found)
+        self._seen = dns_looks.fingerprint(found)
         self._warnings = tuple(f"before that, daemun found: {one}" for one in found if one.weight is model.Weight.WARNS)
         blocking = [one for one in found if one.weight is model.Weight.BLOCKS]
         if not blocking:
@@ -349,6 +301,10 @@ class _Try:
                 provers=needs.provers,
                 limits_of=needs.limits_of,
                 pause=needs.pause or acme_network.pause_really,
+                find_done=lambda: needs.stored.find_new(
+                    hosts, needs.clock.now(), {authority.directory}, of=self._spec, before=self._wanted.known
+                ),
+                keep=self._keep if not is_rehearsal else lambda _: None,
             )
         finally:
             if is_rehearsal:  # what came of it is worth nothing to a browser
@@ -375,6 +331,10 @@ class _Try:
 
     # --- words -----------------------------------------------------------------------------------------------------
 
+    def _explain_blame(self, *, is_served: bool) -> str:
+        is_served = is_served or any(self._is_stored(rest) for rest in self._rests() if rest)
+        return blamed_names.explain(self._blamed.values(), self._spec.host, is_served=is_served)
+
     def _note_outage(self, directory: str, error: order_error.OrderError) -> None:
         if error.is_outage:
             self._needs.outages.note(directory, self._needs.clock.now(), error.retry_after_s)
@@ -391,9 +351,3 @@ class _Try:
         if len(self._wanted.authorities) == 1 and before is not None and before.reason is not None:
             return before.reason
         return f"the CA at {authority.directory} is not asked before {until:%Y-%m-%d %H:%M} UTC"
-
-
-def fingerprint(found: collections.abc.Iterable[model.Finding]) -> str:
-    """Of what the names look like in DNS: another one means that something changed there."""
-    texts = sorted(str(one) for one in found if one.topic == "dns")
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

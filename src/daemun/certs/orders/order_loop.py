@@ -5,6 +5,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import datetime
+import functools
 import random
 import threading
 import traceback
@@ -13,13 +14,16 @@ import structlog
 
 from daemun import errors
 from daemun.certs.managed import certificate_index, schedule
-from daemun.certs.orders import ca_places, order_attempt, renewal_watch
+from daemun.certs.orders import attempt_values, ca_places, order_attempt, renewal_watch
 from daemun.certs.served import certificate_files, certificate_records, deploy_hook, shown_certificates
 from daemun.core import model
 from daemun.core.issuance import order_subject, renewal_time
 from daemun.core.texts import words
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+ELSEWHERE_AGAIN = datetime.timedelta(seconds=15)
+"""When it is looked at again what another process ordered: it is known at once where that one got it."""
 
 
 class Orders:
@@ -29,7 +33,7 @@ class Orders:
         self,
         known: certificate_index.CertificateIndex,
         served_files: certificate_files.CertificateFiles,
-        needs: order_attempt.AttemptNeeds,
+        needs: attempt_values.AttemptNeeds,
         hook: deploy_hook.DeployHook,
         *,
         rng: random.Random,
@@ -159,7 +163,7 @@ class Orders:
         is_public = (
             entry.served.kind is shown_certificates.CertificateSource.PUBLIC and entry.served.directory is not None
         )
-        wanted = order_attempt.AttemptInput(
+        wanted = attempt_values.AttemptInput(
             spec=entry.spec,
             authorities=authorities,
             before=schedule.valid_attempts(entry, authorities),
@@ -168,6 +172,7 @@ class Orders:
             )
             if is_public
             else None,
+            known=self._needs.stored.own(name),
             down=down,
         )
         if not is_forced and self._has_better(entry, authorities):
@@ -198,7 +203,7 @@ class Orders:
         )
         return found is not None and not is_good
 
-    async def _take_stored(self, wanted: order_attempt.AttemptInput) -> None:
+    async def _take_stored(self, wanted: attempt_values.AttemptInput) -> None:
         """Never raises but when cancelled."""
         name = wanted.spec.name
         try:
@@ -213,12 +218,13 @@ class Orders:
             await self._fail(wanted, self._failure(wanted, str(error)))
 
     async def _order(
-        self, wanted: order_attempt.AttemptInput, stop: threading.Event, place: ca_places.OrderPlace
+        self, wanted: attempt_values.AttemptInput, stop: threading.Event, place: ca_places.OrderPlace
     ) -> None:
         """One try. Never raises but when cancelled: the others go on."""
         spec = wanted.spec
         try:
-            obtained = await order_attempt.obtain(wanted, self._needs, stop, place)
+            keep = functools.partial(self._keep, spec)
+            obtained = await order_attempt.obtain(wanted, self._needs, stop, place, keep)
             issued = obtained.issued
             if issued is not None:
                 await self._succeed(wanted, issued, is_complete=obtained.failed is None)
@@ -240,12 +246,18 @@ class Orders:
             reason = f'cannot get a certificate for "{spec.host}": {type(error).__name__}; see the log, and report it'
             await self._fail(wanted, self._failure(wanted, reason))
 
-    def _failure(self, wanted: order_attempt.AttemptInput, reason: str) -> order_attempt.Failed:
+    def _failure(self, wanted: attempt_values.AttemptInput, reason: str) -> attempt_values.Failed:
         is_rehearsing = wanted.before is not None and wanted.before.rehearse
-        return order_attempt.Failed(reason=reason, is_failure=True, rehearse=is_rehearsing)
+        return attempt_values.Failed(reason=reason, is_failure=True, rehearse=is_rehearsing)
+
+    def _keep(self, spec: model.CertificateSpec, issued: certificate_records.Issued) -> None:
+        """As long as no other process may order it. Blocking."""
+        hosts = tuple(host for host in renewal_time.hosts_to_order(spec) if not issued.bundle.missing((host,)))
+        self._hook.note(spec.name, hosts, issued.bundle)
+        self._served_files.put_issued(spec.name, issued)
 
     async def _succeed(
-        self, wanted: order_attempt.AttemptInput, issued: certificate_records.Issued, *, is_complete: bool
+        self, wanted: attempt_values.AttemptInput, issued: certificate_records.Issued, *, is_complete: bool
     ) -> None:
         """is_complete: it is for all names that were ordered.
 
@@ -253,9 +265,6 @@ class Orders:
         """
         spec = wanted.spec
         async with self._index.settling:
-            hosts = tuple(host for host in renewal_time.hosts_to_order(spec) if not issued.bundle.missing((host,)))
-            await asyncio.to_thread(self._hook.note, spec.name, hosts, issued.bundle)
-            await asyncio.to_thread(self._served_files.put_issued, spec.name, issued)
             entry = self._index.entries.get(spec.name)  # the site may have changed, or gone, meanwhile
             is_due_again = False
             if entry is not None:
@@ -277,6 +286,23 @@ class Orders:
                 f'cannot rely on the new certificate of "{spec.host}": it is valid from {issued.bundle.not_before} to '
                 f"{issued.bundle.not_after}, and this machine's clock says {self._needs.clock.now()}; set the clock"
             )
+
+    async def show_issued(self, name: str) -> None:
+        """Serve what another machine of the fleet got for a certificate, or withdrew."""
+        async with self._index.settling:
+            issued = await asyncio.to_thread(self._needs.stored.own, name)
+            entry = self._index.entries.get(name)
+            if entry is not None and issued is not None:
+                hosts = tuple(host for host in entry.spec.names if not issued.bundle.missing((host,)))
+                await asyncio.to_thread(self._hook.note, name, hosts, issued.bundle)
+                served = await asyncio.to_thread(self._served_files.update_live, entry.spec)
+                self._index.put(name, schedule.ManagedCertificate(spec=entry.spec, served=served, advice=entry.advice))
+                await self._show_to_others(entry.spec, issued)
+            else:
+                await self._update_live(self._index.entries.keys() & {name, *self._index.beside(name)})
+        if entry is not None and issued is not None:
+            self._hook.notify(name)
+        self._changed()
 
     async def _show_to_others(self, spec: model.CertificateSpec, issued: certificate_records.Issued) -> None:
         """A wildcard, or names that another site has by now: the new certificate may be the best there is for them."""
@@ -302,11 +328,13 @@ class Orders:
             if served != entry.served:
                 self._index.put(name, dataclasses.replace(entry, served=served))
 
-    async def _fail(self, wanted: order_attempt.AttemptInput, failed: order_attempt.Failed) -> None:
+    async def _fail(self, wanted: attempt_values.AttemptInput, failed: attempt_values.Failed) -> None:
         spec, before, now = wanted.spec, wanted.before, self._needs.clock.now()
         failures = (before.failures if before else 0) + failed.is_failure
         at = now
-        if failed.is_failure:
+        if failed.is_elsewhere:
+            at = now + ELSEWHERE_AGAIN
+        elif failed.is_failure:
             expires_at = wanted.replaced.bundle.not_after if wanted.replaced is not None else None
             at = renewal_time.next_attempt(failures, now, jitter=self._rng.random(), expires_at=expires_at)
         holds = dict(failed.holds)
@@ -327,9 +355,12 @@ class Orders:
         )
         async with self._index.settling:
             entry = self._index.entries.get(spec.name)
-            if entry is None:
-                return
+            if entry is None or (failed.is_elsewhere and self._needs.stored.own(spec.name) != wanted.known):
+                return  # the site is gone, or another process has got the certificate
             self._index.put(spec.name, dataclasses.replace(entry, attempts=attempts))
+            if failed.is_elsewhere:  # whoever orders it stores how it went
+                log.info("certificate left to another process", host=spec.host, reason=failed.reason, next_attempt=at)
+                return
             log.warning(
                 "certificate not obtained", host=spec.host, reason=failed.reason, failures=failures, next_attempt=at
             )

@@ -19,7 +19,7 @@ import structlog
 from daemun import errors
 from daemun.certs import daemon_thread
 from daemun.certs.managed import certificate_index, schedule
-from daemun.certs.orders import order_attempt
+from daemun.certs.orders import dns_looks
 from daemun.certs.served import certificate_records
 from daemun.control import certificate_port, ports
 from daemun.core import model
@@ -177,7 +177,7 @@ class Watch:
                 return
             hosts = renewal_time.hosts_to_order(entry.spec)
             found = await self._examiner.examine(hosts, authorities[0], entry.spec.ordering)
-            seen = order_attempt.fingerprint(found)
+            seen = dns_looks.fingerprint(found)
             if seen in attempts.seen:
                 return
             new = dataclasses.replace(attempts, seen=(*attempts.seen, seen)[-MOST_SEEN:])

@@ -21,11 +21,11 @@ from daemun.core import model
 from daemun.core.issuance import renewal_time
 from daemun.core.texts import names
 
-_FOLDER = "adopted"
+FOLDER = "adopted"
 
 
 class CertificateStore:
-    """For all threads. Read once from the store, which no other process changes while a daemon runs."""
+    """For all threads. Read once from the store; what other machines of a fleet change there is read again."""
 
     def __init__(self, store: ports.Store, parse: live_folder.Parse = bundle.parse) -> None:
         self._store = store
@@ -39,6 +39,18 @@ class CertificateStore:
         """What was issued last for the certificate of this name."""
         with self._guard:
             return self._load().get(certificate_records.issued_key(name))
+
+    def read_again(self, key: str) -> bool:
+        """What another process may have changed. Returns: whether it has. What is damaged there stays as it was known.
+        Raises: EnvironmentProblemError."""
+        with self._guard:
+            before, issued = self._load().get(key), self._read(key)
+            if issued == before or (issued is None and self._store.damage.is_noted(key)):
+                return False
+            self._forget(key)
+            if issued is not None:
+                self._remember(key, issued)
+            return True
 
     def is_own_damaged(self, name: str) -> bool:
         """Whether something was issued for the certificate of this name that cannot be read any more."""
@@ -70,16 +82,25 @@ class CertificateStore:
         """The one that covers all the hosts, is not due for renewal yet and comes from one of these CAs; of several
         the one that is good for longest. With it, nothing needs to be ordered for them. of: where two types of keys are
         wanted, the one for which it is sought."""
-        good = [
-            one
-            for one in (self.covering(hosts[0], now) if hosts else ())
-            if one.directory in directories
-            and not one.is_revoked
-            and now < renewal_time.renew_at(one.bundle.not_before, one.bundle.not_after)
-            and not one.bundle.missing(hosts)
-            and key_types.is_of_its_type(one.bundle, of)
-        ]
+        known = self.covering(hosts[0], now) if hosts else ()
+        good = [one for one in known if one.directory in directories and _is_enough(one, hosts, now, of)]
         return max(good, key=lambda one: one.bundle.not_after, default=None)
+
+    def find_new(
+        self,
+        hosts: collections.abc.Sequence[str],
+        now: datetime.datetime,
+        directories: collections.abc.Container[str],
+        *,
+        of: model.CertificateSpec,
+        before: certificate_records.Issued | None,
+    ) -> certificate_records.Issued | None:
+        """As `find`, what another process got for this certificate since `before` was the last. Raises:
+        EnvironmentProblemError."""
+        self.read_again(certificate_records.issued_key(of.name))
+        own = self.own(of.name)
+        is_new = own is not None and own != before and own.directory in directories
+        return own if own is not None and is_new and _is_enough(own, hosts, now, of) else None
 
     def holds(self, found: bundle.Bundle) -> bool:
         """Whether it was adopted."""
@@ -113,7 +134,7 @@ class CertificateStore:
         """What is damaged counts as missing: a CA issues another one."""
         if not self._is_loaded:
             own = [key for key in self._store.list("certs") if key.endswith("/certificate.json")]
-            for key in (*own, *self._store.list(_FOLDER)):
+            for key in (*own, *self._store.list(FOLDER)):
                 issued = self._read(key)
                 if issued is not None:
                     self._remember(key, issued)
@@ -147,13 +168,28 @@ class CertificateStore:
     def _prune(self, now: datetime.datetime) -> None:
         """Without those that will not be shown any more."""
         for key, issued in list(self._known.items()):
-            if key.startswith(_FOLDER) and now >= issued.bundle.not_after:
+            if key.startswith(FOLDER) and now >= issued.bundle.not_after:
                 self._store.delete(key)
                 self._forget(key)
 
 
 def key_of(found: bundle.Bundle) -> str:
-    return f"{_FOLDER}/{found.fingerprint[:32]}.json"
+    return f"{FOLDER}/{found.fingerprint[:32]}.json"
+
+
+def _is_enough(
+    issued: certificate_records.Issued,
+    hosts: collections.abc.Sequence[str],
+    now: datetime.datetime,
+    of: model.CertificateSpec,
+) -> bool:
+    """Whether with it nothing needs to be ordered for the hosts."""
+    return (
+        not issued.is_revoked
+        and now < renewal_time.renew_at(issued.bundle.not_before, issued.bundle.not_after)
+        and not issued.bundle.missing(hosts)
+        and key_types.is_of_its_type(issued.bundle, of)
+    )
 
 
 def _is_worth_keeping(

@@ -104,11 +104,11 @@ def load_or_create(store: ports.Store, now: datetime.datetime) -> LocalCa:
 
     Raises: EnvironmentProblemError when what is stored is not a root (restored from a broken backup, say).
     """
+    if (known := _load_lasting(store, now)) is not None:
+        return known
     before = store.read_many([STORE_KEY]).revision(STORE_KEY)
-    if before != stored_values.ABSENT:
-        ca = _load(store)
-        if ca.certificate.not_valid_after_utc - now > 2 * LEAF_LIFETIME:
-            return ca
+    if (known := _load_lasting(store, now)) is not None:  # another machine of the fleet was first
+        return known
     key = ec.generate_private_key(ec.SECP256R1())
     new = private_pem(key) + LocalCa(_sign_root(key, now), key).root_pem
     with contextlib.suppress(errors.StoreConflictError):  # another process was first
@@ -138,6 +138,14 @@ def make_temporary(now: datetime.datetime) -> LocalCa:
     """A root that is kept nowhere, while the one of the store cannot be used."""
     key = ec.generate_private_key(ec.SECP256R1())
     return LocalCa(_sign_root(key, now), key, is_temporary=True)
+
+
+def _load_lasting(store: ports.Store, now: datetime.datetime) -> LocalCa | None:
+    """Raises: as `_load`, but for one that is not there."""
+    with contextlib.suppress(errors.NotFoundInStoreError):
+        ca = _load(store)
+        return ca if ca.certificate.not_valid_after_utc - now > 2 * LEAF_LIFETIME else None
+    return None
 
 
 def _load(store: ports.Store) -> LocalCa:

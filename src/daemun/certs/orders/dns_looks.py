@@ -1,0 +1,12 @@
+"""What was found in DNS of the names of a certificate."""
+
+import collections.abc
+import hashlib
+
+from daemun.core import model
+
+
+def fingerprint(found: collections.abc.Iterable[model.Finding]) -> str:
+    """Of what the names look like in DNS: another one means that something changed there."""
+    texts = sorted(str(one) for one in found if one.topic == "dns")
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

@@ -1,0 +1,248 @@
+"""Several machines with one store: each certificate is ordered once, by whichever, and all serve it."""
+
+import asyncio
+import collections.abc
+import contextlib
+import datetime
+import functools
+import pathlib
+import sys
+import typing
+
+import pytest
+
+from daemun import errors
+from daemun.certs import certificate_manager
+from daemun.control import stored_values
+from daemun.control.lease import LEASE_S, Lease
+from daemun.core import model
+from daemun.store import file_store, memory_store, mirrored_store
+from tests.support import certificates, http01, issuing, pebble
+
+pytestmark = pytest.mark.pebble
+
+VALID = model.CertificateState.VALID
+MINUTE, DAY = datetime.timedelta(minutes=1), datetime.timedelta(days=1)
+
+
+class Shared(memory_store.MemoryStore):
+    """In place of a database. is_reachable: or no machine of the fleet gets an answer."""
+
+    is_reachable = True
+
+    def commit(
+        self, changes: collections.abc.Collection[stored_values.KeyChange], *, lease: Lease | None = None
+    ) -> None:
+        self._reach()
+        super().commit(changes, lease=lease)
+
+    def read_changes(self, prefix: str, after: stored_values.Cursor) -> stored_values.ChangedKeys:
+        self._reach()
+        return super().read_changes(prefix, after)
+
+    @contextlib.contextmanager
+    def lock(self, name: str, *, lease_s: float = LEASE_S) -> collections.abc.Iterator[Lease]:
+        self._reach()
+        with super().lock(name, lease_s=lease_s) as lease:
+            yield lease
+
+    def _reach(self) -> None:
+        if not self.is_reachable:
+            raise errors.StoreUnreachableError("cannot reach the fleet's database")
+
+
+class Machine(issuing.StateDirectory):
+    def __init__(self, state: pathlib.Path, shared: Shared, of: "Machine | None" = None) -> None:
+        super().__init__(state)
+        self.mirror = mirrored_store.MirroredStore(file_store.FileStore(pathlib.Path(self.paths.store)), shared)
+        self.store = typing.cast("file_store.FileStore", self.mirror)
+        if of is not None:
+            self.clock = of.clock
+
+    def shows(self, name: str) -> str | None:
+        """The fingerprint of a certificate of the CA, once it is in live/."""
+        found = self.bundle(name)
+        return found.fingerprint if "Pebble" in found.issuer else None
+
+    def shows_another(self, before: str | None) -> bool:
+        return self.shows("a.example.com") not in {None, before}
+
+    @contextlib.asynccontextmanager
+    async def running(self, certs: certificate_manager.Manager) -> collections.abc.AsyncIterator[certificates.Watched]:
+        beside = [asyncio.create_task(one) for one in (self.mirror.run(), certs.other_machines.run(), certs.hook.run())]
+        try:
+            async with certificates.running(certs) as watched:
+                yield watched
+        finally:
+            assert not [task for task in beside if task.done()], beside
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+
+def _has_failed(one: certificates.Watched) -> bool:
+    return one.status("a.example.com").failures == 1
+
+
+def _is_out_of_reach(one: certificates.Watched) -> bool:
+    return "cannot reach" in (one.status("a.example.com").reason or "")
+
+
+@pytest.fixture
+def shared() -> Shared:
+    return Shared()
+
+
+@pytest.fixture
+def machines(tmp_path: pathlib.Path, shared: Shared) -> list[Machine]:
+    first = Machine(tmp_path / "0", shared)
+    return [first, *(Machine(tmp_path / str(number), shared, first) for number in (1, 2))]
+
+
+@pytest.fixture
+def ca(machines: list[Machine]) -> collections.abc.Iterator[pebble.Pebble]:
+    """Its questions are answered by the thumbprint, as each machine's nginx does."""
+    with (
+        http01.answering(machines[0].thumbprint) as port,
+        pebble.running_pebble(port) as running,
+    ):
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def all_running(
+    machines: list[Machine], acme: model.Acme, *specs: model.CertificateSpec
+) -> collections.abc.AsyncIterator[list[certificates.Watched]]:
+    async with contextlib.AsyncExitStack() as stack:
+        started = [await one.manager(acme, *specs) for one in machines]
+        yield [
+            await stack.enter_async_context(one.running(certs)) for one, certs in zip(machines, started, strict=True)
+        ]
+
+
+async def test_all_begin_at_once_and_one_orders(machines: list[Machine], ca: pebble.Pebble) -> None:
+    names = [f"{letter}.example.com" for letter in "abcd"]
+    async with all_running(machines, issuing.asking(ca), *map(issuing.spec, names)) as watched:
+        for one in watched:
+            for name in names:
+                await one.until_state(name, VALID)
+    assert ca.orders == len(names)
+    assert ca.requests("sign-me-up") == 1
+    for name in names:
+        assert len({one.shows(name) for one in machines} | {None}) == 2
+
+
+async def test_a_renewal_is_one_order_and_each_machine_runs_its_hook(
+    machines: list[Machine], ca: pebble.Pebble, tmp_path: pathlib.Path
+) -> None:
+    hook = tmp_path / "hook.py"
+    hook.write_text("import os, sys; open(sys.argv[1], 'a').write(os.environ['DAEMUN_HOSTS'] + '\\n')")
+    acme = issuing.asking(ca)
+    acme = model.Acme(authorities=acme.authorities, hook=(sys.executable, str(hook), str(tmp_path / "ran")))
+    async with all_running(machines, acme, issuing.spec("a.example.com")) as watched:
+        for one in watched:
+            await one.until_state("a.example.com", VALID)
+        before = machines[0].shows("a.example.com")
+        assert watched[1].manager.renew("a.example.com")
+        for one, machine in zip(watched, machines, strict=True):
+            await one.until(functools.partial(machine.shows_another, before))
+        assert ca.orders == 2
+
+        def ran() -> int:
+            return len((tmp_path / "ran").read_text().splitlines()) if (tmp_path / "ran").exists() else 0
+
+        async with asyncio.timeout(60):
+            while ran() < 2 * len(machines):
+                await asyncio.sleep(0.05)
+    assert len({one.shows("a.example.com") for one in machines}) == 1
+
+
+async def test_another_goes_on_with_the_order_of_one_that_ended(
+    machines: list[Machine], ca: pebble.Pebble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, _ = machines
+    acme, spec = issuing.asking(ca), issuing.spec("a.example.com")
+    commit, stopped = mirrored_store.MirroredStore.commit, asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def dies(
+        self: mirrored_store.MirroredStore,
+        changes: collections.abc.Collection[stored_values.KeyChange],
+        *,
+        lease: Lease | None = None,
+    ) -> None:
+        commit(self, changes, lease=lease)
+        if self is first.mirror and any(change.key.endswith("order.json") for change in changes):
+            loop.call_soon_threadsafe(stopped.set)
+            raise errors.LeaseLostError("this machine ended")
+
+    monkeypatch.setattr(mirrored_store.MirroredStore, "commit", dies)
+    async with first.running(await first.manager(acme, spec)):
+        async with asyncio.timeout(60):
+            await stopped.wait()
+    assert ca.orders == 1
+    async with second.running(await second.manager(acme, spec)) as watched:
+        await watched.until_state("a.example.com", VALID)
+    assert ca.orders == 1
+
+
+async def test_a_failure_of_one_is_one_of_all(machines: list[Machine], ca: pebble.Pebble) -> None:
+    """The CA counts failures of a name, whoever caused them."""
+    ca.break_dns("a.example.com")
+    async with all_running(machines, issuing.asking(ca), issuing.spec("a.example.com")) as watched:
+        for one in watched:
+            await one.until(functools.partial(_has_failed, one))
+        orders = ca.orders
+        ca.repair_dns("a.example.com")
+        machines[0].clock.advance(2 * MINUTE)
+        for one in watched:
+            one.manager.wake()
+        for one in watched:
+            await one.until_state("a.example.com", VALID)
+    assert ca.orders == orders + 1
+
+
+async def test_without_the_database_nothing_is_ordered_and_nothing_counts_as_a_failure(
+    machines: list[Machine], ca: pebble.Pebble, shared: Shared
+) -> None:
+    acme = issuing.asking(ca)
+    for machine in machines:
+        await machine.manager(acme)  # which knows the account's key
+    shared.is_reachable = False
+    async with all_running(machines, acme, issuing.spec("a.example.com")) as watched:
+        for one in watched:
+            await one.until(functools.partial(_is_out_of_reach, one))
+            assert one.status("a.example.com").failures == 0
+        assert ca.orders == 0
+        shared.is_reachable = True
+        machines[0].clock.advance(MINUTE)
+        for one in watched:
+            one.manager.wake()
+            await one.until_state("a.example.com", VALID)
+    assert ca.orders == 1
+
+
+async def test_a_site_of_another_machine_gives_its_certificate_to_the_names_it_covers(
+    machines: list[Machine], ca: pebble.Pebble
+) -> None:
+    """Whoever gets the site later orders nothing."""
+    first, second, _ = machines
+    acme, both = issuing.asking(ca), issuing.spec("a.example.com", "b.example.com")
+    async with first.running(await first.manager(acme, both)) as watched:
+        await watched.until_state("a.example.com", VALID)
+    second.mirror.follow_now()  # as a start does, if it can
+    async with second.running(await second.manager(acme, issuing.spec("b.example.com"))) as watched:
+        await watched.until_state("b.example.com", VALID)
+    assert ca.orders == 1
+
+
+async def test_what_another_revoked_is_replaced(machines: list[Machine], ca: pebble.Pebble) -> None:
+    async with all_running(machines, issuing.asking(ca), issuing.spec("a.example.com")) as watched:
+        for one in watched:
+            await one.until_state("a.example.com", VALID)
+        before = machines[0].shows("a.example.com")
+        await asyncio.to_thread(watched[0].manager.served_files.note_revoked, machines[0].bundle("a.example.com"))
+        await watched[0].manager.serve_stored(["a.example.com"])
+        for one, machine in zip(watched, machines, strict=True):
+            await one.until(functools.partial(machine.shows_another, before))
+    assert ca.orders == 2
