@@ -203,7 +203,7 @@ def test_actions(place: Place) -> None:
     assert "maintenance: true" in file["text"]
     place.visitor.post("/sites/chat.test/draft", {"what": "open"})
     (file,) = place.visitor.api("/draft")["files"]
-    assert "maintenance" not in file["text"]
+    assert "maintenance: false" in file["text"]
     assert place.visitor.post("/sites/chat.test/draft", {"what": "rm -rf"}).status_code == 400
     elsewhere = {"Origin": "https://evil.test"}
     assert place.visitor.post("/sites/chat.test/probe", None, **elsewhere).status_code == 403
