@@ -71,6 +71,39 @@ def test_how_soon_a_label_is_a_site_with_https(gate: daemons.Daemon, docker_engi
     ]
 
 
+# --- beneath a site of the file --------------------------------------------------------------------------------
+
+
+def test_the_file_lies_over_the_labels(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    over = "  over.test: {from: docker, hsts: true, http: redirect, routes: {/closed/: {deny: true}}}\n"
+    gate.write("sites:\n" + daemons.signpost("file.test", "file") + over)
+    gate.wait_state("over.test", "waiting")
+    assert gate.get("https://over.test/").status_code == 503
+    assert gate.cli("status").returncode == 0
+
+    labels = {**label("over.test"), "daemun.http": "serve", "daemun.hsts.max_age": "1h"}
+    docker_engine.run("over-1", *HTTPD, labels=labels)
+    until_served(gate, "over.test")
+    docker_engine.run("over-2", *HTTPD, labels={**label("over.test"), "daemun.path": "/closed/open/"})
+    gate.wait(
+        lambda: any("is left out" in one["message"] for one in gate.status()["problems"]), "it has no route there"
+    )
+    assert gate.get("https://over.test/").headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert gate.get("http://over.test/").status_code == 301
+    assert gate.get("https://over.test/closed/open/").status_code == 403
+    site = gate.wait_state("over.test", "live")
+    assert site["over"] == "container over-1"
+    assert site["origin"].startswith("daemun.yaml:")
+
+    # A mistake in what lies over it: what runs goes on, also with the next container.
+    gate.write("sites:\n" + daemons.signpost("file.test", "file") + over.replace("hsts", "hst"))
+    gate.wait_state("over.test", "quarantined")
+    docker_engine.cli("rm", "--force", "over-1")
+    docker_engine.run("over-3", *HTTPD, labels=labels)
+    until_served(gate, "over.test")
+    assert gate.get("https://over.test/closed/open/").status_code == 403
+
+
 # --- nothing is lost -------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ import pytest
 from daemun.core import model
 from daemun.core.options import access_option, catalogue, header_options, hsts_option, http_option, timeout_option
 from daemun.core.rounds import merge, outcome
-from daemun.sources import yaml_file
+from daemun.sources import set_aside, yaml_file
 from tests.support import docker_values
 
 PLACE = "container web-1"
@@ -260,3 +260,49 @@ def test_every_key_is_of_an_option() -> None:
     assert site.overlay is not None
     assert {key[-1] for key in site.overlay.keys} <= catalogue.BY_NAME.keys()
     assert ("routes", "/api/", "timeout") in site.overlay.keys
+
+
+# --- mistakes of the file -------------------------------------------------------------------------------------------
+
+
+def set_aside_of(written: str, known: dict[str, model.Site]) -> model.Snapshot:
+    text = f"sites:\n  a.test: {written}\n  b.test: http://127.0.0.1:1\n"
+    found = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")
+    error = yaml_file.InvalidFileError(found.problems, good=found)
+    return set_aside.set_aside(error, set_aside.LastGoodEntries(sites=known), is_start=False)
+
+
+@pytest.mark.parametrize("known", [{}, {"a.test": "from: docker"}])
+def test_a_mistake_over_containers_leaves_what_runs_its_servers(known: dict[str, str]) -> None:
+    before = {host: one for text in known.values() for one in file(f"{{{text}}}").sites for host in (one.host,)}
+    snapshot = set_aside_of("{from: docker, acces: {allow: [private]}}", before)
+    theirs = containers({})
+    desired = merge.merge_snapshots([snapshot, theirs])
+    site = next(one for one in desired.sites if one.host == "a.test")
+    assert site.fault is not None
+    (one,) = site.routes
+    assert isinstance(one.action, model.Proxy)
+    assert one.action.targets[0].pool == theirs.pools[0].name
+    assert [one.why for one in desired.containers] == [None]
+
+
+def test_a_mistake_where_no_container_is_shows_a_page() -> None:
+    desired = merge.merge_snapshots([set_aside_of("{from: docker, acces: {allow: [private]}}", {})])
+    site = next(one for one in desired.sites if one.host == "a.test")
+    assert site.fault is not None
+    assert [one.action for one in site.routes] == [model.Respond(status=503)]
+
+
+@pytest.mark.parametrize(
+    ("top", "cause"),
+    [
+        ("docker: 'off'", "`docker` is off"),
+        ("docker: {reserve: ['*.test']}", 'no container may claim "*.test" (`docker.reserve`)'),
+    ],
+)
+def test_one_that_would_wait_for_ever_is_warned_of(top: str, cause: str) -> None:
+    text = f"{top}\nsites:\n  a.test: {{from: docker}}\n"
+    (problem,) = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/").problems
+    assert problem.severity is model.Severity.WARNING
+    assert str(problem).startswith('daemun.yaml:3:18: site "a.test", from: the site waits for ever')
+    assert cause in problem.message

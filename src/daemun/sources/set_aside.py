@@ -153,7 +153,9 @@ def _find_meant(host: str, served: collections.abc.Set[str]) -> str:
 
 
 def _stand_in(host: str, fault: model.SetAside, known: collections.abc.Mapping[str, model.Site]) -> model.Site:
-    """Without an earlier version nothing is known of its certificate either, so none is ordered. Whom a file lets in
-    may have changed since."""
-    before = known.get(host) or model.Site(host=host, tls=model.Tls(mode=model.TlsMode.LOCAL))
+    """Without an earlier version nothing is known of its certificate either, so none is ordered; where containers have
+    the host, theirs is what was there before, and goes on with its certificate and servers. Whom a file lets in may
+    have changed since."""
+    none = model.Site(host=host, tls=model.Tls(mode=model.TlsMode.LOCAL), overlay=model.Overlay())
+    before = known.get(host) or none
     return dataclasses.replace(loaded_files.with_loaded(before), fault=fault)

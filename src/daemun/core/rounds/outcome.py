@@ -53,7 +53,7 @@ def _status(
             has_page=not refused[path].stand_in.is_serving,
         )
     if path in live and (path in moved or change_plan.is_same(wanted.get(path), live[path])):
-        if site.waits_for_container:
+        if site.waits_for_container and site.fault is None:
             return model.SiteStatus(
                 site=site,
                 state=model.SiteState.WAITING,

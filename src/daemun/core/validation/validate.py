@@ -9,7 +9,15 @@ import collections.abc
 import functools
 
 from daemun.core import model, problem_report, render_environment, site_memory, source_abilities
-from daemun.core.options import catalogue, http3_option, option, option_rules, tls_option, trusted_proxies_option
+from daemun.core.options import (
+    catalogue,
+    docker_option,
+    http3_option,
+    option,
+    option_rules,
+    tls_option,
+    trusted_proxies_option,
+)
 from daemun.core.texts import rules, words
 from daemun.core.validation import (
     loops,
@@ -21,6 +29,7 @@ from daemun.core.validation import (
     validate_judges,
     validate_limits,
     validate_login,
+    validate_overlays,
     validate_route,
     validate_site,
     validate_streams,
@@ -71,7 +80,8 @@ def find_global_problems(
     """What is wrong with what concerns no single site, and with sites seen together. memory: of earlier calls."""
     memory = memory or site_memory.PerSite()
     listening = (*settings.listen.http, *settings.listen.https)
-    memory.enter((settings.acme, listening, validate_login.surroundings(settings), settings.snippet))
+    docker = docker_option.OPTION.of(settings)
+    memory.enter((settings.acme, listening, validate_login.surroundings(settings), settings.snippet, docker))
     judge = functools.partial(_judge_in_gate, settings=settings, listening=listening)
     orders = [problem for site in sites for problem in memory.get(site, judge)]
     return (*find_gate_problems(settings, sites), *_find_claimed_twice(sites), *orders)
@@ -115,6 +125,7 @@ def _judge_in_gate(
         *validate_limits.find_limit_problems(site, settings),
         *route_lists.find_list_problems(site, settings),
         *loops.find_loops(site, listening),
+        *validate_overlays.find_overlay_problems(site, settings),
     )
 
 

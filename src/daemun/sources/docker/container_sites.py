@@ -13,7 +13,7 @@ import types
 
 from daemun.core import model
 from daemun.core.options import catalogue, docker_option, streams_option
-from daemun.core.texts import words
+from daemun.core.texts import reserved_hosts, words
 from daemun.sources.docker import (
     container_address,
     container_claims,
@@ -110,7 +110,7 @@ def translate(
     services = frozenset(claim.container.service for group in granted.values() for claim in group)
     kept = recent_claims.remember(known, wanted, now_s=now_s, services=services)
     kept = {
-        key: entry for key, entry in kept.items() if container_claims.find_reservation(key[0], terms.reserved) is None
+        key: entry for key, entry in kept.items() if reserved_hosts.find_reservation(key[0], terms.reserved) is None
     }
     streams = container_streams.translate(
         requests,
@@ -164,7 +164,7 @@ def _find_claims(
         for note in found.notes:
             report.add(container, f"{container.title}: ", container_remarks.Remark(reason=note))
         for request in found.requests:
-            reservation = container_claims.find_reservation(request.host, terms.reserved)
+            reservation = reserved_hosts.find_reservation(request.host, terms.reserved)
             if reservation is None:
                 yield container_claims.Claim(container=container, request=request)
                 continue

@@ -13,10 +13,9 @@ import typing
 
 from daemun.core import model
 from daemun.core.options import docker_option, streams_option
-from daemun.core.texts import words
+from daemun.core.texts import reserved_hosts, words
 from daemun.sources.docker import (
     container_address,
-    container_claims,
     container_remarks,
     containers,
     pool_endpoints,
@@ -149,7 +148,7 @@ def _find_cause(
             )
             return cause, f"whoever owns the gate writes `docker: {{stream_ports: [{port}]}}` in daemun.yaml"
     for host in request.hosts:
-        reservation = container_claims.find_reservation(host, terms.reserved)
+        reservation = reserved_hosts.find_reservation(host, terms.reserved)
         if reservation is not None:
             return f"host {words.quoted(host)} is reserved by `docker.reserve`", "only daemun.yaml may serve it"
     return None, ""

@@ -8,7 +8,7 @@ else keeps from choosing names.
 import collections.abc
 import dataclasses
 
-from daemun.core.texts import names, words
+from daemun.core.texts import names, reserved_hosts, words
 from daemun.sources.docker import container_claims, container_labels, container_remarks, containers, recent_claims
 
 ANY = "true"
@@ -66,7 +66,7 @@ def find_foreign(
     what: str, container: containers.EngineContainer, owners: Owners, wildcards: collections.abc.Iterable[str]
 ) -> str | None:
     """What of another tenant a container would get with a host, itself or a wildcard above it, or with a stream."""
-    above = (what, *(one for one in wildcards if one != what and container_claims.covers(one, what)))
+    above = (what, *(one for one in wildcards if one != what and reserved_hosts.covers(one, what)))
     return next((one for one in above if owners[one] != find_tenant(container)), None)
 
 
