@@ -53,12 +53,13 @@ class ChangedKey:
 class Cursor:
     """How far a store was watched; made by its `watch`, and good for that store only.
 
-    revision: of a store that numbers its changes; it may be kept, with the epoch, in which numbers rise. seen: of one
-    that does not: what each key was.
+    revision: of a store that numbers its changes; it may be kept, with the epoch, in which numbers rise, and the id of
+    the change that had it. seen: of a store that does not: what each key was.
     """
 
     revision: int = 0
     epoch: int = 0
+    change: str | None = None
     seen: collections.abc.Mapping[str, object] = dataclasses.field(default_factory=dict, repr=False)
 
 

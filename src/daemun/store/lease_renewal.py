@@ -17,12 +17,15 @@ Renew = collections.abc.Callable[[collections.abc.Collection[Lease]], collection
 class LeaseRenewal:
     """Of one store. For all threads."""
 
-    def __init__(self, renew: Renew, *, clock: collections.abc.Callable[[], float] = monotonic_s) -> None:
+    def __init__(
+        self, renew: Renew, *, clock: collections.abc.Callable[[], float] = monotonic_s, by_itself: bool = True
+    ) -> None:
+        """by_itself: false in tests that decide when."""
         self._renew = renew
         self._clock = clock
         self._changed = threading.Condition()
         self._due: dict[Lease, float] = {}
-        self._is_running = False
+        self._is_running = not by_itself
 
     @contextlib.contextmanager
     def renewing(self, lease: Lease) -> collections.abc.Iterator[None]:
