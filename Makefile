@@ -87,5 +87,5 @@ $(NGINX_READY): | $(DEMO_READY)
 
 $(TEST_READY): $(PINS) $(DEMO_READY) | $(FRONTEND)
 	@echo "Installing the test tools into $(VENV)"
-	@$(PIP) install $(BUILD) --editable '.[nginx,test]'
+	@$(PIP) install $(BUILD) --editable '.[nginx,fleet,test]'
 	@touch $@

@@ -10,6 +10,7 @@ import pytest
 from tests.support.docker_engine import docker_engine, docker_engine_of_the_session  # noqa: F401 fixtures for all
 from tests.support.docker_image import daemun_image  # noqa: F401
 from tests.support.podman_engine import podman_engine, podman_engine_of_the_session  # noqa: F401
+from tests.support.postgresql import postgresql_server  # noqa: F401
 
 # No deadline, nothing about slowness: how long an example takes says more about the machine than about the code. And
 # hostile text is mostly refused, as it is meant to be: that is no reason to fail on an unlucky seed.

@@ -17,7 +17,8 @@ import pytest
 from daemun import errors
 from daemun.control import guarded_store, ports, stored_values
 from daemun.store import file_store, memory_store, mirrored_store
-from tests.support import store_writer
+from daemun.store.postgresql import postgresql_store
+from tests.support import fleet_store, store_writer
 
 
 class Now:
@@ -42,30 +43,36 @@ def now() -> Now:
     return Now()
 
 
-@pytest.fixture
-def wait_s(now: Now) -> Wait:
-    """Let time pass for leases."""
-
-    def wait(seconds: float) -> None:
-        now.value += seconds
-
-    return wait
-
-
 class Mirrored(mirrored_store.MirroredStore):
     def __init__(self, own: file_store.FileStore, shared: memory_store.MemoryStore) -> None:
         super().__init__(own, shared)
         self.renew_now = shared.renew_now
 
 
-@pytest.fixture(params=["file", "memory", "mirrored"])
-def store(request: pytest.FixtureRequest, tmp_path: pathlib.Path, now: Now) -> Renewed:
-    if request.param == "mirrored":
-        own = file_store.FileStore(tmp_path / "store", now=now, rescan_s=0.2)
-        return Mirrored(own, memory_store.MemoryStore(now=now))
+@pytest.fixture(params=["file", "memory", "mirrored", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def store(request: pytest.FixtureRequest, tmp_path: pathlib.Path, now: Now) -> collections.abc.Iterator[Renewed]:
     if request.param == "file":
-        return file_store.FileStore(tmp_path / "store", now=now, rescan_s=0.2)
-    return memory_store.MemoryStore(now=now)
+        yield file_store.FileStore(tmp_path / "store", now=now, rescan_s=0.2)
+    elif request.param == "memory":
+        yield memory_store.MemoryStore(now=now)
+    elif request.param == "mirrored":
+        own = file_store.FileStore(tmp_path / "store", now=now, rescan_s=0.2)
+        yield Mirrored(own, memory_store.MemoryStore(now=now))
+    else:
+        with fleet_store.running(request.getfixturevalue("postgresql_server")) as made:
+            yield made
+
+
+@pytest.fixture
+def wait_s(store: ports.Store, now: Now, request: pytest.FixtureRequest) -> Wait:
+    """Let time pass for leases."""
+
+    def wait(seconds: float) -> None:
+        now.value += seconds
+        if isinstance(store, postgresql_store.PostgresqlStore):
+            fleet_store.pass_time(request.getfixturevalue("postgresql_server"), seconds)
+
+    return wait
 
 
 # --- keys and values -------------------------------------------------------------------------------------------

@@ -217,6 +217,9 @@ def _read_cursor(own: ports.Store) -> stored_values.Cursor:
     """Everything is read anew where it is not there, or damaged."""
     try:
         fields = json.loads(own.read(KEY_CURSOR))
-        return stored_values.Cursor(revision=int(fields["revision"]), epoch=int(fields["epoch"]))
-    except (errors.NotFoundInStoreError, errors.EnvironmentProblemError, ValueError, KeyError, TypeError):
+        change = fields.get("change")
+        return stored_values.Cursor(
+            revision=int(fields["revision"]), epoch=int(fields["epoch"]), change=None if change is None else str(change)
+        )
+    except (errors.NotFoundInStoreError, errors.EnvironmentProblemError, ValueError, KeyError, TypeError, AttributeError):
         return stored_values.Cursor(revision=0, epoch=-1)

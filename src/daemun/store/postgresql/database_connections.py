@@ -1,0 +1,209 @@
+"""Connections to the database of a fleet. Each request ends within seconds, however its server or the way to it ends:
+what is waited for by the kernel has limits of its own, and beyond them the socket is closed.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import os
+import socket
+import threading
+import time
+import typing
+
+import psycopg
+from psycopg import conninfo
+
+from daemun import errors
+
+Connection = psycopg.Connection[tuple[typing.Any, ...]]
+
+_MOST = 4
+_FRESH_S = 1.0
+_RANDOM_HOSTS = 160000
+"""Since this version of libpq."""
+_BREAKS = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseTimes:
+    """connect_s: to one address. statement_s: how long the server works on a request, or waits in one for this client.
+    answer_s: after so long without an answer the connection is given up; more than statement_s. take_s: how long one
+    is waited for while others use all.
+    """
+
+    connect_s: int = 3
+    statement_s: float = 5.0
+    answer_s: float = 8.0
+    take_s: float = 6.0
+
+
+_NO_TABLES = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction)
+
+
+def complete(url: str, times: DatabaseTimes) -> str:
+    """A URL with what it does not say itself. Raises: ConfigError."""
+    try:
+        given = conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise errors.ConfigError(
+            f"cannot use `fleet.database`: {_brief(error)}; expected postgresql://USER@HOST,HOST/DATABASE"
+        ) from None
+    wanted: dict[str, str | int | None] = {
+        "application_name": "daemun",
+        "connect_timeout": times.connect_s,
+        # Of several hosts the one that is no standby.
+        "target_session_attrs": "read-write",
+        # keepalives alone notice a dead way only while nothing is sent, tcp_user_timeout only then: both are needed.
+        "keepalives": 1,
+        "keepalives_idle": 3,
+        "keepalives_interval": 2,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 4000,
+    }
+    if psycopg.pq.version() >= _RANDOM_HOSTS and "," in str(given.get("host", "")):
+        # A server that was replaced and is back must not be the first one for ever.
+        wanted["load_balance_hosts"] = "random"
+    wanted |= {name: str(value) for name, value in given.items() if value is not None}
+    return conninfo.make_conninfo("", **wanted)
+
+
+class DatabaseConnections:
+    """A few that are used again and again, and one more for each who listens.
+
+    Whoever needs one connects, and learns at once whether that works. (psycopg_pool connects in threads of its own,
+    later and later after each failure: a request waited for all its time though the server was there again.)
+    """
+
+    def __init__(self, url: str, times: DatabaseTimes) -> None:
+        self._url = complete(url, times)
+        self._times = times
+        self._free = threading.BoundedSemaphore(_MOST)
+        self._guard = threading.Lock()
+        self._idle: list[tuple[Connection, float]] = []
+        self._in_use: set[Connection] = set()
+        self._is_closed = False
+
+    @contextlib.contextmanager
+    def one(self) -> collections.abc.Iterator[Connection]:
+        """For one request, which ends in time. Raises: StoreUnreachableError when there is none; errors of psycopg."""
+        if self._is_closed:
+            raise errors.StoreUnreachableError("cannot reach the fleet's database: this process ended its connections")
+        if not self._free.acquire(timeout=self._times.take_s):
+            raise errors.StoreUnreachableError(
+                f"cannot reach the fleet's database: {_MOST} requests wait for it already; it is tried again"
+            )
+        try:
+            connection = self._find_idle() or self._connect()
+            try:
+                with in_time(connection, self._times.answer_s):
+                    yield connection
+            finally:
+                self._give_back(connection)
+        finally:
+            self._free.release()
+
+    def listen(self) -> Connection:
+        """One that is the caller's. Raises: errors of psycopg."""
+        connection: Connection = psycopg.connect(self._url, autocommit=True)
+        with in_time(connection, self._times.answer_s):
+            for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                value = f"{self._times.statement_s * 1000:.0f}"
+                connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        return connection
+
+    def drop(self) -> None:
+        """Connect anew: these lead to a server that is not to be used any more."""
+        with self._guard:
+            idle, self._idle = self._idle, []
+            self._in_use.clear()
+        for connection, _ in idle:
+            connection.close()
+
+    def close(self) -> None:
+        self._is_closed = True
+        self.drop()
+
+    def _find_idle(self) -> Connection | None:
+        """One whose server is still there. A request on one that is dead would leave open what became of it."""
+        while True:
+            with self._guard:
+                if not self._idle:
+                    return None
+                connection, used_at_s = self._idle.pop()
+                self._in_use.add(connection)
+            if time.monotonic() - used_at_s < _FRESH_S:
+                return connection
+            with contextlib.suppress(*_BREAKS), in_time(connection, self._times.answer_s):
+                connection.execute("")
+                return connection
+            connection.close()
+
+    def _connect(self) -> Connection:
+        try:
+            connection = self.listen()
+        except psycopg.Error as error:
+            raise unreachable(error) from error
+        with self._guard:
+            self._in_use.add(connection)
+        return connection
+
+    def _give_back(self, connection: Connection) -> None:
+        is_idle = connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
+        with self._guard:
+            is_good = connection in self._in_use and is_idle
+            self._in_use.discard(connection)
+            if is_good:
+                self._idle.append((connection, time.monotonic()))
+        if not is_good:
+            connection.close()
+
+
+@contextlib.contextmanager
+def in_time(connection: Connection, seconds: float) -> collections.abc.Iterator[None]:
+    """Break the connection when the block takes longer: a server that is stopped (SIGSTOP, a frozen disk) keeps its
+    connections alive, and psycopg waits for its answer without end."""
+    try:
+        file = os.dup(connection.pgconn.socket)
+    except psycopg.OperationalError:  # it is broken, which the block is to find out
+        yield
+        return
+    with socket.socket(fileno=file) as way:
+
+        def give_up() -> None:
+            with contextlib.suppress(OSError):
+                way.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(seconds, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+@contextlib.contextmanager
+def explained() -> collections.abc.Iterator[None]:
+    """Raises: StoreUnreachableError for each error of psycopg."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise unreachable(error) from error
+
+
+def unreachable(error: BaseException) -> errors.StoreUnreachableError:
+    """An error of psycopg in words."""
+    if isinstance(error, _NO_TABLES):
+        cause = "the database has no tables of daemun; check that `fleet.database` names the fleet's database"
+    elif isinstance(error, psycopg.errors.QueryCanceled):
+        cause = "the database takes too long to answer; nothing to do if it is only busy, it is tried again"
+    else:
+        cause = f"{_brief(error)}; check that PostgreSQL runs and that this machine reaches it; it is tried again"
+    return errors.StoreUnreachableError(f"cannot reach the fleet's database: {cause}")
+
+
+def _brief(error: BaseException) -> str:
+    """In one line, of bounded length. libpq has no password in its messages."""
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,0 +1,96 @@
+"""Requests to the database of a fleet that end in an answer, or in an error that says whether something was changed."""
+
+import collections.abc
+import time
+import typing
+
+import psycopg
+
+from daemun import errors
+from daemun.store.postgresql import database_connections, request_texts, server_memory
+
+Row = tuple[typing.Any, ...]
+_PAUSE_S = 0.1
+_AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.ReadOnlySqlTransaction)
+
+
+class DatabaseRequests:
+    """Sends what may be sent twice: reads, and changes that know by their id that they were made."""
+
+    def __init__(
+        self,
+        connections: database_connections.DatabaseConnections,
+        memory: server_memory.ServerMemory,
+        *,
+        quiet_s: float,
+        patience_s: float,
+    ) -> None:
+        """quiet_s: for how long no lock is given in a new epoch. patience_s: a request is sent again for so long."""
+        self._connections = connections
+        self._memory = memory
+        self._quiet_s = quiet_s
+        self._patience_s = patience_s
+
+    def send(self, name: str, values: collections.abc.Sequence[object] = ()) -> list[Row]:
+        """name: in requests.sql.
+
+        Raises: StoreUnreachableError: nothing was changed; OutcomeUnknownError.
+        """
+        until = time.monotonic() + self._patience_s
+        is_unknown = False
+        failure: Exception
+        while True:
+            try:
+                rows = self._try(request_texts.read(name), values)
+            except _BrokenError as error:
+                is_unknown, failure = True, error.cause
+            except _AGAIN as error:
+                if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):  # it became a standby
+                    self._connections.drop()
+                failure = error
+            except psycopg.Error as error:
+                raise self._explain(error, is_unknown=is_unknown) from error
+            except errors.StoreUnreachableError as error:  # a standby may be about to take its place
+                failure = error
+            else:
+                if rows is not None:
+                    return rows
+                failure = TimeoutError("it is another one at each look")
+            if time.monotonic() >= until:
+                raise self._explain(failure, is_unknown=is_unknown) from failure
+            time.sleep(_PAUSE_S)
+
+    def _try(self, sql: str, values: collections.abc.Sequence[object]) -> list[Row] | None:
+        """None: the database is another one; it was looked at."""
+        seen = self._memory.seen
+        with self._connections.one() as connection:
+            try:
+                rows = connection.execute(sql, (*values, seen.epoch, seen.rev, seen.change)).fetchall()
+                if not (rows and rows[0][0]) and seen.sysid:
+                    return rows
+                server_memory.follow(connection, self._memory, quiet_s=self._quiet_s)
+            except psycopg.Error as error:
+                if connection.broken:
+                    raise _BrokenError(error) from error
+                raise
+            except errors.StoreUnreachableError:  # a server that was replaced
+                self._connections.drop()
+                raise
+        return None if rows and rows[0][0] else rows
+
+    @staticmethod
+    def _explain(error: BaseException, *, is_unknown: bool) -> errors.EnvironmentProblemError:
+        if not is_unknown:
+            return error if isinstance(error, errors.StoreUnreachableError) else database_connections.unreachable(error)
+        return errors.OutcomeUnknownError(
+            "cannot know whether a change was made: the connection to the fleet's database broke and cannot be made "
+            f"again ({' '.join(str(error).split())[:200]}); nothing to do, it is read again when the database is back"
+        )
+
+
+class _BrokenError(Exception):
+    """The connection ended before the answer came."""
+
+    def __init__(self, cause: psycopg.Error) -> None:
+        super().__init__(str(cause))
+        self.cause = cause

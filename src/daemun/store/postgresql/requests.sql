@@ -1,0 +1,77 @@
+-- What is sent to the database, each in one round trip. The last three values of each are what the client saw last (epoch,
+-- revision, change); the first column of each answer is whether the database is another one.
+
+-- name: read
+SELECT m.moved, i.key, i.rev, i.value, i.key_id
+FROM (VALUES (%s::text[], %s::text, %s::text, %s::bigint, %s::bigint, %s::uuid)) AS v (keys, first, last, epoch, rev, seen)
+CROSS JOIN LATERAL daemun.seen_1(v.epoch, v.rev, v.seen) AS m
+LEFT JOIN daemun.item i ON i.value IS NOT NULL AND (i.key = ANY (v.keys) OR i.key >= v.first AND i.key < v.last)
+
+-- name: list
+SELECT m.moved, i.key
+FROM (VALUES (%s::text, %s::text, %s::bigint, %s::bigint, %s::uuid)) AS v (first, last, epoch, rev, seen)
+CROSS JOIN LATERAL daemun.seen_1(v.epoch, v.rev, v.seen) AS m
+LEFT JOIN daemun.item i ON i.value IS NOT NULL AND i.key >= v.first AND i.key < v.last
+ORDER BY i.key
+
+-- name: changes
+SELECT m.moved, m.epoch, m.rev, m.id, m.cleaned_rev, i.key, i.rev, i.value IS NULL
+FROM (VALUES (%s::text, %s::text, %s::bigint, %s::integer, %s::bigint, %s::bigint, %s::uuid))
+    AS v (first, last, after, most, epoch, rev, seen)
+CROSS JOIN LATERAL daemun.seen_1(v.epoch, v.rev, v.seen) AS m
+LEFT JOIN LATERAL (
+    SELECT n.key, n.rev, n.value FROM daemun.item n WHERE n.rev > v.after AND n.key >= v.first AND n.key < v.last
+    ORDER BY n.rev FETCH FIRST (v.most) ROWS WITH TIES
+) AS i ON true
+ORDER BY i.rev, i.key
+
+-- name: commit
+SELECT t.outcome = 'moved', t.*
+FROM (VALUES (%s::uuid, %s::text[], %s::bytea[], %s::integer[], %s::bigint[], %s::text, %s::uuid, %s::bigint, %s::bigint,
+        %s::bigint, %s::bigint, %s::uuid))
+    AS v (id, keys, new_values, key_ids, expected, name, holder, lock_epoch, token, epoch, rev, seen),
+    daemun.commit_1(id, keys, new_values, key_ids, expected, name, holder, lock_epoch, token, epoch, rev, seen) AS t
+
+-- name: encrypted_otherwise
+SELECT m.moved, i.key
+FROM (VALUES (%s::integer, %s::integer, %s::bigint, %s::bigint, %s::uuid)) AS v (key_id, most, epoch, rev, seen)
+CROSS JOIN LATERAL daemun.seen_1(v.epoch, v.rev, v.seen) AS m
+LEFT JOIN LATERAL (
+    SELECT n.key FROM daemun.item n WHERE n.value IS NOT NULL AND n.key_id <> v.key_id LIMIT v.most
+) AS i ON true
+
+-- name: take
+SELECT t.outcome = 'moved', t.*
+FROM (VALUES (%s::text, %s::uuid, %s::text, %s::float8, %s::bigint, %s::bigint, %s::uuid))
+    AS v (name, holder, owner, lease_s, epoch, rev, seen),
+    daemun.take_1(name, holder, owner, lease_s, epoch, rev, seen) AS t
+
+-- name: renew
+SELECT false, t
+FROM (VALUES (%s::text[], %s::uuid[], %s::float8[], %s::bigint, %s::bigint, %s::uuid))
+    AS v (names, holders, lease_s, epoch, rev, seen),
+    daemun.renew_1(names, holders, lease_s) AS t
+
+-- name: release
+SELECT false, daemun.release_1(name, holder)
+FROM (VALUES (%s::text, %s::uuid, %s::bigint, %s::bigint, %s::uuid)) AS v (name, holder, epoch, rev, seen)
+
+-- name: beat
+SELECT m.moved, daemun.beat_1(v.id, format, seen_rev, about)
+FROM (VALUES (%s::text, %s::integer, %s::bigint, %s::text, %s::bigint, %s::bigint, %s::uuid))
+    AS v (id, format, seen_rev, about, epoch, rev, seen)
+CROSS JOIN LATERAL daemun.seen_1(v.epoch, v.rev, v.seen) AS m
+
+-- name: nodes
+SELECT m.moved, n.id, n.format, n.seen_rev, extract(epoch FROM clock_timestamp() - n.beat)::float8, n.about
+FROM (VALUES (%s::bigint, %s::bigint, %s::uuid)) AS v (epoch, rev, seen)
+CROSS JOIN LATERAL daemun.seen_1(v.epoch, v.rev, v.seen) AS m
+LEFT JOIN daemun.node n ON true
+ORDER BY n.id
+
+-- name: forget_node
+WITH gone AS (DELETE FROM daemun.node WHERE id = %s)
+SELECT false FROM (VALUES (%s::bigint, %s::bigint, %s::uuid)) AS v (epoch, rev, seen)
+
+-- name: clean
+SELECT false, daemun.clean_1(kept_s) FROM (VALUES (%s::float8, %s::bigint, %s::bigint, %s::uuid)) AS v (kept_s, epoch, rev, seen)

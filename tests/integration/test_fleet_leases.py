@@ -1,0 +1,246 @@
+"""Nodes of a fleet on one PostgreSQL as a state machine: locks, writes, what they know of each other's changes, with
+pauses longer than a lease, clocks that are ten minutes off, nodes that are killed, and older copies restored.
+
+No notice of a change reaches anybody here: whoever looks must find all that changed.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import os
+import typing
+
+import hypothesis
+import pytest
+from hypothesis import stateful
+from hypothesis import strategies as st
+
+from daemun import errors
+from daemun.control import stored_values
+from daemun.control.lease import Lease
+from daemun.store import memory_store
+from daemun.store.postgresql import postgresql_store
+from tests.support import fleet_store, postgresql
+
+pytestmark = pytest.mark.postgresql
+
+IS_DEEP = bool(os.environ.get("DAEMUN_TEST_DEEP"))
+LOCKS = ("order-a", "order-b")
+KEYS = ("a", "b", "c/d", "c/e")
+NODES = 3
+TABLES = ("meta", "item", "lease", "node", "change")
+
+nodes = st.integers(0, NODES - 1)
+locks = st.sampled_from(LOCKS)
+
+
+@dataclasses.dataclass(eq=False)
+class Node:
+    """own: its disk. mirror: what it knows of the fleet's values, kept on its disk with the cursor."""
+
+    offset_s: float
+    time_s: collections.abc.Callable[[], float]
+    url: str
+    own: memory_store.MemoryStore = dataclasses.field(default_factory=memory_store.MemoryStore)
+    mirror: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    cursor: stored_values.Cursor = dataclasses.field(default_factory=stored_values.Cursor)
+    held: dict[str, tuple[Lease, contextlib.ExitStack]] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.store = self._open()
+
+    def _open(self) -> postgresql_store.PostgresqlStore:
+        return postgresql_store.PostgresqlStore(
+            self.url,
+            fleet_store.KEY,
+            own=self.own,
+            quiet_s=65.0,
+            listens=False,
+            clock=lambda: self.offset_s + self.time_s(),
+            renews_by_itself=False,
+        )
+
+    def kill(self) -> None:
+        """What it had in memory is lost, and its locks stay until their time is over."""
+        self.store._connections.close()
+        self.held.clear()
+        self.store = self._open()
+
+    def follow(self) -> None:
+        """Learn everything that changed."""
+        while True:
+            found = self.store.read_changes("", self.cursor)
+            changed = [one.key for one in found.keys]
+            values = self.store.read_many(changed).found
+            if found.is_complete:
+                self.mirror.clear()
+            for key in changed:
+                self.mirror.pop(key, None)
+            self.mirror |= {key: one.value for key, one in values.items()}
+            self.cursor = found.cursor
+            if not found.keys:
+                return
+
+
+class FleetMachine(stateful.RuleBasedStateMachine):
+    """What is there in truth stands in `values`."""
+
+    server: typing.ClassVar[postgresql.Server]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack = contextlib.ExitStack()
+        self._stack.enter_context(fleet_store.running(self.server, listens=False))
+        self.execute("DROP SCHEMA IF EXISTS backup CASCADE; CREATE SCHEMA backup")
+        self.time_s = 0.0
+        offsets = (0.0, 600.0, -600.0)
+        url = self.server.url(fleet_store.DATABASE)
+        self.nodes = [Node(offset_s=offset, time_s=lambda: self.time_s, url=url) for offset in offsets]
+        self.values: dict[str, bytes] = {}
+        self.copy: dict[str, bytes] | None = None
+        self.tokens: set[tuple[str, object]] = set()
+        self.newest: dict[str, Lease] = {}
+        self.number = 0
+
+    def execute(self, sql: str) -> None:
+        self.server.execute(sql, database=fleet_store.DATABASE)
+
+    def next_value(self) -> bytes:
+        self.number += 1
+        return str(self.number).encode()
+
+    # --- locks -----------------------------------------------------------------------------------------------------
+
+    @stateful.rule(node=nodes, name=locks)
+    def take(self, node: int, name: str) -> None:
+        one = self.nodes[node]
+        if name in one.held:
+            return
+        stack = contextlib.ExitStack()
+        try:
+            lease = stack.enter_context(one.store.lock(name))
+        except errors.LockHeldError:
+            return
+        assert (name, lease.token) not in self.tokens
+        self.tokens.add((name, lease.token))
+        self.newest[name] = lease
+        one.held[name] = lease, stack
+
+    @stateful.rule(node=nodes)
+    def renew(self, node: int) -> None:
+        self.nodes[node].store.renew_now()
+
+    @stateful.rule(node=nodes, name=locks)
+    def release(self, node: int, name: str) -> None:
+        lease, stack = self.nodes[node].held.pop(name, (None, None))
+        if stack is not None:
+            stack.close()
+            assert lease is not None
+            assert not lease.is_held
+
+    @stateful.rule(node=nodes, name=locks)
+    def write_as_holder(self, node: int, name: str) -> None:
+        one, value = self.nodes[node], self.next_value()
+        if name not in one.held:
+            return
+        lease, _ = one.held[name]
+        change = stored_values.KeyChange(key=f"held/{name}", value=value)
+        try:
+            one.store.commit([change], lease=lease)
+        except errors.LeaseLostError:
+            assert not lease.is_held
+            return
+        assert lease is self.newest[name], "an old holder wrote"
+        self.values[change.key] = value
+
+    @stateful.rule(seconds=st.sampled_from([10, 25, 40, 90]))
+    def wait(self, seconds: int) -> None:
+        """Who is not renewed meanwhile pauses."""
+        self.time_s += seconds
+        fleet_store.pass_time(self.server, seconds)
+        if self.copy is not None:
+            self.execute(f"UPDATE backup.lease SET expires = expires - interval '{seconds} s'")
+            self.execute(f"UPDATE backup.meta SET quiet_until = quiet_until - interval '{seconds} s'")
+
+    @stateful.invariant()
+    def no_lock_is_held_twice(self) -> None:
+        """By what holders believe, who have not heard of anything since."""
+        for name in LOCKS:
+            believing = [one.held[name][0] for one in self.nodes if name in one.held and one.held[name][0].is_held]
+            assert len(believing) <= 1 or self.was_restored
+
+    was_restored = False
+
+    # --- values ----------------------------------------------------------------------------------------------------
+
+    @stateful.rule(node=nodes, key=st.sampled_from(KEYS))
+    def write(self, node: int, key: str) -> None:
+        self.values[key] = self.next_value()
+        self.nodes[node].store.write(key, self.values[key])
+
+    @stateful.rule(node=nodes, key=st.sampled_from(KEYS))
+    def delete(self, node: int, key: str) -> None:
+        self.nodes[node].store.delete(key)
+        self.values.pop(key, None)
+
+    @stateful.rule(node=nodes, key=st.sampled_from(KEYS), is_late=st.booleans())
+    def replace_as_read(self, node: int, key: str, is_late: bool) -> None:
+        store, value = self.nodes[node].store, self.next_value()
+        read = store.read_many([key])
+        assert {name: one.value for name, one in read.found.items()} == {
+            name: self.values[name] for name in [key] if name in self.values
+        }
+        if is_late:
+            self.write((node + 1) % NODES, key)
+        with contextlib.ExitStack() as stack:
+            if is_late:
+                stack.enter_context(pytest.raises(errors.StoreConflictError))
+            store.commit([stored_values.KeyChange(key=key, value=value, expected=read.revision(key))])
+            self.values[key] = value
+
+    @stateful.rule(node=nodes)
+    def follow(self, node: int) -> None:
+        self.nodes[node].follow()
+        assert self.nodes[node].mirror == self.values
+
+    # --- what happens to machines ----------------------------------------------------------------------------------
+
+    @stateful.rule(node=nodes)
+    def kill(self, node: int) -> None:
+        self.nodes[node].kill()
+
+    @stateful.rule()
+    def copy_database(self) -> None:
+        for table in TABLES:
+            self.execute(f"DROP TABLE IF EXISTS backup.{table}; CREATE TABLE backup.{table} AS TABLE daemun.{table}")
+        self.copy = dict(self.values)
+
+    @stateful.precondition(lambda self: self.copy is not None)
+    @stateful.rule()
+    def restore_database(self) -> None:
+        assert self.copy is not None
+        tables = "".join(
+            f"DELETE FROM daemun.{table}; INSERT INTO daemun.{table} SELECT * FROM backup.{table};" for table in TABLES
+        )
+        self.execute(tables)
+        self.values = dict(self.copy)
+        self.was_restored = True
+
+    def teardown(self) -> None:
+        try:
+            for node in range(NODES):
+                self.follow(node)
+        finally:
+            for one in self.nodes:
+                one.store.close()
+            self._stack.close()
+
+
+def test_nodes_agree(postgresql_server: postgresql.Server) -> None:
+    FleetMachine.server = postgresql_server
+    stateful.run_state_machine_as_test(
+        FleetMachine,
+        settings=hypothesis.settings(
+            max_examples=400 if IS_DEEP else 8, stateful_step_count=60 if IS_DEEP else 25, deadline=None
+        ),
+    )

@@ -1,0 +1,363 @@
+"""The store of a fleet beyond the contract: what lies in the database, and what becomes of it when servers and
+connections end."""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import os
+import signal
+import threading
+
+import psycopg
+import pytest
+
+from daemun import errors
+from daemun.control import damaged_keys, guarded_store, stored_values
+from daemun.store import fleet_key, memory_store
+from daemun.store.postgresql import database_connections, database_schema, postgresql_store
+from tests.support import fleet_store, postgresql, until
+
+pytestmark = pytest.mark.postgresql
+
+Store = postgresql_store.PostgresqlStore
+HASTY = database_connections.DatabaseTimes(connect_s=2, statement_s=1.0, answer_s=1.5, take_s=1.5)
+
+
+@pytest.fixture
+def server(postgresql_server: postgresql.Server) -> postgresql.Server:
+    return postgresql_server
+
+
+@pytest.fixture
+def store(server: postgresql.Server) -> collections.abc.Iterator[Store]:
+    with fleet_store.running(server) as made:
+        yield made
+
+
+def execute(server: postgresql.Server, sql: str) -> list[tuple[object, ...]]:
+    return server.execute(sql, database=fleet_store.DATABASE)
+
+
+def url(server: postgresql.Server) -> str:
+    return server.url(fleet_store.DATABASE)
+
+
+def change(key: str, value: bytes | None, expected: str | None = None) -> stored_values.KeyChange:
+    return stored_values.KeyChange(key=key, value=value, expected=expected)
+
+
+# --- what lies in the database -------------------------------------------------------------------------------------
+
+
+def test_no_value_lies_in_clear(server: postgresql.Server, store: Store) -> None:
+    store.write("accounts/key.pem", b"-----BEGIN PRIVATE KEY-----")
+    assert execute(server, "SELECT value FROM daemun.item WHERE position('BEGIN' IN encode(value, 'escape')) > 0") == []
+    assert store.read("accounts/key.pem") == b"-----BEGIN PRIVATE KEY-----"
+
+
+def test_swapped_values_are_neither_missing_nor_each_other(server: postgresql.Server, store: Store) -> None:
+    store.write_all({"certs/a": b"a", "certs/b": b"b", "certs/c": b"c"})
+    swap = "UPDATE daemun.item i SET value = o.value FROM daemun.item o WHERE (i.key, o.key) IN "
+    execute(server, f"{swap} (('certs/a', 'certs/b'), ('certs/b', 'certs/a'))")
+    for key in ("certs/a", "certs/b"):
+        with pytest.raises(errors.UnreadableValueError, match=f'cannot read "{key}"'):
+            store.read(key)
+        with pytest.raises(errors.UnreadableValueError):
+            damaged_keys.read(store, key, lambda content: content, follows="it is ordered anew")
+    read = store.read_many(under="certs")
+    assert ({*read.found}, {*read.unreadable}) == ({"certs/c"}, {"certs/a", "certs/b"})
+    with pytest.raises(errors.UnreadableValueError):
+        read.revision("certs/a")
+    assert len(store.damage.problems()) == 2
+    with pytest.raises(errors.StoreConflictError):
+        store.commit([change("certs/a", b"another", stored_values.ABSENT)])
+
+
+def test_a_new_key_is_used_for_everything_in_the_end(server: postgresql.Server, store: Store) -> None:
+    store.write_all({f"certs/{number}": str(number).encode() for number in range(520)})
+    both = fleet_key.rotate(fleet_store.KEY)
+    moved = dataclasses.replace(both, keys=both.keys[::-1])
+    with fleet_store.another(url(server), key=moved) as later:
+        later.write("certs/1", b"new")
+        assert later.read("certs/2") == b"2"
+        with pytest.raises(errors.UnreadableValueError, match="encrypted with key 2"):
+            store.read("certs/1")
+        assert later.encrypt_anew() == 519
+        assert later.encrypt_anew() == 0
+        assert len(later.list("certs")) == 520
+    with fleet_store.another(url(server), key=dataclasses.replace(both, keys=both.keys[1:])) as last:
+        assert last.read_many(under="certs").unreadable == {}
+
+
+def test_an_owner_of_the_database_suffices(server: postgresql.Server) -> None:
+    server.execute("DROP DATABASE IF EXISTS owned")
+    server.execute("DROP ROLE IF EXISTS gate")
+    server.execute("CREATE ROLE gate LOGIN")
+    server.execute("CREATE DATABASE owned OWNER gate")
+    with fleet_store.another(f"postgresql://gate@{server.address}/owned") as store:
+        with pytest.raises(errors.StoreUnreachableError, match="has no tables of daemun"):
+            store.read("a")
+        for _ in range(2):
+            store.create_tables()
+        with store.lock("a") as lease:
+            guarded_store.GuardedStore(store, lease).write("a", b"1")
+        assert store.read("a") == b"1"
+
+
+def test_what_was_deleted_is_forgotten_when_all_have_seen_it(server: postgresql.Server, store: Store) -> None:
+    store.write_all({"a": b"1", "b": b"1"})
+    before = store.read_changes("", stored_values.Cursor()).cursor
+    store.delete("a")
+    store.beat("node-a", "{}", before)
+    store.clean()
+    found = store.read_changes("", before)
+    assert [(one.key, one.is_deleted) for one in found.keys] == [("a", True)]
+    store.beat("node-a", "{}", found.cursor)
+    store.clean()
+    assert execute(server, "SELECT key FROM daemun.item") == [("b",)]
+    # Who was away for that time reads everything.
+    late = store.read_changes("", before)
+    assert late.is_complete
+    assert [one.key for one in late.keys] == ["b"]
+    assert store.read_changes("", late.cursor).keys == ()
+
+
+def test_nodes_know_of_each_other(server: postgresql.Server, store: Store) -> None:
+    store.beat("node-a", "a", stored_values.Cursor(revision=3))
+    store.beat("node-b", "b", stored_values.Cursor(revision=2))
+    execute(server, "UPDATE daemun.node SET beat = beat - interval '20 seconds' WHERE id = 'node-b'")
+    found = {one.name: one for one in store.list_nodes()}
+    assert [(one.name, one.seen_revision, one.about) for one in found.values()] == [
+        ("node-a", 3, "a"),
+        ("node-b", 2, "b"),
+    ]
+    assert found["node-b"].age_s >= 20
+    store.forget_node("node-b")
+    assert [one.name for one in store.list_nodes()] == ["node-a"]
+
+
+def test_an_older_daemun_goes_on_beside_a_newer_one_until_all_are_new(server: postgresql.Server, store: Store) -> None:
+    newer = (
+        *database_schema.migrations(),
+        database_schema.Migration(
+            number=2,
+            expand="ALTER TABLE daemun.node ADD COLUMN zone text; CREATE TABLE daemun.zone (name text)",
+            contract="DROP FUNCTION daemun.beat_1",
+        ),
+    )
+    store.beat("node-old", "", stored_values.Cursor())
+    with psycopg.connect(url(server), autocommit=True) as connection:
+        try:
+            for _ in range(2):
+                database_schema.expand(connection, newer)
+            assert database_schema.check(connection, newer) == (2, 1)
+            assert not database_schema.contract(connection, newer)
+            # The older one knows nothing of it.
+            store.check_tables()
+            store.create_tables()
+            store.write("a", b"1")
+            store.beat("node-old", "", stored_values.Cursor())
+            connection.execute("UPDATE daemun.node SET format = 2")
+            for _ in range(2):
+                assert database_schema.contract(connection, newer)
+            with pytest.raises(errors.EnvironmentProblemError, match="all other nodes run a newer daemun"):
+                store.check_tables()
+        finally:
+            connection.execute("DROP SCHEMA daemun CASCADE")
+
+
+def test_another_server_needs_a_person(server: postgresql.Server, store: Store) -> None:
+    """Tables that were copied into another PostgreSQL, which may be an old one's copy."""
+    store.write("a", b"1")
+    with store.lock("order") as old:
+        execute(server, "UPDATE daemun.meta SET sysid = '1'")
+        for use in (lambda: store.read("a"), store.create_tables):
+            with pytest.raises(errors.EnvironmentProblemError, match="tables lie on another PostgreSQL"):
+                use()
+        store.adopt_server()
+        with pytest.raises(errors.LeaseLostError):
+            store.commit([change("a", b"2")], lease=old)
+    assert store.read("a") == b"1"
+
+
+# --- connections that end ------------------------------------------------------------------------------------------
+
+
+def test_killed_connections_lose_and_repeat_nothing(server: postgresql.Server, store: Store) -> None:
+    """Each change is made once, whenever its connection ends."""
+    is_over = threading.Event()
+
+    def kill() -> None:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            while not is_over.wait(0.1):
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'daemun'"
+                )
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        for number in range(40):
+            read = store.read_many(["n"])
+            assert number == (int(read.found["n"].value) if read.found else 0)
+            store.commit([change("n", str(number + 1).encode(), read.revision("n"))])
+    finally:
+        is_over.set()
+        killer.join()
+    assert store.read("n") == b"40"
+
+
+async def test_a_watch_goes_on_when_its_connection_is_killed(server: postgresql.Server, store: Store) -> None:
+    async with asyncio.timeout(60):
+        changes = store.watch("")
+        await asyncio.to_thread(store.write, "a", b"1")
+        assert [one.key for one in (await anext(changes)).keys] == ["a"]
+        waiting = asyncio.ensure_future(anext(changes))
+        for number in range(3):
+            sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'daemun'"
+            await asyncio.to_thread(server.execute, sql)
+            await asyncio.to_thread(store.write, f"b/{number}", b"1")
+            assert [one.key for one in (await waiting).keys] == [f"b/{number}"]
+            waiting = asyncio.ensure_future(anext(changes))
+        waiting.cancel()
+
+
+async def test_behind_a_pooler_changes_are_found_by_looking(server: postgresql.Server, store: Store) -> None:
+    async with asyncio.timeout(60):
+        with fleet_store.another(url(server), listens=False, look_s=0.05) as other:
+            changes = other.watch("b", after=store.read_changes("b", stored_values.Cursor()).cursor)
+            waiting = asyncio.ensure_future(anext(changes))
+            await asyncio.to_thread(store.write_all, {"a": b"1", "b/1": b"1"})
+            assert [one.key for one in (await waiting).keys] == ["b/1"]
+
+
+def test_a_server_that_answers_nothing_is_given_up(server: postgresql.Server) -> None:
+    """Its connections stay, so the kernel finds nothing wrong. A change that was sent may be made later."""
+    with fleet_store.running(server, times=HASTY, patience_s=0.5) as store:
+        store.write("a", b"1")
+        backends = "SELECT pid FROM pg_stat_activity WHERE application_name = 'daemun'"
+        stopped = {server.pid}
+        with psycopg.connect(url(server)) as other, contextlib.ExitStack() as stack:
+            other.execute("SELECT 1 FROM daemun.meta FOR UPDATE")
+            found: list[Exception] = []
+            writing = threading.Thread(target=lambda: found.append(_failure(lambda: store.write("a", b"2"))))
+            writing.start()
+            until.true(lambda: execute(server, f"{backends} AND wait_event_type = 'Lock'") != [])
+            stopped |= {int(str(row[0])) for row in execute(server, backends)}
+            for pid in stopped:
+                stack.callback(os.kill, pid, signal.SIGCONT)
+                os.kill(pid, signal.SIGSTOP)
+            writing.join()
+            assert [type(error) for error in found] == [errors.OutcomeUnknownError]
+            with pytest.raises(errors.StoreUnreachableError, match="cannot reach the fleet's database"):
+                store.read("a")
+        until.true(lambda: store.read("a") in {b"1", b"2"})
+
+
+def _failure(call: collections.abc.Callable[[], None]) -> Exception:
+    try:
+        call()
+    except Exception as error:
+        return error
+    raise AssertionError("it did not fail")
+
+
+# --- servers that end ----------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class House:
+    """Two servers, and what a node of the fleet remembers."""
+
+    primary: postgresql.Server
+    standby: postgresql.Server
+    own: memory_store.MemoryStore
+
+    @contextlib.contextmanager
+    def node(
+        self,
+        *servers: postgresql.Server,
+        own: memory_store.MemoryStore | None = None,
+        quiet_s: float = 0.0,
+        patience_s: float = 60.0,
+    ) -> collections.abc.Iterator[Store]:
+        addresses = ",".join(server.address for server in servers or (self.primary, self.standby))
+        address = f"postgresql://{postgresql.SUPERUSER}@{addresses}/postgres"
+        with fleet_store.another(
+            address, own=own or self.own, quiet_s=quiet_s, times=HASTY, patience_s=patience_s
+        ) as store:
+            yield store
+
+
+@pytest.fixture
+def house() -> collections.abc.Iterator[House]:
+    with postgresql.folder() as folder:
+        made = House(
+            primary=postgresql.Server(folder, "primary"),
+            standby=postgresql.Server(folder, "standby"),
+            own=memory_store.MemoryStore(),
+        )
+        made.primary.make()
+        made.primary.start()
+        try:
+            with made.node(made.primary) as store:
+                store.create_tables()
+                store.write("a", b"1")
+            made.standby.copy(made.primary)
+            yield made
+        finally:
+            made.standby.stop()
+            made.primary.stop()
+
+
+def test_a_standby_is_found_and_tokens_rise_though_it_lost_changes(house: House) -> None:
+    with house.node(quiet_s=3600.0) as holder, holder.lock("order", lease_s=3600) as old:
+        # The standby does not run, so it never hears of these.
+        holder.commit([change("order", b"lost")], lease=old)
+        with holder.lock("ledger"):
+            house.primary.crash()
+            house.standby.start()
+            house.standby.execute("SELECT pg_promote()")
+            with house.node(own=memory_store.MemoryStore(), quiet_s=3600.0) as other:
+                assert other.read("a") == b"1"
+                assert other.list("") == ["a"]
+                # Holders of before notice it before others can follow them.
+                with pytest.raises(errors.LockHeldError, match="was moved to another server"), holder.lock("order"):
+                    pass
+                with pytest.raises(errors.LeaseLostError):
+                    holder.commit([change("order", b"late")], lease=old)
+                house.standby.execute("UPDATE daemun.meta SET quiet_until = '-infinity'")
+                with other.lock("order") as new:
+                    assert new.token.epoch > old.token.epoch
+                    other.commit([change("order", b"new")], lease=new)
+                assert holder.read("order") == b"new"
+        # The old server is back, and takes writes: who has seen the new one does not use it.
+        house.primary.start()
+        with house.node(house.primary, patience_s=0.0) as back:
+            for use in (lambda: back.write("a", b"2"), lambda: back.read("a")):
+                with pytest.raises(errors.StoreUnreachableError, match="a server that was replaced answers"):
+                    use()
+        assert house.primary.execute("SELECT count(*) FROM daemun.change") == [(2,)]
+        with house.node() as again:
+            assert again.read("order") == b"new"
+
+
+def test_an_older_copy_is_noticed(house: House) -> None:
+    """Restored by a person, with the same timeline."""
+    (house.standby.files / "standby.signal").unlink()
+    with house.node(house.primary) as store:
+        cursor = store.read_changes("", stored_values.Cursor()).cursor
+        with store.lock("order") as old:
+            store.write_all({"b": b"1", "c": b"1"})
+            cursor = store.read_changes("", cursor).cursor
+            house.primary.crash()
+            house.standby.port = house.primary.port
+            house.standby.start()
+            found = store.read_changes("", cursor)
+            assert found.is_complete
+            assert [one.key for one in found.keys] == ["a"]
+            assert found.cursor.epoch > cursor.epoch
+            with pytest.raises(errors.LeaseLostError):
+                store.commit([change("a", b"2")], lease=old)
+    assert house.own.list("") == ["node/seen.json"]

@@ -1,0 +1,156 @@
+"""PostgreSQL servers of the tests' own, on loopback, as an account without rights. Debian package: postgresql."""
+
+import collections.abc
+import contextlib
+import functools
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+
+import psycopg
+import pytest
+
+from tests.support import binaries, other_account, ports, until
+
+SUPERUSER = "daemun"
+# What survives a crash of the machine does not matter: only servers crash. Nothing that runs by itself disturbs.
+_SETTINGS = {
+    "fsync": "off",
+    "unix_socket_directories": "",
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "60",
+    "shared_buffers": "16MB",
+    "wal_level": "replica",
+    "autovacuum": "off",
+    "jit": "off",
+}
+
+
+@functools.cache
+def _programs() -> pathlib.Path:
+    """Debian has them beside the path, in a folder for each version."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda one: int(one.parts[-3]))
+    return found[-1].parent if found else pathlib.Path(binaries.program("initdb", "postgresql")).parent
+
+
+def _account() -> dict[str, object]:
+    """PostgreSQL does not run as root."""
+    if os.geteuid() != 0:
+        return {}
+    return {"user": other_account.NOBODY, "group": other_account.NOBODY, "extra_groups": []}
+
+
+def _run(name: str, *arguments: str, folder: pathlib.Path) -> None:
+    command = [str(_programs() / name), *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **_account())  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stderr
+
+
+class Server:
+    """One server with its files below `folder`, which must be its account's."""
+
+    def __init__(self, folder: pathlib.Path, name: str) -> None:
+        self._folder = folder
+        self.files = folder / name
+        self.port = ports.free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connections: dict[str, psycopg.Connection[tuple[object, ...]]] = {}
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Of the process that takes connections."""
+        assert self._process is not None
+        return self._process.pid
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://{SUPERUSER}@{self.address}/{database}"
+
+    def make(self) -> None:
+        options = ("-U", SUPERUSER, "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+        _run("initdb", "-D", str(self.files), *options, folder=self._folder)
+
+    def copy(self, primary: "Server") -> None:
+        """A standby of another server, which runs."""
+        options = ("-R", "-X", "stream", "-c", "fast", "--no-sync")
+        _run("pg_basebackup", "-D", str(self.files), "-d", primary.url(), *options, folder=self._folder)
+
+    def start(self) -> None:
+        """Returns when it takes connections."""
+        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        command = [str(_programs() / "postgres"), "-D", str(self.files), "-p", str(self.port), *settings]
+        with (self._folder / f"{self.files.name}.log").open("ab") as log:
+            self._process = subprocess.Popen(  # type: ignore[call-overload]
+                command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_account()
+            )
+        until.true(self._takes_connections)
+
+    def _takes_connections(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self._folder / f"{self.files.name}.log").read_text()[-2000:]
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(self.url(), connect_timeout=5).close()
+            return True
+        return False
+
+    def crash(self) -> None:
+        """As when its machine loses power, but for what the kernel has."""
+        self._end(signal.SIGQUIT)
+
+    def stop(self) -> None:
+        self._end(signal.SIGINT)
+
+    def _end(self, number: signal.Signals) -> None:
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(60)
+            self._process = None
+
+    def execute(self, sql: str, *, database: str = "postgres") -> list[tuple[object, ...]]:
+        """By a connection that stays."""
+        if database not in self._connections:
+            self._connections[database] = psycopg.connect(self.url(database), autocommit=True)
+        done = self._connections[database].execute(sql)
+        return done.fetchall() if done.description else []
+
+
+@contextlib.contextmanager
+def folder() -> collections.abc.Iterator[pathlib.Path]:
+    """For the files of servers: of their account, with a path that it can follow."""
+    made = pathlib.Path(tempfile.mkdtemp(prefix="daemun-postgresql-"))
+    try:
+        if os.geteuid() == 0:
+            os.chown(made, other_account.NOBODY, other_account.NOBODY)
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running() -> collections.abc.Iterator[Server]:
+    """One server. Skips the test where PostgreSQL is not installed."""
+    _programs()
+    with folder() as place:
+        server = Server(place, "primary")
+        server.make()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> collections.abc.Iterator[Server]:
+    """One for all tests of the process; each makes its own database."""
+    with running() as server:
+        yield server
