@@ -221,5 +221,12 @@ def _read_cursor(own: ports.Store) -> stored_values.Cursor:
         return stored_values.Cursor(
             revision=int(fields["revision"]), epoch=int(fields["epoch"]), change=None if change is None else str(change)
         )
-    except (errors.NotFoundInStoreError, errors.EnvironmentProblemError, ValueError, KeyError, TypeError, AttributeError):
+    except (
+        errors.NotFoundInStoreError,
+        errors.EnvironmentProblemError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ):
         return stored_values.Cursor(revision=0, epoch=-1)
