@@ -11,11 +11,11 @@ import pytest
 
 from daemun.core import model
 from daemun.errors import ConfigError
-from daemun.sources.docker import docker_source, engine_place, own_container
+from daemun.sources.docker import docker_source, engine_place, own_container, ssh_connector
 from tests.support import clock, ssh_server
 from tests.support import docker_engine as engines
 from tests.support.docker_values import endpoints, messages
-from tests.support.followed import SERVE, Followed, following, get
+from tests.support.followed import LONGEST_S, SERVE, Followed, following, get
 
 pytestmark = pytest.mark.docker
 
@@ -79,6 +79,20 @@ async def test_a_connection_that_breaks_is_made_again(
         await followed.until(lambda found: found.problems == ())
     (told,) = messages(gone, model.Severity.WARNING)
     assert "`ssh-copy-id nas`" in told and "the containers that it listed last are taken as unchanged" in told
+
+
+async def test_an_engine_that_hangs_there_is_reported_and_a_key_for_this_alone_is_enough(
+    ssh: ssh_server.SshServer, docker_engine: engines.DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh.restrict(f"docker --host {docker_engine.url} system dial-stdio")
+    source = source_of(docker_engine)
+    docker_engine.freeze()
+    monkeypatch.setattr(ssh_connector, "ANSWER_S", 2.0)
+    with pytest.raises(ConfigError, match=r"cannot make the engine at ssh://nas/.* it did not answer in time"):
+        await source.read()
+    monkeypatch.setattr(ssh_connector, "ANSWER_S", LONGEST_S)
+    docker_engine.thaw()
+    assert (await source.read()).problems == ()
 
 
 async def test_what_ssh_refuses_is_told_in_its_last_line(

@@ -31,7 +31,6 @@ class SshServer:
     def prepare(self) -> None:
         for name in ("host", "client", "stranger"):
             subprocess.run([self._keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(self._folder / name)], check=True)
-        (self._folder / "authorized").write_bytes((self._folder / "client.pub").read_bytes())
         (self._folder / "sshd_config").write_text(
             f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self._folder}/host\nPidFile none\n"
             f"AuthorizedKeysFile {self._folder}/authorized\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
@@ -45,12 +44,18 @@ class SshServer:
 
     def trust(self, *, is_known: bool = True, key: str = "client") -> None:
         """What the configuration of ssh has. is_known: the key of the host was accepted. key: what it shows."""
+        (self._folder / "authorized").write_bytes((self._folder / "client.pub").read_bytes())
         known = f"[127.0.0.1]:{self.port} {(self._folder / 'host.pub').read_text()}" if is_known else ""
         (self._folder / "known_hosts").write_text(known)
         (self._folder / "ssh_config").write_text(
             f"Host {ALIAS}\n HostName 127.0.0.1\n Port {self.port}\n User root\n IdentityFile {self._folder}/{key}\n"
             f" IdentitiesOnly yes\n UserKnownHostsFile {self._folder}/known_hosts\n GlobalKnownHostsFile none\n"
         )
+
+    def restrict(self, command: str) -> None:
+        """The key does nothing but run a command."""
+        key = (self._folder / "client.pub").read_text()
+        (self._folder / "authorized").write_text(f'restrict,command="{command}" {key}')
 
     def start(self) -> None:
         pathlib.Path("/run/sshd").mkdir(exist_ok=True)  # sshd wants it to be there
