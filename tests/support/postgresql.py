@@ -9,11 +9,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import typing
 
-import psycopg
 import pytest
 
 from tests.support import binaries, other_account, ports, until
+
+if typing.TYPE_CHECKING:  # every test loads this module
+    import psycopg
 
 SUPERUSER = "daemun"
 # What survives a crash of the machine does not matter: only servers crash. Nothing that runs by itself disturbs.
@@ -94,6 +97,8 @@ class Server:
     def _takes_connections(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, (self._folder / f"{self.files.name}.log").read_text()[-2000:]
+        import psycopg
+
         with contextlib.suppress(psycopg.OperationalError):
             psycopg.connect(self.url(), connect_timeout=5).close()
             return True
@@ -117,6 +122,8 @@ class Server:
 
     def execute(self, sql: str, *, database: str = "postgres") -> list[tuple[object, ...]]:
         """By a connection that stays."""
+        import psycopg
+
         if database not in self._connections:
             self._connections[database] = psycopg.connect(self.url(database), autocommit=True)
         done = self._connections[database].execute(sql)
