@@ -698,6 +698,31 @@ def test_n2_a_folder_with_private_keys_is_not_published(tmp_path: pathlib.Path, 
 
 
 @pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ("sites:\n  a.test: http://unix:STATE/run/api.sock\n", 'site "a.test", route "/", to'),
+        ("sites:\n  a.test: http://unix:STATE/run/../run/judge.sock:/login\n", 'site "a.test", route "/", to'),
+        ("sites:\n  a.test: {/: {to: [http://web, http://unix:LINK/api.sock]}}\n", 'site "a.test", route "/", to'),
+        ("sites:\n  a.test: {php: {socket: unix:STATE/x.sock, root: public}}\n", 'site "a.test", route "/", php'),
+        ("sites: {}\nstreams:\n  s: {listen: 1883, to: tcp://unix:STATE/run/control.sock}\n", "streams.s.to"),
+    ],
+)
+def test_no_socket_of_daemun_is_a_server(tmp_path: pathlib.Path, written: str, label: str) -> None:
+    (tmp_path / "state/run").mkdir(parents=True)
+    (tmp_path / "public").mkdir()
+    (tmp_path / "link").symlink_to("state/run")
+    file = tmp_path / "daemun.yaml"
+    file.write_text(written.replace("STATE", f"{tmp_path}/state").replace("LINK", f"{tmp_path}/link"))
+    with pytest.raises(yaml_file.InvalidFileError) as caught:
+        yaml_file.YamlFile(file, state=str(tmp_path / "state")).read_now()
+    (problem,) = caught.value.problems
+    assert f"{label}: " in str(caught.value)
+    assert f"lies in the state directory {tmp_path}/state, where the sockets are daemun's own" in problem.message
+    file.write_text(written.replace("STATE", f"{tmp_path}/state-of-another").replace("LINK", f"{tmp_path}/public"))
+    assert not yaml_file.YamlFile(file, state=str(tmp_path / "state")).read_now().problems
+
+
+@pytest.mark.parametrize(
     ("folder", "words"),
     [
         (".", "holds .*daemun.yaml, the configuration that is in use"),

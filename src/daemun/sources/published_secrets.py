@@ -1,4 +1,5 @@
-"""Folders and files that would show visitors a secret: the one list of where secrets are.
+"""Folders and files that would show visitors a secret: the one list of where secrets are. And sockets of daemun's own
+as servers of sites, which would let visitors past all that guards what they are for.
 
 Links on the way to a folder are followed; those inside it are nginx's business (`disable_symlinks`).
 """
@@ -9,7 +10,7 @@ import os
 import pathlib
 
 from daemun.core import model, problem_report
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, streams_option
 from daemun.sources import snippet_files
 
 
@@ -27,11 +28,11 @@ def find_problems(
     snapshot: model.Snapshot, paths: collections.abc.Iterable[pathlib.Path], state: str | None
 ) -> list[model.Problem]:
     """paths: of the files that the snapshot was read from. state: the state directory. Blocking, microseconds."""
+    problems = [] if state is None else [*_find_own_sockets(snapshot, state)]
     shown = [*_find_shown(snapshot)]
     if not shown:
-        return []
+        return problems
     secrets = {os.path.realpath(file): what for file, what in _find_secrets(snapshot, paths, state)}
-    problems: list[model.Problem] = []
     for one in shown:
         place = os.path.realpath(one.path)
         for secret, what in secrets.items():
@@ -59,6 +60,37 @@ def _find_shown(snapshot: model.Snapshot) -> collections.abc.Iterator[_Shown]:
             yield _Shown(host=None, origin=model.NOWHERE, field=held.field, path=page.path)
         elif held.site.enabled:
             yield _Shown(host=held.site.host, origin=held.site.origin, field=held.field, path=page.path)
+
+
+def _find_own_sockets(snapshot: model.Snapshot, state: str) -> collections.abc.Iterator[model.Problem]:
+    """daemun's API, and that of the judge, believe what comes over them. No other program has a socket there."""
+    folder = os.path.realpath(state)
+    for one in _find_reached(snapshot):
+        place = os.path.realpath(one.path)
+        if os.path.commonpath((place, folder)) == folder:
+            label = problem_report.label(one.field, host=one.host)
+            message = (
+                f"{label}: {place} lies in the state directory {state}, where the sockets are daemun's own; expected "
+                "one of another program, which lies elsewhere"
+            )
+            yield model.Problem(origin=one.origin, message=message, host=one.host, field=one.field, bars=one.path)
+
+
+def _find_reached(snapshot: model.Snapshot) -> collections.abc.Iterator[_Shown]:
+    """The sockets of servers, of sites and streams."""
+    for site in snapshot.sites:
+        for route in site.routes if site.enabled else ():
+            if isinstance(route.action, model.Proxy):
+                for target in route.action.targets:
+                    if target.socket is not None:
+                        field = (*route.field, "to" if route.action.php is None else "php")
+                        yield _Shown(host=site.host, origin=site.origin, field=field, path=target.socket)
+    if snapshot.globals is not None:
+        for stream in streams_option.find_enabled(snapshot.globals):
+            for server in stream.stream.to:
+                if server.url.socket is not None:
+                    field = (streams_option.OPTION.name, stream.name, "to")
+                    yield _Shown(host=None, origin=stream.origin, field=field, path=server.url.socket)
 
 
 def _find_place(route: model.Route) -> tuple[str, str] | None:
