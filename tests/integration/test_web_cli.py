@@ -158,6 +158,20 @@ async def test_containers(gate: fake_gate.FakeGate, run: Run) -> None:
     ]
 
 
+async def test_a_site_of_containers_is_switched_off_over_them(
+    gate: fake_gate.FakeGate, run: Run, folder: pathlib.Path
+) -> None:
+    origin = model.Origin(source="docker", place="container chat-1")
+    target = model.Target(scheme=model.Scheme.HTTP, pool="abc.daemun")
+    route = model.Route(path="/", action=model.Proxy(targets=(target,)), origin=origin)
+    gate.tell(sites=(fake_gate.live(model.Site(host="chat.test", routes=(route,), origin=origin)),), certificates=())
+    async with fake_gate.serving(gate):
+        said = [await run(*words) for words in (("disable", "chat.test"), ("maintenance", "chat.test", "on"))]
+    assert [one.code for one in said] == [0, 0], said
+    text = (folder / "daemun.yaml").read_text()
+    assert text == f"{FILE}  chat.test:\n    maintenance: true\n    enabled: false\n    from: docker\n"
+
+
 async def test_sites(gate: fake_gate.FakeGate, run: Run) -> None:
     async with fake_gate.serving(gate):
         said = await run("sites")

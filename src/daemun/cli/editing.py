@@ -53,14 +53,22 @@ class _Result:
 
 
 def change(
-    chosen: settings.Settings, *, host: str, edit: Edit, done: str, is_new: bool = False, into: str | None = None
+    chosen: settings.Settings,
+    *,
+    host: str,
+    edit: Edit,
+    done: str,
+    is_new: bool = False,
+    into: str | None = None,
+    is_option: bool = False,
 ) -> bool:
     """Edit the file that holds the site `host`, which is daemun.yaml or one that it includes, and wait until the site
     is as the file has it. Without a daemon, the edited file is validated.
 
     host: as a person wrote it. done: what holds then, "live". Returns: whether a daemon runs it.
     is_new: a file that is gone is begun anew; else that is refused. into: the file for a site that is new; None:
-    daemun.yaml.
+    daemun.yaml. is_option: it sets an option, which a site that only containers have gets, too: the file has it over
+    theirs from then on (`from`).
     Raises: DaemunError with the reason, after the file was put back as it was.
     """
     from daemun.sources import edited_file
@@ -69,7 +77,10 @@ def change(
     caller.add_subject(host)
     daemon = control_client.ControlClient(chosen)
     planned = _Edit(
-        edit=edit, into=into, last_good_included={} if is_new else lost_file.read_included_last_good(chosen)
+        edit=edit,
+        into=into,
+        last_good_included={} if is_new else lost_file.read_included_last_good(chosen),
+        is_option=is_option,
     )
     try:
         file = daemon_state.config_of(chosen, daemon.status(host))
@@ -88,11 +99,13 @@ def change(
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Edit:
-    """An edit, and where a site that is new is written (`into` of `change`). last_good_included: of `lost_file`."""
+    """An edit, and where a site that is new is written (`into` of `change`). last_good_included: of `lost_file`.
+    is_option: as of `change`."""
 
     edit: Edit
     into: str | None
     last_good_included: collections.abc.Mapping[str, bytes]
+    is_option: bool = False
 
 
 def _change_live(
@@ -100,7 +113,8 @@ def _change_live(
 ) -> None:
     """With the daemon that reads the file."""
     before = daemon.status(host)
-    edited = _edit(file, host, edit)
+    is_of_containers = any(one["host"] == host and one["source"] == "docker" for one in before["sites"])
+    edited = _edit(file, host, edit, lays_over=edit.is_option and is_of_containers)
     result = _judge(edited, lambda: _apply(daemon, edited, host=host, before=before["problems"]))
     if result.refusal is not None:
         undone = _put_back(edited)
@@ -171,14 +185,19 @@ def _check(chosen: settings.Settings) -> list[Json]:
     return json_values.problems_json(checking.check(chosen))
 
 
-def _edit(main: pathlib.Path, host: str, edit: _Edit) -> _Edited:
-    from daemun.sources import edited_file, yaml_holder
+def _edit(main: pathlib.Path, host: str, edit: _Edit, *, lays_over: bool = False) -> _Edited:
+    """lays_over: a site that the file does not have is first laid over that of containers."""
+    from daemun.sources import edited_file, yaml_edit, yaml_holder
 
     holder = yaml_holder.find(main, host, file=edit.into)
     if edit.last_good_included:
         lost_file.refuse_if_included_lost(edit.last_good_included, holder, host)
-    old = edit.edit(holder)
     file = holder.path
+    if lays_over:
+        old = yaml_edit.lay_over_containers(holder, host)
+        edit.edit(holder)
+    else:
+        old = edit.edit(holder)
     # The daemon's version is that of daemun.yaml: an edit of another file is in what is read from now on.
     version = "" if holder.is_included else edited_file.find_version(file)
     return _Edited(file=file, name=holder.name, old=old, version=version, new=file.read_bytes())

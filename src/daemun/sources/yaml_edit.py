@@ -97,8 +97,10 @@ def add_route(file: File, host: str, target: str, *, route_path: str = "/", app:
 
 
 def lay_over_containers(file: File, host: str) -> bytes | None:
-    """Make a site that lies over the one that containers have of its host."""
+    """Make a site that lies over the one that containers have of its host. Where there is one, nothing changes."""
     edit = SiteEdit(file, host, f"cannot lay {words.quoted(host)} over its containers")
+    if edit.is_there:
+        return edit.before
     key = from_option.OPTION.name
     text = edit.places.with_site((yaml_splice.NewEntry(key, model.CONTAINERS),))
     return edit.write(text, {key: model.CONTAINERS})
@@ -188,6 +190,10 @@ class SiteEdit:
             (key for key in yaml_blocks.keys_of(self._document) if yaml_holder.host_of(key) == self.host), None
         )
         self.site = next((site for site in parsed.sites if site.host == self.host), None)
+
+    @property
+    def is_there(self) -> bool:
+        return self._key is not None
 
     @property
     def is_broken(self) -> bool:

@@ -28,4 +28,5 @@ def maintenance(
     def edit(file: yaml_holder.Holder) -> bytes | None:
         return yaml_edit.set_maintenance(file, host, is_on=is_on)
 
-    editing.change(chosen, host=host, edit=edit, done="closed for maintenance" if is_on else "open again")
+    done = "closed for maintenance" if is_on else "open again"
+    editing.change(chosen, host=host, edit=edit, done=done, is_option=is_on)

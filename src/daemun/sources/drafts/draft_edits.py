@@ -81,8 +81,7 @@ def apply(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> d
         case "maintenance_on" | "maintenance_off":
             yaml_edit.set_maintenance(holder, edit.host, is_on=edit.what == "maintenance_on")
         case "lay_over":
-            if not holder.has_site:
-                yaml_edit.lay_over_containers(holder, edit.host)
+            yaml_edit.lay_over_containers(holder, edit.host)
         case "set":
             place = None if edit.path is None else yaml_set.RoutePlace(path=edit.path, index=edit.index)
             yaml_set.set_of_site(holder, edit.host, _changes_of(edit), route=place)
