@@ -15,7 +15,7 @@ from daemun.cli.commands import apply
 from daemun.control import gate_port, history_port, supervisor
 from daemun.errors import ConfigError
 from daemun.sources import edited_file, last_good_file, yaml_holder
-from daemun.sources.history import history_book, history_recorder, trial, trial_record, written_files
+from daemun.sources.history import history_book, history_recorder, trial, trial_base, trial_record, written_files
 from daemun.store import memory_store
 from tests.support.clock import FakeClock
 
@@ -356,7 +356,7 @@ async def test_another_daemon_ends_it(house: House, later_s: int, expected: byte
 async def test_what_was_changed_long_ago_is_not_on_trial(house: House) -> None:
     await house.write(OLD)
     await house.write(NEW)
-    house.clock.advance(trial.FRESH)
+    house.clock.advance(trial_base.FRESH)
     assert (await house.trial.begin(60)).number == 2
 
 

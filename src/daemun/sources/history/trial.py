@@ -17,22 +17,19 @@ import structlog
 from daemun.control import gate_port, history_port, ports
 from daemun.core import model
 from daemun.errors import ConfigError, ConflictError
-from daemun.sources import edited_file, whole_work, yaml_holder
+from daemun.sources import edited_file, whole_work
 from daemun.sources.history import (
-    hidden_secrets,
     history_book,
-    history_entry,
     history_recorder,
     past_files,
     secret_masks,
+    trial_base,
     trial_record,
     written_files,
 )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-FRESH = datetime.timedelta(minutes=10)
-"""A change of the files that came so long before is on trial; else what comes from then on."""
 SHORTEST_S, LONGEST_S = 5.0, 86400.0
 _RETRY_S = 15.0
 _NO_SITES = b"sites: {}\n"
@@ -66,6 +63,7 @@ class TrialKeeper:
         self._main = main
         self.recorder = recorder
         self._apply = apply
+        self._base = trial_base.TrialBase(self._book, recorder, main)
         self._changed = asyncio.Event()
         self._guard = asyncio.Lock()
         self._trial: Trial | None = None
@@ -245,14 +243,14 @@ class TrialKeeper:
         return Trial(number=number, until=self._clock.now(), files=files, is_ready=False)
 
     def _write_down(self, until: datetime.datetime, number: int | None) -> Trial:
-        entry = self._book.read(number) if number is not None else self._find_base()
+        entry = self._base.find_entry(number, self._clock.now(), confirmed=self._confirmed)
         if entry is None or not entry.can_be_restored:
             raise ConfigError(
                 "cannot begin a trial: the history has no files to go back to"
                 + (f" at number {number}" if number is not None else "")
                 + "; `daemun history` shows what it has"
             )
-        past = self._find_past(entry)
+        past = self._base.find_files(entry)
         if past.missing:
             cause = f"these secrets of number {entry.number} are nowhere any more: {', '.join(past.missing)}"
             raise ConfigError(f"cannot begin a trial: {cause}; name another number to go back to with `--to`")
@@ -263,43 +261,6 @@ class TrialKeeper:
         trial_record.write(self._store, trial)
         return trial
 
-    def _find_base(self) -> history_entry.HistoryEntry | None:
-        """Before what changed last: the newest one where that was not applied yet, or long ago, else the last one with
-        other files. What never came live is nothing to go back to."""
-        newest: history_entry.HistoryEntry | None = None
-        is_applied, can_be_newest, is_confirmed, changed_at = False, False, False, self._clock.now()
-        for entry in self._book.newest():
-            if newest is None:
-                newest, is_applied = entry, self._is_present(entry)
-            can_be_base = entry.can_be_restored and entry.state is not history_entry.EntryState.FAILED
-            if is_applied and entry.files == newest.files:
-                changed_at, can_be_newest = entry.at, can_be_newest or can_be_base
-                is_confirmed = entry.number <= self._confirmed
-            elif can_be_base:
-                is_fresh = not is_confirmed and self._clock.now() - changed_at < FRESH
-                return newest if is_applied and can_be_newest and not is_fresh else entry
-        return newest
-
-    def _is_present(self, entry: history_entry.HistoryEntry) -> bool:
-        """Whether an entry's files are those of now."""
-        present = yaml_holder.read_all(self._main)
-        held = self.recorder.find_held(entry.number)
-        if held is not None:
-            return held == present
-        masked = hidden_secrets.mask_all(present)
-        return [(one.name, one.text) for one in entry.files] == [
-            (name, None if one is None else one.text) for name, one in masked.items()
-        ]
-
-    def _find_past(self, entry: history_entry.HistoryEntry) -> past_files.RestorableFiles:
-        held = self.recorder.find_held(entry.number)
-        if held is not None:
-            return past_files.RestorableFiles(files=dict(held))
-        mask_all, name = hidden_secrets.Masker().mask_all, self._main.name
-        present = mask_all(yaml_holder.read_all(self._main))
-        secrets, kept = self._book.find_secrets(name, mask_all), self._book.read_last_good(name, mask_all)
-        return past_files.find_past(entry, present, secrets, kept)
-
     def _go_back(self, trial: Trial) -> None:
         """File by file, with what others wrote meanwhile, where that can be told from what was on trial."""
         with edited_file.alone(self._main, longest_s=_LONGEST_LOCK_S):
@@ -308,30 +269,9 @@ class TrialKeeper:
             if main is not None and main.before is None and trial.is_ready:
                 # Without a file the daemon would go on with what it read of it last.
                 files[self._main.name] = dataclasses.replace(main, before=_NO_SITES)
-            find_unkept = self._find_unkept if trial.is_ready else lambda *_: ()
+            find_unkept = self._base.find_unkept if trial.is_ready else lambda *_: ()
             for name, path in written_files.undo(self._main, files, find_unkept).items():
                 log.warning(f"what {name} held is in {path}, as it was changed on trial")
-
-    def _find_unkept(
-        self, goes: collections.abc.Mapping[str, bytes], comes: collections.abc.Mapping[str, bytes]
-    ) -> set[str]:
-        """Of what is replaced, that which the history cannot give back, and files that are there no more."""
-        mask_all = hidden_secrets.Masker().mask_all
-        masked = mask_all(goes)
-        left = {**yaml_holder.read_all(self._main), **dict.fromkeys(goes, b""), **comes}
-        lost = past_files.find_lost(masked, past_files.RestorableFiles(files=left), mask_all)
-        recorded = {
-            file.name
-            for entry in self._book.newest()
-            for file in entry.files
-            if (one := masked.get(file.name)) is not None and file.text == one.text
-        }
-        return {
-            name
-            for name, content in goes.items()
-            if content not in comes.values()
-            and (name not in comes or name not in recorded or any(place.startswith(f"{name}: ") for place in lost))
-        }
 
     def _confirm(self) -> None:
         newest = next(iter(self._book.newest()), None)
