@@ -108,6 +108,9 @@ async def test_what_each_of_them_said_is_told(gate: issuing.StateDirectory) -> N
     assert status.reason is not None
     assert first.directory in status.reason
     assert second.directory in status.reason
+    assert [one.authority for one in status.tries[:2]] == [first.directory, second.directory]
+    assert all(one.result in status.reason for one in status.tries[-2:])
+    assert status.tries[0].at == status.failing_since
 
 
 # --- external accounts and profiles --------------------------------------------------------------------------------

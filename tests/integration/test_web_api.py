@@ -139,6 +139,7 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
                     "failures": 0,
                     "last_error": None,
                     "failing_since": None,
+                    "tries": [],
                     "held_until": None,
                     "others": [],
                     "fingerprint": None,

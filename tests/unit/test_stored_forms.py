@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import json
 import pathlib
+import re
 import typing
 import zlib
 
@@ -213,16 +214,21 @@ def test_attempts_at_a_certificate() -> None:
         holds=(("https://ca.test/directory", AT),),
         rehearse=True,
         seen=("x",),
+        tries=(model.OrderTry(at=AT, authority="https://ca.test/directory", result="no"),),
     )
     text = (
         f'{{"asked":"f","failures":2,"next_attempt":{TIME},"reason":"no","since":{TIME},'
-        f'"holds":[["https://ca.test/directory",{TIME}]],"rehearse":true,"seen":["x"]}}'
+        f'"holds":[["https://ca.test/directory",{TIME}]],"rehearse":true,"seen":["x"],'
+        f'"tries":[{{"at":{TIME},"authority":"https://ca.test/directory","result":"no"}}]}}'
     )
     certificate_records.write_attempts(store, "a.test", attempts)
     assert store.list("") == ["certs/a.test/attempts.json"]
     assert stored(store) == text
     replace(store, text)
     assert certificate_records.read_attempts(store, "a.test") == attempts
+    replace(store, re.sub(r',"tries":.*', "}", text))
+    earlier = certificate_records.read_attempts(store, "a.test")
+    assert earlier == dataclasses.replace(attempts, tries=())
 
 
 def test_a_cas_advice() -> None:

@@ -85,6 +85,7 @@ def detail_of(certificate: Json, now: datetime.datetime) -> list[tuple[str, str]
         ("next", _next(certificate, now)),
         *(("but", f"{what} shown {whose}") for what, whose in _others(certificate)),
         ("reason", certificate["reason"]),
+        *(("tried", _try_of(one)) for one in reversed(certificate.get("tries", ()))),
     ]
     return [
         (name if number == 0 else "", part)
@@ -92,6 +93,10 @@ def detail_of(certificate: Json, now: datetime.datetime) -> list[tuple[str, str]
         if value
         for number, part in enumerate(sentences_of(value) if name == "reason" else [value])
     ]
+
+
+def _try_of(one: Json) -> str:
+    return f"{_moment(one['at'])}, {one['authority'] or 'this machine'}: {one['result']}"
 
 
 def left(certificate: Json, now: datetime.datetime) -> str:

@@ -129,12 +129,6 @@ class JudgeProcess:
             name=str(found["user"]), groups=tuple(map(str, found["groups"])), session=str(found["id"])
         )
 
-    async def end_session(self, number: str) -> tuple[int, bool]:
-        """See `JudgeKeeper`. Raises: EnvironmentProblemError."""
-        content = json.dumps({"user": None, "id": number}).encode()
-        found = await _request(self._layout.judge_control_socket, "POST", "/sessions/end", content)
-        return int(found["ended"]), bool(found["saved"])
-
     async def replace(self, policies: Policies, accounts: SignInAccounts) -> None:
         """A new process, which knows these policies and accounts, in the place of the one there is, if any.
 

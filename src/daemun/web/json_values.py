@@ -243,6 +243,10 @@ def certificate_json(certificate: model.CertificateStatus) -> Json:
         "failures": certificate.failures,
         "last_error": certificate.last_error,
         "failing_since": instant_json(certificate.failing_since),
+        "tries": [
+            {"at": instant_json(one.at), "authority": one.authority or None, "result": one.result}
+            for one in certificate.tries
+        ],
         "held_until": instant_json(certificate.held_until),
         "others": [
             {

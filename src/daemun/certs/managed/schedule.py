@@ -156,6 +156,7 @@ def describe(entry: ManagedCertificate, authorities: Authorities | None) -> mode
         failures=attempts.failures if attempts is not None else 0,
         last_error=attempts.reason if attempts is not None and is_failing else None,
         failing_since=attempts.since if attempts is not None and is_failing else None,
+        tries=attempts.tries if attempts is not None and is_failing else (),
         held_until=_held_until(attempts, authorities),
         others=tuple(
             model.OtherCertificate(

@@ -47,7 +47,8 @@ class Failed:
     reason: of each CA, in words. holds: as `certificate_records.Attempts.holds`. rehearse: whether test systems are
     tried next.
     seen: a fingerprint of what was found in DNS; None: without a look. is_elsewhere: another process orders it now, or
-    whether one does cannot be found out: nothing is known of the CA, or of the names.
+    whether one does cannot be found out: nothing is known of the CA, or of the names. tries: the CAs that got an order,
+    by directory ("": it came to none, as something of this machine failed), each with what came of it.
     """
 
     reason: str
@@ -56,6 +57,7 @@ class Failed:
     rehearse: bool = False
     seen: str | None = None
     is_elsewhere: bool = False
+    tries: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,7 @@ class _Try:
         begun = certificate_records.read_order(needs.store, wanted.spec.name)
         self._begun = begun if begun is not None and set(begun.hosts) <= set(self._hosts) else None
         self._seen: str | None = None
+        self._tries: list[tuple[str, str]] = []
         self._warnings: tuple[str, ...] = ()
         self._blamed: dict[str, dict[str, str]] = {}
         """By the CA's directory: the names that keep it from signing, and why."""
@@ -99,7 +100,12 @@ class _Try:
     def _fail(self, reason: str, *, is_failure: bool) -> attempt_values.Failed:
         holds = tuple(sorted(self._holds.items()))
         return attempt_values.Failed(
-            reason=reason, is_failure=is_failure, holds=holds, rehearse=self._rehearse, seen=self._seen
+            reason=reason,
+            is_failure=is_failure,
+            holds=holds,
+            rehearse=self._rehearse,
+            seen=self._seen,
+            tries=tuple(self._tries),
         )
 
     async def _obtain_all(self) -> certificate_records.Issued | attempt_values.Failed:
@@ -123,6 +129,7 @@ class _Try:
                 reasons.append(str(error))
             except order_error.OrderError as error:
                 is_failure = True
+                self._tries.append((authority.directory, str(error)))
                 self._note_outage(authority.directory, error)
                 self._note_hold(authority.directory, error.retry_after_s)
                 self._note_blame(authority, error)
@@ -141,6 +148,7 @@ class _Try:
                 return dataclasses.replace(self._fail(str(error), is_failure=False), is_elsewhere=True)
             except errors.DaemunError as error:  # of this machine: no CA is to blame
                 is_failure = True
+                self._tries.append(("", str(error)))
                 self._needs.outages.withdraw(authority.directory, self._needs.clock.now())
                 reasons.append(str(error))
                 break

@@ -352,6 +352,7 @@ class Orders:
             holds=failed.holds,
             rehearse=failed.rehearse,
             seen=seen,
+            tries=_add_tries(before.tries if before is not None else (), failed, now),
         )
         async with self._index.settling:
             entry = self._index.entries.get(spec.name)
@@ -368,3 +369,14 @@ class Orders:
                 await asyncio.to_thread(certificate_records.write_attempts, self._needs.store, spec.name, attempts)
             except errors.DaemunError as error:  # a restart would then try earlier: no harm
                 log.warning("the failure could not be stored", host=spec.host, error=str(error))
+
+
+def _add_tries(
+    before: tuple[model.OrderTry, ...], failed: attempt_values.Failed, now: datetime.datetime
+) -> tuple[model.OrderTry, ...]:
+    """Bounded: a CA may write much, and for months."""
+    new = tuple(
+        model.OrderTry(at=now, authority=directory, result=result[: certificate_records.LONGEST_RESULT])
+        for directory, result in failed.tries
+    )
+    return (*before, *new)[-certificate_records.MOST_TRIES :]

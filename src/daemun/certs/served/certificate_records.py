@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 
 from daemun.certs.served import bundle, live_folder
 from daemun.control import damaged_keys, ports
+from daemun.core import model
 from daemun.core.issuance import renewal_advice
 
 UNKNOWN = ""
@@ -43,6 +44,10 @@ class PendingOrder:
     key_pem: bytes = dataclasses.field(repr=False)
 
 
+MOST_TRIES, LONGEST_RESULT = 10, 1000
+"""That are kept of those that failed, and characters of what came of one."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
     """How it went so far, for what was ordered (`asked`, core.issuance.order_subject.fingerprint`); for anything else
@@ -51,7 +56,7 @@ class Attempts:
     failures: in a row. next_attempt: not before then. reason: why the last one failed. since: when the first one did.
     holds: CAs (by directory) that get no request before a moment: a Retry-After, or a limit that daemun counts.
     rehearse: the CA looked and saw no proof: its test system is tried first. seen: what the names looked like (a
-    fingerprint of DNS) at each failure: something new is a reason to try again early.
+    fingerprint of DNS) at each failure: something new is a reason to try again early. tries: the last that failed.
     """
 
     asked: str
@@ -62,6 +67,7 @@ class Attempts:
     holds: tuple[tuple[str, datetime.datetime], ...] = ()
     rehearse: bool = False
     seen: tuple[str, ...] = ()
+    tries: tuple[model.OrderTry, ...] = ()
 
 
 def names(store: ports.Store) -> frozenset[str]:
@@ -133,7 +139,13 @@ def _parse_attempts(content: bytes) -> Attempts:
         holds=tuple((str(directory), _known(_moment(until))) for directory, until in value["holds"]),
         rehearse=bool(value["rehearse"]),
         seen=tuple(map(str, value["seen"])),
+        tries=tuple(map(_parse_try, value.get("tries", ())))[-MOST_TRIES:],  # an earlier daemun kept none
     )
+
+
+def _parse_try(value: dict[str, typing.Any]) -> model.OrderTry:
+    at, authority, result = _known(_moment(value["at"])), str(value["authority"]), str(value["result"])
+    return model.OrderTry(at=at, authority=authority, result=result[:LONGEST_RESULT])
 
 
 def write_attempts(store: ports.Store, name: str, attempts: Attempts) -> None:

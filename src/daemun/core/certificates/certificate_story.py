@@ -20,6 +20,7 @@ KINDS = {
     "issued": "issued by {detail}",
     "failing_since": "the first try failed; so many in a row until now: {count}",
     "last_failure": "the last try failed: {detail}",
+    "tried": "a try failed",
     "waits": "{detail}",
     "held": "no order is sent before, as the CA demands or its limits require",
     "next_try": "the next try",
@@ -39,7 +40,12 @@ def tell(status: model.CertificateStatus, now: datetime.datetime) -> tuple[Story
         found.append(StoryEvent(at=status.not_before, kind="issued", detail=status.issuer))
     if status.failing_since is not None:
         found.append(StoryEvent(at=status.failing_since, kind="failing_since", count=status.failures))
-    if status.last_error is not None:
+    found += [
+        StoryEvent(at=one.at, kind="tried", detail=one.authority or None)
+        for one in status.tries
+        if one.at != status.failing_since
+    ]
+    if status.last_error is not None and not status.tries:
         found.append(StoryEvent(at=None, kind="last_failure", detail=status.last_error))
     elif status.reason is not None:
         found.append(StoryEvent(at=None, kind="waits", detail=status.reason))

@@ -34,6 +34,7 @@ from daemun.core.model.certificate import (
     CertificateSpec,
     CertificateState,
     CertificateStatus,
+    OrderTry,
     OtherCertificate,
 )
 from daemun.core.model.finding import Finding, Weight
@@ -132,6 +133,7 @@ __all__ = [
     "OldGeneration",
     "OldWorker",
     "OptionValues",
+    "OrderTry",
     "Ordering",
     "Origin",
     "OtherCertificate",

@@ -91,6 +91,16 @@ class OtherCertificate:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTry:
+    """One try to get a certificate that failed. at: aware. authority: the directory URL of the CA; "": it was of this
+    machine. result: why it failed."""
+
+    at: datetime.datetime
+    authority: str
+    result: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateStatus:
     """What is known of one certificate. Instants are aware UTC; None: not known or not planned.
 
@@ -99,6 +109,7 @@ class CertificateStatus:
     authority: the directory URL of the CA whose certificate is served; None: no public one is.
     reason: what a person should know: why it is not as wanted, or why it is renewed early.
     failures: tries in a row that failed; last_error: why the last of them did; failing_since: when the first one did.
+    tries: the last of those in a row, the oldest first.
     others: for the names that are not served with this certificate.
     held_until: no order is sent before, as the CAs demand (Retry-After) or as their limits require.
     key_type: where a certificate with a key of another type is wanted for the same names, too.
@@ -121,6 +132,7 @@ class CertificateStatus:
     failures: int = 0
     last_error: str | None = None
     failing_since: datetime.datetime | None = None
+    tries: tuple[OrderTry, ...] = ()
     others: tuple[OtherCertificate, ...] = ()
     held_until: datetime.datetime | None = None
     fingerprint: str | None = None
