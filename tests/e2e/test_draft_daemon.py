@@ -1,7 +1,9 @@
 """Drafts of a running daemon, over HTTPS: reviewed, applied, undone, refused by nginx, beside commands, and killed."""
 
 import collections.abc
+import concurrent.futures
 import json
+import os
 import typing
 
 import httpx
@@ -116,3 +118,24 @@ def test_a_daemon_that_is_killed_goes_back_all_the_same(house: House) -> None:
     house.daemon.wait(lambda: house.daemon.sign("d.test") is None, "d.test to be gone")
     house.daemon.wait_sign("a.test", "a")
     house.daemon.wait(lambda: house.send("GET", "/trial")["trial"] is None, "the end of the trial")
+
+
+def test_a_daemon_that_is_stopped_while_it_applies_leaves_nothing(house: House) -> None:
+    """nginx waits for a file in its test, as for a name server that does not answer."""
+    pipe, included = house.daemon.root / "pipe", house.daemon.root / "included.conf"
+    os.mkfifo(pipe)
+    included.write_text(f"include {pipe};\n")
+    house.add("e.test", "e")
+    edit = {"what": "set", "host": "e.test", "values": {"nginx": f"include {included};"}}
+    house.send("POST", "/draft/edits", {"edits": [edit]})
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(house.request, "POST", "/draft/apply", {"confirm_s": 0})
+        house.daemon.wait(lambda: "e.test" in house.daemon.config.read_text(), "the file to be written")
+        assert house.daemon.terminate() == 0
+        assert house.daemon.config.read_text() == house.before
+        assert answer.exception() is not None or answer.result().status_code >= 500
+    house.daemon.start()
+    house.daemon.wait_sign("a.test", "a")
+    assert house.send("GET", "/trial")["trial"] is None
+    assert "e.test" in house.send("GET", "/draft")["files"][0]["text"]
+    house.send("DELETE", "/draft")
