@@ -8,6 +8,7 @@ import re
 import pytest
 
 from daemun import package_data
+from daemun.core.dashboard import lamps
 from daemun.core.nginx_builds import nginx_weaknesses
 from daemun.core.options import catalogue, option
 from daemun.dashboard import completion, declared_texts
@@ -56,7 +57,15 @@ def of_weaknesses() -> collections.abc.Iterator[str]:
         yield from (text for text in (one.meanwhile,) if text)
 
 
-NEEDED = {*of_forms(), *of_endpoints(), *of_commands(), *of_weaknesses()}
+def of_lamps() -> collections.abc.Iterator[str]:
+    """Why they are not green, where that is no message with something in it."""
+    for node in ast.walk(ast.parse(pathlib.Path(lamps.__file__).read_text())):
+        if isinstance(node, ast.keyword) and node.arg == "why":
+            parts = node.value.values if isinstance(node.value, ast.BoolOp) else [node.value]
+            yield from (str(part.value) for part in parts if isinstance(part, ast.Constant))
+
+
+NEEDED = {*of_forms(), *of_endpoints(), *of_commands(), *of_weaknesses(), *of_lamps()}
 
 
 def test_none_is_missing_and_none_is_left_over() -> None:
