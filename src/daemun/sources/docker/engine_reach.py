@@ -76,7 +76,7 @@ def _explain(
             is_lasting=True,
         )
     at = sorted({one.address for one in published})
-    cure = f'publish it there, in a compose file with `ports: ["{shown}:{published[0].host_port}:{port}{kind}"]`'
+    cure = f'publish it on {here}, in a compose file with `ports: ["{shown}:{published[0].host_port}:{port}{kind}"]`'
     if all(ipaddress.ip_address(one).is_loopback for one in at):
         why = "which no other machine reaches"
     else:
