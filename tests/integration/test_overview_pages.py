@@ -216,6 +216,13 @@ async def test_the_search_of_every_page(visitor: httpx.AsyncClient) -> None:
     many = (await visitor.get("/search?q=example.com")).text
     assert 'href="/sites?q=example.com"' in many
     assert 'href="/settings/bans"' in (await visitor.get("/search?q=bans")).text
+    options = (await visitor.get("/search?q=hsts")).text
+    assert 'href="/changes/form?key=hsts#field-key-hsts"' in options or "in the form of a site" in options
+    assert "<code>hsts</code>" in options
+    assert (
+        'href="/changes/form?key=trusted_proxies#field-key-trusted_proxies"'
+        in (await visitor.get("/search?q=trusted-proxies")).text
+    )
     exact = await visitor.get("/search?q=Wiki.example.com")
     assert exact.headers["location"] == "/sites/wiki.example.com"
     assert (await visitor.get("/search?q=+")).headers["location"] == "/sites"

@@ -8,7 +8,7 @@ import typing
 from starlette import datastructures
 
 from daemun.dashboard import api_client
-from daemun.web import overview_endpoints, overview_snapshots
+from daemun.web import option_search_endpoints, overview_endpoints, overview_snapshots
 from tests.support import overview_values
 
 Json = dict[str, typing.Any]
@@ -62,6 +62,8 @@ class OverviewApi(api_client.ApiClient):
         if path == "/certificates":
             hosts = [host for host in self.certificates if dict(query or {})["q"] in host]
             return {"total": len(hosts), "rows": [{"host": host, "lamp": "good"} for host in hosts[:10]]}
+        if path == "/options/search":
+            return option_search_endpoints.rows_json(dict(query or {})["q"])
         if path == "/apply" and not self.apply["ok"]:
             raise api_client.ApiError(422, "the daemon answered with 422", self.apply)
         return self.apply if path == "/apply" else {}

@@ -121,6 +121,7 @@ async def _show_form(
         is_set=shown,
         others=[row for row in rows if row not in shown],
         set_keys=of_route,
+        sought=one.query("key"),
         route_links=[{**route, "href": _address(place["host"], route)} for route in found.get("routes", [])],
         error="" if refused is None else refused.message,
     )

@@ -1,9 +1,12 @@
 """/search: what a word stands in: names, targets and origins of sites, names of certificates, parts of the settings."""
 
+import typing
+import urllib.parse
+
 from starlette import responses, routing
 
 from daemun.dashboard import api_client, figures, page_commands, pages_app, visit
-from daemun.dashboard.pages import settings_pages
+from daemun.dashboard.pages import option_pages, settings_pages
 
 PATH = "/search"
 _MOST = 10
@@ -24,6 +27,7 @@ async def show(one: visit.Visit) -> responses.Response:
     if exact and sites["total"] == 1:
         return one.go_to(api_client.join("sites", exact[0]))
     certificates = await one.get("certificates", q=query, size=_MOST)
+    options = await one.get("options", "search", q=query)
     return one.render(
         "search.html",
         entry="sites",
@@ -33,8 +37,17 @@ async def show(one: visit.Visit) -> responses.Response:
         query=query,
         sites=sites,
         certificates=certificates,
+        options=[{**row, "href": _form_of(row)} for row in options["rows"]],
         parts_of_settings=[part for part in settings_pages.PARTS if _is_about(one, part.key, query)],
     )
+
+
+def _form_of(row: typing.Any) -> str:
+    """The form of the gate, at the option; "": it is one of sites or routes, each of which has a form."""
+    if "gate" not in row["levels"]:
+        return ""
+    key = row["key"]
+    return f"{option_pages.FORM}?{urllib.parse.urlencode({'key': key})}#field-key-{urllib.parse.quote(key)}"
 
 
 def _is_about(one: visit.Visit, key: str, query: str) -> bool:
