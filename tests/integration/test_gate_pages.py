@@ -143,6 +143,21 @@ async def test_containers_show_why_one_is_not_served_and_what_to_do(house: House
     assert "제공되지 않음" in korean
 
 
+async def test_several_engines_and_which_of_them_answer(house: House) -> None:
+    since = datetime.datetime(2026, 11, 30, 9, 10, 11, tzinfo=datetime.UTC)
+    away = model.EngineStatus(name=HOSTILE, place=HOSTILE, answers=False, since=since, why="it did not answer in time")
+    house.gate.tell(
+        engines=(model.EngineStatus(name="local", place="unix:///d.sock"), away),
+        containers=(model.ContainerStatus(name="web-1", engine="local", hosts=("a.test",)),),
+    )
+    page = await house.pages.get("/settings/containers")
+    assert "unix:///d.sock" in page and "1 of 1 containers served" in page and "@local" in page
+    assert "does not answer" in page and ESCAPED in page and "onerror=alert(1)>" not in page
+    assert "응답하지 않음" in await house.pages.get("/settings/containers", language="ko")
+    house.gate.tell(engines=(model.EngineStatus(name="", place="unix:///d.sock"),))
+    assert "unix:///d.sock" not in await house.pages.get("/settings/containers"), "as ever"
+
+
 async def test_no_containers(house: House) -> None:
     assert "daemun.host" in await house.pages.get("/settings/containers")
 
