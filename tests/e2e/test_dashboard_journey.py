@@ -210,7 +210,7 @@ class Owner:
 
     async def follow(self, host: str) -> None:
         """The live log while a visitor comes."""
-        await self.visit(f"/sites/{host}/log", "document.querySelector('.log-state:not([hidden])') !== null")
+        await self.visit(f"/sites/{host}/log", "document.querySelector('live-log:defined') !== null")
         async with asyncio.timeout(60):
             while not await self.page.value("document.querySelector('.lines').innerText.includes('/looked-at')"):
                 await asyncio.to_thread(self.daemon.get, f"https://{host}/looked-at")

@@ -62,7 +62,7 @@ async def test_every_part_is_seen_and_lines_come(
                 await _picture(page, f"site{part.partition('?')[0].replace('/', '-')}-{width}-{scheme}")
                 assert faults == [], (width, scheme, part)
         await page_looks.visit(page, f"{address}/sites/{site_scene.HOST}/log?status=2xx")
-        await page.until("document.querySelector('.log-state:not([hidden]) output').textContent.startsWith('Live')")
+        await page.until("document.querySelector('live-log:defined .log-state output').textContent.startsWith('Live')")
         await _wait_for_stream(scene, page)
         first = "document.querySelector('.lines tbody tr td:nth-child(3)').textContent"
         assert (await page.value(first)).endswith(f"/new/{site_scene.HOSTILE}")

@@ -8,6 +8,20 @@ document.addEventListener("securitypolicyviolation", (event) => {
 });"""
 """A script for a browser's tab: what the policy refused is in `refused`."""
 
+NOTE_SHIFTS = """window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const one of list.getEntries()) {
+    if (one.hadRecentInput) continue;
+    for (const { node, previousRect, currentRect } of one.sources) {
+      const [before, after] = [previousRect, currentRect].map((box) => `${box.x},${box.y} ${box.width}x${box.height}`);
+      shifts.push(`${(node?.outerHTML ?? node?.textContent ?? "gone").slice(0, 150)}: ${before} became ${after}`);
+    }
+  }
+}).observe({ type: "layout-shift", buffered: true });"""
+"""The same: what moved without anybody's doing (w3.org/TR: Layout Instability) is in `shifts`."""
+
+_PAINTED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+
 _CUT = """(() => [...document.querySelectorAll("main *, header *, footer *")].filter((one) => {
   const box = one.getBoundingClientRect();
   return box.width && one.checkVisibility() && getComputedStyle(one).position !== "absolute"
@@ -39,6 +53,21 @@ async def resize(page: browser.Page, width: int, scheme: str) -> None:
     size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
     await page.call("Emulation.setDeviceMetricsOverride", **size)
     await page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+
+async def slow_down(page: browser.Page) -> None:
+    """As a phone far from a mast: 1.6 Mbit/s down, 0.75 up, 150 ms for the way there and back (Chrome's "Fast 3G")."""
+    await page.call("Network.enable")
+    bytes_per_s = {"downloadThroughput": 1.6e6 / 8, "uploadThroughput": 0.75e6 / 8}
+    await page.call("Network.emulateNetworkConditions", offline=False, latency=150, **bytes_per_s)
+    await page.call("Network.setCacheDisabled", cacheDisabled=True)
+
+
+async def find_shifts(page: browser.Page) -> list[str]:
+    """What moved until now, in a tab with `NOTE_SHIFTS`."""
+    await page.value(_PAINTED)
+    found: list[str] = await page.value("window.shifts")
+    return found
 
 
 async def find_faults(page: browser.Page) -> list[str]:

@@ -9,15 +9,12 @@ function announce(text) {
   if (live) live.textContent = text;
 }
 
-/** A button that copies its attribute `text`. */
+/** Its button copies the attribute `text`. */
 class CopyButton extends HTMLElement {
   connectedCallback() {
-    if (this.firstChild || !navigator.clipboard) return;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "quiet";
-    button.textContent = this.getAttribute("label");
-    button.setAttribute("aria-label", `${this.getAttribute("label")}: ${this.getAttribute("text")}`);
+    const button = this.querySelector("button");
+    const label = button.textContent;
+    this.hidden = !navigator.clipboard;
     button.addEventListener("click", async () => {
       let said = this.getAttribute("done");
       try {
@@ -27,9 +24,8 @@ class CopyButton extends HTMLElement {
       }
       announce(said);
       button.textContent = said;
-      setTimeout(() => (button.textContent = this.getAttribute("label")), 2000);
+      setTimeout(() => (button.textContent = label), 2000);
     });
-    this.append(button);
   }
 }
 customElements.define("copy-button", CopyButton);

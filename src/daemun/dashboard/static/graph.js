@@ -28,9 +28,7 @@ class TrafficGraph extends HTMLElement {
     this.place.tabIndex = 0;
     this.place.setAttribute("role", "group");
     this.place.setAttribute("aria-label", `${this.querySelector("figcaption").textContent}. ${this.getAttribute("keys")}`);
-    this.out = document.createElement("output");
-    this.out.className = "plot-values";
-    this.place.after(this.out);
+    this.out = this.querySelector(".plot-values");
     this.write = UNITS[this.getAttribute("unit")] ?? UNITS.number;
     this.resized = new ResizeObserver(() => this.plot?.setSize(this.area()));
     this.resized.observe(this.place);
@@ -47,7 +45,6 @@ class TrafficGraph extends HTMLElement {
     document.removeEventListener("daemun:theme", this.redraw);
     this.dark.removeEventListener("change", this.redraw);
     this.plot?.destroy();
-    this.out.remove();
   }
 
   attributeChangedCallback() {

@@ -19,7 +19,6 @@ class LiveLog extends HTMLElement {
     this.waiting = [];
     this.skipped = 0;
     this.paused = false;
-    this.bar.hidden = false;
     this.button.addEventListener("click", () => this.pause(!this.paused));
     this.onVisible = () => (document.hidden ? this.close() : this.open());
     document.addEventListener("visibilitychange", this.onVisible);
