@@ -1,5 +1,6 @@
 """The API for dashboards: who may request what, and what is noted of it."""
 
+import asyncio
 import json
 import typing
 
@@ -29,6 +30,8 @@ async def _fail(call: endpoint.Call) -> None:
         raise RetryableError("the CA demands a wait", retry_after_s=6.2)
     if call.body.get("how") == "status":
         raise exceptions.HTTPException(422, "cannot do that")
+    if call.body.get("how") == "stop":
+        raise asyncio.CancelledError
     raise RuntimeError("secret")
 
 
@@ -92,7 +95,7 @@ _ENDPOINTS = (
         needs=Role.OWN,
         summary="Fail",
         handler=_fail,
-        body=(endpoint.Parameter(name="how", meaning="words or status"),),
+        body=(endpoint.Parameter(name="how", meaning="words, wait, status or stop"),),
     ),
 )
 
@@ -171,6 +174,7 @@ async def test_looking_is_not_noted_and_what_changes_is(client: _Client, operato
         ("words", 409, "the file is gone"),
         ("status", 422, "cannot do that"),
         ("wait", 503, "demands a wait"),
+        ("stop", 503, "is being stopped"),
         ("", 500, "log"),
     ],
 )
@@ -182,7 +186,7 @@ async def test_what_fails_says_why_and_is_noted(
     assert words in answer.json()["error"]
     assert "secret" not in answer.text
     assert [one.status for one in operators.noted] == [status]
-    assert answer.headers.get("retry-after") == ("7" if how == "wait" else None)
+    assert answer.headers.get("retry-after") == {"wait": "7", "stop": "5"}.get(how)
 
 
 @pytest.mark.parametrize(

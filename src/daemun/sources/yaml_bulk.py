@@ -110,9 +110,9 @@ def _check(file: yaml_holder.Holder, before: str, after: str, edited: collection
             f"cannot edit {file.path}: it is written with YAML that only a person can change; choose fewer sites, or "
             "edit it by hand"
         )
-    known = {yaml_edit.without_place(one, file.path) for one in _find_errors(file, before)}
-    causes = [one.message for one in _find_errors(file, after) if yaml_edit.without_place(one, file.path) not in known]
-    if causes:
+    found = _find_errors(file, after)
+    known = {yaml_edit.without_place(one, file.path) for one in _find_errors(file, before)} if found else set()
+    if causes := [one.message for one in found if yaml_edit.without_place(one, file.path) not in known]:
         more = f"; and {len(causes) - _MOST_NAMED} more" if len(causes) > _MOST_NAMED else ""
         raise ConfigError(f"cannot edit {file.path}: {'; '.join(causes[:_MOST_NAMED])}{more}")
 

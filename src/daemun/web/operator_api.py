@@ -4,6 +4,7 @@ Unlike the control socket's, whoever reaches it has to say who it is. Every erro
 status; what a person may not see stays in the log.
 """
 
+import asyncio
 import collections.abc
 import functools
 import json
@@ -17,6 +18,7 @@ from daemun.errors import DaemunError, EnvironmentProblemError
 from daemun.web import endpoint, error_answers, openapi, request_body_json
 
 PREFIX = "/api/v1"
+_STOPPED = "daemun is being stopped; look whether this was done when it runs again"
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="daemun"'}
 _NEVER_KEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -72,6 +74,9 @@ async def _answer(
             call.body = await request_body_json.read_object(request, most_bytes=entry.most_body_bytes)
             request_body_json.check_keys(call.body, [one.name for one in entry.body])
         found = await entry.handler(call)
+    except asyncio.CancelledError:
+        await _note(entry, operators, call, 503)
+        raise exceptions.HTTPException(503, _STOPPED, {"Retry-After": "5"}) from None
     except Exception as error:
         await _note(entry, operators, call, error_answers.status_of(error))
         raise
