@@ -6,8 +6,10 @@ import itertools
 import pytest
 
 from daemun.core import model
+from daemun.core.access import own_sites
 from daemun.core.dashboard import access_rules, lamps, route_picture
 from daemun.sources import yaml_file
+from daemun.web import json_values
 
 NOW = datetime.datetime(2026, 11, 30, 9, 0, tzinfo=datetime.UTC)
 
@@ -105,3 +107,16 @@ def test_many_servers_are_counted() -> None:
     )
     texts = [box.text for box in route_picture.draw("a.test", [route]).boxes if box.kind == "server"]
     assert texts == [*(f"s{n}" for n in range(7)), "s7 + 12"]
+
+
+def test_a_page_of_daemuns_own_is_named_and_is_no_redirect_to_itself() -> None:
+    written = 'dashboard: {host: gate.test}\nlogin: {host: auth.test}\nsites: {a.test: "http://web"}\n'
+    snapshot = yaml_file.parse(written, file_name="daemun.yaml", base_dir="/")
+    settings = snapshot.globals or model.Globals()
+    found = {own.short: site for own, site in own_sites.find_all(settings)}
+    assert set(found) == {"the dashboard", "the sign-in"}
+    for short, site in found.items():
+        for one in route_picture.find_routes(site, settings, None, {}):
+            assert (one.kind, [server.text for server in one.servers]) == ("own", [short])
+        (written_route, *_) = [json_values.route_json(route, {}) for route in site.routes]
+        assert (written_route["kind"], written_route["to"]) == ("own", [short])

@@ -51,6 +51,7 @@ def find_all(settings: model.Globals) -> tuple[tuple[OwnSite, model.Site], ...]:
     return tuple((one, site) for one, site in made if site is not None)
 
 
-def find(site: model.Site) -> OwnSite | None:
-    """Which one a site is; None: it is somebody else's."""
-    return next((one for one in EVERY if one.origin == site.origin), None)
+def find(part: model.Site | model.Route) -> OwnSite | None:
+    """Which one a site, or a route, is of; None: it is somebody else's. What such a route does is nginx's
+    (`core.render.own_site_content`), and its action, a redirect to itself, is none that anybody gets."""
+    return next((one for one in EVERY if one.origin == part.origin), None)

@@ -8,6 +8,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model
+from daemun.core.access import own_sites
 from daemun.core.dashboard import access_rules, lamps
 from daemun.core.options import when_option
 
@@ -33,8 +34,8 @@ class PicturedServer:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PicturedRoute:
-    """kind: "proxy", "php", "redirect", "files" or "respond". lamp: of its servers together. when: what a request must
-    have; None: nothing."""
+    """kind: "proxy", "php", "redirect", "files", "respond", or "own": daemun's own page. lamp: of its servers
+    together. when: what a request must have; None: nothing."""
 
     path: str
     when: str | None
@@ -99,7 +100,7 @@ def _find_route(
     return PicturedRoute(
         path=route.name,
         when=when_option.describe(when_option.OPTION.of(route)),
-        kind=_kind_of(route.action),
+        kind="own" if own_sites.find(route) is not None else _kind_of(route.action),
         rules=tuple(one for one in access_rules.of_route(route, site, settings).rules if one.kind != "public"),
         servers=(*servers, *judges),
         lamp=lamp,
@@ -109,8 +110,10 @@ def _find_route(
 def _find_servers(
     route: model.Route, look: model.RouteLook | None, pools: Pools
 ) -> collections.abc.Iterator[PicturedServer]:
-    action = route.action
+    action, own = route.action, own_sites.find(route)
     match action:
+        case _ if own is not None:
+            yield PicturedServer(text=own.short, lamp=lamps.Light.GOOD)
         case model.Redirect():
             yield PicturedServer(text=action.to, lamp=lamps.Light.GOOD)
         case model.Files():
