@@ -121,18 +121,3 @@ async def test_nothing_was_applied(tmp_path: pathlib.Path) -> None:
     house = House(tmp_path)
     house.main.write_bytes(ONE)
     assert "Nothing was applied yet" in await house.pages.get("/changes/history")
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("+ a: 1", ("+", "a: 1")),
-        ("-    listen 80;", ("-", "   listen 80;")),
-        ("  moved from x.yaml", (" ", "moved from x.yaml")),
-        ("@@ -1,2 +1,2 @@", ("@", "-1,2 +1,2")),
-        ("", (" ", "")),
-        ("+", ("+", "")),
-    ],
-)
-def test_lines_of_a_difference(line: str, expected: tuple[str, str]) -> None:
-    assert history_pages.split_line(line) == expected

@@ -17,6 +17,7 @@ page_commands      the command line that shows the same as a page
 list_view          a sorted list in pages, with its state in the address
 completion         what the editor of daemun.yaml completes, out of its JSON Schema
 form_body          forms that a page sent back, and where they may lead
+diff_parts         parts of a difference, with their lines as signs and texts
 figures            numbers, times and lines as they are written and drawn; no I/O
 static             the style, the scripts of our own, and those of others (static/vendor, built by scripts/frontend.py)
 

@@ -94,7 +94,7 @@ class _Handlers:
         return {"certificates": [row_json(certificate_rows.make_row(one, now), now) for one in found]}
 
     async def forecast(self, call: endpoint.Call) -> Json:
-        days = paging.read_number(call, "days", FORECAST_DAYS, most=MOST_FORECAST_DAYS)
+        days = paging.read_number(call.request.query_params, "days", FORECAST_DAYS, most=MOST_FORECAST_DAYS)
         now, span = _now(), datetime.timedelta(days=days)
         found = renewal_forecast.make_forecast(self._gate.status().certificates, now, span)
         answer = forecast_json.forecast_json(found, now, span)

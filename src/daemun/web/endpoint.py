@@ -12,6 +12,7 @@ from starlette import requests, responses
 
 from daemun.control import operator_port
 from daemun.core.access import dashboard_roles
+from daemun.web import request_body_json
 
 Handler = collections.abc.Callable[["Call"], collections.abc.Awaitable[responses.Response | typing.Any]]
 """What it returns is sent as JSON, unless it is a response. Raises: HTTPException with its words, DaemunError."""
@@ -78,6 +79,6 @@ class ApiEndpoint:
     answer: str = ""
     streams: bool = False
     is_open: bool = False
-    most_body_bytes: int = 64 * 1024
+    most_body_bytes: int = request_body_json.LARGEST_BODY_BYTES
     is_noted: bool | None = None
     hides_secrets: bool = False

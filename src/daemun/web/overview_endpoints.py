@@ -10,10 +10,9 @@ from daemun.control import history_port
 from daemun.core.access import dashboard_roles
 from daemun.core.dashboard import row_choice, site_row
 from daemun.core.texts import words
-from daemun.web import endpoint, json_values, overview_json, overview_snapshots
+from daemun.web import endpoint, json_values, overview_json, overview_snapshots, paging
 
 MOST_NEEDS = 50
-_LONGEST_NUMBER = 6
 _ORIGIN = "a source (`file`, `docker`), or what the origin begins with (`sites/shop.yaml`)"
 
 PARAMETERS = (
@@ -25,8 +24,7 @@ PARAMETERS = (
     endpoint.Parameter(name="sort", meaning=", ".join(one.value for one in row_choice.Sort)),
     endpoint.Parameter(name="order", meaning="`asc` or `desc`"),
     endpoint.Parameter(name="only", meaning="`names`: of all sites, without pages: name and source alone"),
-    endpoint.Parameter(name="page", meaning="from 1", kind="integer"),
-    endpoint.Parameter(name="size", meaning=f"rows of a page, {row_choice.MOST_ROWS} at most", kind="integer"),
+    *paging.QUERY,
 )
 
 
@@ -134,7 +132,7 @@ def read_choice(query: datastructures.QueryParams) -> row_choice.RowChoice:
     _check("group", group, ("", "domain"))
     _check("order", order, ("", "asc", "desc"))
     _check("sort", sort, tuple(one.value for one in row_choice.Sort))
-    text = query.get("q", "")
+    text, page = query.get("q", ""), paging.read_of(query)
     if len(text) > row_choice.LONGEST_QUERY:
         raise exceptions.HTTPException(400, f"cannot search: q is longer than {row_choice.LONGEST_QUERY} signs")
     return row_choice.RowChoice(
@@ -145,8 +143,8 @@ def read_choice(query: datastructures.QueryParams) -> row_choice.RowChoice:
         by_domain=group == "domain",
         sort=row_choice.Sort(sort),
         descending=order == "desc",
-        page=_number(query, "page", 1, 10**_LONGEST_NUMBER),
-        size=_number(query, "size", 100, row_choice.MOST_ROWS),
+        page=page.number,
+        size=page.size,
     )
 
 
@@ -156,10 +154,3 @@ def _check(name: str, value: str, allowed: collections.abc.Collection[str]) -> N
         raise exceptions.HTTPException(
             400, f"cannot list sites: {name} must be one of {expected}, found {words.quoted(value[:40])}"
         )
-
-
-def _number(query: datastructures.QueryParams, name: str, default: int, most: int) -> int:
-    text = query.get(name) or str(default)
-    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER) or not 1 <= int(text) <= most:
-        raise exceptions.HTTPException(400, f"cannot list sites: {name} must be a number from 1 to {most}")
-    return int(text)

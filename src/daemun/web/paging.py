@@ -40,15 +40,20 @@ class Page:
 
 def read(call: endpoint.Call) -> Page:
     """Raises: HTTPException 400."""
+    return read_of(call.request.query_params)
+
+
+def read_of(query: collections.abc.Mapping[str, str]) -> Page:
+    """The same of a query. Raises: HTTPException 400."""
     return Page(
-        number=read_number(call, "page", 1, most=LAST_PAGE),
-        size=read_number(call, "size", USUAL_SIZE, most=LARGEST_SIZE),
+        number=read_number(query, "page", 1, most=LAST_PAGE),
+        size=read_number(query, "size", USUAL_SIZE, most=LARGEST_SIZE),
     )
 
 
-def read_number(call: endpoint.Call, name: str, usual: int, *, most: int) -> int:
-    """A number above 0 of the query. Raises: HTTPException 400."""
-    text = call.query(name, str(usual))
+def read_number(query: collections.abc.Mapping[str, str], name: str, usual: int, *, most: int) -> int:
+    """A number above 0 of the query; usual: where it is left out, or empty. Raises: HTTPException 400."""
+    text = query.get(name) or str(usual)
     number = int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else 0
     if not 1 <= number <= most:
         raise exceptions.HTTPException(400, f"cannot use the query: {name} must be a number from 1 to {most}")

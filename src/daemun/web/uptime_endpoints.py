@@ -112,4 +112,4 @@ class _Handlers:
 
 
 def _read_days(call: endpoint.Call) -> int:
-    return paging.read_number(call, "days", MOST_DAYS, most=MOST_DAYS)
+    return paging.read_number(call.request.query_params, "days", MOST_DAYS, most=MOST_DAYS)

@@ -10,8 +10,6 @@ from daemun.core import model
 from daemun.core.dashboard import lamps, site_row
 from daemun.core.traffic import traffic_rates
 
-MOST_ROWS = 500
-"""Of a page."""
 LONGEST_QUERY = 200
 NOT_LIVE = "not-live"
 MAINTENANCE = "maintenance"

@@ -4,7 +4,7 @@ import typing
 
 from starlette import responses, routing
 
-from daemun.dashboard import api_client, form_body, page_frame, pages_app, visit
+from daemun.dashboard import api_client, diff_parts, form_body, page_frame, pages_app, visit
 
 Json = dict[str, typing.Any]
 
@@ -67,8 +67,8 @@ def arrange(review: Json) -> Json:
         "errors": [found for found in review["problems"] if found["severity"] == "error" and found["is_new"]],
         "known": [found for found in review["problems"] if found["severity"] == "error" and not found["is_new"]],
         "warnings": [found for found in review["problems"] if found["severity"] != "error"],
-        "parts": [arrange_part(part) for part in review["changes"]],
-        "nginx": [arrange_part(part) for part in review["nginx_files"]],
+        "parts": [diff_parts.arrange(part, _MOST_LINES) for part in review["changes"]],
+        "nginx": [diff_parts.arrange(part, _MOST_LINES) for part in review["nginx_files"]],
         "sites": [] if plan is None else plan["sites"],
         "streams": [] if plan is None else plan["streams"],
         "reload": plan is not None and plan["reload"],
@@ -77,22 +77,12 @@ def arrange(review: Json) -> Json:
     }
 
 
-def arrange_part(part: Json) -> Json:
-    """A part of a diff: a site or a key of the file, whose lines have a blank behind the sign, or a file of nginx.
-    Pure."""
-    is_of_nginx = "host" not in part and "key" not in part
-    lines = part["lines"][:_MOST_LINES]
-    return {
-        **part,
-        "title": part["file"] if is_of_nginx else part.get("host") or part.get("key"),
-        "shown": [(line[:1] or " ", line[1:] if is_of_nginx else line[2:]) for line in lines],
-        "more": len(part["lines"]) - len(lines) + part.get("more_lines", 0),
-    }
-
-
 def arrange_conflict(conflict: Json) -> Json:
     """Pure."""
-    return {**conflict, **{side: [arrange_part(part) for part in conflict[side]] for side in ("mine", "theirs")}}
+    return {
+        **conflict,
+        **{side: [diff_parts.arrange(part, _MOST_LINES) for part in conflict[side]] for side in ("mine", "theirs")},
+    }
 
 
 async def apply(one: visit.Visit) -> responses.Response:

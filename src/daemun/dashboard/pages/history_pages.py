@@ -7,6 +7,7 @@ from starlette import responses, routing
 from daemun.dashboard import (
     api_client,
     change_authors,
+    diff_parts,
     list_view,
     page_commands,
     page_frame,
@@ -155,42 +156,13 @@ def _name(one: visit.Visit, row: Json) -> str:
 
 def arrange(found: Json) -> Json:
     """A difference of the API as its page shows it, of daemun.yaml or of nginx's files. Pure."""
-    if "nginx_files" in found:
-        parts = [
-            {
-                "name": part["file"],
-                "file": "",
-                "kind": part["kind"],
-                "is_setting": False,
-                "lines": [split_line(line) for line in part["lines"]],
-                "more": part["more_lines"],
-            }
-            for part in found["nginx_files"]
-        ]
-        more, containers = found["more_nginx_files"], []
-    else:
-        changes = found["changes"]
-        parts = [
-            {
-                "name": part.get("host") or part.get("key") or part["file"],
-                "file": part["file"],
-                "kind": part["kind"],
-                "is_setting": "host" not in part,
-                "lines": [split_line(line) for line in part["lines"][:_MOST_LINES]],
-                "more": max(len(part["lines"]) - _MOST_LINES, 0),
-            }
-            for part in changes[:_MOST_PARTS]
-        ]
-        more, containers = max(len(changes) - _MOST_PARTS, 0), found["containers"]
-    sides = {"from": found["from"], "to": found["to"]}
-    return {**sides, "parts": parts, "more": more, "containers": containers, "notes": found.get("notes", [])}
-
-
-def split_line(line: str) -> tuple[str, str]:
-    """The sign of a line of a difference, and the rest. Pure."""
-    if line.startswith("@@"):
-        return "@", line.strip("@ ")
-    sign = line[:1]
-    if sign not in {"+", "-"}:
-        return " ", line.removeprefix(" ").removeprefix(" ")
-    return sign, line[2:] if line[1:2] == " " else line[1:]
+    is_of_nginx = "nginx_files" in found
+    every = found["nginx_files"] if is_of_nginx else found["changes"]
+    return {
+        "from": found["from"],
+        "to": found["to"],
+        "parts": [diff_parts.arrange(part, _MOST_LINES) for part in every[:_MOST_PARTS]],
+        "more": max(len(every) - _MOST_PARTS, 0) + found.get("more_nginx_files", 0),
+        "containers": [] if is_of_nginx else found["containers"],
+        "notes": found.get("notes", []),
+    }
