@@ -115,4 +115,4 @@ async def test_a_test_of_alerts(house: settings_house.SettingsHouse, pages: page
     assert "1 of 1 did not take the test." in failed
     assert ESCAPED in failed
     house.gate.told_alerts = ()
-    assert "Nobody gets alerts" in await pages.post("/settings/alerts/test")
+    assert "No alert is sent" in await pages.post("/settings/alerts/test")

@@ -9,7 +9,7 @@ LARGEST, MOST_FIELDS = 1024 * 1024, 1000
 
 async def read_form(request: requests.Request, *, largest: int = LARGEST) -> dict[str, str]:
     """name -> value; of fields of one name the last. Raises: HTTPException 400 when it is none, 413 when it is larger
-    than that many bytes: taken for an empty one it would change what nobody meant to."""
+    than that many bytes: taken for an empty one it would change what was not meant."""
     pairs = await read_pairs(request, largest=largest)
     return dict(pairs)
 

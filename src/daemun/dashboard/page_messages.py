@@ -29,7 +29,7 @@ class PageMessages:
         return urllib.parse.urlunsplit(found._replace(query=urllib.parse.urlencode(query)))
 
     def take(self, number: str, key: str) -> tuple[page_frame.Message, ...]:
-        """None at the second time, or for somebody else."""
+        """None at the second time, or for another visitor."""
         owner, message = self._kept.get(number, ("", None))
         if message is None or owner != _digest(key):
             return ()

@@ -131,7 +131,7 @@ def command_of(part: str, host: str, query: collections.abc.Mapping[str, str], s
 
 
 def _choices(every: tuple[str, str], known: tuple[str, ...], chosen: str) -> list[tuple[str, str]]:
-    """With what somebody wrote into the address."""
+    """With what the address has beside the usual ones."""
     others = () if not chosen or chosen in known else (chosen,)
     return [every, *((one, one) for one in (*known, *others))]
 

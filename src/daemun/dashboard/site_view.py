@@ -102,7 +102,7 @@ def sum_up(traffic: Json) -> Json:
 
 
 def find_slots(server: Json, since: str, now: datetime.datetime, texts: page_texts.Texts) -> list[tuple[str, str]]:
-    """The last day of a server as states with words, the oldest first. since: when somebody began to look."""
+    """The last day of a server as states with words, the oldest first. since: when watching began."""
     begun = figures.moment(since) or now
     changes = [
         (at, "good" if one["state"] == "answers" else "bad", one["cause"] or one["state"])

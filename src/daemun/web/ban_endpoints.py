@@ -48,7 +48,7 @@ def endpoints(gate: gate_port.GatePort) -> tuple[endpoint.ApiEndpoint, ...]:
             method="POST",
             path="/bans/remove",
             needs=change,
-            summary="Let an address in again",
+            summary="Lift a ban",
             handler=handlers.unban,
             body=(address,),
             answer="what the ban was",

@@ -22,7 +22,7 @@ Handler = collections.abc.Callable[["Call"], collections.abc.Awaitable[responses
 class Call:
     """A request whose operator may make it. body: the JSON object that came; {} when there was none.
 
-    identify: who sends these credentials now, for answers that go on; None: nobody any more.
+    identify: who sends these credentials now, for answers that go on; None: the session or the token ended.
     credentials: that came, for who signs out.
     target, before, after: what the audit log notes of a change beside the request itself; set by the handler. Never a
     secret.
@@ -63,8 +63,8 @@ class ApiEndpoint:
     """path: below /api/v1, parts in braces ("/sites/{host}"). needs: the least role. summary: one line, an imperative.
 
     query, body: what may come with it. answer: what comes back, in words. streams: whether the answer goes on
-    (server-sent events). is_open: whoever reaches it may, and is nobody then. most_body_bytes: of a larger body nothing
-    is read (413). is_noted: whether it stands in the audit log; None: when it needs more than to look.
+    (server-sent events). is_open: it needs no credential, and its operator has no name. most_body_bytes: of a larger
+    body nothing is read (413). is_noted: whether it stands in the audit log; None: when it needs more than to look.
     hides_secrets: whether an answer that is good has none for who may not see them; of others everything that looks
     like one is hidden (`core.texts.secret_forms`).
     """

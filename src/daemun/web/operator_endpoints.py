@@ -1,4 +1,4 @@
-"""The API's endpoints for operators: who may come in by `login`, who is signed in, tokens, and the audit log."""
+"""The API's endpoints for operators: who is an operator by `login`, sessions of links, tokens, and the audit log."""
 
 import datetime
 import typing
@@ -25,7 +25,7 @@ def endpoints(access: operator_port.OperatorAccess) -> tuple[endpoint.ApiEndpoin
             is_noted=False,
             summary="List who may come to the dashboard by signing in",
             handler=handlers.list_people,
-            answer="host (null: nobody signs in so), and rows: name (a user, or a group behind @), role",
+            answer="host (null: no operator signs in so), and rows: name (a user, or a group behind @), role",
         ),
         endpoint.ApiEndpoint(
             method="GET",

@@ -1,4 +1,4 @@
-"""The first screen's data, as of a moment: made anew when somebody looks and it is older than a second.
+"""The first screen's data, as of a moment: made anew when it is requested and older than a second.
 
 Of ten thousand sites that is half a second of work, beside the event loop. Then visitors get what is there, up to
 STALE_S old, and it is made anew after they have their answer. But what a round or a look on request came to is never
@@ -84,7 +84,7 @@ class OverviewSnapshots:
     async def _make(self) -> OverviewSnapshot:
         called_s = time.monotonic()
         async with self._lock:
-            if self._kept is not None and self._made_s >= called_s:  # meanwhile, for somebody else
+            if self._kept is not None and self._made_s >= called_s:  # meanwhile, for another request
                 return self._kept
             began_s, revision = time.monotonic(), self.facts.count_revisions()
             await self._gate.look_at_nginx()

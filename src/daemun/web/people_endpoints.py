@@ -53,7 +53,7 @@ def endpoints(
             body=(
                 name,
                 *facts,
-                endpoint.Parameter(name="is_disabled", meaning="kept out, or let in again", kind="boolean"),
+                endpoint.Parameter(name="is_disabled", meaning="the user cannot sign in, or can again", kind="boolean"),
                 endpoint.Parameter(name="removes_codes", meaning="one-time codes are needed no more", kind="boolean"),
                 endpoint.Parameter(name="removes_passkeys", meaning="all passkeys are removed", kind="boolean"),
             ),

@@ -1,4 +1,4 @@
-"""The API of coming in and leaving: what stands before everything else of the dashboard."""
+"""The API of sign-in and sign-out."""
 
 import collections.abc
 import typing
@@ -25,7 +25,7 @@ def endpoints(
     has_login: collections.abc.Callable[[], bool],
     summarise: collections.abc.Callable[[], collections.abc.Awaitable[gate_totals.GateSummary]],
 ) -> tuple[endpoint.ApiEndpoint, ...]:
-    """command_options: what commands need to reach this gate. has_login: whether users of `login` may come in here.
+    """command_options: what commands need to reach this gate. has_login: whether users of `login` may sign in here.
     summarise: quick, called for each page."""
     handlers = _Handlers(operators, version, command_options, has_login, summarise)
     return (
@@ -34,9 +34,9 @@ def endpoints(
             path="/sign-in",
             needs=_LOOK,
             is_open=True,
-            summary="List the ways to come in",
+            summary="List the ways to sign in",
             handler=handlers.ways,
-            answer="login: whether users of daemun's own sign-in may come in.",
+            answer="login: whether users of daemun's own sign-in may sign in.",
         ),
         endpoint.ApiEndpoint(
             method="POST",
@@ -44,7 +44,7 @@ def endpoints(
             needs=_LOOK,
             is_open=True,
             is_noted=True,
-            summary="Come in by a link of daemun dashboard",
+            summary="Sign in by a link of daemun dashboard",
             handler=handlers.begin,
             body=(
                 endpoint.Parameter(name="link", meaning="the link, or what stands behind its #", is_required=True),

@@ -74,7 +74,7 @@ def endpoints(gate: gate_port.GatePort, records: site_port.SiteRecords) -> tuple
             method="GET",
             path="/sites/{host}/access",
             needs=_LOOK,
-            summary="Show who may come in",
+            summary="Show the access rules of a site",
             handler=handlers.access,
         ),
         endpoint.ApiEndpoint(

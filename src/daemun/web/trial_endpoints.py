@@ -1,4 +1,4 @@
-"""The API's endpoints for a configuration that is undone by itself unless somebody keeps it."""
+"""The API's endpoints for a configuration that is undone by itself unless it is confirmed."""
 
 import typing
 

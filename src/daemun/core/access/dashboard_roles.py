@@ -1,12 +1,12 @@
-"""What somebody may do by the dashboard and its API. Pure."""
+"""What an operator may do by the dashboard and its API. Pure."""
 
 import collections.abc
 import dataclasses
 import enum
 
 LINK, TOKEN, LOGIN, COMMAND = "link", "token", "login", "command"
-"""How somebody came in (`Operator.how`): by a link of `daemun dashboard`, a token of the API, daemun's own sign-in, or
-on the machine itself, by a command."""
+"""How an operator signed in (`Operator.how`): by a link of `daemun dashboard`, a token of the API, daemun's own
+sign-in, or on the machine itself, by a command."""
 GROUP_SIGN = "@"
 """Before the name of a group in a list. What begins so never means a user, whatever users are called."""
 

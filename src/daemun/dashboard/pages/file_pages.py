@@ -73,7 +73,7 @@ async def save(one: visit.Visit) -> responses.Response:
 
 
 async def check(one: visit.Visit) -> responses.Response:
-    """For the editor: what is wrong, while somebody writes."""
+    """For the editor: what is wrong with a text as it is typed."""
     form = await _read_form(one)
     name, text = form.get("name", ""), form.get("text", "")
     try:

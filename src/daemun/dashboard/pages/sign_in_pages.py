@@ -1,4 +1,4 @@
-"""How somebody comes to the dashboard and leaves it: by a link of `daemun dashboard`, or as a user of the sign-in.
+"""Sign-in and sign-out: by a link of `daemun dashboard`, or as a user of the sign-in.
 
 The secret of a link stands behind the "#", which browsers send nowhere, and is used up by the button alone: programs
 that look at links beforehand use none up.
