@@ -34,6 +34,7 @@ class House:
         self.damage = damage_report.DamageReport()
         self.troubles: dict[str, model.SiteState] = {}
         self.shares: dict[str, error_shares.ErrorShare] = {}
+        self.unseen: set[str] = set()
         self.changes = 0
         self.is_known = True
         self.list(*hosts)
@@ -53,6 +54,9 @@ class House:
             for one in self.statuses
             if one.site.host in self.troubles
         )
+
+    def find_unseen(self) -> frozenset[str]:
+        return frozenset(self.unseen)
 
     def look(self, host: str) -> model.SiteLook | None:
         return None
@@ -242,6 +246,20 @@ def test_pending_sites_are_not_watched(tmp_path: pathlib.Path) -> None:
     house.watch(60)
     house.end()
     assert rounded(house.one("a.test").total)[:3] == (60, 60, 0)
+
+
+def test_a_new_site_is_not_watched_before_its_first_look(tmp_path: pathlib.Path) -> None:
+    house = House(tmp_path, "a.test")
+    house.watch(120)
+    house.list("a.test", "new.test")
+    house.unseen = {"new.test", "gone.test"}
+    house.watch(60)
+    house.unseen = set()
+    house.troubles = {"new.test": model.SiteState.UNREACHABLE}
+    house.watch(120)
+    house.end()
+    assert rounded(house.one("a.test").total) == (300, 300, 0, 0, 0)
+    assert rounded(house.one("new.test").total) == (120, 0, 120, 0, 0)
 
 
 def test_nothing_is_known_before_all_were_looked_at(tmp_path: pathlib.Path) -> None:

@@ -130,6 +130,14 @@ class Prober:
         """How long ago the first look at the last site began; -1: it has not."""
         return -1.0 if self._all_begun_s is None else asyncio.get_running_loop().time() - self._all_begun_s
 
+    def find_unseen(self) -> frozenset[str]:
+        """The sites of which a server had no look yet."""
+        waiting = {key[0] for key in self._servers.waiting if not self._looks.servers(key)}
+        desired = self._desired
+        if desired is None or desired is self._absorbed:
+            return frozenset(waiting)
+        return frozenset({*waiting, *(one.host for one in desired.enabled if self._looks.site(one.host) is None)})
+
     def find_fault(self, upstream: str) -> model.ServerFault | None:
         return self._looks.find_fault(upstream)
 

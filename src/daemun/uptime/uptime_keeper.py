@@ -55,6 +55,9 @@ class LookAtSites(typing.Protocol):
     def find_troubles(self) -> tuple[model.SiteStatus, ...]:
         """Those that visitors do not get, or not as they should."""
 
+    def find_unseen(self) -> frozenset[str]:
+        """Those that are new, and not looked at yet."""
+
     def look(self, host: str) -> model.SiteLook | None: ...
 
 
@@ -179,6 +182,8 @@ class UptimeKeeper:
                 one = site_condition.judge_trouble(status, self._sites.look(status.site.host))
                 if one != _UP:
                     seen[status.site.host] = one
+        unseen = site_condition.Seen(condition=site_condition.Condition.UNWATCHED)
+        seen |= {host: unseen for host in self._sites.find_unseen() & self._served if host not in seen}
         for status in self._others:  # maintenance may have ended by itself
             listed_as = site_condition.find_listed(status, now)
             if listed_as is not None and listed_as != _UP:

@@ -51,6 +51,9 @@ class Sites:
         page = status_page_option.OPTION.of(last.desired.globals)
         return status_page_writer.StatusInput(page=page, statuses=last.sites, is_watched=is_watched)
 
+    def find_unseen(self) -> frozenset[str]:
+        return self._looks.find_unseen()
+
     def look(self, host: str) -> model.SiteLook | None:
         return self._looks.look(host)
 
