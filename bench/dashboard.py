@@ -9,7 +9,7 @@ import time
 
 import httpx
 
-from bench import answering, estate, figures, plan, visits
+from bench import answering, estate, figures, plan, slow_pages, visits
 
 ROWS = "a page of 100 rows"
 SEARCH = "a page of 100 rows, searched and sorted"
@@ -30,7 +30,8 @@ A daemun with as many sites, of which {_VISITED} at most had requests, is querie
 query after the other. The rows have lamps, numbers, and the requests of each minute of the last hour. What is shown is
 made anew while somebody looks; with thousands of sites, that is after an answer, and the next has it. Meanwhile another
 client sends a small request every 10 ms (`GET /domains`), of which the longest shows for how long the event loop was
-kept.
+kept. Then Chromium opens pages through nginx, with nothing in its cache and a connection of 1.6 Mbit/s and 150 ms for
+the way there and back (Chrome's "Fast 3G").
 """
 
 
@@ -75,8 +76,16 @@ def _look(folder: pathlib.Path, size: int, seconds: float, taken: dict[str, dict
                     for what, path in _PATHS.items():
                         add(what, _time(client, path))
                     time.sleep(0.3)
+            for title, times in slow_pages.measure(one, folder / "browser", rounds=1 if seconds < 5 else 5).items():
+                for painted, loaded in times:
+                    add(_of_page(title, slow_pages.PAINTED), painted)
+                    add(_of_page(title, slow_pages.LOADED), loaded)
             add(WAITS, max(waited))
             add(f"{WAITS}, usually", statistics.median(waited))
+
+
+def _of_page(title: str, moment: str) -> str:
+    return f"{title} over a slow connection, {moment}"
 
 
 def _client(one: estate.Estate) -> httpx.Client:
@@ -121,6 +130,16 @@ def _rows(
     yield figures.Row(what=FIRST, unit="ms", series=series(FIRST), targets=(figures.Target(most=1000, subject=most),))
     for what in _PATHS:
         yield figures.Row(what=what, unit="ms", series=series(what), targets=(figures.Target(most=200, subject=most),))
+    for title in ("Home", "Sites", "a site"):
+        if _of_page(title, slow_pages.PAINTED) not in taken:
+            continue  # there is no browser
+        yield figures.Row(
+            what=f"{title} over a slow connection",
+            unit=f"ms, {slow_pages.PAINTED}",
+            series=series(_of_page(title, slow_pages.PAINTED)),
+            beside={f"ms, {slow_pages.LOADED}": series(_of_page(title, slow_pages.LOADED))},
+            targets=(figures.Target(most=1000, subject=most),),
+        )
     yield figures.Row(
         what=WAITS,
         unit="ms at most",
