@@ -171,19 +171,21 @@ def test_no_label_gets_around_a_denied_path() -> None:
     (problem,) = desired.problems
     assert str(problem) == ('container web-2: site "a.test", route "/x/y/": is left out: daemun.yaml:3:35 denies "/x/"')
     assert problem.severity is model.Severity.WARNING
+    assert [one.is_served for one in desired.containers] == [True, False]
 
 
-def test_what_cannot_both_hold_closes_the_site_and_names_both() -> None:
-    desired = merged("{from: docker, access: {allow: [10.0.0.0/8]}}", {"daemun.access.allow": "192.0.2.0/24"})
+def test_what_cannot_both_hold_closes_the_route_and_names_both() -> None:
+    written = "{from: docker, access: {allow: [10.0.0.0/8]}}"
+    desired = merged(written, {"daemun.access.allow": "192.0.2.0/24"}, {"daemun.path": "/other/"})
     (site,) = desired.sites
-    assert site.waits_for_container
-    assert [one.action for one in site.routes] == [model.Respond(status=503)]
+    assert route(site).action == model.Respond(status=503)
+    assert isinstance(route(site, "/other/").action, model.Proxy)  # what is another container's goes on
     (problem,) = desired.problems
     assert str(problem) == (
         'container web-1: site "a.test", route "/", access: allow: none of these is among those that the file lets in; '
         "container web-1 cannot be combined with daemun.yaml:3:3: change one of them"
     )
-    assert [(one.is_served, one.why) for one in desired.containers] == [(False, problem.message)]
+    assert [(one.is_served, one.why) for one in desired.containers] == [(False, problem.message), (True, None)]
 
 
 def test_an_option_that_the_containers_route_has_no_use_for() -> None:

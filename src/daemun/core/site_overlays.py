@@ -41,12 +41,7 @@ def is_open(route: model.Route) -> bool:
 
 def wait(site: model.Site) -> model.Site:
     """While no container has the host: what leads to it is answered with 503, and whom the site keeps out stays out."""
-    routes = [
-        dataclasses.replace(route, action=NO_ANSWER, options=catalogue.split(_values(route), _DENIES)[0])
-        if is_open(route)
-        else route
-        for route in site.routes
-    ]
+    routes = [_close(route) if is_open(route) else route for route in site.routes]
     if not any(route.path == "/" for route in routes):
         routes.append(model.Route(path="/", action=NO_ANSWER, origin=site.origin))
     return dataclasses.replace(site, routes=tuple(sorted(routes, key=lambda one: route_paths.order(one.path))))
@@ -121,7 +116,7 @@ def _lay_routes(
         if below is not None:
             yield _lay(below, route, site, settings, report)
         elif is_open(route):
-            yield dataclasses.replace(route, action=NO_ANSWER, options=catalogue.split(_values(route), _DENIES)[0])
+            yield _close(route)
         else:
             yield route
 
@@ -190,7 +185,7 @@ def _lay(
     except ValueError as error:
         cause = f"{error}; {below.origin} cannot be combined with {site.origin}: change one of them"
         report.at(below.origin).add(cause, *field, access)
-        held = ours.get(access)
+        return _close(below if over is None else over)
     if held is not None:
         given[access] = held
     options, own = catalogue.split(given, action)
@@ -203,6 +198,11 @@ def _lay(
         snippet=below.snippet if over is None else (*below.snippet, *over.snippet),
         origin=origin,
     )
+
+
+def _close(route: model.Route) -> model.Route:
+    """The route without whatever answered there."""
+    return dataclasses.replace(route, action=NO_ANSWER, options=catalogue.split(_values(route), _DENIES)[0])
 
 
 def _place(path: str, action: model.Action, *, is_new: bool) -> model.Action:

@@ -162,8 +162,7 @@ def _lay_over(
         return None, below.problems
     laid, problems = site_overlays.lay_over(site, beneath, settings)
     judged = memory.get(laid, functools.partial(_judge_site, settings), variant="over containers")
-    is_refused = judged.is_refused or any(one.severity is model.Severity.ERROR for one in problems)
-    return None if is_refused else judged.merged, (*problems, *judged.problems)
+    return None if judged.is_refused else judged.merged, (*problems, *judged.problems)
 
 
 def _path(route: model.Route) -> tuple[bool, str]:
@@ -270,6 +269,8 @@ def _judge(
 ) -> model.ContainerStatus:
     """Its source knows what keeps requests from a container itself, but not whether its hosts were granted."""
     lost = next((host for host in container.hosts if host not in owners or not _has(owners[host], source)), None)
+    if lost is None and container.is_served:
+        return _judge_beneath_file(container, owners, problems)
     if lost is None or not container.is_served:
         return container
     if lost in owners and (own := own_sites.find(owners[lost])) is not None:
@@ -281,6 +282,20 @@ def _judge(
     refusals = (problem for problem in errors if problem.origin.source == source or lost in owners)
     why = next((problem.message for problem in refusals), "its site was refused")
     return dataclasses.replace(container, is_served=False, why=why, cure=None)
+
+
+def _judge_beneath_file(
+    container: model.ContainerStatus,
+    owners: collections.abc.Mapping[str, model.Site],
+    problems: collections.abc.Iterable[model.Problem],
+) -> model.ContainerStatus:
+    """One of whose routes a site of the file lets nothing through."""
+    hosts = {host for host in container.hosts if owners[host].overlay is not None}
+    if not hosts:
+        return container
+    places = {f"{kind} {container.full_name}" for kind in ("container", "service")}
+    why = next((one.message for one in problems if one.host in hosts and one.origin.place in places), None)
+    return container if why is None else dataclasses.replace(container, is_served=False, why=why, cure=None)
 
 
 def _has(site: model.Site, source: str) -> bool:
