@@ -6,6 +6,7 @@ the other nodes are at the other ends of cables.
 
 import collections.abc
 import contextlib
+import dataclasses
 import pathlib
 import shutil
 import subprocess
@@ -15,6 +16,14 @@ from tests.support import binaries, own_network
 from tests.support.docker_engine import DockerEngine
 
 _ADDRESS = "10.214.{}.{}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A node that joined. id: the swarm's."""
+
+    engine: DockerEngine
+    id: str
 
 
 class Swarm:
@@ -29,8 +38,8 @@ class Swarm:
         self._link("lo", _ADDRESS.format(0, 1))
         self.manager.cli("swarm", "init", "--advertise-addr", _ADDRESS.format(0, 1))
 
-    def join(self, name: str) -> DockerEngine:
-        """A worker. name: of its network namespace; every node of this machine has the machine's host name."""
+    def join(self, name: str) -> "Worker":
+        """name: of its network namespace; every node of this machine has the machine's host name."""
         number = self._count
         place = f"/run/netns/{name}"
         self._run("netns", "add", name)
@@ -49,7 +58,8 @@ class Swarm:
         token = self.manager.cli("swarm", "join-token", "--quiet", "worker")
         own = ("--advertise-addr", _ADDRESS.format(number, 2))
         engine.cli("swarm", "join", "--token", token, *own, f"{_ADDRESS.format(0, 1)}:2377")
-        return engine
+        id_ = engine.cli("info", "--format={{.Swarm.NodeID}}")
+        return Worker(engine=engine, id=id_)
 
     def _link(self, device: str, address: str) -> None:
         self._run("address", "add", f"{address}/{32 if device == 'lo' else 24}", "dev", device)
@@ -69,13 +79,12 @@ class Swarm:
 
 
 def _leave(engine: DockerEngine) -> None:
-    """Its tasks end with it."""
-    try:
-        if engine.is_running:
-            with contextlib.suppress(AssertionError):
-                engine.cli("swarm", "leave", "--force")
-    finally:
-        engine.destroy()
+    """Its tasks end with it, and its networks with the namespace that it is in, whatever of that it does not remove."""
+    for remove in (lambda: engine.cli("swarm", "leave", "--force"), engine.clear):
+        with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
+            remove()
+    engine.stop()
+    engine.destroy()
 
 
 @contextlib.contextmanager

@@ -311,6 +311,14 @@ def test_a_service_without_a_running_task_keeps_its_site_and_the_reason(
     assert reason(found, "shop_web") == (why, cure)
 
 
+def test_an_error_of_a_task_is_one_short_line() -> None:
+    long = task(1, state="rejected", error='exec: "\x1b[31ma\nb": ' + "c" * 1000)
+    found = swarm_listing.parse_task(long)
+
+    assert found.error.startswith('exec: " [31ma b": ccc')
+    assert len(found.error) <= 200
+
+
 def test_services_and_containers_are_judged_together() -> None:
     found = translated(
         listed(service(labels={"daemun.host": "a.test", "daemun.timeout": "9s"}), tasks=(task(1),)),

@@ -161,7 +161,7 @@ def parse_task(raw: object) -> ServiceTask:
         slot=slot if isinstance(slot, int) and slot > 0 else None,
         state=_text(_at(status, "State")) or "unknown",
         desired=_text(_at(raw, "DesiredState")) or "unknown",
-        error=_text(_at(status, "Err"))[:_LONGEST_ERROR],
+        error=_line(_text(_at(status, "Err"))),
         reported_at=containers.parse_instant(_at(status, "Timestamp")),
         container=_text(_at(status, "ContainerStatus", "ContainerID")) or None,
         labels=_labels(_at(spec, "Labels")),
@@ -214,6 +214,11 @@ def _is_host_network(raw: object) -> bool:
 
 def _is_tcp(raw: object) -> bool:
     return _at(raw, "Protocol") in {None, "", "tcp"}
+
+
+def _line(text: str) -> str:
+    """It may repeat what the owner of an image wrote."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text[:_LONGEST_ERROR]).split())
 
 
 def _image(value: object) -> str:
