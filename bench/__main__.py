@@ -25,6 +25,7 @@ from bench import (
     dashboard,
     figures,
     machine,
+    memory,
     plan,
     plot,
     report,
@@ -46,6 +47,7 @@ MEASUREMENTS: dict[str, collections.abc.Callable[[plan.Plan], figures.Section]] 
     "sites": sites.measure,
     "containers": bursts.measure,
     "dashboard": dashboard.measure,
+    "memory": memory.measure,
 }
 """In the order of the report."""
 
