@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from daemun import errors
 from daemun.control import stored_values
-from daemun.control.lease import Lease
+from daemun.control.lease import Lease, monotonic_s
 from daemun.store import memory_store
 from daemun.store.postgresql import postgresql_store
 from tests.support import fleet_store, postgresql
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.walk]
 
 IS_DEEP = bool(os.environ.get("DAEMUN_TEST_DEEP"))
 LOCKS = ("order-a", "order-b")
@@ -45,6 +45,7 @@ class Node:
     mirror: dict[str, bytes] = dataclasses.field(default_factory=dict)
     cursor: stored_values.Cursor = dataclasses.field(default_factory=stored_values.Cursor)
     held: dict[str, tuple[Lease, contextlib.ExitStack]] = dataclasses.field(default_factory=dict)
+    buried: list[object] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store = self._open()
@@ -56,14 +57,15 @@ class Node:
             own=self.own,
             quiet_s=65.0,
             listens=False,
-            clock=lambda: self.offset_s + self.time_s(),
+            clock=lambda: self.offset_s + self.time_s() + monotonic_s(),
             renews_by_itself=False,
         )
 
     def kill(self) -> None:
         """What it had in memory is lost, and its locks stay until their time is over."""
         self.store._connections.close()
-        self.held.clear()
+        self.buried.append(self.held)
+        self.held = {}
         self.store = self._open()
 
     def follow(self) -> None:

@@ -82,12 +82,12 @@ class DatabaseConnections:
         self._guard = threading.Lock()
         self._idle: list[tuple[Connection, float]] = []
         self._in_use: set[Connection] = set()
-        self._is_closed = False
+        self.is_closed = False
 
     @contextlib.contextmanager
     def one(self) -> collections.abc.Iterator[Connection]:
         """For one request, which ends in time. Raises: StoreUnreachableError when there is none; errors of psycopg."""
-        if self._is_closed:
+        if self.is_closed:
             raise errors.StoreUnreachableError("cannot reach the fleet's database: this process ended its connections")
         if not self._free.acquire(timeout=self._times.take_s):
             raise errors.StoreUnreachableError(
@@ -121,7 +121,7 @@ class DatabaseConnections:
             connection.close()
 
     def close(self) -> None:
-        self._is_closed = True
+        self.is_closed = True
         self.drop()
 
     def _find_idle(self) -> Connection | None:

@@ -46,7 +46,7 @@ class DatabaseLeases:
                 del self._holders[lease]
             # It ends by itself when that cannot be sent.
             with contextlib.suppress(errors.EnvironmentProblemError):
-                self._requests.send("release", (name, holder))
+                self._requests.send("release", (name, holder), patience_s=0.0)
 
     def holder(self, lease: Lease) -> uuid.UUID | None:
         """None: it is not held any more."""

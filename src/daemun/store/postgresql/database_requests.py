@@ -31,12 +31,14 @@ class DatabaseRequests:
         self._quiet_s = quiet_s
         self._patience_s = patience_s
 
-    def send(self, name: str, values: collections.abc.Sequence[object] = ()) -> list[Row]:
-        """name: in requests.sql.
+    def send(
+        self, name: str, values: collections.abc.Sequence[object] = (), *, patience_s: float | None = None
+    ) -> list[Row]:
+        """name: in requests.sql. patience_s: None: as usual.
 
         Raises: StoreUnreachableError: nothing was changed; OutcomeUnknownError.
         """
-        until = time.monotonic() + self._patience_s
+        until = time.monotonic() + (self._patience_s if patience_s is None else patience_s)
         is_unknown = False
         failure: Exception
         while True:
@@ -56,7 +58,7 @@ class DatabaseRequests:
                 if rows is not None:
                     return rows
                 failure = TimeoutError("it is another one at each look")
-            if time.monotonic() >= until:
+            if time.monotonic() >= until or self._connections.is_closed:
                 raise self._explain(failure, is_unknown=is_unknown) from failure
             time.sleep(_PAUSE_S)
 

@@ -214,10 +214,10 @@ class PostgresqlStore:
         """What `watch` yields next; maybe nothing. Raises: EnvironmentProblemError."""
         if after.epoch:  # it may be newer than what this machine's store remembers
             self.memory.note_revision(after.epoch, after.revision, after.change)
-        rows = self._requests.send("changes", (*_range(prefix), after.revision, _AT_ONCE))
-        _, epoch, rev, change, cleaned_rev = rows[0][:5]
+        rows = self._requests.send("changes", (*_range(prefix), after.revision, after.change, _AT_ONCE))
+        _, epoch, rev, change, is_known = rows[0][:5]
         self.memory.note_revision(epoch, rev, change and str(change))
-        if epoch != after.epoch or after.revision < cleaned_rev:
+        if epoch != after.epoch or not is_known:
             return self._read_all_keys(prefix)
         found = [row[5:] for row in rows if row[5] is not None]
         changed = tuple(stored_values.ChangedKey(key=key, is_deleted=is_deleted) for key, _, is_deleted in found)
@@ -228,7 +228,7 @@ class PostgresqlStore:
 
     def _read_all_keys(self, prefix: str) -> stored_values.ChangedKeys:
         """The revision is read first: what changes meanwhile is reported twice."""
-        _, epoch, rev, change, *_ = self._requests.send("changes", ("", "", 0, 1))[0]
+        _, epoch, rev, change, *_ = self._requests.send("changes", ("", "", 0, None, 1))[0]
         there = tuple(stored_values.ChangedKey(key=key, is_deleted=False) for key in self.list(prefix))
         return stored_values.ChangedKeys(keys=there, cursor=_cursor(epoch, rev, change), is_complete=True)
 
