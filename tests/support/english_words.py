@@ -7,8 +7,8 @@ _SKIPPED = frozenset({"script", "style", "code", "pre", "kbd", "samp", "textarea
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "path", "rect", "use"})
 _SEEN = frozenset({"alt", "aria-description", "aria-label", "data-label", "placeholder", "title"})
 _SENTENCE = re.compile(r"\b[A-Za-z][a-z']+ [a-z']{2,}\b")
-_CODE = re.compile(r"`[^`]*`|\bdaemun dashboard\b|\bdaemun local CA\b")
-"""And names: of a command, and of what signed a certificate."""
+_CODE = re.compile(r"`[^`]*`|\bdaemun dashboard\b|\bdaemun local CA\b|^복사: .*")
+"""And names: of a command, of what signed a certificate, and of a button that copies a command."""
 
 
 class _Texts(html.parser.HTMLParser):
