@@ -4,11 +4,10 @@ import collections.abc
 import contextlib
 import dataclasses
 import socket
-import threading
-import time
 
-import uvicorn
 from starlette import applications, requests, responses, routing, websockets
+
+from tests.support import threaded_server
 
 PATH_PLEASE = "which path?"
 
@@ -23,30 +22,12 @@ class Server:
 
 @contextlib.contextmanager
 def running(name: str) -> collections.abc.Iterator[Server]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(
-            _application(name),
-            ws="websockets-sansio",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=1,
-            timeout_keep_alive=600,
-            ws_ping_interval=None,
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        deadline = time.monotonic() + 60
-        while not server.started:
-            assert time.monotonic() < deadline
-            assert thread.is_alive(), "the server behind the gate did not start"
-            time.sleep(0.01)
-        try:
-            yield Server(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-        finally:
-            server.should_exit = True
-            thread.join()
+    more = {"ws": "websockets-sansio", "timeout_keep_alive": 600, "ws_ping_interval": None}
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        threaded_server.serving(_application(name), listener, **more),
+    ):
+        yield Server(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
 
 
 def _application(name: str) -> applications.Starlette:

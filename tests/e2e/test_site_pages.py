@@ -12,11 +12,11 @@ import pytest
 from daemun.dashboard import site_view
 from tests.e2e import servers
 from tests.support import daemon as daemon_support
-from tests.support import dashboard_visitor, english_words, site_visitor
+from tests.support import dashboard_visitor, english_words, page_elements, site_visitor
 
 pytestmark = pytest.mark.nginx
 
-Elements = site_visitor.Elements
+Elements = page_elements.Elements
 
 PARTS = ("", "/traffic", "/log", "/certificate", "/files", "/why")
 HOSTILE = "<script>alert(1)</script>\x1b[31m'\"{{7*7}}"

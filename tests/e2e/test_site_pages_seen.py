@@ -8,7 +8,7 @@ import pathlib
 
 import pytest
 
-from tests.support import browser, page_house, page_looks, site_scene, site_visitor
+from tests.support import browser, page_elements, page_house, page_looks, site_scene
 
 pytestmark = pytest.mark.browser
 
@@ -27,7 +27,7 @@ async def test_no_part_runs_what_others_wrote(scene: site_scene.SiteScene, langu
     house = page_house.PageHouse(scene.endpoints)
     for part in PARTS:
         text = await house.get(f"/sites/{site_scene.HOST}{part}", language=language, role=role)
-        page = site_visitor.Elements(text)
+        page = page_elements.Elements(text)
         assert page.faults() == [], part
         assert site_scene.HOSTILE not in text
         assert (site_scene.SECRET in text) is (role == "own" and part in {"/log", "/files", PARTS[-1]}), part

@@ -1,7 +1,6 @@
 """The first screen and the list of sites as browsers get them, of values as the daemon's API has them."""
 
 import collections.abc
-import html.parser
 import re
 
 import httpx
@@ -9,7 +8,7 @@ import pytest
 from starlette import applications
 
 from daemun.dashboard import api_client, page_application, page_texts, visit
-from tests.support import overview_api, overview_values
+from tests.support import overview_api, overview_values, page_elements
 
 
 @pytest.fixture(scope="module", name="pages")
@@ -37,16 +36,6 @@ async def make_visitor(
         yield client
 
 
-class _Elements(html.parser.HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
 def _names(text: str) -> list[str]:
     """Of the sites in the list."""
     return re.findall(r'<th role="rowheader"[^>]*>.*?<a href="/sites/([^"]+)">', text, re.S)
@@ -64,7 +53,9 @@ async def test_home_has_the_worst_first_with_causes_cures_and_buttons(
     assert text.index("wiki.example.com") < text.index("late.example.com") < text.index("web-7")
     for expected in ("10.0.0.9:80 refuses connections", "start the server", "daemun status wiki.example.com --probe"):
         assert expected in text
-    forms = [values for tag, values in _Elements(text).found if tag == "form" and values.get("method") == "post"]
+    forms = [
+        values for tag, values in page_elements.Elements(text).found if tag == "form" and values.get("method") == "post"
+    ]
     assert {"/do/probe", "/do/renew", "/do/apply", "/do/maintenance"} <= {str(one["action"]) for one in forms}
     assert "daemun.yaml:77:3" in text
     assert texts("overview.next_renewals") in text
@@ -81,7 +72,7 @@ async def test_home_shows_what_is_on_trial(
     text = (await visitor.get("/")).text
     assert texts("draft.trial") in text
     assert 'until="2026-11-30T09:10:11Z" then="/"' in text
-    forms = {str(values.get("action")) for tag, values in _Elements(text).found if tag == "form"}
+    forms = {str(values.get("action")) for tag, values in page_elements.Elements(text).found if tag == "form"}
     assert ({"/changes/confirm", "/changes/undo"} <= forms) is (role == "change")
     for what in ("confirm", "undo") if role == "change" else ():
         answer = await visitor.post(f"/changes/{what}", data={"back": "/"})
@@ -93,14 +84,14 @@ async def test_home_shows_what_is_on_trial(
 async def test_what_comes_from_outside_is_text(visitor: httpx.AsyncClient, path: str) -> None:
     text = (await visitor.get(path, params={"q": overview_values.HOSTILE} if path == "/sites" else {})).text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
-    assert not [tag for tag, _ in _Elements(text).found if tag in {"img", "iframe", "object"}]
+    assert not [tag for tag, _ in page_elements.Elements(text).found if tag in {"img", "iframe", "object"}]
     assert "49" not in re.findall(r"\{\{|\b49\b", text)
 
 
 async def test_who_may_only_look_gets_no_buttons(visitor: httpx.AsyncClient, api: overview_api.OverviewApi) -> None:
     api.role = "look"
     for path in ("/", "/sites"):
-        elements = _Elements((await visitor.get(path)).text).found
+        elements = page_elements.Elements((await visitor.get(path)).text).found
         posts = {str(one["action"]) for tag, one in elements if tag == "form" and one.get("method") == "post"}
         assert posts <= {"/language", "/sign-out", "/sites/selected"}
         assert not [one for tag, one in elements if tag == "button" and one.get("name") == "what"]

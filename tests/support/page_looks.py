@@ -3,12 +3,10 @@
 import collections.abc
 import contextlib
 import socket
-import threading
 
-import uvicorn
 from starlette import types
 
-from tests.support import axe, browser, seen_page
+from tests.support import axe, browser, seen_page, threaded_server
 
 SIZES = ((360, "dark"), (1280, "light"), (360, "light"), (1280, "dark"))
 """Width and colours."""
@@ -17,16 +15,8 @@ SIZES = ((360, "dark"), (1280, "light"), (360, "light"), (1280, "dark"))
 @contextlib.contextmanager
 def serving(app: types.ASGIApp) -> collections.abc.Iterator[str]:
     """The address of an application on a server of its own."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listening.close()
+    with socket.create_server(("127.0.0.1", 0)) as listener, threaded_server.serving(app, listener):
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 async def visit(page: browser.Page, url: str, *, width: int = 1280, scheme: str = "light", ready: str = "true") -> None:

@@ -1,6 +1,5 @@
 """Those whom daemun tells: a web server that takes posts, and a mail server (aiosmtpd). Real ones, in threads."""
 
-import asyncio
 import collections.abc
 import contextlib
 import dataclasses
@@ -12,17 +11,15 @@ import pathlib
 import socket
 import ssl
 import threading
-import time
 import typing
 
-import uvicorn
 from aiosmtpd import controller, smtp
 from starlette import applications, concurrency, requests, responses, routing
 
 from daemun.certs.served import local_ca
 from daemun.store import memory_store
 from daemun.wiring import clock
-from tests.support import ports
+from tests.support import ports, threaded_server
 
 Json = dict[str, typing.Any]
 
@@ -58,14 +55,6 @@ class Receiver:
         return [post.json for post in self.posts if post.answered < 300]
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
-    """uvicorn ends while connections that it cancelled are still closing; they would be garbage of a later test."""
-    await server.serve(sockets=[listener])
-    deadline = time.monotonic() + 10
-    while server.server_state.connections and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)
-
-
 @contextlib.contextmanager
 def receiving(port: int = 0, *, tls: pathlib.Path | None = None) -> collections.abc.Iterator[Receiver]:
     """tls: over HTTPS, with a certificate for "localhost" that is made in this folder, beside `ca.pem` of its CA."""
@@ -86,28 +75,12 @@ def receiving(port: int = 0, *, tls: pathlib.Path | None = None) -> collections.
             return await concurrency.run_in_threadpool(take, request, await request.body())
 
         routes = [routing.Route("/{path:path}", answer, methods=["POST"])]
-        config = uvicorn.Config(
-            applications.Starlette(routes=routes),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=1,
-            **({} if tls is None else _make_certificate(tls)),
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=asyncio.run, args=(_serve(server, listener),))
-        thread.start()
-        deadline = time.monotonic() + 60
-        while not server.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        try:
-            yield receiver
-        finally:
-            receiver.answers.set()
-            server.should_exit = True
-            thread.join()
+        app = applications.Starlette(routes=routes)
+        with threaded_server.serving(app, listener, ws="none", **({} if tls is None else _make_certificate(tls))):
+            try:
+                yield receiver
+            finally:
+                receiver.answers.set()
 
 
 # --- mail ------------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """What no template and no script of the dashboard may hold, and that every component shows hostile values as text."""
 
 import gzip
-import html.parser
 import pathlib
 import re
 
@@ -9,7 +8,7 @@ import jinja2
 import pytest
 
 from daemun import dashboard
-from tests.support import gallery
+from tests.support import gallery, page_elements
 
 FOLDER = pathlib.Path(dashboard.__file__).parent
 TEMPLATES = sorted((FOLDER / "templates").rglob("*.html"))
@@ -61,23 +60,11 @@ def test_scripts_write_text_and_no_html(path: pathlib.Path) -> None:
     assert re.findall(pattern, path.read_text()) == []
 
 
-class Elements(html.parser.HTMLParser):
-    """Every element with its attributes, as a browser reads them."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_components_show_hostile_values_as_text(language: str) -> None:
     page = gallery.render(language)
     assert page.count("&lt;img src=x onerror=alert(1)&gt;") > 8
-    elements = Elements(page).found
+    elements = page_elements.Elements(page).found
     assert not [tag for tag, _ in elements if tag in ("img", "iframe", "object", "embed", "base", "style")]
     assert not [name for _, attributes in elements for name in attributes if name.startswith("on") or name == "style"]
     scripts = [attributes for tag, attributes in elements if tag == "script"]
@@ -85,7 +72,7 @@ def test_components_show_hostile_values_as_text(language: str) -> None:
 
 
 def test_components_have_unique_ids_and_labels_that_lead_somewhere() -> None:
-    elements = Elements(gallery.render()).found
+    elements = page_elements.Elements(gallery.render()).found
     ids = [attributes["id"] for _, attributes in elements if "id" in attributes]
     assert sorted(set(ids), key=str) == sorted(ids, key=str)
     for _, attributes in elements:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import html.parser
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -19,6 +18,7 @@ from daemun.core.uptime.site_condition import Condition
 from daemun.core.validation import validate
 from daemun.sources import yaml_file
 from daemun.uptime import status_page_files
+from tests.support import page_elements
 
 ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout(state="/var/lib/daemun"),
@@ -186,18 +186,6 @@ def files(page: StatusPage = PAGE) -> dict[str, str]:
     return {name: content.decode() for name, content in status_page_files.render(report(page), page.language).items()}
 
 
-class Elements(html.parser.HTMLParser):
-    """Every element of a page with its attributes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
 def test_nothing_of_others_and_no_cause_is_in_any_file() -> None:
     for name, text in files().items():
         assert not re.search(r"hidden\.test|shop\.test|10\.9\.8\.7|8080|refuses", text), name
@@ -230,8 +218,10 @@ def test_hostile_texts_are_texts() -> None:
     )
     for name, text in files(hostile).items():
         if name.endswith(".html"):
-            tags = [(tag, sorted(attributes)) for tag, attributes in Elements(text).found]
-            assert tags == [(tag, sorted(attributes)) for tag, attributes in Elements(files(plain)[name]).found]
+            tags = [(tag, sorted(attributes)) for tag, attributes in page_elements.Elements(text).found]
+            assert tags == [
+                (tag, sorted(attributes)) for tag, attributes in page_elements.Elements(files(plain)[name]).found
+            ]
             assert "\u202e" not in text
             assert "\x1b" not in text
         elif name.endswith(".atom"):
@@ -244,7 +234,7 @@ def test_hostile_texts_are_texts() -> None:
 
 def test_a_page_needs_nothing_from_elsewhere_and_nothing_inline() -> None:
     for name in ("en.html", "ko.html"):
-        found = Elements(files()[name]).found
+        found = page_elements.Elements(files()[name]).found
         assert not [tag for tag, attributes in found if {"style", "onclick", "onload"} & attributes.keys()]
         assert {tag for tag, _ in found} & {"style", "iframe", "img", "form"} == set()
         links = [attributes[key] for _, attributes in found for key in ("href", "src") if key in attributes]
