@@ -41,9 +41,12 @@ _ATTACKS = """(async (gate) => {
 """What a page elsewhere tries with the cookies of who opened it. Returns: what it could read."""
 _LEADING_AWAY = """(async () => {
   const hosts = [];
+  // What the policy refuses fails each time; a network that changes beside the test does not.
+  const open = (there, left = 5) => fetch("/enter?next=" + encodeURIComponent(there))
+    .catch((error) => left ? open(there, left - 1) : Promise.reject(error));
   for (const there of ["//evil.test", "/..//evil.test", "/.//evil.test", "/%2e%2e//evil.test", "/\\\\evil.test",
                        "https://evil.test", "/\\t/evil.test", "/%5cevil.test", "/%2fevil.test"]) {
-    hosts.push(new URL((await fetch("/enter?next=" + encodeURIComponent(there))).url).host);
+    hosts.push(new URL((await open(there)).url).host);
   }
   return hosts;
 })()"""
