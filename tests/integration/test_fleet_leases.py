@@ -103,6 +103,7 @@ class FleetMachine(stateful.RuleBasedStateMachine):
         self.tokens: set[tuple[str, object]] = set()
         self.newest: dict[str, Lease] = {}
         self.number = 0
+        self.is_anybody_wrong = False
 
     def execute(self, sql: str) -> None:
         self.server.execute(sql, database=fleet_store.DATABASE)
@@ -164,14 +165,19 @@ class FleetMachine(stateful.RuleBasedStateMachine):
             self.execute(f"UPDATE backup.lease SET expires = expires - interval '{seconds} s'")
             self.execute(f"UPDATE backup.meta SET quiet_until = quiet_until - interval '{seconds} s'")
 
+    @stateful.rule(node=nodes, seconds=st.sampled_from([40, 90]))
+    def stand_still(self, node: int, seconds: int) -> None:
+        """A virtual machine that is paused, and whose own clock does not notice: only the database can refuse it."""
+        self.wait(seconds)
+        self.nodes[node].offset_s -= seconds
+        self.is_anybody_wrong = True
+
     @stateful.invariant()
     def no_lock_is_held_twice(self) -> None:
         """By what holders believe, who have not heard of anything since."""
         for name in LOCKS:
             believing = [one.held[name][0] for one in self.nodes if name in one.held and one.held[name][0].is_held]
-            assert len(believing) <= 1 or self.was_restored
-
-    was_restored = False
+            assert len(believing) <= 1 or self.is_anybody_wrong
 
     # --- values ----------------------------------------------------------------------------------------------------
 
@@ -226,7 +232,7 @@ class FleetMachine(stateful.RuleBasedStateMachine):
         )
         self.execute(tables)
         self.values = dict(self.copy)
-        self.was_restored = True
+        self.is_anybody_wrong = True
 
     def teardown(self) -> None:
         try:
