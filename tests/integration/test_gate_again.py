@@ -123,6 +123,17 @@ async def test_a_round_is_credited_to_those_who_requested_it_before_it_began() -
     assert noted == [["daemun add a.test"], ["daemun add b.test", "daemun add c.test"]]
 
 
+async def test_the_status_of_one_site_is_that_of_all_without_the_others() -> None:
+    sites = (site("a.test", "http://127.0.0.1:3000", aliases=("www.a.test",)), site("b.test", "http://127.0.0.1:3001"))
+    world = worlds.World(snapshot=model.Snapshot(source="file", globals=model.Globals(), sites=sites))
+    front = make_gate(worlds.Source(world), world, worlds.Certificates(world), last_good=True)
+    assert (await front.apply()).ok
+    for name, found in (("a.test", "a.test"), ("www.a.test", "a.test"), ("b.test", "b.test")):
+        assert front.status(host=name) == front.status().of_site(name)
+        assert [one.site.host for one in front.status(host=name).sites] == [found]
+    assert front.status(host="c.test").sites == ()
+
+
 @pytest.mark.parametrize("was_good_before", [True, False])
 async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, *, was_good_before: bool) -> None:
     monkeypatch.setattr(gate, "RETRY_S", 0.01)

@@ -111,10 +111,10 @@ class FakeGate:
         """Replace values of the status."""
         self.told = dataclasses.replace(self.told, **values)  # type: ignore[arg-type]
 
-    def status(self, *, added: bool = True) -> gate_port.GateStatus:
+    def status(self, *, added: bool = True, host: str | None = None) -> gate_port.GateStatus:
         if self.failure is not None:
             raise self.failure
-        return self.told
+        return self.told if host is None else self.told.of_site(host)
 
     def bans(self) -> tuple[banned_networks.Ban, ...]:
         return tuple(self.banned.values())

@@ -183,14 +183,14 @@ class Gate:
         self._certificates.wake()
         self.wake()
 
-    def status(self, *, added: bool = True) -> gate_port.GateStatus:
+    def status(self, *, added: bool = True, host: str | None = None) -> gate_port.GateStatus:
         actual, reloads = self._observe()
         waiting, waited = self._held_requests.counts()
         last = self._last
         now = datetime.datetime.now(datetime.UTC)
         stuck = liveness.find_problems(self._liveness, applying_since=self._applying_since, now=now)
         certificates = self._certificates.status(added=added)
-        return gate_port.GateStatus(
+        found = gate_port.GateStatus(
             version=self._identity.version,
             pid=os.getpid(),
             generation=last.generation if last else None,
@@ -202,7 +202,7 @@ class Gate:
             reloads=reloads,
             workers=sum(not worker.draining for worker in actual.workers),
             draining_workers=sum(worker.draining for worker in actual.workers),
-            sites=self._judge_sites(last, certificates) if last else (),
+            sites=self._judge_sites(last, certificates, host) if last else (),
             certificates=dashboard_site.without_local(self._served.judge_certificates(certificates)),
             streams=self._streams.judge(last.streams, certificates) if last else (),
             containers=last.desired.containers if last else (),
@@ -227,11 +227,16 @@ class Gate:
             waiting=waiting,
             waited=waited,
         )
+        return found if host is None else found.of_site(host)
 
     def _judge_sites(
-        self, last: reconciler.Outcome, certificates: collections.abc.Iterable[model.CertificateStatus]
+        self,
+        last: reconciler.Outcome,
+        certificates: collections.abc.Iterable[model.CertificateStatus],
+        host: str | None,
     ) -> tuple[model.SiteStatus, ...]:
-        judged = served_judgement.with_missing_files(self._served.judge(last.sites, certificates), last.problems)
+        sites = last.sites if host is None else tuple(item for item in last.sites if host in item.site.names)
+        judged = served_judgement.with_missing_files(self._served.judge(sites, certificates), last.problems)
         containers = [one for one in last.desired.containers if not one.is_served]
         return tuple(served_judgement.with_containers(one, containers) for one in judged) if containers else judged
 

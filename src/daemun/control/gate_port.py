@@ -157,9 +157,10 @@ class GatePort(typing.Protocol):
     would have become; the loop goes on by itself.
     """
 
-    def status(self, *, added: bool = True) -> GateStatus:
+    def status(self, *, added: bool = True, host: str | None = None) -> GateStatus:
         """Never blocks: what was known at the last observation. added: with the certificates of names that were added
-        to a site, of which there may be a hundred thousand."""
+        to a site, of which there may be a hundred thousand. host: any name of a site: as `GateStatus.of_site`, in a
+        part of the time where there are thousands."""
         ...
 
     async def look_at_nginx(self) -> None:

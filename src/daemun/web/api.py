@@ -69,9 +69,8 @@ class _Handlers:
         await self._gate.look_at_nginx()
         old = await self._gate.look_at_old_workers()
         host = request.query_params.get("host")
-        status = self._gate.status(added=False)
-        chosen = status if host is None else status.of_site(host)
-        return responses.JSONResponse(json_values.status_json(chosen, old, self._gate.look))
+        status = self._gate.status(added=False, host=host)
+        return responses.JSONResponse(json_values.status_json(status, old, self._gate.look))
 
     async def probe(self, request: requests.Request) -> responses.Response:
         """{"host": NAME} looks at one site, {} at all. `left` is how much was not looked at in time."""

@@ -201,7 +201,7 @@ class _Handlers:
 
 def find(gate: gate_port.GatePort, host: str) -> tuple[gate_port.GateStatus, model.SiteStatus]:
     """A site by any of its names. Raises: HTTPException 404."""
-    status = gate.status(added=False).of_site(host.lower())
+    status = gate.status(added=False, host=host.lower())
     if not status.sites:
         text = f"there is no site {words.quoted(host)} (any more); `daemun sites` lists all"
         raise exceptions.HTTPException(404, text)
