@@ -174,6 +174,41 @@ def test_no_label_gets_around_a_denied_path() -> None:
     assert [one.is_served for one in desired.containers] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("written", "paths", "is_served"),
+    [
+        ("routes: {/x/: {deny: true}}", ("/x/y/", "/other/"), True),
+        ("routes: {/: {access: {allow: [10.0.0.0/8]}}}", ("/", "/other/"), True),
+        # A path of the file that leads to the container's "/".
+        ("routes: {/x/: {access: {allow: [10.0.0.0/8]}}}", ("/", "/other/"), True),
+        ("routes: {/x/: {access: {allow: [10.0.0.0/8]}}}", ("/",), True),
+        ("routes: {/x/: {deny: true}}", ("/x/y/", "/x/z/"), False),
+    ],
+)
+def test_a_container_is_served_while_another_of_its_routes_is(
+    written: str, paths: tuple[str, ...], is_served: bool
+) -> None:
+    labels = {f"daemun.n{number}.host": "a.test" for number in range(len(paths))}
+    labels |= {f"daemun.n{number}.path": path for number, path in enumerate(paths)}
+    found = docker_values.run(docker_values.container("web-1", {**labels, "daemun.n0.access.allow": "192.0.2.0/24"}))
+    desired = merge.merge_snapshots([file(f"{{from: docker, {written}}}"), found.snapshot])
+    (status,) = desired.containers
+    assert (status.is_served, status.why) == (is_served, desired.problems[0].message)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [{"daemun.root": "/x"}],  # has no effect
+        [{"daemun.hsts": "true"}, {"daemun.path": "/api/", "daemun.hsts": "false"}],  # two that disagree
+    ],
+)
+def test_a_container_with_a_warning_is_served(labels: list[dict[str, str]]) -> None:
+    desired = merged("{from: docker}", *labels)
+    assert [one.severity for one in desired.problems] == [model.Severity.WARNING]
+    assert [one.is_served for one in desired.containers] == [True] * len(labels)
+
+
 def test_what_cannot_both_hold_closes_the_route_and_names_both() -> None:
     written = "{from: docker, access: {allow: [10.0.0.0/8]}}"
     desired = merged(written, {"daemun.access.allow": "192.0.2.0/24"}, {"daemun.path": "/other/"})

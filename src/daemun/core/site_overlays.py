@@ -58,12 +58,54 @@ def how_to_serve(site: model.Site) -> str:
     return f"start a container with the label `daemun.host={site.host}`, or give the site routes of its own"
 
 
-def lay_over(
-    site: model.Site, beneath: model.Site, settings: model.Globals
-) -> tuple[model.Site, tuple[model.Problem, ...]]:
-    """The file's site over that of containers, and what cannot be combined. site: with an overlay."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The file keeps requests from a container. is_whole: from all of its routes at the host; else others go on."""
+
+    why: str
+    is_whole: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Laid:
+    """problems: what cannot be combined, or has no effect. cuts: by `Origin.place` of the routes that are closed."""
+
+    site: model.Site
+    problems: tuple[model.Problem, ...]
+    cuts: collections.abc.Mapping[str, Cut]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Report:
+    """closed: the routes of containers that a problem closes, each with the path where it is closed, and why."""
+
+    problems: problem_report.ProblemReport
+    closed: list[tuple[model.Route, str, str]] = dataclasses.field(default_factory=list)
+
+    def close(
+        self,
+        route: model.Route,
+        cause: str,
+        *field: str | int,
+        path: str,
+        severity: model.Severity = model.Severity.ERROR,
+    ) -> None:
+        self.problems.at(route.origin).add(cause, *field, severity=severity)
+        self.closed.append((route, path, self.problems.problems[-1].message))
+
+    def find_cuts(self, beneath: model.Site) -> dict[str, Cut]:
+        paths = {path for _, path, _ in self.closed}
+        going_on = {one.origin.place for one in beneath.routes if one.path not in paths}
+        return {
+            one.origin.place: Cut(why=why, is_whole=one.origin.place not in going_on)
+            for one, _, why in reversed(self.closed)
+        }
+
+
+def lay_over(site: model.Site, beneath: model.Site, settings: model.Globals) -> Laid:
+    """The file's site over that of containers. site: with an overlay."""
     assert site.overlay is not None
-    report = problem_report.ProblemReport(host=site.host, origin=site.origin)
+    report = _Report(problems=problem_report.ProblemReport(host=site.host, origin=site.origin))
     laid = dataclasses.replace(
         beneath,
         **_fields(site, beneath),
@@ -74,7 +116,7 @@ def lay_over(
         overlay=dataclasses.replace(site.overlay, beneath=beneath.origin),
         origin=site.origin,
     )
-    return laid, tuple(report.problems)
+    return Laid(site=laid, problems=tuple(report.problems.problems), cuts=report.find_cuts(beneath))
 
 
 def _keys(site: model.Site, *place: str | int) -> frozenset[str]:
@@ -100,7 +142,7 @@ def _fields(site: model.Site, beneath: model.Site) -> _Values:
 
 
 def _lay_routes(
-    site: model.Site, beneath: model.Site, settings: model.Globals, report: problem_report.ProblemReport
+    site: model.Site, beneath: model.Site, settings: model.Globals, report: _Report
 ) -> collections.abc.Iterator[model.Route]:
     own = {route.path for route in site.routes}
     for route in beneath.routes:
@@ -108,7 +150,7 @@ def _lay_routes(
         denying = next((one for one in around if isinstance(one.action, model.Respond) and one.action.refuses), None)
         if denying is not None:
             cause = f"is left out: {denying.origin} denies {words.quoted(denying.path)}"
-            report.at(route.origin).add(cause, *route.field, severity=model.Severity.WARNING)
+            report.close(route, cause, *route.field, path=route.path, severity=model.Severity.WARNING)
         elif route.path not in own:
             yield _lay(route, None, site, settings, report, around=around)
     for route in site.routes:
@@ -156,7 +198,7 @@ def _lay(
     over: model.Route | None,
     site: model.Site,
     settings: model.Globals,
-    report: problem_report.ProblemReport,
+    report: _Report,
     *,
     around: collections.abc.Iterable[model.Route] = (),
 ) -> model.Route:
@@ -171,9 +213,10 @@ def _lay(
     action = catalogue.find_action(below.action)
     origin = below.origin if over is None else over.origin
     field = below.field if over is None else over.field
+    path = below.path if over is None else over.path
     for name, cause in tuple(catalogue.find_misplaced(ours, action)):
         reason = f"{cause}, and {below.origin} has `{action.value}`; it has no effect"
-        report.at(origin).add(reason, *field, name, severity=model.Severity.WARNING)
+        report.problems.at(origin).add(reason, *field, name, severity=model.Severity.WARNING)
         del ours[name]
     given = dict(_merged(theirs, ours, frozenset() if over is None else _keys(site, *over.field)))
     access = access_option.OPTION.name
@@ -184,12 +227,11 @@ def _lay(
             held = held if one in {None, access_option.Access()} else _hold_both(settings, site, one, held)
     except ValueError as error:
         cause = f"{error}; {below.origin} cannot be combined with {site.origin}: change one of them"
-        report.at(below.origin).add(cause, *field, access)
+        report.close(below, cause, *field, access, path=path)
         return _close(below if over is None else over)
     if held is not None:
         given[access] = held
     options, own = catalogue.split(given, action)
-    path = below.path if over is None else over.path
     return dataclasses.replace(
         below,
         path=path,

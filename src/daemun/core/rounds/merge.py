@@ -28,6 +28,8 @@ from daemun.core.validation import (
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
 _ANOTHER_HOST = "give one of the two another host"
+_Cuts = collections.abc.Mapping[str, site_overlays.Cut]
+"""As of `site_overlays.Laid`, of one host."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +98,13 @@ def merge_snapshots(
     ports, passed = _Ports.of(settings), streams_option.find_passed(settings)
     sites: list[model.Site] = []
     overlays: dict[str, model.Site] = {}
+    cuts: dict[str, _Cuts] = {}
     for snapshot in snapshots:
         problems += snapshot.problems
         known = {(problem.host, problem.field, problem.message) for problem in snapshot.problems}
         for site in snapshot.sites:
             if site.origin.source == model.CONTAINERS and site.host in overlays:
-                laid, found = _lay_over(overlays[site.host], site, settings, memory)
+                laid, found, cuts[site.host] = _lay_over(overlays[site.host], site, settings, memory)
                 problems += [item for item in found if (item.host, item.field, item.message) not in known]
                 if laid is not None and (clash := ports.find_clash(laid)) is None:
                     ports.take(laid)
@@ -144,7 +147,7 @@ def merge_snapshots(
         sites=tuple(sites),
         pools=tuple(pools[name] for name in sorted(pools)),
         containers=tuple(
-            _judge_streams(_judge(container, snapshot.source, owners, problems), problems)
+            _judge_streams(_judge(container, snapshot.source, owners, problems, cuts), problems)
             for snapshot in snapshots
             for container in snapshot.containers
         ),
@@ -155,14 +158,14 @@ def merge_snapshots(
 
 def _lay_over(
     site: model.Site, beneath: model.Site, settings: model.Globals, memory: site_memory.PerSite[Judged]
-) -> tuple[model.Site | None, tuple[model.Problem, ...]]:
+) -> tuple[model.Site | None, tuple[model.Problem, ...], _Cuts]:
     """The site of the file over that of containers, and what is wrong with either; None: it waits for another."""
     below = memory.get(beneath, functools.partial(_judge_beneath, settings), variant="beneath")
     if below.is_refused:
-        return None, below.problems
-    laid, problems = site_overlays.lay_over(site, beneath, settings)
-    judged = memory.get(laid, functools.partial(_judge_site, settings), variant="over containers")
-    return None if judged.is_refused else judged.merged, (*problems, *judged.problems)
+        return None, below.problems, {}
+    laid = site_overlays.lay_over(site, beneath, settings)
+    judged = memory.get(laid.site, functools.partial(_judge_site, settings), variant="over containers")
+    return None if judged.is_refused else judged.merged, (*laid.problems, *judged.problems), laid.cuts
 
 
 def _path(route: model.Route) -> tuple[bool, str]:
@@ -266,11 +269,12 @@ def _judge(
     source: str,
     owners: collections.abc.Mapping[str, model.Site],
     problems: collections.abc.Sequence[model.Problem],
+    cuts: collections.abc.Mapping[str, _Cuts],
 ) -> model.ContainerStatus:
     """Its source knows what keeps requests from a container itself, but not whether its hosts were granted."""
     lost = next((host for host in container.hosts if host not in owners or not _has(owners[host], source)), None)
     if lost is None and container.is_served:
-        return _judge_beneath_file(container, owners, problems)
+        return _judge_beneath_file(container, cuts)
     if lost is None or not container.is_served:
         return container
     if lost in owners and (own := own_sites.find(owners[lost])) is not None:
@@ -285,17 +289,15 @@ def _judge(
 
 
 def _judge_beneath_file(
-    container: model.ContainerStatus,
-    owners: collections.abc.Mapping[str, model.Site],
-    problems: collections.abc.Iterable[model.Problem],
+    container: model.ContainerStatus, cuts: collections.abc.Mapping[str, _Cuts]
 ) -> model.ContainerStatus:
-    """One of whose routes a site of the file lets nothing through."""
-    hosts = {host for host in container.hosts if owners[host].overlay is not None}
-    if not hosts:
+    """One of whose routes a site of the file lets nothing through: it is served while others of them go on."""
+    places = [f"{kind} {container.full_name}" for kind in ("container", "service")]
+    found = [cuts[host][place] for host in container.hosts if host in cuts for place in places if place in cuts[host]]
+    if not found:
         return container
-    places = {f"{kind} {container.full_name}" for kind in ("container", "service")}
-    why = next((one.message for one in problems if one.host in hosts and one.origin.place in places), None)
-    return container if why is None else dataclasses.replace(container, is_served=False, why=why, cure=None)
+    worst = next((one for one in found if one.is_whole), found[0])
+    return dataclasses.replace(container, is_served=not worst.is_whole, why=worst.why, cure=None)
 
 
 def _has(site: model.Site, source: str) -> bool:
