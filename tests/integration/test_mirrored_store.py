@@ -4,6 +4,7 @@ others' changes."""
 import asyncio
 import collections.abc
 import contextlib
+import dataclasses
 import pathlib
 import typing
 
@@ -236,6 +237,22 @@ async def test_a_list_of_all_removes_what_is_gone(make: Make, shared: Shared, mo
     monkeypatch.setattr(shared, "read_changes", lambda _prefix, _after: everything)
     one.store.follow_now()
     assert one.store.list("") == [CHAIN, "history/daemun.yaml"]
+
+
+@pytest.mark.parametrize("is_complete", [False, True])
+async def test_what_was_reported_gone_and_is_written_since_stays(make: Make, shared: Shared, is_complete: bool) -> None:
+    """Between what a watch reads and what follows from it this machine may write the same key."""
+    one = make("one")
+    one.store.write(CHAIN, b"first")
+    shared.delete(CHAIN)
+    found = shared.read_changes("", stored_values.Cursor())
+    found = dataclasses.replace(found, is_complete=True, keys=()) if is_complete else found
+    one.store.write(CHAIN, b"since")
+    one.store.follow_now()
+    further = one.own.read(mirrored_store.KEY_CURSOR)
+    one.store._follow(found)
+    assert (one.has(CHAIN), shared.read(CHAIN)) == (b"since", b"since")
+    assert one.own.read(mirrored_store.KEY_CURSOR) == further, "it had followed further"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"revision": "x"}', b'{"revision": 3}', b"\xff"])

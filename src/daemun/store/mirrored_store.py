@@ -164,14 +164,14 @@ class MirroredStore:
         with self._order:
             changed = [one for one in found.keys if not key_owners.is_of_node(one.key)]
             gone = {one.key for one in changed if one.is_deleted}
+            there = {one.key for one in changed} - gone
             if found.is_complete:
-                there = {one.key for one in changed}
                 gone |= {key for key in self._own.list("") if not key_owners.is_of_node(key)} - there
-            self._copy(dict.fromkeys(gone))
-            there_now = [one.key for one in changed if not one.is_deleted]
-            for begin in range(0, len(there_now), _AT_ONCE):
-                self._take(there_now[begin : begin + _AT_ONCE])
-            if found.cursor != self._cursor:
+            # Also what is gone is read again: this machine may have written it since it was reported.
+            keys = (*sorted(gone), *sorted(there))
+            for begin in range(0, len(keys), _AT_ONCE):
+                self._take(keys[begin : begin + _AT_ONCE])
+            if _is_further(found.cursor, self._cursor):
                 self._cursor = found.cursor
                 # Without it a start reads everything once.
                 self._own.write(KEY_CURSOR, json.dumps(dataclasses.asdict(found.cursor)).encode())
@@ -199,6 +199,11 @@ class MirroredStore:
             return self._own.read(key) == value
         except (errors.NotFoundInStoreError, errors.EnvironmentProblemError):
             return False
+
+
+def _is_further(new: stored_values.Cursor, old: stored_values.Cursor) -> bool:
+    """A watch reports what it read before, and `follow_now` may have read more since."""
+    return new != old and (new.epoch, new.revision) >= (old.epoch, old.revision)
 
 
 _Item = typing.TypeVar("_Item")
