@@ -36,6 +36,18 @@ def read(house: DraftHouse) -> tuple[str, str]:
     return house.main.read_text(), house.more.read_text()
 
 
+def watch_applied(house: DraftHouse, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What daemun.yaml held each time that the files were let become live, from now on."""
+    apply, applied = house.apply, list[str]()
+
+    async def note(**given: typing.Any) -> gate_port.ApplyReport:
+        applied.append(house.main.read_text())
+        return await apply(**given)
+
+    monkeypatch.setattr(house, "apply", note)
+    return applied
+
+
 def check_nothing_is_left(house: DraftHouse) -> None:
     assert read(house) == (MAIN, MORE)
     assert (house.trials.find(), house.trials.problems()) == (None, ())
@@ -74,6 +86,7 @@ async def test_who_leaves_while_files_are_written_leaves_none_of_them(
 async def test_who_leaves_before_it_is_live_leaves_nothing(
     house: DraftHouse, monkeypatch: pytest.MonkeyPatch, trial_s: float | None
 ) -> None:
+    """The gate may have begun with the new files, so it gets those of before once more."""
     is_applying = asyncio.Event()
 
     async def wait(**_: object) -> gate_port.ApplyReport:
@@ -89,6 +102,69 @@ async def test_who_leaves_before_it_is_live_leaves_nothing(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert (read(house), trial_record.KEY in house.store.list("history")) == ((MAIN, MORE), False)
+    monkeypatch.undo()
+    applied = watch_applied(house, monkeypatch)
+    assert await house.trials._undo() is None
+    assert applied == [MAIN]
+    check_nothing_is_left(house)
+
+
+@pytest.mark.parametrize("trial_s", [None, 60.0])
+async def test_what_is_live_is_undone_when_it_cannot_be_settled(
+    house: DraftHouse, monkeypatch: pytest.MonkeyPatch, trial_s: float | None
+) -> None:
+    async def fail(*_: object) -> None:
+        raise EnvironmentProblemError("cannot write: no space left on device")
+
+    monkeypatch.setattr(house.trials, "begin_prepared", fail)
+    applied = watch_applied(house, monkeypatch)
+    with pytest.raises(EnvironmentProblemError, match=r"no space left.*\n.*the files are as they were before$"):
+        await make(house, trial_s)
+    assert applied == [NEW, MAIN]
+    check_nothing_is_left(house)
+
+
+async def test_what_may_be_live_is_said_when_the_gate_fails_twice(
+    house: DraftHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it is applied again by itself."""
+
+    async def fail(**_: object) -> gate_port.ApplyReport:
+        raise EnvironmentProblemError("cannot start a process")
+
+    monkeypatch.setattr(house, "apply", fail)
+    with pytest.raises(EnvironmentProblemError, match="are as they were before, but what is live may not be"):
+        await make(house)
+    monkeypatch.undo()
+    applied = watch_applied(house, monkeypatch)
+    assert await house.trials._undo() is None
+    assert applied == [MAIN]
+    check_nothing_is_left(house)
+
+
+async def test_files_that_could_only_be_put_back_later_are_live_again(
+    house: DraftHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undo, failures = written_files.undo, [EnvironmentProblemError("no space left on device")]
+
+    def fail_once(*given: typing.Any) -> dict[str, pathlib.Path]:
+        if failures:
+            raise failures.pop()
+        return undo(*given)
+
+    async def refuse(**_: object) -> gate_port.ApplyReport:
+        return gate_port.ApplyReport(ok=False, generation=1, error="nginx: [emerg] no")
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(house, "apply", refuse)
+        refusing.setattr(written_files, "undo", fail_once)
+        with pytest.raises(guarded_apply.NotUndoneError):
+            await make(house)
+    assert read(house) == (MAIN, MORE)
+    applied = watch_applied(house, monkeypatch)
+    assert await house.trials._undo() is None
+    assert applied == [MAIN]
     check_nothing_is_left(house)
 
 

@@ -35,7 +35,7 @@ class FileApplier(typing.Protocol):
         ...
 
     def apply_again(self) -> None:
-        """The files as they were before."""
+        """The files as they were before: called whenever `apply` was, and they are put back. Raises: DaemunError."""
         ...
 
 
@@ -61,11 +61,18 @@ def apply(
     """Under `edited_file.alone`. main: daemun.yaml. settle: the last that has to go well.
 
     Raises: NotLiveError; DaemunError when they cannot be written, or where `live` or `settle` raise one. Whatever it
-    is, the files are as they were then, with what others wrote meanwhile, but for NotUndoneError."""
+    is, the files are as they were then, with what others wrote meanwhile, and live again, but for NotUndoneError."""
     known = frozenset(live.find_known())
+    may_be_live = False
+
+    def undo() -> str:
+        undone = _undo(main, files)
+        return f"{undone}{_apply_again(live)}" if may_be_live else undone
+
     try:
         written_files.write(main, files)
         version = edited_file.find_version(main) if [*files] == [main.name] else ""
+        may_be_live = True
         applied = live.apply(version)
         refusal = find_refusal(applied, known)
         if refusal is None:
@@ -73,12 +80,11 @@ def apply(
             return
     except DaemunError as error:
         kind = EnvironmentProblemError if isinstance(error, EnvironmentProblemError) else DaemunError
-        raise kind(f"{error}\n{_undo(main, files)}") from error
+        raise kind(f"{error}\n{undo()}") from error
     except BaseException:
-        _undo(main, files)
+        undo()
         raise
-    undone = _undo(main, files)
-    live.apply_again()
+    undone = undo()
     errors = tuple(one for message, one in applied.errors.items() if message not in known)
     raise NotLiveError(f"{refusal}\n{undone}", errors)
 
@@ -90,6 +96,15 @@ def _undo(main: pathlib.Path, files: written_files.WrittenFiles) -> str:
         raise NotUndoneError(f"the files could not be put back: {error}") from error
     others = "".join(f"; what was written into {name} meanwhile is in {path}" for name, path in copies.items())
     return f"the files are as they were before{others}"
+
+
+def _apply_again(live: FileApplier) -> str:
+    """Returns: what is left to do, if anything is."""
+    try:
+        live.apply_again()
+    except DaemunError as error:
+        return f", but what is live may not be, until the next `daemun apply`: {error}"
+    return ""
 
 
 def find_refusal(applied: AppliedFiles, known: collections.abc.Set[str]) -> str | None:

@@ -57,7 +57,7 @@ class LiveChanges:
             try:
                 return await whole_work.run(lambda thread: one.make(thread, find, trial_s))
             except BaseException:
-                await self._trials.drop_prepared(is_undone=one.is_undone)
+                await self._trials.drop_prepared(is_undone=one.is_undone, may_be_live=one.may_be_live)
                 raise
 
 
@@ -73,8 +73,13 @@ class _Change:
         self._trials = trials
         self._gate = gate
         self._caller = caller
+        self._live: _LiveGate | None = None
         self.is_undone = True
         """Whether the files are as they were; where that is left to others, they try it until they are."""
+
+    @property
+    def may_be_live(self) -> bool:
+        return self._live is not None and self._live.may_be_live
 
     def make(self, thread: whole_work.WorkingThread, find: FindContents, trial_s: float | None) -> LiveChange | None:
         with edited_file.alone(self._main, longest_s=_LONGEST_WAIT_S):
@@ -82,7 +87,7 @@ class _Change:
             if not files:
                 return None
             thread.wait(lambda: self._trials.prepare(files, trial_s))
-            live = _LiveGate(thread, self._gate, self._caller)
+            live = self._live = _LiveGate(thread, self._gate, self._caller)
             begun: list[trial_record.Trial | None] = []
 
             def settle() -> None:
@@ -105,6 +110,8 @@ class _LiveGate:
         self._gate = gate
         self._caller = caller
         self.report: gate_port.ApplyReport | None = None
+        self.may_be_live = False
+        """Whether the gate may have the files as the change has them, and not as they were."""
 
     def find_known(self) -> collections.abc.Collection[str]:
         async def look() -> tuple[model.Problem, ...]:
@@ -114,14 +121,19 @@ class _LiveGate:
 
     def apply(self, version: str) -> guarded_apply.AppliedFiles:
         seen = {guarded_apply.FILE: version} if version else None
-        report = self._thread.wait(lambda: self._gate.apply(seen=seen, caller=self._caller))
-        self.report = report
+
+        async def begin() -> gate_port.ApplyReport:
+            self.may_be_live = True
+            return await self._gate.apply(seen=seen, caller=self._caller)
+
+        report = self.report = self._thread.wait(begin)
         return guarded_apply.AppliedFiles(
             errors=_find_errors(report.problems), error=report.error, unread=report.unread
         )
 
     def apply_again(self) -> None:
         self._thread.wait(lambda: self._gate.apply(caller=self._caller))
+        self.may_be_live = False
 
 
 def _find_errors(problems: collections.abc.Iterable[model.Problem]) -> dict[str, model.Problem]:

@@ -134,9 +134,9 @@ class TrialKeeper:
             self._changed.set()
             return trial
 
-    async def drop_prepared(self, *, is_undone: bool) -> None:
-        """is_undone: the files are what they were; else it is tried until they are. Nothing happens where nothing is
-        prepared. Never raises."""
+    async def drop_prepared(self, *, is_undone: bool, may_be_live: bool) -> None:
+        """is_undone: the files are what they were; else it is tried until they are. may_be_live: what was prepared may
+        be live; `run` applies the files as they were then. Nothing happens where nothing is prepared. Never raises."""
         async with self._guard:
             prepared, self._prepared = self._prepared, None
             if prepared is None:
@@ -146,10 +146,16 @@ class TrialKeeper:
                     await asyncio.to_thread(self._go_back, prepared)
                 await whole_work.run(lambda _: trial_record.delete(self._store))
                 await self.recorder.write_noted()
+                if may_be_live:
+                    # Of files that are as they were nothing is undone twice: what others wrote meanwhile is in them.
+                    self._leave_to_run(dataclasses.replace(prepared, files={}), 0.0)
             except Exception as error:  # whatever it is, it is tried again
                 log.error(_NOT_YET, reason=str(error))  # noqa: TRY400
-                self._trial, self._ends_at = prepared, self._monotonic() + _RETRY_S
-                self._changed.set()
+                self._leave_to_run(prepared, _RETRY_S)
+
+    def _leave_to_run(self, prepared: Trial, after_s: float) -> None:
+        self._trial, self._ends_at = prepared, self._monotonic() + after_s
+        self._changed.set()
 
     async def _write(self, trial: Trial) -> None:
         """When it returns, whatever it is, nothing writes any more."""
