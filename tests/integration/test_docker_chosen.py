@@ -184,8 +184,9 @@ async def test_a_start_while_the_engine_is_away_knows_the_containers(
     docker_engine.run("web-1", labels={"daemun.host": "a.test"})
     docker_engine.run("web-2", labels={"daemun.host": "b.test"})
     at = f"{docker_engine.address('web-1')}:80"
-    named = docker_option.Docker(endpoint=docker_engine.url)
-    async with following(named, store) as source:
+    no_socket.symlink_to(docker_engine.socket)
+    named = docker_option.Docker(endpoint=f"unix://{no_socket}")
+    async with following(docker_option.Docker(), store) as source:
         before = await until(source, lambda found: len(found.sites) == 2)
         async with asyncio.timeout(LONGEST_S):
             while not store.list("history"):
@@ -193,6 +194,7 @@ async def test_a_start_while_the_engine_is_away_knows_the_containers(
 
     docker_engine.cli("rm", "--force", "web-2")
     docker_engine.stop()
+    no_socket.unlink()
     try:
         async with following(named, store) as source:
             away = await source.read()
@@ -200,6 +202,7 @@ async def test_a_start_while_the_engine_is_away_knows_the_containers(
             unnamed = await source.read()
     finally:
         docker_engine.start()
+    no_socket.symlink_to(docker_engine.socket)
     docker_engine.cli("start", "web-1")
     async with following(named, store) as source:
         back = await until(source, lambda found: found.problems == ())

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 
 import pytest
 
@@ -174,6 +175,32 @@ def test_an_engine_is_known_again_by_its_name_or_its_url(url: str, name: str, *,
     if is_known:
         assert endpoints(found, "a.test") == ["10.9.0.7:8080"]
         assert found.containers[0].full_name == f"web-2@{name}"
+
+
+def test_an_engine_that_was_named_is_not_revived_when_it_is_not_named_any_more(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    """Neither after a start nor at once, and what it listed is forgotten; one that was found waits for its socket."""
+    monkeypatch.setattr(engine_place, "SOCKETS", (str(tmp_path / "docker.sock"),))
+    nas, two = (engine(f"ssh://{one}", one, far("web-2")) for one in ("nas", "two"))
+    store = memory_store.MemoryStore()
+    listing_store.write_stored(store, listing_store.encode(stored(nas, two)))
+    assert restart(store)._source is None
+
+    named = [docker_option.EngineChoice(name=one.name, endpoint=one.url) for one in (nas, two)]
+    chosen = restart(store, *named)
+    assert chosen._source is not None and len(chosen._source.known) == 2
+    for _ in range(2):
+        chosen.configure(docker_option.Docker())
+        assert chosen._source is None and store.list("history") == []
+
+    here = engine(f"unix://{tmp_path}/docker.sock", "local", container("web-1", A))
+    listing_store.write_stored(store, listing_store.encode(stored(nas, here)))
+    chosen = restart(store)
+    assert chosen._source is not None
+    assert [(one.url, one.is_found) for one in chosen._source.known] == [(here.url, True)]
+    chosen.configure(docker_option.Docker(networks=("lan",)))
+    assert [(one.url, one.networks) for one in chosen._source.known] == [(here.url, ("lan",))]
 
 
 def test_a_single_engine_of_another_machine_inherits_nothing_from_this_one() -> None:

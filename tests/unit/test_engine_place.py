@@ -1,5 +1,7 @@
 """Which engines are queried, how each is called, and which of them are other machines."""
 
+import pathlib
+
 import pytest
 
 from daemun.core.options import docker_option
@@ -119,3 +121,17 @@ def test_the_last_line_of_ssh_is_shown_with_what_to_do(output: str, line: str, c
     found = ssh_connector.describe_failure(output, engine_urls.parse_ssh("ssh://me@nas:2222"))
     assert found.startswith("ssh reports ") and line in found and cure in found
     assert len(found) < 1000 and found.isprintable()
+
+
+def test_only_what_is_found_without_being_named_is_found_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setattr(engine_place, "NGINX_PROXYS_SOCKET", str(tmp_path / "mounted.sock"))
+    podman, mounted = f"unix://{engine_place.SOCKETS[2]}", f"unix://{tmp_path}/mounted.sock"
+    far = ["ssh://nas", "tcp://10.0.0.7:2376", "unix:///home/ann/docker.sock"]
+    assert engine_place.find_again([*far, mounted]) is None
+    assert engine_place.find_again([*far, podman]) == engine_place.EngineEndpoint(url=podman, is_found=True)
+    found = engine_place.find_again([*far, mounted], like_nginx_proxy=True)
+    assert found == engine_place.EngineEndpoint(url=mounted, is_found=True)
+    (tmp_path / "mounted.sock").touch()
+    assert engine_place.find_again([mounted], like_nginx_proxy=True) is None

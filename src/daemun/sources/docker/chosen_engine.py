@@ -82,8 +82,9 @@ class ChosenEngine:
             stream_ports=wanted.stream_ports,
         )
         if same != wanted:
+            was_named = before is not None and bool(before.engines or before.endpoint)
             self._choose(wanted)
-            if not wanted.is_on:
+            if not wanted.is_on or (was_named and not self._endpoints):
                 self._forget()
         if self._source is not None:
             self._source.reserve(wanted.reserved)
@@ -133,12 +134,14 @@ class ChosenEngine:
     # --- which engines ---
 
     def _choose(self, wanted: docker_option.Docker) -> None:
-        """A new choice begins with what was known before: a mistake in its URL is not to take every site down."""
+        """A new choice begins with what was known before: a mistake in its URL is not to take every site down. An
+        engine whose socket is away stays chosen where it was found, not where it was named."""
         endpoints = engine_place.find_endpoints(wanted, self._environ, like_nginx_proxy=self._compat.is_on)
         stored = self._find_last(wanted)
-        if not endpoints and stored is not None and wanted.is_on and self._source is None:
-            found = engine_place.EngineEndpoint(url=stored.url, is_found=True)
-            endpoints = (engine_place.complete(found, wanted),)
+        if not endpoints and stored is not None and wanted.is_on:
+            urls = [one.url for one in stored.engines]
+            found = engine_place.find_again(urls, like_nginx_proxy=self._compat.is_on)
+            endpoints = () if found is None else (engine_place.complete(found, wanted),)
         if endpoints == self._endpoints:
             return
         self._endpoints, self._source, self._patient_until = endpoints, None, None
@@ -198,16 +201,16 @@ class ChosenEngine:
         if encoded == self._stored:
             return
         try:
-            if await asyncio.to_thread(self._write_stored, encoded):
+            if await asyncio.to_thread(self._write_stored, following, encoded):
                 self._stored = encoded
         except EnvironmentProblemError as error:
             log.warning("the containers are not remembered for a start without the engine", reason=str(error))
 
-    def _write_stored(self, encoded: bytes) -> bool:
-        """Not once it is to be forgotten: who follows is cancelled then, but not this thread. Raises:
+    def _write_stored(self, following: "docker_source.DockerSource", encoded: bytes) -> bool:
+        """Not once other engines are chosen, or none: who follows is cancelled then, but not this thread. Raises:
         EnvironmentProblemError."""
         with self._storing:
-            is_kept = self._wanted is not None and self._wanted.is_on
+            is_kept = following is self._source
             if is_kept:
                 listing_store.write_stored(self._store, encoded)
             return is_kept

@@ -133,6 +133,17 @@ def find_endpoint(
     return EngineEndpoint(url=f"unix://{found}", is_found=True) if found else None
 
 
+def find_again(urls: collections.abc.Iterable[str], *, like_nginx_proxy: bool = False) -> EngineEndpoint | None:
+    """Of engines that were seen earlier: the first that `find_endpoint` would find if its socket were there. What was
+    named, in the file or in DOCKER_HOST, and is not any more is not among them."""
+    places = {f"unix://{path}" for path in SOCKETS}
+    path = pathlib.Path(NGINX_PROXYS_SOCKET)
+    if like_nginx_proxy and (not os.path.lexists(path) or _is_trusted_socket(path)):
+        places.add(f"unix://{path}")
+    found = next((url for url in urls if url in places), None)
+    return None if found is None else EngineEndpoint(url=found, is_found=True)
+
+
 def _is_trusted_socket(path: pathlib.Path) -> bool:
     """In a folder that every account can write to, only a socket of root, or of daemun's own account, is the
     engine's."""

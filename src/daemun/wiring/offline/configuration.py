@@ -21,11 +21,11 @@ from daemun.wiring.offline import run_async
 def check_can_start(chosen: settings.Settings) -> None:
     """A file, or containers with requests, now or when an earlier daemon saw them; a file that was named and
     is gone is the daemon's to judge. Raises: ConfigError."""
-    found = engine_place.find_endpoint(os.environ, like_nginx_proxy=nginx_proxy_mode.is_enabled(os.environ))
+    is_like_nginx_proxy = nginx_proxy_mode.is_enabled(os.environ)
+    found = engine_place.find_endpoint(os.environ, like_nginx_proxy=is_like_nginx_proxy)
     if chosen.config_was_chosen or found is not None:
         return
-    store = find_store(chosen)
-    if store is not None and listing_store.read_stored(store) is not None:
+    if _find_again(chosen, like_nginx_proxy=is_like_nginx_proxy) is not None:
         return
     try:
         settings.check_config_exists(chosen)
@@ -101,14 +101,22 @@ def unseen(chosen: settings.Settings, desired: model.Desired) -> tuple[model.Pro
     wanted = docker_option.OPTION.of(desired.globals)
     engines = engine_place.find_endpoints(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
     place = ", ".join(one.place for one in engines) or None
-    if place is None and wanted.is_on and (store := find_store(chosen)) is not None:
-        kept = listing_store.read_stored(store)
-        place = kept.url if kept is not None else None
+    if place is None and wanted.is_on:
+        known = _find_again(chosen, like_nginx_proxy=desired.globals.like_nginx_proxy)
+        place = known.place if known is not None else None
     if place is None:
         return ()
     message = "its containers are not looked at without a running daemon, so what they request is missing here"
     origin = model.Origin(source="docker", place=place)
     return (model.Problem(origin=origin, message=message, severity=model.Severity.WARNING),)
+
+
+def _find_again(chosen: settings.Settings, *, like_nginx_proxy: bool) -> engine_place.EngineEndpoint | None:
+    """The engine that an earlier daemon found, and that the next one waits for."""
+    store = find_store(chosen)
+    kept = listing_store.read_stored(store) if store is not None else None
+    urls = [one.url for one in kept.engines] if kept is not None else []
+    return engine_place.find_again(urls, like_nginx_proxy=like_nginx_proxy)
 
 
 def _soften(problem: model.Problem) -> model.Problem:
