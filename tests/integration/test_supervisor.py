@@ -1,6 +1,7 @@
 """Background tasks are started again when they fail, and end when they are told to."""
 
 import asyncio
+import collections.abc
 
 import pytest
 
@@ -47,6 +48,45 @@ async def test_stop_ends_every_task_in_reverse_order() -> None:
         await running.acquire()
     await owner.stop()
     assert ended == ["second", "first"]
+
+
+async def fail_in_a_group() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.sleep(60))
+        group.create_task(fail_soon())
+
+
+async def fail_soon() -> None:
+    await asyncio.sleep(0)
+    raise RuntimeError("broken")
+
+
+async def await_what_was_cancelled() -> None:
+    cancelled = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    await cancelled
+
+
+@pytest.mark.parametrize("fail", [fail_in_a_group, await_what_was_cancelled])
+async def test_what_only_looks_like_a_stop_is_a_failure(
+    fail: collections.abc.Callable[[], collections.abc.Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.0)
+    runs = 0
+    third = asyncio.Event()
+
+    async def run() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 3:
+            third.set()
+        await fail()
+
+    owner = supervisor.Supervisor()
+    owner.start("failing", run)
+    async with asyncio.timeout(5):
+        await third.wait()
+    await owner.stop()
 
 
 @pytest.mark.parametrize("fails", [True, False])

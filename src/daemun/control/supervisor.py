@@ -52,7 +52,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
-            failure = await _run(run)
+            failure = await _run(name, run)
             if _is_cancelled():
                 # Its end failed, or it swallowed its cancellation: it ends all the same.
                 log.warning("a background task did not end well", task=name, error=str(failure or "cancelled in vain"))
@@ -65,22 +65,31 @@ class Supervisor:
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
-async def _run(run: collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]) -> Exception | None:
+async def _run(
+    name: str, run: collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]
+) -> BaseException | None:
+    """In a task of its own, which is cancelled with this one: before Python 3.13 a task group whose tasks failed leaves
+    its task as one that is to be cancelled (github.com/python/cpython/issues/116720), and that is no stop."""
     try:
-        await run()
+        await asyncio.create_task(run(), name=name)
     except Exception as error:  # whatever it is, the others go on
         return error
+    except asyncio.CancelledError as error:
+        if _is_cancelled():
+            raise
+        return error  # it awaited what was cancelled
     return None
 
 
-def _log(name: str, failure: Exception | None) -> None:
+def _log(name: str, failure: BaseException | None) -> None:
     if failure is None:
         log.warning("a background task ended and is started again", task=name)
     elif isinstance(failure, DaemunError):
         # Meant for a person: a trace would add nothing.
         log.error("a background task failed and is started again", task=name, error=str(failure))
     else:
-        log.error("a background task failed and is started again", task=name, error=str(failure), exc_info=failure)
+        cause = str(failure) or type(failure).__name__
+        log.error("a background task failed and is started again", task=name, error=cause, exc_info=failure)
 
 
 def _is_cancelled() -> bool:
