@@ -16,6 +16,7 @@ from daemun.control import stored_values
 from daemun.store import file_store, memory_store, mirrored_store
 
 CHAIN = "certs/a.test/certificate.json"
+UNREAD = b'{"revision": 1, "epoch": 0, "change": null, "unread": ["../x"]}'
 KEEP = [
     "discovery/known.json",
     "history/daemun.yaml",
@@ -222,6 +223,29 @@ async def test_what_cannot_be_read_stays_as_it_was_known_and_is_reported(make: M
     assert (two.has(CHAIN), two.store.damage.problems()) == (b"good again", ())
 
 
+async def test_what_could_not_be_read_is_read_when_it_can_be(make: Make, shared: Shared) -> None:
+    """A key of the fleet is copied to the machine later, and nothing changes the value. A start is between."""
+    one, two = make("one"), make("two")
+    one.store.write_all({CHAIN: b"good", "users/login": b"good"})
+    shared.unreadable |= {CHAIN, "users/login"}
+    two.store.follow_now()
+    one.store.write("users/other", b"later")
+    shared.unreadable -= {"users/login"}
+    two = make("two")
+    async with following(two):
+        await until(lambda: (two.has("users/login"), two.has("users/other")) == (b"good", b"later"))
+    assert two.has(CHAIN) is None
+    assert CHAIN in str(two.store.damage.problems()), "also after a start"
+    shared.unreadable.clear()
+    with two.store.lock("order-a.test"):
+        assert (two.has(CHAIN), two.store.damage.problems()) == (b"good", ())
+    written = two.own.read(mirrored_store.KEY_CURSOR)
+    assert b'"unread": []' in written
+    shared.delete(CHAIN)
+    two.store.follow_now()
+    assert two.has(CHAIN) is None
+
+
 async def test_a_list_of_all_removes_what_is_gone(make: Make, shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failover, or when what was deleted is not known any more."""
     one = make("one")
@@ -255,7 +279,7 @@ async def test_what_was_reported_gone_and_is_written_since_stays(make: Make, sha
     assert one.own.read(mirrored_store.KEY_CURSOR) == further, "it had followed further"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"revision": "x"}', b'{"revision": 3}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"revision": "x"}', b'{"revision": 3}', b"\xff", UNREAD])
 async def test_a_damaged_cursor_reads_everything_once(make: Make, content: bytes) -> None:
     one, two = make("one"), make("two")
     one.store.write(CHAIN, b"there")

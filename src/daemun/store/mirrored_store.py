@@ -19,12 +19,12 @@ import structlog
 from daemun import errors
 from daemun.control import damage_report, ports, stored_values
 from daemun.control.lease import LEASE_S, Lease
-from daemun.store import key_owners
+from daemun.store import key_owners, keys
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 KEY_CURSOR = "node/cursor"
-"""In the own store: how far it has followed."""
+"""In the own store: how far it has followed, and which keys it could not read on the way."""
 _AT_ONCE = 500
 _AGAIN_S = 1.0
 
@@ -47,7 +47,7 @@ class MirroredStore:
         self._shared = shared
         # What was read of the shared store is not written over what this machine has written there since.
         self._order = threading.RLock()
-        self._cursor = _read_cursor(own)
+        self._cursor, self._unread = _read_place(own)
 
     @property
     def damage(self) -> damage_report.DamageReport:
@@ -141,6 +141,8 @@ class MirroredStore:
     def follow_now(self) -> None:
         """Bring the copy up to what is shared. Raises: EnvironmentProblemError."""
         with self._order:
+            # They do not change when they can be read again: by a key that was copied, or a database that was mended.
+            self._take_all(self._unread)
             while True:
                 found = self._shared.read_changes("", self._cursor)
                 self._follow(found)
@@ -168,23 +170,33 @@ class MirroredStore:
             if found.is_complete:
                 gone |= {key for key in self._own.list("") if not key_owners.is_of_node(key)} - there
             # Also what is gone is read again: this machine may have written it since it was reported.
-            keys = (*sorted(gone), *sorted(there))
-            for begin in range(0, len(keys), _AT_ONCE):
-                self._take(keys[begin : begin + _AT_ONCE])
+            self._take_all((*sorted(gone), *sorted(there)))
             if _is_further(found.cursor, self._cursor):
-                self._cursor = found.cursor
-                # Without it a start reads everything once.
-                self._own.write(KEY_CURSOR, json.dumps(dataclasses.asdict(found.cursor)).encode())
+                self._remember(found.cursor, self._unread)
 
-    def _take(self, keys: collections.abc.Sequence[str]) -> None:
-        """Copy what these keys are now. What cannot be read stays as it was known."""
-        read = self._shared.read_many(keys)
+    def _take_all(self, some: collections.abc.Iterable[str]) -> None:
+        listed = list(some)
+        for begin in range(0, len(listed), _AT_ONCE):
+            self._take(listed[begin : begin + _AT_ONCE])
+
+    def _take(self, some: collections.abc.Sequence[str]) -> None:
+        """Copy what these keys are now. What cannot be read stays as it was known, and is read again later."""
+        read = self._shared.read_many(some)
         for key, error in read.unreadable.items():
             self.damage.note(key, str(error))
-        for key in read.found:
-            self.damage.clear(key)
-        values = {key: read.found[key].value if key in read.found else None for key in keys}
+        values = {key: read.found[key].value if key in read.found else None for key in some}
         self._copy({key: value for key, value in values.items() if key not in read.unreadable})
+        for key in some:
+            if key not in read.unreadable:
+                self.damage.clear(key)
+        self._remember(self._cursor, self._unread.difference(some) | read.unreadable.keys())
+
+    def _remember(self, cursor: stored_values.Cursor, unread: frozenset[str]) -> None:
+        """Without it a start reads everything once."""
+        if (cursor, unread) != (self._cursor, self._unread):
+            place = {**dataclasses.asdict(cursor), "unread": sorted(unread)}
+            self._own.write(KEY_CURSOR, json.dumps(place).encode())
+            self._cursor, self._unread = cursor, unread
 
     def _copy(self, values: collections.abc.Mapping[str, bytes | None]) -> None:
         """What is the same stays untouched: whoever watches would look again. Raises: EnvironmentProblemError."""
@@ -218,14 +230,15 @@ def _split(
     return [one for one in listed if not key_owners.is_of_node(key(one))], own
 
 
-def _read_cursor(own: ports.Store) -> stored_values.Cursor:
+def _read_place(own: ports.Store) -> tuple[stored_values.Cursor, frozenset[str]]:
     """Everything is read anew where it is not there, or damaged."""
     try:
         fields = json.loads(own.read(KEY_CURSOR))
         change = fields.get("change")
-        return stored_values.Cursor(
+        cursor = stored_values.Cursor(
             revision=int(fields["revision"]), epoch=int(fields["epoch"]), change=None if change is None else str(change)
         )
+        return cursor, frozenset(keys.check(key) for key in fields.get("unread", ()))
     except (
         errors.NotFoundInStoreError,
         errors.EnvironmentProblemError,
@@ -234,4 +247,4 @@ def _read_cursor(own: ports.Store) -> stored_values.Cursor:
         TypeError,
         AttributeError,
     ):
-        return stored_values.Cursor(revision=0, epoch=-1)
+        return stored_values.Cursor(revision=0, epoch=-1), frozenset()
