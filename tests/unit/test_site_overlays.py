@@ -2,13 +2,22 @@
 
 import pytest
 
-from daemun.core import model
+from daemun.core import layout, model, render_environment
 from daemun.core.options import access_option, catalogue, header_options, hsts_option, http_option, timeout_option
-from daemun.core.rounds import merge, outcome
+from daemun.core.plan import change_plan
+from daemun.core.plan.quarantine import StandIn
+from daemun.core.rounds import assembly, merge, outcome
 from daemun.sources import set_aside, yaml_file
 from tests.support import docker_values
 
 PLACE = "container web-1"
+ENVIRONMENT = render_environment.Environment(
+    layout=layout.Layout("/var/lib/daemun"),
+    nginx=render_environment.Nginx(
+        path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(render_environment.Feature)
+    ),
+    resolver="127.0.0.1:53",
+)
 
 
 def file(site: str, top: str = "") -> model.Snapshot:
@@ -328,6 +337,27 @@ def test_a_mistake_where_no_container_is_shows_a_page() -> None:
     site = next(one for one in desired.sites if one.host == "a.test")
     assert site.fault is not None
     assert [one.action for one in site.routes] == [model.Respond(status=503)]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{to: 'http://10.9.9.9', acces: {allow: [private]}}",
+        "{from: docker, acces: {allow: [private]}}",
+        "{from: docker, routes: {/admin/: {denny: true}}}",
+    ],
+)
+def test_a_site_that_never_could_be_read_gives_its_host_to_no_container_that_comes(
+    written: str,
+) -> None:
+    desired = merge.merge_snapshots([set_aside_of(written, {}), containers({})])
+    path = change_plan.site_file("a.test")
+    found: assembly.Assembled | None = None
+    for _ in range(2):  # at a start, and with what that left
+        found = assembly.assemble_files(desired, ENVIRONMENT, last_good={} if found is None else found.files)
+        assert [(one.path, one.stand_in) for one in found.refused] == [(path, StandIn.UNAVAILABLE)]
+        assert b"return 503;" in found.files[path]
+        assert b"proxy_pass" not in found.files[path]
 
 
 @pytest.mark.parametrize(
