@@ -246,6 +246,53 @@ async def test_what_could_not_be_read_is_read_when_it_can_be(make: Make, shared:
     assert two.has(CHAIN) is None
 
 
+async def test_a_value_takes_the_place_of_those_below_it_and_the_other_way(make: Make) -> None:
+    """What was there before is gone in between, which this machine has not heard of yet."""
+    one, two = make("one"), make("two")
+    ways: list[collections.abc.Callable[[str], object]] = [
+        lambda _: two.store.follow_now(),
+        lambda key: two.store.read_many([key]),
+        lambda _: two.store.read_many(under=""),
+        lambda key: two.store.write(key, b"new"),
+        lambda key: two.store.write_all({key: b"new"}),
+    ]
+    for way in ways:
+        for before, after in (("users", "users/login"), ("users/login", "users")):
+            one.store.write(before, b"old")
+            two.store.follow_now()
+            one.store.delete(before)
+            one.store.write(after, b"new")
+            way(after)
+            assert two.store.list("") == [after]
+            assert two.has(after) == b"new"
+            one.store.delete(after)
+            two.store.follow_now()
+
+
+async def test_what_lies_in_the_place_of_the_machines_own_is_reported_and_not_copied(
+    make: Make, shared: Shared
+) -> None:
+    """A daemun of another version may share other keys. Everything else is followed."""
+    one = make("one")
+    one.store.write("discovery/known.json", b"own")
+    shared.write_all({"discovery": b"shared", CHAIN: b"chain"})
+    one.store.follow_now()
+    assert one.store.list("") == [CHAIN, "discovery/known.json"]
+    assert 'cannot copy "discovery"' in str(one.store.damage.problems())
+
+
+async def test_what_is_read_of_many_is_what_the_copy_has(make: Make, shared: Shared) -> None:
+    one = make("one")
+    one.store.write_all({CHAIN: b"goes", "users/login": b"goes", "users/other": b"stays", "node/anything": b"own"})
+    one.store.follow_now()
+    for key in (CHAIN, "users/login"):
+        shared.delete(key)
+    shared.write("node/anything", b"another's")
+    read = one.store.read_many([CHAIN], under="")
+    assert {key: value.value for key, value in read.found.items()} == {"users/other": b"stays", "node/anything": b"own"}
+    assert one.store.list("") == ["node/anything", "users/other"]
+
+
 async def test_a_list_of_all_removes_what_is_gone(make: Make, shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failover, or when what was deleted is not known any more."""
     one = make("one")

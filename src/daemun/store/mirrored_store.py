@@ -71,13 +71,15 @@ class MirroredStore:
         shared, own = _split(some, key=str)
         found = []
         if under is not None:
-            own += [key for key in self._own.list(under) if key_owners.is_of_node(key)]
+            own += [key for key in self.list(under) if key_owners.is_of_node(key)]
         if own:
             found.append(self._own.read_many(own))
         if shared or under is not None:
             with self._order:
-                read = self._shared.read_many(shared, under=under)
-                self._copy({key: one.value for key, one in read.found.items()})
+                read = _without_own(self._shared.read_many(shared, under=under))
+                there = () if under is None else (key for key in self.list(under) if not key_owners.is_of_node(key))
+                gone = {*shared, *there} - read.found.keys() - read.unreadable.keys()
+                self._copy({**dict.fromkeys(gone), **{key: one.value for key, one in read.found.items()}})
             found.append(read)
         return stored_values.ReadValues(
             found={key: value for one in found for key, value in one.found.items()},
@@ -93,8 +95,8 @@ class MirroredStore:
         shared, own = _split(values, key=str)
         with self._order:
             failed = self._shared.write_all({key: values[key] for key in shared}) if shared else {}
-            written = [key for key in (*own, *shared) if key not in failed]
-            return {**failed, **self._own.write_all({key: values[key] for key in written})}
+            copied = self._put({key: values[key] for key in shared if key not in failed})
+            return {**failed, **copied, **self._own.write_all({key: values[key] for key in own})}
 
     def delete(self, key: str) -> None:
         self.commit([_Change(key=key, value=None)])
@@ -185,10 +187,10 @@ class MirroredStore:
         for key, error in read.unreadable.items():
             self.damage.note(key, str(error))
         values = {key: read.found[key].value if key in read.found else None for key in some}
+        for key in values.keys() - read.unreadable.keys():
+            self.damage.clear(key)
+            self.damage.clear(_refused(key))
         self._copy({key: value for key, value in values.items() if key not in read.unreadable})
-        for key in some:
-            if key not in read.unreadable:
-                self.damage.clear(key)
         self._remember(self._cursor, self._unread.difference(some) | read.unreadable.keys())
 
     def _remember(self, cursor: stored_values.Cursor, unread: frozenset[str]) -> None:
@@ -203,8 +205,30 @@ class MirroredStore:
         for key in (key for key, value in values.items() if value is None):
             self._own.delete(key)
         new = {key: value for key, value in values.items() if value is not None and not self._is_there(key, value)}
-        for error in self._own.write_all(new).values():
+        for error in self._put(new).values():
             raise error
+
+    def _put(
+        self, values: collections.abc.Mapping[str, bytes]
+    ) -> collections.abc.Mapping[str, errors.EnvironmentProblemError]:
+        """Shared values. Returns: why some are not copied."""
+        with contextlib.suppress(ValueError):
+            return self._own.write_all(values)
+        # A key that is a folder of others: what was shared there before them is gone, and not reported yet.
+        kept = {key: value for key, value in values.items() if self._make_room(key)}
+        return self._own.write_all(kept)
+
+    def _make_room(self, key: str) -> bool:
+        """False: what lies there is the machine's own, which stays."""
+        above = self._own.read_many(keys.parents(key))
+        in_the_way = [*above.found, *above.unreadable, *self._own.list(key)]
+        if own := [one for one in in_the_way if key_owners.is_of_node(one)]:
+            message = f'cannot copy "{key}" of the fleet: "{own[0]}" of this machine lies in its place'
+            self.damage.note(_refused(key), f"{message}; run the same version of daemun on all machines")
+            return False
+        for one in in_the_way:
+            self._own.delete(one)
+        return True
 
     def _is_there(self, key: str, value: bytes) -> bool:
         try:
@@ -216,6 +240,19 @@ class MirroredStore:
 def _is_further(new: stored_values.Cursor, old: stored_values.Cursor) -> bool:
     """A watch reports what it read before, and `follow_now` may have read more since."""
     return new != old and (new.epoch, new.revision) >= (old.epoch, old.revision)
+
+
+def _refused(key: str) -> str:
+    """For `damage`, beside the key itself, under which the own store notes and clears what it finds of a folder."""
+    return f"{key}, copied"
+
+
+def _without_own(read: stored_values.ReadValues) -> stored_values.ReadValues:
+    """Another daemun may have shared what is each machine's own here."""
+    return stored_values.ReadValues(
+        found={key: one for key, one in read.found.items() if not key_owners.is_of_node(key)},
+        unreadable={key: error for key, error in read.unreadable.items() if not key_owners.is_of_node(key)},
+    )
 
 
 _Item = typing.TypeVar("_Item")
