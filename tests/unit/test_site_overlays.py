@@ -218,6 +218,55 @@ def test_a_container_with_a_warning_is_served(labels: list[dict[str, str]]) -> N
     assert [one.is_served for one in desired.containers] == [True] * len(labels)
 
 
+GUARDED = "/admin/: {access: {allow: [10.0.0.0/8]}}"
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        "{when: {address: [10.0.0.0/8]}, to: 'http://127.0.0.1:1'}, {deny: true}",
+        "{when: {address: [10.0.0.0/8]}, to: 'http://127.0.0.1:1'}, {respond: {status: 403, body: no}}",
+        "{when: {address: [10.0.0.0/8]}, to: 'http://127.0.0.1:1'}",
+    ],
+)
+def test_no_label_gets_around_a_list_that_lets_nobody_else_in(entries: str) -> None:
+    desired = merged(f"{{from: docker, routes: {{/admin/: [{entries}]}}}}", {}, {"daemun.path": "/admin/x/"})
+    (site,) = desired.sites
+    assert {one.path for one in site.routes} == {"/", "/admin/"}
+    (problem,) = desired.problems
+    assert str(problem).startswith('container web-2: site "a.test", route "/admin/x/": is left out: daemun.yaml:3:')
+    assert '"/admin/"' in problem.message
+
+
+def test_every_route_of_a_list_guards_what_is_below() -> None:
+    listed = (
+        "[{when: {method: [GET]}, to: 'http://127.0.0.1:1', access: public}, "
+        "{to: 'http://127.0.0.1:1', access: {allow: [10.0.0.0/8]}}]"
+    )
+    site = served(f"{{from: docker, routes: {{/admin/: {listed}}}}}", {}, {"daemun.path": "/admin/x/"})
+    assert access(site, "/admin/x/") == access_option.Access(allow=(NET,))
+
+
+@pytest.mark.parametrize(
+    ("exempt", "path"),
+    [
+        ("'= /admin/x': {access: public}", "/admin/x"),
+        ("'*.css': {access: public}", "/admin/x.css"),
+        ("'~ ^/admin/x': {access: public}", "/admin/x"),
+    ],
+)
+def test_an_exempt_path_opens_no_prefix(exempt: str, path: str) -> None:
+    written = f"{{from: docker, routes: {{{GUARDED}, {exempt}}}}}"
+    assert access(served(written, {}, {"daemun.path": path}), path) == access_option.Access(allow=(NET,))
+
+
+def test_an_exempt_path_opens_no_prefix_below_a_denied_one() -> None:
+    desired = merged(
+        "{from: docker, routes: {/x/: {deny: true}, '= /x/ok': {timeout: 5m}}}", {}, {"daemun.path": "/x/ok"}
+    )
+    assert [one.path for one in desired.sites[0].routes] == ["/", "/x/", "= /x/ok"]
+
+
 def test_what_cannot_both_hold_closes_the_route_and_names_both() -> None:
     written = "{from: docker, access: {allow: [10.0.0.0/8]}}"
     desired = merged(written, {"daemun.access.allow": "192.0.2.0/24"}, {"daemun.path": "/other/"})

@@ -19,6 +19,7 @@ from daemun.core.options import (
     option,
     rewrite_option,
     tls_option,
+    when_option,
 )
 from daemun.core.texts import route_paths, words
 
@@ -29,6 +30,7 @@ _HEADERS = (header_options.REQUEST, header_options.RESPONSE)
 _BOTH_HOLD = frozenset({access_option.OPTION.name, *(one.name for one in _HEADERS)})
 _FIELDS = tuple((one.name, one.model_field) for one in catalogue.SITE if one.model_field is not None)
 _OWN_FIELDS = frozenset({"aliases", "enabled", "overlay"})
+_LEAST_ERROR = 400
 NO_ANSWER = model.Respond(status=503)
 """While no container is there."""
 _Values = dict[str, typing.Any]
@@ -144,15 +146,12 @@ def _fields(site: model.Site, beneath: model.Site) -> _Values:
 def _lay_routes(
     site: model.Site, beneath: model.Site, settings: model.Globals, report: _Report
 ) -> collections.abc.Iterator[model.Route]:
+    """Suffixes and expressions of containers come behind those of the file, and so take nothing from them."""
     own = {route.path for route in site.routes}
-    for route in beneath.routes:
-        around = _find_around(route, site) if route.path not in own else ()
-        denying = next((one for one in around if isinstance(one.action, model.Respond) and one.action.refuses), None)
-        if denying is not None:
-            cause = f"is left out: {denying.origin} denies {words.quoted(denying.path)}"
-            report.close(route, cause, *route.field, path=route.path, severity=model.Severity.WARNING)
-        elif route.path not in own:
-            yield _lay(route, None, site, settings, report, around=around)
+    theirs = [route for route in beneath.routes if route.path not in own]
+    for route in theirs:
+        if not route_paths.is_ordered(route.path):
+            yield from _lay_below(route, site, settings, report)
     for route in site.routes:
         below = _find_below(route, beneath) if is_open(route) else None
         if below is not None:
@@ -161,16 +160,47 @@ def _lay_routes(
             yield _close(route)
         else:
             yield route
+    for route in theirs:
+        if route_paths.is_ordered(route.path):
+            yield from _lay_below(route, site, settings, report)
+
+
+def _lay_below(
+    route: model.Route, site: model.Site, settings: model.Globals, report: _Report
+) -> collections.abc.Iterator[model.Route]:
+    """A route of containers at a path that the file does not have, unless the file lets nobody in there."""
+    around = _find_around(route, site)
+    found = next((f"{one.origin} {why}" for one in around if (why := _why_closed(one, around)) is not None), None)
+    if found is None:
+        yield _lay(route, None, site, settings, report, around=around)
+    else:
+        cause = f"is left out: {found}"
+        report.close(route, cause, *route.field, path=route.path, severity=model.Severity.WARNING)
+
+
+def _why_closed(route: model.Route, around: collections.abc.Sequence[model.Route]) -> str | None:
+    """Whether the file keeps visitors out there in a way that no `access` of another route says. around: this one among
+    others."""
+    name = words.quoted(route.path)
+    if isinstance(route.action, model.Respond) and route.action.status >= _LEAST_ERROR:
+        return f"denies {name}"
+    entries = [one for one in around if one.path == route.path]
+    if route.entry is not None and all(when_option.OPTION.of(one) is not None for one in entries):
+        return f"answers 404 at {name} where no `when` holds"
+    return None
 
 
 def _find_around(route: model.Route, site: model.Site) -> tuple[model.Route, ...]:
-    """The routes of the file from which one of containers takes requests: the one that they would go to; of an
-    expression, any."""
+    """The routes of the file from which one of containers takes requests: of an exact path, those that this one would
+    go to. Exact paths, suffixes and expressions of the file are taken before the prefixes of containers, which take
+    from prefixes alone; as do their suffixes and expressions, from any."""
+    prefixes = tuple(one for one in site.routes if route_paths.is_prefix(one.path))
     literal = route_paths.find_literal(route.path)
     if literal is None:
-        return site.routes
-    index = route_paths.choose([one.path for one in site.routes], literal)
-    return () if index is None else (site.routes[index],)
+        return prefixes
+    among = prefixes if route_paths.is_prefix(route.path) else site.routes
+    index = route_paths.choose([one.path for one in among], literal)
+    return () if index is None else tuple(one for one in among if one.path == among[index].path)
 
 
 def _find_below(route: model.Route, beneath: model.Site) -> model.Route | None:
