@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import datetime
 import pathlib
+import threading
 import typing
 
 import pytest
@@ -12,8 +13,8 @@ import structlog.testing
 from daemun import settings
 from daemun.cli import control_client
 from daemun.cli.commands import apply
-from daemun.control import gate_port, history_port, supervisor
-from daemun.errors import ConfigError
+from daemun.control import gate_port, history_port, ports, supervisor
+from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import edited_file, last_good_file, yaml_holder
 from daemun.sources.history import history_book, history_recorder, trial, trial_base, trial_record, written_files
 from daemun.store import memory_store
@@ -334,6 +335,101 @@ async def test_it_stays_when_it_is_confirmed(house: House) -> None:
     assert house.main.read_bytes() == NEW
     with pytest.raises(ConfigError, match="nothing is on trial"):
         await house.trial.confirm()
+
+
+async def test_what_was_confirmed_is_not_on_trial_by_another_daemon(house: House) -> None:
+    await house.write(OLD)
+    await house.write(NEW)
+    await house.trial.begin(60)
+    await house.trial.confirm()
+    again = House(house.main.parent, house.store, house.clock)
+    assert (await again.trial.begin(60)).number == 2
+    await again.trial.confirm()
+
+
+async def test_numbers_of_another_history_are_not_confirmed(house: House) -> None:
+    """Its entries were deleted, and begin with 1 again."""
+    await house.write(OLD)
+    await house.write(NEW)
+    await house.trial.begin(60)
+    await house.trial.confirm()
+    for key in house.store.list(history_book.PREFIX):
+        house.store.delete(key)
+    house.clock.advance(datetime.timedelta(seconds=1))
+    again = House(house.main.parent, house.store, house.clock)
+    await again.write(OLD)
+    await again.write(NEW)
+    assert (await again.trial.begin(60)).number == 1
+
+
+async def test_who_leaves_while_it_begins_leaves_no_trial(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.write(OLD)
+    await house.write(NEW)
+    write, is_written, may_go_on = trial_record.write, threading.Event(), threading.Event()
+
+    def write_slowly(store: ports.Store, one: trial.Trial) -> None:
+        write(store, one)
+        is_written.set()
+        assert may_go_on.wait(60)
+
+    monkeypatch.setattr(trial_record, "write", write_slowly)
+    task = asyncio.ensure_future(house.trial.begin(60))
+    assert await asyncio.to_thread(is_written.wait, 60)
+    task.cancel()
+    await asyncio.sleep(0)
+    may_go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (trial_record.KEY in house.store.list("history"), house.trial.problems()) == (False, ())
+    monkeypatch.undo()
+    assert (await house.trial.begin(60)).number == 1
+
+
+async def test_an_undo_that_cannot_be_written_down_changes_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends at its time, and then by nobody."""
+    await house.write(OLD)
+    await house.write(NEW)
+    begun = await house.trial.begin(60)
+
+    def fail(*_: object) -> None:
+        raise EnvironmentProblemError("cannot write: no space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(trial_record, "write", fail)
+        with pytest.raises(EnvironmentProblemError):
+            await house.trial.undo(history_port.Caller(command="daemun apply --undo", user="ann"))
+    assert house.trial.find() == begun
+    house.passed_s += 60
+    await house.run_until_undone()
+    assert house.callers == ["trial not confirmed, back to 1"]
+
+
+async def test_who_leaves_an_undo_leaves_it_to_the_daemon(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.write(OLD)
+    await house.write(NEW)
+    await house.trial.begin(60)
+    owner, is_applying = supervisor.Supervisor(), asyncio.Event()
+
+    async def wait(_: history_port.Caller) -> gate_port.ApplyReport:
+        is_applying.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    owner.start("trial", house.trial.run)
+    with monkeypatch.context() as slow:
+        slow.setattr(house.trial, "_apply", wait)
+        task = asyncio.ensure_future(house.trial.undo(history_port.Caller(command="daemun apply --undo")))
+        await is_applying.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with asyncio.timeout(60):
+        while house.trial.find() is not None:
+            await asyncio.sleep(0.01)
+    await owner.stop()
+    assert (house.main.read_bytes(), house.callers) == (OLD, ["daemun apply --undo, back to 1"])
 
 
 @pytest.mark.parametrize(("later_s", "expected"), [(61, OLD), (10, NEW)])

@@ -11,6 +11,7 @@ OF_NODE = (
     "history/included.json",
     "history/docker.json",
     "history/trial",
+    "history/confirmed",
     "judge/policies.json",
     "certs/shop.example.com/hook.json",
     "alerts/ledger.json",

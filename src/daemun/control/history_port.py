@@ -81,13 +81,15 @@ class Trials(typing.Protocol):
         ...
 
     async def confirm(self) -> TrialReport:
-        """What is live stays. Raises: ConfigError when nothing is on trial."""
+        """What is live stays, also by a trial that begins later. Raises: ConflictError when nothing is on trial;
+        EnvironmentProblemError: it is on trial as before."""
         ...
 
     async def undo(self, caller: Caller | None = None) -> TrialReport:
         """Go back now, and wait until that is live. caller: who wants it, for the history.
 
-        Raises: ConfigError when nothing is on trial, or it is not done yet."""
+        Raises: ConflictError when nothing is on trial, or it is not done yet; EnvironmentProblemError: it is on trial
+        as before."""
         ...
 
     def find(self) -> TrialReport | None:

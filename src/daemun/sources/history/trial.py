@@ -16,7 +16,7 @@ import structlog
 
 from daemun.control import gate_port, history_port, ports
 from daemun.core import model
-from daemun.errors import ConfigError, ConflictError
+from daemun.errors import ConfigError, ConflictError, EnvironmentProblemError
 from daemun.sources import edited_file, whole_work
 from daemun.sources.history import (
     history_book,
@@ -74,8 +74,6 @@ class TrialKeeper:
         self._monotonic = monotonic
         self._ends_at = 0.0
         """Of the monotonic clock."""
-        self._confirmed = 0
-        """The number of what was confirmed last: it is on trial no more, however fresh it is."""
 
     def go_back_if_overdue(self) -> None:
         """Before the files are read at a start. Blocking. Never raises."""
@@ -104,7 +102,12 @@ class TrialKeeper:
             self._check(seconds)
             until = self._clock.now() + datetime.timedelta(seconds=seconds)
             ends_at = self._monotonic() + seconds
-            trial = await asyncio.to_thread(self._write_down, until, number)
+            try:
+                trial = await whole_work.run(lambda _: self._write_down(until, number))
+            except (asyncio.CancelledError, EnvironmentProblemError):
+                # Nobody learns that it began, so the files must not be undone by it.
+                await whole_work.run(lambda _: trial_record.delete(self._store))
+                raise
             self._trial, self._ends_at = trial, ends_at
             self._changed.set()
             return trial
@@ -116,7 +119,7 @@ class TrialKeeper:
         async with self._guard:
             await self.recorder.write_noted()
             self._check(seconds, "apply this")
-            self._prepared = await asyncio.to_thread(self._make_prepared, files)
+            self._prepared = await whole_work.run(lambda _: self._make_prepared(files))
             await self._write(self._prepared)
 
     async def begin_prepared(self, seconds: float | None) -> Trial | None:
@@ -143,7 +146,7 @@ class TrialKeeper:
                 return
             try:
                 if not is_undone:
-                    await asyncio.to_thread(self._go_back, prepared)
+                    await whole_work.run(lambda _: self._go_back(prepared))
                 await whole_work.run(lambda _: trial_record.delete(self._store))
                 await self.recorder.write_noted()
                 if may_be_live:
@@ -162,23 +165,25 @@ class TrialKeeper:
         await whole_work.run(lambda _: trial_record.write(self._store, trial))
 
     async def undo(self, caller: history_port.Caller | None = None) -> Trial:
-        """Go back now, and wait until that is live. caller: who wants it. Raises: ConfigError when nothing is on trial,
-        or when it is not done yet: it is tried again."""
+        """Go back now, and wait until that is live. caller: who wants it. Raises: ConflictError when nothing is on
+        trial, or when it is not done yet: it is tried again; EnvironmentProblemError: it goes on as before."""
         async with self._guard:
             begun = self.find()
             if begun is None:
                 raise ConflictError("cannot undo: nothing is on trial; `daemun rollback` goes back to any number")
-            self._trial, self._ends_at = dataclasses.replace(begun, until=self._clock.now()), self._monotonic()
-            self._undoer = caller
-            await self._write(self._trial)  # also a daemon that comes after this one goes on with it
-        left_s = await self._undo()
-        self._changed.set()
+            undone = dataclasses.replace(begun, until=self._clock.now())
+            await self._write(undone)  # also a daemon that comes after this one goes on with it
+            self._trial, self._ends_at, self._undoer = undone, self._monotonic(), caller
+        try:
+            left_s = await self._undo()
+        finally:
+            self._changed.set()
         if left_s is not None:
             raise ConflictError(f"it is not undone yet, and is tried again in {left_s:g} s; daemun's log says why")
         return begun
 
     async def confirm(self) -> Trial:
-        """What is live stays. Raises: ConfigError when nothing is on trial."""
+        """What is live stays. Raises: ConflictError when nothing is on trial; EnvironmentProblemError."""
         async with self._guard:
             trial = self.find()
             if trial is None:
@@ -187,8 +192,10 @@ class TrialKeeper:
                     "came; `daemun history` shows what happened"
                 )
             await self.recorder.write_noted()
-            await asyncio.to_thread(self._confirm)
-            self._changed.set()
+            try:
+                await whole_work.run(lambda _: self._confirm())
+            finally:
+                self._changed.set()
             return trial
 
     def find(self) -> Trial | None:
@@ -220,10 +227,10 @@ class TrialKeeper:
             if trial is None:
                 return None
             try:
-                await asyncio.to_thread(self._go_back, trial)
+                await whole_work.run(lambda _: self._go_back(trial))
                 undoer = self._undoer
                 report = await self._apply(_name(trial, undoer))
-                await asyncio.to_thread(self._end)
+                await whole_work.run(lambda _: self._end())
                 self._undoer = None
             except Exception as error:  # whatever it is, it is tried again
                 log.error(_NOT_YET, reason=str(error))  # noqa: TRY400
@@ -249,7 +256,8 @@ class TrialKeeper:
         return Trial(number=number, until=self._clock.now(), files=files, is_ready=False)
 
     def _write_down(self, until: datetime.datetime, number: int | None) -> Trial:
-        entry = self._base.find_entry(number, self._clock.now(), confirmed=self._confirmed)
+        confirmed = trial_record.find_confirmed(self._store, self._book)
+        entry = self._base.find_entry(number, self._clock.now(), confirmed=confirmed)
         if entry is None or not entry.can_be_restored:
             raise ConfigError(
                 "cannot begin a trial: the history has no files to go back to"
@@ -281,7 +289,8 @@ class TrialKeeper:
 
     def _confirm(self) -> None:
         newest = next(iter(self._book.newest()), None)
-        self._confirmed = 0 if newest is None else newest.number
+        if newest is not None:
+            trial_record.write_confirmed(self._store, newest)
         self._end()
 
     def _end(self) -> None:

@@ -1,5 +1,5 @@
 """What is written down of a change before it is made, with the secrets of the files, so that also a daemon that comes
-after it can undo it."""
+after it can undo it; and of what was confirmed, so that no later trial goes back past it."""
 
 import contextlib
 import dataclasses
@@ -9,12 +9,14 @@ import typing
 
 from daemun.control import damaged_keys, history_port, ports
 from daemun.errors import NotFoundInStoreError
-from daemun.sources.history import written_files
+from daemun.sources.history import history_book, history_entry, written_files
 
 Json = dict[str, typing.Any]
 
 KEY = "history/trial"
 _FOLLOWS = "a configuration that was on trial stays as it is; delete the file"
+KEY_CONFIRMED = "history/confirmed"
+_CONFIRMED_FOLLOWS = "a trial may go back to what was before the configuration that was confirmed last; delete the file"
 _OVERDUE = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
@@ -43,6 +45,28 @@ def delete(store: ports.Store) -> None:
     """Nothing happens where there is none. Raises: EnvironmentProblemError."""
     with contextlib.suppress(NotFoundInStoreError):
         store.delete(KEY)
+
+
+def write_confirmed(store: ports.Store, newest: history_entry.HistoryEntry) -> None:
+    """newest: the entry that is on trial no more, however fresh it is. Raises: EnvironmentProblemError."""
+    store.write(KEY_CONFIRMED, json.dumps(_confirmed_json(newest)).encode())
+
+
+def find_confirmed(store: ports.Store, book: history_book.Book) -> int:
+    """The number of what was confirmed last; 0: there is none in this history, which may have begun anew, or what is
+    written of it is damaged, which is reported. Raises: EnvironmentProblemError."""
+    number, held = damaged_keys.read(store, KEY_CONFIRMED, _decode_confirmed, follows=_CONFIRMED_FOLLOWS) or (0, {})
+    entry = book.read(number) if number else None
+    return number if entry is not None and _confirmed_json(entry) == held else 0
+
+
+def _confirmed_json(entry: history_entry.HistoryEntry) -> Json:
+    return {"number": entry.number, "at": entry.at.isoformat()}
+
+
+def _decode_confirmed(content: bytes) -> tuple[int, Json]:
+    held: Json = json.loads(content)
+    return int(held["number"]), held
 
 
 def _encode(trial: Trial) -> bytes:
