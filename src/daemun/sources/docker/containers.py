@@ -264,7 +264,7 @@ def parse_network(raw: object) -> ContainerNetwork:
 
 def parse_signal(value: object) -> int | None:
     """The number of "15", 15, "TERM" or "SIGTERM"."""
-    text = str(value)
+    text = str(value) if isinstance(value, str | int) else ""
     if text.isascii() and text.isdigit() and len(text) <= 3:
         return int(text)
     name = text.upper() if text.upper().startswith("SIG") else f"SIG{text.upper()}"

@@ -36,7 +36,10 @@ INSPECTED_AT_ONCE = 8
 
 _UNREACHABLE = 900
 """aiodocker's own status for an engine that cannot be connected to."""
-_TROUBLE = (aiodocker.DockerError, aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError)
+_TROUBLE = (
+    *(aiodocker.DockerError, aiohttp.ClientError, OSError, TimeoutError),
+    *(ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError),
+)
 """What aiodocker lets through when the engine is gone, hangs, or answers with something else than expected."""
 
 
@@ -82,7 +85,7 @@ class Engine:
             id_ = doubted.popleft()
             try:
                 found = containers.parse_container(await self._docker.containers.container(id_).show())
-            except _TROUBLE as error:
+            except Exception as error:
                 if not (isinstance(error, aiodocker.DockerError) and error.status == 404):
                     failures.append(error)
                     doubted.clear()

@@ -1,5 +1,6 @@
 """The engine's events, as values. Pure.
 
+As in `containers`, whatever is missing or of another type than expected counts as not given.
 Source: docs.docker.com/reference/cli/docker/system/events, docs.podman.io/en/latest/markdown/podman-events.1.html
 """
 
@@ -43,14 +44,18 @@ def parse_event(raw: object) -> EngineEvent:
     named = attributes.get("container") if of_network else actor.get("ID") if found.get("Type") == "container" else None
     signal = attributes.get("signal")
     return EngineEvent(
-        action=str(found.get("Action") or found.get("status") or ""),
+        action=_text(found.get("Action")) or _text(found.get("status")),
         container=named if isinstance(named, str) and named else None,
         of_network=of_network,
         signal=containers.parse_signal(signal) if signal is not None else None,
-        of_swarm=found.get("Type") in {"service", "node"} or _TASK in attributes,
+        of_swarm=_text(found.get("Type")) in {"service", "node"} or _TASK in attributes,
     )
 
 
 def _map(raw: dict[object, object], key: str) -> dict[object, object]:
     found = raw.get(key)
     return found if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

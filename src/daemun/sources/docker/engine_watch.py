@@ -8,10 +8,12 @@ import datetime
 import math
 import time
 
+import structlog
+
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.texts import words
-from daemun.errors import ConfigError, DaemunError, RetryableError
+from daemun.errors import DaemunError
 from daemun.sources.docker import (
     container_remarks,
     containers,
@@ -23,6 +25,8 @@ from daemun.sources.docker import (
     machine_lookup,
     swarm_follower,
 )
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LOOK_AGAIN_S = 15.0
 """How often the engine is looked at without an event: it shows that it does not hang, and what no event reported."""
@@ -172,7 +176,7 @@ class EngineWatch:
                 seen = await engine.fetch_listing()
                 await self._swarm.look(engine, seen, self._now_s())
                 listing = self._swarm.merge(seen)
-        except (RetryableError, ConfigError) as error:
+        except Exception as error:
             if not self._is_followed:
                 self._fail(error)
             return
@@ -216,7 +220,7 @@ class EngineWatch:
                         self._failure = None
                     yield
                     self._has_settled = True
-        except (RetryableError, ConfigError) as error:
+        except Exception as error:  # whatever it is, the other engines are followed on
             self._fail(error)
             yield
 
@@ -225,9 +229,14 @@ class EngineWatch:
         if listing != self._listing:
             self._listing = listing
 
-    def _fail(self, error: DaemunError) -> None:
-        since = self._failure.since if self._failure is not None else self._clock.now()
-        self._failure = _Failure(since=since, message=str(error))
+    def _fail(self, error: Exception) -> None:
+        before, message = self._failure, str(error)
+        if not isinstance(error, DaemunError):
+            kind = type(error).__name__
+            message = f"cannot follow {self._shown}: daemun does not understand what it answers ({kind})"
+            if before is None or before.message != message:
+                log.error("an engine's answer is not understood", engine=self._shown, exc_info=error)
+        self._failure = _Failure(since=before.since if before is not None else self._clock.now(), message=message)
         self._looked.set()
 
     # --- containers that are stopping ---

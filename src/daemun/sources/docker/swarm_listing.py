@@ -146,7 +146,7 @@ def parse_service(raw: object) -> SwarmService:
             _attachment(_text(_at(one, "NetworkID")), "", [_at(one, "Addr")])
             for one in _list(_at(raw, "Endpoint", "VirtualIPs"))
         ),
-        is_updating=_at(raw, "UpdateStatus", "State") in _UPDATING,
+        is_updating=_text(_at(raw, "UpdateStatus", "State")) in _UPDATING,
     )
 
 
@@ -209,11 +209,11 @@ def _sorted(found: collections.abc.Iterable[containers.Attachment]) -> tuple[con
 
 
 def _is_host_network(raw: object) -> bool:
-    return "host" in {_at(raw, "Network", "DriverState", "Name"), _at(raw, "Network", "Spec", "Name")}
+    return "host" in (_at(raw, "Network", "DriverState", "Name"), _at(raw, "Network", "Spec", "Name"))
 
 
 def _is_tcp(raw: object) -> bool:
-    return _at(raw, "Protocol") in {None, "", "tcp"}
+    return _text(_at(raw, "Protocol")) in {"", "tcp"}
 
 
 def _line(text: str) -> str:
