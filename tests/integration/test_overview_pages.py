@@ -208,8 +208,10 @@ async def test_the_search_of_every_page(visitor: httpx.AsyncClient) -> None:
     assert 'href="/sites?q=example.com"' in many
     assert 'href="/settings/bans"' in (await visitor.get("/search?q=bans")).text
     options = (await visitor.get("/search?q=hsts")).text
-    assert 'href="/changes/form?key=hsts#field-key-hsts"' in options or "in the form of a site" in options
-    assert "<code>hsts</code>" in options
+    assert '<code>hsts</code> <small>(<a href="/sites">in the form of a site</a>)</small>' in options
+    assert "/changes/form?key=" not in options
+    of_route = (await visitor.get("/search?q=rewrite")).text
+    assert '<code>rewrite</code> <small>(<a href="/sites">in the form of a route</a>)</small>' in of_route
     assert (
         'href="/changes/form?key=trusted_proxies#field-key-trusted_proxies"'
         in (await visitor.get("/search?q=trusted-proxies")).text
