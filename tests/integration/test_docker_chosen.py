@@ -10,7 +10,14 @@ import pytest
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.options import docker_option
-from daemun.sources.docker import chosen_engine, containers, engine_place, listing_store, own_container
+from daemun.sources.docker import (
+    chosen_engine,
+    containers,
+    docker_source,
+    engine_place,
+    listing_store,
+    own_container,
+)
 from daemun.store import memory_store
 from tests.support import docker_engine as engines
 from tests.support.clock import FakeClock
@@ -110,6 +117,34 @@ async def test_an_engine_that_hangs_does_not_hold_the_first_round_up_for_good(no
         server.close()
     (told,) = messages(first)
     assert "did not answer" in told
+
+
+async def test_engines_change_again_while_the_first_ones_end_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with an ssh that ignores its signal to end."""
+    begun: asyncio.Queue[str] = asyncio.Queue()
+    ending, may_end = asyncio.Event(), asyncio.Event()
+
+    async def follow(source: docker_source.DockerSource, announce: collections.abc.Callable[[], None]) -> None:
+        begun.put_nowait(source.explain_silence().engines[0].place)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await may_end.wait()
+
+    monkeypatch.setattr(docker_source.DockerSource, "follow", follow)
+    urls = [f"unix:///nowhere/{one}.sock" for one in "abc"]
+    first, second, third = (docker_option.Docker(endpoint=one) for one in urls)
+    async with asyncio.timeout(LONGEST_S), following(first) as source:
+        assert await begun.get() == urls[0]
+        source.configure(second)
+        await ending.wait()
+        source.configure(third)
+        may_end.set()
+        assert await begun.get() == urls[2]
+        source.configure(docker_option.Docker(is_on=False))
+        source.configure(first)
+        assert await begun.get() == urls[0]
 
 
 # --- an engine -------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class ChosenEngine:
         self._stored = b""
         self._storing = threading.Lock()
         self._patient_until: float | None = None
-        self._following: asyncio.Timeout | None = None
+        self._rechosen = asyncio.Event()
         self._changed = asyncio.Event()
         self._unstored = asyncio.Event()
 
@@ -123,11 +123,13 @@ class ChosenEngine:
         """Follow the engines, whichever they are. Never returns."""
         while True:
             following = self._source
+            self._rechosen.clear()
+            if following is not None:
+                await self._follow(following)
+                continue
             with contextlib.suppress(TimeoutError):
-                # `configure` ends it.
-                async with ticks.timeout(LOOK_FOR_S) if following is None else asyncio.timeout(None) as self._following:
-                    await (self._follow(following) if following is not None else asyncio.Event().wait())
-            self._following = None
+                async with ticks.timeout(LOOK_FOR_S):
+                    await self._rechosen.wait()
             if self._source is None and self._wanted is not None:
                 self._choose(self._wanted)
 
@@ -165,16 +167,21 @@ class ChosenEngine:
                 owners=dict(stored.owners) if stored is not None else {},
             )
         self._changed.set()
-        if self._following is not None:
-            self._following.reschedule(asyncio.get_running_loop().time())
+        self._rechosen.set()
 
     # --- its changes ---
 
     async def _follow(self, following: "docker_source.DockerSource") -> None:
+        """Until others are chosen. What ends slowly, such as an ssh, may take until the next ones are chosen, too."""
         self._unstored.clear()
         async with asyncio.TaskGroup() as group:
-            group.create_task(following.follow(self._announce))
-            group.create_task(self._keep_stored(following))
+            tasks = (
+                group.create_task(following.follow(self._announce)),
+                group.create_task(self._keep_stored(following)),
+            )
+            await self._rechosen.wait()
+            for one in tasks:
+                one.cancel()
 
     def _announce(self) -> None:
         """Waits for no disk."""
