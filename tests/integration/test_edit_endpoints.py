@@ -672,6 +672,22 @@ async def test_it_is_undone_unless_it_is_kept(house: House) -> None:
     assert "other.test" in house.main.read_text()
 
 
+async def test_what_an_owner_puts_on_trial_ends_by_an_owner_or_its_time(house: House) -> None:
+    with_metrics = f"metrics: {{listen: '127.0.0.1:9180'}}\n{MAIN}"
+    for before, after in ((MAIN, with_metrics), (with_metrics, MAIN)):
+        assert house.main.read_text() == before
+        await house.send("PUT", "/draft/file", {"file": "daemun.yaml", "text": after}, role="own")
+        await house.send("POST", "/draft/apply", {"confirm_s": 60}, role="own")
+        for end in ("undo", "confirm"):
+            status, words = await house.client.fail("POST", f"/trial/{end}", {})
+            assert (status, f"cannot {end} what is on trial" in words, "role `own`" in words) == (403, True, True)
+            assert house.main.read_text() == after
+        await house.send("POST", "/trial/confirm", role="own")
+    await house.edit(ADD)
+    assert (await house.apply_draft())[0] == 200
+    await house.send("POST", "/trial/confirm")
+
+
 async def test_what_was_not_applied_before_comes_back_too(house: House) -> None:
     """An edit by hand that no round has seen yet is not lost with the draft."""
     house.main.write_text(MAIN.replace(":2\n", ":5\n"))

@@ -80,13 +80,14 @@ class Trials(typing.Protocol):
         fresh. Raises: ConfigError; EnvironmentProblemError when it cannot be written down."""
         ...
 
-    async def confirm(self) -> TrialReport:
-        """What is live stays, also by a trial that begins later. Raises: ConflictError when nothing is on trial;
+    async def confirm(self, *, is_owner: bool = True) -> TrialReport:
+        """What is live stays, also by a trial that begins later. is_owner: whether what `sources.owned_keys` has may be
+        on trial, which is a ForbiddenError else. Raises: ConflictError when nothing is on trial;
         EnvironmentProblemError: it is on trial as before."""
         ...
 
-    async def undo(self, caller: Caller | None = None) -> TrialReport:
-        """Go back now, and wait until that is live. caller: who wants it, for the history.
+    async def undo(self, caller: Caller | None = None, *, is_owner: bool = True) -> TrialReport:
+        """Go back now, and wait until that is live. caller: who wants it, for the history. is_owner: as of `confirm`.
 
         Raises: ConflictError when nothing is on trial, or it is not done yet; EnvironmentProblemError: it is on trial
         as before."""

@@ -48,12 +48,16 @@ class _Handlers:
         return {"trial": history_port.trial_json(self._trials.find())}
 
     async def confirm(self, call: endpoint.Call) -> Json:
-        found = await self._trials.confirm()
+        found = await self._trials.confirm(is_owner=_is_owner(call))
         call.target = f"trial, back to {found.number}"
         return {"trial": history_port.trial_json(found)}
 
     async def undo(self, call: endpoint.Call) -> Json:
         caller = history_port.Caller(command="dashboard: undo", user=history_endpoints.name_user(call.operator))
-        found = await self._trials.undo(caller)
+        found = await self._trials.undo(caller, is_owner=_is_owner(call))
         call.target = f"trial, back to {found.number}"
         return {"trial": history_port.trial_json(found)}
+
+
+def _is_owner(call: endpoint.Call) -> bool:
+    return call.operator.role >= dashboard_roles.Role.OWN

@@ -16,8 +16,8 @@ import structlog
 
 from daemun.control import gate_port, history_port, ports
 from daemun.core import model
-from daemun.errors import ConfigError, ConflictError, EnvironmentProblemError
-from daemun.sources import edited_file, whole_work
+from daemun.errors import ConfigError, ConflictError, EnvironmentProblemError, ForbiddenError
+from daemun.sources import edited_file, owned_keys, whole_work
 from daemun.sources.history import (
     history_book,
     history_recorder,
@@ -164,13 +164,15 @@ class TrialKeeper:
         """When it returns, whatever it is, nothing writes any more."""
         await whole_work.run(lambda _: trial_record.write(self._store, trial))
 
-    async def undo(self, caller: history_port.Caller | None = None) -> Trial:
-        """Go back now, and wait until that is live. caller: who wants it. Raises: ConflictError when nothing is on
-        trial, or when it is not done yet: it is tried again; EnvironmentProblemError: it goes on as before."""
+    async def undo(self, caller: history_port.Caller | None = None, *, is_owner: bool = True) -> Trial:
+        """Go back now, and wait until that is live. caller: who wants it. is_owner: see the port. Raises: ConflictError
+        when nothing is on trial, or when it is not done yet: it is tried again; EnvironmentProblemError: it goes on as
+        before."""
         async with self._guard:
             begun = self.find()
             if begun is None:
                 raise ConflictError("cannot undo: nothing is on trial; `daemun rollback` goes back to any number")
+            await self._check_owned(begun, "undo", is_owner=is_owner)
             undone = dataclasses.replace(begun, until=self._clock.now())
             await self._write(undone)  # also a daemon that comes after this one goes on with it
             self._trial, self._ends_at, self._undoer = undone, self._monotonic(), caller
@@ -182,8 +184,9 @@ class TrialKeeper:
             raise ConflictError(f"it is not undone yet, and is tried again in {left_s:g} s; daemun's log says why")
         return begun
 
-    async def confirm(self) -> Trial:
-        """What is live stays. Raises: ConflictError when nothing is on trial; EnvironmentProblemError."""
+    async def confirm(self, *, is_owner: bool = True) -> Trial:
+        """What is live stays. is_owner: see the port. Raises: ConflictError when nothing is on trial;
+        EnvironmentProblemError."""
         async with self._guard:
             trial = self.find()
             if trial is None:
@@ -191,12 +194,19 @@ class TrialKeeper:
                     "cannot confirm: nothing is on trial; it was undone before, or `daemun apply --confirm 60s` never "
                     "came; `daemun history` shows what happened"
                 )
+            await self._check_owned(trial, "confirm", is_owner=is_owner)
             await self.recorder.write_noted()
             try:
                 await whole_work.run(lambda _: self._confirm())
             finally:
                 self._changed.set()
             return trial
+
+    async def _check_owned(self, trial: Trial, what: str, *, is_owner: bool) -> None:
+        """Raises: ForbiddenError."""
+        owned = () if is_owner else await asyncio.to_thread(self._find_owned, trial)
+        if owned:
+            raise ForbiddenError(f"cannot {what} what is on trial: {'; '.join(map(str, owned))}")
 
     def find(self) -> Trial | None:
         return self._trial if self._trial is not None and self._trial.is_ready else None
@@ -275,14 +285,28 @@ class TrialKeeper:
         trial_record.write(self._store, trial)
         return trial
 
+    def _find_files(self, trial: Trial) -> dict[str, written_files.WrittenFile]:
+        """What is undone when it ends."""
+        files = dict(trial.files if trial.base is None else past_files.find_since(self._main, trial.base))
+        main = files.get(self._main.name)
+        if main is not None and main.before is None and trial.is_ready:
+            # Without a file the daemon would go on with what it read of it last.
+            files[self._main.name] = dataclasses.replace(main, before=_NO_SITES)
+        return files
+
+    def _find_owned(self, trial: Trial) -> tuple[model.Problem, ...]:
+        """What of daemun.yaml is on trial that only the role `own` may change."""
+        main = self._find_files(trial).get(self._main.name)
+        if main is None:
+            return ()
+        present = edited_file.read(self._main)
+        content = written_files.find_way(main, present).content
+        return owned_keys.find_changes(self._main.name, content if isinstance(content, bytes) else None, present)
+
     def _go_back(self, trial: Trial) -> None:
         """File by file, with what others wrote meanwhile, where that can be told from what was on trial."""
         with edited_file.alone(self._main, longest_s=_LONGEST_LOCK_S):
-            files = dict(trial.files if trial.base is None else past_files.find_since(self._main, trial.base))
-            main = files.get(self._main.name)
-            if main is not None and main.before is None and trial.is_ready:
-                # Without a file the daemon would go on with what it read of it last.
-                files[self._main.name] = dataclasses.replace(main, before=_NO_SITES)
+            files = self._find_files(trial)
             find_unkept = self._base.find_unkept if trial.is_ready else lambda *_: ()
             for name, path in written_files.undo(self._main, files, find_unkept).items():
                 log.warning(f"what {name} held is in {path}, as it was changed on trial")
