@@ -59,6 +59,8 @@ Request = new_order.Request
 
 LimitsOf = collections.abc.Callable[[str], budget.Limits]
 """The limits at a CA, by the URL of its directory."""
+Keep = collections.abc.Callable[[certificate_records.Issued, ports.Store], object]
+"""Stores what was got in a store that takes it only as long as the lock of its order is held."""
 
 
 def obtain(
@@ -71,14 +73,15 @@ def obtain(
     limits_of: LimitsOf = budget.limits_of,
     pause: acme_network.Pause = acme_network.pause_really,
     find_done: collections.abc.Callable[[], certificate_records.Issued | None] = lambda: None,
-    keep: collections.abc.Callable[[certificate_records.Issued], object] = lambda _: None,
+    keep: Keep = lambda _, __: None,
+    is_rehearsal: bool = False,
 ) -> certificate_records.Issued:
     """Get the certificate, going on with the order that the store has for it. Takes seconds to minutes.
 
     stop: set from outside to give up before the next step; the order is then continued by the next call.
     provers: who makes proofs visible that nginx does not. limits_of: what daemun itself does not exceed.
     find_done: what another process got of it before no other ordered it any more; then nothing is ordered. keep: called
-    with what was got before another may order it.
+    before another may order it. is_rehearsal: what comes of it is worth nothing to a browser: its order is forgotten.
     Raises: OrderError when the CA gave none, with what to do; OverBudgetError when no request was sent;
     RetryableError, ConfigError when it is this machine's; LockHeldError when another process orders this certificate;
     LeaseLostError when it may do so since.
@@ -88,22 +91,23 @@ def obtain(
     def spent_at(directory: str) -> request_ledger.RequestLedger:
         return request_ledger.RequestLedger(store, clock, directory, limits_of(directory))
 
-    with store.lock(f"order-{request.name}") as lease:
-        if (done := find_done()) is not None:
-            keep(done)
+    with store.lock(f"order-{request.name}") as lease, contextlib.ExitStack() as at_end:
+        records = guarded_store.GuardedStore(store, lease)
+        if is_rehearsal:
+            at_end.callback(certificate_records.delete_order, records, request.name)
+        elif (done := find_done()) is not None:
+            keep(done, records)
             return done
 
         def pause_while_held(seconds: float, over: threading.Event) -> bool:
             lease.check()  # before each request, too
             return pause(seconds, over)
 
-        records = guarded_store.GuardedStore(store, lease)
-
         def order_at(network: acme_network.AcmeNetwork) -> certificate_records.Issued:
             order = _Order(request, network, store, records=records, provers=provers, spent_at=spent_at)
             issued = order.run()
-            lease.check()
-            keep(issued)
+            if not is_rehearsal:
+                keep(issued, records)
             return issued
 
         ca = account_requests.CaAccess(authority=authority, clock=clock, stop=stop, pause=pause_while_held)

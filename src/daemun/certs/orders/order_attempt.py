@@ -7,7 +7,6 @@ Names that fail do not keep the others from their certificate: one is ordered fo
 has it, and the next try is for all of them again.
 """
 
-import collections.abc
 import contextlib
 import dataclasses
 import datetime
@@ -35,7 +34,6 @@ _ELSEWHERE = (
     errors.LockHeldError,
     errors.LeaseLostError,
     errors.StoreUnreachableError,
-    errors.OutcomeUnknownError,
 )
 _MOST_ROUNDS = 10
 """A CA may name one bad name after the other."""
@@ -46,7 +44,7 @@ async def obtain(
     needs: attempt_values.AttemptNeeds,
     stop: threading.Event,
     place: ca_places.OrderPlace,
-    keep: collections.abc.Callable[[certificate_records.Issued], object],
+    keep: attempt_values.Keep,
 ) -> attempt_values.Obtained:
     """place: moved to each CA before it gets a request. keep: as of `acme_issuer.obtain`, in a thread."""
     return await _Try(wanted, needs, stop, place, keep).run()
@@ -59,7 +57,7 @@ class _Try:
         needs: attempt_values.AttemptNeeds,
         stop: threading.Event,
         place: ca_places.OrderPlace,
-        keep: collections.abc.Callable[[certificate_records.Issued], object],
+        keep: attempt_values.Keep,
     ) -> None:
         self._keep = keep
         self._spec = wanted.spec
@@ -300,23 +298,20 @@ class _Try:
         from daemun.certs.acme import acme_issuer, acme_network  # noqa: PLC0415
 
         needs = self._needs
-        try:
-            return acme_issuer.obtain(
-                self._request(authority, hosts, is_rehearsal=is_rehearsal),
-                store=needs.store,
-                clock=needs.clock,
-                stop=self._stop,
-                provers=needs.provers,
-                limits_of=needs.limits_of,
-                pause=needs.pause or acme_network.pause_really,
-                find_done=lambda: needs.stored.find_new(
-                    hosts, needs.clock.now(), {authority.directory}, of=self._spec, before=self._wanted.known
-                ),
-                keep=self._keep if not is_rehearsal else lambda _: None,
-            )
-        finally:
-            if is_rehearsal:  # what came of it is worth nothing to a browser
-                certificate_records.delete_order(needs.store, self._spec.name)
+        return acme_issuer.obtain(
+            self._request(authority, hosts, is_rehearsal=is_rehearsal),
+            store=needs.store,
+            clock=needs.clock,
+            stop=self._stop,
+            provers=needs.provers,
+            limits_of=needs.limits_of,
+            pause=needs.pause or acme_network.pause_really,
+            find_done=lambda: needs.stored.find_new(
+                hosts, needs.clock.now(), {authority.directory}, of=self._spec, before=self._wanted.known
+            ),
+            keep=self._keep,
+            is_rehearsal=is_rehearsal,
+        )
 
     def _request(
         self, authority: model.Authority, hosts: tuple[str, ...], *, is_rehearsal: bool

@@ -16,6 +16,7 @@ from daemun import errors
 from daemun.certs.managed import certificate_index, schedule
 from daemun.certs.orders import attempt_values, ca_places, order_attempt, renewal_watch
 from daemun.certs.served import certificate_files, certificate_records, deploy_hook, shown_certificates
+from daemun.control import ports
 from daemun.core import model
 from daemun.core.issuance import order_subject, renewal_time
 from daemun.core.texts import words
@@ -250,11 +251,11 @@ class Orders:
         is_rehearsing = wanted.before is not None and wanted.before.rehearse
         return attempt_values.Failed(reason=reason, is_failure=True, rehearse=is_rehearsing)
 
-    def _keep(self, spec: model.CertificateSpec, issued: certificate_records.Issued) -> None:
+    def _keep(self, spec: model.CertificateSpec, issued: certificate_records.Issued, records: ports.Store) -> None:
         """As long as no other process may order it. Blocking."""
         hosts = tuple(host for host in renewal_time.hosts_to_order(spec) if not issued.bundle.missing((host,)))
         self._hook.note(spec.name, hosts, issued.bundle)
-        self._served_files.put_issued(spec.name, issued)
+        self._served_files.put_issued(spec.name, issued, records)
 
     async def _succeed(
         self, wanted: attempt_values.AttemptInput, issued: certificate_records.Issued, *, is_complete: bool

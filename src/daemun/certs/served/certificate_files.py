@@ -208,11 +208,11 @@ class CertificateFiles:
         is_found = spec.mode is model.TlsMode.ACME and any(self.stored.covering(name, now) for name in spec.names)
         return 0 < len(spec.names) <= certificate_selection.MOST_LOCAL_NAMES and not is_found
 
-    def put_issued(self, name: str, issued: certificate_records.Issued) -> None:
-        """Keep what a CA issued; its order is finished."""
+    def put_issued(self, name: str, issued: certificate_records.Issued, records: ports.Store | None = None) -> None:
+        """Keep what a CA issued; its order is finished. records: by which it is written; None: the store itself."""
         with self._changing:
-            self.stored.put_own(name, issued, self._clock.now())
-            certificate_records.delete_order(self._store, name)
+            self.stored.put_own(name, issued, self._clock.now(), records)
+            certificate_records.delete_order(records or self._store, name)
 
     def note_revoked(self, found: bundle.Bundle) -> None:
         """Another certificate is needed wherever this one is: it may be for several sites."""

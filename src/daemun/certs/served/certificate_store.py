@@ -112,15 +112,21 @@ class CertificateStore:
             self._load()
             self._write(key_of(issued.bundle), issued)
 
-    def put_own(self, name: str, issued: certificate_records.Issued, now: datetime.datetime) -> None:
+    def put_own(
+        self,
+        name: str,
+        issued: certificate_records.Issued,
+        now: datetime.datetime,
+        records: ports.Store | None = None,
+    ) -> None:
         """What was issued for a certificate. The one before stays as long as it is good for longer, or for names that
         the new one is not good for, or comes from another CA, or has another type of key: who goes back to those names,
-        that CA or that type has it."""
+        that CA or that type has it. records: as of `certificate_files`."""
         with self._guard:
             before = self._load().get(certificate_records.issued_key(name))
             if before is not None and _is_worth_keeping(before, issued, now):
-                self._write(key_of(before.bundle), before)
-            self._write(certificate_records.issued_key(name), issued)
+                self._write(key_of(before.bundle), before, records)
+            self._write(certificate_records.issued_key(name), issued, records)
             self._prune(now)
 
     def note_revoked(self, found: bundle.Bundle) -> None:
@@ -150,8 +156,8 @@ class CertificateStore:
             follows=follows,
         )
 
-    def _write(self, key: str, issued: certificate_records.Issued) -> None:
-        certificate_records.write_issued(self._store, key, issued)
+    def _write(self, key: str, issued: certificate_records.Issued, records: ports.Store | None = None) -> None:
+        certificate_records.write_issued(records or self._store, key, issued)
         self._forget(key)
         self._remember(key, issued)
 
