@@ -3,6 +3,7 @@
 import asyncio
 import collections.abc
 import contextlib
+import errno
 import os
 import pathlib
 import random
@@ -14,7 +15,7 @@ import typing
 
 import pytest
 
-from daemun import errors
+from daemun import durable, errors
 from daemun.control import guarded_store, ports, stored_values
 from daemun.store import file_store, memory_store, mirrored_store
 from daemun.store.postgresql import postgresql_store
@@ -541,6 +542,84 @@ def test_what_belongs_together_is_whole_wherever_its_writer_ends(tmp_path: pathl
     assert run.returncode == 0
     assert [before, before] == found[:2]
     assert all(one == after for one in found[2:])
+
+
+def _list_ways_to_commit() -> list[list[stored_values.KeyChange]]:
+    return [
+        [change("a/1", b"new"), change("c/d", b"new")],
+        [change("a/1", b"new"), change("b", None), change("b/2", b"new")],
+        [change("a/1", b"new")],
+        [change("a/1", None)],
+        [change("c/d", b"new")],
+    ]
+
+
+def _fail_once_after(working: int) -> collections.abc.Callable[[pathlib.Path], None]:
+    sync, calls = durable.sync_directory, iter(range(100))
+
+    def sync_or_fail(path: pathlib.Path) -> None:
+        if next(calls) == working:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        sync(path)
+
+    return sync_or_fail
+
+
+@pytest.mark.parametrize("changes", _list_ways_to_commit())
+def test_a_change_that_may_be_made_is_not_said_to_be_none(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, changes: list[stored_values.KeyChange]
+) -> None:
+    """Whichever step the disk refuses to keep: without OutcomeUnknownError all is as before, else as either."""
+    before = {"a/1": b"old", "b": b"old"}
+    after = {**before, **{one.key: one.value for one in changes if one.value is not None}}
+    after = {key: value for key, value in after.items() if key not in {one.key for one in changes if one.value is None}}
+    unknown = 0
+    for working in range(20):
+        store = file_store.FileStore(tmp_path / str(working))
+        store.write_all(before)
+        with monkeypatch.context() as failing:
+            failing.setattr(durable, "sync_directory", _fail_once_after(working))
+            try:
+                store.commit(changes)
+                break
+            except errors.OutcomeUnknownError:
+                unknown += 1
+                allowed = [before, after]
+            except errors.EnvironmentProblemError:
+                allowed = [before]
+        for reader in (store, file_store.FileStore(tmp_path / str(working))):
+            assert {key: one.value for key, one in reader.read_many(under="").found.items()} in allowed
+    assert working > unknown > 0 or len(changes) == 1
+    assert {key: one.value for key, one in store.read_many(under="").found.items()} == after
+
+
+def test_no_value_of_several_is_lost_where_a_folder_disappears(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted by a hand, or by a process that cannot lock."""
+    store = file_store.FileStore(tmp_path)
+    make_folder, left = store.make_folder, [1, 2]
+
+    def lose(key: str) -> pathlib.Path:
+        path = make_folder(key)
+        if key == "c/d" and left:
+            left.pop()
+            path.parent.rmdir()
+        return path
+
+    monkeypatch.setattr(store, "make_folder", lose)
+    store.commit([change("c/d", b"1"), change("e/f", b"2")])
+    assert {key: one.value for key, one in store.read_many(under="").found.items()} == {"c/d": b"1", "e/f": b"2"}
+    left[:] = range(1000)
+    (tmp_path / "c/d").unlink()
+    with pytest.raises(errors.OutcomeUnknownError, match="again and again"):
+        store.commit([change("c/d", b"3"), change("g/h", b"4")])
+    left.clear()
+    assert {key: one.value for key, one in store.read_many(under="").found.items()} == {
+        "c/d": b"3",
+        "e/f": b"2",
+        "g/h": b"4",
+    }
 
 
 def test_opening_a_store_leaves_the_writes_of_others_alone(tmp_path: pathlib.Path) -> None:

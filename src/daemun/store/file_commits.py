@@ -8,6 +8,7 @@ Whoever changes or reads several keys at once waits for each other by a lock of 
 
 import collections.abc
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -15,11 +16,12 @@ import pathlib
 import shutil
 import typing
 
-from daemun import durable, errors
+from daemun import durable
 from daemun.control import stored_values
-from daemun.store.file_problems import explained
+from daemun.store.file_problems import explained, unknown_when_it_fails
 
 _FOLDER = "~commit"
+_ATTEMPTS = 100
 
 
 class StoredFiles(typing.Protocol):
@@ -83,29 +85,52 @@ class FileCommits:
                 _write(new, json.dumps(rows).encode())
                 durable.sync_directory(self._folder)
                 new.rename(self._list)
-                durable.sync_directory(self._folder)
         except BaseException:
-            if not self._list.exists():
+            if not self._may_be_listed():
                 shutil.rmtree(self._folder, ignore_errors=True)
             raise
-        try:
+        with unknown_when_it_fails("all of it is changed when that is over"):
+            with explained("write", self._folder):
+                durable.sync_directory(self._folder)
             self._complete()
-        except (OSError, errors.EnvironmentProblemError) as error:
-            raise errors.OutcomeUnknownError(f"{error}; the rest is changed when that is over") from error
+
+    def _may_be_listed(self) -> bool:
+        try:
+            self._list.stat()
+        except FileNotFoundError:
+            return False
+        except OSError:  # what is there is completed then
+            return True
+        return True
 
     def _complete(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        """Raises: OSError, EnvironmentProblemError: it is to be completed later, nothing of it is lost."""
+        try:
             rows = json.loads(self._list.read_bytes())
-            for key, is_there in rows:
-                if not is_there:
-                    self._files.remove(key)
-            for number, key in ((number, key) for number, (key, is_there) in enumerate(rows) if is_there):
-                path = self._files.make_folder(key)
-                with contextlib.suppress(FileNotFoundError):  # that was done before
-                    (self._folder / str(number)).rename(path)
-                    durable.sync_directory(path.parent)
-            self._list.unlink()
+        except FileNotFoundError:  # its process ended before it had all that it needs
+            rows = []
+        for key, is_there in rows:
+            if not is_there:
+                self._files.remove(key)
+        for number, (key, is_there) in enumerate(rows):
+            if is_there:
+                self._move(self._folder / str(number), key)
+        self._list.unlink(missing_ok=True)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _move(self, source: pathlib.Path, key: str) -> None:
+        for _ in range(_ATTEMPTS):
+            path = self._files.make_folder(key)
+            try:
+                source.rename(path)
+            except FileNotFoundError:
+                # It was moved before, or the folder disappeared: where nothing can be locked a delete may prune it.
+                if source.exists():
+                    continue
+            with contextlib.suppress(FileNotFoundError):  # it was deleted again, with its folder
+                durable.sync_directory(path.parent)
+            return
+        raise FileNotFoundError(errno.ENOENT, "its folder disappears again and again", str(source))
 
     @contextlib.contextmanager
     def _locked(self, how: int) -> collections.abc.Iterator[None]:

@@ -24,3 +24,14 @@ def explained(verb: str, path: pathlib.Path) -> collections.abc.Iterator[None]:
         else:
             advice = f"{cause}; look at the file system that holds the state directory"
         raise errors.EnvironmentProblemError(f'cannot {verb} "{path}": {advice}') from error
+
+
+@contextlib.contextmanager
+def unknown_when_it_fails(follows: str) -> collections.abc.Iterator[None]:
+    """For what comes after a change that can be seen already. follows: what becomes of the change.
+
+    Raises: OutcomeUnknownError for each OSError and EnvironmentProblemError of the block."""
+    try:
+        yield
+    except (OSError, errors.EnvironmentProblemError) as error:
+        raise errors.OutcomeUnknownError(f"{error}; {follows}") from error

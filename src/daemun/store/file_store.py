@@ -24,11 +24,12 @@ from daemun import causes, durable, errors, folders, regular_files
 from daemun.control import damage_report, stored_values
 from daemun.control.lease import LEASE_S, Lease
 from daemun.store import file_commits, file_leases, keys
-from daemun.store.file_problems import explained
+from daemun.store.file_problems import explained, unknown_when_it_fails
 
 _TEMPORARY = "~new-"
 _ATTEMPTS = 100
 _WAITING_AT_ONCE = 16
+_NOT_SYNCED = "the change is there, and a power cut may undo it"
 
 
 class FileStore:
@@ -115,7 +116,11 @@ class FileStore:
 
     def _put_synced(self, key: str, value: bytes) -> None:
         self._put(key, value)
-        with explained("write", self._path(key)), contextlib.suppress(FileNotFoundError):
+        with (
+            unknown_when_it_fails(_NOT_SYNCED),
+            explained("write", self._path(key)),
+            contextlib.suppress(FileNotFoundError),
+        ):
             durable.sync_directory(self._path(key).parent)
 
     def _put(self, key: str, value: bytes) -> None:
@@ -173,6 +178,7 @@ class FileStore:
                 if path.is_dir():
                     return
                 raise
+        with unknown_when_it_fails(_NOT_SYNCED), explained("delete", path):
             self._prune(path.parent)
 
     def list(self, prefix: str) -> list[str]:
