@@ -341,6 +341,8 @@ def test_several_engines_in_a_list_or_beside_other_keys() -> None:
     assert [engine.name for engine in one.engines] == ["nas"]
     single = docker_option.OPTION.of(settings("docker: {endpoint: 'ssh://me@nas', address: NAS.lan, networks: lan}"))
     assert (single.endpoint, single.address, single.networks) == ("ssh://me@nas", "nas.lan", ("lan",))
+    both = docker_option.OPTION.of(settings("docker: [{endpoint: 'ssh://nas_', address: nas_, name: nas}]"))
+    assert both.engines[0].address == "nas_"
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def _address(value: object) -> object:
     found = names.address_of(value) if isinstance(value, str) else None
     if found is not None and not (found.is_unspecified or found.is_multicast or found.is_link_local):
         return str(found)
-    if found is None and isinstance(value, str) and _HOST.match(value):
+    if found is None and isinstance(value, str) and engine_urls.is_machine(value):
         return value.lower()
     raise ValueError(f"expected the address or the name of the engine's machine, found {words.describe(value)}")
 
@@ -196,7 +196,6 @@ _WRITTEN_PORTS: forms.Json = {
 }
 _PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}\Z")
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\Z")
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 MOST_ENGINES = 50
 _ENDPOINT: forms.Json = {"anyOf": [{"enum": ["auto", "off", False]}, {"type": "string", "pattern": "://"}]}

@@ -10,7 +10,7 @@ import urllib.parse
 from daemun.core.texts import names
 
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}\Z")
-_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,252}\Z")
+_MACHINE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,252}\Z")
 _SOCKET = re.compile(r"(?:/[A-Za-z0-9_.\-]+){1,20}\Z")
 """The shell of the other machine reads it."""
 _EXPECTED = "expected ssh://nas or ssh://nas:22, with a user and @ before the host where ssh is to take another"
@@ -44,13 +44,19 @@ def parse_ssh(url: str) -> SshUrl:
             "expected no password in an ssh:// URL: ssh takes none there; give the account that daemun runs as a key"
         )
     host, path = found.hostname or "", found.path.rstrip("/")
-    if found.query or found.fragment or not (_HOST.match(host) or names.address_of(host) is not None):
+    if found.query or found.fragment or not (is_machine(host) or names.address_of(host) is not None):
         raise ValueError(_EXPECTED)
     if found.username is not None and not _USER.match(found.username):
         raise ValueError("expected letters, digits, _, . and - as the user before the host of an ssh:// URL")
     if path and not _SOCKET.match(path):
         raise ValueError("expected the path of a socket, such as ssh://nas/run/podman/podman.sock")
     return SshUrl(host=host, user=found.username, port=port, socket=path or None)
+
+
+def is_machine(name: str) -> bool:
+    """Whether it can be the name of an engine's machine, which may be one of ssh's own configuration. It begins like no
+    option of a command."""
+    return _MACHINE.match(name) is not None
 
 
 def name_machine(url: SshUrl) -> str:
