@@ -114,3 +114,16 @@ def test_containers_and_networks() -> None:
         hash(containers.parse_container(one))
     for one in odd_json.each_replaced({"Id": "g", "Name": "gate", "Driver": "bridge"}):
         hash(containers.parse_network(one))
+
+
+def test_an_id_that_is_none_is_not_given() -> None:
+    for odd in ("\n; return 200", "\x1b[31m", "a b", "../x", "é", "x" * 200, "\ud800"):
+        container = containers.parse_container(CONTAINER | {"Id": odd, "Name": odd})
+        row = containers.parse_row(ROW | {"Id": odd, "Names": [odd]})
+        node = swarm_listing.parse_node({"ID": odd, "Description": {"Hostname": odd}})
+        service = swarm_listing.parse_service({"ID": odd, "Spec": {"Name": odd}})
+        assert {(one.id, one.name) for one in (container, row, node, service)} == {("", "")}
+        task = swarm_listing.parse_task({"ID": odd, "ServiceID": odd, "NodeID": odd})
+        assert (task.id, task.service, task.node) == ("", "", "")
+        event = engine_events.parse_event({"Type": "container", "Action": "start", "Actor": {"ID": odd}})
+        assert event.container is None

@@ -23,6 +23,7 @@ _READ = re.compile(
 _SECRET = re.compile(r".*(?:KEY|KID|CONFIG|HOOK)\Z")
 _HIDDEN = "(hidden)"
 LONGEST_IMAGE = 255
+_LONGEST_LINE = 200
 _MOST_RESTARTS = 10**9
 _MOST_BINDINGS = 100
 """Of one port."""
@@ -220,7 +221,7 @@ class ContainerListing:
 def parse_container(raw: object) -> EngineContainer:
     """An answer to "ContainerInspect"."""
     config, settings, state = _map(raw, "Config"), _map(raw, "NetworkSettings"), _map(raw, "State")
-    identity = _text(_get(raw, "Id"))
+    identity = parse_id(_get(raw, "Id"))
     exposed = {*_map(config, "ExposedPorts"), *_map(settings, "Ports")}
     return EngineContainer(
         id=identity,
@@ -243,7 +244,7 @@ def parse_container(raw: object) -> EngineContainer:
 
 def parse_row(raw: object) -> ListedContainer:
     """One item of an answer to "ContainerList"."""
-    identity, listed_names = _text(_get(raw, "Id")), _get(raw, "Names")
+    identity, listed_names = parse_id(_get(raw, "Id")), _get(raw, "Names")
     # A container that others link to has a name for each link, too: "/other/alias".
     own = [one for one in listed_names if _text(one).count("/") <= 1] if isinstance(listed_names, list) else []
     return ListedContainer(
@@ -275,6 +276,17 @@ def _name(raw: object, identity: str) -> str:
     """Names are the engine's to check; one that is not shaped like one is not repeated in files and logs."""
     name = _text(raw).removeprefix("/")
     return name if is_name(name) else identity[:12]
+
+
+def parse_id(value: object) -> str:
+    """Of a container, a service, a task or a node. One that is not shaped like one counts as not given: files, logs and
+    commands hold it."""
+    return value if isinstance(value, str) and is_name(value) else ""
+
+
+def parse_line(text: str) -> str:
+    """What an engine or the owner of an image wrote, as one line that is fit for a log."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text[:_LONGEST_LINE]).split())
 
 
 def is_name(text: str) -> bool:

@@ -23,7 +23,15 @@ from daemun import regular_files
 from daemun.core import short_texts
 from daemun.core.texts import engine_urls
 from daemun.errors import ConfigError, RetryableError
-from daemun.sources.docker import containers, engine_events, engine_place, engine_state, ssh_connector, swarm_listing
+from daemun.sources.docker import (
+    containers,
+    engine_answers,
+    engine_events,
+    engine_place,
+    engine_state,
+    ssh_connector,
+    swarm_listing,
+)
 
 ANSWER_S = 5.0
 """An engine that takes longer for an answer hangs."""
@@ -188,7 +196,7 @@ async def connect(endpoint: engine_place.EngineEndpoint) -> collections.abc.Asyn
             yield engine
         return
     context = _tls_context(endpoint)
-    docker = aiodocker.Docker(
+    docker = _make_docker(
         url=_url(endpoint, encrypted=context is not None),
         ssl_context=context,
         timeout=aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=ANSWER_S),
@@ -203,7 +211,7 @@ async def connect(endpoint: engine_place.EngineEndpoint) -> collections.abc.Asyn
 async def _connect_through_ssh(endpoint: engine_place.EngineEndpoint) -> collections.abc.AsyncIterator[Engine]:
     """As `connect`. A failure is reported in the words of ssh, where it has some."""
     connector = ssh_connector.SshConnector(_parse_ssh(endpoint))
-    docker = aiodocker.Docker(
+    docker = _make_docker(
         url="unix://localhost", connector=connector, timeout=aiohttp.ClientTimeout(total=ssh_connector.ANSWER_S)
     )
     try:
@@ -218,6 +226,14 @@ async def _connect_through_ssh(endpoint: engine_place.EngineEndpoint) -> collect
             await _close(docker)
         finally:
             await connector.end()
+
+
+def _make_docker(**how: typing.Any) -> aiodocker.Docker:
+    """With a session of our own: aiodocker's follows redirects and reads answers of any length."""
+    docker = aiodocker.Docker(**how)
+    docker.session.detach()
+    docker.session = aiohttp.ClientSession(connector=docker.connector, response_class=engine_answers.EngineAnswer)
+    return docker
 
 
 async def _close(docker: aiodocker.Docker) -> None:
@@ -239,15 +255,19 @@ def _cause(error: BaseException) -> str:
         case TimeoutError():
             return "it did not answer in time"
         case aiodocker.DockerError(status=403):
-            return (
-                f"{error.message.strip()} (403); a socket proxy must allow GET of containers, networks, version, events"
-            )
+            return f"{_said(error)} (403); a socket proxy must allow GET of containers, networks, version, events"
         case aiodocker.DockerError(status=status) if status == _UNREACHABLE:
             return error.message
         case aiodocker.DockerError():
-            return f"{error.message.strip()} ({error.status})"
+            return f"{_said(error)} ({error.status})"
+        case RecursionError():
+            return "its answer is nested too deep"
         case _:
             return str(error) or type(error).__name__
+
+
+def _said(error: aiodocker.DockerError) -> str:
+    return containers.parse_line(str(error.message))
 
 
 def _parse_ssh(endpoint: engine_place.EngineEndpoint) -> engine_urls.SshUrl:

@@ -45,7 +45,7 @@ def parse_event(raw: object) -> EngineEvent:
     signal = attributes.get("signal")
     return EngineEvent(
         action=_text(found.get("Action")) or _text(found.get("status")),
-        container=named if isinstance(named, str) and named else None,
+        container=containers.parse_id(named) or None,
         of_network=of_network,
         signal=containers.parse_signal(signal) if signal is not None else None,
         of_swarm=_text(found.get("Type")) in {"service", "node"} or _TASK in attributes,

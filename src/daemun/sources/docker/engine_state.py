@@ -51,7 +51,7 @@ class EngineState:
 
     def take_rows(self, rows: collections.abc.Iterable[containers.ListedContainer]) -> None:
         """All containers that there are, as they are listed."""
-        listed = {row.id: row for row in rows}
+        listed = {row.id: row for row in rows if row.id}
         self._containers = {id_: one for id_, one in self._containers.items() if id_ in listed}
         self._doubted = {id_: None for id_ in self._doubted if id_ in listed}
         for row in listed.values():
@@ -60,9 +60,9 @@ class EngineState:
         self.doubts_all = False
 
     def take(self, id_: str, container: containers.EngineContainer | None) -> None:
-        """What was answered for an id; None: it is not there any more."""
+        """What was answered for an id; None, or one without an id: it is not there any more."""
         self._doubted.pop(id_, None)
-        if container is None:
+        if container is None or not container.id:
             self._containers.pop(id_, None)
             return
         self._containers[id_] = container

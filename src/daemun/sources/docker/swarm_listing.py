@@ -18,7 +18,6 @@ REPLICATED, GLOBAL = "replicated", "global"
 JOBS = frozenset({"replicated-job", "global-job"})
 """Services whose tasks end when their work is done."""
 _UPDATING = frozenset({"updating", "rollback_started"})
-_LONGEST_ERROR = 200
 _MOST_REPLICAS = 10**6
 
 
@@ -128,7 +127,7 @@ def parse_service(raw: object) -> SwarmService:
     spec, template = _at(raw, "Spec"), _at(raw, "Spec", "TaskTemplate", "ContainerSpec")
     mode = next((name for name in _map(_at(spec, "Mode"))), "")
     replicas = _at(spec, "Mode", "Replicated", "Replicas")
-    identity = _text(_at(raw, "ID"))
+    identity = containers.parse_id(_at(raw, "ID"))
     ports = [_at(one, "TargetPort") for one in _list(_at(spec, "EndpointSpec", "Ports")) if _is_tcp(one)]
     return SwarmService(
         id=identity,
@@ -155,15 +154,15 @@ def parse_task(raw: object) -> ServiceTask:
     slot = _at(raw, "Slot")
     networks = _list(_at(raw, "NetworksAttachments"))
     return ServiceTask(
-        id=_text(_at(raw, "ID")),
-        service=_text(_at(raw, "ServiceID")),
-        node=_text(_at(raw, "NodeID")),
+        id=containers.parse_id(_at(raw, "ID")),
+        service=containers.parse_id(_at(raw, "ServiceID")),
+        node=containers.parse_id(_at(raw, "NodeID")),
         slot=slot if isinstance(slot, int) and slot > 0 else None,
         state=_text(_at(status, "State")) or "unknown",
         desired=_text(_at(raw, "DesiredState")) or "unknown",
-        error=_line(_text(_at(status, "Err"))),
+        error=containers.parse_line(_text(_at(status, "Err"))),
         reported_at=containers.parse_instant(_at(status, "Timestamp")),
-        container=_text(_at(status, "ContainerStatus", "ContainerID")) or None,
+        container=containers.parse_id(_at(status, "ContainerStatus", "ContainerID")) or None,
         labels=_labels(_at(spec, "Labels")),
         environment=containers.parse_environment(_at(spec, "Env")),
         image=_image(_at(spec, "Image")),
@@ -181,7 +180,7 @@ def parse_task(raw: object) -> ServiceTask:
 
 
 def parse_node(raw: object) -> SwarmNode:
-    identity = _text(_at(raw, "ID"))
+    identity = containers.parse_id(_at(raw, "ID"))
     return SwarmNode(
         id=identity,
         name=_name(_at(raw, "Description", "Hostname"), identity),
@@ -214,11 +213,6 @@ def _is_host_network(raw: object) -> bool:
 
 def _is_tcp(raw: object) -> bool:
     return _text(_at(raw, "Protocol")) in {"", "tcp"}
-
-
-def _line(text: str) -> str:
-    """It may repeat what the owner of an image wrote."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text[:_LONGEST_ERROR]).split())
 
 
 def _image(value: object) -> str:
