@@ -10,5 +10,6 @@ Services of Docker Swarm and their tasks are such values, too:
 
 What is fetched again after `engine_events` follows from `engine_state`. Several engines have an `engine_watch` each,
 and one translation of all their containers; those of another machine are reached as `engine_reach` decides.
-Only `engine_client`, with `engine_answers` and `ssh_connector`, `machine_lookup`, `own_container` and `engine_watch` touch the world.
+Only `engine_client` with `engine_answers`, `ssh_connector`, `machine_lookup`, `own_container` and `engine_watch` touch
+the world.
 """
