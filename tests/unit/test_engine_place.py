@@ -135,3 +135,9 @@ def test_only_what_is_found_without_being_named_is_found_again(
     assert found == engine_place.EngineEndpoint(url=mounted, is_found=True)
     (tmp_path / "mounted.sock").touch()
     assert engine_place.find_again([mounted], like_nginx_proxy=True) is None
+
+
+@pytest.mark.parametrize("url", ["tcp://me:s3cret@10.0.0.7:2375", "https://me:s3cret@nas", "ssh://me:s3cret@nas"])
+def test_a_password_of_an_engine_is_in_no_message(url: str) -> None:
+    endpoint = engine_place.EngineEndpoint(url=url, name="nas")
+    assert "s3cret" not in f"{endpoint} {endpoint.shown}"

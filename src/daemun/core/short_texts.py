@@ -100,7 +100,18 @@ def parse_address(value: object) -> model.Address:
 def parse_engine(text: str) -> str:
     """The URL of a Docker engine: "unix:///var/run/docker.sock", "tcp://host:2375" or "ssh://user@host"."""
     scheme, separator, rest = text.strip().partition("://")
-    if separator and scheme in {"unix", "tcp", "http", "https"} and rest.strip("/"):
+    if separator and "," in rest:
+        raise ValueError(f"expected one engine, found {words.quoted(text)}; several are a list: [URL, URL]")
+    if separator and scheme == "unix" and rest.strip("/"):
+        if not rest.startswith("/"):
+            raise ValueError(
+                f"expected the absolute path of a socket, found {words.quoted(text)}; write unix:///{rest}"
+            )
+        return f"unix://{rest}"
+    if separator and scheme == "tcp" and rest.strip("/"):
+        _check_tcp_engine(text, rest.rstrip("/"))
+        return f"tcp://{rest}"
+    if separator and scheme in {"http", "https"} and rest.strip("/"):
         return f"{scheme}://{rest}"
     if separator and scheme == "ssh":
         engine_urls.parse_ssh(f"ssh://{rest}")
@@ -108,6 +119,18 @@ def parse_engine(text: str) -> str:
     raise ValueError(
         f'expected "unix:///var/run/docker.sock", "tcp://host:2375" or "ssh://nas", found {words.quoted(text)}'
     )
+
+
+def _check_tcp_engine(text: str, rest: str) -> None:
+    """Raises: ValueError: it has a path, or no port."""
+    server, slash, _ = rest.partition("/")
+    _, _, port = server.rpartition("]")[2].rpartition(":")
+    if slash:
+        raise ValueError(
+            f"expected a host and a port, found a path, too, in {words.quoted(text)}; write tcp://{server}"
+        )
+    if not port.isdecimal() or ":" not in server.rpartition("]")[2]:
+        raise ValueError(f"expected a port in {words.quoted(text)}; engines listen on 2375, with TLS on 2376")
 
 
 class NotOneServerError(ValueError):

@@ -21,7 +21,7 @@ import aiohttp
 
 from daemun import regular_files
 from daemun.core import short_texts
-from daemun.core.texts import engine_urls
+from daemun.core.texts import engine_urls, words
 from daemun.errors import ConfigError, RetryableError
 from daemun.sources.docker import (
     containers,
@@ -179,7 +179,9 @@ class Engine:
         try:
             yield
         except _TROUBLE as error:
-            raise RetryableError(f"cannot make {self._endpoint.shown} {what}: {_cause(error)}") from error
+            # The library names the URL in its errors, as it was given.
+            cause = words.without_credentials(_cause(error))
+            raise RetryableError(f"cannot make {self._endpoint.shown} {what}: {cause}") from error
 
 
 _SUBSCRIBED_STEP_S = 0.005

@@ -7,7 +7,7 @@ import pathlib
 import shlex
 
 from daemun.core.options import docker_option
-from daemun.core.texts import engine_urls
+from daemun.core.texts import engine_urls, words
 from daemun.sources.docker import containers
 
 SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
@@ -38,7 +38,9 @@ class EngineEndpoint:
     def __str__(self) -> str:
         """What an error may name."""
         try:
-            return str(engine_urls.parse_ssh(self.url)) if self.url.startswith("ssh://") else self.url
+            if self.url.startswith("ssh://"):
+                return str(engine_urls.parse_ssh(self.url))
+            return words.without_credentials(self.url)
         except ValueError:
             return "ssh://..."
 
