@@ -4,6 +4,7 @@ import asyncio
 import collections.abc
 import contextlib
 import errno
+import fcntl
 import os
 import pathlib
 import random
@@ -666,6 +667,28 @@ def test_a_lock_whose_lease_is_damaged_is_held_until_its_process_lets_go(tmp_pat
             pass
     with store.lock("a", lease_s=60):
         pass
+
+
+@pytest.mark.parametrize(("owner", "step"), [(pathlib.Path, "unlink"), (fcntl, "flock")])
+def test_a_lock_whose_end_fails_is_free_all_the_same(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, owner: object, step: str
+) -> None:
+    store = file_store.FileStore(tmp_path)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    def count_open() -> int:
+        links = (one.readlink() for one in pathlib.Path("/proc/self/fd").iterdir() if one.is_symlink())
+        return sum(one.is_relative_to(tmp_path) for one in links)
+
+    with pytest.raises(errors.EnvironmentProblemError, match="cannot unlock"), store.lock("a", lease_s=60):
+        assert count_open() == 1
+        monkeypatch.setattr(owner, step, fail)
+    monkeypatch.undo()
+    assert count_open() == 0
+    with store.lock("a", lease_s=60) as lease:
+        store.commit([change("n", b"1")], lease=lease)
 
 
 FULL_DISK = """

@@ -43,12 +43,15 @@ class FileLeases:
             with self.renewal.renewing(lease):
                 yield lease
         finally:
-            with explained("unlock", path), self._guarded():
-                del self._held[lease]
+            with contextlib.ExitStack() as stack:
+                # Whatever fails, the kernel's lock ends: else this process would be refused until it ends.
+                stack.callback(self._forget, lease)
+                stack.enter_context(explained("unlock", path))
+                stack.enter_context(self._guarded())
+                stack.callback(self._forget, lease)
                 # After the lease ended another process may have put its own file in the place of ours.
                 if _is_same(path, descriptor):
                     path.unlink()
-                os.close(descriptor)
 
     @contextlib.contextmanager
     def holding(self, lease: Lease | None) -> collections.abc.Iterator[None]:
@@ -56,27 +59,36 @@ class FileLeases:
         if lease is not None:
             lease.check()
         with self._guarded():
-            if lease is not None and not self._is_ours(lease):
+            if lease is not None and self._find_ours(lease) is None:
                 lease.lose()
                 lease.check()
             yield
 
-    def _is_ours(self, lease: Lease) -> bool:
-        if lease not in self._held:
-            return False
-        path, descriptor = self._held[lease]
-        return _is_same(path, descriptor) and _read_lease(descriptor)[1] > self._now()
+    def _forget(self, lease: Lease) -> None:
+        """Once, also where it is called twice."""
+        if (held := self._held.pop(lease, None)) is not None:
+            os.close(held[1])
+
+    def _find_ours(self, lease: Lease) -> int | None:
+        """The descriptor; None: it is held no more."""
+        if (held := self._held.get(lease)) is None:
+            return None
+        path, descriptor = held
+        is_ours = _is_same(path, descriptor) and _read_lease(descriptor)[1] > self._now()
+        return descriptor if is_ours else None
 
     def _renew(self, leases: collections.abc.Collection[Lease]) -> list[Lease]:
         with explained("renew the locks in", self._folder), self._guarded():
-            kept = [lease for lease in leases if self._is_ours(lease)]
-            for lease in kept:
-                self._write(self._held[lease][1], lease.lease_s)
-            return kept
+            found = [(lease, self._find_ours(lease)) for lease in leases]
+            kept = [(lease, descriptor) for lease, descriptor in found if descriptor is not None]
+            for lease, descriptor in kept:
+                self._write(descriptor, lease.lease_s)
+            return [lease for lease, _ in kept]
 
     @contextlib.contextmanager
     def _guarded(self) -> collections.abc.Iterator[None]:
-        """One at a time looks at the locks and changes them; held for microseconds."""
+        """One at a time, of all processes, looks at the locks and changes them, or makes a change under one
+        (`holding`): for as long as the disk takes for that."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         with (self._folder / "~guard").open("ab") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)
