@@ -85,6 +85,41 @@ def test_an_engine_that_is_named_twice_counts_once() -> None:
         assert any('has containers of the engine "local"' in one for one in messages(found, model.Severity.WARNING))
 
 
+@pytest.mark.parametrize("is_vip", [False, True])
+def test_a_task_counts_once_with_its_manager_and_its_worker(*, is_vip: bool) -> None:
+    """Its labels are on its container, too, which the worker lists. So does one that Swarm has told to stop there."""
+    overlay = containers.Attachment(network="web", name="web", ipv4="10.0.1.11")
+    task = dataclasses.replace(
+        container("shop.1.t1", A),
+        id="shop-id" if is_vip else "t1",
+        attachments=(overlay,),
+        task=containers.SwarmTask(
+            service="shop", service_id="shop-id", container=None if is_vip else identity("shop.1.t1")
+        ),
+    )
+    of_task = {containers.SWARM_SERVICE: "shop-id"}
+    here, stopping = far("shop.1.t1", **of_task), far("shop.1.t0", **of_task)
+    other = far("other-1", **{containers.SWARM_SERVICE: "other-id", "daemun.host": "b.test"})
+    web = containers.ContainerNetwork(id="web", name="web", driver="overlay")
+    gate = container("gate", attachments=(dataclasses.replace(overlay, ipv4="10.0.1.200"),))
+    manager = docker_source.KnownEngine(listing=containers.ContainerListing(containers=(task, gate), networks=(web,)))
+    store = memory_store.MemoryStore()
+    encoded = listing_store.encode(stored(engine(NAS.url, NAS.name, here, stopping, other)))
+    listing_store.write_stored(store, encoded)
+    earlier = listing_store.read_stored(store)
+    assert earlier is not None
+    for seen in (listing(here, stopping, other), docker_source.KnownEngine(listing=earlier.listing)):
+        found = docker_source.DockerSource(
+            (LOCAL, NAS),
+            FakeClock(),
+            traces=own_container.Traces(hostname=gate.id[:12]),
+            known={LOCAL.url: manager, NAS.url: seen},
+        ).latest()
+        assert endpoints(found, "a.test") == ["10.0.1.11:80"]
+        assert endpoints(found, "b.test") == ["10.9.0.7:8080"]
+        assert [one.name for one in found.containers] == ["other-1", "shop.1.t1"]
+
+
 def test_networks_of_one_name_are_told_apart() -> None:
     apart = containers.ContainerListing(
         containers=(container("web-1", A),), networks=(dataclasses.replace(GATE, driver="macvlan"),)

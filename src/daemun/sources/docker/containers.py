@@ -28,6 +28,8 @@ _MOST_RESTARTS = 10**9
 _MOST_BINDINGS = 100
 """Of one port."""
 PROJECT_LABELS = ("com.docker.compose.project", "com.docker.stack.namespace", "io.podman.compose.project")
+SWARM_SERVICE = "com.docker.swarm.service.id"
+"""A label of each container that is a task's: the id of its service."""
 SERVICE_LABELS = ("com.docker.compose.service", "com.docker.swarm.service.name", "io.podman.compose.service")
 """Where Compose, Swarm and podman-compose put which project a container belongs to."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
@@ -84,12 +86,13 @@ ONLY_ENGINE = EngineMark()
 class SwarmTask:
     """What makes a container a task of a service of Docker Swarm, or stand for the service as a whole.
 
-    service: its name. container: the id of the task's container, on whichever node; None: there is none.
-    node_address: of the machine that it runs on. unready: why it gets no requests now, and cure: what to do; None: it
-    may get some. is_wanted: whether it is meant to run.
+    service, service_id: its name, its id. container: the id of the task's container, on whichever node; None: there is
+    none. node_address: of the machine that it runs on. unready: why it gets no requests now, and cure: what to do;
+    None: it may get some. is_wanted: whether it is meant to run.
     """
 
     service: str
+    service_id: str = ""
     container: str | None = None
     node_address: str | None = None
     unready: str | None = None

@@ -23,6 +23,7 @@ from daemun.sources.docker import (
     own_container,
     recent_claims,
     route_requests,
+    swarm_tasks,
     tenants,
 )
 
@@ -192,8 +193,8 @@ class DockerSource:
         if len(parts) == 1 and parts[0] is not None:
             listing = parts[0]
         else:
-            ordered = sorted(found.values(), key=lambda one: one.age)
-            listing = containers.ContainerListing(containers=tuple(ordered), networks=tuple(networks))
+            ordered = swarm_tasks.silence_listed_twice(sorted(found.values(), key=lambda one: one.age))
+            listing = containers.ContainerListing(containers=ordered, networks=tuple(networks))
         self._merged = _Merged(parts=parts, listing=listing, repeated=tuple(repeated))
         return self._merged
 

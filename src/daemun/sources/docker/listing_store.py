@@ -72,7 +72,7 @@ def _strip_all(listing: containers.ContainerListing) -> containers.ContainerList
 
 
 def _strip(container: containers.EngineContainer) -> containers.EngineContainer:
-    kept_labels = (*containers.PROJECT_LABELS, *containers.SERVICE_LABELS)
+    kept_labels = (*containers.PROJECT_LABELS, *containers.SERVICE_LABELS, containers.SWARM_SERVICE)
     read = tuple(
         (name, value)
         for name, value in container.labels

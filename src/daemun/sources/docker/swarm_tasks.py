@@ -22,12 +22,26 @@ def merge(
     listing: containers.ContainerListing, found: collections.abc.Iterable[containers.EngineContainer]
 ) -> containers.ContainerListing:
     """What the engine listed, and the tasks of the swarm. The containers of tasks request nothing besides."""
-    own = (
-        dataclasses.replace(one, labels=(), environment=()) if _OF_TASK in dict(one.labels) else one
-        for one in listing.containers
-    )
+    own = (_silence(one) if _OF_TASK in dict(one.labels) else one for one in listing.containers)
     everything = sorted((*own, *found), key=lambda one: one.age)
     return dataclasses.replace(listing, containers=tuple(everything))
+
+
+def silence_listed_twice(
+    everything: collections.abc.Sequence[containers.EngineContainer],
+) -> tuple[containers.EngineContainer, ...]:
+    """Of several engines: containers of a worker request nothing where a manager listed their service."""
+    services = {one.task.service_id for one in everything if one.task is not None} - {""}
+    if not services:
+        return tuple(everything)
+    return tuple(
+        _silence(one) if one.task is None and dict(one.labels).get(containers.SWARM_SERVICE) in services else one
+        for one in everything
+    )
+
+
+def _silence(container: containers.EngineContainer) -> containers.EngineContainer:
+    return dataclasses.replace(container, labels=(), environment=())
 
 
 def has_tasks(listing: containers.ContainerListing) -> bool:
@@ -99,6 +113,7 @@ def _of_task(
         state=task.state,
         task=containers.SwarmTask(
             service=service.name,
+            service_id=service.id,
             container=task.container,
             node_address=None if node is None else node.address,
             unready=unready,
@@ -152,7 +167,13 @@ def _of_all(service: swarm_listing.SwarmService, unready: str | None, cure: str 
         environment=service.environment,
         ports=service.ports,
         state="created" if unready else swarm_listing.RUNNING,
-        task=containers.SwarmTask(service=service.name, unready=unready, cure=cure, is_wanted=service.replicas != 0),
+        task=containers.SwarmTask(
+            service=service.name,
+            service_id=service.id,
+            unready=unready,
+            cure=cure,
+            is_wanted=service.replicas != 0,
+        ),
     )
 
 
