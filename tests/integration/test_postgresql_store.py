@@ -5,9 +5,12 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import errno
 import os
+import re
 import signal
 import threading
+import typing
 
 import psycopg
 import pytest
@@ -15,7 +18,15 @@ import pytest
 from daemun import errors
 from daemun.control import damaged_keys, guarded_store, stored_values
 from daemun.store import fleet_key, memory_store
-from daemun.store.postgresql import database_connections, database_schema, postgresql_store
+from daemun.store.postgresql import (
+    change_listener,
+    database_connections,
+    database_requests,
+    database_schema,
+    postgresql_store,
+    request_texts,
+    server_memory,
+)
 from tests.support import fleet_store, postgresql, until
 
 pytestmark = pytest.mark.postgresql
@@ -257,6 +268,128 @@ def test_a_server_that_answers_nothing_is_given_up(server: postgresql.Server) ->
                 store.read("a")
         with fleet_store.another(url(server)) as patient:
             assert patient.read("a") in {b"1", b"2"}
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda store: store.read("a"),
+        lambda store: store.list(""),
+        lambda store: store.read_changes("", stored_values.Cursor()),
+        lambda store: store.list_nodes(),
+        lambda store: store.encrypt_anew(),
+    ],
+)
+def test_what_only_looks_has_changed_nothing(
+    server: postgresql.Server, look: collections.abc.Callable[[Store], object]
+) -> None:
+    with fleet_store.running(server, times=dataclasses.replace(HASTY, answer_s=0.3), patience_s=0.0) as store:
+        store.list("")
+        ((pid,),) = execute(server, f"SELECT pid {BACKENDS}")
+        os.kill(int(str(pid)), signal.SIGSTOP)
+        try:
+            with pytest.raises(errors.StoreUnreachableError):
+                look(store)
+        finally:
+            os.kill(int(str(pid)), signal.SIGCONT)
+
+
+def test_every_request_that_only_looks_is_known_as_one() -> None:
+    texts = {name: request_texts.read(name).replace("daemun.seen_1(", "") for name in request_texts.names()}
+    looks = {name for name, text in texts.items() if not re.search(r"daemun\.\w+_1\(|INSERT|UPDATE|DELETE", text)}
+    assert looks == database_requests.READS
+
+
+def test_a_machine_without_descriptors_does_not_reach_the_database(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write("a", b"1")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "dup", _refuse)
+        with pytest.raises(errors.StoreUnreachableError, match="too many open files"):
+            store.read("a")
+    assert store.read("a") == b"1"
+
+
+def _refuse(*_: object) -> typing.NoReturn:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def test_a_dead_connection_is_not_kept(
+    server: postgresql.Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_connections, "_FRESH_S", 0.0)
+    store.list("")
+    for _ in range(3):
+        execute(server, f"SELECT pg_terminate_backend(pid, 10000) {BACKENDS}")
+        store.list("")
+    assert store._connections._in_use == set()
+
+
+def test_a_connection_that_cannot_be_prepared_is_closed(server: postgresql.Server) -> None:
+    times = database_connections.DatabaseTimes(statement_s=1e12)
+    with pytest.raises(psycopg.Error, match="Value exceeds integer range") as found:
+        database_connections.DatabaseConnections(url(server), times).listen()
+    until.true(lambda: execute(server, f"SELECT pid {BACKENDS}") == [])
+    assert found.value is not None  # it holds what was made
+
+
+def test_who_waited_for_connections_that_were_ended_gets_none(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    connections = store._connections
+
+    class Closing(threading.BoundedSemaphore):
+        def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+            connections.close()
+            return super().acquire(blocking, timeout)
+
+    monkeypatch.setattr(connections, "_free", Closing(1))
+    with pytest.raises(errors.StoreUnreachableError, match="this process ended its connections"):
+        store.list("")
+    assert connections._idle == []
+
+
+@pytest.mark.parametrize(
+    "failure", [psycopg.OperationalError(), OSError(errno.EMFILE, ""), RuntimeError(), ValueError()]
+)
+async def test_whatever_ends_the_connection_that_listens_it_is_made_again(
+    server: postgresql.Server, store: Store, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    monkeypatch.setattr(change_listener, "_CONNECT_AGAIN_S", 0.0)
+    connections = database_connections.DatabaseConnections(url(server), HASTY)
+    failures = [failure]
+
+    def listen() -> database_connections.Connection:
+        if failures:
+            raise failures.pop()
+        return database_connections.DatabaseConnections.listen(connections)
+
+    monkeypatch.setattr(connections, "listen", listen)
+    listener = change_listener.ChangeListener(connections)
+    waiter = change_listener.Waiter()
+    with listener.waking(waiter):
+        async with asyncio.timeout(60):
+            await waiter.wait(120)
+    assert failures == []
+    listener.close()
+
+
+def test_a_revision_is_noted_of_the_server_that_is_known_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread may learn of a new server at the same time."""
+    memory = server_memory.ServerMemory(None)
+    memory.note(server_memory.SeenServer(sysid="1", tli=1, epoch=1, rev=5))
+    new = server_memory.SeenServer(sysid="2", tli=1, epoch=2, rev=5)
+
+    class Guard:
+        def __enter__(self) -> None:
+            if memory.seen.epoch < new.epoch:
+                memory._seen = new
+
+        def __exit__(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(memory, "_guard", Guard())
+    memory.note_revision(2, 6, None)
+    monkeypatch.undo()
+    assert memory.seen == dataclasses.replace(new, rev=6)
 
 
 def _failure(call: collections.abc.Callable[[], None]) -> Exception:

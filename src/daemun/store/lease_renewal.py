@@ -4,8 +4,11 @@ import collections.abc
 import contextlib
 import threading
 
-from daemun import errors
+import structlog
+
 from daemun.control.lease import Lease, monotonic_s
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _AGAIN = 10
 """After a failure the next try comes a tenth of a lease later."""
@@ -30,13 +33,14 @@ class LeaseRenewal:
     @contextlib.contextmanager
     def renewing(self, lease: Lease) -> collections.abc.Iterator[None]:
         """While the block runs."""
-        with self._changed:
-            self._due[lease] = lease.ends_at_s - lease.lease_s * 2 / 3
-            self._changed.notify_all()
-            if not self._is_running:
-                self._is_running = True
-                threading.Thread(target=self._run, name="leases", daemon=True).start()
         try:
+            with self._changed:
+                self._due[lease] = lease.ends_at_s - lease.lease_s * 2 / 3
+                self._changed.notify_all()
+                if not self._is_running:
+                    # It waits for this guard before it looks.
+                    threading.Thread(target=self._run, name="leases", daemon=True).start()
+                    self._is_running = True
             yield
         finally:
             with self._changed:
@@ -71,8 +75,10 @@ class LeaseRenewal:
     def _try(self, leases: list[Lease]) -> None:
         sent_at_s = self._clock()
         kept: collections.abc.Container[Lease] | None = None
-        with contextlib.suppress(errors.EnvironmentProblemError):
+        try:
             kept = self._renew(leases)
+        except Exception as error:  # whatever it is, it is tried again while they last
+            log.debug("locks were not renewed; it is tried again", reason=str(error))
         for lease in leases:
             if kept is not None and lease not in kept:
                 lease.lose()

@@ -9,7 +9,6 @@ import collections.abc
 import contextlib
 import threading
 
-import psycopg
 import structlog
 
 from daemun.store.postgresql import database_connections
@@ -57,12 +56,13 @@ class ChangeListener:
     @contextlib.contextmanager
     def waking(self, waiter: Waiter) -> collections.abc.Iterator[None]:
         """While the block runs."""
-        with self._guard:
-            self._waiters.add(waiter)
-            if self._listens and not self._is_running:
-                self._is_running = True
-                threading.Thread(target=self._run, name="fleet changes", daemon=True).start()
         try:
+            with self._guard:
+                self._waiters.add(waiter)
+                if self._listens and not self._is_running:
+                    # It waits for this guard before it looks.
+                    threading.Thread(target=self._run, name="fleet changes", daemon=True).start()
+                    self._is_running = True
             yield
         finally:
             with self._guard:
@@ -87,7 +87,7 @@ class ChangeListener:
                     while self._has_waiters():
                         for _ in connection.notifies(timeout=_STOP_S, stop_after=1):
                             self.wake()
-            except psycopg.Error as error:
+            except Exception as error:  # whatever it is, it is tried again
                 log.debug("the connection that listens to the fleet's database ended", reason=str(error))
                 self._stop.wait(_CONNECT_AGAIN_S)
 

@@ -14,7 +14,7 @@ import typing
 import psycopg
 from psycopg import conninfo
 
-from daemun import errors
+from daemun import causes, errors
 
 Connection = psycopg.Connection[tuple[typing.Any, ...]]
 
@@ -22,7 +22,6 @@ _MOST = 4
 _FRESH_S = 1.0
 _RANDOM_HOSTS = 160000
 """Since this version of libpq."""
-_BREAKS = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +86,13 @@ class DatabaseConnections:
     @contextlib.contextmanager
     def one(self) -> collections.abc.Iterator[Connection]:
         """For one request, which ends in time. Raises: StoreUnreachableError when there is none; errors of psycopg."""
-        if self.is_closed:
-            raise errors.StoreUnreachableError("cannot reach the fleet's database: this process ended its connections")
+        self._refuse_closed()
         if not self._free.acquire(timeout=self._times.take_s):
             raise errors.StoreUnreachableError(
                 f"cannot reach the fleet's database: {_MOST} requests wait for it already; it is tried again"
             )
         try:
+            self._refuse_closed()  # while it waited
             connection = self._find_idle() or self._connect()
             try:
                 with in_time(connection, self._times.answer_s):
@@ -106,10 +105,14 @@ class DatabaseConnections:
     def listen(self) -> Connection:
         """One that is the caller's. Raises: errors of psycopg."""
         connection: Connection = psycopg.connect(self._url, autocommit=True)
-        with in_time(connection, self._times.answer_s):
-            for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
-                value = f"{self._times.statement_s * 1000:.0f}"
-                connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        try:
+            with in_time(connection, self._times.answer_s):
+                for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                    value = f"{self._times.statement_s * 1000:.0f}"
+                    connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def drop(self) -> None:
@@ -121,8 +124,13 @@ class DatabaseConnections:
             connection.close()
 
     def close(self) -> None:
-        self.is_closed = True
+        with self._guard:
+            self.is_closed = True
         self.drop()
+
+    def _refuse_closed(self) -> None:
+        if self.is_closed:
+            raise errors.StoreUnreachableError("cannot reach the fleet's database: this process ended its connections")
 
     def _find_idle(self) -> Connection | None:
         """One whose server is still there. A request on one that is dead would leave open what became of it."""
@@ -134,9 +142,11 @@ class DatabaseConnections:
                 self._in_use.add(connection)
             if time.monotonic() - used_at_s < _FRESH_S:
                 return connection
-            with contextlib.suppress(*_BREAKS), in_time(connection, self._times.answer_s):
+            with contextlib.suppress(psycopg.Error), in_time(connection, self._times.answer_s):
                 connection.execute("")
                 return connection
+            with self._guard:
+                self._in_use.discard(connection)
             connection.close()
 
     def _connect(self) -> Connection:
@@ -151,7 +161,7 @@ class DatabaseConnections:
     def _give_back(self, connection: Connection) -> None:
         is_idle = connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
         with self._guard:
-            is_good = connection in self._in_use and is_idle
+            is_good = connection in self._in_use and is_idle and not self.is_closed
             self._in_use.discard(connection)
             if is_good:
                 self._idle.append((connection, time.monotonic()))
@@ -162,12 +172,17 @@ class DatabaseConnections:
 @contextlib.contextmanager
 def in_time(connection: Connection, seconds: float) -> collections.abc.Iterator[None]:
     """Break the connection when the block takes longer: a server that is stopped (SIGSTOP, a frozen disk) keeps its
-    connections alive, and psycopg waits for its answer without end."""
+    connections alive, and psycopg waits for its answer without end.
+
+    Raises: psycopg.OperationalError: this machine has no descriptor or thread left for that.
+    """
     try:
         file = os.dup(connection.pgconn.socket)
     except psycopg.OperationalError:  # it is broken, which the block is to find out
         yield
         return
+    except OSError as error:
+        raise psycopg.OperationalError(f"this machine refuses: {causes.describe(error)}") from error
     with socket.socket(fileno=file) as way:
 
         def give_up() -> None:
@@ -176,7 +191,10 @@ def in_time(connection: Connection, seconds: float) -> collections.abc.Iterator[
 
         timer = threading.Timer(seconds, give_up)
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError as error:
+            raise psycopg.OperationalError(f"this machine refuses: {error}") from error
         try:
             yield
         finally:

@@ -11,6 +11,8 @@ from daemun.store.postgresql import database_connections, request_texts, server_
 
 Row = tuple[typing.Any, ...]
 _PAUSE_S = 0.1
+READS = frozenset({"read", "list", "changes", "encrypted_otherwise", "nodes"})
+"""They change nothing, wherever their connection ended."""
 _AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.ReadOnlySqlTransaction)
 
 
@@ -45,7 +47,7 @@ class DatabaseRequests:
             try:
                 rows = self._try(request_texts.read(name), values)
             except _BrokenError as error:
-                is_unknown, failure = True, error.cause
+                is_unknown, failure = name not in READS, error.cause
             except _AGAIN as error:
                 if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):  # it became a standby
                     self._connections.drop()

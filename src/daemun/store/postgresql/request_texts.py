@@ -13,6 +13,10 @@ def _all() -> dict[str, str]:
     return dict(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))
 
 
+def names() -> frozenset[str]:
+    return frozenset(_all())
+
+
 def read(name: str) -> str:
     """Raises: KeyError."""
     return _all()[name]

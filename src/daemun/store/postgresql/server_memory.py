@@ -52,8 +52,7 @@ class ServerMemory:
     def note(self, seen: SeenServer) -> None:
         """What is older than what is known changes nothing."""
         with self._guard:
-            if (seen.epoch, seen.rev) > (self._seen.epoch, self._seen.rev) or seen.tli > self._seen.tli:
-                self._seen = dataclasses.replace(seen, tli=max(seen.tli, self._seen.tli))
+            self._keep_newer(seen)
         self.write()
 
     def forget(self) -> None:
@@ -62,7 +61,14 @@ class ServerMemory:
             self._seen = dataclasses.replace(self._seen, sysid="", tli=0)
 
     def note_revision(self, epoch: int, rev: int, change: str | None) -> None:
-        self.note(dataclasses.replace(self._seen, epoch=epoch, rev=rev, change=change))
+        """Of the server that is known at this moment."""
+        with self._guard:
+            self._keep_newer(dataclasses.replace(self._seen, epoch=epoch, rev=rev, change=change))
+        self.write()
+
+    def _keep_newer(self, seen: SeenServer) -> None:
+        if (seen.epoch, seen.rev) > (self._seen.epoch, self._seen.rev) or seen.tli > self._seen.tli:
+            self._seen = dataclasses.replace(seen, tli=max(seen.tli, self._seen.tli))
 
     def write(self, *, whole: bool = False) -> None:
         """Onto the disk, where that is due. whole: or not."""
