@@ -63,7 +63,7 @@ def test_one_site_is_served_by_both_and_the_engine_is_named_everywhere(
     assert both["origin"].split()[1] in daemon.cli("sites").stdout
     assert "inner@nas" in daemon.cli("why", "https://inner.test/").stdout
     doctor = daemon.cli("doctor").stdout
-    assert "2 of 2 engines answer: local, nas" in doctor and "inner@nas" in doctor
+    assert "all 2 engines answer: local, nas" in doctor and "inner@nas" in doctor
 
     # --- one that goes away is named, and nothing of the other changes ---
     podman_engine.freeze()

@@ -165,7 +165,9 @@ def test_containers() -> None:
         model.EngineStatus(name="nas", place="ssh://nas", answers=False),
     )
     assert doctor_findings.judge_engines(engines[:1]) == ()
-    assert [one.message for one in doctor_findings.judge_engines(engines)] == ["1 of 2 engines answer: local"]
+    assert doctor_findings.judge_engines(engines) == (), "what is wrong is a problem already"
+    answering = tuple(dataclasses.replace(one, answers=True) for one in engines)
+    assert [one.message for one in doctor_findings.judge_engines(answering)] == ["all 2 engines answer: local, nas"]
 
 
 def test_certificates() -> None:

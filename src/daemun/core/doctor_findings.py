@@ -171,12 +171,12 @@ def judge_containers(
 
 
 def judge_engines(engines: tuple[model.EngineStatus, ...]) -> tuple[model.Finding, ...]:
-    """Those of several that answer. What is wrong with another one is a problem already."""
-    if len(engines) < 2:
+    """Whether all of several answer. What is wrong with one that does not is a problem already."""
+    if len(engines) < 2 or not all(one.answers for one in engines):
         return ()
-    answering = [one.name for one in engines if one.answers]
-    names = f": {', '.join(answering)}" if answering else ""
-    return (new_findings.good("engine", f"{len(answering)} of {len(engines)} engines answer{names}"),)
+    return (
+        new_findings.good("engine", f"all {len(engines)} engines answer: {', '.join(one.name for one in engines)}"),
+    )
 
 
 def judge_certificates(statuses: collections.abc.Sequence[model.CertificateStatus]) -> tuple[model.Finding, ...]:
@@ -284,7 +284,9 @@ def _judge_site(item: model.SiteStatus) -> model.Finding:
 def _judge_problem(problem: model.Problem) -> model.Finding:
     weight = model.Weight.BLOCKS if problem.severity is model.Severity.ERROR else model.Weight.WARNS
     topic = "engine" if problem.origin.source == "docker" else "config"
-    cure = f"look at {problem.origin.place}" if problem.origin.place else None  # the message has its own
+    # The message has its own; a person cannot look at an engine.
+    place = problem.origin.place if not problem.origin.place.startswith("engine ") else ""
+    cure = f"look at {place}" if place else None
     return model.Finding(topic=topic, weight=weight, message=problem.message, cure=cure, host=problem.host)
 
 

@@ -85,7 +85,7 @@ def _parse(text: str) -> float:
     from daemun.core import short_texts
 
     try:
-        return short_texts.parse_duration(text)
+        return short_texts.parse_duration(float(text) if text.isdecimal() else text)
     except ValueError as error:
         raise errors.ConfigError(f'cannot wait for a confirmation for "{text}": {error}') from error
 

@@ -171,7 +171,9 @@ class TrialKeeper:
         async with self._guard:
             begun = self.find()
             if begun is None:
-                raise ConflictError("cannot undo: nothing is on trial; `daemun rollback` goes back to any number")
+                raise ConflictError(
+                    "cannot undo: nothing is on trial; `daemun rollback NUMBER` goes back to one of `daemun history`"
+                )
             await self._check_owned(begun, "undo", is_owner=is_owner)
             undone = dataclasses.replace(begun, until=self._clock.now())
             await self._write(undone)  # also a daemon that comes after this one goes on with it
