@@ -112,6 +112,24 @@ def replace(path: pathlib.Path, content: bytes, mode: int = 0o644) -> None:
         durable.sync_directory(target.parent)
 
 
+def create(path: pathlib.Path, content: bytes, mode: int) -> None:
+    """Write a file where nothing is, for good: a link that is there is not followed. Nothing is left of one that could
+    not be written."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with _explained(path):
+        descriptor = os.open(path, flags, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(file.fileno(), mode)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        durable.sync_directory(path.parent)
+
+
 def find_refusal(path: pathlib.Path) -> str | None:
     """Why `replace` would surely fail, with what to do; None: most likely it would not. Nothing is tried."""
     target = pathlib.Path(os.path.realpath(path))

@@ -129,7 +129,7 @@ def _report(way: "way_back.WayBack", report: Json, files: "written_files.Written
         if isinstance(held, written_files.IncludedLink):
             output.print_line(f"{name}, a link to {held.target}, was not included then and is deleted; that file stays")
         else:
-            copy = written_files.name_copy(way.main, name, way.past.files.get(way.main.name, b""))
+            copy = written_files.name_copy(way.main, name, way.past.files.get(way.main.name, b""), held)
             output.print_line(f"{name} was not included then and is deleted; {copy} has what it held")
     if way.past.taken:
         output.print_line(f"secrets are those of now, not of then: {way_back.name_places(way.past.taken)}")

@@ -60,9 +60,11 @@ def apply(
 ) -> None:
     """Under `edited_file.alone`. main: daemun.yaml. settle: the last that has to go well.
 
-    Raises: NotLiveError; DaemunError when they cannot be written, or where `live` or `settle` raise one. Whatever it
-    is, the files are as they were then, with what others wrote meanwhile, and live again, but for NotUndoneError."""
+    Raises: ConflictError when others changed a file since it was planned, with nothing written; NotLiveError;
+    DaemunError when they cannot be written, or where `live` or `settle` raise one. Whatever it is, the files are as
+    they were then, with what others wrote meanwhile, and live again, but for NotUndoneError."""
     known = frozenset(live.find_known())
+    written_files.check(main, files)
     may_be_live = False
 
     def undo() -> str:

@@ -98,7 +98,7 @@ def find_wanted(
     others = [*others]
     held = files.get(main.name, b"")
     kept = {name: edited_file.read(main.parent / name) for name in others if not (main.parent / name).is_symlink()}
-    copies = {written_files.name_copy(main, name, held): one for name, one in kept.items() if one is not None}
+    copies = {written_files.name_copy(main, name, held, one): one for name, one in kept.items() if one is not None}
     return {**files, **copies, **dict.fromkeys(others)}
 
 
@@ -108,7 +108,9 @@ def find_since(main: pathlib.Path, files: history_entry.Files) -> dict[str, writ
     names = sorted((*files, *others), key=lambda name: name == main.name)
     present = {name: edited_file.read(main.parent / name) for name in names}
     return {
-        name: written_files.WrittenFile(before=files.get(name), written=now)
+        name: written_files.WrittenFile(
+            before=files.get(name), written=now, through=written_files.find_link(main.parent / name)
+        )
         for name, now in present.items()
         if now != files.get(name)
     }

@@ -81,7 +81,7 @@ def _encode(trial: Trial) -> bytes:
 def _change_json(one: written_files.WrittenFile) -> Json:
     if isinstance(one.before, written_files.IncludedLink):
         return {"link": one.before.target, "written": _text(one.written)}
-    return {"before": _text(one.before), "written": _text(one.written)}
+    return {"before": _text(one.before), "written": _text(one.written), "through": one.through}
 
 
 def _decode(content: bytes) -> Trial:
@@ -101,7 +101,10 @@ def _decode(content: bytes) -> Trial:
 
 def _decode_change(held: Json) -> written_files.WrittenFile:
     before = written_files.IncludedLink(str(held["link"])) if "link" in held else _bytes(held["before"])
-    return written_files.WrittenFile(before=before, written=_bytes(held["written"]))
+    through = held.get("through")
+    return written_files.WrittenFile(
+        before=before, written=_bytes(held["written"]), through=None if through is None else str(through)
+    )
 
 
 _FORM = ("utf-8", "surrogateescape")

@@ -5,9 +5,13 @@ file by file, with what others wrote meanwhile. Blocking, under `edited_file.alo
 import collections.abc
 import contextlib
 import dataclasses
+import itertools
+import os
 import pathlib
+import stat
 import typing
 
+from daemun.errors import ConflictError, EnvironmentProblemError
 from daemun.sources import edited_file, line_merge, yaml_holder, yaml_include
 
 NEW_FILE_MODE = 0o600
@@ -27,10 +31,12 @@ Replaced = bytes | IncludedLink | None
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenFile:
-    """before: what it held. written: what it is to hold; None: it goes."""
+    """before: what it held. written: what it is to hold; None: it goes. through: where the link at its path leads,
+    which stays; None: there is none."""
 
     before: Replaced
     written: bytes | None
+    through: str | None = None
 
 
 WrittenFiles = collections.abc.Mapping[str, WrittenFile]
@@ -57,8 +63,26 @@ def plan(main: pathlib.Path, wanted: collections.abc.Mapping[str, bytes | None])
 
     Raises: EnvironmentProblemError."""
     names = sorted(wanted, key=lambda name: name == main.name)
-    found = {name: WrittenFile(before=_read(main.parent / name, wanted[name]), written=wanted[name]) for name in names}
+    found = {name: _plan(main.parent / name, wanted[name]) for name in names}
     return {name: one for name, one in found.items() if one.before != one.written}
+
+
+def _plan(path: pathlib.Path, written: bytes | None) -> WrittenFile:
+    through = None if written is None else find_link(path)
+    return WrittenFile(before=_read(path, written), written=written, through=through)
+
+
+def find_link(path: pathlib.Path) -> str | None:
+    """Where the link at a path leads; None: there is none."""
+    return str(path.readlink()) if path.is_symlink() else None
+
+
+def check(main: pathlib.Path, files: WrittenFiles) -> None:
+    """Right before they are written. Raises: ConflictError when one is not what it was any more, with nothing written;
+    EnvironmentProblemError."""
+    for name, one in files.items():
+        if _plan(main.parent / name, one.written) != one:
+            raise ConflictError(f"cannot write {name}: it was changed meanwhile, and nothing is written; try again")
 
 
 def _read(path: pathlib.Path, wanted: bytes | None) -> Replaced:
@@ -78,10 +102,12 @@ def write(main: pathlib.Path, files: WrittenFiles) -> None:
 
 def undo(main: pathlib.Path, files: WrittenFiles, find_unkept: FindUnkept = lambda *_: ()) -> dict[str, pathlib.Path]:
     """Make the files what they were, whether all of them were written, some or none. What others wrote meanwhile stays
-    where that can be told from the change; else it is copied beside.
+    where that can be told from the change; else it is copied beside. A link that others put there is moved beside, and
+    what it leads to stays.
 
     Returns: of which files there is a copy, and where it is. Raises: EnvironmentProblemError; it can be repeated."""
-    present = {name: _read(main.parent / name, one.written) for name, one in files.items()}
+    strange = {name for name, one in files.items() if _is_strange_link(main.parent / name, one)}
+    present = {name: None if name in strange else _read(main.parent / name, one.written) for name, one in files.items()}
     ways = {name: find_way(one, present[name]) for name, one in files.items()}
     goes = {name: way.goes for name, way in ways.items() if way.goes is not None}
     comes = {name: way.content for name, way in ways.items() if isinstance(way.content, bytes)}
@@ -90,19 +116,38 @@ def undo(main: pathlib.Path, files: WrittenFiles, find_unkept: FindUnkept = lamb
     copies = dict[str, pathlib.Path]()
     for name, now in present.items():
         if name in copied and isinstance(now, bytes):
+            copies[name] = main.parent / name_copy(main, name, held, now)
+            if not _holds(copies[name], now):
+                edited_file.create(copies[name], now, NEW_FILE_MODE)
+        elif name in strange:
             copies[name] = main.parent / name_copy(main, name, held)
-            edited_file.replace(copies[name], now, NEW_FILE_MODE)
+            _move(main.parent / name, copies[name])
     for name in reversed([*files]):
         if (content := ways[name].content) != present[name]:
-            _restore(main.parent / name, content)
+            _restore(main.parent / name, content, files[name].through)
     return copies
 
 
-def _restore(path: pathlib.Path, content: Replaced) -> None:
+def _is_strange_link(path: pathlib.Path, one: WrittenFile) -> bool:
+    """Whether others put a link there: what it leads to is none of these files."""
+    known = one.before.target if isinstance(one.before, IncludedLink) else one.through
+    return find_link(path) not in {None, known}
+
+
+def _move(path: pathlib.Path, to: pathlib.Path) -> None:
+    try:
+        path.rename(to)
+    except OSError as error:
+        raise EnvironmentProblemError(f"cannot move {path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _restore(path: pathlib.Path, content: Replaced, through: str | None) -> None:
     if isinstance(content, IncludedLink):
         edited_file.restore_link(path, content.target)
-    else:
-        edited_file.restore(path, content, mode=NEW_FILE_MODE)
+        return
+    if through is not None and content is not None and not os.path.lexists(path):
+        edited_file.restore_link(path, through)
+    edited_file.restore(path, content, mode=NEW_FILE_MODE)
 
 
 def find_way(one: WrittenFile, now: Replaced) -> WayOfFile:
@@ -120,9 +165,24 @@ def find_way(one: WrittenFile, now: Replaced) -> WayOfFile:
     return WayOfFile(content=merged, goes=one.written)
 
 
-def name_copy(main: pathlib.Path, name: str, held: bytes) -> str:
-    """Of a file beside it, which daemun.yaml does not include. held: what that holds then."""
-    copy = pathlib.PurePath(f"{name}{UNDONE}")
+def name_copy(main: pathlib.Path, name: str, held: bytes, content: bytes | None = None) -> str:
+    """Of a file beside it, which daemun.yaml does not include, and in whose place nothing is yet, or a copy that holds
+    the content already. held: what daemun.yaml holds then. Blocking."""
     patterns = yaml_holder.find_patterns_of(main, held)
-    is_included = any(yaml_include.fits(one, main.parent / copy, main) for one in patterns)
-    return str(copy.with_name(f".{copy.name}") if is_included else copy)
+    for number in itertools.count(1):
+        copy = pathlib.PurePath(f"{name}{UNDONE}{'' if number == 1 else f'.{number}'}")
+        if any(yaml_include.fits(one, main.parent / copy, main) for one in patterns):
+            copy = copy.with_name(f".{copy.name}")
+        if not os.path.lexists(main.parent / copy) or _holds(main.parent / copy, content):
+            return str(copy)
+    raise AssertionError
+
+
+def _holds(path: pathlib.Path, content: bytes | None) -> bool:
+    """Whether it is such a copy: a file by itself, which nobody else may read."""
+    try:
+        found = path.lstat()
+        is_copy = stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) == NEW_FILE_MODE
+        return is_copy and content is not None and edited_file.read(path) == content
+    except (OSError, EnvironmentProblemError):
+        return False
