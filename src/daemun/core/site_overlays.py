@@ -9,7 +9,7 @@ import collections.abc
 import dataclasses
 import typing
 
-from daemun.core import model, problem_report
+from daemun.core import model, overlay_access, problem_report
 from daemun.core.options import (
     access_option,
     catalogue,
@@ -19,7 +19,6 @@ from daemun.core.options import (
     option,
     rewrite_option,
     tls_option,
-    when_option,
 )
 from daemun.core.texts import route_paths, words
 
@@ -30,7 +29,6 @@ _HEADERS = (header_options.REQUEST, header_options.RESPONSE)
 _BOTH_HOLD = frozenset({access_option.OPTION.name, *(one.name for one in _HEADERS)})
 _FIELDS = tuple((one.name, one.model_field) for one in catalogue.SITE if one.model_field is not None)
 _OWN_FIELDS = frozenset({"aliases", "enabled", "overlay"})
-_LEAST_ERROR = 400
 NO_ANSWER = model.Respond(status=503)
 """While no container is there."""
 _Values = dict[str, typing.Any]
@@ -169,38 +167,13 @@ def _lay_below(
     route: model.Route, site: model.Site, settings: model.Globals, report: _Report
 ) -> collections.abc.Iterator[model.Route]:
     """A route of containers at a path that the file does not have, unless the file lets nobody in there."""
-    around = _find_around(route, site)
-    found = next((f"{one.origin} {why}" for one in around if (why := _why_closed(one, around)) is not None), None)
+    around = overlay_access.find_around(route, site)
+    found = overlay_access.why_closed(around)
     if found is None:
         yield _lay(route, None, site, settings, report, around=around)
     else:
         cause = f"is left out: {found}"
         report.close(route, cause, *route.field, path=route.path, severity=model.Severity.WARNING)
-
-
-def _why_closed(route: model.Route, around: collections.abc.Sequence[model.Route]) -> str | None:
-    """Whether the file keeps visitors out there in a way that no `access` of another route says. around: this one among
-    others."""
-    name = words.quoted(route.path)
-    if isinstance(route.action, model.Respond) and route.action.status >= _LEAST_ERROR:
-        return f"denies {name}"
-    entries = [one for one in around if one.path == route.path]
-    if route.entry is not None and all(when_option.OPTION.of(one) is not None for one in entries):
-        return f"answers 404 at {name} where no `when` holds"
-    return None
-
-
-def _find_around(route: model.Route, site: model.Site) -> tuple[model.Route, ...]:
-    """The routes of the file from which one of containers takes requests: of an exact path, those that this one would
-    go to. Exact paths, suffixes and expressions of the file are taken before the prefixes of containers, which take
-    from prefixes alone; as do their suffixes and expressions, from any."""
-    prefixes = tuple(one for one in site.routes if route_paths.is_prefix(one.path))
-    literal = route_paths.find_literal(route.path)
-    if literal is None:
-        return prefixes
-    among = prefixes if route_paths.is_prefix(route.path) else site.routes
-    index = route_paths.choose([one.path for one in among], literal)
-    return () if index is None else tuple(one for one in among if one.path == among[index].path)
 
 
 def _find_below(route: model.Route, beneath: model.Site) -> model.Route | None:
@@ -230,7 +203,7 @@ def _lay(
     settings: model.Globals,
     report: _Report,
     *,
-    around: collections.abc.Iterable[model.Route] = (),
+    around: collections.abc.Sequence[model.Route] = (),
 ) -> model.Route:
     """A route of containers with what the file sets for the site, and for this route (over). around: routes of the file
     that guard what this one takes from them."""
@@ -252,12 +225,9 @@ def _lay(
     access = access_option.OPTION.name
     given.pop(access, None)
     try:
-        held = _hold_both(settings, site, ours.get(access), theirs.get(access))
-        for one in map(access_option.OPTION.of, around):
-            held = held if one in {None, access_option.Access()} else _hold_both(settings, site, one, held)
+        held = overlay_access.hold(settings, site, below, over, around)
     except ValueError as error:
-        cause = f"{error}; {below.origin} cannot be combined with {site.origin}: change one of them"
-        report.close(below, cause, *field, access, path=path)
+        report.close(below, str(error), *field, access, path=path)
         return _close(below if over is None else over)
     if held is not None:
         given[access] = held
@@ -303,37 +273,3 @@ def _without(
 ) -> tuple[model.Header, ...]:
     names = {name.lower() for name, _ in others}
     return tuple(one for one in headers if one[0].lower() not in names)
-
-
-# --- who may come in -------------------------------------------------------------------------------------------
-
-
-def _stack(outer: access_option.Access | None, inner: access_option.Access | None) -> access_option.Access | None:
-    """What holds of two levels of the file: limits alone leave the conditions from further out as they are."""
-    if inner is None or outer is None:
-        return outer if inner is None else inner
-    if inner.conditions or inner.client_certificates is not None or not inner.is_limited:
-        return inner
-    return dataclasses.replace(
-        outer,
-        rate_limit=inner.rate_limit or outer.rate_limit,
-        connections=inner.connections or outer.connections,
-    )
-
-
-def _hold_both(
-    settings: model.Globals,
-    site: model.Site,
-    own: access_option.Access | None,
-    theirs: access_option.Access | None,
-) -> access_option.Access | None:
-    """own: of the file, for the route. Raises: ValueError."""
-    of_site = access_option.OPTION.of(site)
-    if theirs is None or theirs == access_option.Access() or _stack(of_site, own) == access_option.Access():
-        return own  # no label opens what the file guards, and what the file says is public is
-    of_file = _stack(_stack(access_option.OPTION.of(settings), of_site), own)
-    if of_file is None or of_file == access_option.Access():
-        return theirs
-    if of_file.rate_limit is not None:
-        theirs = dataclasses.replace(theirs, rate_limit=None)
-    return own if theirs == access_option.Access() else access_option.tighten(of_file, theirs)
