@@ -19,11 +19,10 @@ from daemun.cli import (
 )
 
 if typing.TYPE_CHECKING:
+    from daemun.core import model
     from daemun.sources.history import guarded_apply, way_back, written_files
 
 Json = dict[str, typing.Any]
-
-_RECORDED_WITHIN_S = 10.0
 
 Number = typing.Annotated[str, typer.Argument(help="Of `daemun history`.")]
 Force = typing.Annotated[
@@ -48,8 +47,7 @@ def rollback(chosen: settings.Settings, number: Number, force: Force = False) ->
     way_back.check(entry)
     daemon, main = _find_daemon(chosen)
     with edited_file.alone(main):
-        within_s = _RECORDED_WITHIN_S if daemon is not None else 0.0
-        way = way_back.find(book, entry, main, recorded_within_s=within_s, force=force)
+        way = way_back.find(book, entry, main, is_running=daemon is not None, force=force)
         if way.is_done:
             output.print_line(f"nothing to do: {main} is as it was at number {entry.number}")
             return
@@ -74,15 +72,14 @@ class _LiveDaemon:
         self._daemon = daemon
 
     def find_known(self) -> collections.abc.Collection[str]:
-        return _describe(self._daemon.status("")["problems"]).keys()
+        return [one["message"] for one in problem_lines.errors_of(self._daemon.status("")["problems"])]
 
     def apply(self, version: str) -> "guarded_apply.AppliedFiles":
         from daemun.sources.history import guarded_apply
 
         report = daemon_state.apply_and_wait(self._daemon, file=version)
-        return guarded_apply.AppliedFiles(
-            errors=_describe(report["problems"]), error=report["error"], unread=report["unread"]
-        )
+        errors = {one["message"]: problem_lines.describe(one) for one in problem_lines.errors_of(report["problems"])}
+        return guarded_apply.AppliedFiles(errors=errors, error=report["error"], unread=report["unread"])
 
     def apply_again(self) -> None:
         self._daemon.apply()
@@ -106,15 +103,11 @@ class _LiveAlone:
     def apply_again(self) -> None:
         """Nothing is live."""
 
-    def _check(self) -> dict[str, str]:
-        from daemun.web import json_values
+    def _check(self) -> dict[str, "model.Problem"]:
+        from daemun.sources.history import guarded_apply
         from daemun.wiring.offline import checking
 
-        return _describe(json_values.problems_json(checking.check(self._chosen)))
-
-
-def _describe(problems: collections.abc.Iterable[Json]) -> dict[str, str]:
-    return {one["message"]: problem_lines.describe(one) for one in problem_lines.errors_of(problems)}
+        return guarded_apply.find_errors(checking.check(self._chosen))
 
 
 def _report(way: "way_back.WayBack", report: Json, files: "written_files.WrittenFiles") -> None:

@@ -16,8 +16,6 @@ from daemun.sources.history import compared_entries, history_book, history_entry
 
 Json = dict[str, typing.Any]
 
-RECORDED_WITHIN_S = 10.0
-
 CompareNginx = collections.abc.Callable[[history_book.Book, str, str], Json]
 
 
@@ -101,7 +99,7 @@ class AppliedHistory:
         book = self._open()
         entry = compared_entries.find(book, str(number))
         way_back.check(entry)
-        return way_back.find(book, entry, self._main, recorded_within_s=RECORDED_WITHIN_S, force=force)
+        return way_back.find(book, entry, self._main, is_running=True, force=force)
 
     def _check_owned(self, way: way_back.WayBack) -> None:
         name = self._main.name

@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 import typing
 
+from daemun.core import model
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.sources import edited_file
 from daemun.sources.history import written_files
@@ -107,6 +108,11 @@ def _apply_again(live: FileApplier) -> str:
     except DaemunError as error:
         return f", but what is live may not be, until the next `daemun apply`: {error}"
     return ""
+
+
+def find_errors(problems: collections.abc.Iterable[model.Problem]) -> dict[str, model.Problem]:
+    """What keeps something from being live, by its message. Pure."""
+    return {one.message: one for one in problems if one.severity is model.Severity.ERROR}
 
 
 def find_refusal(applied: AppliedFiles, known: collections.abc.Set[str]) -> str | None:

@@ -117,7 +117,7 @@ class _LiveGate:
         async def look() -> tuple[model.Problem, ...]:
             return self._gate.status(added=False).problems
 
-        return _find_errors(self._thread.wait(look)).keys()
+        return guarded_apply.find_errors(self._thread.wait(look)).keys()
 
     def apply(self, version: str) -> guarded_apply.AppliedFiles:
         seen = {guarded_apply.FILE: version} if version else None
@@ -128,13 +128,9 @@ class _LiveGate:
 
         report = self.report = self._thread.wait(begin)
         return guarded_apply.AppliedFiles(
-            errors=_find_errors(report.problems), error=report.error, unread=report.unread
+            errors=guarded_apply.find_errors(report.problems), error=report.error, unread=report.unread
         )
 
     def apply_again(self) -> None:
         self._thread.wait(lambda: self._gate.apply(caller=self._caller))
         self.may_be_live = False
-
-
-def _find_errors(problems: collections.abc.Iterable[model.Problem]) -> dict[str, model.Problem]:
-    return {one.message: one for one in problems if one.severity is model.Severity.ERROR}

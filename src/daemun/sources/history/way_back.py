@@ -15,6 +15,8 @@ from daemun.sources.history import file_changes, hidden_secrets, history_book, h
 Json = dict[str, typing.Any]
 
 MOST_NAMED = 10
+RECORDED_WITHIN_S = 10.0
+"""So long a daemon that runs may take to keep the files as they are now."""
 _POLL_S = 0.5
 
 
@@ -55,10 +57,10 @@ def find(
     entry: history_entry.HistoryEntry,
     main: pathlib.Path,
     *,
-    recorded_within_s: float,
+    is_running: bool,
     force: bool,
 ) -> WayBack:
-    """Under `edited_file.alone`. recorded_within_s: so long a daemon may take to keep the present files.
+    """Under `edited_file.alone`. is_running: whether a daemon may be about to keep the present files.
 
     Raises: ConfigError when something would be lost, or a secret is nowhere any more."""
     files = yaml_holder.read_all(main)
@@ -77,7 +79,7 @@ def find(
     if not force and past.files != files:
         touched = {name: one for name, one in present.items() if name in past.files or name in way.others}
         lost = [
-            *_find_unrecorded(book, touched, within_s=recorded_within_s),
+            *_find_unrecorded(book, touched, within_s=RECORDED_WITHIN_S if is_running else 0.0),
             *past_files.find_lost(touched, past, mask_all),
         ]
         if lost:
