@@ -6,7 +6,6 @@ token (Kleppmann, "How to do distributed locking", 2016).
 """
 
 import collections.abc
-import contextlib
 import dataclasses
 import threading
 import time
@@ -51,7 +50,6 @@ class Lease:
         self._clock = clock
         self._guard = threading.Lock()
         self._is_over = False
-        self._callbacks: list[collections.abc.Callable[[], object]] = []
 
     @property
     def ends_at_s(self) -> float:
@@ -72,21 +70,6 @@ class Lease:
                 "another process may hold it; nothing to do, it is tried again"
             )
 
-    @contextlib.contextmanager
-    def calling_when_lost(self, callback: collections.abc.Callable[[], object]) -> collections.abc.Iterator[None]:
-        """While the block runs, call it once when the lease is lost, from any thread; at once where it is."""
-        with self._guard:
-            is_over = self._is_over
-            if not is_over:
-                self._callbacks.append(callback)
-        if is_over:
-            callback()
-        try:
-            yield
-        finally:
-            with self._guard, contextlib.suppress(ValueError):
-                self._callbacks.remove(callback)
-
     # --- for stores ------------------------------------------------------------------------------------------------
 
     def prolong(self, *, sent_at_s: float) -> None:
@@ -97,15 +80,12 @@ class Lease:
 
     def lose(self) -> None:
         """It is over, by no will of its holder."""
-        for callback in self._end():
-            callback()
+        self._end()
 
     def release(self) -> None:
         """Its holder is done with it."""
         self._end()
 
-    def _end(self) -> list[collections.abc.Callable[[], object]]:
+    def _end(self) -> None:
         with self._guard:
-            callbacks, self._callbacks = self._callbacks, []
             self._is_over = True
-            return callbacks

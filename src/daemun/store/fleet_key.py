@@ -67,10 +67,6 @@ class FleetKey:
                 "database"
             ) from None
 
-    def is_current(self, encrypted: EncryptedValue) -> bool:
-        """Whether it would be encrypted by the same key today."""
-        return encrypted.key_id == self.keys[0][0]
-
     def _bound(self, name: str) -> bytes:
         return f"{self.fleet}\n{name}".encode()
 

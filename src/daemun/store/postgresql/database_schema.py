@@ -6,6 +6,7 @@ the tables holds a lock for that transaction, so it happens once.
 """
 
 import dataclasses
+import functools
 
 import psycopg
 
@@ -28,12 +29,14 @@ class Migration:
     contract: str = ""
 
 
+@functools.cache
 def migrations() -> tuple[Migration, ...]:
     return (Migration(number=1, expand=package_data.read_bytes("store/postgresql/schema_1.sql").decode()),)
 
 
-FORMAT = 1
-"""The newest that this daemun knows."""
+def newest() -> int:
+    """The version of the tables that this daemun knows."""
+    return migrations()[-1].number
 
 
 def expand(connection: database_connections.Connection, known: tuple[Migration, ...] | None = None) -> None:
@@ -86,10 +89,10 @@ def check(connection: database_connections.Connection, known: tuple[Migration, .
         raise errors.EnvironmentProblemError(
             "cannot use the fleet's database: its table daemun.meta is empty; restore the database from a backup"
         )
-    newest = (known or migrations())[-1].number
-    if row[1] > newest:
+    known_number = known[-1].number if known else newest()
+    if row[1] > known_number:
         raise errors.EnvironmentProblemError(
             f"cannot use the fleet's database: all other nodes run a newer daemun (version {row[1]} of the tables, "
-            f"this one knows {newest}); install that version on this node, too"
+            f"this one knows {known_number}); install that version on this node, too"
         )
     return row[0], row[1]

@@ -238,7 +238,7 @@ class PostgresqlStore:
         """That this node lives, what others are to know of it, and how far it dealt with changes.
 
         Raises: EnvironmentProblemError."""
-        self._requests.send("beat", (node, database_schema.FORMAT, seen.revision, about))
+        self._requests.send("beat", (node, database_schema.newest(), seen.revision, about))
 
     def list_nodes(self) -> tuple[FleetNode, ...]:
         """Every one that was seen. Raises: EnvironmentProblemError."""
