@@ -1,8 +1,9 @@
 """An engine's answers become values also where any one part of them is of another type than expected."""
 
-from daemun.sources.docker import containers, engine_events, swarm_listing, swarm_tasks
+from daemun.sources.docker import containers, engine_events, listing_store, swarm_listing, swarm_tasks
+from daemun.store import memory_store
 from tests.support import odd_json
-from tests.support.docker_values import identity
+from tests.support.docker_values import identity, run
 
 ID = identity("web-1")
 NETWORK = {
@@ -114,6 +115,36 @@ def test_containers_and_networks() -> None:
         hash(containers.parse_container(one))
     for one in odd_json.each_replaced({"Id": "g", "Name": "gate", "Driver": "bridge"}):
         hash(containers.parse_network(one))
+
+
+def test_any_of_them_can_be_translated_and_kept() -> None:
+    """Also with half a character, which no file can hold."""
+    task, node = swarm_listing.parse_task(TASK), swarm_listing.parse_node(NODE)
+    halved = {"NetworkSettings": {"Networks": {"\ud800": {"NetworkID": "g", "IPAddress": "10.0.0.2"}}}}
+    found = [containers.parse_container(one) for one in odd_json.each_replaced(CONTAINER)]
+    found.append(containers.parse_container(CONTAINER | halved))
+    for one in odd_json.each_replaced(TASK):
+        swarm = swarm_listing.SwarmListing(
+            services=(swarm_listing.parse_service(SERVICE),), tasks=(swarm_listing.parse_task(one),), nodes=(node,)
+        )
+        found += swarm_tasks.make_containers(swarm, ())
+    for one in odd_json.each_replaced(SERVICE):
+        services = (swarm_listing.parse_service(one),)
+        found += swarm_tasks.make_containers(
+            swarm_listing.SwarmListing(services=services, tasks=(task,), nodes=(node,)), ()
+        )
+    networks = [containers.parse_network(one) for one in odd_json.each_replaced({"Id": "g", "Name": "gate"})]
+    for one in set(found):
+        run(one, own=None)
+        keep(containers.ContainerListing(containers=(one,)))
+    keep(containers.ContainerListing(networks=tuple(networks)))
+
+
+def keep(listing: containers.ContainerListing) -> None:
+    store = memory_store.MemoryStore()
+    kept = listing_store.StoredListing(url="unix:///test.sock", name="", listing=listing)
+    listing_store.write_stored(store, listing_store.encode(kept))
+    assert listing_store.read_stored(store) is not None
 
 
 def test_an_id_that_is_none_is_not_given() -> None:

@@ -229,15 +229,15 @@ def parse_container(raw: object) -> EngineContainer:
     return EngineContainer(
         id=identity,
         name=_name(_get(raw, "Name"), identity),
-        image=_text(_get(config, "Image"))[:LONGEST_IMAGE],
+        image=parse_text(_get(config, "Image"))[:LONGEST_IMAGE],
         created_at=parse_instant(_get(raw, "Created")),
         started_at=parse_instant(_get(state, "StartedAt")),
-        labels=tuple(sorted((key, _text(value)) for key, value in _map(config, "Labels").items())),
+        labels=parse_labels(_get(config, "Labels")),
         environment=parse_environment(_get(config, "Env")),
         ports=tuple(sorted({port for text in exposed if (port := _tcp_port(text)) is not None})),
-        network_mode=_text(_get(_map(raw, "HostConfig"), "NetworkMode")),
+        network_mode=parse_text(_get(_map(raw, "HostConfig"), "NetworkMode")),
         attachments=_attachments(_map(settings, "Networks")),
-        state=_text(_get(state, "Status")) or "unknown",
+        state=parse_text(_get(state, "Status")) or "unknown",
         health=_health(_map(state, "Health") or _map(state, "Healthcheck")),
         restarts=_count(_get(raw, "RestartCount")),
         stop_signal=parse_signal(_get(config, "StopSignal") or "SIGTERM"),
@@ -249,21 +249,21 @@ def parse_row(raw: object) -> ListedContainer:
     """One item of an answer to "ContainerList"."""
     identity, listed_names = parse_id(_get(raw, "Id")), _get(raw, "Names")
     # A container that others link to has a name for each link, too: "/other/alias".
-    own = [one for one in listed_names if _text(one).count("/") <= 1] if isinstance(listed_names, list) else []
+    own = [one for one in listed_names if parse_text(one).count("/") <= 1] if isinstance(listed_names, list) else []
     return ListedContainer(
         id=identity,
         name=_name(own[0] if own else None, identity),
         attachments=_attachments(_map(_map(raw, "NetworkSettings"), "Networks")),
-        state=_text(_get(raw, "State")) or "unknown",
-        health=_parse_health(_text(_get(raw, "Status"))),
+        state=parse_text(_get(raw, "State")) or "unknown",
+        health=_parse_health(parse_text(_get(raw, "Status"))),
         published=_listed_ports(_get(raw, "Ports")),
     )
 
 
 def parse_network(raw: object) -> ContainerNetwork:
     """One item of an answer to "NetworkList"."""
-    name = _text(_get(raw, "Name"))
-    return ContainerNetwork(id=_text(_get(raw, "Id")) or name, name=name, driver=_text(_get(raw, "Driver")))
+    name = parse_text(_get(raw, "Name"))
+    return ContainerNetwork(id=parse_text(_get(raw, "Id")) or name, name=name, driver=parse_text(_get(raw, "Driver")))
 
 
 def parse_signal(value: object) -> int | None:
@@ -277,7 +277,7 @@ def parse_signal(value: object) -> int | None:
 
 def _name(raw: object, identity: str) -> str:
     """Names are the engine's to check; one that is not shaped like one is not repeated in files and logs."""
-    name = _text(raw).removeprefix("/")
+    name = parse_text(raw).removeprefix("/")
     return name if is_name(name) else identity[:12]
 
 
@@ -285,6 +285,23 @@ def parse_id(value: object) -> str:
     """Of a container, a service, a task or a node. One that is not shaped like one counts as not given: files, logs and
     commands hold it."""
     return value if isinstance(value, str) and is_name(value) else ""
+
+
+def parse_labels(raw: object) -> tuple[tuple[str, str], ...]:
+    """As they are, also where they are no text that can be written: who reads them refuses that."""
+    found = raw.items() if isinstance(raw, dict) else ()
+    return tuple(sorted((key, value if isinstance(value, str) else "") for key, value in found if isinstance(key, str)))
+
+
+def parse_text(value: object) -> str:
+    """Text that can be written; JSON may also hold half a character (a surrogate)."""
+    if not isinstance(value, str):
+        return ""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return ""
+    return value
 
 
 def parse_line(text: str) -> str:
@@ -308,19 +325,20 @@ def parse_environment(raw: object) -> tuple[tuple[str, str], ...]:
 def _attachments(raw: collections.abc.Mapping[str, object]) -> tuple[Attachment, ...]:
     return tuple(
         Attachment(
-            network=_text(_get(item, "NetworkID")) or name,
+            network=parse_text(_get(item, "NetworkID")) or name,
             name=name,
             ipv4=_address(_get(item, "IPAddress")),
             ipv6=_address(_get(item, "GlobalIPv6Address")),
             gateway=_address(_get(item, "Gateway")) or _address(_get(item, "IPv6Gateway")),
         )
         for name, item in sorted(raw.items())
+        if parse_text(name) == name
     )
 
 
 def _health(raw: collections.abc.Mapping[str, object]) -> ContainerHealth:
     """Podman has "" where Docker leaves the map out."""
-    word = _text(_get(raw, "Status"))
+    word = parse_text(_get(raw, "Status"))
     return ContainerHealth(word) if word in {item.value for item in ContainerHealth} else ContainerHealth.NONE
 
 
@@ -345,8 +363,8 @@ def _published(raw: collections.abc.Mapping[str, object]) -> tuple[PublishedPort
         if port is None or protocol not in {"", "tcp", "udp"} or not isinstance(bindings, list):
             continue
         for binding in bindings[:_MOST_BINDINGS]:
-            host_port = _tcp_port(_text(_get(binding, "HostPort")))
-            address = _address(_text(_get(binding, "HostIp")) or "0.0.0.0")  # noqa: S104 - what the engine means
+            host_port = _tcp_port(parse_text(_get(binding, "HostPort")))
+            address = _address(parse_text(_get(binding, "HostIp")) or "0.0.0.0")  # noqa: S104 - what the engine means
             if host_port is not None and address is not None:
                 found.add(PublishedPort(port=port, host_port=host_port, address=address, is_udp=protocol == "udp"))
     return tuple(sorted(found, key=lambda one: (one.port, one.is_udp, one.address, one.host_port)))
@@ -363,13 +381,13 @@ def _count(value: object) -> int:
 
 
 def _address(value: object) -> str | None:
-    found = names.address_of(_text(value))
+    found = names.address_of(parse_text(value))
     return None if found is None else str(found)
 
 
 def parse_instant(value: object) -> datetime.datetime:
     try:
-        found = datetime.datetime.fromisoformat(_text(value))
+        found = datetime.datetime.fromisoformat(parse_text(value))
     except ValueError:
         return NEVER
     return found if found.tzinfo is not None else NEVER
@@ -382,7 +400,3 @@ def _get(raw: object, key: str) -> object:
 def _map(raw: object, key: str) -> dict[str, object]:
     found = _get(raw, key)
     return {name: value for name, value in found.items() if isinstance(name, str)} if isinstance(found, dict) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

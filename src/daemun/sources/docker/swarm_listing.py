@@ -133,19 +133,19 @@ def parse_service(raw: object) -> SwarmService:
         id=identity,
         name=_name(_at(spec, "Name"), identity),
         created_at=containers.parse_instant(_at(raw, "CreatedAt")),
-        labels=_labels(_at(spec, "Labels")),
+        labels=containers.parse_labels(_at(spec, "Labels")),
         image=_image(_at(template, "Image")),
-        container_labels=_labels(_at(template, "Labels")),
+        container_labels=containers.parse_labels(_at(template, "Labels")),
         environment=containers.parse_environment(_at(template, "Env")),
         ports=tuple(sorted({port for port in ports if isinstance(port, int) and 1 <= port <= 65535})),
         mode={"Replicated": REPLICATED, "Global": GLOBAL, "ReplicatedJob": "replicated-job"}.get(mode, "global-job"),
         replicas=min(replicas, _MOST_REPLICAS) if isinstance(replicas, int) and mode == "Replicated" else None,
         has_vip=_at(spec, "EndpointSpec", "Mode") != "dnsrr",
         vips=tuple(
-            _attachment(_text(_at(one, "NetworkID")), "", [_at(one, "Addr")])
+            _attachment(containers.parse_text(_at(one, "NetworkID")), "", [_at(one, "Addr")])
             for one in _list(_at(raw, "Endpoint", "VirtualIPs"))
         ),
-        is_updating=_text(_at(raw, "UpdateStatus", "State")) in _UPDATING,
+        is_updating=containers.parse_text(_at(raw, "UpdateStatus", "State")) in _UPDATING,
     )
 
 
@@ -158,18 +158,18 @@ def parse_task(raw: object) -> ServiceTask:
         service=containers.parse_id(_at(raw, "ServiceID")),
         node=containers.parse_id(_at(raw, "NodeID")),
         slot=slot if isinstance(slot, int) and slot > 0 else None,
-        state=_text(_at(status, "State")) or "unknown",
-        desired=_text(_at(raw, "DesiredState")) or "unknown",
-        error=containers.parse_line(_text(_at(status, "Err"))),
+        state=containers.parse_text(_at(status, "State")) or "unknown",
+        desired=containers.parse_text(_at(raw, "DesiredState")) or "unknown",
+        error=containers.parse_line(containers.parse_text(_at(status, "Err"))),
         reported_at=containers.parse_instant(_at(status, "Timestamp")),
         container=containers.parse_id(_at(status, "ContainerStatus", "ContainerID")) or None,
-        labels=_labels(_at(spec, "Labels")),
+        labels=containers.parse_labels(_at(spec, "Labels")),
         environment=containers.parse_environment(_at(spec, "Env")),
         image=_image(_at(spec, "Image")),
         attachments=_sorted(
             _attachment(
-                _text(_at(one, "Network", "ID")),
-                _text(_at(one, "Network", "Spec", "Name")),
+                containers.parse_text(_at(one, "Network", "ID")),
+                containers.parse_text(_at(one, "Network", "Spec", "Name")),
                 _list(_at(one, "Addresses")),
             )
             for one in networks
@@ -184,7 +184,7 @@ def parse_node(raw: object) -> SwarmNode:
     return SwarmNode(
         id=identity,
         name=_name(_at(raw, "Description", "Hostname"), identity),
-        state=_text(_at(raw, "Status", "State")) or "unknown",
+        state=containers.parse_text(_at(raw, "Status", "State")) or "unknown",
         address=_address(_at(raw, "Status", "Addr")),
     )
 
@@ -194,7 +194,9 @@ def parse_node(raw: object) -> SwarmNode:
 
 def _attachment(network: str, name: str, addresses: collections.abc.Iterable[object]) -> containers.Attachment:
     """Addresses have their network's size behind them: "10.0.1.5/24"."""
-    found = [address for one in addresses if (address := _address(_text(one).partition("/")[0])) is not None]
+    found = [
+        address for one in addresses if (address := _address(containers.parse_text(one).partition("/")[0])) is not None
+    ]
     return containers.Attachment(
         network=network,
         name=name,
@@ -212,26 +214,22 @@ def _is_host_network(raw: object) -> bool:
 
 
 def _is_tcp(raw: object) -> bool:
-    return _text(_at(raw, "Protocol")) in {"", "tcp"}
+    return containers.parse_text(_at(raw, "Protocol")) in {"", "tcp"}
 
 
 def _image(value: object) -> str:
     """Without the digest that the manager adds: "nginx:1@sha256:..."."""
-    return _text(value).partition("@")[0][: containers.LONGEST_IMAGE]
-
-
-def _labels(raw: object) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((key, _text(value)) for key, value in _map(raw).items()))
+    return containers.parse_text(value).partition("@")[0][: containers.LONGEST_IMAGE]
 
 
 def _name(raw: object, identity: str) -> str:
     """Names are the manager's to check; one that is not shaped like one is not repeated in files and logs."""
-    name = _text(raw)
+    name = containers.parse_text(raw)
     return name if containers.is_name(name) else identity[:12]
 
 
 def _address(value: object) -> str | None:
-    found = names.address_of(_text(value))
+    found = names.address_of(containers.parse_text(value))
     return None if found is None else str(found)
 
 
@@ -247,7 +245,3 @@ def _map(raw: object) -> dict[str, object]:
 
 def _list(raw: object) -> list[object]:
     return raw if isinstance(raw, list) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
