@@ -1,3 +1,4 @@
+import dataclasses
 import datetime
 
 import pytest
