@@ -162,8 +162,7 @@ class PostgresqlStore:
             [_expected(change) for change in changes],
             *held,
         )
-        seen_epoch = self.memory.seen.epoch
-        _, outcome, rev, key, other = self._requests.send("commit", values)[0]
+        _, epoch, outcome, rev, key, other = self._requests.send("commit", values)[0]
         if outcome == "conflict":
             raise keys.conflict(key)
         if outcome == "folder":
@@ -172,7 +171,7 @@ class PostgresqlStore:
             assert lease is not None
             lease.lose()
             lease.check()
-        self.memory.note_revision(seen_epoch, rev, str(values[0]))
+        self.memory.note_revision(epoch, rev, str(values[0]))
 
     # --- locks and changes -----------------------------------------------------------------------------------------
 

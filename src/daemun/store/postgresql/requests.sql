@@ -30,7 +30,7 @@ LEFT JOIN LATERAL (
 ORDER BY i.rev, i.key
 
 -- name: commit
-SELECT t.outcome = 'moved', t.*
+SELECT t.outcome = 'moved', v.epoch, t.*
 FROM (VALUES (%s::uuid, %s::text[], %s::bytea[], %s::integer[], %s::bigint[], %s::text, %s::uuid, %s::bigint, %s::bigint,
         %s::bigint, %s::bigint, %s::uuid))
     AS v (id, keys, new_values, key_ids, expected, name, holder, lock_epoch, token, epoch, rev, seen),
