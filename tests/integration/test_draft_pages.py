@@ -277,6 +277,25 @@ async def test_who_may_look_is_offered_nothing(house: House) -> None:
     assert house.main.read_text() == draft_house.MAIN
 
 
+async def test_servers_of_containers_are_shown_and_not_offered_as_targets(house: House) -> None:
+    """Under the name by which nginx queries them they were in the form, and what was added to it came into the file."""
+    snapshot = docker_values.run(docker_values.container("chat-1", {"daemun.host": "chat.test"})).snapshot
+    sites = tuple(fake_gate.live(site) for site in snapshot.sites)
+    house.told = dataclasses.replace(house.told, sites=(*house.told.sites, *sites), pools=snapshot.pools)
+    (end,) = snapshot.pools[0].endpoints
+    page = await house.pages.get("/changes/form?host=chat.test&path=/")
+    assert f"<code>http://{end.address}</code>" in page
+    assert read_form(page, "/changes/form")["key.to"] == ""
+    for address in ("/changes/form?host=chat.test", "/changes/form?host=chat.test&path=/"):
+        assert snapshot.pools[0].name not in await house.pages.get(address)
+    form = read_form(page, "/changes/form")
+    answer = await house.pages.request(
+        "POST", "/changes/form", {**form, "key.to": f"http://{snapshot.pools[0].name}/x/"}
+    )
+    assert "is a name that daemun itself makes" in answer.text
+    assert snapshot.pools[0].name not in await house.draft()
+
+
 async def test_a_change_of_a_site_of_containers_is_written_over_it(house: House) -> None:
     labels = {"daemun.host": "chat.test", "daemun.max_body": "1m", "daemun.http": "serve"}
     snapshot = docker_values.run(docker_values.container("chat-1", labels)).snapshot

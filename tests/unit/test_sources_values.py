@@ -56,6 +56,7 @@ def test_targets(text: str, target: model.Target) -> None:
         ("http://user:secret@a/", "holds credentials"),
         ("http://a/?x=1", "query or a fragment"),
         ("http://a#x", "query or a fragment"),
+        ("http://927956aa.daemun/x/", "daemun itself makes"),
     ],
 )
 def test_bad_targets(text: str, words: str) -> None:

@@ -4,7 +4,6 @@ Instants are RFC 3339 in UTC with whole seconds ("2026-01-02T03:04:05Z").
 """
 
 import collections.abc
-import dataclasses
 import datetime
 import typing
 
@@ -199,10 +198,7 @@ def route_json(route: model.Route, pools: Pools, look: model.RouteLook | None = 
 
 
 def _target_texts(target: model.Target, pools: Pools) -> list[str]:
-    if target.pool is None or target.pool not in pools:
-        return [str(target)]
-    ends = pools[target.pool].endpoints
-    return [str(dataclasses.replace(target, pool=None, host=end.address, port=end.port)) for end in ends]
+    return [str(one) for one in target.list_servers(pools)]
 
 
 def stream_json(item: model.StreamStatus, certificate: model.CertificateStatus | None = None) -> Json:

@@ -1,5 +1,6 @@
 """The servers of a route, and how requests go to them."""
 
+import collections.abc
 import dataclasses
 import enum
 
@@ -82,6 +83,13 @@ class Target:
         host = f"[{self.host}]" if self.host and ":" in self.host else self.host
         port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme.value}://{host}{port}{self.path or ''}"
+
+    def list_servers(self, pools: "collections.abc.Mapping[str, Pool]") -> "list[Target]":
+        """Itself, or of a pool what is behind it now. pools: by name."""
+        if self.pool is None or self.pool not in pools:
+            return [self]
+        ends = pools[self.pool].endpoints
+        return [dataclasses.replace(self, pool=None, host=end.address, port=end.port) for end in ends]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,6 +107,10 @@ def _check_labels(name: str, *, is_complete: bool = True) -> str | None:
     return None
 
 
+INTERNAL_NAMES = ".daemun"
+"""How the names end at which nginx queries daemun's DNS responder (`model.Pool.name`)."""
+
+
 def check_server(host: str) -> str | None:
     """The host of a target: a name (with underscores, as containers have) or an IP address without brackets."""
     cause = check_text(host)
@@ -118,6 +122,8 @@ def check_server(host: str) -> str | None:
         return None if good else f"host {words.quoted(host)} must be an IP address without zone or brackets"
     if not names.is_host_name(host):
         return f"host {words.quoted(host)} is neither a lower-case name nor an IP address"
+    if host.endswith(INTERNAL_NAMES):
+        return f"host {words.quoted(host)} is a name that daemun itself makes for nginx; name the server itself"
     is_like_an_address = "." in host and host.rsplit(".", 1)[1].isdigit()
     return f"host {words.quoted(host)} looks like an IP address but is none" if is_like_an_address else None
 

@@ -94,15 +94,16 @@ class DraftDesk:
 
     async def describe(self, operator: str, *, host: str | None, path: str | None, index: int | None) -> Json:
         """See the port."""
-        served = () if host is None else self._gate.status(added=False).of_site(host).sites
-        sites = tuple(one.site for one in served)
+        status = self._gate.status(added=False)
+        sites = () if host is None else tuple(one.site for one in status.of_site(host).sites)
+        pools = {one.name: one for one in status.pools}
 
         def describe() -> Json:
             overlay = draft_overlay.DraftOverlay(self._main, self._find(operator))
             if host is None:
                 return draft_forms.describe_gate(self._main, overlay)
             route = None if path is None else (path, index)
-            return draft_forms.describe_site(self._main, overlay, host, route=route, served=sites)
+            return draft_forms.describe_site(self._main, overlay, host, route=route, served=sites, pools=pools)
 
         return await asyncio.to_thread(describe)
 

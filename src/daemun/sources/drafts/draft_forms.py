@@ -83,6 +83,7 @@ def describe_gate(main: pathlib.Path, files: file_access.EditedFiles) -> Json:
         "line": None,
         "containers": [],
         "routes": [],
+        "servers": [],
         "options": fields,
     }
 
@@ -94,12 +95,14 @@ def describe_site(
     *,
     route: tuple[str, int | None] | None,
     served: collections.abc.Sequence[model.Site],
+    pools: collections.abc.Mapping[str, model.Pool],
 ) -> Json:
     """Every key of a site, or of one of its routes (path, and which of several of that path). served: what the gate has
     for the host, of containers too.
 
     file: where it is written, null: it is a container's alone. containers: whose it is besides. routes: with their
-    paths and where they lead. Raises: ConfigError when there is no such site or route."""
+    paths and where they lead. servers: of
+    containers, of the route. pools: by name. Raises: ConfigError when there is no such site or route."""
     holder = yaml_holder.find(main, host, files=files)
     of_containers = [site for site in served if any(True for _ in _origins_of(site))]
     wanted = yaml_holder.host_of(host)
@@ -129,7 +132,8 @@ def describe_site(
         "file": holder.name if key is not None else None,
         "line": None if key is None else written.line_of((yaml_blocks.SITES, key)),
         "containers": sorted({str(one) for held in of_containers for one in _origins_of(held)}),
-        "routes": [*site.list_routes(), *_list_served(of_containers)],
+        "routes": [*site.list_routes(), *_list_served(of_containers, pools)],
+        "servers": _list_servers(of_containers, path, pools),
         "options": fields,
     }
 
@@ -297,8 +301,8 @@ def _find_served(sites: collections.abc.Sequence[model.Site], path: str | None) 
         if path is not None:
             for route in routes:
                 if isinstance(route.action, model.Proxy):
-                    to = _without_secret("to", _targets_of(route))
-                    found["to"] = {"value": to, "source": str(beneath or route.origin), "file": None, "line": None}
+                    # Their servers come and go: what stood in the form would be written into the file.
+                    found["to"] = {"value": None, "source": str(beneath or route.origin), "file": None, "line": None}
     return found
 
 
@@ -309,9 +313,20 @@ def _without_secret(name: str, value: object) -> object:
     return None if is_secret or (isinstance(value, str) and secret_forms.hide(value) != value) else value
 
 
-def _targets_of(route: model.Route) -> str:
+def _list_servers(
+    sites: collections.abc.Iterable[model.Site],
+    path: str | None,
+    pools: collections.abc.Mapping[str, model.Pool],
+) -> list[str]:
+    routes = [route for site in sites for route in site.routes if route.path == path]
+    return [secret_forms.hide(text) for route in routes for text in _targets_of(route, pools)]
+
+
+def _targets_of(route: model.Route, pools: collections.abc.Mapping[str, model.Pool]) -> list[str]:
+    """No pool by its name: nobody else can do anything with it."""
     targets = route.action.targets if isinstance(route.action, model.Proxy) else ()
-    return ", ".join(map(str, targets))
+    known = [one for one in targets if one.pool is None or one.pool in pools]
+    return [str(server) for one in known for server in one.list_servers(pools)]
 
 
 def _origins_of(site: model.Site) -> collections.abc.Iterator[model.Origin]:
@@ -321,13 +336,15 @@ def _origins_of(site: model.Site) -> collections.abc.Iterator[model.Origin]:
         yield site.overlay.beneath
 
 
-def _list_served(sites: collections.abc.Sequence[model.Site]) -> list[Json]:
+def _list_served(
+    sites: collections.abc.Sequence[model.Site], pools: collections.abc.Mapping[str, model.Pool]
+) -> list[Json]:
     """Routes of containers."""
     return [
         {
             "path": route.path,
             "index": None,
-            "to": secret_forms.hide(_targets_of(route)),
+            "to": secret_forms.hide(", ".join(_targets_of(route, pools))),
             "line": None,
             "container": str(route.origin),
         }
