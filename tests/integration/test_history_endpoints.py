@@ -1,11 +1,15 @@
 """The API of what was applied: the list, what differs, and the way back; with a gate that the test controls."""
 
+import json
 import pathlib
 
+import httpx
 import pytest
+from starlette import applications
 
 from daemun.core.plan import change_plan, hand_edits
 from daemun.sources.history import history_book, way_back
+from daemun.web import trial_api
 from tests.support import history_house, operator_client
 from tests.support.history_house import BROKEN, ONE, TWO
 
@@ -117,10 +121,23 @@ async def test_what_would_be_lost_is_not_replaced(house: House, monkeypatch: pyt
     assert house.main.read_bytes() == ONE
 
 
-@pytest.mark.parametrize("body", [{"confirm_s": "60"}, {"confirm_s": True}, {"force": "yes"}, {"confirm_s": [1]}])
+NO_SECONDS = ("60", True, [1], -1, -0.5, -int("9" * 401), int("9" * 401))
+
+
+@pytest.mark.parametrize("body", [{"force": "yes"}, *({"confirm_s": one} for one in NO_SECONDS)])
 async def test_bodies_of_another_form_are_refused(house: House, body: operator_client.Json) -> None:
     assert (await house.client.fail("POST", "/history/1/rollback", body))[0] == 400
     assert house.main.read_bytes() == TWO
+
+
+@pytest.mark.parametrize(
+    "seconds", [*NO_SECONDS, float("nan"), float("inf"), -float("inf")], ids=lambda one: str(one)[:6]
+)
+async def test_a_trial_on_the_socket_has_as_few_forms(house: House, seconds: object) -> None:
+    app = applications.Starlette(routes=trial_api.routes(house.trials))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gate") as client:
+        answer = await client.post("/trial", content=json.dumps({"seconds": seconds}))
+    assert (answer.status_code, house.trials.find()) == (400, None)
 
 
 async def test_who_may_look_alone_goes_nowhere(house: House) -> None:

@@ -18,7 +18,6 @@ COMMAND = "dashboard: draft"
 _LARGEST_TEXT_BYTES = 9 << 20
 """A file may have 4 MB, and JSON needs more for some signs."""
 _LARGEST_EDITS_BYTES = 1 << 20
-_LONGEST_TRIAL_S = 1e6
 _LONGEST_OWNER = 1000
 _LONGEST_MESSAGE = 500
 _EDIT_TEXTS = ("host", "path", "target", "app", "file")
@@ -265,9 +264,7 @@ class _Handlers:
     async def apply(self, call: endpoint.Call) -> Json | responses.Response:
         message = request_body_json.take_optional_text(call.body, "message") or ""
         version = request_body_json.take_optional_text(call.body, "version")
-        trial_s = call.body.get("confirm_s", draft_port.USUAL_TRIAL_S)
-        if isinstance(trial_s, bool) or not isinstance(trial_s, int | float | None) or (trial_s or 0) < 0:
-            raise exceptions.HTTPException(400, 'cannot apply: "confirm_s" must be a number of seconds')
+        trial_s = request_body_json.take_seconds({"confirm_s": draft_port.USUAL_TRIAL_S, **call.body}, "confirm_s")
         call.target = "draft"
         caller = history_port.Caller(
             command=COMMAND,
@@ -279,7 +276,7 @@ class _Handlers:
             find_owner(call.operator),
             shows_secrets=_sees_all(call.operator),
             caller=caller,
-            trial_s=float(min(trial_s, _LONGEST_TRIAL_S)) if trial_s else None,
+            trial_s=trial_s or None,
             version=version,
         )
         answer = await _answer(applied, draft_json.applied_json)

@@ -12,9 +12,6 @@ from daemun.web import endpoint, paging, request_body_json
 
 Json = dict[str, typing.Any]
 
-_LONGEST_TRIAL_S = 1e6
-"""What is longer is refused all the same."""
-
 
 def endpoints(applied: applied_port.AppliedConfigurations) -> tuple[endpoint.ApiEndpoint, ...]:
     handlers = _Handlers(applied)
@@ -98,9 +95,7 @@ class _Handlers:
 
     async def roll_back(self, call: endpoint.Call) -> Json:
         text, force = call.path("number"), request_body_json.take_flag(call.body, "force")
-        trial_s = call.body.get("confirm_s")
-        if isinstance(trial_s, bool) or not isinstance(trial_s, int | float | None):
-            raise exceptions.HTTPException(400, 'cannot go back: "confirm_s" must be a number of seconds')
+        trial_s = request_body_json.take_seconds(call.body, "confirm_s")
         if not text.isascii() or not text.isdecimal() or len(text) > 15:
             raise exceptions.HTTPException(404, f'cannot go back to "{text[:50]}": expected a number of the history')
         call.target = f"number {text}"
@@ -113,7 +108,7 @@ class _Handlers:
             int(text),
             is_owner=call.operator.role >= dashboard_roles.Role.OWN,
             force=force,
-            trial_s=None if trial_s is None else float(min(trial_s, _LONGEST_TRIAL_S)),
+            trial_s=trial_s,
             caller=caller,
         )
         call.after = await name_newest(self._applied)

@@ -9,6 +9,7 @@ from starlette import exceptions, requests
 from daemun.core.texts import words
 
 LARGEST_BODY_BYTES = 64 << 10
+_LONGEST_S = 10**9
 
 Json = dict[str, typing.Any]
 
@@ -63,3 +64,14 @@ def take_flag(body: Json, key: str) -> bool:
     if not isinstance(value, bool):
         raise exceptions.HTTPException(400, f'cannot use the body: "{key}" must be true or false')
     return value
+
+
+def take_seconds(body: Json, key: str) -> float | None:
+    """Neither negative, nor NaN, nor a number of hundreds of digits. Raises: HTTPException 400."""
+    value = body.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST_S:
+        cause = f'"{key}" must be a number of seconds, from 0 to {_LONGEST_S}'
+        raise exceptions.HTTPException(400, f"cannot use the body: {cause}")
+    return float(value)

@@ -5,9 +5,6 @@ from starlette import exceptions, requests, responses, routing
 from daemun.control import history_port
 from daemun.web import api, request_body_json
 
-_LONGEST_S = 1e9
-"""What is longer is refused all the same."""
-
 
 def routes(trials: history_port.Trials) -> list[routing.BaseRoute]:
     handlers = _Handlers(trials)
@@ -25,11 +22,10 @@ class _Handlers:
     async def begin(self, request: requests.Request) -> responses.Response:
         """{"seconds": 60, "number": 11}; without `number`: before the last change."""
         body = await request_body_json.read_object(request)
-        seconds, number = body.get("seconds"), body.get("number")
-        is_flag = isinstance(seconds, bool) or isinstance(number, bool)
-        if is_flag or not isinstance(seconds, int | float) or not isinstance(number, int | None):
+        seconds, number = request_body_json.take_seconds(body, "seconds"), body.get("number")
+        if seconds is None or isinstance(number, bool) or not isinstance(number, int | None):
             raise exceptions.HTTPException(400, 'cannot begin a trial: expected {"seconds": 60, "number": 11}')
-        trial = await self._trials.begin(float(min(seconds, _LONGEST_S)), number)
+        trial = await self._trials.begin(seconds, number)
         return responses.JSONResponse(history_port.trial_json(trial), status_code=201)
 
     async def confirm(self, _: requests.Request) -> responses.Response:
