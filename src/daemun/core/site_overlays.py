@@ -119,6 +119,32 @@ def lay_over(site: model.Site, beneath: model.Site, settings: model.Globals) -> 
     return Laid(site=laid, problems=tuple(report.problems.problems), cuts=report.find_cuts(beneath))
 
 
+def without_labels(site: model.Site, beneath: model.Site, errors: collections.abc.Sequence[model.Problem]) -> Laid:
+    """The routes of containers alone, where what labels set for the whole site makes errors beside what the file sets:
+    a site for the file to lie over, and a warning of it."""
+    own = dataclasses.replace(site, routes=beneath.routes, snippet=beneath.snippet, origin=beneath.origin)
+    report = problem_report.ProblemReport(host=site.host, origin=beneath.origin)
+    places = words.listed(sorted({one.origin.place for one in beneath.routes}), last="and")
+    cause = f"{errors[0].message} ({site.origin}); what labels of {places} set for the whole site has no effect"
+    report.add(cause, severity=model.Severity.WARNING)
+    return Laid(site=own, problems=tuple(report.problems), cuts={})
+
+
+def close(laid: Laid, beneath: model.Site, errors: collections.abc.Iterable[model.Problem]) -> Laid:
+    """Without the routes that labels make wrong beside what the file sets."""
+    wrong = {str(one.field[1]): one for one in errors if one.field[:1] == ("routes",)}
+    report = _Report(problems=problem_report.ProblemReport(host=laid.site.host, origin=laid.site.origin))
+    report.closed.extend((one, one.path, wrong[one.path].message) for one in beneath.routes if one.path in wrong)
+    routes = tuple(
+        model.Route(path=one.path, action=NO_ANSWER, origin=one.origin) if one.path in wrong else one
+        for one in laid.site.routes
+        if one.path not in wrong or not one.entry
+    )
+    site = dataclasses.replace(laid.site, routes=routes)
+    problems = (*laid.problems, *wrong.values())
+    return Laid(site=site, problems=problems, cuts={**report.find_cuts(beneath), **laid.cuts})
+
+
 def _keys(site: model.Site, *place: str | int) -> frozenset[str]:
     """What the file sets at the site, or at one of its routes: a value that is the default is in no options."""
     found = () if site.overlay is None else site.overlay.keys

@@ -162,10 +162,42 @@ def _lay_over(
     """The site of the file over that of containers, and what is wrong with either; None: it waits for another."""
     below = memory.get(beneath, functools.partial(_judge_beneath, settings), variant="beneath")
     if below.is_refused:
-        return None, below.problems, {}
+        errors = _errors_of(below)
+        if any(one.field[:1] == ("routes",) for one in errors):
+            return None, below.problems, {}
+        return _lay_over_some(site, beneath, settings, errors)
     laid = site_overlays.lay_over(site, beneath, settings)
-    judged = memory.get(laid.site, functools.partial(_judge_site, settings), variant="over containers")
-    return None if judged.is_refused else judged.merged, (*laid.problems, *judged.problems), laid.cuts
+    judge = functools.partial(_judge_site, settings)
+    judged = memory.get(laid.site, judge, variant="over containers")
+    if judged.is_refused:
+        return _lay_over_some(site, beneath, settings, _errors_of(judged))
+    return judged.merged, (*laid.problems, *judged.problems), laid.cuts
+
+
+def _lay_over_some(
+    site: model.Site, beneath: model.Site, settings: model.Globals, errors: tuple[model.Problem, ...]
+) -> tuple[model.Site | None, tuple[model.Problem, ...], _Cuts]:
+    """Without what labels set for the whole site, or the routes that they make wrong, where that is in the way."""
+    problems: tuple[model.Problem, ...] = ()
+    laid = site_overlays.lay_over(site, beneath, settings)
+    judged = _judge_site(settings, laid.site)
+    paths = {route.path for route in site.routes}
+    if any(one.field[:1] != ("routes",) or one.field[1] in paths for one in errors):
+        own = site_overlays.without_labels(site, beneath, errors)
+        without = site_overlays.lay_over(site, own.site, settings)
+        judged_without = _judge_site(settings, without.site)
+        if len(_errors_of(judged_without)) < len(errors):
+            problems, laid, judged = own.problems, without, judged_without
+    if judged.is_refused:
+        laid = site_overlays.close(laid, beneath, _errors_of(judged))
+        judged = _judge_site(settings, laid.site)
+    if judged.is_refused:
+        return None, (*laid.problems, *judged.problems), laid.cuts
+    return judged.merged, (*problems, *laid.problems, *judged.problems), laid.cuts
+
+
+def _errors_of(judged: Judged) -> tuple[model.Problem, ...]:
+    return tuple(one for one in judged.problems if one.severity is model.Severity.ERROR)
 
 
 def _path(route: model.Route) -> tuple[bool, str]:
