@@ -329,8 +329,8 @@ def test_a_dead_connection_is_not_kept(
 def test_a_connection_that_cannot_be_prepared_is_closed(server: postgresql.Server) -> None:
     times = database_connections.DatabaseTimes(statement_s=1e12)
     with pytest.raises(psycopg.Error, match="Value exceeds integer range") as found:
-        database_connections.DatabaseConnections(url(server), times).listen()
-    until.true(lambda: execute(server, f"SELECT pid {BACKENDS}") == [])
+        database_connections.DatabaseConnections(server.url(), times).listen()
+    until.true(lambda: server.execute(f"SELECT pid {BACKENDS}") == [])
     assert found.value is not None  # it holds what was made
 
 

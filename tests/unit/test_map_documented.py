@@ -30,6 +30,13 @@ def test_the_place_of_a_change_holds_what_is_named(file: str, symbol: str) -> No
         assert re.search(stands, place.read_text(), re.MULTILINE)
 
 
+@pytest.mark.parametrize("init", sorted(CODE.rglob("__init__.py")), ids=lambda path: path.parent.name)
+def test_the_map_of_a_package_names_what_is_there(init: pathlib.Path) -> None:
+    named = re.findall(r"^([a-z][a-z_0-9]*(?:\.[a-z]+)?)  +\S", init.read_text(), re.MULTILINE)
+    there = {name for path in init.parent.iterdir() for name in (path.name, path.stem)}
+    assert set(named) <= there
+
+
 def test_each_change_has_a_place() -> None:
     assert len(WAYS) > 50
     assert all(WAYS)
