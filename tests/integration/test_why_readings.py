@@ -1,5 +1,7 @@
 """What `daemun why` reads without a gate: a file with errors, streams, and names of this machine."""
 
+import asyncio
+import dataclasses
 import datetime
 import pathlib
 
@@ -8,6 +10,8 @@ import pytest
 from daemun import settings
 from daemun.cli.commands import why
 from daemun.core import layout
+from daemun.core.options import access_option
+from daemun.core.why import condition_match, requested_url, url_facts, why_story
 from daemun.nginx import request_log
 from daemun.probing import name_looks
 from daemun.wiring.offline import why_request, why_url
@@ -35,6 +39,75 @@ def test_a_file_of_which_nothing_can_be_used(tmp_path: pathlib.Path) -> None:
     assert desired is None
     assert error is not None
     assert "daemun.yaml:2:3" in error
+
+
+OVER = """
+sites:
+  chat.test:
+    from: docker
+    access: {deny: [203.0.113.66]}
+    routes:
+      /admin/: {access: {allow: [203.0.113.0/24]}}
+      /off/: {respond: 503}
+"""
+
+
+def report_of(*servers: str, over: str | None = "container chat-1") -> dict[str, object]:
+    def route(path: str, kind: str, *to: str) -> dict[str, object]:
+        return {"path": path, "entry": None, "kind": kind, "to": to}
+
+    routes = [route(path, "proxy", *servers) for path in ("/", "/admin/", "/admin/x/")]
+    waiting = [route("/", "respond", "503"), route("/admin/", "respond", "503")]
+    site = {"host": "chat.test", "aliases": [], "tls": "local", "http": "serve", "source": "file", "enabled": True}
+    more = {"origin": "daemun.yaml:3:3", "over": over, "state": "waiting" if over is None else "live"}
+    return {
+        "sites": [
+            {**site, **more, "routes": [*(waiting if over is None else routes), route("/off/", "respond", "503")]}
+        ]
+    }
+
+
+def tell(tmp_path: pathlib.Path, path: str, report: dict[str, object] | None) -> url_facts.UrlFacts:
+    chosen = choose(tmp_path, OVER)
+    url = requested_url.parse(f"https://chat.test{path}")
+    question = why_url.WhyRequest(url=url, request=condition_match.SentRequest(), report=report, visits=False)
+    look = why_url.Look(chosen, question, *why_url.read_file(chosen))
+    facts = asyncio.run(look.run_without_servers())
+    visit = url_facts.GateVisit(url=url, at="127.0.0.1:443", answer=url_facts.HttpAnswer(status=503))
+    return dataclasses.replace(facts, visits=(visit,))
+
+
+def test_a_site_over_containers_has_their_routes(tmp_path: pathlib.Path) -> None:
+    """It was taken for one that waits, whatever the daemon had."""
+    for path, name, is_guarded in (
+        ("/x", "/", False),
+        ("/admin/y", "/admin/", True),
+        ("/admin/x/y", "/admin/x/", True),
+    ):
+        facts = tell(tmp_path, path, report_of("http://10.0.0.2:80"))
+        assert facts.site is not None and facts.route is not None
+        assert (facts.route.name, facts.site.place) == (name, f"{facts.site.origin} over container chat-1")
+        assert [str(one) for one in facts.route.action.targets] == ["http://10.0.0.2"]  # type: ignore[union-attr]
+        assert bool(access_option.OPTION.of(facts.route)) is is_guarded
+        told = why_story.tell(facts)
+        assert "waits-for-container" not in {one.kind for one in told.causes}
+        steps = [one.message for one in told.steps]
+        assert any("daemun.yaml:3:3 over container chat-1" in one for one in steps)
+        assert any("to http://10.0.0.2" in one for one in steps)
+    off = tell(tmp_path, "/off/", report_of("http://10.0.0.2:80"))
+    assert {one.kind for one in why_story.tell(off).causes} >= {"fixed-answer"}
+
+
+def test_a_site_over_containers_whose_servers_are_gone(tmp_path: pathlib.Path) -> None:
+    told = why_story.tell(tell(tmp_path, "/", report_of()))
+    assert any("to no server that is known" in one.message for one in told.steps)
+    assert not {"waits-for-container", "no-route"} & {one.kind for one in told.causes}
+
+
+def test_a_site_that_waits_for_a_container(tmp_path: pathlib.Path) -> None:
+    for report in (report_of(over=None), None):
+        told = why_story.tell(tell(tmp_path, "/", report))
+        assert "waits-for-container" in {one.kind for one in told.causes}
 
 
 def test_the_command_finds_streams(tmp_path: pathlib.Path) -> None:

@@ -143,6 +143,8 @@ def _of_route(facts: url_facts.UrlFacts) -> Steps:
 
 def _action(route: model.Route) -> str:
     match route.action:
+        case model.Proxy(targets=()):
+            return "to no server that is known"
         case model.Proxy(targets=targets):
             shown = ", ".join(str(target) for target in targets[:4])
             return f"to {shown}{f' and {len(targets) - 4} more' if len(targets) > 4 else ''}"

@@ -1,9 +1,10 @@
 """What the running daemon reports (`GET /status`), as `daemun why` uses it. It alone knows the sites of containers."""
 
 import collections.abc
+import dataclasses
 import typing
 
-from daemun.core import model, short_texts
+from daemun.core import model, short_texts, site_overlays
 from daemun.core.why import url_facts
 
 Json = dict[str, typing.Any]
@@ -37,6 +38,25 @@ def find_site(report: Json, host: str) -> model.Site | None:
         if host in {entry.get("host"), *(entry.get("aliases") or ())} and entry.get("enabled"):
             return _make_site(entry)
     return None
+
+
+def lay_over(site: model.Site, report: Json | None, settings: model.Globals) -> model.Site:
+    """A site of the file that was read without containers, over those that the daemon has for it (`from: docker`)."""
+    entry = next((one for one in _sites(report or {}) if one.get("host") == site.host), None)
+    if not site.waits_for_container or entry is None or not isinstance(entry.get("over"), str):
+        return site
+    found = _make_site(entry)
+    if found is None:
+        return site
+    actions = {route.name: route.action for route in found.routes}
+    routes = tuple(
+        dataclasses.replace(route, action=site_overlays.UNKNOWN) if is_closed and route.name in actions else route
+        for route in site.routes
+        for is_closed in [route.action == site_overlays.NO_ANSWER]
+        if not is_closed or route.name in actions
+    )
+    beneath = dataclasses.replace(found, origin=model.Origin(source=model.CONTAINERS, place=entry["over"]))
+    return site_overlays.lay_over(dataclasses.replace(site, routes=routes), beneath, settings).site
 
 
 def _sites(report: Json) -> list[Json]:
@@ -73,9 +93,9 @@ def _make_action(entry: Json) -> model.Action | None:
             for text in to:
                 try:
                     targets.append(short_texts.parse_target(text))
-                except ValueError:  # a pool that nothing is behind, a folder of PHP
+                except ValueError:  # a folder of PHP
                     continue
-            return model.Proxy(targets=tuple(targets)) if targets else None
+            return model.Proxy(targets=tuple(targets))
         case "redirect" if to:
             return model.Redirect(to=to[0])
         case "files" if to:

@@ -125,6 +125,9 @@ class Look:
         choice = site_choice.SiteChoice()
         if desired is not None:
             choice = site_choice.choose(desired, url.host)
+            if choice.site is not None:
+                laid = why_daemon.lay_over(choice.site, self._question.report, desired.globals)
+                choice = dataclasses.replace(choice, site=laid)
             if self._question.report is None:
                 missing += [str(one) for one in configuration.unseen(self._chosen, desired)]
         if choice.name is None and self._question.report is not None:
