@@ -1,4 +1,4 @@
-"""Labels that do not fit what the site of the file sets over them (`from: docker`): no container takes the site down."""
+"""Labels that do not fit what the site of the file sets over them (`from: docker`): none takes the site down."""
 
 import pytest
 
