@@ -254,3 +254,25 @@ def test_what_happened_to_a_request() -> None:
 @pytest.mark.parametrize("text", ["", "x" * 81, "a b", "\x1b", "a\n", "é"])
 def test_what_is_no_id(text: str) -> None:
     assert request_facts.check_id(text) is not None
+
+
+@pytest.mark.parametrize("status", [502, 504])
+def test_no_server_is_no_server_at_port_0(status: int) -> None:
+    """nginx is led to port 0 where a route has none; what daemun has the site as says why."""
+    line = (
+        "2026/01/02 03:04:05 [error] 7#7: *5 connect() failed (111: Connection refused) while connecting to upstream, "
+        'client: 127.0.0.1, server: app.example.com, request: "GET /x HTTP/1.1", upstream: "http://127.0.0.1:0/x", '
+        'host: "app.example.com"'
+    )
+    reason = 'no container serves it now: "far" publishes no port'
+    changes = {
+        "visits": visits(url_facts.HttpAnswer(status=status)),
+        "error_lines": (line,),
+        "servers": (),
+        "daemon": url_facts.DaemonView(state="unreachable", reason=reason, cure="publish its port"),
+    }
+    causes = url_causes.find_causes(dataclasses.replace(FACTS, **changes))  # type: ignore[arg-type]
+    assert (causes[0].kind, causes[0].cure) == ("site-state", "publish its port")
+    assert reason in causes[0].cause
+    assert not any(":0" in one.cause for one in causes)
+    assert kinds(**{**changes, "daemon": None}) == ["no-server"]

@@ -89,6 +89,7 @@ def _explain_served(
             # Its own state has what every visitor objects to; a handshake that does not come about is another trouble.
             seen = dataclasses.replace(seen, handshakes=tuple(one for one in seen.handshakes if not one.is_wrong))
         if seen is not None:
+            seen = served_judgement.look_with_containers(item.site.host, seen, status.containers)
             found += served_judgement.find_findings(item.site.host, seen, now, with_good=host is not None)
     if left:
         message = f"{left} servers and handshakes were not looked at anew; `daemun doctor HOST` looks at one site"

@@ -87,6 +87,29 @@ def with_containers(
     return status
 
 
+def look_with_containers(
+    host: str, look: model.SiteLook, containers: collections.abc.Iterable[model.ContainerStatus]
+) -> model.SiteLook:
+    """As `with_containers`, for each server that was looked at."""
+    found = next((one for one in containers if host in one.hosts and not one.is_served and one.why), None)
+    if found is None:
+        return look
+    cause = f"{server_answers.NO_CONTAINER}: {words.quoted(found.full_name)} {found.why}"
+    routes = tuple(
+        dataclasses.replace(
+            route,
+            servers=tuple(
+                dataclasses.replace(one, cause=cause, cure=found.cure)
+                if one.cause == server_answers.NO_CONTAINER
+                else one
+                for one in route.servers
+            ),
+        )
+        for route in look.routes
+    )
+    return dataclasses.replace(look, routes=routes)
+
+
 def with_missing_files(
     sites: tuple[model.SiteStatus, ...], problems: collections.abc.Iterable[model.Problem]
 ) -> tuple[model.SiteStatus, ...]:

@@ -176,6 +176,12 @@ KINDS = (
     ),
 )
 
+NO_SERVER = _kind(
+    r"^[a-z0-9]+://[^/]*:0(?:/|$)",
+    "no server of the route was there to take the request",
+    "start one; `daemun doctor HOST` has what keeps each of them away",
+)
+"""By the address: nginx is led to port 0 where there is none (`discovery.service_table`)."""
 _OTHER = _kind(r"", "a request to it failed", _OWN_LOG)
 
 
@@ -195,6 +201,8 @@ def read_line(text: str) -> UpstreamErrorLine | None:
     if found["upstream"] is None and "upstream" not in words and "could not be resolved" not in words:
         return None
     kind = next((kind for kind in KINDS if kind.pattern.search(words)), _OTHER)
+    if NO_SERVER.pattern.search(found["upstream"] or ""):
+        kind = NO_SERVER
     request = (found["request"] or "").split(" ")
     return UpstreamErrorLine(
         at=line.at,

@@ -11,6 +11,7 @@ from daemun.core.served import upstream_errors
 from daemun.core.texts import words
 from daemun.core.why import url_facts
 
+NO_SERVER = "no-server"
 _LONGEST = 4096
 
 
@@ -112,6 +113,8 @@ def explain(lines: tuple[str, ...]) -> url_facts.Cause | None:
         if of_gate is not None:
             return of_gate
         if of_server is not None:
+            if of_server.kind is upstream_errors.NO_SERVER:
+                return url_facts.Cause(kind=NO_SERVER, cause=of_server.kind.cause, cure=of_server.kind.cure)
             server = _shorten(of_server.upstream)
             return url_facts.Cause(
                 kind="server",

@@ -9,11 +9,13 @@ import collections.abc
 from daemun.core import model
 from daemun.core.certificates import on_demand_names
 from daemun.core.texts import words
-from daemun.core.why import answer_causes, page_causes, site_choice, tls_causes, url_facts
+from daemun.core.why import answer_causes, logged_errors, page_causes, site_choice, tls_causes, url_facts
 
 Causes = collections.abc.Iterator[url_facts.Cause]
 MOST = 8
 _STATE = "site-state"
+_OF_NO_SERVER = frozenset({logged_errors.NO_SERVER, "status-502", "status-503", "status-504"})
+"""What daemun has the site as says why."""
 
 
 def find_causes(facts: url_facts.UrlFacts) -> tuple[url_facts.Cause, ...]:
@@ -36,9 +38,10 @@ def find_causes(facts: url_facts.UrlFacts) -> tuple[url_facts.Cause, ...]:
             found.setdefault((cause.kind, cause.cause), cause)
     # A status alone, and what daemun has the site as, say nothing beside what was found.
     every = tuple(found.values())
-    vague = [one for one in every if one.kind == _STATE or one.kind.startswith("status-")]
+    vague = [one for one in every if one.kind in {_STATE, *_OF_NO_SERVER} or one.kind.startswith("status-")]
     is_known = any(not one.kind.startswith("dns-") and one not in vague for one in every)
-    return tuple(one for one in every if one not in vague or not is_known)[:MOST]
+    shown = [one for one in every if one not in vague or not is_known]
+    return tuple(sorted(shown, key=lambda one: one.kind in _OF_NO_SERVER))[:MOST]
 
 
 def _cause(kind: str, cause: str, cure: str | None = None) -> url_facts.Cause:
