@@ -124,6 +124,13 @@ def test_lines_of_the_error_log(text: str, cause: str) -> None:
     assert line.words == text
 
 
+def test_no_server_is_no_server_at_port_0() -> None:
+    text = "connect() failed (111: Connection refused) while connecting to upstream"
+    line = stream_errors.read_line(LINE.format(text, "", "0.0.0.0:1883", '"127.0.0.1:0"'))
+    assert line is not None
+    assert "no server of it was there" in line.kind.cause
+
+
 def test_addresses_in_lines() -> None:
     text = "recv() failed (111: Connection refused) while proxying and reading from upstream"
     line = stream_errors.read_line(LINE.format(text, "udp ", "[::]:53", '"[::1]:53"'))

@@ -14,7 +14,7 @@ from daemun.core.served import upstream_errors
 
 _REST = re.compile(
     r"[^,\"]*, server: (?P<host>\S+):(?P<port>\d{1,5})"
-    r"(?:, upstream: \"[^\"]*\")?(?:, bytes from/to client:[^\"]*)?\s*\Z",
+    r"(?:, upstream: \"(?P<upstream>[^\"]*)\")?(?:, bytes from/to client:[^\"]*)?\s*\Z",
     re.ASCII,
 )
 """After the mark of a client. A line of HTTP, where a visitor chooses what follows, has a request there and is none."""
@@ -99,6 +99,12 @@ KINDS = (
         "look at the server's own log at that time",
     ),
 )
+_NO_SERVER = _kind(
+    r"\A[0-9.]+:0\Z",
+    "no server of it was there to take the connection",
+    "start one; `daemun doctor` has what keeps each of them away",
+)
+"""By the address: nginx is led to port 0 where there is none (`discovery.service_table`)."""
 _OTHER = _kind(r"", "a connection to its server failed", "look at the server's own log at that time")
 
 
@@ -114,9 +120,15 @@ def read_line(text: str) -> StreamErrorLine | None:
         return None
     return StreamErrorLine(
         at=line.at,
-        kind=next((kind for kind in KINDS if kind.pattern.search(line.words)), _OTHER),
+        kind=_find_kind(line.words, found["upstream"] or ""),
         words=line.words[:_LONGEST_WORDS],
         host=found["host"].removeprefix("[").removesuffix("]"),
         port=int(found["port"]),
         is_udp=line.is_udp,
     )
+
+
+def _find_kind(words: str, upstream: str) -> upstream_errors.ErrorKind:
+    if _NO_SERVER.pattern.search(upstream):
+        return _NO_SERVER
+    return next((kind for kind in KINDS if kind.pattern.search(words)), _OTHER)
