@@ -111,7 +111,7 @@ OPTIONS: dict[type, dict[str, object]] = {
 }
 """For each option a value that makes a site have blocks of its own."""
 SHARED_ANYWAY = {
-    model.Site: {"tls", "routes", "origin", "enabled"},
+    model.Site: {"tls", "routes", "origin", "enabled", "overlay"},
     model.Tls: {"certificate", "key", "ordering"},
     model.Route: {"origin"},
     model.Proxy: set[str](),

@@ -359,8 +359,7 @@ def _published(raw: collections.abc.Mapping[str, object]) -> tuple[PublishedPort
     found = set()
     for text, bindings in raw.items():
         number, _, protocol = text.partition("/")
-        port = _tcp_port(number)
-        if port is None or protocol not in {"", "tcp", "udp"} or not isinstance(bindings, list):
+        if (port := _tcp_port(number)) is None or protocol not in {"", "tcp", "udp"} or not isinstance(bindings, list):
             continue
         for binding in bindings[:_MOST_BINDINGS]:
             host_port = _tcp_port(parse_text(_get(binding, "HostPort")))
@@ -381,8 +380,7 @@ def _count(value: object) -> int:
 
 
 def _address(value: object) -> str | None:
-    found = names.address_of(parse_text(value))
-    return None if found is None else str(found)
+    return None if (found := names.address_of(parse_text(value))) is None else str(found)
 
 
 def parse_instant(value: object) -> datetime.datetime:
