@@ -34,7 +34,7 @@ from tests.support.sites import site
 DAY = datetime.timedelta(days=1)
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 NAMES = tuple(f"{letter}.example.com" for letter in "abcd")
-LONGEST_S = 60.0
+LONGEST_S = 300.0
 
 Sites = tuple[tuple[str, ...], ...]
 Kinds = tuple[model.KeyType | None, model.KeyType | None]
