@@ -27,31 +27,35 @@ def _find_closed(site: yaml_meaning.SiteValue) -> object:
     return site.value if site.is_in_maintenance() else site.with_maintenance(is_on=True)
 
 
+def _find_open(site: yaml_meaning.SiteValue) -> object:
+    return site.with_maintenance(is_on=False) if site.is_in_maintenance() else site.value
+
+
+def _switching(what: str, *, enabled: bool) -> yaml_bulk.SiteSwitch:
+    return yaml_bulk.SiteSwitch(
+        what=what,
+        write=lambda places: places.with_enabled(enabled=enabled),
+        read=lambda site: site.value if site.is_enabled() is enabled else site.with_enabled(enabled=enabled),
+        alone=lambda file, host: yaml_edit.set_enabled(file, host, enabled=enabled),
+    )
+
+
+def _closing(
+    what: str, read: collections.abc.Callable[[yaml_meaning.SiteValue], object], *, is_on: bool
+) -> yaml_bulk.SiteSwitch:
+    return yaml_bulk.SiteSwitch(
+        what=what,
+        write=lambda places: places.with_maintenance(is_on=is_on),
+        read=read,
+        alone=lambda file, host: yaml_edit.set_maintenance(file, host, is_on=is_on),
+    )
+
+
 _SWITCHES = {
-    "enable": yaml_bulk.SiteSwitch(
-        what="enable",
-        write=lambda places: places.with_enabled(enabled=True),
-        read=lambda site: site.value if site.is_enabled() else site.with_enabled(enabled=True),
-        alone=lambda file, host: yaml_edit.set_enabled(file, host, enabled=True),
-    ),
-    "disable": yaml_bulk.SiteSwitch(
-        what="disable",
-        write=lambda places: places.with_enabled(enabled=False),
-        read=lambda site: site.with_enabled(enabled=False) if site.is_enabled() else site.value,
-        alone=lambda file, host: yaml_edit.set_enabled(file, host, enabled=False),
-    ),
-    "maintenance_on": yaml_bulk.SiteSwitch(
-        what="close",
-        write=lambda places: places.with_maintenance(is_on=True),
-        read=_find_closed,
-        alone=lambda file, host: yaml_edit.set_maintenance(file, host, is_on=True),
-    ),
-    "maintenance_off": yaml_bulk.SiteSwitch(
-        what="open",
-        write=lambda places: places.with_maintenance(is_on=False),
-        read=lambda site: site.with_maintenance(is_on=False) if site.is_in_maintenance() else site.value,
-        alone=lambda file, host: yaml_edit.set_maintenance(file, host, is_on=False),
-    ),
+    "enable": _switching("enable", enabled=True),
+    "disable": _switching("disable", enabled=False),
+    "maintenance_on": _closing("close", _find_closed, is_on=True),
+    "maintenance_off": _closing("open", _find_open, is_on=False),
 }
 """What can be done to many sites at once."""
 
