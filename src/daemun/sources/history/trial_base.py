@@ -64,12 +64,12 @@ class TrialBase:
         return past_files.find_past(entry, present, secrets, kept)
 
     def find_unkept(
-        self, goes: collections.abc.Mapping[str, bytes], comes: collections.abc.Mapping[str, bytes]
+        self, removed: collections.abc.Mapping[str, bytes], comes: collections.abc.Mapping[str, bytes]
     ) -> set[str]:
         """Of what is replaced, that which the history cannot give back, and files that are there no more."""
         mask_all = hidden_secrets.Masker().mask_all
-        masked = mask_all(goes)
-        left = {**yaml_holder.read_all(self._main), **dict.fromkeys(goes, b""), **comes}
+        masked = mask_all(removed)
+        left = {**yaml_holder.read_all(self._main), **dict.fromkeys(removed, b""), **comes}
         lost = past_files.find_lost(masked, past_files.RestorableFiles(files=left), mask_all)
         recorded = {
             file.name
@@ -79,7 +79,7 @@ class TrialBase:
         }
         return {
             name
-            for name, content in goes.items()
+            for name, content in removed.items()
             if content not in comes.values()
             and (name not in comes or name not in recorded or any(place.startswith(f"{name}: ") for place in lost))
         }

@@ -31,8 +31,8 @@ Replaced = bytes | IncludedLink | None
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenFile:
-    """before: what it held. written: what it is to hold; None: it goes. through: where the link at its path leads,
-    which stays; None: there is none."""
+    """before: what it held. written: what it is to hold; None: it is deleted. through: where the link at its path
+    leads, which stays; None: there is none."""
 
     before: Replaced
     written: bytes | None
@@ -50,16 +50,16 @@ FindUnkept = collections.abc.Callable[
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WayOfFile:
-    """What a file is to hold when its change is undone. goes: what it holds no more then. loses_others: what others
+    """What a file is to hold when its change is undone. lost: what it holds no more then. loses_others: what others
     wrote is of that."""
 
     content: Replaced
-    goes: bytes | None = None
+    lost: bytes | None = None
     loses_others: bool = False
 
 
 def plan(main: pathlib.Path, wanted: collections.abc.Mapping[str, bytes | None]) -> dict[str, WrittenFile]:
-    """What writing these contents would change. main: daemun.yaml. None: the file goes.
+    """What writing these contents would change. main: daemun.yaml. None: the file is deleted.
 
     Raises: EnvironmentProblemError."""
     names = sorted(wanted, key=lambda name: name == main.name)
@@ -109,9 +109,9 @@ def undo(main: pathlib.Path, files: WrittenFiles, find_unkept: FindUnkept = lamb
     strange = {name for name, one in files.items() if _is_strange_link(main.parent / name, one)}
     present = {name: None if name in strange else _read(main.parent / name, one.written) for name, one in files.items()}
     ways = {name: find_way(one, present[name]) for name, one in files.items()}
-    goes = {name: way.goes for name, way in ways.items() if way.goes is not None}
+    lost = {name: way.lost for name, way in ways.items() if way.lost is not None}
     comes = {name: way.content for name, way in ways.items() if isinstance(way.content, bytes)}
-    copied = {name for name, way in ways.items() if way.loses_others} | {*find_unkept(goes, comes)}
+    copied = {name for name, way in ways.items() if way.loses_others} | {*find_unkept(lost, comes)}
     held = comes[main.name] if main.name in comes else edited_file.read(main) or b""
     copies = dict[str, pathlib.Path]()
     for name, now in present.items():
@@ -156,13 +156,13 @@ def find_way(one: WrittenFile, now: Replaced) -> WayOfFile:
     if now in {before, None}:
         return WayOfFile(content=before)
     if now == one.written:
-        return WayOfFile(content=before, goes=content)
+        return WayOfFile(content=before, lost=content)
     merged = None
     if isinstance(before, bytes) and content is not None and one.written is not None:
         merged = line_merge.merge(one.written, before, content)
     if merged is None or yaml_holder.find_hosts(merged) is None:
-        return WayOfFile(content=before, goes=content, loses_others=True)
-    return WayOfFile(content=merged, goes=one.written)
+        return WayOfFile(content=before, lost=content, loses_others=True)
+    return WayOfFile(content=merged, lost=one.written)
 
 
 def name_copy(main: pathlib.Path, name: str, held: bytes, content: bytes | None = None) -> str:
