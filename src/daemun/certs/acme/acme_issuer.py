@@ -59,8 +59,6 @@ Request = new_order.Request
 
 LimitsOf = collections.abc.Callable[[str], budget.Limits]
 """The limits at a CA, by the URL of its directory."""
-Keep = collections.abc.Callable[[certificate_records.Issued, ports.Store], object]
-"""Stores what was got in a store that takes it only as long as the lock of its order is held."""
 
 
 def obtain(
@@ -73,7 +71,7 @@ def obtain(
     limits_of: LimitsOf = budget.limits_of,
     pause: acme_network.Pause = acme_network.pause_really,
     find_done: collections.abc.Callable[[], certificate_records.Issued | None] = lambda: None,
-    keep: Keep = lambda _, __: None,
+    keep: certificate_records.Keep = lambda _, __: None,
     is_rehearsal: bool = False,
 ) -> certificate_records.Issued:
     """Get the certificate, going on with the order that the store has for it. Takes seconds to minutes.

@@ -12,9 +12,6 @@ from daemun.control import certificate_port, ports
 from daemun.core import model
 from daemun.core.issuance import budget
 
-Keep = collections.abc.Callable[[certificate_records.Issued, ports.Store], object]
-"""As of `acme_issuer`, which is imported by the thread of an order alone."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptNeeds:

@@ -44,7 +44,7 @@ async def obtain(
     needs: attempt_values.AttemptNeeds,
     stop: threading.Event,
     place: ca_places.OrderPlace,
-    keep: attempt_values.Keep,
+    keep: certificate_records.Keep,
 ) -> attempt_values.Obtained:
     """place: moved to each CA before it gets a request. keep: as of `acme_issuer.obtain`, in a thread."""
     return await _Try(wanted, needs, stop, place, keep).run()
@@ -57,7 +57,7 @@ class _Try:
         needs: attempt_values.AttemptNeeds,
         stop: threading.Event,
         place: ca_places.OrderPlace,
-        keep: attempt_values.Keep,
+        keep: certificate_records.Keep,
     ) -> None:
         self._keep = keep
         self._spec = wanted.spec

@@ -8,6 +8,7 @@
 A value that cannot be read counts as missing, and is reported: the worst that follows is one more order.
 """
 
+import collections.abc
 import dataclasses
 import datetime
 import json
@@ -32,6 +33,10 @@ class Issued:
     directory: str
     bundle: bundle.Bundle
     is_revoked: bool = False
+
+
+Keep = collections.abc.Callable[[Issued, ports.Store], object]
+"""Writes what was issued by a store that takes it only as long as the lock of its order is held."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
