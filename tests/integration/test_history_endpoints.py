@@ -135,7 +135,7 @@ async def test_bodies_of_another_form_are_refused(house: House, body: operator_c
 )
 async def test_a_trial_on_the_socket_has_as_few_forms(house: House, seconds: object) -> None:
     app = applications.Starlette(routes=trial_api.routes(house.trials))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gate") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gate", timeout=60) as client:
         answer = await client.post("/trial", content=json.dumps({"seconds": seconds}))
     assert (answer.status_code, house.trials.find()) == (400, None)
 

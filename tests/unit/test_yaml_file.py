@@ -725,7 +725,7 @@ def test_no_socket_of_daemun_is_a_server(tmp_path: pathlib.Path, written: str, l
     (problem,) = caught.value.problems
     assert f"{label}: " in str(caught.value)
     assert f"lies in the state directory {tmp_path}/state, where the sockets are daemun's own" in problem.message
-    file.write_text(written.replace("STATE", f"{tmp_path}/state-of-another").replace("LINK", f"{tmp_path}/public"))
+    file.write_text(written.replace("STATE", f"{tmp_path}/other").replace("LINK", f"{tmp_path}/public"))
     assert not yaml_file.YamlFile(file, state=str(tmp_path / "state")).read_now().problems
 
 
