@@ -71,7 +71,12 @@ class House:
             raise NotImplementedError
 
         return sign_in_endpoints.endpoints(
-            self.operators, version="1.2.3", command_options="", has_login=lambda: False, summarise=summarise
+            self.operators,
+            version="1.2.3",
+            command_options="",
+            has_login=lambda: False,
+            summarise=summarise,
+            refresh=summarise,
         )
 
     async def _end(self, _: str) -> tuple[int, bool]:

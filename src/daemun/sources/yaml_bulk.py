@@ -5,10 +5,12 @@ as a whole, so that a thousand sites take seconds. As `yaml_edit`, whose contrac
 import collections.abc
 import dataclasses
 import itertools
+import re
 
 from daemun.core import model
 from daemun.errors import ConfigError
 from daemun.sources import (
+    added_target,
     yaml_blocks,
     yaml_edit,
     yaml_excerpt,
@@ -20,6 +22,8 @@ from daemun.sources import (
 
 _HEAD = "sites:\n"
 _MOST_NAMED = 3
+_PLAIN_KEY = re.compile(r" +([a-z0-9][a-z0-9.-]*):(?: |\n|\Z)")
+"""Which host such a site is of is known without reading its YAML."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,8 @@ def change(file: yaml_holder.Holder, hosts: collections.abc.Collection[str], mad
 
 def _edit(text: str, hosts: collections.abc.Set[str], made: SiteSwitch) -> _EditedSite | None:
     """None: it is of another site, or means something else without the rest of the file."""
+    if (plain := _PLAIN_KEY.match(text)) is not None and plain[1] not in hosts:
+        return None
     document = yaml_positions.load(_HEAD + text, is_edited=True)
     keys = yaml_blocks.keys_of(document)
     if len(keys) != 1 or (host := yaml_holder.host_of(keys[0])) not in hosts:
@@ -99,7 +105,9 @@ def _edit(text: str, hosts: collections.abc.Set[str], made: SiteSwitch) -> _Edit
 
 
 def _check(file: yaml_holder.Holder, before: str, after: str, edited: collections.abc.Collection[_EditedSite]) -> None:
-    """Raises: ConfigError when the text does not mean what it is to mean, or brings a mistake."""
+    """Raises: ConfigError when the text does not mean what it is to mean, or brings a mistake. Of the sites that stay
+    as they are, only those are read that may mean something else elsewhere (`yaml_excerpt`)."""
+    before, after = _shorten(before, after, {one.key for one in edited})
     old = yaml_positions.load(before, is_edited=True).value
     sites = old.get(yaml_blocks.SITES) if isinstance(old, dict) else None
     new = yaml_positions.load(after, is_edited=True).value
@@ -115,6 +123,18 @@ def _check(file: yaml_holder.Holder, before: str, after: str, edited: collection
     if causes := [one.message for one in found if yaml_edit.without_place(one, file.path) not in known]:
         more = f"; and {len(causes) - _MOST_NAMED} more" if len(causes) > _MOST_NAMED else ""
         raise ConfigError(f"cannot edit {file.path}: {'; '.join(causes[:_MOST_NAMED])}{more}")
+
+
+def _shorten(before: str, after: str, edited: collections.abc.Set[str]) -> tuple[str, str]:
+    """Both texts, without the same sites; whole where they have not the form for it."""
+
+    def is_wanted(key: str) -> bool:
+        return key in edited or not added_target.is_host(key)
+
+    old, new = yaml_excerpt.make(before, is_wanted), yaml_excerpt.make(after, is_wanted)
+    if old is None or new is None or dict(old.left_out) != dict(new.left_out):
+        return before, after
+    return old.text, new.text
 
 
 def _find_errors(file: yaml_holder.Holder, text: str) -> list[model.Problem]:

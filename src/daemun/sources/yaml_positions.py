@@ -167,9 +167,17 @@ def decode(content: bytes | str, faults: list[YamlFault]) -> str | None:
     return text.removeprefix("\ufeff")
 
 
+class _Yaml(yaml.YAML):
+    """Without the search for plug-ins in ruamel.yaml's folder, where are none: for a short text it takes longer than
+    to read it, and a change of many sites reads as many texts."""
+
+    def official_plug_ins(self) -> list[str]:
+        return []
+
+
 def compose(text: str) -> yaml.nodes.Node | None:
     """The node graph of one document. Raises: yaml.error.MarkedYAMLError, and whatever ruamel.yaml stumbles over."""
-    reader = yaml.YAML(typ="safe", pure=True)
+    reader = _Yaml(typ="safe", pure=True)
     reader.max_depth = MAX_DEPTH
     reader.composer.warn_double_anchors = False  # a later anchor of the same name wins, as YAML 1.2 requires
     node: yaml.nodes.Node | None = reader.compose(text)
@@ -201,7 +209,7 @@ class _Walk:
         self._document = document
         self._is_edited = is_edited
         self._text = text
-        self._constructor = yaml.YAML(typ="safe", pure=True).constructor
+        self._constructor = _Yaml(typ="safe", pure=True).constructor
         self._count = 0
         self._put_in = 0
 

@@ -21,6 +21,8 @@ QUICK_S = 0.2
 """What takes no longer is made before the answer."""
 STALE_S = 20.0
 FORGOTTEN_S = 120.0
+MANY_SITES = 1000
+"""Of more, what was not looked at for a while takes longer than a page."""
 _DUTY = 4
 """It takes at most this part of the time."""
 _LOOKS_AT_ONCE = 250
@@ -65,7 +67,13 @@ class OverviewSnapshots:
         return await self._make()
 
     async def summarise(self) -> gate_totals.GateSummary:
-        """For the head of every page."""
+        """For the head of every page, after whose answer `refresh` is to be called: a page of one site does not wait
+        for all the others. With many sites it has what was found last, and is not known where nothing was."""
+        kept = self._kept
+        if kept is not None and self._took_s > QUICK_S and self._revision == self.facts.count_revisions():
+            return gate_totals.summarise(kept.needs)
+        if kept is None and len(self._gate.status(added=False).sites) > MANY_SITES:
+            return gate_totals.GateSummary()
         return gate_totals.summarise((await self.current()).needs)
 
     async def apply(self, caller: history_port.Caller) -> gate_port.ApplyReport:
@@ -78,7 +86,8 @@ class OverviewSnapshots:
     async def refresh(self) -> None:
         """To be called after an answer: what takes long is made anew for the next."""
         age_s = time.monotonic() - self._made_s
-        if self._took_s > QUICK_S and age_s > max(FRESH_S, _DUTY * self._took_s) and not self._lock.locked():
+        is_due = self._kept is None or (self._took_s > QUICK_S and age_s > max(FRESH_S, _DUTY * self._took_s))
+        if is_due and not self._lock.locked():
             await self._make()
 
     async def _make(self) -> OverviewSnapshot:

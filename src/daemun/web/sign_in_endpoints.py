@@ -3,7 +3,7 @@
 import collections.abc
 import typing
 
-from starlette import exceptions
+from starlette import background, exceptions, responses
 
 from daemun.control import operator_port
 from daemun.core.access import dashboard_roles
@@ -24,10 +24,18 @@ def endpoints(
     command_options: str,
     has_login: collections.abc.Callable[[], bool],
     summarise: collections.abc.Callable[[], collections.abc.Awaitable[gate_totals.GateSummary]],
+    refresh: collections.abc.Callable[[], collections.abc.Awaitable[None]],
 ) -> tuple[endpoint.ApiEndpoint, ...]:
     """command_options: what commands need to reach this gate. has_login: whether users of `login` may sign in here.
-    summarise: quick, called for each page."""
-    handlers = _Handlers(operators, version, command_options, has_login, summarise)
+    summarise: quick, called for each page. refresh: called after each of these answers."""
+    handlers = _Handlers(
+        operators,
+        version=version,
+        command_options=command_options,
+        has_login=has_login,
+        summarise=summarise,
+        refresh=refresh,
+    )
     return (
         endpoint.ApiEndpoint(
             method="GET",
@@ -78,16 +86,19 @@ class _Handlers:
     def __init__(
         self,
         operators: operator_port.OperatorSignIn,
+        *,
         version: str,
         command_options: str,
         has_login: collections.abc.Callable[[], bool],
         summarise: collections.abc.Callable[[], collections.abc.Awaitable[gate_totals.GateSummary]],
+        refresh: collections.abc.Callable[[], collections.abc.Awaitable[None]],
     ) -> None:
         self._operators = operators
         self._version = version
         self._command_options = command_options
         self._has_login = has_login
         self._summarise = summarise
+        self._refresh = refresh
 
     async def ways(self, _: endpoint.Call) -> Json:
         return {"link": True, "login": self._has_login()}
@@ -116,9 +127,9 @@ class _Handlers:
         call.operator = found.operator or call.operator
         return {"ended": found.ended, "is_saved": found.is_saved}
 
-    async def me(self, call: endpoint.Call) -> Json:
+    async def me(self, call: endpoint.Call) -> responses.Response:
         found = await self._summarise()
-        return {
+        shown = {
             "name": call.operator.name,
             "role": call.operator.role.word,
             "how": call.operator.how,
@@ -128,3 +139,4 @@ class _Handlers:
             "version": self._version,
             "command_options": self._command_options,
         }
+        return responses.JSONResponse(shown, background=background.BackgroundTask(self._refresh))

@@ -125,6 +125,7 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
             command_options=parts.settings.options,
             has_login=lambda: _has_login(front),
             summarise=parts.overview.summarise,
+            refresh=parts.overview.refresh,
         ),
         *overview_endpoints.endpoints(parts.overview),
         *site_parts.endpoints(front, parts.settings, lambda: front.last),

@@ -38,10 +38,11 @@ def routes(pages: pages_app.PagesApp) -> list[routing.Route]:
 
 async def show_overview(one: visit.Visit) -> responses.Response:
     host = one.part("host")
-    site = await one.get("sites", host)
     names = ("routes", "servers", "access", "certificate")
-    *parts, traffic = await asyncio.gather(
-        *(one.get("sites", host, name) for name in names), one.get("sites", host, "traffic", span="day")
+    site, traffic, *parts = await asyncio.gather(
+        one.get("sites", host),
+        one.get("sites", host, "traffic", span="day"),
+        *(one.get("sites", host, name) for name in names),
     )
     found = {"": site, **dict(zip(names, parts, strict=True)), "traffic": traffic}
     now = datetime.datetime.now(datetime.UTC)
