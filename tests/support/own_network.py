@@ -30,15 +30,23 @@ def own_network(*addresses: str) -> collections.abc.Iterator[None]:
     """Be in it until the block ends. Skips the test without root."""
     binaries.needs_root("a network of its own")
     ip = binaries.program("ip", "iproute2")
-    library = ctypes.CDLL(None, use_errno=True)
     before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
-        _check(library.unshare(_CLONE_NEWNET))
+        leave()
         _make(ip, addresses)
         yield
     finally:
-        _check(library.setns(before, _CLONE_NEWNET))
+        _check(_library().setns(before, _CLONE_NEWNET))
         os.close(before)
+
+
+def leave() -> None:
+    """The calling thread is alone in a new network, in which nothing is up."""
+    _check(_library().unshare(_CLONE_NEWNET))
+
+
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _make(ip: str, addresses: tuple[str, ...]) -> None:

@@ -1,4 +1,6 @@
-"""PostgreSQL servers of the tests' own, on loopback, as an account without rights. Debian package: postgresql."""
+"""PostgreSQL servers of the tests' own, on loopback or a machine of `fleet_network`, as an account without rights.
+Debian package: postgresql.
+"""
 
 import collections.abc
 import contextlib
@@ -13,7 +15,7 @@ import typing
 
 import pytest
 
-from tests.support import binaries, other_account, ports, until
+from tests.support import binaries, fleet_network, other_account, ports, until
 
 if typing.TYPE_CHECKING:  # every test loads this module
     import psycopg
@@ -23,7 +25,6 @@ SUPERUSER = "daemun"
 _SETTINGS = {
     "fsync": "off",
     "unix_socket_directories": "",
-    "listen_addresses": "127.0.0.1",
     "max_connections": "60",
     "shared_buffers": "16MB",
     "wal_level": "replica",
@@ -53,10 +54,12 @@ def _run(name: str, *arguments: str, folder: pathlib.Path) -> None:
 
 
 class Server:
-    """One server with its files below `folder`, which must be its account's."""
+    """One server with its files below `folder`, which must be its account's. machine: None: this one."""
 
-    def __init__(self, folder: pathlib.Path, name: str) -> None:
+    def __init__(self, folder: pathlib.Path, name: str, machine: fleet_network.Machine | None = None) -> None:
         self._folder = folder
+        self._machine = machine
+        self._host = "127.0.0.1" if machine is None else machine.address
         self.files = folder / name
         self.port = ports.free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,7 +67,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self._host}:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -78,6 +81,8 @@ class Server:
     def make(self) -> None:
         options = ("-U", SUPERUSER, "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         _run("initdb", "-D", str(self.files), *options, folder=self._folder)
+        with (self.files / "pg_hba.conf").open("a") as rules:  # for those of other machines
+            rules.write("host all all samenet trust\nhost replication all samenet trust\n")
 
     def copy(self, primary: "Server") -> None:
         """A standby of another server, which runs."""
@@ -86,11 +91,15 @@ class Server:
 
     def start(self) -> None:
         """Returns when it takes connections."""
-        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in (_SETTINGS | {"listen_addresses": self._host}).items()]
         command = [str(_programs() / "postgres"), "-D", str(self.files), "-p", str(self.port), *settings]
+        account = _account()
+        if self._machine is not None:  # only root may enter it
+            command = [*self._machine.inside, f"--setgid={account['group']}", f"--setuid={account['user']}", *command]
+            account = {}
         with (self._folder / f"{self.files.name}.log").open("ab") as log:
             self._process = subprocess.Popen(  # type: ignore[call-overload]
-                command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_account()
+                command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **account
             )
         until.true(self._takes_connections)
 

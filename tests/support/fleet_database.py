@@ -1,0 +1,74 @@
+"""PostgreSQL with a streaming standby, each on a machine of its own."""
+
+import collections.abc
+import contextlib
+import shutil
+
+from tests.support import fleet_network, fleet_store, postgresql, until
+
+
+class Pair:
+    """primary, standby: as they are at this moment; `promote` changes them."""
+
+    def __init__(self, primary: postgresql.Server, standby: postgresql.Server) -> None:
+        self._both = (primary, standby)
+        self.primary, self.standby = primary, standby
+
+    @property
+    def url(self) -> str:
+        """Of both, as `fleet.database` has it; the order stays."""
+        return (
+            f"postgresql://{postgresql.SUPERUSER}@{','.join(one.address for one in self._both)}/{fleet_store.DATABASE}"
+        )
+
+    def execute(self, sql: str) -> list[tuple[object, ...]]:
+        """At the primary, in the fleet's database."""
+        return self.primary.execute(sql, database=fleet_store.DATABASE)
+
+    def synchronous(self, is_wanted: bool) -> None:
+        """Whether a commit waits until the standby has it."""
+        self.primary.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{'*' if is_wanted else ''}'")
+        self.primary.execute("SELECT pg_reload_conf()")
+        wanted = [("*" if is_wanted else "",)]
+        until.true(lambda: self.primary.execute("SHOW synchronous_standby_names") == wanted)
+
+    def wait_streaming(self) -> None:
+        """Until the standby has everything that was committed."""
+        sql = "SELECT state FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()"
+        until.true(lambda: self.primary.execute(sql) == [("streaming",)])
+
+    def promote(self) -> None:
+        """The primary is gone; the standby takes its place with what it has."""
+        self.primary, self.standby = self.standby, self.primary
+        self.primary.execute("SELECT pg_promote()")
+        until.true(lambda: self.primary.execute("SELECT pg_is_in_recovery()") == [(False,)])
+
+    def follow_anew(self) -> None:
+        """What was the primary comes back as a standby, from a copy of what is one now."""
+        shutil.rmtree(self.standby.files)
+        self.standby.copy(self.primary)
+        self.standby.start()
+        self.wait_streaming()
+
+
+@contextlib.contextmanager
+def pair(
+    network: fleet_network.Network, primary: str, standby: str, *, is_synchronous: bool = False
+) -> collections.abc.Iterator[Pair]:
+    """On these machines, with tables of a fleet in it."""
+    with postgresql.folder() as folder:
+        made = Pair(*(postgresql.Server(folder, name, network.machine(name)) for name in (primary, standby)))
+        try:
+            made.primary.make()
+            made.primary.start()
+            made.primary.execute(f"CREATE DATABASE {fleet_store.DATABASE}")
+            with fleet_store.another(made.primary.url(fleet_store.DATABASE)) as store:
+                store.create_tables()
+            made.standby.copy(made.primary)
+            made.standby.start()
+            made.wait_streaming()
+            made.synchronous(is_synchronous)
+            yield made
+        finally:
+            made.standby.stop()
+            made.primary.stop()
