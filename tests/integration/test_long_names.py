@@ -22,7 +22,7 @@ def prepared() -> collections.abc.Iterator[layout.Layout]:
 
 
 LONGEST = header_rules.MAX_BUCKET_CHARACTERS
-SCHEMES = [scheme.value for scheme in model.Scheme if scheme is not model.Scheme.H2C]
+SCHEMES = [scheme.value for scheme in model.Scheme if not scheme.is_http2]
 LONG_TYPE = "application/x-" + (LONGEST - 14) * "y"
 
 

@@ -2,6 +2,7 @@
 
 import collections.abc
 import contextlib
+import dataclasses
 import json
 import pathlib
 import tempfile
@@ -15,8 +16,8 @@ from daemun.core import model, render_environment
 from daemun.core.directive import Directive, Expr
 from daemun.core.options import cache_option
 from daemun.nginx import answers_folder, worker_account
-from tests.support import clients, rendered, responders
-from tests.support.sites import route, site
+from tests.support import bad_servers, clients, own_certificates, rendered, responders
+from tests.support.sites import proxy, route, site, upstream_tls
 
 pytestmark = pytest.mark.nginx
 
@@ -220,7 +221,7 @@ def speaking(scheme: str, feature: render_environment.Feature) -> collections.ab
 
 @pytest.fixture(scope="module")
 def h2c() -> collections.abc.Iterator[rendered.Running]:
-    with speaking("h2c", render_environment.Feature.H2C_UPSTREAM) as nginx:
+    with speaking("h2c", render_environment.Feature.HTTP2_UPSTREAM) as nginx:
         yield nginx
 
 
@@ -269,6 +270,85 @@ def test_h2c_servers_get_websockets_over_http1(h2c: rendered.Running) -> None:
         said = parse(h2c.get("https://h2c.test/pkg.Service/x", Upgrade="websocket", Connection="Upgrade"))
         assert (said["protocol"], said["path"]) == ("HTTP/1.1", "/other.Service/x")
         assert said["parameters"]["upgrade"] == "websocket"
+
+
+# --- HTTP/2 over TLS ---
+
+BOTH = ("http/1.1", "h2")
+SPEAKING = {
+    "alone": (responders.Http2Alone, ("h2",)),
+    "both": (responders.Http2, BOTH),
+    "unchosen": (responders.Http2Alone, ()),
+    "http1": (responders.Http1Alone, ("http/1.1",)),
+}
+"""Which protocols a server takes, and what it lets a handshake choose from."""
+
+
+@pytest.fixture(scope="module")
+def h2_over_tls(tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator[rendered.Running]:
+    """KIND.test for each kind of server, whose certificate is verified; wrong.test, with another name."""
+    if render_environment.Feature.HTTP2_UPSTREAM not in rendered.nginx().features:
+        pytest.skip("this nginx cannot speak HTTP/2 to servers")
+    folder = tmp_path_factory.mktemp("h2")
+    folder.chmod(0o755)
+    pair = own_certificates.make("inner.test")
+    (folder / "root.pem").write_bytes(pair.root)
+    tls = model.UpstreamTls(ca_file=str(folder / "root.pem"), name="inner.test")
+    with contextlib.ExitStack() as stack:
+        sites = []
+        for kind, (handler, chosen_from) in SPEAKING.items():
+            context = bad_servers.server_context(folder, pair)
+            if chosen_from:
+                context.set_alpn_protocols(chosen_from)
+            place = stack.enter_context(responders.responder(handler, context=context))
+            url = f"h2://{place}"
+            checked = upstream_tls(tls)
+            kept = route("/kept/", proxy(url, options=checked), cache=cache_option.Cache(for_s=600.0))
+            inner = route("/app/", proxy(f"{url}/inner/", options=checked))
+            sites.append(site(f"{kind}.test", route("/", proxy(url, options=checked)), inner, kept))
+        wrong = upstream_tls(dataclasses.replace(tls, name="other.test"))
+        sites.append(site("wrong.test", route("/", proxy(url, options=wrong))))
+        yield stack.enter_context(rendered.running(*sites))
+
+
+@pytest.mark.parametrize("kind", ["alone", "both", "unchosen"])
+def test_h2_servers_get_http2_over_tls(h2_over_tls: rendered.Running, kind: str) -> None:
+    answer = h2_over_tls.ask("POST", f"https://{kind}.test/a%2Fb?q", body=b"body", headers=SPOOFED)
+    said = parse(answer)
+    assert (said["protocol"], said["path"], said["body"]) == ("HTTP/2", "/a%2Fb?q", "body")
+    assert said["parameters"][":scheme"] == "https"
+    assert said["parameters"]["host"] == f"{kind}.test"
+    assert said["parameters"]["x-forwarded-for"] == "127.0.0.1"
+    assert answer.headers["X-ALPN"] == ("None" if kind == "unchosen" else "h2")
+    assert parse(h2_over_tls.get(f"https://{kind}.test/app/x y"))["path"] == "/inner/x%20y"
+
+
+def test_h2_to_a_server_of_http1_fails(h2_over_tls: rendered.Running) -> None:
+    """nginx leaves no choice, as docs/nginx.md says."""
+    assert h2_over_tls.get("https://http1.test/").status_code == 502
+
+
+def test_certificates_of_h2_servers_are_verified(h2_over_tls: rendered.Running) -> None:
+    assert h2_over_tls.get("https://wrong.test/").status_code == 502
+
+
+def test_h2_passes_trailers(h2_over_tls: rendered.Running) -> None:
+    found = clients.http2_events(h2_over_tls.clients, "alone.test", "/x", ("te", "trailers"))
+    (trailers,) = [event for event in found if isinstance(event, h2.events.TrailersReceived)]
+    assert dict(trailers.headers or ())[b"grpc-status"] == b"0"
+
+
+def test_answers_of_h2_servers_are_kept(h2_over_tls: rendered.Running) -> None:
+    answers_folder.note_room(h2_over_tls.layout, worker_account.choose(None))
+    found = [h2_over_tls.get("https://alone.test/kept/x") for _ in range(2)]
+    assert [one.headers["X-Cache"] for one in found] == ["MISS", "HIT"]
+
+
+def test_h2_servers_get_websockets_over_http1(h2_over_tls: rendered.Running) -> None:
+    for _ in range(2):
+        assert parse(h2_over_tls.get("https://both.test/x"))["protocol"] == "HTTP/2"
+        said = parse(h2_over_tls.get("https://both.test/app/x", Upgrade="websocket", Connection="Upgrade"))
+        assert (said["protocol"], said["path"]) == ("HTTP/1.1", "/inner/x")
 
 
 @pytest.mark.parametrize(("path", "received"), [("/pkg.Service/Method", "/other.Service/Method"), ("/a.B/C", "/a.B/C")])

@@ -89,6 +89,17 @@ async def test_a4_http_spoken_to_an_https_server(tmp_path: pathlib.Path, scheme:
     assert f"write {'grpcs' if scheme == 'grpc' else 'https'}://127.0.0.1:{server.port}" == found.cure
 
 
+@pytest.mark.parametrize(("alpn", "scheme"), [((), "https"), (("http/1.1",), "https"), (("http/1.1", "h2"), "h2")])
+async def test_a4_h2c_spoken_to_a_server_with_tls(tmp_path: pathlib.Path, alpn: tuple[str, ...], scheme: str) -> None:
+    """What is to be written is what the server would choose."""
+    context = bad_servers.server_context(tmp_path, own_certificates.make("shop.test"))
+    if alpn:
+        context.set_alpn_protocols(alpn[::-1])
+    with bad_servers.running(tls=context) as server:
+        found = await found_of(aim_of(server.port, "h2c"))
+    assert (found.trouble, found.cure) == (Trouble.SPEAKS_TLS, f"write {scheme}://127.0.0.1:{server.port}")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -103,7 +114,7 @@ async def test_a4_400_alone_is_an_answer(answer: bytes) -> None:
         assert await trouble_of(aim_of(server.port)) is None
 
 
-@pytest.mark.parametrize("scheme", ["https", "grpcs"])
+@pytest.mark.parametrize("scheme", ["https", "h2", "grpcs"])
 async def test_a4_https_spoken_to_an_http_server(scheme: str) -> None:
     unverified = model.UpstreamTls(verify=False)
     with bad_servers.running() as server:

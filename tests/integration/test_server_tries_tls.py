@@ -13,7 +13,7 @@ from daemun.core import model
 from daemun.core.model import Trouble
 from daemun.core.served import probe_targets, server_answers
 from daemun.probing import server_tries
-from tests.support import bad_servers, binaries, own_certificates, ports, until
+from tests.support import bad_servers, binaries, own_certificates, ports, responders, until
 from tests.support.sites import upstream_tls
 
 PAIR = own_certificates.make("shop.internal")
@@ -128,3 +128,66 @@ async def test_a4_a_server_that_leaves_out_its_intermediate(tmp_path: pathlib.Pa
     assert f'"Owner Intermediate CA", which it does not send and {roots} does not hold' in str(found.cause)
     assert "whole chain" in str(found.cure)
     assert as_cured.trouble is None
+
+
+# --- HTTP/2 over TLS ---
+
+
+def _context(folder: pathlib.Path, *alpn: str) -> ssl.SSLContext:
+    context = bad_servers.server_context(folder, PAIR)
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    return context
+
+
+@pytest.mark.parametrize(
+    ("handler", "alpn"),
+    [
+        (responders.Http2Alone, ("h2",)),
+        (responders.Http2, ("http/1.1", "h2")),
+        (responders.Http2Alone, ()),
+    ],
+    ids=["alone", "both", "unchosen"],
+)
+async def test_a4_an_h2_server_is_well(
+    tmp_path: pathlib.Path, handler: type[responders.Http2], alpn: tuple[str, ...]
+) -> None:
+    with responders.responder(handler, context=_context(tmp_path, *alpn)) as place:
+        found = await found_of(int(place.rpartition(":")[2]), UNVERIFIED, scheme="h2")
+    assert found.trouble is None
+
+
+@pytest.mark.nginx
+async def test_a4_an_nginx_that_speaks_both_is_well(tmp_path: pathlib.Path) -> None:
+    with _nginx(tmp_path, "http2 on;") as port:
+        assert (await found_of(port, UNVERIFIED, scheme="h2")).trouble is None
+        assert (await found_of(port, UNVERIFIED, scheme="https")).trouble is None
+
+
+@pytest.mark.nginx
+async def test_a4_h2_spoken_to_an_nginx_that_speaks_http1_alone(tmp_path: pathlib.Path) -> None:
+    with _nginx(tmp_path, "") as port:
+        found = await found_of(port, UNVERIFIED, scheme="h2")
+    assert (found.trouble, found.cure) == (Trouble.SPEAKS_HTTP, f"write https://127.0.0.1:{port}")
+    assert "speaks HTTP/1.1, and the target says h2" in str(found.cause)
+
+
+async def test_a4_https_spoken_to_a_server_of_http2_alone(tmp_path: pathlib.Path) -> None:
+    with responders.responder(responders.Http2First, context=_context(tmp_path, "h2")) as place:
+        port = int(place.rpartition(":")[2])
+        found = await found_of(port, UNVERIFIED, scheme="https")
+        assert (await found_of(port, UNVERIFIED, scheme="h2")).trouble is None
+    assert (found.trouble, found.cure) == (
+        Trouble.OTHER_PROTOCOL,
+        f"write h2://127.0.0.1:{port}, or grpcs:// for gRPC",
+    )
+
+
+async def test_a4_certificates_of_h2_servers_are_verified(tmp_path: pathlib.Path) -> None:
+    root = tmp_path / "root.pem"
+    root.write_bytes(PAIR.root)
+    with responders.responder(responders.Http2Alone, context=_context(tmp_path, "h2")) as place:
+        port = int(place.rpartition(":")[2])
+        right = await found_of(port, model.UpstreamTls(ca_file=str(root), name="shop.internal"), scheme="h2")
+        wrong = await found_of(port, model.UpstreamTls(ca_file=str(root), name="other.internal"), scheme="h2")
+    assert (right.trouble, wrong.trouble) == (None, Trouble.CERTIFICATE)

@@ -271,7 +271,7 @@ def without_slash() -> collections.abc.Iterator[rendered.Running]:
 
 
 def _is_built(scheme: str) -> bool:
-    needed = {"h2c": render_environment.Feature.H2C_UPSTREAM, "grpc": render_environment.Feature.GRPC}
+    needed = {"h2c": render_environment.Feature.HTTP2_UPSTREAM, "grpc": render_environment.Feature.GRPC}
     return scheme not in needed or needed[scheme] in rendered.nginx().features
 
 

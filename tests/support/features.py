@@ -222,6 +222,7 @@ def _protocols() -> Feature:
     )
     return _sites(
         site("h2c.example.com", "h2c://10.0.0.1:81", route("/deep/", "h2c://10.0.0.1:81/inner/")),
+        site("h2.example.com", "h2://inner.example:444", route("/deep/", "h2://inner.example:444/inner/")),
         site("grpc.example.com", "grpc://10.0.0.1:50051", route("/a.B/", "grpcs://inner.example:50051/c.D/")),
         site("php.example.com", route("/", php), route("/blog/", "fastcgi://unix:/run/php.sock:/wordpress/")),
         site("python.example.com", "uwsgi://10.0.0.1", route("/api/", "uwsgi://10.0.0.1/v1/")),

@@ -120,12 +120,18 @@ class Memcached(_Handler):
 
 
 class Http2(_Handler):
-    """HTTP/2 with prior knowledge (h2c, gRPC). What comes over HTTP/1.1 is answered too, without a body.
+    """HTTP/2 with prior knowledge (h2c, gRPC), or chosen in a handshake (h2). What comes over HTTP/1.1 is answered too,
+    without a body.
 
     headers: further ones of its answers over HTTP/2.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def chosen_protocol(self) -> str | None:
+        """By ALPN; None: none, or without TLS."""
+        return self.request.selected_alpn_protocol() if isinstance(self.request, ssl.SSLSocket) else None
 
     def handle(self) -> None:
         first = self.rfile.peek(len(PREFACE))  # type: ignore[attr-defined]
@@ -147,7 +153,8 @@ class Http2(_Handler):
                         connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                     case h2.events.StreamEnded():
                         headers, body = requests.pop(event.stream_id)
-                        _answer_http2(connection, event.stream_id, headers, bytes(body), self.headers)
+                        further = (*self.headers, ("x-alpn", str(self.chosen_protocol)))
+                        _answer_http2(connection, event.stream_id, headers, bytes(body), further)
                     case h2.events.ConnectionTerminated():
                         return
             self.wfile.write(connection.data_to_send())
@@ -174,6 +181,27 @@ def _answer_http2(
     )
     connection.send_data(stream, json.dumps(said).encode())
     connection.send_headers(stream, [("grpc-status", "0")], end_stream=True)
+
+
+class Http2Alone(Http2):
+    def _answer_http1(self) -> None:
+        """The connection ends."""
+
+
+class Http1Alone(Http2):
+    def handle(self) -> None:
+        """Takes the preface of HTTP/2 for a request."""
+        self._answer_http1()
+
+
+class Http2First(Http2Alone):
+    """Sends its SETTINGS before it reads anything."""
+
+    def handle(self) -> None:
+        server = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        server.initiate_connection()
+        self.wfile.write(server.data_to_send())
+        self.rfile.read1(65536)
 
 
 class _Threaded(socketserver.ThreadingMixIn):

@@ -75,7 +75,7 @@ def test_the_size_is_for_all_sites() -> None:
         ({"site": "cache: {ttl: 1m}"}, "ttl"),
         (
             {"route": "cache: 1m", "to": "grpc://127.0.0.1:1"},
-            "is for http, https and h2c servers, not for grpc: leave it out",
+            "is for http, https, h2 and h2c servers, not for grpc: leave it out",
         ),
         ({"route": "cache: 1m, buffering: false"}, "which `buffering: false` rules out"),
         (

@@ -98,7 +98,8 @@ def test_a_site(made: model.Site, cause: str) -> None:
 @pytest.mark.parametrize(
     ("action", "feature"),
     [
-        (proxy("h2c://10.0.0.1"), render_environment.Feature.H2C_UPSTREAM),
+        (proxy("h2c://10.0.0.1"), render_environment.Feature.HTTP2_UPSTREAM),
+        (proxy("h2://inner.test"), render_environment.Feature.HTTP2_UPSTREAM),
         (proxy("grpc://10.0.0.1"), render_environment.Feature.GRPC),
         (proxy("fastcgi://10.0.0.1"), render_environment.Feature.FASTCGI),
         (proxy("uwsgi://10.0.0.1"), render_environment.Feature.UWSGI),

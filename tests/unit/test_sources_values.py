@@ -20,6 +20,7 @@ S = model.Scheme
         ("http://[::1]", model.Target(scheme=S.HTTP, host="::1", port=80)),
         ("http://my_container:80", model.Target(scheme=S.HTTP, host="my_container", port=80)),
         ("http://한국.test", model.Target(scheme=S.HTTP, host="xn--3e0b707e.test", port=80)),
+        ("h2://web", model.Target(scheme=S.H2, host="web", port=443)),
         ("h2c://web", model.Target(scheme=S.H2C, host="web", port=80)),
         ("grpcs://web", model.Target(scheme=S.GRPCS, host="web", port=443)),
         ("fastcgi://php", model.Target(scheme=S.FASTCGI, host="php", port=9000)),

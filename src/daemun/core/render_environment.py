@@ -13,7 +13,7 @@ class Feature(enum.Enum):
 
     HTTP_V2 = "HTTP/2 to clients"
     HTTP_V3 = "HTTP/3 to clients"
-    H2C_UPSTREAM = "HTTP/2 to servers (h2c targets)"
+    HTTP2_UPSTREAM = "HTTP/2 to servers (h2 and h2c targets)"
     GRPC = "gRPC targets"
     FASTCGI = "FastCGI targets"
     UWSGI = "uwsgi targets"

@@ -71,7 +71,7 @@ _FURTHER = {
 
 # What the configure arguments do not show: a directive that came with some version, tried inside `http`.
 _TRIALS = {
-    render_environment.Feature.H2C_UPSTREAM: "proxy_http_version 2;",
+    render_environment.Feature.HTTP2_UPSTREAM: "proxy_http_version 2;",
     render_environment.Feature.STICKY: "upstream trial { zone t 64k; server 127.0.0.1:9 drain; sticky cookie t; }",
     render_environment.Feature.REQUEST_PORT: "map $is_request_port$request_port $daemun_trial { default 1; }",
     render_environment.Feature.EARLY_HINTS: "early_hints $http_early;",

@@ -1,11 +1,13 @@
 """One try of a server behind the gate, as nginx would reach it: a connection, for https a handshake with the route's
-settings, and for HTTP one request line (HEAD, which changes nothing; GET where that is not known)."""
+settings, and for HTTP one request line (HEAD, which changes nothing; GET where that is not known), for HTTP/2 its
+preface."""
 
 import asyncio
 import collections.abc
 import contextlib
 import dataclasses
 import os
+import re
 import ssl
 
 from cryptography import x509
@@ -23,7 +25,9 @@ _USER_AGENT = "daemun-probe"
 _HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 """With an empty SETTINGS frame (RFC 9113 section 3.4)."""
 _SETTINGS = 4
-_HTTP2 = frozenset({model.Scheme.H2C, model.Scheme.GRPC})
+_HTTP2 = frozenset({model.Scheme.H2, model.Scheme.H2C, model.Scheme.GRPC})
+_ALPN_OF_HTTP2 = "h2"
+"""RFC 9113 section 3.2. nginx offers it alone to an h2 server (ngx_http_proxy_v2_module)."""
 
 
 class Contexts:
@@ -35,13 +39,14 @@ class Contexts:
         self._ca_bundle = ca_bundle
         self._made: dict[tuple[str | None, int], ssl.SSLContext] = {}
 
-    async def find(self, tls: model.UpstreamTls, *, is_named: bool) -> ssl.SSLContext:
-        """is_named: whether a name is compared. Raises: OSError when the roots cannot be read."""
+    async def find(self, tls: model.UpstreamTls, *, is_named: bool, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+        """is_named: whether a name is compared. alpn: the protocols that are offered; empty: none. Raises: OSError when
+        the roots cannot be read."""
         file = (tls.ca_file or self._ca_bundle) if tls.verify else None
-        key = (f"{file} {is_named}", await asyncio.to_thread(_changed_ns, file) if file is not None else 0)
+        key = (f"{file} {is_named} {alpn}", await asyncio.to_thread(_changed_ns, file) if file is not None else 0)
         if key not in self._made:
             self._made = {known: one for known, one in self._made.items() if known[0] != key[0]}
-            self._made[key] = await asyncio.to_thread(_make_context, file, is_named=is_named)
+            self._made[key] = await asyncio.to_thread(_make_context, file, is_named=is_named, alpn=alpn)
         return self._made[key]
 
 
@@ -49,8 +54,10 @@ def _changed_ns(file: str) -> int:
     return os.stat(file).st_mtime_ns  # noqa: PTH116
 
 
-def _make_context(file: str | None, *, is_named: bool) -> ssl.SSLContext:
+def _make_context(file: str | None, *, is_named: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if alpn:
+        context.set_alpn_protocols(alpn)
     context.check_hostname = False
     if file is None:
         context.verify_mode = ssl.CERT_NONE
@@ -145,7 +152,8 @@ class ServerProbe:
     async def _shake(self, writer: asyncio.StreamWriter) -> server_answers.ServerFinding | None:
         name = self.aim.server_name
         try:
-            context = await self.contexts.find(self.aim.tls, is_named=name is not None)
+            alpn = (_ALPN_OF_HTTP2,) if self.aim.scheme is model.Scheme.H2 else ()
+            context = await self.contexts.find(self.aim.tls, is_named=name is not None, alpn=alpn)
             async with asyncio.timeout(server_answers.ANSWER_S):
                 await writer.start_tls(context, server_hostname=name)
         except ssl.SSLCertVerificationError as error:
@@ -158,6 +166,8 @@ class ServerProbe:
 
     async def _explain_handshake(self, error: OSError) -> server_answers.ServerFinding:
         end = _read_end(error)
+        if end.takes_no_protocol and self.aim.scheme is model.Scheme.H2:
+            return server_answers.speaks_http(self.aim, self.server, is_over_tls=True)
         if end.is_of_tls:
             return server_answers.WELL if self.aim.shows_certificate else server_handshakes.tls_failed(self.server, end)
         head = await self._request_without_tls()
@@ -204,7 +214,10 @@ class ServerProbe:
             return server_answers.WELL if self.aim.shows_certificate else server_handshakes.tls_failed(self.server, end)
         if head is None:
             return server_answers.without_answer(self.server)
-        return server_answers.speaks_other(self.aim, self.server, head) if head else server_answers.closed(self.server)
+        if not head:
+            return server_answers.closed(self.server)
+        is_over_tls = probe_targets.is_encrypted(self.aim)
+        return server_answers.speaks_other(self.aim, self.server, head, is_over_tls=is_over_tls)
 
     async def _find_late_end(self) -> server_handshakes.HandshakeEnd | None:
         """With TLS 1.3 a server looks at the client's certificate after the client's part of the handshake. Nothing is
@@ -250,15 +263,19 @@ class ServerProbe:
         return None
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> server_answers.ServerFinding:
-        """HTTP/2 without TLS: a server of it sends its SETTINGS at once. One that is silent is believed."""
+        """A server of HTTP/2 sends its SETTINGS at once. One that is silent is believed."""
         head = b""
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
             async with asyncio.timeout(server_answers.ANSWER_S):
                 writer.write(_HTTP2_PREFACE)
                 head = await reader.readexactly(9)
+        if head[3:4] == bytes([_SETTINGS]) or _chosen_protocol(writer) == _ALPN_OF_HTTP2:
+            return server_answers.WELL
+        if probe_targets.is_encrypted(self.aim):
+            return server_answers.speaks_http(self.aim, self.server, is_over_tls=True)
         if server_answers.is_tls_alert(head) or (not head and await self._speaks_tls()):
-            return server_answers.speaks_tls(self.aim, self.server)
-        if not head or head[3] == _SETTINGS:
+            return server_answers.speaks_tls(self.aim, self.server, is_http2=await self._speaks_http2_over_tls())
+        if not head:
             return server_answers.WELL
         if head.startswith(b"HTTP/1") or server_answers.read_answer(await self._request_without_tls()) is not None:
             return server_answers.speaks_http(self.aim, self.server)
@@ -282,6 +299,16 @@ class ServerProbe:
                 except OSError as error:
                     return not isinstance(error, TimeoutError) and _read_end(error).is_of_tls
                 return True
+        return False
+
+    async def _speaks_http2_over_tls(self) -> bool:
+        """Whether it is what a handshake ends in that leaves the choice to the server."""
+        both = (_ALPN_OF_HTTP2, "http/1.1")
+        context = await self.contexts.find(model.UpstreamTls(verify=False), is_named=False, alpn=both)
+        with contextlib.suppress(_NoConnectionError, OSError, TimeoutError):
+            async with self._connect() as (_, writer), asyncio.timeout(server_answers.CONNECT_S):
+                await writer.start_tls(context, server_hostname=self.aim.server_name or self.aim.sees)
+                return _chosen_protocol(writer) == _ALPN_OF_HTTP2
         return False
 
     def _request(self, method: str = "HEAD") -> bytes:
@@ -308,10 +335,21 @@ class _NoConnectionError(Exception):
 
 
 def _read_end(error: OSError) -> server_handshakes.HandshakeEnd:
-    reason = error.reason if isinstance(error, ssl.SSLError) else None
-    return server_handshakes.HandshakeEnd(
-        reason=reason or None, words=causes.find_words(error) or "the connection was closed"
-    )
+    reason = (error.reason or _spell_reason(error)) if isinstance(error, ssl.SSLError) else None
+    return server_handshakes.HandshakeEnd(reason=reason, words=causes.find_words(error) or "the connection was closed")
+
+
+def _spell_reason(error: ssl.SSLError) -> str | None:
+    """Of an error that Python has OpenSSL's words of ("[SSL] tlsv1 alert no application protocol (_ssl.c:1006)"), and
+    not its name."""
+    match = re.match(r"\[SSL\] (?P<words>[a-z0-9 ]+) \(", error.strerror or "")
+    return match["words"].upper().replace(" ", "_") if match is not None else None
+
+
+def _chosen_protocol(writer: asyncio.StreamWriter) -> str | None:
+    """By ALPN (RFC 7301); None: the server chose none, or there is no TLS."""
+    connection: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+    return connection.selected_alpn_protocol() if connection is not None else None
 
 
 def _read_chain(connection: ssl.SSLObject | None) -> list[bytes]:

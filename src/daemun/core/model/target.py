@@ -10,6 +10,7 @@ class Scheme(enum.Enum):
 
     HTTP = "http"
     HTTPS = "https"
+    H2 = "h2"
     H2C = "h2c"
     GRPC = "grpc"
     GRPCS = "grpcs"
@@ -20,7 +21,12 @@ class Scheme(enum.Enum):
 
     @property
     def is_http(self) -> bool:
-        return self in {Scheme.HTTP, Scheme.HTTPS, Scheme.H2C}
+        return self in {Scheme.HTTP, Scheme.HTTPS, Scheme.H2, Scheme.H2C}
+
+    @property
+    def is_http2(self) -> bool:
+        """Whether the gate sends it requests of HTTP/2 (`proxy_http_version 2`); gRPC is a protocol of its own."""
+        return self in {Scheme.H2, Scheme.H2C}
 
     @property
     def is_cgi(self) -> bool:
@@ -30,12 +36,13 @@ class Scheme(enum.Enum):
     @property
     def is_encrypted(self) -> bool:
         """Whether its server shows a certificate."""
-        return self in {Scheme.HTTPS, Scheme.GRPCS}
+        return self in {Scheme.HTTPS, Scheme.H2, Scheme.GRPCS}
 
 
 DEFAULT_PORTS: dict[Scheme, int] = {
     Scheme.HTTP: 80,
     Scheme.HTTPS: 443,
+    Scheme.H2: 443,
     Scheme.H2C: 80,
     Scheme.GRPC: 80,
     Scheme.GRPCS: 443,
@@ -120,7 +127,7 @@ class Pool:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamTls:
-    """How the certificate of an https/grpcs server is checked.
+    """How the certificate of an https, h2 or grpcs server is checked.
 
     verify: False accepts any certificate. ca_file: absolute path of the trusted roots; None: the system's.
     name: the name the certificate must carry and that is sent as SNI; None: the target's host.

@@ -12,7 +12,7 @@ from daemun.core.options import access_option, buffering_option, forms
 from daemun.core.options.option import Doc, HasOptions, Label, Level, Option, Place
 from daemun.core.texts import header_rules, quantity_rules, rules, words
 
-SCHEMES = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2C})
+SCHEMES = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2, model.Scheme.H2C})
 _LEAST_BYTES = 1 << 20
 _MOST_NAMES = 20
 _COOKIE = re.compile(r"[A-Za-z0-9!#$%&'+.^_`|~-]{0,128}\*?\Z")
@@ -153,11 +153,11 @@ def _find_cause(route: model.Route) -> str | None:
     if not isinstance(action, model.Proxy):
         return "is for routes to HTTP servers; leave it out"
     if action.php is not None:
-        return f"is for http, https and h2c servers, not for php: {_NOT_FOR_CGI}"
+        return f"is for http, https, h2 and h2c servers, not for php: {_NOT_FOR_CGI}"
     if action.targets and action.targets[0].scheme not in SCHEMES:
         scheme = action.targets[0].scheme
         cure = _NOT_FOR_CGI if scheme.is_cgi else "leave it out"
-        return f"is for http, https and h2c servers, not for {scheme.value}: {cure}"
+        return f"is for http, https, h2 and h2c servers, not for {scheme.value}: {cure}"
     if buffering_option.OPTION.of(action) is False:
         return "keeps what nginx reads ahead, which `buffering: false` rules out; leave one of them out"
     return None

@@ -1,4 +1,4 @@
-"""`verify`, `server_name`: how the certificate of an https or grpcs server is checked
+"""`verify`, `server_name`: how the certificate of an https, h2 or grpcs server is checked
 (nginx.org/r/proxy_ssl_verify, nginx.org/r/proxy_ssl_name)."""
 
 import collections.abc
@@ -63,7 +63,7 @@ def _check_verify(value: Verify, place: Place) -> None:
     if is_encrypted(place.proxy):
         place.add_beside(_find_name_cause(place.proxy, value), "to")
     elif value != Verify() and SERVER_NAME.of(place.proxy) is None:
-        place.add("has no effect: no target is https or grpcs", severity=model.Severity.WARNING)
+        place.add("has no effect: no target is https, h2 or grpcs", severity=model.Severity.WARNING)
 
 
 def _check_name(value: str | None, place: Place) -> None:
@@ -77,7 +77,7 @@ def _check_name(value: str | None, place: Place) -> None:
         return
     place.add(rules.check_server(value))
     if not is_encrypted(place.proxy):
-        place.add("has no effect: no target is https or grpcs", severity=model.Severity.WARNING)
+        place.add("has no effect: no target is https, h2 or grpcs", severity=model.Severity.WARNING)
 
 
 def _find_name_cause(proxy: model.Proxy, verify: Verify) -> str | None:
@@ -94,7 +94,7 @@ def _find_name_cause(proxy: model.Proxy, verify: Verify) -> str | None:
         cause = f"the certificate of {shown} cannot be verified, because nginx compares names only"
         return f"{cause}; set `server_name` to a name it carries, or `verify: false`"
     if len(hosts) > 1:
-        return "the https targets have several hosts; set `server_name`, the one name nginx asks for"
+        return "the targets with TLS have several hosts; set `server_name`, the one name nginx asks for"
     return None
 
 
@@ -114,7 +114,7 @@ VERIFY = Option(
     doc=Doc(
         kind="true, false, path of a CA file",
         default="`true`",
-        meaning="whether an https or grpcs server's certificate is checked, and against which roots",
+        meaning="whether an https, h2 or grpcs server's certificate is checked, and against which roots",
     ),
     actions=frozenset({RouteAction.TO}),
     label=Label.VALUE,

@@ -12,6 +12,7 @@ from daemun.core.render import site_scope
 _MODULES = {
     model.Scheme.HTTP: "proxy",
     model.Scheme.HTTPS: "proxy",
+    model.Scheme.H2: "proxy",
     model.Scheme.H2C: "proxy",
     model.Scheme.GRPC: "grpc",
     model.Scheme.GRPCS: "grpc",

@@ -74,7 +74,7 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
     }:
         # Connections are used once, so the server may close them at once (RFC 9112 section 9.6).
         connection = (arguments.line(set_header, "Connection", Expr("$daemun_connection_once")),)
-    if route.action.targets[0].scheme is model.Scheme.H2C:
+    if route.action.targets[0].scheme.is_http2:
         # gRPC's servers refuse clients that would lose its status, which is a trailer.
         connection = (*connection, arguments.line(set_header, "TE", "trailers"))
     path = route.action.targets[0].path

@@ -64,6 +64,7 @@ _MARGIN_S = 5.0
 MODULES = {
     model.Scheme.HTTP: "proxy",
     model.Scheme.HTTPS: "proxy",
+    model.Scheme.H2: "proxy",
     model.Scheme.H2C: "proxy",
     model.Scheme.FASTCGI: "fastcgi",
     model.Scheme.UWSGI: "uwsgi",
@@ -266,7 +267,7 @@ def _is_repeated(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy
 
 def _retry(proxy: model.Proxy) -> str:
     match proxy.targets[0].scheme:
-        case model.Scheme.HTTP | model.Scheme.HTTPS | model.Scheme.H2C:
+        case model.Scheme.HTTP | model.Scheme.HTTPS | model.Scheme.H2 | model.Scheme.H2C:
             return "$daemun_retry_upgrade"
         case _:
             return "retry"

@@ -106,7 +106,7 @@ def prefix(route: model.Route) -> Expr:
 
 def header_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
     """What the server is sent about the prefix, and where WebDAV's COPY and MOVE lead (RFC 4918 section 10.3)."""
-    scheme = "https" if proxy.targets[0].scheme is model.Scheme.HTTPS else "http"
+    scheme = "https" if proxy.targets[0].scheme.is_encrypted else "http"
     return (
         arguments.line("proxy_set_header", "X-Forwarded-Prefix", prefix(route)),
         arguments.line("proxy_set_header", "Destination", Expr(f"$daemun_destination_{scheme}")),

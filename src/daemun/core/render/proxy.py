@@ -1,4 +1,4 @@
-"""Locations of routes whose servers speak HTTP: http, https, h2c.
+"""Locations of routes whose servers speak HTTP: http, https, h2, h2c.
 
 Answers leave as they come, whatever their headers and those of requests want (`proxy_buffering off` in nginx.conf). A
 WebSocket may be silent for a day, other requests for as long as the route allows; nginx cannot choose timeouts by a
@@ -42,7 +42,7 @@ _OF_BUFFERED = ("proxy_cache", "proxy_store", "proxy_limit_rate")
 
 
 def upstreams(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Node, ...]:
-    """The blocks a route needs: one, and for h2c another one for WebSockets, which HTTP/2 servers take over HTTP/1.1
+    """The blocks a route needs: one, and for HTTP/2 another one for WebSockets, which HTTP/2 servers take over HTTP/1.1
     (nginx would hand a kept HTTP/2 connection to an HTTP/1.1 request of the same block)."""
     names_ = dict.fromkeys([_name(scope, route), _upgrade_upstream(scope, route, proxy)])
     return tuple(upstream.block(scope, name, proxy) for name in names_)
@@ -52,8 +52,8 @@ def locations(
     scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
 ) -> tuple[directive.Directive, ...]:
     """Raises: RenderError."""
-    if proxy.targets[0].scheme is model.Scheme.H2C:
-        scope.require(render_environment.Feature.H2C_UPSTREAM)
+    if proxy.targets[0].scheme.is_http2:
+        scope.require(render_environment.Feature.HTTP2_UPSTREAM)
     written = [
         _main_location(scope, route, proxy, https=https),
         _upgrade_location(scope, route, proxy, https=https, is_retry=False),
@@ -75,7 +75,7 @@ def _name(scope: site_scope.Scope, route: model.Route) -> str:
 
 def _upgrade_upstream(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> str:
     name = _name(scope, route)
-    return f"{name}_upgrade" if proxy.targets[0].scheme is model.Scheme.H2C else name
+    return f"{name}_upgrade" if proxy.targets[0].scheme.is_http2 else name
 
 
 def _main_location(
@@ -123,7 +123,7 @@ def _ordinary(
 ) -> tuple[directive.Node, ...]:
     """How a request that is no WebSocket is sent."""
     lines: list[directive.Node] = [*_common(scope, route, proxy, https=https, is_named=is_named)]
-    if proxy.targets[0].scheme is model.Scheme.H2C:
+    if proxy.targets[0].scheme.is_http2:
         lines.append(arguments.line("proxy_http_version", "2"))
     lines.append(arguments.line("proxy_read_timeout", arguments.duration(timeout_option.OPTION.of(proxy).read_s)))
     lines.append(arguments.line("proxy_send_timeout", arguments.duration(timeout_option.OPTION.of(proxy).send_s)))
@@ -258,7 +258,7 @@ def _common(
         *option_lines.of_route(scope, route, "proxy", is_named=is_named),
         *header_directives.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
         *header_directives.request_lines(scope, route, "proxy_set_header"),
-        *(server_tls.lines(scope, proxy, "proxy") if proxy.targets[0].scheme is model.Scheme.HTTPS else ()),
+        *(server_tls.lines(scope, proxy, "proxy") if proxy.targets[0].scheme.is_encrypted else ()),
         arguments.line("client_body_timeout", arguments.duration(times.body_s)),
         arguments.line("proxy_connect_timeout", arguments.duration(times.connect_s)),
         *http_defaults.next_upstream(retries_option.OPTION.of(proxy), times, "proxy"),
@@ -296,13 +296,12 @@ def _redirects(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) 
     lines = []
     for target in proxy.targets:
         if target.host is not None:
-            there = f"{target.scheme.value if target.scheme is not model.Scheme.H2C else 'http'}" + str(
-                dataclasses.replace(target, path=target.path or "/")
-            ).removeprefix(target.scheme.value)
+            there = str(dataclasses.replace(target, path=target.path or "/")).removeprefix(target.scheme.value)
+            there = f"{_protocol(target)}{there}"
             here = route.path if target.path is not None else "/"
             lines.append(arguments.line("proxy_redirect", there, here))
     return tuple(dict.fromkeys(lines))
 
 
 def _protocol(target: model.Target) -> str:
-    return "https" if target.scheme is model.Scheme.HTTPS else "http"
+    return "https" if target.scheme.is_encrypted else "http"

@@ -174,7 +174,7 @@ def _limit(zone: str, most: str, status: str) -> tuple[directive.Directive, ...]
 def is_counted(scope: site_scope.Scope, route: model.Route) -> bool:
     """A `limit_conn` of ours would undo an owner's further out (nginx inherits all of them or none)."""
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
-    if isinstance(route.action, model.Proxy) and route.action.targets[0].scheme is model.Scheme.H2C:
+    if isinstance(route.action, model.Proxy) and route.action.targets[0].scheme.is_http2:
         return False  # what is beyond the bound goes where WebSockets go, and that is HTTP/1.1
     if held_access.of_route(scope, route).access.connections is not None:
         return False

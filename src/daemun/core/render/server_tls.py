@@ -1,4 +1,4 @@
-"""How the certificate of an https or grpcs server behind the gate is checked."""
+"""How the certificate of an https, h2 or grpcs server behind the gate is checked."""
 
 import dataclasses
 

@@ -252,35 +252,40 @@ def closed(server: str) -> ServerFinding:
     )
 
 
-def speaks_tls(aim: model.Aim, server: str) -> ServerFinding:
-    wanted = aim.written.replace(aim.scheme.value, "grpcs" if aim.scheme is model.Scheme.GRPC else "https", 1)
+def speaks_tls(aim: model.Aim, server: str, *, is_http2: bool = False) -> ServerFinding:
+    """is_http2: it takes HTTP/2 over TLS."""
+    scheme = "grpcs" if aim.scheme is model.Scheme.GRPC else "https"
+    if is_http2 and aim.scheme is model.Scheme.H2C:
+        scheme = "h2"
     return ServerFinding(
         trouble=Trouble.SPEAKS_TLS,
         cause=f"{server} speaks https, and the target says {aim.scheme.value}",
-        cure=_write(aim, wanted, "https"),
+        cure=_write(aim, aim.written.replace(aim.scheme.value, scheme, 1), scheme),
     )
 
 
-def speaks_http(aim: model.Aim, server: str) -> ServerFinding:
-    wanted = aim.written.replace(aim.scheme.value, "http", 1)
-    what = "plain http" if aim.scheme.is_encrypted else "HTTP/1.1"
+def speaks_http(aim: model.Aim, server: str, *, is_over_tls: bool = False) -> ServerFinding:
+    """HTTP/1.1. is_over_tls: a handshake came about, or told of it."""
+    scheme = "https" if is_over_tls else "http"
+    what = "plain http" if aim.scheme.is_encrypted and not is_over_tls else "HTTP/1.1"
     return ServerFinding(
         trouble=Trouble.SPEAKS_HTTP,
         cause=f"{server} speaks {what}, and the target says {aim.scheme.value}",
-        cure=_write(aim, wanted, "http"),
+        cure=_write(aim, aim.written.replace(aim.scheme.value, scheme, 1), scheme),
     )
 
 
-def speaks_other(aim: model.Aim, server: str, head: bytes) -> ServerFinding:
+def speaks_other(aim: model.Aim, server: str, head: bytes, *, is_over_tls: bool = False) -> ServerFinding:
     """head: what it sent."""
     known = server_greetings.describe(head)
-    cure = "correct the port, or the scheme of the target (fastcgi://, uwsgi://, scgi://, grpc://, h2c://)"
+    cure = "correct the port, or the scheme of the target (fastcgi://, uwsgi://, scgi://, grpc://, h2c://, h2://)"
     if server_greetings.is_page(head):
         cure = "let it answer with a head of HTTP/1.1 (a script prints one before the page), or correct the port"
     elif server_greetings.is_http2(head):
-        known = "it speaks HTTP/2 without TLS"
-        cure = _write(aim, aim.written.replace(aim.scheme.value, "h2c", 1), "h2c")
-        cure += ", or grpc:// for gRPC" if not aim.is_pool else ", or grpc for gRPC"
+        known = "it speaks HTTP/2 alone" if is_over_tls else "it speaks HTTP/2 without TLS"
+        scheme, grpc = ("h2", "grpcs") if is_over_tls else ("h2c", "grpc")
+        cure = _write(aim, aim.written.replace(aim.scheme.value, scheme, 1), scheme)
+        cure += f", or {grpc}:// for gRPC" if not aim.is_pool else f", or {grpc} for gRPC"
     elif known is not None:
         cure = "correct the port: the gate carries HTTP, and no other protocol to this kind of server"
     return ServerFinding(

@@ -53,6 +53,11 @@ class HandshakeEnd:
         return self.reason not in _NOT_TLS | _CLOSED
 
     @property
+    def takes_no_protocol(self) -> bool:
+        """Of those that ALPN offered (RFC 7301 section 3.2)."""
+        return self.reason == "TLSV1_ALERT_NO_APPLICATION_PROTOCOL"
+
+    @property
     def is_of_another_protocol(self) -> bool:
         return self.reason in _NOT_TLS
 

@@ -36,7 +36,8 @@ from daemun.core.validation import (
 )
 
 _FEATURES = {
-    model.Scheme.H2C: render_environment.Feature.H2C_UPSTREAM,
+    model.Scheme.H2: render_environment.Feature.HTTP2_UPSTREAM,
+    model.Scheme.H2C: render_environment.Feature.HTTP2_UPSTREAM,
     model.Scheme.GRPC: render_environment.Feature.GRPC,
     model.Scheme.GRPCS: render_environment.Feature.GRPC,
     model.Scheme.FASTCGI: render_environment.Feature.FASTCGI,
