@@ -42,6 +42,7 @@ def test_an_option_that_reads_paths_declares_its_files() -> None:
         "acme",
         "docker",
         "errors",
+        "fleet",
         "login",
         "maintenance",
         "tls",

@@ -50,7 +50,8 @@ def test_keys_of_small_maps() -> None:
     in_cells = [found for one in catalogue.EVERY for found in every_map(one.form)]
     whole = [forms.find_map(catalogue.BY_NAME[name].form) for name in IN_TABLES]
     for part in in_cells:
-        of_dns = {"options"} if part is ordering_forms.WrittenDns else set()  # what its provider calls otherwise
+        # What a provider calls otherwise.
+        of_dns = {"options"} if issubclass(part, ordering_forms.WrittenDns) else set()
         for key in forms.keys(part).keys() - of_dns if part not in whole else ():
             assert re.search(rf"[{{ ]{key}[,:}}]", TABLES), key
 

@@ -5,7 +5,7 @@ import dataclasses
 import typing
 
 from daemun.core import model
-from daemun.core.options import catalogue, default_option, streams_option
+from daemun.core.options import catalogue, default_option, listen_option, node_option, streams_option
 from daemun.sources import yaml_context, yaml_include, yaml_positions, yaml_top
 
 
@@ -20,6 +20,9 @@ def translate(context: yaml_context.Context) -> model.Globals:
     given = entry.given(catalogue.BY_NAME)
     if written:
         given[streams_option.OPTION.name] = read_streams(context, written)
+    node = typing.cast(node_option.Node | None, given.get(node_option.OPTION.name))
+    if node is not None and node.own_listen is not None:
+        given[listen_option.OPTION.name] = node.own_listen
     settings = model.Globals(
         **catalogue.as_fields(given),
         origins=tuple(
@@ -94,3 +97,10 @@ def _patterns(
         field = (yaml_include.KEY, index)
         origin = context.origin(context.document.locate(field))
         yield yaml_include.Pattern(text=text, origin=origin, field=field)
+
+
+def find_home(context: yaml_context.Context, field: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Where a field of the settings is written: what is this machine's own goes before the same key beside it."""
+    own = (node_option.OPTION.name, *field)
+    is_own = field[0] == listen_option.OPTION.name and own[:2] in context.document.keys
+    return own if is_own else field

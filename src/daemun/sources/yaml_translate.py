@@ -78,7 +78,7 @@ class Translation(yaml_context.Context):
         path = self._sites.get(problem.origin.place, ()) if problem.host is not None else ()
         if (problem.host is not None and not path) or not problem.field:
             return problem
-        field = problem.field
+        field = problem.field if path else yaml_globals.find_home(self, problem.field)
         is_route = len(field) == 2 and field[0] == "routes"
         if len(field) > 1 and field[0] == "routes":
             field = ("routes", self._written.get((path, str(field[1])), field[1]), *field[2:])

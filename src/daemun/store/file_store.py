@@ -23,7 +23,7 @@ import time
 from daemun import causes, durable, errors, folders, regular_files
 from daemun.control import damage_report, stored_values
 from daemun.control.lease import LEASE_S, Lease
-from daemun.store import file_commits, file_leases, keys
+from daemun.store import file_commits, file_leases, keys, process_lock
 from daemun.store.file_problems import explained, unknown_when_it_fails
 
 _TEMPORARY = "~new-"
@@ -48,6 +48,8 @@ class FileStore:
         self._commits = file_commits.FileCommits(self._root, self)
         self._rescan_s = rescan_s
         self.damage = damage_report.DamageReport()
+        self.alone = process_lock.ProcessLock(self._root / process_lock.FOLDER)
+        """For what a process does in several steps; nothing of this store itself waits for it."""
         with explained("open the store", self._root):
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Nothing is changed that is right already: a file system that cannot be written can be read.

@@ -4,12 +4,16 @@ The own store has a copy of every shared key, under the same name: serving, a st
 wait for a database, and a machine that leaves its fleet, or cannot reach the database, has what it knew last. `run`
 keeps the copy current. What is decided under a lock is decided with what is shared: taking one brings the copy up to
 date first, for a holder with an old copy would order what another has ordered.
+
+Several processes of one machine use the copy: what one of them reads of the shared store is copied before another reads
+it there, so that nothing older is put over something newer. Whoever watches is told by the process that it is in.
 """
 
 import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import hashlib
 import json
 import threading
 import typing
@@ -19,7 +23,7 @@ import structlog
 from daemun import errors
 from daemun.control import damage_report, ports, stored_values
 from daemun.control.lease import LEASE_S, Lease
-from daemun.store import key_owners, keys
+from daemun.store import change_feed, key_owners, keys
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -40,13 +44,19 @@ class SharedStore(ports.Store, typing.Protocol):
 
 
 class MirroredStore:
-    """`control.ports.Store`. own: may be read by other processes; only those that share it change shared keys there."""
+    """`control.ports.Store`. own: may be read by other processes; only those that share it change shared keys there.
+    order: held while the copy is changed, by all processes that do; a thread may enter it again."""
 
-    def __init__(self, own: ports.Store, shared: SharedStore) -> None:
+    def __init__(
+        self, own: ports.Store, shared: SharedStore, *, order: contextlib.AbstractContextManager[object] | None = None
+    ) -> None:
         self._own = own
         self._shared = shared
         # What was read of the shared store is not written over what this machine has written there since.
-        self._order = threading.RLock()
+        self._order = order or threading.RLock()
+        self._feed = change_feed.ChangeFeed(lambda: self.list(""))
+        self._told: dict[str, bytes] = {}
+        """Digests of what watchers were told of: a change that this process made is reported by the database, too."""
         self._cursor, self._unread = _read_place(own)
 
     @property
@@ -79,7 +89,9 @@ class MirroredStore:
                 read = _without_own(self._shared.read_many(shared, under=under))
                 there = () if under is None else (key for key in self.list(under) if not key_owners.is_of_node(key))
                 gone = {*shared, *there} - read.found.keys() - read.unreadable.keys()
-                self._copy({**dict.fromkeys(gone), **{key: one.value for key, one in read.found.items()}})
+                values = {**dict.fromkeys(gone), **{key: one.value for key, one in read.found.items()}}
+                changed = self._copy(values)
+                self._tell({key: values[key] for key in changed})
             found.append(read)
         return stored_values.ReadValues(
             found={key: value for one in found for key, value in one.found.items()},
@@ -96,7 +108,10 @@ class MirroredStore:
         with self._order:
             failed = self._shared.write_all({key: values[key] for key in shared}) if shared else {}
             copied = self._put({key: values[key] for key in shared if key not in failed})
-            return {**failed, **copied, **self._own.write_all({key: values[key] for key in own})}
+            self._tell({key: values[key] for key in shared if key not in failed and key not in copied})
+        kept = self._own.write_all({key: values[key] for key in own})
+        self._feed.note({key: False for key in own if key not in kept})
+        return {**failed, **copied, **kept}
 
     def delete(self, key: str) -> None:
         self.commit([_Change(key=key, value=None)])
@@ -111,6 +126,7 @@ class MirroredStore:
             if lease is not None:  # which the shared store gave
                 lease.check()
             self._own.commit(own)
+            self._feed.note({change.key: change.value is None for change in own})
             return
         with self._order:
             try:
@@ -124,6 +140,7 @@ class MirroredStore:
                 self._copy({change.key: change.value for change in shared})
             except errors.EnvironmentProblemError as error:
                 raise errors.OutcomeUnknownError(f"{error}; it is shared, and copied when that is over") from error
+            self._tell({change.key: change.value for change in shared})
 
     @contextlib.contextmanager
     def lock(self, name: str, *, lease_s: float = LEASE_S) -> collections.abc.Iterator[Lease]:
@@ -135,8 +152,9 @@ class MirroredStore:
     def watch(
         self, prefix: str, *, after: stored_values.Cursor | None = None
     ) -> collections.abc.AsyncIterator[stored_values.ChangedKeys]:
-        """Of the own copy."""
-        return self._own.watch(prefix, after=after)
+        """Of shared keys what `run` copies and what this process changes, of the others what this process changes:
+        nobody looks at the files of ten thousand certificates for that."""
+        return self._feed.watch(prefix, after=after)
 
     # --- the copy --------------------------------------------------------------------------------------------------
 
@@ -190,7 +208,9 @@ class MirroredStore:
         for key in values.keys() - read.unreadable.keys():
             self.damage.clear(key)
             self.damage.clear(_refused(key))
-        self._copy({key: value for key, value in values.items() if key not in read.unreadable})
+        readable = {key: value for key, value in values.items() if key not in read.unreadable}
+        self._copy(readable)
+        self._tell(readable)  # also what another process has copied
         self._remember(self._cursor, self._unread.difference(some) | read.unreadable.keys())
 
     def _remember(self, cursor: stored_values.Cursor, unread: frozenset[str]) -> None:
@@ -200,13 +220,23 @@ class MirroredStore:
             self._own.write(KEY_CURSOR, json.dumps(place).encode())
             self._cursor, self._unread = cursor, unread
 
-    def _copy(self, values: collections.abc.Mapping[str, bytes | None]) -> None:
-        """What is the same stays untouched: whoever watches would look again. Raises: EnvironmentProblemError."""
-        for key in (key for key, value in values.items() if value is None):
+    def _tell(self, values: collections.abc.Mapping[str, bytes | None]) -> None:
+        """Those who watch in this process, once of each change."""
+        digests = {key: b"" if value is None else hashlib.sha256(value).digest() for key, value in values.items()}
+        new = {key: digest for key, digest in digests.items() if self._told.get(key) != digest}
+        self._told |= new
+        self._feed.note({key: not digest for key, digest in new.items()})
+
+    def _copy(self, values: collections.abc.Mapping[str, bytes | None]) -> set[str]:
+        """What is the same stays untouched: whoever watches would look again. Returns: what is not. Raises:
+        EnvironmentProblemError."""
+        gone = [key for key, value in values.items() if value is None and not self._is_gone(key)]
+        for key in gone:
             self._own.delete(key)
         new = {key: value for key, value in values.items() if value is not None and not self._is_there(key, value)}
         for error in self._put(new).values():
             raise error
+        return {*gone, *new}
 
     def _put(
         self, values: collections.abc.Mapping[str, bytes]
@@ -229,6 +259,15 @@ class MirroredStore:
         for one in in_the_way:
             self._own.delete(one)
         return True
+
+    def _is_gone(self, key: str) -> bool:
+        try:
+            self._own.read(key)
+        except errors.NotFoundInStoreError:
+            return True
+        except errors.EnvironmentProblemError:
+            return False
+        return False
 
     def _is_there(self, key: str, value: bytes) -> bool:
         try:

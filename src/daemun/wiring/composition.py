@@ -17,15 +17,13 @@ from daemun.certs.dns01 import dns_proofs
 from daemun.certs.served import client_links
 from daemun.control import gate, lifecycle, nginx_upgrade, reconciler, reload_limiter
 from daemun.core import model, render_environment, worker_generations
-from daemun.core.options import alerts_option, docker_option, logs_option, user_option
+from daemun.core.options import docker_option, logs_option, user_option
 from daemun.discovery import endpoints
-from daemun.hold import hold_limits, hold_queue
 from daemun.judge import judge_keeper
 from daemun.nginx import (
     access_lines,
     address_trial,
     child_reaper,
-    machine_limits,
     master_watch,
     nginx_server,
     old_workers,
@@ -40,10 +38,13 @@ from daemun.sources.history import history_recorder, trial
 from daemun.store import file_store, instance
 from daemun.traffic import span_feeder, traffic_counter
 from daemun.wiring import (
+    alert_parts,
     clock,
     dashboard_parts,
     disk_watch,
     first_settings,
+    fleet_parts,
+    hold_parts,
     log_schedule,
     metrics_parts,
     nginx_environment,
@@ -72,9 +73,11 @@ class Daemon:
     def __init__(self, chosen: settings.Settings, binary: render_environment.Nginx, lock: instance.HeldLock) -> None:
         self._settings = chosen
         self._layout = chosen.layout
-        store = file_store.FileStore(pathlib.Path(self._layout.store))
+        own = file_store.FileStore(pathlib.Path(self._layout.store))
         source = yaml_file.YamlFile(chosen.config, state=chosen.layout.state, find_worker=worker_account.choose)
-        known = last_good_file.recall(store, chosen.config, source)
+        known = last_good_file.recall(own, chosen.config, source)
+        self._fleet = fleet_parts.FleetParts(chosen, own, source, known)
+        store = self._fleet.store
         current = known.globals if known and known.globals else model.Globals()
         account = worker_account.choose_at_start(
             user_option.OPTION.of(first_settings.read(source) or current), running=process.find_user(self._layout)
@@ -123,15 +126,7 @@ class Daemon:
         )
         sites = uptime_parts.Sites(lambda: self._gate, self._prober, self._certificates)
         self._uptime, self._status_page = uptime_parts.make(self._layout, store.damage, sites, self._traffic)
-        most, most_per_site = hold_limits.limits_of(
-            render_environment.count_connections(machine_limits.count_open_files())
-        )
-        self._queue = hold_queue.HoldQueue(
-            self._endpoints.endpoints,
-            hold_limits.HoldLimits(most=most, most_per_site=most_per_site),
-            is_out_of_reach=self._endpoints.is_out_of_reach,
-            find_fault=self._prober.find_fault,
-        )
+        self._queue = hold_parts.make(self._endpoints, self._prober)
         self._judge = judge_keeper.JudgeKeeper(
             store, self._layout, group=account.gid if account else None, version=daemun.__version__
         )
@@ -260,6 +255,7 @@ class Daemon:
         try:
             await self._live()
         finally:
+            self._fleet.close()
             # It answers for as long as nginx asks, also when this daemon ended otherwise than it should.
             if await asyncio.to_thread(process.find_master, self._layout) is None:
                 await self._judge.stop()
@@ -280,6 +276,7 @@ class Daemon:
                 "discovery": self._endpoints.run,
                 "health checks": self._endpoints.check_health,
                 "certificates": self._certificates.run,
+                **self._fleet.list_tasks(self._certificates),
                 "alerts": self._alerts.run,
                 "facts for alerts": self._facts.run,
                 "live certificates": self._certificates.live_repair.run,
@@ -352,6 +349,7 @@ class Daemon:
 
     def _configure(self, found: model.Globals) -> None:
         """What follows the settings and is not nginx's, in each round."""
+        self._fleet.configure(found)
         self._containers.set_compat(self._compatible.compat)
         self._containers.configure(docker_option.OPTION.of(found))
         self._preflight.configure(found)
@@ -379,19 +377,9 @@ class Daemon:
         )
 
     def _see(self) -> notifier.AlertInput | None:
-        last = self._gate.last
-        if last is None:
-            return None
-        certificates = self._certificates.status()
-        of_sites = self._prober.find_troubles(last.sites, certificates)
-        troubles = self._stream_prober.with_troubles(of_sites, last.streams, certificates)
-        return notifier.AlertInput(
-            alerts=alerts_option.OPTION.of(last.desired.globals),
-            certificates=certificates,
-            troubles=troubles,
-            refused_folders=self._disk.refused,
-            concerns=self._facts.find_concerns(last, self._bans.list, troubles or ()),
-        )
+        looks = (self._prober, self._stream_prober)
+        last, certificates = self._gate.last, self._certificates
+        return alert_parts.see(last, certificates, looks, disk=self._disk, facts=self._facts, bans=self._bans)
 
     async def _reload(self) -> None:
         """For a new shared key of the accounts: nginx answers CAs with it."""

@@ -113,10 +113,12 @@ def _collide(one: model.Address, other: model.Address, *, same_kind: bool) -> bo
     return None in hosts and (not same_kind or bool(hosts & {"0.0.0.0", "::"}))  # noqa: S104 compared, not bound
 
 
+FORM = typing.Annotated[WrittenListen, pydantic.BeforeValidator(_parse), pydantic.AfterValidator(_make)]
+"""Reads a `model.Listen`."""
 _KIND = "port, `IP:port`, `[IPv6]:port`, or a list"
 OPTION = Option(
     name="listen",
-    form=typing.Annotated[WrittenListen, pydantic.BeforeValidator(_parse), pydantic.AfterValidator(_make)],
+    form=FORM,
     default=model.Listen(),
     doc={
         "http": Doc(kind=_KIND, default="`80`", meaning="where visitors come in; a port alone: every address"),

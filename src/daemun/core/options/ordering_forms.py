@@ -148,7 +148,7 @@ class WrittenDns(forms.OptionMap):
     options: dict[str, forms.Secret] = dataclasses.field(default_factory=dict)
 
 
-def _make_dns(written: WrittenDns) -> model.Dns:
+def make_dns(written: WrittenDns) -> model.Dns:
     return model.Dns(
         provider=written.provider,
         options=tuple(sorted(written.options.items(), key=lambda option: option[0])),
@@ -157,7 +157,7 @@ def _make_dns(written: WrittenDns) -> model.Dns:
     )
 
 
-_Dns = typing.Annotated[WrittenDns, forms.FurtherKeys("options"), pydantic.AfterValidator(_make_dns)]
+_Dns = typing.Annotated[WrittenDns, forms.FurtherKeys("options"), pydantic.AfterValidator(make_dns)]
 
 
 # --- orders ----------------------------------------------------------------------------------------------------

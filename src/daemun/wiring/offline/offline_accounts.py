@@ -11,8 +11,8 @@ from daemun.control import account_port
 from daemun.core import model
 from daemun.core.rounds import merge
 from daemun.errors import DaemunError
-from daemun.store import file_store, instance, memory_store
-from daemun.wiring import clock
+from daemun.store import instance, memory_store
+from daemun.wiring import clock, opened_fleet
 from daemun.wiring.offline import configuration
 
 
@@ -37,4 +37,4 @@ def adopting(chosen: settings.Settings, *, dry: bool) -> collections.abc.Iterato
         )
         return
     with instance.held_alone(pathlib.Path(chosen.layout.lock)):
-        yield adopt.OfflineAdopter(file_store.FileStore(pathlib.Path(chosen.layout.store)), specs, clock.SystemClock())
+        yield adopt.OfflineAdopter(opened_fleet.open_store(chosen), specs, clock.SystemClock())

@@ -2,7 +2,6 @@
 changed, as it does with every file that its configuration names."""
 
 import datetime
-import pathlib
 
 from daemun import settings
 from daemun.certs.served import client_ca, client_links
@@ -12,8 +11,7 @@ from daemun.core.options import alias_options, maintenance_option
 from daemun.core.render import client_link_location
 from daemun.core.texts import names, words
 from daemun.errors import ConfigError, EnvironmentProblemError
-from daemun.store import file_store
-from daemun.wiring import clock
+from daemun.wiring import clock, opened_fleet
 from daemun.wiring.offline import configuration
 
 DAYS = 730
@@ -93,12 +91,12 @@ def is_over(one: client_ca.ClientCertificate) -> bool:
 
 
 def _links(chosen: settings.Settings) -> client_links.ClientLinks:
-    return client_links.ClientLinks(file_store.FileStore(pathlib.Path(chosen.layout.store)), clock.SystemClock())
+    return client_links.ClientLinks(opened_fleet.open_store(chosen), clock.SystemClock())
 
 
 def _open(chosen: settings.Settings) -> client_ca.ClientCa:
     try:
-        return client_ca.ClientCa(file_store.FileStore(pathlib.Path(chosen.layout.store)), chosen.layout)
+        return client_ca.ClientCa(opened_fleet.open_store(chosen), chosen.layout)
     except PermissionError as error:
         raise EnvironmentProblemError(
             f"cannot open {chosen.layout.store}: permission denied; run this as the account that daemun runs as, "

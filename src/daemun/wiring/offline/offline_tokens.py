@@ -2,12 +2,11 @@
 
 import collections.abc
 import contextlib
-import pathlib
 
 from daemun import settings
 from daemun.control import guarded_store, ports
 from daemun.core.access import access_tokens
-from daemun.store import file_store
+from daemun.wiring import opened_fleet
 from daemun.wiring.offline import configuration, judge_store
 
 _LOCK = "login-tokens"
@@ -25,7 +24,7 @@ def editing(chosen: settings.Settings) -> collections.abc.Iterator[Tokens]:
     """All tokens by name, to be changed; written and passed on when the block ends without an error.
 
     Raises: EnvironmentProblemError; LockHeldError while another command does the same."""
-    store = file_store.FileStore(pathlib.Path(chosen.layout.store))
+    store = opened_fleet.open_store(chosen)
     with store.lock(_LOCK) as lease:
         before = _read(store)
         tokens = dict(before)
@@ -37,7 +36,7 @@ def editing(chosen: settings.Settings) -> collections.abc.Iterator[Tokens]:
 def withdrawing(chosen: settings.Settings, users: collections.abc.Collection[str]) -> collections.abc.Iterator[None]:
     """The tokens of these users are withdrawn before the block, in which nobody can make one: another user of the same
     name must not get them, whatever ends the command in between. Raises: as `editing`."""
-    store = file_store.FileStore(pathlib.Path(chosen.layout.store))
+    store = opened_fleet.open_store(chosen)
     with store.lock(_LOCK) as lease:
         before = _read(store)
         _write(

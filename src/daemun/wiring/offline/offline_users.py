@@ -2,7 +2,6 @@
 
 import collections.abc
 import contextlib
-import pathlib
 import secrets
 
 from daemun import settings
@@ -10,7 +9,7 @@ from daemun.control import guarded_store, ports
 from daemun.core.access import login_changes, login_url, login_users
 from daemun.errors import ConfigError
 from daemun.judge import user_changes
-from daemun.store import file_store
+from daemun.wiring import opened_fleet
 from daemun.wiring.offline import configuration, judge_store, offline_tokens
 
 Users = dict[str, login_users.User]
@@ -40,7 +39,7 @@ def editing(chosen: settings.Settings) -> collections.abc.Iterator[Users]:
     gone are withdrawn first.
 
     Raises: EnvironmentProblemError; LockHeldError while another command does the same, or changes tokens."""
-    store = file_store.FileStore(pathlib.Path(chosen.layout.store))
+    store = opened_fleet.open_store(chosen)
     with store.lock(user_changes.LOCK) as lease:
         before = _read(store)
         users = _fold(chosen, before)

@@ -1,0 +1,102 @@
+"""Which fleet a machine belongs to, as its own store knows it, and what becomes of what it had before.
+
+The mark is there from the first use of a fleet's store until the machine leaves. Without it the values of the store are
+this machine's own: those of the fleet take their place, and they are set aside. The mark also shows whether the key is
+still that of the fleet, so that with another one nothing is written that no other machine could read.
+"""
+
+import base64
+import dataclasses
+import datetime
+import json
+import pathlib
+
+from daemun.control import damaged_keys, ports
+from daemun.errors import NotFoundInStoreError, UnreadableValueError
+from daemun.store import file_store, fleet_key, key_owners, mirrored_store
+
+KEY = "node/fleet.json"
+"""In the own store."""
+KEY_SEEN = "node/seen.json"
+"""As `store.postgresql.server_memory`, which is not imported without a fleet."""
+KEY_IDENTITY = "fleet/identity"
+"""Shared: which fleet's database it is, which only its key can read."""
+FOLDER = "before-fleet"
+"""In the state directory."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """fleet: as `fleet_key.FleetKey.fleet`. node: the name of this machine in it. proof: nothing, encrypted."""
+
+    fleet: str
+    node: str
+    proof: fleet_key.EncryptedValue
+
+    def proves(self, key: fleet_key.FleetKey) -> bool:
+        """Whether it is the key of this fleet."""
+        try:
+            key.decrypt(KEY, self.proof)
+        except UnreadableValueError:
+            return False
+        return key.fleet == self.fleet
+
+
+def read(own: ports.Store) -> Membership | None:
+    """None: it belongs to none, as far as is known."""
+    follows = "it is not known to which fleet this machine belonged"
+    return damaged_keys.read(own, KEY, _decode, follows=follows)
+
+
+def enter(
+    own: ports.Store, key: fleet_key.FleetKey, node: str, *, state: str, now: datetime.datetime
+) -> pathlib.Path | None:
+    """Belong to the fleet of this key from now on. Returns: the folder of a store with the values that this machine had
+    before; None: it had none, or belonged to the same fleet. Raises: EnvironmentProblemError."""
+    before = read(own)
+    kept = None
+    if before is None or before.fleet != key.fleet:
+        kept = _set_aside(own, pathlib.Path(state, FOLDER, f"{now:%Y-%m-%dT%H%M%SZ}"))
+        for one in (mirrored_store.KEY_CURSOR, KEY_SEEN):  # of another database
+            own.delete(one)
+    is_known = before is not None and before.node == node and before.proof.key_id == key.keys[0][0]
+    if before is None or not is_known or not before.proves(key):
+        proof = key.encrypt(KEY, b"")
+        sealed = {"key": proof.key_id, "sealed": base64.b64encode(proof.content).decode()}
+        own.write(KEY, json.dumps({"fleet": key.fleet, "node": node, "proof": sealed}).encode())
+    return kept
+
+
+def leave(own: ports.Store) -> None:
+    """What is shared stays as this machine knows it. Raises: EnvironmentProblemError."""
+    for key in (mirrored_store.KEY_CURSOR, KEY_SEEN, KEY):
+        own.delete(key)
+
+
+def shared_values(own: ports.Store) -> dict[str, bytes]:
+    """All that the store has and that would be shared. Raises: EnvironmentProblemError: not all of it can be read."""
+    found = {}
+    for key in own.list(""):
+        if not key_owners.is_of_node(key):
+            try:
+                found[key] = own.read(key)
+            except NotFoundInStoreError:  # it went meanwhile
+                continue
+    return found
+
+
+def _set_aside(own: ports.Store, folder: pathlib.Path) -> pathlib.Path | None:
+    """They stay where they are, too: this machine serves by them until it has those of the fleet."""
+    values = shared_values(own)
+    if not values:
+        return None
+    for error in file_store.FileStore(folder).write_all(values).values():
+        raise error
+    return folder
+
+
+def _decode(content: bytes) -> Membership:
+    value = json.loads(content)
+    proof = value["proof"]
+    sealed = fleet_key.EncryptedValue(content=base64.b64decode(proof["sealed"]), key_id=int(proof["key"]))
+    return Membership(fleet=str(value["fleet"]), node=str(value["node"]), proof=sealed)

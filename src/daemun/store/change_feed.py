@@ -1,0 +1,95 @@
+"""Changes of a store as its own process makes them, for watchers in that process: none of them looks at any file."""
+
+import asyncio
+import collections.abc
+import contextlib
+import secrets
+import threading
+import weakref
+
+from daemun.control import stored_values
+from daemun.store import keys
+
+
+class ChangeFeed:
+    """For all threads. list_keys: every key of the store, for a cursor of another process."""
+
+    def __init__(self, list_keys: collections.abc.Callable[[], collections.abc.Iterable[str]]) -> None:
+        self._list_keys = list_keys
+        self._guard = threading.Lock()
+        self._changed: dict[str, tuple[int, bool]] = {}
+        self._revision = 0
+        self._epoch = 1 + secrets.randbelow(1 << 60)
+        """Of no other feed, so that its cursors are good for this one alone."""
+        self._watches: weakref.WeakSet[_Watch] = weakref.WeakSet()
+
+    def note(self, changed: collections.abc.Mapping[str, bool]) -> None:
+        """Keys that changed now, and whether each is deleted."""
+        if not changed:
+            return
+        with self._guard:
+            self._revision += 1
+            for key, is_deleted in changed.items():
+                self._changed.pop(key, None)  # in the order of the last change
+                self._changed[key] = self._revision, is_deleted
+            watches = list(self._watches)
+        for watch in watches:
+            watch.notify()
+
+    def watch(
+        self, prefix: str, *, after: stored_values.Cursor | None = None
+    ) -> collections.abc.AsyncIterator[stored_values.ChangedKeys]:
+        """As of `control.ports.Store`, in an event loop."""
+        with self._guard:
+            cursor = stored_values.Cursor(revision=self._revision, epoch=self._epoch) if after is None else after
+            watch = _Watch(self, keys.check_prefix(prefix), cursor)
+            self._watches.add(watch)
+        return watch
+
+    def read_changes(self, prefix: str, after: stored_values.Cursor) -> stored_values.ChangedKeys:
+        if after.epoch != self._epoch:
+            return self._read_all(prefix)
+        found = []
+        with self._guard:
+            for key, (revision, is_deleted) in reversed(self._changed.items()):
+                if revision <= after.revision:
+                    break
+                if keys.is_under(key, prefix):
+                    found.append(stored_values.ChangedKey(key=key, is_deleted=is_deleted))
+            cursor = stored_values.Cursor(revision=self._revision, epoch=self._epoch)
+        return stored_values.ChangedKeys(keys=tuple(reversed(found)), cursor=cursor)
+
+    def _read_all(self, prefix: str) -> stored_values.ChangedKeys:
+        """The revision is read first: what changes meanwhile is reported twice."""
+        with self._guard:
+            cursor = stored_values.Cursor(revision=self._revision, epoch=self._epoch)
+        there = (key for key in self._list_keys() if keys.is_under(key, prefix))
+        found = tuple(stored_values.ChangedKey(key=key, is_deleted=False) for key in there)
+        return stored_values.ChangedKeys(keys=found, cursor=cursor, is_complete=True)
+
+
+class _Watch:
+    """An endless iterator over changes. Writers may live in other threads than its event loop."""
+
+    def __init__(self, feed: ChangeFeed, prefix: str, after: stored_values.Cursor) -> None:
+        self._feed = feed
+        self._prefix = prefix
+        self._after = after
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+
+    def notify(self) -> None:
+        with contextlib.suppress(RuntimeError):  # its loop ended
+            self._loop.call_soon_threadsafe(self._changed.set)
+
+    def __aiter__(self) -> "_Watch":
+        return self
+
+    async def __anext__(self) -> stored_values.ChangedKeys:
+        while True:
+            self._changed.clear()
+            found = await asyncio.to_thread(self._feed.read_changes, self._prefix, self._after)
+            self._after = found.cursor
+            if found.keys or found.is_complete:
+                return found
+            await self._changed.wait()

@@ -1,0 +1,84 @@
+"""What the daemon of a machine in a fleet has beside others: the store that they share, and the room `fleet`.
+
+One whose database, key or driver is missing serves by what it knew, and changes nothing of what all share. A single
+machine loads nothing of it.
+"""
+
+import structlog
+
+from daemun import errors, settings
+from daemun.certs import certificate_manager
+from daemun.control import lifecycle, ports
+from daemun.core import model
+from daemun.core.options import fleet_option
+from daemun.fleet import membership
+from daemun.sources import yaml_file
+from daemun.store import closed_store, file_store, mirrored_store
+from daemun.wiring import opened_fleet
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class FleetParts:
+    """Of the daemon. store: what it uses, in a fleet or not. fleet: None: there is none, or it cannot be used.
+
+    Whatever else the room `fleet` has is made here, of `fleet`, and runs as a task of `list_tasks`.
+    """
+
+    def __init__(
+        self,
+        chosen: settings.Settings,
+        own: file_store.FileStore,
+        source: yaml_file.YamlFile,
+        known: model.Snapshot | None,
+    ) -> None:
+        """known: of `last_good_file.recall`. Blocking: milliseconds, or as long as the database takes to answer."""
+        self._own = own
+        self._wanted = opened_fleet.find_option(own, source, known)
+        self.fleet: opened_fleet.OpenedFleet | None = None
+        self.store: ports.Store = own
+        try:
+            self.fleet = opened_fleet.open_fleet(chosen, own, self._wanted)
+        except errors.DaemunError as error:
+            self.store = _close(own, str(error))
+        if self.fleet is not None:
+            self.store = self.fleet.store
+            _catch_up(self.fleet)
+
+    def list_tasks(self, certificates: certificate_manager.Manager) -> dict[str, lifecycle.Task]:
+        """By their names; none without a fleet."""
+        if self.fleet is None:
+            return {}
+        return {
+            "fleet": self.fleet.store.run,
+            "other machines": certificates.other_machines.run,
+        }
+
+    def configure(self, found: model.Globals) -> None:
+        """After each round."""
+        key = f"{membership.KEY}, option"
+        if fleet_option.OPTION.of(found) == self._wanted:
+            self._own.damage.clear(key)
+        else:
+            again = "run `daemun stop --keep-traffic`, and start daemun again; until then it goes on as before"
+            self._own.damage.note(key, f"fleet: was changed, and is read at a start alone; {again}")
+
+    def close(self) -> None:
+        if self.fleet is not None:
+            self.fleet.shared.close()
+
+
+def _close(own: file_store.FileStore, cause: str) -> ports.Store:
+    """The machine's copy alone."""
+    message = f"{cause}; until then this machine serves by what it knew of its fleet, and changes nothing of it"
+    own.damage.note(f"{membership.KEY}, closed", message, severity=model.Severity.ERROR)
+    return mirrored_store.MirroredStore(own, closed_store.ClosedStore(cause), order=own.alone)
+
+
+def _catch_up(fleet: opened_fleet.OpenedFleet) -> None:
+    """At a start, where the database can be reached: else a single try, and what is known is used."""
+    try:
+        fleet.shared.check_tables()
+        fleet.store.follow_now()
+    except errors.EnvironmentProblemError as error:
+        log.warning("this machine starts with what it knew of its fleet", reason=str(error))

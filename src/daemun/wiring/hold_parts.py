@@ -1,0 +1,17 @@
+"""Requests that wait until a server accepts connections."""
+
+from daemun.core import render_environment
+from daemun.discovery import endpoints
+from daemun.hold import hold_limits, hold_queue
+from daemun.nginx import machine_limits
+from daemun.probing import prober
+
+
+def make(discovery: endpoints.Discovery, looks: prober.Prober) -> hold_queue.HoldQueue:
+    most, most_per_site = hold_limits.limits_of(render_environment.count_connections(machine_limits.count_open_files()))
+    return hold_queue.HoldQueue(
+        discovery.endpoints,
+        hold_limits.HoldLimits(most=most, most_per_site=most_per_site),
+        is_out_of_reach=discovery.is_out_of_reach,
+        find_fault=looks.find_fault,
+    )

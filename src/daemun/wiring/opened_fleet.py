@@ -1,0 +1,168 @@
+"""The store of a fleet, opened as `fleet` of daemun.yaml says: by the daemon and by commands.
+
+A single machine has its own store alone, and loads nothing of psycopg.
+"""
+
+import dataclasses
+import datetime
+import pathlib
+import re
+import socket
+import sys
+import typing
+import weakref
+
+import structlog
+
+from daemun import causes, errors, regular_files, secret, settings
+from daemun.control import ports
+from daemun.core import model
+from daemun.core.options import fleet_option
+from daemun.fleet import membership
+from daemun.sources import last_good_file, yaml_file
+from daemun.store import file_store, fleet_key, mirrored_store
+
+if typing.TYPE_CHECKING:
+    from daemun.store.postgresql import postgresql_store
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_PLACE = fleet_option.OPTION.name
+_MOST_BYTES = 64 << 10
+_LEFT = (
+    "this machine belongs to a fleet, and its file has no `fleet`; put that back, or run `daemun fleet leave` to go on "
+    "alone with what it knows"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedFleet:
+    """node: this machine's name. key: of the fleet. shared: what the machines share; store: the same with this
+    machine's copy, which all reading and writing goes through."""
+
+    option: fleet_option.Fleet
+    node: str
+    key: fleet_key.FleetKey = dataclasses.field(repr=False)
+    shared: "postgresql_store.PostgresqlStore"
+    store: mirrored_store.MirroredStore
+
+
+def open_store(chosen: settings.Settings) -> ports.Store:
+    """For commands that change what is stored. Raises: DaemunError."""
+    own = file_store.FileStore(pathlib.Path(chosen.layout.store))
+    fleet = find_fleet(chosen, own)
+    return own if fleet is None else fleet.store
+
+
+def find_fleet(chosen: settings.Settings, own: file_store.FileStore) -> OpenedFleet | None:
+    """For commands. None: this machine is alone. Raises: DaemunError."""
+    if membership.read(own) is None and not _may_have_option(chosen.config):
+        return None  # ten thousand sites are not read for that
+    source = yaml_file.YamlFile(chosen.config, state=chosen.layout.state)
+    known = last_good_file.recall(own, chosen.config, source)
+    return open_fleet(chosen, own, find_option(own, source, known))
+
+
+def open_fleet(
+    chosen: settings.Settings, own: file_store.FileStore, wanted: fleet_option.Fleet | None
+) -> OpenedFleet | None:
+    """None: this machine is alone. The database need not be in reach.
+
+    Raises: ConfigError, EnvironmentProblemError: it is not, and nothing of its fleet can be used."""
+    if wanted is None:
+        if membership.read(own) is not None:
+            raise errors.ConfigError(_LEFT)
+        return None
+    found = read_key(wanted.key)
+    node = name_node(wanted)
+    shared = connect(secret.read(wanted.database), found, own=own, node=node)
+    before = membership.read(own)
+    if before is None or not before.proves(found):
+        check_identity(shared, found)
+    now = datetime.datetime.now(datetime.UTC)
+    kept = membership.enter(own, found, node, state=chosen.layout.state, now=now)
+    if kept is not None:
+        log.warning("what this machine had before it joined its fleet is kept beside", folder=str(kept))
+    store = mirrored_store.MirroredStore(own, shared, order=own.alone)
+    weakref.finalize(store, shared.close)
+    return OpenedFleet(option=wanted, node=node, key=found, shared=shared, store=store)
+
+
+def connect(
+    url: str, key: fleet_key.FleetKey, *, own: ports.Store | None, node: str
+) -> "postgresql_store.PostgresqlStore":
+    """The store in that database, which is reached when it is first used. Raises: ConfigError: it is no URL of one;
+    EnvironmentProblemError: the driver is missing."""
+    cause = fleet_option.check_database(url)
+    if cause is not None:
+        raise errors.ConfigError(f"cannot use `fleet.database`: {cause}")
+    try:
+        from daemun.store.postgresql import postgresql_store  # noqa: PLC0415 - in a fleet only
+    except ImportError as error:
+        cure = f"install it with `{sys.executable} -m pip install 'psycopg[binary]>=3.2.4'`, or daemun as daemun[fleet]"
+        raise errors.EnvironmentProblemError(
+            f"cannot use the fleet's database: psycopg, the driver of PostgreSQL, is missing ({error}); {cure}"
+        ) from error
+    return postgresql_store.PostgresqlStore(url, key, own=own, owner=node)
+
+
+def check_identity(shared: "postgresql_store.PostgresqlStore", key: fleet_key.FleetKey) -> None:
+    """Whether the database is that of the key's fleet. Raises: EnvironmentProblemError."""
+    shared.check_tables()
+    try:
+        found = shared.read(membership.KEY_IDENTITY)
+    except errors.NotFoundInStoreError:
+        raise errors.EnvironmentProblemError(
+            "cannot use the fleet's database: no fleet was begun in it; check `fleet.database`, or begin one with "
+            "`daemun fleet init`"
+        ) from None
+    if found != key.fleet.encode():
+        raise errors.EnvironmentProblemError(
+            "cannot use the fleet's database: it is another fleet's than the key of `fleet.key`; copy that file from a "
+            "machine of this fleet"
+        )
+
+
+def read_key(path: str) -> fleet_key.FleetKey:
+    """Raises: ConfigError, without anything of the file."""
+    try:
+        content = regular_files.read(path, _MOST_BYTES).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        cause = causes.describe(error) if isinstance(error, OSError) else "it is no text (UTF-8)"
+        raise errors.ConfigError(
+            f'cannot read the fleet\'s key in "{path}": {cause}; copy the file from another machine of the fleet, or '
+            "correct its rights"
+        ) from None
+    return fleet_key.decode(content, source=path)
+
+
+def name_node(option: fleet_option.Fleet | None) -> str:
+    """This machine, as others see it."""
+    if option is not None and option.name is not None:
+        return option.name
+    return re.sub(r"[^a-z0-9._-]+", "-", socket.gethostname().lower()).strip("._-")[:63] or "machine"
+
+
+def find_option(
+    own: file_store.FileStore, source: yaml_file.YamlFile, known: model.Snapshot | None
+) -> fleet_option.Fleet | None:
+    """What the file says. Where it cannot be read, what it said last, if this machine belongs to a fleet: alone it
+    would order what others have."""
+    try:
+        return fleet_option.OPTION.of(source.read_now().globals or model.Globals())
+    except yaml_file.InvalidFileError as error:
+        good = error.good and error.good.globals
+        if good and not any(problem.field == (_PLACE,) for problem in error.problems):
+            return fleet_option.OPTION.of(good)
+    except errors.ConfigError:
+        pass
+    is_member = membership.read(own) is not None
+    return fleet_option.OPTION.of(known.globals) if is_member and known and known.globals else None
+
+
+def _may_have_option(config: pathlib.Path) -> bool:
+    try:
+        content = regular_files.read(config)
+    except OSError:
+        return False
+    return _PLACE.encode() in content
