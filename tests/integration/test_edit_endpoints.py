@@ -389,6 +389,20 @@ async def test_a_site_of_a_container_is_shown_with_it(house: House) -> None:
     assert (await house.client.fail("GET", "/options?host=web.test&path=/no"))[0] == 404
 
 
+async def test_what_is_added_to_a_site_of_containers_lies_over_it(house: House) -> None:
+    """In the file that was chosen for it."""
+    origin = model.Origin(source="docker", place="container web-1")
+    made = dataclasses.replace(fake_gate.proxy_site("web.test"), origin=origin)
+    house.told = dataclasses.replace(house.told, sites=(fake_gate.live(made),))
+    added = {"what": "add", "host": "web.test", "target": "http://127.0.0.1:7", "path": "/api/"}
+    report = await house.edit(added)
+    assert [one["name"] for one in report["files"] if one["is_changed"]] == ["daemun.yaml"]
+    assert "  web.test:\n    from: docker\n    routes:\n      /api/: http://127.0.0.1:7\n" in await house.text()
+    await house.send("DELETE", "/draft")
+    report = await house.edit({**added, "file": "sites/c.yaml"})
+    assert [one["name"] for one in report["files"] if one["is_changed"]] == ["sites/c.yaml"]
+
+
 async def test_secrets_of_a_container_are_in_no_form(house: House) -> None:
     origin = model.Origin(source="docker", place="container web-1")
     target = model.Target(scheme=model.Scheme.HTTP, host="h", port=80, path="/a?api_key=s3cret")

@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import pytest
+from ruamel import yaml
 
 import daemun
 from daemun.control import gate_port
@@ -170,6 +171,26 @@ async def test_a_site_of_containers_is_switched_off_over_them(
     assert [one.code for one in said] == [0, 0], said
     text = (folder / "daemun.yaml").read_text()
     assert text == f"{FILE}  chat.test:\n    maintenance: true\n    enabled: false\n    from: docker\n"
+
+
+async def test_a_route_is_added_over_those_of_containers(
+    gate: fake_gate.FakeGate, run: Run, folder: pathlib.Path
+) -> None:
+    origin = model.Origin(source="docker", place="container chat-1")
+    target = model.Target(scheme=model.Scheme.HTTP, pool="abc.daemun")
+    route = model.Route(path="/", action=model.Proxy(targets=(target,)), origin=origin)
+    gate.tell(sites=(fake_gate.live(model.Site(host="chat.test", routes=(route,), origin=origin)),), certificates=())
+    async with fake_gate.serving(gate):
+        said = [
+            await run("add", "chat.test", "http://127.0.0.1:9000"),
+            await run("add", "chat.test", "http://127.0.0.1:9001", "--path", "/api/"),
+        ]
+    assert [one.code for one in said] == [0, 0], said
+    text = (folder / "daemun.yaml").read_text()
+    assert yaml.YAML(typ="safe", pure=True).load(text)["sites"]["chat.test"] == {
+        "from": "docker",
+        "routes": {"/": "http://127.0.0.1:9000", "/api/": "http://127.0.0.1:9001"},
+    }
 
 
 async def test_sites(gate: fake_gate.FakeGate, run: Run) -> None:

@@ -54,6 +54,20 @@ def test_the_first_source_wins_and_the_other_is_told() -> None:
     assert problem.host == "web.test"
 
 
+def test_a_container_with_the_host_of_a_site_of_the_file_is_told_how_both_are_served() -> None:
+    file, container = (
+        snapshot(site("a.test", place="daemun.yaml:2:3")),
+        snapshot(site("a.test", "docker"), source="docker"),
+    )
+    (problem,) = merge.merge_snapshots([file, container]).problems
+    assert problem.cure == (
+        "write `from: docker` into the file's site, which then has the containers' routes, or give one of the two "
+        "another host"
+    )
+    over = snapshot(site("a.test", overlay=model.Overlay()))
+    assert not merge.merge_snapshots([over, container]).problems
+
+
 def test_no_container_takes_the_host_of_the_sign_in() -> None:
     login = catalogue.values(login_option.OPTION.set(login_option.Login(host="auth.test")))
     file = snapshot(site("a.test"), globals=model.Globals(options=login))

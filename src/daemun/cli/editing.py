@@ -60,15 +60,15 @@ def change(
     done: str,
     is_new: bool = False,
     into: str | None = None,
-    is_option: bool = False,
+    lies_over: bool = False,
 ) -> bool:
     """Edit the file that holds the site `host`, which is daemun.yaml or one that it includes, and wait until the site
     is as the file has it. Without a daemon, the edited file is validated.
 
     host: as a person wrote it. done: what holds then, "live". Returns: whether a daemon runs it.
     is_new: a file that is gone is begun anew; else that is refused. into: the file for a site that is new; None:
-    daemun.yaml. is_option: it sets an option, which a site that only containers have gets, too: the file has it over
-    theirs from then on (`from`).
+    daemun.yaml. lies_over: a site that only containers have gets it, too: the file has it over theirs from
+    then on (`from`).
     Raises: DaemunError with the reason, after the file was put back as it was.
     """
     from daemun.sources import edited_file
@@ -80,7 +80,7 @@ def change(
         edit=edit,
         into=into,
         last_good_included={} if is_new else lost_file.read_included_last_good(chosen),
-        is_option=is_option,
+        lies_over=lies_over,
     )
     try:
         file = daemon_state.config_of(chosen, daemon.status(host))
@@ -100,12 +100,12 @@ def change(
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Edit:
     """An edit, and where a site that is new is written (`into` of `change`). last_good_included: of `lost_file`.
-    is_option: as of `change`."""
+    lies_over: as of `change`."""
 
     edit: Edit
     into: str | None
     last_good_included: collections.abc.Mapping[str, bytes]
-    is_option: bool = False
+    lies_over: bool = False
 
 
 def _change_live(
@@ -114,7 +114,7 @@ def _change_live(
     """With the daemon that reads the file."""
     before = daemon.status(host)
     is_of_containers = any(one["host"] == host and one["source"] == "docker" for one in before["sites"])
-    edited = _edit(file, host, edit, lays_over=edit.is_option and is_of_containers)
+    edited = _edit(file, host, edit, lays_over=edit.lies_over and is_of_containers)
     result = _judge(edited, lambda: _apply(daemon, edited, host=host, before=before["problems"]))
     if result.refusal is not None:
         undone = _put_back(edited)

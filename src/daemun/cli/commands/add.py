@@ -43,15 +43,16 @@ def add(
 ) -> None:
     """Add a site, or a path to a site, to the file, and wait until it is live.
 
-    When it cannot go live, the file is put back as it was. Then the target is tried, and its faults are printed; it is
-    saved all the same. With `--app`, what is to be set in the application itself is printed, too.
+    A site that containers have keeps their routes, and has this one over them (`from: docker`). When it cannot go
+    live, the file is put back as it was. Then the target is tried, and its faults are printed; it is saved all the
+    same. With `--app`, what is to be set in the application itself is printed, too.
     """
     from daemun.sources import known_apps, yaml_edit, yaml_holder
 
     def edit(file: yaml_holder.Holder) -> bytes | None:
         return yaml_edit.add_route(file, host, target, route_path=path, app=app)
 
-    if editing.change(chosen, host=host, edit=edit, done="live", is_new=new, into=into):
+    if editing.change(chosen, host=host, edit=edit, done="live", is_new=new, into=into, lies_over=True):
         added_site.print_probe(control_client.ControlClient(chosen), host_names.normal(host), route_paths.normal(path))
     preset = known_apps.read(chosen.config).find(app) if app is not None else None
     if preset is not None:

@@ -12,4 +12,4 @@ def disable(chosen: settings.Settings, host: host_names.Site) -> None:
     def edit(file: yaml_holder.Holder) -> bytes | None:
         return yaml_edit.set_enabled(file, host, enabled=False)
 
-    editing.change(chosen, host=host, edit=edit, done="switched off", is_option=True)
+    editing.change(chosen, host=host, edit=edit, done="switched off", lies_over=True)

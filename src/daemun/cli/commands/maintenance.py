@@ -29,4 +29,4 @@ def maintenance(
         return yaml_edit.set_maintenance(file, host, is_on=is_on)
 
     done = "closed for maintenance" if is_on else "open again"
-    editing.change(chosen, host=host, edit=edit, done=done, is_option=is_on)
+    editing.change(chosen, host=host, edit=edit, done=done, lies_over=is_on)

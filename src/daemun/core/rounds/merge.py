@@ -28,6 +28,7 @@ from daemun.core.validation import (
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
 _ANOTHER_HOST = "give one of the two another host"
+_LIES_OVER = "write `from: docker` into the file's site, which then has the containers' routes, or "
 _Cuts = collections.abc.Mapping[str, site_overlays.Cut]
 """As of `site_overlays.Laid`, of one host."""
 
@@ -242,11 +243,18 @@ def _find_clash(site: model.Site, owners: collections.abc.Mapping[str, model.Sit
         message = f"cannot serve site {_full_name(site)}: {_of_own(taken, own)}; {_another_host_than(own)}"
         return model.Problem(origin=site.origin, message=message, host=site.host)
     place = f" ({owner.origin.place})" if owner.origin.place else ""
+    cure = _cure_clash(owner, site.host, site.origin.source)
     message = (
         f"cannot serve site {_full_name(site)}: host {words.quoted(taken)} already belongs to "
-        f"{_full_name(owner)}{place}; {_ANOTHER_HOST}"
+        f"{_full_name(owner)}{place}; {cure}"
     )
-    return model.Problem(origin=site.origin, message=message, host=site.host)
+    return model.Problem(origin=site.origin, message=message, host=site.host, cure=cure)
+
+
+def _cure_clash(owner: model.Site, host: str, source: str) -> str:
+    """source: of who wants the host that another has."""
+    lies_over = source == model.CONTAINERS != owner.origin.source and owner.host == host
+    return f"{_LIES_OVER if lies_over else ''}{_ANOTHER_HOST}"
 
 
 def _find_rival(
@@ -313,7 +321,7 @@ def _judge(
         return dataclasses.replace(container, is_served=False, why=_of_own(lost, own), cure=_another_host_than(own))
     if lost in owners and owners[lost].overlay is None:
         why = f"host {words.quoted(lost)} already belongs to {_full_name(owners[lost])} ({owners[lost].origin})"
-        return dataclasses.replace(container, is_served=False, why=why, cure=_ANOTHER_HOST)
+        return dataclasses.replace(container, is_served=False, why=why, cure=_cure_clash(owners[lost], lost, source))
     errors = [problem for problem in problems if problem.host == lost and problem.severity is model.Severity.ERROR]
     refusals = (problem for problem in errors if problem.origin.source == source or lost in owners)
     why = next((problem.message for problem in refusals), "its site was refused")

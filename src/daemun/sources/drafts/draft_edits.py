@@ -16,7 +16,7 @@ from daemun.sources.drafts import draft, draft_overlay, draft_secrets, option_fo
 MOST_EDITS = 100
 MOST_HOSTS = 10_000
 """Of one edit."""
-_OVER = frozenset({"set", "enable", "disable", "maintenance_on", "maintenance_off"})
+_OVER = frozenset({"add", "set", "enable", "disable", "maintenance_on", "maintenance_off"})
 
 
 def _find_closed(site: yaml_meaning.SiteValue) -> object:
@@ -74,7 +74,7 @@ def apply(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> d
     if edit.what == "add":
         _add(main, edit.host, edit, overlay)
         return overlay.draft
-    holder = yaml_holder.find(main, edit.host, files=overlay)
+    holder = yaml_holder.find(main, edit.host, file=edit.file if edit.what == "lay_over" else None, files=overlay)
     match edit.what:
         case "remove":
             yaml_edit.remove_site(holder, edit.host)
@@ -109,7 +109,8 @@ def _switch(main: pathlib.Path, edit: draft_port.DraftEdit, files: draft_overlay
 def with_overlays(
     edits: collections.abc.Iterable[draft_port.DraftEdit], sites: collections.abc.Iterable[model.Site]
 ) -> tuple[draft_port.DraftEdit, ...]:
-    """What is set of a site that containers alone have is set over it (`from`), unless a file of the draft has it.
+    """What is set of a site that containers alone have, or added to it, is set over it (`from`), unless a file of the
+    draft has it.
     sites: that the gate has."""
     hosts = {site.host for site in sites if site.origin.source == model.CONTAINERS}
     found: list[draft_port.DraftEdit] = []
@@ -120,7 +121,7 @@ def with_overlays(
             raise ConfigError(
                 f"cannot {edit.what} {len(over)} sites of containers at once; choose {yaml_bulk.MOST_ALONE} at most"
             )
-        found += [draft_port.DraftEdit(what="lay_over", host=one) for one in over]
+        found += [draft_port.DraftEdit(what="lay_over", host=one, file=edit.file) for one in over]
         found.append(edit)
     return tuple(found)
 
