@@ -8,10 +8,12 @@ from tests.support import fleet_network, fleet_store, postgresql, until
 
 
 class Pair:
-    """primary, standby: as they are at this moment; `promote` changes them."""
+    """primary, standby: as they are at this moment; `promote` changes them. is_synchronous: a commit waits until the
+    standby has it, while there is one."""
 
-    def __init__(self, primary: postgresql.Server, standby: postgresql.Server) -> None:
+    def __init__(self, primary: postgresql.Server, standby: postgresql.Server, *, is_synchronous: bool) -> None:
         self._both = (primary, standby)
+        self._is_synchronous = is_synchronous
         self.primary, self.standby = primary, standby
 
     @property
@@ -25,12 +27,14 @@ class Pair:
         """At the primary, in the fleet's database."""
         return self.primary.execute(sql, database=fleet_store.DATABASE)
 
-    def synchronous(self, is_wanted: bool) -> None:
-        """Whether a commit waits until the standby has it."""
-        self.primary.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{'*' if is_wanted else ''}'")
-        self.primary.execute("SELECT pg_reload_conf()")
-        wanted = [("*" if is_wanted else "",)]
-        until.true(lambda: self.primary.execute("SHOW synchronous_standby_names") == wanted)
+    def begin_streaming(self) -> None:
+        """The standby has a copy of the primary's files."""
+        self.standby.start()
+        self.wait_streaming()
+        if self._is_synchronous:  # what is promoted does not begin with it: it has no standby
+            self.primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            self.primary.execute("SELECT pg_reload_conf()")
+            until.true(lambda: self.primary.execute("SELECT sync_state FROM pg_stat_replication") == [("sync",)])
 
     def wait_streaming(self) -> None:
         """Until the standby has everything that was committed."""
@@ -47,8 +51,7 @@ class Pair:
         """What was the primary comes back as a standby, from a copy of what is one now."""
         shutil.rmtree(self.standby.files)
         self.standby.copy(self.primary)
-        self.standby.start()
-        self.wait_streaming()
+        self.begin_streaming()
 
 
 @contextlib.contextmanager
@@ -57,7 +60,8 @@ def pair(
 ) -> collections.abc.Iterator[Pair]:
     """On these machines, with tables of a fleet in it."""
     with postgresql.folder() as folder:
-        made = Pair(*(postgresql.Server(folder, name, network.machine(name)) for name in (primary, standby)))
+        servers = [postgresql.Server(folder, name, network.machine(name)) for name in (primary, standby)]
+        made = Pair(*servers, is_synchronous=is_synchronous)
         try:
             made.primary.make()
             made.primary.start()
@@ -65,9 +69,7 @@ def pair(
             with fleet_store.another(made.primary.url(fleet_store.DATABASE)) as store:
                 store.create_tables()
             made.standby.copy(made.primary)
-            made.standby.start()
-            made.wait_streaming()
-            made.synchronous(is_synchronous)
+            made.begin_streaming()
             yield made
         finally:
             made.standby.stop()
