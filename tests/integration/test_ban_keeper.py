@@ -64,7 +64,7 @@ class House:
         task = asyncio.ensure_future(self.keeper.run())
         await asyncio.sleep(0)
         for _ in range(1000):
-            is_stored = self.keeper._is_stored and self.keeper._are_decisions_stored
+            is_stored = not self.keeper._unstored and self.keeper._are_decisions_stored
             is_written = not self.keeper._is_stale and not self.keeper._lock.locked()
             if is_written and self.keeper._folder.is_as_left() and is_stored:
                 break

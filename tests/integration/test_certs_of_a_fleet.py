@@ -7,13 +7,14 @@ import datetime
 import functools
 import pathlib
 import sys
+import threading
 import typing
 
 import pytest
 
 from daemun import errors
 from daemun.certs import certificate_manager
-from daemun.control import stored_values
+from daemun.control import shared_changes, stored_values
 from daemun.control.lease import LEASE_S, Lease
 from daemun.core import model
 from daemun.store import file_store, memory_store, mirrored_store
@@ -54,7 +55,9 @@ class Shared(memory_store.MemoryStore):
 class Machine(issuing.StateDirectory):
     def __init__(self, state: pathlib.Path, shared: mirrored_store.SharedStore, of: "Machine | None" = None) -> None:
         super().__init__(state)
-        self.mirror = mirrored_store.MirroredStore(file_store.FileStore(pathlib.Path(self.paths.store)), shared)
+        own = file_store.FileStore(pathlib.Path(self.paths.store))
+        self.mirror = mirrored_store.MirroredStore(own, shared)
+        self.changes = shared_changes.SharedChanges(self.mirror, after=self.mirror.mark())
         self.store = typing.cast("file_store.FileStore", self.mirror)
         if of is not None:
             self.clock = of.clock
@@ -69,7 +72,8 @@ class Machine(issuing.StateDirectory):
 
     @contextlib.asynccontextmanager
     async def running(self, certs: certificate_manager.Manager) -> collections.abc.AsyncIterator[certificates.Watched]:
-        beside = [asyncio.create_task(one) for one in (self.mirror.run(), certs.other_machines.run(), certs.hook.run())]
+        certs.follow(self.changes)
+        beside = [asyncio.create_task(one) for one in (self.mirror.run(), self.changes.run(), certs.hook.run())]
         try:
             async with certificates.running(certs) as watched:
                 yield watched
@@ -209,6 +213,40 @@ async def test_a_failure_of_one_is_known_to_all(machines: list[Machine], ca: peb
         for one in watched:
             await one.until_state("a.example.com", VALID)
     assert ca.orders == orders + 1
+
+
+async def test_a_failure_is_not_repeated_before_it_is_stored(
+    machines: list[Machine], ca: pebble.Pebble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca.break_dns("a.example.com")
+    commit, loop = mirrored_store.MirroredStore.commit, asyncio.get_running_loop()
+    begins, goes_on = asyncio.Event(), threading.Event()
+
+    def waits(
+        self: mirrored_store.MirroredStore,
+        changes: collections.abc.Collection[stored_values.KeyChange],
+        *,
+        lease: Lease | None = None,
+    ) -> None:
+        if any(change.key.endswith("attempts.json") for change in changes):
+            loop.call_soon_threadsafe(begins.set)
+            assert goes_on.wait(60)
+        commit(self, changes, lease=lease)
+
+    monkeypatch.setattr(mirrored_store.MirroredStore, "commit", waits)
+    async with all_running(machines, issuing.asking(ca), issuing.spec("a.example.com")) as watched:
+        async with asyncio.timeout(60):
+            await begins.wait()
+        machines[0].clock.advance(MINUTE)
+        for one in watched:
+            one.manager.wake()
+        for _ in range(2):
+            await asyncio.sleep(0.5)  # in which the others could order
+        assert ca.orders == 1
+        goes_on.set()
+        for one in watched:
+            await one.until(functools.partial(_has_failed, one))
+    assert ca.orders <= 2, "one more was due, a minute after the first"
 
 
 async def test_without_the_database_nothing_is_ordered_and_nothing_counts_as_a_failure(

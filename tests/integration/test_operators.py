@@ -1,6 +1,7 @@
 """Who uses the dashboard: links, sessions and guesses on their event loop, with a store of files and of memory."""
 
 import asyncio
+import collections.abc
 import dataclasses
 import datetime
 import json
@@ -10,7 +11,8 @@ import typing
 import pytest
 
 from daemun import errors
-from daemun.control import operator_port, ports
+from daemun.control import lease as lease_
+from daemun.control import operator_port, ports, stored_values
 from daemun.core import layout
 from daemun.core.access import api_tokens, audit_entries, dashboard_roles, operator_links, operator_sessions
 from daemun.core.access.dashboard_roles import DashboardRights, Role
@@ -28,15 +30,15 @@ class FailingStore(memory_store.MemoryStore):
 
     refused: frozenset[str] = frozenset()
 
-    def write(self, key: str, value: bytes) -> None:
-        if "write" in self.refused:
-            raise errors.EnvironmentProblemError("cannot write: the disk is full")
-        super().write(key, value)
-
-    def delete(self, key: str) -> None:
-        if "delete" in self.refused:
-            raise errors.EnvironmentProblemError("cannot delete: read-only file system")
-        super().delete(key)
+    def commit(
+        self, changes: collections.abc.Collection[stored_values.KeyChange], *, lease: lease_.Lease | None = None
+    ) -> None:
+        for change in changes:
+            if change.value is None and "delete" in self.refused:
+                raise errors.EnvironmentProblemError("cannot delete: read-only file system")
+            if change.value is not None and "write" in self.refused:
+                raise errors.EnvironmentProblemError("cannot write: the disk is full")
+        super().commit(changes, lease=lease)
 
 
 class House:

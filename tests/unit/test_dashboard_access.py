@@ -117,7 +117,7 @@ def test_sessions_are_written_and_read_without_their_secrets() -> None:
     secret = _begin(book, 1)
     book.find(secret, 50.0)
     assert secret not in book.encode().decode()
-    other.load(book.encode())
+    other.take(book.encode())
     assert [one.seen_s for one in other.list(60.0)] == [50.0]
     assert other.find(secret, 60.0) is not None
     assert other.find(operator_sessions.digest(secret), 60.0) is None
@@ -131,7 +131,7 @@ def test_what_is_damaged_is_no_session(content: bytes) -> None:
     book = operator_sessions.OperatorSessions()
     _begin(book, 1)
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
-        book.load(content)
+        book.take(content)
 
 
 def test_a_session_that_would_never_end_is_none() -> None:
@@ -142,4 +142,4 @@ def test_a_session_that_would_never_end_is_none() -> None:
             values = json.loads(book.encode())
             next(iter(values.values()))[key] = float(odd)
             with pytest.raises(ValueError, match="no moment"):
-                operator_sessions.OperatorSessions().load(json.dumps(values).encode())
+                operator_sessions.OperatorSessions().take(json.dumps(values).encode())

@@ -7,7 +7,9 @@ network that they are in, the rest is.
 import asyncio
 import collections
 import collections.abc
+import contextlib
 import datetime
+import functools
 import heapq
 import typing
 
@@ -15,7 +17,7 @@ import structlog
 
 from daemun import causes, ticks
 from daemun.banning import ban_folder, crowdsec_stream, stored_bans
-from daemun.control import damaged_keys, ports
+from daemun.control import damaged_keys, ports, shared_changes, value_change
 from daemun.core import layout, model
 from daemun.core.access import banned_networks, guess_limits
 from daemun.core.options import bans_option, crowdsec_option, trusted_proxies_option
@@ -75,6 +77,7 @@ class BanKeeper:
         self._folder = ban_folder.BanFolder(paths)
         self._path = paths.bans
         self._lock = asyncio.Lock()
+        self._storing = asyncio.Lock()
         self._guesses_lock = asyncio.Lock()
         """What is forgotten is not read before and banned after."""
         self._changed = asyncio.Event()
@@ -88,8 +91,9 @@ class BanKeeper:
         self._is_stale = True
         self._lately = collections.deque[banned_networks.Ban](maxlen=MOST_LATELY)
         self._own = self._read(KEY)
+        self._unstored: stored_bans.BanChanges = {}
         self._decisions = self._read(CROWDSEC_KEY)
-        self._is_stored = self._are_decisions_stored = True
+        self._are_decisions_stored = True
         self._steps = self._find_steps()
 
     # --- for the gate ------------------------------------------------------------------------------------------
@@ -162,7 +166,7 @@ class BanKeeper:
         one = banned_networks.Ban(
             network=banned_networks.show(network), reason=banned_networks.Reason.OWNER, since=now, until=until
         )
-        self._own[one.network] = one
+        self._own[one.network] = self._unstored[one.network] = one
         await self._note_own()
         return one, self._steps > before
 
@@ -178,8 +182,9 @@ class BanKeeper:
             async with self._guesses_lock:
                 if found.reason is banned_networks.Reason.GUESSES:
                     for one in self._guesses:
-                        await one.forget(str(network) if network.version == 6 else name)
+                        await one.forget(_of_guesses(name))
                 self._own.pop(name, None)  # it may have ended meanwhile
+                self._unstored[name] = None
             await self._note_own()
         if name in self._decisions:
             raise ConflictError(f"cannot unban {name}: CrowdSec decided it; run `cscli decisions delete --ip {name}`")
@@ -200,7 +205,7 @@ class BanKeeper:
             await self._take_guesses()
             self._end()
             await self._write()
-            if not self._is_stored:
+            if self._unstored:
                 await self._store_own()
             if not self._are_decisions_stored and loop.time() - stored_s > len(self._decisions) / STORED_PER_S:
                 self._are_decisions_stored = await self._put(CROWDSEC_KEY, self._decisions)
@@ -244,7 +249,7 @@ class BanKeeper:
         if not self._counts_guesses:
             return
         async with self._guesses_lock:
-            now, waits = self._clock.now(), _longest([await one.fetch_waits() for one in self._guesses])
+            now, waits = self._clock.now(), guess_limits.longest([await one.fetch_waits() for one in self._guesses])
             self._note_waits(now, waits)
 
     def _note_waits(self, now: datetime.datetime, waits: guess_limits.Waits) -> None:
@@ -264,7 +269,7 @@ class BanKeeper:
                 network=name, reason=banned_networks.Reason.GUESSES, since=since, until=until, note=note
             )
             self._lately.append(self._own[name])
-            self._is_stored = False
+            self._unstored[name] = self._own[name]
             self._note_change()
             log.warning("an address guesses passwords, and waits", address=name, wrong=wrong, seconds=round(wait_s))
 
@@ -281,8 +286,8 @@ class BanKeeper:
     def _drop(self, networks: collections.abc.Collection[str]) -> None:
         for network in networks:
             del self._own[network]
+            self._unstored[network] = None
         if networks:
-            self._is_stored = False
             self._note_change()
 
     def _note_change(self) -> None:
@@ -343,7 +348,35 @@ class BanKeeper:
     # --- the store ---------------------------------------------------------------------------------------------
 
     async def _store_own(self) -> None:
-        self._is_stored = await self._put(KEY, self._own)
+        """What this daemon changed, and nothing else: others of a fleet ban, too. A full disk is reported elsewhere,
+        and tried again."""
+        async with self._storing:
+            changes, now = dict(self._unstored), self._clock.now()
+            with contextlib.suppress(DaemunError):
+                work = functools.partial(stored_bans.alter, changes=changes, now=now)
+                await asyncio.to_thread(value_change.change, self._store, KEY, work)
+                self._unstored = {
+                    network: one
+                    for network, one in self._unstored.items()
+                    if network not in changes or changes[network] is not one
+                }
+
+    def follow(self, changes: shared_changes.SharedChanges) -> None:
+        """What other machines of a fleet ban, or let in again, is so here, too."""
+        changes.follow(KEY, take=self._take_shared)
+
+    async def _take_shared(self, _: collections.abc.Sequence[str]) -> None:
+        async with self._storing:
+            stored, now = await asyncio.to_thread(self._read, KEY), self._clock.now()
+            found = stored_bans.apply(stored, self._unstored, now)
+            ended = [one.network for one in self._own.values() if one.is_wait and one.network not in found]
+            is_same, self._own = found == self._own, found
+        async with self._guesses_lock:
+            for network in ended:  # or they would be banned again for what was guessed here
+                for one in self._guesses:
+                    await one.forget(_of_guesses(network))
+        if not is_same:
+            self._note_change()
 
     async def _put(self, key: str, found: Bans) -> bool:
         """A full disk is reported elsewhere, and tried again."""
@@ -357,11 +390,10 @@ class BanKeeper:
         return damaged_keys.read(self._store, key, stored_bans.decode, follows="what was banned may come in") or {}
 
 
-def _longest(waits: collections.abc.Iterable[collections.abc.Mapping[str, tuple[int, float]]]) -> guess_limits.Waits:
-    found: guess_limits.Waits = {}
-    for network, (wrong, wait_s) in (row for one in waits for row in one.items()):
-        found[network] = max(found.get(network, (0, 0.0)), (wrong, wait_s), key=lambda row: row[1])
-    return found
+def _of_guesses(network: str) -> str:
+    """As those who count guesses name it."""
+    parsed = banned_networks.parse(network)
+    return str(parsed) if parsed.version == 6 else network
 
 
 def _contains(outer: str, inner: banned_networks.Network) -> bool:

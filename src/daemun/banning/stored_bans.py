@@ -1,5 +1,6 @@
 """Bans as the store keeps them. Pure."""
 
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -8,6 +9,32 @@ from daemun.core.access import banned_networks
 
 Bans = dict[str, banned_networks.Ban]
 """By network."""
+
+BanChanges = dict[str, banned_networks.Ban | None]
+"""By network; None: it is not banned any more."""
+
+
+def apply(before: Bans, changes: BanChanges, now: datetime.datetime) -> Bans:
+    """Without those that are over. Of two waits of one network the longer one holds, whichever machine counted."""
+    found: BanChanges = {**before, **changes}
+    for network, one in changes.items():
+        known = before.get(network)
+        if known is not None and one is not None and one.is_wait and _is_longer(known, one):
+            found[network] = known
+    return {network: one for network, one in found.items() if one is not None and not one.is_over(now)}
+
+
+def _is_longer(known: banned_networks.Ban, one: banned_networks.Ban) -> bool:
+    return known.until is None or (one.until is not None and known.until > one.until)
+
+
+def alter(content: bytes | None, *, changes: BanChanges, now: datetime.datetime) -> bytes:
+    """What is stored, with these changes. What is damaged is nothing."""
+    before: Bans = {}
+    if content is not None:
+        with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+            before = decode(content)
+    return encode(apply(before, changes, now))
 
 
 def encode(found: Bans) -> bytes:

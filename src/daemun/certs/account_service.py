@@ -14,7 +14,7 @@ from daemun.certs import certificate_manager, daemon_thread
 from daemun.certs.acme import acme_accounts
 from daemun.certs.importing import adopt
 from daemun.certs.served import bundle, certificate_records
-from daemun.control import account_port, ports
+from daemun.control import account_port, ports, shared_changes
 from daemun.core import model
 from daemun.core.texts import names
 
@@ -47,6 +47,15 @@ class AccountService:
         self._reload = reload
         self._alone = asyncio.Lock()
         self._desk = _Desk(store=store, clock=clock, stop=threading.Event(), find_authority=certificates.find_authority)
+
+    def follow(self, changes: shared_changes.SharedChanges) -> None:
+        """Answer for the key that another machine of the fleet made."""
+        changes.follow(acme_accounts.SHARED, take=self._take_key)
+
+    async def _take_key(self, _: collections.abc.Sequence[str]) -> None:
+        if self._certificates.thumbprint() != await asyncio.to_thread(acme_accounts.read_thumbprint, self._store):
+            self._certificates.forget_thumbprint()
+            await self._reload()
 
     # --- accounts --------------------------------------------------------------------------------------------------
 

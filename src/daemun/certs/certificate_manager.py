@@ -28,7 +28,7 @@ from daemun.certs.served import (
     key_types,
     shown_certificates,
 )
-from daemun.control import certificate_port, ports
+from daemun.control import certificate_port, ports, shared_changes
 from daemun.core import layout, model
 from daemun.core.issuance import budget
 
@@ -243,6 +243,10 @@ class Manager:
         finally:
             stop.set()
             self._served_files.flush()
+
+    def follow(self, changes: shared_changes.SharedChanges) -> None:
+        """What other machines of a fleet get of CAs is served here, too."""
+        self.other_machines.follow(changes)
 
     # --- for `certs.account_service` -------------------------------------------------------------------------------
 

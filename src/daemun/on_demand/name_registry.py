@@ -5,6 +5,7 @@ domains/SLUG.json   {"host": "shop.example.com", "added_at": "2026-01-02T03:04:0
 
 import asyncio
 import collections.abc
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -12,7 +13,7 @@ import json
 import structlog
 
 from daemun import errors
-from daemun.control import certificate_port, damaged_keys, ports
+from daemun.control import certificate_port, damaged_keys, ports, shared_changes
 from daemun.core import model
 from daemun.core.certificates import on_demand_names
 from daemun.core.options import on_demand_option
@@ -164,12 +165,48 @@ class Registry:
             if not self.has(host):
                 return False
             await asyncio.to_thread(self._store.delete, _key(host))
-            del self._known()[host]
-            self._specs.pop(host, None)
-            if self._owners.find(host) is None:
-                await self._certificates.remove(names.slug(host))
+            await self._forget(host)
         log.info("a name was removed", host=host)
         return True
+
+    async def _forget(self, host: str) -> None:
+        del self._known()[host]
+        self._specs.pop(host, None)
+        if self._owners.find(host) is None:
+            await self._certificates.remove(names.slug(host))
+
+    def follow(self, changes: shared_changes.SharedChanges) -> None:
+        """What other machines of a fleet add or remove is served, or not, here, too."""
+        changes.follow(_PREFIX, take=self._take)
+
+    async def _take(self, keys: collections.abc.Sequence[str]) -> None:
+        async with self._changing:
+            if self._domains is None:  # they are all read with the first round
+                return
+            stored = await asyncio.to_thread(self._read_there, keys)
+            gone = [host for key in keys if key not in stored for host in self._hosts_of(key)]
+            found = {domain.host: domain for domain in stored.values() if domain is not None}
+            new = [host for host in found if host not in self._domains]
+            self._domains |= found
+            for host in gone:
+                await self._forget(host)
+            if (site := self._site) is not None:
+                free = (host for host in new if self._owners.find(host) is None)
+                await self._certificates.add(*(self._spec_of(host, site) for host in free))
+
+    def _read_there(self, keys: collections.abc.Iterable[str]) -> dict[str, Domain | None]:
+        """Of those that are stored."""
+        found = {}
+        for key in keys:
+            with contextlib.suppress(errors.NotFoundInStoreError):
+                self._store.read(key)
+                found[key] = self._read(key)
+        return found
+
+    def _hosts_of(self, key: str) -> list[str]:
+        """Which is known by this key; a name that is too long for a file has a key of another name."""
+        host = key.removeprefix(f"{_PREFIX}/").removesuffix(".json")
+        return [one for one in ([host] if self.has(host) else self._known()) if _key(one) == key]
 
     def find_refusal(self, host: str, *, more: int = 0) -> on_demand_names.RefusedName | None:
         """Why a name cannot be added, before a program is queried for it. more: names that are being added."""

@@ -5,13 +5,15 @@ make room may want to look.
 """
 
 import asyncio
+import collections.abc
+import contextlib
 import secrets
 
 import structlog
 
-from daemun.control import damaged_keys, operator_port, ports
+from daemun.control import damaged_keys, operator_port, ports, stored_values
 from daemun.core.access import operator_links
-from daemun.errors import EnvironmentProblemError
+from daemun.errors import EnvironmentProblemError, StoreConflictError, StoreUnreachableError
 from daemun.operators import moments
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -26,18 +28,23 @@ class LinkKeeper:
         self._lock = asyncio.Lock()
         self._link: operator_links.OperatorLink | None = None
         self._is_read = False
+        self._is_stored = True
+        """Else it is in memory alone."""
 
     async def make(self, name: str) -> operator_port.MadeLink:
         """See operator_port.OperatorSignIn."""
         async with self._lock:
-            # Deleted first: what cannot be written now must not leave the one before good.
-            await asyncio.to_thread(self._store.delete, operator_links.KEY)
+            # Deleted first: what cannot be written now must not leave the one before good. Where a fleet's database is
+            # out of reach, it is good for a while, and the owner can look all the same.
+            with contextlib.suppress(StoreUnreachableError):
+                await asyncio.to_thread(self._store.delete, operator_links.KEY)
             secret = secrets.token_urlsafe(operator_links.RANDOM_BYTES)
             link = operator_links.make(secret, name=name, now_s=self._clock.now().timestamp())
-            self._link, self._is_read = link, True
+            self._link, self._is_read, self._is_stored = link, True, True
             try:
                 await asyncio.to_thread(self._store.write, operator_links.KEY, operator_links.encode(link))
             except EnvironmentProblemError as error:
+                self._is_stored = False
                 log.warning(f"a link of `daemun dashboard` is good until daemun ends at the latest: {error}")
         return operator_port.MadeLink(secret=secret, ends_at=moments.of(link.ends_s))
 
@@ -54,9 +61,25 @@ class LinkKeeper:
             link = self._link
             if link is None or not link.is_opened_by(secret):
                 return None
-            await asyncio.to_thread(self._store.delete, operator_links.KEY)
-            self._link = None
-            return None if link.is_over(self._clock.now().timestamp()) else link
+            is_ours = not self._is_stored or await asyncio.to_thread(self._take_away, link)
+            self._link, self._is_stored = None, True
+            return None if not is_ours or link.is_over(self._clock.now().timestamp()) else link
+
+    async def follow(self, _: collections.abc.Sequence[str]) -> None:
+        """Another machine of the fleet made a link, or somebody came in by it there (`shared_changes.Take`)."""
+        async with self._lock:
+            self._is_read = self._is_read and not self._is_stored
+
+    def _take_away(self, link: operator_links.OperatorLink) -> bool:
+        """Whether nobody else did, on another machine. Raises: EnvironmentProblemError."""
+        read = self._store.read_many([operator_links.KEY])
+        revision = read.revision(operator_links.KEY)
+        if revision == stored_values.ABSENT or read.found[operator_links.KEY].value != operator_links.encode(link):
+            return False
+        with contextlib.suppress(StoreConflictError):
+            self._store.commit([stored_values.KeyChange(key=operator_links.KEY, value=None, expected=revision)])
+            return True
+        return False
 
     def _read(self) -> operator_links.OperatorLink | None:
         follows = "the link of `daemun dashboard` in it is no good; the command makes another"

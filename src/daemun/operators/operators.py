@@ -8,9 +8,9 @@ import asyncio
 import collections.abc
 import re
 
-from daemun.control import operator_port, ports
+from daemun.control import operator_port, ports, shared_changes
 from daemun.core import layout
-from daemun.core.access import api_tokens, audit_entries, dashboard_roles, operator_sessions
+from daemun.core.access import api_tokens, audit_entries, dashboard_roles, operator_links, operator_sessions
 from daemun.operators import (
     audit_keeper,
     audit_log,
@@ -52,6 +52,12 @@ class Operators:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._sessions.run())
             tasks.create_task(self._tokens.run())
+
+    def follow(self, changes: shared_changes.SharedChanges) -> None:
+        """What other machines of a fleet change holds here, too."""
+        changes.follow(session_keeper.KEY, take=self._sessions.follow)
+        changes.follow(operator_links.KEY, take=self._links.follow)
+        changes.follow(api_tokens.KEY, take=self._tokens.follow)
 
     def configure(self, rights: dashboard_roles.DashboardRights) -> None:
         """Who has which role from now on, in each round."""

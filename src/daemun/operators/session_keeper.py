@@ -5,12 +5,11 @@ What could not be written is tried again, and ends nobody's session meanwhile: o
 
 import asyncio
 import collections.abc
-import contextlib
 import secrets
 
 import structlog
 
-from daemun.control import damaged_keys, operator_port, ports
+from daemun.control import damaged_keys, operator_port, ports, value_change
 from daemun.core.access import operator_sessions
 from daemun.errors import EnvironmentProblemError
 from daemun.operators import moments
@@ -90,8 +89,11 @@ class SessionKeeper:
             if not self._book.changed:
                 return self._is_saved
             self._book.changed = False
+            copied, now_s = self._book.copy(), self._now_s()
             try:
-                await asyncio.to_thread(self._store.write, KEY, self._book.encode())
+                stored = await asyncio.to_thread(
+                    value_change.change, self._store, KEY, lambda before: copied.alter(before, now_s)
+                )
             except EnvironmentProblemError as error:
                 self._book.changed = True
                 self._unsaved.set()
@@ -99,6 +101,9 @@ class SessionKeeper:
                     log.warning(f"sessions of the dashboard cannot be kept: {error}")
                 self._is_saved = False
             else:
+                self._book.settle(copied)
+                if stored is not None:
+                    self._book.take(stored)
                 self._is_saved = True
                 self._store.damage.clear(KEY)
             return self._is_saved
@@ -110,13 +115,19 @@ class SessionKeeper:
             if not self._is_read:
                 content = await asyncio.to_thread(self._read_content)
                 if content is not None:
-                    with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError):
-                        self._book.load(content)
+                    self._book.take(content)
                 self._is_read = True
+
+    async def follow(self, _: collections.abc.Sequence[str]) -> None:
+        """Another machine of the fleet began or ended sessions (`shared_changes.Take`)."""
+        async with self._lock:
+            content = await asyncio.to_thread(self._read_content)
+            if self._is_read and content is not None:
+                self._book.take(content)
 
     def _read_content(self) -> bytes | None:
         def check(content: bytes) -> bytes:
-            operator_sessions.OperatorSessions().load(content)
+            operator_sessions.decode(content)
             return content
 
         follows = "nobody is signed in to the dashboard; `daemun dashboard` makes a link"

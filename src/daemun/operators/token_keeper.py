@@ -6,13 +6,14 @@ import asyncio
 import collections.abc
 import secrets
 
-from daemun.control import damaged_keys, operator_port, ports
+from daemun.control import damaged_keys, operator_port, ports, value_change
 from daemun.core.access import access_tokens, api_tokens, dashboard_roles
 from daemun.core.texts import words
 from daemun.errors import ConfigError, ConflictError, EnvironmentProblemError
 from daemun.operators import moments
 
 RETRY_S = 5.0
+_Tokens = list[api_tokens.ApiToken]
 
 
 class TokenKeeper:
@@ -24,6 +25,8 @@ class TokenKeeper:
         self._lock = asyncio.Lock()
         self._tokens: dict[str, api_tokens.ApiToken] = {}
         """By their digests."""
+        self._withdrawn: set[str] = set()
+        """Digests of those that the store may have still."""
         self._is_read = False
         self._used = asyncio.Event()
 
@@ -37,7 +40,7 @@ class TokenKeeper:
             is_written = True
             async with self._lock:
                 try:
-                    await self._write(self._tokens)
+                    await self._write(lambda stored: stored)
                 except EnvironmentProblemError:
                     is_written = False
             if not is_written:  # one that was withdrawn must not be back after a restart
@@ -95,12 +98,7 @@ class TokenKeeper:
         )
         async with self._lock:
             await self._read_well()
-            if any(one.name == name for one in self._tokens.values()):
-                raise ConflictError(f'there is a token "{name}"; `daemun dashboard tokens rm {name}` withdraws it')
-            if len(self._tokens) >= api_tokens.MOST:
-                raise ConflictError(f"there are {len(self._tokens)} tokens, as many as there may be; remove one first")
-            await self._write({**self._tokens, made.digest: made})
-            self._tokens[made.digest] = made
+            await self._write(lambda stored: _add(stored, made))
         return operator_port.MadeToken(secret=secret, token=self._describe(made))
 
     async def remove(self, name: str) -> operator_port.KnownToken | None:
@@ -111,8 +109,9 @@ class TokenKeeper:
             if token is None:
                 return None
             del self._tokens[token.digest]
+            self._withdrawn.add(token.digest)
             try:
-                await self._write(self._tokens)
+                await self._write(lambda stored: stored)
             except EnvironmentProblemError as error:
                 self._used.set()
                 raise EnvironmentProblemError(
@@ -143,10 +142,42 @@ class TokenKeeper:
                 "copy, or delete it and make them again"
             )
 
-    async def _write(self, tokens: collections.abc.Mapping[str, api_tokens.ApiToken]) -> None:
-        """Raises: EnvironmentProblemError."""
-        if not self._store.damage.is_noted(api_tokens.KEY):
-            await asyncio.to_thread(self._store.write, api_tokens.KEY, api_tokens.encode(tokens.values()))
+    async def follow(self, _: collections.abc.Sequence[str]) -> None:
+        """Another machine of the fleet made or withdrew tokens (`shared_changes.Take`)."""
+        async with self._lock:
+            if self._is_read:
+                before, self._is_read = self._tokens, False
+                await self._read()
+                self._take(self._tokens.values(), before)
+
+    async def _write(self, change: collections.abc.Callable[[_Tokens], _Tokens]) -> None:
+        """Change those that are stored, by what is known here of uses and of those that were withdrawn, too. Raises:
+        EnvironmentProblemError; what `change` raises."""
+        if self._store.damage.is_noted(api_tokens.KEY):
+            return
+        ours, withdrawn = dict(self._tokens), set(self._withdrawn)
+
+        def alter(content: bytes | None) -> bytes:
+            try:
+                stored = api_tokens.decode(content) if content is not None else tuple(ours.values())
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+                raise EnvironmentProblemError(
+                    f"cannot read {self._store.locate(api_tokens.KEY)}: it is damaged"
+                ) from error
+            left = [one for one in api_tokens.note_uses(stored, ours) if one.digest not in withdrawn]
+            return api_tokens.encode(change(left))
+
+        written = await asyncio.to_thread(value_change.change, self._store, api_tokens.KEY, alter)
+        self._withdrawn -= withdrawn
+        self._take(api_tokens.decode(written or b"[]"), self._tokens)
+
+    def _take(
+        self,
+        stored: collections.abc.Iterable[api_tokens.ApiToken],
+        ours: collections.abc.Mapping[str, api_tokens.ApiToken],
+    ) -> None:
+        left = (one for one in api_tokens.note_uses(stored, ours) if one.digest not in self._withdrawn)
+        self._tokens = {one.digest: one for one in left}
 
     def _describe(self, token: api_tokens.ApiToken) -> operator_port.KnownToken:
         return operator_port.KnownToken(
@@ -159,6 +190,15 @@ class TokenKeeper:
             seen_at=None if token.seen_s is None else moments.of(token.seen_s),
             is_over=token.is_over(self._clock.now().timestamp()),
         )
+
+
+def _add(stored: _Tokens, made: api_tokens.ApiToken) -> _Tokens:
+    """Raises: ConflictError."""
+    if any(one.name == made.name for one in stored):
+        raise ConflictError(f'there is a token "{made.name}"; `daemun dashboard tokens rm {made.name}` withdraws it')
+    if len(stored) >= api_tokens.MOST:
+        raise ConflictError(f"there are {len(stored)} tokens, as many as there may be; remove one first")
+    return [*stored, made]
 
 
 def _read_networks(texts: collections.abc.Sequence[str]) -> tuple[api_tokens.Network, ...]:

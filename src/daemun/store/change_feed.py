@@ -36,13 +36,17 @@ class ChangeFeed:
         for watch in watches:
             watch.notify()
 
+    def mark(self) -> stored_values.Cursor:
+        """The cursor for what changes from now on."""
+        with self._guard:
+            return stored_values.Cursor(revision=self._revision, epoch=self._epoch)
+
     def watch(
         self, prefix: str, *, after: stored_values.Cursor | None = None
     ) -> collections.abc.AsyncIterator[stored_values.ChangedKeys]:
         """As of `control.ports.Store`, in an event loop."""
+        watch = _Watch(self, keys.check_prefix(prefix), self.mark() if after is None else after)
         with self._guard:
-            cursor = stored_values.Cursor(revision=self._revision, epoch=self._epoch) if after is None else after
-            watch = _Watch(self, keys.check_prefix(prefix), cursor)
             self._watches.add(watch)
         return watch
 
@@ -61,8 +65,7 @@ class ChangeFeed:
 
     def _read_all(self, prefix: str) -> stored_values.ChangedKeys:
         """The revision is read first: what changes meanwhile is reported twice."""
-        with self._guard:
-            cursor = stored_values.Cursor(revision=self._revision, epoch=self._epoch)
+        cursor = self.mark()
         there = (key for key in self._list_keys() if keys.is_under(key, prefix))
         found = tuple(stored_values.ChangedKey(key=key, is_deleted=False) for key in there)
         return stored_values.ChangedKeys(keys=found, cursor=cursor, is_complete=True)

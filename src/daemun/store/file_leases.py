@@ -90,7 +90,8 @@ class FileLeases:
         """One at a time, of all processes, looks at the locks and changes them, or makes a change under one
         (`holding`): for as long as the disk takes for that."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        with (self._folder / "~guard").open("ab") as guard:
+        path = self._folder / "~guard"
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600), "ab") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)
             yield
 

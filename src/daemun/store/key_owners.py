@@ -9,6 +9,7 @@ _OF_NODE = re.compile(
     | judge/.*              # what this machine's process of sign-ins was given
     | certs/[^/]+/hook\.json  # a command that this machine still has to run
     | alerts/.*             # what this machine sent
+    | bans/crowdsec\.json   # which each machine asks for its decisions
     | node/.*               # what this machine knows of its fleet
     """,
     re.VERBOSE,

@@ -156,6 +156,10 @@ class MirroredStore:
         nobody looks at the files of ten thousand certificates for that."""
         return self._feed.watch(prefix, after=after)
 
+    def mark(self) -> stored_values.Cursor:
+        """For a watch that begins later: what changes from now on."""
+        return self._feed.mark()
+
     # --- the copy --------------------------------------------------------------------------------------------------
 
     def follow_now(self) -> None:

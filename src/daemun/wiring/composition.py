@@ -226,13 +226,13 @@ class Daemon:
                 account=account,
             )
         )
+        accounts = account_service.AccountService(store, clock.SystemClock(), self._certificates, reload=self._reload)
+        self._fleet.follow(self._certificates, accounts, self._domains, self._bans, self._operators)
         self._sockets = sockets.Sockets(
             layout=self._layout,
             group=account.gid if account else None,
             gate=self._gate,
-            acme_service=account_service.AccountService(
-                store, clock.SystemClock(), self._certificates, reload=self._reload
-            ),
+            acme_service=accounts,
             queue=self._queue,
             program=ask_program.AskProgram(self._domains),
             guess_reports=self._guess_reports,
@@ -276,7 +276,7 @@ class Daemon:
                 "discovery": self._endpoints.run,
                 "health checks": self._endpoints.check_health,
                 "certificates": self._certificates.run,
-                **self._fleet.list_tasks(self._certificates),
+                **self._fleet.list_tasks(),
                 "alerts": self._alerts.run,
                 "facts for alerts": self._facts.run,
                 "live certificates": self._certificates.live_repair.run,

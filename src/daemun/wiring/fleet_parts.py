@@ -4,11 +4,12 @@ One whose database, key or driver is missing serves by what it knew, and changes
 machine loads nothing of it.
 """
 
+import typing
+
 import structlog
 
 from daemun import errors, settings
-from daemun.certs import certificate_manager
-from daemun.control import lifecycle, ports
+from daemun.control import lifecycle, ports, shared_changes
 from daemun.core import model
 from daemun.core.options import fleet_option
 from daemun.fleet import membership
@@ -17,6 +18,12 @@ from daemun.store import closed_store, file_store, mirrored_store
 from daemun.wiring import opened_fleet
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class Following(typing.Protocol):
+    """What has values of the store in memory."""
+
+    def follow(self, changes: shared_changes.SharedChanges) -> None: ...
 
 
 class FleetParts:
@@ -41,17 +48,25 @@ class FleetParts:
             self.fleet = opened_fleet.open_fleet(chosen, own, self._wanted)
         except errors.DaemunError as error:
             self.store = _close(own, str(error))
+        self._changes: shared_changes.SharedChanges | None = None
         if self.fleet is not None:
             self.store = self.fleet.store
             _catch_up(self.fleet)
+            self._changes = shared_changes.SharedChanges(self.store, after=self.fleet.store.mark())
 
-    def list_tasks(self, certificates: certificate_manager.Manager) -> dict[str, lifecycle.Task]:
+    def follow(self, *parts: Following) -> None:
+        """Let these follow what other machines change: all that keep shared values in memory."""
+        if self._changes is not None:
+            for one in parts:
+                one.follow(self._changes)
+
+    def list_tasks(self) -> dict[str, lifecycle.Task]:
         """By their names; none without a fleet."""
-        if self.fleet is None:
+        if self.fleet is None or self._changes is None:
             return {}
         return {
+            "changes of the fleet": self._changes.run,
             "fleet": self.fleet.store.run,
-            "other machines": certificates.other_machines.run,
         }
 
     def configure(self, found: model.Globals) -> None:

@@ -14,17 +14,14 @@ import structlog
 
 from daemun import errors
 from daemun.certs.managed import certificate_index, schedule
-from daemun.certs.orders import attempt_values, ca_places, order_attempt, renewal_watch
+from daemun.certs.orders import attempt_values, ca_places, failed_attempt, order_attempt
 from daemun.certs.served import certificate_files, certificate_records, deploy_hook, shown_certificates
-from daemun.control import ports
+from daemun.control import held_lock, ports
 from daemun.core import model
-from daemun.core.issuance import order_subject, renewal_time
+from daemun.core.issuance import renewal_time
 from daemun.core.texts import words
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-ELSEWHERE_AGAIN = datetime.timedelta(seconds=15)
-"""When it is looked at again what another process ordered: it is known at once where that one got it."""
 
 
 class Orders:
@@ -181,7 +178,7 @@ class Orders:
                 self._needs.outages.withdraw(directory, self._needs.clock.now())
             work, kind = self._take_stored(wanted), "take"
         else:
-            work, kind = self._order(wanted, stop, place), "order"
+            work, kind = self._order(wanted, stop, place, is_forced=is_forced), "order"
         task = tasks.create_task(work, name=f"{kind} {name}")
         task.add_done_callback(lambda _: self._end(name, place))
 
@@ -219,9 +216,44 @@ class Orders:
             await self._fail(wanted, self._failure(wanted, str(error)))
 
     async def _order(
-        self, wanted: attempt_values.AttemptInput, stop: threading.Event, place: ca_places.OrderPlace
+        self,
+        wanted: attempt_values.AttemptInput,
+        stop: threading.Event,
+        place: ca_places.OrderPlace,
+        *,
+        is_forced: bool,
     ) -> None:
         """One try. Never raises but when cancelled: the others go on."""
+        spec = wanted.spec
+        try:
+            # Until it is stored how it went: else another machine of a fleet would repeat what just failed.
+            async with held_lock.held(self._needs.store, f"try-{spec.name}"):
+                if is_forced or not await self._take_other_try(wanted):
+                    await self._try(wanted, stop, place)
+        except (errors.LockHeldError, errors.StoreUnreachableError) as error:
+            failed = attempt_values.Failed(reason=str(error), is_failure=False, is_elsewhere=True)
+            await self._fail(wanted, failed)
+        except errors.DaemunError as error:
+            await self._fail(wanted, self._failure(wanted, str(error)))
+
+    async def _take_other_try(self, wanted: attempt_values.AttemptInput) -> bool:
+        """Whether another machine's try ended since this one was due, so that it is not any more."""
+        name = wanted.spec.name
+        found = await asyncio.to_thread(certificate_records.read_attempts, self._needs.store, name)
+        async with self._index.settling:
+            entry, now = self._index.entries.get(name), self._needs.clock.now()
+            if entry is None or found == entry.attempts:
+                return False
+            entry = dataclasses.replace(entry, attempts=found)
+            order_at = schedule.plan_certificate(entry, wanted.authorities, now).order_at
+            if order_at is not None and order_at <= now:
+                return False
+            self._index.put(name, entry)
+            return True
+
+    async def _try(
+        self, wanted: attempt_values.AttemptInput, stop: threading.Event, place: ca_places.OrderPlace
+    ) -> None:
         spec = wanted.spec
         try:
             keep = functools.partial(self._keep, spec)
@@ -330,54 +362,30 @@ class Orders:
                 self._index.put(name, dataclasses.replace(entry, served=served))
 
     async def _fail(self, wanted: attempt_values.AttemptInput, failed: attempt_values.Failed) -> None:
-        spec, before, now = wanted.spec, wanted.before, self._needs.clock.now()
-        failures = (before.failures if before else 0) + failed.is_failure
-        at = now
-        if failed.is_elsewhere:
-            at = now + ELSEWHERE_AGAIN
-        elif failed.is_failure:
-            expires_at = wanted.replaced.bundle.not_after if wanted.replaced is not None else None
-            at = renewal_time.next_attempt(failures, now, jitter=self._rng.random(), expires_at=expires_at)
-        holds = dict(failed.holds)
-        waits = [holds.get(authority.directory, now) for authority in wanted.authorities]
-        at = max(at, min(waits))
-        seen = before.seen if before is not None else ()
-        if failed.seen is not None and failed.seen not in seen:
-            seen = (*seen, failed.seen)[-renewal_watch.MOST_SEEN :]
-        attempts = certificate_records.Attempts(
-            asked=order_subject.fingerprint(spec, wanted.authorities),
-            failures=failures,
-            next_attempt=at,
-            reason=failed.reason,
-            since=(before.since if before is not None else None) or (now if failed.is_failure else None),
-            holds=failed.holds,
-            rehearse=failed.rehearse,
-            seen=seen,
-            tries=_add_tries(before.tries if before is not None else (), failed, now),
-        )
+        spec = wanted.spec
+        attempts = failed_attempt.note(wanted, failed, self._needs.clock.now(), jitter=self._rng.random())
+        at, failures = attempts.next_attempt, attempts.failures
         async with self._index.settling:
             entry = self._index.entries.get(spec.name)
             if entry is None or (failed.is_elsewhere and self._needs.stored.own(spec.name) != wanted.known):
                 return  # the site is gone, or another process has got the certificate
             self._index.put(spec.name, dataclasses.replace(entry, attempts=attempts))
             if failed.is_elsewhere:  # whoever orders it stores how it went
-                log.info("certificate left to another process", host=spec.host, reason=failed.reason, next_attempt=at)
+                log.info(
+                    "certificate left to another process",
+                    host=spec.host,
+                    reason=failed.reason,
+                    next_attempt=at,
+                )
                 return
             log.warning(
-                "certificate not obtained", host=spec.host, reason=failed.reason, failures=failures, next_attempt=at
+                "certificate not obtained",
+                host=spec.host,
+                reason=failed.reason,
+                failures=failures,
+                next_attempt=at,
             )
             try:
                 await asyncio.to_thread(certificate_records.write_attempts, self._needs.store, spec.name, attempts)
             except errors.DaemunError as error:  # a restart would then try earlier: no harm
                 log.warning("the failure could not be stored", host=spec.host, error=str(error))
-
-
-def _add_tries(
-    before: tuple[model.OrderTry, ...], failed: attempt_values.Failed, now: datetime.datetime
-) -> tuple[model.OrderTry, ...]:
-    """Bounded: a CA may write much, and for months."""
-    new = tuple(
-        model.OrderTry(at=now, authority=directory, result=result[: certificate_records.LONGEST_RESULT])
-        for directory, result in failed.tries
-    )
-    return (*before, *new)[-certificate_records.MOST_TRIES :]

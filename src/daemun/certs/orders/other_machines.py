@@ -1,8 +1,7 @@
 """What other machines of a fleet put into the store: their certificates are served here, too, their tries are left to
 them.
 
-Needed where several daemons have one store, and only run there: else the store has nothing that its daemon did not
-write.
+Needed where several daemons have one store.
 """
 
 import asyncio
@@ -12,7 +11,7 @@ import dataclasses
 from daemun.certs.managed import certificate_index
 from daemun.certs.orders import order_loop
 from daemun.certs.served import certificate_records, certificate_store
-from daemun.control import ports
+from daemun.control import ports, shared_changes
 
 _ISSUED, _ATTEMPTS, _ADVICE = "certificate.json", "attempts.json", "renewal.json"
 
@@ -35,12 +34,10 @@ class OtherMachines:
         self._orders = orders
         self._changed = changed
 
-    async def run(self) -> None:
-        """Never returns."""
-        async for changes in self._store.watch(""):
-            await self._note([one.key for one in changes.keys])
+    def follow(self, changes: shared_changes.SharedChanges) -> None:
+        changes.follow("certs", certificate_store.FOLDER, take=self._take)
 
-    async def _note(self, keys: collections.abc.Sequence[str]) -> None:
+    async def _take(self, keys: collections.abc.Sequence[str]) -> None:
         parts = [(folder, name, what) for folder, name, what in map(_parse, keys) if folder == "certs"]
         new = await asyncio.to_thread(self._read_issued, keys)
         for name in (

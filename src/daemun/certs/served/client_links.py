@@ -9,6 +9,7 @@ up is no guess that is counted: a page elsewhere could make its visitors' browse
 
 import asyncio
 import base64
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -20,7 +21,7 @@ import structlog
 
 from daemun import errors
 from daemun.certs.served import client_ca
-from daemun.control import ports
+from daemun.control import ports, stored_values
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -65,10 +66,16 @@ class ClientLinks:
     def take(self, secret: str) -> ClientLink | None:
         """The same, once: it is deleted before anybody gets it. Raises: EnvironmentProblemError when it cannot be, and
         then nobody gets it."""
-        link = self.find(secret)
-        if link is not None:
-            self._store.delete(_key(secret))
-        return link
+        if not _SECRET.match(secret):
+            return None
+        read = self._store.read_many([key := _key(secret)])
+        revision, link = read.revision(key), self.find(secret)
+        if link is None or revision == stored_values.ABSENT:
+            return None
+        with contextlib.suppress(errors.StoreConflictError):  # another machine of the fleet was first
+            self._store.commit([stored_values.KeyChange(key=key, value=None, expected=revision)])
+            return link
+        return None
 
     def withdraw(self, name: str) -> None:
         """Those of a client. Raises: EnvironmentProblemError."""

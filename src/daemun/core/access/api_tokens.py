@@ -60,6 +60,18 @@ class ApiToken:
         return self if is_known else dataclasses.replace(self, seen_s=now_s)
 
 
+def note_uses(
+    stored: collections.abc.Iterable[ApiToken], ours: collections.abc.Mapping[str, ApiToken]
+) -> list[ApiToken]:
+    """Those that are stored, each with its last use by what is known here (by digests), too."""
+    return [
+        one
+        if (seen_s := ours[one.digest].seen_s if one.digest in ours else None) is None
+        else dataclasses.replace(one, seen_s=seen_s if one.seen_s is None else max(seen_s, one.seen_s))
+        for one in stored
+    ]
+
+
 def read_network(text: str) -> Network:
     """An address, or a network; what stands behind its prefix does not matter. Raises: ValueError."""
     found = ipaddress.ip_network(text.strip(), strict=False)

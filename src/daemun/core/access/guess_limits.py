@@ -155,3 +155,11 @@ def widen(network: str) -> str:
     if ":" not in network:
         return network
     return str(ipaddress.IPv6Network(network).supernet(new_prefix=_WIDE_IPV6_PREFIX))
+
+
+def longest(waits: collections.abc.Iterable[collections.abc.Mapping[str, tuple[int, float]]]) -> Waits:
+    """Of several who count, each network's longest wait."""
+    found: Waits = {}
+    for network, row in ((network, row) for one in waits for network, row in one.items()):
+        found[network] = max(found.get(network, (0, 0.0)), row, key=lambda known: known[1])
+    return found

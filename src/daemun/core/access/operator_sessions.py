@@ -6,6 +6,7 @@ are drawn by the daemon, of 256 random bits, and kept as digests.
 """
 
 import collections.abc
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -50,20 +51,28 @@ class OperatorSession:
         return now_s >= self.ends_s or now_s < self.created_s - IDLE_S
 
 
+Sessions = dict[str, OperatorSession]
+"""By the digests of their secrets."""
+
+
 class OperatorSessions:
-    """changed: whether anything must be saved."""
+    """changed: whether anything must be saved. begun, ended: the keys of sessions for which that was done since they
+    were saved."""
 
     def __init__(self) -> None:
         self.changed = False
-        self._sessions: dict[str, OperatorSession] = {}
+        self.begun: set[str] = set()
+        self.ended: set[str] = set()
+        self._sessions: Sessions = {}
 
     def begin(self, secret: str, *, number: str, name: str, address: str, agent: str, now_s: float) -> OperatorSession:
         """secret: just drawn, never one that a browser sent."""
         self.end_old(now_s)
         by_use = sorted(self._sessions, key=lambda key: self._sessions[key].seen_s)
         for key in by_use[: max(0, len(by_use) + 1 - MOST)]:
-            del self._sessions[key]
-        session = self._sessions[digest(secret)] = OperatorSession(
+            self._end(key)
+        key = digest(secret)
+        session = self._sessions[key] = OperatorSession(
             number=number,
             name=shorten(name, _LONGEST_NAME),
             created_s=now_s,
@@ -72,6 +81,7 @@ class OperatorSessions:
             address=address,
             agent=shorten(agent, _LONGEST_AGENT),
         )
+        self.begun.add(key)
         self.changed = True
         return session
 
@@ -97,24 +107,75 @@ class OperatorSessions:
         """Returns: how many ended."""
         keys = [key for key, one in self._sessions.items() if is_meant(one)]
         for key in keys:
-            del self._sessions[key]
-        self.changed = self.changed or bool(keys)
+            self._end(key)
         return len(keys)
 
     def end_secret(self, secret: str) -> None:
         """The one of a secret, if there is any."""
-        self.changed = self._sessions.pop(digest(secret), None) is not None or self.changed
+        if (key := digest(secret)) in self._sessions:
+            self._end(key)
+
+    def _end(self, key: str) -> None:
+        del self._sessions[key]
+        self.begun.discard(key)
+        self.ended.add(key)
+        self.changed = True
 
     def end_old(self, now_s: float) -> None:
-        self.end(lambda one: one.is_over(now_s))
+        """Only here: another machine of a fleet may know of a later use."""
+        left = {key: one for key, one in self._sessions.items() if not one.is_over(now_s)}
+        self.changed = self.changed or len(left) < len(self._sessions)
+        self._sessions = left
+
+    def alter(self, content: bytes | None, now_s: float) -> bytes:
+        """What is to be stored where this is."""
+        stored = None
+        if content is not None:
+            with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError):
+                stored = decode(content)
+        # What is gone or damaged says nothing of who is signed in.
+        found = self._sessions if stored is None else self._merge(stored)
+        return _encode({key: one for key, one in found.items() if not one.is_over(now_s)})
 
     def encode(self) -> bytes:
-        values = {key: {**dataclasses.asdict(one), "saved_s": one.seen_s} for key, one in self._sessions.items()}
-        return json.dumps(values, indent=1).encode()
+        return _encode(self._sessions)
 
-    def load(self, content: bytes) -> None:
-        """Instead of all there is. Raises: ValueError, KeyError, TypeError, AttributeError when it is no such text."""
-        self._sessions = {str(key): _read(one) for key, one in json.loads(content).items()}
+    def take(self, content: bytes) -> None:
+        """What is stored now. Raises: ValueError, KeyError, TypeError, AttributeError when it is no such text."""
+        self._sessions = self._merge(decode(content))
+
+    def copy(self) -> "OperatorSessions":
+        """As it is now, to be written elsewhere."""
+        copied = OperatorSessions()
+        copied.begun, copied.ended = set(self.begun), set(self.ended)
+        copied._sessions = {key: dataclasses.replace(one) for key, one in self._sessions.items()}
+        return copied
+
+    def settle(self, saved: "OperatorSessions") -> None:
+        """This copy was written."""
+        self.begun -= saved.begun
+        self.ended -= saved.ended
+
+    def _merge(self, stored: Sessions) -> Sessions:
+        """Several machines may keep sessions: one that is not stored any more ended elsewhere."""
+        found = {key: one for key, one in stored.items() if key not in self.ended}
+        for key, one in self._sessions.items():
+            if key in found:
+                seen_s = max(found[key].seen_s, one.seen_s)
+                found[key] = dataclasses.replace(found[key], seen_s=seen_s, saved_s=max(one.saved_s, found[key].seen_s))
+            elif key in self.begun:
+                found[key] = one
+        return found
+
+
+def _encode(sessions: Sessions) -> bytes:
+    values = {key: {**dataclasses.asdict(one), "saved_s": one.seen_s} for key, one in sessions.items()}
+    return json.dumps(values, indent=1).encode()
+
+
+def decode(content: bytes) -> Sessions:
+    """Raises: ValueError, KeyError, TypeError, AttributeError when it is no such text."""
+    return {str(key): _read(one) for key, one in json.loads(content).items()}
 
 
 def shorten(text: str, most: int) -> str:

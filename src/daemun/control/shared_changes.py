@@ -1,0 +1,75 @@
+"""What other machines of a fleet, and other processes of this one, changed in the store: who keeps values of it in
+memory says here which keys it follows.
+
+Needed where several daemons have one store, and only run there: else the store has nothing that its daemon did not
+write.
+"""
+
+import asyncio
+import collections.abc
+import dataclasses
+
+import structlog
+
+from daemun import errors
+from daemun.control import ports, stored_values
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+RETRY_S = 1.0
+
+Take = collections.abc.Callable[[collections.abc.Sequence[str]], collections.abc.Awaitable[None]]
+"""Called on the event loop with the keys that were changed, each once: also with those that this daemon changed itself.
+A key that cannot be used is reported by whoever reads it; what raises DaemunError is tried again."""
+
+
+@dataclasses.dataclass(slots=True, kw_only=True, eq=False)
+class _Follower:
+    prefixes: tuple[str, ...]
+    take: Take
+    waiting: dict[str, None] = dataclasses.field(default_factory=dict)
+    changed: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+
+
+class SharedChanges:
+    """All methods are called on one event loop, `follow` before `run`. after: of the store; None: from `run` on."""
+
+    def __init__(self, store: ports.Store, *, after: stored_values.Cursor | None = None) -> None:
+        self._store = store
+        self._after = after
+        self._followers: list[_Follower] = []
+
+    def follow(self, *prefixes: str, take: Take) -> None:
+        """prefixes: each a key, or what keys begin with before a "/"."""
+        self._followers.append(_Follower(prefixes=prefixes, take=take))
+
+    async def run(self) -> None:
+        """Never returns."""
+        changes = self._store.watch("", after=self._after)
+        async with asyncio.TaskGroup() as tasks:
+            for one in self._followers:
+                tasks.create_task(_serve(one), name=f"changes of {one.prefixes[0]}")
+            async for found in changes:
+                self._hand_out([one.key for one in found.keys])
+
+    def _hand_out(self, keys: collections.abc.Iterable[str]) -> None:
+        for key in keys:
+            for one in self._followers:
+                if any(key == each or key.startswith(f"{each}/") for each in one.prefixes):
+                    one.waiting[key] = None
+                    one.changed.set()
+
+
+async def _serve(one: _Follower) -> None:
+    """One that is slow holds up no other."""
+    while True:
+        await one.changed.wait()
+        one.changed.clear()
+        keys, one.waiting = one.waiting, {}
+        try:
+            await one.take(tuple(keys))
+        except errors.DaemunError as error:
+            log.debug("what others changed is not followed yet", of=one.prefixes, reason=str(error))
+            one.waiting = keys | one.waiting
+            await asyncio.sleep(RETRY_S)
+            one.changed.set()
