@@ -133,7 +133,7 @@ async def test_an_engine_that_was_never_seen_keeps_no_other_from_being_served(
         await chosen.until_serving("a.test", f"{docker_engine.address('web-1')}:80")
 
     (never,) = messages(found)
-    assert never.startswith("engine nas (") and "does it run, and may daemun's account use it?" in never
+    assert never.startswith("engine nas (") and "start it, and let daemun's account use it" in never
     (twice,) = repeated(found)
     assert 'has containers of the engine "local": it is the same one, and counts once' in twice
 

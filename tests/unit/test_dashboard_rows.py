@@ -180,6 +180,19 @@ def test_problems_and_maintenance_colour_the_settings() -> None:
     assert (row.is_closed, row.settings.light) == (True, Light.WARNING)
 
 
+def test_the_cure_of_an_engine_that_does_not_answer_is_no_look_at_files() -> None:
+    """`daemun check` reads files, and looks at no engine."""
+    problems = [
+        model.Problem(origin=model.Origin(source=source, place=place), message="it does not answer")
+        for source, place in (("docker", "unix:///run/docker.sock"), ("file", "daemun.yaml:3:1"))
+    ]
+    found = needs.find_needs(site_row.SeenGate(problems=tuple(problems)), (), NOW)
+    assert {one.origin: one.command for one in found} == {
+        "unix:///run/docker.sock": "daemun status",
+        "daemun.yaml:3:1": "daemun check",
+    }
+
+
 def test_streams_are_rows_with_their_ports() -> None:
     dead = model.StreamLook(servers=(server(trouble=Trouble.REFUSED),))
     stream = model.StreamStatus(

@@ -4,8 +4,10 @@ import pathlib
 
 import pytest
 
+from daemun.core import model
 from daemun.core.options import docker_option
 from daemun.core.texts import engine_urls
+from daemun.sources import yaml_file
 from daemun.sources.docker import containers, engine_place, ssh_connector
 
 TLS = docker_option.DockerTls(ca="/c a.pem", certificate="/c.pem", key="/k.pem")
@@ -141,3 +143,26 @@ def test_only_what_is_found_without_being_named_is_found_again(
 def test_a_password_of_an_engine_is_in_no_message(url: str) -> None:
     endpoint = engine_place.EngineEndpoint(url=url, name="nas")
     assert "s3cret" not in f"{endpoint} {endpoint.shown}"
+
+
+SPELLINGS = "[unix:///var/run/docker.sock, 'unix:////run//docker.sock', 'unix:///run/./docker.sock']"
+
+
+def test_an_engine_in_several_spellings_is_one_with_a_warning() -> None:
+    found = yaml_file.parse(f"docker: {SPELLINGS}\nsites: {{}}\n", file_name="daemun.yaml", base_dir="/")
+    assert {one.severity for one in found.problems} == {model.Severity.WARNING}
+    assert len(found.problems) == 2
+    assert all("is the same engine as one above it, and counts once" in one.message for one in found.problems)
+    assert found.globals is not None
+    wanted = docker_option.OPTION.of(found.globals)
+    (one,) = engine_place.find_endpoints(wanted, {}, like_nginx_proxy=False)
+    assert (one.name, one.url) == ("", "unix:///var/run/docker.sock")
+
+
+def test_engines_of_two_accounts_of_a_machine_are_two() -> None:
+    found = yaml_file.parse(
+        "docker: [ssh://nas, {endpoint: 'ssh://me@nas', name: mine}]\nsites: {}\n",
+        file_name="daemun.yaml",
+        base_dir="/",
+    )
+    assert found.problems == ()

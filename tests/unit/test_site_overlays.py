@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemun.core import layout, model, render_environment
+from daemun.core import layout, model, render_environment, site_overlays
 from daemun.core.options import access_option, catalogue, header_options, hsts_option, http_option, timeout_option
 from daemun.core.plan import change_plan
 from daemun.core.plan.quarantine import StandIn
@@ -319,6 +319,14 @@ def test_waiting_is_quiet() -> None:
     assert "daemun.host=a.test" in status.cure
     (status,) = outcome.site_statuses(merged("{from: docker}", {}), live=files, wanted=files)
     assert status.state is model.SiteState.LIVE
+
+
+def test_no_container_is_to_be_started_while_no_engine_answers() -> None:
+    site = served("{from: docker}")
+    silent = model.EngineStatus(name="nas", place="ssh://nas", answers=False)
+    assert site_overlays.how_to_serve(site, [silent]).startswith("let daemun reach the engine nas first")
+    for engines in ([], [silent, model.EngineStatus(name="local", place="unix:///run/docker.sock")]):
+        assert site_overlays.how_to_serve(site, engines).startswith("start a container")
 
 
 def test_one_that_is_switched_off_stays_off() -> None:

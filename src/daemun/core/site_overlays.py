@@ -54,7 +54,12 @@ def why_it_waits(site: model.Site) -> str:
     return f"no container has the host {words.quoted(site.host)}, and the site has the routes of containers (`from`)"
 
 
-def how_to_serve(site: model.Site) -> str:
+def how_to_serve(site: model.Site, engines: collections.abc.Collection[model.EngineStatus] = ()) -> str:
+    """engines: those that are followed. No container is seen where none of them answers."""
+    silent = [one for one in engines if not one.answers]
+    if silent and len(silent) == len(engines):
+        shown = silent[0].name or silent[0].place
+        return f"let daemun reach the engine {shown} first, which does not answer: `daemun status` shows why"
     return f"start a container with the label `daemun.host={site.host}`, or give the site routes of its own"
 
 

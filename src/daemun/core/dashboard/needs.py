@@ -212,10 +212,15 @@ def _of_problems(
             title=one.host or str(one.origin),
             cause=one.reason,
             cure=one.cure,
-            command=command_in(one.cure) or command_in(one.message) or "daemun check",
+            command=command_in(one.cure) or command_in(one.message) or _command_of(one.origin),
             names=(one.host,) if one.host is not None else (),
             origin=str(one.origin),
         )
+
+
+def _command_of(origin: model.Origin) -> str:
+    """What shows the problem again: `daemun check` reads files, and looks at no engine."""
+    return "daemun check" if origin.source == "file" else "daemun status"
 
 
 def _essence(message: str, cure: str) -> str:

@@ -7,7 +7,7 @@ import typing
 
 import pydantic
 
-from daemun.core import short_texts
+from daemun.core import model, short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
 from daemun.core.texts import engine_urls, names, rules, words
@@ -198,11 +198,9 @@ _PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}\Z")
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 MOST_ENGINES = 50
-_ENDPOINT: forms.Json = {"anyOf": [{"enum": ["auto", "off", False]}, {"type": "string", "pattern": "://"}]}
-_LIST: forms.Json = {
-    "type": "array",
-    "items": {"anyOf": [{"type": "string", "pattern": "://"}, {"type": "object", "required": ["endpoint"]}]},
-}
+_URL: forms.Json = {"type": "string", "pattern": "://"}
+_ENDPOINT: forms.Json = {"anyOf": [{"enum": ["auto", "off", False]}, _URL]}
+_LIST: forms.Json = {"type": "array", "items": {"anyOf": [_URL, {"type": "object", "required": ["endpoint"]}]}}
 
 
 _MEANING_OF_ADDRESS = (
@@ -223,9 +221,7 @@ class WrittenEngine(forms.OptionMap):
         "address": _MEANING_OF_ADDRESS,
         "networks": _MEANING_OF_NETWORKS,
     }
-    endpoint: typing.Annotated[
-        str, pydantic.BeforeValidator(_engine_url), pydantic.WithJsonSchema({"type": "string", "pattern": "://"})
-    ]
+    endpoint: typing.Annotated[str, pydantic.BeforeValidator(_engine_url), pydantic.WithJsonSchema(_URL)]
     name: typing.Annotated[str, pydantic.BeforeValidator(_name), pydantic.WithJsonSchema({"type": "string"})] | None = (
         None
     )
@@ -234,12 +230,10 @@ class WrittenEngine(forms.OptionMap):
     networks: _Networks = ()
 
 
-def _short_engine(value: object) -> object:
-    return value if isinstance(value, dict) else {"endpoint": value}
-
-
 _Engine = typing.Annotated[
-    WrittenEngine, pydantic.BeforeValidator(_short_engine), forms.Also({"type": "string", "pattern": "://"})
+    WrittenEngine,
+    pydantic.BeforeValidator(lambda value: value if isinstance(value, dict) else {"endpoint": value}),
+    forms.Also(_URL),
 ]
 
 
@@ -331,7 +325,12 @@ def _check(value: Docker, place: Place) -> None:
         place.add("needs `endpoint`, the tcp:// URL of the engine that it is for", "tls")
     _check_networks(value.networks, place, "networks")
     seen: set[str] = set()
+    once = engine_urls.find_once(one.endpoint for one in value.engines)
     for index, engine in enumerate(value.engines):
+        if index not in once:
+            cause = "is the same engine as one above it, and counts once; take one of the two out"
+            place.add(cause, "engines", index, severity=model.Severity.WARNING)
+            continue
         if engine.tls is not None and engine.endpoint.startswith(_NEVER_TLS):
             place.add("needs `endpoint`, the tcp:// URL of the engine that it is for", "engines", index, "tls")
         if engine.name in seen:

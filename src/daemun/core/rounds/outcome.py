@@ -29,7 +29,8 @@ def site_statuses(
     live = change_plan.expand(live)
     wanted = live if is_all_live else change_plan.expand(wanted)
     return tuple(
-        _status(site, live=live, wanted=wanted, refused=by_path, moved=moved, error=error) for site in desired.sites
+        _status(site, live=live, wanted=wanted, refused=by_path, moved=moved, error=error, engines=desired.engines)
+        for site in desired.sites
     )
 
 
@@ -41,6 +42,7 @@ def _status(
     refused: collections.abc.Mapping[str, quarantine.RefusedFile],
     moved: collections.abc.Set[str],
     error: str | None,
+    engines: tuple[model.EngineStatus, ...],
 ) -> model.SiteStatus:
     path = change_plan.site_file(site.host)
     if not site.enabled:
@@ -58,7 +60,7 @@ def _status(
                 site=site,
                 state=model.SiteState.WAITING,
                 reason=site_overlays.why_it_waits(site),
-                cure=site_overlays.how_to_serve(site),
+                cure=site_overlays.how_to_serve(site, engines),
             )
         return model.SiteStatus(site=site, state=model.SiteState.LIVE)
     return model.SiteStatus(site=site, state=model.SiteState.PENDING, reason=error or "not applied yet")

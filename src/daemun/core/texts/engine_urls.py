@@ -3,7 +3,9 @@
 Source: docs.docker.com/engine/security/protect-access, "Use SSH to protect the Docker daemon socket".
 """
 
+import collections.abc
 import dataclasses
+import posixpath
 import re
 import urllib.parse
 
@@ -51,6 +53,22 @@ def parse_ssh(url: str) -> SshUrl:
     if path and not _SOCKET.match(path):
         raise ValueError("expected the path of a socket, such as ssh://nas/run/podman/podman.sock")
     return SshUrl(host=host, user=found.username, port=port, socket=path or None)
+
+
+def find_place(url: str) -> str:
+    """The same for each spelling of where a socket is. Source: FHS 3.0, section 5.13: /var/run is /run."""
+    if not url.startswith("unix:"):
+        return url
+    path = posixpath.normpath("/" + url.removeprefix("unix:").lstrip("/"))
+    return f"unix://{path.removeprefix('/var') if path.startswith('/var/run/') else path}"
+
+
+def find_once(urls: collections.abc.Iterable[str]) -> tuple[int, ...]:
+    """The places in the list, without those of an engine that is there already, in this or another spelling."""
+    first: dict[str, int] = {}
+    for index, url in enumerate(urls):
+        first.setdefault(find_place(url), index)
+    return tuple(first.values())
 
 
 def is_machine(name: str) -> bool:

@@ -223,7 +223,8 @@ def of_own_answer(facts: url_facts.UrlFacts) -> Causes:
         return
     action, site = route.action, facts.site
     if site is not None and site.fault is None and site.waits_for_container and action == site_overlays.NO_ANSWER:
-        cause, cure = site_overlays.why_it_waits(site), site_overlays.how_to_serve(site)
+        engines = () if facts.desired is None else facts.desired.engines
+        cause, cure = site_overlays.why_it_waits(site), site_overlays.how_to_serve(site, engines)
         yield url_facts.Cause(kind="waits-for-container", cause=cause, cure=cure)
     elif isinstance(action, model.Respond) and action.status == answer.status:
         how = "`deny`" if action.status == 403 and action.refuses else "`respond`"

@@ -57,9 +57,12 @@ class EngineEndpoint:
     @property
     def mark(self) -> containers.EngineMark:
         """What its containers bear."""
-        return containers.EngineMark(name=self.name, command=self._command())
+        is_plain = not self.name and not self.url.startswith("ssh://")
+        return containers.EngineMark(name=self.name, command="docker" if is_plain else self.command)
 
-    def _command(self) -> str:
+    @property
+    def command(self) -> str:
+        """How a person runs `docker` with it."""
         if self.url.startswith("ssh://"):
             try:
                 ssh = engine_urls.parse_ssh(self.url)
@@ -67,9 +70,9 @@ class EngineEndpoint:
                 return "docker"
             socket = f" --host unix://{ssh.socket}" if ssh.socket is not None else ""
             return f"ssh {engine_urls.name_machine(ssh)} docker{socket}"
-        if not self.name or self.url.removeprefix("unix://") in SOCKETS[:2]:
+        if self.url.removeprefix("unix://") in SOCKETS[:2]:
             return "docker"
-        words = ["docker", "--host", self.url]
+        words = ["docker", "--host", str(self)]
         if self.tls is not None:
             words += ["--tlsverify", "--tlscacert", self.tls.ca, "--tlscert", self.tls.certificate]
             words += ["--tlskey", self.tls.key]
@@ -83,17 +86,17 @@ def find_endpoints(
     if not wanted.is_on:
         return ()
     if wanted.engines:
-        is_one = len(wanted.engines) == 1
+        engines = [wanted.engines[at] for at in engine_urls.find_once(one.endpoint for one in wanted.engines)]
         return tuple(
             EngineEndpoint(
                 url=one.endpoint,
                 tls=one.tls,
-                name="" if is_one else one.name,
+                name="" if len(engines) == 1 else one.name,
                 machine=one.address or _find_machine(one.endpoint),
                 networks=one.networks,
                 swarm=wanted.swarm,
             )
-            for one in wanted.engines
+            for one in engines
         )
     found = find_endpoint(environ, like_nginx_proxy=like_nginx_proxy) if wanted.endpoint is None else None
     if wanted.endpoint is not None:

@@ -279,17 +279,21 @@ class EngineWatch:
 
     def _never_seen(self) -> model.Problem:
         """Only a warning for an engine that was found but not configured: nothing that was configured is missing."""
-        cure = "does it run, and may daemun's account use it? "
+        cure = f"start it, and let daemun's account use it; `{self.endpoint.command} version` shows whether it answers"
         cure += (
-            "Take it out of `docker` in daemun.yaml where it is not meant"
+            "; take it out of `docker` in daemun.yaml where it is not meant"
             if self.endpoint.name
-            else ("`docker: off` in daemun.yaml asks none")
+            else "; `docker: off` in daemun.yaml asks none"
         )
         # What ssh reports ends in what to do.
         has_cure = self.endpoint.url.startswith("ssh:") and "; " in self.cause
         severity = model.Severity.WARNING if self.endpoint.is_found else model.Severity.ERROR
-        message = self.cause if has_cure else f"{self.cause}; {cure}"
-        return model.Problem(origin=self._origin, message=message, severity=severity)
+        if has_cure:
+            reason, _, cure = self.cause.rpartition("; ")
+            return model.Problem(
+                origin=self._origin, message=self.cause, severity=severity, cure=cure if reason else ""
+            )
+        return model.Problem(origin=self._origin, message=f"{self.cause}; {cure}", severity=severity, cure=cure)
 
     def _outage(self) -> model.Problem:
         if self._failure is None:
@@ -299,7 +303,10 @@ class EngineWatch:
             message = (
                 f"{self._failure.message}; since {since} the containers that it listed last are taken as unchanged"
             )
-        return model.Problem(origin=self._origin, message=message, severity=model.Severity.WARNING)
+        cure = f"`{self.endpoint.command} version` shows whether it answers"
+        return model.Problem(
+            origin=self._origin, message=f"{message}; {cure}", severity=model.Severity.WARNING, cure=cure
+        )
 
     @property
     def _origin(self) -> model.Origin:
