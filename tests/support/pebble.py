@@ -28,7 +28,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.support import binaries, ports, programs
+from tests.support import binaries, fleet_network, ports, programs
 
 _READY_WITHIN_S = 60.0
 _PORT_ATTEMPTS = 5
@@ -79,6 +79,11 @@ class Pebble:
         """How many orders were made."""
         return len(re.findall(r"Added order ", self.log_file.read_text()))
 
+    @property
+    def issued(self) -> int:
+        """How many certificates were made."""
+        return len(re.findall(r"Issued certificate serial", self.log_file.read_text()))
+
     def certificate_status(self, serial_number: int) -> str:
         """What it says of a certificate that it issued: "Valid" or "Revoked"."""
         answer = json.loads(self._fetch(f"{self.management}/cert-status-by-serial/{serial_number:x}"))
@@ -108,6 +113,7 @@ def running_pebble(
     refused_domains: collections.abc.Sequence[str] = (),
     dns_server: str | None = None,
     alternate_roots: int = 0,
+    machine: fleet_network.Machine | None = None,
 ) -> collections.abc.Iterator[Pebble]:
     """Pebble until the block ends. Skips the test when it is not installed.
 
@@ -117,7 +123,7 @@ def running_pebble(
     profiles. profiles: name -> validity in seconds, the first one is its usual one. eab_keys: key id -> HMAC key
     (base64url); accounts need one of them. refused_domains: that it does not
     sign. dns_server: address and port of a DNS server to be used instead of its own. alternate_roots: how many chains
-    more it offers of each certificate.
+    more it offers of each certificate. machine: where it runs, and its DNS; None: this one.
     """
     pebble = binaries.program("pebble", "pebble")
     dns = binaries.program("pebble-challtestsrv", "pebble")
@@ -128,10 +134,11 @@ def running_pebble(
         "PEBBLE_AUTHZREUSE": str(authorization_reuse_percent),
         "PEBBLE_ALTERNATE_ROOTS": str(alternate_roots),
     }
+    host, inside = ("127.0.0.1", ()) if machine is None else (machine.address, machine.inside)
     with tempfile.TemporaryDirectory(prefix="pebble-") as name, contextlib.ExitStack() as stack:
         folder = pathlib.Path(name)
-        write_certificates(folder)
-        dns_port, dns_management = stack.enter_context(_running_dns(dns, folder))
+        write_certificates(folder, host)
+        dns_port, dns_management = stack.enter_context(_running_dns((*inside, dns), folder, host))
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             port, management = listen_port or ports.free_port(), ports.free_port()
             log = folder / f"pebble-{attempt}.log"
@@ -145,14 +152,14 @@ def running_pebble(
                 "externalAccountMACKeys": dict(eab_keys or {}),
                 "domainBlocklist": list(refused_domains),
             }
-            configuration = _write_configuration(folder, port, management, values)
-            resolver = dns_server or f"127.0.0.1:{dns_port}"
-            command = [pebble, "-config", str(configuration), "-dnsserver", resolver, "-strict"]
+            configuration = _write_configuration(folder, host, port, management, values)
+            resolver = dns_server or f"{host}:{dns_port}"
+            command = [*inside, pebble, "-config", str(configuration), "-dnsserver", resolver, "-strict"]
             found = Pebble(
-                directory=f"https://127.0.0.1:{port}/dir",
+                directory=f"https://{host}:{port}/dir",
                 ca_file=folder / "ca.pem",
-                management=f"https://127.0.0.1:{management}",
-                dns_management=f"http://127.0.0.1:{dns_management}",
+                management=f"https://{host}:{management}",
+                dns_management=f"http://{host}:{dns_management}",
                 resolver=resolver,
                 log_file=log,
             )
@@ -168,17 +175,19 @@ def running_pebble(
 
 
 @contextlib.contextmanager
-def _running_dns(program: str, folder: pathlib.Path) -> collections.abc.Iterator[tuple[int, int]]:
+def _running_dns(
+    program: collections.abc.Sequence[str], folder: pathlib.Path, host: str
+) -> collections.abc.Iterator[tuple[int, int]]:
     """pebble-challtestsrv as a DNS server alone. Yields: the DNS port and the port of its management."""
     with contextlib.ExitStack() as stack:
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             port, management = ports.free_port(), ports.free_port()
             log = folder / f"dns-{attempt}.log"
-            command = [program, "-dnsserver", f"127.0.0.1:{port}", "-management", f"127.0.0.1:{management}"]
+            command = [*program, "-dnsserver", f"{host}:{port}", "-management", f"{host}:{management}"]
             command += ["-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", ""]
             command += ["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]
             process = stack.enter_context(programs.running(command, log))
-            if _answers(f"http://127.0.0.1:{management}/", None, process):
+            if _answers(f"http://{host}:{management}/", None, process):
                 break
         else:
             raise RuntimeError(f"cannot start pebble-challtestsrv: {log.read_text()[-2000:]}")
@@ -206,11 +215,11 @@ def _answers(url: str, ca_file: pathlib.Path | None, process: subprocess.Popen[b
 
 
 def _write_configuration(
-    folder: pathlib.Path, port: int, management: int, values: dict[str, typing.Any]
+    folder: pathlib.Path, host: str, port: int, management: int, values: dict[str, typing.Any]
 ) -> pathlib.Path:
     whole = {
-        "listenAddress": f"127.0.0.1:{port}",
-        "managementListenAddress": f"127.0.0.1:{management}",
+        "listenAddress": f"{host}:{port}",
+        "managementListenAddress": f"{host}:{management}",
         "certificate": str(folder / "server.pem"),
         "privateKey": str(folder / "server-key.pem"),
         "tlsPort": 1,
@@ -223,7 +232,7 @@ def _write_configuration(
     return path
 
 
-def write_certificates(folder: pathlib.Path) -> None:
+def write_certificates(folder: pathlib.Path, host: str = "127.0.0.1") -> None:
     """For an ACME server's own HTTPS: ca.pem, server.pem, server-key.pem. Debian's package has none."""
     now = datetime.datetime.now(datetime.UTC)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -239,7 +248,7 @@ def write_certificates(folder: pathlib.Path) -> None:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address(host))]
     server = (
         x509.CertificateBuilder(ca_name, x509.Name([]), key.public_key(), x509.random_serial_number(), *span)
         .add_extension(x509.SubjectAlternativeName(names), critical=True)
