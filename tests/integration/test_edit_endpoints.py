@@ -843,6 +843,13 @@ async def test_many_sites_are_switched_at_once(house: House) -> None:
     before = house.main.read_text()
     hosts = [*(f"m{number}.test" for number in range(60)), *(f"n{number}.test" for number in range(64))]
     report = await house.edit({"what": "disable", "hosts": [*hosts, "c.test", "A.test"]})
+    assert report["edited"] == 126
+    again = {"what": "disable", "hosts": hosts[:3]}
+    assert (await house.edit(again))["edited"] == 0
+    assert (await house.edit({"what": "enable", "host": "m3.test"}))["edited"] == 1
+    assert (await house.edit(again))["edited"] == 0
+    assert (await house.edit({"what": "disable", "hosts": hosts[:5]}))["edited"] == 1
+    assert (await house.edit({"what": "disable", "host": "m3.test"}))["edited"] == 0
     assert [one["name"] for one in report["files"] if one["is_changed"]] == ["daemun.yaml", "sites/c.yaml"]
     text = await house.text()
     assert text.count("enabled: false") == 61

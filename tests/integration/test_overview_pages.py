@@ -20,7 +20,7 @@ def make_pages() -> tuple[overview_api.OverviewApi, applications.Starlette]:
 @pytest.fixture(name="api")
 def find_api(pages: tuple[overview_api.OverviewApi, applications.Starlette]) -> overview_api.OverviewApi:
     api, _ = pages
-    api.role, api.count, api.is_hurt, api.trial = "own", 120, True, None
+    api.role, api.count, api.is_hurt, api.trial, api.same = "own", 120, True, None, 0
     return api
 
 
@@ -177,9 +177,9 @@ async def test_all_that_match_the_filter_are_changed_at_once(
     """Also those of other pages; what containers have is left out, as it has no box."""
     texts = page_texts.Texts("en")
     page = (await visitor.get("/sites?q=example.com")).text
-    total = (await api.request("GET", "/sites", api_client.VisitorCredentials(), query={"q": "example.com"}))["total"]
-    assert total > 50
-    assert texts("overview.all_matching", n=total) in page
+    found = await api.request("GET", "/sites", api_client.VisitorCredentials(), query={"q": "example.com"})
+    assert found["total"] > found["of_files"] > 50
+    assert texts("overview.all_matching", n=found["of_files"]) in page
     assert '<input type="hidden" name="filter.q" value="example.com">' in page
     assert texts("overview.all_matching", n=1) not in (await visitor.get("/sites?q=s00042")).text
     form = {"what": "disable", "all": "true", "filter.q": "example.com", "host": "a.test"}
@@ -187,10 +187,26 @@ async def test_all_that_match_the_filter_are_changed_at_once(
     asked, edited = api.requests[-2:]
     assert asked.query == {"q": "example.com", "only": "names"}
     (edit,) = edited.body["edits"]
+    assert len(edit["hosts"]) == found["of_files"]
     assert (edit["what"], len(edit["hosts"]) > 50) == ("disable", True)
     assert not [host for host in edit["hosts"] if not host.endswith("example.com")]
     nothing = {**form, "filter.q": "no-such-site"}
     assert (await visitor.post("/sites/selected", data=nothing)).headers["location"].startswith("/sites?done=")
+
+
+async def test_the_number_of_changed_sites_is_of_those_that_were_not_so_already(
+    visitor: httpx.AsyncClient, api: overview_api.OverviewApi
+) -> None:
+    texts = page_texts.Texts("en")
+    form = {"what": "disable", "host": ["s00001.d1.example.com", "s00002.d2.example.com", "s00003.d3.example.com"]}
+    for api.same, then, shown in (
+        (1, "/changes", texts("overview.in_draft", n=2)),
+        (3, "/sites", texts("overview.are_so", n=3)),
+    ):
+        answer = await visitor.post("/sites/selected", data=form)
+        assert answer.headers["location"].startswith(f"{then}?done=")
+        if then == "/sites":
+            assert shown in (await visitor.get(answer.headers["location"])).text
 
 
 async def test_a_page_of_thousands_of_sites(visitor: httpx.AsyncClient, api: overview_api.OverviewApi) -> None:

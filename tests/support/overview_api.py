@@ -23,7 +23,8 @@ class ApiRequest:
 
 
 class OverviewApi(api_client.ApiClient):
-    """Answers as the daemon's API. requests: what it got, but for what stands in the head of every page."""
+    """Answers as the daemon's API. requests: what it got, but for what stands in the head of every page. same: how many
+    sites of an edit are so already."""
 
     def __init__(self) -> None:
         super().__init__("none")
@@ -32,6 +33,7 @@ class OverviewApi(api_client.ApiClient):
         self.apply: Json = {"ok": True, "error": None, "waits": None, "problems": []}
         self.count, self.is_hurt = 120, True
         self.trial: Json | None = None
+        self.same = 0
         self.certificates = ("wiki.example.com", "mail.example.com")
 
     @property
@@ -66,4 +68,7 @@ class OverviewApi(api_client.ApiClient):
             return option_search_endpoints.rows_json(dict(query or {})["q"])
         if path == "/apply" and not self.apply["ok"]:
             raise api_client.ApiError(422, "the daemon answered with 422", self.apply)
+        if path == "/draft/edits":
+            edits = [] if body is None else body["edits"]
+            return {"edited": sum(len(one.get("hosts", [one.get("host")])) for one in edits) - self.same}
         return self.apply if path == "/apply" else {}

@@ -12,6 +12,7 @@ from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules, alert_te
 from daemun.core.alerts.alert_ledger import Danger
 from daemun.core.model import CertificateKind as Kind
 from daemun.core.model import CertificateState as State
+from daemun.core.options import catalogue, maintenance_option
 from tests.support.standings import DAY, HOUR, MINUTE, NOW, failing, served
 
 LADDER = (MINUTE, 10 * MINUTE, 100 * MINUTE, DAY, DAY, DAY, DAY)
@@ -222,6 +223,18 @@ def _trouble(since: datetime.datetime | None) -> model.SiteStatus:
     return model.SiteStatus(
         site=site, state=model.SiteState.UNREACHABLE, reason="it refuses", cure="start it", since=since
     )
+
+
+def test_a_site_in_maintenance_is_no_danger_until_that_has_ended() -> None:
+    until = NOW + HOUR
+    trouble = _trouble(NOW - 2 * alert_rules.UNSERVED_FOR)
+    options = catalogue.values(maintenance_option.OPTION.set(maintenance_option.Maintenance(on=True, until=until)))
+    closed = dataclasses.replace(trouble, site=dataclasses.replace(trouble.site, options=options))
+    found = alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), NOW, (closed,))
+    assert found.alarms == ()
+    assert [one.host for one in alert_rules.judge_dangers(found, (), until, (closed,)).alarms] == ["a.test"]
+    raised = alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), NOW, (trouble,))
+    assert [one.solved_at for one in alert_rules.judge_dangers(raised, (), NOW, (closed,)).alarms] in ([], [NOW])
 
 
 def test_a4_a_site_that_is_not_served_is_told_after_a_while_and_its_end_once() -> None:

@@ -79,13 +79,15 @@ class DraftedFile:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DraftReport:
     """began_at, changed_at: None: there is no draft, and the files are as they are. version: of all of it, to be sent
-    with what is to be applied. others: whose drafts there are besides, and since when they are as they are."""
+    with what is to be applied. others: whose drafts there are besides, and since when they are as they are. edited: how
+    many sites an edit made others than they were; None: it comes of none."""
 
     files: tuple[DraftedFile, ...]
     version: str
     began_at: datetime.datetime | None = None
     changed_at: datetime.datetime | None = None
     others: tuple[tuple[str, datetime.datetime], ...] = ()
+    edited: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

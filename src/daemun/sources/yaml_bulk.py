@@ -48,11 +48,12 @@ class _EditedSite:
     key: str
     text: str
     value: object
+    is_changed: bool = True
 
 
-def change(file: yaml_holder.Holder, hosts: collections.abc.Collection[str], made: SiteSwitch) -> None:
-    """hosts: as `yaml_holder.host_of` has them; the file has all of them. Raises: ConfigError, the file untouched;
-    EnvironmentProblemError."""
+def change(file: yaml_holder.Holder, hosts: collections.abc.Collection[str], made: SiteSwitch) -> int:
+    """hosts: as `yaml_holder.host_of` has them; the file has all of them. Returns: how many sites are others than
+    before. Raises: ConfigError, the file untouched; EnvironmentProblemError."""
     before = file.files.read(file.path) or b""
     text = yaml_positions.decode(before, [])
     if text is None:
@@ -71,7 +72,8 @@ def change(file: yaml_holder.Holder, hosts: collections.abc.Collection[str], mad
             f"cannot {made.what} {len(left)} sites of {file.name} at once: they are written with aliases, braces or "
             f"other YAML that is edited one by one; choose {MOST_ALONE} at most"
         )
-    if edited:
+    count = sum(one.is_changed for one in edited.values())
+    if count:
         parts = [
             edited[number].text if number in edited else "\n".join(lines[first:last])
             for number, (first, last) in enumerate(itertools.pairwise(starts))
@@ -81,7 +83,10 @@ def change(file: yaml_holder.Holder, hosts: collections.abc.Collection[str], mad
         bom = yaml_edit.BOM if before.startswith(yaml_edit.BOM) else b""
         file.files.replace(file.path, bom + after.encode())
     for host in sorted(left):
+        held = file.files.read(file.path)
         made.alone(file, host)
+        count += file.files.read(file.path) != held
+    return count
 
 
 def _edit(text: str, hosts: collections.abc.Set[str], made: SiteSwitch) -> _EditedSite | None:
@@ -97,7 +102,7 @@ def _edit(text: str, hosts: collections.abc.Set[str], made: SiteSwitch) -> _Edit
     if value is yaml_meaning.UNKNOWN:
         return None
     if value == site.value:
-        return _EditedSite(key=keys[0], text=text, value=value)
+        return _EditedSite(key=keys[0], text=text, value=value, is_changed=False)
     written = made.write(yaml_site_places.SitePlaces(_HEAD + text, host))
     if written is None or not written.startswith(_HEAD):
         return None

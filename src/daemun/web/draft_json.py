@@ -33,6 +33,7 @@ def report_json(report: draft_port.DraftReport) -> Json:
         "others": [
             {"operator": name, "changed_at": json_values.instant_json(changed)} for name, changed in report.others
         ],
+        "edited": report.edited,
     }
 
 

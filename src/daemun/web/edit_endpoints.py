@@ -42,7 +42,7 @@ def endpoints(
     look, change = dashboard_roles.Role.LOOK, dashboard_roles.Role.CHANGE
     state = (
         "files (name, text, is_changed, is_new, is_changed_by_others, version, refusal), version, began_at, "
-        "changed_at, others"
+        "changed_at, others; edited: how many sites an edit changed"
     )
     return (
         endpoint.ApiEndpoint(

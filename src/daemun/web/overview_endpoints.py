@@ -46,7 +46,7 @@ def endpoints(snapshots: overview_snapshots.OverviewSnapshots) -> tuple[endpoint
             summary="List sites and streams with their lamps and numbers",
             handler=handlers.sites,
             query=PARAMETERS,
-            answer="A page of rows; `total` is of all pages, `of` without any filter.",
+            answer="A page of rows; `total` is of all pages, `of_files` its sites of files, `of` without any filter.",
         ),
         endpoint.ApiEndpoint(
             method="POST",

@@ -76,12 +76,14 @@ def rows_json(
     one: overview_snapshots.OverviewSnapshot,
     minutes: collections.abc.Mapping[str, tuple[int, ...]],
 ) -> Json:
-    """The whole of GET /sites. minutes: by site, as traffic names it. `of`: how many there are without a filter."""
+    """The whole of GET /sites. minutes: by site, as traffic names it. `of`: how many there are without a filter.
+    `of_files`: those of `total` that can be changed together."""
     domains = chosen.domains or (None,) * len(chosen.rows)
     return {
         "as_of": json_values.instant_json(one.as_of),
         "total": chosen.total,
         "of": len(one.rows),
+        "of_files": chosen.of_files,
         "page": chosen.page,
         "size": choice.size,
         "sort": choice.sort.value,

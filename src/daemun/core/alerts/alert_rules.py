@@ -12,6 +12,7 @@ import types
 
 from daemun.core import model
 from daemun.core.alerts import alert_ledger
+from daemun.core.options import maintenance_option
 
 FAILURES = 3
 """The quick tries: the second comes a minute after the first, the third ten minutes after that."""
@@ -41,9 +42,9 @@ def judge_dangers(
     concerns: collections.abc.Iterable[alert_ledger.Concern] = (),
     unserved_for: datetime.timedelta = UNSERVED_FOR,
 ) -> alert_ledger.AlertLedger:
-    """The ledger after a look at every certificate. troubles: the sites that visitors do not get; None: that is not
-    known yet. refused_folders: those of the state directory that cannot be written, with the cause. unserved_for: how
-    long visitors must go without a site."""
+    """The ledger after a look at every certificate. troubles: the sites that visitors do not get, of which those in
+    maintenance are none; None: that is not known yet. refused_folders: those of the state directory that cannot be
+    written, with the cause. unserved_for: how long visitors must go without a site."""
     known = {status.name: status for status in statuses}
     remembered = {watched.name: watched for watched in before.watched}
     concerned = {alarm.name for alarm in before.alarms if alarm.danger.is_of_certificate}
@@ -64,7 +65,10 @@ def judge_dangers(
             elif is_danger is False:
                 _solve(alarms, name, danger, now)
     if troubles is not None:
-        _judge_sites(alarms, {one.site.host: one for one in troubles}, now, unserved_for)
+        open_ones = {
+            one.site.host: one for one in troubles if not maintenance_option.OPTION.of(one.site).is_closed(now)
+        }
+        _judge_sites(alarms, open_ones, now, unserved_for)
     _judge_folders(alarms, refused_folders, now)
     begun = _judge_concerns(alarms, {(one.name, one.danger): one for one in concerns}, before.begun, now)
     kept = (alarm for alarm in alarms.values() if alarm.solved_at is None or now - alarm.solved_at < LONGEST_MEMORY)

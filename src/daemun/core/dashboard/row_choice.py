@@ -58,9 +58,11 @@ class RowChoice:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenRows:
-    """total: of all pages. domains: of each row, where they stand together by domain."""
+    """total: of all pages; of_files: the sites of files among them, which can be changed together. domains: of each
+    row, where they stand together by domain."""
 
     total: int
+    of_files: int
     page: int
     rows: tuple[site_row.SiteRow, ...]
     domains: tuple[str, ...] = ()
@@ -78,12 +80,16 @@ def choose(rows: collections.abc.Iterable[site_row.SiteRow], choice: RowChoice, 
     page = min(choice.page, pages)
     shown = tuple(found[(page - 1) * choice.size : page * choice.size])
     domains = tuple(_domain_of(one, find_domain) for one in shown) if choice.by_domain else ()
-    return ChosenRows(total=len(found), page=page, rows=shown, domains=domains)
+    return ChosenRows(total=len(found), of_files=sum(map(_is_of_file, found)), page=page, rows=shown, domains=domains)
 
 
 def choose_all(rows: collections.abc.Iterable[site_row.SiteRow], choice: RowChoice) -> list[site_row.SiteRow]:
     """Of all pages, by name."""
     return sorted((one for one in rows if _is_wanted(one, choice)), key=_by_name)
+
+
+def _is_of_file(row: site_row.SiteRow) -> bool:
+    return row.kind is site_row.RowKind.SITE and row.origin.source == "file"
 
 
 def _is_wanted(row: site_row.SiteRow, choice: RowChoice) -> bool:

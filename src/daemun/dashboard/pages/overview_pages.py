@@ -124,7 +124,7 @@ async def do(one: visit.Visit) -> responses.Response:
             await one.send("POST", "certificates", host, "renew")
             return one.go_to(back, _done(one.text("overview.renewing", host=host)))
         case "maintenance" if host:
-            return await _edit(one, "maintenance_on", [host])
+            return await _edit(one, "maintenance_on", [host], back)
         case "apply":
             return one.go_to(back, _applied(one, await _apply(one)))
     raise exceptions.HTTPException(404, one.text("base.no_page", path=one.request.url.path))
@@ -168,7 +168,7 @@ async def edit_selected(one: visit.Visit) -> responses.Response:
             back, page_frame.Message(tone=page_frame.Tone.WARNING, text=one.text("overview.none_selected"))
         )
     try:
-        return await _edit(one, what, hosts)
+        return await _edit(one, what, hosts, back)
     except api_client.ApiError as refused:
         if not refused.is_refusal:
             raise
@@ -182,7 +182,10 @@ async def _find_matching(one: visit.Visit) -> list[str]:
     return [row["name"] for row in found["rows"] if row["source"] == "file"]
 
 
-async def _edit(one: visit.Visit, what: str, hosts: list[str]) -> responses.Response:
+async def _edit(one: visit.Visit, what: str, hosts: list[str], back: str) -> responses.Response:
+    """Some may be so already: what is said is how many are others by it."""
     edit: Json = {"what": what, **({"host": hosts[0]} if len(hosts) == 1 else {"hosts": hosts})}
-    await one.send("POST", "draft", "edits", body={"edits": [edit]})
-    return one.go_to("/changes", _done(one.text("overview.in_draft", n=len(hosts))))
+    count = int((await one.send("POST", "draft", "edits", body={"edits": [edit]}))["edited"])
+    if not count:
+        return one.go_to(back, _done(one.text("overview.are_so", n=len(hosts))))
+    return one.go_to("/changes", _done(one.text("overview.in_draft", n=count)))

@@ -89,8 +89,8 @@ class DraftDesk:
         """See the port."""
         edits = draft_edits.with_overlays(edits, (one.site for one in self._gate.status(added=False).sites))
         async with self._editing:
-            await whole_work.run(lambda _: self._edit(operator, edits, shows_secrets))
-        return await self.show(operator, shows_secrets=shows_secrets)
+            edited = await whole_work.run(lambda _: self._edit(operator, edits, shows_secrets))
+        return dataclasses.replace(await self.show(operator, shows_secrets=shows_secrets), edited=edited)
 
     async def describe(self, operator: str, *, host: str | None, path: str | None, index: int | None) -> Json:
         """See the port."""
@@ -183,14 +183,17 @@ class DraftDesk:
         overlay.check_include(is_owner=shows_secrets)
         return overlay
 
-    def _edit(self, operator: str, edits: collections.abc.Sequence[draft_port.DraftEdit], shows_secrets: bool) -> None:
+    def _edit(self, operator: str, edits: collections.abc.Sequence[draft_port.DraftEdit], shows_secrets: bool) -> int:
+        """Returns: how many sites are others than before, those of each edit added up."""
         if len(edits) > draft_edits.MOST_EDITS:
             raise ConfigError(f"cannot edit: more than {draft_edits.MOST_EDITS} edits at once")
-        one = self._find(operator)
+        one, total = self._find(operator), 0
         for edit in edits:
-            one = draft_edits.apply(self._main, one, edit)
+            one, count = draft_edits.apply(self._main, one, edit)
+            total += count
         draft_overlay.DraftOverlay(self._main, one).check_include(is_owner=shows_secrets)
         self._keep(one)
+        return total
 
     def _discard(self, operator: str, name: str | None) -> None:
         one = self._find(operator)

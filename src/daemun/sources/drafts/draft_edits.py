@@ -60,12 +60,18 @@ _SWITCHES = {
 """What can be done to many sites at once."""
 
 
-def apply(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> draft.Draft:
-    """Raises: ConfigError, EnvironmentProblemError."""
-    overlay = draft_overlay.DraftOverlay(main, one)
+def apply(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> tuple[draft.Draft, int]:
+    """Returns: the draft, and how many sites are others than before. Raises: ConfigError, EnvironmentProblemError."""
     if edit.hosts:
-        _switch(main, edit, overlay)
-        return overlay.draft
+        overlay = draft_overlay.DraftOverlay(main, one)
+        count = _switch(main, edit, overlay)
+        return overlay.draft, count
+    edited = _apply_one(main, one, edit)
+    return edited, int(edited is not one and edited != one and edit.what != "lay_over" and edit.host is not None)
+
+
+def _apply_one(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> draft.Draft:
+    overlay = draft_overlay.DraftOverlay(main, one)
     if edit.host is None:
         if edit.what != "set":
             raise ConfigError(f"cannot {edit.what}: the host is missing")
@@ -94,7 +100,7 @@ def apply(main: pathlib.Path, one: draft.Draft, edit: draft_port.DraftEdit) -> d
     return overlay.draft
 
 
-def _switch(main: pathlib.Path, edit: draft_port.DraftEdit, files: draft_overlay.DraftOverlay) -> None:
+def _switch(main: pathlib.Path, edit: draft_port.DraftEdit, files: draft_overlay.DraftOverlay) -> int:
     made = _SWITCHES.get(edit.what)
     if made is None:
         raise ConfigError(
@@ -102,8 +108,8 @@ def _switch(main: pathlib.Path, edit: draft_port.DraftEdit, files: draft_overlay
         )
     if len(edit.hosts) > MOST_HOSTS:
         raise ConfigError(f"cannot {made.what} {len(edit.hosts)} sites at once; expected {MOST_HOSTS} at most")
-    for holder, hosts in yaml_holder.find_all(main, edit.hosts, files=files):
-        yaml_bulk.change(holder, hosts, made)
+    found = yaml_holder.find_all(main, edit.hosts, files=files)
+    return sum(yaml_bulk.change(holder, hosts, made) for holder, hosts in found)
 
 
 def with_overlays(
