@@ -12,6 +12,7 @@ OF_NODE = (
     "history/docker.json",
     "history/trial",
     "history/confirmed",
+    "history/applied/1",
     "judge/policies.json",
     "certs/shop.example.com/hook.json",
     "alerts/ledger.json",
@@ -22,6 +23,8 @@ OF_FLEET = (
     "adopted/shop",
     "bans/owner.json",
     "budget/0123.json",
+    "configuration/current",
+    "configuration/reports/one",
     "ca/root.pem",
     "certs/shop.example.com/certificate.json",
     "certs/shop.example.com/order.json",
@@ -31,7 +34,6 @@ OF_FLEET = (
     "dns/pending/1",
     "domains/example.com",
     "drafts/anna",
-    "history/applied/1.json",
     "login/users.json",
 )
 

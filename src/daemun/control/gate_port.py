@@ -99,7 +99,7 @@ class PlanReport:
 
     changes: sorted by host. streams: sorted by name. reload: whether nginx would reload (or start). steps: one line
     each, in order.
-    problems: what of the sources would be refused or deserves a look.
+    problems: what of the sources would be refused or deserves a look. nodes: the living nodes of a fleet that follow.
     """
 
     changes: tuple[SiteChange, ...] = ()
@@ -107,6 +107,7 @@ class PlanReport:
     reload: bool = False
     steps: tuple[str, ...] = ()
     problems: tuple[model.Problem, ...] = ()
+    nodes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +119,8 @@ class ApplyReport:
     live_since: when this daemun let nginx load last; None: what a daemun before it loaded is live still.
     error: why the apply as a whole failed, and what is live instead; None when only single sites were refused.
     waits: what needs a reload is not live yet, and goes live by itself; nothing of that is refused.
-    unread: the sources that could not be read; what they held last is live.
+    unread: the sources that could not be read; what they held last is live. nodes: of a fleet, beside this one, where
+    it is live, too.
     """
 
     ok: bool
@@ -131,6 +133,7 @@ class ApplyReport:
     error: str | None = None
     waits: worker_generations.HeldReload | None = None
     unread: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,7 @@ class Remembering:
             self._sites |= {site.host: site for site in snapshot.sites if site.fault is None}
             self._streams |= _find_streams(snapshot)
             await self._note_content(before)
-            return self._with_version(snapshot, version)
+            return self._with_version(snapshot, version, before)
         self._is_start = False
         self._sites = {site.host: site for site in snapshot.sites}
         self._streams = _find_streams(snapshot)
@@ -75,7 +75,7 @@ class Remembering:
         if self._is_sure:
             self._good = self._read_last
             self._is_read.set()
-        return self._with_version(snapshot, version)
+        return self._with_version(snapshot, version, before)
 
     def set_aside(self, error: yaml_file.InvalidFileError, *, is_start: bool = False) -> model.Snapshot:
         """What is served of files with an error, where sites go on as they were. Raises: `error`. Blocking."""
@@ -84,6 +84,9 @@ class Remembering:
 
     async def _note_content(self, before: bytes | None) -> None:
         """When it changed meanwhile, it is not known which version was read, and the next reading is near."""
+        if self._source.given is not None:
+            self._is_sure, self._read_last = True, (self._source.given.main, self._source.included)
+            return
         self._is_sure = before is not None and before == await asyncio.to_thread(self._content)
         if before is not None and self._is_sure:
             self._read_last = before, self._source.included
@@ -102,13 +105,12 @@ class Remembering:
             self._is_read.clear()
             await asyncio.to_thread(self._keep, self._good)
 
-    def _with_version(self, snapshot: model.Snapshot, before: str) -> model.Snapshot:
-        """before: the version before the reading, which is that of the snapshot if it is also the one after."""
-        return (
-            dataclasses.replace(snapshot, version=before)
-            if before == edited_file.find_version(self._path)
-            else snapshot
-        )
+    def _with_version(self, snapshot: model.Snapshot, before: str, content: bytes | None) -> model.Snapshot:
+        """before, content: the version and the file before the reading, which are those of the snapshot if the version
+        is also the one after, and no other text stood for the file."""
+        is_of_file = self._source.given is None or self._source.given.main == content
+        is_same = is_of_file and before == edited_file.find_version(self._path)
+        return dataclasses.replace(snapshot, version=before) if is_same else snapshot
 
     def changes(self) -> collections.abc.AsyncIterator[str]:
         return self._source.changes()

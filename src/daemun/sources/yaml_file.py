@@ -18,6 +18,7 @@ from daemun.sources import (
     country_networks,
     edited_file,
     folder_trust,
+    given_files,
     known_apps,
     loaded_files,
     login_names,
@@ -99,10 +100,14 @@ class YamlFile:
         find_worker: snippet_files.FindWorker = lambda _: None,
         reads_secrets: bool = False,
         instead: collections.abc.Mapping[pathlib.Path, bytes] = types.MappingProxyType({}),
+        find_given: given_files.FindGiven = lambda: None,
     ) -> None:
         """state: the state directory, of which nothing may be published; None: there is none. find_worker: the account
         of nginx's workers. reads_secrets: whether files with secrets are tried, too. instead: of what this file and
-        those that it includes hold on the disk."""
+        those that it includes hold on the disk. find_given: what stands for all of them."""
+        self.find_given = find_given
+        self.given: given_files.GivenFiles | None = None
+        """What stood for the files at the last reading."""
         self._instead = instead
         self._find_worker = find_worker
         self._reads_secrets = reads_secrets
@@ -171,14 +176,9 @@ class YamlFile:
 
     def _read(self) -> model.Snapshot:
         path, state = self._path, self._state
-        try:
-            drafted = self._instead.get(path)
-            content = regular_files.read(path, yaml_positions.MAX_BYTES + 1) if drafted is None else drafted
-        except OSError as error:
-            cause = (error.strerror or str(error)).lower()
-            advice = _advice_without_file(state) if isinstance(error, FileNotFoundError) else "expected a file"
-            raise ConfigError(f"cannot read {path}: {cause}; {advice}") from error
-        parsed = self._files.parse(content)
+        given = self.given = self.find_given()
+        content = self._read_main() if given is None else given.main
+        parsed = self._files.parse(content) if given is None else self._files.parse_stored(content, given.included)
         self._patterns, self._included = parsed.patterns, parsed.files
         snapshot, damaged = country_networks.with_networks(parsed.snapshot)
         snapshot, untrusted = client_authorities.with_authorities(snapshot, state)
@@ -210,6 +210,16 @@ class YamlFile:
         if any(problem.severity is model.Severity.ERROR for problem in problems):
             raise InvalidFileError(problems, found, parsed.lost)
         return found
+
+    def _read_main(self) -> bytes:
+        """Raises: ConfigError."""
+        try:
+            drafted = self._instead.get(self._path)
+            return regular_files.read(self._path, yaml_positions.MAX_BYTES + 1) if drafted is None else drafted
+        except OSError as error:
+            cause = (error.strerror or str(error)).lower()
+            advice = _advice_without_file(self._state) if isinstance(error, FileNotFoundError) else "expected a file"
+            raise ConfigError(f"cannot read {self._path}: {cause}; {advice}") from error
 
     async def changes(self) -> collections.abc.AsyncIterator[str]:
         """Yields after each change of the content since this object was made: by writing, by renaming another file over

@@ -5,7 +5,7 @@ import re
 _OF_NODE = re.compile(
     r"""
     discovery/.*            # addresses of this machine, what its DNS responder found
-    | history/(?!applied/).*  # the file, the listing of containers and the change on trial that this machine had last
+    | history/.*            # what this machine applied, its file, listing of containers and change on trial
     | judge/.*              # what this machine's process of sign-ins was given
     | certs/[^/]+/hook\.json  # a command that this machine still has to run
     | alerts/.*             # what this machine sent
@@ -18,6 +18,6 @@ _OF_NODE = re.compile(
 
 def is_of_node(key: str) -> bool:
     """Whether the key stays on the machine that wrote it; any other belongs to the fleet: accounts, certificates and
-    orders, what was ordered of CAs, the CAs of this house, users, tokens, sessions, bans, configurations that were
-    applied, names on demand, drafts, records in DNS."""
+    orders, what was ordered of CAs, the CAs of this house, users, tokens, sessions, bans, the configuration
+    and the change of it that is under way, names on demand, drafts, records in DNS."""
     return _OF_NODE.fullmatch(key) is not None

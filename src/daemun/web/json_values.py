@@ -280,6 +280,7 @@ def plan_json(plan: gate_port.PlanReport) -> Json:
         "reload": plan.reload,
         "steps": list(plan.steps),
         "problems": problems_json(plan.problems),
+        **({"nodes": list(plan.nodes)} if plan.nodes else {}),
     }
 
 
@@ -296,6 +297,7 @@ def apply_json(report: gate_port.ApplyReport) -> Json:
         "error": report.error,
         "waits": _held_json(report.waits),
         "unread": list(report.unread),
+        **({"nodes": list(report.nodes)} if report.nodes else {}),
     }
 
 

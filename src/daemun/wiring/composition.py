@@ -112,7 +112,7 @@ class Daemon:
         self._machine = nginx_environment.Machine(layout=self._layout, account=account)
         self._remembering = last_good_file.Remembering(source, store, chosen.config, known)
         file = environment_source.FileOrEnvironment(
-            self._remembering,
+            self._fleet.wrap(self._remembering),
             chosen.config,
             os.environ,
             is_known=known is not None or chosen.config_was_chosen,
@@ -184,7 +184,7 @@ class Daemon:
             changed=self._note_trouble,
         )
         self._certificates.subscribe(self._note_certificates)
-        self._gate = gate.Gate(
+        self._gate = self._fleet.gate_class(
             rounds=rounds,
             certificates=self._certificates,
             domains=self._domains,
@@ -209,7 +209,13 @@ class Daemon:
             ),
             upgrade=nginx_upgrade.NginxUpgrade(self._nginx, wake=self._wake),
         )
-        overview = overview_parts.make(self._gate, self._layout, store, self._traffic, lambda: self._prober.revision)
+        overview = overview_parts.make(
+            self._fleet.join(self._gate, self._remembering, self._compatible),
+            self._layout,
+            store,
+            self._traffic,
+            lambda: self._prober.revision,
+        )
         self._dashboard = dashboard_parts.DashboardTasks(
             dashboard_parts.ApiParts(
                 settings=chosen,

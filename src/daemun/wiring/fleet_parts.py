@@ -9,15 +9,22 @@ import typing
 import structlog
 
 from daemun import errors, settings
-from daemun.control import lifecycle, ports, shared_changes
+from daemun.control import gate, lifecycle, ports, shared_changes
 from daemun.core import model
 from daemun.core.options import fleet_option
 from daemun.fleet import membership
-from daemun.sources import yaml_file
+from daemun.sources import last_good_file, yaml_file
+from daemun.sources.docker import nginx_proxy_mode
 from daemun.store import closed_store, file_store, mirrored_store
 from daemun.wiring import opened_fleet
 
+if typing.TYPE_CHECKING:
+    from daemun.wiring import configuration_parts
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_LIVING_S = 8.0
+"""A node that was not heard of for so long is dead."""
 
 
 class Following(typing.Protocol):
@@ -53,18 +60,54 @@ class FleetParts:
             self.store = self.fleet.store
             _catch_up(self.fleet)
             self._changes = shared_changes.SharedChanges(self.store, after=self.fleet.store.mark())
+        self._configuration = None if self.store is own else self._make_configuration(chosen, source)
+
+    def _make_configuration(
+        self, chosen: settings.Settings, source: yaml_file.YamlFile
+    ) -> "configuration_parts.ConfigurationParts":
+        from daemun.wiring import configuration_parts  # noqa: PLC0415 - in a fleet only
+
+        def list_living() -> frozenset[str]:
+            nodes = () if self.fleet is None else self.fleet.shared.list_nodes()
+            return frozenset(one.name for one in nodes if one.age_s < _LIVING_S)
+
+        node = opened_fleet.name_node(self._wanted)
+        return configuration_parts.ConfigurationParts(chosen, self.store, node, list_living, source)
+
+    @property
+    def gate_class(self) -> type[gate.Gate]:
+        """What is applied by it is applied in the whole fleet, once `join` was called."""
+        if self._configuration is None:
+            return gate.Gate
+        from daemun.fleet import fleet_gate  # noqa: PLC0415 - in a fleet only
+
+        return fleet_gate.FleetGate
+
+    def wrap(self, file: ports.Source) -> ports.Source:
+        """The source of daemun.yaml, with what of the fleet's configuration deserves a look."""
+        return file if self._configuration is None else self._configuration.wrap(file)
+
+    def join(
+        self, front: gate.Gate, known: last_good_file.Remembering, compatible: nginx_proxy_mode.Compatible
+    ) -> gate.Gate:
+        """front: of `gate_class`, which is returned. known, compatible: the daemon's own, of which nothing changes."""
+        if self._configuration is not None:
+            self._configuration.join(front, known, compatible)
+        return front
 
     def follow(self, *parts: Following) -> None:
         """Let these follow what other machines change: all that keep shared values in memory."""
         if self._changes is not None:
-            for one in parts:
+            for one in (*parts, *([] if self._configuration is None else [self._configuration])):
                 one.follow(self._changes)
 
     def list_tasks(self) -> dict[str, lifecycle.Task]:
         """By their names; none without a fleet."""
+        tasks = {} if self._configuration is None else self._configuration.list_tasks()
         if self.fleet is None or self._changes is None:
-            return {}
+            return tasks
         return {
+            **tasks,
             "changes of the fleet": self._changes.run,
             "fleet": self.fleet.store.run,
         }

@@ -118,4 +118,5 @@ def lines_of(report: Json) -> list[str]:
         how = f"as it was already, since {since}"
     else:
         how = "nginx was not touched"
-    return [*lines, f"live: {generation}, {how}"]
+    others = f"; also on {', '.join(report['nodes'])}" if report.get("nodes") else ""
+    return [*lines, f"live: {generation}, {how}{others}"]

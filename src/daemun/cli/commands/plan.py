@@ -154,6 +154,9 @@ def lines_of(report: Json, apps: collections.abc.Mapping[str, str] = types.Mappi
     elif not report["changes"] and not report.get("streams"):
         is_good = not problem_lines.errors_of(report["problems"])
         lines.append("nothing to do: " + ("everything is live as it is written" if is_good else "what runs is kept"))
+    if (report["changes"] or report.get("streams")) and report.get("nodes"):
+        nodes = ", ".join(report["nodes"])
+        lines.append(f"then on the fleet's other nodes, one after another, where each could serve it: {nodes}")
     return lines + problem_lines.lines_of(report["problems"])
 
 

@@ -165,12 +165,12 @@ def find_way(one: WrittenFile, now: Replaced) -> WayOfFile:
     return WayOfFile(content=merged, lost=one.written)
 
 
-def name_copy(main: pathlib.Path, name: str, held: bytes, content: bytes | None = None) -> str:
+def name_copy(main: pathlib.Path, name: str, held: bytes, content: bytes | None = None, *, suffix: str = UNDONE) -> str:
     """Of a file beside it, which daemun.yaml does not include, and in whose place nothing is yet, or a copy that holds
-    the content already. held: what daemun.yaml holds then. Blocking."""
+    the content already. held: what daemun.yaml holds then. suffix: how it ends. Blocking."""
     patterns = yaml_holder.find_patterns_of(main, held)
     for number in itertools.count(1):
-        copy = pathlib.PurePath(f"{name}{UNDONE}{'' if number == 1 else f'.{number}'}")
+        copy = pathlib.PurePath(f"{name}{suffix}{'' if number == 1 else f'.{number}'}")
         if any(yaml_include.fits(one, main.parent / copy, main) for one in patterns):
             copy = copy.with_name(f".{copy.name}")
         if not os.path.lexists(main.parent / copy) or _holds(main.parent / copy, content):

@@ -1,0 +1,74 @@
+"""What a node of a fleet serves in place of what its files hold, where that is not agreed on."""
+
+import collections.abc
+import dataclasses
+
+import structlog
+
+from daemun import errors
+from daemun.control import ports
+from daemun.core import model
+from daemun.fleet import configuration_files, configuration_values, followed_record
+from daemun.sources import given_files
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class AgreedTexts:
+    """files: this machine's. For all threads."""
+
+    def __init__(self, files: configuration_files.ConfigurationFiles, record: followed_record.FollowedRecord) -> None:
+        self._files = files
+        self._record = record
+        self.target: configuration_values.Files | None = None
+        """None: the fleet has none yet, and each machine its own."""
+        self.note_difference: collections.abc.Callable[[], None] = lambda: None
+        """Called, by any thread, when the files are found to hold something else."""
+
+    def find(self) -> given_files.GivenFiles | None:
+        """Implements `given_files.FindGiven`."""
+        target = self.target
+        return None if target is None else self.complete(target)
+
+    def complete(self, files: configuration_values.Files) -> given_files.GivenFiles:
+        """With this machine's own part. Blocking. Never raises."""
+        try:
+            local = self._files.read()
+        except errors.DaemunError as error:
+            log.debug("the files are not looked at", reason=str(error))
+            local = None
+        if local is None or local.shared != files:
+            self.note_difference()
+        try:
+            return self._files.complete(files, local, b"" if local is not None else self._find_own())
+        except errors.DaemunError as error:
+            log.warning("this machine's own part of the file is not used", reason=str(error))
+            return self._files.complete(files, None)
+
+    def _find_own(self) -> bytes:
+        try:
+            known = self._record.read()
+        except errors.DaemunError:
+            return b""
+        return b"" if known is None else known.own
+
+
+class AgreedSource:
+    """Implements `control.ports.Source`: the file's, with what of the fleet's configuration deserves a look."""
+
+    def __init__(
+        self, file: ports.Source, find_problems: collections.abc.Callable[[], tuple[model.Problem, ...]]
+    ) -> None:
+        self._file = file
+        self._find_problems = find_problems
+
+    @property
+    def name(self) -> str:
+        return self._file.name
+
+    async def read(self) -> model.Snapshot:
+        snapshot = await self._file.read()
+        return dataclasses.replace(snapshot, problems=(*snapshot.problems, *self._find_problems()))
+
+    def changes(self) -> collections.abc.AsyncIterator[str]:
+        return self._file.changes()

@@ -1,0 +1,124 @@
+"""The files of the configuration on one machine of a fleet: daemun.yaml and those that it includes from its folder.
+Blocking.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import pathlib
+
+from daemun.errors import ConfigError, ConflictError, EnvironmentProblemError
+from daemun.fleet import configuration_values, shared_text
+from daemun.sources import edited_file, given_files, yaml_holder, yaml_include
+from daemun.sources.history import written_files
+
+REFUSED, CONFLICT = ".refused", ".conflict"
+"""How copies end of what was written and is not served."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LocalFiles:
+    """shared: what the fleet shares of them. main: daemun.yaml as it is. own: this machine's part of it. others: files
+    that it includes from elsewhere, which stay each machine's own, by their paths."""
+
+    shared: configuration_values.Files = dataclasses.field(repr=False)
+    main: bytes = dataclasses.field(repr=False)
+    own: bytes = dataclasses.field(repr=False)
+    others: configuration_values.Files = dataclasses.field(repr=False)
+
+
+class ConfigurationFiles:
+    def __init__(self, main: pathlib.Path) -> None:
+        self.main = main.absolute()
+
+    def read(self) -> LocalFiles | None:
+        """None: there is no daemun.yaml. Raises: ConfigError: it cannot be told what of it is shared;
+        EnvironmentProblemError."""
+        found = yaml_holder.read_all(self.main)
+        content = found.pop(self.main.name, None)
+        if content is None:
+            return None
+        parts = shared_text.split(content)
+        shared = {name: text for name, text in found.items() if configuration_values.is_name(name)}
+        return LocalFiles(
+            shared={configuration_values.MAIN: parts.shared, **shared},
+            main=content,
+            own=parts.own,
+            others={name: text for name, text in found.items() if name not in shared},
+        )
+
+    def complete(
+        self, files: configuration_values.Files, local: LocalFiles | None, own: bytes = b""
+    ) -> given_files.GivenFiles:
+        """Shared texts with this machine's own part. own: what that was last, where there is no daemun.yaml now.
+
+        Raises: ConfigError; EnvironmentProblemError."""
+        held = own if local is None else local.main
+        main = shared_text.join(files[configuration_values.MAIN], held)
+        included = {name: text for name, text in files.items() if name != configuration_values.MAIN}
+        patterns = yaml_holder.find_patterns_of(self.main, main)
+        listed = yaml_include.list_files(patterns, self.main, beside=[self.main.parent / name for name in included])
+        others = [path for path in listed.paths if not configuration_values.is_name(self._name(path))]
+        read = {one.name: one.content for one in yaml_include.read(others, self.main.parent) if one.content is not None}
+        names = [self._name(path) for path in listed.paths]
+        found = {**included, **read}
+        return given_files.GivenFiles(main=main, included={name: found[name] for name in names if name in found})
+
+    def _name(self, path: pathlib.Path) -> str:
+        return yaml_include.name_of(path, self.main.parent)
+
+    def write(self, files: configuration_values.Files, expected: configuration_values.Files) -> None:
+        """Make the shared part what the fleet agreed on, where it is what was expected still.
+
+        Raises: ConflictError when it is not, or a command edits it, with nothing written; ConfigError;
+        EnvironmentProblemError, when some may be written."""
+        with self._alone():
+            local = self._check(expected)
+            self._check_names(files)
+            wanted: dict[str, bytes | None] = {name: None for name in local.shared if name not in files}
+            wanted |= {name: text for name, text in files.items() if name != configuration_values.MAIN}
+            wanted[self.main.name] = shared_text.join(files[configuration_values.MAIN], local.main)
+            written_files.write(self.main, written_files.plan(self.main, wanted))
+
+    def copy_beside(
+        self, names: tuple[str, ...], suffix: str, expected: configuration_values.Files
+    ) -> tuple[tuple[str, str], ...]:
+        """Keep what these files hold. Returns: their names, and the paths of the copies. Raises: as `write`."""
+        with self._alone():
+            local = self._check(expected)
+            made = []
+            for name in names:
+                held = local.main if name == configuration_values.MAIN else local.shared[name]
+                known = name or self.main.name
+                copy = self.main.parent / written_files.name_copy(self.main, known, local.main, held, suffix=suffix)
+                if not copy.exists():
+                    edited_file.create(copy, held, written_files.NEW_FILE_MODE)
+                made.append((known, str(copy)))
+            return tuple(made)
+
+    @contextlib.contextmanager
+    def _alone(self) -> collections.abc.Iterator[None]:
+        """Raises: ConflictError: a command edits the file, or is finding out whether what it wrote is live."""
+        try:
+            stack = contextlib.ExitStack()
+            stack.enter_context(edited_file.alone(self.main, longest_s=0.0))
+        except EnvironmentProblemError as error:
+            raise ConflictError(str(error)) from error
+        with stack:
+            yield
+
+    def _check(self, expected: configuration_values.Files) -> LocalFiles:
+        local = self.read()
+        if local is None or local.shared != expected:
+            raise ConflictError(f"cannot write {self.main}: it was changed meanwhile; it is tried again")
+        return local
+
+    def _check_names(self, files: configuration_values.Files) -> None:
+        """Nothing is written that daemun.yaml does not include."""
+        patterns = yaml_holder.find_patterns_of(self.main, files[configuration_values.MAIN])
+        for name in files:
+            path = self.main.parent / name
+            if name != configuration_values.MAIN and not any(
+                yaml_include.fits(one, path, self.main) for one in patterns
+            ):
+                raise ConfigError(f"cannot write {path}: no `include` of daemun.yaml names it")

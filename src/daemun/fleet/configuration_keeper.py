@@ -1,0 +1,222 @@
+"""Lets a node take part in what its fleet agrees on, by a step whenever something changed. Whoever applies waits for
+it.
+"""
+
+import asyncio
+import collections.abc
+import contextlib
+import re
+import typing
+
+import structlog
+
+from daemun.control import gate_port, history_port, shared_changes
+from daemun.core import model
+from daemun.errors import DaemunError
+from daemun.fleet import (
+    agreed_files,
+    configuration_member,
+    configuration_values,
+    member_ports,
+)
+from daemun.sources import given_files, whole_work, yaml_context
+from daemun.sources.history import guarded_apply
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+LONGEST_WAIT_S = 100.0
+"""How long whoever applies waits for other nodes."""
+_LOOK_S = 30.0
+"""At rest."""
+_AGAIN_S = 1.0
+_States = member_ports.EditState
+
+FindNew = collections.abc.Callable[[given_files.GivenFiles], str | None]
+"""Why this machine could not serve these files, which it can do now; None: it could. Blocking. Raises: DaemunError."""
+
+
+class Front(typing.Protocol):
+    """See `fleet_gate.FleetGate`."""
+
+    def status(self, *, added: bool = True, host: str | None = None) -> gate_port.GateStatus: ...
+
+    def wake(self) -> None: ...
+
+    async def apply_here(self, caller: history_port.Caller | None) -> gate_port.ApplyReport: ...
+
+
+class ConfigurationKeeper:
+    """On one event loop. `run` is a task of the daemon."""
+
+    def __init__(
+        self,
+        texts: agreed_files.AgreedTexts,
+        front: Front,
+        find_new: FindNew,
+        member: configuration_member.ConfigurationMember,
+    ) -> None:
+        self._texts = texts
+        self._front = front
+        self._find_new = find_new
+        self._serving = member.serving = _Serving(self)
+        self._member = member
+        self._changed = asyncio.Event()
+        self._done = asyncio.Condition()
+        self._requests = 0
+        self._answered = 0
+        self._report = member_ports.StepReport(state=_States.WAITING)
+        self._overdue = ""
+        """What of the files nobody waits for any more."""
+        self._problems: tuple[model.Problem, ...] = ()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        texts.note_difference = self._note_difference
+
+    # --- for the daemon's other parts ------------------------------------------------------------------------------
+
+    @property
+    def number(self) -> int | None:
+        """Of the revision that the fleet serves; None: it has none yet, as far as is known."""
+        return None if self._member.current is None else self._member.current.number
+
+    def find_problems(self) -> tuple[model.Problem, ...]:
+        """Quick; for all threads."""
+        return self._problems
+
+    async def settle(self, caller: history_port.Caller | None) -> None:
+        """Implements `fleet_gate.Settle`."""
+        if caller is not None:
+            self._member.caller = caller
+        self._requests += 1
+        mine = self._requests
+        self._changed.set()
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_S), self._done:
+                await self._done.wait_for(lambda: self._answered >= mine and self._report.state is not _States.WAITING)
+        except TimeoutError:
+            self._overdue = self._report.digest
+            self._problems = self._describe()
+        finally:
+            if self._member.caller is caller:
+                self._member.caller = None
+
+    # --- tasks -----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Never returns."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            while True:
+                self._changed.clear()
+                began = self._requests
+                await self._take_step(began)
+                pause_s = _LOOK_S if self._report.pause_s is None else self._report.pause_s
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause_s):
+                        await self._changed.wait()
+        finally:
+            await asyncio.to_thread(self._member.close)
+
+    def follow(self, changes: shared_changes.SharedChanges) -> None:
+        """Notice what other nodes do."""
+        changes.follow(configuration_values.PREFIX, take=self._take_changes)
+
+    async def _take_changes(self, _: collections.abc.Sequence[str]) -> None:
+        self._changed.set()
+
+    async def _take_step(self, began: int) -> None:
+        try:
+            self._report = await whole_work.run(self._step)
+        except DaemunError as error:
+            message = "the fleet's configuration is not followed; it is tried again"
+            log.error(message, reason=str(error))  # noqa: TRY400 - for people
+            self._report = member_ports.StepReport(
+                state=_States.UNREACHABLE, pause_s=_AGAIN_S, cause=str(error), digest=self._report.digest
+            )
+        if self._report.state is not _States.WAITING:
+            self._overdue = ""
+        before, self._problems = self._problems, await asyncio.to_thread(self._describe)
+        async with self._done:
+            self._answered = began
+            self._done.notify_all()
+        if before != self._problems:
+            self._front.wake()
+
+    def _step(self, thread: whole_work.WorkingThread) -> member_ports.StepReport:
+        self._serving.thread = thread
+        return self._member.step()
+
+    def _note_difference(self) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it ended
+                self._loop.call_soon_threadsafe(self._changed.set)
+
+    # --- what people are told --------------------------------------------------------------------------------------
+
+    def _describe(self) -> tuple[model.Problem, ...]:
+        """Blocking. Never raises."""
+        found = []
+        report = self._report
+        is_known = report.state in {_States.REFUSED, _States.UNREACHABLE, _States.UNREADABLE}
+        if is_known or (report.digest and self._overdue == report.digest):
+            # What is written once more, or otherwise, is another problem: commands tell old and new ones apart.
+            what = f" (as {report.digest})" if report.digest else ""
+            found.append(_problem(f"the file is not live as it is{what}: {report.cause}"))
+        with contextlib.suppress(DaemunError):
+            found += map(_describe_copy, self._member.record.list_copies())
+        refused = self._member.refused
+        if refused is not None:
+            message = f"change {refused.number} of the fleet ({refused.author} on {refused.node}) is served nowhere"
+            found.append(_problem(f"{message}: {refused.cause}", model.Severity.WARNING))
+        return tuple(found)
+
+    def check(self, files: configuration_values.Files) -> str | None:
+        return self._find_new(self._texts.complete(files))
+
+    def serve(
+        self,
+        files: configuration_values.Files | None,
+        caller: history_port.Caller | None,
+        thread: whole_work.WorkingThread,
+    ) -> str | None:
+        async def look() -> tuple[model.Problem, ...]:
+            return self._front.status(added=False).problems
+
+        known = {sign(one) for one in (*thread.wait(look), *self._problems)}
+        self._texts.target = files
+        report = thread.wait(lambda: self._front.apply_here(caller))
+        new = {
+            one.message: one for one in guarded_apply.find_errors(report.problems).values() if sign(one) not in known
+        }
+        return guarded_apply.find_refusal(
+            guarded_apply.AppliedFiles(errors=new, error=report.error, unread=report.unread), frozenset()
+        )
+
+
+class _Serving:
+    """Implements `member_ports.ServingPort`. thread: in which the step is taken."""
+
+    def __init__(self, keeper: ConfigurationKeeper) -> None:
+        self._keeper = keeper
+        self.thread: whole_work.WorkingThread | None = None
+
+    def check(self, files: configuration_values.Files) -> str | None:
+        return self._keeper.check(files)
+
+    def serve(self, files: configuration_values.Files | None, caller: history_port.Caller | None) -> str | None:
+        assert self.thread is not None
+        return self._keeper.serve(files, caller, self.thread)
+
+
+def sign(problem: model.Problem) -> tuple[str | None, str]:
+    """The same wherever its lines are."""
+    return problem.host, re.sub(r"\d+", "", problem.message)
+
+
+def _describe_copy(one: configuration_values.FileCopy) -> model.Problem:
+    cure = f"put what you want of it into {one.name}, and delete {one.path}"
+    return _problem(f"what was written into {one.name} is not served: {one.cause}; it is kept in {one.path}: {cure}")
+
+
+def _problem(message: str, severity: model.Severity = model.Severity.ERROR) -> model.Problem:
+    origin = model.Origin(source=yaml_context.SOURCE)
+    return model.Problem(origin=origin, message=message, severity=severity)

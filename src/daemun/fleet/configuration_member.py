@@ -1,0 +1,376 @@
+"""One node's part in what its fleet serves, step by step: each is decided from what is stored and what the files hold.
+
+Whatever it was doing when it died, the next step goes on from there. Blocking; one thread at a time.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import time
+import uuid
+
+import structlog
+
+from daemun import errors
+from daemun.control import history_port, ports
+from daemun.control.lease import LEASE_S
+from daemun.fleet import (
+    configuration_files,
+    configuration_values,
+    followed_record,
+    member_ports,
+    roll_steps,
+    stored_configuration,
+)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_AGAIN_S = 0.3
+"""While others are waited for."""
+_TAKE_OVER_S = 3.0
+Files = configuration_values.Files
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Edit:
+    """A change of this node's that is under way. files: the machine's, which are part of it."""
+
+    id: str
+    files: Files
+
+
+class ConfigurationMember:
+    def __init__(
+        self,
+        store: ports.Store,
+        node: str,
+        files: member_ports.LocalFilesPort,
+        find_living: collections.abc.Callable[[], collections.abc.Set[str]],
+        *,
+        now: collections.abc.Callable[[], datetime.datetime],
+        monotonic: collections.abc.Callable[[], float] = time.monotonic,
+        make_id: collections.abc.Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        """find_living: the names of the nodes that are heard of. Raises: EnvironmentProblemError."""
+        self._node = node
+        self._files = files
+        self.serving: member_ports.ServingPort
+        """Set before the first step."""
+        self._find_living = find_living
+        self._now = now
+        self._monotonic = monotonic
+        self._make_id = make_id
+        self.record = followed_record.FollowedRecord(store)
+        self.caller: history_port.Caller | None = None
+        """Who requested what the files hold."""
+        self.current: configuration_values.Revision | None = None
+        """What the fleet agreed on, as far as it is known."""
+        self.refused: configuration_values.RefusedChange | None = None
+        self._served: configuration_values.Revision | None = None
+        self._is_started = False
+        self._stored = stored_configuration.StoredConfiguration(store, node)
+        self._edit: _Edit | None = None
+        self._refusals: dict[str, str] = {}
+        """What was not taken, by `_sign`: why."""
+        self._acted_at = self._seen_at = self._tried_at = monotonic()
+
+    def start(self) -> Files | None:
+        """What is to be served before the first step: the last that was agreed on, as this machine knows it; None: what
+        the files hold. Never raises."""
+        try:
+            self.current = self._stored.find_known()
+        except (errors.DaemunError, ValueError) as error:
+            log.error("what the fleet serves is not known", reason=str(error))  # noqa: TRY400 - for people
+        self._served = self.current
+        return None if self.current is None else self.current.files
+
+    def close(self) -> None:
+        """Whatever is under way, others may end it."""
+        self._stored.release()
+
+    # --- one step --------------------------------------------------------------------------------------------------
+
+    def step(self) -> member_ports.StepReport:
+        """Do what is due. Raises: DaemunError; the next step tries it again."""
+        try:
+            shared = self._stored.look()
+        except errors.EnvironmentProblemError as error:
+            return self._go_on_alone(error)
+        self._seen_at = self._monotonic()
+        self.current, self.refused = shared.current, shared.refused
+        try:
+            if self._serve(shared) or self._check(shared) or self._coordinate(shared):
+                return member_ports.StepReport(state=member_ports.EditState.WAITING, pause_s=0.0)
+            return self._tend_files(shared)
+        except errors.StoreUnreachableError as error:
+            return self._go_on_alone(error)
+        except (errors.StoreConflictError, errors.LeaseLostError, errors.OutcomeUnknownError) as error:
+            log.debug("a step of the configuration is tried again", reason=str(error))
+            return member_ports.StepReport(state=member_ports.EditState.WAITING, pause_s=_AGAIN_S)
+
+    def _go_on_alone(self, error: errors.DaemunError) -> member_ports.StepReport:
+        """Without the database. Who had a change under way has lost its lease after this time, and it is undone."""
+        is_on_trial = self._served is not None and self._served.id != roll_steps.id_of(self.current)
+        if is_on_trial and self._monotonic() - self._seen_at > LEASE_S:
+            self._switch(self.current, None)
+        pause_s = 1.0
+        local = self._read_local()
+        if local is None:
+            return self._unreadable(pause_s)
+        base = self.record.find(local.own)
+        if base is not None and local.shared == base.files:
+            return member_ports.StepReport(state=member_ports.EditState.AGREED, pause_s=pause_s)
+        return member_ports.StepReport(
+            state=member_ports.EditState.UNREACHABLE,
+            pause_s=pause_s,
+            cause=f"its fleet cannot be asked: {error}; what was agreed on is served, and it is tried again",
+            digest=digest_of(local.shared),
+        )
+
+    # --- what is served --------------------------------------------------------------------------------------------
+
+    def _serve(self, shared: stored_configuration.SharedConfiguration) -> bool:
+        roll = shared.roll
+        report = shared.reports.get(self._node)
+        wanted = roll_steps.choose_served(shared.current, roll, self._node, report)
+        is_of_roll = roll is not None and wanted is roll.revision
+        if wanted is None or self._is_known(wanted, report, is_of_roll=is_of_roll):
+            return False
+        cause = self._switch(wanted, self._caller_of(wanted))
+        if not is_of_roll:
+            return True
+        if cause is not None:
+            self._switch(shared.current, _undoing(wanted))
+        states = configuration_values.ReportState
+        self._stored.report(wanted.id, states.CONFIRMED if cause is None else states.FAILED, cause)
+        return True
+
+    def _is_known(
+        self,
+        wanted: configuration_values.Revision,
+        report: configuration_values.NodeReport | None,
+        *,
+        is_of_roll: bool,
+    ) -> bool:
+        """Whether it is served, and reported where others wait for that."""
+        is_served = self._is_started and roll_steps.id_of(self._served) == wanted.id
+        states = configuration_values.ReportState
+        is_reported = report is not None and report.id == wanted.id and report.state is states.CONFIRMED
+        return is_served and (is_reported or not is_of_roll)
+
+    def _switch(self, wanted: configuration_values.Revision | None, caller: history_port.Caller | None) -> str | None:
+        """Returns: why not all of it is live."""
+        before, self._served = self._served, wanted
+        is_same = self._is_started and before is not None and wanted is not None and before.files == wanted.files
+        self._is_started = True
+        if is_same:
+            return None
+        try:
+            return self.serving.serve(None if wanted is None else wanted.files, caller)
+        except errors.DaemunError as error:
+            return str(error)
+        except BaseException:
+            self._is_started = False
+            raise
+
+    def _caller_of(self, wanted: configuration_values.Revision) -> history_port.Caller:
+        if wanted.node == self._node:
+            return self.caller or history_port.Caller(command=wanted.author)
+        return history_port.Caller(command=f"{wanted.author} on {wanted.node}", user=wanted.user)
+
+    def _check(self, shared: stored_configuration.SharedConfiguration) -> bool:
+        roll, report = shared.roll, shared.reports.get(self._node)
+        if roll is None or roll.turn >= 0 or self._node not in roll.order:
+            return False
+        if report is not None and report.id == roll.revision.id:
+            return False
+        try:
+            cause = self.serving.check(roll.revision.files)
+        except errors.DaemunError as error:
+            cause = str(error)
+        states = configuration_values.ReportState
+        self._stored.report(roll.revision.id, states.CHECKED if cause is None else states.REFUSED, cause)
+        return True
+
+    # --- the change under way --------------------------------------------------------------------------------------
+
+    def _coordinate(self, shared: stored_configuration.SharedConfiguration) -> bool:
+        edit, roll = self._edit, shared.roll
+        if edit is not None and shared.current is not None and shared.current.id == edit.id:
+            self.record.follow(shared.current, edit.files)
+            self._edit = None
+        if roll is None:
+            self._stored.release()
+            return False
+        if not self._stored.is_held:
+            return self._take_over(shared)
+        if edit is None or roll.revision.id != edit.id:
+            self._stored.stop(shared, roll, ((roll.revision.node, "its daemun ended in the middle"),), self._now())
+            return True
+        local = self._read_local()
+        if local is not None and local.shared != edit.files:
+            log.info("a change of the fleet's configuration was changed or taken back on the way", reason=edit.id)
+            self._stored.put(shared, None)
+            return True
+        judged = roll_steps.judge_roll(
+            roll, shared.reports, self._living(), waited_s=self._monotonic() - self._acted_at
+        )
+        if judged.step is roll_steps.RollStep.WAIT:
+            return False
+        if judged.step is roll_steps.RollStep.STOP:
+            self._stored.stop(shared, roll, judged.causes, self._now())
+            why = "; ".join(f"on {node}: {cause}" for node, cause in judged.causes)
+            self._refusals[_sign(roll.revision.files, shared.current)] = why
+            log.error("a change of the fleet's configuration is not taken", number=roll.revision.number, reason=why)
+        elif judged.step is roll_steps.RollStep.DONE:
+            self._stored.finish(shared, roll.revision)
+            log.info("the fleet serves", number=roll.revision.number, nodes=", ".join(judged.roll.order))
+        else:
+            self._stored.put(shared, judged.roll)
+        self._acted_at = self._monotonic()
+        return True
+
+    def _take_over(self, shared: stored_configuration.SharedConfiguration) -> bool:
+        """Nobody may be coordinating it any more."""
+        if self._monotonic() - self._tried_at < _TAKE_OVER_S:
+            return False
+        self._tried_at = self._monotonic()
+        return self._stored.take_lease()
+
+    def _living(self) -> frozenset[str]:
+        return frozenset({self._node, *self._find_living()})
+
+    # --- the files -------------------------------------------------------------------------------------------------
+
+    def _read_local(self) -> configuration_files.LocalFiles | None:
+        with contextlib.suppress(errors.ConfigError, errors.EnvironmentProblemError):
+            return self._files.read()
+        return None
+
+    def _unreadable(self, pause_s: float | None) -> member_ports.StepReport:
+        cause = "the file cannot be read, or is not there; what was agreed on is served"
+        return member_ports.StepReport(state=member_ports.EditState.UNREADABLE, pause_s=pause_s, cause=cause)
+
+    def _tend_files(self, shared: stored_configuration.SharedConfiguration) -> member_ports.StepReport:
+        pause_s = None if shared.roll is None else _AGAIN_S
+        local = self._read_local()
+        if local is None:
+            return self._unreadable(pause_s)
+        mine, current, known = local.shared, shared.current, self.record.find(local.own)
+        base = None if known is None else known.files
+        if current is None:
+            merged = roll_steps.MergedFiles(files=mine)
+        else:
+            merged = roll_steps.merge(base, mine, current.files)
+            if merged.files == current.files and not merged.conflicts:
+                self._follow(current, mine)
+                self._refusals.clear()  # who writes the same once more may have removed the cause
+                return member_ports.StepReport(state=member_ports.EditState.AGREED, pause_s=pause_s)
+        return self._tend_edit(shared, merged, base, mine)
+
+    def _tend_edit(
+        self,
+        shared: stored_configuration.SharedConfiguration,
+        merged: roll_steps.MergedFiles,
+        base: Files | None,
+        mine: Files,
+    ) -> member_ports.StepReport:
+        current, digest = shared.current, digest_of(mine)
+        if shared.roll is not None:
+            by = shared.roll.revision
+            cause = f"another change is under way ({by.author} on {by.node}); it is tried after that"
+            return member_ports.StepReport(
+                state=member_ports.EditState.WAITING, pause_s=_AGAIN_S, cause=cause, digest=digest
+            )
+        names = roll_steps.find_changed(base, mine)
+        refusal = self._refusals.get(_sign(merged.files, current))
+        if current is not None and merged.conflicts:
+            cause = f"{current.author} on {current.node} changed the same lines meanwhile"
+            return self._put_aside(current, mine, names, configuration_files.CONFLICT, cause)
+        if current is not None and refusal is not None:
+            return self._put_aside(current, mine, names, configuration_files.REFUSED, refusal)
+        if refusal is not None:  # there is nothing to go back to
+            return member_ports.StepReport(state=member_ports.EditState.REFUSED, cause=refusal, digest=digest)
+        self._propose(merged.files, mine)
+        pause_s = _AGAIN_S if self._edit is None else 0.0
+        cause = "another node is changing the fleet's configuration; it is tried after that"
+        return member_ports.StepReport(
+            state=member_ports.EditState.WAITING, pause_s=pause_s, cause=cause, digest=digest
+        )
+
+    def _follow(self, current: configuration_values.Revision, mine: Files) -> None:
+        """What this machine's files hold is part of the current revision."""
+        self.record.follow(current, mine)
+        if mine == current.files:
+            return
+        with contextlib.suppress(errors.ConflictError):  # a command edits the file: it is written after that
+            self._files.write(current.files, mine)
+            self.record.follow(current, current.files)
+
+    def _put_aside(
+        self,
+        current: configuration_values.Revision,
+        mine: Files,
+        names: tuple[str, ...],
+        suffix: str,
+        cause: str,
+    ) -> member_ports.StepReport:
+        """Keep what was written, and make the file what the fleet agreed on. Where a command wrote it, which holds the
+        file until it knows how it went, that puts it back itself."""
+        try:
+            copies = self._files.copy_beside(names, suffix, mine)
+            self.record.add_copies(
+                configuration_values.FileCopy(name=name, path=path, cause=cause) for name, path in copies
+            )
+            self._files.write(current.files, mine)
+            self.record.follow(current, current.files)
+        except errors.ConflictError:
+            pass
+        else:
+            log.error("what was written is not served, and is kept beside", copies=[path for _, path in copies])
+        return member_ports.StepReport(
+            state=member_ports.EditState.REFUSED, pause_s=_AGAIN_S, cause=cause, digest=digest_of(mine)
+        )
+
+    def _propose(self, files: Files, mine: Files) -> None:
+        if not self._stored.take_lease():
+            return
+        shared = self._stored.look()
+        if shared.roll is not None or self.current != shared.current:
+            self._stored.release()
+            return
+        caller = self.caller or history_port.Caller(command="edit of daemun.yaml")
+        revision = configuration_values.Revision(
+            number=1 if shared.current is None else shared.current.number + 1,
+            id=self._make_id(),
+            files=files,
+            author=caller.command,
+            user=caller.user,
+            node=self._node,
+            at=self._now(),
+        )
+        others = sorted(self._living() - {self._node})
+        roll = configuration_values.Roll(
+            revision=revision, base=roll_steps.id_of(shared.current), order=(self._node, *others)
+        )
+        self._edit = _Edit(id=revision.id, files=mine)
+        self._acted_at = self._monotonic()
+        self._stored.put(shared, roll)
+
+
+def digest_of(files: Files) -> str:
+    """Tells contents apart in messages."""
+    found = hashlib.sha256()
+    for name, text in sorted(files.items()):
+        found.update(b"%d %d " % (len(name), len(text)) + name.encode("utf-8", "surrogateescape") + text)
+    return found.hexdigest()[:8]
+
+
+def _sign(files: Files, current: configuration_values.Revision | None) -> str:
+    return f"{digest_of(files)} after {roll_steps.id_of(current)}"
+
+
+def _undoing(revision: configuration_values.Revision) -> history_port.Caller:
+    return history_port.Caller(command=f"change {revision.number} of the fleet not taken, undone")

@@ -1,0 +1,275 @@
+"""What a fleet stores of its configuration: revisions, the change under way, what each node reported of it. Pure.
+
+All of it is JSON, and comes from a database: whatever is not as expected is a ValueError.
+"""
+
+import collections.abc
+import dataclasses
+import datetime
+import enum
+import json
+import pathlib
+import re
+import typing
+
+from daemun.core.texts import durations
+from daemun.sources import yaml_positions
+
+PREFIX = "configuration"
+KEY_CURRENT = f"{PREFIX}/current"
+KEY_ROLL = f"{PREFIX}/roll"
+KEY_REFUSED = f"{PREFIX}/refused"
+"""The last change that was not taken, until another one is."""
+REPORTS = f"{PREFIX}/reports"
+LEASE = PREFIX
+KEY_OF_NODE = "node/configuration"
+"""Of each machine alone: `FollowedRevision`."""
+MAIN = ""
+"""Stands for daemun.yaml among the files, whatever each node calls it."""
+
+Json = dict[str, typing.Any]
+Files = collections.abc.Mapping[str, bytes]
+"""Shared texts: daemun.yaml as `MAIN`, without what is each node's own, and those that it includes from its folder."""
+
+_MOST_TEXT = 500
+_PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A configuration that the fleet serves. number: rises by one. id: no other change has it. author: "daemun add
+    shop.example.com", "edit of daemun.yaml". user: who ran it; "": not known. node: where. at: aware UTC.
+    """
+
+    number: int
+    id: str
+    files: Files = dataclasses.field(repr=False)
+    author: str
+    user: str = ""
+    node: str
+    at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Roll:
+    """A change under way. base: the id of the revision that it replaces; "": there is none. order: the nodes that are
+    to have it, its author's first. turn: the nodes of `order` up to this one serve it; -1: none, it is checked."""
+
+    revision: Revision
+    base: str
+    order: tuple[str, ...]
+    turn: int = -1
+
+    @property
+    def serving(self) -> tuple[str, ...]:
+        return self.order[: self.turn + 1]
+
+
+class ReportState(enum.Enum):
+    """CHECKED: the node could serve it. REFUSED: it could not. CONFIRMED: it serves it. FAILED: it tried, and serves
+    what it served before."""
+
+    CHECKED = "checked"
+    REFUSED = "refused"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReport:
+    """id: of the change. cause: why it is refused or failed."""
+
+    node: str
+    id: str
+    state: ReportState
+    cause: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedChange:
+    """A change that was not taken. causes: node -> why."""
+
+    number: int
+    id: str
+    author: str
+    node: str
+    at: datetime.datetime
+    causes: tuple[tuple[str, str], ...]
+
+    @property
+    def cause(self) -> str:
+        """On which nodes, and why."""
+        return "; ".join(f"on {node}: {why}" for node, why in self.causes)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FileCopy:
+    """What was written and is not served. name: of the file that held it. path: of the copy. cause: why."""
+
+    name: str
+    path: str
+    cause: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedRevision:
+    """Up to which revision this machine's files are part of what the fleet agreed on. number, id: of it. files: what
+    they held then. own: the machine's own part of daemun.yaml. copies: those that nobody has removed yet."""
+
+    number: int
+    id: str
+    files: Files = dataclasses.field(repr=False)
+    own: bytes = dataclasses.field(default=b"", repr=False)
+    copies: tuple[FileCopy, ...] = ()
+
+
+# --- as JSON ---------------------------------------------------------------------------------------------------
+
+
+def report_key(node: str) -> str:
+    """A key has not every sign that a name may have."""
+    return f"{REPORTS}/{node if _PLAIN_NAME.fullmatch(node) else f'.{node.encode().hex()[:190]}'}"
+
+
+def encode(value: Revision | Roll | NodeReport | RefusedChange | FollowedRevision) -> bytes:
+    return json.dumps(_to_json(value), indent=1).encode()
+
+
+def _to_json(value: object) -> typing.Any:
+    if dataclasses.is_dataclass(value):
+        return {field.name: _to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, collections.abc.Mapping):
+        return {key: _to_json(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return [_to_json(one) for one in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, datetime.datetime):
+        return durations.instant(value)
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+def decode_revision(content: bytes) -> Revision:
+    """Raises: ValueError."""
+    return _revision(_load(content))
+
+
+def decode_roll(content: bytes) -> Roll:
+    """Raises: ValueError."""
+    fields = _load(content)
+    order = tuple(_text(one) for one in _list(fields.get("order")))
+    turn = _number(fields.get("turn"))
+    if not order or len(set(order)) < len(order) or not -1 <= turn < len(order):
+        raise ValueError("expected nodes, each once, and whose turn it is")
+    return Roll(
+        revision=_revision(_map(fields.get("revision"))), base=_text(fields.get("base")), order=order, turn=turn
+    )
+
+
+def decode_report(content: bytes) -> NodeReport:
+    """Raises: ValueError."""
+    fields = _load(content)
+    node, state = _text(fields.get("node")), ReportState(fields.get("state"))
+    return NodeReport(node=node, id=_text(fields.get("id")), state=state, cause=_text(fields.get("cause"))[:_MOST_TEXT])
+
+
+def decode_refused(content: bytes) -> RefusedChange:
+    """Raises: ValueError."""
+    fields = _load(content)
+    pairs = [_list(one) for one in _list(fields.get("causes"))]
+    return RefusedChange(
+        number=_number(fields.get("number")),
+        id=_text(fields.get("id")),
+        author=_text(fields.get("author"))[:_MOST_TEXT],
+        node=_text(fields.get("node")),
+        at=_instant(fields.get("at")),
+        causes=tuple((_text(node), _text(why)[:_MOST_TEXT]) for node, why in pairs),
+    )
+
+
+def decode_followed(content: bytes) -> FollowedRevision:
+    """Raises: ValueError."""
+    fields = _load(content)
+    copies = [_map(one) for one in _list(fields.get("copies"))]
+    return FollowedRevision(
+        number=_number(fields.get("number")),
+        id=_text(fields.get("id")),
+        files=_files(fields.get("files"), is_checked=False),
+        own=_bytes(fields.get("own")),
+        copies=tuple(
+            FileCopy(name=_text(one.get("name")), path=_text(one.get("path")), cause=_text(one.get("cause")))
+            for one in copies
+        ),
+    )
+
+
+def _revision(fields: Json) -> Revision:
+    number = _number(fields.get("number"))
+    if number < 1:
+        raise ValueError("expected a number from 1")
+    return Revision(
+        number=number,
+        id=_text(fields.get("id")),
+        files=_files(fields.get("files"), is_checked=True),
+        author=_text(fields.get("author"))[:_MOST_TEXT],
+        user=_text(fields.get("user"))[:_MOST_TEXT],
+        node=_text(fields.get("node")),
+        at=_instant(fields.get("at")),
+    )
+
+
+def is_name(name: str) -> bool:
+    """Whether an included file may be called so: it is written below the folder of daemun.yaml, nowhere else."""
+    path = pathlib.PurePosixPath(name)
+    is_plain = bool(name) and name.isprintable() and not path.is_absolute() and str(path) == name
+    return is_plain and not any(part.startswith(".") for part in path.parts)
+
+
+def _files(value: object, *, is_checked: bool) -> dict[str, bytes]:
+    found = {_text(name): _bytes(text) for name, text in _map(value).items()}
+    if is_checked and MAIN not in found:
+        raise ValueError("expected the text of daemun.yaml")
+    if bad := [name for name in found if name != MAIN and not is_name(name)]:
+        raise ValueError(f"cannot be the name of an included file: {bad[0]!r:.80}")
+    if any(len(text) > yaml_positions.MAX_BYTES for text in found.values()):
+        raise ValueError("a file is too large")
+    return found
+
+
+def _load(content: bytes) -> Json:
+    return _map(json.loads(content))
+
+
+def _map(value: object) -> Json:
+    if not isinstance(value, dict):
+        raise ValueError("expected a map")  # noqa: TRY004 - of a value from outside
+    return value
+
+
+def _list(value: object) -> list[typing.Any]:
+    if not isinstance(value, list):
+        raise ValueError("expected a list")  # noqa: TRY004 - of a value from outside
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("expected a text")  # noqa: TRY004 - of a value from outside
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    return _text(value).encode("utf-8", "surrogateescape")
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("expected a number")  # noqa: TRY004 - of a value from outside
+    return value
+
+
+def _instant(value: object) -> datetime.datetime:
+    found = datetime.datetime.fromisoformat(_text(value))
+    if found.tzinfo is None:
+        raise ValueError("expected a time with its zone")
+    return found

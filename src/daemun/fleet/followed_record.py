@@ -1,0 +1,57 @@
+"""Up to where this machine's files are part of what its fleet agreed on, kept on this machine. Blocking."""
+
+import collections.abc
+import dataclasses
+import os
+
+from daemun.control import damaged_keys, ports
+from daemun.fleet import configuration_values
+
+Files = configuration_values.Files
+
+
+class FollowedRecord:
+    """For one thread at a time. Commands write it, too: it is read each time."""
+
+    def __init__(self, store: ports.Store) -> None:
+        self._store = store
+
+    def read(self) -> configuration_values.FollowedRevision | None:
+        """None: this machine followed none yet. Raises: EnvironmentProblemError."""
+        follows = "its files are taken for those of a machine that joins its fleet now"
+        key = configuration_values.KEY_OF_NODE
+        return damaged_keys.read(self._store, key, configuration_values.decode_followed, follows=follows)
+
+    def find(self, own: bytes) -> configuration_values.FollowedRevision | None:
+        """As `read`. own: the machine's own part of daemun.yaml, which is remembered."""
+        known = self.read()
+        if known is None or not known.id:
+            return None
+        if known.own != own:
+            self._write(dataclasses.replace(known, own=own))
+        return known
+
+    def follow(self, revision: configuration_values.Revision, files: Files) -> None:
+        """These files are part of this revision."""
+        known = self.read()
+        made = configuration_values.FollowedRevision(number=revision.number, id=revision.id, files=files)
+        if known is not None:
+            made = dataclasses.replace(made, own=known.own, copies=known.copies)
+        if made != known:
+            self._write(made)
+
+    def add_copies(self, copies: collections.abc.Iterable[configuration_values.FileCopy]) -> None:
+        known = self.read() or configuration_values.FollowedRevision(number=0, id="", files={})
+        added = {one.path: one for one in (*known.copies, *copies)}
+        self._write(dataclasses.replace(known, copies=tuple(added.values())))
+
+    def list_copies(self) -> tuple[configuration_values.FileCopy, ...]:
+        """Those that are there still. Raises: EnvironmentProblemError."""
+        known = self.read()
+        return () if known is None else tuple(one for one in known.copies if os.path.lexists(one.path))
+
+    def _write(self, value: configuration_values.FollowedRevision) -> None:
+        copies = tuple(one for one in value.copies if os.path.lexists(one.path))
+        self._store.write(
+            configuration_values.KEY_OF_NODE, configuration_values.encode(dataclasses.replace(value, copies=copies))
+        )

@@ -1,0 +1,157 @@
+"""What happens next to a fleet's configuration: decided from values alone, by each node for itself. Pure.
+
+A change is checked by every living node; then it is served by its author's node, and once that confirms it by the
+others, one after another. Whatever a node serves is the current revision, or the change when it is the node's turn.
+"""
+
+import collections.abc
+import dataclasses
+import enum
+
+from daemun.fleet import configuration_values, shared_text
+from daemun.sources import line_merge
+
+LONGEST_CHECK_S = 60.0
+LONGEST_TURN_S = 180.0
+"""How long a living node may take. A round with old workers beyond their budget, and ten thousand sites, takes a part
+of it."""
+
+_States = configuration_values.ReportState
+Files = configuration_values.Files
+
+
+def choose_served(
+    current: configuration_values.Revision | None,
+    roll: configuration_values.Roll | None,
+    node: str,
+    report: configuration_values.NodeReport | None,
+) -> configuration_values.Revision | None:
+    """The revision that a node serves; None: the fleet has none, and each node has its own file. report: the node's
+    last one."""
+    if roll is None or roll.base != id_of(current) or node not in roll.serving:
+        return current
+    has_failed = report is not None and report.id == roll.revision.id and report.state is _States.FAILED
+    return current if has_failed else roll.revision
+
+
+def id_of(current: configuration_values.Revision | None) -> str:
+    return "" if current is None else current.id
+
+
+class RollStep(enum.Enum):
+    """WAIT: for a node. GO_ON: with `Judgement.roll`. DONE: every living node serves it. STOP: it is given up."""
+
+    WAIT = "wait"
+    GO_ON = "go on"
+    DONE = "done"
+    STOP = "stop"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """causes: node -> why it is given up."""
+
+    step: RollStep
+    roll: configuration_values.Roll
+    causes: tuple[tuple[str, str], ...] = ()
+
+
+def judge_roll(
+    roll: configuration_values.Roll,
+    reports: collections.abc.Mapping[str, configuration_values.NodeReport],
+    living: collections.abc.Set[str],
+    *,
+    waited_s: float,
+) -> Judgement:
+    """What its coordinator does. reports: the last of each node. living: the nodes that are heard of, the coordinator
+    among them. waited_s: since it did anything."""
+    mine = {node: one for node, one in reports.items() if one.id == roll.revision.id}
+    return _judge_check(roll, mine, living, waited_s) if roll.turn < 0 else _judge_turn(roll, mine, living, waited_s)
+
+
+def _judge_check(
+    roll: configuration_values.Roll,
+    reports: collections.abc.Mapping[str, configuration_values.NodeReport],
+    living: collections.abc.Set[str],
+    waited_s: float,
+) -> Judgement:
+    waits = [node for node in roll.order if node not in reports and node in living]
+    is_late = waited_s > LONGEST_CHECK_S
+    refused = [(node, one.cause) for node, one in reports.items() if one.state is _States.REFUSED]
+    if waits and not is_late:
+        return Judgement(step=RollStep.WAIT, roll=roll)
+    silent = [(node, f"it does not answer within {LONGEST_CHECK_S:g} s; see daemun's log there") for node in waits]
+    if causes := (*sorted(refused), *silent):
+        return Judgement(step=RollStep.STOP, roll=roll, causes=causes)
+    # Who died follows when it comes back.
+    order = tuple(node for node in roll.order if node in reports)
+    return Judgement(step=RollStep.GO_ON, roll=dataclasses.replace(roll, order=order, turn=0))
+
+
+def _judge_turn(
+    roll: configuration_values.Roll,
+    reports: collections.abc.Mapping[str, configuration_values.NodeReport],
+    living: collections.abc.Set[str],
+    waited_s: float,
+) -> Judgement:
+    serving = [reports[node] for node in roll.serving if node in reports]
+    if failed := tuple((one.node, one.cause) for one in serving if one.state is _States.FAILED):
+        return Judgement(step=RollStep.STOP, roll=roll, causes=failed)
+    node = roll.order[roll.turn]
+    if node not in reports or reports[node].state is not _States.CONFIRMED:
+        cause = None
+        if node not in living:
+            cause = "it is not heard of any more since it was its turn"
+        elif waited_s > LONGEST_TURN_S:
+            cause = f"it does not confirm within {LONGEST_TURN_S:g} s; see daemun's log there"
+        if cause is None:
+            return Judgement(step=RollStep.WAIT, roll=roll)
+        return Judgement(step=RollStep.STOP, roll=roll, causes=((node, cause),))
+    rest = tuple(one for one in roll.order[roll.turn + 1 :] if one in living)
+    order = (*roll.serving, *rest)
+    if not rest:
+        return Judgement(step=RollStep.DONE, roll=dataclasses.replace(roll, order=order))
+    return Judgement(step=RollStep.GO_ON, roll=dataclasses.replace(roll, order=order, turn=roll.turn + 1))
+
+
+# --- an edit ---------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MergedFiles:
+    """An edit and what was agreed on meanwhile, put together. conflicts: the names of files of which that cannot be."""
+
+    files: Files
+    conflicts: tuple[str, ...] = ()
+
+
+def merge(base: Files | None, mine: Files, theirs: Files) -> MergedFiles:
+    """base: the last files of this machine that are part of what was agreed on; None: none ever were, and what the
+    machine has is not put together with anything. mine: its files now."""
+    if base is None:
+        is_blank = all(map(shared_text.is_blank, mine.values()))
+        differing = () if is_blank else tuple(name for name, text in mine.items() if theirs.get(name) != text)
+        return MergedFiles(files=theirs, conflicts=differing)
+    files, conflicts = dict[str, bytes](), list[str]()
+    for name in sorted({*base, *mine, *theirs}):
+        old, one, other = base.get(name), mine.get(name), theirs.get(name)
+        found: bytes | None
+        if one in (old, other):
+            found = other
+        elif other == old:
+            found = one
+        else:
+            found = None
+            if old is not None and one is not None and other is not None:
+                found = line_merge.merge(old, one, other)
+            if found is None:
+                conflicts.append(name)
+                found = other
+        if found is not None:
+            files[name] = found
+    return MergedFiles(files=files, conflicts=tuple(conflicts))
+
+
+def find_changed(base: Files | None, mine: Files) -> tuple[str, ...]:
+    """The names of the files that an edit changed or made, of which copies are kept where it is not taken."""
+    return tuple(name for name, text in mine.items() if base is None or base.get(name) != text)

@@ -1,0 +1,145 @@
+"""What a fleet's store has of its configuration, and how that is changed: only as it was read, and a change under way
+only by who holds its lock. Blocking. Raises: as `control.ports.Store`.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import typing
+
+from daemun import errors
+from daemun.control import ports, stored_values
+from daemun.control.lease import Lease
+from daemun.fleet import configuration_values
+
+_T = typing.TypeVar("_T")
+_KEYS = (configuration_values.KEY_CURRENT, configuration_values.KEY_ROLL, configuration_values.KEY_REFUSED)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SharedConfiguration:
+    """What is stored. reports: node -> its last one. revisions: of the keys, for what is changed."""
+
+    current: configuration_values.Revision | None
+    roll: configuration_values.Roll | None
+    refused: configuration_values.RefusedChange | None
+    reports: collections.abc.Mapping[str, configuration_values.NodeReport]
+    revisions: collections.abc.Mapping[str, str]
+
+
+class StoredConfiguration:
+    """node: who reports. For one thread at a time."""
+
+    def __init__(self, store: ports.Store, node: str) -> None:
+        self._store = store
+        self._node = node
+        self._held = contextlib.ExitStack()
+        self._lease: Lease | None = None
+
+    def look(self) -> SharedConfiguration:
+        """Of what is shared, not of this machine's copy. Raises also: UnreadableValueError."""
+        read = self._store.read_many(_KEYS, under=configuration_values.REPORTS)
+        reports = (_decode(read, key, configuration_values.decode_report) for key in read.found if key not in _KEYS)
+        return SharedConfiguration(
+            current=_decode(read, configuration_values.KEY_CURRENT, configuration_values.decode_revision),
+            roll=_decode(read, configuration_values.KEY_ROLL, configuration_values.decode_roll),
+            refused=_decode(read, configuration_values.KEY_REFUSED, configuration_values.decode_refused),
+            reports={one.node: one for one in reports if one is not None},
+            revisions={key: read.revision(key) for key in _KEYS},
+        )
+
+    def find_known(self) -> configuration_values.Revision | None:
+        """The current one as this machine knows it. Raises also: ValueError: it is damaged."""
+        try:
+            return configuration_values.decode_revision(self._store.read(configuration_values.KEY_CURRENT))
+        except errors.NotFoundInStoreError:
+            return None
+
+    def report(self, id: str, state: configuration_values.ReportState, cause: str | None) -> None:  # noqa: A002
+        """id: of the change."""
+        made = configuration_values.NodeReport(node=self._node, id=id, state=state, cause=cause or "")
+        self._store.write(configuration_values.report_key(self._node), configuration_values.encode(made))
+
+    # --- the lock --------------------------------------------------------------------------------------------------
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this node may change what is under way."""
+        if self._lease is not None and not self._lease.is_held:
+            self.release()
+        return self._lease is not None
+
+    def take_lease(self) -> bool:
+        """False: another node has it."""
+        try:
+            self._lease = self._held.enter_context(self._store.lock(configuration_values.LEASE))
+        except errors.LockHeldError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Never raises."""
+        self._lease = None
+        with contextlib.suppress(errors.DaemunError):
+            self._held.close()
+
+    # --- a change under way, under the lock ------------------------------------------------------------------------
+
+    def put(self, shared: SharedConfiguration, roll: configuration_values.Roll | None) -> None:
+        """It begins, goes on, or is taken back."""
+        self._commit(shared, {configuration_values.KEY_ROLL: roll})
+
+    def finish(self, shared: SharedConfiguration, revision: configuration_values.Revision) -> None:
+        """It is what the fleet serves."""
+        ended = {configuration_values.KEY_ROLL: None, configuration_values.KEY_REFUSED: None}
+        self._commit(shared, {configuration_values.KEY_CURRENT: revision, **ended})
+
+    def stop(
+        self,
+        shared: SharedConfiguration,
+        roll: configuration_values.Roll,
+        causes: tuple[tuple[str, str], ...],
+        at: datetime.datetime,
+    ) -> None:
+        """It is not taken. Those that serve it go back when they see that it is gone."""
+        revision = roll.revision
+        refused = configuration_values.RefusedChange(
+            number=revision.number,
+            id=revision.id,
+            author=revision.author,
+            node=revision.node,
+            at=at,
+            causes=causes,
+        )
+        self._commit(shared, {configuration_values.KEY_ROLL: None, configuration_values.KEY_REFUSED: refused})
+
+    def _commit(
+        self,
+        shared: SharedConfiguration,
+        values: collections.abc.Mapping[
+            str,
+            configuration_values.Revision | configuration_values.Roll | configuration_values.RefusedChange | None,
+        ],
+    ) -> None:
+        assert self._lease is not None
+        changes = [
+            stored_values.KeyChange(
+                key=key,
+                value=None if value is None else configuration_values.encode(value),
+                expected=shared.revisions[key],
+            )
+            for key, value in values.items()
+        ]
+        self._store.commit(changes, lease=self._lease)
+
+
+def _decode(read: stored_values.ReadValues, key: str, decode: collections.abc.Callable[[bytes], _T]) -> _T | None:
+    if key not in read.found:
+        return None
+    try:
+        return decode(read.found[key].value)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise errors.UnreadableValueError(
+            f'cannot read "{key}" of the fleet: {error}; run the same version of daemun on all nodes'
+        ) from error

@@ -1,0 +1,136 @@
+"""Daemuns with one front: each with its own state directory and ports, over one database of the test's."""
+
+import collections.abc
+import contextlib
+import dataclasses
+import textwrap
+import threading
+import time
+
+from daemun import settings
+from daemun.control import stored_values
+from daemun.errors import EnvironmentProblemError
+from daemun.fleet import configuration_values, membership
+from daemun.store import fleet_key
+from tests.support import daemon, fleet_store, postgresql
+
+SITES = f"sites:\n{daemon.signpost('a.test', 'one')}"
+
+
+@dataclasses.dataclass
+class FleetHouse:
+    """names: of the nodes, in their order."""
+
+    server: postgresql.Server
+    nodes: dict[str, daemon.Daemon]
+
+    def __getitem__(self, name: str) -> daemon.Daemon:
+        return self.nodes[name]
+
+    def own_part(self, name: str) -> str:
+        """Of a node's daemun.yaml."""
+        one = self.nodes[name]
+        database = self.server.url(fleet_store.DATABASE)
+        return (
+            f"fleet: {{database: '{database}', key: {one.root}/fleet.key, name: {name}}}\n"
+            f'node:\n  listen: {{http: "127.0.0.1:{one.http}", https: "127.0.0.1:{one.https}"}}\n'
+        )
+
+    def write(self, name: str, shared: str) -> None:
+        """As an editor does, with the node's own part in front."""
+        self.nodes[name].write_raw(self.own_part(name) + textwrap.dedent(shared))
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        text = self.nodes[name].config.read_text()
+        assert old in text, text
+        self.nodes[name].write_raw(text.replace(old, new))
+
+    def shared(self, name: str) -> str:
+        """What a node's file has beside its own part."""
+        return self.nodes[name].config.read_text().removeprefix(self.own_part(name))
+
+    def start(self, *names: str) -> None:
+        for name in names or self.nodes:
+            self.nodes[name].start()
+        for name in names or self.nodes:
+            self.nodes[name].wait_up()
+
+    def wait_signs(self, host: str, sign: str, *names: str) -> None:
+        """Wait until visitors of all nodes see this."""
+        for name in names or self.nodes:
+            self.nodes[name].wait_sign(host, sign)
+
+    def wait_problem(self, name: str, *words: str) -> str:
+        """Wait until a node's status has a problem with these words, and return it."""
+
+        def look() -> str | None:
+            found = (str(one["message"]) for one in self.nodes[name].look()["problems"])
+            return next((one for one in found if all(word in one for word in words)), None)
+
+        return self.nodes[name].wait(look, f"a problem with {words}")
+
+    def wait_number(self, number: int) -> None:
+        """Wait until the fleet serves this revision, or a later one."""
+
+        def look() -> bool:
+            with contextlib.suppress(EnvironmentProblemError), fleet_store.another(self.url) as store:
+                read = store.read_many([configuration_values.KEY_CURRENT])
+                found = read.found.get(configuration_values.KEY_CURRENT)
+                return found is not None and configuration_values.decode_revision(found.value).number >= number
+            return False
+
+        daemon.wait_for(look, f"revision {number}")
+
+    def wait_files(self) -> str:
+        """Wait until the files of all nodes share one text, and return it."""
+
+        def look() -> str | None:
+            found = {self.shared(name) for name in self.nodes}
+            return found.pop() if len(found) == 1 else None
+
+        return daemon.wait_for(look, "one text in all files")
+
+    @property
+    def url(self) -> str:
+        return self.server.url(fleet_store.DATABASE)
+
+    def settings_of(self, name: str) -> settings.Settings:
+        return settings.Settings(config=self.nodes[name].config, state=self.nodes[name].state)
+
+
+@contextlib.contextmanager
+def running(server: postgresql.Server, *names: str, shared: str = SITES) -> collections.abc.Iterator[FleetHouse]:
+    """Nodes that serve, the first of which brought the configuration."""
+    with fleet_store.running(server) as store, contextlib.ExitStack() as stack:
+        store.write(membership.KEY_IDENTITY, fleet_store.KEY.fleet.encode())
+        house = FleetHouse(server, {name: stack.enter_context(daemon.new_daemon()) for name in names})
+        for name, one in house.nodes.items():
+            key = one.root / "fleet.key"
+            key.write_text(fleet_key.encode(fleet_store.KEY))
+            key.chmod(0o600)
+            house.write(name, shared if name == names[0] else "")
+        stack.enter_context(_beating(house, store))
+        house.start(names[0])
+        house.wait_number(1)
+        if names[1:]:
+            house.start(*names[1:])
+        yield house
+
+
+@contextlib.contextmanager
+def _beating(house: FleetHouse, store) -> collections.abc.Iterator[None]:  # type: ignore[no-untyped-def]
+    is_over = threading.Event()
+
+    def beat() -> None:
+        while not is_over.is_set():
+            for name, one in house.nodes.items():
+                if one.is_running:
+                    with contextlib.suppress(EnvironmentProblemError):
+                        store.beat(name, "{}", stored_values.Cursor())
+            time.sleep(1)
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    yield
+    is_over.set()
+    thread.join()

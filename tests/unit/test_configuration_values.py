@@ -1,0 +1,74 @@
+"""What a fleet stores of its configuration, as it is read: hostile until parsed."""
+
+import datetime
+import json
+
+import pytest
+
+from daemun.fleet import configuration_values
+
+AT = datetime.datetime(2026, 11, 30, 12, tzinfo=datetime.UTC)
+REVISION = configuration_values.Revision(
+    number=3,
+    id="one",
+    files={"": b"sites: {}\n", "sites/shop.yaml": b"\xff\n"},
+    author="daemun add shop.test",
+    user="anna",
+    node="a",
+    at=AT,
+)
+
+
+def test_values_are_read_as_they_were_written() -> None:
+    roll = configuration_values.Roll(revision=REVISION, base="zero", order=("a", "b"), turn=1)
+    report = configuration_values.NodeReport(
+        node="b", id="one", state=configuration_values.ReportState.FAILED, cause="no"
+    )
+    refused = configuration_values.RefusedChange(
+        number=3, id="one", author="x", node="a", at=AT, causes=(("b", "no"), ("c", "never"))
+    )
+    followed = configuration_values.FollowedRevision(
+        number=3,
+        id="one",
+        files=REVISION.files,
+        own=b"fleet: {}\n",
+        copies=(configuration_values.FileCopy(name="daemun.yaml", path="/x", cause="no"),),
+    )
+    assert configuration_values.decode_revision(configuration_values.encode(REVISION)) == REVISION
+    assert configuration_values.decode_roll(configuration_values.encode(roll)) == roll
+    assert configuration_values.decode_report(configuration_values.encode(report)) == report
+    assert configuration_values.decode_refused(configuration_values.encode(refused)) == refused
+    assert configuration_values.decode_followed(configuration_values.encode(followed)) == followed
+    assert refused.cause == "on b: no; on c: never"
+
+
+@pytest.mark.parametrize(
+    "name", ["../up.yaml", "/etc/cron.d/x", ".hidden", "sites/../x", "a//b", "./a", "sites/.x.yaml", "a\nb", "sites/"]
+)
+def test_nothing_is_written_elsewhere(name: str) -> None:
+    value = json.loads(configuration_values.encode(REVISION))
+    value["files"][name] = "sites: {}"
+    with pytest.raises(ValueError, match="cannot be the name of an included file"):
+        configuration_values.decode_revision(json.dumps(value).encode())
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("number", 0), ("number", "1"), ("files", {}), ("files", []), ("at", "2026-11-30T12:00:00"), ("id", None)],
+)
+def test_what_is_not_as_expected_is_refused(key: str, value: object) -> None:
+    fields = json.loads(configuration_values.encode(REVISION)) | {key: value}
+    with pytest.raises(ValueError):
+        configuration_values.decode_revision(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(("order", "turn"), [([], -1), (["a", "a"], 0), (["a"], 1), (["a"], -2)])
+def test_a_roll_has_nodes_and_a_turn(order: list[str], turn: int) -> None:
+    fields = {"revision": json.loads(configuration_values.encode(REVISION)), "base": "", "order": order, "turn": turn}
+    with pytest.raises(ValueError, match="expected nodes"):
+        configuration_values.decode_roll(json.dumps(fields).encode())
+
+
+def test_each_name_has_a_key() -> None:
+    names = ["web-1", "web.1", "WEB-1", "web 1", "7", "é", "x" * 63]
+    assert len({configuration_values.report_key(name) for name in names}) == len(names)
