@@ -199,3 +199,54 @@ def test_http_3(installed: Daemon) -> None:
     installed.write(textwrap.dedent(sites))
     installed.cli_good("apply")
     assert "Alt-Svc" not in installed.get("https://a.test/").headers
+
+
+def _signposts(gate: str, chosen: dict[str, str]) -> str:
+    """gate: lines of the whole file. chosen: host -> further lines of the site."""
+    hosts = ""
+    for number, (host, more) in enumerate(chosen.items()):
+        routes = f"    routes: {{/: {{redirect: 'https://sign.test/{number}', status: 302}}}}\n"
+        hosts += f"  '{host}':\n{textwrap.indent(more, '    ')}{routes}"
+    return f"{gate}sites:\n{hosts}"
+
+
+def _found_over_quic(daemon: Daemon, host: str) -> str | None:
+    """Where the site leads; None: the handshake is refused."""
+    try:
+        headers, _ = http3.get(daemon.https, host, "/", daemon.gate.ca)
+    except ConnectionError:
+        return None
+    return headers["location"].rpartition("/")[2]
+
+
+@pytest.mark.parametrize("gate", ["http3: true\n", ""], ids=["without one site", "for one site"])
+def test_http_3_by_site(installed: Daemon, gate: str) -> None:
+    """The listeners are the same for all sites, and each name is there or not."""
+    on, off = ("", "http3: false\n") if gate else ("http3: true\n", "")
+    chosen = {"*.apps.test": on, "quick.test": on, "slow.test": off, "slow.apps.test": off}
+    installed.write(_signposts(gate, chosen))
+    installed.start()
+    installed.wait_sign("slow.test", "2")
+    for host, has_it in (
+        ("quick.test", True),
+        ("any.apps.test", True),
+        ("slow.test", False),
+        ("slow.apps.test", False),
+    ):
+        answer = installed.get(f"https://{host}/")
+        assert ("Alt-Svc" in answer.headers) == has_it, host
+    assert installed.get("https://slow.apps.test/").headers["Location"] == "https://sign.test/3"
+    assert _found_over_quic(installed, "quick.test") == "1"
+    assert _found_over_quic(installed, "any.apps.test") == "0"
+    assert _found_over_quic(installed, "slow.test") is None
+    assert _found_over_quic(installed, "slow.apps.test") is None, "nor by the site of the wildcard"
+
+    # A connection for another name leads there neither.
+    headers, _ = http3.get(installed.https, "quick.test", "/", installed.gate.ca, authority="slow.test")
+    assert headers[":status"] == "421"
+
+    # The other way round, without a restart.
+    installed.write(_signposts(gate, chosen | {"quick.test": off or "http3: false\n", "slow.test": "http3: true\n"}))
+    installed.cli_good("apply")
+    assert (_found_over_quic(installed, "quick.test"), _found_over_quic(installed, "slow.test")) == (None, "2")
+    assert "Alt-Svc" not in installed.get("https://quick.test/").headers

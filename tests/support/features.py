@@ -484,7 +484,9 @@ def _default_redirect() -> Feature:
 def _globals() -> Feature:
     addresses = (model.Address(port=8443, host="127.0.0.1"), model.Address(port=8444, host="::1"))
     return _settings(
-        paths=("nginx.conf", "listen/https.conf"),
+        site("quick.example.com", route("/", model.Redirect(to="https://a.example.com"))),
+        site("slow.example.com", route("/", model.Redirect(to="https://a.example.com")), http3=False),
+        paths=("nginx.conf", "listen/https.conf", "listen/quic.conf"),
         listen=dataclasses.replace(SETTINGS.listen, https=addresses),
         trusted_proxies=("10.0.0.0/8", "fd00::/8", "192.0.2.1"),
         logs=logs_option.Logs(access=False),

@@ -32,8 +32,11 @@ class _Protocol(protocol.QuicConnectionProtocol):
             self.ended.set_exception(ConnectionError(f"QUIC ended: {event.reason_phrase}"))
 
 
-def get(port: int, host: str, path: str, trusted: pathlib.Path) -> tuple[dict[str, str], bytes]:
-    """One GET on a connection of its own. trusted: a file with roots. Returns: the headers with :status, and the body.
+def get(
+    port: int, host: str, path: str, trusted: pathlib.Path, *, authority: str | None = None
+) -> tuple[dict[str, str], bytes]:
+    """One GET on a connection of its own. trusted: a file with roots. authority: whom the request is for, where that is
+    not the name of the handshake. Returns: the headers with :status, and the body.
 
     A reload of nginx ends connections over QUIC without telling the client (nginx issue 425), which waits in vain; what
     came too early is sent again.
@@ -42,20 +45,20 @@ def get(port: int, host: str, path: str, trusted: pathlib.Path) -> tuple[dict[st
     """
     for left in reversed(range(_TRIES)):
         try:
-            return asyncio.run(asyncio.wait_for(_get(port, host, path, trusted), _WITHIN_S))
+            return asyncio.run(asyncio.wait_for(_get(port, host, path, trusted, authority or host), _WITHIN_S))
         except (ConnectionError, TimeoutError):
             if not left:
                 raise
     raise AssertionError("unreachable")
 
 
-async def _get(port: int, host: str, path: str, trusted: pathlib.Path) -> tuple[dict[str, str], bytes]:
+async def _get(port: int, host: str, path: str, trusted: pathlib.Path, authority: str) -> tuple[dict[str, str], bytes]:
     chosen = configuration.QuicConfiguration(is_client=True, alpn_protocols=["h3"], server_name=host)
     chosen.load_verify_locations(cafile=str(trusted))
     async with client.connect("127.0.0.1", port, configuration=chosen, create_protocol=_Protocol) as made:
         assert isinstance(made, _Protocol)
         stream = made._quic.get_next_available_stream_id()
-        names = ((":method", "GET"), (":scheme", "https"), (":authority", f"{host}:{port}"), (":path", path))
+        names = ((":method", "GET"), (":scheme", "https"), (":authority", f"{authority}:{port}"), (":path", path))
         made.http.send_headers(stream, [(name.encode(), value.encode()) for name, value in names], end_stream=True)
         made.transmit()
         await made.ended

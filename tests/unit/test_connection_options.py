@@ -3,7 +3,7 @@
 import pytest
 
 from daemun.core import model, render_environment
-from daemun.core.options import catalogue, tls_policy_form
+from daemun.core.options import catalogue, http3_option, tls_policy_form
 from daemun.core.options.bandwidth_option import Bandwidth
 from daemun.core.options.buffers_option import Buffers
 from daemun.core.options.client_timeout_option import ClientTimeout
@@ -205,3 +205,14 @@ def test_http_3_is_warned_of() -> None:
     (missing,) = validate.find_unmet(desired, frozenset())
     assert "nginx was built without HTTP/3 to clients, so visitors come over HTTP/2" in missing.message
     assert "which is for TCP alone" in read(top="http3: true\nlisten: {proxy_protocol: 10.0.0.1}")[1]
+
+
+def test_http_3_of_a_site() -> None:
+    snapshot, problems = read(site="http3: false")
+    assert problems == ""
+    gate = model.Globals(options=catalogue.values(http3_option.OPTION.set(True)))
+    assert not http3_option.OPTION.of(snapshot.sites[0], gate)
+    assert "makes each change that reloads nginx end connections" in read(site="http3: true")[1]
+    assert "is encrypted always, but tls is off" in read(site="http3: true\n    tls: off")[1]
+    assert "is for the ports of the gate" in read(site="http3: true\n    listen: {https: 8443}")[1]
+    assert "which is for TCP alone" in read(top="listen: {proxy_protocol: 10.0.0.1}", site="http3: true")[1]

@@ -95,5 +95,5 @@ def test_a_text_of_several_keys() -> None:
 def test_the_editor_completes_in_korean() -> None:
     nodes = completion.reduce_schema(yaml_schema.make_schema(), lambda text: declared_texts.translate(text, "ko"))
     keys = nodes["nodes"][nodes["root"]]["keys"]
-    assert keys["http3"][0].startswith("모든 사이트의 HTTP/3")
+    assert keys["http3"][0].startswith("모든 사이트나 이 사이트의 HTTP/3")
     assert keys["listen"][0].startswith("http: 방문자가 들어오는 곳")

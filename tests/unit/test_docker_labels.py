@@ -375,6 +375,7 @@ FILE_ONLY = {
     "local_address": "is an address of the machine",
     "client_timeout": "holds for connections that sites share",
     "listen": "takes a port of the machine",
+    "http3": "opens ports of the machine, and makes reloads end connections of other sites",
     "errors": "names files of the machine",
     "nginx": "reaches whatever nginx does",
     "routes": "are the labels themselves",

@@ -17,8 +17,15 @@ _RELOADS = (
 
 
 def _check(value: bool, place: Place) -> None:
-    if value:
-        place.add(_RELOADS, severity=model.Severity.WARNING)
+    if not value:
+        return
+    place.add(_RELOADS, severity=model.Severity.WARNING)
+    if place.site is None:
+        return
+    if place.site.tls.mode is model.TlsMode.OFF:
+        place.add("is encrypted always, but tls is off; remove one of them")
+    elif place.site.https_port is not None:
+        place.add("is for the ports of the gate, and the site has one of its own for HTTPS; remove one of them")
 
 
 def _wants(value: bool) -> collections.abc.Iterator[WantedFeature]:
@@ -34,10 +41,10 @@ OPTION = Option(
     doc=Doc(
         kind="true, false",
         default="`false`",
-        meaning="HTTP/3 for all sites, on the UDP ports of `listen.https`; a reload ends its connections, see "
-        "[nginx.md](nginx.md#http3)",
+        meaning="HTTP/3 for all sites, or for this one, on the UDP ports of the gate's `listen.https`; a reload ends "
+        "its connections, see [nginx.md](nginx.md#http3)",
     ),
-    levels=frozenset({Level.GATE}),
+    levels=frozenset({Level.GATE, Level.SITE}),
     check=_check,
     wants=_wants,
 )

@@ -2,6 +2,8 @@
 
 LISTEN_HTTP = "listen/http.conf"
 LISTEN_HTTPS = "listen/https.conf"
+LISTEN_QUIC = "listen/quic.conf"
+"""Where sites with HTTP/3 listen besides."""
 LISTEN_BY_NAME = "listen/by-name.conf"
 """The gate's addresses for HTTPS, where names in handshakes are passed on."""
 SITES = "sites/"

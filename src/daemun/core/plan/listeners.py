@@ -1,6 +1,6 @@
 """Where a tree of nginx files listens, read from the files themselves, for a last good version is nothing but a file.
 
-The gate's addresses stand in two files that every server includes. Other addresses are those of single
+The gate's addresses stand in files that servers include. Other addresses are those of single
 files (an `EXTERNAL_HTTP_PORT` of a container, a `listen` in hand-written nginx) and must not hold up the others when it
 cannot be had (DESIGN.md decision 7). Pure.
 """
@@ -160,7 +160,12 @@ def find_untried(files: Files, actual: model.Actual) -> frozenset[str]:
 
 
 def _of_the_gate(files: Files) -> frozenset[str]:
-    own = (generation_files.LISTEN_HTTP, generation_files.LISTEN_HTTPS, generation_files.LISTEN_BY_NAME)
+    own = (
+        generation_files.LISTEN_HTTP,
+        generation_files.LISTEN_HTTPS,
+        generation_files.LISTEN_QUIC,
+        generation_files.LISTEN_BY_NAME,
+    )
     return frozenset().union(*(addresses(files.get(path, b"")) for path in own))
 
 

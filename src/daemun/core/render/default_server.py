@@ -126,6 +126,10 @@ def _https(
                 (*_unknown(desired), *answer),
             )
         )
+    datagrams = tuple(quic.without_default(line) for line in listen if quic.is_of_quic(line))
+    refusing = quic.refusing_server(desired, env.nginx, datagrams)
+    if refusing:
+        nodes += (directive.Comment("Sites without HTTP/3, over QUIC."), *refusing)
     return tuple(nodes)
 
 
@@ -134,7 +138,10 @@ def _again(
 ) -> tuple[directive.Directive, ...]:
     """The same places, for a server that is not the default. is_common: they are where every site listens."""
     if is_common and all(site.https_port is None for site in desired.enabled):
-        return (arguments.line("include", generation_files.LISTEN_HTTPS),)
+        files = [generation_files.LISTEN_HTTPS]
+        if any(map(quic.is_of_quic, listen)):
+            files.append(generation_files.LISTEN_QUIC)
+        return tuple(arguments.line("include", file) for file in files)
     return tuple(map(quic.without_default, listen))
 
 

@@ -68,6 +68,7 @@ def render_files(
         main_file.MIME: mime.nodes(),
         generation_files.LISTEN_HTTP: server_blocks.listen_http_file(settings, env),
         generation_files.LISTEN_HTTPS: server_blocks.listen_https_file(settings, env),
+        generation_files.LISTEN_QUIC: server_blocks.listen_quic_file(desired, env),
         server_blocks.CHALLENGE: server_blocks.challenge_file(env, settings),
         ban_lines.FILE: ban_lines.nodes(desired, env),
         generation_files.INTERNAL_CLIENTS: internal_clients.internal_file(settings),

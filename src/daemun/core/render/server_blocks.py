@@ -30,7 +30,10 @@ def listen_http(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
 
 def listen_https(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     if scope.site.https_port is None:
-        return (arguments.line("include", generation_files.LISTEN_HTTPS),)
+        files = [generation_files.LISTEN_HTTPS]
+        if quic.is_on(scope.site, scope.settings, scope.environment.nginx):
+            files.append(generation_files.LISTEN_QUIC)
+        return tuple(arguments.line("include", file) for file in files)
     places = own_addresses(scope.settings.listen.https, scope.site.https_port)
     return listen_lines(places, "ssl", *_protocol(scope.settings), ipv6=scope.environment.ipv6)
 
@@ -170,8 +173,13 @@ def listen_http_file(settings: model.Globals, env: render_environment.Environmen
 
 
 def listen_https_file(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
-    lines = (*_of_gate(settings, env), *_datagrams(settings, env, is_default=False))
-    return (directive.Comment("Where every server listens."), *lines)
+    return (directive.Comment("Where every server listens."), *_of_gate(settings, env))
+
+
+def listen_quic_file(desired: model.Desired, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    """There is one always: the last good version of a site may include it."""
+    lines = _datagrams(desired, env, is_default=False)
+    return (directive.Comment("Where servers with HTTP/3 listen, too."), *lines)
 
 
 def by_name_file(desired: model.Desired, env: render_environment.Environment) -> tuple[directive.Node, ...]:
@@ -182,12 +190,12 @@ def by_name_file(desired: model.Desired, env: render_environment.Environment) ->
 
 
 def _datagrams(
-    settings: model.Globals, env: render_environment.Environment, *, is_default: bool
+    desired: model.Desired, env: render_environment.Environment, *, is_default: bool
 ) -> tuple[directive.Directive, ...]:
     """The addresses for HTTP/3."""
-    if not quic.is_on(settings, env.nginx):
+    if not quic.has_listeners(desired, env.nginx):
         return ()
-    return listen_lines(settings.listen.https, *quic.options(is_default=is_default), ipv6=env.ipv6)
+    return listen_lines(desired.globals.listen.https, *quic.options(is_default=is_default), ipv6=env.ipv6)
 
 
 def _of_gate(
@@ -216,5 +224,5 @@ def default_lines(
     lines = tuple(dict.fromkeys((*ours, *listen_lines(places, *options, ipv6=env.ipv6))))
     taken = {line.args[0].value for line in lines}
     more = [words for words in earlier if ("ssl" in words) == https and words[0] not in taken and "quic" not in words]
-    datagrams = _datagrams(settings, env, is_default=True) if https else ()
+    datagrams = _datagrams(desired, env, is_default=True) if https else ()
     return (*lines, *(arguments.line("listen", *words) for words in more), *datagrams)

@@ -82,7 +82,8 @@ def find_global_problems(
     memory = memory or site_memory.PerSite()
     listening = (*settings.listen.http, *settings.listen.https)
     docker = docker_option.OPTION.of(settings)
-    memory.enter((settings.acme, listening, validate_login.surroundings(settings), settings.snippet, docker))
+    listens = (listening, settings.listen.balancers)
+    memory.enter((settings.acme, listens, validate_login.surroundings(settings), settings.snippet, docker))
     judge = functools.partial(_judge_in_gate, settings=settings, listening=listening)
     orders = [problem for site in sites for problem in memory.get(site, judge)]
     return (*find_gate_problems(settings, sites), *_find_claimed_twice(sites), *orders)
@@ -103,7 +104,7 @@ def find_gate_problems(
             "proxy_protocol",
         )
     if settings.listen.balancers and http3_option.OPTION.of(settings):
-        place.add("stands beside `listen.proxy_protocol`, which is for TCP alone; remove one of them", "http3")
+        place.add(_BESIDE_BALANCERS, "http3")
     if settings.tls_policy is not None:
         tls_option.check_policy(settings.tls_policy, place.below("tls_policy"))
     others = (
@@ -112,6 +113,16 @@ def find_gate_problems(
         *validate_streams.find_metrics_problems(settings, sites),
     )
     return (*report.problems, *validate_login.find_gate_problems(settings), *others)
+
+
+_BESIDE_BALANCERS = "stands beside `listen.proxy_protocol`, which is for TCP alone; remove one of them"
+
+
+def _find_http3_problems(site: model.Site, settings: model.Globals) -> tuple[model.Problem, ...]:
+    report = problem_report.ProblemReport(host=site.host, origin=site.origin)
+    if settings.listen.balancers and http3_option.OPTION.of(site):
+        report.add(_BESIDE_BALANCERS, "http3")
+    return tuple(report.problems)
 
 
 def _judge_in_gate(
@@ -127,6 +138,7 @@ def _judge_in_gate(
         *route_lists.find_list_problems(site, settings),
         *loops.find_loops(site, listening),
         *validate_overlays.find_overlay_problems(site, settings),
+        *_find_http3_problems(site, settings),
     )
 
 

@@ -89,7 +89,7 @@ class _Known:
         names = {name: f"site {words.quoted(site.host)}" for site in sites if site.enabled for name in site.names}
         for own, site in own_sites.find_all(settings):
             names |= dict.fromkeys(site.names, own.name)
-        return cls(taken=[*_of_gate(settings), *_of_metrics(settings), *_of_sites(sites)], names=names)
+        return cls(taken=[*_of_gate(settings, sites), *_of_metrics(settings), *_of_sites(sites)], names=names)
 
     def check(
         self, one: streams_option.NamedStream, settings: model.Globals, report: problem_report.ProblemReport
@@ -134,7 +134,7 @@ class _Known:
 
 
 def find_metrics_problems(
-    settings: model.Globals, sites: collections.abc.Iterable[model.Site]
+    settings: model.Globals, sites: collections.abc.Sequence[model.Site]
 ) -> tuple[model.Problem, ...]:
     """The listener of metrics where visitors come in."""
     metrics = metrics_option.OPTION.of(settings)
@@ -142,7 +142,7 @@ def find_metrics_problems(
         return ()
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     mine = _Taken(who="", host=metrics.listen.host, port=metrics.listen.port)
-    rival = next((one for one in (*_of_gate(settings), *_of_sites(sites)) if _collide(mine, one)), None)
+    rival = next((one for one in (*_of_gate(settings, sites), *_of_sites(sites)) if _collide(mine, one)), None)
     if rival is not None:
         cause = f"{metrics.listen} is already listened on by {rival.who}; choose another port"
         report.add(cause, metrics_option.OPTION.name, "listen")
@@ -164,11 +164,11 @@ def _check_passed(
             report.add(cause, "streams", one.name, "listen", index)
 
 
-def _of_gate(settings: model.Globals) -> collections.abc.Iterator[_Taken]:
+def _of_gate(settings: model.Globals, sites: collections.abc.Sequence[model.Site]) -> collections.abc.Iterator[_Taken]:
     for who, addresses in (("listen.http", settings.listen.http), ("listen.https", settings.listen.https)):
         for address in addresses:
             yield _Taken(who=who, host=address.host, port=address.port)
-    if http3_option.OPTION.of(settings):
+    if http3_option.OPTION.of(settings) or any(site.enabled and http3_option.OPTION.of(site) for site in sites):
         for address in settings.listen.https:
             yield _Taken(who="http3", host=address.host, port=address.port, is_udp=True)
 
