@@ -36,17 +36,17 @@ _WORDS = {
     "ko": {
         "passkey_enter": "패스키로 로그인",
         "passkey_failed": "패스키를 사용하지 못했습니다. 다시 시도하세요.",
-        "passkey_wrong": "알 수 없거나 삭제된 패스키입니다.",
+        "passkey_wrong": "알 수 없거나 제거된 패스키입니다.",
         "passkeys": "패스키",
         "passkeys_hint": "패스키가 있으면 비밀번호와 코드 없이 기기의 잠금을 푸는 방법으로 로그인합니다.",
         "passkey_since": "등록 {since}",
         "passkey_name": "패스키 이름",
         "passkey_add": "패스키 추가",
-        "passkey_remove": "삭제",
+        "passkey_remove": "제거",
         "passkey_refused": "이 패스키를 추가하지 못했습니다. 다시 시도하세요.",
-        "passkeys_many": "패스키를 더 추가할 수 없습니다. 먼저 하나를 삭제하세요.",
+        "passkeys_many": "패스키를 더 추가할 수 없습니다. 먼저 하나를 제거하세요.",
         "done_passkey": "패스키가 추가되었습니다.",
-        "done_passkey_removed": "패스키가 삭제되었고, 다른 모든 브라우저에서 로그아웃되었습니다.",
+        "done_passkey_removed": "패스키가 제거되었고, 다른 모든 브라우저에서 로그아웃되었습니다.",
     },
 }
 
