@@ -8,17 +8,15 @@ import functools
 import pathlib
 import sys
 import threading
-import typing
 
 import pytest
 
 from daemun import errors
-from daemun.certs import certificate_manager
-from daemun.control import shared_changes, stored_values
+from daemun.control import stored_values
 from daemun.control.lease import LEASE_S, Lease
 from daemun.core import model
-from daemun.store import file_store, memory_store, mirrored_store
-from tests.support import certificates, fleet_store, http01, issuing, pebble, postgresql
+from daemun.store import memory_store, mirrored_store
+from tests.support import certificates, fleet_machine, fleet_store, issuing, pebble, postgresql
 
 pytestmark = pytest.mark.pebble
 
@@ -52,38 +50,6 @@ class Shared(memory_store.MemoryStore):
             raise errors.StoreUnreachableError("cannot reach the fleet's database")
 
 
-class Machine(issuing.StateDirectory):
-    def __init__(self, state: pathlib.Path, shared: mirrored_store.SharedStore, of: "Machine | None" = None) -> None:
-        super().__init__(state)
-        own = file_store.FileStore(pathlib.Path(self.paths.store))
-        self.mirror = mirrored_store.MirroredStore(own, shared)
-        self.changes = shared_changes.SharedChanges(self.mirror, after=self.mirror.mark())
-        self.store = typing.cast("file_store.FileStore", self.mirror)
-        if of is not None:
-            self.clock = of.clock
-
-    def shows(self, name: str) -> str | None:
-        """The fingerprint of a certificate of the CA, once it is in live/."""
-        found = self.bundle(name)
-        return found.fingerprint if "Pebble" in found.issuer else None
-
-    def shows_another(self, before: str | None) -> bool:
-        return self.shows("a.example.com") not in {None, before}
-
-    @contextlib.asynccontextmanager
-    async def running(self, certs: certificate_manager.Manager) -> collections.abc.AsyncIterator[certificates.Watched]:
-        certs.follow(self.changes)
-        beside = [asyncio.create_task(one) for one in (self.mirror.run(), self.changes.run(), certs.hook.run())]
-        try:
-            async with certificates.running(certs) as watched:
-                yield watched
-        finally:
-            assert not [task for task in beside if task.done()], beside
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
-
-
 def _has_failed(one: certificates.Watched) -> bool:
     return one.status("a.example.com").failures > 0
 
@@ -96,44 +62,26 @@ def _is_out_of_reach(one: certificates.Watched) -> bool:
     return "cannot reach" in (one.status("a.example.com").reason or "")
 
 
-@contextlib.contextmanager
-def answered_by(machine: Machine) -> collections.abc.Iterator[pebble.Pebble]:
-    """The CA's questions are answered by the thumbprint, as each machine's nginx does."""
-    with http01.answering(machine.thumbprint) as port, pebble.running_pebble(port) as running:
-        yield running
-
-
 @pytest.fixture
 def shared() -> Shared:
     return Shared()
 
 
 @pytest.fixture
-def machines(tmp_path: pathlib.Path, shared: Shared) -> list[Machine]:
-    first = Machine(tmp_path / "0", shared)
-    return [first, *(Machine(tmp_path / str(number), shared, first) for number in (1, 2))]
+def machines(tmp_path: pathlib.Path, shared: Shared) -> list[fleet_machine.Machine]:
+    first = fleet_machine.Machine(tmp_path / "0", shared)
+    return [first, *(fleet_machine.Machine(tmp_path / str(number), shared, first) for number in (1, 2))]
 
 
 @pytest.fixture
-def ca(machines: list[Machine]) -> collections.abc.Iterator[pebble.Pebble]:
-    with answered_by(machines[0]) as running:
+def ca(machines: list[fleet_machine.Machine]) -> collections.abc.Iterator[pebble.Pebble]:
+    with fleet_machine.answered_by(machines[0]) as running:
         yield running
 
 
-@contextlib.asynccontextmanager
-async def all_running(
-    machines: list[Machine], acme: model.Acme, *specs: model.CertificateSpec
-) -> collections.abc.AsyncIterator[list[certificates.Watched]]:
-    async with contextlib.AsyncExitStack() as stack:
-        started = [await one.manager(acme, *specs) for one in machines]
-        yield [
-            await stack.enter_async_context(one.running(certs)) for one, certs in zip(machines, started, strict=True)
-        ]
-
-
-async def test_all_begin_at_once_and_one_orders(machines: list[Machine], ca: pebble.Pebble) -> None:
+async def test_all_begin_at_once_and_one_orders(machines: list[fleet_machine.Machine], ca: pebble.Pebble) -> None:
     names = [f"{letter}.example.com" for letter in "abcd"]
-    async with all_running(machines, issuing.asking(ca), *map(issuing.spec, names)) as watched:
+    async with fleet_machine.all_running(machines, issuing.asking(ca), *map(issuing.spec, names)) as watched:
         for one in watched:
             for name in names:
                 await one.until_state(name, VALID)
@@ -144,13 +92,13 @@ async def test_all_begin_at_once_and_one_orders(machines: list[Machine], ca: peb
 
 
 async def test_a_renewal_is_one_order_and_each_machine_runs_its_hook(
-    machines: list[Machine], ca: pebble.Pebble, tmp_path: pathlib.Path
+    machines: list[fleet_machine.Machine], ca: pebble.Pebble, tmp_path: pathlib.Path
 ) -> None:
     hook = tmp_path / "hook.py"
     hook.write_text("import os, sys; open(sys.argv[1], 'a').write(os.environ['DAEMUN_HOSTS'] + '\\n')")
     acme = issuing.asking(ca)
     acme = model.Acme(authorities=acme.authorities, hook=(sys.executable, str(hook), str(tmp_path / "ran")))
-    async with all_running(machines, acme, issuing.spec("a.example.com")) as watched:
+    async with fleet_machine.all_running(machines, acme, issuing.spec("a.example.com")) as watched:
         for one in watched:
             await one.until_state("a.example.com", VALID)
         before = machines[0].shows("a.example.com")
@@ -169,7 +117,7 @@ async def test_a_renewal_is_one_order_and_each_machine_runs_its_hook(
 
 
 async def test_another_goes_on_with_the_order_of_one_that_ended(
-    machines: list[Machine], ca: pebble.Pebble, monkeypatch: pytest.MonkeyPatch
+    machines: list[fleet_machine.Machine], ca: pebble.Pebble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, _ = machines
     acme, spec = issuing.asking(ca), issuing.spec("a.example.com")
@@ -197,10 +145,10 @@ async def test_another_goes_on_with_the_order_of_one_that_ended(
     assert ca.orders == 1
 
 
-async def test_a_failure_of_one_is_known_to_all(machines: list[Machine], ca: pebble.Pebble) -> None:
+async def test_a_failure_of_one_is_known_to_all(machines: list[fleet_machine.Machine], ca: pebble.Pebble) -> None:
     """The CA counts failures of a name, whoever caused them."""
     ca.break_dns("a.example.com")
-    async with all_running(machines, issuing.asking(ca), issuing.spec("a.example.com")) as watched:
+    async with fleet_machine.all_running(machines, issuing.asking(ca), issuing.spec("a.example.com")) as watched:
         for one in watched:
             await one.until(functools.partial(_has_failed, one))
         for one in watched:
@@ -216,7 +164,7 @@ async def test_a_failure_of_one_is_known_to_all(machines: list[Machine], ca: peb
 
 
 async def test_a_failure_is_not_repeated_before_it_is_stored(
-    machines: list[Machine], ca: pebble.Pebble, monkeypatch: pytest.MonkeyPatch
+    machines: list[fleet_machine.Machine], ca: pebble.Pebble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ca.break_dns("a.example.com")
     commit, loop = mirrored_store.MirroredStore.commit, asyncio.get_running_loop()
@@ -234,7 +182,7 @@ async def test_a_failure_is_not_repeated_before_it_is_stored(
         commit(self, changes, lease=lease)
 
     monkeypatch.setattr(mirrored_store.MirroredStore, "commit", waits)
-    async with all_running(machines, issuing.asking(ca), issuing.spec("a.example.com")) as watched:
+    async with fleet_machine.all_running(machines, issuing.asking(ca), issuing.spec("a.example.com")) as watched:
         async with asyncio.timeout(60):
             await begins.wait()
         machines[0].clock.advance(MINUTE)
@@ -250,13 +198,13 @@ async def test_a_failure_is_not_repeated_before_it_is_stored(
 
 
 async def test_without_the_database_nothing_is_ordered_and_nothing_counts_as_a_failure(
-    machines: list[Machine], ca: pebble.Pebble, shared: Shared
+    machines: list[fleet_machine.Machine], ca: pebble.Pebble, shared: Shared
 ) -> None:
     acme = issuing.asking(ca)
     for machine in machines:
         await machine.manager(acme)  # which knows the account's key
     shared.is_reachable = False
-    async with all_running(machines, acme, issuing.spec("a.example.com")) as watched:
+    async with fleet_machine.all_running(machines, acme, issuing.spec("a.example.com")) as watched:
         for one in watched:
             await one.until(functools.partial(_is_out_of_reach, one))
             assert one.status("a.example.com").failures == 0
@@ -270,7 +218,7 @@ async def test_without_the_database_nothing_is_ordered_and_nothing_counts_as_a_f
 
 
 async def test_a_site_of_another_machine_gives_its_certificate_to_the_names_it_covers(
-    machines: list[Machine], ca: pebble.Pebble
+    machines: list[fleet_machine.Machine], ca: pebble.Pebble
 ) -> None:
     """Whoever gets the site later orders nothing."""
     first, second, _ = machines
@@ -283,8 +231,8 @@ async def test_a_site_of_another_machine_gives_its_certificate_to_the_names_it_c
     assert ca.orders == 1
 
 
-async def test_what_another_revoked_is_replaced(machines: list[Machine], ca: pebble.Pebble) -> None:
-    async with all_running(machines, issuing.asking(ca), issuing.spec("a.example.com")) as watched:
+async def test_what_another_revoked_is_replaced(machines: list[fleet_machine.Machine], ca: pebble.Pebble) -> None:
+    async with fleet_machine.all_running(machines, issuing.asking(ca), issuing.spec("a.example.com")) as watched:
         for one in watched:
             await one.until_state("a.example.com", VALID)
         before = machines[0].shows("a.example.com")
@@ -304,11 +252,11 @@ async def test_on_a_database_whose_connections_end_again_and_again(
         first = stack.enter_context(fleet_store.running(postgresql_server))
         url = postgresql_server.url(fleet_store.DATABASE)
         stores = [first, *(stack.enter_context(fleet_store.another(url)) for _ in range(2))]
-        machines: list[Machine] = []
+        machines: list[fleet_machine.Machine] = []
         for number, store in enumerate(stores):
-            machines.append(Machine(tmp_path / str(number), store, machines[0] if machines else None))
-        ca = stack.enter_context(answered_by(machines[0]))
-        async with all_running(machines, issuing.asking(ca), *map(issuing.spec, names)) as watched:
+            machines.append(fleet_machine.Machine(tmp_path / str(number), store, machines[0] if machines else None))
+        ca = stack.enter_context(fleet_machine.answered_by(machines[0]))
+        async with fleet_machine.all_running(machines, issuing.asking(ca), *map(issuing.spec, names)) as watched:
             for one in watched:
                 for name in names:
                     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'daemun'"
