@@ -126,6 +126,11 @@ class Layout:
         return f"{self.run}/bans"
 
     @property
+    def tickets(self) -> str:
+        """Keys of TLS session tickets that the machines of a fleet share, a file each (`fleet.ticket_keeper`)."""
+        return f"{self.run}/tickets"
+
+    @property
     def nginx_pid(self) -> str:
         return f"{self.run}/nginx.pid"
 

@@ -92,6 +92,7 @@ class Environment:
     keeps_answers: whether the folder of the response cache can be there (`nginx.answers_folder`).
     named_addresses: host name of an `allow` or `deny` -> its addresses; one without any is not known.
     ban_steps: how many names of an address may be banned (`core.access.banned_networks.find_step`); 0: none is.
+    ticket_keys: absolute paths of the keys of TLS session tickets, the one that encrypts first; none: nginx makes them.
     own_blocks: so many sites have nginx blocks of their own whatever they ask for (see `render.shared_blocks`).
     """
 
@@ -110,4 +111,5 @@ class Environment:
     keeps_answers: bool = True
     named_addresses: collections.abc.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     ban_steps: int = 0
+    ticket_keys: tuple[str, ...] = ()
     own_blocks: int = 200

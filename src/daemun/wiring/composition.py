@@ -76,7 +76,7 @@ class Daemon:
         own = file_store.FileStore(pathlib.Path(self._layout.store))
         source = yaml_file.YamlFile(chosen.config, state=chosen.layout.state, find_worker=worker_account.choose)
         known = last_good_file.recall(own, chosen.config, source)
-        self._fleet = fleet_parts.FleetParts(chosen, own, source, known)
+        self._fleet = fleet_parts.FleetParts(chosen, own, source, known, wake=self._wake)
         store = self._fleet.store
         current = known.globals if known and known.globals else model.Globals()
         account = worker_account.choose_at_start(
@@ -380,6 +380,7 @@ class Daemon:
             next_user=worker_account.next_user(user_option.OPTION.of(current)),
             named_addresses=self._endpoints.find_named(),
             ban_steps=self._bans.steps,
+            ticket_keys=self._fleet.write_tickets(),
         )
 
     def _see(self) -> notifier.AlertInput | None:

@@ -4,11 +4,13 @@ One whose database, key or driver is missing serves by what it knew, and changes
 machine loads nothing of it.
 """
 
+import collections.abc
 import typing
 
 import structlog
 
 from daemun import errors, settings
+from daemun.certs.served import client_ca
 from daemun.control import gate, lifecycle, ports, shared_changes
 from daemun.core import model
 from daemun.core.options import fleet_option
@@ -16,9 +18,10 @@ from daemun.fleet import membership
 from daemun.sources import last_good_file, yaml_file
 from daemun.sources.docker import nginx_proxy_mode
 from daemun.store import closed_store, file_store, mirrored_store
-from daemun.wiring import opened_fleet
+from daemun.wiring import clock, opened_fleet
 
 if typing.TYPE_CHECKING:
+    from daemun.fleet import ticket_keeper
     from daemun.wiring import configuration_parts
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -45,8 +48,11 @@ class FleetParts:
         own: file_store.FileStore,
         source: yaml_file.YamlFile,
         known: model.Snapshot | None,
+        *,
+        wake: collections.abc.Callable[[], None],
     ) -> None:
-        """known: of `last_good_file.recall`. Blocking: milliseconds, or as long as the database takes to answer."""
+        """known: of `last_good_file.recall`. wake: nginx is to have something else. Blocking: milliseconds, or as long
+        as the database takes to answer."""
         self._own = own
         self._wanted = opened_fleet.find_option(own, source, known)
         self.fleet: opened_fleet.OpenedFleet | None = None
@@ -56,23 +62,37 @@ class FleetParts:
         except errors.DaemunError as error:
             self.store = _close(own, str(error))
         self._changes: shared_changes.SharedChanges | None = None
+        self._tickets: ticket_keeper.TicketKeeper | None = None
+        self._followers: list[Following] = []
         if self.fleet is not None:
             self.store = self.fleet.store
             _catch_up(self.fleet)
             self._changes = shared_changes.SharedChanges(self.store, after=self.fleet.store.mark())
+            self._tickets = self._make_tickets(chosen, self.fleet, wake)
+            self._followers = [self._tickets, client_ca.ClientCa(self.store, chosen.layout)]
         self._configuration = None if self.store is own else self._make_configuration(chosen, source)
+
+    def _make_tickets(
+        self, chosen: settings.Settings, fleet: opened_fleet.OpenedFleet, wake: collections.abc.Callable[[], None]
+    ) -> "ticket_keeper.TicketKeeper":
+        from daemun.fleet import ticket_keeper  # noqa: PLC0415 - in a fleet only
+
+        return ticket_keeper.TicketKeeper(
+            self.store, chosen.layout, clock.SystemClock(), node=fleet.node, find_living=self._list_living, wake=wake
+        )
 
     def _make_configuration(
         self, chosen: settings.Settings, source: yaml_file.YamlFile
     ) -> "configuration_parts.ConfigurationParts":
         from daemun.wiring import configuration_parts  # noqa: PLC0415 - in a fleet only
 
-        def list_living() -> frozenset[str]:
-            nodes = () if self.fleet is None else self.fleet.shared.list_nodes()
-            return frozenset(one.name for one in nodes if one.age_s < _LIVING_S)
-
         node = opened_fleet.name_node(self._wanted)
-        return configuration_parts.ConfigurationParts(chosen, self.store, node, list_living, source)
+        return configuration_parts.ConfigurationParts(chosen, self.store, node, self._list_living, source)
+
+    def _list_living(self) -> frozenset[str]:
+        """Raises: EnvironmentProblemError."""
+        nodes = () if self.fleet is None else self.fleet.shared.list_nodes()
+        return frozenset(one.name for one in nodes if one.age_s < _LIVING_S)
 
     @property
     def gate_class(self) -> type[gate.Gate]:
@@ -98,19 +118,24 @@ class FleetParts:
     def follow(self, *parts: Following) -> None:
         """Let these follow what other machines change: all that keep shared values in memory."""
         if self._changes is not None:
-            for one in (*parts, *([] if self._configuration is None else [self._configuration])):
+            for one in (*parts, *self._followers, *([] if self._configuration is None else [self._configuration])):
                 one.follow(self._changes)
 
     def list_tasks(self) -> dict[str, lifecycle.Task]:
         """By their names; none without a fleet."""
         tasks = {} if self._configuration is None else self._configuration.list_tasks()
-        if self.fleet is None or self._changes is None:
+        if self.fleet is None or self._changes is None or self._tickets is None:
             return tasks
         return {
             **tasks,
             "changes of the fleet": self._changes.run,
             "fleet": self.fleet.store.run,
+            "session tickets": self._tickets.run,
         }
+
+    def write_tickets(self) -> tuple[str, ...]:
+        """See `TicketKeeper.write_files`."""
+        return () if self._tickets is None else self._tickets.write_files()
 
     def configure(self, found: model.Globals) -> None:
         """After each round."""

@@ -4,6 +4,7 @@ websites gets no certificate of a person from it, and a server's certificate let
 Its key is in the store and nowhere else. The key of a client is made here, given away once, and kept nowhere.
 """
 
+import asyncio
 import collections.abc
 import contextlib
 import dataclasses
@@ -21,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509 import oid
 
-from daemun import durable, errors
+from daemun import durable, errors, regular_files
 from daemun.certs.served import bundle, local_ca
-from daemun.control import guarded_store, ports, stored_values
+from daemun.control import guarded_store, ports, shared_changes, stored_values
 from daemun.core import layout
 
 LIFETIME = datetime.timedelta(days=20 * 365)
@@ -107,6 +108,31 @@ class ClientCa:
             store.write_all({f"{_ISSUED}/{one.serial}": _format(one) for one in found})
             self._publish(*self._load_or_create(now), now)
         return tuple(found)
+
+    def follow(self, changes: shared_changes.SharedChanges) -> None:
+        """Let nginx have what another machine of the fleet made or withdrew, also before this one started. Blocking."""
+        with contextlib.suppress(errors.DaemunError):  # tried again with the next change
+            self._publish_shared()
+        changes.follow(STORE_KEY, _ISSUED, take=self._take)
+
+    async def _take(self, _: collections.abc.Sequence[str]) -> None:
+        await asyncio.to_thread(self._publish_shared)
+
+    def _publish_shared(self) -> None:
+        try:
+            certificate, key = _load(self._store.read(STORE_KEY), self._store.locate(STORE_KEY))
+        except errors.NotFoundInStoreError:
+            return
+        revoked = {int(one.serial, 16) for one in self.list_clients() if one.revoked_at is not None}
+        if self._read_published() != (_pem(certificate), revoked):  # each list is another, and nginx reloads for it
+            self._publish(certificate, key, datetime.datetime.now(datetime.UTC))
+
+    def _read_published(self) -> tuple[bytes, set[int]] | None:
+        """The CA, and which serials are withdrawn. None: it cannot be read."""
+        with contextlib.suppress(OSError, ValueError):
+            listed = x509.load_pem_x509_crl(regular_files.read(self._paths.clients_revoked))
+            return regular_files.read(self._paths.clients_certificate), {one.serial_number for one in listed}
+        return None
 
     def _load_or_create(self, now: datetime.datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         """Raises: EnvironmentProblemError when what is stored is no CA: another one would let in nobody who has a

@@ -43,6 +43,7 @@ def lines(
         *_policy(policy or tls_policy_form.INTERMEDIATE),
         _curves(env),
         *_sessions(has_clients=has_clients),
+        *_ticket_keys(env),
         directive.Comment("Certificates are loaded by the handshakes that need them; a renewed one needs no reload."),
         _certificate_cache(wanted, env),
     )
@@ -56,8 +57,14 @@ def stream_lines(policy: model.TlsPolicy | None, env: render_environment.Environ
         arguments.line("ssl_session_cache", "shared:daemun_stream_sessions:1m"),
         arguments.line("ssl_session_timeout", "1d"),
         arguments.line("ssl_session_tickets", "on"),
+        *_ticket_keys(env),
         _certificate_cache(0, env),
     )
+
+
+def _ticket_keys(env: render_environment.Environment) -> tuple[directive.Directive, ...]:
+    """Those of a fleet, so that a session begun at one machine goes on at any other. The first encrypts."""
+    return tuple(arguments.line("ssl_session_ticket_key", path) for path in env.ticket_keys)
 
 
 def _curves(env: render_environment.Environment) -> directive.Directive:
