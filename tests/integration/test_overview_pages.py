@@ -58,6 +58,7 @@ async def test_home_has_the_worst_first_with_causes_cures_and_buttons(
     ]
     assert {"/do/probe", "/do/renew", "/do/apply", "/do/maintenance"} <= {str(one["action"]) for one in forms}
     assert "daemun.yaml:77:3" in text
+    assert ("인증서가 설정한 것과 다릅니다: DNS points elsewhere" in text) is (language == "ko")
     assert texts("overview.next_renewals") in text
 
 

@@ -2,15 +2,18 @@
 
 import ast
 import collections.abc
+import itertools
 import pathlib
 import re
 
 import pytest
 
 from daemun import package_data
+from daemun.core import model
 from daemun.core.dashboard import lamps
 from daemun.core.nginx_builds import nginx_weaknesses
 from daemun.core.options import catalogue, option
+from daemun.core.served import server_answers
 from daemun.dashboard import completion, declared_texts
 from daemun.sources import yaml_schema
 from daemun.sources.drafts import option_forms
@@ -65,7 +68,48 @@ def of_lamps() -> collections.abc.Iterator[str]:
             yield from (str(part.value) for part in parts if isinstance(part, ast.Constant))
 
 
-NEEDED = {*of_forms(), *of_endpoints(), *of_commands(), *of_weaknesses(), *of_lamps()}
+def of_strings(path: pathlib.Path) -> collections.abc.Iterator[str]:
+    """Each text of a module, with `{0}`, `{1}` for what is put into it."""
+    tree = ast.parse(path.read_text())
+    inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner:
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else None for part in node.values]
+            yield "".join(str(part) if part is not None else "{}" for part in parts)
+
+
+def of_states() -> collections.abc.Iterator[str]:
+    """Causes and cures, of which the table has the most common: in a module a text may be one of several sentences, or
+    stand behind another one."""
+    core = pathlib.Path(lamps.__file__).parents[1]
+    modules = [
+        *core.joinpath("served").glob("*.py"),
+        *core.joinpath("issuance").rglob("*.py"),
+        core / "certificates" / "certificate_faults.py",
+        core / "dashboard" / "gate_totals.py",
+        core / "site_overlays.py",
+        *core.parent.joinpath("certs").rglob("*.py"),
+        *core.parent.joinpath("sources", "docker").glob("*.py"),
+    ]
+    for path in modules:
+        for text in of_strings(path):
+            for one in (text, *text.split("; ")):
+                yield number(one)
+                yield number(one.removeprefix("{}"))
+                yield number(one.removesuffix("{}"))
+
+
+def number(text: str) -> str:
+    numbers = itertools.count()
+    return re.sub(r"\{\}", lambda _: f"{{{next(numbers)}}}", text)
+
+
+FRAMES = {"route {0}: {1}", "{0} (and {1} more)", "`daemun certs renew {0}` tries at once"}
+"""Of texts that are put together of others."""
+STATES = {one for one in of_states() if one in TABLE} | FRAMES
+NEEDED = {*STATES, *of_forms(), *of_endpoints(), *of_commands(), *of_weaknesses(), *of_lamps()}
 
 
 def test_none_is_missing_and_none_is_left_over() -> None:
@@ -97,3 +141,62 @@ def test_the_editor_completes_in_korean() -> None:
     keys = nodes["nodes"][nodes["root"]]["keys"]
     assert keys["http3"][0].startswith("모든 사이트나 이 사이트의 HTTP/3")
     assert keys["listen"][0].startswith("http: 방문자가 들어오는 곳")
+
+
+@pytest.mark.parametrize(
+    ("english", "korean"),
+    [
+        (
+            "10.0.0.7:80 refuses connections: nothing listens there",
+            "10.0.0.7:80: 연결을 거부합니다. 그곳에서 듣고 있는 것이 없습니다",
+        ),
+        (
+            "route /api/: 10.0.0.7:80 takes the connection and does not answer within 10 s (and 2 more)",
+            "경로 /api/: 10.0.0.7:80: 연결은 받지만 10초 안에 응답하지 않습니다 (외 2개)",
+        ),
+        (
+            "daemun tries again at 2026-03-01 12:00 UTC; `daemun certs renew a.test` tries at once",
+            "daemun이 2026-03-01 12:00 UTC에 다시 시도합니다. `daemun certs renew a.test` 명령은 바로 시도합니다",
+        ),
+        ("the CA's rate limit is reached", "CA의 요청 한도에 이르렀습니다"),
+        ("its certificate is not as asked for: <b>{0}</b>", "인증서가 설정한 것과 다릅니다: <b>{0}</b>"),
+        ("does not exist in DNS (NXDOMAIN); something else", "does not exist in DNS (NXDOMAIN); something else"),
+        ("no such sentence", "no such sentence"),
+    ],
+)
+def test_causes_and_cures_keep_their_values(english: str, korean: str) -> None:
+    assert declared_texts.translate(english, "ko") == korean
+    assert declared_texts.translate(english, "en") == english
+
+
+def test_the_most_common_states_have_a_korean_form() -> None:
+    """As what judges them makes them."""
+    aim = model.Aim(
+        host="a.test",
+        path="/",
+        written="http://app:80",
+        scheme=model.Scheme.HTTP,
+        tls=model.UpstreamTls(),
+        sees="a.test",
+        named="app",
+    )
+    found = [
+        server_answers.refused(aim, "app:80", in_container=False),
+        server_answers.without_connection("app:80"),
+        server_answers.without_answer("app:80"),
+        server_answers.closed("app:80"),
+        server_answers.unreachable("app:80", "no route to host"),
+        server_answers.unresolved(aim),
+        server_answers.speaks_tls(aim, "app:80"),
+    ]
+    for one in found:
+        for text in (one.cause, one.cure):
+            assert text is not None
+            assert re.search(r"[가-힣]", declared_texts.translate(text, "ko")), text
+
+
+def test_what_strangers_write_takes_no_time_and_stays() -> None:
+    for text in ("{0}" * 300, "route " * 150 + ":" * 90, " cannot be reached: " * 49, "a; " * 300):
+        assert len(declared_texts.translate(text, "ko")) < 2000
+    long = "its certificate is not as asked for: " + "x" * declared_texts.LONGEST_SENTENCE
+    assert declared_texts.translate(long, "ko") == long
