@@ -23,7 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemun.certs.acme import acme_accounts
-from daemun.control import gate as gate_
+from daemun.control import round_reports
 from daemun.store import file_store
 from tests.support import clients, docker_proxy, docker_tls, nginx_proxy, pebble, ports, rendered
 from tests.support import daemon as daemons
@@ -107,7 +107,7 @@ def test_a_port_that_another_program_holds_is_one_containers_trouble(
         seen = clients.try_get(dataclasses.replace(gate.gate, http=port), "http://own.test/")
         return None if seen is None else seen.text
 
-    gate.wait(lambda: answer() == PAGE, "the container on its own port", within_s=gate_.RETRY_S + 30)
+    gate.wait(lambda: answer() == PAGE, "the container on its own port", within_s=round_reports.RETRY_S + 30)
     gate.wait_state("own.test", "live")
     gate.wait(lambda: all(one["served"] for one in gate.status()["containers"]), "both to be served")
 

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from daemun.control import gate
+from daemun.control import round_reports
 from tests.support import clients, ports
 from tests.support.daemon import Daemon, signpost, without_rights
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.nginx
 
 LOOPBACK = "127.0.0.1"
 # A round that went wrong is tried again after this, and has to be seen after that.
-AGAIN_S = gate.RETRY_S + 30
+AGAIN_S = round_reports.RETRY_S + 30
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from daemun.control import gate
+from daemun.control import round_reports
 from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
@@ -104,7 +104,7 @@ def test_a_site_for_something_outside_the_file_comes_by_itself(
             hosts.write("192.0.2.7 late.invalid\n")
     else:
         late.write_text("add_header X-Late yes always;\n")
-    daemon.wait(lambda: daemon.sign("late.test") == "one", "the site", within_s=gate.RETRY_S + 60)
+    daemon.wait(lambda: daemon.sign("late.test") == "one", "the site", within_s=round_reports.RETRY_S + 60)
     daemon.wait(lambda: not daemon.status()["problems"], "no problem")
 
 

@@ -16,6 +16,7 @@ from daemun.control import (
     nginx_upgrade,
     reconciler,
     reload_limiter,
+    round_reports,
 )
 from daemun.core import directive, layout, model, render_environment
 from daemun.core.plan import change_plan
@@ -136,7 +137,7 @@ async def test_the_status_of_one_site_is_that_of_all_without_the_others() -> Non
 
 @pytest.mark.parametrize("was_good_before", [True, False])
 async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, *, was_good_before: bool) -> None:
-    monkeypatch.setattr(gate, "RETRY_S", 0.01)
+    monkeypatch.setattr(round_reports, "RETRY_S", 0.01)
     source = _Source(world := worlds.World(snapshot=model.Snapshot(source="file", globals=model.Globals())))
     front = make_gate(source, world, worlds.Certificates(world), last_good=was_good_before)
     assert not (await front.apply()).ok
@@ -173,9 +174,9 @@ async def test_what_nginx_refuses_for_something_outside_is_tried_again_less_and_
         pauses.append(real_pause_s(last, number))
         return None if pauses[-1] is None else 0.001
 
-    accept, real_pause_s = worlds.Proxy.stage, gate._find_pause_s
+    accept, real_pause_s = worlds.Proxy.stage, round_reports.find_pause_s
     monkeypatch.setattr(worlds.Proxy, "stage", stage)
-    monkeypatch.setattr(gate, "_find_pause_s", find_pause_s)
+    monkeypatch.setattr(round_reports, "find_pause_s", find_pause_s)
     names = (directive.Directive("set_real_ip_from", (directive.Text("late.example.com"),)),)
     late = site("late.test", "http://127.0.0.1:3000", snippet=names)
     settings = model.Globals()
@@ -195,7 +196,7 @@ async def test_what_nginx_refuses_for_something_outside_is_tried_again_less_and_
             await loop
     assert front.last.sites[0].state is model.SiteState.LIVE
     assert pauses[:4] == [None, 15.0, 30.0, 60.0]
-    assert pauses[11:14] == [gate.LONGEST_RETRY_S, gate.LONGEST_RETRY_S, None]
+    assert pauses[11:14] == [round_reports.LONGEST_RETRY_S, round_reports.LONGEST_RETRY_S, None]
 
 
 @pytest.mark.parametrize("is_slow", [False, True])
@@ -372,7 +373,7 @@ async def test_what_everything_is_read_again_for_is_read_again() -> None:
 
 
 async def test_a_round_that_went_wrong_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "RETRY_S", 600)
+    monkeypatch.setattr(round_reports, "RETRY_S", 600)
     async with watched() as (source, front):
         source.version, source.is_wrong = "2", True
         assert not (await front.apply(seen={"file": "2"})).ok

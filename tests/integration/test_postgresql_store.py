@@ -140,14 +140,14 @@ def test_nodes_know_of_each_other(server: postgresql.Server, store: Store) -> No
     store.beat("node-a", "a", stored_values.Cursor(revision=3))
     store.beat("node-b", "b", stored_values.Cursor(revision=2))
     execute(server, "UPDATE daemun.node SET beat = beat - interval '20 seconds' WHERE id = 'node-b'")
-    found = {one.name: one for one in store.list_nodes()}
+    found = {one.name: one for one in store.list_nodes().nodes}
     assert [(one.name, one.seen_revision, one.about) for one in found.values()] == [
         ("node-a", 3, "a"),
         ("node-b", 2, "b"),
     ]
     assert found["node-b"].age_s >= 20
     store.forget_node("node-b")
-    assert [one.name for one in store.list_nodes()] == ["node-a"]
+    assert [one.name for one in store.list_nodes().nodes] == ["node-a"]
 
 
 def test_an_older_daemun_goes_on_beside_a_newer_one_until_all_are_new(server: postgresql.Server, store: Store) -> None:

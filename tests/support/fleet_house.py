@@ -4,11 +4,8 @@ import collections.abc
 import contextlib
 import dataclasses
 import textwrap
-import threading
-import time
 
 from daemun import settings
-from daemun.control import stored_values
 from daemun.errors import EnvironmentProblemError
 from daemun.fleet import configuration_values, membership
 from daemun.store import fleet_key
@@ -23,6 +20,8 @@ class FleetHouse:
 
     server: postgresql.Server
     nodes: dict[str, daemon.Daemon]
+    dns: collections.abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """By node, what its `fleet` has for `dns`."""
 
     def __getitem__(self, name: str) -> daemon.Daemon:
         return self.nodes[name]
@@ -31,8 +30,9 @@ class FleetHouse:
         """Of a node's daemun.yaml."""
         one = self.nodes[name]
         database = self.server.url(fleet_store.DATABASE)
+        records = f", dns: {self.dns[name]}" if name in self.dns else ""
         return (
-            f"fleet: {{database: '{database}', key: {one.root}/fleet.key, name: {name}}}\n"
+            f"fleet: {{database: '{database}', key: {one.root}/fleet.key, name: {name}{records}}}\n"
             f'node:\n  listen: {{http: "127.0.0.1:{one.http}", https: "127.0.0.1:{one.https}"}}\n'
         )
 
@@ -99,38 +99,24 @@ class FleetHouse:
 
 
 @contextlib.contextmanager
-def running(server: postgresql.Server, *names: str, shared: str = SITES) -> collections.abc.Iterator[FleetHouse]:
+def running(
+    server: postgresql.Server,
+    *names: str,
+    shared: str = SITES,
+    dns: collections.abc.Mapping[str, str] | None = None,
+) -> collections.abc.Iterator[FleetHouse]:
     """Nodes that serve, the first of which brought the configuration."""
     with fleet_store.running(server) as store, contextlib.ExitStack() as stack:
         store.write(membership.KEY_IDENTITY, fleet_store.KEY.fleet.encode())
-        house = FleetHouse(server, {name: stack.enter_context(daemon.new_daemon()) for name in names})
+        nodes = {name: stack.enter_context(daemon.new_daemon()) for name in names}
+        house = FleetHouse(server, nodes, dns or {})
         for name, one in house.nodes.items():
             key = one.root / "fleet.key"
             key.write_text(fleet_key.encode(fleet_store.KEY))
             key.chmod(0o600)
             house.write(name, shared if name == names[0] else "")
-        stack.enter_context(_beating(house, store))
         house.start(names[0])
         house.wait_number(1)
         if names[1:]:
             house.start(*names[1:])
         yield house
-
-
-@contextlib.contextmanager
-def _beating(house: FleetHouse, store) -> collections.abc.Iterator[None]:  # type: ignore[no-untyped-def]
-    is_over = threading.Event()
-
-    def beat() -> None:
-        while not is_over.is_set():
-            for name, one in house.nodes.items():
-                if one.is_running:
-                    with contextlib.suppress(EnvironmentProblemError):
-                        store.beat(name, "{}", stored_values.Cursor())
-            time.sleep(1)
-
-    thread = threading.Thread(target=beat)
-    thread.start()
-    yield
-    is_over.set()
-    thread.join()

@@ -224,12 +224,19 @@ def test_every_danger_has_words_and_an_entry_of_the_body(danger: Danger) -> None
         (entry,) = alert_message.body_json(message)["gate"]
         assert (entry["danger"], entry["about"], entry["cure"]) == (danger.value, "x", "Mend it.")
         assert entry["reason"]
-        assert message.is_urgent == (event is AlertEvent.ERRORS)
+        assert message.is_urgent == (event in {AlertEvent.ERRORS, AlertEvent.NODE_DOWN})
 
 
 def test_what_is_switched_off_is_forgotten() -> None:
     off = alerting_forms.Rules(
-        certificates=False, sites_s=None, errors_percent=None, disk=None, changes_s=None, old_workers=None, nginx=None
+        certificates=False,
+        sites_s=None,
+        errors_percent=None,
+        disk=None,
+        changes_s=None,
+        old_workers=None,
+        nginx=None,
+        fleet=False,
     )
     assert notifier.find_dangers(off) == set()
     assert notifier.find_dangers(RULES) == set(Danger) - {Danger.BANS}

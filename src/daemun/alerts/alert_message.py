@@ -46,7 +46,7 @@ class AlertMessage:
 
 def is_urgent(notice: alert_ledger.Notice, now: datetime.datetime) -> bool:
     """Whether visitors of a site are warned, or turned away, now."""
-    if notice.event is alert_ledger.AlertEvent.ERRORS:
+    if notice.event in {alert_ledger.AlertEvent.ERRORS, alert_ledger.AlertEvent.NODE_DOWN}:
         return True
     if notice.event is alert_ledger.AlertEvent.UNSERVED:
         return any(item.site is None or item.site.state is not _DEGRADED for item in notice.items)

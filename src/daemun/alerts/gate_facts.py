@@ -14,7 +14,8 @@ from daemun import errors
 from daemun.control import nginx_port, ports, reconciler
 from daemun.core import layout, model
 from daemun.core.access import banned_networks
-from daemun.core.alerts import alert_ledger, gate_concerns
+from daemun.core.alerts import alert_ledger, fleet_concerns, gate_concerns
+from daemun.core.fleet import node_states
 from daemun.core.options import alerts_option, logs_option, old_workers_option
 from daemun.core.traffic import error_shares
 
@@ -66,6 +67,9 @@ class GateFacts:
         last: reconciler.Outcome,
         list_bans: collections.abc.Callable[[], collections.abc.Iterable[banned_networks.Ban]],
         troubles: collections.abc.Iterable[model.SiteStatus],
+        *,
+        fleet: node_states.FleetStatus | None = None,
+        open_alerts: collections.abc.Collection[tuple[alert_ledger.Danger, str]] = (),
     ) -> tuple[alert_ledger.Concern, ...]:
         """What is in danger now. troubles: the sites that are reported for that already. Nothing without a target."""
         settings, now = last.desired.globals, self._clock.now()
@@ -88,6 +92,7 @@ class GateFacts:
                 last.sites, last.error, last.unread, last.problems, rules, engines=last.desired.engines
             ),
             *gate_concerns.of_bans(list_bans, rules, socket.gethostname(), now),
+            *fleet_concerns.of_fleet(fleet, rules, open_alerts),
         )
 
     async def look(self, settings: model.Globals) -> None:

@@ -63,6 +63,8 @@ def find_dangers(rules: alerting_forms.Rules) -> frozenset[alert_ledger.Danger]:
         danger.OLD_WORKERS: rules.old_workers,
         danger.WEAK: rules.nginx,
         danger.BANS: rules.bans,
+        danger.NODE_DOWN: rules.fleet or None,
+        danger.FLEET_DATABASE: rules.fleet or None,
     }
     return frozenset(one for one, limit in of_rules.items() if limit is not None)
 
@@ -101,6 +103,10 @@ class Notifier:
     def wake(self) -> None:
         """Look now: something may have changed."""
         self._wake.set()
+
+    def list_open(self) -> frozenset[tuple[alert_ledger.Danger, str]]:
+        """The danger and name of each alert that is not over."""
+        return frozenset((one.danger, one.name) for one in self._ledger.alarms if one.solved_at is None)
 
     def report(self) -> alert_report.AlertReport | None:
         """Who gets alerts, and what is in danger; None: nothing is known yet."""

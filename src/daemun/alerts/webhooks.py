@@ -41,6 +41,8 @@ _PRIORITIES = {
     alert_ledger.AlertEvent.OLD_WORKERS: "3",
     alert_ledger.AlertEvent.WEAK: "3",
     alert_ledger.AlertEvent.BANS: "3",
+    alert_ledger.AlertEvent.NODE_DOWN: "4",
+    alert_ledger.AlertEvent.FLEET_DATABASE: "4",
     alert_ledger.AlertEvent.SOLVED: "2",
     alert_ledger.AlertEvent.TEST: "3",
 }
@@ -57,6 +59,8 @@ _TAGS = {
     alert_ledger.AlertEvent.OLD_WORKERS: "hourglass",
     alert_ledger.AlertEvent.WEAK: "lock",
     alert_ledger.AlertEvent.BANS: "no_pedestrians",
+    alert_ledger.AlertEvent.NODE_DOWN: "skull",
+    alert_ledger.AlertEvent.FLEET_DATABASE: "electric_plug",
     alert_ledger.AlertEvent.SOLVED: "white_check_mark",
     alert_ledger.AlertEvent.TEST: "test_tube",
 }

@@ -87,13 +87,17 @@ _GROUPS = (
     "sessions",
     "tokens",
     "dashboard",
+    "fleet",
 )
 """Commands that have commands: `group` in the module of its name."""
 
 _ELSEWHERE = {"ban": "bans", "unban": "bans", "containers": "container_list"}
 """The module of a command that shares one, or has another name."""
 
-_FURTHER = {"certs": {"import": "certs_import.import_", "revoke": "certs_revoke.revoke", "dns": "certs_dns.dns"}}
+_FURTHER = {
+    "certs": {"import": "certs_import.import_", "revoke": "certs_revoke.revoke", "dns": "certs_dns.dns"},
+    "fleet": {"status": "fleet_status.status"},
+}
 """Commands of a group that have modules of their own."""
 
 

@@ -64,6 +64,10 @@ class ControlClient:
         """What needs a person, and all sites in numbers; below: "/sites?QUERY" for rows of sites."""
         return self._request("GET", f"/overview{below}", timeout_s=PROBE_S)
 
+    def read_fleet(self) -> Json:
+        """The nodes, as this one sees them, and what is wrong with the fleet."""
+        return self._request("GET", "/fleet", timeout_s=QUICK_S)
+
     def find_rows(self, query: dict[str, str]) -> Json:
         """All rows of sites and streams that it chooses, page by page, as one answer."""
         found: Json = {}

@@ -15,6 +15,7 @@ from daemun.control import (
     certificate_port,
     damage_report,
     diagnosis,
+    fleet_port,
     gate_port,
     history_port,
     nginx_upgrade,
@@ -29,6 +30,7 @@ from daemun.control import (
 from daemun.core import model
 from daemun.core.access import banned_networks, dashboard_site
 from daemun.core.certificates import certificate_faults, on_demand_names
+from daemun.core.fleet import node_states
 from daemun.core.options import nginx_upgrade_option
 from daemun.core.plan import change_plan
 from daemun.core.served import liveness, served_judgement
@@ -49,11 +51,6 @@ PROBE_S = 30.0
 """The longest wait of a request for a look at everything, or at one site."""
 DOCTOR_PROBES_S = 2.0
 """So long everything is looked at for `daemun doctor`, which has more to do."""
-RETRY_S = 15.0
-"""How long after a round that went wrong (`Outcome.may_pass`) the next one is tried without any change of a source."""
-LONGEST_RETRY_S = 600.0
-"""The same while nginx refuses a site for something outside the configuration, at most: each try asks nginx several
-times, which may wait for a name server."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +93,7 @@ class Gate:
         history: history_port.History,
         identity: DaemonIdentity,
         upgrade: nginx_upgrade.NginxUpgrade,
+        fleet: fleet_port.FleetView | None = None,
     ) -> None:
         self._rounds = rounds
         self._certificates = certificates
@@ -117,6 +115,7 @@ class Gate:
         self._history = round_history.RoundHistory(history)
         self._identity = identity
         self._upgrade = upgrade
+        self._fleet = fleet
         self._round_lock = asyncio.Lock()
         self._requests = 0
         self._done = 0
@@ -148,7 +147,7 @@ class Gate:
         tries = 0
         while True:
             try:
-                async with asyncio.timeout(_find_pause_s(self._last, tries)):
+                async with asyncio.timeout(round_reports.find_pause_s(self._last, tries)):
                     await self._wake.wait()
                 tries = 0
             except TimeoutError:
@@ -190,6 +189,7 @@ class Gate:
         now = datetime.datetime.now(datetime.UTC)
         stuck = liveness.find_problems(self._liveness, applying_since=self._applying_since, now=now)
         certificates = self._certificates.status(added=added)
+        fleet = self.status_of_fleet()
         found = gate_port.GateStatus(
             version=self._identity.version,
             pid=os.getpid(),
@@ -217,6 +217,7 @@ class Gate:
                 *self._bans.problems(),
                 *self._damage.problems(),
                 *self._history.problems(),
+                *(() if fleet is None else node_states.find_problems(fleet)),
             ),
             answers=self._liveness.answers and not self._liveness.suspended,
             applying_since=self._applying_since,
@@ -226,8 +227,12 @@ class Gate:
             bans=len(self._bans.list()),
             waiting=waiting,
             waited=waited,
+            fleet=fleet,
         )
         return found if host is None else found.of_site(host)
+
+    def status_of_fleet(self) -> node_states.FleetStatus | None:
+        return None if self._fleet is None else self._fleet.status()
 
     def _judge_sites(
         self,
@@ -388,12 +393,3 @@ class Gate:
             changes = [str(change) for change in (*last.wanted.changes, *last.wanted.streams)] if last.wanted else []
             shown = ", ".join(changes[:10]) + (f" and {len(changes) - 10} more" if len(changes) > 10 else "")
             log.info("live", generation=last.generation, changes=shown or "settings", nginx=last.activated.name.lower())
-
-
-def _find_pause_s(last: reconciler.Outcome | None, tries: int) -> float | None:
-    """How long after a round the next one begins without a change; None: not at all. tries: how many did in a row."""
-    if last is not None and last.may_pass:
-        return RETRY_S
-    if last is not None and last.may_be_accepted:
-        return min(RETRY_S * 2.0 ** min(tries, 10), LONGEST_RETRY_S)
-    return None

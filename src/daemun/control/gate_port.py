@@ -11,6 +11,7 @@ from daemun.control import history_port
 from daemun.core import model, render_environment, worker_generations
 from daemun.core.access import banned_networks
 from daemun.core.certificates import certificate_choice, on_demand_names
+from daemun.core.fleet import node_states
 from daemun.core.options import old_workers_option
 from daemun.core.plan import change_plan
 
@@ -32,6 +33,7 @@ class GateStatus:
     way was begun, aware UTC.
     bans: how many addresses and networks are refused on every site.
     waiting: requests that wait for a server now. waited: that ever did, since this daemun started.
+    fleet: the nodes, as this one sees them; None: there is no fleet.
     """
 
     version: str
@@ -60,6 +62,7 @@ class GateStatus:
     nginx_path: str = ""
     successor: render_environment.Successor | None = None
     upgrade_error: str | None = None
+    fleet: node_states.FleetStatus | None = None
 
     def of_site(self, host: str) -> "GateStatus":
         """The same without the other sites, their certificates and containers. Streams and all problems stay."""

@@ -6,7 +6,7 @@ import signal
 
 import structlog
 
-from daemun.control import gate, nginx_port, ports, supervisor
+from daemun.control import gate, nginx_port, ports, round_reports, supervisor
 from daemun.core.worker_generations import Urgency
 from daemun.errors import DaemunError
 
@@ -86,7 +86,7 @@ async def _watch_nginx(front: gate.Gate, wait_until_gone: Task) -> None:
         log.error("nginx is not running; it is started again")
         await asyncio.sleep(pause_s)
         report = await front.apply(Urgency.NEEDED)
-        pause_s = 0.0 if report.ok else gate.RETRY_S
+        pause_s = 0.0 if report.ok else round_reports.RETRY_S
 
 
 def _bind(

@@ -63,6 +63,11 @@ class MirroredStore:
     def damage(self) -> damage_report.DamageReport:
         return self._own.damage
 
+    @property
+    def cursor(self) -> stored_values.Cursor:
+        """How far the copy follows what is shared."""
+        return self._cursor
+
     def locate(self, key: str) -> str:
         """Of the own copy, which a person can look at."""
         return self._own.locate(key)

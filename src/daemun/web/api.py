@@ -13,7 +13,7 @@ from daemun.control import gate_port, history_port
 from daemun.core.certificates import on_demand_names, renewal_forecast
 from daemun.core.dashboard import certificate_rows
 from daemun.errors import DaemunError
-from daemun.web import error_answers, forecast_json, json_values, request_body_json
+from daemun.web import error_answers, fleet_json, forecast_json, json_values, request_body_json
 
 FORECAST_DAYS = 30
 MOST_FORECAST_DAYS = 3650
@@ -70,7 +70,8 @@ class _Handlers:
         old = await self._gate.look_at_old_workers()
         host = request.query_params.get("host")
         status = self._gate.status(added=False, host=host)
-        return responses.JSONResponse(json_values.status_json(status, old, self._gate.look))
+        found = json_values.status_json(status, old, self._gate.look)
+        return responses.JSONResponse({**found, "fleet": fleet_json.fleet_json(status.fleet)})
 
     async def probe(self, request: requests.Request) -> responses.Response:
         """{"host": NAME} looks at one site, {} at all. `left` is how much was not looked at in time."""

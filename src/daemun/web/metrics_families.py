@@ -13,10 +13,12 @@ from prometheus_client import exposition, metrics_core, registry
 
 from daemun.control import gate_port
 from daemun.core import model
+from daemun.core.fleet import node_states
 from daemun.core.traffic import traffic_totals
 
 UNKNOWN = "unknown"
 """The site of requests for names that no site has: an empty label is none."""
+_MOST_NODES = 1000
 _OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 _UP = frozenset({model.SiteState.LIVE, model.SiteState.DEGRADED})
 Families = collections.abc.Iterator[metrics_core.Metric]
@@ -100,6 +102,20 @@ def _of_gate(numbers: GateNumbers) -> Families:
         yield _gauge("daemun_config_last_apply_successful", about, numbers.is_applied)
     yield _gauge("daemun_bans", "Addresses and networks that are refused on every site.", status.bans)
     yield _gauge("daemun_requests_waiting", "Requests that wait for a server now.", status.waiting)
+    if status.fleet is not None:
+        yield from _of_fleet(status.fleet)
+
+
+def _of_fleet(fleet: node_states.FleetStatus) -> Families:
+    """As this node sees it: a node of which nothing is known now is in no sum."""
+    is_reached = fleet.unreached_since is None
+    yield _gauge("daemun_fleet_database_up", "Whether this node reaches the fleet's database.", is_reached)
+    about = "Whether the node of the fleet gives signs of life, as this one sees it."
+    nodes = metrics_core.GaugeMetricFamily("daemun_fleet_node_up", about, labels=["node"])
+    for one in fleet.nodes[:_MOST_NODES]:
+        if one.state is not node_states.NodeState.UNKNOWN:
+            nodes.add_metric([one.name], one.state is node_states.NodeState.ALIVE)
+    yield nodes
 
 
 def _of_sites(numbers: GateNumbers) -> Families:

@@ -5,7 +5,7 @@ import typing
 
 from daemun.control import overview_port
 from daemun.core.dashboard import gate_totals, lamps, needs, row_choice, site_row
-from daemun.web import container_json, json_values, overview_snapshots
+from daemun.web import container_json, fleet_json, json_values, overview_snapshots
 
 Json = dict[str, typing.Any]
 _NO_MINUTES = (0,) * overview_port.MINUTES
@@ -50,6 +50,7 @@ def overview_json(one: overview_snapshots.OverviewSnapshot, *, most_needs: int) 
         "changes": [change_json(change) for change in one.changes.newest],
         "containers": [container_json.container_json(container) for container in one.containers],
         "machine": machine_json(one.machine, one),
+        "fleet": fleet_json.fleet_json(one.status.fleet),
     }
 
 

@@ -3,7 +3,7 @@
 from daemun.alerts import gate_facts, notifier
 from daemun.banning import ban_keeper
 from daemun.certs import certificate_manager
-from daemun.control import reconciler
+from daemun.control import fleet_port, reconciler
 from daemun.core.options import alerts_option
 from daemun.probing import prober, stream_prober
 from daemun.wiring import disk_watch
@@ -17,8 +17,11 @@ def see(
     disk: disk_watch.DiskWatch,
     facts: gate_facts.GateFacts,
     bans: ban_keeper.BanKeeper,
+    nodes: fleet_port.FleetView | None,
+    alerts: notifier.Notifier,
 ) -> notifier.AlertInput | None:
-    """last: of the rounds; None: there was none, and nothing is judged."""
+    """last: of the rounds; None: there was none, and nothing is judged. nodes: None: there is no fleet. alerts: who
+    sends them."""
     if last is None:
         return None
     statuses = certificates.status()
@@ -29,5 +32,11 @@ def see(
         certificates=statuses,
         troubles=troubles,
         refused_folders=disk.refused,
-        concerns=facts.find_concerns(last, bans.list, troubles or ()),
+        concerns=facts.find_concerns(
+            last,
+            bans.list,
+            troubles or (),
+            fleet=None if nodes is None else nodes.status(),
+            open_alerts=alerts.list_open(),
+        ),
     )

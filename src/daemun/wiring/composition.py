@@ -185,6 +185,7 @@ class Daemon:
         )
         self._certificates.subscribe(self._note_certificates)
         self._gate = self._fleet.gate_class(
+            fleet=self._fleet.watch_nodes(lambda: self._gate.last, self._note_trouble),
             rounds=rounds,
             certificates=self._certificates,
             domains=self._domains,
@@ -384,9 +385,11 @@ class Daemon:
         )
 
     def _see(self) -> notifier.AlertInput | None:
-        looks = (self._prober, self._stream_prober)
-        last, certificates = self._gate.last, self._certificates
-        return alert_parts.see(last, certificates, looks, disk=self._disk, facts=self._facts, bans=self._bans)
+        looks, nodes = (self._prober, self._stream_prober), self._fleet.nodes
+        last, certs, alerts = self._gate.last, self._certificates, self._alerts
+        return alert_parts.see(
+            last, certs, looks, disk=self._disk, facts=self._facts, bans=self._bans, nodes=nodes, alerts=alerts
+        )
 
     async def _reload(self) -> None:
         """For a new shared key of the accounts: nginx answers CAs with it."""

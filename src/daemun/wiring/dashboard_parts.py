@@ -100,6 +100,7 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         certificate_endpoints,
         container_endpoints,
         edit_endpoints,
+        fleet_endpoints,
         history_endpoints,
         operator_endpoints,
         option_search_endpoints,
@@ -136,6 +137,7 @@ def _list_endpoints(parts: ApiParts) -> "tuple[endpoint.ApiEndpoint, ...]":
         *certificate_endpoints.endpoints(front),
         *container_endpoints.endpoints(front),
         *ban_endpoints.endpoints(front),
+        *fleet_endpoints.endpoints(front.status_of_fleet),
         *operator_endpoints.endpoints(parts.operators),
         *people_endpoints.endpoints(users, users, parts.operators),
         *machine_parts.endpoints(

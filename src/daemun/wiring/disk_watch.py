@@ -5,7 +5,7 @@ import asyncio
 import collections.abc
 import contextlib
 
-from daemun.control import damage_report, gate
+from daemun.control import damage_report, round_reports
 from daemun.core import layout, model
 from daemun.nginx import answers_folder, misplaced, pairs_folder, work_folder
 
@@ -67,7 +67,7 @@ class DiskWatch:
                 self._refused = refused
                 self._changed()
             is_soon = bool(refused) and self._work is None
-            await asyncio.sleep(_TROUBLE_S if is_soon else gate.RETRY_S)
+            await asyncio.sleep(_TROUBLE_S if is_soon else round_reports.RETRY_S)
 
     def _look(self) -> tuple[work_folder.UnwritableFolder | None, work_folder.UnwritableFolder | None]:
         """What nginx cannot work in, and else what nothing can be kept in."""

@@ -14,11 +14,11 @@ from daemun.certs.served import client_ca
 from daemun.control import gate, lifecycle, ports, shared_changes
 from daemun.core import model
 from daemun.core.options import fleet_option
-from daemun.fleet import membership
+from daemun.fleet import membership, node_keeper
 from daemun.sources import last_good_file, yaml_file
 from daemun.sources.docker import nginx_proxy_mode
 from daemun.store import closed_store, file_store, mirrored_store
-from daemun.wiring import clock, opened_fleet
+from daemun.wiring import clock, fleet_nodes, opened_fleet
 
 if typing.TYPE_CHECKING:
     from daemun.fleet import ticket_keeper
@@ -56,6 +56,7 @@ class FleetParts:
         self._own = own
         self._wanted = opened_fleet.find_option(own, source, known)
         self.fleet: opened_fleet.OpenedFleet | None = None
+        self.nodes: node_keeper.NodeKeeper | None = None
         self.store: ports.Store = own
         try:
             self.fleet = opened_fleet.open_fleet(chosen, own, self._wanted)
@@ -91,7 +92,7 @@ class FleetParts:
 
     def _list_living(self) -> frozenset[str]:
         """Raises: EnvironmentProblemError."""
-        nodes = () if self.fleet is None else self.fleet.shared.list_nodes()
+        nodes = () if self.fleet is None else self.fleet.shared.list_nodes().nodes
         return frozenset(one.name for one in nodes if one.age_s < _LIVING_S)
 
     @property
@@ -121,6 +122,14 @@ class FleetParts:
             for one in (*parts, *self._followers, *([] if self._configuration is None else [self._configuration])):
                 one.follow(self._changes)
 
+    def watch_nodes(
+        self, find_last: fleet_nodes.FindLast, changed: collections.abc.Callable[[], None]
+    ) -> node_keeper.NodeKeeper | None:
+        """find_last: the last round. changed: called when a node, or the database, is gone or back."""
+        if self.fleet is not None:
+            self.nodes = fleet_nodes.make_keeper(self.fleet, find_last, lambda: None, changed)
+        return self.nodes
+
     def list_tasks(self) -> dict[str, lifecycle.Task]:
         """By their names; none without a fleet."""
         tasks = {} if self._configuration is None else self._configuration.list_tasks()
@@ -131,6 +140,7 @@ class FleetParts:
             "changes of the fleet": self._changes.run,
             "fleet": self.fleet.store.run,
             "session tickets": self._tickets.run,
+            **({} if self.nodes is None else {"heartbeat": self.nodes.run, "nodes": self.nodes.watch}),
         }
 
     def write_tickets(self) -> tuple[str, ...]:

@@ -84,12 +84,20 @@ class Sockets:
     # Their modules are imported here, at the first request: starlette is slow to import.
 
     def _make_api(self) -> "types.ASGIApp":
-        from daemun.web import accounts_api, api, dashboard_access_api, overview_endpoints, trial_api  # noqa: PLC0415
+        from daemun.web import (  # noqa: PLC0415
+            accounts_api,
+            api,
+            dashboard_access_api,
+            fleet_endpoints,
+            overview_endpoints,
+            trial_api,
+        )
 
         more = [
             *accounts_api.routes(self.acme_service, self.acme_service),
             *trial_api.routes(self.trials),
             *overview_endpoints.control_routes(self.overview),
+            *fleet_endpoints.control_routes(self.gate.status_of_fleet),
             *dashboard_access_api.routes(self.operators, lambda: operator_parts.find_url(self.gate)),
         ]
         return api.create_app(self.gate, more)

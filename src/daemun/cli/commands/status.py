@@ -11,6 +11,7 @@ from daemun.cli import (
     common_options,
     control_client,
     daemon_state,
+    fleet_rows,
     json_answer,
     output,
     problem_lines,
@@ -70,6 +71,8 @@ def status(  # noqa: PLR0917 - Typer's
                 ("GENERATION", "AGE", "WORKERS", "SOCKETS", "MEMORY"),
                 [_old_row_of(one) for one in answer["nginx"]["old_generations"]],
             )
+        if answer.get("fleet") and len(answer["fleet"]["nodes"]) > 1:
+            tables.print_table(fleet_rows.TITLES, fleet_rows.rows_of(answer["fleet"]))
         print_sites(answer)
         if len(answer["sites"]) > MANY:
             output.print_line(verdict.count_sites(answer))
@@ -125,6 +128,8 @@ def summary_of(answer: Json, *, is_part: bool = False) -> list[str]:
         )
     lines = [f"daemun {answer['version']} (process {answer['pid']}): {answer['config']}", serving]
     lines += [*_successor_of(answer), *_old_workers_of(answer)]
+    if answer.get("fleet"):
+        lines.append(fleet_rows.describe(answer["fleet"]))
     if answer["sites"] or answer.get("streams"):
         lines.append(verdict.count_sites(answer))
     elif is_part:

@@ -17,8 +17,9 @@ class Danger(enum.Enum):
 
     ERRORS: many requests of a site end with an error of the server. FILLING: a disk of the state directory is nearly
     full. UNAPPLIED: a change did not come live. OLD_WORKERS: too many generations of nginx's workers are left. WEAK:
-    the nginx that serves has a known weakness. BANS: many addresses were banned. What is in such a danger is named by
-    its Concern.
+    the nginx that serves has a known weakness. BANS: many addresses were banned. NODE_DOWN: a node of
+    the fleet gives no sign of life. FLEET_DATABASE: this node does not reach the fleet's database. What is in such a
+    danger is named by its Concern.
     """
 
     FAILING = "failing"
@@ -31,6 +32,8 @@ class Danger(enum.Enum):
     OLD_WORKERS = "old_workers"
     WEAK = "weak"
     BANS = "bans"
+    NODE_DOWN = "node_down"
+    FLEET_DATABASE = "fleet_database"
 
     @property
     def is_of_certificate(self) -> bool:
@@ -55,6 +58,8 @@ class AlertEvent(enum.Enum):
     OLD_WORKERS = "old_workers"
     WEAK = "weak"
     BANS = "bans"
+    NODE_DOWN = "node_down"
+    FLEET_DATABASE = "fleet_database"
     SOLVED = "solved"
     TEST = "test"
 

@@ -19,6 +19,9 @@ MOST_ITEMS = 1000
 FIRST_PAUSE = datetime.timedelta(seconds=30)
 LONGEST_PAUSE = datetime.timedelta(hours=1)
 
+SOON = datetime.timedelta(minutes=1)
+_SOON = frozenset({alert_ledger.AlertEvent.NODE_DOWN, alert_ledger.AlertEvent.FLEET_DATABASE})
+"""Not gathered: it lasted for a while when it was noticed. The next such message comes after SOON: another machine."""
 _EVENTS = {danger: alert_ledger.AlertEvent(danger.value) for danger in alert_ledger.Danger}
 
 
@@ -44,9 +47,11 @@ def find_notices(
             found.setdefault(alert_ledger.AlertEvent.SOLVED, []).append(alarm)
     notices = []
     for event, alarms in found.items():
-        at = min(alarm.solved_at or alarm.raised_at for alarm in alarms) + GATHER
+        at = min(alarm.solved_at or alarm.raised_at for alarm in alarms)
+        if event not in _SOON:
+            at += GATHER
         if event in sent:
-            at = max(at, sent[event] + INTERVAL)
+            at = max(at, sent[event] + (SOON if event in _SOON else INTERVAL))
         items = tuple(_make_item(alarm, known, sites) for alarm in alarms[:MOST_ITEMS])
         notice = alert_ledger.Notice(event=event, items=items, at=at)
         if quiet_until is not None and at < quiet_until and not is_urgent(notice):

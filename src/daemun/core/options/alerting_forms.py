@@ -104,7 +104,7 @@ class Rules(forms.OptionMap):
 
     sites_s: how long visitors must go without a site. changes_s: how long a change is not live. disk: what must be
     free. old_workers: so many generations or more; 0: as many as `old_workers` allows. nginx: weaknesses at least as
-    bad. bans: so many within an hour. errors_percent: of a site's requests.
+    bad. bans: so many within an hour. fleet: its nodes and its database. errors_percent: of a site's requests.
     """
 
     meanings: typing.ClassVar[dict[str, str]] = {
@@ -116,6 +116,7 @@ class Rules(forms.OptionMap):
         "old_workers": "as many generations of old workers, or more, are left for ten minutes",
         "nginx": "the nginx that serves has a known weakness, at least as bad",
         "bans": "as many addresses were banned within an hour for wrong passwords",
+        "fleet": "a node of the fleet gives no sign of life, or its database is not reached",
     }
     certificates: forms.Flag = True
     sites_s: typing.Annotated[Span, pydantic.Field(alias="sites")] = USUAL_S
@@ -142,6 +143,7 @@ class Rules(forms.OptionMap):
     bans: typing.Annotated[
         int | None, pydantic.BeforeValidator(_switch(20, _parse_number)), _or_boolean({"type": "integer"})
     ] = None
+    fleet: forms.Flag = True
 
 
 USUAL_RULES = Rules()

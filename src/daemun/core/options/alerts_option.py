@@ -183,7 +183,7 @@ OPTION = Option(
             " nothing; the rest is sent when they end. `zone`: such as `Europe/Berlin`; the machine's",
         ),
         "rules": Doc(
-            kind="`{certificates, sites, errors, disk, changes, old_workers, nginx, bans}`",
+            kind="`{certificates, sites, errors, disk, changes, old_workers, nginx, bans, fleet}`",
             default="all but `bans`",
             meaning="what is reported: each true, false, or its limit, see"
             " [certificates.md](certificates.md#which-alerts)",

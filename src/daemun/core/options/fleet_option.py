@@ -10,7 +10,7 @@ import pydantic
 from daemun.core import model, validate_dns
 from daemun.core.options import forms, ordering_forms
 from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
-from daemun.core.texts import rules
+from daemun.core.texts import names, rules
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 """As a part of keys of the store."""
@@ -19,10 +19,12 @@ _DATABASE = re.compile(r"postgres(?:ql)?://\S+")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FleetDns:
-    """Records of names with the addresses of all machines that live. made_by: who makes them."""
+    """Records of names with the addresses of all machines that live. made_by: who makes them. addresses: of this
+    machine, for visitors; (): what its interfaces have that everybody can reach."""
 
     names: tuple[str, ...]
     made_by: model.Dns
+    addresses: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +32,17 @@ class _WrittenDns(ordering_forms.WrittenDns):
     shape: typing.ClassVar[str] = "a map with `names` and the `provider` of their zone"
     meanings: typing.ClassVar[dict[str, str]] = {
         "names": "names whose A and AAAA records are the addresses of the machines that live",
+        "addresses": "of this machine, for visitors; those of its interfaces that everybody can reach",
         "provider": ordering_forms.WrittenDns.meanings["provider"],
         "command": ordering_forms.WrittenDns.meanings["command"],
         "wait": ordering_forms.WrittenDns.meanings["wait"],
     }
     names: forms.Hosts
+    addresses: typing.Annotated[tuple[forms.Text, ...], pydantic.Strict(strict=False), forms.ONE_OR_MORE] = ()
 
 
 def _make_dns(written: _WrittenDns) -> FleetDns:
-    return FleetDns(names=written.names, made_by=ordering_forms.make_dns(written))
+    return FleetDns(names=written.names, addresses=written.addresses, made_by=ordering_forms.make_dns(written))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,13 @@ def check_name(name: str) -> str | None:
     return "is no name of a machine; expected 1 to 63 of a-z, 0-9, `.`, `_` and `-`, such as web-1"
 
 
+def check_address(text: str) -> str | None:
+    found = None if "%" in text else names.address_of(text)
+    if found is None or found.is_unspecified or found.is_loopback or found.is_link_local or found.is_multicast:
+        return "is no address by which visitors reach a machine; expected one such as 203.0.113.7 or 2001:db8::7"
+    return None
+
+
 def check_database(url: str) -> str | None:
     """The message leaves the URL out: it has a password."""
     return None if _DATABASE.fullmatch(url) else "expected a URL such as postgresql://daemun:PASSWORD@db.lan/daemun"
@@ -87,6 +98,8 @@ def _check(value: Fleet | None, place: Place) -> None:
             place.add("is empty; expected at least one name", "dns", "names")
         for index, name in enumerate(value.records.names):
             place.add_value(name, rules.check_host(name), "dns", "names", index)
+        for index, address in enumerate(value.records.addresses):
+            place.add_value(address, check_address(address), "dns", "addresses", index)
         validate_dns.check_dns(value.records.made_by, place.report, *place.field, "dns")
 
 
@@ -101,7 +114,7 @@ OPTION = Option[Fleet | None](
     form=Fleet | None,
     default=None,
     doc=Doc(
-        kind="`{database, key, name, dns: {names, provider, command, wait}}`; the database a secret",
+        kind="`{database, key, name, dns: {names, addresses, provider, command, wait}}`; the database a secret",
         default="none; `name`: the host name",
         meaning="certificates, users, tokens and all else that is kept, shared with other machines that serve the same,"
         " in a PostgreSQL database, see [Several machines](#several-machines); a change waits for `daemun stop"

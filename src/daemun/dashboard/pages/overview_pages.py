@@ -45,6 +45,14 @@ _GLANCE_COLUMNS = (
     ("requests", "requests_per_s", True),
     ("errors", "errors", True),
 )
+_FLEET_COLUMNS = (
+    ("node", "fleet_node", False),
+    ("state", "state", False),
+    ("since", "fleet_since", False),
+    ("version", "fleet_version", False),
+    ("revision", "fleet_revision", True),
+    ("problems", "fleet_problems", True),
+)
 _SWITCHES = ("maintenance_on", "maintenance_off", "enable", "disable")
 _MOST_SELECTED = 500
 """Of one page; without a bound of their own are all that match the filter."""
@@ -71,6 +79,7 @@ async def show_home(one: visit.Visit) -> responses.Response:
         trial=(await one.get("trial"))["trial"],
         sites=sites,
         glance_columns=_columns(one, _GLANCE_COLUMNS, sortable=False),
+        fleet_columns=_columns(one, _FLEET_COLUMNS, sortable=False),
     )
 
 

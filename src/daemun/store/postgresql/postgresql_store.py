@@ -3,13 +3,12 @@
 import asyncio
 import collections.abc
 import contextlib
-import dataclasses
 import uuid
 
 import structlog
 
 from daemun import errors
-from daemun.control import damage_report, ports, stored_values
+from daemun.control import damage_report, fleet_port, ports, stored_values
 from daemun.control.lease import LEASE_S, Lease, monotonic_s
 from daemun.store import fleet_key, keys
 from daemun.store.postgresql import (
@@ -27,18 +26,8 @@ _MARGIN_S = 5.0
 """For clocks that run at another speed."""
 _AT_ONCE = 500
 _LOOK_AGAIN_S = 1.0
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class FleetNode:
-    """format: the version of the tables that it knows. seen_revision: what it knew of when it was heard of last, age_s
-    ago. about: as it wrote it."""
-
-    name: str
-    format: int
-    seen_revision: int
-    age_s: float
-    about: str
+_BEAT_PATIENCE_S = 1.0
+"""The next one comes soon."""
 
 
 class PostgresqlStore:
@@ -233,19 +222,22 @@ class PostgresqlStore:
 
     # --- nodes -----------------------------------------------------------------------------------------------------
 
-    def beat(self, node: str, about: str, seen: stored_values.Cursor) -> None:
-        """That this node lives, what others are to know of it, and how far it dealt with changes.
+    def beat(
+        self,
+        node: str,
+        about: str,
+        seen: stored_values.Cursor,
+        *,
+        silent_s: float = fleet_port.SILENT_S,
+        changed_s: float | None = None,
+    ) -> fleet_port.NodeListing:
+        """See fleet_port.NodeRegister."""
+        values = (node, database_schema.newest(), seen.revision, about, silent_s, changed_s)
+        return _listing(self._requests.send("beat", values, patience_s=_BEAT_PATIENCE_S))
 
-        Raises: EnvironmentProblemError."""
-        self._requests.send("beat", (node, database_schema.newest(), seen.revision, about))
-
-    def list_nodes(self) -> tuple[FleetNode, ...]:
-        """Every one that was seen. Raises: EnvironmentProblemError."""
-        rows = (row[1:] for row in self._requests.send("nodes") if row[1] is not None)
-        return tuple(
-            FleetNode(name=name, format=format_, seen_revision=rev, age_s=age_s, about=about)
-            for name, format_, rev, age_s, about in rows
-        )
+    def list_nodes(self) -> fleet_port.NodeListing:
+        """See fleet_port.NodeRegister."""
+        return _listing(self._requests.send("nodes"))
 
     def forget_node(self, node: str) -> None:
         """It left the fleet. Raises: EnvironmentProblemError."""
@@ -300,6 +292,21 @@ class PostgresqlStore:
 
 def _cursor(epoch: int, rev: int, change: uuid.UUID | None) -> stored_values.Cursor:
     return stored_values.Cursor(revision=rev, epoch=epoch, change=None if change is None else str(change))
+
+
+def _listing(rows: collections.abc.Sequence[database_requests.Row]) -> fleet_port.NodeListing:
+    _, epoch, rev, *_ = rows[0]
+    return fleet_port.NodeListing(
+        epoch=epoch,
+        revision=rev,
+        nodes=tuple(
+            fleet_port.ListedNode(
+                name=name, format=format_, seen_revision=seen, beat=beat, began=began, age_s=age_s, about=about
+            )
+            for name, format_, seen, beat, began, age_s, about in (row[4:] for row in rows)
+            if name is not None
+        ),
+    )
 
 
 def _range(prefix: str | None) -> tuple[str, str]:

@@ -49,7 +49,11 @@ CREATE TABLE daemun.node (
     format integer NOT NULL,
     seen_rev bigint NOT NULL,
     beat timestamptz NOT NULL,
-    about text NOT NULL
+    about text NOT NULL,
+    -- When `about` changed last: others do not read again what they have.
+    about_at timestamptz NOT NULL,
+    -- Since when it beats without a pause.
+    since timestamptz NOT NULL
 );
 
 -- Which server this is: its database (system identifier), and its timeline, which rises with each promotion. The one in
@@ -219,13 +223,16 @@ BEGIN
 END
 $$;
 
--- That a node lives, what it has seen and which version of these tables it knows.
-CREATE FUNCTION daemun.beat_1(node_id text, node_format integer, node_seen_rev bigint, node_about text)
-RETURNS void LANGUAGE sql AS $$
-    INSERT INTO daemun.node (id, format, seen_rev, beat, about)
-        VALUES (node_id, node_format, node_seen_rev, clock_timestamp(), node_about)
+-- That a node lives, what it has seen and which version of these tables it knows. silent_s: a longer pause is one.
+CREATE FUNCTION daemun.beat_1(
+    node_id text, node_format integer, node_seen_rev bigint, node_about text, silent_s float8
+) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO daemun.node AS n (id, format, seen_rev, beat, about, about_at, since)
+        VALUES (node_id, node_format, node_seen_rev, clock_timestamp(), node_about, clock_timestamp(), clock_timestamp())
         ON CONFLICT (id) DO UPDATE SET format = excluded.format, seen_rev = excluded.seen_rev, beat = excluded.beat,
-            about = excluded.about
+            about = excluded.about,
+            about_at = CASE WHEN n.about = excluded.about THEN n.about_at ELSE excluded.beat END,
+            since = CASE WHEN excluded.beat - n.beat > make_interval(secs => silent_s) THEN excluded.beat ELSE n.since END
 $$;
 
 -- Forget tombstones that every node has seen that lived within this time.

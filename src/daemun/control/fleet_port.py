@@ -1,0 +1,75 @@
+"""What a node of a fleet knows of the others: the contracts between the room that finds it out (`fleet`), the store
+that nodes share, and those that show it."""
+
+import dataclasses
+import typing
+
+from daemun.control import stored_values
+from daemun.core.fleet import node_states
+
+SILENT_S = node_states.SILENT_S
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ListedNode:
+    """format: the version of the tables that it knows. seen_revision: up to which it follows the store. beat: when
+    its last heartbeat was, in seconds of the database's clock, which all nodes see alike; age_s: how long ago. began:
+    by the same clock, since when it beats without a pause. about: as it wrote it; None: as when it was listed last."""
+
+    name: str
+    format: int
+    seen_revision: int
+    beat: float
+    began: float
+    age_s: float
+    about: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NodeListing:
+    """epoch, revision: of the store now."""
+
+    epoch: int
+    revision: int
+    nodes: tuple[ListedNode, ...]
+
+
+class NodeRegister(typing.Protocol):
+    """Where nodes say that they live. Blocking."""
+
+    def beat(
+        self,
+        node: str,
+        about: str,
+        seen: stored_values.Cursor,
+        *,
+        silent_s: float = SILENT_S,
+        changed_s: float | None = None,
+    ) -> NodeListing:
+        """That this node lives, what others are to know of it, and how far it dealt with changes of the store.
+
+        silent_s: after a pause of so long it begins to beat anew. changed_s: of what was not changed within that time,
+        `about` is None; None: it is always there. Returns: every node that was seen; of this one what was known before.
+        Raises: EnvironmentProblemError.
+        """
+        ...
+
+    def list_nodes(self) -> NodeListing:
+        """Every one that was seen. Raises: EnvironmentProblemError."""
+        ...
+
+    def forget_node(self, node: str) -> None:
+        """It left the fleet. Raises: EnvironmentProblemError."""
+        ...
+
+    def clean(self) -> None:
+        """Forget what was deleted, once every node has seen it. Raises: EnvironmentProblemError."""
+        ...
+
+
+class FleetView(typing.Protocol):
+    """The nodes, as this one sees them."""
+
+    def status(self) -> node_states.FleetStatus:
+        """Never blocks: by what was known at the last heartbeat."""
+        ...
