@@ -4,6 +4,7 @@ What is damaged is set aside as `FILE.damaged`, and its owner begins anew; what 
 sqlite3.OperationalError, and can be tried again later.
 """
 
+import collections.abc
 import contextlib
 import os
 import pathlib
@@ -12,7 +13,7 @@ import time
 
 from daemun import regular_files
 
-STEPS = 20_000
+_STEPS = 20_000
 """Of SQLite, some milliseconds, after which it is looked whether a query takes too long."""
 
 _CHECKED_S = 2.0
@@ -38,10 +39,21 @@ def connect(path: pathlib.Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, timeout=_WAIT_S, check_same_thread=False)
 
 
-def connect_to_read(path: pathlib.Path, *, most_s: float = _WAIT_S) -> sqlite3.Connection:
-    """Without creating it. most_s: how long is waited for who writes. Raises: sqlite3.Error, OSError."""
+@contextlib.contextmanager
+def reading(path: pathlib.Path, *, most_s: float | None = None) -> collections.abc.Iterator[sqlite3.Connection | None]:
+    """One view of all that a file holds, whoever writes it meanwhile; nothing is written, and no file is made. None:
+    nothing was written into it yet. most_s: so long is waited for who writes, and all queries together may take; None:
+    they may take any time. Raises: sqlite3.Error, also when it takes longer; OSError, also when there is no file."""
+    until_s = None if most_s is None else time.monotonic() + most_s
     regular_files.check(path)
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=most_s)
+    wait_s = _WAIT_S if most_s is None else most_s
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=wait_s)) as database:
+        if until_s is not None:
+            database.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS)
+        database.execute("BEGIN")
+        is_new = database.execute("PRAGMA user_version").fetchone()[0] == 0
+        yield None if is_new else database
 
 
 def prepare(database: sqlite3.Connection, schema: str, version: int, *, find_wrong: str, wrong: str) -> None:
@@ -60,11 +72,6 @@ def prepare(database: sqlite3.Connection, schema: str, version: int, *, find_wro
         if is_damage(error):
             raise DamagedFileError(str(error)) from error
         raise
-
-
-def is_new(database: sqlite3.Connection) -> bool:
-    """Whether it was made and nothing was written into it yet."""
-    return bool(database.execute("PRAGMA user_version").fetchone()[0] == 0)
 
 
 def used_bytes(database: sqlite3.Connection) -> int:
@@ -101,7 +108,7 @@ def damage(what: str) -> sqlite3.DatabaseError:
 
 def _check(database: sqlite3.Connection, find_wrong: str, wrong: str) -> None:
     until_s = time.monotonic() + _CHECKED_S
-    database.set_progress_handler(lambda: time.monotonic() > until_s, STEPS)
+    database.set_progress_handler(lambda: time.monotonic() > until_s, _STEPS)
     try:
         found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":

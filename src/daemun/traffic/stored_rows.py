@@ -3,7 +3,6 @@
 import json
 import pathlib
 import sqlite3
-import time
 import typing
 
 from daemun import sqlite_files
@@ -33,12 +32,8 @@ def read_over_time(path: pathlib.Path, site: str, *, seconds: int, since_s: floa
 
     Raises: sqlite3.Error, also when there is no file, or it would take longer; OSError.
     """
-    until_s = time.monotonic() + most_s
-    database = sqlite_files.connect_to_read(path, most_s=most_s)
-    try:
-        database.set_progress_handler(lambda: time.monotonic() > until_s, sqlite_files.STEPS)
-        database.execute("BEGIN")  # one view of both
-        if sqlite_files.is_new(database):
+    with sqlite_files.reading(path, most_s=most_s) as database:
+        if database is None:
             return StoredRows()
         positions, read_at_s = read_marks(database)
         found: list[traffic_series.Row] = []
@@ -47,8 +42,6 @@ def read_over_time(path: pathlib.Path, site: str, *, seconds: int, since_s: floa
                 raise sqlite_files.damage("names that are no text")
             found.append((start, traffic_sums.Series(site, route, server), read_sums(*sums)))
         return StoredRows(tuple(found), positions, read_at_s)
-    finally:
-        database.close()
 
 
 def read_marks(database: sqlite3.Connection) -> tuple[tuple[traffic_files.Position, ...], float | None]:

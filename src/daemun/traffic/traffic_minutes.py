@@ -2,16 +2,16 @@
 Blocking; nothing is written."""
 
 import collections.abc
-import contextlib
 import pathlib
 import sqlite3
 
-from daemun import regular_files
+from daemun import sqlite_files
 from daemun.core.traffic import traffic_rates, traffic_sums, traffic_usage
 from daemun.traffic import traffic_store
 
 RATES_S = 5 * traffic_sums.MINUTE_S
 _MOST_AT_ONCE = 500
+_MOST_S = 2.0
 _COUNTED = """
 SELECT series.site, span.start, SUM(sums.requests) FROM series CROSS JOIN span
 JOIN sums ON sums.span = span.id AND sums.series = series.id
@@ -42,11 +42,9 @@ def count_minutes(
     first = int(now_s) // traffic_sums.MINUTE_S - minutes + 1
     found: dict[str, list[int]] = {}
     try:
-        regular_files.check(path)
-        with contextlib.closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2.0)
-        ) as database:
-            _count(database, wanted, first, minutes, found)
+        with sqlite_files.reading(path, most_s=_MOST_S) as database:
+            if database is not None:
+                _count(database, wanted, first, minutes, found)
     except (sqlite3.Error, OSError):
         return {}
     return {site: tuple(counts) for site, counts in found.items()}
@@ -55,8 +53,6 @@ def count_minutes(
 def _count(
     database: sqlite3.Connection, wanted: list[str], first: int, minutes: int, found: dict[str, list[int]]
 ) -> None:
-    if database.execute("PRAGMA user_version").fetchone()[0] == 0:
-        return
     query = _COUNTED.format(",".join("?" * len(wanted)))
     within = (traffic_sums.MINUTE_S, first * traffic_sums.MINUTE_S, (first + minutes) * traffic_sums.MINUTE_S)
     for site, start, count in database.execute(query, (*wanted, *within)):

@@ -12,7 +12,6 @@ import json
 import pathlib
 import re
 import sqlite3
-import time
 
 from daemun import sqlite_files
 from daemun.core.traffic import error_shares, traffic_sums
@@ -203,10 +202,8 @@ def read(path: pathlib.Path, since_s: float, now_s: float) -> StoredTraffic:
     Raises: sqlite3.Error, also when there is no file; OSError.
     """
     seconds = traffic_sums.MINUTE_S if now_s - since_s <= MINUTES * traffic_sums.MINUTE_S else HOUR_S
-    database = sqlite_files.connect_to_read(path)
-    try:
-        database.execute("BEGIN")  # one view of both
-        if sqlite_files.is_new(database):
+    with sqlite_files.reading(path) as database:
+        if database is None:
             return StoredTraffic()
         positions, read_at_s = stored_rows.read_marks(database)
         found: dict[traffic_sums.Series, traffic_sums.Sums] = {}
@@ -218,8 +215,6 @@ def read(path: pathlib.Path, since_s: float, now_s: float) -> StoredTraffic:
                 stored_rows.read_sums(*sums)
             )
         return StoredTraffic(sums=tuple(found.items()), positions=positions, read_at_s=read_at_s)
-    finally:
-        database.close()
 
 
 def count_errors(
@@ -229,12 +224,8 @@ def count_errors(
 
     Raises: sqlite3.Error, also when it would take longer; OSError.
     """
-    until_s = time.monotonic() + most_s
-    database = sqlite_files.connect_to_read(path, most_s=most_s)
-    try:
-        database.set_progress_handler(lambda: time.monotonic() > until_s, sqlite_files.STEPS)
-        database.execute("BEGIN")  # one view of both
-        if sqlite_files.is_new(database):
+    with sqlite_files.reading(path, most_s=most_s) as database:
+        if database is None:
             return {}
         within = (traffic_sums.MINUTE_S, since_s, now_s + HOUR_S)
         errors = [
@@ -243,8 +234,6 @@ def count_errors(
             for status, count in _ERROR.findall(counts)
         ]
         return error_shares.gather(errors, database.execute(_REQUESTS, within) if errors else ())
-    finally:
-        database.close()
 
 
 def open_store(path: pathlib.Path) -> tuple[TrafficStore, str | None]:

@@ -1,7 +1,6 @@
 """Uptime of all sites, or of some, from the file that the daemon keeps. Blocking, and needs no daemon."""
 
 import collections.abc
-import contextlib
 import datetime
 import pathlib
 import sqlite3
@@ -55,9 +54,8 @@ def read(
     all of them together. Raises: EnvironmentProblemError."""
     path = pathlib.Path(paths.uptime_store)
     try:
-        with contextlib.closing(sqlite_files.connect_to_read(path)) as database:
-            database.execute("BEGIN")  # one view of all
-            if sqlite_files.is_new(database):
+        with sqlite_files.reading(path) as database:
+            if database is None:
                 return uptime_sums.Uptime(seen_at=None)
             return _read(database, today, days, sites, most_incidents)
     except FileNotFoundError:
