@@ -8,15 +8,20 @@ import json
 import pathlib
 import subprocess
 import tempfile
+import typing
+import urllib.parse
 
+import httpx
 import pytest
 
 from daemun.certs.served import bundle
 from daemun.fleet import membership, ticket_keeper, ticket_rotation
 from daemun.store import fleet_key
 from daemun.store.postgresql import postgresql_store
-from tests.support import binaries, clients, fleet_store, pebble, postgresql
+from tests.e2e import servers
+from tests.support import binaries, clients, fleet_store, passwords, pebble, postgresql
 from tests.support import daemon as daemon_support
+from tests.support.login_browser import Browser
 
 pytestmark = [pytest.mark.nginx, pytest.mark.postgresql]
 
@@ -177,3 +182,59 @@ def test_a_ban_and_a_sign_in_of_one_hold_on_the_other(
     b.wait((b.state / "run" / "bans" / "203.0.113.9").exists, "the ban in nginx's folder")
     b.cli_good("unban", "203.0.113.9")
     a.wait(lambda: not (a.state / "run" / "bans" / "203.0.113.9").exists(), "the end of the ban")
+
+
+def status(visitor: Browser, gate: Member, url: str = "https://home.test/") -> int:
+    visitor.gate = gate.gate
+    return visitor.send(url).status_code
+
+
+class Wanderer(Browser):
+    """Whose requests to the sign-in come to one machine, and all others to the other."""
+
+    def __init__(self, sign_in: Member, sites: Member) -> None:
+        super().__init__(sites.gate)
+        self._gates = {"auth.test": sign_in.gate}
+        self._sites = sites.gate
+
+    def send(self, url: str, method: str = "GET", *, data: typing.Any = None, **headers: typing.Any) -> httpx.Response:
+        self.gate = self._gates.get(urllib.parse.urlsplit(url).hostname or "", self._sites)
+        return super().send(url, method, data=data, **headers)
+
+
+def test_who_signs_in_at_one_is_signed_in_at_all_and_out_at_all(two: tuple[Member, Member]) -> None:
+    a, b = two
+    with servers.running("home") as server:
+        write(
+            two,
+            f"""
+            login: {{host: auth.test}}
+            sites:
+              home.test: {{access: {{login: true}}, routes: {{/: {server.url}}}}}
+            """,
+        )
+        done = passwords.run_with(a, "pw", "users", "add", "alice")
+        assert done.returncode == 0, done
+        for one in two:
+            one.up("https://home.test/", "https://auth.test/")
+        alice = Browser(a.gate)
+        assert alice.sign_in("https://home.test/").status_code == 200
+        b.wait(lambda: status(alice, b) == 200, "the session of the other machine")
+        # Between the pages of the sign-in and the site, machines change.
+        for sign_in, sites in ((a, b), (b, a)):
+            assert Wanderer(sign_in, sites).sign_in("https://home.test/").status_code == 200
+
+        listed = json.loads(b.cli_good("sessions", "--json"))["sessions"]
+        assert len(listed) == 3
+        b.cli_good("sessions", "end", "--user", "alice")
+        a.wait(lambda: status(alice, a) == 302, "the end of the session")
+
+        # A judge that is new gets what there is; who is removed is out everywhere.
+        alice = Browser(a.gate)
+        assert alice.sign_in("https://home.test/").status_code == 200
+        b.wait(lambda: status(alice, b) == 200, "the session of the other machine")
+        b.terminate()
+        b.up("https://home.test/")
+        b.wait(lambda: status(alice, b) == 200, "the session in a new judge")
+        a.cli_good("users", "rm", "alice")
+        b.wait(lambda: status(alice, b) == 302, "the end of a user")

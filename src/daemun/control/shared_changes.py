@@ -38,10 +38,15 @@ class SharedChanges:
         self._store = store
         self._after = after
         self._followers: list[_Follower] = []
+        self._beside: list[collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]] = []
 
     def follow(self, *prefixes: str, take: Take) -> None:
         """prefixes: each a key, or what keys begin with before a "/"."""
         self._followers.append(_Follower(prefixes=prefixes, take=take))
+
+    def run_beside(self, run: collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]) -> None:
+        """What else goes on while changes are followed; it never returns."""
+        self._beside.append(run)
 
     async def run(self) -> None:
         """Never returns."""
@@ -49,6 +54,8 @@ class SharedChanges:
         async with asyncio.TaskGroup() as tasks:
             for one in self._followers:
                 tasks.create_task(_serve(one), name=f"changes of {one.prefixes[0]}")
+            for run in self._beside:
+                tasks.create_task(run())
             async for found in changes:
                 self._hand_out([one.key for one in found.keys])
 

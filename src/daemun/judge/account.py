@@ -15,6 +15,7 @@ from daemun.core.access import guess_limits, login_users
 from daemun.judge import (
     basic_credentials,
     known_users,
+    login_session,
     one_time_codes,
     password_check,
     saved_sessions,
@@ -64,7 +65,7 @@ class AccountVisit:
     """A user on the own page. key: of the session."""
 
     key: str
-    session: session_book.Session
+    session: login_session.Session
     user: login_users.User
     address: str
 
@@ -109,7 +110,7 @@ class UserAccount:
 
     # --- sessions ----------------------------------------------------------------------------------------------
 
-    def list_sessions(self, visit: AccountVisit) -> list[session_book.Session]:
+    def list_sessions(self, visit: AccountVisit) -> list[login_session.Session]:
         listed = self._sessions.book.list(self._now())
         ours = (one for one in listed if one.user == visit.user.name and self._known.find_of(one) is not None)
         return sorted(ours, key=lambda one: (one is not visit.session, -one.seen_s))
@@ -121,7 +122,7 @@ class UserAccount:
     async def end_others(self, visit: AccountVisit) -> AccountOutcome:
         return await self._end(lambda one: one.user == visit.user.name and one is not visit.session)
 
-    async def _end(self, is_meant: collections.abc.Callable[[session_book.Session], bool]) -> AccountOutcome:
+    async def _end(self, is_meant: collections.abc.Callable[[login_session.Session], bool]) -> AccountOutcome:
         """Over at once in any case; done when it is written, too."""
         self._sessions.book.end(is_meant)
         is_saved = await self._sessions.save()

@@ -7,7 +7,7 @@ import html
 
 from daemun.core.access import login_users
 from daemun.core.texts import browser_names
-from daemun.judge import login_pages, session_book
+from daemun.judge import login_pages, login_session
 
 Words = login_pages.Words
 _AUTOCOMPLETE = {"present": "current-password", "password": "current-password", "new": "new-password"}
@@ -19,7 +19,7 @@ class ShownAccount:
     secret that forms repeat. done, problem: what came of the last form, as text."""
 
     user: login_users.User
-    sessions: collections.abc.Sequence[session_book.Session]
+    sessions: collections.abc.Sequence[login_session.Session]
     is_recent: bool
     form: str = dataclasses.field(repr=False)
     least: int
@@ -56,7 +56,7 @@ def _sessions(words: Words, shown: ShownAccount, hidden: dict[str, str]) -> tupl
     )
 
 
-def _session(words: Words, session: session_book.Session, hidden: dict[str, str], *, is_own: bool) -> str:
+def _session(words: Words, session: login_session.Session, hidden: dict[str, str], *, is_own: bool) -> str:
     name = browser_names.find_name(session.agent) or words["unknown_browser"]
     times = words["times"].format(
         address=session.address or "-", since=_time(session.created_s), seen=_time(session.seen_s)

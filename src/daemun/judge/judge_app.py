@@ -8,7 +8,7 @@ what is neither of both is a page of the sign-in (`login_app`).
 
 The daemon, whose account is checked (SO_PEERCRED, unix(7)): GET /status, PUT /policies, PUT /users, PUT /tokens,
 PUT /secrets (of identity providers), GET /sessions, POST /sessions/find, POST /sessions/end, POST /forget (a network),
-POST /end.
+POST /end; in a fleet POST /sign-ins/changes and POST /sign-ins/take (`sign_in_changes`).
 """
 
 import asyncio
@@ -36,7 +36,9 @@ from daemun.judge import (
     provider_app,
     provider_sign_in,
     saved_sessions,
+    shared_sign_ins,
     sign_in,
+    sign_in_changes,
     token_judge,
 )
 from daemun.judge.providers import provider_requests
@@ -85,6 +87,7 @@ class JudgeApp:
         self._providers = provider_sign_in.ProviderSignIn(self._login, client, now)
         self._provider_pages = provider_app.ProviderApp(self._login, self._pages, self._providers)
         self._has_client = client is not None
+        self._changes = sign_in_changes.SignInChanges(self._login, sessions.book, now)
         self._sessions = sessions
         self._verifier = verifier
         self._version = version
@@ -124,6 +127,8 @@ class JudgeApp:
             ("GET", "/sessions"): self._list_sessions,
             ("POST", "/sessions/find"): self._find_session,
             ("POST", "/sessions/end"): self._end_sessions,
+            ("POST", "/sign-ins/changes"): self._wait_for_changes,
+            ("POST", "/sign-ins/take"): self._take_sign_ins,
             ("POST", "/forget"): self._forget,
             ("POST", "/end"): self._end,
         }.get((request.method, request.path))
@@ -176,6 +181,28 @@ class JudgeApp:
 
     async def _list_sessions(self, _: web.BaseRequest) -> web.Response:
         return web.json_response({"sessions": await self._login.list_sessions()})
+
+    async def _wait_for_changes(self, request: web.BaseRequest) -> web.Response:
+        try:
+            wanted = json.loads(await request.content.read())
+            after, instance = int(wanted["after"]), str(wanted["instance"])
+        except (ValueError, KeyError, TypeError):
+            return web.Response(status=400)
+        await self._sessions.ready.wait()
+        if not self._changes.is_ready:
+            return web.Response(status=503)
+        return web.json_response(await self._changes.wait(after, instance))
+
+    async def _take_sign_ins(self, request: web.BaseRequest) -> web.Response:
+        try:
+            records = [shared_sign_ins.check(one) for one in json.loads(await request.content.read())["records"]]
+            await self._sessions.ready.wait()
+            if not self._changes.is_ready:
+                return web.Response(status=503)
+            await self._changes.take(records)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return web.Response(status=400)
+        return web.json_response({"saved": await self._sessions.save()})
 
     async def _find_session(self, request: web.BaseRequest) -> web.Response:
         """Of the secret of a site's cookie, and its host: whose session it is. {}: nobody's."""

@@ -13,11 +13,11 @@ import psutil
 import structlog
 
 from daemun import secret
-from daemun.control import damaged_keys, operator_port, ports
+from daemun.control import damaged_keys, operator_port, ports, shared_changes
 from daemun.core import layout, model, problem_report
 from daemun.core.access import access_tokens, judge_policies, login_providers, login_users
 from daemun.errors import ConfigError, DaemunError
-from daemun.judge import judge_process, provider_watch, user_changes
+from daemun.judge import judge_process, provider_watch, sign_in_sharing, user_changes
 from daemun.judge.providers import provider_roots
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -147,6 +147,12 @@ class JudgeKeeper:
         content = json.dumps({"user": None, "id": number}).encode()
         found = await judge_process.request(self._layout, "POST", "/sessions/end", content)
         return int(found["ended"]), bool(found["saved"])
+
+    def follow(self, changes: shared_changes.SharedChanges) -> None:
+        """Let who signed in at another machine of a fleet be signed in here, and who signed out there signed out."""
+        sharing = sign_in_sharing.SignInSharing(self._store, self._layout, take_over=self._take_over)
+        sharing.follow(changes)
+        changes.run_beside(sharing.run)
 
     async def watch_users(self) -> None:
         """Bring changes of the sign-in's users and tokens to the process. Never returns."""

@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core.access import judge_policies, login_changes, login_passkeys, login_providers, login_users
-from daemun.judge import saved_sessions, session_book
+from daemun.judge import login_session, saved_sessions, session_book
 
 Alter = collections.abc.Callable[[session_book.SessionBook], None]
 
@@ -71,14 +71,14 @@ class KnownUsers:
         changes = self._sessions.book.changes
         return any(one.name in changes and login_changes.is_due(one, changes[one.name]) for one in self._stored)
 
-    def find_of(self, session: session_book.Session) -> login_users.User | None:
+    def find_of(self, session: login_session.Session) -> login_users.User | None:
         """Whose session it is; None: it is over."""
         if session.identity is not None:
             return session.identity.make_user(session.stamp) if self.has_provider_of(session) else None
         user = self.all.get(session.user)
         return user if user is not None and user.stamp == session.stamp else None
 
-    def has_provider_of(self, session: session_book.Session) -> bool:
+    def has_provider_of(self, session: login_session.Session) -> bool:
         """Whether the provider where it began is there still, and the same."""
         return session.identity is not None and self._stamps.get(session.identity.provider) == session.stamp
 

@@ -6,6 +6,7 @@ that has the secret (as PKCE, RFC 7636): neither a code that was overheard nor o
 anything.
 """
 
+import asyncio
 import collections.abc
 import dataclasses
 import enum
@@ -20,6 +21,7 @@ from daemun.core.texts import patterns
 from daemun.judge import (
     basic_credentials,
     known_users,
+    login_session,
     one_time_codes,
     saved_sessions,
     session_book,
@@ -30,6 +32,8 @@ CODE_S = 60.0
 PENDING_S = 300.0
 _MOST_TRIES = 5
 _MOST_KEPT = 10_000
+_LOOKS, _LOOK_S, _MOST_WAITING = 40, 0.05, 200
+"""For a code of another machine."""
 _GOAL = re.compile(
     r"https://(?P<host>[a-z0-9._-]{1,255}|\[[0-9a-f:.]{2,45}\])(?P<port>:[0-9]{1,5})?(?P<path>/[!-~]*)\Z"
 )
@@ -94,14 +98,6 @@ class _Pending:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Code:
-    session: str
-    goal: Goal
-    challenge: str
-    until_s: float
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedVisitor:
     """user: None: nobody is signed in. is_admitted: whether the user may come in."""
 
@@ -123,7 +119,7 @@ class LoginJudge:
         self._now = now
         self.known = known_users.KnownUsers(sessions)
         self._pending: dict[str, _Pending] = {}
-        self._codes: dict[str, _Code] = {}
+        self._waiting = 0
         self.host: judge_policies.LoginHost | None = None
 
     @property
@@ -142,7 +138,7 @@ class LoginJudge:
             self.known.set_providers(self.host.providers)
             await self._sessions.end_gone(self._is_gone)
 
-    def _is_gone(self, session: session_book.Session) -> bool:
+    def _is_gone(self, session: login_session.Session) -> bool:
         """Whether its provider was taken out of the file."""
         return session.identity is not None and not self.known.has_provider_of(session)
 
@@ -154,7 +150,7 @@ class LoginJudge:
             self.book.keep_spent({one.name: one.recovery for one in self.known.all.values()})
             if stored:  # none at all: their file may be damaged, and be put back
                 self.book.keep_counters(self.known.list_passkeys())
-            self.book.end(lambda session: self.known.find_of(session) is None)
+            self.book.drop(lambda session: self.known.find_of(session) is None)
             await self._sessions.save()
 
     # --- what nginx requests for each visitor -------------------------------------------------------------------
@@ -167,7 +163,7 @@ class LoginJudge:
         user, _ = found
         return JudgedVisitor(user=user, is_admitted=login_policies.admits(policy, user))
 
-    async def find_on(self, secret: str, host: str) -> tuple[login_users.User, session_book.Session] | None:
+    async def find_on(self, secret: str, host: str) -> tuple[login_users.User, login_session.Session] | None:
         """The same without a policy: who it is, and by which session."""
         if self.host is None or not secret:
             return None
@@ -315,24 +311,44 @@ class LoginJudge:
     def draw_code(self, session: str, goal: Goal, challenge: str) -> str:
         """session: the key of one. challenge: of the browser (`make_challenge`)."""
         code = session_book.draw()
-        self._codes[session_book.digest(code)] = _Code(
-            session=session, goal=goal, challenge=challenge, until_s=self._now() + CODE_S
+        found = login_session.SiteCode(
+            session=session,
+            host=goal.host,
+            port=goal.port,
+            path=goal.path,
+            challenge=challenge,
+            until_s=self._now() + CODE_S,
         )
-        _shorten(self._codes)
+        self.book.add_code(code, found)
         return code
 
     async def redeem(self, code: str, place: str, browser: str) -> tuple[str, Goal] | None:
         """The secret of a site for a code, and where the visitor was going. place: the host with its port, as nginx has
         them. browser: the secret in its cookie. None: the code is not good, or not any more."""
-        found = self._codes.pop(session_book.digest(code), None)
-        if found is None or self._now() > found.until_s or found.goal.place != place:
+        await self._sessions.ready.wait()
+        await self._wait_for_code(code)
+        found = self.book.use_code(code)
+        goal = None if found is None else Goal(host=found.host, port=found.port, path=found.path)
+        if found is None or goal is None or self._now() > found.until_s or goal.place != place:
             return None
         if not hmac.compare_digest(found.challenge, make_challenge(browser)):
             return None
-        await self._sessions.ready.wait()
-        secret = self.book.enter(found.session, found.goal.host, self._now())
+        secret = self.book.enter(found.session, found.host, self._now())
         await self._sessions.save()
-        return None if secret is None else (secret, found.goal)
+        return None if secret is None else (secret, goal)
+
+    async def _wait_for_code(self, code: str) -> None:
+        """The visitor may be here before it is, where another machine of the fleet made it."""
+        if not self.book.is_shared or self._waiting >= _MOST_WAITING:
+            return
+        self._waiting += 1
+        try:
+            for _ in range(_LOOKS):
+                if self.book.has_code(code):
+                    return
+                await asyncio.sleep(_LOOK_S)
+        finally:
+            self._waiting -= 1
 
     # --- what the owner does -----------------------------------------------------------------------------------
 
@@ -370,7 +386,7 @@ def encode_path(text: str) -> str:
     return urllib.parse.quote(text.encode("utf-8", "surrogateescape"), safe="".join(map(chr, range(0x21, 0x7F))))
 
 
-def _shorten(kept: dict[str, _Pending] | dict[str, _Code]) -> None:
+def _shorten(kept: dict[str, _Pending]) -> None:
     """The oldest go first."""
     while len(kept) > _MOST_KEPT:
         del kept[next(iter(kept))]

@@ -5,7 +5,7 @@ import collections.abc
 import contextlib
 import sys
 
-from daemun.judge import session_book, session_file
+from daemun.judge import login_session, session_book, session_file
 
 LOOK_S = 5.0
 """How often old sessions end, and what could not be written is tried again."""
@@ -27,7 +27,7 @@ class SavedSessions:
         self._file = file
         self._now = now
         self._lock = asyncio.Lock()
-        self._is_gone: collections.abc.Callable[[session_book.Session], bool] = lambda _: False
+        self._is_gone: collections.abc.Callable[[login_session.Session], bool] = lambda _: False
 
     async def run(self) -> None:
         """Never returns."""
@@ -36,7 +36,7 @@ class SavedSessions:
             # What cannot be read lets nobody in.
             with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
                 self.book.load(content)
-            self.book.end(self._is_gone)
+            self.book.drop(self._is_gone)
         self.ready.set()
         while True:
             await asyncio.sleep(LOOK_S)
@@ -44,11 +44,11 @@ class SavedSessions:
                 self.book.end_old(self._now())
             await self.save()
 
-    async def end_gone(self, is_gone: collections.abc.Callable[[session_book.Session], bool]) -> None:
+    async def end_gone(self, is_gone: collections.abc.Callable[[login_session.Session], bool]) -> None:
         """End sessions that are over for another reason than their age, those of the file, too, once it is read."""
         self._is_gone = is_gone
         if self.ready.is_set():
-            self.book.end(is_gone)
+            self.book.drop(is_gone)
             await self.save()
 
     async def commit(

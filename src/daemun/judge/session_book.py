@@ -16,6 +16,7 @@ import secrets
 import typing
 
 from daemun.core.access import login_changes, login_providers, login_users
+from daemun.judge import login_session, shared_sign_ins
 
 MOST_OF_A_USER = 100
 """Sessions; the one that was used longest ago ends first."""
@@ -24,6 +25,7 @@ MOST_OF_PROVIDERS = 10_000
 MOST_OF_A_SITE = 4
 """Secrets of one session for one host: several tabs may have come back at the same time."""
 _LONGEST_AGENT = 200
+_MOST_CODES = 10_000
 _PARTS_OF_IDLE = 20
 """How exactly the last use survives a restart."""
 
@@ -36,25 +38,6 @@ def draw() -> str:
     return secrets.token_urlsafe(32)
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
-class Session:
-    """number: what people name it by. stamp: of the user (`login_users.User`). created_s, seen_s: since the epoch.
-    sites: digests of secrets -> hosts. saved_s: seen_s as it was saved. password_s: when the password was entered.
-    identity: of who signed in elsewhere."""
-
-    number: str
-    user: str
-    stamp: str
-    created_s: float
-    seen_s: float
-    address: str = ""
-    agent: str = ""
-    sites: dict[str, str] = dataclasses.field(default_factory=dict)
-    saved_s: float = 0.0
-    password_s: float = 0.0
-    identity: login_providers.Identity | None = None
-
-
 @dataclasses.dataclass(slots=True)
 class Spent:
     """step: of the last one-time code. codes: digests of recovery codes."""
@@ -64,16 +47,22 @@ class Spent:
 
 
 class SessionBook:
-    """changed: whether anything must be saved. changes: of users, never altered in place."""
+    """changed: whether anything must be saved. changes: of users, never altered in place. is_shared: with other
+    machines of a fleet. touched: called when there is something new of a user for them."""
 
     def __init__(self) -> None:
         self.idle_s = self.lifetime_s = 0.0
         self.changed = False
         self.changes: login_changes.Changes = {}
-        self._sessions: dict[str, Session] = {}
+        self.is_shared = False
+        self.touched: collections.abc.Callable[[str], None] = lambda _: None
+        self._ended: dict[str, tuple[str, float]] = {}
+        """Sessions that were ended here or elsewhere: of whom, and until when that is kept."""
+        self._sessions: dict[str, login_session.Session] = {}
         self._by_site: dict[str, str] = {}
         self._spent: dict[str, Spent] = {}
         self._counters: dict[str, int] = {}
+        self._site_codes: dict[str, login_session.SiteCode] = {}
 
     def limit(self, *, idle_s: float, lifetime_s: float) -> None:
         """How long sessions last from now on, those that there are, too."""
@@ -97,7 +86,7 @@ class SessionBook:
         self._make_room(MOST_OF_A_USER, lambda one: one.user == user)
         if identity is not None:
             self._make_room(MOST_OF_PROVIDERS, lambda one: one.identity is not None)
-        self._sessions[digest(secret)] = Session(
+        self._sessions[digest(secret)] = login_session.Session(
             number=secrets.token_hex(6),
             user=user,
             stamp=stamp,
@@ -109,24 +98,28 @@ class SessionBook:
             agent="".join(sign for sign in agent if sign.isprintable())[:_LONGEST_AGENT],
             identity=identity,
         )
-        self.changed = True
+        self._note(user)
         return secret
 
-    def _make_room(self, most: int, is_meant: collections.abc.Callable[[Session], bool]) -> None:
+    def _note(self, user: str) -> None:
+        self.changed = True
+        self.touched(user)
+
+    def _make_room(self, most: int, is_meant: collections.abc.Callable[[login_session.Session], bool]) -> None:
         """For one more."""
         found = [(one.seen_s, key) for key, one in self._sessions.items() if is_meant(one)]
         for _, key in sorted(found)[: max(0, len(found) + 1 - most)]:
-            self._remove(key)
+            self._end(key)
 
-    def find(self, secret: str, now_s: float) -> tuple[str, Session] | None:
+    def find(self, secret: str, now_s: float) -> tuple[str, login_session.Session] | None:
         """The session of the sign-in's own cookie, and its key."""
         return self._use(digest(secret), now_s) if secret else None
 
-    def get(self, key: str) -> Session | None:
+    def get(self, key: str) -> login_session.Session | None:
         """By its key, without using it."""
         return self._sessions.get(key)
 
-    def find_on(self, secret: str, host: str, now_s: float) -> Session | None:
+    def find_on(self, secret: str, host: str, now_s: float) -> login_session.Session | None:
         """The session of the cookie of a site."""
         site = digest(secret)
         key = self._by_site.get(site)
@@ -147,26 +140,39 @@ class SessionBook:
         secret = draw()
         sites[digest(secret)] = host
         self._by_site[digest(secret)] = key
-        self.changed = True
+        self._note(self._sessions[key].user)
         return secret
 
-    def end(self, is_meant: collections.abc.Callable[[Session], bool]) -> int:
-        """Returns: how many ended."""
+    def end(self, is_meant: collections.abc.Callable[[login_session.Session], bool]) -> int:
+        """On all machines. Returns: how many ended."""
         keys = [key for key, one in self._sessions.items() if is_meant(one)]
         for key in keys:
-            self._remove(key)
+            self._end(key)
         return len(keys)
 
-    def end_old(self, now_s: float) -> None:
-        self.end(lambda one: self._is_over(one, now_s))
+    def _end(self, key: str) -> None:
+        session = self._sessions[key]
+        self._remove(key)
+        if self.is_shared:
+            self._ended[key] = session.user, session.created_s + 2 * self.lifetime_s
+            self.touched(session.user)
 
-    def list(self, now_s: float) -> list[Session]:
+    def drop(self, is_meant: collections.abc.Callable[[login_session.Session], bool]) -> None:
+        """Those that are over for a reason that other machines know, too, or know better."""
+        for key in [key for key, one in self._sessions.items() if is_meant(one)]:
+            self._remove(key)
+
+    def end_old(self, now_s: float) -> None:
+        self.drop(lambda one: self._is_over(one, now_s))
+        self._ended = {key: one for key, one in self._ended.items() if one[1] > now_s}
+
+    def list(self, now_s: float) -> list[login_session.Session]:
         return sorted(
             (one for one in self._sessions.values() if not self._is_over(one, now_s)),
             key=lambda one: (one.user, one.created_s),
         )
 
-    def _use(self, key: str, now_s: float) -> tuple[str, Session] | None:
+    def _use(self, key: str, now_s: float) -> tuple[str, login_session.Session] | None:
         session = self._sessions.get(key)
         if session is None:
             return None
@@ -175,10 +181,11 @@ class SessionBook:
             return None
         session.seen_s = max(session.seen_s, now_s)
         if session.seen_s - session.saved_s > self.idle_s / _PARTS_OF_IDLE:
-            session.saved_s, self.changed = session.seen_s, True
+            session.saved_s = session.seen_s
+            self._note(session.user)
         return key, session
 
-    def _is_over(self, session: Session, now_s: float) -> bool:
+    def _is_over(self, session: login_session.Session, now_s: float) -> bool:
         """A clock that was put back far makes no session last longer."""
         is_odd = now_s < session.created_s - self.idle_s
         return is_odd or now_s - session.seen_s > self.idle_s or now_s - session.created_s > self.lifetime_s
@@ -195,15 +202,16 @@ class SessionBook:
         """after: with the next revision; another stamp ends all sessions of the user but one. kept: its key."""
         name = before.name
         self.changes = {**self.changes, name: login_changes.follow(self.changes.get(name), before, after)}
-        self.changed = True
+        self._note(name)
         if after.stamp == before.stamp:
             return
         ours = [key for key, one in self._sessions.items() if one.user == name]
         for key in ours:
             if key != kept_session:
-                self._remove(key)
+                self._end(key)
             else:
                 self._sessions[key].stamp = after.stamp
+                self._sessions[key].version += 1
 
     def drop_changes(self, stored: collections.abc.Iterable[login_users.User]) -> None:
         """Those that the store has."""
@@ -218,13 +226,14 @@ class SessionBook:
         spent = self._spent.setdefault(user, Spent())
         if step <= spent.step:
             return False
-        spent.step, self.changed = step, True
+        spent.step = step
+        self._note(user)
         return True
 
     def begin_steps(self, user: str, step: int) -> None:
         """The same for the first code of a new secret."""
         self._spent.setdefault(user, Spent()).step = step
-        self.changed = True
+        self._note(user)
 
     def spend_code(self, user: str, code: str) -> bool:
         """The same of a recovery code's digest."""
@@ -232,7 +241,7 @@ class SessionBook:
         if code in spent.codes:
             return False
         spent.codes.add(code)
-        self.changed = True
+        self._note(user)
         return True
 
     def find_counter(self, passkey: str) -> int:
@@ -263,33 +272,117 @@ class SessionBook:
         if left != self._counters:
             self._counters, self.changed = left, True
 
+    # --- codes that lead to sites ------------------------------------------------------------------------------
+
+    def add_code(self, code: str, found: login_session.SiteCode) -> None:
+        """In memory alone, but for other machines. The oldest go first."""
+        self._site_codes[digest(code)] = found
+        while len(self._site_codes) > _MOST_CODES:
+            del self._site_codes[next(iter(self._site_codes))]
+        if (session := self._sessions.get(found.session)) is not None:
+            self.touched(session.user)
+
+    def has_code(self, code: str) -> bool:
+        return digest(code) in self._site_codes
+
+    def use_code(self, code: str) -> login_session.SiteCode | None:
+        """None: there is none, or not any more."""
+        found = self._site_codes.pop(digest(code), None)
+        if found is not None and self.is_shared and (session := self._sessions.get(found.session)) is not None:
+            self._ended[digest(code)] = session.user, found.until_s
+            self.touched(session.user)
+        return found
+
+    # --- with other machines of a fleet ------------------------------------------------------------------------
+
+    def list_users(self) -> set[str]:
+        """Of whom there is anything to share."""
+        return (
+            {one.user for one in self._sessions.values()} | {user for user, _ in self._ended.values()} | {*self._spent}
+        )
+
+    def _ends_s(self, session: login_session.Session) -> float:
+        """Without a further use."""
+        return min(session.seen_s + self.idle_s, session.created_s + self.lifetime_s)
+
+    def describe(self, user: str) -> shared_sign_ins.Record:
+        spent = self._spent.get(user, Spent())
+        return {
+            "user": user,
+            "sessions": {
+                key: {
+                    **login_session.value_of(one),
+                    "over_s": min(one.seen_s + self.idle_s, one.created_s + self.lifetime_s),
+                }
+                for key, one in self._sessions.items()
+                if one.user == user
+            },
+            "ended": {key: until_s for key, (name, until_s) in self._ended.items() if name == user},
+            "site_codes": {
+                key: dataclasses.asdict(one)
+                for key, one in self._site_codes.items()
+                if (session := self._sessions.get(one.session)) is not None and session.user == user
+            },
+            "step": spent.step,
+            "codes": sorted(spent.codes),
+        }
+
+    def take(self, record: shared_sign_ins.Record, now_s: float) -> None:
+        """What other machines know of a user. Raises: as `load`, with a part of it taken."""
+        user = record["user"]
+        found = shared_sign_ins.merge(self.describe(user), record, now_s)
+        for key, until_s in found["ended"].items():
+            self._ended[key] = user, until_s
+            self._site_codes.pop(key, None)
+        for key in [key for key, one in self._sessions.items() if one.user == user and key not in found["sessions"]]:
+            self._remove(key)
+        for key, value in found["sessions"].items():
+            session = login_session.read(value)
+            if key in self._sessions:
+                login_session.follow(self._sessions[key], session)
+            elif not self._is_over(session, now_s):
+                self._sessions[key] = session
+            self._by_site |= dict.fromkeys(session.sites, key)
+        for key, value in found["site_codes"].items():
+            self._site_codes[key] = login_session.read_code(value)
+        if found["step"] >= 0 or found["codes"]:
+            self._spent[user] = Spent(found["step"], set(found["codes"]))
+        self.changed = True
+
     # --- as text -----------------------------------------------------------------------------------------------
 
     def copy(self) -> "SessionBook":
         """As it is now, to be written elsewhere (`encode`) while it changes here: some microseconds a session."""
         copied = SessionBook()
         copied.limit(idle_s=self.idle_s, lifetime_s=self.lifetime_s)
-        copied._sessions = {key: _copy(one) for key, one in self._sessions.items()}
+        copied._sessions = {key: login_session.copy(one) for key, one in self._sessions.items()}
         copied._by_site = dict(self._by_site)
-        copied.changes = self.changes
+        copied.changes, copied.is_shared, copied._ended = self.changes, self.is_shared, dict(self._ended)
         copied._counters = dict(self._counters)
         copied._spent = {user: Spent(one.step, set(one.codes)) for user, one in self._spent.items()}
         return copied
 
     def encode(self) -> bytes:
         """One session after the other, so that other threads run between them."""
-        sessions = (f"{json.dumps(key)}: {json.dumps(_value(one))}" for key, one in self._sessions.items())
+        sessions = (
+            f"{json.dumps(key)}: {json.dumps(login_session.value_of(one))}" for key, one in self._sessions.items()
+        )
         spent = {user: {"step": one.step, "codes": sorted(one.codes)} for user, one in self._spent.items()}
         changes = {name: login_changes.value_of(one) for name, one in self.changes.items()}
         parts = {"spent": json.dumps(spent), "changes": json.dumps(changes), "counters": json.dumps(self._counters)}
+        if self.is_shared:
+            parts["ended"] = json.dumps(self._ended)
         rest = ", ".join(f'"{name}": {text}' for name, text in parts.items())
         return f'{{"sessions": {{{", ".join(sessions)}}}, {rest}}}'.encode()
 
     def load(self, content: bytes) -> None:
         """Instead of all there is. Raises: ValueError, KeyError, TypeError, AttributeError when it is no such text."""
         found = json.loads(content)
-        sessions = {str(key): _read(one) for key, one in found["sessions"].items()}
+        sessions = {str(key): login_session.read(one) for key, one in found["sessions"].items()}
         changes = read_changes(found)
+        ended = found.get("ended")
+        self.is_shared = self.is_shared or ended is not None
+        self._ended = {str(key): (str(user), float(until_s)) for key, (user, until_s) in (ended or {}).items()}
         self._counters = {str(key): int(counter) for key, counter in found.get("counters", {}).items()}
         self._spent = {
             str(user): Spent(int(one["step"]), set(map(str, one["codes"]))) for user, one in found["spent"].items()
@@ -301,36 +394,3 @@ class SessionBook:
 def read_changes(found: dict[str, typing.Any]) -> dict[str, login_changes.Change]:
     """Of all that `SessionBook.encode` wrote. Raises: as `SessionBook.load`."""
     return {str(name): login_changes.read(one) for name, one in found.get("changes", {}).items()}
-
-
-# `dataclasses.replace` and `asdict` take ten times as long, and there may be ten thousand.
-_FIELDS = tuple(field.name for field in dataclasses.fields(Session))
-_IDENTITY_FIELDS = tuple(field.name for field in dataclasses.fields(login_providers.Identity))
-
-
-def _copy(session: Session) -> Session:
-    values = {name: getattr(session, name) for name in _FIELDS}
-    return Session(**{**values, "sites": dict(session.sites)})
-
-
-def _value(session: Session) -> dict[str, object]:
-    identity = session.identity
-    written = None if identity is None else {name: getattr(identity, name) for name in _IDENTITY_FIELDS}
-    values = {name: getattr(session, name) for name in _FIELDS}
-    return {**values, "saved_s": session.seen_s, "identity": written}
-
-
-def _read(value: dict[str, typing.Any]) -> Session:
-    return Session(
-        number=str(value["number"]),
-        user=str(value["user"]),
-        stamp=str(value["stamp"]),
-        created_s=float(value["created_s"]),
-        seen_s=float(value["seen_s"]),
-        saved_s=float(value["saved_s"]),
-        address=str(value["address"]),
-        agent=str(value["agent"]),
-        password_s=float(value.get("password_s", 0.0)),
-        sites={str(site): str(host) for site, host in value["sites"].items()},
-        identity=login_providers.read_identity(value.get("identity")),
-    )

@@ -234,7 +234,7 @@ class Daemon:
             )
         )
         accounts = account_service.AccountService(store, clock.SystemClock(), self._certificates, reload=self._reload)
-        self._fleet.follow(self._certificates, accounts, self._domains, self._bans, self._operators)
+        self._fleet.follow(self._certificates, accounts, self._domains, self._bans, self._operators, self._judge)
         self._sockets = sockets.Sockets(
             layout=self._layout,
             group=account.gid if account else None,
