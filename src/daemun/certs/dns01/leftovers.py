@@ -74,7 +74,7 @@ class Leftovers:
         notes = record_journal.read_all(self._store)
         if not notes:
             return
-        waiting = self._waiting_hosts(specs)
+        waiting = self._waiting_hosts(specs) | self._under_way_elsewhere(specs)
         for note in notes:
             is_recent = self._clock.now() - note.made_at < LONGEST_ORDER
             if note.host in waiting and is_recent:
@@ -86,6 +86,19 @@ class Leftovers:
         """Names of the orders that are gone on with, because their certificates are still wanted."""
         orders = (certificate_records.read_order(self._store, spec.name) for spec in specs)
         return {host.removeprefix("*.") for order in orders if order is not None for host in order.hosts}
+
+    def _under_way_elsewhere(self, specs: collections.abc.Iterable[model.CertificateSpec]) -> set[str]:
+        """Names of orders that another machine of the fleet works on, for a site that this one does not have yet."""
+        found = set[str]()
+        keys = (key for key in self._store.list("certs") if key.endswith("/order.json"))
+        for name in {key.split("/")[1] for key in keys} - {spec.name for spec in specs}:
+            try:
+                with self._store.lock(f"order-{name}"):
+                    continue
+            except errors.LockHeldError:
+                order = certificate_records.read_order(self._store, name)
+                found.update(host.removeprefix("*.") for host in (order.hosts if order is not None else ()))
+        return found
 
     def _remove(self, note: record_journal.MadeRecord, makers: list[model.Dns]) -> bool:
         """Returns: whether nothing is left to do now."""
