@@ -1,11 +1,13 @@
 """What the page of one site reads: numbers over time, servers with their history, routes, certificate, rules."""
 
+import dataclasses
 import datetime
 import pathlib
 import time
 
 import pytest
 
+from daemun.certs.served import local_ca
 from daemun.core import model
 from daemun.core.certificates import certificate_story
 from daemun.core.traffic import traffic_series, traffic_sums
@@ -202,6 +204,20 @@ def test_a_certificate_that_ended_and_one_of_the_owner() -> None:
     ended = fake_gate.certificate("a.test")
     now = fake_gate.NOON + datetime.timedelta(days=100)
     assert [one.kind for one in certificate_story.tell(ended, now)] == ["issued", "renewal", "ended"]
+
+
+def test_one_of_the_local_ca_has_the_moment_it_was_made_at_and_its_renewal() -> None:
+    made = fake_gate.certificate("a.test")
+    assert made.not_before is not None
+    local = dataclasses.replace(
+        made,
+        kind=model.CertificateKind.LOCAL,
+        state=model.CertificateState.LOCAL,
+        renew_at=made.not_before + datetime.timedelta(days=20),
+    )
+    story = certificate_story.tell(local, made.not_before + datetime.timedelta(days=2))
+    assert [one.kind for one in story] == ["issued", "renewal", "end"]
+    assert [one.at for one in story[:2]] == [made.not_before + local_ca.BACKDATED, local.renew_at]
 
 
 async def test_a_look_needs_the_right_to_change_and_is_noted(house: Gate) -> None:

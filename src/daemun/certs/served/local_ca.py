@@ -20,10 +20,11 @@ from cryptography.x509 import oid
 from daemun import errors, regular_files
 from daemun.certs.served import bundle
 from daemun.control import ports, stored_values
+from daemun.core.issuance import renewal_time
 
 ROOT_LIFETIME = datetime.timedelta(days=3650)
 LEAF_LIFETIME = datetime.timedelta(days=90)
-BACKDATED = datetime.timedelta(hours=1)
+BACKDATED = renewal_time.LOCAL_BACKDATED
 """Clocks of clients that are a little behind must not refuse a certificate of this minute."""
 
 STORE_KEY = "ca/root.pem"

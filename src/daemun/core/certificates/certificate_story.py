@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 
 from daemun.core import model
+from daemun.core.issuance import renewal_time
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,10 @@ def tell(status: model.CertificateStatus, now: datetime.datetime) -> tuple[Story
     """What has no time stands where now is."""
     found: list[StoryEvent] = []
     if status.not_before is not None:
-        found.append(StoryEvent(at=status.not_before, kind="issued", detail=status.issuer))
+        # When a CA of others signed it, nobody but that CA knows; when the local one did, follows.
+        is_local = status.kind is model.CertificateKind.LOCAL
+        issued_at = status.not_before + renewal_time.LOCAL_BACKDATED if is_local else status.not_before
+        found.append(StoryEvent(at=issued_at, kind="issued", detail=status.issuer))
     if status.failing_since is not None:
         found.append(StoryEvent(at=status.failing_since, kind="failing_since", count=status.failures))
     found += [

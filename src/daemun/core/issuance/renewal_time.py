@@ -19,6 +19,10 @@ LONGEST_WAIT = datetime.timedelta(days=7)
 SHORT_LIFETIME = datetime.timedelta(days=10)
 
 
+LOCAL_BACKDATED = datetime.timedelta(hours=1)
+"""So much earlier than when it is made begins what the local CA signs: clocks of visitors may be behind."""
+
+
 def renew_at(not_before: datetime.datetime, not_after: datetime.datetime) -> datetime.datetime:
     """When a third of the lifetime is left (day 60 of 90), or half of one shorter than ten days (day 3 of 6).
 
