@@ -8,6 +8,7 @@ from daemun.core.plan import change_plan
 from daemun.core.plan.quarantine import StandIn
 from daemun.core.rounds import assembly, merge, outcome
 from daemun.sources import set_aside, yaml_file
+from daemun.web import json_values
 from tests.support import docker_values
 
 PLACE = "container web-1"
@@ -430,3 +431,12 @@ def test_one_that_would_wait_for_ever_is_warned_of(top: str, cause: str) -> None
     assert problem.severity is model.Severity.WARNING
     assert str(problem).startswith('daemun.yaml:3:18: site "a.test", from: the site waits for ever')
     assert cause in problem.message
+
+
+def test_the_status_has_which_options_labels_set_and_which_the_file() -> None:
+    site = served("{from: docker, hsts: true}", {"daemun.robots": "none", "daemun.hsts": "false"})
+    entry = json_values.site_json(model.SiteStatus(site=site, state=model.SiteState.LIVE), None, {})
+    (one,) = entry["routes"]
+    assert (one["labels"], one["origin"]) == (["robots"], PLACE)
+    own = model.SiteStatus(site=file("{/: {respond: 200}}").sites[0], state=model.SiteState.LIVE)
+    assert "labels" not in json_values.site_json(own, None, {})["routes"][0]

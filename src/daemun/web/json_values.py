@@ -124,10 +124,19 @@ def site_json(
         "http": site.http.value,
         "app": app_option.OPTION.of(site),
         "certificate": certificate_json(certificate) if certificate else None,
-        "routes": [route_json(route, pools, seen.get(route.name)) for route in site.routes],
+        "routes": [route_json(route, pools, seen.get(route.name)) | _labels_json(site, route) for route in site.routes],
         "handshakes": [_handshake_json(one) for one in look.handshakes],
         "handshake_at": instant_json(look.shaken_at),
     }
+
+
+def _labels_json(site: model.Site, route: model.Route) -> Json:
+    """`labels`: of a route of containers the options that their labels set, and not the file."""
+    if route.origin.source != model.CONTAINERS:
+        return {}
+    own = frozenset() if site.overlay is None else site.overlay.keys
+    of_route = {name for name, _ in (*route.options, *route.action.options) if (*route.field, name) not in own}
+    return {"labels": sorted(of_route | {name for name, _ in site.options if (name,) not in own})}
 
 
 def _handshake_json(one: model.HandshakeLook) -> Json:

@@ -5,7 +5,7 @@ import dataclasses
 import urllib.parse
 
 from daemun.core import model, site_overlays
-from daemun.core.options import login_option, maintenance_option, max_body_option
+from daemun.core.options import access_option, login_option, maintenance_option, max_body_option
 from daemun.core.texts import words
 from daemun.core.why import access_walk, logged_errors, server_causes, url_facts
 
@@ -211,6 +211,12 @@ def of_rules(facts: url_facts.UrlFacts) -> Causes:
         for one in sorted(refusals, key=lambda one: (not one.is_certain, (one.rule in _BY_PERSON) is not by_person))
         if one.rule in wanted
     )
+    if wanted and facts.labels is not None and access_option.OPTION.name in facts.labels.names:
+        yield url_facts.Cause(
+            kind="access-label",
+            cause=f"the label `daemun.access` of {facts.labels.place} says who may come in, and refuses this request",
+            cure="correct that label, or set `access` over it with `from: docker` in the file",
+        )
 
 
 def of_own_answer(facts: url_facts.UrlFacts) -> Causes:

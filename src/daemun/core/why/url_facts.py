@@ -87,9 +87,20 @@ class NameLook:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledRoute:
+    """A route of containers. path, entry: as of `model.Route`. place: "container chat-1". names: of the options that
+    its labels set; what they hold is the daemon's."""
+
+    path: str
+    entry: int | None
+    place: str
+    names: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonView:
     """What the running daemon reports of the site. state, reason, cure: as of `model.SiteStatus`; None: it has no such
-    site. certificate: the state of its certificate with its reason."""
+    site. certificate: the state of its certificate with its reason. labels: of its routes that containers have."""
 
     state: str | None = None
     reason: str | None = None
@@ -97,6 +108,7 @@ class DaemonView:
     certificate: str | None = None
     certificate_reason: str | None = None
     waiting: str | None = None
+    labels: tuple[LabelledRoute, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +173,15 @@ class UrlFacts:
     @property
     def route(self) -> model.Route | None:
         return None if self.walk is None else self.walk.route
+
+    @property
+    def labels(self) -> LabelledRoute | None:
+        """What labels set of the route; None: it is not of containers, or they set nothing."""
+        route = self.route
+        known = self.daemon.labels if self.daemon is not None and route is not None else ()
+        return next(
+            (one for one in known if route is not None and (one.path, one.entry) == (route.path, route.entry)), None
+        )
 
     @property
     def visit(self) -> GateVisit | None:

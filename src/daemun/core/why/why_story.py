@@ -3,7 +3,7 @@
 import collections.abc
 
 from daemun.core import model
-from daemun.core.options import when_option
+from daemun.core.options import access_option, when_option
 from daemun.core.texts import words
 from daemun.core.why import access_walk, answer_causes, site_choice, url_causes, url_facts
 
@@ -139,6 +139,9 @@ def _of_route(facts: url_facts.UrlFacts) -> Steps:
     perhaps = ", perhaps: its `when` depends on what is not known here" if walk.perhaps else ""
     beside = f"; it counts more than {', '.join(map(words.quoted, walk.beside))}" if walk.beside else ""
     yield _step("route", _GOOD, f"{words.quoted(walk.route.name)} takes {path}{perhaps}{beside}: {_action(walk.route)}")
+    if facts.labels is not None:
+        shown = ", ".join(f"`daemun.{name}`" for name in facts.labels.names)
+        yield _step("route", _GOOD, f"labels of {facts.labels.place} set {shown} there")
 
 
 def _action(route: model.Route) -> str:
@@ -164,7 +167,9 @@ def _of_access(facts: url_facts.UrlFacts) -> Steps:
     refusals = answer_causes.find_refusals(facts)
     for one in refusals:
         yield _step("access", _BLOCKS if one.is_certain else _WARNS, one.cause)
-    if not refusals:
+    if facts.labels is not None and access_option.OPTION.name in facts.labels.names:
+        yield _step("access", _WARNS, f"the label `daemun.access` of {facts.labels.place} says who may come in")
+    elif not refusals:
         who = facts.request.address or "everybody"
         yield _step("access", _GOOD, f"{who} may come in" if access.conditions else "open to everybody")
     if access.rate_limit is not None:

@@ -29,7 +29,22 @@ def view(report: Json | None, host: str | None) -> url_facts.DaemonView | None:
         certificate=_text(certificate.get("state")),
         certificate_reason=_text(certificate.get("reason") or certificate.get("last_error")),
         waiting=words,
+        labels=tuple(_read_labels(entry)),
     )
+
+
+def _read_labels(entry: Json) -> collections.abc.Iterator[url_facts.LabelledRoute]:
+    """Of routes that containers have."""
+    for route in entry.get("routes") or ():
+        names = tuple(one for one in route.get("labels") or () if isinstance(one, str))
+        if names:
+            number = route.get("entry")
+            yield url_facts.LabelledRoute(
+                path=str(route.get("path")),
+                entry=number - 1 if isinstance(number, int) else None,
+                place=str(route.get("origin")),
+                names=names,
+            )
 
 
 def find_site(report: Json, host: str) -> model.Site | None:
