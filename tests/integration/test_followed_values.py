@@ -6,6 +6,7 @@ import collections.abc
 import contextlib
 import datetime
 import pathlib
+import typing
 
 import pytest
 
@@ -50,6 +51,19 @@ class Shared(memory_store.MemoryStore):
     def read_changes(self, prefix: str, after: stored_values.Cursor) -> stored_values.ChangedKeys:
         self._reach()
         return super().read_changes(prefix, after)
+
+
+class Way:
+    """Of one machine to what all share. is_open: or it gets no answer."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self.is_open = True
+
+    def __getattr__(self, name: str) -> typing.Any:
+        if not self.is_open:
+            raise errors.StoreUnreachableError("cannot reach the fleet's database")
+        return getattr(self._shared, name)
 
 
 class Guesses:
@@ -166,6 +180,23 @@ async def test_bans_that_could_not_be_shared_are_when_they_can(tmp_path: pathlib
         await until(lambda: (a.banned, b.banned) == ({"192.0.2.1"}, {"192.0.2.2"}))
         shared.is_reachable = True
         await until(lambda: a.banned == b.banned == {"192.0.2.1", "192.0.2.2"})
+
+
+async def test_a_ban_that_ended_where_nothing_newer_was_known_ends_no_other(
+    tmp_path: pathlib.Path, shared: Shared
+) -> None:
+    now, way = clock.FakeClock(), Way(shared)
+    a, b = Node(tmp_path / "a", shared, now), Node(tmp_path / "b", typing.cast(Shared, way), now)
+    async with a.running(), b.running():
+        await a.bans.ban(BAD, datetime.timedelta(hours=1))
+        await until(lambda: BAD in b.banned)
+        way.is_open = False
+        await a.bans.ban(BAD, None)
+        now.advance(datetime.timedelta(hours=2))
+        await b.bans.ban("192.0.2.2", None)  # so it has something to share
+        await until(lambda: BAD not in b.banned)
+        way.is_open = True
+        await until(lambda: a.banned == b.banned == {BAD, "192.0.2.2"})
 
 
 async def test_who_came_by_a_link_is_known_everywhere_and_signs_out_everywhere(

@@ -275,7 +275,12 @@ class BanKeeper:
 
     def _end(self) -> None:
         now = self._clock.now()
-        self._drop({one.network for one in self._own.values() if one.is_over(now)})
+        # Nothing of it is written: another machine may have made it longer, and whoever writes leaves out what is over.
+        ended = [one.network for one in self._own.values() if one.is_over(now)]
+        for network in ended:
+            del self._own[network]
+        if ended:
+            self._note_change()
         over = [one.network for one in self._decisions.values() if one.is_over(now)]
         for network in over:
             del self._decisions[network]

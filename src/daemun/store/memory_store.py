@@ -184,6 +184,9 @@ class _Watch:
     def __aiter__(self) -> "_Watch":
         return self
 
+    async def aclose(self) -> None:
+        """As of a generator; it holds nothing."""
+
     async def __anext__(self) -> stored_values.ChangedKeys:
         while True:
             self._changed.clear()
