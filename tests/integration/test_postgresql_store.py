@@ -300,6 +300,42 @@ def test_every_request_that_only_looks_is_known_as_one() -> None:
     assert looks == database_requests.READS
 
 
+def test_nobody_waits_for_another_while_the_server_answers_nothing(server: postgresql.Server) -> None:
+    """Whoever waits holds a lock of the machine's copy, or a thread that rounds and sign-ins need, too."""
+    times = dataclasses.replace(HASTY, answer_s=60.0, connect_s=60)
+    with fleet_store.running(server, times=dataclasses.replace(HASTY, answer_s=0.5), patience_s=0.5) as store:
+        store.write("a", b"1")
+        stopped = [server.pid, *(int(str(row[0])) for row in execute(server, f"SELECT pid {BACKENDS}"))]
+        with contextlib.ExitStack() as stack:
+            for pid in stopped:
+                stack.callback(os.kill, pid, signal.SIGCONT)
+                os.kill(pid, signal.SIGSTOP)
+            with pytest.raises(errors.StoreUnreachableError):
+                store.read("a")
+            store._connections._times = times  # the next one waits for as long as this test needs
+            store._connections._url = database_connections.complete(url(server), times)
+            found: list[bytes] = []
+            waiting = threading.Thread(target=lambda: found.append(store.read("a")))
+            waiting.start()
+            until.true(store._requests._trying.locked)
+            for _ in range(20):
+                with pytest.raises(errors.StoreUnreachableError):
+                    store.write("a", b"2")
+            assert waiting.is_alive()
+        waiting.join()
+        assert found == [b"1"]
+        store.write("a", b"3")
+        assert store.read("a") == b"3"
+
+
+@pytest.mark.parametrize("password", ["pa%ss", "pass word", "x@[::1]y"])
+def test_an_odd_url_is_not_quoted(password: str) -> None:
+    with pytest.raises(errors.ConfigError) as caught:
+        database_connections.complete(f"postgresql://daemun:{password}@[::1]x/db", HASTY)
+    assert password not in str(caught.value)
+    assert "libpq does not understand the URL" in str(caught.value)
+
+
 def test_a_machine_without_descriptors_does_not_reach_the_database(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from daemun import errors
 from daemun.store.file_problems import explained
 
 FOLDER = "~alone"
-_PATIENCE_S = 15.0
+_PATIENCE_S = 30.0
 """Longer than what is done under it takes: two requests to a database that does not answer."""
 _PAUSE_S = 0.01
 

@@ -44,9 +44,11 @@ def complete(url: str, times: DatabaseTimes) -> str:
     """A URL with what it does not say itself. Raises: ConfigError."""
     try:
         given = conninfo.conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
+    except psycopg.ProgrammingError:  # whose words quote the URL, with its password
         raise errors.ConfigError(
-            f"cannot use `fleet.database`: {_brief(error)}; expected postgresql://USER@HOST,HOST/DATABASE"
+            "cannot use `fleet.database`: libpq does not understand the URL; expected "
+            "postgresql://USER:PASSWORD@HOST,HOST/DATABASE, where signs of a password other than letters, digits, `-`, "
+            "`.`, `_` and `~` are written as %XX (`@` is %40)"
         ) from None
     wanted: dict[str, str | int | None] = {
         "application_name": "daemun",
@@ -223,5 +225,5 @@ def unreachable(error: BaseException) -> errors.StoreUnreachableError:
 
 
 def _brief(error: BaseException) -> str:
-    """In one line, of bounded length. libpq has no password in its messages."""
+    """In one line, of bounded length. libpq has no password in its messages about a server."""
     return " ".join(str(error).split())[:300] or type(error).__name__

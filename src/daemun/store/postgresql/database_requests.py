@@ -1,6 +1,7 @@
 """Requests to the database of a fleet that end in an answer, or in an error that says whether something was changed."""
 
 import collections.abc
+import threading
 import time
 import typing
 
@@ -32,15 +33,31 @@ class DatabaseRequests:
         self._memory = memory
         self._quiet_s = quiet_s
         self._patience_s = patience_s
+        self._failure: errors.EnvironmentProblemError | None = None
+        """Why the database is out of reach; None: it is not, as far as is known."""
+        self._trying = threading.Lock()
 
     def send(
         self, name: str, values: collections.abc.Sequence[object] = (), *, patience_s: float | None = None
     ) -> list[Row]:
-        """name: in requests.sql. patience_s: None: as usual.
+        """name: in requests.sql. patience_s: None: as usual. Once the database was out of reach for so long, one
+        request at a time tries it, once, and others fail at once: they would wait for each other, with what they hold.
 
         Raises: StoreUnreachableError: nothing was changed; OutcomeUnknownError.
         """
-        until = time.monotonic() + (self._patience_s if patience_s is None else patience_s)
+        patience_s = self._patience_s if patience_s is None else patience_s
+        failure = self._failure
+        if failure is None:
+            return self._send(name, values, patience_s=patience_s)
+        if not self._trying.acquire(blocking=False):
+            raise errors.StoreUnreachableError(str(failure))
+        try:
+            return self._send(name, values, patience_s=0.0)
+        finally:
+            self._trying.release()
+
+    def _send(self, name: str, values: collections.abc.Sequence[object], *, patience_s: float) -> list[Row]:
+        until = time.monotonic() + patience_s
         is_unknown = False
         failure: Exception
         while True:
@@ -57,10 +74,14 @@ class DatabaseRequests:
             except errors.StoreUnreachableError as error:  # a standby may be about to take its place
                 failure = error
             else:
+                self._failure = None
                 if rows is not None:
                     return rows
                 failure = TimeoutError("it is another one at each look")
+                until = max(until, time.monotonic() + _PAUSE_S)
             if time.monotonic() >= until or self._connections.is_closed:
+                if patience_s and not isinstance(failure, (*_AGAIN, TimeoutError)):
+                    self._failure = self._explain(failure, is_unknown=False)
                 raise self._explain(failure, is_unknown=is_unknown) from failure
             time.sleep(_PAUSE_S)
 
