@@ -24,7 +24,7 @@ def notice(event: AlertEvent = AlertEvent.FAILING, *statuses: model.CertificateS
     danger = Danger.EXPIRING if event is AlertEvent.EXPIRING else Danger.FAILING
     items = (
         alert_ledger.Item(
-            alarm=alert_ledger.Alert(
+            alert=alert_ledger.Alert(
                 danger=danger,
                 name=one.name,
                 host=one.host,

@@ -17,7 +17,7 @@ from daemun.control import history_port
 from daemun.core import model
 from daemun.core.options import catalogue, robots_option
 from daemun.sources import whole_work
-from daemun.sources.drafts import draft_book, review_turns
+from daemun.sources.drafts import draft_store, review_turns
 from daemun.sources.history import history_book
 from daemun.web import edit_endpoints
 from daemun.wiring import target_tries
@@ -238,14 +238,14 @@ async def test_what_only_owners_change_may_be_there(house: House) -> None:
 async def test_drafts_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     body = {"file": "daemun.yaml", "text": "#" * ((4 << 20) + 1)}
     assert (await house.client.fail("PUT", "/draft/file", body))[0] == 422
-    monkeypatch.setattr(draft_book, "MOST_DRAFTS", 1)
+    monkeypatch.setattr(draft_store, "MOST_DRAFTS", 1)
     await house.edit(ADD)
     await house.desk.discard("token:ann", None, shows_secrets=False)
     await house.desk.edit("login:bob", [edit_endpoints._read_edit(ADD)], shows_secrets=False)
     status, words = await house.client.fail("POST", "/draft/edits", {"edits": [ADD]})
     assert (status, "apply or discard" in words) == (422, True)
     # Nobody comes back to what was forgotten, and the owner of the gate need not wait for that.
-    house.clock.advance(draft_book.FORGOTTEN)
+    house.clock.advance(draft_store.FORGOTTEN)
     await house.edit(ADD)
     assert (await house.client.get("/draft"))["others"] == []
     status, _ = await house.client.fail("DELETE", "/draft?of=token:ann")

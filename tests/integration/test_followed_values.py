@@ -19,7 +19,7 @@ from daemun.core import layout, model
 from daemun.core.access import dashboard_roles
 from daemun.core.options import bans_option, catalogue
 from daemun.operators.operators import Operators
-from daemun.sources.drafts import draft, draft_book
+from daemun.sources.drafts import draft, draft_store
 from daemun.store import file_store, memory_store, mirrored_store
 from tests.support import clock, fleet_store, postgresql
 
@@ -271,10 +271,10 @@ async def test_tokens_of_two_machines_are_all_kept(tmp_path: pathlib.Path, share
 async def test_a_draft_of_one_is_the_others(tmp_path: pathlib.Path, shared: Shared) -> None:
     async with two(tmp_path, shared) as (a, b):
         one = draft.Draft(operator="alice", began_at=a.clock.now(), changed_at=a.clock.now())
-        draft_book.DraftBook(a.store).write(one)
-        await until(lambda: draft_book.DraftBook(b.store).read("alice") == one)
-        draft_book.DraftBook(b.store).delete("alice")
-        await until(lambda: draft_book.DraftBook(a.store).read("alice") is None)
+        draft_store.DraftStore(a.store).write(one)
+        await until(lambda: draft_store.DraftStore(b.store).read("alice") == one)
+        draft_store.DraftStore(b.store).delete("alice")
+        await until(lambda: draft_store.DraftStore(a.store).read("alice") is None)
 
 
 async def test_a_client_certificate_is_handed_over_once(tmp_path: pathlib.Path, shared: Shared) -> None:

@@ -10,15 +10,15 @@ import re
 import pytest
 
 from daemun.core import model
-from daemun.probing import handshake_turns, prober, server_turns
+from daemun.probing import handshake_turns, server_turns, site_prober
 from tests.support import clock, ports
 from tests.support.sites import site
 
-PAUSES = ((prober, "TICK_S"), (prober, "REST_S"))
+PAUSES = ((site_prober, "TICK_S"), (site_prober, "REST_S"))
 
 
-def _prober(folder: pathlib.Path) -> prober.Prober:
-    return prober.Prober(
+def _prober(folder: pathlib.Path) -> site_prober.SiteProber:
+    return site_prober.SiteProber(
         clock.FakeClock(),
         find_endpoints=lambda _: (),
         find_health=lambda _: (),

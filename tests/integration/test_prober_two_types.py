@@ -15,7 +15,7 @@ from daemun.certs.served import bundle, live_folder, local_ca
 from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.nginx import worker_account
-from daemun.probing import prober, server_turns
+from daemun.probing import server_turns, site_prober
 from daemun.store import memory_store
 from tests.support import clock, rendered, sites
 
@@ -82,7 +82,7 @@ class Looked:
             rsa_shown=(),
         )
         self._certificates = (first, beside)
-        self._prober = prober.Prober(
+        self._prober = site_prober.SiteProber(
             clock.FakeClock(NOW),
             find_endpoints=lambda _: (),
             find_health=lambda _: (),

@@ -203,7 +203,7 @@ async def test_the_story_of_a_certificate(house: Gate) -> None:
 def test_a_certificate_that_ended_and_one_of_the_owner() -> None:
     ended = fake_gate.certificate("a.test")
     now = fake_gate.NOON + datetime.timedelta(days=100)
-    assert [one.kind for one in certificate_story.tell(ended, now)] == ["issued", "renewal", "ended"]
+    assert [one.kind for one in certificate_story.make_story(ended, now)] == ["issued", "renewal", "ended"]
 
 
 def test_one_of_the_local_ca_has_the_moment_it_was_made_at_and_its_renewal() -> None:

@@ -16,7 +16,7 @@ from daemun.core import layout, model
 from daemun.core.traffic import error_shares
 from daemun.core.uptime import site_condition, uptime_sums, watch_account
 from daemun.core.uptime.site_condition import Condition
-from daemun.uptime import uptime_keeper, uptime_reader, uptime_store
+from daemun.uptime import uptime_reader, uptime_recorder, uptime_store
 from tests.support.clock import FakeClock
 
 NOON = datetime.datetime(2026, 11, 30, 12, 0, tzinfo=datetime.UTC)
@@ -43,7 +43,7 @@ class House:
     def list(self, *hosts: str, state: model.SiteState = model.SiteState.LIVE) -> None:
         self.statuses = tuple(model.SiteStatus(site=model.Site(host=host, routes=()), state=state) for host in hosts)
 
-    # --- uptime_keeper.LookAtSites
+    # --- uptime_recorder.LookAtSites
 
     def find_sites(self) -> tuple[model.SiteStatus, ...] | None:
         return self.statuses if self.is_known else None
@@ -64,7 +64,7 @@ class House:
     # --- a daemon
 
     def start(self) -> None:
-        self.keeper = uptime_keeper.UptimeKeeper(
+        self.keeper = uptime_recorder.UptimeRecorder(
             self.paths,
             self.clock,
             self.damage,
@@ -85,7 +85,7 @@ class House:
         """Time goes on, and the keeper looks each minute."""
         self.look_at_all()
         while seconds > 0:
-            step_s = min(seconds, uptime_keeper.EVERY_S)
+            step_s = min(seconds, uptime_recorder.EVERY_S)
             self.monotonic_s += step_s
             self.clock.advance(datetime.timedelta(seconds=step_s) + jump)
             jump = datetime.timedelta()
@@ -160,7 +160,7 @@ def test_a_killed_daemon_loses_minutes_at_most(tmp_path: pathlib.Path) -> None:
     house.start()  # another one, while the first said nothing of its end
     house.watch(60)
     house.end()
-    assert 3600 + 60 - uptime_keeper.SAVED_EVERY_S <= house.one("a.test").total.watched_s <= 3660
+    assert 3600 + 60 - uptime_recorder.SAVED_EVERY_S <= house.one("a.test").total.watched_s <= 3660
 
 
 def test_a_machine_that_sleeps_is_not_watched(tmp_path: pathlib.Path) -> None:
@@ -168,7 +168,7 @@ def test_a_machine_that_sleeps_is_not_watched(tmp_path: pathlib.Path) -> None:
     house.watch(60)
     house.clock.advance(datetime.timedelta(hours=8))  # the other clock stands still
     house.watch(60)
-    house.sleep(uptime_keeper.LONGEST_GAP_S + 1)  # the process did not get its turn
+    house.sleep(uptime_recorder.LONGEST_GAP_S + 1)  # the process did not get its turn
     house.watch(60)
     house.end()
     assert rounded(house.one("a.test").total) == (180, 180, 0, 0, 0)
@@ -442,7 +442,7 @@ def test_many_parts_are_given_up_together(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(watch_account, "MOST_PARTS", 10)
     account = watch_account.WatchAccount()
     seen = {
-        f"{number}.test": site_condition.Seen(condition=Condition.DOWN)
+        f"{number}.test": site_condition.SiteVerdict(condition=Condition.DOWN)
         for number in range(watch_account.MOST_PARTS + 1)
     }
     account.add(seen, NOON, 60.0)

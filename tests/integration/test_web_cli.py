@@ -149,12 +149,12 @@ async def test_containers(gate: fake_gate.FakeGate, run: Run) -> None:
 
     assert status.out.splitlines()[-4:] == [
         "HOST       STATE  CERTIFICATE  SERVERS  ROUTES",
-        "chat.test  live   none                  / -> (nobody now)",
+        "chat.test  live   none                  / -> (no server now)",
         "CONTAINER  HOSTS      SERVED",
         "chat-1     chat.test  no",
     ]
     assert sites.out.splitlines()[1:] == [
-        "chat.test      live   /     (nobody now)          chat.test@docker (container chat-1)",
+        "chat.test      live   /     (no server now)       chat.test@docker (container chat-1)",
         "www.chat.test  live         (alias of chat.test)  chat.test@docker (container chat-1)",
     ]
 
@@ -331,7 +331,7 @@ async def test_alerts_test(gate: fake_gate.FakeGate, run: Run) -> None:
         bad = await run("alerts", "test")
         as_json = await run("alerts", "test", "--json")
     assert (nobody.code, good.code, bad.code, as_json.code) == (1, 0, 1, 1)
-    assert "nobody is told" in nobody.err
+    assert "cannot send a test: the file" in nobody.err
     assert good.out.splitlines() == [
         "webhook at hooks.test: taken",
         "mail to me@x.test: you@x.test is refused: 550 no",

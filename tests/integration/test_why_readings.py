@@ -90,13 +90,13 @@ def test_a_site_over_containers_has_their_routes(tmp_path: pathlib.Path) -> None
         assert (facts.route.name, facts.site.place) == (name, f"{facts.site.origin} over container chat-1")
         assert [str(one) for one in facts.route.action.targets] == ["http://10.0.0.2"]  # type: ignore[union-attr]
         assert bool(access_option.OPTION.of(facts.route)) is is_guarded
-        told = why_story.tell(facts)
+        told = why_story.make_story(facts)
         assert "waits-for-container" not in {one.kind for one in told.causes}
         steps = [one.message for one in told.steps]
         assert any("daemun.yaml:3:3 over container chat-1" in one for one in steps)
         assert any("to http://10.0.0.2" in one for one in steps)
     off = tell(tmp_path, "/off/", report_of("http://10.0.0.2:80"))
-    assert {one.kind for one in why_story.tell(off).causes} >= {"fixed-answer"}
+    assert {one.kind for one in why_story.make_story(off).causes} >= {"fixed-answer"}
 
 
 def test_options_that_labels_set_have_the_container_as_their_place(tmp_path: pathlib.Path) -> None:
@@ -116,14 +116,14 @@ def test_options_that_labels_set_have_the_container_as_their_place(tmp_path: pat
 
 
 def test_a_site_over_containers_whose_servers_are_gone(tmp_path: pathlib.Path) -> None:
-    told = why_story.tell(tell(tmp_path, "/", report_of()))
+    told = why_story.make_story(tell(tmp_path, "/", report_of()))
     assert any("to no server that is known" in one.message for one in told.steps)
     assert not {"waits-for-container", "no-route"} & {one.kind for one in told.causes}
 
 
 def test_a_site_that_waits_for_a_container(tmp_path: pathlib.Path) -> None:
     for report in (report_of(over=None), None):
-        told = why_story.tell(tell(tmp_path, "/", report))
+        told = why_story.make_story(tell(tmp_path, "/", report))
         assert "waits-for-container" in {one.kind for one in told.causes}
 
 

@@ -9,7 +9,7 @@ from daemun.control import gate_port, history_port
 from daemun.core import model
 from daemun.core.plan import change_plan
 from daemun.sources import last_good_file, set_aside, whole_work, yaml_file
-from daemun.sources.drafts import draft_desk, draft_review
+from daemun.sources.drafts import draft_review, draft_service
 from daemun.sources.history import applied_configurations, history_recorder, live_changes, trial
 from daemun.store import memory_store
 from daemun.web import edit_endpoints, endpoint, trial_endpoints
@@ -82,7 +82,9 @@ class DraftHouse(fake_gate.FakeGate):
         )
         self.parts = PartsWithoutNginx(self.main)
         self.changes = live_changes.LiveChanges(self.main, self.trials, self)
-        self.desk = draft_desk.DraftDesk(self.store, self.main, self.changes, self, clock=self.clock, parts=self.parts)
+        self.desk = draft_service.DraftService(
+            self.store, self.main, self.changes, self, clock=self.clock, parts=self.parts
+        )
         self.client = operator_client.OperatorClient(self.endpoints())
 
     def endpoints(self) -> tuple[endpoint.ApiEndpoint, ...]:

@@ -108,7 +108,7 @@ class SettingsHouse:
         account = watch_account.WatchAccount()
         names = [f"{name}.test" for name in down_s]
         now_s, today = now.timestamp(), now.toordinal()
-        down = site_condition.Seen(condition=Condition.DOWN, cause=f"it refuses {HOSTILE}")
+        down = site_condition.SiteVerdict(condition=Condition.DOWN, cause=f"it refuses {HOSTILE}")
         seen = {f"{name}.test": down for name, seconds in down_s.items() if seconds}
         store.add(account, now_s=now_s - 3600, today=today, seen=seen, served=names, is_first=True)
         account.days[today] = 3600.0

@@ -16,10 +16,10 @@ def test_the_body_of_a_webhook() -> None:
     (block,) = re.findall(r"^```json\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     shown = json.loads(block)
     status = failing()
-    alarm = alert_ledger.Alert(
+    alert = alert_ledger.Alert(
         danger=Danger.FAILING, name=status.name, host=status.host, names=status.names, raised_at=NOW
     )
-    notice = alert_ledger.Notice(event=AlertEvent.FAILING, items=(alert_ledger.Item(alarm=alarm, status=status),))
+    notice = alert_ledger.Notice(event=AlertEvent.FAILING, items=(alert_ledger.Item(alert=alert, status=status),))
     body = alert_message.body_json(alert_message.AlertMessage(notice=notice, machine="gate1", version="1", at=NOW))
     assert list(shown) == list(body)
     assert list(shown["daemun"]) == list(body["daemun"])

@@ -192,11 +192,11 @@ def test_many_are_one_message() -> None:
     ],
 )
 def test_headlines_of_ends_of_several_kinds(dangers: tuple[Danger, ...], headline: str) -> None:
-    alarms = [
+    alerts = [
         alert_ledger.Alert(danger=one, name=f"{number}.test", host=f"{number}.test", names=(), raised_at=NOW)
         for number, one in enumerate(dangers)
     ]
-    items = tuple(alert_ledger.Item(alarm=one) for one in alarms)
+    items = tuple(alert_ledger.Item(alert=one) for one in alerts)
     assert alert_text.headline(alert_ledger.Notice(event=AlertEvent.SOLVED, items=items)) == headline
 
 
@@ -242,4 +242,4 @@ def test_what_is_switched_off_is_forgotten() -> None:
     assert notifier.find_dangers(RULES) == set(Danger) - {Danger.BANS}
     found = look(alert_ledger.AlertLedger(), 0, concern(minutes=0))
     assert alert_rules.forget_dangers(found, notifier.find_dangers(RULES)) == found
-    assert alert_rules.forget_dangers(found, notifier.find_dangers(off)).alarms == ()
+    assert alert_rules.forget_dangers(found, notifier.find_dangers(off)).alerts == ()

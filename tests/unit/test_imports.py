@@ -17,7 +17,7 @@ def imported_by(statement: str) -> set[str]:
 def test_a_gate_is_live_before_the_libraries_of_what_most_gates_do_not_do() -> None:
     late = {"acme", "aiodocker", "aiohttp", "aiosmtplib", "httpx", "josepy", "lexicon", "requests", "uvicorn"}
     late |= {"crossplane", "dns", "prometheus_client", "psycopg", "sqlite3", "starlette", "xml"}
-    late |= {"daemun.sources.drafts.draft_desk", "daemun.uptime.status_page_files"}
+    late |= {"daemun.sources.drafts.draft_service", "daemun.uptime.status_page_files"}
     everything = "from daemun.wiring import composition, start\n"
     names = "offline_accounts, checking, rendering, configuration"
     everything += f"from daemun.wiring.offline import {names}"

@@ -56,7 +56,7 @@ def test_errors_that_go_on_raise_an_alarm(errors: list[tuple[int, str]]) -> None
     status, found = _judge(*errors, at=6)
     assert status.state is model.SiteState.DEGRADED
     assert status.since == NOW
-    assert [(alarm.danger, alarm.host) for alarm in found.alarms] == [(alert_ledger.Danger.UNSERVED, "a.test")]
+    assert [(alert.danger, alert.host) for alert in found.alerts] == [(alert_ledger.Danger.UNSERVED, "a.test")]
 
 
 @pytest.mark.parametrize(
@@ -73,10 +73,10 @@ def test_errors_that_began_just_now_raise_none(errors: list[tuple[int, str]], si
     status, found = _judge(*errors, at=6)
     assert status.state is model.SiteState.DEGRADED
     assert status.since == NOW + since * MINUTE
-    assert found.alarms == ()
+    assert found.alerts == ()
 
 
 def test_one_error_is_forgotten_before_it_raises_an_alarm() -> None:
     status, found = _judge((0, LASTING), at=5)
     assert status.state is model.SiteState.LIVE
-    assert found.alarms == ()
+    assert found.alerts == ()

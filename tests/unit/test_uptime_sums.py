@@ -10,7 +10,7 @@ from daemun.core import model
 from daemun.core.options import catalogue, maintenance_option
 from daemun.core.traffic import error_shares
 from daemun.core.uptime import site_condition, uptime_sums, watch_account
-from daemun.core.uptime.site_condition import Condition, Seen
+from daemun.core.uptime.site_condition import Condition, SiteVerdict
 from tests.support import standings
 
 NOON = datetime.datetime(2026, 11, 30, 12, 0, tzinfo=datetime.UTC)
@@ -84,7 +84,7 @@ def test_what_a_look_shows(state: model.SiteState, routes: tuple[tuple[bool, ...
 def test_errors_disturb_and_never_bring_down() -> None:
     share = error_shares.ErrorShare(requests=20, errors=20, status=503)
     found = site_condition.judge_errors(share)
-    assert found == Seen(
+    assert found == SiteVerdict(
         condition=Condition.DEGRADED, cause="20 of its last 20 requests (100 %) got a 5xx, most of them 503"
     )
     assert site_condition.judge_errors(dataclasses.replace(share, requests=19, errors=19)) is None
@@ -119,8 +119,8 @@ def test_a_span_over_midnight_belongs_to_two_days() -> None:
 
 def test_only_what_is_not_up_is_noted_by_site() -> None:
     account = watch_account.WatchAccount()
-    account.add({"a.test": Seen(condition=Condition.DOWN)}, NOON, 60.0)
-    account.add({"a.test": Seen(condition=Condition.DEGRADED)}, NOON, 30.0)
+    account.add({"a.test": SiteVerdict(condition=Condition.DOWN)}, NOON, 60.0)
+    account.add({"a.test": SiteVerdict(condition=Condition.DEGRADED)}, NOON, 30.0)
     account.add({}, NOON, 10.0)
     assert account.days == {TODAY: 100.0}
     assert account.parts == {(TODAY, "a.test"): watch_account.SiteSeconds(down=60.0, degraded=30.0)}

@@ -67,7 +67,7 @@ def kinds(**changes: object) -> list[str]:
 
 def test_nothing_is_wrong() -> None:
     assert kinds() == []
-    assert {step.weight for step in why_story.tell(FACTS).steps} == {model.Weight.GOOD}
+    assert {step.weight for step in why_story.make_story(FACTS).steps} == {model.Weight.GOOD}
 
 
 def test_names_that_lead_elsewhere() -> None:
@@ -155,7 +155,7 @@ def test_hostile_text_never_reaches_the_terminal() -> None:
         status=302, headers=(("location", f"https://app.example.com/{evil}"), ("set-cookie", evil))
     )
     choice = dataclasses.replace(FACTS.choice, near=evil)
-    story = why_story.tell(dataclasses.replace(FACTS, visits=visits(answer), choice=choice, error_lines=(evil,)))
+    story = why_story.make_story(dataclasses.replace(FACTS, visits=visits(answer), choice=choice, error_lines=(evil,)))
     for _, text in why_lines.lines_of(story):
         assert "\x1b" not in text
         assert len(text) < 4000
@@ -237,7 +237,7 @@ def line(status: int, *, upstream: str = "-", upstream_status: str = "-") -> log
 
 def of_request(one: logged_request.LoggedRequest, **changes: object) -> list[str]:
     facts = request_facts.RequestFacts(id="5-1", now=NOW, line=one, **changes)  # type: ignore[arg-type]
-    assert request_causes.tell(facts).steps
+    assert request_causes.make_story(facts).steps
     return [cause.kind for cause in request_causes.find_causes(facts)]
 
 

@@ -47,7 +47,7 @@ def look(desired: model.Desired | None, host: str, error: str | None = None) -> 
 
 
 def test_a_healthy_site_beside_faulty_ones() -> None:
-    story = why_story.tell(look(read(FILE), "good.localhost"))
+    story = why_story.make_story(look(read(FILE), "good.localhost"))
     assert story.causes == ()
     (remark,) = [one for one in story.steps if one.topic == "file"]
     assert (remark.weight, "3 errors apart from this site, which" in remark.message) == (model.Weight.WARNS, True)
@@ -59,7 +59,7 @@ def test_a_healthy_site_beside_faulty_ones() -> None:
     [("bad.localhost", ['scheme "ftp"']), ("worse.localhost", ["http://x:99999", 'unknown key "nonsense"'])],
 )
 def test_a_faulty_site_has_its_own_errors_one_cause_each(host: str, parts: list[str]) -> None:
-    story = why_story.tell(look(read(FILE), host))
+    story = why_story.make_story(look(read(FILE), host))
     assert [one.kind for one in story.causes] == ["site-faulty"] * len(parts)
     for cause, part in zip(story.causes, parts, strict=True):
         assert part in cause.cause
@@ -79,7 +79,7 @@ def test_a_file_of_which_nothing_can_be_used() -> None:
     (cause,) = url_causes.find_causes(look(None, "app.test", error))
     assert (cause.kind, "daemun.yaml:2:3" in cause.cause) == ("configuration", True)
     served = dataclasses.replace(look(None, "app.example.com", error), choice=FACTS.choice)
-    story = why_story.tell(served)
+    story = why_story.make_story(served)
     assert story.causes == ()
     assert [one.weight for one in story.steps if one.topic == "file"] == [model.Weight.WARNS]
 
@@ -104,11 +104,11 @@ def claimed(address: str, status: int = 403) -> url_facts.UrlFacts:
 
 
 def test_the_refusal_of_this_machine_is_no_cause_for_an_address_that_may_come_in() -> None:
-    story = why_story.tell(claimed("10.9.9.9"))
+    story = why_story.make_story(claimed("10.9.9.9"))
     assert story.causes == ()
     assert story.steps[-1].weight is model.Weight.WARNS
-    assert [one.kind for one in why_story.tell(claimed("10.9.9.8")).causes] == ["access-allow"]
-    assert [one.kind for one in why_story.tell(claimed("10.9.9.9", 500)).causes] != []
+    assert [one.kind for one in why_story.make_story(claimed("10.9.9.8")).causes] == ["access-allow"]
+    assert [one.kind for one in why_story.make_story(claimed("10.9.9.9", 500)).causes] != []
 
 
 # --- names of this machine --------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_the_refusal_of_this_machine_is_no_cause_for_an_address_that_may_come_in
 
 def test_a_name_below_localhost_is_good() -> None:
     names = url_facts.NameLook(addresses=("127.0.0.1",), own=("127.0.0.1",), reached=("127.0.0.1",), is_implied=True)
-    story = why_story.tell(dataclasses.replace(FACTS, names=names))
+    story = why_story.make_story(dataclasses.replace(FACTS, names=names))
     assert story.causes == ()
     assert {one.weight for one in story.steps if one.topic == "dns"} == {model.Weight.GOOD}
     assert any("127.0.0.1 app.example.com" in one.message for one in story.steps)
@@ -132,12 +132,14 @@ def test_a_stream_by_its_name_and_by_its_port() -> None:
     assert stream_story.find_by_port(desired.globals, "127.0.0.1", 23501) == named
     assert stream_story.find_by_port(desired.globals, "127.0.0.1", 53) is None
     assert stream_story.find_by_port(desired.globals, "127.0.0.1", 443) is None
-    live = stream_story.tell(named, {"state": "live"}, runs=True)
+    live = stream_story.make_story(named, {"state": "live"}, runs=True)
     assert (live.causes, "tcp://127.0.0.1:4" in live.steps[0].message) == ((), True)
-    held = stream_story.tell(named, {"state": "quarantined", "reason": "nginx refuses it", "cure": "x"}, runs=True)
+    held = stream_story.make_story(
+        named, {"state": "quarantined", "reason": "nginx refuses it", "cure": "x"}, runs=True
+    )
     assert [(one.kind, one.cause, one.cure) for one in held.causes] == [("stream-state", "nginx refuses it", "x")]
-    assert [one.kind for one in stream_story.tell(named, None, runs=True).causes] == ["stream-state"]
-    assert stream_story.tell(named, None, runs=False).missing
+    assert [one.kind for one in stream_story.make_story(named, None, runs=True).causes] == ["stream-state"]
+    assert stream_story.make_story(named, None, runs=False).missing
 
 
 # --- words ------------------------------------------------------------------------------------------------------
@@ -145,7 +147,7 @@ def test_a_stream_by_its_name_and_by_its_port() -> None:
 
 def test_a_websocket_is_named_as_it_was_written() -> None:
     facts = dataclasses.replace(FACTS, url=requested_url.parse("wss://app.example.com/ws"))
-    assert why_story.tell(facts).subject == "GET wss://app.example.com/ws"
+    assert why_story.make_story(facts).subject == "GET wss://app.example.com/ws"
 
 
 def test_a_host_of_another_site() -> None:

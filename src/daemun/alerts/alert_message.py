@@ -65,21 +65,21 @@ def body_json(message: AlertMessage) -> Json:
         "text": message.text,
         "sent_at": _instant(message.at),
         "daemun": {"version": message.version, "machine": message.machine},
-        "certificates": [_item_json(item, message) for item in items if item.alarm.danger.is_of_certificate],
-        "sites": [_site_json(item, message) for item in items if item.alarm.danger is alert_ledger.Danger.UNSERVED],
+        "certificates": [_item_json(item, message) for item in items if item.alert.danger.is_of_certificate],
+        "sites": [_site_json(item, message) for item in items if item.alert.danger is alert_ledger.Danger.UNSERVED],
         "folders": [
-            _folder_json(item, message) for item in items if item.alarm.danger is alert_ledger.Danger.UNWRITABLE
+            _folder_json(item, message) for item in items if item.alert.danger is alert_ledger.Danger.UNWRITABLE
         ],
-        "gate": [_concern_json(item, message) for item in items if item.alarm.danger.is_of_gate],
+        "gate": [_concern_json(item, message) for item in items if item.alert.danger.is_of_gate],
     }
 
 
 def _site_json(item: alert_ledger.Item, message: AlertMessage) -> Json:
     return {
-        "danger": item.alarm.danger.value,
-        "host": item.alarm.host,
-        "since": _instant(item.alarm.raised_at),
-        "solved_at": _instant(item.alarm.solved_at),
+        "danger": item.alert.danger.value,
+        "host": item.alert.host,
+        "since": _instant(item.alert.raised_at),
+        "solved_at": _instant(item.alert.solved_at),
         "state": item.site.state.value if item.site is not None else None,
         "reason": alert_text.reason_of(item, message.notice.event, message.at),
         "cure": item.site.cure if item.site is not None else None,
@@ -88,34 +88,34 @@ def _site_json(item: alert_ledger.Item, message: AlertMessage) -> Json:
 
 def _folder_json(item: alert_ledger.Item, message: AlertMessage) -> Json:
     return {
-        "danger": item.alarm.danger.value,
-        "folder": item.alarm.host,
-        "since": _instant(item.alarm.raised_at),
-        "solved_at": _instant(item.alarm.solved_at),
+        "danger": item.alert.danger.value,
+        "folder": item.alert.host,
+        "since": _instant(item.alert.raised_at),
+        "solved_at": _instant(item.alert.solved_at),
         "reason": alert_text.reason_of(item, message.notice.event, message.at),
     }
 
 
 def _concern_json(item: alert_ledger.Item, message: AlertMessage) -> Json:
     return {
-        "danger": item.alarm.danger.value,
-        "about": item.alarm.host,
-        "since": _instant(item.alarm.raised_at),
-        "solved_at": _instant(item.alarm.solved_at),
+        "danger": item.alert.danger.value,
+        "about": item.alert.host,
+        "since": _instant(item.alert.raised_at),
+        "solved_at": _instant(item.alert.solved_at),
         "reason": alert_text.reason_of(item, message.notice.event, message.at),
-        "cure": item.alarm.cure or None,
+        "cure": item.alert.cure or None,
     }
 
 
 def _item_json(item: alert_ledger.Item, message: AlertMessage) -> Json:
-    alarm, status = item.alarm, item.status
+    alert, status = item.alert, item.status
     not_after = status.not_after if status is not None else None
     return {
-        "danger": alarm.danger.value,
-        "host": alarm.host,
-        "names": list(alarm.names),
-        "since": _instant(alarm.raised_at),
-        "solved_at": _instant(alarm.solved_at),
+        "danger": alert.danger.value,
+        "host": alert.host,
+        "names": list(alert.names),
+        "since": _instant(alert.raised_at),
+        "solved_at": _instant(alert.solved_at),
         "reason": alert_text.reason_of(item, message.notice.event, message.at),
         "next_attempt": _instant(status.next_attempt if status is not None else None),
         "issuer": status.issuer if status is not None else None,

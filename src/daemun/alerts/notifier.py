@@ -106,7 +106,7 @@ class Notifier:
 
     def list_open(self) -> frozenset[tuple[alert_ledger.Danger, str]]:
         """The danger and name of each alert that is not over."""
-        return frozenset((one.danger, one.name) for one in self._ledger.alarms if one.solved_at is None)
+        return frozenset((one.danger, one.name) for one in self._ledger.alerts if one.solved_at is None)
 
     def report(self) -> alert_report.AlertReport | None:
         """Who gets alerts, and what is in danger; None: nothing is known yet."""
@@ -118,8 +118,8 @@ class Notifier:
         return alert_report.AlertReport(
             targets=tuple(self._report_target(target) for target in targets),
             dangers=tuple(
-                alert_report.DangerReport(alert=one, sent_to=tuple(names[key] for key in one.told if key in names))
-                for one in reversed(self._ledger.alarms)
+                alert_report.DangerReport(alert=one, sent_to=tuple(names[key] for key in one.notified if key in names))
+                for one in reversed(self._ledger.alerts)
             ),
             wanted=find_dangers(seen.alerts.rules),
         )

@@ -20,7 +20,7 @@ def listen_of(stream: Json) -> str:
 
 
 def servers_of(stream: Json) -> str:
-    return " ".join(stream["to"]) or "(nobody now)"
+    return " ".join(stream["to"]) or "(no server now)"
 
 
 def row_of(stream: Json) -> tuple[str, ...]:

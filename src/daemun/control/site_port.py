@@ -73,8 +73,8 @@ class ForeignUrlError(ForbiddenError):
     """It is none of this gate's, and only an owner may look at others."""
 
 
-class StoryTeller(typing.Protocol):
-    def tell(self, subject: str, report: GateReport, *, is_owner: bool) -> dict[str, typing.Any]:
+class StoryMaker(typing.Protocol):
+    def make_story(self, subject: str, report: GateReport, *, is_owner: bool) -> dict[str, typing.Any]:
         """The story of a URL, of the id of a request, or of a stream, as JSON of `daemun why`. Blocking, for seconds.
         is_owner: other hosts than the gate's may be looked at, and secrets of what visitors sent may be shown.
 

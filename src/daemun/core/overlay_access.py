@@ -75,12 +75,12 @@ def hold(
     if theirs is not None and guard is not None and guard.rate_limit is not None:
         theirs = dataclasses.replace(theirs, rate_limit=None)
     if theirs is None or theirs == _PUBLIC:
-        held = own if over is not None else None if guard == of_site else guard
+        effective = own if over is not None else None if guard == of_site else guard
     else:
-        held = _add(of_site if guard is None else guard, theirs, below, site.origin)
-    if below.is_internal and held is not None and held.conditions:
+        effective = _add(of_site if guard is None else guard, theirs, below, site.origin)
+    if below.is_internal and effective is not None and effective.conditions:
         raise ValueError(_apart("cannot stand beside NETWORK_ACCESS=internal", below, site.origin))
-    return held
+    return effective
 
 
 def _hold_all(
@@ -90,15 +90,15 @@ def _hold_all(
     guards = [(_stack(of_site, access_option.OPTION.of(one)), one.origin) for one in around]
     if not around or (route_paths.is_ordered(below.path) and not any(one.path == "/" for one in around)):
         guards.insert(0, (of_site, site.origin))
-    held: _Found = None
+    effective: _Found = None
     for access, origin in guards:
-        if access is None or access in {_PUBLIC, held}:
+        if access is None or access in {_PUBLIC, effective}:
             continue
         try:
-            held = access if held is None else _tighten(held, access)
+            effective = access if effective is None else _tighten(effective, access)
         except ValueError as error:
             raise ValueError(_apart(str(error), below, origin)) from None
-    return held
+    return effective
 
 
 def _tighten(outer: access_option.Access, inner: access_option.Access) -> access_option.Access:

@@ -101,7 +101,7 @@ def _end_with_daemon(server: uvicorn.Server) -> None:
 
 
 def _end_when_idle(server: uvicorn.Server, activity: _Activity, idle_s: float) -> None:
-    """Looks now and then whether somebody looks."""
+    """Checks now and then whether there are visitors."""
     if activity.idle_s >= idle_s:
         server.should_exit = True
     else:

@@ -1,5 +1,5 @@
 """In the daemon: a socket for the dashboard's visitors, and behind it the process that answers them, while there are
-any. Nobody who looks, no process."""
+any."""
 
 import asyncio
 import collections.abc

@@ -96,7 +96,7 @@ class Discovery:
         self._draining: frozenset[str] = frozenset()
         self._queried: set[str] = set()
         self._hosts: dict[str, _Host] = {}
-        self._known: known_addresses.Known = {}
+        self._known: known_addresses.AddressesByName = {}
         self._is_saved = True
         self._store_failure: str | None = None
         self._monitor = health_checks.Monitor(self._apply_verdict)

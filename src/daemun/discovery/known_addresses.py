@@ -10,18 +10,18 @@ from daemun.discovery import service_table
 
 _KEY = "discovery/addresses"
 
-Known = collections.abc.Mapping[str, tuple[service_table.Address, ...]]
+AddressesByName = collections.abc.Mapping[str, tuple[service_table.Address, ...]]
 
 
-def read_known(store: ports.Store) -> Known:
+def read_known(store: ports.Store) -> AddressesByName:
     return damaged_keys.read(store, _KEY, _parse, follows="all names are looked up anew, nothing is to do") or {}
 
 
-def _parse(content: bytes) -> Known:
+def _parse(content: bytes) -> AddressesByName:
     rows = json.loads(content)
     return {host: tuple(ipaddress.ip_address(text) for text in texts) for host, texts in rows.items()}
 
 
-def write_known(store: ports.Store, known: Known) -> None:
+def write_known(store: ports.Store, known: AddressesByName) -> None:
     rows = {host: [str(address) for address in addresses] for host, addresses in sorted(known.items())}
     store.write(_KEY, json.dumps(rows, indent=1).encode())

@@ -43,7 +43,7 @@ class SiteJudge:
     ) -> tuple[model.SiteStatus, ...]:
         """The sites that visitors do not get, or get a 503 page of.
 
-        A certificate that cannot be had is none of these troubles: it has alarms of its own, which know for how long it
+        A certificate that cannot be had is none of these troubles: it has alerts of its own, which know for how long it
         may be so."""
         bad = self._find_bad(certificates)
         refused = {name: one for name, one in bad.items() if one.state is not model.CertificateState.FAILING}

@@ -71,7 +71,7 @@ class _Watched:
 
 class StreamProber:
     """Not thread-safe: one per event loop. `run` must be running for what is looked at unasked. The parameters: as of
-    `prober.Prober`."""
+    `site_prober.SiteProber`."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class StreamProber:
             return of_sites
         if self._began_s is None or asyncio.get_running_loop().time() - self._began_s < server_turns.ALL_LOOKED_AT_S:
             return None
-        # A certificate that cannot be had has alarms of its own.
+        # A certificate that cannot be had has alerts of its own.
         bad = (one for one in certificates if one.state is not model.CertificateState.FAILING)
         judged = (one for one in self.judge(streams, bad) if one.state in served_judgement.STATES)
         return (*of_sites, *map(stream_judgement.as_trouble, judged))

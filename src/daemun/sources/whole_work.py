@@ -9,7 +9,7 @@ import typing
 
 _T = typing.TypeVar("_T")
 EndedError = concurrent.futures.CancelledError
-"""In the thread: nobody waits for the work any more."""
+"""Raised in the thread when the caller has stopped waiting for the work."""
 
 
 class WorkingThread:

@@ -92,7 +92,7 @@ class UptimeStore:
         *,
         now_s: float,
         today: int,
-        seen: collections.abc.Mapping[str, site_condition.Seen],
+        seen: collections.abc.Mapping[str, site_condition.SiteVerdict],
         served: collections.abc.Collection[str] | None,
         is_first: bool = False,
     ) -> None:
@@ -186,7 +186,9 @@ class UptimeStore:
 
     # --- what happened ---------------------------------------------------------------------------------------------
 
-    def _note(self, seen: collections.abc.Mapping[str, site_condition.Seen], now_s: float, ended_s: float) -> None:
+    def _note(
+        self, seen: collections.abc.Mapping[str, site_condition.SiteVerdict], now_s: float, ended_s: float
+    ) -> None:
         """Begin and end incidents. ended_s: of those that are over."""
         others = self._database.execute("SELECT name FROM site WHERE condition <> 'up' AND left IS NULL").fetchall()
         for (name,) in others:
@@ -217,7 +219,7 @@ class UptimeStore:
             (ended_s, name, but),
         )
 
-    def _begin(self, site: int, one: site_condition.Seen, now_s: float) -> None:
+    def _begin(self, site: int, one: site_condition.SiteVerdict, now_s: float) -> None:
         last = self._database.execute(
             "SELECT id, condition, ended FROM incident WHERE site = ? ORDER BY id DESC LIMIT 1", (site,)
         ).fetchone()

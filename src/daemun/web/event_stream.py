@@ -53,7 +53,7 @@ class OpenStreams:
             yield
         finally:
             self._open[who] -= 1
-            self._open += collections.Counter()  # without those of nobody
+            self._open += collections.Counter()  # drops the counts of 0
 
     def __len__(self) -> int:
         return self._open.total()

@@ -75,7 +75,7 @@ class _Handler:
         except ConfigError as error:
             if str(error) != self._failure:
                 self._failure = str(error)
-                log.warning("nobody can read the metrics", reason=self._failure)
+                log.warning("cannot read the token of the metrics", reason=self._failure)
             return _answer(503, b"the token cannot be read; the log of daemun has why\n")
         if is_authorised(request.headers.get("authorization", ""), wanted):
             return None

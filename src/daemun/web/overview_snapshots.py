@@ -116,8 +116,8 @@ class OverviewSnapshots:
             return kept
 
     def _forget(self) -> None:
-        """Nobody looks any more: of ten thousand sites it is some megabytes, and with what answers were made of the C
-        library keeps more than that."""
+        """Frees what no page was shown from for a while: some megabytes with ten thousand sites, and more that the C
+        library keeps of the answers."""
         self._kept, self._memory = None, site_row.RowMemory()
         asyncio.get_running_loop().run_in_executor(None, garbage.give_back)
 

@@ -51,9 +51,9 @@ def read_of(query: collections.abc.Mapping[str, str]) -> Page:
     )
 
 
-def read_number(query: collections.abc.Mapping[str, str], name: str, usual: int, *, most: int) -> int:
-    """A number above 0 of the query; usual: where it is left out, or empty. Raises: HTTPException 400."""
-    text = query.get(name) or str(usual)
+def read_number(query: collections.abc.Mapping[str, str], name: str, default: int, *, most: int) -> int:
+    """A number above 0 of the query; default: where it is left out, or empty. Raises: HTTPException 400."""
+    text = query.get(name) or str(default)
     number = int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else 0
     if not 1 <= number <= most:
         raise exceptions.HTTPException(400, f"cannot use the query: {name} must be a number from 1 to {most}")

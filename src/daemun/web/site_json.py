@@ -134,6 +134,6 @@ def certificate_json(status: model.CertificateStatus, now: datetime.datetime) ->
                 "text": certificate_story.describe(event),
                 "past": event.at is None or event.at <= now,
             }
-            for event in certificate_story.tell(status, now)
+            for event in certificate_story.make_story(status, now)
         ]
     }

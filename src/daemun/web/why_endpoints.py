@@ -17,14 +17,14 @@ MOST_WAITING = 10
 Json = dict[str, typing.Any]
 
 
-def endpoints(gate: gate_port.GatePort, teller: site_port.StoryTeller) -> tuple[endpoint.ApiEndpoint, ...]:
+def endpoints(gate: gate_port.GatePort, stories: site_port.StoryMaker) -> tuple[endpoint.ApiEndpoint, ...]:
     return (
         endpoint.ApiEndpoint(
             method="POST",
             path="/why",
             needs=dashboard_roles.Role.LOOK,
             summary="Show why a URL answers as it does, or what happened to a request",
-            handler=_Handler(gate, teller).tell,
+            handler=_Handler(gate, stories).answer,
             body=(
                 endpoint.Parameter(
                     name="subject",
@@ -38,13 +38,13 @@ def endpoints(gate: gate_port.GatePort, teller: site_port.StoryTeller) -> tuple[
 
 
 class _Handler:
-    def __init__(self, gate: gate_port.GatePort, teller: site_port.StoryTeller) -> None:
+    def __init__(self, gate: gate_port.GatePort, stories: site_port.StoryMaker) -> None:
         self._gate = gate
-        self._teller = teller
+        self._stories = stories
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._waiting = 0
 
-    async def tell(self, call: endpoint.Call) -> Json:
+    async def answer(self, call: endpoint.Call) -> Json:
         subject = request_body_json.take_text(call.body, "subject").strip()
         if not subject or len(subject) > requested_url.LONGEST or not subject.isprintable():
             expected = "a URL such as https://app.example.com/path, or the id of a request as error pages show it"
@@ -54,14 +54,14 @@ class _Handler:
         self._waiting += 1
         try:
             async with self._places:
-                return await self._tell(subject, is_owner=call.operator.role >= dashboard_roles.Role.OWN)
+                return await self._make_story(subject, is_owner=call.operator.role >= dashboard_roles.Role.OWN)
         finally:
             self._waiting -= 1
 
-    async def _tell(self, subject: str, *, is_owner: bool) -> Json:
+    async def _make_story(self, subject: str, *, is_owner: bool) -> Json:
         report = site_port.GateReport(
             status=self._gate.status(added=False),
             old=await self._gate.look_at_old_workers(),
             bans=tuple((one.network, one.note or one.reason.value) for one in self._gate.bans()),
         )
-        return await asyncio.to_thread(self._teller.tell, subject, report, is_owner=is_owner)
+        return await asyncio.to_thread(self._stories.make_story, subject, report, is_owner=is_owner)

@@ -5,14 +5,14 @@ from daemun.banning import ban_keeper
 from daemun.certs import certificate_manager
 from daemun.control import fleet_port, reconciler
 from daemun.core.options import alerts_option
-from daemun.probing import prober, stream_prober
+from daemun.probing import site_prober, stream_prober
 from daemun.wiring import disk_watch
 
 
-def see(
+def find_input(
     last: reconciler.Outcome | None,
     certificates: certificate_manager.Manager,
-    probers: tuple[prober.Prober, stream_prober.StreamProber],
+    probers: tuple[site_prober.SiteProber, stream_prober.StreamProber],
     *,
     disk: disk_watch.DiskWatch,
     facts: gate_facts.GateFacts,

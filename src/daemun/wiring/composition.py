@@ -121,12 +121,12 @@ class Daemon:
             clock.SystemClock(), store, environ=os.environ, traces=own_container.read_traces()
         )
         self._domains = name_registry.Registry(store, self._certificates, clock.SystemClock())
-        self._prober, self._stream_prober = probers.make(
+        self._site_prober, self._stream_prober = probers.make(
             self._layout, account, self._endpoints, self._certificates, self._note_trouble
         )
-        sites = uptime_parts.Sites(lambda: self._gate, self._prober, self._certificates)
+        sites = uptime_parts.Sites(lambda: self._gate, self._site_prober, self._certificates)
         self._uptime, self._status_page = uptime_parts.make(self._layout, store.damage, sites, self._traffic)
-        self._queue = hold_parts.make(self._endpoints, self._prober)
+        self._queue = hold_parts.make(self._endpoints, self._site_prober)
         self._judge = judge_keeper.JudgeKeeper(
             store, self._layout, group=account.gid if account else None, version=daemun.__version__
         )
@@ -169,7 +169,7 @@ class Daemon:
         self._alerts = notifier.Notifier(
             store,
             clock.SystemClock(),
-            self._see,
+            self._find_alert_input,
             machine=socket.gethostname(),
             version=daemun.__version__,
             options=chosen.options,
@@ -193,7 +193,7 @@ class Daemon:
             held_requests=self._queue,
             judge=self._judge,
             banning=self._bans,
-            served=self._prober,
+            served=self._site_prober,
             streams=self._stream_prober,
             alerts=self._alerts,
             examiner=self._preflight,
@@ -215,7 +215,7 @@ class Daemon:
             self._layout,
             store,
             self._traffic,
-            lambda: self._prober.revision,
+            lambda: self._site_prober.revision,
         )
         self._dashboard = dashboard_parts.DashboardTasks(
             dashboard_parts.ApiParts(
@@ -314,7 +314,7 @@ class Daemon:
                 "nginx upgrade": self._gate.watch_nginx,
                 "uptime": self._uptime.run,
                 "status page": self._status_page.run,
-                "visitor": self._prober.run,
+                "visitor": self._site_prober.run,
                 "client of streams": self._stream_prober.run,
                 "orphans": child_reaper.reap_orphans,
             },
@@ -328,7 +328,7 @@ class Daemon:
         last = front.last
         is_seen = last is not None and len(last.sites) <= MOST_FIRST_LOOKS
         if is_seen:
-            is_seen = not await self._prober.probe(None, within_s=FIRST_LOOK_S)
+            is_seen = not await self._site_prober.probe(None, within_s=FIRST_LOOK_S)
         start_report.announce(front, is_seen=is_seen)
         if not self._nginx.binary.keeps_large_pieces:
             await asyncio.to_thread(start_report.warn_of_allocator, self._settings, self._nginx.binary.path)
@@ -351,7 +351,7 @@ class Daemon:
 
     def _note_certificates(self) -> None:
         self._alerts.wake()
-        self._prober.note_certificates()
+        self._site_prober.note_certificates()
         self._stream_prober.note_certificates()
 
     def _configure(self, found: model.Globals) -> None:
@@ -384,10 +384,10 @@ class Daemon:
             ticket_keys=self._fleet.write_tickets(),
         )
 
-    def _see(self) -> notifier.AlertInput | None:
-        looks, nodes = (self._prober, self._stream_prober), self._fleet.nodes
+    def _find_alert_input(self) -> notifier.AlertInput | None:
+        looks, nodes = (self._site_prober, self._stream_prober), self._fleet.nodes
         last, certs, alerts = self._gate.last, self._certificates, self._alerts
-        return alert_parts.see(
+        return alert_parts.find_input(
             last, certs, looks, disk=self._disk, facts=self._facts, bans=self._bans, nodes=nodes, alerts=alerts
         )
 

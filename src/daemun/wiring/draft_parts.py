@@ -12,7 +12,7 @@ from daemun.errors import ConfigError
 from daemun.nginx import worker_account
 from daemun.sources import last_good_file, whole_work, yaml_file
 from daemun.sources.docker import nginx_proxy_mode
-from daemun.sources.drafts import draft_desk, draft_review
+from daemun.sources.drafts import draft_review, draft_service
 from daemun.sources.history import history_book, live_changes
 from daemun.wiring import clock
 
@@ -71,8 +71,10 @@ class DraftParts:
         return past_diff.diff_json(found)
 
 
-def make_desk(parts: DraftParts, changes: live_changes.LiveChanges, gate: gate_port.GatePort) -> draft_desk.DraftDesk:
+def make_desk(
+    parts: DraftParts, changes: live_changes.LiveChanges, gate: gate_port.GatePort
+) -> draft_service.DraftService:
     """Costs nothing before the first request."""
-    return draft_desk.DraftDesk(
+    return draft_service.DraftService(
         parts.store, parts.settings.config, changes, gate, clock=clock.SystemClock(), parts=parts
     )

@@ -6,7 +6,7 @@ from daemun.certs import certificate_manager
 from daemun.core import layout, model
 from daemun.discovery import endpoints
 from daemun.nginx import machine_limits
-from daemun.probing import prober, server_tries, stream_prober
+from daemun.probing import server_tries, site_prober, stream_prober
 from daemun.wiring import clock
 
 
@@ -16,8 +16,8 @@ def make(
     discovery: endpoints.Discovery,
     certificates: certificate_manager.Manager,
     changed: collections.abc.Callable[[], None],
-) -> tuple[prober.Prober, stream_prober.StreamProber]:
-    """account: of nginx's workers; None: daemun's own. changed: as of `prober.Prober`."""
+) -> tuple[site_prober.SiteProber, stream_prober.StreamProber]:
+    """account: of nginx's workers; None: daemun's own. changed: as of `site_prober.SiteProber`."""
     machine = server_tries.ProbeMachine(
         in_container=machine_limits.is_container(),
         worker=account,
@@ -27,7 +27,7 @@ def make(
     def find_certificates() -> tuple[model.CertificateStatus, ...]:
         return certificates.status(added=False)
 
-    of_sites = prober.Prober(
+    of_sites = site_prober.SiteProber(
         clock.SystemClock(),
         find_endpoints=discovery.endpoints,
         find_health=discovery.find_health,

@@ -26,13 +26,13 @@ def endpoints(
 
 
 class _Stories:
-    """Implements `control.site_port.StoryTeller`. What knows why something is so takes 2 MB, and is imported at the
+    """Implements `control.site_port.StoryMaker`. What knows why something is so takes 2 MB, and is imported at the
     first question."""
 
     def __init__(self, chosen: settings.Settings) -> None:
         self._settings = chosen
 
-    def tell(self, subject: str, known: site_port.GateReport, *, is_owner: bool) -> Json:
+    def make_story(self, subject: str, known: site_port.GateReport, *, is_owner: bool) -> Json:
         from daemun.wiring import site_stories  # noqa: PLC0415 - as above
 
-        return site_stories.SiteStories(self._settings).tell(subject, known, is_owner=is_owner)
+        return site_stories.SiteStories(self._settings).make_story(subject, known, is_owner=is_owner)

@@ -1,4 +1,4 @@
-"""`daemun why` for a page (`control.site_port.StoryTeller`)."""
+"""`daemun why` for a page (`control.site_port.StoryMaker`)."""
 
 import typing
 
@@ -8,7 +8,7 @@ from daemun.core import model
 from daemun.core.texts import secret_forms, words
 from daemun.core.why import requested_url, site_choice, story_json
 from daemun.web import json_values
-from daemun.wiring.offline import why_daemon, why_teller
+from daemun.wiring.offline import why_daemon, why_stories
 
 Json = dict[str, typing.Any]
 
@@ -19,15 +19,15 @@ class SiteStories:
     def __init__(self, chosen: settings.Settings) -> None:
         self._settings = chosen
 
-    def tell(self, subject: str, known: site_port.GateReport, *, is_owner: bool) -> Json:
+    def make_story(self, subject: str, known: site_port.GateReport, *, is_owner: bool) -> Json:
         report = json_values.status_json(known.status, known.old)
 
         def check(url: requested_url.RequestedUrl, desired: model.Desired | None) -> None:
             if not is_owner:
                 _check_own(url, desired, report)
 
-        question = why_teller.WhyQuestion(subject=subject, check=check)
-        story = why_teller.tell(self._settings, _KnownGate(report, known.bans), question)
+        question = why_stories.WhyQuestion(subject=subject, check=check)
+        story = why_stories.make_story(self._settings, _KnownGate(report, known.bans), question)
         return story_json.to_json(story, story_json.on_one_line if is_owner else _hide)
 
 

@@ -7,9 +7,9 @@ from daemun.control import damage_report, gate
 from daemun.core import layout, model
 from daemun.core.options import status_page_option
 from daemun.core.uptime import site_condition, uptime_sums
-from daemun.probing import prober
+from daemun.probing import site_prober
 from daemun.traffic import traffic_counter
-from daemun.uptime import status_page_writer, uptime_keeper
+from daemun.uptime import status_page_writer, uptime_recorder
 from daemun.wiring import clock
 
 LOOK_S, LEAST_LOOK_S = 12.0, 2.0
@@ -18,12 +18,12 @@ is under way all looks are over sooner, handshakes, too."""
 
 
 class Sites:
-    """Implements `uptime_keeper.LookAtSites`."""
+    """Implements `uptime_recorder.LookAtSites`."""
 
     def __init__(
         self,
         find_gate: collections.abc.Callable[[], gate.Gate],
-        looks: prober.Prober,
+        looks: site_prober.SiteProber,
         certificates: certificate_manager.Manager,
     ) -> None:
         self._find_gate = find_gate
@@ -70,12 +70,12 @@ def read(
 
 def make(
     paths: layout.Layout, damage: damage_report.DamageReport, sites: Sites, traffic: traffic_counter.TrafficCounter
-) -> tuple[uptime_keeper.UptimeKeeper, status_page_writer.StatusPageWriter]:
+) -> tuple[uptime_recorder.UptimeRecorder, status_page_writer.StatusPageWriter]:
     def look() -> status_page_writer.StatusInput | None:
         return sites.find_page(is_watched=keeper.is_watching)
 
     writer = status_page_writer.StatusPageWriter(paths, clock.SystemClock(), look)
-    keeper = uptime_keeper.UptimeKeeper(
+    keeper = uptime_recorder.UptimeRecorder(
         paths, clock.SystemClock(), damage, sites, count_errors=traffic.count_errors, changed=writer.wake
     )
     return keeper, writer

@@ -64,7 +64,7 @@ class DnsProver:
         from daemun.certs.dns01 import propagation  # noqa: PLC0415 - as above
 
         if proof.dns is None:
-            raise errors.ConfigError(f'cannot prove "{proof.host}" in DNS: nobody makes records; set `acme.dns`')
+            raise errors.ConfigError(f'cannot prove "{proof.host}" in DNS: no provider makes records; set `acme.dns`')
         place = _locate(proof.host, dns)
         record = txt_records.Record(name=place.name, zone=place.zone, value=proof.content)
         maker = _find_maker(proof.dns)

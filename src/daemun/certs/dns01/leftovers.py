@@ -103,7 +103,7 @@ class Leftovers:
     def _remove(self, note: record_journal.MadeRecord, makers: list[model.Dns]) -> bool:
         """Returns: whether nothing is left to do now."""
         if not makers:
-            self._report(note, f"nobody who makes records through {note.provider} is configured any more")
+            self._report(note, f"{note.provider} is no longer configured")
         for index, dns in enumerate(makers):
             try:
                 is_over = self._clock.now() - note.made_at >= IN_FLIGHT

@@ -13,7 +13,7 @@ group = command_groups.make_group("alerts", about="Who gets alerts, of certifica
 def test(chosen: settings.Settings, as_json: common_options.AsJson = False) -> None:
     """Send a test to everybody under `alerts` of the file, and say of each whether it was taken, and if not, why.
 
-    Exits with 1 when somebody did not take it, or when nobody is told.
+    Exits with 1 when somebody did not take it, or when there is nobody.
     """
     sent = daemon_state.or_not_live(chosen, control_client.ControlClient(chosen).test_alerts)
     if as_json:
@@ -23,5 +23,5 @@ def test(chosen: settings.Settings, as_json: common_options.AsJson = False) -> N
             f"{one['target']}: {'not taken: ' + one['error'] if one['error'] else one['remark'] or 'taken'}"
         )
     if not sent and not as_json:
-        output.fail("nobody is told: the file that daemun reads has no `alerts`; see docs/certificates.md")
+        output.fail("cannot send a test: the file that daemun reads has no `alerts`; see docs/certificates.md")
     raise typer.Exit(0 if sent and all(one["error"] is None for one in sent) else 1)

@@ -96,8 +96,8 @@ def install(  # noqa: PLR0917 - Typer's
         made = nginx_builds.install_debian(
             chosen, is_shared=shared, mirror=mirror, suite=suite, accept_expired=accept_expired
         )
-    _tell_used(chosen, made, "installed")
-    _tell_running(chosen, made)
+    _print_used(chosen, made, "installed")
+    _print_running(chosen, made)
 
 
 @group.command()
@@ -111,18 +111,18 @@ def use(chosen: settings.Settings, version: Version) -> None:
 
     before = nginx_builds.read_choices(chosen)
     made = nginx_builds.use(chosen, version)
-    _tell_used(chosen, made, "chosen")
+    _print_used(chosen, made, "chosen")
     try:
         report = _take_over(chosen)
     except control_client.NotRunningError:
-        _tell_running(chosen, made)
+        _print_running(chosen, made)
         return
     except errors.DaemunError:
         nginx_builds.restore_choices(before)
         raise
     if not report["ok"]:
         nginx_builds.restore_choices(before)
-    _tell_upgrade(report)
+    _print_upgrade(report)
     if report["ok"] and report["path"] != made.path:
         output.complain(f"{made.path} is not taken: the daemon was started with --nginx, or $DAEMUN_NGINX")
 
@@ -135,7 +135,7 @@ def upgrade(chosen: settings.Settings) -> None:
     It is the one that would be started now: that of --nginx, the installed one that was chosen, the system's, also
     where an update has replaced it, or the bundled one. Where it cannot take over, the one that served goes on.
     """
-    _tell_upgrade(_take_over(chosen))
+    _print_upgrade(_take_over(chosen))
 
 
 @group.command()
@@ -162,7 +162,7 @@ def _take_over(chosen: settings.Settings) -> Json:
     return report
 
 
-def _tell_upgrade(report: Json) -> None:
+def _print_upgrade(report: Json) -> None:
     """Exits with 1 where the other nginx did not take over."""
     json_answer.note(upgrade=report)
     if not report["ok"]:
@@ -175,7 +175,7 @@ def _tell_upgrade(report: Json) -> None:
         output.print_line(f"{where} took over from nginx {report['former']}, and no connection was lost")
 
 
-def _tell_used(chosen: settings.Settings, made: "installed_builds.Installed", verb: str) -> None:
+def _print_used(chosen: settings.Settings, made: "installed_builds.Installed", verb: str) -> None:
     from daemun.core.nginx_builds import nginx_weaknesses
     from daemun.wiring import nginx_builds
 
@@ -188,7 +188,7 @@ def _tell_used(chosen: settings.Settings, made: "installed_builds.Installed", ve
         output.complain(f"it has {nginx_weaknesses.describe(laid_open)}; `daemun nginx list` shows all")
 
 
-def _tell_running(chosen: settings.Settings, made: "installed_builds.Installed") -> None:
+def _print_running(chosen: settings.Settings, made: "installed_builds.Installed") -> None:
     from daemun.wiring import nginx_builds
 
     running = nginx_builds.find_running(chosen)

@@ -147,7 +147,7 @@ def rows_of(site: Json) -> list[tuple[str, ...]]:
             site["host"],
             state,
             _path_of(route),
-            " ".join(route["to"]) or "(nobody now)",
+            " ".join(route["to"]) or "(no server now)",
             _origin_of(site, route),
         )
         for route in site["routes"]

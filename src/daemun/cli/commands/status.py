@@ -186,7 +186,7 @@ def _age(seconds: int) -> str:
 
 
 def _row_of(site: Json, now: datetime.datetime) -> tuple[str, ...]:
-    routes = [f"{route['path']} -> {' '.join(route['to']) or '(nobody now)'}" for route in site["routes"]]
+    routes = [f"{route['path']} -> {' '.join(route['to']) or '(no server now)'}" for route in site["routes"]]
     return (site["host"], output.state_of_site(site), _certificate_of(site), servers_of(site, now), "\n".join(routes))
 
 

@@ -62,12 +62,12 @@ def tell(
 ) -> "url_facts.Story":
     """The whole story. Raises: DaemunError."""
     chosen = daemon_state.with_daemons_file(chosen)
-    from daemun.wiring.offline import why_teller
+    from daemun.wiring.offline import why_stories
 
-    question = why_teller.WhyQuestion(
+    question = why_stories.WhyQuestion(
         subject=subject, method=method, headers=tuple(map(why_lines.read_header, headers)), address=address
     )
-    return why_teller.tell(chosen, _Daemon(chosen), question)
+    return why_stories.make_story(chosen, _Daemon(chosen), question)
 
 
 class _Daemon:

@@ -13,20 +13,20 @@ from daemun.core.texts import names
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class HeldAccess:
+class EffectiveAccess:
     """access: what holds. place: what distinguishes where it was set, [a-z0-9]."""
 
     access: access_option.Access
     place: str
 
 
-NOTHING = HeldAccess(access=access_option.Access(), place="")
-_OPEN_GATE = HeldAccess(access=access_option.Access(), place="gate")
+NOTHING = EffectiveAccess(access=access_option.Access(), place="")
+_OPEN_GATE = EffectiveAccess(access=access_option.Access(), place="gate")
 
 
-def of_gate(settings: model.Globals) -> HeldAccess:
+def of_gate(settings: model.Globals) -> EffectiveAccess:
     access = access_option.OPTION.of(settings)
-    return _OPEN_GATE if access is None else HeldAccess(access=access, place="gate")
+    return _OPEN_GATE if access is None else EffectiveAccess(access=access, place="gate")
 
 
 def without_judges(settings: model.Globals) -> access_option.Access:
@@ -40,26 +40,26 @@ def without_judges(settings: model.Globals) -> access_option.Access:
     return own
 
 
-def of_site(site: model.Site, settings: model.Globals) -> HeldAccess:
+def of_site(site: model.Site, settings: model.Globals) -> EffectiveAccess:
     own, outer = access_option.OPTION.of(site), of_gate(settings)
     return outer if own is None else _within(own, outer, names.variable_suffix(site.host, ""))
 
 
-def of_route(route: model.Route, site: model.Site, settings: model.Globals) -> HeldAccess:
+def of_route(route: model.Route, site: model.Site, settings: model.Globals) -> EffectiveAccess:
     own, outer = access_option.OPTION.of(route), of_site(site, settings)
     return outer if own is None else _within(own, outer, names.variable_suffix(site.host, route.name))
 
 
 def wants_own_certificates(site: model.Site, settings: model.Globals) -> bool:
     """Whether visitors of a part of the site show certificates of daemun's own authority."""
-    held = (of_site(site, settings), *(of_route(one, site, settings) for one in site.routes))
-    return any((wanted := one.access.client_certificates) is not None and wanted.ca.path is None for one in held)
+    effective = (of_site(site, settings), *(of_route(one, site, settings) for one in site.routes))
+    return any((wanted := one.access.client_certificates) is not None and wanted.ca.path is None for one in effective)
 
 
-def _within(own: access_option.Access, outer: HeldAccess, place: str) -> HeldAccess:
+def _within(own: access_option.Access, outer: EffectiveAccess, place: str) -> EffectiveAccess:
     if own.is_limited and not own.conditions and own.client_certificates is None:
         own = dataclasses.replace(outer.access, rate_limit=own.rate_limit, connections=own.connections)
-    return HeldAccess(access=own, place=place)
+    return EffectiveAccess(access=own, place=place)
 
 
 def is_other(one: model.Route, other: model.Route) -> bool:
@@ -71,8 +71,8 @@ def is_other(one: model.Route, other: model.Route) -> bool:
 
 def is_guarded(site: model.Site, settings: model.Globals) -> bool:
     """Whether anything of the site is not for everybody."""
-    held = (of_site(site, settings), *(of_route(route, site, settings) for route in site.routes))
-    return any(one.access.conditions for one in held)
+    effective = (of_site(site, settings), *(of_route(route, site, settings) for route in site.routes))
+    return any(one.access.conditions for one in effective)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +112,12 @@ def _find_written(desired: model.Desired) -> collections.abc.Iterator[tuple[acce
 
 def find_names_of_site(site: model.Site, settings: model.Globals) -> tuple[str, ...]:
     """Those of them that decide at this site, sorted."""
-    held = (of_site(site, settings), *(of_route(route, site, settings) for route in site.routes))
-    found = {one for each in held for one in (*each.access.allow, *each.access.deny) if access_option.is_name(one)}
+    effective = (of_site(site, settings), *(of_route(route, site, settings) for route in site.routes))
+    found = {one for each in effective for one in (*each.access.allow, *each.access.deny) if access_option.is_name(one)}
     return tuple(sorted(found))
 
 
-def find_all(desired: model.Desired) -> collections.abc.Iterator[HeldAccess]:
+def find_all(desired: model.Desired) -> collections.abc.Iterator[EffectiveAccess]:
     """The gate's, and those that sites and routes set."""
     settings = desired.globals
     yield of_gate(settings)

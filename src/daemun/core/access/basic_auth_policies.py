@@ -6,7 +6,7 @@ from daemun.core.options import access_option
 
 
 def make(access: access_option.Access, place: str) -> judge_policies.Policy | None:
-    """place: of `access_levels.HeldAccess`. None: no name and password is needed."""
+    """place: of `access_levels.EffectiveAccess`. None: no name and password is needed."""
     basic = access.basic_auth
     if basic is None:
         return None

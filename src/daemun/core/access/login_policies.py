@@ -6,7 +6,7 @@ from daemun.core.options import access_option, login_option
 
 
 def make(access: access_option.Access, place: str) -> judge_policies.LoginPolicy | None:
-    """place: of `access_levels.HeldAccess`. None: nobody needs to sign in."""
+    """place: of `access_levels.EffectiveAccess`. None: nobody needs to sign in."""
     rule = access.login
     if rule is None:
         return None

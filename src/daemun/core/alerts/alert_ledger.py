@@ -12,7 +12,7 @@ from daemun.core import model
 
 class Danger(enum.Enum):
     """FAILING: no certificate was got, again and again. EXPIRING: the one that is served runs out soon, or has.
-    UNSERVED: visitors of a site do not get it, or not all of it; then the alarm's name is the site's host.
+    UNSERVED: visitors of a site do not get it, or not all of it; then the alert's name is the site's host.
     UNWRITABLE: a folder of the state directory cannot be written; then name and host are its path.
 
     ERRORS: many requests of a site end with an error of the server. FILLING: a disk of the state directory is nearly
@@ -109,7 +109,7 @@ class BegunConcern:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """A certificate, a site or a folder in danger, or what a Concern is about. host, names: as
-    `model.CertificateStatus`. told: the targets that know of it.
+    `model.CertificateStatus`. notified: the targets that it was sent to.
 
     solved_at: None: not yet. It is kept until every target that knows the danger knows that, too.
     cause: why it was in danger at the last look that found it so; "": not known. cure: what helps; "": the same.
@@ -121,7 +121,7 @@ class Alert:
     names: tuple[str, ...]
     raised_at: datetime.datetime
     solved_at: datetime.datetime | None = None
-    told: tuple[str, ...] = ()
+    notified: tuple[str, ...] = ()
     cause: str = ""
     cure: str = ""
 
@@ -137,11 +137,11 @@ class SentMessage:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AlertLedger:
-    """watched: sorted by name. alarms: at most one of a danger and a certificate, the oldest first. begun: of the
+    """watched: sorted by name. alerts: at most one of a danger and a certificate, the oldest first. begun: of the
     concerns that last."""
 
     watched: tuple[Watched, ...] = ()
-    alarms: tuple[Alert, ...] = ()
+    alerts: tuple[Alert, ...] = ()
     sent: tuple[SentMessage, ...] = ()
     begun: tuple[BegunConcern, ...] = ()
 
@@ -151,7 +151,7 @@ class Item:
     """One certificate in a message, one site, or one folder. status: None: it is needed no longer. site: what is wrong
     with it; None: nothing."""
 
-    alarm: Alert
+    alert: Alert
     status: model.CertificateStatus | None = None
     site: model.SiteStatus | None = None
 

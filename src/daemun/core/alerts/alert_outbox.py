@@ -40,19 +40,19 @@ def find_notices(
     known = {status.name: status for status in statuses}
     sent = {each.event: each.at for each in ledger.sent if each.target == target}
     found: dict[alert_ledger.AlertEvent, list[alert_ledger.Alert]] = {}
-    for alarm in ledger.alarms:
-        if alarm.solved_at is None and target not in alarm.told:
-            found.setdefault(_EVENTS[alarm.danger], []).append(alarm)
-        elif alarm.solved_at is not None and target in alarm.told:
-            found.setdefault(alert_ledger.AlertEvent.SOLVED, []).append(alarm)
+    for alert in ledger.alerts:
+        if alert.solved_at is None and target not in alert.notified:
+            found.setdefault(_EVENTS[alert.danger], []).append(alert)
+        elif alert.solved_at is not None and target in alert.notified:
+            found.setdefault(alert_ledger.AlertEvent.SOLVED, []).append(alert)
     notices = []
-    for event, alarms in found.items():
-        at = min(alarm.solved_at or alarm.raised_at for alarm in alarms)
+    for event, alerts in found.items():
+        at = min(alert.solved_at or alert.raised_at for alert in alerts)
         if event not in _SOON:
             at += GATHER
         if event in sent:
             at = max(at, sent[event] + (SOON if event in _SOON else INTERVAL))
-        items = tuple(_make_item(alarm, known, sites) for alarm in alarms[:MOST_ITEMS])
+        items = tuple(_make_item(alert, known, sites) for alert in alerts[:MOST_ITEMS])
         notice = alert_ledger.Notice(event=event, items=items, at=at)
         if quiet_until is not None and at < quiet_until and not is_urgent(notice):
             notice = dataclasses.replace(notice, at=quiet_until)
@@ -61,31 +61,31 @@ def find_notices(
 
 
 def _make_item(
-    alarm: alert_ledger.Alert, statuses: dict[str, model.CertificateStatus], sites: dict[str, model.SiteStatus]
+    alert: alert_ledger.Alert, statuses: dict[str, model.CertificateStatus], sites: dict[str, model.SiteStatus]
 ) -> alert_ledger.Item:
-    if alarm.danger is alert_ledger.Danger.UNSERVED:
-        return alert_ledger.Item(alarm=alarm, site=sites.get(alarm.host))
-    return alert_ledger.Item(alarm=alarm, status=statuses.get(alarm.name))
+    if alert.danger is alert_ledger.Danger.UNSERVED:
+        return alert_ledger.Item(alert=alert, site=sites.get(alert.host))
+    return alert_ledger.Item(alert=alert, status=statuses.get(alert.name))
 
 
 def note_delivered(
     ledger: alert_ledger.AlertLedger, target: str, notice: alert_ledger.Notice, now: datetime.datetime
 ) -> alert_ledger.AlertLedger:
     """The ledger once the target knows. What ended or began meanwhile is still to be sent."""
-    delivered = {(item.alarm.name, item.alarm.danger): item.alarm for item in notice.items}
-    alarms = []
-    for alarm in ledger.alarms:
-        told = alarm.told
-        if delivered.pop((alarm.name, alarm.danger), None) is not None:
-            rest = tuple(other for other in told if other != target)
-            told = rest if notice.event is alert_ledger.AlertEvent.SOLVED else (*rest, target)
-        if told or alarm.solved_at is None:
-            alarms.append(dataclasses.replace(alarm, told=told))
+    delivered = {(item.alert.name, item.alert.danger): item.alert for item in notice.items}
+    alerts = []
+    for alert in ledger.alerts:
+        notified = alert.notified
+        if delivered.pop((alert.name, alert.danger), None) is not None:
+            rest = tuple(other for other in notified if other != target)
+            notified = rest if notice.event is alert_ledger.AlertEvent.SOLVED else (*rest, target)
+        if notified or alert.solved_at is None:
+            alerts.append(dataclasses.replace(alert, notified=notified))
     if notice.event is not alert_ledger.AlertEvent.SOLVED:  # what is left was over before any target knew of it
-        alarms += (dataclasses.replace(alarm, solved_at=now, told=(target,)) for alarm in delivered.values())
+        alerts += (dataclasses.replace(alert, solved_at=now, notified=(target,)) for alert in delivered.values())
     sent = (each for each in ledger.sent if (each.target, each.event) != (target, notice.event))
     return dataclasses.replace(
-        ledger, alarms=tuple(alarms), sent=(*sent, alert_ledger.SentMessage(target=target, event=notice.event, at=now))
+        ledger, alerts=tuple(alerts), sent=(*sent, alert_ledger.SentMessage(target=target, event=notice.event, at=now))
     )
 
 
@@ -93,13 +93,13 @@ def forget_targets(
     ledger: alert_ledger.AlertLedger, targets: collections.abc.Collection[str]
 ) -> alert_ledger.AlertLedger:
     """The ledger without targets other than these."""
-    alarms = (
-        dataclasses.replace(alarm, told=tuple(target for target in alarm.told if target in targets))
-        for alarm in ledger.alarms
+    alerts = (
+        dataclasses.replace(alert, notified=tuple(target for target in alert.notified if target in targets))
+        for alert in ledger.alerts
     )
     return dataclasses.replace(
         ledger,
-        alarms=tuple(alarm for alarm in alarms if alarm.told or alarm.solved_at is None),
+        alerts=tuple(alert for alert in alerts if alert.notified or alert.solved_at is None),
         sent=tuple(each for each in ledger.sent if each.target in targets),
     )
 

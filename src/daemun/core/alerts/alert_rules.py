@@ -47,35 +47,35 @@ def judge_dangers(
     written, with the cause. unserved_for: how long visitors must go without a site."""
     known = {status.name: status for status in statuses}
     remembered = {watched.name: watched for watched in before.watched}
-    concerned = {alarm.name for alarm in before.alarms if alarm.danger.is_of_certificate}
+    concerned = {alert.name for alert in before.alerts if alert.danger.is_of_certificate}
     watched = {name: _watch(remembered.get(name), status, now) for name, status in known.items()}
     for name in (remembered.keys() | concerned) - known.keys():
         gone = remembered.get(name) or alert_ledger.Watched(name=name)
         gone = dataclasses.replace(gone, calm_since=gone.calm_since or now)
         if not _is_steady(gone, now):
             watched[name] = gone
-    alarms = {(alarm.name, alarm.danger): alarm for alarm in before.alarms}
-    for name, danger in [*alarms]:
+    alerts = {(alert.name, alert.danger): alert for alert in before.alerts}
+    for name, danger in [*alerts]:
         if name not in watched and danger.is_of_certificate:
-            _solve(alarms, name, danger, now)
+            _solve(alerts, name, danger, now)
     for name, status in known.items():
         for danger, is_danger in _judge(watched[name], status, now).items():
             if is_danger:
-                _raise(alarms, _alarm_of(danger, status, now))
+                _raise(alerts, _alert_of(danger, status, now))
             elif is_danger is False:
-                _solve(alarms, name, danger, now)
+                _solve(alerts, name, danger, now)
     if troubles is not None:
         open_ones = {
             one.site.host: one for one in troubles if not maintenance_option.OPTION.of(one.site).is_closed(now)
         }
-        _judge_sites(alarms, open_ones, now, unserved_for)
-    _judge_folders(alarms, refused_folders, now)
-    begun = _judge_concerns(alarms, {(one.name, one.danger): one for one in concerns}, before.begun, now)
-    kept = (alarm for alarm in alarms.values() if alarm.solved_at is None or now - alarm.solved_at < LONGEST_MEMORY)
+        _judge_sites(alerts, open_ones, now, unserved_for)
+    _judge_folders(alerts, refused_folders, now)
+    begun = _judge_concerns(alerts, {(one.name, one.danger): one for one in concerns}, before.begun, now)
+    kept = (alert for alert in alerts.values() if alert.solved_at is None or now - alert.solved_at < LONGEST_MEMORY)
     return dataclasses.replace(
         before,
         watched=tuple(watched[name] for name in sorted(watched) if watched[name] != alert_ledger.Watched(name=name)),
-        alarms=tuple(sorted(kept, key=lambda alarm: (alarm.raised_at, alarm.host, alarm.name, alarm.danger.value))),
+        alerts=tuple(sorted(kept, key=lambda alert: (alert.raised_at, alert.host, alert.name, alert.danger.value))),
         begun=begun,
     )
 
@@ -83,9 +83,9 @@ def judge_dangers(
 def forget_dangers(
     ledger: alert_ledger.AlertLedger, wanted: collections.abc.Container[alert_ledger.Danger]
 ) -> alert_ledger.AlertLedger:
-    """The ledger without alarms of dangers that are no more to be reported: their end is not reported either."""
-    kept = tuple(alarm for alarm in ledger.alarms if alarm.danger in wanted)
-    return ledger if len(kept) == len(ledger.alarms) else dataclasses.replace(ledger, alarms=kept)
+    """The ledger without alerts of dangers that are no more to be reported: their end is not reported either."""
+    kept = tuple(alert for alert in ledger.alerts if alert.danger in wanted)
+    return ledger if len(kept) == len(ledger.alerts) else dataclasses.replace(ledger, alerts=kept)
 
 
 def is_trusted(status: model.CertificateStatus, now: datetime.datetime) -> bool:
@@ -95,44 +95,44 @@ def is_trusted(status: model.CertificateStatus, now: datetime.datetime) -> bool:
 
 
 def _judge_sites(
-    alarms: "_Alarms",
+    alerts: "_Alerts",
     troubles: dict[str, model.SiteStatus],
     now: datetime.datetime,
     unserved_for: datetime.timedelta,
 ) -> None:
-    for name, danger in [*alarms]:
+    for name, danger in [*alerts]:
         if danger is alert_ledger.Danger.UNSERVED and name not in troubles:
-            _solve(alarms, name, danger, now)
+            _solve(alerts, name, danger, now)
     for host, trouble in troubles.items():
         if trouble.since is not None and now - trouble.since >= unserved_for:
             danger = alert_ledger.Danger.UNSERVED
             new = alert_ledger.Alert(danger=danger, name=host, host=host, names=trouble.site.names, raised_at=now)
-            _raise(alarms, new)
+            _raise(alerts, new)
 
 
-def _judge_folders(alarms: "_Alarms", refused: collections.abc.Mapping[str, str], now: datetime.datetime) -> None:
+def _judge_folders(alerts: "_Alerts", refused: collections.abc.Mapping[str, str], now: datetime.datetime) -> None:
     danger = alert_ledger.Danger.UNWRITABLE
-    for name, known in [*alarms]:
+    for name, known in [*alerts]:
         if known is danger and name not in refused:
-            _solve(alarms, name, danger, now)
+            _solve(alerts, name, danger, now)
     for folder, cause in refused.items():
         _raise(
-            alarms,
+            alerts,
             alert_ledger.Alert(danger=danger, name=folder, host=folder, names=(), raised_at=now, cause=cause),
         )
 
 
 def _judge_concerns(
-    alarms: "_Alarms",
+    alerts: "_Alerts",
     concerns: dict[tuple[str, alert_ledger.Danger], alert_ledger.Concern],
     before: collections.abc.Iterable[alert_ledger.BegunConcern],
     now: datetime.datetime,
 ) -> tuple[alert_ledger.BegunConcern, ...]:
     """Returns: since when each of them lasts."""
     since = {(one.name, one.danger): one.at for one in before}
-    for name, danger in [*alarms]:
+    for name, danger in [*alerts]:
         if danger.is_of_gate and (name, danger) not in concerns:
-            _solve(alarms, name, danger, now)
+            _solve(alerts, name, danger, now)
     begun = []
     for key, one in concerns.items():
         at = since.get(key, now)
@@ -147,7 +147,7 @@ def _judge_concerns(
                 cause=one.cause,
                 cure=one.cure,
             )
-            _raise(alarms, new)
+            _raise(alerts, new)
     return tuple(sorted(begun, key=lambda one: (one.danger.value, one.name)))
 
 
@@ -237,22 +237,22 @@ def _is_expiring(status: model.CertificateStatus, now: datetime.datetime) -> boo
     return status.not_after - now < least
 
 
-# --- alarms ----------------------------------------------------------------------------------------------------
+# --- alerts ----------------------------------------------------------------------------------------------------
 
-_Alarms = dict[tuple[str, alert_ledger.Danger], alert_ledger.Alert]
+_Alerts = dict[tuple[str, alert_ledger.Danger], alert_ledger.Alert]
 
 
-def _raise(alarms: _Alarms, new: alert_ledger.Alert) -> None:
+def _raise(alerts: _Alerts, new: alert_ledger.Alert) -> None:
     """A target that knows of it from before, and not yet of its end, gets neither."""
-    known = alarms.get((new.name, new.danger), new)
+    known = alerts.get((new.name, new.danger), new)
     if known.solved_at is not None:
         known = dataclasses.replace(known, raised_at=new.raised_at, solved_at=None)
-    alarms[new.name, new.danger] = dataclasses.replace(
+    alerts[new.name, new.danger] = dataclasses.replace(
         known, host=new.host, names=new.names, cause=new.cause, cure=new.cure
     )
 
 
-def _alarm_of(
+def _alert_of(
     danger: alert_ledger.Danger, status: model.CertificateStatus, now: datetime.datetime
 ) -> alert_ledger.Alert:
     return alert_ledger.Alert(
@@ -265,11 +265,11 @@ def _alarm_of(
     )
 
 
-def _solve(alarms: _Alarms, name: str, danger: alert_ledger.Danger, now: datetime.datetime) -> None:
-    known = alarms.get((name, danger))
+def _solve(alerts: _Alerts, name: str, danger: alert_ledger.Danger, now: datetime.datetime) -> None:
+    known = alerts.get((name, danger))
     if known is None or known.solved_at is not None:
         return
-    if known.told:
-        alarms[name, danger] = dataclasses.replace(known, solved_at=now)
+    if known.notified:
+        alerts[name, danger] = dataclasses.replace(known, solved_at=now)
     else:  # no target knew
-        del alarms[name, danger]
+        del alerts[name, danger]

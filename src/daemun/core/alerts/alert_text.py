@@ -60,7 +60,7 @@ def headline(notice: alert_ledger.Notice) -> str:
     hosts = hosts_of(notice)
     whose = hosts[0] if len(hosts) == 1 else f"{hosts[0]} and {len(hosts) - 1} more"
     if notice.event is alert_ledger.AlertEvent.SOLVED:
-        forms = {_SOLVED.get(item.alarm.danger, _SOLVED_CERTIFICATE) for item in notice.items}
+        forms = {_SOLVED.get(item.alert.danger, _SOLVED_CERTIFICATE) for item in notice.items}
         words = forms.pop() if len(forms) == 1 else _SOLVED_SEVERAL
     else:
         words = _HEADLINES[notice.event]
@@ -78,22 +78,22 @@ def text(notice: alert_ledger.Notice, machine: str, now: datetime.datetime) -> s
     parts = _join(_paragraph(group, notice.event, now) for group in groups[:_MOST_CAUSES])
     if len(groups) > _MOST_CAUSES:
         parts.append(f"And {len(groups) - _MOST_CAUSES} more causes.")
-    is_of_certificates = any(item.alarm.danger.is_of_certificate for item in notice.items)
+    is_of_certificates = any(item.alert.danger.is_of_certificate for item in notice.items)
     parts.append(f"daemun on {machine}; `daemun {'certs' if is_of_certificates else 'status'}` there shows more.")
     return "\n\n".join(parts) + "\n"
 
 
 def hosts_of(notice: alert_ledger.Notice) -> list[str]:
     """The site of each certificate, or the folder, each once, in the order of the notice."""
-    return list(dict.fromkeys(item.alarm.host for item in notice.items))
+    return list(dict.fromkeys(item.alert.host for item in notice.items))
 
 
 def reason_of(item: alert_ledger.Item, event: alert_ledger.AlertEvent, now: datetime.datetime) -> str:
     """Why, in words: of a danger its cause, of its end what is served now."""
-    if item.alarm.danger is alert_ledger.Danger.UNSERVED:
+    if item.alert.danger is alert_ledger.Danger.UNSERVED:
         return _reason_of_site(item, event)
-    if not item.alarm.danger.is_of_certificate:
-        return _ENDS[item.alarm.danger] if event is alert_ledger.AlertEvent.SOLVED else item.alarm.cause
+    if not item.alert.danger.is_of_certificate:
+        return _ENDS[item.alert.danger] if event is alert_ledger.AlertEvent.SOLVED else item.alert.cause
     return _reason_of_certificate(item, event, now)
 
 
@@ -103,11 +103,11 @@ def _reason_of_certificate(item: alert_ledger.Item, event: alert_ledger.AlertEve
         return _describe_end(item, now)
     if status is None:
         return "no reason is known"
-    is_expiring = item.alarm.danger is alert_ledger.Danger.EXPIRING
+    is_expiring = item.alert.danger is alert_ledger.Danger.EXPIRING
     if is_expiring and status.kind is model.CertificateKind.OWN and status.state is not model.CertificateState.INVALID:
         return "it is a file of the owner, which daemun does not renew; replace it"
-    if status.state is model.CertificateState.PENDING and item.alarm.cause:
-        return item.alarm.cause  # the next attempt is under way, and its status has no cause yet
+    if status.state is model.CertificateState.PENDING and item.alert.cause:
+        return item.alert.cause  # the next attempt is under way, and its status has no cause yet
     return status.reason or ("it was not renewed yet" if is_expiring else "no reason is known")
 
 
@@ -137,17 +137,17 @@ def _group(notice: alert_ledger.Notice, now: datetime.datetime) -> list[list[ale
     for item in notice.items:
         reason = reason_of(item, notice.event, now)
         if (
-            item.alarm.danger is alert_ledger.Danger.EXPIRING
+            item.alert.danger is alert_ledger.Danger.EXPIRING
             and item.status is not None
             and item.status.not_after is not None
         ):
             reason += f" {durations.left(item.status.not_after, now)}"
-        groups.setdefault(_without_names(reason, item.alarm), []).append(item)
+        groups.setdefault(_without_names(reason, item.alert), []).append(item)
     return list(groups.values())
 
 
-def _without_names(reason: str, alarm: alert_ledger.Alert) -> str:
-    own = sorted({alarm.host, *alarm.names}, key=len, reverse=True)
+def _without_names(reason: str, alert: alert_ledger.Alert) -> str:
+    own = sorted({alert.host, *alert.names}, key=len, reverse=True)
     return re.sub("|".join(re.escape(name) for name in own), "\0", reason) if own else reason
 
 
@@ -155,15 +155,15 @@ def _paragraph(
     group: collections.abc.Sequence[alert_ledger.Item], event: alert_ledger.AlertEvent, now: datetime.datetime
 ) -> str:
     first = group[0]
-    hosts = list(dict.fromkeys(item.alarm.host for item in group))
+    hosts = list(dict.fromkeys(item.alert.host for item in group))
     shown = ", ".join(hosts[:MOST_HOSTS])
     if len(hosts) > MOST_HOSTS:
         shown += f" and {len(hosts) - MOST_HOSTS} more"
     lines = [f"{shown}:", f"  {reason_of(first, event, now)}"]
     if event is alert_ledger.AlertEvent.UNSERVED and first.site is not None and first.site.cure:
         lines.append(f"  {first.site.cure}")
-    if event is not alert_ledger.AlertEvent.SOLVED and first.alarm.cure:
-        lines.append(f"  {first.alarm.cure}")
+    if event is not alert_ledger.AlertEvent.SOLVED and first.alert.cure:
+        lines.append(f"  {first.alert.cure}")
     if event is not alert_ledger.AlertEvent.SOLVED and first.status is not None:
         lines += (f"  {line}" for line in _outlook(first.status, len(group), now))
     return "\n".join(lines)

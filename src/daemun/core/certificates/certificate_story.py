@@ -34,7 +34,7 @@ KINDS = {
 """In English, by kind."""
 
 
-def tell(status: model.CertificateStatus, now: datetime.datetime) -> tuple[StoryEvent, ...]:
+def make_story(status: model.CertificateStatus, now: datetime.datetime) -> tuple[StoryEvent, ...]:
     """What has no time stands where now is."""
     found: list[StoryEvent] = []
     if status.not_before is not None:

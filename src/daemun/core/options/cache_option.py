@@ -18,7 +18,7 @@ _MOST_NAMES = 20
 _COOKIE = re.compile(r"[A-Za-z0-9!#$%&'+.^_`|~-]{0,128}\*?\Z")
 """A name (RFC 6265 section 4.1.1), or how it begins."""
 _NOT_FOR_CGI = (
-    "its scripts are told who comes by parameters that nginx does not compare; leave it out, and use the "
+    "its scripts get who comes by parameters that nginx does not compare; leave it out, and use the "
     "application's own cache of pages"
 )
 _OF_EVERY_VISITOR = frozenset({"authorization", "cookie"})

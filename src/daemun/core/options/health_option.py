@@ -93,7 +93,7 @@ def _check(health: Health | None, place: Place) -> None:
             place.add(f"{low}-{high} is no range of statuses between 100 and 599", "status", index)
     for index, target in enumerate(place.proxy.targets):
         if target.socket is not None and not target.down:
-            cause = "cannot be checked: nginx is told of servers by address, and a unix socket has none"
+            cause = "cannot be checked: nginx gets servers by address, and a unix socket has none"
             place.add_beside(f"{words.quoted(str(target))} {cause}; remove `health`", "to", index)
 
 

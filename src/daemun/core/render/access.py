@@ -15,8 +15,8 @@ from daemun.core.directive import Expr
 from daemun.core.options import access_option, forward_auth_forms, rate_limit_form
 from daemun.core.render import (
     client_certificates,
+    effective_access,
     forward_auth,
-    held_access,
     judge_locations,
     network_refusals,
     site_scope,
@@ -41,7 +41,7 @@ nginx a path ends at "#"; Java's servers drop ";..." of each part before they re
 
 def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """What every location of a server inherits."""
-    held = held_access.of_site(scope)
+    held = effective_access.of_site(scope)
     is_asking = held.access.client_certificates is None and client_certificates.is_asking(scope)
     page = (client_certificates.page_line(),) if is_asking else ()
     conditions = _conditions(scope, held, inherited=access_levels.NOTHING)
@@ -58,7 +58,7 @@ def _refuse_two_readings(scope: site_scope.Scope) -> tuple[directive.Directive, 
 def retry_after(scope: site_scope.Scope) -> str | None:
     """The variable with the seconds after which a request that was refused for a limit may come again; None: the site
     has no limit. Daemun's own judge has limits of its own, and sends that time itself."""
-    held = [held_access.of_route(scope, route).access for route in scope.site.routes]
+    held = [effective_access.of_route(scope, route).access for route in scope.site.routes]
     if not any(access.is_limited for access in held):
         return judge_locations.WAIT if judge_locations.is_needed(scope) else None
     longest_s = max((_seconds_between(access) for access in held), default=1.0)
@@ -90,7 +90,7 @@ def guarded(
 
     Ours go first: what an owner wrote for addresses may refuse more, and lets in no one else.
     """
-    held, outer = held_access.of_route(scope, route), held_access.of_site(scope)
+    held, outer = effective_access.of_route(scope, route), effective_access.of_site(scope)
     conditions, rates, connections = _conditions(scope, held, inherited=outer), _rates(held), _connections(held)
     answers = _answers(held)
     is_as_further_out = answers == _answers(outer)
@@ -115,12 +115,12 @@ def guarded_beside(
 ) -> tuple[directive.Node, ...]:
     """What stands in a server beside the routes, hand-written locations among it. What of it is inherited stands there
     already (`server_lines`)."""
-    held = held_access.of_site(scope)
+    held = effective_access.of_site(scope)
     refusals = _refusals(held)
     return tuple(network_refusals.repeat(node, refusals) for node in nodes)
 
 
-def _refusals(held: access_levels.HeldAccess) -> tuple[directive.Directive, ...]:
+def _refusals(held: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
     """By what variables decide on, first in each location."""
     return (*network_refusals.lines(held.access, held.place), *client_certificates.refusals(held.access))
 
@@ -141,38 +141,38 @@ def _with_lines(
     return dataclasses.replace(node, block=(*lines, *more, *node.block))
 
 
-def _answers(held: access_levels.HeldAccess) -> tuple[directive.Directive, ...]:
+def _answers(held: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
     """Where those go who are not let in by a judge, or for their certificate."""
     page = client_certificates.page_lines(held.access)
     if held.access.basic_auth is not None or held.access.login is not None:
         return (judge_locations.refused_page(), *page)
     if held.access.forward_auth is None:
         return page
-    there = forward_auth.answer_place(held_access.judge_place(held))
+    there = forward_auth.answer_place(effective_access.judge_place(held))
     return (arguments.line("error_page", "401", "=", there), *page)
 
 
 def is_guarded(scope: site_scope.Scope, route: model.Route) -> bool:
     """Whether nginx has anything to look at before it answers."""
-    access = held_access.of_route(scope, route).access
+    access = effective_access.of_route(scope, route).access
     return bool(access.conditions) or access.is_limited
 
 
 def _conditions(
-    scope: site_scope.Scope, held: access_levels.HeldAccess, *, inherited: access_levels.HeldAccess
+    scope: site_scope.Scope, held: access_levels.EffectiveAccess, *, inherited: access_levels.EffectiveAccess
 ) -> tuple[directive.Directive, ...]:
     if held == inherited:
         return ()
     access, outer = _by_nginx_itself(held.access), _by_nginx_itself(inherited.access)
-    rules = held_access.address_rules(access, scope.environment)
-    if not rules and held_access.address_rules(outer, scope.environment):
+    rules = effective_access.address_rules(access, scope.environment)
+    if not rules and effective_access.address_rules(outer, scope.environment):
         # Beside other conditions of which one is enough, "allow all" would be enough for everybody.
         rules = (arguments.line("deny" if access.any else "allow", "all"),)
-    if held_access.is_judged(access):
-        place = held_access.judge_place(held)
+    if effective_access.is_judged(access):
+        place = effective_access.judge_place(held)
         kept = (*forward_auth.request_lines(place, access), *judge_locations.request_lines(access))
         rules = (*rules, arguments.line("auth_request", place), *kept)
-    elif held_access.is_judged(outer):
+    elif effective_access.is_judged(outer):
         rules = (*rules, arguments.line("auth_request", "off"))
     if access.conditions or outer.conditions:
         # Written out, so that none further out, of an owner's, holds.
@@ -193,16 +193,16 @@ def _by_nginx_itself(access: access_option.Access) -> access_option.Access:
 
 def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """What the limits of a site and its routes count in, at the http level."""
-    every = (held_access.of_site(scope), *(held_access.of_route(scope, route) for route in scope.site.routes))
+    every = (effective_access.of_site(scope), *(effective_access.of_route(scope, route) for route in scope.site.routes))
     own = dict.fromkeys(held for held in every if held != access_levels.of_gate(scope.settings))
     return tuple(node for held in own for node in _zones(held, _ZONE))
 
 
 def networks(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """The variables that say whom a site and its routes refuse. Long, and so last in its file."""
-    written = [held_access.of_site(scope)] if access_option.OPTION.of(scope.site) is not None else []
+    written = [effective_access.of_site(scope)] if access_option.OPTION.of(scope.site) is not None else []
     routes = (route for route in scope.site.routes if access_option.OPTION.of(route) is not None)
-    written += [held_access.of_route(scope, route) for route in routes]
+    written += [effective_access.of_route(scope, route) for route in routes]
     known = scope.environment.named_addresses
     return tuple(node for held in written for node in network_refusals.variables(held.access, held.place, known))
 
@@ -244,7 +244,7 @@ def variables() -> tuple[directive.Node, ...]:
     )
 
 
-def _zones(held: access_levels.HeldAccess, size: str) -> collections.abc.Iterator[directive.Node]:
+def _zones(held: access_levels.EffectiveAccess, size: str) -> collections.abc.Iterator[directive.Node]:
     limit = held.access.rate_limit
     if limit is not None:
         key = _ADDRESS
@@ -264,11 +264,11 @@ def _zones(held: access_levels.HeldAccess, size: str) -> collections.abc.Iterato
 
 
 def _named_by_judge(
-    held: access_levels.HeldAccess, judge: forward_auth_forms.ForwardAuth, key: str
+    held: access_levels.EffectiveAccess, judge: forward_auth_forms.ForwardAuth, key: str
 ) -> collections.abc.Iterator[directive.Node]:
     name = judge.user_header
     assert name is not None
-    user = forward_auth.identity_variable(held_access.judge_place(held), name)
+    user = forward_auth.identity_variable(effective_access.judge_place(held), name)
     # All that limits count in is defined, also where no location queries the judge.
     yield arguments.map_to("", user)
     yield judge_locations.limit_key(user, key)
@@ -281,7 +281,7 @@ def _rate(rate: rate_limit_form.Rate) -> str:
     return f"{max(1, rate.requests * 60 // rate.period_s)}r/m"
 
 
-def _rate_zone(held: access_levels.HeldAccess, limit: rate_limit_form.RateLimit) -> str:
+def _rate_zone(held: access_levels.EffectiveAccess, limit: rate_limit_form.RateLimit) -> str:
     """nginx refuses to reload when a zone of the same name counts by something else."""
     by = "address" if limit.header is None else limit.header.replace("-", "_")
     if user_limits.is_on(held.access):  # no header has capitals here
@@ -289,7 +289,7 @@ def _rate_zone(held: access_levels.HeldAccess, limit: rate_limit_form.RateLimit)
     return f"daemun_rate_{held.place}_{by}"
 
 
-def _rates(held: access_levels.HeldAccess) -> tuple[directive.Directive, ...]:
+def _rates(held: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
     limit = held.access.rate_limit
     if limit is None:
         return ()
@@ -302,7 +302,7 @@ def _rates(held: access_levels.HeldAccess) -> tuple[directive.Directive, ...]:
     )
 
 
-def _connections(held: access_levels.HeldAccess) -> tuple[directive.Directive, ...]:
+def _connections(held: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
     if held.access.connections is None:
         return ()
     return (

@@ -19,7 +19,7 @@ from daemun.core import arguments, directive, model
 from daemun.core.access import access_levels
 from daemun.core.directive import Expr
 from daemun.core.options import access_option, client_certificates_form
-from daemun.core.render import held_access, site_scope
+from daemun.core.render import effective_access, site_scope
 from daemun.core.texts import names, words
 from daemun.errors import RenderError
 
@@ -65,7 +65,7 @@ def variables() -> tuple[directive.Node, ...]:
 
 
 def _find(scope: site_scope.Scope) -> tuple[client_certificates_form.ClientCertificates, ...]:
-    every = held_access.find_all(scope)
+    every = effective_access.find_all(scope)
     return tuple(one for access in every if (one := access.client_certificates) is not None)
 
 
@@ -167,7 +167,7 @@ def judge_locations(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     block = (arguments.line("internal"), page_line(), _let_in(), arguments.line("return", "401"))
     return tuple(
         arguments.line("location", "=", place, block=block)
-        for place, access in held_access.find_judged(scope).items()
+        for place, access in effective_access.find_judged(scope).items()
         if is_judging(access) and access.judge is None
     )
 
@@ -180,7 +180,7 @@ def before_judges(
     scope: site_scope.Scope, nodes: collections.abc.Iterable[directive.Node]
 ) -> tuple[directive.Node, ...]:
     """The locations of judges, which let in who shows a certificate where one condition is enough."""
-    places = {place for place, access in held_access.find_judged(scope).items() if is_judging(access)}
+    places = {place for place, access in effective_access.find_judged(scope).items() if is_judging(access)}
 
     def with_certificate(node: directive.Node) -> directive.Node:
         if not isinstance(node, directive.Directive) or node.name != "location" or node.block is None:
@@ -195,7 +195,7 @@ def before_judges(
 def identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, str], ...]:
     """The headers by which servers of a route learn whose certificate it was, and their values. A judge has its own
     word for the visitor's name."""
-    access = held_access.of_route(scope, route).access
+    access = effective_access.of_route(scope, route).access
     if access.client_certificates is None:
         return ()
     sent = zip(HEADERS, ("user", "verify", "dn"), strict=True)

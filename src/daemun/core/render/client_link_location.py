@@ -6,7 +6,7 @@ The address has a secret, which no log of nginx has (`invitation_locations`).
 
 from daemun.core import arguments, directive, layout
 from daemun.core.directive import Expr
-from daemun.core.render import client_certificates, error_pages, held_access, invitation_locations, site_scope
+from daemun.core.render import client_certificates, effective_access, error_pages, invitation_locations, site_scope
 
 PATH = "/.daemun/client"
 _UPSTREAM = "daemun_client_links"
@@ -33,7 +33,7 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         "Accept-Language": "$http_accept_language",
     }
     block = (
-        *held_access.open_lines(scope.environment),
+        *effective_access.open_lines(scope.environment),
         *unlogged,
         _pages_line(),
         arguments.line("client_max_body_size", "1k"),

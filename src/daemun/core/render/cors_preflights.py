@@ -10,7 +10,14 @@ import dataclasses
 
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
-from daemun.core.render import cors_headers, early_answers, header_directives, held_access, network_refusals, site_scope
+from daemun.core.render import (
+    cors_headers,
+    early_answers,
+    effective_access,
+    header_directives,
+    network_refusals,
+    site_scope,
+)
 from daemun.core.texts import names
 
 _FOLDER = "/.daemun/preflight/"
@@ -35,8 +42,8 @@ def answered(
 
 def _address_rules(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
     """Nothing where an address is one of several conditions of which one is enough."""
-    access = held_access.of_route(scope, route).access
-    return () if access.any else held_access.address_rules(access, scope.environment)
+    access = effective_access.of_route(scope, route).access
+    return () if access.any else effective_access.address_rules(access, scope.environment)
 
 
 def _answered(node: directive.Node, answer: directive.Directive) -> directive.Node:
@@ -58,7 +65,7 @@ def _checked(
 ) -> collections.abc.Iterator[directive.Directive]:
     """nginx looks at addresses after `return`, so the answer stands behind a file that is not there."""
     there = f"@daemun_preflight_{place}"
-    open_ = held_access.open_lines(scope.environment, rules)
+    open_ = effective_access.open_lines(scope.environment, rules)
     block = (arguments.line("internal"), *open_, *early_answers.beyond(scope, there))
     yield arguments.line("location", "=", f"{_FOLDER}{place}", block=block)
     lines = header_directives.response_lines(scope, route, https=https, hide_header=None)

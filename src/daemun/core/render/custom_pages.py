@@ -10,7 +10,7 @@ import posixpath
 from daemun.core import arguments, directive, model, render_environment, visitor_page
 from daemun.core.directive import Expr
 from daemun.core.options import errors_option, option, page_file
-from daemun.core.render import held_access, maintenance_lines, site_scope
+from daemun.core.render import effective_access, maintenance_lines, site_scope
 from daemun.core.texts import names
 
 _PREFIX = "/.daemun-page-"
@@ -80,7 +80,7 @@ def location(
     trusted = folder if page.trusted is None else page.trusted
     block = (
         arguments.line("internal"),
-        *held_access.open_lines(env),
+        *effective_access.open_lines(env),
         *more,
         arguments.line("root", folder),
         arguments.line("disable_symlinks", "if_not_owner", Expr(f"from={arguments.literal(trusted)}")),

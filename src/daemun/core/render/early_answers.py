@@ -17,7 +17,7 @@ import enum
 from daemun.core import arguments, directive, model
 from daemun.core.access import access_levels
 from daemun.core.directive import Expr
-from daemun.core.render import held_access, network_refusals, site_scope
+from daemun.core.render import effective_access, network_refusals, site_scope
 from daemun.core.texts import names, words
 from daemun.errors import RenderError
 
@@ -61,7 +61,7 @@ def beyond(scope: site_scope.Scope, there: str) -> tuple[directive.Directive, ..
 def behind_guards(scope: site_scope.Scope, nodes: tuple[directive.Node, ...]) -> tuple[directive.Node, ...]:
     """The content of a server with each answer behind what guards its location. Raises: RenderError."""
     is_guarded = access_levels.is_guarded(scope.site, scope.settings)
-    if not is_guarded and not any(held_access.of_route(scope, one).access.is_limited for one in scope.site.routes):
+    if not is_guarded and not any(effective_access.of_route(scope, one).access.is_limited for one in scope.site.routes):
         return nodes
     mover = _Mover(scope)
     if is_guarded:

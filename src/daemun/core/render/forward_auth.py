@@ -15,7 +15,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import access_option, forward_auth_forms
 from daemun.core.render import (
     client_certificates,
-    held_access,
+    effective_access,
     judge_memory,
     login_locations,
     network_refusals,
@@ -87,7 +87,7 @@ def _cookie(number: int) -> directive.Directive:
 
 def _found(scope: site_scope.Scope) -> dict[str, forward_auth_forms.ForwardAuth]:
     """By the locations that decide."""
-    judged = held_access.find_judged(scope)
+    judged = effective_access.find_judged(scope)
     return {place: one.forward_auth for place, one in judged.items() if one.forward_auth is not None}
 
 
@@ -132,7 +132,7 @@ def _refusals(scope: site_scope.Scope, path: str) -> tuple[directive.Directive, 
     where several judges with different ones have the path."""
     every = {
         (*network_refusals.lines(one, _short(place)), *client_certificates.refusals(one))
-        for place, one in held_access.find_judged(scope).items()
+        for place, one in effective_access.find_judged(scope).items()
         if one.forward_auth is not None and path in one.forward_auth.protocol.open_paths
     }
     return every.pop() if len(every) == 1 else ()
@@ -141,8 +141,8 @@ def _refusals(scope: site_scope.Scope, path: str) -> tuple[directive.Directive, 
 def _address_rules(scope: site_scope.Scope, path: str) -> tuple[directive.Directive, ...]:
     """The same by address. Where one condition is enough, everybody may sign in."""
     every = {
-        () if one.any else held_access.address_rules(one, scope.environment)
-        for one in held_access.find_judged(scope).values()
+        () if one.any else effective_access.address_rules(one, scope.environment)
+        for one in effective_access.find_judged(scope).values()
         if one.forward_auth is not None and path in one.forward_auth.protocol.open_paths
     }
     return every.pop() if len(every) == 1 else ()
@@ -195,7 +195,7 @@ def _denied(place: str) -> directive.Directive:
 def _answer(scope: site_scope.Scope, place: str, auth: forward_auth_forms.ForwardAuth) -> directive.Directive:
     """What a visitor gets who may not come in."""
     block: list[directive.Node] = [
-        *held_access.open_lines(scope.environment),
+        *effective_access.open_lines(scope.environment),
         arguments.line("recursive_error_pages", "on"),
         arguments.line(
             "error_page", "401", "403", "404", "429", "500", "502", "503", "504", Expr(visitor_page.LOCATION)
@@ -224,7 +224,7 @@ def _answer(scope: site_scope.Scope, place: str, auth: forward_auth_forms.Forwar
 def _open(scope: site_scope.Scope, place: str, auth: forward_auth_forms.ForwardAuth, path: str) -> directive.Directive:
     """The judge's own pages on the site, where visitors sign in."""
     rules = _address_rules(scope, path)
-    block = (*held_access.open_lines(scope.environment, rules), *_tls(scope, auth), _pass(scope, place, auth, ""))
+    block = (*effective_access.open_lines(scope.environment, rules), *_tls(scope, auth), _pass(scope, place, auth, ""))
     return arguments.line("location", "^~", path, block=block)
 
 
@@ -307,13 +307,13 @@ def identity_variable(place: str, header: str) -> str:
 
 def identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, str], ...]:
     """The headers by which servers of a route learn who the visitor is, and their values."""
-    place, found = held_access.find_judge(scope, route)
+    place, found = effective_access.find_judge(scope, route)
     return () if found.forward_auth is None else _identity(place, found.forward_auth)
 
 
 def cookie_lines(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
     """A session that the judge prolongs reaches the visitor with the server's answer."""
-    _, found = held_access.find_judge(scope, route)
+    _, found = effective_access.find_judge(scope, route)
     if found.forward_auth is None:
         return ()
     return tuple(

@@ -164,7 +164,7 @@ def _times(times: timeout_option.Timeouts, tries: int, module: str) -> tuple[dir
 
 
 def _lasting(action: model.Proxy) -> tuple[directive.Directive, ...]:
-    """A stream may be silent for `timeout.idle`, whoever is silent. A `read` that is written where no `idle` is means
+    """A stream may be silent for `timeout.idle`, in either direction. A `read` that is written where no `idle` is means
     servers that do not answer."""
     times, defaults = timeout_option.OPTION.of(action), timeout_option.Timeouts()
     written = times.read_s != defaults.read_s and times.idle_s == defaults.idle_s

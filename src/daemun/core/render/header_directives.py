@@ -27,9 +27,9 @@ from daemun.core.render import (
     cache_headers,
     client_certificates,
     cors_headers,
+    effective_access,
     forward_auth,
     forwarded_headers,
-    held_access,
     judge_locations,
     path_translation,
     quic,
@@ -128,7 +128,7 @@ def _of_all_judges(scope: site_scope.Scope, known: collections.abc.Container[str
 
     The visitor's own passwords and cookies are no such headers: servers verify them."""
     found: dict[str, str] = {}
-    for access in (access_levels.of_gate(scope.settings).access, *held_access.find_all(scope)):
+    for access in (access_levels.of_gate(scope.settings).access, *effective_access.find_all(scope)):
         copied = () if access.forward_auth is None else access.forward_auth.headers
         certified = () if access.client_certificates is None else client_certificates.HEADERS
         named = judge_locations.find_headers(access)

@@ -113,7 +113,7 @@ def variables(paths: layout.Layout) -> tuple[directive.Node, ...]:
             volatile=True,
         ),
         arguments.map_to("$daemun_fate", "$daemun_lost", ("lost", "1"), default="0", volatile=True),
-        directive.Comment("What daemun is told of it."),
+        directive.Comment("What daemun is sent of it."),
         arguments.map_to("$daemun_fate", "$daemun_question", default="$request_id/$daemun_fate", volatile=True),
         directive.Comment("Where it comes back to, and the server that daemun names."),
         arguments.map_to(

@@ -17,7 +17,7 @@ from daemun.core.access import basic_auth_policies, judge_policies, login_polici
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
 from daemun.core.plan import variable_definitions
-from daemun.core.render import held_access, judge_memory, login_locations, site_scope
+from daemun.core.render import effective_access, judge_memory, login_locations, site_scope
 
 UPSTREAM = login_locations.UPSTREAM
 _REFUSED, _DOWN = "@daemun_refused", "@daemun_judge_down"
@@ -73,13 +73,13 @@ def limit_key(user: str, key: str) -> directive.Directive:
 
 def is_needed(scope: site_scope.Scope) -> bool:
     """Whether a server with the content of this site has anything that daemun's own judge decides on."""
-    return any(one.judge in _OURS for one in held_access.find_judged(scope).values())
+    return any(one.judge in _OURS for one in effective_access.find_judged(scope).values())
 
 
 def server_lines(scope: site_scope.Scope, *, has_pages: bool) -> tuple[directive.Node, ...]:
     """The locations that decide, and the one for whom they keep out. has_pages: whether the gate's pages are there."""
     found: list[directive.Directive] = []
-    for place, one in held_access.find_judged(scope).items():
+    for place, one in effective_access.find_judged(scope).items():
         name = place.rpartition("/")[2]
         if (policy := basic_auth_policies.make(one, name) or login_policies.make(one, name)) is not None:
             found.append(_location(place, policy))
@@ -172,7 +172,7 @@ def find_headers(access: access_option.Access) -> tuple[str, ...]:
 def identity(scope: site_scope.Scope, route: model.Route) -> tuple[tuple[str, str], ...]:
     """The headers by which servers of a route learn who the visitor is, and their values. What was for the gate is not
     for them."""
-    _, found = held_access.find_judge(scope, route)
+    _, found = effective_access.find_judge(scope, route)
     has_login = login_locations.is_needed(scope)
     cookies = (("Cookie", login_locations.COOKIES),) if has_login else ()
     if found.basic_auth is not None:

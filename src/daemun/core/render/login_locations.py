@@ -9,7 +9,7 @@ the judge's process.
 from daemun.core import arguments, directive, serialise
 from daemun.core.directive import Expr
 from daemun.core.plan import variable_definitions
-from daemun.core.render import held_access, site_scope
+from daemun.core.render import effective_access, site_scope
 
 UPSTREAM = "daemun_judge"
 """Of `judge_locations`."""
@@ -28,7 +28,7 @@ _LARGEST_FORM = "16k"
 
 
 def is_needed(scope: site_scope.Scope) -> bool:
-    return any(one.login is not None for one in held_access.find_judged(scope).values())
+    return any(one.login is not None for one in effective_access.find_judged(scope).values())
 
 
 # --- for all sites ---------------------------------------------------------------------------------------------
@@ -85,15 +85,15 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """Where a visitor leaves for the sign-in, and comes back."""
     if not is_needed(scope):
         return ()
-    block = (*held_access.open_lines(scope.environment, _address_rules(scope)), *passing(scope, "/site/"))
+    block = (*effective_access.open_lines(scope.environment, _address_rules(scope)), *passing(scope, "/site/"))
     return (arguments.line("location", "^~", _PATH, block=block),)
 
 
 def _address_rules(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """Whose address is refused needs not sign in. Where one condition is enough, everybody may."""
     every = {
-        () if one.any else held_access.address_rules(one, scope.environment)
-        for one in held_access.find_judged(scope).values()
+        () if one.any else effective_access.address_rules(one, scope.environment)
+        for one in effective_access.find_judged(scope).values()
         if one.login is not None
     }
     return every.pop() if len(every) == 1 else ()

@@ -125,14 +125,14 @@ _THERE = r"(?<daemun_f_host>\S+) https?://(?P=daemun_f_host)(?<daemun_f_rest>(?:
 _LOOPBACK = r"(?:127\.0\.0\.1|localhost|\[::1\])"
 _OWN_NAMES = {
     "own": r"(?<daemun_l_server>[^, ]+),\S* \S+ https?://(?P=daemun_l_server)",
-    "usual": r"(?<daemun_l_name>[^, ]+):(?:80|443),\S* \S+ https?://(?P=daemun_l_name)",
+    "default_port": r"(?<daemun_l_name>[^, ]+):(?:80|443),\S* \S+ https?://(?P=daemun_l_name)",
     "visitors": r"[^, ]+(?<daemun_l_port>:[0-9]+),\S* (?<daemun_l_host>\S+) https?://(?P=daemun_l_host)(?P=daemun_l_port)",
     "bare": r"[^, ]+:(?:80|443),\S* (?<daemun_l_alone>\S+) https?://(?P=daemun_l_alone)",
     "loopback": rf"{_LOOPBACK}(?<daemun_l_local>:[0-9]+),\S* \S+ https?://{_LOOPBACK}(?P=daemun_l_local)",
     "any": r"[^, ]+(?<daemun_l_bound>:[0-9]+),\S* \S+ https?://(?:0\.0\.0\.0|\[::\])(?P=daemun_l_bound)",
 }
 """The end of a server's name in a list, the visitor's host, and the beginning of a URL that means the server: the same;
-without a port that is usual; the visitor's host with the server's port, or without a usual one; another name of
+without its default port; the visitor's host with the server's port, or without a default one; another name of
 loopback; the address that it listens on, which means every one of the machine."""
 
 DESTINATION = "$daemun_destination"

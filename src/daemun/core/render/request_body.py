@@ -22,7 +22,7 @@ unless it has the type of a body.
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import max_body_option
-from daemun.core.render import custom_pages, held_access, site_scope
+from daemun.core.render import custom_pages, effective_access, site_scope
 
 BUFFER = "16k"
 _HELD_BUFFER = "1m"
@@ -176,7 +176,7 @@ def is_counted(scope: site_scope.Scope, route: model.Route) -> bool:
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
     if isinstance(route.action, model.Proxy) and route.action.targets[0].scheme.is_http2:
         return False  # what is beyond the bound goes where WebSockets go, and that is HTTP/1.1
-    if held_access.of_route(scope, route).access.connections is not None:
+    if effective_access.of_route(scope, route).access.connections is not None:
         return False
     if custom_pages.of_servers(scope, route):
         return False  # nginx would take a server's 419 for one of ours

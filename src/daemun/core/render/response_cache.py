@@ -32,8 +32,8 @@ from daemun.core.options import access_option, buffering_option, cache_option, h
 from daemun.core.plan import variable_definitions
 from daemun.core.render import (
     believed_headers,
+    effective_access,
     forwarded_headers,
-    held_access,
     request_body,
     site_scope,
     standard_headers,
@@ -202,7 +202,7 @@ def find(scope: site_scope.Scope, route: model.Route) -> cache_option.Cache | No
         return None
     if action.targets[0].scheme not in cache_option.SCHEMES or buffering_option.OPTION.of(action) is False:
         return None
-    if cache_option.find_private(held_access.of_route(scope, route).access) is not None:
+    if cache_option.find_private(effective_access.of_route(scope, route).access) is not None:
         return None
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
     return None if any(site_scope.owned(snippet, "proxy_cache") for snippet in snippets) else held

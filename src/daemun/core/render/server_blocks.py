@@ -4,7 +4,7 @@ from daemun.core import arguments, directive, layout, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import listen_option
 from daemun.core.plan import generation_files
-from daemun.core.render import held_access, names_passed, quic, site_scope
+from daemun.core.render import effective_access, names_passed, quic, site_scope
 from daemun.core.texts import names
 from daemun.errors import RenderError
 
@@ -121,7 +121,7 @@ def challenge_file(env: render_environment.Environment, settings: model.Globals)
             "location",
             "^~",
             CHALLENGE_PATH,
-            block=(*held_access.open_lines(env), first, arguments.line("return", "404")),
+            block=(*effective_access.open_lines(env), first, arguments.line("return", "404")),
         ),
         *others,
     )
@@ -147,7 +147,7 @@ def _challenge(env: render_environment.Environment, files: str | None) -> tuple[
         text,
         arguments.line("try_files", Expr("/$daemun_token"), _ANSWER),
     )
-    last = arguments.line("location", Expr(_ANSWER), block=(*held_access.open_lines(env), text, answer))
+    last = arguments.line("location", Expr(_ANSWER), block=(*effective_access.open_lines(env), text, answer))
     if files is None:
         return (_of_token(_TOKEN, ours), last)
     odd = arguments.line(
@@ -158,7 +158,7 @@ def _challenge(env: render_environment.Environment, files: str | None) -> tuple[
         text,
         arguments.line("try_files", Expr(f"{CHALLENGE_PATH}$daemun_token"), _OURS),
     )
-    then = arguments.line("location", Expr(_OURS), block=(*held_access.open_lines(env), odd, *ours))
+    then = arguments.line("location", Expr(_OURS), block=(*effective_access.open_lines(env), odd, *ours))
     return (_of_token(r"[^/\x00-\x1f\x7f]+", theirs), then, last)
 
 

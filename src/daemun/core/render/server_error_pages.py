@@ -13,7 +13,7 @@ import dataclasses
 
 from daemun.core import arguments, directive, model
 from daemun.core.options import max_body_option, page_file
-from daemun.core.render import custom_pages, error_pages, held_access, hold_locations, site_scope, user_limits
+from daemun.core.render import custom_pages, effective_access, error_pages, hold_locations, site_scope, user_limits
 
 
 def replace(
@@ -55,6 +55,6 @@ def _passing(scope: site_scope.Scope, route: model.Route) -> list[str]:
     found = ["502", "504"]
     if max_body_option.OPTION.of(route):
         found.append("413")  # a body of unknown size that became too large
-    if user_limits.is_on(held_access.of_route(scope, route).access):
+    if user_limits.is_on(effective_access.of_route(scope, route).access):
         found.append("429")
     return sorted(found)

@@ -10,11 +10,11 @@ from daemun.core.render import (
     buffer_sizes,
     client_certificates,
     early_answers,
+    effective_access,
     error_pages,
     expression_groups,
     forward_auth,
     header_directives,
-    held_access,
     judge_locations,
     maintenance_lines,
     own_site_content,
@@ -91,7 +91,7 @@ def _check_guards(scope: site_scope.Scope, own: set[str]) -> None:
     """own: the hand-written locations of the site. Raises: RenderError where one takes the place of a guarded route."""
     for one in scope.site.routes:
         is_replaced = {one.path, f"{one.path.rstrip('/')}/"} & own
-        if is_replaced and held_access.of_route(scope, one) != held_access.of_site(scope):
+        if is_replaced and effective_access.of_route(scope, one) != effective_access.of_site(scope):
             raise RenderError(
                 f"the `access` of route {words.quoted(one.path)} cannot hold: hand-written nginx of the site has a "
                 "location of that path, which replaces it; write its lines in the route's own `nginx:`"

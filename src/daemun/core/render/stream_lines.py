@@ -15,7 +15,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import stream_forms, streams_option
 from daemun.core.plan import change_plan, generation_files
 from daemun.core.render import (
-    held_access,
+    effective_access,
     names_passed,
     realip,
     server_blocks,
@@ -222,7 +222,7 @@ def _server(
         certificate = shown[stream.certificate_host]
         folder = f"{_PAIRS}/{certificate.folder}"
         lines += server_blocks.pairs(folder, has_two_types=certificate.has_two_types)
-    lines += held_access.address_rules(stream.access, env)
+    lines += effective_access.address_rules(stream.access, env)
     if stream.connections is not None:
         lines.append(arguments.line("limit_conn", f"stream/{one.name}/connections", str(stream.connections)))
     lines += [

@@ -11,7 +11,7 @@ from daemun.core import arguments, directive, model
 from daemun.core.access import dashboard_site, login_site, status_site
 from daemun.core.directive import Expr
 from daemun.core.options import redirect_status_option, trailing_slash_option
-from daemun.core.render import held_access, site_scope
+from daemun.core.render import effective_access, site_scope
 from daemun.core.texts import names, route_paths
 
 _METHODS = "GET|HEAD|POST|PUT|PATCH|DELETE"
@@ -62,7 +62,7 @@ def _left_alone(scope: site_scope.Scope) -> collections.abc.Iterator[str]:
     """Expressions for the paths that have to be as they are: what begins with a dot (.well-known), judges' own pages,
     paths of routes, gRPC, and folders of files and of PHP, whose slash nginx sets."""
     yield r"/\."
-    judged = held_access.find_judged(scope).values()
+    judged = effective_access.find_judged(scope).values()
     judges = (one.forward_auth for one in judged if one.forward_auth is not None)
     for path in sorted({path for judge in judges for path in judge.protocol.open_paths}):
         yield arguments.in_regex(path)

@@ -16,7 +16,7 @@ import dataclasses
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
-from daemun.core.render import custom_pages, early_answers, held_access, request_body, site_scope
+from daemun.core.render import custom_pages, early_answers, effective_access, request_body, site_scope
 from daemun.core.texts import names, words
 from daemun.errors import RenderError
 
@@ -44,7 +44,7 @@ def is_split(scope: site_scope.Scope, route: model.Route) -> bool:
     """Whether the locations of a route have two halves."""
     if not isinstance(route.action, model.Proxy):
         return False
-    return is_on(held_access.of_route(scope, route).access) or bool(custom_pages.of_servers(scope, route))
+    return is_on(effective_access.of_route(scope, route).access) or bool(custom_pages.of_servers(scope, route))
 
 
 def check(route: model.Route) -> None:
@@ -73,7 +73,7 @@ def split(
     # Where an owner wrote nginx, a server may send a request there by an X-Accel-Redirect: from its own route alone.
     entered = arguments.line("set", Expr(_ENTERED), own)
     others = arguments.line("if", Expr(_ENTERED), "!=", own, block=(arguments.line("return", "403"),))
-    open_to_all = held_access.open_lines(scope.environment)
+    open_to_all = effective_access.open_lines(scope.environment)
     return (
         dataclasses.replace(node, block=(entered, *first, *early_answers.beyond(scope, there))),
         arguments.line("location", there, block=(others, *open_to_all, *limits, *second)),

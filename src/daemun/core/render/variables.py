@@ -168,7 +168,7 @@ def _trust(settings: model.Globals) -> tuple[directive.Node, ...]:
             "geo", Expr(peer), Expr("$daemun_trusted"), block=(arguments.line("default", otherwise), *networks)
         ),
         *_balancer(settings),
-        directive.Comment("What servers are told of the visitor: strangers' own claims are dropped."),
+        directive.Comment("What servers are sent about the visitor: strangers' own claims are dropped."),
         _believed(settings, "x_forwarded_for", "forwarded_for", "$remote_addr", ("~^1:.", chain)),
     )
 

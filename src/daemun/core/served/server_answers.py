@@ -265,7 +265,7 @@ def speaks_tls(aim: model.Aim, server: str, *, is_http2: bool = False) -> Server
 
 
 def speaks_http(aim: model.Aim, server: str, *, is_over_tls: bool = False) -> ServerFinding:
-    """HTTP/1.1. is_over_tls: a handshake came about, or told of it."""
+    """HTTP/1.1. is_over_tls: in a handshake, or behind one."""
     scheme = "https" if is_over_tls else "http"
     what = "plain http" if aim.scheme.is_encrypted and not is_over_tls else "HTTP/1.1"
     return ServerFinding(

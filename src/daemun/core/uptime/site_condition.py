@@ -38,38 +38,38 @@ BAD = (Condition.DOWN, Condition.DEGRADED, Condition.MAINTENANCE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class SiteVerdict:
     """cause: one line; None: there is none."""
 
     condition: Condition
     cause: str | None = None
 
 
-def find_listed(status: model.SiteStatus, now: datetime.datetime) -> Seen | None:
+def find_listed(status: model.SiteStatus, now: datetime.datetime) -> SiteVerdict | None:
     """What follows from the configuration alone. None: the site is disabled or waits, so it has no uptime."""
     if status.state in {model.SiteState.DISABLED, model.SiteState.WAITING}:
         return None
     if maintenance_option.OPTION.of(status.site).is_closed(now):
-        return Seen(condition=Condition.MAINTENANCE)
+        return SiteVerdict(condition=Condition.MAINTENANCE)
     if status.has_page:
-        return Seen(condition=Condition.DOWN, cause=shorten(status.reason))
+        return SiteVerdict(condition=Condition.DOWN, cause=shorten(status.reason))
     if status.state is model.SiteState.PENDING:
-        return Seen(condition=Condition.UNWATCHED)
-    return Seen(condition=Condition.UP)
+        return SiteVerdict(condition=Condition.UNWATCHED)
+    return SiteVerdict(condition=Condition.UP)
 
 
-def judge_trouble(status: model.SiteStatus, look: model.SiteLook | None) -> Seen:
+def judge_trouble(status: model.SiteStatus, look: model.SiteLook | None) -> SiteVerdict:
     """Of a site that is not live (`served_judgement`)."""
     if status.state is model.SiteState.DEGRADED and look is not None:
         servers = [one for route in look.routes for one in (*route.judges, *route.servers) if one.trouble is not None]
         is_route_down = any(served_judgement.is_route_down(route) for route in look.routes)
         if servers and not is_route_down:
-            return Seen(condition=Condition.UP)
+            return SiteVerdict(condition=Condition.UP)
     condition = Condition.DEGRADED if status.state is model.SiteState.DEGRADED else Condition.DOWN
-    return Seen(condition=condition, cause=shorten(status.reason))
+    return SiteVerdict(condition=condition, cause=shorten(status.reason))
 
 
-def judge_errors(share: error_shares.ErrorShare) -> Seen | None:
+def judge_errors(share: error_shares.ErrorShare) -> SiteVerdict | None:
     """Never that a site is down: a stranger can make a server answer with errors. None: they are few."""
     if share.requests < LEAST_REQUESTS or share.percent < BAD_PERCENT:
         return None
@@ -77,7 +77,7 @@ def judge_errors(share: error_shares.ErrorShare) -> Seen | None:
         f"{share.errors} of its last {share.requests} requests ({share.percent:.0f} %) got a 5xx, most of them "
         f"{share.status}"
     )
-    return Seen(condition=Condition.DEGRADED, cause=cause)
+    return SiteVerdict(condition=Condition.DEGRADED, cause=cause)
 
 
 def find_visible(

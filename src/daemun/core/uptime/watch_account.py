@@ -44,7 +44,7 @@ class WatchAccount:
 
     def add(
         self,
-        seen: collections.abc.Mapping[str, site_condition.Seen],
+        seen: collections.abc.Mapping[str, site_condition.SiteVerdict],
         ended: datetime.datetime,
         elapsed_s: float,
     ) -> None:

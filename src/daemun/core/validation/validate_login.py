@@ -38,7 +38,7 @@ def find_gate_problems(settings: model.Globals) -> tuple[model.Problem, ...]:
 def find_login_problems(site: model.Site, settings: model.Globals) -> tuple[model.Problem, ...]:
     """What is wrong with a site in a gate with these settings."""
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
-    places: list[tuple[access_levels.HeldAccess, problem_report.ProblemReport, bool, problem_report.Field]] = []
+    places: list[tuple[access_levels.EffectiveAccess, problem_report.ProblemReport, bool, problem_report.Field]] = []
     places.append((access_levels.of_site(site, settings), report, access_option.OPTION.of(site) is not None, _FIELD))
     for route in site.routes:
         if access_option.OPTION.of(route) is not None:
@@ -58,7 +58,7 @@ def find_login_problems(site: model.Site, settings: model.Globals) -> tuple[mode
 
 
 def _check_provider_site(
-    site: model.Site, settings: model.Globals, held: access_levels.HeldAccess, place: problem_report.ProblemReport
+    site: model.Site, settings: model.Globals, held: access_levels.EffectiveAccess, place: problem_report.ProblemReport
 ) -> None:
     """Whoever is to sign in at a provider must reach it without having signed in."""
     login = login_option.OPTION.of(settings)

@@ -1,5 +1,5 @@
-"""What is wrong with an answer that came, as a browser takes it: links with http, cookies that get lost, redirects to
-where nobody can go. Pure."""
+"""What is wrong with an answer that came, as a browser takes it: links with http, cookies that get lost, redirects that
+cannot be followed. Pure."""
 
 import collections.abc
 import re

@@ -173,7 +173,7 @@ def _shown(upstream: str) -> str:
 # --- the chain -------------------------------------------------------------------------------------------------
 
 
-def tell(facts: request_facts.RequestFacts) -> url_facts.Story:
+def make_story(facts: request_facts.RequestFacts) -> url_facts.Story:
     """The whole story of the request."""
     line = facts.line
     subject = f"request {facts.id}"

@@ -17,7 +17,7 @@ def find_by_name(desired: model.Desired, text: str) -> streams_option.NamedStrea
     return next((one for one in streams_option.OPTION.of(desired.globals) if one.name == text), None)
 
 
-def tell_faulty(desired: model.Desired, text: str) -> url_facts.Story | None:
+def find_faulty(desired: model.Desired, text: str) -> url_facts.Story | None:
     """Of a stream of this name that has an error in the file. None: there is none."""
     causes = tuple(
         url_facts.Cause(
@@ -43,7 +43,7 @@ def find_by_port(settings: model.Globals, host: str, port: int) -> streams_optio
     return None
 
 
-def tell(
+def make_story(
     named: streams_option.NamedStream, entry: collections.abc.Mapping[str, object] | None, *, runs: bool
 ) -> url_facts.Story:
     """entry: as the running daemon reports the stream; None: it has none of this name. runs: whether one runs."""

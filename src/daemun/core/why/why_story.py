@@ -13,7 +13,7 @@ _GOOD, _WARNS, _BLOCKS = model.Weight.GOOD, model.Weight.WARNS, model.Weight.BLO
 _SHOWN = 160
 
 
-def tell(facts: url_facts.UrlFacts) -> url_facts.Story:
+def make_story(facts: url_facts.UrlFacts) -> url_facts.Story:
     steps = [
         *_of_url(facts),
         *_of_file(facts),

@@ -1,4 +1,4 @@
-"""The story of a URL, a request or a stream, as `daemun why` tells it and a page shows it. Blocking."""
+"""The story of a URL, a request or a stream, as `daemun why` prints it and a page shows it. Blocking."""
 
 import collections.abc
 import dataclasses
@@ -48,7 +48,7 @@ class WhyQuestion:
     check: collections.abc.Callable[[requested_url.RequestedUrl, model.Desired | None], None] = lambda *_: None
 
 
-def tell(chosen: settings.Settings, daemon: RunningDaemon, question: WhyQuestion) -> url_facts.Story:
+def make_story(chosen: settings.Settings, daemon: RunningDaemon, question: WhyQuestion) -> url_facts.Story:
     """The whole story. chosen: with the file that the daemon reads. Raises: DaemunError."""
     subject = question.subject
     if _ID.match(subject) is not None:
@@ -66,7 +66,7 @@ def _of_stream(desired: model.Desired | None, daemon: RunningDaemon, text: str) 
     """Of the stream of this name, or at the port of this URL. None: there is none."""
     if desired is None:
         return None
-    faulty = stream_story.tell_faulty(desired, text)
+    faulty = stream_story.find_faulty(desired, text)
     if faulty is not None:
         return faulty
     named = stream_story.find_by_name(desired, text)
@@ -81,7 +81,7 @@ def _of_stream(desired: model.Desired | None, daemon: RunningDaemon, text: str) 
     report = daemon.report()
     entries = () if report is None else report.get("streams") or ()
     entry = next((one for one in entries if isinstance(one, dict) and one.get("name") == named.name), None)
-    return stream_story.tell(named, entry, runs=report is not None)
+    return stream_story.make_story(named, entry, runs=report is not None)
 
 
 def _of_url(
@@ -98,7 +98,7 @@ def _of_url(
     report = daemon.report()
     bans = daemon.bans() if report is not None and report.get("bans") else ()
     looked_for = why_url.WhyRequest(url=url, request=request, address=question.address, report=report, bans=bans)
-    return why_story.tell(why_url.look(chosen, looked_for, file))
+    return why_story.make_story(why_url.look(chosen, looked_for, file))
 
 
 def _of_request(chosen: settings.Settings, daemon: RunningDaemon, wanted: str) -> url_facts.Story:
@@ -120,7 +120,7 @@ def _of_request(chosen: settings.Settings, daemon: RunningDaemon, wanted: str) -
             "the beginning of more than one; write it as the error page shows it, or a URL with https:// to look at "
             "that; old logs are removed (`logs: {keep}`)"
         )
-    return request_causes.tell(facts)
+    return request_causes.make_story(facts)
 
 
 def _parse(text: str) -> requested_url.RequestedUrl:

@@ -43,7 +43,7 @@ REUSED_S = 60.0
 _ABSORBED_AT_ONCE = 100
 
 
-class Prober:
+class SiteProber:
     """Not thread-safe: one per event loop. `run` must be running for what is looked at unasked.
 
     find_endpoints: service name -> its addresses now. find_certificates: what daemun serves. ca_bundle: the system's

@@ -39,7 +39,7 @@ ERRORS_WITHIN = datetime.timedelta(minutes=3)
 _REST = 50
 """Times as long as a look took, nothing is looked at."""
 
-Seen = collections.abc.Mapping[str, site_condition.Seen]
+Verdicts = collections.abc.Mapping[str, site_condition.SiteVerdict]
 CountErrors = collections.abc.Callable[
     [datetime.datetime, datetime.datetime], collections.abc.Mapping[str, error_shares.ErrorShare] | None
 ]
@@ -61,7 +61,7 @@ class LookAtSites(typing.Protocol):
     def look(self, host: str) -> model.SiteLook | None: ...
 
 
-class UptimeKeeper:
+class UptimeRecorder:
     """Not thread-safe: one per event loop. count_errors: of requests that were counted, since a time, by site;
     blocking; None: not known now. changed: called when a site came into another condition."""
 
@@ -94,7 +94,7 @@ class UptimeKeeper:
         self._served: frozenset[str] = frozenset()
         self._is_listed = False
         self._others: tuple[model.SiteStatus, ...] = ()
-        self._seen: dict[str, site_condition.Seen] = {}
+        self._seen: dict[str, site_condition.SiteVerdict] = {}
         self._looked_s: float | None = None
         self._saved_s: float | None = None
         self._shares: collections.abc.Mapping[str, error_shares.ErrorShare] = {}
@@ -165,14 +165,16 @@ class UptimeKeeper:
 
     # --- what is seen ----------------------------------------------------------------------------------------------
 
-    def _judge(self, statuses: tuple[model.SiteStatus, ...], now: datetime.datetime) -> dict[str, site_condition.Seen]:
+    def _judge(
+        self, statuses: tuple[model.SiteStatus, ...], now: datetime.datetime
+    ) -> dict[str, site_condition.SiteVerdict]:
         """The sites that are not simply up, by name."""
         if statuses is not self._statuses:
             listed = [(one, site_condition.find_listed(one, now)) for one in statuses]
             self._others = tuple(one for one, found in listed if found is not None and found != _UP)
             self._served = frozenset(one.site.host for one, found in listed if found is not None)
             self._statuses, self._is_listed = statuses, False
-        seen: dict[str, site_condition.Seen] = {}
+        seen: dict[str, site_condition.SiteVerdict] = {}
         for host, share in self._shares.items():
             found = site_condition.judge_errors(share)
             if found is not None and host in self._served:
@@ -182,7 +184,7 @@ class UptimeKeeper:
                 one = site_condition.judge_trouble(status, self._sites.look(status.site.host))
                 if one != _UP:
                     seen[status.site.host] = one
-        unseen = site_condition.Seen(condition=site_condition.Condition.UNWATCHED)
+        unseen = site_condition.SiteVerdict(condition=site_condition.Condition.UNWATCHED)
         seen |= {host: unseen for host in self._sites.find_unseen() & self._served if host not in seen}
         for status in self._others:  # maintenance may have ended by itself
             listed_as = site_condition.find_listed(status, now)
@@ -273,8 +275,8 @@ class UptimeKeeper:
             self._close()
 
 
-_UP = site_condition.Seen(condition=site_condition.Condition.UP)
+_UP = site_condition.SiteVerdict(condition=site_condition.Condition.UP)
 
 
-def _essence(seen: Seen) -> set[tuple[str, site_condition.Condition]]:
+def _essence(seen: Verdicts) -> set[tuple[str, site_condition.Condition]]:
     return {(host, one.condition) for host, one in seen.items()}

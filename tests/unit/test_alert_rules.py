@@ -43,13 +43,13 @@ def fail(
 
 
 def dangers(found: alert_ledger.AlertLedger) -> set[Danger]:
-    return {alarm.danger for alarm in found.alarms if alarm.solved_at is None}
+    return {alert.danger for alert in found.alerts if alert.solved_at is None}
 
 
 def told(found: alert_ledger.AlertLedger) -> alert_ledger.AlertLedger:
     """As if one target knew all there is."""
-    alarms = tuple(dataclasses.replace(alarm, told=("t",)) for alarm in found.alarms)
-    return dataclasses.replace(found, alarms=alarms)
+    alerts = tuple(dataclasses.replace(alert, notified=("t",)) for alert in found.alerts)
+    return dataclasses.replace(found, alerts=alerts)
 
 
 # --- a certificate that is not got -----------------------------------------------------------------------------
@@ -117,8 +117,8 @@ def test_a_new_name_that_is_not_got_is_told_soon() -> None:
 def test_another_certificate_solves_it_at_once() -> None:
     found = told(look(fail(3)))
     found = alert_rules.judge_dangers(found, [served()], NOW + HOUR)
-    (alarm,) = found.alarms
-    assert alarm.solved_at == NOW + HOUR
+    (alert,) = found.alerts
+    assert alert.solved_at == NOW + HOUR
     assert found.watched == ()
 
 
@@ -154,8 +154,8 @@ def test_a_site_that_wants_the_local_ca_is_in_no_danger() -> None:
 def test_it_comes_again_before_its_end_was_told() -> None:
     found = alert_rules.judge_dangers(told(look(fail(3))), [served()], NOW + HOUR)
     found = look(fail(3, start=NOW + 2 * HOUR), found)
-    (alarm,) = found.alarms
-    assert (alarm.solved_at, alarm.told) == (None, ("t",))
+    (alert,) = found.alerts
+    assert (alert.solved_at, alert.notified) == (None, ("t",))
 
 
 def test_an_owners_files_may_be_half_replaced() -> None:
@@ -207,12 +207,12 @@ def test_what_is_gone_is_over_after_a_while() -> None:
     gone = alert_rules.judge_dangers(gone, [], NOW + HOUR + alert_rules.STEADY)
     assert dangers(gone) == set()
     assert gone.watched == ()
-    assert [alarm.solved_at for alarm in gone.alarms] == [NOW + HOUR + alert_rules.STEADY]
+    assert [alert.solved_at for alert in gone.alerts] == [NOW + HOUR + alert_rules.STEADY]
 
 
 def test_the_word_that_it_is_over_is_not_owed_for_ever() -> None:
     found = alert_rules.judge_dangers(told(look(fail(3))), [served()], NOW + HOUR)
-    assert alert_rules.judge_dangers(found, [served()], NOW + HOUR + alert_rules.LONGEST_MEMORY).alarms == ()
+    assert alert_rules.judge_dangers(found, [served()], NOW + HOUR + alert_rules.LONGEST_MEMORY).alerts == ()
 
 
 # --- sites that visitors do not get ------------------------------------------------------------------------------
@@ -231,18 +231,18 @@ def test_a_site_in_maintenance_is_no_danger_until_that_has_ended() -> None:
     options = catalogue.values(maintenance_option.OPTION.set(maintenance_option.Maintenance(on=True, until=until)))
     closed = dataclasses.replace(trouble, site=dataclasses.replace(trouble.site, options=options))
     found = alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), NOW, (closed,))
-    assert found.alarms == ()
-    assert [one.host for one in alert_rules.judge_dangers(found, (), until, (closed,)).alarms] == ["a.test"]
+    assert found.alerts == ()
+    assert [one.host for one in alert_rules.judge_dangers(found, (), until, (closed,)).alerts] == ["a.test"]
     raised = alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), NOW, (trouble,))
-    assert [one.solved_at for one in alert_rules.judge_dangers(raised, (), NOW, (closed,)).alarms] in ([], [NOW])
+    assert [one.solved_at for one in alert_rules.judge_dangers(raised, (), NOW, (closed,)).alerts] in ([], [NOW])
 
 
 def test_a4_a_site_that_is_not_served_is_told_after_a_while_and_its_end_once() -> None:
     """A4: the alerts speak from what visitors receive, too."""
     young, old = _trouble(NOW), _trouble(NOW - alert_rules.UNSERVED_FOR)
-    assert alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), NOW, (young,)).alarms == ()
+    assert alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), NOW, (young,)).alerts == ()
     found = alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), NOW, (old,))
-    assert [(alarm.danger, alarm.host) for alarm in found.alarms] == [(alert_ledger.Danger.UNSERVED, "a.test")]
+    assert [(alert.danger, alert.host) for alert in found.alerts] == [(alert_ledger.Danger.UNSERVED, "a.test")]
     (notice,) = alert_outbox.find_notices(found, (), "me", (old,))
     assert notice.event is alert_ledger.AlertEvent.UNSERVED
     assert alert_text.headline(notice) == "visitors do not get a.test"
@@ -252,12 +252,12 @@ def test_a4_a_site_that_is_not_served_is_told_after_a_while_and_its_end_once() -
     found = alert_outbox.note_delivered(found, "me", notice, NOW)
     assert alert_outbox.find_notices(alert_rules.judge_dangers(found, (), NOW, (old,)), (), "me", (old,)) == ()
     # After a start nothing is known for a while, which is no end.
-    assert alert_rules.judge_dangers(found, (), NOW, None).alarms == found.alarms
+    assert alert_rules.judge_dangers(found, (), NOW, None).alerts == found.alerts
     over = alert_rules.judge_dangers(found, (), NOW, ())
     (notice,) = alert_outbox.find_notices(over, (), "me")
     assert notice.event is alert_ledger.AlertEvent.SOLVED
     assert alert_text.headline(notice) == "solved: visitors get a.test again"
-    assert alert_outbox.note_delivered(over, "me", notice, NOW).alarms == ()
+    assert alert_outbox.note_delivered(over, "me", notice, NOW).alerts == ()
 
 
 # --- folders that cannot be written -------------------------------------------------------------------------------
@@ -280,4 +280,4 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_its_end_once() -> None
     over = alert_rules.judge_dangers(again, (), NOW)
     (notice,) = alert_outbox.find_notices(over, (), "me")
     assert alert_text.headline(notice) == "solved: /state/store can be written again"
-    assert alert_outbox.note_delivered(over, "me", notice, NOW).alarms == ()
+    assert alert_outbox.note_delivered(over, "me", notice, NOW).alerts == ()

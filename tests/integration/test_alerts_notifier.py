@@ -10,7 +10,7 @@ import json
 import pytest
 import structlog
 
-from daemun.alerts import notifier
+from daemun.alerts import ledger_store, notifier
 from daemun.core import model
 from daemun.core.alerts import alert_ledger, alert_outbox
 from daemun.core.options import alerting_forms, alerts_option, quiet_hours
@@ -291,6 +291,36 @@ async def test_a_ledger_that_cannot_be_read(one: receivers.Receiver) -> None:
         await endanger(running)
         await running.until(lambda: len(one.taken) == 1)
     assert json.loads(world.store.read("alerts/ledger.json"))["alarms"][0]["host"] == "a.test"
+
+
+def test_a_ledger_of_earlier_versions_is_read_as_it_is() -> None:
+    """Its keys stay, whatever its fields are called: machines of a fleet read each other's."""
+    kept = {
+        "watched": [{"name": "a.test", "failing_since": "2026-11-30T09:00:00Z", "failures": 2, "attempt": None}],
+        "alarms": [
+            {
+                "danger": "failing",
+                "name": "a.test",
+                "host": "a.test",
+                "names": ["a.test", "www.a.test"],
+                "raised_at": "2026-11-30T09:10:11Z",
+                "solved_at": None,
+                "told": ["mail", "ntfy"],
+                "cause": "the CA is down",
+                "cure": "",
+            }
+        ],
+        "sent": [{"target": "mail", "event": "failing", "at": "2026-11-30T09:10:21Z"}],
+        "begun": [{"danger": "filling", "name": "/var", "at": "2026-11-30T09:00:00Z"}],
+    }
+    found = ledger_store.decode(json.dumps(kept).encode())
+    (alert,) = found.alerts
+    assert (alert.host, alert.notified, found.watched[0].failures) == ("a.test", ("mail", "ntfy"), 2)
+    again = json.loads(ledger_store.encode(found))
+    assert again["alarms"] == kept["alarms"]
+    assert (again["sent"], again["begun"]) == (kept["sent"], kept["begun"])
+    with pytest.raises(ValueError, match=r".+"):
+        ledger_store.decode(b"[" * 100_000)
 
 
 async def test_a_test_tells_of_each_how_it_went(one: receivers.Receiver, other: receivers.Receiver) -> None:

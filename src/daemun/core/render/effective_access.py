@@ -6,17 +6,17 @@ from daemun.core.options import access_option
 from daemun.core.render import site_scope
 
 
-def of_site(scope: site_scope.Scope) -> access_levels.HeldAccess:
+def of_site(scope: site_scope.Scope) -> access_levels.EffectiveAccess:
     return access_levels.of_site(scope.site, scope.settings)
 
 
-def of_route(scope: site_scope.Scope, route: model.Route) -> access_levels.HeldAccess:
+def of_route(scope: site_scope.Scope, route: model.Route) -> access_levels.EffectiveAccess:
     return access_levels.of_route(route, scope.site, scope.settings)
 
 
-def judge_place(held: access_levels.HeldAccess) -> str:
+def judge_place(effective: access_levels.EffectiveAccess) -> str:
     """The location that decides for whatever holds this; no visitor can request it."""
-    return f"/.daemun/judge/{held.place}"
+    return f"/.daemun/judge/{effective.place}"
 
 
 def is_judged(access: access_option.Access) -> bool:
@@ -32,14 +32,14 @@ def find_all(scope: site_scope.Scope) -> tuple[access_option.Access, ...]:
 
 def find_judged(scope: site_scope.Scope) -> dict[str, access_option.Access]:
     """The locations that a server needs for judges, and what each of them decides by."""
-    held = (of_site(scope), *(of_route(scope, route) for route in scope.site.routes))
-    return {judge_place(one): one.access for one in held if is_judged(one.access)}
+    effective = (of_site(scope), *(of_route(scope, route) for route in scope.site.routes))
+    return {judge_place(one): one.access for one in effective if is_judged(one.access)}
 
 
 def find_judge(scope: site_scope.Scope, route: model.Route) -> tuple[str, access_option.Access]:
     """The location that decides for a route, and what it decides by."""
-    held = of_route(scope, route)
-    return judge_place(held), held.access
+    effective = of_route(scope, route)
+    return judge_place(effective), effective.access
 
 
 def address_rules(access: access_option.Access, env: render_environment.Environment) -> tuple[directive.Directive, ...]:

@@ -13,7 +13,7 @@ def notice(
 ) -> alert_ledger.Notice:
     items = (
         alert_ledger.Item(
-            alarm=alert_ledger.Alert(danger=danger, name=one.name, host=one.host, names=one.names, raised_at=NOW),
+            alert=alert_ledger.Alert(danger=danger, name=one.name, host=one.host, names=one.names, raised_at=NOW),
             status=one,
         )
         for one in statuses

@@ -14,12 +14,12 @@ from daemun.errors import ConfigError, ConflictError
 from daemun.sources import edited_file, line_merge, whole_work, yaml_holder, yaml_positions, yaml_schema
 from daemun.sources.drafts import (
     draft,
-    draft_book,
     draft_edits,
     draft_forms,
     draft_overlay,
     draft_review,
     draft_secrets,
+    draft_store,
     review_turns,
 )
 from daemun.sources.history import guarded_apply, live_changes
@@ -27,7 +27,7 @@ from daemun.sources.history import guarded_apply, live_changes
 Json = dict[str, typing.Any]
 
 
-class DraftDesk:
+class DraftService:
     """Implements `control.draft_port.Drafts`. All methods are called on one event loop; what takes long is done beside
     it, one thing at a time."""
 
@@ -42,7 +42,7 @@ class DraftDesk:
         parts: draft_review.ReviewParts,
     ) -> None:
         """main: daemun.yaml."""
-        self._book = draft_book.DraftBook(store)
+        self._book = draft_store.DraftStore(store)
         self._main = main.absolute()
         self._changes = changes
         self._gate = gate

@@ -50,7 +50,7 @@ def test_what_comes_soon_after_a_message_waits() -> None:
     found = in_danger("a.test", "b.test", now=NOW + MINUTE, before=found)
     assert due(found, "t", sent_at + alert_outbox.INTERVAL - MINUTE) == []
     (notice,) = due(found, "t", sent_at + alert_outbox.INTERVAL)
-    assert [item.alarm.host for item in notice.items] == ["b.test"]
+    assert [item.alert.host for item in notice.items] == ["b.test"]
 
 
 def test_too_many_for_one_message_come_with_the_next() -> None:
@@ -73,7 +73,7 @@ def test_what_is_over_while_it_is_told_is_told_to_be_over() -> None:
     found = alert_outbox.note_delivered(found, "t", notice, NOW + 2 * MINUTE)
     (notice,) = due(found, "t", NOW + HOUR)
     assert notice.event is AlertEvent.SOLVED
-    assert alert_outbox.note_delivered(found, "t", notice, NOW + HOUR).alarms == ()
+    assert alert_outbox.note_delivered(found, "t", notice, NOW + HOUR).alerts == ()
 
 
 def test_two_dangers_of_one_certificate_are_two_messages() -> None:

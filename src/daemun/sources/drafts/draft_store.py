@@ -16,7 +16,7 @@ FORGOTTEN = datetime.timedelta(days=30)
 _FOLLOWS = "that draft is lost; delete the file"
 
 
-class DraftBook:
+class DraftStore:
     def __init__(self, store: ports.Store) -> None:
         self._store = store
 
