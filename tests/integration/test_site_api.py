@@ -215,7 +215,7 @@ def test_one_of_the_local_ca_has_the_moment_it_was_made_at_and_its_renewal() -> 
         state=model.CertificateState.LOCAL,
         renew_at=made.not_before + datetime.timedelta(days=20),
     )
-    story = certificate_story.tell(local, made.not_before + datetime.timedelta(days=2))
+    story = certificate_story.make_story(local, made.not_before + datetime.timedelta(days=2))
     assert [one.kind for one in story] == ["issued", "renewal", "end"]
     assert [one.at for one in story[:2]] == [made.not_before + local_ca.BACKDATED, local.renew_at]
 

@@ -104,15 +104,15 @@ def test_options_that_labels_set_have_the_container_as_their_place(tmp_path: pat
     entry: dict[str, typing.Any] = report["sites"][0]  # type: ignore[index]
     entry["routes"][0] |= {"labels": ["access", "robots"], "origin": "container chat-1"}
     facts = tell(tmp_path, "/x", report)
-    said = [one.message for one in why_story.tell(facts).steps]
+    said = [one.message for one in why_story.make_story(facts).steps]
     assert "labels of container chat-1 set `daemun.access`, `daemun.robots` there" in said
     assert "the label `daemun.access` of container chat-1 says who may come in" in said
     assert "open to everybody" not in said
     refused = url_facts.GateVisit(url=facts.url, at="127.0.0.1:443", answer=url_facts.HttpAnswer(status=403))
-    causes = why_story.tell(dataclasses.replace(facts, visits=(refused,))).causes
+    causes = why_story.make_story(dataclasses.replace(facts, visits=(refused,))).causes
     assert "access-label" in {one.kind for one in causes}
     other = tell(tmp_path, "/admin/x/y", report)
-    assert not [one for one in why_story.tell(other).steps if "labels of" in one.message]
+    assert not [one for one in why_story.make_story(other).steps if "labels of" in one.message]
 
 
 def test_a_site_over_containers_whose_servers_are_gone(tmp_path: pathlib.Path) -> None:
