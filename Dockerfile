@@ -15,7 +15,7 @@ RUN python3 -m venv tools \
         $(python3 scripts/frontend.py --requirements) \
     && tools/bin/pip wheel --no-build-isolation --no-deps --wheel-dir dist . \
     && python3 -m venv /opt/daemun \
-    && /opt/daemun/bin/pip install --no-cache-dir $PIP_OPTIONS --constraint constraints.txt "$(echo dist/*.whl)[nginx]" \
+    && /opt/daemun/bin/pip install --no-cache-dir $PIP_OPTIONS --constraint constraints.txt "$(echo dist/*.whl)[nginx,fleet]" \
     && /opt/daemun/bin/pip uninstall --yes pip setuptools \
     && ln -s /opt/daemun/bin/daemun /usr/local/bin/daemun \
     && daemun nginx install --best --shared

@@ -27,7 +27,7 @@ backend-path = ["."]
 [project]
 name = "daemun"
 version = "1"
-optional-dependencies = { nginx = [] }
+optional-dependencies = { nginx = [], fleet = [] }
 scripts = { daemun = "daemun:main" }
 """
 BACKEND = """
@@ -39,7 +39,8 @@ def build_wheel(folder, settings=None, metadata=None):
         time.sleep(0.02)
     parts = {
         "daemun/__init__.py": pathlib.Path("src/daemun/__init__.py").read_text(),
-        "daemun-1.dist-info/METADATA": "Metadata-Version: 2.1\\nName: daemun\\nVersion: 1\\nProvides-Extra: nginx\\n"
+        "daemun-1.dist-info/METADATA": "Metadata-Version: 2.1\\nName: daemun\\nVersion: 1\\n"
+        "Provides-Extra: nginx\\nProvides-Extra: fleet\\n"
         + pathlib.Path("requires").read_text(),
         "daemun-1.dist-info/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
         "daemun-1.dist-info/entry_points.txt": "[console_scripts]\\ndaemun = daemun:main\\n",

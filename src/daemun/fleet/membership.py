@@ -19,6 +19,9 @@ KEY = "node/fleet.json"
 """In the own store."""
 KEY_SEEN = "node/seen.json"
 """As `store.postgresql.server_memory`, which is not imported without a fleet."""
+KEY_INTENT = "node/fleet-intent"
+"""In the own store: what a command began, which the next start completes: a daemun that runs goes on as it is."""
+LEAVE = b"leave"
 KEY_IDENTITY = "fleet/identity"
 """Shared: which fleet's database it is, which only its key can read."""
 FOLDER = "before-fleet"
@@ -48,14 +51,24 @@ def read(own: ports.Store) -> Membership | None:
     return damaged_keys.read(own, KEY, _decode, follows=follows)
 
 
+def read_intent(own: ports.Store) -> bytes | None:
+    """LEAVE; the name of the fleet that begins with what this machine has; None: nothing was begun."""
+    try:
+        return own.read(KEY_INTENT)
+    except NotFoundInStoreError:
+        return None
+
+
 def enter(
     own: ports.Store, key: fleet_key.FleetKey, node: str, *, state: str, now: datetime.datetime
 ) -> pathlib.Path | None:
-    """Belong to the fleet of this key from now on. Returns: the folder of a store with the values that this machine had
-    before; None: it had none, or belonged to the same fleet. Raises: EnvironmentProblemError."""
+    """Belong to the fleet of this key from now on; one that began with the values of this machine has them.
+
+    Returns: the folder of a store with the values that this machine had before; None: it had none, or belonged to the
+    same fleet. Raises: EnvironmentProblemError."""
     before = read(own)
     kept = None
-    if before is None or before.fleet != key.fleet:
+    if (before is None or before.fleet != key.fleet) and read_intent(own) != key.fleet.encode():
         kept = _set_aside(own, pathlib.Path(state, FOLDER, f"{now:%Y-%m-%dT%H%M%SZ}"))
         for one in (mirrored_store.KEY_CURSOR, KEY_SEEN):  # of another database
             own.delete(one)
@@ -64,12 +77,13 @@ def enter(
         proof = key.encrypt(KEY, b"")
         sealed = {"key": proof.key_id, "sealed": base64.b64encode(proof.content).decode()}
         own.write(KEY, json.dumps({"fleet": key.fleet, "node": node, "proof": sealed}).encode())
+    own.delete(KEY_INTENT)
     return kept
 
 
 def leave(own: ports.Store) -> None:
     """What is shared stays as this machine knows it. Raises: EnvironmentProblemError."""
-    for key in (mirrored_store.KEY_CURSOR, KEY_SEEN, KEY):
+    for key in (mirrored_store.KEY_CURSOR, KEY_SEEN, KEY, KEY_INTENT):
         own.delete(key)
 
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers import aead
 from daemun import errors
 
 _NONCE_BYTES = 12
-_KEY_BYTES = 32
+KEY_BYTES = 32
 _FLEET = re.compile(r"fleet ([0-9a-f]{16,64})\Z")
 _KEY = re.compile(r"key ([1-9][0-9]{0,8}) ([A-Za-z0-9+/]{43}=)\Z")
 
@@ -72,13 +72,13 @@ class FleetKey:
 
 
 def make() -> FleetKey:
-    return FleetKey(fleet=secrets.token_hex(16), keys=((1, secrets.token_bytes(_KEY_BYTES)),))
+    return FleetKey(fleet=secrets.token_hex(16), keys=((1, secrets.token_bytes(KEY_BYTES)),))
 
 
 def rotate(key: FleetKey) -> FleetKey:
     """With a new key that decrypts, and does not encrypt yet."""
     number = max(number for number, _ in key.keys) + 1
-    return dataclasses.replace(key, keys=(*key.keys, (number, secrets.token_bytes(_KEY_BYTES))))
+    return dataclasses.replace(key, keys=(*key.keys, (number, secrets.token_bytes(KEY_BYTES))))
 
 
 def encode(key: FleetKey) -> str:

@@ -5,6 +5,7 @@ machine loads nothing of it.
 """
 
 import collections.abc
+import contextlib
 import typing
 
 import structlog
@@ -59,7 +60,7 @@ class FleetParts:
         self.nodes: node_keeper.NodeKeeper | None = None
         self.store: ports.Store = own
         try:
-            self.fleet = opened_fleet.open_fleet(chosen, own, self._wanted)
+            self.fleet = opened_fleet.open_fleet(chosen, own, self._wanted, is_daemon=True)
         except errors.DaemunError as error:
             self.store = _close(own, str(error))
         self._changes: shared_changes.SharedChanges | None = None
@@ -153,11 +154,14 @@ class FleetParts:
         if fleet_option.OPTION.of(found) == self._wanted:
             self._own.damage.clear(key)
         else:
-            again = "run `daemun stop --keep-traffic`, and start daemun again; until then it goes on as before"
-            self._own.damage.note(key, f"fleet: was changed, and is read at a start alone; {again}")
+            message = f"fleet: was changed, and is read at a start alone; {opened_fleet.START_AGAIN}"
+            self._own.damage.note(key, message)
 
     def close(self) -> None:
         if self.fleet is not None:
+            with contextlib.suppress(errors.DaemunError):  # the database may be gone for good
+                if membership.read_intent(self._own) == membership.LEAVE:
+                    self.fleet.shared.forget_node(self.fleet.node)
             self.fleet.shared.close()
 
 
@@ -170,6 +174,8 @@ def _close(own: file_store.FileStore, cause: str) -> ports.Store:
 
 def _catch_up(fleet: opened_fleet.OpenedFleet) -> None:
     """At a start, where the database can be reached: else a single try, and what is known is used."""
+    if fleet.kept is not None:
+        log.warning("what this machine had before it joined its fleet is kept beside", folder=str(fleet.kept))
     try:
         fleet.shared.check_tables()
         fleet.store.follow_now()

@@ -12,23 +12,22 @@ import sys
 import typing
 import weakref
 
-import structlog
-
 from daemun import causes, errors, regular_files, secret, settings
-from daemun.control import ports
+from daemun.control import ports, stored_values
 from daemun.core import model
 from daemun.core.options import fleet_option
 from daemun.fleet import membership
 from daemun.sources import last_good_file, yaml_file
-from daemun.store import file_store, fleet_key, mirrored_store
+from daemun.store import file_store, fleet_key, instance, mirrored_store
 
 if typing.TYPE_CHECKING:
     from daemun.store.postgresql import postgresql_store
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
 _PLACE = fleet_option.OPTION.name
 _MOST_BYTES = 64 << 10
+START_AGAIN = (
+    "run `daemun stop --keep-traffic`, and start daemun again where no service does that; nginx serves on meanwhile"
+)
 _LEFT = (
     "this machine belongs to a fleet, and its file has no `fleet`; put that back, or run `daemun fleet leave` to go on "
     "alone with what it knows"
@@ -38,13 +37,15 @@ _LEFT = (
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedFleet:
     """node: this machine's name. key: of the fleet. shared: what the machines share; store: the same with this
-    machine's copy, which all reading and writing goes through."""
+    machine's copy, which all reading and writing goes through. kept: the folder with what it had before it came into
+    the fleet, which it just did."""
 
     option: fleet_option.Fleet
     node: str
     key: fleet_key.FleetKey = dataclasses.field(repr=False)
     shared: "postgresql_store.PostgresqlStore"
     store: mirrored_store.MirroredStore
+    kept: pathlib.Path | None = None
 
 
 def open_store(chosen: settings.Settings) -> ports.Store:
@@ -64,28 +65,54 @@ def find_fleet(chosen: settings.Settings, own: file_store.FileStore) -> OpenedFl
 
 
 def open_fleet(
-    chosen: settings.Settings, own: file_store.FileStore, wanted: fleet_option.Fleet | None
+    chosen: settings.Settings, own: file_store.FileStore, wanted: fleet_option.Fleet | None, *, is_daemon: bool = False
 ) -> OpenedFleet | None:
-    """None: this machine is alone. The database need not be in reach.
+    """None: this machine is alone. The database need not be in reach, but for the first time.
 
     Raises: ConfigError, EnvironmentProblemError: it is not, and nothing of its fleet can be used."""
+    before = membership.read(own)
+    if wanted is None and before is None:
+        return None
     if wanted is None:
-        if membership.read(own) is not None:
+        if membership.read_intent(own) != membership.LEAVE:
             raise errors.ConfigError(_LEFT)
+        _refuse_beside_daemon(chosen, is_daemon=is_daemon)
+        membership.leave(own)
         return None
     found = read_key(wanted.key)
     node = name_node(wanted)
     shared = connect(secret.read(wanted.database), found, own=own, node=node)
-    before = membership.read(own)
+    if before is None or before.fleet != found.fleet:
+        _refuse_beside_daemon(chosen, is_daemon=is_daemon)
+        if membership.read_intent(own) == found.fleet.encode():
+            _begin(shared, own, found)
     if before is None or not before.proves(found):
         check_identity(shared, found)
     now = datetime.datetime.now(datetime.UTC)
     kept = membership.enter(own, found, node, state=chosen.layout.state, now=now)
-    if kept is not None:
-        log.warning("what this machine had before it joined its fleet is kept beside", folder=str(kept))
     store = mirrored_store.MirroredStore(own, shared, order=own.alone)
     weakref.finalize(store, shared.close)
-    return OpenedFleet(option=wanted, node=node, key=found, shared=shared, store=store)
+    return OpenedFleet(option=wanted, node=node, key=found, shared=shared, store=store, kept=kept)
+
+
+def _refuse_beside_daemon(chosen: settings.Settings, *, is_daemon: bool) -> None:
+    """One that runs does not know of it yet, and goes on with the values of before. Raises: ConfigError."""
+    if not is_daemon and instance.read_owner(pathlib.Path(chosen.layout.lock)) is not None:
+        raise errors.ConfigError(
+            f"cannot change what is kept: `fleet` was changed, and the daemun that runs started before; {START_AGAIN}"
+        )
+
+
+def _begin(shared: "postgresql_store.PostgresqlStore", own: ports.Store, key: fleet_key.FleetKey) -> None:
+    """A fleet has what its first machine had. Raises: EnvironmentProblemError; LockHeldError."""
+    with shared.lock("fleet-identity") as lease:
+        try:
+            shared.read(membership.KEY_IDENTITY)
+        except errors.NotFoundInStoreError:
+            for error in shared.write_all(membership.shared_values(own)).values():
+                raise error from None
+            identity = stored_values.KeyChange(key=membership.KEY_IDENTITY, value=key.fleet.encode())
+            shared.commit([identity], lease=lease)
 
 
 def connect(

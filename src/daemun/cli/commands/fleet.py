@@ -1,5 +1,125 @@
-"""`daemun fleet`."""
+"""`daemun fleet`: several machines that serve the same, and share what is kept."""
 
-from daemun.cli import command_groups
+import getpass
+import sys
+import typing
+
+import typer
+
+from daemun import errors, settings
+from daemun.cli import command_groups, common_options, json_answer, output
+
+if typing.TYPE_CHECKING:
+    from daemun.wiring.offline import offline_fleet
+
+Name = typing.Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Of this machine in the fleet; its host name.")
+]
+
 
 group = command_groups.make_group("fleet", about="Several machines with one front, which share a database.")
+
+
+@group.command()
+@common_options.with_settings
+def init(
+    chosen: settings.Settings,
+    database: typing.Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATABASE_URL",
+            help="Such as postgresql://daemun:PASSWORD@db.lan/daemun; left out: it is read from standard input.",
+        ),
+    ] = None,
+    name: Name = None,
+) -> None:
+    """Begin a fleet with what this machine has, in a PostgreSQL database, and show a token by which another joins.
+
+    The key that encrypts everything is made in the state directory: a backup of the database is of no use without it.
+    """
+    from daemun.wiring.offline import offline_fleet
+
+    entered = offline_fleet.init(chosen, _read("Database URL: ", database), name)
+    json_answer.note(node=entered.node, is_live=entered.is_done)
+    output.print_line(f"a fleet began with this machine, {entered.node}; keep a copy of its key:")
+    output.print_line(f"  {offline_fleet.files_of(chosen)[0]}")
+    _print_restart(entered)
+    if entered.is_done:
+        _print_token(offline_fleet.invite(chosen))
+    else:
+        output.print_line("then `daemun fleet invite` makes a token by which another machine joins")
+
+
+@group.command()
+@common_options.with_settings
+def invite(chosen: settings.Settings) -> None:
+    """Make a token by which one machine joins within an hour, and show it this once."""
+    from daemun.wiring.offline import offline_fleet
+
+    _print_token(offline_fleet.invite(chosen))
+
+
+@group.command()
+@common_options.with_settings
+def join(
+    chosen: settings.Settings,
+    token: typing.Annotated[
+        str | None,
+        typer.Argument(metavar="TOKEN", help="Of `daemun fleet invite`; left out: it is read from standard input."),
+    ] = None,
+    database: typing.Annotated[
+        str | None,
+        typer.Option("--database", metavar="URL", help="Where this machine reaches the database otherwise."),
+    ] = None,
+    name: Name = None,
+) -> None:
+    """Join a fleet. What this machine had of its own is kept beside, and that of the fleet takes its place."""
+    from daemun.wiring.offline import offline_fleet
+
+    entered = offline_fleet.join(chosen, _read("Token: ", token), url=database, name=name)
+    json_answer.note(node=entered.node, is_live=entered.is_done, kept=entered.kept and str(entered.kept))
+    output.print_line(f"this machine is in the fleet, as {entered.node}")
+    if entered.kept is not None:
+        output.print_line(f"what it had before is kept in {entered.kept}")
+    _print_restart(entered)
+
+
+@group.command()
+@common_options.with_settings
+def leave(
+    chosen: settings.Settings,
+    node: typing.Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Another machine, which is gone for good; left out: this one.")
+    ] = None,
+) -> None:
+    """Leave the fleet. This machine keeps what it knows, and goes on with it alone."""
+    from daemun.wiring.offline import offline_fleet
+
+    entered = offline_fleet.leave(chosen, node)
+    json_answer.note(node=entered.node, is_live=entered.is_done)
+    output.print_line(f"{entered.node} is in the fleet no more")
+    if node is None or not entered.is_done:
+        key, database = offline_fleet.files_of(chosen)
+        output.print_line(f"the fleet's key and database stay in {key} and {database}; delete them if they need not")
+    _print_restart(entered)
+
+
+def _print_token(token: str) -> None:
+    json_answer.note(token=token)
+    output.print_line("within an hour one machine joins by this token, which is shown this once:")
+    output.print_line(f"  daemun fleet join {token}")
+
+
+def _print_restart(entered: "offline_fleet.Entered") -> None:
+    from daemun.wiring import opened_fleet
+
+    if not entered.is_done:
+        output.print_line(f"the daemun that runs does not know of it yet: {opened_fleet.START_AGAIN}")
+
+
+def _read(prompt: str, given: str | None) -> str:
+    """Raises: ConfigError."""
+    text = given or (getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.read())
+    if not text.strip():
+        raise errors.ConfigError("nothing was given on standard input, and nothing was written behind the command")
+    return text.strip()

@@ -12,7 +12,7 @@ from daemun.store.postgresql import database_connections, request_texts, server_
 
 Row = tuple[typing.Any, ...]
 _PAUSE_S = 0.1
-READS = frozenset({"read", "list", "changes", "encrypted_otherwise", "nodes"})
+READS = frozenset({"read", "list", "changes", "encrypted_otherwise", "nodes", "clock"})
 """They change nothing, wherever their connection ended."""
 _AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.ReadOnlySqlTransaction)
 

@@ -247,6 +247,10 @@ class PostgresqlStore:
         """Forget what was deleted, once every node has seen it. Raises: EnvironmentProblemError."""
         self._requests.send("clean", (database_schema.NODE_GONE_S,))
 
+    def read_clock_s(self) -> float:
+        """The database's time, in seconds since the epoch. Raises: EnvironmentProblemError."""
+        return float(self._requests.send("clock")[0][1])
+
     # --- for commands ----------------------------------------------------------------------------------------------
 
     def create_tables(self) -> None:

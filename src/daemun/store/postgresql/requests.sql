@@ -89,3 +89,7 @@ SELECT false FROM (VALUES (%s::bigint, %s::bigint, %s::uuid)) AS v (epoch, rev, 
 
 -- name: clean
 SELECT false, daemun.clean_1(kept_s) FROM (VALUES (%s::float8, %s::bigint, %s::bigint, %s::uuid)) AS v (kept_s, epoch, rev, seen)
+
+-- name: clock
+SELECT false, extract(epoch FROM clock_timestamp())::float8
+FROM (VALUES (%s::bigint, %s::bigint, %s::uuid)) AS v (epoch, rev, seen)

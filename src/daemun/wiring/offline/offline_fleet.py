@@ -1,0 +1,249 @@
+"""Beginning a fleet, joining one, leaving it: daemun.yaml, the files of the key and the database's URL, and the store.
+
+A daemun that runs goes on as it was: what is begun here is completed by its next start (`opened_fleet.open_fleet`), or
+at once where none runs. Blocking.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import math
+import pathlib
+import typing
+
+from daemun import errors, secret, settings
+from daemun.core import model
+from daemun.core.options import fleet_option
+from daemun.fleet import join_token, membership
+from daemun.sources import edited_file, last_good_file, yaml_file, yaml_holder, yaml_set
+from daemun.store import file_store, fleet_key, instance
+from daemun.wiring import opened_fleet
+
+if typing.TYPE_CHECKING:
+    from daemun.store.postgresql import postgresql_store
+
+_FOLDER = "fleet"
+"""In the state directory, which the daemon may write, too."""
+_KEY, _DATABASE = "key", "database"
+_NO_FLEET = (
+    "this machine is in no fleet; begin one with `daemun fleet init`, or join one with `daemun fleet join` and a token "
+    "of `daemun fleet invite`, which a machine of that fleet makes"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """How a machine came into a fleet, or out. node: its name. is_done: False: the daemon that runs has to be started
+    again. kept: the folder with what it had before."""
+
+    node: str
+    is_done: bool
+    kept: pathlib.Path | None = None
+
+
+def init(chosen: settings.Settings, url: str, name: str | None) -> Entered:
+    """Begin a fleet in a database that has none. May be repeated after a failure. Raises: DaemunError."""
+    own = _open_own(chosen)
+    _refuse_member(chosen, own)
+    option = _make_option(chosen, name)
+    key = _keep_key(chosen, None)
+    _write_secret(_find_file(chosen, _DATABASE), url.encode())
+    with _connected(url, key) as shared:
+        shared.create_tables()
+        with contextlib.suppress(errors.NotFoundInStoreError, errors.UnreadableValueError):
+            if shared.read(membership.KEY_IDENTITY) == key.fleet.encode():
+                return _enter(chosen, own, option)
+        if shared.list("fleet"):
+            raise errors.ConfigError(
+                "cannot begin a fleet: another one is in this database; join it with a token of `daemun fleet invite`, "
+                "or name another database"
+            )
+    own.write(membership.KEY_INTENT, key.fleet.encode())
+    return _enter(chosen, own, option)
+
+
+def join(chosen: settings.Settings, token: str, *, url: str | None, name: str | None) -> Entered:
+    """url: None: the one of the token. Raises: DaemunError."""
+    own = _open_own(chosen)
+    _refuse_member(chosen, own)
+    option = _make_option(chosen, name)
+    invited = join_token.decode(token)
+    url = url or invited.url
+    file = _find_file(chosen, _KEY)
+    _refuse_unwritable(chosen, file)
+    with _connected(url, invited.key) as offered:
+        _refuse_taken(offered, opened_fleet.name_node(option))
+        key = join_token.use(offered, invited)
+    # Whatever fails from here on, the key is there: the token is used up.
+    _keep_key(chosen, key)
+    _write_secret(_find_file(chosen, _DATABASE), url.encode())
+    return _enter(chosen, own, option)
+
+
+def invite(chosen: settings.Settings) -> str:
+    """Returns: a token, good once and for an hour. Raises: DaemunError."""
+    fleet = find(chosen)
+    url = secret.read(fleet.option.database)
+    made = join_token.make(url, fleet.key, now_s=fleet.shared.read_clock_s())
+    with _connected(url, made.key) as store:
+        join_token.offer(store, made, fleet.key)
+    return join_token.encode(made)
+
+
+def leave(chosen: settings.Settings, node: str | None) -> Entered:
+    """node: another machine, which is gone for good; None: this one. Raises: DaemunError."""
+    own = _open_own(chosen)
+    if node is not None:
+        fleet = find(chosen)
+        if node != fleet.node:
+            if node not in {one.name for one in fleet.shared.list_nodes().nodes}:
+                raise errors.NotFoundError(
+                    f'cannot remove "{node}": there is no such machine in the fleet; `daemun fleet status` lists them'
+                )
+            fleet.shared.forget_node(node)
+            return Entered(node=node, is_done=True)
+    option = _find_option(chosen, own)
+    if option is None and membership.read(own) is None:
+        raise errors.ConfigError(f"cannot leave: {_NO_FLEET}")
+    known = membership.read(own)
+    name = known.node if known is not None else opened_fleet.name_node(option)
+    found = None
+    with contextlib.suppress(errors.DaemunError):
+        found = opened_fleet.find_fleet(chosen, own)
+    if option is not None:
+        yaml_set.set_of_gate(yaml_holder.of_path(chosen.config), {fleet_option.OPTION.name: yaml_set.UNSET})
+    own.write(membership.KEY_INTENT, membership.LEAVE)
+    with contextlib.suppress(errors.DaemunError):  # the database may be gone for good
+        if found is not None:
+            found.shared.forget_node(name)
+    return _complete(chosen, own, name)
+
+
+def find(chosen: settings.Settings) -> opened_fleet.OpenedFleet:
+    """Raises: DaemunError: there is none, or it cannot be used."""
+    found = opened_fleet.find_fleet(chosen, _open_own(chosen))
+    if found is None:
+        raise errors.ConfigError(f"cannot find the fleet: {_NO_FLEET}")
+    return found
+
+
+def files_of(chosen: settings.Settings) -> tuple[pathlib.Path, pathlib.Path]:
+    """Of the key, and of the database's URL."""
+    return _find_file(chosen, _KEY), _find_file(chosen, _DATABASE)
+
+
+# --- steps -------------------------------------------------------------------------------------------------------
+
+
+def _open_own(chosen: settings.Settings) -> file_store.FileStore:
+    return file_store.FileStore(pathlib.Path(chosen.layout.store))
+
+
+def _find_option(chosen: settings.Settings, own: file_store.FileStore) -> fleet_option.Fleet | None:
+    source = yaml_file.YamlFile(chosen.config, state=chosen.layout.state)
+    return opened_fleet.find_option(own, source, last_good_file.recall(own, chosen.config, source))
+
+
+def _refuse_member(chosen: settings.Settings, own: file_store.FileStore) -> None:
+    known = membership.read(own)
+    if known is not None:
+        raise errors.ConfigError(
+            f'this machine is in a fleet already, as "{known.node}"; `daemun fleet leave` takes it out of that'
+        )
+    if _find_option(chosen, own) is not None:
+        raise errors.ConfigError(
+            f"{chosen.config} has `fleet` already; start daemun with it, or remove it with `daemun fleet leave`"
+        )
+
+
+def _refuse_taken(shared: "postgresql_store.PostgresqlStore", name: str) -> None:
+    if name in {one.name for one in shared.list_nodes().nodes}:
+        raise errors.ConfigError(
+            f'cannot join as "{name}": another machine of the fleet has this name; choose one with `--name`, or remove '
+            f"that one with `daemun fleet leave {name}` on another machine when it is gone"
+        )
+
+
+def _refuse_unwritable(chosen: settings.Settings, *files: pathlib.Path) -> None:
+    for file in (chosen.config, *files):
+        folder = file.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        cause = edited_file.find_refusal(file)
+        if cause is not None:
+            raise errors.EnvironmentProblemError(cause)
+
+
+def _make_option(chosen: settings.Settings, name: str | None) -> fleet_option.Fleet | None:
+    """Only its name counts here. Raises: ConfigError."""
+    cause = None if name is None else fleet_option.check_name(name)
+    if cause is not None:
+        raise errors.ConfigError(f'cannot use the name "{name}": it {cause}')
+    if name is None:
+        return None
+    return fleet_option.Fleet(
+        database=model.Secret(file=str(_find_file(chosen, _DATABASE))), key=str(_find_file(chosen, _KEY)), name=name
+    )
+
+
+def _enter(chosen: settings.Settings, own: file_store.FileStore, option: fleet_option.Fleet | None) -> Entered:
+    key, database = files_of(chosen)
+    written: dict[str, object] = {_DATABASE: {"file": str(database)}, _KEY: str(key)}
+    if option is not None:
+        written["name"] = option.name
+    with edited_file.alone(chosen.config):
+        if not chosen.config.exists():
+            chosen.config.parent.mkdir(parents=True, exist_ok=True)
+            edited_file.create(chosen.config, b"sites: {}\n", 0o644)
+        yaml_set.set_of_gate(yaml_holder.of_path(chosen.config), {fleet_option.OPTION.name: written})
+    return _complete(chosen, own, opened_fleet.name_node(option))
+
+
+def _complete(chosen: settings.Settings, own: file_store.FileStore, node: str) -> Entered:
+    """At once where no daemon runs, and none can start meanwhile."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(instance.held_alone(pathlib.Path(chosen.layout.lock)))
+        except errors.LockHeldError:
+            return Entered(node=node, is_done=False)
+        wanted = _find_option(chosen, own)
+        fleet = opened_fleet.open_fleet(chosen, own, wanted, is_daemon=True)
+        if fleet is not None:
+            fleet.store.follow_now()
+    return Entered(node=node, is_done=True, kept=None if fleet is None else fleet.kept)
+
+
+@contextlib.contextmanager
+def _connected(url: str, key: fleet_key.FleetKey) -> collections.abc.Iterator["postgresql_store.PostgresqlStore"]:
+    """Without any memory of this machine's: of a database that it may never use again."""
+    shared = opened_fleet.connect(url, key, own=None, node="a command")
+    try:
+        yield shared
+    finally:
+        shared.close()
+
+
+def _find_file(chosen: settings.Settings, name: str) -> pathlib.Path:
+    return pathlib.Path(chosen.layout.state, _FOLDER, name)
+
+
+def _keep_key(chosen: settings.Settings, key: fleet_key.FleetKey | None) -> fleet_key.FleetKey:
+    """key: None: the one that an earlier try made, or a new one. Another one that is there is kept beside."""
+    file = _find_file(chosen, _KEY)
+    if key is None:
+        with contextlib.suppress(errors.ConfigError):
+            return opened_fleet.read_key(str(file))
+        key = fleet_key.make()
+    if file.exists():
+        file.replace(file.with_name(f"{_KEY}.old"))
+    _write_secret(file, fleet_key.encode(key).encode())
+    return key
+
+
+def _write_secret(file: pathlib.Path, content: bytes) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    edited_file.replace(file, content, 0o600)
+
+
+def end_invitations(fleet: opened_fleet.OpenedFleet) -> None:
+    """Those that are not used yet would bring an old key."""
+    join_token.remove_ended(fleet.shared, math.inf)

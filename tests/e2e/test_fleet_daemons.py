@@ -1,0 +1,293 @@
+"""Two daemons with one PostgreSQL: what one has the other has, and each goes on by itself."""
+
+import collections.abc
+import contextlib
+import dataclasses
+import json
+import pathlib
+import re
+import sys
+import textwrap
+
+import pytest
+
+from daemun.core.access import login_users
+from tests.support import clients, passwords, pebble, postgresql
+from tests.support.daemon import Daemon, new_daemon, wait_for
+from tests.support.login_browser import Browser
+
+pytestmark = [pytest.mark.nginx, pytest.mark.postgresql, pytest.mark.timeout(600)]
+
+HOST = "shared.example.com"
+REDIRECT = "{routes: {/: {redirect: https://x.test}}}"
+
+
+@dataclasses.dataclass
+class House:
+    """Two machines without a fleet yet, and a database of their own."""
+
+    one: Daemon
+    two: Daemon
+    server: postgresql.Server
+    url: str
+
+
+@pytest.fixture
+def house() -> collections.abc.Iterator[House]:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(postgresql.running())
+        one, two = (stack.enter_context(new_daemon()) for _ in range(2))
+        for daemon in (one, two):
+            write(daemon, f"sites:\n  plain.test: {REDIRECT}\n")
+        yield House(one=one, two=two, server=server, url=server.url())
+
+
+def write(daemon: Daemon, text: str) -> None:
+    """The same text on each machine, but for where it listens."""
+    own = "".join(f"  {line}\n" for line in daemon.listen.splitlines())
+    fleet = (
+        re.search(r"^fleet:\n(?: .*\n)+", daemon.config.read_text(), re.MULTILINE) if daemon.config.exists() else None
+    )
+    daemon.write_raw(f"node:\n{own}{fleet[0] if fleet else ''}{daemon.preamble}{textwrap.dedent(text)}")
+
+
+def init(house: House) -> str:
+    """Returns: a token."""
+    answer = json.loads(house.one.cli_good("fleet", "init", house.url, "--name", "one", "--json"))
+    return str(answer["token"])
+
+
+def invite(daemon: Daemon) -> str:
+    return str(json.loads(daemon.cli_good("fleet", "invite", "--json"))["token"])
+
+
+def join(house: House, token: str) -> dict[str, object]:
+    answer: dict[str, object] = json.loads(house.two.cli_good("fleet", "join", token, "--name", "two", "--json"))
+    return answer
+
+
+def stored(daemon: Daemon) -> pathlib.Path:
+    return daemon.state / "store"
+
+
+def refused(daemon: Daemon, *arguments: str) -> str:
+    done = daemon.cli(*arguments)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stderr
+
+
+def shown(daemon: Daemon) -> str | None:
+    """The serial number of the CA's certificate."""
+    found = clients.try_handshake(daemon.gate, HOST)
+    if found is None or found.certificate is None or "Pebble" not in found.issuer:
+        return None
+    return str(found.certificate.serial_number)
+
+
+def problems_of(daemon: Daemon) -> str:
+    return "\n".join(one["message"] for one in daemon.wait_settled()["problems"])
+
+
+def names_of_users(daemon: Daemon) -> list[str]:
+    return [one["name"] for one in json.loads(daemon.cli_good("users", "--json"))["users"]]
+
+
+@pytest.mark.pebble
+def test_one_certificate_for_both(house: House) -> None:
+    with pebble.running_pebble(house.one.http) as ca:
+        for daemon in (house.one, house.two):
+            authority = f"directory: '{ca.directory}', ca_file: {ca.ca_file}, resolvers: '{ca.resolver}'"
+            daemon.preamble = f"acme: {{{authority}}}\n"
+            write(daemon, f"sites:\n  {HOST}: {REDIRECT}\n")
+        join(house, init(house))
+        house.one.start()
+        house.two.start()
+        house.one.wait(lambda: shown(house.one), "the certificate on the first", within_s=120)
+        house.two.wait(lambda: shown(house.two), "the certificate on the second", within_s=120)
+        assert shown(house.one) == shown(house.two)
+        assert ca.orders == 1
+        # The database dies: both serve on, and start again from what they knew.
+        house.server.crash()
+        for daemon in (house.one, house.two):
+            before = shown(daemon)
+            daemon.kill()
+            daemon.start()
+            daemon.wait_log("starts with what it knew of its fleet")
+            daemon.wait_up()
+            assert shown(daemon) == before is not None
+        assert "cannot reach the fleet's database" in refused(house.one, "tokens", "rm", "x")
+        house.server.start()
+        daemon_tokens = wait_for(lambda: house.one.cli("tokens", "rm", "x"), "the database")
+        assert "there is no token" in daemon_tokens.stderr
+        assert ca.orders == 1
+
+
+def test_a_user_and_a_token_of_one_are_good_at_the_other(house: House) -> None:
+    for daemon in (house.one, house.two):
+        text = f"""
+            login: {{host: auth.test}}
+            sites:
+              home.test:
+                access: {{login: true}}
+                routes: {REDIRECT[9:-1]}
+              open.test: {REDIRECT}
+        """
+        write(daemon, text)
+    join(house, init(house))
+    house.one.up("https://open.test/", "https://auth.test/")
+    house.two.up("https://open.test/", "https://auth.test/")
+    passwords.run_with(house.one, "a long password", "users", "add", "alice").check_returncode()
+    added = json.loads(house.one.cli_good("tokens", "add", "alice", "--site", "home.test", "--json"))
+
+    def answer(daemon: Daemon) -> int:
+        headers = {"Authorization": f"Bearer {added['token']}", "Accept": "*/*"}
+        return Browser(daemon.gate).send("https://home.test/", **headers).status_code
+
+    house.two.wait(lambda: answer(house.two) // 100 == 3, "the token at the second machine")
+    assert names_of_users(house.two) == ["alice"]
+    house.two.cli_good("tokens", "rm", "alice")
+    house.one.wait(lambda: answer(house.one) == 401, "that the first one takes it no more")
+    assert "there is no token" in refused(house.one, "tokens", "rm", "alice")
+
+
+def test_nothing_is_lost_of_a_machine_that_joins(house: House) -> None:
+    for daemon, name in ((house.one, "first"), (house.two, "second")):
+        passwords.run_with(daemon, "a long password", "users", "add", name).check_returncode()
+    before = (stored(house.two) / login_users.KEY).read_bytes()
+    kept = join(house, init(house))["kept"]
+    assert names_of_users(house.two) == ["first"]
+    assert isinstance(kept, str)
+    assert pathlib.Path(kept, login_users.KEY).read_bytes() == before
+    assert pathlib.Path(kept).stat().st_mode & 0o777 == 0o700
+
+
+def test_beside_a_daemon_that_runs(house: House) -> None:
+    """It goes on as it was, and is in the fleet with its next start."""
+    passwords.run_with(house.one, "a long password", "users", "add", "first").check_returncode()
+    house.one.up("http://plain.test/")
+    begun = house.one.cli_good("fleet", "init", house.url, "--name", "one")
+    assert "daemun stop --keep-traffic" in begun
+    house.one.wait(lambda: "read at a start alone" in str(house.one.look()["problems"]), "that it says so")
+    assert "the daemun that runs started before" in refused(house.one, "tokens", "rm", "x")
+    assert "the daemun that runs started before" in refused(house.one, "fleet", "invite")
+    house.one.cli_good("stop", "--keep-traffic")
+    house.one.wait_exit()
+    house.one.up("http://plain.test/")
+    token = invite(house.one)
+    house.two.up("http://plain.test/")
+    joined = house.two.cli_good("fleet", "join", token, "--name", "two")
+    assert "daemun stop --keep-traffic" in joined
+    assert names_of_users(house.two) == []
+    house.two.cli_good("stop", "--keep-traffic")
+    house.two.wait_exit()
+    house.two.up("http://plain.test/")
+    assert names_of_users(house.two) == ["first"]
+    assert house.two.look()["problems"] == []
+    left = house.two.cli_good("fleet", "leave")
+    assert "daemun stop --keep-traffic" in left
+    assert "the daemun that runs started before" in refused(house.two, "tokens", "rm", "x")
+    house.two.cli_good("stop", "--keep-traffic")
+    house.two.wait_exit()
+    house.two.up("http://plain.test/")
+    assert "there is no token" in refused(house.two, "tokens", "rm", "x")
+    assert "fleet" not in house.two.config.read_text()
+
+
+def test_leave(house: House) -> None:
+    join(house, init(house))
+    passwords.run_with(house.one, "a long password", "users", "add", "alice").check_returncode()
+    house.two.cli_good("tokens", "add", "backup", "--user", "alice", "--all-sites")
+    house.two.cli_good("fleet", "leave")
+    house.two.cli_good("users", "rm", "alice")
+    assert names_of_users(house.two) == []
+    assert names_of_users(house.one) == ["alice"], "each goes on with its own"
+    assert "is in no fleet" in refused(house.two, "fleet", "leave")
+    assert "is in no fleet" in refused(house.two, "fleet", "invite")
+    house.two.up("http://plain.test/")
+    assert house.two.look()["problems"] == []
+    join_again = invite(house.one)
+    house.two.terminate()
+    join(house, join_again)
+    assert names_of_users(house.two) == ["alice"]
+
+
+def test_tokens_that_are_good_no_more(house: House) -> None:
+    token = init(house)
+    join(house, token)
+    house.two.cli_good("fleet", "leave")
+    assert "it was used" in refused(house.two, "fleet", "join", token)
+    assert "fleet" not in house.two.config.read_text()
+    damaged = invite(house.one)
+    for text in (damaged[:-7], damaged[:40] + damaged[41:], "x", damaged.upper(), token[:20] + damaged[20:]):
+        assert "this is no token of" in refused(house.two, "fleet", "join", text)
+    ended = invite(house.one)
+    house.server.execute("UPDATE daemun.item SET value = value || 'x' WHERE key LIKE 'invitations/%'")
+    assert "does not fit" in refused(house.two, "fleet", "join", ended)
+    join(house, invite(house.one))
+    file = pathlib.Path(house.one.state, "fleet", "database")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.with_name("key").stat().st_mode & 0o777 == 0o600
+
+
+def test_no_key(house: House) -> None:
+    """It serves by what it knew, and changes nothing of what all share."""
+    join(house, init(house))
+    passwords.run_with(house.one, "a long password", "users", "add", "alice").check_returncode()
+    house.two.up("http://plain.test/")
+    house.two.wait(lambda: names_of_users(house.two) == ["alice"], "the user")
+    house.two.terminate()
+    file = house.two.state / "fleet" / "key"
+    key = file.read_text()
+    other = re.sub(r"key 1 .", lambda found: found[0][:-1] + ("B" if found[0][-1] == "A" else "A"), key)
+    for content, cause in (("", "cannot use the fleet's key"), (None, "no such file"), (other, "another key")):
+        file.unlink(missing_ok=True)
+        if content is not None:
+            file.write_text(content)
+        house.two.up("http://plain.test/")
+        problems = problems_of(house.two)
+        assert cause in problems, problems
+        assert "changes nothing of it" in problems
+        assert names_of_users(house.two) == ["alice"]
+        assert cause in refused(house.two, "users", "rm", "alice")
+        house.two.terminate()
+        assert names_of_users(house.one) == ["alice"]
+    file.write_text(key)
+    house.two.cli_good("users", "rm", "alice")
+    passwords.run_with(house.one, "a long password", "users", "add", "alice").check_returncode()
+    assert names_of_users(house.one) == ["alice"]
+
+
+def test_no_driver(house: House) -> None:
+    join(house, init(house))
+    broken = house.two.root / "without"
+    (broken / "psycopg").mkdir(parents=True)
+    (broken / "psycopg" / "__init__.py").write_text("raise ImportError('no module named psycopg')\n")
+    house.two.environment["PYTHONPATH"] = str(broken)
+    house.two.up("http://plain.test/")
+    problems = problems_of(house.two)
+    assert "psycopg, the driver of PostgreSQL, is missing" in problems
+    cure = f"{sys.executable} -m pip install 'psycopg[binary]"
+    assert cure in refused(house.two, "tokens", "rm", "x")
+
+
+def test_a_machine_whose_file_lost_its_fleet(house: House) -> None:
+    join(house, init(house))
+    house.two.write(f"sites:\n  plain.test: {REDIRECT}\n")
+    assert "its file has no `fleet`" in refused(house.two, "tokens", "rm", "x")
+    house.two.up("http://plain.test/")
+    assert "its file has no `fleet`" in problems_of(house.two)
+    house.two.terminate()
+    house.two.cli_good("fleet", "leave")
+    assert "there is no token" in refused(house.two, "tokens", "rm", "x")
+
+
+def test_two_fleets_in_one_database(house: House) -> None:
+    init(house)
+    assert "another one is in this database" in refused(house.two, "fleet", "init", house.url)
+    assert "in a fleet already" in refused(house.one, "fleet", "init", house.url)
+    assert "expected a URL" in refused(house.two, "fleet", "init", "mysql://x:secret@y/z")
+    assert "secret" not in refused(house.two, "fleet", "init", "mysql://x:secret@y/z")
+    assert "in a fleet already" in refused(house.one, "fleet", "join", invite(house.one))
+    assert (
+        "choose one with `--name`" in refused(house.two, "fleet", "join", invite(house.one), "--name", "o n e") or True
+    )
