@@ -1,5 +1,6 @@
 """Links by which a device gets its certificate: once, within their time, and from the store afterwards."""
 
+import collections.abc
 import datetime
 import typing
 
@@ -7,6 +8,8 @@ import pytest
 
 from daemun import errors
 from daemun.certs.served import client_ca, client_link_pages, client_links
+from daemun.control import lease as lease_
+from daemun.control import stored_values
 from daemun.store import memory_store
 from tests.support import clock as clock_
 
@@ -23,10 +26,12 @@ class Kept(memory_store.MemoryStore):
 
     is_full = False
 
-    def delete(self, key: str) -> None:
+    def commit(
+        self, changes: collections.abc.Collection[stored_values.KeyChange], *, lease: lease_.Lease | None = None
+    ) -> None:
         if self.is_full:
             raise errors.EnvironmentProblemError("the disk is read-only")
-        super().delete(key)
+        super().commit(changes, lease=lease)
 
 
 def test_once() -> None:

@@ -61,7 +61,7 @@ def test_one_that_was_never_seen_is_an_error_and_the_other_is_served() -> None:
     assert endpoints(found, "a.test") == ["10.0.0.2:80"]
     (told,) = messages(found)
     assert told.startswith("engine nas (ssh://nas): cannot see the containers of the engine nas at ssh://nas yet")
-    assert "Take it out of `docker` in daemun.yaml" in told
+    assert "take it out of `docker` in daemun.yaml" in told
     neither = source(LOCAL, NAS).latest()
     assert len(messages(neither)) == 2 and neither.sites == ()
 
