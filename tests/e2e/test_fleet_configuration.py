@@ -1,24 +1,261 @@
 """Three daemuns with one configuration: an edit anywhere reaches all, and what one cannot serve none serves."""
 
 import collections.abc
+import contextlib
+import json
+import threading
+import time
 
+import httpx
 import pytest
 
-from tests.support import fleet_house, postgresql
+from tests.support import clients, fleet_house, ports, postgresql
+from tests.support.daemon import signpost
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.nginx, pytest.mark.postgresql]
+
+NODES = ("a", "b", "c")
+USERS = "ann:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n"
+API = "https://daemun.localhost/api/v1"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def house(postgresql_server: postgresql.Server) -> collections.abc.Iterator[fleet_house.FleetHouse]:
-    with fleet_house.running(postgresql_server, "a", "b", "c") as found:
+    """Each test leaves it as it was."""
+    with fleet_house.running(postgresql_server, *NODES) as found:
         yield found
+
+
+@contextlib.contextmanager
+def visitors(house: fleet_house.FleetHouse, host: str, *signs: str) -> collections.abc.Iterator[None]:
+    """Of all nodes, who never see anything but these."""
+    is_over, seen = threading.Event(), set[object]()
+
+    def visit(name: str) -> None:
+        while not is_over.is_set():
+            answer = clients.try_get(house[name].gate, f"https://{host}/")
+            seen.add(None if answer is None else answer.headers.get("Location", answer.status_code))
+            time.sleep(0.02)
+
+    threads = [threading.Thread(target=visit, args=(name,)) for name in NODES]
+    for one in threads:
+        one.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        for one in threads:
+            one.join()
+    assert seen <= {f"https://sign.test/{sign}" for sign in signs}
+
+
+def request(house: fleet_house.FleetHouse, name: str, token: str, path: str, body: object = None) -> httpx.Response:
+    with clients.client(house[name].gate) as client:
+        headers = {"Authorization": f"Bearer {token}"}
+        return client.request("POST", f"{API}{path}", json=body, headers=headers, timeout=120)
+
+
+# --- an edit anywhere ------------------------------------------------------------------------------------------
 
 
 def test_an_edit_by_hand_reaches_all(house: fleet_house.FleetHouse) -> None:
     house.wait_signs("a.test", "one")
-    house.edit("b", "sign.test/one", "sign.test/two")
-    house.wait_signs("a.test", "two")
-    assert "sign.test/two" in house.wait_files()
-    for name in ("a", "b", "c"):
+    with visitors(house, "a.test", "one", "two"):
+        house.edit("b", "sign.test/one", "sign.test/two")
+        house.wait_signs("a.test", "two")
+        assert "sign.test/two" in house.wait_files()
+        house.edit("c", "sign.test/two", "sign.test/one")
+        house.wait_signs("a.test", "one")
+    for name in NODES:
         assert house[name].config.read_text().startswith(house.own_part(name))
+
+
+def test_a_command_reaches_all_and_is_in_the_history_of_all(house: fleet_house.FleetHouse) -> None:
+    house["c"].cli_good("add", "x.test", "http://127.0.0.1:9")
+    for name in NODES:
+        assert "x.test" in [site["host"] for site in house[name].status()["sites"]], "live when the command ends"
+    assert "x.test" in house.wait_files()
+    for name, by in (("a", "daemun add x.test on c"), ("b", "daemun add x.test on c"), ("c", "daemun add x.test")):
+        assert f'"{by}"' in house[name].cli_good("history", "--json"), name
+    house["a"].cli_good("rm", "x.test")
+    assert "x.test" not in house.wait_files()
+
+
+def test_a_rollback_reaches_all(house: fleet_house.FleetHouse) -> None:
+    house["b"].cli_good("add", "back.test", "http://127.0.0.1:9")
+    house.wait_files()
+    rows = json.loads(house["a"].cli_good("history", "--json"))
+    before = sorted(one["number"] for one in rows["entries"])[-2]
+    house["a"].cli_good("rollback", str(before))
+    for name in NODES:
+        assert "back.test" not in [site["host"] for site in house[name].status()["sites"]], name
+    assert "back.test" not in house.wait_files()
+
+
+def test_the_dashboards_api_reaches_all(house: fleet_house.FleetHouse) -> None:
+    made = json.loads(house["a"].cli_good("dashboard", "tokens", "add", "deploy", "--role", "change", "--json"))
+    add = {"what": "add", "host": "drafted.test", "target": "http://127.0.0.1:9"}
+    assert request(house, "a", made["token"], "/draft/edits", {"edits": [add]}).status_code == 200
+    answer = request(house, "a", made["token"], "/draft/apply", {})
+    assert answer.status_code == 200, answer.text
+    house["a"].cli_good("apply", "--confirmed")
+    for name in NODES:
+        assert "drafted.test" in [site["host"] for site in house[name].status()["sites"]], name
+    house["b"].cli_good("rm", "drafted.test")
+    house.wait_files()
+
+
+def test_a_trial_ends_on_all(house: fleet_house.FleetHouse) -> None:
+    house.edit("a", "sign.test/one", "sign.test/tried")
+    house["a"].cli_good("apply", "--confirm", "5s")
+    house.wait_signs("a.test", "one")
+    assert "tried" not in house.wait_files()
+
+
+def test_plan_and_apply_name_the_nodes(house: fleet_house.FleetHouse) -> None:
+    house["a"].cli_good("apply")
+    text = house["a"].config.read_text()
+    # Without a chance to be noticed before it is planned: a command holds the file while it edits it.
+    assert "also on b, c" in house["a"].cli_good("apply")
+    report = json.loads(house["a"].cli_good("plan", "--json"))
+    assert report["nodes"] == ["b", "c"]
+    assert house["a"].config.read_text() == text
+
+
+def test_files_that_are_included_are_shared(house: fleet_house.FleetHouse) -> None:
+    before = house.shared("a")
+    (house["a"].root / "more").mkdir()
+    (house["a"].root / "more" / "one.yaml").write_text("sites:\n" + signpost("included.test", "there"))
+    house.write("a", "include: more/*.yaml\n" + before)
+    house.wait_signs("included.test", "there")
+    house["b"].wait((house["b"].root / "more" / "one.yaml").exists, "the file that is included")
+    house.write("b", before)
+    house["c"].wait(lambda: house["c"].sign("included.test") is None, "the site to be gone")
+    house.wait_files()
+
+
+# --- what one node cannot serve --------------------------------------------------------------------------------
+
+
+def test_a_file_that_one_node_lacks_keeps_a_change_from_all(house: fleet_house.FleetHouse) -> None:
+    for name in ("a", "b"):
+        (house[name].root / "users").write_text(USERS)
+    before = house["a"].config.read_text()
+    with visitors(house, "a.test", "one"):
+        house.edit("a", "sites:\n", "access: {basic_auth: {file: users}}\nsites:\n")
+        message = house.wait_problem("a", "is not served", "on c:", "users")
+        house["a"].wait(lambda: house["a"].config.read_text() == before, "the file as it was")
+    assert "daemun.yaml.refused" in message
+    kept = house["a"].root / "daemun.yaml.refused"
+    assert "basic_auth" in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert "on c:" in house.wait_problem("b", "is served nowhere")
+    kept.unlink()
+    house["a"].wait(lambda: house["a"].cli("apply").returncode == 0, "the problem to be gone")
+
+
+def test_a_command_that_one_node_refuses_puts_the_file_back(house: fleet_house.FleetHouse) -> None:
+    for name in NODES:
+        (house[name].root / "users").write_text(USERS)
+    house.edit("a", "sites:\n", "access: {basic_auth: {file: users}}\nsites:\n")
+    house["c"].wait_answer("https://a.test/", lambda answer: answer.status_code == 401)
+    house.edit("a", "access: {basic_auth: {file: users}}\n", "")
+    house.wait_signs("a.test", "one")
+    house.wait_files()
+    before = {name: house[name].config.read_text() for name in NODES}
+    numbers = sorted(one["number"] for one in json.loads(house["a"].cli_good("history", "--json"))["entries"])
+    (house["c"].root / "users").unlink()
+    with visitors(house, "a.test", "one"):
+        done = house["a"].cli("rollback", str(numbers[-2]))
+    assert done.returncode != 0
+    assert "on c:" in done.stderr
+    assert "users" in done.stderr
+    assert "the files are as they were before" in done.stderr
+    assert {name: house[name].config.read_text() for name in NODES} == before
+    assert not list(house["a"].root.glob("daemun.yaml.*"))
+
+
+def test_a_port_that_is_busy_on_one_node_keeps_a_change_from_all(house: fleet_house.FleetHouse) -> None:
+    """All nodes are on one machine, so what the first one listens on is busy for the second."""
+    port = ports.free_port()
+    before = {name: house[name].config.read_text() for name in NODES}
+    with visitors(house, "a.test", "one"):
+        house.edit(
+            "a", "sites:\n", f"streams: {{s: {{listen: '127.0.0.1:{port}', to: 'tcp://127.0.0.1:9'}}}}\nsites:\n"
+        )
+        message = house.wait_problem("a", "is not served", "on b:", str(port))
+        house["a"].wait(lambda: house["a"].config.read_text() == before["a"], "the file as it was")
+    assert {name: house[name].config.read_text() for name in NODES} == before
+    for name in NODES:
+        assert not house[name].wait_settled()["streams"], name
+    (house["a"].root / "daemun.yaml.refused").unlink()
+    assert "in use" in message or "another" in message, message
+    house["a"].wait(lambda: house["a"].cli("apply").returncode == 0, "the problem to be gone")
+
+
+# --- at once ---------------------------------------------------------------------------------------------------
+
+
+def test_two_edits_at_once_are_both_taken_or_one_is_kept_beside(house: fleet_house.FleetHouse) -> None:
+    many = "sites:\n" + "".join(signpost(f"n{number}.test", "one") for number in range(9))
+    house.write("a", many)
+    house.wait_signs("n8.test", "one")
+    house.wait_files()
+    house.edit("a", signpost("n0.test", "one"), signpost("n0.test", "left"))
+    house.edit("b", signpost("n8.test", "one"), signpost("n8.test", "right"))
+    house.wait_signs("n0.test", "left")
+    house.wait_signs("n8.test", "right")
+    house.wait_files()
+    house.edit("a", signpost("n4.test", "one"), signpost("n4.test", "left"))
+    house.edit("b", signpost("n4.test", "one"), signpost("n4.test", "right"))
+
+    def find_copies() -> list[str]:
+        return [one.read_text() for name in NODES for one in house[name].root.glob("daemun.yaml.conflict*")]
+
+    (copy,) = house["a"].wait(find_copies, "a copy of what was not taken")
+    text = house.wait_files()
+    lost = "left" if signpost("n4.test", "right") in text else "right"
+    assert signpost("n4.test", lost) in copy
+    house.wait_signs("n4.test", "right" if lost == "left" else "left")
+    for name in NODES:
+        for one in house[name].root.glob("daemun.yaml.conflict*"):
+            one.unlink()
+    house.write("a", fleet_house.SITES)
+    house.wait_signs("a.test", "one")
+    house.wait_files()
+
+
+# --- without the database, and without a node ------------------------------------------------------------------
+
+
+def test_without_the_database_edits_are_refused_and_everything_is_served(house: fleet_house.FleetHouse) -> None:
+    before = house["a"].config.read_text()
+    with visitors(house, "a.test", "one", "later"):
+        house.server.crash()
+        done = house["a"].cli("add", "refused.test", "http://127.0.0.1:9", within_s=120)
+        assert done.returncode != 0
+        assert "cannot be asked" in done.stderr
+        assert house["a"].config.read_text() == before
+        house.edit("b", "sign.test/one", "sign.test/later")
+        house.wait_problem("b", "is not live as it is", "cannot be asked")
+        assert {house[name].sign("a.test") for name in NODES} == {"one"}
+        house["c"].kill()
+        house.start("c")
+        assert house["c"].sign("a.test") == "one", "what it knew last"
+        house.server.start()
+        house.wait_signs("a.test", "later")
+    house.edit("b", "sign.test/later", "sign.test/one")
+    house.wait_signs("a.test", "one")
+    house.wait_files()
+
+
+def test_a_node_that_was_away_follows(house: fleet_house.FleetHouse) -> None:
+    house["c"].kill()
+    house.edit("a", "sign.test/one", "sign.test/two")
+    house.wait_signs("a.test", "two", "a", "b")
+    assert house["c"].sign("a.test") == "one", "its nginx serves on"
+    house.start("c")
+    house.wait_signs("a.test", "two", "c")
+    house.edit("c", "sign.test/two", "sign.test/one")
+    house.wait_signs("a.test", "one")
+    house.wait_files()

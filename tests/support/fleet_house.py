@@ -7,7 +7,7 @@ import textwrap
 
 from daemun import settings
 from daemun.errors import EnvironmentProblemError
-from daemun.fleet import configuration_values, membership
+from daemun.fleet import membership, stored_configuration
 from daemun.store import fleet_key
 from tests.support import daemon, fleet_store, postgresql
 
@@ -74,9 +74,8 @@ class FleetHouse:
 
         def look() -> bool:
             with contextlib.suppress(EnvironmentProblemError), fleet_store.another(self.url) as store:
-                read = store.read_many([configuration_values.KEY_CURRENT])
-                found = read.found.get(configuration_values.KEY_CURRENT)
-                return found is not None and configuration_values.decode_revision(found.value).number >= number
+                found = stored_configuration.StoredConfiguration(store, "none").look().current
+                return found is not None and found.number >= number
             return False
 
         daemon.wait_for(look, f"revision {number}")

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from daemun import errors
 from daemun.control import history_port, stored_values
-from daemun.fleet import configuration_files, configuration_member, configuration_values, member_ports
+from daemun.fleet import (
+    configuration_files,
+    configuration_member,
+    configuration_values,
+    member_ports,
+    stored_configuration,
+)
 from daemun.store import memory_store
 
 IS_DEEP = bool(os.environ.get("DAEMUN_TEST_DEEP"))
@@ -92,7 +98,7 @@ class NodeStore:
         self._shared.commit(changes, lease=lease)
         for change in changes:
             if change.key == configuration_values.KEY_CURRENT:
-                made = configuration_values.decode_revision(change.value)
+                made = configuration_values.decode_revision(change.value, lambda _: {})
                 assert self._shared.numbers.setdefault(made.number, made.id) == made.id, "a number was given twice"
         self._die()
 
@@ -242,7 +248,9 @@ class World:
         raise AssertionError(f"the fleet does not come to rest: {reports}")
 
     def current(self) -> configuration_values.Revision:
-        return configuration_values.decode_revision(self.database.read(configuration_values.KEY_CURRENT))
+        found = stored_configuration.StoredConfiguration(self.database, "none").look().current
+        assert found is not None
+        return found
 
     def agree(self, *, but: str = "") -> bytes:
         """All nodes serve the same, and have it in their files. Returns: which."""

@@ -34,8 +34,9 @@ def test_values_are_read_as_they_were_written() -> None:
         own=b"fleet: {}\n",
         copies=(configuration_values.FileCopy(name="daemun.yaml", path="/x", cause="no"),),
     )
-    assert configuration_values.decode_revision(configuration_values.encode(REVISION)) == REVISION
-    assert configuration_values.decode_roll(configuration_values.encode(roll)) == roll
+    files = {"one": configuration_values.decode_files(configuration_values.encode_files(REVISION.files))}
+    assert configuration_values.decode_revision(configuration_values.encode(REVISION), files.__getitem__) == REVISION
+    assert configuration_values.decode_roll(configuration_values.encode(roll), files.__getitem__) == roll
     assert configuration_values.decode_report(configuration_values.encode(report)) == report
     assert configuration_values.decode_refused(configuration_values.encode(refused)) == refused
     assert configuration_values.decode_followed(configuration_values.encode(followed)) == followed
@@ -46,27 +47,26 @@ def test_values_are_read_as_they_were_written() -> None:
     "name", ["../up.yaml", "/etc/cron.d/x", ".hidden", "sites/../x", "a//b", "./a", "sites/.x.yaml", "a\nb", "sites/"]
 )
 def test_nothing_is_written_elsewhere(name: str) -> None:
-    value = json.loads(configuration_values.encode(REVISION))
-    value["files"][name] = "sites: {}"
+    value = json.dumps({"": "sites: {}", name: "sites: {}"}).encode()
     with pytest.raises(ValueError, match="cannot be the name of an included file"):
-        configuration_values.decode_revision(json.dumps(value).encode())
+        configuration_values.decode_files(value)
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("number", 0), ("number", "1"), ("files", {}), ("files", []), ("at", "2026-11-30T12:00:00"), ("id", None)],
+    [("number", 0), ("number", "1"), ("number", True), ("at", "2026-11-30T12:00:00"), ("id", None), ("id", "../x")],
 )
 def test_what_is_not_as_expected_is_refused(key: str, value: object) -> None:
     fields = json.loads(configuration_values.encode(REVISION)) | {key: value}
     with pytest.raises(ValueError):
-        configuration_values.decode_revision(json.dumps(fields).encode())
+        configuration_values.decode_revision(json.dumps(fields).encode(), lambda _: {})
 
 
 @pytest.mark.parametrize(("order", "turn"), [([], -1), (["a", "a"], 0), (["a"], 1), (["a"], -2)])
 def test_a_roll_has_nodes_and_a_turn(order: list[str], turn: int) -> None:
     fields = {"revision": json.loads(configuration_values.encode(REVISION)), "base": "", "order": order, "turn": turn}
     with pytest.raises(ValueError, match="expected nodes"):
-        configuration_values.decode_roll(json.dumps(fields).encode())
+        configuration_values.decode_roll(json.dumps(fields).encode(), lambda _: {})
 
 
 def test_each_name_has_a_key() -> None:

@@ -120,8 +120,10 @@ class ConfigurationKeeper:
         """Notice what other nodes do."""
         changes.follow(configuration_values.PREFIX, take=self._take_changes)
 
-    async def _take_changes(self, _: collections.abc.Sequence[str]) -> None:
-        self._changed.set()
+    async def _take_changes(self, keys: collections.abc.Sequence[str]) -> None:
+        reports = f"{configuration_values.REPORTS}/"
+        if self._member.is_coordinating or not all(key.startswith(reports) for key in keys):
+            self._changed.set()
 
     async def _take_step(self, began: int) -> None:
         try:

@@ -27,8 +27,8 @@ from daemun.fleet import (
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_AGAIN_S = 0.3
-"""While others are waited for."""
+_AGAIN_S = 1.0
+"""While others are waited for, which are noticed sooner."""
 _TAKE_OVER_S = 3.0
 Files = configuration_values.Files
 
@@ -90,6 +90,11 @@ class ConfigurationMember:
         """Whatever is under way, others may end it."""
         self._stored.release()
 
+    @property
+    def is_coordinating(self) -> bool:
+        """Whether what other nodes report matters to this one."""
+        return self._edit is not None
+
     # --- one step --------------------------------------------------------------------------------------------------
 
     def step(self) -> member_ports.StepReport:
@@ -98,6 +103,8 @@ class ConfigurationMember:
             shared = self._stored.look()
         except errors.EnvironmentProblemError as error:
             return self._go_on_alone(error)
+        except errors.StoreConflictError:
+            return member_ports.StepReport(state=member_ports.EditState.WAITING, pause_s=_AGAIN_S)
         self._seen_at = self._monotonic()
         self.current, self.refused = shared.current, shared.refused
         try:
@@ -212,7 +219,7 @@ class ConfigurationMember:
         local = self._read_local()
         if local is not None and local.shared != edit.files:
             log.info("a change of the fleet's configuration was changed or taken back on the way", reason=edit.id)
-            self._stored.put(shared, None)
+            self._stored.take_back(shared, roll)
             return True
         judged = roll_steps.judge_roll(
             roll, shared.reports, self._living(), waited_s=self._monotonic() - self._acted_at
@@ -228,7 +235,7 @@ class ConfigurationMember:
             self._stored.finish(shared, roll.revision)
             log.info("the fleet serves", number=roll.revision.number, nodes=", ".join(judged.roll.order))
         else:
-            self._stored.put(shared, judged.roll)
+            self._stored.go_on(shared, judged.roll)
         self._acted_at = self._monotonic()
         return True
 
@@ -357,7 +364,7 @@ class ConfigurationMember:
         )
         self._edit = _Edit(id=revision.id, files=mine)
         self._acted_at = self._monotonic()
-        self._stored.put(shared, roll)
+        self._stored.begin(shared, roll)
 
 
 def digest_of(files: Files) -> str:

@@ -21,6 +21,8 @@ KEY_ROLL = f"{PREFIX}/roll"
 KEY_REFUSED = f"{PREFIX}/refused"
 """The last change that was not taken, until another one is."""
 REPORTS = f"{PREFIX}/reports"
+FILES = f"{PREFIX}/files"
+"""Under it the files of the current revision and of the change under way, by their ids: nobody reads them twice."""
 LEASE = PREFIX
 KEY_OF_NODE = "node/configuration"
 """Of each machine alone: `FollowedRevision`."""
@@ -32,6 +34,7 @@ Files = collections.abc.Mapping[str, bytes]
 """Shared texts: daemun.yaml as `MAIN`, without what is each node's own, and those that it includes from its folder."""
 
 _MOST_TEXT = 500
+_ID = re.compile(r"[a-z0-9]{1,64}")
 _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -131,38 +134,68 @@ def report_key(node: str) -> str:
     return f"{REPORTS}/{node if _PLAIN_NAME.fullmatch(node) else f'.{node.encode().hex()[:190]}'}"
 
 
+def files_key(id: str) -> str:  # noqa: A002
+    """id: of a revision."""
+    return f"{FILES}/{id}"
+
+
+def encode_files(files: Files) -> bytes:
+    return json.dumps(_to_json(files), indent=1).encode()
+
+
 def encode(value: Revision | Roll | NodeReport | RefusedChange | FollowedRevision) -> bytes:
+    """Of a revision without its files."""
     return json.dumps(_to_json(value), indent=1).encode()
 
 
 def _to_json(value: object) -> typing.Any:
+    found: object = value
     if dataclasses.is_dataclass(value):
-        return {field.name: _to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, collections.abc.Mapping):
-        return {key: _to_json(one) for key, one in value.items()}
-    if isinstance(value, tuple):
-        return [_to_json(one) for one in value]
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
-    if isinstance(value, datetime.datetime):
-        return durations.instant(value)
-    return value.value if isinstance(value, enum.Enum) else value
+        found = _fields(value, without="files" if isinstance(value, Revision) else "")
+    elif isinstance(value, collections.abc.Mapping):
+        found = {key: _to_json(one) for key, one in value.items()}
+    elif isinstance(value, tuple):
+        found = [_to_json(one) for one in value]
+    elif isinstance(value, bytes):
+        found = value.decode("utf-8", "surrogateescape")
+    elif isinstance(value, datetime.datetime):
+        found = durations.instant(value)
+    elif isinstance(value, enum.Enum):
+        found = value.value
+    return found
 
 
-def decode_revision(content: bytes) -> Revision:
+def _fields(value: typing.Any, *, without: str) -> Json:
+    names = (field.name for field in dataclasses.fields(value) if field.name != without)
+    return {name: _to_json(getattr(value, name)) for name in names}
+
+
+FindFiles = collections.abc.Callable[[str], Files]
+"""Of a revision, by its id."""
+
+
+def decode_files(content: bytes) -> Files:
     """Raises: ValueError."""
-    return _revision(_load(content))
+    return _files(_load(content), is_checked=True)
 
 
-def decode_roll(content: bytes) -> Roll:
-    """Raises: ValueError."""
+def decode_revision(content: bytes, find_files: FindFiles) -> Revision:
+    """Raises: ValueError, and what `find_files` raises."""
+    return _revision(_load(content), find_files)
+
+
+def decode_roll(content: bytes, find_files: FindFiles) -> Roll:
+    """Raises: as `decode_revision`."""
     fields = _load(content)
     order = tuple(_text(one) for one in _list(fields.get("order")))
     turn = _number(fields.get("turn"))
     if not order or len(set(order)) < len(order) or not -1 <= turn < len(order):
         raise ValueError("expected nodes, each once, and whose turn it is")
     return Roll(
-        revision=_revision(_map(fields.get("revision"))), base=_text(fields.get("base")), order=order, turn=turn
+        revision=_revision(_map(fields.get("revision")), find_files),
+        base=_text(fields.get("base")),
+        order=order,
+        turn=turn,
     )
 
 
@@ -203,14 +236,14 @@ def decode_followed(content: bytes) -> FollowedRevision:
     )
 
 
-def _revision(fields: Json) -> Revision:
-    number = _number(fields.get("number"))
-    if number < 1:
-        raise ValueError("expected a number from 1")
+def _revision(fields: Json, find_files: FindFiles) -> Revision:
+    number, id_ = _number(fields.get("number")), _text(fields.get("id"))
+    if number < 1 or not _ID.fullmatch(id_):
+        raise ValueError("expected a number from 1, and an id")
     return Revision(
         number=number,
-        id=_text(fields.get("id")),
-        files=_files(fields.get("files"), is_checked=True),
+        id=id_,
+        files=find_files(id_),
         author=_text(fields.get("author"))[:_MOST_TEXT],
         user=_text(fields.get("user"))[:_MOST_TEXT],
         node=_text(fields.get("node")),

@@ -78,6 +78,8 @@ def _judge_check(
     waits = [node for node in roll.order if node not in reports and node in living]
     is_late = waited_s > LONGEST_CHECK_S
     refused = [(node, one.cause) for node, one in reports.items() if one.state is _States.REFUSED]
+    if own := [one for one in refused if one[0] == roll.revision.node]:  # most likely it is wrong everywhere
+        return Judgement(step=RollStep.STOP, roll=roll, causes=tuple(own))
     if waits and not is_late:
         return Judgement(step=RollStep.WAIT, roll=roll)
     silent = [(node, f"it does not answer within {LONGEST_CHECK_S:g} s; see daemun's log there") for node in waits]

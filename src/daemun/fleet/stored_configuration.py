@@ -6,6 +6,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import datetime
+import types
 import typing
 
 from daemun import errors
@@ -36,25 +37,51 @@ class StoredConfiguration:
         self._node = node
         self._held = contextlib.ExitStack()
         self._lease: Lease | None = None
+        self._files: dict[str, configuration_values.Files] = {}
+        """By the ids of revisions, as they were read."""
 
     def look(self) -> SharedConfiguration:
         """Of what is shared, not of this machine's copy. Raises also: UnreadableValueError."""
         read = self._store.read_many(_KEYS, under=configuration_values.REPORTS)
         reports = (_decode(read, key, configuration_values.decode_report) for key in read.found if key not in _KEYS)
-        return SharedConfiguration(
-            current=_decode(read, configuration_values.KEY_CURRENT, configuration_values.decode_revision),
-            roll=_decode(read, configuration_values.KEY_ROLL, configuration_values.decode_roll),
+        found = SharedConfiguration(
+            current=_decode(read, configuration_values.KEY_CURRENT, self._decode_revision),
+            roll=_decode(read, configuration_values.KEY_ROLL, self._decode_roll),
             refused=_decode(read, configuration_values.KEY_REFUSED, configuration_values.decode_refused),
             reports={one.node: one for one in reports if one is not None},
             revisions={key: read.revision(key) for key in _KEYS},
         )
+        rolled = None if found.roll is None else found.roll.revision
+        used = {one.id for one in (found.current, rolled) if one is not None}
+        self._files = {id_: files for id_, files in self._files.items() if id_ in used}
+        return found
 
     def find_known(self) -> configuration_values.Revision | None:
         """The current one as this machine knows it. Raises also: ValueError: it is damaged."""
         try:
-            return configuration_values.decode_revision(self._store.read(configuration_values.KEY_CURRENT))
+            return configuration_values.decode_revision(
+                self._store.read(configuration_values.KEY_CURRENT),
+                lambda id_: configuration_values.decode_files(self._store.read(configuration_values.files_key(id_))),
+            )
         except errors.NotFoundInStoreError:
             return None
+
+    def _decode_revision(self, content: bytes) -> configuration_values.Revision:
+        return configuration_values.decode_revision(content, self._find_files)
+
+    def _decode_roll(self, content: bytes) -> configuration_values.Roll:
+        return configuration_values.decode_roll(content, self._find_files)
+
+    def _find_files(self, id_: str) -> configuration_values.Files:
+        """Raises: StoreConflictError: it was replaced meanwhile."""
+        if id_ not in self._files:
+            key = configuration_values.files_key(id_)
+            read = self._store.read_many([key])
+            found = _decode(read, key, configuration_values.decode_files)
+            if found is None:
+                raise errors.StoreConflictError("the fleet's configuration was changed meanwhile", key=key)
+            self._files[id_] = found
+        return self._files[id_]
 
     def report(self, id: str, state: configuration_values.ReportState, cause: str | None) -> None:  # noqa: A002
         """id: of the change."""
@@ -86,14 +113,22 @@ class StoredConfiguration:
 
     # --- a change under way, under the lock ------------------------------------------------------------------------
 
-    def put(self, shared: SharedConfiguration, roll: configuration_values.Roll | None) -> None:
-        """It begins, goes on, or is taken back."""
+    def begin(self, shared: SharedConfiguration, roll: configuration_values.Roll) -> None:
+        files = configuration_values.encode_files(roll.revision.files)
+        self._commit(shared, {configuration_values.KEY_ROLL: roll}, {roll.revision.id: files})
+
+    def go_on(self, shared: SharedConfiguration, roll: configuration_values.Roll) -> None:
         self._commit(shared, {configuration_values.KEY_ROLL: roll})
+
+    def take_back(self, shared: SharedConfiguration, roll: configuration_values.Roll) -> None:
+        """As if it had never begun."""
+        self._commit(shared, {configuration_values.KEY_ROLL: None}, {roll.revision.id: None})
 
     def finish(self, shared: SharedConfiguration, revision: configuration_values.Revision) -> None:
         """It is what the fleet serves."""
         ended = {configuration_values.KEY_ROLL: None, configuration_values.KEY_REFUSED: None}
-        self._commit(shared, {configuration_values.KEY_CURRENT: revision, **ended})
+        gone = {} if shared.current is None else {shared.current.id: None}
+        self._commit(shared, {configuration_values.KEY_CURRENT: revision, **ended}, gone)
 
     def stop(
         self,
@@ -112,7 +147,8 @@ class StoredConfiguration:
             at=at,
             causes=causes,
         )
-        self._commit(shared, {configuration_values.KEY_ROLL: None, configuration_values.KEY_REFUSED: refused})
+        ended = {configuration_values.KEY_ROLL: None, configuration_values.KEY_REFUSED: refused}
+        self._commit(shared, ended, {revision.id: None})
 
     def _commit(
         self,
@@ -121,7 +157,9 @@ class StoredConfiguration:
             str,
             configuration_values.Revision | configuration_values.Roll | configuration_values.RefusedChange | None,
         ],
+        files: collections.abc.Mapping[str, bytes | None] = types.MappingProxyType({}),
     ) -> None:
+        """files: by the ids of revisions; None: they go."""
         assert self._lease is not None
         changes = [
             stored_values.KeyChange(
@@ -130,6 +168,9 @@ class StoredConfiguration:
                 expected=shared.revisions[key],
             )
             for key, value in values.items()
+        ]
+        changes += [
+            stored_values.KeyChange(key=configuration_values.files_key(id_), value=one) for id_, one in files.items()
         ]
         self._store.commit(changes, lease=self._lease)
 
