@@ -244,6 +244,7 @@ def test_without_the_database_edits_are_refused_and_everything_is_served(house: 
         assert house["c"].sign("a.test") == "one", "what it knew last"
         house.server.start()
         house.wait_signs("a.test", "later")
+    house.wait_files()
     house.edit("b", "sign.test/later", "sign.test/one")
     house.wait_signs("a.test", "one")
     house.wait_files()
@@ -256,6 +257,7 @@ def test_a_node_that_was_away_follows(house: fleet_house.FleetHouse) -> None:
     assert house["c"].sign("a.test") == "one", "its nginx serves on"
     house.start("c")
     house.wait_signs("a.test", "two", "c")
+    house.wait_files()
     house.edit("c", "sign.test/two", "sign.test/one")
     house.wait_signs("a.test", "one")
     house.wait_files()

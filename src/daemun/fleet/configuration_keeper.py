@@ -73,11 +73,6 @@ class ConfigurationKeeper:
 
     # --- for the daemon's other parts ------------------------------------------------------------------------------
 
-    @property
-    def number(self) -> int | None:
-        """Of the revision that the fleet serves; None: it has none yet, as far as is known."""
-        return None if self._member.current is None else self._member.current.number
-
     def find_problems(self) -> tuple[model.Problem, ...]:
         """Quick; for all threads."""
         return self._problems

@@ -49,6 +49,11 @@ class ConfigurationParts:
         source.find_given = self._texts.find
         self._keeper: configuration_keeper.ConfigurationKeeper | None = None
 
+    @property
+    def number(self) -> int | None:
+        """Of the revision that this machine's fleet serves, as far as is known; None: it has none yet."""
+        return None if self._member.current is None else self._member.current.number
+
     def wrap(self, file: ports.Source) -> ports.Source:
         """The source of the file, with what deserves a look."""
         return agreed_files.AgreedSource(file, lambda: self._keeper.find_problems() if self._keeper else ())

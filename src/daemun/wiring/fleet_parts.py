@@ -128,7 +128,8 @@ class FleetParts:
     ) -> node_keeper.NodeKeeper | None:
         """find_last: the last round. changed: called when a node, or the database, is gone or back."""
         if self.fleet is not None:
-            self.nodes = fleet_nodes.make_keeper(self.fleet, find_last, lambda: None, changed)
+            find_revision = lambda: None if self._configuration is None else self._configuration.number  # noqa: E731
+            self.nodes = fleet_nodes.make_keeper(self.fleet, find_last, find_revision, changed)
         return self.nodes
 
     def list_tasks(self) -> dict[str, lifecycle.Task]:
