@@ -43,6 +43,11 @@ class Gate(daemon.Daemon):
         some = [key for key in store.list("") if not key_owners.is_of_node(key)]
         return {key: one.value for key, one in store.read_many(some).found.items()}
 
+    def shared_text(self) -> str:
+        """Its file without what is its own."""
+        lines = self.config.read_text().splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith(("fleet:", "node:")))
+
     def lose_power(self) -> None:
         """Daemon, nginx and all else of the machine at once."""
         self.machine.kill()
@@ -74,6 +79,11 @@ class House:
     def add_site(self, host: str) -> None:
         """Its certificate is to be ordered, by whichever."""
         self._names.append(host)
+
+    def has_all_sites(self, name: str) -> bool:
+        """Whether the node serves them."""
+        gate = self.gates[name]
+        return {site["host"] for site in gate.look()["sites"]} >= set(self.hosts)
 
     @property
     def hosts(self) -> list[str]:
