@@ -7,6 +7,7 @@ over, no lock is given for a minute.
 
 import collections.abc
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from daemun.control.lease import LEASE_S
+from daemun.fleet import configuration_files
 from tests.support import fleet_gates, fleet_load, fleet_store, until
 
 pytestmark = [pytest.mark.nginx, pytest.mark.pebble, pytest.mark.postgresql, pytest.mark.walk]
@@ -155,14 +157,14 @@ class Walk:
             assert seen.open == SOCKETS, f"{name}: {seen}"
 
     def check_orders(self) -> None:
-        """One for each certificate. Of an order whose answer never arrived nothing is known; Let's Encrypt gives the
-        same one again, Pebble does not."""
+        """One for each certificate."""
         hosts = len(self.house.hosts)
         assert self.house.ca.issued == hosts
         assert self.house.ca.orders == hosts, f"{self.house.ca.orders} orders for {hosts} certificates"
 
     def wait_for_sites(self) -> None:
-        """A site is written again where a fault kept the fleet from agreeing to it: nobody else is to."""
+        """A site is written again where a fault kept the fleet from agreeing to it, and copies of what was refused are
+        deleted: that is left to a person."""
         deadline_s = time.monotonic() + SETTLED_S
 
         def are_followed() -> bool:
@@ -173,6 +175,9 @@ class Walk:
             self.house.write(self.chosen.choice(NODES))
             with contextlib.suppress(AssertionError):
                 until.true(are_followed, timeout_s=15)
+        for gate in self.house.gates.values():
+            for ending in configuration_files.REFUSED, configuration_files.CONFLICT:
+                gate.config.with_name(gate.config.name + ending).unlink(missing_ok=True)
 
     def wait_equal(self) -> None:
         self.wait_for_sites()
@@ -188,7 +193,7 @@ class Walk:
             until.true(are_equal)
         assert len({gate.shared_text() for gate in self.house.gates.values()}) == 1
         for gate in self.house.gates.values():
-            until.true(lambda gate=gate: gate.look()["problems"] == [])  # type: ignore[misc]
+            gate.wait(functools.partial(_has_no_problem, gate), "no problem", within_s=60)
 
     def tell(self) -> str:
         return "\n".join(f"--- {name}\n{gate.log_text()[-4000:]}" for name, gate in self.house.gates.items())
@@ -220,6 +225,14 @@ def _choose() -> collections.abc.Iterator[str]:
     chosen = random.Random(SEED)
     everything = [name for _ in range(0, FAULTS, len(FAULTS_OF)) for name in chosen.sample(sorted(FAULTS_OF), 13)]
     yield from everything[:FAULTS]
+
+
+def _has_no_problem(gate: fleet_gates.Gate) -> bool:
+    problems = gate.look()["problems"]
+    if problems:
+        print(problems)
+        time.sleep(1)
+    return not problems
 
 
 @contextlib.contextmanager

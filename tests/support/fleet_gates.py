@@ -9,7 +9,7 @@ from cryptography import x509
 
 from daemun.fleet import membership
 from daemun.store import file_store, fleet_key, key_owners
-from tests.support import daemon, fleet_database, fleet_load, fleet_network, fleet_store, pebble
+from tests.support import daemon, fleet_ca, fleet_database, fleet_load, fleet_network, fleet_store, pebble
 
 NODES, DATABASES = ("a", "b", "c"), ("db1", "db2")
 _APP_PORT = 8000
@@ -120,7 +120,9 @@ def house(*, is_synchronous: bool) -> collections.abc.Iterator[House]:
         pair = stack.enter_context(fleet_database.pair(network, *DATABASES, is_synchronous=is_synchronous))
         with fleet_store.another(pair.url) as store:
             store.write(membership.KEY_IDENTITY, fleet_store.KEY.fleet.encode())
-        ca = stack.enter_context(pebble.running_pebble(80, machine=network.machine("ca")))
+        machine = network.machine("ca")
+        own = stack.enter_context(pebble.running_pebble(80, machine=machine))
+        ca = stack.enter_context(fleet_ca.in_front_of(own, machine))
         app = network.machine("app")
         stack.enter_context(_serving(app))
         gates: dict[str, Gate] = {}
