@@ -105,7 +105,7 @@ class ClientCa:
                 names = ", ".join(dict.fromkeys(one.name for one in known)) or "none"
                 raise errors.ConfigError(f"there is no client {name!r}; known are: {names}")
             found = [dataclasses.replace(one, revoked_at=now) for one in known if _is_open(one, name)]
-            store.write_all({f"{_ISSUED}/{one.serial}": _format(one) for one in found})
+            store.commit([stored_values.KeyChange(key=f"{_ISSUED}/{one.serial}", value=_format(one)) for one in found])
             self._publish(*self._load_or_create(now), now)
         return tuple(found)
 
