@@ -74,7 +74,6 @@ def _is_at_rest(one: certificates.Watched) -> bool:
     return not one.manager.busy
 
 
-@pytest.mark.xfail(reason="what machines know of lost renewals is not offered to the new server yet", strict=True)
 async def test_a_renewal_that_was_lost_is_not_made_again(house: House) -> None:
     async with fleet_machine.all_running(house.machines, issuing.asking(house.ca), issuing.spec(HOST)) as watched:
         for one in watched:

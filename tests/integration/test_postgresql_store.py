@@ -17,7 +17,7 @@ import pytest
 
 from daemun import errors
 from daemun.control import damaged_keys, guarded_store, stored_values
-from daemun.store import fleet_key, memory_store
+from daemun.store import fleet_key, memory_store, mirrored_store
 from daemun.store.postgresql import (
     change_listener,
     database_connections,
@@ -298,6 +298,22 @@ def test_every_request_that_only_looks_is_known_as_one() -> None:
     texts = {name: request_texts.read(name).replace("daemun.seen_1(", "") for name in request_texts.names()}
     looks = {name for name, text in texts.items() if not re.search(r"daemun\.\w+_1\(|INSERT|UPDATE|DELETE", text)}
     assert looks == database_requests.READS
+
+
+def test_a_database_that_was_emptied_takes_nothing_away(server: postgresql.Server, store: Store) -> None:
+    own = memory_store.MemoryStore()
+    mirror = mirrored_store.MirroredStore(own, store, witness="fleet/identity")
+    store.write_all({"fleet/identity": b"1", "certs/a": b"1"})
+    mirror.follow_now()
+    for emptied in ("DELETE FROM daemun.item", "UPDATE daemun.meta SET epoch = epoch + 1"):
+        execute(server, emptied)
+    with pytest.raises(errors.StoreUnreachableError, match="holds nothing of this fleet"):
+        mirror.follow_now()
+    assert own.read("certs/a") == b"1"
+    assert ["holds nothing of this fleet" in one.message for one in mirror.damage.problems()] == [True]
+    store.write_all({"fleet/identity": b"1", "certs/b": b"1"})
+    mirror.follow_now()
+    assert (own.list("certs"), mirror.damage.problems()) == (["certs/b"], ())
 
 
 def test_nobody_waits_for_another_while_the_server_answers_nothing(server: postgresql.Server) -> None:

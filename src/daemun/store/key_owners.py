@@ -22,3 +22,12 @@ def is_of_node(key: str) -> bool:
     orders, what was ordered of CAs, the CAs of this house, users, tokens, sessions, bans, the configuration
     and the change of it that is under way, names on demand, drafts, records in DNS."""
     return _OF_NODE.fullmatch(key) is not None
+
+
+_ISSUED = re.compile(r"certs/[^/]+/certificate\.json")
+
+
+def is_kept_newest(key: str) -> bool:
+    """Whether a machine that has a newer value than a database that went back (a standby that lost the last changes, an
+    older copy) brings it there again: a certificate that was issued, which would be ordered once more."""
+    return _ISSUED.fullmatch(key) is not None

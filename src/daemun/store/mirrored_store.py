@@ -23,6 +23,7 @@ import structlog
 from daemun import errors
 from daemun.control import damage_report, ports, stored_values
 from daemun.control.lease import LEASE_S, Lease
+from daemun.core import model
 from daemun.store import change_feed, key_owners, keys
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -48,12 +49,20 @@ class MirroredStore:
     order: held while the copy is changed, by all processes that do; a thread may enter it again."""
 
     def __init__(
-        self, own: ports.Store, shared: SharedStore, *, order: contextlib.AbstractContextManager[object] | None = None
+        self,
+        own: ports.Store,
+        shared: SharedStore,
+        *,
+        order: contextlib.AbstractContextManager[object] | None = None,
+        witness: str | None = None,
     ) -> None:
+        """witness: a key that the shared store always has: one without it was emptied, or is another, and what it lacks
+        is not lost here, too."""
         self._own = own
         self._shared = shared
         # What was read of the shared store is not written over what this machine has written there since.
         self._order = order or threading.RLock()
+        self._witness = witness
         self._feed = change_feed.ChangeFeed(lambda: self.list(""))
         self._told: dict[str, bytes] = {}
         """Digests of what watchers were told of: a change that this process made is reported by the database, too."""
@@ -197,11 +206,39 @@ class MirroredStore:
             gone = {one.key for one in changed if one.is_deleted}
             there = {one.key for one in changed} - gone
             if found.is_complete:
+                self._check_witness(there)
+                if 0 <= self._cursor.epoch < found.cursor.epoch:
+                    self._bring_again(key for key in there if key_owners.is_kept_newest(key))
                 gone |= {key for key in self._own.list("") if not key_owners.is_of_node(key)} - there
             # Also what is gone is read again: this machine may have written it since it was reported.
             self._take_all((*sorted(gone), *sorted(there)))
             if _is_further(found.cursor, self._cursor):
                 self._remember(found.cursor, self._unread)
+
+    def _check_witness(self, there: collections.abc.Set[str]) -> None:
+        """Raises: StoreUnreachableError."""
+        if self._witness is None:
+            return
+        if self._witness in there:
+            self.damage.clear(_emptied(self._witness))
+            return
+        message = (
+            "cannot follow the fleet's database: it holds nothing of this fleet any more; this machine goes on with "
+            "what it knew; restore the database, or, if a new fleet was begun in it, run `daemun fleet leave` and "
+            "join that"
+        )
+        self.damage.note(_emptied(self._witness), message, severity=model.Severity.ERROR)
+        raise errors.StoreUnreachableError(message)
+
+    def _bring_again(self, some: collections.abc.Iterable[str]) -> None:
+        """What a database that went back has in an older version than this machine's copy, which is what was shared at
+        its cursor: a value of an earlier revision that is another was replaced by then."""
+        for key, one in self._shared.read_many(some).found.items():
+            if one.revision.isdecimal() and int(one.revision) <= self._cursor.revision:
+                with contextlib.suppress(errors.NotFoundInStoreError, errors.StoreConflictError):  # another was first
+                    newer = self._own.read(key)
+                    if newer != one.value:
+                        self._shared.commit([_Change(key=key, value=newer, expected=one.revision)])
 
     def _take_all(self, some: collections.abc.Iterable[str]) -> None:
         listed = list(some)
@@ -293,6 +330,10 @@ def _is_further(new: stored_values.Cursor, old: stored_values.Cursor) -> bool:
 def _refused(key: str) -> str:
     """For `damage`, beside the key itself, under which the own store notes and clears what it finds of a folder."""
     return f"{key}, copied"
+
+
+def _emptied(witness: str) -> str:
+    return f"{witness}, emptied"
 
 
 def _without_own(read: stored_values.ReadValues) -> stored_values.ReadValues:

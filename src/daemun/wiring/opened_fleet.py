@@ -90,7 +90,7 @@ def open_fleet(
         check_identity(shared, found)
     now = datetime.datetime.now(datetime.UTC)
     kept = membership.enter(own, found, node, state=chosen.layout.state, now=now)
-    store = mirrored_store.MirroredStore(own, shared, order=own.alone)
+    store = mirrored_store.MirroredStore(own, shared, order=own.alone, witness=membership.KEY_IDENTITY)
     weakref.finalize(store, shared.close)
     return OpenedFleet(option=wanted, node=node, key=found, shared=shared, store=store, kept=kept)
 
