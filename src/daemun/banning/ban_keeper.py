@@ -274,13 +274,8 @@ class BanKeeper:
             log.warning("an address guesses passwords, and waits", address=name, wrong=wrong, seconds=round(wait_s))
 
     def _end(self) -> None:
-        now = self._clock.now()
-        # Nothing of it is written: another machine may have made it longer, and whoever writes leaves out what is over.
-        ended = [one.network for one in self._own.values() if one.is_over(now)]
-        for network in ended:
-            del self._own[network]
-        if ended:
-            self._note_change()
+        now = self._clock.now()  # what ended is not written: another machine may have made it longer
+        self._drop({one.network for one in self._own.values() if one.is_over(now)}, writes=False)
         over = [one.network for one in self._decisions.values() if one.is_over(now)]
         for network in over:
             del self._decisions[network]
@@ -288,10 +283,10 @@ class BanKeeper:
             self._are_decisions_stored = False
             self._note_change()
 
-    def _drop(self, networks: collections.abc.Collection[str]) -> None:
+    def _drop(self, networks: collections.abc.Collection[str], *, writes: bool = True) -> None:
         for network in networks:
             del self._own[network]
-            self._unstored[network] = None
+        self._unstored |= dict.fromkeys(networks if writes else ())
         if networks:
             self._note_change()
 
