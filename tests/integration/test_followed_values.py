@@ -9,6 +9,7 @@ import pathlib
 import typing
 
 import pytest
+from cryptography import x509
 
 from daemun import errors
 from daemun.banning import ban_keeper
@@ -17,11 +18,12 @@ from daemun.control import lease as lease_
 from daemun.control import operator_port, shared_changes, stored_values
 from daemun.core import layout, model
 from daemun.core.access import dashboard_roles
-from daemun.core.options import bans_option, catalogue
+from daemun.core.options import bans_option, catalogue, on_demand_option
+from daemun.on_demand import name_registry
 from daemun.operators.operators import Operators
 from daemun.sources.drafts import draft, draft_store
 from daemun.store import file_store, memory_store, mirrored_store
-from tests.support import clock, fleet_store, postgresql
+from tests.support import clock, fleet_store, issuing, postgresql, sites
 
 HOME = "198.51.100.7"
 BAD = "203.0.113.9"
@@ -302,3 +304,56 @@ async def test_on_a_database(tmp_path: pathlib.Path, postgresql_server: postgres
             await until_known(b, begun.secret, is_in=True)
             await b.operators.end_sessions(number=begun.number)
             await until_known(a, begun.secret, is_in=False)
+
+
+async def test_a_client_that_one_withdraws_opens_nothing_at_the_other(tmp_path: pathlib.Path, shared: Shared) -> None:
+    async with two(tmp_path, shared) as (a, b):
+        cas = [client_ca.ClientCa(one.store, one.paths) for one in (a, b)]
+        cas[1].follow(b.changes)  # before there is any CA
+
+        def withdrawn() -> set[str]:
+            path = pathlib.Path(b.paths.clients_revoked)
+            return {f"{one.serial_number:x}" for one in x509.load_pem_x509_crl(path.read_bytes())}
+
+        issued = await asyncio.to_thread(cas[0].add, "phone", days=30, now=a.clock.now())
+        authority = pathlib.Path(a.paths.clients_certificate).read_bytes()
+        await until(lambda: pathlib.Path(b.paths.clients_certificate).exists())
+        assert pathlib.Path(b.paths.clients_certificate).read_bytes() == authority
+        assert withdrawn() == set()
+        await asyncio.to_thread(cas[0].revoke, "phone", a.clock.now())
+        await until(lambda: withdrawn() == {issued.client.serial})
+        # What happened while it was away is there when it starts.
+        pathlib.Path(b.paths.clients_revoked).unlink()
+        client_ca.ClientCa(b.store, b.paths).follow(shared_changes.SharedChanges(b.store))
+        assert withdrawn() == {issued.client.serial}
+
+
+class Names(Node):
+    """One with a site for names on demand."""
+
+    async def prepare(self) -> name_registry.Registry:
+        gate = issuing.StateDirectory(pathlib.Path(self.paths.state))
+        self.registry = name_registry.Registry(self.store, await gate.manager(model.Acme()), gate.clock)
+        self.gate = gate
+        wanted = on_demand_option.OPTION.set(on_demand_option.OnDemand(most=100))
+        routes = (sites.route("/", "http://10.0.0.1"),)
+        site = model.Site(host="app.test", routes=routes, options=catalogue.values(wanted))
+        await self.registry.publish(model.Desired(globals=model.Globals(), sites=(site,)))
+        return self.registry
+
+
+async def test_names_on_demand_of_one_are_served_by_the_other(tmp_path: pathlib.Path, shared: Shared) -> None:
+    now = clock.FakeClock()
+    a, b = (Names(tmp_path / name, shared, now) for name in "ab")
+    names = [await one.prepare() for one in (a, b)]
+    for one, registry in zip((a, b), names, strict=True):
+        registry.follow(one.changes)
+    long = f"{'x' * 60}.{'y' * 26}.example.com"
+    async with a.running(), b.running():
+        await names[0].add("shop.example.com")
+        await names[0].add(long)
+        await until(lambda: names[1].hosts() == tuple(sorted(("shop.example.com", long))))
+        await until((pathlib.Path(b.paths.live) / "shop.example.com" / "fullchain.pem").exists)
+        assert await names[1].remove("shop.example.com") and await names[1].remove(long)
+        await until(lambda: names[0].hosts() == ())
+        await until(lambda: not (pathlib.Path(a.paths.live) / "shop.example.com").exists())

@@ -184,7 +184,7 @@ class Registry:
             if self._domains is None:  # they are all read with the first round
                 return
             stored = await asyncio.to_thread(self._read_there, keys)
-            gone = [host for key in keys if key not in stored for host in self._hosts_of(key)]
+            gone = [host for key in keys if key not in stored and self.has(host := _host_of(key))]
             found = {domain.host: domain for domain in stored.values() if domain is not None}
             new = [host for host in found if host not in self._domains]
             self._domains |= found
@@ -203,11 +203,6 @@ class Registry:
                 found[key] = self._read(key)
         return found
 
-    def _hosts_of(self, key: str) -> list[str]:
-        """Which is known by this key; a name that is too long for a file has a key of another name."""
-        host = key.removeprefix(f"{_PREFIX}/").removesuffix(".json")
-        return [one for one in ([host] if self.has(host) else self._known()) if _key(one) == key]
-
     def find_refusal(self, host: str, *, more: int = 0) -> on_demand_names.RefusedName | None:
         """Why a name cannot be added, before a program is queried for it. more: names that are being added."""
         count = len(self._domains or ()) + more
@@ -224,7 +219,7 @@ class Registry:
 
     def _read(self, key: str) -> Domain | None:
         """A damaged one is of the name that its file is called after, unless that was too long for a file."""
-        host = key.removeprefix(f"{_PREFIX}/").removesuffix(".json")
+        host = _host_of(key)
         is_known = names.slug(host) == host and rules.check_host(host) is None
         follows = "the name is not served: add it again with `daemun domains add`, or delete the file"
         if is_known:
@@ -251,6 +246,11 @@ def _make_specs(
 
 def _key(host: str) -> str:
     return f"{_PREFIX}/{names.slug(host)}.json"
+
+
+def _host_of(key: str) -> str:
+    """Of a name that is not too long to be a part of its key: no longer one can be added."""
+    return key.removeprefix(f"{_PREFIX}/").removesuffix(".json")
 
 
 def _parse(content: bytes) -> Domain:

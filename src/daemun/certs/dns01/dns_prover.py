@@ -76,7 +76,7 @@ class DnsProver:
             record=record, host=proof.host, provider=proof.dns.provider, made_at=self._clock.now()
         )
         record_journal.write(self._store, note)
-        with self._held.changing(record.zone):
+        with self._held.changing(record.zone), record_journal.changing(self._store, record.zone):
             maker.create(record)
         return propagation.ExpectedRecord(host=proof.host, place=place, is_good=lambda texts: record.value in texts)
 
@@ -105,7 +105,7 @@ def remove(
         if not is_free:
             return False
         maker = _find_maker(dns)
-        with held.changing(record.zone):
+        with held.changing(record.zone), record_journal.changing(store, record.zone):
             maker.remove(record)
         if forget:
             record_journal.delete(store, record)

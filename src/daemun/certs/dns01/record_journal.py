@@ -5,15 +5,20 @@
 Secrets are not in it: who can remove a record is found in the configuration (`leftovers`).
 """
 
+import collections.abc
+import contextlib
 import dataclasses
 import datetime
 import hashlib
 import json
+import time
 
+from daemun import errors
 from daemun.certs.dns01 import txt_records
 from daemun.control import damaged_keys, ports
 
 _PENDING = "dns/pending"
+_TRIES, _PAUSE_S = 300, 0.2
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,23 @@ class MadeRecord:
     host: str
     provider: str
     made_at: datetime.datetime
+
+
+@contextlib.contextmanager
+def changing(store: ports.Store, zone: str) -> collections.abc.Iterator[None]:
+    """One change of a zone at a time, of all machines of a fleet: many providers replace all records of a name. Raises:
+    LockHeldError: another change does not end; EnvironmentProblemError."""
+    name = f"zone-{hashlib.sha256(zone.encode()).hexdigest()[:16]}"
+    with contextlib.ExitStack() as stack:
+        for left in reversed(range(_TRIES)):
+            try:
+                stack.enter_context(store.lock(name))
+                break
+            except errors.LockHeldError:
+                if not left:
+                    raise
+                time.sleep(_PAUSE_S)
+        yield
 
 
 def write(store: ports.Store, note: MadeRecord) -> None:
