@@ -104,6 +104,17 @@ class NodeKeeper:
         now = self._clock.now()
         return node_states.judge(self._name, self._version, nodes, database, now, is_twice=self._is_twice)
 
+    def list_living(self) -> frozenset[str]:
+        """The names of all nodes that are not known to be down, this one's among them. Raises: StoreUnreachableError:
+        nobody can say."""
+        status = self.status()
+        if not self._looks or status.unreached_since is not None:
+            raise errors.StoreUnreachableError(
+                "cannot tell which nodes of the fleet live: the fleet's database is not reached; nothing to do, it is "
+                "tried again"
+            )
+        return frozenset(one.name for one in status.nodes if one.state is not node_states.NodeState.DOWN)
+
     async def run(self) -> None:
         """Beat. Never returns."""
         loop = asyncio.get_running_loop()

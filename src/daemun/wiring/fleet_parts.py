@@ -27,9 +27,6 @@ if typing.TYPE_CHECKING:
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_LIVING_S = 8.0
-"""A node that was not heard of for so long is dead."""
-
 
 class Following(typing.Protocol):
     """What has values of the store in memory."""
@@ -93,8 +90,9 @@ class FleetParts:
 
     def _list_living(self) -> frozenset[str]:
         """Raises: EnvironmentProblemError."""
-        nodes = () if self.fleet is None else self.fleet.shared.list_nodes().nodes
-        return frozenset(one.name for one in nodes if one.age_s < _LIVING_S)
+        if self.nodes is None:
+            raise errors.StoreUnreachableError("cannot tell which nodes of the fleet live: it is not looked at yet")
+        return self.nodes.list_living()
 
     @property
     def gate_class(self) -> type[gate.Gate]:
