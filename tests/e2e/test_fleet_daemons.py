@@ -291,3 +291,41 @@ def test_two_fleets_in_one_database(house: House) -> None:
     assert (
         "choose one with `--name`" in refused(house.two, "fleet", "join", invite(house.one), "--name", "o n e") or True
     )
+
+
+def test_a_new_key(house: House) -> None:
+    join(house, init(house))
+    passwords.run_with(house.one, "a long password", "users", "add", "alice").check_returncode()
+    house.two.up("http://plain.test/")
+    old = (house.two.state / "fleet" / "key").read_text()
+    early = invite(house.one)
+    house.one.up("http://plain.test/")
+    assert "encrypted with a new key" in house.one.cli_good("fleet", "rotate-key")
+    files = [(one.state / "fleet" / "key").read_text() for one in (house.one, house.two)]
+    assert files[0] == files[1]
+    assert [line.split()[1] for line in files[0].splitlines()[1:]] == ["2", "1"]
+    assert old.splitlines()[1] in files[0]
+    assert house.server.execute("SELECT DISTINCT key_id FROM daemun.item WHERE value IS NOT NULL") == [(2,)]
+    house.two.cli_good("users", "rm", "alice")
+    house.one.wait(lambda: names_of_users(house.one) == [], "what the other wrote with the new key")
+    house.two.terminate()
+    house.two.up("http://plain.test/")
+    assert house.two.look()["problems"] == []
+    assert "the fleet's key was changed since" in refused(fresh_of(house), "fleet", "join", early)
+
+
+def fresh_of(house: House) -> Daemon:
+    """The second machine, out of the fleet."""
+    house.two.terminate()
+    house.two.cli_good("fleet", "leave")
+    return house.two
+
+
+def test_where_a_machine_listens_stays_its_own(house: House) -> None:
+    write(house.one, f"sites:\n  first.test: {REDIRECT}\n")
+    house.two.write(f"sites:\n  second.test: {REDIRECT}\n")
+    join(house, init(house))
+    assert house.two.config.read_text().count("listen") == 1
+    assert "node:" in house.two.config.read_text()
+    house.one.up("http://first.test/")
+    house.two.up("http://first.test/")

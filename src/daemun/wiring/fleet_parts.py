@@ -15,7 +15,7 @@ from daemun.certs.served import client_ca
 from daemun.control import gate, lifecycle, ports, shared_changes
 from daemun.core import model
 from daemun.core.options import fleet_option
-from daemun.fleet import membership, node_keeper
+from daemun.fleet import key_rotation, membership, node_keeper
 from daemun.sources import last_good_file, yaml_file
 from daemun.sources.docker import nginx_proxy_mode
 from daemun.store import closed_store, file_store, mirrored_store
@@ -68,7 +68,7 @@ class FleetParts:
             _catch_up(self.fleet)
             self._changes = shared_changes.SharedChanges(self.store, after=self.fleet.store.mark())
             self._tickets = self._make_tickets(chosen, self.fleet, wake)
-            self._followers = [self._tickets, client_ca.ClientCa(self.store, chosen.layout)]
+            self._followers = [self._tickets, _take_keys(self.fleet), client_ca.ClientCa(self.store, chosen.layout)]
         self._configuration = None if self.store is own else self._make_configuration(chosen, source)
 
     def _make_tickets(
@@ -169,6 +169,16 @@ def _close(own: file_store.FileStore, cause: str) -> ports.Store:
     message = f"{cause}; until then this machine serves by what it knew of its fleet, and changes nothing of it"
     own.damage.note(f"{membership.KEY}, closed", message, severity=model.Severity.ERROR)
     return mirrored_store.MirroredStore(own, closed_store.ClosedStore(cause), order=own.alone)
+
+
+def _take_keys(fleet: opened_fleet.OpenedFleet) -> key_rotation.KeyHolder:
+    """Also those that the fleet agreed on while this machine was away."""
+    holder = fleet.make_key_holder()
+    try:
+        holder.update()
+    except errors.DaemunError as error:
+        log.warning("the fleet's newest keys are not used yet", reason=str(error))
+    return holder
 
 
 def _catch_up(fleet: opened_fleet.OpenedFleet) -> None:

@@ -16,7 +16,7 @@ from daemun import causes, errors, regular_files, secret, settings
 from daemun.control import ports, stored_values
 from daemun.core import model
 from daemun.core.options import fleet_option
-from daemun.fleet import membership
+from daemun.fleet import key_rotation, membership
 from daemun.sources import last_good_file, yaml_file
 from daemun.store import file_store, fleet_key, instance, mirrored_store
 
@@ -46,6 +46,10 @@ class OpenedFleet:
     shared: "postgresql_store.PostgresqlStore"
     store: mirrored_store.MirroredStore
     kept: pathlib.Path | None = None
+
+    def make_key_holder(self) -> key_rotation.KeyHolder:
+        file = pathlib.Path(self.option.key)
+        return key_rotation.KeyHolder(self.key, file, node=self.node, store=self.store, shared=self.shared)
 
 
 def open_store(chosen: settings.Settings) -> ports.Store:

@@ -104,6 +104,17 @@ def leave(
     _print_restart(entered)
 
 
+@group.command("rotate-key")
+@common_options.with_settings
+def rotate_key(chosen: settings.Settings) -> None:
+    """Give the fleet a new key, and encrypt with it all that the database has. Every machine must run."""
+    from daemun.wiring.offline import offline_fleet
+
+    count = offline_fleet.rotate_key(chosen)
+    json_answer.note(values=count)
+    output.print_line(f"{output.count(count, 'value')} encrypted with a new key; keep a copy of the file again")
+
+
 def _print_token(token: str) -> None:
     json_answer.note(token=token)
     output.print_line("within an hour one machine joins by this token, which is shown this once:")

@@ -74,6 +74,10 @@ class PostgresqlStore:
         self._connections.close()
         self.memory.write(whole=True)
 
+    def use_key(self, key: fleet_key.FleetKey) -> None:
+        """From now on; it reads what the one before has encrypted, too."""
+        self._key = key
+
     # --- values ----------------------------------------------------------------------------------------------------
 
     def locate(self, key: str) -> str:

@@ -13,9 +13,9 @@ import typing
 
 from daemun import errors, secret, settings
 from daemun.core import model
-from daemun.core.options import fleet_option
+from daemun.core.options import fleet_option, listen_option, node_option
 from daemun.fleet import join_token, membership
-from daemun.sources import edited_file, last_good_file, yaml_file, yaml_holder, yaml_set
+from daemun.sources import edited_file, last_good_file, yaml_file, yaml_holder, yaml_positions, yaml_set
 from daemun.store import file_store, fleet_key, instance
 from daemun.wiring import opened_fleet
 
@@ -24,6 +24,7 @@ if typing.TYPE_CHECKING:
 
 _FOLDER = "fleet"
 """In the state directory, which the daemon may write, too."""
+_PATIENCE_S = 30.0
 _KEY, _DATABASE = "key", "database"
 _NO_FLEET = (
     "this machine is in no fleet; begin one with `daemun fleet init`, or join one with `daemun fleet join` and a token "
@@ -77,7 +78,7 @@ def join(chosen: settings.Settings, token: str, *, url: str | None, name: str | 
     # Whatever fails from here on, the key is there: the token is used up.
     _keep_key(chosen, key)
     _write_secret(_find_file(chosen, _DATABASE), url.encode())
-    return _enter(chosen, own, option)
+    return _enter(chosen, own, option, is_follower=True)
 
 
 def invite(chosen: settings.Settings) -> str:
@@ -117,6 +118,14 @@ def leave(chosen: settings.Settings, node: str | None) -> Entered:
         if found is not None:
             found.shared.forget_node(name)
     return _complete(chosen, own, name)
+
+
+def rotate_key(chosen: settings.Settings) -> int:
+    """Returns: how many values were encrypted anew. Raises: DaemunError."""
+    fleet = find(chosen)
+    join_token.remove_ended(fleet.shared, math.inf)  # they would bring the old key
+    nodes = {one.name for one in fleet.shared.list_nodes().nodes} | {fleet.node}
+    return fleet.make_key_holder().rotate(nodes, within_s=_PATIENCE_S)
 
 
 def find(chosen: settings.Settings) -> opened_fleet.OpenedFleet:
@@ -185,7 +194,22 @@ def _make_option(chosen: settings.Settings, name: str | None) -> fleet_option.Fl
     )
 
 
-def _enter(chosen: settings.Settings, own: file_store.FileStore, option: fleet_option.Fleet | None) -> Entered:
+def _keep_listen(config: pathlib.Path) -> dict[str, object]:
+    """The rest of the file is going to be that of the fleet; where this machine listens is its own."""
+    top = yaml_positions.load(edited_file.read(config) or b"", is_edited=True).value
+    listen, node = listen_option.OPTION.name, node_option.OPTION.name
+    if not isinstance(top, dict) or listen not in top or node in top:
+        return {}
+    return {listen: yaml_set.UNSET, node: {listen: top[listen]}}
+
+
+def _enter(
+    chosen: settings.Settings,
+    own: file_store.FileStore,
+    option: fleet_option.Fleet | None,
+    *,
+    is_follower: bool = False,
+) -> Entered:
     key, database = files_of(chosen)
     written: dict[str, object] = {_DATABASE: {"file": str(database)}, _KEY: str(key)}
     if option is not None:
@@ -194,7 +218,10 @@ def _enter(chosen: settings.Settings, own: file_store.FileStore, option: fleet_o
         if not chosen.config.exists():
             chosen.config.parent.mkdir(parents=True, exist_ok=True)
             edited_file.create(chosen.config, b"sites: {}\n", 0o644)
-        yaml_set.set_of_gate(yaml_holder.of_path(chosen.config), {fleet_option.OPTION.name: written})
+        changes: dict[str, object] = {fleet_option.OPTION.name: written}
+        if is_follower:
+            changes |= _keep_listen(chosen.config)
+        yaml_set.set_of_gate(yaml_holder.of_path(chosen.config), changes)
     return _complete(chosen, own, opened_fleet.name_node(option))
 
 
@@ -242,8 +269,3 @@ def _keep_key(chosen: settings.Settings, key: fleet_key.FleetKey | None) -> flee
 def _write_secret(file: pathlib.Path, content: bytes) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     edited_file.replace(file, content, 0o600)
-
-
-def end_invitations(fleet: opened_fleet.OpenedFleet) -> None:
-    """Those that are not used yet would bring an old key."""
-    join_token.remove_ended(fleet.shared, math.inf)
