@@ -6,6 +6,9 @@ import collections.abc
 import contextlib
 import dataclasses
 import pathlib
+import subprocess
+import sys
+import threading
 import typing
 
 import pytest
@@ -347,3 +350,58 @@ async def test_what_did_not_change_is_not_touched(make: Make) -> None:
     two = make("two")
     two.store.follow_now()
     assert pathlib.Path(two.own.locate(CHAIN)).stat().st_ino == before.st_ino
+
+
+async def test_watchers_are_told_in_the_process_that_copies(make: Make, shared: Shared) -> None:
+    """Also of what another process of this machine has copied before."""
+    one = make("one")
+    async with asyncio.timeout(60):
+        changes = one.store.watch("certs")
+        shared.write(CHAIN, b"of another machine")
+        beside = mirrored_store.MirroredStore(one.own, shared)
+        await asyncio.to_thread(beside.follow_now)
+        assert one.has(CHAIN) == b"of another machine"
+        await asyncio.to_thread(one.store.follow_now)
+        found = await anext(changes)
+        assert [(key.key, key.is_deleted) for key in found.keys] == [(CHAIN, False)]
+        await asyncio.to_thread(one.store.delete, CHAIN)
+        await asyncio.to_thread(one.store.follow_now)  # the shared store reports the same once more
+        await asyncio.to_thread(one.store.write, "certs/b", b"next")
+        found = await anext(changes)
+        reported = [(key.key, key.is_deleted) for key in found.keys]
+        if reported == [(CHAIN, True)]:
+            reported += [(key.key, key.is_deleted) for key in (await anext(changes)).keys]
+        assert reported == [(CHAIN, True), ("certs/b", False)]
+        # A cursor of another process: what there is, all of it.
+        everything = await anext(one.store.watch("", after=stored_values.Cursor(revision=3, epoch=1)))
+        assert everything.is_complete
+        assert "certs/b" in {key.key for key in everything.keys}
+
+
+def test_a_copy_is_made_by_one_process_at_a_time(tmp_path: pathlib.Path) -> None:
+    """Else what one read earlier would lie over what another wrote since."""
+    own = file_store.FileStore(tmp_path / "own")
+    program = (
+        "import pathlib, sys\n"
+        "from daemun.store import file_store\n"
+        "with file_store.FileStore(pathlib.Path(sys.argv[1])).alone:\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "own")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == b"held\n"
+        entered = threading.Event()
+
+        def enter() -> None:
+            with own.alone, own.alone:
+                entered.set()
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        assert not entered.is_set()
+        other.stdin.close()
+        thread.join(60)
+        assert entered.is_set()
