@@ -30,11 +30,20 @@ class KeyedStore(typing.Protocol):
 
 
 class KeyHolder:
-    """Of one machine. file: of `fleet.key`. store: its mirror. For threads."""
+    """Of one machine. file: of `fleet.key`. store: its mirror. tells: whether this process is the one whose keys count
+    for its machine: the daemon, where it runs. For threads."""
 
     def __init__(
-        self, key: fleet_key.FleetKey, file: pathlib.Path, *, node: str, store: ports.Store, shared: KeyedStore
+        self,
+        key: fleet_key.FleetKey,
+        file: pathlib.Path,
+        *,
+        node: str,
+        store: ports.Store,
+        shared: KeyedStore,
+        tells: bool,
     ) -> None:
+        self._tells = tells
         self._key = key
         self._file = file
         self._node = node
@@ -88,7 +97,7 @@ class KeyHolder:
             self._key = key
 
     def _tell(self) -> None:
-        if self._find_held(self._node) != _numbers(self._key):
+        if self._tells and self._find_held(self._node) != _numbers(self._key):
             self._store.write(f"{_HELD}/{self._node}", " ".join(map(str, _numbers(self._key))).encode())
 
     def _read(self) -> fleet_key.FleetKey | None:

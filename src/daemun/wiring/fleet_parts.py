@@ -173,7 +173,7 @@ def _close(own: file_store.FileStore, cause: str) -> ports.Store:
 
 def _take_keys(fleet: opened_fleet.OpenedFleet) -> key_rotation.KeyHolder:
     """Also those that the fleet agreed on while this machine was away."""
-    holder = fleet.make_key_holder()
+    holder = fleet.make_key_holder(tells=True)
     try:
         holder.update()
     except errors.DaemunError as error:

@@ -47,9 +47,11 @@ class OpenedFleet:
     store: mirrored_store.MirroredStore
     kept: pathlib.Path | None = None
 
-    def make_key_holder(self) -> key_rotation.KeyHolder:
-        file = pathlib.Path(self.option.key)
-        return key_rotation.KeyHolder(self.key, file, node=self.node, store=self.store, shared=self.shared)
+    def make_key_holder(self, *, tells: bool) -> key_rotation.KeyHolder:
+        """tells: as of `key_rotation.KeyHolder`."""
+        return key_rotation.KeyHolder(
+            self.key, pathlib.Path(self.option.key), node=self.node, store=self.store, shared=self.shared, tells=tells
+        )
 
 
 def open_store(chosen: settings.Settings) -> ports.Store:

@@ -125,7 +125,8 @@ def rotate_key(chosen: settings.Settings) -> int:
     fleet = find(chosen)
     join_token.remove_ended(fleet.shared, math.inf)  # they would bring the old key
     nodes = {one.name for one in fleet.shared.list_nodes().nodes} | {fleet.node}
-    return fleet.make_key_holder().rotate(nodes, within_s=_PATIENCE_S)
+    is_alone = instance.read_owner(pathlib.Path(chosen.layout.lock)) is None
+    return fleet.make_key_holder(tells=is_alone).rotate(nodes, within_s=_PATIENCE_S)
 
 
 def find(chosen: settings.Settings) -> opened_fleet.OpenedFleet:
