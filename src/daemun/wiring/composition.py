@@ -185,7 +185,7 @@ class Daemon:
         )
         self._certificates.subscribe(self._note_certificates)
         self._gate = self._fleet.gate_class(
-            fleet=self._fleet.watch_nodes(lambda: self._gate.last, self._note_trouble),
+            fleet=self._fleet.watch_nodes(lambda: self._gate.last, self._note_trouble, self._dns),
             rounds=rounds,
             certificates=self._certificates,
             domains=self._domains,

@@ -3,15 +3,19 @@
 import collections.abc
 import datetime
 import time
+import typing
 
 import daemun
-from daemun.certs.preflight import examiner
+from daemun.certs.dns01 import dns_proofs
 from daemun.control import reconciler
 from daemun.core import model
 from daemun.core.fleet import node_about
 from daemun.core.options import fleet_option
 from daemun.fleet import node_keeper
 from daemun.wiring import clock, opened_fleet
+
+if typing.TYPE_CHECKING:
+    from daemun.fleet import record_keeper
 
 _ADDRESSES_S = 10.0
 
@@ -49,6 +53,8 @@ class NodeFacts:
             return self._records.addresses
         now_s = time.monotonic()
         if self._looked_s is None or now_s - self._looked_s >= _ADDRESSES_S:
+            from daemun.certs.preflight import examiner  # noqa: PLC0415 - slow to import
+
             self._looked_s = now_s
             found = sorted(
                 (one for one in examiner.own_addresses() if one.is_global), key=lambda one: (one.version, one)
@@ -72,4 +78,21 @@ def make_keeper(
         find_seen=lambda: fleet.store.cursor,
         clock=clock.SystemClock(),
         changed=changed,
+    )
+
+
+def make_records(
+    fleet: opened_fleet.OpenedFleet, nodes: node_keeper.NodeKeeper, proofs: dns_proofs.DnsProofs
+) -> "record_keeper.RecordKeeper | None":
+    """None: no names follow the nodes. proofs: which change zones, too."""
+    if fleet.option.records is None:
+        return None
+    from daemun.fleet import record_keeper  # noqa: PLC0415 - where there are such names only
+
+    return record_keeper.RecordKeeper(
+        store=fleet.store,
+        nodes=nodes,
+        option=fleet.option.records,
+        changing=proofs.changing,
+        find_resolvers=lambda: proofs.resolvers,
     )

@@ -12,17 +12,18 @@ import structlog
 
 from daemun import errors, settings
 from daemun.certs.served import client_ca
-from daemun.control import gate, lifecycle, ports, shared_changes
+from daemun.control import gate, lifecycle, ports, reconciler, shared_changes
 from daemun.core import model
 from daemun.core.options import fleet_option
-from daemun.fleet import key_rotation, membership, node_keeper
+from daemun.fleet import key_rotation, membership
 from daemun.sources import last_good_file, yaml_file
 from daemun.sources.docker import nginx_proxy_mode
 from daemun.store import closed_store, file_store, mirrored_store
-from daemun.wiring import clock, fleet_nodes, opened_fleet
+from daemun.wiring import clock, opened_fleet
 
 if typing.TYPE_CHECKING:
-    from daemun.fleet import ticket_keeper
+    from daemun.certs.dns01 import dns_proofs
+    from daemun.fleet import node_keeper, record_keeper, ticket_keeper
     from daemun.wiring import configuration_parts
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -55,6 +56,7 @@ class FleetParts:
         self._wanted = opened_fleet.find_option(own, source, known)
         self.fleet: opened_fleet.OpenedFleet | None = None
         self.nodes: node_keeper.NodeKeeper | None = None
+        self._records: record_keeper.RecordKeeper | None = None
         self.store: ports.Store = own
         try:
             self.fleet = opened_fleet.open_fleet(chosen, own, self._wanted, is_daemon=True)
@@ -122,12 +124,21 @@ class FleetParts:
                 one.follow(self._changes)
 
     def watch_nodes(
-        self, find_last: fleet_nodes.FindLast, changed: collections.abc.Callable[[], None]
-    ) -> node_keeper.NodeKeeper | None:
-        """find_last: the last round. changed: called when a node, or the database, is gone or back."""
+        self,
+        find_last: collections.abc.Callable[[], reconciler.Outcome | None],
+        changed: collections.abc.Callable[[], None],
+        proofs: "dns_proofs.DnsProofs",
+    ) -> "node_keeper.NodeKeeper | None":
+        """find_last: the last round. changed: called when a node, or the database, is gone or back. proofs: which
+        change zones, too."""
         if self.fleet is not None:
-            find_revision = lambda: None if self._configuration is None else self._configuration.number  # noqa: E731
-            self.nodes = fleet_nodes.make_keeper(self.fleet, find_last, find_revision, changed)
+            from daemun.wiring import fleet_nodes  # noqa: PLC0415 - in a fleet only
+
+            configuration = self._configuration
+            self.nodes = fleet_nodes.make_keeper(
+                self.fleet, find_last, lambda: None if configuration is None else configuration.number, changed
+            )
+            self._records = fleet_nodes.make_records(self.fleet, self.nodes, proofs)
         return self.nodes
 
     def list_tasks(self) -> dict[str, lifecycle.Task]:
@@ -141,6 +152,7 @@ class FleetParts:
             "fleet": self.fleet.store.run,
             "session tickets": self._tickets.run,
             **({} if self.nodes is None else {"heartbeat": self.nodes.run, "nodes": self.nodes.watch}),
+            **({} if self._records is None else {"records of nodes": self._records.run}),
         }
 
     def write_tickets(self) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Records by a program of the owner's, for DNS that nothing else here can change.
 
 It is run without a shell, as `PROGRAM [its arguments] present|cleanup NAME VALUE`, and gets the same in its
-environment: DAEMUN_ACTION, DAEMUN_NAME, DAEMUN_VALUE, and the zone as DAEMUN_ZONE. It succeeds by exit code 0.
+environment: DAEMUN_ACTION, DAEMUN_NAME, DAEMUN_VALUE, the zone as DAEMUN_ZONE, and the kind of the
+record (TXT; A and AAAA of a fleet) as DAEMUN_TYPE. It succeeds by exit code 0.
 """
 
 import contextlib
@@ -33,7 +34,13 @@ class Hook:
 
     def _run(self, action: str, record: txt_records.Record) -> None:
         """Raises: RetryableError with the exit code and the last line of standard error."""
-        variables = {"ACTION": action, "NAME": record.name, "VALUE": record.value, "ZONE": record.zone}
+        variables = {
+            "ACTION": action,
+            "NAME": record.name,
+            "VALUE": record.value,
+            "ZONE": record.zone,
+            "TYPE": record.kind,
+        }
         failed = f"cannot {'make' if action == 'present' else 'remove'} the record {record.name}"
         program = self._command[0]
         # A file, not a pipe: what the program leaves running may keep its end of a pipe open.

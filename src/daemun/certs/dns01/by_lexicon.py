@@ -48,7 +48,7 @@ class Lexicon:
             try:
                 api.authenticate()
                 # Names are the same in all providers' methods; only delete_record has one more in front.
-                done = getattr(api, verb)(rtype="TXT", name=record.name, content=record.value)
+                done = getattr(api, verb)(rtype=record.kind, name=record.name, content=record.value)
             finally:
                 api.cleanup()
             if done is False:

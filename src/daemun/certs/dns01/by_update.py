@@ -12,6 +12,7 @@ import dns.message
 import dns.name
 import dns.query
 import dns.rcode
+import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rdtypes.ANY.TXT
@@ -189,5 +190,7 @@ def _elsewhere(code: str) -> str:
     )
 
 
-def _content(record: txt_records.Record) -> dns.rdtypes.ANY.TXT.TXT:
+def _content(record: txt_records.Record) -> dns.rdata.Rdata:
+    if record.kind != "TXT":
+        return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(record.kind), record.value)
     return dns.rdtypes.ANY.TXT.TXT(dns.rdataclass.IN, dns.rdatatype.TXT, [record.value.encode()])

@@ -9,7 +9,8 @@ from daemun.core import model
 
 
 class DnsProofs:
-    """specs: the certificates that are kept now, with who makes records for them."""
+    """changing: of a zone, held while it is changed. specs: the certificates that are kept now, with who makes records
+    for them."""
 
     def __init__(
         self,
@@ -18,6 +19,7 @@ class DnsProofs:
         specs: collections.abc.Callable[[], collections.abc.Iterable[model.CertificateSpec]],
     ) -> None:
         held = record_users.RecordUsers()
+        self.changing = held.changing
         self._acme = model.Acme()
         self._prover = dns_prover.DnsProver(store, clock, held)
         self._checker = persist_prover.Checker(clock)
@@ -26,6 +28,11 @@ class DnsProofs:
             model.Challenge.DNS_01: self._prover,
             model.Challenge.DNS_PERSIST_01: self._checker,
         }
+
+    @property
+    def resolvers(self) -> tuple[str, ...]:
+        """DNS servers by which zones are found; none: the machine's."""
+        return self._acme.resolvers
 
     def configure(self, acme: model.Acme) -> None:
         """Cheap when nothing changed."""

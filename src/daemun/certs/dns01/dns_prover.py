@@ -67,7 +67,7 @@ class DnsProver:
             raise errors.ConfigError(f'cannot prove "{proof.host}" in DNS: no provider makes records; set `acme.dns`')
         place = _locate(proof.host, dns)
         record = txt_records.Record(name=place.name, zone=place.zone, value=proof.content)
-        maker = _find_maker(proof.dns)
+        maker = find_maker(proof.dns)
         self._held.take(record)
         with self._changing:
             self._made.setdefault(proof, []).append(record)
@@ -104,7 +104,7 @@ def remove(
     with held.removing(record) as is_free:
         if not is_free:
             return False
-        maker = _find_maker(dns)
+        maker = find_maker(dns)
         with held.changing(record.zone), record_journal.changing(store, record.zone):
             maker.remove(record)
         if forget:
@@ -112,7 +112,7 @@ def remove(
         return True
 
 
-def _find_maker(dns: model.Dns) -> txt_records.Maker:
+def find_maker(dns: model.Dns) -> txt_records.Maker:
     """The provider that the configuration names, with its secrets as they are now. Raises: ConfigError."""
     # Here, in the thread of an order: requests and dns-lexicon take a third of a second to import.
     from daemun.certs.dns01 import by_hook, by_lexicon, by_update  # noqa: PLC0415

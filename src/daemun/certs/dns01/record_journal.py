@@ -50,7 +50,9 @@ def changing(store: ports.Store, zone: str) -> collections.abc.Iterator[None]:
 
 def write(store: ports.Store, note: MadeRecord) -> None:
     value = {
-        **dataclasses.asdict(note.record),
+        "name": note.record.name,
+        "zone": note.record.zone,
+        "value": note.record.value,
         "host": note.host,
         "provider": note.provider,
         "made_at": note.made_at.isoformat(),

@@ -1,4 +1,4 @@
-"""TXT records that show a CA that a name is ours, and the protocol of what makes them."""
+"""Records: TXT that show a CA that a name is ours, and addresses of a fleet; and the protocol of what makes them."""
 
 import dataclasses
 import typing
@@ -6,17 +6,18 @@ import typing
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One TXT record. Several can be at one name: a name and its wildcard are proved in the same place.
+    """One TXT, A or AAAA record. Several can be at one name: a name and its wildcard are proved in the same place.
 
-    name, zone: absolute, without the dot at the end. value: printable ASCII, 255 characters at most.
+    name, zone: absolute, without the dot at the end. value: printable ASCII, 255 characters at most; or an address.
     """
 
     name: str
     zone: str
     value: str
+    kind: str = "TXT"
 
     def __str__(self) -> str:
-        return f'{self.name} TXT "{self.value}"'
+        return f'{self.name} {self.kind} "{self.value}"'
 
 
 class Maker(typing.Protocol):
