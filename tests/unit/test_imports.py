@@ -24,6 +24,15 @@ def test_a_gate_is_live_before_the_libraries_of_what_most_gates_do_not_do() -> N
     assert not late & imported_by(everything)
 
 
+def test_a_daemon_without_a_fleet_holds_nothing_of_one() -> None:
+    held = imported_by("from daemun.wiring import composition, start")
+    of_fleets = {one for one in held if one.startswith(("daemun.fleet.", "daemun.store.postgresql"))}
+    assert of_fleets == {"daemun.fleet.fleet_signs"}
+    others = {"closed_store", "fleet_key", "mirrored_store"}
+    assert not {f"daemun.store.{name}" for name in others} & held
+    assert not {"daemun.wiring.opened_fleet", "daemun.wiring.fleet_nodes"} & held
+
+
 def test_a_daemon_holds_nothing_of_the_command_line() -> None:
     statement = "from daemun.cli import daemon; from daemun import log; from daemun.wiring import start"
     assert not {"click", "pygments", "rich", "typer"} & imported_by(statement)

@@ -13,9 +13,10 @@ import pathlib
 
 from daemun.control import damaged_keys, ports
 from daemun.errors import NotFoundInStoreError, UnreadableValueError
+from daemun.fleet import fleet_signs
 from daemun.store import file_store, fleet_key, key_owners, mirrored_store
 
-KEY = "node/fleet.json"
+KEY = fleet_signs.KEY
 """In the own store."""
 KEY_SEEN = "node/seen.json"
 """As `store.postgresql.server_memory`, which is not imported without a fleet."""

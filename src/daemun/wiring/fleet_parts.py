@@ -1,7 +1,7 @@
 """What the daemon of a machine in a fleet has beside others: the store that they share, and the room `fleet`.
 
 One whose database, key or driver is missing serves by what it knew, and changes nothing of what all share. A single
-machine loads nothing of it.
+machine loads nothing of it, and its file is not read for it.
 """
 
 import collections.abc
@@ -15,16 +15,16 @@ from daemun.certs.served import client_ca
 from daemun.control import gate, lifecycle, ports, reconciler, shared_changes
 from daemun.core import model
 from daemun.core.options import fleet_option
-from daemun.fleet import key_rotation, membership
+from daemun.fleet import fleet_signs
 from daemun.sources import last_good_file, yaml_file
 from daemun.sources.docker import nginx_proxy_mode
-from daemun.store import closed_store, file_store, mirrored_store
-from daemun.wiring import clock, opened_fleet
+from daemun.store import file_store
+from daemun.wiring import clock
 
 if typing.TYPE_CHECKING:
     from daemun.certs.dns01 import dns_proofs
-    from daemun.fleet import node_keeper, record_keeper, ticket_keeper
-    from daemun.wiring import configuration_parts
+    from daemun.fleet import key_rotation, node_keeper, record_keeper, ticket_keeper
+    from daemun.wiring import configuration_parts, opened_fleet
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -53,15 +53,13 @@ class FleetParts:
         """known: of `last_good_file.recall`. wake: nginx is to have something else. Blocking: milliseconds, or as long
         as the database takes to answer."""
         self._own = own
-        self._wanted = opened_fleet.find_option(own, source, known)
+        self._wanted: fleet_option.Fleet | None = None
         self.fleet: opened_fleet.OpenedFleet | None = None
         self.nodes: node_keeper.NodeKeeper | None = None
         self._records: record_keeper.RecordKeeper | None = None
         self.store: ports.Store = own
-        try:
-            self.fleet = opened_fleet.open_fleet(chosen, own, self._wanted, is_daemon=True)
-        except errors.DaemunError as error:
-            self.store = _close(own, str(error))
+        if fleet_signs.may_be_node(own, chosen.config):
+            self._open(chosen, source, known)
         self._changes: shared_changes.SharedChanges | None = None
         self._tickets: ticket_keeper.TicketKeeper | None = None
         self._followers: list[Following] = []
@@ -73,8 +71,17 @@ class FleetParts:
             self._followers = [self._tickets, _take_keys(self.fleet), client_ca.ClientCa(self.store, chosen.layout)]
         self._configuration = None if self.store is own else self._make_configuration(chosen, source)
 
+    def _open(self, chosen: settings.Settings, source: yaml_file.YamlFile, known: model.Snapshot | None) -> None:
+        from daemun.wiring import opened_fleet  # noqa: PLC0415 - in a fleet only
+
+        self._wanted = opened_fleet.find_option(self._own, source, known)
+        try:
+            self.fleet = opened_fleet.open_fleet(chosen, self._own, self._wanted, is_daemon=True)
+        except errors.DaemunError as error:
+            self.store = _close(self._own, str(error))
+
     def _make_tickets(
-        self, chosen: settings.Settings, fleet: opened_fleet.OpenedFleet, wake: collections.abc.Callable[[], None]
+        self, chosen: settings.Settings, fleet: "opened_fleet.OpenedFleet", wake: collections.abc.Callable[[], None]
     ) -> "ticket_keeper.TicketKeeper":
         from daemun.fleet import ticket_keeper  # noqa: PLC0415 - in a fleet only
 
@@ -85,7 +92,7 @@ class FleetParts:
     def _make_configuration(
         self, chosen: settings.Settings, source: yaml_file.YamlFile
     ) -> "configuration_parts.ConfigurationParts":
-        from daemun.wiring import configuration_parts  # noqa: PLC0415 - in a fleet only
+        from daemun.wiring import configuration_parts, opened_fleet  # noqa: PLC0415 - in a fleet only
 
         node = opened_fleet.name_node(self._wanted)
         return configuration_parts.ConfigurationParts(chosen, self.store, node, self._list_living, source)
@@ -161,15 +168,17 @@ class FleetParts:
 
     def configure(self, found: model.Globals) -> None:
         """After each round."""
-        key = f"{membership.KEY}, option"
+        key = f"{fleet_signs.KEY}, option"
         if fleet_option.OPTION.of(found) == self._wanted:
             self._own.damage.clear(key)
         else:
-            message = f"fleet: was changed, and is read at a start alone; {opened_fleet.START_AGAIN}"
+            message = f"fleet: was changed, and is read at a start alone; {fleet_signs.START_AGAIN}"
             self._own.damage.note(key, message)
 
     def close(self) -> None:
         if self.fleet is not None:
+            from daemun.fleet import membership  # noqa: PLC0415 - in a fleet only
+
             with contextlib.suppress(errors.DaemunError):  # the database may be gone for good
                 if membership.read_intent(self._own) == membership.LEAVE:
                     self.fleet.shared.forget_node(self.fleet.node)
@@ -178,12 +187,14 @@ class FleetParts:
 
 def _close(own: file_store.FileStore, cause: str) -> ports.Store:
     """The machine's copy alone."""
+    from daemun.store import closed_store, mirrored_store  # noqa: PLC0415 - in a fleet only
+
     message = f"{cause}; until then this machine serves by what it knew of its fleet, and changes nothing of it"
-    own.damage.note(f"{membership.KEY}, closed", message, severity=model.Severity.ERROR)
+    own.damage.note(f"{fleet_signs.KEY}, closed", message, severity=model.Severity.ERROR)
     return mirrored_store.MirroredStore(own, closed_store.ClosedStore(cause), order=own.alone)
 
 
-def _take_keys(fleet: opened_fleet.OpenedFleet) -> key_rotation.KeyHolder:
+def _take_keys(fleet: "opened_fleet.OpenedFleet") -> "key_rotation.KeyHolder":
     """Also those that the fleet agreed on while this machine was away."""
     holder = fleet.make_key_holder(tells=True)
     try:
@@ -193,7 +204,7 @@ def _take_keys(fleet: opened_fleet.OpenedFleet) -> key_rotation.KeyHolder:
     return holder
 
 
-def _catch_up(fleet: opened_fleet.OpenedFleet) -> None:
+def _catch_up(fleet: "opened_fleet.OpenedFleet") -> None:
     """At a start, where the database can be reached: else a single try, and what is known is used."""
     if fleet.kept is not None:
         log.warning("what this machine had before it joined its fleet is kept beside", folder=str(fleet.kept))

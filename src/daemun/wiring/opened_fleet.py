@@ -16,7 +16,7 @@ from daemun import causes, errors, regular_files, secret, settings
 from daemun.control import ports, stored_values
 from daemun.core import model
 from daemun.core.options import fleet_option
-from daemun.fleet import key_rotation, membership
+from daemun.fleet import fleet_signs, key_rotation, membership
 from daemun.sources import last_good_file, yaml_file
 from daemun.store import file_store, fleet_key, instance, mirrored_store
 
@@ -25,9 +25,6 @@ if typing.TYPE_CHECKING:
 
 _PLACE = fleet_option.OPTION.name
 _MOST_BYTES = 64 << 10
-START_AGAIN = (
-    "run `daemun stop --keep-traffic`, and start daemun again where no service does that; nginx serves on meanwhile"
-)
 _LEFT = (
     "this machine belongs to a fleet, and its file has no `fleet`; put that back, or run `daemun fleet leave` to go on "
     "alone with what it knows"
@@ -63,8 +60,8 @@ def open_store(chosen: settings.Settings) -> ports.Store:
 
 def find_fleet(chosen: settings.Settings, own: file_store.FileStore) -> OpenedFleet | None:
     """For commands. None: this machine is alone. Raises: DaemunError."""
-    if membership.read(own) is None and not _may_have_option(chosen.config):
-        return None  # ten thousand sites are not read for that
+    if not fleet_signs.may_be_node(own, chosen.config):
+        return None
     source = yaml_file.YamlFile(chosen.config, state=chosen.layout.state)
     known = last_good_file.recall(own, chosen.config, source)
     return open_fleet(chosen, own, find_option(own, source, known))
@@ -105,7 +102,8 @@ def _refuse_beside_daemon(chosen: settings.Settings, *, is_daemon: bool) -> None
     """One that runs does not know of it yet, and goes on with the values of before. Raises: ConfigError."""
     if not is_daemon and instance.read_owner(pathlib.Path(chosen.layout.lock)) is not None:
         raise errors.ConfigError(
-            f"cannot change what is kept: `fleet` was changed, and the daemun that runs started before; {START_AGAIN}"
+            "cannot change what is kept: `fleet` was changed, and the daemun that runs started before; "
+            f"{fleet_signs.START_AGAIN}"
         )
 
 
@@ -191,11 +189,3 @@ def find_option(
         pass
     is_member = membership.read(own) is not None
     return fleet_option.OPTION.of(known.globals) if is_member and known and known.globals else None
-
-
-def _may_have_option(config: pathlib.Path) -> bool:
-    try:
-        content = regular_files.read(config)
-    except OSError:
-        return False
-    return _PLACE.encode() in content

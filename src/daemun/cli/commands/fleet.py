@@ -122,10 +122,10 @@ def _print_token(token: str) -> None:
 
 
 def _print_restart(entered: "offline_fleet.Entered") -> None:
-    from daemun.wiring import opened_fleet
+    from daemun.fleet import fleet_signs
 
     if not entered.is_done:
-        output.print_line(f"the daemun that runs does not know of it yet: {opened_fleet.START_AGAIN}")
+        output.print_line(f"the daemun that runs does not know of it yet: {fleet_signs.START_AGAIN}")
 
 
 def _read(prompt: str, given: str | None) -> str:
