@@ -136,6 +136,28 @@ def test_what_was_deleted_is_forgotten_when_all_have_seen_it(server: postgresql.
     assert store.read_changes("", late.cursor).keys == ()
 
 
+def test_a_heartbeat_waits_for_no_other_request(server: postgresql.Server, store: Store) -> None:
+    patient = database_connections.DatabaseTimes(statement_s=60.0, answer_s=70.0, take_s=0.5)
+    waiting = f"SELECT count(*) {BACKENDS} AND wait_event_type = 'Lock'"
+    with fleet_store.another(url(server), times=patient, patience_s=0.5) as node, psycopg.connect(url(server)) as other:
+        other.execute("SELECT 1 FROM daemun.meta FOR UPDATE")  # as a long change does
+        writers = [
+            threading.Thread(target=node.write, args=(f"busy/{number}", b"x"))
+            for number in range(database_connections.MOST)
+        ]
+        for one in writers:
+            one.start()
+        until.true(lambda: execute(server, waiting) == [(len(writers),)])
+        with pytest.raises(errors.StoreUnreachableError, match="wait for it already"):
+            node.read_clock_s()
+        node.beat("node-a", "a", stored_values.Cursor())
+        other.rollback()
+        for one in writers:
+            one.join(60)
+    assert [one.name for one in store.list_nodes().nodes] == ["node-a"]
+    assert len(store.list("busy")) == len(writers)
+
+
 def test_nodes_know_of_each_other(server: postgresql.Server, store: Store) -> None:
     store.beat("node-a", "a", stored_values.Cursor(revision=3))
     store.beat("node-b", "b", stored_values.Cursor(revision=2))

@@ -1,7 +1,7 @@
 """The heartbeat of this node, and what it sees of the others with each.
 
-One request every two seconds writes that this node lives and reads who else does. It has a thread of its own: what
-keeps the others busy must not look like this node's death.
+One request every two seconds writes that this node lives and reads who else does. It has a thread and a connection of
+its own: what keeps the others busy must not look like this node's death.
 """
 
 import asyncio
@@ -118,7 +118,8 @@ class NodeKeeper:
     async def run(self) -> None:
         """Beat. Never returns."""
         loop = asyncio.get_running_loop()
-        with concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="heartbeat") as thread:
+        thread = concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="heartbeat")
+        try:
             while True:
                 began_s = self._monotonic_s()
                 about = node_about.encode(self._about())
@@ -132,6 +133,8 @@ class NodeKeeper:
                     await loop.run_in_executor(thread, self._clean)
                 took_s = self._monotonic_s() - began_s
                 await asyncio.sleep(max(node_states.BEAT_S / 4, node_states.BEAT_S - took_s))
+        finally:
+            thread.shutdown(wait=False)  # a request that gets no answer ends in seconds, and the loop goes on
 
     async def watch(self) -> None:
         """Notice in time that no answer comes, while one is waited for. Never returns."""

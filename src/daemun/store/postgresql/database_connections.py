@@ -18,7 +18,7 @@ from daemun import causes, errors
 
 Connection = psycopg.Connection[tuple[typing.Any, ...]]
 
-_MOST = 4
+MOST = 3
 _FRESH_S = 1.0
 _RANDOM_HOSTS = 160000
 """Since this version of libpq."""
@@ -76,10 +76,12 @@ class DatabaseConnections:
     later and later after each failure: a request waited for all its time though the server was there again.)
     """
 
-    def __init__(self, url: str, times: DatabaseTimes) -> None:
+    def __init__(self, url: str, times: DatabaseTimes, *, most: int = MOST) -> None:
+        """most: at once, without those who listen."""
         self._url = complete(url, times)
         self._times = times
-        self._free = threading.BoundedSemaphore(_MOST)
+        self._most = most
+        self._free = threading.BoundedSemaphore(most)
         self._guard = threading.Lock()
         self._idle: list[tuple[Connection, float]] = []
         self._in_use: set[Connection] = set()
@@ -91,7 +93,7 @@ class DatabaseConnections:
         self._refuse_closed()
         if not self._free.acquire(timeout=self._times.take_s):
             raise errors.StoreUnreachableError(
-                f"cannot reach the fleet's database: {_MOST} requests wait for it already; it is tried again"
+                f"cannot reach the fleet's database: {self._most} requests wait for it already; it is tried again"
             )
         try:
             self._refuse_closed()  # while it waited

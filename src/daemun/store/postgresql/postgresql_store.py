@@ -59,9 +59,15 @@ class PostgresqlStore:
         self._look_s = look_s
         self._quiet_s = quiet_s
         self.memory = server_memory.ServerMemory(own)
-        self._connections = database_connections.DatabaseConnections(url, times or database_connections.DatabaseTimes())
+        times = times or database_connections.DatabaseTimes()
+        self._connections = database_connections.DatabaseConnections(url, times)
         self._requests = database_requests.DatabaseRequests(
             self._connections, self.memory, quiet_s=quiet_s, patience_s=patience_s
+        )
+        # What keeps all others busy must not look like this node's death.
+        self._beat_connections = database_connections.DatabaseConnections(url, times, most=1)
+        self._beat_requests = database_requests.DatabaseRequests(
+            self._beat_connections, self.memory, quiet_s=quiet_s, patience_s=_BEAT_PATIENCE_S
         )
         self._leases = database_leases.DatabaseLeases(
             self._requests, owner, clock=clock, renews_by_itself=renews_by_itself
@@ -72,6 +78,7 @@ class PostgresqlStore:
         """End its connections."""
         self._listener.close()
         self._connections.close()
+        self._beat_connections.close()
         self.memory.write(whole=True)
 
     def use_key(self, key: fleet_key.FleetKey) -> None:
@@ -237,7 +244,7 @@ class PostgresqlStore:
     ) -> fleet_port.NodeListing:
         """See fleet_port.NodeRegister."""
         values = (node, database_schema.newest(), seen.revision, about, silent_s, changed_s)
-        return _listing(self._requests.send("beat", values, patience_s=_BEAT_PATIENCE_S))
+        return _listing(self._beat_requests.send("beat", values))
 
     def list_nodes(self) -> fleet_port.NodeListing:
         """See fleet_port.NodeRegister."""
@@ -249,7 +256,7 @@ class PostgresqlStore:
 
     def clean(self) -> None:
         """Forget what was deleted, once every node has seen it. Raises: EnvironmentProblemError."""
-        self._requests.send("clean", (database_schema.NODE_GONE_S,))
+        self._beat_requests.send("clean", (database_schema.NODE_GONE_S,))
 
     def read_clock_s(self) -> float:
         """The database's time, in seconds since the epoch. Raises: EnvironmentProblemError."""
