@@ -357,3 +357,31 @@ async def test_names_on_demand_of_one_are_served_by_the_other(tmp_path: pathlib.
         assert await names[1].remove("shop.example.com") and await names[1].remove(long)
         await until(lambda: names[0].hosts() == ())
         await until(lambda: not (pathlib.Path(a.paths.live) / "shop.example.com").exists())
+
+
+async def test_what_one_follower_cannot_write_ends_no_other(tmp_path: pathlib.Path, shared: Shared) -> None:
+    async with two(tmp_path, shared) as (a, b):
+        in_the_way = [
+            path.with_name(f"~{path.name}")
+            for path in (pathlib.Path(b.paths.clients_revoked), pathlib.Path(b.paths.clients_certificate))
+        ]
+        for one in in_the_way:
+            one.mkdir()
+        client_ca.ClientCa(b.store, b.paths).follow(b.changes)
+        calls = []
+
+        async def take(keys: collections.abc.Sequence[str]) -> None:
+            calls.append(keys)
+            if len(calls) < 3:
+                raise OSError(28, "No space left on device")
+
+        b.changes.follow("bans", take=take)
+        await asyncio.to_thread(client_ca.ClientCa(a.store, a.paths).add, "phone", days=30, now=a.clock.now())
+        await a.bans.ban(BAD, None)
+        await until(lambda: BAD in b.banned)
+        await until(lambda: len(calls) >= 3)  # and it is tried again
+        # The daemon starts so, too.
+        client_ca.ClientCa(b.store, b.paths).follow(shared_changes.SharedChanges(b.store))
+        for one in in_the_way:
+            one.rmdir()
+        await until(pathlib.Path(b.paths.clients_certificate).exists)

@@ -20,7 +20,7 @@ RETRY_S = 1.0
 
 Take = collections.abc.Callable[[collections.abc.Sequence[str]], collections.abc.Awaitable[None]]
 """Called on the event loop with the keys that were changed, each once: also with those that this daemon changed itself.
-A key that cannot be used is reported by whoever reads it; what raises DaemunError is tried again."""
+A key that cannot be used is reported by whoever reads it; what raises anything is tried again."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True, eq=False)
@@ -68,7 +68,8 @@ class SharedChanges:
 
 
 async def _serve(one: _Follower) -> None:
-    """One that is slow holds up no other."""
+    """One that is slow holds up no other, and neither does one that fails: nobody's bans wait for another's files."""
+    has_failed = False
     while True:
         await one.changed.wait()
         one.changed.clear()
@@ -77,6 +78,13 @@ async def _serve(one: _Follower) -> None:
             await one.take(tuple(keys))
         except errors.DaemunError as error:
             log.debug("what others changed is not followed yet", of=one.prefixes, reason=str(error))
-            one.waiting = keys | one.waiting
-            await asyncio.sleep(RETRY_S)
-            one.changed.set()
+        except Exception:
+            if not has_failed:
+                log.exception("what others changed cannot be followed; it is tried again", of=one.prefixes)
+            has_failed = True
+        else:
+            has_failed = False
+            continue
+        one.waiting = keys | one.waiting
+        await asyncio.sleep(RETRY_S)
+        one.changed.set()

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509 import oid
 
-from daemun import durable, errors, regular_files
+from daemun import causes, durable, errors, regular_files
 from daemun.certs.served import bundle, local_ca
 from daemun.control import guarded_store, ports, shared_changes, stored_values
 from daemun.core import layout
@@ -303,9 +303,16 @@ def _parse(content: bytes, place: str) -> ClientCertificate:
 
 
 def _write(path: pathlib.Path, content: bytes) -> None:
+    """Raises: EnvironmentProblemError."""
     temporary = path.with_name(f"~{path.name}")
-    temporary.write_bytes(content)
-    temporary.chmod(0o644)
-    durable.sync_file(temporary)
-    temporary.rename(path)
-    durable.sync_directory(path.parent)
+    try:
+        temporary.write_bytes(content)
+        temporary.chmod(0o644)
+        durable.sync_file(temporary)
+        temporary.rename(path)
+        durable.sync_directory(path.parent)
+    except OSError as error:
+        raise errors.EnvironmentProblemError(
+            f'cannot tell nginx which clients are let in: cannot write "{path}": {causes.describe(error)}; free some '
+            "space on the disk of the state directory, or correct its rights"
+        ) from error
