@@ -225,6 +225,25 @@ def test_two_edits_at_once_are_both_taken_or_one_is_kept_beside(house: fleet_hou
     house.wait_files()
 
 
+def test_a_file_is_promoted_whatever_others_wrote(house: fleet_house.FleetHouse) -> None:
+    kept = house["b"].root / "daemun.yaml.conflict"
+    kept.write_text(house.own_part("a") + fleet_house.SITES.replace("sign.test/one", "sign.test/promoted"))
+    house["b"].cli_good("fleet", "promote-file", str(kept))
+    house.wait_signs("a.test", "promoted")
+    text = house.wait_files()
+    assert house["b"].config.read_text() == house.own_part("b") + text
+    kept.write_text("sites: {a.test: {nonsense: 1}}\n")
+    done = house["b"].cli("fleet", "promote-file", str(kept))
+    assert done.returncode != 0
+    assert "nonsense" in done.stderr
+    assert house["b"].config.read_text() == house.own_part("b") + text
+    kept.unlink()
+    house.edit("b", "sign.test/promoted", "sign.test/one")
+    house["b"].cli_good("fleet", "promote-file")
+    house.wait_signs("a.test", "one")
+    house.wait_files()
+
+
 # --- without the database, and without a node ------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ import pathlib
 
 from daemun.control import damaged_keys, ports
 from daemun.errors import NotFoundInStoreError, UnreadableValueError
-from daemun.fleet import fleet_signs
+from daemun.fleet import configuration_values, fleet_signs
 from daemun.store import file_store, fleet_key, key_owners, mirrored_store
 
 KEY = fleet_signs.KEY
@@ -71,7 +71,7 @@ def enter(
     kept = None
     if (before is None or before.fleet != key.fleet) and read_intent(own) != key.fleet.encode():
         kept = _set_aside(own, pathlib.Path(state, FOLDER, f"{now:%Y-%m-%dT%H%M%SZ}"))
-        for one in (mirrored_store.KEY_CURSOR, KEY_SEEN):  # of another database
+        for one in (mirrored_store.KEY_CURSOR, KEY_SEEN, configuration_values.KEY_OF_NODE):  # of another database
             own.delete(one)
     is_known = before is not None and before.node == node and before.proof.key_id == key.keys[0][0]
     if before is None or not is_known or not before.proves(key):
@@ -84,7 +84,7 @@ def enter(
 
 def leave(own: ports.Store) -> None:
     """What is shared stays as this machine knows it. Raises: EnvironmentProblemError."""
-    for key in (mirrored_store.KEY_CURSOR, KEY_SEEN, KEY, KEY_INTENT):
+    for key in (mirrored_store.KEY_CURSOR, KEY_SEEN, configuration_values.KEY_OF_NODE, KEY, KEY_INTENT):
         own.delete(key)
 
 

@@ -115,6 +115,39 @@ def rotate_key(chosen: settings.Settings) -> None:
     output.print_line(f"{output.count(count, 'value')} encrypted with a new key; keep a copy of the file again")
 
 
+@group.command("promote-file")
+@common_options.with_settings
+def promote_file(
+    chosen: settings.Settings,
+    file: typing.Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", help="Such as daemun.yaml.conflict; left out: daemun.yaml as it is."),
+    ] = None,
+) -> None:
+    """Make this machine's file, or another one, what the whole fleet serves, whatever others wrote meanwhile.
+
+    It waits until that is live on all machines. Where one of them cannot serve it, the file is what it was.
+    """
+    from daemun.cli.commands import rollback
+    from daemun.sources import edited_file
+    from daemun.sources.history import guarded_apply, written_files
+    from daemun.wiring.offline import promoted_file
+
+    daemon, main = rollback.find_daemon(chosen)
+    if daemon is None:
+        raise errors.ConfigError("cannot promote a file: no daemun runs here; start it with `daemun up` first")
+    with edited_file.alone(main):
+        wanted = promoted_file.prepare(chosen, main, file)
+        files = written_files.plan(main, {main.name: wanted})
+        live = rollback.LiveDaemon(daemon)
+        if files:
+            guarded_apply.apply(main, files, live)
+        elif errors_left := live.apply("").errors:
+            raise errors.ConfigError("\n".join(map(str, errors_left.values())))
+    json_answer.note(config=str(main))
+    output.print_line(f"live on all machines: {file or main}")
+
+
 def _print_token(token: str) -> None:
     json_answer.note(token=token)
     output.print_line("within an hour one machine joins by this token, which is shown this once:")

@@ -45,18 +45,18 @@ def rollback(chosen: settings.Settings, number: Number, force: Force = False) ->
     book = history_access.open_book(chosen)
     entry = compared_entries.find(book, number)
     way_back.check(entry)
-    daemon, main = _find_daemon(chosen)
+    daemon, main = find_daemon(chosen)
     with edited_file.alone(main):
         way = way_back.find(book, entry, main, is_running=daemon is not None, force=force)
         if way.is_done:
             output.print_line(f"nothing to do: {main} is as it was at number {entry.number}")
             return
         files = written_files.plan(main, way.find_wanted())
-        guarded_apply.apply(main, files, _LiveAlone(chosen, main) if daemon is None else _LiveDaemon(daemon))
+        guarded_apply.apply(main, files, LiveAlone(chosen, main) if daemon is None else LiveDaemon(daemon))
     _report(way, way_back.report_json(way, book, is_running=daemon is not None), files)
 
 
-def _find_daemon(chosen: settings.Settings) -> tuple[control_client.ControlClient | None, pathlib.Path]:
+def find_daemon(chosen: settings.Settings) -> tuple[control_client.ControlClient | None, pathlib.Path]:
     """The daemon, if one runs, and the file that it reads."""
     daemon = control_client.ControlClient(chosen)
     try:
@@ -65,7 +65,7 @@ def _find_daemon(chosen: settings.Settings) -> tuple[control_client.ControlClien
         return None, chosen.config
 
 
-class _LiveDaemon:
+class LiveDaemon:
     """The daemon that reads the files. Implements `guarded_apply.FileApplier`."""
 
     def __init__(self, daemon: control_client.ControlClient) -> None:
@@ -85,7 +85,7 @@ class _LiveDaemon:
         self._daemon.apply()
 
 
-class _LiveAlone:
+class LiveAlone:
     """Without a daemon: whether the files could be live. Implements `guarded_apply.FileApplier`."""
 
     def __init__(self, chosen: settings.Settings, main: pathlib.Path) -> None:
