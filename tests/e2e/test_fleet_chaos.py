@@ -195,9 +195,6 @@ class Walk:
         for gate in self.house.gates.values():
             gate.wait(functools.partial(_has_no_problem, gate), "no problem", within_s=60)
 
-    def tell(self) -> str:
-        return "\n".join(f"--- {name}\n{gate.log_text()[-4000:]}" for name, gate in self.house.gates.items())
-
 
 FAULTS_OF = {
     "the daemon is killed": Walk.kill_daemon,
@@ -227,6 +224,10 @@ def _choose() -> collections.abc.Iterator[str]:
     yield from everything[:FAULTS]
 
 
+def _tell(house: fleet_gates.House) -> str:
+    return "\n".join(f"--- {name}\n{gate.log_text()[-4000:]}" for name, gate in house.gates.items())
+
+
 def _has_no_problem(gate: fleet_gates.Gate) -> bool:
     problems = gate.look()["problems"]
     if problems:
@@ -236,15 +237,20 @@ def _has_no_problem(gate: fleet_gates.Gate) -> bool:
 
 
 @contextlib.contextmanager
-def _walk() -> collections.abc.Iterator[Walk]:
-    with fleet_gates.house(is_synchronous=True) as house:
+def _walk(*, is_synchronous: bool = True) -> collections.abc.Iterator[Walk]:
+    with fleet_gates.house(is_synchronous=is_synchronous) as house:
         house.answer_challenges(NODES[0])
         for name in NODES:
             # Each site that is added is a reload, with all sockets alive.
             house.gates[name].preamble = "old_workers: {generations: 1000, memory: 16g}\n"
             house.write(name)
             house.gates[name].start()
-        until.true(house.are_issued)
+            house.gates[name].wait_up()  # the CA finds the first one, whoever orders
+        try:
+            until.true(house.are_issued)
+        except AssertionError:
+            print(_tell(house))
+            raise
         root = house.network.folder / "root.pem"
         root.write_bytes(house.ca.root_pem())
         addresses = {name: gate.machine.address for name, gate in house.gates.items()}
@@ -276,5 +282,30 @@ def test_whatever_dies_nothing_is_lost_and_nothing_ordered_twice() -> None:
             walk.check_visitors()
             walk.check_orders()
         except BaseException:
-            print(walk.tell())
+            print(_tell(walk.house))
+            raise
+
+
+@pytest.mark.skipif(not IS_DEEP, reason="takes minutes; test_certs_failover has what becomes of certificates")
+@pytest.mark.timeout(900)
+def test_an_asynchronous_standby_costs_one_order_of_a_new_site_at_most() -> None:
+    """It lost that the site was agreed to, its certificate, and who served it."""
+    with _walk(is_synchronous=False) as walk:
+        try:
+            walk.begin_order()
+            walk.wait_equal()
+            walk.house.network.cut(*DATABASES)
+            walk.begin_order()
+            walk.wait_equal()
+            hosts = len(walk.house.hosts)
+            assert walk.house.ca.orders == hosts
+            walk.house.pair.primary.crash()
+            walk.house.pair.promote()
+            walk.house.network.heal()
+            walk.wait_equal()
+            walk.check_visitors()
+            assert walk.house.ca.orders - hosts in {0, 1}
+            print(f"{walk.house.ca.orders - hosts} orders more")
+        except BaseException:
+            print(_tell(walk.house))
             raise
