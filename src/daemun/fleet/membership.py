@@ -69,10 +69,12 @@ def enter(
     same fleet. Raises: EnvironmentProblemError."""
     before = read(own)
     kept = None
-    if (before is None or before.fleet != key.fleet) and read_intent(own) != key.fleet.encode():
-        kept = _set_aside(own, pathlib.Path(state, FOLDER, f"{now:%Y-%m-%dT%H%M%SZ}"))
-        for one in (mirrored_store.KEY_CURSOR, KEY_SEEN, configuration_values.KEY_OF_NODE):  # of another database
-            own.delete(one)
+    if before is None or before.fleet != key.fleet:
+        if read_intent(own) != key.fleet.encode():
+            kept = _set_aside(own, pathlib.Path(state, FOLDER, f"{now:%Y-%m-%dT%H%M%SZ}"))
+            for one in (mirrored_store.KEY_CURSOR, KEY_SEEN):  # of another database
+                own.delete(one)
+        _forget_configuration(own)
     is_known = before is not None and before.node == node and before.proof.key_id == key.keys[0][0]
     if before is None or not is_known or not before.proves(key):
         proof = key.encrypt(KEY, b"")
@@ -83,16 +85,27 @@ def enter(
 
 
 def leave(own: ports.Store) -> None:
-    """What is shared stays as this machine knows it. Raises: EnvironmentProblemError."""
-    for key in (mirrored_store.KEY_CURSOR, KEY_SEEN, configuration_values.KEY_OF_NODE, KEY, KEY_INTENT):
+    """What is shared stays as this machine knows it, but for the configuration: from now on its files alone hold that.
+
+    Raises: EnvironmentProblemError."""
+    _forget_configuration(own)
+    for key in (mirrored_store.KEY_CURSOR, KEY_SEEN, KEY, KEY_INTENT):
+        own.delete(key)
+
+
+def _forget_configuration(own: ports.Store) -> None:
+    """What another fleet agreed on is not to be served, nor to be put together with these files."""
+    for key in (configuration_values.KEY_OF_NODE, *own.list(configuration_values.PREFIX)):
         own.delete(key)
 
 
 def shared_values(own: ports.Store) -> dict[str, bytes]:
-    """All that the store has and that would be shared. Raises: EnvironmentProblemError: not all of it can be read."""
+    """All that the store has and that would be shared, without a configuration: files hold that.
+
+    Raises: EnvironmentProblemError: not all of it can be read."""
     found = {}
     for key in own.list(""):
-        if not key_owners.is_of_node(key):
+        if not key_owners.is_of_node(key) and not key.startswith(f"{configuration_values.PREFIX}/"):
             try:
                 found[key] = own.read(key)
             except NotFoundInStoreError:  # it went meanwhile
