@@ -290,6 +290,27 @@ async def test_a_client_certificate_is_handed_over_once(tmp_path: pathlib.Path, 
         assert len([one for one in found if one is not None]) == 1
 
 
+async def test_a_certificate_that_was_withdrawn_meanwhile_is_refused_as_soon_as_that_can_be_written(
+    tmp_path: pathlib.Path, shared: Shared
+) -> None:
+    async with two(tmp_path, shared) as (a, _):
+        pathlib.Path(a.paths.clients_revoked).parent.mkdir(parents=True, exist_ok=True)
+        ca = client_ca.ClientCa(a.store, a.paths)
+        issued = await asyncio.to_thread(ca.add, "phone", days=30, now=a.clock.now())
+        await asyncio.to_thread(ca.revoke, "phone", a.clock.now())
+        late = Node(tmp_path / "late", shared, a.clock)
+        await asyncio.to_thread(late.store.follow_now)
+        revoked = pathlib.Path(late.paths.clients_revoked)
+        in_the_way = revoked.with_name(f"~{revoked.name}")
+        in_the_way.mkdir(parents=True)
+        client_ca.ClientCa(late.store, late.paths).follow(late.changes)
+        async with late.running():
+            in_the_way.rmdir()
+            await until(revoked.exists)
+            listed = x509.load_pem_x509_crl(revoked.read_bytes())
+            assert [one.serial_number for one in listed] == [int(issued.client.serial, 16)]
+
+
 @pytest.mark.postgresql
 async def test_on_a_database(tmp_path: pathlib.Path, postgresql_server: postgresql.Server) -> None:
     with (

@@ -40,9 +40,13 @@ class SharedChanges:
         self._followers: list[_Follower] = []
         self._beside: list[collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]] = []
 
-    def follow(self, *prefixes: str, take: Take) -> None:
-        """prefixes: each a key, or what keys begin with before a "/"."""
-        self._followers.append(_Follower(prefixes=prefixes, take=take))
+    def follow(self, *prefixes: str, take: Take, missed: collections.abc.Sequence[str] = ()) -> None:
+        """prefixes: each a key, or what keys begin with before a "/". missed: taken at once, and until that works."""
+        one = _Follower(prefixes=prefixes, take=take)
+        self._followers.append(one)
+        if missed:
+            one.waiting.update(dict.fromkeys(missed))
+            one.changed.set()
 
     def run_beside(self, run: collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]) -> None:
         """What else goes on while changes are followed; it never returns."""

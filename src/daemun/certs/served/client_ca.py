@@ -16,6 +16,7 @@ import re
 import secrets
 import socket
 
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -26,6 +27,8 @@ from daemun import causes, durable, errors, regular_files
 from daemun.certs.served import bundle, local_ca
 from daemun.control import guarded_store, ports, shared_changes, stored_values
 from daemun.core import layout
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LIFETIME = datetime.timedelta(days=20 * 365)
 STORE_KEY = "clients/ca.pem"
@@ -111,9 +114,13 @@ class ClientCa:
 
     def follow(self, changes: shared_changes.SharedChanges) -> None:
         """Let nginx have what another machine of the fleet made or withdrew, also before this one started. Blocking."""
-        with contextlib.suppress(errors.DaemunError):  # tried again with the next change
+        missed = []
+        try:
             self._publish_shared()
-        changes.follow(STORE_KEY, _ISSUED, take=self._take)
+        except errors.DaemunError as error:
+            log.warning("certificates of clients that others withdrew may be taken still", reason=str(error))
+            missed.append(STORE_KEY)
+        changes.follow(STORE_KEY, _ISSUED, take=self._take, missed=missed)
 
     async def _take(self, _: collections.abc.Sequence[str]) -> None:
         await asyncio.to_thread(self._publish_shared)
