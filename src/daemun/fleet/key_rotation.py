@@ -13,6 +13,7 @@ import time
 import typing
 
 from daemun.control import ports, shared_changes
+from daemun.core import model
 from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
 from daemun.sources import edited_file
 from daemun.store import fleet_key
@@ -20,6 +21,7 @@ from daemun.store import fleet_key
 KEY = "fleet/key"
 _HELD = "fleet/keys"
 _LOCK = "fleet-key"
+_DAMAGE = f"{KEY}, taken"
 _PAUSE_S = 0.2
 
 
@@ -57,10 +59,16 @@ class KeyHolder:
         await asyncio.to_thread(self.update)
 
     def update(self) -> None:
-        """Use the keys that the fleet agreed on, and say so. Raises: EnvironmentProblemError, ConfigError."""
+        """Use the keys that the fleet agreed on, and say so. One that a database lacks is kept: it may have gone back to
+        a copy from before the key. Raises: EnvironmentProblemError, ConfigError."""
         found = self._read()
         if found is not None and found.fleet == self._key.fleet:
-            self._install(found)
+            try:
+                self._install(fleet_key.unite(self._key, found))
+            except EnvironmentProblemError as error:
+                self._store.damage.note(_DAMAGE, str(error), severity=model.Severity.ERROR)
+                raise
+            self._store.damage.clear(_DAMAGE)
             self._tell()
 
     def rotate(self, nodes: collections.abc.Collection[str], *, within_s: float) -> int:

@@ -81,6 +81,23 @@ def rotate(key: FleetKey) -> FleetKey:
     return dataclasses.replace(key, keys=(*key.keys, (number, secrets.token_bytes(KEY_BYTES))))
 
 
+def unite(mine: FleetKey, other: FleetKey) -> FleetKey:
+    """All keys of both, of one fleet. The other's first one encrypts where it has all of mine: else it is older, and
+    mine goes on. Raises: EnvironmentProblemError: they have one number for two keys."""
+    own, others = dict(mine.keys), dict(other.keys)
+    for number in own.keys() & others.keys():
+        if own[number] != others[number]:
+            raise errors.EnvironmentProblemError(
+                f"cannot take the fleet's keys: key {number} of its database is another than key {number} of the file "
+                "of `fleet.key`; no key is thrown away: compare that file with those of the other nodes, and restore "
+                "the database, or copy the file of a node that reads it"
+            )
+    if own.keys() <= others.keys():
+        return other
+    new = ((number, one) for number, one in other.keys if number not in own)
+    return dataclasses.replace(mine, keys=(*mine.keys, *new))
+
+
 def encode(key: FleetKey) -> str:
     lines = [f"fleet {key.fleet}", *(f"key {number} {base64.b64encode(one).decode()}" for number, one in key.keys)]
     return "".join(f"{line}\n" for line in lines)
