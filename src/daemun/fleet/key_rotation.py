@@ -59,8 +59,8 @@ class KeyHolder:
         await asyncio.to_thread(self.update)
 
     def update(self) -> None:
-        """Use the keys that the fleet agreed on, and say so. One that a database lacks is kept: it may have gone back to
-        a copy from before the key. Raises: EnvironmentProblemError, ConfigError."""
+        """Use the keys that the fleet agreed on, and say so. One that the database lacks is kept: it may have gone back
+        to a copy from before that key. Raises: EnvironmentProblemError, ConfigError."""
         found = self._read()
         if found is not None and found.fleet == self._key.fleet:
             try:
