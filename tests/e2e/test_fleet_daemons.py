@@ -293,6 +293,26 @@ def test_two_fleets_in_one_database(house: House) -> None:
     )
 
 
+def test_a_machine_that_left_begins_a_fleet_with_a_key_of_its_own(house: House) -> None:
+    join(house, init(house))
+    house.two.cli_good("fleet", "leave")
+    house.server.execute("CREATE DATABASE another")
+    house.two.cli_good("fleet", "init", house.server.url("another"), "--name", "two")
+    keys = [(daemon.state / "fleet" / "key").read_bytes() for daemon in (house.one, house.two)]
+    assert keys[0] != keys[1]
+    assert (house.two.state / "fleet" / "key.old").read_bytes() == keys[0]
+
+
+def test_to_begin_a_fleet_is_repeated_with_the_same_key(house: House) -> None:
+    house.server.crash()
+    file = house.one.state / "fleet" / "key"
+    refused(house.one, "fleet", "init", house.url)
+    before = file.read_bytes()
+    house.server.start()
+    init(house)
+    assert file.read_bytes() == before
+
+
 def test_a_new_key(house: House) -> None:
     join(house, init(house))
     passwords.run_with(house.one, "a long password", "users", "add", "alice").check_returncode()

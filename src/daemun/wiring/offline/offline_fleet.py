@@ -12,6 +12,7 @@ import pathlib
 import typing
 
 from daemun import errors, secret, settings
+from daemun.control import ports
 from daemun.core import model
 from daemun.core.options import fleet_option, listen_option, node_option
 from daemun.fleet import join_token, membership
@@ -47,7 +48,7 @@ def init(chosen: settings.Settings, url: str, name: str | None) -> Entered:
     own = _open_own(chosen)
     _refuse_member(chosen, own)
     option = _make_option(chosen, name)
-    key = _keep_key(chosen, None)
+    key = _begin_key(chosen, own)
     _write_secret(_find_file(chosen, _DATABASE), url.encode())
     with _connected(url, key) as shared:
         shared.create_tables()
@@ -59,7 +60,6 @@ def init(chosen: settings.Settings, url: str, name: str | None) -> Entered:
                 "cannot begin a fleet: another one is in this database; join it with a token of `daemun fleet invite`, "
                 "or name another database"
             )
-    own.write(membership.KEY_INTENT, key.fleet.encode())
     return _enter(chosen, own, option)
 
 
@@ -254,17 +254,25 @@ def _find_file(chosen: settings.Settings, name: str) -> pathlib.Path:
     return pathlib.Path(chosen.layout.state, _FOLDER, name)
 
 
-def _keep_key(chosen: settings.Settings, key: fleet_key.FleetKey | None) -> fleet_key.FleetKey:
-    """key: None: the one that an earlier try made, or a new one. Another one that is there is kept beside."""
+def _begin_key(chosen: settings.Settings, own: ports.Store) -> fleet_key.FleetKey:
+    """A new one, or the one that an earlier try to begin this fleet made: machines of a fleet that this one left have
+    the key that is there."""
+    with contextlib.suppress(errors.ConfigError):
+        found = opened_fleet.read_key(str(_find_file(chosen, _KEY)))
+        if membership.read_intent(own) == found.fleet.encode():
+            return found
+    key = fleet_key.make()
+    own.write(membership.KEY_INTENT, key.fleet.encode())
+    _keep_key(chosen, key)
+    return key
+
+
+def _keep_key(chosen: settings.Settings, key: fleet_key.FleetKey) -> None:
+    """Another one that is there is kept beside."""
     file = _find_file(chosen, _KEY)
-    if key is None:
-        with contextlib.suppress(errors.ConfigError):
-            return opened_fleet.read_key(str(file))
-        key = fleet_key.make()
     if file.exists():
         file.replace(file.with_name(f"{_KEY}.old"))
     _write_secret(file, fleet_key.encode(key).encode())
-    return key
 
 
 def _write_secret(file: pathlib.Path, content: bytes) -> None:
