@@ -180,6 +180,7 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
         ],
         "bans": 0,
         "requests": {"waiting": 0, "waited": 0},
+        "fleet": None,
         "streams": [],
         "containers": [],
         "engines": [],

@@ -257,6 +257,7 @@ class Daemon:
         )
 
     async def live(self) -> None:
+        self._fleet.prepare()
         await self._endpoints.start()
         await self._nginx.adopt()
         try:

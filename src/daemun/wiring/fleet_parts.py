@@ -4,7 +4,9 @@ One whose database, key or driver is missing serves by what it knew, and changes
 machine loads nothing of it, and its file is not read for it.
 """
 
+import asyncio
 import collections.abc
+import concurrent.futures
 import contextlib
 import typing
 
@@ -27,6 +29,10 @@ if typing.TYPE_CHECKING:
     from daemun.wiring import configuration_parts, opened_fleet
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+_THREADS = 32
+"""While a database does not answer, each that writes what is shared occupies one; rounds and sign-ins need some too."""
 
 
 class Following(typing.Protocol):
@@ -147,6 +153,12 @@ class FleetParts:
             )
             self._records = fleet_nodes.make_records(self.fleet, self.nodes, proofs)
         return self.nodes
+
+    def prepare(self) -> None:
+        """On the event loop, before it does anything else."""
+        if self.fleet is not None:
+            threads = concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="asyncio")
+            asyncio.get_running_loop().set_default_executor(threads)
 
     def list_tasks(self) -> dict[str, lifecycle.Task]:
         """By their names; none without a fleet."""
