@@ -13,12 +13,13 @@ import typing
 
 import pytest
 
-from daemun.control import history_port
+from daemun.control import draft_port, history_port, stored_values
 from daemun.core import model
 from daemun.core.options import catalogue, robots_option
 from daemun.sources import whole_work
 from daemun.sources.drafts import draft_store, review_turns
 from daemun.sources.history import history_book
+from daemun.store import memory_store, mirrored_store
 from daemun.web import edit_endpoints
 from daemun.wiring import target_tries
 from tests.support import draft_house, fake_gate, operator_client
@@ -233,6 +234,36 @@ async def test_what_only_owners_change_may_be_there(house: House) -> None:
     await house.send("PUT", "/draft/file", {**gone, "text": house.main.read_text().replace(owned, "")}, role="own")
     answer = await house.client.request("POST", "/draft/apply", {"confirm_s": 0}, role="own")
     assert (answer.status_code, "dashboard" in house.main.read_text()) == (200, False)
+
+
+async def test_edits_of_one_operator_at_two_machines_are_all_in_the_draft(tmp_path: pathlib.Path) -> None:
+    """Behind a balancer, before either machine has learned what the other changed."""
+    shared, houses = memory_store.MemoryStore(), []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        made = House(tmp_path / name)
+        made.store = mirrored_store.MirroredStore(memory_store.MemoryStore(), shared)
+        made.begin()
+        await made.start()
+        houses.append(made)
+    a, b = houses
+    await a.edit({"what": "disable", "host": "a.test"})
+    await b.edit(ADD)
+    await a.edit({"what": "disable", "host": "b.test"})
+    text = await a.text()
+    assert text.count("enabled: false") == 2
+    assert "new.test" in text
+    book = draft_store.DraftStore(b.store)
+    (operator,) = (one.operator for one in book.list_all())
+    seen, revision = book.read_newest(operator)
+    assert seen is not None
+    await a.edit({"what": "enable", "host": "a.test"})
+    with pytest.raises(draft_port.StaleDraftError, match="load it again"):
+        book.write(dataclasses.replace(seen, revision=revision))
+    with pytest.raises(draft_port.StaleDraftError):
+        book.delete(operator, revision)
+    await b.send("DELETE", "/draft")
+    assert book.read_newest(operator) == (None, stored_values.ABSENT)
 
 
 async def test_drafts_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import collections.abc
 import pathlib
 import typing
 
-from daemun.control import gate_port, history_port
+from daemun.control import gate_port, history_port, ports
 from daemun.core import model
 from daemun.core.plan import change_plan
 from daemun.sources import last_good_file, set_aside, whole_work, yaml_file
@@ -71,7 +71,8 @@ class DraftHouse(fake_gate.FakeGate):
         super().__init__(config=folder / "daemun.yaml", state=folder)
         self.main, self.more = folder / "daemun.yaml", folder / "sites" / "c.yaml"
         self.more.parent.mkdir(exist_ok=True)
-        self.store, self.clock, self.passed_s = memory_store.MemoryStore(), FakeClock(), 0.0
+        self.store: ports.Store = memory_store.MemoryStore()
+        self.clock, self.passed_s = FakeClock(), 0.0
         self.begin()
 
     def begin(self) -> None:

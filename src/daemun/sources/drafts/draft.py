@@ -24,12 +24,14 @@ class DraftFile:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """operator: whose it is (`find_owner`). began_at, changed_at: aware UTC."""
+    """operator: whose it is (`find_owner`). began_at, changed_at: aware UTC. revision: of the store, if it was read to
+    be changed; None: it is kept whatever is there."""
 
     operator: str
     began_at: datetime.datetime
     changed_at: datetime.datetime
     files: tuple[DraftFile, ...] = ()
+    revision: str | None = dataclasses.field(default=None, compare=False)
 
     def find(self, name: str) -> DraftFile | None:
         return next((one for one in self.files if one.name == name), None)

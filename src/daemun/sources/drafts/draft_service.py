@@ -2,6 +2,7 @@
 
 import asyncio
 import collections.abc
+import contextlib
 import dataclasses
 import hmac
 import pathlib
@@ -72,7 +73,7 @@ class DraftService:
         """See the port."""
 
         def check(_: whole_work.WorkingThread) -> tuple[model.Problem, ...]:
-            overlay = self._write_text(operator, name, text, shows_secrets, None)
+            overlay = self._write_text(self._find(operator), name, text, shows_secrets, None)
             hidden = draft_review.find_secrets(overlay.read_all())
             found = self._parts.read(overlay.texts)
             return (*_find_owned(overlay, shows_secrets), *draft_review.hide(found.problems, hidden))
@@ -117,9 +118,16 @@ class DraftService:
         now = self._clock.now()
         return self._book.read(operator) or draft.Draft(operator=operator, began_at=now, changed_at=now)
 
+    def _find_newest(self, operator: str) -> draft.Draft:
+        """To be changed: nothing of it is lost that was changed on another machine of a fleet."""
+        now = self._clock.now()
+        known, revision = self._book.read_newest(operator)
+        known = known or draft.Draft(operator=operator, began_at=now, changed_at=now)
+        return dataclasses.replace(known, revision=revision)
+
     def _keep(self, one: draft.Draft) -> None:
         if not one.files:
-            self._book.delete(one.operator)
+            self._book.delete(one.operator, one.revision)
             return
         self._book.write(dataclasses.replace(one, changed_at=self._clock.now()))
 
@@ -155,14 +163,15 @@ class DraftService:
         )
 
     def _set_text(self, operator: str, name: str, text: str, shows_secrets: bool, version: str | None) -> None:
-        self._keep(self._write_text(operator, name, text, shows_secrets, version).draft)
+        one = self._find_newest(operator)
+        self._keep(self._write_text(one, name, text, shows_secrets, version).draft)
 
     def _write_text(
-        self, operator: str, name: str, text: str, shows_secrets: bool, version: str | None
+        self, one: draft.Draft, name: str, text: str, shows_secrets: bool, version: str | None
     ) -> draft_overlay.DraftOverlay:
         if len(text.encode("utf-8", "surrogatepass")) > yaml_positions.MAX_BYTES:
             raise ConfigError(f"cannot keep the text: it has more than {yaml_positions.MAX_BYTES >> 20} MB")
-        overlay = draft_overlay.DraftOverlay(self._main, self._find(operator))
+        overlay = draft_overlay.DraftOverlay(self._main, one)
         known = overlay.read_all()
         draft_overlay.check_name(name, self._main, {*known, *(one.name for one in overlay.draft.files)})
         before = overlay.read(overlay.path_of(name)) or b""
@@ -187,7 +196,7 @@ class DraftService:
         """Returns: how many sites are others than before, those of each edit added up."""
         if len(edits) > draft_edits.MOST_EDITS:
             raise ConfigError(f"cannot edit: more than {draft_edits.MOST_EDITS} edits at once")
-        one, total = self._find(operator), 0
+        one, total = self._find_newest(operator), 0
         for edit in edits:
             one, count = draft_edits.apply(self._main, one, edit)
             total += count
@@ -196,7 +205,7 @@ class DraftService:
         return total
 
     def _discard(self, operator: str, name: str | None) -> None:
-        one = self._find(operator)
+        one = self._find_newest(operator)
         if name is not None and one.find(name) is None:
             raise ConflictError(f'cannot discard the changes of "{name[:100]}": the draft does not change it')
         files = () if name is None else tuple(file for file in one.files if file.name != name)
@@ -222,7 +231,7 @@ class DraftService:
         return await self.show(operator, shows_secrets=shows_secrets)
 
     def _rebase(self, operator: str) -> None:
-        one = self._find(operator)
+        one = self._find_newest(operator)
         conflicts = draft_review.find_conflicts(one, self._read_present(one))
         if bad := [conflict for conflict in conflicts if not conflict.can_be_merged]:
             raise draft_port.DraftConflictError(
@@ -248,7 +257,7 @@ class DraftService:
         """See the port."""
 
         def review(thread: whole_work.WorkingThread) -> draft_port.DraftReview:
-            overlay, compared = self._compare(operator)
+            overlay, compared = self._compare(self._find(operator))
             overlay.check_include(is_owner=shows_secrets)
             owned = _find_owned(overlay, shows_secrets)
             found = draft_review.review(self._parts, self._gate, overlay, compared, thread)
@@ -256,8 +265,7 @@ class DraftService:
 
         return await self._turns.look(review)
 
-    def _compare(self, operator: str) -> tuple[draft_overlay.DraftOverlay, draft_review.Compared]:
-        one = self._find(operator)
+    def _compare(self, one: draft.Draft) -> tuple[draft_overlay.DraftOverlay, draft_review.Compared]:
         overlay = draft_overlay.DraftOverlay(self._main, one)
         after = overlay.read_all()
         compared = draft_review.Compared(
@@ -279,9 +287,12 @@ class DraftService:
     ) -> draft_port.AppliedDraft:
         """See the port."""
         self._changes.check_free()
+        revision: str | None = None
 
         def find() -> dict[str, bytes | None]:
+            nonlocal revision
             one = self._check(operator, version, shows_secrets)
+            revision = one.revision
             self._check_files(draft_overlay.DraftOverlay(self._main, one))
             return {file.name: file.text for file in one.files}
 
@@ -292,7 +303,8 @@ class DraftService:
                 raise await asyncio.to_thread(self._explain, operator, error) from None
             if made is None:
                 raise ConflictError("cannot apply the draft: the files are as it has them already; discard it")
-            await asyncio.to_thread(self._book.delete, operator)
+            with contextlib.suppress(draft_port.StaleDraftError):  # what was added meanwhile is not applied yet
+                await asyncio.to_thread(self._book.delete, operator, revision)
             return draft_port.AppliedDraft(report=made.report, trial=made.trial)
 
     def _explain(
@@ -314,8 +326,8 @@ class DraftService:
 
     def _check(self, operator: str, version: str | None, is_owner: bool) -> draft.Draft:
         """The draft that is to be applied. Raises: ConfigError."""
-        _, compared = self._compare(operator)
-        one = self._find(operator)
+        one = self._find_newest(operator)
+        _, compared = self._compare(one)
         if not one.files:
             raise ConflictError("cannot apply the draft: it changes nothing")
         if compared.conflicts:
