@@ -59,7 +59,7 @@ def pair(
     network: fleet_network.Network, primary: str, standby: str, *, is_synchronous: bool = False
 ) -> collections.abc.Iterator[Pair]:
     """On these machines, with tables of a fleet in it."""
-    with postgresql.folder() as folder:
+    with postgresql.folder(network.folder) as folder:
         servers = [postgresql.Server(folder, name, network.machine(name)) for name in (primary, standby)]
         made = Pair(*servers, is_synchronous=is_synchronous)
         try:

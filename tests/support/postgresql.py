@@ -140,9 +140,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def folder() -> collections.abc.Iterator[pathlib.Path]:
-    """For the files of servers: of their account, with a path that it can follow."""
-    made = pathlib.Path(tempfile.mkdtemp(prefix="daemun-postgresql-"))
+def folder(inside: pathlib.Path | None = None) -> collections.abc.Iterator[pathlib.Path]:
+    """For the files of servers: of their account, with a path that it can follow. inside: None: the usual place."""
+    made = pathlib.Path(tempfile.mkdtemp(prefix="daemun-postgresql-", dir=inside))
     try:
         if os.geteuid() == 0:
             os.chown(made, other_account.NOBODY, other_account.NOBODY)
