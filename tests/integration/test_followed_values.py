@@ -252,6 +252,22 @@ async def test_a_link_opens_once_in_the_fleet(tmp_path: pathlib.Path, shared: Sh
             assert len([one for one in found if one is not None]) == 1
 
 
+async def test_a_link_that_was_replaced_without_the_database_opens_nowhere_when_it_is_back(
+    tmp_path: pathlib.Path, shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemun.operators.link_keeper.RETRY_S", 0.05)
+    async with two(tmp_path, shared) as (a, b):
+        before = await a.operators.make_link("root")
+        await until(lambda: b.store.list("dashboard"))
+        shared.is_reachable = False
+        after = await a.operators.make_link("root")
+        shared.is_reachable = True
+        await until(lambda: not shared.list("dashboard"))
+        assert await b.operators.begin(before.secret, HOME, "x") is None
+        assert await b.operators.begin(after.secret, HOME, "x") is None  # it is a's alone
+        assert await a.operators.begin(after.secret, HOME, "x") is not None
+
+
 async def test_tokens_of_two_machines_are_all_kept(tmp_path: pathlib.Path, shared: Shared) -> None:
     async with two(tmp_path, shared) as (a, b):
         made = await asyncio.gather(

@@ -11,12 +11,14 @@ import secrets
 
 import structlog
 
-from daemun.control import damaged_keys, operator_port, ports, stored_values
+from daemun.control import damaged_keys, operator_port, ports, stored_values, value_change
 from daemun.core.access import operator_links
 from daemun.errors import EnvironmentProblemError, StoreConflictError, StoreUnreachableError
 from daemun.operators import moments
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+RETRY_S = 5.0
 
 
 class LinkKeeper:
@@ -30,22 +32,54 @@ class LinkKeeper:
         self._is_read = False
         self._is_stored = True
         """Else it is in memory alone."""
+        self._withdrawn: set[bytes] = set()
+        """What may be stored and must not be, once the store can be reached."""
+        self._has_withdrawn = asyncio.Event()
+
+    async def run(self) -> None:
+        """Withdraw what could not be withdrawn before. Never returns."""
+        while True:
+            await self._has_withdrawn.wait()
+            try:
+                async with self._lock:
+                    await asyncio.to_thread(value_change.change, self._store, operator_links.KEY, self._without)
+                    self._withdrawn.clear()
+                    self._has_withdrawn.clear()
+            except EnvironmentProblemError as error:
+                log.debug("a link of `daemun dashboard` is not withdrawn yet", reason=str(error))
+                await asyncio.sleep(RETRY_S)
+
+    def _withdraw(self, link: operator_links.OperatorLink) -> None:
+        self._withdrawn.add(operator_links.encode(link))
+        self._has_withdrawn.set()
+
+    def _without(self, stored: bytes | None) -> bytes | None:
+        return None if stored in self._withdrawn else stored
 
     async def make(self, name: str) -> operator_port.MadeLink:
         """See operator_port.OperatorSignIn."""
         async with self._lock:
             # Deleted first: what cannot be written now must not leave the one before good. Where a fleet's database is
-            # out of reach, it is good for a while, and the owner can look all the same.
-            with contextlib.suppress(StoreUnreachableError):
+            # out of reach, it is withdrawn by `run`, and the owner can look all the same.
+            failure: EnvironmentProblemError | None = None
+            try:
                 await asyncio.to_thread(self._store.delete, operator_links.KEY)
+                self._withdrawn.clear()
+            except StoreUnreachableError as error:
+                failure = error
+                if (before := await asyncio.to_thread(self._read)) is not None:
+                    self._withdraw(before)
             secret = secrets.token_urlsafe(operator_links.RANDOM_BYTES)
             link = operator_links.make(secret, name=name, now_s=self._clock.now().timestamp())
-            self._link, self._is_read, self._is_stored = link, True, True
-            try:
-                await asyncio.to_thread(self._store.write, operator_links.KEY, operator_links.encode(link))
-            except EnvironmentProblemError as error:
-                self._is_stored = False
-                log.warning(f"a link of `daemun dashboard` is good until daemun ends at the latest: {error}")
+            if failure is None:
+                try:
+                    await asyncio.to_thread(self._store.write, operator_links.KEY, operator_links.encode(link))
+                except EnvironmentProblemError as error:
+                    failure = error
+                    self._withdraw(link)  # it may be stored all the same, and would be good twice
+            if failure is not None:
+                log.warning(f"a link of `daemun dashboard` is good until daemun ends at the latest: {failure}")
+            self._link, self._is_read, self._is_stored = link, True, failure is None
         return operator_port.MadeLink(secret=secret, ends_at=moments.of(link.ends_s))
 
     async def use(self, secret: str) -> operator_links.OperatorLink | None:

@@ -50,6 +50,7 @@ class Operators:
     async def run(self) -> None:
         """Keep what changed. Never returns."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._links.run())
             tasks.create_task(self._sessions.run())
             tasks.create_task(self._tokens.run())
 
