@@ -29,6 +29,7 @@ LONGEST_WAIT_S = 100.0
 _LOOK_S = 30.0
 """At rest."""
 _AGAIN_S = 1.0
+_UNDER_WAY = "the nodes are at it still; `daemun fleet status` shows which"
 _States = member_ports.EditState
 
 FindNew = collections.abc.Callable[[given_files.GivenFiles], str | None]
@@ -65,8 +66,8 @@ class ConfigurationKeeper:
         self._requests = 0
         self._answered = 0
         self._report = member_ports.StepReport(state=_States.WAITING)
-        self._overdue = ""
-        """What of the files nobody waits for any more."""
+        self._is_overdue = False
+        """Nobody waits for the files any more."""
         self._problems: tuple[model.Problem, ...] = ()
         self._loop: asyncio.AbstractEventLoop | None = None
         texts.note_difference = self._note_difference
@@ -88,8 +89,8 @@ class ConfigurationKeeper:
             async with asyncio.timeout(LONGEST_WAIT_S), self._done:
                 await self._done.wait_for(lambda: self._answered >= mine and self._report.state is not _States.WAITING)
         except TimeoutError:
-            self._overdue = self._report.digest
-            self._problems = self._describe()
+            self._is_overdue = True
+            self._problems = await asyncio.to_thread(self._describe)
         finally:
             if self._member.caller is caller:
                 self._member.caller = None
@@ -130,7 +131,7 @@ class ConfigurationKeeper:
                 state=_States.UNREACHABLE, pause_s=_AGAIN_S, cause=str(error), digest=self._report.digest
             )
         if self._report.state is not _States.WAITING:
-            self._overdue = ""
+            self._is_overdue = False
         before, self._problems = self._problems, await asyncio.to_thread(self._describe)
         async with self._done:
             self._answered = began
@@ -154,10 +155,10 @@ class ConfigurationKeeper:
         found = []
         report = self._report
         is_known = report.state in {_States.REFUSED, _States.UNREACHABLE, _States.UNREADABLE}
-        if is_known or (report.digest and self._overdue == report.digest):
+        if is_known or self._is_overdue:
             # What is written once more, or otherwise, is another problem: commands tell old and new ones apart.
             what = f" (as {report.digest})" if report.digest else ""
-            found.append(_problem(f"the file is not live as it is{what}: {report.cause}"))
+            found.append(_problem(f"the file is not live as it is{what}: {report.cause or _UNDER_WAY}"))
         with contextlib.suppress(DaemunError):
             found += map(_describe_copy, self._member.record.list_copies())
         refused = self._member.refused
