@@ -5,7 +5,9 @@ import json
 
 import pytest
 
-from daemun.fleet import configuration_values
+from daemun import errors
+from daemun.fleet import configuration_values, stored_configuration
+from daemun.store import memory_store
 
 AT = datetime.datetime(2026, 11, 30, 12, tzinfo=datetime.UTC)
 REVISION = configuration_values.Revision(
@@ -72,3 +74,12 @@ def test_a_roll_has_nodes_and_a_turn(order: list[str], turn: int) -> None:
 def test_each_name_has_a_key() -> None:
     names = ["web-1", "web.1", "WEB-1", "web 1", "7", "é", "x" * 63]
     assert len({configuration_values.report_key(name) for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"[" * 200_000, b"\xff", b'{"number": [], "id": {}}'])
+def test_a_damaged_copy_of_what_is_current_ends_no_start(content: bytes) -> None:
+    """The node serves its files until it reads what is shared."""
+    store = memory_store.MemoryStore()
+    store.write(configuration_values.KEY_CURRENT, content)
+    with pytest.raises(errors.UnreadableValueError):
+        stored_configuration.StoredConfiguration(store, "a").find_known()

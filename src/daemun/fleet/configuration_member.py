@@ -81,7 +81,7 @@ class ConfigurationMember:
         the files hold. Never raises."""
         try:
             self.current = self._stored.find_known()
-        except (errors.DaemunError, ValueError) as error:
+        except errors.DaemunError as error:
             log.error("what the fleet serves is not known", reason=str(error))  # noqa: TRY400 - for people
         self._served = self.current
         return None if self.current is None else self.current.files

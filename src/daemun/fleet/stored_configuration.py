@@ -15,6 +15,8 @@ from daemun.control.lease import Lease
 from daemun.fleet import configuration_values
 
 _T = typing.TypeVar("_T")
+_DAMAGED = (ValueError, TypeError, RecursionError)
+"""RecursionError: thousands of "[" are JSON that Python refuses so."""
 _KEYS = (configuration_values.KEY_CURRENT, configuration_values.KEY_ROLL, configuration_values.KEY_REFUSED)
 
 
@@ -57,7 +59,7 @@ class StoredConfiguration:
         return found
 
     def find_known(self) -> configuration_values.Revision | None:
-        """The current one as this machine knows it. Raises also: ValueError: it is damaged."""
+        """The current one as this machine knows it. Raises also: UnreadableValueError: it is damaged."""
         try:
             return configuration_values.decode_revision(
                 self._store.read(configuration_values.KEY_CURRENT),
@@ -65,6 +67,8 @@ class StoredConfiguration:
             )
         except errors.NotFoundInStoreError:
             return None
+        except _DAMAGED as error:
+            raise _unreadable(configuration_values.KEY_CURRENT, error) from error
 
     def _decode_revision(self, content: bytes) -> configuration_values.Revision:
         return configuration_values.decode_revision(content, self._find_files)
@@ -180,7 +184,11 @@ def _decode(read: stored_values.ReadValues, key: str, decode: collections.abc.Ca
         return None
     try:
         return decode(read.found[key].value)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise errors.UnreadableValueError(
-            f'cannot read "{key}" of the fleet: {error}; run the same version of daemun on all nodes'
-        ) from error
+    except _DAMAGED as error:
+        raise _unreadable(key, error) from error
+
+
+def _unreadable(key: str, error: Exception) -> errors.UnreadableValueError:
+    return errors.UnreadableValueError(
+        f'cannot read "{key}" of the fleet: {error}; run the same version of daemun on all nodes'
+    )
