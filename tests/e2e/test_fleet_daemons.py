@@ -62,7 +62,9 @@ def invite(daemon: Daemon) -> str:
 
 
 def join(house: House, token: str) -> dict[str, object]:
-    answer: dict[str, object] = json.loads(house.two.cli_good("fleet", "join", token, "--name", "two", "--json"))
+    answer: dict[str, object] = json.loads(
+        house.two.cli_good("fleet", "join", "--yes", token, "--name", "two", "--json")
+    )
     return answer
 
 
@@ -161,6 +163,27 @@ def test_nothing_is_lost_of_a_machine_that_joins(house: House) -> None:
     assert pathlib.Path(kept).stat().st_mode & 0o777 == 0o700
 
 
+def test_the_sites_of_a_machine_that_joins_are_named_first_and_kept_beside(house: House) -> None:
+    write(house.one, f"sites:\n  first.test: {REDIRECT}\n")
+    write(house.two, f"sites:\n  second.test: {REDIRECT}\n")
+    token = init(house)
+    house.one.up("http://first.test/")
+    before = refused(house.two, "fleet", "join", token)
+    assert "second.test" in before
+    assert "--yes" in before
+    join(house, token)
+    house.two.up("http://first.test/")
+    house.two.wait(lambda: "first.test" in house.two.config.read_text(), "what the fleet serves")
+    copies = [path for path in house.two.config.parent.iterdir() if ".before-fleet" in path.name]
+    assert ["second.test" in path.read_text() for path in copies] == [True]
+
+    def is_warned() -> bool:
+        found = house.two.look()["problems"]
+        return [one["severity"] for one in found] == ["warning"] and "before this machine joined" in found[0]["message"]
+
+    house.two.wait(is_warned, "a warning, and no error")
+
+
 def test_beside_a_daemon_that_runs(house: House) -> None:
     """It goes on as it was, and is in the fleet with its next start."""
     passwords.run_with(house.one, "a long password", "users", "add", "first").check_returncode()
@@ -175,7 +198,7 @@ def test_beside_a_daemon_that_runs(house: House) -> None:
     house.one.up("http://plain.test/")
     token = invite(house.one)
     house.two.up("http://plain.test/")
-    joined = house.two.cli_good("fleet", "join", token, "--name", "two")
+    joined = house.two.cli_good("fleet", "join", "--yes", token, "--name", "two")
     assert "daemun stop --keep-traffic" in joined
     assert names_of_users(house.two) == []
     house.two.cli_good("stop", "--keep-traffic")
@@ -215,14 +238,14 @@ def test_tokens_that_are_good_no_more(house: House) -> None:
     token = init(house)
     join(house, token)
     house.two.cli_good("fleet", "leave")
-    assert "it was used" in refused(house.two, "fleet", "join", token)
+    assert "it was used" in refused(house.two, "fleet", "join", "--yes", token)
     assert "fleet" not in house.two.config.read_text()
     damaged = invite(house.one)
     for text in (damaged[:-7], damaged[:40] + damaged[41:], "x", damaged.upper(), token[:20] + damaged[20:]):
-        assert "this is no token of" in refused(house.two, "fleet", "join", text)
+        assert "this is no token of" in refused(house.two, "fleet", "join", "--yes", text)
     ended = invite(house.one)
     house.server.execute("UPDATE daemun.item SET value = value || 'x' WHERE key LIKE 'invitations/%'")
-    assert "does not fit" in refused(house.two, "fleet", "join", ended)
+    assert "does not fit" in refused(house.two, "fleet", "join", "--yes", ended)
     join(house, invite(house.one))
     file = pathlib.Path(house.one.state, "fleet", "database")
     assert file.stat().st_mode & 0o777 == 0o600
@@ -287,9 +310,10 @@ def test_two_fleets_in_one_database(house: House) -> None:
     assert "in a fleet already" in refused(house.one, "fleet", "init", house.url)
     assert "expected a URL" in refused(house.two, "fleet", "init", "mysql://x:secret@y/z")
     assert "secret" not in refused(house.two, "fleet", "init", "mysql://x:secret@y/z")
-    assert "in a fleet already" in refused(house.one, "fleet", "join", invite(house.one))
+    assert "in a fleet already" in refused(house.one, "fleet", "join", "--yes", invite(house.one))
     assert (
-        "choose one with `--name`" in refused(house.two, "fleet", "join", invite(house.one), "--name", "o n e") or True
+        "choose one with `--name`" in refused(house.two, "fleet", "join", "--yes", invite(house.one), "--name", "o n e")
+        or True
     )
 
 
@@ -331,7 +355,7 @@ def test_a_new_key(house: House) -> None:
     house.two.terminate()
     house.two.up("http://plain.test/")
     assert house.two.look()["problems"] == []
-    assert "the fleet's key was changed since" in refused(fresh_of(house), "fleet", "join", early)
+    assert "the fleet's key was changed since" in refused(fresh_of(house), "fleet", "join", "--yes", early)
 
 
 def fresh_of(house: House) -> Daemon:

@@ -395,6 +395,7 @@ def test_a_machine_with_files_of_its_own_that_joins_keeps_them_beside() -> None:
     world.settle()
     assert world.agree() == FIRST
     assert list(late.files.copies.values()) == [b"its own\n"]
+    assert ".before-fleet" in next(iter(late.files.copies)), "it is nobody's edit"
 
 
 def test_files_that_are_included_come_and_go(world: World) -> None:

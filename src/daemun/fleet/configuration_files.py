@@ -12,7 +12,7 @@ from daemun.fleet import configuration_values, shared_text
 from daemun.sources import edited_file, given_files, yaml_holder, yaml_include
 from daemun.sources.history import written_files
 
-REFUSED, CONFLICT = ".refused", ".conflict"
+REFUSED, CONFLICT, JOINED = ".refused", ".conflict", ".before-fleet"
 """How copies end of what was written and is not served."""
 
 

@@ -211,6 +211,10 @@ def sign(problem: model.Problem) -> tuple[str | None, str]:
 
 
 def _describe_copy(one: configuration_values.FileCopy) -> model.Problem:
+    if not one.cause:
+        message = f"what {one.name} held before this machine joined its fleet is not served, and is kept in {one.path}"
+        cure = f"put what the whole fleet is to have of it into {one.name}, and delete the copy"
+        return _problem(f"{message}: {cure}", model.Severity.WARNING)
     cure = f"put what you want of it into {one.name}, and delete {one.path}"
     return _problem(f"what was written into {one.name} is not served: {one.cause}; it is kept in {one.path}: {cure}")
 

@@ -30,6 +30,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _AGAIN_S = 1.0
 """While others are waited for, which are noticed sooner."""
 _TAKE_OVER_S = 3.0
+_JOINED = "this machine joined a fleet, whose configuration takes the place of its own"
 Files = configuration_values.Files
 
 
@@ -293,6 +294,8 @@ class ConfigurationMember:
             )
         names = roll_steps.find_changed(base, mine)
         refusal = self._refusals.get(_sign(merged.files, current))
+        if current is not None and merged.conflicts and base is None:
+            return self._put_aside(current, mine, names, configuration_files.JOINED, "")
         if current is not None and merged.conflicts:
             cause = f"{current.author} on {current.node} changed the same lines meanwhile"
             return self._put_aside(current, mine, names, configuration_files.CONFLICT, cause)
@@ -336,9 +339,9 @@ class ConfigurationMember:
         except errors.ConflictError:
             pass
         else:
-            log.error("what was written is not served, and is kept beside", copies=[path for _, path in copies])
+            log.warning("what was written is not served, and is kept beside", copies=[path for _, path in copies])
         return member_ports.StepReport(
-            state=member_ports.EditState.REFUSED, pause_s=_AGAIN_S, cause=cause, digest=digest_of(mine)
+            state=member_ports.EditState.REFUSED, pause_s=_AGAIN_S, cause=cause or _JOINED, digest=digest_of(mine)
         )
 
     def _propose(self, files: Files, mine: Files) -> None:

@@ -107,7 +107,8 @@ class RefusedChange:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FileCopy:
-    """What was written and is not served. name: of the file that held it. path: of the copy. cause: why."""
+    """What was written and is not served. name: of the file that held it. path: of the copy. cause: why;
+    "": the machine had it before it joined its fleet."""
 
     name: str
     path: str

@@ -7,7 +7,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import command_groups, common_options, json_answer, output
+from daemun.cli import command_groups, common_options, confirmation, json_answer, output
 
 if typing.TYPE_CHECKING:
     from daemun.wiring.offline import offline_fleet
@@ -16,6 +16,8 @@ Name = typing.Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="Of this machine in the fleet; its host name.")
 ]
 
+_MOST_SITES = 10
+"""That are named in a question."""
 
 group = command_groups.make_group("fleet", about="Several machines with one front, which share a database.")
 
@@ -72,11 +74,22 @@ def join(
         typer.Option("--database", metavar="URL", help="Where this machine reaches the database otherwise."),
     ] = None,
     name: Name = None,
+    yes: confirmation.Yes = False,
 ) -> None:
-    """Join a fleet. What this machine had of its own is kept beside, and that of the fleet takes its place."""
+    """Join a fleet. What this machine had of its own is kept beside, and that of the fleet takes its place: its sites,
+    too, which it asks about first."""
     from daemun.wiring.offline import offline_fleet
 
-    entered = offline_fleet.join(chosen, _read("Token: ", token), url=database, name=name)
+    given = _read("Token: ", token)
+    lost = offline_fleet.find_replaced(chosen)
+    if lost is not None:
+        sites = f" ({', '.join(lost[:_MOST_SITES])}{', ...' if len(lost) > _MOST_SITES else ''})" if lost else ""
+        confirmation.confirm(
+            f"{chosen.config} has sites of its own{sites}, which this machine serves no more where the fleet has them "
+            f"not; a copy is kept beside, {chosen.config.name}.before-fleet. Join?",
+            yes=yes,
+        )
+    entered = offline_fleet.join(chosen, given, url=database, name=name)
     json_answer.note(node=entered.node, is_live=entered.is_done, kept=entered.kept and str(entered.kept))
     output.print_line(f"this machine is in the fleet, as {entered.node}")
     if entered.kept is not None:

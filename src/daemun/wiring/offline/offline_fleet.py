@@ -15,7 +15,7 @@ from daemun import errors, secret, settings
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.options import fleet_option, listen_option, node_option
-from daemun.fleet import join_token, membership
+from daemun.fleet import join_token, membership, shared_text
 from daemun.sources import edited_file, last_good_file, yaml_file, yaml_holder, yaml_positions, yaml_set
 from daemun.store import file_store, fleet_key, instance
 from daemun.wiring import opened_fleet
@@ -79,6 +79,21 @@ def join(chosen: settings.Settings, token: str, *, url: str | None, name: str | 
     _keep_key(chosen, key)
     _write_secret(_find_file(chosen, _DATABASE), url.encode())
     return _enter(chosen, own, option, is_follower=True)
+
+
+def find_replaced(chosen: settings.Settings) -> tuple[str, ...] | None:
+    """The hosts of the sites of daemun.yaml, in whose place those of a fleet come; (): they cannot be told. None: it
+    has none."""
+    content = edited_file.read(chosen.config) or b""
+    try:
+        if shared_text.is_blank(shared_text.split(content).shared):
+            return None
+        found = yaml_file.YamlFile(chosen.config, state=chosen.layout.state).read_now()
+    except yaml_file.InvalidFileError as error:
+        return () if error.good is None else tuple(sorted({site.host for site in error.good.sites}))
+    except errors.ConfigError:
+        return ()
+    return tuple(sorted({site.host for site in found.sites}))
 
 
 def invite(chosen: settings.Settings) -> str:
