@@ -388,6 +388,19 @@ def test_a_node_that_dies_in_its_turn_stops_the_change(world: World) -> None:
     assert [one for one, _ in world.refused().causes] == ["b"]
 
 
+def test_why_a_file_cannot_be_read_is_said(world: World) -> None:
+    node = world.nodes["b"]
+
+    def read() -> configuration_files.LocalFiles | None:
+        raise errors.ConfigError("`fleet` does not stand at the beginning of a line")
+
+    node.files.read = read  # type: ignore[method-assign]
+    report = node.step()
+    assert report is not None
+    assert report.state is member_ports.EditState.UNREADABLE
+    assert "beginning of a line" in report.cause
+
+
 def test_a_machine_with_files_of_its_own_that_joins_keeps_them_beside() -> None:
     world = World(["a"])
     late = world.nodes["z"] = Node(name="z", world=world)

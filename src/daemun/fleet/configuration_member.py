@@ -72,6 +72,8 @@ class ConfigurationMember:
         self._served: configuration_values.Revision | None = None
         self._is_started = False
         self._stored = stored_configuration.StoredConfiguration(store, node)
+        self._unread = ""
+        """Why the files could not be read."""
         self._edit: _Edit | None = None
         self._refusals: dict[str, str] = {}
         """What was not taken, by `_sign`: why."""
@@ -253,12 +255,15 @@ class ConfigurationMember:
     # --- the files -------------------------------------------------------------------------------------------------
 
     def _read_local(self) -> configuration_files.LocalFiles | None:
-        with contextlib.suppress(errors.ConfigError, errors.EnvironmentProblemError):
+        self._unread = "the file is not there"
+        try:
             return self._files.read()
-        return None
+        except (errors.ConfigError, errors.EnvironmentProblemError) as error:
+            self._unread = str(error)
+            return None
 
     def _unreadable(self, pause_s: float | None) -> member_ports.StepReport:
-        cause = "the file cannot be read, or is not there; what was agreed on is served"
+        cause = f"{self._unread}; what was agreed on is served"
         return member_ports.StepReport(state=member_ports.EditState.UNREADABLE, pause_s=pause_s, cause=cause)
 
     def _tend_files(self, shared: stored_configuration.SharedConfiguration) -> member_ports.StepReport:
