@@ -322,20 +322,47 @@ def test_every_request_that_only_looks_is_known_as_one() -> None:
     assert looks == database_requests.READS
 
 
-def test_a_database_that_was_emptied_takes_nothing_away(server: postgresql.Server, store: Store) -> None:
+IDENTITY = "fleet/identity", fleet_store.KEY.fleet.encode()
+KNOWN = {IDENTITY[0]: IDENTITY[1], "certs/a": b"1", "configuration/current": b"1"}
+
+
+@pytest.mark.parametrize("is_others", [False, True], ids=["emptied", "another fleet's"])
+def test_a_database_that_is_not_the_fleets_any_more_takes_nothing_away_and_gets_nothing(
+    server: postgresql.Server, store: Store, is_others: bool
+) -> None:
     own = memory_store.MemoryStore()
-    mirror = mirrored_store.MirroredStore(own, store, witness="fleet/identity")
-    store.write_all({"fleet/identity": b"1", "certs/a": b"1"})
+    mirror = mirrored_store.MirroredStore(own, store, witness=IDENTITY)
+    store.write_all(KNOWN)
     mirror.follow_now()
     for emptied in ("DELETE FROM daemun.item", "UPDATE daemun.meta SET epoch = epoch + 1"):
         execute(server, emptied)
-    with pytest.raises(errors.StoreUnreachableError, match="holds nothing of this fleet"):
-        mirror.follow_now()
-    assert own.read("certs/a") == b"1"
-    assert ["holds nothing of this fleet" in one.message for one in mirror.damage.problems()] == [True]
-    store.write_all({"fleet/identity": b"1", "certs/b": b"1"})
+    if is_others:
+        other = fleet_key.make()
+        with fleet_store.another(url(server), key=other) as theirs:
+            theirs.write_all({IDENTITY[0]: other.fleet.encode(), "certs/b": b"theirs"})
+    shared = store.list("")
+    change = stored_values.KeyChange(key="certs/a", value=b"2")
+    uses: list[collections.abc.Callable[[], object]] = [
+        lambda: mirror.read_many(["configuration/current", "certs/a"]),
+        lambda: mirror.read_many(under="certs"),
+        lambda: mirror.commit([change]),
+        lambda: mirror.write("certs/a", b"2"),
+        mirror.follow_now,
+        mirror.follow_now,
+    ]
+    for use in uses:
+        with pytest.raises(errors.StoreUnreachableError, match="another fleet's" if is_others else "holds nothing of"):
+            use()
+    assert list(mirror.write_all({"certs/a": b"2"})) == ["certs/a"]
+    assert {key: own.read(key) for key in KNOWN} == KNOWN
+    assert store.list("") == shared
+    assert ["cannot follow the fleet's database" in one.message for one in mirror.damage.problems()] == [True]
+    execute(server, "DELETE FROM daemun.item")
+    store.write_all({IDENTITY[0]: IDENTITY[1], "certs/b": b"1"})
     mirror.follow_now()
     assert (own.list("certs"), mirror.damage.problems()) == (["certs/b"], ())
+    assert mirror.read_many(["certs/b"]).found.keys() == {"certs/b"}
+    assert mirror.read_many(under="").found.keys() == {"certs/b", IDENTITY[0]}
 
 
 def test_nobody_waits_for_another_while_the_server_answers_nothing(server: postgresql.Server) -> None:

@@ -30,6 +30,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 KEY_CURSOR = "node/cursor"
 """In the own store: how far it has followed, and which keys it could not read on the way."""
+_WITNESS = "fleet/identity, looked at"
 _AT_ONCE = 500
 _AGAIN_S = 1.0
 
@@ -54,10 +55,10 @@ class MirroredStore:
         shared: SharedStore,
         *,
         order: contextlib.AbstractContextManager[object] | None = None,
-        witness: str | None = None,
+        witness: tuple[str, bytes] | None = None,
     ) -> None:
-        """witness: a key that the shared store always has: one without it was emptied, or is another, and what it lacks
-        is not lost here, too."""
+        """witness: a key that the shared store always has, and its value: one without it was emptied, or is another.
+        What that lacks is not lost here, too, and nothing is written there."""
         self._own = own
         self._shared = shared
         # What was read of the shared store is not written over what this machine has written there since.
@@ -100,7 +101,7 @@ class MirroredStore:
             found.append(self._own.read_many(own))
         if shared or under is not None:
             with self._order:
-                read = _without_own(self._shared.read_many(shared, under=under))
+                read = _without_own(self._read_shared(shared, under=under))
                 there = () if under is None else (key for key in self.list(under) if not key_owners.is_of_node(key))
                 gone = {*shared, *there} - read.found.keys() - read.unreadable.keys()
                 values = {**dict.fromkeys(gone), **{key: one.value for key, one in read.found.items()}}
@@ -120,7 +121,7 @@ class MirroredStore:
     ) -> collections.abc.Mapping[str, errors.EnvironmentProblemError]:
         shared, own = _split(values, key=str)
         with self._order:
-            failed = self._shared.write_all({key: values[key] for key in shared}) if shared else {}
+            failed = self._write_shared({key: values[key] for key in shared}) if shared else {}
             copied = self._put({key: values[key] for key in shared if key not in failed})
             self._tell({key: values[key] for key in shared if key not in failed and key not in copied})
         kept = self._own.write_all({key: values[key] for key in own})
@@ -143,6 +144,7 @@ class MirroredStore:
             self._feed.note({change.key: change.value is None for change in own})
             return
         with self._order:
+            self._check_witness()
             try:
                 self._shared.commit(shared, lease=lease)
             except (errors.OutcomeUnknownError, errors.StoreConflictError):
@@ -206,7 +208,6 @@ class MirroredStore:
             gone = {one.key for one in changed if one.is_deleted}
             there = {one.key for one in changed} - gone
             if found.is_complete:
-                self._check_witness(there)
                 if 0 <= self._cursor.epoch < found.cursor.epoch:
                     self._bring_again(key for key in there if key_owners.is_kept_newest(key))
                 gone |= {key for key in self._own.list("") if not key_owners.is_of_node(key)} - there
@@ -215,25 +216,52 @@ class MirroredStore:
             if _is_further(found.cursor, self._cursor):
                 self._remember(found.cursor, self._unread)
 
-    def _check_witness(self, there: collections.abc.Set[str]) -> None:
-        """Raises: StoreUnreachableError."""
+    def _read_shared(
+        self, some: collections.abc.Iterable[str], *, under: str | None = None
+    ) -> stored_values.ReadValues:
+        """With the witness, at one moment. Raises: StoreUnreachableError: it is not what it was."""
         if self._witness is None:
-            return
-        if self._witness in there:
-            self.damage.clear(_emptied(self._witness))
-            return
+            return self._shared.read_many(some, under=under)
+        wanted, (witness, value) = list(some), self._witness
+        read = self._shared.read_many(dict.fromkeys((*wanted, witness)), under=under)
+        if witness not in read.found or read.found[witness].value != value:
+            raise self._refused_database(is_empty=witness not in read.found.keys() | read.unreadable.keys())
+        self.damage.clear(_WITNESS)
+        if witness in wanted or (under is not None and keys.is_under(witness, under)):
+            return read
+        return dataclasses.replace(read, found={key: one for key, one in read.found.items() if key != witness})
+
+    def _check_witness(self) -> None:
+        """Raises: EnvironmentProblemError."""
+        if self._witness is not None:
+            self._read_shared(())
+
+    def _refused_database(self, *, is_empty: bool) -> errors.StoreUnreachableError:
+        if is_empty:
+            cause, cure = "it holds nothing of this fleet any more", "restore the database"
+        else:
+            cause = "it is another fleet's, or this machine's key is not the one that it is encrypted with"
+            cure = "check `fleet.database`, copy the file of `fleet.key` from a machine that reads it"
         message = (
-            "cannot follow the fleet's database: it holds nothing of this fleet any more; this machine goes on with "
-            "what it knew; restore the database, or, if a new fleet was begun in it, run `daemun fleet leave` and "
-            "join that"
+            f"cannot follow the fleet's database: {cause}; this machine goes on with what it knew; {cure}, or, if a "
+            "new fleet was begun in it, run `daemun fleet leave` and join that"
         )
-        self.damage.note(_emptied(self._witness), message, severity=model.Severity.ERROR)
-        raise errors.StoreUnreachableError(message)
+        self.damage.note(_WITNESS, message, severity=model.Severity.ERROR)
+        return errors.StoreUnreachableError(message)
+
+    def _write_shared(
+        self, values: collections.abc.Mapping[str, bytes]
+    ) -> collections.abc.Mapping[str, errors.EnvironmentProblemError]:
+        try:
+            self._check_witness()
+        except errors.EnvironmentProblemError as error:
+            return dict.fromkeys(values, error)
+        return self._shared.write_all(values)
 
     def _bring_again(self, some: collections.abc.Iterable[str]) -> None:
         """What a database that went back has in an older version than this machine's copy, which is what was shared at
         its cursor: a value of an earlier revision that is another was replaced by then."""
-        for key, one in self._shared.read_many(some).found.items():
+        for key, one in self._read_shared(some).found.items():
             if one.revision.isdecimal() and int(one.revision) <= self._cursor.revision:
                 with contextlib.suppress(errors.NotFoundInStoreError, errors.StoreConflictError):  # another was first
                     newer = self._own.read(key)
@@ -247,7 +275,7 @@ class MirroredStore:
 
     def _take(self, some: collections.abc.Sequence[str]) -> None:
         """Copy what these keys are now. What cannot be read stays as it was known, and is read again later."""
-        read = self._shared.read_many(some)
+        read = self._read_shared(some)
         for key, error in read.unreadable.items():
             self.damage.note(key, str(error))
         values = {key: read.found[key].value if key in read.found else None for key in some}
@@ -330,10 +358,6 @@ def _is_further(new: stored_values.Cursor, old: stored_values.Cursor) -> bool:
 def _refused(key: str) -> str:
     """For `damage`, beside the key itself, under which the own store notes and clears what it finds of a folder."""
     return f"{key}, copied"
-
-
-def _emptied(witness: str) -> str:
-    return f"{witness}, emptied"
 
 
 def _without_own(read: stored_values.ReadValues) -> stored_values.ReadValues:

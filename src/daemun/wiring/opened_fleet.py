@@ -93,7 +93,8 @@ def open_fleet(
         check_identity(shared, found)
     now = datetime.datetime.now(datetime.UTC)
     kept = membership.enter(own, found, node, state=chosen.layout.state, now=now)
-    store = mirrored_store.MirroredStore(own, shared, order=own.alone, witness=membership.KEY_IDENTITY)
+    identity = membership.KEY_IDENTITY, found.fleet.encode()
+    store = mirrored_store.MirroredStore(own, shared, order=own.alone, witness=identity)
     weakref.finalize(store, shared.close)
     return OpenedFleet(option=wanted, node=node, key=found, shared=shared, store=store, kept=kept)
 
