@@ -127,7 +127,8 @@ async def test_an_engine_that_was_never_seen_keeps_no_other_from_being_served(
     docker_engine.run("web-1", *SERVE, labels=A)
     here = docker_option.EngineChoice(name="local", endpoint=docker_engine.url)
     missing = docker_option.EngineChoice(name="nas", endpoint=f"unix://{tmp_path}/none.sock")
-    again = docker_option.EngineChoice(name="twin", endpoint=docker_engine.url.replace("unix:///", "unix:////"))
+    (tmp_path / "twin.sock").symlink_to(docker_engine.url.removeprefix("unix://"))
+    again = docker_option.EngineChoice(name="twin", endpoint=f"unix://{tmp_path}/twin.sock")
     async with Chosen(memory_store.MemoryStore(), here, missing, again).running() as chosen:
         found = await chosen.until(lambda found: bool(repeated(found) and messages(found)))
         await chosen.until_serving("a.test", f"{docker_engine.address('web-1')}:80")
