@@ -401,6 +401,32 @@ def test_why_a_file_cannot_be_read_is_said(world: World) -> None:
     assert "beginning of a line" in report.cause
 
 
+def test_files_that_cannot_be_written_are_tried_at_rest_while_what_was_agreed_on_is_served(world: World) -> None:
+    node = world.nodes["b"]
+    write = node.files.write
+
+    def fail(*_: object) -> None:
+        raise errors.EnvironmentProblemError("cannot write daemun.yaml: read-only file system")
+
+    node.files.write = fail  # type: ignore[method-assign]
+    world.nodes["a"].edit(b"line 5", b"line FIVE")
+    world.settle()
+    report = node.step()
+    assert report is not None
+    assert (report.state, report.pause_s) == (member_ports.EditState.NOT_WRITTEN, None)
+    assert "read-only" in report.cause
+    assert node.served == world.current().files
+    node.edit(b"line 5", b"line CINQ")  # it cannot be taken, nor put back
+    world.settle()
+    report = node.step()
+    assert report is not None
+    assert (report.state, report.pause_s) == (member_ports.EditState.REFUSED, None)
+    assert "read-only" in report.cause
+    node.files.write = write  # type: ignore[method-assign]
+    world.settle()
+    world.agree()
+
+
 def test_a_machine_with_files_of_its_own_that_joins_keeps_them_beside() -> None:
     world = World(["a"])
     late = world.nodes["z"] = Node(name="z", world=world)

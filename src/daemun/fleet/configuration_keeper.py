@@ -159,6 +159,9 @@ class ConfigurationKeeper:
             # What is written once more, or otherwise, is another problem: commands tell old and new ones apart.
             what = f" (as {report.digest})" if report.digest else ""
             found.append(_problem(f"the file is not live as it is{what}: {report.cause or _UNDER_WAY}"))
+        if report.state is _States.NOT_WRITTEN:
+            message = "what the fleet serves is live here, and is not written into this machine's file"
+            found.append(_problem(f"{message}: {report.cause}", model.Severity.WARNING))
         with contextlib.suppress(DaemunError):
             found += map(_describe_copy, self._member.record.list_copies())
         refused = self._member.refused

@@ -4,10 +4,8 @@ Whatever it was doing when it died, the next step goes on from there. Blocking; 
 """
 
 import collections.abc
-import contextlib
 import dataclasses
 import datetime
-import hashlib
 import time
 import uuid
 
@@ -136,7 +134,7 @@ class ConfigurationMember:
             state=member_ports.EditState.UNREACHABLE,
             pause_s=pause_s,
             cause=f"its fleet cannot be asked: {error}; what was agreed on is served, and it is tried again",
-            digest=digest_of(local.shared),
+            digest=configuration_values.digest_of(local.shared),
         )
 
     # --- what is served --------------------------------------------------------------------------------------------
@@ -278,9 +276,11 @@ class ConfigurationMember:
         else:
             merged = roll_steps.merge(base, mine, current.files)
             if merged.files == current.files and not merged.conflicts:
-                self._follow(current, mine)
+                cause = self._follow(current, mine)
                 self._refusals.clear()  # who writes the same once more may have removed the cause
-                return member_ports.StepReport(state=member_ports.EditState.AGREED, pause_s=pause_s)
+                states = member_ports.EditState
+                state = states.AGREED if cause is None else states.NOT_WRITTEN
+                return member_ports.StepReport(state=state, pause_s=pause_s, cause=cause or "")
         return self._tend_edit(shared, merged, base, mine)
 
     def _tend_edit(
@@ -290,7 +290,7 @@ class ConfigurationMember:
         base: Files | None,
         mine: Files,
     ) -> member_ports.StepReport:
-        current, digest = shared.current, digest_of(mine)
+        current, digest = shared.current, configuration_values.digest_of(mine)
         if shared.roll is not None:
             by = shared.roll.revision
             cause = f"another change is under way ({by.author} on {by.node}); it is tried after that"
@@ -315,14 +315,19 @@ class ConfigurationMember:
             state=member_ports.EditState.WAITING, pause_s=pause_s, cause=cause, digest=digest
         )
 
-    def _follow(self, current: configuration_values.Revision, mine: Files) -> None:
-        """What this machine's files hold is part of the current revision."""
+    def _follow(self, current: configuration_values.Revision, mine: Files) -> str | None:
+        """What this machine's files hold is part of the current revision. Returns: why they are not all of it."""
         self.record.follow(current, mine)
         if mine == current.files:
-            return
-        with contextlib.suppress(errors.ConflictError):  # a command edits the file: it is written after that
+            return None
+        try:
             self._files.write(current.files, mine)
-            self.record.follow(current, current.files)
+        except errors.ConflictError:  # a command edits the file: it is written after that
+            return None
+        except (errors.ConfigError, errors.EnvironmentProblemError) as error:
+            return str(error)
+        self.record.follow(current, current.files)
+        return None
 
     def _put_aside(
         self,
@@ -343,10 +348,18 @@ class ConfigurationMember:
             self.record.follow(current, current.files)
         except errors.ConflictError:
             pass
+        except (errors.ConfigError, errors.EnvironmentProblemError) as error:
+            cause = f"{cause or _JOINED}; and the files stay as they are: {error}"
+            return member_ports.StepReport(
+                state=member_ports.EditState.REFUSED, cause=cause, digest=configuration_values.digest_of(mine)
+            )
         else:
             log.warning("what was written is not served, and is kept beside", copies=[path for _, path in copies])
         return member_ports.StepReport(
-            state=member_ports.EditState.REFUSED, pause_s=_AGAIN_S, cause=cause or _JOINED, digest=digest_of(mine)
+            state=member_ports.EditState.REFUSED,
+            pause_s=_AGAIN_S,
+            cause=cause or _JOINED,
+            digest=configuration_values.digest_of(mine),
         )
 
     def _propose(self, files: Files, mine: Files) -> None:
@@ -375,16 +388,8 @@ class ConfigurationMember:
         self._stored.begin(shared, roll)
 
 
-def digest_of(files: Files) -> str:
-    """Tells contents apart in messages."""
-    found = hashlib.sha256()
-    for name, text in sorted(files.items()):
-        found.update(b"%d %d " % (len(name), len(text)) + name.encode("utf-8", "surrogateescape") + text)
-    return found.hexdigest()[:8]
-
-
 def _sign(files: Files, current: configuration_values.Revision | None) -> str:
-    return f"{digest_of(files)} after {roll_steps.id_of(current)}"
+    return f"{configuration_values.digest_of(files)} after {roll_steps.id_of(current)}"
 
 
 def _undoing(revision: configuration_values.Revision) -> history_port.Caller:

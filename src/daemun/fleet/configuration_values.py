@@ -7,6 +7,7 @@ import collections.abc
 import dataclasses
 import datetime
 import enum
+import hashlib
 import json
 import pathlib
 import re
@@ -125,6 +126,14 @@ class FollowedRevision:
     files: Files = dataclasses.field(repr=False)
     own: bytes = dataclasses.field(default=b"", repr=False)
     copies: tuple[FileCopy, ...] = ()
+
+
+def digest_of(files: Files) -> str:
+    """Tells contents apart in messages."""
+    found = hashlib.sha256()
+    for name, text in sorted(files.items()):
+        found.update(b"%d %d " % (len(name), len(text)) + name.encode("utf-8", "surrogateescape") + text)
+    return found.hexdigest()[:8]
 
 
 # --- as JSON ---------------------------------------------------------------------------------------------------

@@ -35,13 +35,15 @@ class ServingPort(typing.Protocol):
 
 class EditState(enum.Enum):
     """What became of what the files hold. AGREED: it is part of what the fleet serves. WAITING: for other nodes.
-    REFUSED: it is not taken. UNREACHABLE: the database is. UNREADABLE: the files cannot be read."""
+    REFUSED: it is not taken. UNREACHABLE: the database is. UNREADABLE: the files cannot be read.
+    NOT_WRITTEN: as AGREED, and what others changed since, which is served, cannot be written into the files."""
 
     AGREED = "agreed"
     WAITING = "waiting"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
     UNREADABLE = "unreadable"
+    NOT_WRITTEN = "not written"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
