@@ -16,7 +16,7 @@ import pytest
 from daemun import errors
 from daemun.control import lease as lease_
 from daemun.control import stored_values
-from daemun.store import file_store, memory_store, mirrored_store
+from daemun.store import change_feed, file_store, memory_store, mirrored_store
 
 CHAIN = "certs/a.test/certificate.json"
 UNREAD = b'{"revision": 1, "epoch": 0, "change": null, "unread": ["../x"]}'
@@ -376,6 +376,27 @@ async def test_watchers_are_told_in_the_process_that_copies(make: Make, shared: 
         everything = await anext(one.store.watch("", after=stored_values.Cursor(revision=3, epoch=1)))
         assert everything.is_complete
         assert "certs/b" in {key.key for key in everything.keys}
+
+
+async def test_keys_that_are_gone_are_not_remembered_for_ever(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change_feed, "MOST_GONE", 3)
+    one = make("one")
+    async with asyncio.timeout(60):
+        first, changes = one.store.mark(), one.store.watch("")
+        for number in range(20):
+            await asyncio.to_thread(one.store.write, f"once/{number}", b"x")
+            await asyncio.to_thread(one.store.delete, f"once/{number}")
+        gone = set[str]()
+        while len(gone) < 20:  # who watches learns of all, however late
+            found = await anext(changes)
+            assert not found.is_complete
+            gone |= {key.key for key in found.keys if key.is_deleted}
+        await asyncio.to_thread(one.store.write, "drafts/one", b"x")
+        await asyncio.to_thread(one.store.delete, "drafts/one")
+        assert len(one.store._feed._changed) == 3
+        assert len(one.store._told) + len(one.store._told_gone) == 3
+        # Who comes with a cursor of before is told of all that there is.
+        assert (await anext(one.store.watch("", after=first))).is_complete
 
 
 def test_a_copy_is_made_by_one_process_at_a_time(tmp_path: pathlib.Path) -> None:

@@ -1,6 +1,7 @@
 """Changes of a store as its own process makes them, for watchers in that process: none of them looks at any file."""
 
 import asyncio
+import collections
 import collections.abc
 import contextlib
 import secrets
@@ -10,6 +11,9 @@ import weakref
 from daemun.control import stored_values
 from daemun.store import keys
 
+MOST_GONE = 10_000
+"""Deleted keys that are remembered; more only as long as somebody who watches has not learned of them."""
+
 
 class ChangeFeed:
     """For all threads. list_keys: every key of the store, for a cursor of another process."""
@@ -18,6 +22,9 @@ class ChangeFeed:
         self._list_keys = list_keys
         self._guard = threading.Lock()
         self._changed: dict[str, tuple[int, bool]] = {}
+        self._gone: collections.OrderedDict[str, None] = collections.OrderedDict()
+        self._forgotten = 0
+        """Up to this revision not every deleted key is known."""
         self._revision = 0
         self._epoch = 1 + secrets.randbelow(1 << 60)
         """Of no other feed, so that its cursors are good for this one alone."""
@@ -32,9 +39,23 @@ class ChangeFeed:
             for key, is_deleted in changed.items():
                 self._changed.pop(key, None)  # in the order of the last change
                 self._changed[key] = self._revision, is_deleted
+                self._gone.pop(key, None)
+                if is_deleted:
+                    self._gone[key] = None
             watches = list(self._watches)
+            self._forget(min((one.after.revision for one in watches), default=0))
         for watch in watches:
             watch.notify()
+
+    def _forget(self, seen: int) -> None:
+        """seen: the revision that all who watch have come to."""
+        while len(self._gone) > MOST_GONE:
+            key = next(iter(self._gone))
+            revision, _ = self._changed[key]
+            if revision > seen:
+                return
+            del self._gone[key], self._changed[key]
+            self._forgotten = revision
 
     def mark(self) -> stored_values.Cursor:
         """The cursor for what changes from now on."""
@@ -55,12 +76,15 @@ class ChangeFeed:
             return self._read_all(prefix)
         found = []
         with self._guard:
+            is_known = after.revision >= self._forgotten
             for key, (revision, is_deleted) in reversed(self._changed.items()):
                 if revision <= after.revision:
                     break
                 if keys.is_under(key, prefix):
                     found.append(stored_values.ChangedKey(key=key, is_deleted=is_deleted))
             cursor = stored_values.Cursor(revision=self._revision, epoch=self._epoch)
+        if not is_known:
+            return self._read_all(prefix)
         return stored_values.ChangedKeys(keys=tuple(reversed(found)), cursor=cursor)
 
     def _read_all(self, prefix: str) -> stored_values.ChangedKeys:
@@ -77,7 +101,7 @@ class _Watch:
     def __init__(self, feed: ChangeFeed, prefix: str, after: stored_values.Cursor) -> None:
         self._feed = feed
         self._prefix = prefix
-        self._after = after
+        self.after = after
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
 
@@ -91,8 +115,8 @@ class _Watch:
     async def __anext__(self) -> stored_values.ChangedKeys:
         while True:
             self._changed.clear()
-            found = await asyncio.to_thread(self._feed.read_changes, self._prefix, self._after)
-            self._after = found.cursor
+            found = await asyncio.to_thread(self._feed.read_changes, self._prefix, self.after)
+            self.after = found.cursor
             if found.keys or found.is_complete:
                 return found
             await self._changed.wait()

@@ -10,6 +10,7 @@ it there, so that nothing older is put over something newer. Whoever watches is 
 """
 
 import asyncio
+import collections
 import collections.abc
 import contextlib
 import dataclasses
@@ -67,6 +68,8 @@ class MirroredStore:
         self._feed = change_feed.ChangeFeed(lambda: self.list(""))
         self._told: dict[str, bytes] = {}
         """Digests of what watchers were told of: a change that this process made is reported by the database, too."""
+        self._told_gone: collections.OrderedDict[str, None] = collections.OrderedDict()
+        """The same of what was deleted, the last ones: no one-time key is remembered for ever."""
         self._cursor, self._unread = _read_place(own)
 
     @property
@@ -296,10 +299,18 @@ class MirroredStore:
 
     def _tell(self, values: collections.abc.Mapping[str, bytes | None]) -> None:
         """Those who watch in this process, once of each change."""
-        digests = {key: b"" if value is None else hashlib.sha256(value).digest() for key, value in values.items()}
+        gone = [key for key, value in values.items() if value is None and key not in self._told_gone]
+        digests = {key: hashlib.sha256(value).digest() for key, value in values.items() if value is not None}
         new = {key: digest for key, digest in digests.items() if self._told.get(key) != digest}
         self._told |= new
-        self._feed.note({key: not digest for key, digest in new.items()})
+        for key in new:
+            self._told_gone.pop(key, None)
+        for key in gone:
+            self._told.pop(key, None)
+            self._told_gone[key] = None
+        while len(self._told_gone) > change_feed.MOST_GONE:
+            self._told_gone.popitem(last=False)
+        self._feed.note({**dict.fromkeys(gone, True), **dict.fromkeys(new, False)})
 
     def _copy(self, values: collections.abc.Mapping[str, bytes | None]) -> set[str]:
         """What is the same stays untouched: whoever watches would look again. Returns: what is not. Raises:
