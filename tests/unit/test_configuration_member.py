@@ -427,6 +427,25 @@ def test_files_that_cannot_be_written_are_tried_at_rest_while_what_was_agreed_on
     world.agree()
 
 
+def test_a_configuration_whose_files_are_missing_is_an_error_and_what_was_agreed_on_is_served(world: World) -> None:
+    node = world.nodes["b"]
+    key = configuration_values.files_key(world.current().id)
+    world.database.delete(key)
+    node.die()
+    node.start()
+    report = node.step()
+    assert report is not None
+    assert report.state is member_ports.EditState.UNREACHABLE
+    assert key in report.cause
+    with contextlib.suppress(errors.NotFoundInStoreError):
+        node.store.own.delete(key)
+    world.database.is_there = False
+    node.die()
+    node.edit(b"line 5", b"not agreed on")
+    node.start()
+    assert node.served == {MAIN: FIRST}
+
+
 def test_a_machine_with_files_of_its_own_that_joins_keeps_them_beside() -> None:
     world = World(["a"])
     late = world.nodes["z"] = Node(name="z", world=world)

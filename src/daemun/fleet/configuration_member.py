@@ -4,6 +4,7 @@ Whatever it was doing when it died, the next step goes on from there. Blocking; 
 """
 
 import collections.abc
+import contextlib
 import dataclasses
 import datetime
 import time
@@ -84,6 +85,9 @@ class ConfigurationMember:
             self.current = self._stored.find_known()
         except errors.DaemunError as error:
             log.error("what the fleet serves is not known", reason=str(error))  # noqa: TRY400 - for people
+            with contextlib.suppress(errors.DaemunError):
+                known = self.record.read()
+                return known.files if known is not None and known.id else None  # at least it was agreed on once
         self._served = self.current
         return None if self.current is None else self.current.files
 
@@ -124,6 +128,9 @@ class ConfigurationMember:
         if is_on_trial and self._monotonic() - self._seen_at > LEASE_S:
             self._switch(self.current, None)
         pause_s = 1.0
+        if isinstance(error, errors.UnreadableValueError):
+            cause = f"{error}; what was agreed on before is served"
+            return member_ports.StepReport(state=member_ports.EditState.UNREACHABLE, pause_s=pause_s, cause=cause)
         local = self._read_local()
         if local is None:
             return self._unreadable(pause_s)
@@ -150,7 +157,8 @@ class ConfigurationMember:
         if not is_of_roll:
             return True
         if cause is not None:
-            self._switch(shared.current, _undoing(wanted))
+            undoing = history_port.Caller(command=f"change {wanted.number} of the fleet not taken, undone")
+            self._switch(shared.current, undoing)
         states = configuration_values.ReportState
         self._stored.report(wanted.id, states.CONFIRMED if cause is None else states.FAILED, cause)
         return True
@@ -390,7 +398,3 @@ class ConfigurationMember:
 
 def _sign(files: Files, current: configuration_values.Revision | None) -> str:
     return f"{configuration_values.digest_of(files)} after {roll_steps.id_of(current)}"
-
-
-def _undoing(revision: configuration_values.Revision) -> history_port.Caller:
-    return history_port.Caller(command=f"change {revision.number} of the fleet not taken, undone")

@@ -194,6 +194,16 @@ def decode_revision(content: bytes, find_files: FindFiles) -> Revision:
     return _revision(_load(content), find_files)
 
 
+def decode_id(content: bytes) -> str:
+    """Of a revision. Raises: ValueError."""
+    return _text(_load(content).get("id"))
+
+
+def decode_id_of_roll(content: bytes) -> str:
+    """Of its revision. Raises: ValueError."""
+    return _text(_map(_load(content).get("revision")).get("id"))
+
+
 def decode_roll(content: bytes, find_files: FindFiles) -> Roll:
     """Raises: as `decode_revision`."""
     fields = _load(content)

@@ -59,16 +59,23 @@ class StoredConfiguration:
         return found
 
     def find_known(self) -> configuration_values.Revision | None:
-        """The current one as this machine knows it. Raises also: UnreadableValueError: it is damaged."""
+        """The current one as this machine knows it; None: the fleet has none. Raises also: UnreadableValueError: it is
+        damaged, or not all there."""
         try:
-            return configuration_values.decode_revision(
-                self._store.read(configuration_values.KEY_CURRENT),
-                lambda id_: configuration_values.decode_files(self._store.read(configuration_values.files_key(id_))),
-            )
+            content = self._store.read(configuration_values.KEY_CURRENT)
         except errors.NotFoundInStoreError:
             return None
+        try:
+            return configuration_values.decode_revision(content, self._read_files)
         except _DAMAGED as error:
             raise _unreadable(configuration_values.KEY_CURRENT, error) from error
+
+    def _read_files(self, id_: str) -> configuration_values.Files:
+        try:
+            content = self._store.read(configuration_values.files_key(id_))
+        except errors.NotFoundInStoreError:
+            raise _missing(id_) from None
+        return configuration_values.decode_files(content)
 
     def _decode_revision(self, content: bytes) -> configuration_values.Revision:
         return configuration_values.decode_revision(content, self._find_files)
@@ -83,9 +90,20 @@ class StoredConfiguration:
             read = self._store.read_many([key])
             found = _decode(read, key, configuration_values.decode_files)
             if found is None:
+                self._check_replaced(id_)
                 raise errors.StoreConflictError("the fleet's configuration was changed meanwhile", key=key)
             self._files[id_] = found
         return self._files[id_]
+
+    def _check_replaced(self, id_: str) -> None:
+        """Raises: UnreadableValueError: it is still what is to be served, and its files are not there."""
+        read = self._store.read_many((configuration_values.KEY_CURRENT, configuration_values.KEY_ROLL))
+        named = [
+            _decode(read, configuration_values.KEY_CURRENT, configuration_values.decode_id),
+            _decode(read, configuration_values.KEY_ROLL, configuration_values.decode_id_of_roll),
+        ]
+        if id_ in named:
+            raise _missing(id_)
 
     def report(self, id: str, state: configuration_values.ReportState, cause: str | None) -> None:  # noqa: A002
         """id: of the change."""
@@ -179,7 +197,17 @@ class StoredConfiguration:
         self._store.commit(changes, lease=self._lease)
 
 
+def _missing(id_: str) -> errors.UnreadableValueError:
+    key = configuration_values.files_key(id_)
+    return errors.UnreadableValueError(
+        f'cannot read the fleet\'s configuration: "{key}" is missing; restore the database from a backup, or '
+        "begin a fleet in another one with `daemun fleet leave` and `daemun fleet init`"
+    )
+
+
 def _decode(read: stored_values.ReadValues, key: str, decode: collections.abc.Callable[[bytes], _T]) -> _T | None:
+    if key in read.unreadable:
+        raise read.unreadable[key]
     if key not in read.found:
         return None
     try:
