@@ -5,6 +5,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import datetime
+import json
 import os
 
 import hypothesis
@@ -444,6 +445,15 @@ def test_a_configuration_whose_files_are_missing_is_an_error_and_what_was_agreed
     node.edit(b"line 5", b"not agreed on")
     node.start()
     assert node.served == {MAIN: FIRST}
+
+
+def test_what_a_newer_version_reports_does_not_stop_the_others(world: World) -> None:
+    left = {"node": "z", "id": "id1", "state": "a newer state", "cause": ""}
+    world.database.write(configuration_values.report_key("z"), json.dumps(left).encode())
+    world.database.write(configuration_values.KEY_REFUSED, b'{"is": "otherwise"}')
+    world.nodes["a"].edit(b"line 5", b"line FIVE")
+    world.settle()
+    assert b"line FIVE" in world.agree()
 
 
 def test_a_machine_with_files_of_its_own_that_joins_keeps_them_beside() -> None:

@@ -45,11 +45,13 @@ class StoredConfiguration:
     def look(self) -> SharedConfiguration:
         """Of what is shared, not of this machine's copy. Raises also: UnreadableValueError."""
         read = self._store.read_many(_KEYS, under=configuration_values.REPORTS)
-        reports = (_decode(read, key, configuration_values.decode_report) for key in read.found if key not in _KEYS)
+        reports = (
+            _decode_known(read, key, configuration_values.decode_report) for key in read.found if key not in _KEYS
+        )
         found = SharedConfiguration(
             current=_decode(read, configuration_values.KEY_CURRENT, self._decode_revision),
             roll=_decode(read, configuration_values.KEY_ROLL, self._decode_roll),
-            refused=_decode(read, configuration_values.KEY_REFUSED, configuration_values.decode_refused),
+            refused=_decode_known(read, configuration_values.KEY_REFUSED, configuration_values.decode_refused),
             reports={one.node: one for one in reports if one is not None},
             revisions={key: read.revision(key) for key in _KEYS},
         )
@@ -203,6 +205,13 @@ def _missing(id_: str) -> errors.UnreadableValueError:
         f'cannot read the fleet\'s configuration: "{key}" is missing; restore the database from a backup, or '
         "begin a fleet in another one with `daemun fleet leave` and `daemun fleet init`"
     )
+
+
+def _decode_known(read: stored_values.ReadValues, key: str, decode: collections.abc.Callable[[bytes], _T]) -> _T | None:
+    """None also where another version of daemun wrote it otherwise: what is served does not depend on it."""
+    with contextlib.suppress(errors.UnreadableValueError):
+        return _decode(read, key, decode)
+    return None
 
 
 def _decode(read: stored_values.ReadValues, key: str, decode: collections.abc.Callable[[bytes], _T]) -> _T | None:
