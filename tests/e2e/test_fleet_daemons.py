@@ -270,6 +270,8 @@ def test_no_key(house: House) -> None:
         problems = problems_of(house.two)
         assert cause in problems, problems
         assert "changes nothing of it" in problems
+        aside = house.two.cli("fleet", "status")
+        assert (aside.returncode, "takes no part in it" in aside.stdout) == (3, True), aside.stdout
         assert names_of_users(house.two) == ["alice"]
         assert cause in refused(house.two, "users", "rm", "alice")
         house.two.terminate()

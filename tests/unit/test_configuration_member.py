@@ -409,7 +409,7 @@ def test_files_that_cannot_be_written_are_tried_at_rest_while_what_was_agreed_on
     def fail(*_: object) -> None:
         raise errors.EnvironmentProblemError("cannot write daemun.yaml: read-only file system")
 
-    node.files.write = fail  # type: ignore[method-assign]
+    node.files.write = fail  # type: ignore[method-assign, assignment]
     world.nodes["a"].edit(b"line 5", b"line FIVE")
     world.settle()
     report = node.step()

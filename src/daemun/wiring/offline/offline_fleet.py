@@ -152,6 +152,14 @@ def find(chosen: settings.Settings) -> opened_fleet.OpenedFleet:
     return found
 
 
+def is_member(chosen: settings.Settings) -> bool:
+    """Whether this machine belongs to a fleet, or is to from its next start, as far as this account can see."""
+    with contextlib.suppress(errors.DaemunError, OSError):
+        own = _open_own(chosen)
+        return membership.read(own) is not None or _find_option(chosen, own) is not None
+    return False
+
+
 def files_of(chosen: settings.Settings) -> tuple[pathlib.Path, pathlib.Path]:
     """Of the key, and of the database's URL."""
     return _find_file(chosen, _KEY), _find_file(chosen, _DATABASE)
