@@ -81,7 +81,7 @@ def book() -> session_book.SessionBook:
 
 
 def give(one: session_book.SessionBook, other: session_book.SessionBook, now_s: float = NOW) -> None:
-    other.take(shared_sign_ins.check(one.describe("alice")), now_s)
+    other.take([shared_sign_ins.check(value) for value in one.describe(["alice"])], now_s)
 
 
 def test_a_session_of_one_book_is_the_others() -> None:
@@ -153,6 +153,6 @@ def test_a_change_of_the_password_ends_all_sessions_but_one() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"user": "a", "sessions": {"k": 3}}', b"\xff"])
 def test_what_is_damaged_is_nothing(content: bytes) -> None:
-    ours = book().describe("alice")
+    (ours,) = book().describe(["alice"])
     assert shared_sign_ins.decode(shared_sign_ins.alter(content, ours, NOW)) == shared_sign_ins.check(ours)
     assert shared_sign_ins.read_all([content]) == []

@@ -28,6 +28,7 @@ _LONGEST_AGENT = 200
 _MOST_CODES = 10_000
 _PARTS_OF_IDLE = 20
 """How exactly the last use survives a restart."""
+_Record = shared_sign_ins.Record
 
 
 def digest(secret: str) -> str:
@@ -297,44 +298,46 @@ class SessionBook:
 
     def list_users(self) -> set[str]:
         """Of whom there is anything to share."""
-        return (
-            {one.user for one in self._sessions.values()} | {user for user, _ in self._ended.values()} | {*self._spent}
-        )
+        ended = {user for user, _ in self._ended.values()}
+        return {one.user for one in self._sessions.values()} | ended | {*self._spent}
 
     def _ends_s(self, session: login_session.Session) -> float:
         """Without a further use."""
         return min(session.seen_s + self.idle_s, session.created_s + self.lifetime_s)
 
-    def describe(self, user: str) -> shared_sign_ins.Record:
-        spent = self._spent.get(user, Spent())
-        return {
-            "user": user,
-            "sessions": {
-                key: {
-                    **login_session.value_of(one),
-                    "over_s": min(one.seen_s + self.idle_s, one.created_s + self.lifetime_s),
-                }
-                for key, one in self._sessions.items()
-                if one.user == user
-            },
-            "ended": {key: until_s for key, (name, until_s) in self._ended.items() if name == user},
-            "site_codes": {
-                key: dataclasses.asdict(one)
-                for key, one in self._site_codes.items()
-                if (session := self._sessions.get(one.session)) is not None and session.user == user
-            },
-            "step": spent.step,
-            "codes": sorted(spent.codes),
-        }
+    def describe(self, users: collections.abc.Iterable[str]) -> tuple[_Record, ...]:
+        """What is shared of each. One walk over all there is for all of them: it may be of ten thousand people."""
+        found = {user: self._begin_record(user) for user in users}
+        for key, one in self._sessions.items():
+            if one.user in found:
+                found[one.user]["sessions"][key] = {**login_session.value_of(one), "over_s": self._ends_s(one)}
+        for key, (user, until_s) in self._ended.items():
+            if user in found:
+                found[user]["ended"][key] = until_s
+        for key, code in self._site_codes.items():
+            if (session := self._sessions.get(code.session)) is not None and session.user in found:
+                found[session.user]["site_codes"][key] = dataclasses.asdict(code)
+        return tuple(found.values())
 
-    def take(self, record: shared_sign_ins.Record, now_s: float) -> None:
-        """What other machines know of a user. Raises: as `load`, with a part of it taken."""
+    def _begin_record(self, user: str) -> _Record:
+        spent = self._spent.get(user, Spent())
+        once = {"step": spent.step, "codes": sorted(spent.codes)}
+        return {"user": user, "sessions": {}, "ended": {}, "site_codes": {}, **once}
+
+    def take(self, records: collections.abc.Collection[_Record], now_s: float) -> None:
+        """What other machines know of users. Raises: as `load`, with a part of it taken."""
+        ours = {one["user"]: one for one in self.describe(record["user"] for record in records)}
+        for one in records:
+            ours[one["user"]] = self._take(ours[one["user"]], one, now_s)
+
+    def _take(self, ours: _Record, record: _Record, now_s: float) -> _Record:
+        """Returns: what is known of the user then."""
         user = record["user"]
-        found = shared_sign_ins.merge(self.describe(user), record, now_s)
+        found = shared_sign_ins.merge(ours, record, now_s)
         for key, until_s in found["ended"].items():
             self._ended[key] = user, until_s
             self._site_codes.pop(key, None)
-        for key in [key for key, one in self._sessions.items() if one.user == user and key not in found["sessions"]]:
+        for key in self._sessions.keys() & (ours["sessions"].keys() - found["sessions"].keys()):
             self._remove(key)
         for key, value in found["sessions"].items():
             session = login_session.read(value)
@@ -348,6 +351,7 @@ class SessionBook:
         if found["step"] >= 0 or found["codes"]:
             self._spent[user] = Spent(found["step"], set(found["codes"]))
         self.changed = True
+        return found
 
     # --- as text -----------------------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from daemun.judge import login_judge, session_book, shared_sign_ins
 
 WAIT_S = 5.0
 """So long an answer waits for something new."""
+_AT_ONCE = 50
+"""Users, before visitors have a turn: each time there is a walk over all sessions."""
 
 
 class SignInChanges:
@@ -45,25 +47,30 @@ class SignInChanges:
         """What changed after the change of this number; everything for another process than this one (`instance`)."""
         self._book.is_shared = True
         if instance != self._instance:
-            return self._answer(self._book.list_users())
+            return await self._answer(self._book.list_users())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WAIT_S):
                 while self._number <= after and not self._login.known.has_changes:
                     self._changed.clear()
                     await self._changed.wait()
-        return self._answer({user for user, number in self._numbers.items() if number > after})
+        return await self._answer({user for user, number in self._numbers.items() if number > after})
 
-    def _answer(self, users: collections.abc.Iterable[str]) -> dict[str, typing.Any]:
+    async def _answer(self, users: collections.abc.Iterable[str]) -> dict[str, typing.Any]:
+        number, listed = self._number, sorted(users)  # what changes meanwhile has a later number
+        records: list[shared_sign_ins.Record] = []
+        for begin in range(0, len(listed), _AT_ONCE):
+            records += self._book.describe(listed[begin : begin + _AT_ONCE])
+            await asyncio.sleep(0)  # visitors wait for this process, too
         return {
             "instance": self._instance,
-            "number": self._number,
+            "number": number,
             "has_changes": self._login.known.has_changes,
-            "records": [self._book.describe(user) for user in sorted(users)],
+            "records": records,
         }
 
-    async def take(self, records: collections.abc.Iterable[shared_sign_ins.Record]) -> None:
+    async def take(self, records: collections.abc.Sequence[shared_sign_ins.Record]) -> None:
         """What other machines know. Raises: ValueError, LookupError, TypeError, AttributeError."""
         self._book.is_shared = True
-        for one in records:
-            self._book.take(one, self._now())
-            await asyncio.sleep(0)  # visitors wait for this process, too
+        for begin in range(0, len(records), _AT_ONCE):
+            self._book.take(records[begin : begin + _AT_ONCE], self._now())
+            await asyncio.sleep(0)

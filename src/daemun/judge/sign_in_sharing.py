@@ -37,6 +37,10 @@ class SignInSharing:
         self._layout = paths
         self._take_over = take_over
         self._instance, self._number = "", 0
+        self._missed: dict[str, None] = {}
+        """Keys whose values did not reach the judge."""
+        self._has_failed = False
+        self._bringing = asyncio.Lock()
 
     def follow(self, changes: shared_changes.SharedChanges) -> None:
         changes.follow(shared_sign_ins.FOLDER, take=self._take)
@@ -46,16 +50,20 @@ class SignInSharing:
         while True:
             try:
                 await self._exchange()
+                self._has_failed = False
             except (DaemunError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
                 # No judge runs, or it ends, or the database is out of reach: nothing is lost in the judge.
-                log.debug("sign-ins are not shared now", reason=type(error).__name__)
+                report = log.debug if self._has_failed else log.warning
+                report("sign-ins are not shared with the fleet now; it is tried again", reason=type(error).__name__)
+                self._has_failed = True
                 await asyncio.sleep(RETRY_S)
 
     async def _exchange(self) -> None:
         """What is new in the judge, when there is anything."""
         found = await self._request("changes", {"after": self._number, "instance": self._instance})
         if found["instance"] != self._instance:
-            await self._take(await asyncio.to_thread(self._store.list, shared_sign_ins.FOLDER))
+            self._missed |= dict.fromkeys(await asyncio.to_thread(self._store.list, shared_sign_ins.FOLDER))
+        await self._bring_missed()
         records = [shared_sign_ins.check(one) for one in found["records"]]
         merged = await asyncio.to_thread(self._keep, records)
         if merged:
@@ -82,11 +90,20 @@ class SignInSharing:
 
     async def _take(self, keys: collections.abc.Sequence[str]) -> None:
         """Bring what other machines know to the judge, where one runs: it gets everything when it starts."""
-        contents = await asyncio.to_thread(self._read, keys)
-        try:
-            await self._bring(shared_sign_ins.read_all(contents))
-        except EnvironmentProblemError:
-            self._instance = ""
+        self._missed |= dict.fromkeys(keys)
+        with contextlib.suppress(EnvironmentProblemError):  # `run` tries it again
+            await self._bring_missed()
+
+    async def _bring_missed(self) -> None:
+        """Raises: EnvironmentProblemError; what did not reach the judge is kept for the next try."""
+        async with self._bringing:
+            while keys := list(self._missed)[:_AT_ONCE]:
+                self._missed = {key: None for key in self._missed if key not in keys}
+                try:
+                    await self._bring(shared_sign_ins.read_all(await asyncio.to_thread(self._read, keys)))
+                except BaseException:
+                    self._missed |= dict.fromkeys(keys)
+                    raise
 
     async def _bring(self, records: list[shared_sign_ins.Record]) -> None:
         for begin in range(0, len(records), _AT_ONCE):
