@@ -9,6 +9,7 @@ import pytest
 from daemun.fleet import configuration_keeper, configuration_values, member_ports
 
 States = member_ports.EditState
+REPORT = configuration_values.report_key("b")
 
 
 class Record:
@@ -17,22 +18,18 @@ class Record:
 
 
 class Member:
-    """Its steps end as waiting, `goes_on` of them with something new, and then as agreed; None: never."""
+    """is_over: what the files hold is part of what the fleet serves."""
 
-    def __init__(self, goes_on: int | None) -> None:
+    is_coordinating = False
+
+    def __init__(self) -> None:
         self.record = Record()
         self.refused = self.current = self.caller = self.serving = None
-        self.progress: object = 0
-        self._goes_on = goes_on
+        self.is_over = False
 
     def step(self) -> member_ports.StepReport:
-        time.sleep(0.1)
-        if self._goes_on is None:
-            return member_ports.StepReport(state=States.WAITING, pause_s=0.0)
-        assert isinstance(self.progress, int)
-        self.progress += 1
-        is_over = self.progress > self._goes_on
-        return member_ports.StepReport(state=States.AGREED if is_over else States.WAITING, pause_s=0.0)
+        time.sleep(0.05)
+        return member_ports.StepReport(state=States.AGREED if self.is_over else States.WAITING, pause_s=0.0)
 
     def close(self) -> None:
         pass
@@ -47,14 +44,32 @@ class Texts:
     note_difference: object = None
 
 
-def settle(member: Member) -> configuration_keeper.ConfigurationKeeper:
+class Changes:
+    take: typing.Any
+
+    def follow(self, _: str, *, take: object) -> None:
+        self.take = take
+
+
+def settle(count: int) -> configuration_keeper.ConfigurationKeeper:
+    """count: so often another node reports something, and then it is over; 0: it never is."""
+    member, changes = Member(), Changes()
+
+    async def report() -> None:
+        for _ in range(count):
+            await asyncio.sleep(0.1)
+            await changes.take([REPORT])
+        member.is_over = count > 0
+
     async def run() -> configuration_keeper.ConfigurationKeeper:
         parts: list[typing.Any] = [Texts(), Front(), None, member]
         keeper = configuration_keeper.ConfigurationKeeper(*parts)
-        task = asyncio.ensure_future(keeper.run())
+        keeper.follow(typing.cast("typing.Any", changes))
+        tasks = [asyncio.ensure_future(keeper.run()), asyncio.ensure_future(report())]
         await keeper.settle(None)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         return keeper
 
     return asyncio.run(run())
@@ -62,5 +77,10 @@ def settle(member: Member) -> configuration_keeper.ConfigurationKeeper:
 
 def test_what_is_under_way_when_nobody_waits_any_more_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuration_keeper, "LONGEST_WAIT_S", 0.5)
-    found = settle(Member(goes_on=None)).find_problems()
+    found = settle(0).find_problems()
     assert ["the file is not live as it is" in one.message for one in found] == [True]
+
+
+def test_it_is_waited_for_as_long_as_nodes_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configuration_keeper, "LONGEST_WAIT_S", 3.0)
+    assert settle(50).find_problems() == ()

@@ -31,6 +31,8 @@ ALERTS_S = 60.0
 """For alerts: mail servers take their time."""
 APPLY_S = 300.0
 """For what waits for nginx, or for names to resolve or answer."""
+ROLL_S = 1800.0
+"""For what all machines of a fleet take, one after another."""
 CA_S = 600.0
 """For what waits for CAs, and before that for the orders that are under way."""
 
@@ -108,7 +110,7 @@ class ControlClient:
         """Apply now, and wait. `ok` in the answer is whether everything is live. file: the version of daemun.yaml that
         is wanted live; "": everything is read again."""
         values = {"by": caller.find_command(), "user": caller.find_user(), **({"file": file} if file else {})}
-        return self._request("POST", f"/apply?{urllib.parse.urlencode(values)}", timeout_s=APPLY_S, also_good=422)
+        return self._request("POST", f"/apply?{urllib.parse.urlencode(values)}", timeout_s=ROLL_S, also_good=422)
 
     def begin_trial(self, seconds: float, number: int | None) -> Json:
         """Let everything go back to a number of the history unless it is confirmed in time. number: None: before the

@@ -18,14 +18,15 @@ from daemun.fleet import (
     configuration_member,
     configuration_values,
     member_ports,
+    roll_steps,
 )
 from daemun.sources import given_files, whole_work, yaml_context
 from daemun.sources.history import guarded_apply
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-LONGEST_WAIT_S = 100.0
-"""How long whoever applies waits for other nodes."""
+LONGEST_WAIT_S = roll_steps.LONGEST_TURN_S + 30.0
+"""How long whoever applies waits while no node does anything: as long as they go on, however many they are."""
 _LOOK_S = 30.0
 """At rest."""
 _AGAIN_S = 1.0
@@ -65,6 +66,8 @@ class ConfigurationKeeper:
         self._done = asyncio.Condition()
         self._requests = 0
         self._answered = 0
+        self._changes = 0
+        """How often the nodes changed something."""
         self._report = member_ports.StepReport(state=_States.WAITING)
         self._is_overdue = False
         """Nobody waits for the files any more."""
@@ -86,14 +89,19 @@ class ConfigurationKeeper:
         mine = self._requests
         self._changed.set()
         try:
-            async with asyncio.timeout(LONGEST_WAIT_S), self._done:
-                await self._done.wait_for(lambda: self._answered >= mine and self._report.state is not _States.WAITING)
+            while not self._is_settled(mine):
+                known = self._changes
+                async with asyncio.timeout(LONGEST_WAIT_S), self._done:
+                    await self._done.wait_for(lambda: self._is_settled(mine) or self._changes != known)  # noqa: B023
         except TimeoutError:
             self._is_overdue = True
             self._problems = await asyncio.to_thread(self._describe)
         finally:
             if self._member.caller is caller:
                 self._member.caller = None
+
+    def _is_settled(self, request: int) -> bool:
+        return self._answered >= request and self._report.state is not _States.WAITING
 
     # --- tasks -----------------------------------------------------------------------------------------------------
 
@@ -120,6 +128,9 @@ class ConfigurationKeeper:
         reports = f"{configuration_values.REPORTS}/"
         if self._member.is_coordinating or not all(key.startswith(reports) for key in keys):
             self._changed.set()
+        async with self._done:
+            self._changes += 1
+            self._done.notify_all()
 
     async def _take_step(self, began: int) -> None:
         try:
