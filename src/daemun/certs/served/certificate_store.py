@@ -122,6 +122,8 @@ class CertificateStore:
         """What was issued for a certificate. The one before stays as long as it is good for longer, or for names that
         the new one is not good for, or comes from another CA, or has another type of key: who goes back to those names,
         that CA or that type has it. records: as of `certificate_files`."""
+        # By the CA's clock: this machine's may be years ahead, and what it deletes is gone on all machines of a fleet.
+        now = min(now, issued.bundle.not_before)
         with self._guard:
             before = self._load().get(certificate_records.issued_key(name))
             if before is not None and _is_worth_keeping(before, issued, now):
