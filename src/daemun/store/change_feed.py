@@ -4,6 +4,7 @@ import asyncio
 import collections
 import collections.abc
 import contextlib
+import hashlib
 import secrets
 import threading
 import weakref
@@ -23,6 +24,10 @@ class ChangeFeed:
         self._guard = threading.Lock()
         self._changed: dict[str, tuple[int, bool]] = {}
         self._gone: collections.OrderedDict[str, None] = collections.OrderedDict()
+        self._told: dict[str, bytes] = {}
+        """Digests of what was noted by `note_values`."""
+        self._told_gone: collections.OrderedDict[str, None] = collections.OrderedDict()
+        """The same of what was deleted, the last ones: no one-time key is remembered for ever."""
         self._forgotten = 0
         """Up to this revision not every deleted key is known."""
         self._revision = 0
@@ -46,6 +51,22 @@ class ChangeFeed:
             self._forget(min((one.after.revision for one in watches), default=0))
         for watch in watches:
             watch.notify()
+
+    def note_values(self, values: collections.abc.Mapping[str, bytes | None]) -> None:
+        """What keys are now (None: deleted), once of each change: one that this process made is reported by the
+        database, too. By one thread at a time."""
+        gone = [key for key, value in values.items() if value is None and key not in self._told_gone]
+        digests = {key: hashlib.sha256(value).digest() for key, value in values.items() if value is not None}
+        new = {key: digest for key, digest in digests.items() if self._told.get(key) != digest}
+        self._told |= new
+        for key in new:
+            self._told_gone.pop(key, None)
+        for key in gone:
+            self._told.pop(key, None)
+            self._told_gone[key] = None
+        while len(self._told_gone) > MOST_GONE:
+            self._told_gone.popitem(last=False)
+        self.note({**dict.fromkeys(gone, True), **dict.fromkeys(new, False)})
 
     def _forget(self, seen: int) -> None:
         """seen: the revision that all who watch have come to."""

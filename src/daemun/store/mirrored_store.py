@@ -10,11 +10,9 @@ it there, so that nothing older is put over something newer. Whoever watches is 
 """
 
 import asyncio
-import collections
 import collections.abc
 import contextlib
 import dataclasses
-import hashlib
 import json
 import threading
 import typing
@@ -66,10 +64,6 @@ class MirroredStore:
         self._order = order or threading.RLock()
         self._witness = witness
         self._feed = change_feed.ChangeFeed(lambda: self.list(""))
-        self._told: dict[str, bytes] = {}
-        """Digests of what watchers were told of: a change that this process made is reported by the database, too."""
-        self._told_gone: collections.OrderedDict[str, None] = collections.OrderedDict()
-        """The same of what was deleted, the last ones: no one-time key is remembered for ever."""
         self._cursor, self._unread = _read_place(own)
 
     @property
@@ -109,7 +103,7 @@ class MirroredStore:
                 gone = {*shared, *there} - read.found.keys() - read.unreadable.keys()
                 values = {**dict.fromkeys(gone), **{key: one.value for key, one in read.found.items()}}
                 changed = self._copy(values)
-                self._tell({key: values[key] for key in changed})
+                self._feed.note_values({key: values[key] for key in changed})
             found.append(read)
         return stored_values.ReadValues(
             found={key: value for one in found for key, value in one.found.items()},
@@ -126,7 +120,7 @@ class MirroredStore:
         with self._order:
             failed = self._write_shared({key: values[key] for key in shared}) if shared else {}
             copied = self._put({key: values[key] for key in shared if key not in failed})
-            self._tell({key: values[key] for key in shared if key not in failed and key not in copied})
+            self._feed.note_values({key: values[key] for key in shared if key not in failed and key not in copied})
         kept = self._own.write_all({key: values[key] for key in own})
         self._feed.note({key: False for key in own if key not in kept})
         return {**failed, **copied, **kept}
@@ -159,7 +153,7 @@ class MirroredStore:
                 self._copy({change.key: change.value for change in shared})
             except errors.EnvironmentProblemError as error:
                 raise errors.OutcomeUnknownError(f"{error}; it is shared, and copied when that is over") from error
-            self._tell({change.key: change.value for change in shared})
+            self._feed.note_values({change.key: change.value for change in shared})
 
     @contextlib.contextmanager
     def lock(self, name: str, *, lease_s: float = LEASE_S) -> collections.abc.Iterator[Lease]:
@@ -287,7 +281,7 @@ class MirroredStore:
             self.damage.clear(_refused(key))
         readable = {key: value for key, value in values.items() if key not in read.unreadable}
         self._copy(readable)
-        self._tell(readable)  # also what another process has copied
+        self._feed.note_values(readable)  # also what another process has copied
         self._remember(self._cursor, self._unread.difference(some) | read.unreadable.keys())
 
     def _remember(self, cursor: stored_values.Cursor, unread: frozenset[str]) -> None:
@@ -296,21 +290,6 @@ class MirroredStore:
             place = {**dataclasses.asdict(cursor), "unread": sorted(unread)}
             self._own.write(KEY_CURSOR, json.dumps(place).encode())
             self._cursor, self._unread = cursor, unread
-
-    def _tell(self, values: collections.abc.Mapping[str, bytes | None]) -> None:
-        """Those who watch in this process, once of each change."""
-        gone = [key for key, value in values.items() if value is None and key not in self._told_gone]
-        digests = {key: hashlib.sha256(value).digest() for key, value in values.items() if value is not None}
-        new = {key: digest for key, digest in digests.items() if self._told.get(key) != digest}
-        self._told |= new
-        for key in new:
-            self._told_gone.pop(key, None)
-        for key in gone:
-            self._told.pop(key, None)
-            self._told_gone[key] = None
-        while len(self._told_gone) > change_feed.MOST_GONE:
-            self._told_gone.popitem(last=False)
-        self._feed.note({**dict.fromkeys(gone, True), **dict.fromkeys(new, False)})
 
     def _copy(self, values: collections.abc.Mapping[str, bytes | None]) -> set[str]:
         """What is the same stays untouched: whoever watches would look again. Returns: what is not. Raises:
