@@ -31,6 +31,7 @@ _LOOK_S = 30.0
 """At rest."""
 _AGAIN_S = 1.0
 _UNDER_WAY = "the nodes are at it still; `daemun fleet status` shows which"
+_LINE_NUMBER = re.compile(r"\b(?:lines?|columns?) \d+")
 _States = member_ports.EditState
 
 FindNew = collections.abc.Callable[[given_files.GivenFiles], str | None]
@@ -221,7 +222,7 @@ class _Serving:
 
 def sign(problem: model.Problem) -> tuple[str | None, str]:
     """The same wherever its lines are."""
-    return problem.host, re.sub(r"\d+", "", problem.message)
+    return problem.host, _LINE_NUMBER.sub("", problem.message)
 
 
 def _describe_copy(one: configuration_values.FileCopy) -> model.Problem:
