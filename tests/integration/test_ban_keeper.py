@@ -8,7 +8,7 @@ import pathlib
 
 import pytest
 
-from daemun.banning import ban_keeper, crowdsec_stream
+from daemun.banning import ban_keeper, crowdsec_stream, stored_bans
 from daemun.core import layout, model
 from daemun.core.access import banned_networks
 from daemun.core.options import bans_option, catalogue, crowdsec_option, trusted_proxies_option
@@ -191,3 +191,17 @@ async def test_a_folder_that_is_gone_is_told(tmp_path: pathlib.Path) -> None:
     await house.round()
     assert house.files.keys() == {"203.0.113.7", "203.0.113.8"}
     assert house.keeper.problems() == ()
+
+
+async def test_a_wait_that_is_over_is_not_taken_for_one_that_another_machine_ended(tmp_path: pathlib.Path) -> None:
+    house = House(tmp_path)
+    house.guesses.waits = {"192.0.2.7": (5, 60.0), "192.0.2.8": (5, 600.0)}
+    await house.keeper._take_guesses()
+    await house.keeper._store_own()
+    stored = stored_bans.decode(house.store.read(ban_keeper.KEY))
+    house.guesses.waits = {}
+    house.clock.advance(datetime.timedelta(seconds=61))  # the first one is over, and was not taken out yet
+    left = {network: one for network, one in stored.items() if network != "192.0.2.8"}
+    house.store.write(ban_keeper.KEY, stored_bans.encode(left))  # another machine let the second one in
+    await house.keeper._take_shared([ban_keeper.KEY])
+    assert house.guesses.forgotten == ["192.0.2.8"]

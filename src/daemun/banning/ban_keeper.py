@@ -369,10 +369,11 @@ class BanKeeper:
         async with self._storing:
             stored, now = await asyncio.to_thread(self._read, KEY), self._clock.now()
             found = stored_bans.apply(stored, self._unstored, now)
-            ended = [one.network for one in self._own.values() if one.is_wait and one.network not in found]
+            waits = [one for one in self._own.values() if one.is_wait and not one.is_over(now)]
+            let_in = [one.network for one in waits if one.network not in found]
             is_same, self._own = found == self._own, found
         async with self._guesses_lock:
-            for network in ended:  # or they would be banned again for what was guessed here
+            for network in let_in:  # or they would be banned again for what was guessed here
                 for one in self._guesses:
                     await one.forget(_of_guesses(network))
         if not is_same:
@@ -380,11 +381,10 @@ class BanKeeper:
 
     async def _put(self, key: str, found: Bans) -> bool:
         """A full disk is reported elsewhere, and tried again."""
-        try:
+        with contextlib.suppress(DaemunError):
             await asyncio.to_thread(self._store.write, key, stored_bans.encode(found))
-        except DaemunError:
-            return False
-        return True
+            return True
+        return False
 
     def _read(self, key: str) -> Bans:
         return damaged_keys.read(self._store, key, stored_bans.decode, follows="what was banned may come in") or {}
