@@ -20,18 +20,28 @@ class AgreedTexts:
     def __init__(self, files: configuration_files.ConfigurationFiles, record: followed_record.FollowedRecord) -> None:
         self._files = files
         self._record = record
+        self._last: given_files.GivenFiles | None = None
         self.target: configuration_values.Files | None = None
         """None: the fleet has none yet, and each machine its own."""
         self.note_difference: collections.abc.Callable[[], None] = lambda: None
         """Called, by any thread, when the files are found to hold something else."""
 
     def find(self) -> given_files.GivenFiles | None:
-        """Implements `given_files.FindGiven`."""
+        """Implements `given_files.FindGiven`. Never raises: what could be put together last stands in."""
         target = self.target
-        return None if target is None else self.complete(target)
+        if target is None:
+            return None
+        try:
+            self._last = self.complete(target)
+        except errors.DaemunError as error:
+            log.error("what the fleet serves cannot be put together here", reason=str(error))  # noqa: TRY400 - for people
+            if self._last is None:
+                return given_files.GivenFiles(main=target[configuration_values.MAIN], included={})
+        return self._last
 
     def complete(self, files: configuration_values.Files) -> given_files.GivenFiles:
-        """With this machine's own part. Blocking. Never raises."""
+        """With this machine's own part; where that does not fit as it stands, with what it was last: without one this
+        machine would listen where others do. Blocking. Raises: DaemunError."""
         try:
             local = self._files.read()
         except errors.DaemunError as error:
@@ -39,11 +49,12 @@ class AgreedTexts:
             local = None
         if local is None or local.shared != files:
             self.note_difference()
-        try:
-            return self._files.complete(files, local, b"" if local is not None else self._find_own())
-        except errors.DaemunError as error:
-            log.warning("this machine's own part of the file is not used", reason=str(error))
-            return self._files.complete(files, None)
+        if local is not None:
+            try:
+                return self._files.complete(files, local)
+            except errors.DaemunError as error:
+                log.warning("this machine's own part of the file is not used as it stands", reason=str(error))
+        return self._files.complete(files, None, self._find_own())
 
     def _find_own(self) -> bytes:
         try:

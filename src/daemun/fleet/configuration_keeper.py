@@ -195,6 +195,8 @@ class ConfigurationKeeper:
             return self._front.status(added=False).problems
 
         known = {sign(one) for one in (*thread.wait(look), *self._problems)}
+        if files is not None:
+            self._texts.complete(files)  # what cannot be put together here is not served: this raises
         self._texts.target = files
         report = thread.wait(lambda: self._front.apply_here(caller))
         new = {
