@@ -201,9 +201,12 @@ def _close(own: file_store.FileStore, cause: str) -> ports.Store:
     """The machine's copy alone."""
     from daemun.store import closed_store, mirrored_store  # noqa: PLC0415 - in a fleet only
 
-    message = f"{cause}; until then this machine serves by what it knew of its fleet, and changes nothing of it"
+    message = (
+        f"{cause.removesuffix('; it is tried again')}; this machine serves by what it knew of its fleet, and changes "
+        f"nothing of it; when that is mended, {fleet_signs.START_AGAIN}"
+    )
     own.damage.note(f"{fleet_signs.KEY}, closed", message, severity=model.Severity.ERROR)
-    return mirrored_store.MirroredStore(own, closed_store.ClosedStore(cause), order=own.alone)
+    return mirrored_store.MirroredStore(own, closed_store.ClosedStore(message), order=own.alone)
 
 
 def _take_keys(fleet: "opened_fleet.OpenedFleet") -> "key_rotation.KeyHolder":
