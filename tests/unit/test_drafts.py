@@ -138,6 +138,29 @@ def test_what_is_left_out_of_a_long_text_hides_no_key() -> None:
         owned_keys.check_include("daemun.yaml", b"sites: {}\n", _QUOTED.encode())
 
 
+@pytest.mark.parametrize(
+    ("written", "keys"),
+    [
+        ("fleet: {database: 'postgresql://d@h/x', key: /k}\nsites: {}\n", {"fleet"}),
+        ("node: {listen: 81}\nsites: {}\n", {"node"}),
+        ("acme: {hook: /bin/id}\nsites: {}\n", {"hook"}),
+        ("acme: {dns: {provider: hook, command: [/bin/id]}}\nsites: {}\n", {"command"}),
+        ("sites:\n  a.test: {to: 'http://a', tls: {dns: {provider: hook, command: /bin/id}}}\n", {"command"}),
+        ("sites:\n  a.test: {to: 'http://a', tls: {dns: {provider: hook, \"c\\x6fmmand\": /bin/id}}}\n", {"command"}),
+        ("x-a: &a {command: /bin/id}\nsites:\n  a.test: {to: 'http://a', tls: {dns: *a}}\n", {"command"}),
+        ("defaults: {tls: {dns: {<<: {command: /bin/id}}}}\nsites: {}\n", {"command"}),
+        ("acme: {hook: [/bin/true, b]}\nsites: {b.test: 'http://b'}\n", {"hook"}),
+        ("acme: {email: a@b.test, hook: /bin/true}\nsites: {b.test: 'http://command'}\n", set()),
+    ],
+)
+def test_who_may_change_alone_lets_no_program_run(written: str, keys: set[str]) -> None:
+    before = b"acme: {hook: /bin/true}\nsites: {}\n"
+    found = owned_keys.find_changes("daemun.yaml", before, written.encode())
+    assert {one.message.partition(":")[0] for one in found} == keys
+    included = owned_keys.find_programs("sites/a.yaml", before, written.encode())
+    assert {one.message.partition(":")[0] for one in included} == keys - {"fleet", "node"}
+
+
 def test_no_quote_brings_a_secret_of_a_long_text_to_another_place() -> None:
     content = f"x-a: {{token: abc}}\nsites:\n  first.test: http://x\n{_SITES}{_SITES.replace('  s', '  t')}  last.test: http://z\n".encode()
     shown = draft_secrets.show(content)

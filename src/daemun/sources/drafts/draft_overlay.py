@@ -55,10 +55,13 @@ class DraftOverlay:
 
     def find_owned(self, *, is_owner: bool) -> tuple[model.Problem, ...]:
         """What the operator may not change. Raises: ConfigError when it cannot be read."""
-        main = self.draft.find(self._main.name)
-        if main is None or is_owner:
+        if is_owner:
             return ()
-        return owned_keys.find_changes(main.name, edited_file.read(self._main), main.text)
+        found: list[model.Problem] = []
+        for one in self.draft.files:
+            find = owned_keys.find_changes if one.name == self._main.name else owned_keys.find_programs
+            found += find(one.name, edited_file.read(self.path_of(one.name)), one.text)
+        return tuple(found)
 
     def _name(self, path: pathlib.Path) -> str:
         return yaml_include.name_of(pathlib.Path(os.path.normpath(path)), self._main.parent)

@@ -9,6 +9,7 @@ import pathlib
 import typing
 
 from daemun.control import history_port, ports
+from daemun.core import model
 from daemun.core.plan import hand_edits
 from daemun.errors import ForbiddenError
 from daemun.sources import owned_keys
@@ -102,8 +103,11 @@ class AppliedHistory:
         return way_back.find(book, entry, self._main, is_running=True, force=force)
 
     def _check_owned(self, way: way_back.WayBack) -> None:
-        name = self._main.name
-        if owned := owned_keys.find_changes(name, way.present.get(name), way.past.files.get(name)):
+        owned: list[model.Problem] = []
+        for name in {self._main.name, *way.past.files}:
+            find = owned_keys.find_changes if name == self._main.name else owned_keys.find_programs
+            owned += find(name, way.present.get(name), way.past.files.get(name))
+        if owned:
             raise ForbiddenError(f"cannot go back to number {way.entry.number}: {'; '.join(map(str, owned))}")
 
     def _open(self) -> history_book.Book:
