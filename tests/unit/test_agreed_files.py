@@ -51,7 +51,7 @@ def test_what_could_be_put_together_last_is_kept(tmp_path: pathlib.Path) -> None
     def fail(*_: object) -> given_files.GivenFiles:
         raise errors.EnvironmentProblemError("cannot read the folder")
 
-    one._files.complete = fail  # type: ignore[method-assign]
+    one._files.complete = fail  # type: ignore[method-assign, assignment]
     one.target = {MAIN: b"sites: {}\n"}
     assert one.find() == before
     with pytest.raises(errors.EnvironmentProblemError):

@@ -1,7 +1,8 @@
 """A token by which one machine joins: where the database is, and how to read the fleet's key there, once.
 
 The key lies in the database encrypted with the token's own, under a name that says when it ends; whoever joins deletes
-it, and uses it only then. Neither the database nor the token alone is enough.
+it, and uses it only then. The token has the database's URL with its password: for an hour it is all that one needs who
+reaches the database, and the password is good after that, too.
 """
 
 import base64

@@ -163,8 +163,10 @@ def promote_file(
 
 def _print_token(token: str) -> None:
     json_answer.note(token=token)
-    output.print_line("within an hour one machine joins by this token, which is shown this once:")
-    output.print_line(f"  daemun fleet join {token}")
+    # Not as an argument: each account of a machine can read those of others, and a shell keeps them.
+    output.print_line("within an hour one machine joins by this token, which is shown this once and has the database's")
+    output.print_line("password: run `daemun fleet join` there, and paste it when it asks")
+    output.print_line(f"  {token}")
 
 
 def _print_restart(entered: "offline_fleet.Entered") -> None:
