@@ -365,6 +365,27 @@ def test_a_database_that_is_not_the_fleets_any_more_takes_nothing_away_and_gets_
     assert mirror.read_many(under="").found.keys() == {"certs/b", IDENTITY[0]}
 
 
+@pytest.mark.parametrize("key", ["../../../x", "A", "a b", "certs/../x", "", "x" * 5000])
+def test_a_row_that_is_none_of_ours_ends_nothing(server: postgresql.Server, key: str) -> None:
+    with fleet_store.running(server) as writer:
+        own = memory_store.MemoryStore()
+        with fleet_store.another(url(server), own=own) as store:
+            mirror = mirrored_store.MirroredStore(own, store)
+            mirror.follow_now()
+            writer.write("certs/a", b"1")
+            with psycopg.connect(url(server)) as other:
+                other.execute("UPDATE daemun.item SET key = %s WHERE key = 'certs/a'", (key,))
+            writer.write("certs/b", b"1")
+            mirror.follow_now()
+            assert own.read("certs/b") == b"1"
+            assert store.read_many(under="certs").found.keys() == {"certs/b"}
+            assert store.list("") == ["certs/b"]
+            assert ["none of daemun's" in one.message for one in own.damage.problems()] == [True]
+            rotated = fleet_key.rotate(fleet_store.KEY)
+            with fleet_store.another(url(server), key=dataclasses.replace(rotated, keys=rotated.keys[::-1])) as later:
+                assert later.encrypt_anew() == 1
+
+
 def test_nobody_waits_for_another_while_the_server_answers_nothing(server: postgresql.Server) -> None:
     """Whoever waits holds a lock of the machine's copy, or a thread that rounds and sign-ins need, too."""
     times = dataclasses.replace(HASTY, answer_s=60.0, connect_s=60)

@@ -55,6 +55,7 @@ class PostgresqlStore:
         Connects when it is first used. Raises: ConfigError: the URL is none.
         """
         self.damage = damage_report.DamageReport()
+        self._report = self.damage if own is None else own.damage
         self._key = key
         self._look_s = look_s
         self._quiet_s = quiet_s
@@ -105,7 +106,7 @@ class PostgresqlStore:
         found: dict[str, stored_values.VersionedValue] = {}
         unreadable: dict[str, errors.EnvironmentProblemError] = {}
         for _, key, rev, content, key_id in self._requests.send("read", (wanted, *_range(under))):
-            if key is None:
+            if key is None or not self._is_key(key):
                 continue
             try:
                 value = self._key.decrypt(key, fleet_key.EncryptedValue(content=content, key_id=key_id))
@@ -119,7 +120,18 @@ class PostgresqlStore:
 
     def list(self, prefix: str) -> list[str]:
         rows = self._requests.send("list", _range(keys.check_prefix(prefix)))
-        return [row[1] for row in rows if row[1] is not None]
+        return [row[1] for row in rows if row[1] is not None and self._is_key(row[1])]
+
+    def _is_key(self, found: str) -> bool:
+        """Whoever owns the database may write any row: one of another form must not end the following of all others."""
+        if keys.is_key(found):
+            return True
+        message = (
+            f"the fleet's database has a row that is none of daemun's, {found[:60]!a}, which is left out; find out who "
+            "wrote it, and delete that row of the table daemun.item"
+        )
+        self._report.note("fleet, foreign row", message)
+        return False
 
     def write(self, key: str, value: bytes) -> None:
         self.commit([stored_values.KeyChange(key=key, value=value)])
@@ -219,7 +231,11 @@ class PostgresqlStore:
         if epoch != after.epoch or not is_known:
             return self._read_all_keys(prefix)
         found = [row[5:] for row in rows if row[5] is not None]
-        changed = tuple(stored_values.ChangedKey(key=key, is_deleted=is_deleted) for key, _, is_deleted in found)
+        changed = tuple(
+            stored_values.ChangedKey(key=key, is_deleted=is_deleted)
+            for key, _, is_deleted in found
+            if self._is_key(key)
+        )
         cursor = _cursor(epoch, rev, change)
         if len(found) >= _AT_ONCE:  # there may be more
             cursor = stored_values.Cursor(revision=found[-1][1], epoch=epoch)
@@ -284,7 +300,7 @@ class PostgresqlStore:
         """What is encrypted with an older key. Returns: how many values. Raises: EnvironmentProblemError."""
         done = 0
         while rows := self._requests.send("encrypted_otherwise", (self._key.keys[0][0], _AT_ONCE)):
-            old = [row[1] for row in rows if row[1] is not None]
+            old = [row[1] for row in rows if row[1] is not None and self._is_key(row[1])]
             if not old:
                 break
             read = self.read_many(old)
