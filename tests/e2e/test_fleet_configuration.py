@@ -112,7 +112,15 @@ def test_a_trial_ends_on_all(house: fleet_house.FleetHouse) -> None:
     assert "tried" not in house.wait_files()
 
 
+def wait_others(house: fleet_house.FleetHouse, name: str, others: list[str]) -> None:
+    """Until the plan of a node names them: they are heard of."""
+    house[name].wait(
+        lambda: json.loads(house[name].cli_good("plan", "--json")).get("nodes") == others, "the others in the plan"
+    )
+
+
 def test_plan_and_apply_name_the_nodes(house: fleet_house.FleetHouse) -> None:
+    wait_others(house, "a", ["b", "c"])
     house["a"].cli_good("apply")
     text = house["a"].config.read_text()
     # Without a chance to be noticed before it is planned: a command holds the file while it edits it.
@@ -120,6 +128,12 @@ def test_plan_and_apply_name_the_nodes(house: fleet_house.FleetHouse) -> None:
     report = json.loads(house["a"].cli_good("plan", "--json"))
     assert report["nodes"] == ["b", "c"]
     assert house["a"].config.read_text() == text
+
+
+def test_a_node_that_just_started_names_the_others(house: fleet_house.FleetHouse) -> None:
+    house["c"].terminate()
+    house.start("c")
+    wait_others(house, "c", ["a", "b"])
 
 
 def test_files_that_are_included_are_shared(house: fleet_house.FleetHouse) -> None:

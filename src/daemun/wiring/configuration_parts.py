@@ -2,6 +2,7 @@
 
 import asyncio
 import collections.abc
+import contextlib
 import types
 
 from daemun import errors, settings
@@ -21,7 +22,7 @@ from daemun.sources.docker import nginx_proxy_mode
 from daemun.wiring import clock, draft_parts
 
 ListLiving = collections.abc.Callable[[], collections.abc.Set[str]]
-"""The names of the nodes that are heard of. Blocking. Raises: EnvironmentProblemError."""
+"""The names of the nodes that are heard of. Quick. Raises: EnvironmentProblemError."""
 
 
 class ConfigurationParts:
@@ -38,12 +39,11 @@ class ConfigurationParts:
         self._settings = chosen
         self._store = store
         self._node = node
-        self._living: frozenset[str] = frozenset()
         self._list_living = list_living
         files = configuration_files.ConfigurationFiles(chosen.config)
         self._texts = agreed_files.AgreedTexts(files, followed_record.FollowedRecord(store))
         self._member = configuration_member.ConfigurationMember(
-            store, node, files, self._find_living, now=clock.SystemClock().now
+            store, node, files, self._list_living, now=clock.SystemClock().now
         )
         self._texts.target = self._member.start()
         source.find_given = self._texts.find
@@ -69,7 +69,7 @@ class ConfigurationParts:
         async def read_files() -> model.Snapshot | None:
             return (await asyncio.to_thread(parts.read, types.MappingProxyType({}))).snapshot
 
-        front.join(self._keeper.settle, read_files, lambda: tuple(sorted(self._living - {self._node})))
+        front.join(self._keeper.settle, read_files, self._list_others)
 
     def follow(self, changes: shared_changes.SharedChanges) -> None:
         """After `join`."""
@@ -81,9 +81,11 @@ class ConfigurationParts:
         assert self._keeper is not None
         return {"configuration of the fleet": self._keeper.run}
 
-    def _find_living(self) -> frozenset[str]:
-        self._living = frozenset(self._list_living())
-        return self._living
+    def _list_others(self) -> tuple[str, ...]:
+        """(): or it is not known."""
+        with contextlib.suppress(errors.EnvironmentProblemError):
+            return tuple(sorted(self._list_living() - {self._node}))
+        return ()
 
     def _find_new(self, wanted: given_files.GivenFiles) -> str | None:
         """Implements `configuration_keeper.FindNew`."""
