@@ -30,6 +30,7 @@ class LocalFiles:
 class ConfigurationFiles:
     def __init__(self, main: pathlib.Path) -> None:
         self.main = main.absolute()
+        self._known: tuple[bytes, shared_text.SplitText] | None = None
 
     def read(self) -> LocalFiles | None:
         """None: there is no daemun.yaml. Raises: ConfigError: it cannot be told what of it is shared;
@@ -38,7 +39,7 @@ class ConfigurationFiles:
         content = found.pop(self.main.name, None)
         if content is None:
             return None
-        parts = shared_text.split(content)
+        parts = self._split(content)
         shared = {name: text for name, text in found.items() if configuration_values.is_name(name)}
         return LocalFiles(
             shared={configuration_values.MAIN: parts.shared, **shared},
@@ -46,6 +47,13 @@ class ConfigurationFiles:
             own=parts.own,
             others={name: text for name, text in found.items() if name not in shared},
         )
+
+    def _split(self, content: bytes) -> shared_text.SplitText:
+        """It is looked at with each step, and is mostly what it was. For all threads."""
+        known = self._known
+        if known is None or known[0] != content:
+            self._known = known = (content, shared_text.split(content))
+        return known[1]
 
     def complete(
         self, files: configuration_values.Files, local: LocalFiles | None, own: bytes = b""
