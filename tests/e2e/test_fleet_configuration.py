@@ -3,6 +3,8 @@
 import collections.abc
 import contextlib
 import json
+import pathlib
+import shutil
 import threading
 import time
 
@@ -143,6 +145,7 @@ def test_files_that_are_included_are_shared(house: fleet_house.FleetHouse) -> No
     house.write("a", "include: more/*.yaml\n" + before)
     house.wait_signs("included.test", "there")
     house["b"].wait((house["b"].root / "more" / "one.yaml").exists, "the file that is included")
+    house.wait_files()  # daemun.yaml is written after it
     house.write("b", before)
     house["c"].wait(lambda: house["c"].sign("included.test") is None, "the site to be gone")
     house.wait_files()
@@ -165,6 +168,36 @@ def test_a_file_that_one_node_lacks_keeps_a_change_from_all(house: fleet_house.F
     assert kept.stat().st_mode & 0o777 == 0o600
     assert "on c:" in house.wait_problem("b", "is served nowhere")
     kept.unlink()
+    house["a"].wait(lambda: house["a"].cli("apply").returncode == 0, "the problem to be gone")
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_file_is_written_over_no_other_one_and_not_through_a_link(
+    house: fleet_house.FleetHouse, tmp_path: pathlib.Path, kind: str
+) -> None:
+    before = {name: house[name].config.read_text() for name in NODES}
+    own = (house["c"].root if kind == "file" else tmp_path) / "own"
+    own.mkdir()
+    if kind == "file":
+        (own / "x.yaml").write_text("c's own\n")
+    else:
+        (house["c"].root / "own").symlink_to(own)
+    (house["a"].root / "own").mkdir()
+    (house["a"].root / "own" / "x.yaml").write_text("sites:\n" + signpost("x.test", "there"))
+    with visitors(house, "a.test", "one"):
+        house.edit("a", "sites:\n", "include: own/*.yaml\nsites:\n")
+        cause = "another file is there" if kind == "file" else "a link leads out of"
+        house.wait_problem("a", "is not served", "on c:", cause)
+        house["a"].wait(lambda: house["a"].config.read_text() == before["a"], "the file as it was")
+    assert {name: house[name].config.read_text() for name in NODES} == before
+    assert [(one.name, one.read_text()) for one in own.iterdir()] == ([("x.yaml", "c's own\n")] * (kind == "file"))
+    assert "there" in (house["a"].root / "own" / "x.yaml.refused").read_text()
+    shutil.rmtree(house["a"].root / "own")
+    (house["a"].root / "daemun.yaml.refused").unlink()
+    if kind == "file":
+        shutil.rmtree(own)
+    else:
+        (house["c"].root / "own").unlink()
     house["a"].wait(lambda: house["a"].cli("apply").returncode == 0, "the problem to be gone")
 
 

@@ -116,14 +116,21 @@ class NodeFiles:
     def __init__(self, die: collections.abc.Callable[[], None]) -> None:
         self.held: dict[str, bytes] = {MAIN: b""}
         self.copies: dict[str, bytes] = {}
+        self.unshared: dict[str, bytes] = {}
+        """What the machine has for itself."""
         self.is_locked = False
         self._die = die
 
     def read(self) -> configuration_files.LocalFiles | None:
         return configuration_files.LocalFiles(shared=dict(self.held), main=self.held[MAIN], own=b"", others={})
 
+    def find_obstacle(self, files: configuration_values.Files) -> str | None:
+        return "another file is there" if {*self.unshared} & {*files} else None
+
     def write(self, files: configuration_values.Files, expected: configuration_values.Files) -> None:
         self._check(expected)
+        if obstacle := self.find_obstacle(files):
+            raise errors.ConfigError(obstacle)
         for name in sorted({*files, *self.held}, reverse=True):  # daemun.yaml comes last
             self._die()
             if name in files:
@@ -464,6 +471,30 @@ def test_a_machine_with_files_of_its_own_that_joins_keeps_them_beside() -> None:
     assert world.agree() == FIRST
     assert list(late.files.copies.values()) == [b"its own\n"]
     assert ".before-fleet" in next(iter(late.files.copies)), "it is nobody's edit"
+
+
+def test_a_file_in_whose_place_another_machine_has_its_own_is_refused_by_that_one(world: World) -> None:
+    world.nodes["b"].files.unshared["sites/x.yaml"] = b"b's own"
+    world.nodes["a"].files.held["sites/x.yaml"] = b"a's"
+    world.settle()
+    assert world.refused().causes == (("b", "another file is there"),)
+    assert world.agree() == FIRST
+    assert list(world.nodes["a"].files.copies.values()) == [b"a's"]
+
+
+def test_a_machine_that_was_away_keeps_its_own_file_and_says_so(world: World) -> None:
+    node = world.nodes["b"]
+    node.die()
+    node.files.unshared["sites/x.yaml"] = b"b's own"
+    world.nodes["a"].files.held["sites/x.yaml"] = b"a's"
+    world.settle()
+    node.start()
+    world.settle()
+    report = node.step()
+    assert report is not None
+    assert (report.state, report.cause) == (member_ports.EditState.NOT_WRITTEN, "another file is there")
+    assert node.served == world.current().files
+    assert node.files.held == {MAIN: FIRST}
 
 
 def test_files_that_are_included_come_and_go(world: World) -> None:

@@ -5,8 +5,10 @@ Blocking.
 import collections.abc
 import contextlib
 import dataclasses
+import os
 import pathlib
 
+from daemun import regular_files
 from daemun.errors import ConfigError, ConflictError, EnvironmentProblemError
 from daemun.fleet import configuration_values, shared_text
 from daemun.sources import edited_file, given_files, yaml_holder, yaml_include
@@ -75,6 +77,31 @@ class ConfigurationFiles:
     def _name(self, path: pathlib.Path) -> str:
         return yaml_include.name_of(path, self.main.parent)
 
+    def find_obstacle(self, files: configuration_values.Files) -> str | None:
+        """Why these could not be written here; None: they could, or what is shared here cannot be told now."""
+        try:
+            local = self.read()
+        except (ConfigError, EnvironmentProblemError):
+            return None
+        return None if local is None else self._find_obstacle(files, local.shared)
+
+    def _find_obstacle(self, files: configuration_values.Files, held: configuration_values.Files) -> str | None:
+        """The fleet writes nothing but what it shares: no file that this machine has for itself, nothing elsewhere."""
+        folder = os.path.realpath(self.main.parent)
+        for name in sorted({*files, *held} - {configuration_values.MAIN}):
+            path, wanted = self.main.parent / name, files.get(name)
+            if wanted == held.get(name):
+                continue
+            # A file is written through a link, but a link itself is deleted, not what it leads to.
+            through = os.path.realpath(path if wanted is not None else path.parent)
+            if not pathlib.Path(through).is_relative_to(folder):
+                cause = f"a link leads out of {folder}, to {through}"
+                return f"cannot write {path}: {cause}; put a folder or a file in the link's place"
+            if wanted is not None and name not in held and os.path.lexists(path) and not _holds(path, wanted):
+                cause = f"another file is there, which {self.main.name} of this machine does not include"
+                return f"cannot write {path}: {cause}; move it away, or give the new one another name"
+        return None
+
     def write(self, files: configuration_values.Files, expected: configuration_values.Files) -> None:
         """Make the shared part what the fleet agreed on, where it is what was expected still.
 
@@ -83,6 +110,8 @@ class ConfigurationFiles:
         with self._alone():
             local = self._check(expected)
             self._check_names(files)
+            if obstacle := self._find_obstacle(files, local.shared):
+                raise ConfigError(obstacle)
             wanted: dict[str, bytes | None] = {name: None for name in local.shared if name not in files}
             wanted |= {name: text for name, text in files.items() if name != configuration_values.MAIN}
             wanted[self.main.name] = shared_text.join(files[configuration_values.MAIN], local.main)
@@ -130,3 +159,10 @@ class ConfigurationFiles:
                 yaml_include.fits(one, path, self.main) for one in patterns
             ):
                 raise ConfigError(f"cannot write {path}: no `include` of daemun.yaml names it")
+
+
+def _holds(path: pathlib.Path, content: bytes) -> bool:
+    try:
+        return regular_files.read(path, len(content) + 1) == content
+    except OSError:
+        return False

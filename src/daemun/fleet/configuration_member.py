@@ -203,7 +203,7 @@ class ConfigurationMember:
         if report is not None and report.id == roll.revision.id:
             return False
         try:
-            cause = self.serving.check(roll.revision.files)
+            cause = self._files.find_obstacle(roll.revision.files) or self.serving.check(roll.revision.files)
         except errors.DaemunError as error:
             cause = str(error)
         states = configuration_values.ReportState
