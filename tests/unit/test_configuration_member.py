@@ -463,6 +463,27 @@ def test_what_a_newer_version_reports_does_not_stop_the_others(world: World) -> 
     assert b"line FIVE" in world.agree()
 
 
+def test_what_could_not_be_served_is_tried_again(world: World) -> None:
+    node, known = world.nodes["b"], world.current().files
+    node.die()
+    world.nodes["a"].edit(b"line 5", b"line FIVE")
+    world.settle()
+    node.start()
+    serve, count = node.serve, 0
+
+    def fail(files: configuration_values.Files | None, caller: history_port.Caller | None) -> str | None:
+        nonlocal count
+        count += 1
+        if count < 3:
+            raise errors.EnvironmentProblemError("cannot put it together")
+        return serve(files, caller)
+
+    node.serve = fail  # type: ignore[method-assign]
+    world.settle()
+    assert count == 3
+    assert node.served == world.current().files != known
+
+
 def test_a_machine_with_files_of_its_own_that_joins_keeps_them_beside() -> None:
     world = World(["a"])
     late = world.nodes["z"] = Node(name="z", world=world)

@@ -71,8 +71,7 @@ class ConfigurationMember:
         self._served: configuration_values.Revision | None = None
         self._is_started = False
         self._stored = stored_configuration.StoredConfiguration(store, node)
-        self._unread = ""
-        """Why the files could not be read."""
+        self._unread = ""  # why the files could not be read
         self._edit: _Edit | None = None
         self._refusals: dict[str, str] = {}
         """What was not taken, by `_sign`: why."""
@@ -127,19 +126,18 @@ class ConfigurationMember:
         is_on_trial = self._served is not None and self._served.id != roll_steps.id_of(self.current)
         if is_on_trial and self._monotonic() - self._seen_at > LEASE_S:
             self._switch(self.current, None)
-        pause_s = 1.0
         if isinstance(error, errors.UnreadableValueError):
             cause = f"{error}; what was agreed on before is served"
-            return member_ports.StepReport(state=member_ports.EditState.UNREACHABLE, pause_s=pause_s, cause=cause)
+            return member_ports.StepReport(state=member_ports.EditState.UNREACHABLE, pause_s=_AGAIN_S, cause=cause)
         local = self._read_local()
         if local is None:
-            return self._unreadable(pause_s)
+            return self._unreadable(_AGAIN_S)
         base = self.record.find(local.own)
         if base is not None and local.shared == base.files:
-            return member_ports.StepReport(state=member_ports.EditState.AGREED, pause_s=pause_s)
+            return member_ports.StepReport(state=member_ports.EditState.AGREED, pause_s=_AGAIN_S)
         return member_ports.StepReport(
             state=member_ports.EditState.UNREACHABLE,
-            pause_s=pause_s,
+            pause_s=_AGAIN_S,
             cause=f"its fleet cannot be asked: {error}; what was agreed on is served, and it is tried again",
             digest=configuration_values.digest_of(local.shared),
         )
@@ -155,6 +153,8 @@ class ConfigurationMember:
             return False
         cause = self._switch(wanted, self._caller_of(wanted))
         if not is_of_roll:
+            if not self._is_started:
+                raise errors.EnvironmentProblemError(f"cannot serve what the fleet serves: {cause}")
             return True
         if cause is not None:
             undoing = history_port.Caller(command=f"change {wanted.number} of the fleet not taken, undone")
@@ -185,10 +185,10 @@ class ConfigurationMember:
             return None
         try:
             return self.serving.serve(None if wanted is None else wanted.files, caller)
-        except errors.DaemunError as error:
-            return str(error)
-        except BaseException:
-            self._is_started = False
+        except BaseException as error:
+            self._served, self._is_started = before, False  # the next step tries it again
+            if isinstance(error, errors.DaemunError):
+                return str(error)
             raise
 
     def _caller_of(self, wanted: configuration_values.Revision) -> history_port.Caller:
