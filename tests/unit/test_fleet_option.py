@@ -1,5 +1,6 @@
 """`fleet` and `node` of daemun.yaml."""
 
+import base64
 import re
 
 import pytest
@@ -79,6 +80,19 @@ def test_a_join_token_and_what_is_none() -> None:
     assert join_token.decode(f"  {text[:50]}\n{text[50:]} \n") == made
     assert made.ends_s == 4600
     assert "p@h" not in repr(made)
-    for wrong in ("", "x", text[1:], text[:-1], f"{text}A", text.lower(), text.replace("d", "e"), "daemun-fleet-", "é"):
+    nested = b"[" * 30_000
+    deep = "daemun-fleet-" + base64.urlsafe_b64encode(join_token._check(nested) + nested).decode().rstrip("=")
+    for wrong in (
+        "",
+        "x",
+        text[1:],
+        text[:-1],
+        f"{text}A",
+        text.lower(),
+        text.replace("d", "e"),
+        "daemun-fleet-",
+        "é",
+        deep,
+    ):
         with pytest.raises(ConfigError, match="this is no token"):
             join_token.decode(wrong)

@@ -69,7 +69,7 @@ def decode(text: str) -> JoinToken:
     token = "".join(text.split())  # a terminal breaks long lines
     try:
         found = _parse(token)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         found = None
     if found is None:
         raise ConfigError(

@@ -33,7 +33,9 @@ _LINE = re.compile(rb"^\s*ssl_session_ticket_key\s+\S*/([0-9a-f]{16})\.key;", re
 
 class TicketKeeper:
     """Called on one event loop. node: this machine's name. find_living: names of the machines that live, from the
-    database; may raise EnvironmentProblemError. wake: nginx is to have other keys. Blocking: reads the store."""
+    database; may raise EnvironmentProblemError. read_shared_clock: the database's time, likewise: two machines whose
+    clocks differ by a day would turn the keys at each look. wake: nginx is to have other keys. Blocking: reads the
+    store."""
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class TicketKeeper:
         *,
         node: str,
         find_living: collections.abc.Callable[[], collections.abc.Iterable[str]],
+        read_shared_clock: collections.abc.Callable[[], datetime.datetime],
         wake: collections.abc.Callable[[], None],
     ) -> None:
         self._store = store
@@ -50,6 +53,7 @@ class TicketKeeper:
         self._clock = clock
         self._node = node
         self._find_living = find_living
+        self._read_shared_clock = read_shared_clock
         self._wake = wake
         self._loaded: tuple[str, ...] = ()
         self._keys = self._read()
@@ -118,19 +122,21 @@ class TicketKeeper:
 
     def _is_due(self) -> bool:
         before = self._read()
-        return self._rotate(before) is not before
+        if self._rotate(before, self._clock.now()) is before:
+            return False
+        return self._rotate(before, self._read_shared_clock()) is not before
 
     def _turn(self, store: ports.Store) -> None:
         before = self._read()
-        after = self._rotate(before)
+        after = self._rotate(before, self._read_shared_clock())
         if after is not before:
             store.write(KEY, ticket_rotation.encode(after))
 
-    def _rotate(self, before: ticket_rotation.TicketKeys | None) -> ticket_rotation.TicketKeys:
+    def _rotate(self, before: ticket_rotation.TicketKeys | None, now: datetime.datetime) -> ticket_rotation.TicketKeys:
         is_waiting = before is not None and before.is_next_last
         return ticket_rotation.rotate(
             before,
-            self._clock.now(),
+            now,
             loaded=self._read_loaded(),
             living={self._node, *(self._find_living() if is_waiting else ())},
             draw=_draw,

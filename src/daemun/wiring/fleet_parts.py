@@ -8,6 +8,7 @@ import asyncio
 import collections.abc
 import concurrent.futures
 import contextlib
+import datetime
 import typing
 
 import structlog
@@ -92,7 +93,13 @@ class FleetParts:
         from daemun.fleet import ticket_keeper  # noqa: PLC0415 - in a fleet only
 
         return ticket_keeper.TicketKeeper(
-            self.store, chosen.layout, clock.SystemClock(), node=fleet.node, find_living=self._list_living, wake=wake
+            self.store,
+            chosen.layout,
+            clock.SystemClock(),
+            node=fleet.node,
+            find_living=self._list_living,
+            read_shared_clock=lambda: datetime.datetime.fromtimestamp(fleet.shared.read_clock_s(), datetime.UTC),
+            wake=wake,
         )
 
     def _make_configuration(
