@@ -11,7 +11,8 @@ import time
 import httpx
 import pytest
 
-from tests.support import clients, fleet_house, ports, postgresql
+from daemun.fleet import configuration_values, stored_configuration
+from tests.support import clients, fleet_house, fleet_store, ports, postgresql
 from tests.support.daemon import signpost
 
 pytestmark = [pytest.mark.nginx, pytest.mark.postgresql]
@@ -287,6 +288,39 @@ def test_a_file_is_promoted_whatever_others_wrote(house: fleet_house.FleetHouse)
     kept.unlink()
     house.edit("b", "sign.test/promoted", "sign.test/one")
     house["b"].cli_good("fleet", "promote-file")
+    house.wait_signs("a.test", "one")
+    house.wait_files()
+
+
+# --- a database that is put back --------------------------------------------------------------------------------
+
+
+def test_a_database_that_went_back_is_told_and_what_was_lost_is_kept_beside(house: fleet_house.FleetHouse) -> None:
+    with fleet_store.another(house.url) as store:
+        current = stored_configuration.StoredConfiguration(store, "none").look().current
+        assert current is not None
+        keys = (configuration_values.KEY_CURRENT, configuration_values.files_key(current.id))
+        backup = {key: store.read(key) for key in keys}
+        house.edit("a", "sign.test/one", "sign.test/two")
+        house.wait_signs("a.test", "two")
+        newer = house.wait_files()
+        house.wait_number(current.number + 1)
+        for name in NODES:
+            house[name].wait_settled()
+        for key in reversed(keys):
+            store.write(key, backup[key])
+    for name in NODES:
+        words = f"went back from revision {current.number + 1} to {current.number}"
+        house.wait_problem(name, "is not served", words, "daemun.yaml.conflict")
+        kept = house[name].root / "daemun.yaml.conflict"
+        assert kept.read_text() == house.own_part(name) + newer
+    house.wait_signs("a.test", "one")
+    house["a"].cli_good("fleet", "promote-file", str(house["a"].root / "daemun.yaml.conflict"))
+    house.wait_signs("a.test", "two")
+    assert house.wait_files() == newer
+    for name in NODES:
+        (house[name].root / "daemun.yaml.conflict").unlink()
+    house.edit("a", "sign.test/two", "sign.test/one")
     house.wait_signs("a.test", "one")
     house.wait_files()
 

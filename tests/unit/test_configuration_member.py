@@ -269,6 +269,16 @@ class World:
                 assert node.files.held == files, node.name
         return files[MAIN]
 
+    def keep_rows(self) -> dict[str, bytes]:
+        """What a backup of the database has of the configuration."""
+        keys = (configuration_values.KEY_CURRENT, configuration_values.files_key(self.current().id))
+        return {key: self.database.read(key) for key in keys}
+
+    def put_back(self, rows: dict[str, bytes]) -> None:
+        for key, value in rows.items():
+            self.database.write(key, value)
+        self.database.numbers.clear()
+
     def refused(self) -> configuration_values.RefusedChange:
         return configuration_values.decode_refused(self.database.read(configuration_values.KEY_REFUSED))
 
@@ -516,6 +526,56 @@ def test_a_machine_that_was_away_keeps_its_own_file_and_says_so(world: World) ->
     assert (report.state, report.cause) == (member_ports.EditState.NOT_WRITTEN, "another file is there")
     assert node.served == world.current().files
     assert node.files.held == {MAIN: FIRST}
+
+
+def test_a_database_that_went_back_is_told_and_what_was_lost_is_kept_beside(world: World) -> None:
+    old = world.keep_rows()
+    world.nodes["a"].edit(b"line 5", b"guard")
+    world.settle()
+    world.agree()
+    world.put_back(old)
+    for node in world.nodes.values():
+        report = node.step()
+        while report is not None and report.state is not member_ports.EditState.REFUSED:
+            report = node.step()
+        assert report is not None
+        assert "went back from revision 2 to 1" in report.cause
+        assert [b"guard" in text for text in node.files.copies.values()] == [True]
+    world.settle()
+    assert world.agree() == FIRST
+    world.nodes["b"].edit(b"line 6", b"line SIX")
+    world.settle()
+    assert b"line SIX" in world.agree()
+    assert all(len(node.files.copies) == 1 for node in world.nodes.values())
+
+
+def test_a_machine_that_followed_what_was_lost_keeps_it_beside_when_others_went_on(world: World) -> None:
+    old = world.keep_rows()
+    world.nodes["a"].edit(b"line 5", b"guard")
+    world.settle()
+    away = world.nodes["c"]
+    away.die()
+    world.put_back(old)
+    world.settle()
+    world.nodes["a"].edit(b"line 6", b"line SIX")
+    world.settle()
+    assert world.current().number == 2
+    away.start()
+    world.settle()
+    assert b"line SIX" in world.agree()
+    assert [b"guard" in text for text in away.files.copies.values()] == [True]
+
+
+def test_an_included_file_that_was_deleted_comes_back_with_a_word(world: World) -> None:
+    world.nodes["a"].files.held["sites/shop.yaml"] = b"shop\n"
+    world.settle()
+    old = world.keep_rows()
+    del world.nodes["a"].files.held["sites/shop.yaml"]
+    world.settle()
+    world.put_back(old)
+    world.settle()
+    world.agree()
+    assert all(list(node.files.copies.values()) == [FIRST] for node in world.nodes.values())
 
 
 def test_files_that_are_included_come_and_go(world: World) -> None:

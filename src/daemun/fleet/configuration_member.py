@@ -74,7 +74,7 @@ class ConfigurationMember:
         self._unread = ""  # why the files could not be read
         self._edit: _Edit | None = None
         self._refusals: dict[str, str] = {}
-        """What was not taken, by `_sign`: why."""
+        """What was not taken, by `roll_steps.sign`: why."""
         self._acted_at = self._seen_at = self._tried_at = monotonic()
 
     def start(self) -> Files | None:
@@ -238,7 +238,7 @@ class ConfigurationMember:
         if judged.step is roll_steps.RollStep.STOP:
             self._stored.stop(shared, roll, judged.causes, self._now())
             why = "; ".join(f"on {node}: {cause}" for node, cause in judged.causes)
-            self._refusals[_sign(roll.revision.files, shared.current)] = why
+            self._refusals[roll_steps.sign(roll.revision.files, shared.current)] = why
             log.error("a change of the fleet's configuration is not taken", number=roll.revision.number, reason=why)
         elif judged.step is roll_steps.RollStep.DONE:
             self._stored.finish(shared, roll.revision)
@@ -282,6 +282,9 @@ class ConfigurationMember:
         if current is None:
             merged = roll_steps.MergedFiles(files=mine)
         else:
+            if known is not None and mine != current.files and (lost := roll_steps.find_loss(known, current)):
+                names = roll_steps.find_changed(current.files, mine) or (configuration_values.MAIN,)
+                return self._put_aside(current, mine, names, configuration_files.CONFLICT, lost)
             merged = roll_steps.merge(base, mine, current.files)
             if merged.files == current.files and not merged.conflicts:
                 cause = self._follow(current, mine)
@@ -306,7 +309,7 @@ class ConfigurationMember:
                 state=member_ports.EditState.WAITING, pause_s=_AGAIN_S, cause=cause, digest=digest
             )
         names = roll_steps.find_changed(base, mine)
-        refusal = self._refusals.get(_sign(merged.files, current))
+        refusal = self._refusals.get(roll_steps.sign(merged.files, current))
         if current is not None and merged.conflicts and base is None:
             return self._put_aside(current, mine, names, configuration_files.JOINED, "")
         if current is not None and merged.conflicts:
@@ -394,7 +397,3 @@ class ConfigurationMember:
         self._edit = _Edit(id=revision.id, files=mine)
         self._acted_at = self._monotonic()
         self._stored.begin(shared, roll)
-
-
-def _sign(files: Files, current: configuration_values.Revision | None) -> str:
-    return f"{configuration_values.digest_of(files)} after {roll_steps.id_of(current)}"

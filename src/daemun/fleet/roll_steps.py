@@ -157,3 +157,18 @@ def merge(base: Files | None, mine: Files, theirs: Files) -> MergedFiles:
 def find_changed(base: Files | None, mine: Files) -> tuple[str, ...]:
     """The names of the files that an edit changed or made, of which copies are kept where it is not taken."""
     return tuple(name for name, text in mine.items() if base is None or base.get(name) != text)
+
+
+def find_loss(known: configuration_values.FollowedRevision, current: configuration_values.Revision) -> str:
+    """Why what was agreed on is not what this machine followed, though nobody changed it; "": it goes on from that."""
+    if current.number > known.number or current.id == known.id:
+        return ""
+    change = f"from revision {known.number} to " + (
+        f"{current.number}" if current.number < known.number else f"another revision {current.number}"
+    )
+    return f"the fleet's database went back {change}: it was restored, or lost what was written last"
+
+
+def sign(files: Files, current: configuration_values.Revision | None) -> str:
+    """Tells edits apart, by what they were to change."""
+    return f"{configuration_values.digest_of(files)} after {id_of(current)}"
