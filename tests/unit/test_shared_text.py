@@ -31,7 +31,24 @@ def test_split(content: bytes, shared: bytes, own: bytes | None) -> None:
     assert own is None or found.own == own
 
 
-@pytest.mark.parametrize("content", [b"{fleet: {key: k}, sites: {}}\n", b"  node: {listen: 1}\n  sites: {}\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{fleet: {key: k}, sites: {}}\n",
+        b"  node: {listen: 1}\n  sites: {}\n",
+        b'"n\\x6fde": {listen: 1}\n',
+        b'"fle\\x65t": {key: k}\n',
+        b'sites: {}\n"\\u0066leet": {key: k}\n',
+        b'{"\\U0000006eode": {listen: 1}}\n',
+        b'? "fl\\\n  eet"\n: {key: k}\n',
+        b'{? "no\\\r\n  de" : {listen: 1}}\n',
+        b'? "no\\\xe2\x80\xa8de"\n: {listen: 1}\n',
+        b'x: &a {"n\\x6fde": {listen: 1}}\n<<: *a\n',
+        b"? fleet\n: {key: k}\n",
+        b"!!str node: {listen: 1}\n",
+        b"sites: {}\n&a fleet: {key: k}\n",
+    ],
+)
 def test_what_cannot_be_told_apart_is_refused(content: bytes) -> None:
     with pytest.raises(ConfigError, match="cannot tell what of the file is shared"):
         shared_text.split(content)

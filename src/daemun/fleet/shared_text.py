@@ -15,6 +15,8 @@ _OWN_LINE = re.compile(rb"""(?:\xef\xbb\xbf)?(["']?)(?:fleet|node)\1[ \t]*:(?:\s
 _GOES_ON = re.compile(rb"[ \t}\]]")
 _EMPTY = re.compile(rb"\s*(?:#.*)?$")
 _BEFORE_KEYS = re.compile(rb"(?:\xef\xbb\xbf)?(?:%|---(?:\s|$))")
+_MAY_BE_OWN_KEY = re.compile(rb"fleet|node|\\(?:[xuU\r\n]|\xc2\x85|\xe2\x80)")
+"""The names as they are, or an escape, by which letters are written otherwise, or the line goes on."""
 _NO_SITES = re.compile(rb"sites:\s*(?:\{\s*\})?\s*(?:#.*)?$")
 _BOM = b"\xef\xbb\xbf"
 
@@ -28,7 +30,7 @@ class SplitText:
 def split(content: bytes) -> SplitText:
     """Raises: ConfigError: the two cannot be told apart."""
     found = _cut(content)
-    if any(key.encode() in found.shared for key in OWN_KEYS) and (left := _find_own_keys(found.shared)):
+    if _MAY_BE_OWN_KEY.search(found.shared) and (left := _find_own_keys(found.shared)):
         raise ConfigError(
             f"cannot tell what of the file is shared: `{left[0]}` does not stand at the beginning of a line; write it "
             f"there as `{left[0]}:`, with its keys in the lines below it"
