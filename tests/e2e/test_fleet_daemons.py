@@ -329,14 +329,34 @@ def test_a_machine_that_left_begins_a_fleet_with_a_key_of_its_own(house: House) 
     assert (house.two.state / "fleet" / "key.old").read_bytes() == keys[0]
 
 
-def test_to_begin_a_fleet_is_repeated_with_the_same_key(house: House) -> None:
+def test_a_fleet_that_cannot_begin_leaves_nothing_behind(house: House) -> None:
     house.server.crash()
-    file = house.one.state / "fleet" / "key"
     refused(house.one, "fleet", "init", house.url)
-    before = file.read_bytes()
+    assert not (house.one.state / "fleet").exists()
     house.server.start()
     init(house)
-    assert file.read_bytes() == before
+
+
+def test_the_last_machine_goes_back_into_its_fleet_by_the_key_that_it_kept(house: House) -> None:
+    init(house)
+    passwords.run_with(house.one, "a long password", "users", "add", "alice").check_returncode()
+    key = (house.one.state / "fleet" / "key").read_bytes()
+    house.one.cli_good("fleet", "leave")
+    said = refused(house.one, "fleet", "init", house.url)
+    assert "`daemun fleet join --again" in said and "warning" not in said, said
+    assert (house.one.state / "fleet" / "key").read_bytes() == key, "it is not moved away"
+    assert "this machine is in the fleet" in house.one.cli_good("fleet", "join", "--again", "--yes", "--name", "one")
+    assert names_of_users(house.one) == ["alice"]
+    join(house, invite(house.one))
+    # Where no machine has the key: what the message names empties the database.
+    house.one.cli_good("fleet", "leave")
+    house.two.cli_good("fleet", "leave")
+    (house.one.state / "fleet" / "key").unlink()
+    cure = re.search(r"`(DROP .*?)`", refused(house.one, "fleet", "init", house.url))
+    assert cure is not None
+    assert "no key in" in refused(house.one, "fleet", "join", "--again", "--yes")
+    house.server.execute(cure[1])
+    init(house)
 
 
 def test_a_new_key(house: House) -> None:

@@ -74,13 +74,18 @@ def join(
         typer.Option("--database", metavar="URL", help="Where this machine reaches the database otherwise."),
     ] = None,
     name: Name = None,
+    *,
+    again: typing.Annotated[
+        bool,
+        typer.Option("--again", help="Back into the fleet that this machine left, by the key that it kept: no token."),
+    ] = False,
     yes: confirmation.Yes = False,
 ) -> None:
     """Join a fleet. What this machine had of its own is kept beside, and that of the fleet takes its place: its sites,
     too, which it asks about first."""
     from daemun.wiring.offline import offline_fleet
 
-    given = _read("Token: ", token)
+    given = None if again else _read("Token: ", token)
     lost = offline_fleet.find_replaced(chosen)
     if lost is not None:
         sites = f" ({', '.join(lost[:_MOST_SITES])}{', ...' if len(lost) > _MOST_SITES else ''})" if lost else ""
@@ -89,7 +94,10 @@ def join(
             f"not; a copy is kept beside, {chosen.config.name}.before-fleet. Join?",
             yes=yes,
         )
-    entered = offline_fleet.join(chosen, given, url=database, name=name)
+    if given is None:
+        entered = offline_fleet.join_again(chosen, url=database, name=name)
+    else:
+        entered = offline_fleet.join(chosen, given, url=database, name=name)
     json_answer.note(node=entered.node, is_live=entered.is_done, kept=entered.kept and str(entered.kept))
     output.print_line(f"this machine is in the fleet, as {entered.node}")
     if entered.kept is not None:

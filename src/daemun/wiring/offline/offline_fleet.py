@@ -48,18 +48,16 @@ def init(chosen: settings.Settings, url: str, name: str | None) -> Entered:
     own = _open_own(chosen)
     _refuse_member(chosen, own)
     option = _make_option(chosen, name)
-    key = _begin_key(chosen, own)
-    _write_secret(_find_file(chosen, _DATABASE), url.encode())
+    begun = _find_begun_key(chosen, own)
+    key = begun or fleet_key.make()
     with _connected(url, key) as shared:
         shared.create_tables()
-        with contextlib.suppress(errors.NotFoundInStoreError, errors.UnreadableValueError):
-            if shared.read(membership.KEY_IDENTITY) == key.fleet.encode():
-                return _enter(chosen, own, option)
-        if shared.list("fleet"):
-            raise errors.ConfigError(
-                "cannot begin a fleet: another one is in this database; join it with a token of `daemun fleet invite`, "
-                "or name another database"
-            )
+        if shared.list(membership.KEY_IDENTITY.partition("/")[0]) and (begun is None or not _reads(shared, key)):
+            raise errors.ConfigError(_describe_other(chosen, url))
+    if begun is None:  # not before: what is there is the key of a fleet that this machine left
+        own.write(membership.KEY_INTENT, key.fleet.encode())
+        _keep_key(chosen, key)
+    _write_secret(_find_file(chosen, _DATABASE), url.encode())
     return _enter(chosen, own, option)
 
 
@@ -77,6 +75,29 @@ def join(chosen: settings.Settings, token: str, *, url: str | None, name: str | 
         key = join_token.use(offered, invited)
     # Whatever fails from here on, the key is there: the token is used up.
     _keep_key(chosen, key)
+    _write_secret(_find_file(chosen, _DATABASE), url.encode())
+    return _enter(chosen, own, option, is_follower=True)
+
+
+def join_again(chosen: settings.Settings, *, url: str | None, name: str | None) -> Entered:
+    """Go back into a fleet that this machine left, by the key that it kept. url: None: the one that it kept.
+
+    Raises: DaemunError."""
+    own = _open_own(chosen)
+    _refuse_member(chosen, own)
+    option = _make_option(chosen, name)
+    url = url or secret.read(model.Secret(file=str(_find_file(chosen, _DATABASE)))).strip()
+    found = _find_kept_key(chosen, url)
+    if found is None:
+        raise errors.ConfigError(
+            f"cannot join again: no key in {_find_file(chosen, _KEY).parent} is that of the fleet in this database; "
+            "join with a token of `daemun fleet invite`, which a machine of that fleet makes"
+        )
+    file, key = found
+    with _connected(url, key) as shared:
+        _refuse_taken(shared, opened_fleet.name_node(option))
+    if file != _find_file(chosen, _KEY):
+        _keep_key(chosen, key)
     _write_secret(_find_file(chosen, _DATABASE), url.encode())
     return _enter(chosen, own, option, is_follower=True)
 
@@ -178,7 +199,13 @@ def _find_option(chosen: settings.Settings, own: file_store.FileStore) -> fleet_
 
 
 def _refuse_member(chosen: settings.Settings, own: file_store.FileStore) -> None:
+    _end_leaving(chosen, own)
     known = membership.read(own)
+    if known is not None and membership.read_intent(own) == membership.LEAVE:
+        raise errors.ConfigError(
+            f'this machine, "{known.node}", leaves its fleet when its daemun has ended: run `daemun stop '
+            "--keep-traffic` first; nginx serves on meanwhile"
+        )
     if known is not None:
         raise errors.ConfigError(
             f'this machine is in a fleet already, as "{known.node}"; `daemun fleet leave` takes it out of that'
@@ -187,6 +214,14 @@ def _refuse_member(chosen: settings.Settings, own: file_store.FileStore) -> None
         raise errors.ConfigError(
             f"{chosen.config} has `fleet` already; start daemun with it, or remove it with `daemun fleet leave`"
         )
+
+
+def _end_leaving(chosen: settings.Settings, own: file_store.FileStore) -> None:
+    """What `leave` began beside a daemon that ended since."""
+    if membership.read_intent(own) != membership.LEAVE or _find_option(chosen, own) is not None:
+        return
+    with contextlib.suppress(errors.LockHeldError), instance.held_alone(pathlib.Path(chosen.layout.lock)):
+        membership.leave(own)
 
 
 def _refuse_taken(shared: "postgresql_store.PostgresqlStore", name: str) -> None:
@@ -277,17 +312,46 @@ def _find_file(chosen: settings.Settings, name: str) -> pathlib.Path:
     return pathlib.Path(chosen.layout.state, _FOLDER, name)
 
 
-def _begin_key(chosen: settings.Settings, own: ports.Store) -> fleet_key.FleetKey:
-    """A new one, or the one that an earlier try to begin this fleet made: machines of a fleet that this one left have
-    the key that is there."""
+def _find_begun_key(chosen: settings.Settings, own: ports.Store) -> fleet_key.FleetKey | None:
+    """The one that an earlier try to begin a fleet made. Machines of a fleet that this one left have the key that is
+    there otherwise."""
     with contextlib.suppress(errors.ConfigError):
         found = opened_fleet.read_key(str(_find_file(chosen, _KEY)))
         if membership.read_intent(own) == found.fleet.encode():
             return found
-    key = fleet_key.make()
-    own.write(membership.KEY_INTENT, key.fleet.encode())
-    _keep_key(chosen, key)
-    return key
+    return None
+
+
+def _find_kept_key(chosen: settings.Settings, url: str) -> tuple[pathlib.Path, fleet_key.FleetKey] | None:
+    """Of what this machine kept: the key of the fleet in this database, and its file."""
+    file = _find_file(chosen, _KEY)
+    for one in (file, file.with_name(f"{_KEY}.old")):
+        with contextlib.suppress(errors.ConfigError):
+            key = opened_fleet.read_key(str(one))
+            with _connected(url, key) as shared:
+                if _reads(shared, key):
+                    return one, key
+    return None
+
+
+def _reads(shared: "postgresql_store.PostgresqlStore", key: fleet_key.FleetKey) -> bool:
+    """Whether the fleet of this key is in the database."""
+    with contextlib.suppress(errors.NotFoundInStoreError, errors.UnreadableValueError):
+        return shared.read(membership.KEY_IDENTITY) == key.fleet.encode()
+    return False
+
+
+def _describe_other(chosen: settings.Settings, url: str) -> str:
+    if _find_kept_key(chosen, url) is not None:
+        return (
+            "cannot begin a fleet: one that this machine left is in this database, and its key is still here; go back "
+            "into it with `daemun fleet join --again`, or name another database"
+        )
+    return (
+        "cannot begin a fleet: another one is in this database; join it with a token of `daemun fleet invite`, "
+        "or name another database; if no machine is left in that fleet and nothing of it is needed, "
+        "`DROP SCHEMA daemun CASCADE` in psql empties the database"
+    )
 
 
 def _keep_key(chosen: settings.Settings, key: fleet_key.FleetKey) -> None:
