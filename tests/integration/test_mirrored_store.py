@@ -16,7 +16,7 @@ import pytest
 from daemun import errors
 from daemun.control import lease as lease_
 from daemun.control import stored_values
-from daemun.store import change_feed, file_store, memory_store, mirrored_store
+from daemun.store import change_feed, file_store, memory_store, mirror_cursor, mirrored_store
 
 CHAIN = "certs/a.test/certificate.json"
 UNREAD = b'{"revision": 1, "epoch": 0, "change": null, "unread": ["../x"]}'
@@ -242,7 +242,7 @@ async def test_what_could_not_be_read_is_read_when_it_can_be(make: Make, shared:
     shared.unreadable.clear()
     with two.store.lock("order-a.test"):
         assert (two.has(CHAIN), two.store.damage.problems()) == (b"good", ())
-    written = two.own.read(mirrored_store.KEY_CURSOR)
+    written = two.own.read(mirror_cursor.KEY)
     assert b'"unread": []' in written
     shared.delete(CHAIN)
     two.store.follow_now()
@@ -323,17 +323,17 @@ async def test_what_was_reported_gone_and_is_written_since_stays(make: Make, sha
     found = dataclasses.replace(found, is_complete=True, keys=()) if is_complete else found
     one.store.write(CHAIN, b"since")
     one.store.follow_now()
-    further = one.own.read(mirrored_store.KEY_CURSOR)
+    further = one.own.read(mirror_cursor.KEY)
     one.store._follow(found)
     assert (one.has(CHAIN), shared.read(CHAIN)) == (b"since", b"since")
-    assert one.own.read(mirrored_store.KEY_CURSOR) == further, "it had followed further"
+    assert one.own.read(mirror_cursor.KEY) == further, "it had followed further"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"revision": "x"}', b'{"revision": 3}', b"\xff", UNREAD])
 async def test_a_damaged_cursor_reads_everything_once(make: Make, content: bytes) -> None:
     one, two = make("one"), make("two")
     one.store.write(CHAIN, b"there")
-    two.own.write(mirrored_store.KEY_CURSOR, content)
+    two.own.write(mirror_cursor.KEY, content)
     two = make("two")
     two.store.follow_now()
     assert two.has(CHAIN) == b"there"
@@ -426,3 +426,53 @@ def test_a_copy_is_made_by_one_process_at_a_time(tmp_path: pathlib.Path) -> None
         other.stdin.close()
         thread.join(60)
         assert entered.is_set()
+
+
+class _Stuck(file_store.FileStore):
+    """Some keys cannot be written or deleted."""
+
+    stuck: frozenset[str] = frozenset()
+
+    def write_all(
+        self, values: collections.abc.Mapping[str, bytes]
+    ) -> collections.abc.Mapping[str, errors.EnvironmentProblemError]:
+        left = {key: errors.EnvironmentProblemError("no space left on device") for key in values.keys() & self.stuck}
+        return {**left, **super().write_all({key: one for key, one in values.items() if key not in left})}
+
+    def delete(self, key: str) -> None:
+        if key in self.stuck:
+            raise errors.EnvironmentProblemError("no space left on device")
+        super().delete(key)
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+async def test_one_that_cannot_be_copied_keeps_no_other_from_being_known(
+    tmp_path: pathlib.Path, shared: Shared, make: Make, is_deleted: bool
+) -> None:
+    one = make("one")
+    own = _Stuck(tmp_path / "two")
+    two = mirrored_store.MirroredStore(own, shared)
+    one.store.write("a/stuck", b"0")
+    two.follow_now()
+    own.stuck = frozenset({"a/stuck"})
+    watch = two.watch("")
+    task = asyncio.create_task(two.run())
+    try:
+        if is_deleted:
+            one.store.delete("a/stuck")
+        else:
+            one.store.write("a/stuck", b"1")
+        one.store.write("bans/x", b"1")
+        async with asyncio.timeout(60):
+            while "bans/x" not in {one.key for one in (await anext(watch)).keys}:
+                pass
+        assert own.read("bans/x") == b"1"
+        assert ["cannot copy" in one.message for one in two.damage.problems()] == [True]
+        own.stuck = frozenset()
+        await until(lambda: not two.damage.problems())
+        if is_deleted:
+            assert "a/stuck" not in own.list("")
+        else:
+            assert own.read("a/stuck") == b"1"
+    finally:
+        task.cancel()

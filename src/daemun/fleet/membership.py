@@ -14,7 +14,7 @@ import pathlib
 from daemun.control import damaged_keys, ports
 from daemun.errors import NotFoundInStoreError, UnreadableValueError
 from daemun.fleet import configuration_values, fleet_signs
-from daemun.store import file_store, fleet_key, key_owners, mirrored_store
+from daemun.store import file_store, fleet_key, key_owners, mirror_cursor
 
 KEY = fleet_signs.KEY
 """In the own store."""
@@ -72,7 +72,7 @@ def enter(
     if before is None or before.fleet != key.fleet:
         if read_intent(own) != key.fleet.encode():
             kept = _set_aside(own, pathlib.Path(state, FOLDER, f"{now:%Y-%m-%dT%H%M%SZ}"))
-            for one in (mirrored_store.KEY_CURSOR, KEY_SEEN):  # of another database
+            for one in (mirror_cursor.KEY, KEY_SEEN):  # of another database
                 own.delete(one)
         _forget_configuration(own)
     is_known = before is not None and before.node == node and before.proof.key_id == key.keys[0][0]
@@ -89,7 +89,7 @@ def leave(own: ports.Store) -> None:
 
     Raises: EnvironmentProblemError."""
     _forget_configuration(own)
-    for key in (mirrored_store.KEY_CURSOR, KEY_SEEN, KEY, KEY_INTENT):
+    for key in (mirror_cursor.KEY, KEY_SEEN, KEY, KEY_INTENT):
         own.delete(key)
 
 

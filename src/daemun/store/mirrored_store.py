@@ -13,7 +13,6 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
-import json
 import threading
 import typing
 
@@ -23,13 +22,12 @@ from daemun import errors
 from daemun.control import damage_report, ports, stored_values
 from daemun.control.lease import LEASE_S, Lease
 from daemun.core import model
-from daemun.store import change_feed, key_owners, keys
+from daemun.store import change_feed, key_owners, keys, mirror_cursor
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-KEY_CURSOR = "node/cursor"
-"""In the own store: how far it has followed, and which keys it could not read on the way."""
 _WITNESS = "fleet/identity, looked at"
+_UNCOPIED = "fleet, not copied"
 _AT_ONCE = 500
 _AGAIN_S = 1.0
 
@@ -64,7 +62,8 @@ class MirroredStore:
         self._order = order or threading.RLock()
         self._witness = witness
         self._feed = change_feed.ChangeFeed(lambda: self.list(""))
-        self._cursor, self._unread = _read_place(own)
+        self._uncopied: dict[str, errors.EnvironmentProblemError] = {}
+        self._cursor, self._unread = mirror_cursor.read(own)
 
     @property
     def damage(self) -> damage_report.DamageReport:
@@ -83,7 +82,7 @@ class MirroredStore:
         return self._own.read(key)
 
     def list(self, prefix: str) -> list[str]:
-        return [key for key in self._own.list(prefix) if key != KEY_CURSOR]
+        return [key for key in self._own.list(prefix) if key != mirror_cursor.KEY]
 
     def read_many(
         self, some: collections.abc.Iterable[str] = (), *, under: str | None = None
@@ -191,10 +190,15 @@ class MirroredStore:
         while True:
             try:
                 await asyncio.to_thread(self.follow_now)
+                if self._uncopied:
+                    await asyncio.sleep(_AGAIN_S)
+                    continue
                 watch = self._shared.watch("", after=self._cursor)
                 async with contextlib.aclosing(watch) as changes:  # type: ignore[type-var]
                     async for found in changes:
                         await asyncio.to_thread(self._follow, found)
+                        if self._uncopied:
+                            break
             except errors.EnvironmentProblemError as error:
                 log.debug("what the fleet shares is not followed; it is tried again", reason=str(error))
                 await asyncio.sleep(_AGAIN_S)
@@ -280,27 +284,50 @@ class MirroredStore:
             self.damage.clear(key)
             self.damage.clear(_refused(key))
         readable = {key: value for key, value in values.items() if key not in read.unreadable}
-        self._copy(readable)
-        self._feed.note_values(readable)  # also what another process has copied
-        self._remember(self._cursor, self._unread.difference(some) | read.unreadable.keys())
+        _, failed = self._copy_each(readable)
+        # One that cannot be copied must not keep the others from being known.
+        self._feed.note_values({key: value for key, value in readable.items() if key not in failed})
+        self._note_uncopied({**{key: one for key, one in self._uncopied.items() if key not in some}, **failed})
+        self._remember(self._cursor, self._unread.difference(some) | read.unreadable.keys() | failed.keys())
+
+    def _note_uncopied(self, failed: dict[str, errors.EnvironmentProblemError]) -> None:
+        self._uncopied = failed
+        if not failed:
+            self.damage.clear(_UNCOPIED)
+            return
+        (key, error), more = next(iter(failed.items())), f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+        message = (
+            f'cannot copy "{key}"{more} of what the fleet shares, so this machine goes on with what it knew: {error}'
+        )
+        self.damage.note(_UNCOPIED, message, severity=model.Severity.ERROR)
 
     def _remember(self, cursor: stored_values.Cursor, unread: frozenset[str]) -> None:
-        """Without it a start reads everything once."""
         if (cursor, unread) != (self._cursor, self._unread):
-            place = {**dataclasses.asdict(cursor), "unread": sorted(unread)}
-            self._own.write(KEY_CURSOR, json.dumps(place).encode())
+            mirror_cursor.write(self._own, cursor, unread)
             self._cursor, self._unread = cursor, unread
 
     def _copy(self, values: collections.abc.Mapping[str, bytes | None]) -> set[str]:
-        """What is the same stays untouched: whoever watches would look again. Returns: what is not. Raises:
-        EnvironmentProblemError."""
+        """Returns: what was another. Raises: EnvironmentProblemError."""
+        changed, failed = self._copy_each(values)
+        for error in failed.values():
+            raise error
+        return changed
+
+    def _copy_each(
+        self, values: collections.abc.Mapping[str, bytes | None]
+    ) -> tuple[set[str], dict[str, errors.EnvironmentProblemError]]:
+        """What is the same stays untouched: whoever watches would look again. Returns: what was another; why some could
+        not be copied."""
+        failed: dict[str, errors.EnvironmentProblemError] = {}
         gone = [key for key, value in values.items() if value is None and not self._is_gone(key)]
         for key in gone:
-            self._own.delete(key)
+            try:
+                self._own.delete(key)
+            except errors.EnvironmentProblemError as error:
+                failed[key] = error
         new = {key: value for key, value in values.items() if value is not None and not self._is_there(key, value)}
-        for error in self._put(new).values():
-            raise error
-        return {*gone, *new}
+        failed |= self._put(new)
+        return {*gone, *new} - failed.keys(), failed
 
     def _put(
         self, values: collections.abc.Mapping[str, bytes]
@@ -368,23 +395,3 @@ def _split(
     listed = list(items)
     own = [one for one in listed if key_owners.is_of_node(key(one))]
     return [one for one in listed if not key_owners.is_of_node(key(one))], own
-
-
-def _read_place(own: ports.Store) -> tuple[stored_values.Cursor, frozenset[str]]:
-    """Everything is read anew where it is not there, or damaged."""
-    try:
-        fields = json.loads(own.read(KEY_CURSOR))
-        change = fields.get("change")
-        cursor = stored_values.Cursor(
-            revision=int(fields["revision"]), epoch=int(fields["epoch"]), change=None if change is None else str(change)
-        )
-        return cursor, frozenset(keys.check(key) for key in fields.get("unread", ()))
-    except (
-        errors.NotFoundInStoreError,
-        errors.EnvironmentProblemError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ):
-        return stored_values.Cursor(revision=0, epoch=-1), frozenset()
