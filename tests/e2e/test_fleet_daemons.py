@@ -234,6 +234,31 @@ def test_leave(house: House) -> None:
     assert names_of_users(house.two) == ["alice"]
 
 
+def test_a_machine_that_left_beside_its_daemon_begins_a_fleet_when_that_has_ended(house: House) -> None:
+    init(house)
+    house.one.up("http://plain.test/")
+    assert "leaves the fleet when the daemun that runs has ended" in house.one.cli_good("fleet", "leave")
+    house.server.execute("CREATE DATABASE another")
+    other = ("fleet", "init", house.server.url("another"))
+    assert "`daemun stop --keep-traffic" in refused(house.one, *other)
+    house.one.cli_good("stop")
+    house.one.wait_exit()
+    assert "a fleet began with this machine" in house.one.cli_good(*other)
+
+
+def test_a_machine_that_lives_is_taken_out_by_itself_alone(house: House) -> None:
+    join(house, init(house))
+    house.two.up("http://plain.test/")
+    house.two.wait(lambda: house.server.execute("SELECT id FROM daemun.node"), "the sign of life")
+    assert "it lives; run `daemun fleet leave" in refused(house.one, "fleet", "leave", "two")
+    assert "no such machine" in refused(house.one, "fleet", "leave", "three")
+    house.two.terminate()
+    wait_for(lambda: house.one.cli("fleet", "leave", "two").returncode == 0, "that it is down", within_s=60)
+    # Without its key it cannot take itself out.
+    (house.two.state / "fleet" / "key").unlink()
+    assert "`daemun fleet leave two" in house.two.cli_good("fleet", "leave")
+
+
 def test_tokens_that_are_good_no_more(house: House) -> None:
     token = init(house)
     join(house, token)

@@ -118,7 +118,13 @@ def leave(
 
     entered = offline_fleet.leave(chosen, node)
     json_answer.note(node=entered.node, is_live=entered.is_done)
-    output.print_line(f"{entered.node} is in the fleet no more")
+    when = "is in the fleet no more" if entered.is_done else "leaves the fleet when the daemun that runs has ended"
+    output.print_line(f"{entered.node} {when}")
+    if entered.is_listed:
+        output.print_line(
+            "it could not tell the others, which see it as down: run "
+            f"`daemun fleet leave {entered.node}` on one of them"
+        )
     if node is None or not entered.is_done:
         key, database = offline_fleet.files_of(chosen)
         output.print_line(f"the fleet's key and database stay in {key} and {database}; delete them if they need not")

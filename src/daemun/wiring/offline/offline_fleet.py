@@ -12,7 +12,7 @@ import pathlib
 import typing
 
 from daemun import errors, secret, settings
-from daemun.control import ports
+from daemun.control import fleet_port, ports
 from daemun.core import model
 from daemun.core.options import fleet_option, listen_option, node_option
 from daemun.fleet import join_token, membership, shared_text
@@ -36,10 +36,11 @@ _NO_FLEET = (
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
     """How a machine came into a fleet, or out. node: its name. is_done: False: the daemon that runs has to be started
-    again. kept: the folder with what it had before."""
+    again. is_listed: the others still wait for it. kept: the folder with what it had before."""
 
     node: str
     is_done: bool
+    is_listed: bool = False
     kept: pathlib.Path | None = None
 
 
@@ -133,10 +134,7 @@ def leave(chosen: settings.Settings, node: str | None) -> Entered:
     if node is not None:
         fleet = find(chosen)
         if node != fleet.node:
-            if node not in {one.name for one in fleet.shared.list_nodes().nodes}:
-                raise errors.NotFoundError(
-                    f'cannot remove "{node}": there is no such machine in the fleet; `daemun fleet status` lists them'
-                )
+            _refuse_living(fleet.shared, node)
             fleet.shared.forget_node(node)
             return Entered(node=node, is_done=True)
     option = _find_option(chosen, own)
@@ -150,10 +148,12 @@ def leave(chosen: settings.Settings, node: str | None) -> Entered:
     if option is not None:
         yaml_set.set_of_gate(yaml_holder.of_path(chosen.config), {fleet_option.OPTION.name: yaml_set.UNSET})
     own.write(membership.KEY_INTENT, membership.LEAVE)
+    is_listed = True
     with contextlib.suppress(errors.DaemunError):  # the database may be gone for good
         if found is not None:
             found.shared.forget_node(name)
-    return _complete(chosen, own, name)
+            is_listed = False
+    return dataclasses.replace(_complete(chosen, own, name), is_listed=is_listed)
 
 
 def rotate_key(chosen: settings.Settings) -> int:
@@ -229,6 +229,20 @@ def _refuse_taken(shared: "postgresql_store.PostgresqlStore", name: str) -> None
         raise errors.ConfigError(
             f'cannot join as "{name}": another machine of the fleet has this name; choose one with `--name`, or remove '
             f"that one with `daemun fleet leave {name}` on another machine when it is gone"
+        )
+
+
+def _refuse_living(shared: "postgresql_store.PostgresqlStore", name: str) -> None:
+    """With its next sign of life it would be there again."""
+    found = {one.name: one for one in shared.list_nodes().nodes}.get(name)
+    if found is None:
+        raise errors.NotFoundError(
+            f'cannot remove "{name}": there is no such machine in the fleet; `daemun fleet status` lists them'
+        )
+    if found.age_s < fleet_port.SILENT_S:
+        raise errors.ConflictError(
+            f'cannot remove "{name}": it lives; run `daemun fleet leave` there, or repeat this when it has been down '
+            f"for {fleet_port.SILENT_S:.0f} s"
         )
 
 
