@@ -52,6 +52,23 @@ def test_a_file_that_the_machine_has_for_itself_is_not_written_over(folder: path
     assert (folder / name).read_bytes() == b"its own\n"
 
 
+@pytest.mark.parametrize("name", ["sites/own.yaml", "dns.token"])
+def test_a_file_that_the_machine_has_for_itself_is_not_shared_by_a_pattern(folder: pathlib.Path, name: str) -> None:
+    (folder / "sites").mkdir()
+    (folder / name).write_bytes(b"its own\n")
+    with pytest.raises(ConfigError, match=f"cannot include {folder / name}: it is a file of this machine alone"):
+        write(folder, "sites/x.yaml")
+    assert not (folder / "sites" / "x.yaml").exists()
+    (folder / name).unlink()
+    write(folder, "sites/x.yaml")
+    (folder / name).write_bytes(TEXT)  # which is the edit of somebody, as it is included now
+    files = configuration_files.ConfigurationFiles(folder / "daemun.yaml")
+    local = files.read()
+    assert local is not None
+    assert name in local.shared
+    assert files.find_obstacle({MAIN: INCLUDING, "sites/x.yaml": TEXT}) is None
+
+
 def test_the_file_of_another_name_is_not_written_over_either(folder: pathlib.Path) -> None:
     """What one machine calls daemun.yaml may be an included file of another."""
     (folder / "daemun.yaml").rename(folder / "main.token")

@@ -100,7 +100,17 @@ class ConfigurationFiles:
             if wanted is not None and name not in held and os.path.lexists(path) and not _holds(path, wanted):
                 cause = f"another file is there, which {self.main.name} of this machine does not include"
                 return f"cannot write {path}: {cause}; move it away, or give the new one another name"
+        taken = self._list(files[configuration_values.MAIN]) - self._list(held[configuration_values.MAIN])
+        for name in sorted(taken - {*files}):
+            if configuration_values.is_name(name) and os.path.lexists(self.main.parent / name):
+                cause = "it is a file of this machine alone, and all others would get it"
+                return f"cannot include {self.main.parent / name}: {cause}; move it away, or name fewer in `include`"
         return None
+
+    def _list(self, main: bytes) -> frozenset[str]:
+        """What daemun.yaml would include of what is there."""
+        listed = yaml_include.list_files(yaml_holder.find_patterns_of(self.main, main), self.main)
+        return frozenset(map(self._name, listed.paths))
 
     def write(self, files: configuration_values.Files, expected: configuration_values.Files) -> None:
         """Make the shared part what the fleet agreed on, where it is what was expected still.
