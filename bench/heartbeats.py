@@ -98,7 +98,8 @@ class Node:
         is_first = True
         while not self._is_over.is_set():
             began_s = time.monotonic()
-            self.store.beat(self.name, self._about, self._seen, changed_s=None if is_first else 12.0)
+            stamp, changed_s = time.time_ns() // 10**6, None if is_first else 12.0
+            self.store.beat(self.name, self._about, self._seen, stamp=stamp, changed_s=changed_s)
             took_s = time.monotonic() - began_s
             self.latest_s, is_first = max(self.latest_s, took_s), False
             time.sleep(max(0.0, node_states.BEAT_S - took_s))

@@ -6,7 +6,7 @@ import typing
 import dns.rdatatype
 import pytest
 
-from tests.support import daemon, fleet_house, knot, postgresql
+from tests.support import daemon, fleet_house, fleet_store, knot, postgresql
 from tests.support.daemon import signpost
 
 pytestmark = [pytest.mark.nginx, pytest.mark.postgresql]
@@ -49,6 +49,17 @@ def test_records_follow_the_nodes_that_live(server: postgresql.Server) -> None:
             assert zone.secret not in house["c"].log_text()
             house["a"].start()
             wait("192.0.2.1", "2001:db8::1", "192.0.2.3")
+            # Whoever owns the database, without the fleet's key, makes no node, by no name.
+            insert = "INSERT INTO daemun.node (id, format, seen_rev, beat, about, about_at, since) VALUES "
+            evil = """{"addresses":["6.6.6.6"]}"""
+            moments = "clock_timestamp() + interval '1 day', '" + evil + "', clock_timestamp(), '2020-01-01'"
+            server.execute(f"{insert}('evil', 1, 0, {moments})", database=fleet_store.DATABASE)
+            server.execute(f"UPDATE daemun.node SET about = '{evil}' WHERE id = 'b'", database=fleet_store.DATABASE)
+            assert "'evil'" in house.wait_problem("c", "cannot use heartbeats in the fleet's database")
+            shown = house["c"].cli("fleet", "status").stdout
+            assert "evil" not in shown.split("cannot use")[0], shown
+            house["c"].cli_good("fleet", "leave", "evil")
+            assert addresses(zone) == {"192.0.2.99", "192.0.2.1", "2001:db8::1", "192.0.2.3"}
             # Nobody knows who lives while the database is away: nothing is changed.
             server.crash()
             house["c"].wait_log("the fleet's database is not reached")

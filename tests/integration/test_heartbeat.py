@@ -5,7 +5,7 @@ import contextlib
 import threading
 
 from daemun import errors
-from daemun.control import fleet_port, stored_values
+from daemun.control import damage_report, fleet_port, stored_values
 from daemun.core.fleet import node_about
 from daemun.fleet import node_keeper
 from tests.support import clock
@@ -25,6 +25,7 @@ class SilentRegister:
         about: str,
         seen: stored_values.Cursor,
         *,
+        stamp: int,
         silent_s: float = 0,
         changed_s: float | None = None,
     ) -> fleet_port.NodeListing:
@@ -52,6 +53,7 @@ async def test_the_end_of_the_task_waits_for_no_answer() -> None:
         describe=node_about.NodeAbout,
         find_seen=stored_values.Cursor,
         clock=clock.FakeClock(),
+        damage=damage_report.DamageReport(),
     )
     task = asyncio.ensure_future(keeper.run())
     try:

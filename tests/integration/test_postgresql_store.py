@@ -122,11 +122,11 @@ def test_what_was_deleted_is_forgotten_when_all_have_seen_it(server: postgresql.
     store.write_all({"a": b"1", "b": b"1"})
     before = store.read_changes("", stored_values.Cursor()).cursor
     store.delete("a")
-    store.beat("node-a", "{}", before)
+    store.beat("node-a", "{}", before, stamp=1)
     store.clean()
     found = store.read_changes("", before)
     assert [(one.key, one.is_deleted) for one in found.keys] == [("a", True)]
-    store.beat("node-a", "{}", found.cursor)
+    store.beat("node-a", "{}", found.cursor, stamp=1)
     store.clean()
     assert execute(server, "SELECT key FROM daemun.item") == [("b",)]
     # Who was away for that time reads everything.
@@ -150,7 +150,7 @@ def test_a_heartbeat_waits_for_no_other_request(server: postgresql.Server, store
         until.true(lambda: execute(server, waiting) == [(len(writers),)])
         with pytest.raises(errors.StoreUnreachableError, match="wait for it already"):
             node.read_clock_s()
-        node.beat("node-a", "a", stored_values.Cursor())
+        node.beat("node-a", "a", stored_values.Cursor(), stamp=1)
         other.rollback()
         for one in writers:
             one.join(60)
@@ -159,8 +159,8 @@ def test_a_heartbeat_waits_for_no_other_request(server: postgresql.Server, store
 
 
 def test_nodes_know_of_each_other(server: postgresql.Server, store: Store) -> None:
-    store.beat("node-a", "a", stored_values.Cursor(revision=3))
-    store.beat("node-b", "b", stored_values.Cursor(revision=2))
+    store.beat("node-a", "a", stored_values.Cursor(revision=3), stamp=1)
+    store.beat("node-b", "b", stored_values.Cursor(revision=2), stamp=1)
     execute(server, "UPDATE daemun.node SET beat = beat - interval '20 seconds' WHERE id = 'node-b'")
     found = {one.name: one for one in store.list_nodes().nodes}
     assert [(one.name, one.seen_revision, one.about) for one in found.values()] == [
@@ -172,6 +172,31 @@ def test_nodes_know_of_each_other(server: postgresql.Server, store: Store) -> No
     assert [one.name for one in store.list_nodes().nodes] == ["node-a"]
 
 
+def test_a_row_that_no_machine_of_the_fleet_wrote_is_no_node(server: postgresql.Server, store: Store) -> None:
+    other = fleet_key.FleetKey(fleet=fleet_store.KEY.fleet, keys=((1, bytes(range(32))),))
+    with fleet_store.another(url(server), key=other) as stranger:
+        stranger.beat("stranger", "{}", stored_values.Cursor(), stamp=5)
+    for name in ("a", "b", "c", "d", "e"):
+        store.beat(name, "{}", stored_values.Cursor(), stamp=5)
+    insert = "INSERT INTO daemun.node (id, format, seen_rev, beat, about, about_at, proof, since)"
+    now = "clock_timestamp(), '{}', clock_timestamp(), "
+    execute(server, f"{insert} VALUES ('evil', 1, 0, {now} '', clock_timestamp())")
+    same = "format, seen_rev, beat, about, about_at, proof, since"
+    execute(server, f"{insert} SELECT 'copy', {same} FROM daemun.node WHERE id = 'a'")
+    execute(server, """UPDATE daemun.node SET about = '{"addresses":["6.6.6.6"]}' WHERE id = 'b'""")
+    execute(server, "UPDATE daemun.node SET proof = '9' || proof WHERE id = 'c'")  # a higher stamp
+    execute(server, "UPDATE daemun.node SET seen_rev = 9 WHERE id = 'd'")
+    found = store.beat("a", "{}", stored_values.Cursor(), stamp=6)
+    assert [(one.name, one.stamp) for one in found.nodes] == [("a", 5), ("e", 5)]
+    assert found.unproven == ("b", "c", "copy", "d", "evil", "stranger")
+    assert found.names == {"a", "b", "c", "copy", "d", "e", "evil", "stranger"}
+    # What b said is not sent again, and its heartbeat is one.
+    found = store.beat("a", "{}", stored_values.Cursor(), stamp=7, changed_s=0.0)
+    assert [(one.name, one.about) for one in found.nodes] == [("a", None), ("b", None), ("e", None)]
+    store.forget_node("evil")
+    assert "evil" not in store.list_nodes().names
+
+
 def test_an_older_daemun_goes_on_beside_a_newer_one_until_all_are_new(server: postgresql.Server, store: Store) -> None:
     newer = (
         *database_schema.migrations(),
@@ -181,7 +206,7 @@ def test_an_older_daemun_goes_on_beside_a_newer_one_until_all_are_new(server: po
             contract="DROP FUNCTION daemun.beat_1",
         ),
     )
-    store.beat("node-old", "", stored_values.Cursor())
+    store.beat("node-old", "", stored_values.Cursor(), stamp=1)
     with psycopg.connect(url(server), autocommit=True) as connection:
         try:
             for _ in range(2):
@@ -192,7 +217,7 @@ def test_an_older_daemun_goes_on_beside_a_newer_one_until_all_are_new(server: po
             store.check_tables()
             store.create_tables()
             store.write("a", b"1")
-            store.beat("node-old", "", stored_values.Cursor())
+            store.beat("node-old", "", stored_values.Cursor(), stamp=1)
             connection.execute("UPDATE daemun.node SET format = 2")
             for _ in range(2):
                 assert database_schema.contract(connection, newer)

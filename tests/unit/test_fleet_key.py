@@ -71,3 +71,18 @@ def test_another_file_is_refused_without_its_text(text: str, reason: str) -> Non
     assert '"/etc/daemun/fleet.key"' in str(refused.value)
     assert "hunter2" not in str(refused.value)
     assert "AAEC" not in str(refused.value)
+
+
+def test_a_signature_holds_for_its_name_text_and_fleet() -> None:
+    signed = KEY.sign("node/a", "text")
+    assert KEY.is_signed("node/a", "text", signed)
+    both = fleet_key.rotate(KEY)
+    assert both.is_signed("node/a", "text", signed)
+    moved = dataclasses.replace(both, keys=both.keys[::-1])
+    assert not KEY.is_signed("node/a", "text", moved.sign("node/a", "text"))
+    other = dataclasses.replace(KEY, fleet="11" * 16)
+    assert not other.is_signed("node/a", "text", signed)
+    assert not KEY.is_signed("node/b", "text", signed)
+    assert not KEY.is_signed("node/a", "texts", signed)
+    for forged in ("", "3", "3:", ":", signed[:-1], f"4{signed[1:]}", "3:\u0663", "\u0663:0"):
+        assert not KEY.is_signed("node/a", "text", forged)

@@ -6,7 +6,7 @@ import json
 import hypothesis
 from hypothesis import strategies
 
-from daemun.control import fleet_port, stored_values
+from daemun.control import damage_report, fleet_port, stored_values
 from daemun.core.alerts import alert_ledger, fleet_concerns
 from daemun.core.fleet import node_about, node_alerts, node_states
 from daemun.core.options import alerting_forms
@@ -103,7 +103,7 @@ def test_what_a_node_says_is_read_as_it_was_written() -> None:
 def test_what_a_stranger_wrote_is_left_out() -> None:
     hostile = {
         "version": "x" * 1000,
-        "addresses": ["203.0.113.7", "a.example", 4, None, "fe80::1%eth0"],
+        "addresses": ["203.0.113.7", "a.example", 4, None, "fe80::1%eth0", "127.0.0.1", "::ffff:127.0.0.1", "[::1]"],
         "listen": "no list",
         "revision": True,
         "roll": "a\x1b[31mb",
@@ -192,6 +192,8 @@ class House:
     def __init__(self) -> None:
         self.now_s = 1000.0
         self.changes = 0
+        self.damage = damage_report.DamageReport()
+        self.stamps: list[int] = []
         self.keeper = node_keeper.NodeKeeper(
             self,
             "a",
@@ -199,6 +201,7 @@ class House:
             describe=node_about.NodeAbout,
             find_seen=stored_values.Cursor,
             clock=self,
+            damage=self.damage,
             changed=self._note,
             monotonic_s=lambda: self.now_s,
         )
@@ -209,13 +212,15 @@ class House:
     def _note(self) -> None:
         self.changes += 1
 
-    def note(self, *nodes: fleet_port.ListedNode, epoch: int = 1, revision: int = 1) -> None:
-        self.keeper.note(fleet_port.NodeListing(epoch=epoch, revision=revision, nodes=nodes))
+    def note(
+        self, *nodes: fleet_port.ListedNode, epoch: int = 1, revision: int = 1, unproven: tuple[str, ...] = ()
+    ) -> None:
+        self.keeper.note(fleet_port.NodeListing(epoch=epoch, revision=revision, nodes=nodes, unproven=unproven))
 
     def state(self, name: str) -> node_states.NodeState | None:
         return states(self.keeper.status()).get(name)
 
-    # fleet_port.NodeRegister, which the keeper does not use in these tests.
+    # fleet_port.NodeRegister. What a heartbeat brings is noted by the tests.
 
     def beat(
         self,
@@ -223,10 +228,12 @@ class House:
         about: str,
         seen: stored_values.Cursor,
         *,
+        stamp: int,
         silent_s: float = 0,
         changed_s: float | None = None,
     ) -> fleet_port.NodeListing:
-        raise NotImplementedError
+        self.stamps.append(stamp)
+        return fleet_port.NodeListing(epoch=1, revision=1, nodes=())
 
     def list_nodes(self) -> fleet_port.NodeListing:
         raise NotImplementedError
@@ -238,9 +245,19 @@ class House:
         raise NotImplementedError
 
 
-def listed(name: str, beat: float, age_s: float, *, about: str | None = None) -> fleet_port.ListedNode:
+def listed(
+    name: str, beat: float, age_s: float, *, stamp: int | None = None, about: str | None = "", digest: str = ""
+) -> fleet_port.ListedNode:
     return fleet_port.ListedNode(
-        name=name, format=1, seen_revision=1, beat=beat, age_s=age_s, began=beat - 3600, about=about
+        name=name,
+        format=1,
+        seen_revision=1,
+        beat=beat,
+        age_s=age_s,
+        began=beat - 3600,
+        stamp=int(beat) if stamp is None else stamp,
+        about=about,
+        digest=digest,
     )
 
 
@@ -250,7 +267,7 @@ def test_a_clock_of_the_database_that_jumps_makes_nobody_silent() -> None:
         house.now_s += 2
         # From the third heartbeat on another server answers, whose clock is ten minutes ahead, or behind.
         off = 0.0 if step < 2 else 600.0 if step < 4 else -600.0
-        house.note(listed("b", beat=step + off, age_s=1.0 + off))
+        house.note(listed("b", beat=step + off, age_s=1.0 + off, stamp=step))
         assert house.state("b") is ALIVE, step
 
 
@@ -292,7 +309,7 @@ def test_what_a_node_said_is_kept_until_it_says_something_else() -> None:
     text = node_about.encode(node_about.NodeAbout(version="1.0", addresses=("192.0.2.1",)))
     house.note(listed("b", beat=1.0, age_s=0, about=text))
     house.now_s += 2
-    house.note(listed("b", beat=2.0, age_s=0))
+    house.note(listed("b", beat=2.0, age_s=0, about=None))
     (_, other) = house.keeper.status().nodes
     assert other.about.addresses == ("192.0.2.1",)
 
@@ -307,3 +324,84 @@ def test_another_machine_of_the_same_name_is_noticed() -> None:
     status = house.keeper.status()
     assert status.is_twice
     assert 'another machine is in the fleet as "a"' in node_states.find_problems(status)[0].message
+
+
+def addresses(house: House, name: str) -> tuple[str, ...]:
+    return next((one.about.addresses for one in house.keeper.status().nodes if one.name == name), ())
+
+
+def test_a_heartbeat_without_proof_is_no_node_and_is_reported_once() -> None:
+    house = House()
+    house.note(listed("b", beat=1.0, age_s=0), unproven=("evil", "\x1b[2J" * 99))
+    assert house.state("evil") is None
+    (problem,) = house.damage.problems()
+    assert "'evil'" in problem.message and "`daemun fleet leave NAME`" in problem.message
+    assert "\x1b" not in problem.message and len(problem.message) < 500
+    house.now_s += 2
+    house.note(listed("b", beat=2.0, age_s=0), unproven=tuple(f"evil-{number}" for number in range(1000)))
+    (problem,) = house.damage.problems()
+    assert "and 997 more" in problem.message and len(problem.message) < 500
+    house.note(listed("b", beat=3.0, age_s=0))
+    assert house.damage.problems() == ()
+
+
+def test_a_node_whose_heartbeat_was_overwritten_is_silent() -> None:
+    house = House()
+    text = node_about.encode(node_about.NodeAbout(addresses=("192.0.2.1",)))
+    for step in range(6):
+        house.now_s += 2
+        house.note(listed("b", beat=step, age_s=0, about=text))
+    for _ in range(3):
+        house.now_s += 2
+        house.note(unproven=("b",))
+        assert house.state("b") is ALIVE
+    house.now_s += 2
+    house.note(unproven=("b",))
+    assert house.state("b") is DOWN
+    assert addresses(house, "b") == ("192.0.2.1",)
+    house.note(listed("b", beat=9.0, age_s=0))
+    assert house.state("b") is ALIVE
+
+
+def test_a_heartbeat_that_is_put_back_is_none() -> None:
+    """Its row says that it came just now."""
+    house = House()
+    for step in range(10):
+        house.now_s += 2
+        house.note(listed("b", beat=house.now_s, age_s=0, stamp=min(step, 5)))
+    assert house.state("b") is DOWN
+    # Later ones that were held back, from before this node's own of half a minute ago; and a node that left.
+    for step in range(30):
+        house.now_s += 2
+        house.keeper.beat("")
+        old = [listed(name, beat=house.now_s, age_s=0, stamp=100 + step) for name in ("b", "c")]
+        house.note(*(old if step > 20 else old[:1]))
+    assert (house.state("b"), house.state("c")) == (DOWN, DOWN)
+    house.note(listed("b", beat=house.now_s, age_s=0, stamp=house.stamps[-1] + 1))
+    assert house.state("b") is ALIVE
+
+
+def test_stamps_rise_whatever_the_clocks_say() -> None:
+    house = House()
+    house.keeper.beat("")
+    ahead = house.stamps[0] + 3_600_000  # another node's clock is an hour ahead
+    for step in range(40):
+        house.now_s += 2
+        house.keeper.beat("")
+        house.note(listed("b", beat=step, age_s=0, stamp=ahead + 2000 * step))
+        assert house.state("b") is ALIVE
+    assert house.stamps == sorted(set(house.stamps))
+    assert house.stamps[-1] > ahead
+
+
+def test_what_a_node_said_counts_with_its_digest_alone() -> None:
+    """Somebody hides that it changed."""
+    house = House()
+    house.note(listed("b", beat=1.0, age_s=0, about="{}", digest="1"))
+    for step in range(5):
+        house.now_s += 2
+        house.note(listed("b", beat=2.0 + step, age_s=0, about=None, digest="2"))
+    assert house.state("b") is DOWN
+    text = node_about.encode(node_about.NodeAbout(addresses=("192.0.2.1",)))
+    house.note(listed("b", beat=8.0, age_s=0, about=text, digest="2"))
+    assert (house.state("b"), addresses(house, "b")) == (ALIVE, ("192.0.2.1",))

@@ -84,3 +84,9 @@ def test_records_are_never_emptied_and_settle(
 def test_what_is_damaged_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError):
         node_records.decode(content)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "0.0.0.0", "::1", "::ffff:127.0.0.1", "ff02::1"])
+def test_no_record_leads_to_an_address_that_no_visitor_reaches(address: str) -> None:
+    assert find(node(ALIVE, "192.0.2.1", address)) == [("192.0.2.1", True)]
+    assert find(node(ALIVE, address)) == []

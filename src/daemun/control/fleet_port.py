@@ -14,7 +14,8 @@ SILENT_S = node_states.SILENT_S
 class ListedNode:
     """format: the version of the tables that it knows. seen_revision: up to which it follows the store. beat: when
     its last heartbeat was, in seconds of the database's clock, which all nodes see alike; age_s: how long ago. began:
-    by the same clock, since when it beats without a pause. about: as it wrote it; None: as when it was listed last."""
+    by the same clock, since when it beats without a pause. stamp: of that heartbeat, as the node gave it; it rises with
+    each. about: as it wrote it; None: as when it was listed last. digest: of `about`."""
 
     name: str
     format: int
@@ -22,16 +23,25 @@ class ListedNode:
     beat: float
     began: float
     age_s: float
+    stamp: int
     about: str | None
+    digest: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NodeListing:
-    """epoch, revision: of the store now."""
+    """epoch, revision: of the store now. unproven: names, as they are, by which something lies in the database that no
+    machine with the fleet's key wrote."""
 
     epoch: int
     revision: int
     nodes: tuple[ListedNode, ...]
+    unproven: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Hostile: of all that is there, proven or not."""
+        return frozenset((*self.unproven, *(one.name for one in self.nodes)))
 
 
 class NodeRegister(typing.Protocol):
@@ -43,13 +53,15 @@ class NodeRegister(typing.Protocol):
         about: str,
         seen: stored_values.Cursor,
         *,
+        stamp: int,
         silent_s: float = SILENT_S,
         changed_s: float | None = None,
     ) -> NodeListing:
         """That this node lives, what others are to know of it, and how far it dealt with changes of the store.
 
-        silent_s: after a pause of so long it begins to beat anew. changed_s: of what was not changed within that time,
-        `about` is None; None: it is always there. Returns: every node that was seen; of this one what was known before.
+        stamp: higher than any that this node knows of. silent_s: after a pause of so long it begins to beat anew.
+        changed_s: of what was not changed within that time, `about` is None; None: it is always there.
+        Returns: every node that was seen; of this one what was known before.
         Raises: EnvironmentProblemError.
         """
         ...

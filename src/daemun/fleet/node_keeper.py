@@ -10,13 +10,14 @@ import collections.abc
 import concurrent.futures
 import dataclasses
 import math
+import reprlib
 import time
 import uuid
 
 import structlog
 
 from daemun import errors
-from daemun.control import fleet_port, ports, stored_values
+from daemun.control import damage_report, fleet_port, ports, stored_values
 from daemun.core.fleet import node_about, node_states
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -25,6 +26,10 @@ _LOOK_S = 1.0
 _CLEAN_S = 3600.0
 _MARGIN_S = 10.0
 """What others wrote shortly before this node looked may have become visible only after."""
+_FRESH_S = 30.0
+"""Each node reads the stamps of all others with each heartbeat, and gives its next one a higher stamp."""
+_DAMAGE = "fleet, heartbeats"
+_SHOWN = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +46,8 @@ class NodeKeeper:
     """Implements `control.fleet_port.FleetView`. Of one event loop.
 
     name: of this node. version: daemun's. describe: what else it says of itself; quick, called on the event loop.
-    find_seen: up to which revision of the store it follows. changed: called when a node, or the database, is gone or
-    back.
+    find_seen: up to which revision of the store it follows. damage: where what is no heartbeat of a node is reported.
+    changed: called when a node, or the database, is gone or back.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class NodeKeeper:
         describe: collections.abc.Callable[[], node_about.NodeAbout],
         find_seen: collections.abc.Callable[[], stored_values.Cursor],
         clock: ports.Clock,
+        damage: damage_report.DamageReport,
         changed: collections.abc.Callable[[], None] = lambda: None,
         monotonic_s: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:
@@ -62,6 +68,7 @@ class NodeKeeper:
         self._describe = describe
         self._find_seen = find_seen
         self._clock = clock
+        self._damage = damage
         self._changed = changed
         self._monotonic_s = monotonic_s
         self._process = uuid.uuid4().hex
@@ -69,6 +76,8 @@ class NodeKeeper:
         self._seen: dict[str, _Sighting] = {}
         self._began_s = self._answered_s = self._looking_since_s = monotonic_s()
         self._looks = 0
+        self._stamp = 0
+        self._told: collections.deque[tuple[float, int]] = collections.deque()
         self._epoch: int | None = None
         self._reads_all = True
         self._revisions: collections.deque[tuple[float, int]] = collections.deque()
@@ -145,7 +154,10 @@ class NodeKeeper:
     def beat(self, about: str) -> fleet_port.NodeListing:
         """Blocking. Raises: EnvironmentProblemError."""
         gap_s = self._monotonic_s() - self._answered_s + _MARGIN_S
-        return self._register.beat(self._name, about, self._find_seen(), changed_s=None if self._reads_all else gap_s)
+        self._stamp = max(self._stamp + 1, int(self._clock.now().timestamp() * 1000))
+        return self._register.beat(
+            self._name, about, self._find_seen(), stamp=self._stamp, changed_s=None if self._reads_all else gap_s
+        )
 
     def note(self, listing: fleet_port.NodeListing) -> None:
         """What a heartbeat brought."""
@@ -156,29 +168,72 @@ class NodeKeeper:
             self._looking_since_s = now_s
         if is_gap or listing.epoch != self._epoch:
             self._revisions.clear()
+            self._told.clear()
             self._settled = 0
         is_another = self._epoch is not None and listing.epoch != self._epoch
         self._epoch = listing.epoch
-        self._seen = {one.name: self._sight(one, now_s, most_s=None if is_gap else gap_s) for one in listing.nodes}
-        self._reads_all = is_another or any(one.about is None and one.name not in self._seen for one in listing.nodes)
+        fresh = self._find_fresh(now_s)
+        before = self._seen
+        # What somebody wrote over the heartbeat of a node is none: it is silent, and beats again if it lives.
+        self._seen = {name: before[name] for name in listing.unproven if name in before}
+        self._reads_all = is_another
+        for one in listing.nodes:
+            known = before.get(one.name)
+            if one.about is None and (known is None or known.listed.digest != one.digest):
+                self._reads_all = True
+                if known is not None:
+                    self._seen[one.name] = known
+            else:
+                self._seen[one.name] = self._sight(one, known, now_s, fresh, most_s=None if is_gap else gap_s)
+        self._report(listing.unproven)
+        self._stamp = max((self._stamp, *(one.stamp for one in listing.nodes)))
         own = self._seen.get(self._name)
         # The first look finds what the process before wrote.
         self._is_twice = own is not None and self._looks > 0 and own.about.process not in {"", self._process}
         self._answered_s, self._looks, self._cause = now_s, self._looks + 1, ""
         self._settle(now_s, listing.revision)
 
-    def _sight(self, one: fleet_port.ListedNode, now_s: float, *, most_s: float | None) -> _Sighting:
+    def _find_fresh(self, now_s: float) -> int:
+        """The stamp that every node that lives has read from this one by now, and so goes beyond, whatever its clock
+        says: a heartbeat with a lower one was written before, and put back."""
+        self._told.append((now_s, self._stamp))
+        while len(self._told) > 1 and now_s - self._told[1][0] >= _FRESH_S:
+            self._told.popleft()
+        told_s, stamp = self._told[0]
+        return stamp if now_s - told_s >= _FRESH_S else 0
+
+    def _sight(
+        self,
+        one: fleet_port.ListedNode,
+        before: _Sighting | None,
+        now_s: float,
+        fresh: int,
+        *,
+        most_s: float | None,
+    ) -> _Sighting:
         """most_s: since the last look, which a heartbeat that is new now cannot be older than, whatever clocks say."""
-        before = self._seen.get(one.name)
-        about = node_about.parse(one.about) if one.about is not None else None
-        if about is None:
-            about = before.about if before is not None else node_about.NodeAbout()
-        if before is not None and before.listed.beat == one.beat and most_s is not None:
-            return dataclasses.replace(before, about=about)
+        if before is not None and one.name != self._name and one.stamp <= max(before.listed.stamp, fresh):
+            return before
+        about = before.about if one.about is None and before is not None else node_about.parse(one.about or "")
         silent_s = max(0.0, one.age_s)
         if before is not None and most_s is not None:
             silent_s = min(silent_s, most_s)
+        elif one.stamp < fresh:
+            silent_s = max(silent_s, node_states.SILENT_S)
         return _Sighting(listed=one, about=about, at_s=now_s, silent_s=silent_s)
+
+    def _report(self, unproven: collections.abc.Collection[str]) -> None:
+        if not unproven:
+            self._damage.clear(_DAMAGE)
+            return
+        shown = ", ".join(reprlib.repr(name) for name in sorted(unproven)[:_SHOWN])
+        more = f" and {len(unproven) - _SHOWN} more" if len(unproven) > _SHOWN else ""
+        self._damage.note(
+            _DAMAGE,
+            f"cannot use heartbeats in the fleet's database: those of {shown}{more} were not written with a key that "
+            "this machine has, and count as no node; compare the file of `fleet.key` with another machine's, look "
+            "who else can write into the database, and remove what is no machine with `daemun fleet leave NAME`",
+        )
 
     def _settle(self, now_s: float, revision: int) -> None:
         self._revisions.append((now_s, revision))

@@ -12,6 +12,8 @@ its name and its fleet: put in another's place it cannot be read.
 
 import base64
 import dataclasses
+import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -23,6 +25,7 @@ from daemun import errors
 
 _NONCE_BYTES = 12
 KEY_BYTES = 32
+_MAC_DIGITS = 32
 _FLEET = re.compile(r"fleet ([0-9a-f]{16,64})\Z")
 _KEY = re.compile(r"key ([1-9][0-9]{0,8}) ([A-Za-z0-9+/]{43}=)\Z")
 
@@ -66,6 +69,22 @@ class FleetKey:
                 "for another name or fleet, or it is damaged; compare that file with another node's, or restore the "
                 "database"
             ) from None
+
+    def sign(self, name: str, text: str) -> str:
+        """The number of the key, and what proves that a machine of this fleet wrote the text for that name. Not secret,
+        and without the limit that `encrypt` has: heartbeats are many."""
+        number, key = self.keys[0]
+        return f"{number}:{self._mac(key, name, text)}"
+
+    def is_signed(self, name: str, text: str, signature: str) -> bool:
+        """signature: hostile."""
+        number, _, mac = signature.partition(":")
+        key = next((one for held, one in self.keys if str(held) == number), None)
+        return key is not None and hmac.compare_digest(self._mac(key, name, text).encode(), mac.encode())
+
+    def _mac(self, key: bytes, name: str, text: str) -> str:
+        derived = hmac.digest(key, b"daemun signature 1", hashlib.sha256)  # never the key that encrypts
+        return hmac.digest(derived, self._bound(name) + b"\n" + text.encode(), hashlib.sha256).hex()[:_MAC_DIGITS]
 
     def _bound(self, name: str) -> bytes:
         return f"{self.fleet}\n{name}".encode()

@@ -77,6 +77,7 @@ def make_keeper(
         describe=NodeFacts(fleet.option, find_last, find_revision).describe,
         find_seen=lambda: fleet.store.cursor,
         clock=clock.SystemClock(),
+        damage=fleet.store.damage,
         changed=changed,
     )
 

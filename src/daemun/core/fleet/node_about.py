@@ -6,9 +6,10 @@ Others wrote it, perhaps a newer daemun, so whatever is not as it should be is l
 import collections.abc
 import dataclasses
 import datetime
-import ipaddress
 import json
 import math
+
+from daemun.core.texts import names
 
 LONGEST = 4000
 """Signs of the text: it is written every two seconds by every node."""
@@ -64,7 +65,7 @@ def parse(text: str) -> NodeAbout:
     return NodeAbout(
         version=_word(found.get("version")),
         process=_word(found.get("process")),
-        addresses=tuple(one for one in _words(found.get("addresses")) if _is_address(one)),
+        addresses=tuple(one for one in _words(found.get("addresses")) if names.is_address_for_visitors(one)),
         listen=_words(found.get("listen")),
         revision=_number(found.get("revision")),
         roll=_word(found.get("roll")),
@@ -94,10 +95,3 @@ def _moment(value: object) -> datetime.datetime | None:
         return datetime.datetime.fromtimestamp(value, datetime.UTC)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        return "%" not in text and bool(ipaddress.ip_address(text))
-    except ValueError:
-        return False

@@ -10,6 +10,7 @@ import ipaddress
 import json
 
 from daemun.core.fleet import node_states
+from daemun.core.texts import names
 
 AGAIN_S = 30.0
 """A node that was down gets its records again when it has lived for so long: one that falls again and again
@@ -55,7 +56,12 @@ def find_changes(
 
 
 def _find_wanted(status: node_states.FleetStatus, before: collections.abc.Mapping[str, bool]) -> dict[str, bool]:
-    nodes = [(address, one) for one in status.nodes for address in one.about.addresses]
+    nodes = [
+        (address, one)
+        for one in status.nodes
+        for address in one.about.addresses
+        if names.is_address_for_visitors(address)
+    ]
     had = {address for address, _ in nodes}
     # Of one that left the fleet, or has another address now.
     wanted = {address: False for address, is_there in before.items() if is_there and address not in had}

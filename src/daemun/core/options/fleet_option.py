@@ -75,8 +75,7 @@ def check_name(name: str) -> str | None:
 
 
 def check_address(text: str) -> str | None:
-    found = None if "%" in text else names.address_of(text)
-    if found is None or found.is_unspecified or found.is_loopback or found.is_link_local or found.is_multicast:
+    if not names.is_address_for_visitors(text):
         return "is no address by which visitors reach a machine; expected one such as 203.0.113.7 or 2001:db8::7"
     return None
 

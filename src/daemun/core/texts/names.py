@@ -103,6 +103,15 @@ def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
     return _parse_address(host) if may_be_one else None
 
 
+def is_address_for_visitors(text: str) -> bool:
+    """Whether a machine can be reached by this IP address from another one."""
+    found = None if "%" in text or "[" in text else address_of(text)
+    found = getattr(found, "ipv4_mapped", None) or found
+    return found is not None and not (
+        found.is_unspecified or found.is_loopback or found.is_link_local or found.is_multicast
+    )
+
+
 @functools.lru_cache(maxsize=4096)
 def _parse_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:

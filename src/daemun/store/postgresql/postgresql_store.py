@@ -3,6 +3,8 @@
 import asyncio
 import collections.abc
 import contextlib
+import hashlib
+import re
 import uuid
 
 import structlog
@@ -28,6 +30,8 @@ _AT_ONCE = 500
 _LOOK_AGAIN_S = 1.0
 _BEAT_PATIENCE_S = 1.0
 """The next one comes soon."""
+_PROOF = re.compile(r"([0-9]{1,18}) ([0-9a-f]{32}) ([0-9]{1,9}:[0-9a-f]{32})")
+"""Of a heartbeat: its stamp, the digest of `about`, and the signature (`fleet_key.FleetKey.sign`)."""
 
 
 class PostgresqlStore:
@@ -255,16 +259,52 @@ class PostgresqlStore:
         about: str,
         seen: stored_values.Cursor,
         *,
+        stamp: int,
         silent_s: float = fleet_port.SILENT_S,
         changed_s: float | None = None,
     ) -> fleet_port.NodeListing:
         """See fleet_port.NodeRegister."""
-        values = (node, database_schema.newest(), seen.revision, about, silent_s, changed_s)
-        return _listing(self._beat_requests.send("beat", values))
+        newest, digest = database_schema.newest(), _digest(about)
+        signature = self._key.sign(f"node/{node}", _signed(newest, seen.revision, stamp, digest))
+        values = (node, newest, seen.revision, about, f"{stamp} {digest} {signature}", silent_s, changed_s)
+        return self._listing(self._beat_requests.send("beat", values))
 
     def list_nodes(self) -> fleet_port.NodeListing:
         """See fleet_port.NodeRegister."""
-        return _listing(self._requests.send("nodes"))
+        return self._listing(self._requests.send("nodes"))
+
+    def _listing(self, rows: collections.abc.Sequence[database_requests.Row]) -> fleet_port.NodeListing:
+        _, epoch, rev, *_ = rows[0]
+        read = {row[4]: self._read_node(row[4:]) for row in rows if row[4] is not None}
+        return fleet_port.NodeListing(
+            epoch=epoch,
+            revision=rev,
+            nodes=tuple(one for one in read.values() if one is not None),
+            unproven=tuple(name for name, one in read.items() if one is None),
+        )
+
+    def _read_node(self, row: database_requests.Row) -> fleet_port.ListedNode | None:
+        """None: no machine with the fleet's key wrote it."""
+        name, format_, seen, beat, began, age_s, proof, about = row
+        match = _PROOF.fullmatch(proof)
+        if match is None:
+            return None
+        stamp, digest, signature = int(match[1]), match[2], match[3]
+        if not self._key.is_signed(f"node/{name}", _signed(format_, seen, stamp, digest), signature):
+            return None
+        if about is not None and _digest(about) != digest:
+            return None
+        return fleet_port.ListedNode(
+            name=name,
+            format=format_,
+            seen_revision=seen,
+            beat=beat,
+            began=began,
+            age_s=age_s,
+            stamp=stamp,
+            about=about,
+            digest=digest,
+        )
 
     def forget_node(self, node: str) -> None:
         """It left the fleet. Raises: EnvironmentProblemError."""
@@ -325,19 +365,12 @@ def _cursor(epoch: int, rev: int, change: uuid.UUID | None) -> stored_values.Cur
     return stored_values.Cursor(revision=rev, epoch=epoch, change=None if change is None else str(change))
 
 
-def _listing(rows: collections.abc.Sequence[database_requests.Row]) -> fleet_port.NodeListing:
-    _, epoch, rev, *_ = rows[0]
-    return fleet_port.NodeListing(
-        epoch=epoch,
-        revision=rev,
-        nodes=tuple(
-            fleet_port.ListedNode(
-                name=name, format=format_, seen_revision=seen, beat=beat, began=began, age_s=age_s, about=about
-            )
-            for name, format_, seen, beat, began, age_s, about in (row[4:] for row in rows)
-            if name is not None
-        ),
-    )
+def _digest(about: str) -> str:
+    return hashlib.sha256(about.encode()).hexdigest()[:32]
+
+
+def _signed(format_: int, seen_revision: int, stamp: int, digest: str) -> str:
+    return f"heartbeat {format_} {seen_revision} {stamp} {digest}"
 
 
 def _range(prefix: str | None) -> tuple[str, str]:

@@ -63,13 +63,13 @@ FROM (VALUES (%s::text, %s::uuid, %s::bigint, %s::bigint, %s::uuid)) AS v (name,
 -- name: beat
 -- Materialized: once, not for each node. What it writes is not seen by the same statement.
 WITH beaten AS MATERIALIZED (
-    SELECT m.moved, m.epoch, m.rev, v.changed_s, daemun.beat_1(v.id, format, seen_rev, about, silent_s) AS done
-    FROM (VALUES (%s::text, %s::integer, %s::bigint, %s::text, %s::float8, %s::float8, %s::bigint, %s::bigint, %s::uuid))
-        AS v (id, format, seen_rev, about, silent_s, changed_s, epoch, rev, seen)
+    SELECT m.moved, m.epoch, m.rev, v.changed_s, daemun.beat_1(v.id, format, seen_rev, about, proof, silent_s) AS done
+    FROM (VALUES (%s::text, %s::integer, %s::bigint, %s::text, %s::text, %s::float8, %s::float8, %s::bigint, %s::bigint,
+        %s::uuid)) AS v (id, format, seen_rev, about, proof, silent_s, changed_s, epoch, rev, seen)
     CROSS JOIN LATERAL daemun.seen_1(v.epoch, v.rev, v.seen) AS m
 )
 SELECT b.moved, b.epoch, b.rev, b.done, n.id, n.format, n.seen_rev, extract(epoch FROM n.beat)::float8,
-    extract(epoch FROM n.since)::float8, extract(epoch FROM clock_timestamp() - n.beat)::float8,
+    extract(epoch FROM n.since)::float8, extract(epoch FROM clock_timestamp() - n.beat)::float8, n.proof,
     CASE WHEN b.changed_s IS NULL OR n.about_at > clock_timestamp() - make_interval(secs => b.changed_s) THEN n.about END
 FROM beaten b
 LEFT JOIN daemun.node n ON true
@@ -77,7 +77,7 @@ ORDER BY n.id
 
 -- name: nodes
 SELECT m.moved, m.epoch, m.rev, NULL, n.id, n.format, n.seen_rev, extract(epoch FROM n.beat)::float8,
-    extract(epoch FROM n.since)::float8, extract(epoch FROM clock_timestamp() - n.beat)::float8, n.about
+    extract(epoch FROM n.since)::float8, extract(epoch FROM clock_timestamp() - n.beat)::float8, n.proof, n.about
 FROM (VALUES (%s::bigint, %s::bigint, %s::uuid)) AS v (epoch, rev, seen)
 CROSS JOIN LATERAL daemun.seen_1(v.epoch, v.rev, v.seen) AS m
 LEFT JOIN daemun.node n ON true

@@ -52,6 +52,8 @@ CREATE TABLE daemun.node (
     about text NOT NULL,
     -- When `about` changed last: others do not read again what they have.
     about_at timestamptz NOT NULL,
+    -- Of this heartbeat: that a machine with the fleet's key wrote it. Without one it is no node.
+    proof text NOT NULL DEFAULT '',
     -- Since when it beats without a pause.
     since timestamptz NOT NULL
 );
@@ -225,12 +227,13 @@ $$;
 
 -- That a node lives, what it has seen and which version of these tables it knows. silent_s: a longer pause is one.
 CREATE FUNCTION daemun.beat_1(
-    node_id text, node_format integer, node_seen_rev bigint, node_about text, silent_s float8
+    node_id text, node_format integer, node_seen_rev bigint, node_about text, node_proof text, silent_s float8
 ) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO daemun.node AS n (id, format, seen_rev, beat, about, about_at, since)
-        VALUES (node_id, node_format, node_seen_rev, clock_timestamp(), node_about, clock_timestamp(), clock_timestamp())
+    INSERT INTO daemun.node AS n (id, format, seen_rev, beat, about, about_at, proof, since)
+        VALUES (node_id, node_format, node_seen_rev, clock_timestamp(), node_about, clock_timestamp(), node_proof,
+            clock_timestamp())
         ON CONFLICT (id) DO UPDATE SET format = excluded.format, seen_rev = excluded.seen_rev, beat = excluded.beat,
-            about = excluded.about,
+            about = excluded.about, proof = excluded.proof,
             about_at = CASE WHEN n.about = excluded.about THEN n.about_at ELSE excluded.beat END,
             since = CASE WHEN excluded.beat - n.beat > make_interval(secs => silent_s) THEN excluded.beat ELSE n.since END
 $$;

@@ -225,7 +225,7 @@ def _end_leaving(chosen: settings.Settings, own: file_store.FileStore) -> None:
 
 
 def _refuse_taken(shared: "postgresql_store.PostgresqlStore", name: str) -> None:
-    if name in {one.name for one in shared.list_nodes().nodes}:
+    if name in shared.list_nodes().names:  # those of others cannot be proven without their key
         raise errors.ConfigError(
             f'cannot join as "{name}": another machine of the fleet has this name; choose one with `--name`, or remove '
             f"that one with `daemun fleet leave {name}` on another machine when it is gone"
@@ -234,7 +234,10 @@ def _refuse_taken(shared: "postgresql_store.PostgresqlStore", name: str) -> None
 
 def _refuse_living(shared: "postgresql_store.PostgresqlStore", name: str) -> None:
     """With its next sign of life it would be there again."""
-    found = {one.name: one for one in shared.list_nodes().nodes}.get(name)
+    listing = shared.list_nodes()
+    if name in listing.unproven:
+        return  # it is no machine
+    found = next((one for one in listing.nodes if one.name == name), None)
     if found is None:
         raise errors.NotFoundError(
             f'cannot remove "{name}": there is no such machine in the fleet; `daemun fleet status` lists them'
