@@ -11,6 +11,7 @@ import concurrent.futures
 import dataclasses
 import math
 import reprlib
+import threading
 import time
 import uuid
 
@@ -78,6 +79,7 @@ class NodeKeeper:
         self._looks = 0
         self._stamp = 0
         self._told: collections.deque[tuple[float, int]] = collections.deque()
+        self._has_looked = threading.Event()
         self._epoch: int | None = None
         self._reads_all = True
         self._revisions: collections.deque[tuple[float, int]] = collections.deque()
@@ -112,6 +114,11 @@ class NodeKeeper:
         )
         now = self._clock.now()
         return node_states.judge(self._name, self._version, nodes, database, now, is_twice=self._is_twice)
+
+    def wait_living(self) -> frozenset[str]:
+        """As `list_living`, after the first answer of the database. Blocking, so for other threads than the loop's."""
+        self._has_looked.wait(node_states.SILENT_S)
+        return self.list_living()
 
     def list_living(self) -> frozenset[str]:
         """The names of all nodes that are not known to be down, this one's among them. Raises: StoreUnreachableError:
@@ -191,6 +198,7 @@ class NodeKeeper:
         # The first look finds what the process before wrote.
         self._is_twice = own is not None and self._looks > 0 and own.about.process not in {"", self._process}
         self._answered_s, self._looks, self._cause = now_s, self._looks + 1, ""
+        self._has_looked.set()
         self._settle(now_s, listing.revision)
 
     def _find_fresh(self, now_s: float) -> int:

@@ -33,8 +33,10 @@ class ConfigurationParts:
         chosen: settings.Settings,
         store: ports.Store,
         node: str,
-        list_living: ListLiving,
         source: yaml_file.YamlFile,
+        *,
+        list_living: ListLiving,
+        wait_living: ListLiving,
     ) -> None:
         self._settings = chosen
         self._store = store
@@ -43,7 +45,7 @@ class ConfigurationParts:
         files = configuration_files.ConfigurationFiles(chosen.config)
         self._texts = agreed_files.AgreedTexts(files, followed_record.FollowedRecord(store))
         self._member = configuration_member.ConfigurationMember(
-            store, node, files, self._list_living, now=clock.SystemClock().now
+            store, node, files, wait_living, now=clock.SystemClock().now
         )
         self._texts.target = self._member.start()
         source.find_given = self._texts.find

@@ -97,7 +97,7 @@ class FleetParts:
             chosen.layout,
             clock.SystemClock(),
             node=fleet.node,
-            find_living=self._list_living,
+            find_living=self._wait_living,
             read_shared_clock=lambda: datetime.datetime.fromtimestamp(fleet.shared.read_clock_s(), datetime.UTC),
             wake=wake,
         )
@@ -108,13 +108,19 @@ class FleetParts:
         from daemun.wiring import configuration_parts, opened_fleet  # noqa: PLC0415 - in a fleet only
 
         node = opened_fleet.name_node(self._wanted)
-        return configuration_parts.ConfigurationParts(chosen, self.store, node, self._list_living, source)
+        return configuration_parts.ConfigurationParts(
+            chosen, self.store, node, source, list_living=self._list_living, wait_living=self._wait_living
+        )
 
     def _list_living(self) -> frozenset[str]:
         """Raises: EnvironmentProblemError."""
         if self.nodes is None:
             raise errors.StoreUnreachableError("cannot tell which nodes of the fleet live: it is not looked at yet")
         return self.nodes.list_living()
+
+    def _wait_living(self) -> frozenset[str]:
+        """Raises: EnvironmentProblemError. Blocking."""
+        return self._list_living() if self.nodes is None else self.nodes.wait_living()
 
     @property
     def gate_class(self) -> type[gate.Gate]:
