@@ -197,6 +197,22 @@ def test_a_row_that_no_machine_of_the_fleet_wrote_is_no_node(server: postgresql.
     assert "evil" not in store.list_nodes().names
 
 
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "4700-01-01 BC", "294270-01-01"])
+def test_no_time_in_a_row_of_a_node_ends_heartbeats(server: postgresql.Server, store: Store, moment: str) -> None:
+    for column in ("beat", "since", "about_at"):
+        for name in ("a", "b"):
+            store.beat(name, "{}", stored_values.Cursor(), stamp=1)
+        execute(server, f"UPDATE daemun.node SET {column} = '{moment}'")
+        for changed_s in (None, 12.0):
+            found = store.beat("a", "{}", stored_values.Cursor(), stamp=2, changed_s=changed_s)
+            assert found.names == {"a", "b"}
+        assert ("b" in found.unproven) is ("infinity" in moment and column != "about_at")
+        assert "a" not in store.list_nodes().unproven  # its next heartbeat mends it
+        store.forget_node("b")
+        assert store.list_nodes().names == {"a"}
+        store.forget_node("a")
+
+
 def test_an_older_daemun_goes_on_beside_a_newer_one_until_all_are_new(server: postgresql.Server, store: Store) -> None:
     newer = (
         *database_schema.migrations(),

@@ -1,5 +1,6 @@
 """Which nodes of a fleet live, as one of them sees it, and who reports one that is silent."""
 
+import dataclasses
 import datetime
 import json
 
@@ -405,3 +406,21 @@ def test_what_a_node_said_counts_with_its_digest_alone() -> None:
     text = node_about.encode(node_about.NodeAbout(addresses=("192.0.2.1",)))
     house.note(listed("b", beat=8.0, age_s=0, about=text, digest="2"))
     assert (house.state("b"), addresses(house, "b")) == (ALIVE, ("192.0.2.1",))
+
+
+@hypothesis.given(strategies.floats(allow_nan=False, allow_infinity=False), strategies.floats(-1e12, 1e12))
+@hypothesis.example(beat=-210_000_000_000.0, off=0.0)  # 4700 BC
+@hypothesis.example(beat=9_224_318_015_999.0, off=-9e12)  # the last time of PostgreSQL
+def test_no_time_of_the_database_breaks_what_is_said_of_nodes(beat: float, off: float) -> None:
+    house = House()
+    for step in range(6):
+        house.now_s += 2
+        house.note(
+            dataclasses.replace(listed("b", beat=beat, age_s=-beat, stamp=1), began=beat + off),
+            dataclasses.replace(listed("c", beat=step, age_s=0, stamp=step), began=-off),
+        )
+        status = house.keeper.status()
+        assert node_states.find_problems(status) is not None
+        house.keeper.look()
+    assert (house.state("b"), house.state("c")) == (DOWN, ALIVE)
+    assert all(0 <= one.beat - one.began <= 4e8 for one in status.nodes if one.name != "a")

@@ -31,7 +31,7 @@ class ListedNode:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NodeListing:
     """epoch, revision: of the store now. unproven: names, as they are, by which something lies in the database that no
-    machine with the fleet's key wrote."""
+    machine with the fleet's key wrote, or at a time that is none."""
 
     epoch: int
     revision: int

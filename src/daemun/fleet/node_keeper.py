@@ -29,6 +29,8 @@ _MARGIN_S = 10.0
 """What others wrote shortly before this node looked may have become visible only after."""
 _FRESH_S = 30.0
 """Each node reads the stamps of all others with each heartbeat, and gives its next one a higher stamp."""
+_LONGEST_S = 10 * 365 * 86400.0
+_LATEST_S = 200 * 365 * 86400.0
 _DAMAGE = "fleet, heartbeats"
 _SHOWN = 3
 
@@ -223,7 +225,11 @@ class NodeKeeper:
         if before is not None and one.name != self._name and one.stamp <= max(before.listed.stamp, fresh):
             return before
         about = before.about if one.about is None and before is not None else node_about.parse(one.about or "")
-        silent_s = max(0.0, one.age_s)
+        # Neither time has a proof, and both are shown as dates.
+        beat = min(max(one.beat, 0.0), _LATEST_S)
+        began = min(max(one.began, beat - _LONGEST_S), beat)
+        one = dataclasses.replace(one, beat=beat, began=began)
+        silent_s = min(max(one.age_s, 0.0), _LONGEST_S)
         if before is not None and most_s is not None:
             silent_s = min(silent_s, most_s)
         elif one.stamp < fresh:

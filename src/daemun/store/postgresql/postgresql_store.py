@@ -4,6 +4,7 @@ import asyncio
 import collections.abc
 import contextlib
 import hashlib
+import math
 import re
 import uuid
 
@@ -287,7 +288,7 @@ class PostgresqlStore:
         """None: no machine with the fleet's key wrote it."""
         name, format_, seen, beat, began, age_s, proof, about = row
         match = _PROOF.fullmatch(proof)
-        if match is None:
+        if match is None or not all(map(math.isfinite, (beat, began, age_s))):
             return None
         stamp, digest, signature = int(match[1]), match[2], match[3]
         if not self._key.is_signed(f"node/{name}", _signed(format_, seen, stamp, digest), signature):

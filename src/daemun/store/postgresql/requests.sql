@@ -69,7 +69,9 @@ WITH beaten AS MATERIALIZED (
     CROSS JOIN LATERAL daemun.seen_1(v.epoch, v.rev, v.seen) AS m
 )
 SELECT b.moved, b.epoch, b.rev, b.done, n.id, n.format, n.seen_rev, extract(epoch FROM n.beat)::float8,
-    extract(epoch FROM n.since)::float8, extract(epoch FROM clock_timestamp() - n.beat)::float8, n.proof,
+    extract(epoch FROM n.since)::float8,
+    extract(epoch FROM clock_timestamp())::float8 - extract(epoch FROM n.beat)::float8,  -- of infinity, too
+    n.proof,
     CASE WHEN b.changed_s IS NULL OR n.about_at > clock_timestamp() - make_interval(secs => b.changed_s) THEN n.about END
 FROM beaten b
 LEFT JOIN daemun.node n ON true
@@ -77,7 +79,9 @@ ORDER BY n.id
 
 -- name: nodes
 SELECT m.moved, m.epoch, m.rev, NULL, n.id, n.format, n.seen_rev, extract(epoch FROM n.beat)::float8,
-    extract(epoch FROM n.since)::float8, extract(epoch FROM clock_timestamp() - n.beat)::float8, n.proof, n.about
+    extract(epoch FROM n.since)::float8,
+    extract(epoch FROM clock_timestamp())::float8 - extract(epoch FROM n.beat)::float8,  -- of infinity, too
+    n.proof, n.about
 FROM (VALUES (%s::bigint, %s::bigint, %s::uuid)) AS v (epoch, rev, seen)
 CROSS JOIN LATERAL daemun.seen_1(v.epoch, v.rev, v.seen) AS m
 LEFT JOIN daemun.node n ON true

@@ -235,7 +235,8 @@ CREATE FUNCTION daemun.beat_1(
         ON CONFLICT (id) DO UPDATE SET format = excluded.format, seen_rev = excluded.seen_rev, beat = excluded.beat,
             about = excluded.about, proof = excluded.proof,
             about_at = CASE WHEN n.about = excluded.about THEN n.about_at ELSE excluded.beat END,
-            since = CASE WHEN excluded.beat - n.beat > make_interval(secs => silent_s) THEN excluded.beat ELSE n.since END
+            since = CASE WHEN NOT isfinite(n.beat) OR NOT isfinite(n.since) OR n.since > excluded.beat
+                OR excluded.beat - n.beat > make_interval(secs => silent_s) THEN excluded.beat ELSE n.since END
 $$;
 
 -- Forget tombstones that every node has seen that lived within this time.
