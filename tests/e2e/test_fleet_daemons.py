@@ -354,6 +354,33 @@ def test_a_machine_that_left_begins_a_fleet_with_a_key_of_its_own(house: House) 
     assert (house.two.state / "fleet" / "key.old").read_bytes() == keys[0]
 
 
+def test_what_the_database_refuses_has_its_own_cause_and_cure(house: House) -> None:
+    rules = house.server.files / "pg_hba.conf"
+    rules.write_text("host all guest 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
+    house.server.execute("CREATE ROLE guest LOGIN PASSWORD 'p@ss/w'")
+    house.server.execute("CREATE DATABASE owned OWNER guest")
+    house.server.execute("SELECT pg_reload_conf()")
+    at = house.server.address
+
+    def said(account: str, database: str, where: str = at) -> str:
+        text = refused(house.one, "fleet", "init", f"postgresql://{account}@{where}/{database}")
+        assert "tried again" not in text and "Is the server running" not in text
+        assert "p@ss" not in text and "wrong" not in text
+        return text
+
+    assert "correct the password in the URL" in said("guest:wrong", "owned")
+    assert "correct the password in the URL" in said("guest", "owned")
+    assert "`createdb --owner guest nosuch`" in said("guest:p%40ss%2Fw", "nosuch")
+    assert "`ALTER DATABASE postgres OWNER TO guest`" in said("guest:p%40ss%2Fw", "postgres")
+    assert "`createuser --pwprompt nobody_here`" in said("nobody_here", "owned")
+    assert "correct the host in the URL" in said("guest:wrong", "owned", "no-such-host.invalid")
+    assert "check that PostgreSQL runs" in said("guest:wrong", "owned", "127.0.0.1:1")
+    for password in ("p@ss", "a/b", "a@b/c", "p@ss/w"):
+        assert "`@` is %40" in said(f"guest:{password}", "owned"), password
+    assert not (house.one.state / "fleet").exists()
+    house.one.cli_good("fleet", "init", f"postgresql://guest:p%40ss%2Fw@{at}/owned")
+
+
 def test_a_fleet_that_cannot_begin_leaves_nothing_behind(house: House) -> None:
     house.server.crash()
     refused(house.one, "fleet", "init", house.url)

@@ -82,7 +82,17 @@ def check_address(text: str) -> str | None:
 
 def check_database(url: str) -> str | None:
     """The message leaves the URL out: it has a password."""
-    return None if _DATABASE.fullmatch(url) else "expected a URL such as postgresql://daemun:PASSWORD@db.lan/daemun"
+    if not _DATABASE.fullmatch(url):
+        return "expected a URL such as postgresql://daemun:PASSWORD@db.lan/daemun"
+    # libpq takes what stands behind the first "@", or "/", for the host: the errors of that would name the wrong cause.
+    server, _, rest = url.partition("://")[2].partition("/")
+    host = server.partition("@")[2]
+    if "@" in host.partition("?")[0] or "@" in rest.partition("?")[0]:
+        return (
+            "its password has a sign that ends it; write signs other than letters, digits, `-`, `.`, `_` and `~` as "
+            "%XX: `@` is %40, `/` %2F, `:` %3A, `%` %25, `?` %3F, `#` %23"
+        )
+    return None
 
 
 def _check(value: Fleet | None, place: Place) -> None:

@@ -6,6 +6,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import os
+import re
 import socket
 import threading
 import time
@@ -79,6 +80,7 @@ class DatabaseConnections:
     def __init__(self, url: str, times: DatabaseTimes, *, most: int = MOST) -> None:
         """most: at once, without those who listen."""
         self._url = complete(url, times)
+        self.user = str(conninfo.conninfo_to_dict(self._url).get("user") or "ROLE")
         self._times = times
         self._most = most
         self._free = threading.BoundedSemaphore(most)
@@ -93,7 +95,7 @@ class DatabaseConnections:
         self._refuse_closed()
         if not self._free.acquire(timeout=self._times.take_s):
             raise errors.StoreUnreachableError(
-                f"cannot reach the fleet's database: {self._most} requests wait for it already; it is tried again"
+                f"cannot reach the fleet's database: {self._most} requests wait for it already"
             )
         try:
             self._refuse_closed()  # while it waited
@@ -157,7 +159,7 @@ class DatabaseConnections:
         try:
             connection = self.listen()
         except psycopg.Error as error:
-            raise unreachable(error) from error
+            raise unreachable(error, self.user) from error
         with self._guard:
             self._in_use.add(connection)
         return connection
@@ -207,25 +209,70 @@ def in_time(connection: Connection, seconds: float) -> collections.abc.Iterator[
 
 
 @contextlib.contextmanager
-def explained() -> collections.abc.Iterator[None]:
-    """Raises: StoreUnreachableError for each error of psycopg."""
+def explained(user: str) -> collections.abc.Iterator[None]:
+    """user: of the URL. Raises: StoreUnreachableError for each error of psycopg."""
     try:
         yield
     except psycopg.Error as error:
-        raise unreachable(error) from error
+        raise unreachable(error, user) from error
 
 
-def unreachable(error: BaseException) -> errors.StoreUnreachableError:
-    """An error of psycopg in words."""
+_REFUSALS = (
+    (
+        r"password authentication failed|no password supplied",
+        "correct the password in the URL, or set it anew in psql with `ALTER ROLE`; in the URL its signs other than "
+        "letters, digits, `-`, `.`, `_` and `~` are written as %XX (`@` is %40)",
+    ),
+    (
+        r'database "(?P<name>[^"]*)" does not exist',
+        "create it with `createdb --owner {user} {name}`, run by the account postgres, or correct the URL",
+    ),
+    (
+        r'role "(?P<name>[^"]*)" does not exist',
+        "create it with `createuser --pwprompt {name}`, run by the account postgres, or correct the URL",
+    ),
+    (r"no pg_hba\.conf entry", "allow this machine in the server's pg_hba.conf, and reload PostgreSQL"),
+    (
+        r"permission denied for database (?P<name>[^\s]+)",
+        "make the URL's role its owner: `ALTER DATABASE {name} OWNER TO {user}` in psql, as its superuser",
+    ),
+    (
+        r"permission denied for|must be owner of",
+        "give the tables of the schema daemun to the URL's role, or use the role that began the fleet",
+    ),
+    (
+        r"failed to resolve host|could not translate host name",
+        "correct the host in the URL, or what this machine asks for names",
+    ),
+    (r"too many clients|remaining connection slots", "raise `max_connections` of PostgreSQL"),
+)
+"""What PostgreSQL, or libpq, says in English, and what to do. libpq has no codes for errors of connecting. Source:
+src/backend/utils/init/postinit.c and src/backend/libpq/auth.c of PostgreSQL."""
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HINT = re.compile(r"\s+Is the server running .*?connections\?", re.DOTALL)
+
+
+def unreachable(error: BaseException, user: str = "ROLE") -> errors.StoreUnreachableError:
+    """An error of psycopg in words. user: of the URL. Whoever tries again adds that."""
+    brief = _brief(error)
     if isinstance(error, _NO_TABLES):
         cause = "the database has no tables of daemun; check that `fleet.database` names the fleet's database"
     elif isinstance(error, psycopg.errors.QueryCanceled):
-        cause = "the database takes too long to answer; nothing to do if it is only busy, it is tried again"
+        cause = "the database takes too long to answer; nothing to do if it is only busy"
     else:
-        cause = f"{_brief(error)}; check that PostgreSQL runs and that this machine reaches it; it is tried again"
+        for pattern, cure in _REFUSALS:
+            if (found := re.search(pattern, brief)) is not None:
+                # Only words that can be written into a command as they are.
+                values = {"user": user, **found.groupdict()}
+                told = {name: one if _PLAIN.fullmatch(one) else name.upper() for name, one in values.items()}
+                return errors.StoreUnreachableError(
+                    f"cannot use the fleet's database: {brief}; {cure.format_map(told)}"
+                )
+        cause = f"{brief}; check that PostgreSQL runs and that this machine reaches it"
     return errors.StoreUnreachableError(f"cannot reach the fleet's database: {cause}")
 
 
 def _brief(error: BaseException) -> str:
     """In one line, of bounded length. libpq has no password in its messages about a server."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    text = _HINT.sub("", str(error)).removeprefix("connection failed: ")
+    return " ".join(text.split())[:300] or type(error).__name__

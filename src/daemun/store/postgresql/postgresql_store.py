@@ -358,7 +358,7 @@ class PostgresqlStore:
 
     @contextlib.contextmanager
     def _explained(self) -> collections.abc.Iterator[database_connections.Connection]:
-        with database_connections.explained(), self._connections.one() as connection:
+        with database_connections.explained(self._connections.user), self._connections.one() as connection:
             yield connection
 
 

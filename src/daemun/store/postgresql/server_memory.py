@@ -103,7 +103,7 @@ def follow(connection: database_connections.Connection, memory: ServerMemory, *,
     if tli < newest_tli:
         raise errors.StoreUnreachableError(
             f"cannot use the fleet's database: a server that was replaced answers (timeline {tli}, the newest is "
-            f"{newest_tli}); stop it, or make it a standby of the new one; it is tried again"
+            f"{newest_tli}); stop it, or make it a standby of the new one"
         )
     connection.execute("SELECT daemun.step_1(%s, %s, %s::uuid, %s)", (seen.epoch, seen.rev, seen.change, quiet_s))
     row = connection.execute("SELECT epoch, rev, id::text FROM daemun.seen_1(0, 0, null)").fetchone()
