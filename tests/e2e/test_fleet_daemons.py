@@ -439,6 +439,18 @@ def fresh_of(house: House) -> Daemon:
     return house.two
 
 
+def test_a_port_that_is_taken_is_changed_where_it_is_this_machines_own(house: House) -> None:
+    """The cure of a single machine, `listen`, would be an edit for all machines."""
+    init(house)
+    house.one.up("http://plain.test/")
+    taken = f"{{http: '127.0.0.1:{house.one.gate.http}', https: '127.0.0.1:{house.one.gate.https}'}}"
+    house.two.write_raw(f"node: {{listen: {taken}}}\nsites: {{}}\n")
+    house.two.cli_good("fleet", "join", "--yes", invite(house.one), "--name", "two")
+    house.two.start()
+    said = house.two.wait_log("cannot listen on")
+    assert "the port is taken by nginx" in said and "under `node: {listen: ...}`" in said, said
+
+
 def test_where_a_machine_listens_stays_its_own(house: House) -> None:
     write(house.one, f"sites:\n  first.test: {REDIRECT}\n")
     house.two.write(f"sites:\n  second.test: {REDIRECT}\n")

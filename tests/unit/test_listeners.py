@@ -96,3 +96,19 @@ def test_the_place_of_a_hand_written_line_is_no_part_of_it() -> None:
     assert listeners.addresses(b"server {\n    listen 127.0.0.1:8080 ssl;  # daemun.yaml:4:3\n}\n") == {
         "127.0.0.1:8080"
     }
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "expected"),
+    [
+        ("give another port under `listen:`", "under `node: {listen: ...}`, which is this machine's own"),
+        (
+            "choose others, for example `listen: {http: 8080, https: 8443}`",
+            "`node: {listen: {http: 8080, https: 8443}}`",
+        ),
+    ],
+)
+def test_a_machine_of_a_fleet_listens_elsewhere_by_what_is_its_own(elsewhere: str, expected: str) -> None:
+    single = listeners.Denied(address="0.0.0.0:80", cause="it is taken", elsewhere=elsewhere)
+    assert elsewhere in str(single)
+    assert expected in str(single.for_node())

@@ -12,7 +12,7 @@ import typing
 from daemun import errors
 from daemun.control import nginx_port, quarantine_staging
 from daemun.core import model, render_environment, worker_generations
-from daemun.core.options import old_workers_option
+from daemun.core.options import fleet_option, old_workers_option
 from daemun.core.plan import change_plan, listeners, quarantine
 from daemun.core.rounds import assembly
 
@@ -137,7 +137,7 @@ class Switcher:
         address = listeners.as_listened(error.denied.address, assembled.files)
         is_known = address in assembled.denied
         if is_known or not listeners.is_for_single_files(address, assembled.files, assembled.last_good):
-            raise error
+            raise _of_node(error) if fleet_option.OPTION.of(desired.globals) is not None else error
         actual = await self._proxy.read_actual()
         denied = {**assembled.denied, address: error.denied}
         return await self.assemble(desired, actual, denied), actual
@@ -197,3 +197,10 @@ class Switcher:
                 stage="test",
                 restored=True,
             )
+
+
+def _of_node(error: nginx_port.ListenError) -> nginx_port.ListenError:
+    """In a fleet the file's `listen` is that of all machines: the cure is this machine's own."""
+    own = error.denied.for_node()
+    text = str(error).replace(error.denied.elsewhere or str(error), own.elsewhere or str(error))
+    return nginx_port.ListenError(own, text)

@@ -17,6 +17,7 @@ _LISTEN = re.compile(rb"^ *listen ([^\s;]+)((?: [^\s;]+)*);(?: +#.*)?$", re.MULT
 """The serialiser writes each directive on a line of its own, and no line break inside a word; behind a hand-written one
 stands where it comes from."""
 _INCLUDED = re.compile(rb"^ *include (listen/https?\.conf);(?: +#.*)?$", re.MULTILINE)
+_EXAMPLE = re.compile(r"`listen: (\{[^`]*\})`")
 _UNLIKE = frozenset({"quic", "reuseport"})
 """Such a socket goes together with others of its port that a plain one does not go together with."""
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?\Z", re.ASCII)
@@ -42,6 +43,13 @@ class Denied:
         """The words for an address of the gate itself."""
         ways = (*self.ways, self.elsewhere) if self.elsewhere else self.ways
         return f"cannot listen on {self.address}: {self.cause}" + (f"; {', or '.join(ways)}" if ways else "")
+
+    def for_node(self) -> "Denied":
+        """On a machine of a fleet, whose `listen` is that of all machines."""
+        if self.elsewhere is None:
+            return self
+        words = self.elsewhere.replace("under `listen:`", "under `node: {listen: ...}`, which is this machine's own")
+        return dataclasses.replace(self, elsewhere=_EXAMPLE.sub(r"`node: {listen: \1}`", words))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
