@@ -205,3 +205,26 @@ async def test_a_wait_that_is_over_is_not_taken_for_one_that_another_machine_end
     house.store.write(ban_keeper.KEY, stored_bans.encode(left))  # another machine let the second one in
     await house.keeper._take_shared([ban_keeper.KEY])
     assert house.guesses.forgotten == ["192.0.2.8"]
+
+
+async def test_a_machine_with_a_clock_ahead_ends_no_ban_of_others(tmp_path: pathlib.Path) -> None:
+    house, ahead = House(tmp_path / "right"), House(tmp_path / "ahead")
+    ahead.store = house.store
+    ahead.clock.advance(datetime.timedelta(hours=1))
+    house.guesses.waits = {"192.0.2.7": (5, 60.0)}
+    await house.keeper._take_guesses()
+    await house.keeper.ban("203.0.113.7", datetime.timedelta(minutes=30))
+    ahead.start()
+    await ahead.keeper.ban("203.0.113.8", None)
+    assert {one.network for one in ahead.keeper.list()} == {"203.0.113.8"}  # by its own clock
+    await house.keeper._take_shared([ban_keeper.KEY])
+    banned = {"192.0.2.7", "203.0.113.7", "203.0.113.8"}
+    assert {one.network for one in house.keeper.list()} == banned
+    assert house.guesses.forgotten == []
+    house.clock.advance(datetime.timedelta(hours=1))
+    house.start()
+    assert house.keeper._own.keys() == {"203.0.113.8"}
+    # What has been over for more than a day is not kept.
+    ahead.clock.advance(datetime.timedelta(days=1))
+    await ahead.keeper.ban("203.0.113.9", None)
+    assert stored_bans.decode(house.store.read(ban_keeper.KEY)).keys() == {"203.0.113.8", "203.0.113.9"}

@@ -90,7 +90,7 @@ class BanKeeper:
         self._failure: str | None = None
         self._is_stale = True
         self._lately = collections.deque[banned_networks.Ban](maxlen=MOST_LATELY)
-        self._own = self._read(KEY)
+        self._own = stored_bans.apply(self._read(KEY), {}, clock.now())
         self._unstored: stored_bans.BanChanges = {}
         self._decisions = self._read(CROWDSEC_KEY)
         self._are_decisions_stored = True

@@ -14,6 +14,10 @@ BanChanges = dict[str, banned_networks.Ban | None]
 """By network; None: it is not banned any more."""
 
 
+_KEPT = datetime.timedelta(days=1)
+"""How long one that is over stays stored: the clock of the machine that writes may be ahead of the others'."""
+
+
 def apply(before: Bans, changes: BanChanges, now: datetime.datetime) -> Bans:
     """Without those that are over. Of two waits of one network the longer one holds, whichever machine counted."""
     found: BanChanges = {**before, **changes}
@@ -29,12 +33,13 @@ def _is_longer(known: banned_networks.Ban, one: banned_networks.Ban) -> bool:
 
 
 def alter(content: bytes | None, *, changes: BanChanges, now: datetime.datetime) -> bytes:
-    """What is stored, with these changes. What is damaged is nothing."""
+    """What is stored, with these changes, and without those that have been over for a day. What is damaged is
+    nothing."""
     before: Bans = {}
     if content is not None:
         with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             before = decode(content)
-    return encode(apply(before, changes, now))
+    return encode(apply(before, changes, now - _KEPT))
 
 
 def encode(found: Bans) -> bytes:
