@@ -168,7 +168,12 @@ def test_a_file_that_one_node_lacks_keeps_a_change_from_all(house: fleet_house.F
     assert "basic_auth" in kept.read_text()
     assert kept.stat().st_mode & 0o777 == 0o600
     assert "on c:" in house.wait_problem("b", "is served nowhere")
+    house["a"].wait(
+        lambda: len([one for one in house["a"].look()["problems"] if "on c:" in one["message"]]) == 1,
+        "that it is said once",
+    )
     kept.unlink()
+    house["a"].wait(lambda: not house["a"].look()["problems"], "the problem to be gone with the copy")
     house["a"].wait(lambda: house["a"].cli("apply").returncode == 0, "the problem to be gone")
 
 

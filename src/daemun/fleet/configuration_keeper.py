@@ -5,6 +5,7 @@ it.
 import asyncio
 import collections.abc
 import contextlib
+import os
 import re
 import typing
 
@@ -30,6 +31,8 @@ LONGEST_WAIT_S = roll_steps.LONGEST_TURN_S + 30.0
 _LOOK_S = 30.0
 """At rest."""
 _AGAIN_S = 1.0
+_COPIES_S = 1.0
+"""Between looks at whether a copy that is reported is there still."""
 _UNDER_WAY = "the nodes are at it still; `daemun fleet status` shows which"
 _LINE_NUMBER = re.compile(r"\b(?:lines?|columns?) \d+")
 _States = member_ports.EditState
@@ -73,6 +76,8 @@ class ConfigurationKeeper:
         self._is_overdue = False
         """Nobody waits for the files any more."""
         self._problems: tuple[model.Problem, ...] = ()
+        self._copies: tuple[str, ...] = ()
+        """That the problems name."""
         self._loop: asyncio.AbstractEventLoop | None = None
         texts.note_difference = self._note_difference
 
@@ -114,12 +119,20 @@ class ConfigurationKeeper:
                 self._changed.clear()
                 began = self._requests
                 await self._take_step(began)
-                pause_s = _LOOK_S if self._report.pause_s is None else self._report.pause_s
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause_s):
-                        await self._changed.wait()
+                await self._rest(_LOOK_S if self._report.pause_s is None else self._report.pause_s)
         finally:
             await asyncio.to_thread(self._member.close)
+
+    async def _rest(self, pause_s: float) -> None:
+        """Until something changed, or a copy that is reported was deleted; at most so long."""
+        ends_s = asyncio.get_running_loop().time() + pause_s
+        while (left_s := ends_s - asyncio.get_running_loop().time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left_s, _COPIES_S) if self._copies else left_s):
+                    await self._changed.wait()
+                    return
+            if not all(map(os.path.lexists, self._copies)):
+                return
 
     def follow(self, changes: shared_changes.SharedChanges) -> None:
         """Notice what other nodes do."""
@@ -175,9 +188,12 @@ class ConfigurationKeeper:
             message = "what the fleet serves is live here, and is not written into this machine's file"
             found.append(_problem(f"{message}: {report.cause}", model.Severity.WARNING))
         with contextlib.suppress(DaemunError):
-            found += map(_describe_copy, self._member.record.list_copies())
+            copies = self._member.record.list_copies()
+            self._copies = tuple(one.path for one in copies)
+            found += map(_describe_copy, copies)
         refused = self._member.refused
-        if refused is not None:
+        # Where it was made the command said it, or the copy does until it is deleted.
+        if refused is not None and refused.node != self._member.node:
             message = f"change {refused.number} of the fleet ({refused.author} on {refused.node}) is served nowhere"
             found.append(_problem(f"{message}: {refused.cause}", model.Severity.WARNING))
         return tuple(found)

@@ -54,7 +54,7 @@ class ConfigurationMember:
         make_id: collections.abc.Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         """find_living: the names of the nodes that are heard of. Raises: EnvironmentProblemError."""
-        self._node = node
+        self.node = node
         self._files = files
         self.serving: member_ports.ServingPort
         """Set before the first step."""
@@ -146,8 +146,8 @@ class ConfigurationMember:
 
     def _serve(self, shared: stored_configuration.SharedConfiguration) -> bool:
         roll = shared.roll
-        report = shared.reports.get(self._node)
-        wanted = roll_steps.choose_served(shared.current, roll, self._node, report)
+        report = shared.reports.get(self.node)
+        wanted = roll_steps.choose_served(shared.current, roll, self.node, report)
         is_of_roll = roll is not None and wanted is roll.revision
         if wanted is None or self._is_known(wanted, report, is_of_roll=is_of_roll):
             return False
@@ -192,13 +192,13 @@ class ConfigurationMember:
             raise
 
     def _caller_of(self, wanted: configuration_values.Revision) -> history_port.Caller:
-        if wanted.node == self._node:
+        if wanted.node == self.node:
             return self.caller or history_port.Caller(command=wanted.author)
         return history_port.Caller(command=f"{wanted.author} on {wanted.node}", user=wanted.user)
 
     def _check(self, shared: stored_configuration.SharedConfiguration) -> bool:
-        roll, report = shared.roll, shared.reports.get(self._node)
-        if roll is None or roll.turn >= 0 or self._node not in roll.order:
+        roll, report = shared.roll, shared.reports.get(self.node)
+        if roll is None or roll.turn >= 0 or self.node not in roll.order:
             return False
         if report is not None and report.id == roll.revision.id:
             return False
@@ -256,7 +256,7 @@ class ConfigurationMember:
         return self._stored.take_lease()
 
     def _living(self) -> frozenset[str]:
-        return frozenset({self._node, *self._find_living()})
+        return frozenset({self.node, *self._find_living()})
 
     # --- the files -------------------------------------------------------------------------------------------------
 
@@ -387,12 +387,12 @@ class ConfigurationMember:
             files=files,
             author=caller.command,
             user=caller.user,
-            node=self._node,
+            node=self.node,
             at=self._now(),
         )
-        others = sorted(self._living() - {self._node})
+        others = sorted(self._living() - {self.node})
         roll = configuration_values.Roll(
-            revision=revision, base=roll_steps.id_of(shared.current), order=(self._node, *others)
+            revision=revision, base=roll_steps.id_of(shared.current), order=(self.node, *others)
         )
         self._edit = _Edit(id=revision.id, files=mine)
         self._acted_at = self._monotonic()
