@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from daemun.store import fleet_key
 from tests.support import client_authority
 from tests.support.daemon import Daemon
 
@@ -26,8 +27,9 @@ EXAMPLES = [pytest.param(path.read_text(), id=path.name) for path in sorted((ROO
 def test_example_passes_check(daemon: Daemon, text: str) -> None:
     (daemon.root / "public").mkdir()  # which an example names, as others do with the next
     (daemon.root / "htpasswd").write_text("alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")
-    for name in ("crowdsec.key", "google.secret"):
-        (daemon.root / name).write_text("secret\n")
+    secrets = {"crowdsec.key": "secret", "google.secret": "secret", "fleet.key": fleet_key.encode(fleet_key.make())}
+    for name, secret in {**secrets, "database.url": "postgresql://daemun:secret@db.lan/daemun"}.items():
+        (daemon.root / name).write_text(f"{secret}\n")
         (daemon.root / name).chmod(0o600)
     (daemon.root / "sites").mkdir()
     (daemon.root / "sites" / "shop.yaml").write_text("sites: {shop.example.com: http://127.0.0.1:8000}\n")
