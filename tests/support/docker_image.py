@@ -82,7 +82,8 @@ def _mirror() -> tuple[str, str]:
 def _wheels(python: str) -> pathlib.Path:
     """A folder with everything that the image installs, for this version of Python."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    needed = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["nginx"], "hatchling"]
+    extras = project["project"]["optional-dependencies"]
+    needed = [*project["project"]["dependencies"], *extras["nginx"], *extras["fleet"], "hatchling"]
     constraints = ROOT / "constraints.txt"
     version = hashlib.sha256("\n".join([*needed, constraints.read_text()]).encode()).hexdigest()[:8]
     path = CACHE / f"wheels-{python}-{version}"
