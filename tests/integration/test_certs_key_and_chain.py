@@ -1,9 +1,11 @@
 """C9: the type of a certificate's key, and which of the CA's chains is used, with Pebble."""
 
+import asyncio
 import collections.abc
 import contextlib
 import datetime
 import ssl
+import threading
 
 import pytest
 import structlog
@@ -13,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from daemun import errors
 from daemun.certs.acme import acme_issuer, certificate_key
 from daemun.certs.served import certificate_records, local_ca
+from daemun.control import ports
 from daemun.core import model
 from daemun.store import memory_store
 from tests.support import certificates, http01, issuing, pebble
@@ -110,6 +113,29 @@ async def test_c9_another_type_at_once_by_request_and_the_old_one_until_then(
         assert certs.renew(HOST)
         await watched.until(lambda: gate.leaf(HOST) != before)
         assert certificate_key.type_of(gate.leaf(HOST).public_key()) is P384
+
+
+async def test_c9_a_request_in_the_moment_in_which_an_order_ends_is_not_lost(
+    gate: issuing.StateDirectory, ca: pebble.Pebble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its outcome is known, and it still stores something and gives its lock back."""
+    is_requested, delete = threading.Event(), certificate_records.delete_attempts
+
+    def wait(store: ports.Store, name: str) -> None:
+        assert is_requested.wait(60)
+        delete(store, name)
+
+    monkeypatch.setattr(certificate_records, "delete_attempts", wait)
+    certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST))
+    async with certificates.running(certs) as watched:
+        async with asyncio.timeout(60):
+            while watched.status(HOST).state is not VALID:  # nothing is reported in this moment
+                await asyncio.sleep(0.01)
+        before = gate.leaf(HOST)
+        assert certs.renew(HOST)
+        is_requested.set()
+        await watched.until(lambda: gate.leaf(HOST) != before)
+    assert ca.orders == 2
 
 
 async def test_c9_an_order_that_was_begun_ends_with_the_key_that_is_wanted_by_now(

@@ -172,7 +172,7 @@ class Manager:
                     retry_after_s=(status.held_until - now).total_seconds(),
                 )
         for name, entry in found.items():
-            if name not in self._orders.under_way:
+            if not self._orders.is_ordering(name):
                 self._index.put(name, dataclasses.replace(entry, attempts=_keep_holds(entry, now, force=force)))
                 self._index.forced.add(name)
         self._changed()

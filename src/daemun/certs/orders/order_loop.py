@@ -45,11 +45,17 @@ class Orders:
         self._changed = changed
         self._places = ca_places.CaPlaces(freed=changed)
         self._under_way: dict[str, ca_places.OrderPlace] = {}
+        self._settled: set[str] = set()
+        """Of those under way, how it went is known already."""
 
     @property
     def under_way(self) -> collections.abc.Set[str]:
         """The names of the certificates that are being ordered."""
         return self._under_way.keys()
+
+    def is_ordering(self, name: str) -> bool:
+        """Whether a request for it is that which is under way: one whose outcome is known is not any more."""
+        return name in self._under_way and name not in self._settled
 
     async def start(self, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
         """Begin what is due, the longest due first, where its CA has a place. Waits for nothing. stop: set when the
@@ -186,6 +192,7 @@ class Orders:
         """However it ended, also when it was cancelled before it began."""
         place.leave()
         self._under_way.pop(name, None)
+        self._settled.discard(name)
         self._changed()
 
     def _has_better(self, entry: schedule.ManagedCertificate, authorities: schedule.Authorities) -> bool:
@@ -308,6 +315,7 @@ class Orders:
                 is_due_again = is_complete and entry.spec == spec and at is not None and at <= now
                 # Then the failures so far count on, and the ladder goes up.
                 counts_on = is_due_again or not is_complete
+                self._settled.add(spec.name)
                 self._index.put(spec.name, dataclasses.replace(entry, served=served) if counts_on else new)
             await self._show_to_others(spec, issued)
             if is_complete and not is_due_again:
@@ -369,6 +377,7 @@ class Orders:
             entry = self._index.entries.get(spec.name)
             if entry is None or (failed.is_elsewhere and self._needs.stored.own(spec.name) != wanted.known):
                 return  # the site is gone, or another process has got the certificate
+            self._settled.add(spec.name)
             self._index.put(spec.name, dataclasses.replace(entry, attempts=attempts))
             if failed.is_elsewhere:  # whoever orders it stores how it went
                 log.info(
