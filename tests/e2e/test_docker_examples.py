@@ -110,7 +110,7 @@ async def test_chat(example: Example) -> None:
 def test_several_applications(example: Example, docker_engine: DockerEngine) -> None:
     docker_engine.cli("network", "rm", NETWORK)
     docker_engine.cli("network", "create", NETWORK)  # as the example says; it has this very name
-    folder = example.copy("apps")
+    folder = example.copy("compose-projects")
     # busybox serves nothing by itself.
     override = compose.write(folder / "override.yaml", web={"command": "httpd -f -p 80 -h /www"})
 
