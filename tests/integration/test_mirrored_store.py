@@ -394,7 +394,7 @@ async def test_keys_that_are_gone_are_not_remembered_for_ever(make: Make, monkey
         await asyncio.to_thread(one.store.write, "drafts/one", b"x")
         await asyncio.to_thread(one.store.delete, "drafts/one")
         assert len(one.store._feed._changed) == 3
-        assert len(one.store._feed._told) + len(one.store._feed._told_gone) == 3
+        assert len(one.store._feed._reported) + len(one.store._feed._reported_gone) == 3
         # Who comes with a cursor of before is told of all that there is.
         assert (await anext(one.store.watch("", after=first))).is_complete
 

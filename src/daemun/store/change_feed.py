@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import secrets
 import threading
+import typing
 import weakref
 
 from daemun.control import stored_values
@@ -14,6 +15,12 @@ from daemun.store import keys
 
 MOST_GONE = 10_000
 """Deleted keys that are remembered; more only as long as somebody who watches has not learned of them."""
+
+
+class ReadableChanges(typing.Protocol):
+    """What a watch reads, in another thread than the event loop's."""
+
+    def read_changes(self, prefix: str, after: stored_values.Cursor) -> stored_values.ChangedKeys: ...
 
 
 class ChangeFeed:
@@ -24,16 +31,16 @@ class ChangeFeed:
         self._guard = threading.Lock()
         self._changed: dict[str, tuple[int, bool]] = {}
         self._gone: collections.OrderedDict[str, None] = collections.OrderedDict()
-        self._told: dict[str, bytes] = {}
+        self._reported: dict[str, bytes] = {}
         """Digests of what was noted by `note_values`."""
-        self._told_gone: collections.OrderedDict[str, None] = collections.OrderedDict()
+        self._reported_gone: collections.OrderedDict[str, None] = collections.OrderedDict()
         """The same of what was deleted, the last ones: no one-time key is remembered for ever."""
         self._forgotten = 0
         """Up to this revision not every deleted key is known."""
         self._revision = 0
         self._epoch = 1 + secrets.randbelow(1 << 60)
         """Of no other feed, so that its cursors are good for this one alone."""
-        self._watches: weakref.WeakSet[_Watch] = weakref.WeakSet()
+        self._watches: weakref.WeakSet[ChangeWatch] = weakref.WeakSet()
 
     def note(self, changed: collections.abc.Mapping[str, bool]) -> None:
         """Keys that changed now, and whether each is deleted."""
@@ -55,17 +62,17 @@ class ChangeFeed:
     def note_values(self, values: collections.abc.Mapping[str, bytes | None]) -> None:
         """What keys are now (None: deleted), once of each change: one that this process made is reported by the
         database, too. By one thread at a time."""
-        gone = [key for key, value in values.items() if value is None and key not in self._told_gone]
+        gone = [key for key, value in values.items() if value is None and key not in self._reported_gone]
         digests = {key: hashlib.sha256(value).digest() for key, value in values.items() if value is not None}
-        new = {key: digest for key, digest in digests.items() if self._told.get(key) != digest}
-        self._told |= new
+        new = {key: digest for key, digest in digests.items() if self._reported.get(key) != digest}
+        self._reported |= new
         for key in new:
-            self._told_gone.pop(key, None)
+            self._reported_gone.pop(key, None)
         for key in gone:
-            self._told.pop(key, None)
-            self._told_gone[key] = None
-        while len(self._told_gone) > MOST_GONE:
-            self._told_gone.popitem(last=False)
+            self._reported.pop(key, None)
+            self._reported_gone[key] = None
+        while len(self._reported_gone) > MOST_GONE:
+            self._reported_gone.popitem(last=False)
         self.note({**dict.fromkeys(gone, True), **dict.fromkeys(new, False)})
 
     def _forget(self, seen: int) -> None:
@@ -87,7 +94,7 @@ class ChangeFeed:
         self, prefix: str, *, after: stored_values.Cursor | None = None
     ) -> collections.abc.AsyncIterator[stored_values.ChangedKeys]:
         """As of `control.ports.Store`, in an event loop."""
-        watch = _Watch(self, keys.check_prefix(prefix), self.mark() if after is None else after)
+        watch = ChangeWatch(self, keys.check_prefix(prefix), self.mark() if after is None else after)
         with self._guard:
             self._watches.add(watch)
         return watch
@@ -116,11 +123,11 @@ class ChangeFeed:
         return stored_values.ChangedKeys(keys=found, cursor=cursor, is_complete=True)
 
 
-class _Watch:
+class ChangeWatch:
     """An endless iterator over changes. Writers may live in other threads than its event loop."""
 
-    def __init__(self, feed: ChangeFeed, prefix: str, after: stored_values.Cursor) -> None:
-        self._feed = feed
+    def __init__(self, changes: ReadableChanges, prefix: str, after: stored_values.Cursor) -> None:
+        self._changes = changes
         self._prefix = prefix
         self.after = after
         self._loop = asyncio.get_running_loop()
@@ -130,13 +137,16 @@ class _Watch:
         with contextlib.suppress(RuntimeError):  # its loop ended
             self._loop.call_soon_threadsafe(self._changed.set)
 
-    def __aiter__(self) -> "_Watch":
+    def __aiter__(self) -> "ChangeWatch":
         return self
+
+    async def aclose(self) -> None:
+        """As of a generator; it holds nothing."""
 
     async def __anext__(self) -> stored_values.ChangedKeys:
         while True:
             self._changed.clear()
-            found = await asyncio.to_thread(self._feed.read_changes, self._prefix, self.after)
+            found = await asyncio.to_thread(self._changes.read_changes, self._prefix, self.after)
             self.after = found.cursor
             if found.keys or found.is_complete:
                 return found

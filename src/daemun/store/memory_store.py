@@ -1,6 +1,5 @@
 """A store that lives as long as the process: for tests and for commands that must leave no trace."""
 
-import asyncio
 import collections.abc
 import contextlib
 import dataclasses
@@ -11,7 +10,7 @@ import weakref
 from daemun import errors
 from daemun.control import damage_report, stored_values
 from daemun.control.lease import LEASE_S, FencingToken, Lease, monotonic_s
-from daemun.store import keys, lease_renewal
+from daemun.store import change_feed, keys, lease_renewal
 
 
 class MemoryStore:
@@ -27,7 +26,7 @@ class MemoryStore:
         self._leases: dict[str, _Held] = {}
         self._number = 0
         self._renewal = lease_renewal.LeaseRenewal(self._renew)
-        self._watches: weakref.WeakSet[_Watch] = weakref.WeakSet()
+        self._watches: weakref.WeakSet[change_feed.ChangeWatch] = weakref.WeakSet()
 
     def locate(self, key: str) -> str:
         return key
@@ -110,7 +109,7 @@ class MemoryStore:
     ) -> collections.abc.AsyncIterator[stored_values.ChangedKeys]:
         with self._guard:
             cursor = stored_values.Cursor(revision=self._revision) if after is None else after
-            watch = _Watch(self, keys.check_prefix(prefix), cursor)
+            watch = change_feed.ChangeWatch(self, keys.check_prefix(prefix), cursor)
             self._watches.add(watch)
         return watch
 
@@ -165,33 +164,3 @@ class MemoryStore:
 class _Held:
     lease: Lease
     expires_at: float
-
-
-class _Watch:
-    """An endless iterator over changes. Writers may live in other threads than its event loop."""
-
-    def __init__(self, store: MemoryStore, prefix: str, after: stored_values.Cursor) -> None:
-        self._store = store
-        self._prefix = prefix
-        self._after = after
-        self._loop = asyncio.get_running_loop()
-        self._changed = asyncio.Event()
-
-    def notify(self) -> None:
-        with contextlib.suppress(RuntimeError):  # its loop ended
-            self._loop.call_soon_threadsafe(self._changed.set)
-
-    def __aiter__(self) -> "_Watch":
-        return self
-
-    async def aclose(self) -> None:
-        """As of a generator; it holds nothing."""
-
-    async def __anext__(self) -> stored_values.ChangedKeys:
-        while True:
-            self._changed.clear()
-            found = self._store.read_changes(self._prefix, self._after)
-            self._after = found.cursor
-            if found.keys:
-                return found
-            await self._changed.wait()
