@@ -94,7 +94,6 @@ def test_what_a_node_says_is_read_as_it_was_written() -> None:
         addresses=("203.0.113.7", "2001:db8::7"),
         listen=("*:443",),
         revision=12,
-        roll="checked",
         problems=3,
         started_at=NOW,
     )
@@ -107,7 +106,7 @@ def test_what_a_stranger_wrote_is_left_out() -> None:
         "addresses": ["203.0.113.7", "a.example", 4, None, "fe80::1%eth0", "127.0.0.1", "::ffff:127.0.0.1", "[::1]"],
         "listen": "no list",
         "revision": True,
-        "roll": "a\x1b[31mb",
+        "process": "a\x1b[31mb",
         "problems": -1,
         "started_at": 1e300,
     }
@@ -122,7 +121,7 @@ def test_what_a_stranger_wrote_is_left_out() -> None:
         lambda inner: strategies.lists(inner, max_size=3) | strategies.dictionaries(strategies.text(), inner),
         max_leaves=8,
     ),
-    strategies.sampled_from(["version", "addresses", "listen", "revision", "roll", "problems", "started_at"]),
+    strategies.sampled_from(["version", "addresses", "listen", "revision", "process", "problems", "started_at"]),
 )
 def test_no_text_of_the_database_raises(value: object, key: str) -> None:
     about = node_about.parse(json.dumps({key: value}))

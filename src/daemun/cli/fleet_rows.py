@@ -27,8 +27,6 @@ def _state_of(one: Json) -> str:
     words = ["alive" if one["state"] == "alive" else "down, seen last"]
     if one["behind"]:
         words.append("behind with what the nodes share")
-    if one["roll"]:
-        words.append(one["roll"])
     if one["problems"] and one["state"] == "alive":
         words.append("1 error" if one["problems"] == 1 else f"{one['problems']} errors")
     return ", ".join(words)

@@ -36,7 +36,6 @@ def _node_json(one: node_states.NodeStatus) -> Json:
         "other_version": one.is_other,
         "revision": about.revision,
         "old_revision": one.is_old,
-        "roll": about.roll or None,
         "behind": one.is_behind,
         "addresses": list(about.addresses),
         "listen": list(about.listen),

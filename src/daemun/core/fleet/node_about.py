@@ -21,15 +21,13 @@ _MOST = 16
 class NodeAbout:
     """version: daemun's. process: another one with each start. addresses: by which visitors reach it, IPv4 and IPv6.
     listen: where its nginx accepts connections. revision: of the configuration that it serves; None: not known.
-    roll: what it does with the revision that is on its way; "": nothing. problems: how many errors its status has.
-    started_at: aware UTC, by its own clock."""
+    problems: how many errors its status has. started_at: aware UTC, by its own clock."""
 
     version: str = ""
     process: str = ""
     addresses: tuple[str, ...] = ()
     listen: tuple[str, ...] = ()
     revision: int | None = None
-    roll: str = ""
     problems: int = 0
     started_at: datetime.datetime | None = None
 
@@ -44,7 +42,6 @@ def encode(about: NodeAbout) -> str:
             "addresses": list(about.addresses[:_MOST]),
             "listen": list(about.listen[:_MOST]),
             "revision": about.revision,
-            "roll": about.roll[:_LONGEST_WORD],
             "problems": about.problems,
             "started_at": None if started_at is None else started_at.timestamp(),
         },
@@ -68,7 +65,6 @@ def parse(text: str) -> NodeAbout:
         addresses=tuple(one for one in _words(found.get("addresses")) if names.is_address_for_visitors(one)),
         listen=_words(found.get("listen")),
         revision=_number(found.get("revision")),
-        roll=_word(found.get("roll")),
         problems=_number(found.get("problems")) or 0,
         started_at=_moment(found.get("started_at")),
     )
