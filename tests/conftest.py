@@ -7,6 +7,7 @@ import signal
 import hypothesis
 import pytest
 
+from daemun.cli import caller, json_answer, output
 from tests.support.docker_engine import docker_engine, docker_engine_of_the_session  # noqa: F401 fixtures for all
 from tests.support.docker_image import daemun_image  # noqa: F401
 from tests.support.podman_engine import podman_engine, podman_engine_of_the_session  # noqa: F401
@@ -30,6 +31,16 @@ def _signals_stay() -> collections.abc.Iterator[None]:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     yield
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@pytest.fixture(autouse=True)
+def _no_command_line_is_left() -> collections.abc.Iterator[None]:
+    """A command that a test runs in its own process names its gate, itself and its form of answer for the whole
+    process, as a real one may: the next test's texts would have that gate's options."""
+    yield
+    output.name_gate("")
+    caller.name("daemun")
+    json_answer.begin()
 
 
 @pytest.hookimpl(wrapper=True)
