@@ -56,6 +56,8 @@ ODD = (
     "/x/..%5cadmin/",
     "/admin/%00",
     "*",
+    *("/admin;x", "/admin;x/y", "/;/admin", "/;x=1;y/admin/", "/%3b/admin/x", "/admin%3bx/", "/Admin", "/ADMIN/x"),
+    *("/%41dmin/", "/x/../aDMIN//x", "/admin./", "/admin%20/x", "/;x%5cadmin/", "/%5cadmin%5cx", "/%5c;%5cAdmin.;/"),
 )
 SPELLINGS = (*("".join(parts) for parts in itertools.product(BEFORE, NAMES, AFTER)), *ODD)
 KINDS = {
@@ -68,15 +70,16 @@ GUARDS = ("allow", "deny", "certificate", "app", "password", "login", "either")
 
 
 def read_leniently(path: str) -> str:
-    """As a server could that decodes first, drops parameters of parts, and takes a backslash for a slash."""
+    """As a server could that decodes first, drops parameters of parts, and dots and spaces behind them, takes a
+    backslash for a slash, and does not distinguish capitals."""
     text = urllib.parse.unquote(path.partition("?")[0].partition("#")[0]).replace("\\", "/")
     parts: list[str] = []
     for part in re.sub(r";[^/]*", "", text).split("/"):
         if part == "..":
             del parts[-1:]
         elif part not in {"", "."}:
-            parts.append(part)
-    return "/" + "/".join(parts)
+            parts.append(part.rstrip(". ") or part)
+    return "/" + "/".join(parts).lower()
 
 
 def guards(family: client_authority.ClientAuthority, judge: judges.Judge) -> dict[str, Access]:
@@ -141,5 +144,57 @@ def test_no_spelling_reaches_a_guarded_path(gate: rendered.Running, guard: str, 
 
 def test_the_table_is_read_as_servers_could() -> None:
     assert len(set(SPELLINGS)) > 200
-    for spelling in ("/admin", "//x/..//admin/", "/x/%2e%2e/admin", "/x/..;a/admin", "\\admin", "/x/..%5cadmin"):
+    plain = ("/admin", "//x/..//admin/", "/x/%2e%2e/admin", "/x/..;a/admin", "\\admin", "/x/..%5cadmin", "/Admin;x")
+    for spelling in plain:
         assert read_leniently(spelling) == "/admin"
+
+
+CLOSED = ("/admin/", "= /metrics", "/Api", "/api", "/other/", "/a b/\N{HANGUL SYLLABLE GA}/")
+"""What a site of `closed` refuses to everybody by a fixed status; /api and /Api are two paths that are meant."""
+
+
+@pytest.fixture(scope="module")
+def closed(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
+    there, elsewhere = f"http://127.0.0.1:{one.port}", f"http://127.0.0.1:{ports.free_port()}"
+    allow = catalogue.values(access_option.OPTION.set(Access(allow=("192.0.2.1",))))
+    public = catalogue.values(access_option.OPTION.set(Access()))
+    refused = model.Respond(status=404)
+    sites = (
+        site("closed.test", route("/", there), *(model.Route(path=path, action=refused) for path in CLOSED)),
+        site("beside.test", route("/", there), route("/wiki/", elsewhere, options=allow)),
+        site("within.test", route("/", there, options=allow), route("/share/", there, options=public)),
+    )
+    with rendered.running(*sites) as running:
+        yield running
+
+
+def statuses(gate: rendered.Running, host: str, *paths: str, http2: bool = False) -> dict[str, int]:
+    with clients.client(gate.clients, http2=http2) as client:
+        return {
+            path: client.get(f"https://{host}/", extensions={"target": path.encode()}).status_code for path in paths
+        }
+
+
+@pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
+def test_no_spelling_reaches_a_path_that_is_denied(closed: rendered.Running, http2: bool) -> None:
+    with clients.client(closed.clients, http2=http2) as client:
+        for spelling in SPELLINGS:
+            answer = client.get("https://closed.test/", extensions={"target": spelling.encode()})
+            if answer.status_code == 200:
+                assert not read_leniently(json.loads(answer.text)["path"]).startswith("/admin"), spelling
+    odd = ("/metrics/", "/Metrics", "/metrics;x", "/API/x", "/aPI;x", "/a%20B/%EA%B0%80", "/a%20b;x/%EA%B0%80;y/z")
+    assert set(statuses(closed, "closed.test", *odd, http2=http2).values()) == {400}
+    assert set(statuses(closed, "closed.test", "/metrics", "/api/x", "/Api/x", "/a%20b/%EA%B0%80/").values()) == {404}
+
+
+def test_what_no_server_reads_as_a_closed_path_is_passed_on(closed: rendered.Running) -> None:
+    open_paths = ("/metrics/x", "/administrator/", "/Administrator/", "/x/admin/", "/x;/admin/", "/;x", "/b;c/d;e")
+    assert set(statuses(closed, "closed.test", *open_paths, "/?q=C:\\x;y").values()) == {200}
+    # Of another server, and of a site that is closed around what is open, no spelling leads past anything.
+    assert statuses(closed, "beside.test", "/Wiki/", "/wiki;x/") == {"/Wiki/": 200, "/wiki;x/": 200}
+    assert statuses(closed, "within.test", "/share/x;y", "/Share/x", "/share;x/y", "/share/?q=a\\..\\b") == {
+        "/share/x;y": 200,
+        "/Share/x": 403,
+        "/share;x/y": 403,
+        "/share/?q=a\\..\\b": 200,
+    }

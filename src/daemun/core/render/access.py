@@ -19,6 +19,7 @@ from daemun.core.render import (
     forward_auth,
     judge_locations,
     network_refusals,
+    other_spellings,
     site_scope,
     user_limits,
 )
@@ -30,12 +31,6 @@ _RETRY_AFTER = "$daemun_retry_after_"
 _WAITS_S = (1, 2, 5, 10, 30, 60)
 
 
-_TWO_READINGS = r"[#\\]|^[^?]*/(?:\.|%2e){1,2}(?:;|%3b|%5c)"
-"""What no browser sends, and what servers read as another path than nginx does, which passes it on as it came: for
-nginx a path ends at "#"; Java's servers drop ";..." of each part before they resolve "..", and for some "\\" is "/".
-"#" and "\\" may not stand in a request (RFC 9112 section 3.2, RFC 3986 section 3.3)."""
-
-
 # --- for a server ----------------------------------------------------------------------------------------------
 
 
@@ -45,14 +40,7 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     is_asking = held.access.client_certificates is None and client_certificates.is_asking(scope)
     page = (client_certificates.page_line(),) if is_asking else ()
     conditions = _conditions(scope, held, inherited=access_levels.NOTHING)
-    return (*_refuse_two_readings(scope), *conditions, *_answers(held), *page)
-
-
-def _refuse_two_readings(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
-    if not access_levels.is_guarded(scope.site, scope.settings):
-        return ()
-    refused = (arguments.line("return", "400"),)
-    return (arguments.line("if", Expr("$request_uri"), "~*", Expr(_TWO_READINGS), block=refused),)
+    return (*other_spellings.refusals(scope), *conditions, *_answers(held), *page)
 
 
 def retry_after(scope: site_scope.Scope) -> str | None:

@@ -1,0 +1,107 @@
+r"""Spellings of a closed path that servers read as that path, and nginx as another one, which would lead past it.
+
+nginx decodes a path, resolves its dots and merges its slashes, and then compares it letter by letter. Servers are more
+lenient: those of Java drop ";..." of each part, ASP.NET, Express and Windows do not distinguish capitals, Windows drops
+dots and spaces behind a name and takes "\" for "/", and many take "/metrics/" for "/metrics". Which of these a server
+does cannot be known, so such a spelling of a path that is closed is refused where the route that nginx finds for it
+leads to the same server and lets more visitors in. One that a route has as its own path is that route's.
+"""
+
+import collections.abc
+import re
+
+from daemun.core import arguments, directive, model
+from daemun.core.access import access_levels
+from daemun.core.directive import Expr
+from daemun.core.render import effective_access, site_scope
+from daemun.core.texts import route_paths
+
+_TWO_READINGS = r"#|^[^?]*(?:\\|/(?:\.|%2e){1,2}(?:;|%3b|%5c))"
+"""What no browser sends, and what servers read as another path than nginx does, which passes it on as it came: for
+nginx a path ends at "#"; Java's servers drop ";..." of each part before they resolve "..", and for some "\\" is "/".
+"#" and "\\" may not stand in a path (RFC 9112 section 3.2, RFC 3986 section 3.3); browsers do send "\\" in a query."""
+
+_SLASHES = r"(?:[/\\]++(?:;[^/\\]*+)?)++"
+_BEHIND_NAME = r"[. ]*+(?:;[^/\\]*+)?"
+_END = r"(?![\s\S])"
+_MOST_BYTES = 4000
+"""nginx takes arguments of 4,096 bytes. Only a path of some sixty parts needs more."""
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def refusals(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
+    """For a server."""
+    closed = tuple(_find_closed(scope))
+    if not closed and not access_levels.is_guarded(scope.site, scope.settings):
+        return ()
+    refused = (arguments.line("return", "400"),)
+    own = {text for one in scope.site.routes if (text := route_paths.find_literal(one.path)) is not None}
+    spellings = (written(path, own) for path in dict.fromkeys(closed))
+    return (
+        arguments.line("if", Expr("$request_uri"), "~*", Expr(_TWO_READINGS), block=refused),
+        *(
+            arguments.line("if", Expr("$uri"), "~", Expr(expression), block=refused)
+            for expression in spellings
+            if len(expression.encode()) <= _MOST_BYTES
+        ),
+    )
+
+
+def _find_closed(scope: site_scope.Scope) -> collections.abc.Iterator[str]:
+    """The paths of routes that keep out whom the route around them lets in to the same server."""
+    around = [one for one in scope.site.routes if route_paths.is_prefix(one.path) and _passes_on(one)]
+    for route in scope.site.routes if around else ():
+        path = route_paths.find_literal(route.path)
+        if path is None or not path.strip("/"):
+            continue
+        outer = (one for one in around if one.path != route.path and path.startswith(one.path))
+        if any(_is_more_open(scope, one, route) for one in outer):
+            yield route.path
+
+
+def _passes_on(route: model.Route) -> bool:
+    return isinstance(route.action, model.Proxy) and route.action.php is None
+
+
+def _is_more_open(scope: site_scope.Scope, outer: model.Route, route: model.Route) -> bool:
+    if isinstance(route.action, model.Respond):
+        return route.action.refuses
+    access = effective_access.of_route(scope, route).access
+    if not access.conditions or not _share_server(outer.action, route.action):
+        return False
+    further_out = effective_access.of_route(scope, outer).access
+    return any(getattr(access, name) != getattr(further_out, name) for name in (*access.conditions, "any"))
+
+
+def _share_server(one: model.Action, other: model.Action) -> bool:
+    """Whether they may. Of containers, whose addresses change, it is not known."""
+    if not isinstance(one, model.Proxy) or not isinstance(other, model.Proxy):
+        return False
+    targets = (*one.targets, *other.targets)
+    if any(target.pool is not None for target in targets):
+        return True
+    places = [{_place(target) for target in action.targets} for action in (one, other)]
+    return bool(places[0] & places[1])
+
+
+def _place(target: model.Target) -> tuple[str | None, int | None]:
+    if target.socket is not None:
+        return target.socket, None
+    return "localhost" if target.host in _LOOPBACK else target.host, target.port
+
+
+def written(path: str, own: collections.abc.Collection[str]) -> str:
+    """An expression for the other spellings of a prefix or an exact path. own: all paths that routes have, whose
+    spelling is meant. It takes time in proportion to the path of a request: no part of it gives back what it took."""
+    text, is_prefix = route_paths.find_literal(path), route_paths.is_prefix(path)
+    assert text is not None
+    bare = text.rstrip("/")
+    names = f"{_BEHIND_NAME}{_SLASHES}".join(arguments.in_regex(one) for one in text.split("/") if one)
+    end = rf"(?:{_END}|[/\\])" if is_prefix else rf"[/\\]{'*' if bare == text else '+'}+{_END}"
+    other = f"(?i:{_SLASHES}{names}{_BEHIND_NAME}{end})"
+    meant = [arguments.in_regex(text) + ("" if is_prefix else _END)]
+    if is_prefix and bare != text:
+        meant.append(arguments.in_regex(bare) + _END)  # leads to the path with its slash
+    beside = (one for one in sorted(own) if one != text and not (is_prefix and one.startswith(bare)))
+    meant += [arguments.in_regex(one) for one in beside if re.match(other, one)]
+    return f"^(?!{'|'.join(meant)}){other}"
