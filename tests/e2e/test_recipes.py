@@ -255,7 +255,7 @@ def test_certificates_of_visitors(daemon: Daemon, server: backend.Backend) -> No
     (text,) = re.findall(r"^```yaml\n(.*?)^```", RECIPES["Certificates of visitors"], re.MULTILINE | re.DOTALL)
     daemon.write(text.replace("api.example.com", "app.test").replace(":3000", f":{server.port}"))
     daemon.start()
-    daemon.wait_answer("https://app.test/", lambda answer: answer.status_code == 400)
+    daemon.wait_answer("https://app.test/", lambda answer: answer.status_code == 403)
     assert not server.seen
 
 
