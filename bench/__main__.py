@@ -22,6 +22,7 @@ import time
 from bench import (
     access,
     bursts,
+    counting,
     dashboard,
     figures,
     machine,
@@ -46,6 +47,7 @@ MEASUREMENTS: dict[str, collections.abc.Callable[[plan.Plan], figures.Section]] 
     "streams": streams.measure,
     "sites": sites.measure,
     "containers": bursts.measure,
+    "counting": counting.measure,
     "dashboard": dashboard.measure,
     "memory": memory.measure,
 }
