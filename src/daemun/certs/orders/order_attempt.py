@@ -34,7 +34,9 @@ _ELSEWHERE = (
     errors.LockHeldError,
     errors.LeaseLostError,
     errors.StoreUnreachableError,
+    errors.OutcomeUnknownError,
 )
+"""Whether another process orders it, or what it has got, is known when the store can be read again."""
 _MOST_ROUNDS = 10
 """A CA may name one bad name after the other."""
 

@@ -237,7 +237,7 @@ class Orders:
             async with held_lock.held(self._needs.store, f"try-{spec.name}"):
                 if is_forced or not await self._take_other_try(wanted):
                     await self._try(wanted, stop, place)
-        except (errors.LockHeldError, errors.StoreUnreachableError) as error:
+        except (errors.LockHeldError, errors.StoreUnreachableError, errors.OutcomeUnknownError) as error:
             failed = attempt_values.Failed(reason=str(error), is_failure=False, is_elsewhere=True)
             await self._fail(wanted, failed)
         except errors.DaemunError as error:
