@@ -24,6 +24,10 @@ BASE = b"a\nb\nc\nd\ne\nf\n"
         (b"a\nB\nc\nd\ne\nf\n", b"a\nb\nX\nd\ne\nf\n", None),
         (b"a\nb\nc\nmine\nd\ne\nf\n", b"a\nb\nc\ntheirs\nd\ne\nf\n", None),
         (b"", b"a\nb\nc\nd\ne\nF\n", None),
+        (b"a\nb\nc\nx\ny\nd\ne\nf\n", b"a\nb\nc\nx\nd\ne\nf\n", b"a\nb\nc\nx\ny\nd\ne\nf\n"),
+        (b"a\nb\nc\nd\ne\nf\nx\ny\n", b"A\nb\nc\nd\ne\nf\nx\n", b"A\nb\nc\nd\ne\nf\nx\ny\n"),
+        (b"a\nb\nc\nx\ny\nd\ne\nf\n", b"a\nb\nc\ny\nd\ne\nf\n", None),
+        (b"a\nb\nc\nx\ny\nf\n", b"a\nb\nc\nx\nf\n", None),
     ],
 )
 def test_what_does_not_meet_is_put_together(mine: bytes, theirs: bytes, merged: bytes | None) -> None:

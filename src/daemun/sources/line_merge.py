@@ -22,7 +22,9 @@ class _Change:
 
 
 def merge(base: bytes, mine: bytes, theirs: bytes) -> bytes | None:
-    """None: both change the same lines, or lines beside each other."""
+    """None: both change the same lines, or lines beside each other. Where both add lines in one place and those of one
+    begin with those of the other, it has these in it already.
+    """
     if theirs in (base, mine):
         return mine
     if mine == base:
@@ -31,6 +33,7 @@ def merge(base: bytes, mine: bytes, theirs: bytes) -> bytes | None:
     one, other = (_find_changes(old, text.splitlines(keepends=True)) for text in (mine, theirs))
     if one is None or other is None:
         return None
+    one, other = _without_begun(one, other), _without_begun(other, one)
     same = set(one) & set(other)
     all_changes = sorted({*one, *other})
     if any(_meet(first, second) for first, second in itertools.pairwise(all_changes) if not {first, second} <= {*same}):
@@ -41,6 +44,16 @@ def merge(base: bytes, mine: bytes, theirs: bytes) -> bytes | None:
         found += [*old[at : change.start], *change.lines]
         at = change.end
     return b"".join([*found, *old[at:]])
+
+
+def _without_begun(changes: list[_Change], others: list[_Change]) -> list[_Change]:
+    """Without lines that come to where the others bring the same, and more below them."""
+    come = {one.start: one.lines for one in others if one.start == one.end}
+    return [one for one in changes if one.start != one.end or not _goes_on(come.get(one.start, ()), one.lines)]
+
+
+def _goes_on(lines: Lines, beginning: Lines) -> bool:
+    return len(lines) > len(beginning) and lines[: len(beginning)] == beginning
 
 
 def _meet(first: _Change, second: _Change) -> bool:
