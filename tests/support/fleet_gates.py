@@ -60,7 +60,7 @@ class House:
 
     network: fleet_network.Network
     pair: fleet_database.Pair
-    ca: pebble.Pebble
+    ca: fleet_ca.Ca
     gates: dict[str, Gate]
     host: str
     _names: list[str] = dataclasses.field(default_factory=list)
