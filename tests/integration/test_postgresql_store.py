@@ -439,6 +439,7 @@ def test_nobody_waits_for_another_while_the_server_answers_nothing(server: postg
                 os.kill(pid, signal.SIGSTOP)
             with pytest.raises(errors.StoreUnreachableError):
                 store.read("a")
+            store._requests._next_try_s = 0.0
             store._connections._times = times  # the next one waits for as long as this test needs
             store._connections._url = database_connections.complete(url(server), times)
             found: list[bytes] = []
@@ -453,6 +454,48 @@ def test_nobody_waits_for_another_while_the_server_answers_nothing(server: postg
         assert found == [b"1"]
         store.write("a", b"3")
         assert store.read("a") == b"3"
+
+
+def test_a_line_of_writers_ends_with_the_first_that_gets_no_answer(
+    server: postgresql.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits for the machine's copy, which the one before holds while it tries."""
+    with fleet_store.running(server, times=HASTY, patience_s=0.5) as store:
+        mirror = mirrored_store.MirroredStore(memory_store.MemoryStore(), store)
+        mirror.write("a", b"1")
+        tries = 0
+        listen = store._connections.listen
+
+        def count() -> database_connections.Connection:
+            nonlocal tries
+            tries += 1
+            return listen()
+
+        monkeypatch.setattr(store._connections, "listen", count)
+        store._connections.drop()
+        found: list[Exception] = []
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.kill, server.pid, signal.SIGCONT)
+            os.kill(server.pid, signal.SIGSTOP)
+            line = [
+                threading.Thread(target=lambda: found.append(_failure(lambda: mirror.write("a", b"2"))))
+                for _ in range(20)
+            ]
+            for one in line:
+                one.start()
+            for one in line:
+                one.join()
+        assert [type(error) for error in found] == [errors.StoreUnreachableError] * 20
+        assert tries < 10
+        until.true(lambda: _writes(mirror, b"3"))
+        assert mirror.read("a") == b"3"
+
+
+def _writes(mirror: mirrored_store.MirroredStore, value: bytes) -> bool:
+    with contextlib.suppress(errors.StoreUnreachableError):
+        mirror.write("a", value)
+        return True
+    return False
 
 
 @pytest.mark.parametrize("password", ["pa%ss", "pass word", "x@[::1]y"])

@@ -36,12 +36,14 @@ class DatabaseRequests:
         self._failure: errors.EnvironmentProblemError | None = None
         """Why the database is out of reach; None: it is not, as far as is known."""
         self._trying = threading.Lock()
+        self._next_try_s = 0.0
 
     def send(
         self, name: str, values: collections.abc.Sequence[object] = (), *, patience_s: float | None = None
     ) -> list[Row]:
         """name: in requests.sql. patience_s: None: as usual. Once the database was out of reach for so long, one
-        request at a time tries it, once, and others fail at once: they would wait for each other, with what they hold.
+        request at a time tries it, once, and for as long as that took none does; others fail at once: they would wait
+        for each other, with what they hold, or in a line for what one of them holds.
 
         Raises: StoreUnreachableError: nothing was changed; OutcomeUnknownError.
         """
@@ -52,6 +54,8 @@ class DatabaseRequests:
         if not self._trying.acquire(blocking=False):
             raise errors.StoreUnreachableError(str(failure))
         try:
+            if time.monotonic() < self._next_try_s:
+                raise errors.StoreUnreachableError(str(failure))
             return self._send(name, values, patience_s=0.0)
         finally:
             self._trying.release()
@@ -61,6 +65,7 @@ class DatabaseRequests:
         is_unknown = False
         failure: Exception
         while True:
+            began_s = time.monotonic()
             try:
                 rows = self._try(request_texts.read(name), values)
             except _BrokenError as error:
@@ -79,7 +84,9 @@ class DatabaseRequests:
                     return rows
                 failure = TimeoutError("it is another one at each look")
                 until = max(until, time.monotonic() + _PAUSE_S)
-            if time.monotonic() >= until or self._connections.is_closed:
+            now_s = time.monotonic()
+            if now_s >= until or self._connections.is_closed:
+                self._next_try_s = now_s + now_s - began_s
                 if patience_s and not isinstance(failure, (*_AGAIN, TimeoutError)):
                     self._failure = self._explain(failure, is_unknown=False)
                 raise self._explain(failure, is_unknown=is_unknown) from failure
