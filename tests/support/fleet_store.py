@@ -2,6 +2,7 @@
 
 import collections.abc
 import contextlib
+import datetime
 import typing
 
 from daemun.control import ports
@@ -10,6 +11,7 @@ from daemun.store.postgresql import postgresql_store
 from tests.support import postgresql
 
 DATABASE = "fleet"
+NOW = datetime.datetime(2026, 11, 30, tzinfo=datetime.UTC)
 KEY = fleet_key.FleetKey(fleet="0123456789abcdef", keys=((1, bytes(32)),))
 
 

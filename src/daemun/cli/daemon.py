@@ -14,6 +14,9 @@ import typing
 from daemun import errors, garbage, settings
 from daemun.cli import clean_exit, json_answer, output
 
+_PROGRAM = "daemun.cli.daemon"
+"""This module, whose name is another one where it is the program."""
+
 
 def become(chosen: settings.Settings) -> typing.NoReturn:
     """Go on as the daemon: the same process, with its number, environment and standard streams."""
@@ -26,7 +29,7 @@ def become(chosen: settings.Settings) -> typing.NoReturn:
     flags = [] if was_module else ["-P"]
     # "up" is there for people who look at lists of processes.
     words = ["up", write_settings(chosen), *(["--json"] if json_answer.is_wanted() else [])]
-    os.execv(sys.executable, [sys.executable, *flags, "-m", __name__, *words])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, *flags, "-m", _PROGRAM, *words])  # noqa: S606
 
 
 def fail(error: errors.DaemunError, log_format: settings.LogFormat, *, options: str = "") -> typing.NoReturn:
@@ -66,6 +69,8 @@ def _live(chosen: settings.Settings) -> None:
         code = start.run(chosen)
     except errors.DaemunError as error:
         fail(error, chosen.log_format, options=chosen.options)
+    if code is None:
+        become(chosen)
     sys.exit(code)
 
 

@@ -130,7 +130,7 @@ class Gate:
         """When nginx was reloaded or started last."""
         self._problem_log = problem_log.ProblemLog()
         self.stopping = asyncio.Event()
-        self.keep_traffic = False
+        self.keep_traffic = self.begins_again = False
 
     @property
     def last(self) -> reconciler.Outcome | None:
@@ -374,8 +374,9 @@ class Gate:
             left=left,
         )
 
-    def request_stop(self, *, keep_traffic: bool) -> None:
-        self.keep_traffic = keep_traffic
+    def request_stop(self, *, keep_traffic: bool, begins_again: bool = False) -> None:
+        """begins_again: as a new daemon, which adopts nginx."""
+        self.keep_traffic, self.begins_again = keep_traffic, begins_again
         self.stopping.set()
 
     async def _update(self) -> None:

@@ -13,14 +13,14 @@ from daemun.control.lease import LEASE_S, Lease
 
 class ClosedStore:
     """`store.mirrored_store.SharedStore`, each method of which raises StoreUnreachableError. cause: in words, with what
-    to do."""
+    to do; it may become another."""
 
     def __init__(self, cause: str) -> None:
         self.damage = damage_report.DamageReport()
-        self._cause = cause
+        self.cause = cause
 
     def _refuse(self) -> typing.NoReturn:
-        raise errors.StoreUnreachableError(self._cause)
+        raise errors.StoreUnreachableError(self.cause)
 
     def locate(self, key: str) -> str:
         return f"{key} in the fleet's database"
@@ -45,7 +45,7 @@ class ClosedStore:
     def write_all(
         self, values: collections.abc.Mapping[str, bytes]
     ) -> collections.abc.Mapping[str, errors.EnvironmentProblemError]:
-        return dict.fromkeys(values, errors.StoreUnreachableError(self._cause))
+        return dict.fromkeys(values, errors.StoreUnreachableError(self.cause))
 
     def commit(
         self, changes: collections.abc.Collection[stored_values.KeyChange], *, lease: Lease | None = None

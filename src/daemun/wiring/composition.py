@@ -256,7 +256,8 @@ class Daemon:
             sockets=sockets.paths_of_tasks(self._layout),
         )
 
-    async def live(self) -> None:
+    async def live(self) -> bool:
+        """Returns: whether another daemon is to go on."""
         self._fleet.prepare()
         await self._endpoints.start()
         await self._nginx.adopt()
@@ -267,6 +268,7 @@ class Daemon:
             # It answers for as long as nginx asks, also when this daemon ended otherwise than it should.
             if await asyncio.to_thread(process.find_master, self._layout) is None:
                 await self._judge.stop()
+        return self._gate.begins_again
 
     async def _live(self) -> None:
         await lifecycle.live(

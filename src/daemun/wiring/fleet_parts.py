@@ -1,7 +1,7 @@
 """What the daemon of a machine in a fleet has beside others: the store that they share, and the room `fleet`.
 
-One whose database, key or driver is missing serves by what it knew, and changes nothing of what all share. A single
-machine loads nothing of it, and its file is not read for it.
+One whose database, key or driver is missing serves by what it knew (`closed_fleet`), and changes nothing of what all
+share. A single machine loads nothing of it, and its file is not read for it.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from daemun.wiring import clock
 if typing.TYPE_CHECKING:
     from daemun.certs.dns01 import dns_proofs
     from daemun.fleet import key_rotation, node_keeper, record_keeper, ticket_keeper
-    from daemun.wiring import configuration_parts, opened_fleet
+    from daemun.wiring import closed_fleet, configuration_parts, opened_fleet
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -60,6 +60,7 @@ class FleetParts:
         """known: of `last_good_file.recall`. wake: nginx is to have something else. Blocking: milliseconds, or as long
         as the database takes to answer."""
         self._own = own
+        self._closed: closed_fleet.ClosedFleet | None = None
         self._wanted: fleet_option.Fleet | None = None
         self.fleet: opened_fleet.OpenedFleet | None = None
         self.nodes: node_keeper.NodeKeeper | None = None
@@ -67,6 +68,8 @@ class FleetParts:
         self.store: ports.Store = own
         if fleet_signs.may_be_node(own, chosen.config):
             self._open(chosen, source, known)
+        if self._closed is not None:
+            self.store = self._closed.store
         self._changes: shared_changes.SharedChanges | None = None
         self._tickets: ticket_keeper.TicketKeeper | None = None
         self._followers: list[Following] = []
@@ -79,13 +82,13 @@ class FleetParts:
         self._configuration = None if self.store is own else self._make_configuration(chosen, source)
 
     def _open(self, chosen: settings.Settings, source: yaml_file.YamlFile, known: model.Snapshot | None) -> None:
-        from daemun.wiring import opened_fleet  # noqa: PLC0415 - in a fleet only
+        from daemun.wiring import closed_fleet, opened_fleet  # noqa: PLC0415 - in a fleet only
 
         self._wanted = opened_fleet.find_option(self._own, source, known)
         try:
             self.fleet = opened_fleet.open_fleet(chosen, self._own, self._wanted, is_daemon=True)
         except errors.DaemunError as error:
-            self.store = _close(self._own, str(error))
+            self._closed = closed_fleet.ClosedFleet(chosen, self._own, str(error))
 
     def _make_tickets(
         self, chosen: settings.Settings, fleet: "opened_fleet.OpenedFleet", wake: collections.abc.Callable[[], None]
@@ -141,6 +144,8 @@ class FleetParts:
         """front: of `gate_class`, which is returned. known, compatible: the daemon's own, of which nothing changes."""
         if self._configuration is not None:
             self._configuration.join(front, known, compatible)
+        if self._closed is not None:
+            self._closed.join(front)
         return front
 
     def follow(self, *parts: Following) -> None:
@@ -176,6 +181,8 @@ class FleetParts:
     def list_tasks(self) -> dict[str, lifecycle.Task]:
         """By their names; none without a fleet."""
         tasks = {} if self._configuration is None else self._configuration.list_tasks()
+        if self._closed is not None:
+            tasks["fleet, opened later"] = self._closed.run
         if self.fleet is None or self._changes is None or self._tickets is None:
             return tasks
         return {
@@ -194,7 +201,7 @@ class FleetParts:
     def configure(self, found: model.Globals) -> None:
         """After each round."""
         key = f"{fleet_signs.KEY}, option"
-        if fleet_option.OPTION.of(found) == self._wanted:
+        if self._closed is not None or fleet_option.OPTION.of(found) == self._wanted:
             self._own.damage.clear(key)
         else:
             message = f"fleet: was changed, and is read at a start alone; {fleet_signs.START_AGAIN}"
@@ -210,18 +217,6 @@ class FleetParts:
             self.fleet.shared.close()
 
 
-def _close(own: file_store.FileStore, cause: str) -> ports.Store:
-    """The machine's copy alone."""
-    from daemun.store import closed_store, mirrored_store  # noqa: PLC0415 - in a fleet only
-
-    message = (
-        f"{cause.removesuffix('; it is tried again')}; this machine serves by what it knew of its fleet, and changes "
-        f"nothing of it; when that is mended, {fleet_signs.START_AGAIN}"
-    )
-    own.damage.note(f"{fleet_signs.KEY}, closed", message, severity=model.Severity.ERROR)
-    return mirrored_store.MirroredStore(own, closed_store.ClosedStore(message), order=own.alone)
-
-
 def _take_keys(fleet: "opened_fleet.OpenedFleet") -> "key_rotation.KeyHolder":
     """Also those that the fleet agreed on while this machine was away."""
     holder = fleet.make_key_holder(tells=True)
@@ -234,8 +229,7 @@ def _take_keys(fleet: "opened_fleet.OpenedFleet") -> "key_rotation.KeyHolder":
 
 def _catch_up(fleet: "opened_fleet.OpenedFleet") -> None:
     """At a start, where the database can be reached: else a single try, and what is known is used."""
-    if fleet.kept is not None:
-        log.warning("what this machine had before it joined its fleet is kept beside", folder=str(fleet.kept))
+    fleet.tell_kept()
     try:
         fleet.shared.check_tables()
         fleet.store.follow_now()

@@ -12,6 +12,8 @@ import sys
 import typing
 import weakref
 
+import structlog
+
 from daemun import causes, errors, regular_files, secret, settings
 from daemun.control import ports, stored_values
 from daemun.core import model
@@ -22,6 +24,8 @@ from daemun.store import file_store, fleet_key, instance, mirrored_store
 
 if typing.TYPE_CHECKING:
     from daemun.store.postgresql import postgresql_store
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _PLACE = fleet_option.OPTION.name
 _MOST_BYTES = 64 << 10
@@ -44,6 +48,10 @@ class OpenedFleet:
     store: mirrored_store.MirroredStore
     kept: pathlib.Path | None = None
 
+    def tell_kept(self) -> None:
+        if self.kept is not None:
+            log.warning("what this machine had before it joined its fleet is kept beside", folder=str(self.kept))
+
     def make_key_holder(self, *, tells: bool) -> key_rotation.KeyHolder:
         """tells: as of `key_rotation.KeyHolder`."""
         return key_rotation.KeyHolder(
@@ -58,13 +66,13 @@ def open_store(chosen: settings.Settings) -> ports.Store:
     return own if fleet is None else fleet.store
 
 
-def find_fleet(chosen: settings.Settings, own: file_store.FileStore) -> OpenedFleet | None:
-    """For commands. None: this machine is alone. Raises: DaemunError."""
+def find_fleet(chosen: settings.Settings, own: file_store.FileStore, *, is_daemon: bool = False) -> OpenedFleet | None:
+    """As the file says now. None: this machine is alone. Raises: DaemunError."""
     if not fleet_signs.may_be_node(own, chosen.config):
         return None
     source = yaml_file.YamlFile(chosen.config, state=chosen.layout.state)
     known = last_good_file.recall(own, chosen.config, source)
-    return open_fleet(chosen, own, find_option(own, source, known))
+    return open_fleet(chosen, own, find_option(own, source, known), is_daemon=is_daemon)
 
 
 def open_fleet(
@@ -85,14 +93,18 @@ def open_fleet(
     found = read_key(wanted.key)
     node = name_node(wanted)
     shared = connect(secret.read(wanted.database), found, own=own, node=node)
-    if before is None or before.fleet != found.fleet:
-        _refuse_beside_daemon(chosen, is_daemon=is_daemon)
-        if membership.read_intent(own) == found.fleet.encode():
-            _begin(shared, own, found)
-    if before is None or not before.proves(found):
-        check_identity(shared, found)
-    now = datetime.datetime.now(datetime.UTC)
-    kept = membership.enter(own, found, node, state=chosen.layout.state, now=now)
+    try:
+        if before is None or before.fleet != found.fleet:
+            _refuse_beside_daemon(chosen, is_daemon=is_daemon)
+            if membership.read_intent(own) == found.fleet.encode():
+                _begin(shared, own, found)
+        if before is None or not before.proves(found):
+            check_identity(shared, found)
+        now = datetime.datetime.now(datetime.UTC)
+        kept = membership.enter(own, found, node, state=chosen.layout.state, now=now)
+    except BaseException:
+        shared.close()
+        raise
     identity = membership.KEY_IDENTITY, found.fleet.encode()
     store = mirrored_store.MirroredStore(own, shared, order=own.alone, witness=identity)
     weakref.finalize(store, shared.close)

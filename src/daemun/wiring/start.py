@@ -18,8 +18,9 @@ UMASK = 0o022
 """Whatever the umask of the shell is that starts daemun."""
 
 
-def run(chosen: settings.Settings) -> int:
-    """Run until a signal, or a request, to stop. Returns: the exit code. Raises: DaemunError when it cannot start."""
+def run(chosen: settings.Settings) -> int | None:
+    """Run until a signal, or a request, to stop. Returns: the exit code; None: another daemon is to go on. Raises:
+    DaemunError when it cannot start."""
     # Until the event loop listens to signals, a signal to stop means that nothing was begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # Modes are chosen where files are made; all others (new parents of a folder) is as usual for a service.
@@ -37,8 +38,8 @@ def run(chosen: settings.Settings) -> int:
         binary = nginx_environment.find_serving(chosen) or nginx_environment.find_next(chosen)
         one = composition.Daemon(chosen, binary, lock)
         garbage.seek()
-        asyncio.run(one.live())
-    return 0
+        begins_again = asyncio.run(one.live())
+    return None if begins_again else 0
 
 
 def _lock(chosen: settings.Settings, stack: contextlib.ExitStack) -> instance.HeldLock:
