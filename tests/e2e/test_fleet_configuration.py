@@ -11,8 +11,7 @@ import time
 import httpx
 import pytest
 
-from daemun.fleet import configuration_values, stored_configuration
-from tests.support import clients, fleet_house, fleet_store, ports, postgresql
+from tests.support import clients, fleet_house, ports, postgresql
 from tests.support.daemon import signpost
 
 pytestmark = [pytest.mark.nginx, pytest.mark.postgresql]
@@ -300,26 +299,44 @@ def test_a_file_is_promoted_whatever_others_wrote(house: fleet_house.FleetHouse)
 # --- a database that is put back --------------------------------------------------------------------------------
 
 
-def test_a_database_that_went_back_is_told_and_what_was_lost_is_kept_beside(house: fleet_house.FleetHouse) -> None:
-    with fleet_store.another(house.url) as store:
-        current = stored_configuration.StoredConfiguration(store, "none").look().current
-        assert current is not None
-        keys = (configuration_values.KEY_CURRENT, configuration_values.files_key(current.id))
-        backup = {key: store.read(key) for key in keys}
-        house.edit("a", "sign.test/one", "sign.test/two")
-        house.wait_signs("a.test", "two")
-        newer = house.wait_files()
-        house.wait_number(current.number + 1)
+def test_what_a_database_lost_is_brought_back_and_nothing_older_is_served(house: fleet_house.FleetHouse) -> None:
+    house.keep_database()
+    house.edit("a", "sign.test/one", "sign.test/two")
+    house.wait_signs("a.test", "two")
+    newer = house.wait_files()
+    lost = house.current()
+    with visitors(house, "a.test", "two"):
+        house.put_database_back()
+        house.wait_number(lost.number)
+        assert house.current() == lost
         for name in NODES:
-            house[name].wait_settled()
-        for key in reversed(keys):
-            store.write(key, backup[key])
+            house[name].wait(lambda name=name: house[name].look()["problems"] == [], "that all is well")  # type: ignore[misc]
+    assert house.wait_files() == newer
+    assert not [one for name in NODES for one in house[name].root.glob("daemun.yaml.*")]
+    house.pass_time()
+    house.edit("b", "sign.test/two", "sign.test/one")
+    house.wait_signs("a.test", "one")
+    house.wait_files()
+
+
+def test_what_no_machine_brings_back_is_told_and_kept_beside(house: fleet_house.FleetHouse) -> None:
+    house.keep_database()
+    house.edit("a", "sign.test/one", "sign.test/two")
+    house.wait_signs("a.test", "two")
+    newer, lost = house.wait_files(), house.current()
     for name in NODES:
-        words = f"went back from revision {current.number + 1} to {current.number}"
+        house[name].wait_settled()
+        house[name].kill()
+        house.forget_revision(name)
+    house.put_database_back()
+    house.start(*NODES)
+    for name in NODES:
+        words = f"went back from revision {lost.number} to {lost.number - 1}"
         house.wait_problem(name, "is not served", words, "daemun.yaml.conflict")
         kept = house[name].root / "daemun.yaml.conflict"
         assert kept.read_text() == house.own_part(name) + newer
     house.wait_signs("a.test", "one")
+    house.pass_time()
     house["a"].cli_good("fleet", "promote-file", str(house["a"].root / "daemun.yaml.conflict"))
     house.wait_signs("a.test", "two")
     assert house.wait_files() == newer

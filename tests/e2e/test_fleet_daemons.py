@@ -6,6 +6,7 @@ import dataclasses
 import json
 import pathlib
 import re
+import shutil
 import sys
 import textwrap
 
@@ -184,6 +185,17 @@ def test_the_sites_of_a_machine_that_joins_are_named_first_and_kept_beside(house
     house.two.wait(is_warned, "a warning, and no error")
 
 
+def test_a_machine_without_sites_waits_for_the_first_configuration(house: House) -> None:
+    write(house.two, "")
+    join(house, init(house))
+    house.two.start()
+    house.two.wait(lambda: "waits for its fleet" in str(house.two.look()["problems"]), "that it says so")
+    house.one.up("http://plain.test/")
+    house.two.wait_answers("http://plain.test/")
+    house.two.wait(lambda: house.two.look()["problems"] == [], "that it says so no more")
+    house.two.wait(lambda: "plain.test" in house.two.config.read_text(), "what the fleet serves")
+
+
 def test_beside_a_daemon_that_runs(house: House) -> None:
     """It goes on as it was, and is in the fleet with its next start."""
     passwords.run_with(house.one, "a long password", "users", "add", "first").check_returncode()
@@ -299,12 +311,43 @@ def test_no_key(house: House) -> None:
         assert (aside.returncode, "takes no part in it" in aside.stdout) == (3, True), aside.stdout
         assert names_of_users(house.two) == ["alice"]
         assert cause in refused(house.two, "users", "rm", "alice")
-        house.two.terminate()
         assert names_of_users(house.one) == ["alice"]
-    file.write_text(key)
+        file.unlink(missing_ok=True)
+        file.write_text(key)
+        wait_until_it_takes_part(house.two)
+        house.two.terminate()
     house.two.cli_good("users", "rm", "alice")
     passwords.run_with(house.one, "a long password", "users", "add", "alice").check_returncode()
     assert names_of_users(house.one) == ["alice"]
+
+
+def wait_until_it_takes_part(daemon: Daemon) -> None:
+    """By itself: what kept it from its fleet is mended."""
+
+    def looks_well() -> bool:
+        status = daemon.cli("status", "--json")
+        is_well = status.returncode == 0 and json.loads(status.stdout)["problems"] == []
+        return is_well and daemon.cli("fleet", "status").returncode == 0
+
+    nginx = daemon.nginx_pid()
+    daemon.wait(looks_well, "that it is in its fleet again")
+    assert daemon.nginx_pid() == nginx
+    daemon.wait_answers("http://plain.test/")
+
+
+def test_a_machine_whose_database_was_never_reached_takes_part_when_it_is(house: House) -> None:
+    init(house)
+    house.one.up("http://plain.test/")
+    token = invite(house.one)
+    house.two.up("http://plain.test/")
+    join(house, token)
+    house.server.crash()
+    house.two.cli_good("stop", "--keep-traffic")
+    house.two.wait_exit()
+    house.two.up("http://plain.test/")
+    assert "it is tried again every" in problems_of(house.two)
+    house.server.start()
+    wait_until_it_takes_part(house.two)
 
 
 def test_no_driver(house: House) -> None:
@@ -318,6 +361,8 @@ def test_no_driver(house: House) -> None:
     assert "psycopg, the driver of PostgreSQL, is missing" in problems
     cure = f"{sys.executable} -m pip install 'psycopg[binary]"
     assert cure in refused(house.two, "tokens", "rm", "x")
+    shutil.rmtree(broken / "psycopg")
+    wait_until_it_takes_part(house.two)
 
 
 def test_a_machine_whose_file_lost_its_fleet(house: House) -> None:

@@ -3,14 +3,16 @@
 import collections.abc
 import contextlib
 import dataclasses
+import json
 import textwrap
 
 from daemun import settings
 from daemun.errors import EnvironmentProblemError
-from daemun.fleet import membership, stored_configuration
-from daemun.store import fleet_key
+from daemun.fleet import configuration_values, membership, stored_configuration
+from daemun.store import file_store, fleet_key
 from tests.support import daemon, fleet_store, postgresql
 
+TABLES = ("meta", "item", "change", "lease", "node")
 SITES = f"sites:\n{daemon.signpost('a.test', 'one')}"
 
 
@@ -80,6 +82,36 @@ class FleetHouse:
 
         daemon.wait_for(look, f"revision {number}")
 
+    def current(self) -> configuration_values.Revision:
+        """What the fleet serves."""
+        with fleet_store.another(self.url) as store:
+            found = stored_configuration.StoredConfiguration(store, "none").look().current
+        assert found is not None
+        return found
+
+    def forget_revision(self, name: str) -> None:
+        """As if an older daemun had followed it. The node's daemon does not run."""
+        own, key = file_store.FileStore(self.nodes[name].state / "store"), configuration_values.KEY_OF_NODE
+        own.write(key, json.dumps({**json.loads(own.read(key)), "revision": None}).encode())
+
+    def keep_database(self) -> None:
+        """Make a copy of all that is in it."""
+        self._execute("CREATE SCHEMA IF NOT EXISTS backup")
+        for table in TABLES:
+            self._execute(f"DROP TABLE IF EXISTS backup.{table}; CREATE TABLE backup.{table} AS TABLE daemun.{table}")
+
+    def put_database_back(self) -> None:
+        """As it was when the copy was made."""
+        tables = (f"DELETE FROM daemun.{one}; INSERT INTO daemun.{one} SELECT * FROM backup.{one};" for one in TABLES)
+        self._execute("".join(tables))
+
+    def pass_time(self) -> None:
+        """By the clock of the database's locks, which are not given for a while when it went back."""
+        fleet_store.pass_time(self.server, 100)
+
+    def _execute(self, sql: str) -> None:
+        self.server.execute(sql, database=fleet_store.DATABASE)
+
     def wait_files(self) -> str:
         """Wait until the files of all nodes share one text, and return it."""
 
@@ -98,6 +130,22 @@ class FleetHouse:
 
 
 @contextlib.contextmanager
+def begun(
+    server: postgresql.Server, *names: str, dns: collections.abc.Mapping[str, str] | None = None
+) -> collections.abc.Iterator[FleetHouse]:
+    """Nodes that do not run yet, with their keys."""
+    with fleet_store.running(server) as store, contextlib.ExitStack() as stack:
+        store.write(membership.KEY_IDENTITY, fleet_store.KEY.fleet.encode())
+        nodes = {name: stack.enter_context(daemon.new_daemon()) for name in names}
+        house = FleetHouse(server, nodes, dns or {})
+        for one in nodes.values():
+            key = one.root / "fleet.key"
+            key.write_text(fleet_key.encode(fleet_store.KEY))
+            key.chmod(0o600)
+        yield house
+
+
+@contextlib.contextmanager
 def running(
     server: postgresql.Server,
     *names: str,
@@ -105,14 +153,8 @@ def running(
     dns: collections.abc.Mapping[str, str] | None = None,
 ) -> collections.abc.Iterator[FleetHouse]:
     """Nodes that serve, the first of which brought the configuration."""
-    with fleet_store.running(server) as store, contextlib.ExitStack() as stack:
-        store.write(membership.KEY_IDENTITY, fleet_store.KEY.fleet.encode())
-        nodes = {name: stack.enter_context(daemon.new_daemon()) for name in names}
-        house = FleetHouse(server, nodes, dns or {})
-        for name, one in house.nodes.items():
-            key = one.root / "fleet.key"
-            key.write_text(fleet_key.encode(fleet_store.KEY))
-            key.chmod(0o600)
+    with begun(server, *names, dns=dns) as house:
+        for name in house.nodes:
             house.write(name, shared if name == names[0] else "")
         house.start(names[0])
         house.wait_number(1)

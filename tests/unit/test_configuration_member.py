@@ -221,13 +221,21 @@ class Node:
         self.world.dead.append(self.member)  # whose lease is left to end by time
         self.member = None
 
+    def forget_revision(self) -> None:
+        """As if an older daemun had followed it."""
+        key = configuration_values.KEY_OF_NODE
+        fields = json.loads(self.store.own.read(key))
+        self.store.own.write(key, json.dumps({**fields, "revision": None}).encode())
+        self.die()
+        self.start()
+
     def edit(self, old: bytes, new: bytes) -> bytes:
         self.files.held[MAIN] = self.files.held[MAIN].replace(old, new)
         return new
 
 
 class World:
-    def __init__(self, names: collections.abc.Iterable[str] = NAMES) -> None:
+    def __init__(self, names: collections.abc.Iterable[str] = NAMES, first: bytes = FIRST) -> None:
         self.clock = Clock()
         self.database = Database(self.clock)
         self._ids = 0
@@ -235,8 +243,7 @@ class World:
         self.nodes: dict[str, Node] = {}
         for name in names:
             self.nodes[name] = Node(name=name, world=self)
-        first = next(iter(self.nodes.values()))
-        first.files.held = {MAIN: FIRST}
+        next(iter(self.nodes.values())).files.held = {MAIN: first}
         self.settle()
 
     def make_id(self) -> str:
@@ -274,10 +281,31 @@ class World:
         keys = (configuration_values.KEY_CURRENT, configuration_values.files_key(self.current().id))
         return {key: self.database.read(key) for key in keys}
 
-    def put_back(self, rows: dict[str, bytes]) -> None:
+    def keep_records(self, *names: str) -> dict[str, bytes]:
+        """What a backup of these machines has."""
+        return {name: self.nodes[name].store.own.read(configuration_values.KEY_OF_NODE) for name in names}
+
+    def put_back(self, rows: dict[str, bytes], records: collections.abc.Mapping[str, bytes] | None = None) -> None:
+        """records: those machines went back, too."""
+        for key in self.database.list(configuration_values.PREFIX):
+            self.database.delete(key)
         for key, value in rows.items():
             self.database.write(key, value)
         self.database.numbers.clear()
+        for name, record in (records or {}).items():
+            node, held = self.nodes[name], configuration_values.decode_followed(record)
+            node.store.own.write(configuration_values.KEY_OF_NODE, record)
+            node.die()
+            node.files.held = dict(held.files)
+            node.start()
+
+    def begin_roll(self, name: str, old: bytes, new: bytes) -> dict[str, bytes]:
+        """An edit that others have not looked at yet. Returns: the rows of it."""
+        self.nodes[name].edit(old, new)
+        self.nodes[name].step()
+        roll = self.database.read(configuration_values.KEY_ROLL)
+        files = configuration_values.files_key(configuration_values.decode_id_of_roll(roll))
+        return {configuration_values.KEY_ROLL: roll, files: self.database.read(files)}
 
     def refused(self) -> configuration_values.RefusedChange:
         return configuration_values.decode_refused(self.database.read(configuration_values.KEY_REFUSED))
@@ -291,6 +319,19 @@ def world() -> World:
 def test_the_first_file_is_the_first_revision_and_others_follow(world: World) -> None:
     assert world.agree() == FIRST
     assert world.current().number == 1
+
+
+def test_a_machine_without_sites_waits_for_the_first_configuration() -> None:
+    world = World(["z"], first=b"")
+    node = world.nodes["z"]
+    report = node.step()
+    assert report is not None
+    assert (report.state, report.pause_s) == (member_ports.EditState.NOT_BEGUN, None)
+    first = world.nodes["a"] = Node(name="a", world=world)
+    first.files.held = {MAIN: FIRST}
+    world.settle()
+    assert world.agree() == FIRST
+    assert world.current().node == "a"
 
 
 def test_an_edit_reaches_all(world: World) -> None:
@@ -528,42 +569,112 @@ def test_a_machine_that_was_away_keeps_its_own_file_and_says_so(world: World) ->
     assert node.files.held == {MAIN: FIRST}
 
 
-def test_a_database_that_went_back_is_told_and_what_was_lost_is_kept_beside(world: World) -> None:
+def step_until(node: Node, state: member_ports.EditState) -> member_ports.StepReport:
+    while True:
+        report = node.step()
+        assert report is not None
+        if report.state is state:
+            return report
+
+
+def test_what_a_database_lost_is_brought_back_and_nothing_older_is_served(world: World) -> None:
     old = world.keep_rows()
     world.nodes["a"].edit(b"line 5", b"guard")
     world.settle()
-    world.agree()
+    lost = world.current()
     world.put_back(old)
+    served: list[configuration_values.Files | None] = []
+
+    def serve(files: configuration_values.Files | None, caller: history_port.Caller | None) -> str | None:
+        served.append(files)
+        return None
+
     for node in world.nodes.values():
-        report = node.step()
-        while report is not None and report.state is not member_ports.EditState.REFUSED:
-            report = node.step()
-        assert report is not None
-        assert "went back from revision 2 to 1" in report.cause
-        assert [b"guard" in text for text in node.files.copies.values()] == [True]
+        node.serve = serve  # type: ignore[method-assign]
     world.settle()
-    assert world.agree() == FIRST
-    world.nodes["b"].edit(b"line 6", b"line SIX")
+    assert world.current() == lost
+    assert not served
+    assert b"guard" in world.agree()
+    assert not any(node.files.copies for node in world.nodes.values())
+
+
+@pytest.mark.parametrize("has_none", [True, False])
+def test_a_machine_that_was_away_brings_back_what_it_alone_has_and_serves_it_from_its_start(
+    world: World, *, has_none: bool
+) -> None:
+    old, records = world.keep_rows(), world.keep_records("a", "b")
+    world.nodes["a"].edit(b"line 5", b"line FIVE")
     world.settle()
-    assert b"line SIX" in world.agree()
-    assert all(len(node.files.copies) == 1 for node in world.nodes.values())
+    world.nodes["b"].edit(b"line 6", b"guard")
+    world.settle()
+    world.nodes["c"].edit(b"line 1", b"line ONE")
+    world.nodes["c"].die()
+    world.put_back(old, records)
+    if has_none:
+        for key in old:
+            world.database.delete(key)
+    node = world.nodes["c"]
+    for key, value in old.items():  # its copy followed the database before it looks at anything
+        node.store.own.write(key, value)
+    node.start()
+    assert node.served is not None and b"guard" in node.served[MAIN]
+    node.step()
+    assert world.current().number == 3
+    world.settle()
+    text = world.agree()
+    assert b"guard" in text and b"line ONE" in text and b"line FIVE" in text
+    assert not any(node.files.copies for node in world.nodes.values())
+
+
+def test_a_change_that_was_under_way_in_an_older_database_is_no_more(world: World) -> None:
+    roll = world.begin_roll("b", b"line 5", b"guard")
+    old = world.keep_rows() | roll
+    world.settle()
+    assert b"guard" in world.agree()
+    world.put_back(old)
+    world.settle()
+    assert b"guard" in world.agree()
+    assert configuration_values.KEY_REFUSED not in world.database.list("")
+    assert not any(node.files.copies for node in world.nodes.values())
 
 
 def test_a_machine_that_followed_what_was_lost_keeps_it_beside_when_others_went_on(world: World) -> None:
-    old = world.keep_rows()
+    old, records = world.keep_rows(), world.keep_records("a", "b")
     world.nodes["a"].edit(b"line 5", b"guard")
+    world.settle()
+    world.nodes["a"].edit(b"line 4", b"guard 2")
     world.settle()
     away = world.nodes["c"]
     away.die()
-    world.put_back(old)
+    world.put_back(old, records)
     world.settle()
     world.nodes["a"].edit(b"line 6", b"line SIX")
     world.settle()
     assert world.current().number == 2
     away.start()
+    report = step_until(away, member_ports.EditState.REFUSED)
+    assert "went back from revision 3 to 2" in report.cause
     world.settle()
     assert b"line SIX" in world.agree()
     assert [b"guard" in text for text in away.files.copies.values()] == [True]
+    world.nodes["b"].edit(b"line 7", b"line SEVEN")
+    world.settle()
+    assert b"line SEVEN" in world.agree()
+    assert len(away.files.copies) == 1
+
+
+def test_what_was_lost_is_kept_beside_where_an_older_daemun_followed_it(world: World) -> None:
+    old = world.keep_rows()
+    world.nodes["a"].edit(b"line 5", b"guard")
+    world.settle()
+    for node in world.nodes.values():
+        node.forget_revision()
+    world.put_back(old)
+    for node in world.nodes.values():
+        assert "went back from revision 2 to 1" in step_until(node, member_ports.EditState.REFUSED).cause
+        assert [b"guard" in text for text in node.files.copies.values()] == [True]
+    world.settle()
+    assert world.agree() == FIRST
 
 
 def test_an_included_file_that_was_deleted_comes_back_with_a_word(world: World) -> None:
@@ -572,6 +683,8 @@ def test_an_included_file_that_was_deleted_comes_back_with_a_word(world: World) 
     old = world.keep_rows()
     del world.nodes["a"].files.held["sites/shop.yaml"]
     world.settle()
+    for node in world.nodes.values():
+        node.forget_revision()
     world.put_back(old)
     world.settle()
     world.agree()

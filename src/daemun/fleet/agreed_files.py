@@ -8,10 +8,12 @@ import structlog
 from daemun import errors
 from daemun.control import ports
 from daemun.core import model
-from daemun.fleet import configuration_files, configuration_values, followed_record
+from daemun.fleet import configuration_files, configuration_values, followed_record, roll_steps
 from daemun.sources import given_files
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_NO_SITES = b"sites: {}\n"
 
 
 class AgreedTexts:
@@ -30,7 +32,7 @@ class AgreedTexts:
         """Implements `given_files.FindGiven`. Never raises: what could be put together last stands in."""
         target = self.target
         if target is None:
-            return None
+            return self._find_begin()
         try:
             self._last = self.complete(target)
         except errors.DaemunError as error:
@@ -38,6 +40,18 @@ class AgreedTexts:
             if self._last is None:
                 return given_files.GivenFiles(main=target[configuration_values.MAIN], included={})
         return self._last
+
+    def _find_begin(self) -> given_files.GivenFiles | None:
+        """Before the fleet agreed on anything: a machine whose file has no sites yet has none, which is no mistake."""
+        try:
+            local = self._files.read()
+            if local is not None and roll_steps.is_blank(local.shared):
+                return self._files.complete({configuration_values.MAIN: _NO_SITES}, local)
+        except errors.DaemunError as error:
+            log.debug("the files are not looked at", reason=str(error))
+        else:
+            self.note_difference()
+        return None
 
     def complete(self, files: configuration_values.Files) -> given_files.GivenFiles:
         """With this machine's own part; where that does not fit as it stands, with what it was last: without one this

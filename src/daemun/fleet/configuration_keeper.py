@@ -34,6 +34,10 @@ _AGAIN_S = 1.0
 _COPIES_S = 1.0
 """Between looks at whether a copy that is reported is there still."""
 _UNDER_WAY = "the nodes are at it still; `daemun fleet status` shows which"
+_NOT_BEGUN = (
+    "this machine waits for its fleet, which has agreed on no configuration yet, and follows the first one: start a "
+    "machine whose daemun.yaml has sites, or write some into that of any"
+)
 _LINE_NUMBER = re.compile(r"\b(?:lines?|columns?) \d+")
 _States = member_ports.EditState
 
@@ -184,6 +188,8 @@ class ConfigurationKeeper:
             # What is written once more, or otherwise, is another problem: commands tell old and new ones apart.
             what = f" (as {report.digest})" if report.digest else ""
             found.append(_problem(f"the file is not live as it is{what}: {report.cause or _UNDER_WAY}"))
+        if report.state is _States.NOT_BEGUN:
+            found.append(_problem(_NOT_BEGUN, model.Severity.WARNING))
         if report.state is _States.NOT_WRITTEN:
             message = "what the fleet serves is live here, and is not written into this machine's file"
             found.append(_problem(f"{message}: {report.cause}", model.Severity.WARNING))

@@ -31,6 +31,9 @@ _AGAIN_S = 1.0
 _TAKE_OVER_S = 3.0
 _JOINED = "this machine joined a fleet, whose configuration takes the place of its own"
 Files = configuration_values.Files
+_Report = member_ports.StepReport
+_States = member_ports.EditState
+_Reported = configuration_values.ReportState
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,8 @@ class ConfigurationMember:
             with contextlib.suppress(errors.DaemunError):
                 known = self.record.read()
                 return known.files if known is not None and known.id else None  # at least it was agreed on once
+        with contextlib.suppress(errors.DaemunError):
+            self.current = self._find_lost(self.current) or self.current
         self._served = self.current
         return None if self.current is None else self.current.files
 
@@ -101,46 +106,63 @@ class ConfigurationMember:
 
     # --- one step --------------------------------------------------------------------------------------------------
 
-    def step(self) -> member_ports.StepReport:
+    def step(self) -> _Report:
         """Do what is due. Raises: DaemunError; the next step tries it again."""
         try:
             shared = self._stored.look()
         except errors.EnvironmentProblemError as error:
             return self._go_on_alone(error)
         except errors.StoreConflictError:
-            return member_ports.StepReport(state=member_ports.EditState.WAITING, pause_s=_AGAIN_S)
+            return _Report(state=_States.WAITING, pause_s=_AGAIN_S)
         self._seen_at = self._monotonic()
-        self.current, self.refused = shared.current, shared.refused
+        self.refused = shared.refused
         try:
-            if self._serve(shared) or self._check(shared) or self._coordinate(shared):
-                return member_ports.StepReport(state=member_ports.EditState.WAITING, pause_s=0.0)
+            if self._bring_back(shared) or self._serve(shared) or self._check(shared) or self._coordinate(shared):
+                return _Report(state=_States.WAITING, pause_s=0.0)
             return self._tend_files(shared)
         except errors.StoreUnreachableError as error:
             return self._go_on_alone(error)
         except (errors.StoreConflictError, errors.LeaseLostError, errors.OutcomeUnknownError) as error:
             log.debug("a step of the configuration is tried again", reason=str(error))
-            return member_ports.StepReport(state=member_ports.EditState.WAITING, pause_s=_AGAIN_S)
+            return _Report(state=_States.WAITING, pause_s=_AGAIN_S)
 
-    def _go_on_alone(self, error: errors.DaemunError) -> member_ports.StepReport:
+    def _go_on_alone(self, error: errors.DaemunError) -> _Report:
         """Without the database. Who had a change under way has lost its lease after this time, and it is undone."""
         is_on_trial = self._served is not None and self._served.id != roll_steps.id_of(self.current)
         if is_on_trial and self._monotonic() - self._seen_at > LEASE_S:
             self._switch(self.current, None)
         if isinstance(error, errors.UnreadableValueError):
             cause = f"{error}; what was agreed on before is served"
-            return member_ports.StepReport(state=member_ports.EditState.UNREACHABLE, pause_s=_AGAIN_S, cause=cause)
+            return _Report(state=_States.UNREACHABLE, pause_s=_AGAIN_S, cause=cause)
         local = self._read_local()
         if local is None:
             return self._unreadable(_AGAIN_S)
         base = self.record.find(local.own)
         if base is not None and local.shared == base.files:
-            return member_ports.StepReport(state=member_ports.EditState.AGREED, pause_s=_AGAIN_S)
-        return member_ports.StepReport(
-            state=member_ports.EditState.UNREACHABLE,
+            return _Report(state=_States.AGREED, pause_s=_AGAIN_S)
+        return _Report(
+            state=_States.UNREACHABLE,
             pause_s=_AGAIN_S,
             cause=f"its fleet cannot be asked: {error}; what was agreed on is served, and it is tried again",
             digest=configuration_values.digest_of(local.shared),
         )
+
+    def _bring_back(self, shared: stored_configuration.SharedConfiguration) -> bool:
+        """Before anything older is served."""
+        is_known = self._is_started and roll_steps.id_of(shared.current) == roll_steps.id_of(self.current)
+        lost = None if is_known else self._find_lost(shared.current)
+        if lost is None:
+            self.current = shared.current
+            return False
+        log.warning("the fleet's database went back; the revision that it lost is brought back", number=lost.number)
+        self._stored.bring_back(shared, lost)
+        return True
+
+    def _find_lost(self, current: configuration_values.Revision | None) -> configuration_values.Revision | None:
+        """What this machine followed after the revision that the database has; None: nothing, or it is not known."""
+        known = self.record.read()
+        lost = None if known is None else known.revision
+        return lost if lost is not None and roll_steps.came_before(current, lost) else None
 
     # --- what is served --------------------------------------------------------------------------------------------
 
@@ -159,8 +181,7 @@ class ConfigurationMember:
         if cause is not None:
             undoing = history_port.Caller(command=f"change {wanted.number} of the fleet not taken, undone")
             self._switch(shared.current, undoing)
-        states = configuration_values.ReportState
-        self._stored.report(wanted.id, states.CONFIRMED if cause is None else states.FAILED, cause)
+        self._stored.report(wanted.id, _Reported.CONFIRMED if cause is None else _Reported.FAILED, cause)
         return True
 
     def _is_known(
@@ -172,8 +193,7 @@ class ConfigurationMember:
     ) -> bool:
         """Whether it is served, and reported where others wait for that."""
         is_served = self._is_started and roll_steps.id_of(self._served) == wanted.id
-        states = configuration_values.ReportState
-        is_reported = report is not None and report.id == wanted.id and report.state is states.CONFIRMED
+        is_reported = report is not None and report.id == wanted.id and report.state is _Reported.CONFIRMED
         return is_served and (is_reported or not is_of_roll)
 
     def _switch(self, wanted: configuration_values.Revision | None, caller: history_port.Caller | None) -> str | None:
@@ -206,8 +226,7 @@ class ConfigurationMember:
             cause = self._files.find_obstacle(roll.revision.files) or self.serving.check(roll.revision.files)
         except errors.DaemunError as error:
             cause = str(error)
-        states = configuration_values.ReportState
-        self._stored.report(roll.revision.id, states.CHECKED if cause is None else states.REFUSED, cause)
+        self._stored.report(roll.revision.id, _Reported.CHECKED if cause is None else _Reported.REFUSED, cause)
         return True
 
     # --- the change under way --------------------------------------------------------------------------------------
@@ -268,17 +287,19 @@ class ConfigurationMember:
             self._unread = str(error)
             return None
 
-    def _unreadable(self, pause_s: float | None) -> member_ports.StepReport:
+    def _unreadable(self, pause_s: float | None) -> _Report:
         cause = f"{self._unread}; what was agreed on is served"
-        return member_ports.StepReport(state=member_ports.EditState.UNREADABLE, pause_s=pause_s, cause=cause)
+        return _Report(state=_States.UNREADABLE, pause_s=pause_s, cause=cause)
 
-    def _tend_files(self, shared: stored_configuration.SharedConfiguration) -> member_ports.StepReport:
+    def _tend_files(self, shared: stored_configuration.SharedConfiguration) -> _Report:
         pause_s = None if shared.roll is None else _AGAIN_S
         local = self._read_local()
         if local is None:
             return self._unreadable(pause_s)
         mine, current, known = local.shared, shared.current, self.record.find(local.own)
         base = None if known is None else known.files
+        if current is None and shared.roll is None and roll_steps.is_blank(mine):
+            return _Report(state=_States.NOT_BEGUN)
         if current is None:
             merged = roll_steps.MergedFiles(files=mine)
         else:
@@ -289,9 +310,8 @@ class ConfigurationMember:
             if merged.files == current.files and not merged.conflicts:
                 cause = self._follow(current, mine)
                 self._refusals.clear()  # who writes the same once more may have removed the cause
-                states = member_ports.EditState
-                state = states.AGREED if cause is None else states.NOT_WRITTEN
-                return member_ports.StepReport(state=state, pause_s=pause_s, cause=cause or "")
+                state = _States.AGREED if cause is None else _States.NOT_WRITTEN
+                return _Report(state=state, pause_s=pause_s, cause=cause or "")
         return self._tend_edit(shared, merged, base, mine)
 
     def _tend_edit(
@@ -300,14 +320,12 @@ class ConfigurationMember:
         merged: roll_steps.MergedFiles,
         base: Files | None,
         mine: Files,
-    ) -> member_ports.StepReport:
+    ) -> _Report:
         current, digest = shared.current, configuration_values.digest_of(mine)
         if shared.roll is not None:
             by = shared.roll.revision
             cause = f"another change is under way ({by.author} on {by.node}); it is tried after that"
-            return member_ports.StepReport(
-                state=member_ports.EditState.WAITING, pause_s=_AGAIN_S, cause=cause, digest=digest
-            )
+            return _Report(state=_States.WAITING, pause_s=_AGAIN_S, cause=cause, digest=digest)
         names = roll_steps.find_changed(base, mine)
         refusal = self._refusals.get(roll_steps.sign(merged.files, current))
         if current is not None and merged.conflicts and base is None:
@@ -318,13 +336,11 @@ class ConfigurationMember:
         if current is not None and refusal is not None:
             return self._put_aside(current, mine, names, configuration_files.REFUSED, refusal)
         if refusal is not None:  # there is nothing to go back to
-            return member_ports.StepReport(state=member_ports.EditState.REFUSED, cause=refusal, digest=digest)
+            return _Report(state=_States.REFUSED, cause=refusal, digest=digest)
         self._propose(merged.files, mine)
         pause_s = _AGAIN_S if self._edit is None else 0.0
         cause = "another node is changing the fleet's configuration; it is tried after that"
-        return member_ports.StepReport(
-            state=member_ports.EditState.WAITING, pause_s=pause_s, cause=cause, digest=digest
-        )
+        return _Report(state=_States.WAITING, pause_s=pause_s, cause=cause, digest=digest)
 
     def _follow(self, current: configuration_values.Revision, mine: Files) -> str | None:
         """What this machine's files hold is part of the current revision. Returns: why they are not all of it."""
@@ -347,7 +363,7 @@ class ConfigurationMember:
         names: tuple[str, ...],
         suffix: str,
         cause: str,
-    ) -> member_ports.StepReport:
+    ) -> _Report:
         """Keep what was written, and make the file what the fleet agreed on. Where a command wrote it, which holds the
         file until it knows how it went, that puts it back itself."""
         try:
@@ -361,13 +377,11 @@ class ConfigurationMember:
             pass
         except (errors.ConfigError, errors.EnvironmentProblemError) as error:
             cause = f"{cause or _JOINED}; and the files stay as they are: {error}"
-            return member_ports.StepReport(
-                state=member_ports.EditState.REFUSED, cause=cause, digest=configuration_values.digest_of(mine)
-            )
+            return _Report(state=_States.REFUSED, cause=cause, digest=configuration_values.digest_of(mine))
         else:
             log.warning("what was written is not served, and is kept beside", copies=[path for _, path in copies])
-        return member_ports.StepReport(
-            state=member_ports.EditState.REFUSED,
+        return _Report(
+            state=_States.REFUSED,
             pause_s=_AGAIN_S,
             cause=cause or _JOINED,
             digest=configuration_values.digest_of(mine),
@@ -389,6 +403,7 @@ class ConfigurationMember:
             user=caller.user,
             node=self.node,
             at=self._now(),
+            before=roll_steps.list_passed(shared.current),
         )
         others = sorted(self._living() - {self.node})
         roll = configuration_values.Roll(

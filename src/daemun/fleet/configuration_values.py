@@ -42,7 +42,8 @@ _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """A configuration that the fleet serves. number: rises by one. id: no other change has it. author: "daemun add
-    shop.example.com", "edit of daemun.yaml". user: who ran it; "": not known. node: where. at: aware UTC.
+    shop.example.com", "edit of daemun.yaml". user: who ran it; "": not known. node: where. at: aware UTC. before: the
+    ids of the revisions that it goes on from, the last one first.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Revision:
     user: str = ""
     node: str
     at: datetime.datetime
+    before: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +121,15 @@ class FileCopy:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FollowedRevision:
     """Up to which revision this machine's files are part of what the fleet agreed on. number, id: of it. files: what
-    they held then. own: the machine's own part of daemun.yaml. copies: those that nobody has removed yet."""
+    they held then. own: the machine's own part of daemun.yaml. copies: those that nobody has removed yet. revision:
+    where the files held all of it, for a database that loses it."""
 
     number: int
     id: str
     files: Files = dataclasses.field(repr=False)
     own: bytes = dataclasses.field(default=b"", repr=False)
     copies: tuple[FileCopy, ...] = ()
+    revision: Revision | None = None
 
 
 def digest_of(files: Files) -> str:
@@ -244,15 +248,17 @@ def decode_followed(content: bytes) -> FollowedRevision:
     """Raises: ValueError."""
     fields = _load(content)
     copies = [_map(one) for one in _list(fields.get("copies"))]
+    files, revision = _files(fields.get("files"), is_checked=False), fields.get("revision")
     return FollowedRevision(
         number=_number(fields.get("number")),
         id=_text(fields.get("id")),
-        files=_files(fields.get("files"), is_checked=False),
+        files=files,
         own=_bytes(fields.get("own")),
         copies=tuple(
             FileCopy(name=_text(one.get("name")), path=_text(one.get("path")), cause=_text(one.get("cause")))
             for one in copies
         ),
+        revision=None if revision is None else _revision(_map(revision), lambda _: files),
     )
 
 
@@ -268,6 +274,7 @@ def _revision(fields: Json, find_files: FindFiles) -> Revision:
         user=_text(fields.get("user"))[:_MOST_TEXT],
         node=_text(fields.get("node")),
         at=_instant(fields.get("at")),
+        before=tuple(_text(one) for one in _list(fields.get("before", []))),
     )
 
 

@@ -34,7 +34,10 @@ class FollowedRecord:
     def follow(self, revision: configuration_values.Revision, files: Files) -> None:
         """These files are part of this revision."""
         known = self.read()
-        made = configuration_values.FollowedRevision(number=revision.number, id=revision.id, files=files)
+        whole = revision if revision.files == files else None
+        made = configuration_values.FollowedRevision(
+            number=revision.number, id=revision.id, files=files, revision=whole
+        )
         if known is not None:
             made = dataclasses.replace(made, own=known.own, copies=known.copies)
         if made != known:

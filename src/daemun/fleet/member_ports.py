@@ -38,7 +38,8 @@ class ServingPort(typing.Protocol):
 class EditState(enum.Enum):
     """What became of what the files hold. AGREED: it is part of what the fleet serves. WAITING: for other nodes.
     REFUSED: it is not taken. UNREACHABLE: the database is. UNREADABLE: the files cannot be read.
-    NOT_WRITTEN: as AGREED, and what others changed since, which is served, cannot be written into the files."""
+    NOT_WRITTEN: as AGREED, and what others changed since, which is served, cannot be written into the files.
+    NOT_BEGUN: the fleet has agreed on nothing yet, and the files hold nothing to begin with."""
 
     AGREED = "agreed"
     WAITING = "waiting"
@@ -46,6 +47,7 @@ class EditState(enum.Enum):
     UNREACHABLE = "unreachable"
     UNREADABLE = "unreadable"
     NOT_WRITTEN = "not written"
+    NOT_BEGUN = "not begun"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

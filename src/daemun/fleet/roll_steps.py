@@ -16,6 +16,9 @@ LONGEST_TURN_S = 180.0
 """How long a living node may take. A round with old workers beyond their budget, and ten thousand sites, takes a part
 of it."""
 
+MOST_PASSED = 100
+"""Revisions of before that each one names."""
+
 _States = configuration_values.ReportState
 Files = configuration_values.Files
 
@@ -32,6 +35,16 @@ def choose_served(
         return current
     has_failed = report is not None and report.id == roll.revision.id and report.state is _States.FAILED
     return current if has_failed else roll.revision
+
+
+def list_passed(current: configuration_values.Revision | None) -> tuple[str, ...]:
+    """`Revision.before` of the next one."""
+    return () if current is None else (current.id, *current.before)[:MOST_PASSED]
+
+
+def came_before(current: configuration_values.Revision | None, later: configuration_values.Revision) -> bool:
+    """Whether the later one goes on from this one, so that a database that has this one went back."""
+    return current is None or current.id in later.before
 
 
 def id_of(current: configuration_values.Revision | None) -> str:
@@ -116,6 +129,11 @@ def _judge_turn(
     return Judgement(step=RollStep.GO_ON, roll=dataclasses.replace(roll, order=order, turn=roll.turn + 1))
 
 
+def is_blank(files: Files) -> bool:
+    """Whether a machine has nothing that a fleet could agree on."""
+    return all(map(shared_text.is_blank, files.values()))
+
+
 # --- an edit ---------------------------------------------------------------------------------------------------
 
 
@@ -131,8 +149,7 @@ def merge(base: Files | None, mine: Files, theirs: Files) -> MergedFiles:
     """base: the last files of this machine that are part of what was agreed on; None: none ever were, and what the
     machine has is not put together with anything. mine: its files now."""
     if base is None:
-        is_blank = all(map(shared_text.is_blank, mine.values()))
-        differing = () if is_blank else tuple(name for name, text in mine.items() if theirs.get(name) != text)
+        differing = () if is_blank(mine) else tuple(name for name, text in mine.items() if theirs.get(name) != text)
         return MergedFiles(files=theirs, conflicts=differing)
     files, conflicts = dict[str, bytes](), list[str]()
     for name in sorted({*base, *mine, *theirs}):

@@ -15,6 +15,7 @@ from daemun.control.lease import Lease
 from daemun.fleet import configuration_values
 
 _T = typing.TypeVar("_T")
+_Value = configuration_values.Revision | configuration_values.Roll | configuration_values.RefusedChange
 _DAMAGED = (ValueError, TypeError, RecursionError)
 """RecursionError: thousands of "[" are JSON that Python refuses so."""
 _KEYS = (configuration_values.KEY_CURRENT, configuration_values.KEY_ROLL, configuration_values.KEY_REFUSED)
@@ -174,29 +175,43 @@ class StoredConfiguration:
         ended = {configuration_values.KEY_ROLL: None, configuration_values.KEY_REFUSED: refused}
         self._commit(shared, ended, {revision.id: None})
 
+    def bring_back(self, shared: SharedConfiguration, lost: configuration_values.Revision) -> None:
+        """What a database that went back has in an older version. Without the lock, which is not given for a while
+        then: whoever is first counts. A change under way goes on from what is no more."""
+        rolled = None if shared.roll is None else shared.roll.revision
+        others = [one.id for one in (shared.current, rolled) if one is not None]
+        files = {**dict.fromkeys(others), lost.id: configuration_values.encode_files(lost.files)}
+        values = {configuration_values.KEY_CURRENT: lost, configuration_values.KEY_ROLL: None}
+        self._store.commit(_list_changes(shared, values, files))
+
     def _commit(
         self,
         shared: SharedConfiguration,
-        values: collections.abc.Mapping[
-            str,
-            configuration_values.Revision | configuration_values.Roll | configuration_values.RefusedChange | None,
-        ],
+        values: collections.abc.Mapping[str, _Value | None],
         files: collections.abc.Mapping[str, bytes | None] = types.MappingProxyType({}),
     ) -> None:
-        """files: by the ids of revisions; None: they go."""
         assert self._lease is not None
-        changes = [
-            stored_values.KeyChange(
-                key=key,
-                value=None if value is None else configuration_values.encode(value),
-                expected=shared.revisions[key],
-            )
-            for key, value in values.items()
-        ]
-        changes += [
-            stored_values.KeyChange(key=configuration_values.files_key(id_), value=one) for id_, one in files.items()
-        ]
-        self._store.commit(changes, lease=self._lease)
+        self._store.commit(_list_changes(shared, values, files), lease=self._lease)
+
+
+def _list_changes(
+    shared: SharedConfiguration,
+    values: collections.abc.Mapping[str, _Value | None],
+    files: collections.abc.Mapping[str, bytes | None],
+) -> list[stored_values.KeyChange]:
+    """files: by the ids of revisions; None: they go."""
+    changes = [
+        stored_values.KeyChange(
+            key=key,
+            value=None if value is None else configuration_values.encode(value),
+            expected=shared.revisions[key],
+        )
+        for key, value in values.items()
+    ]
+    changes += [
+        stored_values.KeyChange(key=configuration_values.files_key(id_), value=one) for id_, one in files.items()
+    ]
+    return changes
 
 
 def _missing(id_: str) -> errors.UnreadableValueError:
