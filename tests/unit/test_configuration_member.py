@@ -691,6 +691,43 @@ def test_an_included_file_that_was_deleted_comes_back_with_a_word(world: World) 
     assert all(list(node.files.copies.values()) == [FIRST] for node in world.nodes.values())
 
 
+@pytest.mark.parametrize("also", [b"line 5", b"line FIVE"])
+def test_a_file_that_was_deleted_while_another_node_edited_it_comes_back_with_a_word(world: World, also: bytes) -> None:
+    world.nodes["a"].files.held["sites/shop.yaml"] = b"shop\n"
+    world.settle()
+    world.nodes["b"].files.held["sites/shop.yaml"] = b"shop, edited\n"
+    world.nodes["b"].step()  # it is the first
+    node = world.nodes["a"]
+    del node.files.held["sites/shop.yaml"]
+    node.edit(b"line 5", also)
+    written = node.files.held[MAIN]
+    causes = set()
+    for _ in range(40):
+        for one in world.nodes.values():
+            report = one.step()
+            assert report is not None
+            if one is node and report.state is member_ports.EditState.REFUSED:
+                causes.add(report.cause)
+        world.clock.now_s += 1.0
+    assert len(causes) == 1 and "sites/shop.yaml was deleted here" in causes.pop()
+    world.settle()
+    world.agree()
+    assert world.current().files["sites/shop.yaml"] == b"shop, edited\n"
+    assert list(node.files.copies.values()) == [written]
+
+
+def test_an_edit_of_a_file_that_another_node_deleted_is_kept_beside(world: World) -> None:
+    world.nodes["a"].files.held["sites/shop.yaml"] = b"shop\n"
+    world.settle()
+    del world.nodes["b"].files.held["sites/shop.yaml"]
+    world.nodes["b"].step()
+    world.nodes["a"].files.held["sites/shop.yaml"] = b"shop, edited\n"
+    world.settle()
+    world.agree()
+    assert set(world.current().files) == {MAIN}
+    assert list(world.nodes["a"].files.copies.values()) == [b"shop, edited\n"]
+
+
 def test_files_that_are_included_come_and_go(world: World) -> None:
     world.nodes["a"].files.held["sites/shop.yaml"] = b"shop\n"
     world.settle()

@@ -18,6 +18,7 @@ from daemun.control.lease import LEASE_S
 from daemun.fleet import (
     configuration_files,
     configuration_values,
+    followed_files,
     followed_record,
     member_ports,
     roll_steps,
@@ -29,7 +30,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _AGAIN_S = 1.0
 """While others are waited for, which are noticed sooner."""
 _TAKE_OVER_S = 3.0
-_JOINED = "this machine joined a fleet, whose configuration takes the place of its own"
 Files = configuration_values.Files
 _Report = member_ports.StepReport
 _States = member_ports.EditState
@@ -58,7 +58,6 @@ class ConfigurationMember:
     ) -> None:
         """find_living: the names of the nodes that are heard of. Raises: EnvironmentProblemError."""
         self.node = node
-        self._files = files
         self.serving: member_ports.ServingPort
         """Set before the first step."""
         self._find_living = find_living
@@ -66,6 +65,8 @@ class ConfigurationMember:
         self._monotonic = monotonic
         self._make_id = make_id
         self.record = followed_record.FollowedRecord(store)
+        self._files = files
+        self._texts = followed_files.FollowedFiles(files, self.record)
         self.caller: history_port.Caller | None = None
         """Who requested what the files hold."""
         self.current: configuration_values.Revision | None = None
@@ -74,7 +75,6 @@ class ConfigurationMember:
         self._served: configuration_values.Revision | None = None
         self._is_started = False
         self._stored = stored_configuration.StoredConfiguration(store, node)
-        self._unread = ""  # why the files could not be read
         self._edit: _Edit | None = None
         self._refusals: dict[str, str] = {}
         """What was not taken, by `roll_steps.sign`: why."""
@@ -91,7 +91,7 @@ class ConfigurationMember:
                 known = self.record.read()
                 return known.files if known is not None and known.id else None  # at least it was agreed on once
         with contextlib.suppress(errors.DaemunError):
-            self.current = self._find_lost(self.current) or self.current
+            self.current = self.record.find_lost(self.current) or self.current
         self._served = self.current
         return None if self.current is None else self.current.files
 
@@ -134,7 +134,7 @@ class ConfigurationMember:
         if isinstance(error, errors.UnreadableValueError):
             cause = f"{error}; what was agreed on before is served"
             return _Report(state=_States.UNREACHABLE, pause_s=_AGAIN_S, cause=cause)
-        local = self._read_local()
+        local = self._texts.read()
         if local is None:
             return self._unreadable(_AGAIN_S)
         base = self.record.find(local.own)
@@ -150,19 +150,13 @@ class ConfigurationMember:
     def _bring_back(self, shared: stored_configuration.SharedConfiguration) -> bool:
         """Before anything older is served."""
         is_known = self._is_started and roll_steps.id_of(shared.current) == roll_steps.id_of(self.current)
-        lost = None if is_known else self._find_lost(shared.current)
+        lost = None if is_known else self.record.find_lost(shared.current)
         if lost is None:
             self.current = shared.current
             return False
         log.warning("the fleet's database went back; the revision that it lost is brought back", number=lost.number)
         self._stored.bring_back(shared, lost)
         return True
-
-    def _find_lost(self, current: configuration_values.Revision | None) -> configuration_values.Revision | None:
-        """What this machine followed after the revision that the database has; None: nothing, or it is not known."""
-        known = self.record.read()
-        lost = None if known is None else known.revision
-        return lost if lost is not None and roll_steps.came_before(current, lost) else None
 
     # --- what is served --------------------------------------------------------------------------------------------
 
@@ -244,7 +238,7 @@ class ConfigurationMember:
         if edit is None or roll.revision.id != edit.id:
             self._stored.stop(shared, roll, ((roll.revision.node, "its daemun ended in the middle"),), self._now())
             return True
-        local = self._read_local()
+        local = self._texts.read()
         if local is not None and local.shared != edit.files:
             log.info("a change of the fleet's configuration was changed or taken back on the way", reason=edit.id)
             self._stored.take_back(shared, roll)
@@ -279,21 +273,13 @@ class ConfigurationMember:
 
     # --- the files -------------------------------------------------------------------------------------------------
 
-    def _read_local(self) -> configuration_files.LocalFiles | None:
-        self._unread = "the file is not there"
-        try:
-            return self._files.read()
-        except (errors.ConfigError, errors.EnvironmentProblemError) as error:
-            self._unread = str(error)
-            return None
-
     def _unreadable(self, pause_s: float | None) -> _Report:
-        cause = f"{self._unread}; what was agreed on is served"
+        cause = f"{self._texts.unread}; what was agreed on is served"
         return _Report(state=_States.UNREADABLE, pause_s=pause_s, cause=cause)
 
     def _tend_files(self, shared: stored_configuration.SharedConfiguration) -> _Report:
         pause_s = None if shared.roll is None else _AGAIN_S
-        local = self._read_local()
+        local = self._texts.read()
         if local is None:
             return self._unreadable(pause_s)
         mine, current, known = local.shared, shared.current, self.record.find(local.own)
@@ -305,10 +291,10 @@ class ConfigurationMember:
         else:
             if known is not None and mine != current.files and (lost := roll_steps.find_loss(known, current)):
                 names = roll_steps.find_changed(current.files, mine) or (configuration_values.MAIN,)
-                return self._put_aside(current, mine, names, configuration_files.CONFLICT, lost)
+                return self._texts.put_aside(current, mine, names, configuration_files.CONFLICT, lost)
             merged = roll_steps.merge(base, mine, current.files)
             if merged.files == current.files and not merged.conflicts:
-                cause = self._follow(current, mine)
+                cause = self._texts.follow(current, mine)
                 self._refusals.clear()  # who writes the same once more may have removed the cause
                 state = _States.AGREED if cause is None else _States.NOT_WRITTEN
                 return _Report(state=state, pause_s=pause_s, cause=cause or "")
@@ -329,63 +315,19 @@ class ConfigurationMember:
         names = roll_steps.find_changed(base, mine)
         refusal = self._refusals.get(roll_steps.sign(merged.files, current))
         if current is not None and merged.conflicts and base is None:
-            return self._put_aside(current, mine, names, configuration_files.JOINED, "")
+            return self._texts.put_aside(current, mine, names, configuration_files.JOINED, "")
         if current is not None and merged.conflicts:
-            cause = f"{current.author} on {current.node} changed the same lines meanwhile"
-            return self._put_aside(current, mine, names, configuration_files.CONFLICT, cause)
+            cause = roll_steps.describe_conflict(merged, mine, current)
+            names = names or (configuration_values.MAIN,)
+            return self._texts.put_aside(current, mine, names, configuration_files.CONFLICT, cause)
         if current is not None and refusal is not None:
-            return self._put_aside(current, mine, names, configuration_files.REFUSED, refusal)
+            return self._texts.put_aside(current, mine, names, configuration_files.REFUSED, refusal)
         if refusal is not None:  # there is nothing to go back to
             return _Report(state=_States.REFUSED, cause=refusal, digest=digest)
         self._propose(merged.files, mine)
         pause_s = _AGAIN_S if self._edit is None else 0.0
         cause = "another node is changing the fleet's configuration; it is tried after that"
         return _Report(state=_States.WAITING, pause_s=pause_s, cause=cause, digest=digest)
-
-    def _follow(self, current: configuration_values.Revision, mine: Files) -> str | None:
-        """What this machine's files hold is part of the current revision. Returns: why they are not all of it."""
-        self.record.follow(current, mine)
-        if mine == current.files:
-            return None
-        try:
-            self._files.write(current.files, mine)
-        except errors.ConflictError:  # a command edits the file: it is written after that
-            return None
-        except (errors.ConfigError, errors.EnvironmentProblemError) as error:
-            return str(error)
-        self.record.follow(current, current.files)
-        return None
-
-    def _put_aside(
-        self,
-        current: configuration_values.Revision,
-        mine: Files,
-        names: tuple[str, ...],
-        suffix: str,
-        cause: str,
-    ) -> _Report:
-        """Keep what was written, and make the file what the fleet agreed on. Where a command wrote it, which holds the
-        file until it knows how it went, that puts it back itself."""
-        try:
-            copies = self._files.copy_beside(names, suffix, mine)
-            self.record.add_copies(
-                configuration_values.FileCopy(name=name, path=path, cause=cause) for name, path in copies
-            )
-            self._files.write(current.files, mine)
-            self.record.follow(current, current.files)
-        except errors.ConflictError:
-            pass
-        except (errors.ConfigError, errors.EnvironmentProblemError) as error:
-            cause = f"{cause or _JOINED}; and the files stay as they are: {error}"
-            return _Report(state=_States.REFUSED, cause=cause, digest=configuration_values.digest_of(mine))
-        else:
-            log.warning("what was written is not served, and is kept beside", copies=[path for _, path in copies])
-        return _Report(
-            state=_States.REFUSED,
-            pause_s=_AGAIN_S,
-            cause=cause or _JOINED,
-            digest=configuration_values.digest_of(mine),
-        )
 
     def _propose(self, files: Files, mine: Files) -> None:
         if not self._stored.take_lease():
@@ -403,7 +345,7 @@ class ConfigurationMember:
             user=caller.user,
             node=self.node,
             at=self._now(),
-            before=roll_steps.list_passed(shared.current),
+            before=configuration_values.list_passed(shared.current),
         )
         others = sorted(self._living() - {self.node})
         roll = configuration_values.Roll(

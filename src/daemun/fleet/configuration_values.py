@@ -35,6 +35,8 @@ Files = collections.abc.Mapping[str, bytes]
 """Shared texts: daemun.yaml as `MAIN`, without what is each node's own, and those that it includes from its folder."""
 
 _MOST_TEXT = 500
+_MOST_PASSED = 100
+"""Revisions of before that each one names."""
 _ID = re.compile(r"[a-z0-9]{1,64}")
 _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
@@ -130,6 +132,16 @@ class FollowedRevision:
     own: bytes = dataclasses.field(default=b"", repr=False)
     copies: tuple[FileCopy, ...] = ()
     revision: Revision | None = None
+
+
+def list_passed(current: Revision | None) -> tuple[str, ...]:
+    """`Revision.before` of the next one."""
+    return () if current is None else (current.id, *current.before)[:_MOST_PASSED]
+
+
+def came_before(current: Revision | None, later: Revision) -> bool:
+    """Whether the later one goes on from this one, so that a database that has this one went back."""
+    return current is None or current.id in later.before
 
 
 def digest_of(files: Files) -> str:

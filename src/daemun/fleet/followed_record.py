@@ -31,6 +31,13 @@ class FollowedRecord:
             self._write(dataclasses.replace(known, own=own))
         return known
 
+    def find_lost(self, current: configuration_values.Revision | None) -> configuration_values.Revision | None:
+        """What this machine followed after the revision that the database has; None: nothing, or it is not known.
+        Raises: EnvironmentProblemError."""
+        known = self.read()
+        lost = None if known is None else known.revision
+        return lost if lost is not None and configuration_values.came_before(current, lost) else None
+
     def follow(self, revision: configuration_values.Revision, files: Files) -> None:
         """These files are part of this revision."""
         known = self.read()

@@ -16,9 +16,6 @@ LONGEST_TURN_S = 180.0
 """How long a living node may take. A round with old workers beyond their budget, and ten thousand sites, takes a part
 of it."""
 
-MOST_PASSED = 100
-"""Revisions of before that each one names."""
-
 _States = configuration_values.ReportState
 Files = configuration_values.Files
 
@@ -35,16 +32,6 @@ def choose_served(
         return current
     has_failed = report is not None and report.id == roll.revision.id and report.state is _States.FAILED
     return current if has_failed else roll.revision
-
-
-def list_passed(current: configuration_values.Revision | None) -> tuple[str, ...]:
-    """`Revision.before` of the next one."""
-    return () if current is None else (current.id, *current.before)[:MOST_PASSED]
-
-
-def came_before(current: configuration_values.Revision | None, later: configuration_values.Revision) -> bool:
-    """Whether the later one goes on from this one, so that a database that has this one went back."""
-    return current is None or current.id in later.before
 
 
 def id_of(current: configuration_values.Revision | None) -> str:
@@ -169,6 +156,14 @@ def merge(base: Files | None, mine: Files, theirs: Files) -> MergedFiles:
         if found is not None:
             files[name] = found
     return MergedFiles(files=files, conflicts=tuple(conflicts))
+
+
+def describe_conflict(merged: MergedFiles, mine: Files, current: configuration_values.Revision) -> str:
+    """Why an edit cannot be put together with what is current."""
+    by = f"{current.author} on {current.node}"
+    if deleted := [name for name in merged.conflicts if name not in mine]:
+        return f"{', '.join(deleted)} was deleted here, and {by} changed it meanwhile; delete it again if it is to go"
+    return f"{by} changed the same lines meanwhile"
 
 
 def find_changed(base: Files | None, mine: Files) -> tuple[str, ...]:
