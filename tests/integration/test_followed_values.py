@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from daemun import errors
-from daemun.banning import ban_keeper
+from daemun.banning import ban_registry
 from daemun.certs.served import client_ca, client_links
 from daemun.control import lease as lease_
 from daemun.control import operator_port, shared_changes, stored_values
@@ -90,7 +90,9 @@ class Node:
         self.store = mirrored_store.MirroredStore(own, shared)
         self.changes = shared_changes.SharedChanges(self.store, after=self.store.mark())
         self.clock, self.guesses = now, Guesses()
-        self.bans = ban_keeper.BanKeeper(self.store, self.paths, now, (self.guesses,), version="1", wake=lambda: None)
+        self.bans = ban_registry.BanRegistry(
+            self.store, self.paths, now, (self.guesses,), version="1", wake=lambda: None
+        )
         self.bans.configure(model.Globals(options=catalogue.values(bans_option.OPTION.set(True))))
         self.operators = Operators(self.store, self.paths, now, self._find, self._end)
         self.bans.follow(self.changes)

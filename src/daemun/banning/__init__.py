@@ -3,5 +3,5 @@
 ban_folder           the files
 crowdsec_stream      decisions of CrowdSec's local API
 guess_reports        guesses of passwords of servers behind the gate, as nginx reports them
-ban_keeper           what is banned, why and until when; kept in the store
+ban_registry         what is banned, why and until when; kept in the store
 """

@@ -15,7 +15,7 @@ _REPORT = re.compile(rb" daemun: guess (form|[0-9]{1,3}) ([0-9a-f.:]{2,45})\Z")
 
 
 class GuessReports:
-    """Implements `ban_keeper.Guesses`."""
+    """Implements `ban_registry.Guesses`."""
 
     def __init__(self, paths: layout.Layout) -> None:
         self._path = paths.guesses_socket

@@ -19,7 +19,7 @@ _MOST_REMEMBERED = 10_000
 
 
 class CredentialGuesses:
-    """Implements `banning.ban_keeper.Guesses`: who guesses on and on is banned where `bans` are on."""
+    """Implements `banning.ban_registry.Guesses`: who guesses on and on is banned where `bans` are on."""
 
     def __init__(self, now: collections.abc.Callable[[], float] = time.monotonic) -> None:
         """now: monotonic seconds."""

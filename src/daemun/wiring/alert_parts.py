@@ -1,7 +1,7 @@
 """What alerts are judged from."""
 
 from daemun.alerts import gate_facts, notifier
-from daemun.banning import ban_keeper
+from daemun.banning import ban_registry
 from daemun.certs import certificate_manager
 from daemun.control import fleet_port, reconciler
 from daemun.core.options import alerts_option
@@ -16,7 +16,7 @@ def find_input(
     *,
     disk: disk_watch.DiskWatch,
     facts: gate_facts.GateFacts,
-    bans: ban_keeper.BanKeeper,
+    bans: ban_registry.BanRegistry,
     nodes: fleet_port.FleetView | None,
     alerts: notifier.Notifier,
 ) -> notifier.AlertInput | None:

@@ -11,7 +11,7 @@ import structlog
 import daemun
 from daemun import garbage, settings
 from daemun.alerts import gate_facts, notifier
-from daemun.banning import ban_keeper, guess_reports
+from daemun.banning import ban_registry, guess_reports
 from daemun.certs import account_service, certificate_manager
 from daemun.certs.dns01 import dns_proofs
 from daemun.certs.served import client_links
@@ -135,7 +135,7 @@ class Daemon:
             store, self._layout, clock.SystemClock(), self._judge.find_signed_in, self._judge.end_session
         )
         self._client_links = client_links.ClientLinks(store, clock.SystemClock())
-        self._bans = ban_keeper.BanKeeper(
+        self._bans = ban_registry.BanRegistry(
             store,
             self._layout,
             clock.SystemClock(),

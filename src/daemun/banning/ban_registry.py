@@ -55,7 +55,7 @@ class Guesses(typing.Protocol):
         ...
 
 
-class BanKeeper:
+class BanRegistry:
     """Implements `control.access_port.Bans`. All methods are called on one event loop."""
 
     def __init__(
