@@ -13,7 +13,7 @@ from daemun.core import layout
 from daemun.core.access import audit_entries
 from daemun.core.access.audit_entries import AuditEntry
 from daemun.errors import EnvironmentProblemError
-from daemun.operators import audit_keeper, audit_log
+from daemun.operators import audit_log, audit_writer
 
 NOON = datetime.datetime(2026, 11, 30, 12, tzinfo=datetime.UTC)
 
@@ -101,32 +101,32 @@ def test_without_a_file_there_is_nothing(paths: layout.Layout) -> None:
 
 async def test_a_full_disk_is_reported_until_it_has_room(paths: layout.Layout) -> None:
     damage = damage_report.DamageReport()
-    keeper = audit_keeper.AuditKeeper(paths, damage)
-    await keeper.note(entry(1))
+    writer = audit_writer.AuditWriter(paths, damage)
+    await writer.note(entry(1))
     path = pathlib.Path(paths.logs, "audit.log")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 50, before[1]))
     try:
-        await keeper.note(entry(2))
+        await writer.note(entry(2))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     (problem,) = damage.problems()
     assert "audit.log" in problem.message and "not noted" in problem.message
-    await keeper.note(entry(3))
+    await writer.note(entry(3))
     assert damage.problems() == ()
     assert [one.target for one in audit_log.read(paths)] == ["3", "1"]
 
 
 async def test_who_is_refused_again_and_again_pushes_nobody_out(paths: layout.Layout) -> None:
     seconds = [0.0]
-    keeper = audit_keeper.AuditKeeper(paths, damage_report.DamageReport(), lambda: seconds[0])
+    writer = audit_writer.AuditWriter(paths, damage_report.DamageReport(), lambda: seconds[0])
     for number in range(100):
-        await keeper.note(dataclasses.replace(entry(number), status=403))
-        await keeper.note(dataclasses.replace(entry(number), status=403, who="ben"))
+        await writer.note(dataclasses.replace(entry(number), status=403))
+        await writer.note(dataclasses.replace(entry(number), status=403, who="ben"))
     assert [(one.target, one.who) for one in audit_log.read(paths)] == [("0", "ben"), ("0", "ann")]
     for number in range(3):
-        await keeper.note(entry(number))  # what was done stands there each time
+        await writer.note(entry(number))  # what was done stands there each time
     seconds[0] = 61.0
-    await keeper.note(dataclasses.replace(entry(5), status=403))
+    await writer.note(dataclasses.replace(entry(5), status=403))
     found = [one.summary for one in audit_log.read(paths)]
     assert len(found) == 6 and found[0] == "Add a site (99 more like this since the last line)"

@@ -12,8 +12,8 @@ from daemun.control import operator_port, ports, shared_changes
 from daemun.core import layout
 from daemun.core.access import api_tokens, audit_entries, dashboard_roles, operator_links, operator_sessions
 from daemun.operators import (
-    audit_keeper,
     audit_log,
+    audit_writer,
     credential_guesses,
     link_keeper,
     login_lookup,
@@ -38,7 +38,7 @@ class Operators:
         end_signed_in: login_lookup.EndSignedIn,
     ) -> None:
         self._clock, self._layout = clock, paths
-        self._audit = audit_keeper.AuditKeeper(paths, store.damage)
+        self._audit = audit_writer.AuditWriter(paths, store.damage)
         self.guesses = credential_guesses.CredentialGuesses()
         self._links = link_keeper.LinkKeeper(store, clock)
         self._sessions = session_keeper.SessionKeeper(store, clock)

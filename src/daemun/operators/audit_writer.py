@@ -16,7 +16,7 @@ FIRST_REFUSED = 400
 """Of the statuses of HTTP (RFC 9110 section 15.5)."""
 
 
-class AuditKeeper:
+class AuditWriter:
     """All methods are called on one event loop."""
 
     def __init__(
