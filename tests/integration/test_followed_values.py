@@ -230,7 +230,7 @@ async def test_sessions_that_begin_and_end_at_once_are_not_lost(tmp_path: pathli
 async def test_sign_out_without_the_database_holds_here_and_later_everywhere(
     tmp_path: pathlib.Path, shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemun.operators.session_keeper.RETRY_S", 0.05)
+    monkeypatch.setattr("daemun.operators.session_store.RETRY_S", 0.05)
     async with two(tmp_path, shared) as (a, b):
         begun = await a.sign_in()
         await until_known(b, begun.secret, is_in=True)
@@ -257,7 +257,7 @@ async def test_a_link_opens_once_in_the_fleet(tmp_path: pathlib.Path, shared: Sh
 async def test_a_link_that_was_replaced_without_the_database_opens_nowhere_when_it_is_back(
     tmp_path: pathlib.Path, shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemun.operators.link_keeper.RETRY_S", 0.05)
+    monkeypatch.setattr("daemun.operators.link_store.RETRY_S", 0.05)
     async with two(tmp_path, shared) as (a, b):
         before = await a.operators.make_link("root")
         await until(lambda: b.store.list("dashboard"))

@@ -16,7 +16,7 @@ from daemun.control import operator_port, ports, stored_values
 from daemun.core import layout
 from daemun.core.access import api_tokens, audit_entries, dashboard_roles, operator_links, operator_sessions
 from daemun.core.access.dashboard_roles import DashboardRights, Role
-from daemun.operators import audit_log, login_lookup, session_keeper
+from daemun.operators import audit_log, login_lookup, session_store
 from daemun.operators.operators import Operators
 from daemun.store import file_store, memory_store
 from tests.support import clock
@@ -104,7 +104,7 @@ async def test_a_link_lets_in_once_and_is_never_kept_itself(tmp_path: pathlib.Pa
     )
     assert (first is None) is not (second is None)
     begun = first or second
-    assert begun is not None and begun.secret.encode() not in store.read(session_keeper.KEY)
+    assert begun is not None and begun.secret.encode() not in store.read(session_store.KEY)
     found = await house.identify(begun.secret, HOME)
     assert found == dashboard_roles.Operator(name="alice", role=Role.OWN, how="link", number=begun.number, address=HOME)
     # Nor after a start, of which the session knows nothing.
@@ -180,7 +180,7 @@ async def test_the_last_use_outlives_a_start(house: House) -> None:
     house.advance(hours=11)
     assert await house.identify(begun.secret, HOME) is not None
     async with asyncio.timeout(60):
-        while json.loads(house.store.read(session_keeper.KEY)).popitem()[1]["seen_s"] != house.clock.now().timestamp():
+        while json.loads(house.store.read(session_store.KEY)).popitem()[1]["seen_s"] != house.clock.now().timestamp():
             await asyncio.sleep(0.01)
     running.cancel()
     house.start()
@@ -238,7 +238,7 @@ async def test_the_same_ended_session_again_is_no_further_guess(house: House) ->
 async def test_a_damaged_file_lets_nobody_in_and_is_reported(house: House, content: bytes) -> None:
     begun = await house.begin()
     link = await house.operators.make_link("root")
-    for key in (session_keeper.KEY, operator_links.KEY):
+    for key in (session_store.KEY, operator_links.KEY):
         house.store.write(key, content)
     house.start()
     assert await house.identify(begun.secret, HOME) is None
@@ -254,7 +254,7 @@ async def test_a_damaged_file_lets_nobody_in_and_is_reported(house: House, conte
 async def test_a_missing_file_lets_nobody_in(house: House) -> None:
     begun = await house.begin()
     link = await house.operators.make_link("root")
-    for key in (session_keeper.KEY, operator_links.KEY):
+    for key in (session_store.KEY, operator_links.KEY):
         house.store.delete(key)
     house.start()
     assert await house.identify(begun.secret, HOME) is None
@@ -280,14 +280,14 @@ async def test_on_a_full_disk_the_owner_comes_in_and_ends_sessions(house: House)
 
 
 async def test_what_could_not_be_written_is_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_keeper, "RETRY_S", 0.01)
+    monkeypatch.setattr(session_store, "RETRY_S", 0.01)
     before = await house.begin()
     running = asyncio.ensure_future(house.operators.run())
     house.failing.refused = frozenset({"write"})
     assert not (await house.end_session(before.number)).is_saved
     house.failing.refused = frozenset()
     async with asyncio.timeout(60):
-        while json.loads(house.store.read(session_keeper.KEY)):
+        while json.loads(house.store.read(session_store.KEY)):
             await asyncio.sleep(0.01)
     running.cancel()
     house.start()

@@ -15,10 +15,10 @@ from daemun.operators import (
     audit_log,
     audit_writer,
     credential_guesses,
-    link_keeper,
+    link_store,
     login_lookup,
-    session_keeper,
-    token_keeper,
+    session_store,
+    token_store,
 )
 
 _LONGEST_CREDENTIAL = 200
@@ -40,9 +40,9 @@ class Operators:
         self._clock, self._layout = clock, paths
         self._audit = audit_writer.AuditWriter(paths, store.damage)
         self.guesses = credential_guesses.CredentialGuesses()
-        self._links = link_keeper.LinkKeeper(store, clock)
-        self._sessions = session_keeper.SessionKeeper(store, clock)
-        self._tokens = token_keeper.TokenKeeper(store, clock)
+        self._links = link_store.LinkStore(store, clock)
+        self._sessions = session_store.SessionStore(store, clock)
+        self._tokens = token_store.TokenStore(store, clock)
         self._logins = login_lookup.LoginLookup(find_signed_in)
         self._end_signed_in = end_signed_in
         self._rights = dashboard_roles.NO_RIGHTS
@@ -56,7 +56,7 @@ class Operators:
 
     def follow(self, changes: shared_changes.SharedChanges) -> None:
         """What other machines of a fleet change holds here, too."""
-        changes.follow(session_keeper.KEY, take=self._sessions.follow)
+        changes.follow(session_store.KEY, take=self._sessions.follow)
         changes.follow(operator_links.KEY, take=self._links.follow)
         changes.follow(api_tokens.KEY, take=self._tokens.follow)
 

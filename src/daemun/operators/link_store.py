@@ -21,7 +21,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 RETRY_S = 5.0
 
 
-class LinkKeeper:
+class LinkStore:
     """All methods are called on one event loop."""
 
     def __init__(self, store: ports.Store, clock: ports.Clock) -> None:

@@ -21,7 +21,7 @@ RETRY_S = 5.0
 _NUMBER_BYTES = 6
 
 
-class SessionKeeper:
+class SessionStore:
     """All methods are called on one event loop."""
 
     def __init__(self, store: ports.Store, clock: ports.Clock) -> None:

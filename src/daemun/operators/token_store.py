@@ -16,7 +16,7 @@ RETRY_S = 5.0
 _Tokens = list[api_tokens.ApiToken]
 
 
-class TokenKeeper:
+class TokenStore:
     """All methods are called on one event loop."""
 
     def __init__(self, store: ports.Store, clock: ports.Clock) -> None:
