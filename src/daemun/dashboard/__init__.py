@@ -1,6 +1,6 @@
 """The dashboard's pages, in a process of their own: they know the API alone, and decide nothing.
 
-dashboard_keeper   in the daemon: the socket for visitors, and the process behind it while there are any
+dashboard_process  in the daemon: the socket for visitors, and the process behind it while there are any
 __main__           the process: reads all it needs, gives up its rights, serves, and ends without visitors
 page_application   the pages as one application: addresses, assets, headers
 pages_app          what holds for all pages: who looks, where changes may come from, what is shown when something fails

@@ -1,4 +1,4 @@
-"""The process of the pages: `python -m daemun.dashboard`, started by `dashboard_keeper` with a listening socket.
+"""The process of the pages: `python -m daemun.dashboard`, started by `dashboard_process` with a listening socket.
 
 What is imported or read later than at the start is before the rights are given up, by answering a few requests: the
 account may read no file, not even Python's. It ends by itself when nobody looks, and with its daemon.

@@ -13,7 +13,7 @@ from daemun.control import gate, ports
 from daemun.core import layout, model
 from daemun.core.access import login_url
 from daemun.core.options import dashboard_option
-from daemun.dashboard import dashboard_keeper
+from daemun.dashboard import dashboard_process
 from daemun.nginx import nginx_server
 from daemun.operators import operators
 from daemun.sources import last_good_file
@@ -54,13 +54,13 @@ class DashboardTasks:
         self._parts = parts
         self._layout = parts.settings.layout
         self._group = parts.account.gid if parts.account else None
-        self._account = dashboard_keeper.choose_account(self._layout)
-        self._keeper = dashboard_keeper.DashboardKeeper(self._layout, group=self._group, account=self._account)
+        self._account = dashboard_process.choose_account(self._layout)
+        self._process = dashboard_process.DashboardProcess(self._layout, group=self._group, account=self._account)
         self._app: types.ASGIApp | None = None
 
     def list(self) -> dict[str, collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]]:
         """By their names."""
-        return {"dashboard": self._keeper.run, "API": self._serve_api, "API of pages": self._serve_api_of_pages}
+        return {"dashboard": self._process.run, "API": self._serve_api, "API of pages": self._serve_api_of_pages}
 
     async def _serve_api(self) -> None:
         """For nginx, which passes on what programs request."""
@@ -70,7 +70,7 @@ class DashboardTasks:
         """The same for the process of the pages."""
         path = pathlib.Path(self._layout.dashboard_api_socket)
         with contextlib.suppress(OSError):  # found again, and reported, by whoever opens the socket
-            dashboard_keeper.prepare_folder(path.parent, self._account)
+            dashboard_process.prepare_folder(path.parent, self._account)
         await socket_server.serve(self._make_app, path, group=self._account)
 
     def _make_app(self) -> "types.ASGIApp":

@@ -27,7 +27,7 @@ _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "PYTHONHOME", "PYTHONPATH")
 """All that the process gets of the daemon's environment, which may hold secrets."""
 
 
-class DashboardKeeper:
+class DashboardProcess:
     """account: the number of the process's account, None: it runs as daemun does. group: of nginx's workers, who may
     connect."""
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from daemun.core import layout
-from daemun.dashboard import dashboard_keeper
+from daemun.dashboard import dashboard_process
 from tests.support import until
 
 
@@ -18,9 +18,9 @@ async def keeping(state: pathlib.Path) -> collections.abc.AsyncIterator[layout.L
     paths = layout.Layout(str(state))
     for folder in (paths.run, paths.logs):
         pathlib.Path(folder).mkdir(parents=True)
-    keeper = dashboard_keeper.DashboardKeeper(paths, group=None, account=None)
+    process = dashboard_process.DashboardProcess(paths, group=None, account=None)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(keeper.run())
+        task = group.create_task(process.run())
         await asyncio.to_thread(until.true, pathlib.Path(paths.dashboard_socket).exists)
         yield paths
         task.cancel()
