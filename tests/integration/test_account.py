@@ -164,7 +164,7 @@ def test_another_password(one_house: House, user: User) -> None:
         True,
     )
     # Another process has it, and so has the store.
-    asyncio.run(one_house.keeper.stop())
+    asyncio.run(one_house.manager.stop())
     one_house.prepare()
     assert which_signs_in(one_house, user) == (
         False,

@@ -20,7 +20,7 @@ from daemun.core import model
 from daemun.core.access import basic_auth_policies
 from daemun.core.options import access_option, basic_auth_form, catalogue, rate_limit_form, trusted_proxies_option
 from daemun.core.options.access_option import Access
-from daemun.judge import judge_keeper, judge_process
+from daemun.judge import judge_manager, judge_process
 from daemun.nginx import judge_cache, worker_account
 from daemun.sources import nginx_snippet
 from daemun.store import memory_store
@@ -68,7 +68,7 @@ class House:
     """gate: visitors come in here. judge: what looks after its process."""
 
     gate: rendered.Running
-    judge: judge_keeper.JudgeKeeper
+    judge: judge_manager.JudgeManager
     addresses: int = 0
 
     def fetch(self, url: str, method: str = "GET", *, body: bytes | str = b"", **headers: str) -> httpx.Response:
@@ -89,7 +89,7 @@ def house(*sites: model.Site, settings: model.Globals = SETTINGS) -> collections
     with tempfile.TemporaryDirectory(prefix="daemun-judge-", dir="/dev/shm") as memory:
         pathlib.Path(memory).chmod(0o711)
         with rendered.running(*sites, settings=settings, judge_cache=memory) as gate:
-            keeper = judge_keeper.JudgeKeeper(
+            keeper = judge_manager.JudgeManager(
                 memory_store.MemoryStore(), gate.layout, group=account.gid if account else None, version="1"
             )
             policies = basic_auth_policies.find_policies(model.Desired(globals=settings, sites=sites))

@@ -73,7 +73,7 @@ def test_a_password_is_chosen_once(one_house: House) -> None:
     for take_over in (False, True):
         if take_over:
             user_changes.take_over(one_house.store, one_house.gate.layout)
-        asyncio.run(one_house.keeper.stop())
+        asyncio.run(one_house.manager.stop())
         one_house.prepare()
         assert open_link(one_house, secret)[1].status_code == 404
         assert one_house.can_sign_in(name, "a password")
@@ -162,7 +162,7 @@ def test_no_log_has_the_secret(one_house: House) -> None:
     url = f"{PAGE}?token={secret}"
     large = {**login_forms.find(page, "/invitation").hidden, "new": "x" * 20_000}
     assert browser.send(url, "POST", data=large).status_code == 413
-    asyncio.run(one_house.keeper.stop())
+    asyncio.run(one_house.manager.stop())
     for accept in ("text/html", "application/json", "*/*"):
         assert browser.send(url, Accept=accept).status_code == 502
     assert browser.send("https://auth.test/marker").status_code == 502

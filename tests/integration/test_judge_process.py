@@ -22,7 +22,7 @@ from daemun import unprivileged
 from daemun.core import layout
 from daemun.core.access import judge_policies
 from daemun.core.access.judge_policies import Policy
-from daemun.judge import judge_keeper, judge_process
+from daemun.judge import judge_manager, judge_process
 from daemun.store import memory_store
 from tests.support import other_account, until, upstreams
 
@@ -38,8 +38,8 @@ class House:
         self.layout = layout.Layout(str(root))
         self.store = memory_store.MemoryStore()
 
-    def daemon(self, version: str = "1") -> judge_keeper.JudgeKeeper:
-        return judge_keeper.JudgeKeeper(self.store, self.layout, group=None, version=version)
+    def daemon(self, version: str = "1") -> judge_manager.JudgeManager:
+        return judge_manager.JudgeManager(self.store, self.layout, group=None, version=version)
 
     @property
     def pid(self) -> int:
@@ -86,7 +86,7 @@ async def house() -> collections.abc.AsyncIterator[House]:
 
 
 @contextlib.asynccontextmanager
-async def running(keeper: judge_keeper.JudgeKeeper) -> collections.abc.AsyncIterator[None]:
+async def running(keeper: judge_manager.JudgeManager) -> collections.abc.AsyncIterator[None]:
     task = asyncio.ensure_future(keeper.run())
     try:
         yield
@@ -288,7 +288,7 @@ async def test_deleted_sockets_are_made_again(house: House) -> None:
 
 
 async def test_it_ends_once_no_site_needs_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judge_keeper, "IDLE_S", 0.1)
+    monkeypatch.setattr(judge_manager, "IDLE_S", 0.1)
     keeper = house.daemon()
     await keeper.prepare((POLICY,), {})
     async with running(keeper):
@@ -327,10 +327,10 @@ async def test_what_no_file_names_is_forgotten(house: House) -> None:
     newer = Policy(name=POLICY.name, realm="A", users=())
     await keeper.prepare((POLICY,), {})
     await keeper.prepare((newer,), FILES)
-    assert judge_policies.decode(house.store.read(judge_keeper.KEY))[-1] == newer
+    assert judge_policies.decode(house.store.read(judge_manager.KEY))[-1] == newer
     await keeper.confirm({"sites/a.conf": newer.path.encode()})
     assert (await house.ask())[0] == 401
-    assert judge_policies.decode(house.store.read(judge_keeper.KEY)) == (newer,)
+    assert judge_policies.decode(house.store.read(judge_manager.KEY)) == (newer,)
 
 
 async def test_what_keeps_it_from_running_is_a_problem(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -560,7 +560,7 @@ def test_what_survives_another_process(one: echo.EchoServer) -> None:
         gone.sign_in("https://home.test/", "bob", "word")
         (number,) = [one["id"] for one in running.look("GET", "/sessions")["sessions"] if one["user"] == "bob"]
         assert running.look("POST", "/sessions/end", json.dumps({"id": number}).encode()) == {"ended": 1, "saved": True}
-        asyncio.run(running.keeper.stop())
+        asyncio.run(running.manager.stop())
         # Whom nginx does not remember waits outside: nothing but the page for those whom it is open to.
         assert Browser(running.gate.clients).send("https://home.test/").status_code == 503
         wait_for(lambda: browser.send("https://home.test/").status_code == 503)
@@ -580,7 +580,7 @@ def test_files_that_are_damaged_let_nobody_in(one: echo.EchoServer) -> None:
     with small_house(one) as running:
         browser = Browser(running.gate.clients)
         browser.sign_in("https://home.test/")
-        asyncio.run(running.keeper.stop())
+        asyncio.run(running.manager.stop())
         for path in running.gate.layout.session_slots:
             content = pathlib.Path(path).read_bytes()
             pathlib.Path(path).write_bytes(content.replace(b"alice", b"bobby"))
@@ -631,7 +631,7 @@ def test_the_daemon_finds_who_is_signed_in_at_a_site(one_house: House, browser: 
     cookie = browser.jar["home.test"]["__Host-daemun-session"]
 
     def find(secret: str, host: str) -> operator_port.SignedInUser | None:
-        return asyncio.run(one_house.keeper.find_signed_in(secret, host))
+        return asyncio.run(one_house.manager.find_signed_in(secret, host))
 
     found = find(cookie, "home.test")
     assert found is not None and (found.name, found.groups) == ("alice", ("admins", "family"))

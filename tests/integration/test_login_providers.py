@@ -556,19 +556,19 @@ def test_a_secret_that_cannot_be_read(street: Street, browser: Browser, tmp_path
     )
     desired = dataclasses.replace(street.house.desired, globals=dataclasses.replace(globals_, options=options))
     policies = login_policies.find_policies(desired)
-    assert asyncio.run(street.house.keeper.prepare(policies, street.house.gate.files)) == ()
-    (problem,) = street.house.keeper.problems()
+    assert asyncio.run(street.house.manager.prepare(policies, street.house.gate.files)) == ()
+    (problem,) = street.house.manager.problems()
     assert "no such file" in problem.message
     answer = press(browser, browser.open("https://home.test/"), one)
     assert (answer.status_code, "client_secret" in answer.text) == (502, True)
     # Nothing is missing once there is no sign-in.
-    assert asyncio.run(street.house.keeper.prepare((), {})) == ()
-    assert street.house.keeper.problems() == ()
-    assert asyncio.run(street.house.keeper.prepare(policies, street.house.gate.files)) == ()
-    assert len(street.house.keeper.problems()) == 1
+    assert asyncio.run(street.house.manager.prepare((), {})) == ()
+    assert street.house.manager.problems() == ()
+    assert asyncio.run(street.house.manager.prepare(policies, street.house.gate.files)) == ()
+    assert len(street.house.manager.problems()) == 1
     place.write_text(SECRET + "\n")
-    assert asyncio.run(street.house.keeper.prepare(policies, street.house.gate.files)) == ()
-    assert street.house.keeper.problems() == ()
+    assert asyncio.run(street.house.manager.prepare(policies, street.house.gate.files)) == ()
+    assert street.house.manager.problems() == ()
     assert begin(browser, one)
     street.serve(street.real, street.fake)
     assert SECRET.encode() not in street.house.store.read("judge/policies.json")
@@ -596,7 +596,7 @@ def test_a_certificate_of_a_private_authority(street: Street, browser: Browser, 
         # Its roots are read again, and nothing else is trusted.
         root.write_text("nothing")
         street.house.prepare()
-        (problem,) = street.house.keeper.problems()
+        (problem,) = street.house.manager.problems()
         assert "no certificate in PEM form" in problem.message
         answer = press(Browser(street.house.gate.clients), browser.open("https://auth.test/"), one)
         assert answer.status_code == 403

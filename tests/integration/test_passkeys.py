@@ -100,7 +100,7 @@ def test_a_passkey_is_made_used_and_removed(one_house: House, user: User) -> Non
     for take_over in (False, True):
         if take_over:
             user_changes.take_over(one_house.store, one_house.gate.layout)
-        asyncio.run(one_house.keeper.stop())
+        asyncio.run(one_house.manager.stop())
         one_house.prepare()
         assert find_refresh(use(one_house, made)[1])
     (removal,) = (one for one in login_forms.find_all(mine.open(ACCOUNT)) if one.action.endswith("/remove"))
@@ -226,7 +226,7 @@ def test_a_counter_that_went_back(one_house: House, user: User) -> None:
     assert find_refresh(use(one_house, made)[1])
     assert find_refresh(use(one_house, made)[1])
     assert refused(one_house, copied)
-    asyncio.run(one_house.keeper.stop())
+    asyncio.run(one_house.manager.stop())
     one_house.prepare()
     assert refused(one_house, dataclasses.replace(made, counter=5))
     assert find_refresh(use(one_house, made)[1])
@@ -323,8 +323,8 @@ def test_a_process_that_only_knows_passwords_is_replaced(one: echo.EchoServer) -
     """It has not in memory what passkeys need, and could not read it any more."""
     with guarded_home(one) as running:
         basic = judge_policies.Policy(name="home.test", realm="", users=(("alice", hashed("pw")),))
-        asyncio.run(running.keeper.stop())
-        assert asyncio.run(running.keeper.prepare((basic,), {})) == ()
+        asyncio.run(running.manager.stop())
+        assert asyncio.run(running.manager.prepare((basic,), {})) == ()
         before = running.look("GET", "/status")
         running.prepare()
         after = running.look("GET", "/status")

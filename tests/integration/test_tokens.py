@@ -259,7 +259,7 @@ def test_who_is_disabled_is_out_and_comes_back_with_everything(one_house: House)
 
 def test_a_judge_that_is_gone_lets_nobody_new_in(one_house: House) -> None:
     """The last one of this file: it is another process afterwards."""
-    asyncio.run(one_house.keeper.stop())
+    asyncio.run(one_house.manager.stop())
     answer = fetch(one_house, "https://second.test/", **bearer(ALICE))
     assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (503, None)
     one_house.prepare()

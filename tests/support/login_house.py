@@ -19,7 +19,7 @@ from daemun.core.access import basic_auth_policies, login_policies, login_site, 
 from daemun.core.access.login_users import User
 from daemun.core.options import access_option, catalogue, login_option, login_rule_form, trusted_proxies_option
 from daemun.core.options.access_option import Access
-from daemun.judge import judge_keeper, judge_process, session_file, user_changes
+from daemun.judge import judge_manager, judge_process, session_file, user_changes
 from daemun.nginx import worker_account
 from daemun.store import memory_store
 from tests.support import echo, rendered
@@ -72,10 +72,10 @@ def settings() -> model.Globals:
 
 @dataclasses.dataclass(slots=True)
 class House:
-    """gate: visitors come in here. keeper: what looks after the judge. users: of the store."""
+    """gate: visitors come in here. manager: what looks after the judge. users: of the store."""
 
     gate: rendered.Running
-    keeper: judge_keeper.JudgeKeeper
+    manager: judge_manager.JudgeManager
     store: memory_store.MemoryStore
     desired: model.Desired
 
@@ -95,7 +95,7 @@ class House:
     def prepare(self) -> None:
         by_password = basic_auth_policies.find_policies(self.desired)
         policies = (*by_password, *login_policies.find_policies(self.desired))
-        assert asyncio.run(self.keeper.prepare(policies, self.gate.files)) == ()
+        assert asyncio.run(self.manager.prepare(policies, self.gate.files)) == ()
 
     def look(self, method: str, path: str, content: bytes = b"") -> dict[str, typing.Any]:
         return asyncio.run(judge_process.request(self.gate.layout, method, path, content))
@@ -111,13 +111,13 @@ def house(*sites: model.Site, gate: model.Globals) -> collections.abc.Iterator[H
         with rendered.running(*sites, own, settings=gate, judge_cache=memory) as running:
             pathlib.Path(running.layout.store).mkdir(exist_ok=True)
             store = memory_store.MemoryStore()
-            keeper = judge_keeper.JudgeKeeper(
+            manager = judge_manager.JudgeManager(
                 store, running.layout, group=account.gid if account else None, version="1"
             )
             # Visitors of the tests name no port.
             listen = model.Listen(https=(model.Address(port=443), model.Address(port=running.https)))
             desired = model.Desired(globals=dataclasses.replace(gate, listen=listen), sites=(*sites, own))
-            made = House(gate=running, keeper=keeper, store=store, desired=desired)
+            made = House(gate=running, manager=manager, store=store, desired=desired)
             made.set_users(*USERS)
             try:
                 yield made
@@ -136,7 +136,7 @@ def guarded_home(server: echo.EchoServer) -> collections.abc.Iterator[House]:
 @contextlib.contextmanager
 def full_disk(running: House) -> collections.abc.Iterator[None]:
     """A judge that can write no more than the beginning of its files."""
-    asyncio.run(running.keeper.stop())
+    asyncio.run(running.manager.stop())
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
     try:
@@ -144,13 +144,13 @@ def full_disk(running: House) -> collections.abc.Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     yield
-    asyncio.run(running.keeper.stop())
+    asyncio.run(running.manager.stop())
     running.prepare()
 
 
 def age_passwords(running: House) -> None:
     """As if all were entered long ago."""
-    asyncio.run(running.keeper.stop())
+    asyncio.run(running.manager.stop())
     slots = [os.open(path, os.O_RDWR) for path in running.gate.layout.session_slots]
     kept = session_file.SessionFile(slots)
     content = asyncio.run(kept.open())

@@ -28,5 +28,5 @@ user_changes       what users changed, taken over into the store
 saved_sessions     the same with its file (session_file)
 judge_app          what nginx requests, and what the daemon does, over two unix sockets
 __main__           the process: gives up its rights and serves
-judge_keeper       in the daemon: starts, adopts, replaces and ends the process, and sends it the policies
+judge_manager      in the daemon: starts, adopts, replaces and ends the process, and sends it the policies
 """

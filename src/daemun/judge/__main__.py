@@ -1,4 +1,4 @@
-"""The judge's process: `python -m daemun.judge`, started by `judge_keeper` with two listening sockets
+"""The judge's process: `python -m daemun.judge`, started by `judge_manager` with two listening sockets
 and the files of its sessions.
 
 What libraries import late is imported before the rights are given up, by answering a few requests: the account may read

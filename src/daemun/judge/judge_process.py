@@ -120,7 +120,7 @@ class JudgeProcess:
         await _request(self._layout.judge_control_socket, "POST", "/forget", network.encode())
 
     async def find_signed_in(self, secret: str, host: str) -> operator_port.SignedInUser | None:
-        """See `JudgeKeeper`. Raises: EnvironmentProblemError."""
+        """See `JudgeManager`. Raises: EnvironmentProblemError."""
         content = json.dumps({"secret": secret, "host": host}).encode()
         found = await _request(self._layout.judge_control_socket, "POST", "/sessions/find", content)
         if not found:

@@ -19,7 +19,7 @@ from daemun.control import gate, lifecycle, nginx_upgrade, reconciler, reload_li
 from daemun.core import model, render_environment, worker_generations
 from daemun.core.options import docker_option, logs_option, user_option
 from daemun.discovery import endpoints
-from daemun.judge import judge_keeper
+from daemun.judge import judge_manager
 from daemun.nginx import (
     access_lines,
     address_trial,
@@ -127,7 +127,7 @@ class Daemon:
         sites = uptime_parts.Sites(lambda: self._gate, self._site_prober, self._certificates)
         self._uptime, self._status_page = uptime_parts.make(self._layout, store.damage, sites, self._traffic)
         self._queue = hold_parts.make(self._endpoints, self._site_prober)
-        self._judge = judge_keeper.JudgeKeeper(
+        self._judge = judge_manager.JudgeManager(
             store, self._layout, group=account.gid if account else None, version=daemun.__version__
         )
         self._guess_reports = guess_reports.GuessReports(self._layout)

@@ -32,7 +32,7 @@ _MOST_SILENT = 2
 """Looks one after another at which it does not answer, before another process takes its place."""
 
 
-class JudgeKeeper:
+class JudgeManager:
     """Implements `control.access_port.Judge`. All methods are called on one event loop."""
 
     def __init__(self, store: ports.Store, paths: layout.Layout, *, group: int | None, version: str) -> None:
