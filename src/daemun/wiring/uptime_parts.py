@@ -72,10 +72,10 @@ def make(
     paths: layout.Layout, damage: damage_report.DamageReport, sites: Sites, traffic: traffic_counter.TrafficCounter
 ) -> tuple[uptime_recorder.UptimeRecorder, status_page_writer.StatusPageWriter]:
     def look() -> status_page_writer.StatusInput | None:
-        return sites.find_page(is_watched=keeper.is_watching)
+        return sites.find_page(is_watched=recorder.is_watching)
 
     writer = status_page_writer.StatusPageWriter(paths, clock.SystemClock(), look)
-    keeper = uptime_recorder.UptimeRecorder(
+    recorder = uptime_recorder.UptimeRecorder(
         paths, clock.SystemClock(), damage, sites, count_errors=traffic.count_errors, changed=writer.wake
     )
-    return keeper, writer
+    return recorder, writer

@@ -64,7 +64,7 @@ class House:
     # --- a daemon
 
     def start(self) -> None:
-        self.keeper = uptime_recorder.UptimeRecorder(
+        self.recorder = uptime_recorder.UptimeRecorder(
             self.paths,
             self.clock,
             self.damage,
@@ -79,10 +79,10 @@ class House:
         self.changes += 1
 
     def look_at_all(self) -> None:
-        asyncio.run(self.keeper.look())
+        asyncio.run(self.recorder.look())
 
     def watch(self, seconds: float, *, jump: datetime.timedelta = datetime.timedelta()) -> None:
-        """Time goes on, and the keeper looks each minute."""
+        """Time goes on, and the recorder looks each minute."""
         self.look_at_all()
         while seconds > 0:
             step_s = min(seconds, uptime_recorder.EVERY_S)
@@ -99,7 +99,7 @@ class House:
 
     def end(self) -> None:
         """As on SIGTERM."""
-        self.keeper._end()
+        self.recorder._end()
 
     def read(self, *sites: str, days: int = 90) -> uptime_sums.Uptime:
         return uptime_reader.read(self.paths, self.clock.now().date(), days, sites=sites or None)
@@ -419,7 +419,7 @@ def test_what_cannot_be_stored_waits(tmp_path: pathlib.Path) -> None:
     house = House(tmp_path, "a.test")
     house.watch(60)
     with contextlib.closing(sqlite3.connect(house.file, isolation_level=None)) as other:
-        house.keeper._store._database.execute("PRAGMA busy_timeout = 1")  # type: ignore[union-attr]
+        house.recorder._store._database.execute("PRAGMA busy_timeout = 1")  # type: ignore[union-attr]
         other.execute("BEGIN EXCLUSIVE")
         house.troubles = {"a.test": model.SiteState.UNREACHABLE}
         house.look_at_all()
