@@ -35,7 +35,7 @@ class House:
         self.report = gate_port.ApplyReport(ok=True, generation=1)
         self.passed_s = 0.0
         self.recorder = history_recorder.Recorder(store, clock, lambda: {"daemun.yaml": self.main.read_bytes()})
-        self.trial = trial.TrialKeeper(store, self.main, self.recorder, self._apply, lambda: self.passed_s)
+        self.trial = trial.TrialManager(store, self.main, self.recorder, self._apply, lambda: self.passed_s)
 
     async def _apply(self, caller: history_port.Caller) -> gate_port.ApplyReport:
         self.callers.append(caller.command)

@@ -78,7 +78,7 @@ class DraftHouse(fake_gate.FakeGate):
     def begin(self) -> None:
         """A daemon, again with the same store."""
         self.recorder = history_recorder.Recorder(self.store, self.clock, self.read_files)
-        self.trials = trial.TrialKeeper(
+        self.trials = trial.TrialManager(
             self.store, self.main, self.recorder, lambda caller: self.apply(caller=caller), lambda: self.passed_s
         )
         self.parts = PartsWithoutNginx(self.main)

@@ -30,7 +30,7 @@ class HistoryHouse(fake_gate.FakeGate):
         self.recorder = history_recorder.Recorder(
             self.store, FakeClock(), lambda: {"daemun.yaml": self.main.read_bytes()}
         )
-        self.trials = trial.TrialKeeper(self.store, self.main, self.recorder, lambda caller: self.apply(caller=caller))
+        self.trials = trial.TrialManager(self.store, self.main, self.recorder, lambda caller: self.apply(caller=caller))
         self.changes_made = live_changes.LiveChanges(self.main, self.trials, self)
         self.drift: tuple[hand_edits.HandEdit, ...] = ()
         self.changes: tuple[str, ...] = ("changed a.test",)

@@ -14,7 +14,7 @@ Json = dict[str, typing.Any]
 def make(
     chosen: settings.Settings,
     store: ports.Store,
-    trials: trial.TrialKeeper,
+    trials: trial.TrialManager,
     changes: live_changes.LiveChanges,
     nginx: nginx_server.NginxServer,
 ) -> applied_configurations.AppliedHistory:

@@ -144,7 +144,7 @@ class Daemon:
             wake=self._wake,
         )
         recorder = history_recorder.Recorder(store, clock.SystemClock(), self._remembering.find_files)
-        self._trial = trial.TrialKeeper(store, chosen.config, recorder, lambda caller: self._gate.apply(caller=caller))
+        self._trial = trial.TrialManager(store, chosen.config, recorder, lambda caller: self._gate.apply(caller=caller))
         self._trial.go_back_if_overdue()
         self._compatible = nginx_proxy_mode.Compatible(file, environ=os.environ)
         self._reload_limits = reload_limiter.ReloadLimiter(

@@ -39,7 +39,7 @@ class ApiParts:
     overview: overview_snapshots.OverviewSnapshots
     alerts: notifier.Notifier
     status_page: status_page_writer.StatusPageWriter
-    trials: trial.TrialKeeper
+    trials: trial.TrialManager
     store: ports.Store
     known: last_good_file.Remembering
     compatible: nginx_proxy_mode.Compatible

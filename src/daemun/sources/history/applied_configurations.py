@@ -27,7 +27,7 @@ class AppliedHistory:
         self,
         store: ports.Store,
         main: pathlib.Path,
-        trials: trial.TrialKeeper,
+        trials: trial.TrialManager,
         changes: live_changes.LiveChanges,
         *,
         compare_nginx: CompareNginx,

@@ -31,7 +31,7 @@ class LiveChange:
 class LiveChanges:
     """On one event loop. One change at a time."""
 
-    def __init__(self, main: pathlib.Path, trials: trial.TrialKeeper, gate: gate_port.GatePort) -> None:
+    def __init__(self, main: pathlib.Path, trials: trial.TrialManager, gate: gate_port.GatePort) -> None:
         """main: daemun.yaml."""
         self._main = main
         self._trials = trials
@@ -65,7 +65,7 @@ class _Change:
     def __init__(
         self,
         main: pathlib.Path,
-        trials: trial.TrialKeeper,
+        trials: trial.TrialManager,
         gate: gate_port.GatePort,
         caller: history_port.Caller,
     ) -> None:

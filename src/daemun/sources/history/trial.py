@@ -41,7 +41,7 @@ Apply = collections.abc.Callable[[history_port.Caller], collections.abc.Awaitabl
 Trial = trial_record.Trial
 
 
-class TrialKeeper:
+class TrialManager:
     """Implements `control.history_port.Trials`, and `History` with the trial among its problems: one trial at a time.
     `run` is one task of the daemon.
 
