@@ -100,7 +100,7 @@ class Judge:
     """Always knows what it is to know."""
 
     async def prepare(
-        self, _: collections.abc.Collection[judge_policies.Known], __: collections.abc.Mapping[str, bytes]
+        self, _: collections.abc.Collection[judge_policies.AnyPolicy], __: collections.abc.Mapping[str, bytes]
     ) -> tuple[model.Problem, ...]:
         return ()
 

@@ -299,7 +299,7 @@ class Reconciler:
         return _Expanded(problems=problems, closed=closed, waits=found)
 
 
-def _find_policies(desired: model.Desired) -> tuple[judge_policies.Known, ...]:
+def _find_policies(desired: model.Desired) -> tuple[judge_policies.AnyPolicy, ...]:
     return (*basic_auth_policies.find_policies(desired), *login_policies.find_policies(desired))
 
 

@@ -52,7 +52,7 @@ class JudgeManager:
         self._silent = 0
 
     async def prepare(
-        self, wanted: collections.abc.Collection[judge_policies.Known], live: collections.abc.Mapping[str, bytes]
+        self, wanted: collections.abc.Collection[judge_policies.AnyPolicy], live: collections.abc.Mapping[str, bytes]
     ) -> tuple[model.Problem, ...]:
         """See access_port.Judge."""
         self._wanted = tuple(wanted)

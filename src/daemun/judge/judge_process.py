@@ -28,7 +28,7 @@ from daemun.errors import EnvironmentProblemError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-Policies = tuple[judge_policies.Known, ...]
+Policies = tuple[judge_policies.AnyPolicy, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

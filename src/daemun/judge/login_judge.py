@@ -131,7 +131,7 @@ class LoginJudge:
         """Whether anybody can sign in with a password."""
         return bool(self.known.policy.users)
 
-    async def set_policies(self, policies: collections.abc.Iterable[judge_policies.Known]) -> None:
+    async def set_policies(self, policies: collections.abc.Iterable[judge_policies.AnyPolicy]) -> None:
         self.host = judge_policies.find_host(policies)
         if self.host is not None:
             self.book.limit(idle_s=self.host.idle_s, lifetime_s=self.host.lifetime_s)

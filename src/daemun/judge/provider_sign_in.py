@@ -115,7 +115,7 @@ class ProviderSignIn:
         self._failures = guess_limits.GuessLimits(os.urandom(32), FAILURES)
         self._repeats = repeats.Repeats()
 
-    def set_policies(self, policies: collections.abc.Collection[judge_policies.Known]) -> None:
+    def set_policies(self, policies: collections.abc.Collection[judge_policies.AnyPolicy]) -> None:
         """Instead of all before."""
         self._rules = tuple(one for one in policies if isinstance(one, judge_policies.LoginPolicy))
         host = judge_policies.find_host(policies)

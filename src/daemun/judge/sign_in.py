@@ -59,12 +59,12 @@ class SignIn:
         self._now = now
         self._key = secrets.token_bytes(32)
         self._limits = guess_limits.GuessLimits(secrets.token_bytes(32))
-        self._policies: dict[str, dict[str, judge_policies.Known]] = {}
+        self._policies: dict[str, dict[str, judge_policies.AnyPolicy]] = {}
         self._remembered: collections.OrderedDict[bytes, tuple[bool, float]] = collections.OrderedDict()
         self._verifying: dict[bytes, asyncio.Future[PasswordAnswer]] = {}
         self.set_policies(())
 
-    def set_policies(self, policies: collections.abc.Iterable[judge_policies.Known]) -> None:
+    def set_policies(self, policies: collections.abc.Iterable[judge_policies.AnyPolicy]) -> None:
         """Instead of all before. Of several with one name, the last is the current one."""
         self._policies = {}
         for one in policies:
@@ -101,7 +101,7 @@ class SignIn:
             key, policy, credentials, network
         )
 
-    def find(self, name: str, digest: str) -> judge_policies.Known | None:
+    def find(self, name: str, digest: str) -> judge_policies.AnyPolicy | None:
         """The policy that nginx requests, or the current one of that name; None: there is none (yet)."""
         versions = self._policies.get(name, {})
         return versions.get(digest) or next(reversed(versions.values()), None)

@@ -77,20 +77,20 @@ class LoginHost:
         return _digest(_value(self))
 
 
-Known = Policy | LoginPolicy | LoginHost
+AnyPolicy = Policy | LoginPolicy | LoginHost
 
 
-def encode(policies: collections.abc.Iterable[Known]) -> bytes:
+def encode(policies: collections.abc.Iterable[AnyPolicy]) -> bytes:
     """In their order: of several with one name, the last is the current one."""
     return json.dumps([_value(one) for one in policies]).encode()
 
 
-def decode(content: bytes) -> tuple[Known, ...]:
+def decode(content: bytes) -> tuple[AnyPolicy, ...]:
     """Raises: ValueError, KeyError, TypeError, AttributeError when it is no such text."""
     return tuple(_read(one) for one in json.loads(content))
 
 
-def _read(value: dict[str, typing.Any]) -> Known:
+def _read(value: dict[str, typing.Any]) -> AnyPolicy:
     kind = value.get("kind")
     if kind == "login":
         names, groups, emails = (tuple(map(str, value[key])) for key in ("users", "groups", "emails"))
@@ -109,7 +109,7 @@ def _read(value: dict[str, typing.Any]) -> Known:
     return Policy(name=str(value["name"]), realm=str(value["realm"]), users=users)
 
 
-def _value(policy: Known) -> dict[str, object]:
+def _value(policy: AnyPolicy) -> dict[str, object]:
     match policy:
         case Policy():
             return {"name": policy.name, "realm": policy.realm, "users": dict(policy.users)}
@@ -125,7 +125,7 @@ def _digest(value: dict[str, object]) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
 
 
-def find_host(policies: collections.abc.Iterable[Known]) -> LoginHost | None:
+def find_host(policies: collections.abc.Iterable[AnyPolicy]) -> LoginHost | None:
     """The current one; None: nobody signs in."""
     return next((one for one in reversed(tuple(policies)) if isinstance(one, LoginHost)), None)
 
@@ -141,10 +141,10 @@ def find_named(files: collections.abc.Mapping[str, bytes]) -> frozenset[tuple[st
 
 
 def choose(
-    wanted: collections.abc.Iterable[Known],
-    earlier: collections.abc.Iterable[Known],
+    wanted: collections.abc.Iterable[AnyPolicy],
+    earlier: collections.abc.Iterable[AnyPolicy],
     named: collections.abc.Container[tuple[str, str]],
-) -> tuple[Known, ...]:
+) -> tuple[AnyPolicy, ...]:
     """What the judge is to know: all that is wanted, and before them those of before that nginx's files still name, as
     the files of a site that is kept at its last good version do."""
     current = {(one.name, one.digest): one for one in wanted}
@@ -152,7 +152,7 @@ def choose(
     return tuple(found[key] for found in (before, current) for key in sorted(found))
 
 
-def restrict(earlier: Known, current: Known) -> Known:
+def restrict(earlier: AnyPolicy, current: AnyPolicy) -> AnyPolicy:
     """What holds for files that name an older policy of a place: whom that one lets in and the current one, too, with
     today's password. Neither one who was removed since, nor one who was added for what is not served yet."""
     if isinstance(earlier, LoginPolicy) and isinstance(current, LoginPolicy):
