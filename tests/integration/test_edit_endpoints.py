@@ -18,7 +18,7 @@ from daemun.core import model
 from daemun.core.options import catalogue, robots_option
 from daemun.sources import whole_work
 from daemun.sources.drafts import draft_store, review_turns
-from daemun.sources.history import history_book
+from daemun.sources.history import history_store
 from daemun.store import memory_store, mirrored_store
 from daemun.web import edit_endpoints
 from daemun.wiring import target_tries
@@ -63,7 +63,7 @@ async def test_edits_are_in_the_draft_alone_until_it_is_applied(house: House) ->
     assert house.main.read_text() == text
     assert "max_body: 2m" in house.more.read_text()
     await house.recorder.write_noted()
-    newest = next(iter(history_book.Book(house.store).newest()))
+    newest = next(iter(history_store.HistoryStore(house.store).newest()))
     assert str(newest.author) == f"dashboard: draft (ann, {operator_client.ADDRESS}): a new shop"
     assert (await house.client.get("/draft"))["began_at"] is None
     assert house.client.noted[-1] == ("/draft/apply", "draft", 200)
@@ -253,17 +253,17 @@ async def test_edits_of_one_operator_at_two_machines_are_all_in_the_draft(tmp_pa
     text = await a.text()
     assert text.count("enabled: false") == 2
     assert "new.test" in text
-    book = draft_store.DraftStore(b.store)
-    (operator,) = (one.operator for one in book.list_all())
-    seen, revision = book.read_newest(operator)
+    drafts = draft_store.DraftStore(b.store)
+    (operator,) = (one.operator for one in drafts.list_all())
+    seen, revision = drafts.read_newest(operator)
     assert seen is not None
     await a.edit({"what": "enable", "host": "a.test"})
     with pytest.raises(draft_port.StaleDraftError, match="load it again"):
-        book.write(dataclasses.replace(seen, revision=revision))
+        drafts.write(dataclasses.replace(seen, revision=revision))
     with pytest.raises(draft_port.StaleDraftError):
-        book.delete(operator, revision)
+        drafts.delete(operator, revision)
     await b.send("DELETE", "/draft")
-    assert book.read_newest(operator) == (None, stored_values.ABSENT)
+    assert drafts.read_newest(operator) == (None, stored_values.ABSENT)
 
 
 async def test_drafts_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -751,7 +751,7 @@ async def test_what_cannot_go_live_is_put_back_and_the_draft_stays(house: House)
         assert house.main.read_text() == MAIN
         assert house.trials.problems() == ()
     assert "666" in await house.text()
-    rows = list(history_book.Book(house.store).newest())
+    rows = list(history_store.HistoryStore(house.store).newest())
     assert [one.state.value for one in rows] == ["not live, undone", "not live, undone", "live"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from starlette import applications
 
 from daemun.core.plan import change_plan, hand_edits
-from daemun.sources.history import history_book, way_back
+from daemun.sources.history import history_store, way_back
 from daemun.web import trial_api
 from tests.support import history_house, operator_client
 from tests.support.history_house import BROKEN, ONE, TWO
@@ -157,7 +157,7 @@ async def test_files_that_were_edited_by_hand(house: House) -> None:
 
 
 async def test_a_damaged_entry_is_missing_alone(house: House) -> None:
-    house.store.write(f"{history_book.PREFIX}/1", b"damaged")
+    house.store.write(f"{history_store.PREFIX}/1", b"damaged")
     found = await house.client.get("/history")
     assert (found["total"], [row["number"] for row in found["rows"]]) == (2, [2])
 

@@ -12,9 +12,9 @@ from daemun.errors import EnvironmentProblemError
 from daemun.sources import last_good_file
 from daemun.sources.history import (
     hidden_secrets,
-    history_book,
     history_entry,
     history_recorder,
+    history_store,
     past_files,
     secret_masks,
     written_files,
@@ -35,7 +35,7 @@ class House:
         self.clock = FakeClock()
         self.files: dict[str, bytes] | None = {"daemun.yaml": ONE}
         self.recorder = history_recorder.Recorder(self.store, self.clock, lambda: self.files)
-        self.book = history_book.Book(self.store)
+        self.history = history_store.HistoryStore(self.store)
 
     def note(
         self, content: bytes | None = None, applied: history_port.AppliedRound = LIVE
@@ -45,7 +45,7 @@ class House:
             self.files = {"daemun.yaml": content}
         self.recorder.note(applied)
         asyncio.run(self.recorder.write_noted())
-        return next(iter(self.book.newest()))
+        return next(iter(self.history.newest()))
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def test_each_configuration_is_kept_once_with_its_author(house: House) -> None:
     assert house.note(ONE) == first
     assert str(house.note(TWO).author) == "edit of daemun.yaml"
     assert str(house.note(ONE, called("daemun rm b.test")).author) == "daemun rm b.test (alice)"
-    assert house.book.numbers() == [1, 2, 3]
-    assert all(b"s3cret" not in history_entry.encode(one) for one in house.book.newest())
+    assert house.history.numbers() == [1, 2, 3]
+    assert all(b"s3cret" not in history_entry.encode(one) for one in house.history.newest())
 
 
 def test_a_command_whose_edit_was_noticed_before_is_its_author(house: House) -> None:
@@ -132,7 +132,7 @@ def test_containers_are_changes_of_their_own(house: House) -> None:
     route = history_port.ContainerRoute(host="web.test", path="/", origin="container web-1")
     entry = house.note(ONE, history_port.AppliedRound(is_complete=True, routes=(route,)))
     assert (entry.number, entry.author.what, entry.routes[0].host) == (2, "containers", "web.test")
-    assert history_book.Book(house.store).read(2) == entry
+    assert history_store.HistoryStore(house.store).read(2) == entry
 
 
 def test_what_is_no_yaml_is_not_kept_and_its_secrets_are_known_afterwards(house: House) -> None:
@@ -156,23 +156,23 @@ def test_a_file_that_changed_meanwhile_is_left_to_the_next_round(house: House) -
     house.files = None
     house.recorder.note(LIVE)
     asyncio.run(house.recorder.write_noted())
-    assert house.book.numbers() == [1]
+    assert house.history.numbers() == [1]
 
 
 def test_a_damaged_entry_is_its_own_trouble(house: House) -> None:
     house.note(ONE)
     house.note(TWO)
-    house.store.write(f"{history_book.PREFIX}/2", b"damaged")
+    house.store.write(f"{history_store.PREFIX}/2", b"damaged")
     again = House(house.store)
     entry = again.note(ONE.replace(b"a:1", b"a:3"))
-    assert (entry.number, [one.number for one in again.book.newest()]) == (3, [3, 1])
+    assert (entry.number, [one.number for one in again.history.newest()]) == (3, [3, 1])
     assert any("applied/2" in problem.message for problem in again.store.damage.problems())
 
 
 def test_where_no_entry_can_be_read_numbers_go_on(house: House) -> None:
     """One that is used twice would name two configurations."""
     for number in (*range(1, 4), 700, 999_999_999_999_999):
-        house.store.write(f"{history_book.PREFIX}/{number}", b"damaged")
+        house.store.write(f"{history_store.PREFIX}/{number}", b"damaged")
     assert [house.note(ONE).number, house.note(TWO).number] == [701, 702]
 
 
@@ -197,7 +197,7 @@ def test_a_rollback_that_cannot_go_live_is_one_entry(
         "daemun rollback 1 (alice)",
     )
     assert found.reason == refused.failure or found.reason == refused.refused
-    assert found.files == history_book.Book(house.store).read(2).files  # type: ignore[union-attr] # it is there
+    assert found.files == history_store.HistoryStore(house.store).read(2).files  # type: ignore[union-attr] # it is there
     assert house.note(ONE.replace(b"a:1", b"a:3")).number == 4
 
 
@@ -234,12 +234,12 @@ def test_two_files(house: House) -> None:
 @pytest.mark.parametrize("name", ["999999999999999", "0000000000000002", "002", "7.containers", "900"])
 def test_files_that_are_no_entries_change_no_number(house: House, name: str) -> None:
     house.note(ONE)
-    house.store.write(f"{history_book.PREFIX}/{name}", house.store.read(f"{history_book.PREFIX}/1"))
+    house.store.write(f"{history_store.PREFIX}/{name}", house.store.read(f"{history_store.PREFIX}/1"))
     again = House(house.store)
     first = again.note(TWO).number
     assert first == (8 if name == "7.containers" else 2)
     assert [again.note(ONE).number, again.note(TWO).number] == [first + 1, first + 2]
-    assert [one.number for one in again.book.newest()] == [first + 2, first + 1, first, 1]
+    assert [one.number for one in again.history.newest()] == [first + 2, first + 1, first, 1]
 
 
 def test_a_link_comes_back_as_a_link(tmp_path: pathlib.Path) -> None:

@@ -16,7 +16,7 @@ from daemun.cli.commands import apply
 from daemun.control import gate_port, history_port, ports, supervisor
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import edited_file, last_good_file, yaml_holder
-from daemun.sources.history import history_book, history_recorder, trial, trial_base, trial_record, written_files
+from daemun.sources.history import history_recorder, history_store, trial, trial_base, trial_record, written_files
 from daemun.store import memory_store
 from tests.support.clock import FakeClock
 
@@ -212,7 +212,7 @@ async def test_it_is_undone_at_once(house: House) -> None:
     assert undone.number == 1
     assert (house.main.read_bytes(), house.trial.find()) == (OLD, None)
     await house.recorder.write_noted()
-    newest = next(history_book.Book(house.store).newest())
+    newest = next(history_store.HistoryStore(house.store).newest())
     assert str(newest.author) == "daemun apply --undo, back to 1 (ann)"
     assert "undone by daemun apply --undo (ann)" in logged[-1]["event"]
     for end in (house.trial.undo, house.trial.confirm):
@@ -353,7 +353,7 @@ async def test_numbers_of_another_history_are_not_confirmed(house: House) -> Non
     await house.write(NEW)
     await house.trial.begin(60)
     await house.trial.confirm()
-    for key in house.store.list(history_book.PREFIX):
+    for key in house.store.list(history_store.PREFIX):
         house.store.delete(key)
     house.clock.advance(datetime.timedelta(seconds=1))
     again = House(house.main.parent, house.store, house.clock)
@@ -445,7 +445,7 @@ async def test_another_daemon_ends_it(house: House, later_s: int, expected: byte
     assert bool(again.trial.problems()) is (expected == NEW)
     again.trial.note(LIVE)
     await again.recorder.write_noted()
-    newest = next(history_book.Book(house.store).newest())
+    newest = next(history_store.HistoryStore(house.store).newest())
     assert (newest.author.what == "trial not confirmed, back to 1") is (expected == OLD)
 
 

@@ -8,7 +8,7 @@ from daemun.control import gate_port, history_port
 from daemun.core import model
 from daemun.core.plan import hand_edits
 from daemun.sources import last_good_file
-from daemun.sources.history import applied_configurations, history_book, history_recorder, live_changes, trial
+from daemun.sources.history import applied_configurations, history_recorder, history_store, live_changes, trial
 from daemun.store import memory_store
 from daemun.web import endpoint, history_endpoints, trial_endpoints
 from tests.support import fake_gate
@@ -74,7 +74,7 @@ class HistoryHouse(fake_gate.FakeGate):
         await self.recorder.write_noted()
 
 
-def _compare_nginx(_: history_book.Book, one: str, other: str) -> dict[str, typing.Any]:
+def _compare_nginx(_: history_store.HistoryStore, one: str, other: str) -> dict[str, typing.Any]:
     lines = ["@@ -1,2 +1,2 @@", " server {", "-    listen 80;", "+    listen 81;"]
     files = [{"file": "sites/a.test.conf", "kind": "changed", "lines": lines, "more_lines": 7}]
     return {"from": one, "to": other, "nginx_files": files, "more_nginx_files": 3, "notes": ["a note"]}

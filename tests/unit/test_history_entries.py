@@ -8,7 +8,7 @@ import pytest
 
 from daemun.control import history_port
 from daemun.core.plan import change_plan
-from daemun.sources.history import file_changes, hidden_secrets, history_book, history_entry, past_files
+from daemun.sources.history import file_changes, hidden_secrets, history_entry, history_store, past_files
 
 NOW = datetime.datetime(2026, 11, 30, 12, 0, tzinfo=datetime.UTC)
 OLD = "crowdsec: {url: http://127.0.0.1:1, key: 'one'}  # ours\nsites:\n  a.test: http://a:1\n  b.test: http://b:1\n"
@@ -97,18 +97,18 @@ def test_a_damaged_entry_is_none(content: bytes) -> None:
 
 
 def test_the_history_is_bounded() -> None:
-    many = dict.fromkeys(range(1, history_book.MOST_ENTRIES + 4), 10)
-    assert history_book.find_surplus(many, set()) == (1, 2, 3)
-    assert history_book.find_surplus({1: history_book.MOST_BYTES, 2: 1, 3: 1}, set()) == (1,)
-    assert history_book.find_surplus({1: 1, 2: 2 * history_book.MOST_BYTES}, set()) == (1,), "the newest stays"
-    assert history_book.find_surplus({}, set()) == ()
+    many = dict.fromkeys(range(1, history_store.MOST_ENTRIES + 4), 10)
+    assert history_store.find_surplus(many, set()) == (1, 2, 3)
+    assert history_store.find_surplus({1: history_store.MOST_BYTES, 2: 1, 3: 1}, set()) == (1,)
+    assert history_store.find_surplus({1: 1, 2: 2 * history_store.MOST_BYTES}, set()) == (1,), "the newest stays"
+    assert history_store.find_surplus({}, set()) == ()
 
 
 def test_containers_push_no_edit_out() -> None:
     sizes = dict.fromkeys(range(1, 150), 1)
-    gone = history_book.find_surplus(sizes, set(range(2, 150)))
+    gone = history_store.find_surplus(sizes, set(range(2, 150)))
     assert 1 not in gone
-    assert len(gone) == 147 - history_book.MOST_OF_CONTAINERS
+    assert len(gone) == 147 - history_store.MOST_OF_CONTAINERS
     assert gone[0] == 2
 
 

@@ -7,12 +7,12 @@ from daemun import errors, settings
 from daemun.cli import control_client, daemon_state, lost_file, output
 
 if typing.TYPE_CHECKING:
-    from daemun.sources.history import history_book
+    from daemun.sources.history import history_store
 
 
-def open_book(chosen: settings.Settings) -> "history_book.Book":
+def open_history(chosen: settings.Settings) -> "history_store.HistoryStore":
     """Raises: EnvironmentProblemError when this account may not look; ConfigError when there is no history."""
-    from daemun.sources.history import history_book
+    from daemun.sources.history import history_store
     from daemun.wiring.offline import configuration
 
     lost_file.find_last_good(chosen)  # whether this account may look
@@ -20,11 +20,11 @@ def open_book(chosen: settings.Settings) -> "history_book.Book":
     if store is None:
         cause = f"there is none in {chosen.state}, where no daemun has run"
         raise errors.ConfigError(f"cannot read the history: {cause}; name the state directory with --state")
-    return history_book.Book(store)
+    return history_store.HistoryStore(store)
 
 
-def complain_of_damage(chosen: settings.Settings, book: "history_book.Book") -> None:
-    for problem in book.damage.problems():
+def complain_of_damage(chosen: settings.Settings, history: "history_store.HistoryStore") -> None:
+    for problem in history.damage.problems():
         output.complain(f"warning: {problem.message}")
 
 

@@ -6,7 +6,7 @@ import typing
 from daemun import settings
 from daemun.control import ports
 from daemun.nginx import nginx_server
-from daemun.sources.history import applied_configurations, history_book, live_changes, trial
+from daemun.sources.history import applied_configurations, history_store, live_changes, trial
 
 Json = dict[str, typing.Any]
 
@@ -28,9 +28,9 @@ def make(
     )
 
 
-def _compare_nginx(chosen: settings.Settings, book: history_book.Book, one: str, other: str) -> Json:
+def _compare_nginx(chosen: settings.Settings, history: history_store.HistoryStore, one: str, other: str) -> Json:
     """What makes nginx's files is imported at the first comparison."""
     from daemun.wiring.offline import past_diff  # noqa: PLC0415
 
-    found = past_diff.compare(chosen, book, chosen.config, one, other)
+    found = past_diff.compare(chosen, history, chosen.config, one, other)
     return {"from": found.before, "to": found.after, **past_diff.diff_json(found)}

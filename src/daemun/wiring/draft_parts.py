@@ -13,7 +13,7 @@ from daemun.nginx import worker_account
 from daemun.sources import last_good_file, whole_work, yaml_file
 from daemun.sources.docker import nginx_proxy_mode
 from daemun.sources.drafts import draft_review, draft_service
-from daemun.sources.history import history_book, live_changes
+from daemun.sources.history import history_store, live_changes
 from daemun.wiring import clock
 
 Json = dict[str, typing.Any]
@@ -67,7 +67,7 @@ class DraftParts:
         from daemun.wiring.offline import past_diff  # noqa: PLC0415
 
         main = pathlib.Path(self.settings.config).absolute()
-        found = past_diff.compare_files(self.settings, history_book.Book(self.store), main, before, after)
+        found = past_diff.compare_files(self.settings, history_store.HistoryStore(self.store), main, before, after)
         return past_diff.diff_json(found)
 
 

@@ -8,7 +8,7 @@ from daemun.control import gate_port, overview_port, ports
 from daemun.core import layout
 from daemun.core.dashboard import gate_totals
 from daemun.nginx import kernel_processes, worker_register
-from daemun.sources.history import history_book, recent_changes
+from daemun.sources.history import history_store, recent_changes
 from daemun.traffic import traffic_counter
 from daemun.web import overview_snapshots
 
@@ -41,7 +41,7 @@ class GateOverviewFacts:
         self._layout = paths
         self._counter = counter
         self._domains: dict[str, str] = {}
-        self._changes = recent_changes.RecentChanges(history_book.Book(store))
+        self._changes = recent_changes.RecentChanges(history_store.HistoryStore(store))
 
     def read_traffic(self, now: datetime.datetime) -> overview_port.RecentTraffic | None:
         found = self._counter.read_rates(now)

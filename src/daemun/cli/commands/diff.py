@@ -30,18 +30,18 @@ def diff(
     from daemun.sources.history import compared_entries
     from daemun.wiring.offline import past_diff
 
-    book, main = history_access.open_book(chosen), history_access.file_of(chosen)
+    history, main = history_access.open_history(chosen), history_access.file_of(chosen)
     if nginx_files:
-        differing = past_diff.compare(chosen, book, main, one, other)
+        differing = past_diff.compare(chosen, history, main, one, other)
         if as_json:
             sides = {"from": differing.before, "to": differing.after}
             json_answer.print_json({**sides, **past_diff.diff_json(differing)})
         else:
             for line in nginx_lines.lines_of(differing):
                 output.print_line(line)
-        history_access.complain_of_damage(chosen, book)
+        history_access.complain_of_damage(chosen, history)
         return
-    found = compared_entries.compare(book, one, other, main)
+    found = compared_entries.compare(history, one, other, main)
     if as_json:
         json_answer.print_json(compared_entries.comparison_json(found))
     else:
@@ -52,4 +52,4 @@ def diff(
             output.print_line(f"{sign} {what}")
         if not found.changes and not found.routes:
             output.print_line(f"no difference between {found.before.what} and {found.after.what}")
-    history_access.complain_of_damage(chosen, book)
+    history_access.complain_of_damage(chosen, history)

@@ -32,11 +32,11 @@ def history(
     """
     from daemun.sources.history import compared_entries
 
-    book = history_access.open_book(chosen)
+    entries = history_access.open_history(chosen)
     if number is not None:
-        _show(compared_entries.find(book, number), as_json=as_json)
+        _show(compared_entries.find(entries, number), as_json=as_json)
     else:
-        found = list(itertools.islice(book.newest(), lines or None))
+        found = list(itertools.islice(entries.newest(), lines or None))
         if as_json:
             from daemun.sources.history import history_entry
 
@@ -45,7 +45,7 @@ def history(
             tables.print_table(history_lines.TITLES, [history_lines.row_of(one) for one in found])
         else:
             output.print_line("nothing was applied yet")
-    history_access.complain_of_damage(chosen, book)
+    history_access.complain_of_damage(chosen, entries)
 
 
 def _show(entry: "history_entry.HistoryEntry", *, as_json: bool) -> None:

@@ -71,10 +71,10 @@ def _compare_nginx(chosen: settings.Settings) -> "past_diff.NginxDiff":
     from daemun.wiring.offline import past_diff
 
     try:
-        book = history_access.open_book(chosen)
+        history = history_access.open_history(chosen)
     except errors.ConfigError:
-        book = None
-    return past_diff.compare_with_file(chosen, book, history_access.file_of(chosen))
+        history = None
+    return past_diff.compare_with_file(chosen, history, history_access.file_of(chosen))
 
 
 def _hide_secrets(chosen: settings.Settings, report: Json) -> Json:
@@ -88,7 +88,7 @@ def _hide_secrets(chosen: settings.Settings, report: Json) -> Json:
     with contextlib.suppress(errors.DaemunError):
         file = history_access.file_of(chosen)
         known.append(hidden_secrets.mask_all(yaml_holder.read_all(file)))
-        known.append(history_access.open_book(chosen).read_last_good(file.name))
+        known.append(history_access.open_history(chosen).read_last_good(file.name))
     written = {secret.written for files in known for one in files.values() if one is not None for secret in one.secrets}
 
     return hide(report, written)
@@ -112,8 +112,8 @@ def _find_file_changes(chosen: settings.Settings) -> "tuple[str, tuple[file_chan
     from daemun.sources.history import compared_entries
 
     try:
-        book, main = history_access.open_book(chosen), history_access.file_of(chosen)
-        found = compared_entries.compare(book, compared_entries.NOW, compared_entries.FILE, main)
+        history, main = history_access.open_history(chosen), history_access.file_of(chosen)
+        found = compared_entries.compare(history, compared_entries.NOW, compared_entries.FILE, main)
     except errors.DaemunError:
         return chosen.config.name, ()
     return next(iter(found.after.files), chosen.config.name), found.changes

@@ -42,18 +42,18 @@ def rollback(chosen: settings.Settings, number: Number, force: Force = False) ->
     from daemun.sources.history import compared_entries, guarded_apply, way_back, written_files
 
     caller.add_subject(number)
-    book = history_access.open_book(chosen)
-    entry = compared_entries.find(book, number)
+    history = history_access.open_history(chosen)
+    entry = compared_entries.find(history, number)
     way_back.check(entry)
     daemon, main = find_daemon(chosen)
     with edited_file.alone(main):
-        way = way_back.find(book, entry, main, is_running=daemon is not None, force=force)
+        way = way_back.find(history, entry, main, is_running=daemon is not None, force=force)
         if way.is_done:
             output.print_line(f"nothing to do: {main} is as it was at number {entry.number}")
             return
         files = written_files.plan(main, way.find_wanted())
         guarded_apply.apply(main, files, LiveAlone(chosen, main) if daemon is None else LiveDaemon(daemon))
-    _report(way, way_back.report_json(way, book, is_running=daemon is not None), files)
+    _report(way, way_back.report_json(way, history, is_running=daemon is not None), files)
 
 
 def find_daemon(chosen: settings.Settings) -> tuple[control_client.ControlClient | None, pathlib.Path]:

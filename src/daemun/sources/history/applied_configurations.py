@@ -13,11 +13,11 @@ from daemun.core import model
 from daemun.core.plan import hand_edits
 from daemun.errors import ForbiddenError
 from daemun.sources import owned_keys
-from daemun.sources.history import compared_entries, history_book, history_entry, live_changes, trial, way_back
+from daemun.sources.history import compared_entries, history_entry, history_store, live_changes, trial, way_back
 
 Json = dict[str, typing.Any]
 
-CompareNginx = collections.abc.Callable[[history_book.Book, str, str], Json]
+CompareNginx = collections.abc.Callable[[history_store.HistoryStore, str, str], Json]
 
 
 class AppliedHistory:
@@ -48,9 +48,9 @@ class AppliedHistory:
         return await asyncio.to_thread(self._list_newest, first, most)
 
     def _list_newest(self, first: int, most: int) -> tuple[int, list[Json]]:
-        book = self._open()
-        numbers = book.numbers()[::-1]
-        found = (book.read(number) for number in numbers[first : first + most])
+        history = self._open()
+        numbers = history.numbers()[::-1]
+        found = (history.read(number) for number in numbers[first : first + most])
         return len(numbers), [history_entry.summary_json(one) for one in found if one is not None]
 
     async def show(self, name: str) -> Json:
@@ -97,10 +97,10 @@ class AppliedHistory:
         return {**await asyncio.to_thread(way_back.report_json, ways[0], self._open(), is_running=True), **report}
 
     def _find_way(self, number: int, force: bool) -> way_back.WayBack:
-        book = self._open()
-        entry = compared_entries.find(book, str(number))
+        history = self._open()
+        entry = compared_entries.find(history, str(number))
         way_back.check(entry)
-        return way_back.find(book, entry, self._main, is_running=True, force=force)
+        return way_back.find(history, entry, self._main, is_running=True, force=force)
 
     def _check_owned(self, way: way_back.WayBack) -> None:
         owned: list[model.Problem] = []
@@ -110,5 +110,5 @@ class AppliedHistory:
         if owned:
             raise ForbiddenError(f"cannot go back to number {way.entry.number}: {'; '.join(map(str, owned))}")
 
-    def _open(self) -> history_book.Book:
-        return history_book.Book(self._store)
+    def _open(self) -> history_store.HistoryStore:
+        return history_store.HistoryStore(self._store)

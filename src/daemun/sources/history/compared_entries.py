@@ -10,7 +10,7 @@ import typing
 from daemun import errors
 from daemun.control import applied_port
 from daemun.sources import yaml_holder
-from daemun.sources.history import file_changes, hidden_secrets, history_book, history_entry
+from daemun.sources.history import file_changes, hidden_secrets, history_entry, history_store
 
 Json = dict[str, typing.Any]
 
@@ -37,18 +37,18 @@ class Comparison:
     routes: tuple[tuple[str, str], ...] = ()
 
 
-def find(book: history_book.Book, word: str) -> history_entry.HistoryEntry:
+def find(history: history_store.HistoryStore, word: str) -> history_entry.HistoryEntry:
     """An entry by its number, or `now`: what was applied last. Raises: UnknownEntryError."""
     if word == NOW:
-        found = next(iter(book.newest()), None)
+        found = next(iter(history.newest()), None)
         if found is None:
             raise applied_port.UnknownEntryError(
                 "cannot show what was applied: the history is empty; `daemun up` begins it"
             )
         return found
-    entry = book.read(int(word)) if word.isascii() and word.isdecimal() and len(word) < 16 else None
+    entry = history.read(int(word)) if word.isascii() and word.isdecimal() and len(word) < 16 else None
     if entry is None:
-        numbers = book.numbers()
+        numbers = history.numbers()
         known = f"{numbers[0]} to {numbers[-1]}" if numbers else "none"
         raise applied_port.UnknownEntryError(
             f'cannot find "{word[:50]}" in the history: expected a number ({known} are kept), `{NOW}` or `{FILE}`; '
@@ -57,13 +57,13 @@ def find(book: history_book.Book, word: str) -> history_entry.HistoryEntry:
     return entry
 
 
-def find_side(book: history_book.Book, word: str, main: pathlib.Path) -> ComparedSide:
+def find_side(history: history_store.HistoryStore, word: str, main: pathlib.Path) -> ComparedSide:
     """main: daemun.yaml. Raises: ConfigError, EnvironmentProblemError."""
     if word != FILE:
-        entry = find(book, word)
+        entry = find(history, word)
         return ComparedSide(what=f"number {entry.number}", files=hidden_secrets.show_entry(entry), entry=entry)
     files = mask_file(main)
-    names = book.find_secrets(main.name)
+    names = history.find_secrets(main.name)
     return ComparedSide(what=str(main), files=hidden_secrets.show_files(files, names), entry=None)
 
 
@@ -78,9 +78,9 @@ def mask_file(main: pathlib.Path) -> hidden_secrets.MaskedFiles:
     return files
 
 
-def compare(book: history_book.Book, one: str, other: str, main: pathlib.Path) -> Comparison:
+def compare(history: history_store.HistoryStore, one: str, other: str, main: pathlib.Path) -> Comparison:
     """Raises: as `find_side`."""
-    before, after = (find_side(book, word, main) for word in (one, other))
+    before, after = (find_side(history, word, main) for word in (one, other))
     routes: tuple[tuple[str, str], ...] = ()
     if before.entry is not None and after.entry is not None:
         routes = file_changes.compare_routes(before.entry, after.entry)

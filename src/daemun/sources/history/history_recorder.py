@@ -14,7 +14,7 @@ import structlog
 
 from daemun.control import history_port, ports
 from daemun.errors import DaemunError
-from daemun.sources.history import hidden_secrets, history_book, history_entry, secret_masks
+from daemun.sources.history import hidden_secrets, history_entry, history_store, secret_masks
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -39,7 +39,7 @@ class Recorder:
         find_files: collections.abc.Callable[[], history_entry.Files | None],
     ) -> None:
         """find_files: what the last round read; None: it is not known, as they changed meanwhile."""
-        self._book = history_book.Book(store)
+        self._history = history_store.HistoryStore(store)
         self.clock = clock
         self._find_files = find_files
         self._waiting: collections.deque[tuple[history_port.AppliedRound, history_entry.Files, datetime.datetime]]
@@ -91,7 +91,7 @@ class Recorder:
             made = self._make(applied, files, now)
             self._is_first = False
             if made is not None:
-                self._book.write(made)
+                self._history.write(made)
                 self._last = made
                 self._held = {one: held for one, held in self._held.items() if one >= made.number - 1}
                 self._held[made.number] = files
@@ -106,10 +106,10 @@ class Recorder:
     def _load(self) -> None:
         if self._is_loaded:
             return
-        self._last = next(iter(self._book.newest()), None)
-        self._next = self._book.find_next(self._last)
+        self._last = next(iter(self._history.newest()), None)
+        self._next = self._history.find_next(self._last)
         if self._last is not None and self._last.files:
-            self._names = self._book.find_secrets(self._last.files[0].name, self._masker.mask_all)
+            self._names = self._history.find_secrets(self._last.files[0].name, self._masker.mask_all)
         self._is_loaded = True
 
     def _make(
@@ -165,7 +165,7 @@ class Recorder:
         is_its_own = not callers or callers[-1].command == last.author.what
         if not is_its_own or entry.is_same(last) or entry.at - last.at >= _CREDITED_WITHIN:
             return False
-        before = next((one for one in self._book.newest() if one.number < last.number), None)
+        before = next((one for one in self._history.newest() if one.number < last.number), None)
         return before is not None and before.files == entry.files
 
 
@@ -196,7 +196,7 @@ def _find_author(
     if last is None:
         return history_entry.Author(what=START)
     if entry.files == last.files:
-        return history_entry.Author(what=history_book.CONTAINERS)
+        return history_entry.Author(what=history_store.CONTAINERS)
     if callers:
         return _author_of(callers[-1])
     names = {one.name for one in (*entry.files, *last.files) if entry.find_file(one.name) != last.find_file(one.name)}

@@ -10,7 +10,7 @@ import re
 from daemun.control import overview_port
 from daemun.core.dashboard import site_row
 from daemun.errors import DaemunError
-from daemun.sources.history import history_book, history_entry
+from daemun.sources.history import history_entry, history_store
 
 MOST_AT_ONCE = 20
 MOST_NEWEST = 10
@@ -18,10 +18,10 @@ _CHANGE = re.compile(r"(added|changed|removed) (stream \S+|\S+)")
 
 
 class RecentChanges:
-    """For one thread at a time. book: of its own."""
+    """For one thread at a time. history: of its own."""
 
-    def __init__(self, book: history_book.Book) -> None:
-        self._book = book
+    def __init__(self, history: history_store.HistoryStore) -> None:
+        self._history = history
         self._known: dict[int, overview_port.RecentChange] = {}
 
     def read(self) -> overview_port.KnownChanges:
@@ -38,12 +38,12 @@ class RecentChanges:
         return overview_port.KnownChanges(newest=tuple(entries[:MOST_NEWEST]), by_site=by_site)
 
     def _read_new(self) -> None:
-        numbers = self._book.numbers()
+        numbers = self._history.numbers()
         self._known = {number: one for number, one in self._known.items() if number in set(numbers)}
         # The newest is read again: it may have come live meanwhile.
         wanted = [one for one in reversed(numbers) if one == numbers[-1] or one not in self._known]
         for number in wanted[:MOST_AT_ONCE]:
-            entry = self._book.read(number)
+            entry = self._history.read(number)
             if entry is not None:
                 self._known[number] = _summary(entry)
 

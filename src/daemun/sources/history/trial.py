@@ -19,8 +19,8 @@ from daemun.core import model
 from daemun.errors import ConfigError, ConflictError, EnvironmentProblemError, ForbiddenError
 from daemun.sources import edited_file, owned_keys, whole_work
 from daemun.sources.history import (
-    history_book,
     history_recorder,
+    history_store,
     past_files,
     secret_masks,
     trial_base,
@@ -58,12 +58,12 @@ class TrialManager:
     ) -> None:
         """main: daemun.yaml. apply: lets the files become live."""
         self._store = store
-        self._book = history_book.Book(store)
+        self._history = history_store.HistoryStore(store)
         self._clock = recorder.clock
         self._main = main
         self.recorder = recorder
         self._apply = apply
-        self._base = trial_base.TrialBase(self._book, recorder, main)
+        self._base = trial_base.TrialBase(self._history, recorder, main)
         self._changed = asyncio.Event()
         self._guard = asyncio.Lock()
         self._trial: Trial | None = None
@@ -263,12 +263,12 @@ class TrialManager:
     # --- blocking ---
 
     def _make_prepared(self, files: written_files.WrittenFiles) -> Trial:
-        newest = next(iter(self._book.newest()), None)
+        newest = next(iter(self._history.newest()), None)
         number = 0 if newest is None else newest.number
         return Trial(number=number, until=self._clock.now(), files=files, is_ready=False)
 
     def _write_down(self, until: datetime.datetime, number: int | None) -> Trial:
-        confirmed = trial_record.find_confirmed(self._store, self._book)
+        confirmed = trial_record.find_confirmed(self._store, self._history)
         entry = self._base.find_entry(number, self._clock.now(), confirmed=confirmed)
         if entry is None or not entry.can_be_restored:
             raise ConfigError(
@@ -314,7 +314,7 @@ class TrialManager:
                 log.warning(f"what {name} held is in {path}, as it was changed on trial")
 
     def _confirm(self) -> None:
-        newest = next(iter(self._book.newest()), None)
+        newest = next(iter(self._history.newest()), None)
         if newest is not None:
             trial_record.write_confirmed(self._store, newest)
         self._end()

@@ -5,7 +5,7 @@ import datetime
 import pathlib
 
 from daemun.sources import yaml_holder
-from daemun.sources.history import hidden_secrets, history_book, history_entry, history_recorder, past_files
+from daemun.sources.history import hidden_secrets, history_entry, history_recorder, history_store, past_files
 
 FRESH = datetime.timedelta(minutes=10)
 """A change of the files that came so long before is on trial; else what comes from then on."""
@@ -14,9 +14,11 @@ FRESH = datetime.timedelta(minutes=10)
 class TrialBase:
     """For one thread at a time. Raises: EnvironmentProblemError."""
 
-    def __init__(self, book: history_book.Book, recorder: history_recorder.Recorder, main: pathlib.Path) -> None:
+    def __init__(
+        self, history: history_store.HistoryStore, recorder: history_recorder.Recorder, main: pathlib.Path
+    ) -> None:
         """main: daemun.yaml."""
-        self._book = book
+        self._history = history
         self._recorder = recorder
         self._main = main
 
@@ -27,10 +29,10 @@ class TrialBase:
         last one with other files. What never came live is nothing to go back to. confirmed: the number of what was
         confirmed last: it is on trial no more, however fresh it is."""
         if number is not None:
-            return self._book.read(number)
+            return self._history.read(number)
         newest: history_entry.HistoryEntry | None = None
         is_applied, can_be_newest, is_confirmed, changed_at = False, False, False, now
-        for entry in self._book.newest():
+        for entry in self._history.newest():
             if newest is None:
                 newest, is_applied = entry, self._is_present(entry)
             can_be_base = entry.can_be_restored and entry.state is not history_entry.EntryState.FAILED
@@ -60,7 +62,7 @@ class TrialBase:
             return past_files.RestorableFiles(files=dict(held))
         mask_all, name = hidden_secrets.Masker().mask_all, self._main.name
         present = mask_all(yaml_holder.read_all(self._main))
-        secrets, kept = self._book.find_secrets(name, mask_all), self._book.read_last_good(name, mask_all)
+        secrets, kept = self._history.find_secrets(name, mask_all), self._history.read_last_good(name, mask_all)
         return past_files.find_past(entry, present, secrets, kept)
 
     def find_unkept(
@@ -73,7 +75,7 @@ class TrialBase:
         lost = past_files.find_lost(masked, past_files.RestorableFiles(files=left), mask_all)
         recorded = {
             file.name
-            for entry in self._book.newest()
+            for entry in self._history.newest()
             for file in entry.files
             if (one := masked.get(file.name)) is not None and file.text == one.text
         }

@@ -9,7 +9,7 @@ import typing
 
 from daemun.control import damaged_keys, history_port, ports
 from daemun.errors import NotFoundInStoreError
-from daemun.sources.history import history_book, history_entry, written_files
+from daemun.sources.history import history_entry, history_store, written_files
 
 Json = dict[str, typing.Any]
 
@@ -52,11 +52,11 @@ def write_confirmed(store: ports.Store, newest: history_entry.HistoryEntry) -> N
     store.write(KEY_CONFIRMED, json.dumps(_confirmed_json(newest)).encode())
 
 
-def find_confirmed(store: ports.Store, book: history_book.Book) -> int:
+def find_confirmed(store: ports.Store, history: history_store.HistoryStore) -> int:
     """The number of what was confirmed last; 0: there is none in this history, which may have begun anew, or what is
     written of it is damaged, which is reported. Raises: EnvironmentProblemError."""
     number, held = damaged_keys.read(store, KEY_CONFIRMED, _decode_confirmed, follows=_CONFIRMED_FOLLOWS) or (0, {})
-    entry = book.read(number) if number else None
+    entry = history.read(number) if number else None
     return number if entry is not None and _confirmed_json(entry) == held else 0
 
 

@@ -10,7 +10,7 @@ import typing
 
 from daemun.errors import ConfigError, ConflictError
 from daemun.sources import yaml_holder
-from daemun.sources.history import file_changes, hidden_secrets, history_book, history_entry, past_files
+from daemun.sources.history import file_changes, hidden_secrets, history_entry, history_store, past_files
 
 Json = dict[str, typing.Any]
 
@@ -53,7 +53,7 @@ def check(entry: history_entry.HistoryEntry) -> None:
 
 
 def find(
-    book: history_book.Book,
+    history: history_store.HistoryStore,
     entry: history_entry.HistoryEntry,
     main: pathlib.Path,
     *,
@@ -66,7 +66,7 @@ def find(
     files = yaml_holder.read_all(main)
     mask_all = hidden_secrets.Masker().mask_all  # most sites are the same in all of them
     present = mask_all(files)
-    names, kept = book.find_secrets(main.name, mask_all), book.read_last_good(main.name, mask_all)
+    names, kept = history.find_secrets(main.name, mask_all), history.read_last_good(main.name, mask_all)
     past = past_files.find_past(entry, present, names, kept)
     what = f"cannot go back to number {entry.number}"
     if past.missing:
@@ -79,7 +79,7 @@ def find(
     if not force and past.files != files:
         touched = {name: one for name, one in present.items() if name in past.files or name in way.others}
         lost = [
-            *_find_unrecorded(book, touched, within_s=RECORDED_WITHIN_S if is_running else 0.0),
+            *_find_unrecorded(history, touched, within_s=RECORDED_WITHIN_S if is_running else 0.0),
             *past_files.find_lost(touched, past, mask_all),
         ]
         if lost:
@@ -90,11 +90,13 @@ def find(
     return way
 
 
-def _find_unrecorded(book: history_book.Book, present: hidden_secrets.MaskedFiles, *, within_s: float) -> list[str]:
+def _find_unrecorded(
+    history: history_store.HistoryStore, present: hidden_secrets.MaskedFiles, *, within_s: float
+) -> list[str]:
     """The files of which the content of now is not in the history."""
     deadline = time.monotonic() + within_s
     while True:
-        newest = list(book.newest())
+        newest = list(history.newest())
         found = [
             f"{name}, as it is now"
             for name, one in present.items()
@@ -107,9 +109,9 @@ def _find_unrecorded(book: history_book.Book, present: hidden_secrets.MaskedFile
         time.sleep(_POLL_S)
 
 
-def report_json(way: WayBack, book: history_book.Book, *, is_running: bool) -> Json:
+def report_json(way: WayBack, history: history_store.HistoryStore, *, is_running: bool) -> Json:
     """Keys may be added, never renamed."""
-    newest = next(iter(book.newest()), way.entry)
+    newest = next(iter(history.newest()), way.entry)
     return {
         "number": way.entry.number,
         "config": str(way.main),

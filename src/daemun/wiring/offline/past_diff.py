@@ -8,7 +8,7 @@ import typing
 
 from daemun import errors, settings
 from daemun.core.plan import nginx_diff
-from daemun.sources.history import compared_entries, hidden_secrets, history_book, secret_stand_ins
+from daemun.sources.history import compared_entries, hidden_secrets, history_store, secret_stand_ins
 from daemun.wiring.offline import past_rendering
 
 Json = dict[str, typing.Any]
@@ -34,18 +34,22 @@ class _Side:
     moved: frozenset[str] = frozenset()
 
 
-def compare(chosen: settings.Settings, book: history_book.Book, main: pathlib.Path, one: str, other: str) -> NginxDiff:
+def compare(
+    chosen: settings.Settings, history: history_store.HistoryStore, main: pathlib.Path, one: str, other: str
+) -> NginxDiff:
     """As `daemun diff` names them. main: daemun.yaml. Raises: DaemunError."""
-    before = _find(chosen, book, main, one, {})
-    return _compare(before, _find(chosen, book, main, other, before.files))
+    before = _find(chosen, history, main, one, {})
+    return _compare(before, _find(chosen, history, main, other, before.files))
 
 
-def compare_with_file(chosen: settings.Settings, book: history_book.Book | None, main: pathlib.Path) -> NginxDiff:
+def compare_with_file(
+    chosen: settings.Settings, history: history_store.HistoryStore | None, main: pathlib.Path
+) -> NginxDiff:
     """What was applied last, if anything was, with what the file holds. Where that cannot be, a note has the reason."""
     names, before = dict[str, str](), _Side(what=NOTHING, files={})
     try:
-        if book is not None:
-            names, before = book.find_secrets(main.name), _find(chosen, book, main, compared_entries.NOW, {})
+        if history is not None:
+            names, before = history.find_secrets(main.name), _find(chosen, history, main, compared_entries.NOW, {})
     except errors.ConfigError:
         names = {}
     try:
@@ -56,13 +60,13 @@ def compare_with_file(chosen: settings.Settings, book: history_book.Book | None,
 
 def compare_files(
     chosen: settings.Settings,
-    book: history_book.Book,
+    history: history_store.HistoryStore,
     main: pathlib.Path,
     before: collections.abc.Mapping[str, bytes],
     after: collections.abc.Mapping[str, bytes],
 ) -> NginxDiff:
     """What files hold, by their names, daemun.yaml (`main`) first, with what they are to hold. Raises: DaemunError."""
-    names = book.find_secrets(main.name)
+    names = history.find_secrets(main.name)
     sides = [hidden_secrets.mask_all(files) for files in (before, after)]
     if unread := [name for masked in sides for name, one in masked.items() if one is None]:
         raise errors.ConfigError(f"cannot compare {', '.join(unread)}: it is no YAML that can be read")
@@ -77,13 +81,17 @@ def _compare(before: _Side, after: _Side) -> NginxDiff:
 
 
 def _find(
-    chosen: settings.Settings, book: history_book.Book, main: pathlib.Path, word: str, before: dict[str, bytes]
+    chosen: settings.Settings,
+    history: history_store.HistoryStore,
+    main: pathlib.Path,
+    word: str,
+    before: dict[str, bytes],
 ) -> _Side:
     """before: nginx's files of the other side, which this one follows."""
-    names = book.find_secrets(main.name)
+    names = history.find_secrets(main.name)
     if word == compared_entries.FILE:
         return _find_file(chosen, main, names, before)
-    entry = compared_entries.find(book, word)
+    entry = compared_entries.find(history, word)
     what = f"number {entry.number}"
     if entry.files and not entry.can_be_restored:
         raise errors.ConfigError(

@@ -25,7 +25,7 @@ _OF_CONTAINERS = ".containers"
 """How the keys of such entries end."""
 
 
-class Book:
+class HistoryStore:
     """For one thread at a time."""
 
     def __init__(self, store: ports.Store) -> None:
