@@ -391,12 +391,12 @@ async def test_a_user_who_is_gone_when_the_password_is_hashed(tmp_path: typing.A
     slots = [os.open(tmp_path / name, os.O_RDWR | os.O_CREAT) for name in ("1", "2")]
     sessions = saved_sessions.SavedSessions(session_file.SessionFile(slots), lambda: 1000.0)
     sessions.ready.set()
-    sessions.book.limit(idle_s=1000.0, lifetime_s=1000.0)
+    sessions.table.limit(idle_s=1000.0, lifetime_s=1000.0)
     known, held = known_users.KnownUsers(sessions), Held()
     verifier = password_check.Verifier(held.check)
     own = account.UserAccount(known, sessions, sign_in.SignIn(verifier, lambda: 0.0), verifier, lambda: 1000.0)
     known.set_stored((User(name="a", hashed="x", stamp="1"),))
-    secret = sessions.book.begin("a", "1", address="", agent="", now_s=1000.0)
+    secret = sessions.table.begin("a", "1", address="", agent="", now_s=1000.0)
     visit = await own.find(secret, "192.0.2.1")
     assert visit is not None
     changing = asyncio.ensure_future(own.change_password(visit, "present", "another one", "another one"))
@@ -404,7 +404,7 @@ async def test_a_user_who_is_gone_when_the_password_is_hashed(tmp_path: typing.A
     known.set_stored(left)
     held.go.set()
     assert (await changing).result is account.AccountResult.GONE
-    assert sessions.book.changes == {}
+    assert sessions.table.changes == {}
     assert {name: one.hashed for name, one in known.all.items()} == {one.name: one.hashed for one in left}
     verifier.close()
     for slot in slots:
@@ -421,11 +421,11 @@ async def test_counters_go_with_the_passkeys_of_users(tmp_path: pathlib.Path) ->
     users = {name: make_user_with_passkey(name) for name in ("alice", "bob", "carol")}
     users["bob"] = dataclasses.replace(users["bob"], is_disabled=True)
     for name in users:
-        judge.book.note_counter(name, 7)
+        judge.table.note_counter(name, 7)
     await judge.set_users([])  # their file may be damaged
-    assert [judge.book.find_counter(name) for name in users] == [7, 7, 7]
+    assert [judge.table.find_counter(name) for name in users] == [7, 7, 7]
     await judge.set_users([users["alice"], users["bob"]])
-    assert [judge.book.find_counter(name) for name in users] == [7, 7, 0]
+    assert [judge.table.find_counter(name) for name in users] == [7, 7, 0]
     verifier.close()
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from daemun.certs.served import local_ca
 from daemun.core.access import judge_policies, login_providers
-from daemun.judge import known_users, login_judge, provider_sign_in, saved_sessions, session_book, session_file
+from daemun.judge import known_users, login_judge, provider_sign_in, saved_sessions, session_file, session_table
 from daemun.judge.provider_sign_in import ClientSecret
 from daemun.judge.providers import provider_requests
 from daemun.store import memory_store
@@ -116,11 +116,11 @@ async def test_roots_that_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- sessions ------------------------------------------------------------------------------------------------------
 
 
-def begin_all(book: session_book.SessionBook, number: int) -> None:
-    book.limit(idle_s=1000.0, lifetime_s=1000.0)
+def begin_all(table: session_table.SessionTable, number: int) -> None:
+    table.limit(idle_s=1000.0, lifetime_s=1000.0)
     for one in range(number):
         identity = login_providers.Identity(provider=PROVIDER.key, subject=str(one))
-        book.begin(identity.name, PROVIDER.stamp, address="", agent="", now_s=1.0, identity=identity)
+        table.begin(identity.name, PROVIDER.stamp, address="", agent="", now_s=1.0, identity=identity)
 
 
 def open_slots(folder: pathlib.Path) -> list[int]:
@@ -134,7 +134,7 @@ def make_sessions(folder: pathlib.Path) -> saved_sessions.SavedSessions:
 async def test_the_stamp_of_a_provider_is_made_once(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of ten thousand sessions, each time, it took half a second."""
     sessions = make_sessions(tmp_path)
-    begin_all(sessions.book, 50)
+    begin_all(sessions.table, 50)
     made, stamp = list[str](), PROVIDER.stamp
 
     def make(provider: login_providers.Provider) -> str:
@@ -144,25 +144,25 @@ async def test_the_stamp_of_a_provider_is_made_once(tmp_path: pathlib.Path, monk
     monkeypatch.setattr(login_providers.Provider, "stamp", property(make))
     known = known_users.KnownUsers(sessions)
     known.set_providers([PROVIDER])
-    assert all(known.find_of(one) is not None for one in sessions.book.list(1.0))
+    assert all(known.find_of(one) is not None for one in sessions.table.list(1.0))
     assert made == ["id.test"]
     known.set_providers([])
-    assert [one for one in sessions.book.list(1.0) if known.find_of(one) is not None] == []
+    assert [one for one in sessions.table.list(1.0) if known.find_of(one) is not None] == []
 
 
 async def test_sessions_of_the_file_whose_provider_is_gone(tmp_path: pathlib.Path) -> None:
-    slots, book = open_slots(tmp_path), session_book.SessionBook()
+    slots, table = open_slots(tmp_path), session_table.SessionTable()
     before = session_file.SessionFile(slots)
     await before.open()
-    begin_all(book, 2)
-    book.begin("alice", "1", address="", agent="", now_s=1.0)
-    before.write(book.encode())
+    begin_all(table, 2)
+    table.begin("alice", "1", address="", agent="", now_s=1.0)
+    before.write(table.encode())
     for slot in slots:
         os.close(slot)
     after = make_sessions(tmp_path)
     await after.end_gone(lambda session: session.identity is not None)
-    after.book.limit(idle_s=1000.0, lifetime_s=1000.0)
+    after.table.limit(idle_s=1000.0, lifetime_s=1000.0)
     running = asyncio.ensure_future(after.run())
     await after.ready.wait()
-    assert [one.user for one in after.book.list(1.0)] == ["alice"]
+    assert [one.user for one in after.table.list(1.0)] == ["alice"]
     running.cancel()

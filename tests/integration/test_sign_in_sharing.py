@@ -10,7 +10,7 @@ import pytest
 
 from daemun.core import layout
 from daemun.errors import EnvironmentProblemError
-from daemun.judge import login_session, session_book, shared_sign_ins, sign_in_changes, sign_in_sharing
+from daemun.judge import login_session, session_table, shared_sign_ins, sign_in_changes, sign_in_sharing
 from daemun.store import memory_store
 
 NOW = 1_000_000.0
@@ -27,17 +27,17 @@ class Sessions(dict[str, login_session.Session]):
         return super().items()
 
 
-def full_book() -> tuple[session_book.SessionBook, Sessions]:
-    book = session_book.SessionBook()
-    book.limit(idle_s=3600.0, lifetime_s=86400.0)
+def full_table() -> tuple[session_table.SessionTable, Sessions]:
+    table = session_table.SessionTable()
+    table.limit(idle_s=3600.0, lifetime_s=86400.0)
     sessions = Sessions()
     for number in range(PEOPLE):
         name = f"github:{number}"
         sessions[f"k{number}"] = login_session.Session(
             number=str(number), user=name, stamp="s", created_s=NOW, seen_s=NOW
         )
-    book._sessions = sessions
-    return book, sessions
+    table._sessions = sessions
+    return table, sessions
 
 
 async def turns_during(work: collections.abc.Awaitable[object]) -> int:
@@ -51,13 +51,13 @@ async def turns_during(work: collections.abc.Awaitable[object]) -> int:
     return turns
 
 
-def changes_of(book: session_book.SessionBook) -> sign_in_changes.SignInChanges:
+def changes_of(table: session_table.SessionTable) -> sign_in_changes.SignInChanges:
     login = types.SimpleNamespace(known=types.SimpleNamespace(has_changes=False))
-    return sign_in_changes.SignInChanges(typing.cast(typing.Any, login), book, lambda: NOW)
+    return sign_in_changes.SignInChanges(typing.cast(typing.Any, login), table, lambda: NOW)
 
 
 async def test_visitors_have_turns_while_thousands_are_told_and_taken() -> None:
-    (one, told), (other, taken) = full_book(), full_book()
+    (one, told), (other, taken) = full_table(), full_table()
     other.drop(lambda session: int(session.number) % 2 == 0)
     taken.walks = 0
     found: dict[str, typing.Any] = {}

@@ -70,76 +70,76 @@ def test_no_link_of_a_file_lasts_longer_than_any(value: dict[str, object]) -> No
         operator_links.decode(json.dumps(value).encode())
 
 
-def _begin(book: operator_sessions.OperatorSessions, number: int, now_s: float = 0.0) -> str:
+def _begin(sessions: operator_sessions.OperatorSessions, number: int, now_s: float = 0.0) -> str:
     secret = f"{operator_sessions.PREFIX}{number:043}"
-    book.begin(secret, number=str(number), name="root", address="192.0.2.1", agent="a\x1bb" * 500, now_s=now_s)
+    sessions.begin(secret, number=str(number), name="root", address="192.0.2.1", agent="a\x1bb" * 500, now_s=now_s)
     return secret
 
 
 def test_a_session_ends_when_it_is_idle_and_at_its_end() -> None:
     hour, day = 3600.0, 86400.0
-    book = operator_sessions.OperatorSessions()
-    idle, used = _begin(book, 1), _begin(book, 2)
-    assert [one.number for one in book.list(12 * hour - 1)] == ["1", "2"]
+    sessions = operator_sessions.OperatorSessions()
+    idle, used = _begin(sessions, 1), _begin(sessions, 2)
+    assert [one.number for one in sessions.list(12 * hour - 1)] == ["1", "2"]
     for now_s in range(0, int(7 * day), int(11 * hour)):
-        assert book.find(used, now_s) is not None
-    assert book.find(idle, 6 * day) is None
-    assert book.find(used, 7 * day - 1) is not None
-    assert book.find(used, 7 * day) is None
-    assert book.list(0) == ()
+        assert sessions.find(used, now_s) is not None
+    assert sessions.find(idle, 6 * day) is None
+    assert sessions.find(used, 7 * day - 1) is not None
+    assert sessions.find(used, 7 * day) is None
+    assert sessions.list(0) == ()
 
 
 def test_a_session_shows_what_people_can_read() -> None:
-    book = operator_sessions.OperatorSessions()
-    _begin(book, 1)
-    (session,) = book.list(0.0)
+    sessions = operator_sessions.OperatorSessions()
+    _begin(sessions, 1)
+    (session,) = sessions.list(0.0)
     assert session.agent == ("ab" * 500)[: len(session.agent)] and len(session.agent) == 200
 
 
 def test_a_clock_that_was_put_back_makes_no_session_longer() -> None:
-    book = operator_sessions.OperatorSessions()
-    secret = _begin(book, 1, now_s=1e9)
-    assert book.find(secret, 1e9 - operator_sessions.IDLE_S) is not None
-    assert book.find(secret, 1e9 - operator_sessions.IDLE_S - 1) is None
+    sessions = operator_sessions.OperatorSessions()
+    secret = _begin(sessions, 1, now_s=1e9)
+    assert sessions.find(secret, 1e9 - operator_sessions.IDLE_S) is not None
+    assert sessions.find(secret, 1e9 - operator_sessions.IDLE_S - 1) is None
 
 
 def test_there_are_no_more_sessions_than_a_hundred() -> None:
-    book = operator_sessions.OperatorSessions()
-    secrets = [_begin(book, number, now_s=number) for number in range(100)]
-    book.find(secrets[0], 100.0)
-    _begin(book, 100, now_s=101.0)
-    numbers = {one.number for one in book.list(101.0)}
+    sessions = operator_sessions.OperatorSessions()
+    secrets = [_begin(sessions, number, now_s=number) for number in range(100)]
+    sessions.find(secrets[0], 100.0)
+    _begin(sessions, 100, now_s=101.0)
+    numbers = {one.number for one in sessions.list(101.0)}
     assert len(numbers) == 100 and numbers >= {"0", "2", "100"} and "1" not in numbers
 
 
 def test_sessions_are_written_and_read_without_their_secrets() -> None:
-    book, other = operator_sessions.OperatorSessions(), operator_sessions.OperatorSessions()
-    secret = _begin(book, 1)
-    book.find(secret, 50.0)
-    assert secret not in book.encode().decode()
-    other.take(book.encode())
+    sessions, other = operator_sessions.OperatorSessions(), operator_sessions.OperatorSessions()
+    secret = _begin(sessions, 1)
+    sessions.find(secret, 50.0)
+    assert secret not in sessions.encode().decode()
+    other.take(sessions.encode())
     assert [one.seen_s for one in other.list(60.0)] == [50.0]
     assert other.find(secret, 60.0) is not None
     assert other.find(operator_sessions.digest(secret), 60.0) is None
-    book.changed = False
-    assert book.end(lambda one: one.number == "2") == 0 and not book.changed
-    assert book.end(lambda one: one.number == "1") == 1 and book.changed
+    sessions.changed = False
+    assert sessions.end(lambda one: one.number == "2") == 0 and not sessions.changed
+    assert sessions.end(lambda one: one.number == "1") == 1 and sessions.changed
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"x": 1}', b'{"x": {}}', b"\xff", b"null"], ids=repr)
 def test_what_is_damaged_is_no_session(content: bytes) -> None:
-    book = operator_sessions.OperatorSessions()
-    _begin(book, 1)
+    sessions = operator_sessions.OperatorSessions()
+    _begin(sessions, 1)
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
-        book.take(content)
+        sessions.take(content)
 
 
 def test_a_session_that_would_never_end_is_none() -> None:
-    book = operator_sessions.OperatorSessions()
-    _begin(book, 1)
+    sessions = operator_sessions.OperatorSessions()
+    _begin(sessions, 1)
     for key in ("created_s", "seen_s"):
         for odd in ("NaN", "Infinity"):
-            values = json.loads(book.encode())
+            values = json.loads(sessions.encode())
             next(iter(values.values()))[key] = float(odd)
             with pytest.raises(ValueError, match="no moment"):
                 operator_sessions.OperatorSessions().take(json.dumps(values).encode())

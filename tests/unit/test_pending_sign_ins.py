@@ -1,6 +1,6 @@
 """Who was sent to an identity provider: bounded, good once, and bound to a browser."""
 
-from daemun.judge import session_book
+from daemun.judge import session_table
 from daemun.judge.providers import pending_sign_ins
 
 BROWSER = "b"
@@ -10,7 +10,7 @@ def pending(network: str = "1", until_s: float = 10.0) -> pending_sign_ins.Pendi
     return pending_sign_ins.Pending(
         provider="p",
         stamp="s",
-        browser=session_book.digest(BROWSER),
+        browser=session_table.digest(BROWSER),
         network=network,
         redirect_uri="https://auth.test/callback/p",
         nonce="n",

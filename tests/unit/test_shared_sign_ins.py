@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies
 
 from daemun.core.access import login_users
-from daemun.judge import session_book, shared_sign_ins
+from daemun.judge import session_table, shared_sign_ins
 
 NOW = 1_000_000.0
 KEYS = ("k1", "k2", "k3")
@@ -73,19 +73,19 @@ def test_what_ended_stays_ended_and_nothing_else_is_lost(one: typing.Any, two: t
     assert set(found["codes"]) == {*one["codes"], *two["codes"]}
 
 
-def book() -> session_book.SessionBook:
-    made = session_book.SessionBook()
+def table() -> session_table.SessionTable:
+    made = session_table.SessionTable()
     made.limit(idle_s=3600.0, lifetime_s=86400.0)
     made.is_shared = True
     return made
 
 
-def give(one: session_book.SessionBook, other: session_book.SessionBook, now_s: float = NOW) -> None:
+def give(one: session_table.SessionTable, other: session_table.SessionTable, now_s: float = NOW) -> None:
     other.take([shared_sign_ins.check(value) for value in one.describe(["alice"])], now_s)
 
 
 def test_a_session_of_one_book_is_the_others() -> None:
-    a, b = book(), book()
+    a, b = table(), table()
     secret = a.begin("alice", "s", address="", agent="", now_s=NOW)
     give(a, b)
     found = b.find(secret, NOW + 1)
@@ -100,7 +100,7 @@ def test_a_session_of_one_book_is_the_others() -> None:
 
 
 def test_what_is_good_once_is_so_everywhere() -> None:
-    a, b = book(), book()
+    a, b = table(), table()
     assert a.spend_step("alice", 7) and a.spend_code("alice", "r")
     give(a, b)
     assert not b.spend_step("alice", 7) and not b.spend_code("alice", "r")
@@ -108,7 +108,7 @@ def test_what_is_good_once_is_so_everywhere() -> None:
 
 
 def test_a_session_that_was_ended_does_not_come_back_of_one_that_did_not_hear_of_it() -> None:
-    a, b = book(), book()
+    a, b = table(), table()
     secret = a.begin("alice", "s", address="", agent="", now_s=NOW)
     give(a, b)
     assert a.end(lambda one: True) == 1
@@ -117,14 +117,14 @@ def test_a_session_that_was_ended_does_not_come_back_of_one_that_did_not_hear_of
     assert a.find(secret, NOW + 1801) is None
     give(a, b)
     assert b.find(secret, NOW + 1802) is None
-    again = book()
+    again = table()
     again.load(a.encode())
     give(b, again)
     assert again.find(secret, NOW + 1803) is None
 
 
 def test_one_that_was_used_elsewhere_is_not_over_by_its_age_here() -> None:
-    a, b = book(), book()
+    a, b = table(), table()
     secret = a.begin("alice", "s", address="", agent="", now_s=NOW)
     give(a, b)
     assert b.find(secret, NOW + 3000) is not None
@@ -134,7 +134,7 @@ def test_one_that_was_used_elsewhere_is_not_over_by_its_age_here() -> None:
 
 
 def test_a_change_of_the_password_ends_all_sessions_but_one() -> None:
-    a, b = book(), book()
+    a, b = table(), table()
     kept = a.begin("alice", "old", address="", agent="", now_s=NOW)
     other = b.begin("alice", "old", address="", agent="", now_s=NOW)
     give(a, b)
@@ -153,6 +153,6 @@ def test_a_change_of_the_password_ends_all_sessions_but_one() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"user": "a", "sessions": {"k": 3}}', b"\xff"])
 def test_what_is_damaged_is_nothing(content: bytes) -> None:
-    (ours,) = book().describe(["alice"])
+    (ours,) = table().describe(["alice"])
     assert shared_sign_ins.decode(shared_sign_ins.alter(content, ours, NOW)) == shared_sign_ins.check(ours)
     assert shared_sign_ins.read_all([content]) == []

@@ -23,7 +23,7 @@ provider_app       the ways to a provider and back
 provider_watch     in the daemon: whether providers answer, for the status
 provider_pages     what pages show of providers; no I/O
 network_table      what is remembered of who has not signed in yet, with a share for each network; no I/O
-session_book       who is signed in, on which site; no I/O
+session_table      who is signed in, on which site; no I/O
 user_changes       what users changed, taken over into the store
 saved_sessions     the same with its file (session_file)
 judge_app          what nginx requests, and what the daemon does, over two unix sockets

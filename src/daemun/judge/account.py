@@ -19,7 +19,7 @@ from daemun.judge import (
     one_time_codes,
     password_check,
     saved_sessions,
-    session_book,
+    session_table,
     sign_in,
 )
 
@@ -98,7 +98,7 @@ class UserAccount:
     async def find(self, secret: str, address: str) -> AccountVisit | None:
         """secret: of the sign-in's own cookie. None: nobody is signed in."""
         await self._sessions.ready.wait()
-        found = self._sessions.book.find(secret, self._now())
+        found = self._sessions.table.find(secret, self._now())
         user = None if found is None else self._known.find_of(found[1])
         if found is None or user is None:
             return None
@@ -111,7 +111,7 @@ class UserAccount:
     # --- sessions ----------------------------------------------------------------------------------------------
 
     def list_sessions(self, visit: AccountVisit) -> list[login_session.Session]:
-        listed = self._sessions.book.list(self._now())
+        listed = self._sessions.table.list(self._now())
         ours = (one for one in listed if one.user == visit.user.name and self._known.find_of(one) is not None)
         return sorted(ours, key=lambda one: (one is not visit.session, -one.seen_s))
 
@@ -124,7 +124,7 @@ class UserAccount:
 
     async def _end(self, is_meant: collections.abc.Callable[[login_session.Session], bool]) -> AccountOutcome:
         """Over at once in any case; done when it is written, too."""
-        self._sessions.book.end(is_meant)
+        self._sessions.table.end(is_meant)
         is_saved = await self._sessions.save()
         return _DONE if is_saved else AccountOutcome(result=AccountResult.UNSAVED)
 
@@ -151,8 +151,8 @@ class UserAccount:
             return AccountOutcome(result=AccountResult.BUSY, retry_after_s=1)
         now_s = self._now()
 
-        def note(book: session_book.SessionBook) -> None:
-            if (session := book.get(visit.key)) is not None:
+        def note(table: session_table.SessionTable) -> None:
+            if (session := table.get(visit.key)) is not None:
                 session.password_s = now_s
 
         return await self.change(visit, also=note, hashed=hashed, stamp=draw_stamp())
@@ -174,7 +174,7 @@ class UserAccount:
         return None if self._is_there(visit) else _GONE
 
     def _is_there(self, visit: AccountVisit) -> bool:
-        is_same = self._sessions.book.get(visit.key) is visit.session
+        is_same = self._sessions.table.get(visit.key) is visit.session
         return is_same and self._known.all.get(visit.user.name) == visit.user
 
     async def change(
@@ -225,7 +225,7 @@ class UserAccount:
         codes, name = one_time_codes.draw_recovery(), visit.user.name
         outcome = await self.change(
             visit,
-            also=lambda book: book.begin_steps(name, step),
+            also=lambda table: table.begin_steps(name, step),
             totp=secret,
             recovery=tuple(map(login_users.digest_recovery, codes)),
             stamp=draw_stamp(),

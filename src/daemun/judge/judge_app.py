@@ -87,7 +87,7 @@ class JudgeApp:
         self._providers = provider_sign_in.ProviderSignIn(self._login, client, now)
         self._provider_pages = provider_app.ProviderApp(self._login, self._pages, self._providers)
         self._has_client = client is not None
-        self._changes = sign_in_changes.SignInChanges(self._login, sessions.book, now)
+        self._changes = sign_in_changes.SignInChanges(self._login, sessions.table, now)
         self._sessions = sessions
         self._verifier = verifier
         self._version = version

@@ -4,9 +4,9 @@ import collections.abc
 import dataclasses
 
 from daemun.core.access import judge_policies, login_changes, login_passkeys, login_providers, login_users
-from daemun.judge import login_session, saved_sessions, session_book
+from daemun.judge import login_session, saved_sessions, session_table
 
-Alter = collections.abc.Callable[[session_book.SessionBook], None]
+Alter = collections.abc.Callable[[session_table.SessionTable], None]
 
 
 class KnownUsers:
@@ -26,7 +26,7 @@ class KnownUsers:
         """Instead of all before."""
         self._stored = tuple(users)
         if self._sessions.ready.is_set():
-            self._sessions.book.drop_changes(self._stored)
+            self._sessions.table.drop_changes(self._stored)
 
     def set_providers(self, providers: collections.abc.Iterable[login_providers.Provider]) -> None:
         """Whose accounts are users, too, instead of all before. A stamp takes longer to make than all the rest of what
@@ -51,7 +51,7 @@ class KnownUsers:
 
     def list_passkeys(self) -> frozenset[str]:
         """The ids of all that may be used again: also of who is disabled, and of what users changed meanwhile."""
-        changed = (one.user for one in self._sessions.book.changes.values())
+        changed = (one.user for one in self._sessions.table.changes.values())
         return frozenset(key.id for user in (*self._stored, *changed) for key in user.passkeys)
 
     @property
@@ -68,7 +68,7 @@ class KnownUsers:
     @property
     def has_changes(self) -> bool:
         """Whether the store lacks any."""
-        changes = self._sessions.book.changes
+        changes = self._sessions.table.changes
         return any(one.name in changes and login_changes.is_due(one, changes[one.name]) for one in self._stored)
 
     def find_of(self, session: login_session.Session) -> login_users.User | None:
@@ -89,9 +89,9 @@ class KnownUsers:
         on. Returns: False: the account is another meanwhile. Raises: saved_sessions.NotSavedError."""
         after = dataclasses.replace(after, revision=before.revision + 1)
 
-        def alter(book: session_book.SessionBook) -> None:
-            book.change_user(before, after, kept_session=kept_session)
-            also(book)
+        def alter(table: session_table.SessionTable) -> None:
+            table.change_user(before, after, kept_session=kept_session)
+            also(table)
 
         return await self._sessions.commit(alter, is_due=lambda: self._has(before))
 
@@ -100,7 +100,7 @@ class KnownUsers:
         return known == user
 
     def _fold(self) -> None:
-        changes = self._sessions.book.changes
+        changes = self._sessions.table.changes
         if self._made_of[0] is self._stored and self._made_of[1] is changes:
             return
         self._made_of = (self._stored, changes)

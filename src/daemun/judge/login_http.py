@@ -11,7 +11,7 @@ import urllib.parse
 
 from aiohttp import web
 
-from daemun.judge import login_judge, login_pages, session_book
+from daemun.judge import login_judge, login_pages, session_table
 
 Handler = collections.abc.Callable[[web.BaseRequest, login_pages.Words], collections.abc.Awaitable[web.Response]]
 """Of a request that nginx passed on, in the words of its language."""
@@ -41,7 +41,7 @@ def visitor(request: web.BaseRequest) -> login_judge.SessionVisitor:
 
 def secret(request: web.BaseRequest, name: str) -> str:
     """The one that the browser has, or a new one: several tabs share it."""
-    return cookie(request, name) or session_book.draw()
+    return cookie(request, name) or session_table.draw()
 
 
 def port(place: str) -> str:

@@ -24,7 +24,7 @@ from daemun.judge import (
     login_session,
     one_time_codes,
     saved_sessions,
-    session_book,
+    session_table,
     sign_in,
 )
 
@@ -123,8 +123,8 @@ class LoginJudge:
         self.host: judge_policies.LoginHost | None = None
 
     @property
-    def book(self) -> session_book.SessionBook:
-        return self._sessions.book
+    def table(self) -> session_table.SessionTable:
+        return self._sessions.table
 
     @property
     def has_users(self) -> bool:
@@ -134,7 +134,7 @@ class LoginJudge:
     async def set_policies(self, policies: collections.abc.Iterable[judge_policies.AnyPolicy]) -> None:
         self.host = judge_policies.find_host(policies)
         if self.host is not None:
-            self.book.limit(idle_s=self.host.idle_s, lifetime_s=self.host.lifetime_s)
+            self.table.limit(idle_s=self.host.idle_s, lifetime_s=self.host.lifetime_s)
             self.known.set_providers(self.host.providers)
             await self._sessions.end_gone(self._is_gone)
 
@@ -147,10 +147,10 @@ class LoginJudge:
         stored = tuple(users)
         self.known.set_stored(stored)
         if self.host is not None and self._sessions.ready.is_set():
-            self.book.keep_spent({one.name: one.recovery for one in self.known.all.values()})
+            self.table.keep_spent({one.name: one.recovery for one in self.known.all.values()})
             if stored:  # none at all: their file may be damaged, and be put back
-                self.book.keep_counters(self.known.list_passkeys())
-            self.book.drop(lambda session: self.known.find_of(session) is None)
+                self.table.keep_counters(self.known.list_passkeys())
+            self.table.drop(lambda session: self.known.find_of(session) is None)
             await self._sessions.save()
 
     # --- what nginx requests for each visitor -------------------------------------------------------------------
@@ -168,7 +168,7 @@ class LoginJudge:
         if self.host is None or not secret:
             return None
         await self._sessions.ready.wait()
-        session = self.book.find_on(secret, host, self._now())
+        session = self.table.find_on(secret, host, self._now())
         user = None if session is None else self.known.find_of(session)
         return None if session is None or user is None else (user, session)
 
@@ -181,7 +181,7 @@ class LoginJudge:
     async def find_signed_in(self, secret: str) -> tuple[str, login_users.User] | None:
         """The key of the session, and whose it is."""
         await self._sessions.ready.wait()
-        found = self.book.find(secret, self._now())
+        found = self.table.find(secret, self._now())
         user = None if found is None else self.known.find_of(found[1])
         return None if found is None or user is None else (found[0], user)
 
@@ -202,8 +202,8 @@ class LoginJudge:
             return SignInOutcome(step=SignInStep.WRONG)
         if user.totp is None:
             return await self._begin(user, visitor)
-        pending = session_book.draw()
-        self._pending[session_book.digest(pending)] = _Pending(
+        pending = session_table.draw()
+        self._pending[session_table.digest(pending)] = _Pending(
             user=user.name, stamp=user.stamp, until_s=self._now() + PENDING_S
         )
         _shorten(self._pending)
@@ -212,7 +212,7 @@ class LoginJudge:
     async def check_code(self, pending: str, code: str, visitor: SessionVisitor) -> SignInOutcome:
         """The second step. Guesses are counted as those of passwords are."""
         await self._sessions.ready.wait()
-        key = session_book.digest(pending)
+        key = session_table.digest(pending)
         found, now_s = self._pending.get(key), self._now()
         user = None if found is None else self.known.all.get(found.user)
         if found is None or user is None or user.stamp != found.stamp or now_s > found.until_s:
@@ -244,11 +244,11 @@ class LoginJudge:
         recovery = login_users.digest_recovery(written)
         if recovery in user.recovery:
             return await self._sessions.commit(
-                lambda book: book.spend_code(user.name, recovery),
-                is_due=lambda: not self.book.is_spent(user.name, recovery),
+                lambda table: table.spend_code(user.name, recovery),
+                is_due=lambda: not self.table.is_spent(user.name, recovery),
             )
         step = None if user.totp is None else one_time_codes.find_step(user.totp, written, now_s)
-        return step is not None and self.book.spend_step(user.name, step)
+        return step is not None and self.table.spend_step(user.name, step)
 
     async def begin(self, name: str, visitor: SessionVisitor, *, has_password: bool = True) -> str | None:
         """A session of a user who signed in otherwise. has_password: who chose a password just now. Returns: its
@@ -261,7 +261,7 @@ class LoginJudge:
     ) -> SignInOutcome:
         """has_password: whether the password was entered."""
         now_s = self._now()
-        secret = self.book.begin(
+        secret = self.table.begin(
             user.name,
             user.stamp,
             address=visitor.address,
@@ -275,7 +275,7 @@ class LoginJudge:
     async def begin_identity(self, identity: login_providers.Identity, stamp: str, visitor: SessionVisitor) -> str:
         """A session of who signed in at a provider. stamp: of that. Returns: its secret."""
         await self._sessions.ready.wait()
-        secret = self.book.begin(
+        secret = self.table.begin(
             identity.name,
             stamp,
             address=visitor.address,
@@ -289,10 +289,10 @@ class LoginJudge:
     async def sign_out(self, secret: str) -> bool:
         """Of all sites, and of this session alone. Returns: whether that is written; it is tried again otherwise."""
         await self._sessions.ready.wait()
-        found = self.book.find(secret, self._now())
+        found = self.table.find(secret, self._now())
         if found is not None:
             _, session = found
-            self.book.end(lambda one: one is session)
+            self.table.end(lambda one: one is session)
         return found is None or await self._sessions.save()
 
     # --- from the sign-in to a site ----------------------------------------------------------------------------
@@ -310,7 +310,7 @@ class LoginJudge:
 
     def draw_code(self, session: str, goal: Goal, challenge: str) -> str:
         """session: the key of one. challenge: of the browser (`make_challenge`)."""
-        code = session_book.draw()
+        code = session_table.draw()
         found = login_session.SiteCode(
             session=session,
             host=goal.host,
@@ -319,7 +319,7 @@ class LoginJudge:
             challenge=challenge,
             until_s=self._now() + CODE_S,
         )
-        self.book.add_code(code, found)
+        self.table.add_code(code, found)
         return code
 
     async def redeem(self, code: str, place: str, browser: str) -> tuple[str, Goal] | None:
@@ -327,24 +327,24 @@ class LoginJudge:
         them. browser: the secret in its cookie. None: the code is not good, or not any more."""
         await self._sessions.ready.wait()
         await self._wait_for_code(code)
-        found = self.book.use_code(code)
+        found = self.table.use_code(code)
         goal = None if found is None else Goal(host=found.host, port=found.port, path=found.path)
         if found is None or goal is None or self._now() > found.until_s or goal.place != place:
             return None
         if not hmac.compare_digest(found.challenge, make_challenge(browser)):
             return None
-        secret = self.book.enter(found.session, found.host, self._now())
+        secret = self.table.enter(found.session, found.host, self._now())
         await self._sessions.save()
         return None if secret is None else (secret, goal)
 
     async def _wait_for_code(self, code: str) -> None:
         """The visitor may be here before it is, where another machine of the fleet made it."""
-        if not self.book.is_shared or self._waiting >= _MOST_WAITING:
+        if not self.table.is_shared or self._waiting >= _MOST_WAITING:
             return
         self._waiting += 1
         try:
             for _ in range(_LOOKS):
-                if self.book.has_code(code):
+                if self.table.has_code(code):
                     return
                 await asyncio.sleep(_LOOK_S)
         finally:
@@ -366,19 +366,19 @@ class LoginJudge:
                 "agent": one.agent,
                 "hosts": sorted(set(one.sites.values())),
             }
-            for one in self.book.list(self._now())
+            for one in self.table.list(self._now())
             if self.known.find_of(one) is not None
         ]
 
     async def end_sessions(self, *, user: str | None, number: str | None) -> tuple[int, bool]:
         """Those of a user, or the one with this number. Returns: how many, and whether that is written."""
         await self._sessions.ready.wait()
-        ended = self.book.end(lambda one: user == one.user if user is not None else number == one.number)
+        ended = self.table.end(lambda one: user == one.user if user is not None else number == one.number)
         return ended, await self._sessions.save()
 
 
 def make_challenge(secret: str) -> str:
-    return session_book.digest(secret)
+    return session_table.digest(secret)
 
 
 def encode_path(text: str) -> str:

@@ -12,7 +12,7 @@ import math
 import types
 
 from daemun.core.access import guess_limits, login_passkeys, login_users
-from daemun.judge import account, login_judge, network_table, session_book, sign_in
+from daemun.judge import account, login_judge, network_table, session_table, sign_in
 
 CHALLENGE_S = 300.0
 _MOST = 10_000
@@ -85,7 +85,7 @@ class Passkeys:
         user = visit.user
         if not self._account.is_recent(visit) or len(user.passkeys) >= login_passkeys.MOST_OF_A_USER:
             return None
-        handle = user.passkeys[0].handle if user.passkeys else session_book.draw()
+        handle = user.passkeys[0].handle if user.passkeys else session_table.draw()
         challenge = self._draw(f"session {visit.key}", visit.address, handle=handle)
         found: str = self._check.make_creation(user, host=host, challenge=challenge, handle=handle)
         return found
@@ -124,14 +124,14 @@ class Passkeys:
         if len(left) == len(visit.user.passkeys):
             return account.AccountOutcome(result=account.AccountResult.GONE)
         return await self._account.change(
-            visit, also=lambda book: book.note_counter(number, 0), passkeys=left, stamp=account.draw_stamp()
+            visit, also=lambda table: table.note_counter(number, 0), passkeys=left, stamp=account.draw_stamp()
         )
 
     # --- signing in --------------------------------------------------------------------------------------------
 
     def begin_use(self, browser: str, address: str, host: str) -> str:
         """What the browser needs, as JSON. browser: the secret in its cookie."""
-        challenge = self._draw(f"browser {session_book.digest(browser)}", address)
+        challenge = self._draw(f"browser {session_table.digest(browser)}", address)
         found: str = self._check.make_request(host=host, challenge=challenge)
         return found
 
@@ -139,7 +139,7 @@ class Passkeys:
         self, browser: str, sent: str, visitor: login_judge.SessionVisitor, *, host: str, origin: str
     ) -> PasskeyResult:
         """sent: by the browser, as JSON. origin: of the page, with its port."""
-        challenge = self._challenges.take(f"browser {session_book.digest(browser)}", self._now())
+        challenge = self._challenges.take(f"browser {session_table.digest(browser)}", self._now())
         network = guess_limits.network_of(visitor.address)
         counter = (network, f"@login passkey\n{network}")
         wait_s = self._guesses.find_wait_s(*counter)
@@ -154,24 +154,24 @@ class Passkeys:
 
     def _verify(self, sent: str, challenge: str, *, host: str, origin: str) -> login_users.User | None:
         """Whose passkey signed; it counted on by this."""
-        book = self._login.book
+        table = self._login.table
         try:
             number, handle = self._check.find_named(sent)
             found = self._known.find_passkey(number)
             if found is None or found[1].handle != handle:
                 return None
             user, passkey = found
-            last = max(passkey.counter, book.find_counter(passkey.id))
+            last = max(passkey.counter, table.find_counter(passkey.id))
             now = self._check.verify_use(sent, passkey, host=host, origin=origin, challenge=challenge, counter=last)
         except self._check.RefusedError:
             return None
         if now:
-            book.note_counter(passkey.id, now)
+            table.note_counter(passkey.id, now)
         return user
 
     def _draw(self, owner: str, address: str, *, handle: str = "") -> str:
         challenge = _Challenge(
-            text=session_book.draw(),
+            text=session_table.draw(),
             network=guess_limits.network_of(address),
             until_s=self._now() + CHALLENGE_S,
             handle=handle,

@@ -19,7 +19,7 @@ import typing
 
 from daemun.core.access import guess_limits, judge_policies, login_policies, login_providers
 from daemun.core.texts import repeats
-from daemun.judge import login_judge, session_book
+from daemun.judge import login_judge, session_table
 from daemun.judge.providers import github_provider, pending_sign_ins, provider_requests
 from daemun.judge.providers.provider_error import ProviderError, ProviderFault
 
@@ -164,17 +164,17 @@ class ProviderSignIn:
         network = guess_limits.network_of(visitor.address)
         self._check_wait(_place(key, network))
         self._find_secret(key)
-        state = session_book.draw()
+        state = session_table.draw()
         pending = pending_sign_ins.Pending(
             provider=key,
             stamp=provider.stamp,
-            browser=session_book.digest(browser),
+            browser=session_table.digest(browser),
             network=network,
             redirect_uri=callback,
             to=to,
             challenge=challenge,
-            nonce=session_book.draw(),
-            verifier=session_book.draw(),
+            nonce=session_table.draw(),
+            verifier=session_table.draw(),
             until_s=self._now() + pending_sign_ins.WITHIN_S,
         )
         with self._bounded(key):

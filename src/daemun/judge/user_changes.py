@@ -11,7 +11,7 @@ from daemun.control import guarded_store, ports
 from daemun.core import layout
 from daemun.core.access import login_changes, login_users
 from daemun.errors import NotFoundInStoreError
-from daemun.judge import session_book, session_file
+from daemun.judge import session_file, session_table
 
 LOCK = "login-users"
 """Of the store, for whoever changes its users."""
@@ -29,7 +29,7 @@ def read(paths: layout.Layout) -> login_changes.Changes:
     if found is None:
         return {}
     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-        return session_book.read_changes(json.loads(found[1]))
+        return session_table.read_changes(json.loads(found[1]))
     return {}
 
 

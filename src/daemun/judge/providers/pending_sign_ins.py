@@ -7,7 +7,7 @@ import base64
 import dataclasses
 import hashlib
 
-from daemun.judge import network_table, session_book
+from daemun.judge import network_table, session_table
 
 WITHIN_S = 600.0
 """For whatever a person does at the provider."""
@@ -45,14 +45,14 @@ class PendingSignIns:
         return len(self._found)
 
     def add(self, state: str, pending: Pending) -> None:
-        self._found.add(session_book.digest(state), pending.network, pending)
+        self._found.add(session_table.digest(state), pending.network, pending)
 
     def take(self, state: str, browser: str, now_s: float) -> Pending | None:
         """The one of this state, which is over now; None: it is none, or another browser's, or too old."""
-        pending = self._found.take(session_book.digest(state))
+        pending = self._found.take(session_table.digest(state))
         if pending is None or now_s > pending.until_s or not browser:
             return None
-        return pending if pending.browser == session_book.digest(browser) else None
+        return pending if pending.browser == session_table.digest(browser) else None
 
 
 def make_challenge(verifier: str) -> str:

@@ -47,7 +47,7 @@ class Spent:
     codes: set[str] = dataclasses.field(default_factory=set)
 
 
-class SessionBook:
+class SessionTable:
     """changed: whether anything must be saved. changes: of users, never altered in place. is_shared: with other
     machines of a fleet. touched: called when there is something new of a user for them."""
 
@@ -355,9 +355,9 @@ class SessionBook:
 
     # --- as text -----------------------------------------------------------------------------------------------
 
-    def copy(self) -> "SessionBook":
+    def copy(self) -> "SessionTable":
         """As it is now, to be written elsewhere (`encode`) while it changes here: some microseconds a session."""
-        copied = SessionBook()
+        copied = SessionTable()
         copied.limit(idle_s=self.idle_s, lifetime_s=self.lifetime_s)
         copied._sessions = {key: login_session.copy(one) for key, one in self._sessions.items()}
         copied._by_site = dict(self._by_site)
@@ -396,5 +396,5 @@ class SessionBook:
 
 
 def read_changes(found: dict[str, typing.Any]) -> dict[str, login_changes.Change]:
-    """Of all that `SessionBook.encode` wrote. Raises: as `SessionBook.load`."""
+    """Of all that `SessionTable.encode` wrote. Raises: as `SessionTable.load`."""
     return {str(name): login_changes.read(one) for name, one in found.get("changes", {}).items()}
