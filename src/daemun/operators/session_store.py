@@ -28,7 +28,7 @@ class SessionStore:
         self._store = store
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._book = operator_sessions.OperatorSessions()
+        self._sessions = operator_sessions.OperatorSessions()
         self._is_read = False
         self._is_saved = True
         self._unsaved = asyncio.Event()
@@ -47,8 +47,8 @@ class SessionStore:
         await self._read()
         secret = operator_sessions.PREFIX + secrets.token_urlsafe(operator_sessions.RANDOM_BYTES)
         if former:
-            self._book.end_secret(former)
-        session = self._book.begin(
+            self._sessions.end_secret(former)
+        session = self._sessions.begin(
             secret,
             number=secrets.token_hex(_NUMBER_BYTES),
             name=name,
@@ -65,45 +65,45 @@ class SessionStore:
     async def find(self, secret: str) -> operator_sessions.OperatorSession | None:
         """Whose secret it is, who uses the session by this."""
         await self._read()
-        found = self._book.find(secret, self._now_s())
-        if self._book.changed:
+        found = self._sessions.find(secret, self._now_s())
+        if self._sessions.changed:
             self._unsaved.set()
         return found
 
     async def list(self) -> tuple[operator_port.KnownSession, ...]:
         """The one that was used last first."""
         await self._read()
-        return tuple(map(_describe, self._book.list(self._now_s())))
+        return tuple(map(_describe, self._sessions.list(self._now_s())))
 
     async def end(
         self, is_meant: collections.abc.Callable[[operator_sessions.OperatorSession], bool]
     ) -> operator_port.EndedSessions:
         """Over at once in any case; done for good when it is written, too."""
         await self._read()
-        ended = self._book.end(is_meant)
+        ended = self._sessions.end(is_meant)
         return operator_port.EndedSessions(ended=ended, is_saved=await self.save())
 
     async def save(self) -> bool:
         """Whether all of it is written."""
         async with self._lock:
-            if not self._book.changed:
+            if not self._sessions.changed:
                 return self._is_saved
-            self._book.changed = False
-            copied, now_s = self._book.copy(), self._now_s()
+            self._sessions.changed = False
+            copied, now_s = self._sessions.copy(), self._now_s()
             try:
                 stored = await asyncio.to_thread(
                     value_change.change, self._store, KEY, lambda before: copied.alter(before, now_s)
                 )
             except EnvironmentProblemError as error:
-                self._book.changed = True
+                self._sessions.changed = True
                 self._unsaved.set()
                 if self._is_saved:
                     log.warning(f"sessions of the dashboard cannot be kept: {error}")
                 self._is_saved = False
             else:
-                self._book.settle(copied)
+                self._sessions.settle(copied)
                 if stored is not None:
-                    self._book.take(stored)
+                    self._sessions.take(stored)
                 self._is_saved = True
                 self._store.damage.clear(KEY)
             return self._is_saved
@@ -115,7 +115,7 @@ class SessionStore:
             if not self._is_read:
                 content = await asyncio.to_thread(self._read_content)
                 if content is not None:
-                    self._book.take(content)
+                    self._sessions.take(content)
                 self._is_read = True
 
     async def follow(self, _: collections.abc.Sequence[str]) -> None:
@@ -123,7 +123,7 @@ class SessionStore:
         async with self._lock:
             content = await asyncio.to_thread(self._read_content)
             if self._is_read and content is not None:
-                self._book.take(content)
+                self._sessions.take(content)
 
     def _read_content(self) -> bytes | None:
         def check(content: bytes) -> bytes:

@@ -43,7 +43,7 @@ class DraftService:
         parts: draft_review.ReviewParts,
     ) -> None:
         """main: daemun.yaml."""
-        self._book = draft_store.DraftStore(store)
+        self._drafts = draft_store.DraftStore(store)
         self._main = main.absolute()
         self._changes = changes
         self._gate = gate
@@ -116,23 +116,23 @@ class DraftService:
 
     def _find(self, operator: str) -> draft.Draft:
         now = self._clock.now()
-        return self._book.read(operator) or draft.Draft(operator=operator, began_at=now, changed_at=now)
+        return self._drafts.read(operator) or draft.Draft(operator=operator, began_at=now, changed_at=now)
 
     def _find_newest(self, operator: str) -> draft.Draft:
         """To be changed: nothing of it is lost that was changed on another machine of a fleet."""
         now = self._clock.now()
-        known, revision = self._book.read_newest(operator)
+        known, revision = self._drafts.read_newest(operator)
         known = known or draft.Draft(operator=operator, began_at=now, changed_at=now)
         return dataclasses.replace(known, revision=revision)
 
     def _keep(self, one: draft.Draft) -> None:
         if not one.files:
-            self._book.delete(one.operator, one.revision)
+            self._drafts.delete(one.operator, one.revision)
             return
-        self._book.write(dataclasses.replace(one, changed_at=self._clock.now()))
+        self._drafts.write(dataclasses.replace(one, changed_at=self._clock.now()))
 
     def _show(self, operator: str, shows_secrets: bool) -> draft_port.DraftReport:
-        known = self._book.read(operator)
+        known = self._drafts.read(operator)
         one = known or self._find(operator)
         overlay = draft_overlay.DraftOverlay(self._main, one)
         texts = overlay.read_all() | {file.name: file.text for file in one.files}
@@ -143,7 +143,7 @@ class DraftService:
             began_at=None if known is None else known.began_at,
             changed_at=None if known is None else known.changed_at,
             others=tuple(
-                (other.operator, other.changed_at) for other in self._book.list_all() if other.operator != operator
+                (other.operator, other.changed_at) for other in self._drafts.list_all() if other.operator != operator
             ),
         )
 
@@ -304,7 +304,7 @@ class DraftService:
             if made is None:
                 raise ConflictError("cannot apply the draft: the files are as it has them already; discard it")
             with contextlib.suppress(draft_port.StaleDraftError):  # what was added meanwhile is not applied yet
-                await asyncio.to_thread(self._book.delete, operator, revision)
+                await asyncio.to_thread(self._drafts.delete, operator, revision)
             return draft_port.AppliedDraft(report=made.report, trial=made.trial)
 
     def _explain(
