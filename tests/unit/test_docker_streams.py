@@ -110,7 +110,7 @@ def test_every_label() -> None:
     assert not streams(run(made(listen="8883", scheme="tls")))["mqtt"].verify.is_on
     assert streams(run(made(listen="53", scheme="udp", responses="1", timeout="5s")))["mqtt"].responses == 1
     passed = streams(run(made(listen="443", tls="passthrough", hosts="a.test, *.b.test")))["mqtt"]
-    assert passed.is_passed_by_name
+    assert passed.is_passthrough
     assert passed.hosts == ("a.test", "*.b.test")
 
 

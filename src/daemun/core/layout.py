@@ -236,7 +236,7 @@ class Layout:
 
     @property
     def passed_prefix(self) -> str:
-        """How the sockets begin by which nginx finds itself (`core.render.names_passed`)."""
+        """How the sockets begin by which nginx finds itself (`core.render.sni_passthrough`)."""
         return f"{self.run}/to-"
 
     @property

@@ -241,10 +241,10 @@ class Stream(forms.OptionMap):
     @property
     def certificate_host(self) -> str | None:
         """Whose certificate visitors are shown; None: the gate shows none."""
-        return None if self.is_passed_by_name else self.tls
+        return None if self.is_passthrough else self.tls
 
     @property
-    def is_passed_by_name(self) -> bool:
+    def is_passthrough(self) -> bool:
         """Whether handshakes are the server's, and which ones they are is seen from the names in them."""
         return self.tls == PASSTHROUGH
 

@@ -37,7 +37,7 @@ class NamedStream:
     @property
     def hosts_passed(self) -> tuple[str, ...]:
         """The names in handshakes that are passed on to the servers."""
-        if not self.stream.is_passed_by_name:
+        if not self.stream.is_passthrough:
             return ()
         return self.stream.hosts or (self.name.lower(),)
 
@@ -92,7 +92,7 @@ def _check(value: Streams, place: Place) -> None:
             continue  # its source reported it
         first, at = len(place.report.problems), _place_of(one, place)
         _check_one(one.name, one.stream, at)
-        if one.stream.is_passed_by_name:
+        if one.stream.is_passthrough:
             _check_passed(one, at)
         elif one.stream.hosts:
             at.add("have a meaning only beside `tls: passthrough`", "hosts")
@@ -194,7 +194,7 @@ def _check_passed(one: NamedStream, place: Place) -> None:
 
 def _check_tls(one: stream_forms.Stream, place: Place) -> None:
     if one.tls is not None:
-        if not one.is_passed_by_name:
+        if not one.is_passthrough:
             place.add_value(one.tls, rules.check_host(one.tls), "tls")
         if one.is_udp:
             place.add("is for TCP: nginx has no DTLS", "tls")

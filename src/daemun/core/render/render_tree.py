@@ -21,12 +21,12 @@ from daemun.core.render import (
     internal_clients,
     logs_with_cache,
     main_file,
-    names_passed,
     network_refusals,
     server_blocks,
     shared_blocks,
     site_file,
     site_scope,
+    sni_passthrough,
     snippets,
     stream_lines,
     traffic_log,
@@ -105,7 +105,7 @@ def find_refused(
 def _stream_files(desired: model.Desired, env: render_environment.Environment) -> dict[str, bytes]:
     """The file of each stream, and which handshakes go to them, where some do. Raises: RenderError."""
     trees = stream_lines.files(desired, env)
-    if names_passed.is_on(desired.globals, env):
+    if sni_passthrough.is_on(desired.globals, env):
         trees[generation_files.LISTEN_BY_NAME] = server_blocks.by_name_file(desired, env)
     return {path: serialise.serialise(nodes) for path, nodes in trees.items()}
 

@@ -4,7 +4,7 @@ from daemun.core import arguments, directive, layout, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import listen_option
 from daemun.core.plan import generation_files
-from daemun.core.render import effective_access, names_passed, quic, site_scope
+from daemun.core.render import effective_access, quic, site_scope, sni_passthrough
 from daemun.core.texts import names
 from daemun.errors import RenderError
 
@@ -186,7 +186,7 @@ def by_name_file(desired: model.Desired, env: render_environment.Environment) ->
     """The gate's addresses for HTTPS, where streams have some of the names."""
     settings = desired.globals
     lines = listen_lines(settings.listen.https, *_protocol(settings), ipv6=env.ipv6)
-    return names_passed.nodes(desired, env, lines)
+    return sni_passthrough.nodes(desired, env, lines)
 
 
 def _datagrams(
@@ -202,8 +202,8 @@ def _of_gate(
     settings: model.Globals, env: render_environment.Environment, *options: str
 ) -> tuple[directive.Directive, ...]:
     """The addresses for HTTPS that all sites have; a PROXY line was read before a connection was passed on."""
-    if names_passed.is_on(settings, env):
-        return (arguments.line("listen", names_passed.sites_socket(env.layout), "ssl", *options),)
+    if sni_passthrough.is_on(settings, env):
+        return (arguments.line("listen", sni_passthrough.sites_socket(env.layout), "ssl", *options),)
     return listen_lines(settings.listen.https, "ssl", *_protocol(settings), *options, ipv6=env.ipv6)
 
 

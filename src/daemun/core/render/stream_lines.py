@@ -16,11 +16,11 @@ from daemun.core.options import stream_forms, streams_option
 from daemun.core.plan import change_plan, generation_files
 from daemun.core.render import (
     effective_access,
-    names_passed,
     realip,
     server_blocks,
     server_tls,
     site_scope,
+    sni_passthrough,
     tls,
     upstream,
 )
@@ -44,11 +44,11 @@ def block(desired: model.Desired, env: render_environment.Environment) -> tuple[
         timeout = arguments.line("resolver_timeout", upstream.RESOLVER_TIMEOUT)
         resolver = (arguments.line("resolver", env.resolver), timeout)
     included = [arguments.line("include", f"{generation_files.STREAMS}*.conf")]
-    if names_passed.is_on(desired.globals, env):
+    if sni_passthrough.is_on(desired.globals, env):
         included.append(arguments.line("include", generation_files.LISTEN_BY_NAME))
     # A name is no longer than 253 characters.
     hashes = [arguments.line("map_hash_bucket_size", "512")]
-    if (kept := len(names_passed.find_own_names(desired))) > _FEW_NAMES:
+    if (kept := len(sni_passthrough.find_own_names(desired))) > _FEW_NAMES:
         hashes.append(arguments.line("map_hash_max_size", str(1 << (4 * kept - 1).bit_length())))
     inside = (*resolver, *_tls(desired.globals, env), *hashes, *_counting(env), *included)
     return (arguments.line("stream", block=inside),)
@@ -83,9 +83,9 @@ def _find_missing(
     needed += [render_environment.Feature.STREAM_ACCESS] * bool(stream.allow or stream.deny)
     is_tls = stream.certificate_host is not None or stream.is_encrypted
     needed += [render_environment.Feature.STREAM_TLS] * is_tls
-    needed += sorted(names_passed.NEEDED, key=lambda feature: feature.value) if stream.is_passed_by_name else []
+    needed += sorted(sni_passthrough.NEEDED, key=lambda feature: feature.value) if stream.is_passthrough else []
     needed += [render_environment.Feature.STREAM_LIMIT_CONN] * (stream.connections is not None)
-    needed += [render_environment.Feature.STREAM_REALIP] * (stream.is_passed_by_name and has_balancers)
+    needed += [render_environment.Feature.STREAM_REALIP] * (stream.is_passthrough and has_balancers)
     missing = [feature.value for feature in needed if feature not in env.nginx.features]
     if not missing:
         if stream.is_encrypted and stream.verify.is_on and (stream.verify.ca_file or env.ca_bundle) is None:
@@ -213,8 +213,8 @@ def _server(
     # word nothing is heard over TCP; the kernel finds out.
     kind = ("udp", "reuseport") if stream.is_udp else ("so_keepalive=on",)
     kind = ("ssl", *kind) if stream.certificate_host is not None else kind
-    if stream.is_passed_by_name:
-        lines = [arguments.line("listen", names_passed.stream_socket(env.layout, one.name))]
+    if stream.is_passthrough:
+        lines = [arguments.line("listen", sni_passthrough.stream_socket(env.layout, one.name))]
         lines += [arguments.line("set_real_ip_from", network) for network in balancers]
     else:
         lines = [*server_blocks.listen_lines(stream.listen, *kind, ipv6=env.ipv6)]

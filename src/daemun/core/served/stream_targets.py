@@ -75,7 +75,7 @@ def find_shaken_host(one: streams_option.NamedStream) -> str | None:
 
 def find_bound(one: streams_option.NamedStream, *, has_ipv6: bool) -> tuple[tuple[str, int], ...]:
     """The addresses and ports at which something has to listen."""
-    if one.stream.is_passed_by_name:
+    if one.stream.is_passthrough:
         return ()  # they are the gate's
     return tuple(
         (host, address.port)

@@ -98,7 +98,7 @@ class _Known:
         if not one.stream.enabled:
             return
         at = report.at(one.origin)
-        if one.stream.is_passed_by_name:
+        if one.stream.is_passthrough:
             if one.is_known:
                 self._check_names(one, at)
             _check_passed(one, settings, at)
@@ -116,7 +116,7 @@ class _Known:
     def try_out(self, one: streams_option.NamedStream, settings: model.Globals) -> list[model.Problem]:
         """What keeps a stream from being beside those that are known; it takes nothing where there is something."""
         report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
-        names = {**self.names} if one.stream.is_passed_by_name else self.names  # of thousands of sites
+        names = {**self.names} if one.stream.is_passthrough else self.names  # of thousands of sites
         tried = _Known(taken=[*self.taken], names=names)
         tried.check(one, settings, report)
         if not report.problems:
@@ -196,5 +196,5 @@ def _collide(one: _Taken, other: _Taken) -> bool:
 def find_tcp_ports(settings: model.Globals) -> frozenset[int]:
     """The ports on which streams take connections."""
     enabled = streams_option.find_enabled(settings)
-    own = (one.stream for one in enabled if not one.stream.is_udp and not one.stream.is_passed_by_name)
+    own = (one.stream for one in enabled if not one.stream.is_udp and not one.stream.is_passthrough)
     return frozenset(address.port for stream in own for address in stream.listen)

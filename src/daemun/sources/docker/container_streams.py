@@ -169,7 +169,7 @@ def _belongings(request: route_requests.StreamRequest) -> tuple[str, ...]:
     """What belongs to the first who has it: the name of the stream, its ports, and its hosts."""
     stream = request.stream
     kind = "udp" if stream.is_udp else "tcp"
-    of_gate = stream.is_passed_by_name  # the port of HTTPS is everybody's
+    of_gate = stream.is_passthrough  # the port of HTTPS is everybody's
     ports = () if of_gate else tuple(f"port {address.port}/{kind}" for address in stream.listen)
     return (f"stream {request.name}", *ports, *request.hosts)
 

@@ -1,4 +1,4 @@
-"""TLS that is passed on by the names in handshakes, beside the sites that have the same port.
+"""TLS passthrough: connections passed on by the name in the handshake (SNI), beside the sites of the same port.
 
 Where a stream wants that, nginx's stream module listens at the gate's addresses for HTTPS instead of its http module.
 It looks at the name in the ClientHello without taking it from the socket, and `pass` hands the connection itself to
