@@ -8,7 +8,7 @@ from daemun.core.options.option import Doc, Level, Option, Place
 from daemun.core.texts import header_rules
 
 DEFAULT = "default"
-"""Stands for the usual ones (`render.believed_headers`)."""
+"""Stands for the usual ones (`render.trusted_proxy_headers`)."""
 
 _NO_HEADERS = frozenset({"*", "all", "any", "defaults", "false", "none", "off", "on", "standard", "true", "usual"})
 """Words for many headers, or for none, in other places."""

@@ -31,12 +31,12 @@ from daemun.core.directive import Expr
 from daemun.core.options import access_option, buffering_option, cache_option, host_header_option
 from daemun.core.plan import variable_definitions
 from daemun.core.render import (
-    believed_headers,
     effective_access,
     forwarded_headers,
     request_body,
     site_scope,
     standard_headers,
+    trusted_proxy_headers,
 )
 from daemun.core.texts import names
 
@@ -79,7 +79,7 @@ _REREAD = (
 """Headers by which frameworks take a request for another one, or answer with a part of a page."""
 _SENT = ("Accept", "Accept-Language", "Origin", "User-Agent")
 """Of a visitor's headers, those that the server gets where its answer may be kept."""
-_ADDRESSES = ("X-Real-IP", "X-Forwarded-For", "X-Request-ID", "Forwarded", *believed_headers.ADDRESSES)
+_ADDRESSES = ("X-Real-IP", "X-Forwarded-For", "X-Request-ID", "Forwarded", *trusted_proxy_headers.ADDRESSES)
 """nginx compares what the visitor sent in them, the server gets something else."""
 _NEAR_NETWORKS = (*access_option.PRIVATE_NETWORKS, "100.64.0.0/10")
 """Servers trust addresses of VPNs, too (RFC 6598)."""
@@ -143,7 +143,7 @@ def _private(settings: model.Globals, cookie: str) -> str:
     believed: tuple[str, ...] = ()
     if forwarded_headers.is_anybody_believed(settings):
         sent = standard_headers.from_proxies(settings)
-        believed = tuple(_value(name) for name in sent if name not in believed_headers.ADDRESSES)
+        believed = tuple(_value(name) for name in sent if name not in trusted_proxy_headers.ADDRESSES)
     body = "".join(f"${name}" for name in _BODY)
     return f"$daemun_as_is$daemun_events$http_authorization{cookie}{_OWN}{_PARTIAL}{body}{''.join(believed)}"
 
@@ -322,7 +322,7 @@ def sent(held: cache_option.Cache) -> dict[str, str]:
 
 REPLACED = {
     **dict.fromkeys(("Accept-Encoding", "Authorization", "Content-Length", "Content-Type", "Cookie"), ""),
-    **dict.fromkeys(believed_headers.ADDRESSES, ""),
+    **dict.fromkeys(trusted_proxy_headers.ADDRESSES, ""),
     "X-Forwarded-For": "$remote_addr",
 }
 """What the server gets for what may be kept, whatever an owner sets. What nginx keeps is not compressed, and it

@@ -6,7 +6,7 @@ import functools
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import proxy_headers_option
-from daemun.core.render import believed_headers, forwarded_headers, path_translation, trace_lines
+from daemun.core.render import forwarded_headers, path_translation, trace_lines, trusted_proxy_headers
 
 _REMOVED = (
     "Forwarded",
@@ -62,7 +62,7 @@ def from_proxies(settings: model.Globals, *, is_grpc: bool = False) -> tuple[str
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _each_once(names: tuple[str, ...], *, is_grpc: bool) -> tuple[str, ...]:
     standard_names = tuple(
-        name for name in believed_headers.STANDARD if not is_grpc or name not in believed_headers.NOT_OF_GRPC
+        name for name in trusted_proxy_headers.STANDARD if not is_grpc or name not in trusted_proxy_headers.NOT_OF_GRPC
     )
     found: dict[str, str] = {}
     for name in names:
