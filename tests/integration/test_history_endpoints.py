@@ -8,7 +8,7 @@ import pytest
 from starlette import applications
 
 from daemun.core.plan import change_plan, hand_edits
-from daemun.sources.history import history_store, way_back
+from daemun.sources.history import history_store, rollback_plan
 from daemun.web import trial_api
 from tests.support import history_house, operator_client
 from tests.support.history_house import BROKEN, ONE, TWO
@@ -113,7 +113,7 @@ async def test_what_cannot_go_live_is_put_back_and_not_on_trial(house: House) ->
 
 
 async def test_what_would_be_lost_is_not_replaced(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(way_back, "RECORDED_WITHIN_S", 0.0)
+    monkeypatch.setattr(rollback_plan, "RECORDED_WITHIN_S", 0.0)
     house.main.write_bytes(TWO.replace(b"a:2", b"a:3"))
     status, words = await house.client.fail("POST", "/history/1/rollback", {})
     assert (status, "this would be lost" in words) == (409, True)

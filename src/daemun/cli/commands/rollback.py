@@ -20,7 +20,7 @@ from daemun.cli import (
 
 if typing.TYPE_CHECKING:
     from daemun.core import model
-    from daemun.sources.history import guarded_apply, way_back, written_files
+    from daemun.sources.history import guarded_apply, rollback_plan, written_files
 
 Json = dict[str, typing.Any]
 
@@ -39,21 +39,21 @@ def rollback(chosen: settings.Settings, number: Number, force: Force = False) ->
     When it cannot go live, the files are put back as they are now. Containers are as they are.
     """
     from daemun.sources import edited_file
-    from daemun.sources.history import compared_entries, guarded_apply, way_back, written_files
+    from daemun.sources.history import compared_entries, guarded_apply, rollback_plan, written_files
 
     caller.add_subject(number)
     history = history_access.open_history(chosen)
     entry = compared_entries.find(history, number)
-    way_back.check(entry)
+    rollback_plan.check(entry)
     daemon, main = find_daemon(chosen)
     with edited_file.alone(main):
-        way = way_back.find(history, entry, main, is_running=daemon is not None, force=force)
-        if way.is_done:
+        plan = rollback_plan.find(history, entry, main, is_running=daemon is not None, force=force)
+        if plan.is_done:
             output.print_line(f"nothing to do: {main} is as it was at number {entry.number}")
             return
-        files = written_files.plan(main, way.find_wanted())
+        files = written_files.plan(main, plan.find_wanted())
         guarded_apply.apply(main, files, LiveAlone(chosen, main) if daemon is None else LiveDaemon(daemon))
-    _report(way, way_back.report_json(way, history, is_running=daemon is not None), files)
+    _report(plan, rollback_plan.report_json(plan, history, is_running=daemon is not None), files)
 
 
 def find_daemon(chosen: settings.Settings) -> tuple[control_client.ControlClient | None, pathlib.Path]:
@@ -110,25 +110,27 @@ class LiveAlone:
         return guarded_apply.find_errors(checking.check(self._chosen))
 
 
-def _report(way: "way_back.WayBack", report: Json, files: "written_files.WrittenFiles") -> None:
-    from daemun.sources.history import past_files, way_back, written_files
+def _report(plan: "rollback_plan.RollbackPlan", report: Json, files: "written_files.WrittenFiles") -> None:
+    from daemun.sources.history import past_files, rollback_plan, written_files
 
     json_answer.note(**report)
     is_running, apart = report["running"], report["not_undone"]
     end = "live" if is_running else "saved; no daemon is running, so it becomes live with the next `daemun up`"
-    output.print_line(f"{end}: {way.main} is as it was at number {way.entry.number}")
-    for name in way.others:
+    output.print_line(f"{end}: {plan.main} is as it was at number {plan.entry.number}")
+    for name in plan.others:
         held = files[name].before if name in files else None
         if isinstance(held, written_files.IncludedLink):
             output.print_line(f"{name}, a link to {held.target}, was not included then and is deleted; that file stays")
         else:
-            copy = written_files.name_copy(way.main, name, way.past.files.get(way.main.name, b""), held)
+            copy = written_files.name_copy(plan.main, name, plan.past.files.get(plan.main.name, b""), held)
             output.print_line(f"{name} was not included then and is deleted; {copy} has what it held")
-    if way.past.taken:
-        output.print_line(f"secrets are those of now, not of then: {way_back.name_places(way.past.taken)}")
-    if way.past.blanks:
-        output.print_line(f"in comments, {past_files.NOT_KEPT} stands for: {way_back.name_places(way.past.blanks)}")
-    for what in apart[: way_back.MOST_NAMED]:
+    if plan.past.taken:
+        output.print_line(f"secrets are those of now, not of then: {rollback_plan.name_places(plan.past.taken)}")
+    if plan.past.blanks:
+        output.print_line(
+            f"in comments, {past_files.NOT_KEPT} stands for: {rollback_plan.name_places(plan.past.blanks)}"
+        )
+    for what in apart[: rollback_plan.MOST_NAMED]:
         output.print_line(f"not undone, as containers are what they are now: {what}")
-    if len(apart) > way_back.MOST_NAMED:
-        output.print_line(f"and {len(apart) - way_back.MOST_NAMED} more of containers")
+    if len(apart) > rollback_plan.MOST_NAMED:
+        output.print_line(f"and {len(apart) - rollback_plan.MOST_NAMED} more of containers")

@@ -1,6 +1,6 @@
 """The applied configurations while the daemon runs, for the API (`control.applied_port.AppliedConfigurations`).
 
-What decides is shared with `daemun history`, `daemun diff` and `daemun rollback` (`compared_entries`, `way_back`).
+What decides is shared with `daemun history`, `daemun diff` and `daemun rollback` (`compared_entries`, `rollback_plan`).
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from daemun.core import model
 from daemun.core.plan import hand_edits
 from daemun.errors import ForbiddenError
 from daemun.sources import owned_keys
-from daemun.sources.history import compared_entries, history_entry, history_store, live_changes, trial, way_back
+from daemun.sources.history import compared_entries, history_entry, history_store, live_changes, rollback_plan, trial
 
 Json = dict[str, typing.Any]
 
@@ -77,13 +77,13 @@ class AppliedHistory:
     ) -> Json:
         """See the port."""
         await self._trials.recorder.write_noted()
-        ways: list[way_back.WayBack] = []
+        plans: list[rollback_plan.RollbackPlan] = []
 
         def find() -> dict[str, bytes | None]:
-            ways.append(self._find_way(number, force))
+            plans.append(self._find_plan(number, force))
             if not is_owner:
-                self._check_owned(ways[0])
-            return {} if ways[0].is_done else ways[0].find_wanted()
+                self._check_owned(plans[0])
+            return {} if plans[0].is_done else plans[0].find_wanted()
 
         made = await self._changes.make(find, trial_s=trial_s, caller=caller)
         await self._trials.recorder.write_noted()
@@ -94,21 +94,21 @@ class AppliedHistory:
             "trial": history_port.trial_json(None if made is None else made.trial),
             "changed": made is not None,
         }
-        return {**await asyncio.to_thread(way_back.report_json, ways[0], self._open(), is_running=True), **report}
+        return {**await asyncio.to_thread(rollback_plan.report_json, plans[0], self._open(), is_running=True), **report}
 
-    def _find_way(self, number: int, force: bool) -> way_back.WayBack:
+    def _find_plan(self, number: int, force: bool) -> rollback_plan.RollbackPlan:
         history = self._open()
         entry = compared_entries.find(history, str(number))
-        way_back.check(entry)
-        return way_back.find(history, entry, self._main, is_running=True, force=force)
+        rollback_plan.check(entry)
+        return rollback_plan.find(history, entry, self._main, is_running=True, force=force)
 
-    def _check_owned(self, way: way_back.WayBack) -> None:
+    def _check_owned(self, plan: rollback_plan.RollbackPlan) -> None:
         owned: list[model.Problem] = []
-        for name in {self._main.name, *way.past.files}:
+        for name in {self._main.name, *plan.past.files}:
             find = owned_keys.find_changes if name == self._main.name else owned_keys.find_programs
-            owned += find(name, way.present.get(name), way.past.files.get(name))
+            owned += find(name, plan.present.get(name), plan.past.files.get(name))
         if owned:
-            raise ForbiddenError(f"cannot go back to number {way.entry.number}: {'; '.join(map(str, owned))}")
+            raise ForbiddenError(f"cannot go back to number {plan.entry.number}: {'; '.join(map(str, owned))}")
 
     def _open(self) -> history_store.HistoryStore:
         return history_store.HistoryStore(self._store)

@@ -302,7 +302,7 @@ class TrialManager:
         if main is None:
             return ()
         present = edited_file.read(self._main)
-        content = written_files.find_way(main, present).content
+        content = written_files.find_undo(main, present).content
         return owned_keys.find_changes(self._main.name, content if isinstance(content, bytes) else None, present)
 
     def _go_back(self, trial: Trial) -> None:

@@ -49,7 +49,7 @@ FindUnkept = collections.abc.Callable[
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class WayOfFile:
+class FileUndo:
     """What a file is to hold when its change is undone. lost: what it holds no more then. loses_others: what others
     wrote is of that."""
 
@@ -108,10 +108,10 @@ def undo(main: pathlib.Path, files: WrittenFiles, find_unkept: FindUnkept = lamb
     Returns: of which files there is a copy, and where it is. Raises: EnvironmentProblemError; it can be repeated."""
     strange = {name for name, one in files.items() if _is_strange_link(main.parent / name, one)}
     present = {name: None if name in strange else _read(main.parent / name, one.written) for name, one in files.items()}
-    ways = {name: find_way(one, present[name]) for name, one in files.items()}
-    lost = {name: way.lost for name, way in ways.items() if way.lost is not None}
-    comes = {name: way.content for name, way in ways.items() if isinstance(way.content, bytes)}
-    copied = {name for name, way in ways.items() if way.loses_others} | {*find_unkept(lost, comes)}
+    undos = {name: find_undo(one, present[name]) for name, one in files.items()}
+    lost = {name: undo.lost for name, undo in undos.items() if undo.lost is not None}
+    comes = {name: undo.content for name, undo in undos.items() if isinstance(undo.content, bytes)}
+    copied = {name for name, undo in undos.items() if undo.loses_others} | {*find_unkept(lost, comes)}
     held = comes[main.name] if main.name in comes else edited_file.read(main) or b""
     copies = dict[str, pathlib.Path]()
     for name, now in present.items():
@@ -123,7 +123,7 @@ def undo(main: pathlib.Path, files: WrittenFiles, find_unkept: FindUnkept = lamb
             copies[name] = main.parent / name_copy(main, name, held)
             _move(main.parent / name, copies[name])
     for name in reversed([*files]):
-        if (content := ways[name].content) != present[name]:
+        if (content := undos[name].content) != present[name]:
             _restore(main.parent / name, content, files[name].through)
     return copies
 
@@ -150,19 +150,19 @@ def _restore(path: pathlib.Path, content: Replaced, through: str | None) -> None
     edited_file.restore(path, content, mode=NEW_FILE_MODE)
 
 
-def find_way(one: WrittenFile, now: Replaced) -> WayOfFile:
+def find_undo(one: WrittenFile, now: Replaced) -> FileUndo:
     """now: what is there. Pure."""
     before, content = one.before, now if isinstance(now, bytes) else None
     if now in {before, None}:
-        return WayOfFile(content=before)
+        return FileUndo(content=before)
     if now == one.written:
-        return WayOfFile(content=before, lost=content)
+        return FileUndo(content=before, lost=content)
     merged = None
     if isinstance(before, bytes) and content is not None and one.written is not None:
         merged = line_merge.merge(one.written, before, content)
     if merged is None or yaml_holder.find_hosts(merged) is None:
-        return WayOfFile(content=before, lost=content, loses_others=True)
-    return WayOfFile(content=merged, lost=one.written)
+        return FileUndo(content=before, lost=content, loses_others=True)
+    return FileUndo(content=merged, lost=one.written)
 
 
 def name_copy(main: pathlib.Path, name: str, held: bytes, content: bytes | None = None, *, suffix: str = UNDONE) -> str:

@@ -1,4 +1,5 @@
-"""The way back to an applied configuration: what is written, and what would be lost. For commands and the API.
+"""Plans a rollback to an applied configuration: what is written, and what would be lost. For commands and the API.
+
 Blocking.
 """
 
@@ -21,7 +22,7 @@ _POLL_S = 0.5
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class WayBack:
+class RollbackPlan:
     """main: daemun.yaml. present: what the files hold now. others: those that were not there then, though
     they would have been included."""
 
@@ -44,7 +45,7 @@ class WayBack:
 
 
 def check(entry: history_entry.HistoryEntry) -> None:
-    """Raises: ConfigError when there is no way back to it."""
+    """Raises: ConfigError when it cannot be gone back to."""
     if not entry.can_be_restored:
         raise ConfigError(
             f"cannot go back to number {entry.number}: what the file held then was not kept; it was "
@@ -59,7 +60,7 @@ def find(
     *,
     is_running: bool,
     force: bool,
-) -> WayBack:
+) -> RollbackPlan:
     """Under `edited_file.alone`. is_running: whether a daemon may be about to keep the present files.
 
     Raises: ConfigError when something would be lost, or a secret is nowhere any more."""
@@ -75,9 +76,9 @@ def find(
             f"them at their places into {main}, and try again, or write the file by hand from "
             f"`daemun history {entry.number}`"
         )
-    way = WayBack(main=main, entry=entry, present=files, past=past)
+    plan = RollbackPlan(main=main, entry=entry, present=files, past=past)
     if not force and past.files != files:
-        touched = {name: one for name, one in present.items() if name in past.files or name in way.others}
+        touched = {name: one for name, one in present.items() if name in past.files or name in plan.others}
         lost = [
             *_find_unrecorded(history, touched, within_s=RECORDED_WITHIN_S if is_running else 0.0),
             *past_files.find_lost(touched, past, mask_all),
@@ -87,7 +88,7 @@ def find(
                 f"{what}: this would be lost, as the history does not have it: {name_places(tuple(lost))}; "
                 f"note it and say `daemun rollback {entry.number} --force`"
             )
-    return way
+    return plan
 
 
 def _find_unrecorded(
@@ -109,17 +110,17 @@ def _find_unrecorded(
         time.sleep(_POLL_S)
 
 
-def report_json(way: WayBack, history: history_store.HistoryStore, *, is_running: bool) -> Json:
+def report_json(plan: RollbackPlan, history: history_store.HistoryStore, *, is_running: bool) -> Json:
     """Keys may be added, never renamed."""
-    newest = next(iter(history.newest()), way.entry)
+    newest = next(iter(history.newest()), plan.entry)
     return {
-        "number": way.entry.number,
-        "config": str(way.main),
+        "number": plan.entry.number,
+        "config": str(plan.main),
         "running": is_running,
-        "taken": list(way.past.taken),
-        "blanks": list(way.past.blanks),
-        "deleted": way.others,
-        "not_undone": [what for _, what in file_changes.compare_routes(way.entry, newest)],
+        "taken": list(plan.past.taken),
+        "blanks": list(plan.past.blanks),
+        "deleted": plan.others,
+        "not_undone": [what for _, what in file_changes.compare_routes(plan.entry, newest)],
     }
 
 
