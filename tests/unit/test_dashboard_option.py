@@ -3,7 +3,7 @@
 import pytest
 
 from daemun.core import model
-from daemun.core.access import dashboard_site, own_sites
+from daemun.core.access import built_in_sites, dashboard_site
 from daemun.core.certificates import certificate_choice
 from daemun.core.options import access_option, dashboard_option, option
 from daemun.core.rounds import merge
@@ -29,7 +29,7 @@ def test_it_can_be_left_out(written: str) -> None:
     desired = desire(f"dashboard: {written}")
     assert dashboard_option.find(desired.globals) is None
     assert dashboard_site.make_local(desired) is None
-    assert own_sites.find_all(desired.globals) == ()
+    assert built_in_sites.find_all(desired.globals) == ()
 
 
 @pytest.mark.parametrize("text", ["", "dashboard: true", "dashboard: {}"])

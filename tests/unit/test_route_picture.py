@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from daemun.core import model
-from daemun.core.access import own_sites
+from daemun.core.access import built_in_sites
 from daemun.core.dashboard import access_rules, lamps, route_picture
 from daemun.sources import yaml_file
 from daemun.web import json_values
@@ -113,7 +113,7 @@ def test_a_page_of_daemuns_own_is_named_and_is_no_redirect_to_itself() -> None:
     written = 'dashboard: {host: gate.test}\nlogin: {host: auth.test}\nsites: {a.test: "http://web"}\n'
     snapshot = yaml_file.parse(written, file_name="daemun.yaml", base_dir="/")
     settings = snapshot.globals or model.Globals()
-    found = {own.short: site for own, site in own_sites.find_all(settings)}
+    found = {own.short: site for own, site in built_in_sites.find_all(settings)}
     assert set(found) == {"the dashboard", "the sign-in"}
     for short, site in found.items():
         for one in route_picture.find_routes(site, settings, None, {}):

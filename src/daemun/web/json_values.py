@@ -9,7 +9,7 @@ import typing
 
 from daemun.control import gate_port
 from daemun.core import model, worker_generations
-from daemun.core.access import banned_networks, own_sites
+from daemun.core.access import banned_networks, built_in_sites
 from daemun.core.certificates import certificate_choice
 from daemun.core.options import app_option, maintenance_option, when_option
 from daemun.core.served import stream_judgement
@@ -178,10 +178,10 @@ def error_json(error: model.UpstreamError | None) -> Json | None:
 def route_json(route: model.Route, pools: Pools, look: model.RouteLook | None = None) -> Json:
     """`to` as in the file, with the servers that a pool has now; `entry`, `when`: of several of a path, from 1. `kind`
     "own": daemun's own page, which `to` names."""
-    action, own = route.action, own_sites.find(route)
+    action, built_in = route.action, built_in_sites.find(route)
     match action:
-        case _ if own is not None:
-            kind, to = "own", [own.short]
+        case _ if built_in is not None:
+            kind, to = "own", [built_in.short]
         case model.Proxy(php=model.Php(folder=folder)):
             kind, to = "php", [*(text for target in action.targets for text in _target_texts(target, pools)), folder]
         case model.Proxy():

@@ -8,7 +8,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model
-from daemun.core.access import own_sites
+from daemun.core.access import built_in_sites
 from daemun.core.dashboard import access_rules, lamps
 from daemun.core.options import when_option
 
@@ -100,7 +100,7 @@ def _find_route(
     return PicturedRoute(
         path=route.name,
         when=when_option.describe(when_option.OPTION.of(route)),
-        kind="own" if own_sites.find(route) is not None else _kind_of(route.action),
+        kind="own" if built_in_sites.find(route) is not None else _kind_of(route.action),
         rules=tuple(one for one in access_rules.of_route(route, site, settings).rules if one.kind != "public"),
         servers=(*servers, *judges),
         lamp=lamp,
@@ -110,10 +110,10 @@ def _find_route(
 def _find_servers(
     route: model.Route, look: model.RouteLook | None, pools: Pools
 ) -> collections.abc.Iterator[PicturedServer]:
-    action, own = route.action, own_sites.find(route)
+    action, built_in = route.action, built_in_sites.find(route)
     match action:
-        case _ if own is not None:
-            yield PicturedServer(text=own.short, lamp=lamps.Light.GOOD)
+        case _ if built_in is not None:
+            yield PicturedServer(text=built_in.short, lamp=lamps.Light.GOOD)
         case model.Redirect():
             yield PicturedServer(text=action.to, lamp=lamps.Light.GOOD)
         case model.Files():

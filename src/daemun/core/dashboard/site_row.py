@@ -7,7 +7,7 @@ import enum
 import re
 
 from daemun.core import model, site_memory
-from daemun.core.access import own_sites
+from daemun.core.access import built_in_sites
 from daemun.core.certificates import certificate_choice, certificate_faults
 from daemun.core.dashboard import lamps
 from daemun.core.options import maintenance_option
@@ -252,8 +252,8 @@ def _searched(*texts: str) -> str:
 
 
 def _leads_to(route: model.Route) -> tuple[str, ...]:
-    if (own := own_sites.find(route)) is not None:
-        return (own.short,)
+    if (built_in := built_in_sites.find(route)) is not None:
+        return (built_in.short,)
     match route.action:
         case model.Proxy(targets=targets):
             return tuple(str(one) for one in targets)

@@ -8,6 +8,7 @@ from daemun.core.render import (
     access,
     answer_headers,
     buffer_sizes,
+    built_in_site_content,
     client_certificates,
     early_answers,
     effective_access,
@@ -17,7 +18,6 @@ from daemun.core.render import (
     header_directives,
     judge_locations,
     maintenance_lines,
-    own_site_content,
     route_choice,
     route_locations,
     server_blocks,
@@ -33,8 +33,8 @@ from daemun.errors import RenderError
 def nodes(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
     """What an owner wrote for the server, and the locations of the routes."""
     closed = (*maintenance_lines.server_lines(scope), *trailing_slashes.server_lines(scope))
-    if own_site_content.is_one(scope):
-        return (*closed, *own_site_content.content(scope))
+    if built_in_site_content.is_one(scope):
+        return (*closed, *built_in_site_content.content(scope))
     if _has_snippets(scope.site):
         scope = buffer_sizes.fit_site(header_directives.keep_in_site(scope, https=https))
     content = (

@@ -2,7 +2,7 @@
 
 The first source wins: the file comes before the others, and two claims on one host are a problem of the later one. A
 site of the file that lies over one of containers (`core.site_overlays`) has their routes; without them it waits.
-daemun's own sites (`core.access.own_sites`) come behind the file that names their hosts, and before the others.
+The built-in sites (`core.access.built_in_sites`) come behind the file that names their hosts, and before the others.
 """
 
 import collections.abc
@@ -10,7 +10,7 @@ import dataclasses
 import functools
 
 from daemun.core import model, site_memory, site_overlays
-from daemun.core.access import added_access, own_sites
+from daemun.core.access import added_access, built_in_sites
 from daemun.core.certificates import certificate_choice
 from daemun.core.options import access_option, catalogue, on_demand_option, streams_option
 from daemun.core.services import dns_service, dns_services
@@ -131,10 +131,10 @@ def merge_snapshots(
                     overlays[site.host] = judged.merged
                 else:
                     sites.append(judged.merged)
-        for _, own in own_sites.find_all(settings) if snapshot.globals is settings else ():
-            if (clash := _find_clash(own, owners)) is None:
-                owners[own.host] = own
-                sites.append(own)
+        for _, built_in in built_in_sites.find_all(settings) if snapshot.globals is settings else ():
+            if (clash := _find_clash(built_in, owners)) is None:
+                owners[built_in.host] = built_in
+                sites.append(built_in)
             else:
                 problems.append(clash)
     sites += (site_overlays.wait(site) if site.waits_for_container else site for site in overlays.values())
@@ -239,8 +239,10 @@ def _find_clash(site: model.Site, owners: collections.abc.Mapping[str, model.Sit
     if taken is None:
         return None
     owner = owners[taken]
-    if (own := own_sites.find(owner)) is not None:
-        message = f"cannot serve site {_full_name(site)}: {_of_own(taken, own)}; {_another_host_than(own)}"
+    if (built_in := built_in_sites.find(owner)) is not None:
+        message = (
+            f"cannot serve site {_full_name(site)}: {_of_built_in(taken, built_in)}; {_another_host_than(built_in)}"
+        )
         return model.Problem(origin=site.origin, message=message, host=site.host)
     place = f" ({owner.origin.place})" if owner.origin.place else ""
     cure = _cure_clash(owner, site.host, site.origin.source)
@@ -317,8 +319,10 @@ def _judge(
         return _judge_beneath_file(container, cuts)
     if lost is None or not container.is_served:
         return container
-    if lost in owners and (own := own_sites.find(owners[lost])) is not None:
-        return dataclasses.replace(container, is_served=False, why=_of_own(lost, own), cure=_another_host_than(own))
+    if lost in owners and (built_in := built_in_sites.find(owners[lost])) is not None:
+        return dataclasses.replace(
+            container, is_served=False, why=_of_built_in(lost, built_in), cure=_another_host_than(built_in)
+        )
     if lost in owners and owners[lost].overlay is None:
         why = f"host {words.quoted(lost)} already belongs to {_full_name(owners[lost])} ({owners[lost].origin})"
         return dataclasses.replace(container, is_served=False, why=why, cure=_cure_clash(owners[lost], lost, source))
@@ -357,12 +361,12 @@ def _judge_streams(
     return container if why is None else dataclasses.replace(container, is_served=False, why=why, cure=None)
 
 
-def _of_own(host: str, own: own_sites.OwnSite) -> str:
-    return f"host {words.quoted(host)} is {own.use}"
+def _of_built_in(host: str, built_in: built_in_sites.BuiltInSite) -> str:
+    return f"host {words.quoted(host)} is {built_in.use}"
 
 
-def _another_host_than(own: own_sites.OwnSite) -> str:
-    return f"give the container or {own.short} another host"
+def _another_host_than(built_in: built_in_sites.BuiltInSite) -> str:
+    return f"give the container or {built_in.short} another host"
 
 
 def _full_name(site: model.Site) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 
 from daemun.core import model
-from daemun.core.access import own_sites
+from daemun.core.access import built_in_sites
 from daemun.core.options import maintenance_option, status_page_option
 from daemun.core.uptime import uptime_sums
 from daemun.core.uptime.site_condition import BAD, Condition
@@ -84,7 +84,7 @@ def choose(
         hosts = sorted(
             one.site.host
             for one in statuses
-            if one.state is not model.SiteState.DISABLED and own_sites.find(one.site) is None
+            if one.state is not model.SiteState.DISABLED and built_in_sites.find(one.site) is None
         )
         return (
             (None, tuple(status_page_option.ShownSite(host=host) for host in hosts[: status_page_option.MOST_SITES])),

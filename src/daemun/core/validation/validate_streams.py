@@ -5,7 +5,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model, problem_report
-from daemun.core.access import own_sites
+from daemun.core.access import built_in_sites
 from daemun.core.options import http3_option, metrics_option, streams_option
 from daemun.core.texts import words
 
@@ -28,7 +28,7 @@ def find_problems(settings: model.Globals, sites: collections.abc.Iterable[model
     streams = sorted(streams_option.OPTION.of(settings), key=lambda one: one.fault is not None)
     if not streams:
         return ()
-    known, report = _Known.of(settings, tuple(sites)), problem_report.ProblemReport(host=None, origin=model.NOWHERE)
+    known, report = _Occupied.of(settings, tuple(sites)), problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     for one in streams:
         known.check(one, settings, report)
     return tuple(report.problems)
@@ -44,7 +44,7 @@ def add_possible(
         return streams, ()
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     sites = tuple(sites)
-    known, held = _Known.of(settings, sites), _find_held(settings, sites)
+    known, held = _Occupied.of(settings, sites), _find_held(settings, sites)
     for one in sorted(streams, key=lambda one: one.fault is not None):
         known.check(one, settings, problem_report.ProblemReport(host=None, origin=model.NOWHERE))
     kept = {one.name: one for one in streams}
@@ -72,23 +72,23 @@ def _find_held(settings: model.Globals, sites: collections.abc.Iterable[model.Si
     for one in streams_option.OPTION.of(settings):
         shown = () if one.stream.certificate_host is None else (one.stream.certificate_host,)
         held |= dict.fromkeys((*one.hosts_passed, *shown), f"stream {words.quoted(one.name)}")
-    for own, site in own_sites.find_all(settings):
-        held |= dict.fromkeys(site.names, own.name)
+    for built_in, site in built_in_sites.find_all(settings):
+        held |= dict.fromkeys(site.names, built_in.name)
     return held
 
 
 @dataclasses.dataclass(slots=True)
-class _Known:
+class _Occupied:
     """taken: addresses. names: whose the names in handshakes are."""
 
     taken: list[_Taken]
     names: dict[str, str]
 
     @classmethod
-    def of(cls, settings: model.Globals, sites: collections.abc.Sequence[model.Site]) -> "_Known":
+    def of(cls, settings: model.Globals, sites: collections.abc.Sequence[model.Site]) -> "_Occupied":
         names = {name: f"site {words.quoted(site.host)}" for site in sites if site.enabled for name in site.names}
-        for own, site in own_sites.find_all(settings):
-            names |= dict.fromkeys(site.names, own.name)
+        for built_in, site in built_in_sites.find_all(settings):
+            names |= dict.fromkeys(site.names, built_in.name)
         return cls(taken=[*_of_gate(settings, sites), *_of_metrics(settings), *_of_sites(sites)], names=names)
 
     def check(
@@ -103,21 +103,21 @@ class _Known:
                 self._check_names(one, at)
             _check_passed(one, settings, at)
             return
-        own: list[_Taken] = []
+        listened: list[_Taken] = []
         for index, address in enumerate(one.stream.listen):
             mine = _Taken(who="", host=address.host, port=address.port, is_udp=one.stream.is_udp)
-            rival = next((other for other in (*self.taken, *own) if _collide(mine, other)), None)
+            rival = next((other for other in (*self.taken, *listened) if _collide(mine, other)), None)
             if rival is not None:
                 cause = f"{address} is already listened on by {rival.who}; choose another port"
                 at.add(cause, "streams", one.name, "listen", index)
-            own.append(dataclasses.replace(mine, who="the same stream"))
-        self.taken += [dataclasses.replace(mine, who=f"stream {words.quoted(one.name)}") for mine in own]
+            listened.append(dataclasses.replace(mine, who="the same stream"))
+        self.taken += [dataclasses.replace(mine, who=f"stream {words.quoted(one.name)}") for mine in listened]
 
     def try_out(self, one: streams_option.NamedStream, settings: model.Globals) -> list[model.Problem]:
         """What keeps a stream from being beside those that are known; it takes nothing where there is something."""
         report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
         names = {**self.names} if one.stream.is_passthrough else self.names  # of thousands of sites
-        tried = _Known(taken=[*self.taken], names=names)
+        tried = _Occupied(taken=[*self.taken], names=names)
         tried.check(one, settings, report)
         if not report.problems:
             self.taken, self.names = tried.taken, tried.names
@@ -196,5 +196,5 @@ def _collide(one: _Taken, other: _Taken) -> bool:
 def find_tcp_ports(settings: model.Globals) -> frozenset[int]:
     """The ports on which streams take connections."""
     enabled = streams_option.find_enabled(settings)
-    own = (one.stream for one in enabled if not one.stream.is_udp and not one.stream.is_passthrough)
-    return frozenset(address.port for stream in own for address in stream.listen)
+    chosen = (one.stream for one in enabled if not one.stream.is_udp and not one.stream.is_passthrough)
+    return frozenset(address.port for stream in chosen for address in stream.listen)
