@@ -8,7 +8,7 @@ import pytest
 
 from daemun.core import layout, model
 from daemun.core.plan import variable_definitions
-from daemun.nginx import answers_folder, misplaced
+from daemun.nginx import answers_folder, misplaced_files
 
 MINE = model.WorkerAccount(user="x", group="x", uid=os.geteuid(), gid=os.getegid())
 KEY = "d41d8cd98f00b204e9800998ecf8494d"
@@ -141,7 +141,7 @@ def test_a_disk_that_is_away_keeps_its_link(paths: layout.Layout) -> None:
     _away(paths)
     place = pathlib.Path(paths.answers)
     place.symlink_to("missing")
-    misplaced.set_aside(paths)
+    misplaced_files.set_aside(paths)
     answers_folder.prepare(paths, MINE)
     answers_folder.tidy(paths).join()
     assert place.is_symlink()
@@ -155,6 +155,6 @@ def test_a_file_in_the_place_of_the_folder_is_set_aside(paths: layout.Layout) ->
     _away(paths)
     pathlib.Path(paths.answers).touch()
     assert "is no folder" in (answers_folder.find_refusal(paths) or "")
-    misplaced.set_aside(paths)
+    misplaced_files.set_aside(paths)
     assert answers_folder.is_possible(paths)
-    assert [path for path, _ in misplaced.find_aside(paths)] == [f"{paths.answers}.damaged-1"]
+    assert [path for path, _ in misplaced_files.find_aside(paths)] == [f"{paths.answers}.damaged-1"]

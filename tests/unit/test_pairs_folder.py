@@ -9,7 +9,7 @@ import pytest
 from daemun import durable
 from daemun.core import layout
 from daemun.core.plan import variable_definitions
-from daemun.nginx import misplaced, pairs_folder
+from daemun.nginx import misplaced_files, pairs_folder
 
 KEY = "a.test/privkey.pem"
 
@@ -93,7 +93,7 @@ def test_the_name_outlives_what_is_deleted(tmp_path: pathlib.Path, lost: str) ->
     before = _layout(tmp_path)
     path = tmp_path / lost
     path.rename(tmp_path / "gone")
-    misplaced.set_aside(before)
+    misplaced_files.set_aside(before)
     pairs_folder.make(str(tmp_path))
     assert _layout(tmp_path) == before
     assert (tmp_path / "live").is_dir()

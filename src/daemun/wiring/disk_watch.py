@@ -7,7 +7,7 @@ import contextlib
 
 from daemun.control import damage_report, round_reports
 from daemun.core import layout, model
-from daemun.nginx import answers_folder, misplaced, pairs_folder, work_folder
+from daemun.nginx import answers_folder, misplaced_files, pairs_folder, work_folder
 
 _TROUBLE_S = 1.0
 """How often it is tried whether a disk that was full can be written again."""
@@ -106,7 +106,7 @@ class DiskWatch:
             self._damage.clear(self._plain.answers)
 
     def _note_misplaced(self) -> None:
-        found = dict(misplaced.find_aside(self._plain))
+        found = dict(misplaced_files.find_aside(self._plain))
         for path, message in found.items():
             self._note(path, message)
         for path in self._misplaced - found.keys():

@@ -10,7 +10,7 @@ import sys
 
 from daemun import errors, garbage, settings
 from daemun.core import layout
-from daemun.nginx import machine_limits, misplaced, pairs_folder, process, takeover, work_folder
+from daemun.nginx import machine_limits, misplaced_files, pairs_folder, process, takeover, work_folder
 from daemun.store import instance
 from daemun.wiring import composition, nginx_environment
 
@@ -26,7 +26,7 @@ def run(chosen: settings.Settings) -> int | None:
     # Modes are chosen where files are made; all others (new parents of a folder) is as usual for a service.
     os.umask(UMASK)
     machine_limits.raise_open_files()
-    misplaced.set_aside(dataclasses.replace(chosen.layout, work=None))
+    misplaced_files.set_aside(dataclasses.replace(chosen.layout, work=None))
     with contextlib.ExitStack() as stack:
         lock = _lock(chosen, stack)
         with contextlib.suppress(OSError):  # the status says why, or that nothing can be written
