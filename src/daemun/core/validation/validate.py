@@ -20,8 +20,8 @@ from daemun.core.options import (
 )
 from daemun.core.texts import rules, words
 from daemun.core.validation import (
-    loops,
     php_spellings,
+    request_loops,
     route_lists,
     route_order,
     validate_acme,
@@ -136,7 +136,7 @@ def _judge_in_gate(
         *validate_cache.find_cache_problems(site, settings),
         *validate_limits.find_limit_problems(site, settings),
         *route_lists.find_list_problems(site, settings),
-        *loops.find_loops(site, listening),
+        *request_loops.find_loops(site, listening),
         *validate_overlays.find_overlay_problems(site, settings),
         *_find_http3_problems(site, settings),
     )

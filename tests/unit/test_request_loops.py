@@ -3,14 +3,16 @@
 import pytest
 
 from daemun.core import directive, model
-from daemun.core.validation import loops
+from daemun.core.validation import request_loops
 from tests.support.sites import proxy, route, site
 
 LISTENING = (model.Address(port=80), model.Address(port=443), model.Address(port=8443))
 
 
 def found(*routes: model.Route) -> list[str]:
-    return [problem.message for problem in loops.find_loops(site("a.test", *routes, aliases=("b.test",)), LISTENING)]
+    return [
+        problem.message for problem in request_loops.find_loops(site("a.test", *routes, aliases=("b.test",)), LISTENING)
+    ]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "http://127.0.0.1:8443", "http://localhost", "http://[::1]:80"])
@@ -86,18 +88,18 @@ def test_a_redirect_out_of_a_part_is_none() -> None:
 
 def test_https_of_a_site_without_tls_is_another_programs() -> None:
     one = site("a.test", redirect("/", "https://$host$request_uri"), tls=model.Tls(mode=model.TlsMode.OFF))
-    assert loops.find_loops(one, LISTENING) == ()
+    assert request_loops.find_loops(one, LISTENING) == ()
 
 
 def test_hand_written_nginx_may_decide_otherwise() -> None:
     line = (directive.Directive("try_files", (directive.Expr("/x"),)),)
-    assert loops.find_loops(site("a.test", redirect("/", "/new"), snippet=line), LISTENING) == ()
+    assert request_loops.find_loops(site("a.test", redirect("/", "/new"), snippet=line), LISTENING) == ()
 
 
 def test_of_a_disabled_site_nothing_is_said() -> None:
-    assert loops.find_loops(site("a.test", "http://127.0.0.1", enabled=False), LISTENING) == ()
+    assert request_loops.find_loops(site("a.test", "http://127.0.0.1", enabled=False), LISTENING) == ()
 
 
 def test_a_server_of_this_machine_beside_a_gate_on_an_address_of_its_own() -> None:
     listening = (model.Address(port=80, host="192.0.2.1"), model.Address(port=443, host="192.0.2.1"))
-    assert loops.find_loops(site("a.test", "http://127.0.0.1"), listening) == ()
+    assert request_loops.find_loops(site("a.test", "http://127.0.0.1"), listening) == ()
