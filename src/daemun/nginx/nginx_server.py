@@ -15,7 +15,7 @@ import psutil
 from daemun import errors, regular_files
 from daemun.control import nginx_port
 from daemun.core import layout, model, render_environment
-from daemun.core.nginx_builds import known_servers
+from daemun.core.nginx_builds import initial_servers
 from daemun.core.options import logs_option
 from daemun.core.plan import hand_edits, variable_definitions
 from daemun.core.served import liveness
@@ -50,7 +50,7 @@ class NginxServer(nginx_port.ReverseProxy, nginx_port.Succession):
         account: model.WorkerAccount | None = None,
         *,
         find_next: binary_in_use.FindNext | None = None,
-        find_endpoints: known_servers.FindEndpoints = lambda _: (),
+        find_endpoints: initial_servers.FindEndpoints = lambda _: (),
     ) -> None:
         """find_next: None: this object is there for looks only, for others may hold the state directory's lock."""
         self._binaries = binary_in_use.BinaryInUse(binary, paths, find_next)
@@ -151,7 +151,7 @@ class NginxServer(nginx_port.ReverseProxy, nginx_port.Succession):
         """See nginx_port.ReverseProxy."""
         self._staged = None
         if self._binaries.successor is not None:
-            files = known_servers.add(files, self._find_endpoints)
+            files = initial_servers.add(files, self._find_endpoints)
         await asyncio.to_thread(directories.prepare, self._layout, self._account)
         await asyncio.to_thread(self._choose_confirm_socket)
         with contextlib.suppress(OSError):  # nginx reports what is missing

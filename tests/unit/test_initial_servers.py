@@ -1,7 +1,7 @@
 """The addresses that a new nginx gets beside the names."""
 
 from daemun.core import model
-from daemun.core.nginx_builds import known_servers
+from daemun.core.nginx_builds import initial_servers
 
 KNOWN = {
     "one.daemun": (model.Endpoint(address="10.0.0.1", port=80), model.Endpoint(address="fd00::1", port=81, weight=3)),
@@ -14,7 +14,7 @@ KNOWN = {
 
 
 def add(text: str) -> str:
-    return known_servers.add({"a": text.encode()}, lambda service: KNOWN.get(service, ()))["a"].decode()
+    return initial_servers.add({"a": text.encode()}, lambda service: KNOWN.get(service, ()))["a"].decode()
 
 
 def test_addresses_stand_before_the_name() -> None:
