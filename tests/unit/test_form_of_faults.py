@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.texts import quantity_rules, words
 from daemun.sources import yaml_file, yaml_route, yaml_site, yaml_top
 
@@ -354,10 +354,10 @@ def test_bounds_are_told_in_units(content: str, told: str) -> None:
 
 @hypothesis.given(strategies.integers(1, 10**9), strategies.sampled_from(["ms", "s", "m", "h", "d"]))
 def test_a_duration_is_shown_as_it_can_be_written(number: int, unit: str) -> None:
-    value_s = short_texts.parse_duration(f"{number}{unit}")
-    assert short_texts.parse_duration(quantity_rules.show_duration(value_s)) == pytest.approx(value_s)
+    value_s = value_parsers.parse_duration(f"{number}{unit}")
+    assert value_parsers.parse_duration(quantity_rules.show_duration(value_s)) == pytest.approx(value_s)
 
 
 @hypothesis.given(strategies.integers(0, 1 << 50))
 def test_a_size_is_shown_as_it_can_be_written(size: int) -> None:
-    assert short_texts.parse_size(quantity_rules.show_size(size) if size >= 1024 else size) == size
+    assert value_parsers.parse_size(quantity_rules.show_size(size) if size >= 1024 else size) == size

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.options import stream_forms
 from daemun.core.texts import words
 from daemun.core.why import requested_url
@@ -44,7 +44,7 @@ def test_a_long_password_is_hidden_before_the_text_is_cut() -> None:
 )
 def test_servers_of_routes(text: str) -> None:
     with pytest.raises(ValueError, match=r"\*\*\*@") as caught:
-        short_texts.parse_target(text)
+        value_parsers.parse_target(text)
     assert _SECRET not in str(caught.value)
 
 

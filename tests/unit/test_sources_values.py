@@ -4,7 +4,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.texts import rules
 
 S = model.Scheme
@@ -33,8 +33,8 @@ S = model.Scheme
     ],
 )
 def test_targets(text: str, target: model.Target) -> None:
-    assert short_texts.parse_target(text) == target
-    assert short_texts.parse_target(str(target)) == target, "what is shown can be written again"
+    assert value_parsers.parse_target(text) == target
+    assert value_parsers.parse_target(str(target)) == target, "what is shown can be written again"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_targets(text: str, target: model.Target) -> None:
 )
 def test_bad_targets(text: str, words: str) -> None:
     with pytest.raises(ValueError, match="target") as caught:
-        short_texts.parse_target(text)
+        value_parsers.parse_target(text)
     assert words in str(caught.value)
 
 
@@ -71,26 +71,26 @@ def test_bad_targets(text: str, words: str) -> None:
     [("30s", 30), ("5m", 300), ("1.5h", 5400), ("1d", 86400), ("2w", 1209600), ("500ms", 0.5), (7, 7), (0.5, 0.5)],
 )
 def test_durations(value: object, seconds: float) -> None:
-    assert short_texts.parse_duration(value) == seconds
+    assert value_parsers.parse_duration(value) == seconds
 
 
 @pytest.mark.parametrize("value", ["", "5", "5 parsecs", "-5s", True, None, [], float("inf"), float("nan")])
 def test_bad_durations(value: object) -> None:
     with pytest.raises(ValueError, match="expected a duration"):
-        short_texts.parse_duration(value)
+        value_parsers.parse_duration(value)
 
 
 @pytest.mark.parametrize(
     ("value", "size"), [("10k", 10240), ("100M", 100 << 20), ("1g", 1 << 30), ("1gb", 1 << 30), ("7", 7), (0, 0)]
 )
 def test_sizes(value: object, size: int) -> None:
-    assert short_texts.parse_size(value) == size
+    assert value_parsers.parse_size(value) == size
 
 
 @pytest.mark.parametrize("value", ["", "-1", "1.5g", "lots", True, None, 1.5])
 def test_bad_sizes(value: object) -> None:
     with pytest.raises(ValueError, match="expected a size"):
-        short_texts.parse_size(value)
+        value_parsers.parse_size(value)
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_bad_sizes(value: object) -> None:
     ],
 )
 def test_addresses(value: object, address: model.Address) -> None:
-    assert short_texts.parse_address(value) == address
+    assert value_parsers.parse_address(value) == address
 
 
 @pytest.mark.parametrize("value", ["", "a", ":80", "::1:80", "127.0.0.1:", "127.0.0.1", True, None, 80.0])
 def test_bad_addresses(value: object) -> None:
     with pytest.raises(ValueError, match="expected a port"):
-        short_texts.parse_address(value)
+        value_parsers.parse_address(value)
 
 
 @pytest.mark.parametrize(
@@ -126,23 +126,23 @@ def test_bad_addresses(value: object) -> None:
     ],
 )
 def test_hosts(text: str, host: str) -> None:
-    assert short_texts.parse_host(text) == host
+    assert value_parsers.parse_host(text) == host
     assert rules.check_host(host) is None
 
 
 def test_a_host_without_an_idna_form() -> None:
     with pytest.raises(ValueError, match="is not a host name"):
-        short_texts.parse_host("한국..kr")
+        value_parsers.parse_host("한국..kr")
 
 
 @hypothesis.given(strategies.text())
 def test_any_text_parses_or_is_refused_in_words(text: str) -> None:
     for parse in (
-        short_texts.parse_target,
-        short_texts.parse_host,
-        short_texts.parse_duration,
-        short_texts.parse_size,
-        short_texts.parse_address,
+        value_parsers.parse_target,
+        value_parsers.parse_host,
+        value_parsers.parse_duration,
+        value_parsers.parse_size,
+        value_parsers.parse_address,
     ):
         try:
             parse(text)
@@ -164,11 +164,11 @@ def test_any_text_parses_or_is_refused_in_words(text: str) -> None:
     ],
 )
 def test_c11_names_in_other_scripts_and_emoji_are_read_as_browsers_do(text: str, host: str) -> None:
-    assert short_texts.parse_host(text) == host
+    assert value_parsers.parse_host(text) == host
     assert rules.check_host(host) is None
 
 
 @pytest.mark.parametrize("text", ["a\u202e.example.com", "💩 b.example.com", "ä-.example.com", "\u0308a.example.com"])
 def test_c11_what_browsers_refuse_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a host name"):
-        short_texts.parse_host(text)
+        value_parsers.parse_host(text)

@@ -10,10 +10,10 @@ import typer
 
 def normal(host: str) -> str:
     """The name as the gate knows it: lower case, IDNA-encoded. What is no host name stays, for others to refuse."""
-    from daemun.core import short_texts
+    from daemun.core import value_parsers
 
     try:
-        return short_texts.parse_host(host)
+        return value_parsers.parse_host(host)
     except ValueError:
         return host
 

@@ -13,7 +13,7 @@ import typing
 
 from daemun import errors, settings
 from daemun.cli import host_names, json_answer, known_names, output, request_lines
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.logged import error_line, line_filter, logged_request, request_filter
 from daemun.core.texts import words
 from daemun.nginx import log_files
@@ -132,7 +132,7 @@ def make_filter(
         option = "--status"
         statuses = () if status is None else request_filter.parse_statuses(status)
         option = "--slow"
-        least_s = None if slow is None else short_texts.parse_duration(slow)
+        least_s = None if slow is None else value_parsers.parse_duration(slow)
         option = "--method"
         methods = () if method is None else request_filter.parse_methods(method)
     except ValueError as error:

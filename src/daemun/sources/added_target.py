@@ -4,7 +4,7 @@ import pathlib
 import re
 import shlex
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.texts import names, rules, spellings, words
 from daemun.sources import yaml_splice
 
@@ -12,8 +12,8 @@ from daemun.sources import yaml_splice
 def parse_target(text: str, host: str, route_path: str) -> model.Target:
     """Raises: ValueError with what can be given to a command, or has to be written by hand."""
     try:
-        return short_texts.parse_target(text)
-    except short_texts.NotOneServerError as error:
+        return value_parsers.parse_target(text)
+    except value_parsers.NotOneServerError as error:
         entry = f"{yaml_splice.scalar(host)}: {{{yaml_splice.scalar(route_path)}: {{{error.entry}}}}}"
         raise ValueError(f"{error.cause}, and this adds one: write `{entry}` below `sites:` by hand") from error
     except ValueError as error:
@@ -37,18 +37,18 @@ def find_swapped(host: str, target: str, route_path: str) -> str | None:
     is_name = "." in target and is_good_host(target) and names.address_of(target) is None
     if not is_name or is_folder(target) or is_good_host(host) or _BARE_URL.match(host):
         return None
-    meant = spellings.folder(host) or short_texts.find_meant(host)
+    meant = spellings.folder(host) or value_parsers.find_meant(host)
     path = () if route_path == "/" else ("--path", route_path)
     return None if meant is None else shlex.join(["daemun", "add", target, meant, *path])
 
 
 def is_host(text: str) -> bool:
     try:
-        short_texts.parse_host(text)
+        value_parsers.parse_host(text)
     except ValueError:
         return False
     return True
 
 
 def is_good_host(text: str) -> bool:
-    return is_host(text) and rules.check_host(short_texts.parse_host(text)) is None
+    return is_host(text) and rules.check_host(value_parsers.parse_host(text)) is None

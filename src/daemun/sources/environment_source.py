@@ -6,7 +6,7 @@ import pathlib
 import typing
 
 from daemun.control import ports
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import catalogue, docker_option, ordering_forms, trusted_proxies_option
 from daemun.core.validation import validate
 from daemun.errors import ConfigError
@@ -79,7 +79,7 @@ def _split(text: str) -> list[str]:
 
 
 def _hosts(text: str) -> tuple[str, ...]:
-    return tuple(short_texts.parse_host(part) for part in _split(text))
+    return tuple(value_parsers.parse_host(part) for part in _split(text))
 
 
 def _ports(text: str) -> tuple[docker_option.StreamPorts, ...]:

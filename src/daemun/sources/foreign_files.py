@@ -7,7 +7,7 @@ import dataclasses
 import pathlib
 import re
 
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.texts import rules, spellings
 from daemun.sources import yaml_suggestions, yaml_top, yaml_words
 
@@ -129,7 +129,7 @@ def _find_beginning(kind: _Kind, text: str) -> str:
     host = _find(kind.host, text)
     target = _find(kind.target, text)
     hosts = [one for one in spellings.hosts(host) if rules.check_host(one) is None] if host else []
-    server = short_texts.find_meant(target) if target else None
+    server = value_parsers.find_meant(target) if target else None
     if not hosts or server is None:
         return yaml_words.MINIMAL_FILE
     return f"`{yaml_suggestions.write_flow({'sites': {hosts[0]: server}})}`, and so on for the others"

@@ -9,7 +9,7 @@ import typing
 
 import pydantic
 
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.options import forms, listen_option, login_option, option, respond_form, when_option
 from daemun.core.texts import expressions, names, other_tools, route_paths, words
 from daemun.sources import (
@@ -176,7 +176,7 @@ def _fault(
         detail, yaml_words.label(path), shape=_owner(kind, detail["loc"]).shape, key=path[-1] if path else None
     )
     error = detail.get("ctx", {}).get("error")
-    if isinstance(error, short_texts.NotOneServerError):
+    if isinstance(error, value_parsers.NotOneServerError):
         cure = yaml_suggestions.suggest_instead(error.entry, path, document.find(at))
         message = f"{yaml_words.label(path)}: {error.cause}: {cure}"
     elif (group := _find_group_cause(path, detail)) is not None:
@@ -198,7 +198,7 @@ def _find_group_cause(path: yaml_positions.Path, detail: typing.Any) -> str | No
         better, use = words.quoted(f"{sign} {both[0]}"), words.quoted(both[1])
         cause: str | None = f"uses groups without a name; write {better} in place of the path, and {use} here"
     else:
-        cause = expressions.check_spelling(found, route_paths.find_groups(route), short_texts.check_target)
+        cause = expressions.check_spelling(found, route_paths.find_groups(route), value_parsers.check_target)
     return None if cause is None else f"target {words.quoted(found)} {cause}"
 
 

@@ -15,7 +15,7 @@ import pathlib
 import re
 import typing
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import from_option, maintenance_option, streams_option
 from daemun.core.texts import route_paths, spellings, url_rules, words
 from daemun.errors import ConfigError
@@ -256,7 +256,7 @@ class SiteEdit:
     def _find_host(self, host: str, text: str) -> str:
         """What is no host name may be the key of a site all the same, which has to be removed."""
         keys = yaml_blocks.keys_of(yaml_positions.load(text)) if not added_target.is_host(host) else []
-        return host if host in keys else self.parsed(short_texts.parse_host, host, "host")
+        return host if host in keys else self.parsed(value_parsers.parse_host, host, "host")
 
     def _is_of_all(self, problem: model.Problem) -> bool:
         """Whether it keeps the whole file from being applied."""

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.texts import words
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
@@ -118,7 +118,7 @@ def read_all(main: pathlib.Path) -> dict[str, bytes]:
 def host_of(key: str) -> str:
     """The host that a key of `sites` is for. What is no host name stays, as where the file is read."""
     try:
-        return short_texts.parse_host(key)
+        return value_parsers.parse_host(key)
     except ValueError:
         return key
 

@@ -8,7 +8,7 @@ that was read (`yaml_cutting.cut_within` has why that is sound).
 import dataclasses
 import re
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.texts import rules
 from daemun.sources import yaml_blocks, yaml_context, yaml_positions
 
@@ -39,13 +39,13 @@ def find_blocks(lines: yaml_blocks.Lines, example: model.Site, file_name: str) -
 
 
 def _is_good(host: str) -> bool:
-    return rules.check_host(host) is None and short_texts.parse_host(host) == host
+    return rules.check_host(host) is None and value_parsers.parse_host(host) == host
 
 
 def _make_action(example: model.Site, text: str) -> model.Proxy | None:
     """None: the target is none."""
     try:
-        url = short_texts.parse_target(text)
+        url = value_parsers.parse_target(text)
     except ValueError:
         return None
     action = example.routes[0].action

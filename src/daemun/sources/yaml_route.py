@@ -5,7 +5,7 @@ import typing
 
 import pydantic
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import catalogue, forms, option, php_form, respond_form, when_option
 from daemun.core.options.option import Doc
 from daemun.core.texts import words
@@ -16,7 +16,7 @@ def _target(text: str) -> model.Target:
     """A whole line of a map of paths is no target, and its path no scheme."""
     if hint := yaml_words.hint_at_entry(text):
         raise ValueError(f"target {words.quoted(text)} starts with a path{hint}")
-    return short_texts.parse_target(text)
+    return value_parsers.parse_target(text)
 
 
 class TargetEntry(yaml_entry.YamlEntry):

@@ -5,7 +5,7 @@ import dataclasses
 import pathlib
 import typing
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import (
     app_option,
     catalogue,
@@ -184,7 +184,7 @@ class Translation(yaml_context.Context):
     def _host(self, key: str) -> str:
         """What has no IDNA form stays as it is, for `validation.validate` to refuse."""
         try:
-            return short_texts.parse_host(key)
+            return value_parsers.parse_host(key)
         except ValueError:
             return key
 

@@ -8,7 +8,7 @@ import asyncio
 import collections.abc
 
 from daemun.control import draft_port
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.texts import words
 from daemun.core.validation import validate
 from daemun.core.why import condition_match, requested_url, url_facts
@@ -61,8 +61,8 @@ def _make_site(target: str, host: str, path: str) -> tuple[model.Site, requested
     if max(map(len, (target, host, path))) > _LONGEST_TEXT:
         raise ConfigError(f"cannot try a target: a text has more than {_LONGEST_TEXT} signs")
     try:
-        parsed = short_texts.parse_target(target)
-        name = short_texts.parse_host(host)
+        parsed = value_parsers.parse_target(target)
+        name = value_parsers.parse_host(host)
         url = requested_url.parse(f"https://{host}{path if path.startswith('/') else '/'}")
     except ValueError as error:
         raise ConfigError(f"cannot try {words.quoted(target)}: {error}") from error

@@ -82,10 +82,10 @@ def _end_trial(daemon: control_client.ControlClient, *, undo: bool) -> None:
 
 
 def _parse(text: str) -> float:
-    from daemun.core import short_texts
+    from daemun.core import value_parsers
 
     try:
-        return short_texts.parse_duration(float(text) if text.isdecimal() else text)
+        return value_parsers.parse_duration(float(text) if text.isdecimal() else text)
     except ValueError as error:
         raise errors.ConfigError(f'cannot wait for a confirmation for "{text}": {error}') from error
 

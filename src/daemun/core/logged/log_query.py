@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.logged import request_filter
 
 MEANINGS = {
@@ -41,7 +41,7 @@ def parse(hosts: tuple[str, ...], values: collections.abc.Mapping[str, str]) -> 
         key = "status"
         statuses = request_filter.parse_statuses(given[key]) if given[key] else ()
         key = "slow"
-        least_s = short_texts.parse_duration(given[key]) if given[key] else None
+        least_s = value_parsers.parse_duration(given[key]) if given[key] else None
         key = "method"
         methods = request_filter.parse_methods(given[key]) if given[key] else ()
     except ValueError as error:

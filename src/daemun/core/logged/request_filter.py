@@ -6,7 +6,7 @@ import datetime
 import fnmatch
 import re
 
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.logged import logged_request
 from daemun.core.texts import words
 
@@ -99,7 +99,7 @@ def parse_moment(text: str, now: datetime.datetime) -> datetime.datetime:
     try:
         if "-" in written[1:]:
             return datetime.datetime.fromisoformat(written).astimezone()
-        return now - datetime.timedelta(seconds=short_texts.parse_duration(written))
+        return now - datetime.timedelta(seconds=value_parsers.parse_duration(written))
     except (ValueError, OverflowError):
         raise ValueError(
             'expected how long ago ("90s", "30m", "1h", "2d"), or a time such as "14:30", "yesterday", "2026-11-30" or '

@@ -10,7 +10,7 @@ import zoneinfo
 
 import pydantic
 
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.options import forms, quiet_hours
 from daemun.core.texts import words
 
@@ -59,7 +59,7 @@ def _parse_space(value: object) -> object:
     if re.fullmatch(r"[0-9]{1,2}\s*%", found):
         return FreeSpace(percent=int(found.rstrip("% ")))
     try:
-        return FreeSpace(size_bytes=short_texts.parse_size(value))
+        return FreeSpace(size_bytes=value_parsers.parse_size(value))
     except ValueError:
         raise ValueError(f"expected {expected}, found {words.describe(value)}") from None
 
@@ -93,7 +93,7 @@ def _or_boolean(*schemas: forms.Json) -> pydantic.WithJsonSchema:
 
 Span = typing.Annotated[
     float | None,
-    pydantic.BeforeValidator(_switch(USUAL_S, short_texts.parse_duration)),
+    pydantic.BeforeValidator(_switch(USUAL_S, value_parsers.parse_duration)),
     _or_boolean(*forms.DURATION["anyOf"]),
 ]
 

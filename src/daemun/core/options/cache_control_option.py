@@ -7,7 +7,7 @@ import typing
 
 import pydantic
 
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Level, Option, Place
 from daemun.core.texts import quantity_rules, rules, words
@@ -91,7 +91,7 @@ def _header(value: object) -> str:
         return ""
     if isinstance(value, str) and not re.match(r"\s*[0-9]", value):
         return ", ".join(part.strip() for part in value.split(","))
-    return f"max-age={round(short_texts.parse_duration(value))}"
+    return f"max-age={round(value_parsers.parse_duration(value))}"
 
 
 def _parse(value: object) -> object:

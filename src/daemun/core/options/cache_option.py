@@ -7,7 +7,7 @@ import typing
 
 import pydantic
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import access_option, buffering_option, forms
 from daemun.core.options.option import Doc, HasOptions, Label, Level, Option, Place
 from daemun.core.texts import header_rules, quantity_rules, rules, words
@@ -53,7 +53,7 @@ _Names = typing.Annotated[
 
 
 def _stale(value: object) -> object:
-    return 0.0 if value is False or value == "off" else short_texts.parse_duration(value)
+    return 0.0 if value is False or value == "off" else value_parsers.parse_duration(value)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

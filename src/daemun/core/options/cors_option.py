@@ -6,7 +6,7 @@ import typing
 
 import pydantic
 
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Level, Option, Place
 from daemun.core.texts import quantity_rules, rules, words
@@ -39,7 +39,7 @@ def _origin(text: str) -> str:
     scheme, port = match["scheme"].lower(), match["port"]
     shown = "" if port is None or _DEFAULT_PORTS.get(scheme) == port else f":{port}"
     try:
-        return f"{scheme}://{short_texts.parse_host(match['host'])}{shown}"
+        return f"{scheme}://{value_parsers.parse_host(match['host'])}{shown}"
     except ValueError:
         return text
 

@@ -7,7 +7,7 @@ import typing
 
 import pydantic
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
 from daemun.core.texts import engine_urls, names, rules, words
@@ -85,7 +85,7 @@ def _engine(value: object) -> object:
     if value is False or value == "off":
         return "off"
     if isinstance(value, str) and "://" in value:
-        return short_texts.parse_engine(value)
+        return value_parsers.parse_engine(value)
     if value == "auto":
         return value
     known = ["auto", "off", "a URL such as unix:///var/run/docker.sock"]
@@ -96,7 +96,7 @@ def _engine(value: object) -> object:
 def _engine_url(value: object) -> object:
     """Of one of several: where it is."""
     if isinstance(value, str) and "://" in value:
-        return short_texts.parse_engine(value)
+        return value_parsers.parse_engine(value)
     known = ["unix:///var/run/docker.sock", "ssh://nas", "tcp://nas:2376"]
     raise ValueError(f"expected {words.listed(known)}, found {words.describe(value)}")
 
@@ -130,7 +130,7 @@ def _find_name(url: str) -> str:
 def _normal(host: str) -> str:
     """What is no host is refused by its form."""
     try:
-        return short_texts.parse_host(host)
+        return value_parsers.parse_host(host)
     except ValueError:
         return host
 

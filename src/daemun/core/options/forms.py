@@ -15,7 +15,7 @@ import pydantic
 import pydantic.json_schema
 import pydantic_core
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.texts import other_tools, words
 
 Json = dict[str, typing.Any]
@@ -221,7 +221,7 @@ def hint_path(secret: model.Secret) -> str | None:
 
 
 def _size(value: object) -> object:
-    return 0 if value is False or value == "off" else short_texts.parse_size(value)
+    return 0 if value is False or value == "off" else value_parsers.parse_size(value)
 
 
 # --- types -----------------------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ Number = typing.Annotated[int, pydantic.Strict()]
 Text = typing.Annotated[str, pydantic.Strict()]
 DURATION: Json = {"anyOf": [NUMBER, {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d|w)\s*$"}]}
 Duration = typing.Annotated[
-    float, pydantic.BeforeValidator(short_texts.parse_duration), pydantic.WithJsonSchema(DURATION)
+    float, pydantic.BeforeValidator(value_parsers.parse_duration), pydantic.WithJsonSchema(DURATION)
 ]
 Size = typing.Annotated[
     int,
@@ -249,7 +249,7 @@ Size = typing.Annotated[
     ),
 ]
 Texts = typing.Annotated[tuple[Text, ...], pydantic.Strict(strict=False)]
-Host = typing.Annotated[str, pydantic.BeforeValidator(parse_text(short_texts.parse_host))]
+Host = typing.Annotated[str, pydantic.BeforeValidator(parse_text(value_parsers.parse_host))]
 Hosts = typing.Annotated[tuple[Host, ...], pydantic.Strict(strict=False), ONE_OR_MORE]
 File = typing.Annotated[str, pydantic.Strict(), pydantic.AfterValidator(absolute)]
 """A path of this machine."""

@@ -12,7 +12,7 @@ import typing
 
 import pydantic
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import forms
 from daemun.core.options.option import Place
 from daemun.core.texts import header_rules, quantity_rules, rules, words
@@ -145,7 +145,7 @@ class ForwardAuth(forms.OptionMap):
 
 
 def _target(url: str) -> model.Target:
-    target = short_texts.parse_target(url.partition("?")[0])
+    target = value_parsers.parse_target(url.partition("?")[0])
     if target.scheme not in {model.Scheme.HTTP, model.Scheme.HTTPS}:
         raise ValueError(f"{words.quoted(url)} is no http or https URL")
     return target

@@ -4,7 +4,7 @@ import typing
 
 import pydantic
 
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Option, RouteAction, between
 from daemun.core.texts import quantity_rules
@@ -13,7 +13,7 @@ _LONGEST_S = 3600.0
 
 
 def _parse(value: object) -> object:
-    return 0.0 if value is False or value == "off" else short_texts.parse_duration(value)
+    return 0.0 if value is False or value == "off" else value_parsers.parse_duration(value)
 
 
 OPTION = Option(

@@ -5,14 +5,14 @@ import typing
 
 import pydantic
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Level, Option, Place
 from daemun.core.texts import quantity_rules, rules, words
 
 
 def _seconds(value: object) -> object:
-    return round(short_texts.parse_duration(value))
+    return round(value_parsers.parse_duration(value))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Hsts(forms.OptionMap):
 
 def _is_duration(text: str) -> bool:
     try:
-        short_texts.parse_duration(text)
+        value_parsers.parse_duration(text)
     except ValueError:
         return False
     return True

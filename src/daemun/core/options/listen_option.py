@@ -7,7 +7,7 @@ import typing
 
 import pydantic
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
 from daemun.core.texts import names, rules, words
@@ -16,7 +16,7 @@ _Addresses = typing.Annotated[
     tuple[
         typing.Annotated[
             pydantic.InstanceOf[model.Address],
-            pydantic.BeforeValidator(short_texts.parse_address),
+            pydantic.BeforeValidator(value_parsers.parse_address),
             pydantic.WithJsonSchema({"type": ["integer", "string"]}),
         ],
         ...,
@@ -58,7 +58,7 @@ def _parse(value: object) -> object:
         return value
     cure = ""
     with contextlib.suppress(ValueError):
-        (address,) = [short_texts.parse_address(one) for one in (value if isinstance(value, list) else [value])]
+        (address,) = [value_parsers.parse_address(one) for one in (value if isinstance(value, list) else [value])]
         http = address.port if address.host is None else f'"{address}"'
         cure = f"; write `listen: {{http: {http}}}`, with `https:` beside it for the port of HTTPS"
     raise ValueError(f"expected a map such as {{http: 80, https: 443}}, found {words.describe(value)}{cure}")

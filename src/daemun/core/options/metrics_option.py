@@ -6,7 +6,7 @@ import typing
 
 import pydantic
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import forms, listen_option
 from daemun.core.options.option import Doc, Level, Option, Place
 from daemun.core.texts import names
@@ -23,7 +23,7 @@ class Metrics(forms.OptionMap):
     }
     listen: typing.Annotated[
         pydantic.InstanceOf[model.Address],
-        pydantic.BeforeValidator(short_texts.parse_address),
+        pydantic.BeforeValidator(value_parsers.parse_address),
         pydantic.WithJsonSchema({"type": ["integer", "string"]}),
     ]
     token: forms.Secret | None = None

@@ -6,7 +6,7 @@ import typing
 
 import pydantic
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import forms
 from daemun.core.options.option import Place
 from daemun.core.texts import route_paths, rules, words
@@ -20,7 +20,7 @@ def _parse_server(text: str) -> model.Target:
     bare = _SCHEMES.sub("", text, count=1)
     if "://" in bare:
         raise ValueError(f"expected {_SERVER}, found {words.quoted(text)}")
-    target = short_texts.parse_target(f"fastcgi://{f'unix:{bare}' if bare.startswith('/') else bare}")
+    target = value_parsers.parse_target(f"fastcgi://{f'unix:{bare}' if bare.startswith('/') else bare}")
     if target.path is not None:
         raise ValueError(f"expected {_SERVER}, without a path, found {words.quoted(text)}")
     return target

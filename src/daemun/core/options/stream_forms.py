@@ -10,7 +10,7 @@ import typing
 
 import pydantic
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import access_option, forms, upstream_tls_options
 from daemun.core.texts import cures, names, rules, words
 
@@ -99,7 +99,7 @@ def _parse_target(text: str) -> StreamTarget:
         return StreamTarget(protocol=protocol, socket=socket)
     if "/" in rest or "?" in rest or "@" in rest:
         raise ValueError("holds more than a host and a port")
-    host, port = short_texts.split_authority(rest)
+    host, port = value_parsers.split_authority(rest)
     if port is None:
         raise ValueError(f"has no port; expected {_SHAPE}")
     return StreamTarget(protocol=protocol, host=host, port=port)
@@ -201,7 +201,7 @@ class Stream(forms.OptionMap):
         tuple[
             typing.Annotated[
                 pydantic.InstanceOf[model.Address],
-                pydantic.BeforeValidator(short_texts.parse_address),
+                pydantic.BeforeValidator(value_parsers.parse_address),
                 pydantic.WithJsonSchema({"type": ["integer", "string"]}),
             ],
             ...,

@@ -3,7 +3,7 @@
 import dataclasses
 import urllib.parse
 
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.texts import names, words
 
 LONGEST = 8192
@@ -102,7 +102,7 @@ def _read_host(hostname: str) -> tuple[str, tuple[str, ...]]:
     if address is not None:
         return (f"[{address.compressed}]" if address.version == 6 else str(address)), tuple(remarks)
     try:
-        host = short_texts.parse_host(bare)
+        host = value_parsers.parse_host(bare)
     except ValueError as error:
         raise ValueError(f"names the host {words.quoted(bare)}, which {error}") from None
     if not names.is_host_name(host):

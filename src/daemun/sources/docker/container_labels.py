@@ -9,7 +9,7 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import app_option, catalogue, option, rewrite_option
 from daemun.core.texts import route_paths, words
 from daemun.core.validation import validate
@@ -248,7 +248,7 @@ def _action(group: _Group, entry: yaml_route.RouteEntry) -> tuple[model.Action, 
 
 def _hosts(group: _Group, text: str) -> list[str]:
     try:
-        found = [short_texts.parse_host(part) for part in text.split(",") if part.strip()]
+        found = [value_parsers.parse_host(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise _LabelError(f"{group.label('host')}: {error}") from error
     if not found:

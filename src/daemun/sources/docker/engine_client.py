@@ -20,7 +20,7 @@ import aiodocker
 import aiohttp
 
 from daemun import regular_files
-from daemun.core import short_texts
+from daemun.core import value_parsers
 from daemun.core.texts import engine_urls, words
 from daemun.errors import ConfigError, RetryableError
 from daemun.sources.docker import (
@@ -283,7 +283,7 @@ def _parse_ssh(endpoint: engine_place.EngineEndpoint) -> engine_urls.SshUrl:
 def _url(endpoint: engine_place.EngineEndpoint, *, encrypted: bool) -> str:
     """As aiodocker wants it. Raises: ConfigError."""
     try:
-        scheme, _, rest = short_texts.parse_engine(endpoint.url).partition("://")
+        scheme, _, rest = value_parsers.parse_engine(endpoint.url).partition("://")
     except ValueError as error:
         raise ConfigError(f"cannot use the engine: {error}") from error
     return endpoint.url if scheme == "unix" else f"{'https' if encrypted else 'http'}://{rest}"

@@ -5,7 +5,7 @@ Each function raises ValueError with what was expected and what was found.
 
 import re
 
-from daemun.core import model, short_texts
+from daemun.core import model, value_parsers
 from daemun.core.options import balance_option, hsts_option
 from daemun.core.texts import patterns, rules, words
 
@@ -84,8 +84,8 @@ def host(text: str) -> str:
     if text.startswith("~"):
         return text
     if text.endswith(".*") and not text.startswith("*"):
-        return f"{short_texts.parse_host(text[:-2])}.*"
-    return short_texts.parse_host(text)
+        return f"{value_parsers.parse_host(text[:-2])}.*"
+    return value_parsers.parse_host(text)
 
 
 def _split(text: str) -> list[str]:

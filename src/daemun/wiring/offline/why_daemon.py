@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 import typing
 
-from daemun.core import model, short_texts, site_overlays
+from daemun.core import model, site_overlays, value_parsers
 from daemun.core.why import url_facts
 
 Json = dict[str, typing.Any]
@@ -107,7 +107,7 @@ def _make_action(entry: Json) -> model.Action | None:
             targets: list[model.Target] = []
             for text in to:
                 try:
-                    targets.append(short_texts.parse_target(text))
+                    targets.append(value_parsers.parse_target(text))
                 except ValueError:  # a folder of PHP
                     continue
             return model.Proxy(targets=tuple(targets))
