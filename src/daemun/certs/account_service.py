@@ -99,11 +99,15 @@ class AccountService:
     async def deactivate(self, directory: str) -> None:
         held = self._certificates.without_orders(lambda one: one == directory, within_s=PATIENCE_S)
         async with self._alone, held:
-            known = acme_accounts.read_registration(self._store, directory)
-            if known is None or known.url is None or known.state is acme_accounts.AccountState.DEACTIVATED:
+            registration = acme_accounts.read_registration(self._store, directory)
+            if (
+                registration is None
+                or registration.url is None
+                or registration.state is acme_accounts.AccountState.DEACTIVATED
+            ):
                 raise errors.ConfigError(_explain_absence(self._store, directory))
-            await daemon_thread.run(lambda: self._desk.deactivate(known), name="deactivate an account")
-        log.info("the account was deactivated", directory=directory, url=known.url)
+            await daemon_thread.run(lambda: self._desk.deactivate(registration), name="deactivate an account")
+        log.info("the account was deactivated", directory=directory, url=registration.url)
 
     async def revoke(self, host: str, reason: str) -> None:
         async with self._alone:
@@ -134,14 +138,14 @@ class AccountService:
         Raises: ConfigError when several were issued, and none of them is the name's own.
         """
         stored = self._certificates.served_files.stored
-        own, known = stored.own(names.slug(host)), stored.covering(host, self._clock.now())
+        issued, covering = stored.own(names.slug(host)), stored.covering(host, self._clock.now())
         if shown:
             fingerprints = {one.fingerprint for one in shown}
-            good = (one for one in known if one.bundle.fingerprint in fingerprints)
+            good = (one for one in covering if one.bundle.fingerprint in fingerprints)
             return tuple({one.bundle.fingerprint: one for one in good}.values())
-        if own is not None and not own.bundle.missing([host]):
-            return (own,)
-        found = {one.bundle.fingerprint: one for one in known}
+        if issued is not None and not issued.bundle.missing([host]):
+            return (issued,)
+        found = {one.bundle.fingerprint: one for one in covering}
         if len(found) > 1:
             named = "; ".join(sorted(", ".join(one.bundle.names()) for one in found.values()))
             raise errors.ConfigError(
@@ -175,7 +179,7 @@ class AccountService:
 
 def list_accounts(store: ports.Store) -> account_port.AccountList:
     """Also without a daemon. Raises: EnvironmentProblemError."""
-    known = acme_accounts.list_registrations(store)
+    registrations = acme_accounts.list_registrations(store)
     accounts = tuple(
         account_port.KnownAccount(
             directory=one.directory,
@@ -184,7 +188,7 @@ def list_accounts(store: ports.Store) -> account_port.AccountList:
             is_own=acme_accounts.is_own(store, one),
             state=one.state.value,
         )
-        for one in known
+        for one in registrations
     )
     return account_port.AccountList(accounts=accounts, is_rolling=acme_accounts.NEXT in store.list("accounts"))
 
@@ -231,27 +235,34 @@ class _Desk:
 
         return key_rollover.finish(self.store, changed, self.reach, everything=everything)
 
-    def deactivate(self, known: acme_accounts.Registration) -> None:
+    def deactivate(self, registration: acme_accounts.Registration) -> None:
         from daemun.certs.acme import account_requests  # noqa: PLC0415
 
-        ca = self.reach(known.directory)
+        ca = self.reach(registration.directory)
         account_requests.resolve_key(self.store, ca)
-        key = acme_accounts.load_key(self.store, known.directory)
-        assert known.url is not None
-        account_requests.deactivate(key, known.url, ca)
+        key = acme_accounts.load_key(self.store, registration.directory)
+        assert registration.url is not None
+        account_requests.deactivate(key, registration.url, ca)
         retired = acme_accounts.thumbprint(key)
         gone = acme_accounts.Registration(
-            url=known.url, email=known.email, state=acme_accounts.AccountState.DEACTIVATED, retired=retired
+            url=registration.url,
+            email=registration.email,
+            state=acme_accounts.AccountState.DEACTIVATED,
+            retired=retired,
         )
-        acme_accounts.write_registration(self.store, known.directory, gone)
+        acme_accounts.write_registration(self.store, registration.directory, gone)
 
     def revoke(self, issued: certificate_records.Issued, reason: int) -> None:
         from daemun.certs.acme import account_requests  # noqa: PLC0415
 
         ca = self.reach(issued.directory)
         account_requests.resolve_key(self.store, ca)
-        known = acme_accounts.read_registration(self.store, issued.directory)
+        registration = acme_accounts.read_registration(self.store, issued.directory)
         signer = None
-        if known is not None and known.url is not None and known.state is acme_accounts.AccountState.ACTIVE:
-            signer = acme_accounts.load_key(self.store, issued.directory), known.url
+        if (
+            registration is not None
+            and registration.url is not None
+            and registration.state is acme_accounts.AccountState.ACTIVE
+        ):
+            signer = acme_accounts.load_key(self.store, issued.directory), registration.url
         account_requests.revoke(issued.bundle, reason, signer, ca)

@@ -26,7 +26,7 @@ _BESIDE = frozenset({access_option.OPTION.name, *catalogue.PAGES})
 """Options that a site is served without where a file that they name cannot be read."""
 
 
-def set_aside(error: yaml_file.InvalidFileError, known: LastGoodEntries, *, is_start: bool) -> model.Snapshot:
+def set_aside(error: yaml_file.InvalidFileError, last_good: LastGoodEntries, *, is_start: bool) -> model.Snapshot:
     """The snapshot of a file in which only single sites and streams are wrong.
 
     is_start: no version of the file was applied yet. Raises: `error`, when something concerns all sites, or when
@@ -38,14 +38,16 @@ def set_aside(error: yaml_file.InvalidFileError, known: LastGoodEntries, *, is_s
     faults = _find_faults(errors)
     sites = tuple(site for site in good.sites if site.host not in faults)
     written = {site.host for site in sites}
-    faults = {_find_meant(host, known.sites.keys() - written): fault for host, fault in faults.items()}
+    faults = {_find_meant(host, last_good.sites.keys() - written): fault for host, fault in faults.items()}
     gone = written | faults.keys()
-    faults |= _find_lost(error, {host: site for host, site in known.sites.items() if host not in gone})
-    stand_ins = tuple(_stand_in(host, fault, known.sites) for host, fault in faults.items())
+    faults |= _find_lost(error, {host: site for host, site in last_good.sites.items() if host not in gone})
+    stand_ins = tuple(_stand_in(host, fault, last_good.sites) for host, fault in faults.items())
     # The last ones: a name that moved to a site that is right belongs to that site.
     all_sites = (*sites, *stand_ins)
-    settings = _with_streams(good.globals, _find_stream_faults(error, errors, good.globals, known), known, all_sites)
-    is_served = any(site.enabled for site in sites) or bool(faults.keys() & known.sites.keys())
+    settings = _with_streams(
+        good.globals, _find_stream_faults(error, errors, good.globals, last_good), last_good, all_sites
+    )
+    is_served = any(site.enabled for site in sites) or bool(faults.keys() & last_good.sites.keys())
     if is_start and not is_served and not streams_option.find_enabled(settings):
         raise error
     return dataclasses.replace(good, sites=all_sites, globals=settings)
@@ -59,7 +61,7 @@ def _find_stream_faults(
     error: yaml_file.InvalidFileError,
     errors: collections.abc.Iterable[model.Problem],
     settings: model.Globals,
-    known: LastGoodEntries,
+    last_good: LastGoodEntries,
 ) -> list[streams_option.NamedStream]:
     """The streams that cannot be served as they are written, as if no earlier version was known."""
     by_name: dict[str, list[model.Problem]] = {}
@@ -69,7 +71,7 @@ def _find_stream_faults(
     found = [streams_option.make_unknown(name, some[0].origin, _fault_of(some)) for name, some in by_name.items()]
     written = {one.name for one in streams_option.OPTION.of(settings)} | by_name.keys()
     reasons = _find_reasons(error)
-    for name, before in known.streams.items():
+    for name, before in last_good.streams.items():
         file = yaml_file_set.file_of(before.origin)
         if name not in written and file in error.lost:
             fault = model.SetAside(reason="; ".join(reasons.get(file, ())))
@@ -80,7 +82,7 @@ def _find_stream_faults(
 def _with_streams(
     settings: model.Globals,
     unknown: collections.abc.Sequence[streams_option.NamedStream],
-    known: LastGoodEntries,
+    last_good: LastGoodEntries,
     sites: collections.abc.Sequence[model.Site],
 ) -> model.Globals:
     """The same with the last good version of each stream that has an error, unless somebody else has its place now."""
@@ -89,8 +91,8 @@ def _with_streams(
     names = {one.name for one in unknown}
     kept = tuple(one for one in streams_option.OPTION.of(settings) if one.name not in names)
     stand_ins = [
-        dataclasses.replace(known.streams[one.name], fault=one.fault, origin=one.origin)
-        if one.name in known.streams
+        dataclasses.replace(last_good.streams[one.name], fault=one.fault, origin=one.origin)
+        if one.name in last_good.streams
         else one
         for one in unknown
     ]
@@ -124,13 +126,13 @@ def _find_faults(errors: collections.abc.Iterable[model.Problem]) -> dict[str, m
 
 
 def _find_lost(
-    error: yaml_file.InvalidFileError, known: collections.abc.Mapping[str, model.Site]
+    error: yaml_file.InvalidFileError, last_good: collections.abc.Mapping[str, model.Site]
 ) -> dict[str, model.SetAside]:
     """The sites of files that are included and cannot be used as a whole: they go on as they were."""
     reasons = _find_reasons(error)
     return {
         host: model.SetAside(reason="; ".join(reasons.get(name, ())))
-        for host, site in known.items()
+        for host, site in last_good.items()
         if (name := yaml_file_set.file_of(site.origin)) in error.lost
     }
 
@@ -152,10 +154,10 @@ def _find_meant(host: str, served: collections.abc.Set[str]) -> str:
     return next((meant for meant in spellings.hosts(host) if meant in served), host)
 
 
-def _stand_in(host: str, fault: model.SetAside, known: collections.abc.Mapping[str, model.Site]) -> model.Site:
+def _stand_in(host: str, fault: model.SetAside, last_good: collections.abc.Mapping[str, model.Site]) -> model.Site:
     """Without an earlier version nothing is known of its certificate either, so none is ordered; where containers have
     the host, theirs is what was there before, and goes on with its certificate and servers. Whom a file lets in may
     have changed since."""
     none = model.Site(host=host, tls=model.Tls(mode=model.TlsMode.LOCAL), overlay=model.Overlay())
-    before = known.get(host) or none
+    before = last_good.get(host) or none
     return dataclasses.replace(loaded_files.with_loaded(before), fault=fault)

@@ -30,18 +30,18 @@ def list_concerned(store: ports.Store, *, everything: bool = False) -> tuple[str
     """
     new_pem = _next_key(store)
     return tuple(
-        known.directory
-        for known in acme_accounts.list_registrations(store)
-        if _is_concerned(store, known, new_pem, everything=everything)
+        registration.directory
+        for registration in acme_accounts.list_registrations(store)
+        if _is_concerned(store, registration, new_pem, everything=everything)
     )
 
 
 def change_at(store: ports.Store, directory: str, reach: Reach) -> account_port.KeyRolloverResult:
     """Change the key at one CA. Raises: as `list_concerned`."""
-    known = acme_accounts.read_registration(store, directory)
+    registration = acme_accounts.read_registration(store, directory)
     return (
-        _turn(store, known, _next_key(store), reach(directory))
-        if known
+        _turn(store, registration, _next_key(store), reach(directory))
+        if registration
         else account_port.KeyRolloverResult(directory=directory)
     )
 
@@ -81,28 +81,30 @@ def _next_key(store: ports.Store) -> bytes:
     return store.read(acme_accounts.NEXT)
 
 
-def _is_concerned(store: ports.Store, known: acme_accounts.Registration, new_pem: bytes, *, everything: bool) -> bool:
-    if known.state is acme_accounts.AccountState.DEACTIVATED or known.url is None:
+def _is_concerned(
+    store: ports.Store, registration: acme_accounts.Registration, new_pem: bytes, *, everything: bool
+) -> bool:
+    if registration.state is acme_accounts.AccountState.DEACTIVATED or registration.url is None:
         return False
-    return everything or known.key_pem == new_pem or not acme_accounts.is_own(store, known)
+    return everything or registration.key_pem == new_pem or not acme_accounts.is_own(store, registration)
 
 
 def _turn(
-    store: ports.Store, known: acme_accounts.Registration, new_pem: bytes, ca: account_requests.CaAccess
+    store: ports.Store, registration: acme_accounts.Registration, new_pem: bytes, ca: account_requests.CaAccess
 ) -> account_port.KeyRolloverResult:
-    directory = known.directory
+    directory = registration.directory
     try:
-        if known.state is acme_accounts.AccountState.CHANGING:
+        if registration.state is acme_accounts.AccountState.CHANGING:
             account_requests.resolve_key(store, ca)
-            known = acme_accounts.read_registration(store, directory) or known
-        if known.key_pem != new_pem:
-            assert known.url is not None
+            registration = acme_accounts.read_registration(store, directory) or registration
+        if registration.key_pem != new_pem:
+            assert registration.url is not None
             acme_accounts.write_registration(
-                store, directory, dataclasses.replace(known, state=acme_accounts.AccountState.CHANGING)
+                store, directory, dataclasses.replace(registration, state=acme_accounts.AccountState.CHANGING)
             )
             old, new = acme_accounts.load_key(store, directory), acme_accounts.parse_key(new_pem)
-            account_requests.change_key(old, new, known.url, ca)
-            active = dataclasses.replace(known, state=acme_accounts.AccountState.ACTIVE, key_pem=new_pem)
+            account_requests.change_key(old, new, registration.url, ca)
+            active = dataclasses.replace(registration, state=acme_accounts.AccountState.ACTIVE, key_pem=new_pem)
             acme_accounts.write_registration(store, directory, active)
     except errors.RetryableError as error:
         return account_port.KeyRolloverResult(directory=directory, error=str(error))
@@ -111,7 +113,9 @@ def _turn(
 
 def _share(store: ports.Store, new_pem: bytes) -> None:
     """The next key becomes the shared one."""
-    own = [known for known in acme_accounts.list_registrations(store) if known.key_pem == new_pem]
-    shared = [acme_accounts.change_registration(dataclasses.replace(known, key_pem=None)) for known in own]
+    own = [registration for registration in acme_accounts.list_registrations(store) if registration.key_pem == new_pem]
+    shared = [
+        acme_accounts.change_registration(dataclasses.replace(registration, key_pem=None)) for registration in own
+    ]
     key = stored_values.KeyChange(key=acme_accounts.SHARED, value=new_pem)
     store.commit([key, *shared, stored_values.KeyChange(key=acme_accounts.NEXT, value=None)])

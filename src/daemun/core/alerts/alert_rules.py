@@ -45,11 +45,11 @@ def judge_dangers(
     """The ledger after a look at every certificate. troubles: the sites that visitors do not get, of which those in
     maintenance are none; None: that is not known yet. refused_folders: those of the state directory that cannot be
     written, with the cause. unserved_for: how long visitors must go without a site."""
-    known = {status.name: status for status in statuses}
+    by_name = {status.name: status for status in statuses}
     remembered = {watched.name: watched for watched in before.watched}
     concerned = {alert.name for alert in before.alerts if alert.danger.is_of_certificate}
-    watched = {name: _watch(remembered.get(name), status, now) for name, status in known.items()}
-    for name in (remembered.keys() | concerned) - known.keys():
+    watched = {name: _watch(remembered.get(name), status, now) for name, status in by_name.items()}
+    for name in (remembered.keys() | concerned) - by_name.keys():
         gone = remembered.get(name) or alert_ledger.Watched(name=name)
         gone = dataclasses.replace(gone, calm_since=gone.calm_since or now)
         if not _is_steady(gone, now):
@@ -58,7 +58,7 @@ def judge_dangers(
     for name, danger in [*alerts]:
         if name not in watched and danger.is_of_certificate:
             _solve(alerts, name, danger, now)
-    for name, status in known.items():
+    for name, status in by_name.items():
         for danger, is_danger in _judge(watched[name], status, now).items():
             if is_danger:
                 _raise(alerts, _alert_of(danger, status, now))
@@ -112,8 +112,8 @@ def _judge_sites(
 
 def _judge_folders(alerts: "_Alerts", refused: collections.abc.Mapping[str, str], now: datetime.datetime) -> None:
     danger = alert_ledger.Danger.UNWRITABLE
-    for name, known in [*alerts]:
-        if known is danger and name not in refused:
+    for name, kind in [*alerts]:
+        if kind is danger and name not in refused:
             _solve(alerts, name, danger, now)
     for folder, cause in refused.items():
         _raise(
@@ -244,11 +244,11 @@ _Alerts = dict[tuple[str, alert_ledger.Danger], alert_ledger.Alert]
 
 def _raise(alerts: _Alerts, new: alert_ledger.Alert) -> None:
     """A target that knows of it from before, and not yet of its end, gets neither."""
-    known = alerts.get((new.name, new.danger), new)
-    if known.solved_at is not None:
-        known = dataclasses.replace(known, raised_at=new.raised_at, solved_at=None)
+    alert = alerts.get((new.name, new.danger), new)
+    if alert.solved_at is not None:
+        alert = dataclasses.replace(alert, raised_at=new.raised_at, solved_at=None)
     alerts[new.name, new.danger] = dataclasses.replace(
-        known, host=new.host, names=new.names, cause=new.cause, cure=new.cure
+        alert, host=new.host, names=new.names, cause=new.cause, cure=new.cure
     )
 
 
@@ -266,10 +266,10 @@ def _alert_of(
 
 
 def _solve(alerts: _Alerts, name: str, danger: alert_ledger.Danger, now: datetime.datetime) -> None:
-    known = alerts.get((name, danger))
-    if known is None or known.solved_at is not None:
+    alert = alerts.get((name, danger))
+    if alert is None or alert.solved_at is not None:
         return
-    if known.notified:
-        alerts[name, danger] = dataclasses.replace(known, solved_at=now)
+    if alert.notified:
+        alerts[name, danger] = dataclasses.replace(alert, solved_at=now)
     else:  # no target knew
         del alerts[name, danger]

@@ -36,20 +36,20 @@ _WAITS_S = (1, 2, 5, 10, 30, 60)
 
 def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """What every location of a server inherits."""
-    held = effective_access.of_site(scope)
-    is_asking = held.access.client_certificates is None and client_certificates.is_asking(scope)
+    effective = effective_access.of_site(scope)
+    is_asking = effective.access.client_certificates is None and client_certificates.is_asking(scope)
     page = (client_certificates.page_line(),) if is_asking else ()
-    conditions = _conditions(scope, held, inherited=access_levels.NOTHING)
-    return (*other_spellings.refusals(scope), *conditions, *_answers(held), *page)
+    conditions = _conditions(scope, effective, inherited=access_levels.NOTHING)
+    return (*other_spellings.refusals(scope), *conditions, *_answers(effective), *page)
 
 
 def retry_after(scope: site_scope.Scope) -> str | None:
     """The variable with the seconds after which a request that was refused for a limit may come again; None: the site
     has no limit. Daemun's own judge has limits of its own, and sends that time itself."""
-    held = [effective_access.of_route(scope, route).access for route in scope.site.routes]
-    if not any(access.is_limited for access in held):
+    effective = [effective_access.of_route(scope, route).access for route in scope.site.routes]
+    if not any(access.is_limited for access in effective):
         return judge_locations.WAIT if judge_locations.is_needed(scope) else None
-    longest_s = max((_seconds_between(access) for access in held), default=1.0)
+    longest_s = max((_seconds_between(access) for access in effective), default=1.0)
     return f"{_RETRY_AFTER}{next((wait_s for wait_s in _WAITS_S if wait_s >= longest_s), _WAITS_S[-1])}"
 
 
@@ -78,9 +78,13 @@ def guarded(
 
     Ours go first: what an owner wrote for addresses may refuse more, and lets in no one else.
     """
-    held, outer = effective_access.of_route(scope, route), effective_access.of_site(scope)
-    conditions, rates, connections = _conditions(scope, held, inherited=outer), _rates(held), _connections(held)
-    answers = _answers(held)
+    effective, outer = effective_access.of_route(scope, route), effective_access.of_site(scope)
+    conditions, rates, connections = (
+        _conditions(scope, effective, inherited=outer),
+        _rates(effective),
+        _connections(effective),
+    )
+    answers = _answers(effective)
     is_as_further_out = answers == _answers(outer)
     more = () if is_as_further_out else (*answers, *pages)
     is_split = user_limits.is_split(scope, route)
@@ -94,7 +98,7 @@ def guarded(
         else:
             found.append(_with_lines(halves[0], (*conditions, *connections), answers, more))
             found.append(_with_lines(halves[1], (), answers, more))
-    refusals = _refusals(held)
+    refusals = _refusals(effective)
     return tuple(network_refusals.repeat(node, refusals) for node in found)
 
 
@@ -103,14 +107,14 @@ def guarded_beside(
 ) -> tuple[directive.Node, ...]:
     """What stands in a server beside the routes, hand-written locations among it. What of it is inherited stands there
     already (`server_lines`)."""
-    held = effective_access.of_site(scope)
-    refusals = _refusals(held)
+    effective = effective_access.of_site(scope)
+    refusals = _refusals(effective)
     return tuple(network_refusals.repeat(node, refusals) for node in nodes)
 
 
-def _refusals(held: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
+def _refusals(effective: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
     """By what variables decide on, first in each location."""
-    return (*network_refusals.lines(held.access, held.place), *client_certificates.refusals(held.access))
+    return (*network_refusals.lines(effective.access, effective.place), *client_certificates.refusals(effective.access))
 
 
 def _with_lines(
@@ -129,14 +133,14 @@ def _with_lines(
     return dataclasses.replace(node, block=(*lines, *more, *node.block))
 
 
-def _answers(held: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
+def _answers(effective: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
     """Where those go who are not let in by a judge, or for their certificate."""
-    page = client_certificates.page_lines(held.access)
-    if held.access.basic_auth is not None or held.access.login is not None:
+    page = client_certificates.page_lines(effective.access)
+    if effective.access.basic_auth is not None or effective.access.login is not None:
         return (judge_locations.refused_page(), *page)
-    if held.access.forward_auth is None:
+    if effective.access.forward_auth is None:
         return page
-    there = forward_auth.answer_place(effective_access.judge_place(held))
+    there = forward_auth.answer_place(effective_access.judge_place(effective))
     return (arguments.line("error_page", "401", "=", there), *page)
 
 
@@ -147,17 +151,17 @@ def is_guarded(scope: site_scope.Scope, route: model.Route) -> bool:
 
 
 def _conditions(
-    scope: site_scope.Scope, held: access_levels.EffectiveAccess, *, inherited: access_levels.EffectiveAccess
+    scope: site_scope.Scope, effective: access_levels.EffectiveAccess, *, inherited: access_levels.EffectiveAccess
 ) -> tuple[directive.Directive, ...]:
-    if held == inherited:
+    if effective == inherited:
         return ()
-    access, outer = _by_nginx_itself(held.access), _by_nginx_itself(inherited.access)
+    access, outer = _by_nginx_itself(effective.access), _by_nginx_itself(inherited.access)
     rules = effective_access.address_rules(access, scope.environment)
     if not rules and effective_access.address_rules(outer, scope.environment):
         # Beside other conditions of which one is enough, "allow all" would be enough for everybody.
         rules = (arguments.line("deny" if access.any else "allow", "all"),)
     if effective_access.is_judged(access):
-        place = effective_access.judge_place(held)
+        place = effective_access.judge_place(effective)
         kept = (*forward_auth.request_lines(place, access), *judge_locations.request_lines(access))
         rules = (*rules, arguments.line("auth_request", place), *kept)
     elif effective_access.is_judged(outer):
@@ -182,8 +186,8 @@ def _by_nginx_itself(access: access_option.Access) -> access_option.Access:
 def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """What the limits of a site and its routes count in, at the http level."""
     every = (effective_access.of_site(scope), *(effective_access.of_route(scope, route) for route in scope.site.routes))
-    own = dict.fromkeys(held for held in every if held != access_levels.of_gate(scope.settings))
-    return tuple(node for held in own for node in _zones(held, _ZONE))
+    limited = dict.fromkeys(effective for effective in every if effective != access_levels.of_gate(scope.settings))
+    return tuple(node for effective in limited for node in _zones(effective, _ZONE))
 
 
 def networks(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
@@ -192,7 +196,9 @@ def networks(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     routes = (route for route in scope.site.routes if access_option.OPTION.of(route) is not None)
     written += [effective_access.of_route(scope, route) for route in routes]
     known = scope.environment.named_addresses
-    return tuple(node for held in written for node in network_refusals.variables(held.access, held.place, known))
+    return tuple(
+        node for effective in written for node in network_refusals.variables(effective.access, effective.place, known)
+    )
 
 
 def networks_of_gate(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
@@ -232,31 +238,31 @@ def variables() -> tuple[directive.Node, ...]:
     )
 
 
-def _zones(held: access_levels.EffectiveAccess, size: str) -> collections.abc.Iterator[directive.Node]:
-    limit = held.access.rate_limit
+def _zones(effective: access_levels.EffectiveAccess, size: str) -> collections.abc.Iterator[directive.Node]:
+    limit = effective.access.rate_limit
     if limit is not None:
         key = _ADDRESS
-        if user_limits.is_on(held.access):
+        if user_limits.is_on(effective.access):
             key = judge_locations.LIMIT_KEY
-            if held.access.forward_auth is not None:
-                key = f"$daemun_limit_user_{held.place}"
-                yield from _named_by_judge(held, held.access.forward_auth, key)
+            if effective.access.forward_auth is not None:
+                key = f"$daemun_limit_user_{effective.place}"
+                yield from _named_by_judge(effective, effective.access.forward_auth, key)
         elif limit.header is not None:
-            key = f"$daemun_limit_header_{held.place}"
+            key = f"$daemun_limit_header_{effective.place}"
             header = f"$http_{limit.header.replace('-', '_')}"
             yield arguments.map_to(header, key, ("", _ADDRESS), default=header)
-        zone = f"zone={_rate_zone(held, limit)}:{size}"
+        zone = f"zone={_rate_zone(effective, limit)}:{size}"
         yield arguments.line("limit_req_zone", Expr(key), zone, f"rate={_rate(limit.rate)}")
-    if held.access.connections is not None:
-        yield arguments.line("limit_conn_zone", Expr(_ADDRESS), f"zone=daemun_connections_{held.place}:{size}")
+    if effective.access.connections is not None:
+        yield arguments.line("limit_conn_zone", Expr(_ADDRESS), f"zone=daemun_connections_{effective.place}:{size}")
 
 
 def _named_by_judge(
-    held: access_levels.EffectiveAccess, judge: forward_auth_forms.ForwardAuth, key: str
+    effective: access_levels.EffectiveAccess, judge: forward_auth_forms.ForwardAuth, key: str
 ) -> collections.abc.Iterator[directive.Node]:
     name = judge.user_header
     assert name is not None
-    user = forward_auth.identity_variable(effective_access.judge_place(held), name)
+    user = forward_auth.identity_variable(effective_access.judge_place(effective), name)
     # All that limits count in is defined, also where no location queries the judge.
     yield arguments.map_to("", user)
     yield judge_locations.limit_key(user, key)
@@ -269,31 +275,31 @@ def _rate(rate: rate_limit_form.Rate) -> str:
     return f"{max(1, rate.requests * 60 // rate.period_s)}r/m"
 
 
-def _rate_zone(held: access_levels.EffectiveAccess, limit: rate_limit_form.RateLimit) -> str:
+def _rate_zone(effective: access_levels.EffectiveAccess, limit: rate_limit_form.RateLimit) -> str:
     """nginx refuses to reload when a zone of the same name counts by something else."""
     by = "address" if limit.header is None else limit.header.replace("-", "_")
-    if user_limits.is_on(held.access):  # no header has capitals here
-        by = "USER" if held.access.forward_auth is None else "USER_OF_JUDGE"
-    return f"daemun_rate_{held.place}_{by}"
+    if user_limits.is_on(effective.access):  # no header has capitals here
+        by = "USER" if effective.access.forward_auth is None else "USER_OF_JUDGE"
+    return f"daemun_rate_{effective.place}_{by}"
 
 
-def _rates(held: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
-    limit = held.access.rate_limit
+def _rates(effective: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
+    limit = effective.access.rate_limit
     if limit is None:
         return ()
     # nginx counts what comes beyond the one that is due.
     more = (limit.burst or limit.rate.requests) - 1
     burst = (f"burst={more}", "nodelay") if more else ()
     return (
-        arguments.line("limit_req", f"zone={_rate_zone(held, limit)}", *burst),
+        arguments.line("limit_req", f"zone={_rate_zone(effective, limit)}", *burst),
         arguments.line("limit_req_status", "429"),
     )
 
 
-def _connections(held: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
-    if held.access.connections is None:
+def _connections(effective: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
+    if effective.access.connections is None:
         return ()
     return (
-        arguments.line("limit_conn", f"daemun_connections_{held.place}", str(held.access.connections)),
+        arguments.line("limit_conn", f"daemun_connections_{effective.place}", str(effective.access.connections)),
         arguments.line("limit_conn_status", "429"),
     )

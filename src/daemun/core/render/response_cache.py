@@ -167,7 +167,7 @@ def definitions(desired: model.Desired, env: render_environment.Environment) -> 
     is_kept = env.layout.work is None and env.keeps_answers
     nodes: list[directive.Node] = []
     if is_kept:
-        held = cache_option.OPTION.of(desired.globals)
+        cache = cache_option.OPTION.of(desired.globals)
         unused_s = max(_LEAST_UNUSED_S, cache_option.find_longest(_every(desired)))
         nodes += (
             directive.Comment("Answers that are kept for everybody; how long they stay unused, and the most of them."),
@@ -175,7 +175,7 @@ def definitions(desired: model.Desired, env: render_environment.Environment) -> 
                 "proxy_cache_path",
                 env.layout.answers,
                 *("levels=1:2", "use_temp_path=off", f"keys_zone={ZONE}:{_ZONE_SIZE}"),
-                *(f"max_size={arguments.size(held.max_bytes or cache_option.MAX_BYTES)}", f"min_free={_LEAST_FREE}"),
+                *(f"max_size={arguments.size(cache.max_bytes or cache_option.MAX_BYTES)}", f"min_free={_LEAST_FREE}"),
                 f"inactive={arguments.whole_seconds(unused_s)}",
             ),
         )
@@ -197,38 +197,38 @@ def find(scope: site_scope.Scope, route: model.Route) -> cache_option.Cache | No
     """What is kept of a route. None: nothing. What guards fails closed: an inherited `cache` keeps nothing where
     visitors have names."""
     action = route.action
-    held = cache_option.is_kept(route, scope.site, scope.settings)
-    if held is None or not isinstance(action, model.Proxy) or route.replaced or action.php is not None:
+    cache = cache_option.is_kept(route, scope.site, scope.settings)
+    if cache is None or not isinstance(action, model.Proxy) or route.replaced or action.php is not None:
         return None
     if action.targets[0].scheme not in cache_option.SCHEMES or buffering_option.OPTION.of(action) is False:
         return None
     if cache_option.find_private(effective_access.of_route(scope, route).access) is not None:
         return None
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
-    return None if any(site_scope.owned(snippet, "proxy_cache") for snippet in snippets) else held
+    return None if any(site_scope.owned(snippet, "proxy_cache") for snippet in snippets) else cache
 
 
 def shared(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node, ...]:
     """The maps of a route with cookies that do not count, or with headers in its key."""
-    held = find(scope, route)
-    if held is None or not _has_own(held):
+    cache = find(scope, route)
+    if cache is None or not _has_own(cache):
         return ()
     suffix = _suffix(scope, route)
     nodes: list[directive.Node] = []
     cookie = "$http_cookie"
-    if held.ignore_cookies:
+    if cache.ignore_cookies:
         cookie = f"$daemun_cookies_{suffix}"
-        some = "|".join(_pattern(name) for name in held.ignore_cookies)
+        some = "|".join(_pattern(name) for name in cache.ignore_cookies)
         nodes.append(
             arguments.map_to(
                 "$http_cookie", cookie, ("", ""), (rf"~^(?:(?:{some})=[^;]*(?:; *|\z))*+\z", ""), default="1"
             )
         )
     odd = ""
-    if len(held.key) > 1:
+    if len(cache.key) > 1:
         odd = f"$daemun_odd_{suffix}"
-        parts = r"\|".join(["[^|]*"] * len(held.key))
-        nodes.append(arguments.map_to(_headers(held), odd, (rf"~^{parts}\z", ""), default="1"))
+        parts = r"\|".join(["[^|]*"] * len(cache.key))
+        nodes.append(arguments.map_to(_headers(cache), odd, (rf"~^{parts}\z", ""), default="1"))
     private = f"$daemun_private_{suffix}"
     nodes.append(arguments.map_to(f"{_private(scope.settings, cookie)}{odd}", private, ("", ""), default="1"))
     base = request_body.variable(scope, route, cgi=False)
@@ -241,8 +241,8 @@ def _pattern(name: str) -> str:
     return f"{arguments.in_regex(name.removesuffix('*'))}{'[^=; ]*' if name.endswith('*') else ''}"
 
 
-def _has_own(held: cache_option.Cache) -> bool:
-    return bool(held.ignore_cookies) or len(held.key) > 1
+def _has_own(cache: cache_option.Cache) -> bool:
+    return bool(cache.ignore_cookies) or len(cache.key) > 1
 
 
 def _suffix(scope: site_scope.Scope, route: model.Route) -> str:
@@ -251,22 +251,22 @@ def _suffix(scope: site_scope.Scope, route: model.Route) -> str:
 
 def apart_variable(scope: site_scope.Scope, route: model.Route) -> str | None:
     """For the main location of a route, in the place of `request_body.variable`. None: nothing of it is kept."""
-    held = find(scope, route)
-    if held is None:
+    cache = find(scope, route)
+    if cache is None:
         return None
     variable = f"{request_body.variable(scope, route, cgi=False)}_{ENDING}"
-    return f"{variable}_{_suffix(scope, route)}" if _has_own(held) else variable
+    return f"{variable}_{_suffix(scope, route)}" if _has_own(cache) else variable
 
 
-def _headers(held: cache_option.Cache) -> str:
-    return "|".join(_value(name) for name in held.key)
+def _headers(cache: cache_option.Cache) -> str:
+    return "|".join(_value(name) for name in cache.key)
 
 
-def _key(scope: site_scope.Scope, route: model.Route, held: cache_option.Cache) -> str:
+def _key(scope: site_scope.Scope, route: model.Route, cache: cache_option.Cache) -> str:
     ours = scope.forwarded
     site = names.variable_suffix(scope.site.host, "")
     there = f"{ours.forwarded_proto} {ours.forwarded_host} {ours.forwarded_port} {ours.host}$request_uri"
-    further = f"|{_headers(held)}" if held.key else ""
+    further = f"|{_headers(cache)}" if cache.key else ""
     return f"{site} {_suffix(scope, route)}{_hash_servers(route)}{_NEAR} {there} $http_origin{further}"
 
 
@@ -278,34 +278,34 @@ def _hash_servers(route: model.Route) -> str:
     return f"-{hashlib.sha256(written.encode()).hexdigest()[:_HASH_DIGITS]}"
 
 
-def lines(scope: site_scope.Scope, route: model.Route, held: cache_option.Cache) -> tuple[directive.Directive, ...]:
+def lines(scope: site_scope.Scope, route: model.Route, cache: cache_option.Cache) -> tuple[directive.Directive, ...]:
     """For @NAME_cached."""
     stale = ("error", "timeout", "updating", "http_500", "http_502", "http_503", "http_504", "http_429")
     no_room = arguments.line("set", Expr(_NO_ROOM), "1")
     found = [
         arguments.line("if", Expr("!-f"), scope.environment.layout.answers_room, block=(no_room,)),
         arguments.line("proxy_cache", Expr(_CACHE)),
-        arguments.line("proxy_cache_key", Expr(_key(scope, route, held))),
+        arguments.line("proxy_cache_key", Expr(_key(scope, route, cache))),
         arguments.line("proxy_cache_lock", "on"),
         arguments.line("proxy_cache_lock_timeout", arguments.duration(_LOCK_S)),
         arguments.line("proxy_cache_revalidate", "on"),
-        arguments.line("proxy_cache_use_stale", *(stale if held.stale_s else ("off",))),
-        *_refreshed_behind(held),
+        arguments.line("proxy_cache_use_stale", *(stale if cache.stale_s else ("off",))),
+        *_refreshed_behind(cache),
         arguments.line("proxy_no_cache", Expr(_UNKEPT), Expr(_UNSHARED), Expr(_NO_ROOM)),
         arguments.line("proxy_ignore_headers", "X-Accel-Expires", *_ignored(scope)),
         arguments.line("proxy_pass_request_body", "off"),
         arguments.line("proxy_pass_request_headers", "off"),
     ]
-    if held.for_s is not None:
-        found.append(arguments.line("proxy_cache_valid", *_GOOD, arguments.whole_seconds(held.for_s)))
-        missing = arguments.whole_seconds(min(held.for_s, _MISSING_S))
+    if cache.for_s is not None:
+        found.append(arguments.line("proxy_cache_valid", *_GOOD, arguments.whole_seconds(cache.for_s)))
+        missing = arguments.whole_seconds(min(cache.for_s, _MISSING_S))
         found.append(arguments.line("proxy_cache_valid", "404", "410", missing))
     return tuple(found)
 
 
-def _refreshed_behind(held: cache_option.Cache) -> tuple[directive.Directive, ...]:
+def _refreshed_behind(cache: cache_option.Cache) -> tuple[directive.Directive, ...]:
     """Nobody waits for the new answer in the place of one that may be used beyond its time."""
-    return (arguments.line("proxy_cache_background_update", "on"),) if held.stale_s else ()
+    return (arguments.line("proxy_cache_background_update", "on"),) if cache.stale_s else ()
 
 
 def _ignored(scope: site_scope.Scope) -> tuple[str, ...]:
@@ -314,9 +314,9 @@ def _ignored(scope: site_scope.Scope) -> tuple[str, ...]:
     return () if is_written else ("X-Accel-Redirect",)
 
 
-def sent(held: cache_option.Cache) -> dict[str, str]:
+def sent(cache: cache_option.Cache) -> dict[str, str]:
     """Of a visitor's headers, what the server gets, where an owner sets nothing else. Conditions are nginx's."""
-    names_ = (*_SENT, *(name for name in held.key if not name.lower().startswith("if-")))
+    names_ = (*_SENT, *(name for name in cache.key if not name.lower().startswith("if-")))
     return {name: _value(name) for name in names_}
 
 

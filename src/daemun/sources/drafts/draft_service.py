@@ -121,9 +121,9 @@ class DraftService:
     def _find_newest(self, operator: str) -> draft.Draft:
         """To be changed: nothing of it is lost that was changed on another machine of a fleet."""
         now = self._clock.now()
-        known, revision = self._drafts.read_newest(operator)
-        known = known or draft.Draft(operator=operator, began_at=now, changed_at=now)
-        return dataclasses.replace(known, revision=revision)
+        stored, revision = self._drafts.read_newest(operator)
+        stored = stored or draft.Draft(operator=operator, began_at=now, changed_at=now)
+        return dataclasses.replace(stored, revision=revision)
 
     def _keep(self, one: draft.Draft) -> None:
         if not one.files:
@@ -132,16 +132,16 @@ class DraftService:
         self._drafts.write(dataclasses.replace(one, changed_at=self._clock.now()))
 
     def _show(self, operator: str, shows_secrets: bool) -> draft_port.DraftReport:
-        known = self._drafts.read(operator)
-        one = known or self._find(operator)
+        stored = self._drafts.read(operator)
+        one = stored or self._find(operator)
         overlay = draft_overlay.DraftOverlay(self._main, one)
         texts = overlay.read_all() | {file.name: file.text for file in one.files}
         files = tuple(self._show_file(overlay, name, text, shows_secrets) for name, text in texts.items())
         return draft_port.DraftReport(
             files=files,
             version=self._sign_all(one, texts),
-            began_at=None if known is None else known.began_at,
-            changed_at=None if known is None else known.changed_at,
+            began_at=None if stored is None else stored.began_at,
+            changed_at=None if stored is None else stored.changed_at,
             others=tuple(
                 (other.operator, other.changed_at) for other in self._drafts.list_all() if other.operator != operator
             ),
@@ -150,14 +150,14 @@ class DraftService:
     def _show_file(
         self, overlay: draft_overlay.DraftOverlay, name: str, text: bytes, shows_secrets: bool
     ) -> draft_port.DraftedFile:
-        path, known = overlay.path_of(name), overlay.draft.find(name)
-        now = None if known is None else edited_file.read(path)
+        path, drafted = overlay.path_of(name), overlay.draft.find(name)
+        now = None if drafted is None else edited_file.read(path)
         return draft_port.DraftedFile(
             name=name,
             text=yaml_positions.decode(text, []) if shows_secrets else draft_secrets.show(text),
-            is_changed=known is not None,
-            is_new=known is not None and known.base is None,
-            is_changed_by_others=known is not None and now not in {known.base, known.text},
+            is_changed=drafted is not None,
+            is_new=drafted is not None and drafted.base is None,
+            is_changed_by_others=drafted is not None and now not in {drafted.base, drafted.text},
             version=self._sign(text),
             refusal=edited_file.find_refusal(path),
         )
@@ -172,8 +172,8 @@ class DraftService:
         if len(text.encode("utf-8", "surrogatepass")) > yaml_positions.MAX_BYTES:
             raise ConfigError(f"cannot keep the text: it has more than {yaml_positions.MAX_BYTES >> 20} MB")
         overlay = draft_overlay.DraftOverlay(self._main, one)
-        known = overlay.read_all()
-        draft_overlay.check_name(name, self._main, {*known, *(one.name for one in overlay.draft.files)})
+        texts = overlay.read_all()
+        draft_overlay.check_name(name, self._main, {*texts, *(one.name for one in overlay.draft.files)})
         before = overlay.read(overlay.path_of(name)) or b""
         if version is not None and version != self._sign(before):
             raise draft_port.StaleDraftError(

@@ -115,35 +115,35 @@ def decode(content: bytes) -> HistoryEntry:
         raise ValueError(str(error)) from error
     if not unpacker.eof:
         raise ValueError("it is cut off, or too large")
-    held = json.loads(text)
-    at = datetime.datetime.fromisoformat(held["at"])
+    value = json.loads(text)
+    at = datetime.datetime.fromisoformat(value["at"])
     if at.tzinfo is None:
         raise ValueError("a time without a zone")
     return HistoryEntry(
-        number=_number(held["number"]),
+        number=_number(value["number"]),
         at=at,
         author=Author(
-            what=_text(held["author"]["what"]),
-            user=_text(held["author"]["user"]),
-            message=_text(held["author"].get("message", "")),
+            what=_text(value["author"]["what"]),
+            user=_text(value["author"]["user"]),
+            message=_text(value["author"].get("message", "")),
         ),
-        state=EntryState(held.get("state", held.get(_STATE_BEFORE))),
-        reason=_text(held["reason"]),
-        generation=None if held["generation"] is None else _number(held["generation"]),
-        files=tuple(map(_decode_file, held["files"])),
+        state=EntryState(value.get("state", value.get(_STATE_BEFORE))),
+        reason=_text(value["reason"]),
+        generation=None if value["generation"] is None else _number(value["generation"]),
+        files=tuple(map(_decode_file, value["files"])),
         routes=tuple(
             history_port.ContainerRoute(**{key: _text(one[key]) for key in ("host", "path", "origin")})
-            for one in held["routes"]
+            for one in value["routes"]
         ),
-        changes=tuple(map(_text, held["changes"])),
-        more=_number(held["more"]),
+        changes=tuple(map(_text, value["changes"])),
+        more=_number(value["more"]),
     )
 
 
-def _decode_file(held: Json) -> HistoryFile:
-    secrets = tuple(HiddenSecret(name=_text(one["name"]), path=_text(one["path"])) for one in held["secrets"])
+def _decode_file(value: Json) -> HistoryFile:
+    secrets = tuple(HiddenSecret(name=_text(one["name"]), path=_text(one["path"])) for one in value["secrets"])
     return HistoryFile(
-        name=_text(held["name"]), text=None if held["text"] is None else _text(held["text"]), secrets=secrets
+        name=_text(value["name"]), text=None if value["text"] is None else _text(value["text"]), secrets=secrets
     )
 
 

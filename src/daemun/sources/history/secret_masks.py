@@ -67,13 +67,13 @@ class KnownSites:
         self.spans: dict[str, tuple[_Span, ...]] = {}
 
 
-def mask(content: bytes, known: KnownSites | None = None) -> MaskedText | None:
-    """None: what is no YAML, in which secrets cannot be found for sure. known: of the file when it was read before."""
+def mask(content: bytes, cached: KnownSites | None = None) -> MaskedText | None:
+    """None: what is no YAML, in which secrets cannot be found for sure. cached: of the file when it was read before."""
     text = yaml_positions.decode(content, [])
     if text is None:
         return None
     try:
-        found = _find(text, known or KnownSites())
+        found = _find(text, cached or KnownSites())
     except (yaml.error.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError):
         return None
     pieces, end = ["\ufeff" if content.startswith(b"\xef\xbb\xbf") else ""], 0
@@ -101,9 +101,11 @@ def hide(message: str, written: collections.abc.Iterable[str]) -> str:
 # --- where they stand ------------------------------------------------------------------------------------------
 
 
-def _find(text: str, known: KnownSites) -> list[_Span]:
+def _find(text: str, cached: KnownSites) -> list[_Span]:
     """From the first to the last, none within another."""
-    spans: dict[tuple[int, int], str | None] = {(start, stop): path for start, stop, path in _find_in_yaml(text, known)}
+    spans: dict[tuple[int, int], str | None] = {
+        (start, stop): path for start, stop, path in _find_in_yaml(text, cached)
+    }
     values = {value for start, stop in spans if _TELLING.fullmatch(value := text[start:stop].strip("\"'"))}
     for span in _find_values(text, values):
         spans.setdefault(span)
@@ -156,11 +158,11 @@ def _line_before(text: str, start: int, least: int) -> str:
     return f"# {line.strip().lstrip('# ')}"
 
 
-def _find_in_yaml(text: str, known: KnownSites) -> list[_Span]:
+def _find_in_yaml(text: str, cached: KnownSites) -> list[_Span]:
     lines = text.split("\n")
     starts = yaml_excerpt.find_starts(lines) if len(lines) > yaml_excerpt.FEW_LINES else []
     if starts and yaml_cutting.can_be_cut(text):
-        found = _find_in_parts(text, lines, starts, known)
+        found = _find_in_parts(text, lines, starts, cached)
         if found is not None:
             return found
     node = yaml_positions.compose(text)
@@ -176,13 +178,13 @@ def _end_of(scalar: yaml.nodes.ScalarNode, text: str, start: int, stop: int) -> 
     return start + len(text[start:stop].rstrip(" \n")) if scalar.style in {"|", ">"} else stop
 
 
-def _find_in_parts(text: str, lines: list[str], starts: list[int], known: KnownSites) -> list[_Span] | None:
+def _find_in_parts(text: str, lines: list[str], starts: list[int], cached: KnownSites) -> list[_Span] | None:
     """Of a long file those sites are read as YAML that are not known and have a hint, and what stands beside the sites.
     None: they cannot be told apart. starts: the lines of the sites, and the one behind them."""
     offsets = [*itertools.accumulate((len(line) + 1 for line in lines), initial=0)]
     sites = {first: text[offsets[first] : offsets[last]] for first, last in itertools.pairwise(starts)}
     ends = dict(itertools.pairwise(starts))
-    spans = {site: known.spans[site] for site in sites.values() if site in known.spans}
+    spans = {site: cached.spans[site] for site in sites.values() if site in cached.spans}
     read = [first for first, site in sites.items() if site not in spans and _is_hinted(site)]
     numbers = [*range(starts[0]), *(one for first in read for one in range(first, ends[first]))]
     numbers += range(starts[-1], len(lines))
@@ -206,9 +208,9 @@ def _find_in_parts(text: str, lines: list[str], starts: list[int], known: KnownS
         else:
             return None
     spans |= {sites[first]: tuple(some) for first, some in found_in.items()}
-    known.spans = {site: spans.get(site, ()) for site in sites.values()}
+    cached.spans = {site: spans.get(site, ()) for site in sites.values()}
     for first, site in sites.items():
-        found += [(offsets[first] + start, offsets[first] + stop, path) for start, stop, path in known.spans[site]]
+        found += [(offsets[first] + start, offsets[first] + stop, path) for start, stop, path in cached.spans[site]]
     return found
 
 
@@ -244,11 +246,11 @@ class _Walk:
         self, node: typing.Any, path: tuple[str, ...], fields: tuple[secret_fields.Field, ...], *, is_secret: bool
     ) -> None:
         # An alias is the node itself: once more only where it may mean something else, and never without end.
-        known = self._seen.get(id(node), frozenset())
+        seen = self._seen.get(id(node), frozenset())
         here = frozenset(map(id, fields)) | {is_secret}
-        if here <= known or len(path) > yaml_positions.MAX_DEPTH:
+        if here <= seen or len(path) > yaml_positions.MAX_DEPTH:
             return
-        self._seen[id(node)] = known | here
+        self._seen[id(node)] = seen | here
         is_secret = is_secret or any(field.is_secret for field in fields)
         if isinstance(node, yaml.nodes.ScalarNode):
             if (is_secret or any(field.can_be_short for field in fields)) and _is_written(node):

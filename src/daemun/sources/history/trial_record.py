@@ -55,9 +55,9 @@ def write_confirmed(store: ports.Store, newest: history_entry.HistoryEntry) -> N
 def find_confirmed(store: ports.Store, history: history_store.HistoryStore) -> int:
     """The number of what was confirmed last; 0: there is none in this history, which may have begun anew, or what is
     written of it is damaged, which is reported. Raises: EnvironmentProblemError."""
-    number, held = damaged_keys.read(store, KEY_CONFIRMED, _decode_confirmed, follows=_CONFIRMED_FOLLOWS) or (0, {})
+    number, stored = damaged_keys.read(store, KEY_CONFIRMED, _decode_confirmed, follows=_CONFIRMED_FOLLOWS) or (0, {})
     entry = history.read(number) if number else None
-    return number if entry is not None and _confirmed_json(entry) == held else 0
+    return number if entry is not None and _confirmed_json(entry) == stored else 0
 
 
 def _confirmed_json(entry: history_entry.HistoryEntry) -> Json:
@@ -65,17 +65,17 @@ def _confirmed_json(entry: history_entry.HistoryEntry) -> Json:
 
 
 def _decode_confirmed(content: bytes) -> tuple[int, Json]:
-    held: Json = json.loads(content)
-    return int(held["number"]), held
+    stored: Json = json.loads(content)
+    return int(stored["number"]), stored
 
 
 def _encode(trial: Trial) -> bytes:
-    held: Json = {"number": trial.number, "until": trial.until.isoformat() if trial.is_ready else None}
+    stored: Json = {"number": trial.number, "until": trial.until.isoformat() if trial.is_ready else None}
     if trial.base is not None:
-        held["files"] = {name: _text(content) for name, content in trial.base.items()}
+        stored["files"] = {name: _text(content) for name, content in trial.base.items()}
     else:
-        held["changes"] = {name: _change_json(one) for name, one in trial.files.items()}
-    return json.dumps(held).encode()
+        stored["changes"] = {name: _change_json(one) for name, one in trial.files.items()}
+    return json.dumps(stored).encode()
 
 
 def _change_json(one: written_files.WrittenFile) -> Json:
@@ -85,25 +85,25 @@ def _change_json(one: written_files.WrittenFile) -> Json:
 
 
 def _decode(content: bytes) -> Trial:
-    held = json.loads(content)
-    until = _OVERDUE if held["until"] is None else datetime.datetime.fromisoformat(held["until"])
+    stored = json.loads(content)
+    until = _OVERDUE if stored["until"] is None else datetime.datetime.fromisoformat(stored["until"])
     if until.tzinfo is None:
         raise ValueError("a time without a zone")
-    files, changes = held.get("files"), held.get("changes", {})
+    files, changes = stored.get("files"), stored.get("changes", {})
     return Trial(
-        number=int(held["number"]),
+        number=int(stored["number"]),
         until=until,
         files={str(name): _decode_change(one) for name, one in changes.items()},
         base=None if files is None else {str(name): text.encode(*_FORM) for name, text in files.items()},
-        is_ready=held["until"] is not None,
+        is_ready=stored["until"] is not None,
     )
 
 
-def _decode_change(held: Json) -> written_files.WrittenFile:
-    before = written_files.IncludedLink(str(held["link"])) if "link" in held else _bytes(held["before"])
-    through = held.get("through")
+def _decode_change(stored: Json) -> written_files.WrittenFile:
+    before = written_files.IncludedLink(str(stored["link"])) if "link" in stored else _bytes(stored["before"])
+    through = stored.get("through")
     return written_files.WrittenFile(
-        before=before, written=_bytes(held["written"]), through=None if through is None else str(through)
+        before=before, written=_bytes(stored["written"]), through=None if through is None else str(through)
     )
 
 
