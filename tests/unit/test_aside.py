@@ -195,7 +195,7 @@ def test_the_reason_names_the_addresses_once_and_what_to_do() -> None:
     )
     states = {
         status.site.host: status.state
-        for status in outcome.site_statuses(wanted, live=found.files, wanted=found.files, refused=found.refused)
+        for status in outcome.site_statuses(wanted, live=found.files, rendered=found.files, refused=found.refused)
     }
     assert states == {"a.test": model.SiteState.QUARANTINED, "other.test": model.SiteState.LIVE}
 

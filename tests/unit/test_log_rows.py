@@ -51,7 +51,7 @@ def test_a_query_that_cannot_be_used(query: dict[str, str], words: str) -> None:
 
 def test_errors_are_wanted_where_nothing_is_looked_for_that_they_lack() -> None:
     assert log_query.parse(("a.test",), {"text": " x"}).has_errors
-    assert log_query.parse(("a.test",), {"method": "post"}).wanted.methods == ("POST",)
+    assert log_query.parse(("a.test",), {"method": "post"}).requests.methods == ("POST",)
     assert not log_query.parse(("a.test",), {"status": "5xx"}).has_errors
     assert not log_query.parse(("a.test",), {"slow": "1s"}).has_errors
 
@@ -62,6 +62,6 @@ def test_methods_are_looked_for() -> None:
         b"post": _request(host="a.test", method="POST", uri="/api/x", fields=frozenset({"host", "method", "uri"})),
         b"get": _request(host="a.test", method="GET", uri="/api/x", fields=frozenset({"host", "method", "uri"})),
     }
-    wanted = line_filter.LineFilter(read=read.get, wanted=query.wanted, holds=b"")
+    wanted = line_filter.LineFilter(read=read.get, requests=query.requests, holds=b"")
     wanted._may_be = None  # the lines of this test hold no host
     assert [line for line in read if wanted.takes(line)] == [b"post"]

@@ -300,7 +300,7 @@ def test_each_has_a_state() -> None:
     desired = _desired(changed, OTHER, site("z.test", "http://10.0.0.1", enabled=False))
 
     def states(live: dict[str, bytes], wanted: dict[str, bytes]) -> list[str]:
-        return [found.state.value for found in outcome.site_statuses(desired, live=live, wanted=wanted)]
+        return [found.state.value for found in outcome.site_statuses(desired, live=live, rendered=wanted)]
 
     assert states(wanted, wanted) == ["live", "live", "disabled"]
     assert states(running, wanted) == ["pending", "live", "disabled"]
@@ -308,7 +308,7 @@ def test_each_has_a_state() -> None:
     own = _files(changed, OTHER, own_blocks=2)
     assert states(own, wanted) == ["pending", "pending", "disabled"]
     moved = frozenset({change_plan.site_file(OTHER.host)})
-    found = outcome.site_statuses(desired, live=own, wanted=wanted, moved=moved, error="no")
+    found = outcome.site_statuses(desired, live=own, rendered=wanted, moved=moved, error="no")
     assert [one.state.value for one in found] == ["pending", "live", "disabled"]
 
 

@@ -312,13 +312,13 @@ def test_without_a_container_it_waits_and_what_guards_it_stays() -> None:
 def test_waiting_is_quiet() -> None:
     desired = merged("{from: docker}")
     files = {"sites/a.test.conf": b""}
-    (status,) = outcome.site_statuses(desired, live=files, wanted=files)
+    (status,) = outcome.site_statuses(desired, live=files, rendered=files)
     assert (status.state, desired.problems) == (model.SiteState.WAITING, ())
     assert status.state.is_at_rest
     assert status.reason == 'no container has the host "a.test", and the site has the routes of containers (`from`)'
     assert status.cure is not None
     assert "daemun.host=a.test" in status.cure
-    (status,) = outcome.site_statuses(merged("{from: docker}", {}), live=files, wanted=files)
+    (status,) = outcome.site_statuses(merged("{from: docker}", {}), live=files, rendered=files)
     assert status.state is model.SiteState.LIVE
 
 

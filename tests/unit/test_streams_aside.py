@@ -80,7 +80,7 @@ def test_it_goes_on_as_it_was_and_all_others_are_as_the_file_says(tmp_path: path
     (status,) = (
         one
         for one in outcome.stream_statuses(
-            desired, live=assembled.files, wanted=assembled.files, refused=assembled.refused
+            desired, live=assembled.files, rendered=assembled.files, refused=assembled.refused
         )
         if one.state is not model.SiteState.LIVE
     )
@@ -98,7 +98,7 @@ def test_one_that_was_never_right_is_not_served(tmp_path: pathlib.Path) -> None:
     states = {
         one.name: (one.state, one.is_served)
         for one in outcome.stream_statuses(
-            desired, live=assembled.files, wanted=assembled.files, refused=assembled.refused
+            desired, live=assembled.files, rendered=assembled.files, refused=assembled.refused
         )
     }
     assert states == {"dns": (model.SiteState.LIVE, True), "mqtt": (model.SiteState.QUARANTINED, False)}

@@ -209,14 +209,14 @@ def test_states_and_changes() -> None:
     live = {path: content for path, content in wanted.items() if path != "streams/new.conf"} | {
         "streams/old.conf": b"x;"
     }
-    states = outcome.stream_statuses(desired, live=live, wanted=wanted)
+    states = outcome.stream_statuses(desired, live=live, rendered=wanted)
     assert [(one.name, one.state.value, one.reason) for one in states] == [
         ("new", "pending", "not applied yet"),
         ("off", "disabled", None),
         ("plain", "live", None),
     ]
     refused = quarantine.RefusedFile(path="streams/new.conf", cause="no", stand_in=quarantine.StandIn.NOTHING)
-    (first, *_) = outcome.stream_statuses(desired, live=live, wanted=wanted, refused=(refused,))
+    (first, *_) = outcome.stream_statuses(desired, live=live, rendered=wanted, refused=(refused,))
     assert (first.state.value, first.reason, first.is_served) == ("quarantined", "no", False)
     assert [str(one) for one in change_plan.diff_streams(wanted, live)] == ["added stream new", "removed stream old"]
 

@@ -175,7 +175,7 @@ def report_nothing(chosen: settings.Settings, place: str | None, wanted: line_fi
         else:
             output.complain(f"no line fits, and {what}{words.guess(host, names) or '; `daemun sites` lists all'}")
         return
-    if wanted.wanted.needs or wanted.holds:
+    if wanted.requests.needs or wanted.holds:
         output.complain("no line fits")
 
 

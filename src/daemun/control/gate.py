@@ -391,6 +391,6 @@ class Gate:
         self._problem_log.update(last.problems)
         if last.activated is not change_plan.Activation.NOTHING:
             self._live_since = datetime.datetime.now(datetime.UTC)
-            changes = [str(change) for change in (*last.wanted.changes, *last.wanted.streams)] if last.wanted else []
+            changes = [str(change) for change in (*last.plan.changes, *last.plan.streams)] if last.plan else []
             shown = ", ".join(changes[:10]) + (f" and {len(changes) - 10} more" if len(changes) > 10 else "")
             log.info("live", generation=last.generation, changes=shown or "settings", nginx=last.activated.name.lower())

@@ -30,7 +30,7 @@ class Outcome:
 
     sites, streams: every desired one with its state. problems: of the sources, the merge, nginx and certificates.
     certificate_problems: those of them that were of certificates, which change between rounds, too.
-    wanted: what was to be done; None when it did not come so far. activated: what nginx was made to do.
+    plan: what was to be done; None when it did not come so far. activated: what nginx was made to do.
     generation: the one that is live. error: why nothing new is live; None also when single sites are quarantined.
     unread: the sources that could not be read, so that their last snapshot was applied once more.
     waits: a site is set aside because nginx cannot listen at its address. may_be_accepted: one is for something outside
@@ -44,7 +44,7 @@ class Outcome:
     streams: tuple[model.StreamStatus, ...] = ()
     problems: tuple[model.Problem, ...] = ()
     certificate_problems: tuple[model.Problem, ...] = ()
-    wanted: change_plan.Plan | None = None
+    plan: change_plan.Plan | None = None
     activated: change_plan.Activation = change_plan.Activation.NOTHING
     generation: int | None = None
     error: str | None = None
@@ -169,7 +169,7 @@ class Reconciler:
                 self._switcher.stage(desired, assembled, actual),
                 return_exceptions=True,
             )
-            expanded, wanted = _found(parts[0]), _found(parts[1])
+            expanded, plan = _found(parts[0]), _found(parts[1])
             certificate_problems = certificate_faults.place(expanded.problems, desired.sites, known=problems)
             problems += (*certificate_problems, *expanded.closed)
             switched = await self._switcher.switch(desired, _found(parts[2]), urgency=urgency)
@@ -183,8 +183,8 @@ class Reconciler:
             problems += await self._serve_last()
             return Outcome(
                 desired=desired,
-                sites=outcome.site_statuses(desired, live=live, wanted=files, moved=moved, error=str(error)),
-                streams=outcome.stream_statuses(desired, live=live, wanted=files, error=str(error)),
+                sites=outcome.site_statuses(desired, live=live, rendered=files, moved=moved, error=str(error)),
+                streams=outcome.stream_statuses(desired, live=live, rendered=files, error=str(error)),
                 problems=(*problems, model.Problem(origin=model.NOWHERE, message=str(error))),
                 certificate_problems=certificate_problems,
                 generation=generation,
@@ -193,9 +193,11 @@ class Reconciler:
             )
         runs = switched.files if switched.held is None else live
         waits = switched.held.brief if switched.held is not None else None
-        sites = outcome.site_statuses(desired, live=runs, wanted=switched.files, refused=switched.refused, error=waits)
+        sites = outcome.site_statuses(
+            desired, live=runs, rendered=switched.files, refused=switched.refused, error=waits
+        )
         streams = outcome.stream_statuses(
-            desired, live=runs, wanted=switched.files, refused=switched.refused, error=waits
+            desired, live=runs, rendered=switched.files, refused=switched.refused, error=waits
         )
         containers = outcome.judge_containers(desired, switched.refused)
         return Outcome(
@@ -204,7 +206,7 @@ class Reconciler:
             streams=streams,
             problems=(*problems, *outcome.refusal_problems(desired, switched.refused)),
             certificate_problems=certificate_problems,
-            wanted=wanted,
+            plan=plan,
             activated=switched.activation,
             generation=generation,
             unread=gathered.unread,

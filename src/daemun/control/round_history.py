@@ -39,7 +39,7 @@ class RoundHistory:
         if self._desired is None or self._desired.sites != last.desired.sites:
             self._desired, self._routes = last.desired, _find_routes(last.desired)
         refused = [str(one) for one in last.problems if one.severity is model.Severity.ERROR]
-        wanted = () if last.wanted is None else (*last.wanted.changes, *last.wanted.streams)
+        changes = () if last.plan is None else (*last.plan.changes, *last.plan.streams)
         self._history.note(
             history_port.AppliedRound(
                 is_complete=last.ok,
@@ -47,7 +47,7 @@ class RoundHistory:
                 failure=last.error,
                 refused="; ".join(refused[:_MOST_REFUSED]),
                 generation=last.generation,
-                changes=tuple(map(str, wanted)),
+                changes=tuple(map(str, changes)),
                 routes=self._routes,
                 callers=callers,
             )

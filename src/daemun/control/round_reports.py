@@ -13,13 +13,13 @@ LONGEST_RETRY_S = 600.0
 times, which may wait for a name server."""
 
 
-def report_plan(wanted: change_plan.Plan, problems: tuple[model.Problem, ...]) -> gate_port.PlanReport:
+def report_plan(plan: change_plan.Plan, problems: tuple[model.Problem, ...]) -> gate_port.PlanReport:
     """A plan as people are shown it."""
     return gate_port.PlanReport(
-        changes=wanted.changes,
-        streams=wanted.streams,
-        reload=wanted.activation is not change_plan.Activation.NOTHING,
-        steps=tuple(str(step) for step in wanted.steps),
+        changes=plan.changes,
+        streams=plan.streams,
+        reload=plan.activation is not change_plan.Activation.NOTHING,
+        steps=tuple(str(step) for step in plan.steps),
         problems=problems,
     )
 
@@ -31,8 +31,8 @@ def report_apply(last: reconciler.Outcome, live_since: datetime.datetime | None)
         generation=last.generation,
         reloaded=last.activated is not change_plan.Activation.NOTHING,
         live_since=live_since,
-        changes=last.wanted.changes if last.wanted else (),
-        streams=last.wanted.streams if last.wanted else (),
+        changes=last.plan.changes if last.plan else (),
+        streams=last.plan.streams if last.plan else (),
         problems=last.problems,
         error=last.error,
         waits=last.held,

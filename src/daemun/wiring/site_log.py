@@ -23,14 +23,14 @@ class SiteLogReader:
         """Without a log there are no rows: `logs: {access: false}`, or nobody came yet."""
         rows = list[dict[str, object]]()
         is_whole = True
-        for path, wanted, is_of_errors in _find_logs(self._layout, query, shows_secrets=shows_secrets):
+        for path, log_filter, is_of_errors in _find_logs(self._layout, query, shows_secrets=shows_secrets):
             try:
-                found = log_tail.read_last(path, wanted, most, is_of_errors=is_of_errors)
+                found = log_tail.read_last(path, log_filter, most, is_of_errors=is_of_errors)
             except FileNotFoundError:
                 continue
             except OSError as error:
                 raise _cannot_read(path, error) from error
-            rows += _rows_of(found.lines, wanted, shows_secrets=shows_secrets)
+            rows += _rows_of(found.lines, log_filter, shows_secrets=shows_secrets)
             is_whole &= found.is_whole
         rows.sort(key=lambda one: str(one["time"] or ""))
         return site_port.LogRows(rows=tuple(rows[-most:]), is_whole=is_whole)
@@ -46,7 +46,9 @@ class FollowedLogs:
     def __init__(self, logs: "collections.abc.Iterable[_Log]", *, shows_secrets: bool) -> None:
         self._shows_secrets = shows_secrets
         self._lock = threading.Lock()
-        self._tails = [(log_tail.LogTail(path, wanted, is_of_errors=errs), wanted, path) for path, wanted, errs in logs]
+        self._tails = [
+            (log_tail.LogTail(path, log_filter, is_of_errors=errs), log_filter, path) for path, log_filter, errs in logs
+        ]
 
     def read(self) -> site_port.LogRows:
         with self._lock:
@@ -54,12 +56,14 @@ class FollowedLogs:
         rows = tuple(row for one in pieces for row in one.rows)
         return site_port.LogRows(rows=rows, skipped=sum(one.skipped for one in pieces))
 
-    def _read(self, tail: log_tail.LogTail, wanted: line_filter.LineFilter, path: pathlib.Path) -> site_port.LogRows:
+    def _read(
+        self, tail: log_tail.LogTail, log_filter: line_filter.LineFilter, path: pathlib.Path
+    ) -> site_port.LogRows:
         try:
             found = tail.read()
         except OSError as error:
             raise _cannot_read(path, error) from error
-        rows = _rows_of(found.lines, wanted, shows_secrets=self._shows_secrets)
+        rows = _rows_of(found.lines, log_filter, shows_secrets=self._shows_secrets)
         return site_port.LogRows(rows=tuple(rows), skipped=found.skipped)
 
     def close(self) -> None:
@@ -75,16 +79,16 @@ _Log = tuple[pathlib.Path, line_filter.LineFilter, bool]
 def _find_logs(paths: layout.Layout, query: log_query.LogQuery, *, shows_secrets: bool) -> list[_Log]:
     """Each with its filter, and whether it is nginx's error log. Who sees no secrets looks for nothing but what is
     shown."""
-    wanted, holds = query.wanted, query.text.encode("utf-8", "surrogateescape")
+    requests, holds = query.requests, query.text.encode("utf-8", "surrogateescape")
     fits: collections.abc.Callable[[line_filter.Found], bool] | None = None
-    if not shows_secrets and (query.text or wanted.path):
-        fits = functools.partial(_fits, query.text, wanted.path)
-        wanted, holds = dataclasses.replace(wanted, path=""), b""
+    if not shows_secrets and (query.text or requests.path):
+        fits = functools.partial(_fits, query.text, requests.path)
+        requests, holds = dataclasses.replace(requests, path=""), b""
     read = request_log.make_reader(paths).read
-    of_requests = line_filter.LineFilter(read=read, wanted=wanted, holds=holds, fits=fits)
+    of_requests = line_filter.LineFilter(read=read, requests=requests, holds=holds, fits=fits)
     found: list[_Log] = [(request_log.path_of(paths), of_requests, False)]
     if query.has_errors:
-        of_errors = line_filter.LineFilter(read=error_line.read, wanted=wanted, holds=holds, fits=fits)
+        of_errors = line_filter.LineFilter(read=error_line.read, requests=requests, holds=holds, fits=fits)
         found.append((pathlib.Path(paths.logs, "error.log"), of_errors, True))
     return found
 
@@ -94,9 +98,9 @@ def _fits(text: str, path: str, found: line_filter.Found) -> bool:
 
 
 def _rows_of(
-    lines: collections.abc.Iterable[bytes], wanted: line_filter.LineFilter, *, shows_secrets: bool
+    lines: collections.abc.Iterable[bytes], log_filter: line_filter.LineFilter, *, shows_secrets: bool
 ) -> list[dict[str, object]]:
-    rows = (log_rows.row_of(wanted.read(line), None if shows_secrets else secret_forms.hide) for line in lines)
+    rows = (log_rows.row_of(log_filter.read(line), None if shows_secrets else secret_forms.hide) for line in lines)
     return [row for row in rows if row is not None]
 
 

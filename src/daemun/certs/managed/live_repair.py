@@ -36,12 +36,12 @@ class LiveRepair:
 
     def __init__(
         self,
-        known: certificate_index.CertificateIndex,
+        index: certificate_index.CertificateIndex,
         served_files: certificate_files.CertificateFiles,
         *,
         changed: collections.abc.Callable[[], None],
     ) -> None:
-        self._index = known
+        self._index = index
         self._served_files = served_files
         self._changed = changed
         self._marks: dict[str, tuple[shown_certificates.ServedCertificate, object]] = {}
@@ -79,8 +79,8 @@ class LiveRepair:
         if times == self._times or now_s < self._lists_at_s:
             return []
         self._times = times
-        known = [(entry.spec, entry.served) for entry in self._index.entries.values()]
-        lost = await asyncio.to_thread(self._served_files.find_lost, known)
+        served = [(entry.spec, entry.served) for entry in self._index.entries.values()]
+        lost = await asyncio.to_thread(self._served_files.find_lost, served)
         self._lists_at_s = now_s + _REST * (time.monotonic() - now_s)
         return lost
 
@@ -92,8 +92,8 @@ class LiveRepair:
 
     def _is_as_it_was(self, name: str, entry: schedule.ManagedCertificate) -> tuple[bool, object]:
         """With the mark of now."""
-        known, mark = self._marks.get(name), self._served_files.mark(entry.spec)
-        return mark is not None and known is not None and known[0] is entry.served and known[1] == mark, mark
+        seen, mark = self._marks.get(name), self._served_files.mark(entry.spec)
+        return mark is not None and seen is not None and seen[0] is entry.served and seen[1] == mark, mark
 
     def _find_touched(self, entries: collections.abc.Mapping[str, schedule.ManagedCertificate]) -> list[str]:
         """Those that do not hold what they should."""

@@ -29,14 +29,14 @@ class Refresher:
 
     def __init__(
         self,
-        known: certificate_index.CertificateIndex,
+        index: certificate_index.CertificateIndex,
         served_files: certificate_files.CertificateFiles,
         clock: ports.Clock,
         *,
         changed: collections.abc.Callable[[], None],
         has_time: collections.abc.Callable[[], bool],
     ) -> None:
-        self._index = known
+        self._index = index
         self._served_files = served_files
         self._clock = clock
         self._changed = changed

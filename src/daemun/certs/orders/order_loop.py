@@ -29,7 +29,7 @@ class Orders:
 
     def __init__(
         self,
-        known: certificate_index.CertificateIndex,
+        index: certificate_index.CertificateIndex,
         served_files: certificate_files.CertificateFiles,
         needs: attempt_values.AttemptNeeds,
         hook: deploy_hook.DeployHook,
@@ -37,7 +37,7 @@ class Orders:
         rng: random.Random,
         changed: collections.abc.Callable[[], None],
     ) -> None:
-        self._index = known
+        self._index = index
         self._served_files = served_files
         self._needs = needs
         self._hook = hook
@@ -167,7 +167,7 @@ class Orders:
         is_public = (
             entry.served.kind is shown_certificates.CertificateSource.PUBLIC and entry.served.directory is not None
         )
-        wanted = attempt_values.AttemptInput(
+        attempt = attempt_values.AttemptInput(
             spec=entry.spec,
             authorities=authorities,
             before=schedule.valid_attempts(entry, authorities),
@@ -182,9 +182,9 @@ class Orders:
         if not is_forced and self._has_better(entry, authorities):
             for directory in {authority.directory for authority in authorities} - down:
                 self._needs.outages.withdraw(directory, self._needs.clock.now())
-            work, kind = self._take_stored(wanted), "take"
+            work, kind = self._take_stored(attempt), "take"
         else:
-            work, kind = self._order(wanted, stop, place, is_forced=is_forced), "order"
+            work, kind = self._order(attempt, stop, place, is_forced=is_forced), "order"
         task = tasks.create_task(work, name=f"{kind} {name}")
         task.add_done_callback(lambda _: self._end(name, place))
 
@@ -208,9 +208,9 @@ class Orders:
         )
         return found is not None and not is_good
 
-    async def _take_stored(self, wanted: attempt_values.AttemptInput) -> None:
+    async def _take_stored(self, attempt: attempt_values.AttemptInput) -> None:
         """Never raises but when cancelled."""
-        name = wanted.spec.name
+        name = attempt.spec.name
         try:
             async with self._index.settling:
                 entry = self._index.entries.get(name)
@@ -220,54 +220,54 @@ class Orders:
                     await self._update_live(self._index.beside(name))
                     await asyncio.to_thread(certificate_records.delete_attempts, self._needs.store, name)
         except errors.DaemunError as error:
-            await self._fail(wanted, self._failure(wanted, str(error)))
+            await self._fail(attempt, self._failure(attempt, str(error)))
 
     async def _order(
         self,
-        wanted: attempt_values.AttemptInput,
+        attempt: attempt_values.AttemptInput,
         stop: threading.Event,
         place: ca_places.OrderPlace,
         *,
         is_forced: bool,
     ) -> None:
         """One try. Never raises but when cancelled: the others go on."""
-        spec = wanted.spec
+        spec = attempt.spec
         try:
             # Until it is stored how it went: else another machine of a fleet would repeat what just failed.
             async with held_lock.held(self._needs.store, f"try-{spec.name}"):
-                if is_forced or not await self._take_other_try(wanted):
-                    await self._try(wanted, stop, place)
+                if is_forced or not await self._take_other_try(attempt):
+                    await self._try(attempt, stop, place)
         except (errors.LockHeldError, errors.StoreUnreachableError, errors.OutcomeUnknownError) as error:
             failed = attempt_values.Failed(reason=str(error), is_failure=False, is_elsewhere=True)
-            await self._fail(wanted, failed)
+            await self._fail(attempt, failed)
         except errors.DaemunError as error:
-            await self._fail(wanted, self._failure(wanted, str(error)))
+            await self._fail(attempt, self._failure(attempt, str(error)))
 
-    async def _take_other_try(self, wanted: attempt_values.AttemptInput) -> bool:
+    async def _take_other_try(self, attempt: attempt_values.AttemptInput) -> bool:
         """Whether another machine's try ended since this one was due, so that it is not any more."""
-        name = wanted.spec.name
+        name = attempt.spec.name
         found = await asyncio.to_thread(certificate_records.read_attempts, self._needs.store, name)
         async with self._index.settling:
             entry, now = self._index.entries.get(name), self._needs.clock.now()
             if entry is None or found == entry.attempts:
                 return False
             entry = dataclasses.replace(entry, attempts=found)
-            order_at = schedule.plan_certificate(entry, wanted.authorities, now).order_at
+            order_at = schedule.plan_certificate(entry, attempt.authorities, now).order_at
             if order_at is not None and order_at <= now:
                 return False
             self._index.put(name, entry)
             return True
 
     async def _try(
-        self, wanted: attempt_values.AttemptInput, stop: threading.Event, place: ca_places.OrderPlace
+        self, attempt: attempt_values.AttemptInput, stop: threading.Event, place: ca_places.OrderPlace
     ) -> None:
-        spec = wanted.spec
+        spec = attempt.spec
         try:
             keep = functools.partial(self._keep, spec)
-            obtained = await order_attempt.obtain(wanted, self._needs, stop, place, keep)
+            obtained = await order_attempt.obtain(attempt, self._needs, stop, place, keep)
             issued = obtained.issued
             if issued is not None:
-                await self._succeed(wanted, issued, is_complete=obtained.failed is None)
+                await self._succeed(attempt, issued, is_complete=obtained.failed is None)
                 log.info(
                     "certificate obtained",
                     host=spec.host,
@@ -276,18 +276,18 @@ class Orders:
                     until=issued.bundle.not_after,
                 )
             if obtained.failed is not None:
-                await self._fail(wanted, obtained.failed)
+                await self._fail(attempt, obtained.failed)
         except errors.DaemunError as error:
-            await self._fail(wanted, self._failure(wanted, str(error)))
+            await self._fail(attempt, self._failure(attempt, str(error)))
         except Exception as error:
             # Formatted here, because loggers that show local variables would show keys.
             stack = traceback.format_exc()
             log.error("an order failed for an unknown reason", host=spec.host, stack=stack)  # noqa: TRY400
             reason = f'cannot get a certificate for "{spec.host}": {type(error).__name__}; see the log, and report it'
-            await self._fail(wanted, self._failure(wanted, reason))
+            await self._fail(attempt, self._failure(attempt, reason))
 
-    def _failure(self, wanted: attempt_values.AttemptInput, reason: str) -> attempt_values.Failed:
-        is_rehearsing = wanted.before is not None and wanted.before.rehearse
+    def _failure(self, attempt: attempt_values.AttemptInput, reason: str) -> attempt_values.Failed:
+        is_rehearsing = attempt.before is not None and attempt.before.rehearse
         return attempt_values.Failed(reason=reason, is_failure=True, rehearse=is_rehearsing)
 
     def _keep(self, spec: model.CertificateSpec, issued: certificate_records.Issued, records: ports.Store) -> None:
@@ -297,13 +297,13 @@ class Orders:
         self._served_files.put_issued(spec.name, issued, records)
 
     async def _succeed(
-        self, wanted: attempt_values.AttemptInput, issued: certificate_records.Issued, *, is_complete: bool
+        self, attempt: attempt_values.AttemptInput, issued: certificate_records.Issued, *, is_complete: bool
     ) -> None:
         """is_complete: it is for all names that were ordered.
 
         Raises: RetryableError when the new certificate is due at once, so that orders never follow each other.
         """
-        spec = wanted.spec
+        spec = attempt.spec
         async with self._index.settling:
             entry = self._index.entries.get(spec.name)  # the site may have changed, or gone, meanwhile
             is_due_again = False
@@ -311,7 +311,7 @@ class Orders:
                 served = await asyncio.to_thread(self._served_files.update_live, entry.spec)
                 new = schedule.ManagedCertificate(spec=entry.spec, served=served, advice=entry.advice)
                 now = self._needs.clock.now()
-                at = schedule.order_at(new, wanted.authorities, now)
+                at = schedule.order_at(new, attempt.authorities, now)
                 is_due_again = is_complete and entry.spec == spec and at is not None and at <= now
                 # Then the failures so far count on, and the ladder goes up.
                 counts_on = is_due_again or not is_complete
@@ -348,10 +348,10 @@ class Orders:
     async def _show_to_others(self, spec: model.CertificateSpec, issued: certificate_records.Issued) -> None:
         """A wildcard, or names that another site has by now: the new certificate may be the best there is for them."""
         beside = self._index.beside(spec.name)
-        known = set(spec.names)
+        others = set(spec.names)
         if not any(host.startswith("*.") for host in issued.bundle.names()) and spec.name in self._index.entries:
-            known -= set(self._index.entries[spec.name].spec.names)
-            if not known:
+            others -= set(self._index.entries[spec.name].spec.names)
+            if not others:
                 await self._update_live(beside)
                 return
         await self._update_live(
@@ -369,13 +369,13 @@ class Orders:
             if served != entry.served:
                 self._index.put(name, dataclasses.replace(entry, served=served))
 
-    async def _fail(self, wanted: attempt_values.AttemptInput, failed: attempt_values.Failed) -> None:
-        spec = wanted.spec
-        attempts = failed_attempt.note(wanted, failed, self._needs.clock.now(), jitter=self._rng.random())
+    async def _fail(self, attempt: attempt_values.AttemptInput, failed: attempt_values.Failed) -> None:
+        spec = attempt.spec
+        attempts = failed_attempt.note(attempt, failed, self._needs.clock.now(), jitter=self._rng.random())
         at, failures = attempts.next_attempt, attempts.failures
         async with self._index.settling:
             entry = self._index.entries.get(spec.name)
-            if entry is None or (failed.is_elsewhere and self._needs.stored.own(spec.name) != wanted.known):
+            if entry is None or (failed.is_elsewhere and self._needs.stored.own(spec.name) != attempt.known):
                 return  # the site is gone, or another process has got the certificate
             self._settled.add(spec.name)
             self._index.put(spec.name, dataclasses.replace(entry, attempts=attempts))

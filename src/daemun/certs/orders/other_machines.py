@@ -21,14 +21,14 @@ class OtherMachines:
 
     def __init__(
         self,
-        known: certificate_index.CertificateIndex,
+        index: certificate_index.CertificateIndex,
         store: ports.Store,
         stored: certificate_store.CertificateStore,
         orders: order_loop.Orders,
         *,
         changed: collections.abc.Callable[[], None],
     ) -> None:
-        self._index = known
+        self._index = index
         self._store = store
         self._stored = stored
         self._orders = orders

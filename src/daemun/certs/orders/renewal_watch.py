@@ -42,7 +42,7 @@ class Watch:
 
     def __init__(
         self,
-        known: certificate_index.CertificateIndex,
+        index: certificate_index.CertificateIndex,
         store: ports.Store,
         clock: ports.Clock,
         *,
@@ -50,7 +50,7 @@ class Watch:
         examiner: certificate_port.Examiner | None,
         changed: collections.abc.Callable[[], None],
     ) -> None:
-        self._index = known
+        self._index = index
         self._store = store
         self._clock = clock
         self._rng = rng

@@ -51,23 +51,25 @@ def explain_encrypted(path: str) -> str:
     )
 
 
-def _explain(content: bytes, wanted: str, path: str, *, other: str) -> str:
+def _explain(content: bytes, expected: str, path: str, *, other: str) -> str:
     labels = [label.decode() for label in _BEGIN.findall(content)]
-    found = _of_text(content, wanted, path) or (
-        _of_labels(content, labels, wanted, path, other) if labels else _of_bytes(content, wanted, path)
+    found = _of_text(content, expected, path) or (
+        _of_labels(content, labels, expected, path, other) if labels else _of_bytes(content, expected, path)
     )
-    return f"the {wanted} {found}" if found else f"the {wanted} is not readable PEM; expected {_expected(wanted)}"
+    return f"the {expected} {found}" if found else f"the {expected} is not readable PEM; expected {_expected(expected)}"
 
 
-def _expected(wanted: str) -> str:
-    return '"-----BEGIN CERTIFICATE-----"' if wanted == _CERTIFICATE else '"-----BEGIN PRIVATE KEY-----"'
+def _expected(expected: str) -> str:
+    return '"-----BEGIN CERTIFICATE-----"' if expected == _CERTIFICATE else '"-----BEGIN PRIVATE KEY-----"'
 
 
-def _of_text(content: bytes, wanted: str, path: str) -> str | None:
+def _of_text(content: bytes, expected: str, path: str) -> str | None:
     if not content.strip():
-        return f"is an empty file; copy it again; expected {_expected(wanted)}"
+        return f"is an empty file; copy it again; expected {_expected(expected)}"
     if content.startswith(_UTF_16):
-        return f"is text in UTF-16, as Windows writes it; `iconv -f utf-16 -t utf-8 {path} > {wanted}.pem` converts it"
+        return (
+            f"is text in UTF-16, as Windows writes it; `iconv -f utf-16 -t utf-8 {path} > {expected}.pem` converts it"
+        )
     if _HTML.match(content):
         return "is a web page, not what was to be downloaded (most often an error or a login page); download it again"
     if content.startswith(b"PuTTY-User-Key-File"):
@@ -75,17 +77,17 @@ def _of_text(content: bytes, wanted: str, path: str) -> str | None:
     return None
 
 
-def _of_labels(content: bytes, labels: list[str], wanted: str, path: str, other: str) -> str | None:
+def _of_labels(content: bytes, labels: list[str], expected: str, path: str, other: str) -> str | None:
     first, kinds = labels[0], {_kind_of(label) for label in labels}
     if content.count(b"-----BEGIN ") > content.count(b"-----END "):
         return f'is cut off: a "-----BEGIN {first}-----" has no "-----END"; copy the whole file again'
-    if wanted in kinds:
+    if expected in kinds:
         return f'begins as it should ("-----BEGIN {first}-----") and is damaged inside; copy the whole file again'
     if kinds & {_CERTIFICATE, _KEY}:
         inside = "a private key" if _KEY in kinds else "a certificate"
         return f"holds {inside}: the two files are swapped, or one was given twice; the other one is {other}"
     cause = "is a public key; the private one is needed" if first.endswith("PUBLIC KEY") else _LABELS.get(first)
-    return cause.format(path=path) if cause else f'is "{first.lower()}"; expected {_expected(wanted)}'
+    return cause.format(path=path) if cause else f'is "{first.lower()}"; expected {_expected(expected)}'
 
 
 def _kind_of(label: str) -> str:
@@ -95,10 +97,10 @@ def _kind_of(label: str) -> str:
     return _KEY if is_key else label
 
 
-def _of_bytes(content: bytes, wanted: str, path: str) -> str | None:
+def _of_bytes(content: bytes, expected: str, path: str) -> str | None:
     for is_it, cause in _BINARY:
         if is_it(content):
-            return cause[wanted == _KEY].format(path=path)
+            return cause[expected == _KEY].format(path=path)
     return None
 
 

@@ -87,7 +87,9 @@ def logs(  # noqa: PLR0917 - Typer's
     path = pathlib.Path(chosen.layout.logs) / ("error.log" if error_log else "access.log")
     wanted = line_filter.LineFilter(
         read=error_line.read if error_log else request_log.make_reader(chosen.layout).read,
-        wanted=log_search.make_filter(chosen, place, since=since, until=until, status=status, slow=slow, method=method),
+        requests=log_search.make_filter(
+            chosen, place, since=since, until=until, status=status, slow=slow, method=method
+        ),
         holds=grep.encode("utf-8", "surrogateescape"),
     )
     form = log_search.Output.JSON if as_json else log_search.choose_form(short, is_of_errors=error_log)

@@ -20,46 +20,46 @@ class LineFilter:
     the field; "": it is no form that is known. fits: whether what was read of a line is wanted, too."""
 
     read: collections.abc.Callable[[bytes], Found]
-    wanted: request_filter.RequestFilter
+    requests: request_filter.RequestFilter
     holds: bytes
     fits: collections.abc.Callable[[Found], bool] | None = None
     passed: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     _may_be: re.Pattern[bytes] | None = dataclasses.field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self._may_be = _pattern_of(self.wanted)
+        self._may_be = _pattern_of(self.requests)
 
     def takes(self, line: bytes) -> bool:
         if self.holds not in line or (self._may_be is not None and self._may_be.search(line) is None):
             return False
-        if not self.wanted.needs and self.fits is None:
+        if not self.requests.needs and self.fits is None:
             return True
         found = self.read(line)
         request = request_of(found)
         if request is None:
             self.passed[""] += 1
             return False
-        if lacking := self.wanted.needs - request.fields:
+        if lacking := self.requests.needs - request.fields:
             self.passed.update(lacking)
             return False
-        return self.wanted.takes(request) and (self.fits is None or self.fits(found))
+        return self.requests.takes(request) and (self.fits is None or self.fits(found))
 
     def is_before(self, line: bytes) -> bool | None:
         request = request_of(self.read(line))
-        if request is None or request.at is None or self.wanted.since is None:
+        if request is None or request.at is None or self.requests.since is None:
             return None
-        return request.at < self.wanted.since - OUT_OF_ORDER
+        return request.at < self.requests.since - OUT_OF_ORDER
 
 
 def request_of(found: Found) -> logged_request.LoggedRequest | None:
     return found.request if isinstance(found, error_line.RequestErrorLine) else found
 
 
-def _pattern_of(wanted: request_filter.RequestFilter) -> re.Pattern[bytes] | None:
+def _pattern_of(requests: request_filter.RequestFilter) -> re.Pattern[bytes] | None:
     """What every wanted line holds, found many times as fast as its values are read; None: nothing is known."""
-    if wanted.statuses:
-        each = "|".join(str(code) for first, last in wanted.statuses for code in range(first, last + 1))
+    if requests.statuses:
+        each = "|".join(str(code) for first, last in requests.statuses for code in range(first, last + 1))
         return re.compile(f"(?<![0-9])(?:{each})(?![0-9])".encode())
-    if wanted.hosts and not any("*" in host for host in wanted.hosts):
-        return re.compile("|".join(re.escape(host) for host in wanted.hosts).encode(), re.IGNORECASE)
+    if requests.hosts and not any("*" in host for host in requests.hosts):
+        return re.compile("|".join(re.escape(host) for host in requests.hosts).encode(), re.IGNORECASE)
     return None

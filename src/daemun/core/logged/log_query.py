@@ -19,15 +19,15 @@ LONGEST = 200
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery:
-    """wanted: of the requests of one site. text: what a line holds; "": anything. has_errors: lines of nginx's error
+    """requests: which, of one site. text: what a line holds; "": anything. has_errors: lines of nginx's error
     log are wanted, too: where nothing is looked for that they do not have."""
 
-    wanted: request_filter.RequestFilter
+    requests: request_filter.RequestFilter
     text: str = ""
 
     @property
     def has_errors(self) -> bool:
-        return not self.wanted.statuses and self.wanted.least_s is None
+        return not self.requests.statuses and self.requests.least_s is None
 
 
 def parse(hosts: tuple[str, ...], values: collections.abc.Mapping[str, str]) -> LogQuery:
@@ -47,7 +47,7 @@ def parse(hosts: tuple[str, ...], values: collections.abc.Mapping[str, str]) -> 
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from error
     return LogQuery(
-        wanted=request_filter.RequestFilter(
+        requests=request_filter.RequestFilter(
             hosts=hosts, path=given["path"], statuses=statuses, least_s=least_s, methods=methods
         ),
         text=given["text"],

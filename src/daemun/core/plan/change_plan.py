@@ -156,7 +156,7 @@ def expand(files: collections.abc.Mapping[str, bytes]) -> collections.abc.Mappin
 
 def diff_files(
     desired: model.Desired,
-    wanted: collections.abc.Mapping[str, bytes],
+    rendered: collections.abc.Mapping[str, bytes],
     actual: collections.abc.Mapping[str, bytes],
     *,
     moved: collections.abc.Set[str] = frozenset(),
@@ -166,16 +166,16 @@ def diff_files(
     moved: files of sites that came to share their blocks, or to have their own, and are the same to visitors.
     """
     sites = {site_file(site.host): site for site in desired.sites}
-    wanted, actual = expand(wanted), expand(actual)
+    rendered, actual = expand(rendered), expand(actual)
     changes: list[SiteChange] = []
     others: list[str] = []
-    for path in sorted({*wanted, *actual}):
-        if path in moved or is_same(wanted.get(path), actual.get(path)):
+    for path in sorted({*rendered, *actual}):
+        if path in moved or is_same(rendered.get(path), actual.get(path)):
             continue
         if not path.startswith(generation_files.SITES):
             others.append(path)
             continue
-        site, kind = sites.get(path), _find_kind(path, wanted, actual)
+        site, kind = sites.get(path), _find_kind(path, rendered, actual)
         host = host_of(path) if site is None else site.host
         apps = () if site is None or kind is ChangeKind.REMOVED else _find_apps(site)
         changes.append(SiteChange(host=host, kind=kind, apps=apps))
@@ -188,38 +188,38 @@ def _find_apps(site: model.Site) -> tuple[str, ...]:
 
 
 def diff_streams(
-    wanted: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes]
+    rendered: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes]
 ) -> tuple[StreamChange, ...]:
     """The entries of `streams` that differ between two trees, by name."""
-    paths = sorted(path for path in {*wanted, *actual} if path.startswith(generation_files.STREAMS))
+    paths = sorted(path for path in {*rendered, *actual} if path.startswith(generation_files.STREAMS))
     return tuple(
         StreamChange(
             name=stream_of(path) or path,
-            kind=(kind := _find_kind(path, wanted, actual)),
-            lines=_lines_between(actual.get(path), wanted.get(path)) if kind is ChangeKind.CHANGED else (),
+            kind=(kind := _find_kind(path, rendered, actual)),
+            lines=_lines_between(actual.get(path), rendered.get(path)) if kind is ChangeKind.CHANGED else (),
         )
         for path in paths
-        if not is_same(wanted.get(path), actual.get(path))
+        if not is_same(rendered.get(path), actual.get(path))
     )
 
 
 def _find_kind(
-    path: str, wanted: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes]
+    path: str, rendered: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes]
 ) -> ChangeKind:
     if path not in actual:
         return ChangeKind.ADDED
-    return ChangeKind.CHANGED if path in wanted else ChangeKind.REMOVED
+    return ChangeKind.CHANGED if path in rendered else ChangeKind.REMOVED
 
 
 def with_lines(
     changes: collections.abc.Sequence[SiteChange],
-    wanted: collections.abc.Mapping[str, bytes],
+    rendered: collections.abc.Mapping[str, bytes],
     actual: collections.abc.Mapping[str, bytes],
 ) -> tuple[SiteChange, ...]:
     """The same changes, the first of them with the lines of nginx's files that differ."""
-    wanted, actual = expand(wanted), expand(actual)
+    rendered, actual = expand(rendered), expand(actual)
     detailed = [
-        dataclasses.replace(change, lines=_diff_lines(wanted, actual, change.host))
+        dataclasses.replace(change, lines=_diff_lines(rendered, actual, change.host))
         if change.kind is ChangeKind.CHANGED
         else change
         for change in changes[:MOST_DETAILED]
@@ -228,10 +228,10 @@ def with_lines(
 
 
 def _diff_lines(
-    wanted: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes], host: str
+    rendered: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes], host: str
 ) -> tuple[str, ...]:
     path = site_file(host)
-    return _lines_between(actual.get(path), wanted.get(path))
+    return _lines_between(actual.get(path), rendered.get(path))
 
 
 def _lines_between(before: bytes | None, after: bytes | None) -> tuple[str, ...]:
@@ -243,15 +243,15 @@ def _lines_between(before: bytes | None, after: bytes | None) -> tuple[str, ...]
     return tuple(found)
 
 
-def is_same(wanted: bytes | None, actual: bytes | None) -> bool:
+def is_same(rendered: bytes | None, actual: bytes | None) -> bool:
     """Whether nginx would do the same with both versions of a file. They may differ in comments: a line more at the top
     of daemun.yaml moves all sites, whose comments have their lines, and is no reason to reload nginx.
 
     The serialiser writes every directive on lines of its own, and no line break inside a word.
     """
-    if wanted is None or actual is None or wanted == actual:
-        return wanted == actual
-    return without_comments(wanted) == without_comments(actual)
+    if rendered is None or actual is None or rendered == actual:
+        return rendered == actual
+    return without_comments(rendered) == without_comments(actual)
 
 
 def without_comments(content: bytes) -> bytes:
@@ -259,39 +259,39 @@ def without_comments(content: bytes) -> bytes:
     return _BESIDE.sub(rb"\1", _COMMENT.sub(b"", content))
 
 
-def _is_same_tree(wanted: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes]) -> bool:
-    return wanted.keys() == actual.keys() and all(is_same(wanted[path], actual[path]) for path in wanted)
+def _is_same_tree(rendered: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes]) -> bool:
+    return rendered.keys() == actual.keys() and all(is_same(rendered[path], actual[path]) for path in rendered)
 
 
-def choose_activation(wanted: collections.abc.Mapping[str, bytes], actual: model.Actual) -> Activation:
+def choose_activation(rendered: collections.abc.Mapping[str, bytes], actual: model.Actual) -> Activation:
     """RELOAD also when nginx runs another generation than `current` (a kill between switch and reload)."""
     if actual.pid is None:
         return Activation.START
     if actual.has_successor:
         return Activation.TAKE_OVER
-    if not _is_same_tree(wanted, actual.files or {}) or actual.generation != actual.current_generation:
+    if not _is_same_tree(rendered, actual.files or {}) or actual.generation != actual.current_generation:
         return Activation.RELOAD
     return Activation.NOTHING
 
 
 def plan(
     desired: model.Desired,
-    wanted: collections.abc.Mapping[str, bytes],
+    rendered: collections.abc.Mapping[str, bytes],
     actual: model.Actual,
     *,
     specs: tuple[model.CertificateSpec, ...],
     services: tuple[dns_service.Service, ...],
     moved: collections.abc.Set[str] = frozenset(),
 ) -> Plan:
-    """The steps from `actual` to `desired`, whose files are `wanted`. moved: as in `diff_files`."""
-    changes, others = diff_files(desired, wanted, actual.files or {}, moved=moved)
+    """The steps from `actual` to `desired`, whose files are `rendered`. moved: as in `diff_files`."""
+    changes, others = diff_files(desired, rendered, actual.files or {}, moved=moved)
     return Plan(
         changes=changes,
-        streams=diff_streams(wanted, actual.files or {}),
+        streams=diff_streams(rendered, actual.files or {}),
         files_changed=others,
         steps=(
             PrepareCertificates(specs=specs),
             PublishEndpoints(services=services),
-            Activate(how=choose_activation(wanted, actual)),
+            Activate(how=choose_activation(rendered, actual)),
         ),
     )

@@ -13,23 +13,23 @@ def site_statuses(
     desired: model.Desired,
     *,
     live: collections.abc.Mapping[str, bytes],
-    wanted: collections.abc.Mapping[str, bytes],
+    rendered: collections.abc.Mapping[str, bytes],
     refused: collections.abc.Sequence[quarantine.RefusedFile] = (),
     moved: collections.abc.Set[str] = frozenset(),
     error: str | None = None,
 ) -> tuple[model.SiteStatus, ...]:
     """The state of every site.
 
-    live: the tree nginx runs; empty when it does not run. wanted: the tree that was rendered.
+    live: the tree nginx runs; empty when it does not run. rendered: the tree that was rendered.
     refused: the files that were replaced in it, and why. moved: as in `change_plan.diff_files`.
     error: why the round as a whole failed; what already ran as wanted is live all the same.
     """
     by_path = {item.path: item for item in refused}
-    is_all_live = live is wanted
+    is_all_live = live is rendered
     live = change_plan.expand(live)
-    wanted = live if is_all_live else change_plan.expand(wanted)
+    rendered = live if is_all_live else change_plan.expand(rendered)
     return tuple(
-        _status(site, live=live, wanted=wanted, refused=by_path, moved=moved, error=error, engines=desired.engines)
+        _status(site, live=live, rendered=rendered, refused=by_path, moved=moved, error=error, engines=desired.engines)
         for site in desired.sites
     )
 
@@ -38,7 +38,7 @@ def _status(
     site: model.Site,
     *,
     live: collections.abc.Mapping[str, bytes],
-    wanted: collections.abc.Mapping[str, bytes],
+    rendered: collections.abc.Mapping[str, bytes],
     refused: collections.abc.Mapping[str, quarantine.RefusedFile],
     moved: collections.abc.Set[str],
     error: str | None,
@@ -54,7 +54,7 @@ def _status(
             reason=refused[path].placed_reason,
             has_page=not refused[path].stand_in.is_serving,
         )
-    if path in live and (path in moved or change_plan.is_same(wanted.get(path), live[path])):
+    if path in live and (path in moved or change_plan.is_same(rendered.get(path), live[path])):
         if site.waits_for_container and site.fault is None:
             return model.SiteStatus(
                 site=site,
@@ -70,7 +70,7 @@ def stream_statuses(
     desired: model.Desired,
     *,
     live: collections.abc.Mapping[str, bytes],
-    wanted: collections.abc.Mapping[str, bytes],
+    rendered: collections.abc.Mapping[str, bytes],
     refused: collections.abc.Sequence[quarantine.RefusedFile] = (),
     error: str | None = None,
 ) -> tuple[model.StreamStatus, ...]:
@@ -78,7 +78,7 @@ def stream_statuses(
     by_path = {item.path: item for item in refused}
     pools = {pool.name: pool for pool in desired.pools}
     return tuple(
-        _stream_status(one, live=live, wanted=wanted, refused=by_path, error=error, pools=pools)
+        _stream_status(one, live=live, rendered=rendered, refused=by_path, error=error, pools=pools)
         for one in sorted(streams_option.OPTION.of(desired.globals), key=lambda one: one.name)
     )
 
@@ -87,7 +87,7 @@ def _stream_status(
     one: streams_option.NamedStream,
     *,
     live: collections.abc.Mapping[str, bytes],
-    wanted: collections.abc.Mapping[str, bytes],
+    rendered: collections.abc.Mapping[str, bytes],
     refused: collections.abc.Mapping[str, quarantine.RefusedFile],
     error: str | None,
     pools: collections.abc.Mapping[str, model.Pool],
@@ -100,7 +100,7 @@ def _stream_status(
     elif path in refused:
         state, reason = model.SiteState.QUARANTINED, refused[path].placed_reason
         is_served = refused[path].stand_in.is_serving
-    elif path in live and change_plan.is_same(wanted.get(path), live[path]):
+    elif path in live and change_plan.is_same(rendered.get(path), live[path]):
         state, reason = model.SiteState.LIVE, None
     return model.StreamStatus(
         name=one.name,

@@ -34,8 +34,8 @@ LOOK_FOR_S = 2.0
 """How often the usual sockets are looked for while there is none."""
 
 
-def _policy(wanted: docker_option.Docker) -> tenants.TenantPolicy:
-    return tenants.TenantPolicy(is_on=wanted.tenants, shared=wanted.shared)
+def _policy(docker: docker_option.Docker) -> tenants.TenantPolicy:
+    return tenants.TenantPolicy(is_on=docker.tenants, shared=docker.shared)
 
 
 class ChosenEngine:
@@ -56,7 +56,7 @@ class ChosenEngine:
         self._store = store
         self._environ = environ
         self._traces = traces
-        self._wanted: docker_option.Docker | None = None
+        self._docker: docker_option.Docker | None = None
         self._compat = nginx_proxy_sites.Compat()
         self._endpoints: tuple[engine_place.EngineEndpoint, ...] = ()
         self._source: docker_source.DockerSource | None = None
@@ -71,25 +71,25 @@ class ChosenEngine:
     def name(self) -> str:
         return container_remarks.SOURCE
 
-    def configure(self, wanted: docker_option.Docker) -> None:
+    def configure(self, docker: docker_option.Docker) -> None:
         """What to query from now on. Cheap when nothing changed; else reads or forgets the listing that is kept."""
-        before, self._wanted = self._wanted, wanted
+        before, self._docker = self._docker, docker
         same = before and dataclasses.replace(
             before,
-            reserved=wanted.reserved,
-            tenants=wanted.tenants,
-            shared=wanted.shared,
-            stream_ports=wanted.stream_ports,
+            reserved=docker.reserved,
+            tenants=docker.tenants,
+            shared=docker.shared,
+            stream_ports=docker.stream_ports,
         )
-        if same != wanted:
+        if same != docker:
             was_named = before is not None and bool(before.engines or before.endpoint)
-            self._choose(wanted)
-            if not wanted.is_on or (was_named and not self._endpoints):
+            self._choose(docker)
+            if not docker.is_on or (was_named and not self._endpoints):
                 self._forget()
         if self._source is not None:
-            self._source.reserve(wanted.reserved)
-            self._source.divide(_policy(wanted))
-            self._source.open_ports(wanted.stream_ports)
+            self._source.reserve(docker.reserved)
+            self._source.divide(_policy(docker))
+            self._source.open_ports(docker.stream_ports)
 
     def set_compat(self, compat: nginx_proxy_sites.Compat) -> None:
         """How nginx-proxy's variables are read from now on."""
@@ -130,20 +130,20 @@ class ChosenEngine:
             with contextlib.suppress(TimeoutError):
                 async with ticks.timeout(LOOK_FOR_S):
                     await self._rechosen.wait()
-            if self._source is None and self._wanted is not None:
-                self._choose(self._wanted)
+            if self._source is None and self._docker is not None:
+                self._choose(self._docker)
 
     # --- which engines ---
 
-    def _choose(self, wanted: docker_option.Docker) -> None:
+    def _choose(self, docker: docker_option.Docker) -> None:
         """A new choice begins with what was known before: a mistake in its URL is not to take every site down. An
         engine whose socket is away stays chosen where it was found, not where it was named."""
-        endpoints = engine_place.find_endpoints(wanted, self._environ, like_nginx_proxy=self._compat.is_on)
-        stored = self._find_last(wanted)
-        if not endpoints and stored is not None and wanted.is_on:
+        endpoints = engine_place.find_endpoints(docker, self._environ, like_nginx_proxy=self._compat.is_on)
+        stored = self._find_last(docker)
+        if not endpoints and stored is not None and docker.is_on:
             urls = [one.url for one in stored.engines]
             found = engine_place.find_again(urls, like_nginx_proxy=self._compat.is_on)
-            endpoints = () if found is None else (engine_place.complete(found, wanted),)
+            endpoints = () if found is None else (engine_place.complete(found, docker),)
         if endpoints == self._endpoints:
             return
         self._endpoints, self._source, self._patient_until = endpoints, None, None
@@ -155,15 +155,15 @@ class ChosenEngine:
             self._source = docker_source.DockerSource(
                 endpoints,
                 self._clock,
-                reserved=wanted.reserved,
+                reserved=docker.reserved,
                 traces=self._traces,
                 known={
                     url: docker_source.KnownEngine(listing=one.listing, addresses=one.addresses)
                     for url, one in known.items()
                 },
                 compat=self._compat,
-                policy=_policy(wanted),
-                stream_ports=wanted.stream_ports,
+                policy=_policy(docker),
+                stream_ports=docker.stream_ports,
                 owners=dict(stored.owners) if stored is not None else {},
             )
         self._changed.set()
@@ -194,11 +194,11 @@ class ChosenEngine:
             self._unstored.clear()
             await self._keep(following)
 
-    def _find_last(self, wanted: docker_option.Docker) -> listing_store.StoredListing | None:
+    def _find_last(self, docker: docker_option.Docker) -> listing_store.StoredListing | None:
         """What was seen last of the engines; None when none was."""
         if self._source is not None:
             return _describe(self._source)
-        return listing_store.read_stored(self._store) if wanted.is_on else None
+        return listing_store.read_stored(self._store) if docker.is_on else None
 
     async def _keep(self, following: "docker_source.DockerSource") -> None:
         seen = _describe(following)

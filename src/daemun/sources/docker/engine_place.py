@@ -80,13 +80,13 @@ class EngineEndpoint:
 
 
 def find_endpoints(
-    wanted: docker_option.Docker, environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool
+    docker: docker_option.Docker, environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool
 ) -> tuple[EngineEndpoint, ...]:
     """The engines to query; none when there is none, or none is to be queried. Queries nothing itself."""
-    if not wanted.is_on:
+    if not docker.is_on:
         return ()
-    if wanted.engines:
-        engines = [wanted.engines[at] for at in engine_urls.find_once(one.endpoint for one in wanted.engines)]
+    if docker.engines:
+        engines = [docker.engines[at] for at in engine_urls.find_once(one.endpoint for one in docker.engines)]
         return tuple(
             EngineEndpoint(
                 url=one.endpoint,
@@ -94,21 +94,21 @@ def find_endpoints(
                 name="" if len(engines) == 1 else one.name,
                 machine=one.address or _find_machine(one.endpoint),
                 networks=one.networks,
-                swarm=wanted.swarm,
+                swarm=docker.swarm,
             )
             for one in engines
         )
-    found = find_endpoint(environ, like_nginx_proxy=like_nginx_proxy) if wanted.endpoint is None else None
-    if wanted.endpoint is not None:
-        found = EngineEndpoint(url=wanted.endpoint, tls=wanted.tls)
-    return () if found is None else (complete(found, wanted),)
+    found = find_endpoint(environ, like_nginx_proxy=like_nginx_proxy) if docker.endpoint is None else None
+    if docker.endpoint is not None:
+        found = EngineEndpoint(url=docker.endpoint, tls=docker.tls)
+    return () if found is None else (complete(found, docker),)
 
 
-def complete(endpoint: EngineEndpoint, wanted: docker_option.Docker) -> EngineEndpoint:
+def complete(endpoint: EngineEndpoint, docker: docker_option.Docker) -> EngineEndpoint:
     """The only engine, with how its containers are reached. One of tcp:// may be this machine's, behind a proxy of its
     socket, where no address is set."""
-    machine = wanted.address or (_find_machine(endpoint.url) if endpoint.url.startswith("ssh://") else None)
-    return dataclasses.replace(endpoint, machine=machine, networks=wanted.networks, swarm=wanted.swarm)
+    machine = docker.address or (_find_machine(endpoint.url) if endpoint.url.startswith("ssh://") else None)
+    return dataclasses.replace(endpoint, machine=machine, networks=docker.networks, swarm=docker.swarm)
 
 
 def _find_machine(url: str) -> str | None:
