@@ -14,7 +14,7 @@ class Judge(typing.Protocol):
     """The process that decides for nginx who may come in (`daemun.judge`); it outlives the daemon."""
 
     async def prepare(
-        self, wanted: collections.abc.Collection[judge_policies.AnyPolicy], live: collections.abc.Mapping[str, bytes]
+        self, desired: collections.abc.Collection[judge_policies.AnyPolicy], live: collections.abc.Mapping[str, bytes]
     ) -> tuple[model.Problem, ...]:
         """Make the process know these policies, and those of before that nginx's files `live` still name; it is started
         when there are any. Returns: why visitors are kept out meanwhile. Never raises."""

@@ -42,7 +42,7 @@ class NginxUpgrade:
         self._proxy = proxy
         self._wake = wake
         self._now = now
-        self._wanted: render_environment.Nginx | None = None
+        self._offered: render_environment.Nginx | None = None
         self._is_new = False
         self._failure: str | None = None
         self._found: render_environment.Successor | None = None
@@ -82,9 +82,9 @@ class NginxUpgrade:
         found = await self._proxy.find_successor()
         if found is None:
             return gate_port.UpgradeReport(ok=True, version=_text(before), path=before.path)
-        self._wanted, self._failure = found.binary, None
+        self._offered, self._failure = found.binary, None
         report = await apply()
-        waits = report.waits if self._wanted is not None else None
+        waits = report.waits if self._offered is not None else None
         now = self._proxy.binary
         await self.look()
         return gate_port.UpgradeReport(
@@ -98,30 +98,30 @@ class NginxUpgrade:
 
     async def run_round(self, run_once: RunOnce, urgency: Urgency) -> reconciler.Outcome:
         """A round, in which the binary that is wanted takes over."""
-        wanted = self._wanted
-        if wanted is None:
+        offered = self._offered
+        if offered is None:
             urgency, self._is_new = Urgency.NEEDED if self._is_new else urgency, False
             return await run_once(urgency)
         before = self._proxy.binary
-        self._proxy.offer(wanted)
+        self._proxy.offer(offered)
         try:
             outcome = await run_once(urgency)
         except Exception:
-            self._wanted = None  # it is requested again, if it is still wanted
+            self._offered = None  # it is requested again, if it is still wanted
             raise
         finally:
             self._proxy.offer(None)
         if outcome.held is not None:
             return outcome  # it is still wanted; the round that may reload lets it
-        self._wanted = None
-        if self._proxy.binary is wanted:
-            log.info("another nginx took over", nginx=_text(wanted), path=wanted.path, before=_text(before))
+        self._offered = None
+        if self._proxy.binary is offered:
+            log.info("another nginx took over", nginx=_text(offered), path=offered.path, before=_text(before))
             self._tried, self._pause_s = None, 0.0
             self._is_new = True
             asyncio.get_running_loop().call_later(QUERIED_S, self._wake)
             return outcome
         self._failure = outcome.error or "the round did not come so far"
-        log.error("another nginx did not take over", nginx=_text(wanted), path=wanted.path, reason=self._failure)
+        log.error("another nginx did not take over", nginx=_text(offered), path=offered.path, reason=self._failure)
         return await run_once(Urgency.NEEDED)
 
     async def watch(self, apply: Apply, is_automatic: collections.abc.Callable[[], bool]) -> None:

@@ -42,21 +42,21 @@ class NamedAddresses:
 
     def note(self, name: str, addresses: collections.abc.Collection[service_table.Address]) -> None:
         """A lookup found these; none: it failed, and what is known goes on."""
-        known = self._found.get(name)
-        if known is None or not addresses:
+        before = self._found.get(name)
+        if before is None or not addresses:
             return
         now = self._now()
         found = {str(one): now for one in addresses}
-        lately = {one: at for one, at in known.items() if now - at < KEPT_S and one not in found}
+        lately = {one: at for one, at in before.items() if now - at < KEPT_S and one not in found}
         self._found[name] = dict(list((found | lately).items())[:MOST])
-        if self._found[name].keys() != known.keys():
+        if self._found[name].keys() != before.keys():
             self._changed()
 
 
-def describe(name: str, failure: str, known: collections.abc.Iterable[service_table.Address]) -> str:
-    """A name that does not resolve now, and did before. known: its last addresses."""
+def describe(name: str, failure: str, last: collections.abc.Iterable[service_table.Address]) -> str:
+    """A name that does not resolve now, and did before. last: its last addresses."""
     return (
-        f'cannot resolve "{name}": {failure}; its last known addresses are used ({", ".join(map(str, known))}) until '
+        f'cannot resolve "{name}": {failure}; its last known addresses are used ({", ".join(map(str, last))}) until '
         "it resolves. Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"
     )
 
@@ -64,11 +64,11 @@ def describe(name: str, failure: str, known: collections.abc.Iterable[service_ta
 def warn(
     name: str,
     failure: str,
-    known: collections.abc.Collection[service_table.Address],
+    last: collections.abc.Collection[service_table.Address],
     place: access_levels.NamingPlace,
 ) -> model.Problem:
-    """One of `allow` or `deny` that does not resolve now. known: its last addresses; none: it never did."""
-    message = describe(name, failure, known) if known else _describe_unknown(name, failure)
+    """One of `allow` or `deny` that does not resolve now. last: its last addresses; none: it never did."""
+    message = describe(name, failure, last) if last else _describe_unknown(name, failure)
     return model.Problem(
         origin=place.origin,
         message=f"{problem_report.label(place.field, host=place.host)}: {message}",

@@ -42,20 +42,20 @@ class JudgeManager:
         self._changed = asyncio.Event()
         self._process = judge_process.JudgeProcess(paths, group=group, version=version, ended=self._changed.set)
         self._lock = asyncio.Lock()
-        self._wanted: judge_process.Policies = ()
-        self._known: judge_process.Policies | None = None
+        self._desired: judge_process.Policies = ()
+        self._policies: judge_process.Policies | None = None
         self._stored: judge_process.Policies | None = None
         self._pushed: tuple[judge_process.Policies, judge_process.SignInAccounts] | None = None
         self._failure: str | None = None
         self._unread: dict[str, str] = {}
-        self.providers = provider_watch.ProviderWatch(lambda: _find_providers(self._known or ()))
+        self.providers = provider_watch.ProviderWatch(lambda: _find_providers(self._policies or ()))
         self._silent = 0
 
     async def prepare(
-        self, wanted: collections.abc.Collection[judge_policies.AnyPolicy], live: collections.abc.Mapping[str, bytes]
+        self, desired: collections.abc.Collection[judge_policies.AnyPolicy], live: collections.abc.Mapping[str, bytes]
     ) -> tuple[model.Problem, ...]:
         """See access_port.Judge."""
-        self._wanted = tuple(wanted)
+        self._desired = tuple(desired)
         await self._know(live)
         return self._problems()
 
@@ -66,7 +66,7 @@ class JudgeManager:
     async def run(self) -> None:
         """Never returns."""
         while True:
-            is_idle = not self._known and self._process.is_known
+            is_idle = not self._policies and self._process.is_known
             pause_s = RETRY_S if self._failure is not None else IDLE_S if is_idle else LOOK_S
             is_over = False
             try:
@@ -77,10 +77,10 @@ class JudgeManager:
             self._changed.clear()
             if is_over:
                 await self._stop_idle()
-            elif self._known and (trouble := await self._find_trouble()) is not None:
+            elif self._policies and (trouble := await self._find_trouble()) is not None:
                 async with self._lock:
                     await self._replace(trouble)
-            elif self._known and _find_providers(self._known):  # their secrets may have changed
+            elif self._policies and _find_providers(self._policies):  # their secrets may have changed
                 async with self._lock:
                     await self._serve()
 
@@ -115,12 +115,12 @@ class JudgeManager:
 
     async def _stop_idle(self) -> None:
         async with self._lock:
-            if not self._known:
+            if not self._policies:
                 await self._end()
 
     async def fetch_waits(self) -> dict[str, tuple[int, float]]:
         """Networks whose guesses are not looked at now -> how many were wrong, and for how many seconds."""
-        if not self._known or not self._process.is_known:
+        if not self._policies or not self._process.is_known:
             return {}
         try:
             return await self._process.fetch_waits()
@@ -181,34 +181,34 @@ class JudgeManager:
     async def _know(self, live: collections.abc.Mapping[str, bytes]) -> None:
         """Bring what is wanted, and what nginx's files name, to the judge and, for the next daemon, to the store."""
         async with self._lock:
-            if self._known is None:
-                self._known = self._stored = await asyncio.to_thread(self._read)
-            if self._known or self._wanted:
+            if self._policies is None:
+                self._policies = self._stored = await asyncio.to_thread(self._read)
+            if self._policies or self._desired:
                 named = await asyncio.to_thread(judge_policies.find_named, live)
-                self._known = judge_policies.choose(self._wanted, self._known, named)
+                self._policies = judge_policies.choose(self._desired, self._policies, named)
             await self._keep()
             await self._serve()
             self._changed.set()
 
     async def _serve(self, *, anew: bool = False) -> None:
         """Make a process that runs know exactly what is to be known. anew: another than the one that there is."""
-        known = self._known or ()
+        policies = self._policies or ()
         accounts = judge_process.SignInAccounts()
-        if judge_policies.find_host(known) is not None:
-            accounts = await asyncio.to_thread(self._read_accounts, known)
+        if judge_policies.find_host(policies) is not None:
+            accounts = await asyncio.to_thread(self._read_accounts, policies)
         else:
             self._unread = {}  # of providers that there were
-        pushed = (known, accounts)
+        pushed = (policies, accounts)
         try:
             if not self._process.is_known and self._pushed is None:
                 is_adopted = await self._process.adopt()
-                if not is_adopted and not known:
+                if not is_adopted and not policies:
                     await self._process.end()
             is_serving = not anew and await asyncio.to_thread(self._process.serves)
-            is_serving = is_serving and self._process.can_decide(known)
+            is_serving = is_serving and self._process.can_decide(policies)
             if is_serving and pushed != self._pushed:
                 await self._process.push(*pushed)
-            elif known and not is_serving:
+            elif policies and not is_serving:
                 await self._process.replace(*pushed)
             self._pushed, self._failure, self._silent = pushed, None, 0
         except (DaemunError, OSError, psutil.Error) as error:
@@ -216,34 +216,34 @@ class JudgeManager:
 
     async def _keep(self) -> None:
         """For the next daemon: a site may be kept at its last good version then. The store is root's alone."""
-        if self._known == self._stored or self._known is None:
+        if self._policies == self._stored or self._policies is None:
             return
         with contextlib.suppress(DaemunError):  # a full disk is reported elsewhere, and tried again here
-            if self._known:
-                await asyncio.to_thread(self._store.write, KEY, judge_policies.encode(self._known))
+            if self._policies:
+                await asyncio.to_thread(self._store.write, KEY, judge_policies.encode(self._policies))
             else:
                 await asyncio.to_thread(self._store.delete, KEY)
-            self._stored = self._known
+            self._stored = self._policies
 
     def _read(self) -> judge_process.Policies:
         follows = "sites that are kept at their last good version let nobody in"
         return damaged_keys.read(self._store, KEY, judge_policies.decode, follows=follows) or ()
 
-    def _read_accounts(self, known: judge_process.Policies) -> judge_process.SignInAccounts:
+    def _read_accounts(self, policies: judge_process.Policies) -> judge_process.SignInAccounts:
         users = damaged_keys.read(self._store, login_users.KEY, login_users.decode, follows="nobody can sign in")
         follows = "no script comes in by a token"
         tokens = damaged_keys.read(self._store, access_tokens.KEY, access_tokens.decode, follows=follows)
         return judge_process.SignInAccounts(
             users=login_users.encode(users or ()),
             tokens=access_tokens.encode(tokens or ()),
-            secrets=self._read_secrets(known),
+            secrets=self._read_secrets(policies),
         )
 
-    def _read_secrets(self, known: judge_process.Policies) -> bytes:
+    def _read_secrets(self, policies: judge_process.Policies) -> bytes:
         """Of identity providers, each time anew: their files may be renewed."""
         found: dict[str, dict[str, str]] = {}
         unread: dict[str, str] = {}
-        for one in _find_providers(known):
+        for one in _find_providers(policies):
             try:
                 found[one.key] = {"text": secret.read(one.secret), "roots": provider_roots.read(one.ca_file)}
             except ConfigError as error:
@@ -261,6 +261,6 @@ class JudgeManager:
         return (model.Problem(origin=model.NOWHERE, message=message),)
 
 
-def _find_providers(known: judge_process.Policies) -> tuple[login_providers.Provider, ...]:
-    host = judge_policies.find_host(known)
+def _find_providers(policies: judge_process.Policies) -> tuple[login_providers.Provider, ...]:
+    host = judge_policies.find_host(policies)
     return () if host is None else host.providers

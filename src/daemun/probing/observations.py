@@ -21,14 +21,14 @@ def follow_servers(
     now: datetime.datetime,
 ) -> tuple[model.ServerLook, ...]:
     """What is known of the servers of one target after a further try of each. before: what was known."""
-    known = {one.server: one for one in before}
-    return tuple(_follow_server(known.get(server), server, one, now) for server, one in found)
+    earlier = {one.server: one for one in before}
+    return tuple(_follow_server(earlier.get(server), server, one, now) for server, one in found)
 
 
 def _follow_server(
-    known: model.ServerLook | None, server: str, found: server_answers.ServerFinding, now: datetime.datetime
+    before: model.ServerLook | None, server: str, found: server_answers.ServerFinding, now: datetime.datetime
 ) -> model.ServerLook:
-    since = known.since if known is not None and known.trouble is not None else now
+    since = before.since if before is not None and before.trouble is not None else now
     return model.ServerLook(
         server=server,
         at=now,
@@ -36,7 +36,7 @@ def _follow_server(
         cause=found.cause,
         cure=found.cure,
         since=since if found.trouble is not None else None,
-        history=server_history.follow(known.history if known is not None else (), found.trouble, found.cause, now),
+        history=server_history.follow(before.history if before is not None else (), found.trouble, found.cause, now),
     )
 
 
@@ -63,8 +63,8 @@ class Looks:
         """A site that is new or another one, or before another judge of the gate. Returns: the targets that have to be
         tried."""
         before = self._aims.get(site.host, {})
-        known = {aim: key for key, aim in before.items()}
-        results = {aim: self._servers[key] for aim, key in known.items() if key in self._servers}
+        keys = {aim: key for key, aim in before.items()}
+        results = {aim: self._servers[key] for aim, key in keys.items() if key in self._servers}
         before_site = self._sites.get(site.host)
         before_paths = {route.name for route in before_site.routes} if before_site is not None else set()
         self.remove(site.host, forget=False)
@@ -95,9 +95,9 @@ class Looks:
         for key in self._aims.pop(host, {}):
             self._servers.pop(key, None)
         for name in site.names if site is not None else ():
-            for known in (self._owners, self._wildcards):
-                if known.get(name) == host:
-                    del known[name]
+            for hosts in (self._owners, self._wildcards):
+                if hosts.get(name) == host:
+                    del hosts[name]
         for route in site.routes if site is not None else ():
             self._routes.pop(names.upstream_name(host, route.name), None)
             if forget:

@@ -117,14 +117,14 @@ def remove_route(file: File, host: str, route_path: str) -> bytes | None:
     """Take one route out of a site that has others."""
     edit = SiteEdit(file, host, f"cannot remove route {words.quoted(route_path)} of {words.quoted(host)}")
     edit.check_known()
-    known = sorted(edit.entry.paths())
-    if route_path not in known:
-        same = (one for one in known if route_paths.normal(one) == route_paths.normal(route_path))
+    paths = sorted(edit.entry.paths())
+    if route_path not in paths:
+        same = (one for one in paths if route_paths.normal(one) == route_paths.normal(route_path))
         route_path = next(same, route_path)
-    if route_path not in known:
-        listed = f", only {words.listed(map(words.quoted, known), last='and')}" if known else ""
-        raise edit.refused(f"there is no such route{listed}{words.guess(route_path, known)}")
-    if len(known) == 1 and not edit.entry.lies_over:
+    if route_path not in paths:
+        listed = f", only {words.listed(map(words.quoted, paths), last='and')}" if paths else ""
+        raise edit.refused(f"there is no such route{listed}{words.guess(route_path, paths)}")
+    if len(paths) == 1 and not edit.entry.lies_over:
         raise edit.refused("it is the only one; remove the whole site instead")
     return edit.write(edit.places.without_route(route_path), edit.entry.without_route(route_path))
 
@@ -217,9 +217,9 @@ class SiteEdit:
         """Raises: ConfigError when the file has no such site."""
         if self._key is None:
             left_out = () if self._excerpt is None else self._excerpt.keys
-            known = {*map(yaml_holder.host_of, yaml_blocks.keys_of(self._document)), *left_out, *self._file.others}
+            hosts = {*map(yaml_holder.host_of, yaml_blocks.keys_of(self._document)), *left_out, *self._file.others}
             files = f"{self._file.name} and the files that it includes" if self._file.others else self._file.name
-            cause = f"there is no such site in {files}{words.guess(self.host, sorted(known))}"
+            cause = f"there is no such site in {files}{words.guess(self.host, sorted(hosts))}"
             if self._file.unread:
                 unread = words.listed(self._file.unread[:_MOST_NAMED], last="and")
                 cause += f"; {unread} cannot be read, see `daemun check`"
@@ -245,9 +245,9 @@ class SiteEdit:
         if text is None or whole is None or after is None or expected != after.value:
             cause = "is written with aliases, tags or other YAML that only a person can change"
             raise self.refused(f"site {words.quoted(self.host)} {cause}; edit {self._path} by hand")
-        known = {without_place(item, self._path) for item in self._errors}
+        earlier = {without_place(item, self._path) for item in self._errors}
         errors = [item for item in parse(self._file, text).problems if item.severity is model.Severity.ERROR]
-        if causes := [item.message for item in errors if without_place(item, self._path) not in known]:
+        if causes := [item.message for item in errors if without_place(item, self._path) not in earlier]:
             raise self.refused("; ".join(causes))
         bom = BOM if (self.before or b"").startswith(BOM) else b""
         self._file.files.replace(self._path, bom + whole.encode())

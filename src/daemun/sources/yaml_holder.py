@@ -54,7 +54,7 @@ def find(
     than holds it; EnvironmentProblemError when daemun.yaml cannot be read.
     """
     patterns = find_patterns(main, files)
-    wanted = _find_named(main, host, file, patterns) if file is not None else None
+    named = _find_named(main, host, file, patterns) if file is not None else None
     paths = files.list_included(patterns, main)
     held = {path: _find_hosts(path, files) for path in ((main, *paths) if paths else ())}
     holding = [path for path, hosts in held.items() if hosts is not None and host_of(host) in hosts]
@@ -62,10 +62,10 @@ def find(
         named = words.listed([_name(one, main) for one in holding], last="and")
         cause = f"it is in {named}; take it out of all but one by hand"
         raise ConfigError(f"cannot edit {words.quoted(host)}: {cause}")
-    chosen = next(iter(holding), wanted or main)
-    if wanted is not None and os.path.realpath(chosen) != os.path.realpath(wanted):
+    chosen = next(iter(holding), named or main)
+    if named is not None and os.path.realpath(chosen) != os.path.realpath(named):
         cause = f"{_name(chosen, main)} has the site already; leave `--file` out to edit it there"
-        raise ConfigError(f"cannot write {words.quoted(host)} into {_name(wanted, main)}: {cause}")
+        raise ConfigError(f"cannot write {words.quoted(host)} into {_name(named, main)}: {cause}")
     return Holder(
         path=chosen,
         name=_name(chosen, main),
@@ -84,11 +84,11 @@ def find_all(
     """The files that hold these sites, each with its own of them, as `host_of` has them.
 
     Raises: ConfigError when one of them is in no file, or in two; EnvironmentProblemError."""
-    wanted = frozenset(map(host_of, hosts))
+    names = frozenset(map(host_of, hosts))
     paths = (main, *files.list_included(find_patterns(main, files), main))
     held = {path: found for path in paths if (found := _find_hosts(path, files)) is not None}
-    counts = collections.Counter(host for found in held.values() for host in found & wanted)
-    if missing := sorted(wanted - counts.keys()):
+    counts = collections.Counter(host for found in held.values() for host in found & names)
+    if missing := sorted(names - counts.keys()):
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise ConfigError(
             f"cannot edit {words.listed(map(words.quoted, missing[:3]), last='and')}{more}: {main.name} and the files "
@@ -99,10 +99,10 @@ def find_all(
     return [
         (
             Holder(path=path, name=_name(path, main), main=main, is_included=path != main, has_site=True, files=files),
-            found & wanted,
+            found & names,
         )
         for path, found in held.items()
-        if found & wanted
+        if found & names
     ]
 
 

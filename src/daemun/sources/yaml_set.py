@@ -55,29 +55,29 @@ def set_of_site(
     if route is not None and route.path not in edit.entry.paths() and not is_new:
         raise edit.refused(f"there is no such route{words.guess(route.path, sorted(edit.entry.paths()))}")
     text: str | None = edit.text
-    wanted = edit.entry
+    edited = edit.entry
     for key, value in changes.items():
         places = yaml_site_places.SitePlaces(text or "", edit.host)
         written = None if value is UNSET else _written(key, value, edit.refused)
         read = UNSET if value is UNSET else yaml_value_text.read(value)
-        if route is not None and is_new and (route.path not in wanted.paths() or _is_last(wanted, route, key, value)):
-            if value is UNSET and route.path not in wanted.paths():
+        if route is not None and is_new and (route.path not in edited.paths() or _is_last(edited, route, key, value)):
+            if value is UNSET and route.path not in edited.paths():
                 continue
             entry = None if written is None else yaml_splice.NewEntry(key, written)
-            text, after = _change_whole(places, wanted, route.path, entry, read)
-            wanted = yaml_meaning.SiteValue(after)
+            text, after = _change_whole(places, edited, route.path, entry, read)
+            edited = yaml_meaning.SiteValue(after)
         elif route is not None:
             text = places.with_route_value(route.path, route.index, key, written)
-            wanted = yaml_meaning.SiteValue(wanted.with_route_value(route.path, route.index, key, read))
+            edited = yaml_meaning.SiteValue(edited.with_route_value(route.path, route.index, key, read))
         elif written is None:
             text = places.without_value(key)
-            wanted = yaml_meaning.SiteValue(wanted.with_value(key, UNSET))
+            edited = yaml_meaning.SiteValue(edited.with_value(key, UNSET))
         else:
             text = places.with_value(key, written)
-            wanted = yaml_meaning.SiteValue(wanted.with_value(key, read))
+            edited = yaml_meaning.SiteValue(edited.with_value(key, read))
         if text is None:
             break
-    return edit.write(text, wanted.value)
+    return edit.write(text, edited.value)
 
 
 def _is_last(site: yaml_meaning.SiteValue, route: RoutePlace, key: str, value: object) -> bool:
@@ -148,7 +148,7 @@ class _GateEdit:
         if not isinstance(document.value, dict):
             raise self.refused(document.faults[0].message if document.faults else "it is no map")
         self._errors = self._find_errors(self._text)
-        self._wanted: dict[str, object] = dict(document.value)
+        self._edited: dict[str, object] = dict(document.value)
 
     def refused(self, cause: str) -> ConfigError:
         return ConfigError(f"cannot change {self._file.name}: {cause}")
@@ -165,7 +165,7 @@ class _GateEdit:
             raise self.refused("it is written in braces, which only a person can change")
         else:
             self._text = _above_sites(splice, self._find("sites"), new)
-        self._wanted[key] = read
+        self._edited[key] = read
 
     def remove(self, key: str) -> None:
         entry = self._find(key)
@@ -174,11 +174,11 @@ class _GateEdit:
         if yaml_splice.is_flow(entry.owner) or len(self._entries()) == 1:
             raise self.refused(f"{words.quoted(key)} can be removed by hand only")
         self._text = yaml_splice.SplicedText(self._text).remove(entry, holder=_top(entry))
-        self._wanted.pop(key, None)
+        self._edited.pop(key, None)
 
     def write(self) -> bytes | None:
         whole = self._text if self._excerpt is None else self._excerpt.complete(self._text)
-        if whole is None or yaml_positions.load(self._text, is_edited=True).value != self._wanted:
+        if whole is None or yaml_positions.load(self._text, is_edited=True).value != self._edited:
             raise self.refused("it is written with aliases, tags or other YAML that only a person can change")
         errors = self._find_errors(self._text)
         if causes := [one for key, one in errors.items() if key not in self._errors]:

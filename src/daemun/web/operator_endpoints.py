@@ -134,13 +134,13 @@ class _Handlers:
         return paging.read(call).cut(rows)
 
     async def add_token(self, call: endpoint.Call) -> responses.Response:
-        wanted = operator_json.read_token(call.body)
-        call.target = wanted.name
+        token = operator_json.read_token(call.body)
+        call.target = token.name
         made = await self._access.add_token(
-            wanted.name,
-            wanted.role,
-            lifetime_s=wanted.lifetime_s,
-            networks=wanted.networks,
+            token.name,
+            token.role,
+            lifetime_s=token.lifetime_s,
+            networks=token.networks,
             by=call.operator.name,
         )
         call.after = operator_json.describe(made.token)
@@ -156,14 +156,14 @@ class _Handlers:
 
     async def read_audit(self, call: endpoint.Call) -> Json:
         page = paging.read(call)
-        wanted = operator_port.AuditQuery(
+        query = operator_port.AuditQuery(
             since=_read_moment(call.query("since")),
             who=call.query("who"),
             text=call.query("q").strip(),
             first=page.first,
             most=page.size,
         )
-        found = await self._access.read_audit(wanted)
+        found = await self._access.read_audit(query)
         return page.of([audit_entries.value_of(one) for one in found.entries], total=found.total)
 
 

@@ -262,16 +262,16 @@ class _Order:
         """The challenge of an authorization that the configuration wants. Raises: RetryableError: it is not offered."""
         host = found.identifier.value
         name = f"*.{host}" if found.wildcard else host
-        wanted = challenge_choice.choose_challenge(name, self._request.ordering)
+        kind = challenge_choice.choose_challenge(name, self._request.ordering)
         for challenge in found.challenges:
-            if wanted is not None and isinstance(challenge.chall, challenge_proof.KINDS[wanted]):
+            if kind is not None and isinstance(challenge.chall, challenge_proof.KINDS[kind]):
                 jwk, account_ = self._network.jwk, self._network.account
                 assert account_ is not None
                 dns = self._request.ordering.dns
-                proof = challenge_proof.make(name, wanted, challenge.chall, key=jwk, account=account_.uri, dns=dns)
+                proof = challenge_proof.make(name, kind, challenge.chall, key=jwk, account=account_.uri, dns=dns)
                 return challenge, proof
         self._forget()
-        shown = wanted.value.upper() if wanted is not None else "a challenge daemun knows"
+        shown = kind.value.upper() if kind is not None else "a challenge daemun knows"
         offered = ", ".join(sorted(challenge.chall.typ for challenge in found.challenges)) or "none"
         raise order_error.OrderError(
             f'cannot validate "{name}": the CA does not offer {shown} for it (it offers {offered}); '
@@ -310,8 +310,8 @@ class _Order:
 
     def _choose_chain(self, default: bundle.Bundle, response: requests.Response, key_pem: bytes) -> bundle.Bundle:
         """The same certificate with the issuers that the configuration prefers, where the CA offers them."""
-        wanted = self._request.ordering.preferred_chain
-        if wanted is None or preferred_chain.leads_to(default, wanted):
+        root = self._request.ordering.preferred_chain
+        if root is None or preferred_chain.leads_to(default, root):
             return default
         offered = [default]
         for url in _alternates(response)[:_MOST_CHAINS]:
@@ -319,12 +319,12 @@ class _Order:
             with contextlib.suppress(messages.Error, acme_errors.Error, requests.RequestException, bundle.BundleError):
                 found = bundle.parse(self._get(url).text.encode(), key_pem)
                 offered += [found] if found.leaf == default.leaf else []
-        chosen = preferred_chain.choose(offered, wanted)
+        chosen = preferred_chain.choose(offered, root)
         if chosen is None:
             log.warning(
                 "the CA offers no chain as preferred, its usual one is used",
                 host=self._request.hosts[0],
-                preferred_chain=wanted,
+                preferred_chain=root,
                 offered=[preferred_chain.root_of(one) for one in offered],
             )
         return chosen or default

@@ -57,9 +57,9 @@ class CertificateIndex:
         self, entries: collections.abc.Mapping[str, schedule.ManagedCertificate], now: datetime.datetime
     ) -> dict[str, schedule.CertificatePlan]:
         """For `replace`. Changes nothing, so that a thread may do it: thousands of certificates take a second."""
-        known, plans = dict(self._plans), {}
+        earlier, plans = dict(self._plans), {}
         for name, entry in entries.items():
-            plan = known.get(name) if self._entries.get(name) is entry else None
+            plan = earlier.get(name) if self._entries.get(name) is entry else None
             plans[name] = plan or schedule.plan_certificate(entry, self.authorities(entry.spec), now)
         return plans
 
@@ -93,8 +93,8 @@ class CertificateIndex:
     def beside(self, name: str) -> list[str]:
         """The certificate that is for the same names with a key of another type."""
         first = key_types.first_name(name)
-        known = (first, *(key_types.name_of_second(first, algorithm) for algorithm in key_types.ALGORITHMS))
-        return [one for one in known if one != name and one in self._entries]
+        family = (first, *(key_types.name_of_second(first, algorithm) for algorithm in key_types.ALGORITHMS))
+        return [one for one in family if one != name and one in self._entries]
 
     def find_authority(self, directory: str) -> model.Authority:
         """How the CA with this directory is reached: as in daemun.yaml, when it is there."""

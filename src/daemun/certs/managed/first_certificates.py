@@ -22,24 +22,24 @@ class Preparer:
     def prepare(
         self,
         specs: collections.abc.Sequence[model.CertificateSpec],
-        known: dict[str, schedule.ManagedCertificate],
+        entries: dict[str, schedule.ManagedCertificate],
         *,
         is_anew: bool = False,
     ) -> dict[str, schedule.ManagedCertificate]:
-        """Make live/ hold a certificate for every spec. known: what is known of certificates so far. is_anew: other CAs
-        are used than before.
+        """Make live/ hold a certificate for every spec. entries: of the certificates so far. is_anew: the CAs are not
+        those of before.
 
         Returns: what is known of those of `specs` now. Raises: EnvironmentProblemError when a file cannot be written.
         """
         ca = self.served_files.load_ca()
         recorded: frozenset[str] | None = None
-        shared = self._share(specs, known, ca)
+        shared = self._share(specs, entries, ca)
         entries = {}
         for spec in specs:
             if spec.name in shared:
                 entries[spec.name] = shared[spec.name]
                 continue
-            entry = known.get(spec.name)
+            entry = entries.get(spec.name)
             is_unchanged = (
                 entry is not None
                 and (entry.spec is spec or entry.spec == spec)
@@ -62,11 +62,11 @@ class Preparer:
     def _share(
         self,
         specs: collections.abc.Sequence[model.CertificateSpec],
-        known: dict[str, schedule.ManagedCertificate],
+        entries: dict[str, schedule.ManagedCertificate],
         ca: local_ca.LocalCa,
     ) -> dict[str, schedule.ManagedCertificate]:
         """Of very many new certificates, those that begin as shared ones of the local CA."""
-        new = [spec for spec in specs if spec.name not in known and spec.first is None]
+        new = [spec for spec in specs if spec.name not in entries and spec.first is None]
         if len(new) <= MOST_BEGUN_ALONE:
             return {}
         recorded = certificate_records.names(self.store)

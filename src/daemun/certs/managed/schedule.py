@@ -115,10 +115,10 @@ def poll_at(entry: ManagedCertificate, authorities: Authorities, now: datetime.d
         return None
     if all(served.directory != authority.directory for authority in authorities):
         return None
-    known = valid_advice(entry)
-    if known is None:
+    advice = valid_advice(entry)
+    if advice is None:
         return now
-    return known.poll_at if known.poll_at - now <= renewal_advice.POLL_LATEST else now
+    return advice.poll_at if advice.poll_at - now <= renewal_advice.POLL_LATEST else now
 
 
 def valid_advice(entry: ManagedCertificate) -> renewal_advice.RenewalAdvice | None:

@@ -91,13 +91,13 @@ class FurtherKeys:
     def __get_pydantic_core_schema__(
         self, source: type[OptionMap], handler: pydantic.GetCoreSchemaHandler
     ) -> pydantic_core.CoreSchema:
-        known = keys(source).keys() - {self.field}
+        fields = keys(source).keys() - {self.field}
 
         def gather(value: object) -> object:
             if not isinstance(value, dict):
                 return value
-            further = {key: one for key, one in value.items() if key not in known}
-            return {key: one for key, one in value.items() if key in known} | {self.field: further}
+            further = {key: one for key, one in value.items() if key not in fields}
+            return {key: one for key, one in value.items() if key in fields} | {self.field: further}
 
         return pydantic_core.core_schema.no_info_before_validator_function(gather, handler(source))
 
@@ -157,11 +157,11 @@ def written_list(values: collections.abc.Iterable[object]) -> str:
     return f"[{', '.join(map(written, values))}]"
 
 
-def hint(value: object, known: collections.abc.Iterable[str]) -> str:
+def hint(value: object, choices: collections.abc.Iterable[str]) -> str:
     """What was meant by a value that is none of the known words: in another tool's words, or by a slip."""
     word = str(value).lower() if isinstance(value, bool | str) else ""
     here = other_tools.find_word(word)
-    every = list(known)
+    every = list(choices)
     if here in every and words.nearest(word, every) is None:
         return f"; write {words.quoted(here)}"
     return words.guess(word, every) if word else ""
@@ -176,10 +176,12 @@ def choice(kind: type[enum.Enum], *also: str) -> pydantic.BeforeValidator:
 
     def parse(value: object) -> object:
         word = "off" if value is False else value
-        known = [member.value for member in kind]
-        if isinstance(word, str) and word in known:
+        choices = [member.value for member in kind]
+        if isinstance(word, str) and word in choices:
             return kind(word)
-        raise ValueError(f"expected {words.listed([*known, *also])}, found {words.describe(value)}{hint(value, known)}")
+        raise ValueError(
+            f"expected {words.listed([*choices, *also])}, found {words.describe(value)}{hint(value, choices)}"
+        )
 
     return pydantic.BeforeValidator(parse)
 

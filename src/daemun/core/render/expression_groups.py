@@ -34,16 +34,16 @@ class _Member:
 def in_groups(site: model.Site, nodes: collections.abc.Sequence[directive.Node]) -> tuple[directive.Node, ...]:
     """The nodes of a server, with groups where enough locations of the site's routes follow each other. Others with an
     expression, of an owner's, stay where they are between them."""
-    known = dict(_members(site))
-    if len(known) < FEWEST:
+    by_name = dict(_members(site))
+    if len(by_name) < FEWEST:
         return tuple(nodes)
     run: list[int] = []
     groups: dict[int, list[int]] = {}
     for index, node in enumerate(nodes):
         if not _is_by_expression(node):
             continue
-        member = known.get(_name(node))
-        if run and (member is None or not _goes_with([known[_name(nodes[one])] for one in run], member)):
+        member = by_name.get(_name(node))
+        if run and (member is None or not _goes_with([by_name[_name(nodes[one])] for one in run], member)):
             groups[run[0]] = run
             run = []
         if member is not None:
@@ -51,7 +51,7 @@ def in_groups(site: model.Site, nodes: collections.abc.Sequence[directive.Node])
     if run:
         groups[run[0]] = run
     groups = {first: members for first, members in groups.items() if len(members) >= FEWEST}
-    return tuple(_written(nodes, groups, known)) if groups else tuple(nodes)
+    return tuple(_written(nodes, groups, by_name)) if groups else tuple(nodes)
 
 
 def _members(site: model.Site) -> collections.abc.Iterator[tuple[str, _Member]]:
@@ -94,13 +94,13 @@ def _goes_with(run: list[_Member], member: _Member) -> bool:
 def _written(
     nodes: collections.abc.Sequence[directive.Node],
     groups: dict[int, list[int]],
-    known: dict[str, _Member],
+    by_name: dict[str, _Member],
 ) -> collections.abc.Iterator[directive.Node]:
     """A title stands where its location went, and where others of its route stay."""
     moved = {index for members in groups.values() for index in members}
     for index, node in enumerate(nodes):
         if index in groups:
-            yield from _group(nodes, groups[index], known)
+            yield from _group(nodes, groups[index], by_name)
         if index in moved:
             continue
         is_title = index + 1 in moved and isinstance(node, directive.Comment)
@@ -110,9 +110,9 @@ def _written(
 
 
 def _group(
-    nodes: collections.abc.Sequence[directive.Node], members: list[int], known: dict[str, _Member]
+    nodes: collections.abc.Sequence[directive.Node], members: list[int], by_name: dict[str, _Member]
 ) -> collections.abc.Iterator[directive.Node]:
-    alternatives = "|".join(known[_name(nodes[index])].alternative for index in members)
+    alternatives = "|".join(by_name[_name(nodes[index])].alternative for index in members)
     block: list[directive.Node] = []
     for index in members:
         if index and isinstance(nodes[index - 1], directive.Comment):

@@ -100,18 +100,18 @@ def name_groups(expression: str, text: str) -> tuple[str, str] | None:
     uses none, or one that is not there."""
     used = {int(match[1] or match[2]) for match in _NUMBER.finditer(text)}
     parts: list[str] = []
-    known: list[str] = []
+    group_names: list[str] = []
     for kind, part in patterns.tokens(expression):
         named = _NAMED.match(part) if kind == "open" else None
         is_nameless = kind == "open" and part == "("
         if named is not None or is_nameless:
-            known.append(f"part{len(known) + 1}" if named is None else named[1])
-        better = f"(?<{known[-1]}>" if is_nameless and len(known) in used else "(?:"
+            group_names.append(f"part{len(group_names) + 1}" if named is None else named[1])
+        better = f"(?<{group_names[-1]}>" if is_nameless and len(group_names) in used else "(?:"
         parts.append(better if is_nameless else part)
     cured = "".join(parts)
-    if not used or max(used) > len(known) or check(cured) is not None:
+    if not used or max(used) > len(group_names) or check(cured) is not None:
         return None
-    return cured, _NUMBER.sub(lambda match: f"${{{known[int(match[1] or match[2]) - 1]}}}", text)
+    return cured, _NUMBER.sub(lambda match: f"${{{group_names[int(match[1] or match[2]) - 1]}}}", text)
 
 
 # --- texts with groups -----------------------------------------------------------------------------------------
@@ -123,9 +123,9 @@ def check_parts(text: str, groups: collections.abc.Collection[str], check_text: 
         return cause
     for match in _PART.finditer(text):
         if match[1] not in groups:
-            known = [f"${{{name}}}" for name in groups]
+            choices = [f"${{{name}}}" for name in groups]
             expected = (
-                f"expected {words.listed(known)}" if known else "its expression has no group such as (?<name>...)"
+                f"expected {words.listed(choices)}" if choices else "its expression has no group such as (?<name>...)"
             )
             return f"uses {words.quoted(match.group())}, which is no named group of it: {expected}"
     return None
@@ -139,18 +139,18 @@ def check_spelling(
 ) -> str | None:
     """Whether a text has a group as other tools write it: "$1", "$id", "{id}". check_text: of a text with groups.
     is_variable: names that mean something else behind a dollar sign."""
-    known = list(groups)
+    in_order = list(groups)
     found: list[str] = []
 
     def put_number(match: re.Match[str]) -> str:
         found.append(match.group())
         number = int(match[1] or match[2])
-        return f"${{{known[number - 1]}}}" if number <= len(known) else match.group()
+        return f"${{{in_order[number - 1]}}}" if number <= len(in_order) else match.group()
 
     def put_name(match: re.Match[str]) -> str:
         name = match[1] or match[2] or match[3]
-        is_good = match[3] in known or (match[2] is None and is_variable(name))
-        if is_good or name.lower() not in known:
+        is_good = match[3] in in_order or (match[2] is None and is_variable(name))
+        if is_good or name.lower() not in in_order:
             return match.group()
         found.append(match.group())
         return f"${{{name.lower()}}}"

@@ -106,13 +106,13 @@ def make(
     made: datetime.datetime,
 ) -> StatusReport:
     """chosen: see `choose`. uptime: of these sites at least. made: in the zone that times are shown in."""
-    known = {one.site: one for one in uptime.sites}
+    by_host = {one.site: one for one in uptime.sites}
     untils = {one.site.host: maintenance_option.OPTION.of(one.site).until for one in statuses}
     figures = _Figures(made.date(), page.days)
     groups = tuple(
         ReportedGroup(
             title=title,
-            sites=tuple(_site(one, known.get(one.host), untils.get(one.host), figures, made) for one in sites),
+            sites=tuple(_site(one, by_host.get(one.host), untils.get(one.host), figures, made) for one in sites),
         )
         for title, sites in chosen
     )
@@ -121,8 +121,8 @@ def make(
         (
             ReportedIncident(number=one.number, name=name, condition=one.condition, began=one.began, ended=one.ended)
             for host, name in names.items()
-            if host in known
-            for one in known[host].incidents
+            if host in by_host
+            for one in by_host[host].incidents
             if one.ended is None or (one.ended - one.began).total_seconds() >= uptime_sums.NOTICED_S
         ),
         key=lambda one: (one.began, one.number),
@@ -170,11 +170,11 @@ class _Figures:
     def __init__(self, today: datetime.date, count: int) -> None:
         dates = (today - datetime.timedelta(days=number) for number in reversed(range(count)))
         self.unknown = tuple(uptime_sums.DayUptime(day=day) for day in dates)
-        self._known: dict[int, tuple[tuple[Condition, ...], float | None]] = {}
+        self._found: dict[int, tuple[tuple[Condition, ...], float | None]] = {}
 
     def find(self, one: uptime_sums.SiteUptime) -> tuple[tuple[Condition, ...], float | None]:
-        known = self._known.get(id(one.days))
-        if known is None:
+        found = self._found.get(id(one.days))
+        if found is None:
             conditions = tuple(day.condition for day in one.days)
-            known = self._known[id(one.days)] = (conditions, uptime_sums.percent_up(one.total))
-        return known
+            found = self._found[id(one.days)] = (conditions, uptime_sums.percent_up(one.total))
+        return found
