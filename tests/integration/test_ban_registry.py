@@ -223,7 +223,7 @@ async def test_a_machine_with_a_clock_ahead_ends_no_ban_of_others(tmp_path: path
     assert house.guesses.forgotten == []
     house.clock.advance(datetime.timedelta(hours=1))
     house.start()
-    assert house.registry._own.keys() == {"203.0.113.8"}
+    assert house.registry._bans.keys() == {"203.0.113.8"}
     # What has been over for more than a day is not kept.
     ahead.clock.advance(datetime.timedelta(days=1))
     await ahead.registry.ban("203.0.113.9", None)

@@ -14,7 +14,7 @@ def test_the_replayed_engine_is_one_that_daemun_reads() -> None:
     assert dict(found.labels) == {"daemun.host": "web-251.test", "daemun.port": "8000"}
     listing = containers.ContainerListing(containers=(found,), networks=(network,))
     assert (
-        container_address.find_address(found, container_address.NginxLocation(own=None, listing=listing))
+        container_address.find_address(found, container_address.NginxLocation(gate=None, listing=listing))
         == "127.10.1.2"
     )
 

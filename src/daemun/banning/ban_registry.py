@@ -90,7 +90,7 @@ class BanRegistry:
         self._failure: str | None = None
         self._is_stale = True
         self._lately = collections.deque[banned_networks.Ban](maxlen=MOST_LATELY)
-        self._own = stored_bans.apply(self._read(KEY), {}, clock.now())
+        self._bans = stored_bans.apply(self._read(KEY), {}, clock.now())
         self._unstored: stored_bans.BanChanges = {}
         self._decisions = self._read(CROWDSEC_KEY)
         self._are_decisions_stored = True
@@ -111,7 +111,7 @@ class BanRegistry:
             self._note_change()
         self._counts_guesses = bans_option.OPTION.of(settings)
         if not self._counts_guesses:
-            self._drop({one.network for one in self._own.values() if one.reason is banned_networks.Reason.GUESSES})
+            self._drop({one.network for one in self._bans.values() if one.reason is banned_networks.Reason.GUESSES})
         found = crowdsec_option.OPTION.of(settings)
         if found != self._crowdsec:
             self._crowdsec, self._crowdsec_failure = found, None
@@ -123,7 +123,7 @@ class BanRegistry:
     def list(self) -> tuple[banned_networks.Ban, ...]:
         """See access_port.Bans."""
         now = self._clock.now()
-        every = (*self._own.values(), *self._decisions.values())
+        every = (*self._bans.values(), *self._decisions.values())
         return tuple(one for one in every if not one.is_over(now))
 
     def find_attacks(self) -> tuple[banned_networks.Ban, ...]:
@@ -166,7 +166,7 @@ class BanRegistry:
         one = banned_networks.Ban(
             network=banned_networks.show(network), reason=banned_networks.Reason.OWNER, since=now, until=until
         )
-        self._own[one.network] = self._unstored[one.network] = one
+        self._bans[one.network] = self._unstored[one.network] = one
         await self._note_own()
         return one, self._steps > before
 
@@ -177,13 +177,13 @@ class BanRegistry:
         except ValueError as error:
             raise ConfigError(f"cannot unban: {error}") from error
         name = banned_networks.show(network)
-        found = self._own.get(name)
+        found = self._bans.get(name)
         if found is not None:
             async with self._guesses_lock:
                 if found.reason is banned_networks.Reason.GUESSES:
                     for one in self._guesses:
                         await one.forget(_of_guesses(name))
-                self._own.pop(name, None)  # it may have ended meanwhile
+                self._bans.pop(name, None)  # it may have ended meanwhile
                 self._unstored[name] = None
             await self._note_own()
         if name in self._decisions:
@@ -259,23 +259,23 @@ class BanRegistry:
             except ValueError:  # a visitor of a unix socket
                 continue
             name, until = banned_networks.show(network), now + datetime.timedelta(seconds=wait_s)
-            before = self._own.get(name)
+            before = self._bans.get(name)
             is_known = before is not None and (before.until is None or (until - before.until).total_seconds() < 1)
             if wait_s < SHORTEST_WAIT_S or is_known or not banned_networks.without(network, self._spared):
                 continue
             since = now if before is None else before.since
             note = f"{wrong} wrong passwords"
-            self._own[name] = banned_networks.Ban(
+            self._bans[name] = banned_networks.Ban(
                 network=name, reason=banned_networks.Reason.GUESSES, since=since, until=until, note=note
             )
-            self._lately.append(self._own[name])
-            self._unstored[name] = self._own[name]
+            self._lately.append(self._bans[name])
+            self._unstored[name] = self._bans[name]
             self._note_change()
             log.warning("an address guesses passwords, and waits", address=name, wrong=wrong, seconds=round(wait_s))
 
     def _end(self) -> None:
         now = self._clock.now()  # what ended is not written: another machine may have made it longer
-        self._drop({one.network for one in self._own.values() if one.is_over(now)}, writes=False)
+        self._drop({one.network for one in self._bans.values() if one.is_over(now)}, writes=False)
         over = [one.network for one in self._decisions.values() if one.is_over(now)]
         for network in over:
             del self._decisions[network]
@@ -285,7 +285,7 @@ class BanRegistry:
 
     def _drop(self, networks: collections.abc.Collection[str], *, writes: bool = True) -> None:
         for network in networks:
-            del self._own[network]
+            del self._bans[network]
         self._unstored |= dict.fromkeys(networks if writes else ())
         if networks:
             self._note_change()
@@ -307,7 +307,7 @@ class BanRegistry:
             if not self._is_stale and self._folder.is_as_left():
                 return
             self._is_stale = False
-            every = (*self._decisions.values(), *self._own.values())
+            every = (*self._decisions.values(), *self._bans.values())
             try:
                 await asyncio.to_thread(self._write_names, every)
                 self._failure = None
@@ -339,7 +339,7 @@ class BanRegistry:
         return tuple(dict.fromkeys(name for part in left for name in banned_networks.find_names(part)))
 
     def _find_steps(self) -> int:
-        every = (*self._own, *self._decisions)
+        every = (*self._bans, *self._decisions)
         if not any("/" in one for one in every):
             return min(1, len(every))
         left = (part for one in every for part in banned_networks.without(banned_networks.parse(one), self._spared))
@@ -369,9 +369,9 @@ class BanRegistry:
         async with self._storing:
             stored, now = await asyncio.to_thread(self._read, KEY), self._clock.now()
             found = stored_bans.apply(stored, self._unstored, now)
-            waits = [one for one in self._own.values() if one.is_wait and not one.is_over(now)]
+            waits = [one for one in self._bans.values() if one.is_wait and not one.is_over(now)]
             let_in = [one.network for one in waits if one.network not in found]
-            is_same, self._own = found == self._own, found
+            is_same, self._bans = found == self._bans, found
         async with self._guesses_lock:
             for network in let_in:  # or they would be banned again for what was guessed here
                 for one in self._guesses:

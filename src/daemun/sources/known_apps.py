@@ -85,23 +85,23 @@ class KnownApps:
 
     def __init__(self, own: collections.abc.Iterable[OwnFile] = ()) -> None:
         self._faults: dict[str, tuple[str, ...]] = {}
-        self._own: dict[str, app_preset.Preset | None] = {}
+        self._presets: dict[str, app_preset.Preset | None] = {}
         for file in own:
             name = file.name.removesuffix(_ENDING)
             if file.content is None:
-                self._own[name] = None
+                self._presets[name] = None
                 self._faults[name] = (f"{file.place}: {file.cause}",)
                 continue
-            self._own[name], self._faults[name] = app_preset.parse(name, file.content, place=file.place)
+            self._presets[name], self._faults[name] = app_preset.parse(name, file.content, place=file.place)
 
     def names(self) -> tuple[str, ...]:
         """Of all that can be used."""
-        own = (name for name, preset in self._own.items() if preset is not None)
+        own = (name for name, preset in self._presets.items() if preset is not None)
         return tuple(sorted({*package_data.list_names(FOLDER, _ENDING), *own}))
 
     def find(self, name: str) -> app_preset.Preset | None:
-        if name in self._own:
-            return self._own[name]
+        if name in self._presets:
+            return self._presets[name]
         return built_in(name) if name in package_data.list_names(FOLDER, _ENDING) else None
 
     def explain(self, name: str) -> str:

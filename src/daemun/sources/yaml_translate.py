@@ -149,8 +149,10 @@ class Translation(yaml_context.Context):
             routes.append(self._route(path, "/", host, None, app=app, instead={}))
         if None in routes:
             self.incomplete.add(origin.place)
-        own = [route for route in routes if route is not None]
-        good = sorted((*own, *self._app_routes(own, path, app)), key=lambda route: route_paths.order(route.path))
+        written = [route for route in routes if route is not None]
+        good = sorted(
+            (*written, *self._app_routes(written, path, app)), key=lambda route: route_paths.order(route.path)
+        )
         self._sites.update({route.origin.place: path for route in good})
         given = entry.given(_OF_SITES)
         if app is not None:
@@ -264,10 +266,10 @@ class Translation(yaml_context.Context):
         return app
 
     def _app_routes(
-        self, own: collections.abc.Sequence[model.Route], path: yaml_positions.Path, app: app_preset.Preset | None
+        self, written: collections.abc.Sequence[model.Route], path: yaml_positions.Path, app: app_preset.Preset | None
     ) -> collections.abc.Iterator[model.Route]:
         """The paths that the application behind `/` wants answered. app: of the site."""
-        behind = [one for one in own if one.path == "/" and isinstance(one.action, model.Proxy)]
+        behind = [one for one in written if one.path == "/" and isinstance(one.action, model.Proxy)]
         if not behind:
             return iter(())
         root = behind[-1]  # of several, the one without a condition
@@ -275,7 +277,7 @@ class Translation(yaml_context.Context):
         chosen = app if name is None else self._apps.find(name)
         place = self.document.find((*path, app_option.OPTION.name) if name is None else (*path, "routes", "/", "app"))
         origin = self.origin(self.document.keys.get(place, self.document.locate(place)))
-        return iter(()) if chosen is None else chosen.make_routes({one.path for one in own}, origin)
+        return iter(()) if chosen is None else chosen.make_routes({one.path for one in written}, origin)
 
     def _warn_of_repeated(
         self, app: app_preset.Preset, entry: yaml_entry.YamlEntry, path: yaml_positions.Path, host: str
@@ -366,11 +368,14 @@ class Translation(yaml_context.Context):
                 expected = words.listed([f"`{kind.value}`" for kind in option.RouteAction])
                 self.report_at(path, f"expected one of {expected}, found {found}", host=host)
             return None, ()
-        if actions[0] is option.RouteAction.TO and (own := self._find_app(entry, path, host, around=app)) is not None:
-            self._warn_of_repeated(own, entry, path, host)
+        if (
+            actions[0] is option.RouteAction.TO
+            and (preset := self._find_app(entry, path, host, around=app)) is not None
+        ):
+            self._warn_of_repeated(preset, entry, path, host)
             urls = [target.url for target in entry.to or ()]
             is_http = all(url.scheme.is_http and url.socket is None for url in urls)
-            own.for_route(entry, is_of_site=own is app, is_http=is_http)
+            preset.for_route(entry, is_of_site=preset is app, is_http=is_http)
         self.defaults.for_route(entry, actions[0])
         return self._over.make_action(entry, prefix) if is_open else entry.make_action()
 

@@ -1,6 +1,6 @@
 """A fleet's store, as one machine uses it: all is read from the machine's own disk, and written to where it is shared.
 
-The own store has a copy of every shared key, under the same name: serving, a start, and commands that only look never
+The local store has a copy of every shared key, under the same name: serving, a start, and commands that only look never
 wait for a database, and a machine that leaves its fleet, or cannot reach the database, has what it knew last. `run`
 keeps the copy current. What is decided under a lock is decided with what is shared: taking one brings the copy up to
 date first, for a holder with an old copy would order what another has ordered.
@@ -43,12 +43,12 @@ class SharedStore(ports.Store, typing.Protocol):
 
 
 class MirroredStore:
-    """`control.ports.Store`. own: may be read by other processes; only those that share it change shared keys there.
+    """`control.ports.Store`. local: may be read by other processes; only those that share it change shared keys there.
     order: held while the copy is changed, by all processes that do; a thread may enter it again."""
 
     def __init__(
         self,
-        own: ports.Store,
+        local: ports.Store,
         shared: SharedStore,
         *,
         order: contextlib.AbstractContextManager[object] | None = None,
@@ -56,18 +56,18 @@ class MirroredStore:
     ) -> None:
         """witness: a key that the shared store always has, and its value: one without it was emptied, or is another.
         What that lacks is not lost here, too, and nothing is written there."""
-        self._own = own
+        self._local = local
         self._shared = shared
         # What was read of the shared store is not written over what this machine has written there since.
         self._order = order or threading.RLock()
         self._witness = witness
         self._feed = change_feed.ChangeFeed(lambda: self.list(""))
         self._uncopied: dict[str, errors.EnvironmentProblemError] = {}
-        self._cursor, self._unread = mirror_cursor.read(own)
+        self._cursor, self._unread = mirror_cursor.read(local)
 
     @property
     def damage(self) -> damage_report.DamageReport:
-        return self._own.damage
+        return self._local.damage
 
     @property
     def cursor(self) -> stored_values.Cursor:
@@ -75,26 +75,26 @@ class MirroredStore:
         return self._cursor
 
     def locate(self, key: str) -> str:
-        """Of the own copy, which a person can look at."""
-        return self._own.locate(key)
+        """Of the local copy, which a person can look at."""
+        return self._local.locate(key)
 
     def read(self, key: str) -> bytes:
-        return self._own.read(key)
+        return self._local.read(key)
 
     def list(self, prefix: str) -> list[str]:
-        return [key for key in self._own.list(prefix) if key != mirror_cursor.KEY]
+        return [key for key in self._local.list(prefix) if key != mirror_cursor.KEY]
 
     def read_many(
         self, some: collections.abc.Iterable[str] = (), *, under: str | None = None
     ) -> stored_values.ReadValues:
         """Shared keys as they are shared, whose revisions decide what may be written; the copy has them then. Raises
         also: StoreUnreachableError."""
-        shared, own = _split(some, key=str)
+        shared, local = _split(some, key=str)
         found = []
         if under is not None:
-            own += [key for key in self.list(under) if key_owners.is_of_node(key)]
-        if own:
-            found.append(self._own.read_many(own))
+            local += [key for key in self.list(under) if key_owners.is_of_node(key)]
+        if local:
+            found.append(self._local.read_many(local))
         if shared or under is not None:
             with self._order:
                 read = _without_own(self._read_shared(shared, under=under))
@@ -115,13 +115,13 @@ class MirroredStore:
     def write_all(
         self, values: collections.abc.Mapping[str, bytes]
     ) -> collections.abc.Mapping[str, errors.EnvironmentProblemError]:
-        shared, own = _split(values, key=str)
+        shared, local = _split(values, key=str)
         with self._order:
             failed = self._write_shared({key: values[key] for key in shared}) if shared else {}
             copied = self._put({key: values[key] for key in shared if key not in failed})
             self._feed.note_values({key: values[key] for key in shared if key not in failed and key not in copied})
-        kept = self._own.write_all({key: values[key] for key in own})
-        self._feed.note({key: False for key in own if key not in kept})
+        kept = self._local.write_all({key: values[key] for key in local})
+        self._feed.note({key: False for key in local if key not in kept})
         return {**failed, **copied, **kept}
 
     def delete(self, key: str) -> None:
@@ -130,14 +130,14 @@ class MirroredStore:
     def commit(self, changes: collections.abc.Collection[_Change], *, lease: Lease | None = None) -> None:
         """Raises also: ValueError: some are shared and some are not, which nothing can change at one moment;
         StoreUnreachableError."""
-        shared, own = _split(changes, key=lambda change: change.key)
-        if shared and own:
-            raise ValueError(f'cannot change "{shared[0].key}" and "{own[0].key}" at once: one of them is not shared')
-        if own:
+        shared, local = _split(changes, key=lambda change: change.key)
+        if shared and local:
+            raise ValueError(f'cannot change "{shared[0].key}" and "{local[0].key}" at once: one of them is not shared')
+        if local:
             if lease is not None:  # which the shared store gave
                 lease.check()
-            self._own.commit(own)
-            self._feed.note({change.key: change.value is None for change in own})
+            self._local.commit(local)
+            self._feed.note({change.key: change.value is None for change in local})
             return
         with self._order:
             self._check_witness()
@@ -211,7 +211,7 @@ class MirroredStore:
             if found.is_complete:
                 if 0 <= self._cursor.epoch < found.cursor.epoch:
                     self._bring_again(key for key in there if key_owners.is_kept_newest(key))
-                gone |= {key for key in self._own.list("") if not key_owners.is_of_node(key)} - there
+                gone |= {key for key in self._local.list("") if not key_owners.is_of_node(key)} - there
             # Also what is gone is read again: this machine may have written it since it was reported.
             self._take_all((*sorted(gone), *sorted(there)))
             if _is_further(found.cursor, self._cursor):
@@ -265,7 +265,7 @@ class MirroredStore:
         for key, one in self._read_shared(some).found.items():
             if one.revision.isdecimal() and int(one.revision) <= self._cursor.revision:
                 with contextlib.suppress(errors.NotFoundInStoreError, errors.StoreConflictError):  # another was first
-                    newer = self._own.read(key)
+                    newer = self._local.read(key)
                     if newer != one.value:
                         self._shared.commit([_Change(key=key, value=newer, expected=one.revision)])
 
@@ -303,7 +303,7 @@ class MirroredStore:
 
     def _remember(self, cursor: stored_values.Cursor, unread: frozenset[str]) -> None:
         if (cursor, unread) != (self._cursor, self._unread):
-            mirror_cursor.write(self._own, cursor, unread)
+            mirror_cursor.write(self._local, cursor, unread)
             self._cursor, self._unread = cursor, unread
 
     def _copy(self, values: collections.abc.Mapping[str, bytes | None]) -> set[str]:
@@ -322,7 +322,7 @@ class MirroredStore:
         gone = [key for key, value in values.items() if value is None and not self._is_gone(key)]
         for key in gone:
             try:
-                self._own.delete(key)
+                self._local.delete(key)
             except errors.EnvironmentProblemError as error:
                 failed[key] = error
         new = {key: value for key, value in values.items() if value is not None and not self._is_there(key, value)}
@@ -334,26 +334,26 @@ class MirroredStore:
     ) -> collections.abc.Mapping[str, errors.EnvironmentProblemError]:
         """Shared values. Returns: why some are not copied."""
         with contextlib.suppress(ValueError):
-            return self._own.write_all(values)
+            return self._local.write_all(values)
         # A key that is a folder of others: what was shared there before them is gone, and not reported yet.
         kept = {key: value for key, value in values.items() if self._make_room(key)}
-        return self._own.write_all(kept)
+        return self._local.write_all(kept)
 
     def _make_room(self, key: str) -> bool:
         """False: what lies there is the machine's own, which stays."""
-        above = self._own.read_many(keys.parents(key))
-        in_the_way = [*above.found, *above.unreadable, *self._own.list(key)]
-        if own := [one for one in in_the_way if key_owners.is_of_node(one)]:
-            message = f'cannot copy "{key}" of the fleet: "{own[0]}" of this machine lies in its place'
+        above = self._local.read_many(keys.parents(key))
+        in_the_way = [*above.found, *above.unreadable, *self._local.list(key)]
+        if local := [one for one in in_the_way if key_owners.is_of_node(one)]:
+            message = f'cannot copy "{key}" of the fleet: "{local[0]}" of this machine lies in its place'
             self.damage.note(_refused(key), f"{message}; run the same version of daemun on all machines")
             return False
         for one in in_the_way:
-            self._own.delete(one)
+            self._local.delete(one)
         return True
 
     def _is_gone(self, key: str) -> bool:
         try:
-            self._own.read(key)
+            self._local.read(key)
         except errors.NotFoundInStoreError:
             return True
         except errors.EnvironmentProblemError:
@@ -362,7 +362,7 @@ class MirroredStore:
 
     def _is_there(self, key: str, value: bytes) -> bool:
         try:
-            return self._own.read(key) == value
+            return self._local.read(key) == value
         except (errors.NotFoundInStoreError, errors.EnvironmentProblemError):
             return False
 
@@ -373,7 +373,7 @@ def _is_further(new: stored_values.Cursor, old: stored_values.Cursor) -> bool:
 
 
 def _refused(key: str) -> str:
-    """For `damage`, beside the key itself, under which the own store notes and clears what it finds of a folder."""
+    """For `damage`, beside the key itself, under which the local store notes and clears what it finds of a folder."""
     return f"{key}, copied"
 
 
@@ -393,5 +393,5 @@ def _split(
 ) -> tuple[list[_Item], list[_Item]]:
     """Those that are shared, those that are the machine's own."""
     listed = list(items)
-    own = [one for one in listed if key_owners.is_of_node(key(one))]
-    return [one for one in listed if not key_owners.is_of_node(key(one))], own
+    local = [one for one in listed if key_owners.is_of_node(key(one))]
+    return [one for one in listed if not key_owners.is_of_node(key(one))], local

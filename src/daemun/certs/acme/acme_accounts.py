@@ -160,9 +160,9 @@ def change_registration(registration: Registration) -> stored_values.KeyChange:
 
 
 def _encode(registration: Registration) -> bytes:
-    own = None if registration.key_pem is None else registration.key_pem.decode()
+    key = None if registration.key_pem is None else registration.key_pem.decode()
     value = {"directory": registration.directory, "url": registration.url, "email": registration.email}
-    more = {"key": own, "state": registration.state.value, "retired": registration.retired}
+    more = {"key": key, "state": registration.state.value, "retired": registration.retired}
     return json.dumps({**value, **more}).encode()
 
 
@@ -185,8 +185,8 @@ def _read(store: ports.Store, key: str) -> Registration | None:
 
 def _parse_registration(content: bytes) -> Registration:
     value = json.loads(content)
-    own = value.get("key")
-    key_pem = None if own is None else own.encode()
+    key = value.get("key")
+    key_pem = None if key is None else key.encode()
     if key_pem is not None:
         parse_key(key_pem)
     return Registration(

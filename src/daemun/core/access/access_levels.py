@@ -32,22 +32,22 @@ def of_gate(settings: model.Globals) -> EffectiveAccess:
 def without_judges(settings: model.Globals) -> access_option.Access:
     """Of a site that daemun serves itself: what holds at the gate but for the conditions of judges."""
     outer = of_gate(settings).access
-    own = dataclasses.replace(outer, basic_auth=None, forward_auth=None, login=None)
-    if own.any or (own.is_limited and not own.conditions):
+    kept = dataclasses.replace(outer, basic_auth=None, forward_auth=None, login=None)
+    if kept.any or (kept.is_limited and not kept.conditions):
         # To have signed in is enough. Limits alone would leave the conditions of the gate, this site's among them.
-        open_to = (access_option.PUBLIC,) if own.is_limited else ()
-        own = access_option.Access(allow=open_to, rate_limit=outer.rate_limit, connections=outer.connections)
-    return own
+        open_to = (access_option.PUBLIC,) if kept.is_limited else ()
+        kept = access_option.Access(allow=open_to, rate_limit=outer.rate_limit, connections=outer.connections)
+    return kept
 
 
 def of_site(site: model.Site, settings: model.Globals) -> EffectiveAccess:
-    own, outer = access_option.OPTION.of(site), of_gate(settings)
-    return outer if own is None else _within(own, outer, names.variable_suffix(site.host, ""))
+    nearer, outer = access_option.OPTION.of(site), of_gate(settings)
+    return outer if nearer is None else _within(nearer, outer, names.variable_suffix(site.host, ""))
 
 
 def of_route(route: model.Route, site: model.Site, settings: model.Globals) -> EffectiveAccess:
-    own, outer = access_option.OPTION.of(route), of_site(site, settings)
-    return outer if own is None else _within(own, outer, names.variable_suffix(site.host, route.name))
+    nearer, outer = access_option.OPTION.of(route), of_site(site, settings)
+    return outer if nearer is None else _within(nearer, outer, names.variable_suffix(site.host, route.name))
 
 
 def wants_own_certificates(site: model.Site, settings: model.Globals) -> bool:
@@ -56,10 +56,10 @@ def wants_own_certificates(site: model.Site, settings: model.Globals) -> bool:
     return any((wanted := one.access.client_certificates) is not None and wanted.ca.path is None for one in effective)
 
 
-def _within(own: access_option.Access, outer: EffectiveAccess, place: str) -> EffectiveAccess:
-    if own.is_limited and not own.conditions and own.client_certificates is None:
-        own = dataclasses.replace(outer.access, rate_limit=own.rate_limit, connections=own.connections)
-    return EffectiveAccess(access=own, place=place)
+def _within(nearer: access_option.Access, outer: EffectiveAccess, place: str) -> EffectiveAccess:
+    if nearer.is_limited and not nearer.conditions and nearer.client_certificates is None:
+        nearer = dataclasses.replace(outer.access, rate_limit=nearer.rate_limit, connections=nearer.connections)
+    return EffectiveAccess(access=nearer, place=place)
 
 
 def is_other(one: model.Route, other: model.Route) -> bool:

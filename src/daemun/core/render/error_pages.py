@@ -102,8 +102,12 @@ def lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]
     if custom:
         more = (*_access_logs(scope.settings, scope.environment, scope.site.snippet), *headers)
         places = (custom_pages.location(page, scope.environment, more, has_others=has_others) for page in custom)
-        own = (*custom_pages.lines(custom_pages.of_site(scope)), *places)
-        others = nodes(scope.settings, scope.environment, scope.site.snippet, headers, own) if has_others else own
+        custom_lines = (*custom_pages.lines(custom_pages.of_site(scope)), *places)
+        others = (
+            nodes(scope.settings, scope.environment, scope.site.snippet, headers, custom_lines)
+            if has_others
+            else custom_lines
+        )
         return (*others, *uncertified)
     if headers or site_scope.owned(scope.site.snippet, "access_log"):
         return (*nodes(scope.settings, scope.environment, scope.site.snippet, headers), *uncertified)
@@ -146,12 +150,12 @@ def repeated(
     """For a location of a route with error pages of its own, which nginx takes for all there are. What an owner sets
     for a status in the route counts. but: statuses that have no page here. also: others that have one."""
     pages = site_scope.owned(scope.site.snippet, "error_page") or site_scope.owned(scope.settings.snippet, "error_page")
-    own = {arg.value for line in site_scope.owned(route.snippet, "error_page") for arg in line.args[:-1]}
-    pages = (*pages, *custom_pages.lines(custom_pages.of_route(scope, route), *own))
+    written = {arg.value for line in site_scope.owned(route.snippet, "error_page") for arg in line.args[:-1]}
+    pages = (*pages, *custom_pages.lines(custom_pages.of_route(scope, route), *written))
     if not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
         return pages
     place = f"{_prefix_of(scope, route)}$daemun_wanted" if _has_logs(route) else visitor_page.LOCATION
-    return (*pages, _page(*but, *own, place=place, also=also))
+    return (*pages, _page(*but, *written, place=place, also=also))
 
 
 def log_lines(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:

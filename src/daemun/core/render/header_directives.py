@@ -316,9 +316,9 @@ def _keep_inherited(node: directive.Node, ours: collections.abc.Sequence[directi
     if isinstance(node, directive.Comment) or node.block is None:
         return node
     block = keep_inherited(node.block, ours)
-    own = site_scope.owned(block, "add_header")
-    if own and not site_scope.owned(block, "add_header_inherit"):
-        block = (*_last_wins(ours, hidden=own), *block)
+    written = site_scope.owned(block, "add_header")
+    if written and not site_scope.owned(block, "add_header_inherit"):
+        block = (*_last_wins(ours, hidden=written), *block)
     return dataclasses.replace(node, block=block)
 
 
@@ -342,9 +342,9 @@ def response_lines(
     judges = (answer_headers, cors_headers, cache_headers, response_cache)
     others = [name for one in judges for name in one.hidden(scope, route)]
     hidden += (name for name in others if name not in hidden)
-    own = _added_by(route, scope.settings)
-    owners, set_here = {name.lower() for name, _ in given}, {_subject(line) for line in own}
-    added = [line for line in own if line.args[1].value]
+    set_by_route = _added_by(route, scope.settings)
+    owners, set_here = {name.lower() for name, _ in given}, {_subject(line) for line in set_by_route}
+    added = [line for line in set_by_route if line.args[1].value]
     added += [arguments.line("add_header", name, value) for name, value in extra if name.lower() not in owners]
     lines = [arguments.line(hide_header, name) for name in hidden] if hide_header else []
     if lines and hide_header:

@@ -184,11 +184,11 @@ def _lay_over_some(
     judged = _judge_site(settings, laid.site)
     paths = {route.path for route in site.routes}
     if any(one.field[:1] != ("routes",) or one.field[1] in paths for one in errors):
-        own = site_overlays.without_labels(site, beneath, errors)
-        without = site_overlays.lay_over(site, own.site, settings)
+        unlabelled = site_overlays.without_labels(site, beneath, errors)
+        without = site_overlays.lay_over(site, unlabelled.site, settings)
         judged_without = _judge_site(settings, without.site)
         if len(_errors_of(judged_without)) < len(errors):
-            problems, laid, judged = own.problems, without, judged_without
+            problems, laid, judged = unlabelled.problems, without, judged_without
     if judged.is_refused:
         laid = site_overlays.close(laid, beneath, _errors_of(judged))
         judged = _judge_site(settings, laid.site)

@@ -51,13 +51,13 @@ class ContainerServer:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)  # without slots, which cached properties cannot do with
 class NginxLocation:
-    """Where nginx runs. own: daemun's container; None on the host. listing: what else there is.
+    """Where nginx runs. gate: daemun's container; None on the host. listing: what else there is.
 
     prefers_ipv6: which of a container's two addresses on a network is used. reaches: by the engine's name, of those on
     other machines.
     """
 
-    own: containers.EngineContainer | None
+    gate: containers.EngineContainer | None
     listing: containers.ContainerListing
     prefers_ipv6: bool = False
     reaches: _Reaches = dataclasses.field(default_factory=dict)
@@ -77,18 +77,18 @@ class NginxLocation:
         }
 
     @functools.cached_property
-    def own_holder(self) -> containers.EngineContainer | None:
-        """The container whose network daemun's own has."""
-        return None if self.own is None else _network_holder(self.own, self.by_id) or self.own
+    def gate_holder(self) -> containers.EngineContainer | None:
+        """The container whose network the gate's container has."""
+        return None if self.gate is None else _network_holder(self.gate, self.by_id) or self.gate
 
     @functools.cached_property
     def shared_networks(self) -> frozenset[tuple[str, str]]:
         """Those of daemun's own container that reach over several machines, as each engine has them."""
-        if self.own is None:
+        if self.gate is None:
             return frozenset()
-        mine = {one.network for one in self.own.attachments if one.name != _INGRESS}
+        mine = {one.network for one in self.gate.attachments if one.name != _INGRESS}
         overlays = {key for key, driver in self._drivers.items() if driver == _OF_SEVERAL_MACHINES and key[1] in mine}
-        is_sure = {network for engine, network in overlays if engine == self.own.engine.name}
+        is_sure = {network for engine, network in overlays if engine == self.gate.engine.name}
         return frozenset(key for key in overlays if key[1] in is_sure)
 
     def find_driver(self, container: containers.EngineContainer, attachment: containers.Attachment) -> str | None:
@@ -96,7 +96,7 @@ class NginxLocation:
 
     def find_reach(self, container: containers.EngineContainer) -> engine_reach.EngineReach | None:
         """None: the container is on this machine. So are all of the engine that daemun's own container is of."""
-        is_beside = self.own is not None and self.own.engine == container.engine
+        is_beside = self.gate is not None and self.gate.engine == container.engine
         return None if is_beside else self.reaches.get(container.engine.name)
 
     def choose(self, attachment: containers.Attachment) -> str | None:
@@ -204,12 +204,12 @@ def _of_container(container: containers.EngineContainer, place: NginxLocation) -
     holder = _find_holder(container, place)
     if isinstance(holder, container_remarks.Remark):
         return holder
-    own = place.own_holder
-    if own is not None and own.id == holder.id:
+    gate = place.gate_holder
+    if gate is not None and gate.id == holder.id:
         return LOOPBACK
-    if own is None or own.network_mode == "host":
+    if gate is None or gate.network_mode == "host":
         return _from_the_host(holder, place)
-    return _from_a_container(holder, own, place)
+    return _from_a_container(holder, gate, place)
 
 
 def _find_holder(
@@ -222,7 +222,7 @@ def _find_holder(
         return container_remarks.Remark(
             reason=cause, cure="make it anew beside the one that is there now", is_error=True, is_lasting=True
         )
-    if place.own_holder is not None and holder.id == place.own_holder.id:
+    if place.gate_holder is not None and holder.id == place.gate_holder.id:
         return holder
     if holder.id != container.id and (remark := _judge_holder(container, holder)) is not None:
         return remark
@@ -284,9 +284,9 @@ def _from_the_host(container: containers.EngineContainer, place: NginxLocation) 
 
 
 def _from_a_container(
-    container: containers.EngineContainer, own: containers.EngineContainer, place: NginxLocation
+    container: containers.EngineContainer, gate: containers.EngineContainer, place: NginxLocation
 ) -> str | container_remarks.Remark:
-    mine = {attachment.network: attachment for attachment in own.attachments if attachment.name != _INGRESS}
+    mine = {attachment.network: attachment for attachment in gate.attachments if attachment.name != _INGRESS}
     if container.network_mode == "host":
         # The host answers at the gateway of a bridge network.
         gateway = next((one.gateway for one in mine.values() if one.gateway is not None), None)
@@ -300,7 +300,7 @@ def _from_a_container(
         address = place.choose(attachment)
         if attachment.network in mine and address is not None:
             return address
-    cause = f"shares no network with daemun: it is on {_names(container)}, daemun on {_names(own)}"
+    cause = f"shares no network with daemun: it is on {_names(container)}, daemun on {_names(gate)}"
     return container_remarks.Remark(reason=cause, cure="attach both to one network", is_error=True, is_lasting=True)
 
 
@@ -308,7 +308,7 @@ def _of_task(
     container: containers.EngineContainer, task: containers.SwarmTask, place: NginxLocation
 ) -> str | container_remarks.Remark:
     """Tasks of Swarm may run on any machine. Only containers have a part in overlay networks."""
-    own, docker = place.own_holder, container.engine.command
+    gate, docker = place.gate_holder, container.engine.command
     if container.network_mode == "host":
         if task.node_address is not None:
             return task.node_address
@@ -316,19 +316,19 @@ def _of_task(
         return container_remarks.Remark(reason=cause, cure=f"`{docker} node ls` shows the nodes", is_error=True)
     if task.unready is not None and not container.attachments:
         return container_remarks.Remark(reason=task.unready, cure=task.cure)
-    mine = {} if own is None else {one.network: one for one in own.attachments if one.name != _INGRESS}
+    mine = {} if gate is None else {one.network: one for one in gate.attachments if one.name != _INGRESS}
     for attachment in container.attachments:
         address = place.choose(attachment)
         if attachment.network in mine and address is not None:
             return address
     cause = f"shares no network with daemun: it is on {_names(container)}, daemun "
-    if own is None or own.network_mode == "host":
+    if gate is None or gate.network_mode == "host":
         cause += "on the host, which has no part in networks of Swarm"
         cure = "run daemun as a service on one of them, as examples/swarm shows"
     else:
-        cause += f"on {_names(own)}"
+        cause += f"on {_names(gate)}"
         cure = "run daemun on one of them"
-        found = (one.name for one in mine.values() if place.find_driver(own, one) == _OF_SEVERAL_MACHINES)
+        found = (one.name for one in mine.values() if place.find_driver(gate, one) == _OF_SEVERAL_MACHINES)
         shared = next(found, None)
         if shared is not None:
             cure = f"attach it with `{docker} service update --network-add {shared} {task.service}`"

@@ -95,7 +95,7 @@ def translate(
     options = _choose_site_options(granted, dialect, report)
     running = next((one for one in listing.containers if one.id == terms.own_id), None)
     place = container_address.NginxLocation(
-        own=running, listing=listing, prefers_ipv6=terms.prefers_ipv6, reaches=terms.reaches
+        gate=running, listing=listing, prefers_ipv6=terms.prefers_ipv6, reaches=terms.reaches
     )
     around = pool_endpoints.EndpointContext(place=place, leaving=terms.leaving, report=report)
     endpoints_by_claim, out_of_reach = _find_endpoints(granted, around)

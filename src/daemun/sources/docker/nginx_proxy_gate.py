@@ -125,24 +125,24 @@ class GateEnvironment:
         return settings
 
 
-def _fill(own: object, default: object, given: collections.abc.Mapping[str, typing.Any]) -> dict[str, typing.Any]:
+def _fill(written: object, default: object, given: collections.abc.Mapping[str, typing.Any]) -> dict[str, typing.Any]:
     """The fields in which an owner's value is only the usual one, as they are given."""
-    return {name: value for name, value in given.items() if getattr(own, name) == getattr(default, name)}
+    return {name: value for name, value in given.items() if getattr(written, name) == getattr(default, name)}
 
 
-def _fill_acme(own: model.Acme, given: model.Acme) -> model.Acme:
+def _fill_acme(written: model.Acme, given: model.Acme) -> model.Acme:
     """The file may name the roots of a CA and the environment its directory; who names several CAs names them all."""
     (default,), (other,) = model.Acme().authorities, given.authorities
-    parts = _parts(other) if len(own.authorities) == 1 else {"email": other.email}
-    filled = (dataclasses.replace(one, **_fill(one, default, parts)) for one in own.authorities)
+    parts = _parts(other) if len(written.authorities) == 1 else {"email": other.email}
+    filled = (dataclasses.replace(one, **_fill(one, default, parts)) for one in written.authorities)
     return dataclasses.replace(
-        own,
+        written,
         authorities=tuple(filled),
-        challenge=own.challenge or given.challenge,
-        dns=own.dns or given.dns,
-        profile=own.profile or given.profile,
-        key_type=own.key_type or given.key_type,
-        preferred_chain=own.preferred_chain or given.preferred_chain,
+        challenge=written.challenge or given.challenge,
+        dns=written.dns or given.dns,
+        profile=written.profile or given.profile,
+        key_type=written.key_type or given.key_type,
+        preferred_chain=written.preferred_chain or given.preferred_chain,
     )
 
 
