@@ -15,7 +15,7 @@ Names = collections.abc.Mapping[str, bool]
 
 
 class BanFolder:
-    """Not thread-safe."""
+    """Writes and deletes the files by which nginx refuses addresses. Not thread-safe."""
 
     def __init__(self, paths: layout.Layout) -> None:
         self._path = paths.bans

@@ -208,7 +208,7 @@ def _explain_absence(store: ports.Store, directory: str) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Desk:
-    """What a request to a CA takes."""
+    """Sends requests about accounts to CAs. Its methods block and are run in threads."""
 
     store: ports.Store
     clock: ports.Clock

@@ -56,7 +56,8 @@ class Certificates(typing.Protocol):
 
 
 class SingleCertificates(typing.Protocol):
-    """Certificates beside those of the last `Certificates.prepare` (`daemun.certs`)."""
+    """Certificates that are added and removed one by one, besides those of the last `Certificates.prepare`
+    (`daemun.certs`)."""
 
     async def add(self, *specs: model.CertificateSpec) -> None:
         """As `prepare` and `confirm`, for a few more. Their specs are among those of the next `prepare`."""

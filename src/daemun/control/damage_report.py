@@ -8,7 +8,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class DamageReport:
-    """What is damaged of one store. For all threads."""
+    """Which keys of one store are damaged. Thread-safe."""
 
     def __init__(self) -> None:
         self._known: dict[str, model.Problem] = {}

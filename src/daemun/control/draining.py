@@ -16,7 +16,8 @@ STEP_S = 1.0
 
 
 class Draining:
-    """Of one generation. `step` is called as often as it likes and does something once a second."""
+    """Ends the connections of one generation of workers. `step` may be called at any rate; it acts at most once a
+    second."""
 
     def __init__(
         self,

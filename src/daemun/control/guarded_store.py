@@ -13,7 +13,7 @@ from daemun.errors import EnvironmentProblemError
 
 
 class GuardedStore:
-    """`control.ports.Store`; every write besides raises LeaseLostError."""
+    """Implements `control.ports.Store` under a lease: each write raises LeaseLostError once the lease is lost."""
 
     def __init__(self, store: ports.Store, lease: Lease) -> None:
         self._store = store

@@ -31,7 +31,7 @@ def monotonic_s() -> float:
 
 
 class Lease:
-    """One lock, held. For all threads."""
+    """A lock that is held. Thread-safe."""
 
     def __init__(
         self,

@@ -225,4 +225,4 @@ class OperatorRecords(typing.Protocol):
 
 
 class OperatorAccess(OperatorPort, OperatorSignIn, OperatorTokens, OperatorRecords, typing.Protocol):
-    """All of it."""
+    """All contracts about operators in one."""

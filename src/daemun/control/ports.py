@@ -27,7 +27,7 @@ class Clock(typing.Protocol):
 
 
 class Source(typing.Protocol):
-    """Somewhere that sites come from (`daemun.sources`).
+    """A source of sites: the file, containers, the environment (`daemun.sources`).
 
     "The source failed" and "the source is empty" are different: a failure raises, and the loop keeps the last good
     snapshot.

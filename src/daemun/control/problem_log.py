@@ -14,7 +14,7 @@ SETTLES_WITHIN_S = 1.0
 
 
 class ProblemLog:
-    """Called on one event loop."""
+    """Logs each problem once, after it has lasted for a moment. Called on one event loop."""
 
     def __init__(self) -> None:
         self._now: dict[str, model.Problem] = {}

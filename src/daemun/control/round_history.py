@@ -9,7 +9,7 @@ _DOCKER = "docker"
 
 
 class RoundHistory:
-    """Called on one event loop."""
+    """Reports each round to the history, with the caller that requested it. Called on one event loop."""
 
     def __init__(self, history: history_port.History) -> None:
         self._history = history

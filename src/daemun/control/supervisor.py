@@ -14,7 +14,8 @@ LONGEST_PAUSE_S = 30.0
 
 
 class Supervisor:
-    """Runs long-lived coroutines. Not thread-safe: one per event loop."""
+    """Runs named background tasks, restarts those that fail and cancels all at the end. Not thread-safe: one per event
+    loop."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}

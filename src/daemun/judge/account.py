@@ -77,7 +77,7 @@ class _Setup:
 
 
 class UserAccount:
-    """All methods are called on one event loop."""
+    """What a signed-in user may do with the own account. All methods are called on one event loop."""
 
     def __init__(
         self,

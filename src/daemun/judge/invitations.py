@@ -13,7 +13,7 @@ from daemun.judge import account, known_users, password_check, saved_sessions
 
 
 class Invitations:
-    """All methods are called on one event loop. now: seconds since the epoch."""
+    """Turns invitations into users. All methods are called on one event loop. now: seconds since the epoch."""
 
     def __init__(
         self,

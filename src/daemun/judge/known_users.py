@@ -10,7 +10,8 @@ Alter = collections.abc.Callable[[session_table.SessionTable], None]
 
 
 class KnownUsers:
-    """All methods are called on one event loop."""
+    """The users who can sign in: those of the store with their own changes on top. All methods are called on one event
+    loop."""
 
     def __init__(self, sessions: saved_sessions.SavedSessions) -> None:
         self._sessions = sessions

@@ -106,7 +106,8 @@ class JudgedVisitor:
 
 
 class LoginJudge:
-    """All methods are called on one event loop. now: seconds since the epoch. host: None: nobody can sign in."""
+    """Signs users in and out, and decides whether a session lets a visitor into a site. All methods are called on one
+    event loop. now: seconds since the epoch. host: None: nobody can sign in."""
 
     def __init__(
         self,

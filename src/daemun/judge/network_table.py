@@ -12,7 +12,8 @@ _T = typing.TypeVar("_T")
 
 
 class NetworkTable(typing.Generic[_T]):
-    """Not thread-safe."""
+    """A bounded table whose entries are counted by network; a full one drops the oldest of the largest network. Not
+    thread-safe."""
 
     def __init__(self, *, most: int, most_of_wide: int, most_of_network: int) -> None:
         """most_of_network: of one of `guess_limits.network_of`; most_of_wide: of one of `guess_limits.widen`."""

@@ -32,7 +32,7 @@ _FORMATS = {structs.AttestationFormat.NONE, structs.AttestationFormat.PACKED}
 
 
 class RefusedError(Exception):
-    """It does not verify."""
+    """What a browser sent does not verify."""
 
 
 def make_creation(user: login_users.User, *, host: str, challenge: str, handle: str) -> str:

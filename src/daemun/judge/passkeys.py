@@ -29,7 +29,7 @@ class _Challenge:
 
 
 class Challenges:
-    """By whom they were drawn for; a new one takes the place of the one before. No I/O."""
+    """WebAuthn challenges by the session or browser that requested them; a new one replaces the one before. No I/O."""
 
     def __init__(self) -> None:
         self._drawn: network_table.NetworkTable[_Challenge] = network_table.NetworkTable(
@@ -54,8 +54,8 @@ class PasskeyResult:
 
 
 class Passkeys:
-    """All methods are called on one event loop. check: `passkey_check`, which is slow to import. now: seconds since the
-    epoch."""
+    """Creates passkeys and signs users in by them. All methods are called on one event loop. check: `passkey_check`,
+    which is slow to import. now: seconds since the epoch."""
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ _BCRYPT_BYTES = 72
 
 
 class BusyError(Exception):
-    """As many verifications as may wait do."""
+    """The queue of verifications is full."""
 
 
 def verify(password: str, hashed: str) -> bool:
@@ -52,7 +52,8 @@ T = typing.TypeVar("T")
 
 
 class Verifier:
-    """Called on one event loop. verified: how many were, for tests and the status."""
+    """Verifies hashed passwords in threads. Called on one event loop. verified: the number so far, for tests and the
+    status."""
 
     def __init__(self, check: collections.abc.Callable[[str, str], bool] = verify) -> None:
         self._check = check

@@ -35,7 +35,7 @@ _LONGEST_QUERY = 4096
 
 
 class Connection(typing.Protocol):
-    """One provider. Both methods raise ProviderError."""
+    """The protocol of one identity provider. Both methods raise ProviderError."""
 
     async def make_url(self, state: str, pending: pending_sign_ins.Pending) -> str:
         """Where the visitor goes."""
@@ -55,7 +55,7 @@ class WaitError(Exception):
 
 
 class StaleError(Exception):
-    """Whoever came back was not sent, or too long ago, or in another browser."""
+    """The callback belongs to no pending sign-in: it was not begun here, is too old, or comes from another browser."""
 
 
 class NotAdmittedError(Exception):
@@ -93,7 +93,8 @@ def read_secrets(content: bytes) -> dict[str, ClientSecret]:
 
 
 class ProviderSignIn:
-    """All methods are called on one event loop. client: None: this process cannot reach providers."""
+    """Sends visitors to identity providers and begins their sessions when they come back. All methods are called on one
+    event loop. client: None: this process cannot reach providers."""
 
     def __init__(
         self,

@@ -12,12 +12,12 @@ LOOK_S = 5.0
 
 
 class NotSavedError(Exception):
-    """It could not be written, and is not done."""
+    """The change could not be written and was not made."""
 
 
 class SavedSessions:
-    """table: to be read and changed on the event loop, once `ready` is set. is_saved: whether all of it is on the disk,
-    as far as is known."""
+    """The table of sessions with the file it is kept in. table: to be read and changed on the event loop, once `ready`
+    is set. is_saved: whether all of it is on the disk, as far as is known."""
 
     def __init__(self, file: session_file.SessionFile, now: collections.abc.Callable[[], float]) -> None:
         """now: seconds since the epoch."""

@@ -41,15 +41,15 @@ def draw() -> str:
 
 @dataclasses.dataclass(slots=True)
 class Spent:
-    """step: of the last one-time code. codes: digests of recovery codes."""
+    """Codes that a user has used. step: of the last one-time code. codes: digests of recovery codes."""
 
     step: int = -1
     codes: set[str] = dataclasses.field(default_factory=set)
 
 
 class SessionTable:
-    """changed: whether anything must be saved. changes: of users, never altered in place. is_shared: with other
-    machines of a fleet. touched: called when there is something new of a user for them."""
+    """Sessions, site cookies and codes of the sign-in. changed: something must be saved. changes: of users, never altered
+    in place. is_shared: in a fleet. touched: called with each user of whom other machines are to learn something new."""
 
     def __init__(self) -> None:
         self.idle_s = self.lifetime_s = 0.0

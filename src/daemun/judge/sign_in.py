@@ -51,7 +51,7 @@ _UNKNOWN = PasswordAnswer(verdict=SignInVerdict.UNKNOWN)
 
 
 class SignIn:
-    """All methods are called on one event loop."""
+    """Verifies names and passwords of requests (`basic_auth`). All methods are called on one event loop."""
 
     def __init__(self, verifier: password_check.Verifier, now: collections.abc.Callable[[], float]) -> None:
         """now: monotonic seconds."""

@@ -17,7 +17,7 @@ _AT_ONCE = 50
 
 
 class SignInChanges:
-    """now: seconds since the epoch."""
+    """Exchanges changes of sign-ins between the judge and its daemon. now: seconds since the epoch."""
 
     def __init__(
         self, login: login_judge.LoginJudge, table: session_table.SessionTable, now: collections.abc.Callable[[], float]

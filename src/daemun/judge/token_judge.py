@@ -41,7 +41,8 @@ _UNKNOWN = TokenAnswer(verdict=TokenVerdict.UNKNOWN)
 
 
 class TokenJudge:
-    """All methods are called on one event loop. find_user: of a name, today. now: seconds since the epoch."""
+    """Decides whether a token lets a script in. All methods are called on one event loop. find_user: of a name, today.
+    now: seconds since the epoch."""
 
     def __init__(
         self,

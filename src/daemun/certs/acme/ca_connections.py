@@ -28,7 +28,7 @@ MOST_BYTES = 1 << 20
 
 
 class AnswerError(requests.exceptions.RequestException):
-    """Not an answer of a CA. The text is what it is instead."""
+    """What was received is not an answer of a CA; the text says what it is."""
 
 
 class TooSlowError(requests.exceptions.Timeout):
@@ -36,7 +36,7 @@ class TooSlowError(requests.exceptions.Timeout):
 
 
 class Adapter(adapters.HTTPAdapter):
-    """Of one session, which one thread uses."""
+    """The transport of one `requests.Session`, for one thread: bounds the time and size of each answer."""
 
     def __init__(self, *, answer_s: float = ANSWER_S) -> None:
         self._answer_s = answer_s

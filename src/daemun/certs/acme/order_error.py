@@ -8,7 +8,7 @@ from daemun import errors
 
 
 class OrderErrorCause(enum.Enum):
-    """DOWN: the CA cannot be reached or has a failure of its own. REFUSED: it does not serve us, or not now.
+    """DOWN: the CA cannot be reached or reports an internal error. REFUSED: it does not serve this account, or not now.
     PROOF: it looked, and the names were not shown to be ours: no other CA would see more."""
 
     DOWN = "down"

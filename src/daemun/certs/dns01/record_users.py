@@ -12,7 +12,7 @@ from daemun.certs.dns01 import txt_records
 
 
 class RecordUsers:
-    """Thread-safe."""
+    """Counts the users of each record, so that it is removed when nothing needs it any more. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -47,7 +47,7 @@ class FoundCertificate:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LeftBehind:
-    """What is left where it is. reason: in words."""
+    """An item that is not taken over. reason: in words."""
 
     place: str
     reason: str
@@ -55,7 +55,7 @@ class LeftBehind:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Practice:
-    """How one certificate was ordered so far. names: it is for.
+    """How the other client ordered one certificate. names: of the certificate.
 
     method: as the client calls its way of proving a name ("webroot", "dns_cf"). dns: the provider of dns-lexicon (or
     "rfc2136") that does the same; None: proved over HTTP, or daemun knows no such provider.

@@ -18,7 +18,7 @@ _STEP_BACK = datetime.timedelta(minutes=1)
 
 
 class CertificateIndex:
-    """Not thread-safe.
+    """Every certificate that the sites need, by its name, with the plan that follows from its state. Not thread-safe.
 
     settling: keeps memory and disk together: while it is held, no other task looks or changes. confirmed: the names of
     the certificates whose sites are served, so that they may be ordered. forced: of those to be renewed now.

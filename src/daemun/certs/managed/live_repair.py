@@ -32,7 +32,8 @@ _REST = 50
 
 
 class LiveRepair:
-    """Of one manager. Not thread-safe. changed: called when another certificate is served for a name."""
+    """Finds files below live/ that were changed or deleted and writes them again, for one `Manager`. Not thread-safe.
+    changed: called when a name is served with another certificate."""
 
     def __init__(
         self,

@@ -24,8 +24,8 @@ FILES_READ_EVERY_S = 60.0
 
 
 class Refresher:
-    """Of one manager. Not thread-safe. changed: called for each certificate that another one is served for now.
-    has_time: whether shared certificates may be replaced now."""
+    """Renews local certificates and reads the owner's files again, for one `Manager`. Not thread-safe. changed: called
+    with each name whose certificate was replaced. has_time: whether shared certificates may be replaced now."""
 
     def __init__(
         self,

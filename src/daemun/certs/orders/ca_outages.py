@@ -32,7 +32,7 @@ class _Outage:
 
 
 class Outages:
-    """Of CAs, by the URL of their directory. Not thread-safe."""
+    """Which CAs are down, by the URL of their directory. Not thread-safe."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Outage] = {}

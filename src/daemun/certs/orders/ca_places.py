@@ -17,7 +17,8 @@ Which = collections.abc.Callable[[str], bool]
 
 
 class CaPlaces:
-    """Of CAs, by the URL of their directory. Not thread-safe. freed: called when an order went on to another CA."""
+    """Limits how many orders run at each CA, by the URL of its directory. Not thread-safe. freed: called when an order
+    went on to another CA."""
 
     def __init__(self, freed: collections.abc.Callable[[], None]) -> None:
         self.freed = freed

@@ -25,7 +25,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class Orders:
-    """Of one manager. Not thread-safe. changed: called at the end of each order, and when orders may begin again."""
+    """Starts the due orders of one manager. changed: called at the end of each, and when orders may begin again."""
 
     def __init__(
         self,

@@ -17,7 +17,8 @@ _ISSUED, _ATTEMPTS, _ADVICE = "certificate.json", "attempts.json", "renewal.json
 
 
 class OtherMachines:
-    """Of one manager. Not thread-safe. changed: called when something new is known."""
+    """Takes certificates and failed attempts of other machines from the store, for one `Manager`. Not thread-safe.
+    changed: called when something new was found."""
 
     def __init__(
         self,

@@ -38,7 +38,8 @@ _LOOKS_AT_ONCE = 4
 
 
 class Watch:
-    """Of one manager. Not thread-safe. changed: called when something new is known."""
+    """Queries CAs for renewal information and DNS for repaired names, for one `Manager`. Not thread-safe. changed:
+    called when something new was found."""
 
     def __init__(
         self,

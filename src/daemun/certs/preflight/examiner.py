@@ -31,7 +31,7 @@ AccountUrl = collections.abc.Callable[[model.Authority], str | None]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Look:
-    """What one examination has for all of its names."""
+    """The state of one examination, shared by all of its names."""
 
     resolver: dns_questions.Resolver | None
     servers: tuple[str, ...]

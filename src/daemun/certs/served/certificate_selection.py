@@ -34,8 +34,8 @@ DirectoriesOf = collections.abc.Callable[[model.CertificateSpec], collections.ab
 
 
 class CertificateSelector:
-    """For one caller at a time. live: the folder. directories_of: the CAs that a certificate is ordered from; theirs
-    are shown before those of others."""
+    """Chooses the certificate that each name is served with. One caller at a time. live: the folder. directories_of:
+    the CAs that a certificate is ordered from; theirs are shown before those of others."""
 
     def __init__(
         self,

@@ -25,7 +25,8 @@ FOLDER = "adopted"
 
 
 class CertificateStore:
-    """For all threads. Read once from the store; what other machines of a fleet change there is read again."""
+    """Certificates of CAs by the names that they cover. Thread-safe. Read once from the store; what other machines of a
+    fleet change there is read again."""
 
     def __init__(self, store: ports.Store, parse: live_folder.Parse = bundle.parse) -> None:
         self._store = store

@@ -70,7 +70,7 @@ def check_name(name: str) -> None:
 
 
 class ClientCa:
-    """What `daemun clients` does, on the store and the files that nginx is given. Blocking."""
+    """Issues, lists and revokes client certificates (`daemun clients`), in the store and in nginx's files. Blocking."""
 
     def __init__(self, store: ports.Store, paths: layout.Layout) -> None:
         self._store = store

@@ -27,7 +27,7 @@ _FEW = 1000
 
 
 class FactsFile:
-    """For all threads."""
+    """The facts of certificates by the digest of their bytes, kept in a file. Thread-safe."""
 
     def __init__(self, path: str, clock: ports.Clock) -> None:
         self._path = path

@@ -95,7 +95,8 @@ def top(  # noqa: PLR0917 - Typer's
 
 
 class _Look:
-    """site: whose routes are shown, by any of its names; None: sites are."""
+    """What `daemun top` reads for each refresh. site: whose routes are shown, by any of its names; None: all sites are
+    shown."""
 
     def __init__(
         self, chosen: settings.Settings, live: "live_traffic.LiveTraffic", site: str | None, path: str

@@ -20,7 +20,7 @@ FAILED_S = 5.0
 
 
 class OidcProvider:
-    """All methods are called on one event loop. now: seconds since the epoch."""
+    """One OpenID Connect provider. All methods are called on one event loop. now: seconds since the epoch."""
 
     def __init__(
         self,

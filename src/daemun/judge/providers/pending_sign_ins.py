@@ -34,7 +34,7 @@ class Pending:
 
 
 class PendingSignIns:
-    """Not thread-safe."""
+    """Sign-ins that were sent to a provider and have not come back, by their `state`. Not thread-safe."""
 
     def __init__(self) -> None:
         self._found: network_table.NetworkTable[Pending] = network_table.NetworkTable(
