@@ -13,15 +13,15 @@ class ConfigError(DaemunError):
 
 
 class NotFoundError(ConfigError):
-    """What was named is not there."""
+    """The named site, file or entry does not exist."""
 
 
 class ConflictError(ConfigError):
-    """It does not fit how things are now: something was changed meanwhile, is there already, or is on trial."""
+    """The request conflicts with the present state: something was changed meanwhile, exists already, or is on trial."""
 
 
 class ForbiddenError(ConfigError):
-    """Another role is needed for it."""
+    """The operator's role does not allow it."""
 
 
 class EnvironmentProblemError(DaemunError):
@@ -41,7 +41,7 @@ class RetryableError(DaemunError):
 
 
 class TooManyAtOnceError(DaemunError):
-    """Too much of the same is under way; nothing is wrong with what was requested.
+    """Too many requests of one kind are under way; the request itself is right and can be repeated.
 
     Attributes:
         retry_after_s: when it may be requested again.
@@ -81,7 +81,7 @@ class LockHeldError(DaemunError):
 
 
 class StoreUnreachableError(EnvironmentProblemError):
-    """What holds the store does not answer: nothing is known of what it has, and nothing was changed."""
+    """The store does not answer: nothing was read and nothing was changed."""
 
 
 class OutcomeUnknownError(EnvironmentProblemError):
@@ -106,4 +106,4 @@ class StoreConflictError(DaemunError):
 
 
 class LeaseLostError(DaemunError):
-    """What is held for a time (a lock) ended before the work did, and may be another's by now: the work must stop."""
+    """A lease ended before the work that it protects, and another may hold it by now: the work must stop."""

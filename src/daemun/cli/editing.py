@@ -34,7 +34,7 @@ FILE = "file"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Edited:
-    """A file with its content before and after the edit. old None: there was none. name: how problems call it.
+    """A file with its content before and after the edit. old: None: it did not exist. name: how problems call it.
     version: of daemun.yaml, where that is what was edited; else ""."""
 
     file: pathlib.Path

@@ -32,7 +32,8 @@ class _Follower:
 
 
 class SharedChanges:
-    """All methods are called on one event loop, `follow` before `run`. after: of the store; None: from `run` on."""
+    """Watches the store and hands changed keys to those who follow them. All methods are called on one event loop,
+    `follow` before `run`. after: of the store; None: from `run` on."""
 
     def __init__(self, store: ports.Store, *, after: stored_values.Cursor | None = None) -> None:
         self._store = store

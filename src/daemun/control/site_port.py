@@ -70,7 +70,7 @@ class GateReport:
 
 
 class ForeignUrlError(ForbiddenError):
-    """It is none of this gate's, and only an owner may look at others."""
+    """The URL is not of this gate, and only operators with the role `own` may look at others."""
 
 
 class StoryMaker(typing.Protocol):

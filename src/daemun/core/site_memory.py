@@ -14,7 +14,8 @@ _Key = tuple[str, str, collections.abc.Hashable]
 
 
 class PerSite(typing.Generic[_T]):
-    """Values by site. Sites are compared by value, first by identity. Not thread-safe."""
+    """A cache of values that follow from a site and its surroundings. Sites are compared by identity, then by value.
+    Not thread-safe."""
 
     def __init__(self) -> None:
         self._surroundings: object = None

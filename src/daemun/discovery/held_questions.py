@@ -25,7 +25,7 @@ Client = tuple[str, int]
 
 
 class Question(typing.NamedTuple):
-    """to: which of daemun's own sockets it came to."""
+    """One DNS query of a client. to: the socket of daemun that received it."""
 
     client: Client
     query: bytes
@@ -42,7 +42,7 @@ class Question(typing.NamedTuple):
 
 
 class _Answered(typing.NamedTuple):
-    """mark: of the answer, as `table.Table.mark`."""
+    """The last answer that a client got. mark: of the answer, as `table.Table.mark`."""
 
     identifier: bytes
     mark: object
@@ -59,7 +59,7 @@ _Key = tuple[int, bytes]
 
 
 class HeldQuestions:
-    """Not thread-safe. Instants are seconds of any clock that only goes on."""
+    """Queries that wait for a change of their answer. Not thread-safe. Instants are seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         # Both in the order of time.

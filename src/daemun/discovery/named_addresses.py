@@ -17,7 +17,7 @@ MOST = 64
 
 
 class NamedAddresses:
-    """now: monotonic seconds. changed: the addresses of a name did."""
+    """Addresses of the host names in `allow` and `deny`. now: monotonic seconds. changed: called when some changed."""
 
     def __init__(
         self, *, now: collections.abc.Callable[[], float], changed: collections.abc.Callable[[], None]

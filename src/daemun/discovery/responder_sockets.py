@@ -28,7 +28,7 @@ _TAKEN = {errno.EADDRINUSE, errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL}
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LoopbackAddress:
-    """host: of 127.0.0.0/8."""
+    """An address and port of loopback. host: of 127.0.0.0/8."""
 
     host: str
     port: int

@@ -48,8 +48,8 @@ class Spent:
 
 
 class SessionTable:
-    """Sessions, site cookies and codes of the sign-in. changed: something must be saved. changes: of users, never altered
-    in place. is_shared: in a fleet. touched: called with each user of whom other machines are to learn something new."""
+    """Sessions, site cookies and codes. changed: something must be saved. changes: of users, never altered in place.
+    is_shared: in a fleet. touched: called with each user of whom other machines are to learn something new."""
 
     def __init__(self) -> None:
         self.idle_s = self.lifetime_s = 0.0

@@ -22,7 +22,7 @@ _SYS_PIDFD_GETFD = 438
 
 
 class NoRightError(EnvironmentProblemError):
-    """This account may not touch the descriptors of that process. The text has why, and what would help."""
+    """This account may not duplicate descriptors of the other process. The text says why, and what would help."""
 
 
 def close_clients(

@@ -13,7 +13,8 @@ from daemun.nginx import foreign_connections, kernel_processes, process, worker_
 
 
 class OldWorkerGenerations(nginx_port.OldWorkers):
-    """Looks when it is called, and only then. Methods may be called by several tasks."""
+    """Lists the workers of earlier generations and ends their connections. It keeps no background task; several tasks
+    may call its methods."""
 
     def __init__(self, paths: layout.Layout, register: worker_register.Register) -> None:
         self._layout = paths

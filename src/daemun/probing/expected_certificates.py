@@ -12,7 +12,8 @@ CHANGED_EVERY_S = 5.0
 
 
 class ExpectedCertificates:
-    """find_certificates: what daemun serves. Not thread-safe."""
+    """Fingerprints of the certificates that handshakes should show, collected at most once a second. find_certificates:
+    what daemun serves. Not thread-safe."""
 
     def __init__(
         self, find_certificates: collections.abc.Callable[[], collections.abc.Iterable[model.CertificateStatus]]

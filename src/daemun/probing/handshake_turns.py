@@ -22,7 +22,7 @@ _MOST_SAVED_S = 1.0
 
 
 class HandshakeTurns:
-    """Not thread-safe."""
+    """Chooses the names of the next handshakes, at a bounded rate. Not thread-safe."""
 
     def __init__(self) -> None:
         self._new: dict[Name, None] = {}

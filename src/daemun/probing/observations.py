@@ -41,7 +41,7 @@ def _follow_server(
 
 
 class Looks:
-    """Not thread-safe. find_health: for routes with a `health:`."""
+    """The latest results of all probes, by site. Not thread-safe. find_health: for routes with a `health:`."""
 
     def __init__(self, find_health: FindHealth) -> None:
         self._find_health = find_health

@@ -84,7 +84,8 @@ class Targets(typing.Protocol):
 
 
 class ServerTurns:
-    """Not thread-safe. kind: what has the targets, as the log names it: "host" or "stream"."""
+    """Tries the servers behind targets, at a bounded rate. Not thread-safe. kind: what has the targets, as the log
+    names it: "host" or "stream"."""
 
     def __init__(self, targets: Targets, kind: str) -> None:
         self._targets = targets

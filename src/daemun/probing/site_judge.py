@@ -12,7 +12,7 @@ from daemun.probing import observations
 
 
 class SiteJudge:
-    """Not thread-safe."""
+    """Turns the results of probes into states of sites and certificates. Not thread-safe."""
 
     def __init__(self, known: observations.Looks, clock: ports.Clock) -> None:
         self._looks = known

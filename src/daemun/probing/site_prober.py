@@ -44,7 +44,8 @@ _ABSORBED_AT_ONCE = 100
 
 
 class SiteProber:
-    """Not thread-safe: one per event loop. `run` must be running for what is looked at unasked.
+    """Probes all sites in turn and on request. Not thread-safe: one per event loop. `run` must be running for what is
+    looked at unasked.
 
     find_endpoints: service name -> its addresses now. find_certificates: what daemun serves. ca_bundle: the system's
     roots. has_ipv6: nginx listens there, too, where none is named. changed: called when a site's trouble may be new.

@@ -70,8 +70,8 @@ class _Watched:
 
 
 class StreamProber:
-    """Not thread-safe: one per event loop. `run` must be running for what is looked at unasked. The parameters: as of
-    `site_prober.SiteProber`."""
+    """Probes all streams in turn and on request. Not thread-safe: one per event loop. `run` must be running for what is
+    looked at unasked. The parameters: as of `site_prober.SiteProber`."""
 
     def __init__(
         self,

@@ -81,7 +81,7 @@ def _read(folder: pathlib.Path, name: str) -> OwnFile:
 
 
 class KnownApps:
-    """own: of the owner, which win over those that daemun brings."""
+    """Presets by the name of the application. own: the owner's files, which win over those that daemun brings."""
 
     def __init__(self, own: collections.abc.Iterable[OwnFile] = ()) -> None:
         self._faults: dict[str, tuple[str, ...]] = {}

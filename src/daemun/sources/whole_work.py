@@ -13,7 +13,8 @@ EndedError = concurrent.futures.CancelledError
 
 
 class WorkingThread:
-    """What the work gets. `end` may be called by any thread, all else by this one."""
+    """The thread that does the work, as the work itself sees it. `end` may be called by any thread, all else by this
+    one."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

@@ -199,7 +199,7 @@ def file_of(origin: model.Origin) -> str:
 
 @dataclasses.dataclass(slots=True)
 class _Streams:
-    """Those of all files, by name: of two with one name, that of the earlier file."""
+    """The streams of all files, by name: of two with one name, the one of the earlier file."""
 
     found: dict[str, streams_option.NamedStream]
 

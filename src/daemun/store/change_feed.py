@@ -24,7 +24,8 @@ class ReadableChanges(typing.Protocol):
 
 
 class ChangeFeed:
-    """For all threads. list_keys: every key of the store, for a cursor of another process."""
+    """Passes changes of this process's store to its watchers. Thread-safe. list_keys: every key of the store, for a
+    cursor of another process."""
 
     def __init__(self, list_keys: collections.abc.Callable[[], collections.abc.Iterable[str]]) -> None:
         self._list_keys = list_keys

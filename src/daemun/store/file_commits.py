@@ -35,7 +35,7 @@ class StoredFiles(typing.Protocol):
 
 
 class FileCommits:
-    """Of the store in `root`."""
+    """Changes several files of the store in `root` at once, or none."""
 
     def __init__(self, root: pathlib.Path, files: StoredFiles) -> None:
         self._root = root

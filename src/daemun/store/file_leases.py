@@ -24,7 +24,7 @@ _LONGEST = 250
 
 
 class FileLeases:
-    """now: seconds since the epoch, shared by all processes that lock."""
+    """Takes and releases locks of a store of files. now: seconds since the epoch, shared by all processes that lock."""
 
     def __init__(self, root: pathlib.Path, *, now: collections.abc.Callable[[], float]) -> None:
         self._folder = root / FOLDER

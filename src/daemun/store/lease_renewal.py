@@ -18,7 +18,7 @@ Renew = collections.abc.Callable[[collections.abc.Collection[Lease]], collection
 
 
 class LeaseRenewal:
-    """Of one store. For all threads."""
+    """Renews the leases that this process holds in one store. Thread-safe."""
 
     def __init__(
         self, renew: Renew, *, clock: collections.abc.Callable[[], float] = monotonic_s, by_itself: bool = True

@@ -14,7 +14,7 @@ _READ_BYTES = 64 << 20
 
 
 class LiveTraffic:
-    """Not thread-safe."""
+    """Reads requests as nginx logs them, for `daemun top`. Not thread-safe."""
 
     def __init__(self, paths: layout.Layout) -> None:
         """Raises: EnvironmentProblemError."""

@@ -113,7 +113,7 @@ class SpanExporter:
 
 
 class _GivenIds(id_generator.IdGenerator):
-    """Of the span that is started next."""
+    """Gives the next span the ids that were set before it is started."""
 
     trace_id = span_id = 0
 
@@ -125,7 +125,7 @@ class _GivenIds(id_generator.IdGenerator):
 
 
 class _Sender(export.SpanExporter):
-    """Counts what is no longer waiting, sent or not."""
+    """Sends spans and counts those that left the queue, whether they arrived or not."""
 
     def __init__(
         self,

@@ -78,7 +78,7 @@ SELECT 1 FROM series WHERE typeof(site) <> 'text' OR typeof(route) <> 'text' OR 
 
 
 class TrafficStore:
-    """For one thread."""
+    """The SQLite file of sums. For one thread."""
 
     def __init__(self, path: pathlib.Path, *, most_bytes: int = MOST_BYTES) -> None:
         """Open or create it. Raises: sqlite_files.DamagedFileError, sqlite3.Error, OSError."""

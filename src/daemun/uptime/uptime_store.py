@@ -70,7 +70,7 @@ ON CONFLICT (day, site) DO UPDATE SET degraded = degraded + excluded.degraded, d
 
 
 class UptimeStore:
-    """For one thread."""
+    """The SQLite file of uptime. For one thread."""
 
     def __init__(self, path: pathlib.Path, *, most_bytes: int = MOST_BYTES) -> None:
         """Open or create it. Raises: sqlite_files.DamagedFileError, sqlite3.Error, OSError."""

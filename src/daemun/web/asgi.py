@@ -43,7 +43,7 @@ def make_server(
 
 
 class _BoundedConnection(h11_impl.H11Protocol):
-    """uvicorn waits for the end of a request without limit, and takes any number of connections."""
+    """A connection with a time limit for each request and a limit of their number, which uvicorn does not have."""
 
     _end: asyncio.TimerHandle | None = None
 

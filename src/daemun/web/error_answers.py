@@ -86,7 +86,7 @@ def with_refusals(routes: collections.abc.Iterable[routing.BaseRoute]) -> list[r
 
 
 class _Refusal:
-    """An ASGI application, so that its route takes every method."""
+    """Answers every method with an error, as an ASGI application."""
 
     def __init__(self, methods: collections.abc.Iterable[str]) -> None:
         self._headers = {"Allow": ", ".join(sorted(methods))}

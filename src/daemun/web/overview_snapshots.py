@@ -45,7 +45,7 @@ class OverviewSnapshot:
 
 
 class OverviewSnapshots:
-    """Used on the gate's event loop."""
+    """Makes and caches snapshots of the first screen's data. Used on the gate's event loop."""
 
     def __init__(self, gate: gate_port.GatePort, facts: overview_port.OverviewFacts) -> None:
         self.facts = facts

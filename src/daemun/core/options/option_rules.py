@@ -12,11 +12,11 @@ from daemun.core.options import catalogue, option
 
 
 class _BesideValueError(Exception):
-    """A rule looked at more than the value, or found something."""
+    """A rule that was tried with the default used more than the value, or reported a problem."""
 
 
 class _NowhereElse:
-    """Stands for the place in a try."""
+    """Stands in for the `Place` when a rule is tried with the default."""
 
     def add(self, cause: str | None, *_: object, **__: object) -> None:
         if cause is not None:

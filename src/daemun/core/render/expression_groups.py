@@ -25,7 +25,7 @@ _MOST_CHARACTERS = 1600
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Member:
-    """A location whose expression is known. alternative: what that matches, without names."""
+    """A location with a regular expression. alternative: the expression without names of groups."""
 
     alternative: str
     is_at_start: bool

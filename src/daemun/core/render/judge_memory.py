@@ -14,7 +14,8 @@ from daemun.core.plan import variable_definitions
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeMemory:
-    """variable: "off", or the cache's name. folder: below that in memory. inactive_s: how long files stay unused."""
+    """nginx's cache of a judge's answers. variable: "off", or the cache's name. folder: below that in memory.
+    inactive_s: how long files stay unused."""
 
     variable: str
     zone: str

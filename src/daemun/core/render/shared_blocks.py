@@ -208,7 +208,7 @@ def files(
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Lines:
-    """What one site has in each of the lists."""
+    """The line of one site in each of the shared lists."""
 
     name: bytes
     hosts: bytes

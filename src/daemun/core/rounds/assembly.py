@@ -178,7 +178,7 @@ class _Before(collections.abc.Mapping[str, bytes]):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Former:
-    """What was before of sites that changed between blocks of their own and shared ones.
+    """Former files of sites that moved between a file of their own and the shared blocks.
 
     good: path -> the file that a site would have had that shared its blocks. moved: as in `Assembled`.
     """

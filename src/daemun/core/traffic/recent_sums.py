@@ -30,7 +30,7 @@ class _Slice:
 
 
 class RecentSums:
-    """Not thread-safe. first: what ended from `began_s` until `now_s`."""
+    """A sliding window of sums. Not thread-safe. first: what ended from `began_s` until `now_s`."""
 
     def __init__(self, first: Found, began_s: float, now_s: float) -> None:
         earlier = _Slice(began_s, now_s, {})

@@ -79,7 +79,8 @@ def _find_held(settings: model.Globals, sites: collections.abc.Iterable[model.Si
 
 @dataclasses.dataclass(slots=True)
 class _Occupied:
-    """taken: addresses. names: whose the names in handshakes are."""
+    """What the gate, sites and earlier streams occupy. taken: addresses. names: names in handshakes, with the owner of
+    each."""
 
     taken: list[_Taken]
     names: dict[str, str]

@@ -33,7 +33,7 @@ LABELS = route_requests.Dialect(read=container_labels.read_requests)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TranslationTerms:
-    """What else decides beside the listing.
+    """Settings that the translation depends on, besides the listing.
 
     own_id: of the container daemun runs in; None on the host. reserved: hosts that no container may claim, in the form
     of `model.Site.host`; "*.name" stands for every host under a name. leaving: ids of containers that were sent their

@@ -38,7 +38,7 @@ class KnownEngine:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _LastTranslation:
-    """A translation, and what it follows from."""
+    """A translation with its inputs, reused while those are the same."""
 
     listing: containers.ContainerListing
     terms: container_sites.TranslationTerms

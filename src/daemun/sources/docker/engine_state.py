@@ -11,7 +11,8 @@ from daemun.sources.docker import containers, engine_events
 
 
 class EngineState:
-    """At first everything is in doubt. What is taken is in doubt no more."""
+    """The containers and networks that the engine listed, and which of them have to be queried again ("in doubt"). At
+    first everything is in doubt; what was queried is not."""
 
     def __init__(self) -> None:
         self._containers: dict[str, containers.EngineContainer] = {}

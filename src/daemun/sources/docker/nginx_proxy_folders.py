@@ -37,7 +37,7 @@ class NginxProxyCertificate:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Folders:
-    """What was found.
+    """The contents of nginx-proxy's mounted folders.
 
     certificates: by the file's name without ".crt".
     trusted: files with CAs and revocation lists for clients, and the digest of each; None: it cannot be read as such.

@@ -23,7 +23,7 @@ Key = tuple[str, str]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Recent:
-    """services: of the containers that request it.
+    """What containers request now or requested a moment ago. services: of the containers that request it.
 
     gone_at_s: monotonic seconds when the last of them was found removed; None while there is one.
     is_renamed: whether their service is there without it.

@@ -11,7 +11,8 @@ from daemun.sources.drafts import draft
 
 
 class DraftOverlay:
-    """main: daemun.yaml. draft: with all that was written since. Not thread-safe."""
+    """The files on the disk with those of a draft on top. main: daemun.yaml. draft: with all that was written since.
+    Not thread-safe."""
 
     def __init__(self, main: pathlib.Path, one: draft.Draft) -> None:
         self._main = main

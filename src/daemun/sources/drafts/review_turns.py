@@ -14,7 +14,7 @@ _T = typing.TypeVar("_T")
 
 
 class ReviewTurns:
-    """On one event loop."""
+    """Runs one review at a time, each for a bounded time. Called on one event loop."""
 
     def __init__(self) -> None:
         self._free = asyncio.Lock()

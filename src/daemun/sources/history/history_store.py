@@ -26,7 +26,7 @@ _OF_CONTAINERS = ".containers"
 
 
 class HistoryStore:
-    """For one thread at a time."""
+    """Reads and writes the kept entries. For one thread at a time."""
 
     def __init__(self, store: ports.Store) -> None:
         self._store = store

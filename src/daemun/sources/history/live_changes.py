@@ -29,7 +29,7 @@ class LiveChange:
 
 
 class LiveChanges:
-    """On one event loop. One change at a time."""
+    """Writes files and makes them live, or puts them back. Called on one event loop; one change at a time."""
 
     def __init__(self, main: pathlib.Path, trials: trial.TrialManager, gate: gate_port.GatePort) -> None:
         """main: daemun.yaml."""

@@ -18,7 +18,8 @@ _CHANGE = re.compile(r"(added|changed|removed) (stream \S+|\S+)")
 
 
 class RecentChanges:
-    """For one thread at a time. history: of its own."""
+    """Finds the last change of each site, and remembers what it read. For one thread at a time. history: used by
+    nothing else."""
 
     def __init__(self, history: history_store.HistoryStore) -> None:
         self._history = history

@@ -23,7 +23,7 @@ _STOP_S = 2.0
 
 
 class Waiter:
-    """One who waits, on its event loop."""
+    """A waiting coroutine with its event loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -14,7 +14,7 @@ from daemun.store.postgresql import database_requests
 
 
 class DatabaseLeases:
-    """owner: who holds them, in words."""
+    """Takes, renews and releases locks in the database. owner: who holds them, in words."""
 
     def __init__(
         self,

@@ -35,7 +35,8 @@ class SeenServer:
 
 
 class ServerMemory:
-    """For all threads. own: the store of this machine; None: nothing is kept."""
+    """Remembers the newest database server that was seen, to notice an older copy. Thread-safe. own: the store of this
+    machine; None: nothing is kept."""
 
     def __init__(self, own: ports.Store | None) -> None:
         self._own = own
