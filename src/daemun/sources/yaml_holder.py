@@ -59,8 +59,8 @@ def find(
     held = {path: _find_hosts(path, files) for path in ((main, *paths) if paths else ())}
     holding = [path for path, hosts in held.items() if hosts is not None and host_of(host) in hosts]
     if len(holding) > 1:
-        named = words.listed([_name(one, main) for one in holding], last="and")
-        cause = f"it is in {named}; take it out of all but one by hand"
+        listed = words.listed([_name(one, main) for one in holding], last="and")
+        cause = f"it is in {listed}; take it out of all but one by hand"
         raise ConfigError(f"cannot edit {words.quoted(host)}: {cause}")
     chosen = next(iter(holding), named or main)
     if named is not None and os.path.realpath(chosen) != os.path.realpath(named):
