@@ -7,12 +7,16 @@ import json
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
 import textwrap
+import threading
 
+import psycopg
 import pytest
 
 from daemun.core.access import login_users
+from daemun.store.postgresql import database_schema
 from tests.support import clients, passwords, pebble, postgresql
 from tests.support.daemon import Daemon, new_daemon, wait_for
 from tests.support.login_browser import Browser
@@ -387,6 +391,40 @@ def test_two_fleets_in_one_database(house: House) -> None:
         "choose one with `--name`" in refused(house.two, "fleet", "join", "--yes", invite(house.one), "--name", "o n e")
         or True
     )
+
+
+def test_of_two_that_begin_a_fleet_at_once_one_is_refused_and_leaves_nothing_behind(house: House) -> None:
+    before = house.one.config.read_text(), house.two.config.read_text()
+    done: dict[Daemon, subprocess.CompletedProcess[str]] = {}
+
+    def begin(daemon: Daemon) -> None:
+        done[daemon] = daemon.cli("fleet", "init", house.url)
+
+    threads = [threading.Thread(target=begin, args=(one,)) for one in (house.one, house.two)]
+    with psycopg.connect(house.url) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (database_schema.LOCK,))
+        for thread in threads:
+            thread.start()
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"
+        wait_for(lambda: len(house.server.execute(waiting)) == 2, "that both wait for the tables")
+    for thread in threads:
+        thread.join()
+    first, last = sorted((house.one, house.two), key=lambda one: done[one].returncode)
+    assert (done[first].returncode, done[last].returncode) == (0, 1), done
+    assert "another one is in this database" in done[last].stderr
+    assert not (last.state / "fleet").exists()
+    assert last.config.read_text() == before[last is house.two]
+    assert "this machine is in no fleet" in refused(last, "fleet", "leave")
+    token = invite(first)
+    assert "this machine is in the fleet" in last.cli_good("fleet", "join", "--yes", token, "--name", "last")
+
+
+def test_what_was_begun_beside_a_daemon_and_taken_back_can_be_begun_again(house: House) -> None:
+    house.one.up("http://plain.test/")
+    house.one.cli_good("fleet", "init", house.url)
+    assert "another one is in this database" in refused(house.two, "fleet", "init", house.url)
+    house.one.cli_good("fleet", "leave")
+    house.two.cli_good("fleet", "init", house.url)
 
 
 def test_a_machine_that_left_begins_a_fleet_with_a_key_of_its_own(house: House) -> None:

@@ -18,7 +18,7 @@ from daemun import causes, errors, regular_files, secret, settings
 from daemun.control import ports, stored_values
 from daemun.core import model
 from daemun.core.options import fleet_option
-from daemun.fleet import fleet_signs, key_rotation, membership
+from daemun.fleet import fleet_claim, fleet_signs, key_rotation, membership
 from daemun.sources import last_good_file, yaml_file
 from daemun.store import file_store, fleet_key, instance, mirrored_store
 
@@ -129,7 +129,7 @@ def _begin(shared: "postgresql_store.PostgresqlStore", own: ports.Store, key: fl
             for error in shared.write_all(membership.shared_values(own)).values():
                 raise error from None
             identity = stored_values.KeyChange(key=membership.KEY_IDENTITY, value=key.fleet.encode())
-            shared.commit([identity], lease=lease)
+            shared.commit([identity, stored_values.KeyChange(key=fleet_claim.KEY, value=None)], lease=lease)
 
 
 def connect(

@@ -15,7 +15,7 @@ from daemun import errors, secret, settings
 from daemun.control import fleet_port, ports
 from daemun.core import model
 from daemun.core.options import fleet_option, listen_option, node_option
-from daemun.fleet import join_token, membership, shared_text
+from daemun.fleet import fleet_claim, join_token, membership, shared_text
 from daemun.sources import edited_file, last_good_file, yaml_file, yaml_holder, yaml_positions, yaml_set
 from daemun.store import file_store, fleet_key, instance
 from daemun.wiring import opened_fleet
@@ -53,12 +53,16 @@ def init(chosen: settings.Settings, url: str, name: str | None) -> Entered:
     key = begun or fleet_key.make()
     with _connected(url, key) as shared:
         shared.create_tables()
-        if shared.list(membership.KEY_IDENTITY.partition("/")[0]) and (begun is None or not _reads(shared, key)):
+        if not fleet_claim.take(shared, key):
             raise errors.ConfigError(_describe_other(chosen, url))
-    if begun is None:  # not before: what is there is the key of a fleet that this machine left
-        own.write(membership.KEY_INTENT, key.fleet.encode())
-        _keep_key(chosen, key)
-    _write_secret(_find_file(chosen, _DATABASE), url.encode())
+        try:
+            if begun is None:  # not before: what is there is the key of a fleet that this machine left
+                own.write(membership.KEY_INTENT, key.fleet.encode())
+                _keep_key(chosen, key)
+            _write_secret(_find_file(chosen, _DATABASE), url.encode())
+        except BaseException:
+            fleet_claim.withdraw(shared, key)
+            raise
     return _enter(chosen, own, option)
 
 
@@ -146,6 +150,7 @@ def leave(chosen: settings.Settings, node: str | None) -> Entered:
     with contextlib.suppress(errors.DaemunError):
         found = opened_fleet.find_fleet(chosen, own)
     if option is not None:
+        _withdraw_begun(chosen, own, option)
         yaml_set.set_of_gate(yaml_holder.of_path(chosen.config), {fleet_option.OPTION.name: yaml_set.UNSET})
     own.write(membership.KEY_INTENT, membership.LEAVE)
     is_listed = True
@@ -154,6 +159,14 @@ def leave(chosen: settings.Settings, node: str | None) -> Entered:
             found.shared.forget_node(name)
             is_listed = False
     return dataclasses.replace(_complete(chosen, own, name), is_listed=is_listed)
+
+
+def _withdraw_begun(chosen: settings.Settings, own: ports.Store, option: fleet_option.Fleet) -> None:
+    """What `init` began beside a daemon that runs still."""
+    begun = _find_begun_key(chosen, own)
+    if begun is not None:
+        with contextlib.suppress(errors.DaemunError), _connected(secret.read(option.database), begun) as shared:
+            fleet_claim.withdraw(shared, begun)
 
 
 def rotate_key(chosen: settings.Settings) -> int:
@@ -346,16 +359,9 @@ def _find_kept_key(chosen: settings.Settings, url: str) -> tuple[pathlib.Path, f
         with contextlib.suppress(errors.ConfigError):
             key = opened_fleet.read_key(str(one))
             with _connected(url, key) as shared:
-                if _reads(shared, key):
+                if fleet_claim.reads(shared, key):
                     return one, key
     return None
-
-
-def _reads(shared: "postgresql_store.PostgresqlStore", key: fleet_key.FleetKey) -> bool:
-    """Whether the fleet of this key is in the database."""
-    with contextlib.suppress(errors.NotFoundInStoreError, errors.UnreadableValueError):
-        return shared.read(membership.KEY_IDENTITY) == key.fleet.encode()
-    return False
 
 
 def _describe_other(chosen: settings.Settings, url: str) -> str:
