@@ -1,6 +1,8 @@
 """What a try of a server finds, with servers of every wrong kind (A4)."""
 
+import asyncio
 import collections.abc
+import contextlib
 import dataclasses
 import pathlib
 
@@ -323,3 +325,47 @@ async def test_a4_the_path_of_the_target_is_what_is_asked_for() -> None:
     with bad_servers.running() as server:
         assert await trouble_of(aim_of(server.port, path="/api/", target_path="/v1 ü/")) is None
         assert server.seen == ["HEAD /v1%20%C3%BC/"]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"<!DOCTYPE html>\n<title>Bad request</title>"]
+)
+async def test_a4_http_where_fastcgi_is_meant(answer: bytes) -> None:
+    """Nothing but a visitor's 502 told of it."""
+    async with one_answer(answer) as port:
+        found = await found_of(aim_of(port, "fastcgi"))
+    assert found.trouble is Trouble.SPEAKS_HTTP
+    assert f"http://127.0.0.1:{port}" in str(found.cure)
+
+
+@pytest.mark.parametrize("answer", [b"\x01\x0a\0\0\0\x12\x06\0\x0f\x01FCGI_MPXS_CONNS0\0\0\0\0\0\0", b""])
+async def test_a4_fastcgi_that_answers_or_is_silent(answer: bytes) -> None:
+    async with one_answer(answer) as port:
+        assert await trouble_of(aim_of(port, "fastcgi")) is None
+
+
+@contextlib.asynccontextmanager
+async def one_answer(answer: bytes) -> collections.abc.AsyncIterator[int]:
+    """A server that waits for a line, as servers of HTTP do, and answers with these bytes."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            await reader.readuntil(b"\r\n")
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize(("name", "told"), [("", "is a folder"), ("file", "is a file")])
+async def test_a4_what_lies_there_is_no_socket(tmp_path: pathlib.Path, name: str, told: str) -> None:
+    """It was "nothing listens there", or a right that was missing."""
+    (tmp_path / "file").write_text("x")
+    target = model.Target(scheme=model.Scheme.HTTP, socket=str(tmp_path / name))
+    site = model.Site(host="a.test", routes=(model.Route(path="/", action=model.Proxy(targets=(target,))),))
+    (aim,) = probe_targets.find_aims(site)
+    found = await server_tries.ServerProbe(aim=aim, endpoint=None, contexts=CONTEXTS).run()
+    assert told in str(found.cause)
+    assert "no unix socket" in str(found.cause)

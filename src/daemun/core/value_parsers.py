@@ -4,6 +4,7 @@ Shared by everything that people write: the file, labels, the command line, the 
 whose text names what was found and what was expected. What parses here may still break a rule of `validation.validate`.
 """
 
+import collections.abc
 import ipaddress
 import json
 import re
@@ -32,7 +33,7 @@ def parse_duration(value: object) -> float:
     match = _DURATION.match(value.strip()) if isinstance(value, str) else None
     if match is None:
         expected = 'a duration such as "30s", "5m", "1h" or "1d", or a number of seconds'
-        raise ValueError(f"expected {expected}, found {words.describe(value)}")
+        raise ValueError(f"expected {expected}, found {words.describe(value)}{_duration_meant(value)}")
     return float(match.group(1)) * _DURATION_UNITS_S[match.group(2)]
 
 
@@ -43,8 +44,36 @@ def parse_size(value: object) -> int:
     match = _SIZE.match(value.strip()) if isinstance(value, str) else None
     if match is None:
         expected = 'a size such as "10k", "100m" or "1g", or a number of bytes'
-        raise ValueError(f"expected {expected}, found {words.describe(value)}")
+        raise ValueError(f"expected {expected}, found {words.describe(value)}{_size_meant(value)}")
     return int(match.group(1)) << _SIZE_SHIFTS.get((match.group(2) or "").lower(), 0)
+
+
+_LONG_DURATION = re.compile(
+    r"([0-9]{1,6})\s*(?:(s)ec(?:ond)?s?|(m)in(?:ute)?s?|(h)(?:ou)?rs?|(d)ays?|(w)eeks?|(y)(?:(?:ea)?rs?)?)\Z",
+    re.IGNORECASE,
+)
+_LONG_SIZE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(k|m|g|t)(?:i?b)?\Z", re.IGNORECASE)
+
+
+def _duration_meant(value: object) -> str:
+    """Of "30 sec", "5 minutes", "1y"."""
+    match = _LONG_DURATION.match(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return ""
+    unit = next(filter(None, match.groups()[1:])).lower()
+    return f"; write {f'{int(match[1]) * 365}d' if unit == 'y' else f'{int(match[1])}{unit}'}"
+
+
+def _size_meant(value: object) -> str:
+    """Of "1.5g", "100MiB", and of words for no limit."""
+    if isinstance(value, str) and value.strip().lower() in {"unlimited", "none", "infinite", "no"}:
+        return "; `off` is no limit, where an option may have none"
+    match = _LONG_SIZE.match(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return ""
+    lower = {"k": "", "m": "k", "g": "m", "t": "g"}[match[2].lower()]
+    number = float(match[1])
+    return f"; write {f'{number:.0f}{match[2].lower()}' if number.is_integer() else f'{number * 1024:.0f}{lower}'}"
 
 
 def parse_host(text: str) -> str:
@@ -158,11 +187,20 @@ def parse_target(text: str) -> model.Target:
     if text.strip().lower() == "deny":
         raise NotOneServerError(f"{cause}; nobody gets anything there", "deny: true")
     servers = [find_meant(part) for part in spellings.several(text)]
-    if servers and all(servers):
+    if all(servers) and have_one_form([one for one in servers if one]):
         raise NotOneServerError(f"{cause}; they are several servers", f"to: [{', '.join(map(_in_list, servers))}]")
     if (folder := spellings.folder(text)) is not None:
         raise NotOneServerError(f"{cause}; a folder of files is no server", f"files: {folder}")
     raise ValueError(f"{cause}{cures.write(_find_misfit, *spellings.targets(text)) or _name_schemes(text, reason)}")
+
+
+def have_one_form(servers: collections.abc.Sequence[str]) -> bool:
+    """Whether these can be the servers of one route: all good, and with the same scheme and path."""
+    try:
+        targets = [_parse_target(server) for server in servers]
+    except ValueError:
+        return False
+    return len({(target.scheme, target.path) for target in targets}) == 1
 
 
 def _in_list(server: str | None) -> str:
@@ -174,6 +212,12 @@ def _name_schemes(text: str, cause: str) -> str:
     if "unknown scheme" not in cause:
         return ""
     scheme, _, rest = text.partition("://")
+    if scheme.lower() in {"tcp", "udp", "tls"}:
+        return (
+            f"; TCP and UDP are passed on by `streams: {{NAME: {{listen: 1883, to: {words.quoted(text)}}}}}` at the top"
+        )
+    if scheme.lower() == "https+insecure":
+        return f"; write `{{to: {words.quoted(f'https://{rest}')}, verify: false}}`"
     near = words.nearest(scheme.lower(), _SCHEMES)
     return f"; expected {words.listed(_SCHEMES)}{cures.write(_find_misfit, f'{near}://{rest}')}"
 

@@ -15,7 +15,7 @@ from cryptography import x509
 from daemun import causes, regular_files
 from daemun.core import model
 from daemun.core.served import probe_targets, server_answers, server_greetings, server_handshakes
-from daemun.probing import socket_rights
+from daemun.probing import fastcgi_values, socket_rights
 
 _LARGEST_HEAD = 16384
 _ANSWER = b"HTTP/"
@@ -98,6 +98,9 @@ class ServerProbe:
     async def run(self) -> server_answers.ServerFinding:
         """Never raises but when cancelled."""
         try:
+            other = await asyncio.to_thread(socket_rights.find_other_kind, self.aim.socket) if self.aim.socket else None
+            if other is not None:
+                return server_answers.no_socket(self.server, other)
             if self.aim.socket is not None and self.machine.worker is not None:
                 refused = await asyncio.to_thread(socket_rights.find_refusal, self.aim.socket, self.machine.worker)
                 if refused is not None:
@@ -126,6 +129,8 @@ class ServerProbe:
             return await self._request_once(reader, writer)
         if self.aim.scheme in _HTTP2:
             return await self._greet(reader, writer)
+        if self.aim.scheme is model.Scheme.FASTCGI and await fastcgi_values.is_answered_by_http(reader, writer):
+            return server_answers.speaks_http(self.aim, self.server)
         return server_answers.WELL
 
     @contextlib.asynccontextmanager

@@ -1,4 +1,5 @@
-"""Whether the account of nginx's workers may open a unix socket, judged by modes: daemun as root may open each."""
+"""Whether a unix socket is one, and whether the account of nginx's workers may open it, judged by modes: daemun as root
+may open each."""
 
 import grp
 import os
@@ -6,6 +7,18 @@ import pathlib
 import stat
 
 from daemun.core import model
+
+
+def find_other_kind(path: str) -> str | None:
+    """What lies there instead of a unix socket, in words; None: a socket, or nothing that can be seen. Blocking,
+    microseconds."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISSOCK(mode):
+        return None
+    return "a folder" if stat.S_ISDIR(mode) else "a file" if stat.S_ISREG(mode) else "something else"
 
 
 def find_refusal(path: str, account: model.WorkerAccount) -> str | None:

@@ -5,6 +5,7 @@ Rules about values are in `validation.validate`.
 """
 
 import collections.abc
+import re
 import typing
 
 import pydantic
@@ -253,11 +254,22 @@ _HOMES: tuple[tuple[type[yaml_entry.YamlEntry], str], ...] = (
 )
 
 
+_OWN_KEY = re.compile(r"(?:[._]|[xX]_)_?([A-Za-z][\w-]*)")
+"""Keys that are the owner's in files of Docker Compose, GitLab and others."""
+
+
+def _find_stray_of_top(key: str) -> str | None:
+    own = _OWN_KEY.fullmatch(key)
+    if own is not None:
+        return f'is none of daemun\'s, and those of yours, for anchors, begin with "x-"; write `x-{own[1]}`'
+    return "is a host; write it below `sites:`" if "." in key else None
+
+
 def _home_of(key: str, owner: _Map, value: object) -> str | None:
     """Where a key belongs that is known, but not here. One that other tools have, too, is only sent home when its
     value is a word: `http: serve`, not `http: 80`."""
-    if owner in _TOPS and "." in key:
-        return "is a host; write it below `sites:`"
+    if owner in _TOPS and (stray := _find_stray_of_top(key)) is not None:
+        return stray
     if owner is yaml_top.IncludedEntry and key == yaml_include.KEY:
         return "is for daemun.yaml alone, as files that it includes include no others; write it there"
     if owner is yaml_top.IncludedEntry and key in yaml_top.FILE.model_fields:

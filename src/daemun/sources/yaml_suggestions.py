@@ -9,7 +9,7 @@ import typing
 import pydantic
 from ruamel import yaml
 
-from daemun.core import model, problem_report
+from daemun.core import model, problem_report, value_parsers
 from daemun.core.options import access_option, option, respond_form, when_option
 from daemun.core.texts import route_paths, url_rules
 from daemun.sources import yaml_positions, yaml_route, yaml_site
@@ -58,7 +58,9 @@ def suggest_beside_php(key: str, value: object, site: object) -> str | None:
 
 
 def suggest_answer(value: int, *, is_site: bool) -> str | None:
-    """Of a number: an answer with this status. None: it is none that a route can have."""
+    """Of a number: an answer with this status, or the server at this port. None: it is neither."""
+    if not isinstance(value, bool) and 1024 <= value <= 65535:
+        return f"http://127.0.0.1:{value}"
     answer = model.Respond(status=value)
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     respond_form.check(answer, option.Place(report=report, field=()))
@@ -117,7 +119,9 @@ def _route_of(value: object) -> object:
     """The route of a list of servers."""
     if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
         return None
-    return value[0] if len(value) == 1 else {"to": value}
+    if len(value) == 1:
+        return value[0]
+    return {"to": value} if value_parsers.have_one_form(value) else None
 
 
 def _merged(value: object) -> dict[str, object] | None:

@@ -39,7 +39,8 @@ def hint_at_colon(found: object) -> str:
         return ""
     word, space, rest = found.strip().partition(" ")
     head, colon, tail = word.partition(":")
-    if colon and tail and _KEY.match(head) and not tail.startswith("//"):  # a URL is one word
+    is_server = tail.isdigit() and ("." in head or head in {"*", "localhost"} or head.isdigit())
+    if colon and tail and _KEY.match(head) and not tail.startswith("//") and not is_server:  # a URL is one word
         return f'; a space is missing after the ":" of {words.quoted(head)}'
     return f'; a ":" is missing after {words.quoted(word)}' if space and rest and _KEY.match(word) else ""
 
@@ -66,8 +67,28 @@ def unknown_key(
     if of_other_tools and not is_slip and (here := other_tools.find_key(key)) is not None:
         return f"unknown key {words.quoted(key)}: {here}"
     guess = words.guess(key, known).removeprefix("; ")
+    if of_other_tools and not guess and (where := _find_place_of_directive(key)) is not None:
+        return f"unknown key {words.quoted(key)}: it is a directive of nginx; write {where}"
     expected = f"expected one of {', '.join(sorted(known))}"
     return f"unknown key {words.quoted(key)}: {f'{guess} ' if guess else ''}{expected}"
+
+
+def _find_place_of_directive(key: str) -> str | None:
+    """Where hand-written nginx may have a directive; None: it is none of nginx's, or of no HTTP."""
+    if not _DIRECTIVE.fullmatch(f"{key} "):
+        return None
+    from crossplane import analyzer  # noqa: PLC0415 - only a mistake needs it
+
+    contexts = 0
+    for mask in analyzer.DIRECTIVES.get(key, ()):
+        contexts |= mask
+    places = (
+        (analyzer.NGX_HTTP_LOC_CONF, "in a site or a route"),
+        (analyzer.NGX_HTTP_SRV_CONF, "in a site"),
+        (analyzer.NGX_HTTP_MAIN_CONF, "at the top"),
+    )
+    where = next((place for mask, place in places if contexts & mask), None)
+    return None if where is None else f"`{key} ...;` below `nginx: |` {where}"
 
 
 def lacks_sites(message: str) -> bool:

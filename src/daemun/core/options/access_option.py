@@ -285,6 +285,9 @@ def _check(value: Access | None, place: Place) -> None:
         place.add("cannot stand beside NETWORK_ACCESS=internal, which says who may come in")
 
 
+_EVERYBODY = frozenset({"all", "any", "everybody", "everyone", "world"})
+
+
 def check_address(text: str) -> str | None:
     """What `allow` and `deny` may hold: an address, a network, or a host name with a dot: one without is most likely a
     mistake."""
@@ -293,6 +296,13 @@ def check_address(text: str) -> str | None:
         return None
     if "." in text and is_name(text) and rules.check_server(text.lower()) is None:
         return f"is a host name in capitals{cures.write(rules.check_server, text.lower())}"
+    if text.lower() in _EVERYBODY:
+        return "is everybody in other tools; `access: public` lets everybody in, and `deny: true` in a route nobody"
+    stars = re.fullmatch(r"((?:[0-9]{1,3}\.){1,3})\*(?:\.\*)*\Z", text)
+    if stars is not None:
+        count = stars[1].count(".")
+        network = f"{stars[1].rstrip('.')}{'.0' * (4 - count)}/{8 * count}"
+        return f"{cause}{cures.write(rules.check_network, network)}"
     if text.isalpha():
         return f"{cause}; private is the home network, with this machine, and a host name needs a dot"
     return cause

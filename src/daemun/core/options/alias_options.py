@@ -3,14 +3,21 @@
 from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
-from daemun.core.texts import rules, words
+from daemun.core.texts import rules, spellings, words
 
 
 def _check_aliases(value: tuple[str, ...], place: Place) -> None:
     assert place.site is not None
     seen = {place.site.host}
     for index, alias in enumerate(value):
-        place.add_value(alias, rules.check_host(alias), index)
+        several = spellings.several(alias)
+        if several:
+            every = [
+                next((one for one in spellings.hosts(part) if rules.check_host(one) is None), part) for part in several
+            ]
+            place.add_value(alias, f"holds several names; write {forms.written_list(every)}", index)
+        else:
+            place.add_value(alias, rules.check_host(alias), index)
         if alias in seen:
             place.add(f"{words.quoted(alias)} is already a name of this site", index)
         seen.add(alias)

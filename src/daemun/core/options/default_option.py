@@ -25,11 +25,25 @@ class WrittenDefault(forms.OptionMap):
 
 
 def _parse(value: object) -> object:
-    if isinstance(value, str):
-        if value != "refuse":
-            raise ValueError(f"expected refuse, {{site: HOST}} or {{redirect: URL}}, found {words.quoted(value)}")
-        return {}
-    return value
+    if isinstance(value, dict | model.Default) or value is None:
+        return value
+    if value != "refuse":
+        raise ValueError(f"expected {WrittenDefault.shape}, found {words.describe(value)}{_find_meant(value)}")
+    return {}
+
+
+_REFUSALS = frozenset(
+    {"404", "444", "403", "421", "503", "close", "abort", "none", "off", "deny", "reject", "drop", "false"}
+)
+
+
+def _find_meant(value: object) -> str:
+    text = str(value).strip()
+    if text.lower() in _REFUSALS:
+        return "; write refuse, with which unknown hosts get 404 and no TLS handshake"
+    if text.startswith(("http://", "https://")):
+        return f"; write {{redirect: {forms.written(text)}}}"
+    return f"; write {{site: {forms.written(text)}}}" if "." in text and rules.check_host(text.lower()) is None else ""
 
 
 def _make(written: WrittenDefault) -> model.Default:

@@ -89,8 +89,9 @@ def _engine(value: object) -> object:
     if value == "auto":
         return value
     known = ["auto", "off", "a URL such as unix:///var/run/docker.sock"]
-    guess = words.guess(value, known[:2]) if isinstance(value, str) else ""
-    raise ValueError(f"expected {words.listed(known)}, found {words.describe(value)}{guess}")
+    raise ValueError(
+        f"expected {words.listed(known)}, found {words.describe(value)}{engine_urls.hint_engine(value, known[:2])}"
+    )
 
 
 def _engine_url(value: object) -> object:

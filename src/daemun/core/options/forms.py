@@ -196,6 +196,13 @@ _PLACE_OF_SECRET = re.compile(r"file:(?!:)\s*(?P<path>[^\n]*?)\s*|env:\s*(?P<nam
 """Not `file::`, which DNS providers' own words begin with."""
 
 
+_VARIABLE_AS_SECRET = re.compile(
+    r"\$([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)|\{(?:\$|env\.)([A-Za-z_]\w*)\}|%([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)%"
+    r"|\{\{\s*(?:env\s+)?[\"']?\.?(?:Env\.)?([A-Za-z_]\w*)[\"']?\s*\}\}"
+)
+"""$CF_API_TOKEN of a shell, {env.X} and {$X} of Caddy, {{ env "X" }} of Traefik, %CF_API_TOKEN% of Windows."""
+
+
 def _secret(value: object, info: pydantic.ValidationInfo) -> object:
     """A text, or where it is: {env: NAME} or {file: PATH}, also as one text. What was found is left out of the message:
     it may be half a secret."""
@@ -204,6 +211,11 @@ def _secret(value: object, info: pydantic.ValidationInfo) -> object:
     if isinstance(value, str) and (place := _PLACE_OF_SECRET.fullmatch(value)) is not None:
         value = {"env": place["name"]} if place["name"] is not None else {"file": place["path"]}
     if isinstance(value, str) and value:
+        if (variable := _VARIABLE_AS_SECRET.fullmatch(value.strip())) is not None:
+            name = next(filter(None, variable.groups()))
+            raise ValueError(
+                f"is a variable in another tool's words, and would be taken for the secret; write env:{name}"
+            )
         return model.Secret(text=value)
     if isinstance(value, dict) and len(value) == 1:
         (where, what), *_ = value.items()

@@ -50,7 +50,7 @@ def _check(headers: tuple[model.Header, ...], place: Place, *, is_request: bool)
         if name.lower() in seen:
             place.add("is given twice (header names ignore case)", name)
         seen.add(name.lower())
-        place.add(rules.check_text(value) or variable_rules.check_variables(value), name)
+        place.add(rules.check_text(value) or variable_rules.check_header_value(value), name)
 
 
 def _find_schemes(place: Place) -> frozenset[model.Scheme]:

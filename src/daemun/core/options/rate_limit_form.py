@@ -11,6 +11,11 @@ from daemun.core.options.option import Place
 from daemun.core.texts import header_rules, rules, words
 
 _RATE = re.compile(r"([0-9]{1,9})\s*/\s*([smh])\Z")
+_MEANT = re.compile(
+    r"([0-9]{1,9})\s*(?:r(?:eq(?:uests?)?)?)?(?:\s*(?:/|per|an?)?\s*(s|sec|seconds?|m|min|minutes?|h|hours?))?\Z",
+    re.IGNORECASE,
+)
+"""nginx's 10r/s, "100 per minute"."""
 _BY_HEADER = re.compile(r"header\s+(\S+)\Z")
 MOST_AT_ONCE = 1_000_000
 _PERIODS_S = {"s": 1, "m": 60, "h": 3600}
@@ -31,10 +36,11 @@ class Rate:
 def _parse_rate(value: object) -> object:
     match = _RATE.match(value.strip()) if isinstance(value, str) else None
     if match is None:
-        is_number = str(value).isdecimal() and not isinstance(value, bool)
+        meant = None if isinstance(value, bool) else _MEANT.match(str(value).strip())
+        period = "s" if meant is None else (meant[2] or "s")[0].lower()
         raise ValueError(
             f"expected a rate such as 10/s or 300/m, found {words.describe(value)}"
-            f"{f'; write {value}/s' if is_number else ''}"
+            f"{f'; write {meant[1]}/{period}' if meant is not None else ''}"
         )
     return Rate(requests=int(match[1]), period_s=_PERIODS_S[match[2]])
 

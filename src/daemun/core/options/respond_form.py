@@ -45,7 +45,9 @@ def _parse(value: object) -> object:
     if isinstance(value, str):
         is_status = re.fullmatch(r"[1-5][0-9]{2}", value) is not None
         is_short = value.isprintable() and len(value) <= _LONGEST_IN_CURE
-        cure = value if is_status else f"`{{body: {forms.written(value)}}}`"
+        with_status = re.fullmatch(r"([2-5][0-9]{2})\s+(\S.*)", value)
+        body = f"body: {forms.written(value if with_status is None else with_status[2])}"
+        cure = value if is_status else f"`{{{body if with_status is None else f'status: {with_status[1]}, {body}'}}}`"
         hint = f"; write {cure}" if is_short and "`" not in value else "; a text is its `body`"
         raise ValueError(f"expected {RespondMap.shape}, found {words.describe(value)}{hint}")  # noqa: TRY004 pydantic's
     return {"status": value} if isinstance(value, int) and not isinstance(value, bool) else value
@@ -56,7 +58,10 @@ Form = typing.Annotated[RespondMap, pydantic.BeforeValidator(_parse), forms.Also
 
 def _only_true(value: object) -> object:
     if value is not True:
-        raise ValueError(f"expected true, found {words.describe(value)}; leave the route out to deny nothing")
+        is_status = isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599
+        way = f"another answer is `respond: {value}`" if is_status else "leave the route out to deny nothing"
+        way = "write true" if str(value).lower() in {"all", "any", "everybody", "everyone", "yes", "on"} else way
+        raise ValueError(f"expected true, found {words.describe(value)}; {way}")
     return DENIAL
 
 

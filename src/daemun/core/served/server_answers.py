@@ -196,6 +196,15 @@ def unreachable(server: str, words: str) -> ServerFinding:
     )
 
 
+def no_socket(server: str, what: str) -> ServerFinding:
+    """what: lies there instead, in words."""
+    return ServerFinding(
+        trouble=Trouble.REFUSED,
+        cause=f"{server} is {what}, and no unix socket",
+        cure="write the path of the socket that the server makes while it runs",
+    )
+
+
 def socket_refused(server: str, place: str, user: str) -> ServerFinding:
     """place: the socket, or the folder on the way to it, that the account `user` may not use."""
     is_socket = server == f"unix:{place}"

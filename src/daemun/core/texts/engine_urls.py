@@ -9,7 +9,7 @@ import posixpath
 import re
 import urllib.parse
 
-from daemun.core.texts import names
+from daemun.core.texts import names, words
 
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}\Z")
 _MACHINE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,252}\Z")
@@ -93,3 +93,17 @@ def find_host(url: str) -> str | None:
 def is_of_this_machine(host: str) -> bool:
     address = names.address_of(host)
     return host == "localhost" if address is None else address.is_loopback
+
+
+def hint_engine(value: object, known: collections.abc.Iterable[str]) -> str:
+    """What was meant by a text that is none of the known words: a socket's path is an engine, too."""
+    if value is True:
+        return "; write auto"
+    if not isinstance(value, str):
+        return ""
+    path = value.strip().removeprefix("unix:")
+    if path.startswith("/") and not path.startswith("//"):
+        return f"; write unix://{path}"
+    if value.strip().lower() == "podman":
+        return "; write the URL of its socket, such as unix:///run/podman/podman.sock"
+    return words.guess(value, known)

@@ -1,6 +1,7 @@
 """Looks up what people write in other tools, and what it is here. The table is `other_tools.toml`, beside this file."""
 
 import functools
+import re
 
 from daemun import package_data
 from daemun.core.texts import words
@@ -39,6 +40,24 @@ def find_word(word: str) -> str | None:
 def is_placeholder(text: str) -> bool:
     """Whether the text is another tool's placeholder for a part of the request."""
     return text in read_table("placeholders")
+
+
+_FOREIGN = re.compile(
+    r"\{(?:env|http|tls|system|time|vars|file|rp)\.[\w.*:-]+\}|\{\$[A-Za-z_]\w*(?::[^{}]*)?\}|%\[[a-z][^\]]*\]"
+)
+"""Caddy's placeholders and HAProxy's samples, also those that are nothing here."""
+
+
+_OF_NGINX = re.compile(r"\$\{[A-Za-z_]\w*\}")
+
+
+def find_placeholder(text: str) -> str | None:
+    """The first placeholder of another tool in a text that goes out as it is; None: it has none. Those that nginx's
+    variables look like are left to their own rule."""
+    text = _OF_NGINX.sub("", text)
+    known = (one for one in read_table("placeholders") if not one.startswith("$") and one in text)
+    foreign = _FOREIGN.search(text)
+    return min((*known, *([] if foreign is None else [foreign.group()])), key=text.index, default=None)
 
 
 def with_variables(text: str) -> str:

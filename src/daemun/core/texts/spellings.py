@@ -20,6 +20,11 @@ _RULE = re.compile(r"(?:Host|HostRegexp|HostSNI|Path|PathPrefix|PathRegexp)\(\s*
 _SEVERAL = re.compile(r"[\s,|]+")
 _PART = re.compile(r"(?:[A-Za-z0-9*]|\[[0-9a-f:]+\])[\w.*:/-]*\Z")
 _MODIFIER = re.compile(r"(?:/?(?:~\*|\^~|~|=)\s+|/?(?:~\*|\^~|~|=)(?=[/^]))")
+_WORD = re.compile(
+    r"(?:location|handle|handle_path|route|path|redir|rewrite|reverse_proxy|ProxyPass(?:Match)?|ProxyPassReverse)\s+(?=\S)",
+    re.IGNORECASE,
+)
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,12}")
 _ANYTHING = re.compile(r"(?:\(\.\*\)|\(/\.\*\)\??|\(\.\*\)\?|\.\*|\*+|\$)\Z")
 _LITERAL = re.compile(r"[^\\^$*+?()\[\]{}|]*\Z")
 _PUBLISHED = re.compile(r"(?:(?:[0-9.]+|\[[0-9a-f:]+\]):)?([0-9]{1,5}):[0-9]{1,5}(?:/tcp)?\Z")
@@ -63,7 +68,11 @@ def _bracketed(text: str) -> str:
 def paths(text: str) -> Texts:
     """What a route's path was meant to be: a prefix, where the text is one in another tool's words."""
     rule = _RULE.search(text)
-    path = rule.group(1) if rule else text.strip()
+    path = rule.group(1) if rule else _WORD.sub("", text.strip().rstrip("{").strip())
+    if path.startswith(("!", "@", ".", "\\")):  # nothing that a path begins with
+        if _ENDING.fullmatch(path):
+            yield f"*{path}"
+        return
     path = _MODIFIER.sub("", path, count=1) if _MODIFIER.match(path) else path
     path = path.removeprefix("^").split("?")[0] if not path.startswith("/(") else path
     path = path.split("#")[0]
@@ -76,6 +85,18 @@ def paths(text: str) -> Texts:
         yield path
     if text.startswith("/") and "(" not in text:
         yield from _before_pattern(path)
+
+
+def expressions_of(text: str) -> Texts:
+    """What an expression was meant to be: nginx's sign is missing, or it holds the sign for either case."""
+    text = _WORD.sub("", text.strip().rstrip("{").strip())
+    sign = re.match(r"/?(~\*?)\s*", text)
+    if sign is not None:
+        rest = text[sign.end() :]
+        yield f"{sign.group(1) if '(?i)' not in rest else '~*'} {rest.replace('(?i)', '')}"
+    elif re.match(r"\\|\^|\(", text) and text.endswith("$"):
+        yield f"~ {text}"
+        yield "~ " + re.sub(r"(?<!\\)\((?![?])", "(?:", text)
 
 
 def _before_pattern(path: str) -> Texts:
@@ -96,9 +117,24 @@ def target_paths(text: str) -> Texts:
     yield _escaped(text.replace("$", "%24"))
 
 
+_STATUS = re.compile(
+    r"(?:return\s+)?(?:(30[12378]|permanent|temporary)\s+)?(\S+?)(?:\s+(30[12378]|permanent|redirect|temporary|html))?;?\Z"
+)
+_STATUSES = {"permanent": "301", "redirect": "302", "temporary": "302", "html": "302"}
+
+
+def split_status(text: str) -> tuple[str, str] | None:
+    """Of a redirect in nginx's, Caddy's or Apache's words, "301 https://b.com": where it leads, and its status. None:
+    it holds no status."""
+    match = _STATUS.match(text.strip())
+    word = None if match is None else match.group(1) or match.group(3)
+    return None if match is None or word is None else (match.group(2), _STATUSES.get(word, word))
+
+
 def redirects(text: str) -> Texts:
     """Where a redirect was meant to lead."""
-    known = other_tools.with_variables(text.strip())
+    with_status = split_status(text)
+    known = other_tools.with_variables(text.strip() if with_status is None else with_status[0])
     if known != text.strip():  # the path begins with a slash of its own
         known = re.sub(r"(?<=[^:/])/(?=\$(?:uri|request_uri)\b)", "", known)
     yield known

@@ -33,7 +33,7 @@ def check_route_path(path: str, *, with_patterns: bool = False, used_in: str = "
     cause = _find_path_cause(path, with_patterns=with_patterns, used_in=used_in)
     if cause is None or "; write " in cause:
         return cause
-    return f"{cause}{cures.write(_find_path_cause, *spellings.paths(path))}"
+    return f"{cause}{cures.write(_find_path_cause, *spellings.paths(path), *spellings.expressions_of(path))}"
 
 
 def _find_path_cause(path: str, *, with_patterns: bool = False, used_in: str = "") -> str | None:
@@ -114,6 +114,8 @@ def _find_redirect_cause(to: str) -> str | None:
             f"holds {words.quoted(capture.group())}, a part of a regular expression, and there is none: "
             "`$request_uri` is the whole path and query of the request, `$uri` the path"
         )
+    if (status := spellings.split_status(to)) is not None:
+        return f"holds a status, which stands beside it, `status: {status[1]}`"
     scheme, separator, rest = to.partition("://")
     is_url = bool(separator) and scheme.lower() in {"http", "https"} and bool(rest.strip("/"))
     if not is_url and not to.startswith(("/", "$")):

@@ -14,6 +14,19 @@ def check_variables(text: str) -> str | None:
     return None if cause is None else f"{cause}{cures.write(find_cause, other_tools.with_variables(text))}"
 
 
+def check_header_value(text: str) -> str | None:
+    """The same of a header's value, where another tool's placeholder would be sent as it is written."""
+    cause = _find_header_cause(text)
+    return None if cause is None else f"{cause}{cures.write(_find_header_cause, other_tools.with_variables(text))}"
+
+
+def _find_header_cause(text: str) -> str | None:
+    found = other_tools.find_placeholder(text)
+    if found is not None:
+        return f"holds {words.quoted(found)}, which is another tool's word for a part of the request and nothing here"
+    return find_cause(text)
+
+
 def find_cause(text: str) -> str | None:
     """The same without a cure."""
     for match in VARIABLE.finditer(text):
