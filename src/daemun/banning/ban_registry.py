@@ -34,7 +34,6 @@ STORED_PER_S = 1000
 SHORTEST_WAIT_S = 3.0
 """Shorter waits are the judge's own: they would be over before they began."""
 MOST_NAMES = 1_000_000
-_MOST_OF_ONE = 1 << 15
 
 LATELY = datetime.timedelta(days=1)
 MOST_LATELY = 500

@@ -17,8 +17,6 @@ LONGEST_LINE_BYTES = 1 << 16
 """A longer line has no values. Four headers of 8 kB make one of 33,000 bytes, each byte written as four if it is not
 ASCII."""
 
-ESCAPES = ("default", "json", "none")
-
 _FIELDS = {
     "remote_addr": "client",
     "remote_user": "user",

@@ -1,6 +1,5 @@
 """`status_page`: a public page with the uptime of chosen sites, as files that nginx serves."""
 
-import collections.abc
 import dataclasses
 import enum
 import typing
@@ -158,12 +157,6 @@ def _check_text(text: str | None, place: Place, *below: str, most: int = _LONGES
         place.add("is empty; write something, or leave it out", *below)
     if len(text) > most:
         place.add(f"has {len(text)} characters; expected {most} at most", *below)
-
-
-def list_hosts(value: StatusPage) -> collections.abc.Iterator[str]:
-    for entry in value.sites:
-        for one in entry.listed:
-            yield one.host
 
 
 OPTION = Option[StatusPage | None](

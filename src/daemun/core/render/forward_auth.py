@@ -41,8 +41,6 @@ _FOR_THE_VISITOR = (
 _AWAY = (502, 504)
 """What nginx answers itself where the judge cannot be reached."""
 
-_OF_THE_GATE = ("401", "403", "404", "429", "500", "502", "503", "504")
-"""What the gate itself may answer instead of the judge."""
 
 _REFUSE_ODD = arguments.line("if", Expr(_ASKED), "=", "", block=(arguments.line("return", "403"),))
 

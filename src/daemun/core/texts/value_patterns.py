@@ -35,10 +35,6 @@ def check(text: str) -> str | None:
     return None
 
 
-def is_expression(text: str) -> bool:
-    return _split(text) is not None
-
-
 def _split(text: str) -> tuple[str, str] | None:
     """nginx's sign and the expression; None where a pattern is none."""
     match = _EXPRESSION.match(text)

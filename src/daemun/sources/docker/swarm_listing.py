@@ -91,12 +91,6 @@ class SwarmListing:
     nodes: tuple[SwarmNode, ...] = ()
 
     @property
-    def is_changing(self) -> bool:
-        """Whether services are being updated, or tasks on their way."""
-        on_their_way = any(one.is_wanted and one.state != RUNNING for one in self.tasks)
-        return on_their_way or any(one.is_updating for one in self.services)
-
-    @property
     def without_tasks(self) -> tuple[str, ...]:
         """Ids of services of which no task is meant to run though some should: others of theirs tell why."""
         found = {one.service for one in self.tasks if one.is_wanted}

@@ -14,8 +14,6 @@ from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.wiring import clock, opened_fleet
 from daemun.wiring.offline import configuration
 
-DAYS = 730
-
 
 def list_clients(chosen: settings.Settings) -> tuple[client_ca.ClientCertificate, ...]:
     """Raises: EnvironmentProblemError."""
