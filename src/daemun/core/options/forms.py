@@ -140,6 +140,25 @@ def parse_text(parse: collections.abc.Callable[[str], object]) -> collections.ab
     return checked
 
 
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?)\s*%\Z")
+
+
+def share(of: str) -> tuple[pydantic.BeforeValidator, pydantic.WithJsonSchema]:
+    """A part of something, "2.5%", as an int in hundredths of a percent. of: what of, with an example, for messages."""
+
+    def parse(value: object) -> object:
+        match = _PERCENT.match(value.strip()) if isinstance(value, str) else None
+        if match is None:
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            meant = f"{value * 100 if value < 1 else value:g}%" if is_number else None  # type: ignore[operator]
+            hint = f"; write {meant}" if meant is not None and _PERCENT.match(meant) else ""
+            raise ValueError(f"expected a share of the {of}, found {words.describe(value)}{hint}")
+        return round(float(match[1]) * 100)
+
+    schema: Json = {"type": "string", "pattern": r"^\s*[0-9]{1,3}(\.[0-9]{1,2})?\s*%\s*$"}
+    return pydantic.BeforeValidator(parse), pydantic.WithJsonSchema(schema)
+
+
 def hint_flag(value: object) -> str:
     """What YAML 1.1 read as true or false, and YAML 1.2 does not."""
     meant = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}

@@ -6,12 +6,10 @@ import re
 import typing
 import urllib.parse
 
-import pydantic
-
 from daemun.core import model
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
-from daemun.core.texts import header_rules, url_rules, words
+from daemun.core.texts import header_rules, url_rules
 
 PATH = "/v1/traces"
 """Where collectors take spans (opentelemetry.io/docs/specs/otlp, "OTLP/HTTP Request")."""
@@ -19,19 +17,7 @@ EVERY = 10_000
 """A share of 100 %."""
 
 _MOST_HEADERS = 16
-_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?)\s*%\Z")
-_SHARE: forms.Json = {"type": "string", "pattern": r"^\s*[0-9]{1,3}(\.[0-9]{1,2})?\s*%\s*$"}
 _SERVICE = re.compile(r"[!-~](?:[ -~]{0,126}[!-~])?\Z")
-
-
-def _share(value: object) -> object:
-    match = _PERCENT.match(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        meant = f"{value * 100 if value < 1 else value:g}%" if is_number else None  # type: ignore[operator]
-        hint = f"; write {meant}" if meant is not None and _PERCENT.match(meant) else ""
-        raise ValueError(f"expected a share of the requests such as 1%, found {words.describe(value)}{hint}")
-    return round(float(match[1]) * 100)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +36,7 @@ class Tracing(forms.OptionMap):
         "query": "whether spans have the query of the URL, where secrets often are",
     }
     endpoint: forms.Text
-    sample: typing.Annotated[int, pydantic.BeforeValidator(_share), pydantic.WithJsonSchema(_SHARE)] = 100
+    sample: typing.Annotated[int, *forms.share("requests such as 1%")] = 100
     headers: dict[forms.Text, forms.Secret] = dataclasses.field(default_factory=dict)
     ca_file: forms.File | None = None
     service: forms.Text = "daemun"

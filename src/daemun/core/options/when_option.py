@@ -22,7 +22,6 @@ _METHOD = re.compile(r"[A-Z][A-Z_-]{0,31}\Z")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
 _COOKIE = re.compile(r"[!#$%&'*+.^_`|~A-Za-z0-9-]{1,64}\Z")
 _QUERY = re.compile(r"[\x21\x24\x25\x27-\x3c\x3e-\x7e]{1,64}\Z")
-_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?)\s*%\Z")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,16 +91,6 @@ def _in_countries(value: object) -> object:
     return value if isinstance(value, dict | InCountries) else {"any_of": value}
 
 
-def _share(value: object) -> object:
-    match = _PERCENT.match(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        meant = f"{value * 100 if value < 1 else value:g}%" if is_number else None  # type: ignore[operator]
-        hint = f"; write {meant}" if meant is not None and _PERCENT.match(meant) else ""
-        raise ValueError(f"expected a share of the visitors such as 5%, found {words.describe(value)}{hint}")
-    return round(float(match[1]) * 100)
-
-
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class When(forms.OptionMap):
     """probability: in hundredths of a percent."""
@@ -125,11 +114,7 @@ class When(forms.OptionMap):
         pydantic.BeforeValidator(_in_countries),
         forms.Also(forms.TEXT, {"type": "array", "items": forms.TEXT}),
     ] = None
-    probability: typing.Annotated[
-        int | None,
-        pydantic.BeforeValidator(_share),
-        pydantic.WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9]{1,3}(\.[0-9]{1,2})?\s*%\s*$"}),
-    ] = None
+    probability: typing.Annotated[int | None, *forms.share("visitors such as 5%")] = None
 
     @property
     def is_empty(self) -> bool:
