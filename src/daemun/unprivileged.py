@@ -1,5 +1,5 @@
-"""The accounts that processes without rights run under when daemun is root, the judge and that of the dashboard: each
-one that nothing else has.
+"""Processes without rights, the judge and that of the dashboard: their logs, and the account that each runs under when
+daemun is root. Nothing else has that account.
 
 It is not that of nginx's workers, whose group reads private keys, and which a hole in nginx would give to a visitor:
 the judge knows hashed passwords. It is not nobody either, as which anything may run. It needs no file of this machine,
@@ -7,14 +7,18 @@ so a number without a name will do: one of those that Linux distributions and sy
 60706 to 61183 are unused), which maps into every container with 65536 accounts.
 """
 
+import collections.abc
+import contextlib
 import ctypes
 import grp
 import hashlib
 import os
+import pathlib
 import pwd
 import resource
 
 FIRST, LAST = 60706, 61183
+_LARGEST_LOG_BYTES = 1 << 20
 _NOBODY = 65534
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 
@@ -36,6 +40,21 @@ def choose(state: str) -> int | None:
             continue
     numbers = (FIRST + (first + offset) % count for offset in range(count))
     return next((number for number in numbers if number not in taken), _NOBODY)
+
+
+@contextlib.contextmanager
+def open_log(path: pathlib.Path) -> collections.abc.Iterator[int]:
+    """Where such a process writes its few lines, as a descriptor; nowhere when the disk is full. Blocking."""
+    try:
+        if path.exists() and path.stat().st_size > _LARGEST_LOG_BYTES:
+            path.unlink()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def give_up_rights(number: int | None) -> None:

@@ -2,7 +2,6 @@
 any."""
 
 import asyncio
-import collections.abc
 import contextlib
 import os
 import pathlib
@@ -22,7 +21,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 BACKLOG = 256
 RETRY_S = 5.0
 END_S = 5.0
-_LARGEST_LOG_BYTES = 1 << 20
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "PYTHONHOME", "PYTHONPATH")
 """All that the process gets of the daemon's environment, which may hold secrets."""
 
@@ -68,7 +66,7 @@ class DashboardProcess:
         arguments = [sys.executable, "-P", "-m", "daemun.dashboard", "--nginx-fd", str(listener.fileno())]
         if self._account is not None:
             arguments += ["--account", str(self._account)]
-        with _open_log(pathlib.Path(self._layout.logs, "dashboard.log")) as output:
+        with unprivileged.open_log(pathlib.Path(self._layout.logs, "dashboard.log")) as output:
             return subprocess.Popen(
                 arguments,
                 pass_fds=(listener.fileno(),),
@@ -128,18 +126,3 @@ async def _end(process: "subprocess.Popen[bytes]") -> None:
             process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             await asyncio.to_thread(process.wait, END_S)
-
-
-@contextlib.contextmanager
-def _open_log(path: pathlib.Path) -> collections.abc.Iterator[int]:
-    """Its few lines. A full disk keeps no page from being shown."""
-    try:
-        if path.exists() and path.stat().st_size > _LARGEST_LOG_BYTES:
-            path.unlink()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    except OSError:
-        descriptor = os.open(os.devnull, os.O_WRONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

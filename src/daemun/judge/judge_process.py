@@ -48,7 +48,6 @@ END_S = 15.0
 _BACKLOG = 4096
 _MODULE = "daemun.judge"
 _PROVIDERS, _PASSKEYS = "--providers", "--passkeys"
-_LARGEST_LOG_BYTES = 1 << 20
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "PYTHONHOME", "PYTHONPATH")
 """All that the process gets of the daemon's environment, which may hold secrets."""
 
@@ -179,7 +178,7 @@ class JudgeProcess:
         with (
             _listen(nginx_path, self._group) as nginx,
             _listen(daemon_path, None) as daemon,
-            _open_log(pathlib.Path(self._layout.logs, "judge.log")) as output,
+            unprivileged.open_log(pathlib.Path(self._layout.logs, "judge.log")) as output,
             _open_slots(self._layout.session_slots) as slots,
         ):
             arguments += ["--nginx-fd", str(nginx.fileno()), "--daemon-fd", str(daemon.fileno())]
@@ -346,21 +345,6 @@ def _listen(path: str, group: int | None) -> collections.abc.Iterator[socket.soc
             os.chown(path, -1, group)
         listener.listen(_BACKLOG)
         yield listener
-
-
-@contextlib.contextmanager
-def _open_log(path: pathlib.Path) -> collections.abc.Iterator[int]:
-    """Its few lines. A full disk keeps no judge from running."""
-    try:
-        if path.exists() and path.stat().st_size > _LARGEST_LOG_BYTES:
-            path.unlink()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    except OSError:
-        descriptor = os.open(os.devnull, os.O_WRONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager
