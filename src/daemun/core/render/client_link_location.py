@@ -6,7 +6,14 @@ The address has a secret, which no log of nginx has (`invitation_locations`).
 
 from daemun.core import arguments, directive, layout
 from daemun.core.directive import Expr
-from daemun.core.render import client_certificates, effective_access, error_pages, invitation_locations, site_scope
+from daemun.core.render import (
+    client_certificates,
+    effective_access,
+    error_pages,
+    internal_requests,
+    invitation_locations,
+    site_scope,
+)
 
 PATH = "/.daemun/client"
 _UPSTREAM = "daemun_client_links"
@@ -37,15 +44,7 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         *unlogged,
         _pages_line(),
         arguments.line("client_max_body_size", "1k"),
-        arguments.line("proxy_http_version", "1.1"),
-        arguments.line("proxy_pass_request_headers", "off"),
-        arguments.line("proxy_pass_request_body", "off"),
-        *(arguments.line("proxy_set_header", name, Expr(value)) for name, value in sent.items()),
-        arguments.line("proxy_connect_timeout", "2s"),
-        arguments.line("proxy_read_timeout", "30s"),
-        arguments.line("proxy_next_upstream", "off"),
-        arguments.line("proxy_intercept_errors", "off"),
-        arguments.line("proxy_ignore_headers", "X-Accel-Redirect"),
+        *internal_requests.lines(sent, read_timeout="30s"),
         arguments.line("proxy_cache", "off"),
         arguments.line("proxy_pass", f"http://{_UPSTREAM}/client"),
     )

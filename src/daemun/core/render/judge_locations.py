@@ -17,7 +17,7 @@ from daemun.core.access import basic_auth_policies, judge_policies, login_polici
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
 from daemun.core.plan import variable_definitions
-from daemun.core.render import effective_access, judge_memory, login_locations, site_scope
+from daemun.core.render import effective_access, internal_requests, judge_memory, login_locations, site_scope
 
 UPSTREAM = login_locations.UPSTREAM
 _REFUSED, _DOWN = "@daemun_refused", "@daemun_judge_down"
@@ -108,15 +108,7 @@ def _location(place: str, policy: judge_policies.Policy | judge_policies.LoginPo
     lines = (
         arguments.line("internal"),
         arguments.line("proxy_method", "GET"),
-        arguments.line("proxy_http_version", "1.1"),
-        arguments.line("proxy_pass_request_headers", "off"),
-        arguments.line("proxy_pass_request_body", "off"),
-        *(arguments.line("proxy_set_header", name, Expr(value)) for name, value in sent.items()),
-        arguments.line("proxy_connect_timeout", "2s"),
-        arguments.line("proxy_read_timeout", "30s"),
-        arguments.line("proxy_next_upstream", "off"),
-        arguments.line("proxy_intercept_errors", "off"),
-        arguments.line("proxy_ignore_headers", "X-Accel-Redirect"),
+        *internal_requests.lines(sent, read_timeout="30s"),
         *judge_memory.lines(judge_memory.OWN, key, _REMEMBERED_S),
         # The 401 that comes of it is for nginx, which makes a page of it only in the visitor's own request.
         arguments.line("recursive_error_pages", "off"),

@@ -9,7 +9,7 @@ the judge's process.
 from daemun.core import arguments, directive, serialise
 from daemun.core.directive import Expr
 from daemun.core.plan import variable_definitions
-from daemun.core.render import effective_access, site_scope
+from daemun.core.render import effective_access, internal_requests, site_scope
 
 UPSTREAM = "daemun_judge"
 """Of `judge_locations`."""
@@ -123,14 +123,7 @@ def passing(scope: site_scope.Scope, path: str) -> tuple[directive.Node, ...]:
     }
     return (
         arguments.line("client_max_body_size", _LARGEST_FORM),
-        arguments.line("proxy_http_version", "1.1"),
-        arguments.line("proxy_pass_request_headers", "off"),
-        *(arguments.line("proxy_set_header", name, Expr(value)) for name, value in sent.items()),
-        arguments.line("proxy_connect_timeout", "2s"),
-        arguments.line("proxy_read_timeout", "60s"),
-        arguments.line("proxy_next_upstream", "off"),
-        arguments.line("proxy_intercept_errors", "off"),
-        arguments.line("proxy_ignore_headers", "X-Accel-Redirect"),
+        *internal_requests.lines(sent, read_timeout="60s", has_body=True),
         arguments.line("proxy_cache", "off"),
         arguments.line("proxy_pass", f"http://{UPSTREAM}{path}"),
     )
