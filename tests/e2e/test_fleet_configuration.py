@@ -5,13 +5,15 @@ import contextlib
 import json
 import pathlib
 import shutil
+import subprocess
 import threading
 import time
 
 import httpx
 import pytest
 
-from tests.support import clients, fleet_house, ports, postgresql
+from daemun.fleet import configuration_values
+from tests.support import clients, fleet_house, fleet_store, ports, postgresql
 from tests.support.daemon import signpost
 
 pytestmark = [pytest.mark.nginx, pytest.mark.postgresql]
@@ -275,6 +277,28 @@ def test_two_edits_at_once_are_both_taken_or_one_is_kept_beside(house: fleet_hou
     house.write("a", fleet_house.SITES)
     house.wait_signs("a.test", "one")
     house.wait_files()
+
+
+def test_two_commands_at_once_are_both_taken_though_they_write_in_one_place(house: fleet_house.FleetHouse) -> None:
+    done: dict[str, subprocess.CompletedProcess[str]] = {}
+
+    def add(name: str) -> None:
+        done[name] = house[name].cli("add", f"{name}-new.test", "http://127.0.0.1:9", within_s=120)
+
+    threads = [threading.Thread(target=add, args=(name,)) for name in ("a", "b")]
+    with fleet_store.another(house.url) as store, store.lock(configuration_values.LEASE):
+        for one in threads:
+            one.start()
+        for name in ("a", "b"):  # both wait for their turn
+            house[name].wait(lambda name=name: f"{name}-new.test" in house.shared(name), "the edit")  # type: ignore[misc]
+    for one in threads:
+        one.join()
+    assert {name: (one.returncode, one.stderr) for name, one in done.items() if one.returncode} == {}
+    text = house.wait_files()
+    assert "a-new.test" in text and "b-new.test" in text
+    assert not [one for name in NODES for one in house[name].root.glob("daemun.yaml.*")]
+    house.write("a", fleet_house.SITES)
+    house["a"].wait(lambda: house.wait_files() == fleet_house.SITES, "the file as it was")
 
 
 def test_a_file_is_promoted_whatever_others_wrote(house: fleet_house.FleetHouse) -> None:

@@ -1,6 +1,7 @@
 """Edits of the file, live or undone: nothing is ever reported as saved that is not live (DESIGN.md decision 7)."""
 
 import collections.abc
+import contextlib
 import dataclasses
 import pathlib
 import typing
@@ -28,6 +29,7 @@ Edit = collections.abc.Callable[["yaml_holder.Holder"], bytes | None]
 
 
 _MOST_MISTAKES = 5
+_MOST_TRIES = 5
 FILE = "file"
 """The name of the source that is edited (`sources.yaml_context.SOURCE`, whose import takes longer than an edit)."""
 
@@ -42,6 +44,14 @@ class _Edited:
     old: bytes | None
     new: bytes
     version: str
+
+
+class _RefusedError(errors.DaemunError):
+    """The edit is not live, and the file is what it was."""
+
+    def __init__(self, message: str, edited: _Edited) -> None:
+        super().__init__(message)
+        self.edited = edited
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +102,27 @@ def change(
         return False
     if not is_new:
         lost_file.refuse_if_lost(chosen, file)
-    with edited_file.alone(file):
-        _change_live(daemon, file, host=host, edit=planned, done=done)
-    return True
+    for _ in range(_MOST_TRIES):
+        try:
+            with edited_file.alone(file):
+                _change_live(daemon, file, host=host, edit=planned, done=done)
+        except _RefusedError as error:
+            refused = error
+            if not _has_followed(daemon, error.edited):
+                raise
+        else:
+            return True
+    raise refused
+
+
+def _has_followed(daemon: control_client.ControlClient, edited: _Edited) -> bool:
+    """Whether the machine is in a fleet and its file has become another one since it was put back, by what other nodes
+    wrote while this edit was judged: then it was most likely refused because of that, and is made again there."""
+    with contextlib.suppress(errors.DaemunError, OSError):
+        if daemon.read_fleet()["fleet"] is not None:
+            daemon.apply()  # which ends when the file is what the fleet serves
+            return edited.file.read_bytes() != edited.old
+    return False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +147,7 @@ def _change_live(
     if result.refusal is not None:
         undone = _put_back(edited)
         daemon.apply()
-        raise errors.DaemunError(f"{result.refusal}\n{undone}")
+        raise _RefusedError(f"{result.refusal}\n{undone}", edited)
     json_answer.note(host=host, config=str(edited.file), running=True)
     output.print_line(f"{done}, and saved in {edited.file}")
     _mention_mistakes(edited, result.problems)
