@@ -36,8 +36,11 @@ class Member:
 
 
 class Front:
+    def __init__(self) -> None:
+        self.wakes = 0
+
     def wake(self) -> None:
-        pass
+        self.wakes += 1
 
 
 class Texts:
@@ -84,3 +87,39 @@ def test_what_is_under_way_when_nobody_waits_any_more_is_an_error(monkeypatch: p
 def test_it_is_waited_for_as_long_as_nodes_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuration_keeper, "LONGEST_WAIT_S", 3.0)
     assert settle(50).find_problems() == ()
+
+
+class Alone(Member):
+    """Without its database. steps: so often it looked."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.steps = 0
+        self.kind = kind
+
+    def step(self) -> member_ports.StepReport:
+        self.steps += 1
+        cause = f"its fleet cannot be asked: cannot {self.kind} the fleet's database: host {self.steps}"
+        return member_ports.StepReport(state=States.UNREACHABLE, pause_s=0.0, cause=cause, digest="1")
+
+
+def test_the_details_of_a_database_that_is_not_reached_are_one_problem() -> None:
+    member, front = Alone("reach"), Front()
+
+    async def run() -> tuple[str, ...]:
+        parts: list[typing.Any] = [Texts(), front, None, member]
+        keeper = configuration_keeper.ConfigurationKeeper(*parts)
+        task = asyncio.ensure_future(keeper.run())
+        while member.steps < 5:
+            await asyncio.sleep(0.01)
+        first, member.kind, seen = keeper.find_problems(), "use", member.steps
+        while member.steps < seen + 5:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return tuple(one.message for one in (*first, *keeper.find_problems()))
+
+    first, other = asyncio.run(run())
+    assert "cannot reach the fleet's database: host 1" in first
+    assert "cannot use the fleet's database" in other
+    assert front.wakes == 2

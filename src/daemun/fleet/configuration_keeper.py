@@ -152,7 +152,7 @@ class ConfigurationKeeper:
 
     async def _take_step(self, began: int) -> None:
         try:
-            self._report = await whole_work.run(self._step)
+            self._report = _with_words_of(self._report, await whole_work.run(self._step))
         except DaemunError as error:
             message = "the fleet's configuration is not followed; it is tried again"
             log.error(message, reason=str(error))  # noqa: TRY400 - for people
@@ -242,6 +242,15 @@ class _Serving:
     def serve(self, files: configuration_values.Files | None, caller: history_port.Caller | None) -> str | None:
         assert self.thread is not None
         return self._keeper.serve(files, caller, self.thread)
+
+
+def _with_words_of(before: member_ports.StepReport, report: member_ports.StepReport) -> member_ports.StepReport:
+    """The details of why a database is not reached are others at each look, of two hosts in another order, say: those
+    of the first stay while it lasts, or the log would have an error and its end every few seconds."""
+    if {before.state, report.state} == {_States.UNREACHABLE} and before.digest == report.digest:
+        kind, kind_before = (one.cause.split(": ")[:2] for one in (report, before))
+        return before if kind == kind_before else report
+    return report
 
 
 def sign(problem: model.Problem) -> tuple[str | None, str]:
