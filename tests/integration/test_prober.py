@@ -10,7 +10,7 @@ import re
 import pytest
 
 from daemun.core import model
-from daemun.probing import handshake_turns, server_turns, site_prober
+from daemun.probing import handshake_turns, probe_inputs, server_turns, site_prober
 from tests.support import clock, ports
 from tests.support.sites import site
 
@@ -18,13 +18,13 @@ PAUSES = ((site_prober, "TICK_S"), (site_prober, "REST_S"))
 
 
 def _prober(folder: pathlib.Path) -> site_prober.SiteProber:
-    return site_prober.SiteProber(
-        clock.FakeClock(),
+    inputs = probe_inputs.ProbeInputs(
+        clock=clock.FakeClock(),
         find_endpoints=lambda _: (),
-        find_health=lambda _: (),
         find_certificates=lambda: (),
         error_log_path=str(folder / "error.log"),
     )
+    return site_prober.SiteProber(inputs, find_health=lambda _: ())
 
 
 async def test_trouble_is_not_over_before_each_site_was_looked_at(

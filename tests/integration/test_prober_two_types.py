@@ -15,7 +15,7 @@ from daemun.certs.served import bundle, live_folder, local_ca
 from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.nginx import worker_account
-from daemun.probing import server_turns, site_prober
+from daemun.probing import probe_inputs, server_turns, site_prober
 from daemun.store import memory_store
 from tests.support import clock, rendered, sites
 
@@ -82,13 +82,13 @@ class Looked:
             rsa_shown=(),
         )
         self._certificates = (first, beside)
-        self._prober = site_prober.SiteProber(
-            clock.FakeClock(NOW),
+        inputs = probe_inputs.ProbeInputs(
+            clock=clock.FakeClock(NOW),
             find_endpoints=lambda _: (),
-            find_health=lambda _: (),
             find_certificates=lambda: self._certificates,
             error_log_path=f"{gate.layout.state}/logs/error.log",
         )
+        self._prober = site_prober.SiteProber(inputs, find_health=lambda _: ())
         settings = dataclasses.replace(settings, listen=model.Listen(https=listeners))
         desired = model.Desired(globals=settings, sites=(SITE,))
         self._prober.publish(desired, self._live)

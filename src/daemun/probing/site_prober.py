@@ -17,16 +17,13 @@ import traceback
 import structlog
 
 from daemun import ticks
-from daemun.control import ports
 from daemun.core import model
 from daemun.core.served import probe_targets, server_answers, upstream_errors
 from daemun.probing import (
-    error_log,
-    expected_certificates,
     handshake_turns,
     handshakes,
     observations,
-    server_tries,
+    probe_inputs,
     server_turns,
     site_judge,
 )
@@ -45,34 +42,18 @@ _ABSORBED_AT_ONCE = 100
 
 class SiteProber:
     """Probes all sites in turn and on request. Not thread-safe: one per event loop. `run` must be running for what is
-    looked at unasked.
+    looked at unasked."""
 
-    find_endpoints: service name -> its addresses now. find_certificates: what daemun serves. ca_bundle: the system's
-    roots. has_ipv6: nginx listens there, too, where none is named. changed: called when a site's trouble may be new.
-    """
-
-    def __init__(
-        self,
-        clock: ports.Clock,
-        *,
-        find_endpoints: server_turns.FindEndpoints,
-        find_health: observations.FindHealth,
-        find_certificates: collections.abc.Callable[[], tuple[model.CertificateStatus, ...]],
-        error_log_path: str,
-        ca_bundle: str | None = None,
-        machine: server_tries.ProbeMachine = server_tries.ProbeMachine(),  # noqa: B008 - it is frozen
-        has_ipv6: bool = False,
-        changed: collections.abc.Callable[[], None] = lambda: None,
-    ) -> None:
-        self._changed = changed
-        self._clock = clock
-        self._probe = server_turns.TargetProbe(find_endpoints, ca_bundle=ca_bundle, machine=machine)
-        self._expected = expected_certificates.ExpectedCertificates(find_certificates)
-        self._has_ipv6 = has_ipv6
-        self._log = error_log.ErrorLog(error_log_path)
+    def __init__(self, inputs: probe_inputs.ProbeInputs, *, find_health: observations.FindHealth) -> None:
+        self._changed = inputs.changed
+        self._clock = inputs.clock
+        self._probe = inputs.make_target_probe()
+        self._expected = inputs.make_expected()
+        self._has_ipv6 = inputs.has_ipv6
+        self._log = inputs.make_error_log()
         self._is_log_new = True
         self._looks = observations.Looks(find_health)
-        self.site_judge = site_judge.SiteJudge(self._looks, clock)
+        self.site_judge = site_judge.SiteJudge(self._looks, inputs.clock)
         self._not_begun: list[tuple[object, ...]] | None = None
         self._all_begun_s: float | None = None
         self._desired: model.Desired | None = None

@@ -17,17 +17,14 @@ import traceback
 
 import structlog
 
-from daemun.control import ports
 from daemun.core import model
 from daemun.core.options import streams_option
 from daemun.core.served import served_judgement, stream_errors, stream_judgement, stream_targets
 from daemun.probing import (
     bound_addresses,
-    error_log,
-    expected_certificates,
     handshakes,
     observations,
-    server_tries,
+    probe_inputs,
     server_turns,
 )
 
@@ -71,26 +68,15 @@ class _Watched:
 
 class StreamProber:
     """Probes all streams in turn and on request. Not thread-safe: one per event loop. `run` must be running for what is
-    looked at unasked. The parameters: as of `site_prober.SiteProber`."""
+    looked at unasked."""
 
-    def __init__(
-        self,
-        clock: ports.Clock,
-        *,
-        find_endpoints: server_turns.FindEndpoints,
-        find_certificates: collections.abc.Callable[[], tuple[model.CertificateStatus, ...]],
-        error_log_path: str,
-        ca_bundle: str | None = None,
-        machine: server_tries.ProbeMachine = server_tries.ProbeMachine(),  # noqa: B008 - it is frozen
-        has_ipv6: bool = False,
-        changed: collections.abc.Callable[[], None] = lambda: None,
-    ) -> None:
-        self._clock = clock
-        self._probe = server_turns.TargetProbe(find_endpoints, ca_bundle=ca_bundle, machine=machine)
-        self._expected = expected_certificates.ExpectedCertificates(find_certificates)
-        self._has_ipv6 = has_ipv6
-        self._changed = changed
-        self._log = error_log.ErrorLog(error_log_path)
+    def __init__(self, inputs: probe_inputs.ProbeInputs) -> None:
+        self._clock = inputs.clock
+        self._probe = inputs.make_target_probe()
+        self._expected = inputs.make_expected()
+        self._has_ipv6 = inputs.has_ipv6
+        self._changed = inputs.changed
+        self._log = inputs.make_error_log()
         self._watched: dict[str, _Watched] = {}
         self._pools: dict[str, model.Pool] = {}
         self._live: frozenset[str] = frozenset()
