@@ -5,50 +5,24 @@ One gate for all. The story is made as the command makes it, in this process; so
 
 import collections.abc
 import contextlib
-import dataclasses
 import json
 import re
 import typing
 
 import pytest
 
-from daemun import errors, settings
+from daemun import settings
 from daemun.cli import why_lines
 from daemun.cli.commands import why
-from daemun.core.why import url_facts
 from tests.support import daemon as daemon_support
-from tests.support import ports, why_house
+from tests.support import ports, why_house, why_scene
 
 pytestmark = pytest.mark.nginx
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """gate: that runs. chosen: as its commands have it."""
-
-    gate: daemon_support.Daemon
-    chosen: settings.Settings
-
-    def tell(self, subject: str, *headers: str, method: str = "GET", address: str | None = None) -> url_facts.Story:
-        """subject: {https} and {http} are the gate's ports."""
-        written = subject.format(https=self.gate.https, http=self.gate.http)
-        return why.tell(self.chosen, written, method=method, headers=list(headers), address=address)
-
-    def wait_told(self, request: str, kind: str) -> url_facts.Story:
-        """The story of a request, once nginx has written all of its lines."""
-        seen: list[url_facts.Story] = []
-
-        def look() -> bool:
-            with contextlib.suppress(errors.DaemunError):
-                seen.append(self.tell(request))
-            return bool(seen and seen[-1].causes) and first(seen[-1]).kind == kind
-
-        self.gate.wait(look, f"{kind} of the request {request}")
-        return seen[-1]
+first = why_scene.first
 
 
 @pytest.fixture(scope="module")
-def scene() -> collections.abc.Iterator[Scene]:
+def scene() -> collections.abc.Iterator[why_scene.Scene]:
     with contextlib.ExitStack() as stack:
         gate = stack.enter_context(daemon_support.new_daemon())
         house = stack.enter_context(why_house.built(gate.root))
@@ -57,12 +31,7 @@ def scene() -> collections.abc.Iterator[Scene]:
         gate.wait_state("well.test", "live")
         gate.wait(lambda: gate.look().get("applying_since", "") is None, "the end of the first round")
         assert gate.control.ban("192.0.2.77", 3600)["address"] == "192.0.2.77"
-        yield Scene(gate=gate, chosen=settings.Settings(config=gate.config, state=gate.state))
-
-
-def first(story: url_facts.Story) -> url_facts.Cause:
-    assert story.causes, why_lines.lines_of(story)
-    return story.causes[0]
+        yield why_scene.Scene(gate=gate, chosen=settings.Settings(config=gate.config, state=gate.state))
 
 
 SCENES: dict[str, tuple[str, str]] = {
@@ -119,7 +88,7 @@ SCENES: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("subject", SCENES)
-def test_the_cause_of_a_url_is_named_first(scene: Scene, subject: str) -> None:
+def test_the_cause_of_a_url_is_named_first(scene: why_scene.Scene, subject: str) -> None:
     kind, part = SCENES[subject]
     story = scene.tell(subject)
     assert (first(story).kind, part in first(story).cause) == (kind, True), why_lines.lines_of(story)
@@ -127,7 +96,7 @@ def test_the_cause_of_a_url_is_named_first(scene: Scene, subject: str) -> None:
     assert not any(one.kind.startswith("status-") for one in story.causes)
 
 
-def test_a_site_that_is_well_but_for_its_name_has_a_good_chain(scene: Scene) -> None:
+def test_a_site_that_is_well_but_for_its_name_has_a_good_chain(scene: why_scene.Scene) -> None:
     story = scene.tell("https://München.test.:{https}/")
     assert [one.kind for one in story.causes] == ["dns-missing"]
     topics = [one.topic for one in story.steps]
@@ -135,7 +104,7 @@ def test_a_site_that_is_well_but_for_its_name_has_a_good_chain(scene: Scene) -> 
     assert {one.weight.value for one in story.steps if one.topic != "dns"} == {"good"}
 
 
-def test_who_is_refused_by_address(scene: Scene) -> None:
+def test_who_is_refused_by_address(scene: why_scene.Scene) -> None:
     denied = scene.tell("https://deny.test:{https}/", address="198.51.100.7")
     assert first(denied).kind == "access-deny"
     banned = scene.tell("https://well.test:{https}/", address="192.0.2.77")
@@ -144,31 +113,25 @@ def test_who_is_refused_by_address(scene: Scene) -> None:
     assert first(scene.tell("https://deny.test:{https}/", address="203.0.113.5")).kind == "dns-missing"
 
 
-def test_an_address_that_may_come_in_is_not_blamed_for_that_of_this_machine(scene: Scene) -> None:
+def test_an_address_that_may_come_in_is_not_blamed_for_that_of_this_machine(scene: why_scene.Scene) -> None:
     story = scene.tell("https://allow.test:{https}/", address="203.0.113.9")
     assert [one.kind for one in story.causes] == ["dns-missing"]
     assert {one.weight.value for one in story.steps if one.topic == "access"} == {"good"}
 
 
-def test_a_wrong_password_and_a_large_body(scene: Scene) -> None:
+def test_a_wrong_password_and_a_large_body(scene: why_scene.Scene) -> None:
     wrong = scene.tell("https://basic.test:{https}/", why_house.basic("alice", "nothing"))
     assert (first(wrong).kind, "is not one of those" in first(wrong).cause) == ("access-basic-auth", True)
     large = scene.tell("https://body.test:{https}/", "Content-Length: 5000", method="POST")
     assert first(large).kind == "body-too-large"
 
 
-def test_a_rate_that_is_used_up(scene: Scene) -> None:
+def test_a_rate_that_is_used_up(scene: why_scene.Scene) -> None:
     scene.gate.wait(lambda: scene.gate.get("https://rate.test/").status_code == 429, "a refusal for the rate")
     assert first(scene.tell("https://rate.test:{https}/")).kind == "rate-limit"
 
 
 # --- requests that were ----------------------------------------------------------------------------------------
-
-
-def page_id(text: str) -> str:
-    found = re.search(r"[Rr]equest ([0-9a-f]{32})", text)
-    assert found is not None, text
-    return found[1]
 
 
 PAGES: dict[str, tuple[str, str]] = {
@@ -186,35 +149,35 @@ PAGES: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("url", PAGES)
-def test_the_id_of_an_error_page_leads_to_its_cause(scene: Scene, url: str) -> None:
+def test_the_id_of_an_error_page_leads_to_its_cause(scene: why_scene.Scene, url: str) -> None:
     kind, part = PAGES[url]
     page = scene.gate.get(url)
     assert page.status_code >= 400
-    story = scene.wait_told(page_id(page.text), kind)
+    story = scene.wait_told(why_scene.page_id(page.text), kind)
     assert part in first(story).cause, why_lines.lines_of(story)
     assert str(page.status_code) in story.steps[0].message
     assert url.removeprefix("https://") in story.subject
 
 
-def test_a_body_that_was_too_large(scene: Scene) -> None:
+def test_a_body_that_was_too_large(scene: why_scene.Scene) -> None:
     from tests.support import clients
 
     with clients.client(scene.gate.gate) as client:
         page = client.post("https://body.test/", content=b"x" * 5000)
     assert page.status_code == 413
-    scene.wait_told(page_id(page.text), "body-too-large")
+    scene.wait_told(why_scene.page_id(page.text), "body-too-large")
 
 
-def test_a_request_on_a_connection_for_another_site(scene: Scene) -> None:
+def test_a_request_on_a_connection_for_another_site(scene: why_scene.Scene) -> None:
     from tests.support import clients
 
     with clients.client(scene.gate.gate) as client:
         page = client.get("https://well.test/", headers={"Host": "mixed.test"})
     assert page.status_code == 421
-    scene.wait_told(page_id(page.text), "client-421")
+    scene.wait_told(why_scene.page_id(page.text), "client-421")
 
 
-def test_a_line_of_the_access_log_without_a_page(scene: Scene) -> None:
+def test_a_line_of_the_access_log_without_a_page(scene: why_scene.Scene) -> None:
     """The application's own error: its line is named by connection and number."""
     scene.gate.get("https://app500.test/of-the-log")
 
@@ -230,7 +193,7 @@ def test_a_line_of_the_access_log_without_a_page(scene: Scene) -> None:
 # --- the command -----------------------------------------------------------------------------------------------
 
 
-def test_the_command(scene: Scene) -> None:
+def test_the_command(scene: why_scene.Scene) -> None:
     done = scene.gate.cli("why", f"https://refused.test:{scene.gate.https}/", "--json")
     found: dict[str, typing.Any] = json.loads(done.stdout)
     assert (done.returncode, found["ok"], found["kind"]) == (1, False, "server-refused")

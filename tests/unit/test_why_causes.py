@@ -145,7 +145,7 @@ def test_cookies_that_get_lost(line: str, is_lost: bool) -> None:
 def test_a_cookie_for_another_path() -> None:
     url = requested_url.parse("https://app.example.com/shop/login")
     answer = url_facts.HttpAnswer(status=200, headers=(("set-cookie", "sid=1; Path=/other/"),))
-    (found,) = page_causes.find(dataclasses.replace(FACTS, url=url, visits=visits(answer)))
+    (found,) = page_causes.find(dataclasses.replace(FACTS, url=url, visits=visits(answer, url=url)))
     assert (found.kind, "its Path" in found.cause) == ("cookie-lost", True)
 
 

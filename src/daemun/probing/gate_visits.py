@@ -5,6 +5,7 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import re
 import ssl
 import time
 
@@ -16,6 +17,7 @@ CONNECT_S = 5.0
 LONGEST_HEAD = 1 << 17
 _BODY_S = 2.0
 """So long is waited for more of an answer whose head is there: a stream has no end."""
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
 _SENT = frozenset({"host", "connection", "content-length", "transfer-encoding", "upgrade", "accept-encoding"})
 """Headers that are this module's."""
 
@@ -35,12 +37,13 @@ class GateAddress:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """What came back. failure: why no answer did, in words."""
+    """What came back. own: this end's address. failure: why no answer did, in words."""
 
     answer: url_facts.HttpAnswer | None = None
     is_connected: bool = False
     is_secured: bool = False
     failure: str | None = None
+    own: str | None = None
 
 
 async def visit(
@@ -115,7 +118,9 @@ async def exchange(place: GateAddress, request: bytes, *, within_s: float) -> Re
             except (OSError, TimeoutError) as error:
                 words = causes.find_words(error) or "no TLS handshake came about"
                 return Received(is_connected=True, failure=words)
-        return await _request(reader, writer, request, within_s)
+        found = await _request(reader, writer, request, within_s)
+        own = writer.get_extra_info("sockname")
+        return dataclasses.replace(found, own=own[0] if place.socket is None and own else None)
     finally:
         writer.transport.abort()
 
@@ -135,7 +140,7 @@ async def _request(
                     is_ended = True
                     break
                 page = _without_interim(page + chunk)
-                if headed_s is None and b"\r\n\r\n" in page:
+                if headed_s is None and _split(page)[1]:
                     headed_s = time.monotonic() - begun
                     limit.reschedule(asyncio.get_running_loop().time() + _BODY_S)
     except TimeoutError:
@@ -150,14 +155,21 @@ async def _request(
 
 def _without_interim(page: bytes) -> bytes:
     """Without answers that go before the answer (RFC 9110 section 15.2)."""
-    while page.startswith(b"HTTP/1.1 1") and not page.startswith(b"HTTP/1.1 101") and b"\r\n\r\n" in page:
-        page = page.partition(b"\r\n\r\n")[2]
+    while page.startswith(b"HTTP/1.1 1") and not page.startswith(b"HTTP/1.1 101") and _split(page)[1]:
+        page = _split(page)[2]
     return page
+
+
+def _split(page: bytes) -> tuple[bytes, bytes, bytes]:
+    """Head, mark and body; an empty mark: the head has no end yet. nginx takes lines that end with a line feed alone,
+    too (RFC 9112 section 2.2)."""
+    found = _HEAD_END.search(page)
+    return (page, b"", b"") if found is None else (page[: found.start()], found[0], page[found.end() :])
 
 
 def _is_whole(page: bytes, *, is_head: bool) -> bool:
     """Whether enough was read."""
-    head, mark, body = page.partition(b"\r\n\r\n")
+    head, mark, body = _split(page)
     if not mark:
         return len(page) > LONGEST_HEAD
     if is_head or head[:12].split(b" ")[1:2] in ([b"101"], [b"204"], [b"304"]) or len(body) >= url_facts.MOST_BODY:
@@ -169,7 +181,7 @@ def _is_whole(page: bytes, *, is_head: bool) -> bool:
 
 
 def _find_length(head: bytes) -> int | None:
-    for line in head.split(b"\r\n")[1:]:
+    for line in head.splitlines()[1:]:
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-length" and value.strip().isdigit() and len(value) < 20:
             return int(value)
@@ -179,15 +191,15 @@ def _find_length(head: bytes) -> int | None:
 def _is_chunked(head: bytes) -> bool:
     return any(
         line.lower().replace(b" ", b"").startswith(b"transfer-encoding:") and b"chunked" in line.lower()
-        for line in head.split(b"\r\n")[1:]
+        for line in head.splitlines()[1:]
     )
 
 
 def read_answer(page: bytes, *, is_ended: bool, took_s: float) -> url_facts.HttpAnswer | None:
     """What was received, as an answer. is_ended: the connection was closed before a body's end could
     be seen. None: it is none. Pure."""
-    head, mark, body = page.partition(b"\r\n\r\n")
-    first, *lines = head.split(b"\r\n")
+    head, mark, body = _split(page)
+    first, *lines = head.splitlines() or [b""]
     words = first.split(None, 2)
     if not mark or len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1][:3].isdigit():
         return None
@@ -204,7 +216,7 @@ def read_answer(page: bytes, *, is_ended: bool, took_s: float) -> url_facts.Http
         status=int(words[1][:3]),
         headers=tuple(headers),
         body=_text(body[: url_facts.MOST_BODY]),
-        head_bytes=len(head) + 4,
+        head_bytes=len(head) + len(mark),
         is_cut=is_cut,
         took_s=took_s,
     )

@@ -30,6 +30,16 @@ class ServerFinding:
 WELL = ServerFinding()
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class UnwellServer:
+    """A server that gets no requests by its route's `health`. path, entry: of the route. server: address and port."""
+
+    path: str
+    entry: int | None
+    server: str
+    found: ServerFinding
+
+
 def of_place(found: ServerFinding) -> ServerFinding:
     """What is true of every route to a server: a loop is one route's."""
     return WELL if found.trouble is Trouble.LOOP else found
@@ -161,7 +171,7 @@ def refused(aim: model.Aim, server: str, *, in_container: bool) -> ServerFinding
             "start the server, or correct the port; if it is in another container than daemun, write that container's "
             "name in place of 127.0.0.1, and host.docker.internal for one on the machine itself"
         )
-    elif aim.named is not None and not _is_loopback(aim):
+    elif not _is_loopback(aim):
         cure = (
             "start the server, let it listen on an address that others reach (0.0.0.0, not 127.0.0.1), or correct the "
             "port"

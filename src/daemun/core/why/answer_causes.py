@@ -5,9 +5,14 @@ import dataclasses
 import urllib.parse
 
 from daemun.core import model, site_overlays
-from daemun.core.options import access_option, login_option, maintenance_option, max_body_option
+from daemun.core.options import (
+    access_option,
+    login_option,
+    maintenance_option,
+    max_body_option,
+)
 from daemun.core.texts import words
-from daemun.core.why import access_walk, logged_errors, server_causes, url_facts
+from daemun.core.why import access_walk, header_causes, logged_errors, server_causes, url_facts
 
 Causes = collections.abc.Iterator[url_facts.Cause]
 
@@ -130,10 +135,20 @@ def _of_redirect(facts: url_facts.UrlFacts, refusals: tuple[access_walk.AccessRe
     if answer is None or answer.location is None:
         return
     people = [one for one in refusals if one.rule in _BY_PERSON]
+    looped = tuple(server_causes.find_loop(facts))
+    if people and looped and people[0].rule == "forward_auth":
+        hosts = ", ".join(dict.fromkeys(one.url.host for one in facts.visits if one.url.host != facts.url.host))
+        yield dataclasses.replace(
+            looped[0],
+            cause=f"the page to sign in is itself guarded by `access.forward_auth`: {looped[0].cause}",
+            cure=f"set `access: public` for {hosts or 'the path of that page'}, which everybody has to reach",
+        )
+        return
     if people and not is_servers(facts) and _leads_to_sign_in(facts, people[0].rule, answer.location):
         yield from map(_of_refusal, people)
         return
-    yield from server_causes.find_loop(facts)
+    yield from looped
+    yield from header_causes.find_proxy_in_front(facts, answer.location)
 
 
 def _leads_to_sign_in(facts: url_facts.UrlFacts, rule: str, location: str) -> bool:
@@ -172,7 +187,12 @@ def _of_error(facts: url_facts.UrlFacts) -> Causes:
     if not known and logged is not None:
         yield logged
     elif not known:
-        others = (*of_limits(facts), *server_causes.find_large_head(facts))
+        others = (
+            *of_limits(facts),
+            *server_causes.find_large_head(facts),
+            *header_causes.find_too_large(facts),
+            *header_causes.find_dropped(facts),
+        )
         yield from others or (of_status(answer.status),)
 
 

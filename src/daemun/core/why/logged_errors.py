@@ -13,6 +13,7 @@ from daemun.core.why import url_facts
 
 NO_SERVER = "no-server"
 _LONGEST = 4096
+_FULL = re.compile(r" failed \(28: No space left on device\)(?: while [a-z ]{1,60})?\Z")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,13 @@ def explain(lines: tuple[str, ...]) -> url_facts.Cause | None:
 
 def _explain_own(text: str) -> url_facts.Cause | None:
     line = error_line.read(text.encode("utf-8", "replace"))
+    if line is not None and _FULL.search(line.words) is not None:
+        return url_facts.Cause(
+            kind="disk-full",
+            cause="nginx could not write a file: the disk is full",
+            cure="make room on the disk of daemun's state directory (`df -h`), where bodies and answers wait that are "
+            "larger than memory takes",
+        )
     if line is None or "upstream" in line.words:
         return None
     for kind in _KINDS:

@@ -2,6 +2,7 @@
 cannot be followed. Pure."""
 
 import collections.abc
+import dataclasses
 import re
 import urllib.parse
 
@@ -11,6 +12,7 @@ from daemun.core.why import url_facts
 Causes = collections.abc.Iterator[url_facts.Cause]
 
 _LINK = re.compile(r"""(?:src|href|action|url)\s*[=(]\s*["']?(http://[^"'\s<>)]{1,2000})""", re.IGNORECASE)
+_MOST_HOPS = 10
 _TRUST = (
     "let the application believe X-Forwarded-Proto from this machine (its setting is called trusted proxies, or behind "
     "a proxy), or set its base URL to https://{host}"
@@ -18,6 +20,13 @@ _TRUST = (
 
 
 def find(facts: url_facts.UrlFacts) -> Causes:
+    """Of the answer, and of those that redirects on the same host lead to."""
+    for visit in facts.visits[:_MOST_HOPS]:
+        if visit.url.host == facts.url.host:
+            yield from _of_visit(dataclasses.replace(facts, url=visit.url, visits=(visit,)))
+
+
+def _of_visit(facts: url_facts.UrlFacts) -> Causes:
     answer = facts.answer
     if answer is None or answer.status >= 400:
         return
@@ -52,12 +61,17 @@ def _of_location(facts: url_facts.UrlFacts, answer: url_facts.HttpAnswer) -> Cau
             cause=f"the application redirects visitors who came by https to {shown}: it does not see that they did",
             cure=_TRUST.format(host=url.authority),
         )
-    elif host == url.host and port is not None and port != url.effective_port and _is_servers(facts, port):
+    elif host == url.host and port is not None and port != url.effective_port and not _is_gates(facts, port):
+        whose = "of the server behind the gate" if _is_servers(facts, port) else "where the gate does not listen"
         yield url_facts.Cause(
             kind="redirect-port",
-            cause=f"it redirects visitors to {shown}, with the port of the server behind the gate",
+            cause=f"it redirects visitors to {shown}, with a port {whose}",
             cure=_TRUST.format(host=url.authority) + "; some take the port from X-Forwarded-Port",
         )
+
+
+def _is_gates(facts: url_facts.UrlFacts, port: int) -> bool:
+    return port in {80, 443, *(one.port for one in (*facts.listening, *facts.other_listening))}
 
 
 def _is_servers(facts: url_facts.UrlFacts, port: int) -> bool:

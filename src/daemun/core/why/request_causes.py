@@ -1,10 +1,11 @@
 """What happened to a request that was, the cause first: by its lines in the logs, and by the file. Pure."""
 
 import collections.abc
+import re
 
 from daemun.core import model
 from daemun.core.logged import error_line, logged_request
-from daemun.core.options import maintenance_option
+from daemun.core.options import maintenance_option, timeout_option
 from daemun.core.texts import words
 from daemun.core.why import (
     access_walk,
@@ -21,6 +22,10 @@ Steps = collections.abc.Iterator[url_facts.ChainLink]
 
 MOST = 8
 _GOOD, _WARNS, _BLOCKS = model.Weight.GOOD, model.Weight.WARNS, model.Weight.BLOCKS
+_CUT = re.compile(
+    r"(?:timed out|prematurely closed|\(104: |\(32: |invalid chunked|chunk).* while "
+    r"(reading upstream|proxying upgraded connection)\Z"
+)
 _LESS_EXACT = frozenset({"refused-address", "rate-limit", "connection-limit"})
 """Where nginx's words say less than the file."""
 _CLIENTS = {
@@ -65,6 +70,10 @@ def _find(facts: request_facts.RequestFacts) -> Causes:
             yield logged
         yield _of_hold(facts)
         return
+    if (cut := _find_cut(facts, line) or _find_idle(facts, line)) is not None:
+        yield cut
+        yield from _of_today(facts)
+        return
     if logged is not None and not (request_facts.is_servers(line) and line.status < 500):
         rules = tuple(_of_rules(facts, line)) if logged.kind in _LESS_EXACT else ()
         yield from rules or (logged,)
@@ -74,7 +83,13 @@ def _find(facts: request_facts.RequestFacts) -> Causes:
         return
     if request_facts.is_servers(line):
         yield _of_server(line)
-        return
+    else:
+        yield from _of_gate(facts, line)
+
+
+def _of_gate(facts: request_facts.RequestFacts, line: logged_request.LoggedRequest) -> Causes:
+    """An error of the gate's own, of which nginx logged nothing."""
+    assert line.status is not None
     yield from _of_rules(facts, line)
     if line.status in _CLIENTS:
         cause, cure = _CLIENTS[line.status]
@@ -109,8 +124,46 @@ def _of_server(line: logged_request.LoggedRequest) -> url_facts.Cause:
     return url_facts.Cause(
         kind="server-answer",
         cause=f"the application itself answered {line.status}: {server} did, and the gate passed it on",
-        cure="look at the application's own log at that time",
+        cure=server_causes.find_cure(line.status or 0),
     )
+
+
+def _find_idle(facts: request_facts.RequestFacts, line: logged_request.LoggedRequest) -> url_facts.Cause | None:
+    """A WebSocket that the gate ended. nginx logs it below the level of warnings."""
+    route = None if facts.walk is None else facts.walk.route
+    if line.status != 101 or line.request_s is None or route is None:
+        return None
+    idle_s = timeout_option.OPTION.of(route.action).idle_s
+    if line.request_s < idle_s:
+        return None
+    return url_facts.Cause(
+        kind="websocket-idle",
+        cause=f"the WebSocket ended after {line.request_s:g} s: the gate ends one through which nothing comes for "
+        f"{idle_s:g} s (`timeout: {{idle}}`)",
+        cure="let the application send a ping more often (each 30 s is usual), or raise `timeout: {idle}` of the route",
+    )
+
+
+def _find_cut(facts: request_facts.RequestFacts, line: logged_request.LoggedRequest) -> url_facts.Cause | None:
+    """An answer that had begun, or a WebSocket, that did not end as it should: its status is good."""
+    if line.status is None or line.status >= 500:
+        return None
+    for text in facts.errors:
+        read = error_line.read(text.encode("utf-8", "replace"))
+        found = None if read is None else _CUT.search(read.words)
+        if read is None or found is None:
+            continue
+        server = _shown(line.tries[-1].address) if line.tries else "the server"
+        after = f" after {line.request_s:g} s" if line.request_s is not None else ""
+        if "timed out" in read.words:
+            cause = f"the answer had begun and stopped: {server} sent no more of it within `timeout: {{read}}`"
+            cure = "look at why it is slow, or raise `timeout: {read}` of the route"
+        else:
+            what = "the WebSocket" if found[1] == "proxying upgraded connection" else "its answer, which had begun,"
+            cause = f"{server} closed the connection{after}, before {what} was over"
+            cure = "look at the application's own log at that time: it crashed, ended, or ran into a limit of its own"
+        return url_facts.Cause(kind="answer-cut", cause=cause, cure=cure)
+    return None
 
 
 def _of_rules(facts: request_facts.RequestFacts, line: logged_request.LoggedRequest) -> Causes:
@@ -188,6 +241,10 @@ def _find_steps(facts: request_facts.RequestFacts) -> Steps:
     line = facts.line
     if line is not None:
         yield _of_line(line)
+    if line is not None and line.status == 101 and not facts.errors and _find_idle(facts, line) is None:
+        open_for = f" after {line.request_s:g} s" if line.request_s is not None else ""
+        message = f"it ended{open_for} without an error: the browser or the server closed it"
+        yield url_facts.ChainLink(topic="websocket", weight=_GOOD, message=message)
     for text in facts.errors[:10]:
         found = error_line.read(text.encode("utf-8", "replace"))
         if found is not None:

@@ -1,28 +1,54 @@
 """What the servers of a route have to do with an answer: they were queried beside the gate. Pure."""
 
 import collections.abc
+import html
+import re
 import urllib.parse
 
 from daemun.core import model
 from daemun.core.model import Trouble
 from daemun.core.served import server_answers
 from daemun.core.texts import words
-from daemun.core.why import logged_errors, requested_url, url_facts
+from daemun.core.why import change_causes, logged_errors, requested_url, url_facts
 
 Causes = collections.abc.Iterator[url_facts.Cause]
 
 _OWN_BUFFER = 4096
+_MOST_PAGE = 1 << 14
+_MOST_WORDS = 160
+_HIDDEN = re.compile(r"<(script|style)\b[\s\S]*?(?:</\1\s*>|\Z)", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]{0,2000}>")
 
 
 def find_troubles(facts: url_facts.UrlFacts) -> Causes:
     """Servers that do not serve, first those that decide who may come in. A redirect to itself is `find_loop`'s."""
     for one in sorted(facts.servers, key=lambda one: not one.is_judge):
-        if one.found.trouble is None or one.found.trouble is Trouble.LOOP:
+        if one.found.trouble is None or one.found.trouble is Trouble.LOOP or _has_sibling(facts, one):
             continue
         kind = one.found.trouble.name.lower().replace("_", "-")
         found = server_answers.of_judge(one.found) if one.is_judge else one.found
         whose = "judge" if one.is_judge else "server"
-        yield url_facts.Cause(kind=f"{whose}-{kind}", cause=found.cause or "", cure=found.cure)
+        cause, cure = found.cause or "", found.cure
+        if one.open_at:
+            there = [f"[{host}]" if ":" in host else host for host in one.open_at]
+            port = urllib.parse.urlsplit(one.written).port
+            cause = f"{cause}, and its port is open at {', '.join(there[:4])}"
+            cure = f"write the target with {there[0]}{f':{port}' if port else ''}, or let the server listen on this "
+            cure += "address, too"
+        yield url_facts.Cause(kind=f"{whose}-{kind}", cause=cause, cure=cure)
+
+
+def _has_sibling(facts: url_facts.UrlFacts, one: url_facts.QueriedServer) -> bool:
+    """Whether the name of the target has another address, of the other family, at which the server is well: nginx goes
+    on to that one."""
+    if one.found.trouble is not Trouble.REFUSED or facts.answer is None or facts.answer.status >= 500:
+        return False
+    return any(
+        other.written == one.written
+        and other.found.trouble is None
+        and ("[" in other.server) is not ("[" in one.server)
+        for other in facts.servers
+    )
 
 
 def find_loop(facts: url_facts.UrlFacts) -> Causes:
@@ -63,11 +89,21 @@ def find_of_answer(facts: url_facts.UrlFacts) -> Causes:
     )
     if view is None or answer is None:
         return
-    known = (*_of_prefix(facts, view), *find_refused_upgrade(facts))
+    known = (*_of_prefix(facts, view), *change_causes.find(facts, view), *find_refused_upgrade(facts))
     yield from known
     if known:
         return
-    status = answer.status
+    said = find_words(view.answer)
+    yield url_facts.Cause(
+        kind="server-answer",
+        cause=f"the application itself answers {answer.status}: {view.server} does so beside the gate, too"
+        + (f"; it says {said}" if said else ""),
+        cure=find_cure(answer.status),
+    )
+
+
+def find_cure(status: int) -> str:
+    """What to do about an error of the application itself."""
     cures = {
         400: "look at the application: it refuses the request; many do where they do not know the name in Host "
         "(`host_header`, allowed hosts) or do not trust this machine (trusted proxies)",
@@ -75,17 +111,27 @@ def find_of_answer(facts: url_facts.UrlFacts) -> Causes:
         403: "look at the application: its own rules refuse this, or the name in Host (allowed hosts, trusted proxies)",
         404: "look at the application: it has nothing at this path",
         405: "the application does not take this method at this path",
+        408: "let the application's own server wait longer for a request",
+        411: "let the gate send the length of bodies: take `buffering: {request: false}` out; or let the application "
+        "take chunked bodies",
         413: "raise the limit of the application's own server; the gate lets the body pass",
+        414: "raise the limit of the application's own server for URLs; the gate lets this one pass",
         421: "let the application know the name in Host, or set `host_header` to the one that it knows",
         429: "the application limits requests itself; let it trust this machine's X-Forwarded-For, or it counts all "
         "visitors as one",
+        431: "delete the cookies of the site in the browser, or raise the limit of the application's own server for "
+        "headers",
     }
-    cure = cures.get(status, "look at the application's own log at this time")
-    yield url_facts.Cause(
-        kind="server-answer",
-        cause=f"the application itself answers {status}: {view.server} does so beside the gate, too",
-        cure=cure,
-    )
+    return cures.get(status, "look at the application's own log at that time")
+
+
+def find_words(answer: url_facts.HttpAnswer | None) -> str | None:
+    """What an error page says, in quotes: its first words that are no tags."""
+    if answer is None or not (answer.header("content-type") or "text/").startswith(("text/", "application/")):
+        return None
+    plain = _HIDDEN.sub(" ", answer.body[:_MOST_PAGE])
+    found = " ".join(html.unescape(_TAG.sub(" ", plain)).split())
+    return words.quoted(found, at_most=_MOST_WORDS) if any(map(str.isalnum, found)) else None
 
 
 def _of_prefix(facts: url_facts.UrlFacts, view: url_facts.QueriedServer) -> Causes:
@@ -99,21 +145,16 @@ def _of_prefix(facts: url_facts.UrlFacts, view: url_facts.QueriedServer) -> Caus
     is_stripped = len(view.other_path) > len(view.sent)
     if is_stripped:
         cause = f"the gate takes {words.quoted(route.path)} off the path, and the application wants it"
-        cure = f"write the target without a path: `{_without_path(view.written)}`"
+        cure = f"write the target without a path: `{url_facts.without_path(view.written)}`"
     else:
         cause = f"the application does not know the path {words.quoted(route.path)}, which the gate passes on"
-        cure = f"write the target with a path, which replaces the route's: `{_without_path(view.written)}/`; "
+        cure = f"write the target with a path, which replaces the route's: `{url_facts.without_path(view.written)}/`; "
         cure += "or set the application's base path to the route's"
     yield url_facts.Cause(
         kind="path-prefix",
         cause=f"{cause}: {view.server} answers {view.answer.status} to {sent} and {view.other.status} to {other}",
         cure=cure,
     )
-
-
-def _without_path(written: str) -> str:
-    parts = urllib.parse.urlsplit(written)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc and not parts.netloc.startswith("unix:") else written
 
 
 def find_cut(facts: url_facts.UrlFacts) -> Causes:
@@ -153,7 +194,18 @@ def find_refused_upgrade(facts: url_facts.UrlFacts) -> Causes:
     answer = facts.answer
     if answer is None or answer.status == 101 or facts.request.header("Upgrade").lower() != "websocket":
         return
-    if answer.location is not None or answer.status in {401, 403}:
+    if answer.status in {401, 403}:
+        return
+    if answer.location is not None:
+        there = requested_url.join(facts.url, answer.location)
+        shown = words.quoted(answer.location, at_most=120)
+        yield url_facts.Cause(
+            kind="websocket-redirect",
+            cause=f"the WebSocket handshake is answered with a redirect to {shown}, which browsers do not follow",
+            cure=f"open wss://{there.authority}{there.sent}"
+            if there is not None and there.is_https and not facts.url.is_https
+            else "open the WebSocket at the address that the redirect names, or sign in there first",
+        )
         return
     views = [one for one in facts.servers if one.answer is not None and not one.is_judge]
     if any(one.answer is not None and one.answer.status == 101 for one in views):

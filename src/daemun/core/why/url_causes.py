@@ -9,7 +9,17 @@ import collections.abc
 from daemun.core import model
 from daemun.core.certificates import on_demand_names
 from daemun.core.texts import words
-from daemun.core.why import answer_causes, logged_errors, page_causes, site_choice, tls_causes, url_facts
+from daemun.core.why import (
+    answer_causes,
+    header_causes,
+    logged_errors,
+    page_causes,
+    page_parts,
+    redirect_causes,
+    site_choice,
+    tls_causes,
+    url_facts,
+)
 
 Causes = collections.abc.Iterator[url_facts.Cause]
 MOST = 8
@@ -26,9 +36,14 @@ def find_causes(facts: url_facts.UrlFacts) -> tuple[url_facts.Cause, ...]:
         _of_gate,
         _of_site,
         tls_causes.find,
+        header_causes.find_preflight,
         answer_causes.find,
+        header_causes.find_unreadable,
+        redirect_causes.find,
+        _of_onward,
         _of_configuration,
         page_causes.find,
+        page_parts.find,
         tls_causes.find_untrusted,
         _of_names,
         _of_daemon,
@@ -46,6 +61,18 @@ def find_causes(facts: url_facts.UrlFacts) -> tuple[url_facts.Cause, ...]:
 
 def _cause(kind: str, cause: str, cure: str | None = None) -> url_facts.Cause:
     return url_facts.Cause(kind=kind, cause=cause, cure=cure)
+
+
+def _of_onward(facts: url_facts.UrlFacts) -> Causes:
+    """Where redirects lead to an error, what is wrong there. The name, and what is said of this URL, come anyway."""
+    onward = facts.onward
+    if onward is None:
+        return
+    to = words.quoted(str(onward.url), at_most=120)
+    is_same = onward.url.host == facts.url.host
+    for one in find_causes(onward):
+        if not (one.kind.startswith("dns-") and is_same):
+            yield _cause(one.kind, f"it redirects to {to}: {one.cause}", one.cure)
 
 
 def _of_configuration(facts: url_facts.UrlFacts) -> Causes:

@@ -3,11 +3,12 @@
 import dataclasses
 import datetime
 import re
+import urllib.parse
 
 from daemun.core import model
 from daemun.core.options import access_option
 from daemun.core.served import served_judgement, server_answers
-from daemun.core.why import condition_match, requested_url, route_walk, site_choice
+from daemun.core.why import condition_match, request_changes, requested_url, route_walk, site_choice
 
 MOST_BODY = 1 << 16
 _PAGE = re.compile(r"(?:Error \d{3} · |Error \d{3}, )?[Rr]equest ([0-9a-f]{32})\b|\"request_id\": ?\"([^\"]{1,80})\"")
@@ -60,7 +61,9 @@ class GateVisit:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class QueriedServer:
     """One server of the route, queried beside the gate. written: the target. server: with its address. answer: to the
-    same request; other: to the same with `other_path`. is_judge: as of `model.Aim`."""
+    same request; other: to the same with `other_path`; changed: to requests that differ in one thing. seen_as: the
+    address of this machine that it sees. open_at: other addresses of this machine where its port takes connections.
+    is_judge: as of `model.Aim`."""
 
     written: str
     server: str
@@ -69,7 +72,16 @@ class QueriedServer:
     answer: HttpAnswer | None = None
     other_path: str | None = None
     other: HttpAnswer | None = None
+    changed: tuple[tuple[request_changes.RequestChange, HttpAnswer], ...] = ()
+    seen_as: str | None = None
+    open_at: tuple[str, ...] = ()
     is_judge: bool = False
+
+
+def without_path(written: str) -> str:
+    """A target without its path."""
+    parts = urllib.parse.urlsplit(written)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc and not parts.netloc.startswith("unix:") else written
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +112,8 @@ class LabelledRoute:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonView:
     """What the running daemon reports of the site. state, reason, cure: as of `model.SiteStatus`; None: it has no such
-    site. certificate: the state of its certificate with its reason. labels: of its routes that containers have."""
+    site. certificate: the state of its certificate with its reason. labels: of its routes that containers have.
+    unwell: servers that do not pass the `health` of their route."""
 
     state: str | None = None
     reason: str | None = None
@@ -109,6 +122,7 @@ class DaemonView:
     certificate_reason: str | None = None
     waiting: str | None = None
     labels: tuple[LabelledRoute, ...] = ()
+    unwell: tuple[server_answers.UnwellServer, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +141,9 @@ class UrlFacts:
     the file says; None: it cannot be read. listening: where the gate takes connections, by its configuration; mapped:
     the URL's port is none of them, and the gate is looked at where it listens for the scheme. gate_runs: nginx runs.
     handshake: what was shown, or why nothing was; None: there is none. visits: of the URL, and of what redirects led
-    to. error_lines: what nginx logged meanwhile. networks: banned ones, each with why."""
+    to. parts: what the page that came names, as the gate gives it. onward: where redirects ended in an error, what is
+    known of the last URL. dead_end: a host that they lead to and that does not resolve, with why. error_lines: what
+    nginx logged meanwhile. bans: networks, each with why."""
 
     url: requested_url.RequestedUrl
     request: condition_match.SentRequest
@@ -145,6 +161,9 @@ class UrlFacts:
     handshake: served_judgement.Shown | str | None = None
     local_issuer: str | None = None
     visits: tuple[GateVisit, ...] = ()
+    parts: tuple[GateVisit, ...] = ()
+    onward: "UrlFacts | None" = None
+    dead_end: tuple[str, str] | None = None
     servers: tuple[QueriedServer, ...] = ()
     file: FileView | None = None
     error_lines: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ import dataclasses
 import typing
 
 from daemun.core import model, site_overlays, value_parsers
+from daemun.core.served import server_answers
 from daemun.core.why import url_facts
 
 Json = dict[str, typing.Any]
@@ -30,7 +31,24 @@ def view(report: Json | None, host: str | None) -> url_facts.DaemonView | None:
         certificate_reason=_text(certificate.get("reason") or certificate.get("last_error")),
         waiting=words,
         labels=tuple(_read_labels(entry)),
+        unwell=tuple(_read_unwell(entry)),
     )
+
+
+def _read_unwell(entry: Json) -> collections.abc.Iterator[server_answers.UnwellServer]:
+    """Servers that the route's `health` keeps from getting requests."""
+    for route in entry.get("routes") or ():
+        for one in route.get("servers") or ():
+            if one.get("state") == model.Trouble.UNWELL.value:
+                number = route.get("entry")
+                yield server_answers.UnwellServer(
+                    path=str(route.get("path")),
+                    entry=number - 1 if isinstance(number, int) else None,
+                    server=str(one.get("server")),
+                    found=server_answers.ServerFinding(
+                        trouble=model.Trouble.UNWELL, cause=_text(one.get("cause")), cure=_text(one.get("cure"))
+                    ),
+                )
 
 
 def _read_labels(entry: Json) -> collections.abc.Iterator[url_facts.LabelledRoute]:

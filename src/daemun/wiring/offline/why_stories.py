@@ -22,7 +22,9 @@ from daemun.wiring.offline import why_request, why_url
 Json = dict[str, typing.Any]
 
 _ID = re.compile(r"[0-9a-f]{32}\Z|\d{1,20}-\d{1,20}\Z")
-_HOST = re.compile(r"[A-Za-z0-9*_-]+(?:\.[A-Za-z0-9_-]+)+(?:[:/?]|\Z)|localhost(?:[:/?]|\Z)|\[[0-9a-fA-F:.]+\]")
+_HOST = re.compile(
+    r"(?://)?(?:[A-Za-z0-9*_-]+(?:\.[A-Za-z0-9_-]+)+(?:[:/?]|\Z)|localhost(?:[:/?]|\Z)|\[[0-9a-fA-F:.]+\])"
+)
 _MOST_HEADERS = 50
 
 

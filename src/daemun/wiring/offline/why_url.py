@@ -9,10 +9,12 @@ from daemun import errors, settings
 from daemun.core import model
 from daemun.core.options import access_option, user_option
 from daemun.core.served import served_judgement
+from daemun.core.texts import names
 from daemun.core.why import (
     access_walk,
     condition_match,
     followed_redirects,
+    page_parts,
     requested_url,
     route_walk,
     site_choice,
@@ -32,12 +34,14 @@ MOST_HOPS = 10
 _PROOF = "daemun-why-daemun-why-daemun-why-daemun-why"
 """In the shape of a token of ACME (RFC 8555 section 8.3)."""
 _MOST_NAMES = 10
+_PART_S = 5.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WhyRequest:
     """What is asked about. address: of the visitor that is meant; None: this machine. report: `GET /status` of the
-    running daemon; None: none runs. bans: networks, each with why. visits: whether the gate is queried, too."""
+    running daemon; None: none runs. bans: networks, each with why. visits: whether the gate is queried, too. is_onward:
+    redirects led to the URL, and no others are followed from there."""
 
     url: requested_url.RequestedUrl
     request: condition_match.SentRequest
@@ -45,6 +49,7 @@ class WhyRequest:
     report: Json | None = None
     bans: tuple[tuple[str, str], ...] = ()
     visits: bool = True
+    is_onward: bool = False
 
 
 def look(
@@ -77,6 +82,7 @@ class Look:
         self._question = question
         self._desired = desired
         self._config_error = config_error
+        self._last_request: condition_match.SentRequest | None = None
 
     async def run(self) -> url_facts.UrlFacts:
         """Never raises but when cancelled."""
@@ -92,15 +98,21 @@ class Look:
         )
         shown = await self._shake(address, facts)
         at = why_disk.log_size(self._chosen.layout)
-        names, (visits, servers) = await asyncio.gather(
+        name_look, (visits, servers) = await asyncio.gather(
             self._look_at_name(facts, shown), self._visit_and_try(address, facts)
+        )
+        parts, onward, dead_end = await asyncio.gather(
+            self._visit_parts(address, facts, visits), self._look_onward(visits), self._find_dead_end(visits)
         )
         return dataclasses.replace(
             facts,
             handshake=shown,
-            names=names,
+            names=name_look,
             visits=visits,
             servers=servers,
+            parts=parts,
+            onward=onward,
+            dead_end=dead_end,
             file=await asyncio.to_thread(why_disk.look_at_file, facts.route, self._url),
             local_issuer=why_disk.read_local_issuer(self._chosen.layout),
             error_lines=await asyncio.to_thread(
@@ -231,6 +243,50 @@ class Look:
         found = await asyncio.gather(*map(why_servers.resolve, listed))
         return tuple((name, addresses) for name, (addresses, _) in zip(listed, found, strict=True))
 
+    # --- what an answer leads to ---
+
+    async def _visit_parts(
+        self, address: model.Address | None, facts: url_facts.UrlFacts, visits: tuple[url_facts.GateVisit, ...]
+    ) -> tuple[url_facts.GateVisit, ...]:
+        """What the page that came names of its own host."""
+        if not visits or address is None or self._question.is_onward:
+            return ()
+        found = await asyncio.gather(
+            *(
+                gate_visits.visit(
+                    part,
+                    self._place_of(part, address, facts),
+                    dataclasses.replace(self._last_request or facts.request, method="GET", query=part.query),
+                    sends_proxy_line=facts.settings.has_proxy_lines,
+                    within_s=_PART_S,
+                )
+                for part in page_parts.find_parts(visits[-1])
+            )
+        )
+        return tuple(found)
+
+    async def _look_onward(self, visits: tuple[url_facts.GateVisit, ...]) -> url_facts.UrlFacts | None:
+        """At the last URL, where redirects ended in an error."""
+        last = visits[-1] if len(visits) > 1 else None
+        if last is None or self._question.is_onward or (last.answer is not None and last.answer.status < 400):
+            return None
+        question = dataclasses.replace(
+            self._question, url=last.url, request=self._last_request or self._question.request, is_onward=True
+        )
+        return await Look(self._chosen, question, self._desired, self._config_error).run()
+
+    async def _find_dead_end(self, visits: tuple[url_facts.GateVisit, ...]) -> tuple[str, str] | None:
+        answer = visits[-1].answer if visits else None
+        if answer is None or answer.location is None or self._desired is None:
+            return None
+        there = requested_url.join(visits[-1].url, answer.location)
+        if there is None or site_choice.choose(self._desired, there.host).name is not None:
+            return None
+        if names.address_of(there.host.strip("[]")) is not None:
+            return None
+        addresses, failure = await why_servers.resolve(there.host)
+        return None if addresses or failure is None else (there.host, failure)
+
     # --- the gate and its servers ---
 
     async def _visit_and_try(
@@ -264,6 +320,7 @@ class Look:
             url=self._url,
             request=facts.request,
             worker=worker,
+            unwell=() if facts.daemon is None else facts.daemon.unwell,
         ).look()
 
     async def _visit(self, address: model.Address, facts: url_facts.UrlFacts) -> tuple[url_facts.GateVisit, ...]:
@@ -271,10 +328,11 @@ class Look:
         found: list[url_facts.GateVisit] = []
         url, request, cookies = self._url, facts.request, dict[tuple[str, str], str]()
         while len(found) < MOST_HOPS:
+            self._last_request = followed_redirects.follow(url, self._url, request, cookies)
             visit = await gate_visits.visit(
                 url,
                 self._place_of(url, address, facts),
-                followed_redirects.follow(url, self._url, request, cookies),
+                self._last_request,
                 sends_proxy_line=facts.settings.has_proxy_lines,
                 within_s=ANSWER_S,
             )
