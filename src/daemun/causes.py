@@ -1,4 +1,4 @@
-"""Why something failed, in the system's own words, which libraries keep as a cause of their errors."""
+"""The operating system's message for a failure, which libraries keep as the cause of their own errors."""
 
 import os
 import socket

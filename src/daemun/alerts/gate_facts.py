@@ -1,6 +1,5 @@
-"""Looks at what alerts need and nothing else knows: the room on the disks of the state directory, how many generations
-of old workers there are, which weaknesses the running nginx has, which requests failed. Only where there is
-a target of alerts."""
+"""Collects facts for alerts that no other part has: free space on the disks of the state directory, the number of
+generations of old workers, weaknesses of the running nginx, failed requests. Only where there is a target of alerts."""
 
 import asyncio
 import collections.abc

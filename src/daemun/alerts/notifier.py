@@ -1,4 +1,5 @@
-"""Looks at the certificates after every change and each minute, and sends every target what it does not know yet.
+"""Checks the certificates after every change and each minute, and sends each target the messages that it has not got
+yet.
 
 Targets are independent: one that is slow or down delays no other, and is tried again until it took the message or
 the danger is over. A message that was taken just before a crash may be sent once more; none is lost.

@@ -1,4 +1,5 @@
-"""Blocking work that must not hold up the end of the process, as `asyncio.to_thread` does.
+"""Runs blocking work in a daemon thread, so that the process can end before it is done, other than with
+`asyncio.to_thread`.
 
 An order can hang in the network for half a minute; after a SIGKILL it would be continued anyway, so the end of the
 process need not wait for it.

@@ -1,4 +1,4 @@
-"""Offers of presets: which sites and containers are of applications that daemun knows, and say nothing of one. Pure."""
+"""Suggests presets: finds sites and containers of known applications that do not use their preset. Pure."""
 
 import collections.abc
 import typing

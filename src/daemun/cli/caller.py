@@ -1,4 +1,4 @@
-"""Which command this process runs, and for whom: what the history of applied configurations has as the author."""
+"""The command line and user of this process, which the history of applied configurations notes as the author."""
 
 import contextlib
 import os

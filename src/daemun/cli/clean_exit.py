@@ -1,4 +1,4 @@
-"""Every program of daemun ends well: no traceback before a message, none of Ctrl-C, and the exit codes of shells."""
+"""Exit codes and messages at the end of every program of daemun: no traceback for users, none on Ctrl-C."""
 
 import collections.abc
 import os

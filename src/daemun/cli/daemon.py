@@ -1,4 +1,4 @@
-"""What `daemun up` becomes once its command line was read: a program that holds nothing of the others.
+"""Replaces the process of `daemun up`, once its command line was read, by one without the modules of commands.
 
 Typer, and what all commands together are made of, would stay in memory for as long as the daemon runs: 4 MB.
 """

@@ -1,4 +1,4 @@
-"""What commands do about a daemon that is not there, or that runs another file than the command names."""
+"""Checks of commands for the running daemon: that it runs, and that it reads the file which the command names."""
 
 import collections.abc
 import dataclasses

@@ -1,4 +1,4 @@
-"""daemun.yaml is gone or emptied, and what it held last is kept in the state directory."""
+"""Handles a daemun.yaml that was deleted or emptied: its last good content is in the state directory."""
 
 import collections.abc
 import pathlib

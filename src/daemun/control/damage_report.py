@@ -1,4 +1,4 @@
-"""What of a store cannot be used, as its status reports it (`damaged` finds it)."""
+"""The damaged keys of a store, as the status reports them (`damaged_keys` finds them)."""
 
 import structlog
 

@@ -1,5 +1,5 @@
-"""The oldest generation of workers comes to its end, a few connections a second, so that its clients do not all come
-back at once."""
+"""Ends the connections of the oldest generation of workers, a few a second, so that its clients do not all reconnect at
+once."""
 
 import collections.abc
 

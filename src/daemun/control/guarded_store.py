@@ -1,4 +1,4 @@
-"""A store as the holder of a lease writes it: nothing is written once the lease is lost.
+"""A store whose writes are refused once the lease of their writer is lost.
 
 A key is always written under the same lease, or its tokens would say nothing.
 """

@@ -1,4 +1,4 @@
-"""A lock of the store, held by a task of the event loop, which does not wait for the disk or a database meanwhile."""
+"""Takes and releases locks of the store in threads, for tasks of the event loop."""
 
 import asyncio
 import collections.abc

@@ -1,4 +1,4 @@
-"""What is reported to the history of each round, and who requested it."""
+"""Reports each round, with who requested it, to the history of applied configurations."""
 
 from daemun.control import history_port, reconciler
 from daemun.core import model

@@ -1,5 +1,5 @@
-"""What other machines of a fleet, and other processes of this one, changed in the store: who keeps values of it in
-memory says here which keys it follows.
+"""Follows changes that other machines of a fleet, and other processes of this one, make in the store: parts that keep
+stored values in memory register their keys here.
 
 Needed where several daemons have one store, and only run there: else the store has nothing that its daemon did not
 write.

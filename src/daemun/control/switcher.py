@@ -1,4 +1,4 @@
-"""From what is desired to what nginx runs: the tree, the addresses it listens on, the switch.
+"""Makes nginx run a desired state: stages the tree, tests its addresses, switches.
 
 What cannot be had of single sites is found on the way, and the tree is made anew without it.
 """

@@ -1,4 +1,5 @@
-"""One value of the store changed so that nothing is lost of what another machine, or process, writes meanwhile."""
+"""Changes one value of the store by compare and swap, so that nothing is lost that another machine or process writes
+meanwhile."""
 
 import collections.abc
 

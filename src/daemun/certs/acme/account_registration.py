@@ -1,4 +1,4 @@
-"""Who daemun is at a CA: the account, registered on first use. Blocking."""
+"""Registers daemun's account at a CA on first use. Blocking."""
 
 import dataclasses
 import re

@@ -1,7 +1,7 @@
-"""Connections to a CA that end, whatever its server does: each answer has a time and a size.
+"""Connections to a CA with a limit of time and size for each answer, whatever its server does.
 
-requests knows a time between two bytes, and reads whatever comes: a server that sends a byte now and then would hold an
-order, and with it one of the few places for orders, for ever.
+The timeout of requests is that between two bytes, and it reads answers of any size: a server that sends a byte now and
+then would block an order, and one of the few places for orders, for ever.
 """
 
 import collections

@@ -1,4 +1,4 @@
-"""Why a CA gave no certificate, as far as it decides what is done next."""
+"""The error of a failed order, with the cause that decides what is done next."""
 
 import collections.abc
 import enum

@@ -1,4 +1,4 @@
-"""What shows a CA that a name is ours, and who makes it visible."""
+"""Proofs that a name is ours, and the contract of what publishes them for the CA (a file, a record in DNS)."""
 
 import collections.abc
 import dataclasses

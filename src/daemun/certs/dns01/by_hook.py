@@ -1,4 +1,4 @@
-"""Records by a program of the owner's, for DNS that nothing else here can change.
+"""Makes and removes records by running a program of the owner's, for DNS that nothing else here can change.
 
 It is run without a shell, as `PROGRAM [its arguments] present|cleanup NAME VALUE`, and gets the same in its
 environment: DAEMUN_ACTION, DAEMUN_NAME, DAEMUN_VALUE, the zone as DAEMUN_ZONE, and the kind of the

@@ -1,6 +1,6 @@
 """Records through the API of a DNS provider that dns-lexicon knows.
 
-`lexicon.client.Client` is gone around, on purpose: it guesses a record's zone from the Public Suffix List, which it
+`lexicon.client.Client` is not used, on purpose: it guesses a record's zone from the Public Suffix List, which it
 fetches from the internet, where `lookup` has found it in DNS. What is used of it, the providers' classes, has been the
 same since the library's third version.
 """

@@ -1,4 +1,4 @@
-"""What a person has to do in DNS for a certificate, and whether it is done. Blocking; changes nothing."""
+"""Which records a person has to make in DNS for a certificate, and whether they are there. Blocking, read-only."""
 
 import asyncio
 import collections.abc

@@ -1,4 +1,4 @@
-"""All of proofs in DNS, as `daemun up` needs it."""
+"""Builds the provers for DNS and the task that removes leftover records, for `daemun up`."""
 
 import collections.abc
 

@@ -1,4 +1,5 @@
-"""dns-persist-01: a person made the record, once; before the CA looks, daemun does. Nothing is changed in DNS."""
+"""dns-persist-01: checks that the record, which a person made once, is there before the CA is to validate it. Changes
+nothing in DNS."""
 
 import collections.abc
 import typing

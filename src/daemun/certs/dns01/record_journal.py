@@ -1,4 +1,4 @@
-"""What was made in DNS and is not removed yet, so that nothing is left there when a process ends anyhow.
+"""A journal of records that were made in DNS and not removed yet, so that they are removed also after a crash.
 
     dns/pending/ID   one record, written before it is made and deleted after it was removed
 

@@ -1,4 +1,4 @@
-"""Who needs a record at this moment, among the threads of this process: orders, and what removes leftovers.
+"""Counts which threads of this process use a record in DNS now: orders, and what removes leftovers.
 
 One record may be needed by several orders: a CA can let two orders share the proof of one name.
 """

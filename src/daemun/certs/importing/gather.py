@@ -1,4 +1,4 @@
-"""One or several trees, whatever clients left them, as one: what of it is to be taken over. Blocking."""
+"""Reads the trees of other ACME clients and merges what is to be taken over of them. Blocking."""
 
 import collections
 import collections.abc

@@ -1,4 +1,4 @@
-"""What is served at first, and after a change of what is wanted, before any order."""
+"""Chooses what names are served with before any order: at the start, and when sites changed."""
 
 import collections.abc
 import dataclasses

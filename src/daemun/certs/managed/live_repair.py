@@ -1,5 +1,4 @@
-"""live/ holds what it should, whatever happens to its files: looked at all the time, and written again from what
-is stored.
+"""Checks the files below live/ all the time, and writes those that were changed or deleted again from the store.
 
 A folder or a link that is gone is noticed at the next look, because that changes the time of the folder above it. What
 happens to a file is noticed when its name has its turn: two calls to the system for each name, so many names in a look,

@@ -1,4 +1,4 @@
-"""What is renewed without an order: certificates of the local one, and those in the owner's files."""
+"""Renewal without an order: certificates of the local CA, and those in the owner's files."""
 
 import asyncio
 import collections.abc

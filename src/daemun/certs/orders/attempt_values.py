@@ -1,4 +1,4 @@
-"""What a try for a certificate needs, is for, and comes to (`certs.orders.order_attempt`)."""
+"""The inputs and results of an attempt to get a certificate (`certs.orders.order_attempt`), as values."""
 
 import collections.abc
 import dataclasses

@@ -1,4 +1,4 @@
-"""What was found in DNS of the names of a certificate."""
+"""Digests of what DNS had for the names of a certificate, to notice that a person repaired something."""
 
 import collections.abc
 import hashlib

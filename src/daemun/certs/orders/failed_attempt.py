@@ -1,4 +1,4 @@
-"""What is kept of a try that failed: when the next one is due, and what came of the last ones. Pure."""
+"""The record of a failed attempt: when the next one is due, and the last failures. Pure."""
 
 import datetime
 

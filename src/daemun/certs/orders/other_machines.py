@@ -1,5 +1,5 @@
-"""What other machines of a fleet put into the store: their certificates are served here, too, their tries are left to
-them.
+"""Follows what other machines of a fleet store: their certificates are served here, too, and what they order is not
+ordered here.
 
 Needed where several daemons have one store.
 """

@@ -1,5 +1,5 @@
-"""What is looked at between orders: when CAs want their certificates renewed (RFC 9773), and whether a person repaired
-in DNS what made an order fail.
+"""Queries between orders: when CAs want certificates renewed (RFC 9773), and whether a person repaired in DNS what made
+an order fail.
 
 Neither holds up an order, and neither is one: what cannot be found out now is looked at later.
 """
