@@ -1,4 +1,4 @@
-"""Secrets are read when they are used, from where the configuration has them, and are never written."""
+"""Reads secrets from the place that the configuration names, each time they are used, and writes none."""
 
 import os
 

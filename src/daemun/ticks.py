@@ -1,4 +1,4 @@
-"""Pauses of those who look at something now and then, and do not mind a quarter of the pause more or less.
+"""Pauses for background tasks that check something periodically and tolerate a quarter of the pause more or less.
 
 Each ends at a tick that all of them share, so that a daemon at rest wakes a few times a second and not for each of
 them: to wake up costs more than most of what is looked at.

@@ -1,7 +1,6 @@
-"""What was worked out for single sites before: of ten thousand, those that did not change cost nothing.
+"""Caches values that follow from single sites: of ten thousand sites, those that did not change cost nothing.
 
-It keeps state, without effect on results: what follows from a site and its surroundings is the same whenever it is
-worked out.
+It keeps state, without effect on results: each value follows from a site and its surroundings alone.
 """
 
 import collections.abc

@@ -1,4 +1,4 @@
-"""Short texts of a configuration become values of the model: targets, durations, sizes, addresses, host names.
+"""Parses texts of the configuration into values of the model: targets, durations, sizes, addresses, host names.
 
 Shared by everything that people write: the file, labels, the command line, the API. Each function raises ValueError
 whose text names what was found and what was expected. What parses here may still break a rule of `validation.validate`.

@@ -1,5 +1,5 @@
-"""What may become of the generations of workers that others replaced: whether a reload may add one, and what is done
-when it may not. Pure; DESIGN.md decision 5: bounded by a stated policy, never by a silent cut.
+"""The policy for generations of old workers: whether a reload may add one, and what is done when it may not. Pure;
+DESIGN.md decision 5: bounded by a stated policy, never by a silent cut.
 
 A worker that is to go ends with its last connection, and a WebSocket may stay for days. So while the budget is
 used up, a change that needs a reload waits: others join it, and connections end by themselves. When that does not help

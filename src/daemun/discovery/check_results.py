@@ -1,4 +1,4 @@
-"""What follows for an endpoint from its last checks, and which endpoints are used. Pure.
+"""Judges each endpoint by its last health checks, and chooses which endpoints are used. Pure.
 
 No endpoint is judged before the first check: a start of daemun takes no site down. Once one endpoint of a service is
 known to be well, those that are not known yet wait for their first check. While all are unwell none is used, as with

@@ -1,4 +1,4 @@
-"""Questions whose answer the client knows already: they are answered when it changes. Pure: the time is an argument.
+"""DNS queries whose answer the client has already: they are answered when it changes. Pure: the time is an argument.
 
 nginx queries a second after each answer, and meanwhile uses the last one. So a question that is answered late
 costs nothing, and a change is answered within milliseconds instead of a second where a question waits for it.

@@ -1,5 +1,5 @@
-"""Which places the responder listens on: the one that nginx is configured with from now on, and, as long as old workers
-may query there, the high port of an earlier daemun, which any account could take otherwise."""
+"""The addresses on which the responder listens: the one in nginx's new configuration, and, while old workers may query
+it, the high port of an earlier daemun, which any other account could take."""
 
 import asyncio
 import collections.abc

@@ -1,4 +1,5 @@
-"""Who waits: how many may, how long, how often. No I/O; the time is an argument, in seconds of one clock.
+"""Limits of held requests: how many may wait, how long, how often. No I/O; the time is an argument, in seconds of one
+clock.
 
 nginx sends a request here again when the server it was given did not take it, or lost it. Its time goes on from its
 first visit.

@@ -1,4 +1,4 @@
-"""Who is signed in and may come in, and what happens between a password and a session. No HTTP.
+"""Signs users in and out, and decides whether a session lets its user into a site. No HTTP.
 
 Whoever is not signed in on a site goes to the host of the sign-in with a challenge: the digest of a secret that stays
 in a cookie of the site. From there a code leads back. It is good once, for a minute, on that host, and for the browser

@@ -1,4 +1,4 @@
-"""What the judge remembers for visitors who have not signed in, with a share for each network. No I/O.
+"""A bounded table of values for visitors who have not signed in, with a limit for each network. No I/O.
 
 Bounded: by network, by wide network (many hosters give each customer hundreds of /64 of IPv6), and in all. Where all is
 full, the network that has most gives its oldest, so that no one network pushes out what others have.

@@ -30,7 +30,7 @@ WITHIN_S = 40.0
 MOST_AT_ONCE = 50
 """Visitors that wait for one provider."""
 FAILURES = guess_limits.Allowance(free=20, longest_wait_s=60.0)
-"""Ways back to one provider that were begun here and signed nobody in: each is a request to the provider."""
+"""Callbacks of one provider that signed no visitor in: each costs a request to the provider."""
 _LONGEST_QUERY = 4096
 
 
@@ -38,7 +38,7 @@ class Connection(typing.Protocol):
     """The protocol of one identity provider. Both methods raise ProviderError."""
 
     async def make_url(self, state: str, pending: pending_sign_ins.Pending) -> str:
-        """Where the visitor goes."""
+        """The URL that the visitor is sent to."""
 
     async def identify(
         self, query: collections.abc.Mapping[str, str], pending: pending_sign_ins.Pending, secret: str
@@ -239,7 +239,7 @@ class ProviderSignIn:
 
     @contextlib.contextmanager
     def _bounded(self, key: str) -> collections.abc.Iterator[None]:
-        """A provider that hangs is in nobody's way to another one."""
+        """A provider that hangs delays no sign-in at another one."""
         if self._running[key] >= MOST_AT_ONCE:
             raise WaitError(5)
         self._running[key] += 1

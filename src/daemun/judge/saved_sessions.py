@@ -1,4 +1,4 @@
-"""The sessions and their file together: what changed is written before it is confirmed to anybody."""
+"""The table of sessions with its file: a change is written before it is confirmed."""
 
 import asyncio
 import collections.abc

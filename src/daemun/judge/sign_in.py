@@ -1,4 +1,4 @@
-"""The answer for one request: who it is, or what is missing.
+"""Verifies name and password of one request (`basic_auth`).
 
 Each verification is expensive on purpose, so as few as possible are made: what was found a moment ago is remembered (by
 a keyed digest, in a bounded number), equal credentials at the same time share one verification, and a network or a user

@@ -1,4 +1,4 @@
-"""The lines of a log that somebody looks at in a page: the last ones, and then those that come, as many as can be read.
+"""The lines of a log that a page shows: the last ones, and then those that come, as many as can be read.
 
 Bounded in rows, bytes and time: what comes too fast is left out and counted. Blocking.
 """

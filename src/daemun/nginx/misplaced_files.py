@@ -1,6 +1,5 @@
-"""What stands in the state directory in the place of something of another kind: a file or a link that leads nowhere
-where a folder belongs, a folder where a file belongs. Nothing could be served for it, so it is renamed aside at the
-start, and reported as long as it lies there.
+"""Files in the state directory where a folder belongs, links that lead nowhere, and folders where a file belongs.
+Nothing could be served for it, so it is renamed aside at the start, and reported as long as it lies there.
 """
 
 import collections.abc

@@ -1,5 +1,5 @@
-"""What to go back to, written down before another binary takes over from the nginx that runs: a daemun that is killed
-in the middle leaves it to the next one (`takeover.settle`)."""
+"""The record of an upgrade of the nginx binary under way, written before it begins: when daemun is killed in the
+middle, the next one completes or undoes it (`takeover.settle`)."""
 
 import contextlib
 import dataclasses

@@ -1,4 +1,4 @@
-"""Whose turn it is: nothing waits for good, however many others there are. Pure: the time is an argument."""
+"""The order of probes that wait: none waits for ever, however many others there are. Pure: the time is an argument."""
 
 import collections.abc
 import dataclasses

@@ -1,4 +1,4 @@
-"""What the looks from outside make of the states of sites and certificates."""
+"""Changes the states of sites and certificates by what probes found."""
 
 import collections.abc
 import dataclasses

@@ -1,4 +1,4 @@
-"""When what is looked at. Implements `control.ports.Served`.
+"""Schedules the probes of sites. Implements `control.ports.Served`.
 
 - A handshake with each name of each site on each listener: after the site or its certificate changed, and in turn.
 - Each server of a route without a `health:`: when it is new, on request, after its errors, and while it is in trouble.

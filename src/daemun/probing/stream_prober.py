@@ -1,4 +1,4 @@
-"""What clients of streams receive. Implements `control.stream_port.ServedStreams`.
+"""Schedules the probes of streams. Implements `control.stream_port.ServedStreams`.
 
 - Each server over TCP: when it is new, on request, after errors of it, and as long as it is in trouble. Some servers
   count connections that say nothing (MySQL), so one that answers is left alone.

@@ -1,5 +1,5 @@
-"""In daemun's own log: servers that do not answer, and that answer again. A site is live as nginx sees it before any of
-its servers was tried, so that line alone would be too much."""
+"""Logs servers that stop answering, and that answer again. A site is live as nginx sees it before any of its servers
+was tried, so that line alone would be too much."""
 
 import collections.abc
 

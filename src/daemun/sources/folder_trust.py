@@ -70,12 +70,12 @@ def find_trusted(folder: str) -> str | None:
 
 
 def _is_ours_alone(path: pathlib.Path) -> bool:
-    """Whether nobody else can put something in the place of a path or of a folder above it."""
+    """Whether no other account can replace a path or a folder above it."""
     return all(_holds_only_ours(one.parent, one) for one in (path, *path.parents) if one != one.parent)
 
 
 def _holds_only_ours(folder: pathlib.Path, entry: pathlib.Path) -> bool:
-    """What is not there, or may not be looked at, is no reason to trust anybody."""
+    """A path that does not exist, or may not be read, is not trusted."""
     ours = {0, os.geteuid()}
     try:
         found = folder.stat()

@@ -1,4 +1,4 @@
-"""Texts that stand for what the files of the configuration hold: those that a fleet agreed on."""
+"""Contents of the configuration's files that a fleet agreed on, read in place of those on the disk."""
 
 import collections.abc
 import dataclasses

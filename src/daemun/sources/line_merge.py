@@ -1,5 +1,5 @@
-"""Two changes of a text, such as a draft's and what others wrote meanwhile, put together line by line where they do not
-meet. Pure."""
+"""Three-way merge of texts by lines: two changes of one text, such as a draft and what others wrote meanwhile, where
+they do not overlap. Pure."""
 
 import collections.abc
 import dataclasses

@@ -1,6 +1,6 @@
-"""What the files hold that nginx loads once, at a start or reload, and that an owner changes beside daemun.yaml.
+"""Digests of files that nginx loads once, at a start or reload, and that an owner changes apart from daemun.yaml.
 
-Their digests become part of what is desired, so that such a change is one like any other: `plan` shows it, and `apply`
+They become part of what is desired, so that such a change is one like any other: `plan` shows it, and `apply`
 loads it. Else a CA that was thrown out would stay let in. Blocking, milliseconds.
 """
 

@@ -1,4 +1,4 @@
-"""What is wrong with one site or stream of daemun.yaml is its own trouble: everything else in the file is served.
+"""Sets aside sites and streams of daemun.yaml that have a mistake, so that everything else in the file is served.
 
 One that cannot be read goes on as it was when it could be; a site that never could shows a 503 page, a stream is not
 served. Nothing of one with an error is applied: a typo in what guards it must not open it.
@@ -85,7 +85,7 @@ def _with_streams(
     last_good: LastGoodEntries,
     sites: collections.abc.Sequence[model.Site],
 ) -> model.Globals:
-    """The same with the last good version of each stream that has an error, unless somebody else has its place now."""
+    """The same with the last good version of each stream that has an error, unless another one has its place now."""
     if not unknown:
         return settings
     names = {one.name for one in unknown}

@@ -1,4 +1,4 @@
-"""Work in a thread that needs the event loop now and then, and is never left in the middle by whoever waits for it."""
+"""Runs work in a thread that can use the event loop, and that is completed even when its caller is cancelled."""
 
 import asyncio
 import collections.abc

@@ -1,4 +1,4 @@
-"""Which lines of a text of daemun.yaml are read again, and what of it stays as it was read. Pure.
+"""Decides which lines of a changed daemun.yaml are parsed again, and which sites stay as they were read. Pure.
 
 What a line of a block mapping means depends only on what was open before it. A run of sites that did not change is left
 out only between places where nothing was open: it follows the line `sites:` or a site that did not change, and it ends

@@ -154,7 +154,7 @@ def set_maintenance(file: File, host: str, *, is_on: bool) -> bytes | None:
 
 def lacks_sites(path: StrPath) -> bool:
     """Whether the file is there and can be read, and has neither sites nor files with some, as an emptied one.
-    `sites: {}` says that there are none. Blocking."""
+    with `sites: {}` there are none. Blocking."""
     text = yaml_positions.decode(edited_file.read(pathlib.Path(path)) or b"", [])
     if text is None or yaml_excerpt.make(text, lambda _: False) is not None:
         return False

@@ -93,7 +93,7 @@ def _with_variables(schema: typing.Any) -> typing.Any:
 
 
 def _object(schema: forms.Json, definitions: forms.Json) -> forms.Json:
-    """The schema of a map; what it refers to goes to the definitions."""
+    """The schema of a map; what it refers to is added to the definitions."""
     definitions.update({name: _plain(one, is_key=True) for name, one in schema.pop("$defs", {}).items()})
     return typing.cast(forms.Json, _plain(schema, is_key=True))
 

@@ -1,4 +1,4 @@
-"""What machines share, where this one cannot even try to reach it: no driver, no key. It goes on with its copy, and
+"""What machines share, where this one cannot even try to reach it: no driver, no key. It serves from its copy, and
 nothing that belongs to all of them is changed by it alone."""
 
 import asyncio

@@ -157,7 +157,7 @@ async def _note(
 
 
 async def _describe(description: bytes, _: requests.Request) -> responses.Response:
-    """Open to all: it says nothing of this gate."""
+    """Open to all: it has nothing about this gate."""
     return responses.Response(description, media_type="application/json", headers=dict(_NEVER_KEPT))
 
 

@@ -1,4 +1,4 @@
-"""What alerts are judged from."""
+"""Collects what alerts are judged from."""
 
 from daemun.alerts import gate_facts, notifier
 from daemun.banning import ban_registry

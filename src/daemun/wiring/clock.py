@@ -1,4 +1,4 @@
-"""The time."""
+"""The system's clock."""
 
 import datetime
 

@@ -1,4 +1,4 @@
-"""What the file sets before anything is built."""
+"""Settings of the file that are needed before any part of the daemon is built."""
 
 from daemun.core import model
 from daemun.errors import ConfigError

@@ -1,4 +1,4 @@
-"""Requests that wait until a server accepts connections."""
+"""Builds the queue of held requests."""
 
 from daemun.core import render_environment
 from daemun.discovery import endpoints

@@ -1,4 +1,4 @@
-"""When the logs are rotated."""
+"""The schedule of log rotation."""
 
 import asyncio
 import collections.abc

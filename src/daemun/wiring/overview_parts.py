@@ -58,7 +58,7 @@ class GateOverviewFacts:
     def find_domain(self, host: str) -> str:
         known = self._domains.get(host)
         if known is None:
-            # The list of public suffixes is nothing that a gate loads unless somebody looks.
+            # The list of public suffixes is loaded only when the first screen is requested.
             from daemun.certs.acme import rate_limit_domains  # noqa: PLC0415
 
             if len(self._domains) >= _MOST_DOMAINS:

@@ -1,4 +1,4 @@
-"""What looks at sites and streams as visitors do."""
+"""Builds the probers of sites and streams."""
 
 import collections.abc
 

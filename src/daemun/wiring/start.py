@@ -1,4 +1,4 @@
-"""What `daemun up` calls."""
+"""The start of the daemon (`daemun up`)."""
 
 import asyncio
 import contextlib

@@ -13,7 +13,7 @@ group = command_groups.make_group("alerts", about="Who gets alerts, of certifica
 def test(chosen: settings.Settings, as_json: common_options.AsJson = False) -> None:
     """Send a test to everybody under `alerts` of the file, and say of each whether it was taken, and if not, why.
 
-    Exits with 1 when somebody did not take it, or when there is nobody.
+    Exits with 1 when a target did not take it, or when there is none.
     """
     sent = daemon_state.or_not_live(chosen, control_client.ControlClient(chosen).test_alerts)
     if as_json:

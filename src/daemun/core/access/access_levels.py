@@ -1,4 +1,4 @@
-"""Which access holds where: that of a route, else of its site, else of the gate. Pure.
+"""The effective access of a route: its own, else that of its site, else that of the gate. Pure.
 
 One that holds limits and no condition leaves the conditions of the level further out as they are: who limits how often
 visitors come does not mean to let everybody in.

@@ -1,4 +1,5 @@
-"""The access that a source demands which may not open what the file guards: both hold. Pure."""
+"""Combines the access of a source that may not open what the file guards with the file's: a visitor has to pass both.
+Pure."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""For a new nginx that has not queried anything yet: the addresses behind names that are known, beside the names. Pure.
+"""Writes known addresses beside the names of servers, for a new nginx that has not looked up any name yet. Pure.
 
 One that is reloaded keeps what it knows of names, and one that takes over from another begins with nothing: without
 these it would have no server for its first requests, and for as long as daemun were away.

@@ -1,4 +1,5 @@
-"""Where a tree of nginx files listens, read from the files themselves, for a last good version is nothing but a file.
+"""The addresses on which a tree of nginx files listens, read from the files themselves: of a last good version nothing
+else is there.
 
 The gate's addresses stand in files that servers include. Other addresses are those of single
 files (an `EXTERNAL_HTTP_PORT` of a container, a `listen` in hand-written nginx) and must not hold up the others when it

@@ -1,4 +1,4 @@
-"""The sites that share their nginx blocks, as the files name them (`render.shared_blocks` writes these). Pure.
+"""Reads from nginx's files which sites share their blocks (`render.shared_blocks` writes them). Pure.
 
 A site with a file of its own has that file as its state. One that shares its blocks is a line in each of three lists,
 and for whoever compares trees these lines are as good as a file.

@@ -1,4 +1,4 @@
-"""The variables that a tree of files uses, defined in one file of it. Pure.
+"""Makes the file of a tree that defines the variables which its other files use. Pure.
 
 A `map` is not free: before nginx reads one it clears tables for sixteen thousand keys (ngx_hash_keys_array_init), which
 takes a static nginx a millisecond of each test and each reload. So a tree defines what it uses and no more. A file that

@@ -1,4 +1,4 @@
-"""Answers that nginx would give before it looks at who may come in.
+"""Delays answers that nginx would give before it checks who may come in (`return`, `rewrite`).
 
 `return` and `rewrite` belong to phases before those of access and limits, so a guarded location that answers by one of
 them answers everybody (nginx.org/en/docs/dev/development_guide.html#http_phases). Such a location tries a file that is

@@ -1,4 +1,4 @@
-"""The logs of servers that have a cache: their lines of counted requests hold what it did (`$upstream_cache_status`).
+"""Access logs of servers that have a cache: their lines for counting requests have `$upstream_cache_status`.
 
 nginx takes the access logs of one level alone, so such a server has all of them again.
 """

@@ -1,4 +1,5 @@
-"""Whose word on the visitor's address counts: trusted proxies, and the line before each connection."""
+"""From where nginx takes the visitor's address: the headers of trusted proxies, and the PROXY line before each
+connection."""
 
 import ipaddress
 

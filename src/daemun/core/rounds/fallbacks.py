@@ -1,4 +1,4 @@
-"""What stands in for the files whose own listeners cannot be had, so that they hold up no other (DESIGN.md decision 7).
+"""Replaces files whose own addresses nginx cannot listen on, so that all others go live (DESIGN.md decision 7).
 
 A site that is reached now is to stay so. So its last good version goes on, unless what is left of the new one is
 reached everywhere where that is. Pure.

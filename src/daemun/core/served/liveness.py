@@ -1,4 +1,4 @@
-"""Whether what is reported as live can be: nginx's workers answer, and no change hangs."""
+"""Judges whether what is reported as live can be: nginx's workers answer, and no change hangs."""
 
 import collections.abc
 import dataclasses

@@ -1,4 +1,4 @@
-"""How one server fared: the last changes between answering and what was wrong, in a bounded number. Pure.
+"""The last changes of one server between answering and failing, in a bounded number. Pure.
 
 Nothing is kept of a server that was never in trouble, which most are: ten thousand of them take no memory.
 """

@@ -1,5 +1,5 @@
-"""What a message advises a person to write. It is given to the same check that refused the first text, and printed only
-when the check accepts it: a cure that fails at the next try is worse than none. Pure."""
+"""Advice in messages on what to write instead. Each text is tested by the check that refused the first one, and printed
+only when the check accepts it: a cure that fails at the next try is worse than none. Pure."""
 
 import collections.abc
 import json

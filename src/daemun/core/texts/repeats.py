@@ -1,4 +1,5 @@
-"""One line a minute for one cause, with how many there were. No I/O; the time is an argument, in seconds."""
+"""Limits a repeated message to one line a minute for each cause, with their number. No I/O; the time is an argument, in
+seconds."""
 
 import collections.abc
 import math

@@ -1,4 +1,4 @@
-"""What a text could mean that a rule refuses: other tools write hosts, paths and targets otherwise. Pure.
+"""Suggests what a refused text may have meant: other tools write hosts, paths and targets otherwise. Pure.
 
 Nothing here decides: `cures.write` shows only what the rule then accepts.
 """

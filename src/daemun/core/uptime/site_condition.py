@@ -1,4 +1,4 @@
-"""What counts of a site for its uptime, judged from what was seen from outside and what visitors received. Pure.
+"""Judges whether a site counts as up, from probes and from the answers that visitors received. Pure.
 
 Milder than `daemun status` with what visitors do not notice: that one of several servers of a route does not answer is
 no disturbance, nor is a certificate that cannot be renewed while the one that is shown is good.

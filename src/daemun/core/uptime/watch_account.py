@@ -1,4 +1,4 @@
-"""The seconds between two looks at all sites, by day and site. Pure: times are arguments.
+"""Adds up the seconds between two checks of all sites, by day and site. Pure: times are arguments.
 
 Only what differs from "up" is noted by site; that the gate was watched is noted once. A time of which nothing was seen
 belongs to no site: daemun did not run, the machine slept, or the clock jumped.

@@ -22,7 +22,7 @@ class GithubProvider:
         self._api = find_api(provider.issuer)
 
     async def make_url(self, state: str, pending: pending_sign_ins.Pending) -> str:
-        """Where the visitor goes."""
+        """The URL that the visitor is sent to."""
         query = {
             "client_id": self._provider.client_id,
             "redirect_uri": pending.redirect_uri,

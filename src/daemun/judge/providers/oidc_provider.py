@@ -53,7 +53,7 @@ class OidcProvider:
             return self._metadata
 
     async def make_url(self, state: str, pending: pending_sign_ins.Pending) -> str:
-        """Where the visitor goes. Raises: ProviderError."""
+        """The URL that the visitor is sent to. Raises: ProviderError."""
         metadata = await self.find_metadata()
         query = {
             "response_type": "code",

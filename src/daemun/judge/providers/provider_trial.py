@@ -1,4 +1,4 @@
-"""Whether identity providers can be used, without signing anybody in."""
+"""Tests whether identity providers can be used, without a sign-in."""
 
 import asyncio
 import collections.abc

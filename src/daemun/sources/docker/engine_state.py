@@ -1,4 +1,4 @@
-"""What was seen of the engine, container by container, and what of it has to be queried again. Pure.
+"""A cache of the engine's containers and networks, and which of them have to be queried again. Pure.
 
 A query of one container costs the engine a millisecond, and a machine may have thousands. So an event puts in
 doubt only the container that it is about, and a look at all of them reads the list, and then queries only

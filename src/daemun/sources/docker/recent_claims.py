@@ -1,4 +1,4 @@
-"""What containers requested a moment ago. Pure.
+"""Requests of containers that were removed a moment ago. Pure.
 
 While a container is replaced there is a moment without any. Its site stays, so that requests can wait and its
 certificate is there when the next one comes.

@@ -54,7 +54,7 @@ class DraftStore:
         self._change(key, draft.encode(one), one.revision)
 
     def _drop_forgotten(self, new: draft.Draft) -> bool:
-        """Delete the draft that nobody changed for longest, where that is long ago: its operator may be gone."""
+        """Delete the draft that was not changed for the longest time, if that is long: its operator may be gone."""
         oldest = next(reversed(self.list_all()), None)
         if oldest is None or new.changed_at - oldest.changed_at < FORGOTTEN:
             return False

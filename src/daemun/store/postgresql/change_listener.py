@@ -42,7 +42,7 @@ class Waiter:
 
 
 class ChangeListener:
-    """One connection, in a thread that lives while somebody waits."""
+    """One connection, in a thread that runs while coroutines wait."""
 
     def __init__(self, connections: database_connections.DatabaseConnections, *, listens: bool = True) -> None:
         """listens: false where a pooler is in between; then changes are seen when they are looked for."""

@@ -1,4 +1,4 @@
-"""Requests to the database of a fleet that end in an answer, or in an error that says whether something was changed."""
+"""Requests to a fleet's database that end in an answer, or in an error that tells whether something was changed."""
 
 import collections.abc
 import threading

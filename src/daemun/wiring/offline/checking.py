@@ -1,4 +1,4 @@
-"""What is wrong with the file."""
+"""Checks the configuration file without a daemon (`daemun check`)."""
 
 import collections.abc
 import dataclasses

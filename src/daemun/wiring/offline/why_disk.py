@@ -35,7 +35,7 @@ def look_at_file(route: model.Route | None, url: requested_url.RequestedUrl) -> 
 
 
 def _is_readable(path: pathlib.Path, mode: int) -> bool:
-    """By anybody, which is what nginx's workers are for most files."""
+    """By every account: most files do not belong to nginx's workers."""
     wanted = stat.S_IXOTH | stat.S_IROTH if stat.S_ISDIR(mode) else stat.S_IROTH
     try:
         return mode & wanted == wanted and all(one.stat().st_mode & stat.S_IXOTH for one in path.parents)
