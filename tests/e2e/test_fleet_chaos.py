@@ -241,8 +241,11 @@ def _walk(*, is_synchronous: bool = True) -> collections.abc.Iterator[Walk]:
     with fleet_gates.house(is_synchronous=is_synchronous) as house:
         house.answer_challenges(NODES[0])
         for name in NODES:
-            # Each site that is added is a reload, with all sockets alive.
-            house.gates[name].preamble = "old_workers: {generations: 1000, memory: 16g}\n"
+            # Each site that is added is a reload, with all sockets alive. Visitors are as slow as this machine is.
+            house.gates[name].preamble = (
+                "old_workers: {generations: 1000, memory: 16g}\n"
+                "client_timeout: {header: 10m, send: 10m, keepalive: 10m}\n"
+            )
             house.write(name)
             house.gates[name].start()
             house.gates[name].wait_up()  # the CA finds the first one, whoever orders

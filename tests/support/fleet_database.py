@@ -6,6 +6,8 @@ import shutil
 
 from tests.support import fleet_network, fleet_store, postgresql, until
 
+_PATIENCE_S = 600.0
+
 
 class Pair:
     """primary, standby: as they are at this moment; `promote` changes them. is_synchronous: a commit waits until the
@@ -34,18 +36,22 @@ class Pair:
         if self._is_synchronous:  # what is promoted does not begin with it: it has no standby
             self.primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
             self.primary.execute("SELECT pg_reload_conf()")
-            until.true(lambda: self.primary.execute("SELECT sync_state FROM pg_stat_replication") == [("sync",)])
+            self._wait("SELECT sync_state FROM pg_stat_replication", "sync")
 
     def wait_streaming(self) -> None:
         """Until the standby has everything that was committed."""
         sql = "SELECT state FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()"
-        until.true(lambda: self.primary.execute(sql) == [("streaming",)])
+        self._wait(sql, "streaming")
+
+    def _wait(self, sql: str, value: object) -> None:
+        """Until the primary answers this."""
+        until.true(lambda: self.primary.execute(sql) == [(value,)], timeout_s=_PATIENCE_S)
 
     def promote(self) -> None:
         """The primary is gone; the standby takes its place with what it has."""
         self.primary, self.standby = self.standby, self.primary
         self.primary.execute("SELECT pg_promote()")
-        until.true(lambda: self.primary.execute("SELECT pg_is_in_recovery()") == [(False,)])
+        self._wait("SELECT pg_is_in_recovery()", False)
 
     def follow_anew(self) -> None:
         """What was the primary comes back as a standby, from a copy of what is one now."""

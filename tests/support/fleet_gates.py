@@ -37,6 +37,16 @@ class Gate(daemon.Daemon):
         own = f'node: {{listen: {{http: "{address}:80", https: "{address}:443"}}}}\n'
         return f"fleet: {{database: '{self._database}', key: '{self._key}', name: {self.machine.name}}}\n{own}"
 
+    def wait(
+        self,
+        look: collections.abc.Callable[[], daemon.T | None],
+        what: str,
+        *,
+        within_s: float = 600,
+        every_s: float = 0.2,
+    ) -> daemon.T:
+        return super().wait(look, what, within_s=within_s, every_s=every_s)
+
     def shared_copy(self) -> dict[str, bytes]:
         """What it knows of what all share."""
         store = file_store.FileStore(self.state / "store")
