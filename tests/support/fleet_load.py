@@ -26,7 +26,8 @@ from starlette import websockets as served_websockets
 
 from tests.support import fleet_network
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 120.0
+"""With one answer, beside whatever else this machine does."""
 _AT_ONCE = 10
 """Handshakes of WebSockets."""
 
@@ -44,9 +45,11 @@ class Form:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Of one node since the beginning. failed: cause -> how often. dropped: of WebSockets. open: of them, now."""
+    """Of one node since the beginning. repeated: on another connection, as the server had closed the one that was kept
+    for them. failed: cause -> how often. dropped: of WebSockets. open: of them, now."""
 
     answered: int
+    repeated: int
     failed: dict[str, int]
     dropped: dict[str, int]
     open: int
@@ -94,6 +97,10 @@ class Visitors:
 # --- the process ---------------------------------------------------------------------------------------------------
 
 
+class _ClosedError(EOFError):
+    """In place of an answer."""
+
+
 class _Node:
     def __init__(self, form: Form, name: str) -> None:
         self._form = form
@@ -103,7 +110,7 @@ class _Node:
         self._tasks: list[asyncio.Task[None]] = []
         self._handshakes = asyncio.Semaphore(_AT_ONCE)
         self._sockets: set[websockets.asyncio.client.ClientConnection] = set()
-        self.answered = self.echoed = 0
+        self.answered = self.repeated = self.echoed = 0
         self.failed: collections.Counter[str] = collections.Counter()
         self.dropped: collections.Counter[str] = collections.Counter()
 
@@ -135,6 +142,7 @@ class _Node:
     def seen(self) -> Seen:
         return Seen(
             answered=self.answered,
+            repeated=self.repeated,
             failed=dict(self.failed),
             dropped=dict(self.dropped),
             open=len(self._sockets),
@@ -153,18 +161,24 @@ class _Node:
                 writer.close()
 
     async def _visit(self, is_keeping: bool) -> None:
-        """As a browser, which connects anew where the server closed a connection that was idle."""
+        """As a browser, which connects anew where the server closed a connection that was idle, also when the request
+        was on its way then (RFC 9112 section 9.3.1)."""
         connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         while True:
             try:
                 async with asyncio.timeout(_PATIENCE_S):
-                    if connection is None or connection[0].at_eof():
+                    is_new = connection is None or connection[0].at_eof()
+                    if connection is None or is_new:
                         connection = await self._connect()
                     is_left_open = await self._ask(*connection)
                 self.answered += 1
             except (OSError, EOFError, ValueError, AssertionError, TimeoutError) as error:
-                self.failed[f"{time.strftime('%T')} {error!r}"] += 1
                 is_left_open = False
+                if isinstance(error, _ClosedError) and not is_new:
+                    self.repeated += 1
+                    connection = None
+                    continue
+                self.failed[f"{time.strftime('%T')} {error!r}"] += 1
             if connection is not None and not (is_keeping and is_left_open):
                 connection[1].close()
                 connection = None
@@ -173,7 +187,14 @@ class _Node:
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Returns: whether the connection can be used again."""
         writer.write(f"GET / HTTP/1.1\r\nHost: {self._form.host}\r\n\r\n".encode())
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise _ClosedError from error
+        except asyncio.IncompleteReadError as error:
+            if error.partial:
+                raise
+            raise _ClosedError from error
         length = int(head.partition("content-length:")[2].split("\r\n")[0])
         body = await reader.readexactly(length)
         assert head.startswith("http/1.1 200"), f"{head.splitlines()[0]}: {body[:80]!r}"
