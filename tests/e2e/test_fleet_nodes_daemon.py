@@ -55,7 +55,7 @@ def started(server: postgresql.Server, hook: receivers.Receiver, *names: str) ->
 def test_a_node_is_down_and_back(server: postgresql.Server) -> None:
     with receivers.receiving() as hook, started(server, hook, "a", "b", "c") as (a, b, c):
         said = a.cli_good("status")
-        assert "fleet: node a, 3 of 3 nodes alive, its database is reached" in said
+        assert "fleet: machine a, 3 of 3 machines alive, its database is reached" in said
         assert a.cli("fleet", "status").returncode == 0
 
         b.kill()
@@ -64,7 +64,7 @@ def test_a_node_is_down_and_back(server: postgresql.Server) -> None:
         done = c.cli("fleet", "status")
         assert done.returncode == 3
         assert "down, seen last" in done.stdout
-        assert 'node "b" of the fleet gives no sign of life since' in done.stdout
+        assert 'machine "b" of the fleet gives no sign of life since' in done.stdout
         assert "`daemun fleet leave b" in c.cli("status").stdout
         # Another one's death is no trouble of this machine's: its sites are live.
         assert c.cli("status").returncode == 0

@@ -237,7 +237,7 @@ def test_an_older_daemun_goes_on_beside_a_newer_one_until_all_are_new(server: po
             connection.execute("UPDATE daemun.node SET format = 2")
             for _ in range(2):
                 assert database_schema.contract(connection, newer)
-            with pytest.raises(errors.EnvironmentProblemError, match="all other nodes run a newer daemun"):
+            with pytest.raises(errors.EnvironmentProblemError, match="all other machines run a newer daemun"):
                 store.check_tables()
         finally:
             connection.execute("DROP SCHEMA daemun CASCADE")

@@ -46,7 +46,7 @@ def test_a_node_without_a_heartbeat_for_eight_seconds_is_down() -> None:
     assert states(status) == {"a": ALIVE, "b": ALIVE, "c": DOWN}
     assert [one.since for one in status.down] == [NOW - datetime.timedelta(seconds=8)]
     (problem,) = node_states.find_problems(status)
-    assert problem.message.startswith('node "c" of the fleet gives no sign of life since 2026-03-01 11:59:52 UTC; ')
+    assert problem.message.startswith('machine "c" of the fleet gives no sign of life since 2026-03-01 11:59:52 UTC; ')
     assert "`daemun fleet leave c`" in problem.message
 
 

@@ -26,7 +26,7 @@ def _state_of(one: Json) -> str:
         return "not known, seen last"
     words = ["alive" if one["state"] == "alive" else "down, seen last"]
     if one["behind"]:
-        words.append("behind with what the nodes share")
+        words.append("behind with what the machines share")
     if one["problems"] and one["state"] == "alive":
         words.append("1 error" if one["problems"] == 1 else f"{one['problems']} errors")
     return ", ".join(words)
@@ -44,10 +44,10 @@ def describe(fleet: Json) -> str:
     count = len(fleet["nodes"])
     if database["reached"]:
         alive = sum(one["state"] == "alive" for one in fleet["nodes"])
-        return f"fleet: node {fleet['name']}, {alive} of {count} nodes alive, its database is reached"
+        return f"fleet: machine {fleet['name']}, {alive} of {count} machines alive, its database is reached"
     return (
-        f"fleet: node {fleet['name']} of {count}, its database is not reached since "
-        f"{database['unreached_since'][:19].replace('T', ' ')} UTC: of the other nodes nothing is known"
+        f"fleet: machine {fleet['name']} of {count}, its database is not reached since "
+        f"{database['unreached_since'][:19].replace('T', ' ')} UTC: of the other machines nothing is known"
     )
 
 

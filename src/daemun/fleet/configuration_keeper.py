@@ -33,7 +33,7 @@ _LOOK_S = 30.0
 _AGAIN_S = 1.0
 _COPIES_S = 1.0
 """Between looks at whether a copy that is reported is there still."""
-_UNDER_WAY = "the nodes are at it still; `daemun fleet status` shows which"
+_UNDER_WAY = "the machines are at it still; `daemun fleet status` shows which"
 _NOT_BEGUN = (
     "this machine waits for its fleet, which has agreed on no configuration yet, and follows the first one: start a "
     "machine whose daemun.yaml has sites, or write some into that of any"

@@ -326,7 +326,7 @@ class ConfigurationMember:
             return _Report(state=_States.REFUSED, cause=refusal, digest=digest)
         self._propose(merged.files, mine)
         pause_s = _AGAIN_S if self._edit is None else 0.0
-        cause = "another node is changing the fleet's configuration; it is tried after that"
+        cause = "another machine is changing the fleet's configuration; it is tried after that"
         return _Report(state=_States.WAITING, pause_s=pause_s, cause=cause, digest=digest)
 
     def _propose(self, files: Files, mine: Files) -> None:

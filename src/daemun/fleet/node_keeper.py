@@ -128,8 +128,8 @@ class NodeKeeper:
         status = self.status()
         if not self._looks or status.unreached_since is not None:
             raise errors.StoreUnreachableError(
-                "cannot tell which nodes of the fleet live: the fleet's database is not reached; nothing to do, it is "
-                "tried again"
+                "cannot tell which machines of the fleet live: the fleet's database is not reached; nothing to do, it "
+                "is tried again"
             )
         return frozenset(one.name for one in status.nodes if one.state is not node_states.NodeState.DOWN)
 
@@ -245,7 +245,7 @@ class NodeKeeper:
         self._damage.note(
             _DAMAGE,
             f"cannot use heartbeats in the fleet's database: those of {shown}{more} were not written with a key that "
-            "this machine has, and count as no node; compare the file of `fleet.key` with another machine's, look "
+            "this machine has, and count as no machine; compare the file of `fleet.key` with another machine's, look "
             "who else can write into the database, and remove what is no machine with `daemun fleet leave NAME`",
         )
 
@@ -276,7 +276,7 @@ class NodeKeeper:
             is_there = any(one.name == name for one in status.nodes)
             log.info("a node of the fleet is back" if is_there else "a node left the fleet", node=name)
         if status.is_twice and not was_twice:
-            log.warning("another machine is in the fleet by this node's name", node=self._name)
+            log.warning("another machine is in the fleet by this machine's name", node=self._name)
         self._changed()
 
     def _about(self) -> node_about.NodeAbout:

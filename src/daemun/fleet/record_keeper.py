@@ -47,7 +47,7 @@ class RecordKeeper:
             except errors.LockHeldError:
                 pass  # another node does it
             except errors.DaemunError as error:
-                self.store.damage.note(_NOTED, f"records of the fleet in DNS do not follow its nodes: {error}")
+                self.store.damage.note(_NOTED, f"records of the fleet in DNS do not follow its machines: {error}")
                 pause_s = _AGAIN_S
             await asyncio.sleep(pause_s)
 
@@ -75,5 +75,5 @@ class RecordKeeper:
             (maker.create if change.is_there else maker.remove)(record)
 
     def _read(self) -> node_records.Known:
-        follows = "all records of nodes that live are made anew"
+        follows = "all records of machines that live are made anew"
         return damaged_keys.read(self.store, KEY, node_records.decode, follows=follows) or {}

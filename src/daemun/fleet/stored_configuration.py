@@ -242,5 +242,5 @@ def _decode(read: stored_values.ReadValues, key: str, decode: collections.abc.Ca
 
 def _unreadable(key: str, error: Exception) -> errors.UnreadableValueError:
     return errors.UnreadableValueError(
-        f'cannot read "{key}" of the fleet: {error}; run the same version of daemun on all nodes'
+        f'cannot read "{key}" of the fleet: {error}; run the same version of daemun on all machines'
     )

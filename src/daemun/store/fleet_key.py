@@ -57,7 +57,7 @@ class FleetKey:
         if key is None:
             raise errors.UnreadableValueError(
                 f'cannot read "{name}": it is encrypted with key {encrypted.key_id} of the fleet, and the '
-                f"file of `fleet.key` has {', '.join(str(number) for number, _ in self.keys)}; copy it from a node "
+                f"file of `fleet.key` has {', '.join(str(number) for number, _ in self.keys)}; copy it from a machine "
                 "that has that key"
             )
         nonce, content = encrypted.content[:_NONCE_BYTES], encrypted.content[_NONCE_BYTES:]
@@ -66,7 +66,7 @@ class FleetKey:
         except (exceptions.InvalidTag, ValueError):
             raise errors.UnreadableValueError(
                 f'cannot read "{name}": it was encrypted by another key {encrypted.key_id} than that of `fleet.key`, '
-                "for another name or fleet, or it is damaged; compare that file with another node's, or restore the "
+                "for another name or fleet, or it is damaged; compare that file with another machine's, or restore the "
                 "database"
             ) from None
 
@@ -108,8 +108,8 @@ def unite(mine: FleetKey, other: FleetKey) -> FleetKey:
         if own[number] != others[number]:
             raise errors.EnvironmentProblemError(
                 f"cannot take the fleet's keys: key {number} of its database is another than key {number} of the file "
-                "of `fleet.key`; no key is thrown away: compare that file with those of the other nodes, and restore "
-                "the database, or copy the file of a node that reads it"
+                "of `fleet.key`; no key is thrown away: compare that file with those of the other machines, and "
+                "restore the database, or copy the file of a machine that reads it"
             )
     if own.keys() <= others.keys():
         return other
@@ -135,11 +135,11 @@ def decode(text: str, *, source: str) -> FleetKey:
         elif line.strip() and not line.startswith("#"):
             raise errors.ConfigError(
                 f'cannot use the fleet\'s key: line {number} of "{source}" is neither "fleet NAME" nor "key NUMBER '
-                'KEY" with a number of its own and 32 bytes in base64; copy the file from another node'
+                'KEY" with a number of its own and 32 bytes in base64; copy the file from another machine'
             )
     if len(fleets) != 1 or not keys:
         raise errors.ConfigError(
             f'cannot use the fleet\'s key: "{source}" has {len(fleets)} lines "fleet NAME" and {len(keys)} lines '
-            '"key NUMBER KEY"; expected one, and at least one; copy the file from another node'
+            '"key NUMBER KEY"; expected one, and at least one; copy the file from another machine'
         )
     return FleetKey(fleet=fleets[0], keys=tuple(keys.items()))

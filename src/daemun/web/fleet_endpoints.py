@@ -22,9 +22,9 @@ def endpoints(find: Find) -> tuple[endpoint.ApiEndpoint, ...]:
             method="GET",
             path="/fleet",
             needs=dashboard_roles.Role.LOOK,
-            summary="Show the nodes of the fleet and whether its database is reached",
+            summary="Show the machines of the fleet and whether its database is reached",
             handler=show,
-            answer="`fleet`: name of this node, `database`, `nodes` with state and version, or null; `problems`",
+            answer="`fleet`: name of this machine, `database`, `nodes` with state and version, or null; `problems`",
         ),
     )
 

@@ -109,8 +109,8 @@ def _of_gate(numbers: GateNumbers) -> Families:
 def _of_fleet(fleet: node_states.FleetStatus) -> Families:
     """As this node sees it: a node of which nothing is known now is in no sum."""
     is_reached = fleet.unreached_since is None
-    yield _gauge("daemun_fleet_database_up", "Whether this node reaches the fleet's database.", is_reached)
-    about = "Whether the node of the fleet gives signs of life, as this one sees it."
+    yield _gauge("daemun_fleet_database_up", "Whether this machine reaches the fleet's database.", is_reached)
+    about = "Whether the machine of the fleet gives signs of life, as this one sees it."
     nodes = metrics_core.GaugeMetricFamily("daemun_fleet_node_up", about, labels=["node"])
     for one in fleet.nodes[:_MOST_NODES]:
         if one.state is not node_states.NodeState.UNKNOWN:

@@ -118,7 +118,7 @@ class FleetParts:
     def _list_living(self) -> frozenset[str]:
         """Raises: EnvironmentProblemError."""
         if self.nodes is None:
-            raise errors.StoreUnreachableError("cannot tell which nodes of the fleet live: it is not looked at yet")
+            raise errors.StoreUnreachableError("cannot tell which machines of the fleet live: it is not looked at yet")
         return self.nodes.list_living()
 
     def _wait_living(self) -> frozenset[str]:

@@ -156,7 +156,7 @@ def lines_of(report: Json, apps: collections.abc.Mapping[str, str] = types.Mappi
         lines.append("nothing to do: " + ("everything is live as it is written" if is_good else "what runs is kept"))
     if (report["changes"] or report.get("streams")) and report.get("nodes"):
         nodes = ", ".join(report["nodes"])
-        lines.append(f"then on the fleet's other nodes, one after another, where each could serve it: {nodes}")
+        lines.append(f"then on the fleet's other machines, one after another, where each could serve it: {nodes}")
     return lines + problem_lines.lines_of(report["problems"])
 
 

@@ -22,7 +22,7 @@ _HEADLINES = {
     alert_ledger.AlertEvent.OLD_WORKERS: "{} keeps too many old workers",
     alert_ledger.AlertEvent.WEAK: "{} has known weaknesses",
     alert_ledger.AlertEvent.BANS: "many addresses are banned on {}",
-    alert_ledger.AlertEvent.NODE_DOWN: "node {} of the fleet is down",
+    alert_ledger.AlertEvent.NODE_DOWN: "machine {} of the fleet is down",
     alert_ledger.AlertEvent.FLEET_DATABASE: "the fleet's database is not reached from {}",
 }
 _SOLVED_CERTIFICATE = "solved: the certificate of {}"
@@ -37,7 +37,7 @@ _SOLVED = {
     alert_ledger.Danger.OLD_WORKERS: "solved: {} keeps few old workers",
     alert_ledger.Danger.WEAK: "solved: {} is no longer served by",
     alert_ledger.Danger.BANS: "solved: few addresses are banned on {}",
-    alert_ledger.Danger.NODE_DOWN: "solved: node {} of the fleet is back",
+    alert_ledger.Danger.NODE_DOWN: "solved: machine {} of the fleet is back",
     alert_ledger.Danger.FLEET_DATABASE: "solved: the fleet's database is reached from {} again",
 }
 _ENDS = {
@@ -49,7 +49,7 @@ _ENDS = {
     alert_ledger.Danger.WEAK: "another one serves, or its configuration does not lay the weakness open",
     alert_ledger.Danger.BANS: "no more were banned in the last hour",
     alert_ledger.Danger.NODE_DOWN: "it gives signs of life again, or left the fleet",
-    alert_ledger.Danger.FLEET_DATABASE: "it answers, and this node has what changed meanwhile",
+    alert_ledger.Danger.FLEET_DATABASE: "it answers, and this machine has what changed meanwhile",
 }
 
 

@@ -38,5 +38,5 @@ def of_fleet(
             name=DATABASE,
             about=status.name,
             cause=f"{cause}; {node_states.UNREACHED}",
-            cure="`daemun fleet status` shows whether other nodes reach it.",
+            cure="`daemun fleet status` shows whether other machines reach it.",
         )

@@ -174,7 +174,7 @@ def find_problems(status: FleetStatus) -> tuple[model.Problem, ...]:
 
 
 def describe_down(one: NodeStatus) -> str:
-    return f'node "{one.name}" {CAUSE_DOWN} since {moment(one.since)}; {cure_down(one)}'
+    return f'machine "{one.name}" {CAUSE_DOWN} since {moment(one.since)}; {cure_down(one)}'
 
 
 def describe_database(status: FleetStatus) -> str:
@@ -184,7 +184,7 @@ def describe_database(status: FleetStatus) -> str:
 
 
 CAUSE_DOWN = "of the fleet gives no sign of life"
-UNREACHED = "this node serves on by what it knows, and nothing that nodes share can change here until then"
+UNREACHED = "this machine serves on by what it knows, and nothing that machines share can change here until then"
 
 
 def cure_down(one: NodeStatus) -> str:

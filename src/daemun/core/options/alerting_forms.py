@@ -116,7 +116,7 @@ class Rules(forms.OptionMap):
         "old_workers": "as many generations of old workers, or more, are left for ten minutes",
         "nginx": "the nginx that serves has a known weakness, at least as bad",
         "bans": "as many addresses were banned within an hour for wrong passwords",
-        "fleet": "a node of the fleet gives no sign of life, or its database is not reached",
+        "fleet": "a machine of the fleet gives no sign of life, or its database is not reached",
     }
     certificates: forms.Flag = True
     sites_s: typing.Annotated[Span, pydantic.Field(alias="sites")] = USUAL_S

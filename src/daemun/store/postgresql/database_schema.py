@@ -92,7 +92,7 @@ def check(connection: database_connections.Connection, known: tuple[Migration, .
     known_number = known[-1].number if known else newest()
     if row[1] > known_number:
         raise errors.EnvironmentProblemError(
-            f"cannot use the fleet's database: all other nodes run a newer daemun (version {row[1]} of the tables, "
-            f"this one knows {known_number}); install that version on this node, too"
+            f"cannot use the fleet's database: all other machines run a newer daemun (version {row[1]} of the tables, "
+            f"this one knows {known_number}); install that version on this machine, too"
         )
     return row[0], row[1]

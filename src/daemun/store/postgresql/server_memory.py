@@ -41,7 +41,7 @@ class ServerMemory:
     def __init__(self, own: ports.Store | None) -> None:
         self._own = own
         self._guard = threading.Lock()
-        follows = "what this node saw of the fleet's database is learned anew, nothing is to do"
+        follows = "what this machine saw of the fleet's database is learned anew, nothing is to do"
         found = None if own is None else damaged_keys.read(own, KEY, _decode, follows=follows)
         self._seen = self._written = found or SeenServer()
         self._written_at_s = time.monotonic()
