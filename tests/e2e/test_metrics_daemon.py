@@ -2,40 +2,21 @@
 
 import collections.abc
 import contextlib
-import http.client
 import socket
 import subprocess
 
 import prometheus_client
 import pytest
-from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from tests.support import binaries, ports
 from tests.support.daemon import Daemon, signpost
+from tests.support.metrics_scrape import count, scrape
 
 pytestmark = pytest.mark.nginx
 
 SITES = "sites:\n" + signpost("a.test", "one") + signpost("counted.test", "two")
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
-
-
-def scrape(port: int, *, path: str = "/metrics", **headers: str) -> tuple[int, str, str]:
-    """Status, Content-Type and body; status 0: nothing listens."""
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-        try:
-            connection.request("GET", path, headers=headers)
-            answer = connection.getresponse()
-            return answer.status, answer.headers["Content-Type"], answer.read().decode()
-        except (ConnectionError, http.client.BadStatusLine):
-            return 0, "", ""
-
-
-def count(port: int, name: str, **labels: str) -> float:
-    _, _, text = scrape(port)
-    families = parser.text_string_to_metric_families(text)
-    samples = (sample for family in families for sample in family.samples)
-    return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
 
 
 def test_scrape(daemon: Daemon) -> None:

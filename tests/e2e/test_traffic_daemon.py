@@ -11,7 +11,7 @@ import typing
 
 import pytest
 
-from tests.support import forked
+from tests.support import forked, metrics_scrape, ports
 from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
@@ -112,3 +112,57 @@ def test_each_request_counts_once(daemon: Daemon) -> None:
     assert "counted.test" in text
     assert daemon.cli("traffic", "nobody.test").returncode == 1
     assert (daemon.state / "store" / "~traffic.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+GUARDED = """
+  guarded.test:
+    routes:
+      /: {respond: 204}
+      /far/: {to: "http://127.0.0.1:1", access: {allow: 203.0.113.0/24}}
+      /private/: {deny: true}
+      /slow/: {respond: 204, access: {rate_limit: {rate: 1/m, burst: 1}}}
+"""
+
+
+def test_what_each_rule_refused_is_kept_and_shown(daemon: Daemon) -> None:
+    port = ports.free_port()
+    metrics = f"metrics: {{listen: '127.0.0.1:{port}'}}\n"
+    daemon.write(f"{metrics}{SITES}{GUARDED}")
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+
+    def visit(**statuses: int) -> None:
+        for path, status in statuses.items():
+            assert daemon.get(f"https://guarded.test/{path}/").status_code == status
+
+    def count() -> dict[str, int]:
+        found: dict[str, int] = _show(daemon, "guarded.test")["total"]["refused_by_rule"]
+        return found
+
+    def scraped(rule: str) -> float:
+        name = "daemun_refused_requests_total"
+        return metrics_scrape.count(port, name, site="guarded.test", route=f"/{ROUTES[rule]}/", rule=rule)
+
+    visit(far=403, private=403, slow=204)
+    visit(slow=429, open=204)
+    visit(slow=429)
+    expected = {"allow": 1, "deny_route": 1, "rate_limit": 2}
+    daemon.wait(lambda: count() == expected, "what nginx wrote")
+    daemon.wait(lambda: {rule: scraped(rule) for rule in expected} == expected, "the metrics")
+    by_route = {one["route"]: one["refused_by_rule"] for one in _show(daemon, "guarded.test")["routes"]}
+    assert by_route == {"/": {}, "/far/": {"allow": 1}, "/private/": {"deny_route": 1}, "/slow/": {"rate_limit": 2}}
+    assert "refused by rule: rate_limit (2), allow (1), deny_route (1)" in daemon.cli("traffic", "guarded.test").stdout
+
+    daemon.kill()
+    visit(far=403)
+    daemon.start()
+    daemon.write(f"{metrics}{SITES}{GUARDED}" + signpost("c.test", "three"))
+    daemon.wait_sign("c.test", "three")  # nginx was reloaded
+    visit(private=403)
+    expected = {"allow": 2, "deny_route": 2, "rate_limit": 2}
+    daemon.wait(lambda: count() == expected, "all refusals, also those without a daemon")
+    assert daemon.terminate() == 0
+    assert count() == expected
+
+
+ROUTES = {"allow": "far", "deny_route": "private", "rate_limit": "slow"}

@@ -70,6 +70,19 @@ async def test_requests_over_time(house: Gate) -> None:
     assert (one["step_s"], sum(one["columns"]["requests"])) == (300, 3)
 
 
+async def test_what_each_rule_refused(house: Gate) -> None:
+    now_s = time.time()
+    refused = traffic_sums.Sums(requests=5, counts={"403": 2, "429": 3, "refused allow": 2, "refused rate_limit": 3})
+    house.count((now_s, "/", refused), (now_s, "/api/", traffic_sums.Sums(requests=1, counts={"refused allow": 1})))
+    house.count((now_s - 7200, "/", refused))
+    found = await house.client.get("/sites/a.test/traffic?span=hour")
+    assert (found["refused_by_rule"], sum(found["columns"]["refused"])) == ({"allow": 3, "rate_limit": 3}, 6)
+    by_route = {one["route"]: one["refused_by_rule"] for one in found["routes"]}
+    assert by_route == {"/": {"allow": 2, "rate_limit": 3}, "/api/": {"allow": 1}}
+    one = await house.client.get("/sites/a.test/traffic?span=hour&route=/api/")
+    assert one["refused_by_rule"] == {"allow": 1}
+
+
 async def test_lines_that_are_not_stored_yet_are_counted(house: Gate) -> None:
     house.count((time.time() - 120, "", _sums(2)))
     log = pathlib.Path(house.records.paths.logs) / traffic_files.NAME

@@ -143,6 +143,7 @@ class SiteScene:
         for minute in range(300):
             start = now_s - now_s % 60 - 60 * minute
             counts = {"200": 90, "304": 20, "404": 3, "502": minute % 2, "t12": 100, "t40": 14, "cache HIT": 40}
+            counts |= {"refused login": 1, "refused rate_limit": minute % 3}
             passed = traffic_sums.Sums(requests=114, bytes_out=10**6, bytes_in=10**4, counts=counts)
             opened = traffic_sums.Sums(requests=2, bytes_out=900, bytes_in=400, counts={"101": 2, "retries": 1})
             sums[start, traffic_sums.Series(HOST, "/", "10.0.0.1:80")] = passed

@@ -45,16 +45,27 @@ def of(found: Samples, name: str, **labels: str) -> float:
 def test_what_is_counted() -> None:
     totals = traffic_totals.Totals()
     totals.add(sums(("a.test", "/", {"200": 3, "t7": 2, "t31": 1, "u6": 3, "retries": 2}), ("", "", {"404": 1})))
-    totals.add(sums(("a.test", "/", {"200": 1, "502": 1, "held": 1, "TLSv1.3": 2, "cache HIT": 1, "t200": 1})))
+    totals.add(sums(("a.test", "/", {"refused allow": 1}), ("", "", {"refused bans": 2})))
+    totals.add(
+        sums(
+            (
+                "a.test",
+                "/",
+                {"refused allow": 1, "200": 1, "502": 1, "held": 1, "TLSv1.3": 2, "cache HIT": 1, "t200": 1},
+            )
+        )
+    )
     found = read(totals)
     here = {"site": "a.test", "route": "/"}
     assert of(found, "daemun_requests_total", **here, code="200") == 4
     assert of(found, "daemun_requests_total", **here, code="502") == 1
     assert of(found, "daemun_requests_total", site="unknown", route="", code="404") == 1
-    assert of(found, "daemun_response_bytes_total", **here) == 200
-    assert of(found, "daemun_request_bytes_total", **here) == 20
+    assert of(found, "daemun_response_bytes_total", **here) == 300
+    assert of(found, "daemun_request_bytes_total", **here) == 30
     assert of(found, "daemun_request_retries_total", **here) == 2
     assert of(found, "daemun_requests_held_total", **here) == 1
+    assert of(found, "daemun_refused_requests_total", **here, rule="allow") == 2
+    assert of(found, "daemun_refused_requests_total", site="unknown", route="", rule="bans") == 2
     buckets = [of(found, "daemun_request_duration_seconds_bucket", site="a.test", le=le) for le in ("0.005", "0.01")]
     assert buckets == [0, 2]
     assert of(found, "daemun_request_duration_seconds_bucket", site="a.test", le="0.05") == 3

@@ -7,7 +7,7 @@ import pytest
 
 from daemun.core.certificates import certificate_story
 from daemun.core.dashboard import access_rules
-from daemun.core.traffic import traffic_series
+from daemun.core.traffic import traffic_names, traffic_series
 from daemun.dashboard import page_texts, site_values, site_view
 
 NOW = datetime.datetime(2026, 11, 30, 12, 0, tzinfo=datetime.UTC)
@@ -59,6 +59,20 @@ def test_graphs_of_rates_and_of_what_there_is() -> None:
     assert found[1].series[0]["values"] == [0.01, None]
     more = site_view.find_graphs(_traffic(cache_hit=[1, 0], retries=[0, 1]), TEXTS)
     assert [one.id for one in more][3:] == ["graph-cache", "graph-held"]
+    refused = site_view.find_graphs(_traffic(refused=[60, 0]), TEXTS)[3]
+    assert (refused.id, refused.series[0]["values"]) == ("graph-refused", [1, 0])
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_each_rule_that_refuses_has_words(language: str) -> None:
+    rules = (*traffic_names.RULES, traffic_names.OTHER_RULE)
+    counted = {"refused_by_rule": {rule: number for number, rule in enumerate(rules)}}
+    found = site_view.find_refused(counted, page_texts.Texts(language))
+    assert [count for _, count in found] == [*range(len(rules))][::-1]
+    words = {word for word, _ in found}
+    assert len(words) == len(rules)
+    assert not words & set(rules)
+    assert site_view.find_refused({"refused_by_rule": {"later": 1}}, TEXTS) == [("later", 1)]
 
 
 def test_tables_have_sums_the_newest_first() -> None:

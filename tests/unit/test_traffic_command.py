@@ -81,11 +81,12 @@ def test_what_is_known_beside_the_table() -> None:
     counts = {"200": 9, "502": 2, "403": 1, "TLSv1.3": 11, "TLSv1.2": 1, "cache HIT": 4, "held": 1, "retries": 2}
     found = (
         (traffic_sums.Series("a.test", "/", "127.0.0.1:1"), traffic_sums.Sums(requests=12, counts=counts)),
-        (traffic_sums.Series("a.test", "/", ""), traffic_sums.Sums(requests=3, counts={"403": 3})),
+        (traffic_sums.Series("a.test", "/", ""), traffic_sums.Sums(requests=3, counts={"403": 3, "refused allow": 2})),
     )
     assert traffic_details.lines_of(traffic_usage.total(found)) == [
         "statuses: 200 (9), 403 (4), 502 (2)",
         "refused by the gate: 403 (3)",
+        "refused by rule: allow (2)",
         "TLS: 1.3 (11), 1.2 (1)",
         "cache: HIT (4)",
         "waited for a server: 1 request",

@@ -30,6 +30,11 @@ def test_what_the_cache_did() -> None:
     assert [columns[name] for name in ("cache_hit", "cache_miss", "cache_bypass")] == [(5,), (3,), (3,)]
 
 
+def test_what_rules_refused() -> None:
+    row = _row(0, refused__allow=4, refused__rate_limit=1)
+    assert traffic_series.join([row], 0, 60, 60).columns["refused"] == (5,)
+
+
 def test_rows_of_another_time_are_left_out() -> None:
     found = traffic_series.join([_row(0, _200=1), _row(120, _200=1), _row(180, _200=1)], 60, 180, 60)
     assert found.columns["requests"] == (0, 1)

@@ -28,6 +28,34 @@ def test_what_a_line_states() -> None:
     assert found == {(120, series): traffic_sums.Sums(requests=3, bytes_out=4500, bytes_in=900, counts=counts)}
 
 
+def test_which_rule_refused() -> None:
+    found = _sum(
+        "a.test|/in/;allow 4030.00010 10 |",
+        "a.test|/in/;countries;allow 4030.00010 10 |",
+        "a.test;bans 4030.00010 10 |",
+        "a.test;\u00e9 4030.00010 10 |",
+        "_;bans 4030.00010 10 |",
+        "a.test 4030.00010 10 |",
+    )
+    refused = {
+        (series.site, series.route): traffic_sums.find_refused(sums.counts) for (_, series), sums in found.items()
+    }
+    assert refused == {
+        ("a.test", "/in/"): {"allow": 1, "countries": 1},
+        ("a.test", ""): {"bans": 1, traffic_names.OTHER_RULE: 1},
+        ("", ""): {"bans": 1},
+    }
+    (usage, _) = traffic_usage.by_site([(series, sums) for (_, series), sums in found.items()])
+    assert (usage.site, usage.requests) == ("a.test", 5)
+    assert usage.refused_by_rule == {"allow": 1, "bans": 1, "countries": 1, traffic_names.OTHER_RULE: 1}
+
+
+@pytest.mark.parametrize("name", ["a;b.test", "a.test;bans"])
+def test_no_name_is_read_as_a_rule(name: str) -> None:
+    assert traffic_names.decode(traffic_names.encode(name, "/;allow")) == (name, "/;allow")
+    assert traffic_names.decode_rule(traffic_names.encode(name, "/;allow")) == ""
+
+
 def test_tries_of_servers_and_requests_that_waited() -> None:
     hold = f"unix:{RUN}/hold.sock"
     found = _sum(

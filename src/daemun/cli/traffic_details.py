@@ -18,6 +18,7 @@ def lines_of(usage: "traffic_usage.Usage") -> list[str]:
     kinds = {
         "statuses": _counts(usage.statuses),
         "refused by the gate": _counts(usage.refused),
+        "refused by rule": _counts(usage.refused_by_rule),
         "TLS": _counts(tls),
         "cache": _counts(usage.cache),
         "waited for a server": output.count(usage.held, "request") if usage.held else "",

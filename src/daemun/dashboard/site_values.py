@@ -74,6 +74,8 @@ def of_traffic(fine: Json, coarse: Json, texts: page_texts.Texts) -> Json:
         "times": site_view.find_times(fine),
         "graphs": site_view.find_graphs(fine, texts),
         "rows": site_view.find_rows(coarse),
+        "refused": site_view.find_refused(fine, texts),
+        "refused_columns": _columns(texts("site.rule"), *_numbers(("requests",), texts)),
         "route_columns": _columns(texts("site.route"), *_numbers(counts, texts)),
         "time_columns": _columns(texts("base.graph_time"), *_numbers(over_time, texts)),
     }

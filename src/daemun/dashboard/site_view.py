@@ -63,6 +63,9 @@ def find_graphs(traffic: Json, texts: page_texts.Texts) -> list[Graph]:
             series=(line("bytes_out", 1), line("bytes_in", 2)),
         ),
     ]
+    if any(columns["refused"]):
+        refused = (line("refused", "warning"),)
+        found.append(Graph(id="graph-refused", title=texts("site.graph_refused"), unit="number", series=refused))
     if any(any(columns[name]) for name in ("cache_hit", "cache_miss", "cache_bypass")):
         cached = (line("cache_hit", "good"), line("cache_miss", 2), line("cache_bypass", 3))
         found.append(Graph(id="graph-cache", title=texts("site.graph_cache"), unit="number", series=cached))
@@ -99,6 +102,12 @@ def sum_up(traffic: Json) -> Json:
         "bytes_out": sum(columns["bytes_out"]),
         "bytes_in": sum(columns["bytes_in"]),
     }
+
+
+def find_refused(traffic: Json, texts: page_texts.Texts) -> list[tuple[str, int]]:
+    """What refused, in the language of the page, and how many requests; the most first."""
+    found = sorted(traffic["refused_by_rule"].items(), key=lambda one: (-one[1], one[0]))
+    return [(texts(key) if texts.has(key := f"site.refused_{rule}") else rule, count) for rule, count in found]
 
 
 def find_slots(server: Json, since: str, now: datetime.datetime, texts: page_texts.Texts) -> list[tuple[str, str]]:

@@ -164,6 +164,12 @@ def _of_requests(rows: collections.abc.Mapping[tuple[str, str], traffic_totals.R
         for code, count in row.codes.items():
             requests.add_metric([site or UNKNOWN, route, code], count)
     yield requests
+    about = "Requests that a rule refused: a key of access, bans, deny_route or maintenance."
+    refused = metrics_core.CounterMetricFamily("daemun_refused_requests", about, labels=[*labels, "rule"])
+    for (site, route), row in rows.items():
+        for rule, count in row.refused.items():
+            refused.add_metric([site or UNKNOWN, route, rule], count)
+    yield refused
     for name, about, value in _SUMS:
         family = metrics_core.CounterMetricFamily(name, about, labels=labels)
         for (site, route), row in rows.items():

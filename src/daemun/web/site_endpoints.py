@@ -47,7 +47,8 @@ def endpoints(gate: gate_port.GatePort, records: site_port.SiteRecords) -> tuple
                 endpoint.Parameter(name="steps", meaning="fine, for a graph, or coarse, for a table"),
                 endpoint.Parameter(name="route", meaning="of this route alone, as `routes` names it"),
             ),
-            answer="Columns with a number for each step, and the sums of each route.",
+            answer="Columns with a number for each step, the requests that each rule refused, and the sums of each "
+            "route.",
         ),
         endpoint.ApiEndpoint(
             method="GET",
@@ -154,6 +155,7 @@ class _Handlers:
             "span": span.value,
             "route": route,
             **site_json.series_json(traffic_series.join(of_route, begin_s, end_s, step_s)),
+            "refused_by_rule": _refused_by_rule(of_route, begin_s),
             "routes": _sums_of_routes(rows, begin_s),
             "as_of": json_values.instant_json(_now()),
         }
@@ -240,9 +242,18 @@ def _sums_of_routes(rows: typing.Iterable[traffic_series.Row], begin_s: int) -> 
             "errors": sum(n for key, n in sums.counts.items() if key.isdigit() and key >= "500"),
             "bytes_out": sums.bytes_out,
             "bytes_in": sums.bytes_in,
+            "refused_by_rule": traffic_sums.find_refused(sums.counts),
         }
         for route, sums in ordered[:_MOST_ROUTES]
     ]
+
+
+def _refused_by_rule(rows: typing.Iterable[traffic_series.Row], begin_s: int) -> dict[str, int]:
+    whole = traffic_sums.Sums()
+    for start_s, _, sums in rows:
+        if start_s >= begin_s:
+            whole.add(sums)
+    return traffic_sums.find_refused(whole.counts)
 
 
 def _now() -> datetime.datetime:

@@ -15,6 +15,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import access_option, forward_auth_forms, rate_limit_form
 from daemun.core.render import (
     client_certificates,
+    counted_refusals,
     effective_access,
     forward_auth,
     judge_locations,
@@ -98,7 +99,7 @@ def guarded(
         else:
             found.append(_with_lines(halves[0], (*conditions, *connections), answers, more))
             found.append(_with_lines(halves[1], (), answers, more))
-    refusals = _refusals(effective)
+    refusals = _refusals(scope, effective)
     return tuple(network_refusals.repeat(node, refusals) for node in found)
 
 
@@ -108,13 +109,21 @@ def guarded_beside(
     """What stands in a server beside the routes, hand-written locations among it. What of it is inherited stands there
     already (`server_lines`)."""
     effective = effective_access.of_site(scope)
-    refusals = _refusals(effective)
+    refusals = _refusals(scope, effective)
     return tuple(network_refusals.repeat(node, refusals) for node in nodes)
 
 
-def _refusals(effective: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
+def _refusals(scope: site_scope.Scope, effective: access_levels.EffectiveAccess) -> tuple[directive.Directive, ...]:
     """By what variables decide on, first in each location."""
-    return (*network_refusals.lines(effective.access, effective.place), *client_certificates.refusals(effective.access))
+    return (
+        *network_refusals.lines(scope, effective.access, effective.place),
+        *client_certificates.refusals(effective.access),
+        *counted_refusals.address_lines(scope, _by_address(effective)),
+    )
+
+
+def _by_address(effective: access_levels.EffectiveAccess) -> access_levels.EffectiveAccess:
+    return dataclasses.replace(effective, access=_by_nginx_itself(effective.access))
 
 
 def _with_lines(
@@ -137,7 +146,7 @@ def _answers(effective: access_levels.EffectiveAccess) -> tuple[directive.Direct
     """Where those go who are not let in by a judge, or for their certificate."""
     page = client_certificates.page_lines(effective.access)
     if effective.access.basic_auth is not None or effective.access.login is not None:
-        return (judge_locations.refused_page(), *page)
+        return (judge_locations.refused_page(effective.access), *page)
     if effective.access.forward_auth is None:
         return page
     there = forward_auth.answer_place(effective_access.judge_place(effective))
@@ -195,10 +204,11 @@ def networks(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     written = [effective_access.of_site(scope)] if access_option.OPTION.of(scope.site) is not None else []
     routes = (route for route in scope.site.routes if access_option.OPTION.of(route) is not None)
     written += [effective_access.of_route(scope, route) for route in routes]
-    known = scope.environment.named_addresses
-    return tuple(
-        node for effective in written for node in network_refusals.variables(effective.access, effective.place, known)
-    )
+    env = scope.environment
+    found = [node for one in written for node in network_refusals.variables(one.access, one.place, env.named_addresses)]
+    for one in written:
+        found += counted_refusals.addresses(scope, _by_address(one))
+    return tuple(found)
 
 
 def networks_of_gate(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:

@@ -14,7 +14,7 @@ from daemun.core import arguments, directive, layout, model, render_environment
 from daemun.core.access import access_levels, banned_networks
 from daemun.core.directive import Expr
 from daemun.core.options import bans_option, crowdsec_option
-from daemun.core.render import server_blocks
+from daemun.core.render import counted_refusals, server_blocks
 
 FILE = "bans.conf"
 WAIT_S = 60
@@ -55,7 +55,7 @@ def nodes(desired: model.Desired, env: render_environment.Environment) -> tuple[
         directive.Comment("Addresses that are refused: each has a file. Never certificate authorities' requests."),
         *(node for step in steps for node in _test(step, env.layout)),
         _clear(),
-        arguments.line("location", "=", _PAGE, block=tuple(_answer(steps, env.layout))),
+        arguments.line("location", "=", _PAGE, block=tuple(_answer(steps, desired.globals, env.layout))),
     )
 
 
@@ -76,7 +76,9 @@ def _path(step: int, paths: layout.Layout) -> str:
     return f"{arguments.literal(paths.bans)}/{_NAME}{step}"
 
 
-def _answer(steps: range, paths: layout.Layout) -> collections.abc.Iterator[directive.Directive]:
+def _answer(
+    steps: range, settings: model.Globals, paths: layout.Layout
+) -> collections.abc.Iterator[directive.Directive]:
     """A page of the gate. By itself: an owner's `error_page` would lead back here. Who waits has an executable file."""
     yield arguments.line("internal")
     yield arguments.line("disable_symlinks", "off")
@@ -85,6 +87,7 @@ def _answer(steps: range, paths: layout.Layout) -> collections.abc.Iterator[dire
     yield arguments.line("add_header", "Cache-Control", "no-store", "always")
     yield arguments.line("add_header", "Retry-After", Expr(_WAIT), "always")
     page = Expr("$daemun_page")
+    yield from counted_refusals.marked_everywhere(settings, "bans")
     for step in steps:
         wait = (arguments.line("set", Expr(_WAIT), str(WAIT_S)), arguments.line("return", "429", page))
         yield arguments.line("if", "-x", Expr(_path(step, paths)), block=wait)

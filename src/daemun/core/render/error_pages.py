@@ -17,6 +17,7 @@ from daemun.core.render import (
     access,
     access_log,
     client_certificates,
+    counted_refusals,
     custom_pages,
     forwarded_headers,
     header_directives,
@@ -119,8 +120,9 @@ def _uncertified(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     if not client_certificates.is_asking(scope):
         return ()
     logs = _access_logs(scope.settings, scope.environment, scope.site.snippet)
+    marked = (*counted_refusals.marked(scope, "client_certificates"), *logs)
     return tuple(
-        _location(f"{client_certificates.PAGE}{form}", kind, logs, page="$daemun_uncertified_page")
+        _location(f"{client_certificates.PAGE}{form}", kind, marked, page="$daemun_uncertified_page")
         for form, kind in visitor_page.FORMS.items()
     )
 

@@ -8,9 +8,10 @@ import posixpath
 
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
-from daemun.core.options import keep_option, status_option
+from daemun.core.options import keep_option, respond_form, status_option
 from daemun.core.render import (
     access,
+    counted_refusals,
     early_answers,
     error_pages,
     header_directives,
@@ -118,7 +119,8 @@ def respond(
     lines = _lines(scope, route, https=https)
     if action.body is None:
         pages = error_pages.of_status(scope, route, action.status)
-        block = (*lines, *pages, *route.snippet, arguments.line("return", str(action.status)))
+        marks = counted_refusals.marked(scope, "deny_route") if action == respond_form.DENIAL else ()
+        block = (*lines, *pages, *route.snippet, *marks, arguments.line("return", str(action.status)))
         return _locations(scope, route, block, "respond", is_open=action.refuses)
     answer = arguments.line("return", str(action.status), Expr(arguments.literal(action.body)))
     block = (*lines, *_type_lines(_with_charset(action.media_type)), *route.snippet, answer)

@@ -15,6 +15,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import access_option, forward_auth_forms
 from daemun.core.render import (
     client_certificates,
+    counted_refusals,
     effective_access,
     judge_memory,
     login_locations,
@@ -129,7 +130,7 @@ def _refusals(scope: site_scope.Scope, path: str) -> tuple[directive.Directive, 
     """What refuses by country or certificate who signs in at this path: of the access that a judge decides in, and none
     where several judges with different ones have the path."""
     every = {
-        (*network_refusals.lines(one, _short(place)), *client_certificates.refusals(one))
+        (*network_refusals.lines(scope, one, _short(place)), *client_certificates.refusals(one))
         for place, one in effective_access.find_judged(scope).items()
         if one.forward_auth is not None and path in one.forward_auth.protocol.open_paths
     }
@@ -198,6 +199,7 @@ def _answer(scope: site_scope.Scope, place: str, auth: forward_auth_forms.Forwar
         arguments.line(
             "error_page", "401", "403", "404", "429", "500", "502", "503", "504", Expr(visitor_page.LOCATION)
         ),
+        *_mark(scope),
         _REFUSE_ODD,
         # Of several tries the last one counts.
         arguments.line("if", Expr(_STATUS), "~", r"50[24]\z", block=(arguments.line("return", "503"),)),
@@ -217,6 +219,14 @@ def _answer(scope: site_scope.Scope, place: str, auth: forward_auth_forms.Forwar
         block.append(arguments.line("if", Expr(_SIGN_IN), block=there))
         block.append(arguments.line("return", "401"))
     return arguments.line("location", answer_place(place), block=tuple(block))
+
+
+def _mark(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
+    """Where an owner lets nginx look at the errors of servers, one of theirs may come here, too, of a visitor whom the
+    judge let in."""
+    mark = counted_refusals.marked(scope, "forward_auth")
+    conditions = ((_ASKED, "=", ""), (_STATUS, "~", r"[013-9][0-9][0-9]\z"))
+    return tuple(arguments.line("if", Expr(what), *how, block=mark) for what, *how in conditions) if mark else ()
 
 
 def _open(scope: site_scope.Scope, place: str, auth: forward_auth_forms.ForwardAuth, path: str) -> directive.Directive:

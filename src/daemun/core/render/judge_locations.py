@@ -2,7 +2,7 @@ r"""How nginx queries the judge (`daemun.judge`), and what visitors get whom it 
 
 `auth_request` knows 2xx, 401 and 403 only; everything else is 500, also a judge that cannot be reached
 (nginx.org/r/auth_request). So the judge has a header beside its 401 that names what the visitor is to get, a judge that
-is not there becomes a 401 without that header, and `@daemun_refused` makes 401, 429 or 503 of it.
+is not there becomes a 401 without that header, and `@daemun_refused_...` makes 401, 429 or 503 of it.
 
 What was found right is remembered for ten seconds (`proxy_cache`): by policy, host, address and credentials, or by
 policy, host and session or token. The address is among the first so that no other visitor can find out what is
@@ -17,10 +17,17 @@ from daemun.core.access import basic_auth_policies, judge_policies, login_polici
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
 from daemun.core.plan import variable_definitions
-from daemun.core.render import effective_access, internal_requests, judge_memory, login_locations, site_scope
+from daemun.core.render import (
+    counted_refusals,
+    effective_access,
+    internal_requests,
+    judge_memory,
+    login_locations,
+    site_scope,
+)
 
 UPSTREAM = login_locations.UPSTREAM
-_REFUSED, _DOWN = "@daemun_refused", "@daemun_judge_down"
+_REFUSED, _DOWN = "@daemun_refused_", "@daemun_judge_down"
 _USER, _ANSWER, WAIT = "$daemun_user", "$daemun_judge_answer", "$daemun_judge_wait"
 _PASSED, _READABLE = "$daemun_passed_authorization", "$daemun_readable_authorization"
 OWN = (_USER, _PASSED, *login_locations.OWN)
@@ -85,12 +92,12 @@ def server_lines(scope: site_scope.Scope, *, has_pages: bool) -> tuple[directive
             found.append(_location(place, policy))
     if not found:
         return ()
-    is_login = login_locations.is_needed(scope)
     # The judge is not there: keep everybody out.
     down = arguments.line("location", _DOWN, block=(arguments.line("return", "401"),))
     comment = directive.Comment("Who may come in by name and password, or signed in.")
-    refused = _refused(has_pages=has_pages, is_login=is_login)
-    return (comment, *found, down, refused, *login_locations.server_lines(scope))
+    judges = {one.judge for one in effective_access.find_judged(scope).values()}
+    refused = (_refused(scope, judge, has_pages=has_pages) for judge in _OURS if judge in judges)
+    return (comment, *found, down, *refused, *login_locations.server_lines(scope))
 
 
 def _location(place: str, policy: judge_policies.Policy | judge_policies.LoginPolicy) -> directive.Directive:
@@ -130,25 +137,28 @@ def request_lines(access: access_option.Access) -> tuple[directive.Directive, ..
     )
 
 
-def refused_page() -> directive.Directive:
+def refused_page(access: access_option.Access) -> directive.Directive:
     """For every location that is guarded."""
-    return arguments.line("error_page", "401", "=", _REFUSED)
+    return arguments.line("error_page", "401", "=", f"{_REFUSED}{access.judge}")
 
 
-def _refused(*, has_pages: bool, is_login: bool) -> directive.Directive:
+def _refused(scope: site_scope.Scope, judge: str, *, has_pages: bool) -> directive.Directive:
     """An owner may let nginx look at the errors of servers: a 401 of theirs is for a visitor who came in."""
     conditions = (
         arguments.line("if", Expr(_USER), block=(arguments.line("return", "401"),)),
+        *counted_refusals.marked(scope, judge),
         *(
             arguments.line("if", Expr(_ANSWER), "=", status, block=(arguments.line("return", status),))
             for status in ("401", "429")
         ),
-        *(login_locations.refused_lines(_ANSWER) if is_login else ()),
+        *(login_locations.refused_lines(_ANSWER) if judge == "login" else ()),
     )
     # Its own 401 comes back here otherwise.
     where = arguments.line("error_page", "401", "429", "503", Expr(visitor_page.LOCATION)) if has_pages else None
     pages = (arguments.line("recursive_error_pages", "on" if has_pages else "off"), *((where,) if where else ()))
-    return arguments.line("location", _REFUSED, block=(*pages, *conditions, arguments.line("return", "503")))
+    return arguments.line(
+        "location", f"{_REFUSED}{judge}", block=(*pages, *conditions, arguments.line("return", "503"))
+    )
 
 
 # --- for what is guarded ---------------------------------------------------------------------------------------

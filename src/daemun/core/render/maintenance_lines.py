@@ -12,7 +12,7 @@ import math
 from daemun.core import arguments, directive
 from daemun.core.directive import Expr
 from daemun.core.options import access_option, maintenance_option
-from daemun.core.render import server_blocks, site_scope
+from daemun.core.render import counted_refusals, server_blocks, site_scope
 from daemun.core.texts import names
 
 _DEFAULT_WAIT = "300"
@@ -66,6 +66,7 @@ def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     closed = (
         arguments.line("set", Expr(_WAIT), wait),
         arguments.line("set", Expr(_STORED), "no-store"),
+        *counted_refusals.marked(scope, "maintenance"),
         arguments.line("return", "503"),
     )
     return (arguments.line("if", Expr(_variable("closed", scope)), block=closed),)

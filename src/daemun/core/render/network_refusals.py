@@ -11,15 +11,16 @@ import dataclasses
 from daemun.core import arguments, directive
 from daemun.core.directive import Expr
 from daemun.core.options import access_option, country_forms
+from daemun.core.render import counted_refusals, site_scope
 
 FILE = "refused-networks.conf"
 _PREFIX = "$daemun_refused_"
 _REFUSED, _LET_IN = "1", "0"
 
 
-def lines(access: access_option.Access, place: str) -> tuple[directive.Directive, ...]:
+def lines(scope: site_scope.Scope, access: access_option.Access, place: str) -> tuple[directive.Directive, ...]:
     """First in a location. place: what distinguishes where the access was set."""
-    refuse = (arguments.line("return", "403"),)
+    refuse = (*counted_refusals.marked(scope, "countries"), arguments.line("return", "403"))
     count = 1 if access.any and access.countries else len(access.countries)
     return tuple(arguments.line("if", Expr(_variable(place, number)), block=refuse) for number in range(count))
 
@@ -35,7 +36,9 @@ def repeat(node: directive.Node, refusals: tuple[directive.Directive, ...]) -> d
 
 
 def is_refusal(node: directive.Node) -> bool:
-    """Whether it is one of `lines`."""
+    """Whether it is one of `lines`, or what says why an address is refused: such are first in a location."""
+    if counted_refusals.is_address_line(node):
+        return True
     if not isinstance(node, directive.Directive) or node.name != "if" or len(node.args) != 1:
         return False
     return node.args[0].value.startswith(_PREFIX)

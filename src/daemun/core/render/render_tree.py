@@ -19,10 +19,10 @@ from daemun.core.render import (
     error_pages,
     hold_locations,
     internal_clients,
-    logs_with_cache,
     main_file,
     network_refusals,
     server_blocks,
+    server_logs,
     shared_blocks,
     site_file,
     site_scope,
@@ -203,7 +203,7 @@ def render_site(
     """Render the file of one site. is_default: it serves unknown names too. Raises: RenderError."""
     settings = settings or model.Globals()
     nodes = site_file.nodes(site_scope.Scope(site=one, environment=env, is_default=is_default, settings=settings))
-    return _serialise(one, logs_with_cache.beside_logs(nodes, settings, env))
+    return _serialise(one, server_logs.beside_logs(nodes, settings, env))
 
 
 def render_unavailable(
@@ -244,7 +244,7 @@ def render_rest(
     lead to whatever program listens there.
     """
     scope = site_scope.Scope(site=one, environment=env, is_default=is_default, settings=settings or model.Globals())
-    nodes = logs_with_cache.beside_logs(_listening_somewhere(site_file.nodes(scope), denied), scope.settings, env)
+    nodes = server_logs.beside_logs(_listening_somewhere(site_file.nodes(scope), denied), scope.settings, env)
     if scope.is_https_only and without_listeners.has_servers(nodes) and not without_listeners.speaks_tls(nodes):
         return ReducedSite(content=render_unavailable(one, env, settings=settings, denied=denied), is_page=True)
     return ReducedSite(content=_serialise(one, nodes), is_page=False)

@@ -34,10 +34,10 @@ from daemun.core.render import (
     header_directives,
     https_redirects,
     judge_locations,
-    logs_with_cache,
     response_cache,
     route_locations,
     server_blocks,
+    server_logs,
     site_scope,
     tls,
     traffic_routes,
@@ -196,7 +196,7 @@ def files(
                 *cache_headers.shared(scope),
                 *response_cache.shared(scope, one.routes[0]),
                 *_maps(),
-                *logs_with_cache.beside_logs((_https(scope), _http(scope)), settings, env),
+                *server_logs.beside_logs((_https(scope), _http(scope)), settings, env),
             )
         ),
         **{

@@ -6,7 +6,8 @@ those of hand-written nginx too, and in place of each `off`. It has no path and 
 traces (`trace_lines`), which has them, stands beside each access log, and not where one is off.
 
 nginx keeps one buffer for each file, so every line has the same words for it. What a cache did is in the lines of those
-servers alone that have one (`logs_with_cache`): the variable costs a request of all others 170 to 650 instructions.
+servers alone that have one (`server_logs`): the variable costs a request of all others 170 to 650 instructions. So is
+which rule refused a request.
 """
 
 import collections.abc
@@ -19,6 +20,7 @@ from daemun.core.render import judge_memory, site_scope, trace_lines
 from daemun.core.traffic import traffic_sums
 
 FORMAT, FORMAT_WITH_CACHE = "daemun_traffic", "daemun_cache_traffic"
+_WITH_REFUSALS = {FORMAT: "daemun_guarded_traffic", FORMAT_WITH_CACHE: "daemun_guarded_cache_traffic"}
 OF = "$daemun_traffic_of"
 _CACHES = frozenset({"proxy_cache", "fastcgi_cache", "uwsgi_cache", "scgi_cache"})
 _NO_CACHES = frozenset({"off", judge_memory.OWN.variable, judge_memory.FOREIGN.variable})
@@ -38,10 +40,21 @@ def is_named(settings: model.Globals) -> bool:
 def format_lines() -> tuple[directive.Directive, ...]:
     """For the http level. Always there: a site may be kept from a time when requests were counted. Nothing in a line is
     a visitor's, so nothing has to be escaped."""
-    named = {FORMAT: traffic_sums.FIELDS, FORMAT_WITH_CACHE: traffic_sums.FIELDS_WITH_CACHE}
-    return tuple(
-        [arguments.line("log_format", name, "escape=none", Expr(" ".join(fields))) for name, fields in named.items()]
-    )
+    return tuple([_format(name, " ".join(fields)) for name, fields in _FIELDS.items()])
+
+
+def formats_with_refusals() -> tuple[directive.Directive, ...]:
+    """The same for servers in which a rule may refuse."""
+    whole = {name: " ".join(fields) for name, fields in _FIELDS.items()}
+    refused = f"{OF}{traffic_sums.REFUSED_BY}"
+    return tuple([_format(_WITH_REFUSALS[name], line.replace(OF, refused, 1)) for name, line in whole.items()])
+
+
+_FIELDS = {FORMAT: traffic_sums.FIELDS, FORMAT_WITH_CACHE: traffic_sums.FIELDS_WITH_CACHE}
+
+
+def _format(name: str, line_: str) -> directive.Directive:
+    return arguments.line("log_format", name, "escape=none", Expr(line_))
 
 
 def variables() -> tuple[directive.Node, ...]:
@@ -53,14 +66,12 @@ def variables() -> tuple[directive.Node, ...]:
 
 def line(settings: model.Globals, env: render_environment.Environment) -> directive.Directive:
     """Of a server without a cache. One that an owner wrote for all sites may be anywhere."""
-    return line_with_cache(env) if has_cache(settings.snippet) else _line(env, FORMAT)
+    return line_of(env, with_cache=has_cache(settings.snippet), with_refusals=False)
 
 
-def line_with_cache(env: render_environment.Environment) -> directive.Directive:
-    return _line(env, FORMAT_WITH_CACHE)
-
-
-def _line(env: render_environment.Environment, format_: str) -> directive.Directive:
+def line_of(env: render_environment.Environment, *, with_cache: bool, with_refusals: bool) -> directive.Directive:
+    format_ = FORMAT_WITH_CACHE if with_cache else FORMAT
+    format_ = _WITH_REFUSALS[format_] if with_refusals else format_
     return arguments.line(_LOG, f"{env.layout.logs}/{layout.TRAFFIC_LOG}", format_, "buffer=64k", "flush=1s")
 
 

@@ -21,6 +21,7 @@ from daemun.core.render import (
     client_certificates,
     compression,
     cors_headers,
+    counted_refusals,
     error_pages,
     forward_auth,
     forwarded_headers,
@@ -62,6 +63,7 @@ def define(desired: model.Desired, env: render_environment.Environment) -> Defin
         *ban_lines.variables(env.layout),
         *guess_log.variables(),
         *traffic_log.variables(),
+        *counted_refusals.variables(settings, env),
         *trace_lines.variables(settings),
         *client_certificates.variables(),
         *forward_auth.variables(),
@@ -79,7 +81,7 @@ def define(desired: model.Desired, env: render_environment.Environment) -> Defin
         *hold_locations.variables(env.layout),
     )
     further = {**judge_locations.definitions(env), **response_cache.definitions(desired, env)}
-    return {**dict(_each(nodes)), **further}
+    return {**dict(_each(nodes)), **further, **counted_refusals.formats()}
 
 
 def _each(nodes: collections.abc.Iterable[directive.Node]) -> collections.abc.Iterator[tuple[str, bytes]]:

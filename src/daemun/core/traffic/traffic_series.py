@@ -18,7 +18,7 @@ HIT, MISS, BYPASS = "cache_hit", "cache_miss", "cache_bypass"
 _HITS = frozenset({"HIT", "STALE", "UPDATING", "REVALIDATED"})
 """Answered from what is kept (ngx_http_upstream_module, $upstream_cache_status)."""
 _PERCENTILES = {"p50_s": 0.5, "p95_s": 0.95, "p99_s": 0.99}
-COUNTED = ("requests", *CLASSES, "bytes_in", "bytes_out", "held", "retries", HIT, MISS, BYPASS)
+COUNTED = ("requests", *CLASSES, "bytes_in", "bytes_out", "refused", "held", "retries", HIT, MISS, BYPASS)
 TIMED = (*_PERCENTILES, *(f"server_{name}" for name in _PERCENTILES))
 
 
@@ -96,6 +96,8 @@ def _values(sums: traffic_sums.Sums) -> dict[str, float | None]:
     for name, count in sums.counts.items():
         if name.isdigit() and name[0] in "12345":
             key = f"{name[0]}xx"
+        elif name.startswith(traffic_sums.REFUSED):
+            key = "refused"
         elif name.startswith(traffic_sums.CACHE):
             key = _cache_key(name.removeprefix(traffic_sums.CACHE))
         else:

@@ -22,9 +22,11 @@ FIELDS = (_OF, _ANSWER, _REQUEST_READ, _PASSED)
 would cost nginx 50 instructions: a status has three digits, a time three behind its point."""
 FIELDS_WITH_CACHE = (_OF, _ANSWER, f"{_REQUEST_READ}$upstream_cache_status", _PASSED)
 """Where answers may come from a cache."""
+REFUSED_BY = "$daemun_refused_by"
+"""Behind the name of what is counted, in servers in which a rule may refuse requests (`render.counted_refusals`)."""
 
-TIME, UPSTREAM_TIME, CACHE = "t", "u", "cache "
-"""What the names of counts begin with that are followed by a bucket, or by what the cache did."""
+TIME, UPSTREAM_TIME, CACHE, REFUSED = "t", "u", "cache ", "refused "
+"""What the names of counts begin with that are followed by a bucket, by what the cache did, or by a rule."""
 HELD, RETRIES = "held", "retries"
 _UPGRADED = "101"
 """A WebSocket ends when a visitor leaves: its time is none of an answer."""
@@ -42,7 +44,8 @@ T = typing.TypeVar("T")
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Sums:
     """counts: of requests by status ("200"), time ("t17"), time of the servers ("u12"), TLS version ("TLSv1.3"), by
-    what the cache did ("cache HIT"), how many waited ("held"), and of further tries of servers ("retries")."""
+    what the cache did ("cache HIT"), by the rule that refused ("refused rate_limit"), how many waited ("held"), and of
+    further tries of servers ("retries")."""
 
     requests: int = 0
     bytes_out: int = 0
@@ -59,6 +62,12 @@ class Sums:
 def merge_counts(counts: dict[str, int], further: collections.abc.Mapping[str, int]) -> None:
     for name, count in further.items():
         counts[name] = counts.get(name, 0) + count
+
+
+def find_refused(counts: collections.abc.Mapping[str, int]) -> dict[str, int]:
+    """By rule, sorted by its name."""
+    found = ((name.removeprefix(REFUSED), count) for name, count in counts.items() if name.startswith(REFUSED))
+    return dict(sorted(found))
 
 
 class Series(typing.NamedTuple):
@@ -140,7 +149,7 @@ class Addition:
         server, upstream_time, held, retries = self._passed[passed]
         received, words = self._requests[request]
         bytes_out, bytes_in = _whole(answer[sent_at:]) * count, received * count
-        site, route = self._names[of]
+        site, route, refused = self._names[of]
         key = (self._minute, Series(site, route, server))
         sums = self._sums.get(key)
         if sums is None:
@@ -156,6 +165,8 @@ class Addition:
                 counts[upstream_time] = counts.get(upstream_time, 0) + count
         for word in words:
             counts[word] = counts.get(word, 0) + count
+        if refused:
+            counts[refused] = counts.get(refused, 0) + count
         if held:
             counts[HELD] = counts.get(HELD, 0) + count
         if retries:
@@ -195,8 +206,11 @@ def _request(request: bytes) -> tuple[int, tuple[str, ...]]:
     return int(length), tuple([word.decode() for word in (tls, CACHE.encode() + cache if cache else b"") if word])
 
 
-def _name(of: bytes) -> tuple[str, str]:
-    return traffic_names.decode(of.decode())
+def _name(of: bytes) -> tuple[str, str, str]:
+    """Site, route, and the name of the count of what the rule refused, or ""."""
+    name = of.decode()
+    rule = traffic_names.decode_rule(name)
+    return (*traffic_names.decode(name), f"{REFUSED}{rule}" if rule else "")
 
 
 def _read_passed(run_folder: str, passed: bytes) -> tuple[str, str, bool, int]:

@@ -38,13 +38,14 @@ class TimeHistogram:
 
 @dataclasses.dataclass(slots=True)
 class RouteTotals:
-    """Of a site and route. codes: requests by status."""
+    """Of a site and route. codes: requests by status. refused: by rule, of which there are few."""
 
     codes: dict[str, int] = dataclasses.field(default_factory=dict)
     bytes_in: int = 0
     bytes_out: int = 0
     retries: int = 0
     held: int = 0
+    refused: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(slots=True)
@@ -112,6 +113,9 @@ class Totals:
                 row.retries += count
             elif name == traffic_sums.HELD:
                 row.held += count
+            elif name.startswith(traffic_sums.REFUSED):
+                rule = name.removeprefix(traffic_sums.REFUSED)
+                row.refused[rule] = row.refused.get(rule, 0) + count
             elif kind == traffic_sums.TIME and bucket.isdigit():
                 times.whole.add(int(bucket), count)
             elif kind == traffic_sums.UPSTREAM_TIME and bucket.isdigit():

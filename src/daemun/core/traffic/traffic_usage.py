@@ -11,7 +11,8 @@ Found = collections.abc.Iterable[tuple[traffic_sums.Series, traffic_sums.Sums]]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """site: "" for names that no site has. route: of one site; None: all of them. times: seconds."""
+    """site: "" for names that no site has. route: of one site; None: all of them. times: seconds. refused: what the
+    gate itself answered with 400 and more, by status. refused_by_rule: whom a rule refused (`traffic_names.RULES`)."""
 
     site: str
     route: str | None
@@ -26,6 +27,7 @@ class Usage:
     upstream_p95_s: float | None
     upstream_p99_s: float | None
     refused: dict[str, int]
+    refused_by_rule: dict[str, int]
     held: int
     retries: int
     tls_versions: dict[str, int]
@@ -79,6 +81,7 @@ def _usage(site: str, route: str | None, group: list[tuple[traffic_sums.Series, 
         bytes_out=together.bytes_out,
         bytes_in=together.bytes_in,
         refused=_sorted(refused),
+        refused_by_rule=traffic_sums.find_refused(counts),
         held=counts.get(traffic_sums.HELD, 0),
         retries=counts.get(traffic_sums.RETRIES, 0),
         tls_versions=_sorted({key: count for key, count in counts.items() if key.startswith("TLS")}),
