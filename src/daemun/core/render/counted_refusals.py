@@ -1,9 +1,9 @@
 """Which rule refused a request, as the line has it by which it is counted (`traffic_log`).
 
-Where a rule refuses by an `if` or a page of its own, it sets `traffic_sums.REFUSED_BY`. nginx sets none before what it refuses itself:
-then the variable is a `map` that is looked at when the line is written, and goes by the status. A 403 may as well be an
-answer of a server, or of a folder without a page, so each location with `allow` or `deny` has what a `geo` of the same
-networks says. A server without any of that has lines without the variable (`server_logs`).
+Where a rule refuses by an `if` or a page of its own, it sets `traffic_sums.REFUSED_BY`. nginx sets none before what it
+refuses itself: then the variable is a `map` that is looked at when the line is written, and goes by the status. A 403
+may as well be an answer of a server, or of a folder without a page, so each location with `allow` or `deny` has what a
+`geo` of the same networks says. A server without any of that has lines without the variable (`server_logs`).
 """
 
 import collections.abc
