@@ -14,7 +14,7 @@ from daemun import errors, settings
 from daemun.cli import why_lines
 from daemun.core.served import server_answers
 from daemun.wiring.offline import why_request, why_url
-from tests.support import application_house, clients, why_scene
+from tests.support import application_house, clients, why_house, why_scene
 from tests.support import daemon as daemon_support
 
 pytestmark = pytest.mark.nginx
@@ -79,6 +79,10 @@ SCENES: dict[str, tuple[str, str]] = {
     "https://own.test:{https}/": ("wrong-port", "does not listen on port"),
     "https://here.test:{https}/": ("redirect-loop", "there.test"),
     "https://judged.test:{https}/": ("redirect-loop", "is itself guarded"),
+    "https://slashes.test:{https}/x": ("redirect-loop", "send visitors to each other"),
+    "https://agent.test:{https}/": ("agent-refused", "403, and 200 to that of a browser"),
+    "https://vhost.test:{https}//a/%C3%BC/../b%20c?d=/": ("host-refused", "answers 404"),
+    "mail": ("stream-state", "nothing listens there"),
     "https://badjudge.test:{https}/": ("judge-answer", "something else than yes or no"),
 }
 
@@ -120,6 +124,18 @@ def test_headers_that_the_owner_names(scene: why_scene.Scene, name: str) -> None
     story = scene.tell(subject, *headers, method=method)
     assert first(story).kind == kind, why_lines.lines_of(story)
     assert first(story).cure
+
+
+def test_two_passwords_in_one_header(scene: why_scene.Scene) -> None:
+    story = scene.tell("https://password.test:{https}/", why_house.basic("alice", "known"))
+    assert first(story).kind == "two-passwords", why_lines.lines_of(story)
+
+
+def test_one_of_two_servers(scene: why_scene.Scene) -> None:
+    """Whichever of them answers the visitor of the moment."""
+    story = scene.tell("https://uneven.test:{https}/")
+    assert first(story).kind in {"server-uneven", "server-answer"}, why_lines.lines_of(story)
+    assert "no database" in first(story).cause
 
 
 # --- requests that were ----------------------------------------------------------------------------------------

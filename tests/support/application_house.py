@@ -56,6 +56,10 @@ def _of_headers(scene: str, host: str, headers: Headers) -> bytes | None:
             return answer("431 Request Header Fields Too Large")
         case "secure" if headers.get("X-Forwarded-Proto") != "https":
             return answer("403 Forbidden", b"SSL required")
+        case "agent" if not headers.get("User-Agent", "").startswith("Mozilla/"):
+            return answer("403 Forbidden", b"no robots")
+        case "password":
+            return answer("401 Unauthorized", b"", 'WWW-Authenticate: Basic realm="app"')
         case "keyed" if headers.get("api_key") != "k":
             return answer("401 Unauthorized", b"no key")
     return None
@@ -90,6 +94,8 @@ def _of_paths(scene: str, rest: str) -> bytes | None:
             return answer("200 OK", b"", kind="text/css")
         case "licence", _:
             return page("<style>p{}</style><p>Your licence has expired</p>", status="403 Forbidden")
+        case "slashes", "x":
+            return answer("301 Moved Permanently", b"", "Location: /x/")
         case "nosocket", _:
             return answer("426 Upgrade Required")
         case "judge", https:
@@ -237,7 +243,9 @@ def built(root: pathlib.Path, https: int) -> collections.abc.Iterator[str]:
         http2 = stack.enter_context(bad_servers.speaking(settings))
         hangs = stack.enter_context(bad_servers.speaking(None))
         drops = stack.enter_context(taking_none())
-        yield _configuration(f"http://127.0.0.1:{web}", web, ipv6, tls, http2, hangs, drops, https)
+        broken = stack.enter_context(bad_servers.running(_fail)).port
+        configuration = _configuration(f"http://127.0.0.1:{web}", web, ipv6, tls, http2, hangs, drops, https, broken)
+        yield f"{configuration}streams: {{mail: {{listen: {ports.free_port()}, to: 'tcp://127.0.0.1:{ports.free_port()}'}}}}\n"
 
 
 def _refuse_name(_: str, headers: Headers) -> bytes:
@@ -245,7 +253,13 @@ def _refuse_name(_: str, headers: Headers) -> bytes:
     return answer("421 Misdirected Request") if not headers.get("Host", "").startswith("127.") else WELL
 
 
-def _configuration(web: str, port: int, ipv6: int, tls: int, http2: int, hangs: int, drops: int, https: int) -> str:
+def _fail(_: str, __: Headers) -> bytes:
+    return answer("500 Internal Server Error", b"no database")
+
+
+def _configuration(
+    web: str, port: int, ipv6: int, tls: int, http2: int, hangs: int, drops: int, https: int, broken: int
+) -> str:
     plain = "\n".join(f"  {scene}.test: {{/: '{web}/{scene}/'}}" for scene in _PLAIN)
     return f"""
 sites:
@@ -268,6 +282,9 @@ sites:
   hangs.test: http://127.0.0.1:{hangs}
   drops.test: http://127.0.0.1:{drops}
   "*.wild.test": '{web}'
+  uneven.test: {{routes: {{/: {{to: ['{web}', 'http://127.0.0.1:{broken}'], health: tcp}}}}}}
+  slashes.test: {{trailing_slash: remove, routes: {{/: '{web}/slashes/'}}}}
+  password.test: {{access: {{basic_auth: {{users: {{alice: "{KNOWN}"}}}}}}, routes: {{/: '{web}/password/'}}}}
   own.test: {{listen: {{https: {ports.free_port()}}}, routes: {{/: '{web}'}}}}
   here.test: {{routes: {{/: {{redirect: 'https://there.test:{https}/'}}}}}}
   there.test: {{routes: {{/: {{redirect: 'https://here.test:{https}/'}}}}}}
@@ -281,8 +298,11 @@ sites:
 HASH = "$2b$04$abcdefghijklmnopqrstuu5s6vdNZS3aV9cH1OzFGLXeTZ2yJpXhC"
 """Of no password that is known."""
 
+KNOWN = "$2b$04$abcdefghijklmnopqrstuuges0.lCvw6dVHoVkOV0ih0Cvqc9/S82"
+"""Of "known"."""
+
 _PLAIN = (
     *("vhost", "django", "vite", "assistant", "origin", "cookies", "keyed", "tologin", "oldname", "otherport"),
     *("latecookie", "latemixed", "fallback", "badpart", "licence", "nosocket", "resets", "halfway", "twolengths"),
-    *("ancient", "newlines", "uploads", "chunks", "api", "tosecure"),
+    *("ancient", "newlines", "uploads", "chunks", "api", "tosecure", "agent"),
 )

@@ -188,6 +188,9 @@ TAIL = ', client: 192.0.2.9, server: app.example.com, request: "POST /x HTTP/1.1
         ('open() "/s/cache/9/4d/d41d8cd98f00b204e9800998ecf8494d" failed (13: Permission denied)', "kept-forbidden"),
         ('directory index of "/srv/www/" is forbidden', "no-index"),
         ("auth request unexpected status: 404 while sending to client", "judge-answer"),
+        ('pwrite() "/s/body/0000000001" failed (28: No space left on device)', "disk-full"),
+        ('pwrite() "/s/p/1/00/0000000001" failed (28: No space left on device) while reading upstream', "disk-full"),
+        ('open() "/srv/x failed (28: No space left on device)" failed (2: No such file or directory)', "file-missing"),
     ],
 )
 def test_nginx_words_about_a_request(words: str, kind: str) -> None:

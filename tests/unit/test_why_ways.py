@@ -6,7 +6,7 @@ import random
 import pytest
 
 from daemun.core import model
-from daemun.core.options import access_option, catalogue, when_option
+from daemun.core.options import access_option, basic_auth_form, catalogue, when_option
 from daemun.core.texts import route_paths
 from daemun.core.why import access_walk, condition_match, requested_url, route_walk, site_choice
 from tests.support import condition_rule, route_rule
@@ -186,3 +186,24 @@ def test_a_ban_is_found_by_its_network() -> None:
     assert access_walk.find_ban("198.51.100.7", bans) == "198.51.100.0/24"
     assert access_walk.find_ban("192.0.2.1", bans) is None
     assert access_walk.find_ban("no address", bans) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        (("Authorization", "Basic YTpi"), None),
+        (("authorization", "Bearer daemun_x"), None),
+        (("Cookie", "__Host-daemun-session=x"), None),
+        (("Cookie", "a=1; __Host-daemun-session=x; b=2"), "a=1; b=2"),
+        (("Accept", "*/*"), "*/*"),
+    ],
+)
+def test_what_is_for_the_gate_is_not_for_servers(given: tuple[str, str], left: str | None) -> None:
+    access = access_option.Access(basic_auth=basic_auth_form.BasicAuth(users=(("a", "$2b$04$x"),)))
+    options = catalogue.values(access_option.OPTION.set(access))
+    guarded = dataclasses.replace(site("app.test"), options=options)
+    request = condition_match.SentRequest(headers=(given,))
+    found = access_walk.without_gates(request, guarded, guarded.routes[0], model.Globals())
+    assert found.headers == (() if left is None else ((given[0], left),))
+    open_to_all = access_walk.without_gates(request, site("app.test"), None, model.Globals())
+    assert bool(open_to_all.headers) is (left is not None or given[1].startswith("Basic"))

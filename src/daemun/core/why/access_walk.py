@@ -2,12 +2,16 @@
 
 import collections.abc
 import dataclasses
+import re
 
 from daemun.core import model
-from daemun.core.access import access_levels, banned_networks
+from daemun.core.access import access_levels, access_tokens, banned_networks
 from daemun.core.options import access_option, country_forms
 from daemun.core.texts import words
 from daemun.core.why import condition_match
+
+_OWN_COOKIES = "__Host-daemun-"
+_TOKEN = re.compile(rf"\s*bearer\s+{access_tokens.PREFIX}", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,3 +172,21 @@ def find_held(route: model.Route | None, site: model.Site, settings: model.Globa
     """The access that holds for a request."""
     held = access_levels.of_site(site, settings) if route is None else access_levels.of_route(route, site, settings)
     return held.access
+
+
+def without_gates(
+    request: condition_match.SentRequest, site: model.Site, route: model.Route | None, settings: model.Globals
+) -> condition_match.SentRequest:
+    """The request as servers get it: passwords, tokens and sessions that are for the gate are not for them."""
+    has_password = find_held(route, site, settings).basic_auth is not None
+    kept: list[tuple[str, str]] = []
+    for name, value in request.headers:
+        if name.lower() == "authorization" and (has_password or _TOKEN.match(value)):
+            continue
+        if name.lower() == "cookie":
+            left = [one for one in value.split(";") if not one.strip().startswith(_OWN_COOKIES)]
+            if left:
+                kept.append((name, ";".join(left).strip()))
+            continue
+        kept.append((name, value))
+    return dataclasses.replace(request, headers=tuple(kept))

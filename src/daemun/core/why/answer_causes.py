@@ -40,6 +40,7 @@ def find(facts: url_facts.UrlFacts) -> Causes:
     elif facts.answer.status >= 400:
         yield from _of_error(facts)
     yield from server_causes.find_troubles(facts)
+    yield from server_causes.find_uneven(facts)
     yield from server_causes.find_cut(facts)
     yield from server_causes.find_refused_upgrade(facts)
 

@@ -54,6 +54,13 @@ def _explain(
             cure = "delete the cookies of the site in the browser; where they are too large, let the application set "
             cure += "fewer, or raise its own server's limit for headers"
             return url_facts.Cause(kind="cookies-refused", cause=cause, cure=cure)
+        case request_changes.ChangedThing.AGENT:
+            cause = (
+                f"the application does not take the User-Agent of `daemun why`: {server} answers {was}, and {now} to "
+            )
+            cause += "that of a browser, whose users see nothing of this"
+            cure = "look as that browser: `--header 'User-Agent: Mozilla/5.0'`"
+            return url_facts.Cause(kind="agent-refused", cause=cause, cure=cure)
         case request_changes.ChangedThing.SCHEME:
             cause = f"the application wants visitors to use https: {server} answers {was}, and {now} when "
             cause += "X-Forwarded-Proto says https"

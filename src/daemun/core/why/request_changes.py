@@ -11,19 +11,21 @@ _FORWARDED = frozenset(
 )
 
 _UNKNOWN = "daemun-why.invalid"
+_BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
 class ChangedThing(enum.Enum):
     """What a request has otherwise than the visitor's.
 
     NAME: the name in Host. FORWARDED: nothing shows that a proxy sent it. ORIGIN: it has none. COOKIES: it has none.
-    SCHEME: X-Forwarded-Proto says https."""
+    SCHEME: X-Forwarded-Proto says https. AGENT: its User-Agent is a browser's."""
 
     NAME = "name"
     FORWARDED = "forwarded"
     ORIGIN = "origin"
     COOKIES = "cookies"
     SCHEME = "scheme"
+    AGENT = "agent"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,8 @@ def plan(
     if not url.is_https:
         added = (("X-Forwarded-Proto", "https"), ("X-Forwarded-Port", "443"))
         changes.append(RequestChange(thing=ChangedThing.SCHEME, added=added))
+    if not request.header("User-Agent"):
+        changes.append(RequestChange(thing=ChangedThing.AGENT, added=(("User-Agent", _BROWSER),)))
     return tuple(changes)
 
 

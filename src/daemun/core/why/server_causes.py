@@ -7,9 +7,10 @@ import urllib.parse
 
 from daemun.core import model
 from daemun.core.model import Trouble
+from daemun.core.options import trailing_slash_option
 from daemun.core.served import server_answers
 from daemun.core.texts import words
-from daemun.core.why import change_causes, logged_errors, requested_url, url_facts
+from daemun.core.why import access_walk, change_causes, logged_errors, requested_url, url_facts
 
 Causes = collections.abc.Iterator[url_facts.Cause]
 
@@ -72,13 +73,22 @@ def find_loop(facts: url_facts.UrlFacts) -> Causes:
         cause = f"{looping.server} redirects its own page, so the redirects go round without end: {shown}"
     elif redirecting is not None:
         cause = f"{redirecting.server} and the gate send visitors to each other without end: {shown}"
-        cure = (
+        slash = _find_slash(facts)
+        cure = slash or (
             "let the application believe X-Forwarded-Proto and Host from this machine (trusted proxies), correct its "
             "base URL, or switch its own redirect off"
         )
     else:
         cure = "take one of the redirects of the file out, or let it lead elsewhere"
     yield url_facts.Cause(kind="redirect-loop", cause=cause, cure=cure)
+
+
+def _find_slash(facts: url_facts.UrlFacts) -> str | None:
+    """What to do where a slash at the end is all that the URLs differ in."""
+    held = trailing_slash_option.OPTION.of(facts.site) if facts.site is not None else None
+    if held in {None, trailing_slash_option.Slash.KEEP} or len({one.url.path.rstrip("/") for one in facts.visits}) > 1:
+        return None
+    return "take `trailing_slash` out of the site: the application wants its paths otherwise"
 
 
 def find_of_answer(facts: url_facts.UrlFacts) -> Causes:
@@ -89,7 +99,12 @@ def find_of_answer(facts: url_facts.UrlFacts) -> Causes:
     )
     if view is None or answer is None:
         return
-    known = (*_of_prefix(facts, view), *change_causes.find(facts, view), *find_refused_upgrade(facts))
+    known = (
+        *_of_two_passwords(facts, view),
+        *_of_prefix(facts, view),
+        *change_causes.find(facts, view),
+        *find_refused_upgrade(facts),
+    )
     yield from known
     if known:
         return
@@ -99,6 +114,39 @@ def find_of_answer(facts: url_facts.UrlFacts) -> Causes:
         cause=f"the application itself answers {answer.status}: {view.server} does so beside the gate, too"
         + (f"; it says {said}" if said else ""),
         cure=find_cure(answer.status),
+    )
+
+
+def _of_two_passwords(facts: url_facts.UrlFacts, view: url_facts.QueriedServer) -> Causes:
+    """The gate and the application want one each, and a request has room for one (RFC 9110 section 11.6.2)."""
+    wanted = (view.answer.header("www-authenticate") or "").lower() if view.answer is not None else ""
+    if facts.site is None or not wanted.startswith(("basic", "digest", "bearer")):
+        return
+    access = access_walk.find_held(facts.route, facts.site, facts.settings)
+    if access.basic_auth is None:
+        return
+    yield url_facts.Cause(
+        kind="two-passwords",
+        cause=f"both the gate (`access.basic_auth`) and the application at {view.server} want a name and a password, "
+        "and a request can carry one: the gate keeps that which was for it",
+        cure="let one of them ask: take `basic_auth` out, or set `login` in its place, whose sessions are cookies; or "
+        "switch the application's own password off",
+    )
+
+
+def find_uneven(facts: url_facts.UrlFacts) -> Causes:
+    """One of several servers fails, and visitors who come to another do not see it."""
+    views = [one for one in facts.servers if one.answer is not None and not one.is_judge]
+    bad = [one for one in views if one.answer is not None and one.answer.status >= 500]
+    if facts.answer is None or facts.answer.status >= 500 or not bad or len(bad) == len(views):
+        return
+    status = 0 if bad[0].answer is None else bad[0].answer.status
+    said = find_words(bad[0].answer)
+    yield url_facts.Cause(
+        kind="server-uneven",
+        cause=f"{bad[0].server} answers {status}, and the other servers of the route do not: a part of the requests "
+        f"gets that{f'; it says {said}' if said else ''}",
+        cure="look at that server's own log; `health` with a path that fails there, too, takes it out by itself",
     )
 
 

@@ -11,7 +11,7 @@ from daemun.core import model
 from daemun.core.options import host_header_option
 from daemun.core.served import probe_targets, server_answers
 from daemun.core.texts import names, route_paths
-from daemun.core.why import condition_match, request_changes, requested_url, url_facts
+from daemun.core.why import access_walk, condition_match, request_changes, requested_url, url_facts
 from daemun.discovery import host_lookup
 from daemun.nginx import machine_limits
 from daemun.probing import gate_visits, name_looks, server_tries
@@ -189,7 +189,7 @@ class Servers:
         )
         own = host_header_option.OPTION.of(self.route.action) is not None
         authority = aim.sees if own else self.url.authority
-        request = self.request
+        request = access_walk.without_gates(self.request, self.site, self.route, self.desired.globals)
         address = self.request.address or "127.0.0.1"
         headers = {
             "X-Real-IP": address,
