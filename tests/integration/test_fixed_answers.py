@@ -8,6 +8,7 @@ import pytest
 
 from daemun.core import model
 from daemun.core.options import access_option, catalogue, respond_form, trusted_proxies_option
+from daemun.sources import yaml_file
 from tests.support import rendered
 from tests.support.sites import route, site
 
@@ -15,6 +16,15 @@ pytestmark = pytest.mark.nginx
 
 HOME, STRANGER = "192.168.1.7", "198.51.100.7"
 BODY = 'first "line" \\ $host ${uri} {x;}\n\tsecond: 한글 $1\n'
+
+
+METHODS = """
+sites:
+  methods.test:
+    /upload/:
+      - {when: {method: PUT}, respond: 204}
+      - {respond: 405, response_headers: {Allow: PUT}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +52,15 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> collections.abc.Iterator[r
         route("/denied/", respond_form.DENIAL),
         route("/denied/but/", model.Respond(body="in")),
         route("/gone", model.Respond(status=410)),
+        route("/closed/", model.Respond(status=503), response_headers=(("Retry-After", "3600"), ("X-Site", ""))),
+        route("/teapot/", model.Respond(status=418), response_headers=(("X-Own", "1"),)),
         *(route(f"/status/{one}/", model.Respond(status=one)) for one in (400, 401, 404, 414, 418, 451, 501, 599)),
     )
     private = catalogue.values(access_option.OPTION.set(access_option.Access(allow=("private",))))
     trusted = model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("127.0.0.1",))))
-    sites = (site("open.test", *routes), site("home.test", *routes, options=private))
+    more = {"response_headers": (("X-Site", "1"),)}
+    (chosen,) = yaml_file.parse(METHODS, file_name="daemun.yaml", base_dir="/").sites
+    sites = (site("open.test", *routes, **more), site("home.test", *routes, options=private, **more), chosen)
     with rendered.running(*sites, settings=trusted) as nginx:
         yield nginx
 
@@ -129,3 +143,20 @@ def test_a_status_alone_has_a_page_of_the_gate(gate: rendered.Running, host: str
     assert (answer.json()["status"], answer.json()["error"]) == (answer.status_code, title)
     assert title in fetch(gate, f"https://{host}{path}", HOME, Accept="text/html").text
     assert "nginx" not in answer.text
+
+
+@pytest.mark.parametrize("host", ["open.test", "home.test"])
+def test_a_status_alone_has_the_headers_of_its_route(gate: rendered.Running, host: str) -> None:
+    closed = fetch(gate, f"https://{host}/closed/x", HOME, Accept="text/html")
+    assert (closed.status_code, closed.headers["Retry-After"]) == (503, "3600")
+    assert "<h1>Temporarily not available</h1>" in closed.text
+    assert "X-Site" not in closed.headers
+    teapot = fetch(gate, f"https://{host}/teapot/", HOME, Accept="application/json")
+    assert (teapot.json()["status"], teapot.headers["X-Own"], teapot.headers["X-Site"]) == (418, "1", "1")
+    assert "X-Own" not in fetch(gate, f"https://{host}/status/404/", HOME).headers
+
+
+def test_one_of_several_routes_says_which_methods_there_are(gate: rendered.Running) -> None:
+    answer = gate.ask("POST", "https://methods.test/upload/x", headers={})
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "PUT")
+    assert gate.ask("PUT", "https://methods.test/upload/x", headers={}).status_code == 204

@@ -164,7 +164,14 @@ def closed(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
         site("beside.test", route("/", there), route("/wiki/", elsewhere, options=allow)),
         site("within.test", route("/", there, options=allow), route("/share/", there, options=public)),
     )
-    with rendered.running(*sites) as running:
+    dav = site(
+        "dav.test",
+        route("/", there),
+        route("/private/", there, options=allow),
+        route("= /private.txt", there, options=allow),
+        route("/a b/", model.Respond(status=404)),
+    )
+    with rendered.running(*sites, dav) as running:
         yield running
 
 
@@ -198,3 +205,61 @@ def test_what_no_server_reads_as_a_closed_path_is_passed_on(closed: rendered.Run
         "/share;x/y": 403,
         "/share/?q=a\\..\\b": 200,
     }
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+def test_no_destination_of_webdav_is_in_a_closed_path(closed: rendered.Running, method: str) -> None:
+    refused = (
+        *("/private/x", "https://dav.test/private/x", "https://dav.test/private", "http://dav.test:8080/Private/x"),
+        *(
+            "https://dav.test/%70rivate/x",
+            "https://dav.test/open/../private/x",
+            "https://dav.test/open/%2e%2e/private/x",
+        ),
+        *(
+            "https://dav.test//private/x",
+            "https://dav.test/./private/x",
+            "https://dav.test/private;x/y",
+            "/;x/private/",
+        ),
+        *("https://dav.test/open%2f..%2fprivate/x", "https://dav.test/open/..", "https://dav.test\\private\\x"),
+        *("/private.txt", "/private.txt?x", "/a%20b/x", "private/x", "https://dav.test/private./x", "/private%20/x"),
+        *("/%70%72%69%76%61%74%65/x", "/%50rivate%2e/x", "/private%2Etxt", "/%61%20b/%78"),
+    )
+    passed = (
+        *(
+            "/open/y",
+            "https://dav.test/open/a%20b/%EA%B0%80",
+            "https://dav.test/privately",
+            "/open/private/x",
+            "/a/b..c",
+        ),
+        *(
+            "https://dav.test:8443/x(1)/y",
+            "/open/a;b",
+            "/open/a%3Bb",
+            "/private.txt.old",
+            "/open/.hidden",
+            "/open/a%2Db%2etxt",
+            "/o%70en/x",
+            "",
+        ),
+    )
+    with clients.client(closed.clients) as client:
+        for place in refused:
+            answer = client.request(method, "https://dav.test/open/x", headers={"Destination": place})
+            assert answer.status_code == 400, place
+        for place in passed:
+            answer = client.request(method, "https://dav.test/open/x", headers={"Destination": place})
+            assert answer.status_code == 200, place
+        assert client.get("https://dav.test/open/x").status_code == 200
+
+
+def test_from_an_open_path_of_a_closed_site_webdav_writes_there_alone(closed: rendered.Running) -> None:
+    with clients.client(closed.clients) as client:
+
+        def copy(place: str) -> int:
+            return client.request("COPY", "https://within.test/share/x", headers={"Destination": place}).status_code
+
+        assert [copy(place) for place in ("/share/y", "https://within.test/share/a/b", "/share")] == [200, 200, 400]
+        assert [copy(place) for place in ("/", "/x", "https://within.test/share/../x", "/Share/x")] == [400] * 4

@@ -263,6 +263,29 @@ def test_what_can_never_be_reached(earlier: str | None, later: str | None, *, is
     assert all(one.severity is model.Severity.WARNING for one in warned)
 
 
+@pytest.mark.parametrize(
+    ("expression", "prefix", "better"),
+    [
+        ("~ ^/[cl]ool", "/cool/adminws", "~ ^/cool/adminws"),
+        ("~* /API", "/v1.0/api/", r"~ ^/v1\\.0/api/"),
+        ("~ ^/[cl]ool", "/cool", "~ ^/cool"),
+    ],
+)
+def test_a_prefix_that_an_expression_takes_whole_is_told(expression: str, prefix: str, better: str) -> None:
+    text = f'sites: {{a.test: {{/: http://a, "{expression}": http://b, {prefix}: http://c}}}}\n'
+    (warned,) = yaml_file.parse(text, file_name="f", base_dir="/").problems
+    assert (
+        f'route "{prefix}": can never be reached: "{expression}" takes its requests before prefixes' in warned.message
+    )
+    assert warned.message.endswith(f'write it as the expression "{better}" above that')
+
+
+@pytest.mark.parametrize("expression", ["~ ^/cool/.*/ws$", "~ ^/cool$", "~ ^/cool(?!/adminws)", "~ ^/Cool", "*.ws"])
+def test_a_prefix_of_which_something_is_left_is_not_told(expression: str) -> None:
+    text = f'sites: {{a.test: {{/: http://a, "{expression}": http://b, /cool/adminws: http://c}}}}\n'
+    assert yaml_file.parse(text, file_name="f", base_dir="/").problems == ()
+
+
 # --- patterns and sizes ------------------------------------------------------------------------------------------
 
 

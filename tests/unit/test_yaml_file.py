@@ -1009,3 +1009,15 @@ def test_a_folder_that_nginx_cannot_enter_is_told(tmp_path: pathlib.Path) -> Non
     )
     assert closed.endswith("; until then its visitors get 403")
     assert f"{tmp_path}/a.txt is a file, and a folder is expected" in no_folder
+
+
+def test_a_path_beside_routes_hides_no_other() -> None:
+    text = "sites:\n  a.test:\n    routes:\n      /: http://web\n    /api/: http://api\n"
+    (problem,) = yaml_file.parse(text, file_name="f", base_dir="/").problems
+    assert 'path "/api/" stands beside option "routes"' in problem.message
+
+
+def test_a_prefix_of_nginx_that_goes_before_expressions_is_told_how() -> None:
+    text = "sites: {a.test: {^~ /a/: http://web}}\n"
+    (problem,) = yaml_file.parse(text, file_name="f", base_dir="/").problems
+    assert problem.message.endswith('write "/a/", or `~ ^/...` above the expressions that it is to go before')

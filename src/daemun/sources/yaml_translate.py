@@ -213,7 +213,8 @@ class Translation(yaml_context.Context):
         for key in bare:
             bare_path = key.rpartition(" ")[2].lstrip("/")  # without nginx's "=" and "^~" before it
             cure = cures.write(url_rules.check_route_path, f"/{bare_path}")
-            cause = f'path {words.quoted(key)} must start with "/"{cure}'
+            before = ", or `~ ^/...` above the expressions that it is to go before" if key.startswith("^~") else ""
+            cause = f'path {words.quoted(key)} must start with "/"{cure}{before}'
             self.report_at(path, cause, host=host, mark=self.document.keys[(*path, key)])
         if paths and options:
             first, option = words.quoted(next(iter(paths))), words.quoted(next(iter(options)))
@@ -345,7 +346,9 @@ class Translation(yaml_context.Context):
 
     def _route_place(self, site: yaml_positions.Path, route_path: str) -> yaml_positions.Path:
         """Where a route is written: under `routes`, right under the site, or as the site's own value."""
-        return self.document.find((*site, "routes", route_path))
+        below, beside = (*site, "routes", route_path), (*site, route_path)
+        is_beside = beside in self.document.keys and below not in self.document.keys
+        return beside if is_beside else self.document.find(below)
 
     def _action(
         self,

@@ -99,7 +99,7 @@ def guarded(
         else:
             found.append(_with_lines(halves[0], (*conditions, *connections), answers, more))
             found.append(_with_lines(halves[1], (), answers, more))
-    refusals = _refusals(scope, effective)
+    refusals = (*_refusals(scope, effective), *other_spellings.destination_refusals(scope, route))
     return tuple(network_refusals.repeat(node, refusals) for node in found)
 
 
@@ -193,10 +193,11 @@ def _by_nginx_itself(access: access_option.Access) -> access_option.Access:
 
 
 def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
-    """What the limits of a site and its routes count in, at the http level."""
+    """What the limits of a site and its routes count in, and where `Destination` may lead, at the http level."""
     every = (effective_access.of_site(scope), *(effective_access.of_route(scope, route) for route in scope.site.routes))
     limited = dict.fromkeys(effective for effective in every if effective != access_levels.of_gate(scope.settings))
-    return tuple(node for effective in limited for node in _zones(effective, _ZONE))
+    zones = (node for effective in limited for node in _zones(effective, _ZONE))
+    return (*zones, *other_spellings.destinations(scope))
 
 
 def networks(scope: site_scope.Scope) -> tuple[directive.Node, ...]:

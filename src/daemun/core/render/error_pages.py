@@ -13,6 +13,7 @@ import dataclasses
 
 from daemun.core import arguments, directive, model, render_environment, visitor_page
 from daemun.core.directive import Expr
+from daemun.core.options import header_options
 from daemun.core.render import (
     access,
     access_log,
@@ -156,7 +157,8 @@ def repeated(
     pages = (*pages, *custom_pages.lines(custom_pages.of_route(scope, route), *written))
     if not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
         return pages
-    place = f"{_prefix_of(scope, route)}$daemun_wanted" if _has_logs(route) else visitor_page.LOCATION
+    is_apart = _has_logs(route) or _has_headers(route)
+    place = f"{_prefix_of(scope, route)}$daemun_wanted" if is_apart else visitor_page.LOCATION
     return (*pages, _page(*but, *written, place=place, also=also))
 
 
@@ -166,19 +168,36 @@ def log_lines(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Di
     return _access_logs(scope.settings, scope.environment, snippet)
 
 
-def in_logs_of(
-    scope: site_scope.Scope, route: model.Route, locations: tuple[directive.Node, ...]
+def with_own(
+    scope: site_scope.Scope, route: model.Route, locations: tuple[directive.Node, ...], *, https: bool
 ) -> tuple[directive.Node, ...]:
-    """The locations of a route, with pages that log where an owner lets the route log."""
+    """The locations of a route, with pages that log where an owner lets the route log, and that have its headers where
+    they are its answer."""
     if custom_pages.is_own(route):
         locations = tuple(_with_pages(node, repeated(scope, route)) for node in locations)
-    if not _has_logs(route) or not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
+    is_apart = _has_logs(route) or _has_headers(route)
+    if not is_apart or not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
         return locations
-    logs = log_lines(scope, route)
+    more = (*log_lines(scope, route), *(_header_lines(scope, route, https=https) if _has_headers(route) else ()))
     return (
         *(_with_pages(node, repeated(scope, route)) for node in locations),
-        *(_location(f"{_prefix_of(scope, route)}{form}", kind, logs) for form, kind in visitor_page.FORMS.items()),
+        *(_location(f"{_prefix_of(scope, route)}{form}", kind, more) for form, kind in visitor_page.FORMS.items()),
     )
+
+
+def _has_headers(route: model.Route) -> bool:
+    """Whether its answer is a page of the gate, with headers that it sets."""
+    is_page = isinstance(route.action, model.Respond) and route.action.refuses
+    return is_page and bool(header_options.RESPONSE.of(route))
+
+
+def _header_lines(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tuple[directive.Directive, ...]:
+    lines = header_directives.response_lines(scope, route, https=https, hide_header=None)
+    wait = access.retry_after(scope)
+    is_set = any(name.lower() == "retry-after" for name, _ in header_options.RESPONSE.of(route))
+    if wait is None or is_set:
+        return lines
+    return (*lines, arguments.line("add_header", "Retry-After", Expr(wait), "always"))
 
 
 def _with_pages(node: directive.Node, pages: tuple[directive.Directive, ...]) -> directive.Node:

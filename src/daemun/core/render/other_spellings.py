@@ -13,8 +13,9 @@ import re
 from daemun.core import arguments, directive, model
 from daemun.core.access import access_levels
 from daemun.core.directive import Expr
+from daemun.core.options import access_option
 from daemun.core.render import effective_access, site_scope
-from daemun.core.texts import route_paths
+from daemun.core.texts import names, route_paths
 
 _TWO_READINGS = r"#|^[^?]*(?:\\|/(?:\.|%2e){1,2}(?:;|%3b|%5c))"
 """What no browser sends, and what servers read as another path than nginx does, which passes it on as it came: for
@@ -24,8 +25,13 @@ nginx a path ends at "#"; Java's servers drop ";..." of each part before they re
 _SLASHES = r"(?:[/\\]++(?:;[^/\\]*+)?)++"
 _BEHIND_NAME = r"[. ]*+(?:;[^/\\]*+)?"
 _END = r"(?![\s\S])"
-_MOST_BYTES = 4000
-"""nginx takes arguments of 4,096 bytes. Only a path of some sixty parts needs more."""
+_SLASHES_IN_URL = r"(?:/++(?:(?:;|%3b)[^/?#]*+)?)++"
+_BEHIND_IN_URL = r"(?:\.|%2e|%20)*+(?:(?:;|%3b)[^/?#]*+)?"
+_ORIGIN = r"(?:[A-Za-z][A-Za-z0-9+.-]*+://[^/?#]*+)?"
+_ODD = r"(?i:.*(?:\\|//|/(?:\.|%2e){1,2}(?:[/?#;]|%3b|$)|%(?:00|2f|5c)))"
+"""In the path of a URL: slashes that are none for nginx, and dots that lead elsewhere."""
+_MOST_BYTES = 3600
+"""nginx takes arguments of 4,096 bytes, in which "\\" is written as two. Only a path of some fifty parts needs more."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -36,15 +42,86 @@ def refusals(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
         return ()
     refused = (arguments.line("return", "400"),)
     own = {text for one in scope.site.routes if (text := route_paths.find_literal(one.path)) is not None}
-    spellings = (written(path, own) for path in dict.fromkeys(closed))
+    spellings = _joined([written(path, own) for path in dict.fromkeys(closed)])
     return (
         arguments.line("if", Expr("$request_uri"), "~*", Expr(_TWO_READINGS), block=refused),
-        *(
-            arguments.line("if", Expr("$uri"), "~", Expr(expression), block=refused)
-            for expression in spellings
-            if len(expression.encode()) <= _MOST_BYTES
-        ),
+        *(arguments.line("if", Expr("$uri"), "~", Expr(f"^(?:{one})"), block=refused) for one in spellings),
     )
+
+
+def _joined(alternatives: list[str]) -> list[str]:
+    """As few expressions as have room for all of them."""
+    found: list[str] = []
+    for one in alternatives:
+        size = len(one.encode())
+        if found and len(found[-1].encode()) + size < _MOST_BYTES:
+            found[-1] += f"|{one}"
+        elif size < _MOST_BYTES:
+            found.append(one)
+    return found
+
+
+def destination_refusals(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
+    """For the locations of a route that passes requests on: WebDAV's `COPY` and `MOVE` name the path that they write to
+    in a header (RFC 4918 section 10.3), of which nginx knows nothing. It must be one of a route that lets in no fewer
+    visitors, and its dots lead nowhere else."""
+    variable, entries = _destinations(scope, route)
+    refused = (arguments.line("return", "400"),)
+    return (arguments.line("if", Expr(variable), block=refused),) if entries else ()
+
+
+def destinations(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
+    """The variables that decide on it, for the http level."""
+    found = dict(_destinations(scope, route) for route in scope.site.routes)
+    return tuple(
+        arguments.map_to("$http_destination", variable, *entries, default="1")
+        for variable, entries in found.items()
+        if entries
+    )
+
+
+def _destinations(scope: site_scope.Scope, route: model.Route) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The variable and what it depends on; routes that are open to the same visitors share one."""
+    closed: set[str] = set()
+    if _passes_on(route):
+        others = [one for one in scope.site.routes if route_paths.find_literal(one.path) is not None]
+        closed = {one.path for one in others if _is_more_open(scope, route, one)}
+    if not closed:
+        return "", ()
+    prefixes = sorted({one.path for one in others if route_paths.is_prefix(one.path)} - closed)
+    as_open = [one for one in prefixes if not any(one != other and one.startswith(other) for other in prefixes)]
+    inside = sorted(one for one in closed if any(_bare(one).startswith(other) for other in as_open))
+    entries = (
+        ("", ""),
+        *((f"~*^{_ORIGIN}(?:{one})", "1") for one in _joined([_closed_in_url(path) for path in inside])),
+        *((f"~^{_ORIGIN}(?!{_ODD})(?:{one})", "") for one in _joined([_in_url(path) for path in as_open])),
+    )
+    place = names.variable_suffix(scope.site.host, " ".join(key for key, _ in entries))
+    return f"$daemun_closed_{place}", entries
+
+
+def _bare(path: str) -> str:
+    return path.removeprefix("= ")
+
+
+def _closed_in_url(path: str) -> str:
+    parts = f"{_BEHIND_IN_URL}{_SLASHES_IN_URL}".join(
+        _in_url(one, of_either_case=True) for one in _bare(path).split("/") if one
+    )
+    return f"{_SLASHES_IN_URL}{parts}{_BEHIND_IN_URL}(?:{_END}|[/?#])"
+
+
+def _in_url(path: str, *, of_either_case: bool = False) -> str:
+    """A path as an expression for every way in which a client may encode it."""
+    return "".join("/" if char == "/" else _char_in_url(char, of_either_case) for char in path)
+
+
+def _char_in_url(char: str, of_either_case: bool) -> str:
+    chars = (char, char.swapcase()) if of_either_case else (char,)
+    encoded = dict.fromkeys("".join(f"%{byte:02x}" for byte in one.encode()) for one in chars)
+    hexadecimal = f"(?i:{'|'.join(encoded)})"
+    is_plain = char.isascii() and char.isprintable() and char != " "
+    return f"(?:{arguments.in_regex(char)}|{hexadecimal})" if is_plain else hexadecimal
 
 
 def _find_closed(scope: site_scope.Scope) -> collections.abc.Iterator[str]:
@@ -66,6 +143,8 @@ def _passes_on(route: model.Route) -> bool:
 def _is_more_open(scope: site_scope.Scope, outer: model.Route, route: model.Route) -> bool:
     if isinstance(route.action, model.Respond):
         return route.action.refuses
+    if access_option.OPTION.of(route) is None and access_option.OPTION.of(outer) is None:
+        return False  # that of the site holds for both
     access = effective_access.of_route(scope, route).access
     if not access.conditions or not _share_server(outer.action, route.action):
         return False
@@ -96,12 +175,12 @@ def written(path: str, own: collections.abc.Collection[str]) -> str:
     text, is_prefix = route_paths.find_literal(path), route_paths.is_prefix(path)
     assert text is not None
     bare = text.rstrip("/")
-    names = f"{_BEHIND_NAME}{_SLASHES}".join(arguments.in_regex(one) for one in text.split("/") if one)
+    parts = f"{_BEHIND_NAME}{_SLASHES}".join(arguments.in_regex(one) for one in text.split("/") if one)
     end = rf"(?:{_END}|[/\\])" if is_prefix else rf"[/\\]{'*' if bare == text else '+'}+{_END}"
-    other = f"(?i:{_SLASHES}{names}{_BEHIND_NAME}{end})"
+    other = f"(?i:{_SLASHES}{parts}{_BEHIND_NAME}{end})"
     meant = [arguments.in_regex(text) + ("" if is_prefix else _END)]
     if is_prefix and bare != text:
         meant.append(arguments.in_regex(bare) + _END)  # leads to the path with its slash
     beside = (one for one in sorted(own) if one != text and not (is_prefix and one.startswith(bare)))
     meant += [arguments.in_regex(one) for one in beside if re.match(other, one)]
-    return f"^(?!{'|'.join(meant)}){other}"
+    return f"(?!{'|'.join(meant)}){other}"

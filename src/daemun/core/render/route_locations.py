@@ -65,10 +65,10 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
     guarded = server_error_pages.replace(scope, route, access.guarded(scope, route, yielding, pages))
     guarded = cors_preflights.answered(scope, route, guarded, https=https)
     if route.entry is not None:
-        named = route_choice.as_entry(scope, route, error_pages.in_logs_of(scope, route, guarded))
+        named = route_choice.as_entry(scope, route, error_pages.with_own(scope, route, guarded, https=https))
         return (title, *named)
     to_slash = access.guarded(scope, route, _to_slash(scope, route), pages)
-    return (title, *error_pages.in_logs_of(scope, route, guarded), *to_slash)
+    return (title, *error_pages.with_own(scope, route, guarded, https=https), *to_slash)
 
 
 def _to_slash(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:

@@ -31,7 +31,7 @@ def check_header_name(name: str, *, request: bool) -> str | None:
     if name.lower() in CONNECTION_HEADERS:
         return "concerns one connection or a body's length; daemun and nginx set it themselves"
     if not request and name.lower() in {"server", "date"}:
-        return "is nginx's own in every answer"
+        return "is nginx's own in every answer, without a version; leave it out"
     if name.lower() == "host":
         return "cannot be set here; use `host_header`" if request else "is a request header"
     return None

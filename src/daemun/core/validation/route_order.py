@@ -36,6 +36,24 @@ def _find_unreachable(routes: tuple[model.Route, ...]) -> Found:
     if taker is not None:
         cause = f"can never be reached: {words.quoted(taker.path)} takes every request before prefixes are looked at"
         yield from ((route, cause) for route in routes if route_paths.is_prefix(route.path))
+        return
+    for route in filter(lambda one: route_paths.is_prefix(one.path), routes):
+        taker = next((one for one in before if _takes_all_below(one.path, route.path)), None)
+        if taker is not None:
+            better = "".join(sign if sign.isalnum() or sign in "/_-" else f"\\{sign}" for sign in route.path)
+            yield (
+                route,
+                f"can never be reached: {words.quoted(taker.path)} takes its requests before prefixes are looked at; "
+                f"write it as the expression {words.quoted(f'~ ^{better}')} above that",
+            )
+
+
+def _takes_all_below(path: str, prefix: str) -> bool:
+    """Whether an expression is found in every path that begins with the prefix: in the prefix itself, and it does not
+    look at what follows."""
+    if not route_paths.is_of_file(path) or any(one in path for one in ("$", r"\b", r"\B", "(?=", "(?!")):
+        return False
+    return route_paths.matches(path, prefix)
 
 
 def _takes_everything(path: str) -> bool:
