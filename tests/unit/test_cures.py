@@ -426,3 +426,34 @@ def test_a_text_that_is_to_be_the_answer(text: str, cure: str) -> None:
     (message,) = errors_of(f"sites: {{a.test: {{/h: {{respond: {json.dumps(text)}}}}}}}")
     assert re.findall(r"write `?(.*?)`?\Z", message) == [cure]
     assert not errors_of(f"sites: {{a.test: {{/h: {{respond: {cure}}}}}}}")
+
+
+@pytest.mark.parametrize(
+    ("written", "says", "cured"),
+    [
+        (
+            "sites: {a.test: {max_bdoy: 9m, routes: {/: http://web}}}",
+            'did you mean "max_body"? It is an option of a route; write it in the map of a path under `routes:`',
+            "sites: {a.test: {routes: {/: {to: http://web, max_body: 9m}}}}",
+        ),
+        (
+            "sites: {a.test: {routes: {/: {to: http://web, alaises: [b.test]}}}}",
+            'did you mean "aliases"? It is an option of a site; write it below the host that it is for',
+            "sites: {a.test: {aliases: [b.test], routes: {/: http://web}}}",
+        ),
+        (
+            "sites: {a.test: {/: http://web, two: http://b}}",
+            'path "two" must start with "/"; write "/two"',
+            "sites: {a.test: {/: http://web, /two: http://b}}",
+        ),
+        (
+            "sites: {a.test: {two: http://b}}",
+            'path "two" must start with "/"; write "/two"',
+            "sites: {a.test: {/two: http://b}}",
+        ),
+    ],
+)
+def test_a_slip_is_known_where_the_right_key_belongs_elsewhere(written: str, says: str, cured: str) -> None:
+    (message,) = errors_of(written)
+    assert says in message
+    assert errors_of(cured) == []

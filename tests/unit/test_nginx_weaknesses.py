@@ -273,7 +273,10 @@ def test_doctor_tells_the_worst_and_what_helps() -> None:
     one = build("1.31.8", openssl="3.3.7")
     ours, openssl = doctor_findings.judge_weaknesses(one, find(one, "http2 on; listen 443 ssl;"))
     assert (ours.weight, openssl.weight) == (model.Weight.WARNS, model.Weight.WARNS)
-    assert ours.message.startswith("nginx 1.31.8 has 3 known weaknesses (2 major, 1 medium), the worst CVE-2026-")
+    found = find(one, "http2 on; listen 443 ssl;")
+    counted = nginx_weaknesses.describe([each for each in found if each.applies])
+    assert ours.message == f"nginx 1.31.8 has {counted}", "as `daemun status` and `daemun nginx` count them"
+    assert counted.startswith("4 known weaknesses")
     assert "until then `nginx: http2 off;` in daemun.yaml" in (ours.cure or "")
     assert "OpenSSL 3.3.7" in openssl.message
 

@@ -56,7 +56,9 @@ def judge_weaknesses(
     found = []
     if ours:
         found.append(
-            new_findings.warns("weakness", f"nginx {build.text} has {nginx_weaknesses.describe(ours)}", _cure(ours))
+            new_findings.warns(
+                "weakness", f"nginx {build.text} has {nginx_weaknesses.describe(laid_open)}", _cure(ours)
+            )
         )
     found += [
         new_findings.warns(

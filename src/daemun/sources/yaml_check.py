@@ -115,8 +115,13 @@ def is_meant_as_path(key: str, value: object, *, beside_paths: bool) -> bool:
     )
     if "/" in key:  # in no word, here or elsewhere; nginx's own way to write a path has one
         return bool(leads) and not key.startswith("/")
-    is_a_word = words.nearest(key, known) is not None or (not beside_paths and other_tools.find_key(key) is not None)
+    is_slip = words.nearest(key, known) is not None and (len(key) > _SHORT or key in known)
+    is_a_word = is_slip or (not beside_paths and other_tools.find_key(key) is not None)
     return bool(leads) and not key.startswith("/") and not is_a_word
+
+
+_SHORT = 3
+"""Letters. A word of so few is near to many: "two" to "to"."""
 
 
 def _may_be_path(key: str, value: object) -> bool:
@@ -166,7 +171,13 @@ def _fault(
         if is_in_list and owner is yaml_route.ROUTE and key in forms.keys(when_option.When):
             condition = yaml_suggestions.suggest_condition(key, detail["input"])
             home = f"is a condition; write `{condition}`" if condition is not None else home
-        message = yaml_words.unknown_key(key, _keys(owner), elsewhere=home, of_other_tools=owner in _OF_OTHER_TOOLS)
+        message = yaml_words.unknown_key(
+            key,
+            _keys(owner),
+            elsewhere=home,
+            near_elsewhere=_find_near_elsewhere(key, owner),
+            of_other_tools=owner in _OF_OTHER_TOOLS,
+        )
         if owner is yaml_site.SITE and home is None and _may_be_path(key, detail["input"]):
             message = f"{message}; if it is a path, write {words.quoted(f'/{key}')}"
         where = f"{yaml_words.label(path[:-1])}: " if path[:-1] else ""
@@ -263,6 +274,15 @@ def _find_stray_of_top(key: str) -> str | None:
     if own is not None:
         return f'is none of daemun\'s, and those of yours, for anchors, begin with "x-"; write `x-{own[1]}`'
     return "is a host; write it below `sites:`" if "." in key else None
+
+
+def _find_near_elsewhere(key: str, owner: _Map) -> tuple[str, str] | None:
+    """A key that is known in another place, of which this one may be a slip, and where it belongs."""
+    if owner not in _OF_OTHER_TOOLS:
+        return None
+    others = ((home, where) for home, where in _HOMES if home is not owner)
+    found = ((words.nearest(key, home.model_fields), where) for home, where in others)
+    return next(((near, where) for near, where in found if near is not None), None)
 
 
 def _home_of(key: str, owner: _Map, value: object) -> str | None:

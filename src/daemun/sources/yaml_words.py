@@ -58,9 +58,15 @@ def hint_at_entry(text: str) -> str:
 
 
 def unknown_key(
-    key: str, known: collections.abc.Collection[str], *, elsewhere: str | None = None, of_other_tools: bool = False
+    key: str,
+    known: collections.abc.Collection[str],
+    *,
+    elsewhere: str | None = None,
+    near_elsewhere: tuple[str, str] | None = None,
+    of_other_tools: bool = False,
 ) -> str:
-    """elsewhere: where the key would be known. of_other_tools: whether words of other tools are looked up."""
+    """elsewhere: where the key would be known. near_elsewhere: a key that this one may be a slip of, and where that
+    belongs. of_other_tools: whether words of other tools are looked up."""
     if elsewhere is not None:
         return f"unknown key {words.quoted(key)} here: it {elsewhere}"
     is_slip = words.letters(key) in {words.letters(one) for one in known}
@@ -69,6 +75,10 @@ def unknown_key(
     guess = words.guess(key, known).removeprefix("; ")
     if of_other_tools and not guess and (where := _find_place_of_directive(key)) is not None:
         return f"unknown key {words.quoted(key)}: it is a directive of nginx; write {where}"
+    if not guess and near_elsewhere is not None:
+        return (
+            f"unknown key {words.quoted(key)}: did you mean {words.quoted(near_elsewhere[0])}? It {near_elsewhere[1]}"
+        )
     expected = f"expected one of {', '.join(sorted(known))}"
     return f"unknown key {words.quoted(key)}: {f'{guess} ' if guess else ''}{expected}"
 
