@@ -3,10 +3,13 @@ visitors of the judge wait for none of them."""
 
 import asyncio
 import collections.abc
+import pathlib
+import time
 import types
 import typing
 
 import pytest
+import structlog.testing
 
 from daemun.core import layout
 from daemun.errors import EnvironmentProblemError
@@ -125,3 +128,50 @@ async def test_a_sign_out_elsewhere_holds_here_however_often_the_judge_answers_l
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def test_a_judge_that_starts_is_no_failure(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def take_over() -> None:
+        pass
+
+    paths = layout.Layout(str(tmp_path))
+    sharing = sign_in_sharing.SignInSharing(memory_store.MemoryStore(), paths, take_over=take_over)
+    with structlog.testing.capture_logs() as logged:
+        sharing._report("it does not answer yet")
+        assert logged == []
+        monkeypatch.setattr(sign_in_sharing, "_REPORT_S", 0.0)
+        sharing._report("there is none")
+        assert logged == []
+        socket = pathlib.Path(paths.judge_control_socket)
+        socket.parent.mkdir(parents=True)
+        socket.touch()
+        sharing._report("it does not answer")
+        sharing._report("it does not answer")
+    assert [one["log_level"] for one in logged] == ["warning"]
+
+
+def test_who_came_by_a_provider_once_is_not_kept_for_ever(tmp_path: pathlib.Path) -> None:
+    async def take_over() -> None:
+        pass
+
+    def record(user: str, over_s: float, *, step: int = -1, codes: tuple[str, ...] = ()) -> bytes:
+        session = {"seen_s": 1.0, "saved_s": 1.0, "over_s": over_s, "password_s": 1.0}
+        sessions = {"k": {**session, "sites": {}, "stamp": "s", "version": 1}}
+        rest = {"ended": {"e": over_s}, "site_codes": {}, "step": step, "codes": list(codes)}
+        return shared_sign_ins.encode({"user": user, "sessions": sessions, **rest})
+
+    store, now_s = memory_store.MemoryStore(), time.time()
+    over_s = now_s - 2 * 86400
+    records = {
+        "github:1": record("github:1", over_s),
+        "github:2": record("github:2", now_s + 60),
+        "ann": record("ann", over_s, step=7),
+        "bob": record("bob", over_s, codes=("used",)),
+    }
+    for user, content in records.items():
+        store.write(shared_sign_ins.key_of(user), content)
+    store.write(f"{shared_sign_ins.FOLDER}/damaged", b"{")
+    sharing = sign_in_sharing.SignInSharing(store, layout.Layout(str(tmp_path)), take_over=take_over)
+    sharing.remove_over()
+    kept = {shared_sign_ins.key_of(user) for user in records if user != "github:1"}
+    assert set(store.list(shared_sign_ins.FOLDER)) == {*kept, f"{shared_sign_ins.FOLDER}/damaged"}

@@ -98,6 +98,19 @@ def alter(content: bytes | None, ours: Record, now_s: float) -> bytes:
     return encode(merge(stored if stored is not None else ours, ours, now_s))
 
 
+def end(content: bytes | None, now_s: float) -> bytes | None:
+    """The same; None: nothing of it counts any more. Without that everybody who came by a provider once would stay."""
+    try:
+        stored = decode(content) if content is not None else None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return content
+    if stored is None:
+        return None
+    left = merge(stored, stored, now_s)
+    is_used = left["step"] >= 0 or left["codes"]  # what was good once must not be good again
+    return content if is_used or left["sessions"] or left["ended"] or left["site_codes"] else None
+
+
 def read_all(contents: collections.abc.Iterable[bytes]) -> list[Record]:
     """Those that are whole."""
     found = []

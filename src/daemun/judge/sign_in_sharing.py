@@ -7,6 +7,7 @@ import asyncio
 import collections.abc
 import contextlib
 import json
+import os
 import time
 import typing
 
@@ -20,6 +21,8 @@ from daemun.judge import judge_process, shared_sign_ins
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 RETRY_S = 1.0
+_REPORT_S = 10.0
+_TIDY_S = 3600.0
 _AT_ONCE = 100
 
 
@@ -39,7 +42,9 @@ class SignInSharing:
         self._instance, self._number = "", 0
         self._missed: dict[str, None] = {}
         """Keys whose values did not reach the judge."""
-        self._has_failed = False
+        self._failed_since_s: float | None = None
+        self._is_reported = False
+        self._tidied_s = time.monotonic()
         self._bringing = asyncio.Lock()
 
     def follow(self, changes: shared_changes.SharedChanges) -> None:
@@ -50,13 +55,24 @@ class SignInSharing:
         while True:
             try:
                 await self._exchange()
-                self._has_failed = False
+                await self._tidy()
+                self._failed_since_s, self._is_reported = None, False
             except (DaemunError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
                 # No judge runs, or it ends, or the database is out of reach: nothing is lost in the judge.
-                report = log.debug if self._has_failed else log.warning
-                report("sign-ins are not shared with the fleet now; it is tried again", reason=type(error).__name__)
-                self._has_failed = True
+                self._report(type(error).__name__)
                 await asyncio.sleep(RETRY_S)
+
+    def _report(self, reason: str) -> None:
+        """Once, and neither of a judge that starts nor where none is needed."""
+        if not os.path.lexists(self._layout.judge_control_socket):
+            self._failed_since_s = None
+            return
+        now_s = time.monotonic()
+        if self._failed_since_s is None:
+            self._failed_since_s = now_s
+        if not self._is_reported and now_s - self._failed_since_s >= _REPORT_S:
+            self._is_reported = True
+            log.warning("sign-ins are not shared with the fleet now; it is tried again", reason=reason)
 
     async def _exchange(self) -> None:
         """What is new in the judge, when there is anything."""
@@ -73,6 +89,20 @@ class SignInSharing:
             await self._take_over()
             if not records:  # they could not be taken over
                 await asyncio.sleep(RETRY_S)
+
+    async def _tidy(self) -> None:
+        if time.monotonic() - self._tidied_s >= _TIDY_S:
+            self._tidied_s = time.monotonic()
+            await asyncio.to_thread(self.remove_over)
+
+    def remove_over(self) -> None:
+        """What is stored of users of whose sign-ins nothing counts any more. Blocking. Raises:
+        EnvironmentProblemError."""
+        now_s = time.time()
+        for key in self._store.list(shared_sign_ins.FOLDER):
+            with contextlib.suppress(NotFoundInStoreError):
+                if shared_sign_ins.end(self._store.read(key), now_s) is None:
+                    value_change.change(self._store, key, lambda content: shared_sign_ins.end(content, now_s))
 
     def _keep(self, records: collections.abc.Iterable[shared_sign_ins.Record]) -> list[shared_sign_ins.Record]:
         """Blocking. Returns: of whom others know more. Raises: EnvironmentProblemError."""
