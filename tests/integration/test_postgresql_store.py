@@ -228,19 +228,64 @@ def test_an_older_daemun_goes_on_beside_a_newer_one_until_all_are_new(server: po
             for _ in range(2):
                 database_schema.expand(connection, newer)
             assert database_schema.check(connection, newer) == (2, 1)
-            assert not database_schema.contract(connection, newer)
+            assert not database_schema.contract(connection, [2, 1], newer)
             # The older one knows nothing of it.
             store.check_tables()
             store.create_tables()
             store.write("a", b"1")
             store.beat("node-old", "", stored_values.Cursor(), stamp=1)
-            connection.execute("UPDATE daemun.node SET format = 2")
             for _ in range(2):
-                assert database_schema.contract(connection, newer)
+                assert database_schema.contract(connection, [2], newer)
             with pytest.raises(errors.EnvironmentProblemError, match="all other machines run a newer daemun"):
                 store.check_tables()
         finally:
             connection.execute("DROP SCHEMA daemun CASCADE")
+
+
+def test_a_newer_daemun_adds_what_it_needs_and_drops_what_no_node_uses(
+    server: postgresql.Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = database_schema.Migration(
+        number=2, expand="CREATE TABLE daemun.zone (name text)", contract="DROP FUNCTION daemun.beat_1"
+    )
+    store.beat("old", "{}", stored_values.Cursor(), stamp=1)
+    store.beat("forged", "{}", stored_values.Cursor(), stamp=1)
+    execute(server, "UPDATE daemun.node SET proof = 'none' WHERE id = 'forged'")
+    newer = (*database_schema.migrations(), added)
+    monkeypatch.setattr(database_schema, "migrations", lambda: newer)
+    formats = "SELECT format, oldest_format FROM daemun.meta"
+    try:
+        store.upgrade_tables()
+        assert execute(server, formats) == [(2, 1)]
+        store.beat("new", "{}", stored_values.Cursor(), stamp=2)
+        store.clean()
+        assert execute(server, formats) == [(2, 1)], "the old one lives"
+        store.beat("old", "{}", stored_values.Cursor(), stamp=3)  # it was upgraded
+        store.clean()
+        assert execute(server, formats) == [(2, 2)]
+        assert execute(server, "SELECT to_regproc('daemun.beat_1')") == [(None,)]
+    finally:
+        execute(server, "DROP SCHEMA daemun CASCADE")
+        with pytest.raises(errors.StoreUnreachableError, match="has no tables of daemun"):
+            store.upgrade_tables()
+
+
+def test_no_row_without_proof_and_none_of_tomorrow_holds_up_what_all_have_seen(
+    server: postgresql.Server, store: Store
+) -> None:
+    store.write("a", b"1")
+    before = store.read_changes("", stored_values.Cursor()).cursor
+    store.delete("a")
+    seen = store.read_changes("", before).cursor
+    store.beat("one", "{}", seen, stamp=1)
+    store.beat("forged", "{}", before, stamp=1)
+    store.beat("tomorrow", "{}", before, stamp=1)
+    execute(server, "UPDATE daemun.node SET proof = 'none' WHERE id = 'forged'")
+    execute(server, "UPDATE daemun.node SET beat = beat + interval '1 day' WHERE id = 'tomorrow'")
+    found = {one.name: one.has_beaten_within(8.0) for one in store.list_nodes().nodes}
+    assert found == {"one": True, "tomorrow": False}, "what lies ahead is no sign of life"
+    store.clean()
+    assert execute(server, "SELECT key FROM daemun.item") == []
 
 
 def test_another_server_needs_a_person(server: postgresql.Server, store: Store) -> None:

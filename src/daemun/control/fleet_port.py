@@ -8,6 +8,7 @@ from daemun.control import stored_values
 from daemun.core.fleet import node_states
 
 SILENT_S = node_states.SILENT_S
+_ROUNDED_S = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,10 @@ class ListedNode:
     stamp: int
     about: str | None
     digest: str
+
+    def has_beaten_within(self, seconds: float) -> bool:
+        """A time that lies ahead is none: it has no proof."""
+        return -_ROUNDED_S < self.age_s < seconds
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -231,7 +231,7 @@ def _catch_up(fleet: "opened_fleet.OpenedFleet") -> None:
     """At a start, where the database can be reached: else a single try, and what is known is used."""
     fleet.tell_kept()
     try:
-        fleet.shared.check_tables()
+        fleet.shared.upgrade_tables()
         fleet.store.follow_now()
     except errors.EnvironmentProblemError as error:
         log.warning("this machine starts with what it knew of its fleet", reason=str(error))

@@ -5,6 +5,7 @@ knows it, what only older ones needed goes (contract), and an older daemun that 
 the tables holds a lock for that transaction, so it happens once.
 """
 
+import collections.abc
 import dataclasses
 import functools
 
@@ -60,17 +61,25 @@ def expand(connection: database_connections.Connection, known: tuple[Migration, 
                 connection.execute("UPDATE daemun.meta SET format = %s", (one.number,))
 
 
-def contract(connection: database_connections.Connection, known: tuple[Migration, ...] | None = None) -> bool:
-    """Drop what no node needs any more. Returns: whether nothing is left that could go."""
+def upgrade(connection: database_connections.Connection) -> None:
+    """Add what tables that are there lack. Raises: as `check`."""
+    number, _ = check(connection)
+    if number < newest():
+        expand(connection)
+
+
+def contract(
+    connection: database_connections.Connection,
+    formats: collections.abc.Iterable[int],
+    known: tuple[Migration, ...] | None = None,
+) -> bool:
+    """Drop what no node needs any more. formats: the versions that the nodes know. Returns: whether nothing is left
+    that could go."""
     known = known or migrations()
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         current, oldest = check(connection, known)
-        row = connection.execute(
-            "SELECT min(format) FROM daemun.node WHERE beat > clock_timestamp() - make_interval(secs => %s)",
-            (NODE_GONE_S,),
-        ).fetchone()
-        all_know = current if row is None or row[0] is None else min(current, row[0])
+        all_know = min((current, *formats))
         for one in known:
             if oldest < one.number <= all_know:
                 if one.contract:

@@ -54,8 +54,7 @@ class PostgresqlStore:
         renews_by_itself: bool = True,
     ) -> None:
         """own: the store of this machine, which remembers the database's last state. owner: of locks, in words.
-        renews_by_itself: false in tests.
-        listens: false behind a pooler of connections (PgBouncer) in another mode than for sessions.
+        renews_by_itself: false in tests. listens: false behind a pooler (PgBouncer) in another mode than for sessions.
 
         Connects when it is first used. Raises: ConfigError: the URL is none.
         """
@@ -312,8 +311,14 @@ class PostgresqlStore:
         self._requests.send("forget_node", (node,))
 
     def clean(self) -> None:
-        """Forget what was deleted, once every node has seen it. Raises: EnvironmentProblemError."""
-        self._beat_requests.send("clean", (database_schema.NODE_GONE_S,))
+        """Forget what was deleted, once every node has seen it, and of the tables what none uses any more. Only what
+        has a proof counts as a node. Raises: EnvironmentProblemError."""
+        found = self._listing(self._beat_requests.send("nodes")).nodes
+        nodes = [one for one in found if one.has_beaten_within(database_schema.NODE_GONE_S)]
+        if nodes:
+            self._beat_requests.send("clean", (min(one.seen_revision for one in nodes),))
+            with self._explained() as connection:
+                database_schema.contract(connection, [one.format for one in nodes])
 
     def read_clock_s(self) -> float:
         """The database's time, in seconds since the epoch. Raises: EnvironmentProblemError."""
@@ -326,6 +331,11 @@ class PostgresqlStore:
         with self._explained() as connection:
             database_schema.expand(connection)
             server_memory.follow(connection, self.memory, quiet_s=self._quiet_s)
+
+    def upgrade_tables(self) -> None:
+        """Add what this version of daemun needs. Raises: EnvironmentProblemError: as `check_tables`."""
+        with self._explained() as connection:
+            database_schema.upgrade(connection)
 
     def check_tables(self) -> None:
         """Raises: EnvironmentProblemError: there are none, or only a newer daemun can use them."""

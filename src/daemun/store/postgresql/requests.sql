@@ -92,7 +92,14 @@ WITH gone AS (DELETE FROM daemun.node WHERE id = %s)
 SELECT false FROM (VALUES (%s::bigint, %s::bigint, %s::uuid)) AS v (epoch, rev, seen)
 
 -- name: clean
-SELECT false, daemun.clean_1(kept_s) FROM (VALUES (%s::float8, %s::bigint, %s::bigint, %s::uuid)) AS v (kept_s, epoch, rev, seen)
+-- seen_rev: tombstones that every node has seen. First the row that whoever changes something holds, too.
+WITH v (seen_rev, epoch, rev, seen) AS (VALUES (%s::bigint, %s::bigint, %s::bigint, %s::uuid)),
+held AS (
+    UPDATE daemun.meta m SET cleaned_rev = greatest(m.cleaned_rev, v.seen_rev) FROM v RETURNING v.seen_rev
+),
+items AS (DELETE FROM daemun.item i USING held WHERE i.value IS NULL AND i.rev <= held.seen_rev),
+changes AS (DELETE FROM daemun.change c USING held WHERE c.rev < held.seen_rev)
+SELECT false FROM v
 
 -- name: clock
 SELECT false, extract(epoch FROM clock_timestamp())::float8

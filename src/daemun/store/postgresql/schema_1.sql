@@ -238,19 +238,3 @@ CREATE FUNCTION daemun.beat_1(
             since = CASE WHEN NOT isfinite(n.beat) OR NOT isfinite(n.since) OR n.since > excluded.beat
                 OR excluded.beat - n.beat > make_interval(secs => silent_s) THEN excluded.beat ELSE n.since END
 $$;
-
--- Forget tombstones that every node has seen that lived within this time.
-CREATE FUNCTION daemun.clean_1(kept_s float8) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    seen bigint;
-BEGIN
-    PERFORM 1 FROM daemun.meta FOR UPDATE;
-    SELECT min(n.seen_rev) INTO seen FROM daemun.node n
-        WHERE n.beat > clock_timestamp() - make_interval(secs => kept_s);
-    IF seen IS NOT NULL THEN
-        DELETE FROM daemun.item WHERE value IS NULL AND rev <= seen;
-        DELETE FROM daemun.change WHERE rev < seen;
-        UPDATE daemun.meta SET cleaned_rev = greatest(cleaned_rev, seen);
-    END IF;
-END
-$$;

@@ -255,7 +255,7 @@ def _refuse_living(shared: "postgresql_store.PostgresqlStore", name: str) -> Non
         raise errors.NotFoundError(
             f'cannot remove "{name}": there is no such machine in the fleet; `daemun fleet status` lists them'
         )
-    if found.age_s < fleet_port.SILENT_S:
+    if found.has_beaten_within(fleet_port.SILENT_S):
         raise errors.ConflictError(
             f'cannot remove "{name}": it lives; run `daemun fleet leave` there, or repeat this when it has been down '
             f"for {fleet_port.SILENT_S:.0f} s"
