@@ -244,6 +244,7 @@ def test_a_port_that_is_busy_on_one_node_keeps_a_change_from_all(house: fleet_ho
         assert not house[name].wait_settled()["streams"], name
     (house["a"].root / "daemun.yaml.refused").unlink()
     assert "in use" in message or "another" in message, message
+    assert "is live" not in message, "nothing of it is"
     house["a"].wait(lambda: house["a"].cli("apply").returncode == 0, "the problem to be gone")
 
 
@@ -320,6 +321,10 @@ def test_a_file_is_promoted_whatever_others_wrote(house: fleet_house.FleetHouse)
     house.wait_files()
 
 
+def wait_well(house: fleet_house.FleetHouse, name: str) -> None:
+    house[name].wait(lambda: house[name].look()["problems"] == [], "that all is well")
+
+
 # --- a database that is put back --------------------------------------------------------------------------------
 
 
@@ -334,7 +339,7 @@ def test_what_a_database_lost_is_brought_back_and_nothing_older_is_served(house:
         house.wait_number(lost.number)
         assert house.current() == lost
         for name in NODES:
-            house[name].wait(lambda name=name: house[name].look()["problems"] == [], "that all is well")  # type: ignore[misc]
+            wait_well(house, name)
     assert house.wait_files() == newer
     assert not [one for name in NODES for one in house[name].root.glob("daemun.yaml.*")]
     house.pass_time()
@@ -365,6 +370,7 @@ def test_what_no_machine_brings_back_is_told_and_kept_beside(house: fleet_house.
     house.wait_signs("a.test", "two")
     assert house.wait_files() == newer
     for name in NODES:
+        wait_well(house, name)
         (house[name].root / "daemun.yaml.conflict").unlink()
     house.edit("a", "sign.test/two", "sign.test/one")
     house.wait_signs("a.test", "one")

@@ -480,6 +480,7 @@ def test_the_last_machine_goes_back_into_its_fleet_by_the_key_that_it_kept(house
     said = refused(house.one, "fleet", "init", house.url)
     assert "`daemun fleet join --again" in said and "warning" not in said, said
     assert (house.one.state / "fleet" / "key").read_bytes() == key, "it is not moved away"
+    assert "leave out one of them" in refused(house.one, "fleet", "join", "--again", "--yes", "daemun-fleet-x")
     assert "this machine is in the fleet" in house.one.cli_good("fleet", "join", "--again", "--yes", "--name", "one")
     assert names_of_users(house.one) == ["alice"]
     join(house, invite(house.one))

@@ -13,7 +13,7 @@ REPORT = configuration_values.report_key("b")
 
 
 class Record:
-    def list_copies(self) -> tuple[configuration_values.FileCopy, ...]:
+    def list_copies(self, _: object) -> tuple[configuration_values.FileCopy, ...]:
         return ()
 
 

@@ -5,6 +5,7 @@ import io
 import pytest
 
 from daemun import errors
+from daemun.cli import output
 from daemun.cli.commands import fleet
 
 TOKEN = "daemun-fleet-x"
@@ -13,8 +14,16 @@ TOKEN = "daemun-fleet-x"
 def test_a_token_is_no_argument_of_what_is_copied(capsys: pytest.CaptureFixture[str]) -> None:
     fleet._print_token(TOKEN)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.strip() for line in lines if TOKEN in line] == [TOKEN]
     assert "`daemun fleet join`" in " ".join(lines)
+    assert [line.strip() for line in lines if TOKEN in line] == [TOKEN]
+
+
+def test_the_command_for_the_other_machine_has_no_options_of_this_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "_options", "--state /here -c /here.yaml")
+    fleet._print_token(TOKEN)
+    assert "/here" not in capsys.readouterr().out
 
 
 def test_it_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

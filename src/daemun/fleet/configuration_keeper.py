@@ -13,6 +13,7 @@ import structlog
 
 from daemun.control import gate_port, history_port, shared_changes
 from daemun.core import model
+from daemun.core.rounds import outcome
 from daemun.errors import DaemunError
 from daemun.fleet import (
     agreed_files,
@@ -194,7 +195,8 @@ class ConfigurationKeeper:
             message = "what the fleet serves is live here, and is not written into this machine's file"
             found.append(_problem(f"{message}: {report.cause}", model.Severity.WARNING))
         with contextlib.suppress(DaemunError):
-            copies = self._member.record.list_copies()
+            current = self._member.current
+            copies = self._member.record.list_copies(None if current is None else current.files)
             self._copies = tuple(one.path for one in copies)
             found += map(_describe_copy, copies)
         refused = self._member.refused
@@ -224,9 +226,10 @@ class ConfigurationKeeper:
         new = {
             one.message: one for one in guarded_apply.find_errors(report.problems).values() if sign(one) not in known
         }
-        return guarded_apply.find_refusal(
+        refusal = guarded_apply.find_refusal(
             guarded_apply.AppliedFiles(errors=new, error=report.error, unread=report.unread), frozenset()
         )
+        return None if refusal is None else outcome.without_rest(refusal)
 
 
 class _Serving:

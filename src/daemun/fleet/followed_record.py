@@ -4,8 +4,9 @@ import collections.abc
 import dataclasses
 import os
 
+from daemun import errors, regular_files
 from daemun.control import damaged_keys, ports
-from daemun.fleet import configuration_values
+from daemun.fleet import configuration_values, shared_text
 
 Files = configuration_values.Files
 
@@ -55,13 +56,25 @@ class FollowedRecord:
         added = {one.path: one for one in (*known.copies, *copies)}
         self._write(dataclasses.replace(known, copies=tuple(added.values())))
 
-    def list_copies(self) -> tuple[configuration_values.FileCopy, ...]:
-        """Those that are there still. Raises: EnvironmentProblemError."""
+    def list_copies(self, served: Files | None = None) -> tuple[configuration_values.FileCopy, ...]:
+        """Those that are there still. served: without those that hold what is served after all. Raises:
+        EnvironmentProblemError."""
         known = self.read()
-        return () if known is None else tuple(one for one in known.copies if os.path.lexists(one.path))
+        there = () if known is None else [one for one in known.copies if os.path.lexists(one.path)]
+        return tuple(one for one in there if not _is_served(one, served or {}))
 
     def _write(self, value: configuration_values.FollowedRevision) -> None:
         copies = tuple(one for one in value.copies if os.path.lexists(one.path))
         self._store.write(
             configuration_values.KEY_OF_NODE, configuration_values.encode(dataclasses.replace(value, copies=copies))
         )
+
+
+def _is_served(one: configuration_values.FileCopy, served: Files) -> bool:
+    """daemun.yaml may have any name, which no included file has then."""
+    wanted = served.get(one.name, served.get(configuration_values.MAIN))
+    try:
+        held = regular_files.read(one.path)
+        return wanted is not None and wanted in (held, shared_text.split(held).shared)
+    except (OSError, errors.ConfigError):
+        return False

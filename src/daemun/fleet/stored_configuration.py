@@ -181,7 +181,8 @@ class StoredConfiguration:
         rolled = None if shared.roll is None else shared.roll.revision
         others = [one.id for one in (shared.current, rolled) if one is not None]
         files = {**dict.fromkeys(others), lost.id: configuration_values.encode_files(lost.files)}
-        values = {configuration_values.KEY_CURRENT: lost, configuration_values.KEY_ROLL: None}
+        ended = {configuration_values.KEY_ROLL: None, configuration_values.KEY_REFUSED: None}
+        values = {configuration_values.KEY_CURRENT: lost, **ended}
         self._store.commit(_list_changes(shared, values, files))
 
     def _commit(

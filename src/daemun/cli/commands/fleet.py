@@ -85,6 +85,11 @@ def join(
     too, which it asks about first."""
     from daemun.wiring.offline import offline_fleet
 
+    if again and token is not None:
+        raise errors.ConfigError(
+            "cannot join: `--again` goes back by the key that this machine kept, and a token is for a machine that has "
+            "none; leave out one of them"
+        )
     given = None if again else _read("Token: ", token)
     lost = offline_fleet.find_replaced(chosen)
     if lost is not None:

@@ -157,6 +157,7 @@ def lines_of(report: Json, apps: collections.abc.Mapping[str, str] = types.Mappi
     if (report["changes"] or report.get("streams")) and report.get("nodes"):
         nodes = ", ".join(report["nodes"])
         lines.append(f"then on the fleet's other machines, one after another, where each could serve it: {nodes}")
+        lines.append("whether they could is found when it is applied: this plan is of this machine alone")
     return lines + problem_lines.lines_of(report["problems"])
 
 

@@ -2,11 +2,17 @@
 
 import collections.abc
 import dataclasses
+import re
 
 from daemun.core import model, site_overlays
 from daemun.core.options import stream_forms, streams_option
 from daemun.core.plan import change_plan, generation_files, quarantine
 from daemun.core.render import snippets
+
+_REST, _ELSE, _OTHERS = "; the rest is live", ", and all else is live", ", and all other sites are live"
+_LIVE = re.compile(
+    rf"; (?:{'|'.join(re.escape(one.value) for one in quarantine.StandIn)})(?:{_ELSE}|{_OTHERS})?|{_REST}"
+)
 
 
 def site_statuses(
@@ -137,7 +143,7 @@ def refusal_problems(
         if stream is not None and stream.fault is not None:
             continue  # its source reports it, with the place
         if stream is not None:
-            instead = f"; {item.stand_in.value}, and all else is live" if is_applied else ""
+            instead = f"; {item.stand_in.value}{_ELSE}" if is_applied else ""
             message = f'cannot apply stream "{stream.name}": {item.reason}{instead}'
             problems.append(model.Problem(origin=_origin(item, stream.origin), message=message))
             continue
@@ -150,14 +156,19 @@ def refusal_problems(
             part = snippets.find_part(desired.globals, item.path)
             origin = desired.globals.snippet_origin if part is None else model.Origin(source="docker", place=part.place)
             what = "of the whole file" if part is None else "in it"
-            instead = "; the rest is live" if is_applied else ""
+            instead = _REST if is_applied else ""
             message = f"cannot use the hand-written nginx {what}: {item.reason}{instead}"
             problems.append(model.Problem(origin=_origin(item, origin), message=message))
         elif site.fault is None:  # else its source reports it, with the place
-            instead = f"; {item.stand_in.value}, and all other sites are live" if is_applied else ""
+            instead = f"; {item.stand_in.value}{_OTHERS}" if is_applied else ""
             message = f'cannot apply site "{site.host}": {item.reason}{instead}'
             problems.append(model.Problem(origin=_origin(item, site.origin), message=message, host=site.host))
     return tuple(problems)
+
+
+def without_rest(message: str) -> str:
+    """Of such a problem, where nothing of what was to be applied stays: what is said there of the rest is left out."""
+    return _LIVE.sub("", message)
 
 
 def _origin(item: quarantine.RefusedFile, otherwise: model.Origin) -> model.Origin:

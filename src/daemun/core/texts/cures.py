@@ -10,7 +10,9 @@ Check = collections.abc.Callable[[str], str | None]
 """The cause of a refusal; None: the text is good."""
 
 
-_COMMAND = re.compile(r"`((?:[^`\n]* && )?daemun (?!demo\b|schema\b)[a-z][^`\n]*)`")
+_ELSEWHERE = r"fleet (?:join|leave)\b[^`\n]*` (?:there|on)\b"
+"""For another machine, where this gate's options are wrong."""
+_COMMAND = re.compile(rf"`((?:[^`\n]* && )?daemun (?!demo\b|schema\b|{_ELSEWHERE})[a-z][^`\n]*)`")
 
 
 def with_options(text: str, options: str) -> str:
