@@ -4,7 +4,7 @@ import pytest
 
 from daemun.core import model
 from daemun.errors import ConfigError
-from daemun.sources import line_merge, owned_keys
+from daemun.sources import owned_keys, three_way_merge
 from daemun.sources.drafts import draft_review, draft_secrets
 
 BASE = b"a\nb\nc\nd\ne\nf\n"
@@ -31,13 +31,13 @@ BASE = b"a\nb\nc\nd\ne\nf\n"
     ],
 )
 def test_what_does_not_meet_is_put_together(mine: bytes, theirs: bytes, merged: bytes | None) -> None:
-    assert line_merge.merge(BASE, mine, theirs) == merged
-    assert line_merge.merge(BASE, theirs, mine) == merged
+    assert three_way_merge.merge(BASE, mine, theirs) == merged
+    assert three_way_merge.merge(BASE, theirs, mine) == merged
 
 
 def test_texts_that_would_take_minutes_to_compare_meet() -> None:
     base, mine, theirs = (b"".join(b"%s%d\n" % (sign, n) for n in range(9000)) for sign in (b"a", b"b", b"c"))
-    assert line_merge.merge(base, mine, theirs) is None
+    assert three_way_merge.merge(base, mine, theirs) is None
 
 
 TEXT = b"""\

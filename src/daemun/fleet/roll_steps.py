@@ -9,7 +9,7 @@ import dataclasses
 import enum
 
 from daemun.fleet import configuration_values, shared_text
-from daemun.sources import line_merge
+from daemun.sources import three_way_merge
 
 LONGEST_CHECK_S = 60.0
 LONGEST_TURN_S = 180.0
@@ -149,7 +149,7 @@ def merge(base: Files | None, mine: Files, theirs: Files) -> MergedFiles:
         else:
             found = None
             if old is not None and one is not None and other is not None:
-                found = line_merge.merge(old, one, other)
+                found = three_way_merge.merge(old, one, other)
             if found is None:
                 conflicts.append(name)
                 found = other

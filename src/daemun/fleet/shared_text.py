@@ -7,7 +7,7 @@ import dataclasses
 import re
 
 from daemun.errors import ConfigError
-from daemun.sources import line_merge, yaml_excerpt, yaml_positions
+from daemun.sources import three_way_merge, yaml_excerpt, yaml_positions
 
 OWN_KEYS = ("fleet", "node")
 
@@ -75,7 +75,7 @@ def join(shared: bytes, held: bytes) -> bytes:
     wanted = SplitText(shared=shared, own=before.own)
     if not before.own:
         return shared
-    merged = line_merge.merge(before.shared, held, shared)
+    merged = three_way_merge.merge(before.shared, held, shared)
     for text in (merged, _with_own(wanted)):
         if text is not None and _is_of(text, wanted):
             return text

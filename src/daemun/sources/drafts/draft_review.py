@@ -9,7 +9,7 @@ import typing
 from daemun.control import draft_port, gate_port
 from daemun.core import model
 from daemun.errors import DaemunError
-from daemun.sources import line_merge, whole_work
+from daemun.sources import three_way_merge, whole_work
 from daemun.sources.drafts import draft, draft_overlay
 from daemun.sources.history import compared_entries, file_changes, hidden_secrets, secret_masks
 
@@ -181,5 +181,7 @@ def _describe(file: draft.DraftFile, now: bytes | None) -> draft_port.FileConfli
     base = file.base or b""
     mine, _ = _compare_files({file.name: base}, {file.name: file.text})
     theirs, _ = _compare_files({file.name: base}, {file.name: now or b""})
-    can_be_merged = file.base is not None and now is not None and line_merge.merge(base, file.text, now) is not None
+    can_be_merged = (
+        file.base is not None and now is not None and three_way_merge.merge(base, file.text, now) is not None
+    )
     return draft_port.FileConflict(file=file.name, mine=mine, theirs=theirs, can_be_merged=can_be_merged)

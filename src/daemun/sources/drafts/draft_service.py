@@ -12,7 +12,7 @@ import typing
 from daemun.control import draft_port, gate_port, history_port, ports
 from daemun.core import model
 from daemun.errors import ConfigError, ConflictError
-from daemun.sources import edited_file, line_merge, whole_work, yaml_holder, yaml_positions, yaml_schema
+from daemun.sources import edited_file, three_way_merge, whole_work, yaml_holder, yaml_positions, yaml_schema
 from daemun.sources.drafts import (
     draft,
     draft_edits,
@@ -242,7 +242,7 @@ class DraftService:
         files = []
         for file in one.files:
             now = edited_file.read(self._main.parent / file.name)
-            text = file.text if now is None else line_merge.merge(file.base or b"", file.text, now)
+            text = file.text if now is None else three_way_merge.merge(file.base or b"", file.text, now)
             assert text is not None
             if text != now:
                 files.append(draft.DraftFile(name=file.name, base=now, text=text))

@@ -12,7 +12,7 @@ import stat
 import typing
 
 from daemun.errors import ConflictError, EnvironmentProblemError
-from daemun.sources import edited_file, line_merge, yaml_holder, yaml_include
+from daemun.sources import edited_file, three_way_merge, yaml_holder, yaml_include
 
 NEW_FILE_MODE = 0o600
 UNDONE = ".undone"
@@ -159,7 +159,7 @@ def find_undo(one: WrittenFile, now: Replaced) -> FileUndo:
         return FileUndo(content=before, lost=content)
     merged = None
     if isinstance(before, bytes) and content is not None and one.written is not None:
-        merged = line_merge.merge(one.written, before, content)
+        merged = three_way_merge.merge(one.written, before, content)
     if merged is None or yaml_holder.find_hosts(merged) is None:
         return FileUndo(content=before, lost=content, loses_others=True)
     return FileUndo(content=merged, lost=one.written)
