@@ -9,7 +9,7 @@ import pytest
 
 from daemun import settings
 from daemun.core import model
-from daemun.sources import environment_source, last_good_file, whole_work, yaml_file
+from daemun.sources import environment_source, last_good_file, shielded_work, yaml_file
 from daemun.sources.docker import nginx_proxy_mode
 from daemun.store import file_store
 from daemun.wiring import draft_parts
@@ -46,12 +46,12 @@ async def test_it_sees_what_nginx_alone_finds(tmp_path: pathlib.Path) -> None:
     assert read.problems == ()
     bad = read.snapshot
     assert bad is not None
-    (problem,) = await whole_work.run(lambda thread: parts.test(bad, thread))
+    (problem,) = await shielded_work.run(lambda thread: parts.test(bad, thread))
     assert (problem.host, problem.severity) == ("b.test", model.Severity.ERROR)
     assert "invalid number of arguments" in problem.message
     good = parts.read({main: with_site("{tls: off, routes: {/: http://127.0.0.1:2}}")}).snapshot
     assert good is not None
-    assert await whole_work.run(lambda thread: parts.test(good, thread)) == ()
+    assert await shielded_work.run(lambda thread: parts.test(good, thread)) == ()
     assert main.read_text() == MAIN
 
 
@@ -64,7 +64,7 @@ async def test_nginx_that_waits_for_a_file_ends_with_the_work(tmp_path: pathlib.
         {main: with_site(f'{{tls: off, nginx: "include {included};", routes: {{/: http://127.0.0.1:2}}}}')}
     ).snapshot
     assert snapshot is not None
-    task = asyncio.ensure_future(whole_work.run(lambda thread: parts.test(snapshot, thread)))
+    task = asyncio.ensure_future(shielded_work.run(lambda thread: parts.test(snapshot, thread)))
     async with asyncio.timeout(60):
         while (writer := open_for_reader(pipe)) is None:
             await asyncio.sleep(0.02)

@@ -16,7 +16,7 @@ import pytest
 from daemun.control import draft_port, history_port, stored_values
 from daemun.core import model
 from daemun.core.options import catalogue, robots_option
-from daemun.sources import whole_work
+from daemun.sources import shielded_work
 from daemun.sources.drafts import draft_store, review_turns
 from daemun.sources.history import history_store
 from daemun.store import memory_store, mirrored_store
@@ -605,7 +605,7 @@ async def test_the_thread_of_a_review_that_nobody_waits_for_ends(house: House, m
     """Also where nginx never ends its test; the next review waits for that."""
     is_testing = threading.Event()
 
-    def hang(_: model.Snapshot, thread: whole_work.WorkingThread) -> tuple[model.Problem, ...]:
+    def hang(_: model.Snapshot, thread: shielded_work.WorkingThread) -> tuple[model.Problem, ...]:
         is_testing.set()
         thread.run_apart(asyncio.Event().wait())
         raise AssertionError

@@ -8,7 +8,7 @@ import typing
 from daemun.control import gate_port, history_port, ports
 from daemun.core import model
 from daemun.core.plan import change_plan
-from daemun.sources import last_good_file, set_aside, whole_work, yaml_file
+from daemun.sources import last_good_file, set_aside, shielded_work, yaml_file
 from daemun.sources.drafts import draft_review, draft_service
 from daemun.sources.history import applied_configurations, history_recorder, live_changes, trial
 from daemun.store import memory_store
@@ -54,7 +54,7 @@ class PartsWithoutNginx:
                 return draft_review.ReadDraft(problems=error.problems, snapshot=None)
         return draft_review.ReadDraft(problems=snapshot.problems, snapshot=snapshot)
 
-    def test(self, _: model.Snapshot, thread: whole_work.WorkingThread) -> tuple[model.Problem, ...]:
+    def test(self, _: model.Snapshot, thread: shielded_work.WorkingThread) -> tuple[model.Problem, ...]:
         thread.check()
         return self.tested
 

@@ -22,7 +22,7 @@ from daemun.fleet import (
     member_ports,
     roll_steps,
 )
-from daemun.sources import given_files, whole_work, yaml_context
+from daemun.sources import given_files, shielded_work, yaml_context
 from daemun.sources.history import guarded_apply
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -153,7 +153,7 @@ class ConfigurationKeeper:
 
     async def _take_step(self, began: int) -> None:
         try:
-            self._report = _with_words_of(self._report, await whole_work.run(self._step))
+            self._report = _with_words_of(self._report, await shielded_work.run(self._step))
         except DaemunError as error:
             message = "the fleet's configuration is not followed; it is tried again"
             log.error(message, reason=str(error))  # noqa: TRY400 - for people
@@ -169,7 +169,7 @@ class ConfigurationKeeper:
         if before != self._problems:
             self._front.wake()
 
-    def _step(self, thread: whole_work.WorkingThread) -> member_ports.StepReport:
+    def _step(self, thread: shielded_work.WorkingThread) -> member_ports.StepReport:
         self._serving.thread = thread
         return self._member.step()
 
@@ -213,7 +213,7 @@ class ConfigurationKeeper:
         self,
         files: configuration_values.Files | None,
         caller: history_port.Caller | None,
-        thread: whole_work.WorkingThread,
+        thread: shielded_work.WorkingThread,
     ) -> str | None:
         async def look() -> tuple[model.Problem, ...]:
             return self._front.status(added=False).problems
@@ -237,7 +237,7 @@ class _Serving:
 
     def __init__(self, keeper: ConfigurationKeeper) -> None:
         self._keeper = keeper
-        self.thread: whole_work.WorkingThread | None = None
+        self.thread: shielded_work.WorkingThread | None = None
 
     def check(self, files: configuration_values.Files) -> str | None:
         return self._keeper.check(files)

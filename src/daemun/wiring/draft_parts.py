@@ -10,7 +10,7 @@ from daemun.control import gate_port, ports
 from daemun.core import model
 from daemun.errors import ConfigError
 from daemun.nginx import worker_account
-from daemun.sources import last_good_file, whole_work, yaml_file
+from daemun.sources import last_good_file, shielded_work, yaml_file
 from daemun.sources.docker import nginx_proxy_mode
 from daemun.sources.drafts import draft_review, draft_service
 from daemun.sources.history import history_store, live_changes
@@ -55,7 +55,7 @@ class DraftParts:
 
     # What makes nginx's files is imported at the first review.
 
-    def test(self, snapshot: model.Snapshot, thread: whole_work.WorkingThread) -> tuple[model.Problem, ...]:
+    def test(self, snapshot: model.Snapshot, thread: shielded_work.WorkingThread) -> tuple[model.Problem, ...]:
         from daemun.wiring.offline import checking, configuration  # noqa: PLC0415
 
         desired = configuration.merge_alone(self.settings, snapshot)

@@ -9,7 +9,7 @@ import typing
 from daemun.control import draft_port, gate_port
 from daemun.core import model
 from daemun.errors import DaemunError
-from daemun.sources import three_way_merge, whole_work
+from daemun.sources import shielded_work, three_way_merge
 from daemun.sources.drafts import draft, draft_overlay
 from daemun.sources.history import compared_entries, file_changes, hidden_secrets, secret_masks
 
@@ -32,7 +32,7 @@ class ReviewParts(typing.Protocol):
         """The files with these texts instead of what they hold, as the daemon would read them."""
         ...
 
-    def test(self, snapshot: model.Snapshot, thread: whole_work.WorkingThread) -> tuple[model.Problem, ...]:
+    def test(self, snapshot: model.Snapshot, thread: shielded_work.WorkingThread) -> tuple[model.Problem, ...]:
         """What `daemun check` finds beyond reading: certificates, and nginx's verdict. Raises: EndedError."""
         ...
 
@@ -58,7 +58,7 @@ def review(
     gate: gate_port.GatePort,
     overlay: draft_overlay.DraftOverlay,
     compared: Compared,
-    thread: whole_work.WorkingThread,
+    thread: shielded_work.WorkingThread,
 ) -> draft_port.DraftReview:
     """Blocking. Raises: EndedError."""
     changes, written = _compare_files(compared.before, compared.after)

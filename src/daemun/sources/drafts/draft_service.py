@@ -12,7 +12,7 @@ import typing
 from daemun.control import draft_port, gate_port, history_port, ports
 from daemun.core import model
 from daemun.errors import ConfigError, ConflictError
-from daemun.sources import edited_file, three_way_merge, whole_work, yaml_holder, yaml_positions, yaml_schema
+from daemun.sources import edited_file, shielded_work, three_way_merge, yaml_holder, yaml_positions, yaml_schema
 from daemun.sources.drafts import (
     draft,
     draft_edits,
@@ -64,7 +64,7 @@ class DraftService:
     ) -> draft_port.DraftReport:
         """See the port."""
         async with self._editing:
-            await whole_work.run(lambda _: self._set_text(operator, name, text, shows_secrets, version))
+            await shielded_work.run(lambda _: self._set_text(operator, name, text, shows_secrets, version))
         return await self.show(operator, shows_secrets=shows_secrets)
 
     async def check_text(
@@ -72,7 +72,7 @@ class DraftService:
     ) -> tuple[model.Problem, ...]:
         """See the port."""
 
-        def check(_: whole_work.WorkingThread) -> tuple[model.Problem, ...]:
+        def check(_: shielded_work.WorkingThread) -> tuple[model.Problem, ...]:
             overlay = self._write_text(self._find(operator), name, text, shows_secrets, None)
             hidden = draft_review.find_secrets(overlay.read_all())
             found = self._parts.read(overlay.texts)
@@ -90,7 +90,7 @@ class DraftService:
         """See the port."""
         edits = draft_edits.with_overlays(edits, (one.site for one in self._gate.status(added=False).sites))
         async with self._editing:
-            edited = await whole_work.run(lambda _: self._edit(operator, edits, shows_secrets))
+            edited = await shielded_work.run(lambda _: self._edit(operator, edits, shows_secrets))
         return dataclasses.replace(await self.show(operator, shows_secrets=shows_secrets), edited=edited)
 
     async def describe(self, operator: str, *, host: str | None, path: str | None, index: int | None) -> Json:
@@ -111,7 +111,7 @@ class DraftService:
     async def discard(self, operator: str, name: str | None, *, shows_secrets: bool) -> draft_port.DraftReport:
         """See the port."""
         async with self._editing:
-            await whole_work.run(lambda _: self._discard(operator, name))
+            await shielded_work.run(lambda _: self._discard(operator, name))
         return await self.show(operator, shows_secrets=shows_secrets)
 
     def _find(self, operator: str) -> draft.Draft:
@@ -227,7 +227,7 @@ class DraftService:
     async def rebase(self, operator: str, *, shows_secrets: bool) -> draft_port.DraftReport:
         """See the port."""
         async with self._editing:
-            await whole_work.run(lambda _: self._rebase(operator))
+            await shielded_work.run(lambda _: self._rebase(operator))
         return await self.show(operator, shows_secrets=shows_secrets)
 
     def _rebase(self, operator: str) -> None:
@@ -256,7 +256,7 @@ class DraftService:
     async def review(self, operator: str, *, shows_secrets: bool) -> draft_port.DraftReview:
         """See the port."""
 
-        def review(thread: whole_work.WorkingThread) -> draft_port.DraftReview:
+        def review(thread: shielded_work.WorkingThread) -> draft_port.DraftReview:
             overlay, compared = self._compare(self._find(operator))
             overlay.check_include(is_owner=shows_secrets)
             owned = _find_owned(overlay, shows_secrets)

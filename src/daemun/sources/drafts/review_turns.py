@@ -5,7 +5,7 @@ import collections.abc
 import typing
 
 from daemun.errors import ConfigError, TooManyAtOnceError
-from daemun.sources import whole_work
+from daemun.sources import shielded_work
 
 LONGEST_S = 120.0
 _MOST_WAITING = 4
@@ -20,7 +20,7 @@ class ReviewTurns:
         self._free = asyncio.Lock()
         self._waiting = 0
 
-    async def look(self, work: collections.abc.Callable[[whole_work.WorkingThread], _T]) -> _T:
+    async def look(self, work: collections.abc.Callable[[shielded_work.WorkingThread], _T]) -> _T:
         """Raises: what the work does; TooManyAtOnceError; ConfigError when it takes too long: its thread ends soon
         then, and others wait until it has."""
         if self._waiting >= _MOST_WAITING:
@@ -29,7 +29,7 @@ class ReviewTurns:
         try:
             async with asyncio.timeout(LONGEST_S):
                 await self._free.acquire()
-            return await whole_work.run_for(LONGEST_S, work, ended=self._free.release)
+            return await shielded_work.run_for(LONGEST_S, work, ended=self._free.release)
         except TimeoutError:
             raise ConfigError(
                 f"cannot look at the draft: it took longer than {LONGEST_S:g} s; `daemun check` has no limit"

@@ -10,7 +10,7 @@ import pathlib
 from daemun.control import gate_port, history_port
 from daemun.core import model
 from daemun.errors import TooManyAtOnceError
-from daemun.sources import edited_file, whole_work
+from daemun.sources import edited_file, shielded_work
 from daemun.sources.history import guarded_apply, trial, trial_record, written_files
 
 _LONGEST_WAIT_S = 10.0
@@ -55,7 +55,7 @@ class LiveChanges:
         async with self._busy:
             one = _Change(self._main, self._trials, self._gate, caller)
             try:
-                return await whole_work.run(lambda thread: one.make(thread, find, trial_s))
+                return await shielded_work.run(lambda thread: one.make(thread, find, trial_s))
             except BaseException:
                 await self._trials.drop_prepared(is_undone=one.is_undone, may_be_live=one.may_be_live)
                 raise
@@ -81,7 +81,7 @@ class _Change:
     def may_be_live(self) -> bool:
         return self._live is not None and self._live.may_be_live
 
-    def make(self, thread: whole_work.WorkingThread, find: FindContents, trial_s: float | None) -> LiveChange | None:
+    def make(self, thread: shielded_work.WorkingThread, find: FindContents, trial_s: float | None) -> LiveChange | None:
         with edited_file.alone(self._main, longest_s=_LONGEST_WAIT_S):
             files = written_files.plan(self._main, find())
             if not files:
@@ -105,7 +105,9 @@ class _Change:
 class _LiveGate:
     """Implements `guarded_apply.FileApplier`."""
 
-    def __init__(self, thread: whole_work.WorkingThread, gate: gate_port.GatePort, caller: history_port.Caller) -> None:
+    def __init__(
+        self, thread: shielded_work.WorkingThread, gate: gate_port.GatePort, caller: history_port.Caller
+    ) -> None:
         self._thread = thread
         self._gate = gate
         self._caller = caller

@@ -17,7 +17,7 @@ import structlog
 from daemun.control import gate_port, history_port, ports
 from daemun.core import model
 from daemun.errors import ConfigError, ConflictError, EnvironmentProblemError, ForbiddenError
-from daemun.sources import edited_file, owned_keys, whole_work
+from daemun.sources import edited_file, owned_keys, shielded_work
 from daemun.sources.history import (
     history_recorder,
     history_store,
@@ -103,10 +103,10 @@ class TrialManager:
             until = self._clock.now() + datetime.timedelta(seconds=seconds)
             ends_at = self._monotonic() + seconds
             try:
-                trial = await whole_work.run(lambda _: self._write_down(until, number))
+                trial = await shielded_work.run(lambda _: self._write_down(until, number))
             except (asyncio.CancelledError, EnvironmentProblemError):
                 # Nobody learns that it began, so the files must not be undone by it.
-                await whole_work.run(lambda _: trial_record.delete(self._store))
+                await shielded_work.run(lambda _: trial_record.delete(self._store))
                 raise
             self._trial, self._ends_at = trial, ends_at
             self._changed.set()
@@ -119,7 +119,7 @@ class TrialManager:
         async with self._guard:
             await self.recorder.write_noted()
             self._check(seconds, "apply this")
-            self._prepared = await whole_work.run(lambda _: self._make_prepared(files))
+            self._prepared = await shielded_work.run(lambda _: self._make_prepared(files))
             await self._write(self._prepared)
 
     async def begin_prepared(self, seconds: float | None) -> Trial | None:
@@ -127,7 +127,7 @@ class TrialManager:
         async with self._guard:
             assert self._prepared is not None
             if seconds is None:
-                await whole_work.run(lambda _: trial_record.delete(self._store))
+                await shielded_work.run(lambda _: trial_record.delete(self._store))
                 self._prepared = None
                 return None
             until = self._clock.now() + datetime.timedelta(seconds=seconds)
@@ -146,8 +146,8 @@ class TrialManager:
                 return
             try:
                 if not is_undone:
-                    await whole_work.run(lambda _: self._go_back(prepared))
-                await whole_work.run(lambda _: trial_record.delete(self._store))
+                    await shielded_work.run(lambda _: self._go_back(prepared))
+                await shielded_work.run(lambda _: trial_record.delete(self._store))
                 await self.recorder.write_noted()
                 if may_be_live:
                     # Of files that are as they were nothing is undone twice: what others wrote meanwhile is in them.
@@ -162,7 +162,7 @@ class TrialManager:
 
     async def _write(self, trial: Trial) -> None:
         """When it returns, whatever it is, nothing writes any more."""
-        await whole_work.run(lambda _: trial_record.write(self._store, trial))
+        await shielded_work.run(lambda _: trial_record.write(self._store, trial))
 
     async def undo(self, caller: history_port.Caller | None = None, *, is_owner: bool = True) -> Trial:
         """Go back now, and wait until that is live. caller: who wants it. is_owner: see the port. Raises: ConflictError
@@ -199,7 +199,7 @@ class TrialManager:
             await self._check_owned(trial, "confirm", is_owner=is_owner)
             await self.recorder.write_noted()
             try:
-                await whole_work.run(lambda _: self._confirm())
+                await shielded_work.run(lambda _: self._confirm())
             finally:
                 self._changed.set()
             return trial
@@ -239,10 +239,10 @@ class TrialManager:
             if trial is None:
                 return None
             try:
-                await whole_work.run(lambda _: self._go_back(trial))
+                await shielded_work.run(lambda _: self._go_back(trial))
                 undoer = self._undoer
                 report = await self._apply(_name(trial, undoer))
-                await whole_work.run(lambda _: self._end())
+                await shielded_work.run(lambda _: self._end())
                 self._undoer = None
             except Exception as error:  # whatever it is, it is tried again
                 log.error(_NOT_YET, reason=str(error))  # noqa: TRY400
